@@ -1,0 +1,25 @@
+import { z } from 'zod';
+
+export const eventType = z.enum([
+  'agent.started',
+  'pod.attached',
+  'pod.detached',
+  'pod.gone',
+  'migration.done',
+  'migration.undone',
+  'migration.failed',
+  'migration.recovered',
+  'drift',
+]);
+
+export const event = z.object({
+  id: z.number().int(),
+  time: z.iso.datetime(),
+  type: eventType,
+  severity: z.enum(['info', 'warning', 'error']),
+  podId: z.string().nullable(),
+  migrationId: z.string().nullable(),
+  message: z.string(),
+});
+export type Event = z.infer<typeof event>;
+export type EventType = z.infer<typeof eventType>;

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { deviceKind } from './device.ts';
+import { problem } from './problem.ts';
+
+export const migrationSteps = [
+  'planned',
+  'made',
+  'attached',
+  'addressed',
+  'routed-pod',
+  'routed-host',
+  'drained',
+  'removed',
+  'renamed',
+  'verified',
+] as const;
+export const migrationStep = z.enum(migrationSteps);
+export type MigrationStep = z.infer<typeof migrationStep>;
+
+/** The last step that can be undone; after it a migration only goes forward. */
+export const lastUndoable: MigrationStep = 'routed-host';
+
+/** What one step asks of the kernel: in words, and as the command that does the same. */
+export const request = z.object({ words: z.string(), command: z.string() });
+
+export const plannedStep = z.object({
+  step: migrationStep,
+  description: z.string(),
+  undoable: z.boolean(),
+  requests: z.array(request),
+});
+export type PlannedStep = z.infer<typeof plannedStep>;
+
+export const check = z.object({
+  name: z.string(),
+  state: z.enum(['passed', 'note', 'refused']),
+  detail: z.string(),
+  code: z.string().nullable().describe('the error code a refused migration answers'),
+});
+export type Check = z.infer<typeof check>;
+
+export const deviceRef = z.object({
+  kind: deviceKind,
+  slot: z.number().int(),
+  primary: z.object({ name: z.string(), ifindex: z.number().int() }),
+  peer: z.object({ name: z.string(), ifindex: z.number().int() }),
+});
+export type DeviceRef = z.infer<typeof deviceRef>;
+
+export const migrationDirection = z.enum(['fallback', 'promotion']);
+
+/** Answer of a dry run: nothing is changed. */
+export const migrationPlan = z.object({
+  podId: z.string(),
+  direction: migrationDirection,
+  from: deviceRef,
+  to: deviceRef,
+  allowed: z.boolean(),
+  checks: z.array(check),
+  steps: z.array(plannedStep),
+});
+export type MigrationPlan = z.infer<typeof migrationPlan>;
+
+export const runStep = plannedStep.extend({
+  state: z.enum(['pending', 'running', 'done', 'undone', 'failed']),
+  startedMs: z.number().nullable().describe('ms since the migration started'),
+  durationMs: z.number().nullable(),
+});
+export type RunStep = z.infer<typeof runStep>;
+
+export const migrationState = z.enum(['running', 'done', 'undone', 'failed']);
+
+/** What was counted while it ran. */
+export const migrationResult = z.object({
+  packetsOut: z.number().describe('from the pod, on the new device, until verified'),
+  packetsIn: z.number().describe('to the pod, on the new device, until verified'),
+  packetsOnOld: z.number().describe('on the old device, after both routes had moved'),
+  deviceDrops: z.number().describe('rx and tx dropped of both devices while it ran'),
+  requestsOk: z.number().nullable(),
+  requestsFailed: z.number().nullable(),
+});
+
+export const migration = z.object({
+  id: z.string(),
+  number: z.number().int().describe('the journal’s number, ascending'),
+  podId: z.string(),
+  podNamespace: z.string(),
+  podName: z.string(),
+  direction: migrationDirection,
+  from: deviceRef,
+  to: deviceRef,
+  actor: z.string(),
+  state: migrationState,
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+  durationMs: z.number().nullable(),
+  steps: z.array(runStep),
+  result: migrationResult.nullable(),
+  error: problem.extend({ step: migrationStep }).nullable(),
+});
+export type Migration = z.infer<typeof migration>;
+
+export const newMigration = z.strictObject({
+  to: deviceKind,
+  dryRun: z.boolean().default(false),
+});
+export type NewMigration = z.infer<typeof newMigration>;

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+
+/** Every error that crosses a process boundary: its stable code, HTTP status and title. */
+export const problems = {
+  bad_request: { status: 400, title: 'The request is not valid' },
+  unauthorized: { status: 401, title: 'Not signed in' },
+  foreign_origin: { status: 403, title: 'Request from a foreign origin' },
+  not_found: { status: 404, title: 'No such resource' },
+  pod_not_found: { status: 404, title: 'No such pod' },
+  migration_not_found: { status: 404, title: 'No such migration' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+  pod_exists: { status: 409, title: 'The pod exists already' },
+  address_in_use: { status: 409, title: 'Another pod has this address' },
+  pod_gone: { status: 409, title: 'The pod’s network namespace is gone' },
+  migration_running: { status: 409, title: 'A migration of this pod is running' },
+  second_interface: { status: 409, title: 'The pod has a second interface' },
+  already_on_kind: { status: 409, title: 'The pod is on this kind of device already' },
+  device_missing: { status: 409, title: 'The pod’s device is gone' },
+  host_not_ready: { status: 409, title: 'The host is not set up to forward' },
+  interface_in_use: { status: 409, title: 'The pod has an interface of this name' },
+  no_netkit: { status: 409, title: 'This kernel has no netkit' },
+  no_tcx: { status: 409, title: 'This kernel has no tcx' },
+  no_slot: { status: 409, title: 'All slots are taken' },
+  bad_netns: { status: 422, title: 'Not a network namespace' },
+  too_large: { status: 413, title: 'The request is too large' },
+  foreign_host: { status: 421, title: 'Request for a foreign host' },
+  unprocessable: { status: 422, title: 'The request cannot be carried out' },
+  too_many: { status: 429, title: 'Too many requests' },
+  internal: { status: 500, title: 'Podlane failed' },
+  kernel_refused: { status: 500, title: 'The kernel refused' },
+  verifier_refused: { status: 500, title: 'The verifier refused a program' },
+  migration_failed: { status: 500, title: 'The migration failed' },
+  inventory_failed: { status: 500, title: 'The inventory cannot be written' },
+  agent_unreachable: { status: 502, title: 'The agent does not answer' },
+  stopping: { status: 503, title: 'The agent is stopping' },
+} as const satisfies Record<string, { status: number; title: string }>;
+export type ProblemCode = keyof typeof problems;
+
+/** RFC 9457 problem details with our stable `code`. */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  code: z.enum(Object.keys(problems) as [ProblemCode, ...ProblemCode[]]),
+  detail: z.string().describe('what was tried, on what, and what the kernel answered'),
+  hint: z.string().optional().describe('what to do'),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+});
+export type Problem = z.infer<typeof problem>;
+
+/** An error that carries a problem; what every layer throws towards a door. */
+export class ProblemError extends Error {
+  readonly code: ProblemCode;
+  readonly hint: string | undefined;
+  readonly errors: Problem['errors'];
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    more: { hint?: string; cause?: unknown; errors?: Problem['errors'] } = {},
+  ) {
+    super(detail, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'ProblemError';
+    this.code = code;
+    this.hint = more.hint;
+    this.errors = more.errors;
+  }
+  toProblem(): Problem {
+    const { status, title } = problems[this.code];
+    return {
+      type: `about:podlane/${this.code}`,
+      title,
+      status,
+      code: this.code,
+      detail: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(this.errors === undefined ? {} : { errors: this.errors }),
+    };
+  }
+}

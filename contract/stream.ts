@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { event } from './event.ts';
+import { migration } from './migration.ts';
+import { nodeSample } from './node.ts';
+import { podSummary } from './pod.ts';
+import { problem } from './problem.ts';
+
+/**
+ * What a client may ask of `/api/v1/stream`. Every call is answered by `ack` or `error` with its `id`.
+ * `samples` brings binary frames of all pods at 1 Hz; `pod` brings frames of one pod at `hz`.
+ */
+export const clientMessage = z.discriminatedUnion('topic', [
+  z.strictObject({
+    id: z.number().int(),
+    type: z.enum(['subscribe', 'unsubscribe']),
+    topic: z.enum(['samples', 'node', 'pods', 'migrations', 'events']),
+  }),
+  z.strictObject({
+    id: z.number().int(),
+    type: z.enum(['subscribe', 'unsubscribe']),
+    topic: z.literal('pod'),
+    pod: z.string(),
+    hz: z.number().int().min(1).max(10).default(10),
+  }),
+]);
+export type ClientMessage = z.input<typeof clientMessage>;
+
+/** JSON frames of the stream; samples come as binary frames (`sample.ts`). */
+export const serverMessage = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('hello'),
+    api: z.string(),
+    columns: z.array(z.string()),
+    startedAt: z.iso.datetime(),
+    bootId: z.string(),
+  }),
+  z.object({ type: z.literal('ack'), id: z.number().int() }),
+  z.object({ type: z.literal('error'), id: z.number().int().nullable(), problem }),
+  z.object({ type: z.literal('node'), sample: nodeSample }),
+  z.object({ type: z.literal('pod'), pod: podSummary }),
+  z.object({ type: z.literal('pod-removed'), id: z.string() }),
+  z.object({ type: z.literal('migration'), migration }),
+  z.object({ type: z.literal('event'), event }),
+  z.object({
+    type: z.literal('skipped'),
+    count: z.number().int().describe('frames this client was too slow for'),
+  }),
+]);
+export type ServerMessage = z.infer<typeof serverMessage>;
