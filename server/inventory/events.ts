@@ -1,0 +1,26 @@
+import type { Event, EventType } from '../../contract/event.ts';
+import type { PrismaClient } from './client/client.ts';
+import type { EventModel } from './client/models.ts';
+import { pageOf } from './page.ts';
+import type { Page, PageOf } from './records.ts';
+
+const toEvent = (row: EventModel): Event => ({
+  ...row,
+  time: row.time.toISOString(),
+  type: row.type as EventType,
+  severity: row.severity as Event['severity'],
+});
+
+export async function addEvent(prisma: PrismaClient, event: Omit<Event, 'id' | 'time'>): Promise<Event> {
+  return toEvent(await prisma.event.create({ data: event }));
+}
+
+export async function listEvents(prisma: PrismaClient, page: Page): Promise<PageOf<Event>> {
+  const before = page.before === undefined ? undefined : Number(page.before);
+  const rows = await prisma.event.findMany({
+    where: { podId: page.pod, id: { lt: before } },
+    orderBy: { id: 'desc' },
+    take: page.limit + 1,
+  });
+  return pageOf(rows.map(toEvent), page.limit, ({ id }) => id);
+}

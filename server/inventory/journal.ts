@@ -1,0 +1,76 @@
+import type { Migration } from '../../contract/migration.ts';
+import type { PrismaClient } from './client/client.ts';
+import type { MigrationModel } from './client/models.ts';
+import { pageOf } from './page.ts';
+import type { Page, PageOf } from './records.ts';
+
+const toMigration = (row: MigrationModel): Migration => ({
+  id: row.id,
+  number: row.number,
+  podId: row.podId,
+  podNamespace: row.podNamespace,
+  podName: row.podName,
+  direction: row.direction as Migration['direction'],
+  from: JSON.parse(row.from) as Migration['from'],
+  to: JSON.parse(row.to) as Migration['to'],
+  actor: row.actor,
+  state: row.state as Migration['state'],
+  startedAt: row.startedAt.toISOString(),
+  endedAt: row.endedAt?.toISOString() ?? null,
+  durationMs: row.durationMs,
+  steps: JSON.parse(row.steps) as Migration['steps'],
+  result: row.result === null ? null : (JSON.parse(row.result) as Migration['result']),
+  error: row.error === null ? null : (JSON.parse(row.error) as Migration['error']),
+});
+
+/** The columns that change while a migration runs. */
+const progress = (migration: Migration) => ({
+  state: migration.state,
+  endedAt: migration.endedAt === null ? null : new Date(migration.endedAt),
+  durationMs: migration.durationMs,
+  steps: JSON.stringify(migration.steps),
+  result: migration.result === null ? null : JSON.stringify(migration.result),
+  error: migration.error === null ? null : JSON.stringify(migration.error),
+});
+
+export async function addMigration(prisma: PrismaClient, migration: Migration): Promise<Migration> {
+  const { id, podId, podNamespace, podName, direction, actor } = migration;
+  const row = await prisma.migration.create({
+    data: {
+      ...{ id, podId, podNamespace, podName, direction, actor },
+      ...progress(migration),
+      from: JSON.stringify(migration.from),
+      to: JSON.stringify(migration.to),
+      startedAt: new Date(),
+    },
+  });
+  return toMigration(row);
+}
+
+export async function saveMigration(prisma: PrismaClient, migration: Migration): Promise<void> {
+  const { count } = await prisma.migration.updateMany({
+    where: { id: migration.id },
+    data: progress(migration),
+  });
+  if (count !== 1) throw new Error(`save migration ${migration.id}: the journal does not have it`);
+}
+
+export async function openMigrations(prisma: PrismaClient): Promise<Migration[]> {
+  const rows = await prisma.migration.findMany({ where: { state: 'running' }, orderBy: { number: 'asc' } });
+  return rows.map(toMigration);
+}
+
+export async function migration(prisma: PrismaClient, id: string): Promise<Migration | null> {
+  const row = await prisma.migration.findUnique({ where: { id } });
+  return row === null ? null : toMigration(row);
+}
+
+export async function listMigrations(prisma: PrismaClient, page: Page): Promise<PageOf<Migration>> {
+  const before = page.before === undefined ? undefined : Number(page.before);
+  const rows = await prisma.migration.findMany({
+    where: { podId: page.pod, number: { lt: before } },
+    orderBy: { number: 'desc' },
+    take: page.limit + 1,
+  });
+  return pageOf(rows.map(toMigration), page.limit, ({ number }) => number);
+}

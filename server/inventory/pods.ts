@@ -1,0 +1,98 @@
+import type { DeviceKind } from '../../contract/device.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { Prisma, type PrismaClient } from './client/client.ts';
+import type { DeviceModel, PodModel } from './client/models.ts';
+import type { CarriedCounters, DeviceRecord, NewDeviceRecord, NewPodRecord, PodRecord } from './records.ts';
+
+const toPod = (row: PodModel): PodRecord => ({
+  ...row,
+  labels: JSON.parse(row.labels) as Record<string, string>,
+  carried: decodeCounters(row.carried),
+});
+
+const toDevice = ({ removedAt: _, ...row }: DeviceModel): DeviceRecord => ({
+  ...row,
+  kind: row.kind as DeviceKind,
+});
+
+/** u64 does not fit SQLite's signed integers, nor JSON's numbers: decimal strings. */
+export const encodeCounters = (counters: CarriedCounters) => JSON.stringify(counters.map(String));
+export const decodeCounters = (text: string): bigint[] => (JSON.parse(text) as string[]).map(BigInt);
+
+/** Position by position; the shorter one counts as zeros beyond its end. */
+export function addCounters(a: CarriedCounters, b: CarriedCounters): bigint[] {
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0n) + (b[i] ?? 0n));
+}
+
+export async function pods(prisma: PrismaClient): Promise<PodRecord[]> {
+  const rows = await prisma.pod.findMany({ where: { removedAt: null }, orderBy: { number: 'asc' } });
+  return rows.map(toPod);
+}
+
+export async function devices(prisma: PrismaClient): Promise<DeviceRecord[]> {
+  const rows = await prisma.device.findMany({ where: { removedAt: null }, orderBy: { id: 'asc' } });
+  return rows.map(toDevice);
+}
+
+/** @throws ProblemError `pod_exists`, `address_in_use` */
+export async function addPod(
+  prisma: PrismaClient,
+  pod: NewPodRecord,
+  device: NewDeviceRecord,
+): Promise<{ pod: PodRecord; device: DeviceRecord }> {
+  const { podId: _, ...first } = device;
+  try {
+    const { devices, ...row } = await prisma.pod.create({
+      data: { ...pod, labels: JSON.stringify(pod.labels), carried: '[]', devices: { create: first } },
+      include: { devices: true },
+    });
+    return { pod: toPod(row), device: toDevice(devices[0]!) };
+  } catch (error) {
+    throw asTaken(error, pod);
+  }
+}
+
+function asTaken(error: unknown, pod: NewPodRecord): unknown {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError) || error.code !== 'P2002') return error;
+  const text = JSON.stringify(error.meta);
+  const name = `${pod.namespace}/${pod.name}`;
+  if (/"address"/.test(text))
+    return new ProblemError('address_in_use', `attach ${name}: another pod has ${pod.address}`);
+  if (/"namespace"/.test(text))
+    return new ProblemError('pod_exists', `attach ${name}: there is a pod of this name`);
+  return error;
+}
+
+export async function removePod(prisma: PrismaClient, id: string): Promise<void> {
+  const removedAt = new Date();
+  await prisma.$transaction([
+    prisma.device.updateMany({ where: { podId: id, removedAt: null }, data: { removedAt } }),
+    prisma.pod.updateMany({ where: { id, removedAt: null }, data: { removedAt } }),
+  ]);
+}
+
+export async function forgetPod(prisma: PrismaClient, id: string): Promise<void> {
+  await prisma.pod.deleteMany({ where: { id } });
+}
+
+export async function addDevice(prisma: PrismaClient, device: NewDeviceRecord): Promise<DeviceRecord> {
+  return toDevice(await prisma.device.create({ data: device }));
+}
+
+/** Does nothing to a device that is removed already: its counters are carried once. */
+export async function removeDevice(
+  prisma: PrismaClient,
+  id: number,
+  counters: CarriedCounters,
+): Promise<void> {
+  const device = await prisma.device.findFirst({
+    where: { id, removedAt: null },
+    include: { pod: { select: { carried: true } } },
+  });
+  if (device === null) return;
+  const carried = encodeCounters(addCounters(decodeCounters(device.pod.carried), counters));
+  await prisma.$transaction([
+    prisma.device.updateMany({ where: { id }, data: { removedAt: new Date() } }),
+    prisma.pod.updateMany({ where: { id: device.podId }, data: { carried } }),
+  ]);
+}

@@ -1,0 +1,69 @@
+import type { PrismaClient } from './client/client.ts';
+
+/** What the inventory keeps; older history is deleted. */
+export const keep = { events: 10_000, migrationsPerPod: 1_000, devicesPerPod: 1_000, removedPods: 1_000 };
+
+/** Rows of one delete, so that none holds up the journal for long. */
+const batch = 500;
+
+type Delete = (limit: number) => Promise<number>;
+
+/** Deletes history beyond `limits`, each batch as one turn of `turn`. A running migration stays. */
+export async function prune(
+  prisma: PrismaClient,
+  turn: <T>(work: () => Promise<T>) => Promise<T>,
+  limits = keep,
+): Promise<void> {
+  for (const outdated of await outdatedRows(prisma, limits))
+    while ((await turn(() => outdated(batch))) === batch);
+}
+
+async function outdatedRows(prisma: PrismaClient, limits: typeof keep): Promise<Delete[]> {
+  const deletes: Delete[] = [];
+  const newestFirst = { orderBy: { id: 'desc' }, select: { id: true } } as const;
+
+  const event = await prisma.event.findFirst({ ...newestFirst, skip: limits.events });
+  if (event !== null)
+    deletes.push((limit) => count(prisma.event.deleteMany({ where: { id: { lte: event.id } }, limit })));
+
+  const migrated = await prisma.migration.groupBy({
+    by: 'podId',
+    having: { number: { _count: { gt: limits.migrationsPerPod } } },
+  });
+  for (const { podId } of migrated) {
+    const last = await prisma.migration.findFirst({
+      where: { podId },
+      orderBy: { number: 'desc' },
+      skip: limits.migrationsPerPod,
+    });
+    const where = { podId, number: { lte: last?.number ?? 0 }, state: { not: 'running' } };
+    deletes.push((limit) => count(prisma.migration.deleteMany({ where, limit })));
+  }
+
+  const equipped = await prisma.device.groupBy({
+    by: 'podId',
+    having: { id: { _count: { gt: limits.devicesPerPod } } },
+  });
+  for (const { podId } of equipped) {
+    const last = await prisma.device.findFirst({
+      ...newestFirst,
+      where: { podId },
+      skip: limits.devicesPerPod,
+    });
+    const where = { podId, id: { lte: last?.id ?? 0 }, removedAt: { not: null } };
+    deletes.push((limit) => count(prisma.device.deleteMany({ where, limit })));
+  }
+
+  const pod = await prisma.pod.findFirst({
+    where: { removedAt: { not: null } },
+    orderBy: { removedAt: 'desc' },
+    skip: limits.removedPods,
+  });
+  if (pod !== null)
+    deletes.push((limit) =>
+      count(prisma.pod.deleteMany({ where: { removedAt: { lte: pod.removedAt! } }, limit })),
+    );
+  return deletes;
+}
+
+const count = async (deleted: Promise<{ count: number }>) => (await deleted).count;

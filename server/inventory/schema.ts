@@ -1,0 +1,89 @@
+import { createHash, randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { ProblemError } from '../../contract/problem.ts';
+import type { Connection } from './open.ts';
+
+const migrationsDir = path.join(import.meta.dirname, '../../prisma/sqlite/migrations');
+
+/** Prisma's own table, so that `prisma migrate status` agrees with what ran here. */
+const recordsTable = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
+  "id" VARCHAR(36) PRIMARY KEY NOT NULL,
+  "checksum" VARCHAR(64) NOT NULL,
+  "finished_at" DATETIME,
+  "migration_name" VARCHAR(255) NOT NULL,
+  "logs" TEXT,
+  "rolled_back_at" DATETIME,
+  "started_at" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  "applied_steps_count" INTEGER NOT NULL DEFAULT 0
+);`;
+
+interface SchemaMigration {
+  name: string;
+  sql: string;
+  checksum: string;
+}
+
+/**
+ * Brings the tables to this build's schema: plays the SQL of `prisma/sqlite/migrations` that the file does
+ * not record yet, each with its record in one transaction.
+ * @throws ProblemError `inventory_failed` when the file was written by a newer build
+ */
+export async function applyMigrations(connection: Connection, file: string): Promise<void> {
+  await connection.executeScript(recordsTable);
+  const recorded = await recordedMigrations(connection);
+  const known = committedMigrations();
+  refuseNewer(file, recorded, known);
+  for (const migration of known) if (!recorded.has(migration.name)) await apply(connection, migration);
+}
+
+async function recordedMigrations(connection: Connection): Promise<Map<string, string>> {
+  const { rows } = await connection.queryRaw({
+    sql: 'SELECT migration_name, checksum FROM "_prisma_migrations" WHERE finished_at IS NOT NULL',
+    args: [],
+    argTypes: [],
+  });
+  return new Map(rows.map(([name, checksum]) => [String(name), String(checksum)]));
+}
+
+function committedMigrations(): SchemaMigration[] {
+  return fs
+    .readdirSync(migrationsDir, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => {
+      const sql = fs.readFileSync(path.join(migrationsDir, name, 'migration.sql'), 'utf8');
+      return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function refuseNewer(file: string, recorded: Map<string, string>, known: SchemaMigration[]): void {
+  const checksums = new Map(known.map(({ name, checksum }) => [name, checksum]));
+  for (const [name, checksum] of recorded) {
+    if (checksums.get(name) === checksum) continue;
+    throw new ProblemError(
+      'inventory_failed',
+      checksums.has(name)
+        ? `open the inventory ${file}: its schema ${name} is not this build's schema of that name`
+        : `open the inventory ${file}: it was written by a newer Podlane (schema ${name})`,
+      { hint: `start the Podlane that wrote it, or choose another --database; the pods keep their network` },
+    );
+  }
+}
+
+async function apply(connection: Connection, { name, sql, checksum }: SchemaMigration): Promise<void> {
+  // SQLite changes a table by copying and dropping it; with foreign keys on, the drop would cascade to
+  // child rows, and inside BEGIN the pragma does nothing.
+  await connection.executeScript('PRAGMA foreign_keys = OFF;');
+  try {
+    await connection.executeScript(`BEGIN;
+${sql};
+INSERT INTO "_prisma_migrations" (id, checksum, finished_at, migration_name, applied_steps_count)
+VALUES ('${randomUUID()}', '${checksum}', CURRENT_TIMESTAMP, '${name}', 1);
+COMMIT;`);
+  } catch (error) {
+    // A statement that fails for want of space has rolled back by itself; then there is no transaction.
+    await connection.executeScript('ROLLBACK;').catch(() => {});
+    throw error;
+  }
+}

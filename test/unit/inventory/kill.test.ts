@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { openScratch, scratchFolder } from './scratch.ts';
+
+/** Starts a writer, kills it after `ms`, and returns the lines it acknowledged. */
+async function writeUntilKilled(file: string, run: number, ms: number): Promise<string[]> {
+  const writer = spawn(process.execPath, [path.join(import.meta.dirname, 'writer.ts'), file, String(run)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void writer.kill('SIGKILL'));
+  let said = '';
+  writer.stdout.setEncoding('utf8').on('data', (text: string) => {
+    if (said === '') setTimeout(() => writer.kill('SIGKILL'), ms);
+    said += text;
+  });
+  await once(writer, 'close');
+  return said.split('\n').slice(0, -1);
+}
+
+test('an agent killed at any moment has lost nothing that was acknowledged', {
+  timeout: 60_000,
+}, async () => {
+  const file = path.join(scratchFolder(), 'podlane.db');
+  const acknowledged: string[] = [];
+  for (const [run, ms] of [3, 40, 111, 260].entries())
+    acknowledged.push(...(await writeUntilKilled(file, run, ms)));
+  expect(acknowledged.length).toBeGreaterThan(100);
+
+  const { inventory } = await openScratch(file);
+  const pods = new Map((await inventory.pods()).map((pod) => [pod.name, pod]));
+  const migrations = new Set((await inventory.openMigrations()).map(({ id }) => id));
+  const events = new Map<number, string>();
+  for (let before: string | undefined; ; ) {
+    const { items, next } = await inventory.listEvents({ limit: 500, before });
+    for (const { id, message } of items) events.set(id, message);
+    if (next === null) break;
+    before = next;
+  }
+  for (const line of acknowledged) {
+    const [what, which, value] = line.split(' ') as [string, string, string];
+    if (what === 'pod') expect(pods.has(which), line).toBe(true);
+    if (what === 'migration') expect(migrations.has(which), line).toBe(true);
+    if (what === 'carried') expect(pods.get(which)?.carried, line).toEqual([BigInt(value), 7n]);
+    if (what === 'event') expect(events.get(Number(which)), line).toBe(value);
+  }
+  // A transaction is all or nothing: no carried sum without its device gone, no pod without its device.
+  const live = new Set((await inventory.devices()).map(({ podId }) => podId));
+  for (const pod of pods.values()) expect(live.has(pod.id), pod.name).toBe(pod.carried.length === 0);
+});

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test } from 'vitest';
+import { Inventory } from '../../../server/inventory/inventory.ts';
+import { newDevice, newPod, node } from './records.ts';
+import { openScratch, scratchFolder } from './scratch.ts';
+
+const refusal = (file: string, detail: RegExp, hint: RegExp) =>
+  expect(Inventory.open({ file, node })).rejects.toMatchObject({
+    code: 'inventory_failed',
+    message: expect.stringMatching(new RegExp(`${file}.*${detail.source}`)),
+    hint: expect.stringMatching(hint),
+  });
+
+test('a file that is no database is refused, named and left as it is', async () => {
+  const file = path.join(scratchFolder(), 'podlane.db');
+  fs.writeFileSync(file, 'certainly not a database '.repeat(500));
+  await refusal(file, /file is not a database/, /pods keep their network/);
+  expect(fs.readFileSync(file, 'utf8')).toMatch(/^certainly/);
+});
+
+test('a file with a damaged page is refused', async () => {
+  const { inventory, file } = await openScratch();
+  for (let i = 0; i < 200; i++) {
+    await inventory.addPod({ ...newPod(`p${i}`), address: `10.0.0.${i}/32` }, newDevice(`id-p${i}`, i));
+  }
+  await inventory.close();
+  const { size } = fs.statSync(file);
+  const handle = fs.openSync(file, 'r+');
+  for (let at = 8 * 4096; at + 4096 <= size; at += 4096)
+    fs.writeSync(handle, Buffer.alloc(512, 0xa5), 0, 512, at);
+  fs.closeSync(handle);
+  await refusal(file, /(quick_check|malformed)/, /pods keep their network/);
+});
+
+test('a path that cannot be a file is refused', async () => {
+  const folder = scratchFolder();
+  await refusal(folder, /unable to open database file/, /writable/);
+  fs.writeFileSync(path.join(folder, 'file'), '');
+  await refusal(path.join(folder, 'file', 'podlane.db'), /(ENOTDIR|EEXIST)/, /writable/);
+});
+
+test('a file of a newer build is refused', async () => {
+  const { inventory, file } = await openScratch();
+  await inventory.close();
+  const database = new Database(file);
+  database.exec(
+    `INSERT INTO _prisma_migrations (id, checksum, finished_at, migration_name) VALUES ('1', 'x', CURRENT_TIMESTAMP, '29990101000000_later')`,
+  );
+  database.close();
+  await refusal(file, /newer Podlane \(schema 29990101000000_later\)/, /the Podlane that wrote it/);
+});
+
+test('two agents cannot use one file, and the second can once the first was killed', async () => {
+  const file = path.join(scratchFolder(), 'podlane.db');
+  const writer = spawn(process.execPath, [path.join(import.meta.dirname, 'writer.ts'), file, '0']);
+  onTestFinished(() => void writer.kill('SIGKILL'));
+  await once(writer.stdout.resume(), 'data');
+  await refusal(file, /database is locked/, /another agent/);
+  writer.kill('SIGKILL');
+  await once(writer, 'exit');
+  await openScratch(file);
+});

@@ -1,0 +1,19 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Inventory } from '../../../server/inventory/inventory.ts';
+import { node } from './records.ts';
+
+/** A folder of this test's own, gone when the test has finished. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'podlane-inventory-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export async function openScratch(file = path.join(scratchFolder(), 'podlane.db')) {
+  const inventory = await Inventory.open({ file, node });
+  onTestFinished(() => inventory.close());
+  return { inventory, file };
+}
