@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type AgentAddress, parseAgentAddress } from './agent.ts';
+
+export interface GatewayConfig {
+  /** TCP port on 127.0.0.1; 0 takes a free one. */
+  port: number;
+  agent: AgentAddress;
+  /** Bearer token for an agent on TCP. */
+  agentToken: string | undefined;
+  /** `host[:port]` values of the Host header that are ours besides 127.0.0.1, localhost and [::1]. */
+  allowHosts: string[];
+  /** The folder that holds `app/` and `.next/`. */
+  dir: string;
+  dev: boolean;
+}
+
+/**
+ * Reads the gateway's command line.
+ * `--agent-token-file -` reads standard input, so that a token reaches a process that may not open the file.
+ * @throws Error that names the flag
+ */
+export function readConfig(args: string[]): GatewayConfig {
+  const { values } = parseArgs({
+    args,
+    options: {
+      port: { type: 'string', default: '7480' },
+      agent: { type: 'string', default: 'unix:/run/podlane/agent.sock' },
+      'agent-token-file': { type: 'string' },
+      'allow-host': { type: 'string', multiple: true, default: [] },
+      dir: { type: 'string', default: `${import.meta.dirname}/..` },
+      dev: { type: 'boolean', default: false },
+    },
+  });
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw new Error(`--port ${values.port}: not a port, which is 0 to 65535`);
+  const tokenFile = values['agent-token-file'];
+  const token =
+    tokenFile === undefined ? undefined : readFileSync(tokenFile === '-' ? 0 : tokenFile, 'utf8').trim();
+  if (token === '') throw new Error(`--agent-token-file ${tokenFile}: the file is empty`);
+  return {
+    port,
+    agent: parseAgentAddress(values.agent),
+    agentToken: token,
+    allowHosts: values['allow-host'].map((host) => host.toLowerCase()),
+    dir: values.dir,
+    dev: values.dev,
+  };
+}

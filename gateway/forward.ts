@@ -1,0 +1,53 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Dispatcher } from 'undici';
+import type { Agent } from './agent.ts';
+import type { Session } from './sessions.ts';
+
+/** What of a browser's request the agent gets to see. Never cookies, nor an `x-podlane-` header of its own. */
+const passedOn = ['accept', 'content-type', 'if-match', 'if-none-match'];
+
+/** RFC 9110, 7.6.1; and cookies, which only the gateway sets. */
+const notPassedBack = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'set-cookie',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Names who acts; the agent believes it, because only the gateway reaches the agent. */
+export const actorHeaders = (session: Session) => ({ 'x-podlane-actor': session.actor });
+
+/** Sends a call to the agent and its answer back, as it comes. @throws ProblemError agent_unreachable */
+export async function forward(
+  agent: Agent,
+  session: Session,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const left = new AbortController();
+  reply.raw.once('close', () => left.abort());
+  const headers: Record<string, string> = actorHeaders(session);
+  for (const name of passedOn) {
+    const value = request.headers[name];
+    if (typeof value === 'string') headers[name] = value;
+  }
+  const answer = await agent.request({
+    method: request.method as Dispatcher.HttpMethod,
+    path: request.raw.url ?? '/',
+    headers,
+    body: request.body === undefined ? null : (request.body as Buffer),
+    signal: left.signal,
+  });
+  reply.code(answer.statusCode).header('Cache-Control', 'no-store');
+  const named = String(answer.headers.connection ?? '')
+    .toLowerCase()
+    .split(/\s*,\s*/);
+  for (const [name, value] of Object.entries(answer.headers))
+    if (value !== undefined && !notPassedBack.has(name) && !named.includes(name)) reply.header(name, value);
+  return reply.send(answer.body);
+}

@@ -1,0 +1,68 @@
+import type { IncomingMessage } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import { openAgent } from '../../../gateway/agent.ts';
+import type { Pages } from '../../../gateway/pages.ts';
+import { openGateway } from '../../../gateway/server.ts';
+
+/** Stands where Next stands: answers every page with its path. */
+const pages: Pages = {
+  async answer(request, response) {
+    response.setHeader('Content-Type', 'text/html');
+    response.end(`page ${request.url}`);
+  },
+  upgrade: (_request, socket) => void socket.destroy(),
+  close: async () => {},
+};
+
+/** A gateway on a free port, before the agent at `agentPath`, and its cookie once signed in. */
+export async function openTestGateway(agentPath: string, allowHosts: string[] = []) {
+  const agent = openAgent({ kind: 'unix', path: agentPath }, undefined);
+  const gateway = await openGateway({ port: 0, allowHosts, agent, pages, dev: false });
+  const { port } = gateway;
+  const call = (path: string, headers: Record<string, string> = {}, method = 'GET', body?: string | Buffer) =>
+    httpCall(port, path, headers, method, body);
+  return {
+    ...gateway,
+    call,
+    async signIn(): Promise<{ cookie: string }> {
+      const answer = await call(new URL(gateway.newLink()).search.replace(/^/, '/'));
+      return { cookie: String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? '' };
+    },
+    [Symbol.asyncDispose]: () => gateway.stop(),
+  };
+}
+
+export interface Answer {
+  status: number;
+  headers: IncomingMessage['headers'];
+  text: string;
+}
+
+/** node:http rather than fetch, which does not let one choose Host, Origin and Sec-Fetch-Site. */
+export function httpCall(
+  port: number,
+  path: string,
+  headers: Record<string, string>,
+  method = 'GET',
+  body?: string | Buffer,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(
+      { host: '127.0.0.1', port, path, headers, method, agent: false },
+      (incoming) => {
+        const chunks: Buffer[] = [];
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+        incoming.on('error', reject);
+        incoming.on('end', () =>
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            text: Buffer.concat(chunks).toString(),
+          }),
+        );
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
