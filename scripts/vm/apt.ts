@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** One entry of apt's sources as deb822 fields, names in lower case (sources.list(5)). */
+export type Stanza = Record<string, string>;
+
+/** Reads the one-line format: `deb [signed-by=… arch=…] URI SUITE COMPONENT…`. Comments and deb-src are left out. */
+export function parseOneLine(text: string): Stanza[] {
+  return text.split('\n').flatMap((raw) => {
+    const match = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)/.exec(raw.trim());
+    if (!match) return [];
+    const [, options = '', uris, suites, components] = match;
+    const stanza: Stanza = { types: 'deb', uris: uris!, suites: suites! };
+    if (components?.trim()) stanza.components = components.trim();
+    for (const option of options.trim().split(/\s+/).filter(Boolean)) {
+      const [name, value = ''] = option.split('=', 2) as [string, string?];
+      stanza[deb822Names[name] ?? name] = value.replaceAll(',', ' ');
+    }
+    return [stanza];
+  });
+}
+
+const deb822Names: Record<string, string> = { arch: 'architectures', lang: 'languages', target: 'targets' };
+
+/** Reads the deb822 format; values of several lines (an embedded key) keep their line breaks. */
+export function parseDeb822(text: string): Stanza[] {
+  const stanzas: Stanza[] = [];
+  for (const paragraph of text.split(/\n[ \t]*\n/)) {
+    const stanza: Stanza = {};
+    let field = '';
+    for (const line of paragraph.split('\n')) {
+      if (line.startsWith('#')) continue;
+      const named = /^([A-Za-z0-9-]+):\s*(.*)$/.exec(line);
+      if (named) {
+        field = named[1]!.toLowerCase();
+        stanza[field] = named[2]!.trim();
+      } else if (field && /^[ \t]/.test(line)) {
+        stanza[field] += `\n${line}`;
+      }
+    }
+    if (stanza.enabled?.toLowerCase() === 'no' || !words(stanza.types).includes('deb')) continue;
+    stanzas.push({ ...stanza, types: 'deb' });
+  }
+  return stanzas;
+}
+
+const words = (value = '') => value.split(/\s+/).filter(Boolean);
+
+/** All enabled binary sources of the machine, from sources.list and both formats of sources.list.d. */
+export function readSources(etc = '/etc/apt'): Stanza[] {
+  const parts = join(etc, 'sources.list.d');
+  const files = [join(etc, 'sources.list'), ...list(parts).map((name) => join(parts, name))];
+  return files.flatMap((file) => {
+    if (file.endsWith('.sources')) return parseDeb822(read(file));
+    return file.endsWith('.list') ? parseOneLine(read(file)) : [];
+  });
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * The machine's own sources of one Debian release, and the release's backports on the same mirror with the same keyring.
+ * @throws when no source has the release's main suite
+ */
+export function withBackports(sources: Stanza[], codename: string): Stanza[] {
+  const own = sources.filter((source) =>
+    words(source.suites).some((suite) => suite === codename || suite.startsWith(`${codename}-`)),
+  );
+  const mirror = own.find(
+    (source) => words(source.suites).includes(codename) && words(source.components).includes('main'),
+  );
+  if (!mirror) {
+    throw new Error(
+      `apt has no source with the suite “${codename}” and the component “main”: the guest's packages come from it`,
+    );
+  }
+  const backports = `${codename}-backports`;
+  if (own.some((source) => words(source.suites).includes(backports))) return own;
+  return [...own, { ...mirror, suites: backports, components: 'main' }];
+}
+
+/** Writes stanzas as a deb822 file. */
+export function formatDeb822(stanzas: Stanza[]): string {
+  return stanzas
+    .map((stanza) =>
+      Object.entries(stanza)
+        .map(([name, value]) => `${name}: ${value}\n`)
+        .join(''),
+    )
+    .join('\n');
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run, step } from '../setup/progress.js';
+import { formatDeb822, readSources, withBackports } from './apt.ts';
+import { extractVmlinux } from './vmlinux.ts';
+
+/** Where the fetched guest lies: `root` holds the packages' files, `vmlinux` the kernel, `modules` its modules. */
+export interface GuestFiles {
+  folder: string;
+  root: string;
+  vmlinux: string;
+  modules: string;
+}
+
+const release = 'bookworm'; // Debian 12: its QEMU 7.2 still brings the C virtiofsd, its backports the netkit kernel
+const packages = ['qemu-system-x86', 'busybox-static', 'iproute2', 'bpftool', 'iputils-ping', 'tcpdump'];
+const fromBackports = ['iproute2', 'bpftool'];
+/** In the order of their loading. The cloud kernel has everything else built in. */
+export const kernelModules = [
+  'overlay',
+  'veth',
+  'failover',
+  'net_failover',
+  'virtio_net',
+  'sch_ingress',
+  'cls_bpf',
+];
+
+const clone = join(import.meta.dirname, '../..');
+const cache = join(clone, '.cache/vm');
+
+/**
+ * The guest's files in this clone's cache; fetched first (15 s, 60 MB) when they are missing or the recipe has changed.
+ * Packages are only unpacked: nothing is installed, and the system's sources stay as they are.
+ * @throws when apt refuses, or this is not Debian 12
+ */
+export async function ensureGuest(): Promise<GuestFiles> {
+  const recipe = createHash('sha256');
+  for (const file of ['fetch.ts', 'apt.ts', 'vmlinux.ts'])
+    recipe.update(readFileSync(join(import.meta.dirname, file)));
+  const folder = join(cache, recipe.digest('hex').slice(0, 12));
+  if (!existsSync(folder)) await step('fetching the netkit guest', () => fetchGuest(folder));
+  return guestFiles(folder);
+}
+
+const guestFiles = (folder: string): GuestFiles => ({
+  folder,
+  root: join(folder, 'root'),
+  vmlinux: join(folder, 'vmlinux'),
+  modules: join(folder, 'modules'),
+});
+
+async function fetchGuest(folder: string): Promise<void> {
+  mkdirSync(cache, { recursive: true });
+  const made = `${folder}.${process.pid}`;
+  try {
+    const files = guestFiles(made);
+    for (const part of [
+      'root',
+      'modules',
+      'apt/lists/partial',
+      'apt/archives/partial',
+      'apt/sources',
+      'apt/debs',
+    ]) {
+      mkdirSync(join(made, part), { recursive: true });
+    }
+    await unpackPackages(join(made, 'apt'), files.root);
+    const [bzImage] = globSync(join(files.root, 'boot/vmlinuz-*'));
+    if (!bzImage) throw new Error('the kernel package holds no vmlinuz');
+    writeFileSync(files.vmlinux, extractVmlinux(readFileSync(bzImage)));
+    await unpackModules(files);
+    rmSync(join(made, 'apt'), { recursive: true });
+    if (!existsSync(folder)) renameSync(made, folder); // else another process was faster
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+/** Resolves what is missing on this machine for `packages` and a netkit kernel, downloads and unpacks it. */
+async function unpackPackages(apt: string, root: string): Promise<void> {
+  requireRelease();
+  writeFileSync(join(apt, 'sources/guest.sources'), formatDeb822(withBackports(readSources(), release)));
+  const options = [
+    'Dir::Etc::sourcelist=/dev/null',
+    `Dir::Etc::sourceparts=${join(apt, 'sources')}`,
+    `Dir::State::lists=${join(apt, 'lists')}`,
+    `Dir::Cache=${apt}`,
+    'APT::Sandbox::User=root',
+    'APT::Install-Recommends=false',
+    'Acquire::Retries=3',
+    'Acquire::Languages=none',
+  ].flatMap((option) => ['-o', option]);
+  await run('apt-get', [...options, '-qq', 'update']);
+
+  const kernels = await run('apt-cache', [
+    ...options,
+    'depends',
+    '-t',
+    `${release}-backports`,
+    'linux-image-cloud-amd64',
+  ]);
+  const kernel = /Depends: (linux-image-[0-9]\S*)/.exec(kernels)?.[1];
+  if (!kernel)
+    throw new Error(
+      `${release}-backports has no linux-image-cloud-amd64: the guest's kernel comes from there`,
+    );
+
+  const wanted = packages.map((name) =>
+    fromBackports.includes(name) ? `${name}/${release}-backports` : name,
+  );
+  const plan = await run('apt-get', [...options, '-s', '--reinstall', 'install', ...wanted]);
+  const exact = [...plan.matchAll(/^Inst (\S+) (?:\[\S+\] )?\((\S+)/gm)].map(
+    ([, name, version]) => `${name}=${version}`,
+  );
+  await run('apt-get', [...options, '-qq', 'download', ...exact, `${kernel}/${release}-backports`], {
+    cwd: join(apt, 'debs'),
+  });
+  for (const file of globSync(join(apt, 'debs/*.deb'))) await run('dpkg-deb', ['--extract', file, root]);
+}
+
+function requireRelease(): void {
+  const codename = /^VERSION_CODENAME=(\S+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  if (codename !== release) {
+    throw new Error(
+      `this kernel has no netkit, and the virtual machine that brings one is made of Debian 12's packages; this is ${codename ?? 'not Debian'}. ` +
+        'Boot a kernel with CONFIG_NETKIT (6.7 or newer), or run with --native for veth only.',
+    );
+  }
+}
+
+async function unpackModules({ root, modules }: GuestFiles): Promise<void> {
+  const busybox = join(root, 'bin/busybox');
+  for (const name of kernelModules) {
+    const [packed] = globSync(join(root, `lib/modules/*/kernel/**/${name}.ko.xz`));
+    if (!packed) throw new Error(`the kernel package holds no module ${name}`);
+    await run('sh', ['-c', '"$1" xz -dc "$2" >"$3"', 'sh', busybox, packed, join(modules, `${name}.ko`)]);
+  }
+}

@@ -1,0 +1,223 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ensureGuest, type GuestFiles, kernelModules } from './fetch.ts';
+import { chooseAccelerator, ports, qemuArguments } from './qemu.ts';
+
+export interface GuestOptions {
+  /** For sh, run as root in the guest. The host's files are there, at their own paths; what it writes is gone with the guest. */
+  command: string;
+  /** Default: the caller's. */
+  cwd?: string;
+  /** Added to PATH, HOME and LANG. */
+  env?: Record<string, string>;
+  /** TCP ports on the host's 127.0.0.1 that lead to ports of the guest's address 10.0.2.15. */
+  forward?: { hostPort: number; guestPort: number }[];
+  memoryMiB?: number;
+  cpus?: number;
+  /** Time runs by counted instructions: slow, one CPU, but figures repeat. */
+  instructionCounted?: boolean;
+  timeoutSeconds?: number;
+  onStdout?(chunk: Buffer): void;
+  onStderr?(chunk: Buffer): void;
+}
+
+export interface Guest {
+  /** Resolves when the command is about to start, rejects when the guest ends before. */
+  started: Promise<void>;
+  /** The command's exit code; 143 after `stop`. Rejects when the guest fails or its time is up. */
+  exit: Promise<number>;
+  /** Ends the guest at once; nothing is left behind. */
+  stop(): Promise<void>;
+}
+
+const jobs = join(import.meta.dirname, '../../.cache/vm/jobs');
+
+/**
+ * Boots a Linux 6.12 with netkit in QEMU, runs one command in it and powers off (about 4 s in all, emulated).
+ * The guest dies with the calling process.
+ * @throws when it cannot be fetched, when not root, or when a program does not start
+ */
+export async function bootGuest(options: GuestOptions): Promise<Guest> {
+  if (process.getuid?.() !== 0)
+    throw new Error('the guest shares the whole file tree with its root: run as root');
+  const files = await ensureGuest();
+  sweepJobs();
+  const job = mkdtempSync(join(jobs, `${process.pid}-`));
+  const removeJob = () => rmSync(job, { recursive: true, force: true });
+  process.once('exit', removeJob);
+  try {
+    writeFileSync(join(job, 'modules'), kernelModules.join(' '));
+    writeFileSync(join(job, 'command'), script(options, files));
+    const fileServer = await serveRoot(files, job);
+    return follow(startMachine(files, job, options), fileServer, options, job, () => {
+      removeJob();
+      process.off('exit', removeJob);
+    });
+  } catch (error) {
+    removeJob();
+    process.off('exit', removeJob);
+    throw error;
+  }
+}
+
+/** Removes the folders of jobs whose process was killed. */
+function sweepJobs(): void {
+  mkdirSync(jobs, { recursive: true });
+  for (const name of readdirSync(jobs)) {
+    if (!existsSync(`/proc/${name.split('-')[0]}`))
+      rmSync(join(jobs, name), { recursive: true, force: true });
+  }
+}
+
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+function script(options: GuestOptions, { root }: GuestFiles): string {
+  const tools = ['usr/sbin', 'usr/bin', 'sbin', 'bin'].map((part) => join(root, part));
+  const env: Record<string, string> = {
+    PATH: [...tools, process.env.PATH].join(':'),
+    HOME: process.env.HOME ?? '/root',
+    LANG: 'C.UTF-8',
+    ...options.env,
+  };
+  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`);
+  return [`cd ${quote(options.cwd ?? process.cwd())} || exit 125`, ...exports, options.command, ''].join(
+    '\n',
+  );
+}
+
+/** Starts a program that is killed when this process ends, outside its process group, so that Ctrl-C reaches only us. */
+function launch(
+  files: GuestFiles,
+  program: string,
+  args: string[],
+  job: string,
+  stdio: 'pipe'[],
+): ChildProcess {
+  const library = (part: string) => join(files.root, part);
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', library(program), ...args], {
+    cwd: job,
+    detached: true,
+    env: {
+      ...process.env,
+      LD_LIBRARY_PATH: ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map(library).join(':'),
+    },
+    stdio: ['ignore', ...stdio],
+  });
+}
+
+async function serveRoot(files: GuestFiles, job: string): Promise<ChildProcess> {
+  const args = ['--socket-path=root.sock', '-o', 'source=/', '-o', 'cache=always', '-o', 'sandbox=chroot'];
+  const child = launch(files, 'usr/lib/qemu/virtiofsd', [...args, '--thread-pool-size=2'], job, [
+    'pipe',
+    'pipe',
+  ]);
+  const said = collect(child);
+  for (let tries = 0; !existsSync(join(job, 'root.sock')); tries++) {
+    if (child.exitCode !== null || tries > 1000) {
+      child.kill('SIGKILL');
+      throw new Error(`the guest's file server did not start:\n${said()}`);
+    }
+    await delay(5);
+  }
+  return child;
+}
+
+function startMachine(files: GuestFiles, job: string, options: GuestOptions): ChildProcess {
+  const machine = {
+    memoryMiB: options.memoryMiB ?? 2048,
+    cpus: options.cpus ?? 2,
+    instructionCounted: options.instructionCounted ?? false,
+    forward: options.forward ?? [],
+  };
+  const args = qemuArguments(files, job, machine, chooseAccelerator());
+  return launch(files, 'usr/bin/qemu-system-x86_64', args, job, ['pipe', 'pipe', 'pipe', 'pipe', 'pipe']);
+}
+
+/** What a program has said on its own standard output and error. */
+function collect(child: ChildProcess): () => string {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      text = (text + chunk.toString()).slice(-4000);
+    });
+  }
+  return () => text.trim();
+}
+
+function follow(
+  machine: ChildProcess,
+  fileServer: ChildProcess,
+  options: GuestOptions,
+  job: string,
+  cleanUp: () => void,
+): Guest {
+  const started = Promise.withResolvers<void>();
+  const exit = Promise.withResolvers<number>();
+  const closed = Promise.withResolvers<void>();
+  for (const { promise } of [started, exit]) promise.catch(() => {}); // a caller may wait for one of them only
+  const port = (name: keyof typeof ports) => (machine.stdio as unknown[])[ports[name]] as Duplex;
+  const said = collect(machine);
+  port('stdout').on('data', (chunk: Buffer) => options.onStdout?.(chunk));
+  port('stderr').on('data', (chunk: Buffer) => options.onStderr?.(chunk));
+  let control = '';
+  port('control').on('data', (chunk: Buffer) => {
+    control += chunk.toString();
+    if (control.includes('started\n')) started.resolve();
+  });
+
+  let ended: 'stopped' | 'out of time' | undefined;
+  const kill = (why: typeof ended) => {
+    ended ??= why;
+    machine.kill('SIGKILL');
+  };
+  const timer =
+    options.timeoutSeconds === undefined
+      ? undefined
+      : setTimeout(() => kill('out of time'), options.timeoutSeconds * 1000);
+  machine.once('error', (error) => exit.reject(error));
+  machine.once('close', () => {
+    clearTimeout(timer);
+    fileServer.kill('SIGKILL');
+    const code = /^exit (\d+)$/m.exec(control)?.[1];
+    if (code !== undefined) exit.resolve(Number(code));
+    else if (ended === 'stopped') exit.resolve(143);
+    else {
+      const cause =
+        ended === 'out of time'
+          ? `ran longer than ${options.timeoutSeconds} s`
+          : 'ended before its command did';
+      const error = new Error(`the guest ${cause}:\n${said()}\n${consoleTail(job)}`.trim());
+      exit.reject(error);
+      started.reject(error);
+    }
+    cleanUp();
+    closed.resolve();
+  });
+  return {
+    started: started.promise,
+    exit: exit.promise,
+    async stop() {
+      kill('stopped');
+      await closed.promise;
+    },
+  };
+}
+
+function consoleTail(job: string): string {
+  try {
+    return readFileSync(join(job, 'console'), 'utf8').trimEnd().split('\n').slice(-20).join('\n');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,96 @@
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { GuestFiles } from './fetch.ts';
+import { measureTscKhz } from './tsc.ts';
+
+export interface Machine {
+  memoryMiB: number;
+  cpus: number;
+  /** Time runs by counted instructions: slow, one CPU, but figures repeat. Always emulated. */
+  instructionCounted: boolean;
+  forward: { hostPort: number; guestPort: number }[];
+}
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** Descriptors that QEMU inherits: connected Unix stream sockets behind the guest's serial ports. */
+export const ports = { stdout: 3, stderr: 4, control: 5 } as const;
+
+/**
+ * PODLANE_VM_ACCEL, or KVM where it can be opened on a CPU with hardware virtualisation. /dev/kvm alone says little: there are
+ * machines whose KVM has no such CPU below it and stops at the first instruction that it cannot emulate.
+ */
+export function chooseAccelerator(): Accelerator {
+  const wish = process.env.PODLANE_VM_ACCEL;
+  if (wish === 'kvm' || wish === 'tcg') return wish;
+  if (wish) throw new Error(`PODLANE_VM_ACCEL is “${wish}”: it can be kvm or tcg`);
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch {
+    return 'tcg';
+  }
+  return /^flags\s*:.* (vmx|svm)( |$)/m.test(readFileSync('/proc/cpuinfo', 'utf8')) ? 'kvm' : 'tcg';
+}
+
+/**
+ * Arguments of qemu-system-x86_64. Its working directory is the job's folder, with the file server's socket in it;
+ * its descriptors 3 to 5 are `ports`.
+ */
+export function qemuArguments(
+  files: GuestFiles,
+  job: string,
+  machine: Machine,
+  accelerator: Accelerator,
+): string[] {
+  const { memoryMiB, cpus, instructionCounted, forward } = machine;
+  const emulated = instructionCounted || accelerator === 'tcg';
+  const args = ['-L', join(files.root, 'usr/share/qemu'), '-L', join(files.root, 'usr/share/seabios')];
+  args.push('-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-monitor', 'none');
+  args.push('-M', 'pc', '-m', String(memoryMiB), '-smp', String(instructionCounted ? 1 : cpus));
+  if (instructionCounted) args.push('-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off');
+  else args.push('-accel', emulated ? 'tcg,thread=multi,tb-size=512' : 'kvm');
+  args.push('-cpu', emulated ? 'max,-cx16' : 'host'); // QEMU 7.2's emulation crashes in cmpxchg16b
+
+  args.push(
+    '-object',
+    `memory-backend-memfd,id=memory,size=${memoryMiB}M,share=on`,
+    '-numa',
+    'node,memdev=memory',
+  );
+  args.push('-chardev', 'socket,id=root,path=root.sock');
+  args.push('-device', 'vhost-user-fs-pci,queue-size=1024,chardev=root,tag=hostroot');
+  args.push('-serial', 'file:console', '-device', 'virtio-serial-pci');
+  for (const [name, descriptor] of Object.entries(ports)) {
+    args.push(
+      '-chardev',
+      `socket,id=${name},fd=${descriptor}`,
+      '-device',
+      `virtserialport,chardev=${name},name=${name}`,
+    );
+  }
+  if (forward.length > 0) {
+    const rules = forward
+      .map((port) => `,hostfwd=tcp:127.0.0.1:${port.hostPort}-:${port.guestPort}`)
+      .join('');
+    args.push('-netdev', `user,id=net,restrict=on${rules}`, '-device', 'virtio-net-pci,netdev=net');
+  }
+  args.push('-kernel', files.vmlinux, '-append', kernelCommandLine(files, job, emulated));
+  return args;
+}
+
+function kernelCommandLine(files: GuestFiles, job: string, emulated: boolean): string {
+  const init = join(files.root, 'bin/busybox');
+  const words = [
+    'root=hostroot',
+    'rootfstype=virtiofs',
+    'rw',
+    `init=${init}`,
+    'console=ttyS0',
+    'quiet',
+    'panic=-1',
+    'reboot=t',
+  ];
+  words.push('mitigations=off', 'apparmor=0', 'audit=0', 'cryptomgr.notests', 'random.trust_cpu=on');
+  if (emulated) words.push('tsc=reliable', `tsc_early_khz=${measureTscKhz()}`, 'no_timer_check');
+  return [...words, '--', 'sh', join(import.meta.dirname, 'init'), files.folder, job].join(' ');
+}
