@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the programs and the agent share. Sizes and offsets are mirrored in server/bpf/layout.ts. */
+#ifndef PODLANE_H
+#define PODLANE_H
+
+#include <linux/types.h>
+
+/* A device is its slot: ifindex of the primary = BASE + 2 * slot, of the peer one more. */
+#define PODLANE_IFINDEX_BASE 1048576
+
+/* Order of dropReasons in contract/sample.ts; at most PODLANE_REASONS. Only ever appended to. */
+enum podlane_reason {
+	PODLANE_MALFORMED = 0,        /* IP header missing, or version, header length and length disagree */
+	PODLANE_UNKNOWN_PROTOCOL = 1, /* neither IPv4, IPv6 nor ARP, or VLAN-tagged */
+	PODLANE_SPOOFED_SOURCE = 2,   /* leaves the pod with a source that is not the pod's */
+};
+#define PODLANE_REASONS 8
+
+/*
+ * Counters of one slot on one CPU: three cache lines, 192 bytes, index cpu * max_slots + slot of an
+ * mmapable array. `out` leaves the pod. Bytes are of network packets: without the 14 bytes of Ethernet
+ * header, which netkit L3 carries too. A GSO packet counts as one packet.
+ *
+ * Plain additions: only the own CPU writes a line, and our hooks run with bottom halves off, so that
+ * neither another CPU nor a softirq on this one gets between load and store.
+ */
+struct podlane_counters {
+	/* line 0: accepted */
+	__u64 packets_out;              /*   0 */
+	__u64 bytes_out;                /*   8 */
+	__u64 packets_in;               /*  16 */
+	__u64 bytes_in;                 /*  24 */
+	__u64 redirected_packets_out;   /*  32: of packets_out, those sent on by redirect */
+	__u64 redirected_bytes_out;     /*  40 */
+	__u64 reserved[2];              /*  48 */
+	/* lines 1 and 2: packets dropped by us, by enum podlane_reason */
+	__u64 dropped_out[PODLANE_REASONS]; /*  64 */
+	__u64 dropped_in[PODLANE_REASONS];  /* 128 */
+} __attribute__((aligned(64)));
+
+/* Which sources may leave a slot. All zero: not checked. Addresses in network order, 24 bytes. */
+#define PODLANE_CHECK_SOURCE 1
+#define PODLANE_HAS_ADDR6 2
+struct podlane_slot {
+	__u32 flags;     /*  0 */
+	__be32 addr4;    /*  4 */
+	__u32 addr6[4];  /*  8 */
+};
+
+/* In .rodata, written by the loader before the load. */
+struct podlane_config {
+	__u32 max_slots;  /*  0 */
+	__u8 build[32];   /*  4: SHA-256 of the object file; tells a later agent what runs here */
+};
+
+#endif

@@ -1,0 +1,29 @@
+#!/bin/bash
+# Builds bpf/*.bpf.c into bpf/objects/, stripped of DWARF. With --check, builds beside and compares with the
+# committed objects: the same compiler (Debian 12's clang 14) must give the same bytes.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+
+for tool in clang llvm-strip; do
+  command -v "$tool" >/dev/null || { echo "build-bpf: $tool is missing: apt-get install clang llvm libbpf-dev" >&2; exit 1; }
+done
+
+out=bpf/objects
+if [ "${1:-}" = --check ]; then
+  out=$(mktemp -d)
+  trap 'rm -rf "$out"' EXIT
+fi
+
+status=0
+for source in bpf/*.bpf.c; do
+  object=$(basename "$source" .c).o
+  # Relative source, mapped prefix: no path of the building machine in the object.
+  clang -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -fdebug-prefix-map="$PWD"=. \
+    -idirafter "/usr/include/$(uname -m)-linux-gnu" -c "$source" -o "$out/$object"
+  llvm-strip -g "$out/$object"
+  if [ "${1:-}" = --check ] && ! cmp "$out/$object" "bpf/objects/$object"; then
+    echo "build-bpf: bpf/objects/$object is not what $source compiles to: run scripts/build-bpf.sh and commit it" >&2
+    status=1
+  fi
+done
+exit $status

@@ -1,0 +1,81 @@
+import { closeSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DatapathPrograms, programAt } from './datapath-programs.ts';
+import { primaryIfindex } from './layout.ts';
+import { detachLink, type LinkInfo, updateLink, withPinnedLink } from './link.ts';
+import { attachNetkit } from './netkit.ts';
+import { pin, pinnedNames, unpin } from './pin.ts';
+import type { LinkHook } from './query.ts';
+import { attachTcx } from './tcx.ts';
+
+/** A link of ours by its pin, `links/SLOT-HOOK` with - for /. */
+export interface PinnedLink {
+  slot: number;
+  hook: LinkHook;
+  path: string;
+}
+
+const hooks = Object.keys(programAt) as LinkHook[];
+const pathOf = (pins: string, slot: number, hook: LinkHook): string =>
+  join(pins, 'links', `${slot}-${hook.replace('/', '-')}`);
+
+/** All links that are pinned, by slot. */
+export function pinnedLinks(pins: string): PinnedLink[] {
+  return pinnedNames(join(pins, 'links'))
+    .flatMap((name) => {
+      const slot = Number.parseInt(name, 10);
+      const hook = hooks.find((hook) => name === `${slot}-${hook.replace('/', '-')}`);
+      return hook === undefined ? [] : { slot, hook, path: join(pins, 'links', name) };
+    })
+    .sort((a, b) => a.slot - b.slot);
+}
+
+const attachesTo = (info: LinkInfo, slot: number): boolean => info.ifindex === primaryIfindex(slot);
+
+/** Our program at `hook` of the slot's device, pinned; one that is there already is brought up to date. */
+export async function attachPinned(
+  pins: string,
+  programs: DatapathPrograms,
+  hook: LinkHook,
+  slot: number,
+): Promise<void> {
+  const path = pathOf(pins, slot, hook);
+  const program = programs[programAt[hook]];
+  const there = await withPinnedLink(path, async (fd, info) => {
+    if (!attachesTo(info, slot)) return false;
+    if (info.programId !== program.id) await updateLink(`replace the program of ${path}`, fd, program.fd);
+    return true;
+  });
+  if (there) return;
+  unpin(path);
+  const ifindex = primaryIfindex(slot);
+  const fd =
+    hook === 'netkit/primary' || hook === 'netkit/peer'
+      ? await attachNetkit(hook, ifindex, program.fd)
+      : await attachTcx(hook, ifindex, program.fd);
+  try {
+    pin(fd, path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Takes the link's program off the hook, then the pin away: a removed pin alone may outlive in a descriptor. */
+export async function detachPinned(link: PinnedLink): Promise<void> {
+  await withPinnedLink(link.path, (fd) => detachLink(`detach ${link.path}`, fd));
+  unpin(link.path);
+}
+
+/** Has every pinned link run the current programs: those of an older build are replaced, no packet passing without. */
+export async function updateLinks(pins: string, programs: DatapathPrograms): Promise<number> {
+  let updated = 0;
+  for (const { slot, hook, path } of pinnedLinks(pins)) {
+    const program = programs[programAt[hook]];
+    await withPinnedLink(path, async (fd, info) => {
+      if (!attachesTo(info, slot) || info.programId === program.id) return;
+      await updateLink(`replace the program of ${path}`, fd, program.fd);
+      updated += 1;
+    });
+  }
+  return updated;
+}

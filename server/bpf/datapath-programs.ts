@@ -1,0 +1,64 @@
+import { closeSync } from 'node:fs';
+import { join } from 'node:path';
+import { withId } from './info.ts';
+import { configBuildOffset, configBytes } from './layout.ts';
+import { ArrayMap, mapInfo } from './map.ts';
+import { openPinned, pinOver } from './pin.ts';
+import { type ProgramInfo, programInfo } from './program.ts';
+import type { LinkHook } from './query.ts';
+
+/** Which program of `bpf/datapath.bpf.c` runs where. */
+export const programAt = {
+  'netkit/peer': 'from_pod_netkit',
+  'netkit/primary': 'to_pod_netkit',
+  'tcx/ingress': 'from_pod_tcx',
+  'tcx/egress': 'to_pod_tcx',
+} as const satisfies Record<LinkHook, string>;
+export type ProgramName = (typeof programAt)[LinkHook];
+export const programNames: readonly ProgramName[] = Object.values(programAt);
+
+export interface LoadedProgram {
+  fd: number;
+  id: number;
+}
+export type DatapathPrograms = Record<ProgramName, LoadedProgram>;
+
+const pathOf = (pins: string, name: ProgramName): string => join(pins, 'programs', name);
+
+/** SHA-256 of the object a program was loaded from, out of its .rodata; null for a program of another make. */
+function buildOf(program: ProgramInfo): string | null {
+  for (const id of program.mapIds) {
+    const build = withId('map', id, (fd) => {
+      const { name, valueBytes } = mapInfo(fd);
+      if (!name.endsWith('.rodata') || valueBytes !== configBytes) return null;
+      return new ArrayMap(fd, name, valueBytes).get(0).toString('hex', configBuildOffset);
+    });
+    if (build) return build;
+  }
+  return null;
+}
+
+/** The programs an earlier agent pinned, if they are all of `build` and count into the map `countersId`. */
+export function openPinnedPrograms(pins: string, build: string, countersId: number): DatapathPrograms | null {
+  const found: Partial<DatapathPrograms> = {};
+  for (const name of programNames) {
+    const fd = openPinned(pathOf(pins, name));
+    if (fd === null) break;
+    const info = programInfo(fd);
+    found[name] = { fd, id: info.id };
+    if (buildOf(info) !== build || !info.mapIds.includes(countersId)) break;
+    if (name === programNames.at(-1)) return found as DatapathPrograms;
+  }
+  for (const program of Object.values(found)) closeSync(program.fd);
+  return null;
+}
+
+/** Pins freshly loaded programs in the place of older ones and answers descriptors of our own. */
+export function pinPrograms(pins: string, loaded: ReadonlyMap<string, number>): DatapathPrograms {
+  const entries = programNames.map((name) => {
+    pinOver(loaded.get(name)!, pathOf(pins, name));
+    const fd = openPinned(pathOf(pins, name))!;
+    return [name, { fd, id: programInfo(fd).id }] as const;
+  });
+  return Object.fromEntries(entries) as DatapathPrograms;
+}

@@ -1,0 +1,59 @@
+import { closeSync } from 'node:fs';
+import { bpf_link_create, bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
+import { accepted, BpfRefusal, offLoop } from './call.ts';
+import { readInfo } from './info.ts';
+import { openPinned } from './pin.ts';
+
+export interface LinkInfo {
+  id: number;
+  programId: number;
+  /** 0: detached, its device is gone. */
+  ifindex: number;
+  attachType: number;
+}
+
+/** struct bpf_link_info (linux/bpf.h) of a tcx or netkit link: id 4, prog_id 8, ifindex 16, attach_type 20. */
+export function linkInfo(fd: number): LinkInfo {
+  const info = readInfo('a link', fd, Buffer.alloc(64));
+  return {
+    id: info.readUInt32LE(4),
+    programId: info.readUInt32LE(8),
+    ifindex: info.readUInt32LE(16),
+    attachType: info.readUInt32LE(20),
+  };
+}
+
+/** A new link, last in its hook. Takes RTNL. @throws BpfRefusal */
+export async function createLink(
+  tried: string,
+  program: number,
+  ifindex: number,
+  attachType: number,
+): Promise<number> {
+  return accepted(tried, await offLoop(bpf_link_create, program, ifindex, attachType, null));
+}
+
+/** Puts `program` in the place of the link's; no packet passes without one. Takes RTNL. */
+export async function updateLink(tried: string, link: number, program: number): Promise<void> {
+  accepted(tried, await offLoop(bpf_link_update, link, program, null));
+}
+
+/** Takes the program off its hook now, whoever else holds the link; a detached one is as well. Takes RTNL. */
+export async function detachLink(tried: string, link: number): Promise<void> {
+  const answer = await offLoop(bpf_link_detach, link);
+  if (answer < 0 && new BpfRefusal(tried, -answer).reason !== 'ENOLINK') accepted(tried, answer);
+}
+
+/** Runs `use` with a descriptor of the link pinned at `path`; null where none is. */
+export async function withPinnedLink<T>(
+  path: string,
+  use: (fd: number, info: LinkInfo) => T | Promise<T>,
+): Promise<T | null> {
+  const fd = openPinned(path);
+  if (fd === null) return null;
+  try {
+    return await use(fd, linkInfo(fd));
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,58 @@
+import { bpf_map_lookup_elem, bpf_map_update_elem } from '../ffi/libbpf.ts';
+import { accepted } from './call.ts';
+import { nameAt, readInfo } from './info.ts';
+
+export interface MapInfo {
+  type: number;
+  id: number;
+  keyBytes: number;
+  valueBytes: number;
+  maxEntries: number;
+  flags: number;
+  name: string;
+}
+
+/** struct bpf_map_info (linux/bpf.h): type 0, id 4, key_size 8, value_size 12, max_entries 16, map_flags 20, name 24. */
+export function mapInfo(fd: number): MapInfo {
+  const info = readInfo('a map', fd, Buffer.alloc(40));
+  return {
+    type: info.readUInt32LE(0),
+    id: info.readUInt32LE(4),
+    keyBytes: info.readUInt32LE(8),
+    valueBytes: info.readUInt32LE(12),
+    maxEntries: info.readUInt32LE(16),
+    flags: info.readUInt32LE(20),
+    name: nameAt(info, 24),
+  };
+}
+
+/** An array map (one value per index, not per CPU) whose values are `valueBytes` long. */
+export class ArrayMap {
+  readonly fd: number;
+  readonly name: string;
+  readonly valueBytes: number;
+  constructor(fd: number, name: string, valueBytes: number) {
+    this.fd = fd;
+    this.name = name;
+    this.valueBytes = valueBytes;
+  }
+
+  #key(index: number): Buffer {
+    const key = Buffer.alloc(4);
+    key.writeUInt32LE(index);
+    return key;
+  }
+
+  get(index: number): Buffer {
+    const value = Buffer.alloc(this.valueBytes);
+    accepted(`read ${this.name}[${index}]`, bpf_map_lookup_elem(this.fd, this.#key(index), value));
+    return value;
+  }
+
+  /** Not atomic towards a program that reads the same value. */
+  set(index: number, value: Buffer): void {
+    if (value.length !== this.valueBytes)
+      throw new RangeError(`${this.name}: ${value.length} bytes, not ${this.valueBytes}`);
+    accepted(`write ${this.name}[${index}]`, bpf_map_update_elem(this.fd, this.#key(index), value, 0));
+  }
+}

@@ -1,0 +1,55 @@
+import { uptime } from 'node:os';
+import { addressOf } from '../ffi/libc.ts';
+import { nameAt, readInfo, withId } from './info.ts';
+
+export interface ProgramInfo {
+  id: number;
+  type: number;
+  name: string;
+  /** The kernel's hash of the instructions, 16 hex digits. */
+  tag: string;
+  loadedAt: Date;
+  jitedBytes: number;
+  xlatedBytes: number;
+  /** Since load, while statistics were on (`stats.ts`). */
+  runTimeNs: number;
+  runCount: number;
+  /** 0 from a kernel that does not say. */
+  verifiedInstructions: number;
+  mapIds: number[];
+}
+
+// load_time counts from boot, CLOCK_BOOTTIME; taken once, so that a program keeps one load time.
+const bootedAtMs = Date.now() - uptime() * 1000;
+const infoBytes = 232;
+const maxMaps = 64;
+
+/**
+ * struct bpf_prog_info (linux/bpf.h): type 0, id 4, tag 8, jited_prog_len 16, xlated_prog_len 20, load_time 40,
+ * nr_map_ids 52, map_ids 56, name 64, run_time_ns 192, run_cnt 200, verified_insns 216.
+ */
+export function programInfo(fd: number): ProgramInfo {
+  const info = Buffer.alloc(infoBytes);
+  const ids = Buffer.alloc(maxMaps * 4);
+  info.writeUInt32LE(maxMaps, 52);
+  info.writeBigUInt64LE(addressOf(ids), 56);
+  readInfo('a program', fd, info);
+  return {
+    type: info.readUInt32LE(0),
+    id: info.readUInt32LE(4),
+    tag: info.toString('hex', 8, 16),
+    jitedBytes: info.readUInt32LE(16),
+    xlatedBytes: info.readUInt32LE(20),
+    loadedAt: new Date(bootedAtMs + Number(info.readBigUInt64LE(40)) / 1e6),
+    mapIds: Array.from({ length: Math.min(info.readUInt32LE(52), maxMaps) }, (_, i) =>
+      ids.readUInt32LE(i * 4),
+    ),
+    name: nameAt(info, 64),
+    runTimeNs: Number(info.readBigUInt64LE(192)),
+    runCount: Number(info.readBigUInt64LE(200)),
+    verifiedInstructions: info.readUInt32LE(216),
+  };
+}
+
+/** Of any program of this kernel; null when it is gone. */
+export const programInfoById = (id: number): ProgramInfo | null => withId('program', id, programInfo);

@@ -1,0 +1,79 @@
+import type { AttachedProgram } from '../../contract/device.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { addressOf, syscall } from '../ffi/libc.ts';
+import { BpfRefusal, offLoop } from './call.ts';
+import { netkitAttachTypes } from './netkit.ts';
+import { programInfoById } from './program.ts';
+import { runStatisticsHeld } from './stats.ts';
+import { tcxAttachTypes } from './tcx.ts';
+
+export type LinkHook = keyof typeof netkitAttachTypes | keyof typeof tcxAttachTypes;
+export const attachTypes: Record<LinkHook, number> = { ...netkitAttachTypes, ...tcxAttachTypes };
+
+const bpfSyscall = process.arch === 'arm64' ? 280 : 321;
+const progQuery = 16;
+/** BPF_MPROG_MAX (kernel/bpf/mprog.c): more cannot be attached to one hook. */
+const maxPrograms = 64;
+
+/** Who runs at a hook: ids in the order of execution. `linkId` is null for a program attached without a link. */
+export interface HookEntry {
+  programId: number;
+  linkId: number | null;
+}
+
+/**
+ * BPF_PROG_QUERY of `hook` at device `ifindex` of the caller's namespace (the primary, for netkit hooks too).
+ * A kernel or device without such a hook has nothing there. Takes RTNL.
+ * union bpf_attr: target_ifindex 0, attach_type 4, prog_ids 16, count 24, link_ids 40.
+ * @throws ProblemError `device_missing`, `kernel_refused`
+ */
+export async function queryHook(ifindex: number, hook: LinkHook): Promise<HookEntry[]> {
+  const programs = Buffer.alloc(maxPrograms * 4);
+  const links = Buffer.alloc(maxPrograms * 4);
+  const attr = Buffer.alloc(64);
+  attr.writeUInt32LE(ifindex, 0);
+  attr.writeUInt32LE(attachTypes[hook], 4);
+  attr.writeBigUInt64LE(addressOf(programs), 16);
+  attr.writeUInt32LE(maxPrograms, 24);
+  attr.writeBigUInt64LE(addressOf(links), 40);
+  const answer = await offLoop(syscall, bpfSyscall, progQuery, attr, attr.length);
+  if (answer < 0) {
+    const refusal = new BpfRefusal(`list the programs at ${hook} of ifindex ${ifindex}`, -answer);
+    if (refusal.reason === 'EINVAL' || refusal.reason === 'ENXIO') return [];
+    if (refusal.reason === 'ENODEV') throw new ProblemError('device_missing', refusal.message);
+    throw refusal;
+  }
+  return Array.from({ length: attr.readUInt32LE(24) }, (_, i) => ({
+    programId: programs.readUInt32LE(i * 4),
+    linkId: links.readUInt32LE(i * 4) || null,
+  }));
+}
+
+/** `queryHook` with what the kernel knows of each program; `ours` are the ids of our own. */
+export async function attachedPrograms(
+  ifindex: number,
+  hook: LinkHook,
+  ours: ReadonlySet<number>,
+): Promise<AttachedProgram[]> {
+  const entries = await queryHook(ifindex, hook);
+  return entries.flatMap(({ programId, linkId }, position) => {
+    const info = programInfoById(programId);
+    if (info === null) return [];
+    const counted = runStatisticsHeld() || info.runCount > 0;
+    return {
+      hook,
+      position,
+      id: info.id,
+      name: info.name,
+      tag: info.tag,
+      ours: ours.has(info.id),
+      linkId,
+      loadedAt: info.loadedAt.toISOString(),
+      runCount: counted ? info.runCount : null,
+      runTimeNs: counted ? info.runTimeNs : null,
+      nsPerRun: info.runCount > 0 ? info.runTimeNs / info.runCount : null,
+      verifiedInstructions: info.verifiedInstructions || null,
+      jitedBytes: info.jitedBytes,
+    };
+  });
+}

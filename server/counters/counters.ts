@@ -1,0 +1,2 @@
+export { counterFields, field, noCounters } from '../bpf/counter-fields.ts';
+export { CounterMap } from '../bpf/counters.ts';

@@ -1,0 +1,118 @@
+import koffi, { type KoffiFunc } from 'koffi';
+
+/**
+ * libbpf, declared: only what exists in 1.1.2 and in 1.4.6 alike. `bpf_*` calls that answer an int answer a
+ * negative errno themselves. Buffers pass by address: keep them alive until an `.async` call has called back.
+ */
+const libbpf = koffi.load('libbpf.so.1');
+
+/** A pointer libbpf gave out; null when it refused (then `errno()`). */
+export type Pointer = bigint | null;
+type Address = Buffer | ArrayBufferView | bigint | null;
+
+// <bpf/libbpf.h>
+export const libbpf_version_string: KoffiFunc<() => string> = libbpf.func(
+  'const char *libbpf_version_string()',
+);
+export const libbpf_num_possible_cpus: KoffiFunc<() => number> = libbpf.func(
+  'int libbpf_num_possible_cpus()',
+);
+export const libbpf_set_print: KoffiFunc<(print: null) => Pointer> = libbpf.func(
+  'void *libbpf_set_print(void *print)',
+);
+export const bpf_object__open_mem: KoffiFunc<(image: Buffer, bytes: number, options: Buffer) => Pointer> =
+  libbpf.func('void *bpf_object__open_mem(void *image, size_t bytes, void *options)');
+export const bpf_object__load: KoffiFunc<(object: Pointer) => number> = libbpf.func(
+  'int bpf_object__load(void *object)',
+);
+export const bpf_object__close: KoffiFunc<(object: Pointer) => void> = libbpf.func(
+  'void bpf_object__close(void *object)',
+);
+export const bpf_object__next_program: KoffiFunc<(object: Pointer, program: Pointer) => Pointer> =
+  libbpf.func('void *bpf_object__next_program(void *object, void *program)');
+export const bpf_object__next_map: KoffiFunc<(object: Pointer, map: Pointer) => Pointer> = libbpf.func(
+  'void *bpf_object__next_map(void *object, void *map)',
+);
+export const bpf_program__name: KoffiFunc<(program: Pointer) => string> = libbpf.func(
+  'const char *bpf_program__name(void *program)',
+);
+export const bpf_program__fd: KoffiFunc<(program: Pointer) => number> = libbpf.func(
+  'int bpf_program__fd(void *program)',
+);
+export const bpf_program__set_log_buf: KoffiFunc<(program: Pointer, log: Buffer, bytes: number) => number> =
+  libbpf.func('int bpf_program__set_log_buf(void *program, void *log, size_t bytes)');
+export const bpf_map__name: KoffiFunc<(map: Pointer) => string> = libbpf.func(
+  'const char *bpf_map__name(void *map)',
+);
+export const bpf_map__fd: KoffiFunc<(map: Pointer) => number> = libbpf.func('int bpf_map__fd(void *map)');
+export const bpf_map__set_max_entries: KoffiFunc<(map: Pointer, entries: number) => number> = libbpf.func(
+  'int bpf_map__set_max_entries(void *map, uint32_t entries)',
+);
+export const bpf_map__reuse_fd: KoffiFunc<(map: Pointer, fd: number) => number> = libbpf.func(
+  'int bpf_map__reuse_fd(void *map, int fd)',
+);
+/** Content of a data section, writable before the load; fills `bytes` (u64) with its length. */
+export const bpf_map__initial_value: KoffiFunc<(map: Pointer, bytes: Buffer) => Pointer> = libbpf.func(
+  'void *bpf_map__initial_value(void *map, void *bytes)',
+);
+
+// <bpf/bpf.h>
+export const bpf_map_create: KoffiFunc<
+  (
+    type: number,
+    name: string,
+    keyBytes: number,
+    valueBytes: number,
+    entries: number,
+    options: Address,
+  ) => number
+> = libbpf.func(
+  'int bpf_map_create(int type, const char *name, uint32_t key_bytes, uint32_t value_bytes, uint32_t entries, void *options)',
+);
+export const bpf_map_lookup_elem: KoffiFunc<(fd: number, key: Buffer, value: Buffer) => number> = libbpf.func(
+  'int bpf_map_lookup_elem(int fd, void *key, void *value)',
+);
+export const bpf_map_update_elem: KoffiFunc<
+  (fd: number, key: Buffer, value: Buffer, flags: number | bigint) => number
+> = libbpf.func('int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)');
+export const bpf_prog_load: KoffiFunc<
+  (
+    type: number,
+    name: string,
+    license: string,
+    instructions: Buffer,
+    count: number,
+    options: Address,
+  ) => number
+> = libbpf.func(
+  'int bpf_prog_load(int type, const char *name, const char *license, void *instructions, size_t count, void *options)',
+);
+export const bpf_link_create: KoffiFunc<
+  (program: number, target: number, attachType: number, options: Address) => number
+> = libbpf.func('int bpf_link_create(int program, int target, int attach_type, void *options)');
+export const bpf_link_update: KoffiFunc<(link: number, program: number, options: Address) => number> =
+  libbpf.func('int bpf_link_update(int link, int program, void *options)');
+export const bpf_link_detach: KoffiFunc<(link: number) => number> = libbpf.func(
+  'int bpf_link_detach(int link)',
+);
+export const bpf_obj_pin: KoffiFunc<(fd: number, path: string) => number> = libbpf.func(
+  'int bpf_obj_pin(int fd, const char *path)',
+);
+export const bpf_obj_get: KoffiFunc<(path: string) => number> = libbpf.func(
+  'int bpf_obj_get(const char *path)',
+);
+/** `bytes` (u32): room in `info` before, what the kernel filled after. */
+export const bpf_obj_get_info_by_fd: KoffiFunc<(fd: number, info: Buffer, bytes: Buffer) => number> =
+  libbpf.func('int bpf_obj_get_info_by_fd(int fd, void *info, void *bytes)');
+export const bpf_prog_get_fd_by_id: KoffiFunc<(id: number) => number> = libbpf.func(
+  'int bpf_prog_get_fd_by_id(uint32_t id)',
+);
+export const bpf_map_get_fd_by_id: KoffiFunc<(id: number) => number> = libbpf.func(
+  'int bpf_map_get_fd_by_id(uint32_t id)',
+);
+export const bpf_enable_stats: KoffiFunc<(type: number) => number> = libbpf.func(
+  'int bpf_enable_stats(int type)',
+);
+
+// libbpf prints every refusal to stderr; ours say the same and more.
+libbpf_set_print(null);
