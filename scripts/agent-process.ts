@@ -1,0 +1,54 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Child, startChild, untilReady } from './child.ts';
+
+const root = join(import.meta.dirname, '..');
+const readyWithinMs = 30_000;
+
+/**
+ * Starts the agent on a Unix socket and waits until it answers.
+ * @param args further flags of `server/main.ts`
+ * @throws Error when it ends or stays silent for 30 s instead
+ */
+export async function startAgent(socket: string, args: string[]): Promise<Child> {
+  const child = startChild({
+    name: 'the agent',
+    command: [process.execPath, join(root, 'server/main.ts'), '--socket', socket, ...args],
+    onLine: (line) => process.stderr.write(`${line}\n`),
+  });
+  try {
+    await untilReady(child, untilAnswers(socket, child));
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+  return child;
+}
+
+async function untilAnswers(socket: string, child: Child): Promise<void> {
+  let over = false;
+  child.ended.then(() => {
+    over = true;
+  });
+  const deadline = Date.now() + readyWithinMs;
+  while (!over) {
+    if (await answers(socket)) return;
+    if (Date.now() > deadline)
+      throw new Error(
+        `the agent (pid ${child.pid}) did not answer at ${socket} within ${readyWithinMs / 1000} s`,
+      );
+    await sleep(50);
+  }
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    request({ socketPath, path: '/api/v1/node', agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    })
+      .on('error', () => resolve(false))
+      .end();
+  });
+}

@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startAgent } from './agent-process.ts';
+import { startGateway } from './gateway-process.ts';
+import { unprivilegedUser } from './unprivileged.ts';
+
+const root = join(import.meta.dirname, '..');
+
+const usage = `npm start -- [--port N] [--allow-host HOST[:PORT]]... [--json] [--dev]
+             [--socket PATH] [--database PATH] [--pins PATH] [--max-slots N]
+
+Starts the agent and the gateway of this node and prints a link to the dashboard.
+--json prints {"ready":true,"link":…} and, after SIGUSR2, {"link":…}, one a line.
+`;
+
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: '7480' },
+    'allow-host': { type: 'string', multiple: true, default: [] },
+    json: { type: 'boolean', default: false },
+    dev: { type: 'boolean', default: false },
+    socket: { type: 'string', default: '/run/podlane/agent.sock' },
+    database: { type: 'string' },
+    pins: { type: 'string' },
+    'max-slots': { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** What must end before we do, last started first. */
+const running: { stop(): Promise<void> }[] = [];
+let stopping = false;
+
+async function stop(code: number): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  for (const child of running.reverse()) await child.stop();
+  process.exit(code);
+}
+
+/** Tells of a new link: the first, or one that was asked for. */
+function showLink(link: string, ready: boolean): void {
+  if (values.json) process.stdout.write(`${JSON.stringify(ready ? { ready, link } : { link })}\n`);
+  else
+    process.stdout.write(
+      `\n  ${link}\n\nThe link works once, within ten minutes. Enter: a new link. Ctrl-C: stop.\n`,
+    );
+}
+
+async function main(): Promise<void> {
+  if (values.help) return void process.stdout.write(usage);
+  if (process.getuid?.() !== 0)
+    throw new Error('the agent changes network devices and needs root: sudo npm start');
+  if (!values.dev && !existsSync(join(root, '.next/BUILD_ID')))
+    throw new Error('the dashboard is not built: run `npm run setup`');
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
+
+  const agentArgs = (['database', 'pins', 'max-slots'] as const).flatMap((name) =>
+    values[name] === undefined ? [] : [`--${name}`, values[name]],
+  );
+  const user = values.dev ? { uid: 0, gid: 0 } : unprivilegedUser(root);
+  const agent = await startAgent(values.socket, [...agentArgs, '--socket-gid', String(user.gid)]);
+  running.push(agent);
+  const gateway = await startGateway({
+    agent: `unix:${values.socket}`,
+    port: Number(values.port),
+    allowHosts: values['allow-host'],
+    dev: values.dev,
+  });
+  running.push(gateway);
+
+  process.stderr.write(`agent: pid ${agent.pid}, ${values.socket}\n`);
+  process.stderr.write(`gateway: pid ${gateway.pid}, user ${user.uid}, no capabilities\n`);
+  if (gateway.user?.because)
+    process.stderr.write(`gateway: not as nobody, who cannot read ${gateway.user.because}\n`);
+  showLink(gateway.link, true);
+
+  const newLink = async () => showLink(await gateway.newLink(), false);
+  process.on('SIGUSR2', newLink);
+  if (process.stdin.isTTY) process.stdin.on('data', newLink);
+
+  for (const [name, child] of [
+    ['agent', agent],
+    ['gateway', gateway],
+  ] as const)
+    child.ended.then((how) => {
+      if (stopping) return;
+      process.stderr.write(
+        `The ${name} (pid ${child.pid}) ${how}; stopping the rest. The pods keep their network.\n`,
+      );
+      stop(1);
+    });
+}
+
+main().catch((error: Error) => {
+  process.stderr.write(`podlane: ${error.message}\n`);
+  stop(1);
+});

@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** `nobody` and `nogroup` on Debian. */
+const nobody = 65534;
+
+export interface UnprivilegedUser {
+  uid: number;
+  gid: number;
+  /** What `nobody` cannot read, when that is why it is another. */
+  because: string | null;
+}
+
+/** setpriv(1) arguments that leave a process no capability and no way to one; it keeps its user when it is not root. */
+export function dropPrivileges({ uid, gid }: { uid: number; gid: number }): string[] {
+  if (process.getuid?.() !== 0) return ['--no-new-privs'];
+  return [
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--inh-caps=-all',
+    '--ambient-caps=-all',
+    '--bounding-set=-all',
+    '--no-new-privs',
+  ];
+}
+
+/**
+ * The user to run the gateway as: nobody, where nobody can read the installation; else the installation's owner,
+ * which reads it without the capabilities that root would need for other people's files.
+ */
+export function unprivilegedUser(root: string): UnprivilegedUser {
+  const user = { uid: nobody, gid: nobody };
+  const files = [
+    process.execPath,
+    'gateway/main.ts',
+    'contract/problem.ts',
+    'node_modules/next/package.json',
+  ];
+  const script = 'for file do test -r "$file" || { echo "$file"; exit 1; }; done';
+  const paths = [...files, '.next'].map((file) => (file.startsWith('/') ? file : join(root, file)));
+  const tried = spawnSync('setpriv', [...dropPrivileges(user), 'sh', '-c', script, 'sh', ...paths], {
+    encoding: 'utf8',
+  });
+  if (tried.error !== undefined)
+    throw new Error(`setpriv: ${tried.error.message}. Install the package util-linux.`);
+  if (tried.status === 0) return { ...user, because: null };
+  const { uid, gid } = statSync(root);
+  return { uid, gid, because: tried.stdout.trim() || tried.stderr.trim() };
+}
