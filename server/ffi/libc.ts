@@ -81,7 +81,12 @@ export const statfs: KoffiFunc<(path: string, buffer: Buffer) => number> = libc.
 export const errno = (): number => koffi.errno();
 export const strerror: KoffiFunc<(errno: number) => string> = libc.func('const char *strerror(int errnum)');
 
-const names = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
+const aliases = new Set(['EWOULDBLOCK', 'EDEADLOCK', 'ENOTSUP']);
+const names = new Map(
+  Object.entries(koffi.os.errno)
+    .filter(([name]) => !aliases.has(name))
+    .map(([name, value]) => [value, name]),
+);
 /** `17` → `EEXIST`; a number koffi does not name → `errno 524`. */
 export const errnoName = (value: number): string => names.get(value) ?? `errno ${value}`;
 

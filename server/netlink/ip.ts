@@ -1,0 +1,81 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** Address families of <linux/socket.h>; rtnetlink speaks of nothing else here. */
+export const family = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
+export type Family = 'ipv4' | 'ipv6';
+
+export const familyOf = (address: string): Family => {
+  if (isIPv4(address)) return 'ipv4';
+  if (isIPv6(address) && !address.includes('%')) return 'ipv6';
+  throw new RangeError(`not an IP address: ${JSON.stringify(address)}`);
+};
+
+export const familyName = (number: number): Family | null =>
+  number === family.ipv4 ? 'ipv4' : number === family.ipv6 ? 'ipv6' : null;
+
+/** 4 or 16 bytes in network order. @throws RangeError when it is no address */
+export function addressBytes(address: string): Uint8Array {
+  if (familyOf(address) === 'ipv4') return Uint8Array.from(address.split('.'), Number);
+  const [head = '', tail] = withoutDottedEnd(address).split('::');
+  const before = groups(head);
+  const after = tail === undefined ? [] : groups(tail);
+  const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+  return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 0xff]));
+}
+
+const groups = (text: string): number[] =>
+  text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
+
+/** `::ffff:1.2.3.4` → `::ffff:102:304` */
+const withoutDottedEnd = (address: string): string =>
+  address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
+    [(+a << 8) | +b, (+c << 8) | +d].map((group) => group.toString(16)).join(':'),
+  );
+
+/** As `ip` and RFC 5952 write it. @throws RangeError unless `bytes` are 4 or 16 */
+export function formatAddress(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.');
+  if (bytes.length !== 16) throw new RangeError(`IP address of ${bytes.length} bytes`);
+  const words = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8) | bytes[2 * i + 1]!);
+  if (words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff)
+    return `::ffff:${bytes.subarray(12).join('.')}`;
+  const [start, length] = longestZeros(words);
+  const hex = words.map((word) => word.toString(16));
+  if (length < 2) return hex.join(':');
+  return `${hex.slice(0, start).join(':')}::${hex.slice(start + length).join(':')}`;
+}
+
+const longestZeros = (words: number[]): [start: number, length: number] => {
+  let best: [number, number] = [0, 0];
+  for (let start = 0; start < words.length; start++) {
+    let length = 0;
+    while (words[start + length] === 0) length++;
+    if (length > best[1]) best = [start, length];
+  }
+  return best;
+};
+
+export interface Prefix {
+  address: string;
+  length: number;
+}
+
+/** `10.42.0.0/24`; without a length, all bits. @throws RangeError */
+export function parsePrefix(text: string): Prefix {
+  const [address = '', bits, ...rest] = text.split('/');
+  const most = familyOf(address) === 'ipv4' ? 32 : 128;
+  const length = bits === undefined ? most : Number(bits);
+  if (rest.length > 0 || bits === '' || !Number.isInteger(length) || length < 0 || length > most)
+    throw new RangeError(`not an IP prefix: ${JSON.stringify(text)}`);
+  return { address, length };
+}
+
+/** 6 bytes of `02:00:5e:10:00:01`. @throws RangeError */
+export function macBytes(mac: string): Uint8Array {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(mac))
+    throw new RangeError(`not a MAC address: ${JSON.stringify(mac)}`);
+  return Uint8Array.from(mac.split(':'), (byte) => Number.parseInt(byte, 16));
+}
+
+export const formatMac = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');

@@ -1,0 +1,242 @@
+/**
+ * The netlink wire format, RFC 3549 and <linux/netlink.h>: messages of a 16-byte header, a fixed body and
+ * attributes (u16 length, u16 type, value), all aligned to 4, in the byte order of the machine (little endian
+ * on every machine we run on). Pure: bytes in, bytes out.
+ */
+export const headerBytes = 16;
+const nestedFlag = 0x8000;
+const typeMask = 0x3fff;
+const maxAttributeBytes = 0xffff;
+const align = (length: number): number => (length + 3) & ~3;
+
+/** Bytes that are no netlink message: cut short, or a length that points outside. */
+export class MalformedMessage extends Error {
+  constructor(detail: string) {
+    super(`malformed netlink message: ${detail}`);
+    this.name = 'MalformedMessage';
+  }
+}
+
+/** Writes messages one after the other into a buffer that grows and is used again after `reset`. */
+export class MessageWriter {
+  buffer: Buffer;
+  length = 0;
+  #message = 0;
+
+  constructor(bytes = 4096) {
+    this.buffer = Buffer.alloc(bytes);
+  }
+
+  reset(): void {
+    this.length = 0;
+  }
+
+  /** Drops what was written since `length` was `to`. */
+  truncate(to: number): void {
+    this.length = to;
+  }
+
+  begin(type: number, flags: number, sequence: number): void {
+    this.#message = this.#reserve(headerBytes);
+    this.buffer.writeUInt16LE(type, this.#message + 4);
+    this.buffer.writeUInt16LE(flags, this.#message + 6);
+    this.buffer.writeUInt32LE(sequence, this.#message + 8);
+  }
+
+  end(): void {
+    this.buffer.writeUInt32LE(this.length - this.#message, this.#message);
+  }
+
+  /** Fields of a fixed body, in order; the body must end on a multiple of 4. */
+  u8(value: number): this {
+    this.buffer.writeUInt8(value, this.#reserve(1));
+    return this;
+  }
+
+  u16(value: number): this {
+    this.buffer.writeUInt16LE(value, this.#reserve(2));
+    return this;
+  }
+
+  u32(value: number): this {
+    this.buffer.writeUInt32LE(value, this.#reserve(4));
+    return this;
+  }
+
+  i32(value: number): this {
+    this.buffer.writeInt32LE(value, this.#reserve(4));
+    return this;
+  }
+
+  attributeU8(type: number, value: number): void {
+    this.buffer.writeUInt8(value, this.#attribute(type, 1));
+  }
+
+  attributeU32(type: number, value: number): void {
+    this.buffer.writeUInt32LE(value, this.#attribute(type, 4));
+  }
+
+  attributeBytes(type: number, value: Uint8Array): void {
+    this.buffer.set(value, this.#attribute(type, value.length));
+  }
+
+  /** UTF-8 with the NUL that the kernel expects. */
+  attributeString(type: number, value: string): void {
+    const bytes = Buffer.byteLength(value);
+    const at = this.#attribute(type, bytes + 1);
+    this.buffer.write(value, at, bytes, 'utf8');
+  }
+
+  /** Opens an attribute that holds attributes; give the answer to `closeNest`. */
+  openNest(type: number): number {
+    return this.#attribute(type | nestedFlag, 0) - 4;
+  }
+
+  closeNest(start: number): void {
+    const length = this.length - start;
+    if (length > maxAttributeBytes)
+      throw new RangeError(`netlink attribute of ${length} bytes: at most 65535`);
+    this.buffer.writeUInt16LE(length, start);
+  }
+
+  #attribute(type: number, bytes: number): number {
+    if (bytes + 4 > maxAttributeBytes)
+      throw new RangeError(`netlink attribute of ${bytes + 4} bytes: at most 65535`);
+    const start = this.#reserve(4 + align(bytes));
+    this.buffer.writeUInt16LE(4 + bytes, start);
+    this.buffer.writeUInt16LE(type, start + 2);
+    return start + 4;
+  }
+
+  /** Zeroed room at the end. */
+  #reserve(bytes: number): number {
+    const start = this.length;
+    const end = start + bytes;
+    if (end > this.buffer.length) {
+      const larger = Buffer.alloc(Math.max(end, this.buffer.length * 2));
+      this.buffer.copy(larger, 0, 0, start);
+      this.buffer = larger;
+    } else {
+      this.buffer.fill(0, start, end);
+    }
+    this.length = end;
+    return start;
+  }
+}
+
+/** Walks the messages of one datagram: `while (messages.next())`, then the fields tell the message. */
+export class MessageReader {
+  readonly buffer: Buffer;
+  type = 0;
+  flags = 0;
+  sequence = 0;
+  /** The body: from `start` to before `end` of `buffer`. */
+  start = 0;
+  end = 0;
+  readonly #length: number;
+  #next = 0;
+
+  constructor(buffer: Buffer, length: number = buffer.length) {
+    this.buffer = buffer;
+    this.#length = Math.min(length, buffer.length);
+  }
+
+  /** @throws MalformedMessage when a header is cut short or its length points outside */
+  next(): boolean {
+    const at = this.#next;
+    if (at >= this.#length) return false;
+    if (this.#length - at < headerBytes) throw new MalformedMessage(`header cut short at byte ${at}`);
+    const length = this.buffer.readUInt32LE(at);
+    if (length < headerBytes || length > this.#length - at)
+      throw new MalformedMessage(`length ${length} at byte ${at} of ${this.#length}`);
+    this.type = this.buffer.readUInt16LE(at + 4);
+    this.flags = this.buffer.readUInt16LE(at + 6);
+    this.sequence = this.buffer.readUInt32LE(at + 8);
+    this.start = at + headerBytes;
+    this.end = at + length;
+    this.#next = at + align(length);
+    return true;
+  }
+
+  /** The attributes behind a fixed body of `bytes`. @throws MalformedMessage when the body is shorter */
+  attributes(bytes: number): AttributeReader {
+    if (this.end - this.start < bytes)
+      throw new MalformedMessage(`body of ${this.end - this.start} bytes, not ${bytes}`);
+    return new AttributeReader(this.buffer, this.start + align(bytes), this.end);
+  }
+}
+
+/**
+ * Walks attributes: `while (attributes.next())`, then `type` and the readers of the value, which throw
+ * MalformedMessage when the value is too short. Attributes may be longer than known: kernels append fields.
+ */
+export class AttributeReader {
+  readonly buffer: Buffer;
+  type = 0;
+  /** The value: from `start` to before `end` of `buffer`. */
+  start = 0;
+  end = 0;
+  readonly #limit: number;
+  #next: number;
+
+  constructor(buffer: Buffer, start: number, end: number) {
+    this.buffer = buffer;
+    this.#next = start;
+    this.#limit = Math.min(end, buffer.length);
+  }
+
+  next(): boolean {
+    const at = this.#next;
+    // Up to 3 bytes may be left as padding, as in the kernel's nla_ok.
+    if (this.#limit - at < 4) return false;
+    const length = this.buffer.readUInt16LE(at);
+    if (length < 4 || length > this.#limit - at)
+      throw new MalformedMessage(`attribute of length ${length}, ${this.#limit - at} bytes left`);
+    this.type = this.buffer.readUInt16LE(at + 2) & typeMask;
+    this.start = at + 4;
+    this.end = at + length;
+    this.#next = at + align(length);
+    return true;
+  }
+
+  u8(): number {
+    return this.buffer.readUInt8(this.#value(1));
+  }
+
+  u32(): number {
+    return this.buffer.readUInt32LE(this.#value(4));
+  }
+
+  i32(): number {
+    return this.buffer.readInt32LE(this.#value(4));
+  }
+
+  /** The u64 at `offset` of the value, exact up to 2^53. */
+  u64(offset = 0): number {
+    const at = this.#value(offset + 8) + offset;
+    return this.buffer.readUInt32LE(at) + this.buffer.readUInt32LE(at + 4) * 4_294_967_296;
+  }
+
+  /** Up to the first NUL. */
+  string(): string {
+    let end = this.start;
+    while (end < this.end && this.buffer[end] !== 0) end++;
+    return this.buffer.toString('utf8', this.start, end);
+  }
+
+  /** A view of the value: copy what must outlive the buffer. */
+  bytes(): Buffer {
+    return this.buffer.subarray(this.start, this.end);
+  }
+
+  /** The attributes inside, behind a fixed body of `skip` bytes. */
+  nested(skip = 0): AttributeReader {
+    return new AttributeReader(this.buffer, this.#value(skip) + align(skip), this.end);
+  }
+
+  #value(bytes: number): number {
+    if (this.end - this.start < bytes)
+      throw new MalformedMessage(`attribute ${this.type} of ${this.end - this.start} bytes, not ${bytes}`);
+    return this.start;
+  }
+}

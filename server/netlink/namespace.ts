@@ -1,0 +1,25 @@
+import { closeSync, openSync } from 'node:fs';
+import { errno, errnoName, setns } from '../ffi/libc.ts';
+
+const CLONE_NEWNET = 0x4000_0000;
+
+/**
+ * Runs `act` with this thread in the network namespace `fd`, and comes back. Synchronous, since the event loop's
+ * other callbacks run on the same thread: `act` must not await and not start threads. A process that cannot
+ * come back would act on the wrong namespace from then on, so it aborts.
+ */
+export function withNamespace<T>(fd: number, act: () => T): T {
+  // thread-self: in a worker, /proc/self is the main thread.
+  const home = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    if (setns(fd, CLONE_NEWNET) < 0)
+      throw new Error(`enter network namespace (descriptor ${fd}): ${errnoName(errno())}`);
+    try {
+      return act();
+    } finally {
+      if (setns(home, CLONE_NEWNET) < 0) process.abort();
+    }
+  } finally {
+    closeSync(home);
+  }
+}

@@ -1,0 +1,37 @@
+import { endText, ifla, iflaInfo, type NewEnd, writeEnd } from './ifinfo.ts';
+import type { MessageWriter } from './message.ts';
+import { nlmFlag, rtm } from './rtnetlink.ts';
+import type { RtnetlinkSocket } from './socket.ts';
+
+/** VETH_INFO_PEER, <linux/veth.h> */
+const infoPeer = 1;
+
+/**
+ * Give both MACs here where permanent neighbours will name them: changing one later flushes those neighbours.
+ * The peer cannot be up at creation; up it after.
+ */
+export interface NewVeth {
+  primary: NewEnd;
+  peer: NewEnd;
+}
+
+export function encodeVeth(message: MessageWriter, { primary, peer }: NewVeth): void {
+  writeEnd(message, primary);
+  const info = message.openNest(ifla.linkInfo);
+  message.attributeString(iflaInfo.kind, 'veth');
+  const data = message.openNest(iflaInfo.data);
+  const nested = message.openNest(infoPeer);
+  writeEnd(message, peer);
+  message.closeNest(nested);
+  message.closeNest(data);
+  message.closeNest(info);
+}
+
+/** @throws NetlinkError EEXIST when a name or an ifindex is taken */
+export const addVeth = (socket: RtnetlinkSocket, veth: NewVeth): Promise<void> =>
+  socket.request({
+    tried: `add veth ${endText(veth.primary)} with peer ${endText(veth.peer)}`,
+    type: rtm.newLink,
+    flags: nlmFlag.create | nlmFlag.exclusive,
+    encode: (message) => encodeVeth(message, veth),
+  });
