@@ -1,0 +1,38 @@
+'use client';
+
+import { Check, Copy } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { IconButton } from './button.tsx';
+
+/** Copies `text`; a tick says so for two seconds. `what` names it: `Copy the command`. */
+export function CopyButton({
+  text,
+  what,
+  className = '',
+}: {
+  text: string;
+  what: string;
+  className?: string;
+}) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), 2000);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  return (
+    <IconButton
+      label={copied ? 'Copied' : `Copy ${what}`}
+      className={className}
+      onClick={() => {
+        void navigator.clipboard.writeText(text).then(() => setCopied(true));
+      }}
+    >
+      {copied ? (
+        <Check aria-hidden="true" className="size-3.5 text-accent-text" />
+      ) : (
+        <Copy aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+      )}
+    </IconButton>
+  );
+}

@@ -1,0 +1,25 @@
+import { ApiError } from '../_lib/api.ts';
+import { Button } from './button.tsx';
+import { EmptyState } from './empty-state.tsx';
+
+/** What stands where a call failed and nothing older can: title, detail, hint, and another try. */
+export function ErrorState({ error, retry }: { error: Error; retry?: () => void }) {
+  const api = error instanceof ApiError ? error : null;
+  return (
+    <div role="alert">
+      <EmptyState
+        title={api?.title ?? 'The page failed'}
+        action={retry !== undefined && <Button onClick={retry}>Try again</Button>}
+      >
+        <p>{error.message}</p>
+        {api?.hint !== undefined && <p className="mt-1">{api.hint}</p>}
+        {api !== null && (
+          <p className="mt-1 text-12 text-muted">
+            <span className="code">{api.code}</span>
+            {api.status > 0 && `, HTTP ${api.status}`}
+          </p>
+        )}
+      </EmptyState>
+    </div>
+  );
+}

@@ -1,0 +1,84 @@
+import { ArrowRight } from 'lucide-react';
+import type { DeviceKind } from '../../contract/device.ts';
+
+/** `observed`: a device made by others, which Podlane only counts. */
+export type ShownKind = DeviceKind | 'observed';
+
+const scope = { netkit: 'kind-netkit', veth: 'kind-veth', observed: 'kind-observed' } as const;
+
+/** Sets the colours of a kind for everything inside: `bg-kind`, `text-kind-text`, `stroke-kind`. */
+export const kindScope = (kind: ShownKind): string => scope[kind];
+
+/** The shape of a kind: a lane with a gate slit, two boxes on a cable, a dashed ring. Never without its word near. */
+export function KindGlyph({ kind, className = 'h-3 w-4.5' }: { kind: ShownKind; className?: string }) {
+  return (
+    <svg viewBox="0 0 18 12" aria-hidden="true" className={`${scope[kind]} ${className}`}>
+      {kind === 'netkit' && (
+        <path className="fill-kind" d="M3.5 2.5h2v7h-2a3.5 3.5 0 0 1 0-7zM7 2.5h7.5a3.5 3.5 0 0 1 0 7H7z" />
+      )}
+      {kind === 'veth' && (
+        <>
+          <rect className="fill-kind" x="0" y="2" width="6" height="8" rx=".5" />
+          <rect className="fill-kind" x="12" y="2" width="6" height="8" rx=".5" />
+          <path className="stroke-kind" strokeWidth="1.5" fill="none" d="M6 6h6" />
+        </>
+      )}
+      {kind === 'observed' && (
+        <>
+          <circle
+            className="stroke-kind"
+            strokeWidth="1.5"
+            fill="none"
+            cx="9"
+            cy="6"
+            r="4.5"
+            strokeDasharray="2 1.53"
+          />
+          <circle className="fill-kind" cx="9" cy="6" r="1.6" />
+        </>
+      )}
+    </svg>
+  );
+}
+
+/** Shape and word in a row. `hideWord` where a legend or a neighbour names the kind; the word is then read out only. */
+export function Kind({
+  kind,
+  hideWord = false,
+  glyph,
+}: {
+  kind: ShownKind;
+  hideWord?: boolean;
+  glyph?: string;
+}) {
+  return (
+    <span className={`${scope[kind]} inline-flex items-center gap-1.5 whitespace-nowrap text-kind-text`}>
+      <KindGlyph kind={kind} {...(glyph === undefined ? {} : { className: glyph })} />
+      <span className={hideWord ? 'sr-only' : ''}>{kind}</span>
+    </span>
+  );
+}
+
+/** Shape and word as a badge on the kind's wash. */
+export function KindBadge({ kind }: { kind: ShownKind }) {
+  return (
+    <span
+      className={`${scope[kind]} inline-flex h-6 items-center gap-1.5 whitespace-nowrap rounded-1 bg-kind-wash pr-2.5 pl-2 font-[550] text-12 text-kind-text`}
+    >
+      <KindGlyph kind={kind} />
+      {kind}
+    </span>
+  );
+}
+
+/** From one kind to the other, as shapes with hidden words. */
+export function KindChange({ from, to }: { from: DeviceKind; to: DeviceKind }) {
+  return (
+    <span className="inline-flex items-center gap-1.5">
+      <Kind kind={from} hideWord glyph="h-2.5 w-[15px]" />
+      <ArrowRight aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />
+      <span className="sr-only">to</span>
+      <Kind kind={to} hideWord glyph="h-2.5 w-[15px]" />
+    </span>
+  );
+}

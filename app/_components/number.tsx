@@ -1,0 +1,64 @@
+import { scaled } from '../_lib/format.ts';
+
+/**
+ * A number in three significant digits, its SI prefix in a slot of its own so that digits align in a column.
+ * NaN is shown as `n/a` with the reason in its title; 0 is muted.
+ */
+export function Scaled({
+  value,
+  unknown = 'no sample yet',
+  slot = true,
+  className = '',
+}: {
+  value: number;
+  unknown?: string;
+  slot?: boolean;
+  className?: string;
+}) {
+  if (Number.isNaN(value)) return <NotAvailable reason={unknown} slot={slot} />;
+  const { digits, prefix } = scaled(value);
+  return (
+    <span className={`whitespace-nowrap tabular-nums ${value === 0 ? 'text-muted' : ''} ${className}`}>
+      {digits}
+      {slot ? (
+        <span className="inline-block w-[13px] pl-[3px] text-left font-normal text-12 text-muted leading-none">
+          {prefix}
+        </span>
+      ) : (
+        prefix !== '' && <span className="pl-[3px] font-normal text-12 text-muted">{prefix}</span>
+      )}
+    </span>
+  );
+}
+
+/** A rate of something that should not happen: whole, muted at 0, bold rose above 100 a second. */
+export function Drops({ value }: { value: number }) {
+  if (Number.isNaN(value)) return <NotAvailable reason="no sample yet" slot={false} />;
+  const tone = value === 0 ? 'text-muted' : value > 100 ? 'font-semibold text-signal-text' : '';
+  return <Scaled value={value} slot={false} className={tone} />;
+}
+
+/** Where a number would stand and none is known. */
+export function NotAvailable({ reason, slot }: { reason: string; slot: boolean }) {
+  return (
+    <span className={`text-muted ${slot ? 'pr-[13px]' : ''}`} title={reason}>
+      n/a
+    </span>
+  );
+}
+
+/** A large number with its unit, for a summary: `1.84 M pps in`. */
+export function Readout({ value, unit }: { value: number; unit: string }) {
+  const { digits, prefix } = Number.isNaN(value) ? { digits: 'n/a', prefix: '' } : scaled(value);
+  const space = unit.startsWith('bit') || unit.startsWith('%') ? '' : ' ';
+  return (
+    <span className="whitespace-nowrap font-[480] text-24 leading-8 tracking-[-.018em] tabular-nums">
+      <span className={Number.isNaN(value) ? 'text-muted' : ''}>{digits}</span>
+      <span className="ml-[3px] font-normal text-13 text-muted tracking-normal">
+        {prefix}
+        {prefix === '' ? '' : space}
+        {unit}
+      </span>
+    </span>
+  );
+}

@@ -1,0 +1,56 @@
+'use client';
+
+import { span, thinSpace } from '../_lib/format.ts';
+import { sampleAge, samples, staleAfterMs, useNow, useSampleClock } from '../_lib/samples.ts';
+
+const ticks = 60;
+
+/** One tick a second for the last minute; a rose stub is a sample that did not arrive. Beside it the age of the last one. */
+export function SampleRuler() {
+  const sample = useSampleClock();
+  useNow();
+  const age = sampleAge();
+  const late = age === null ? 0 : Math.max(0, Math.floor(age / 1000 - 0.5));
+  const came = [...samples.presence(ticks), ...Array<boolean>(Math.min(late, ticks)).fill(false)].slice(
+    -ticks,
+  );
+  // Long ticks stand at whole tens of samples, so that they move with the data.
+  const newest = samples.version === 0 ? 0 : Math.floor((sample?.time ?? 0) / 1000) + late;
+  return (
+    <span
+      className="flex items-center gap-2.5 whitespace-nowrap text-12 text-ink-2 tabular-nums"
+      title="One tick a second; a red stub is a sample that did not arrive"
+    >
+      <svg
+        width={ticks * 3}
+        height="16"
+        viewBox={`0 0 ${ticks * 3} 16`}
+        aria-hidden="true"
+        className="max-lg:hidden"
+      >
+        {came.map((arrived, i) => {
+          const second = newest - (came.length - 1 - i);
+          const x = (ticks - came.length + i) * 3 + 1.5;
+          const isNewest = arrived && i === came.length - 1;
+          const top = isNewest ? 2 : !arrived ? 12 : second % 10 === 0 ? 5 : 9;
+          const tone = !arrived ? 'stroke-signal' : isNewest ? 'stroke-accent' : 'stroke-line-control';
+          return <path key={second} d={`M${x} ${top}V15`} className={tone} strokeWidth={isNewest ? 2 : 1} />;
+        })}
+      </svg>
+      <Age age={age} skipped={sample?.skipped ?? 0} />
+    </span>
+  );
+}
+
+function Age({ age, skipped }: { age: number | null; skipped: number }) {
+  if (age === null) return <span className="text-muted">no sample yet</span>;
+  if (age > staleAfterMs) return <span className="text-signal-text">{span(age)} ago</span>;
+  return (
+    <span>
+      1{thinSpace}Hz{' '}
+      <span className="text-muted">
+        · {skipped > 0 ? `${skipped} skipped` : `${(Math.round(age / 100) / 10).toFixed(1)}${thinSpace}s ago`}
+      </span>
+    </span>
+  );
+}

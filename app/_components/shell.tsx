@@ -1,0 +1,50 @@
+'use client';
+
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { type ReactNode, useEffect, useState } from 'react';
+import { ApiError } from '../_lib/api.ts';
+import { startMigrations } from '../_lib/migrations.ts';
+import { startNodeSamples } from '../_lib/node.ts';
+import { startPods } from '../_lib/pods.ts';
+import { startSamples } from '../_lib/samples.ts';
+import { ConnectionBanner } from './connection-banner.tsx';
+import { Toasts } from './toast.tsx';
+import { Topbar } from './topbar.tsx';
+
+const newClient = () =>
+  new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 30_000,
+        // The stream says when it is back, and then everything is read again.
+        retry: (failures, error) => failures < 1 && !(error instanceof ApiError && error.status < 500),
+      },
+    },
+  });
+
+/** What stands around every page, and what runs behind it: one stream, one cache. */
+export function Shell({ children }: { children: ReactNode }) {
+  const [client] = useState(newClient);
+  useEffect(() => {
+    const stops = [startSamples(), startNodeSamples(), startPods(client), startMigrations(client)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, [client]);
+  return (
+    <QueryClientProvider client={client}>
+      <a
+        href="#main"
+        className="-translate-y-20 fixed top-2 left-2 z-50 rounded-2 bg-surface-1 px-3 py-1 shadow-2 focus:translate-y-0"
+      >
+        Skip to content
+      </a>
+      <Topbar />
+      <ConnectionBanner />
+      <main id="main" tabIndex={-1} className="outline-none">
+        {children}
+      </main>
+      <Toasts />
+    </QueryClientProvider>
+  );
+}

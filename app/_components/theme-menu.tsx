@@ -1,0 +1,49 @@
+'use client';
+
+import { Check, SunMoon } from 'lucide-react';
+import { DropdownMenu } from 'radix-ui';
+import { setTheme, type Theme, useTheme } from '../_lib/theme.ts';
+import { IconButton } from './button.tsx';
+
+const themes: { value: Theme; label: string }[] = [
+  { value: 'system', label: 'As the system' },
+  { value: 'dark', label: 'Dark' },
+  { value: 'light', label: 'Light' },
+];
+
+export function ThemeMenu() {
+  const theme = useTheme();
+  return (
+    <DropdownMenu.Root modal={false}>
+      <DropdownMenu.Trigger asChild>
+        <IconButton label="Theme">
+          <SunMoon aria-hidden="true" className="size-4" strokeWidth={1.6} />
+        </IconButton>
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content
+          align="end"
+          sideOffset={4}
+          className="z-50 min-w-36 rounded-3 border border-line-control bg-surface-1 p-1 shadow-2"
+        >
+          <DropdownMenu.RadioGroup value={theme} onValueChange={(value) => setTheme(value as Theme)}>
+            {themes.map(({ value, label }) => (
+              <DropdownMenu.RadioItem
+                key={value}
+                value={value}
+                className="flex h-7 cursor-pointer items-center gap-2 rounded-2 px-2 outline-none data-[highlighted]:bg-surface-2"
+              >
+                <span className="grid size-3.5 place-items-center">
+                  <DropdownMenu.ItemIndicator>
+                    <Check aria-hidden="true" className="size-3.5 text-accent-text" />
+                  </DropdownMenu.ItemIndicator>
+                </span>
+                {label}
+              </DropdownMenu.RadioItem>
+            ))}
+          </DropdownMenu.RadioGroup>
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}

@@ -1,0 +1,114 @@
+/** How numbers and times are written. Pure functions; `n/a` and muted zeros are the components' matter. */
+
+export interface Scaled {
+  digits: string;
+  prefix: '' | 'k' | 'M' | 'G' | 'T' | 'P';
+}
+
+/** Narrow no-break space, between a number and its unit in prose. */
+export const thinSpace = '\u202f';
+
+const prefixes = ['', 'k', 'M', 'G', 'T', 'P'] as const;
+
+/**
+ * Three significant digits with a decimal SI prefix: 842, 9.64 k, 24.1 k, 1.02 M.
+ * Below a thousand whole numbers, below ten one decimal where there is one.
+ */
+export function scaled(value: number): Scaled {
+  const magnitude = Math.abs(value);
+  const sign = value < 0 ? '-' : '';
+  if (magnitude < 9.95) return { digits: sign + small(magnitude), prefix: '' };
+  if (magnitude < 999.5) return { digits: sign + Math.round(magnitude).toString(), prefix: '' };
+  let exponent = 1;
+  let rest = magnitude / 1000;
+  // 999,500 rounds to 1.00 M, not to 1000 k.
+  while (rest >= 999.5 && exponent < prefixes.length - 1) {
+    rest /= 1000;
+    exponent += 1;
+  }
+  return { digits: sign + threeDigits(rest), prefix: prefixes[exponent] ?? 'P' };
+}
+
+/** A scaled number with its unit in one string: `1.84 M pps`, `842 bit/s`, `24.1 k`. */
+export function quantity(value: number, unit = ''): string {
+  const { digits, prefix } = scaled(value);
+  if (unit.length > 0 && unit !== 'pps') return `${digits}${thinSpace}${prefix}${unit}`;
+  return [digits, prefix, unit].filter((part) => part !== '').join(thinSpace);
+}
+
+/** A whole number with thousands commas: `4,012`. */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** A share between 0 and 1 as three significant digits of per cent, without the sign: `11.4`. */
+export function percent(share: number): string {
+  const value = share * 100;
+  if (value >= 9.995) return value >= 99.95 ? Math.round(value).toString() : value.toFixed(1);
+  if (value === 0) return '0';
+  return value < 0.01 ? '<0.01' : value.toFixed(2);
+}
+
+/** Bytes with a decimal prefix: `148 MB`. */
+export function bytes(value: number): string {
+  return quantity(value, 'B');
+}
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** A duration with its two largest units: `0.31 ms`, `108.6 ms`, `12.4 s`, `3 min 54 s`, `3 d 4 h`. */
+export function duration(ms: number): string {
+  const t = Math.max(0, ms);
+  if (t < 0.995) return `${t.toFixed(2)}${thinSpace}ms`;
+  if (t < 999.95) return `${t.toFixed(1)}${thinSpace}ms`;
+  if (t < 59.95 * second) return `${(t / second).toFixed(1)}${thinSpace}s`;
+  return coarse(t);
+}
+
+/** How long something has lasted, in whole units: `12 s`, `3 min 54 s`, `3 d 4 h`. */
+export function span(ms: number): string {
+  const t = Math.max(0, ms);
+  return t < minute ? `${Math.floor(t / second)}${thinSpace}s` : coarse(t);
+}
+
+/** The time of day with seconds when `ms` is on the day of `now`, else the date before it: `19 Nov 14:06:32`. */
+export function clock(ms: number, now = Date.now()): string {
+  const date = new Date(ms);
+  const time = date.toLocaleTimeString('en-GB', { hour12: false });
+  return date.toDateString() === new Date(now).toDateString() ? time : `${dayOf(ms)} ${time}`;
+}
+
+/** The day alone: `19 Nov`. */
+export function dayOf(ms: number): string {
+  const date = new Date(ms);
+  return `${date.getDate()} ${date.toLocaleString('en-US', { month: 'short' })}`;
+}
+
+function small(magnitude: number): string {
+  if (magnitude === 0) return '0';
+  const rounded = Math.max(0.1, Math.round(magnitude * 10) / 10);
+  return rounded % 1 === 0 ? rounded.toString() : rounded.toFixed(1);
+}
+
+function threeDigits(value: number): string {
+  if (value < 9.995) return value.toFixed(2);
+  return value < 99.95 ? value.toFixed(1) : value.toFixed(0);
+}
+
+function coarse(ms: number): string {
+  const parts: [string, number][] = [
+    ['d', Math.floor(ms / day)],
+    ['h', Math.floor((ms % day) / hour)],
+    ['min', Math.floor((ms % hour) / minute)],
+    ['s', Math.floor((ms % minute) / second)],
+  ];
+  const first = parts.findIndex(([, n]) => n > 0);
+  return parts
+    .slice(Math.max(0, first), Math.max(0, first) + 2)
+    .filter(([, n]) => n > 0)
+    .map(([unit, n]) => `${n}${thinSpace}${unit}`)
+    .join(' ');
+}

@@ -1,0 +1,194 @@
+import type { Problem } from '../../contract/problem.ts';
+import type { ServerMessage } from '../../contract/stream.ts';
+import { ApiError, call } from './api.ts';
+import { createSubscriptions, type Topic } from './subscriptions.ts';
+
+export interface StreamStatus {
+  state: 'connecting' | 'connected' | 'lost';
+  /** When it came into this state, ms since the epoch. */
+  since: number;
+  /** When the next try begins; null unless lost. */
+  nextTryAt: number | null;
+  /** Why it is lost: who does not answer. Null until that is known. */
+  reason: 'agent' | 'gateway' | 'signed-out' | null;
+}
+
+/** What the stream needs of a WebSocket. */
+export interface Socket {
+  binaryType: string;
+  onopen: (() => void) | null;
+  onclose: (() => void) | null;
+  onerror: (() => void) | null;
+  onmessage: ((message: { data: unknown }) => void) | null;
+  send(text: string): void;
+  close(): void;
+}
+
+export interface StreamOptions {
+  open: () => Socket;
+  /** Finds out who does not answer. */
+  probe: () => Promise<StreamStatus['reason']>;
+  random?: () => number;
+}
+
+const firstDelayMs = 500;
+const longestDelayMs = 5000;
+const openWithinMs = 8000;
+const ackWithinMs = 5000;
+/** Samples come once a second; a socket that is this long silent is dead without saying so. */
+const silentAfterMs = 10_000;
+
+export type Stream = ReturnType<typeof createStream>;
+
+/**
+ * The one connection of this tab. It opens with the first subscription, subscribes again after each
+ * reconnect, and tries again after 0.5 s, 1 s, 2 s, 4 s, then every 5 s, each less up to a quarter.
+ */
+export function createStream({ open, probe, random = Math.random }: StreamOptions) {
+  let socket: Socket | null = null;
+  let status: StreamStatus = { state: 'connecting', since: Date.now(), nextTryAt: null, reason: null };
+  let attempt = 0;
+  let started = false;
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
+  let watchTimer: ReturnType<typeof setTimeout> | undefined;
+  const statusListeners = new Set<() => void>();
+  const messageListeners = new Set<(message: ServerMessage) => void>();
+  const frameListeners = new Set<(frame: ArrayBuffer) => void>();
+  const subscriptions = createSubscriptions({
+    send: (message) => socket?.send(JSON.stringify(message)),
+    ackWithinMs,
+    onSilence: () => drop(),
+  });
+
+  function setStatus(next: StreamStatus): void {
+    status = next;
+    for (const listener of statusListeners) listener();
+  }
+
+  function connect(): void {
+    clearTimeout(retryTimer);
+    const opened = open();
+    socket = opened;
+    opened.binaryType = 'arraybuffer';
+    watch(openWithinMs);
+    opened.onmessage = ({ data }) => receive(data);
+    opened.onclose = () => {
+      if (socket === opened) drop();
+    };
+    opened.onerror = () => {};
+  }
+
+  function receive(data: unknown): void {
+    watch(silentAfterMs);
+    if (data instanceof ArrayBuffer) {
+      for (const listener of frameListeners) listener(data);
+      return;
+    }
+    const message = JSON.parse(String(data)) as ServerMessage;
+    if (message.type === 'hello') {
+      attempt = 0;
+      setStatus({ state: 'connected', since: Date.now(), nextTryAt: null, reason: null });
+      subscriptions.sendAll();
+    }
+    if (message.type === 'ack') subscriptions.settle(message.id, null);
+    if (message.type === 'error' && message.id !== null) subscriptions.settle(message.id, message.problem);
+    for (const listener of messageListeners) listener(message);
+  }
+
+  /** Closes the socket when nothing comes for `ms` although something must. */
+  function watch(ms: number): void {
+    clearTimeout(watchTimer);
+    watchTimer = setTimeout(() => {
+      if (status.state !== 'connected' || subscriptions.expectsSamples()) drop();
+      else watch(ms);
+    }, ms);
+  }
+
+  function drop(): void {
+    const old = socket;
+    socket = null;
+    clearTimeout(watchTimer);
+    subscriptions.lose();
+    if (old !== null) {
+      old.onclose = null;
+      old.onmessage = null;
+      old.close();
+    }
+    const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** attempt) * (1 - random() / 4);
+    attempt += 1;
+    const since = status.state === 'lost' ? status.since : Date.now();
+    setStatus({ state: 'lost', since, nextTryAt: Date.now() + delay, reason: status.reason });
+    retryTimer = setTimeout(connect, delay);
+    void probe().then((reason) => {
+      if (status.state === 'lost' && reason !== status.reason) setStatus({ ...status, reason });
+    });
+  }
+
+  return {
+    get status(): StreamStatus {
+      return status;
+    },
+    /** Tries at once instead of waiting; does nothing while connected or on the way. */
+    retryNow(): void {
+      if (status.state !== 'lost' || socket !== null) return;
+      attempt = 0;
+      setStatus({ ...status, nextTryAt: Date.now() });
+      connect();
+    },
+    /**
+     * Asks for a topic until the returned function is called. Counted per topic: the agent hears of the
+     * first subscriber and of the last. `onProblem` hears why the agent refused.
+     */
+    subscribe(topic: Topic, onProblem?: (problem: Problem) => void): () => void {
+      const release = subscriptions.add(topic, onProblem);
+      if (!started) {
+        started = true;
+        connect();
+      }
+      return release;
+    },
+    onStatus: (listener: () => void) => listen(statusListeners, listener),
+    onMessage: (listener: (message: ServerMessage) => void) => listen(messageListeners, listener),
+    onFrame: (listener: (frame: ArrayBuffer) => void) => listen(frameListeners, listener),
+  };
+}
+
+function listen<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+  };
+}
+
+/** Asks the API who does not answer: a 502 is the agent's silence, no answer at all the gateway's. */
+async function whoIsSilent(): Promise<StreamStatus['reason']> {
+  try {
+    await call('/node', { signal: AbortSignal.timeout(4000) });
+    return null;
+  } catch (error) {
+    if (!(error instanceof ApiError)) return 'gateway';
+    if (error.status === 401) return 'signed-out';
+    return error.code === 'network' ? 'gateway' : 'agent';
+  }
+}
+
+let tabStream: Stream | undefined;
+
+/** The stream of this tab; only in the browser. */
+export function theStream(): Stream {
+  if (tabStream !== undefined) return tabStream;
+  const created = createStream({
+    open: () => {
+      const url = new URL('/api/v1/stream', location.href);
+      url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+      return new WebSocket(url) as Socket;
+    },
+    probe: whoIsSilent,
+  });
+  tabStream = created;
+  addEventListener('online', () => created.retryNow());
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') created.retryNow();
+  });
+  return created;
+}

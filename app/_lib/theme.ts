@@ -1,0 +1,47 @@
+'use client';
+
+import { useEffect, useSyncExternalStore } from 'react';
+import { themeKey } from './theme-script.ts';
+
+export type Theme = 'system' | 'dark' | 'light';
+
+const listeners = new Set<() => void>();
+
+function stored(): Theme {
+  const value = localStorage.getItem(themeKey);
+  return value === 'dark' || value === 'light' ? value : 'system';
+}
+
+function apply(): void {
+  const light = matchMedia('(prefers-color-scheme: light)').matches;
+  const theme = stored();
+  document.documentElement.dataset.theme = theme === 'system' ? (light ? 'light' : 'dark') : theme;
+}
+
+export function setTheme(theme: Theme): void {
+  if (theme === 'system') localStorage.removeItem(themeKey);
+  else localStorage.setItem(themeKey, theme);
+  apply();
+  for (const listener of listeners) listener();
+}
+
+/** The chosen theme; follows the system and the other tabs as long as the component stands. */
+export function useTheme(): Theme {
+  useEffect(() => {
+    const system = matchMedia('(prefers-color-scheme: light)');
+    system.addEventListener('change', apply);
+    addEventListener('storage', apply);
+    return () => {
+      system.removeEventListener('change', apply);
+      removeEventListener('storage', apply);
+    };
+  }, []);
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stored,
+    () => 'system',
+  );
+}

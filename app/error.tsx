@@ -1,0 +1,12 @@
+'use client';
+
+import { ErrorState } from './_components/error-state.tsx';
+
+/** A page that threw. The shell stays, and with it the connection and the numbers. */
+export default function PageError({ error, reset }: { error: Error; reset: () => void }) {
+  return (
+    <div className="px-(--gutter) py-6">
+      <ErrorState error={error} retry={reset} />
+    </div>
+  );
+}

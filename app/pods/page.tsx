@@ -1,0 +1,7 @@
+import type { Metadata } from 'next';
+
+export const metadata: Metadata = { title: 'Pods' };
+
+export default function PodsPage() {
+  return null;
+}
