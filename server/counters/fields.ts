@@ -1,2 +1,1 @@
 export { counterFields, field, noCounters } from '../bpf/counter-fields.ts';
-export { CounterMap } from '../bpf/counters.ts';

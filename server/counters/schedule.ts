@@ -1,0 +1,72 @@
+/** Ticks per second of the grid that everything is rounded to. */
+export const gridHz = 10;
+const gridMs = 1000 / gridHz;
+
+/** Whether grid point `index` is one for somebody who wants `hz` a second; whole seconds are, for all. */
+export const isDue = (index: number, hz: number): boolean =>
+  Math.floor((index * hz) / gridHz) !== Math.floor(((index - 1) * hz) / gridHz);
+
+export interface Clock {
+  /** ms, never going back. */
+  now(): number;
+  setTimer(ms: number, callback: () => void): unknown;
+  clearTimer(timer: unknown): void;
+}
+
+const realClock: Clock = {
+  now: () => performance.now(),
+  setTimer: (ms, callback) => setTimeout(callback, ms),
+  clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
+};
+
+/**
+ * Calls `tick` with the index of the grid point, 10 points a second, of which `wanted` says whether somebody
+ * waits for it. Points lie on the start's grid, so delays do not add up; those missed by a busy process are
+ * left out, not made up for.
+ */
+export class Schedule {
+  readonly #wanted: (index: number) => boolean;
+  readonly #tick: (index: number) => void;
+  readonly #clock: Clock;
+  #start = 0;
+  #timer: unknown = null;
+  #last = 0;
+
+  constructor(wanted: (index: number) => boolean, tick: (index: number) => void, clock: Clock = realClock) {
+    this.#wanted = wanted;
+    this.#tick = tick;
+    this.#clock = clock;
+  }
+
+  start(): void {
+    if (this.#timer !== null) return;
+    this.#start = this.#clock.now();
+    this.#last = 0;
+    this.#arm();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
+    this.#timer = null;
+  }
+
+  /** To be called when `wanted` has changed: what is wanted now may be due before the point waited for. */
+  refresh(): void {
+    if (this.#timer === null) return;
+    this.#clock.clearTimer(this.#timer);
+    this.#arm();
+  }
+
+  #arm(): void {
+    const elapsed = this.#clock.now() - this.#start;
+    let index = Math.max(this.#last + 1, Math.floor(elapsed / gridMs));
+    while (!this.#wanted(index)) index += 1;
+    this.#timer = this.#clock.setTimer(Math.max(0, index * gridMs - elapsed), () => {
+      // A timer may fire a fraction early.
+      if (this.#clock.now() - this.#start < index * gridMs - 1) return this.#arm();
+      this.#last = index;
+      this.#tick(index);
+      if (this.#timer !== null) this.#arm();
+    });
+  }
+}
