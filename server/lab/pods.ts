@@ -1,0 +1,55 @@
+import type { DeviceKind } from '../../contract/device.ts';
+import type { NewPod, Pod } from '../../contract/pod.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { createNamedNamespace, deleteNamedNamespace } from '../kernel/netns.ts';
+import { askAgent, type Door } from './agent.ts';
+import { upLoopback } from './host.ts';
+import { type LabPod, labPods, netnsOf } from './names.ts';
+
+/** A pod of the lab and what the agent calls it. */
+export interface MadePod extends LabPod {
+  id: string;
+  netns: string;
+}
+
+/**
+ * Makes the six network namespaces and gives each to the agent, which gives it its device.
+ * Every step is told to `progress`.
+ * @throws ProblemError what the agent answers
+ */
+export async function makePods(
+  door: Door,
+  lab: string,
+  { kind, signal, progress }: { kind?: DeviceKind; signal: AbortSignal; progress(text: string): void },
+): Promise<MadePod[]> {
+  const made: MadePod[] = [];
+  for (const wanted of labPods) {
+    signal.throwIfAborted();
+    const { namespace, name, address, labels } = wanted;
+    const netns = createNamedNamespace(netnsOf(lab, wanted.app));
+    await upLoopback(netns);
+    const body: NewPod = { namespace, name, netns, address, kind, labels, interface: 'eth0', mtu: 1500 };
+    const { id } = (await askAgent(door, 'POST', '/api/v1/pods', { body })) as Pod;
+    made.push({ ...wanted, id, netns });
+    progress(`${namespace}/${name} at ${address}`);
+  }
+  return made;
+}
+
+/**
+ * Takes the lab's pods from the agent and removes their namespaces, those an earlier lab of this name left
+ * behind too. An agent that does not answer does not hold it up: the devices go with the namespaces.
+ */
+export async function removePods(door: Door, lab: string): Promise<void> {
+  for (const { namespace, name } of labPods) {
+    try {
+      await askAgent(door, 'DELETE', `/api/v1/pods/${namespace}.${name}`, { withinMs: 5000 });
+    } catch (error) {
+      const code = error instanceof ProblemError ? error.code : null;
+      if (code === 'pod_not_found') continue;
+      if (code === 'agent_unreachable' || code === 'stopping') break;
+      throw error;
+    }
+  }
+  for (const { app } of labPods) deleteNamedNamespace(netnsOf(lab, app));
+}

@@ -1,0 +1,18 @@
+import { closeSync, openSync } from 'node:fs';
+import { errno, errnoName, setns } from '../../ffi/libc.ts';
+
+const CLONE_NEWNET = 0x4000_0000;
+
+/**
+ * Moves this thread into a network namespace for good: every socket it makes from now on is there.
+ * For worker threads only; Node makes many sockets in a later tick, so going there and back does not do.
+ */
+export function enterNetns(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    if (setns(fd, CLONE_NEWNET) < 0)
+      throw new Error(`enter network namespace ${path}: ${errnoName(errno())}`);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,53 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { decodeMessage, encodeMessage, messageSplitter } from './message.ts';
+import { socketMemory } from './udp.ts';
+
+/** Answers requests at `address`, TCP and UDP. @returns a function that stops it, after the clients. */
+export async function serve(address: string, port: number): Promise<() => void> {
+  const [stopTcp, stopUdp] = await Promise.all([serveTcp(address, port), serveUdp(address, port)]);
+  return () => {
+    stopTcp();
+    stopUdp();
+  };
+}
+
+async function serveTcp(address: string, port: number): Promise<() => void> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    const split = messageSplitter();
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (chunk) => {
+      for (const message of split(chunk)) {
+        if (message === null || message.reply === 0) return socket.destroy();
+        socket.write(encodeMessage(message.id, message.reply, 0));
+      }
+    });
+  });
+  server.listen(port, address);
+  await once(server, 'listening');
+  return () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+}
+
+async function serveUdp(address: string, port: number): Promise<() => void> {
+  // Addresses are numbers: answering without the resolver spares a tick a datagram.
+  const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
+  socket.on('message', (bytes, from) => {
+    const message = decodeMessage(bytes);
+    if (message !== null && message.reply > 0)
+      socket.send(encodeMessage(message.id, message.reply, 0), from.port, from.address, () => {});
+  });
+  const listening = once(socket, 'listening');
+  socket.bind(port, address);
+  await listening;
+  socket.on('error', () => {});
+  socket.setRecvBufferSize(socketMemory);
+  socket.setSendBufferSize(socketMemory);
+  return () => socket.close();
+}

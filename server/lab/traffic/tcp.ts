@@ -1,0 +1,103 @@
+import { connect, type Socket } from 'node:net';
+import { type Client, type ClientOptions, patience, retryAfter } from './client.ts';
+import { encodeMessage, messageSplitter } from './message.ts';
+
+/** Connections a flow keeps open; one request is under way on each. */
+const connections = 3;
+
+/** Asks on connections that stay open. A broken one is a failure, and is opened again. */
+export function tcpClient(options: ClientOptions): Client {
+  const pool = Array.from({ length: connections }, () => longConnection(options));
+  let next = 0;
+  return {
+    send() {
+      for (let tried = 0; tried < pool.length; tried++) if (pool[next++ % pool.length]!.send()) return true;
+      return false;
+    },
+    check() {
+      for (const connection of pool) connection.check();
+    },
+    get joined() {
+      return pool.every((connection) => connection.joined);
+    },
+    get pending() {
+      return pool.reduce((sum, connection) => sum + connection.pending, 0);
+    },
+    close() {
+      for (const connection of pool) connection.close();
+    },
+  };
+}
+
+function longConnection({ address, port, request, reply, counts, clock }: ClientOptions): Client {
+  let socket: Socket | null = null;
+  let state: 'connecting' | 'open' | 'broken' | 'closed' = 'broken';
+  let since = clock.now - retryAfter;
+  let id = 0;
+  let asked: number | null = null;
+  let everOpen = false;
+  let joined = false;
+
+  function open() {
+    const split = messageSplitter();
+    const opening = connect({ host: address, port, noDelay: true });
+    socket = opening;
+    state = 'connecting';
+    since = clock.now;
+    opening.on('connect', () => {
+      if (everOpen) counts.reconnects++;
+      everOpen = true;
+      state = 'open';
+    });
+    opening.on('data', (chunk) => {
+      for (const message of split(chunk)) {
+        if (message === null || message.id !== asked || message.bytes !== reply) return fail(opening);
+        asked = null;
+        joined = true;
+        counts.ok++;
+      }
+    });
+    opening.on('error', () => fail(opening));
+    opening.on('close', () => fail(opening));
+  }
+
+  function fail(which: Socket) {
+    if (socket !== which) return;
+    if (joined) counts.failed++;
+    socket = null;
+    state = 'broken';
+    since = clock.now;
+    asked = null;
+    which.destroy();
+  }
+
+  return {
+    send() {
+      if (state !== 'open' || asked !== null) return false;
+      id = (id + 1) >>> 0;
+      asked = id;
+      since = clock.now;
+      socket!.write(encodeMessage(id, request, reply));
+      return true;
+    },
+    check() {
+      const waited = clock.now - since;
+      if (state === 'broken' && waited >= retryAfter) open();
+      else if (socket && (state === 'connecting' || asked !== null) && waited > patience.tcp) fail(socket);
+    },
+    get joined() {
+      return joined;
+    },
+    get pending() {
+      return asked === null ? 0 : 1;
+    },
+    close() {
+      const open = socket;
+      socket = null;
+      state = 'closed';
+      asked = null;
+      open?.end();
+      open?.destroySoon();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { type Client, type ClientOptions, patience, retryAfter } from './client.ts';
+import { decodeMessage, encodeMessage } from './message.ts';
+
+/** Datagrams of a burst, and the memory the kernel takes for a small one (its truesize), at most. */
+const burstDatagrams = 300;
+const datagramMemory = 1536;
+
+/** What the sockets of the lab ask to hold, bytes; the kernel gives what net.core.rmem_max allows. */
+export const socketMemory = 1 << 20;
+
+/**
+ * Asks with numbered datagrams. Every request has to be answered once; `burst` sends many at a time back
+ * to back, as many as two of them fit into a socket, so that a network that loses none has none lost.
+ */
+export function udpClient(
+  { address, port, request, reply, counts, clock }: ClientOptions,
+  { burst = false }: { burst?: boolean } = {},
+): Client {
+  const asked = new Map<number, number>();
+  let id = 0;
+  let joined = false;
+  let room = 0;
+  let lastProbe = clock.now - retryAfter;
+  let connected = false;
+  const socket: Socket = createSocket('udp4');
+
+  socket.on('error', () => {}); // an ICMP answer to an earlier datagram; that one is counted when it is late
+  socket.on('message', (bytes) => {
+    const message = decodeMessage(bytes);
+    if (message === null || message.bytes !== reply) return;
+    if (!joined) {
+      joined = true;
+      asked.clear(); // probes, sent before the server listened
+    } else if (asked.delete(message.id)) counts.ok++;
+  });
+  socket.bind(0, () => {
+    socket.setRecvBufferSize(socketMemory);
+    socket.setSendBufferSize(socketMemory);
+    room = Math.floor(socket.getRecvBufferSize() / (2 * datagramMemory));
+    socket.connect(port, address, (error?: Error) => {
+      connected = !error;
+    });
+  });
+
+  function ask() {
+    id = (id + 1) >>> 0;
+    const asking = id;
+    asked.set(asking, clock.now);
+    socket.send(encodeMessage(asking, request, reply), (error) => {
+      if (error && asked.delete(asking) && joined) counts.failed++;
+    });
+  }
+
+  return {
+    send() {
+      if (!connected) return false;
+      if (!joined) {
+        if (clock.now - lastProbe < retryAfter) return false;
+        lastProbe = clock.now;
+        ask();
+        return true;
+      }
+      for (let sent = burst ? Math.min(room, burstDatagrams) : 1; sent > 0; sent--) ask();
+      return true;
+    },
+    check() {
+      for (const [late, since] of asked) {
+        if (clock.now - since <= patience.udp) break;
+        asked.delete(late);
+        if (joined) counts.failed++;
+      }
+    },
+    get joined() {
+      return joined;
+    },
+    get pending() {
+      return asked.size;
+    },
+    close() {
+      connected = false;
+      asked.clear();
+      socket.close();
+    },
+  };
+}
