@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { MalformedMessage } from './message.ts';
 
 /** Address families of <linux/socket.h>; rtnetlink speaks of nothing else here. */
 export const family = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
@@ -32,10 +33,10 @@ const withoutDottedEnd = (address: string): string =>
     [(+a << 8) | +b, (+c << 8) | +d].map((group) => group.toString(16)).join(':'),
   );
 
-/** As `ip` and RFC 5952 write it. @throws RangeError unless `bytes` are 4 or 16 */
+/** As `ip` and RFC 5952 write it. @throws MalformedMessage unless `bytes` are 4 or 16 */
 export function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
-  if (bytes.length !== 16) throw new RangeError(`IP address of ${bytes.length} bytes`);
+  if (bytes.length !== 16) throw new MalformedMessage(`IP address of ${bytes.length} bytes`);
   const words = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8) | bytes[2 * i + 1]!);
   if (words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff)
     return `::ffff:${bytes.subarray(12).join('.')}`;
