@@ -44,7 +44,7 @@ export async function step(name, work) {
  * Runs a program to its end and answers its standard output.
  * @param {string} program
  * @param {string[]} args
- * @param {{cwd?: string, env?: NodeJS.ProcessEnv}} [options] `env` adds to the caller's own
+ * @param {{cwd?: string, env?: Record<string, string>}} [options] `env` adds to the caller's own
  * @returns {Promise<string>}
  * @throws {Error} when it cannot be started or exits with another code than 0: the command and its last 40 lines
  */

@@ -1,0 +1,60 @@
+// npm run check: everything about the sources that needs no test. --report FILE writes {passed, failed} there.
+import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkContent } from './check/content.ts';
+import { checkImports } from './check/imports.ts';
+
+const root = join(import.meta.dirname, '..');
+const { values } = parseArgs({ options: { report: { type: 'string' } } });
+
+/** What is wrong, for a person; empty when all is well. */
+type Check = () => Promise<string> | string;
+
+const checks: Record<string, Check> = {
+  'format and lint': program('biome', 'check', '--error-on-warnings'),
+  'types of agent, gateway, scripts, tests': program('tsc', '-p', 'tsconfig.server.json'),
+  'types of the dashboard': async () => {
+    if (!existsSync(join(root, 'next-env.d.ts'))) await program('next', 'typegen')();
+    return program('tsc', '-p', 'tsconfig.json')();
+  },
+  'imports keep to the table of folders': async () => checkImports(root, await committed()).join('\n'),
+  'no registry and no machine’s paths in files': async () => checkContent(root, await committed()).join('\n'),
+  'BPF objects are what the sources compile to': program('scripts/build-bpf.sh', '--check'),
+  'migrations lead to the database models': program('node', 'scripts/generate-sql.ts', '--check'),
+};
+
+let failed = 0;
+for (const [name, check] of Object.entries(checks)) {
+  const started = Date.now();
+  const problem = await Promise.resolve(check()).catch((error: Error) => error.message);
+  if (problem) failed++;
+  console.log(`${problem ? '✗' : '✓'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  if (problem) console.log(problem.trimEnd().replaceAll(/^/gm, '    '));
+}
+const passed = Object.keys(checks).length - failed;
+console.log(`${passed} checks passed, ${failed} failed`);
+if (values.report) writeFileSync(values.report, JSON.stringify({ passed, failed }));
+process.exitCode = failed > 0 ? 1 : 0;
+
+/** A check that a program makes: it fails when the program's exit code is not 0. */
+function program(command: string, ...args: string[]): () => Promise<string> {
+  return () =>
+    new Promise((resolve) => {
+      const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+      let output = '';
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk: Buffer) => (output += chunk));
+      child.on('error', (error) => resolve(`${command} cannot be started: ${error.message}`));
+      child.on('close', (code) => resolve(code === 0 ? '' : output || `${command} ended with ${code}`));
+    });
+}
+
+/** Files that git knows or would add. */
+async function committed(): Promise<string[]> {
+  const child = spawn('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root });
+  let output = '';
+  for await (const chunk of child.stdout) output += chunk;
+  return output.split('\0').filter((file) => file && existsSync(join(root, file)));
+}

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const rules: { pattern: RegExp; says: string }[] = [
+  {
+    pattern:
+      /\b(registry|registries|deb|ftp|mirror|archive|security|snapshot|pypi|proxy)\.[a-z0-9-]+(\.[a-z0-9-]+)*\.?(org|com|net|io|dev)\b/i,
+    says: 'names a package registry: the machine’s own settings say where packages come from',
+  },
+  { pattern: /(^|[\s"'`(=:])\/(home|Users|work)\/[\w.-]+/m, says: 'holds a path of one person’s machine' },
+];
+
+/** What no committed text may hold: the rule broken, and the line. */
+export function findForbidden(file: string, text: string): string[] {
+  return text
+    .split('\n')
+    .flatMap((line, index) =>
+      rules.filter(({ pattern }) => pattern.test(line)).map(({ says }) => `${file}:${index + 1} ${says}`),
+    );
+}
+
+/** Looks through all text files. */
+export function checkContent(root: string, files: string[]): string[] {
+  return files.flatMap((file) => {
+    const bytes = readFileSync(join(root, file));
+    return bytes.includes(0) ? [] : findForbidden(file, bytes.toString('utf8'));
+  });
+}

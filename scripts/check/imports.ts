@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const kernelLayers = ['server/ffi', 'server/netlink', 'server/bpf', 'server/kernel'];
+const capabilities = [
+  'server/datapath',
+  'server/acl',
+  'server/programs',
+  'server/counters',
+  'server/debug',
+  'server/inventory',
+];
+const allAbove = ['contract', ...kernelLayers, 'server/datapath'];
+const doors = ['contract', 'server/kernel', ...capabilities];
+
+/** What a folder may import beside itself; the longest matching folder counts. A folder not listed here may import all. */
+const allowed: Record<string, string[]> = {
+  contract: [],
+  app: ['contract'],
+  gateway: ['contract'],
+  server: ['contract', 'server'], // main.ts composes
+  'server/ffi': [],
+  'server/netlink': ['contract', 'server/ffi'],
+  'server/bpf': ['contract', 'server/ffi'],
+  'server/kernel': ['contract', 'server/ffi', 'server/netlink', 'server/bpf'],
+  'server/datapath': ['contract', ...kernelLayers],
+  'server/acl': allAbove,
+  'server/programs': allAbove,
+  'server/counters': allAbove,
+  'server/debug': allAbove,
+  'server/inventory': ['contract'],
+  'server/http': doors,
+  'server/stream': doors,
+  'server/cni': doors,
+  'server/lab': ['contract', ...kernelLayers, ...capabilities],
+};
+
+/** Packages that only some folders below these may import. */
+const reserved: { package: RegExp; below: string[]; only: string[] }[] = [
+  {
+    package: /^@?prisma(\/|$)|better-sqlite3/,
+    below: ['app', 'gateway', 'server', 'contract'],
+    only: ['server/inventory'],
+  },
+  { package: /^koffi$/, below: ['app', 'gateway', 'contract'], only: [] },
+  { package: /^(next|react|react-dom)(\/|$)/, below: ['server', 'contract'], only: [] },
+];
+
+/** Module names that a source imports, types included. Reads text, not syntax: an import in a template string counts too. */
+export function importsOf(source: string): string[] {
+  const patterns = [
+    /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
+    /^\s*import\s*['"]([^'"]+)['"]/gm,
+    /\bimport\(\s*['"]([^'"]+)['"]/g,
+  ];
+  return patterns.flatMap((pattern) => [...source.matchAll(pattern)].map(([, name]) => name!));
+}
+
+const isBelow = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+
+function folderOf(path: string): string | undefined {
+  return Object.keys(allowed)
+    .filter((folder) => isBelow(path, folder))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+/** Why `file` (path below the project) may not import `name`, or nothing. */
+export function forbidden(file: string, name: string): string | undefined {
+  if (!name.startsWith('.') && !name.startsWith('@/')) {
+    const rule = reserved.find((candidate) => candidate.package.test(name));
+    if (!rule?.below.some((folder) => isBelow(file, folder))) return undefined;
+    if (rule.only.some((folder) => isBelow(file, folder))) return undefined;
+    return `${file} imports ${name}: only ${rule.only.join(', ') || 'other parts'} may`;
+  }
+  const from = folderOf(file);
+  if (from === undefined) return undefined;
+  const target = name.startsWith('@/') ? name.slice(2) : join(dirname(file), name);
+  const to = folderOf(target);
+  const root = from.split('/')[0]!;
+  if (to === undefined) {
+    if (!target.includes('/') && !target.startsWith('..')) return undefined; // package.json and the like
+    return `${file} imports ${name}: ${root}/ may not import ${target.split('/')[0]}/`;
+  }
+  if (
+    to === from ||
+    allowed[from]!.some((folder) => (folder === 'server' ? isBelow(to, 'server') : to === folder))
+  )
+    return undefined;
+  return `${file} imports ${name}: ${from}/ may import ${allowed[from]!.join(', ') || 'nothing'}`;
+}
+
+/** Everything among `files` that breaks the table of folders. */
+export function checkImports(root: string, files: string[]): string[] {
+  return files
+    .filter((file) => /\.(ts|tsx|js)$/.test(file))
+    .flatMap((file) => importsOf(readFileSync(join(root, file), 'utf8')).map((name) => forbidden(file, name)))
+    .filter((problem) => problem !== undefined);
+}

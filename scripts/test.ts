@@ -1,0 +1,38 @@
+// npm test: all levels, or those named. Each runs whatever became of the ones before. The last line says the sum.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Counts } from './test/counts.ts';
+import { levels } from './test/levels.ts';
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !(name in levels));
+if (unknown.length > 0) {
+  console.error(`no level ${unknown.join(', ')}: there are ${Object.keys(levels).join(', ')}`);
+  process.exit(2);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'podlane-test-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const rows: ({ level: string; seconds: number } & Counts)[] = [];
+for (const level of names.length > 0 ? names : Object.keys(levels)) {
+  console.log(`\n── ${level}`);
+  const started = Date.now();
+  const counts = await levels[level]!(folder).catch((error: Error) => {
+    console.error(error.message);
+    return { passed: 0, failed: 1 };
+  });
+  rows.push({ level, seconds: Math.round((Date.now() - started) / 1000), ...counts });
+}
+
+console.log(
+  `\n${'level'.padEnd(8)}${['seconds', 'passed', 'failed'].map((title) => title.padStart(9)).join('')}`,
+);
+for (const { level, seconds, passed, failed } of rows) {
+  console.log(
+    level.padEnd(8) + [seconds, passed, failed].map((figure) => String(figure).padStart(9)).join(''),
+  );
+}
+const sum = (key: 'passed' | 'failed') => rows.reduce((total, row) => total + row[key], 0);
+console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+process.exitCode = sum('failed') > 0 || sum('passed') === 0 ? 1 : 0;

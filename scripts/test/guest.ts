@@ -1,0 +1,35 @@
+import { bootGuest } from '../vm/guest.ts';
+
+const mark = '\0report\0';
+
+/**
+ * Runs a command in a guest of its own with its output on this terminal, and brings back a file that it wrote there:
+ * the guest's files are gone with it, so it travels behind the output.
+ */
+export async function runInGuest(
+  command: string[],
+  file: string,
+): Promise<{ code: number; report: string | undefined }> {
+  let held = '';
+  const guest = await bootGuest({
+    command: `${command.join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
+    env: process.env.CI ? { CI: process.env.CI } : {},
+    timeoutSeconds: 900,
+    onStdout: (chunk) => {
+      if (held === '' && !chunk.includes(0)) process.stdout.write(chunk);
+      else held += chunk.toString('latin1');
+    },
+    onStderr: (chunk) => process.stderr.write(chunk),
+  });
+  const stop = () => void guest.stop();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  const code = await guest.exit.catch((error: Error) => {
+    console.error(error.message);
+    return 1;
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
+  const at = held.indexOf(mark);
+  process.stdout.write(held.slice(0, at < 0 ? undefined : at));
+  const report = at < 0 ? '' : Buffer.from(held.slice(at + mark.length), 'latin1').toString();
+  return { code, report: report || undefined };
+}

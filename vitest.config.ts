@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests that share one machine: one file after the other, all in one process, so that native code is loaded once. */
+const onTheMachine = {
+  pool: 'forks',
+  maxWorkers: 1,
+  isolate: false,
+  fileParallelism: false,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+} as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...onTheMachine } },
+      // The guest is emulated: everything takes ten times as long.
+      {
+        test: {
+          name: 'vm',
+          include: ['test/vm/**/*.test.ts'],
+          ...onTheMachine,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
