@@ -1,0 +1,204 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type DeviceKind, deviceKind } from '../contract/device.ts';
+import { probe } from '../server/kernel/probe.ts';
+import { labName } from '../server/lab/names.ts';
+import { type GatewayProcess, startGateway } from './gateway-process.ts';
+import { startGuestNode } from './lab/guest.ts';
+import { labDirectory, startNode } from './lab/node.ts';
+import { unprivilegedUser } from './unprivileged.ts';
+
+const root = join(import.meta.dirname, '..');
+
+const usage = `Usage: npm run lab -- [options]
+
+Starts six pods with traffic, the agent and the dashboard, and prints a link. Where the running kernel has no
+netkit, pods and agent run in a virtual machine whose kernel has it. Ctrl-C takes everything away.
+
+  --native         on this kernel in any case; without netkit: veth devices only
+  --port N         of the dashboard; default 7480, 0 takes a free one
+  --rate FACTOR    multiplies the traffic; default 1
+  --kind KIND      netkit or veth for all pods; default: netkit where the kernel has it
+  --name NAME      tells labs on one machine apart; default lab
+  --no-dashboard   the agent and the pods only
+  --json           prints {"ready":true,"link","environment","agent","tokenFile"} and then events, one a line
+`;
+
+const { values } = parseArgs({
+  options: {
+    native: { type: 'boolean', default: false },
+    port: { type: 'string', default: '7480' },
+    rate: { type: 'string', default: '1' },
+    kind: { type: 'string' },
+    name: { type: 'string', default: 'lab' },
+    dashboard: { type: 'boolean', default: true },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+  allowNegative: true,
+});
+
+/** What a lab consists of besides the gateway. `agent` is an address the gateway takes. */
+interface Running {
+  agent: string;
+  token?: string;
+  agentEnded: Promise<string>;
+  /** When this ends, the lab has. */
+  ended: Promise<string>;
+  /** Starts the agent again, natively. */
+  agentCommand?: string[];
+  stop(): Promise<void>;
+}
+
+const stopping = new AbortController();
+let told = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    if (stopping.signal.aborted) progress('still taking the lab away, a few seconds');
+    else stopping.abort(new Error(`stopped by ${signal}`));
+  });
+// The terminal, or whoever read the output, has gone.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stopping.abort());
+
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+try {
+  await main();
+} catch (error) {
+  if (!stopping.signal.aborted) {
+    process.stderr.write(`podlane lab: ${(error as Error).message}\n`);
+    if (error instanceof Error && 'hint' in error && error.hint) process.stderr.write(`  ${error.hint}\n`);
+    process.exitCode = 1;
+  }
+}
+process.exit();
+
+async function main(): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw new Error('making network namespaces and devices needs root: sudo npm run lab');
+  if (!labName.test(values.name)) throw new Error(`--name ${values.name}: lower case letters, digits and -`);
+  if (!(Number(values.rate) > 0)) throw new Error(`--rate ${values.rate}: a number above 0`);
+  const kind = values.kind === undefined ? undefined : deviceKind.parse(values.kind);
+  if (values.dashboard && !existsSync(join(root, '.next/BUILD_ID')))
+    throw new Error('the dashboard is not built: run `npm run setup`');
+
+  const netkit = (await probe()).find(({ name }) => name === 'netkit')!;
+  const environment = values.native || netkit.available ? 'native' : 'guest';
+  if (environment === 'guest')
+    progress(`this kernel has no netkit (${netkit.detail}): using a guest that has it`);
+  else if (!netkit.available)
+    progress(`this kernel has no netkit (${netkit.detail}): the pods get veth devices`);
+
+  const running = await (environment === 'guest' ? startGuest(kind) : startNative(kind));
+  let gateway: GatewayProcess | undefined;
+  try {
+    if (values.dashboard && !stopping.signal.aborted) {
+      progress('dashboard');
+      gateway = await startGateway({
+        agent: running.agent,
+        port: Number(values.port),
+        ...(running.token === undefined ? {} : { agentToken: running.token }),
+      });
+    }
+    tellReady(running, environment, gateway?.link);
+    await untilOver(running, gateway);
+  } finally {
+    progress('taking the lab away');
+    await Promise.all([gateway?.stop(), running.stop()]);
+    rmSync(labDirectory(values.name), { recursive: true, force: true });
+  }
+}
+
+async function startNative(kind: DeviceKind | undefined): Promise<Running> {
+  const node = await startNode({
+    lab: values.name,
+    own: true,
+    environment: 'native',
+    socketGid: unprivilegedUser(root).gid,
+    kind,
+    rate: Number(values.rate),
+    progress,
+    signal: stopping.signal,
+  });
+  return {
+    agent: `unix:${node.socket}`,
+    agentEnded: node.agent.ended,
+    ended: node.traffic.ended.then((how) => `the traffic ${how}`),
+    agentCommand: node.agentCommand,
+    stop: node.stop,
+  };
+}
+
+async function startGuest(kind: DeviceKind | undefined): Promise<Running> {
+  const guest = await startGuestNode({
+    lab: values.name,
+    kind,
+    rate: Number(values.rate),
+    progress,
+    signal: stopping.signal,
+  });
+  return { ...guest, ended: guest.ended.then((how) => `the guest ${how}`) };
+}
+
+function tellReady(running: Running, environment: string, link: string | undefined): void {
+  if (stopping.signal.aborted) return;
+  told = true;
+  const { agent, agentCommand } = running;
+  if (!values.json) {
+    process.stdout.write(`\n  ${link ?? agent}\n\n`);
+    if (link) process.stdout.write('The link works once, within ten minutes. Enter: a new link. ');
+    process.stdout.write('Ctrl-C: stop.\n');
+    return;
+  }
+  const tokenFile = running.token === undefined ? undefined : writeToken(running.token);
+  say({ ready: true, link, environment, agent, tokenFile, agentCommand });
+}
+
+function writeToken(token: string): string {
+  const file = join(labDirectory(values.name), 'token');
+  mkdirSync(labDirectory(values.name), { recursive: true, mode: 0o755 });
+  writeFileSync(file, token, { mode: 0o600 });
+  return file;
+}
+
+/** Until we are told to stop, or what the lab cannot go on without ends. @throws then, saying what did */
+async function untilOver(running: Running, gateway: GatewayProcess | undefined): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    if (stopping.signal.aborted) resolve();
+    stopping.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  running.agentEnded.then((how) => {
+    if (stopping.signal.aborted) return;
+    progress(`the agent ${how}; the pods and their traffic go on without it`);
+    if (running.agentCommand) progress(`to start it again: ${running.agentCommand.join(' ')}`);
+    if (values.json) say({ event: 'agent-ended', how });
+  });
+  const newLink = async () => gateway && tellLink(await gateway.newLink());
+  process.on('SIGUSR2', newLink);
+  if (process.stdin.isTTY) process.stdin.on('data', newLink);
+  const fatal = Promise.race([
+    running.ended,
+    ...(gateway ? [gateway.ended.then((how) => `the dashboard ${how}`)] : []),
+  ]).then((how) => {
+    throw new Error(how);
+  });
+  fatal.catch(() => {});
+  await Promise.race([stopped, fatal]);
+}
+
+function tellLink(link: string): void {
+  if (values.json) say({ link });
+  else process.stdout.write(`\n  ${link}\n`);
+}
+
+function say(said: object): void {
+  process.stdout.write(`${JSON.stringify(said)}\n`);
+}
+
+/** Told at the start of each step, on standard error. */
+function progress(text: string): void {
+  process.stderr.write(told ? `${text}\n` : `… ${text}\n`);
+}

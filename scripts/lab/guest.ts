@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
+import type { DeviceKind } from '../../contract/device.ts';
+import { bootGuest } from '../vm/guest.ts';
+
+const guestPort = 7481;
+
+export interface GuestOptions {
+  lab: string;
+  kind?: DeviceKind;
+  rate: number;
+  progress(text: string): void;
+  signal: AbortSignal;
+}
+
+/** The lab's node in a guest: its agent, reached through a forwarded port. */
+export interface GuestNode {
+  /** `http://127.0.0.1:PORT` */
+  agent: string;
+  token: string;
+  /** Resolves when the agent ended, in words; the pods and their traffic go on. */
+  agentEnded: Promise<string>;
+  /** Resolves when the guest ended, in words. */
+  ended: Promise<string>;
+  /** Ends the guest, and all with it. */
+  stop(): Promise<void>;
+}
+
+/** Boots the guest and waits until its pods talk. @throws when the guest ends instead; nothing is left then */
+export async function startGuestNode(options: GuestOptions): Promise<GuestNode> {
+  const { lab, kind, rate, progress, signal } = options;
+  const token = randomBytes(32).toString('base64url');
+  const hostPort = await freePort();
+  const ready = Promise.withResolvers<void>();
+  const agentEnded = Promise.withResolvers<string>();
+  const output = new PassThrough();
+  createInterface({ input: output }).on('line', (line) => {
+    const said = JSON.parse(line) as { type: string; text?: string; how?: string };
+    if (said.type === 'ready') ready.resolve();
+    else if (said.type === 'agent') agentEnded.resolve(said.how!);
+    else progress(said.text!);
+  });
+
+  progress('booting Linux with netkit in QEMU');
+  const guest = await bootGuest({
+    command: [
+      `exec node scripts/lab/in-guest.ts --name ${lab} --port ${guestPort} --rate ${rate}`,
+      ...(kind ? [`--kind ${kind}`] : []),
+    ].join(' '),
+    cwd: join(import.meta.dirname, '../..'),
+    env: { PODLANE_LAB_TOKEN: token },
+    forward: [{ hostPort, guestPort }],
+    onStdout: (chunk) => output.write(chunk),
+    onStderr: (chunk) => process.stderr.write(chunk),
+  });
+  const ended = guest.exit.then(
+    (code) => `ended with code ${code}`,
+    (error: Error) => `ended: ${error.message}`,
+  );
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  stopped.catch(() => {});
+  const early = ended.then((how) => {
+    throw new Error(`the guest ${how} before its pods talked`);
+  });
+  early.catch(() => {});
+  try {
+    signal.throwIfAborted();
+    await Promise.race([ready.promise, early, stopped]);
+  } catch (error) {
+    await guest.stop();
+    throw error;
+  }
+  return {
+    agent: `http://127.0.0.1:${hostPort}`,
+    token,
+    agentEnded: agentEnded.promise,
+    ended,
+    stop: () => guest.stop(),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}

@@ -1,0 +1,41 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { DeviceKind } from '../../contract/device.ts';
+import { startNode } from './node.ts';
+
+/**
+ * The lab's node inside the guest; `guest.ts` starts it. The guest's own namespace is the host namespace, so
+ * that the forwarded port reaches the agent. Says what happens as one JSON object a line.
+ */
+const { values } = parseArgs({
+  options: {
+    name: { type: 'string', default: 'lab' },
+    port: { type: 'string', default: '7481' },
+    kind: { type: 'string' },
+    rate: { type: 'string', default: '1' },
+  },
+});
+const say = (said: object) => process.stdout.write(`${JSON.stringify(said)}\n`);
+
+const tokenFile = '/run/podlane-token/token';
+mkdirSync(join(tokenFile, '..'), { recursive: true, mode: 0o700 });
+writeFileSync(tokenFile, process.env.PODLANE_LAB_TOKEN!, { mode: 0o600 });
+delete process.env.PODLANE_LAB_TOKEN;
+
+const node = await startNode({
+  lab: values.name,
+  own: false,
+  environment: 'guest',
+  listen: { address: `0.0.0.0:${values.port}`, tokenFile },
+  kind: values.kind as DeviceKind | undefined,
+  rate: Number(values.rate),
+  progress: (text) => say({ type: 'progress', text }),
+  signal: new AbortController().signal,
+});
+say({ type: 'ready' });
+node.agent.ended.then((how) => say({ type: 'agent', how }));
+const how = await node.traffic.ended;
+process.stderr.write(`The lab’s traffic ${how}\n`);
+await node.stop();
+process.exit(1);

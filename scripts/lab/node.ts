@@ -1,0 +1,130 @@
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DeviceKind } from '../../contract/device.ts';
+import { agentAnswers, type Door } from '../../server/lab/agent.ts';
+import { makeHost, removeHost } from '../../server/lab/host.ts';
+import { hostNetns } from '../../server/lab/names.ts';
+import { removePods } from '../../server/lab/pods.ts';
+import { type Child, startChild, untilReady } from '../child.ts';
+import { endProcessesIn } from './processes.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface NodeOptions {
+  lab: string;
+  /** Whether the host namespace is the lab's own, or the one we are in (the guest's). */
+  own: boolean;
+  environment: 'native' | 'guest';
+  /** The agent answers on TCP too. */
+  listen?: { address: string; tokenFile: string };
+  /** Group that may use the agent's socket. */
+  socketGid?: number;
+  kind?: DeviceKind;
+  /** Multiplies the traffic. */
+  rate: number;
+  progress(text: string): void;
+  signal: AbortSignal;
+}
+
+/** A node of the lab: host namespace, agent, pods and their traffic. */
+export interface LabNode {
+  socket: string;
+  agent: Child;
+  /** What starts the agent again, should it end. */
+  agentCommand: string[];
+  traffic: Child;
+  /** Takes all of it away, clients before servers before devices. */
+  stop(): Promise<void>;
+}
+
+/** Where a lab keeps its socket, database and log, and its pins. */
+export const labDirectory = (lab: string): string => `/run/podlane-${lab}`;
+const labPins = (lab: string) => `/sys/fs/bpf/podlane-${lab}`;
+
+/**
+ * Makes a node with running traffic. Removes first what a killed lab of this name left behind.
+ * @throws when a step fails; then nothing is left of it
+ */
+export async function startNode(options: NodeOptions): Promise<LabNode> {
+  const { lab, own, progress, signal } = options;
+  const directory = labDirectory(lab);
+  const socket = join(directory, 'agent.sock');
+  const door: Door = { socketPath: socket };
+  const children: Child[] = [];
+  const stop = async () => {
+    for (const child of children.reverse()) await child.stop();
+    await clear(lab, door);
+  };
+  try {
+    await clear(lab, door);
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    progress('host namespace and uplink');
+    await makeHost(lab, { own });
+    signal.throwIfAborted();
+
+    progress('agent');
+    const agentCommand = commandOfAgent(options, socket);
+    const agent = startAgent(agentCommand, join(directory, 'agent.log'));
+    children.push(agent);
+    await untilReady(agent, agentAnswers(door, 120_000, signal));
+    signal.throwIfAborted();
+
+    progress('pods and their traffic');
+    const traffic = await startTraffic(options, socket, children);
+    return { socket, agent, agentCommand, traffic, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Removes all that can be left of a lab: pods, processes in its host namespace, that namespace, pins, files. */
+async function clear(lab: string, door: Door): Promise<void> {
+  await removePods(door, lab);
+  await endProcessesIn(`/run/netns/${hostNetns(lab)}`);
+  rmSync(labPins(lab), { recursive: true, force: true });
+  removeHost(lab);
+  rmSync(labDirectory(lab), { recursive: true, force: true });
+}
+
+function commandOfAgent({ lab, own, environment, listen, socketGid }: NodeOptions, socket: string): string[] {
+  return [
+    // not `ip netns exec`, which would hide the pins
+    ...(own ? ['nsenter', `--net=/run/netns/${hostNetns(lab)}`, '--'] : []),
+    ...[process.execPath, join(root, 'server/main.ts')],
+    ...['--socket', socket, '--database', join(labDirectory(lab), 'podlane.db')],
+    ...['--pins', labPins(lab), '--environment', environment, '--lab'],
+    ...(socketGid === undefined ? [] : ['--socket-gid', String(socketGid)]),
+    ...(listen ? ['--listen', listen.address, '--token-file', listen.tokenFile] : []),
+  ];
+}
+
+function startAgent(command: string[], log: string): Child {
+  writeFileSync(log, '', { mode: 0o600 });
+  return startChild({ name: 'the agent', command, onLine: (line) => appendFileSync(log, `${line}\n`) });
+}
+
+async function startTraffic(options: NodeOptions, socket: string, children: Child[]): Promise<Child> {
+  const { lab, kind, rate, signal, progress } = options;
+  const ready = Promise.withResolvers<void>();
+  const child = startChild({
+    name: 'the traffic',
+    command: [
+      ...[process.execPath, join(root, 'server/lab/main.ts'), '--json', '--outside'],
+      ...['--agent', `unix:${socket}`, '--name', lab, '--rate', String(rate)],
+      ...(kind === undefined ? [] : ['--kind', kind]),
+    ],
+    onLine(line) {
+      const said = JSON.parse(line) as { type: string; text?: string };
+      if (said.type === 'ready') ready.resolve();
+      else if (said.text !== undefined) progress(said.text);
+    },
+  });
+  children.push(child);
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  stopped.catch(() => {});
+  await untilReady(child, Promise.race([ready.promise, stopped]));
+  return child;
+}
