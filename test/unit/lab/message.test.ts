@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  decodeMessage,
+  encodeMessage,
+  headerBytes,
+  maxBytes,
+  messageSplitter,
+} from '../../../server/lab/traffic/message.ts';
+
+const id = fc.integer({ min: 0, max: 0xffff_ffff });
+const bytes = fc.integer({ min: headerBytes, max: 3000 });
+
+test('a message reads back as it was written', () => {
+  fc.assert(
+    fc.property(id, bytes, bytes, (number, length, reply) => {
+      expect(decodeMessage(encodeMessage(number, length, reply))).toEqual({
+        id: number,
+        reply,
+        bytes: length,
+      });
+    }),
+  );
+});
+
+test('a message with any one byte changed is refused', () => {
+  fc.assert(
+    fc.property(id, bytes, fc.nat(), fc.integer({ min: 1, max: 255 }), (number, length, at, flip) => {
+      const message = encodeMessage(number, length, 0);
+      message[at % length]! ^= flip;
+      expect(decodeMessage(message)).toBeNull();
+    }),
+  );
+});
+
+test('two requests carry different bytes, so that a reply to another one is noticed', () => {
+  const payload = (number: number) => encodeMessage(number, 500, 0).subarray(headerBytes);
+  expect(payload(1).equals(payload(2))).toBe(false);
+});
+
+test('a stream gives the same messages however it is cut', () => {
+  fc.assert(
+    fc.property(fc.array(bytes, { maxLength: 8 }), fc.integer({ min: 1, max: 4000 }), (lengths, cut) => {
+      const split = messageSplitter();
+      const stream = Buffer.concat(lengths.map((length, index) => encodeMessage(index, length, 0)));
+      const seen = [];
+      for (let at = 0; at < stream.length; at += cut) seen.push(...split(stream.subarray(at, at + cut)));
+      expect(seen).toEqual(lengths.map((length, index) => ({ id: index, reply: 0, bytes: length })));
+    }),
+  );
+});
+
+test('a stream that is out of step says so at once, and does not wait for a length that is rubbish', () => {
+  const rubbish = Buffer.alloc(8);
+  rubbish.writeUInt32LE(maxBytes + 1, 0);
+  expect(messageSplitter()(rubbish)).toEqual([null]);
+});
