@@ -1,0 +1,36 @@
+import { closeSync } from 'node:fs';
+import { bind, errno, errnoName, send, socket, strerror } from '../../../server/ffi/libc.ts';
+
+const AF_PACKET = 17;
+const SOCK_RAW = 3;
+
+const checked = (tried: string, answer: number): number => {
+  if (answer < 0) throw new Error(`${tried}: ${strerror(errno())}`);
+  return answer;
+};
+
+/** Sends whole frames from a device; the socket stays in the namespace it was opened in (packet(7)). */
+export class PacketSocket implements Disposable {
+  readonly #fd: number;
+
+  /** Protocol 0: it receives nothing. */
+  constructor(ifindex: number) {
+    this.#fd = checked('open a packet socket', socket(AF_PACKET, SOCK_RAW, 0));
+    const address = Buffer.alloc(20);
+    address.writeUInt16LE(AF_PACKET, 0);
+    address.writeInt32LE(ifindex, 4);
+    checked(`bind it to ifindex ${ifindex}`, bind(this.#fd, address, address.length));
+  }
+
+  /** A frame that a program drops in our own transmit answers ENOBUFS: it was sent as well. */
+  send(frame: Buffer, times = 1): void {
+    for (let i = 0; i < times; i += 1) {
+      const answer = send(this.#fd, frame, frame.length, 0);
+      if (answer < 0 && errnoName(errno()) !== 'ENOBUFS') checked('send a frame', answer);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+  }
+}

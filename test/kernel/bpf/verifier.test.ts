@@ -1,0 +1,55 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { machine, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ProblemError } from '../../../contract/problem.ts';
+import { loadObject } from '../../../server/bpf/object.ts';
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'podlane-verifier-'));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function compile(body: string): Buffer {
+  const source = join(directory, 'case.bpf.c');
+  writeFileSync(
+    source,
+    `#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("tc") int harmless(struct __sk_buff *skb) { return 0; }
+SEC("tc") int tested(struct __sk_buff *skb) { ${body} }
+char LICENSE[] SEC("license") = "GPL";`,
+  );
+  const object = join(directory, 'case.bpf.o');
+  const include = `/usr/include/${machine()}-linux-gnu`;
+  execFileSync('clang', ['-target', 'bpf', '-O2', '-g', '-idirafter', include, '-c', source, '-o', object]);
+  return readFileSync(object);
+}
+
+test('a refused program’s error names it and gives the verifier’s reason first', async () => {
+  // Packet data read without comparing it with data_end.
+  const image = compile('return *(char *)(long)skb->data;');
+  const error = await loadObject({ name: 'case', image }).catch((error: unknown) => error);
+  if (!(error instanceof ProblemError)) throw new Error('not refused');
+  expect(error.code).toBe('verifier_refused');
+  expect(error.message.split('\n')[0]).toBe(
+    'load case: the verifier refused tested (EACCES): R1 offset is outside of the packet',
+  );
+  expect(error.message).toContain('invalid access to packet');
+  expect(error.cause).toHaveProperty('message', expect.stringContaining('processed'));
+});
+
+test('what is no object is refused as such', async () => {
+  await expect(loadObject({ name: 'case', image: Buffer.from('not an ELF file') })).rejects.toMatchObject({
+    code: 'kernel_refused',
+    message: expect.stringMatching(/^open case as a BPF object: /),
+  });
+});
+
+test('an object that is in order is loaded, and its descriptors end with it', async () => {
+  const object = await loadObject({ name: 'case', image: compile('return -1;') });
+  expect([...object.programs.keys()]).toEqual(['harmless', 'tested']);
+  object.close();
+});
