@@ -47,7 +47,9 @@ export const deviceRef = z.object({
 });
 export type DeviceRef = z.infer<typeof deviceRef>;
 
-export const migrationDirection = z.enum(['fallback', 'promotion']);
+export const migrationDirection = z
+  .enum(['fallback', 'promotion', 'recreation'])
+  .describe('to veth, to netkit, or a new device of the same kind');
 
 /** Answer of a dry run: nothing is changed. */
 export const migrationPlan = z.object({
@@ -103,5 +105,9 @@ export type Migration = z.infer<typeof migration>;
 export const newMigration = z.strictObject({
   to: deviceKind,
   dryRun: z.boolean().default(false),
+  recreate: z
+    .boolean()
+    .default(false)
+    .describe('replaces the device although it is of that kind already, e.g. to change its index'),
 });
 export type NewMigration = z.infer<typeof newMigration>;

@@ -1,0 +1,106 @@
+import type { DeviceKind } from '../../contract/device.ts';
+import type { NewPod } from '../../contract/pod.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { peerIfindex } from '../bpf/layout.ts';
+import { currentNamespace, openNamespace } from '../kernel/netns.ts';
+import { replaceAddress } from '../netlink/address.ts';
+import { getLink } from '../netlink/link.ts';
+import type { DeviceRecord, NewDeviceRecord, PodRecord } from './books.ts';
+import { attachPrograms, makeDevice } from './device.ts';
+import { routePod } from './footing.ts';
+import { can, type Ground } from './ground.ts';
+import type { PodNamespace } from './pod-namespace.ts';
+import type { Registry } from './registry.ts';
+import { peerMac, primaryMac, primaryName } from './slots.ts';
+import { writeSysctl } from './sysctl.ts';
+
+/** @throws ProblemError `no_netkit` or `no_tcx` when the kernel lacks what the kind needs */
+export function chooseKind(ground: Ground, wanted: DeviceKind | undefined): DeviceKind {
+  const kind = wanted ?? (can(ground, 'netkit') ? 'netkit' : 'veth');
+  const needed = kind === 'netkit' ? 'netkit' : 'tcx';
+  if (can(ground, needed)) return kind;
+  const capability = ground.capabilities.get(needed);
+  throw new ProblemError(
+    needed === 'netkit' ? 'no_netkit' : 'no_tcx',
+    `give a pod a ${kind} device: ${capability?.detail ?? `no ${needed}`}`,
+    {
+      ...(capability?.hint ? { hint: capability.hint } : {}),
+    },
+  );
+}
+
+/**
+ * Everything that can be refused before anything is written.
+ * @returns the namespace's inode
+ * @throws ProblemError `pod_exists`, `address_in_use`, `bad_netns`
+ */
+export function admit(registry: Registry, pod: NewPod): bigint {
+  const what = `attach pod ${pod.namespace}/${pod.name}`;
+  if (registry.get(`${pod.namespace}.${pod.name}`))
+    throw new ProblemError('pod_exists', `${what}: there is one of this name`, {
+      hint: 'Remove it first, or give another name.',
+    });
+  const holder = registry.withAddress(pod.address);
+  if (holder)
+    throw new ProblemError(
+      'address_in_use',
+      `${what}: ${pod.address} is ${holder.record.namespace}/${holder.record.name}'s`,
+      {
+        hint: 'Give the pod an address of its own.',
+      },
+    );
+  using namespace = openNamespace(pod.netns);
+  using own = currentNamespace();
+  if (namespace.inode === own.inode)
+    throw new ProblemError('bad_netns', `${what}: ${pod.netns} is the host's own network namespace`, {
+      hint: 'A pod has a namespace of its own; host-network pods have no device to manage.',
+    });
+  const tenant = registry.all().find((each) => each.record.netnsInode === namespace.inode && !each.gone);
+  if (tenant)
+    throw new ProblemError(
+      'pod_exists',
+      `${what}: ${pod.netns} is the namespace of ${tenant.record.namespace}/${tenant.record.name}`,
+      {
+        hint: 'One pod has one namespace.',
+      },
+    );
+  return namespace.inode;
+}
+
+/** The books' row of a pod's device on `slot`. */
+export const deviceRow = (podId: string, kind: DeviceKind, slot: number): NewDeviceRecord => ({
+  podId,
+  kind,
+  slot,
+  primaryName: primaryName(slot),
+  primaryMac: kind === 'veth' ? primaryMac(slot) : null,
+  peerMac: kind === 'veth' ? peerMac(slot) : null,
+});
+
+/** Gives the pod its device with address, routes and programs. Idempotent: completes what a killed agent began. */
+export async function connect(
+  ground: Ground,
+  namespace: PodNamespace,
+  pod: PodRecord,
+  device: DeviceRecord,
+): Promise<void> {
+  await refuseTakenName(namespace, pod, device);
+  writeSysctl(null, 'net/ipv4/ip_forward', '1');
+  const wanted = { kind: device.kind, slot: device.slot, peerName: pod.interface, mtu: pod.mtu };
+  await makeDevice(ground, namespace, wanted, [pod.address]);
+  await attachPrograms(ground, device.kind, device.slot, pod);
+  await replaceAddress(namespace.socket, peerIfindex(device.slot), pod.address);
+  await routePod(ground, namespace, device.slot, pod.address);
+}
+
+async function refuseTakenName(namespace: PodNamespace, pod: PodRecord, device: DeviceRecord): Promise<void> {
+  const there = await getLink(namespace.socket, { name: pod.interface });
+  if (!there || there.ifindex === peerIfindex(device.slot)) return;
+  throw new ProblemError(
+    'interface_in_use',
+    `attach pod ${pod.namespace}/${pod.name}: its namespace has an interface ${pod.interface} (ifindex ${there.ifindex})`,
+    {
+      hint: 'Choose another interface name, or delete that one.',
+    },
+  );
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import type { DeviceKind } from '../../contract/device.ts';
+import type { Migration, MigrationPlan } from '../../contract/migration.ts';
+import { peerIfindex } from '../bpf/layout.ts';
+import { getLink } from '../netlink/link.ts';
+import type { DeviceRecord } from './books.ts';
+import { deviceless, type Footing, readFooting } from './footing.ts';
+import { can, type Ground, podGateway } from './ground.ts';
+import { planSteps } from './plan.ts';
+import type { PodNamespace } from './pod-namespace.ts';
+import { preflight } from './preflight.ts';
+import { currentDevice, deviceRef, type LivePod } from './registry.ts';
+import { primaryName } from './slots.ts';
+
+/** A plan with what its steps are to carry over. */
+export interface Prepared {
+  plan: MigrationPlan;
+  footing: Footing;
+}
+
+/** Reads the pod and says what moving it to `to` on `slot` would do. Changes nothing. */
+export async function prepare(
+  ground: Ground,
+  pod: LivePod,
+  namespace: PodNamespace,
+  to: DeviceKind,
+  slot: number,
+  { running, recreate }: { running: string | null; recreate: boolean },
+): Promise<Prepared> {
+  const current = currentDevice(pod);
+  const footing = await readFooting(ground, namespace, current.slot);
+  const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
+  const checks = await preflight(ground, pod, namespace, { to, slot, footing, running, recreate });
+  const from = deviceRef(current, peer?.name ?? pod.record.interface);
+  const target = deviceRef({ kind: to, slot, primaryName: primaryName(slot) });
+  const steps = planSteps({
+    from,
+    to: target,
+    netns: pod.record.netnsPath,
+    interface: pod.record.interface,
+    mtu: pod.record.mtu,
+    gateway: podGateway,
+    addresses: footing.addresses,
+    podRoutes: footing.podRoutes.map(deviceless),
+    hostRoutes: footing.hostRoutes.map(deviceless),
+    pins: ground.programs.pins,
+    liveRename: can(ground, 'live-rename'),
+  });
+  return {
+    footing,
+    plan: {
+      podId: pod.record.id,
+      direction: current.kind === to ? 'recreation' : to === 'veth' ? 'fallback' : 'promotion',
+      from,
+      to: target,
+      allowed: checks.every((check) => check.state !== 'refused'),
+      checks,
+      steps,
+    },
+  };
+}
+
+/** The journal a plan begins with. Its number and start are the books' to give. */
+export const journalOf = (plan: MigrationPlan, pod: LivePod, actor: string): Migration => ({
+  id: randomUUID(),
+  number: 0,
+  podId: plan.podId,
+  podNamespace: pod.record.namespace,
+  podName: pod.record.name,
+  direction: plan.direction,
+  from: plan.from,
+  to: plan.to,
+  actor,
+  state: 'running',
+  startedAt: new Date().toISOString(),
+  endedAt: null,
+  durationMs: null,
+  steps: plan.steps.map((step) => ({ ...step, state: 'pending', startedMs: null, durationMs: null })),
+  result: null,
+  error: null,
+});
+
+/** The pod's device on `slot`, or a stand-in for one that the books have closed already. */
+export const deviceOn = (pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
+  pod.devices.find((device) => device.slot === slot) ?? {
+    id: 0,
+    podId: pod.record.id,
+    kind,
+    slot,
+    primaryName: primaryName(slot),
+    primaryMac: null,
+    peerMac: null,
+    createdAt: new Date(),
+  };

@@ -1,0 +1,65 @@
+import type { Migration } from '../../contract/migration.ts';
+import type { Books } from './books.ts';
+import { deviceOn } from './migrate.ts';
+import { makeCurrent } from './pod-devices.ts';
+import { openPodNamespace } from './pod-namespace.ts';
+import { asProblem } from './refusal.ts';
+import type { LivePod } from './registry.ts';
+import { type Journal, runSteps, type StepActions, undoSteps } from './run.ts';
+import type { Move } from './steps.ts';
+
+export interface Recovery {
+  books: Books;
+  journal: Journal;
+  actions(move: Move): StepActions;
+  move(
+    pod: LivePod,
+    from: Move['from'],
+    to: Move['to'],
+    namespace: Move['namespace'],
+    migration: Migration,
+  ): Move;
+}
+
+/**
+ * Ends a journal that a killed agent left open: forward when the host's route had moved, else back. A pod that
+ * ended in the meantime closes its journal as failed; what it leaves on the host is `reconcilePod`'s.
+ */
+export async function recoverMigration(
+  migration: Migration,
+  pod: LivePod | undefined,
+  recovery: Recovery,
+): Promise<Migration> {
+  const stopped =
+    migration.steps.find((step) => step.state === 'running') ??
+    migration.steps.find((step) => step.state === 'pending');
+  const step = stopped?.step ?? 'verified';
+  const interrupted = { ...asProblem(new Error(`the agent stopped at ${step}`)), step };
+  let namespace: Move['namespace'] | null = null;
+  try {
+    if (!pod) throw new Error('the pod is no longer in the books');
+    namespace = openPodNamespace(pod.record);
+    const from = deviceOn(pod, migration.from.slot, migration.from.kind);
+    const to = deviceOn(pod, migration.to.slot, migration.to.kind);
+    const actions = recovery.actions(recovery.move(pod, from, to, namespace, migration));
+    for (const each of migration.steps) if (each.state === 'running') each.state = 'pending';
+    const hostRouted = migration.steps.find((each) => each.step === 'routed-host')?.state === 'done';
+    if (hostRouted) {
+      makeCurrent(pod, to);
+      return await runSteps(migration, actions, recovery.journal);
+    }
+    makeCurrent(pod, from);
+    // The step it was killed in may be half done, so it is undone as well.
+    if (stopped) stopped.state = 'failed';
+    migration.error = interrupted;
+    return await undoSteps(migration, actions, recovery.journal);
+  } catch (error) {
+    migration.state = 'failed';
+    migration.endedAt = new Date().toISOString();
+    migration.error = { ...asProblem(error), step };
+    await recovery.journal.save(migration);
+    return migration;
+  } finally {
+    namespace?.[Symbol.dispose]();
+  }
+}

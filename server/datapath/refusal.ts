@@ -1,0 +1,17 @@
+import { type Problem, type ProblemCode, ProblemError } from '../../contract/problem.ts';
+import { NetlinkError } from '../netlink/error.ts';
+
+/** Any failure below as an error with a code: a kernel's refusal keeps its sentence and its hint. */
+export function asProblemError(error: unknown, otherwise: ProblemCode = 'internal'): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof NetlinkError)
+    return new ProblemError('kernel_refused', error.message, {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  return new ProblemError(otherwise, error instanceof Error ? error.message : String(error), {
+    cause: error,
+  });
+}
+
+export const asProblem = (error: unknown): Problem => asProblemError(error, 'migration_failed').toProblem();

@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ProblemError } from '../../contract/problem.ts';
+import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
+import { field } from '../counters/fields.ts';
+import { replaceAddress } from '../netlink/address.ts';
+import { refusedWith } from '../netlink/error.ts';
+import { getLink, setLink } from '../netlink/link.ts';
+import type { DeviceRecord, PodRecord } from './books.ts';
+import { attachPrograms, makeDevice, removeDevice } from './device.ts';
+import { type Footing, moveRoutes } from './footing.ts';
+import { can, type Ground } from './ground.ts';
+import type { PodNamespace } from './pod-namespace.ts';
+import type { StepActions } from './run.ts';
+import { waitingPeerName } from './slots.ts';
+import { verifyDevice } from './verify.ts';
+
+/** Quiet for this long counts as drained; a device that never falls quiet is removed all the same. */
+const quietMs = 50;
+const drainLimitMs = 1000;
+const pollMs = 5;
+/** A direction that had this many on the old device must be seen on the new one; fewer may have been the last. */
+const busyPackets = 5n;
+
+export interface Move {
+  pod: PodRecord;
+  namespace: PodNamespace;
+  from: DeviceRecord;
+  to: DeviceRecord;
+  /** What stood on the old device when the migration was planned; null when an agent takes a journal over. */
+  footing: Footing | null;
+  /** Traffic changed devices, or came back. */
+  switched(to: DeviceRecord): void;
+  /** The old device is about to be removed: the last time its own counters can be read. */
+  removing(): Promise<void>;
+  /** The old device is gone and its counters are to be carried. Resolves when the books say so. */
+  removed(device: DeviceRecord): Promise<void>;
+  /** Tells what was counted, for the journal's result. */
+  verified(counted: { packetsOut: number; packetsIn: number; packetsOnOld: number }): void;
+}
+
+/** The ten steps on real devices. Each may be done again, and each is undone from wherever it stopped. */
+export function migrationActions(ground: Ground, move: Move): StepActions {
+  const { pod, namespace, from, to } = move;
+  const [oldPeer, newPeer] = [peerIfindex(from.slot), peerIfindex(to.slot)];
+  const [oldPrimary, newPrimary] = [primaryIfindex(from.slot), primaryIfindex(to.slot)];
+  const addresses = move.footing?.addresses ?? [pod.address];
+  const counters = ground.programs.counters;
+  let before = counters.read(from.slot);
+  let drained = before;
+  let packetsOnOld = 0;
+
+  return {
+    planned: {
+      async do() {
+        before = counters.read(from.slot);
+      },
+      undo: () => move.removed(to),
+    },
+    made: {
+      do: () =>
+        makeDevice(
+          ground,
+          namespace,
+          { kind: to.kind, slot: to.slot, peerName: waitingPeerName(to.slot), mtu: pod.mtu },
+          addresses,
+        ),
+      undo: async () => {
+        await removeDevice(ground, to.slot);
+        await move.removed(to);
+      },
+    },
+    attached: { do: () => attachPrograms(ground, to.kind, to.slot, pod) },
+    addressed: {
+      async do() {
+        for (const address of addresses) await replaceAddress(namespace.socket, newPeer, address);
+      },
+    },
+    'routed-pod': {
+      do: () => moveRoutes(namespace.socket, oldPeer, newPeer),
+      undo: () => moveRoutes(namespace.socket, newPeer, oldPeer),
+    },
+    'routed-host': {
+      async do() {
+        await moveRoutes(ground.host, oldPrimary, newPrimary);
+        move.switched(to);
+      },
+      async undo() {
+        await moveRoutes(ground.host, newPrimary, oldPrimary);
+        move.switched(from);
+      },
+    },
+    drained: {
+      async do() {
+        await fallQuiet(() => packets(counters.read(from.slot)));
+        drained = counters.read(from.slot);
+      },
+    },
+    removed: {
+      async do() {
+        await move.removing();
+        await removeDevice(ground, from.slot);
+        packetsOnOld = Number(packets(counters.read(from.slot)) - packets(drained));
+        await move.removed(from);
+      },
+    },
+    renamed: {
+      async do() {
+        if (!can(ground, 'live-rename')) return;
+        await renamePeer(namespace, newPeer, pod.interface);
+      },
+    },
+    verified: {
+      async do() {
+        const busy = (place: number): boolean => drained[place]! - before[place]! >= busyPackets;
+        const expect = { out: busy(field.packetsOut), in: busy(field.packetsIn) };
+        const counted = await verifyDevice(ground, { ...move, expect });
+        move.verified({ ...counted, packetsOnOld });
+      },
+    },
+  };
+}
+
+/** Waits until `read` has stood still for `quietMs`, `drainLimitMs` at most. */
+async function fallQuiet(read: () => bigint): Promise<void> {
+  const start = performance.now();
+  let last = read();
+  let since = start;
+  while (performance.now() - since < quietMs && performance.now() - start < drainLimitMs) {
+    await sleep(pollMs);
+    const now = read();
+    if (now === last) continue;
+    last = now;
+    since = performance.now();
+  }
+}
+
+const packets = (counters: readonly bigint[]): bigint =>
+  counters[field.packetsOut]! + counters[field.packetsIn]!;
+
+/** While the interface is up, since taking it down would lose its routes. */
+async function renamePeer(namespace: PodNamespace, ifindex: number, name: string): Promise<void> {
+  const link = await getLink(namespace.socket, { ifindex });
+  if (!link)
+    throw new ProblemError(
+      'device_missing',
+      `rename ifindex ${ifindex} to ${name}: the pod no longer has it`,
+    );
+  if (link.name === name) return;
+  try {
+    await setLink(namespace.socket, ifindex, { name });
+  } catch (error) {
+    // The old device's name is free a moment after its deletion was acknowledged, in another namespace.
+    if (!refusedWith(error, 'EEXIST')) throw error;
+    await sleep(pollMs);
+    await setLink(namespace.socket, ifindex, { name });
+  }
+}

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ProblemError } from '../../contract/problem.ts';
+import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
+import { field } from '../counters/fields.ts';
+import { addresses } from '../netlink/address.ts';
+import { getLink } from '../netlink/link.ts';
+import { neighbours } from '../netlink/neighbour.ts';
+import { routes } from '../netlink/route.ts';
+import type { DeviceRecord, PodRecord } from './books.ts';
+import { bare } from './device.ts';
+import { deviceless, type Footing } from './footing.ts';
+import { can, type Ground, podGateway } from './ground.ts';
+import { hooksOf } from './hooks.ts';
+import type { PodNamespace } from './pod-namespace.ts';
+import { peerMac, primaryMac } from './slots.ts';
+
+/** How long a direction that was busy before may stay silent on the new device. */
+const silenceMs = 1000;
+const pollMs = 5;
+
+export interface Verification {
+  pod: PodRecord;
+  namespace: PodNamespace;
+  to: DeviceRecord;
+  footing: Footing | null;
+  /** Directions that had traffic, and so must have it again. */
+  expect: { out: boolean; in: boolean };
+}
+
+/**
+ * Compares the kernel with what a migrated pod must have: ends, MTU, addresses, routes, neighbours, hooks, and
+ * packets in each direction that had some. @throws ProblemError `migration_failed` with all that differs
+ */
+export async function verifyDevice(
+  ground: Ground,
+  wanted: Verification,
+): Promise<{ packetsOut: number; packetsIn: number }> {
+  const wrong = [
+    ...(await wrongEnds(ground, wanted)),
+    ...(await wrongFooting(ground, wanted)),
+    ...(await wrongHooks(ground, wanted)),
+  ];
+  const counted = await awaitTraffic(ground, wanted);
+  if (wanted.expect.out && counted.packetsOut === 0)
+    wrong.push(`no packet left the pod on it for ${silenceMs} ms`);
+  if (wanted.expect.in && counted.packetsIn === 0)
+    wrong.push(`no packet reached the pod on it for ${silenceMs} ms`);
+  if (wrong.length > 0)
+    throw new ProblemError('migration_failed', `verify ${wanted.to.primaryName}: ${wrong.join('; ')}`, {
+      hint: 'The pod is on the new device. Compare the plan with `ip -d link`, and migrate again.',
+    });
+  return counted;
+}
+
+async function wrongEnds(ground: Ground, { pod, namespace, to }: Verification): Promise<string[]> {
+  const primary = await getLink(ground.host, { ifindex: primaryIfindex(to.slot) });
+  const peer = await getLink(namespace.socket, { ifindex: peerIfindex(to.slot) });
+  const wrong: string[] = [];
+  for (const [end, link] of [
+    ['primary', primary],
+    ['peer', peer],
+  ] as const) {
+    if (!link) wrong.push(`the ${end} is gone`);
+    else {
+      if (link.kind !== to.kind) wrong.push(`the ${end} is a ${link.kind} device, not ${to.kind}`);
+      if (link.mtu !== pod.mtu) wrong.push(`the ${end}'s MTU is ${link.mtu}, not ${pod.mtu}`);
+      if (!link.running) wrong.push(`the ${end} is down`);
+    }
+  }
+  if (peer && peer.name !== pod.interface && can(ground, 'live-rename'))
+    wrong.push(`the peer is called ${peer.name}, not ${pod.interface}`);
+  return wrong;
+}
+
+async function wrongFooting(
+  ground: Ground,
+  { pod, namespace, to, footing }: Verification,
+): Promise<string[]> {
+  const wrong: string[] = [];
+  const has = new Set(
+    (await addresses(namespace.socket, { ifindex: peerIfindex(to.slot) })).map((each) => each.address),
+  );
+  for (const address of footing?.addresses ?? [pod.address])
+    if (!has.has(address)) wrong.push(`address ${address} is missing`);
+
+  const inPod = new Set((await routes(namespace.socket, { ifindex: peerIfindex(to.slot) })).map(deviceless));
+  const onHost = new Set((await routes(ground.host, { ifindex: primaryIfindex(to.slot) })).map(deviceless));
+  for (const route of footing?.podRoutes ?? [])
+    if (!inPod.has(deviceless(route))) wrong.push(`the pod's route ${deviceless(route)} is missing`);
+  for (const route of footing?.hostRoutes ?? [])
+    if (!onHost.has(deviceless(route))) wrong.push(`the host's route ${deviceless(route)} is missing`);
+
+  if (to.kind === 'veth') {
+    const host = await neighbours(ground.host, { ifindex: primaryIfindex(to.slot) });
+    const inside = await neighbours(namespace.socket, { ifindex: peerIfindex(to.slot) });
+    if (
+      !host.some(
+        (each) =>
+          each.address === bare(pod.address) && each.mac === peerMac(to.slot) && each.state === 'permanent',
+      )
+    )
+      wrong.push(`the host has no permanent neighbour ${bare(pod.address)}`);
+    if (
+      !inside.some(
+        (each) =>
+          each.address === podGateway && each.mac === primaryMac(to.slot) && each.state === 'permanent',
+      )
+    )
+      wrong.push(`the pod has no permanent neighbour ${podGateway}`);
+  }
+  return wrong;
+}
+
+async function wrongHooks(ground: Ground, { to }: Verification): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const hook of Object.values(hooksOf[to.kind])) {
+    const programs = await ground.programs.query(to.slot, hook);
+    if (!programs.some((program) => program.ours)) wrong.push(`our program is not on ${hook}`);
+  }
+  return wrong;
+}
+
+async function awaitTraffic(
+  ground: Ground,
+  { to, expect }: Verification,
+): Promise<{ packetsOut: number; packetsIn: number }> {
+  const start = performance.now();
+  for (;;) {
+    const counters = ground.programs.counters.read(to.slot);
+    const [out, into] = [counters[field.packetsOut]!, counters[field.packetsIn]!];
+    const enough = (!expect.out || out > 0n) && (!expect.in || into > 0n);
+    if (enough || performance.now() - start > silenceMs)
+      return { packetsOut: Number(out), packetsIn: Number(into) };
+    await sleep(pollMs);
+  }
+}
