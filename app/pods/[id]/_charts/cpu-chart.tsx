@@ -1,0 +1,91 @@
+'use client';
+
+import { useMemo } from 'react';
+import { count, percent } from '../../../_lib/format.ts';
+import { useScale } from '../_hooks/use-scale.ts';
+import css from './chart.module.css';
+import { ChartFrame, type Shared } from './chart-frame.tsx';
+import { type Point, rowsOf } from './history.ts';
+import { longestStep } from './rate-chart.tsx';
+import { AreaTraces } from './traces.tsx';
+import { plot } from './window.ts';
+
+const share = (value: number | null): string => (value === null ? 'n/a' : `${percent(value)} %`);
+const nanoseconds = (value: number | null): string => (value === null ? 'n/a' : `${count(value)} ns`);
+const ofCore = (point: Point): number | null =>
+  point.coreOut === null && point.coreIn === null ? null : (point.coreOut ?? 0) + (point.coreIn ?? 0);
+
+const why =
+  'The pod’s part of our programs’ run time: its own runs × the mean time of a run on this node. The rest of the kernel’s work for a packet is not in it.';
+
+/** Share of a core that our two programs take for this pod: what leaves at the bottom, what enters on top of it. */
+export function CpuChart({ shared, read }: { shared: Shared; read: Point | null }) {
+  const { window, points } = shared;
+  const range = window.to - window.from;
+  const top = useScale(
+    Math.max(0, ...points.map((point) => (ofCore(point) ?? 0) * 100)),
+    window.to,
+    `${range}`,
+  );
+  const rows = useMemo(
+    () =>
+      rowsOf(
+        points,
+        (point) => (point.coreOut === null ? null : point.coreOut * 100),
+        (point) => (point.coreIn === null ? null : point.coreIn * 100),
+        longestStep(range),
+      ),
+    [points, range],
+  );
+  const kind = read?.kind ?? 'netkit';
+  return (
+    <ChartFrame
+      title="CPU"
+      unit="% of a core, our programs"
+      shared={shared}
+      top={top}
+      mirrored={false}
+      label={(value) => `${Number(value.toPrecision(2))} %`}
+      read={
+        <span title={why}>
+          <em>both</em>
+          {share(read === null ? null : ofCore(read))}
+        </span>
+      }
+      legend={
+        <span className={`flex gap-3 kind-${kind}`}>
+          <span title={why}>
+            <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.55 }} />
+            from pod {share(read?.coreOut ?? null)}, {nanoseconds(read?.nsOut ?? null)}
+          </span>
+          <span title={why}>
+            <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.25 }} />
+            to pod {share(read?.coreIn ?? null)}, {nanoseconds(read?.nsIn ?? null)}
+          </span>
+        </span>
+      }
+      dots={(point) => [
+        ...(point.coreOut === null ? [] : [{ value: point.coreOut * 100, kind: point.kind }]),
+        ...(point.coreIn === null ? [] : [{ value: (ofCore(point) ?? 0) * 100, kind: point.kind }]),
+      ]}
+      columns={[
+        { label: 'from pod', value: (point) => share(point.coreOut) },
+        { label: 'ns/run', value: (point) => nanoseconds(point.nsOut) },
+        { label: 'to pod', value: (point) => share(point.coreIn) },
+        { label: 'ns/run ', value: (point) => nanoseconds(point.nsIn) },
+      ]}
+    >
+      {(width) => (
+        <AreaTraces
+          width={width}
+          height={plot.height}
+          window={window}
+          rows={rows}
+          bottom={0}
+          top={top}
+          stacked
+        />
+      )}
+    </ChartFrame>
+  );
+}

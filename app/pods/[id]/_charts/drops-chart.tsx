@@ -1,0 +1,87 @@
+'use client';
+
+import { useMemo } from 'react';
+import { dropReasons } from '../../../../contract/sample.ts';
+import { quantity } from '../../../_lib/format.ts';
+import { useScale } from '../_hooks/use-scale.ts';
+import css from './chart.module.css';
+import { ChartFrame, type Shared } from './chart-frame.tsx';
+import type { Point } from './history.ts';
+import { BarTraces } from './traces.tsx';
+import { plot } from './window.ts';
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** What our programs dropped, by reason, the most frequent at the bottom. */
+export function DropsChart({ shared, read }: { shared: Shared; read: Point | null }) {
+  const { window, points } = shared;
+  const range = window.to - window.from;
+  const order = useMemo(() => rank(points), [points]);
+  const top = useScale(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
+  const { rows, slots } = useMemo(() => barsOf(points, range), [points, range]);
+  const keys = order.map((reason) => dropReasons[reason]!);
+  return (
+    <ChartFrame
+      title="Drops"
+      unit="/s by reason"
+      shared={shared}
+      top={top}
+      mirrored={false}
+      label={(value) => quantity(value)}
+      read={
+        <span className={read !== null && sum(read.drops) > 0 ? 'text-signal-text' : ''}>
+          <em>all</em>
+          {read === null ? 'n/a' : quantity(sum(read.drops))}
+        </span>
+      }
+      legend={order.map((reason, place) => (
+        <span key={reason}>
+          <i className={css.swatch} style={{ background: `var(--drop-${place + 1})` }} />
+          {dropReasons[reason]?.replaceAll('_', ' ')}{' '}
+          {read === null ? 'n/a' : quantity(read.drops[reason] ?? 0)}
+        </span>
+      ))}
+      dots={() => []}
+      columns={dropReasons.map((name, reason) => ({
+        label: name.replaceAll('_', ' '),
+        value: (point) => quantity(point.drops[reason] ?? 0),
+      }))}
+    >
+      {(width) => (
+        <BarTraces
+          width={width}
+          height={plot.height}
+          window={window}
+          rows={rows}
+          keys={keys}
+          top={top}
+          barWidth={Math.max(1, width / slots - 1)}
+        />
+      )}
+    </ChartFrame>
+  );
+}
+
+/** Reasons by how often they occur in the window, ties in the contract's order. */
+export function rank(points: readonly Point[]): number[] {
+  const totals = dropReasons.map((_, reason) => sum(points.map(({ drops }) => drops[reason] ?? 0)));
+  return dropReasons.map((_, reason) => reason).sort((a, b) => totals[b]! - totals[a]! || a - b);
+}
+
+/** Sixty bars to a window, each the mean of its stretch: a bar a second would be thinner than a pixel. */
+function barsOf(points: readonly Point[], range: number): { rows: Record<string, number>[]; slots: number } {
+  const slots = 60;
+  const length = range / slots;
+  const stretches = new Map<number, Point[]>();
+  for (const point of points) {
+    const slot = Math.floor(point.time / length);
+    stretches.set(slot, [...(stretches.get(slot) ?? []), point]);
+  }
+  const rows = [...stretches].map(([slot, stretch]) => {
+    const row: Record<string, number> = { time: (slot + 0.5) * length };
+    for (const [reason, name] of dropReasons.entries())
+      row[name] = sum(stretch.map(({ drops }) => drops[reason] ?? 0)) / stretch.length;
+    return row;
+  });
+  return { rows, slots };
+}

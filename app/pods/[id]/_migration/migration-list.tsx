@@ -1,0 +1,96 @@
+'use client';
+
+import type { Migration } from '../../../../contract/migration.ts';
+import { KindChange, kindScope } from '../../../_components/kind.tsx';
+import { clock, dayOf, duration } from '../../../_lib/format.ts';
+import { useNow } from '../../../_lib/samples.ts';
+import { outcome } from './words.ts';
+
+/** The pod's migrations, newest first; each opens its journal. */
+export function MigrationList(props: {
+  migrations: readonly Migration[];
+  open: (id: string) => void;
+  className: string;
+}) {
+  const { migrations, open, className } = props;
+  return (
+    <section aria-labelledby="migrations" className={`min-w-0 ${className}`}>
+      <div className="flex h-8 items-center gap-3">
+        <h2 id="migrations" className="font-semibold">
+          Migrations
+        </h2>
+        <span className="text-12 text-muted">{summary(migrations)}</span>
+      </div>
+      <ul className="border-line-2 border-t">
+        {migrations.map((migration) => (
+          <li key={migration.id} className="border-line-1 border-b">
+            <Row migration={migration} open={open} />
+          </li>
+        ))}
+        {migrations.length === 0 && (
+          <li className="flex h-9 items-center border-line-1 border-b text-12 text-ink-2">
+            None yet: the pod is on the device it was given first.
+          </li>
+        )}
+      </ul>
+    </section>
+  );
+}
+
+/** What can be said of all of them; nothing where nobody counted. */
+export function summary(migrations: readonly Migration[]): string {
+  const counted = migrations.filter(
+    ({ state, result }) => state === 'done' && result?.requestsFailed != null,
+  );
+  const failed = counted.reduce((sum, { result }) => sum + (result?.requestsFailed ?? 0), 0);
+  if (counted.length === 0) return '';
+  return failed === 0 ? 'no request failed in any' : `${failed.toLocaleString('en-US')} requests failed`;
+}
+
+function Row({ migration, open }: { migration: Migration; open: (id: string) => void }) {
+  const now = useNow();
+  const { from, to, startedAt, durationMs, state, result } = migration;
+  const started = Date.parse(startedAt);
+  const today = new Date(started).toDateString() === new Date(now).toDateString();
+  const bad = state === 'failed' || state === 'undone' || (result?.requestsFailed ?? 0) > 0;
+  return (
+    <button
+      type="button"
+      onClick={() => open(migration.id)}
+      className="grid h-9 w-full grid-cols-[56px_60px_minmax(0,1fr)_auto_66px] items-center gap-2.5 text-left text-12 hover:bg-surface-2 max-md:grid-cols-[56px_60px_minmax(0,1fr)_66px]"
+    >
+      <span className="text-muted tabular-nums" title={clock(started)}>
+        {now === 0 || today ? clock(started, started) : dayOf(started)}
+      </span>
+      <KindChange from={from.kind} to={to.kind} />
+      <span className="truncate">
+        <span className={bad ? 'text-signal-text' : ''}>{outcome(migration)}</span>{' '}
+        <span className="text-muted">by {migration.actor}</span>
+      </span>
+      <Levels migration={migration} />
+      <span className="text-right tabular-nums">{durationMs === null ? '' : duration(durationMs)}</span>
+    </button>
+  );
+}
+
+/** The two devices as levels, not to scale: the old one above, the new one below. */
+function Levels({ migration: { from, to, state, steps } }: { migration: Migration }) {
+  const made = steps.some(({ step, state: is }) => step === 'made' && is !== 'pending');
+  const stayed = state === 'undone' || state === 'failed';
+  return (
+    <svg width="96" height="20" viewBox="0 0 96 20" aria-hidden="true" className="max-md:hidden">
+      <path
+        className={`${kindScope(from.kind)} stroke-kind`}
+        strokeWidth="1.5"
+        fill="none"
+        d={stayed ? 'M0 2H96' : 'M0 2H62V7H96'}
+      />
+      <path
+        className={`${kindScope(to.kind)} stroke-kind`}
+        strokeWidth="1.5"
+        fill="none"
+        d={made ? (stayed ? 'M0 18H20V12H50V18H96' : 'M0 18H20V12H96') : 'M0 18H96'}
+      />
+    </svg>
+  );
+}

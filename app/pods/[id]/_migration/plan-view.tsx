@@ -1,0 +1,232 @@
+'use client';
+
+import { Check, Copy, Info } from 'lucide-react';
+import { Fragment, type RefObject } from 'react';
+import type { DeviceKind } from '../../../../contract/device.ts';
+import type {
+  Migration,
+  MigrationPlan,
+  Check as PlanCheck,
+  PlannedStep,
+} from '../../../../contract/migration.ts';
+import type { Pod } from '../../../../contract/pod.ts';
+import { Button, Key } from '../../../_components/button.tsx';
+import { CopyButton } from '../../../_components/copy-button.tsx';
+import { ErrorState } from '../../../_components/error-state.tsx';
+import { Skeleton } from '../../../_components/skeleton.tsx';
+import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { Expected } from './expected.tsx';
+import { NoReturn } from './no-return.tsx';
+import { isLastUndoable, migrationAction, noReturn, planScript } from './words.ts';
+
+/** The checks and the ten steps, each with the command that does the same; nothing has been changed. */
+export function PlanView(props: {
+  pod: Pod;
+  to: DeviceKind;
+  plan: MigrationPlan | undefined;
+  error: Error | null;
+  retry: () => void;
+  migrations: readonly Migration[];
+}) {
+  const { pod, to, plan, error, retry, migrations } = props;
+  if (error !== null && plan === undefined)
+    return (
+      <div className="p-6">
+        <ErrorState error={error} retry={retry} />
+      </div>
+    );
+  if (plan === undefined) return <PlanSkeleton />;
+  return (
+    <>
+      {error !== null && (
+        <div className="border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4" role="alert">
+          <p className="font-semibold">Nothing was changed.</p>
+          <p className="text-ink-2">{error.message}</p>
+        </div>
+      )}
+      <div className="grid grid-cols-2 gap-x-8 border-line-1 border-b px-6 py-2 max-md:grid-cols-1 max-md:px-4">
+        <Preflight checks={plan.checks} />
+        <Expected plan={plan} migrations={migrations.filter((migration) => migration.to.kind === to)} />
+      </div>
+      <section className="px-6 pb-6 max-md:px-4" aria-labelledby="plan">
+        <div className="flex h-7.5 items-center gap-3">
+          <h3 id="plan" className="font-semibold">
+            Plan
+          </h3>
+          <span className="truncate text-12 text-muted">
+            {plan.steps.length} steps, each with the command that does the same
+          </span>
+          <span className="flex-1" />
+          <CopyScript script={planScript(plan, pod)} />
+        </div>
+        <ol className="border-line-1 border-t">
+          {plan.steps.map((step, index) => (
+            <Fragment key={step.step}>
+              <Step step={step} number={index + 1} />
+              {isLastUndoable(step.step) && <NoReturn text={noReturn} />}
+            </Fragment>
+          ))}
+        </ol>
+      </section>
+    </>
+  );
+}
+
+function CopyScript({ script }: { script: string }) {
+  return (
+    <Button look="quiet" size="small" onClick={() => void navigator.clipboard.writeText(script)}>
+      <Copy aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+      Copy as script
+    </Button>
+  );
+}
+
+function Preflight({ checks }: { checks: readonly PlanCheck[] }) {
+  const of = (state: PlanCheck['state']) => checks.filter((check) => check.state === state).length;
+  const words = [
+    [of('refused'), 'refused'],
+    [of('passed'), 'passed'],
+    [of('note'), 'to know'],
+  ] as const;
+  return (
+    <section aria-labelledby="preflight">
+      <div className="flex h-7 items-center gap-3">
+        <h3 id="preflight" className="font-semibold">
+          Preflight
+        </h3>
+        <span className="text-12 text-muted">
+          {words
+            .filter(([number]) => number > 0)
+            .map(([number, word]) => `${number} ${word}`)
+            .join(', ')}
+        </span>
+      </div>
+      <ul>
+        {checks.map((check) => (
+          <CheckLine key={check.name} check={check} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function CheckLine({ check: { name, state, detail, code } }: { check: PlanCheck }) {
+  const refused = state === 'refused';
+  return (
+    <li
+      className={`grid grid-cols-[18px_minmax(0,auto)_minmax(0,1fr)] gap-1.5 py-[3px] text-12 ${refused ? 'items-start' : 'items-center'}`}
+    >
+      <span className="grid h-4 place-items-center">
+        {state === 'passed' && (
+          <Check aria-hidden="true" className="size-3.5 text-accent-text" strokeWidth={2.4} />
+        )}
+        {state === 'note' && <Info aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />}
+        {refused && <WarningSign />}
+        <span className="sr-only">{state}</span>
+      </span>
+      {refused ? (
+        <span className="col-span-2">
+          <b className="font-semibold text-signal-text">{name}.</b> {detail}
+          {code !== null && <span className="code text-muted"> {code}</span>}
+        </span>
+      ) : (
+        <>
+          <span className="truncate" title={name}>
+            {name}
+          </span>
+          <span className="truncate text-right text-muted" title={detail}>
+            {detail}
+          </span>
+        </>
+      )}
+    </li>
+  );
+}
+
+function Step({ step, number }: { step: PlannedStep; number: number }) {
+  const { requests } = step;
+  const commands = requests.map(({ command }) => command).join('\n');
+  return (
+    <li className="grid grid-cols-[24px_100px_minmax(0,1fr)_auto] gap-x-3 border-line-1 border-b pt-1.5 pb-[5px] max-md:grid-cols-[20px_minmax(0,1fr)_auto]">
+      <span className="text-right text-12 text-muted leading-5 tabular-nums">{number}</span>
+      <span className="font-semibold">{step.step}</span>
+      <span className="text-ink-2 max-md:col-span-2 max-md:col-start-2">{step.description}</span>
+      <span className="-my-1 row-start-1 col-start-4 max-md:col-start-3">
+        {requests.length > 0 && (
+          <CopyButton text={commands} what={`the command of ${step.step}`} className="size-6! text-muted" />
+        )}
+      </span>
+      <div className="col-span-2 col-start-3 max-md:col-start-2">
+        {requests.map(({ command, words }) => (
+          <code
+            key={command}
+            title={words}
+            className="block pl-3.5 -indent-3.5 font-mono text-[11.5px] leading-[18px] [overflow-wrap:anywhere]"
+          >
+            <span aria-hidden="true" className="inline-block w-3.5 select-none indent-0 text-muted">
+              #
+            </span>
+            {command}
+          </code>
+        ))}
+        {requests.length === 0 && <span className="font-mono text-[11.5px] text-muted">journal only</span>}
+      </div>
+    </li>
+  );
+}
+
+function PlanSkeleton() {
+  return (
+    <div className="grid gap-4 p-6" aria-busy="true">
+      <p className="sr-only" role="status">
+        Asking the agent for the plan
+      </p>
+      {Array.from({ length: 10 }, (_, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
+        <Skeleton key={index} className={index % 2 === 0 ? 'w-3/5' : 'w-2/5'} />
+      ))}
+    </div>
+  );
+}
+
+/** Cancel and the one that does it; its name is the sheet's. */
+export function PlanFooter(props: {
+  to: DeviceKind;
+  ready: boolean;
+  refused: boolean;
+  pending: boolean;
+  confirm: RefObject<HTMLButtonElement | null>;
+  onConfirm: () => void;
+  onCancel: () => void;
+}) {
+  const { to, ready, refused, pending, confirm, onConfirm, onCancel } = props;
+  const back = to === 'veth' ? 'promote' : 'fall';
+  return (
+    <>
+      <span className="text-12 text-muted">
+        {refused
+          ? 'Refused: the checks above say why.'
+          : `A pod that is running stays running. You can ${back} it back at any time.`}
+      </span>
+      <span className="flex-1" />
+      <Button size="large" onClick={onCancel}>
+        Cancel
+      </Button>
+      <Button
+        ref={confirm}
+        look="primary"
+        size="large"
+        disabled={!ready || pending}
+        aria-label={migrationAction(to)}
+        onClick={onConfirm}
+      >
+        {migrationAction(to)}
+        {ready && !pending && (
+          <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
+            <Key>Enter</Key>
+          </span>
+        )}
+      </Button>
+    </>
+  );
+}

@@ -1,0 +1,85 @@
+import { Check, X } from 'lucide-react';
+import { Fragment } from 'react';
+import type { Migration, RunStep } from '../../../../contract/migration.ts';
+import { duration } from '../../../_lib/format.ts';
+import { NoReturn } from './no-return.tsx';
+import { withoutDrain } from './timing.ts';
+import { isLastUndoable } from './words.ts';
+
+/** The steps with their times; a step is ticked when the kernel has answered it. */
+export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {
+  const { steps } = migration;
+  const done = steps.filter(({ state }) => state === 'done').length;
+  const rest = withoutDrain(migration);
+  return (
+    <section aria-labelledby="steps" className="px-6 max-md:px-4">
+      <div className="flex h-8 items-center gap-3">
+        <h3 id="steps" className="font-semibold">
+          Steps
+        </h3>
+        <span className="text-12 text-muted">
+          {done} of {steps.length}
+          {rest !== null && `, ${duration(rest)} without the drain`}
+        </span>
+        <span className="flex-1" />
+        <span className="w-18 text-right text-11 text-muted">step</span>
+        <span className="w-18 text-right text-11 text-muted max-md:hidden">ended at, ms</span>
+      </div>
+      <ol className="border-line-1 border-t">
+        {steps.map((step, index) => (
+          <Fragment key={step.step}>
+            <StepLine step={step} number={index + 1} elapsed={elapsed} />
+            {isLastUndoable(step.step) && <NoReturn text="only forward from here" />}
+          </Fragment>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+const look: Record<RunStep['state'], { row: string; name: string; words: string }> = {
+  pending: { row: '', name: 'text-muted', words: 'text-muted' },
+  running: {
+    row: 'bg-surface-2 shadow-[-24px_0_0_var(--surface-2),24px_0_0_var(--surface-2)]',
+    name: 'font-semibold text-accent-text',
+    words: 'text-ink-2',
+  },
+  done: { row: '', name: 'font-semibold', words: 'text-ink-2' },
+  undone: { row: '', name: 'text-muted line-through', words: 'text-muted' },
+  failed: { row: '', name: 'font-semibold text-signal-text', words: 'text-ink-2' },
+};
+
+function StepLine({ step, number, elapsed }: { step: RunStep; number: number; elapsed: number }) {
+  const { row, name, words } = look[step.state];
+  const ran =
+    step.state === 'running' && step.startedMs !== null ? Math.max(0, elapsed - step.startedMs) : null;
+  const took = step.durationMs ?? ran;
+  const ended = step.startedMs === null || step.durationMs === null ? null : step.startedMs + step.durationMs;
+  return (
+    <li
+      aria-current={step.state === 'running' ? 'step' : undefined}
+      className={`grid grid-cols-[24px_100px_minmax(0,1fr)_72px_72px] items-center gap-x-3 border-line-1 border-b py-1 max-md:grid-cols-[20px_96px_minmax(0,1fr)_64px] ${row}`}
+    >
+      <span className="grid justify-end text-right text-12 text-muted tabular-nums">
+        {step.state === 'done' ? (
+          <Check aria-hidden="true" className="size-3.5 text-accent-text" strokeWidth={2.4} />
+        ) : step.state === 'failed' ? (
+          <X aria-hidden="true" className="size-3.5 text-signal-text" strokeWidth={2.4} />
+        ) : (
+          number
+        )}
+      </span>
+      <span className={name}>
+        {step.step}
+        <span className="sr-only">, {step.state}</span>
+      </span>
+      <span className={`truncate ${words}`} title={step.description}>
+        {step.description}
+      </span>
+      <span className="text-right text-12 tabular-nums">{took === null ? '' : duration(took)}</span>
+      <span className="text-right text-12 text-muted tabular-nums max-md:hidden">
+        {ended === null ? '' : `+${ended.toFixed(1)}`}
+      </span>
+    </li>
+  );
+}

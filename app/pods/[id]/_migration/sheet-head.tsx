@@ -1,0 +1,23 @@
+import { ArrowRight } from 'lucide-react';
+import type { DeviceKind } from '../../../../contract/device.ts';
+import { KindBadge } from '../../../_components/kind.tsx';
+import { splitName } from '../../../_lib/pods.ts';
+
+/** Whose device is changed, from which kind to which. */
+export function SheetHead({ pod, from, to }: { pod: { name: string }; from: DeviceKind; to: DeviceKind }) {
+  const [own, generated] = splitName(pod.name);
+  return (
+    <span className="flex min-w-0 items-center gap-3">
+      <span className="truncate text-ink-2 max-md:hidden">
+        {own}
+        <span className="text-muted">{generated}</span>
+      </span>
+      <span className="flex items-center gap-2">
+        <KindBadge kind={from} />
+        <ArrowRight aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />
+        <span className="sr-only">to</span>
+        <KindBadge kind={to} />
+      </span>
+    </span>
+  );
+}

@@ -1,0 +1,161 @@
+import css from './path.module.css';
+import { gate, wire } from './shape.ts';
+import type { UprightLayout } from './upright.ts';
+import type { DeviceHop } from './view.ts';
+import type { GatePlace, WideLayout } from './wide.ts';
+
+type Layout = (WideLayout & { upright: false }) | (UprightLayout & { upright: true });
+
+/** The body of the device: netkit is one round lane, veth two square boxes on a cable. */
+export function DeviceBody({ layout }: { layout: Layout }) {
+  const { device, veth, upright } = layout;
+  if (veth === null)
+    return <rect className={css.lane} {...box(device)} rx={Math.min(device.width, device.height) / 2} />;
+  const { from, to, middle } = veth.cable;
+  const sheath = upright ? `M${middle} ${from}V${to}` : `M${from} ${middle}H${to}`;
+  const plug = (at: number) =>
+    upright
+      ? { x: middle - 22, y: at, width: 44, height: 12 }
+      : { x: at, y: middle - 22, width: 12, height: 44 };
+  return (
+    <>
+      <rect className={css.end} {...box(veth.peer)} rx={2} />
+      <rect className={css.end} {...box(veth.primary)} rx={2} />
+      <path className={css.sheath} d={sheath} strokeWidth={34} />
+      <path className={css.track} d={wire(from, to, middle, 1, upright)} strokeWidth={5} />
+      <path
+        className={css.flow}
+        data-direction="in"
+        d={wire(from, to, middle, 1, upright)}
+        strokeWidth={2.4}
+      />
+      <path className={css.track} d={wire(from, to, middle, -1, upright)} strokeWidth={5} />
+      <path
+        className={css.flow}
+        data-direction="out"
+        d={wire(from, to, middle, -1, upright)}
+        strokeWidth={2.4}
+      />
+      <rect className={css.plug} {...plug(from - 12)} rx={1} />
+      <rect className={css.plug} {...plug(to)} rx={1} />
+    </>
+  );
+}
+
+const box = ({ x, y, width, height }: { x: number; y: number; width: number; height: number }) => ({
+  x,
+  y,
+  width,
+  height,
+});
+
+/** Names and indexes of the two ends, beside or inside the body. */
+export function DeviceNames({ layout, device }: { layout: Layout; device: DeviceHop }) {
+  const { primary, peer } = device;
+  if (layout.upright) return <UprightNames layout={layout} device={device} />;
+  const middle = layout.tracks.out + 18;
+  if (layout.veth === null) {
+    const right = layout.gates.in.x - 16;
+    const roomy = right - 276 > 270;
+    return (
+      <>
+        <Name
+          x={276}
+          y={middle}
+          anchor="start"
+          word={`${peer.name} peer`}
+          index={roomy ? peer.ifindex : null}
+        />
+        <Name
+          x={right}
+          y={middle}
+          anchor="end"
+          word={`${primary.name} primary`}
+          index={roomy ? primary.ifindex : null}
+        />
+      </>
+    );
+  }
+  const under = layout.device.y + 76;
+  return (
+    <>
+      <text className={css.label} x={254} y={middle} textAnchor="middle">
+        {peer.name} peer
+      </text>
+      <text className={css.number} x={208} y={under}>
+        {peer.mac ?? peer.ifindex}
+      </text>
+      <text className={css.label} x={533} y={middle}>
+        {primary.name}
+      </text>
+      <Name x={484} y={under} anchor="start" word="primary" index={primary.ifindex} />
+      <text className={css.noteHead} x={414} y={layout.device.y - 31} textAnchor="end">
+        L2 step
+      </text>
+      <text className={css.note} x={414} y={layout.device.y - 16} textAnchor="end">
+        frame and MAC, then backlog and softirq
+      </text>
+      <path className={css.bracket} d={`M312 ${layout.device.y + 2}v-7H468v7`} />
+    </>
+  );
+}
+
+function UprightNames({ layout, device }: { layout: UprightLayout; device: DeviceHop }) {
+  const { primary, peer } = device;
+  // A netkit lane has its chips beside it from end to end: the names stand at the namespace edge.
+  const peerY = layout.veth === null ? layout.edge - 30 : 156;
+  const primaryY = layout.veth === null ? layout.edge + 42 : layout.device.y + layout.device.height + 14;
+  return (
+    <>
+      <Name x={104} y={peerY} anchor="start" word={`${peer.name} peer`} index={peer.ifindex} />
+      <Name x={104} y={primaryY} anchor="start" word={`${primary.name} primary`} index={primary.ifindex} />
+      {layout.veth !== null && (
+        <>
+          <text className={css.noteHead} x={104} y={200}>
+            L2 step
+          </text>
+          <text className={css.note} x={104} y={216}>
+            frame and MAC, then backlog and softirq
+          </text>
+        </>
+      )}
+    </>
+  );
+}
+
+function Name(props: { x: number; y: number; anchor: 'start' | 'end'; word: string; index: number | null }) {
+  const { x, y, anchor, word, index } = props;
+  return (
+    <text x={x} y={y} textAnchor={anchor}>
+      <tspan className={css.label}>{word}</tspan>
+      {index !== null && (
+        <tspan className={css.number} dx={5}>
+          {index}
+        </tspan>
+      )}
+    </text>
+  );
+}
+
+/** A valve on its track, the line that ties it to its chips, and the cross of what it drops. */
+export function Gate({ place, drops, empty }: { place: GatePlace; drops: boolean; empty: boolean }) {
+  const { x, y, upright } = place;
+  const [width, height] = upright ? [gate.along, gate.across] : [gate.across, gate.along];
+  const slit = upright ? `M${x - 13} ${y}h7M${x + 6} ${y}h7` : `M${x} ${y - 13}v7M${x} ${y + 6}v7`;
+  return (
+    <>
+      {!empty && <path className={css.leader} d={place.leader} />}
+      <rect
+        className={css.gate}
+        data-empty={empty || undefined}
+        x={x - width / 2}
+        y={y - height / 2}
+        width={width}
+        height={height}
+        rx={1}
+      />
+      <path className={css.gateSlit} d={slit} />
+      {drops && <path className={css.drop} d={place.drop} />}
+    </>
+  );
+}

@@ -1,0 +1,24 @@
+import { scaled, thinSpace } from '../../../_lib/format.ts';
+
+/** A live number in prose: digits, then prefix and unit muted. `n/a` with its reason where it is not known. */
+export function Figure({ value, unit, reason }: { value: number | null; unit: string; reason: string }) {
+  if (value === null || Number.isNaN(value))
+    return (
+      <span className="text-muted" title={reason}>
+        n/a
+      </span>
+    );
+  const { digits, prefix } = scaled(value);
+  const gap = prefix !== '' && unit !== 'bit/s' ? thinSpace : '';
+  return (
+    <>
+      {digits}
+      <span className="text-muted">
+        {thinSpace}
+        {prefix}
+        {gap}
+        {unit}
+      </span>
+    </>
+  );
+}

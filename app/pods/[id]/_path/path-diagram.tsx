@@ -1,0 +1,43 @@
+'use client';
+
+import type { ReactNode } from 'react';
+import { useWidth } from '../_hooks/use-width.ts';
+import { pathText } from './path-text.ts';
+import { Upright } from './upright-diagram.tsx';
+import type { PathView } from './view.ts';
+import { narrowest } from './wide.ts';
+import { Wide } from './wide-diagram.tsx';
+
+/** The way of this pod's packets, hop by hop: from left to right where there is room, else from top to bottom. */
+export function PathDiagram({ name, view }: { name: string; view: PathView }) {
+  const [ref, width] = useWidth<HTMLDivElement>();
+  return (
+    <div ref={ref}>
+      {width > 0 && (
+        <Figure name={name} view={view}>
+          {width >= narrowest ? <Wide view={view} width={width} /> : <Upright view={view} width={width} />}
+        </Figure>
+      )}
+    </div>
+  );
+}
+
+function Figure({ name, view, children }: { name: string; view: PathView; children: ReactNode }) {
+  const kind = view.device?.kind ?? 'observed';
+  return (
+    <figure
+      aria-label={`Network path of ${name}, ${view.device?.kind ?? 'no device'}`}
+      data-path-kind={view.device?.kind ?? 'none'}
+      className={`kind-${kind}`}
+    >
+      {children}
+      <figcaption className="sr-only">
+        <ol>
+          {pathText(view).map((line) => (
+            <li key={line.slice(0, 24)}>{line}</li>
+          ))}
+        </ol>
+      </figcaption>
+    </figure>
+  );
+}

@@ -1,0 +1,105 @@
+import type { CSSProperties } from 'react';
+import type { AttachedProgram } from '../../../../contract/device.ts';
+import { count, percent, scaled } from '../../../_lib/format.ts';
+import { stop } from '../stop.ts';
+import { Figure } from './figure.tsx';
+import css from './path.module.css';
+import type { Verdicts } from './view.ts';
+
+const notOurs = 'This program is not Podlane’s: how often it ran for this pod is not counted';
+const noSample = 'No sample of this pod yet';
+const noStatistics = 'The kernel’s BPF statistics are off, or the program has not run yet';
+
+/** One program on a hook: what it is, how often it ran for this pod, what it cost and what it decided. */
+export function ProgramChip(props: {
+  hook: string;
+  program: AttachedProgram;
+  /** Runs for this pod per second; null when not known. */
+  runs: number | null;
+  /** ns per run over the last second, on the whole node. */
+  ns: number | null;
+  verdicts: Verdicts | null;
+  style?: CSSProperties;
+}) {
+  const { hook, program, ns } = props;
+  const runs = program.ours ? props.runs : null;
+  const verdicts = program.ours ? props.verdicts : null;
+  const cost = ns ?? program.nsPerRun;
+  return (
+    <div className={css.chip} {...stop} aria-label={`${hook}, ${program.name}`} style={props.style}>
+      <div className={css.top}>
+        <span className="code text-kind-text">{hook}</span>
+        <span className="code">id {program.id}</span>
+      </div>
+      <div className={css.middle}>
+        <span className={css.name}>{program.name}</span>
+        <span>
+          <Figure value={runs} unit="runs/s" reason={program.ours ? noSample : notOurs} />
+          &ensp;
+          {cost === null ? (
+            <span className="text-muted" title={noStatistics}>
+              n/a
+            </span>
+          ) : (
+            <span title={costTitle(program, ns)}>
+              {count(cost)}
+              <span className="text-muted">{'\u202f'}ns</span>
+            </span>
+          )}
+        </span>
+      </div>
+      <VerdictBar verdicts={verdicts} reason={program.ours ? noSample : notOurs} />
+    </div>
+  );
+}
+
+function costTitle(program: AttachedProgram, ns: number | null): string {
+  const scope = `of all runs of ${program.name} (id ${program.id}) on this node, not only this pod’s`;
+  return ns === null
+    ? `ns per run, mean since it was loaded ${scope}`
+    : `ns per run, mean of the last second ${scope}`;
+}
+
+function VerdictBar({ verdicts, reason }: { verdicts: Verdicts | null; reason: string }) {
+  if (verdicts === null)
+    return (
+      <>
+        <div className={css.verdict} data-empty="" />
+        <div className={css.legend}>
+          <span title={reason}>
+            <em>verdicts</em>n/a
+          </span>
+        </div>
+      </>
+    );
+  const { pass, redirect, drop, dropsPerSecond } = verdicts;
+  const dropped = scaled(dropsPerSecond);
+  return (
+    <>
+      <div className={css.verdict}>
+        {redirect > 0 && <i style={{ flex: redirect, background: 'var(--k)' }} />}
+        {pass > 0 && (
+          <i style={{ flex: pass, background: redirect > 0 ? 'var(--text-muted)' : 'var(--k)' }} />
+        )}
+        {drop > 0 && <i style={{ flex: drop, background: 'var(--signal)' }} />}
+      </div>
+      <div className={css.legend}>
+        {redirect > 0 && (
+          <span>
+            <em>redirect</em>
+            {percent(redirect)} %
+          </span>
+        )}
+        <span>
+          <em>pass</em>
+          {percent(pass)} %
+        </span>
+        <span className={dropsPerSecond > 0 ? 'text-signal-text' : ''}>
+          <em>drop</em>
+          {dropped.digits}
+          {dropped.prefix === '' ? '' : ` ${dropped.prefix}`} /s
+        </span>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+import { ContainerBox, Facts, HostBox, UplinkBox } from './boxes.tsx';
+import { Chips, programCounts } from './chips.tsx';
+import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
+import { deviceFacts, routeFacts } from './facts.ts';
+import { Figure } from './figure.tsx';
+import css from './path.module.css';
+import { PodsList, podRows } from './pods-list.tsx';
+import { Arrows, Tracks } from './tracks.tsx';
+import { uprightLayout } from './upright.ts';
+import { acceptedOf, type PathView } from './view.ts';
+import type { Box } from './wide.ts';
+
+const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
+
+/** The path from top to bottom. */
+export function Upright({ view, width: available }: { view: PathView; width: number }) {
+  const { device, host, rates, uplink } = view;
+  const programs = programCounts(view);
+  const rows = podRows(view.pods);
+  const layout = uprightLayout(available, device?.kind ?? 'veth', programs, uplink !== null, rows);
+  const edges = {
+    pod: {
+      out: rates === null ? null : acceptedOf(rates, 'out'),
+      in: rates === null ? null : acceptedOf(rates, 'in'),
+    },
+    pods: view.podsRates,
+    uplink: view.uplinkRates.packets,
+  };
+  const { width, gates } = layout;
+  const drawn = layout.stretches.filter(({ whose }) => device !== null || whose !== 'pod');
+  const noSample = 'No sample of this pod yet';
+  const place = (gate: typeof gates.out) => ({
+    left: gate.chips.x,
+    top: gate.chips.y,
+    width: gate.chips.width,
+  });
+  return (
+    <div className={css.path} data-live={view.live} style={{ width, height: layout.height }}>
+      <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
+        <path className={css.edge} d={`M0 ${layout.edge}H${width}`} />
+        {device !== null && <DeviceBody layout={{ ...layout, upright: true }} />}
+        <Tracks stretches={drawn} rates={edges} />
+        {device !== null && (
+          <>
+            <DeviceNames layout={{ ...layout, upright: true }} device={device} />
+            <Gate place={gates.out} drops={(rates?.droppedOut ?? 0) > 0} empty={programs.out === 0} />
+            <Gate place={gates.in} drops={(rates?.droppedIn ?? 0) > 0} empty={programs.in === 0} />
+          </>
+        )}
+        <Arrows stretches={drawn} />
+      </svg>
+      <ContainerBox hop={view.container} style={placed(layout.container)} />
+      {device === null && (
+        <p className={css.zone} style={{ left: 104, top: 150 }}>
+          no device: the kernel has none for this pod
+        </p>
+      )}
+      <Chips view={view} direction="out" style={place(gates.out)} />
+      <div className={css.zone} style={{ left: 104, top: layout.edge - 20 }}>
+        Pod namespace <span className="code">{view.container.netns}</span>
+      </div>
+      <div className={css.zone} style={{ left: 104, top: layout.edge + 4 }}>
+        Host namespace
+      </div>
+      <div className={css.figures} style={{ left: 84, top: layout.host.y - 24 }}>
+        <Figure value={edges.pod.out} unit="pps out," reason={noSample} />{' '}
+        <Figure value={edges.pod.in} unit="in" reason={noSample} />
+      </div>
+      {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
+      {uplink !== null && layout.uplink !== null && (
+        <>
+          <div className={css.figures} style={{ left: 84, top: layout.uplink.y - 31 }}>
+            <Figure value={edges.uplink.out} unit="out," reason="Two readings of the interface are needed" />{' '}
+            <Figure value={edges.uplink.in} unit="in" reason="Two readings of the interface are needed" />
+            <span className="text-muted"> all pods</span>
+          </div>
+          <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(layout.uplink)} />
+        </>
+      )}
+      <PodsList pods={view.pods} style={{ left: 0, top: layout.pods, width }} />
+      <Chips view={view} direction="in" style={place(gates.in)} />
+      <div style={{ left: 0, top: layout.foot, width }}>
+        <Facts align="left" rows={[...deviceFacts(view), ...routeFacts(view).slice(0, 2)]} />
+      </div>
+    </div>
+  );
+}

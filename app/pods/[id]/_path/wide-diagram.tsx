@@ -1,0 +1,163 @@
+import { ContainerBox, Facts, HostBox, UplinkBox } from './boxes.tsx';
+import { Chips, programCounts } from './chips.tsx';
+import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
+import { deviceFacts, routeFacts } from './facts.ts';
+import { Figure } from './figure.tsx';
+import css from './path.module.css';
+import { PodsList } from './pods-list.tsx';
+import { Arrows, Tracks } from './tracks.tsx';
+import { acceptedOf, type PathView } from './view.ts';
+import { type Box, wideLayout } from './wide.ts';
+
+const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
+
+/** The path from left to right. */
+export function Wide({ view, width }: { view: PathView; width: number }) {
+  const { device, host, uplink, rates } = view;
+  const programs = programCounts(view);
+  const layout = wideLayout(width, device?.kind ?? 'veth', programs, uplink !== null);
+  const edges = {
+    pod: {
+      out: rates === null ? null : acceptedOf(rates, 'out'),
+      in: rates === null ? null : acceptedOf(rates, 'in'),
+    },
+    pods: view.podsRates,
+    uplink: view.uplinkRates.packets,
+  };
+  const { destinations, tracks, gates } = layout;
+  const beyond = layout.host.x + layout.host.width;
+  const noSample = 'No sample of this pod yet';
+  const together = 'All pods of the node together: the host stack does not count by pod';
+  return (
+    <div className={css.path} data-live={view.live} style={{ width, height: layout.height }}>
+      <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
+        <path className={css.edge} d={`M${layout.edge} 0V${layout.height}`} />
+        {device !== null && layout.veth === null && <DeviceBody layout={{ ...layout, upright: false }} />}
+        {device !== null && layout.veth !== null && <DeviceBody layout={{ ...layout, upright: false }} />}
+        <Tracks
+          stretches={layout.stretches.filter(({ whose }) => device !== null || whose !== 'pod')}
+          rates={edges}
+        />
+        {device !== null && (
+          <>
+            <DeviceNames layout={{ ...layout, upright: false }} device={device} />
+            <Gate place={gates.out} drops={(rates?.droppedOut ?? 0) > 0} empty={programs.out === 0} />
+            <Gate place={gates.in} drops={(rates?.droppedIn ?? 0) > 0} empty={programs.in === 0} />
+          </>
+        )}
+        <Arrows stretches={layout.stretches.filter(({ whose }) => device !== null || whose !== 'pod')} />
+        <path className={css.edge} d={`M${destinations.x} 38V122`} />
+      </svg>
+      <div className={css.zone} style={{ left: 0, top: 0 }}>
+        <b>Pod namespace</b> <span className="code">{view.container.netns}</span>
+      </div>
+      <div className={css.zone} style={{ left: layout.edge + 10, top: 0 }}>
+        <b>Host namespace</b>
+      </div>
+      <div className={css.zone} style={{ left: destinations.x + 12, top: 0 }}>
+        <b>Destinations</b>
+      </div>
+      <div className={css.figures} style={{ left: 0, top: 40 }}>
+        <Figure value={rates?.packetsOut ?? null} unit="pps out" reason={noSample} />,{' '}
+        <Figure value={rates?.bitsOut ?? null} unit="bit/s" reason={noSample} />
+        <br />
+        <Figure value={rates?.packetsIn ?? null} unit="pps in" reason={noSample} />,{' '}
+        <Figure value={rates?.bitsIn ?? null} unit="bit/s" reason={noSample} />
+      </div>
+      <ContainerBox hop={view.container} style={placed(layout.container)} />
+      <Chips
+        view={view}
+        direction="out"
+        style={{ left: gates.out.chips.x, top: gates.out.chips.y, width: 224 }}
+      />
+      {device === null && (
+        <p className={css.zone} style={{ left: 208, top: tracks.out + 6 }}>
+          no device: the kernel has none for this pod
+        </p>
+      )}
+      {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
+      <div
+        className={css.zone}
+        style={{ left: layout.host.x + 216, top: 58, right: width - destinations.x + 16, textAlign: 'right' }}
+        title={together}
+      >
+        to and from the pods, all of the node
+      </div>
+      <div className={css.figures} style={{ right: width - destinations.x + 16, top: 26 }} title={together}>
+        <Figure value={edges.pods.out} unit="pps" reason={noSample} />
+      </div>
+      <div className={css.figures} style={{ right: width - destinations.x + 16, top: 93 }} title={together}>
+        <Figure value={edges.pods.in} unit="pps" reason={noSample} />
+      </div>
+      <PodsList
+        pods={view.pods}
+        style={{ left: destinations.x + 12, top: destinations.podsY, width: destinations.width - 12 }}
+      />
+      {uplink !== null && (
+        <>
+          <EdgeFigure x={beyond} end={destinations.x} top={tracks.out - 22} value={edges.uplink.out} />
+          <EdgeFigure x={beyond} end={destinations.x} top={tracks.in + 7} value={edges.uplink.in} />
+          <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(destinations.uplink)} />
+        </>
+      )}
+      <Chips
+        view={view}
+        direction="in"
+        style={{ left: gates.in.chips.x, top: gates.in.chips.y, width: 224 }}
+      />
+      <div style={{ left: 0, top: layout.foot, width: 408 }}>
+        <Facts align="left" rows={deviceFacts(view)} />
+      </div>
+      <div style={{ left: layout.host.x, top: layout.foot, width: width - layout.host.x - 320 }}>
+        <Facts align="left" rows={routeFacts(view)} />
+      </div>
+      <Key style={{ left: destinations.x, top: layout.foot }} />
+    </div>
+  );
+}
+
+function EdgeFigure({ x, end, top, value }: { x: number; end: number; top: number; value: number | null }) {
+  return (
+    <div
+      className={css.figures}
+      style={{ left: x, width: end - x - 16, top, textAlign: 'right' }}
+      title="Everything on the uplink, all pods of the node together"
+    >
+      <Figure value={value} unit="pps" reason="Two readings of the interface are needed" />
+    </div>
+  );
+}
+
+/** What the signs mean. */
+function Key({ style }: { style: { left: number; top: number } }) {
+  return (
+    <div className={css.key} style={style}>
+      <span>
+        <svg aria-hidden="true" width="22" height="8" viewBox="0 0 22 8">
+          <path className={css.track} d="M0 4h22" strokeWidth="6" />
+          <path className={css.leader} d="M0 4h22" />
+        </svg>
+        width: log pps
+      </span>
+      <span>
+        <svg aria-hidden="true" width="12" height="14" viewBox="0 0 12 14">
+          <rect className={css.gate} x="2" y="1" width="7" height="12" />
+          <path className={css.gateSlit} d="M5.5 1v4M5.5 9v4" />
+        </svg>
+        gate: a hook
+      </span>
+      <span>
+        <svg aria-hidden="true" width="22" height="8" viewBox="0 0 22 8">
+          <path className={css.edge} d="M1 4h22" />
+        </svg>
+        namespace edge
+      </span>
+      <span>
+        <svg aria-hidden="true" width="12" height="10" viewBox="0 0 12 10">
+          <path className={css.drop} d="m2 1 8 8m0-8-8 8" />
+        </svg>
+        drops
+      </span>
+    </div>
+  );
+}

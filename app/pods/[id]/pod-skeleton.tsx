@@ -1,0 +1,32 @@
+import { Skeleton } from '../../_components/skeleton.tsx';
+
+const boxes = ['h-28 w-45', 'h-15 flex-1', 'h-24 w-56', 'h-18 w-75'];
+
+/** The page before its pod is known: where things will stand. */
+export function PodSkeleton() {
+  return (
+    <div aria-busy="true">
+      <p className="sr-only" role="status">
+        Reading the pod
+      </p>
+      <div className="flex h-17 items-center gap-4 border-line-1 border-b px-(--gutter)">
+        <div className="grid gap-3">
+          <Skeleton className="h-3! w-52" />
+          <Skeleton className="w-80" />
+        </div>
+        <span className="flex-1" />
+        <Skeleton className="h-7! w-40" />
+      </div>
+      <div className="flex h-87 items-center gap-7 px-(--gutter) max-md:flex-col max-md:py-6">
+        {boxes.map((box) => (
+          <span key={box} className={`rounded-2 border border-line-1 ${box}`} />
+        ))}
+      </div>
+      <div className="grid grid-cols-4 gap-8 border-line-1 border-t px-(--gutter) py-9 max-lg:grid-cols-2 max-md:grid-cols-1">
+        {['packets', 'bits', 'drops', 'cpu'].map((chart) => (
+          <span key={chart} className="h-36 border-graticule border-b border-dotted" />
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,56 @@
+'use client';
+
+import type { Pod } from '../../../contract/pod.ts';
+import { usePodMigrations } from '../../_lib/migrations.ts';
+import { useSampleClock, useStale } from '../../_lib/samples.ts';
+import { Charts } from './_charts/charts.tsx';
+import { usePathView } from './_hooks/use-path-view.ts';
+import { useProgramIds, useRecording } from './_hooks/use-recording.ts';
+import { useSheet } from './_hooks/use-sheet.ts';
+import { MigrationList } from './_migration/migration-list.tsx';
+import { MigrationSheet } from './_migration/migration-sheet.tsx';
+import { PathDiagram } from './_path/path-diagram.tsx';
+import { ProgramsTable } from './_programs/programs-table.tsx';
+import { PodHead } from './pod-head.tsx';
+
+const noMigrations: never[] = [];
+
+export function PodView({ pod }: { pod: Pod }) {
+  const stale = useStale();
+  const clock = useSampleClock();
+  const view = usePathView(pod, !stale);
+  const { recorder, version } = useRecording(pod);
+  const programs = useProgramIds(pod);
+  const migrations = usePodMigrations(pod.id).data ?? noMigrations;
+  const sheet = useSheet();
+  return (
+    <>
+      <PodHead pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />
+      <section aria-label="Path" className="border-line-1 border-b px-(--gutter) pt-4 pb-3">
+        {view === null ? (
+          <div className="h-80" aria-busy="true" />
+        ) : (
+          <PathDiagram name={pod.name} view={view} />
+        )}
+      </section>
+      <div className="border-line-1 border-b px-(--gutter) pb-2">
+        <Charts
+          recorder={recorder}
+          version={version}
+          programs={programs}
+          migrations={migrations}
+          now={clock?.time ?? null}
+        />
+      </div>
+      <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
+        <ProgramsTable pod={pod} view={view} />
+        <MigrationList
+          migrations={migrations}
+          open={sheet.openMigration}
+          className="xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4"
+        />
+      </div>
+      <MigrationSheet pod={pod} migrations={migrations} sheet={sheet} />
+    </>
+  );
+}
