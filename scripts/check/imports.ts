@@ -11,7 +11,7 @@ const capabilities = [
   'server/inventory',
 ];
 const allAbove = ['contract', ...kernelLayers, 'server/datapath'];
-const doors = ['contract', 'server/kernel', ...capabilities];
+const doors = ['contract', 'server/kernel', ...capabilities, 'server/http', 'server/stream', 'server/cni'];
 
 /** What a folder may import beside itself; the longest matching folder counts. A folder not listed here may import all. */
 const allowed: Record<string, string[]> = {

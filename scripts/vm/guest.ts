@@ -8,11 +8,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureGuest, type GuestFiles, kernelModules } from './fetch.ts';
-import { chooseAccelerator, ports, qemuArguments } from './qemu.ts';
+import { chooseAccelerator, ports, qemuArguments, socketName } from './qemu.ts';
 
 export interface GuestOptions {
   /** For sh, run as root in the guest. The host's files are there, at their own paths; what it writes is gone with the guest. */
@@ -54,7 +54,7 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
   const files = await ensureGuest();
   sweepJobs();
   const job = mkdtempSync(join(jobs, `${process.pid}-`));
-  const removeJob = () => rmSync(job, { recursive: true, force: true });
+  const removeJob = () => remove(basename(job));
   process.once('exit', removeJob);
   try {
     writeFileSync(join(job, 'modules'), kernelModules.join(' '));
@@ -78,6 +78,11 @@ function sweepJobs(): void {
     if (!existsSync(`/proc/${name.split('-')[0]}`))
       rmSync(join(jobs, name), { recursive: true, force: true });
   }
+}
+
+function remove(name: string): void {
+  rmSync(join(jobs, name), { recursive: true, force: true });
+  rmSync(`/run/virtiofsd/${socketName(name)}.pid`, { force: true }); // the file server leaves it
 }
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
@@ -117,13 +122,21 @@ function launch(
 }
 
 async function serveRoot(files: GuestFiles, job: string): Promise<ChildProcess> {
-  const args = ['--socket-path=root.sock', '-o', 'source=/', '-o', 'cache=always', '-o', 'sandbox=chroot'];
+  const args = [
+    `--socket-path=${socketName(job)}`,
+    '-o',
+    'source=/',
+    '-o',
+    'cache=always',
+    '-o',
+    'sandbox=chroot',
+  ];
   const child = launch(files, 'usr/lib/qemu/virtiofsd', [...args, '--thread-pool-size=2'], job, [
     'pipe',
     'pipe',
   ]);
   const said = collect(child);
-  for (let tries = 0; !existsSync(join(job, 'root.sock')); tries++) {
+  for (let tries = 0; !existsSync(join(job, socketName(job))); tries++) {
     if (child.exitCode !== null || tries > 1000) {
       child.kill('SIGKILL');
       throw new Error(`the guest's file server did not start:\n${said()}`);

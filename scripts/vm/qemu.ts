@@ -1,5 +1,5 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { GuestFiles } from './fetch.ts';
 import { measureTscKhz } from './tsc.ts';
 
@@ -15,6 +15,9 @@ export type Accelerator = 'kvm' | 'tcg';
 
 /** Descriptors that QEMU inherits: connected Unix stream sockets behind the guest's serial ports. */
 export const ports = { stdout: 3, stderr: 4, control: 5 } as const;
+
+/** The file server's socket in the job's folder. The server locks a file of this name for the whole machine. */
+export const socketName = (job: string) => `${basename(job)}.sock`;
 
 /**
  * PODLANE_VM_ACCEL, or KVM where it can be opened on a CPU with hardware virtualisation. /dev/kvm alone says little: there are
@@ -57,7 +60,7 @@ export function qemuArguments(
     '-numa',
     'node,memdev=memory',
   );
-  args.push('-chardev', 'socket,id=root,path=root.sock');
+  args.push('-chardev', `socket,id=root,path=${socketName(job)}`);
   args.push('-device', 'vhost-user-fs-pci,queue-size=1024,chardev=root,tag=hostroot');
   args.push('-serial', 'file:console', '-device', 'virtio-serial-pci');
   for (const [name, descriptor] of Object.entries(ports)) {
