@@ -31,7 +31,7 @@ export function ConnectionBanner() {
   return (
     <div
       role="status"
-      className="sticky top-(--topbar) z-20 flex min-h-9 flex-wrap items-center gap-x-2.5 gap-y-1 border-signal border-b bg-signal-wash px-(--gutter) py-1.5"
+      className="flex min-h-9 flex-wrap items-center gap-x-2.5 gap-y-1 border-signal border-b bg-signal-wash px-(--gutter) py-1.5"
     >
       <Unplug aria-hidden="true" className="size-3.5 text-signal" strokeWidth={1.6} />
       <span className="font-semibold">

@@ -47,16 +47,32 @@ export function NotAvailable({ reason, slot }: { reason: string; slot: boolean }
   );
 }
 
-/** A large number with its unit, for a summary: `1.84 M pps in`. */
-export function Readout({ value, unit }: { value: number; unit: string }) {
-  const { digits, prefix } = Number.isNaN(value) ? { digits: 'n/a', prefix: '' } : scaled(value);
-  const space = unit.startsWith('bit') || unit.startsWith('%') ? '' : ' ';
+/** A large number with its unit, for a summary: `1.84 M pps in`. `format` replaces the SI prefix, e.g. for per cent. */
+export function Readout({
+  value,
+  unit,
+  format,
+}: {
+  value: number;
+  unit: string;
+  format?: (value: number) => string;
+}) {
+  const known = !Number.isNaN(value);
+  const { digits, prefix } = !known
+    ? { digits: 'n/a', prefix: '' }
+    : format !== undefined
+      ? { digits: format(value), prefix: '' }
+      : scaled(value);
+  const space = prefix === '' || unit.startsWith('bit') ? '' : ' ';
   return (
-    <span className="whitespace-nowrap font-[480] text-24 leading-8 tracking-[-.018em] tabular-nums">
-      <span className={Number.isNaN(value) ? 'text-muted' : ''}>{digits}</span>
+    <span
+      title={known ? undefined : 'no sample yet'}
+      className="whitespace-nowrap font-[480] text-24 leading-8 tracking-[-.018em] tabular-nums"
+    >
+      <span className={known ? '' : 'text-muted'}>{digits}</span>
       <span className="ml-[3px] font-normal text-13 text-muted tracking-normal">
         {prefix}
-        {prefix === '' ? '' : space}
+        {space}
         {unit}
       </span>
     </span>

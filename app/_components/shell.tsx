@@ -1,7 +1,7 @@
 'use client';
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../_lib/api.ts';
 import { startMigrations } from '../_lib/migrations.ts';
 import { startNodeSamples } from '../_lib/node.ts';
@@ -25,12 +25,23 @@ const newClient = () =>
 /** What stands around every page, and what runs behind it: one stream, one cache. */
 export function Shell({ children }: { children: ReactNode }) {
   const [client] = useState(newClient);
+  const chrome = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const stops = [startSamples(), startNodeSamples(), startPods(client), startMigrations(client)];
     return () => {
       for (const stop of stops) stop();
     };
   }, [client]);
+  useEffect(() => {
+    const element = chrome.current;
+    if (element === null) return;
+    // What sticks below it asks how high it is: with the banner it is higher.
+    const observer = new ResizeObserver(() =>
+      document.documentElement.style.setProperty('--chrome', `${element.offsetHeight}px`),
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
   return (
     <QueryClientProvider client={client}>
       <a
@@ -39,8 +50,10 @@ export function Shell({ children }: { children: ReactNode }) {
       >
         Skip to content
       </a>
-      <Topbar />
-      <ConnectionBanner />
+      <div ref={chrome} className="sticky top-0 z-30 bg-surface-0">
+        <Topbar />
+        <ConnectionBanner />
+      </div>
       <main id="main" tabIndex={-1} className="outline-none">
         {children}
       </main>

@@ -11,7 +11,7 @@ const sections = [{ href: '/pods', label: 'Pods' }];
 /** Brand, node, sections, and how old the data is. */
 export function Topbar() {
   return (
-    <header className="sticky top-0 z-30 flex h-(--topbar) items-center gap-4 border-line-1 border-b bg-surface-0 px-(--gutter) max-md:gap-2">
+    <header className="flex h-(--topbar) items-center gap-4 border-line-1 border-b px-(--gutter) max-md:gap-2">
       <Link href="/pods" className="flex items-center gap-2 font-[650] text-15 tracking-[-.01em]">
         <Mark />
         Podlane

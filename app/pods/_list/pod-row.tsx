@@ -1,0 +1,134 @@
+'use client';
+
+import Link from 'next/link';
+import { memo } from 'react';
+import type { PodSummary } from '../../../contract/pod.ts';
+import type { SampleColumn } from '../../../contract/sample.ts';
+import { Kind } from '../../_components/kind.tsx';
+import { Drops, Scaled } from '../../_components/number.tsx';
+import { Sparkline } from '../../_components/sparkline.tsx';
+import { plainAddress, splitName } from '../../_lib/pods.ts';
+import {
+  type RateField,
+  samples,
+  usePodRate,
+  usePodStale,
+  usePodTotal,
+  useSampleVersion,
+} from '../../_lib/samples.ts';
+import { Attention } from './attention.tsx';
+import { looks } from './columns.ts';
+
+interface PodRowProps {
+  pod: PodSummary;
+  /** Counted from 1, over all rows and the two of the head. */
+  index: number;
+  showRequests: boolean;
+}
+
+const cell = 'overflow-hidden border-line-1 border-b px-2 whitespace-nowrap text-ellipsis';
+const number = `${cell} text-right font-[450]`;
+
+/** A pod. It renders when the pod changes; its numbers come past it, each cell on its own. */
+export const PodRow = memo(function PodRow({ pod, index, showRequests }: PodRowProps) {
+  const [own, generated] = splitName(pod.name);
+  const stale = usePodStale(pod.number);
+  return (
+    <tr
+      aria-rowindex={index}
+      data-pod={pod.id}
+      className={`relative h-(--row) hover:bg-surface-2 has-[:focus-visible]:outline-2 has-[:focus-visible]:outline-focus has-[:focus-visible]:-outline-offset-2 ${stale ? 'stale' : ''}`}
+    >
+      <td className={`${cell} pl-(--gutter)`}>
+        <span className="align-[-1px] max-md:hidden">
+          <Kind kind={pod.kind} />
+        </span>
+        <span className="md:hidden">
+          <Kind kind={pod.kind} hideWord />
+        </span>
+      </td>
+      <th scope="row" className={`${cell} text-left font-normal`}>
+        <span className="flex items-center gap-2">
+          <Link
+            href={`/pods/${pod.namespace}.${pod.name}`}
+            prefetch={false}
+            data-row-link
+            className="min-w-0 truncate after:absolute after:inset-0 focus-visible:outline-none"
+          >
+            <b className="font-[550]">{own}</b>
+            <span className="text-muted">{generated}</span>
+          </Link>
+          <span className="2xl:hidden">
+            <Attention pod={pod} short />
+          </span>
+        </span>
+      </th>
+      <td className={`${cell} ${looks.namespace.from} text-ink-2`}>{pod.namespace}</td>
+      <td className={`${cell} ${looks.address.from} text-ink-2`}>
+        <span className="code">{plainAddress(pod.addresses[0])}</span>
+      </td>
+      <Rate number={pod.number} field="packetsIn" from={looks['pps-in'].from} />
+      <Rate number={pod.number} field="packetsOut" from={looks['pps-out'].from} />
+      <Rate number={pod.number} field="bitsIn" from={looks['bits-in'].from} />
+      <Rate number={pod.number} field="bitsOut" from={looks['bits-out'].from} />
+      <DropRate number={pod.number} />
+      {showRequests && (
+        <>
+          <Requests number={pod.number} column="requestsOk" />
+          <Requests number={pod.number} column="requestsFailed" />
+        </>
+      )}
+      <td className={`${cell} ${looks.trace.from} pl-4`}>
+        <RateTrace number={pod.number} />
+      </td>
+      <td className={`${cell} ${looks.attention.from} pr-(--gutter)`}>
+        <Attention pod={pod} />
+      </td>
+    </tr>
+  );
+});
+
+function Rate({ number: pod, field, from }: { number: number; field: RateField; from: string }) {
+  return (
+    <td className={`${number} ${from}`}>
+      <Scaled value={usePodRate(pod, field)} />
+    </td>
+  );
+}
+
+function DropRate({ number: pod }: { number: number }) {
+  const out = usePodRate(pod, 'droppedOut');
+  const into = usePodRate(pod, 'droppedIn');
+  return (
+    <td className={`${number} max-md:pr-(--gutter)`}>
+      <Drops value={out + into} />
+    </td>
+  );
+}
+
+function Requests({ number: pod, column }: { number: number; column: SampleColumn & `requests${string}` }) {
+  const value = usePodTotal(pod, column);
+  const failed = column === 'requestsFailed';
+  return (
+    <td className={`${number} ${looks.ok.from}`}>
+      <Scaled
+        value={value}
+        slot={!failed}
+        unknown="its traffic does not count requests"
+        className={failed && value > 0 ? 'font-semibold text-signal-text' : ''}
+      />
+    </td>
+  );
+}
+
+function RateTrace({ number: pod }: { number: number }) {
+  useSampleVersion();
+  return (
+    <Sparkline
+      values={samples.series(pod, 'packetsIn', 60)}
+      kinds={samples.series(pod, 'kind', 60)}
+      width={104}
+      height={20}
+    />
+  );
+}

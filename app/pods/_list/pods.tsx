@@ -1,0 +1,80 @@
+'use client';
+
+import { useMemo } from 'react';
+import { Button } from '../../_components/button.tsx';
+import { EmptyState } from '../../_components/empty-state.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { usePods } from '../../_lib/pods.ts';
+import { FilterBar } from './filter-bar.tsx';
+import { NoPods } from './no-pods.tsx';
+import { PodTable } from './pod-table.tsx';
+import { Summary } from './summary.tsx';
+import { TableFoot } from './table-foot.tsx';
+import { useView } from './use-view.ts';
+import { facetsOf, filterPods, isFiltered, nearestName, plainView } from './view.ts';
+
+/** The pods of the node with their live rates. */
+export function Pods() {
+  const { data: pods, error, refetch } = usePods();
+  const [view, change] = useView();
+  const shown = useMemo(() => filterPods(pods ?? [], view), [pods, view]);
+  const facets = useMemo(() => facetsOf(pods ?? []), [pods]);
+  const clear = () => change({ ...plainView, sort: view.sort, descending: view.descending });
+
+  return (
+    <>
+      <h1 className="sr-only">Pods</h1>
+      <Summary pods={pods?.length ?? null} kinds={facets.kinds} />
+      <FilterBar view={view} change={change} facets={facets} />
+      {pods === undefined && error !== null ? (
+        <div className="px-(--gutter) py-6">
+          <ErrorState error={error} retry={() => void refetch()} />
+        </div>
+      ) : pods?.length === 0 ? (
+        <NoPods />
+      ) : pods !== undefined && shown.length === 0 ? (
+        <NoMatch
+          text={view.text}
+          pods={pods.length}
+          nearest={nearestName(pods, view.text)}
+          clear={clear}
+          use={(name) => change({ ...plainView, text: name, sort: view.sort, descending: view.descending })}
+        />
+      ) : (
+        <PodTable pods={pods === undefined ? null : shown} view={view} change={change} clear={clear} />
+      )}
+      <TableFoot shown={shown.length} all={pods?.length ?? 0} filtered={isFiltered(view)} />
+    </>
+  );
+}
+
+interface NoMatchProps {
+  text: string;
+  pods: number;
+  nearest: string | null;
+  clear: () => void;
+  use: (name: string) => void;
+}
+
+function NoMatch({ text, pods, nearest, clear, use }: NoMatchProps) {
+  return (
+    <div className="min-h-[50vh] px-(--gutter) py-6" role="status">
+      <EmptyState
+        title={text === '' ? 'No pod matches' : `No pod matches “${text}”`}
+        action={<Button onClick={clear}>Clear filter</Button>}
+      >
+        {pods === 1 ? '1 pod' : `${pods} pods`} on this node.
+        {nearest !== null && (
+          <>
+            {' '}
+            Did you mean{' '}
+            <button type="button" className="link text-ink-1" onClick={() => use(nearest)}>
+              {nearest}
+            </button>
+            ?
+          </>
+        )}
+      </EmptyState>
+    </div>
+  );
+}

@@ -1,0 +1,126 @@
+'use client';
+
+import type { ReactNode } from 'react';
+import type { DeviceKind } from '../../../contract/device.ts';
+import { Kind } from '../../_components/kind.tsx';
+import { Readout } from '../../_components/number.tsx';
+import { Sparkline } from '../../_components/sparkline.tsx';
+import { percent } from '../../_lib/format.ts';
+import { nodeHistory, softirqShare, useNodeSample } from '../../_lib/node.ts';
+import { samples, useSampleVersion, useStale } from '../../_lib/samples.ts';
+
+const seconds = 60;
+
+/** The node in one line: its pods by kind and what all of them carry together. */
+export function Summary({ pods, kinds }: { pods: number | null; kinds: Record<DeviceKind, number> }) {
+  const stale = useStale();
+  return (
+    <section
+      aria-label="Node summary"
+      className={`flex border-line-1 border-b px-(--gutter) max-lg:grid max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? 'opacity-60 saturate-20' : ''}`}
+    >
+      <div className="w-[316px] flex-none py-3 pr-5 max-lg:col-span-2 max-lg:w-auto max-lg:py-1 max-lg:pr-0">
+        <Label>{pods === null ? 'pods by kind' : `${pods} ${pods === 1 ? 'pod' : 'pods'} by kind`}</Label>
+        <div className="flex h-8 flex-col justify-end gap-[7px]">
+          <div className="flex gap-4">
+            {(['netkit', 'veth'] as const).map((kind) => (
+              <span key={kind} className="inline-flex items-center gap-1.5">
+                <Kind kind={kind} hideWord />
+                <b className="font-semibold tabular-nums">{pods === null ? '' : kinds[kind]}</b>
+                <span aria-hidden="true" className="text-12 text-muted">
+                  {kind}
+                </span>
+              </span>
+            ))}
+          </div>
+          <svg className="h-1 w-full" aria-hidden="true">
+            <KindBar kinds={kinds} />
+          </svg>
+        </div>
+      </div>
+      <Live />
+    </section>
+  );
+}
+
+function KindBar({ kinds: { netkit, veth } }: { kinds: Record<DeviceKind, number> }) {
+  const all = netkit + veth;
+  if (all === 0) return <rect width="100%" height="4" rx="1" className="fill-surface-3" />;
+  const share = (netkit / all) * 100;
+  return (
+    <>
+      {netkit > 0 && <rect width={`${share}%`} height="4" rx="1" className="fill-netkit" />}
+      {netkit > 0 && veth > 0 && <rect x={`${share}%`} width="2" height="4" className="fill-surface-0" />}
+      {veth > 0 && (
+        <rect
+          x={`${share}%`}
+          width={`${100 - share}%`}
+          height="4"
+          rx="1"
+          className={netkit > 0 ? 'translate-x-0.5 fill-veth' : 'fill-veth'}
+        />
+      )}
+    </>
+  );
+}
+
+function Live() {
+  useSampleVersion();
+  const node = useNodeSample();
+  const sums = samples.sums();
+  const sum = (a: 'packetsIn' | 'packetsOut' | 'bitsIn' | 'droppedIn', b?: 'bitsOut' | 'droppedOut') =>
+    sums === null ? Number.NaN : sums[a] + (b === undefined ? 0 : sums[b]);
+  const dropped = sum('droppedIn', 'droppedOut');
+  const shares = nodeHistory().slice(-seconds).map(softirqShare);
+  const softirq = [...Array<number>(seconds - shares.length).fill(Number.NaN), ...shares];
+  return (
+    <>
+      <Item label="packets" trace={<Trace values={samples.sumSeries('packetsIn', seconds)} />}>
+        <Readout value={sum('packetsIn')} unit="pps in" />
+      </Item>
+      <Item label={'\u00a0'} trace={<Trace values={samples.sumSeries('packetsOut', seconds)} />}>
+        <Readout value={sum('packetsOut')} unit="pps out" />
+      </Item>
+      <Item label="bits, in and out" trace={<Trace values={both('bitsIn', 'bitsOut')} />}>
+        <Readout value={sum('bitsIn', 'bitsOut')} unit="bit/s" />
+      </Item>
+      <Item
+        label="drops by our programs"
+        trace={<Trace values={both('droppedIn', 'droppedOut')} tone={dropped > 0 ? 'signal' : 'muted'} />}
+      >
+        <Readout value={dropped} unit="/s" />
+      </Item>
+      <Item
+        label={node === null ? 'softirq' : `softirq, ${node.cpus.length} cores`}
+        trace={<Trace values={softirq} />}
+      >
+        <Readout value={softirqShare(node)} unit="%" format={percent} />
+      </Item>
+    </>
+  );
+}
+
+function both(a: 'bitsIn' | 'droppedIn', b: 'bitsOut' | 'droppedOut'): Float32Array {
+  const second = samples.sumSeries(b, seconds);
+  return samples.sumSeries(a, seconds).map((value, i) => value + second[i]!);
+}
+
+function Item({ label, trace, children }: { label: string; trace: ReactNode; children: ReactNode }) {
+  return (
+    <div className="min-w-0 flex-1 border-line-1 border-l px-5 py-3 last:pr-0 max-lg:border-0 max-lg:px-0 max-lg:py-1">
+      <Label>{label}</Label>
+      <div className="flex items-end justify-between gap-3">
+        {children}
+        <span className="pb-1">{trace}</span>
+      </div>
+    </div>
+  );
+}
+
+const Trace = (props: { values: ArrayLike<number>; tone?: 'muted' | 'signal' }) => (
+  <Sparkline {...props} width={50} height={24} />
+);
+
+const Label = ({ children }: { children: string }) => (
+  <div className="whitespace-nowrap text-12 text-muted">{children}</div>
+);
