@@ -53,9 +53,13 @@ export class Admission {
     this.checkOrigin(request);
     const session = this.session(request);
     if (session === undefined)
-      throw new ProblemError('unauthorized', 'No session: Podlane opens from the link that it prints', {
-        hint: 'Press Enter in the terminal where Podlane runs: it prints a new link.',
-      });
+      throw new ProblemError(
+        'unauthorized',
+        'The dashboard opens with the link that Podlane prints when it starts',
+        {
+          hint: 'Press Enter in the terminal where Podlane runs: it prints a new link.',
+        },
+      );
     return session;
   }
 

@@ -9,12 +9,18 @@ const readyWithinMs = 30_000;
 /**
  * Starts the agent on a Unix socket and waits until it answers.
  * @param args further flags of `server/main.ts`
+ * @param netns path of the network namespace that is its host; default ours
  * @throws Error when it ends or stays silent for 30 s instead
  */
-export async function startAgent(socket: string, args: string[]): Promise<Child> {
+export async function startAgent(
+  socket: string,
+  args: string[],
+  { netns }: { netns?: string } = {},
+): Promise<Child> {
+  const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
   const child = startChild({
     name: 'the agent',
-    command: [process.execPath, join(root, 'server/main.ts'), '--socket', socket, ...args],
+    command: [...enter, process.execPath, join(root, 'server/main.ts'), '--socket', socket, ...args],
     onLine: (line) => process.stderr.write(`${line}\n`),
   });
   try {

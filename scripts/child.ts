@@ -1,15 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-const stopWithinMs = 5_000;
-
 /** A process we started. It gets SIGTERM when we die, however we die (`prctl(2)`, PR_SET_PDEATHSIG). */
 export interface Child {
   name: string;
   pid: number;
   /** Resolves when it ended, in words: `ended with code 1`. */
   ended: Promise<string>;
-  /** Ends it: SIGTERM, and SIGKILL when it has not ended in 5 s. */
+  /** Ends it: SIGTERM, and SIGKILL when it has not ended in time. */
   stop(): Promise<void>;
 }
 
@@ -25,13 +23,16 @@ export interface ChildOptions {
   input?: string | undefined;
   /** Gets its standard output line by line. */
   onLine: (line: string) => void;
+  /** How long `stop` waits before SIGKILL; default 5 s. */
+  stopWithinMs?: number;
 }
 
 /**
  * Starts a process in a process group of its own, so that Ctrl-C reaches only us and we end things in order.
  * Its standard error is ours.
  */
-export function startChild({ name, command, privileges = [], env, input, onLine }: ChildOptions): Child {
+export function startChild(options: ChildOptions): Child {
+  const { name, command, privileges = [], env, input, onLine, stopWithinMs = 5_000 } = options;
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...privileges, '--', ...command], {
     stdio: ['pipe', 'pipe', 'inherit'],
     detached: true,

@@ -8,7 +8,7 @@ import { unprivilegedUser } from './unprivileged.ts';
 const root = join(import.meta.dirname, '..');
 
 const usage = `npm start -- [--port N] [--allow-host HOST[:PORT]]... [--json] [--dev]
-             [--socket PATH] [--database PATH] [--pins PATH] [--max-slots N]
+             [--socket PATH] [--database PATH] [--pins PATH] [--max-slots N] [--log-level L]
 
 Starts the agent and the gateway of this node and prints a link to the dashboard.
 --json prints {"ready":true,"link":…} and, after SIGUSR2, {"link":…}, one a line.
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     database: { type: 'string' },
     pins: { type: 'string' },
     'max-slots': { type: 'string' },
+    'log-level': { type: 'string', default: 'warn' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -56,7 +57,7 @@ async function main(): Promise<void> {
     throw new Error('the dashboard is not built: run `npm run setup`');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
 
-  const agentArgs = (['database', 'pins', 'max-slots'] as const).flatMap((name) =>
+  const agentArgs = (['database', 'pins', 'max-slots', 'log-level'] as const).flatMap((name) =>
     values[name] === undefined ? [] : [`--${name}`, values[name]],
   );
   const user = values.dev ? { uid: 0, gid: 0 } : unprivilegedUser(root);

@@ -1,8 +1,7 @@
-import type { IncomingMessage } from 'node:http';
-import { request as httpRequest } from 'node:http';
 import { openAgent } from '../../../gateway/agent.ts';
 import type { Pages } from '../../../gateway/pages.ts';
 import { openGateway } from '../../../gateway/server.ts';
+import { httpCall } from '../../http-call.ts';
 
 /** Stands where Next stands: answers every page with its path. */
 const pages: Pages = {
@@ -30,39 +29,4 @@ export async function openTestGateway(agentPath: string, allowHosts: string[] = 
     },
     [Symbol.asyncDispose]: () => gateway.stop(),
   };
-}
-
-export interface Answer {
-  status: number;
-  headers: IncomingMessage['headers'];
-  text: string;
-}
-
-/** node:http rather than fetch, which does not let one choose Host, Origin and Sec-Fetch-Site. */
-export function httpCall(
-  port: number,
-  path: string,
-  headers: Record<string, string>,
-  method = 'GET',
-  body?: string | Buffer,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(
-      { host: '127.0.0.1', port, path, headers, method, agent: false },
-      (incoming) => {
-        const chunks: Buffer[] = [];
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-        incoming.on('error', reject);
-        incoming.on('end', () =>
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: incoming.headers,
-            text: Buffer.concat(chunks).toString(),
-          }),
-        );
-      },
-    );
-    outgoing.on('error', reject);
-    outgoing.end(body);
-  });
 }

@@ -1,0 +1,72 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { startChild, untilReady } from '../../scripts/child.ts';
+import { makeNetns } from './fixtures/netns.ts';
+
+/** Process ids of the children of `pid`. */
+const childrenOf = (pid: number) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+
+/** Starts `npm start`'s program in a network namespace of its own. */
+async function start(netns: string, folder: string) {
+  const ready = Promise.withResolvers<string>();
+  const pins = `/sys/fs/bpf/${basename(folder)}`;
+  const child = startChild({
+    name: 'the start command',
+    command: [
+      ...['nsenter', `--net=${netns}`, '--', process.execPath, 'scripts/start.ts', '--json', '--port', '0'],
+      ...[
+        '--socket',
+        join(folder, 'run/agent.sock'),
+        '--database',
+        join(folder, 'podlane.db'),
+        '--pins',
+        pins,
+      ],
+    ],
+    onLine: (line) => ready.resolve(JSON.parse(line).link),
+  });
+  return { child, link: await untilReady(child, ready.promise) };
+}
+
+test('one command starts agent and gateway and prints a link; SIGINT ends both and leaves no process', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'podlane-e-start-'));
+  using host = makeNetns('start');
+  try {
+    const { child, link } = await start(host.path, folder);
+    const [agent, gateway] = childrenOf(child.pid) as [number, number];
+    const fetchStatus = `fetch('${link}', { redirect: 'manual' }).then(({ status }) => console.log(status))`;
+    expect(host.run(process.execPath, '-e', fetchStatus).trim()).toBe('303');
+    expect(host.run(process.execPath, '-e', fetchStatus).trim()).toBe('401');
+    // The token must not be where every user of the machine can read it.
+    const token = new URL(link).searchParams.get('token')!;
+    for (const pid of [child.pid, agent, gateway])
+      expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain(token);
+
+    const before = Date.now();
+    process.kill(child.pid, 'SIGINT');
+    expect(await child.ended).toBe('ended with code 0');
+    expect(Date.now() - before).toBeLessThan(5_000);
+    for (const pid of [agent, gateway]) expect(existsSync(`/proc/${pid}`)).toBe(false);
+  } finally {
+    rmSync(`/sys/fs/bpf/${basename(folder)}`, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('when the agent dies the start command says so and ends the gateway', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'podlane-e-start-'));
+  using host = makeNetns('start');
+  try {
+    const { child } = await start(host.path, folder);
+    const [agent, gateway] = childrenOf(child.pid) as [number, number];
+    process.kill(agent, 'SIGKILL');
+    expect(await child.ended).toBe('ended with code 1');
+    expect(existsSync(`/proc/${gateway}`)).toBe(false);
+  } finally {
+    rmSync(`/sys/fs/bpf/${basename(folder)}`, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
