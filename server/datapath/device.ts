@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { DeviceKind } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
@@ -46,9 +47,20 @@ export async function makeDevice(
     await addPair(ground, pod, wanted);
   }
   relaxReversePath(pod, wanted);
+  silenceIpv6(pod, wanted);
   await setLink(ground.host, primaryIfindex(slot), { up: true });
   await setLink(pod.socket, peerIfindex(slot), { up: true });
   if (kind === 'veth') await fixNeighbours(ground, pod, slot, addresses);
+}
+
+/**
+ * No link-local addresses: a pod has those it was given, and solicitations of others would be dropped, and
+ * counted, as somebody's loss. Before the ends go up.
+ */
+function silenceIpv6(pod: PodNamespace, { slot, peerName }: Wanted): void {
+  if (!existsSync('/proc/sys/net/ipv6')) return;
+  writeSysctl(null, `net/ipv6/conf/${primaryName(slot)}/addr_gen_mode`, '1');
+  writeSysctl(pod.fd, `net/ipv6/conf/${peerName}/addr_gen_mode`, '1');
 }
 
 function addPair(ground: Ground, pod: PodNamespace, { kind, slot, peerName, mtu }: Wanted): Promise<void> {

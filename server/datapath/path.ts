@@ -139,7 +139,7 @@ async function defaultRoute(
 
 async function neighbourOf(socket: RtnetlinkSocket, address: string, link: Link): Promise<string | null> {
   const found = (await neighbours(socket, { ifindex: link.ifindex })).find(
-    (each) => each.address === address,
+    (each) => each.address === address && each.state !== 'noarp',
   );
   return found ? neighbourText(found, () => link.name) : null;
 }
