@@ -1,0 +1,57 @@
+import type { EventEmitter } from 'node:events';
+import type { Logger } from 'pino';
+import type { DeviceKind } from '../../contract/device.ts';
+import type { Event } from '../../contract/event.ts';
+import type { Migration, MigrationPlan } from '../../contract/migration.ts';
+import type { Node, NodeSample } from '../../contract/node.ts';
+import type { PodPath } from '../../contract/path.ts';
+import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
+import type { Inventory } from '../inventory/inventory.ts';
+
+/** What the doors ask of the datapath. All throw ProblemError. */
+export interface PodSource extends EventEmitter<PodEvents> {
+  summaries(): PodSummary[];
+  /** @throws ProblemError `pod_not_found` */
+  find(idOrName: string): string;
+  describe(id: string): Promise<Pod>;
+  path(id: string): Promise<PodPath>;
+  attach(pod: NewPod): Promise<Pod>;
+  detach(id: string): Promise<void>;
+  plan(id: string, to: DeviceKind, recreate: boolean): Promise<MigrationPlan>;
+  /** Resolves once the journal has it and it runs; `migration` events tell the rest. */
+  migrate(id: string, to: DeviceKind, actor: string, recreate: boolean): Promise<Migration>;
+  reportTraffic(report: TrafficReport): void;
+}
+
+export interface PodEvents {
+  pod: [PodSummary];
+  'pod-removed': [id: string];
+  migration: [Migration];
+  event: [Event];
+}
+
+/** What the doors ask of the sampler. Frames are of `contract/sample.ts`; one buffer for all that get it. */
+export interface SampleSource extends EventEmitter<SampleEvents> {
+  /** The last of each; null before the first. */
+  readonly frame: Uint8Array | null;
+  readonly node: NodeSample | null;
+  /** Frames of one pod at `hz` (1 to 10), until the returned function is called. */
+  watch(podId: string, hz: number, listener: (frame: Uint8Array) => void): () => void;
+}
+
+export interface SampleEvents {
+  frame: [Uint8Array];
+  node: [NodeSample];
+}
+
+/** What stands behind the doors. */
+export interface Agent {
+  pods: PodSource;
+  samples: SampleSource;
+  inventory: Pick<Inventory, 'migration' | 'listMigrations' | 'listEvents'>;
+  node(): Node;
+  lab: boolean;
+  startedAt: Date;
+  bootId: string;
+  log: Logger;
+}

@@ -1,0 +1,66 @@
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { ProblemError } from '../../contract/problem.ts';
+import type { Agent } from './agent.ts';
+import { answerErrors, sendProblem } from './errors.ts';
+import { eventRoutes } from './events.ts';
+import { healthRoutes } from './health.ts';
+import { refuseOtherMethods } from './methods.ts';
+import { metricRoutes } from './metrics.ts';
+import { migrationRoutes } from './migrations.ts';
+import { nodeRoutes } from './node.ts';
+import { describeApi, openapiRoute } from './openapi.ts';
+import { podRoutes } from './pods.ts';
+import { trafficRoutes } from './traffic.ts';
+
+/** A report of the lab's traffic names every pod; other bodies are far smaller. */
+const maxBodyBytes = 1 << 20;
+
+export interface AppOptions {
+  version: string;
+  /** Asked of each request before anything else; throws ProblemError to refuse it. */
+  admit?: (request: FastifyRequest['raw']) => void;
+}
+
+/** The REST API under `/api/v1`, not listening yet. */
+export async function buildApp(agent: Agent, { version, admit }: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: agent.log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: maxBodyBytes,
+    return503OnClosing: false, // it would not be problem details
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(error, request, reply);
+    },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerErrors(app);
+  refuseWhileStopping(app);
+  if (admit !== undefined) app.addHook('onRequest', async ({ raw }) => admit(raw));
+  const refuseOthers = refuseOtherMethods(app);
+  await describeApi(app, version);
+  const routes = [nodeRoutes, podRoutes, migrationRoutes, eventRoutes, healthRoutes, metricRoutes];
+  if (agent.lab) routes.push(trafficRoutes);
+  for (const route of routes) await app.register(route(agent), { prefix: '/api/v1' });
+  await app.register(openapiRoute, { prefix: '/api/v1' });
+  refuseOthers();
+  await app.ready();
+  return app;
+}
+
+/** Connections that are kept alive may still bring requests while the others are answered. */
+function refuseWhileStopping(app: FastifyInstance): void {
+  let stopping = false;
+  app.addHook('preClose', async () => {
+    stopping = true;
+  });
+  app.addHook('onRequest', async () => {
+    if (stopping) throw new ProblemError('stopping', 'the agent is stopping; the pods keep their network');
+  });
+}

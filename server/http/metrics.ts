@@ -1,0 +1,99 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { deviceKind } from '../../contract/device.ts';
+import { decodeFrame, dropReasons, type SampleColumn } from '../../contract/sample.ts';
+import type { Agent } from './agent.ts';
+
+/** Prometheus text of the last sample. Totals are those of the sample frame: they never go back. */
+export const metricRoutes =
+  (agent: Agent): FastifyPluginAsyncZod =>
+  async (app) => {
+    const register = new Registry();
+    collectDefaultMetrics({ register });
+    countPods(register, agent);
+    countTraffic(register, agent);
+    countMigrations(register, agent);
+    app.get('/metrics', { schema: { summary: 'Prometheus metrics', tags: ['node'] } }, async (_, reply) =>
+      reply.type(register.contentType).send(await register.metrics()),
+    );
+  };
+
+function countPods(register: Registry, { pods }: Agent): void {
+  new Gauge({
+    name: 'podlane_pods',
+    help: 'Pods of the node by the kind of their device',
+    labelNames: ['kind'],
+    registers: [register],
+    collect() {
+      for (const kind of deviceKind.options)
+        this.set({ kind }, pods.summaries().filter((pod) => pod.kind === kind).length);
+    },
+  });
+}
+
+const totals: { name: string; help: string; out: SampleColumn; in: SampleColumn }[] = [
+  { name: 'packets', help: 'Packets of the pod', out: 'packetsOut', in: 'packetsIn' },
+  { name: 'bytes', help: 'Bytes of the pod’s network packets', out: 'bytesOut', in: 'bytesIn' },
+  { name: 'dropped', help: 'Packets Podlane’s programs dropped', out: 'droppedOut', in: 'droppedIn' },
+];
+
+const dropColumns = {
+  malformed: 'dropMalformed',
+  unknown_protocol: 'dropUnknownProtocol',
+  spoofed_source: 'dropSpoofedSource',
+} as const satisfies Record<(typeof dropReasons)[number], SampleColumn>;
+
+function countTraffic(register: Registry, agent: Agent): void {
+  const labelNames = ['namespace', 'pod', 'direction'];
+  const registers = [register];
+  for (const { name, help, ...columns } of totals) {
+    new Counter({
+      name: `podlane_pod_${name}_total`,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const { labels, value } of sampledPods(agent))
+          for (const direction of ['out', 'in'] as const)
+            this.inc({ ...labels, direction }, value(columns[direction]));
+      },
+    });
+  }
+  new Counter({
+    name: 'podlane_pod_dropped_by_reason_total',
+    help: 'Packets Podlane’s programs dropped, by reason',
+    labelNames: ['namespace', 'pod', 'reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { labels, value } of sampledPods(agent))
+        for (const reason of dropReasons) this.inc({ ...labels, reason }, value(dropColumns[reason]));
+    },
+  });
+}
+
+/** The pods of the last sample with their names; none before the first. */
+function sampledPods({ samples, pods }: Agent) {
+  if (samples.frame === null) return [];
+  const frame = decodeFrame(new Uint8Array(samples.frame).buffer);
+  const rows = new Map(Array.from(frame.column('pod'), (number, row) => [Number(number), row]));
+  return pods.summaries().flatMap(({ number, namespace, name }) => {
+    const row = rows.get(number);
+    if (row === undefined) return [];
+    const value = (column: SampleColumn) => Number(frame.column(column)[row]);
+    return [{ labels: { namespace, pod: name }, value }];
+  });
+}
+
+function countMigrations(register: Registry, { pods }: Agent): void {
+  const ended = new Counter({
+    name: 'podlane_migrations_total',
+    help: 'Migrations that ended since the agent started, by how they ended',
+    labelNames: ['direction', 'result'],
+    registers: [register],
+  });
+  pods.on('migration', ({ direction, state }) => {
+    if (state !== 'running') ended.inc({ direction, result: state });
+  });
+}

@@ -1,0 +1,85 @@
+import { STATUS_CODES } from 'node:http';
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+  type FastifyPluginAsyncZod,
+} from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { attachedProgram, device, deviceEnd } from '../../contract/device.ts';
+import { event } from '../../contract/event.ts';
+import { migration, migrationPlan } from '../../contract/migration.ts';
+import { node } from '../../contract/node.ts';
+import { pathHop, podPath } from '../../contract/path.ts';
+import { pod, podSummary } from '../../contract/pod.ts';
+import { problem } from '../../contract/problem.ts';
+
+const components = {
+  ...{ AttachedProgram: attachedProgram, Device: device, DeviceEnd: deviceEnd, Event: event },
+  ...{ Migration: migration, MigrationPlan: migrationPlan, Node: node, PathHop: pathHop },
+  ...{ Pod: pod, PodPath: podPath, PodSummary: podSummary, Problem: problem },
+};
+
+/** Collects the routes' schemas into one OpenAPI 3.1 document; register before the routes. */
+export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
+  const schemaRegistry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(components)) schemaRegistry.add(schema, { id });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Podlane agent',
+        version,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+        description:
+          'How the pods of this node reach the network. Live samples come over the WebSocket `/api/v1/stream`. Every error is RFC 9457 problem details with a stable `code`.',
+      },
+      components: {
+        securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'over TCP only' } },
+      },
+      security: [{}, { token: [] }],
+    },
+    transform: createJsonSchemaTransform({ schemaRegistry, zodToJsonConfig }),
+    transformObject: (document) => {
+      const api = createJsonSchemaTransformObject({ schemaRegistry, zodToJsonConfig })(document);
+      return tidy(api as ApiDocument) as typeof api;
+    },
+  });
+}
+
+/** zod bounds every integer by what a double holds; that says nothing about the value. */
+const zodToJsonConfig: NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']> = {
+  override: ({ jsonSchema }) => {
+    if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+    if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  },
+};
+
+interface ApiDocument {
+  components: { schemas: Record<string, unknown> };
+  paths: Record<string, Record<string, { responses?: Record<string, { description: string }> }>>;
+}
+
+/** Takes out the components’ second form, as input: no request takes one. Names answers by their status. */
+function tidy(api: ApiDocument): ApiDocument {
+  for (const id of Object.keys(components)) delete api.components.schemas[`${id}Input`];
+  const answers = Object.values(api.paths)
+    .flatMap((path) => Object.values(path))
+    .flatMap(({ responses }) => Object.entries(responses ?? {}));
+  for (const [status, answer] of answers)
+    if (answer.description === 'Default Response') answer.description = STATUS_CODES[status] ?? status;
+  return api;
+}
+
+/** What every route may answer besides its own. */
+export const refusals = {
+  default: {
+    description: 'The request was refused or failed',
+    content: { 'application/problem+json': { schema: problem } },
+  },
+};
+
+export const openapiRoute: FastifyPluginAsyncZod = async (app) => {
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+};

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import type { Node } from '../contract/node.ts';
+import type { Config } from './config.ts';
+import type { Datapath } from './datapath/datapath.ts';
+import { libbpf_version_string } from './ffi/libbpf.ts';
+import { version } from './version.ts';
+
+/** The kernel's, of this boot. */
+export const readBootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+/** The node as `GET /api/v1/node` tells it. */
+export function describeNode(config: Config, datapath: Datapath, startedAt: Date, bootId: string): Node {
+  return {
+    name: os.hostname(),
+    bootId,
+    kernel: { release: os.release(), version: os.version(), machine: os.machine() },
+    environment: config.environment,
+    lab: config.lab,
+    cpus: os.availableParallelism(),
+    capabilities: datapath.capabilities,
+    slots: datapath.slots,
+    versions: {
+      podlane: version,
+      node: process.versions.node,
+      libbpf: libbpf_version_string().replace(/^v/, ''),
+      api: 'v1',
+    },
+    agent: { pid: process.pid, startedAt: startedAt.toISOString() },
+    datapath: { pins: config.pins, build: datapath.build },
+  };
+}

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
+import { encodeFrameHeader, frameHeaderBytes, sampleColumns } from '../../../contract/sample.ts';
+import { buildApp } from '../../../server/http/app.ts';
+import { apiDocument } from '../../../server/http/document.ts';
+import { bearer } from '../../../server/http/token.ts';
+import { version } from '../../../server/version.ts';
+import { newDevice, newMigration, newPod } from '../inventory/records.ts';
+import { scratchAgent } from './scratch-agent.ts';
+
+async function scratchApp(options: { lab?: boolean; token?: string } = {}) {
+  const scratch = await scratchAgent(options);
+  const admit = options.token === undefined ? undefined : bearer(options.token);
+  const app = await buildApp(scratch.agent, { version: '0', ...(admit && { admit }) });
+  onTestFinished(() => app.close());
+  return { ...scratch, app };
+}
+
+const attach = { namespace: 'shop', name: 'cart', netns: '/run/netns/cart', address: '10.42.0.33/32' };
+
+test('pods are listed by page, the newest first, and found by id and by name', async () => {
+  const { app, pods } = await scratchApp();
+  for (const name of ['web', 'cart', 'payments']) pods.add(name);
+  const first = (await app.inject('/api/v1/pods?limit=2')).json();
+  expect(first.items.map(({ name }: { name: string }) => name)).toEqual(['payments', 'cart']);
+  const second = (await app.inject(`/api/v1/pods?limit=2&before=${first.next}`)).json();
+  expect(second).toMatchObject({ items: [{ name: 'web' }], next: null });
+  expect((await app.inject('/api/v1/pods/shop.cart')).json()).toMatchObject({ id: 'id-cart' });
+  expect((await app.inject('/api/v1/pods/id-cart/path')).json()).toEqual({ pod: 'id-cart', hops: [] });
+});
+
+test('attaching answers 201 with the pod and where it is; defaults are filled in', async () => {
+  const { app, pods } = await scratchApp();
+  const answer = await app.inject({ method: 'POST', url: '/api/v1/pods', body: attach });
+  expect(answer.statusCode).toBe(201);
+  expect(answer.headers.location).toBe('/api/v1/pods/id-cart');
+  expect(pods.asked).toEqual([['attach', { ...attach, interface: 'eth0', mtu: 1500, labels: {} }]]);
+});
+
+test('a dry run answers the plan, a migration 202 with its place and the gateway’s actor', async () => {
+  const { app, pods } = await scratchApp();
+  pods.add('cart');
+  const url = '/api/v1/pods/shop.cart/migrations';
+  const plan = await app.inject({ method: 'POST', url, body: { to: 'veth', dryRun: true } });
+  expect(plan.statusCode).toBe(200);
+  expect(plan.json()).toMatchObject({ podId: 'id-cart', allowed: true });
+  const headers = { 'x-podlane-actor': 'ada' };
+  const started = await app.inject({ method: 'POST', url, headers, body: { to: 'veth' } });
+  expect(started.statusCode).toBe(202);
+  expect(started.headers.location).toBe('/api/v1/migrations/m1');
+  expect(started.json()).toMatchObject({ actor: 'ada', state: 'running' });
+  await app.inject({ method: 'POST', url, headers: { 'x-podlane-actor': 'a\tb' }, body: { to: 'veth' } });
+  expect(pods.asked).toEqual([
+    ['migrate', 'id-cart', 'veth', 'ada', false],
+    ['migrate', 'id-cart', 'veth', 'local', false],
+  ]);
+});
+
+test('migrations and events come from the inventory, of removed pods too', async () => {
+  const { app, inventory } = await scratchApp();
+  await inventory.addPod(newPod('cart'), newDevice('id-cart', 1));
+  await inventory.addMigration(newMigration('m1', 'cart'));
+  await inventory.addEvent({
+    ...{ type: 'drift', severity: 'warning', podId: 'id-cart', migrationId: null, message: 'drifted' },
+  });
+  expect((await app.inject('/api/v1/migrations?pod=id-cart')).json().items).toMatchObject([{ id: 'm1' }]);
+  expect((await app.inject('/api/v1/migrations/m1')).json()).toMatchObject({ podName: 'cart' });
+  expect((await app.inject('/api/v1/events?pod=id-cart')).json().items).toMatchObject([
+    { message: 'drifted' },
+  ]);
+  expect((await app.inject('/api/v1/health')).json()).toMatchObject({ status: 'ok', pods: 0 });
+});
+
+test.each([
+  ['GET', '/api/v1/pods/shop.none', undefined, 404, 'pod_not_found'],
+  ['GET', '/api/v1/migrations/none', undefined, 404, 'migration_not_found'],
+  ['GET', '/api/v1/nothing', undefined, 404, 'not_found'],
+  ['GET', '/api/v1/pods/%zz', undefined, 400, 'bad_request'],
+  ['GET', '/api/v1/pods?limit=0', undefined, 400, 'bad_request'],
+  ['GET', '/api/v1/events?before=x', undefined, 400, 'bad_request'],
+  ['PUT', '/api/v1/pods', '{}', 405, 'method_not_allowed'],
+  ['POST', '/api/v1/pods', '{', 400, 'bad_request'],
+  ['POST', '/api/v1/pods', '', 400, 'bad_request'],
+  ['POST', '/api/v1/pods', JSON.stringify({ ...attach, address: '10.0.0.1' }), 400, 'bad_request'],
+  ['POST', '/api/v1/pods', JSON.stringify({ ...attach, more: 1 }), 400, 'bad_request'],
+  ['POST', '/api/v1/pods', `"${'x'.repeat(1 << 20)}"`, 413, 'too_large'],
+  ['PUT', '/api/v1/lab/traffic', '{"pods":{}}', 404, 'not_found'],
+] as const)('%s %s is refused as problem details', async (method, url, body, status, code) => {
+  const { app, pods } = await scratchApp();
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+  const answer = await app.inject({ method, url, headers, ...(body !== undefined && { body }) });
+  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+  expect(answer.statusCode).toBe(status);
+  expect(answer.json()).toMatchObject({ status, code, type: `about:podlane/${code}` });
+  if (status === 405) expect(answer.headers.allow).toBe('GET, HEAD, POST');
+  expect(pods.asked).toEqual([]);
+});
+
+test('each bad field is named', async () => {
+  const { app } = await scratchApp();
+  const body = { ...attach, name: 'Cart!', mtu: 5 };
+  const answer = await app.inject({ method: 'POST', url: '/api/v1/pods', body });
+  const { errors } = answer.json() as { errors: { path: string }[] };
+  expect(errors.map(({ path }) => path).sort()).toEqual(['body.mtu', 'body.name']);
+});
+
+test('what fails inside is logged with its cause and told without it', async () => {
+  const { app, pods, logged } = await scratchApp();
+  pods.add('cart');
+  const answer = await app.inject({ method: 'DELETE', url: '/api/v1/pods/shop.cart' });
+  expect(answer.statusCode).toBe(500);
+  expect(answer.json()).toMatchObject({ code: 'internal' });
+  expect(answer.body).not.toContain('secret');
+  expect(JSON.stringify(logged)).toContain('secret of the inside');
+});
+
+test('a lab’s agent takes reports of its traffic', async () => {
+  const { app, pods } = await scratchApp({ lab: true });
+  const body = { pods: { 'id-cart': { ok: 5, failed: 0 } } };
+  const answer = await app.inject({ method: 'PUT', url: '/api/v1/lab/traffic', body });
+  expect(answer.statusCode).toBe(204);
+  expect(pods.asked).toEqual([['traffic', body]]);
+});
+
+test('with a token, nothing is answered without it', async () => {
+  const { app } = await scratchApp({ token: '0123456789abcdef' });
+  for (const authorization of [undefined, '', 'Bearer 0123456789abcdee', 'Basic 0123456789abcdef'])
+    for (const url of ['/api/v1/pods', '/api/v1/metrics', '/api/v1/openapi.json', '/nothing']) {
+      const answer = await app.inject({ url, headers: authorization === undefined ? {} : { authorization } });
+      expect([answer.statusCode, answer.json().code]).toEqual([401, 'unauthorized']);
+    }
+  const headers = { authorization: 'Bearer 0123456789abcdef' };
+  expect((await app.inject({ url: '/api/v1/pods', headers })).statusCode).toBe(200);
+});
+
+test('metrics carry the totals of the last sample by pod, and migrations by result', async () => {
+  const { app, pods, samples } = await scratchApp();
+  pods.add('cart');
+  const values: Record<string, bigint> = { pod: 1n, packetsOut: 5n, bytesIn: 1_000_000n, dropMalformed: 2n };
+  const view = new DataView(new ArrayBuffer(frameHeaderBytes + sampleColumns.length * 8));
+  const header = { kind: 1, rows: 1, sequence: 1n, realtimeNs: 0n, monotonicNs: 0n };
+  encodeFrameHeader(view, { ...header, columns: sampleColumns.length });
+  for (const [i, column] of sampleColumns.entries())
+    view.setBigUint64(frameHeaderBytes + i * 8, values[column] ?? 0n, true);
+  samples.frame = new Uint8Array(view.buffer);
+  pods.emit('migration', { ...newMigration('m1', 'cart'), state: 'done' });
+
+  for (let scrape = 0; scrape < 2; scrape++) {
+    const { body } = await app.inject('/api/v1/metrics');
+    expect(body).toContain('podlane_pods{kind="veth"} 1');
+    expect(body).toContain('podlane_pod_packets_total{namespace="shop",pod="cart",direction="out"} 5');
+    expect(body).toContain('podlane_pod_bytes_total{namespace="shop",pod="cart",direction="in"} 1000000');
+    expect(body).toMatch(/dropped_by_reason_total\{namespace="shop",pod="cart",reason="malformed"\} 2/);
+    expect(body).toContain('podlane_migrations_total{direction="fallback",result="done"} 1');
+    expect(body).toContain('process_resident_memory_bytes');
+  }
+});
+
+test('the committed OpenAPI document is that of the routes', async () => {
+  const committed = JSON.parse(readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8'));
+  expect(committed).toEqual(JSON.parse(JSON.stringify(await apiDocument(version))));
+  expect(committed.openapi).toBe('3.1.0');
+});

@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { buildApp } from '../../../server/http/app.ts';
+import { listenOnSocket, listenOnTcp } from '../../../server/http/listen.ts';
+import { scratchFolder } from '../inventory/scratch.ts';
+import { scratchAgent } from './scratch-agent.ts';
+
+async function scratchApp() {
+  const { agent } = await scratchAgent();
+  const app = await buildApp(agent, { version: '0' });
+  onTestFinished(() => app.close());
+  return app;
+}
+
+const statusOf = (socketPath: string) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    request({ socketPath, path: '/api/v1/health' }, (answer) => resolve(answer.resume().statusCode))
+      .on('error', reject)
+      .end();
+  });
+
+test('the socket is for root and the group alone, and goes with its agent', async () => {
+  const file = path.join(scratchFolder(), 'run', 'agent.sock');
+  const app = await scratchApp();
+  await listenOnSocket(app, file, process.getgid!());
+  expect(statSync(file).mode & 0o777).toBe(0o660);
+  expect(statSync(path.dirname(file)).mode & 0o111).toBe(0o111);
+  expect(await statusOf(file)).toBe(200);
+  await app.close();
+  expect(existsSync(file)).toBe(false);
+});
+
+test('a socket that nobody answers on is replaced', async () => {
+  const file = path.join(scratchFolder(), 'agent.sock');
+  const leave = `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', leave]);
+  expect(statSync(file).isSocket()).toBe(true);
+  await listenOnSocket(await scratchApp(), file, null);
+  expect(await statusOf(file)).toBe(200);
+});
+
+test('a socket that an agent answers on, and a file that is no socket, are left alone', async () => {
+  const folder = scratchFolder();
+  const file = path.join(folder, 'agent.sock');
+  await listenOnSocket(await scratchApp(), file, null);
+  await expect(listenOnSocket(await scratchApp(), file, null)).rejects.toThrow(/another agent answers/);
+  expect(await statusOf(file)).toBe(200);
+  writeFileSync(path.join(folder, 'file'), 'precious');
+  await expect(listenOnSocket(await scratchApp(), path.join(folder, 'file'), null)).rejects.toThrow(
+    /no socket/,
+  );
+});
+
+test('a TCP address that is not to be had is named', async () => {
+  await expect(listenOnTcp(await scratchApp(), '192.0.2.1', 7481)).rejects.toMatchObject({
+    message: expect.stringContaining('192.0.2.1:7481'),
+    hint: expect.stringContaining('--listen'),
+  });
+});

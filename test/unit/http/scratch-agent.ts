@@ -1,0 +1,108 @@
+import { EventEmitter } from 'node:events';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
+import type { Node } from '../../../contract/node.ts';
+import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import type { Agent, PodEvents, SampleEvents } from '../../../server/http/agent.ts';
+import { newMigration } from '../inventory/records.ts';
+import { openScratch } from '../inventory/scratch.ts';
+
+/**
+ * Stands where the datapath would, for what the wire does; the kernel is the subject of test/kernel.
+ * The inventory is a real one.
+ */
+class ScratchPods extends EventEmitter<PodEvents> {
+  readonly pods: PodSummary[] = [];
+  readonly asked: unknown[][] = [];
+
+  add(name: string): PodSummary {
+    const number = this.pods.length + 1;
+    const at = new Date(0).toISOString();
+    const pod: PodSummary = {
+      ...{ id: `id-${name}`, number, namespace: 'shop', name, labels: {}, addresses: ['10.42.0.1/32'] },
+      ...{ kind: 'veth', slot: number, primary: { name: `pl${number}`, ifindex: 1048576 + 2 * number } },
+      ...{ state: 'running', createdAt: at, kindSince: at, migration: null, attention: [] },
+    };
+    this.pods.push(pod);
+    return pod;
+  }
+
+  summaries = () => this.pods;
+
+  find(idOrName: string): string {
+    const pod = this.pods.find((pod) => pod.id === idOrName || `${pod.namespace}.${pod.name}` === idOrName);
+    if (pod === undefined) throw new ProblemError('pod_not_found', `there is no pod ${idOrName}`);
+    return pod.id;
+  }
+
+  async describe(id: string): Promise<Pod> {
+    const summary = this.pods.find((pod) => pod.id === id)!;
+    return {
+      ...summary,
+      ...{ netns: { path: '/run/netns/x', inode: 1 }, interface: 'eth0', mtu: 1500, gateway: '169.254.1.1' },
+      ...{ device: null, routes: { pod: [], host: [] }, neighbours: { pod: [], host: [] } },
+    };
+  }
+
+  path = async (id: string) => ({ pod: id, hops: [] });
+
+  async attach(pod: NewPod): Promise<Pod> {
+    this.asked.push(['attach', pod]);
+    return this.describe(this.add(pod.name).id);
+  }
+
+  async detach(id: string): Promise<void> {
+    this.asked.push(['detach', id]);
+    throw new Error('secret of the inside');
+  }
+
+  async plan(id: string): Promise<MigrationPlan> {
+    const { direction, from, to } = newMigration('m', 'x');
+    return { podId: id, direction, from, to, allowed: true, checks: [], steps: [] };
+  }
+
+  async migrate(id: string, to: string, actor: string, recreate: boolean): Promise<Migration> {
+    this.asked.push(['migrate', id, to, actor, recreate]);
+    return { ...newMigration('m1', 'cart'), actor };
+  }
+
+  reportTraffic(report: unknown): void {
+    this.asked.push(['traffic', report]);
+  }
+}
+
+class ScratchSamples extends EventEmitter<SampleEvents> {
+  frame: Uint8Array | null = null;
+  node = null;
+  readonly watches = new Map<string, { hz: number; listener: (frame: Uint8Array) => void }>();
+
+  watch(id: string, hz: number, listener: (frame: Uint8Array) => void): () => void {
+    this.watches.set(id, { hz, listener });
+    return () => void this.watches.delete(id);
+  }
+}
+
+const node: Node = {
+  ...{ name: 'here', bootId: 'b', kernel: { release: '6.12', version: '#1', machine: 'x86_64' } },
+  ...{ environment: 'native', lab: false, cpus: 2, capabilities: [], slots: { used: 0, max: 8 } },
+  versions: { podlane: '0', node: '24', libbpf: '1.1', api: 'v1' },
+  agent: { pid: 1, startedAt: new Date(0).toISOString() },
+  datapath: { pins: '/sys/fs/bpf/x', build: '0' },
+};
+
+export async function scratchAgent({ lab = false } = {}) {
+  const { inventory } = await openScratch();
+  const pods = new ScratchPods();
+  const samples = new ScratchSamples();
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const startedAt = new Date();
+  const agent: Agent = { pods, samples, inventory, node: () => node, lab, startedAt, bootId: 'b', log };
+  onTestFinished(() => {
+    pods.removeAllListeners();
+    samples.removeAllListeners();
+  });
+  return { agent, pods, samples, inventory, logged };
+}
