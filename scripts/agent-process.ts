@@ -20,6 +20,8 @@ export async function startAgent(
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
   const child = startChild({
     name: 'the agent',
+    // It gives what is under way ten seconds.
+    stopWithinMs: 12_000,
     command: [...enter, process.execPath, join(root, 'server/main.ts'), '--socket', socket, ...args],
     onLine: (line) => process.stderr.write(`${line}\n`),
   });

@@ -92,12 +92,12 @@ test('no script runs but ours: the policy holds in the browser and the pages wor
   await page.goto(await node.gateway.newLink());
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
   expect(violations).toEqual([]);
-  const ran = await page.evaluate(() => {
+  const ran = await page.evaluate(`{
     const script = document.createElement('script');
     script.textContent = 'window.injected = true';
     document.body.append(script);
-    return 'injected' in window;
-  });
+    'injected' in window;
+  }`);
   expect(ran).toBe(false);
 });
 
