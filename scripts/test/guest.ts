@@ -9,11 +9,12 @@ const mark = '\0report\0';
 export async function runInGuest(
   command: string[],
   file: string,
+  env: Record<string, string>,
 ): Promise<{ code: number; report: string | undefined }> {
   let held = '';
   const guest = await bootGuest({
     command: `${command.join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
-    env: process.env.CI ? { CI: process.env.CI } : {},
+    env: process.env.CI ? { CI: process.env.CI, ...env } : env,
     timeoutSeconds: 900,
     onStdout: (chunk) => {
       if (held === '' && !chunk.includes(0)) process.stdout.write(chunk);

@@ -6,6 +6,8 @@ import { type Counts, countPlaywright, countVitest, settle } from './counts.ts';
 import { runInGuest } from './guest.ts';
 
 const timeoutMinutes = 15;
+/** A log is easier to read without. */
+const colours: Record<string, string> = process.stdout.isTTY ? {} : { NO_COLOR: '1' };
 
 /** Runs one level of tests with its output on the terminal; `folder` is for its report. */
 export type Level = (folder: string) => Promise<Counts>;
@@ -23,7 +25,11 @@ export const levels: Record<string, Level> = {
   kernel: (folder) => vitest('kernel', folder),
   vm: async (folder) => {
     if (hasNetkit()) return vitest('vm', folder);
-    const { code, report } = await runInGuest(vitestArguments('vm', '/run/report.json'), '/run/report.json');
+    const { code, report } = await runInGuest(
+      vitestArguments('vm', '/run/report.json'),
+      '/run/report.json',
+      colours,
+    );
     return settle(report === undefined ? undefined : countVitest(JSON.parse(report)), code);
   },
   e2e: async (folder) => {
@@ -61,7 +67,7 @@ function show(command: string, args: string[], env: Record<string, string> = {})
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...colours, ...env },
       timeout: timeoutMinutes * 60_000,
     });
     child.on('error', (error) => {

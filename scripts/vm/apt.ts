@@ -13,7 +13,7 @@ export function parseOneLine(text: string): Stanza[] {
     const stanza: Stanza = { types: 'deb', uris: uris!, suites: suites! };
     if (components?.trim()) stanza.components = components.trim();
     for (const option of options.trim().split(/\s+/).filter(Boolean)) {
-      const [name, value = ''] = option.split('=', 2) as [string, string?];
+      const [, name, value] = /^([^=]*)=?(.*)$/.exec(option) as unknown as [string, string, string];
       stanza[deb822Names[name] ?? name] = value.replaceAll(',', ' ');
     }
     return [stanza];

@@ -1,0 +1,71 @@
+// npm run bench -- NAME… [--json]. A bench is a file here that exports run(report, options).
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Figure, jsonLines, type Report, table } from './report.ts';
+
+export interface BenchOptions {
+  /** Fewer and shorter runs: to see that the bench works, not for figures. */
+  quick: boolean;
+  /** Says what is going on, on standard error. */
+  progress(text: string): void;
+}
+
+export type Bench = (report: Report, options: BenchOptions) => Promise<void>;
+
+const usage = `Usage: npm run bench -- NAME… [--json] [--quick]
+
+  --json   one JSON object a line on standard output, nothing else there
+  --quick  fewer and shorter runs
+
+Benches: `;
+
+/** A bench is told from the programs beside it by what it exports. */
+const names = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith('.ts') && /^export (const|async function) run\b/m.test(source(file)))
+  .map((file) => file.slice(0, -3))
+  .sort();
+
+function source(file: string): string {
+  return readFileSync(join(import.meta.dirname, file), 'utf8');
+}
+
+function fail(text: string): never {
+  process.stderr.write(`${text}\n`);
+  process.exit(2);
+}
+
+function parse() {
+  const options = {
+    json: { type: 'boolean' },
+    quick: { type: 'boolean' },
+    help: { type: 'boolean' },
+  } as const;
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    return fail(`${(error as Error).message}\n\n${usage}${names.join(', ')}`);
+  }
+}
+
+const { values, positionals } = parse();
+if (values.help) {
+  process.stdout.write(`${usage}${names.join(', ')}\n`);
+  process.exit(0);
+}
+const unknown = positionals.filter((name) => !names.includes(name));
+if (unknown.length > 0) fail(`There is no bench ${unknown.join(', ')}. There are: ${names.join(', ')}`);
+if (positionals.length === 0) fail(`${usage}${names.join(', ')}`);
+
+for (const name of positionals) {
+  const { run } = (await import(`./${name}.ts`)) as { run: Bench };
+  const figures: Figure[] = [];
+  const report: Report = values.json
+    ? jsonLines((text) => process.stdout.write(text))
+    : (figure) => figures.push(figure);
+  await run(report, {
+    quick: values.quick ?? false,
+    progress: (text) => process.stderr.write(`${text}\n`),
+  });
+  if (!values.json) process.stdout.write(`${name}\n${table(figures)}\n\n`);
+}
