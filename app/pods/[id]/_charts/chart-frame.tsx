@@ -67,10 +67,10 @@ export function ChartFrame(props: ChartProps) {
       <div ref={ref}>
         {asTable && <ChartTable title={title} points={points} columns={props.columns} />}
         {!asTable && outer > 0 && (
+          // biome-ignore lint/a11y/noStaticElementInteractions: its role comes with stop()
           <div
             className={css.plot}
-            {...stop}
-            aria-label={`${title}, chart. The arrow keys read it second by second.`}
+            {...stop(`${title}, chart. The arrow keys read it second by second.`)}
             style={{ height: plot.height + plot.axis }}
             onPointerMove={(event) => {
               const { left } = event.currentTarget.getBoundingClientRect();

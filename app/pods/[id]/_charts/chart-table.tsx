@@ -22,7 +22,7 @@ export function ChartTable({
   columns: Column[];
 }) {
   return (
-    <div className={css.table} {...stop} aria-label={`${title}, table`}>
+    <div className={css.table} {...stop(`${title}, table`)}>
       <table>
         <thead>
           <tr>

@@ -26,7 +26,7 @@ export function ProgramChip(props: {
   const verdicts = program.ours ? props.verdicts : null;
   const cost = ns ?? program.nsPerRun;
   return (
-    <div className={css.chip} {...stop} aria-label={`${hook}, ${program.name}`} style={props.style}>
+    <div className={css.chip} {...stop(`${hook}, ${program.name}`)} style={props.style}>
       <div className={css.top}>
         <span className="code text-kind-text">{hook}</span>
         <span className="code">id {program.id}</span>
