@@ -13,11 +13,12 @@ const checked = (tried: string, answer: number): number => {
 export class PacketSocket implements Disposable {
   readonly #fd: number;
 
-  /** Protocol 0: it receives nothing. */
-  constructor(ifindex: number) {
+  /** `protocol` is what it tells the kernel that it sends; 0: what the frames say, and it receives nothing. */
+  constructor(ifindex: number, protocol = 0) {
     this.#fd = checked('open a packet socket', socket(AF_PACKET, SOCK_RAW, 0));
     const address = Buffer.alloc(20);
     address.writeUInt16LE(AF_PACKET, 0);
+    address.writeUInt16BE(protocol, 2);
     address.writeInt32LE(ifindex, 4);
     checked(`bind it to ifindex ${ifindex}`, bind(this.#fd, address, address.length));
   }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
+import type { DeviceKind } from '../../../contract/device.ts';
 import { peerIfindex, primaryIfindex } from '../../../server/bpf/layout.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
 import { withNamespace } from '../../../server/netlink/namespace.ts';
@@ -36,43 +37,49 @@ export class Stage implements Disposable {
     run('nsenter', `--net=${namespace}`, ...words);
   }
 
-  /** A veth of this slot, up, with addresses, between host and pod. */
-  addVeth(slot: number): void {
+  /** A device of this slot, up, with addresses, between host and pod. `peerPolicy` is for netkit only. */
+  addDevice(kind: DeviceKind, slot: number, peerPolicy: 'blackhole' | 'forward' = 'blackhole'): void {
     const [primary, peer] = [`pl${slot}`, `eth${slot}`];
-    const at = (words: string): string[] => words.split(' ');
-    this.in(
-      this.host,
-      ...at(
-        `ip link add ${primary} index ${primaryIfindex(slot)} address ${hostMac} type veth peer name ${peer}`,
-      ),
-      ...at(`index ${peerIfindex(slot)} address ${podMac} netns ${this.name}-pod`),
-    );
-    this.in(this.host, ...at(`ip link set ${primary} up`));
-    this.in(this.pod, ...at(`ip link set ${peer} up`));
-    this.in(this.host, ...at(`ip address add ${hostAddress}/32 peer ${podAddress} dev ${primary}`));
-    this.in(this.pod, ...at(`ip address add ${podAddress}/32 peer ${hostAddress} dev ${peer}`));
-    this.in(this.host, ...at(`ip neighbour replace ${podAddress} lladdr ${podMac} dev ${primary}`));
-    this.in(this.pod, ...at(`ip neighbour replace ${hostAddress} lladdr ${hostMac} dev ${peer}`));
+    const [host, pod] = [primaryIfindex(slot), peerIfindex(slot)];
+    const at = (namespace: string, words: string): void => this.in(namespace, ...words.split(' '));
+    const peerWords = `${peer} index ${pod} netns ${this.name}-pod`;
+    if (kind === 'veth')
+      at(
+        this.host,
+        `ip link add ${primary} index ${host} address ${hostMac} type veth peer name ${peerWords} address ${podMac}`,
+      );
+    else
+      at(
+        this.host,
+        `ip link add ${primary} index ${host} type netkit mode l3 peer ${peerPolicy} name ${peerWords}`,
+      );
+    at(this.host, `ip link set ${primary} up`);
+    at(this.pod, `ip link set ${peer} up`);
+    at(this.host, `ip address add ${hostAddress}/32 peer ${podAddress} dev ${primary}`);
+    at(this.pod, `ip address add ${podAddress}/32 peer ${hostAddress} dev ${peer}`);
+    if (kind === 'netkit') return;
+    at(this.host, `ip neighbour replace ${podAddress} lladdr ${podMac} dev ${primary}`);
+    at(this.pod, `ip neighbour replace ${hostAddress} lladdr ${hostMac} dev ${peer}`);
   }
 
   removeDevice(slot: number): void {
     this.in(this.host, 'ip', 'link', 'delete', `pl${slot}`);
   }
 
-  /** Sends frames as they are from the pod's end of the slot. */
-  packetsFromPod(slot: number): PacketSocket {
-    return this.#packetSocket(this.pod, peerIfindex(slot));
+  /** Sends frames as they are from the pod's end of the slot; `protocol`: as `PacketSocket`. */
+  packetsFromPod(slot: number, protocol = 0): PacketSocket {
+    return this.#packetSocket(this.pod, peerIfindex(slot), protocol);
   }
 
   /** Sends frames as they are from the host's end of the slot. */
   packetsToPod(slot: number): PacketSocket {
-    return this.#packetSocket(this.host, primaryIfindex(slot));
+    return this.#packetSocket(this.host, primaryIfindex(slot), 0);
   }
 
-  #packetSocket(namespace: string, ifindex: number): PacketSocket {
+  #packetSocket(namespace: string, ifindex: number, protocol: number): PacketSocket {
     const fd = openSync(namespace, 'r');
     try {
-      return withNamespace(fd, () => new PacketSocket(ifindex));
+      return withNamespace(fd, () => new PacketSocket(ifindex, protocol));
     } finally {
       closeSync(fd);
     }

@@ -25,7 +25,7 @@ const packetsOut = async (agent: Agent): Promise<bigint> => (await agent.read(sl
 beforeEach(() => {
   agents = [];
   stage = new Stage();
-  stage.addVeth(slot);
+  stage.addDevice('veth', slot);
   fromPod = stage.packetsFromPod(slot);
 });
 afterEach(async () => {
@@ -104,7 +104,7 @@ test('links of a deleted device are told and taken away, and its slot can be use
     [slot, 'tcx/egress'],
     [slot, 'tcx/ingress'],
   ]);
-  stage.addVeth(slot);
+  stage.addDevice('veth', slot);
   await agent.attach('tcx/ingress', slot);
   expect(await agent.query(slot, 'tcx/ingress')).toHaveLength(1);
   await agent.detach(slot);

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { DeviceKind } from '../../../contract/device.ts';
+import type { LinkHook } from '../../../server/bpf/query.ts';
+import { field } from '../../../server/counters/fields.ts';
+import { Agent } from './agent.ts';
+import { echoRequest, ethernet, ethernetToPod, ipv4, ipv6 } from './frames.ts';
+import type { PacketSocket } from './packet-socket.ts';
+import { podAddress, Stage } from './stage.ts';
+
+const slot = 3;
+const [IPv4, ARP, IPv6, LLDP] = [0x0800, 0x0806, 0x86dd, 0x88cc];
+const [malformed, unknownProtocol, spoofedSource] = [0, 1, 2];
+const linkLocal = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const global = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+
+/** The same counters and drops wherever the programs run: on `kind`, at its hooks. */
+export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: LinkHook): void {
+  describe(`on ${kind}, at ${fromHook} and ${toHook}`, () => {
+    let stage: Stage;
+    let agent: Agent;
+    let fromPod: PacketSocket;
+    let toPod: PacketSocket;
+
+    beforeAll(async () => {
+      stage = new Stage();
+      // A netkit end that has no program of its own passes packets on by its policy.
+      stage.addDevice(kind, slot, fromHook === 'netkit/peer' ? 'blackhole' : 'forward');
+      agent = new Agent(stage);
+      await agent.open();
+      await agent.attach(fromHook, slot);
+      await agent.attach(toHook, slot);
+      fromPod = stage.packetsFromPod(slot);
+      toPod = stage.packetsToPod(slot);
+    });
+    afterAll(async () => {
+      fromPod?.[Symbol.dispose]();
+      toPod?.[Symbol.dispose]();
+      await agent?.kill();
+      stage?.[Symbol.dispose]();
+    });
+    beforeEach(async () => {
+      await agent.clear(slot);
+      await agent.setSlot(slot, { address4: podAddress });
+    });
+
+    /** Counters that are not zero, by place. */
+    async function counted(): Promise<Record<number, bigint>> {
+      const counters = await agent.read(slot);
+      return Object.fromEntries([...counters.entries()].filter(([, value]) => value !== 0n));
+    }
+
+    describe('what passes', () => {
+      test('packets out of the pod are counted with their bytes, the Ethernet header left out', async () => {
+        fromPod.send(ethernet(IPv4, ipv4({ payload: 80 })), 7);
+        expect(await counted()).toEqual({ [field.packetsOut]: 7n, [field.bytesOut]: 700n });
+      });
+
+      test('packets into the pod are counted', async () => {
+        toPod.send(ethernetToPod(IPv4, ipv4({ source: '10.9.9.9', payload: 30 })), 5);
+        expect(await counted()).toEqual({ [field.packetsIn]: 5n, [field.bytesIn]: 250n });
+      });
+
+      test('an echo request and its answer are one packet each way', async () => {
+        const frame = ethernet(IPv4, echoRequest());
+        if (kind === 'netkit') frame.fill(0, 0, 12); // L3: no MAC addresses
+        fromPod.send(frame, 10);
+        expect(await counted()).toEqual({
+          [field.packetsOut]: 10n,
+          [field.bytesOut]: 280n,
+          [field.packetsIn]: 10n,
+          [field.bytesIn]: 280n,
+        });
+      });
+
+      test('ARP passes', async () => {
+        fromPod.send(ethernet(ARP, Buffer.alloc(28)), 2);
+        expect(await counted()).toEqual({ [field.packetsOut]: 2n, [field.bytesOut]: 56n });
+      });
+
+      test('padding after the packet is not an error', async () => {
+        fromPod.send(ethernet(IPv4, ipv4({ total: 24, payload: 26 })));
+        expect(await counted()).toEqual({ [field.packetsOut]: 1n, [field.bytesOut]: 46n });
+      });
+    });
+
+    describe('what is dropped, with the reason', () => {
+      const drops = (reason: number, count: number) => ({ [field.droppedOut + reason]: BigInt(count) });
+
+      test.each([
+        ['an IPv4 header that is cut short', ethernet(IPv4, ipv4().subarray(0, 19))],
+        ['another version in the header than in the frame', ethernet(IPv4, ipv4({ version: 6 }))],
+        ['a header length below 20 bytes', ethernet(IPv4, ipv4({ ihl: 4 }))],
+        ['a header longer than the packet', ethernet(IPv4, ipv4({ ihl: 15 }))],
+        ['a length beyond the end of the packet', ethernet(IPv4, ipv4({ total: 41 }))],
+        ['an IPv6 header that is cut short', ethernet(IPv6, ipv6().subarray(0, 39))],
+        ['version 4 in an IPv6 frame', ethernet(IPv6, ipv6({ version: 4 }))],
+        ['an IPv6 payload beyond the end', ethernet(IPv6, ipv6({ payloadLength: 9 }))],
+      ])('%s is malformed', async (_, frame) => {
+        fromPod.send(frame, 3);
+        expect(await counted()).toEqual(drops(malformed, 3));
+      });
+
+      test('a protocol that is none of IPv4, IPv6 and ARP is unknown', async () => {
+        fromPod.send(ethernet(LLDP, Buffer.alloc(46)), 4);
+        expect(await counted()).toEqual(drops(unknownProtocol, 4));
+      });
+
+      test('a VLAN tag is unknown', async () => {
+        fromPod.send(ethernet(0x8100, Buffer.concat([Buffer.from([0, 5, 8, 0]), ipv4()])), 2);
+        expect(await counted()).toEqual(drops(unknownProtocol, 2));
+      });
+
+      test('a source that is not the pod’s is spoofed', async () => {
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 6);
+        fromPod.send(ethernet(IPv4, ipv4()), 1);
+        expect(await counted()).toEqual({
+          ...drops(spoofedSource, 6),
+          [field.packetsOut]: 1n,
+          [field.bytesOut]: 40n,
+        });
+      });
+
+      test('an IPv6 source of a pod without IPv6 is spoofed, except link-local ones', async () => {
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
+        fromPod.send(ethernet(IPv6, ipv6({ source: linkLocal })), 1);
+        fromPod.send(ethernet(IPv6, ipv6()), 1);
+        expect(await counted()).toEqual({
+          ...drops(spoofedSource, 2),
+          [field.packetsOut]: 2n,
+          [field.bytesOut]: 96n,
+        });
+      });
+
+      test('the pod’s own IPv6 address passes', async () => {
+        await agent.setSlot(slot, { address4: podAddress, address6: 'fd00::2' });
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
+        expect(await counted()).toEqual({ [field.packetsOut]: 2n, [field.bytesOut]: 96n });
+      });
+
+      test('a cleared slot checks no source', async () => {
+        await agent.clearSlot(slot);
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 2);
+        expect(await counted()).toEqual({ [field.packetsOut]: 2n, [field.bytesOut]: 80n });
+      });
+
+      test('a packet socket that calls its packets ARP does not get around the check', async () => {
+        using liar = stage.packetsFromPod(slot, ARP);
+        liar.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 5);
+        liar.send(ethernet(LLDP, Buffer.alloc(46)), 2);
+        expect(await counted()).toEqual({ ...drops(spoofedSource, 5), ...drops(unknownProtocol, 2) });
+      });
+
+      test('into the pod, malformed and unknown packets are dropped, any source passes', async () => {
+        toPod.send(ethernetToPod(IPv4, ipv4({ total: 99 })), 2);
+        toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 3);
+        toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 1);
+        expect(await counted()).toEqual({
+          [field.droppedIn + malformed]: 2n,
+          [field.droppedIn + unknownProtocol]: 3n,
+          [field.packetsIn]: 1n,
+          [field.bytesIn]: 40n,
+        });
+      });
+    });
+  });
+}
