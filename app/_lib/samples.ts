@@ -160,13 +160,14 @@ function onTick(listener: () => void): () => void {
   };
 }
 
+/** The last tick's time. It must not change between ticks: React reads it again after each render. */
+function lastTick(): number {
+  if (now === 0) now = Date.now();
+  return now;
+}
+
 /** The time now, ms since the epoch, every half second; 0 on the server. */
-export const useNow = (): number =>
-  useSyncExternalStore(
-    onTick,
-    () => (now === 0 ? Date.now() : now),
-    () => 0,
-  );
+export const useNow = (): number => useSyncExternalStore(onTick, lastTick, () => 0);
 
 /** Age of the last sample in ms, every half second; null before the first one. */
 export function sampleAge(): number | null {
