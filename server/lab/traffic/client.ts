@@ -33,7 +33,7 @@ export function countsIn(memory: SharedArrayBuffer): Counts {
 export interface Clock {
   now: number;
 }
-const longest = 250;
+const longest = 500;
 
 /** Lets `clock` advance by the time since `since`; both in ms. */
 export function advance(clock: Clock, since: number): void {

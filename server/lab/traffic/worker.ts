@@ -94,7 +94,7 @@ function pace(entry: (typeof asking)[number], passed: number, elapsed: number) {
 const dueLimit = (flow: Flow) => (flow.type === 'burst' ? 1 : 4);
 
 /** Seldom where little is asked: waking up is work too. */
-const tickMs = () => Math.min(100, Math.max(20, 10 / Math.max(rate, 0.01)));
+const tickMs = () => Math.min(200, Math.max(20, 10 / Math.max(rate, 0.01)));
 
 async function hush(withinMs: number) {
   const clients = asking;

@@ -52,11 +52,11 @@ test.each([
   expect(nextRate(rate, cpu, budget)).toBeCloseTo(next);
 });
 
-test('a thread that got no CPU for ten seconds has waited a quarter of one', () => {
+test('a thread that got no CPU for ten seconds has waited half of one', () => {
   const clock = { now: 0 };
   advance(clock, 20);
   advance(clock, 10_000);
-  expect(clock.now).toBe(270);
+  expect(clock.now).toBe(520);
 });
 
 test('counts written in one place are read in another', () => {
