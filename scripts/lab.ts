@@ -6,7 +6,7 @@ import { probe } from '../server/kernel/probe.ts';
 import { labName } from '../server/lab/names.ts';
 import { type GatewayProcess, startGateway } from './gateway-process.ts';
 import { startGuestNode } from './lab/guest.ts';
-import { labDirectory, startNode } from './lab/node.ts';
+import { labDirectory, startNode, type TrafficCounts } from './lab/node.ts';
 import { unprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -22,7 +22,8 @@ netkit, pods and agent run in a virtual machine whose kernel has it. Ctrl-C take
   --kind KIND      netkit or veth for all pods; default: netkit where the kernel has it
   --name NAME      tells labs on one machine apart; default lab
   --no-dashboard   the agent and the pods only
-  --json           prints {"ready":true,"link","environment","agent","tokenFile"} and then events, one a line
+  --json           prints {"ready":true,"link","environment","agent","tokenFile","agentCommand"}, then each second
+                   {"event":"traffic","apps":{"cart":{"ok","failed","reconnects"}…}}, and {"event":"agent-ended"}
 `;
 
 const { values } = parseArgs({
@@ -121,6 +122,7 @@ async function startNative(kind: DeviceKind | undefined): Promise<Running> {
     kind,
     rate: Number(values.rate),
     progress,
+    counted,
     signal: stopping.signal,
   });
   return {
@@ -138,6 +140,7 @@ async function startGuest(kind: DeviceKind | undefined): Promise<Running> {
     kind,
     rate: Number(values.rate),
     progress,
+    counted,
     signal: stopping.signal,
   });
   return { ...guest, ended: guest.ended.then((how) => `the guest ${how}`) };
@@ -192,6 +195,10 @@ async function untilOver(running: Running, gateway: GatewayProcess | undefined):
 function tellLink(link: string): void {
   if (values.json) say({ link });
   else process.stdout.write(`\n  ${link}\n`);
+}
+
+function counted(apps: TrafficCounts): void {
+  if (values.json && told) say({ event: 'traffic', apps });
 }
 
 function say(said: object): void {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import type { DeviceKind } from '../../contract/device.ts';
 import { bootGuest } from '../vm/guest.ts';
+import type { TrafficCounts } from './node.ts';
 
 const guestPort = 7481;
 
@@ -14,6 +15,7 @@ export interface GuestOptions {
   kind?: DeviceKind;
   rate: number;
   progress(text: string): void;
+  counted(apps: TrafficCounts): void;
   signal: AbortSignal;
 }
 
@@ -32,15 +34,16 @@ export interface GuestNode {
 
 /** Boots the guest and waits until its pods talk. @throws when the guest ends instead; nothing is left then */
 export async function startGuestNode(options: GuestOptions): Promise<GuestNode> {
-  const { lab, kind, rate, progress, signal } = options;
+  const { lab, kind, rate, progress, counted, signal } = options;
   const token = randomBytes(32).toString('base64url');
   const hostPort = await freePort();
   const ready = Promise.withResolvers<void>();
   const agentEnded = Promise.withResolvers<string>();
   const output = new PassThrough();
   createInterface({ input: output }).on('line', (line) => {
-    const said = JSON.parse(line) as { type: string; text?: string; how?: string };
+    const said = JSON.parse(line) as { type: string; text?: string; how?: string; apps?: TrafficCounts };
     if (said.type === 'ready') ready.resolve();
+    else if (said.type === 'traffic') counted(said.apps!);
     else if (said.type === 'agent') agentEnded.resolve(said.how!);
     else progress(said.text!);
   });

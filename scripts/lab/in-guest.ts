@@ -31,6 +31,7 @@ const node = await startNode({
   kind: values.kind as DeviceKind | undefined,
   rate: Number(values.rate),
   progress: (text) => say({ type: 'progress', text }),
+  counted: (apps) => say({ type: 'traffic', apps }),
   signal: new AbortController().signal,
 });
 say({ type: 'ready' });

@@ -5,6 +5,7 @@ import { agentAnswers, type Door } from '../../server/lab/agent.ts';
 import { makeHost, removeHost } from '../../server/lab/host.ts';
 import { hostNetns } from '../../server/lab/names.ts';
 import { removePods } from '../../server/lab/pods.ts';
+import type { Counts } from '../../server/lab/traffic/client.ts';
 import { type Child, startChild, untilReady } from '../child.ts';
 import { endProcessesIn } from './processes.ts';
 
@@ -23,8 +24,13 @@ export interface NodeOptions {
   /** Multiplies the traffic. */
   rate: number;
   progress(text: string): void;
+  /** Hears once a second what the traffic has counted. */
+  counted(apps: TrafficCounts): void;
   signal: AbortSignal;
 }
+
+/** What each app's clients counted since the start. */
+export type TrafficCounts = Record<string, Counts>;
 
 /** A node of the lab: host namespace, agent, pods and their traffic. */
 export interface LabNode {
@@ -105,7 +111,7 @@ function startAgent(command: string[], log: string): Child {
 }
 
 async function startTraffic(options: NodeOptions, socket: string, children: Child[]): Promise<Child> {
-  const { lab, kind, rate, signal, progress } = options;
+  const { lab, kind, rate, signal, progress, counted } = options;
   const ready = Promise.withResolvers<void>();
   const child = startChild({
     name: 'the traffic',
@@ -115,8 +121,9 @@ async function startTraffic(options: NodeOptions, socket: string, children: Chil
       ...(kind === undefined ? [] : ['--kind', kind]),
     ],
     onLine(line) {
-      const said = JSON.parse(line) as { type: string; text?: string };
+      const said = JSON.parse(line) as { type: string; text?: string; apps?: TrafficCounts };
       if (said.type === 'ready') ready.resolve();
+      else if (said.type === 'traffic') counted(said.apps!);
       else if (said.text !== undefined) progress(said.text);
     },
   });
