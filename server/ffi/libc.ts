@@ -90,9 +90,17 @@ const names = new Map(
 /** `17` → `EEXIST`; a number koffi does not name → `errno 524`. */
 export const errnoName = (value: number): string => names.get(value) ?? `errno ${value}`;
 
-/** Calls back on the event loop when `fd` is readable; keep the handle referenced, or events stop silently. */
-export const poll = koffi.node.poll;
-export type PollHandle = ReturnType<typeof poll>;
+export interface PollHandle {
+  start(callback: (status: number) => void): void;
+  close(): void;
+}
+/**
+ * Calls back on the event loop when `fd` is readable, with 0, or with a negative status when it has an error: then
+ * it is stopped and wants `start`. Keep the handle referenced, or events stop silently.
+ */
+export const poll: (fd: number, callback: (status: number) => void) => PollHandle =
+  // koffi's types leave the status out.
+  koffi.node.poll as unknown as typeof poll;
 
 /** A number for a pointer field of a struct: the address of `buffer`, which must outlive its use. */
 export const addressOf = (buffer: Buffer): bigint => koffi.address(buffer);

@@ -21,8 +21,8 @@ export const ifla = {
   alternativeName: 53,
 } as const;
 export const iflaInfo = { kind: 1, data: 2 } as const;
-/** IFLA_EXT_MASK: leaves the counters out of an answer. */
-export const skipStats = 8;
+/** IFLA_EXT_MASK: leaves IPv6's counters out of an answer, which are most of it; the device's own stay. */
+export const skipProtocolStats = 8;
 export const ifinfoBytes = 16;
 export const iff = { up: 0x1, noArp: 0x80, lowerUp: 0x1_0000 } as const;
 
@@ -34,7 +34,7 @@ export const writeIfinfo = (message: MessageWriter, index: number, flags = 0, ch
 /** One end of a pair of interfaces that is to be made. */
 export interface NewEnd {
   name: string;
-  /** chosen by the caller; without it, by the kernel */
+  /** chosen by the caller; without it, by the kernel. For both ends or for the primary alone */
   ifindex?: number;
   /** bytes; the ends do not inherit it from each other */
   mtu?: number;
@@ -53,6 +53,13 @@ export function writeEnd(message: MessageWriter, end: NewEnd): void {
   if (end.mtu !== undefined) message.attributeU32(ifla.mtu, end.mtu);
   if (end.mac !== undefined) message.attributeBytes(ifla.address, macBytes(end.mac));
   if (end.netnsFd !== undefined) message.attributeU32(ifla.namespaceFd, end.netnsFd);
+}
+
+/** @throws RangeError for a request that the kernel would take and carry out otherwise */
+export function checkPair({ primary, peer }: { primary: NewEnd; peer: NewEnd }): void {
+  // veth_newlink and netkit_new_link look at the peer's only where the primary has one.
+  if (peer.ifindex !== undefined && primary.ifindex === undefined)
+    throw new RangeError(`${endText(peer)}: the kernel ignores it unless ${primary.name} has an ifindex too`);
 }
 
 /** `pl0 (ifindex 1048576)`, for the errors' sentences. */

@@ -1,5 +1,5 @@
 import { refusedWith } from './error.ts';
-import { iff, ifinfoBytes, ifla, iflaInfo, skipStats, writeIfinfo } from './ifinfo.ts';
+import { iff, ifinfoBytes, ifla, iflaInfo, skipProtocolStats, writeIfinfo } from './ifinfo.ts';
 import { formatMac } from './ip.ts';
 import type { AttributeReader, MessageReader, MessageWriter } from './message.ts';
 import { type NetkitData, parseNetkitData } from './netkit.ts';
@@ -68,10 +68,10 @@ export async function getLink(
         encode: (message) => {
           writeIfinfo(message, 'ifindex' in ref ? ref.ifindex : 0);
           if ('name' in ref) message.attributeString(ifla.name, ref.name);
-          if (!stats) message.attributeU32(ifla.extendedMask, skipStats);
+          message.attributeU32(ifla.extendedMask, skipProtocolStats);
         },
       },
-      parseLink,
+      (message) => parseLink(message, stats),
     );
   } catch (error) {
     if (refusedWith(error, 'ENODEV')) return null;
@@ -90,14 +90,14 @@ export const links = (
       type: rtm.getLink,
       encode: (message) => {
         writeIfinfo(message, 0);
-        if (!stats) message.attributeU32(ifla.extendedMask, skipStats);
+        message.attributeU32(ifla.extendedMask, skipProtocolStats);
         if (kind === undefined) return;
         const info = message.openNest(ifla.linkInfo);
         message.attributeString(iflaInfo.kind, kind);
         message.closeNest(info);
       },
     },
-    parseLink,
+    (message) => parseLink(message, stats),
   );
 
 export interface LinkChange {
@@ -165,7 +165,7 @@ export async function deleteLinks(socket: RtnetlinkSocket, ifindexes: readonly n
 }
 
 /** Reads RTM_NEWLINK or RTM_DELLINK. @throws MalformedMessage */
-export function parseLink(message: MessageReader): Link {
+export function parseLink(message: MessageReader, stats = false): Link {
   const attributes = message.attributes(ifinfoBytes);
   const flags = message.buffer.readUInt32LE(message.start + 8);
   const link: Link = {
@@ -186,7 +186,10 @@ export function parseLink(message: MessageReader): Link {
     peerNamespaceId: null,
     stats: null,
   };
-  while (attributes.next()) parseAttribute(link, attributes);
+  while (attributes.next()) {
+    if (attributes.type !== ifla.stats64) parseAttribute(link, attributes);
+    else if (stats) link.stats = parseStats(attributes);
+  }
   return link;
 }
 
@@ -215,9 +218,6 @@ function parseAttribute(link: Link, attribute: AttributeReader): void {
       break;
     case ifla.linkNamespaceId:
       link.peerNamespaceId = attribute.i32();
-      break;
-    case ifla.stats64:
-      link.stats = parseStats(attribute);
       break;
     case ifla.propertyList: {
       const properties = attribute.nested();

@@ -49,35 +49,42 @@ export class MessageWriter {
 
   /** Fields of a fixed body, in order; the body must end on a multiple of 4. */
   u8(value: number): this {
-    this.buffer.writeUInt8(value, this.#reserve(1));
+    const at = this.#reserve(1);
+    this.buffer.writeUInt8(value, at);
     return this;
   }
 
   u16(value: number): this {
-    this.buffer.writeUInt16LE(value, this.#reserve(2));
+    const at = this.#reserve(2);
+    this.buffer.writeUInt16LE(value, at);
     return this;
   }
 
   u32(value: number): this {
-    this.buffer.writeUInt32LE(value, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.buffer.writeUInt32LE(value, at);
     return this;
   }
 
   i32(value: number): this {
-    this.buffer.writeInt32LE(value, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.buffer.writeInt32LE(value, at);
     return this;
   }
 
   attributeU8(type: number, value: number): void {
-    this.buffer.writeUInt8(value, this.#attribute(type, 1));
+    const at = this.#attribute(type, 1);
+    this.buffer.writeUInt8(value, at);
   }
 
   attributeU32(type: number, value: number): void {
-    this.buffer.writeUInt32LE(value, this.#attribute(type, 4));
+    const at = this.#attribute(type, 4);
+    this.buffer.writeUInt32LE(value, at);
   }
 
   attributeBytes(type: number, value: Uint8Array): void {
-    this.buffer.set(value, this.#attribute(type, value.length));
+    const at = this.#attribute(type, value.length);
+    this.buffer.set(value, at);
   }
 
   /** UTF-8 with the NUL that the kernel expects. */
@@ -108,7 +115,7 @@ export class MessageWriter {
     return start + 4;
   }
 
-  /** Zeroed room at the end. */
+  /** Zeroed room at the end. May replace the buffer: take it after, not before. */
   #reserve(bytes: number): number {
     const start = this.length;
     const end = start + bytes;

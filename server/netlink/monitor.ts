@@ -61,8 +61,18 @@ export function watchNetwork(
   const buffer = Buffer.allocUnsafeSlow(receiveBytes);
   let handle: PollHandle | null = null;
   let scheduled = false;
+  let stopped = false;
+  const wake = (status: number): void => {
+    // libuv stops polling a socket with an error, and ENOBUFS is one.
+    if (status < 0) stopped = true;
+    // Out of koffi's callback, which runs no microtasks after it.
+    if (!scheduled) setImmediate(drain);
+    scheduled = true;
+  };
   const drain = (): void => {
     scheduled = false;
+    if (stopped) handle?.start(wake);
+    stopped = false;
     // What is left after a burst calls again: the poll goes by level.
     for (let read = 0; read < burst && handle; read++) {
       const length = recv(fd, buffer, buffer.length, MSG_TRUNC);
@@ -74,11 +84,7 @@ export function watchNetwork(
       else if (failed !== EINTR) throw new NetlinkError('read link, address and route events', failed);
     }
   };
-  handle = poll(fd, () => {
-    // Out of koffi's callback, which runs no microtasks after it.
-    if (!scheduled) setImmediate(drain);
-    scheduled = true;
-  });
+  handle = poll(fd, wake);
   const stop = (): void => {
     if (!handle) return;
     handle.close();

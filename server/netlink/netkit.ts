@@ -1,4 +1,4 @@
-import { endText, ifla, iflaInfo, type NewEnd, writeEnd, writeIfinfo } from './ifinfo.ts';
+import { checkPair, endText, ifla, iflaInfo, type NewEnd, writeEnd, writeIfinfo } from './ifinfo.ts';
 import type { AttributeReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './rtnetlink.ts';
 import type { RtnetlinkSocket } from './socket.ts';
@@ -46,6 +46,7 @@ export interface NetkitData {
 }
 
 export function encodeNetkit(message: MessageWriter, netkit: NewNetkit): void {
+  checkPair(netkit);
   writeEnd(message, netkit.primary);
   const info = message.openNest(ifla.linkInfo);
   message.attributeString(iflaInfo.kind, 'netkit');
@@ -84,7 +85,8 @@ export function parseNetkitData(data: AttributeReader): NetkitData {
 }
 
 /**
- * @throws NetlinkError EEXIST when a name or an ifindex is taken, EOPNOTSUPP when the kernel has no netkit (its
+ * @throws NetlinkError EEXIST when a name or an ifindex is taken (newer kernels: EBUSY for the peer's ifindex),
+ * EOPNOTSUPP when the kernel has no netkit (its
  * text then is "Unknown device type", and the error has a hint)
  */
 export const addNetkit = (socket: RtnetlinkSocket, netkit: NewNetkit): Promise<void> =>

@@ -1,4 +1,4 @@
-import { endText, ifla, iflaInfo, type NewEnd, writeEnd } from './ifinfo.ts';
+import { checkPair, endText, ifla, iflaInfo, type NewEnd, writeEnd } from './ifinfo.ts';
 import type { MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './rtnetlink.ts';
 import type { RtnetlinkSocket } from './socket.ts';
@@ -15,7 +15,9 @@ export interface NewVeth {
   peer: NewEnd;
 }
 
-export function encodeVeth(message: MessageWriter, { primary, peer }: NewVeth): void {
+export function encodeVeth(message: MessageWriter, veth: NewVeth): void {
+  const { primary, peer } = veth;
+  checkPair(veth);
   writeEnd(message, primary);
   const info = message.openNest(ifla.linkInfo);
   message.attributeString(iflaInfo.kind, 'veth');
@@ -27,7 +29,7 @@ export function encodeVeth(message: MessageWriter, { primary, peer }: NewVeth): 
   message.closeNest(info);
 }
 
-/** @throws NetlinkError EEXIST when a name or an ifindex is taken */
+/** @throws NetlinkError EEXIST when a name or an ifindex is taken (newer kernels: EBUSY for the peer's ifindex) */
 export const addVeth = (socket: RtnetlinkSocket, veth: NewVeth): Promise<void> =>
   socket.request({
     tried: `add veth ${endText(veth.primary)} with peer ${endText(veth.peer)}`,

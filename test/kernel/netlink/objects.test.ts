@@ -1,0 +1,377 @@
+import { describe, expect, test } from 'vitest';
+import { probe } from '../../../server/kernel/probe.ts';
+import { addAddress, addresses, deleteAddress, replaceAddress } from '../../../server/netlink/address.ts';
+import { deleteLink, deleteLinks, getLink, links, setLink } from '../../../server/netlink/link.ts';
+import { deleteNeighbour, neighbours, replaceNeighbour } from '../../../server/netlink/neighbour.ts';
+import { addNetkit } from '../../../server/netlink/netkit.ts';
+import { addRoute, deleteRoute, replaceRoute, routes } from '../../../server/netlink/route.ts';
+import { neighbourText, routeText } from '../../../server/netlink/text.ts';
+import { addVeth } from '../../../server/netlink/veth.ts';
+import { type TestNamespace, testNamespace } from './namespaces.ts';
+
+const primary = 1_048_576;
+const peer = 1_048_577;
+const macs = { primary: '02:50:4c:10:00:00', peer: '02:50:4c:10:00:01' };
+const names = (ifindex: number) => ({ [primary]: 'pl0', [peer]: 'eth0' })[ifindex];
+
+/** A veth device as a pod gets it, both ends up. */
+async function device(host: TestNamespace, pod: TestNamespace): Promise<void> {
+  await addVeth(host.socket, {
+    primary: { name: 'pl0', ifindex: primary, mtu: 1400, mac: macs.primary, up: true },
+    peer: { name: 'eth0', ifindex: peer, mtu: 1400, mac: macs.peer, netnsFd: pod.fd },
+  });
+  await setLink(pod.socket, peer, { up: true });
+}
+
+describe('links', () => {
+  test('a veth pair across two namespaces is what `ip -d link` says it is', async () => {
+    using host = testNamespace();
+    using pod = testNamespace();
+    await device(host, pod);
+    for (const [namespace, name] of [
+      [host, 'pl0'],
+      [pod, 'eth0'],
+    ] as const) {
+      const link = await getLink(namespace.socket, { name }, { stats: true });
+      const [shown] = namespace.json('-stats', 'link', 'show', name);
+      expect(link).toMatchObject({
+        ifindex: shown.ifindex,
+        name: shown.ifname,
+        kind: shown.linkinfo.info_kind,
+        mtu: shown.mtu,
+        mac: shown.address,
+        operationalState: shown.operstate.toLowerCase(),
+        up: shown.flags.includes('UP'),
+        running: shown.flags.includes('LOWER_UP'),
+        peerIfindex: shown.link_index,
+        peerNamespaceId: shown.link_netnsid,
+        stats: { transmit: { errors: shown.stats64.tx.errors, dropped: shown.stats64.tx.dropped } },
+      });
+      expect(link?.mtu).toBe(1400);
+    }
+    expect((await getLink(host.socket, { ifindex: primary }))?.peerIfindex).toBe(peer);
+  });
+
+  test('links are found by ifindex, by name, by kind, or not at all', async () => {
+    using host = testNamespace();
+    host.ip('link', 'add', 'd0', 'type', 'veth', 'peer', 'name', 'd1');
+    host.ip('link', 'property', 'add', 'dev', 'd0', 'altname', 'another-name');
+    host.ip('link', 'set', 'd0', 'alias', 'what it is for');
+    await addVeth(host.socket, { primary: { name: 'v0', ifindex: 77 }, peer: { name: 'v1', ifindex: 78 } });
+    expect(await getLink(host.socket, { ifindex: 78 })).toMatchObject({
+      name: 'v1',
+      peerIfindex: 77,
+      stats: null,
+    });
+    expect(await getLink(host.socket, { name: 'v0' })).toMatchObject({ ifindex: 77, netkit: null });
+    expect(await getLink(host.socket, { name: 'none' })).toBeNull();
+    expect(await getLink(host.socket, { ifindex: 4711 })).toBeNull();
+    expect((await links(host.socket, { kind: 'veth' })).map((link) => link.name).sort()).toEqual([
+      'd0',
+      'd1',
+      'v0',
+      'v1',
+    ]);
+    const all = await links(host.socket);
+    expect(all.map((link) => link.name).sort()).toEqual(['d0', 'd1', 'lo', 'v0', 'v1']);
+    expect(all.find((link) => link.name === 'd0')).toMatchObject({
+      alternativeNames: ['another-name'],
+      alias: 'what it is for',
+    });
+    expect(all.find((link) => link.name === 'lo')).toMatchObject({ mac: null, kind: null });
+  });
+
+  test('up, MTU, name, alias and group are set, and the link is down again', async () => {
+    using host = testNamespace();
+    await addVeth(host.socket, { primary: { name: 'a', ifindex: 7 }, peer: { name: 'b' } });
+    await setLink(host.socket, 7, { up: true, mtu: 9000, alias: 'shop/cart', group: 5 });
+    await setLink(host.socket, 7, { name: 'renamed' });
+    const [shown] = host.json('link', 'show', 'renamed');
+    expect(shown).toMatchObject({
+      mtu: 9000,
+      ifalias: 'shop/cart',
+      group: '5',
+      flags: expect.arrayContaining(['UP']),
+    });
+    await setLink(host.socket, 7, { up: false });
+    expect(host.json('link', 'show', 'renamed')[0].flags).not.toContain('UP');
+  });
+
+  test('a link moves into another namespace', async () => {
+    using host = testNamespace();
+    using pod = testNamespace();
+    await addVeth(host.socket, { primary: { name: 'a', ifindex: 7 }, peer: { name: 'b', ifindex: 8 } });
+    await setLink(host.socket, 8, { netnsFd: pod.fd });
+    expect(await getLink(host.socket, { name: 'b' })).toBeNull();
+    expect(await getLink(pod.socket, { name: 'b' })).toMatchObject({ ifindex: 8 });
+  });
+
+  test('deleting one end deletes the pair; many go at once, and those that are gone do not matter', async () => {
+    using host = testNamespace();
+    for (let i = 0; i < 40; i++)
+      await addVeth(host.socket, { primary: { name: `a${i}`, ifindex: 1000 + i }, peer: { name: `b${i}` } });
+    await deleteLink(host.socket, 1000);
+    await deleteLinks(host.socket, [1000, ...Array.from({ length: 38 }, (_, i) => 1001 + i)]);
+    expect(
+      host
+        .json('link')
+        .map((link: { ifname: string }) => link.ifname)
+        .sort(),
+    ).toEqual(['a39', 'b39', 'lo']);
+    await deleteLinks(host.socket, []);
+    await deleteLinks(host.socket, [1000]);
+  });
+
+  test('a taken name or ifindex is refused with EEXIST, and nothing is made', async () => {
+    using host = testNamespace();
+    await addVeth(host.socket, { primary: { name: 'a', ifindex: 7 }, peer: { name: 'b', ifindex: 8 } });
+    const add = (name: string, ifindex: number, other: string, otherIndex: number) =>
+      addVeth(host.socket, { primary: { name, ifindex }, peer: { name: other, ifindex: otherIndex } });
+    const refused = { code: 'EEXIST', errno: 17, message: expect.stringMatching(/^add veth .* \(EEXIST\)$/) };
+    await expect(add('a', 17, 'd', 18)).rejects.toMatchObject(refused);
+    await expect(add('c', 7, 'd', 18)).rejects.toMatchObject(refused);
+    await expect(add('c', 17, 'b', 18)).rejects.toMatchObject(refused);
+    await expect(add('c', 17, 'd', 8)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(EEXIST|EBUSY)$/),
+    });
+    expect(await links(host.socket)).toHaveLength(3);
+  });
+
+  test('an ifindex for the peer alone, which the kernel would ignore, is refused', async () => {
+    using host = testNamespace();
+    const made = addVeth(host.socket, { primary: { name: 'a' }, peer: { name: 'b', ifindex: 8 } });
+    await expect(made).rejects.toThrow(RangeError);
+    expect(await links(host.socket)).toHaveLength(1);
+  });
+
+  test('refusals carry what was tried and the kernel’s own sentence', async () => {
+    using host = testNamespace();
+    await addVeth(host.socket, { primary: { name: 'a', ifindex: 7 }, peer: { name: 'b' } });
+    await expect(setLink(host.socket, 7, { mtu: 10 })).rejects.toMatchObject({
+      message: 'set link ifindex 7 mtu 10: mtu less than device minimum (EINVAL)',
+      tried: 'set link ifindex 7 mtu 10',
+      kernelText: 'mtu less than device minimum',
+    });
+    await expect(deleteLink(host.socket, 4711)).rejects.toMatchObject({
+      message: 'delete link ifindex 4711: No such device (ENODEV)',
+      kernelText: null,
+    });
+    await expect(setLink(host.socket, 7, { name: 'b' })).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(setLink(host.socket, 7, { name: 'a-name-longer-than-15' })).rejects.toMatchObject({
+      code: 'ERANGE',
+    });
+  });
+});
+
+describe('netkit', () => {
+  test('is made as asked, or refused by a kernel without it with a hint', async () => {
+    using host = testNamespace();
+    using pod = testNamespace();
+    const make = () =>
+      addNetkit(host.socket, {
+        mode: 'l3',
+        policy: { primary: 'forward', peer: 'blackhole' },
+        primary: { name: 'pl0', ifindex: primary, mtu: 1400 },
+        peer: { name: 'eth0', ifindex: peer, mtu: 1400, netnsFd: pod.fd },
+      });
+    const netkit = (await probe()).find(({ name }) => name === 'netkit');
+    if (netkit?.available) {
+      await make();
+      expect(await getLink(host.socket, { name: 'pl0' })).toMatchObject({
+        ifindex: primary,
+        mtu: 1400,
+        mac: null,
+        netkit: { primary: true, mode: 'l3', policy: 'forward', peerPolicy: 'blackhole' },
+      });
+      expect(await getLink(pod.socket, { name: 'eth0' })).toMatchObject({ ifindex: peer, mtu: 1400 });
+      return;
+    }
+    await expect(make()).rejects.toMatchObject({
+      errno: 95,
+      code: 'EOPNOTSUPP',
+      message:
+        'add netkit pl0 (ifindex 1048576) with peer eth0 (ifindex 1048577): Unknown device type (EOPNOTSUPP)',
+      hint: expect.stringContaining('CONFIG_NETKIT'),
+    });
+    expect(await links(host.socket)).toHaveLength(1);
+  });
+});
+
+describe('addresses', () => {
+  test.each(['10.42.0.33/32', '10.42.0.33/24', 'fd00::33/128'])('%s is given and taken', async (address) => {
+    using host = testNamespace();
+    using pod = testNamespace();
+    await device(host, pod);
+    await addAddress(pod.socket, peer, address);
+    const kind = address.includes(':') ? 'inet6' : 'inet';
+    const [local, prefixlen] = address.split('/');
+    const shown = pod.json('address', 'show', 'dev', 'eth0')[0].addr_info;
+    expect(shown).toContainEqual(
+      expect.objectContaining({ family: kind, local, prefixlen: Number(prefixlen), scope: 'global' }),
+    );
+    const found = await addresses(pod.socket, { ifindex: peer });
+    expect(found).toHaveLength(shown.length);
+    expect(found).toContainEqual(
+      expect.objectContaining({ address, ifindex: peer, scope: 'global', peer: null, tentative: false }),
+    );
+    await expect(addAddress(pod.socket, peer, address)).rejects.toMatchObject({ code: 'EEXIST' });
+    await replaceAddress(pod.socket, peer, address);
+    await deleteAddress(pod.socket, peer, address);
+    expect((await addresses(pod.socket, { ifindex: peer })).map((one) => one.address)).not.toContain(address);
+    await expect(deleteAddress(pod.socket, peer, address)).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
+  });
+
+  test('what is no address is refused before the kernel is asked', async () => {
+    using host = testNamespace();
+    await expect(addAddress(host.socket, 1, '10.42.0.300/32')).rejects.toThrow(RangeError);
+    await addAddress(host.socket, 1, '127.0.0.2/8');
+    expect((await addresses(host.socket)).map((one) => one.address)).toContain('127.0.0.2/8');
+  });
+});
+
+describe('routes', () => {
+  test('a pod’s and the host’s read as `ip route` prints them', async () => {
+    using host = testNamespace();
+    using pod = testNamespace();
+    await device(host, pod);
+    await addAddress(pod.socket, peer, '10.42.0.33/32');
+    await addAddress(pod.socket, peer, 'fd00::33/128');
+    await replaceRoute(pod.socket, {
+      destination: 'default',
+      gateway: '169.254.1.1',
+      ifindex: peer,
+      onlink: true,
+    });
+    await addAddress(host.socket, primary, '10.1.0.1/24');
+    await replaceRoute(host.socket, { destination: '10.42.0.33', ifindex: primary });
+    await replaceRoute(host.socket, {
+      destination: '10.43.0.0/16',
+      ifindex: primary,
+      gateway: '10.1.0.9',
+      metric: 7,
+    });
+    await replaceRoute(host.socket, {
+      destination: '10.44.0.0/16',
+      ifindex: primary,
+      preferredSource: '10.1.0.1',
+      protocol: 4,
+    });
+    await replaceRoute(host.socket, {
+      destination: '10.45.0.1',
+      ifindex: primary,
+      gateway: 'fe80::1',
+      onlink: true,
+    });
+    await replaceRoute(host.socket, { destination: 'fd00::33', ifindex: primary });
+    host.ip('route', 'add', 'blackhole', '10.9.0.0/16');
+    host.ip(
+      'route',
+      'add',
+      '10.8.0.0/16',
+      'nexthop',
+      'via',
+      '10.1.0.2',
+      'weight',
+      '2',
+      'nexthop',
+      'via',
+      '10.1.0.3',
+    );
+    for (const namespace of [host, pod]) {
+      for (const [family, flag] of [
+        ['ipv4', '-4'],
+        ['ipv6', '-6'],
+      ] as const) {
+        const ours = (await routes(namespace.socket, { family })).map((route) => routeText(route, names));
+        expect(ours).toEqual(printed(namespace.ip(flag, 'route', 'show')));
+      }
+    }
+    expect(await routes(host.socket)).toHaveLength(
+      (await routes(host.socket, { family: 'ipv4' })).length +
+        (await routes(host.socket, { family: 'ipv6' })).length,
+    );
+    const all = (await routes(host.socket, { table: 'all', family: 'ipv4' })).map((route) =>
+      routeText(route, names),
+    );
+    expect(all).toEqual(printed(host.ip('-4', 'route', 'show', 'table', 'all')));
+  });
+
+  test('are replaced in one step, and kept in the table they are put in', async () => {
+    using host = testNamespace();
+    await addVeth(host.socket, {
+      primary: { name: 'a', ifindex: 7, up: true },
+      peer: { name: 'b', ifindex: 8 },
+    });
+    await setLink(host.socket, 8, { up: true });
+    await replaceRoute(host.socket, { destination: '10.42.0.33', ifindex: 7 });
+    await expect(addRoute(host.socket, { destination: '10.42.0.33', ifindex: 8 })).rejects.toMatchObject({
+      code: 'EEXIST',
+    });
+    await replaceRoute(host.socket, { destination: '10.42.0.33', ifindex: 8 });
+    await addRoute(host.socket, { destination: '10.42.0.34', ifindex: 7, table: 1042 });
+    expect(await routes(host.socket, { family: 'ipv4' })).toMatchObject([
+      { destination: '10.42.0.33', ifindex: 8 },
+    ]);
+    expect(await routes(host.socket, { family: 'ipv4', ifindex: 7 })).toEqual([]);
+    expect(await routes(host.socket, { table: 1042 })).toMatchObject([
+      { destination: '10.42.0.34', table: 1042 },
+    ]);
+    expect(await routes(host.socket, { table: 4711 })).toEqual([]);
+  });
+
+  test('are deleted only as they are, and refusals say why', async () => {
+    using host = testNamespace();
+    await addVeth(host.socket, {
+      primary: { name: 'a', ifindex: 7, up: true },
+      peer: { name: 'b', ifindex: 8, up: false },
+    });
+    await replaceRoute(host.socket, { destination: '10.42.0.33', ifindex: 7 });
+    await expect(deleteRoute(host.socket, { destination: '10.42.0.33', ifindex: 8 })).rejects.toMatchObject({
+      code: 'ESRCH',
+    });
+    await deleteRoute(host.socket, { destination: '10.42.0.33', ifindex: 7 });
+    expect(await routes(host.socket, { family: 'ipv4' })).toEqual([]);
+    await expect(
+      replaceRoute(host.socket, { destination: '10.42.0.33', gateway: '192.0.2.1', ifindex: 7 }),
+    ).rejects.toMatchObject({ kernelText: 'Nexthop has invalid gateway', code: 'ENETUNREACH' });
+  });
+});
+
+describe('neighbours', () => {
+  test('permanent entries of both families read as `ip neigh` prints them', async () => {
+    using host = testNamespace();
+    using pod = testNamespace();
+    await device(host, pod);
+    await replaceNeighbour(host.socket, { ifindex: primary, address: '10.42.0.33', mac: macs.peer });
+    await replaceNeighbour(host.socket, { ifindex: primary, address: 'fd00::33', mac: macs.peer });
+    host.ip('neigh', 'add', '10.42.0.34', 'lladdr', macs.peer, 'nud', 'stale', 'dev', 'pl0', 'extern_learn');
+    const ours = (await neighbours(host.socket, { ifindex: primary }))
+      .filter((neighbour) => neighbour.state !== 'noarp')
+      .map((neighbour) => neighbourText(neighbour, names));
+    expect(ours.sort()).toEqual(printed(host.ip('neigh', 'show')).sort());
+    expect(ours).toContain(`10.42.0.33 dev pl0 lladdr ${macs.peer} PERMANENT`);
+    expect(await neighbours(pod.socket, { ifindex: peer, family: 'ipv4' })).toEqual([]);
+  });
+
+  test('are replaced and deleted', async () => {
+    using host = testNamespace();
+    using pod = testNamespace();
+    await device(host, pod);
+    const entry = { ifindex: primary, address: '10.42.0.33' };
+    await replaceNeighbour(host.socket, { ...entry, mac: macs.primary });
+    await replaceNeighbour(host.socket, { ...entry, mac: macs.peer });
+    expect(await neighbours(host.socket, { family: 'ipv4' })).toMatchObject([
+      { ...entry, mac: macs.peer, state: 'permanent' },
+    ]);
+    await deleteNeighbour(host.socket, entry);
+    await expect(deleteNeighbour(host.socket, entry)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+/** Lines as `ip` prints them, without the spaces it puts at their ends; a multipath route is on several. */
+const printed = (output: string): string[] =>
+  output
+    .replaceAll(/\n\t/g, '')
+    .split('\n')
+    .map((line) => line.trim().replaceAll(/\s+/g, ' '))
+    .filter((line) => line !== '');

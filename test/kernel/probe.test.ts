@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { capability, capabilityName } from '../../contract/node.ts';
+import { probe } from '../../server/kernel/probe.ts';
+
+test('every capability is tried, and each answer says how or why not', async () => {
+  const capabilities = await probe();
+  expect(capabilities.map(({ name }) => name).sort()).toEqual([...capabilityName.options].sort());
+  for (const one of capabilities) {
+    expect(capability.parse(one)).toEqual(one);
+    expect(one.detail).not.toBe('');
+    expect(one.hint === null).toBe(one.available);
+  }
+});
+
+test('netkit is told as `ip` finds it', async () => {
+  const netkit = (await probe()).find(({ name }) => name === 'netkit');
+  const namespace = `podlane-t-probe-${process.pid}`;
+  execFileSync('ip', ['netns', 'add', namespace]);
+  try {
+    // An old iproute2 does not know the word and passes it to the kernel.
+    const made = () =>
+      execFileSync('ip', ['-n', namespace, 'link', 'add', 'n0', 'type', 'netkit'], { stdio: 'pipe' });
+    if (netkit?.available) made();
+    else {
+      expect(made).toThrow(/Unknown device type/);
+      expect(netkit).toMatchObject({
+        detail: expect.stringContaining('Unknown device type (EOPNOTSUPP)'),
+        hint: expect.stringContaining('CONFIG_NETKIT'),
+      });
+    }
+  } finally {
+    execFileSync('ip', ['netns', 'delete', namespace]);
+  }
+});
+
+test('nothing is left behind: descriptors, namespace', async () => {
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  const before = [descriptors(), readlinkSync('/proc/self/ns/net')];
+  await probe();
+  expect([descriptors(), readlinkSync('/proc/self/ns/net')]).toEqual(before);
+});
