@@ -12,7 +12,8 @@ const toEvent = (row: EventModel): Event => ({
 });
 
 export async function addEvent(prisma: PrismaClient, event: Omit<Event, 'id' | 'time'>): Promise<Event> {
-  return toEvent(await prisma.event.create({ data: event }));
+  const { type, severity, podId, migrationId, message } = event;
+  return toEvent(await prisma.event.create({ data: { type, severity, podId, migrationId, message } }));
 }
 
 export async function listEvents(prisma: PrismaClient, page: Page): Promise<PageOf<Event>> {

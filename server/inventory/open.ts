@@ -20,6 +20,9 @@ export async function openDatabase(file: string): Promise<Connection> {
   let connection: Connection | undefined;
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
+    // SQLite opens what it may not write for reading only, and fails later by words that do not say why.
+    for (const place of [path.dirname(file), file])
+      if (fs.existsSync(place)) fs.accessSync(place, fs.constants.R_OK | fs.constants.W_OK);
     connection = await new PrismaBetterSqlite3({ url: `file:${file}`, timeout: busyTimeoutMs }).connect();
     // The lock is the kernel's (fcntl), so a killed agent leaves none. Set before the first access, it also
     // keeps the WAL's index in memory.

@@ -15,6 +15,28 @@ const toDevice = ({ removedAt: _, ...row }: DeviceModel): DeviceRecord => ({
   kind: row.kind as DeviceKind,
 });
 
+// Field by field: a caller's object may have more to it than its type says, and Prisma refuses what it does not know.
+const podRow = (pod: NewPodRecord) => {
+  const { id, namespace, name, netnsPath, netnsInode, address, interface: device, mtu } = pod;
+  const labels = JSON.stringify(pod.labels);
+  return {
+    id,
+    namespace,
+    name,
+    labels,
+    netnsPath,
+    netnsInode,
+    address,
+    interface: device,
+    mtu,
+    carried: '[]',
+  };
+};
+
+const deviceRow = ({ kind, slot, primaryName, primaryMac, peerMac }: NewDeviceRecord) => {
+  return { kind, slot, primaryName, primaryMac, peerMac };
+};
+
 /** u64 does not fit SQLite's signed integers, nor JSON's numbers: decimal strings. */
 export const encodeCounters = (counters: CarriedCounters) => JSON.stringify(counters.map(String));
 export const decodeCounters = (text: string): bigint[] => (JSON.parse(text) as string[]).map(BigInt);
@@ -40,10 +62,9 @@ export async function addPod(
   pod: NewPodRecord,
   device: NewDeviceRecord,
 ): Promise<{ pod: PodRecord; device: DeviceRecord }> {
-  const { podId: _, ...first } = device;
   try {
     const { devices, ...row } = await prisma.pod.create({
-      data: { ...pod, labels: JSON.stringify(pod.labels), carried: '[]', devices: { create: first } },
+      data: { ...podRow(pod), devices: { create: deviceRow(device) } },
       include: { devices: true },
     });
     return { pod: toPod(row), device: toDevice(devices[0]!) };
@@ -76,7 +97,7 @@ export async function forgetPod(prisma: PrismaClient, id: string): Promise<void>
 }
 
 export async function addDevice(prisma: PrismaClient, device: NewDeviceRecord): Promise<DeviceRecord> {
-  return toDevice(await prisma.device.create({ data: device }));
+  return toDevice(await prisma.device.create({ data: { podId: device.podId, ...deviceRow(device) } }));
 }
 
 /** Does nothing to a device that is removed already: its counters are carried once. */
