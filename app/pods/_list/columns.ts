@@ -34,14 +34,14 @@ export const looks: Record<SortKey | 'trace' | 'attention', ColumnLook> = {
   pod: { label: 'pod', width: '2xl:w-64', from: always, align: 'left' },
   namespace: { label: 'namespace', width: 'w-[102px]', from: fromMedium, align: 'left' },
   address: { label: 'address', width: 'w-[110px]', from: fromLarge, align: 'left' },
-  'pps-in': { label: 'in', group: 'packets/s', width: 'w-[74px]', from: always, align: 'slot' },
-  'pps-out': { label: 'out', group: 'packets/s', width: 'w-[74px]', from: always, align: 'slot' },
+  'pps-in': { label: 'in', group: 'packets/s', width: 'w-[74px] max-md:w-16', from: always, align: 'slot' },
+  'pps-out': { label: 'out', group: 'packets/s', width: 'w-[74px] max-md:w-16', from: always, align: 'slot' },
   'bits-in': { label: 'in', group: 'bit/s', width: 'w-[78px]', from: fromLarge, align: 'slot' },
   'bits-out': { label: 'out', group: 'bit/s', width: 'w-[78px]', from: fromLarge, align: 'slot' },
-  drops: { label: 'drops/s', width: 'w-[68px]', from: always, align: 'right' },
+  drops: { label: 'drops/s', width: 'w-[68px] max-md:w-[76px]', from: always, align: 'right' },
   ok: { label: 'ok', group: 'requests', width: 'w-[78px]', from: fromExtraLarge, align: 'slot' },
   failed: { label: 'failed', group: 'requests', width: 'w-[64px]', from: fromExtraLarge, align: 'right' },
-  trace: { label: 'pps in, last 60 s', width: 'w-[132px]', from: fromMedium, align: 'left' },
+  trace: { label: 'pps in, last 60 s', width: 'w-[144px]', from: fromMedium, align: 'left' },
   attention: { label: 'attention', width: '', from: fromWide, align: 'left' },
 };
 

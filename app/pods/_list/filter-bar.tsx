@@ -20,43 +20,45 @@ export function FilterBar({ view, change, facets }: FilterBarProps) {
   const rest = facets.namespaces.filter(([name]) => !view.namespaces.includes(name));
   const namespaces = [...chosen, ...rest].slice(0, Math.max(shownNamespaces, chosen.length));
   return (
-    <search className="z-10 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) max-md:py-1 md:sticky md:top-(--chrome)">
+    <search className="z-10 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
       <FilterField text={view.text} change={(text) => change({ text })} />
-      {(['netkit', 'veth'] as const).map((kind) => (
-        <Facet
-          key={kind}
-          count={facets.kinds[kind]}
-          on={view.kinds.includes(kind)}
-          toggle={() => change({ kinds: toggled(view.kinds, kind) })}
-        >
-          <KindGlyph kind={kind} />
-          {kind}
-        </Facet>
-      ))}
-      {namespaces.length > 0 && <Rule />}
-      {namespaces.map(([name, pods]) => (
-        <Facet
-          key={name}
-          count={pods}
-          on={view.namespaces.includes(name)}
-          toggle={() => change({ namespaces: toggled(view.namespaces, name) })}
-        >
-          {name}
-        </Facet>
-      ))}
-      {(facets.attention > 0 || view.attention) && (
-        <>
-          <Rule />
+      <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
+        {(['netkit', 'veth'] as const).map((kind) => (
           <Facet
-            count={facets.attention}
-            on={view.attention}
-            toggle={() => change({ attention: !view.attention })}
+            key={kind}
+            count={facets.kinds[kind]}
+            on={view.kinds.includes(kind)}
+            toggle={() => change({ kinds: toggled(view.kinds, kind) })}
           >
-            <TriangleAlert aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-            Attention
+            <KindGlyph kind={kind} />
+            {kind}
           </Facet>
-        </>
-      )}
+        ))}
+        {namespaces.length > 0 && <Rule />}
+        {namespaces.map(([name, pods]) => (
+          <Facet
+            key={name}
+            count={pods}
+            on={view.namespaces.includes(name)}
+            toggle={() => change({ namespaces: toggled(view.namespaces, name) })}
+          >
+            {name}
+          </Facet>
+        ))}
+        {(facets.attention > 0 || view.attention) && (
+          <>
+            <Rule />
+            <Facet
+              count={facets.attention}
+              on={view.attention}
+              toggle={() => change({ attention: !view.attention })}
+            >
+              <TriangleAlert aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+              Attention
+            </Facet>
+          </>
+        )}
+      </div>
     </search>
   );
 }

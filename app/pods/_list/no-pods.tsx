@@ -8,7 +8,7 @@ const add = `curl --unix-socket /run/podlane/agent.sock http://localhost/api/v1/
 /** The node has no pods: how it gets some. */
 export function NoPods() {
   return (
-    <div className="min-h-[50vh] px-(--gutter) py-6">
+    <div className="px-(--gutter) py-6">
       <EmptyState title="No pods on this node">
         <p>
           Podlane lists a pod as soon as it has given it a device. To try it without a cluster, run the lab:

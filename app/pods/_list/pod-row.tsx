@@ -78,7 +78,7 @@ export const PodRow = memo(function PodRow({ pod, index, showRequests }: PodRowP
           <Requests number={pod.number} column="requestsFailed" />
         </>
       )}
-      <td className={`${cell} ${looks.trace.from} pl-4`}>
+      <td className={`${cell} ${looks.trace.from} pl-4 max-2xl:pr-(--gutter)`}>
         <RateTrace number={pod.number} />
       </td>
       <td className={`${cell} ${looks.attention.from} pr-(--gutter)`}>

@@ -22,7 +22,7 @@ export function Pods() {
   const clear = () => change({ ...plainView, sort: view.sort, descending: view.descending });
 
   return (
-    <>
+    <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
       <h1 className="sr-only">Pods</h1>
       <Summary pods={pods?.length ?? null} kinds={facets.kinds} />
       <FilterBar view={view} change={change} facets={facets} />
@@ -44,7 +44,7 @@ export function Pods() {
         <PodTable pods={pods === undefined ? null : shown} view={view} change={change} clear={clear} />
       )}
       <TableFoot shown={shown.length} all={pods?.length ?? 0} filtered={isFiltered(view)} />
-    </>
+    </div>
   );
 }
 
@@ -58,7 +58,7 @@ interface NoMatchProps {
 
 function NoMatch({ text, pods, nearest, clear, use }: NoMatchProps) {
   return (
-    <div className="min-h-[50vh] px-(--gutter) py-6" role="status">
+    <div className="px-(--gutter) py-6" role="status">
       <EmptyState
         title={text === '' ? 'No pod matches' : `No pod matches “${text}”`}
         action={<Button onClick={clear}>Clear filter</Button>}

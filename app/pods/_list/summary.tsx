@@ -19,7 +19,7 @@ export function Summary({ pods, kinds }: { pods: number | null; kinds: Record<De
       aria-label="Node summary"
       className={`flex border-line-1 border-b px-(--gutter) max-lg:grid max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? 'opacity-60 saturate-20' : ''}`}
     >
-      <div className="w-[316px] flex-none py-3 pr-5 max-lg:col-span-2 max-lg:w-auto max-lg:py-1 max-lg:pr-0">
+      <div className="w-[316px] flex-none py-3 pr-5 max-xl:w-56 max-lg:col-span-2 max-lg:w-auto max-lg:py-1 max-lg:pr-0">
         <Label>{pods === null ? 'pods by kind' : `${pods} ${pods === 1 ? 'pod' : 'pods'} by kind`}</Label>
         <div className="flex h-8 flex-col justify-end gap-[7px]">
           <div className="flex gap-4">
@@ -107,11 +107,11 @@ function both(a: 'bitsIn' | 'droppedIn', b: 'bitsOut' | 'droppedOut'): Float32Ar
 
 function Item({ label, trace, children }: { label: string; trace: ReactNode; children: ReactNode }) {
   return (
-    <div className="min-w-0 flex-1 border-line-1 border-l px-5 py-3 last:pr-0 max-lg:border-0 max-lg:px-0 max-lg:py-1">
+    <div className="min-w-0 flex-1 border-line-1 border-l px-5 py-3 last:pr-0 max-xl:px-3 max-lg:border-0 max-lg:px-0 max-lg:py-1">
       <Label>{label}</Label>
       <div className="flex items-end justify-between gap-3">
         {children}
-        <span className="pb-1">{trace}</span>
+        <span className="pb-1 max-xl:hidden max-lg:block">{trace}</span>
       </div>
     </div>
   );
