@@ -58,7 +58,11 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
     input: agentToken,
     onLine(line) {
       const said = parse(line);
-      if (said === undefined) return void process.stderr.write(`gateway: ${line}\n`);
+      if (said === undefined) {
+        // Next marks with this what is well and needs nobody.
+        if (!line.includes('✓')) process.stderr.write(`gateway: ${line}\n`);
+        return;
+      }
       if (said.ready) messages.resolve(said);
       answerLink(said.link);
     },

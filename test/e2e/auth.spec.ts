@@ -103,7 +103,7 @@ test('no script runs but ours: the policy holds in the browser and the pages wor
 
 test('the gateway has no capability and no way to one, and is not root', async ({ node }) => {
   const status = readFileSync(`/proc/${node.gateway.pid}/status`, 'utf8');
-  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1]?.trim();
+  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim();
   for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
     expect(field(set), set).toBe('0000000000000000');
   expect(field('NoNewPrivs')).toBe('1');

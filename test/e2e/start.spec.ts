@@ -37,7 +37,7 @@ test('one command starts agent and gateway and prints a link; SIGINT ends both a
   try {
     const { child, link } = await start(host.path, folder);
     const [agent, gateway] = childrenOf(child.pid) as [number, number];
-    const fetchStatus = `fetch('${link}', { redirect: 'manual' }).then(({ status }) => console.log(status))`;
+    const fetchStatus = `fetch('${link}', { redirect: 'manual' }).then(({ status }) => console.log(String(status)))`;
     expect(host.run(process.execPath, '-e', fetchStatus).trim()).toBe('303');
     expect(host.run(process.execPath, '-e', fetchStatus).trim()).toBe('401');
     // The token must not be where every user of the machine can read it.
