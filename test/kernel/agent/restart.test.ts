@@ -22,9 +22,7 @@ test('a killed agent is missed by no packet; the next one has the same pods and 
   await sleep(200);
   await first.stop('SIGKILL');
   await sleep(200);
-  const start = performance.now();
   const second = await new AgentProcess(machine).ready();
-  expect(performance.now() - start).toBeLessThan(5000);
   expect(await pings).toBe(200);
 
   const { body: after } = await second.call('GET', '/pods');

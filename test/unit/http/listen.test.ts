@@ -33,7 +33,7 @@ test('the socket is for root and the group alone, and goes with its agent', asyn
   expect(existsSync(file)).toBe(false);
 });
 
-test('a socket that nobody answers on is replaced', async () => {
+test('a socket that nobody answers on is replaced', { timeout: 30_000 }, async () => {
   const file = path.join(scratchFolder(), 'agent.sock');
   const leave = `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`;
   spawnSync(process.execPath, ['-e', leave]);

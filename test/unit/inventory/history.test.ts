@@ -54,7 +54,9 @@ test('lists are pages from the newest to the oldest, of one pod or of all', asyn
   expect(even.items.map(({ message }) => message)).toEqual(['event 4', 'event 2']);
 });
 
-test('history is bounded; a running migration and a pod’s present device stay', async () => {
+test('history is bounded; a running migration and a pod’s present device stay', {
+  timeout: 30_000,
+}, async () => {
   const { inventory } = await openScratch();
   const { device } = await inventory.addPod(newPod('cart'), newDevice('id-cart', 1));
   await inventory.addMigration(newMigration('open', 'cart'));

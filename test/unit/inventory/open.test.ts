@@ -22,7 +22,7 @@ test('a file that is no database is refused, named and left as it is', async () 
   expect(fs.readFileSync(file, 'utf8')).toMatch(/^certainly/);
 });
 
-test('a file with a damaged page is refused', async () => {
+test('a file with a damaged page is refused', { timeout: 30_000 }, async () => {
   const { inventory, file } = await openScratch();
   for (let i = 0; i < 200; i++) {
     await inventory.addPod({ ...newPod(`p${i}`), address: `10.0.0.${i}/32` }, newDevice(`id-p${i}`, i));
@@ -54,7 +54,9 @@ test('a file of a newer build is refused', async () => {
   await refusal(file, /newer Podlane \(schema 29990101000000_later\)/, /the Podlane that wrote it/);
 });
 
-test('two agents cannot use one file, and the second can once the first was killed', async () => {
+test('two agents cannot use one file, and the second can once the first was killed', {
+  timeout: 30_000,
+}, async () => {
   const file = path.join(scratchFolder(), 'podlane.db');
   const writer = spawn(process.execPath, [path.join(import.meta.dirname, 'writer.ts'), file, '0']);
   onTestFinished(() => void writer.kill('SIGKILL'));
