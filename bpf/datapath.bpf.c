@@ -136,6 +136,7 @@ static __always_inline int from_pod(struct __sk_buff *skb)
 	int reason = check(skb, slot && slot->flags & PODLANE_CHECK_SOURCE ? slot : NULL);
 	if (reason >= 0) {
 		c->dropped_out[reason & (PODLANE_REASONS - 1)]++;
+		c->dropped_packets_out++;
 		return VERDICT_DROP;
 	}
 	c->packets_out++;
@@ -153,6 +154,7 @@ static __always_inline int to_pod(struct __sk_buff *skb)
 	int reason = check(skb, NULL);
 	if (reason >= 0) {
 		c->dropped_in[reason & (PODLANE_REASONS - 1)]++;
+		c->dropped_packets_in++;
 		return VERDICT_DROP;
 	}
 	c->packets_in++;

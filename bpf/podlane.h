@@ -25,14 +25,15 @@ enum podlane_reason {
  * neither another CPU nor a softirq on this one gets between load and store.
  */
 struct podlane_counters {
-	/* line 0: accepted */
+	/* line 0: all that a sweep of all devices reads */
 	__u64 packets_out;              /*   0 */
 	__u64 bytes_out;                /*   8 */
 	__u64 packets_in;               /*  16 */
 	__u64 bytes_in;                 /*  24 */
 	__u64 redirected_packets_out;   /*  32: of packets_out, those sent on by redirect */
 	__u64 redirected_bytes_out;     /*  40 */
-	__u64 reserved[2];              /*  48 */
+	__u64 dropped_packets_out;      /*  48: sum of line 1 */
+	__u64 dropped_packets_in;       /*  56: sum of line 2 */
 	/* lines 1 and 2: packets dropped by us, by enum podlane_reason */
 	__u64 dropped_out[PODLANE_REASONS]; /*  64 */
 	__u64 dropped_in[PODLANE_REASONS];  /* 128 */

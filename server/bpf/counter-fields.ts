@@ -17,11 +17,14 @@ export const counterFields: readonly string[] = [
   'bytesIn',
   'redirectedPacketsOut',
   'redirectedBytesOut',
-  'reserved6',
-  'reserved7',
+  'droppedPacketsOut',
+  'droppedPacketsIn',
   ...reasonFields('Out'),
   ...reasonFields('In'),
 ];
+
+/** How many of them, from the first, a sweep reads: one cache line a CPU. */
+export const sweptFields = 8;
 
 /** Places among `counterFields`. */
 export const field = {
@@ -31,6 +34,9 @@ export const field = {
   bytesIn: 3,
   redirectedPacketsOut: 4,
   redirectedBytesOut: 5,
+  droppedPacketsOut: 6,
+  droppedPacketsIn: 7,
+  /** The first reason's; the others follow. */
   droppedOut: 8,
   droppedIn: 16,
 } as const;

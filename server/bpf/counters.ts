@@ -1,7 +1,7 @@
 import { ProblemError } from '../../contract/problem.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
 import { errno, errnoName, mapFailed, mmap, munmap, viewOf } from '../ffi/libc.ts';
-import { counterFields } from './counter-fields.ts';
+import { counterFields, sweptFields } from './counter-fields.ts';
 import { counterBytes } from './layout.ts';
 
 const words = counterBytes / 8;
@@ -32,22 +32,30 @@ export class CounterMap {
   }
 
   #check(slot: number): void {
+    if (this.#address === 0n) throw new Error('the counters are closed');
     if (!(slot >= 0 && slot < this.slots)) throw new RangeError(`slot ${slot} of ${this.slots}`);
   }
 
   /** Sums over the CPUs in the order of `counterFields`. */
   read(slot: number): bigint[] {
-    const out = new BigUint64Array(words);
-    this.sweep(Uint32Array.of(slot), out);
-    return [...out];
+    this.#check(slot);
+    const sums = new BigUint64Array(words);
+    for (let cpu = 0; cpu < this.cpus; cpu += 1) {
+      const first = (cpu * this.slots + slot) * words;
+      for (let i = 0; i < words; i += 1) sums[i] = sums[i]! + this.#words[first + i]!;
+    }
+    return [...sums];
   }
 
-  /** Reads many: row `i` of `out`, `counterFields.length` long, is the sum over the CPUs of `slots[i]`. */
+  /**
+   * Reads many: row `i` of `out`, `sweptFields` long, is the sum over the CPUs of the first `counterFields` of
+   * `slots[i]`. Drops by reason are left to `read`, of those slots whose drops are not zero.
+   */
   sweep(slots: Uint32Array, out: BigUint64Array): void {
-    if (this.#address === 0n) throw new Error('the counters are closed');
-    if (out.length < slots.length * words) throw new RangeError('sweep: out is too short');
-    for (const slot of slots) this.#check(slot);
-    addRows(this.#words, this.cpus, this.slots, slots, out);
+    if (out.length < slots.length * sweptFields) throw new RangeError('sweep: out is too short');
+    for (let row = 0; row < slots.length; row += 1) this.#check(slots[row]!);
+    copyLines(this.#words, slots, out);
+    for (let cpu = 1; cpu < this.cpus; cpu += 1) addLines(this.#words, cpu * this.slots, slots, out);
   }
 
   /** Zeroes a slot, before a new device gets it: while packets pass, one may still count into it. */
@@ -67,25 +75,22 @@ export class CounterMap {
   }
 }
 
-function addRows(
-  from: BigUint64Array,
-  cpus: number,
-  stride: number,
-  slots: Uint32Array,
-  out: BigUint64Array,
-): void {
+function copyLines(from: BigUint64Array, slots: Uint32Array, out: BigUint64Array): void {
   const rows = slots.length;
   for (let row = 0; row < rows; row += 1) {
     const first = slots[row]! * words;
-    const to = row * words;
-    for (let i = 0; i < words; i += 1) out[to + i] = from[first + i]!;
+    const to = row * sweptFields;
+    for (let i = 0; i < sweptFields; i += 1) out[to + i] = from[first + i]!;
   }
-  for (let cpu = 1; cpu < cpus; cpu += 1)
-    for (let row = 0; row < rows; row += 1) {
-      const first = (cpu * stride + slots[row]!) * words;
-      const to = row * words;
-      for (let i = 0; i < words; i += 1) out[to + i] = out[to + i]! + from[first + i]!;
-    }
+}
+
+function addLines(from: BigUint64Array, base: number, slots: Uint32Array, out: BigUint64Array): void {
+  const rows = slots.length;
+  for (let row = 0; row < rows; row += 1) {
+    const first = (base + slots[row]!) * words;
+    const to = row * sweptFields;
+    for (let i = 0; i < sweptFields; i += 1) out[to + i] = out[to + i]! + from[first + i]!;
+  }
 }
 
 if (counterFields.length !== words) throw new Error('counterFields does not match podlane_counters');

@@ -1,1 +1,1 @@
-export { counterFields, field, noCounters } from '../bpf/counter-fields.ts';
+export { counterFields, field, noCounters, sweptFields } from '../bpf/counter-fields.ts';

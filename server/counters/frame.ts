@@ -9,7 +9,7 @@ import {
   sampleColumns,
 } from '../../contract/sample.ts';
 import type { CounterMap } from '../bpf/counters.ts';
-import { counterFields, field } from './fields.ts';
+import { counterFields, field, sweptFields } from './fields.ts';
 
 /** What of a pod goes into a sample. `slots`: its live devices, the one that carries its traffic last. */
 export interface SampledPod {
@@ -39,7 +39,7 @@ const reasonColumns: readonly SampleColumn[] = ['dropMalformed', 'dropUnknownPro
 export function encodeFrame(
   kind: keyof typeof frameKinds,
   pods: readonly SampledPod[],
-  counters: Pick<CounterMap, 'sweep'>,
+  counters: Pick<CounterMap, 'sweep' | 'read'>,
   clock: FrameClock,
 ): Uint8Array<ArrayBuffer> {
   const rows = pods.length;
@@ -52,16 +52,19 @@ export function encodeFrame(
   });
   const columns = new BigUint64Array(buffer, frameHeaderBytes);
   const slots = Uint32Array.from(pods.flatMap((pod) => pod.slots));
-  const swept = new BigUint64Array(slots.length * width);
+  const swept = new BigUint64Array(slots.length * sweptFields);
   counters.sweep(slots, swept);
 
   const totals = new BigUint64Array(width);
   let next = 0;
   pods.forEach((pod, row) => {
     for (let i = 0; i < width; i += 1) totals[i] = pod.carried[i] ?? 0n;
-    for (const _ of pod.slots) {
-      for (let i = 0; i < width; i += 1) totals[i] = totals[i]! + swept[next + i]!;
-      next += width;
+    for (const slot of pod.slots) {
+      const dropped = swept[next + field.droppedPacketsOut]! + swept[next + field.droppedPacketsIn]!;
+      const reasons = dropped > 0n ? counters.read(slot) : null;
+      for (let i = 0; i < sweptFields; i += 1) totals[i] = totals[i]! + swept[next + i]!;
+      if (reasons) for (let i = sweptFields; i < width; i += 1) totals[i] = totals[i]! + reasons[i]!;
+      next += sweptFields;
     }
     const put = (column: SampleColumn, value: bigint): void => {
       columns[place[column] * rows + row] = value;
@@ -76,15 +79,11 @@ export function encodeFrame(
     put('redirectedOut', totals[field.redirectedPacketsOut]!);
     put('requestsOk', pod.requests ? BigInt(pod.requests.ok) : noValue);
     put('requestsFailed', pod.requests ? BigInt(pod.requests.failed) : noValue);
-    let [out, into] = [0n, 0n];
+    put('droppedOut', totals[field.droppedPacketsOut]!);
+    put('droppedIn', totals[field.droppedPacketsIn]!);
     dropReasons.forEach((_, i) => {
-      const [droppedOut, droppedIn] = [totals[field.droppedOut + i]!, totals[field.droppedIn + i]!];
-      out += droppedOut;
-      into += droppedIn;
-      put(reasonColumns[i]!, droppedOut + droppedIn);
+      put(reasonColumns[i]!, totals[field.droppedOut + i]! + totals[field.droppedIn + i]!);
     });
-    put('droppedOut', out);
-    put('droppedIn', into);
   });
   return new Uint8Array(buffer);
 }

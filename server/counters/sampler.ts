@@ -31,7 +31,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
   frame: Uint8Array | null = null;
   node: NodeSample | null = null;
   readonly #pods: SampledPods;
-  readonly #counters: Pick<CounterMap, 'sweep'>;
+  readonly #counters: Pick<CounterMap, 'sweep' | 'read'>;
   readonly #programIds: readonly number[];
   readonly #meter = new NodeMeter();
   readonly #watches = new Set<Watch>();
@@ -43,7 +43,11 @@ export class Sampler extends EventEmitter<SampleEvents> {
   #releaseStatistics: (() => void) | null = null;
 
   /** `programIds`: those whose run time and count go into the node's sample. */
-  constructor(pods: SampledPods, counters: Pick<CounterMap, 'sweep'>, programIds: readonly number[]) {
+  constructor(
+    pods: SampledPods,
+    counters: Pick<CounterMap, 'sweep' | 'read'>,
+    programIds: readonly number[],
+  ) {
     super();
     this.#pods = pods;
     this.#counters = counters;
