@@ -13,6 +13,7 @@ import { useNode } from '../../_lib/node.ts';
 import { plainAddress, splitName } from '../../_lib/pods.ts';
 import { useNow, usePodTotals } from '../../_lib/samples.ts';
 import { migrationAction, whyNot } from './_migration/words.ts';
+import { spaced } from './words.ts';
 
 interface Actions {
   openPlan: (to: DeviceKind) => void;
@@ -24,7 +25,7 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
   const [own, generated] = splitName(pod.name);
   const now = useNow();
   const totals = usePodTotals(pod.number);
-  const since = (time: string) => (now === 0 ? '' : span(now - Date.parse(time)));
+  const since = (time: string) => (now === 0 ? '' : spaced(span(now - Date.parse(time))));
   const failed = totals?.requestsFailed ?? 0;
   return (
     <header className="flex items-center gap-4 border-line-1 border-b px-(--gutter) py-3 max-md:flex-col max-md:items-stretch">

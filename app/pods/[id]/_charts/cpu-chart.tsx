@@ -45,7 +45,7 @@ export function CpuChart({ shared, read }: { shared: Shared; read: Point | null 
       shared={shared}
       top={top}
       mirrored={false}
-      label={(value) => `${Number(value.toPrecision(2))} %`}
+      label={(value) => (value === 0 ? '0' : `${Number(value.toPrecision(2))} %`)}
       read={
         <span title={why}>
           <em>both</em>

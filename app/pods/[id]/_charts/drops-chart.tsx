@@ -4,6 +4,7 @@ import { useMemo } from 'react';
 import { dropReasons } from '../../../../contract/sample.ts';
 import { quantity } from '../../../_lib/format.ts';
 import { useScale } from '../_hooks/use-scale.ts';
+import { reading, scaleLabel } from '../words.ts';
 import css from './chart.module.css';
 import { ChartFrame, type Shared } from './chart-frame.tsx';
 import type { Point } from './history.ts';
@@ -19,6 +20,7 @@ export function DropsChart({ shared, read }: { shared: Shared; read: Point | nul
   const order = useMemo(() => rank(points), [points]);
   const top = useScale(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
   const { rows, slots } = useMemo(() => barsOf(points, range), [points, range]);
+  const seen = order.filter((reason) => points.some(({ drops }) => (drops[reason] ?? 0) > 0));
   const keys = order.map((reason) => dropReasons[reason]!);
   return (
     <ChartFrame
@@ -27,20 +29,25 @@ export function DropsChart({ shared, read }: { shared: Shared; read: Point | nul
       shared={shared}
       top={top}
       mirrored={false}
-      label={(value) => quantity(value)}
+      label={scaleLabel}
       read={
         <span className={read !== null && sum(read.drops) > 0 ? 'text-signal-text' : ''}>
           <em>all</em>
-          {read === null ? 'n/a' : quantity(sum(read.drops))}
+          {reading(read && sum(read.drops))}
         </span>
       }
-      legend={order.map((reason, place) => (
-        <span key={reason}>
-          <i className={css.swatch} style={{ background: `var(--drop-${place + 1})` }} />
-          {dropReasons[reason]?.replaceAll('_', ' ')}{' '}
-          {read === null ? 'n/a' : quantity(read.drops[reason] ?? 0)}
-        </span>
-      ))}
+      legend={
+        seen.length === 0 && points.length > 0 ? (
+          <span className="text-muted">none in this window</span>
+        ) : (
+          seen.map((reason, place) => (
+            <span key={reason}>
+              <i className={css.swatch} style={{ background: `var(--drop-${place + 1})` }} />
+              {dropReasons[reason]?.replaceAll('_', ' ')} {reading(read?.drops[reason])}
+            </span>
+          ))
+        )
+      }
       dots={() => []}
       columns={dropReasons.map((name, reason) => ({
         label: name.replaceAll('_', ' '),

@@ -3,6 +3,7 @@
 import { useMemo } from 'react';
 import { quantity } from '../../../_lib/format.ts';
 import { useScale } from '../_hooks/use-scale.ts';
+import { reading, scaleLabel } from '../words.ts';
 import { ChartFrame, type Shared } from './chart-frame.tsx';
 import { type Point, rowsOf } from './history.ts';
 import { AreaTraces } from './traces.tsx';
@@ -34,7 +35,6 @@ export function RateChart(props: {
       ),
     [points, up, down, range],
   );
-  const at = (value: number | undefined) => (value === undefined ? 'n/a' : quantity(value));
   return (
     <ChartFrame
       title={title}
@@ -42,16 +42,16 @@ export function RateChart(props: {
       shared={shared}
       top={top}
       mirrored
-      label={(value) => quantity(value)}
+      label={scaleLabel}
       read={
         <>
           <span>
             <em>in</em>
-            {at(read?.[up])}
+            {reading(read?.[up])}
           </span>
           <span>
             <em>out</em>
-            {at(read?.[down])}
+            {reading(read?.[down])}
           </span>
         </>
       }

@@ -1,4 +1,6 @@
 import type { CSSProperties, ReactNode } from 'react';
+import { count } from '../../../_lib/format.ts';
+import { plainAddress, splitName } from '../../../_lib/pods.ts';
 import { stop } from '../stop.ts';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
@@ -13,20 +15,19 @@ function Box(props: { name: string; style: CSSProperties; children: ReactNode })
   );
 }
 
-/** Label and value, one line each; long values are cut and whole in their title. */
-export function Facts({ rows, align }: { rows: [string, string | null, string?][]; align?: 'left' }) {
+/** Label, value, and the whole of it where the value is a part. */
+export type FactRow = [label: string, value: string, whole?: string];
+
+/** Label and value, one line each; what is cut is whole in its title. */
+export function Facts({ rows, align }: { rows: FactRow[]; align?: 'left' }) {
   return (
     <dl className={css.facts} data-align={align}>
-      {rows.map(([label, value, reason]) => (
+      {rows.map(([label, value, whole]) => (
         <div key={label} className="contents">
           <dt>{label}</dt>
-          {value === null ? (
-            <dd title={reason}>n/a</dd>
-          ) : (
-            <dd className="code" title={value}>
-              {value}
-            </dd>
-          )}
+          <dd className="code" title={whole ?? value}>
+            {value}
+          </dd>
         </div>
       ))}
     </dl>
@@ -37,7 +38,7 @@ export function ContainerBox({ hop, style }: { hop: ContainerHop; style: CSSProp
   return (
     <Box name={`${hop.name}, container`} style={style}>
       <h3 title={hop.name}>
-        {hop.name} <span className="font-normal text-muted">container</span>
+        {splitName(hop.name)[0]} <span className="font-normal text-muted">container</span>
       </h3>
       <Facts
         rows={[
@@ -60,20 +61,34 @@ export function HostBox({
   device: DeviceHop | null;
   style: CSSProperties;
 }) {
-  const routed = device?.mode === 'l3' ? 'none, netkit L3 has no MAC' : 'none';
   return (
     <Box name="Host stack" style={style}>
       <h3>Host stack</h3>
       <Facts
         align="left"
         rows={[
-          ['route', hop.route ?? 'none to this pod'],
-          ['neigh', hop.neighbour ?? routed],
-          ['forward', `ip_forward ${hop.forwarding ? 1 : 0}, rp_filter ${hop.rpFilter}`],
+          ['route', viaOf(hop.defaultRoute), hop.defaultRoute ?? 'The host has no default route'],
+          [
+            'neigh',
+            neighbourOf(hop.neighbour, device),
+            hop.neighbour ?? 'The host has no neighbour for the pod',
+          ],
+          ['forward', `${hop.forwarding ? 'on' : 'off'}, rp_filter ${hop.rpFilter}`],
         ]}
       />
     </Box>
   );
+}
+
+/** Where the host sends what is not for this node: `via 192.168.40.1`. */
+export const viaOf = (route: string | null): string =>
+  route === null ? 'no default route' : (/via \S+/.exec(route)?.[0] ?? route);
+
+/** The pod's neighbour on the host, its address cut to the end that differs: `…01:41 PERMANENT`. */
+export function neighbourOf(neighbour: string | null, device: DeviceHop | null): string {
+  if (neighbour === null) return device?.mode === 'l3' ? 'none, L3' : 'none';
+  const [, end, state] = /lladdr \S+?([0-9a-f]{2}:[0-9a-f]{2})\b.*?([A-Z]+)$/.exec(neighbour) ?? [];
+  return end === undefined ? neighbour : `…${end} ${state}`;
 }
 
 export function UplinkBox(props: {
@@ -91,18 +106,20 @@ export function UplinkBox(props: {
         </h3>
         <span className="text-12 text-muted">MTU {hop.mtu}</span>
       </div>
-      <dl className={css.facts}>
-        <dt className="truncate" title="Everything on this interface, all pods of the node together">
-          whole node
-        </dt>
-        <dd>
-          <Figure value={rates.bits.out} unit="bit/s" reason={waiting} /> out ·{' '}
-          <Figure value={rates.bits.in} unit="bit/s" reason={waiting} /> in
-        </dd>
-        <dt className="code">{hop.addresses[0] ?? 'no address'}</dt>
-        <dd title={`received ${hop.rx.dropped}, sent ${hop.tx.dropped}, since the interface exists`}>
-          dropped {hop.rx.dropped + hop.tx.dropped}
-        </dd>
+      <dl className="text-12 text-ink-2 leading-[18px] tabular-nums">
+        <div className="flex justify-between gap-3" title="Everything on this interface, all pods together">
+          <dt className="text-muted">whole node</dt>
+          <dd>
+            <Figure value={rates.bits.out} unit="bit/s" reason={waiting} /> out ·{' '}
+            <Figure value={rates.bits.in} unit="bit/s" reason={waiting} /> in
+          </dd>
+        </div>
+        <div className="flex justify-between gap-3">
+          <dt className="code text-muted">{plainAddress(hop.addresses[0]) || 'no address'}</dt>
+          <dd title={`received ${hop.rx.dropped}, sent ${hop.tx.dropped}, since the interface exists`}>
+            dropped {count(hop.rx.dropped + hop.tx.dropped)}
+          </dd>
+        </div>
       </dl>
     </Box>
   );

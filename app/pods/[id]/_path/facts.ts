@@ -13,11 +13,10 @@ export function deviceFacts({ device, container }: PathView): [string, string][]
   return facts;
 }
 
-/** Both routes that a migration moves, and the host's own. */
+/** Both routes that a migration moves. */
 export function routeFacts({ container, host }: PathView): [string, string][] {
   return [
     ['pod route', container.route ?? 'none'],
     ['host route', host?.route ?? 'none'],
-    ['beyond', host?.defaultRoute ?? 'no default route'],
   ];
 }

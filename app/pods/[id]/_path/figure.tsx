@@ -1,4 +1,4 @@
-import { scaled, thinSpace } from '../../../_lib/format.ts';
+import { scaled } from '../../../_lib/format.ts';
 
 /** A live number in prose: digits, then prefix and unit muted. `n/a` with its reason where it is not known. */
 export function Figure({ value, unit, reason }: { value: number | null; unit: string; reason: string }) {
@@ -9,12 +9,12 @@ export function Figure({ value, unit, reason }: { value: number | null; unit: st
       </span>
     );
   const { digits, prefix } = scaled(value);
-  const gap = prefix !== '' && unit !== 'bit/s' ? thinSpace : '';
+  const gap = prefix !== '' && unit !== 'bit/s' ? '\u00a0' : '';
   return (
     <>
       {digits}
       <span className="text-muted">
-        {thinSpace}
+        {'\u00a0'}
         {prefix}
         {gap}
         {unit}

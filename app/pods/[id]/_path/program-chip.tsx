@@ -1,7 +1,8 @@
 import type { CSSProperties } from 'react';
 import type { AttachedProgram } from '../../../../contract/device.ts';
-import { count, percent, scaled } from '../../../_lib/format.ts';
+import { count, percent, quantity } from '../../../_lib/format.ts';
 import { stop } from '../stop.ts';
+import { spaced } from '../words.ts';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
 import type { Verdicts } from './view.ts';
@@ -35,20 +36,16 @@ export function ProgramChip(props: {
         <span className={css.name}>{program.name}</span>
         <span>
           <Figure value={runs} unit="runs/s" reason={program.ours ? noSample : notOurs} />
-          &ensp;
-          {cost === null ? (
-            <span className="text-muted" title={noStatistics}>
-              n/a
-            </span>
-          ) : (
-            <span title={costTitle(program, ns)}>
-              {count(cost)}
-              <span className="text-muted">{'\u202f'}ns</span>
-            </span>
-          )}
         </span>
       </div>
-      <VerdictBar verdicts={verdicts} reason={program.ours ? noSample : notOurs} />
+      <VerdictBar verdicts={verdicts} />
+      <div className={css.legend}>
+        <Verdict verdicts={verdicts} reason={program.ours ? noSample : notOurs} />
+        <span className="ml-auto" title={cost === null ? noStatistics : costTitle(program, ns)}>
+          {cost === null ? 'n/a' : count(cost)}
+          <span className="text-muted"> ns/run</span>
+        </span>
+      </div>
     </div>
   );
 }
@@ -60,46 +57,42 @@ function costTitle(program: AttachedProgram, ns: number | null): string {
     : `ns per run, mean of the last second ${scope}`;
 }
 
-function VerdictBar({ verdicts, reason }: { verdicts: Verdicts | null; reason: string }) {
+function VerdictBar({ verdicts }: { verdicts: Verdicts | null }) {
+  if (verdicts === null) return <div className={css.verdict} data-empty="" />;
+  const { pass, redirect, drop } = verdicts;
+  return (
+    <div className={css.verdict}>
+      {redirect > 0 && <i style={{ flex: redirect, background: 'var(--k)' }} />}
+      {pass > 0 && <i style={{ flex: pass, background: redirect > 0 ? 'var(--text-muted)' : 'var(--k)' }} />}
+      {drop > 0 && <i style={{ flex: drop, background: 'var(--signal)' }} />}
+    </div>
+  );
+}
+
+function Verdict({ verdicts, reason }: { verdicts: Verdicts | null; reason: string }) {
   if (verdicts === null)
     return (
-      <>
-        <div className={css.verdict} data-empty="" />
-        <div className={css.legend}>
-          <span title={reason}>
-            <em>verdicts</em>n/a
-          </span>
-        </div>
-      </>
+      <span title={reason}>
+        <em>verdicts</em>n/a
+      </span>
     );
-  const { pass, redirect, drop, dropsPerSecond } = verdicts;
-  const dropped = scaled(dropsPerSecond);
+  const { pass, redirect, dropsPerSecond } = verdicts;
   return (
     <>
-      <div className={css.verdict}>
-        {redirect > 0 && <i style={{ flex: redirect, background: 'var(--k)' }} />}
-        {pass > 0 && (
-          <i style={{ flex: pass, background: redirect > 0 ? 'var(--text-muted)' : 'var(--k)' }} />
-        )}
-        {drop > 0 && <i style={{ flex: drop, background: 'var(--signal)' }} />}
-      </div>
-      <div className={css.legend}>
-        {redirect > 0 && (
-          <span>
-            <em>redirect</em>
-            {percent(redirect)} %
-          </span>
-        )}
+      {redirect > 0 && (
         <span>
-          <em>pass</em>
-          {percent(pass)} %
+          <em>redirect</em>
+          {percent(redirect)} %
         </span>
-        <span className={dropsPerSecond > 0 ? 'text-signal-text' : ''}>
-          <em>drop</em>
-          {dropped.digits}
-          {dropped.prefix === '' ? '' : ` ${dropped.prefix}`} /s
-        </span>
-      </div>
+      )}
+      <span>
+        <em>pass</em>
+        {percent(pass)} %
+      </span>
+      <span className={dropsPerSecond > 0 ? 'text-signal-text' : ''}>
+        <em>drop</em>
+        {spaced(quantity(dropsPerSecond))}/s
+      </span>
     </>
   );
 }

@@ -32,8 +32,7 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
     <div className={css.path} data-live={view.live} style={{ width, height: layout.height }}>
       <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
         <path className={css.edge} d={`M${layout.edge} 0V${layout.height}`} />
-        {device !== null && layout.veth === null && <DeviceBody layout={{ ...layout, upright: false }} />}
-        {device !== null && layout.veth !== null && <DeviceBody layout={{ ...layout, upright: false }} />}
+        {device !== null && <DeviceBody layout={{ ...layout, upright: false }} />}
         <Tracks
           stretches={layout.stretches.filter(({ whose }) => device !== null || whose !== 'pod')}
           rates={edges}
@@ -46,16 +45,13 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
           </>
         )}
         <Arrows stretches={layout.stretches.filter(({ whose }) => device !== null || whose !== 'pod')} />
-        <path className={css.edge} d={`M${destinations.x} 38V122`} />
+        <path className={css.spine} d={`M${destinations.x} 20V112`} />
       </svg>
       <div className={css.zone} style={{ left: 0, top: 0 }}>
         <b>Pod namespace</b> <span className="code">{view.container.netns}</span>
       </div>
       <div className={css.zone} style={{ left: layout.edge + 10, top: 0 }}>
         <b>Host namespace</b>
-      </div>
-      <div className={css.zone} style={{ left: destinations.x + 12, top: 0 }}>
-        <b>Destinations</b>
       </div>
       <div className={css.figures} style={{ left: 0, top: 40 }}>
         <Figure value={rates?.packetsOut ?? null} unit="pps out" reason={noSample} />,{' '}
@@ -78,10 +74,10 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       <div
         className={css.zone}
-        style={{ left: layout.host.x + 216, top: 58, right: width - destinations.x + 16, textAlign: 'right' }}
+        style={{ right: width - destinations.x + 16, top: 58, textAlign: 'right' }}
         title={together}
       >
-        to and from the pods, all of the node
+        all pods of the node
       </div>
       <div className={css.figures} style={{ right: width - destinations.x + 16, top: 26 }} title={together}>
         <Figure value={edges.pods.out} unit="pps" reason={noSample} />

@@ -147,7 +147,7 @@ export function wideLayout(
     destinations: {
       x: destinationsX,
       width: 300,
-      podsY: 20,
+      podsY: 0,
       uplink: { x: destinationsX, y: out - 18, width: 300, height: 72 },
     },
     tracks: { out, in: inn },
