@@ -22,7 +22,7 @@ netkit, pods and agent run in a virtual machine whose kernel has it. Ctrl-C take
   --kind KIND      netkit or veth for all pods; default: netkit where the kernel has it
   --name NAME      tells labs on one machine apart; default lab
   --no-dashboard   the agent and the pods only
-  --json           prints {"ready":true,"link","environment","agent","tokenFile","agentCommand"}, then each second
+  --json           prints {"ready":true,"link","environment","agent"…}, then each second
                    {"event":"traffic","apps":{"cart":{"ok","failed","reconnects"}…}}, and {"event":"agent-ended"}
 `;
 
@@ -47,7 +47,8 @@ interface Running {
   agentEnded: Promise<string>;
   /** When this ends, the lab has. */
   ended: Promise<string>;
-  /** Starts the agent again, natively. */
+  /** Natively: the agent's process, and what starts it again. */
+  agentPid?: number;
   agentCommand?: string[];
   stop(): Promise<void>;
 }
@@ -129,6 +130,7 @@ async function startNative(kind: DeviceKind | undefined): Promise<Running> {
     agent: `unix:${node.socket}`,
     agentEnded: node.agent.ended,
     ended: node.traffic.ended.then((how) => `the traffic ${how}`),
+    agentPid: node.agent.pid,
     agentCommand: node.agentCommand,
     stop: node.stop,
   };
@@ -149,7 +151,7 @@ async function startGuest(kind: DeviceKind | undefined): Promise<Running> {
 function tellReady(running: Running, environment: string, link: string | undefined): void {
   if (stopping.signal.aborted) return;
   told = true;
-  const { agent, agentCommand } = running;
+  const { agent, agentPid, agentCommand } = running;
   if (!values.json) {
     process.stdout.write(`\n  ${link ?? agent}\n\n`);
     if (link) process.stdout.write('The link works once, within ten minutes. Enter: a new link. ');
@@ -157,7 +159,7 @@ function tellReady(running: Running, environment: string, link: string | undefin
     return;
   }
   const tokenFile = running.token === undefined ? undefined : writeToken(running.token);
-  say({ ready: true, link, environment, agent, tokenFile, agentCommand });
+  say({ ready: true, link, environment, agent, tokenFile, agentPid, agentCommand });
 }
 
 function writeToken(token: string): string {

@@ -25,14 +25,14 @@ export interface Traffic {
 }
 
 /** How long the first answers may take, and the last ones, ms. */
-const joinWithin = 60_000;
+const joinWithin = 180_000;
 const hushWithin = 2500;
 
 /**
  * Starts all traffic between `ends`, a thread for each; flows whose ends are not all there are left out.
  * @param rate multiplies the load; @param budget is what it may cost, in cores
  * @param signal gives up while it starts
- * @throws ProblemError when a server cannot listen, or a client is not answered within a minute
+ * @throws ProblemError when a server cannot listen, or a client is not answered within three minutes
  */
 export async function startTraffic(
   ends: TrafficEnd[],
