@@ -35,7 +35,6 @@ function longConnection({ address, port, request, reply, counts, clock }: Client
   let since = clock.now - retryAfter;
   let id = 0;
   let asked: number | null = null;
-  let everOpen = false;
   let joined = false;
 
   function open() {
@@ -45,8 +44,7 @@ function longConnection({ address, port, request, reply, counts, clock }: Client
     state = 'connecting';
     since = clock.now;
     opening.on('connect', () => {
-      if (everOpen) counts.reconnects++;
-      everOpen = true;
+      if (joined) counts.reconnects++;
       state = 'open';
     });
     opening.on('data', (chunk) => {
