@@ -31,7 +31,7 @@ export const writeIfinfo = (message: MessageWriter, index: number, flags = 0, ch
   message.u32(0).i32(index).u32(flags).u32(change);
 };
 
-/** One end of a pair of interfaces that is to be made. */
+/** The primary of a pair of interfaces that is to be made. */
 export interface NewEnd {
   name: string;
   /** chosen by the caller; without it, by the kernel. For both ends or for the primary alone */
@@ -41,9 +41,12 @@ export interface NewEnd {
   mac?: string;
   /** descriptor of the network namespace; without it, the socket's */
   netnsFd?: number;
-  /** administratively up at once; the kernel refuses it for a veth peer (ENOTCONN) */
+  /** administratively up at once */
   up?: boolean;
 }
+
+/** Its peer. It is made down, to be upped after: at creation veth refuses (ENOTCONN) and netkit ignores it. */
+export type NewPeer = Omit<NewEnd, 'up'>;
 
 /** struct ifinfomsg and attributes of an end: the primary's as the message's body, the peer's nested. */
 export function writeEnd(message: MessageWriter, end: NewEnd): void {
@@ -56,7 +59,7 @@ export function writeEnd(message: MessageWriter, end: NewEnd): void {
 }
 
 /** @throws RangeError for a request that the kernel would take and carry out otherwise */
-export function checkPair({ primary, peer }: { primary: NewEnd; peer: NewEnd }): void {
+export function checkPair({ primary, peer }: { primary: NewEnd; peer: NewPeer }): void {
   // veth_newlink and netkit_new_link look at the peer's only where the primary has one.
   if (peer.ifindex !== undefined && primary.ifindex === undefined)
     throw new RangeError(`${endText(peer)}: the kernel ignores it unless ${primary.name} has an ifindex too`);

@@ -1,4 +1,13 @@
-import { checkPair, endText, ifla, iflaInfo, type NewEnd, writeEnd, writeIfinfo } from './ifinfo.ts';
+import {
+  checkPair,
+  endText,
+  ifla,
+  iflaInfo,
+  type NewEnd,
+  type NewPeer,
+  writeEnd,
+  writeIfinfo,
+} from './ifinfo.ts';
 import type { AttributeReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './rtnetlink.ts';
 import type { RtnetlinkSocket } from './socket.ts';
@@ -30,7 +39,7 @@ export interface NewNetkit {
   scrub?: { primary: NetkitScrub; peer: NetkitScrub };
   /** MACs only in mode l2 */
   primary: NewEnd;
-  peer: NewEnd;
+  peer: NewPeer;
 }
 
 /** IFLA_INFO_DATA of a netkit link; null where the kernel did not say, as older ones do of scrub. */

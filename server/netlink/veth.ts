@@ -1,4 +1,4 @@
-import { checkPair, endText, ifla, iflaInfo, type NewEnd, writeEnd } from './ifinfo.ts';
+import { checkPair, endText, ifla, iflaInfo, type NewEnd, type NewPeer, writeEnd } from './ifinfo.ts';
 import type { MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './rtnetlink.ts';
 import type { RtnetlinkSocket } from './socket.ts';
@@ -8,11 +8,10 @@ const infoPeer = 1;
 
 /**
  * Give both MACs here where permanent neighbours will name them: changing one later flushes those neighbours.
- * The peer cannot be up at creation; up it after.
  */
 export interface NewVeth {
   primary: NewEnd;
-  peer: NewEnd;
+  peer: NewPeer;
 }
 
 export function encodeVeth(message: MessageWriter, veth: NewVeth): void {

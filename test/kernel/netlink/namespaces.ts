@@ -10,6 +10,8 @@ export interface TestNamespace extends Disposable {
   socket: RtnetlinkSocket;
   /** Output of `ip -n NAME …`. */
   ip(...args: string[]): string;
+  /** Runs lines of `ip -batch` in one process, while this one waits. */
+  batch(lines: string[]): void;
   /** `ip -json -details -n NAME …`, parsed. */
   // biome-ignore lint/suspicious/noExplicitAny: whatever iproute2 prints
   json(...args: string[]): any;
@@ -26,6 +28,7 @@ export function testNamespace(): TestNamespace {
     fd: namespace.fd,
     socket,
     ip,
+    batch: (lines) => execFileSync('ip', ['-n', name, '-batch', '-'], { input: `${lines.join('\n')}\n` }),
     json: (...args) => JSON.parse(ip('-json', '-details', ...args)),
     [Symbol.dispose]() {
       socket.close();

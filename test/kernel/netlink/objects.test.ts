@@ -323,7 +323,7 @@ describe('routes', () => {
     using host = testNamespace();
     await addVeth(host.socket, {
       primary: { name: 'a', ifindex: 7, up: true },
-      peer: { name: 'b', ifindex: 8, up: false },
+      peer: { name: 'b', ifindex: 8 },
     });
     await replaceRoute(host.socket, { destination: '10.42.0.33', ifindex: 7 });
     await expect(deleteRoute(host.socket, { destination: '10.42.0.33', ifindex: 8 })).rejects.toMatchObject({
