@@ -1,8 +1,8 @@
-/** The least of 1, 2, 5, 10, 20, 50 … that is not under `value`; 1 for nothing. */
+/** The least of 1, 2, 3, 4, 6, 8, 10, 20 … that is not under `value`; 1 for nothing. Its half is as round. */
 export function niceCeiling(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  for (const step of [1, 2, 5, 10]) {
+  for (const step of [1, 2, 3, 4, 6, 8, 10]) {
     // The tolerance keeps 0.3 / 0.1 = 2.9999… and its like on their own step.
     if (value <= step * power * (1 + 1e-9)) return step * power;
   }

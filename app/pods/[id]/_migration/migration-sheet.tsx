@@ -21,114 +21,106 @@ interface Props {
   sheet: SheetControl;
 }
 
-/** Plan, run and result of a migration in one sheet. What it shows is in the address. */
+/**
+ * Plan, run and result of a migration in one sheet. What it shows is in the address. The pod is watched
+ * from the moment the plan is open, so that the first request of the run is among the samples.
+ */
 export function MigrationSheet({ pod, migrations, sheet }: Props) {
   const { state } = sheet;
-  if (state.show === 'plan')
-    return <PlanSheet key={state.to} pod={pod} to={state.to} migrations={migrations} sheet={sheet} />;
-  if (state.show === 'migration') return <RunSheet id={state.id} pod={pod} sheet={sheet} />;
-  return null;
-}
-
-function PlanSheet({ pod, to, migrations, sheet }: Props & { to: DeviceKind }) {
-  const start = useStartMigration(pod.id);
-  const plan = useMigrationPlan(pod.id, to, !start.isPending && !start.isSuccess);
-  const running = migrations.find(({ state }) => state === 'running');
-  const confirm = useRef<HTMLButtonElement>(null);
-  const [asked, setAsked] = useState(false);
-  useWatchPod(pod.id);
-  // Samples are taken from the moment the plan is open, so that the first request of the run is among them.
   const ticks = useRequestTicks(pod.number);
-  const ready = plan.data?.allowed === true;
+  useWatchPod(state.show === 'nothing' ? undefined : pod.id);
+  const start = useStart(pod, migrations, sheet);
+  const shown = state.show === 'migration' ? state.id : (start.begun?.id ?? null);
+  const { data = start.begun, error } = useMigration(shown);
+  const to = state.show === 'plan' ? state.to : null;
+  const plan = useMigrationPlan(pod.id, to ?? 'veth', to !== null && !start.asked);
+  const confirm = useRef<HTMLButtonElement>(null);
+  const planned = shown === null && to !== null;
+  const ready = planned && plan.data?.allowed === true;
   useEffect(() => {
     if (ready) confirm.current?.focus();
   }, [ready]);
+  if (state.show === 'nothing') return null;
 
-  const go = () => {
-    setAsked(true);
-    start.mutate(to, {
-      onSuccess: ({ id }) => sheet.openMigration(id, true),
-      onError: (error) => {
-        setAsked(false);
-        // The journal knows more of a migration that began and failed than the refusal does.
-        const failed =
-          error instanceof ApiError && error.code === 'migration_failed' ? migrations[0] : undefined;
-        if (failed !== undefined && failed.state !== 'done') sheet.openMigration(failed.id, true);
-        else void plan.refetch();
-      },
-    });
-  };
-  // Its steps come over the stream before the call that started it is answered.
-  if (asked && running !== undefined)
+  if (planned)
     return (
       <Sheet
         open
         onOpenChange={(open) => !open && sheet.close()}
-        title={migrationTitle(running)}
-        description="The steps of the migration, ticked off as they happen."
-        head={<SheetHead pod={pod} from={running.from.kind} to={running.to.kind} />}
-        footer={<RunFooter migration={running} pod={pod} sheet={sheet} />}
+        title={migrationAction(to)}
+        description="What will be done, step by step, with the command that does the same. Nothing has been changed yet."
+        head={<SheetHead pod={pod} from={plan.data?.from.kind ?? pod.kind} to={to} />}
+        footer={
+          <PlanFooter
+            to={to}
+            ready={ready}
+            refused={plan.data?.allowed === false}
+            pending={start.asked}
+            confirm={confirm}
+            onConfirm={() => start.go(to)}
+            onCancel={sheet.close}
+          />
+        }
       >
-        <RunView migration={running} pod={pod} ticks={ticks} />
+        <PlanView
+          pod={pod}
+          to={to}
+          plan={plan.data}
+          error={start.error ?? plan.error}
+          retry={() => void plan.refetch()}
+          migrations={migrations}
+        />
       </Sheet>
     );
   return (
     <Sheet
       open
       onOpenChange={(open) => !open && sheet.close()}
-      title={migrationAction(to)}
-      description="What will be done, step by step, with the command that does the same. Nothing has been changed yet."
-      head={<SheetHead pod={pod} from={plan.data?.from.kind ?? pod.kind} to={to} />}
-      footer={
-        <PlanFooter
-          to={to}
-          ready={ready}
-          refused={plan.data?.allowed === false}
-          pending={asked}
-          confirm={confirm}
-          onConfirm={go}
-          onCancel={sheet.close}
-        />
-      }
-    >
-      <PlanView
-        pod={pod}
-        to={to}
-        plan={plan.data}
-        error={start.error ?? plan.error}
-        retry={() => void plan.refetch()}
-        migrations={migrations}
-      />
-    </Sheet>
-  );
-}
-
-function RunSheet({ id, pod, sheet }: { id: string; pod: Pod; sheet: SheetControl }) {
-  const { data: migration, error } = useMigration(id);
-  useWatchPod(migration?.state === 'running' ? pod.id : undefined);
-  const ticks = useRequestTicks(pod.number);
-  const title =
-    migration === undefined
-      ? error === null
-        ? 'Migration'
-        : 'No such migration'
-      : migrationTitle(migration);
-  return (
-    <Sheet
-      open
-      onOpenChange={(open) => !open && sheet.close()}
-      title={title}
+      title={data === undefined ? (error === null ? 'Migration' : 'No such migration') : migrationTitle(data)}
       description="The steps of the migration, as the journal has them."
-      head={migration && <SheetHead pod={pod} from={migration.from.kind} to={migration.to.kind} />}
-      footer={migration && <RunFooter migration={migration} pod={pod} sheet={sheet} />}
+      head={data && <SheetHead pod={pod} from={data.from.kind} to={data.to.kind} />}
+      footer={data && <RunFooter migration={data} pod={pod} sheet={sheet} />}
     >
-      {migration === undefined ? (
+      {data === undefined ? (
         <p className="p-6 text-ink-2" aria-busy={error === null}>
           {error === null ? 'Reading the journal' : error.message}
         </p>
       ) : (
-        <RunView migration={migration} pod={pod} ticks={ticks} />
+        <RunView migration={data} pod={pod} ticks={ticks} />
       )}
     </Sheet>
   );
+}
+
+/** Starts a migration. `begun`: the one it started, known from the stream before the call is answered. */
+function useStart(pod: Pod, migrations: readonly Migration[], sheet: SheetControl) {
+  const { mutate, error, reset } = useStartMigration(pod.id);
+  const [before, setBefore] = useState<ReadonlySet<string> | null>(null);
+  const { show } = sheet.state;
+  useEffect(() => {
+    if (show === 'plan') return;
+    setBefore(null);
+    reset();
+  }, [show, reset]);
+  const begun = before === null ? undefined : migrations.find(({ id }) => !before.has(id));
+  const latest = useRef(begun);
+  latest.current = begun;
+  return {
+    asked: before !== null,
+    begun,
+    error,
+    go: (to: DeviceKind) => {
+      setBefore(new Set(migrations.map(({ id }) => id)));
+      mutate(to, {
+        onSuccess: ({ id }) => sheet.openMigration(id, true),
+        onError: (refusal) => {
+          // The journal knows more of a migration that began and failed than the refusal does.
+          const failed =
+            refusal instanceof ApiError && refusal.code === 'migration_failed' ? latest.current : undefined;
+          if (failed === undefined) setBefore(null);
+          else sheet.openMigration(failed.id, true);
+        },
+      });
+    },
+  };
 }

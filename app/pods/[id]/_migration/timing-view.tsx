@@ -93,7 +93,7 @@ export function TimingView(props: {
             {timing.verified !== null && !running && (
               <>
                 <path className={css.verified} d={`M${x(timing.verified)} 0V${height}`} />
-                <text className={css.good} x={x(timing.verified) - 5} y={9} textAnchor="end">
+                <text className={css.good} {...besideOf(x(timing.verified), outer)} y={9}>
                   verified
                 </text>
               </>
@@ -115,6 +115,10 @@ export function TimingView(props: {
 }
 
 type Place = (ms: number) => number;
+
+/** Right of a line, or left of it where the drawing ends. */
+const besideOf = (x: number, outer: number) =>
+  x + 50 < outer ? { x: x + 5, textAnchor: 'start' as const } : { x: x - 5, textAnchor: 'end' as const };
 
 /** A device that is up until it is removed; null: to the end. */
 const levelOf = (removed: number | null, end: number, x: Place, y: number): string =>
@@ -256,7 +260,7 @@ function Both({ from, to, ms }: { from: number; to: number; ms: number }) {
   return (
     <>
       <path className={css.bracket} d={`M${from} 25v8M${to} 25v8M${from} 29H${to}`} />
-      <rect className={css.bracketGap} x={middle - 66} y={22} width={132} height={14} />
+      <rect className={css.bracketGap} x={middle - 66} y={22} width={132} height={13} />
       <text x={middle} y={33} textAnchor="middle">
         both up for {duration(ms)}
       </text>

@@ -87,7 +87,7 @@ export const viaOf = (route: string | null): string =>
 /** The pod's neighbour on the host, its address cut to the end that differs: `…01:41 PERMANENT`. */
 export function neighbourOf(neighbour: string | null, device: DeviceHop | null): string {
   if (neighbour === null) return device?.mode === 'l3' ? 'none, L3' : 'none';
-  const [, end, state] = /lladdr \S+?([0-9a-f]{2}:[0-9a-f]{2})\b.*?([A-Z]+)$/.exec(neighbour) ?? [];
+  const [, end, state] = /lladdr (?:[0-9a-f]{2}:){4}(\S+).*?([A-Z]+)$/.exec(neighbour) ?? [];
   return end === undefined ? neighbour : `…${end} ${state}`;
 }
 

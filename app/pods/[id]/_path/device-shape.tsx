@@ -104,11 +104,12 @@ function UprightNames({ layout, device }: { layout: UprightLayout; device: Devic
   const { primary, peer } = device;
   // A netkit lane has its chips beside it from end to end: the names stand at the namespace edge.
   const peerY = layout.veth === null ? layout.edge - 30 : 156;
-  const primaryY = layout.veth === null ? layout.edge + 42 : layout.device.y + layout.device.height + 14;
+  // Beside the words “Host namespace” for veth, whose chips begin right below; under them for netkit.
+  const host = layout.veth === null ? { x: 104, y: layout.edge + 42 } : { x: 206, y: layout.edge + 15 };
   return (
     <>
       <Name x={104} y={peerY} anchor="start" word={`${peer.name} peer`} index={peer.ifindex} />
-      <Name x={104} y={primaryY} anchor="start" word={`${primary.name} primary`} index={primary.ifindex} />
+      <Name {...host} anchor="start" word={`${primary.name} primary`} index={primary.ifindex} />
       {layout.veth !== null && (
         <>
           <text className={css.noteHead} x={104} y={200}>

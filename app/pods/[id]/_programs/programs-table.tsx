@@ -33,7 +33,7 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
             <th scope="col" className={`${head} w-29`}>
               hook
             </th>
-            <th scope="col" className={head}>
+            <th scope="col" className={`${head} max-md:px-0`}>
               program
             </th>
             <th scope="col" className={`${head} ${wide} w-13 text-right`}>
@@ -42,12 +42,12 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
             <th scope="col" className={`${head} ${wide} w-23`}>
               tag
             </th>
-            <th scope="col" className={`${head} w-20 pr-[21px] text-right`} title="For this pod">
+            <th scope="col" className={`${head} w-20 pr-[21px] text-right max-md:w-17`} title="For this pod">
               runs/s
             </th>
             <th
               scope="col"
-              className={`${head} w-16 text-right`}
+              className={`${head} w-16 text-right max-md:w-14`}
               title="Mean of the last second, over the whole node"
             >
               ns/run
@@ -99,7 +99,7 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
   return (
     <tr className={`${scope} hover:[&>td]:bg-surface-2`}>
       <td className={`${cell} code text-kind-text`}>{program.hook}</td>
-      <td className={`${cell} code font-semibold`} title={program.name}>
+      <td className={`${cell} code font-semibold max-md:px-0 max-md:text-11`} title={program.name}>
         {program.name}
       </td>
       <td className={`${cell} ${wide} code text-right text-ink-2`}>{program.id}</td>
