@@ -24,14 +24,8 @@ export const send: KoffiFunc<(fd: number, data: Buffer, length: number, flags: n
 export const recv: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
   'long recv(int fd, void *data, size_t length, int flags)',
 );
-export const if_nametoindex: KoffiFunc<(name: string) => number> = libc.func(
-  'unsigned int if_nametoindex(const char *name)',
-);
 
-// <fcntl.h>, <unistd.h>, <sys/ioctl.h>: the variadic ones declared with the arguments we pass
-export const open: KoffiFunc<(path: string, flags: number, mode: number) => number> = libc.func(
-  'int open(const char *path, int flags, int mode)',
-);
+// <unistd.h>, <sys/ioctl.h>: the variadic ones declared with the arguments we pass
 export const close: KoffiFunc<(fd: number) => number> = libc.func('int close(int fd)');
 export const ioctl: KoffiFunc<(fd: number, request: number, argument: Address) => number> = libc.func(
   'int ioctl(int fd, unsigned long request, void *argument)',

@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import type { Capability, CapabilityName } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { NetlinkError } from '../netlink/error.ts';
-import { addBpfFilter, addClsact } from '../netlink/filter.ts';
+import { addBpfFilter, addClsact, deleteClsact } from '../netlink/filter.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import { addNetkit } from '../netlink/netkit.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
@@ -64,6 +64,7 @@ const trials: readonly Trial[] = [
         result: -1,
       });
       await closing(program, () => addBpfFilter(socket, ifindex, 'tc/ingress', { program, name: 'probe' }));
+      await deleteClsact(socket, ifindex);
       return 'added a clsact qdisc to a veth device and attached a program at tc/ingress';
     },
   },

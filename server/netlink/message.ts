@@ -31,11 +31,6 @@ export class MessageWriter {
     this.length = 0;
   }
 
-  /** Drops what was written since `length` was `to`. */
-  truncate(to: number): void {
-    this.length = to;
-  }
-
   begin(type: number, flags: number, sequence: number): void {
     this.#message = this.#reserve(headerBytes);
     this.buffer.writeUInt16LE(type, this.#message + 4);

@@ -94,7 +94,7 @@ export function watchNetwork(
   return { close: stop, [Symbol.dispose]: stop };
 }
 
-/** Events of the links in the present namespace only: `watchNetwork(['links'], …)` without the wrapping. */
+/** `watchNetwork` of links alone. */
 export const watchLinks = (
   listener: (event: Extract<NetworkEvent, { type: 'link' | 'resync' }>) => void,
   options: WatchOptions = {},

@@ -36,7 +36,7 @@ const types = [
 ] as const;
 /** RTPROT_*: who made the route. */
 export const routeProtocol = { kernel: 2, boot: 3, static: 4 } as const;
-export const routeTable = { default: 253, main: 254, local: 255 } as const;
+export const routeTable = { main: 254, local: 255 } as const;
 
 export type RouteType = (typeof types)[number];
 

@@ -1,16 +1,14 @@
 /** Numbers of <linux/netlink.h> and <linux/rtnetlink.h> that more than one object uses. */
-export const nlmsg = { error: 2, done: 3, overrun: 4 } as const;
+export const nlmsg = { error: 2, done: 3 } as const;
 
 export const nlmFlag = {
   request: 0x1,
-  multi: 0x2,
   ack: 0x4,
   dumpInterrupted: 0x10,
   /** of a request that makes */
   replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
-  append: 0x800,
   /** of a request that reads: NLM_F_ROOT | NLM_F_MATCH */
   dump: 0x300,
   /** of an answer */
