@@ -1,3 +1,4 @@
+import { traceOf } from '../_lib/trace.ts';
 import { kindScope } from './kind.tsx';
 
 interface SparklineProps {
@@ -46,57 +47,3 @@ export function Sparkline({ values, kinds, width, height, tone = 'muted' }: Spar
 
 const toneStroke = { muted: 'stroke-muted', signal: 'stroke-signal' } as const;
 const toneFill = { muted: 'fill-ink-1', signal: 'fill-signal' } as const;
-
-export interface Trace {
-  kind: 'netkit' | 'veth' | null;
-  path: string;
-  /** Where the trace ends, when it ends at the last value. */
-  end: { x: number; y: number } | null;
-}
-
-/** Cuts values into traces, one for each run of one kind without a gap; runs of two kinds share the value between them. */
-export function traceOf(
-  values: ArrayLike<number>,
-  kinds: ArrayLike<number> | undefined,
-  width: number,
-  height: number,
-): Trace[] {
-  const n = values.length;
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < n; i++) {
-    const value = values[i]!;
-    if (Number.isNaN(value)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  const inset = 3;
-  // A steady rate is a straight line: noise under two per cent is not blown up to the full height.
-  const range = Math.max(high - low, high * 0.02, 1e-9);
-  const middle = (high + low) / 2;
-  const x = (i: number) => round((i / Math.max(1, n - 1)) * width);
-  const y = (value: number) =>
-    high <= 0 ? height - inset : round(height / 2 - ((value - middle) / range) * (height - 2 * inset));
-  const traces: Trace[] = [];
-  let open: Trace | null = null;
-  for (let i = 0; i < n; i++) {
-    const value = values[i]!;
-    if (Number.isNaN(value)) {
-      open = null;
-      continue;
-    }
-    const point = { x: x(i), y: y(value) };
-    const kind = kinds === undefined ? null : kinds[i] === 1 ? 'veth' : 'netkit';
-    if (open === null || open.kind !== kind) {
-      const from: string = open === null ? '' : `${open.path.slice(open.path.search(/[^ML]*$/))}L`;
-      open = { kind, path: `M${from}${point.x} ${point.y}`, end: null };
-      traces.push(open);
-    } else {
-      open.path += `L${point.x} ${point.y}`;
-    }
-    if (i === n - 1) open.end = point;
-  }
-  return traces;
-}
-
-const round = (value: number): number => Math.round(value * 10) / 10;

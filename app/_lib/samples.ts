@@ -3,16 +3,11 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { Problem } from '../../contract/problem.ts';
 import { decodeFrame, frameKinds, type SampleColumn } from '../../contract/sample.ts';
+import type { PodHistory, PodRates, PodTotals, RateField } from './rates.ts';
 import { theStream } from './stream.ts';
-import {
-  createTimeline,
-  type PodHistory,
-  type PodRates,
-  type PodTotals,
-  type RateField,
-} from './timeline.ts';
+import { createTimeline } from './timeline.ts';
 
-export type { PodHistory, PodRates, PodTotals, RateField } from './timeline.ts';
+export type { PodHistory, PodRates, PodTotals, RateField } from './rates.ts';
 
 /** All pods at 1 Hz, seven minutes. */
 export const samples = createTimeline({ capacity: 420, periodMs: 1000 });
@@ -93,7 +88,7 @@ export const usePodRates = (number: number): PodRates | null => useSamples(() =>
 
 /** One rate; NaN when there is none. */
 export const usePodRate = (number: number, field: RateField): number =>
-  useSamples(() => samples.rates(number)?.[field] ?? Number.NaN, Number.NaN);
+  useSamples(() => samples.rate(number, field), Number.NaN);
 
 /** One total since the pod was attached; NaN when nobody counts it. */
 export const usePodTotal = (number: number, column: SampleColumn): number =>
@@ -185,6 +180,6 @@ export const useStale = (): boolean =>
 /** Whether this pod is missing from the samples that come. */
 export const usePodStale = (number: number): boolean =>
   useSamples(() => {
-    const rates = samples.rates(number);
-    return rates !== null && sampleClock !== null && sampleClock.time - rates.time > staleAfterMs;
+    const time = samples.timeOf(number);
+    return time > 0 && sampleClock !== null && sampleClock.time - time > staleAfterMs;
   }, false);

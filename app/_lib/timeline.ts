@@ -1,74 +1,40 @@
-import type { DeviceKind } from '../../contract/device.ts';
 import { type Frame, type SampleColumn, sampleColumns } from '../../contract/sample.ts';
+import {
+  columnIndex,
+  type PodHistory,
+  type PodRates,
+  type PodTotals,
+  type RateField,
+  rateFields,
+  rateSources,
+} from './rates.ts';
 
-/** What a pod's counters turn into per second. `out` leaves the pod. */
-export const rateFields = [
-  'packetsOut',
-  'packetsIn',
-  'bitsOut',
-  'bitsIn',
-  'redirectedOut',
-  'droppedOut',
-  'droppedIn',
-  'dropMalformed',
-  'dropUnknownProtocol',
-  'dropSpoofedSource',
-] as const;
-export type RateField = (typeof rateFields)[number];
+export type { PodHistory, PodRates } from './rates.ts';
 
-/** Rates over the last interval; NaN where there is no earlier sample to compare with. */
-export type PodRates = Record<RateField, number> & { kind: DeviceKind; slot: number; time: number };
-
-/** Totals since the pod was attached; they never go back. Requests are null where nobody counts them. */
-export interface PodTotals {
-  packetsOut: number;
-  packetsIn: number;
-  bytesOut: number;
-  bytesIn: number;
-  redirectedOut: number;
-  droppedOut: number;
-  droppedIn: number;
-  requestsOk: number | null;
-  requestsFailed: number | null;
-}
-
-/** Field by field, oldest first, aligned with `times`; NaN where a sample is missing. */
-export type PodHistory = Record<RateField, Float32Array> & {
-  /** ms since the epoch */
-  times: Float64Array;
-  /** 0 netkit, 1 veth, NaN missing: the device that carried the packets. */
-  kinds: Float32Array;
-};
-
-const sources: Record<RateField, [column: SampleColumn, factor: number]> = {
-  packetsOut: ['packetsOut', 1],
-  packetsIn: ['packetsIn', 1],
-  bitsOut: ['bytesOut', 8],
-  bitsIn: ['bytesIn', 8],
-  redirectedOut: ['redirectedOut', 1],
-  droppedOut: ['droppedOut', 1],
-  droppedIn: ['droppedIn', 1],
-  dropMalformed: ['dropMalformed', 1],
-  dropUnknownProtocol: ['dropUnknownProtocol', 1],
-  dropSpoofedSource: ['dropSpoofedSource', 1],
-};
-const columnOf = Object.fromEntries(sampleColumns.map((name, index) => [name, index])) as Record<
-  SampleColumn,
+const fields = rateFields.length;
+/** The ring after those of the rates: 0 netkit, 1 veth. */
+const kindRing = fields;
+const fieldIndex = Object.fromEntries(rateFields.map((field, index) => [field, index])) as Record<
+  RateField,
   number
 >;
-const ringFields = [...rateFields, 'kind'] as const;
-type RingField = (typeof ringFields)[number];
-const sumTrack = -1;
+/** Stands for all pods together among the pods' numbers. */
+const allPods = -1;
 
 interface Track {
-  rings: Record<RingField, Float32Array>;
+  /** One ring for each rate field and one for the kind, `capacity` long, one after the other. */
+  rings: Float32Array;
   /** The last slot written; later ones are missing. */
   slot: number;
-  /** The last frame's columns, and the highest value each has had. */
+  /** Of the last frame with this pod: its columns, its rates, its times. */
   last: Float64Array;
-  highest: Float64Array;
+  rates: Float64Array;
   monotonicNs: number;
-  rates: PodRates | null;
+  timeMs: number;
+  /** The highest value each column has had. */
+  highest: Float64Array;
+  /** `rates` as an object, made when it is asked for. */
+  shown: PodRates | null;
 }
 
 export type Timeline = ReturnType<typeof createTimeline>;
@@ -88,38 +54,18 @@ export function createTimeline({ capacity, periodMs }: { capacity: number; perio
   function trackOf(number: number): Track {
     const known = tracks.get(number);
     if (known !== undefined) return known;
-    const rings = Object.fromEntries(ringFields.map((f) => [f, new Float32Array(capacity).fill(Number.NaN)]));
-    const track = {
-      rings: rings as Track['rings'],
-      slot: head,
+    const track: Track = {
+      rings: new Float32Array((fields + 1) * capacity).fill(Number.NaN),
+      slot: head - 1,
       last: new Float64Array(sampleColumns.length),
-      highest: new Float64Array(sampleColumns.length),
+      rates: new Float64Array(fields),
       monotonicNs: 0,
-      rates: null,
+      timeMs: 0,
+      highest: new Float64Array(sampleColumns.length),
+      shown: null,
     };
     tracks.set(number, track);
     return track;
-  }
-
-  /** Opens the slot of this sample, and one without values for each that is missing before it. */
-  function advance(monotonicNs: number, timeMs: number): void {
-    const periods = Math.round((monotonicNs - lastMonotonicNs) / 1e6 / periodMs);
-    const missing = lastMonotonicNs === 0 ? 0 : Math.min(Math.max(periods - 1, 0), capacity);
-    for (let i = missing; i >= 0; i--) {
-      times[++head % capacity] = timeMs - i * periodMs;
-      present[head % capacity] = i === 0 ? 1 : 0;
-    }
-    lastMonotonicNs = monotonicNs;
-  }
-
-  function write(track: Track, rates: Record<RateField, number>, kind: number): void {
-    const first = Math.max(track.slot + 1, head - capacity + 1);
-    for (const field of ringFields) {
-      const ring = track.rings[field];
-      for (let slot = first; slot < head; slot++) ring[slot % capacity] = Number.NaN;
-      ring[head % capacity] = field === 'kind' ? kind : rates[field];
-    }
-    track.slot = head;
   }
 
   function reset(): void {
@@ -128,7 +74,56 @@ export function createTimeline({ capacity, periodMs }: { capacity: number; perio
     lastMonotonicNs = 0;
   }
 
-  /** @returns false when the frame is not newer than the last one, and was ignored */
+  /** Opens the slot of this sample, and one without values for each that is missing before it. */
+  function advance(monotonicNs: number, timeMs: number): void {
+    const periods = Math.round((monotonicNs - lastMonotonicNs) / 1e6 / periodMs);
+    const missing = lastMonotonicNs === 0 ? 0 : Math.min(Math.max(periods - 1, 0), capacity);
+    for (let i = missing; i >= 0; i--) {
+      head++;
+      times[head % capacity] = timeMs - i * periodMs;
+      present[head % capacity] = i === 0 ? 1 : 0;
+    }
+    lastMonotonicNs = monotonicNs;
+  }
+
+  /** Writes a track's rates into the slot at the head, or nothing when they are no point of a line. */
+  function write(track: Track, isPoint: boolean, kind: number): void {
+    const first = Math.max(track.slot + 1, head - capacity + 1);
+    const at = head % capacity;
+    for (let ring = 0; ring <= fields; ring++) {
+      const from = ring * capacity;
+      for (let slot = first; slot < head; slot++) track.rings[from + (slot % capacity)] = Number.NaN;
+      track.rings[from + at] = !isPoint ? Number.NaN : ring === kindRing ? kind : track.rates[ring]!;
+    }
+    track.slot = head;
+  }
+
+  /** Takes the totals of one pod. @returns whether there was an earlier sample to compare with */
+  function take(row: Float64Array, monotonicNs: number, timeMs: number, sums: Float64Array): boolean {
+    const track = trackOf(row[columnIndex.pod]!);
+    const comparable = track.monotonicNs > 0;
+    const seconds = (monotonicNs - track.monotonicNs) / 1e9;
+    for (let field = 0; field < fields; field++) {
+      const { column, factor } = rateSources[field]!;
+      const difference = row[column]! - track.last[column]!;
+      const rate = comparable && difference >= 0 ? (difference * factor) / seconds : Number.NaN;
+      track.rates[field] = rate;
+      if (rate > 0) sums[field]! += rate;
+    }
+    // The first value after a gap is the mean over the gap: true as a number, no point of a line.
+    write(track, comparable && seconds * 1000 < periodMs * 2.5, row[columnIndex.kind]!);
+    for (let column = 0; column < row.length; column++) {
+      const value = row[column]!;
+      const highest = track.highest[column]!;
+      track.highest[column] = highest > value ? highest : value;
+      track.last[column] = value;
+    }
+    track.monotonicNs = monotonicNs;
+    track.timeMs = timeMs;
+    track.shown = null;
+    return comparable;
+  }
+
   function push(frame: Frame): boolean {
     const monotonicNs = Number(frame.monotonicNs);
     if (monotonicNs === lastMonotonicNs) return false;
@@ -140,51 +135,52 @@ export function createTimeline({ capacity, periodMs }: { capacity: number; perio
       const column = frame.column(name);
       return new Uint32Array(column.buffer, column.byteOffset, frame.rows * 2);
     });
-    const sums = Object.fromEntries(rateFields.map((field) => [field, 0])) as Record<RateField, number>;
-    let summed = 0;
-    const next = new Float64Array(sampleColumns.length);
-    for (let row = 0; row < frame.rows; row++) {
-      for (const [index, column] of columns.entries()) next[index] = u64(column, row);
-      const track = trackOf(next[columnOf.pod]!);
-      const seconds = (monotonicNs - track.monotonicNs) / 1e9;
-      const comparable = track.monotonicNs > 0;
-      const rates = { kind: next[columnOf.kind] === 1 ? 'veth' : 'netkit', time: timeMs } as PodRates;
-      rates.slot = next[columnOf.slot]!;
-      for (const field of rateFields) {
-        const [column, factor] = sources[field];
-        const difference = next[columnOf[column]]! - track.last[columnOf[column]]!;
-        rates[field] = comparable && difference >= 0 ? (difference * factor) / seconds : Number.NaN;
-        if (!Number.isNaN(rates[field])) sums[field] += rates[field];
-      }
-      if (comparable) summed++;
-      track.rates = rates;
-      // The first value after a gap is the mean over the gap: true as a number, no point of a line.
-      const point = seconds * 1000 > periodMs * 2.5 ? missingRates : rates;
-      write(track, point, next[columnOf.kind]!);
-      track.last.set(next);
-      for (const [index, value] of next.entries())
-        track.highest[index] = Number.isNaN(value) ? value : Math.max(value, track.highest[index] || 0);
-      track.monotonicNs = monotonicNs;
+    const row = new Float64Array(columns.length);
+    const all = trackOf(allPods);
+    all.rates.fill(0);
+    let compared = 0;
+    for (let i = 0; i < frame.rows; i++) {
+      for (let column = 0; column < columns.length; column++) row[column] = u64(columns[column]!, i);
+      if (take(row, monotonicNs, timeMs, all.rates)) compared++;
     }
-    const all = trackOf(sumTrack);
-    all.rates = summed === 0 ? null : ({ ...sums, kind: 'netkit', slot: 0, time: timeMs } as PodRates);
-    write(all, summed === 0 ? missingRates : sums, Number.NaN);
+    all.monotonicNs = compared === 0 ? 0 : monotonicNs;
+    all.timeMs = timeMs;
+    all.shown = null;
+    write(all, compared > 0, Number.NaN);
     version++;
     return true;
   }
 
-  function copy(track: Track | undefined, field: RingField, points: number): Float32Array {
+  function shown(track: Track | undefined): PodRates | null {
+    if (track === undefined || track.monotonicNs === 0) return null;
+    track.shown ??= {
+      ...(Object.fromEntries(rateFields.map((field, i) => [field, track.rates[i]!])) as Record<
+        RateField,
+        number
+      >),
+      kind: track.last[columnIndex.kind] === 1 ? 'veth' : 'netkit',
+      slot: track.last[columnIndex.slot]!,
+      time: track.timeMs,
+    };
+    return track.shown;
+  }
+
+  /** The last `points` values of a ring, oldest first. */
+  function copy(track: Track | undefined, ring: number, points: number): Float32Array {
     const result = new Float32Array(points).fill(Number.NaN);
     if (track === undefined) return result;
     const first = Math.max(0, head - points + 1, head - capacity + 1);
     for (let slot = first; slot <= track.slot; slot++)
-      result[points - 1 - (head - slot)] = track.rings[field][slot % capacity]!;
+      result[points - 1 - (head - slot)] = track.rings[ring * capacity + (slot % capacity)]!;
     return result;
   }
 
   return {
+    /**
+     * Takes the next frame.
+     * @returns false when the frame is the last one again, and was ignored
+     */
     push,
-    reset,
     /** Grows by one with every frame. */
     get version(): number {
       return version;
@@ -194,23 +190,27 @@ export function createTimeline({ capacity, periodMs }: { capacity: number; perio
       return Math.min(head + 1, capacity);
     },
     /** Latest rates of a pod; null before its first sample. The object is new with every frame. */
-    rates: (number: number): PodRates | null => tracks.get(number)?.rates ?? null,
+    rates: (number: number): PodRates | null => shown(tracks.get(number)),
+    /** One of them, without the object; NaN when there is none. */
+    rate: (number: number, field: RateField): number =>
+      tracks.get(number)?.rates[fieldIndex[field]] ?? Number.NaN,
+    /** When the pod's last sample was read, ms since the epoch; 0 before the first. */
+    timeOf: (number: number): number => tracks.get(number)?.timeMs ?? 0,
     /** Means of each rate over the last `points` slots, missing ones left out; NaN when all are. */
     means(number: number, points: number): Record<RateField, number> {
       const track = tracks.get(number);
-      return Object.fromEntries(
-        rateFields.map((field) => {
-          const values = copy(track, field, points).filter((value) => !Number.isNaN(value));
-          return [field, values.reduce((sum, value) => sum + value, 0) / values.length];
-        }),
-      ) as Record<RateField, number>;
+      const means = rateFields.map((field, ring) => {
+        const values = copy(track, ring, points).filter((value) => !Number.isNaN(value));
+        return [field, values.reduce((sum, value) => sum + value, 0) / values.length];
+      });
+      return Object.fromEntries(means);
     },
     /** Latest rates of all pods together; null before the second sample. */
-    sums: (): PodRates | null => tracks.get(sumTrack)?.rates ?? null,
+    sums: (): PodRates | null => shown(tracks.get(allPods)),
     totals(number: number): PodTotals | null {
       const track = tracks.get(number);
       if (track === undefined) return null;
-      const of = (column: SampleColumn) => track.highest[columnOf[column]]!;
+      const of = (column: SampleColumn) => track.highest[columnIndex[column]]!;
       const counted = (column: SampleColumn) => (Number.isNaN(of(column)) ? null : of(column));
       return {
         packetsOut: of('packetsOut'),
@@ -226,18 +226,20 @@ export function createTimeline({ capacity, periodMs }: { capacity: number; perio
     },
     /** One column total of a pod; NaN when nobody counts it or no sample has come. */
     total: (number: number, column: SampleColumn): number =>
-      tracks.get(number)?.highest[columnOf[column]] ?? Number.NaN,
+      tracks.get(number)?.highest[columnIndex[column]] ?? Number.NaN,
     /** The last `points` values of one field, oldest first. */
-    series: (number: number, field: RingField, points: number) => copy(tracks.get(number), field, points),
+    series: (number: number, field: RateField | 'kind', points: number): Float32Array =>
+      copy(tracks.get(number), field === 'kind' ? kindRing : fieldIndex[field], points),
     /** The same over all pods together. */
-    sumSeries: (field: RateField, points: number) => copy(tracks.get(sumTrack), field, points),
+    sumSeries: (field: RateField, points: number): Float32Array =>
+      copy(tracks.get(allPods), fieldIndex[field], points),
     history(number: number, points: number): PodHistory {
       const track = tracks.get(number);
       const axis = new Float64Array(points).fill(Number.NaN);
       const first = Math.max(0, head - points + 1, head - capacity + 1);
       for (let slot = first; slot <= head; slot++) axis[points - 1 - (head - slot)] = times[slot % capacity]!;
-      const fields = Object.fromEntries(rateFields.map((field) => [field, copy(track, field, points)]));
-      return { ...fields, times: axis, kinds: copy(track, 'kind', points) } as PodHistory;
+      const series = Object.fromEntries(rateFields.map((field, ring) => [field, copy(track, ring, points)]));
+      return { ...series, times: axis, kinds: copy(track, kindRing, points) } as PodHistory;
     },
     /** For the last `points` slots at most, oldest first: whether a sample came. */
     presence(points: number): boolean[] {
@@ -246,11 +248,6 @@ export function createTimeline({ capacity, periodMs }: { capacity: number; perio
     },
   };
 }
-
-const missingRates = Object.fromEntries(rateFields.map((field) => [field, Number.NaN])) as Record<
-  RateField,
-  number
->;
 
 /** A u64 of the frame as a number, exact below 2^53; NaN for "nobody counts this". */
 function u64(halves: Uint32Array, row: number): number {

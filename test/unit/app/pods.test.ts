@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { splitName, withPod } from '../../../app/_lib/pods.ts';
+import type { PodSummary } from '../../../contract/pod.ts';
+
+test.each([
+  ['cart-7c9d8b6f4-x2kqp', 'cart', '-7c9d8b6f4-x2kqp'],
+  ['cilium-envoy-kx8d2', 'cilium-envoy', '-kx8d2'],
+  ['report-nightly-29381020-hw8nk', 'report-nightly', '-29381020-hw8nk'],
+  ['session-0', 'session-0', ''],
+  ['prometheus-k8s-0', 'prometheus-k8s-0', ''],
+  ['web', 'web', ''],
+])('the name %s is %s and what its owner made up', (name, own, generated) => {
+  expect(splitName(name)).toEqual([own, generated]);
+});
+
+test('a message about a pod replaces its row or adds one, and leaves the others as they are', () => {
+  const [a, b] = [{ id: 'a' }, { id: 'b' }] as PodSummary[];
+  const changed = { id: 'a', name: 'new' } as PodSummary;
+  const list = [a!, b!];
+  expect(withPod(list, changed)).toEqual([changed, b]);
+  expect(withPod(list, changed)[1]).toBe(b);
+  expect(withPod([b!], changed)).toEqual([b, changed]);
+});
