@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Migration, type MigrationPlan, migrationSteps } from '../../../contract/migration.ts';
+import type { Pod } from '../../../contract/pod.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
+import { expectIproute2Agrees } from '../../rig/truth.ts';
+
+let node: RiggedNode;
+let moved: Pod;
+let still: Pod;
+beforeAll(async () => {
+  node = await rigNode();
+  moved = await node.addPod('moved', '10.42.0.2/32');
+  still = await node.addPod('still', '10.42.0.3/32');
+});
+afterAll(() => node?.[Symbol.asyncDispose]());
+
+const podNow = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.moved');
+const plan = (to: string, recreate = false): Promise<MigrationPlan> =>
+  node.ask('POST', '/pods/shop.moved/migrations', { to, dryRun: true, recreate });
+const interfaces = (netns?: string): string[] =>
+  (JSON.parse(node.run(['ip', '-j', 'link'], netns)) as { ifname: string }[])
+    .map((link) => link.ifname)
+    .sort();
+const codeOf = (error: unknown): string => (error instanceof ProblemError ? error.code : String(error));
+
+test('a plan names ten steps with their commands, and changes nothing', async () => {
+  const before = interfaces();
+  const { steps, allowed, checks } = await plan('veth', true);
+  expect(steps.map((step) => step.step)).toEqual(migrationSteps);
+  expect(allowed, JSON.stringify(checks)).toBe(true);
+  const commands = steps.flatMap((step) => step.requests.map((request) => request.command));
+  expect(commands.find((command) => command.includes('type veth'))).toMatch(
+    /^ip link add pl\d+ index \d+ mtu 1500/,
+  );
+  expect(commands.find((command) => command.includes('default via'))).toMatch(
+    /^ip -n \S+ route replace default via 169.254.1.1 dev pn\d+ onlink$/,
+  );
+  expect(interfaces()).toEqual(before);
+});
+
+test('the plan’s commands do what they say: run by hand, they make the device', async () => {
+  const { steps, to } = await plan('veth', true);
+  const commands = steps.find((step) => step.step === 'made')!.requests.map((request) => request.command);
+  try {
+    for (const command of commands) node.run(command.split(' '));
+    const links = JSON.parse(node.run(['ip', '-j', '-d', 'link', 'show', to.primary.name])) as {
+      ifindex: number;
+    }[];
+    expect(links[0]?.ifindex).toBe(to.primary.ifindex);
+  } finally {
+    node.run(['ip', 'link', 'delete', to.primary.name]);
+  }
+});
+
+test('no packet is lost, and the pod is as before on the new device', async () => {
+  const before = await podNow();
+  const pinging = [ping(still.netns.path, '10.42.0.2', 1000), ping(moved.netns.path, '10.42.0.3', 1000)];
+  await sleep(300);
+  const migration = await node.migrate('shop.moved', 'veth', true);
+  expect(migration.state, migration.error?.detail).toBe('done');
+  const sides = await Promise.all(pinging);
+  expect(sides.map((side) => [side.sent, side.lost])).toEqual([
+    [1000, 0],
+    [1000, 0],
+  ]);
+  expect(migration.result?.packetsOnOld).toBe(0);
+  expect(migration.result?.packetsIn).toBeGreaterThan(0);
+
+  const after = await podNow();
+  expect(after.slot).not.toBe(before.slot);
+  expect(after.interface).toBe(before.interface);
+  expect(after.routes.pod.map((route) => route.text)).toEqual(before.routes.pod.map((route) => route.text));
+  expectIproute2Agrees(node, after);
+  expect(interfaces(moved.netns.path)).toEqual(['eth0', 'lo']);
+});
+
+test('routes and addresses that somebody added go along', async () => {
+  node.run(['ip', 'address', 'add', '10.42.9.9/32', 'dev', 'eth0'], moved.netns.path);
+  node.run(
+    ['ip', 'route', 'add', '10.99.0.0/16', 'via', '169.254.1.1', 'dev', 'eth0', 'onlink'],
+    moved.netns.path,
+  );
+  try {
+    const migration = await node.migrate('shop.moved', 'veth', true);
+    expect(migration.state, migration.error?.detail).toBe('done');
+    expect(node.run(['ip', 'address', 'show', 'dev', 'eth0'], moved.netns.path)).toContain('10.42.9.9/32');
+    expect(node.run(['ip', 'route'], moved.netns.path)).toContain(
+      '10.99.0.0/16 via 169.254.1.1 dev eth0 onlink',
+    );
+  } finally {
+    node.run(['ip', 'route', 'delete', '10.99.0.0/16'], moved.netns.path);
+    node.run(['ip', 'address', 'delete', '10.42.9.9/32', 'dev', 'eth0'], moved.netns.path);
+  }
+});
+
+describe('refused, with the reason', () => {
+  test('a kernel without netkit', async () => {
+    await expect(node.migrate('shop.moved', 'netkit')).rejects.toMatchObject({ code: 'no_netkit' });
+    const { allowed, checks } = await plan('netkit');
+    expect(allowed).toBe(false);
+    expect(checks.find((check) => check.code === 'no_netkit')?.detail).toContain('Unknown device type');
+  });
+
+  test('a pod with a second interface', async () => {
+    node.run(['ip', 'link', 'add', 'net1', 'up', 'type', 'dummy'], moved.netns.path);
+    try {
+      await expect(node.migrate('shop.moved', 'veth', true)).rejects.toMatchObject({
+        code: 'second_interface',
+      });
+    } finally {
+      node.run(['ip', 'link', 'delete', 'net1'], moved.netns.path);
+    }
+  });
+
+  test('a migration that runs already', async () => {
+    const both = await Promise.allSettled([
+      node.migrate('shop.moved', 'veth', true),
+      node.migrate('shop.moved', 'veth', true),
+    ]);
+    expect(
+      both.map((each) => (each.status === 'fulfilled' ? each.value.state : codeOf(each.reason))).sort(),
+    ).toEqual(['done', 'migration_running']);
+  });
+
+  test('a strict reverse path check', async () => {
+    node.run(['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1']);
+    try {
+      await expect(node.migrate('shop.moved', 'veth', true)).rejects.toMatchObject({
+        code: 'host_not_ready',
+      });
+    } finally {
+      node.run(['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0']);
+    }
+  });
+
+  test('a pod that is gone, and one that never was', async () => {
+    await node.addPod('gone', '10.42.0.9/32');
+    node.removeNamespace('gone');
+    const code = await node.migrate('shop.gone', 'veth', true).then(() => 'migrated', codeOf);
+    expect(['pod_gone', 'pod_not_found']).toContain(code);
+    await expect(node.migrate('shop.never', 'veth')).rejects.toMatchObject({ code: 'pod_not_found' });
+  });
+});
+
+test('a step that fails is taken back, and the pod stays on its device', async () => {
+  const before = await podNow();
+  const { to } = await plan('veth', true);
+  // The peer's name is taken in the pod, which no check looks for: making the pair answers EEXIST.
+  node.run(['ip', 'link', 'add', to.peer.name, 'type', 'dummy'], moved.netns.path);
+  try {
+    const migration = await node.migrate('shop.moved', 'veth', true);
+    expect(migration.state).toBe('undone');
+    expect(migration.error).toMatchObject({ step: 'made', code: 'kernel_refused' });
+    expect(migration.error?.detail).toContain('EEXIST');
+  } finally {
+    node.run(['ip', 'link', 'delete', to.peer.name], moved.netns.path);
+  }
+  const after = await podNow();
+  expect(after.slot).toBe(before.slot);
+  expect(node.run(['ping', '-c', '2', '-i', '0.01', '10.42.0.3'], moved.netns.path)).toContain(
+    ' 0% packet loss',
+  );
+});
+
+test.each([2, 15, 40, 90, 130])(
+  'an agent killed %i ms into a migration ends it when it starts again',
+  async (after) => {
+    const pinging = ping(still.netns.path, '10.42.0.2', 1500);
+    const before = await podTotal();
+    const { id } = await node.ask<Migration>('POST', '/pods/shop.moved/migrations', {
+      to: 'veth',
+      recreate: true,
+    });
+    await sleep(after);
+    await node.killAgent();
+    await node.startAgent();
+    const migration = await node.ask<Migration>('GET', `/migrations/${id}`);
+    expect(['done', 'undone'], migration.error?.detail).toContain(migration.state);
+    expect(await pinging).toMatchObject({ sent: 1500, lost: 0 });
+    const pod = await podNow();
+    expectIproute2Agrees(node, pod);
+    expect(interfaces(moved.netns.path)).toEqual(['eth0', 'lo']);
+    expect(interfaces().filter((name) => name.startsWith('pl'))).toHaveLength(2);
+    expect(await podTotal()).toBeGreaterThanOrEqual(before);
+  },
+);
+
+/** Packets to the pod since it was attached, from the agent's metrics. */
+async function podTotal(): Promise<number> {
+  const text = await node.metrics();
+  const line = text
+    .split('\n')
+    .find(
+      (each) =>
+        each.startsWith('podlane_pod_packets_total') && each.includes('moved') && each.includes('"in"'),
+    );
+  if (!line) throw new Error(`no packets of moved among the metrics:\n${text.slice(0, 2000)}`);
+  return Number(line.split(' ').at(-1));
+}

@@ -1,0 +1,168 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DeviceKind } from '../../contract/device.ts';
+import type { Migration } from '../../contract/migration.ts';
+import type { Pod } from '../../contract/pod.ts';
+import { startAgent } from '../../scripts/agent-process.ts';
+import type { Child } from '../../scripts/child.ts';
+import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/netns.ts';
+import { askAgent } from '../../server/lab/agent.ts';
+
+/** A node of its own: a network namespace for the host, one for each pod, an agent with its own files and pins. */
+export interface RiggedNode extends AsyncDisposable {
+  readonly host: string;
+  readonly pins: string;
+  readonly database: string;
+  readonly agentPid: number;
+  /** Asks the agent. @throws ProblemError */
+  ask<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  /** A new namespace with loopback up, attached as shop/NAME. */
+  addPod(name: string, address: string, kind?: DeviceKind): Promise<Pod>;
+  /** A namespace that goes with the node. @returns its path */
+  addNamespace(name: string): string;
+  /** What the agent's Prometheus metrics say. */
+  metrics(): Promise<string>;
+  removeNamespace(name: string): void;
+  /** Runs a program in a namespace; the host's by default. @returns its standard output */
+  run(command: string[], netns?: string): string;
+  /** Starts a migration and waits for its end. */
+  migrate(pod: string, to: DeviceKind, recreate?: boolean): Promise<Migration>;
+  startAgent(): Promise<void>;
+  /** SIGKILL, as a crash. */
+  killAgent(): Promise<void>;
+  stopAgent(): Promise<void>;
+}
+
+export async function rigNode(): Promise<RiggedNode> {
+  const id = `podlane-t-${randomBytes(3).toString('hex')}`;
+  const folder = mkdtempSync(join(tmpdir(), `${id}-`));
+  const socketPath = join(folder, 'agent.sock');
+  const database = join(folder, 'podlane.db');
+  const pins = `/sys/fs/bpf/${id}`;
+  const namespaces: string[] = [];
+  const addNamespace = (name: string): string => {
+    const path = createNamedNamespace(`${id}-${name}`);
+    namespaces.push(`${id}-${name}`);
+    execFileSync('nsenter', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
+    return path;
+  };
+  const host = addNamespace('host');
+  let agent: Child | null = null;
+
+  const start = async (): Promise<void> => {
+    const args = [
+      '--database',
+      database,
+      '--pins',
+      pins,
+      '--max-slots',
+      '256',
+      '--log-level',
+      'warn',
+      '--lab',
+    ];
+    agent = await startAgent(socketPath, args, { netns: host });
+  };
+  const ask = <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> =>
+    askAgent({ socketPath }, method, `/api/v1${path}`, { body }) as Promise<T>;
+  const dispose = async (): Promise<void> => {
+    await agent?.stop();
+    for (const name of namespaces.reverse()) deleteNamedNamespace(name);
+    rmSync(pins, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+
+  return {
+    host,
+    pins,
+    database,
+    get agentPid() {
+      return agent?.pid ?? 0;
+    },
+    ask,
+    addNamespace,
+    removeNamespace: (name) => deleteNamedNamespace(`${id}-${name}`),
+    metrics: () => read(socketPath, '/api/v1/metrics'),
+    addPod: (name, address, kind) =>
+      ask<Pod>('POST', '/pods', { namespace: 'shop', name, netns: addNamespace(name), address, kind }),
+    run: (command, netns = host) =>
+      execFileSync('nsenter', [`--net=${netns}`, ...command], { encoding: 'utf8' }),
+    async migrate(pod, to, recreate = false) {
+      let migration = await ask<Migration>('POST', `/pods/${pod}/migrations`, { to, recreate });
+      while (migration.state === 'running') {
+        await sleep(20);
+        migration = await ask<Migration>('GET', `/migrations/${migration.id}`);
+      }
+      return migration;
+    },
+    startAgent: start,
+    async killAgent() {
+      process.kill(agent!.pid, 'SIGKILL');
+      await agent!.ended;
+    },
+    async stopAgent() {
+      await agent!.stop();
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+function read(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, path, agent: false }, async (response) => {
+      let text = '';
+      for await (const chunk of response.setEncoding('utf8')) text += chunk;
+      resolve(text);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+/** A pinger's account. Gaps are between replies. */
+export interface Pings {
+  sent: number;
+  lost: number;
+  /** When replies came, ms since the epoch. */
+  replies: Float64Array;
+}
+
+/** Pings `count` times, one every `intervalMs`, from a namespace; lost are those with no reply within 5 s. */
+export function ping(netns: string, address: string, count: number, intervalMs = 2): Promise<Pings> {
+  return new Promise((resolve, reject) => {
+    const args = ['-n', '-D', '-c', String(count), '-i', String(intervalMs / 1000), '-W', '5', address];
+    const child = spawn('nsenter', [`--net=${netns}`, 'ping', ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    let errors = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', () => {
+      const totals = /(\d+) packets transmitted, (\d+) received/.exec(output);
+      if (!totals)
+        return reject(new Error(`ping ${address} (iputils-ping): ${errors || output.slice(-500)}`));
+      const replies = Float64Array.from(
+        output.matchAll(/^\[(\d+\.\d+)\]/gm),
+        (match) => Number(match[1]) * 1000,
+      );
+      resolve({ sent: Number(totals[1]), lost: Number(totals[1]) - Number(totals[2]), replies });
+    });
+  });
+}

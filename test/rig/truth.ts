@@ -1,0 +1,56 @@
+import { expect } from 'vitest';
+import type { Pod } from '../../contract/pod.ts';
+import type { RiggedNode } from './node.ts';
+
+interface IpLink {
+  ifindex: number;
+  ifname: string;
+  mtu: number;
+  address: string;
+  linkinfo?: { info_kind?: string; info_data?: { mode?: string; policy?: string; peer_policy?: string } };
+}
+interface IpRoute {
+  dst: string;
+  gateway?: string;
+  dev: string;
+}
+
+/** Compares what the agent says of a pod with what iproute2 reads, on the host and in the pod. */
+export function expectIproute2Agrees(node: RiggedNode, pod: Pod): void {
+  const { device } = pod;
+  if (!device) throw new Error(`${pod.name} has no device`);
+  const host = JSON.parse(
+    node.run(['ip', '-j', '-d', 'link', 'show', 'dev', device.primary.name]),
+  ) as IpLink[];
+  const inside = JSON.parse(
+    node.run(['ip', '-j', '-d', 'link', 'show', 'dev', pod.interface], pod.netns.path),
+  ) as IpLink[];
+  for (const [end, link] of [
+    [device.primary, host[0]!],
+    [device.peer, inside[0]!],
+  ] as const) {
+    expect({ ifindex: end.ifindex, name: end.name, mtu: end.mtu }).toEqual({
+      ifindex: link.ifindex,
+      name: link.ifname,
+      mtu: link.mtu,
+    });
+    expect(link.linkinfo?.info_kind).toBe(device.kind);
+    if (device.kind === 'veth') expect(end.mac).toBe(link.address);
+    else expect(end.mac).toBeNull();
+  }
+  if (device.kind === 'netkit') {
+    const data = host[0]!.linkinfo!.info_data!;
+    expect({ mode: device.mode, ...device.policy }).toEqual({
+      mode: data.mode,
+      primary: data.policy === 'pass' ? 'forward' : data.policy,
+      peer: data.peer_policy === 'drop' ? 'blackhole' : data.peer_policy,
+    });
+  }
+  const routes = JSON.parse(node.run(['ip', '-j', 'route'], pod.netns.path)) as IpRoute[];
+  expect(pod.routes.pod.map((each) => [each.destination, each.gateway ?? undefined, each.device])).toEqual(
+    routes.map((each) => [each.dst, each.gateway, each.dev]),
+  );
+  expect(node.run(['ip', 'route'], pod.netns.path).trim().split(/ *\n/)).toEqual(
+    pod.routes.pod.map((each) => each.text),
+  );
+}
