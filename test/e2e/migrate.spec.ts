@@ -4,10 +4,7 @@ import type { Lab } from './fixtures/lab.ts';
 
 /** The figure under a label of a list of facts. */
 const fact = (within: Page | Locator, label: string) =>
-  within
-    .locator('div', { has: within.locator('dt', { hasText: new RegExp(`^${label}$`) }) })
-    .last()
-    .locator('dd');
+  within.locator('dt', { hasText: new RegExp(`^${label}$`) }).locator('xpath=following-sibling::dd');
 
 /** The counts as they should be: no request failed, no TCP connection was opened again. */
 const unbroken = (counts: Awaited<ReturnType<Lab['traffic']>>) =>
