@@ -2,8 +2,9 @@
 
 import type { Pod } from '../../../contract/pod.ts';
 import { usePodMigrations } from '../../_lib/migrations.ts';
-import { useSampleClock, useStale } from '../../_lib/samples.ts';
+import { useStale } from '../../_lib/samples.ts';
 import { Charts } from './_charts/charts.tsx';
+import { useChartTime } from './_hooks/use-chart-time.ts';
 import { usePathView } from './_hooks/use-path-view.ts';
 import { useProgramIds, useRecording } from './_hooks/use-recording.ts';
 import { useSheet } from './_hooks/use-sheet.ts';
@@ -17,7 +18,7 @@ const noMigrations: never[] = [];
 
 export function PodView({ pod }: { pod: Pod }) {
   const stale = useStale();
-  const clock = useSampleClock();
+  const now = useChartTime(stale);
   const view = usePathView(pod, !stale);
   const { recorder, version } = useRecording(pod);
   const programs = useProgramIds(pod);
@@ -34,13 +35,7 @@ export function PodView({ pod }: { pod: Pod }) {
         )}
       </section>
       <div className="border-line-1 border-b px-(--gutter) pb-2">
-        <Charts
-          recorder={recorder}
-          version={version}
-          programs={programs}
-          migrations={migrations}
-          now={clock?.time ?? null}
-        />
+        <Charts recorder={recorder} version={version} programs={programs} migrations={migrations} now={now} />
       </div>
       <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
         <ProgramsTable pod={pod} view={view} />

@@ -62,7 +62,7 @@ export function TimingView(props: {
                 kind={to.kind}
                 name={to.primary.name}
                 y={36}
-                d={`M${left} 54H${x(timing.new.from)}V36H${end}`}
+                d={`M${left} 54H${x(timing.new.from)}V36H${end}${timing.new.to === null ? '' : 'V54'}`}
                 start={x(timing.new.from)}
                 end={end}
               />

@@ -35,14 +35,17 @@ export function timingOf(
     const step = migration.steps.find((candidate) => candidate.step === name);
     return step?.state === 'done' ? endOf(step) : null;
   };
-  const made = done('made');
+  const madeStep = migration.steps.find(({ step }) => step === 'made');
+  const made = madeStep?.state === 'done' || madeStep?.state === 'undone' ? endOf(madeStep) : null;
   const removed = done('removed');
   const running = migration.state === 'running';
   const last = Math.max(0, ...migration.steps.map((step) => endOf(step) ?? 0));
+  const end = running ? Math.max(elapsed, last) : (migration.durationMs ?? last);
   return {
-    end: running ? Math.max(elapsed, last) : (migration.durationMs ?? last),
+    end,
     old: { from: 0, to: removed },
-    new: made === null ? null : { from: made, to: null },
+    // What was undone was taken away at the end.
+    new: made === null ? null : { from: made, to: madeStep?.state === 'undone' ? end : null },
     podRoute: done('routed-pod'),
     hostRoute: done('routed-host'),
     verified: done('verified'),

@@ -33,8 +33,9 @@ function Figure({ name, view, children }: { name: string; view: PathView; childr
       {children}
       <figcaption className="sr-only">
         <ol>
-          {pathText(view).map((line) => (
-            <li key={line.slice(0, 24)}>{line}</li>
+          {pathText(view).map((line, stop) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the way
+            <li key={stop}>{line}</li>
           ))}
         </ol>
       </figcaption>
