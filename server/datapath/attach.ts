@@ -3,6 +3,7 @@ import type { NewPod } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex } from '../bpf/layout.ts';
 import { currentNamespace, openNamespace } from '../kernel/netns.ts';
+import { writeSysctl } from '../kernel/procfs.ts';
 import { replaceAddress } from '../netlink/address.ts';
 import { getLink } from '../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord, PodRecord } from './books.ts';
@@ -12,7 +13,6 @@ import { can, type Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
 import type { Registry } from './registry.ts';
 import { peerMac, primaryMac, primaryName } from './slots.ts';
-import { writeSysctl } from './sysctl.ts';
 
 /** @throws ProblemError `no_netkit` or `no_tcx` when the kernel lacks what the kind needs */
 export function chooseKind(ground: Ground, wanted: DeviceKind | undefined): DeviceKind {
@@ -85,7 +85,7 @@ export async function connect(
   device: DeviceRecord,
 ): Promise<void> {
   await refuseTakenName(namespace, pod, device);
-  writeSysctl(null, 'net/ipv4/ip_forward', '1');
+  writeSysctl('net/ipv4/ip_forward', '1');
   const wanted = { kind: device.kind, slot: device.slot, peerName: pod.interface, mtu: pod.mtu };
   await makeDevice(ground, namespace, wanted, [pod.address]);
   await attachPrograms(ground, device.kind, device.slot, pod);

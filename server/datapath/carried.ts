@@ -1,4 +1,4 @@
-import { counterFields } from '../counters/fields.ts';
+import { counterFields } from '../bpf/counter-fields.ts';
 import type { CarriedCounters } from './books.ts';
 
 /** Field by field. A pod attached before a field existed has fewer, which count as zero. */

@@ -10,7 +10,6 @@ import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.
 import { ProblemError } from '../../contract/problem.ts';
 import { openDatapath } from '../bpf/datapath.ts';
 import { slotOf } from '../bpf/layout.ts';
-import type { SampledPod } from '../counters/frame.ts';
 import { probe } from '../kernel/probe.ts';
 import { type NetworkWatch, watchLinks } from '../netlink/monitor.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
@@ -39,6 +38,17 @@ export interface DatapathEvents {
   'pod-removed': [id: string];
   migration: [Migration];
   event: [Event];
+}
+
+/** What of a pod goes into a sample: its live devices' slots, the one that carries its traffic last. */
+export interface CountedPod {
+  id: string;
+  number: number;
+  slots: readonly number[];
+  kind: DeviceKind;
+  /** Sums of its removed devices, in the order of `counterFields`. */
+  carried: readonly bigint[];
+  requests: { ok: number; failed: number } | null;
 }
 
 /** The time a vanished device's namespace is given to vanish too, before the loss counts as drift. */
@@ -241,14 +251,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   /** What the sampler reads: every pod, its slots and what it carries from removed devices. */
-  all(): readonly SampledPod[] {
+  all(): readonly CountedPod[] {
     return this.#registry
       .all()
       .filter((pod) => !pod.gone)
       .map(sampled);
   }
 
-  get(id: string): SampledPod | undefined {
+  get(id: string): CountedPod | undefined {
     const pod = this.#registry.get(id);
     return pod && !pod.gone ? sampled(pod) : undefined;
   }
@@ -356,7 +366,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 }
 
-const sampled = (pod: LivePod): SampledPod => ({
+const sampled = (pod: LivePod): CountedPod => ({
   id: pod.record.id,
   number: pod.record.number,
   slots: pod.devices.map((device) => device.slot),

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { DeviceKind } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
+import { writeSysctl } from '../kernel/procfs.ts';
 import { refusedWith } from '../netlink/error.ts';
 import { deleteLink, getLink, setLink } from '../netlink/link.ts';
 import { replaceNeighbour } from '../netlink/neighbour.ts';
@@ -12,7 +13,6 @@ import { type Ground, podGateway } from './ground.ts';
 import { hooksOf } from './hooks.ts';
 import type { PodNamespace } from './pod-namespace.ts';
 import { peerMac, primaryMac, primaryName } from './slots.ts';
-import { writeSysctl } from './sysctl.ts';
 
 /** A device to be made for a pod, its peer called `peerName` in the pod. */
 export interface Wanted {
@@ -59,8 +59,8 @@ export async function makeDevice(
  */
 function silenceIpv6(pod: PodNamespace, { slot, peerName }: Wanted): void {
   if (!existsSync('/proc/sys/net/ipv6')) return;
-  writeSysctl(null, `net/ipv6/conf/${primaryName(slot)}/addr_gen_mode`, '1');
-  writeSysctl(pod.fd, `net/ipv6/conf/${peerName}/addr_gen_mode`, '1');
+  writeSysctl(`net/ipv6/conf/${primaryName(slot)}/addr_gen_mode`, '1');
+  writeSysctl(`net/ipv6/conf/${peerName}/addr_gen_mode`, '1', pod.fd);
 }
 
 function addPair(ground: Ground, pod: PodNamespace, { kind, slot, peerName, mtu }: Wanted): Promise<void> {
@@ -81,8 +81,8 @@ function addPair(ground: Ground, pod: PodNamespace, { kind, slot, peerName, mtu 
 
 /** With two devices of one address, a strict reverse path check drops what arrives on the one not routed to. */
 function relaxReversePath(pod: PodNamespace, { slot, peerName }: Wanted): void {
-  writeSysctl(null, `net/ipv4/conf/${primaryName(slot)}/rp_filter`, '0');
-  writeSysctl(pod.fd, `net/ipv4/conf/${peerName}/rp_filter`, '0');
+  writeSysctl(`net/ipv4/conf/${primaryName(slot)}/rp_filter`, '0');
+  writeSysctl(`net/ipv4/conf/${peerName}/rp_filter`, '0', pod.fd);
 }
 
 async function fixNeighbours(

@@ -1,6 +1,7 @@
 import type { Gate, PathHop, PodPath } from '../../contract/path.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
+import { readSysctl } from '../kernel/procfs.ts';
 import { addresses } from '../netlink/address.ts';
 import { getLink, type Link } from '../netlink/link.ts';
 import { neighbours } from '../netlink/neighbour.ts';
@@ -13,7 +14,6 @@ import { type Ground, podGateway } from './ground.ts';
 import { hooksOf } from './hooks.ts';
 import { openPodNamespace } from './pod-namespace.ts';
 import { currentDevice, type LivePod } from './registry.ts';
-import { readSysctl } from './sysctl.ts';
 
 /** The way of a leaving packet, hop by hop, read from the kernel now. @throws ProblemError `device_missing` */
 export async function tracePath(ground: Ground, pod: LivePod, others: readonly LivePod[]): Promise<PodPath> {
@@ -93,10 +93,10 @@ async function hostHop(ground: Ground, pod: LivePod, primary: Link): Promise<Pat
     defaultRoute: await defaultRoute(ground.host, (ifindex) =>
       ifindex === uplink?.ifindex ? uplink.name : undefined,
     ),
-    forwarding: readSysctl(null, 'net/ipv4/ip_forward') === '1',
+    forwarding: readSysctl('net/ipv4/ip_forward') === '1',
     rpFilter: Math.max(
-      Number(readSysctl(null, 'net/ipv4/conf/all/rp_filter')),
-      Number(readSysctl(null, `net/ipv4/conf/${primary.name}/rp_filter`)),
+      Number(readSysctl('net/ipv4/conf/all/rp_filter')),
+      Number(readSysctl(`net/ipv4/conf/${primary.name}/rp_filter`)),
     ),
   };
 }

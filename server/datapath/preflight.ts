@@ -2,12 +2,12 @@ import type { DeviceKind } from '../../contract/device.ts';
 import type { Check } from '../../contract/migration.ts';
 import { type ProblemCode, ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
+import { readSysctl } from '../kernel/procfs.ts';
 import { getLink, type Link, links } from '../netlink/link.ts';
 import type { Footing } from './footing.ts';
 import { can, type Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
 import { currentDevice, type LivePod } from './registry.ts';
-import { readSysctl } from './sysctl.ts';
 
 const passed = (name: string, detail: string): Check => ({ name, state: 'passed', detail, code: null });
 const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
@@ -119,9 +119,9 @@ async function freeCheck(ground: Ground, slot: number, inside: Link[]): Promise<
 
 /** Each namespace's `all` is the least strict that its devices can be. */
 function forwardingCheck(namespace: PodNamespace): Check {
-  const forward = readSysctl(null, 'net/ipv4/ip_forward');
-  const onHost = readSysctl(null, 'net/ipv4/conf/all/rp_filter');
-  const inPod = readSysctl(namespace.fd, 'net/ipv4/conf/all/rp_filter');
+  const forward = readSysctl('net/ipv4/ip_forward');
+  const onHost = readSysctl('net/ipv4/conf/all/rp_filter');
+  const inPod = readSysctl('net/ipv4/conf/all/rp_filter', namespace.fd);
   const detail = `ip_forward ${forward}, rp_filter ${onHost} on the host, ${inPod} in the pod`;
   const title = 'Host forwards, no strict reverse path check';
   return forward === '1' && onHost !== '1' && inPod !== '1'

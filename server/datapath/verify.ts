@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../contract/problem.ts';
+import { field } from '../bpf/counter-fields.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
-import { field } from '../counters/fields.ts';
 import { addresses } from '../netlink/address.ts';
 import { getLink } from '../netlink/link.ts';
 import { neighbours } from '../netlink/neighbour.ts';

@@ -104,7 +104,7 @@ describe('refused, with the reason', () => {
   });
 
   test('a pod with a second interface', async () => {
-    node.run(['ip', 'link', 'add', 'net1', 'up', 'type', 'dummy'], moved.netns.path);
+    node.run(['ip', 'link', 'add', 'net1', 'up', 'type', 'veth'], moved.netns.path);
     try {
       await expect(node.migrate('shop.moved', 'veth', true)).rejects.toMatchObject({
         code: 'second_interface',
@@ -148,7 +148,7 @@ test('a step that fails is taken back, and the pod stays on its device', async (
   const before = await podNow();
   const { to } = await plan('veth', true);
   // The peer's name is taken in the pod, which no check looks for: making the pair answers EEXIST.
-  node.run(['ip', 'link', 'add', to.peer.name, 'type', 'dummy'], moved.netns.path);
+  node.run(['ip', 'link', 'add', to.peer.name, 'type', 'veth'], moved.netns.path);
   try {
     const migration = await node.migrate('shop.moved', 'veth', true);
     expect(migration.state).toBe('undone');

@@ -107,7 +107,7 @@ describe('refused, and nothing changed', () => {
 
   test('an interface name the pod has already', async () => {
     const netns = node.addNamespace('named');
-    node.run(['ip', 'link', 'add', 'eth0', 'type', 'dummy'], netns);
+    node.run(['ip', 'link', 'add', 'eth0', 'type', 'veth'], netns);
     const body = { namespace: 'shop', name: 'named', netns, address: '10.42.0.8/32' };
     expect(await refusal(node.ask('POST', '/pods', body))).toBe('interface_in_use');
     expect(
