@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkContent } from './check/content.ts';
 import { checkImports } from './check/imports.ts';
+import { run } from './setup/progress.js';
 
 const root = join(import.meta.dirname, '..');
 const { values } = parseArgs({ options: { report: { type: 'string' } } });
@@ -22,6 +23,7 @@ const checks: Record<string, Check> = {
   'imports keep to the table of folders': async () => checkImports(root, await committed()).join('\n'),
   'no registry and no machine’s paths in files': async () => checkContent(root, await committed()).join('\n'),
   'BPF objects are what the sources compile to': program('scripts/build-bpf.sh', '--check'),
+  'docs/openapi.json is what the routes say': program('node', 'scripts/generate-openapi.ts', '--check'),
   'migrations lead to the database models': program('node', 'scripts/generate-sql.ts', '--check'),
 };
 
@@ -53,8 +55,8 @@ function program(command: string, ...args: string[]): () => Promise<string> {
 
 /** Files that git knows or would add. */
 async function committed(): Promise<string[]> {
-  const child = spawn('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root });
-  let output = '';
-  for await (const chunk of child.stdout) output += chunk;
-  return output.split('\0').filter((file) => file && existsSync(join(root, file)));
+  const listed = await run('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
+    cwd: root,
+  });
+  return listed.split('\0').filter((file) => file && existsSync(join(root, file)));
 }

@@ -1,14 +1,17 @@
-// npm test: all levels, or those named. Each runs whatever became of the ones before. The last line says the sum.
+// npm test: all levels, or those named; what follows the names picks test files. Each level runs whatever became of the
+// ones before. The last line says the sum.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Counts } from './test/counts.ts';
 import { levels } from './test/levels.ts';
 
-const names = process.argv.slice(2);
-const unknown = names.filter((name) => !(name in levels));
-if (unknown.length > 0) {
-  console.error(`no level ${unknown.join(', ')}: there are ${Object.keys(levels).join(', ')}`);
+const words = process.argv.slice(2);
+const from = words.findIndex((word) => !(word in levels));
+const names = from < 0 ? words : words.slice(0, from);
+const filters = from < 0 ? [] : words.slice(from);
+if (names.length === 0 && filters.length > 0) {
+  console.error(`There is no level ${filters[0]}. There are: ${Object.keys(levels).join(', ')}`);
   process.exit(2);
 }
 
@@ -18,7 +21,7 @@ const rows: ({ level: string; seconds: number } & Counts)[] = [];
 for (const level of names.length > 0 ? names : Object.keys(levels)) {
   console.log(`\n── ${level}`);
   const started = Date.now();
-  const counts = await levels[level]!(folder).catch((error: Error) => {
+  const counts = await levels[level]!(folder, filters).catch((error: Error) => {
     console.error(error.message);
     return { passed: 0, failed: 1 };
   });

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { step } from './progress.js';
 
 /**
  * Runs `work` while no other process on this machine runs some under the same lock file. A dead holder's lock is taken over.
@@ -9,7 +10,11 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 export async function locked(file, work) {
   mkdirSync(dirname(file), { recursive: true });
-  while (!take(file)) await delay(200);
+  if (!take(file)) {
+    await step('waiting for another set-up of this clone', async () => {
+      while (!take(file)) await delay(200);
+    });
+  }
   try {
     await work();
   } finally {

@@ -1,4 +1,4 @@
-import { bootGuest } from '../vm/guest.ts';
+import { bootGuest, quote } from '../vm/guest.ts';
 
 const mark = '\0report\0';
 
@@ -13,7 +13,7 @@ export async function runInGuest(
 ): Promise<{ code: number; report: string | undefined }> {
   let held = '';
   const guest = await bootGuest({
-    command: `${command.join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
+    command: `${command.map(quote).join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
     env: process.env.CI ? { CI: process.env.CI, ...env } : env,
     timeoutSeconds: 900,
     onStdout: (chunk) => {
@@ -22,7 +22,7 @@ export async function runInGuest(
     },
     onStderr: (chunk) => process.stderr.write(chunk),
   });
-  const stop = () => void guest.stop();
+  const stop = () => void guest.stop().then(() => process.exit(130));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   const code = await guest.exit.catch((error: Error) => {
     console.error(error.message);

@@ -85,7 +85,8 @@ function remove(name: string): void {
   rmSync(`/run/virtiofsd/${socketName(name)}.pid`, { force: true }); // the file server leaves it
 }
 
-const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+/** A word for the shell, whatever is in it. */
+export const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function script(options: GuestOptions, { root }: GuestFiles): string {
   const tools = ['usr/sbin', 'usr/bin', 'sbin', 'bin'].map((part) => join(root, part));

@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+
+const timeoutMinutes = 15;
+
+/**
+ * Runs a program on this terminal and answers its exit code; 1 when it cannot be started or its time is up.
+ * A signal that ends us ends it first.
+ */
+export function show(command: string, args: string[], env: Record<string, string>): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+      timeout: timeoutMinutes * 60_000,
+    });
+    const stop = (signal: NodeJS.Signals) => {
+      child.kill(signal);
+      child.once('close', () => process.exit(130));
+    };
+    process.on('SIGINT', stop).on('SIGTERM', stop);
+    child.on('error', (error) => {
+      console.error(`${command} cannot be started: ${error.message}`);
+      resolve(1);
+    });
+    child.on('close', (code) => {
+      process.off('SIGINT', stop).off('SIGTERM', stop);
+      resolve(code ?? 1);
+    });
+  });
+}
