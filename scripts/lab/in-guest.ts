@@ -23,20 +23,29 @@ mkdirSync(join(tokenFile, '..'), { recursive: true, mode: 0o700 });
 writeFileSync(tokenFile, process.env.PODLANE_LAB_TOKEN!, { mode: 0o600 });
 delete process.env.PODLANE_LAB_TOKEN;
 
-const node = await startNode({
-  lab: values.name,
-  own: false,
-  environment: 'guest',
-  listen: { address: `0.0.0.0:${values.port}`, tokenFile },
-  kind: values.kind as DeviceKind | undefined,
-  rate: Number(values.rate),
-  progress: (text) => say({ type: 'progress', text }),
-  counted: (apps) => say({ type: 'traffic', apps }),
-  signal: new AbortController().signal,
-});
-say({ type: 'ready' });
-node.agent.ended.then((how) => say({ type: 'agent', how }));
-const how = await node.traffic.ended;
-process.stderr.write(`The lab’s traffic ${how}\n`);
-await node.stop();
+try {
+  await run();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+}
 process.exit(1);
+
+/** Until the traffic ends by itself: the lab is stopped by ending the guest. */
+async function run(): Promise<void> {
+  const node = await startNode({
+    lab: values.name,
+    own: false,
+    environment: 'guest',
+    listen: { address: `0.0.0.0:${values.port}`, tokenFile },
+    kind: values.kind as DeviceKind | undefined,
+    rate: Number(values.rate),
+    progress: (text) => say({ type: 'progress', text }),
+    counted: (apps) => say({ type: 'traffic', apps }),
+    signal: new AbortController().signal,
+  });
+  say({ type: 'ready' });
+  node.agent.ended.then((how) => say({ type: 'agent', how }));
+  const how = await node.traffic.ended;
+  await node.stop();
+  throw new Error(`the lab’s traffic ${how}`);
+}
