@@ -21,7 +21,7 @@
 
 volatile const struct podlane_config config = { .max_slots = 2048 };
 
-/* max_entries of both maps are set by the loader: possible CPUs * max_slots, and max_slots. */
+/* The loader sets max_entries: possible CPUs * max_slots for both arrays of counters, max_slots for slots. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -29,6 +29,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct podlane_counters);
 } counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct podlane_drops);
+} drops SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -114,51 +122,57 @@ static __always_inline int check(struct __sk_buff *skb, const struct podlane_slo
 
 /*
  * skb->ifindex is the primary's at tcx and at netkit/peer, the peer's at netkit/primary (a netkit program
- * sees the receiving end): halved, both are the slot. A device that is not ours passes uncounted.
+ * sees the receiving end): halved, both are the slot.
  */
-static __always_inline struct podlane_counters *find_counters(struct __sk_buff *skb, __u32 *slot)
+static __always_inline __u32 slot_of(const struct __sk_buff *skb)
 {
-	*slot = (skb->ifindex - PODLANE_IFINDEX_BASE) >> 1;
-	if (*slot >= config.max_slots)
-		return NULL;
-	__u32 index = bpf_get_smp_processor_id() * config.max_slots + *slot;
-	return bpf_map_lookup_elem(&counters, &index);
+	return (skb->ifindex - PODLANE_IFINDEX_BASE) >> 1;
 }
 
+static __always_inline __u32 counter_index(__u32 slot)
+{
+	return bpf_get_smp_processor_id() * config.max_slots + slot;
+}
+
+/* A device that is not ours, or beyond what can be counted, passes. */
 static __always_inline int from_pod(struct __sk_buff *skb)
 {
-	__u32 number;
-	struct podlane_counters *c = find_counters(skb, &number);
-
-	if (!c)
-		return VERDICT_NEXT;
+	__u32 number = slot_of(skb), index = counter_index(number);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
-	int reason = check(skb, slot && slot->flags & PODLANE_CHECK_SOURCE ? slot : NULL);
+	struct podlane_counters *count = bpf_map_lookup_elem(&counters, &index);
+
+	if (!slot || !count)
+		return VERDICT_NEXT;
+	int reason = check(skb, slot->flags & PODLANE_CHECK_SOURCE ? slot : NULL);
 	if (reason >= 0) {
-		c->dropped_out[reason & (PODLANE_REASONS - 1)]++;
-		c->dropped_packets_out++;
+		struct podlane_drops *drop = bpf_map_lookup_elem(&drops, &index);
+		if (drop)
+			drop->out[reason & (PODLANE_REASONS - 1)]++;
+		count->dropped_packets_out++;
 		return VERDICT_DROP;
 	}
-	c->packets_out++;
-	c->bytes_out += skb->len - ETH_HLEN;
+	count->packets_out++;
+	count->bytes_out += skb->len - ETH_HLEN;
 	return VERDICT_NEXT;
 }
 
 static __always_inline int to_pod(struct __sk_buff *skb)
 {
-	__u32 number;
-	struct podlane_counters *c = find_counters(skb, &number);
+	__u32 number = slot_of(skb), index = counter_index(number);
+	struct podlane_counters *count = bpf_map_lookup_elem(&counters, &index);
 
-	if (!c)
+	if (number >= config.max_slots || !count)
 		return VERDICT_NEXT;
 	int reason = check(skb, NULL);
 	if (reason >= 0) {
-		c->dropped_in[reason & (PODLANE_REASONS - 1)]++;
-		c->dropped_packets_in++;
+		struct podlane_drops *drop = bpf_map_lookup_elem(&drops, &index);
+		if (drop)
+			drop->in[reason & (PODLANE_REASONS - 1)]++;
+		count->dropped_packets_in++;
 		return VERDICT_DROP;
 	}
-	c->packets_in++;
-	c->bytes_in += skb->len - ETH_HLEN;
+	count->packets_in++;
+	count->bytes_in += skb->len - ETH_HLEN;
 	return VERDICT_NEXT;
 }
 

@@ -17,26 +17,28 @@ enum podlane_reason {
 #define PODLANE_REASONS 8
 
 /*
- * Counters of one slot on one CPU: three cache lines, 192 bytes, index cpu * max_slots + slot of an
- * mmapable array. `out` leaves the pod. Bytes are of network packets: without the 14 bytes of Ethernet
- * header, which netkit L3 carries too. A GSO packet counts as one packet.
+ * Counters of one slot on one CPU, index cpu * max_slots + slot of an mmapable array: one cache line, all that
+ * a sweep of all devices reads. `out` leaves the pod. Bytes are of network packets: without the 14 bytes of
+ * Ethernet header, which netkit L3 carries too. A GSO packet counts as one packet.
  *
  * Plain additions: only the own CPU writes a line, and our hooks run with bottom halves off, so that
  * neither another CPU nor a softirq on this one gets between load and store.
  */
 struct podlane_counters {
-	/* line 0: all that a sweep of all devices reads */
-	__u64 packets_out;              /*   0 */
-	__u64 bytes_out;                /*   8 */
-	__u64 packets_in;               /*  16 */
-	__u64 bytes_in;                 /*  24 */
-	__u64 redirected_packets_out;   /*  32: of packets_out, those sent on by redirect */
-	__u64 redirected_bytes_out;     /*  40 */
-	__u64 dropped_packets_out;      /*  48: sum of line 1 */
-	__u64 dropped_packets_in;       /*  56: sum of line 2 */
-	/* lines 1 and 2: packets dropped by us, by enum podlane_reason */
-	__u64 dropped_out[PODLANE_REASONS]; /*  64 */
-	__u64 dropped_in[PODLANE_REASONS];  /* 128 */
+	__u64 packets_out;            /*  0: accepted */
+	__u64 bytes_out;              /*  8 */
+	__u64 packets_in;             /* 16 */
+	__u64 bytes_in;               /* 24 */
+	__u64 redirected_packets_out; /* 32: of packets_out, those sent on by redirect */
+	__u64 redirected_bytes_out;   /* 40 */
+	__u64 dropped_packets_out;    /* 48: by us, for any reason */
+	__u64 dropped_packets_in;     /* 56 */
+} __attribute__((aligned(64)));
+
+/* The same index of a second array: packets dropped by us, by enum podlane_reason. */
+struct podlane_drops {
+	__u64 out[PODLANE_REASONS]; /*  0 */
+	__u64 in[PODLANE_REASONS];  /* 64 */
 } __attribute__((aligned(64)));
 
 /* Which sources may leave a slot. All zero: not checked. Addresses in network order, 24 bytes. */

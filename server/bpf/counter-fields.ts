@@ -7,8 +7,8 @@ const reasonFields = (direction: 'Out' | 'In'): string[] =>
   Array.from({ length: reasonRoom }, (_, i) => `dropped${direction}.${dropReasons[i] ?? `reserved${i}`}`);
 
 /**
- * The 24 u64 of struct podlane_counters by name, in its order; `CarriedCounters` are kept in this order.
- * Reserved ones are zero: a field that gets a name later keeps its place.
+ * The 8 u64 of struct podlane_counters and the 16 of struct podlane_drops by name, in their order, in which
+ * `CarriedCounters` are kept. Reserved ones are zero: a field that gets a name later keeps its place.
  */
 export const counterFields: readonly string[] = [
   'packetsOut',
@@ -23,7 +23,7 @@ export const counterFields: readonly string[] = [
   ...reasonFields('In'),
 ];
 
-/** How many of them, from the first, a sweep reads: one cache line a CPU. */
+/** How many of them, from the first, a sweep reads: struct podlane_counters. */
 export const sweptFields = 8;
 
 /** Places among `counterFields`. */

@@ -2,12 +2,12 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
-import { counterBytes, slotBytes } from './layout.ts';
+import { counterBytes, dropBytes, slotBytes } from './layout.ts';
 import { mapInfo } from './map.ts';
 import { openPinned, pin, unpin } from './pin.ts';
 
 /** The maps of `bpf/datapath.bpf.c` by name, with the size of their values. */
-const valueBytes = { counters: counterBytes, slots: slotBytes } as const;
+const valueBytes = { counters: counterBytes, drops: dropBytes, slots: slotBytes } as const;
 type MapName = keyof typeof valueBytes;
 export const mapNames = Object.keys(valueBytes) as MapName[];
 export type DatapathMaps = Record<MapName, number>;
@@ -17,6 +17,7 @@ const pathOf = (pins: string, name: MapName): string => join(pins, 'maps', name)
 /** How many entries each map has for so many slots. */
 export const mapEntries = (maxSlots: number): Record<MapName, number> => ({
   counters: libbpf_num_possible_cpus() * maxSlots,
+  drops: libbpf_num_possible_cpus() * maxSlots,
   slots: maxSlots,
 });
 
@@ -25,25 +26,27 @@ export const mapEntries = (maxSlots: number): Record<MapName, number> => ({
  * @throws ProblemError `unprocessable` for maps of another layout, which this build cannot count on with
  */
 export function openPinnedMaps(pins: string): { fds: DatapathMaps; maxSlots: number } | null {
-  const counters = openPinned(pathOf(pins, 'counters'));
-  const slots = openPinned(pathOf(pins, 'slots'));
-  if (counters === null || slots === null) {
-    // Killed between the two pins: no program was attached yet.
-    for (const fd of [counters, slots]) if (fd !== null) closeSync(fd);
+  const opened = mapNames.map((name) => [name, openPinned(pathOf(pins, name))] as const);
+  const close = (): void => {
+    for (const [, fd] of opened) if (fd !== null) closeSync(fd);
+  };
+  if (opened.some(([, fd]) => fd === null)) {
+    // Killed between two pins: no program was attached yet.
+    close();
     for (const name of mapNames) unpin(pathOf(pins, name));
     return null;
   }
-  const fds = { counters, slots };
-  const maxSlots = mapInfo(slots).maxEntries;
+  const fds = Object.fromEntries(opened) as DatapathMaps;
+  const maxSlots = mapInfo(fds.slots).maxEntries;
   for (const name of mapNames) {
     const info = mapInfo(fds[name]);
-    if (info.valueBytes === valueBytes[name] && info.maxEntries === mapEntries(maxSlots)[name]) continue;
-    closeSync(counters);
-    closeSync(slots);
+    const entries = mapEntries(maxSlots)[name];
+    if (info.valueBytes === valueBytes[name] && info.maxEntries === entries) continue;
+    close();
     throw new ProblemError(
       'unprocessable',
       `take over the pinned map ${pathOf(pins, name)}: ${info.maxEntries} entries of ${info.valueBytes} bytes, ` +
-        `not ${mapEntries(maxSlots)[name]} of ${valueBytes[name]}`,
+        `not ${entries} of ${valueBytes[name]}`,
       { hint: `it is of another version of Podlane: detach the pods with that one, or remove ${pins}` },
     );
   }
@@ -52,6 +55,10 @@ export function openPinnedMaps(pins: string): { fds: DatapathMaps; maxSlots: num
 
 /** Pins the maps of a fresh load and answers descriptors of our own. */
 export function pinMaps(pins: string, loaded: ReadonlyMap<string, number>): DatapathMaps {
-  for (const name of mapNames) pin(loaded.get(name)!, pathOf(pins, name));
-  return { counters: openPinned(pathOf(pins, 'counters'))!, slots: openPinned(pathOf(pins, 'slots'))! };
+  return Object.fromEntries(
+    mapNames.map((name) => {
+      pin(loaded.get(name)!, pathOf(pins, name));
+      return [name, openPinned(pathOf(pins, name))!];
+    }),
+  ) as DatapathMaps;
 }

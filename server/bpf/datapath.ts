@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { AttachedProgram } from '../../contract/device.ts';
 import { CounterMap } from './counters.ts';
 import { attachPinned, detachPinned, type PinnedLink, pinnedLinks, updateLinks } from './datapath-links.ts';
-import { type DatapathMaps, mapEntries, openPinnedMaps, pinMaps } from './datapath-maps.ts';
+import { type DatapathMaps, mapEntries, mapNames, openPinnedMaps, pinMaps } from './datapath-maps.ts';
 import {
   openPinnedPrograms,
   type DatapathPrograms as Programs,
@@ -60,8 +60,9 @@ export class DatapathPrograms {
     this.updatedLinks = found.updatedLinks;
     this.#programs = programs;
     this.#slots = new ArrayMap(maps.slots, 'slots', slotBytes);
-    this.counters = new CounterMap(maps.counters, found.maxSlots);
+    this.counters = new CounterMap(maps, found.maxSlots);
     closeSync(maps.counters);
+    closeSync(maps.drops);
   }
 
   /** Ids of our programs, in the order of `programNames`. */
@@ -155,9 +156,9 @@ async function load(
   const object = await loadObject({
     name: 'datapath',
     image,
-    maps: reuse
-      ? { counters: { reuse: reuse.counters }, slots: { reuse: reuse.slots } }
-      : { counters: { maxEntries: entries.counters }, slots: { maxEntries: entries.slots } },
+    maps: Object.fromEntries(
+      mapNames.map((name) => [name, reuse ? { reuse: reuse[name] } : { maxEntries: entries[name] }]),
+    ),
     rodata(bytes) {
       bytes.writeUInt32LE(maxSlots, 0);
       bytes.write(build, configBuildOffset, 'hex');

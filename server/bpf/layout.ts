@@ -8,8 +8,9 @@ export const peerIfindex = (slot: number): number => primaryIfindex(slot) + 1;
 export const slotOf = (ifindex: number): number | null =>
   ifindex < ifindexBase ? null : (ifindex - ifindexBase) >>> 1;
 
-/** struct podlane_counters: 24 u64. */
-export const counterBytes = 192;
+/** struct podlane_counters, 8 u64, and struct podlane_drops, 16. */
+export const counterBytes = 64;
+export const dropBytes = 128;
 
 /** struct podlane_slot. */
 export const slotBytes = 24;

@@ -8,8 +8,8 @@ import {
   type SampleColumn,
   sampleColumns,
 } from '../../contract/sample.ts';
-import type { CounterMap } from '../bpf/counters.ts';
-import { counterFields, field, sweptFields } from './fields.ts';
+import { counterFields, field } from './fields.ts';
+import type { Reading } from './reading.ts';
 
 /** What of a pod goes into a sample. `slots`: its live devices, the one that carries its traffic last. */
 export interface SampledPod {
@@ -33,13 +33,13 @@ const place = Object.fromEntries(sampleColumns.map((name, i) => [name, i])) as R
 const reasonColumns: readonly SampleColumn[] = ['dropMalformed', 'dropUnknownProtocol', 'dropSpoofedSource'];
 
 /**
- * Reads the counters of `pods` in one sweep and encodes them (`contract/sample.ts`): what live devices counted
- * on top of what was carried from removed ones.
+ * A sample of `pods` (`contract/sample.ts`): what live devices counted, on top of what was carried from removed
+ * ones.
  */
 export function encodeFrame(
   kind: keyof typeof frameKinds,
   pods: readonly SampledPod[],
-  counters: Pick<CounterMap, 'sweep' | 'read'>,
+  read: Reading,
   clock: FrameClock,
 ): Uint8Array<ArrayBuffer> {
   const rows = pods.length;
@@ -51,21 +51,11 @@ export function encodeFrame(
     columns: sampleColumns.length,
   });
   const columns = new BigUint64Array(buffer, frameHeaderBytes);
-  const slots = Uint32Array.from(pods.flatMap((pod) => pod.slots));
-  const swept = new BigUint64Array(slots.length * sweptFields);
-  counters.sweep(slots, swept);
 
   const totals = new BigUint64Array(width);
-  let next = 0;
   pods.forEach((pod, row) => {
     for (let i = 0; i < width; i += 1) totals[i] = pod.carried[i] ?? 0n;
-    for (const slot of pod.slots) {
-      const dropped = swept[next + field.droppedPacketsOut]! + swept[next + field.droppedPacketsIn]!;
-      const reasons = dropped > 0n ? counters.read(slot) : null;
-      for (let i = 0; i < sweptFields; i += 1) totals[i] = totals[i]! + swept[next + i]!;
-      if (reasons) for (let i = sweptFields; i < width; i += 1) totals[i] = totals[i]! + reasons[i]!;
-      next += sweptFields;
-    }
+    for (const slot of pod.slots) read(slot, totals);
     const put = (column: SampleColumn, value: bigint): void => {
       columns[place[column] * rows + row] = value;
     };

@@ -2,8 +2,10 @@ import { EventEmitter } from 'node:events';
 import type { NodeSample } from '../../contract/node.ts';
 import type { CounterMap } from '../bpf/counters.ts';
 import { holdRunStatistics } from '../bpf/stats.ts';
+import { sweptFields } from './fields.ts';
 import { encodeFrame, type FrameClock, type SampledPod } from './frame.ts';
 import { NodeMeter } from './node-meter.ts';
+import { readAll, readEach } from './reading.ts';
 import { gridHz, isDue, Schedule } from './schedule.ts';
 
 /** What is sampled. Asked anew on every tick, and answered from memory. */
@@ -19,6 +21,8 @@ export interface SampleEvents {
   node: [NodeSample];
 }
 
+type Counters = Pick<CounterMap, 'slots' | 'sweep' | 'read'>;
+
 interface Watch {
   pod: string;
   hz: number;
@@ -31,7 +35,9 @@ export class Sampler extends EventEmitter<SampleEvents> {
   frame: Uint8Array | null = null;
   node: NodeSample | null = null;
   readonly #pods: SampledPods;
-  readonly #counters: Pick<CounterMap, 'sweep' | 'read'>;
+  readonly #counters: Counters;
+  /** Of `readAll`, made once. */
+  readonly #room: BigUint64Array;
   readonly #programIds: readonly number[];
   readonly #meter = new NodeMeter();
   readonly #watches = new Set<Watch>();
@@ -43,14 +49,11 @@ export class Sampler extends EventEmitter<SampleEvents> {
   #releaseStatistics: (() => void) | null = null;
 
   /** `programIds`: those whose run time and count go into the node's sample. */
-  constructor(
-    pods: SampledPods,
-    counters: Pick<CounterMap, 'sweep' | 'read'>,
-    programIds: readonly number[],
-  ) {
+  constructor(pods: SampledPods, counters: Counters, programIds: readonly number[]) {
     super();
     this.#pods = pods;
     this.#counters = counters;
+    this.#room = new BigUint64Array(counters.slots * sweptFields);
     this.#programIds = programIds;
   }
 
@@ -92,8 +95,11 @@ export class Sampler extends EventEmitter<SampleEvents> {
 
   #sampleAll(): void {
     const clock = this.#clock();
-    this.frame = encodeFrame('all', this.#pods.all(), this.#counters, clock);
+    const pods = this.#pods.all();
+    const end = pods.reduce((end, pod) => Math.max(end, ...pod.slots.map((slot) => slot + 1)), 0);
+    const reading = readAll(this.#counters, end, this.#room);
     const readMs = Number(process.hrtime.bigint() - clock.monotonicNs) / 1e6;
+    this.frame = encodeFrame('all', pods, reading, clock);
     this.node = this.#meter.read(Number(clock.sequence), readMs, this.#programIds);
     this.emit('frame', this.frame);
     this.emit('node', this.node);
@@ -101,7 +107,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
 
   #sampleOne(id: string): Uint8Array | null {
     const pod = this.#pods.get(id);
-    return pod ? encodeFrame('watched', [pod], this.#counters, this.#clock()) : null;
+    return pod ? encodeFrame('watched', [pod], readEach(this.#counters), this.#clock()) : null;
   }
 
   #clock(): FrameClock {

@@ -2,16 +2,15 @@ import { expect, test } from 'vitest';
 import { decodeFrame, noValue, sampleColumns } from '../../../contract/sample.ts';
 import { counterFields, field, noCounters, sweptFields } from '../../../server/counters/fields.ts';
 import { encodeFrame, type SampledPod } from '../../../server/counters/frame.ts';
+import { readAll, readEach } from '../../../server/counters/reading.ts';
 
 const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicNs: 123n };
 
 /** Counters in which place `i` of slot `s` is 1000·s + i; slot 0 has none of them. */
 const at = (slot: number, i: number): bigint => (slot === 0 ? 0n : BigInt(1000 * slot + i));
 const counters = {
-  sweep(slots: Uint32Array, out: BigUint64Array): void {
-    slots.forEach((slot, row) => {
-      for (let i = 0; i < sweptFields; i += 1) out[row * sweptFields + i] = at(slot, i);
-    });
+  sweep(out: BigUint64Array, end: number): void {
+    for (let i = 0; i < end * sweptFields; i += 1) out[i] = at(Math.floor(i / sweptFields), i % sweptFields);
   },
   read: (slot: number): bigint[] => counterFields.map((_, i) => at(slot, i)),
 };
@@ -27,7 +26,7 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
 });
 
 const read = (pods: SampledPod[]) => {
-  const bytes = encodeFrame('all', pods, counters, clock);
+  const bytes = encodeFrame('all', pods, readAll(counters, 5, new BigUint64Array(5 * sweptFields)), clock);
   const frame = decodeFrame(bytes.buffer);
   return {
     frame,
@@ -93,6 +92,12 @@ test('a pod without a device keeps its totals', () => {
   });
 });
 
+test('a swept reading and a single one say the same', () => {
+  const pods = [pod({ slots: [1, 3] })];
+  const swept = readAll(counters, 4, new BigUint64Array(4 * sweptFields));
+  expect(encodeFrame('all', pods, swept, clock)).toEqual(encodeFrame('all', pods, readEach(counters), clock));
+});
+
 test('no pods make a frame of a header', () => {
-  expect(encodeFrame('all', [], counters, clock)).toHaveLength(40);
+  expect(encodeFrame('all', [], readEach(counters), clock)).toHaveLength(40);
 });
