@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { startChild, untilReady } from '../../scripts/child.ts';
+import { dropPrivileges, unprivilegedUser } from '../../scripts/unprivileged.ts';
 import { makeNetns } from './fixtures/netns.ts';
 
 /** Process ids of the children of `pid`. */
@@ -68,5 +70,18 @@ test('when the agent dies the start command says so and ends the gateway', async
   } finally {
     rmSync(`/sys/fs/bpf/${basename(folder)}`, { recursive: true, force: true });
     rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('where nobody cannot read the installation its owner runs the gateway, without capabilities even as root', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'podlane-e-private-'));
+  try {
+    const user = unprivilegedUser(folder);
+    expect(user).toEqual({ uid: 0, gid: 0, because: join(folder, 'gateway/main.ts') });
+    const show = [...dropPrivileges(user), 'grep', '^Cap', '/proc/self/status'];
+    const sets = execFileSync('setpriv', show, { encoding: 'utf8' }).trim().split('\n');
+    expect(sets.map((line) => line.split('\t')[1])).toEqual(Array(5).fill('0000000000000000'));
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
