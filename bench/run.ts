@@ -57,6 +57,9 @@ const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) fail(`There is no bench ${unknown.join(', ')}. There are: ${names.join(', ')}`);
 if (positionals.length === 0) fail(`${usage}${names.join(', ')}`);
 
+// What a bench removes when the process exits goes then too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 for (const name of positionals) {
   const { run } = (await import(`./${name}.ts`)) as { run: Bench };
   const figures: Figure[] = [];

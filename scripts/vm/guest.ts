@@ -1,18 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ensureGuest, type GuestFiles, kernelModules } from './fetch.ts';
-import { chooseAccelerator, ports, qemuArguments, socketName } from './qemu.ts';
+import { ensureGuest, type GuestFiles } from './fetch.ts';
+import { consoleTail, makeJob, removeJob, socketName } from './job.ts';
+import { chooseAccelerator, ports, qemuArguments } from './qemu.ts';
 
 export interface GuestOptions {
   /** For sh, run as root in the guest. The host's files are there, at their own paths; what it writes is gone with the guest. */
@@ -27,6 +20,7 @@ export interface GuestOptions {
   cpus?: number;
   /** Time runs by counted instructions: slow, one CPU, but figures repeat. */
   instructionCounted?: boolean;
+  /** From boot to end; without it the command may run as long as it wants. */
   timeoutSeconds?: number;
   onStdout?(chunk: Buffer): void;
   onStderr?(chunk: Buffer): void;
@@ -41,7 +35,7 @@ export interface Guest {
   stop(): Promise<void>;
 }
 
-const jobs = join(import.meta.dirname, '../../.cache/vm/jobs');
+const bootSeconds = 120;
 
 /**
  * Boots a Linux 6.12 with netkit in QEMU, runs one command in it and powers off (about 4 s in all, emulated).
@@ -52,37 +46,21 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
   if (process.getuid?.() !== 0)
     throw new Error('the guest shares the whole file tree with its root: run as root');
   const files = await ensureGuest();
-  sweepJobs();
-  const job = mkdtempSync(join(jobs, `${process.pid}-`));
-  const removeJob = () => remove(basename(job));
-  process.once('exit', removeJob);
+  const job = makeJob(script(options, files));
+  const cleanUp = () => {
+    removeJob(job);
+    process.off('exit', cleanUp);
+  };
+  process.once('exit', cleanUp);
   try {
-    writeFileSync(join(job, 'modules'), kernelModules.join(' '));
-    writeFileSync(join(job, 'command'), script(options, files));
     const fileServer = await serveRoot(files, job);
-    return follow(startMachine(files, job, options), fileServer, options, job, () => {
-      removeJob();
-      process.off('exit', removeJob);
-    });
+    const machine = startMachine(files, job, options);
+    machine.once('close', () => fileServer.kill('SIGKILL'));
+    return follow(machine, options, job, cleanUp);
   } catch (error) {
-    removeJob();
-    process.off('exit', removeJob);
+    cleanUp();
     throw error;
   }
-}
-
-/** Removes the folders of jobs whose process was killed. */
-function sweepJobs(): void {
-  mkdirSync(jobs, { recursive: true });
-  for (const name of readdirSync(jobs)) {
-    if (!existsSync(`/proc/${name.split('-')[0]}`))
-      rmSync(join(jobs, name), { recursive: true, force: true });
-  }
-}
-
-function remove(name: string): void {
-  rmSync(join(jobs, name), { recursive: true, force: true });
-  rmSync(`/run/virtiofsd/${socketName(name)}.pid`, { force: true }); // the file server leaves it
 }
 
 /** A word for the shell, whatever is in it. */
@@ -108,17 +86,16 @@ function launch(
   program: string,
   args: string[],
   job: string,
-  stdio: 'pipe'[],
+  pipes: number,
 ): ChildProcess {
-  const library = (part: string) => join(files.root, part);
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', library(program), ...args], {
+  const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map((part) =>
+    join(files.root, part),
+  );
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', join(files.root, program), ...args], {
     cwd: job,
     detached: true,
-    env: {
-      ...process.env,
-      LD_LIBRARY_PATH: ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map(library).join(':'),
-    },
-    stdio: ['ignore', ...stdio],
+    env: { ...process.env, LD_LIBRARY_PATH: libraries.join(':') },
+    stdio: ['ignore', ...Array<'pipe'>(pipes).fill('pipe')],
   });
 }
 
@@ -132,10 +109,7 @@ async function serveRoot(files: GuestFiles, job: string): Promise<ChildProcess> 
     '-o',
     'sandbox=chroot',
   ];
-  const child = launch(files, 'usr/lib/qemu/virtiofsd', [...args, '--thread-pool-size=2'], job, [
-    'pipe',
-    'pipe',
-  ]);
+  const child = launch(files, 'usr/lib/qemu/virtiofsd', [...args, '--thread-pool-size=2'], job, 2);
   const said = collect(child);
   for (let tries = 0; !existsSync(join(job, socketName(job))); tries++) {
     if (child.exitCode !== null || tries > 1000) {
@@ -155,7 +129,7 @@ function startMachine(files: GuestFiles, job: string, options: GuestOptions): Ch
     forward: options.forward ?? [],
   };
   const args = qemuArguments(files, job, machine, chooseAccelerator());
-  return launch(files, 'usr/bin/qemu-system-x86_64', args, job, ['pipe', 'pipe', 'pipe', 'pipe', 'pipe']);
+  return launch(files, 'usr/bin/qemu-system-x86_64', args, job, 2 + Object.keys(ports).length);
 }
 
 /** What a program has said on its own standard output and error. */
@@ -169,13 +143,7 @@ function collect(child: ChildProcess): () => string {
   return () => text.trim();
 }
 
-function follow(
-  machine: ChildProcess,
-  fileServer: ChildProcess,
-  options: GuestOptions,
-  job: string,
-  cleanUp: () => void,
-): Guest {
+function follow(machine: ChildProcess, options: GuestOptions, job: string, cleanUp: () => void): Guest {
   const started = Promise.withResolvers<void>();
   const exit = Promise.withResolvers<number>();
   const closed = Promise.withResolvers<void>();
@@ -184,37 +152,34 @@ function follow(
   const said = collect(machine);
   port('stdout').on('data', (chunk: Buffer) => options.onStdout?.(chunk));
   port('stderr').on('data', (chunk: Buffer) => options.onStderr?.(chunk));
+
+  let why = 'ended before its command did';
+  const kill = (reason: string) => {
+    why = reason;
+    machine.kill('SIGKILL');
+  };
+  const after = (seconds: number, reason: string) => setTimeout(() => kill(reason), seconds * 1000);
+  const { timeoutSeconds } = options;
+  const boot = after(bootSeconds, `did not boot within ${bootSeconds} s`);
+  const whole = timeoutSeconds && after(timeoutSeconds, `ran longer than ${timeoutSeconds} s`);
+
   let control = '';
   port('control').on('data', (chunk: Buffer) => {
     control += chunk.toString();
-    if (control.includes('started\n')) started.resolve();
+    if (!control.includes('started\n')) return;
+    clearTimeout(boot);
+    started.resolve();
   });
-
-  let ended: 'stopped' | 'out of time' | undefined;
-  const kill = (why: typeof ended) => {
-    ended ??= why;
-    machine.kill('SIGKILL');
-  };
-  const timer =
-    options.timeoutSeconds === undefined
-      ? undefined
-      : setTimeout(() => kill('out of time'), options.timeoutSeconds * 1000);
-  machine.once('error', (error) => exit.reject(error));
+  machine.once('error', exit.reject);
   machine.once('close', () => {
-    clearTimeout(timer);
-    fileServer.kill('SIGKILL');
+    clearTimeout(boot);
+    if (whole) clearTimeout(whole);
     const code = /^exit (\d+)$/m.exec(control)?.[1];
+    const error = new Error(`the guest ${why}:\n${said()}\n${consoleTail(job)}`.trim());
     if (code !== undefined) exit.resolve(Number(code));
-    else if (ended === 'stopped') exit.resolve(143);
-    else {
-      const cause =
-        ended === 'out of time'
-          ? `ran longer than ${options.timeoutSeconds} s`
-          : 'ended before its command did';
-      const error = new Error(`the guest ${cause}:\n${said()}\n${consoleTail(job)}`.trim());
-      exit.reject(error);
-      started.reject(error);
-    }
+    else if (why === 'stopped') exit.resolve(143);
+    else exit.reject(error);
+    started.reject(error); // nothing happens when it has started
     cleanUp();
     closed.resolve();
   });
@@ -226,12 +191,4 @@ function follow(
       await closed.promise;
     },
   };
-}
-
-function consoleTail(job: string): string {
-  try {
-    return readFileSync(join(job, 'console'), 'utf8').trimEnd().split('\n').slice(-20).join('\n');
-  } catch {
-    return '';
-  }
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { GuestFiles } from './fetch.ts';
+import { socketName } from './job.ts';
 import { measureTscKhz } from './tsc.ts';
 
 export interface Machine {
@@ -15,9 +16,6 @@ export type Accelerator = 'kvm' | 'tcg';
 
 /** Descriptors that QEMU inherits: connected Unix stream sockets behind the guest's serial ports. */
 export const ports = { stdout: 3, stderr: 4, control: 5 } as const;
-
-/** The file server's socket in the job's folder. The server locks a file of this name for the whole machine. */
-export const socketName = (job: string) => `${basename(job)}.sock`;
 
 /**
  * PODLANE_VM_ACCEL, or KVM where it can be opened on a CPU with hardware virtualisation. /dev/kvm alone says little: there are
