@@ -12,7 +12,7 @@ import type { Shared } from './chart-frame.tsx';
 import { CpuChart } from './cpu-chart.tsx';
 import { reachOf } from './crosshair.tsx';
 import { DropsChart } from './drops-chart.tsx';
-import type { KindEvent } from './events.tsx';
+import { eventsOf } from './flags.ts';
 import { gapsOf, nearest, thin } from './history.ts';
 import { RateChart } from './rate-chart.tsx';
 import type { ProgramIds, Recorder } from './recorder.ts';
@@ -107,14 +107,4 @@ export function Charts(props: {
       </div>
     </section>
   );
-}
-
-/** When the pod's packets went over: the end of the step that moved the host's route. */
-export function eventsOf(migrations: readonly Migration[]): KindEvent[] {
-  return migrations.flatMap(({ id, startedAt, steps, from, to, state }) => {
-    const moved = steps.find(({ step }) => step === 'routed-host');
-    if (state === 'undone' || moved?.state !== 'done') return [];
-    const time = Date.parse(startedAt) + (moved.startedMs ?? 0) + (moved.durationMs ?? 0);
-    return [{ id, time, from: from.kind, to: to.kind }];
-  });
 }

@@ -1,34 +1,8 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { KindGlyph } from '../../../_components/kind.tsx';
 import css from './chart.module.css';
+import { flag, flagsOf, type KindEvent } from './flags.ts';
 import { plot, type Window, xOf } from './window.ts';
-
-/** The moment a pod went over from one kind to the other. */
-export interface KindEvent {
-  id: string;
-  time: number;
-  from: DeviceKind;
-  to: DeviceKind;
-}
-
-const flag = { width: 42, height: 14 };
-
-/** Where the flag of a pole at `x` hangs: to its right, or to its left near the right edge. */
-const flagAt = (x: number, width: number): number => (x + flag.width > width ? x - flag.width : x + 1);
-
-/** Flags that do not cover each other, the newest first in line. */
-export function flagsOf(poles: readonly number[], width: number): (number | null)[] {
-  const taken: number[] = [];
-  return poles
-    .toReversed()
-    .map((x) => {
-      const left = flagAt(x, width);
-      if (taken.some((other) => Math.abs(other - left) < flag.width)) return null;
-      taken.push(left);
-      return left;
-    })
-    .toReversed();
-}
 
 /** A dashed line for each migration, with a flag of two glyphs. */
 export function Events({ events, window, width }: { events: KindEvent[]; window: Window; width: number }) {

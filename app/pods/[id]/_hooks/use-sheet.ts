@@ -2,16 +2,12 @@
 
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useCallback } from 'react';
-import { type DeviceKind, deviceKind } from '../../../../contract/device.ts';
-
-/** What the sheet shows, kept in the address so that it can be linked to: `?migrate=veth`, `?migration=ID`. */
-export type SheetState =
-  | { show: 'nothing' }
-  | { show: 'plan'; to: DeviceKind }
-  | { show: 'migration'; id: string };
+import type { DeviceKind } from '../../../../contract/device.ts';
+import { sheetState } from '../_migration/sheet-state.ts';
 
 export type SheetControl = ReturnType<typeof useSheet>;
 
+/** The sheet's state is the address: it can be linked to, and Back closes it. */
 export function useSheet() {
   const pathname = usePathname();
   const search = useSearchParams();
@@ -30,10 +26,4 @@ export function useSheet() {
     openMigration: (id: string, replace = false) => go(`migration=${encodeURIComponent(id)}`, replace),
     close: () => go(''),
   };
-}
-
-export function sheetState(migrate: string | null, migration: string | null): SheetState {
-  if (migration !== null && migration !== '') return { show: 'migration', id: migration };
-  const to = deviceKind.safeParse(migrate);
-  return to.success ? { show: 'plan', to: to.data } : { show: 'nothing' };
 }

@@ -77,6 +77,7 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
     );
   }
   const under = layout.device.y + 76;
+  const tight = layout.gates.in.x - layout.gates.out.x < 60;
   return (
     <>
       <text className={css.label} x={254} y={middle} textAnchor="middle">
@@ -85,10 +86,18 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
       <text className={css.number} x={208} y={under}>
         {peer.mac ?? peer.ifindex}
       </text>
-      <text className={css.label} x={533} y={middle}>
-        {primary.name}
-      </text>
-      <Name x={484} y={under} anchor="start" word="primary" index={primary.ifindex} />
+      {!tight && (
+        <text className={css.label} x={layout.gates.out.x + 13} y={middle}>
+          {primary.name}
+        </text>
+      )}
+      <Name
+        x={484}
+        y={under}
+        anchor="start"
+        word={tight ? `${primary.name} primary` : 'primary'}
+        index={primary.ifindex}
+      />
       <text className={css.noteHead} x={414} y={layout.device.y - 31} textAnchor="end">
         L2 step
       </text>

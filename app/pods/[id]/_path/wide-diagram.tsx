@@ -104,7 +104,7 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       <div style={{ left: 0, top: layout.foot, width: 408 }}>
         <Facts align="left" rows={deviceFacts(view)} />
       </div>
-      <div style={{ left: layout.host.x, top: layout.foot, width: width - layout.host.x - 320 }}>
+      <div style={{ left: layout.routes, top: layout.foot, width: width - layout.routes - 316 }}>
         <Facts align="left" rows={routeFacts(view)} />
       </div>
       <Key style={{ left: destinations.x, top: layout.foot }} />

@@ -44,6 +44,8 @@ export interface WideLayout {
   stretches: Stretch[];
   /** y of the facts under the drawing */
   foot: number;
+  /** x of the routes there, clear of the chips. */
+  routes: number;
 }
 
 /** Under this width the upright layout is drawn: the boxes would touch. */
@@ -51,7 +53,8 @@ export const narrowest = 1200;
 
 /**
  * Lays the path out from left to right: container, device, host stack, destinations.
- * At 1392 px it stands as in the design; more or less width goes into the device and the gaps.
+ * At 1392 px it stands as in the design. More width goes into the device and the gaps; what is missing is
+ * taken from the host's box too.
  * @param programs how many programs each direction's hook carries: chips stack, and the drawing grows
  */
 export function wideLayout(
@@ -65,9 +68,10 @@ export function wideLayout(
   const below = stackHeight(programs.in) - stackHeight(1);
   const out = 154 + above;
   const inn = out + 28;
-  const deviceEnd = Math.round(636 + spare * 0.5);
-  const hostX = deviceEnd + Math.round(88 + spare * 0.15);
-  const host: Box = { x: hostX, y: out - 30, width: 224, height: 96 };
+  const share = spare < 0 ? { device: 0.3, gap: 0.2, host: 0.18 } : { device: 0.5, gap: 0.15, host: 0 };
+  const deviceEnd = Math.round(636 + spare * share.device);
+  const hostX = deviceEnd + Math.round(88 + spare * share.gap);
+  const host: Box = { x: hostX, y: out - 30, width: Math.round(224 + spare * share.host), height: 96 };
   const hostEnd = host.x + host.width;
   const destinationsX = width - 300;
   const edge = 422;
@@ -78,13 +82,13 @@ export function wideLayout(
   };
   const netkit = kind === 'netkit';
   // A chip stands on the side of the namespace edge where its hook runs; a veth's hooks are both on the host.
-  const gateOut = netkit ? 256 : 520;
+  const gateOut = netkit ? 256 : Math.min(520, deviceEnd - 78);
   const gateIn = netkit ? deviceEnd - 52 : deviceEnd - 36;
-  const chipsIn = netkit ? 432 : Math.min(432, deviceEnd - 204);
+  const chipsIn = 432;
   const chipWidth = 224;
   const footChips = out + 86;
-  const up = host.x + 148;
-  const down = host.x + 184;
+  const up = host.x + host.width - 76;
+  const down = host.x + host.width - 40;
   const podsOut = 48;
   const podsIn = 84;
   const reach = netkit
@@ -171,5 +175,6 @@ export function wideLayout(
     },
     stretches,
     foot: out + 110,
+    routes: Math.max(host.x, chipsIn + chipWidth + 16),
   };
 }

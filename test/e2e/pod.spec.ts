@@ -1,0 +1,95 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect, test } from './fixtures/index.ts';
+
+/** Opens the page of an app's pod from the list, and waits for its first figures. */
+async function openPod(page: Page, app: string): Promise<void> {
+  await page.goto('/pods');
+  await page.getByRole('link', { name: new RegExp(`^${app}-`) }).click();
+  await expect(page.getByRole('figure', { name: /^Network path of/ })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Live charts' }).getByText('first sample')).toHaveCount(0);
+}
+
+const violations = async (page: Page) =>
+  (await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']).analyze())
+    .violations;
+
+for (const colorScheme of ['dark', 'light'] as const)
+  test(`the page of a pod and its plan break no rule of WCAG 2 A and AA, ${colorScheme}`, async ({
+    page,
+    lab: _,
+  }) => {
+    await page.emulateMedia({ colorScheme });
+    await openPod(page, 'web');
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Fall back to veth' }).click();
+    await expect(page.getByRole('dialog').getByText('verified', { exact: true })).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await violations(page)).toEqual([]);
+  });
+
+test('the path says what the kernel has: the kind, both ends, and our programs with live rates', async ({
+  page,
+}) => {
+  await openPod(page, 'web');
+  const { items } = await (await page.request.get('/api/v1/pods')).json();
+  const { id } = items.find(({ name }: { name: string }) => name.startsWith('web-'));
+  const { device } = await (await page.request.get(`/api/v1/pods/${id}`)).json();
+  const path = page.getByRole('figure', { name: /^Network path of web-.*, netkit$/ });
+  await expect(path).toHaveAttribute('data-path-kind', 'netkit');
+  await expect(
+    path.getByRole('listitem').filter({ hasText: `ifindex ${device.primary.ifindex}` }),
+  ).toHaveCount(1);
+  for (const { hook, id: program, name } of device.programs) {
+    const chip = path.getByRole('group', { name: `${hook}, ${name}` });
+    await expect(chip).toContainText(`id ${program}`);
+    await expect(chip).toContainText(/[1-9][\d.]*\s?k?\s?runs\/s/);
+    await expect(chip).toContainText(/pass\s*100 %/);
+  }
+  await page.goto(`/pods/${id}`);
+  await expect(path).toBeVisible();
+});
+
+test('the keyboard goes the way of a leaving packet, and reads a chart second by second', async ({
+  page,
+}) => {
+  await openPod(page, 'web');
+  await page.getByRole('group', { name: /, container$/ }).focus();
+  const stops: (string | null)[] = [];
+  for (let stop = 0; stop < 2; stop++) {
+    await page.keyboard.press('Tab');
+    stops.push(await page.locator(':focus').getAttribute('aria-label'));
+  }
+  expect(stops).toEqual([expect.stringMatching(/^netkit\/peer, /), 'Host stack']);
+
+  const chart = page.getByRole('region', { name: 'Packets' });
+  await chart.getByRole('group', { name: /^Packets, chart/ }).focus();
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('Escape');
+  await chart.getByRole('button', { name: 'Show Packets as a table' }).click();
+  await expect(chart.getByRole('cell', { name: 'netkit' }).first()).toBeVisible();
+});
+
+test('the plan changes nothing, has its own address, and Escape closes it', async ({ page }) => {
+  await openPod(page, 'web');
+  const address = new URL(page.url()).pathname;
+  await page.goto(`${address}?migrate=veth`);
+  const sheet = page.getByRole('dialog', { name: 'Fall back to veth' });
+  await expect(sheet.getByRole('listitem').filter({ hasText: /planned|verified/ })).toHaveCount(2);
+  await expect(sheet.getByText('up to here every step can be undone')).toBeVisible();
+  await expect(sheet.getByRole('button', { name: 'Fall back to veth' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(sheet).toBeHidden();
+  expect(new URL(page.url()).search).toBe('');
+  await expect(page.getByRole('figure', { name: /, netkit$/ })).toBeVisible();
+  const { items } = await (await page.request.get('/api/v1/migrations')).json();
+  expect(items.filter(({ podName }: { podName: string }) => podName.startsWith('web-'))).toEqual([]);
+});
+
+test('a pod that does not exist is said so, with a way back', async ({ page }) => {
+  await page.goto('/pods/shop.nobody');
+  await expect(page.getByRole('heading', { name: 'No such pod' })).toBeVisible();
+  await page.getByRole('link', { name: 'All pods of this node' }).click();
+  await expect(page).toHaveURL('/pods');
+});

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { eventsOf } from '../../../app/pods/[id]/_charts/flags.ts';
+import { sheetState } from '../../../app/pods/[id]/_migration/sheet-state.ts';
+import { axisOf, timingOf, withoutDrain } from '../../../app/pods/[id]/_migration/timing.ts';
+import { outcome, planScript, whyNot } from '../../../app/pods/[id]/_migration/words.ts';
+import { type Migration, migrationSteps, type RunStep } from '../../../contract/migration.ts';
+import type { Node } from '../../../contract/node.ts';
+import type { Pod } from '../../../contract/pod.ts';
+
+/** A migration whose first `done` steps took 1 ms each, the drain 100 ms. */
+function migration(done: number, state: Migration['state'] = 'running'): Migration {
+  let at = 0;
+  const steps = migrationSteps.map((step, index): RunStep => {
+    const ended = index < done;
+    const durationMs = step === 'drained' ? 100 : 1;
+    const startedMs = at;
+    at += durationMs;
+    return {
+      step,
+      description: step,
+      undoable: index < 6,
+      requests: [],
+      state: ended ? (state === 'undone' ? 'undone' : 'done') : 'pending',
+      startedMs: ended ? startedMs : null,
+      durationMs: ended ? durationMs : null,
+    };
+  });
+  const end = (kind: 'netkit' | 'veth', slot: number) => ({
+    kind,
+    slot,
+    primary: { name: `pl${slot}`, ifindex: 2 * slot },
+    peer: { name: 'eth0', ifindex: 2 * slot + 1 },
+  });
+  return {
+    id: 'm1',
+    startedAt: '2026-11-22T12:00:00.000Z',
+    durationMs: state === 'running' ? null : at,
+    steps,
+    state,
+    from: end('netkit', 32),
+    to: end('veth', 65),
+    result: null,
+    error: null,
+  } as unknown as Migration;
+}
+
+describe('timing', () => {
+  test('knows of a step when the kernel has answered it', () => {
+    expect(timingOf(migration(5), 7)).toMatchObject({
+      new: { from: 2, to: null },
+      podRoute: 5,
+      hostRoute: null,
+      end: 7,
+    });
+  });
+  test('of a whole migration says how long both devices were up', () => {
+    const whole = migration(10, 'done');
+    expect(timingOf(whole, 0)).toMatchObject({
+      bothUp: 105,
+      verified: 109,
+      end: 109,
+      old: { from: 0, to: 107 },
+    });
+    expect(withoutDrain(whole)).toBe(9);
+  });
+  test('of an undone one takes the new device away at the end', () => {
+    expect(timingOf({ ...migration(3, 'undone'), durationMs: 3 }, 0).new).toEqual({ from: 2, to: 3 });
+  });
+});
+
+test.each([
+  [108.6, 150, 50],
+  [9, 10, 2],
+  [2172, 2500, 500],
+])('the axis of %d ms ends at %d in steps of %d', (end, to, step) => {
+  const axis = axisOf(end);
+  expect(axis.to).toBe(to);
+  expect(axis.ticks[1]).toBe(step);
+});
+
+test('the line in the charts stands where the host’s route moved, and nowhere for what was undone', () => {
+  expect(eventsOf([migration(10, 'done')])).toEqual([
+    { id: 'm1', time: Date.parse('2026-11-22T12:00:00.006Z'), from: 'netkit', to: 'veth' },
+  ]);
+  expect(eventsOf([migration(6, 'undone'), migration(3)])).toEqual([]);
+});
+
+test('a script holds every command in order, each step’s words as a comment', () => {
+  const requests = [{ words: 'RTM_NEWLINK', command: 'ip link add pl65 type veth' }];
+  const steps = [{ step: 'made', description: 'Make the pair', undoable: true, requests }];
+  const script = planScript({ ...migration(0), steps } as never, { namespace: 'shop', name: 'cart' });
+  expect(script).toMatch(/^#!\/bin\/sh -e\n# Fall back to veth: pod shop\/cart\n/);
+  expect(script).toContain('# 1 made: Make the pair\nip link add pl65 type veth\n');
+});
+
+describe('an outcome in half a sentence', () => {
+  const result = {
+    packetsOut: 9,
+    packetsIn: 9,
+    packetsOnOld: 0,
+    deviceDrops: 2,
+    requestsOk: 1199,
+    requestsFailed: 1,
+  };
+  test('names failed requests where they are counted, else what the devices dropped', () => {
+    expect(outcome({ ...migration(10, 'done'), result })).toBe('1 of 1,200 requests failed');
+    const uncounted = { ...result, requestsOk: null, requestsFailed: null };
+    expect(outcome({ ...migration(10, 'done'), result: uncounted })).toBe('2 dropped on the devices');
+  });
+  test('names the step it was undone at', () => {
+    expect(outcome({ ...migration(3, 'undone'), error: { step: 'addressed' } } as Migration)).toBe(
+      'undone at addressed',
+    );
+  });
+});
+
+describe('why not', () => {
+  const pod = { state: 'running', device: {} } as Pod;
+  const node = (available: boolean) =>
+    ({
+      capabilities: [
+        { name: 'netkit', available, detail: 'RTM_NEWLINK answered EOPNOTSUPP', hint: 'Boot 6.7 or later' },
+      ],
+    }) as Node;
+  test('a pod is promoted: the kernel has no netkit, and what would help', () => {
+    expect(whyNot(pod, 'netkit', node(false))).toBe(
+      'No netkit on this node: RTM_NEWLINK answered EOPNOTSUPP. Boot 6.7 or later.',
+    );
+    expect(whyNot(pod, 'netkit', node(true))).toBeNull();
+  });
+  test('a pod falls back: never for want of netkit', () => {
+    expect(whyNot(pod, 'veth', node(false))).toBeNull();
+  });
+  test('a pod that is gone, migrating or without a device is moved', () => {
+    expect(whyNot({ ...pod, state: 'gone' }, 'veth', undefined)).toBe('The pod is gone.');
+    expect(whyNot({ ...pod, state: 'migrating' }, 'veth', undefined)).toMatch(/running/);
+    expect(whyNot({ ...pod, device: null }, 'veth', undefined)).toMatch(/device is gone/);
+  });
+});
+
+test.each([
+  [null, null, { show: 'nothing' }],
+  ['veth', null, { show: 'plan', to: 'veth' }],
+  ['bridge', null, { show: 'nothing' }],
+  [null, 'abc', { show: 'migration', id: 'abc' }],
+  ['veth', 'abc', { show: 'migration', id: 'abc' }],
+])('the address ?migrate=%s&migration=%s shows %o', (migrate, id, state) => {
+  expect(sheetState(migrate, id)).toEqual(state);
+});

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { arrow, trackWidth, wire } from '../../../app/pods/[id]/_path/shape.ts';
+import { uprightLayout } from '../../../app/pods/[id]/_path/upright.ts';
+import { type Rates, runsOf, verdictsOf } from '../../../app/pods/[id]/_path/view.ts';
+import { type Box, narrowest, wideLayout } from '../../../app/pods/[id]/_path/wide.ts';
+
+const one = { out: 1, in: 1 };
+const right = ({ x, width }: Box) => x + width;
+
+describe('a track', () => {
+  test('that carries nothing has no width', () => {
+    expect(trackWidth(0)).toBeNull();
+    expect(trackWidth(Number.NaN)).toBeNull();
+  });
+  test('is 2 px at a packet a second and 7 px at a million and beyond', () => {
+    expect([1, 1_000_000, 50_000_000].map(trackWidth)).toEqual([2, 7, 7]);
+    expect(trackWidth(1000)).toBe(4.5);
+  });
+});
+
+test('the wires of a pair start on opposite sides and end where they started', () => {
+  const ends = (d: string) => [d.split('L')[0], d.split('L').at(-1)];
+  expect(ends(wire(312, 468, 168, 1, false))).toEqual(['M312.0 178.0', '468.0 178.0']);
+  expect(ends(wire(312, 468, 168, -1, false))).toEqual(['M312.0 158.0', '468.0 158.0']);
+  expect(ends(wire(196, 280, 54, 1, true))).toEqual(['M64.0 196.0', '64.0 280.0']);
+});
+
+test('an arrow has its point where it points', () => {
+  expect(arrow(10, 20, 'right')).toBe('M10 20l-8-5v10z');
+  expect(arrow(10, 20, 'up')).toBe('M10 20l-5 8h10z');
+});
+
+describe('the wide layout', () => {
+  test('at 1392 px stands as designed', () => {
+    const layout = wideLayout(1392, 'netkit', one, true);
+    expect(layout).toMatchObject({
+      width: 1392,
+      height: 320,
+      edge: 422,
+      veth: null,
+      tracks: { out: 154, in: 182 },
+    });
+    expect(layout.device).toEqual({ x: 208, y: 138, width: 428, height: 60 });
+    expect(layout.host).toEqual({ x: 724, y: 124, width: 224, height: 96 });
+    expect(layout.gates.out).toMatchObject({ x: 256, y: 154 });
+    expect(layout.gates.in).toMatchObject({ x: 584, y: 182 });
+  });
+
+  test.each(['netkit', 'veth'] as const)('keeps %s boxes apart from the narrowest width on', (kind) => {
+    for (let width = narrowest; width <= 2560; width += 40) {
+      const { container, device, host, destinations, gates } = wideLayout(width, kind, one, true);
+      expect(right(container)).toBeLessThan(device.x);
+      expect(right(device)).toBeLessThan(host.x - 20);
+      expect(right(host)).toBeLessThan(destinations.x - 40);
+      expect(destinations.x + destinations.width).toBe(width);
+      expect(gates.in.x).toBeLessThan(right(device));
+      expect(gates.out.x + 40).toBeLessThan(gates.in.x);
+    }
+  });
+
+  test('both gates of a veth are on the host’s side of the namespace edge, a netkit’s on one side each', () => {
+    const veth = wideLayout(1392, 'veth', one, true);
+    const netkit = wideLayout(1392, 'netkit', one, true);
+    expect([veth.gates.out.x, veth.gates.in.x].every((x) => x > veth.edge)).toBe(true);
+    expect(netkit.gates.out.x).toBeLessThan(netkit.edge);
+    expect(netkit.gates.in.x).toBeGreaterThan(netkit.edge);
+    expect(netkit.gates.out.chips.x + netkit.gates.out.chips.width).toBeLessThanOrEqual(netkit.edge);
+  });
+
+  test('grows by a chip for each further program on a hook', () => {
+    const layout = wideLayout(1392, 'veth', { out: 3, in: 2 }, true);
+    expect(layout.height).toBe(320 + 2 * 82 + 82);
+    expect(layout.tracks.out).toBe(154 + 2 * 82);
+  });
+
+  test('draws no way to an uplink that is not there', () => {
+    const ids = (uplink: boolean) => wideLayout(1392, 'netkit', one, uplink).stretches.map(({ id }) => id);
+    expect(ids(true).filter((id) => id.startsWith('uplink'))).toHaveLength(2);
+    expect(ids(false).filter((id) => id.startsWith('uplink'))).toEqual([]);
+  });
+});
+
+test.each(['netkit', 'veth'] as const)(
+  'the upright layout stacks the hops of %s without touching',
+  (kind) => {
+    for (const programs of [one, { out: 2, in: 3 }, { out: 0, in: 0 }]) {
+      const layout = uprightLayout(358, kind, programs, true, 5);
+      const { container, device, host, uplink } = layout;
+      expect(container.y + container.height).toBeLessThan(device.y);
+      expect(device.y + device.height).toBeLessThan(host.y);
+      expect(host.y + host.height).toBeLessThan(uplink!.y);
+      expect(uplink!.y + uplink!.height).toBeLessThan(layout.pods);
+      expect(layout.pods + 5 * 20).toBeLessThan(layout.foot);
+    }
+  },
+);
+
+describe('verdicts', () => {
+  const rates: Rates = {
+    packetsOut: 990,
+    packetsIn: 100,
+    bitsOut: 0,
+    bitsIn: 0,
+    redirectedOut: 0,
+    droppedOut: 10,
+    droppedIn: 0,
+  };
+  test('a program runs for every packet, accepted or dropped', () => {
+    expect(runsOf(rates, 'out')).toBe(1000);
+  });
+  test('add up to one', () => {
+    expect(verdictsOf(rates, 'out')).toEqual({ pass: 0.99, redirect: 0, drop: 0.01, dropsPerSecond: 10 });
+  });
+  test('are unknown without a sample or without a packet', () => {
+    expect(verdictsOf(null, 'out')).toBeNull();
+    expect(verdictsOf({ ...rates, packetsIn: 0 }, 'in')).toBeNull();
+  });
+});
