@@ -6,6 +6,7 @@ import { ErrorState } from './_components/error-state.tsx';
 export default function PageError({ error, reset }: { error: Error; reset: () => void }) {
   return (
     <div className="px-(--gutter) py-6">
+      <h1 className="sr-only">The page failed</h1>
       <ErrorState error={error} retry={reset} />
     </div>
   );

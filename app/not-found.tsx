@@ -7,6 +7,7 @@ export const metadata = { title: 'Not found' };
 export default function NotFound() {
   return (
     <div className="px-(--gutter) py-6">
+      <h1 className="sr-only">Not found</h1>
       <EmptyState
         title="No such page"
         action={

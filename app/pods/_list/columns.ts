@@ -30,7 +30,7 @@ const fromExtraLarge = 'max-xl:hidden';
 const fromWide = 'max-2xl:hidden';
 
 export const looks: Record<SortKey | 'trace' | 'attention', ColumnLook> = {
-  kind: { label: 'kind', width: 'w-[124px] max-md:w-10', from: always, align: 'left' },
+  kind: { label: 'kind', width: 'w-[124px] max-md:w-[42px]', from: always, align: 'left' },
   pod: { label: 'pod', width: '2xl:w-64', from: always, align: 'left' },
   namespace: { label: 'namespace', width: 'w-[102px]', from: fromMedium, align: 'left' },
   address: { label: 'address', width: 'w-[110px]', from: fromLarge, align: 'left' },
@@ -41,7 +41,7 @@ export const looks: Record<SortKey | 'trace' | 'attention', ColumnLook> = {
   drops: { label: 'drops/s', width: 'w-[68px] max-md:w-[76px]', from: always, align: 'right' },
   ok: { label: 'ok', group: 'requests', width: 'w-[78px]', from: fromExtraLarge, align: 'slot' },
   failed: { label: 'failed', group: 'requests', width: 'w-[64px]', from: fromExtraLarge, align: 'right' },
-  trace: { label: 'pps in, last 60 s', width: 'w-[144px]', from: fromMedium, align: 'left' },
+  trace: { label: 'pps in, last 60 s', width: 'w-[144px] 2xl:w-32', from: fromMedium, align: 'left' },
   attention: { label: 'attention', width: '', from: fromWide, align: 'left' },
 };
 

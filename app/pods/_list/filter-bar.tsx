@@ -9,15 +9,17 @@ import type { Facets, View } from './view.ts';
 interface FilterBarProps {
   view: View;
   change: (change: Partial<View>) => void;
-  facets: Facets;
+  /** Null while the pods are not known. */
+  facets: Facets | null;
 }
 
 const shownNamespaces = 6;
 
 /** Text and facets. Facets of one group widen what is shown, groups narrow it. */
 export function FilterBar({ view, change, facets }: FilterBarProps) {
-  const chosen = facets.namespaces.filter(([name]) => view.namespaces.includes(name));
-  const rest = facets.namespaces.filter(([name]) => !view.namespaces.includes(name));
+  const all = facets?.namespaces ?? [];
+  const chosen = all.filter(([name]) => view.namespaces.includes(name));
+  const rest = all.filter(([name]) => !view.namespaces.includes(name));
   const namespaces = [...chosen, ...rest].slice(0, Math.max(shownNamespaces, chosen.length));
   return (
     <search className="z-10 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
@@ -26,7 +28,7 @@ export function FilterBar({ view, change, facets }: FilterBarProps) {
         {(['netkit', 'veth'] as const).map((kind) => (
           <Facet
             key={kind}
-            count={facets.kinds[kind]}
+            count={facets?.kinds[kind]}
             on={view.kinds.includes(kind)}
             toggle={() => change({ kinds: toggled(view.kinds, kind) })}
           >
@@ -45,11 +47,11 @@ export function FilterBar({ view, change, facets }: FilterBarProps) {
             {name}
           </Facet>
         ))}
-        {(facets.attention > 0 || view.attention) && (
+        {((facets?.attention ?? 0) > 0 || view.attention) && (
           <>
             <Rule />
             <Facet
-              count={facets.attention}
+              count={facets?.attention}
               on={view.attention}
               toggle={() => change({ attention: !view.attention })}
             >
@@ -101,7 +103,7 @@ function FilterField({ text, change }: { text: string; change: (text: string) =>
 }
 
 interface FacetProps {
-  count: number;
+  count: number | undefined;
   on: boolean;
   toggle: () => void;
   children: ReactNode;

@@ -25,7 +25,7 @@ export function Pods() {
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
       <h1 className="sr-only">Pods</h1>
       <Summary pods={pods?.length ?? null} kinds={facets.kinds} />
-      <FilterBar view={view} change={change} facets={facets} />
+      <FilterBar view={view} change={change} facets={pods === undefined ? null : facets} />
       {pods === undefined && error !== null ? (
         <div className="px-(--gutter) py-6">
           <ErrorState error={error} retry={() => void refetch()} />
@@ -43,7 +43,7 @@ export function Pods() {
       ) : (
         <PodTable pods={pods === undefined ? null : shown} view={view} change={change} clear={clear} />
       )}
-      <TableFoot shown={shown.length} all={pods?.length ?? 0} filtered={isFiltered(view)} />
+      <TableFoot shown={shown.length} all={pods?.length ?? null} filtered={isFiltered(view)} />
     </div>
   );
 }

@@ -17,7 +17,7 @@ export function Summary({ pods, kinds }: { pods: number | null; kinds: Record<De
   return (
     <section
       aria-label="Node summary"
-      className={`flex border-line-1 border-b px-(--gutter) max-lg:grid max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? 'opacity-60 saturate-20' : ''}`}
+      className={`flex border-line-1 border-b px-(--gutter) max-lg:grid max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? 'saturate-20 [&_*]:text-muted' : ''}`}
     >
       <div className="w-[316px] flex-none py-3 pr-5 max-xl:w-56 max-lg:col-span-2 max-lg:w-auto max-lg:py-1 max-lg:pr-0">
         <Label>{pods === null ? 'pods by kind' : `${pods} ${pods === 1 ? 'pod' : 'pods'} by kind`}</Label>

@@ -4,8 +4,16 @@ import { clock, count, duration } from '../../_lib/format.ts';
 import { useNodeSample } from '../../_lib/node.ts';
 import { useSampleClock } from '../../_lib/samples.ts';
 
-/** What is shown, and of which sample. */
-export function TableFoot({ shown, all, filtered }: { shown: number; all: number; filtered: boolean }) {
+/** What is shown, and of which sample. `all` is null while the pods are not known. */
+export function TableFoot({
+  shown,
+  all,
+  filtered,
+}: {
+  shown: number;
+  all: number | null;
+  filtered: boolean;
+}) {
   const sample = useSampleClock();
   const node = useNodeSample();
   return (
@@ -15,7 +23,9 @@ export function TableFoot({ shown, all, filtered }: { shown: number; all: number
         opens, / filters
       </span>
       <span className="flex-1" />
-      <span role="status">{filtered ? `${count(shown)} of ${count(all)} pods` : `${count(all)} pods`}</span>
+      <span role="status">
+        {all !== null && (filtered ? `${count(shown)} of ${count(all)} pods` : `${count(all)} pods`)}
+      </span>
       {sample !== null && (
         <>
           <span>· sample {count(sample.sequence)}</span>
