@@ -40,8 +40,8 @@ export function CpuChart({ shared, read }: { shared: Shared; read: Point | null 
   const kind = read?.kind ?? 'netkit';
   return (
     <ChartFrame
-      title="CPU"
-      unit="% of a core, our programs"
+      title="Program CPU"
+      unit="% of a core"
       shared={shared}
       top={top}
       mirrored={false}
@@ -53,7 +53,7 @@ export function CpuChart({ shared, read }: { shared: Shared; read: Point | null 
         </span>
       }
       legend={
-        <span className={`flex gap-3 kind-${kind}`}>
+        <span className={`flex gap-2.5 kind-${kind}`}>
           <span title={why}>
             <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.55 }} />
             from pod {share(read?.coreOut ?? null)}, {nanoseconds(read?.nsOut ?? null)}

@@ -96,7 +96,7 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
         y={under}
         anchor="start"
         word={tight ? `${primary.name} primary` : 'primary'}
-        index={primary.ifindex}
+        index={tight ? null : primary.ifindex}
       />
       <text className={css.noteHead} x={414} y={layout.device.y - 31} textAnchor="end">
         L2 step

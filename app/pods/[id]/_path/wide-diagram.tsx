@@ -25,6 +25,8 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
     uplink: view.uplinkRates.packets,
   };
   const { destinations, tracks, gates } = layout;
+  // The key gives way to the routes, which say more.
+  const keyed = width >= 1340;
   const beyond = layout.host.x + layout.host.width;
   const noSample = 'No sample of this pod yet';
   const together = 'All pods of the node together: the host stack does not count by pod';
@@ -104,10 +106,12 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       <div style={{ left: 0, top: layout.foot, width: 408 }}>
         <Facts align="left" rows={deviceFacts(view)} />
       </div>
-      <div style={{ left: layout.routes, top: layout.foot, width: width - layout.routes - 316 }}>
+      <div
+        style={{ left: layout.routes, top: layout.foot, width: width - layout.routes - (keyed ? 316 : 0) }}
+      >
         <Facts align="left" rows={routeFacts(view)} />
       </div>
-      <Key style={{ left: destinations.x, top: layout.foot }} />
+      {keyed && <Key style={{ left: destinations.x, top: layout.foot }} />}
     </div>
   );
 }

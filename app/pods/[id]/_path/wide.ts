@@ -84,7 +84,7 @@ export function wideLayout(
   // A chip stands on the side of the namespace edge where its hook runs; a veth's hooks are both on the host.
   const gateOut = netkit ? 256 : Math.min(520, deviceEnd - 78);
   const gateIn = netkit ? deviceEnd - 52 : deviceEnd - 36;
-  const chipsIn = 432;
+  const chipsIn = Math.max(432, gateIn - 168);
   const chipWidth = 224;
   const footChips = out + 86;
   const up = host.x + host.width - 76;
