@@ -1,0 +1,128 @@
+import os from 'node:os';
+import { type Logger, pino } from 'pino';
+import { ProblemError } from '../contract/problem.ts';
+import { type Config, help, readConfig } from './config.ts';
+import { Sampler } from './counters/sampler.ts';
+import { Datapath } from './datapath/datapath.ts';
+import { openDoors } from './doors.ts';
+import { Inventory } from './inventory/inventory.ts';
+import { describeNode, readBootId } from './node.ts';
+
+/** How long what is under way may take once the agent is told to stop. */
+const stopWithinMs = 10_000;
+
+/**
+ * Puts the agent together. The host is the network namespace that it was started in.
+ * @returns ends it: doors and database are closed; pods' devices, programs and counters stay as they are
+ * @throws ProblemError what cannot be had; then nothing is open, and the pods are as they were
+ */
+async function startAgent(config: Config, log: Logger): Promise<() => Promise<void>> {
+  if (process.getuid?.() !== 0)
+    throw new ProblemError('unprocessable', 'the agent changes network devices', {
+      hint: 'start it as root',
+    });
+  const startedAt = new Date();
+  const bootId = readBootId();
+  const opened: (() => unknown)[] = [];
+  const close = async () => {
+    for (const end of opened.reverse()) await end();
+  };
+  try {
+    const inventory = await Inventory.open({
+      file: config.database,
+      node: { name: os.hostname(), bootId },
+      onPruneError: (err) => log.error({ err }, 'old history could not be deleted'),
+    });
+    opened.push(() => inventory.close());
+    const { pins, maxSlots } = config;
+    const datapath = await Datapath.open({ books: inventory, pins, maxSlots, log });
+    opened.push(() => datapath.close());
+    const sampler = new Sampler(datapath, datapath.counters, datapath.programIds());
+    sampler.start();
+    opened.push(() => sampler.stop());
+    await inventory.addEvent({
+      type: 'agent.started',
+      severity: 'info',
+      podId: null,
+      migrationId: null,
+      message: `The agent started with ${datapath.summaries().length} pods`,
+    });
+    const node = () => describeNode(config, datapath, startedAt, bootId);
+    const agent = {
+      pods: datapath,
+      samples: sampler,
+      inventory,
+      node,
+      startedAt,
+      bootId,
+      lab: config.lab,
+      log,
+    };
+    const doors = await openDoors(agent, config);
+    opened.push(() => doors.close());
+    log.info({ addresses: doors.addresses, pods: datapath.summaries().length }, 'agent.started');
+    process.stderr.write(`agent ready on ${doors.addresses.join(' and ')}\n`);
+    return close;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function stopOnSignal(log: Logger, close: () => Promise<void>): void {
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'agent.stopping');
+    setTimeout(() => {
+      log.error(`not stopped within ${stopWithinMs} ms`);
+      process.exit(1);
+    }, stopWithinMs).unref();
+    close().then(
+      () => process.exit(0),
+      (err) => {
+        log.error({ err }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
+}
+
+/** Says on standard error why there is no agent, and ends the process. */
+function giveUp(error: unknown, status: number): never {
+  const text = error instanceof ProblemError ? error.message : String((error as Error).stack ?? error);
+  process.stderr.write(`agent not started: ${text}\n`);
+  if (error instanceof ProblemError && error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+  process.exit(status);
+}
+
+function configure(): Config {
+  try {
+    const config = readConfig(process.argv.slice(2), process.env);
+    if (config !== 'help') return config;
+  } catch (error) {
+    giveUp(error, 2);
+  }
+  process.stdout.write(help);
+  process.exit(0);
+}
+
+/** The process: reads its configuration, runs the agent until a signal ends it. */
+export async function main(): Promise<void> {
+  const config = configure();
+  const log = pino(
+    { level: config.logLevel, base: { pid: process.pid } },
+    pino.destination({ fd: 2, sync: true }),
+  );
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'the agent failed');
+    process.exit(1);
+  });
+  try {
+    stopOnSignal(log, await startAgent(config, log));
+  } catch (error) {
+    giveUp(error, 1);
+  }
+}

@@ -1,0 +1,58 @@
+import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
+import type { Agent } from '../http/agent.ts';
+import type { Client } from './client.ts';
+
+export type Topic = Exclude<ClientMessage['topic'], 'pod'>;
+
+/** Who gets what. A message is made into text once for all who get it, a frame not at all. */
+export class Topics {
+  readonly #agent: Agent;
+  readonly #clients: Record<Topic, Set<Client>> = {
+    samples: new Set(),
+    node: new Set(),
+    pods: new Set(),
+    migrations: new Set(),
+    events: new Set(),
+  };
+
+  constructor(agent: Agent) {
+    this.#agent = agent;
+    const { pods, samples } = agent;
+    samples.on('frame', (frame) => this.#sample('samples', frame));
+    samples.on('node', (sample) => this.#sample('node', nodeText(sample)));
+    pods.on('pod', (pod) => this.#message('pods', { type: 'pod', pod }));
+    pods.on('pod-removed', (id) => this.#message('pods', { type: 'pod-removed', id }));
+    pods.on('migration', (migration) => this.#message('migrations', { type: 'migration', migration }));
+    pods.on('event', (event) => this.#message('events', { type: 'event', event }));
+  }
+
+  /** A new client gets the last sample at once. */
+  add(topic: Topic, client: Client): void {
+    if (this.#clients[topic].has(client)) return;
+    this.#clients[topic].add(client);
+    const { frame, node } = this.#agent.samples;
+    if (topic === 'samples' && frame !== null) client.sendSample(frame);
+    if (topic === 'node' && node !== null) client.sendSample(nodeText(node));
+  }
+
+  remove(topic: Topic, client: Client): void {
+    this.#clients[topic].delete(client);
+  }
+
+  removeFromAll(client: Client): void {
+    for (const clients of Object.values(this.#clients)) clients.delete(client);
+  }
+
+  #sample(topic: Topic, sample: Uint8Array | string): void {
+    for (const client of this.#clients[topic]) client.sendSample(sample);
+  }
+
+  #message(topic: Topic, message: ServerMessage): void {
+    if (this.#clients[topic].size === 0) return;
+    const text = JSON.stringify(message);
+    for (const client of this.#clients[topic]) client.send(text);
+  }
+}
+
+const nodeText = (sample: Extract<ServerMessage, { type: 'node' }>['sample']) =>
+  JSON.stringify({ type: 'node', sample } satisfies ServerMessage);

@@ -1,0 +1,86 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { ProblemError } from '../../../contract/problem.ts';
+import { help, readConfig } from '../../../server/config.ts';
+import { scratchFolder } from '../inventory/scratch.ts';
+
+function refused(args: string[], env: Record<string, string | undefined> = {}): ProblemError['errors'] {
+  try {
+    readConfig(args, env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ProblemError);
+    return (error as ProblemError).errors ?? [{ path: '', message: (error as ProblemError).message }];
+  }
+  throw new Error(`${args.join(' ')} was taken`);
+}
+
+test('defaults stand when nothing is said', () => {
+  expect(readConfig([], {})).toEqual({
+    socket: '/run/podlane/agent.sock',
+    socketGid: null,
+    listen: null,
+    database: '/var/lib/podlane/podlane.db',
+    pins: '/sys/fs/bpf/podlane',
+    maxSlots: 2048,
+    environment: 'native',
+    logLevel: 'info',
+    lab: false,
+  });
+});
+
+test('a flag goes before the environment, the environment before the default', () => {
+  const env = {
+    PODLANE_MAX_SLOTS: '10',
+    PODLANE_PINS: '/sys/fs/bpf/x',
+    PODLANE_LAB: '1',
+    PODLANE_SOCKET: '',
+  };
+  expect(readConfig(['--max-slots', '20'], env)).toMatchObject({
+    maxSlots: 20,
+    pins: '/sys/fs/bpf/x',
+    lab: true,
+    socket: '/run/podlane/agent.sock',
+  });
+});
+
+test('--help lists every option', () => {
+  expect(readConfig(['--help'], {})).toBe('help');
+  for (const flag of ['--socket', '--listen', '--token-file', '--database', '--pins', '--max-slots', '--lab'])
+    expect(help).toContain(flag);
+});
+
+test('TCP needs a token of a length worth the name', () => {
+  const token = path.join(scratchFolder(), 'token');
+  expect(refused(['--listen', '127.0.0.1:7481'])).toMatchObject([{ path: '--listen' }]);
+  writeFileSync(token, 'short');
+  expect(refused(['--listen', '[::1]:7481', '--token-file', token])).toMatchObject([
+    { path: '--token-file' },
+  ]);
+  writeFileSync(token, '0123456789abcdef\n');
+  expect(readConfig(['--listen', '[::1]:7481', '--token-file', token], {})).toMatchObject({
+    listen: { host: '::1', port: 7481, token: '0123456789abcdef' },
+  });
+});
+
+test.each([
+  [['--max-slots', '0'], '--max-slots'],
+  [['--max-slots', '1e3'], '--max-slots'],
+  [['--socket-gid', '-1'], ''],
+  [['--socket-gid', 'users'], '--socket-gid'],
+  [['--socket', 'x'.repeat(108)], '--socket'],
+  [['--database', ''], '--database'],
+  [['--environment', 'cloud'], '--environment'],
+  [['--log-level', 'loud'], '--log-level'],
+  [['--listen', '127.0.0.1', '--token-file', '/nonexistent'], '--listen'],
+  [['--listen', '127.0.0.1:99999', '--token-file', '/nonexistent'], '--listen'],
+  [['--nonsense'], ''],
+  [['extra'], ''],
+])('%j is refused by name', (args, flag) => {
+  expect(refused(args)?.[0]?.path).toBe(flag);
+});
+
+test('all bad values are told at once, by where they came from', () => {
+  const errors = refused(['--max-slots', 'many'], { PODLANE_ENVIRONMENT: 'cloud' });
+  expect(errors?.map(({ path }) => path)).toEqual(['--max-slots', 'PODLANE_ENVIRONMENT']);
+});
