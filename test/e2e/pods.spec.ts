@@ -115,7 +115,7 @@ for (const theme of ['dark', 'light'] as const) {
       await page.setViewportSize({ width, height: 844 });
       await expect(packetsIn(page, 'ledger')).toHaveText('0');
       expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
     }
   });
 }
