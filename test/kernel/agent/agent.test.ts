@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { AgentProcess, countsOf, Machine } from './machine.ts';
 
@@ -56,6 +56,28 @@ test('the node tells its kernel and what that kernel can do', async () => {
   expect(capabilities.get('tcx')).toMatchObject({ available: true });
   expect(node.versions.libbpf).toMatch(/^\d+\.\d+/);
   expect((await agent.call('PUT', '/lab/traffic', { pods: {} })).status).toBe(204);
+});
+
+test('over TCP, where it is asked for, only the token opens the door', async () => {
+  const machine = new Machine();
+  const tokenFile = `${machine.folder}/token`;
+  writeFileSync(tokenFile, '0123456789abcdef\n');
+  const flags = ['--listen', '127.0.0.1:0', '--token-file', tokenFile];
+  const agent = await new AgentProcess(machine, ...flags).ready();
+  const [, port] = /and 127\.0\.0\.1:(\d+)/.exec(agent.stderr)!;
+  const script = `
+    const ask = async (headers) => (await fetch('http://127.0.0.1:${port}/api/v1/node', { headers })).status;
+    const join = (headers) => new Promise((resolve) =>
+      new (require('ws'))('ws://127.0.0.1:${port}/api/v1/stream', { headers })
+        .on('message', (text) => { resolve(JSON.parse(text).type) })
+        .on('error', (error) => resolve(error.message)));
+    const token = { authorization: 'Bearer 0123456789abcdef' };
+    Promise.all([ask({}), ask(token), join({}), join(token)]).then((all) => {
+      console.log(JSON.stringify(all));
+      process.exit();
+    });`;
+  const said = JSON.parse(machine.in(machine.netns, process.execPath, '-e', script));
+  expect(said).toEqual([401, 200, 'Unexpected server response: 401', 'hello']);
 });
 
 test('the stream brings every packet’s count, and ten frames a second of a pod that is watched', async () => {
