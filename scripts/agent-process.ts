@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild, untilReady } from './child.ts';
 
 const root = join(import.meta.dirname, '..');
-const readyWithinMs = 30_000;
+/** Long, for an emulated guest: reading the programs alone takes it ten seconds and more. */
+const readyWithinMs = 120_000;
 
 /**
  * Starts the agent on a Unix socket and waits until it answers.

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
@@ -7,12 +8,16 @@ import { refusedWith } from '../netlink/error.ts';
 import { deleteLink, getLink, setLink } from '../netlink/link.ts';
 import { replaceNeighbour } from '../netlink/neighbour.ts';
 import { addNetkit } from '../netlink/netkit.ts';
+import type { RtnetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
 import type { PodRecord } from './books.ts';
 import { type Ground, podGateway } from './ground.ts';
 import { hooksOf } from './hooks.ts';
 import type { PodNamespace } from './pod-namespace.ts';
 import { peerMac, primaryMac, primaryName } from './slots.ts';
+
+/** How long the kernel may take to notice that both ends are up. */
+const carrierLimitMs = 5000;
 
 /** A device to be made for a pod, its peer called `peerName` in the pod. */
 export interface Wanted {
@@ -51,6 +56,27 @@ export async function makeDevice(
   await setLink(ground.host, primaryIfindex(slot), { up: true });
   await setLink(pod.socket, peerIfindex(slot), { up: true });
   if (kind === 'veth') await fixNeighbours(ground, pod, slot, addresses);
+  await untilCarrying(ground.host, primaryIfindex(slot));
+  await untilCarrying(pod.socket, peerIfindex(slot));
+}
+
+/**
+ * The end that goes up first has no carrier then and gets the `noop` queue, which drops all. The kernel replaces it
+ * in a worker (net/core/link_watch.c) that waits for RTNL: usually done at once, but not on a busy node.
+ */
+async function untilCarrying(socket: RtnetlinkSocket, ifindex: number): Promise<void> {
+  const deadline = performance.now() + carrierLimitMs;
+  for (;;) {
+    const link = await getLink(socket, { ifindex });
+    if (link?.operationalState === 'up' && link.queueingDiscipline !== 'noop') return;
+    if (!link || performance.now() > deadline)
+      throw new ProblemError(
+        'device_missing',
+        `bring up ifindex ${ifindex}: ${link ? `${link.name} is ${link.operationalState}, queue ${link.queueingDiscipline}, after ${carrierLimitMs} ms` : 'it is gone'}`,
+        { hint: 'See `ip link`; another program may have taken the device down.' },
+      );
+    await sleep(1);
+  }
 }
 
 /**

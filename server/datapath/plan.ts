@@ -60,7 +60,7 @@ export function planSteps(input: PlanInput): PlannedStep[] {
         command: `ip route replace ${withDevice(route, to.primary.name)}`,
       })),
     ]),
-    step('drained', false, 'Wait until the old device has carried nothing for 50 ms, one second at most', [
+    step('drained', false, 'Wait until the old device has carried nothing for 100 ms, two seconds at most', [
       { words: `read the counters of slot ${from.slot} until they stand still`, command: 'sleep 0.1' },
     ]),
     step('removed', false, `Delete the ${from.kind} pair; its programs go with it`, [

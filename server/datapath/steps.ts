@@ -14,9 +14,12 @@ import type { StepActions } from './run.ts';
 import { waitingPeerName } from './slots.ts';
 import { verifyDevice } from './verify.ts';
 
-/** Quiet for this long counts as drained; a device that never falls quiet is removed all the same. */
-const quietMs = 50;
-const drainLimitMs = 1000;
+/**
+ * Drained is a device that carried nothing over this many looks in a row, 5 ms apart or more. Looks, not time: a sender
+ * that chose its route before the switch may wait for a processor, and where that takes long, so does a look.
+ */
+const quietLooks = 20;
+const drainLimitMs = 2000;
 const pollMs = 5;
 /** A direction that had this many on the old device must be seen on the new one; fewer may have been the last. */
 const busyPackets = 5n;
@@ -120,17 +123,15 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
   };
 }
 
-/** Waits until `read` has stood still for `quietMs`, `drainLimitMs` at most. */
+/** Waits until `read` has stood still for `quietLooks`, `drainLimitMs` at most. */
 async function fallQuiet(read: () => bigint): Promise<void> {
   const start = performance.now();
   let last = read();
-  let since = start;
-  while (performance.now() - since < quietMs && performance.now() - start < drainLimitMs) {
+  for (let quiet = 0; quiet < quietLooks && performance.now() - start < drainLimitMs; ) {
     await sleep(pollMs);
     const now = read();
-    if (now === last) continue;
+    quiet = now === last ? quiet + 1 : 0;
     last = now;
-    since = performance.now();
   }
 }
 

@@ -7,6 +7,7 @@ export const ifla = {
   name: 3,
   mtu: 4,
   link: 5,
+  queueingDiscipline: 6,
   transmitQueueLength: 13,
   operationalState: 16,
   linkInfo: 18,

@@ -36,6 +36,8 @@ export interface Link {
   /** administratively up and with carrier */
   running: boolean;
   operationalState: (typeof operationalStates)[number];
+  /** `noop` drops everything: a link that is up has it until the kernel has noticed its carrier */
+  queueingDiscipline: string | null;
   /** IFF_* of <linux/if.h> */
   flags: number;
   /** bytes */
@@ -176,6 +178,7 @@ export function parseLink(message: MessageReader, stats = false): Link {
     up: (flags & iff.up) !== 0,
     running: (flags & iff.up) !== 0 && (flags & iff.lowerUp) !== 0,
     operationalState: 'unknown',
+    queueingDiscipline: null,
     flags,
     mtu: 0,
     mac: null,
@@ -206,6 +209,9 @@ function parseAttribute(link: Link, attribute: AttributeReader): void {
       break;
     case ifla.operationalState:
       link.operationalState = operationalStates[attribute.u8()] ?? 'unknown';
+      break;
+    case ifla.queueingDiscipline:
+      link.queueingDiscipline = attribute.string();
       break;
     case ifla.alias:
       link.alias = attribute.string();
