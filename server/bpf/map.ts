@@ -1,4 +1,4 @@
-import { bpf_map_lookup_elem, bpf_map_update_elem } from '../ffi/libbpf.ts';
+import { bpf_map_create, bpf_map_lookup_elem, bpf_map_update_elem } from '../ffi/libbpf.ts';
 import { accepted } from './call.ts';
 import { nameAt, readInfo } from './info.ts';
 
@@ -55,4 +55,19 @@ export class ArrayMap {
       throw new RangeError(`${this.name}: ${value.length} bytes, not ${this.valueBytes}`);
     accepted(`write ${this.name}[${index}]`, bpf_map_update_elem(this.fd, this.#key(index), value, 0));
   }
+}
+
+const BPF_MAP_TYPE_ARRAY = 2;
+const BPF_F_MMAPABLE = 1 << 10;
+
+/** An array map whose memory can be mapped, outside of any object; answers its descriptor. */
+export function createMmapableArray(name: string, valueBytes: number, entries: number): number {
+  // struct bpf_map_create_opts (bpf/bpf.h): sz 0, map_flags 28.
+  const options = Buffer.alloc(48);
+  options.writeBigUInt64LE(48n, 0);
+  options.writeUInt32LE(BPF_F_MMAPABLE, 28);
+  return accepted(
+    `create map ${name} with ${entries} entries of ${valueBytes} bytes`,
+    bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, valueBytes, entries, options),
+  );
 }

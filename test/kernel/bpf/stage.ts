@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { peerIfindex, primaryIfindex } from '../../../server/bpf/layout.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
+import { writeSysctl } from '../../../server/kernel/procfs.ts';
 import { withNamespace } from '../../../server/netlink/namespace.ts';
 import { PacketSocket } from './packet-socket.ts';
 
@@ -16,6 +17,15 @@ const run = (command: string, ...words: string[]): void => {
   execFileSync(command, words, { stdio: ['ignore', 'ignore', 'inherit'] });
 };
 
+function within<T>(namespace: string, act: (fd: number) => T): T {
+  const fd = openSync(namespace, 'r');
+  try {
+    return act(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /**
  * Two namespaces of the test's own, host and pod, and a pin directory. IPv6 is off in both and neighbours are
  * permanent, so that only what the test sends is counted.
@@ -27,10 +37,9 @@ export class Stage implements Disposable {
   readonly pod = `/run/netns/${this.name}-pod`;
 
   constructor() {
-    for (const end of ['host', 'pod']) {
-      run('ip', 'netns', 'add', `${this.name}-${end}`);
-      this.in(end === 'host' ? this.host : this.pod, 'sysctl', '-q', 'net.ipv6.conf.default.disable_ipv6=1');
-    }
+    for (const end of ['host', 'pod']) run('ip', 'netns', 'add', `${this.name}-${end}`);
+    for (const namespace of [this.host, this.pod])
+      within(namespace, (fd) => writeSysctl('net/ipv6/conf/default/disable_ipv6', 1, fd));
   }
 
   in(namespace: string, ...words: string[]): void {
@@ -77,12 +86,7 @@ export class Stage implements Disposable {
   }
 
   #packetSocket(namespace: string, ifindex: number, protocol: number): PacketSocket {
-    const fd = openSync(namespace, 'r');
-    try {
-      return withNamespace(fd, () => new PacketSocket(ifindex, protocol));
-    } finally {
-      closeSync(fd);
-    }
+    return within(namespace, (fd) => withNamespace(fd, () => new PacketSocket(ifindex, protocol)));
   }
 
   [Symbol.dispose](): void {

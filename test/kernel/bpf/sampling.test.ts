@@ -1,0 +1,122 @@
+import { closeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { decodeFrame } from '../../../contract/sample.ts';
+import { CounterMap } from '../../../server/bpf/counters.ts';
+import { counterBytes, dropBytes } from '../../../server/bpf/layout.ts';
+import { ArrayMap, createMmapableArray } from '../../../server/bpf/map.ts';
+import { counterFields, field, noCounters, sweptFields } from '../../../server/counters/fields.ts';
+import type { SampledPod } from '../../../server/counters/frame.ts';
+import { Sampler } from '../../../server/counters/sampler.ts';
+import { libbpf_num_possible_cpus } from '../../../server/ffi/libbpf.ts';
+
+const slots = 8;
+const cpus = libbpf_num_possible_cpus();
+
+let maps: { counters: number; drops: number };
+let counters: CounterMap;
+beforeEach(() => {
+  maps = {
+    counters: createMmapableArray('test_counters', counterBytes, cpus * slots),
+    drops: createMmapableArray('test_drops', dropBytes, cpus * slots),
+  };
+  counters = new CounterMap(maps, slots);
+});
+afterEach(() => {
+  counters.close();
+  closeSync(maps.counters);
+  closeSync(maps.drops);
+});
+
+/** Writes through the map, as a program would, where the reader has it mapped. */
+function count(cpu: number, slot: number, values: Record<number, bigint>): void {
+  const [low, high] = [new BigUint64Array(sweptFields), new BigUint64Array(dropBytes / 8)];
+  for (const [place, value] of Object.entries(values)) {
+    if (Number(place) < sweptFields) low[Number(place)] = value;
+    else high[Number(place) - sweptFields] = value;
+  }
+  const index = cpu * slots + slot;
+  new ArrayMap(maps.counters, 'test_counters', counterBytes).set(index, Buffer.from(low.buffer));
+  new ArrayMap(maps.drops, 'test_drops', dropBytes).set(index, Buffer.from(high.buffer));
+}
+
+const podAt = (slot: number): SampledPod => ({
+  id: `pod-${slot}`,
+  number: slot,
+  slots: [slot],
+  kind: 'veth',
+  carried: noCounters(),
+  requests: null,
+});
+
+test('a slot’s counters are the sums over all CPUs, exact beyond 2^53', () => {
+  for (let cpu = 0; cpu < cpus; cpu += 1)
+    count(cpu, 3, { [field.bytesOut]: 2n ** 60n + BigInt(cpu), [field.droppedIn + 2]: 5n });
+  const expected = noCounters();
+  for (let cpu = 0; cpu < cpus; cpu += 1) expected[field.bytesOut]! += 2n ** 60n + BigInt(cpu);
+  expected[field.droppedIn + 2] = 5n * BigInt(cpus);
+  expect(counters.read(3)).toEqual(expected);
+  expect(counters.read(2)).toEqual(noCounters());
+});
+
+test('a sweep reads what single reads do', () => {
+  for (let slot = 0; slot < slots; slot += 1)
+    for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, { 0: BigInt(slot), 7: BigInt(1000 + cpu) });
+  const room = new BigUint64Array(slots * sweptFields);
+  counters.sweep(room);
+  for (let slot = 0; slot < slots; slot += 1)
+    expect([...room.subarray(slot * sweptFields, (slot + 1) * sweptFields)]).toEqual(
+      counters.read(slot).slice(0, sweptFields),
+    );
+});
+
+test('clearing a slot leaves its neighbours', () => {
+  const all = Object.fromEntries(counterFields.map((_, i) => [i, 9n]));
+  for (const slot of [1, 2, 3]) for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, all);
+  counters.clear(2);
+  expect(counters.read(2)).toEqual(noCounters());
+  expect(counters.read(1)).toEqual(counters.read(3));
+  expect(counters.read(1)).toEqual(counterFields.map(() => 9n * BigInt(cpus)));
+});
+
+test('slots that are not there are refused', () => {
+  expect(() => counters.read(slots)).toThrow(RangeError);
+  expect(() => counters.sweep(new BigUint64Array(8), 2)).toThrow(RangeError);
+  expect(() => counters.clear(-1)).toThrow(RangeError);
+});
+
+test('all pods are sampled each second, a watched one as often as asked, until nobody watches', async () => {
+  const pods = [podAt(1), podAt(2)];
+  const sampler = new Sampler(
+    { all: () => pods, get: (id) => pods.find((pod) => pod.id === id) },
+    counters,
+    [],
+  );
+  const frames: Uint8Array[] = [];
+  const watched: Uint8Array[] = [];
+  sampler.on('frame', (frame) => frames.push(frame));
+  sampler.start();
+  try {
+    const unwatch = sampler.watch('pod-2', 10, (frame) => watched.push(frame));
+    sampler.watch('no-such-pod', 10, () => expect.unreachable());
+    await sleep(500);
+    count(0, 2, { [field.packetsOut]: 4n });
+    await sleep(650);
+    unwatch();
+    const seen = watched.length;
+    await sleep(300);
+    expect(watched).toHaveLength(seen);
+    expect(seen).toBeGreaterThanOrEqual(6);
+    expect(seen).toBeLessThanOrEqual(12);
+  } finally {
+    sampler.stop();
+  }
+  expect(frames).toHaveLength(2);
+  const decoded = watched.map((frame) => decodeFrame(frame.buffer as ArrayBuffer));
+  expect(decoded.map(({ kind, rows }) => [kind, rows])).toEqual(watched.map(() => [2, 1]));
+  expect(decoded[0]!.column('packetsOut')).toEqual(BigUint64Array.of(0n));
+  expect(decoded.at(-1)!.column('packetsOut')).toEqual(BigUint64Array.of(4n));
+  expect(decoded.every(({ sequence }, i) => i === 0 || sequence > decoded[i - 1]!.sequence)).toBe(true);
+  expect(sampler.node).toMatchObject({ cpus: { length: expect.any(Number) }, programs: [] });
+  expect(sampler.node!.agent.residentBytes).toBeGreaterThan(10_000_000);
+});
