@@ -103,7 +103,7 @@ const sameSecond = 1500;
  * Gives each reading its cost. A program's run time is known for the whole node; the pod's part of it is
  * its own number of runs times the mean time of a run. Both lists are in order of time.
  */
-export function joinCosts(
+function joinCosts(
   readings: readonly PodReading[],
   costs: readonly CostReading[],
   programs: Readonly<Record<DeviceKind, ProgramIds>>,

@@ -95,7 +95,7 @@ function useUplinkRates(uplink: UplinkHop | null, at: number): PathView['uplinkR
 }
 
 /** `out` leaves the node. Counters that went back, as after a reboot, give no rate. */
-export function ratesBetween(before: UplinkHop, after: UplinkHop, seconds: number): PathView['uplinkRates'] {
+function ratesBetween(before: UplinkHop, after: UplinkHop, seconds: number): PathView['uplinkRates'] {
   const rate = (first: number, last: number): number | null =>
     seconds > 0 && last >= first ? (last - first) / seconds : null;
   const packets: EdgeRates = {

@@ -38,7 +38,7 @@ export function MigrationList(props: {
 }
 
 /** What can be said of all of them; nothing where nobody counted. */
-export function summary(migrations: readonly Migration[]): string {
+function summary(migrations: readonly Migration[]): string {
   const counted = migrations.filter(
     ({ state, result }) => state === 'done' && result?.requestsFailed != null,
   );

@@ -1,23 +1,18 @@
 'use client';
 
-import { Check, Copy, Info } from 'lucide-react';
-import { Fragment, type RefObject } from 'react';
+import { Copy } from 'lucide-react';
+import { Fragment } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import type {
-  Migration,
-  MigrationPlan,
-  Check as PlanCheck,
-  PlannedStep,
-} from '../../../../contract/migration.ts';
+import type { Migration, MigrationPlan, PlannedStep } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { Button, Key } from '../../../_components/button.tsx';
+import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { Skeleton } from '../../../_components/skeleton.tsx';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { Expected } from './expected.tsx';
 import { NoReturn } from './no-return.tsx';
-import { isLastUndoable, migrationAction, noReturn, planScript } from './words.ts';
+import { Preflight } from './preflight.tsx';
+import { isLastUndoable, noReturn, planScript } from './words.ts';
 
 /** The checks and the ten steps, each with the command that does the same; nothing has been changed. */
 export function PlanView(props: {
@@ -81,68 +76,6 @@ function CopyScript({ script }: { script: string }) {
   );
 }
 
-function Preflight({ checks }: { checks: readonly PlanCheck[] }) {
-  const of = (state: PlanCheck['state']) => checks.filter((check) => check.state === state).length;
-  const words = [
-    [of('refused'), 'refused'],
-    [of('passed'), 'passed'],
-    [of('note'), 'to know'],
-  ] as const;
-  return (
-    <section aria-labelledby="preflight">
-      <div className="flex h-7 items-center gap-3">
-        <h3 id="preflight" className="font-semibold">
-          Preflight
-        </h3>
-        <span className="text-12 text-muted">
-          {words
-            .filter(([number]) => number > 0)
-            .map(([number, word]) => `${number} ${word}`)
-            .join(', ')}
-        </span>
-      </div>
-      <ul>
-        {checks.map((check) => (
-          <CheckLine key={check.name} check={check} />
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-function CheckLine({ check: { name, state, detail, code } }: { check: PlanCheck }) {
-  const refused = state === 'refused';
-  return (
-    <li
-      className={`grid grid-cols-[18px_minmax(0,auto)_minmax(0,1fr)] gap-1.5 py-[3px] text-12 ${refused ? 'items-start' : 'items-center'}`}
-    >
-      <span className="grid h-4 place-items-center">
-        {state === 'passed' && (
-          <Check aria-hidden="true" className="size-3.5 text-accent-text" strokeWidth={2.4} />
-        )}
-        {state === 'note' && <Info aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />}
-        {refused && <WarningSign />}
-        <span className="sr-only">{state}</span>
-      </span>
-      {refused ? (
-        <span className="col-span-2">
-          <b className="font-semibold text-signal-text">{name}.</b> {detail}
-          {code !== null && <span className="code text-muted"> {code}</span>}
-        </span>
-      ) : (
-        <>
-          <span className="truncate" title={name}>
-            {name}
-          </span>
-          <span className="truncate text-right text-muted" title={detail}>
-            {detail}
-          </span>
-        </>
-      )}
-    </li>
-  );
-}
-
 function Step({ step, number }: { step: PlannedStep; number: number }) {
   const { requests } = step;
   const commands = requests.map(({ command }) => command).join('\n');
@@ -186,47 +119,5 @@ function PlanSkeleton() {
         <Skeleton key={index} className={index % 2 === 0 ? 'w-3/5' : 'w-2/5'} />
       ))}
     </div>
-  );
-}
-
-/** Cancel and the one that does it; its name is the sheet's. */
-export function PlanFooter(props: {
-  to: DeviceKind;
-  ready: boolean;
-  refused: boolean;
-  pending: boolean;
-  confirm: RefObject<HTMLButtonElement | null>;
-  onConfirm: () => void;
-  onCancel: () => void;
-}) {
-  const { to, ready, refused, pending, confirm, onConfirm, onCancel } = props;
-  const back = to === 'veth' ? 'promote' : 'fall';
-  return (
-    <>
-      <span className="text-12 text-muted">
-        {refused
-          ? 'Refused: the checks above say why.'
-          : `A pod that is running stays running. You can ${back} it back at any time.`}
-      </span>
-      <span className="flex-1" />
-      <Button size="large" onClick={onCancel}>
-        Cancel
-      </Button>
-      <Button
-        ref={confirm}
-        look="primary"
-        size="large"
-        disabled={!ready || pending}
-        aria-label={migrationAction(to)}
-        onClick={onConfirm}
-      >
-        {migrationAction(to)}
-        {ready && !pending && (
-          <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
-            <Key>Enter</Key>
-          </span>
-        )}
-      </Button>
-    </>
   );
 }

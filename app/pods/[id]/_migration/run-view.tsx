@@ -1,19 +1,17 @@
 'use client';
 
-import { CircleCheck, Undo2 } from 'lucide-react';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { CircleCheck } from 'lucide-react';
+import type { ReactNode } from 'react';
 import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { Button } from '../../../_components/button.tsx';
 import { NotAvailable } from '../../../_components/number.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { clock, count, duration } from '../../../_lib/format.ts';
-import type { SheetControl } from '../_hooks/use-sheet.ts';
+import { count, duration } from '../../../_lib/format.ts';
 import { RunSteps } from './run-steps.tsx';
 import { TimingView } from './timing-view.tsx';
 import { useElapsed } from './use-elapsed.ts';
 import type { Tick } from './use-request-ticks.ts';
-import { migrationTitle, undoAction } from './words.ts';
+import { migrationTitle } from './words.ts';
 
 /** A migration that runs or ran: what it cost, when what happened, and its steps. */
 export function RunView({ migration, pod, ticks }: { migration: Migration; pod: Pod; ticks: Tick[] }) {
@@ -128,58 +126,5 @@ function Verified({ migration: { result, from, to } }: { migration: Migration })
         </span>
       </span>
     </p>
-  );
-}
-
-/** While it runs: what closing means. Afterwards: who, when, and the way back. */
-export function RunFooter({
-  migration,
-  pod,
-  sheet,
-}: {
-  migration: Migration;
-  pod: Pod;
-  sheet: SheetControl;
-}) {
-  const done = useRef<HTMLButtonElement>(null);
-  const { state, from, to } = migration;
-  const running = state === 'running';
-  useEffect(() => {
-    if (!running) done.current?.focus();
-  }, [running]);
-  if (running) {
-    const past = migration.steps.some((step) => step.step === 'routed-host' && step.state === 'done');
-    return (
-      <>
-        <span className="text-12 text-muted">
-          {past ? 'Past routed-host: the rest only goes forward. ' : ''}Closing this sheet does not stop it.
-        </span>
-        <span className="flex-1" />
-        <Button size="large" onClick={sheet.close}>
-          Close
-        </Button>
-      </>
-    );
-  }
-  return (
-    <>
-      <span className="text-12 text-muted">
-        Journal {count(migration.number)} · by {migration.actor} · {clock(Date.parse(migration.startedAt))}
-      </span>
-      <span className="flex-1" />
-      {state === 'done' && pod.kind === to.kind && pod.state === 'running' && (
-        <Button
-          size="large"
-          title="A new migration the other way; its plan comes first"
-          onClick={() => sheet.openPlan(from.kind)}
-        >
-          <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-          {undoAction(from.kind)}
-        </Button>
-      )}
-      <Button ref={done} look="primary" size="large" onClick={sheet.close}>
-        Done
-      </Button>
-    </>
   );
 }

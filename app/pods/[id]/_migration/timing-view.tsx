@@ -1,15 +1,13 @@
 'use client';
 
-import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
-import { KindGlyph, kindScope } from '../../../_components/kind.tsx';
 import { duration } from '../../../_lib/format.ts';
 import { useWidth } from '../_hooks/use-width.ts';
 import css from './timing.module.css';
 import { axisOf, type Timing, timingOf } from './timing.ts';
+import { Both, Bus, DeviceLine, Label, left, levelOf, Requests } from './timing-rows.tsx';
 import type { Tick } from './use-request-ticks.ts';
 
-const left = 112;
 const height = 196;
 
 /** The devices as levels, the routes as two-valued buses, the requests as ticks, over the time of the migration. */
@@ -114,159 +112,9 @@ export function TimingView(props: {
   );
 }
 
-type Place = (ms: number) => number;
-
 /** Right of a line, or left of it where the drawing ends. */
 const besideOf = (x: number, outer: number) =>
   x + 50 < outer ? { x: x + 5, textAnchor: 'start' as const } : { x: x - 5, textAnchor: 'end' as const };
-
-/** A device that is up until it is removed; null: to the end. */
-const levelOf = (removed: number | null, end: number, x: Place, y: number): string =>
-  removed === null ? `M${left} ${y}H${end}` : `M${left} ${y}H${x(removed)}V${y + 18}H${end}`;
-
-function Label({ kind, name, y }: { kind: DeviceKind; name: string; y: number }) {
-  return (
-    <>
-      <svg x={0} y={y + 3} width={18} height={12} viewBox="0 0 18 12">
-        <title>{kind}</title>
-        <KindGlyph kind={kind} className="" />
-      </svg>
-      <text x={26} y={y + 13}>
-        {name} up
-      </text>
-    </>
-  );
-}
-
-function DeviceLine(props: {
-  kind: DeviceKind;
-  name: string;
-  y: number;
-  d: string;
-  start: number;
-  end: number;
-}) {
-  const { kind, name, y, d, start, end } = props;
-  return (
-    <>
-      <Label kind={kind} name={name} y={y} />
-      <g className={kindScope(kind)}>
-        <rect className={css.fill} x={start} y={y} width={Math.max(0, end - start)} height={18} />
-        <path className={css.line} d={d} />
-      </g>
-    </>
-  );
-}
-
-/** A value that changes once: the old device's before, the new one's after. */
-function Bus(props: {
-  label: string;
-  y: number;
-  at: number | null;
-  kinds: [DeviceKind, DeviceKind];
-  word: string;
-  x: Place;
-  end: number;
-}) {
-  const { label, y, at, kinds, word, x, end } = props;
-  const bottom = y + 18;
-  const middle = y + 9;
-  const turn = at === null ? null : Math.max(x(at), left + 4);
-  return (
-    <>
-      <text x={0} y={y + 13}>
-        {label}
-      </text>
-      <path
-        className={`${css.bus} ${kindScope(kinds[0])}`}
-        d={
-          turn === null
-            ? `M${end} ${y}H${left}V${bottom}H${end}`
-            : `M${left} ${y}H${turn - 4}L${turn} ${middle}L${turn - 4} ${bottom}H${left}Z`
-        }
-      />
-      {turn !== null && (
-        <g className={kindScope(kinds[1])}>
-          <path
-            className={css.bus}
-            d={`M${turn + 4} ${y}H${Math.max(end, turn + 4)}V${bottom}H${turn + 4}L${turn} ${middle}Z`}
-          />
-          <text className={css.word} x={turn + 14} y={y + 13}>
-            {word}
-          </text>
-        </g>
-      )}
-    </>
-  );
-}
-
-/** Bars of what was counted between two frames; without frames of that time, the totals in words. */
-function Requests(props: { migration: Migration; ticks: Tick[]; x: Place; end: number; limit: number }) {
-  const { migration, ticks, x, end, limit } = props;
-  const start = Date.parse(migration.startedAt);
-  const during = ticks
-    .map((tick) => ({
-      ...tick,
-      from: Math.max(0, tick.from - start),
-      to: Math.min(limit, tick.time - start),
-    }))
-    .filter(({ from, to }) => to > 0 && from < limit && to > from);
-  const most = Math.max(1, ...during.map(({ ok, failed }) => Math.max(ok, failed)));
-  const { result } = migration;
-  const words = (value: number | null | undefined) =>
-    value == null ? 'not counted' : `${value.toLocaleString('en-US')} in all`;
-  const rows = [
-    { field: 'ok', label: 'requests ok', base: 158, className: css.ok, total: words(result?.requestsOk) },
-    {
-      field: 'failed',
-      label: 'failed',
-      base: 188,
-      className: css.failed,
-      total: words(result?.requestsFailed),
-    },
-  ] as const;
-  return rows.map(({ field, label, base, className, total }) => (
-    <g key={field}>
-      <text x={0} y={base - 3}>
-        {label}
-      </text>
-      {during.map((tick) => {
-        const tall = (tick[field] / most) * 18;
-        const from = x(tick.from);
-        return (
-          <rect
-            key={tick.time}
-            className={className}
-            x={from + 0.5}
-            y={base - tall}
-            width={Math.max(1, x(tick.to) - from - 1)}
-            height={tall}
-          />
-        );
-      })}
-      {during.length === 0 && migration.state !== 'running' && (
-        <text className={css.muted} x={left + 8} y={base - 4}>
-          {total}
-        </text>
-      )}
-      <path className={css.base} d={`M${left} ${base + 0.5}H${end}`} />
-    </g>
-  ));
-}
-
-function Both({ from, to, ms }: { from: number; to: number; ms: number }) {
-  const middle = (from + to) / 2;
-  if (to - from < 150) return null;
-  return (
-    <>
-      <path className={css.bracket} d={`M${from} 25v8M${to} 25v8M${from} 29H${to}`} />
-      <rect className={css.bracketGap} x={middle - 66} y={22} width={132} height={13} />
-      <text x={middle} y={33} textAnchor="middle">
-        both up for {duration(ms)}
-      </text>
-    </>
-  );
-}
 
 function timingText(migration: Migration, timing: Timing): string {
   const at = (ms: number | null) => (ms === null ? 'not yet' : `at ${ms.toFixed(1)} ms`);

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react';
 import type { Migration } from '../../../../contract/migration.ts';
 
 /** How far the journal says a migration has come, ms since its start. */
-export const journalEnd = ({ steps }: Pick<Migration, 'steps'>): number =>
+const journalEnd = ({ steps }: Pick<Migration, 'steps'>): number =>
   Math.max(0, ...steps.map(({ startedMs, durationMs }) => (startedMs ?? 0) + (durationMs ?? 0)));
 
 /**

@@ -81,11 +81,11 @@ export function HostBox({
 }
 
 /** Where the host sends what is not for this node: `via 192.168.40.1`. */
-export const viaOf = (route: string | null): string =>
+const viaOf = (route: string | null): string =>
   route === null ? 'no default route' : (/via \S+/.exec(route)?.[0] ?? route);
 
 /** The pod's neighbour on the host, its address cut to the end that differs: `…01:41 PERMANENT`. */
-export function neighbourOf(neighbour: string | null, device: DeviceHop | null): string {
+function neighbourOf(neighbour: string | null, device: DeviceHop | null): string {
   if (neighbour === null) return device?.mode === 'l3' ? 'none, L3' : 'none';
   const [, end, state] = /lladdr (?:[0-9a-f]{2}:){4}(\S+).*?([A-Z]+)$/.exec(neighbour) ?? [];
   return end === undefined ? neighbour : `…${end} ${state}`;

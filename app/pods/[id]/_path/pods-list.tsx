@@ -7,7 +7,7 @@ import css from './path.module.css';
 import type { PathPod } from './view.ts';
 
 /** Pods listed by name; the rest is one line. */
-export const listed = 4;
+const listed = 4;
 
 /** Lines the list takes. */
 export const podRows = (pods: readonly PathPod[]): number =>

@@ -1,7 +1,5 @@
 /** Numbers of the drawing that both layouts share, in px, and the few curves it is made of. */
 
-/** Distance of the two tracks: the upper (left) one leaves the pod, the lower (right) one enters it. */
-export const trackGap = 28;
 /** A gate: a valve 14 wide and 26 long, across its track. */
 export const gate = { across: 14, along: 26 };
 /** Height of a program chip and the distance to the next one on the same hook. */

@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { arrow, chip, stackHeight } from './shape.ts';
+import { arrow, stackHeight } from './shape.ts';
 import type { Box, GatePlace, Stretch } from './wide.ts';
 
 export interface UprightLayout {
@@ -21,7 +21,7 @@ export interface UprightLayout {
 }
 
 /** Widest the upright drawing gets: beyond it lines only grow apart. */
-export const widest = 560;
+const widest = 560;
 
 /**
  * Lays the path out from top to bottom, for phones and narrow windows; the tracks run down at x = 40 and 68,
@@ -135,6 +135,3 @@ export function uprightLayout(
     foot,
   };
 }
-
-/** Distance between chips of one hook, for placing them. */
-export const chipStep = chip.height + chip.gap;

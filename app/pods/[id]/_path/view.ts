@@ -5,7 +5,6 @@ type Hop<T extends PathHop['type']> = Extract<PathHop, { type: T }>;
 export type ContainerHop = Hop<'container'>;
 export type DeviceHop = Hop<'device'>;
 export type HostHop = Hop<'host'>;
-export type PodsHop = Hop<'pods'>;
 export type UplinkHop = Hop<'uplink'>;
 
 /** What a pod's counters did in the last second, all per second; `out` leaves the pod. */
