@@ -75,18 +75,6 @@ export const bpf_map_lookup_elem: KoffiFunc<(fd: number, key: Buffer, value: Buf
 export const bpf_map_update_elem: KoffiFunc<
   (fd: number, key: Buffer, value: Buffer, flags: number | bigint) => number
 > = libbpf.func('int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)');
-export const bpf_prog_load: KoffiFunc<
-  (
-    type: number,
-    name: string,
-    license: string,
-    instructions: Buffer,
-    count: number,
-    options: Address,
-  ) => number
-> = libbpf.func(
-  'int bpf_prog_load(int type, const char *name, const char *license, void *instructions, size_t count, void *options)',
-);
 export const bpf_link_create: KoffiFunc<
   (program: number, target: number, attachType: number, options: Address) => number
 > = libbpf.func('int bpf_link_create(int program, int target, int attach_type, void *options)');
