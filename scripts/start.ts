@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new Error('the agent changes network devices and needs root: sudo npm start');
   if (!values.dev && !existsSync(join(root, '.next/BUILD_ID')))
-    throw new Error('the dashboard is not built: run `npm run setup`');
+    throw new Error('the dashboard is not built: run `npm run build`');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
 
   const agentArgs = (['database', 'pins', 'max-slots', 'log-level'] as const).flatMap((name) =>
