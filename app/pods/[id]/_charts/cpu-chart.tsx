@@ -56,11 +56,11 @@ export function CpuChart({ shared, read }: { shared: Shared; read: Point | null 
         <span className={`flex gap-2.5 kind-${kind}`}>
           <span title={why}>
             <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.55 }} />
-            from pod {share(read?.coreOut ?? null)}, {nanoseconds(read?.nsOut ?? null)}
+            out {share(read?.coreOut ?? null)}, {nanoseconds(read?.nsOut ?? null)}
           </span>
           <span title={why}>
             <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.25 }} />
-            to pod {share(read?.coreIn ?? null)}, {nanoseconds(read?.nsIn ?? null)}
+            in {share(read?.coreIn ?? null)}, {nanoseconds(read?.nsIn ?? null)}
           </span>
         </span>
       }
@@ -69,9 +69,9 @@ export function CpuChart({ shared, read }: { shared: Shared; read: Point | null 
         ...(point.coreIn === null ? [] : [{ value: (ofCore(point) ?? 0) * 100, kind: point.kind }]),
       ]}
       columns={[
-        { label: 'from pod', value: (point) => share(point.coreOut) },
+        { label: 'out', value: (point) => share(point.coreOut) },
         { label: 'ns/run', value: (point) => nanoseconds(point.nsOut) },
-        { label: 'to pod', value: (point) => share(point.coreIn) },
+        { label: 'in', value: (point) => share(point.coreIn) },
         { label: 'ns/run ', value: (point) => nanoseconds(point.nsIn) },
       ]}
     >

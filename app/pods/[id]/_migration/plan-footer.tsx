@@ -18,9 +18,11 @@ export function PlanFooter(props: {
   return (
     <>
       <span className="text-12 text-muted">
-        {refused
-          ? 'Refused: the checks above say why.'
-          : `A pod that is running stays running. You can ${back} it back at any time.`}
+        {pending
+          ? 'The agent has been asked; the first step comes in a moment.'
+          : refused
+            ? 'Refused: the checks above say why.'
+            : `A pod that is running stays running. You can ${back} it back at any time.`}
       </span>
       <span className="flex-1" />
       <Button size="large" onClick={onCancel}>

@@ -7,7 +7,7 @@ import css from './path.module.css';
 import { PodsList, podRows } from './pods-list.tsx';
 import { Arrows, Tracks } from './tracks.tsx';
 import { uprightLayout } from './upright.ts';
-import { acceptedOf, type PathView } from './view.ts';
+import { acceptedOf, netnsName, type PathView } from './view.ts';
 import type { Box } from './wide.ts';
 
 const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
@@ -57,7 +57,7 @@ export function Upright({ view, width: available }: { view: PathView; width: num
       )}
       <Chips view={view} direction="out" style={place(gates.out)} />
       <div className={css.zone} style={{ left: 104, top: layout.edge - 20 }}>
-        Pod namespace <span className="code">{view.container.netns}</span>
+        Pod namespace <span className="code">{netnsName(view.container.netns)}</span>
       </div>
       <div className={css.zone} style={{ left: 104, top: layout.edge + 4 }}>
         Host namespace

@@ -70,6 +70,9 @@ export function programsOf(
     }));
 }
 
+/** A namespace's name: the last part of its path. */
+export const netnsName = (path: string): string => path.split('/').at(-1) || path;
+
 /** Shares of what a program did with the pod's packets in the last second; they add up to 1. */
 export interface Verdicts {
   pass: number;

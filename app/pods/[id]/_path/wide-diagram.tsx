@@ -6,7 +6,7 @@ import { Figure } from './figure.tsx';
 import css from './path.module.css';
 import { PodsList } from './pods-list.tsx';
 import { Arrows, Tracks } from './tracks.tsx';
-import { acceptedOf, type PathView } from './view.ts';
+import { acceptedOf, netnsName, type PathView } from './view.ts';
 import { type Box, wideLayout } from './wide.ts';
 
 const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
@@ -50,7 +50,10 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
         <path className={css.spine} d={`M${destinations.x} 20V112`} />
       </svg>
       <div className={css.zone} style={{ left: 0, top: 0 }}>
-        <b>Pod namespace</b> <span className="code">{view.container.netns}</span>
+        <b>Pod namespace</b>{' '}
+        <span className="code" title={view.container.netns}>
+          {netnsName(view.container.netns)}
+        </span>
       </div>
       <div className={css.zone} style={{ left: layout.edge + 10, top: 0 }}>
         <b>Host namespace</b>
