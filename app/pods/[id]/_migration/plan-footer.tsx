@@ -28,14 +28,7 @@ export function PlanFooter(props: {
       <Button size="large" onClick={onCancel}>
         Cancel
       </Button>
-      <Button
-        ref={confirm}
-        look="primary"
-        size="large"
-        disabled={!ready || pending}
-        aria-label={migrationAction(to)}
-        onClick={onConfirm}
-      >
+      <Button ref={confirm} look="primary" size="large" disabled={!ready || pending} onClick={onConfirm}>
         {migrationAction(to)}
         {ready && !pending && (
           <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
