@@ -5,10 +5,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import type { DeviceKind } from '../../contract/device.ts';
+import { run } from '../setup/progress.js';
 import { bootGuest } from '../vm/guest.ts';
 import type { TrafficCounts } from './node.ts';
 
+const root = join(import.meta.dirname, '../..');
 const guestPort = 7481;
+/** Node's, also the agent's: emulated, stripping types and compiling is a third of the start. */
+const compileCache = join(root, '.cache/node');
 
 export interface GuestOptions {
   lab: string;
@@ -49,13 +53,14 @@ export async function startGuestNode(options: GuestOptions): Promise<GuestNode> 
   });
 
   progress('booting Linux with netkit in QEMU');
+  await fillCompileCache();
   const guest = await bootGuest({
     command: [
       `exec node scripts/lab/in-guest.ts --name ${lab} --port ${guestPort} --rate ${rate}`,
       ...(kind ? [`--kind ${kind}`] : []),
     ].join(' '),
-    cwd: join(import.meta.dirname, '../..'),
-    env: { PODLANE_LAB_TOKEN: token },
+    cwd: root,
+    env: { PODLANE_LAB_TOKEN: token, NODE_COMPILE_CACHE: compileCache },
     forward: [{ hostPort, guestPort }],
     onStdout: (chunk) => output.write(chunk),
     onStderr: (chunk) => process.stderr.write(chunk),
@@ -86,6 +91,15 @@ export async function startGuestNode(options: GuestOptions): Promise<GuestNode> 
     ended,
     stop: () => guest.stop(),
   };
+}
+
+/** Loads natively what the guest will load. */
+async function fillCompileCache(): Promise<void> {
+  const env = { NODE_COMPILE_CACHE: compileCache };
+  const programs = ['server/main.ts', 'server/lab/main.ts'];
+  await Promise.all(
+    programs.map((program) => run(process.execPath, [join(root, program), '--help'], { env })),
+  );
 }
 
 async function freePort(): Promise<number> {

@@ -1,11 +1,10 @@
-import { createServer, type Server } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { deviceKind } from '../../contract/device.ts';
+import { type DeviceKind, deviceKind } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { agentAnswers, parseDoor } from './agent.ts';
-import { labName, netnsOf, outside } from './names.ts';
-import { makePods, removePods } from './pods.ts';
+import { agentAnswers, type Door, parseDoor } from './agent.ts';
+import { holdName } from './lock.ts';
+import { labName, labPods, netnsOf, outside } from './names.ts';
+import { attachPods, detachPods, type MadePod, makeNamespaces, removePods } from './pods.ts';
 import { reportTraffic, tell } from './report.ts';
 import { startTraffic, type TrafficEnd } from './traffic/traffic.ts';
 
@@ -18,6 +17,7 @@ Makes the lab's six pods, gives them to the agent and lets them talk, until it i
   --kind KIND         netkit or veth; default: netkit where the kernel has it
   --rate FACTOR       multiplies the traffic; default 1
   --cpu CORES         what the traffic may cost; it slows down by itself; default 0.25
+  --wait SECONDS      for the agent to answer; default 30
   --outside           the namespace podlane-NAME-outside is there: talk to it too
   --json              one JSON object a line: progress, ready, traffic (each second), agent, stopped
 `;
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     kind: { type: 'string' },
     rate: { type: 'string', default: '1' },
     cpu: { type: 'string', default: '0.25' },
+    wait: { type: 'string', default: '30' },
     outside: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -57,6 +58,20 @@ function tellError(error: unknown) {
   process.exitCode = 1;
 }
 
+/** Gives the namespaces to the agent, once it answers. */
+async function attach(
+  door: Door,
+  namespaces: Record<string, string>,
+  { kind, signal }: { kind: DeviceKind | undefined; signal: AbortSignal },
+): Promise<MadePod[]> {
+  const progress = (text: string) => say({ type: 'progress', text });
+  await agentAnswers(door, positive('wait') * 1000, signal);
+  await detachPods(door);
+  const pods = await attachPods(door, namespaces, { kind, signal, progress });
+  progress('traffic between them');
+  return pods;
+}
+
 async function run() {
   const door = parseDoor(values.agent!, values['token-file']);
   const lab = values.name;
@@ -68,18 +83,13 @@ async function run() {
   const { signal } = stopping;
   const stop = once(signal);
 
-  await lock(`podlane-pods-${lab}`);
-  await agentAnswers(door, 30_000, signal);
-  await removePods(door, lab);
+  await holdName(lab, signal);
   try {
-    const pods = await makePods(door, lab, {
-      kind,
-      signal,
-      progress: (text) => say({ type: 'progress', text }),
-    });
-    const ends: TrafficEnd[] = pods.map(({ app, netns, address }) => ({
+    await removePods(door, lab);
+    const namespaces = await makeNamespaces(lab);
+    const ends: TrafficEnd[] = labPods.map(({ app, address }) => ({
       app,
-      netns,
+      netns: namespaces[app]!,
       address: address.split('/')[0]!,
     }));
     if (values.outside)
@@ -88,8 +98,9 @@ async function run() {
         netns: `/run/netns/${netnsOf(lab, outside.app)}`,
         address: outside.address,
       });
-    say({ type: 'progress', text: 'traffic between them' });
-    const traffic = await startTraffic(ends, { rate, budget, signal });
+    const attaching = attach(door, namespaces, { kind, signal });
+    const traffic = await startTraffic(ends, { attached: attaching, rate, budget, signal });
+    const pods = await attaching;
     const reporting = new AbortController();
     const reports = reportTraffic(door, pods, traffic, { signal: reporting.signal, away });
     say({ type: 'ready', pods: pods.map(({ app, id, namespace, name }) => ({ app, id, namespace, name })) });
@@ -126,30 +137,10 @@ function say(said: Said & Record<string, unknown>) {
   else process.stdout.write(`${said.text ?? said.type}\n`);
 }
 
-function positive(option: 'rate' | 'cpu'): number {
+function positive(option: 'rate' | 'cpu' | 'wait'): number {
   const value = Number(values[option]);
-  if (value > 0 && value <= 100) return value;
-  throw new ProblemError('bad_request', `--${option} ${values[option]}: a number above 0, up to 100`);
-}
-
-/**
- * Holds an abstract Unix socket, which ends with the process however it ends, so that two labs of one name
- * do not take each other's pods. An earlier one that is stopping is waited for.
- */
-async function lock(name: string): Promise<Server> {
-  for (let tries = 0; ; tries++) {
-    const server = createServer();
-    const taken = await new Promise<Error | null>((resolve) => {
-      server.on('error', resolve);
-      server.listen(`\0${name}`, () => resolve(null));
-    });
-    if (taken === null) return server.unref();
-    if (tries === 100 || stopping.signal.aborted)
-      throw new ProblemError('bad_request', `a lab called ${values.name} runs already`, {
-        hint: 'give --name',
-      });
-    await sleep(100);
-  }
+  if (value > 0 && value <= 1000) return value;
+  throw new ProblemError('bad_request', `--${option} ${values[option]}: a number above 0, up to 1000`);
 }
 
 function once(signal: AbortSignal): Promise<void> {

@@ -12,22 +12,30 @@ export interface MadePod extends LabPod {
   netns: string;
 }
 
+/** Makes the six network namespaces, in which nothing is but a loopback. @returns their paths by app */
+export async function makeNamespaces(lab: string): Promise<Record<string, string>> {
+  const paths: Record<string, string> = {};
+  for (const { app } of labPods) {
+    paths[app] = createNamedNamespace(netnsOf(lab, app));
+    await upLoopback(paths[app]);
+  }
+  return paths;
+}
+
 /**
- * Makes the six network namespaces and gives each to the agent, which gives it its device.
- * Every step is told to `progress`.
+ * Gives each namespace to the agent, which gives it its device. Every pod is told to `progress`.
  * @throws ProblemError what the agent answers
  */
-export async function makePods(
+export async function attachPods(
   door: Door,
-  lab: string,
+  namespaces: Record<string, string>,
   { kind, signal, progress }: { kind?: DeviceKind; signal: AbortSignal; progress(text: string): void },
 ): Promise<MadePod[]> {
   const made: MadePod[] = [];
   for (const wanted of labPods) {
     signal.throwIfAborted();
-    const { namespace, name, address, labels } = wanted;
-    const netns = createNamedNamespace(netnsOf(lab, wanted.app));
-    await upLoopback(netns);
+    const { app, namespace, name, address, labels } = wanted;
+    const netns = namespaces[app]!;
     const body: NewPod = { namespace, name, netns, address, kind, labels, interface: 'eth0', mtu: 1500 };
     const { id } = (await askAgent(door, 'POST', '/api/v1/pods', { body })) as Pod;
     made.push({ ...wanted, id, netns });
@@ -37,19 +45,23 @@ export async function makePods(
 }
 
 /**
- * Takes the lab's pods from the agent and removes their namespaces, those an earlier lab of this name left
- * behind too. An agent that does not answer does not hold it up: the devices go with the namespaces.
+ * Takes the lab's pods from the agent, those an earlier lab left behind too. An agent that does not answer
+ * does not hold it up: the devices go with the namespaces.
  */
-export async function removePods(door: Door, lab: string): Promise<void> {
+export async function detachPods(door: Door): Promise<void> {
   for (const { namespace, name } of labPods) {
     try {
       await askAgent(door, 'DELETE', `/api/v1/pods/${namespace}.${name}`, { withinMs: 5000 });
     } catch (error) {
       const code = error instanceof ProblemError ? error.code : null;
-      if (code === 'pod_not_found') continue;
-      if (code === 'agent_unreachable' || code === 'stopping') break;
-      throw error;
+      if (code === 'agent_unreachable' || code === 'stopping') return;
+      if (code !== 'pod_not_found') throw error;
     }
   }
+}
+
+/** Takes the pods from the agent and removes their namespaces. */
+export async function removePods(door: Door, lab: string): Promise<void> {
+  await detachPods(door);
   for (const { app } of labPods) deleteNamedNamespace(netnsOf(lab, app));
 }

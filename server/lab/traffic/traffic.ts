@@ -24,19 +24,28 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
+export interface TrafficOptions {
+  /** When the ends have their addresses. The threads load meanwhile. */
+  attached?: Promise<unknown>;
+  /** Multiplies the load. */
+  rate?: number;
+  /** What it may cost, in cores. */
+  budget?: number;
+  /** Gives up while it starts. */
+  signal?: AbortSignal;
+}
+
 /** How long the first answers may take, and the last ones, ms. */
 const joinWithin = 180_000;
 const hushWithin = 2500;
 
 /**
  * Starts all traffic between `ends`, a thread for each; flows whose ends are not all there are left out.
- * @param rate multiplies the load; @param budget is what it may cost, in cores
- * @param signal gives up while it starts
  * @throws ProblemError when a server cannot listen, or a client is not answered within three minutes
  */
 export async function startTraffic(
   ends: TrafficEnd[],
-  { rate: scale = 1, budget = 0.25, signal }: { rate?: number; budget?: number; signal?: AbortSignal } = {},
+  { attached, rate: scale = 1, budget = 0.25, signal }: TrafficOptions = {},
 ): Promise<Traffic> {
   const threads = ends.map((end) => startThread(end, ends));
   const failure = Promise.race(threads.map((thread) => thread.failure));
@@ -56,6 +65,8 @@ export async function startTraffic(
   };
 
   try {
+    await Promise.race([attached, failure]);
+    send({ type: 'serve' });
     await all('serving', joinWithin, signal);
     send({ type: 'rate', rate: rate * scale });
     send({ type: 'ask' });

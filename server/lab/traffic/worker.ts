@@ -15,9 +15,9 @@ export interface WorkerData {
   counts: SharedArrayBuffer;
 }
 
-/** `ask`: start the clients. `rate`: share of the full load. `hush`: let the clients finish. `end`: stop. */
+/** `serve`: start the servers. `ask`: start the clients. `rate`: share of the full load. `hush`: let the clients finish. `end`: stop. */
 export type ToWorker =
-  | { type: 'ask' }
+  | { type: 'serve' | 'ask' }
   | { type: 'rate'; rate: number }
   | { type: 'hush'; withinMs: number }
   | { type: 'end' };
@@ -37,10 +37,13 @@ const clock = { now: 0 };
 let rate = 0;
 let asking: { client: Client; flow: WorkerData['flows'][number]; due: number }[] = [];
 let timer: NodeJS.Timeout | undefined;
-const stopServers = await serve(address, port);
+let stopServers = () => {};
 
 main.on('message', async (message: ToWorker) => {
-  if (message.type === 'rate') rate = message.rate;
+  if (message.type === 'serve') {
+    stopServers = await serve(address, port);
+    tell('serving');
+  } else if (message.type === 'rate') rate = message.rate;
   else if (message.type === 'ask') startAsking();
   else if (message.type === 'hush') await hush(message.withinMs);
   else {
@@ -48,8 +51,6 @@ main.on('message', async (message: ToWorker) => {
     main.close();
   }
 });
-tell('serving');
-
 function startAsking() {
   asking = flows.map((flow) => ({ flow, client: clientOf(flow), due: 1 }));
   let last = performance.now();
