@@ -11,6 +11,7 @@ import { useSheet } from './_hooks/use-sheet.ts';
 import { MigrationList } from './_migration/migration-list.tsx';
 import { MigrationSheet } from './_migration/migration-sheet.tsx';
 import { PathDiagram } from './_path/path-diagram.tsx';
+import type { PathView } from './_path/view.ts';
 import { ProgramsTable } from './_programs/programs-table.tsx';
 import { PodHead } from './pod-head.tsx';
 
@@ -28,11 +29,7 @@ export function PodView({ pod }: { pod: Pod }) {
     <>
       <PodHead pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />
       <section aria-label="Path" className="border-line-1 border-b px-(--gutter) pt-4 pb-3">
-        {view === null ? (
-          <div className="h-80" aria-busy="true" />
-        ) : (
-          <PathDiagram name={pod.name} view={view} />
-        )}
+        <Path pod={pod} view={view} />
       </section>
       <div className="border-line-1 border-b px-(--gutter) pb-2">
         <Charts recorder={recorder} version={version} programs={programs} migrations={migrations} now={now} />
@@ -48,4 +45,12 @@ export function PodView({ pod }: { pod: Pod }) {
       <MigrationSheet pod={pod} migrations={migrations} sheet={sheet} />
     </>
   );
+}
+
+/** The diagram; before it was read its room, and of a pod that is gone a sentence. */
+function Path({ pod, view }: { pod: Pod; view: PathView | null }) {
+  if (view !== null) return <PathDiagram name={pod.name} view={view} />;
+  if (pod.state === 'gone')
+    return <p className="py-4 text-ink-2">The pod is gone, and with it the way of its packets.</p>;
+  return <div className="h-80" aria-busy="true" />;
 }

@@ -73,7 +73,7 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       />
       {device === null && (
         <p className={css.zone} style={{ left: 208, top: tracks.out + 6 }}>
-          no device: the kernel has none for this pod
+          no device on this pod
         </p>
       )}
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
