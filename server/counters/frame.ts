@@ -1,4 +1,3 @@
-import type { DeviceKind } from '../../contract/device.ts';
 import {
   dropReasons,
   encodeFrameHeader,
@@ -8,19 +7,11 @@ import {
   type SampleColumn,
   sampleColumns,
 } from '../../contract/sample.ts';
+import type { CountedPod } from '../datapath/datapath.ts';
 import { counterFields, field } from './fields.ts';
 import type { Reading } from './reading.ts';
 
-/** What of a pod goes into a sample. `slots`: its live devices, the one that carries its traffic last. */
-export interface SampledPod {
-  id: string;
-  number: number;
-  slots: readonly number[];
-  kind: DeviceKind;
-  /** Sums of its removed devices, in the order of `counterFields`. */
-  carried: readonly bigint[];
-  requests: { ok: number; failed: number } | null;
-}
+export type SampledPod = CountedPod;
 
 export interface FrameClock {
   sequence: bigint;
