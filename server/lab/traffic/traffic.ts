@@ -4,7 +4,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { flows } from '../flows.ts';
 import { type Counts, countsBytes, countsIn } from './client.ts';
 import { nextRate } from './pace.ts';
-import type { FromWorker, ToWorker, WorkerData } from './worker.ts';
+import type { FromThread, ThreadData, ToThread } from './talk.ts';
 
 /** One end of the traffic: a network namespace and the address it answers at. */
 export interface TrafficEnd {
@@ -50,10 +50,10 @@ export async function startTraffic(
   const threads = ends.map((end) => startThread(end, ends));
   const failure = Promise.race(threads.map((thread) => thread.failure));
   failure.catch(() => {});
-  const all = async (type: FromWorker['type'], ms: number, signal?: AbortSignal) => {
+  const all = async (type: FromThread['type'], ms: number, signal?: AbortSignal) => {
     await Promise.race([Promise.all(threads.map((thread) => thread.told(type, ms, signal))), failure]);
   };
-  const send = (message: ToWorker) => {
+  const send = (message: ToThread) => {
     for (const { worker } of threads) worker.postMessage(message);
   };
   let rate = 0.1;
@@ -102,7 +102,7 @@ export async function startTraffic(
 
 function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
   const memory = new SharedArrayBuffer(countsBytes);
-  const workerData: WorkerData = {
+  const workerData: ThreadData = {
     netns: end.netns,
     address: end.address,
     flows: flows.flatMap((flow, index) => {
@@ -111,9 +111,9 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
     }),
     counts: memory,
   };
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, name: end.app });
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData, name: end.app });
   const heard = new Set<string>();
-  worker.on('message', ({ type }: FromWorker) => heard.add(type));
+  worker.on('message', ({ type }: FromThread) => heard.add(type));
   const ended = once(worker, 'exit');
   const failure = new Promise<never>((_, reject) => {
     worker.on('error', (cause) => {
@@ -121,7 +121,7 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
     });
   });
   failure.catch(() => {});
-  const told = async (type: FromWorker['type'], ms: number, stop?: AbortSignal) => {
+  const told = async (type: FromThread['type'], ms: number, stop?: AbortSignal) => {
     const signal = AbortSignal.any([AbortSignal.timeout(ms), ...(stop ? [stop] : [])]);
     try {
       while (!heard.has(type)) await once(worker, 'message', { signal });
