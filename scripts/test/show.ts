@@ -4,7 +4,7 @@ const timeoutMinutes = 15;
 
 /**
  * Runs a program on this terminal and answers its exit code; 1 when it cannot be started or its time is up.
- * A signal that ends us ends it first.
+ * A signal that ends us ends it first: by SIGINT, at which test runners still take down what they started.
  */
 export function show(command: string, args: string[], env: Record<string, string>): Promise<number> {
   return new Promise((resolve) => {
@@ -12,10 +12,11 @@ export function show(command: string, args: string[], env: Record<string, string
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...env },
       timeout: timeoutMinutes * 60_000,
+      killSignal: 'SIGINT',
     });
     const stop = (signal: NodeJS.Signals) => {
-      child.kill(signal);
       child.once('close', () => process.exit(130));
+      if (signal === 'SIGTERM') child.kill('SIGINT'); // a terminal gives its SIGINT to the program too
     };
     process.on('SIGINT', stop).on('SIGTERM', stop);
     child.on('error', (error) => {
