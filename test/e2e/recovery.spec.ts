@@ -1,6 +1,6 @@
 import { expect, bareTest as test } from './fixtures/index.ts';
 
-test('the page says when the agent is gone, and comes back by itself with the same pods and figures', async ({
+test('the page says when the agent is gone, and comes back by itself with the same pods', async ({
   node,
   page,
 }) => {
@@ -8,11 +8,11 @@ test('the page says when the agent is gone, and comes back by itself with the sa
   const web = await node.addPod('web', '10.99.0.34/32');
   await page.goto(await node.gateway.newLink());
   await expect(page.getByRole('link', { name: 'cart' })).toBeVisible();
-  const counted = async () => {
+  const listed = async () => {
     const { items } = await (await page.request.get('/api/v1/pods')).json();
     return items.map(({ name, number }: { name: string; number: number }) => [name, number]);
   };
-  const before = await counted();
+  const before = await listed();
 
   await node.killAgent();
   await expect(page.getByRole('status').filter({ hasText: 'does not answer' })).toBeVisible();
@@ -22,6 +22,6 @@ test('the page says when the agent is gone, and comes back by itself with the sa
 
   await node.startAgent();
   await expect(page.getByRole('status').filter({ hasText: 'does not answer' })).toBeHidden();
-  expect(await counted()).toEqual(before);
+  expect(await listed()).toEqual(before);
   expect(web.run('ping', '-c', '3', '-i', '0.1', '-W', '2', '10.99.0.33')).toContain(' 0% packet loss');
 });
