@@ -85,7 +85,7 @@ async function main(): Promise<void> {
   if (!(Number(values.rate) > 0)) throw new Error(`--rate ${values.rate}: a number above 0`);
   const kind = values.kind === undefined ? undefined : deviceKind.parse(values.kind);
   if (values.dashboard && !existsSync(join(root, '.next/BUILD_ID')))
-    throw new Error('the dashboard is not built: run `npm run setup`');
+    throw new Error('the dashboard is not built: run `npm run build`');
 
   const netkit = (await probe()).find(({ name }) => name === 'netkit')!;
   const environment = values.native || netkit.available ? 'native' : 'guest';

@@ -25,6 +25,7 @@ import { reconcilePod } from './reconcile.ts';
 import { asProblemError } from './refusal.ts';
 import { currentDevice, type LivePod, Registry, summarize } from './registry.ts';
 import { Slots } from './slots.ts';
+import { readSteady } from './steady.ts';
 
 export interface DatapathOptions {
   books: Books;
@@ -129,12 +130,18 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   /** @throws ProblemError `pod_not_found`, `pod_gone` */
   describe(id: string): Promise<Pod> {
-    return this.#refusals(() => describePod(this.#ground, this.#registry.must(id)));
+    return this.#refusals(() => {
+      const pod = this.#registry.must(id);
+      return readSteady(pod, () => describePod(this.#ground, pod));
+    });
   }
 
   /** @throws ProblemError `pod_not_found`, `pod_gone`, `device_missing` */
   path(id: string): Promise<PodPath> {
-    return this.#refusals(() => tracePath(this.#ground, this.#registry.must(id), this.#registry.all()));
+    return this.#refusals(() => {
+      const pod = this.#registry.must(id);
+      return readSteady(pod, () => tracePath(this.#ground, pod, this.#registry.all()));
+    });
   }
 
   /**

@@ -86,6 +86,7 @@ test('a column head sorts, says so, and the URL keeps it', async ({ page }) => {
   await expect(page).toHaveURL(/\?sort=pod&order=desc$/);
   await page.reload();
   await expect(head).toHaveAttribute('aria-sort', 'descending');
+  await expect(page.getByRole('rowheader')).toHaveCount(names.length);
   expect(await shownNames(page)).toEqual((await shownNames(page)).toSorted().reverse());
 });
 

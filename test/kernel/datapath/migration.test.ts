@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Migration, type MigrationPlan, migrationSteps } from '../../../contract/migration.ts';
+import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
@@ -93,6 +94,23 @@ test('routes and addresses that somebody added go along', async () => {
     node.run(['ip', 'route', 'delete', '10.99.0.0/16'], moved.netns.path);
     node.run(['ip', 'address', 'delete', '10.42.9.9/32', 'dev', 'eth0'], moved.netns.path);
   }
+});
+
+test('while it runs, pod and path are read of one device, never of two halves', async () => {
+  const migrating = node.migrate('shop.moved', 'veth', true);
+  let running = true;
+  void migrating.finally(() => {
+    running = false;
+  });
+  for (let reads = 0; running || reads < 2; reads++) {
+    const [pod, path] = await Promise.all([podNow(), node.ask<PodPath>('GET', '/pods/shop.moved/path')]);
+    expect(pod.device?.primary.name).toMatch(/^pl\d+$/);
+    expect(path.hops[1]).toMatchObject({
+      type: 'device',
+      gates: [{ direction: 'out' }, { direction: 'in' }],
+    });
+  }
+  expect((await migrating).state).toBe('done');
 });
 
 describe('refused, with the reason', () => {
