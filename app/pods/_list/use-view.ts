@@ -23,11 +23,22 @@ export function useView(): [View, (change: Partial<View>) => void] {
   useEffect(() => {
     const next = viewQuery(view);
     if (next === written.current) return;
-    const timer = setTimeout(() => {
+    function write(): void {
+      if (next === written.current) return;
       written.current = next;
       history.replaceState(null, '', next === '' ? location.pathname : `?${next}`);
-    }, writeAfterMs);
-    return () => clearTimeout(timer);
+    }
+    const timer = setTimeout(write, writeAfterMs);
+    // A link that is followed before then: Next would take the later writing for a navigation of its own, and stay.
+    function writeFirst(): void {
+      clearTimeout(timer);
+      write();
+    }
+    addEventListener('click', writeFirst, { capture: true, once: true });
+    return () => {
+      clearTimeout(timer);
+      removeEventListener('click', writeFirst, { capture: true });
+    };
   }, [view]);
 
   return [view, (change) => setView((known) => ({ ...known, ...change }))];
