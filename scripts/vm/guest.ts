@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureGuest, type GuestFiles } from './fetch.ts';
 import { consoleTail, makeJob, removeJob, socketName } from './job.ts';
-import { chooseAccelerator, ports, qemuArguments } from './qemu.ts';
+import { type Accelerator, chooseAccelerator, ports, qemuArguments } from './qemu.ts';
 
 export interface GuestOptions {
   /** For sh, run as root in the guest. The host's files are there, at their own paths; what it writes is gone with the guest. */
@@ -36,6 +36,7 @@ export interface Guest {
 }
 
 const bootSeconds = 120;
+const trialSeconds = 15;
 
 /**
  * Boots a Linux 6.12 with netkit in QEMU, runs one command in it and powers off (about 4 s in all, emulated).
@@ -46,6 +47,34 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
   if (process.getuid?.() !== 0)
     throw new Error('the guest shares the whole file tree with its root: run as root');
   const files = await ensureGuest();
+  const accelerator = options.instructionCounted ? 'tcg' : await settleAccelerator(files);
+  return boot(files, accelerator, options, bootSeconds);
+}
+
+/**
+ * PODLANE_VM_ACCEL, or KVM where it looks usable and has booted the guest once; what that came to is kept beside the
+ * guest. A machine whose KVM hangs loses a quarter of a minute, once.
+ */
+async function settleAccelerator(files: GuestFiles): Promise<Accelerator> {
+  const likely = chooseAccelerator();
+  if (likely === 'tcg' || process.env.PODLANE_VM_ACCEL) return likely;
+  const record = join(files.root, '..', 'accelerator');
+  if (existsSync(record)) return readFileSync(record, 'utf8') === 'kvm' ? 'kvm' : 'tcg';
+  const trial = await boot(files, 'kvm', { command: 'true' }, trialSeconds);
+  const settled = await trial.exit.then(
+    (code): Accelerator => (code === 0 ? 'kvm' : 'tcg'),
+    (): Accelerator => 'tcg',
+  );
+  writeFileSync(record, settled);
+  return settled;
+}
+
+async function boot(
+  files: GuestFiles,
+  accelerator: Accelerator,
+  options: GuestOptions,
+  bootWithinSeconds: number,
+): Promise<Guest> {
   const job = makeJob(script(options, files));
   const cleanUp = () => {
     removeJob(job);
@@ -54,9 +83,9 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
   process.once('exit', cleanUp);
   try {
     const fileServer = await serveRoot(files, job);
-    const machine = startMachine(files, job, options);
+    const machine = startMachine(files, job, accelerator, options);
     machine.once('close', () => fileServer.kill('SIGKILL'));
-    return follow(machine, options, job, cleanUp);
+    return follow(machine, options, job, bootWithinSeconds, cleanUp);
   } catch (error) {
     cleanUp();
     throw error;
@@ -121,14 +150,19 @@ async function serveRoot(files: GuestFiles, job: string): Promise<ChildProcess> 
   return child;
 }
 
-function startMachine(files: GuestFiles, job: string, options: GuestOptions): ChildProcess {
+function startMachine(
+  files: GuestFiles,
+  job: string,
+  accelerator: Accelerator,
+  options: GuestOptions,
+): ChildProcess {
   const machine = {
     memoryMiB: options.memoryMiB ?? 2048,
     cpus: options.cpus ?? 2,
     instructionCounted: options.instructionCounted ?? false,
     forward: options.forward ?? [],
   };
-  const args = qemuArguments(files, job, machine, chooseAccelerator());
+  const args = qemuArguments(files, job, machine, accelerator);
   return launch(files, 'usr/bin/qemu-system-x86_64', args, job, 2 + Object.keys(ports).length);
 }
 
@@ -143,7 +177,13 @@ function collect(child: ChildProcess): () => string {
   return () => text.trim();
 }
 
-function follow(machine: ChildProcess, options: GuestOptions, job: string, cleanUp: () => void): Guest {
+function follow(
+  machine: ChildProcess,
+  options: GuestOptions,
+  job: string,
+  bootWithinSeconds: number,
+  cleanUp: () => void,
+): Guest {
   const started = Promise.withResolvers<void>();
   const exit = Promise.withResolvers<number>();
   const closed = Promise.withResolvers<void>();
@@ -160,7 +200,7 @@ function follow(machine: ChildProcess, options: GuestOptions, job: string, clean
   };
   const after = (seconds: number, reason: string) => setTimeout(() => kill(reason), seconds * 1000);
   const { timeoutSeconds } = options;
-  const boot = after(bootSeconds, `did not boot within ${bootSeconds} s`);
+  const boot = after(bootWithinSeconds, `did not boot within ${bootWithinSeconds} s`);
   const whole = timeoutSeconds && after(timeoutSeconds, `ran longer than ${timeoutSeconds} s`);
 
   let control = '';
