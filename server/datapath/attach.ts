@@ -10,7 +10,7 @@ import type { DeviceRecord, NewDeviceRecord, PodRecord } from './books.ts';
 import { attachPrograms, makeDevice } from './device.ts';
 import { routePod } from './footing.ts';
 import { can, type Ground } from './ground.ts';
-import type { PodNamespace } from './pod-namespace.ts';
+import { namespaceLives, type PodNamespace } from './pod-namespace.ts';
 import type { Registry } from './registry.ts';
 import { peerMac, primaryMac, primaryName } from './slots.ts';
 
@@ -55,7 +55,10 @@ export function admit(registry: Registry, pod: NewPod): bigint {
     throw new ProblemError('bad_netns', `${what}: ${pod.netns} is the host's own network namespace`, {
       hint: 'A pod has a namespace of its own; host-network pods have no device to manage.',
     });
-  const tenant = registry.all().find((each) => each.record.netnsInode === namespace.inode && !each.gone);
+  // The kernel gives a namespace's inode again once it is gone, so the same number alone says nothing.
+  const tenant = registry
+    .all()
+    .find((each) => each.record.netnsInode === namespace.inode && namespaceLives(each.record));
   if (tenant)
     throw new ProblemError(
       'pod_exists',

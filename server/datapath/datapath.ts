@@ -9,8 +9,9 @@ import type { PodPath } from '../../contract/path.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { openDatapath } from '../bpf/datapath.ts';
-import { slotOf } from '../bpf/layout.ts';
+import { primaryIfindex, slotOf } from '../bpf/layout.ts';
 import { probe } from '../kernel/probe.ts';
+import { getLink } from '../netlink/link.ts';
 import { type NetworkWatch, watchLinks } from '../netlink/monitor.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
 import { admit, chooseKind, connect, deviceRow } from './attach.ts';
@@ -76,6 +77,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       migration: (migration) => this.emit('migration', migration),
       pod: (pod) => this.emit('pod', summarize(pod)),
       event: (event) => this.#record(event),
+      ended: (pod) => this.#lookForDevice(pod),
     });
   }
 
@@ -320,26 +322,30 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     }
   }
 
-  /** A primary that somebody else deleted: the pod has ended, or its device was taken from it. */
+  /** A primary was deleted: by us, with its pod's namespace, or by somebody else. */
   #deleted(ifindex: number): void {
     const slot = slotOf(ifindex);
     const pod = slot === null ? undefined : this.#registry.ofSlot(slot);
     if (!pod || pod.migration || pod.leaving) return;
-    setTimeout(() => {
-      if (pod.migration || pod.leaving || currentDevice(pod).slot !== slot) return;
-      void this.#refusals(async () => {
-        if (!namespaceLives(pod.record)) return this.#reconcile(pod);
-        const device = currentDevice(pod);
-        this.#attention(pod, `${device.primaryName} was deleted`);
-        await this.#record({
-          type: 'drift',
-          severity: 'error',
-          podId: pod.record.id,
-          migrationId: null,
-          message: `${device.primaryName} of ${pod.record.namespace}/${pod.record.name} was deleted by someone else; the pod has no network`,
-        });
-      }).catch((error: unknown) => this.#log.error({ err: error }, 'deleted device'));
-    }, farewellMs);
+    setTimeout(() => this.#lookForDevice(pod), farewellMs);
+  }
+
+  /** Tells when the pod has ended or its device was taken from it. A migration looks for itself, and at its end we do. */
+  #lookForDevice(pod: LivePod): void {
+    void this.#refusals(async () => {
+      if (pod.migration || pod.leaving || pod.gone) return;
+      const device = currentDevice(pod);
+      if (await getLink(this.#ground.host, { ifindex: primaryIfindex(device.slot) })) return;
+      if (!namespaceLives(pod.record)) return this.#reconcile(pod);
+      this.#attention(pod, `${device.primaryName} was deleted`);
+      await this.#record({
+        type: 'drift',
+        severity: 'error',
+        podId: pod.record.id,
+        migrationId: null,
+        message: `${device.primaryName} of ${pod.record.namespace}/${pod.record.name} was deleted by someone else; the pod has no network`,
+      });
+    }).catch((error: unknown) => this.#log.error({ err: error }, 'look for a device'));
   }
 
   #attention(pod: LivePod, sentence: string): void {

@@ -1,5 +1,6 @@
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
 import { addresses } from '../netlink/address.ts';
+import { refusedWith } from '../netlink/error.ts';
 import { type Route, replaceRoute, routeProtocol, routes } from '../netlink/route.ts';
 import type { RtnetlinkSocket } from '../netlink/socket.ts';
 import { routeText } from '../netlink/text.ts';
@@ -25,7 +26,11 @@ export async function readFooting(ground: Ground, pod: PodNamespace, slot: numbe
 
 /** Routes that somebody put on the device; the kernel's own come with the addresses. */
 async function movableRoutes(socket: RtnetlinkSocket, ifindex: number): Promise<Route[]> {
-  const found = await routes(socket, { ifindex });
+  // The kernel has no answer about a device that is gone, and no routes on it.
+  const found = await routes(socket, { ifindex }).catch((error: unknown) => {
+    if (refusedWith(error, 'ENODEV')) return [];
+    throw error;
+  });
   return found.filter(
     (route) =>
       route.ifindex === ifindex && route.nextHops.length === 1 && route.protocol !== routeProtocol.kernel,
@@ -34,11 +39,20 @@ async function movableRoutes(socket: RtnetlinkSocket, ifindex: number): Promise<
 
 /** Moves every route of one device to another, each in one replacement. Those moved already are left. */
 export async function moveRoutes(socket: RtnetlinkSocket, from: number, to: number): Promise<void> {
-  for (const route of await movableRoutes(socket, from))
+  await putRoutes(socket, await movableRoutes(socket, from), to);
+}
+
+/** Puts these routes on a device, wherever they are now: a device that was deleted took its routes along. */
+export async function putRoutes(
+  socket: RtnetlinkSocket,
+  wanted: readonly Route[],
+  ifindex: number,
+): Promise<void> {
+  for (const route of wanted)
     await replaceRoute(socket, {
       destination: route.destination,
       family: route.family,
-      ifindex: to,
+      ifindex,
       table: route.table,
       scope: route.scope,
       protocol: route.protocol,

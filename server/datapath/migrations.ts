@@ -21,6 +21,7 @@ export interface Listeners {
   migration(migration: Migration): void;
   pod(pod: LivePod): void;
   event(event: Parameters<Books['addEvent']>[0]): Promise<void>;
+  ended(pod: LivePod): void;
 }
 
 /** Runs migrations, at most one of a pod at a time, and ends what a killed agent left open. */
@@ -89,6 +90,7 @@ export class Migrations {
       if (device) await this.#books.removeDevice(device.id, []);
       this.#slots.release(slot);
       pod.migration = null;
+      this.#tell.ended(pod);
       throw error;
     }
   }
@@ -116,6 +118,7 @@ export class Migrations {
     if (requests && migration.result) this.#uncounted.push({ migration, pod, before: requests });
     this.#tell.pod(pod);
     await this.#tell.event(ended(migration));
+    this.#tell.ended(pod);
   }
 
   /** Fills in what the pods' own traffic counted during migrations that have ended since its last report. */

@@ -7,7 +7,7 @@ import { refusedWith } from '../netlink/error.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import type { DeviceRecord, PodRecord } from './books.ts';
 import { attachPrograms, makeDevice, removeDevice } from './device.ts';
-import { type Footing, moveRoutes } from './footing.ts';
+import { type Footing, moveRoutes, putRoutes, routePod } from './footing.ts';
 import { can, type Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
 import type { StepActions } from './run.ts';
@@ -80,7 +80,11 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
     },
     'routed-pod': {
       do: () => moveRoutes(namespace.socket, oldPeer, newPeer),
-      undo: () => moveRoutes(namespace.socket, newPeer, oldPeer),
+      async undo() {
+        await moveRoutes(namespace.socket, newPeer, oldPeer);
+        if (move.footing) await putRoutes(namespace.socket, move.footing.podRoutes, oldPeer);
+        else await routePod(ground, namespace, from.slot, pod.address);
+      },
     },
     'routed-host': {
       async do() {
@@ -89,6 +93,7 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
       },
       async undo() {
         await moveRoutes(ground.host, newPrimary, oldPrimary);
+        if (move.footing) await putRoutes(ground.host, move.footing.hostRoutes, oldPrimary);
         move.switched(from);
       },
     },
