@@ -1,6 +1,5 @@
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
 import { addresses } from '../netlink/address.ts';
-import { refusedWith } from '../netlink/error.ts';
 import { type Route, replaceRoute, routeProtocol, routes } from '../netlink/route.ts';
 import type { RtnetlinkSocket } from '../netlink/socket.ts';
 import { routeText } from '../netlink/text.ts';
@@ -26,11 +25,7 @@ export async function readFooting(ground: Ground, pod: PodNamespace, slot: numbe
 
 /** Routes that somebody put on the device; the kernel's own come with the addresses. */
 async function movableRoutes(socket: RtnetlinkSocket, ifindex: number): Promise<Route[]> {
-  // The kernel has no answer about a device that is gone, and no routes on it.
-  const found = await routes(socket, { ifindex }).catch((error: unknown) => {
-    if (refusedWith(error, 'ENODEV')) return [];
-    throw error;
-  });
+  const found = await routes(socket, { ifindex });
   return found.filter(
     (route) =>
       route.ifindex === ifindex && route.nextHops.length === 1 && route.protocol !== routeProtocol.kernel,

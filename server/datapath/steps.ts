@@ -52,6 +52,27 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
   let drained = before;
   let packetsOnOld = 0;
 
+  async function routesBack(): Promise<void> {
+    await moveRoutes(ground.host, newPrimary, oldPrimary);
+    if (move.footing) await putRoutes(ground.host, move.footing.hostRoutes, oldPrimary);
+    await moveRoutes(namespace.socket, newPeer, oldPeer);
+    if (move.footing) await putRoutes(namespace.socket, move.footing.podRoutes, oldPeer);
+    else await routePod(ground, namespace, from.slot, pod.address);
+    move.switched(from);
+  }
+
+  /** Somebody deleted the new device while the old one is there: the pod is better off with that. */
+  async function backOnOld(): Promise<never> {
+    await routesBack();
+    await removeDevice(ground, to.slot);
+    await move.removed(to);
+    throw new ProblemError(
+      'device_missing',
+      `remove ${from.primaryName}: ${to.primaryName} (ifindex ${newPrimary}) was deleted by someone else, so the pod is back on ${from.primaryName}`,
+      { hint: 'See what deletes it: a pod with NET_ADMIN may. Then migrate again.' },
+    );
+  }
+
   return {
     planned: {
       async do() {
@@ -80,22 +101,14 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
     },
     'routed-pod': {
       do: () => moveRoutes(namespace.socket, oldPeer, newPeer),
-      async undo() {
-        await moveRoutes(namespace.socket, newPeer, oldPeer);
-        if (move.footing) await putRoutes(namespace.socket, move.footing.podRoutes, oldPeer);
-        else await routePod(ground, namespace, from.slot, pod.address);
-      },
+      undo: routesBack,
     },
     'routed-host': {
       async do() {
         await moveRoutes(ground.host, oldPrimary, newPrimary);
         move.switched(to);
       },
-      async undo() {
-        await moveRoutes(ground.host, newPrimary, oldPrimary);
-        if (move.footing) await putRoutes(ground.host, move.footing.hostRoutes, oldPrimary);
-        move.switched(from);
-      },
+      undo: routesBack,
     },
     drained: {
       async do() {
@@ -105,6 +118,7 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
     },
     removed: {
       async do() {
+        if (!(await getLink(ground.host, { ifindex: newPrimary }))) await backOnOld();
         await move.removing();
         await removeDevice(ground, from.slot);
         packetsOnOld = Number(packets(counters.read(from.slot)) - packets(drained));

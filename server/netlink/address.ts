@@ -1,3 +1,4 @@
+import { noneWhenGone } from './error.ts';
 import { addressBytes, type Family, family, familyName, familyOf, formatAddress, parsePrefix } from './ip.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './rtnetlink.ts';
@@ -60,7 +61,7 @@ export async function addresses(
   socket: RtnetlinkSocket,
   filter: { ifindex?: number; family?: Family } = {},
 ): Promise<InterfaceAddress[]> {
-  return socket.dump(
+  const found = socket.dump(
     {
       tried: 'dump addresses',
       type: rtm.getAddress,
@@ -69,6 +70,7 @@ export async function addresses(
     },
     parseAddress,
   );
+  return filter.ifindex === undefined ? found : found.catch(noneWhenGone<InterfaceAddress>);
 }
 
 export function encodeAddress(message: MessageWriter, ifindex: number, cidr: string): void {

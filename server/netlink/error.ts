@@ -35,3 +35,9 @@ export class NetlinkError extends Error {
 /** Whether `error` is the kernel's refusal with one of these codes, as in `refusedWith(error, 'EEXIST')`. */
 export const refusedWith = (error: unknown, ...codes: string[]): error is NetlinkError =>
   error instanceof NetlinkError && codes.includes(error.code);
+
+/** For dumps of one interface's objects: one that is gone has none, where the kernel answers ENODEV. */
+export const noneWhenGone = <T>(error: unknown): T[] => {
+  if (refusedWith(error, 'ENODEV')) return [];
+  throw error;
+};

@@ -1,3 +1,4 @@
+import { noneWhenGone } from './error.ts';
 import {
   addressBytes,
   type Family,
@@ -74,11 +75,11 @@ export const deleteNeighbour = (
   });
 
 /** All entries of the namespace, or of one interface, or of one family; multicast ones (`noarp`) too. */
-export const neighbours = (
+export function neighbours(
   socket: RtnetlinkSocket,
   filter: { ifindex?: number; family?: Family } = {},
-): Promise<Neighbour[]> =>
-  socket.dump(
+): Promise<Neighbour[]> {
+  const found = socket.dump(
     {
       tried: 'dump neighbours',
       type: rtm.getNeighbour,
@@ -89,6 +90,8 @@ export const neighbours = (
     },
     parseNeighbour,
   );
+  return filter.ifindex === undefined ? found : found.catch(noneWhenGone<Neighbour>);
+}
 
 export function encodeNeighbour(message: MessageWriter, neighbour: NewNeighbour): void {
   writeNdmsg(message, family[familyOf(neighbour.address)], neighbour.ifindex, states.permanent);

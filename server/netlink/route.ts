@@ -137,8 +137,8 @@ export async function routes(
       );
       found.push(...part);
     } catch (error) {
-      // A table nobody has used yet does not exist.
-      if (!refusedWith(error, 'ENOENT')) throw error;
+      // A table nobody has used yet does not exist; a device that is gone has no routes.
+      if (!refusedWith(error, 'ENOENT', ...(filter.ifindex === undefined ? [] : ['ENODEV']))) throw error;
     }
   }
   return found;
