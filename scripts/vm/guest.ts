@@ -158,7 +158,9 @@ function startMachine(
 ): ChildProcess {
   const machine = {
     memoryMiB: options.memoryMiB ?? 2048,
-    cpus: options.cpus ?? 2,
+    // One when emulated: QEMU's threads may run an instruction that the kernel patches at that moment (static keys,
+    // which attaching programs turns), and the guest dies of it.
+    cpus: options.cpus ?? (accelerator === 'tcg' ? 1 : 2),
     instructionCounted: options.instructionCounted ?? false,
     forward: options.forward ?? [],
   };

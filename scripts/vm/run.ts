@@ -6,7 +6,7 @@ const usage = `Usage: node scripts/vm/run.ts [options] -- COMMAND
 Runs COMMAND with sh in a guest with netkit, in this folder; gives back its output and exit code.
 
   --memory MIB              default 2048
-  --cpus N                  default 2
+  --cpus N                  default 2, and 1 where the guest is emulated
   --timeout SECONDS         default 600
   --env NAME=VALUE          may be repeated; PODLANE_… and CI come along by themselves
   --forward HOST:GUEST      a TCP port on 127.0.0.1 that leads into the guest; may be repeated
@@ -15,7 +15,7 @@ Runs COMMAND with sh in a guest with netkit, in this folder; gives back its outp
 
 const options = {
   memory: { type: 'string', default: '2048' },
-  cpus: { type: 'string', default: '2' },
+  cpus: { type: 'string' },
   timeout: { type: 'string', default: '600' },
   env: { type: 'string', multiple: true, default: [] as string[] },
   forward: { type: 'string', multiple: true, default: [] as string[] },
@@ -39,7 +39,7 @@ const guest = await bootGuest({
     return { hostPort: hostPort!, guestPort: guestPort ?? hostPort! };
   }),
   memoryMiB: Number(values.memory),
-  cpus: Number(values.cpus),
+  ...(values.cpus === undefined ? {} : { cpus: Number(values.cpus) }),
   timeoutSeconds: Number(values.timeout),
   instructionCounted: values['instruction-counted'],
   onStdout: (chunk) => process.stdout.write(chunk),

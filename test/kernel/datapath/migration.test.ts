@@ -214,7 +214,7 @@ test.each([0, 30, 80, 150])(
     expectIproute2Agrees(node, pod);
     expect(reaches(pod)).toContain(' 0% packet loss');
     await node.ask('DELETE', '/pods/shop.robbed');
-  node.removeNamespace('robbed');
+    node.removeNamespace('robbed');
   },
 );
 
