@@ -47,6 +47,8 @@ export interface CountedPod {
   id: string;
   number: number;
   slots: readonly number[];
+  /** Of its network namespace. */
+  netnsInode: bigint;
   kind: DeviceKind;
   /** Sums of its removed devices, in the order of `counterFields`. */
   carried: readonly bigint[];
@@ -383,6 +385,7 @@ const sampled = (pod: LivePod): CountedPod => ({
   id: pod.record.id,
   number: pod.record.number,
   slots: pod.devices.map((device) => device.slot),
+  netnsInode: pod.record.netnsInode,
   kind: currentDevice(pod).kind,
   carried: pod.record.carried,
   requests: pod.requests,
