@@ -14,6 +14,8 @@ export interface ProgramInfo {
   /** Since load, while statistics were on (`stats.ts`). */
   runTimeNs: number;
   runCount: number;
+  /** Runs left out since load: the program, of a tracepoint, was running on the CPU. */
+  misses: bigint;
   /** 0 from a kernel that does not say. */
   verifiedInstructions: number;
   mapIds: number[];
@@ -26,7 +28,8 @@ const maxMaps = 64;
 
 /**
  * struct bpf_prog_info (linux/bpf.h): type 0, id 4, tag 8, jited_prog_len 16, xlated_prog_len 20, load_time 40,
- * nr_map_ids 52, map_ids 56, name 64, run_time_ns 192, run_cnt 200, verified_insns 216.
+ * nr_map_ids 52, map_ids 56, name 64, run_time_ns 192, run_cnt 200, recursion_misses 208,
+ * verified_insns 216.
  */
 export function programInfo(fd: number): ProgramInfo {
   const info = Buffer.alloc(infoBytes);
@@ -47,6 +50,7 @@ export function programInfo(fd: number): ProgramInfo {
     name: nameAt(info, 64),
     runTimeNs: Number(info.readBigUInt64LE(192)),
     runCount: Number(info.readBigUInt64LE(200)),
+    misses: info.readBigUInt64LE(208),
     verifiedInstructions: info.readUInt32LE(216),
   };
 }

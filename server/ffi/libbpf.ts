@@ -75,6 +75,26 @@ export const bpf_map_lookup_elem: KoffiFunc<(fd: number, key: Buffer, value: Buf
 export const bpf_map_update_elem: KoffiFunc<
   (fd: number, key: Buffer, value: Buffer, flags: number | bigint) => number
 > = libbpf.func('int bpf_map_update_elem(int fd, void *key, void *value, uint64_t flags)');
+export const bpf_map_delete_elem: KoffiFunc<(fd: number, key: Buffer) => number> = libbpf.func(
+  'int bpf_map_delete_elem(int fd, void *key)',
+);
+/** `count` (u32): room before, entries read after; -ENOENT: they were the last. */
+export const bpf_map_lookup_batch: KoffiFunc<
+  (
+    fd: number,
+    from: Address,
+    next: Buffer,
+    keys: Buffer,
+    values: Buffer,
+    count: Buffer,
+    options: Address,
+  ) => number
+> = libbpf.func(
+  'int bpf_map_lookup_batch(int fd, void *from, void *next, void *keys, void *values, void *count, void *options)',
+);
+/** Without a name: the tracepoint that the program was loaded for. */
+export const bpf_raw_tracepoint_open: KoffiFunc<(name: string | null, program: number) => number> =
+  libbpf.func('int bpf_raw_tracepoint_open(const char *name, int program)');
 export const bpf_link_create: KoffiFunc<
   (program: number, target: number, attachType: number, options: Address) => number
 > = libbpf.func('int bpf_link_create(int program, int target, int attach_type, void *options)');

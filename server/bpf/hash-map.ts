@@ -1,0 +1,66 @@
+import {
+  bpf_map_delete_elem,
+  bpf_map_lookup_batch,
+  bpf_map_update_elem,
+  libbpf_num_possible_cpus,
+} from '../ffi/libbpf.ts';
+import { accepted, BpfRefusal } from './call.ts';
+import { mapInfo } from './map.ts';
+
+/** BPF_MAP_TYPE_PERCPU_HASH, <linux/bpf.h>. */
+const perCpuHash = 5;
+/** At least the largest bucket, else the kernel answers ENOSPC. */
+const chunk = 512;
+
+/** A hash map, of one value per key or one per key and CPU. The descriptor stays the caller's. */
+export class HashMap {
+  readonly fd: number;
+  readonly name: string;
+  readonly #keyBytes: number;
+  /** Of all CPUs together; each one's is rounded up to 8. */
+  readonly #valueBytes: number;
+
+  constructor(fd: number, name: string) {
+    const info = mapInfo(fd);
+    this.fd = fd;
+    this.name = name;
+    this.#keyBytes = info.keyBytes;
+    this.#valueBytes =
+      info.type === perCpuHash
+        ? Math.ceil(info.valueBytes / 8) * 8 * libbpf_num_possible_cpus()
+        : info.valueBytes;
+  }
+
+  /** @throws BpfRefusal E2BIG when the map is full */
+  set(key: Buffer, value: Buffer): void {
+    if (key.length !== this.#keyBytes || value.length !== this.#valueBytes)
+      throw new RangeError(`${this.name}: a key of ${key.length}, a value of ${value.length} bytes`);
+    accepted(`write ${this.name}`, bpf_map_update_elem(this.fd, key, value, 0));
+  }
+
+  /** None is as well. */
+  delete(key: Buffer): void {
+    const answer = bpf_map_delete_elem(this.fd, key);
+    if (answer < 0 && new BpfRefusal('', -answer).reason === 'ENOENT') return;
+    accepted(`delete from ${this.name}`, answer);
+  }
+
+  /** All entries, a chunk a call; what changes meanwhile may be there or not. Per CPU: the values one behind the other. */
+  entries(): [key: Buffer, value: Buffer][] {
+    const found: [Buffer, Buffer][] = [];
+    const [place, count] = [Buffer.alloc(4), Buffer.alloc(4)];
+    for (let from: Buffer | null = null, last = false; !last; from = place) {
+      const [keys, values] = [Buffer.alloc(chunk * this.#keyBytes), Buffer.alloc(chunk * this.#valueBytes)];
+      count.writeUInt32LE(chunk);
+      const answer = bpf_map_lookup_batch(this.fd, from, place, keys, values, count, null);
+      last = answer < 0 && new BpfRefusal('', -answer).reason === 'ENOENT';
+      if (!last) accepted(`read ${this.name}`, answer);
+      for (let i = 0; i < count.readUInt32LE(); i += 1)
+        found.push([
+          keys.subarray(i * this.#keyBytes, (i + 1) * this.#keyBytes),
+          values.subarray(i * this.#valueBytes, (i + 1) * this.#valueBytes),
+        ]);
+    }
+    return found;
+  }
+}

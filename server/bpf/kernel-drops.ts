@@ -1,0 +1,128 @@
+import { closeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
+import { accepted, offLoop } from './call.ts';
+import { HashMap } from './hash-map.ts';
+import { ArrayMap } from './map.ts';
+import { type LoadedObject, loadObject } from './object.ts';
+import { programInfo } from './program.ts';
+
+const committedObject = new URL('../../bpf/objects/drops.bpf.o', import.meta.url);
+
+export interface DropProgramOptions {
+  /** Inode of the network namespace that the primaries are in. */
+  hostNetns: bigint;
+  maxSlots: number;
+  /** How many pairs of pod and reason can be counted. */
+  maxCounts: number;
+  /** Whether tracepoint kfree_skb tells the receiving socket (Linux 6.11). */
+  receiverTold: boolean;
+}
+
+/** Packets of a pod that the kernel dropped for a reason. */
+export interface DropCount {
+  pod: number;
+  /** enum skb_drop_reason of the running kernel. */
+  reason: number;
+  packets: bigint;
+  /** Of the last one: CLOCK_BOOTTIME, ns. */
+  lastNs: bigint;
+}
+
+const u32 = (...numbers: number[]): Buffer => Buffer.from(Uint32Array.from(numbers).buffer);
+
+/** One CPU's struct drop_count of `bpf/drops.bpf.c`: u64 packets, u64 last. */
+const countBytes = 16;
+
+/** An entry of the map `kernel_drops`: struct drop_key (u32 pod, u32 reason), a struct drop_count of each CPU. */
+export function decodeDropCount(key: Buffer, values: Buffer): DropCount {
+  let [packets, lastNs] = [0n, 0n];
+  for (let at = 0; at + countBytes <= values.length; at += countBytes) {
+    packets += values.readBigUInt64LE(at);
+    const last = values.readBigUInt64LE(at + 8);
+    if (last > lastNs) lastNs = last;
+  }
+  return { pod: key.readUInt32LE(0), reason: key.readUInt32LE(4), packets, lastNs };
+}
+
+/**
+ * The program of `bpf/drops.bpf.c`, attached. It is not pinned: a tracepoint of the whole machine is watched only
+ * while somebody can ask what was seen.
+ */
+export class DropProgram {
+  readonly #object: LoadedObject;
+  readonly #link: number;
+  readonly #slots: ArrayMap;
+  readonly #namespaces: HashMap;
+  readonly #counts: HashMap;
+  readonly #lost: ArrayMap;
+
+  constructor(object: LoadedObject, link: number) {
+    const { maps } = object;
+    this.#object = object;
+    this.#link = link;
+    this.#slots = new ArrayMap(maps.get('pod_of_slot')!, 'pod_of_slot', 4);
+    this.#namespaces = new HashMap(maps.get('pod_of_netns')!, 'pod_of_netns');
+    this.#counts = new HashMap(maps.get('kernel_drops')!, 'kernel_drops');
+    this.#lost = new ArrayMap(maps.get('lost_drops')!, 'lost_drops', 8);
+  }
+
+  /** From now on drops at the slot's primary are the pod's; 0: nobody's. */
+  setSlot(slot: number, pod: number): void {
+    this.#slots.set(slot, u32(pod));
+  }
+
+  /** From now on drops in the namespace are the pod's; 0: nobody's. */
+  setNamespace(inode: bigint, pod: number): void {
+    if (pod === 0) this.#namespaces.delete(u32(Number(inode)));
+    else this.#namespaces.set(u32(Number(inode)), u32(pod));
+  }
+
+  counts(): DropCount[] {
+    return this.#counts.entries().map(([key, values]) => decodeDropCount(key, values));
+  }
+
+  forget({ pod, reason }: DropCount): void {
+    this.#counts.delete(u32(pod, reason));
+  }
+
+  /**
+   * Drops that could not be counted: pods' for which there was no room, and the whole machine's that came while
+   * the program ran on the same CPU.
+   */
+  lost(): bigint {
+    return this.#lost.get(0).readBigUInt64LE() + programInfo(this.#object.programs.get('count_drop')!).misses;
+  }
+
+  /** The program ends, and what it counted. */
+  close(): void {
+    closeSync(this.#link);
+    this.#object.close();
+  }
+}
+
+/** @throws ProblemError `verifier_refused`, `kernel_refused` */
+export async function openDropProgram(options: DropProgramOptions): Promise<DropProgram> {
+  const { hostNetns, maxSlots, maxCounts, receiverTold } = options;
+  const object = await loadObject({
+    name: 'drops',
+    image: await readFile(committedObject),
+    maps: {
+      pod_of_slot: { maxEntries: maxSlots },
+      pod_of_netns: { maxEntries: maxSlots },
+      kernel_drops: { maxEntries: maxCounts },
+    },
+    rodata: (bytes) => void bytes.set(u32(Number(hostNetns), maxSlots, Number(receiverTold))),
+  });
+  try {
+    const program = object.programs.get('count_drop')!;
+    const link = accepted(
+      'attach to tracepoint kfree_skb',
+      await offLoop(bpf_raw_tracepoint_open, null, program),
+    );
+    return new DropProgram(object, link);
+  } catch (error) {
+    object.close();
+    throw error;
+  }
+}
