@@ -19,7 +19,7 @@ export const ifla = {
   carrier: 33,
   linkNamespaceId: 37,
   propertyList: 52,
-  alternativeName: 53,
+  altname: 53,
 } as const;
 export const iflaInfo = { kind: 1, data: 2 } as const;
 /** IFLA_EXT_MASK: leaves IPv6's counters out of an answer, which are most of it; the device's own stay. */

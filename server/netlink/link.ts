@@ -1,9 +1,9 @@
 import { refusedWith } from './error.ts';
 import { iff, ifinfoBytes, ifla, iflaInfo, skipProtocolStats, writeIfinfo } from './ifinfo.ts';
-import { formatMac } from './ip.ts';
+import { formatMac, macBytes } from './ip.ts';
 import type { AttributeReader, MessageReader, MessageWriter } from './message.ts';
 import { type NetkitData, parseNetkitData } from './netkit.ts';
-import { rtm } from './rtnetlink.ts';
+import { nlmFlag, rtm } from './rtnetlink.ts';
 import type { Request, RtnetlinkSocket } from './socket.ts';
 
 /** IF_OPER_*, RFC 2863. */
@@ -56,7 +56,7 @@ export interface Link {
 
 export type LinkRef = { ifindex: number } | { name: string };
 
-/** The link, or null when there is none. */
+/** The link, or null when there is none. A name may be an alternative one. */
 export async function getLink(
   socket: RtnetlinkSocket,
   ref: LinkRef,
@@ -69,7 +69,7 @@ export async function getLink(
         type: rtm.getLink,
         encode: (message) => {
           writeIfinfo(message, 'ifindex' in ref ? ref.ifindex : 0);
-          if ('name' in ref) message.attributeString(ifla.name, ref.name);
+          if ('name' in ref) message.attributeString(nameAttribute(ref.name), ref.name);
           message.attributeU32(ifla.extendedMask, skipProtocolStats);
         },
       },
@@ -110,6 +110,8 @@ export interface LinkChange {
   name?: string;
   alias?: string;
   group?: number;
+  /** flushes the permanent neighbours of its interface; refused (EOPNOTSUPP) on netkit l3 */
+  mac?: string;
   /** moves the link into this network namespace */
   netnsFd?: number;
 }
@@ -131,8 +133,40 @@ export function encodeLinkChange(message: MessageWriter, ifindex: number, change
   if (change.name !== undefined) message.attributeString(ifla.name, change.name);
   if (change.alias !== undefined) message.attributeString(ifla.alias, change.alias);
   if (change.group !== undefined) message.attributeU32(ifla.group, change.group);
+  if (change.mac !== undefined) message.attributeBytes(ifla.address, macBytes(change.mac));
   if (change.netnsFd !== undefined) message.attributeU32(ifla.namespaceFd, change.netnsFd);
 }
+
+/** Gives a link further names, up to 127 bytes each. @throws NetlinkError EEXIST when one is taken */
+export const addAlternativeNames = (
+  socket: RtnetlinkSocket,
+  ifindex: number,
+  names: readonly string[],
+): Promise<void> => socket.request(alternativeNamesRequest('add', ifindex, names));
+
+/** @throws NetlinkError ENOENT when nothing has one of these further names */
+export const deleteAlternativeNames = (
+  socket: RtnetlinkSocket,
+  ifindex: number,
+  names: readonly string[],
+): Promise<void> => socket.request(alternativeNamesRequest('delete', ifindex, names));
+
+/** The request of both, for a batch. A refused one may have done some of its names. */
+export const alternativeNamesRequest = (
+  verb: 'add' | 'delete',
+  ifindex: number,
+  names: readonly string[],
+): Request => ({
+  tried: `${verb} altname ${names.join(', ')} of ifindex ${ifindex}`,
+  type: verb === 'add' ? rtm.newLinkProperty : rtm.delLinkProperty,
+  flags: verb === 'add' ? nlmFlag.create | nlmFlag.exclusive : 0,
+  encode: (message) => {
+    writeIfinfo(message, ifindex);
+    const properties = message.openNest(ifla.propertyList);
+    for (const name of names) message.attributeString(ifla.altname, name);
+    message.closeNest(properties);
+  },
+});
 
 /** Deletes a link, and so its other end. @throws NetlinkError ENODEV when there is none */
 export const deleteLink = (socket: RtnetlinkSocket, ifindex: number): Promise<void> =>
@@ -228,7 +262,7 @@ function parseAttribute(link: Link, attribute: AttributeReader): void {
     case ifla.propertyList: {
       const properties = attribute.nested();
       while (properties.next())
-        if (properties.type === ifla.alternativeName) link.alternativeNames.push(properties.string());
+        if (properties.type === ifla.altname) link.alternativeNames.push(properties.string());
       break;
     }
     case ifla.linkInfo: {
@@ -256,6 +290,9 @@ function parseStats(attribute: AttributeReader): Link['stats'] {
   return { receive: counter(0), transmit: counter(8) };
 }
 
+/** Alternative names may have up to 127 bytes, IFLA_IFNAME takes 15. */
+const nameAttribute = (name: string): number => (Buffer.byteLength(name) > 15 ? ifla.altname : ifla.name);
+
 const refText = (ref: LinkRef): string => ('ifindex' in ref ? `ifindex ${ref.ifindex}` : ref.name);
 
 const changeText = (change: LinkChange): string =>
@@ -265,6 +302,7 @@ const changeText = (change: LinkChange): string =>
     change.name === undefined ? [] : [`name ${change.name}`],
     change.alias === undefined ? [] : [`alias ${change.alias}`],
     change.group === undefined ? [] : [`group ${change.group}`],
+    change.mac === undefined ? [] : [`address ${change.mac}`],
     change.netnsFd === undefined ? [] : ['into another network namespace'],
   ]
     .flat()

@@ -72,6 +72,11 @@ export class MessageWriter {
     this.buffer.writeUInt8(value, at);
   }
 
+  attributeU16(type: number, value: number): void {
+    const at = this.#attribute(type, 2);
+    this.buffer.writeUInt16LE(value, at);
+  }
+
   attributeU32(type: number, value: number): void {
     const at = this.#attribute(type, 4);
     this.buffer.writeUInt32LE(value, at);
@@ -205,8 +210,12 @@ export class AttributeReader {
     return this.buffer.readUInt8(this.#value(1));
   }
 
-  u32(): number {
-    return this.buffer.readUInt32LE(this.#value(4));
+  u16(): number {
+    return this.buffer.readUInt16LE(this.#value(2));
+  }
+
+  u32(offset = 0): number {
+    return this.buffer.readUInt32LE(this.#value(offset + 4) + offset);
   }
 
   i32(): number {

@@ -10,9 +10,9 @@ import {
 } from './ifinfo.ts';
 import type { AttributeReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './rtnetlink.ts';
-import type { RtnetlinkSocket } from './socket.ts';
+import type { Request, RtnetlinkSocket } from './socket.ts';
 
-/** IFLA_NETKIT_* and values, <linux/if_link.h> of 6.13. */
+/** IFLA_NETKIT_* and values, <linux/if_link.h> of 6.15. */
 const attribute = {
   peerInfo: 1,
   primary: 2,
@@ -21,6 +21,8 @@ const attribute = {
   mode: 5,
   scrub: 6,
   peerScrub: 7,
+  headroom: 8,
+  tailroom: 9,
 } as const;
 const modes = ['l2', 'l3'] as const;
 /** A policy is the verdict of a hook without programs: NETKIT_PASS or NETKIT_DROP. */
@@ -31,12 +33,21 @@ export type NetkitMode = (typeof modes)[number];
 export type NetkitPolicy = keyof typeof policies;
 export type NetkitScrub = (typeof scrubs)[number];
 
+/** Of each end; of what is left out, the kernel's default at creation, and what it is in a change. */
+export interface NetkitPolicies {
+  primary?: NetkitPolicy;
+  peer?: NetkitPolicy;
+}
+
 export interface NewNetkit {
   mode: NetkitMode;
   /** what happens to packets an end sends while no program is attached to it; the kernel's default: forward */
-  policy?: { primary: NetkitPolicy; peer: NetkitPolicy };
+  policy?: NetkitPolicies;
   /** whether mark and priority survive the crossing (Linux 6.13); the kernel's default: `default`, they do not */
-  scrub?: { primary: NetkitScrub; peer: NetkitScrub };
+  scrub?: { primary?: NetkitScrub; peer?: NetkitScrub };
+  /** bytes that drivers behind may need around a packet, of both ends (Linux 6.15) */
+  headroom?: number;
+  tailroom?: number;
   /** MACs only in mode l2 */
   primary: NewEnd;
   peer: NewPeer;
@@ -52,6 +63,8 @@ export interface NetkitData {
   peerPolicy: NetkitPolicy | null;
   scrub: NetkitScrub | null;
   peerScrub: NetkitScrub | null;
+  headroom: number | null;
+  tailroom: number | null;
 }
 
 export function encodeNetkit(message: MessageWriter, netkit: NewNetkit): void {
@@ -63,9 +76,12 @@ export function encodeNetkit(message: MessageWriter, netkit: NewNetkit): void {
   message.attributeU32(attribute.mode, modes.indexOf(netkit.mode));
   if (netkit.policy) writePolicies(message, netkit.policy);
   if (netkit.scrub) {
-    message.attributeU32(attribute.scrub, scrubs.indexOf(netkit.scrub.primary));
-    message.attributeU32(attribute.peerScrub, scrubs.indexOf(netkit.scrub.peer));
+    const { primary, peer } = netkit.scrub;
+    if (primary !== undefined) message.attributeU32(attribute.scrub, scrubs.indexOf(primary));
+    if (peer !== undefined) message.attributeU32(attribute.peerScrub, scrubs.indexOf(peer));
   }
+  if (netkit.headroom !== undefined) message.attributeU16(attribute.headroom, netkit.headroom);
+  if (netkit.tailroom !== undefined) message.attributeU16(attribute.tailroom, netkit.tailroom);
   const peer = message.openNest(attribute.peerInfo);
   writeEnd(message, netkit.peer);
   message.closeNest(peer);
@@ -81,6 +97,8 @@ export function parseNetkitData(data: AttributeReader): NetkitData {
     peerPolicy: null,
     scrub: null,
     peerScrub: null,
+    headroom: null,
+    tailroom: null,
   };
   while (data.next()) {
     if (data.type === attribute.primary) netkit.primary = data.u8() !== 0;
@@ -89,50 +107,60 @@ export function parseNetkitData(data: AttributeReader): NetkitData {
     else if (data.type === attribute.peerPolicy) netkit.peerPolicy = policyOf(data.u32());
     else if (data.type === attribute.scrub) netkit.scrub = scrubs[data.u32()] ?? null;
     else if (data.type === attribute.peerScrub) netkit.peerScrub = scrubs[data.u32()] ?? null;
+    else if (data.type === attribute.headroom) netkit.headroom = data.u16();
+    else if (data.type === attribute.tailroom) netkit.tailroom = data.u16();
   }
   return netkit;
 }
 
+/** The request of `addNetkit`, for a batch. */
+export const netkitRequest = (netkit: NewNetkit): Request => ({
+  tried: `add netkit ${endText(netkit.primary)} with peer ${endText(netkit.peer)}`,
+  type: rtm.newLink,
+  flags: nlmFlag.create | nlmFlag.exclusive,
+  encode: (message) => encodeNetkit(message, netkit),
+});
+
 /**
  * @throws NetlinkError EEXIST when a name or an ifindex is taken (newer kernels: EBUSY for the peer's ifindex),
- * EOPNOTSUPP when the kernel has no netkit (its
- * text then is "Unknown device type", and the error has a hint)
+ * EOPNOTSUPP for a MAC in mode l3, or when the kernel has no netkit (its text then is "Unknown device type", and the
+ * error has a hint)
  */
 export const addNetkit = (socket: RtnetlinkSocket, netkit: NewNetkit): Promise<void> =>
-  socket.request({
-    tried: `add netkit ${endText(netkit.primary)} with peer ${endText(netkit.peer)}`,
-    type: rtm.newLink,
-    flags: nlmFlag.create | nlmFlag.exclusive,
-    encode: (message) => encodeNetkit(message, netkit),
-  });
+  socket.request(netkitRequest(netkit));
 
-/** Changes the policies of a running pair; only through the primary. */
+/**
+ * Changes the policies of a running pair, of one end or both in one step; only through the primary.
+ * @throws NetlinkError EACCES through the peer, EINVAL when it is no netkit
+ */
 export const setNetkitPolicy = (
   socket: RtnetlinkSocket,
   primaryIfindex: number,
-  policy: { primary: NetkitPolicy; peer: NetkitPolicy },
-): Promise<void> =>
-  socket.request({
-    tried: `set policy ${policy.primary}, peer ${policy.peer} on netkit ifindex ${primaryIfindex}`,
-    type: rtm.newLink,
-    encode: (message) => {
-      writeIfinfo(message, primaryIfindex);
-      const info = message.openNest(ifla.linkInfo);
-      message.attributeString(iflaInfo.kind, 'netkit');
-      const data = message.openNest(iflaInfo.data);
-      writePolicies(message, policy);
-      message.closeNest(data);
-      message.closeNest(info);
-    },
-  });
+  policy: NetkitPolicies,
+): Promise<void> => socket.request(netkitPolicyRequest(primaryIfindex, policy));
 
-const writePolicies = (
-  message: MessageWriter,
-  policy: { primary: NetkitPolicy; peer: NetkitPolicy },
-): void => {
-  message.attributeU32(attribute.policy, policies[policy.primary]);
-  message.attributeU32(attribute.peerPolicy, policies[policy.peer]);
+/** The request of `setNetkitPolicy`, for a batch. */
+export const netkitPolicyRequest = (primaryIfindex: number, policy: NetkitPolicies): Request => ({
+  tried: `set policy ${policyText(policy)} on netkit ifindex ${primaryIfindex}`,
+  type: rtm.newLink,
+  encode: (message) => {
+    writeIfinfo(message, primaryIfindex);
+    const info = message.openNest(ifla.linkInfo);
+    message.attributeString(iflaInfo.kind, 'netkit');
+    const data = message.openNest(iflaInfo.data);
+    writePolicies(message, policy);
+    message.closeNest(data);
+    message.closeNest(info);
+  },
+});
+
+const writePolicies = (message: MessageWriter, { primary, peer }: NetkitPolicies): void => {
+  if (primary !== undefined) message.attributeU32(attribute.policy, policies[primary]);
+  if (peer !== undefined) message.attributeU32(attribute.peerPolicy, policies[peer]);
 };
+
+const policyText = ({ primary, peer }: NetkitPolicies): string =>
+  [primary ?? [], peer === undefined ? [] : `peer ${peer}`].flat().join(', ');
 
 const policyOf = (verdict: number): NetkitPolicy | null =>
   verdict === policies.forward ? 'forward' : verdict === policies.blackhole ? 'blackhole' : null;

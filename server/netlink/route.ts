@@ -1,26 +1,40 @@
 import { refusedWith } from './error.ts';
 import { addressBytes, type Family, family, familyName, familyOf, formatAddress, parsePrefix } from './ip.ts';
-import { AttributeReader, MalformedMessage, type MessageReader, type MessageWriter } from './message.ts';
+import type { MessageReader, MessageWriter } from './message.ts';
+import {
+  emptyHop,
+  hopFlags,
+  type NewNextHop,
+  type NextHop,
+  parseHopAttribute,
+  parseMultipath,
+  rtaHop,
+  writeGateway,
+  writeMultipath,
+} from './next-hop.ts';
+import {
+  noMetrics,
+  parseMetrics,
+  type RouteMetrics,
+  routeMetricsAttribute,
+  writeMetrics,
+} from './route-metrics.ts';
 import { nlmFlag, rtm } from './rtnetlink.ts';
 import { type Scope, scopeName, scopeNumber } from './scope.ts';
-import type { RtnetlinkSocket } from './socket.ts';
+import type { Request, RtnetlinkSocket } from './socket.ts';
 
-/** RTA_*, RTN_*, RTPROT_*, RTNH_F_* of <linux/rtnetlink.h>. */
+export type { NewNextHop, NextHop, RouteMetrics };
+
+/** RTA_*, RTN_*, RTPROT_* of <linux/rtnetlink.h>. */
 const rta = {
   destination: 1,
-  device: 4,
-  gateway: 5,
   priority: 6,
   preferredSource: 7,
-  multipath: 9,
   table: 15,
-  via: 18,
+  preference: 20,
+  nextHopId: 30,
 } as const;
 const rtmsgBytes = 12;
-const rtnexthopBytes = 8;
-const RTNH_F_DEAD = 0x1;
-const RTNH_F_ONLINK = 0x4;
-const RTNH_F_LINKDOWN = 0x10;
 const RTM_F_CLONED = 0x200;
 const types = [
   'unspec',
@@ -37,19 +51,11 @@ const types = [
 /** RTPROT_*: who made the route. */
 export const routeProtocol = { kernel: 2, boot: 3, static: 4 } as const;
 export const routeTable = { main: 254, local: 255 } as const;
+/** ICMPV6_ROUTER_PREF_*, RFC 4191. */
+const preferences = { medium: 0, high: 1, low: 3 } as const;
 
 export type RouteType = (typeof types)[number];
-
-export interface NextHop {
-  gateway: string | null;
-  ifindex: number | null;
-  /** the gateway is reached through the device although no route says so */
-  onlink: boolean;
-  /** the device is down, or has no carrier */
-  dead: boolean;
-  linkdown: boolean;
-  weight: number;
-}
+export type RoutePreference = keyof typeof preferences;
 
 export interface Route {
   family: Family;
@@ -60,58 +66,112 @@ export interface Route {
   /** RTPROT_*: 2 kernel, 3 boot (what `ip` gives), 4 static */
   protocol: number;
   scope: Scope;
+  /** the packets it is for, IPv4 alone; 0: all */
+  typeOfService: number;
   preferredSource: string | null;
+  /** RTA_PRIORITY: the lower one wins */
   metric: number | null;
+  /** `metrics.values.mtu`: bytes of the packets it carries; null: the device's */
+  mtu: number | null;
+  /** of connections over it: MTU and such */
+  metrics: RouteMetrics;
+  /** IPv6 */
+  preference: RoutePreference | null;
   /** of the first next hop, or null */
   gateway: string | null;
   ifindex: number | null;
-  /** one; several for a multipath route; none for blackhole and its like */
+  /** one; several for a multipath route; none for blackhole and its like (IPv6: loopback) */
   nextHops: NextHop[];
+  /** the nexthop object it uses */
+  nextHopId: number | null;
 }
 
-export interface NewRoute {
+export interface NewRoute extends Omit<NewNextHop, 'weight'> {
   /** `default`, an address or a prefix */
   destination: string;
   /** needed for `default` without a gateway */
   family?: Family;
-  ifindex: number;
-  gateway?: string;
-  onlink?: boolean;
-  /** default main */
+  /** default unicast; blackhole, unreachable, prohibit and throw take neither device nor gateway */
+  type?: RouteType;
+  /** several, instead of `ifindex` and `gateway` */
+  nextHops?: readonly NewNextHop[];
+  /** default main; local for the types local, broadcast and anycast */
   table?: number;
-  /** default as `ip`: global with a gateway, else link */
+  /** default as `ip`: link for unicast without a gateway, host for local, else global */
   scope?: Scope;
+  typeOfService?: number;
   preferredSource?: string;
   metric?: number;
+  /** short for `metrics.values.mtu` */
+  mtu?: number;
+  metrics?: Partial<RouteMetrics>;
+  preference?: RoutePreference;
   /** default boot, as `ip` */
   protocol?: number;
 }
 
+/**
+ * What makes this route again, on the same device or on `ifindex`. Of the next hops, that of a route with one is
+ * moved; a multipath route keeps its own.
+ */
+export function newRouteOf(route: Route, ifindex?: number): NewRoute {
+  const one = route.nextHops.length === 1 ? route.nextHops[0]! : null;
+  // IPv6 shows routes to nowhere on loopback, where it puts them by itself.
+  const nowhere = route.nextHops.length === 0 || discards(route.type);
+  return {
+    destination: route.destination,
+    family: route.family,
+    type: route.type,
+    table: route.table,
+    scope: route.scope,
+    protocol: route.protocol,
+    typeOfService: route.typeOfService,
+    metrics: route.metrics,
+    ...(route.preferredSource === null ? {} : { preferredSource: route.preferredSource }),
+    ...(route.metric === null ? {} : { metric: route.metric }),
+    ...(route.preference === null ? {} : { preference: route.preference }),
+    ...(nowhere ? {} : one ? hopOf(one, ifindex) : { nextHops: route.nextHops.map((hop) => hopOf(hop)) }),
+  };
+}
+
+const hopOf = (hop: NextHop, ifindex = hop.ifindex ?? undefined): NewNextHop => ({
+  ...(hop.gateway === null ? {} : { gateway: hop.gateway }),
+  ...(ifindex === undefined ? {} : { ifindex }),
+  onlink: hop.onlink,
+  weight: hop.weight,
+});
+
+const discards = (type: RouteType): boolean =>
+  type === 'blackhole' || type === 'unreachable' || type === 'prohibit' || type === 'throw';
+
+type RouteVerb = 'add' | 'replace' | 'append' | 'delete';
+
+/** The request of `addRoute` and its like, for a batch. @throws RangeError, when it is sent, for what is no route */
+export const routeRequest = (verb: RouteVerb, route: NewRoute): Request => ({
+  tried: `${verb} route ${newRouteText(route)}`,
+  type: verb === 'delete' ? rtm.delRoute : rtm.newRoute,
+  flags: verbFlags[verb],
+  encode: (message) => encodeRoute(message, route, verb === 'delete'),
+});
+
+const verbFlags: Record<RouteVerb, number> = {
+  add: nlmFlag.create | nlmFlag.exclusive,
+  replace: nlmFlag.create | nlmFlag.replace,
+  append: nlmFlag.create | nlmFlag.append,
+  delete: 0,
+};
+
 /** Adds the route, or replaces the one to the same destination (and metric) in one step: no packet falls between. */
 export const replaceRoute = (socket: RtnetlinkSocket, route: NewRoute): Promise<void> =>
-  socket.request({
-    tried: `replace route ${newRouteText(route)}`,
-    type: rtm.newRoute,
-    flags: nlmFlag.create | nlmFlag.replace,
-    encode: (message) => encodeRoute(message, route),
-  });
+  socket.request(routeRequest('replace', route));
 
 /** @throws NetlinkError EEXIST when there is one to this destination (and metric) */
 export const addRoute = (socket: RtnetlinkSocket, route: NewRoute): Promise<void> =>
-  socket.request({
-    tried: `add route ${newRouteText(route)}`,
-    type: rtm.newRoute,
-    flags: nlmFlag.create | nlmFlag.exclusive,
-    encode: (message) => encodeRoute(message, route),
-  });
+  socket.request(routeRequest('add', route));
 
 /** Deletes the route that has at least these properties. @throws NetlinkError ESRCH when there is none */
 export const deleteRoute = (socket: RtnetlinkSocket, route: NewRoute): Promise<void> =>
-  socket.request({
-    tried: `delete route ${newRouteText(route)}`,
-    type: rtm.delRoute,
-    encode: (message) => encodeRoute(message, route, 'nowhere'),
-  });
+  socket.request(routeRequest('delete', route));
 
 /** Routes of one table (default main; `all` for every one) and one family (default both). */
 export async function routes(
@@ -130,7 +190,7 @@ export async function routes(
           encode: (message) => {
             message.u8(family[kind]).u8(0).u16(0).u32(0).u32(0);
             if (table !== 'all') message.attributeU32(rta.table, table);
-            if (filter.ifindex !== undefined) message.attributeU32(rta.device, filter.ifindex);
+            if (filter.ifindex !== undefined) message.attributeU32(rtaHop.device, filter.ifindex);
           },
         },
         parseRoute,
@@ -144,37 +204,50 @@ export async function routes(
   return found;
 }
 
-export function encodeRoute(message: MessageWriter, route: NewRoute, otherwise?: Scope): void {
-  const gateway = route.gateway === undefined ? null : addressBytes(route.gateway);
+/** `deleting`: what is left out matches any, instead of the defaults. */
+export function encodeRoute(message: MessageWriter, route: NewRoute, deleting = false): void {
+  const { gateway, nextHops = [], typeOfService = 0, type } = route;
+  if (nextHops.length > 0 && (gateway !== undefined || route.ifindex !== undefined))
+    throw new RangeError(`route ${route.destination}: a device and gateway, or next hops, not both`);
   const prefix = route.destination === 'default' ? null : parsePrefix(route.destination);
-  const kind = prefix
-    ? familyOf(prefix.address)
-    : (route.family ?? (route.gateway ? familyOf(route.gateway) : 'ipv4'));
-  const table = route.table ?? routeTable.main;
-  const scope = route.scope ?? otherwise ?? (gateway || kind === 'ipv6' ? 'global' : 'link');
+  const via = gateway ?? nextHops.find((hop) => hop.gateway !== undefined)?.gateway;
+  const kind = prefix ? familyOf(prefix.address) : (route.family ?? (via ? familyOf(via) : 'ipv4'));
+  const table = route.table ?? defaultTable(type);
   // struct rtmsg: u8 family, destination bits, source bits, tos, table, protocol, scope, type; u32 flags
   message
     .u8(family[kind])
     .u8(prefix?.length ?? 0)
     .u8(0)
-    .u8(0);
-  message.u8(table < 256 ? table : 0).u8(route.protocol ?? (otherwise ? 0 : routeProtocol.boot));
-  message.u8(scopeNumber(scope)).u8(otherwise ? 0 : types.indexOf('unicast'));
-  message.u32(route.onlink ? RTNH_F_ONLINK : 0);
+    .u8(typeOfService)
+    .u8(table < 256 ? table : 0)
+    .u8(route.protocol ?? (deleting ? 0 : routeProtocol.boot))
+    .u8(scopeNumber(route.scope ?? defaultScope(route, kind, deleting)))
+    .u8(types.indexOf(type ?? (deleting ? 'unspec' : 'unicast')))
+    .u32(hopFlags(route));
   if (prefix) message.attributeBytes(rta.destination, addressBytes(prefix.address));
-  if (gateway && route.gateway && familyOf(route.gateway) !== kind) {
-    message.attributeBytes(
-      rta.via,
-      Buffer.concat([Uint8Array.of(family[familyOf(route.gateway)], 0), gateway]),
-    );
-  } else if (gateway) {
-    message.attributeBytes(rta.gateway, gateway);
-  }
-  message.attributeU32(rta.device, route.ifindex);
+  writeGateway(message, gateway, kind);
+  if (route.ifindex !== undefined) message.attributeU32(rtaHop.device, route.ifindex);
+  if (nextHops.length > 0) writeMultipath(message, nextHops, kind);
   message.attributeU32(rta.table, table);
   if (route.preferredSource !== undefined)
     message.attributeBytes(rta.preferredSource, addressBytes(route.preferredSource));
   if (route.metric !== undefined) message.attributeU32(rta.priority, route.metric);
+  const { mtu, metrics = {} } = route;
+  writeMetrics(message, mtu === undefined ? metrics : { ...metrics, values: { ...metrics.values, mtu } });
+  if (route.preference !== undefined) message.attributeU8(rta.preference, preferences[route.preference]);
+}
+
+const defaultTable = (type: RouteType = 'unicast'): number =>
+  type === 'local' || type === 'broadcast' || type === 'anycast' ? routeTable.local : routeTable.main;
+
+/** As iproute2 chooses it. */
+function defaultScope(route: NewRoute, kind: Family, deleting: boolean): Scope {
+  const { type = 'unicast' } = route;
+  if (deleting && type === 'unicast') return 'nowhere';
+  if (kind === 'ipv6') return 'global';
+  if (type === 'local') return 'host';
+  if (type === 'broadcast' || type === 'multicast' || type === 'anycast') return 'link';
+  return type === 'unicast' && route.gateway === undefined && !route.nextHops?.length ? 'link' : 'global';
 }
 
 /** Reads RTM_NEWROUTE or RTM_DELROUTE; null for cached entries and other families. @throws MalformedMessage */
@@ -192,13 +265,18 @@ export function parseRoute(message: MessageReader): Route | null {
     table: buffer[start + 4]!,
     protocol: buffer[start + 5]!,
     scope: scopeName(buffer[start + 6]!),
+    typeOfService: buffer[start + 3]!,
     preferredSource: null,
     metric: null,
+    mtu: null,
+    metrics: noMetrics(),
+    preference: null,
     gateway: null,
     ifindex: null,
     nextHops: [],
+    nextHopId: null,
   };
-  const hop = nextHop(flags, 1);
+  const hop = emptyHop(flags, 1);
   while (attributes.next()) {
     switch (attributes.type) {
       case rta.destination:
@@ -213,7 +291,17 @@ export function parseRoute(message: MessageReader): Route | null {
       case rta.priority:
         route.metric = attributes.u32();
         break;
-      case rta.multipath:
+      case routeMetricsAttribute:
+        route.metrics = parseMetrics(attributes);
+        route.mtu = route.metrics.values.mtu ?? null;
+        break;
+      case rta.preference:
+        route.preference = preferenceName(attributes.u8());
+        break;
+      case rta.nextHopId:
+        route.nextHopId = attributes.u32();
+        break;
+      case rtaHop.multipath:
         route.nextHops = parseMultipath(attributes.bytes());
         break;
       default:
@@ -229,47 +317,24 @@ export function parseRoute(message: MessageReader): Route | null {
   return route;
 }
 
-const nextHop = (flags: number, weight: number): NextHop => ({
-  gateway: null,
-  ifindex: null,
-  onlink: (flags & RTNH_F_ONLINK) !== 0,
-  dead: (flags & RTNH_F_DEAD) !== 0,
-  linkdown: (flags & RTNH_F_LINKDOWN) !== 0,
-  weight,
-});
-
-function parseHopAttribute(hop: NextHop, attribute: AttributeReader): void {
-  if (attribute.type === rta.device) hop.ifindex = attribute.u32();
-  else if (attribute.type === rta.gateway) hop.gateway = formatAddress(attribute.bytes());
-  // struct rtvia: u16 family, address. An IPv4 route through an IPv6 gateway.
-  else if (attribute.type === rta.via) hop.gateway = formatAddress(attribute.bytes().subarray(2));
-}
-
-/** struct rtnexthop in a row: u16 length, u8 flags, u8 hops (weight - 1), i32 ifindex, attributes. */
-function parseMultipath(bytes: Buffer): NextHop[] {
-  const hops: NextHop[] = [];
-  for (let at = 0; bytes.length - at >= rtnexthopBytes; ) {
-    const length = bytes.readUInt16LE(at);
-    if (length < rtnexthopBytes || length > bytes.length - at)
-      throw new MalformedMessage(`next hop of length ${length}, ${bytes.length - at} bytes left`);
-    const hop = nextHop(bytes[at + 2]!, bytes[at + 3]! + 1);
-    hop.ifindex = bytes.readInt32LE(at + 4);
-    const attributes = new AttributeReader(bytes, at + rtnexthopBytes, at + length);
-    while (attributes.next()) parseHopAttribute(hop, attributes);
-    hops.push(hop);
-    at += (length + 3) & ~3;
-  }
-  return hops;
-}
+const preferenceName = (value: number): RoutePreference | null =>
+  (Object.keys(preferences) as RoutePreference[]).find((name) => preferences[name] === value) ?? null;
 
 const formatPrefix = (address: string, bits: number, kind: Family): string =>
   bits === (kind === 'ipv4' ? 32 : 128) ? address : `${address}/${bits}`;
 
 const newRouteText = (route: NewRoute): string =>
   [
+    ...(route.type === undefined || route.type === 'unicast' ? [] : [route.type]),
     route.destination,
-    ...(route.gateway === undefined ? [] : [`via ${route.gateway}`]),
-    `dev ifindex ${route.ifindex}`,
-    ...(route.onlink ? ['onlink'] : []),
+    ...hopText(route),
     ...(route.table === undefined ? [] : [`table ${route.table}`]),
+    ...(route.metric === undefined ? [] : [`metric ${route.metric}`]),
+    ...(route.nextHops ?? []).map((hop) => ['nexthop', ...hopText(hop)].join(' ')),
   ].join(' ');
+
+const hopText = (hop: NewNextHop): string[] => [
+  ...(hop.gateway === undefined ? [] : [`via ${hop.gateway}`]),
+  ...(hop.ifindex === undefined ? [] : [`dev ifindex ${hop.ifindex}`]),
+  ...(hop.onlink ? ['onlink'] : []),
+];

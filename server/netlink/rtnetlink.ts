@@ -9,6 +9,7 @@ export const nlmFlag = {
   replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
+  append: 0x800,
   /** of a request that reads: NLM_F_ROOT | NLM_F_MATCH */
   dump: 0x300,
   /** of an answer */
@@ -32,5 +33,12 @@ export const rtm = {
   getNeighbour: 30,
   newQdisc: 36,
   delQdisc: 37,
+  getQdisc: 38,
   newFilter: 44,
+  delFilter: 45,
+  getFilter: 46,
+  newNamespaceId: 88,
+  getNamespaceId: 90,
+  newLinkProperty: 108,
+  delLinkProperty: 109,
 } as const;

@@ -1,6 +1,7 @@
 import { type Family, familyOf } from './ip.ts';
 import type { Neighbour } from './neighbour.ts';
 import { type NextHop, type Route, routeProtocol, routeTable } from './route.ts';
+import { type RouteMetrics, routeMetrics } from './route-metrics.ts';
 
 type DeviceName = (ifindex: number) => string | undefined;
 
@@ -44,8 +45,9 @@ export function routeText(route: Route, deviceName: DeviceName): string {
     ...(route.preferredSource ? [`src ${route.preferredSource}`] : []),
     ...(route.metric === null ? [] : [`metric ${route.metric}`]),
     ...(only ? hopFlags(only) : []),
+    ...metricsText(route.metrics),
     ...(only ? [] : route.nextHops.map((hop) => multipathText(hop, route.family, deviceName))),
-    ...(route.family === 'ipv6' ? ['pref medium'] : []),
+    ...(route.preference === null ? [] : [`pref ${route.preference}`]),
   ].join(' ');
 }
 
@@ -60,6 +62,14 @@ export const neighbourText = (neighbour: Neighbour, deviceName: DeviceName): str
     ...(neighbour.externallyLearned ? ['extern_learn'] : []),
     ...(neighbour.state === 'none' ? [] : [neighbour.state.toUpperCase()]),
   ].join(' ');
+
+const metricsText = ({ values, locked, congestionControl }: RouteMetrics): string[] => [
+  ...routeMetrics.flatMap((name) => {
+    const value = values[name];
+    return value === undefined ? [] : [`${name} ${locked.includes(name) ? 'lock ' : ''}${value}`];
+  }),
+  ...(congestionControl === null ? [] : [`congctl ${congestionControl}`]),
+];
 
 const hopText = (hop: NextHop, family: Family, deviceName: DeviceName): string[] => [
   ...(hop.gateway === null ? [] : [`via ${familyOf(hop.gateway) === family ? '' : 'inet6 '}${hop.gateway}`]),

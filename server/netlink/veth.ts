@@ -1,7 +1,7 @@
 import { checkPair, endText, ifla, iflaInfo, type NewEnd, type NewPeer, writeEnd } from './ifinfo.ts';
 import type { MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './rtnetlink.ts';
-import type { RtnetlinkSocket } from './socket.ts';
+import type { Request, RtnetlinkSocket } from './socket.ts';
 
 /** VETH_INFO_PEER, <linux/veth.h> */
 const infoPeer = 1;
@@ -28,11 +28,14 @@ export function encodeVeth(message: MessageWriter, veth: NewVeth): void {
   message.closeNest(info);
 }
 
+/** The request of `addVeth`, for a batch. */
+export const vethRequest = (veth: NewVeth): Request => ({
+  tried: `add veth ${endText(veth.primary)} with peer ${endText(veth.peer)}`,
+  type: rtm.newLink,
+  flags: nlmFlag.create | nlmFlag.exclusive,
+  encode: (message) => encodeVeth(message, veth),
+});
+
 /** @throws NetlinkError EEXIST when a name or an ifindex is taken (newer kernels: EBUSY for the peer's ifindex) */
 export const addVeth = (socket: RtnetlinkSocket, veth: NewVeth): Promise<void> =>
-  socket.request({
-    tried: `add veth ${endText(veth.primary)} with peer ${endText(veth.peer)}`,
-    type: rtm.newLink,
-    flags: nlmFlag.create | nlmFlag.exclusive,
-    encode: (message) => encodeVeth(message, veth),
-  });
+  socket.request(vethRequest(veth));

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Neighbour } from '../../../server/netlink/neighbour.ts';
 import type { NextHop, Route } from '../../../server/netlink/route.ts';
+import { noMetrics } from '../../../server/netlink/route-metrics.ts';
 import { neighbourText, routeText } from '../../../server/netlink/text.ts';
 
 const names = (ifindex: number) => ({ 2: 'eth0', 3: 'pl64' })[ifindex];
@@ -20,11 +21,16 @@ const route = (more: Partial<Route>): Route => ({
   table: 254,
   protocol: 3,
   scope: 'global',
+  typeOfService: 0,
   preferredSource: null,
   metric: null,
+  mtu: null,
+  metrics: noMetrics(),
+  preference: null,
   gateway: null,
   ifindex: 2,
   nextHops: [hop({})],
+  nextHopId: null,
   ...more,
 });
 
@@ -52,7 +58,13 @@ test.each<[string, Partial<Route>]>([
   ],
   [
     'fd00::33 dev pl64 metric 1024 pref medium',
-    { family: 'ipv6', destination: 'fd00::33', metric: 1024, nextHops: [hop({ ifindex: 3 })] },
+    {
+      family: 'ipv6',
+      preference: 'medium',
+      destination: 'fd00::33',
+      metric: 1024,
+      nextHops: [hop({ ifindex: 3 })],
+    },
   ],
   [
     'default nexthop via 10.0.0.1 dev eth0 weight 1 nexthop via 10.0.0.2 dev pl64 weight 3',
@@ -81,6 +93,7 @@ test.each<[string, Partial<Neighbour>]>([
     router: false,
     proxy: false,
     externallyLearned: false,
+    protocol: 0,
     ...more,
   };
   expect(neighbourText(neighbour, names)).toBe(text);

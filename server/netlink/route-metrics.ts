@@ -1,0 +1,68 @@
+import type { AttributeReader, MessageWriter } from './message.ts';
+
+/** RTAX_*, <linux/rtnetlink.h>, by the names `ip route` gives them. */
+const numbers = {
+  mtu: 2,
+  window: 3,
+  rtt: 4,
+  rttvar: 5,
+  ssthresh: 6,
+  cwnd: 7,
+  advmss: 8,
+  reordering: 9,
+  hoplimit: 10,
+  initcwnd: 11,
+  features: 12,
+  rto_min: 13,
+  initrwnd: 14,
+  quickack: 15,
+  fastopen_no_cookie: 17,
+} as const;
+const RTAX_LOCK = 1;
+const RTAX_CC_ALGO = 16;
+const RTA_METRICS = 8;
+
+export type RouteMetric = keyof typeof numbers;
+export const routeMetrics = Object.keys(numbers) as RouteMetric[];
+const names = new Map<number, RouteMetric>(routeMetrics.map((name) => [numbers[name], name]));
+
+/** What a route says of the connections over it, in the kernel's units: `mtu` bytes, `rtt` 1/8 ms, `rttvar` 1/4 ms. */
+export interface RouteMetrics {
+  values: Partial<Record<RouteMetric, number>>;
+  /** those that the kernel must not change by itself, as path MTU discovery would */
+  locked: RouteMetric[];
+  /** name of the TCP congestion control */
+  congestionControl: string | null;
+}
+
+export const noMetrics = (): RouteMetrics => ({ values: {}, locked: [], congestionControl: null });
+
+export function writeMetrics(message: MessageWriter, metrics: Partial<RouteMetrics>): void {
+  const { values = {}, locked = [], congestionControl = null } = metrics;
+  const lock = locked.reduce((mask, name) => mask | (1 << numbers[name]), 0);
+  if (Object.keys(values).length === 0 && lock === 0 && congestionControl === null) return;
+  const nest = message.openNest(RTA_METRICS);
+  if (lock !== 0) message.attributeU32(RTAX_LOCK, lock);
+  for (const name of routeMetrics)
+    if (values[name] !== undefined) message.attributeU32(numbers[name], values[name]);
+  if (congestionControl !== null) message.attributeString(RTAX_CC_ALGO, congestionControl);
+  message.closeNest(nest);
+}
+
+/** Reads RTA_METRICS. @throws MalformedMessage */
+export function parseMetrics(attribute: AttributeReader): RouteMetrics {
+  const metrics = noMetrics();
+  const nested = attribute.nested();
+  while (nested.next()) {
+    const name = names.get(nested.type);
+    if (name) metrics.values[name] = nested.u32();
+    else if (nested.type === RTAX_CC_ALGO) metrics.congestionControl = nested.string();
+    else if (nested.type === RTAX_LOCK) {
+      const mask = nested.u32();
+      metrics.locked = routeMetrics.filter((each) => mask & (1 << numbers[each]));
+    }
+  }
+  return metrics;
+}
+
+export const routeMetricsAttribute = RTA_METRICS;
