@@ -24,6 +24,10 @@ export const send: KoffiFunc<(fd: number, data: Buffer, length: number, flags: n
 export const recv: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
   'long recv(int fd, void *data, size_t length, int flags)',
 );
+/** `message` is a struct msghdr of 56 bytes. */
+export const recvmsg: KoffiFunc<(fd: number, message: Buffer, flags: number) => number> = libc.func(
+  'long recvmsg(int fd, void *message, int flags)',
+);
 
 // <unistd.h>, <sys/ioctl.h>: the variadic ones declared with the arguments we pass
 export const close: KoffiFunc<(fd: number) => number> = libc.func('int close(int fd)');

@@ -82,6 +82,11 @@ export class MessageWriter {
     this.buffer.writeUInt32LE(value, at);
   }
 
+  attributeI32(type: number, value: number): void {
+    const at = this.#attribute(type, 4);
+    this.buffer.writeInt32LE(value, at);
+  }
+
   attributeBytes(type: number, value: Uint8Array): void {
     const at = this.#attribute(type, value.length);
     this.buffer.set(value, at);

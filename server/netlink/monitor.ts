@@ -1,9 +1,10 @@
-import { close, errno, type PollHandle, poll, recv, setsockopt } from '../ffi/libc.ts';
+import { close, errno, type PollHandle, poll, setsockopt } from '../ffi/libc.ts';
 import { type InterfaceAddress, parseAddress } from './address.ts';
 import { NetlinkError } from './error.ts';
 import { type Link, parseLink } from './link.ts';
 import { MalformedMessage, MessageReader } from './message.ts';
 import { withNamespace } from './namespace.ts';
+import { hearAllNamespaces, NamespaceReceiver } from './namespace-id.ts';
 import { parseRoute, type Route } from './route.ts';
 import { rtm } from './rtnetlink.ts';
 import { openRtnetlink } from './socket.ts';
@@ -13,7 +14,6 @@ const groups = { links: 0x1, addresses: 0x10 | 0x100, routes: 0x40 | 0x400 } as 
 const SOCK_NONBLOCK = 0x800;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
-const MSG_TRUNC = 0x20;
 const EINTR = 4;
 const EAGAIN = 11;
 const ENOBUFS = 105;
@@ -21,11 +21,17 @@ const receiveBytes = 65_536;
 /** Datagrams read before the event loop goes on to others. */
 const burst = 256;
 
+interface Change {
+  deleted: boolean;
+  /** the namespace it happened in, by the number the watching one has for it; null: the watching one itself */
+  nsid: number | null;
+}
+
 /** `resync`: events were lost (the queue overflowed, or one could not be read). Read anew what you keep. */
 export type NetworkEvent =
-  | { type: 'link'; deleted: boolean; link: Link }
-  | { type: 'address'; deleted: boolean; address: InterfaceAddress }
-  | { type: 'route'; deleted: boolean; route: Route }
+  | (Change & { type: 'link'; link: Link })
+  | (Change & { type: 'address'; address: InterfaceAddress })
+  | (Change & { type: 'route'; route: Route })
   | { type: 'resync'; reason: string };
 
 export interface NetworkWatch extends Disposable {
@@ -35,6 +41,11 @@ export interface NetworkWatch extends Disposable {
 export interface WatchOptions {
   /** the namespace to watch; default: the present one */
   namespaceFd?: number;
+  /**
+   * also what happens in the other namespaces that the watched one has a number for: those with the other end of one
+   * of its devices, and those of `assignNamespaceId`
+   */
+  allNamespaces?: boolean;
   /** what the kernel keeps for us while we are busy; more is lost, and told as `resync` */
   queueBytes?: number;
 }
@@ -44,12 +55,13 @@ export type WatchedObject = keyof typeof groups;
 /**
  * Calls `listener` for every change of the watched objects in the present namespace, or in the one of
  * `namespaceFd`, until the answer is closed. Watch first and read the state after, or changes in between are
- * missed. @throws NetlinkError
+ * missed. IPv4 routes that go with their device, or with its last IPv4 address, are not told: the kernel tells of the
+ * device or the address alone. @throws NetlinkError
  */
 export function watchNetwork(
   objects: readonly WatchedObject[],
   listener: (event: NetworkEvent) => void,
-  { namespaceFd, queueBytes = 4 << 20 }: WatchOptions = {},
+  { namespaceFd, allNamespaces = false, queueBytes = 4 << 20 }: WatchOptions = {},
 ): NetworkWatch {
   const mask = objects.reduce((all, object) => all | groups[object], 0);
   const open = () => openRtnetlink(mask, SOCK_NONBLOCK);
@@ -57,8 +69,9 @@ export function watchNetwork(
   const queue = Buffer.alloc(4);
   queue.writeInt32LE(queueBytes);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, queue, 4);
+  if (allNamespaces) hearAllNamespaces(fd);
 
-  const buffer = Buffer.allocUnsafeSlow(receiveBytes);
+  const receiver = new NamespaceReceiver(fd, receiveBytes);
   let handle: PollHandle | null = null;
   let scheduled = false;
   let stopped = false;
@@ -75,9 +88,9 @@ export function watchNetwork(
     stopped = false;
     // What is left after a burst calls again: the poll goes by level.
     for (let read = 0; read < burst && handle; read++) {
-      const length = recv(fd, buffer, buffer.length, MSG_TRUNC);
+      const length = receiver.receive();
       const failed = length < 0 ? errno() : 0;
-      if (failed === 0) deliver(new MessageReader(buffer, length), listener);
+      if (failed === 0) deliver(new MessageReader(receiver.buffer, length), receiver.nsid, listener);
       else if (failed === EAGAIN) return;
       else if (failed === ENOBUFS)
         listener({ type: 'resync', reason: 'the kernel dropped events (ENOBUFS)' });
@@ -107,12 +120,16 @@ export const watchLinks = (
     options,
   );
 
-function deliver(messages: MessageReader, listener: (event: NetworkEvent) => void): void {
+function deliver(
+  messages: MessageReader,
+  nsid: number | null,
+  listener: (event: NetworkEvent) => void,
+): void {
   for (;;) {
     let event: NetworkEvent | null;
     try {
       if (!messages.next()) return;
-      event = parseEvent(messages);
+      event = parseEvent(messages, nsid);
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;
       listener({ type: 'resync', reason: error.message });
@@ -123,20 +140,21 @@ function deliver(messages: MessageReader, listener: (event: NetworkEvent) => voi
 }
 
 /** What a message of a multicast group tells, or null when it is about something else. @throws MalformedMessage */
-export function parseEvent(message: MessageReader): NetworkEvent | null {
-  switch (message.type) {
+export function parseEvent(message: MessageReader, nsid: number | null = null): NetworkEvent | null {
+  const { type } = message;
+  switch (type) {
     case rtm.newLink:
     case rtm.delLink:
-      return { type: 'link', deleted: message.type === rtm.delLink, link: parseLink(message) };
+      return { type: 'link', deleted: type === rtm.delLink, nsid, link: parseLink(message) };
     case rtm.newAddress:
     case rtm.delAddress: {
       const address = parseAddress(message);
-      return address && { type: 'address', deleted: message.type === rtm.delAddress, address };
+      return address && { type: 'address', deleted: type === rtm.delAddress, nsid, address };
     }
     case rtm.newRoute:
     case rtm.delRoute: {
       const route = parseRoute(message);
-      return route && { type: 'route', deleted: message.type === rtm.delRoute, route };
+      return route && { type: 'route', deleted: type === rtm.delRoute, nsid, route };
     }
     default:
       return null;
