@@ -2,10 +2,13 @@ import os from 'node:os';
 import { type Logger, pino } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
 import { type Config, help, readConfig } from './config.ts';
+import { KernelDrops } from './counters/kernel-drops.ts';
+import { PodDropCounts } from './counters/pod-drops.ts';
 import { Sampler } from './counters/sampler.ts';
 import { Datapath } from './datapath/datapath.ts';
 import { openDoors } from './doors.ts';
 import { Inventory } from './inventory/inventory.ts';
+import { currentNamespace } from './kernel/netns.ts';
 import { describeNode, readBootId } from './node.ts';
 
 /** How long what is under way may take once the agent is told to stop. */
@@ -40,6 +43,13 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
     const sampler = new Sampler(datapath, datapath.counters, datapath.programIds());
     sampler.start();
     opened.push(() => sampler.stop());
+    const dropReasons = datapath.capabilities.find(({ name }) => name === 'drop-reasons');
+    const kernelDrops = await KernelDrops.open(dropReasons, {
+      hostNetns: ownNetns(),
+      maxSlots: datapath.slots.max,
+    });
+    const drops = new PodDropCounts(datapath, datapath.counters, kernelDrops);
+    opened.push(() => drops.close());
     await inventory.addEvent({
       type: 'agent.started',
       severity: 'info',
@@ -51,6 +61,7 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
     const agent = {
       pods: datapath,
       samples: sampler,
+      drops,
       inventory,
       node,
       startedAt,
@@ -67,6 +78,11 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
     await close();
     throw error;
   }
+}
+
+function ownNetns(): bigint {
+  using namespace = currentNamespace();
+  return namespace.inode;
 }
 
 function stopOnSignal(log: Logger, close: () => Promise<void>): void {

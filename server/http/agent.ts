@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
 import type { DeviceKind } from '../../contract/device.ts';
+import type { KernelDrops, PodDrops } from '../../contract/drops.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
 import type { Node, NodeSample } from '../../contract/node.ts';
@@ -44,10 +45,19 @@ export interface SampleEvents {
   node: [NodeSample];
 }
 
+/** What the doors ask of the counted drops. */
+export interface DropSource {
+  /** @param id of a pod that is there */
+  of(id: string): PodDrops;
+  /** The kernel's, of all pods that have any, by their numbers. */
+  kernel(): Map<number, KernelDrops[]>;
+}
+
 /** What stands behind the doors. */
 export interface Agent {
   pods: PodSource;
   samples: SampleSource;
+  drops: DropSource;
   inventory: Pick<Inventory, 'migration' | 'listMigrations' | 'listEvents'>;
   node(): Node;
   lab: boolean;

@@ -7,6 +7,7 @@ import Fastify, {
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ProblemError } from '../../contract/problem.ts';
 import type { Agent } from './agent.ts';
+import { dropRoutes } from './drops.ts';
 import { answerErrors, sendProblem } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
@@ -45,7 +46,15 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
   if (admit !== undefined) app.addHook('onRequest', async ({ raw }) => admit(raw));
   const refuseOthers = refuseOtherMethods(app);
   await describeApi(app, version);
-  const routes = [nodeRoutes, podRoutes, migrationRoutes, eventRoutes, healthRoutes, metricRoutes];
+  const routes = [
+    nodeRoutes,
+    podRoutes,
+    dropRoutes,
+    migrationRoutes,
+    eventRoutes,
+    healthRoutes,
+    metricRoutes,
+  ];
   if (agent.lab) routes.push(trafficRoutes);
   for (const route of routes) await app.register(route(agent), { prefix: '/api/v1' });
   await app.register(openapiRoute, { prefix: '/api/v1' });

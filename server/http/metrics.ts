@@ -12,6 +12,7 @@ export const metricRoutes =
     collectDefaultMetrics({ register });
     countPods(register, agent);
     countTraffic(register, agent);
+    countKernelDrops(register, agent);
     countMigrations(register, agent);
     app.get('/metrics', { schema: { summary: 'Prometheus metrics', tags: ['node'] } }, async (_, reply) =>
       reply.type(register.contentType).send(await register.metrics()),
@@ -69,6 +70,23 @@ function countTraffic(register: Registry, agent: Agent): void {
       this.reset();
       for (const { labels, value } of sampledPods(agent))
         for (const reason of dropReasons) this.inc({ ...labels, reason }, value(dropColumns[reason]));
+    },
+  });
+}
+
+/** Of pods and reasons that occurred; none where the kernel's drops cannot be counted. They begin anew with the agent. */
+function countKernelDrops(register: Registry, { pods, drops }: Agent): void {
+  new Counter({
+    name: 'podlane_pod_kernel_drops_total',
+    help: 'Packets of the pod that the kernel dropped, ours among them, by its reason',
+    labelNames: ['namespace', 'pod', 'reason'],
+    registers: [register],
+    collect() {
+      this.reset();
+      const dropped = drops.kernel();
+      for (const { number, namespace, name } of pods.summaries())
+        for (const { reason, packets } of dropped.get(number) ?? [])
+          this.inc({ namespace, pod: name, reason }, packets);
     },
   });
 }

@@ -67,7 +67,7 @@ export function echoRequest(): Buffer {
 }
 
 /** The Internet checksum (RFC 1071). */
-function checksum(header: Buffer): number {
+export function checksum(header: Buffer): number {
   let sum = 0;
   for (let i = 0; i < header.length; i += 2) sum += header.readUInt16BE(i);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);

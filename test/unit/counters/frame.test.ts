@@ -19,6 +19,7 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
   id: 'pod',
   number: 1,
   slots: [1],
+  netnsInode: 4026531999n,
   kind: 'netkit',
   carried: noCounters(),
   requests: null,

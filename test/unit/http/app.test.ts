@@ -133,8 +133,17 @@ test('with a token, nothing is answered without it', async () => {
   expect((await app.inject({ url: '/api/v1/pods', headers })).statusCode).toBe(200);
 });
 
+test('a pod’s drops are told by id and by name; where the kernel’s are not counted, why', async () => {
+  const { app, pods } = await scratchApp();
+  pods.add('cart');
+  const { body } = await app.inject('/api/v1/pods/id-cart/drops');
+  expect(JSON.parse(body)).toMatchObject({ ours: [], kernel: { available: false, detail: 'no BTF' } });
+  expect((await app.inject('/api/v1/pods/shop.cart/drops')).body).toBe(body);
+  expect((await app.inject('/api/v1/pods/shop.none/drops')).json()).toMatchObject({ code: 'pod_not_found' });
+});
+
 test('metrics carry the totals of the last sample by pod, and migrations by result', async () => {
-  const { app, pods, samples } = await scratchApp();
+  const { app, pods, samples, drops } = await scratchApp();
   pods.add('cart');
   const values: Record<string, bigint> = { pod: 1n, packetsOut: 5n, bytesIn: 1_000_000n, dropMalformed: 2n };
   const view = new DataView(new ArrayBuffer(frameHeaderBytes + sampleColumns.length * 8));
@@ -143,6 +152,8 @@ test('metrics carry the totals of the last sample by pod, and migrations by resu
   for (const [i, column] of sampleColumns.entries())
     view.setBigUint64(frameHeaderBytes + i * 8, values[column] ?? 0n, true);
   samples.frame = new Uint8Array(view.buffer);
+  const noSocket = { reason: 'NO_SOCKET', number: 3, packets: 9, lastSeen: '2026-01-01T00:00:00Z' };
+  drops.kernelDrops.set(1, [noSocket]).set(2, [noSocket]);
   pods.emit('migration', { ...newMigration('m1', 'cart'), state: 'done' });
 
   for (let scrape = 0; scrape < 2; scrape++) {
@@ -151,6 +162,7 @@ test('metrics carry the totals of the last sample by pod, and migrations by resu
     expect(body).toContain('podlane_pod_packets_total{namespace="shop",pod="cart",direction="out"} 5');
     expect(body).toContain('podlane_pod_bytes_total{namespace="shop",pod="cart",direction="in"} 1000000');
     expect(body).toMatch(/dropped_by_reason_total\{namespace="shop",pod="cart",reason="malformed"\} 2/);
+    expect(body).toMatch(/kernel_drops_total\{namespace="shop",pod="cart",reason="NO_SOCKET"\} 9/);
     expect(body).toContain('podlane_migrations_total{direction="fallback",result="done"} 1');
     expect(body).toContain('process_resident_memory_bytes');
   }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
+import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
@@ -84,6 +85,18 @@ class ScratchSamples extends EventEmitter<SampleEvents> {
   }
 }
 
+class ScratchDrops {
+  readonly kernelDrops = new Map<number, KernelDrops[]>();
+
+  of = (): PodDrops => ({
+    since: new Date(0).toISOString(),
+    ours: [],
+    kernel: { ...{ available: false, since: null, detail: 'no BTF', hint: null }, lost: 0, reasons: [] },
+  });
+
+  kernel = () => this.kernelDrops;
+}
+
 const node: Node = {
   ...{ name: 'here', bootId: 'b', kernel: { release: '6.12', version: '#1', machine: 'x86_64' } },
   ...{ environment: 'native', lab: false, cpus: 2, capabilities: [], slots: { used: 0, max: 8 } },
@@ -96,13 +109,24 @@ export async function scratchAgent({ lab = false } = {}) {
   const { inventory } = await openScratch();
   const pods = new ScratchPods();
   const samples = new ScratchSamples();
+  const drops = new ScratchDrops();
   const logged: Record<string, unknown>[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const startedAt = new Date();
-  const agent: Agent = { pods, samples, inventory, node: () => node, lab, startedAt, bootId: 'b', log };
+  const agent: Agent = {
+    pods,
+    samples,
+    drops,
+    inventory,
+    node: () => node,
+    lab,
+    startedAt,
+    bootId: 'b',
+    log,
+  };
   onTestFinished(() => {
     pods.removeAllListeners();
     samples.removeAllListeners();
   });
-  return { agent, pods, samples, inventory, logged };
+  return { agent, pods, samples, drops, inventory, logged };
 }

@@ -1,0 +1,70 @@
+import type { OwnDrops, PodDrops } from '../../contract/drops.ts';
+import { type DropReason, dropReasons } from '../../contract/sample.ts';
+import type { CounterMap } from '../bpf/counters.ts';
+import type { CountedPod, Datapath } from '../datapath/datapath.ts';
+import { field } from './fields.ts';
+import type { KernelDrops } from './kernel-drops.ts';
+
+type Pods = Pick<Datapath, 'on' | 'off' | 'all' | 'get' | 'summaries'>;
+
+/** All dropped packets of the node's pods: ours out of our counters, the kernel's as long as this is open. */
+export class PodDropCounts {
+  readonly #pods: Pods;
+  readonly #counters: Pick<CounterMap, 'read'>;
+  readonly #kernel: KernelDrops;
+  /** Numbers of the pods that are tracked, by id: of a pod that is removed only its id is told. */
+  readonly #numbers = new Map<string, number>();
+  readonly #changed = ({ id }: { id: string }): void => this.#track(this.#pods.get(id));
+  /** A migration has the pod's second device before the pod is told to have changed. */
+  readonly #migrated = ({ podId }: { podId: string }): void => this.#track(this.#pods.get(podId));
+  readonly #removed = (id: string): void => {
+    const number = this.#numbers.get(id);
+    if (number !== undefined) this.#kernel.untrack(number);
+    this.#numbers.delete(id);
+  };
+
+  constructor(pods: Pods, counters: Pick<CounterMap, 'read'>, kernel: KernelDrops) {
+    this.#pods = pods;
+    this.#counters = counters;
+    this.#kernel = kernel;
+    for (const pod of pods.all()) this.#track(pod);
+    pods.on('pod', this.#changed).on('migration', this.#migrated).on('pod-removed', this.#removed);
+  }
+
+  /** @param id of a pod that is there */
+  of(id: string): PodDrops {
+    const pod = this.#pods.get(id)!;
+    const { createdAt } = this.#pods.summaries().find((summary) => summary.id === id)!;
+    return { since: createdAt, ours: this.#ours(pod), kernel: this.#kernel.read(pod.number) };
+  }
+
+  /** The kernel's, of all pods that have any, by their numbers. */
+  kernel(): ReturnType<KernelDrops['readAll']> {
+    return this.#kernel.readAll();
+  }
+
+  close(): void {
+    this.#pods.off('pod', this.#changed).off('migration', this.#migrated).off('pod-removed', this.#removed);
+    this.#kernel.close();
+  }
+
+  #track(pod: CountedPod | undefined): void {
+    if (pod === undefined) return;
+    this.#numbers.set(pod.id, pod.number);
+    this.#kernel.track(pod);
+  }
+
+  #ours({ slots, carried }: CountedPod): OwnDrops[] {
+    const sums = [carried, ...slots.map((slot) => this.#counters.read(slot))];
+    const total = (place: number): number =>
+      Number(sums.reduce((total, counters) => total + (counters[place] ?? 0n), 0n));
+    const ofReason = (reason: DropReason, i: number): OwnDrops[] => [
+      { reason, direction: 'out', packets: total(field.droppedOut + i) },
+      { reason, direction: 'in', packets: total(field.droppedIn + i) },
+    ];
+    return dropReasons
+      .flatMap(ofReason)
+      .filter(({ packets }) => packets > 0)
+      .sort((a, b) => b.packets - a.packets);
+  }
+}

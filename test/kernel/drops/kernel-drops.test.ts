@@ -1,0 +1,3 @@
+import { describeKernelDrops } from './kernel-drops.ts';
+
+describeKernelDrops('veth');

@@ -1,0 +1,84 @@
+import { EventEmitter } from 'node:events';
+import { expect, test } from 'vitest';
+import type { Migration } from '../../../contract/migration.ts';
+import type { PodSummary } from '../../../contract/pod.ts';
+import { decodeDropCount } from '../../../server/bpf/kernel-drops.ts';
+import { counterFields, field, noCounters } from '../../../server/counters/fields.ts';
+import type { KernelDrops, TrackedPod } from '../../../server/counters/kernel-drops.ts';
+import { PodDropCounts } from '../../../server/counters/pod-drops.ts';
+import type { CountedPod, DatapathEvents } from '../../../server/datapath/datapath.ts';
+
+test('an entry of the map is the sum over the CPUs, seen last where it was last', () => {
+  const key = Buffer.from(Uint32Array.of(7, 0x0003_0002).buffer);
+  const values = Buffer.from(BigUint64Array.of(5n, 900n, 0n, 0n, 2n ** 40n, 800n).buffer);
+  expect(decodeDropCount(key, values)).toEqual({
+    pod: 7,
+    reason: 0x0003_0002,
+    packets: 2n ** 40n + 5n,
+    lastNs: 900n,
+  });
+});
+
+const cart: CountedPod = {
+  ...{ id: 'cart', number: 7, slots: [1], netnsInode: 40n, kind: 'netkit', requests: null },
+  carried: noCounters(),
+};
+
+class Pods extends EventEmitter<DatapathEvents> {
+  readonly pods = new Map<string, CountedPod>([['cart', cart]]);
+  all = () => [...this.pods.values()];
+  get = (id: string) => this.pods.get(id);
+  summaries = () => [{ id: 'cart', createdAt: '2026-01-01T00:00:00.000Z' }] as PodSummary[];
+}
+
+function open(read = (_slot: number): bigint[] => noCounters()) {
+  const said: [string, number, ...(readonly number[])[]][] = [];
+  const kernel = {
+    track: ({ number, slots }: TrackedPod) => void said.push(['track', number, ...slots]),
+    untrack: (number: number) => void said.push(['untrack', number]),
+    read: () => ({ available: false, since: null, detail: '', hint: null, lost: 0, reasons: [] }),
+    readAll: () => new Map(),
+    close: () => void said.push(['close', 0]),
+  } satisfies Partial<KernelDrops>;
+  const pods = new Pods();
+  const drops = new PodDropCounts(pods, { read }, kernel as unknown as KernelDrops);
+  return { pods, drops, said };
+}
+
+test('a pod is tracked from the start, with every device it gets, until it is removed', () => {
+  const { pods, drops, said } = open();
+  expect(said.splice(0)).toEqual([['track', 7, 1]]);
+  pods.pods.set('cart', { ...cart, slots: [1, 2] });
+  pods.emit('migration', { podId: 'cart' } as Migration);
+  expect(said.splice(0)).toEqual([['track', 7, 1, 2]]);
+  pods.pods.set('web', { ...cart, id: 'web', number: 8, slots: [3] });
+  pods.emit('pod', { id: 'web' } as PodSummary);
+  expect(said.splice(0)).toEqual([['track', 8, 3]]);
+  pods.pods.delete('cart');
+  pods.emit('pod-removed', 'cart');
+  pods.emit('pod-removed', 'never there');
+  pods.emit('migration', { podId: 'cart' } as Migration);
+  expect(said.splice(0)).toEqual([['untrack', 7]]);
+  drops.close();
+  pods.emit('pod', { id: 'web' } as PodSummary);
+  expect(said).toEqual([['close', 0]]);
+});
+
+test('ours are summed over all devices the pod has had, the most frequent first, without what never occurred', () => {
+  const spoofedOut = field.droppedOut + 2;
+  const counters = (values: Record<number, bigint>) => counterFields.map((_, i) => values[i] ?? 0n);
+  const { pods, drops } = open((slot) => counters({ [spoofedOut]: BigInt(slot), [field.droppedIn]: 50n }));
+  // A pod attached before a field existed carries fewer.
+  pods.pods.set('cart', {
+    ...cart,
+    slots: [1, 2],
+    carried: counters({ [spoofedOut]: 7n }).slice(0, spoofedOut + 1),
+  });
+  expect(drops.of('cart')).toMatchObject({
+    since: '2026-01-01T00:00:00.000Z',
+    ours: [
+      { reason: 'malformed', direction: 'in', packets: 100 },
+      { reason: 'spoofed_source', direction: 'out', packets: 10 },
+    ],
+  });
+});

@@ -1,0 +1,3 @@
+import { describeKernelDrops } from '../kernel/drops/kernel-drops.ts';
+
+describeKernelDrops('netkit');
