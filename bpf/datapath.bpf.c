@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One source for every hook: from_pod runs at netkit/peer or tcx/ingress of the primary, to_pod at
- * netkit/primary or tcx/egress. Each hook has its own program, so that run time is known by hook.
- * A clsact filter (direct-action) understands the same verdicts.
+ * One source for every hook: from_pod runs at netkit/peer, or at tcx or clsact ingress of the primary, to_pod
+ * at netkit/primary or egress of the primary. Each hook has its own program, so that run time is known by hook.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "podlane.h"
@@ -17,11 +17,15 @@
  */
 #define VERDICT_NEXT (-1)
 #define VERDICT_DROP 2
+#define VERDICT_REDIRECT 7
 #define ACCEPT (-1)
 
 volatile const struct podlane_config config = { .max_slots = 2048 };
 
-/* The loader sets max_entries: possible CPUs * max_slots for both arrays of counters, max_slots for slots. */
+/*
+ * The loader sets max_entries: possible CPUs * max_slots for both arrays of counters, max_slots for slots,
+ * 8 * max_slots for endpoints.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -45,19 +49,79 @@ struct {
 	__type(value, struct podlane_slot);
 } slots SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct podlane_address);
+	__type(value, struct podlane_endpoint);
+} endpoints SEC(".maps");
+
 struct ipv4 {
 	__u8 version_ihl, tos;
 	__be16 total_length;
-	__u32 id_fragment, ttl_protocol_checksum;
+	__be16 id, fragment;
+	__u8 ttl, protocol;
+	__be16 checksum;
 	__be32 source, destination;
 };
 
 struct ipv6 {
 	__u32 version_class_label;
 	__be16 payload_length;
-	__u16 next_header_hop_limit;
+	__u8 next_header, hop_limit;
 	__u32 source[4], destination[4];
 };
+
+/* In assembler: a compiler that keeps these across a check extends them from 32 bits, no pointers to the verifier. */
+#define PACKET_POINTER(skb, field) ({                                                                        \
+	void *pointer;                                                                                       \
+	asm volatile("%0 = *(u32 *)(%1 + %2)"                                                                \
+		     : "=r"(pointer) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, field)));          \
+	pointer; })
+
+/*
+ * The frame with its first `size` bytes in linear memory, or NULL: it is shorter. Frames are read at their
+ * Ethernet header, as eth_type_trans() on the other side will: at netkit/peer skb->protocol and the network
+ * header are what a packet socket in the pod chose.
+ */
+static __always_inline void *linear(struct __sk_buff *skb, __u32 size)
+{
+	void *data = PACKET_POINTER(skb, data);
+
+	if (data + size <= PACKET_POINTER(skb, data_end))
+		return data;
+	if (bpf_skb_pull_data(skb, size) < 0)
+		return NULL;
+	data = PACKET_POINTER(skb, data);
+	if (data + size > PACKET_POINTER(skb, data_end))
+		return NULL;
+	return data;
+}
+
+static __always_inline struct podlane_address mapped(__be32 address)
+{
+	return (struct podlane_address){ { 0, 0, bpf_htonl(0xffff), address } };
+}
+
+static __always_inline struct podlane_address address6(const __u32 *words)
+{
+	return (struct podlane_address){ { words[0], words[1], words[2], words[3] } };
+}
+
+static __always_inline int owns(const struct podlane_slot *slot, const struct podlane_address *source)
+{
+	struct podlane_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, source);
+
+	return endpoint && endpoint->owner && endpoint->owner == slot->owner;
+}
+
+static __always_inline int check_source4(const struct podlane_slot *slot, __be32 source)
+{
+	if (slot->flags & PODLANE_HAS_ADDR4 && source == slot->addr4)
+		return ACCEPT;
+	struct podlane_address key = mapped(source);
+	return owns(slot, &key) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
+}
 
 static __always_inline int check_source6(const struct podlane_slot *slot, const __u32 *source)
 {
@@ -69,60 +133,62 @@ static __always_inline int check_source6(const struct podlane_slot *slot, const 
 		return ACCEPT;
 	if (!(source[0] | source[1] | source[2] | source[3]))
 		return ACCEPT;
-	return PODLANE_SPOOFED_SOURCE;
+	/* An IPv4-mapped one is never on the wire (RFC 4291 2.5.5.2), and would pass for the pod's IPv4 address. */
+	if (!(source[0] | source[1]) && source[2] == bpf_htonl(0xffff))
+		return PODLANE_SPOOFED_SOURCE;
+	struct podlane_address key = address6(source);
+	return owns(slot, &key) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
 }
 
 static __always_inline int check4(struct __sk_buff *skb, __u32 length, const struct podlane_slot *slot)
 {
-	struct ipv4 ip;
+	void *frame = linear(skb, ETH_HLEN + sizeof(struct ipv4));
+	struct ipv4 *ip = frame + ETH_HLEN;
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+	if (!frame)
 		return PODLANE_MALFORMED;
-	__u32 header = (ip.version_ihl & 15) * 4;
-	__u32 total = bpf_ntohs(ip.total_length);
+	__u32 header = (ip->version_ihl & 15) * 4;
+	__u32 total = bpf_ntohs(ip->total_length);
 	if (!total && skb->gso_size) /* BIG TCP: longer than the field can say */
 		total = length;
-	if (ip.version_ihl >> 4 != 4 || header < sizeof(ip) || total < header || total > length)
+	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip) || total < header || total > length)
 		return PODLANE_MALFORMED;
-	if (slot && ip.source != slot->addr4)
-		return PODLANE_SPOOFED_SOURCE;
-	return ACCEPT;
+	return slot ? check_source4(slot, ip->source) : ACCEPT;
 }
 
 static __always_inline int check6(struct __sk_buff *skb, __u32 length, const struct podlane_slot *slot)
 {
-	struct ipv6 ip;
+	void *frame = linear(skb, ETH_HLEN + sizeof(struct ipv6));
+	struct ipv6 *ip = frame + ETH_HLEN;
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+	if (!frame)
 		return PODLANE_MALFORMED;
-	if ((ip.version_class_label & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000) ||
-	    bpf_ntohs(ip.payload_length) + sizeof(ip) > length)
+	if ((ip->version_class_label & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000) ||
+	    bpf_ntohs(ip->payload_length) + sizeof(*ip) > length)
 		return PODLANE_MALFORMED;
-	return slot ? check_source6(slot, ip.source) : ACCEPT;
+	return slot ? check_source6(slot, ip->source) : ACCEPT;
 }
 
-/*
- * ACCEPT or the reason to drop. Reads the frame at its Ethernet header, as eth_type_trans() on the other
- * side will: at netkit/peer skb->protocol and the network header are what a packet socket in the pod chose.
- */
-static __always_inline int check(struct __sk_buff *skb, const struct podlane_slot *slot)
+/* ACCEPT or the reason to drop; `type` tells the caller what the frame carries. */
+static __always_inline int check(struct __sk_buff *skb, const struct podlane_slot *slot, __be16 *type)
 {
-	__be16 type;
+	struct ethhdr *frame = linear(skb, ETH_HLEN);
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN - sizeof(type), &type, sizeof(type)) < 0)
+	if (!frame)
 		return PODLANE_MALFORMED;
+	*type = frame->h_proto;
 	if (skb->vlan_present)
 		return PODLANE_UNKNOWN_PROTOCOL;
-	if (type == bpf_htons(ETH_P_IP))
+	if (*type == bpf_htons(ETH_P_IP))
 		return check4(skb, skb->len - ETH_HLEN, slot);
-	if (type == bpf_htons(ETH_P_IPV6))
+	if (*type == bpf_htons(ETH_P_IPV6))
 		return check6(skb, skb->len - ETH_HLEN, slot);
-	return type == bpf_htons(ETH_P_ARP) ? ACCEPT : PODLANE_UNKNOWN_PROTOCOL;
+	return *type == bpf_htons(ETH_P_ARP) ? ACCEPT : PODLANE_UNKNOWN_PROTOCOL;
 }
 
 /*
- * skb->ifindex is the primary's at tcx and at netkit/peer, the peer's at netkit/primary (a netkit program
- * sees the receiving end): halved, both are the slot.
+ * skb->ifindex is the primary's at the primary's hooks and at netkit/peer, the peer's at netkit/primary (a
+ * netkit program sees the receiving end): halved, both are the slot.
  */
 static __always_inline __u32 slot_of(const struct __sk_buff *skb)
 {
@@ -134,16 +200,149 @@ static __always_inline __u32 counter_index(__u32 slot)
 	return bpf_get_smp_processor_id() * config.max_slots + slot;
 }
 
+/*
+ * Where a packet of slot `own` to `destination` can be sent at once: the target's slot, its number in
+ * `number`; NULL: to the stack. A packet too big for the target is the stack's, which answers so.
+ */
+static __always_inline struct podlane_slot *target_of(struct __sk_buff *skb, __u32 own,
+						      const struct podlane_address *destination, __u32 *number)
+{
+	struct podlane_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, destination);
+	__u32 mtu = 0;
+
+	if (!endpoint || endpoint->slot == own)
+		return NULL;
+	*number = endpoint->slot;
+	struct podlane_slot *target = bpf_map_lookup_elem(&slots, number);
+	if (!target || !target->owner || target->owner != endpoint->owner)
+		return NULL;
+	/* Answers an error when the device is gone. */
+	if (bpf_check_mtu(skb, PODLANE_IFINDEX_BASE + 2 * *number, &mtu, 0, BPF_MTU_CHK_SEGS))
+		return NULL;
+	return target;
+}
+
+/*
+ * The rewritten frame is stored by one call, which writes all of it or nothing: what goes to the stack in the
+ * end goes there as it came. Two bytes ahead so that the IP header is aligned on the stack. No initializers: their
+ * templates would lie in .rodata beside `config`.
+ */
+struct rewritten4 {
+	__u16 pad;
+	__be16 to[3], from[3];
+	__be16 type;
+	struct ipv4 ip;
+};
+#define REWRITTEN4 (ETH_HLEN + 12) /* up to the checksum */
+
+struct rewritten6 {
+	__u16 pad;
+	__be16 to[3], from[3];
+	__be16 type;
+	__u32 version_class_label;
+	__be16 payload_length;
+	__u8 next_header, hop_limit;
+};
+#define REWRITTEN6 (ETH_HLEN + 8)
+
+static __always_inline void copy_mac(__be16 *to, const __be16 *from)
+{
+	to[0] = from[0];
+	to[1] = from[1];
+	to[2] = from[2];
+}
+
+static __always_inline int send_on(__u32 number)
+{
+	return bpf_redirect(PODLANE_IFINDEX_BASE + 2 * number, 0);
+}
+
+static __always_inline int redirect4(struct __sk_buff *skb, __u32 own)
+{
+	void *frame = linear(skb, ETH_HLEN + sizeof(struct ipv4));
+	struct ipv4 *ip = frame + ETH_HLEN;
+	__u32 number;
+
+	if (!frame || ip->version_ihl != 0x45 || ip->ttl <= 1)
+		return VERDICT_NEXT;
+	struct podlane_address destination = mapped(ip->destination);
+	struct podlane_slot *target = target_of(skb, own, &destination, &number);
+	if (!target)
+		return VERDICT_NEXT;
+
+	struct rewritten4 new;
+	copy_mac(new.to, target->to_mac);
+	copy_mac(new.from, target->from_mac);
+	new.type = bpf_htons(ETH_P_IP);
+	new.ip.version_ihl = ip->version_ihl;
+	new.ip.tos = ip->tos;
+	new.ip.total_length = ip->total_length;
+	new.ip.id = ip->id;
+	new.ip.fragment = ip->fragment;
+	new.ip.ttl = ip->ttl - 1;
+	new.ip.protocol = ip->protocol;
+	/* RFC 1141, as ip_decrease_ttl(): the header's sum stays what it was, and with it a CHECKSUM_COMPLETE. */
+	__u32 checksum = ip->checksum + bpf_htons(0x0100);
+	new.ip.checksum = checksum + (checksum >= 0xffff);
+	if (bpf_skb_store_bytes(skb, 0, new.to, REWRITTEN4, 0))
+		return VERDICT_NEXT;
+	return send_on(number);
+}
+
+static __always_inline int redirect6(struct __sk_buff *skb, __u32 own)
+{
+	void *frame = linear(skb, ETH_HLEN + sizeof(struct ipv6));
+	struct ipv6 *ip = frame + ETH_HLEN;
+	__u32 number;
+
+	/* Next header 0 is hop-by-hop options, which every router reads. */
+	if (!frame || !ip->next_header || ip->hop_limit <= 1)
+		return VERDICT_NEXT;
+	struct podlane_address destination = address6(ip->destination);
+	struct podlane_slot *target = target_of(skb, own, &destination, &number);
+	if (!target)
+		return VERDICT_NEXT;
+
+	struct rewritten6 new;
+	copy_mac(new.to, target->to_mac);
+	copy_mac(new.from, target->from_mac);
+	new.type = bpf_htons(ETH_P_IPV6);
+	new.version_class_label = ip->version_class_label;
+	new.payload_length = ip->payload_length;
+	new.next_header = ip->next_header;
+	new.hop_limit = ip->hop_limit - 1;
+	if (bpf_skb_store_bytes(skb, 0, new.to, REWRITTEN6, 0))
+		return VERDICT_NEXT;
+	/* A sum of the whole packet, where the skb carries one: a 16-bit word has become one less. */
+	bpf_csum_update(skb, bpf_htons(0xfffe));
+	return send_on(number);
+}
+
+/* VERDICT_REDIRECT when the packet goes to another pod of this node, else VERDICT_NEXT, the packet as it was. */
+static __always_inline int redirect(struct __sk_buff *skb, __u32 own, __be16 type)
+{
+	if (skb->pkt_type != PACKET_HOST) /* to a MAC address that is not the primary's: no router takes it */
+		return VERDICT_NEXT;
+	if (type == bpf_htons(ETH_P_IP))
+		return redirect4(skb, own);
+	if (type == bpf_htons(ETH_P_IPV6))
+		return redirect6(skb, own);
+	return VERDICT_NEXT;
+}
+
 /* A device that is not ours, or beyond what can be counted, passes. */
-static __always_inline int from_pod(struct __sk_buff *skb)
+static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary)
 {
 	__u32 number = slot_of(skb), index = counter_index(number);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *count = bpf_map_lookup_elem(&counters, &index);
+	__u32 bytes = skb->len - ETH_HLEN;
+	__be16 type = 0;
 
 	if (!slot || !count)
 		return VERDICT_NEXT;
-	int reason = check(skb, slot->flags & PODLANE_CHECK_SOURCE ? slot : NULL);
+	__u32 flags = slot->flags;
+	int reason = check(skb, flags & PODLANE_CHECK_SOURCE ? slot : NULL, &type);
 	if (reason >= 0) {
 		struct podlane_drops *drop = bpf_map_lookup_elem(&drops, &index);
 		if (drop)
@@ -151,19 +350,30 @@ static __always_inline int from_pod(struct __sk_buff *skb)
 		count->dropped_packets_out++;
 		return VERDICT_DROP;
 	}
+	if ((flags & PODLANE_AT_PRIMARY) != at_primary)
+		return VERDICT_NEXT;
 	count->packets_out++;
-	count->bytes_out += skb->len - ETH_HLEN;
-	return VERDICT_NEXT;
+	count->bytes_out += bytes;
+	if (!(flags & PODLANE_REDIRECT))
+		return VERDICT_NEXT;
+	int verdict = redirect(skb, number, type);
+	if (verdict == VERDICT_REDIRECT) {
+		count->redirected_packets_out++;
+		count->redirected_bytes_out += bytes;
+	}
+	return verdict;
 }
 
-static __always_inline int to_pod(struct __sk_buff *skb)
+static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary)
 {
 	__u32 number = slot_of(skb), index = counter_index(number);
+	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *count = bpf_map_lookup_elem(&counters, &index);
+	__be16 type;
 
-	if (number >= config.max_slots || !count)
+	if (!slot || !count)
 		return VERDICT_NEXT;
-	int reason = check(skb, NULL);
+	int reason = check(skb, NULL, &type);
 	if (reason >= 0) {
 		struct podlane_drops *drop = bpf_map_lookup_elem(&drops, &index);
 		if (drop)
@@ -171,15 +381,19 @@ static __always_inline int to_pod(struct __sk_buff *skb)
 		count->dropped_packets_in++;
 		return VERDICT_DROP;
 	}
+	if ((slot->flags & PODLANE_AT_PRIMARY) != at_primary)
+		return VERDICT_NEXT;
 	count->packets_in++;
 	count->bytes_in += skb->len - ETH_HLEN;
 	return VERDICT_NEXT;
 }
 
 /* Names reach the user through bpf_prog_info: at most 15 characters. */
-SEC("tc") int from_pod_netkit(struct __sk_buff *skb) { return from_pod(skb); }
-SEC("tc") int to_pod_netkit(struct __sk_buff *skb) { return to_pod(skb); }
-SEC("tc") int from_pod_tcx(struct __sk_buff *skb) { return from_pod(skb); }
-SEC("tc") int to_pod_tcx(struct __sk_buff *skb) { return to_pod(skb); }
+SEC("tc") int from_pod_netkit(struct __sk_buff *skb) { return from_pod(skb, 0); }
+SEC("tc") int to_pod_netkit(struct __sk_buff *skb) { return to_pod(skb, 0); }
+SEC("tc") int from_pod_tcx(struct __sk_buff *skb) { return from_pod(skb, PODLANE_AT_PRIMARY); }
+SEC("tc") int to_pod_tcx(struct __sk_buff *skb) { return to_pod(skb, PODLANE_AT_PRIMARY); }
+SEC("tc") int from_pod_tc(struct __sk_buff *skb) { return from_pod(skb, PODLANE_AT_PRIMARY); }
+SEC("tc") int to_pod_tc(struct __sk_buff *skb) { return to_pod(skb, PODLANE_AT_PRIMARY); }
 
 char LICENSE[] SEC("license") = "GPL";

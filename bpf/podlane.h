@@ -41,13 +41,31 @@ struct podlane_drops {
 	__u64 in[PODLANE_REASONS];  /* 64 */
 } __attribute__((aligned(64)));
 
-/* Which sources may leave a slot. All zero: not checked. Addresses in network order, 24 bytes. */
-#define PODLANE_CHECK_SOURCE 1
-#define PODLANE_HAS_ADDR6 2
+/*
+ * What a slot's programs go by, 40 bytes, addresses in network order. All zero: not checked, never redirected,
+ * counted on the netkit hooks.
+ */
+#define PODLANE_CHECK_SOURCE 1 /* only the pod's own sources leave it */
+#define PODLANE_HAS_ADDR4 2
+#define PODLANE_HAS_ADDR6 4
+#define PODLANE_AT_PRIMARY 8 /* count and redirect at the primary's tcx or tc hooks, not at the netkit hooks */
+#define PODLANE_REDIRECT 16  /* what leaves for another pod of the node takes the short way */
 struct podlane_slot {
-	__u32 flags;     /*  0 */
-	__be32 addr4;    /*  4 */
-	__u32 addr6[4];  /*  8 */
+	__u32 flags;      /*  0 */
+	__u32 owner;      /*  4: the pod's number, the same on both devices of a migration; 0: nobody */
+	__be32 addr4;     /*  8: the first address of each family; further ones are in `endpoints` alone */
+	__u32 addr6[4];   /* 12 */
+	__be16 to_mac[3];   /* 28: destination towards the pod, the peer's; zero on netkit L3 */
+	__be16 from_mac[3]; /* 34: source towards the pod, the primary's; zero on netkit L3 */
+};
+
+/* Key of `endpoints`, a hash of all addresses of the node's pods: IPv6, or IPv4 as ::ffff:a.b.c.d. */
+struct podlane_address {
+	__u32 word[4];
+};
+struct podlane_endpoint {
+	__u32 slot;  /* 0: the device that packets to the address go to */
+	__u32 owner; /* 4: as in the slots */
 };
 
 /* In .rodata, written by the loader before the load. */

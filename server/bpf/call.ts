@@ -2,6 +2,9 @@ import type { KoffiFunc } from 'koffi';
 import { ProblemError } from '../../contract/problem.ts';
 import { errno, errnoName, strerror } from '../ffi/libc.ts';
 
+/** The number of bpf(2), for what libbpf 1.1 cannot say. */
+export const bpfSyscall = process.arch === 'arm64' ? 280 : 321;
+
 /** The kernel's answer to a BPF call: `errno` positive, its name in `reason`. */
 export class BpfRefusal extends ProblemError {
   readonly errno: number;

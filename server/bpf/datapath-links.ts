@@ -1,9 +1,10 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DatapathPrograms, programAt } from './datapath-programs.ts';
+import { type DatapathPrograms, linkHooks, programAt } from './datapath-programs.ts';
 import { primaryIfindex } from './layout.ts';
 import { detachLink, type LinkInfo, updateLink, withPinnedLink } from './link.ts';
 import { attachNetkit } from './netkit.ts';
+import type { HookOrder } from './order.ts';
 import { pin, pinnedNames, unpin } from './pin.ts';
 import type { LinkHook } from './query.ts';
 import { attachTcx } from './tcx.ts';
@@ -15,7 +16,6 @@ export interface PinnedLink {
   path: string;
 }
 
-const hooks = Object.keys(programAt) as LinkHook[];
 const pathOf = (pins: string, slot: number, hook: LinkHook): string =>
   join(pins, 'links', `${slot}-${hook.replace('/', '-')}`);
 
@@ -24,7 +24,7 @@ export function pinnedLinks(pins: string): PinnedLink[] {
   return pinnedNames(join(pins, 'links'))
     .flatMap((name) => {
       const slot = Number.parseInt(name, 10);
-      const hook = hooks.find((hook) => name === `${slot}-${hook.replace('/', '-')}`);
+      const hook = linkHooks.find((hook) => name === `${slot}-${hook.replace('/', '-')}`);
       return hook === undefined ? [] : { slot, hook, path: join(pins, 'links', name) };
     })
     .sort((a, b) => a.slot - b.slot);
@@ -32,12 +32,16 @@ export function pinnedLinks(pins: string): PinnedLink[] {
 
 const attachesTo = (info: LinkInfo, slot: number): boolean => info.ifindex === primaryIfindex(slot);
 
-/** Our program at `hook` of the slot's device, pinned; one that is there already is brought up to date. */
+/**
+ * Our program at `hook` of the slot's device, pinned. One that is there already is brought up to date and keeps
+ * its place, a new one goes where `order` says.
+ */
 export async function attachPinned(
   pins: string,
   programs: DatapathPrograms,
   hook: LinkHook,
   slot: number,
+  order?: HookOrder,
 ): Promise<void> {
   const path = pathOf(pins, slot, hook);
   const program = programs[programAt[hook]];
@@ -51,8 +55,8 @@ export async function attachPinned(
   const ifindex = primaryIfindex(slot);
   const fd =
     hook === 'netkit/primary' || hook === 'netkit/peer'
-      ? await attachNetkit(hook, ifindex, program.fd)
-      : await attachTcx(hook, ifindex, program.fd);
+      ? await attachNetkit(hook, ifindex, program.fd, order)
+      : await attachTcx(hook, ifindex, program.fd, order);
   try {
     pin(fd, path);
   } finally {

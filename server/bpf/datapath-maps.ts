@@ -2,62 +2,95 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
-import { counterBytes, dropBytes, slotBytes } from './layout.ts';
+import {
+  addressBytes,
+  counterBytes,
+  dropBytes,
+  endpointBytes,
+  endpointsPerSlot,
+  slotBytes,
+} from './layout.ts';
 import { mapInfo } from './map.ts';
-import { openPinned, pin, unpin } from './pin.ts';
+import { openPinned, pinOver, unpin } from './pin.ts';
 
-/** The maps of `bpf/datapath.bpf.c` by name, with the size of their values. */
-const valueBytes = { counters: counterBytes, drops: dropBytes, slots: slotBytes } as const;
-type MapName = keyof typeof valueBytes;
-export const mapNames = Object.keys(valueBytes) as MapName[];
+/** What counts on through every build. */
+const kept = ['counters', 'drops'] as const;
+/** What the agent fills anew at each start, so that it may change its shape. */
+const derived = ['slots', 'endpoints'] as const;
+/** The maps of `bpf/datapath.bpf.c`. */
+export const mapNames = [...kept, ...derived] as const;
+export type MapName = (typeof mapNames)[number];
 export type DatapathMaps = Record<MapName, number>;
+
+const shape: Record<MapName, { key: number; value: number; entries: (slots: number) => number }> = {
+  counters: { key: 4, value: counterBytes, entries: (slots) => libbpf_num_possible_cpus() * slots },
+  drops: { key: 4, value: dropBytes, entries: (slots) => libbpf_num_possible_cpus() * slots },
+  slots: { key: 4, value: slotBytes, entries: (slots) => slots },
+  endpoints: { key: addressBytes, value: endpointBytes, entries: (slots) => endpointsPerSlot * slots },
+};
+
+/** How many entries each map has for so many slots. */
+export const mapEntries = (name: MapName, maxSlots: number): number => shape[name].entries(maxSlots);
 
 const pathOf = (pins: string, name: MapName): string => join(pins, 'maps', name);
 
-/** How many entries each map has for so many slots. */
-export const mapEntries = (maxSlots: number): Record<MapName, number> => ({
-  counters: libbpf_num_possible_cpus() * maxSlots,
-  drops: libbpf_num_possible_cpus() * maxSlots,
-  slots: maxSlots,
-});
+function fits(fd: number, name: MapName, maxSlots: number): boolean {
+  const info = mapInfo(fd);
+  const { key, value, entries } = shape[name];
+  return info.keyBytes === key && info.valueBytes === value && info.maxEntries === entries(maxSlots);
+}
 
 /**
- * Descriptors of the maps an earlier agent pinned, and their number of slots; null where there are none.
- * @throws ProblemError `unprocessable` for maps of another layout, which this build cannot count on with
+ * Descriptors of the maps an earlier agent pinned, and their number of slots; null where there are none. Derived
+ * maps of another shape are left out: they are to be made anew, both of them.
+ * @throws ProblemError `unprocessable` for counters of another layout, which this build cannot count on with
  */
-export function openPinnedMaps(pins: string): { fds: DatapathMaps; maxSlots: number } | null {
-  const opened = mapNames.map((name) => [name, openPinned(pathOf(pins, name))] as const);
-  const close = (): void => {
-    for (const [, fd] of opened) if (fd !== null) closeSync(fd);
+export function openPinnedMaps(pins: string): { fds: Partial<DatapathMaps>; maxSlots: number } | null {
+  const fds: Partial<DatapathMaps> = {};
+  const close = (names: readonly MapName[]): void => {
+    for (const name of names) {
+      const fd = fds[name];
+      if (fd !== undefined) closeSync(fd);
+      delete fds[name];
+    }
   };
-  if (opened.some(([, fd]) => fd === null)) {
+  for (const name of mapNames) {
+    const fd = openPinned(pathOf(pins, name));
+    if (fd !== null) fds[name] = fd;
+  }
+  if (kept.some((name) => fds[name] === undefined)) {
     // Killed between two pins: no program was attached yet.
-    close();
+    close(mapNames);
     for (const name of mapNames) unpin(pathOf(pins, name));
     return null;
   }
-  const fds = Object.fromEntries(opened) as DatapathMaps;
-  const maxSlots = mapInfo(fds.slots).maxEntries;
-  for (const name of mapNames) {
-    const info = mapInfo(fds[name]);
-    const entries = mapEntries(maxSlots)[name];
-    if (info.valueBytes === valueBytes[name] && info.maxEntries === entries) continue;
-    close();
+  const maxSlots = mapInfo(fds.counters!).maxEntries / libbpf_num_possible_cpus();
+  for (const name of kept) {
+    if (fits(fds[name]!, name, maxSlots)) continue;
+    const info = mapInfo(fds[name]!);
+    close(mapNames);
     throw new ProblemError(
       'unprocessable',
       `take over the pinned map ${pathOf(pins, name)}: ${info.maxEntries} entries of ${info.valueBytes} bytes, ` +
-        `not ${entries} of ${valueBytes[name]}`,
+        `not ${mapEntries(name, maxSlots)} of ${shape[name].value}`,
       { hint: `it is of another version of Podlane: detach the pods with that one, or remove ${pins}` },
     );
   }
+  if (!derived.every((name) => fds[name] !== undefined && fits(fds[name], name, maxSlots))) close(derived);
   return { fds, maxSlots };
 }
 
-/** Pins the maps of a fresh load and answers descriptors of our own. */
-export function pinMaps(pins: string, loaded: ReadonlyMap<string, number>): DatapathMaps {
+/** Pins those maps of a load that are not pinned, in place of what they replace; answers descriptors of our own. */
+export function pinMaps(
+  pins: string,
+  loaded: ReadonlyMap<string, number>,
+  pinned: Partial<DatapathMaps>,
+): DatapathMaps {
   return Object.fromEntries(
     mapNames.map((name) => {
-      pin(loaded.get(name)!, pathOf(pins, name));
+      const there = pinned[name];
+      if (there !== undefined) return [name, there];
+      pinOver(loaded.get(name)!, pathOf(pins, name));
       return [name, openPinned(pathOf(pins, name))!];
     }),
   ) as DatapathMaps;

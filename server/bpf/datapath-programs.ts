@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Hook } from '../../contract/device.ts';
 import { withId } from './info.ts';
 import { configBuildOffset, configBytes } from './layout.ts';
 import { ArrayMap, mapInfo } from './map.ts';
@@ -13,9 +14,15 @@ export const programAt = {
   'netkit/primary': 'to_pod_netkit',
   'tcx/ingress': 'from_pod_tcx',
   'tcx/egress': 'to_pod_tcx',
-} as const satisfies Record<LinkHook, string>;
-export type ProgramName = (typeof programAt)[LinkHook];
+  'tc/ingress': 'from_pod_tc',
+  'tc/egress': 'to_pod_tc',
+} as const satisfies Record<Hook, string>;
+export type ProgramName = (typeof programAt)[Hook];
 export const programNames: readonly ProgramName[] = Object.values(programAt);
+/** Those whose programs are attached by links of ours; filters of clsact are rtnetlink's. */
+export const linkHooks = (Object.keys(programAt) as Hook[]).filter(
+  (hook): hook is LinkHook => hook !== 'tc/ingress' && hook !== 'tc/egress',
+);
 
 export interface LoadedProgram {
   fd: number;
@@ -38,15 +45,19 @@ function buildOf(program: ProgramInfo): string | null {
   return null;
 }
 
-/** The programs an earlier agent pinned, if they are all of `build` and count into the map `countersId`. */
-export function openPinnedPrograms(pins: string, build: string, countersId: number): DatapathPrograms | null {
+/** The programs an earlier agent pinned, if they are all of `build` and use the maps `mapIds`. */
+export function openPinnedPrograms(
+  pins: string,
+  build: string,
+  mapIds: readonly number[],
+): DatapathPrograms | null {
   const found: Partial<DatapathPrograms> = {};
   for (const name of programNames) {
     const fd = openPinned(pathOf(pins, name));
     if (fd === null) break;
     const info = programInfo(fd);
     found[name] = { fd, id: info.id };
-    if (buildOf(info) !== build || !info.mapIds.includes(countersId)) break;
+    if (buildOf(info) !== build || !mapIds.every((id) => info.mapIds.includes(id))) break;
     if (name === programNames.at(-1)) return found as DatapathPrograms;
   }
   for (const program of Object.values(found)) closeSync(program.fd);

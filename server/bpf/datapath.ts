@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AttachedProgram } from '../../contract/device.ts';
+import type { AttachedProgram, Hook } from '../../contract/device.ts';
 import { CounterMap } from './counters.ts';
 import { attachPinned, detachPinned, type PinnedLink, pinnedLinks, updateLinks } from './datapath-links.ts';
 import { type DatapathMaps, mapEntries, mapNames, openPinnedMaps, pinMaps } from './datapath-maps.ts';
@@ -10,11 +10,27 @@ import {
   openPinnedPrograms,
   type DatapathPrograms as Programs,
   pinPrograms,
+  programAt,
   programNames,
 } from './datapath-programs.ts';
-import { configBuildOffset, encodeSlot, primaryIfindex, type SlotSources, slotBytes } from './layout.ts';
+import { HashMap } from './hash-map.ts';
+import {
+  configBuildOffset,
+  decodeAddress,
+  decodeEndpoint,
+  decodeSlot,
+  type Endpoint,
+  encodeAddress,
+  encodeEndpoint,
+  encodeSlot,
+  primaryIfindex,
+  type ReadSlot,
+  type SlotEntry,
+  slotBytes,
+} from './layout.ts';
 import { ArrayMap, mapInfo } from './map.ts';
 import { loadObject } from './object.ts';
+import type { HookOrder } from './order.ts';
 import { ensurePinDirectory, removePinDirectory } from './pin.ts';
 import { attachedPrograms, type LinkHook } from './query.ts';
 
@@ -27,6 +43,12 @@ export interface DatapathOptions {
   maxSlots: number;
   /** The compiled object to run, by default the committed one. */
   image?: Buffer;
+  /**
+   * Sets slots and endpoints of the devices there are, at each start: they are empty when a build gave them a new
+   * shape, and may be out of date. Called before attached links get new programs, so that no packet meets an
+   * empty map.
+   */
+  fill?: (programs: DatapathPrograms) => void | Promise<void>;
 }
 
 /** What opening found: `loaded` on a fresh node, `kept` the pinned programs, `replaced` those of another build. */
@@ -42,14 +64,15 @@ export class DatapathPrograms {
   /** SHA-256 of the object, hex. */
   readonly build: string;
   readonly takeover: Takeover;
-  /** Links whose program was replaced when opening. */
-  readonly updatedLinks: number;
+  /** Links whose program was replaced when opening. Filters of clsact are the caller's to replace. */
+  updatedLinks = 0;
   readonly counters: CounterMap;
   readonly #programs: Programs;
   readonly #slots: ArrayMap;
+  readonly #endpoints: HashMap;
 
   constructor(
-    found: Pick<DatapathPrograms, 'pins' | 'maxSlots' | 'build' | 'takeover' | 'updatedLinks'>,
+    found: Pick<DatapathPrograms, 'pins' | 'maxSlots' | 'build' | 'takeover'>,
     programs: Programs,
     maps: DatapathMaps,
   ) {
@@ -57,9 +80,9 @@ export class DatapathPrograms {
     this.maxSlots = found.maxSlots;
     this.build = found.build;
     this.takeover = found.takeover;
-    this.updatedLinks = found.updatedLinks;
     this.#programs = programs;
     this.#slots = new ArrayMap(maps.slots, 'slots', slotBytes);
+    this.#endpoints = new HashMap(maps.endpoints, 'endpoints');
     this.counters = new CounterMap(maps, found.maxSlots);
     closeSync(maps.counters);
     closeSync(maps.drops);
@@ -70,18 +93,37 @@ export class DatapathPrograms {
     return programNames.map((name) => this.#programs[name].id);
   }
 
-  /**
-   * Our program at `hook` of the slot's primary, its link pinned. Again is as well.
-   * @throws ProblemError `no_tcx`, `no_netkit`, `kernel_refused`
-   */
-  async attach(hook: LinkHook, slot: number): Promise<void> {
-    if (!(slot >= 0 && slot < this.maxSlots)) throw new RangeError(`slot ${slot} of ${this.maxSlots}`);
-    await attachPinned(this.pins, this.#programs, hook, slot);
+  /** Our program for `hook`, of which this object keeps the descriptor: what a filter of clsact is made with. */
+  programFd(hook: Hook): number {
+    return this.#programs[programAt[hook]].fd;
   }
 
-  /** Takes all our programs off the slot's device, which may be gone. A blackhole netkit is cut off then. */
-  async detach(slot: number): Promise<void> {
-    for (const link of pinnedLinks(this.pins)) if (link.slot === slot) await detachPinned(link);
+  /** The kernel's id of our program for `hook`. */
+  programId(hook: Hook): number {
+    return this.#programs[programAt[hook]].id;
+  }
+
+  #check(slot: number): void {
+    if (!(slot >= 0 && slot < this.maxSlots)) throw new RangeError(`slot ${slot} of ${this.maxSlots}`);
+  }
+
+  /**
+   * Our program at `hook` of the slot's primary, its link pinned. Again is as well, and keeps the program's place;
+   * a new one goes where `order` says, by default last. Programs of others stay as they are.
+   * @throws ProblemError `no_tcx`, `no_netkit`, `kernel_refused`
+   */
+  async attach(hook: LinkHook, slot: number, order?: HookOrder): Promise<void> {
+    this.#check(slot);
+    await attachPinned(this.pins, this.#programs, hook, slot, order);
+  }
+
+  /**
+   * Takes our programs off `hooks` of the slot's device, which may be gone; by default off all that have links.
+   * A blackhole netkit is cut off then.
+   */
+  async detach(slot: number, hooks?: readonly Hook[]): Promise<void> {
+    for (const link of pinnedLinks(this.pins))
+      if (link.slot === slot && (hooks?.includes(link.hook) ?? true)) await detachPinned(link);
   }
 
   /** Pinned links, by slot; those of deleted devices are among them until `detach`. */
@@ -89,14 +131,47 @@ export class DatapathPrograms {
     return pinnedLinks(this.pins);
   }
 
-  /** From now on only these sources may leave the slot. Not atomic towards running packets: set it before `attach`. */
-  setSlot(slot: number, sources: SlotSources): void {
-    this.#slots.set(slot, encodeSlot(sources));
+  /**
+   * What the slot's programs go by from now on. Not atomic towards running packets: set addresses and MACs before
+   * `attach`, and before endpoints lead to the slot.
+   */
+  setSlot(slot: number, entry: SlotEntry): void {
+    this.#check(slot);
+    this.#slots.set(slot, encodeSlot(entry));
   }
 
-  /** The slot's sources are no longer checked. */
+  /** The slot's sources are no longer checked, and nothing is redirected to or from it. */
   clearSlot(slot: number): void {
+    this.#check(slot);
     this.#slots.set(slot, encodeSlot(null));
+  }
+
+  /** What `setSlot` set; null for a slot that is clear. */
+  readSlot(slot: number): ReadSlot | null {
+    this.#check(slot);
+    return decodeSlot(this.#slots.get(slot));
+  }
+
+  /**
+   * Packets to `address`, without a length, go to the slot's device; those from it may leave all slots of `owner`.
+   * Pods of an `owner` other than the slot's are not reached by redirect. Packets see the old endpoint or the new.
+   * @throws RangeError for no address, BpfRefusal with E2BIG when there are 8 * maxSlots of them
+   */
+  setEndpoint(address: string, endpoint: Endpoint): void {
+    this.#check(endpoint.slot);
+    this.#endpoints.set(encodeAddress(address), encodeEndpoint(endpoint));
+  }
+
+  /** Nothing goes to `address` the short way, and nobody may send from it who has it not as the first. */
+  removeEndpoint(address: string): void {
+    this.#endpoints.delete(encodeAddress(address));
+  }
+
+  /** All endpoints, in no order. */
+  endpoints(): ({ address: string } & Endpoint)[] {
+    return this.#endpoints
+      .entries()
+      .map(([key, value]) => ({ address: decodeAddress(key), ...decodeEndpoint(value) }));
   }
 
   /** All programs, ours and others', at `hook` of the slot's device. @throws ProblemError `device_missing` */
@@ -115,6 +190,7 @@ export class DatapathPrograms {
   close(): void {
     this.counters.close();
     closeSync(this.#slots.fd);
+    closeSync(this.#endpoints.fd);
     for (const name of programNames) closeSync(this.#programs[name].fd);
   }
 }
@@ -132,17 +208,32 @@ export async function openDatapath(options: DatapathOptions): Promise<DatapathPr
 
   const pinned = openPinnedMaps(pins);
   const maxSlots = pinned?.maxSlots ?? options.maxSlots;
-  const kept = pinned && openPinnedPrograms(pins, build, mapInfo(pinned.fds.counters).id);
-  const opened = kept
-    ? { programs: kept, maps: pinned.fds }
-    : await load(pins, image, build, maxSlots, pinned?.fds ?? null);
-  const updatedLinks = await updateLinks(pins, opened.programs);
+  const kept = pinned && keptPrograms(pins, build, pinned.fds);
+  const opened = kept ?? (await load(pins, image, build, maxSlots, pinned?.fds ?? {}));
   const takeover: Takeover = kept ? 'kept' : pinned ? 'replaced' : 'loaded';
-  return new DatapathPrograms(
-    { pins, maxSlots, build, takeover, updatedLinks },
-    opened.programs,
-    opened.maps,
-  );
+  const programs = new DatapathPrograms({ pins, maxSlots, build, takeover }, opened.programs, opened.maps);
+  try {
+    await options.fill?.(programs);
+    programs.updatedLinks = await updateLinks(pins, opened.programs);
+  } catch (error) {
+    programs.close();
+    throw error;
+  }
+  return programs;
+}
+
+interface Opened {
+  programs: Programs;
+  maps: DatapathMaps;
+}
+
+/** What is pinned, if it is all of this build and in use together. */
+function keptPrograms(pins: string, build: string, fds: Partial<DatapathMaps>): Opened | null {
+  if (mapNames.some((name) => fds[name] === undefined)) return null;
+  const maps = fds as DatapathMaps;
+  const ids = [maps.counters, maps.slots].map((fd) => mapInfo(fd).id);
+  const programs = openPinnedPrograms(pins, build, ids);
+  return programs && { programs, maps };
 }
 
 async function load(
@@ -150,14 +241,16 @@ async function load(
   image: Buffer,
   build: string,
   maxSlots: number,
-  reuse: DatapathMaps | null,
-): Promise<{ programs: Programs; maps: DatapathMaps }> {
-  const entries = mapEntries(maxSlots);
+  pinned: Partial<DatapathMaps>,
+): Promise<Opened> {
   const object = await loadObject({
     name: 'datapath',
     image,
     maps: Object.fromEntries(
-      mapNames.map((name) => [name, reuse ? { reuse: reuse[name] } : { maxEntries: entries[name] }]),
+      mapNames.map((name) => {
+        const reuse = pinned[name];
+        return [name, reuse === undefined ? { maxEntries: mapEntries(name, maxSlots) } : { reuse }];
+      }),
     ),
     rodata(bytes) {
       bytes.writeUInt32LE(maxSlots, 0);
@@ -165,7 +258,7 @@ async function load(
     },
   });
   try {
-    const maps = reuse ?? pinMaps(pins, object.maps);
+    const maps = pinMaps(pins, object.maps, pinned);
     return { maps, programs: pinPrograms(pins, object.programs) };
   } finally {
     object.close();

@@ -1,3 +1,5 @@
+import { address4Bytes, address6Bytes, addressText, macBytes, macText } from './address.ts';
+
 /** What `bpf/podlane.h` says, for this side. */
 
 /** ifindex of slot 0's primary. */
@@ -12,54 +14,105 @@ export const slotOf = (ifindex: number): number | null =>
 export const counterBytes = 64;
 export const dropBytes = 128;
 
-/** struct podlane_slot. */
-export const slotBytes = 24;
-const checkSource = 1;
-const hasAddress6 = 2;
-
 /** struct podlane_config, all of .rodata. */
 export const configBytes = 36;
 export const configBuildOffset = 4;
 
-/** `10.42.0.33` to four bytes in network order. */
-function address4Bytes(text: string): number[] {
-  const bytes = text.split('.').map(Number);
-  if (bytes.length !== 4 || bytes.some((byte) => !(byte >= 0 && byte <= 255)))
-    throw new RangeError(`not an IPv4 address: ${text}`);
-  return bytes;
-}
+/** struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, to_mac 28, from_mac 34. */
+export const slotBytes = 40;
+const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, redirect: 16 } as const;
 
-/** `fd00::1` to sixteen bytes in network order. */
-function address6Bytes(text: string): number[] {
-  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
-  if (dotted) {
-    const [a = 0, b = 0, c = 0, d = 0] = address4Bytes(dotted[2] ?? '');
-    return address6Bytes(`${dotted[1]}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`);
-  }
-  const halves = text.split('::').map((half) => (half === '' ? [] : half.split(':')));
-  const [head = [], tail = []] = halves;
-  const missing = 8 - head.length - tail.length;
-  if (halves.length > 2 || (halves.length === 2 ? missing < 1 : missing !== 0))
-    throw new RangeError(`not an IPv6 address: ${text}`);
-  const words = [...head, ...Array<string>(missing).fill('0'), ...tail].map((word) => {
-    if (!/^[0-9a-f]{1,4}$/i.test(word)) throw new RangeError(`not an IPv6 address: ${text}`);
-    return Number.parseInt(word, 16);
-  });
-  return words.flatMap((word) => [word >> 8, word & 255]);
-}
-
-/** The sources allowed to leave a slot. */
-export interface SlotSources {
-  address4: string;
+/** What a slot's programs go by. */
+export interface SlotEntry {
+  /** The pod's number, the same on both devices of a migration: its addresses in `endpoints` are sources too. */
+  owner?: number;
+  /** The first address of each family, of which most packets are. */
+  address4?: string | undefined;
   address6?: string | undefined;
+  /** Which programs count and redirect: those on the device's own hooks (netkit), or those on the primary's. */
+  hooks?: 'device' | 'primary';
+  /** Packets to other pods of the node take the short way. Programs of others after ours do not see these. */
+  redirect?: boolean;
+  /** Destination and source of frames towards the pod: the peer's MAC and the primary's. Null on netkit L3. */
+  macs?: { toPod: string; fromPod: string } | null;
+  /** Whether only the pod's own sources may leave it; by default so. */
+  check?: boolean;
 }
 
-/** struct podlane_slot; null: all zero, nothing is checked. */
-export function encodeSlot(sources: SlotSources | null): Buffer {
+/** struct podlane_slot; null: all zero, nothing is checked. @throws RangeError */
+export function encodeSlot(entry: SlotEntry | null): Buffer {
   const value = Buffer.alloc(slotBytes);
-  if (sources === null) return value;
-  value.writeUInt32LE(checkSource | (sources.address6 === undefined ? 0 : hasAddress6), 0);
-  value.set(address4Bytes(sources.address4), 4);
-  if (sources.address6 !== undefined) value.set(address6Bytes(sources.address6), 8);
+  if (entry === null) return value;
+  const { owner = 0, address4, address6, hooks = 'primary', redirect = false, macs, check = true } = entry;
+  value.writeUInt32LE(
+    (check ? flag.checkSource : 0) |
+      (address4 === undefined ? 0 : flag.hasAddress4) |
+      (address6 === undefined ? 0 : flag.hasAddress6) |
+      (hooks === 'primary' ? flag.atPrimary : 0) |
+      (redirect ? flag.redirect : 0),
+    0,
+  );
+  value.writeUInt32LE(owner, 4);
+  if (address4 !== undefined) value.set(address4Bytes(address4), 8);
+  if (address6 !== undefined) value.set(address6Bytes(address6), 12);
+  if (macs) value.set([...macBytes(macs.toPod), ...macBytes(macs.fromPod)], 28);
   return value;
 }
+
+/** A slot as the map has it, every field told. */
+export interface ReadSlot extends Required<Omit<SlotEntry, 'address4' | 'address6'>> {
+  address4: string | undefined;
+  address6: string | undefined;
+}
+
+/** `encodeSlot` the other way. */
+export function decodeSlot(value: Buffer): ReadSlot | null {
+  if (value.every((byte) => byte === 0)) return null;
+  const flags = value.readUInt32LE(0);
+  const macs = { toPod: value.subarray(28, 34), fromPod: value.subarray(34, 40) };
+  return {
+    owner: value.readUInt32LE(4),
+    address4: flags & flag.hasAddress4 ? addressText(value.subarray(8, 12)) : undefined,
+    address6: flags & flag.hasAddress6 ? addressText(value.subarray(12, 28)) : undefined,
+    hooks: flags & flag.atPrimary ? 'primary' : 'device',
+    redirect: (flags & flag.redirect) !== 0,
+    macs: value.subarray(28).some((byte) => byte !== 0)
+      ? { toPod: macText(macs.toPod), fromPod: macText(macs.fromPod) }
+      : null,
+    check: (flags & flag.checkSource) !== 0,
+  };
+}
+
+/** struct podlane_address and struct podlane_endpoint: slot 0, owner 4. */
+export const addressBytes = 16;
+export const endpointBytes = 8;
+/** How many addresses there is room for, by slots. */
+export const endpointsPerSlot = 8;
+
+/** Where packets to an address go, and whose it is. */
+export interface Endpoint {
+  slot: number;
+  owner: number;
+}
+
+const mappedPrefix = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+
+/** An address as a key of `endpoints`: IPv6, or IPv4 as ::ffff:a.b.c.d. @throws RangeError */
+export const encodeAddress = (address: string): Buffer =>
+  Buffer.from(address.includes(':') ? address6Bytes(address) : [...mappedPrefix, ...address4Bytes(address)]);
+
+/** `encodeAddress` the other way. */
+export const decodeAddress = (key: Buffer): string =>
+  addressText(key.subarray(0, 12).equals(Buffer.from(mappedPrefix)) ? key.subarray(12) : key);
+
+export function encodeEndpoint({ slot, owner }: Endpoint): Buffer {
+  const value = Buffer.alloc(endpointBytes);
+  value.writeUInt32LE(slot, 0);
+  value.writeUInt32LE(owner, 4);
+  return value;
+}
+
+export const decodeEndpoint = (value: Buffer): Endpoint => ({
+  slot: value.readUInt32LE(0),
+  owner: value.readUInt32LE(4),
+});

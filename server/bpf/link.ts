@@ -1,8 +1,12 @@
 import { closeSync } from 'node:fs';
-import { bpf_link_create, bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
-import { accepted, BpfRefusal, offLoop } from './call.ts';
+import { bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
+import { syscall } from '../ffi/libc.ts';
+import { accepted, BpfRefusal, bpfSyscall, offLoop } from './call.ts';
 import { readInfo } from './info.ts';
+import { encodeOrder, type HookOrder } from './order.ts';
 import { openPinned } from './pin.ts';
+
+const linkCreate = 28;
 
 export interface LinkInfo {
   id: number;
@@ -23,14 +27,26 @@ export function linkInfo(fd: number): LinkInfo {
   };
 }
 
-/** A new link, last in its hook. Takes RTNL. @throws BpfRefusal */
+/**
+ * A new link; answers its descriptor. libbpf 1.1 knows no order, so by hand. Takes RTNL.
+ * union bpf_attr: prog_fd 0, target_ifindex 4, attach_type 8, flags 12, relative_id 16.
+ * @throws BpfRefusal, EEXIST when the program is on the hook, ENOENT without the neighbour
+ */
 export async function createLink(
   tried: string,
   program: number,
   ifindex: number,
   attachType: number,
+  order: HookOrder = 'last',
 ): Promise<number> {
-  return accepted(tried, await offLoop(bpf_link_create, program, ifindex, attachType, null));
+  const { flags, relativeId } = encodeOrder(order);
+  const attr = Buffer.alloc(64);
+  attr.writeUInt32LE(program, 0);
+  attr.writeUInt32LE(ifindex, 4);
+  attr.writeUInt32LE(attachType, 8);
+  attr.writeUInt32LE(flags, 12);
+  attr.writeUInt32LE(relativeId, 16);
+  return accepted(tried, await offLoop(syscall, bpfSyscall, linkCreate, attr, attr.length));
 }
 
 /** Puts `program` in the place of the link's; no packet passes without one. Takes RTNL. */

@@ -1,24 +1,31 @@
 import { BpfRefusal } from './call.ts';
 import { createLink } from './link.ts';
+import { type HookOrder, orderHints } from './order.ts';
 
 /** enum bpf_attach_type (linux/bpf.h). */
 export const netkitAttachTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
 export type NetkitHook = keyof typeof netkitAttachTypes;
 
 const hints: Record<string, string> = {
+  ...orderHints,
   ENXIO: 'the device is not netkit',
   EACCES: 'both hooks attach through the primary, not the peer',
 };
 
 /**
- * Attaches `program` to a netkit device of the caller's namespace, after what is there; answers the link.
+ * Attaches `program` to a netkit device of the caller's namespace, by default after what is there; answers the link.
  * `ifindex` is the primary's for both hooks.
  * @throws BpfRefusal, `no_netkit` on a kernel without it
  */
-export async function attachNetkit(hook: NetkitHook, ifindex: number, program: number): Promise<number> {
+export async function attachNetkit(
+  hook: NetkitHook,
+  ifindex: number,
+  program: number,
+  order?: HookOrder,
+): Promise<number> {
   const tried = `attach ${hook} of ifindex ${ifindex}`;
   try {
-    return await createLink(tried, program, ifindex, netkitAttachTypes[hook]);
+    return await createLink(tried, program, ifindex, netkitAttachTypes[hook], order);
   } catch (error) {
     if (!(error instanceof BpfRefusal)) throw error;
     if (error.reason === 'EINVAL')

@@ -1,5 +1,7 @@
 import { uptime } from 'node:os';
+import { bpf_prog_get_fd_by_id } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
+import { accepted, BpfRefusal } from './call.ts';
 import { nameAt, readInfo, withId } from './info.ts';
 
 export interface ProgramInfo {
@@ -53,6 +55,13 @@ export function programInfo(fd: number): ProgramInfo {
     misses: info.readBigUInt64LE(208),
     verifiedInstructions: info.readUInt32LE(216),
   };
+}
+
+/** A new descriptor of any program of this kernel, which the caller closes; null when it is gone. */
+export function programFdById(id: number): number | null {
+  const fd = bpf_prog_get_fd_by_id(id);
+  if (fd < 0 && new BpfRefusal('', -fd).reason === 'ENOENT') return null;
+  return accepted(`open program ${id}`, fd);
 }
 
 /** Of any program of this kernel; null when it is gone. */

@@ -1,7 +1,7 @@
 import type { AttachedProgram } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { addressOf, syscall } from '../ffi/libc.ts';
-import { BpfRefusal, offLoop } from './call.ts';
+import { BpfRefusal, bpfSyscall, offLoop } from './call.ts';
 import { netkitAttachTypes } from './netkit.ts';
 import { programInfoById } from './program.ts';
 import { runStatisticsHeld } from './stats.ts';
@@ -10,7 +10,6 @@ import { tcxAttachTypes } from './tcx.ts';
 export type LinkHook = keyof typeof netkitAttachTypes | keyof typeof tcxAttachTypes;
 export const attachTypes: Record<LinkHook, number> = { ...netkitAttachTypes, ...tcxAttachTypes };
 
-const bpfSyscall = process.arch === 'arm64' ? 280 : 321;
 const progQuery = 16;
 /** BPF_MPROG_MAX (kernel/bpf/mprog.c): more cannot be attached to one hook. */
 const maxPrograms = 64;

@@ -95,9 +95,6 @@ export const bpf_map_lookup_batch: KoffiFunc<
 /** Without a name: the tracepoint that the program was loaded for. */
 export const bpf_raw_tracepoint_open: KoffiFunc<(name: string | null, program: number) => number> =
   libbpf.func('int bpf_raw_tracepoint_open(const char *name, int program)');
-export const bpf_link_create: KoffiFunc<
-  (program: number, target: number, attachType: number, options: Address) => number
-> = libbpf.func('int bpf_link_create(int program, int target, int attach_type, void *options)');
 export const bpf_link_update: KoffiFunc<(link: number, program: number, options: Address) => number> =
   libbpf.func('int bpf_link_update(int link, int program, void *options)');
 export const bpf_link_detach: KoffiFunc<(link: number) => number> = libbpf.func(

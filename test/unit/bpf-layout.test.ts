@@ -1,6 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeSlot, peerIfindex, primaryIfindex, slotOf } from '../../server/bpf/layout.ts';
+import { addressText } from '../../server/bpf/address.ts';
+import {
+  decodeAddress,
+  decodeEndpoint,
+  decodeSlot,
+  encodeAddress,
+  encodeEndpoint,
+  encodeSlot,
+  peerIfindex,
+  primaryIfindex,
+  slotOf,
+} from '../../server/bpf/layout.ts';
 
 test('both ends’ indexes lead back to the slot', () => {
   fc.assert(
@@ -12,36 +23,85 @@ test('both ends’ indexes lead back to the slot', () => {
   expect(slotOf(7)).toBeNull();
 });
 
+const macs = { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' };
+
 describe('struct podlane_slot', () => {
   test('all zero: nothing is checked', () => {
-    expect(encodeSlot(null)).toEqual(Buffer.alloc(24));
+    expect(encodeSlot(null)).toEqual(Buffer.alloc(40));
+    expect(decodeSlot(Buffer.alloc(40))).toBeNull();
   });
 
-  test('IPv4 only', () => {
-    const expected = `01000000${'0a2a0021'}${'00'.repeat(16)}`;
-    expect(encodeSlot({ address4: '10.42.0.33' }).toString('hex')).toBe(expected);
+  test('of IPv4, on netkit L3', () => {
+    const entry = { owner: 7, address4: '10.42.0.33', hooks: 'device', redirect: false, macs: null } as const;
+    const slot = encodeSlot(entry);
+    expect(slot.toString('hex')).toBe(`${'03000000'}${'07000000'}${'0a2a0021'}${'00'.repeat(28)}`);
+    expect(decodeSlot(slot)).toEqual({ ...entry, address6: undefined, check: true });
   });
 
+  test('of both families, on veth, redirecting', () => {
+    const entry = { owner: 7, address4: '10.42.0.33', address6: 'fd00::2', macs } as const;
+    const slot = encodeSlot({ ...entry, hooks: 'primary', redirect: true });
+    expect(slot.toString('hex')).toBe(
+      `${'1f000000'}${'07000000'}${'0a2a0021'}${'fd000000000000000000000000000002'}${'02706c000043'}${'02706c000042'}`,
+    );
+    expect(decodeSlot(slot)).toEqual({ ...entry, hooks: 'primary', redirect: true, check: true });
+  });
+
+  test('of no address, not checked', () => {
+    const slot = encodeSlot({ owner: 7, hooks: 'primary', redirect: false, macs: null, check: false });
+    expect(slot.readUInt32LE(0)).toBe(8);
+    expect(decodeSlot(slot)).toMatchObject({ check: false, address4: undefined, address6: undefined });
+  });
+
+  test.each(['02:70:6c:00:00', '02:70:6c:00:00:4g', ''])('%j is no MAC address', (toPod) => {
+    expect(() => encodeSlot({ owner: 7, macs: { ...macs, toPod } })).toThrow(RangeError);
+  });
+});
+
+describe('struct podlane_address', () => {
   test.each([
+    ['10.42.0.33', '00000000000000000000ffff0a2a0021'],
     ['fd00::2', 'fd000000000000000000000000000002'],
     ['::', '00000000000000000000000000000000'],
     ['2001:db8::', '20010db8000000000000000000000000'],
     ['2001:db8:1:2:3:4:5:6', '20010db8000100020003000400050006'],
-    ['::ffff:192.0.2.1', '00000000000000000000ffffc0000201'],
-  ])('IPv6 %s', (address6, hex) => {
-    const slot = encodeSlot({ address4: '10.42.0.33', address6 });
-    expect(slot.readUInt32LE(0)).toBe(3);
-    expect(slot.toString('hex', 8)).toBe(hex);
+  ])('%s', (address, hex) => {
+    expect(encodeAddress(address).toString('hex')).toBe(hex);
+    expect(decodeAddress(Buffer.from(hex, 'hex'))).toBe(address);
   });
 
-  test.each(['10.42.0', '10.42.0.256', '10.42.0.x', ''])('%j is no IPv4 address', (address4) => {
-    expect(() => encodeSlot({ address4 })).toThrow(RangeError);
+  test('an IPv4-mapped IPv6 address is the IPv4 address', () => {
+    expect(encodeAddress('::ffff:192.0.2.1')).toEqual(encodeAddress('192.0.2.1'));
   });
 
-  test.each(['fd00::1::2', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', 'fd00::g', '1:2:3:4::5:6:7:8'])(
-    '%j is no IPv6 address',
-    (address6) => {
-      expect(() => encodeSlot({ address4: '10.42.0.33', address6 })).toThrow(RangeError);
+  test('any address leads back to its key', () => {
+    const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+    fc.assert(
+      fc.property(fc.oneof(bytes(16), bytes(4)), (address) => {
+        const key = encodeAddress(addressText(address));
+        expect(key.subarray(-address.length)).toEqual(Buffer.from(address));
+        expect(encodeAddress(decodeAddress(key))).toEqual(key);
+      }),
+    );
+  });
+
+  test.each(['10.42.0', '10.42.0.256', '10.42.0.x', '', '10.42.0.1/32'])(
+    '%j is no IPv4 address',
+    (address) => {
+      expect(() => encodeAddress(address)).toThrow(RangeError);
     },
   );
+
+  test.each(['fd00::1::2', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', 'fd00::g', '1:2:3:4::5:6:7:8', 'fe80::1%2'])(
+    '%j is no IPv6 address',
+    (address) => {
+      expect(() => encodeAddress(address)).toThrow(RangeError);
+    },
+  );
+});
+
+test('struct podlane_endpoint', () => {
+  const endpoint = { slot: 33, owner: 0xffff_fffe };
+  expect(encodeEndpoint(endpoint).toString('hex')).toBe('21000000feffffff');
+  expect(decodeEndpoint(encodeEndpoint(endpoint))).toEqual(endpoint);
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AttachedProgram } from '../../../contract/device.ts';
 import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import type { PinnedLink } from '../../../server/bpf/datapath-links.ts';
-import type { SlotSources } from '../../../server/bpf/layout.ts';
+import type { SlotEntry } from '../../../server/bpf/layout.ts';
 import type { LinkHook } from '../../../server/bpf/query.ts';
 import type { Stage } from './stage.ts';
 
@@ -13,7 +13,7 @@ export type Call =
   | { name: 'attach'; words: [hook: LinkHook, slot: number] }
   | { name: 'detach' | 'clearSlot' | 'read' | 'clear'; words: [slot: number] }
   | { name: 'query'; words: [slot: number, hook: LinkHook] }
-  | { name: 'setSlot'; words: [slot: number, sources: SlotSources] };
+  | { name: 'setSlot'; words: [slot: number, sources: SlotEntry] };
 
 export type Opened = Pick<
   DatapathPrograms,
@@ -51,7 +51,7 @@ export class Agent implements AsyncDisposable {
   links = () => this.#call({ name: 'links', words: [] }) as Promise<PinnedLink[]>;
   query = (slot: number, hook: LinkHook) =>
     this.#call({ name: 'query', words: [slot, hook] }) as Promise<AttachedProgram[]>;
-  setSlot = (slot: number, sources: SlotSources) => this.#call({ name: 'setSlot', words: [slot, sources] });
+  setSlot = (slot: number, sources: SlotEntry) => this.#call({ name: 'setSlot', words: [slot, sources] });
   clearSlot = (slot: number) => this.#call({ name: 'clearSlot', words: [slot] });
   read = (slot: number) => this.#call({ name: 'read', words: [slot] }) as Promise<bigint[]>;
   clear = (slot: number) => this.#call({ name: 'clear', words: [slot] });

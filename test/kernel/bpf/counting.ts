@@ -16,6 +16,13 @@ const global = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
 /** The same counters and drops wherever the programs run: on `kind`, at its hooks. */
 export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: LinkHook): void {
   describe(`on ${kind}, at ${fromHook} and ${toHook}`, () => {
+    const entry = {
+      owner: 1,
+      address4: podAddress,
+      hooks: fromHook === 'netkit/peer' ? 'device' : 'primary',
+      redirect: false,
+      macs: null,
+    } as const;
     let stage: Stage;
     let agent: Agent;
     let fromPod: PacketSocket;
@@ -40,7 +47,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
     });
     beforeEach(async () => {
       await agent.clear(slot);
-      await agent.setSlot(slot, { address4: podAddress });
+      await agent.setSlot(slot, entry);
     });
 
     /** Counters that are not zero, by place. */
@@ -135,13 +142,13 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
       });
 
       test('the pod’s own IPv6 address passes', async () => {
-        await agent.setSlot(slot, { address4: podAddress, address6: 'fd00::2' });
+        await agent.setSlot(slot, { ...entry, address6: 'fd00::2' });
         fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
         expect(await counted()).toEqual({ [field.packetsOut]: 2n, [field.bytesOut]: 96n });
       });
 
-      test('a cleared slot checks no source', async () => {
-        await agent.clearSlot(slot);
+      test('a slot that is not to be checked is not', async () => {
+        await agent.setSlot(slot, { ...entry, check: false });
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 2);
         expect(await counted()).toEqual({ [field.packetsOut]: 2n, [field.bytesOut]: 80n });
       });

@@ -44,6 +44,7 @@ const podAt = (slot: number): SampledPod => ({
   id: `pod-${slot}`,
   number: slot,
   slots: [slot],
+  netnsInode: 0n,
   kind: 'veth',
   carried: noCounters(),
   requests: null,
