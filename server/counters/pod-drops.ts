@@ -1,11 +1,12 @@
+import type { EventEmitter } from 'node:events';
 import type { OwnDrops, PodDrops } from '../../contract/drops.ts';
 import { type DropReason, dropReasons } from '../../contract/sample.ts';
 import type { CounterMap } from '../bpf/counters.ts';
-import type { CountedPod, Datapath } from '../datapath/datapath.ts';
+import type { CountedPod, Datapath, DatapathEvents } from '../datapath/datapath.ts';
 import { field } from './fields.ts';
 import type { KernelDrops } from './kernel-drops.ts';
 
-type Pods = Pick<Datapath, 'on' | 'off' | 'all' | 'get' | 'summaries'>;
+type Pods = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'get' | 'summaries'>;
 
 /** All dropped packets of the node's pods: ours out of our counters, the kernel's as long as this is open. */
 export class PodDropCounts {

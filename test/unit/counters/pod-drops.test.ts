@@ -32,7 +32,7 @@ class Pods extends EventEmitter<DatapathEvents> {
 }
 
 function open(read = (_slot: number): bigint[] => noCounters()) {
-  const said: [string, number, ...(readonly number[])[]][] = [];
+  const said: [string, number, ...number[]][] = [];
   const kernel = {
     track: ({ number, slots }: TrackedPod) => void said.push(['track', number, ...slots]),
     untrack: (number: number) => void said.push(['untrack', number]),
