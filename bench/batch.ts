@@ -1,0 +1,115 @@
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { HookFamily } from '../contract/device.ts';
+import { isIpv6 } from '../contract/network.ts';
+import { programAt } from '../server/bpf/datapath-programs.ts';
+import { peerIfindex, primaryIfindex } from '../server/bpf/layout.ts';
+import { netkitAttachTypes } from '../server/bpf/netkit.ts';
+import { tcxAttachTypes } from '../server/bpf/tcx.ts';
+import type { DeviceRecord, PodRecord } from '../server/datapath/books.ts';
+import { gatewaysOf } from '../server/datapath/gateway.ts';
+import { hooksOf } from '../server/datapath/hooks.ts';
+import { compile } from './traffic.ts';
+
+/** A pod and the device that it is to get, as the agent's books hold them. */
+export interface Subject {
+  pod: PodRecord;
+  device: DeviceRecord;
+}
+
+/** The hooks that the two programs are attached to; `none`: the device alone. */
+export type Hooks = HookFamily | 'none';
+
+/** A program and its arguments. */
+export type Command = string[];
+
+const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
+/** Link attributes that `ip` sets at creation, beside those of the pair. */
+const kindWords = { veth: 'veth', netkit: 'netkit mode l3 forward peer blackhole' } as const;
+
+/**
+ * What gives the pod its device by iproute2: a batch of `ip` on the host and one in the pod, and for programs a
+ * batch of `tc`, or the C program `attach.c` on hooks that iproute2 does not know. It sets no sysctls, as
+ * iproute2 cannot, and does not wait for the device to carry.
+ */
+export function attachCommands({ pod, device }: Subject, hooks: Hooks, pins: string): Command[] {
+  const { primaryName: primary, primaryMac, peerMac, slot, kind } = device;
+  const { addresses, mtu, interface: peer } = pod.network;
+  const netns = basename(pod.netnsPath);
+  const address = (mac: string | null): string => (mac ? ` address ${mac}` : '');
+  const bare = (cidr: string): string => cidr.split('/')[0]!;
+  const both = primaryMac && peerMac;
+  const host = [
+    `link add ${primary} index ${primaryIfindex(slot)} mtu ${mtu}${address(primaryMac)} type ${kindWords[kind]} ${kind === 'veth' ? 'peer ' : ''}name ${peer} index ${peerIfindex(slot)} mtu ${mtu}${address(peerMac)} netns ${netns}`,
+    `link set ${primary} addrgenmode none`,
+    `link set ${primary} up`,
+    ...(both
+      ? addresses.map((each) => `neigh replace ${bare(each)} lladdr ${peerMac} dev ${primary} nud permanent`)
+      : []),
+    ...addresses.map((each) => `route replace ${each} dev ${primary}`),
+  ];
+  const inside = [
+    `link set ${peer} addrgenmode none`,
+    `link set ${peer} up`,
+    ...(both
+      ? gatewaysOf(pod.network).map(
+          (each) => `neigh replace ${each} lladdr ${primaryMac} dev ${peer} nud permanent`,
+        )
+      : []),
+    ...addresses.map((each) => `address add ${each} dev ${peer}${isIpv6(each) ? ' nodad' : ''}`),
+    ...gatewaysOf(pod.network).map((each) => `route replace default via ${each} dev ${peer} onlink`),
+  ];
+  return [
+    ['ip', '-batch', file(`${slot}-host`, host)],
+    ['ip', '-n', netns, '-batch', file(`${slot}-pod`, inside)],
+    ...attachPrograms(device, hooks, pins),
+  ];
+}
+
+function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: Hooks, pins: string): Command[] {
+  if (hooks === 'none') return [];
+  const pinned = (hook: keyof typeof programAt): string => join(pins, 'programs', programAt[hook]);
+  if (hooks === 'tc')
+    return [
+      [
+        'tc',
+        '-batch',
+        file(`${slot}-tc`, [
+          `qdisc add dev ${primaryName} clsact`,
+          `filter add dev ${primaryName} egress bpf direct-action object-pinned ${pinned('tcx/egress')}`,
+          `filter add dev ${primaryName} ingress bpf direct-action object-pinned ${pinned('tcx/ingress')}`,
+        ]),
+      ],
+    ];
+  const links = Object.values(hooksOf[hooks]).flatMap((hook) => [
+    String(attachTypes[hook]),
+    pinned(hook),
+    linkPin(pins, slot, hook),
+  ]);
+  return [[compile('attach', ['-lbpf']), String(primaryIfindex(slot)), ...links]];
+}
+
+/** Deletes the device; addresses, routes, neighbours and programs go with it. */
+export const detachCommands = ({ device }: Subject): Command[] => [
+  ['ip', '-batch', file(`${device.slot}-delete`, [`link delete ${device.primaryName}`])],
+];
+
+/** The same processes with nothing to do: what starting them costs. */
+export const idle = (commands: Command[]): Command[] =>
+  commands.map(([program = '', ...words]) =>
+    words.includes('-batch') ? [program, ...words.slice(0, -1), file('empty', [])] : [program, words[0]!],
+  );
+
+/** Pins that `attach.c` left of a device that is gone. */
+export const linkPins = (pins: string, { device }: Subject): string[] =>
+  Object.keys(attachTypes).map((hook) => linkPin(pins, device.slot, hook));
+
+const linkPin = (pins: string, slot: number, hook: string): string =>
+  join(pins, `peer-${slot}-${hook.replace('/', '-')}`);
+
+function file(name: string, lines: string[]): string {
+  const path = join(tmpdir(), `batch-${name}`);
+  writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
+  return path;
+}

@@ -1,0 +1,26 @@
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { compile, startAt } from './traffic.ts';
+
+/** `bench/timed.c`, running. */
+export class Timed implements Disposable {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor() {
+    this.#child = startAt({}, [compile('timed')]);
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  /** Runs the commands one after the other. @returns milliseconds */
+  async run(commands: readonly (readonly string[])[]): Promise<number> {
+    this.#child.stdin!.write(`${commands.map((words) => words.join('\t')).join('\t;\t')}\n`);
+    const line = await this.#lines.next();
+    if (line.done) throw new Error(`running ${commands.map((words) => words[0]).join(', ')} failed`);
+    return Number(line.value);
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill('SIGKILL');
+  }
+}
