@@ -6,6 +6,8 @@ import { withNamespace } from './namespace.ts';
 import { nlmFlag, nlmsg } from './rtnetlink.ts';
 
 const AF_NETLINK = 16;
+/** NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h> */
+const protocols = { route: 0, 'sock-diag': 4 } as const;
 const SOCK_RAW_CLOEXEC = 0x8_0003;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
@@ -31,6 +33,9 @@ const batchMessages = 256;
 const batchBytes = 65_536;
 const dumpTries = 20;
 
+/** `sock-diag` speaks of sockets, by the same rules. */
+export type NetlinkProtocol = keyof typeof protocols;
+
 /** One message to the kernel. `tried` begins the error's sentence: `add address 10.42.0.33/32 to ifindex 7`. */
 export interface Request {
   tried: string;
@@ -55,8 +60,8 @@ export class RtnetlinkSocket implements Disposable {
   #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  private constructor() {
-    this.#fd = openRtnetlink();
+  private constructor(protocol: NetlinkProtocol) {
+    this.#fd = openRtnetlink(0, 0, protocol);
     setOption(this.#fd, SO_RCVBUFFORCE, int(receiveQueueBytes));
     const patience = Buffer.alloc(16);
     patience.writeBigInt64LE(answerSeconds);
@@ -65,15 +70,15 @@ export class RtnetlinkSocket implements Disposable {
 
   /** In the current namespace. @throws NetlinkError */
   static open(): RtnetlinkSocket {
-    return new RtnetlinkSocket();
+    return new RtnetlinkSocket('route');
   }
 
   /** In the network namespace of a descriptor or a path. @throws NetlinkError, or what opening the path throws */
-  static inNamespace(namespace: number | string): RtnetlinkSocket {
-    if (typeof namespace === 'number') return withNamespace(namespace, () => new RtnetlinkSocket());
+  static inNamespace(namespace: number | string, protocol: NetlinkProtocol = 'route'): RtnetlinkSocket {
+    if (typeof namespace === 'number') return withNamespace(namespace, () => new RtnetlinkSocket(protocol));
     const fd = openSync(namespace, 'r');
     try {
-      return withNamespace(fd, () => new RtnetlinkSocket());
+      return withNamespace(fd, () => new RtnetlinkSocket(protocol));
     } finally {
       closeSync(fd);
     }
@@ -283,8 +288,8 @@ async function amongFew<T>(exchange: () => Promise<T>): Promise<T> {
  * A bound rtnetlink socket in the current namespace; `groups` is the mask of multicast groups it listens to.
  * @returns its descriptor @throws NetlinkError
  */
-export function openRtnetlink(groups = 0, typeFlags = 0): number {
-  const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC | typeFlags, 0);
+export function openRtnetlink(groups = 0, typeFlags = 0, protocol: NetlinkProtocol = 'route'): number {
+  const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC | typeFlags, protocols[protocol]);
   if (fd < 0) throw new NetlinkError('open an rtnetlink socket', errno());
   const address = Buffer.alloc(12); // struct sockaddr_nl: u16 family, pad, u32 pid, u32 groups
   address.writeUInt16LE(AF_NETLINK, 0);
