@@ -19,6 +19,7 @@ export type Hook = z.infer<typeof hook>;
 export const deviceEnd = z.object({
   name: z.string(),
   ifindex: z.number().int(),
+  altnames: z.array(z.string()).describe('further names, which `ip` takes as well'),
   mtu: z.number().int().describe('bytes'),
   mac: z.string().nullable(),
   up: z.boolean().describe('administratively up and with carrier'),
@@ -26,6 +27,14 @@ export const deviceEnd = z.object({
 export type DeviceEnd = z.infer<typeof deviceEnd>;
 
 export const policy = z.enum(['forward', 'blackhole']);
+export const scrub = z.enum(['default', 'none']);
+
+/**
+ * The family of hooks that our two programs of a device are on: its own (netkit), or those of its primary. A
+ * netkit device with its programs on the primary is in attach fallback.
+ */
+export const hookFamily = z.enum(['netkit', 'tcx', 'tc']);
+export type HookFamily = z.infer<typeof hookFamily>;
 
 /** A program on a hook of a device, as bpf_prog_info tells it. */
 export const attachedProgram = z.object({
@@ -50,6 +59,8 @@ export const device = z.object({
   mode: z.enum(['l2', 'l3']).nullable().describe('netkit only'),
   slot: z.number().int(),
   policy: z.object({ primary: policy, peer: policy }).nullable().describe('netkit only'),
+  scrub: z.object({ primary: scrub, peer: scrub }).nullable().describe('netkit only, where the kernel tells'),
+  hooks: hookFamily,
   primary: deviceEnd,
   peer: deviceEnd,
   programs: z.array(attachedProgram),

@@ -9,6 +9,7 @@ export const eventType = z.enum([
   'migration.undone',
   'migration.failed',
   'migration.recovered',
+  'hooks.moved',
   'drift',
 ]);
 

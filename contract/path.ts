@@ -22,8 +22,8 @@ export const pathHop = z.discriminatedUnion('type', [
     addresses: z.array(z.string()),
     ifindex: z.number().int(),
     mtu: z.number().int(),
-    route: z.string().nullable().describe('the pod’s default route, as `ip route` prints it'),
-    neighbour: z.string().nullable().describe('the gateway’s entry, as `ip neigh` prints it'),
+    routes: z.array(z.string()).describe('the pod’s default routes, as `ip route` prints them'),
+    neighbours: z.array(z.string()).describe('the gateways’ entries, as `ip neigh` prints them'),
   }),
   z.object({
     type: z.literal('device'),
@@ -37,10 +37,10 @@ export const pathHop = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('host'),
-    route: z.string().nullable().describe('the host’s route to the pod'),
-    neighbour: z.string().nullable(),
-    defaultRoute: z.string().nullable(),
-    forwarding: z.boolean(),
+    routes: z.array(z.string()).describe('the host’s routes to the pod'),
+    neighbours: z.array(z.string()),
+    defaultRoutes: z.array(z.string()),
+    forwarding: z.boolean().describe('of all families that the pod has addresses of'),
     rpFilter: z.number().int(),
   }),
   z.object({
@@ -59,6 +59,20 @@ export const pathHop = z.discriminatedUnion('type', [
 ]);
 export type PathHop = z.infer<typeof pathHop>;
 
+/** Which way packets really took, from counters. */
+export const wayTaken = z.object({
+  seconds: z.number().describe('the interval that was counted'),
+  redirected: z.number().describe('packets handed straight to another pod of the node'),
+  toHost: z.number().describe('packets given to the host’s stack'),
+  dropped: z.number().describe('packets that our programs dropped'),
+});
+export type WayTaken = z.infer<typeof wayTaken>;
+
 /** The way of a leaving packet, container first. Host with no uplink has no `uplink` hop. */
-export const podPath = z.object({ pod: z.string(), hops: z.array(pathHop) });
+export const podPath = z.object({
+  pod: z.string(),
+  hops: z.array(pathHop),
+  redirect: z.boolean().describe('whether the short way between pods of this node is switched on'),
+  taken: wayTaken.nullable().describe('by what left the pod lately; null before two samples'),
+});
 export type PodPath = z.infer<typeof podPath>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { device, deviceKind } from './device.ts';
+import { device, deviceKind, hookFamily } from './device.ts';
+import { checkNetwork, podNetwork } from './network.ts';
 
 /** Packets a pod's traffic counted itself; null where nobody counts. */
 export const requests = z.object({ ok: z.number().int(), failed: z.number().int() });
@@ -15,6 +16,7 @@ export const podSummary = z.object({
   labels: z.record(z.string(), z.string()),
   addresses: z.array(z.string()).describe('CIDR, e.g. 10.42.0.33/32'),
   kind: deviceKind,
+  hooks: hookFamily,
   slot: z.number().int(),
   primary: z.object({ name: z.string(), ifindex: z.number().int() }),
   state: podState,
@@ -43,9 +45,10 @@ export type Neighbour = z.infer<typeof neighbour>;
 
 export const pod = podSummary.extend({
   netns: z.object({ path: z.string(), inode: z.number() }),
-  interface: z.string(),
-  mtu: z.number().int(),
-  gateway: z.string(),
+  network: podNetwork.describe(
+    'as it was asked for; routes, neighbours and device are as the kernel has them',
+  ),
+  gateways: z.array(z.string()).describe('next hop of the default route of each of the pod’s families'),
   device: device.nullable().describe('null when the kernel no longer has it'),
   routes: z.object({ pod: z.array(route), host: z.array(route) }),
   neighbours: z.object({ pod: z.array(neighbour), host: z.array(neighbour) }),
@@ -64,17 +67,19 @@ const namespace = z
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'lower case letters, digits and - (RFC 1123 label)');
 
 /** Gives a network namespace its device and makes it a pod of this node. */
-export const newPod = z.strictObject({
-  namespace,
-  name,
-  netns: z.string().min(1).max(4096).describe('path of the network namespace, e.g. /run/netns/cart'),
-  address: z.cidrv4().describe('the pod’s address, /32'),
-  kind: deviceKind.optional().describe('default: netkit where the kernel has it, else veth'),
-  interface: z.string().min(1).max(15).default('eth0'),
-  mtu: z.number().int().min(576).max(65535).default(1500),
-  labels: z.record(z.string().max(317), z.string().max(63)).default({}),
-});
+export const newPod = z
+  .strictObject({
+    namespace,
+    name,
+    netns: z.string().min(1).max(4096).describe('path of the network namespace, e.g. /run/netns/cart'),
+    kind: deviceKind.optional().describe('default: netkit where the kernel has it, else veth'),
+    ...podNetwork.shape,
+    labels: z.record(z.string().max(317), z.string().max(63)).default({}),
+  })
+  .superRefine(checkNetwork);
 export type NewPod = z.infer<typeof newPod>;
+/** `newPod` before its defaults. */
+export type NewPodInput = z.input<typeof newPod>;
 
 /** What the lab's own traffic counted, since it started, by pod id. */
 export const trafficReport = z.strictObject({

@@ -20,6 +20,8 @@ export const problems = {
   interface_in_use: { status: 409, title: 'The pod has an interface of this name' },
   no_netkit: { status: 409, title: 'This kernel has no netkit' },
   no_tcx: { status: 409, title: 'This kernel has no tcx' },
+  not_netkit: { status: 409, title: 'The pod’s device is not netkit' },
+  already_there: { status: 409, title: 'The programs are on these hooks already' },
   no_slot: { status: 409, title: 'All slots are taken' },
   bad_netns: { status: 422, title: 'Not a network namespace' },
   too_large: { status: 413, title: 'The request is too large' },

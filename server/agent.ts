@@ -37,8 +37,8 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
       onPruneError: (err) => log.error({ err }, 'old history could not be deleted'),
     });
     opened.push(() => inventory.close());
-    const { pins, maxSlots } = config;
-    const datapath = await Datapath.open({ books: inventory, pins, maxSlots, log });
+    const { pins, maxSlots, without } = config;
+    const datapath = await Datapath.open({ books: inventory, pins, maxSlots, without, log });
     opened.push(() => datapath.close());
     const sampler = new Sampler(datapath, datapath.counters, datapath.programIds());
     sampler.start();

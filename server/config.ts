@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { type CapabilityName, capabilityName } from '../contract/node.ts';
 import { ProblemError } from '../contract/problem.ts';
 
 const options = {
@@ -12,6 +13,7 @@ const options = {
   'max-slots': ['N', 'devices that can be counted at one time', '2048'],
   environment: ['native|guest', 'guest: this is the virtual machine of the lab', 'native'],
   'log-level': ['LEVEL', 'trace, debug, info, warn, error, fatal or silent', 'info'],
+  without: ['NAMES', 'do as if the kernel lacked these capabilities: tcx,live-rename', undefined],
   lab: [undefined, 'take reports of the lab’s traffic', undefined],
 } as const satisfies Record<string, readonly [value?: string, text?: string, preset?: string]>;
 type Option = keyof typeof options;
@@ -29,6 +31,7 @@ export interface Config {
   maxSlots: number;
   environment: (typeof environments)[number];
   logLevel: (typeof logLevels)[number];
+  without: CapabilityName[];
   lab: boolean;
 }
 
@@ -85,6 +88,7 @@ export function readConfig(args: string[], env: Record<string, string | undefine
     maxSlots: read('max-slots', (value) => integer(value, 1, 1_000_000))!,
     environment: read('environment', oneOf(environments))!,
     logLevel: read('log-level', oneOf(logLevels))!,
+    without: read('without', (value) => value.split(',').map(oneOf(capabilityName.options))) ?? [],
     lab: flags.lab === true || ['1', 'true'].includes(env.PODLANE_LAB ?? ''),
   };
   if (errors.length === 0) return config;

@@ -55,24 +55,30 @@ export async function attachedPrograms(
   ours: ReadonlySet<number>,
 ): Promise<AttachedProgram[]> {
   const entries = await queryHook(ifindex, hook);
-  return entries.flatMap(({ programId, linkId }, position) => {
-    const info = programInfoById(programId);
-    if (info === null) return [];
-    const counted = runStatisticsHeld() || info.runCount > 0;
-    return {
-      hook,
-      position,
-      id: info.id,
-      name: info.name,
-      tag: info.tag,
-      ours: ours.has(info.id),
-      linkId,
-      loadedAt: info.loadedAt.toISOString(),
-      runCount: counted ? info.runCount : null,
-      runTimeNs: counted ? info.runTimeNs : null,
-      nsPerRun: info.runCount > 0 ? info.runTimeNs / info.runCount : null,
-      verifiedInstructions: info.verifiedInstructions || null,
-      jitedBytes: info.jitedBytes,
-    };
-  });
+  return entries.flatMap((entry, position) => attachedProgram({ hook, position, ...entry }, ours) ?? []);
+}
+
+/** What the kernel knows of a program at its place on a hook; null when it is gone meanwhile. */
+export function attachedProgram(
+  { hook, position, programId, linkId }: HookEntry & Pick<AttachedProgram, 'hook' | 'position'>,
+  ours: ReadonlySet<number>,
+): AttachedProgram | null {
+  const info = programInfoById(programId);
+  if (info === null) return null;
+  const counted = runStatisticsHeld() || info.runCount > 0;
+  return {
+    hook,
+    position,
+    id: info.id,
+    name: info.name,
+    tag: info.tag,
+    ours: ours.has(info.id),
+    linkId,
+    loadedAt: info.loadedAt.toISOString(),
+    runCount: counted ? info.runCount : null,
+    runTimeNs: counted ? info.runTimeNs : null,
+    nsPerRun: info.runCount > 0 ? info.runTimeNs / info.runCount : null,
+    verifiedInstructions: info.verifiedInstructions || null,
+    jitedBytes: info.jitedBytes,
+  };
 }

@@ -33,6 +33,8 @@ interface Watch {
 export class Sampler extends EventEmitter<SampleEvents> {
   /** The last of each; null before the first. */
   frame: Uint8Array | null = null;
+  /** The one before. */
+  previous: Uint8Array | null = null;
   node: NodeSample | null = null;
   readonly #pods: SampledPods;
   readonly #counters: Counters;
@@ -99,6 +101,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
     const end = pods.reduce((end, pod) => Math.max(end, ...pod.slots.map((slot) => slot + 1)), 0);
     const reading = readAll(this.#counters, end, this.#room);
     const readMs = Number(process.hrtime.bigint() - clock.monotonicNs) / 1e6;
+    this.previous = this.frame;
     this.frame = encodeFrame('all', pods, reading, clock);
     this.node = this.#meter.read(Number(clock.sequence), readMs, this.#programIds);
     this.emit('frame', this.frame);

@@ -1,23 +1,23 @@
-import type { DeviceKind } from '../../contract/device.ts';
+import type { DeviceKind, HookFamily } from '../../contract/device.ts';
 import type { NewPod } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex } from '../bpf/layout.ts';
 import { currentNamespace, openNamespace } from '../kernel/netns.ts';
-import { writeSysctl } from '../kernel/procfs.ts';
-import { replaceAddress } from '../netlink/address.ts';
 import { getLink } from '../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord, PodRecord } from './books.ts';
-import { attachPrograms, makeDevice } from './device.ts';
+import { giveAddresses, makeDevice } from './device.ts';
 import { routePod } from './footing.ts';
+import { forward } from './forwarding.ts';
 import { can, type Ground } from './ground.ts';
 import { namespaceLives, type PodNamespace } from './pod-namespace.ts';
+import { attachPrograms, pointAt } from './programs.ts';
 import type { Registry } from './registry.ts';
 import { peerMac, primaryMac, primaryName } from './slots.ts';
 
-/** @throws ProblemError `no_netkit` or `no_tcx` when the kernel lacks what the kind needs */
+/** @throws ProblemError `no_netkit`, `no_tcx` when the kernel lacks what the kind needs */
 export function chooseKind(ground: Ground, wanted: DeviceKind | undefined): DeviceKind {
   const kind = wanted ?? (can(ground, 'netkit') ? 'netkit' : 'veth');
-  const needed = kind === 'netkit' ? 'netkit' : 'tcx';
+  const needed = kind === 'netkit' ? 'netkit' : ground.primaryHooks === 'tc' ? 'clsact' : 'tcx';
   if (can(ground, needed)) return kind;
   const capability = ground.capabilities.get(needed);
   throw new ProblemError(
@@ -40,15 +40,17 @@ export function admit(registry: Registry, pod: NewPod): bigint {
     throw new ProblemError('pod_exists', `${what}: there is one of this name`, {
       hint: 'Remove it first, or give another name.',
     });
-  const holder = registry.withAddress(pod.address);
-  if (holder)
-    throw new ProblemError(
-      'address_in_use',
-      `${what}: ${pod.address} is ${holder.record.namespace}/${holder.record.name}'s`,
-      {
-        hint: 'Give the pod an address of its own.',
-      },
-    );
+  for (const address of pod.addresses) {
+    const holder = registry.withAddress(address);
+    if (holder)
+      throw new ProblemError(
+        'address_in_use',
+        `${what}: ${address} is ${holder.record.namespace}/${holder.record.name}'s`,
+        {
+          hint: 'Give the pod addresses of its own.',
+        },
+      );
+  }
   using namespace = openNamespace(pod.netns);
   using own = currentNamespace();
   if (namespace.inode === own.inode)
@@ -70,38 +72,49 @@ export function admit(registry: Registry, pod: NewPod): bigint {
   return namespace.inode;
 }
 
-/** The books' row of a pod's device on `slot`. */
-export const deviceRow = (podId: string, kind: DeviceKind, slot: number): NewDeviceRecord => ({
-  podId,
-  kind,
-  slot,
-  primaryName: primaryName(slot),
-  primaryMac: kind === 'veth' ? primaryMac(slot) : null,
-  peerMac: kind === 'veth' ? peerMac(slot) : null,
-});
+/** The books' row of a pod's device on `slot`. A device has MACs unless it is netkit in mode l3. */
+export function deviceRow(
+  pod: Pick<PodRecord, 'id' | 'network'>,
+  kind: DeviceKind,
+  hooks: HookFamily,
+  slot: number,
+): NewDeviceRecord {
+  const { macs, netkit } = pod.network;
+  const hasMacs = kind === 'veth' || netkit.mode === 'l2';
+  return {
+    podId: pod.id,
+    kind,
+    hooks,
+    slot,
+    primaryName: primaryName(slot),
+    primaryMac: hasMacs ? (macs?.primary ?? primaryMac(slot)) : null,
+    peerMac: hasMacs ? (macs?.peer ?? peerMac(slot)) : null,
+  };
+}
 
-/** Gives the pod its device with address, routes and programs. Idempotent: completes what a killed agent began. */
+/** Gives the pod its device with addresses, routes and programs. Idempotent: completes what a killed agent began. */
 export async function connect(
   ground: Ground,
   namespace: PodNamespace,
   pod: PodRecord,
   device: DeviceRecord,
 ): Promise<void> {
+  const { network } = pod;
   await refuseTakenName(namespace, pod, device);
-  writeSysctl('net/ipv4/ip_forward', '1');
-  const wanted = { kind: device.kind, slot: device.slot, peerName: pod.interface, mtu: pod.mtu };
-  await makeDevice(ground, namespace, wanted, [pod.address]);
-  await attachPrograms(ground, device.kind, device.slot, pod);
-  await replaceAddress(namespace.socket, peerIfindex(device.slot), pod.address);
-  await routePod(ground, namespace, device.slot, pod.address);
+  forward(network);
+  await makeDevice(ground, namespace, pod, device, network.interface, network.addresses);
+  await attachPrograms(ground, pod, device);
+  await giveAddresses(namespace, device, network.addresses);
+  await routePod(ground, namespace, device.slot, network);
+  pointAt(ground, pod, device);
 }
 
 async function refuseTakenName(namespace: PodNamespace, pod: PodRecord, device: DeviceRecord): Promise<void> {
-  const there = await getLink(namespace.socket, { name: pod.interface });
+  const there = await getLink(namespace.socket, { name: pod.network.interface });
   if (!there || there.ifindex === peerIfindex(device.slot)) return;
   throw new ProblemError(
     'interface_in_use',
-    `attach pod ${pod.namespace}/${pod.name}: its namespace has an interface ${pod.interface} (ifindex ${there.ifindex})`,
+    `attach pod ${pod.namespace}/${pod.name}: its namespace has an interface ${pod.network.interface} (ifindex ${there.ifindex})`,
     {
       hint: 'Choose another interface name, or delete that one.',
     },

@@ -1,6 +1,7 @@
-import type { DeviceKind } from '../../contract/device.ts';
+import type { DeviceKind, HookFamily } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
+import type { PodNetwork } from '../../contract/network.ts';
 
 /**
  * What the datapath asks of whoever keeps its books. The kernel is the truth about devices; the books
@@ -18,9 +19,7 @@ export interface PodRecord {
   labels: Record<string, string>;
   netnsPath: string;
   netnsInode: bigint;
-  address: string;
-  interface: string;
-  mtu: number;
+  network: PodNetwork;
   createdAt: Date;
   removedAt: Date | null;
   carried: CarriedCounters;
@@ -30,6 +29,8 @@ export interface DeviceRecord {
   id: number;
   podId: string;
   kind: DeviceKind;
+  /** Where its programs are. */
+  hooks: HookFamily;
   slot: number;
   primaryName: string;
   primaryMac: string | null;
@@ -51,10 +52,19 @@ export interface Books {
   removePod(id: string): Promise<void>;
   /** Takes back an `addPod` whose device could not be made: no trace stays. */
   forgetPod(id: string): Promise<void>;
-  /** Records that the namespace now has another inode at its path, after a reboot or a re-creation. */
   addDevice(device: NewDeviceRecord): Promise<DeviceRecord>;
   /** Marks the device removed and adds `counters` to the pod's carried sums, in one transaction. */
   removeDevice(id: number, counters: CarriedCounters): Promise<void>;
+
+  /** The device's programs are on these hooks from now on. */
+  moveHooks(id: number, hooks: HookFamily): Promise<void>;
+
+  /** What was chosen for the node (scope `node`) or a pod (its id); null where nobody chose. */
+  setting(scope: string, name: string): Promise<unknown>;
+  /** All settings of one name, by scope. */
+  settings(name: string): Promise<Map<string, unknown>>;
+  /** `null` takes the choice back. */
+  saveSetting(scope: string, name: string, value: unknown): Promise<void>;
 
   /** A new journal. `migration.number` and `startedAt` are the books' to give; `migration.number` is ignored. */
   addMigration(migration: Migration): Promise<Migration>;

@@ -7,9 +7,10 @@ import { type Route, routes } from '../netlink/route.ts';
 import type { RtnetlinkSocket } from '../netlink/socket.ts';
 import { routeText } from '../netlink/text.ts';
 import type { DeviceRecord } from './books.ts';
-import { type Ground, podGateway } from './ground.ts';
-import { hooksOf } from './hooks.ts';
+import { gatewaysOf } from './gateway.ts';
+import type { Ground } from './ground.ts';
 import { openPodNamespace } from './pod-namespace.ts';
+import { programsOn } from './programs.ts';
 import { currentDevice, type LivePod, summarize } from './registry.ts';
 
 /** A pod as the kernel shows it now: nothing here comes from memory that the kernel could contradict. */
@@ -18,9 +19,8 @@ export async function describePod(ground: Ground, pod: LivePod): Promise<Pod> {
   const base = {
     ...summarize(pod),
     netns: { path: record.netnsPath, inode: Number(record.netnsInode) },
-    interface: record.interface,
-    mtu: record.mtu,
-    gateway: podGateway,
+    network: record.network,
+    gateways: gatewaysOf(record.network),
   };
   const nothing = { device: null, routes: { pod: [], host: [] }, neighbours: { pod: [], host: [] } };
   if (pod.gone) return { ...base, ...nothing };
@@ -52,19 +52,10 @@ export async function describePod(ground: Ground, pod: LivePod): Promise<Pod> {
   };
 }
 
-/** Every program on both hooks of the device, `from_pod`'s hook first, in order of execution. */
-export async function programsOn(ground: Ground, device: DeviceRecord): Promise<AttachedProgram[]> {
-  const hooks = hooksOf[device.kind];
-  const [out, into] = await Promise.all([
-    ground.programs.query(device.slot, hooks.out),
-    ground.programs.query(device.slot, hooks.in),
-  ]);
-  return [...out, ...into];
-}
-
 export const endOf = (link: Link): DeviceEnd => ({
   name: link.name,
   ifindex: link.ifindex,
+  altnames: link.alternativeNames,
   mtu: link.mtu,
   mac: link.mac,
   up: link.running,
@@ -76,6 +67,8 @@ function deviceOf(record: DeviceRecord, primary: Link, peer: Link, programs: Att
     mode: primary.netkit?.mode ?? null,
     slot: record.slot,
     policy: policyOf(primary),
+    scrub: scrubOf(primary),
+    hooks: record.hooks,
     primary: endOf(primary),
     peer: endOf(peer),
     programs,
@@ -86,6 +79,11 @@ function deviceOf(record: DeviceRecord, primary: Link, peer: Link, programs: Att
 export const policyOf = (primary: Link): Device['policy'] =>
   primary.netkit?.policy && primary.netkit.peerPolicy
     ? { primary: primary.netkit.policy, peer: primary.netkit.peerPolicy }
+    : null;
+
+const scrubOf = (primary: Link): Device['scrub'] =>
+  primary.netkit?.scrub && primary.netkit.peerScrub
+    ? { primary: primary.netkit.scrub, peer: primary.netkit.peerScrub }
     : null;
 
 type DeviceName = (ifindex: number) => string | undefined;

@@ -1,63 +1,60 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DeviceKind } from '../../contract/device.ts';
+import { isIpv6 } from '../../contract/network.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
 import { writeSysctl } from '../kernel/procfs.ts';
+import { replaceAddress } from '../netlink/address.ts';
 import { refusedWith } from '../netlink/error.ts';
 import { deleteLink, getLink, setLink } from '../netlink/link.ts';
 import { replaceNeighbour } from '../netlink/neighbour.ts';
 import { addNetkit } from '../netlink/netkit.ts';
 import type { RtnetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
-import type { PodRecord } from './books.ts';
-import { type Ground, podGateway } from './ground.ts';
-import { hooksOf } from './hooks.ts';
+import type { DeviceRecord, PodRecord } from './books.ts';
+import { bare, gateways, gatewaysOf, hasIpv6 } from './gateway.ts';
+import type { Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
-import { peerMac, primaryMac, primaryName } from './slots.ts';
+import { forgetSlot } from './programs.ts';
 
 /** How long the kernel may take to notice that both ends are up. */
 const carrierLimitMs = 5000;
 
-/** A device to be made for a pod, its peer called `peerName` in the pod. */
-export interface Wanted {
-  kind: DeviceKind;
-  slot: number;
-  peerName: string;
-  mtu: number;
-}
-
 /**
- * Makes the pair, both ends up, neighbours permanent on a veth (left to ARP, 0.2 % of packets are lost in a
+ * Makes the pair, both ends up, neighbours permanent where it has MACs (left to ARP, 0.2 % of packets are lost in a
  * migration). A pair that is there already is completed, one of another kind is an error.
+ * @param addresses CIDRs that the pod has on it
  */
 export async function makeDevice(
   ground: Ground,
-  pod: PodNamespace,
-  wanted: Wanted,
-  addresses: string[],
+  namespace: PodNamespace,
+  pod: PodRecord,
+  device: DeviceRecord,
+  peerName: string,
+  addresses: readonly string[],
 ): Promise<void> {
-  const { slot, kind } = wanted;
+  const { slot, kind, primaryName } = device;
   const there = await getLink(ground.host, { ifindex: primaryIfindex(slot) });
   if (there && there.kind !== kind)
     throw new ProblemError(
       'kernel_refused',
-      `make ${kind} ${primaryName(slot)}: ifindex ${there.ifindex} is ${there.name}, a ${there.kind ?? 'physical'} device`,
+      `make ${kind} ${primaryName}: ifindex ${there.ifindex} is ${there.name}, a ${there.kind ?? 'physical'} device`,
       {
         hint: `Delete it if it is yours: ip link delete ${there.name}`,
       },
     );
   if (!there) {
     ground.programs.counters.clear(slot);
-    await addPair(ground, pod, wanted);
+    await addPair(ground, namespace, pod, device, peerName);
   }
-  relaxReversePath(pod, wanted);
-  silenceIpv6(pod, wanted);
+  settleEnd(primaryName, hasIpv6(pod.network));
+  settleEnd(peerName, hasIpv6(pod.network), namespace.fd);
   await setLink(ground.host, primaryIfindex(slot), { up: true });
-  await setLink(pod.socket, peerIfindex(slot), { up: true });
-  if (kind === 'veth') await fixNeighbours(ground, pod, slot, addresses);
+  await setLink(namespace.socket, peerIfindex(slot), { up: true });
+  if (hasIpv6(pod.network)) await replaceAddress(ground.host, primaryIfindex(slot), `${gateways.ipv6}/128`);
+  await fixNeighbours(ground, namespace, pod, device, addresses);
   await untilCarrying(ground.host, primaryIfindex(slot));
-  await untilCarrying(pod.socket, peerIfindex(slot));
+  await untilCarrying(namespace.socket, peerIfindex(slot));
 }
 
 /**
@@ -80,66 +77,81 @@ async function untilCarrying(socket: RtnetlinkSocket, ifindex: number): Promise<
 }
 
 /**
- * No link-local addresses: a pod has those it was given, and solicitations of others would be dropped, and
- * counted, as somebody's loss. Before the ends go up.
+ * Sysctls of an end, before it goes up. With two devices of one address, a strict reverse path check drops what
+ * arrives on the one not routed to. No link-local addresses, duplicate detection or autoconfiguration: a pod has
+ * the addresses it was given, and solicitations would be counted, and dropped, as somebody's loss.
  */
-function silenceIpv6(pod: PodNamespace, { slot, peerName }: Wanted): void {
+function settleEnd(name: string, ipv6: boolean, namespaceFd?: number): void {
+  writeSysctl(`net/ipv4/conf/${name}/rp_filter`, '0', namespaceFd);
   if (!existsSync('/proc/sys/net/ipv6')) return;
-  writeSysctl(`net/ipv6/conf/${primaryName(slot)}/addr_gen_mode`, '1');
-  writeSysctl(`net/ipv6/conf/${peerName}/addr_gen_mode`, '1', pod.fd);
+  const set = (key: string, value: string): void =>
+    writeSysctl(`net/ipv6/conf/${name}/${key}`, value, namespaceFd);
+  set('addr_gen_mode', '1');
+  if (!ipv6) return;
+  set('accept_dad', '0');
+  set('accept_ra', '0');
+  // Container runtimes switch IPv6 off in namespaces they made for IPv4.
+  set('disable_ipv6', '0');
 }
 
-function addPair(ground: Ground, pod: PodNamespace, { kind, slot, peerName, mtu }: Wanted): Promise<void> {
-  const primary = { name: primaryName(slot), ifindex: primaryIfindex(slot), mtu };
-  const peer = { name: peerName, ifindex: peerIfindex(slot), mtu, netnsFd: pod.fd };
-  return kind === 'veth'
-    ? addVeth(ground.host, {
-        primary: { ...primary, mac: primaryMac(slot) },
-        peer: { ...peer, mac: peerMac(slot) },
-      })
-    : addNetkit(ground.host, {
-        mode: 'l3',
-        policy: { primary: 'forward', peer: 'blackhole' },
-        primary,
-        peer,
-      });
-}
-
-/** With two devices of one address, a strict reverse path check drops what arrives on the one not routed to. */
-function relaxReversePath(pod: PodNamespace, { slot, peerName }: Wanted): void {
-  writeSysctl(`net/ipv4/conf/${primaryName(slot)}/rp_filter`, '0');
-  writeSysctl(`net/ipv4/conf/${peerName}/rp_filter`, '0', pod.fd);
-}
-
-async function fixNeighbours(
+function addPair(
   ground: Ground,
-  pod: PodNamespace,
-  slot: number,
-  addresses: string[],
+  namespace: PodNamespace,
+  { network }: PodRecord,
+  device: DeviceRecord,
+  peerName: string,
 ): Promise<void> {
+  const { slot, primaryMac, peerMac, primaryName } = device;
+  const { mtu, netkit } = network;
+  const macs = primaryMac && peerMac ? ([{ mac: primaryMac }, { mac: peerMac }] as const) : [{}, {}];
+  const primary = { name: primaryName, ifindex: primaryIfindex(slot), mtu, ...macs[0] };
+  const peer = { name: peerName, ifindex: peerIfindex(slot), mtu, netnsFd: namespace.fd, ...macs[1] };
+  if (device.kind === 'veth') return addVeth(ground.host, { primary, peer });
+  return addNetkit(ground.host, {
+    mode: netkit.mode,
+    policy: devicePolicy(network, device),
+    // Kernels without the attribute do as `default` says.
+    ...(Object.values(netkit.scrub).includes('none') ? { scrub: netkit.scrub } : {}),
+    primary,
+    peer,
+  });
+}
+
+/** With no program on its own hooks, a peer that is a black hole would be cut off. */
+export const devicePolicy = (
+  { netkit }: PodRecord['network'],
+  { hooks }: Pick<DeviceRecord, 'hooks'>,
+): PodRecord['network']['netkit']['policy'] =>
+  hooks === 'netkit' ? netkit.policy : { primary: 'forward', peer: 'forward' };
+
+/** Permanent neighbours both ways: who the pod's addresses are for the host, and the gateways for the pod. */
+export async function fixNeighbours(
+  ground: Ground,
+  namespace: PodNamespace,
+  { network }: PodRecord,
+  { slot, primaryMac, peerMac }: DeviceRecord,
+  addresses: readonly string[],
+): Promise<void> {
+  if (!primaryMac || !peerMac) return;
   for (const address of addresses)
     await replaceNeighbour(ground.host, {
       ifindex: primaryIfindex(slot),
       address: bare(address),
-      mac: peerMac(slot),
+      mac: peerMac,
     });
-  await replaceNeighbour(pod.socket, {
-    ifindex: peerIfindex(slot),
-    address: podGateway,
-    mac: primaryMac(slot),
-  });
+  for (const address of gatewaysOf(network))
+    await replaceNeighbour(namespace.socket, { ifindex: peerIfindex(slot), address, mac: primaryMac });
 }
 
-/** Puts our programs on the device's hooks. What may leave is set before a packet can. */
-export async function attachPrograms(
-  ground: Ground,
-  kind: DeviceKind,
-  slot: number,
-  pod: Pick<PodRecord, 'address'>,
+/** Gives the peer these addresses, in their order: the first of a family is its preferred source. */
+export async function giveAddresses(
+  namespace: PodNamespace,
+  { slot }: Pick<DeviceRecord, 'slot'>,
+  addresses: readonly string[],
 ): Promise<void> {
-  ground.programs.setSlot(slot, { address4: bare(pod.address) });
-  await ground.programs.attach(hooksOf[kind].in, slot);
-  await ground.programs.attach(hooksOf[kind].out, slot);
+  // The kernel prefers the IPv6 address added last, and the IPv4 address added first.
+  const ordered = [...addresses.filter((each) => !isIpv6(each)), ...addresses.filter(isIpv6).toReversed()];
+  for (const address of ordered) await replaceAddress(namespace.socket, peerIfindex(slot), address);
 }
 
 /**
@@ -152,9 +164,5 @@ export async function removeDevice(ground: Ground, slot: number): Promise<void> 
   } catch (error) {
     if (!refusedWith(error, 'ENODEV')) throw error;
   }
-  await ground.programs.detach(slot);
-  ground.programs.clearSlot(slot);
+  await forgetSlot(ground, slot);
 }
-
-/** `10.42.0.33/32` without its length. */
-export const bare = (cidr: string): string => cidr.split('/')[0]!;

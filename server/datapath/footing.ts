@@ -1,26 +1,33 @@
+import { isIpv6, type PodNetwork } from '../../contract/network.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
 import { addresses } from '../netlink/address.ts';
-import { type Route, replaceRoute, routeProtocol, routes } from '../netlink/route.ts';
+import { newRouteOf, type Route, replaceRoute, routeProtocol, routes } from '../netlink/route.ts';
 import type { RtnetlinkSocket } from '../netlink/socket.ts';
 import { routeText } from '../netlink/text.ts';
-import { type Ground, podGateway } from './ground.ts';
+import { gatewayOf, gatewaysOf } from './gateway.ts';
+import type { Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
 
 /** What stands on a device and has to stand on its successor. */
 export interface Footing {
-  /** CIDR, on the peer; link-local ones belong to the device and stay behind */
+  /** CIDR, on the peer, in their order; link-local ones belong to the device and stay behind */
   addresses: string[];
   podRoutes: Route[];
   hostRoutes: Route[];
 }
 
 export async function readFooting(ground: Ground, pod: PodNamespace, slot: number): Promise<Footing> {
-  const onPeer = await addresses(pod.socket, { ifindex: peerIfindex(slot) });
   return {
-    addresses: onPeer.filter((each) => each.scope === 'global').map((each) => each.address),
+    addresses: await addressesOn(pod, slot),
     podRoutes: await movableRoutes(pod.socket, peerIfindex(slot)),
     hostRoutes: await movableRoutes(ground.host, primaryIfindex(slot)),
   };
+}
+
+/** The kernel lists the IPv4 address it prefers first, and the IPv6 one: added last, listed first. */
+async function addressesOn(pod: PodNamespace, slot: number): Promise<string[]> {
+  const onPeer = await addresses(pod.socket, { ifindex: peerIfindex(slot) });
+  return onPeer.filter((each) => each.scope === 'global').map((each) => each.address);
 }
 
 /** Routes that somebody put on the device; the kernel's own come with the addresses. */
@@ -43,34 +50,40 @@ export async function putRoutes(
   wanted: readonly Route[],
   ifindex: number,
 ): Promise<void> {
-  for (const route of wanted)
-    await replaceRoute(socket, {
-      destination: route.destination,
-      family: route.family,
-      ifindex,
-      table: route.table,
-      scope: route.scope,
-      protocol: route.protocol,
-      ...(route.gateway === null ? {} : { gateway: route.gateway, onlink: route.nextHops[0]!.onlink }),
-      ...(route.preferredSource === null ? {} : { preferredSource: route.preferredSource }),
-      ...(route.metric === null ? {} : { metric: route.metric }),
-    });
+  for (const route of wanted) await replaceRoute(socket, newRouteOf(route, ifindex));
 }
 
-/** A new pod's routes: everything through the gateway that nobody has, and the pod's address from the host. */
+/** A pod's own routes: everything through the gateways that nobody has, and its addresses from the host. */
 export async function routePod(
   ground: Ground,
   pod: PodNamespace,
   slot: number,
-  address: string,
+  network: PodNetwork,
 ): Promise<void> {
-  await replaceRoute(pod.socket, {
-    destination: 'default',
-    gateway: podGateway,
-    onlink: true,
-    ifindex: peerIfindex(slot),
-  });
-  await replaceRoute(ground.host, { destination: address, ifindex: primaryIfindex(slot), scope: 'link' });
+  const ifindex = peerIfindex(slot);
+  for (const gateway of gatewaysOf(network))
+    await replaceRoute(pod.socket, {
+      destination: 'default',
+      family: isIpv6(gateway) ? 'ipv6' : 'ipv4',
+      gateway,
+      onlink: !isIpv6(gateway),
+      ifindex,
+    });
+  for (const { destination, metric, mtu } of network.routes)
+    await replaceRoute(pod.socket, {
+      destination,
+      gateway: gatewayOf(destination),
+      onlink: !isIpv6(destination),
+      ifindex,
+      ...(metric === undefined ? {} : { metric }),
+      ...(mtu === undefined ? {} : { metrics: { values: { mtu } } }),
+    });
+  for (const address of network.addresses)
+    await replaceRoute(ground.host, {
+      destination: address,
+      ifindex: primaryIfindex(slot),
+      ...(isIpv6(address) ? {} : { scope: 'link' }),
+    });
 }
 
 /** The route as `ip route` takes it, without its device. */

@@ -8,10 +8,11 @@ export interface Ground {
   host: RtnetlinkSocket;
   programs: DatapathPrograms;
   capabilities: ReadonlyMap<CapabilityName, Capability>;
+  /** The hooks of a primary: tcx, or clsact's where the kernel has no tcx. */
+  primaryHooks: 'tcx' | 'tc';
+  /** Whether packets between pods of this node may take the short way. */
+  redirect: boolean;
 }
 
-export const can = (ground: Ground, name: CapabilityName): boolean =>
+export const can = (ground: Pick<Ground, 'capabilities'>, name: CapabilityName): boolean =>
   ground.capabilities.get(name)?.available === true;
-
-/** The next hop of every pod's default route. Nobody has the address: neighbours are permanent, or there are none. */
-export const podGateway = '169.254.1.1';

@@ -1,12 +1,18 @@
-import type { DeviceKind, Hook } from '../../contract/device.ts';
+import type { DeviceKind, Hook, HookFamily } from '../../contract/device.ts';
+import type { Ground } from './ground.ts';
 
-/** Where our two programs stand on a device of each kind. `outProgram` sees what leaves the pod. */
+/** Where our two programs stand. `out` sees what leaves the pod. Those of tcx and tc are on the primary. */
 export const hooksOf = {
   netkit: { out: 'netkit/peer', in: 'netkit/primary' },
-  veth: { out: 'tcx/ingress', in: 'tcx/egress' },
-} as const satisfies Record<DeviceKind, { out: Hook; in: Hook }>;
+  tcx: { out: 'tcx/ingress', in: 'tcx/egress' },
+  tc: { out: 'tc/ingress', in: 'tc/egress' },
+} as const satisfies Record<HookFamily, { out: Hook; in: Hook }>;
+
+/** The hooks a device of this kind has its programs on, unless it is in attach fallback. */
+export const usualHooks = (ground: Pick<Ground, 'primaryHooks'>, kind: DeviceKind): HookFamily =>
+  kind === 'netkit' ? 'netkit' : ground.primaryHooks;
 
 export const otherKind = (kind: DeviceKind): DeviceKind => (kind === 'netkit' ? 'veth' : 'netkit');
 
-/** A netkit hook's program pins are made once for both; tcx likewise. */
+/** Each hook has a program of its own, made from these two. */
 export const programName = { out: 'from_pod', in: 'to_pod' } as const;

@@ -3,19 +3,22 @@ import type { DeviceKind } from '../../contract/device.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
 import { peerIfindex } from '../bpf/layout.ts';
 import { getLink } from '../netlink/link.ts';
-import type { DeviceRecord } from './books.ts';
+import { deviceRow } from './attach.ts';
+import type { DeviceRecord, NewDeviceRecord } from './books.ts';
+import { devicePolicy } from './device.ts';
 import { deviceless, type Footing, readFooting } from './footing.ts';
-import { can, type Ground, podGateway } from './ground.ts';
+import { can, type Ground } from './ground.ts';
+import { usualHooks } from './hooks.ts';
 import { planSteps } from './plan.ts';
 import type { PodNamespace } from './pod-namespace.ts';
 import { preflight } from './preflight.ts';
 import { currentDevice, deviceRef, type LivePod } from './registry.ts';
-import { primaryName } from './slots.ts';
 
-/** A plan with what its steps are to carry over. */
+/** A plan with what its steps are to carry over, and the device it leads to. */
 export interface Prepared {
   plan: MigrationPlan;
   footing: Footing;
+  device: NewDeviceRecord;
 }
 
 /** Reads the pod and says what moving it to `to` on `slot` would do. Changes nothing. */
@@ -31,15 +34,18 @@ export async function prepare(
   const footing = await readFooting(ground, namespace, current.slot);
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
   const checks = await preflight(ground, pod, namespace, { to, slot, footing, running, recreate });
-  const from = deviceRef(current, peer?.name ?? pod.record.interface);
-  const target = deviceRef({ kind: to, slot, primaryName: primaryName(slot) });
+  const from = deviceRef(current, peer?.name ?? pod.record.network.interface);
+  // A device of the same kind is made with its programs where the old one has them.
+  const hooks = current.kind === to ? current.hooks : usualHooks(ground, to);
+  const device = deviceRow(pod.record, to, hooks, slot);
+  const target = deviceRef(device);
   const steps = planSteps({
     from,
     to: target,
+    device,
+    policy: devicePolicy(pod.record.network, device),
     netns: pod.record.netnsPath,
-    interface: pod.record.interface,
-    mtu: pod.record.mtu,
-    gateway: podGateway,
+    network: pod.record.network,
     addresses: footing.addresses,
     podRoutes: footing.podRoutes.map(deviceless),
     hostRoutes: footing.hostRoutes.map(deviceless),
@@ -48,6 +54,7 @@ export async function prepare(
   });
   return {
     footing,
+    device,
     plan: {
       podId: pod.record.id,
       direction: current.kind === to ? 'recreation' : to === 'veth' ? 'fallback' : 'promotion',
@@ -81,14 +88,9 @@ export const journalOf = (plan: MigrationPlan, pod: LivePod, actor: string): Mig
 });
 
 /** The pod's device on `slot`, or a stand-in for one that the books have closed already. */
-export const deviceOn = (pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
+export const deviceOn = (ground: Ground, pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
   pod.devices.find((device) => device.slot === slot) ?? {
     id: 0,
-    podId: pod.record.id,
-    kind,
-    slot,
-    primaryName: primaryName(slot),
-    primaryMac: null,
-    peerMac: null,
     createdAt: new Date(),
+    ...deviceRow(pod.record, kind, usualHooks(ground, kind), slot),
   };

@@ -8,11 +8,12 @@ import { neighbours } from '../netlink/neighbour.ts';
 import { routes } from '../netlink/route.ts';
 import type { RtnetlinkSocket } from '../netlink/socket.ts';
 import { neighbourText, routeText } from '../netlink/text.ts';
-import { endOf, policyOf, programsOn } from './describe.ts';
-import { bare } from './device.ts';
-import { type Ground, podGateway } from './ground.ts';
+import { endOf, policyOf } from './describe.ts';
+import { bare, gatewaysOf, hasIpv6 } from './gateway.ts';
+import type { Ground } from './ground.ts';
 import { hooksOf } from './hooks.ts';
 import { openPodNamespace } from './pod-namespace.ts';
+import { programsOn } from './programs.ts';
 import { currentDevice, type LivePod } from './registry.ts';
 
 /** The way of a leaving packet, hop by hop, read from the kernel now. @throws ProblemError `device_missing` */
@@ -31,7 +32,7 @@ export async function tracePath(ground: Ground, pod: LivePod, others: readonly L
     );
 
   const programs = await programsOn(ground, device);
-  const hooks = hooksOf[device.kind];
+  const hooks = hooksOf[device.hooks];
   const gate = (direction: 'out' | 'in'): Gate => ({
     hook: hooks[direction],
     direction,
@@ -47,10 +48,10 @@ export async function tracePath(ground: Ground, pod: LivePod, others: readonly L
       addresses: (await addresses(namespace.socket, { ifindex: peer.ifindex })).map((each) => each.address),
       ifindex: peer.ifindex,
       mtu: peer.mtu,
-      route: await defaultRoute(namespace.socket, (ifindex) =>
+      routes: await defaultRoutes(namespace.socket, (ifindex) =>
         ifindex === peer.ifindex ? peer.name : undefined,
       ),
-      neighbour: await neighbourOf(namespace.socket, podGateway, peer),
+      neighbours: await neighboursOf(namespace.socket, gatewaysOf(pod.record.network), peer),
     },
     {
       type: 'device',
@@ -76,24 +77,33 @@ export async function tracePath(ground: Ground, pod: LivePod, others: readonly L
     },
   ];
   const uplink = await uplinkHop(ground);
-  return { pod: pod.record.id, hops: uplink ? [...hops, uplink] : hops };
+  return {
+    pod: pod.record.id,
+    hops: uplink ? [...hops, uplink] : hops,
+    redirect: ground.redirect,
+    taken: null,
+  };
 }
 
 async function hostHop(ground: Ground, pod: LivePod, primary: Link): Promise<PathHop> {
   const name = (ifindex: number): string | undefined =>
     ifindex === primary.ifindex ? primary.name : undefined;
-  const toPod = (await routes(ground.host, { ifindex: primary.ifindex })).find(
-    (route) => bare(route.destination) === bare(pod.record.address),
+  const { network } = pod.record;
+  const addresses = network.addresses.map(bare);
+  const toPod = (await routes(ground.host, { ifindex: primary.ifindex })).filter((route) =>
+    addresses.includes(bare(route.destination)),
   );
   const uplink = await uplinkOf(ground);
   return {
     type: 'host',
-    route: toPod ? routeText(toPod, name) : null,
-    neighbour: await neighbourOf(ground.host, bare(pod.record.address), primary),
-    defaultRoute: await defaultRoute(ground.host, (ifindex) =>
+    routes: toPod.map((route) => routeText(route, name)),
+    neighbours: await neighboursOf(ground.host, addresses, primary),
+    defaultRoutes: await defaultRoutes(ground.host, (ifindex) =>
       ifindex === uplink?.ifindex ? uplink.name : undefined,
     ),
-    forwarding: readSysctl('net/ipv4/ip_forward') === '1',
+    forwarding:
+      readSysctl('net/ipv4/ip_forward') === '1' &&
+      (!hasIpv6(network) || readSysctl('net/ipv6/conf/all/forwarding') === '1'),
     rpFilter: Math.max(
       Number(readSysctl('net/ipv4/conf/all/rp_filter')),
       Number(readSysctl(`net/ipv4/conf/${primary.name}/rp_filter`)),
@@ -129,17 +139,21 @@ const counted = ({ packets, bytes, dropped }: { packets: number; bytes: number; 
   dropped,
 });
 
-async function defaultRoute(
+async function defaultRoutes(
   socket: RtnetlinkSocket,
   name: (ifindex: number) => string | undefined,
-): Promise<string | null> {
-  const route = (await routes(socket)).find((each) => each.destination === 'default');
-  return route ? routeText(route, name) : null;
+): Promise<string[]> {
+  const found = (await routes(socket)).filter((each) => each.destination === 'default');
+  return found.map((route) => routeText(route, name));
 }
 
-async function neighbourOf(socket: RtnetlinkSocket, address: string, link: Link): Promise<string | null> {
-  const found = (await neighbours(socket, { ifindex: link.ifindex })).find(
-    (each) => each.address === address && each.state !== 'noarp',
-  );
-  return found ? neighbourText(found, () => link.name) : null;
+async function neighboursOf(
+  socket: RtnetlinkSocket,
+  wanted: readonly string[],
+  link: Link,
+): Promise<string[]> {
+  const found = await neighbours(socket, { ifindex: link.ifindex });
+  return found
+    .filter((each) => wanted.includes(each.address) && each.state !== 'noarp')
+    .map((each) => neighbourText(each, () => link.name));
 }

@@ -1,17 +1,23 @@
+import type { Hook } from '../../contract/device.ts';
 import type { DeviceRef, MigrationStep, PlannedStep } from '../../contract/migration.ts';
+import type { NetkitOptions, PodNetwork } from '../../contract/network.ts';
+import type { NewDeviceRecord } from './books.ts';
+import { clsactHandle, clsactPriority } from './clsact.ts';
 import { inNamespace, netnsArgument } from './commands.ts';
+import { bare, gateways, gatewaysOf, hasIpv6 } from './gateway.ts';
 import { hooksOf, programName } from './hooks.ts';
-import { peerMac, primaryMac } from './slots.ts';
 
 /** What a migration carries over, as read from the kernel just before. */
 export interface PlanInput {
   from: DeviceRef;
   to: DeviceRef;
+  /** The new device's MACs and hooks. */
+  device: Pick<NewDeviceRecord, 'hooks' | 'primaryMac' | 'peerMac'>;
+  /** The new device's, if it is netkit. */
+  policy: NetkitOptions['policy'];
   netns: string;
-  interface: string;
-  mtu: number;
-  gateway: string;
-  /** CIDR. */
+  network: PodNetwork;
+  /** CIDRs on the old peer. */
   addresses: string[];
   /** Routes on the old peer and on the old primary, as `ip route` takes them, without `dev`. */
   podRoutes: string[];
@@ -22,7 +28,8 @@ export interface PlanInput {
 
 /** The ten steps with what each asks of the kernel. Pure: the same input gives the same plan. */
 export function planSteps(input: PlanInput): PlannedStep[] {
-  const { from, to } = input;
+  const { from, to, network, device } = input;
+  const hooks = hooksOf[device.hooks];
   const step = (
     name: MigrationStep,
     undoable: boolean,
@@ -32,32 +39,34 @@ export function planSteps(input: PlanInput): PlannedStep[] {
 
   return [
     step('planned', true, 'Write the plan to the journal, before anything is touched', []),
-    step('made', true, madeDescription[to.kind], to.kind === 'veth' ? makeVeth(input) : makeNetkit(input)),
-    step(
-      'attached',
-      true,
-      `Put from_pod and to_pod on ${hooksOf[to.kind].out} and ${hooksOf[to.kind].in}`,
-      attach(input),
-    ),
+    step('made', true, madeDescription[to.kind], [
+      to.kind === 'veth' ? makeVeth(input) : makeNetkit(input),
+      ...bothUp(to, input.netns),
+      ...neighbours(input),
+    ]),
+    step('attached', true, `Put from_pod and to_pod on ${hooks.out} and ${hooks.in}`, attach(input)),
     step(
       'addressed',
       true,
-      'Give the new peer the same address, beside the old',
+      `Give the new peer the same ${input.addresses.length === 1 ? 'address' : 'addresses'}, beside the old`,
       input.addresses.map((address) => ({
         words: `RTM_NEWADDR ${address} on ${to.peer.name} (ifindex ${to.peer.ifindex})`,
-        command: inNamespace(input.netns, `ip address add ${address} dev ${to.peer.name}`),
+        command: inNamespace(
+          input.netns,
+          `ip address add ${address} dev ${to.peer.name}${address.includes(':') ? ' nodad' : ''}`,
+        ),
       })),
     ),
     step('routed-pod', true, 'Pod sends through the new device', [
       ...input.podRoutes.map((route) => ({
         words: `RTM_NEWROUTE replace ${route}, device ${to.peer.name}`,
-        command: inNamespace(input.netns, `ip route replace ${withDevice(route, to.peer.name)}`),
+        command: inNamespace(input.netns, replaceRoute(route, to.peer.name)),
       })),
     ]),
     step('routed-host', true, 'Host sends through the new device', [
       ...input.hostRoutes.map((route) => ({
         words: `RTM_NEWROUTE replace ${route}, device ${to.primary.name}`,
-        command: `ip route replace ${withDevice(route, to.primary.name)}`,
+        command: replaceRoute(route, to.primary.name),
       })),
     ]),
     step('drained', false, 'Wait until the old device has carried nothing for 100 ms, two seconds at most', [
@@ -73,16 +82,22 @@ export function planSteps(input: PlanInput): PlannedStep[] {
       'renamed',
       false,
       input.liveRename
-        ? `Name the new peer ${input.interface}, while it is up`
-        : `Keep the name ${to.peer.name}: this kernel cannot rename an interface that is up`,
-      input.liveRename
-        ? [
-            {
-              words: `RTM_NEWLINK ifindex ${to.peer.ifindex}, IFLA_IFNAME ${input.interface}`,
-              command: inNamespace(input.netns, `ip link set ${to.peer.name} name ${input.interface}`),
+        ? `Name the new peer ${network.interface}, while it is up`
+        : `Call ${to.peer.name} ${network.interface} as well: this kernel cannot rename an interface that is up`,
+      [
+        input.liveRename
+          ? {
+              words: `RTM_NEWLINK ifindex ${to.peer.ifindex}, IFLA_IFNAME ${network.interface}`,
+              command: inNamespace(input.netns, `ip link set ${to.peer.name} name ${network.interface}`),
+            }
+          : {
+              words: `RTM_NEWLINKPROP ifindex ${to.peer.ifindex}, IFLA_ALT_IFNAME ${network.interface}`,
+              command: inNamespace(
+                input.netns,
+                `ip link property add dev ${to.peer.name} altname ${network.interface}`,
+              ),
             },
-          ]
-        : [],
+      ],
     ),
     step(
       'verified',
@@ -92,10 +107,7 @@ export function planSteps(input: PlanInput): PlannedStep[] {
         { words: `read the counters of slot ${to.slot}`, command: `ip -s link show ${to.primary.name}` },
         {
           words: 'RTM_GETLINK, RTM_GETADDR and RTM_GETROUTE in the pod',
-          command: inNamespace(
-            input.netns,
-            `ip -d address show dev ${input.liveRename ? input.interface : to.peer.name}`,
-          ),
+          command: inNamespace(input.netns, `ip -d address show dev ${network.interface}`),
         },
         { words: `RTM_GETROUTE on the host`, command: `ip route show dev ${to.primary.name}` },
       ],
@@ -108,35 +120,54 @@ const madeDescription = {
   netkit: 'Make the netkit pair beside the veth one, its peer closed until a program lets packets out',
 } as const;
 
-function makeVeth({ to, netns, mtu, gateway, addresses }: PlanInput): PlannedStep['requests'] {
-  const [hostMac, podMac] = [primaryMac(to.slot), peerMac(to.slot)];
-  return [
-    {
-      words: `RTM_NEWLINK ${to.primary.name} kind veth, ifindex ${to.primary.ifindex}, peer ${to.peer.name} ifindex ${to.peer.ifindex}, both MACs given, MTU ${mtu}`,
-      command: `ip link add ${to.primary.name} index ${to.primary.ifindex} mtu ${mtu} address ${hostMac} type veth peer name ${to.peer.name} index ${to.peer.ifindex} mtu ${mtu} address ${podMac} netns ${netnsArgument(netns)}`,
-    },
-    ...bothUp(to, netns),
-    ...addresses.map((address) => ({
-      words: `RTM_NEWNEIGH ${host(address)} at ${podMac}, permanent`,
-      command: `ip neigh replace ${host(address)} lladdr ${podMac} dev ${to.primary.name} nud permanent`,
-    })),
-    {
-      words: `RTM_NEWNEIGH ${gateway} at ${hostMac}, permanent, in the pod`,
-      command: inNamespace(
-        netns,
-        `ip neigh replace ${gateway} lladdr ${hostMac} dev ${to.peer.name} nud permanent`,
-      ),
-    },
-  ];
+type Request = PlannedStep['requests'][number];
+
+function makeVeth({ to, netns, network, device }: PlanInput): Request {
+  const { mtu } = network;
+  return {
+    words: `RTM_NEWLINK ${to.primary.name} kind veth, ifindex ${to.primary.ifindex}, peer ${to.peer.name} ifindex ${to.peer.ifindex}, both MACs given, MTU ${mtu}`,
+    command: `ip link add ${to.primary.name} index ${to.primary.ifindex} mtu ${mtu} address ${device.primaryMac} type veth peer name ${to.peer.name} index ${to.peer.ifindex} mtu ${mtu} address ${device.peerMac} netns ${netnsArgument(netns)}`,
+  };
 }
 
-function makeNetkit({ to, netns, mtu }: PlanInput): PlannedStep['requests'] {
+function makeNetkit({ to, netns, network, device, policy }: PlanInput): Request {
+  const { mtu, netkit } = network;
+  const [primaryMac, peerMac] = [device.primaryMac, device.peerMac].map((mac) =>
+    mac ? ` address ${mac}` : '',
+  );
+  const { primary, peer } = netkit.scrub;
+  const scrub = primary === 'none' || peer === 'none' ? ` scrub ${primary} peer scrub ${peer}` : '';
+  return {
+    words: `RTM_NEWLINK ${to.primary.name} kind netkit, mode ${netkit.mode}, primary ${policy.primary}, peer ${policy.peer}, ifindex ${to.primary.ifindex}, peer ${to.peer.name} ifindex ${to.peer.ifindex}, MTU ${mtu}`,
+    command: `ip link add ${to.primary.name} index ${to.primary.ifindex} mtu ${mtu}${primaryMac} type netkit mode ${netkit.mode} ${policy.primary} peer ${policy.peer}${scrub} name ${to.peer.name} index ${to.peer.ifindex} mtu ${mtu}${peerMac} netns ${netnsArgument(netns)}`,
+  };
+}
+
+/** Permanent ones on a device with MACs, and the IPv6 gateway's address, which the host really has. */
+function neighbours({ to, netns, network, device, addresses }: PlanInput): Request[] {
+  const { primaryMac, peerMac } = device;
+  const gateway = hasIpv6(network)
+    ? [
+        {
+          words: `RTM_NEWADDR ${gateways.ipv6}/128 on ${to.primary.name}`,
+          command: `ip address replace ${gateways.ipv6}/128 dev ${to.primary.name} nodad`,
+        },
+      ]
+    : [];
+  if (!primaryMac || !peerMac) return gateway;
   return [
-    {
-      words: `RTM_NEWLINK ${to.primary.name} kind netkit, mode l3, primary forward, peer blackhole, ifindex ${to.primary.ifindex}, peer ${to.peer.name} ifindex ${to.peer.ifindex}, MTU ${mtu}`,
-      command: `ip link add ${to.primary.name} index ${to.primary.ifindex} mtu ${mtu} type netkit mode l3 forward peer blackhole name ${to.peer.name} index ${to.peer.ifindex} mtu ${mtu} netns ${netnsArgument(netns)}`,
-    },
-    ...bothUp(to, netns),
+    ...gateway,
+    ...addresses.map(bare).map((address) => ({
+      words: `RTM_NEWNEIGH ${address} at ${peerMac}, permanent`,
+      command: `ip neigh replace ${address} lladdr ${peerMac} dev ${to.primary.name} nud permanent`,
+    })),
+    ...gatewaysOf(network).map((address) => ({
+      words: `RTM_NEWNEIGH ${address} at ${primaryMac}, permanent, in the pod`,
+      command: inNamespace(
+        netns,
+        `ip neigh replace ${address} lladdr ${primaryMac} dev ${to.peer.name} nud permanent`,
+      ),
+    })),
   ];
 }
 
@@ -152,17 +183,23 @@ const bothUp = (to: DeviceRef, netns: string): PlannedStep['requests'] => [
 ];
 
 /** bpftool 7.5 attaches tcx but not netkit, so there the step shows the system call. */
-function attach({ to, pins }: PlanInput): PlannedStep['requests'] {
-  return (['out', 'in'] as const).map((direction) => {
-    const hook = hooksOf[to.kind][direction];
-    const pin = `${pins}/programs/${programName[direction]}_${to.kind === 'netkit' ? 'netkit' : 'tcx'}`;
+function attach({ to, pins, device }: PlanInput): Request[] {
+  return (['in', 'out'] as const).flatMap((direction) => {
+    const hook: Hook = hooksOf[device.hooks][direction];
+    const pin = `${pins}/programs/${programName[direction]}_${device.hooks}`;
+    const name = to.primary.name;
+    if (hook === 'tc/ingress' || hook === 'tc/egress')
+      return {
+        words: `RTM_NEWTFILTER ${programName[direction]} on ${name}, ${hook.slice(3)} of its clsact qdisc`,
+        command: `tc qdisc replace dev ${name} clsact && tc filter replace dev ${name} ${hook.slice(3)} pref ${clsactPriority} handle ${clsactHandle} protocol all bpf direct-action object-pinned ${pin}`,
+      };
     const type = attachType[hook];
     return {
-      words: `BPF_LINK_CREATE ${programName[direction]} on ${to.primary.name}, ${type}`,
+      words: `BPF_LINK_CREATE ${programName[direction]} on ${name}, ${type}`,
       command:
-        to.kind === 'netkit'
+        device.hooks === 'netkit'
           ? `bpf(BPF_LINK_CREATE, {prog_fd = BPF_OBJ_GET("${pin}"), target_ifindex = ${to.primary.ifindex}, attach_type = ${type}})`
-          : `bpftool net attach ${hook.replace('/', '_')} pinned ${pin} dev ${to.primary.name}`,
+          : `bpftool net attach ${hook.replace('/', '_')} pinned ${pin} dev ${name}`,
     };
   });
 }
@@ -174,7 +211,9 @@ const attachType = {
   'tcx/egress': 'BPF_TCX_EGRESS',
 } as const;
 
-const host = (cidr: string): string => cidr.slice(0, cidr.indexOf('/'));
+/** `default via fe80::1` as `ip -6 route replace default via fe80::1 dev eth0`. */
+const replaceRoute = (route: string, device: string): string =>
+  `ip ${route.includes(':') ? '-6 ' : ''}route replace ${withDevice(route, device)}`;
 
 /** `default via 169.254.1.1 onlink` becomes `default via 169.254.1.1 dev eth0 onlink`. */
 function withDevice(route: string, device: string): string {

@@ -1,5 +1,6 @@
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Check } from '../../contract/migration.ts';
+import { isIpv6 } from '../../contract/network.ts';
 import { type ProblemCode, ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
 import { readSysctl } from '../kernel/procfs.ts';
@@ -8,6 +9,7 @@ import type { Footing } from './footing.ts';
 import { can, type Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
 import { currentDevice, type LivePod } from './registry.ts';
+import { waitingPeerName } from './slots.ts';
 
 const passed = (name: string, detail: string): Check => ({ name, state: 'passed', detail, code: null });
 const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
@@ -50,17 +52,17 @@ export async function preflight(
       : passed('No other migration of this pod', 'none is running'),
     await deviceCheck(ground, current.slot),
     await freeCheck(ground, slot, inside),
-    forwardingCheck(namespace),
+    forwardingCheck(pod, namespace),
     interfaceCheck(inside, peerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
-      `MTU ${pod.record.mtu}, ${footing.addresses.length} address, ${footing.podRoutes.length} + ${footing.hostRoutes.length} routes`,
+      `MTU ${pod.record.network.mtu}, ${footing.addresses.length} ${footing.addresses.length === 1 ? 'address' : 'addresses'}, ${footing.podRoutes.length} + ${footing.hostRoutes.length} routes`,
     ),
     can(ground, 'live-rename')
-      ? passed(`New interface can be called ${pod.record.interface}`, 'live rename probed')
+      ? passed(`New interface can be called ${pod.record.network.interface}`, 'live rename probed')
       : note(
-          `New interface will not be called ${pod.record.interface}`,
-          `this kernel cannot rename an interface that is up: ${ground.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
+          `New interface has ${pod.record.network.interface} as a second name only`,
+          `it is called ${waitingPeerName(slot)}, since this kernel cannot rename an interface that is up: ${ground.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
         ),
   ];
 }
@@ -84,14 +86,18 @@ const hints: Partial<Record<ProblemCode, string>> = {
   no_netkit: 'The pod stays on veth. Boot a kernel with CONFIG_NETKIT (Linux 6.7, or a backport).',
   migration_running: 'Wait for it to end: GET /api/v1/migrations/:id.',
   second_interface: 'Podlane moves pods with one interface beside the loopback.',
-  host_not_ready: 'sysctl -w net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0',
+  host_not_ready:
+    'sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0',
   pod_gone: 'The pod has ended; remove it with DELETE /api/v1/pods/:id.',
 };
 
 function kernelChecks(ground: Ground, to: DeviceKind): Check[] {
-  const [name, code] = to === 'netkit' ? (['netkit', 'no_netkit'] as const) : (['tcx', 'no_tcx'] as const);
+  const [name, code] =
+    to === 'netkit'
+      ? (['netkit', 'no_netkit'] as const)
+      : ([ground.primaryHooks === 'tc' ? 'clsact' : 'tcx', 'no_tcx'] as const);
   const capability = ground.capabilities.get(name);
-  const title = to === 'netkit' ? 'netkit works on this kernel' : 'veth and tcx work on this kernel';
+  const title = to === 'netkit' ? 'netkit works on this kernel' : `veth and ${name} work on this kernel`;
   const detail = capability?.detail ?? 'not probed';
   return [capability?.available ? passed(title, detail) : refused(title, code, detail)];
 }
@@ -117,14 +123,17 @@ async function freeCheck(ground: Ground, slot: number, inside: Link[]): Promise<
   return passed(title, `${primaryIfindex(slot)}/${String(peerIfindex(slot)).slice(-2)}`);
 }
 
-/** Each namespace's `all` is the least strict that its devices can be. */
-function forwardingCheck(namespace: PodNamespace): Check {
+/** Each namespace's `all` is the least strict that its devices can be. IPv6 has no reverse path check of its own. */
+function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
   const forward = readSysctl('net/ipv4/ip_forward');
   const onHost = readSysctl('net/ipv4/conf/all/rp_filter');
   const inPod = readSysctl('net/ipv4/conf/all/rp_filter', namespace.fd);
-  const detail = `ip_forward ${forward}, rp_filter ${onHost} on the host, ${inPod} in the pod`;
+  const forward6 = pod.record.network.addresses.some(isIpv6)
+    ? readSysctl('net/ipv6/conf/all/forwarding')
+    : null;
+  const detail = `ip_forward ${forward}, ${forward6 === null ? '' : `IPv6 forwarding ${forward6}, `}rp_filter ${onHost} on the host, ${inPod} in the pod`;
   const title = 'Host forwards, no strict reverse path check';
-  return forward === '1' && onHost !== '1' && inPod !== '1'
+  return forward === '1' && forward6 !== '0' && onHost !== '1' && inPod !== '1'
     ? passed(title, detail)
     : refused(title, 'host_not_ready', detail);
 }

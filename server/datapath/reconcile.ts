@@ -1,100 +1,115 @@
-import { primaryIfindex } from '../bpf/layout.ts';
-import { getLink } from '../netlink/link.ts';
+import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
+import { getLink, type Link } from '../netlink/link.ts';
 import { routes } from '../netlink/route.ts';
 import { connect, deviceRow } from './attach.ts';
-import type { Books, DeviceRecord } from './books.ts';
-import { attachPrograms, bare, removeDevice } from './device.ts';
+import type { DeviceRecord } from './books.ts';
+import { type Core, nameOf } from './core.ts';
+import { removeDevice } from './device.ts';
+import { type Difference, findDrift } from './drift.ts';
+import { bare } from './gateway.ts';
 import type { Ground } from './ground.ts';
-import { hooksOf } from './hooks.ts';
+import { settleHooks } from './move-hooks.ts';
 import { closeDevice, makeCurrent } from './pod-devices.ts';
-import { namespaceLives, openPodNamespace } from './pod-namespace.ts';
+import { namespaceLives, openPodNamespace, type PodNamespace } from './pod-namespace.ts';
+import { describeSlot, pointAt, pointNowhere } from './programs.ts';
 import { currentDevice, type LivePod } from './registry.ts';
-import type { Slots } from './slots.ts';
-
-/** What reconciling found and did, as sentences for events. */
-export type Finding = { kind: 'gone' | 'repaired'; message: string };
 
 /**
- * Brings one pod's books and devices to agree with the kernel, which is right about what exists: a pod whose
- * namespace is gone is closed, a device beside the one routed to is removed, a missing one is made anew.
+ * Closes a pod whose network namespace is gone: its device went with it.
+ * @returns whether it was
  */
-export async function reconcilePod(
-  ground: Ground,
-  books: Books,
-  slots: Slots,
-  pod: LivePod,
-): Promise<Finding[]> {
-  const name = `${pod.record.namespace}/${pod.record.name}`;
-  if (!namespaceLives(pod.record)) {
-    for (const device of pod.devices) await removeDevice(ground, device.slot);
-    await books.removePod(pod.record.id);
-    pod.gone = true;
-    return [{ kind: 'gone', message: `the namespace of ${name} at ${pod.record.netnsPath} is gone` }];
-  }
-  const findings: Finding[] = [];
-  await chooseRouted(ground, pod);
+export async function closeIfGone({ ground, books }: Core, pod: LivePod): Promise<boolean> {
+  if (namespaceLives(pod.record)) return false;
+  pointNowhere(ground, pod.record);
+  for (const device of pod.devices) await removeDevice(ground, device.slot);
+  await books.removePod(pod.record.id);
+  return true;
+}
+
+/** Tells the programs of a pod and its devices, before any of them runs: their maps may be new. */
+export function describe(ground: Ground, pod: LivePod): void {
+  for (const device of pod.devices) describeSlot(ground, pod.record, device);
+  pointAt(ground, pod.record, currentDevice(pod));
+}
+
+/**
+ * A pod has one device: of two, the one that the host's route names carries the traffic.
+ * @returns sentences of what was removed
+ */
+export async function dropExtraDevices(core: Core, pod: LivePod): Promise<string[]> {
+  if (pod.devices.length < 2) return [];
+  const { ground, books, slots } = core;
+  const address = bare(pod.record.network.addresses[0]!);
+  const route = (await routes(ground.host)).find((each) => bare(each.destination) === address);
+  const routed = pod.devices.find((device) => primaryIfindex(device.slot) === route?.ifindex);
+  if (routed) makeCurrent(pod, routed);
+  pointAt(ground, pod.record, currentDevice(pod));
+  const removed: string[] = [];
   for (const extra of pod.devices.slice(0, -1)) {
     await removeDevice(ground, extra.slot);
     await closeDevice(ground, books, slots, pod, extra);
-    findings.push({ kind: 'repaired', message: `removed ${extra.primaryName}, a second device of ${name}` });
+    removed.push(`removed ${extra.primaryName}, a second device of ${nameOf(pod)}`);
   }
-  const repaired = await repairDevice(ground, books, slots, pod);
-  if (repaired) findings.push({ kind: 'repaired', message: `${repaired} of ${name}` });
-  return findings;
+  return removed;
 }
 
-/** Of two devices, the one that the host's route names carries the traffic. */
-async function chooseRouted(ground: Ground, pod: LivePod): Promise<void> {
-  if (pod.devices.length < 2) return;
-  const route = (await routes(ground.host)).find(
-    (each) => bare(each.destination) === bare(pod.record.address),
-  );
-  const routed = pod.devices.find((device) => primaryIfindex(device.slot) === route?.ifindex);
-  if (routed) makeCurrent(pod, routed);
-}
-
-/** @returns what was done, or null when the device is whole */
-async function repairDevice(
-  ground: Ground,
-  books: Books,
-  slots: Slots,
-  pod: LivePod,
-): Promise<string | null> {
+/**
+ * What of the pod's device is not as it should be, each with its repair: the whole device gone, or parts of it.
+ * Reads only.
+ */
+export async function differences(core: Core, pod: LivePod, namespace: PodNamespace): Promise<Difference[]> {
+  const { ground } = core;
   const device = currentDevice(pod);
-  const link = await getLink(ground.host, { ifindex: primaryIfindex(device.slot) });
-  if (link?.kind === device.kind) return completeDevice(ground, pod, device);
-  return replaceDevice(ground, books, slots, pod, device);
+  const primary = await getLink(ground.host, { ifindex: primaryIfindex(device.slot) });
+  const peer = await getLink(namespace.socket, { ifindex: peerIfindex(device.slot) });
+  if (!whole(device, primary, peer))
+    return [
+      {
+        key: 'device',
+        sentence: `${device.primaryName} of ${nameOf(pod)} was deleted by someone else`,
+        repair: () => replaceDevice(core, pod, namespace, device),
+      },
+    ];
+  return findDrift({ ground, namespace, pod: pod.record, device }, primary!, peer!);
 }
 
-async function completeDevice(ground: Ground, pod: LivePod, device: DeviceRecord): Promise<string | null> {
-  const routed = (await routes(ground.host, { ifindex: primaryIfindex(device.slot) })).some(
-    (route) => bare(route.destination) === bare(pod.record.address),
-  );
-  if (!routed) {
-    using namespace = openPodNamespace(pod.record);
-    await connect(ground, namespace, pod.record, device);
-    return `completed ${device.primaryName}`;
-  }
-  const pinned = ground.programs.attachedLinks().filter((each) => each.slot === device.slot).length;
-  if (pinned === Object.keys(hooksOf[device.kind]).length) return null;
-  await attachPrograms(ground, device.kind, device.slot, pod.record);
-  return `attached the programs of ${device.primaryName} again`;
-}
+const whole = (device: DeviceRecord, primary: Link | null, peer: Link | null): boolean =>
+  primary?.kind === device.kind && peer !== null;
 
 /** The new device takes another slot: the old one's counters are carried before the slot can be used again. */
 async function replaceDevice(
-  ground: Ground,
-  books: Books,
-  slots: Slots,
+  { ground, books, slots }: Core,
   pod: LivePod,
+  namespace: PodNamespace,
   lost: DeviceRecord,
-): Promise<string> {
-  using namespace = openPodNamespace(pod.record);
+): Promise<void> {
   await removeDevice(ground, lost.slot);
   const slot = slots.take();
-  const device = await books.addDevice(deviceRow(pod.record.id, lost.kind, slot));
+  let device: DeviceRecord;
+  try {
+    device = await books.addDevice(deviceRow(pod.record, lost.kind, lost.hooks, slot));
+  } catch (error) {
+    slots.release(slot);
+    throw error;
+  }
   pod.devices = [...pod.devices, device];
   await closeDevice(ground, books, slots, pod, lost);
   await connect(ground, namespace, pod.record, device);
-  return `made ${device.primaryName} in the place of ${lost.primaryName}, which was gone,`;
+}
+
+/**
+ * Brings one pod's books and devices to agree with the kernel when an agent starts.
+ * @returns sentences of what was repaired, null for a pod that has ended
+ */
+export async function reconcileAtStart(core: Core, pod: LivePod): Promise<string[] | null> {
+  if (await closeIfGone(core, pod)) return null;
+  const done = await dropExtraDevices(core, pod);
+  using namespace = openPodNamespace(pod.record);
+  for (const difference of await differences(core, pod, namespace)) {
+    if (!difference.repair) continue;
+    await difference.repair();
+    done.push(`${difference.sentence}; repaired`);
+  }
+  await settleHooks(core.ground, pod.record, currentDevice(pod));
+  return done;
 }

@@ -1,5 +1,5 @@
 import type { Migration } from '../../contract/migration.ts';
-import type { Books } from './books.ts';
+import type { Ground } from './ground.ts';
 import { deviceOn } from './migrate.ts';
 import { makeCurrent } from './pod-devices.ts';
 import { openPodNamespace } from './pod-namespace.ts';
@@ -9,7 +9,7 @@ import { type Journal, runSteps, type StepActions, undoSteps } from './run.ts';
 import type { Move } from './steps.ts';
 
 export interface Recovery {
-  books: Books;
+  ground: Ground;
   journal: Journal;
   actions(move: Move): StepActions;
   move(
@@ -39,8 +39,8 @@ export async function recoverMigration(
   try {
     if (!pod) throw new Error('the pod is no longer in the books');
     namespace = openPodNamespace(pod.record);
-    const from = deviceOn(pod, migration.from.slot, migration.from.kind);
-    const to = deviceOn(pod, migration.to.slot, migration.to.kind);
+    const from = deviceOn(recovery.ground, pod, migration.from.slot, migration.from.kind);
+    const to = deviceOn(recovery.ground, pod, migration.to.slot, migration.to.kind);
     const actions = recovery.actions(recovery.move(pod, from, to, namespace, migration));
     for (const each of migration.steps) if (each.state === 'running') each.state = 'pending';
     const hostRouted = migration.steps.find((each) => each.step === 'routed-host')?.state === 'done';

@@ -12,11 +12,14 @@ export interface LivePod {
   devices: DeviceRecord[];
   /** Id of the migration that runs now. */
   migration: string | null;
+  /** What reconciling does with it now; a migration waits for it. */
+  repairing: Promise<void> | null;
   /** Being taken away: nothing else may start. */
   leaving: boolean;
   /** Its namespace is gone: the pod has ended. */
   gone: boolean;
-  attention: string[];
+  /** Sentences by what they are about. */
+  attention: Map<string, string>;
   /** What the pod's own traffic counted, where it counts. */
   requests: { ok: number; failed: number } | null;
 }
@@ -56,7 +59,7 @@ export class Registry {
   }
 
   withAddress(address: string): LivePod | undefined {
-    return this.all().find((pod) => pod.record.address === address);
+    return this.all().find((pod) => pod.record.network.addresses.includes(address));
   }
 
   ofSlot(slot: number): LivePod | undefined {
@@ -89,14 +92,15 @@ export function summarize(pod: LivePod): PodSummary {
     namespace: pod.record.namespace,
     name: pod.record.name,
     labels: pod.record.labels,
-    addresses: [pod.record.address],
+    addresses: pod.record.network.addresses,
     kind: device.kind,
+    hooks: device.hooks,
     slot: device.slot,
     primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
     state: pod.gone ? 'gone' : pod.migration ? 'migrating' : 'running',
     createdAt: pod.record.createdAt.toISOString(),
     kindSince: device.createdAt.toISOString(),
     migration: pod.migration,
-    attention: pod.attention,
+    attention: [...pod.attention.values()],
   };
 }

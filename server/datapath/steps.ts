@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../contract/problem.ts';
 import { field } from '../bpf/counter-fields.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
-import { replaceAddress } from '../netlink/address.ts';
 import { refusedWith } from '../netlink/error.ts';
-import { getLink, setLink } from '../netlink/link.ts';
+import { addAlternativeNames, getLink, type Link, setLink } from '../netlink/link.ts';
 import type { DeviceRecord, PodRecord } from './books.ts';
-import { attachPrograms, makeDevice, removeDevice } from './device.ts';
+import { giveAddresses, makeDevice, removeDevice } from './device.ts';
 import { type Footing, moveRoutes, putRoutes, routePod } from './footing.ts';
 import { can, type Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
+import { attachPrograms, pointAt } from './programs.ts';
 import type { StepActions } from './run.ts';
 import { waitingPeerName } from './slots.ts';
 import { verifyDevice } from './verify.ts';
@@ -46,18 +46,20 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
   const { pod, namespace, from, to } = move;
   const [oldPeer, newPeer] = [peerIfindex(from.slot), peerIfindex(to.slot)];
   const [oldPrimary, newPrimary] = [primaryIfindex(from.slot), primaryIfindex(to.slot)];
-  const addresses = move.footing?.addresses ?? [pod.address];
+  const { network } = pod;
+  const addresses = move.footing?.addresses ?? network.addresses;
   const counters = ground.programs.counters;
   let before = counters.read(from.slot);
   let drained = before;
   let packetsOnOld = 0;
 
   async function routesBack(): Promise<void> {
+    pointAt(ground, pod, from);
     await moveRoutes(ground.host, newPrimary, oldPrimary);
     if (move.footing) await putRoutes(ground.host, move.footing.hostRoutes, oldPrimary);
     await moveRoutes(namespace.socket, newPeer, oldPeer);
     if (move.footing) await putRoutes(namespace.socket, move.footing.podRoutes, oldPeer);
-    else await routePod(ground, namespace, from.slot, pod.address);
+    else await routePod(ground, namespace, from.slot, network);
     move.switched(from);
   }
 
@@ -81,23 +83,15 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
       undo: () => move.removed(to),
     },
     made: {
-      do: () =>
-        makeDevice(
-          ground,
-          namespace,
-          { kind: to.kind, slot: to.slot, peerName: waitingPeerName(to.slot), mtu: pod.mtu },
-          addresses,
-        ),
+      do: () => makeDevice(ground, namespace, pod, to, waitingPeerName(to.slot), addresses),
       undo: async () => {
         await removeDevice(ground, to.slot);
         await move.removed(to);
       },
     },
-    attached: { do: () => attachPrograms(ground, to.kind, to.slot, pod) },
+    attached: { do: () => attachPrograms(ground, pod, to) },
     addressed: {
-      async do() {
-        for (const address of addresses) await replaceAddress(namespace.socket, newPeer, address);
-      },
+      do: () => giveAddresses(namespace, to, addresses),
     },
     'routed-pod': {
       do: () => moveRoutes(namespace.socket, oldPeer, newPeer),
@@ -106,6 +100,7 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
     'routed-host': {
       async do() {
         await moveRoutes(ground.host, oldPrimary, newPrimary);
+        pointAt(ground, pod, to);
         move.switched(to);
       },
       undo: routesBack,
@@ -127,8 +122,8 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
     },
     renamed: {
       async do() {
-        if (!can(ground, 'live-rename')) return;
-        await renamePeer(namespace, newPeer, pod.interface);
+        if (can(ground, 'live-rename')) await renamePeer(namespace, newPeer, network.interface);
+        else await namePeerBeside(namespace, newPeer, network.interface);
       },
     },
     verified: {
@@ -159,19 +154,31 @@ const packets = (counters: readonly bigint[]): bigint =>
 
 /** While the interface is up, since taking it down would lose its routes. */
 async function renamePeer(namespace: PodNamespace, ifindex: number, name: string): Promise<void> {
+  const link = await mustLink(namespace, ifindex, name);
+  if (link.name !== name && !link.alternativeNames.includes(name))
+    await onceFree(() => setLink(namespace.socket, ifindex, { name }));
+}
+
+/** Where the kernel renames no interface that is up, the pod finds it by a second name (Linux 5.5). */
+async function namePeerBeside(namespace: PodNamespace, ifindex: number, name: string): Promise<void> {
+  const link = await mustLink(namespace, ifindex, name);
+  if (link.name !== name && !link.alternativeNames.includes(name))
+    await onceFree(() => addAlternativeNames(namespace.socket, ifindex, [name]));
+}
+
+async function mustLink(namespace: PodNamespace, ifindex: number, name: string): Promise<Link> {
   const link = await getLink(namespace.socket, { ifindex });
-  if (!link)
-    throw new ProblemError(
-      'device_missing',
-      `rename ifindex ${ifindex} to ${name}: the pod no longer has it`,
-    );
-  if (link.name === name) return;
+  if (link) return link;
+  throw new ProblemError('device_missing', `rename ifindex ${ifindex} to ${name}: the pod no longer has it`);
+}
+
+/** The old device's name is free a moment after its deletion was acknowledged, in another namespace. */
+async function onceFree(name: () => Promise<void>): Promise<void> {
   try {
-    await setLink(namespace.socket, ifindex, { name });
+    await name();
   } catch (error) {
-    // The old device's name is free a moment after its deletion was acknowledged, in another namespace.
     if (!refusedWith(error, 'EEXIST')) throw error;
     await sleep(pollMs);
-    await setLink(namespace.socket, ifindex, { name });
+    await name();
   }
 }

@@ -4,15 +4,13 @@ import { field } from '../bpf/counter-fields.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
 import { addresses } from '../netlink/address.ts';
 import { getLink } from '../netlink/link.ts';
-import { neighbours } from '../netlink/neighbour.ts';
 import { routes } from '../netlink/route.ts';
 import type { DeviceRecord, PodRecord } from './books.ts';
-import { bare } from './device.ts';
+import { missingNeighbours } from './drift.ts';
 import { deviceless, type Footing } from './footing.ts';
-import { can, type Ground, podGateway } from './ground.ts';
-import { hooksOf } from './hooks.ts';
+import type { Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
-import { peerMac, primaryMac } from './slots.ts';
+import { bareHooks } from './programs.ts';
 
 /** How long a direction that was busy before may stay silent on the new device. */
 const silenceMs = 1000;
@@ -63,12 +61,13 @@ async function wrongEnds(ground: Ground, { pod, namespace, to }: Verification): 
     if (!link) wrong.push(`the ${end} is gone`);
     else {
       if (link.kind !== to.kind) wrong.push(`the ${end} is a ${link.kind} device, not ${to.kind}`);
-      if (link.mtu !== pod.mtu) wrong.push(`the ${end}'s MTU is ${link.mtu}, not ${pod.mtu}`);
+      if (link.mtu !== pod.network.mtu) wrong.push(`the ${end}'s MTU is ${link.mtu}, not ${pod.network.mtu}`);
       if (!link.running) wrong.push(`the ${end} is down`);
     }
   }
-  if (peer && peer.name !== pod.interface && can(ground, 'live-rename'))
-    wrong.push(`the peer is called ${peer.name}, not ${pod.interface}`);
+  const name = pod.network.interface;
+  if (peer && peer.name !== name && !peer.alternativeNames.includes(name))
+    wrong.push(`the peer is called ${peer.name}, not ${name}`);
   return wrong;
 }
 
@@ -80,7 +79,7 @@ async function wrongFooting(
   const has = new Set(
     (await addresses(namespace.socket, { ifindex: peerIfindex(to.slot) })).map((each) => each.address),
   );
-  for (const address of footing?.addresses ?? [pod.address])
+  for (const address of footing?.addresses ?? pod.network.addresses)
     if (!has.has(address)) wrong.push(`address ${address} is missing`);
 
   const inPod = new Set((await routes(namespace.socket, { ifindex: peerIfindex(to.slot) })).map(deviceless));
@@ -90,34 +89,19 @@ async function wrongFooting(
   for (const route of footing?.hostRoutes ?? [])
     if (!onHost.has(deviceless(route))) wrong.push(`the host's route ${deviceless(route)} is missing`);
 
-  if (to.kind === 'veth') {
-    const host = await neighbours(ground.host, { ifindex: primaryIfindex(to.slot) });
-    const inside = await neighbours(namespace.socket, { ifindex: peerIfindex(to.slot) });
-    if (
-      !host.some(
-        (each) =>
-          each.address === bare(pod.address) && each.mac === peerMac(to.slot) && each.state === 'permanent',
-      )
-    )
-      wrong.push(`the host has no permanent neighbour ${bare(pod.address)}`);
-    if (
-      !inside.some(
-        (each) =>
-          each.address === podGateway && each.mac === primaryMac(to.slot) && each.state === 'permanent',
-      )
-    )
-      wrong.push(`the pod has no permanent neighbour ${podGateway}`);
-  }
-  return wrong;
+  return [...wrong, ...(await wrongNeighbours(ground, { pod, namespace, to }))];
+}
+
+async function wrongNeighbours(
+  ground: Ground,
+  { pod, namespace, to }: Pick<Verification, 'pod' | 'namespace' | 'to'>,
+): Promise<string[]> {
+  const missing = await missingNeighbours(ground, namespace, pod, to);
+  return missing.map((address) => `there is no permanent neighbour ${address}`);
 }
 
 async function wrongHooks(ground: Ground, { to }: Verification): Promise<string[]> {
-  const wrong: string[] = [];
-  for (const hook of Object.values(hooksOf[to.kind])) {
-    const programs = await ground.programs.query(to.slot, hook);
-    if (!programs.some((program) => program.ours)) wrong.push(`our program is not on ${hook}`);
-  }
-  return wrong;
+  return (await bareHooks(ground, to)).map((hook) => `our program is not on ${hook}`);
 }
 
 async function awaitTraffic(

@@ -21,6 +21,10 @@ export interface PodSource extends EventEmitter<PodEvents> {
   plan(id: string, to: DeviceKind, recreate: boolean): Promise<MigrationPlan>;
   /** Resolves once the journal has it and it runs; `migration` events tell the rest. */
   migrate(id: string, to: DeviceKind, actor: string, recreate: boolean): Promise<Migration>;
+  /** Moves our programs of a netkit device to its primary, or to its own hooks. */
+  moveHooks(id: string, to: 'device' | 'primary', actor: string): Promise<Pod>;
+  readonly redirect: boolean;
+  setRedirect(redirect: boolean): Promise<void>;
   reportTraffic(report: TrafficReport): void;
 }
 
@@ -35,6 +39,8 @@ export interface PodEvents {
 export interface SampleSource extends EventEmitter<SampleEvents> {
   /** The last of each; null before the first. */
   readonly frame: Uint8Array | null;
+  /** The frame before it. */
+  readonly previous: Uint8Array | null;
   readonly node: NodeSample | null;
   /** Frames of one pod at `hz` (1 to 10), until the returned function is called. */
   watch(podId: string, hz: number, listener: (frame: Uint8Array) => void): () => void;

@@ -11,12 +11,14 @@ import { dropRoutes } from './drops.ts';
 import { answerErrors, sendProblem } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
+import { hookRoutes } from './hooks.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { metricRoutes } from './metrics.ts';
 import { migrationRoutes } from './migrations.ts';
 import { nodeRoutes } from './node.ts';
 import { describeApi, openapiRoute } from './openapi.ts';
 import { podRoutes } from './pods.ts';
+import { settingRoutes } from './settings.ts';
 import { trafficRoutes } from './traffic.ts';
 
 /** A report of the lab's traffic names every pod; other bodies are far smaller. */
@@ -48,7 +50,9 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
   await describeApi(app, version);
   const routes = [
     nodeRoutes,
+    settingRoutes,
     podRoutes,
+    hookRoutes,
     dropRoutes,
     migrationRoutes,
     eventRoutes,

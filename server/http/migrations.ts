@@ -3,16 +3,13 @@ import { z } from 'zod';
 import { listOf } from '../../contract/list.ts';
 import { migration, migrationPlan, newMigration } from '../../contract/migration.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import { actorOf } from './actor.ts';
 import type { Agent } from './agent.ts';
 import { refusals } from './openapi.ts';
 import { pageOfPod, podId } from './page.ts';
 import { podParams } from './pods.ts';
 
 const tags = ['migrations'];
-
-/** Who asks, as the gateway says; callers on the socket itself are `local`. */
-const actorOf = (header: string | string[] | undefined) =>
-  typeof header === 'string' && /^[\x20-\x7e]{1,128}$/.test(header) ? header : 'local';
 
 export const migrationRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { listOf } from '../../contract/list.ts';
 import { podPath } from '../../contract/path.ts';
 import { newPod, pod, podSummary } from '../../contract/pod.ts';
+import { wayTaken } from '../counters/way.ts';
 import type { Agent } from './agent.ts';
 import { refusals } from './openapi.ts';
 import { page } from './page.ts';
@@ -58,7 +59,14 @@ export const podRoutes =
           response: { 200: podPath, ...refusals },
         },
       },
-      ({ params }) => agent.pods.path(agent.pods.find(params.id)),
+      async ({ params }) => {
+        const id = agent.pods.find(params.id);
+        const path = await agent.pods.path(id);
+        const { previous, frame } = agent.samples;
+        const number = agent.pods.summaries().find((each) => each.id === id)?.number;
+        const taken = previous && frame && number !== undefined ? wayTaken(previous, frame, number) : null;
+        return { ...path, taken };
+      },
     );
 
     app.post(

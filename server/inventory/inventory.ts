@@ -1,3 +1,4 @@
+import type { HookFamily } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
 import { ProblemError } from '../../contract/problem.ts';
@@ -17,6 +18,7 @@ import type {
   PodRecord,
 } from './records.ts';
 import { prune } from './retention.ts';
+import * as settings from './settings.ts';
 
 /** Rows of history added between two prunings. */
 const pruneEvery = 500;
@@ -100,6 +102,24 @@ export class Inventory {
 
   removeDevice(id: number, counters: CarriedCounters): Promise<void> {
     return this.#write(`remove device ${id}`, () => pods.removeDevice(this.#prisma, id, counters));
+  }
+
+  moveHooks(id: number, hooks: HookFamily): Promise<void> {
+    return this.#write(`move the hooks of device ${id}`, () => pods.moveHooks(this.#prisma, id, hooks));
+  }
+
+  setting(scope: string, name: string): Promise<unknown> {
+    return this.#ask(`read the setting ${name}`, () => settings.setting(this.#prisma, scope, name));
+  }
+
+  settings(name: string): Promise<Map<string, unknown>> {
+    return this.#ask(`read the settings ${name}`, () => settings.settings(this.#prisma, name));
+  }
+
+  saveSetting(scope: string, name: string, value: unknown): Promise<void> {
+    return this.#write(`save the setting ${name}`, () =>
+      settings.saveSetting(this.#prisma, scope, name, value),
+    );
   }
 
   async addMigration(migration: Migration): Promise<Migration> {

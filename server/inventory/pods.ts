@@ -1,4 +1,5 @@
-import type { DeviceKind } from '../../contract/device.ts';
+import type { DeviceKind, HookFamily } from '../../contract/device.ts';
+import type { PodNetwork } from '../../contract/network.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { Prisma, type PrismaClient } from './client/client.ts';
 import type { DeviceModel, PodModel } from './client/models.ts';
@@ -7,17 +8,19 @@ import type { CarriedCounters, DeviceRecord, NewDeviceRecord, NewPodRecord, PodR
 const toPod = (row: PodModel): PodRecord => ({
   ...row,
   labels: JSON.parse(row.labels) as Record<string, string>,
+  network: JSON.parse(row.network) as PodNetwork,
   carried: decodeCounters(row.carried),
 });
 
 const toDevice = ({ removedAt: _, ...row }: DeviceModel): DeviceRecord => ({
   ...row,
   kind: row.kind as DeviceKind,
+  hooks: row.hooks as HookFamily,
 });
 
 // Field by field: a caller's object may have more to it than its type says, and Prisma refuses what it does not know.
 const podRow = (pod: NewPodRecord) => {
-  const { id, namespace, name, netnsPath, netnsInode, address, interface: device, mtu } = pod;
+  const { id, namespace, name, netnsPath, netnsInode } = pod;
   const labels = JSON.stringify(pod.labels);
   return {
     id,
@@ -26,15 +29,13 @@ const podRow = (pod: NewPodRecord) => {
     labels,
     netnsPath,
     netnsInode,
-    address,
-    interface: device,
-    mtu,
+    network: JSON.stringify(pod.network),
     carried: '[]',
   };
 };
 
-const deviceRow = ({ kind, slot, primaryName, primaryMac, peerMac }: NewDeviceRecord) => {
-  return { kind, slot, primaryName, primaryMac, peerMac };
+const deviceRow = ({ kind, hooks, slot, primaryName, primaryMac, peerMac }: NewDeviceRecord) => {
+  return { kind, hooks, slot, primaryName, primaryMac, peerMac };
 };
 
 /** u64 does not fit SQLite's signed integers, nor JSON's numbers: decimal strings. */
@@ -56,7 +57,7 @@ export async function devices(prisma: PrismaClient): Promise<DeviceRecord[]> {
   return rows.map(toDevice);
 }
 
-/** @throws ProblemError `pod_exists`, `address_in_use` */
+/** @throws ProblemError `pod_exists` */
 export async function addPod(
   prisma: PrismaClient,
   pod: NewPodRecord,
@@ -75,13 +76,12 @@ export async function addPod(
 
 function asTaken(error: unknown, pod: NewPodRecord): unknown {
   if (!(error instanceof Prisma.PrismaClientKnownRequestError) || error.code !== 'P2002') return error;
-  const text = JSON.stringify(error.meta);
-  const name = `${pod.namespace}/${pod.name}`;
-  if (/"address"/.test(text))
-    return new ProblemError('address_in_use', `attach ${name}: another pod has ${pod.address}`);
-  if (/"namespace"/.test(text))
-    return new ProblemError('pod_exists', `attach ${name}: there is a pod of this name`);
-  return error;
+  if (!/"namespace"/.test(JSON.stringify(error.meta))) return error;
+  return new ProblemError('pod_exists', `attach ${pod.namespace}/${pod.name}: there is a pod of this name`);
+}
+
+export async function moveHooks(prisma: PrismaClient, id: number, hooks: HookFamily): Promise<void> {
+  await prisma.device.updateMany({ where: { id }, data: { hooks } });
 }
 
 export async function removePod(prisma: PrismaClient, id: string): Promise<void> {
@@ -89,6 +89,7 @@ export async function removePod(prisma: PrismaClient, id: string): Promise<void>
   await prisma.$transaction([
     prisma.device.updateMany({ where: { podId: id, removedAt: null }, data: { removedAt } }),
     prisma.pod.updateMany({ where: { id, removedAt: null }, data: { removedAt } }),
+    prisma.setting.deleteMany({ where: { scope: id } }),
   ]);
 }
 

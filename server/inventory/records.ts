@@ -1,4 +1,5 @@
-import type { DeviceKind } from '../../contract/device.ts';
+import type { DeviceKind, HookFamily } from '../../contract/device.ts';
+import type { PodNetwork } from '../../contract/network.ts';
 
 /** Sums of a pod's removed devices, in the order of the counters; u64 each. */
 export type CarriedCounters = readonly bigint[];
@@ -13,10 +14,7 @@ export interface PodRecord {
   labels: Record<string, string>;
   netnsPath: string;
   netnsInode: bigint;
-  /** CIDR. */
-  address: string;
-  interface: string;
-  mtu: number;
+  network: PodNetwork;
   createdAt: Date;
   removedAt: Date | null;
   carried: CarriedCounters;
@@ -27,6 +25,8 @@ export interface DeviceRecord {
   id: number;
   podId: string;
   kind: DeviceKind;
+  /** Where its programs are. */
+  hooks: HookFamily;
   slot: number;
   primaryName: string;
   primaryMac: string | null;

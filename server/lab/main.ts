@@ -87,7 +87,7 @@ async function run() {
   try {
     await removePods(door, lab);
     const namespaces = await makeNamespaces(lab);
-    const ends: TrafficEnd[] = labPods.map(({ app, address }) => ({
+    const ends: TrafficEnd[] = labPods.map(({ app, addresses: [address] }) => ({
       app,
       netns: namespaces[app]!,
       address: address.split('/')[0]!,

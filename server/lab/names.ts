@@ -3,8 +3,8 @@ export interface LabPod {
   app: string;
   namespace: string;
   name: string;
-  /** CIDR, /32 */
-  address: string;
+  /** CIDRs, the IPv4 one first */
+  addresses: [string, string];
   labels: Record<string, string>;
 }
 
@@ -12,7 +12,7 @@ const pod = (namespace: string, app: string, replica: string, host: number): Lab
   app,
   namespace,
   name: `${app}-${replica}`,
-  address: `10.42.0.${host}/32`,
+  addresses: [`10.42.0.${host}/32`, `fd42::${host}/128`],
   labels: { app, 'app.kubernetes.io/part-of': namespace, 'pod-template-hash': replica.split('-')[0]! },
 });
 

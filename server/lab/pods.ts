@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../contract/device.ts';
-import type { NewPod, Pod } from '../../contract/pod.ts';
+import type { NewPodInput, Pod } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../kernel/netns.ts';
 import { askAgent, type Door } from './agent.ts';
@@ -34,12 +34,12 @@ export async function attachPods(
   const made: MadePod[] = [];
   for (const wanted of labPods) {
     signal.throwIfAborted();
-    const { app, namespace, name, address, labels } = wanted;
+    const { app, namespace, name, addresses, labels } = wanted;
     const netns = namespaces[app]!;
-    const body: NewPod = { namespace, name, netns, address, kind, labels, interface: 'eth0', mtu: 1500 };
+    const body: NewPodInput = { namespace, name, netns, addresses, kind, labels };
     const { id } = (await askAgent(door, 'POST', '/api/v1/pods', { body })) as Pod;
     made.push({ ...wanted, id, netns });
-    progress(`${namespace}/${name} at ${address}`);
+    progress(`${namespace}/${name} at ${addresses.join(', ')}`);
   }
   return made;
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Migration } from '../../contract/migration.ts';
-import type { Pod } from '../../contract/pod.ts';
+import type { NewPodInput, Pod } from '../../contract/pod.ts';
 import { startAgent } from '../../scripts/agent-process.ts';
 import type { Child } from '../../scripts/child.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/netns.ts';
@@ -22,7 +22,7 @@ export interface RiggedNode extends AsyncDisposable {
   /** Asks the agent. @throws ProblemError */
   ask<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
   /** A new namespace with loopback up, attached as shop/NAME. */
-  addPod(name: string, address: string, kind?: DeviceKind): Promise<Pod>;
+  addPod(name: string, address: string | string[], more?: DeviceKind | Partial<NewPodInput>): Promise<Pod>;
   /** A namespace that goes with the node. @returns its path */
   addNamespace(name: string): string;
   /** What the agent's Prometheus metrics say. */
@@ -38,7 +38,8 @@ export interface RiggedNode extends AsyncDisposable {
   stopAgent(): Promise<void>;
 }
 
-export async function rigNode(): Promise<RiggedNode> {
+/** @param flags of the agent beside its own paths */
+export async function rigNode(flags: string[] = []): Promise<RiggedNode> {
   const id = `podlane-t-${randomBytes(3).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), `${id}-`));
   const socketPath = join(folder, 'agent.sock');
@@ -65,6 +66,7 @@ export async function rigNode(): Promise<RiggedNode> {
       '--log-level',
       'warn',
       '--lab',
+      ...flags,
     ];
     agent = await startAgent(socketPath, args, { netns: host });
   };
@@ -94,8 +96,14 @@ export async function rigNode(): Promise<RiggedNode> {
     addNamespace,
     removeNamespace: (name) => deleteNamedNamespace(`${id}-${name}`),
     metrics: () => read(socketPath, '/api/v1/metrics'),
-    addPod: (name, address, kind) =>
-      ask<Pod>('POST', '/pods', { namespace: 'shop', name, netns: addNamespace(name), address, kind }),
+    addPod: (name, address, more = {}) =>
+      ask<Pod>('POST', '/pods', {
+        namespace: 'shop',
+        name,
+        netns: addNamespace(name),
+        addresses: [address].flat(),
+        ...(typeof more === 'string' ? { kind: more } : more),
+      }),
     run: (command, netns = host) =>
       execFileSync('nsenter', [`--net=${netns}`, ...command], { encoding: 'utf8' }),
     async migrate(pod, to, recreate = false) {

@@ -23,7 +23,7 @@ export function expectIproute2Agrees(node: RiggedNode, pod: Pod): void {
     node.run(['ip', '-j', '-d', 'link', 'show', 'dev', device.primary.name]),
   ) as IpLink[];
   const inside = JSON.parse(
-    node.run(['ip', '-j', '-d', 'link', 'show', 'dev', pod.interface], pod.netns.path),
+    node.run(['ip', '-j', '-d', 'link', 'show', 'dev', pod.network.interface], pod.netns.path),
   ) as IpLink[];
   for (const [end, link] of [
     [device.primary, host[0]!],
@@ -46,11 +46,12 @@ export function expectIproute2Agrees(node: RiggedNode, pod: Pod): void {
       peer: data.peer_policy === 'drop' ? 'blackhole' : data.peer_policy,
     });
   }
-  const routes = JSON.parse(node.run(['ip', '-j', 'route'], pod.netns.path)) as IpRoute[];
+  const both = (words: string[]): string[] =>
+    ['-4', '-6'].map((family) => node.run(['ip', family, ...words], pod.netns.path));
+  const routes = both(['-j', 'route']).flatMap((text) => JSON.parse(text || '[]') as IpRoute[]);
   expect(pod.routes.pod.map((each) => [each.destination, each.gateway ?? undefined, each.device])).toEqual(
     routes.map((each) => [each.dst, each.gateway, each.dev]),
   );
-  expect(node.run(['ip', 'route'], pod.netns.path).trim().split(/ *\n/)).toEqual(
-    pod.routes.pod.map((each) => each.text),
-  );
+  const lines = both(['route']).flatMap((text) => text.split('\n').map((line) => line.trim()));
+  expect(pod.routes.pod.map((each) => each.text)).toEqual(lines.filter((line) => line !== ''));
 }

@@ -73,7 +73,7 @@ test('a disk that fills up later refuses what cannot be written down, and change
       namespace: 'shop',
       name: `p${last}`,
       netns,
-      address: `10.42.0.${last}/32`,
+      addresses: [`10.42.0.${last}/32`],
       kind: 'veth',
     };
     refused = await agent.call('POST', '/pods', wanted);

@@ -130,7 +130,7 @@ export class AgentProcess {
   /** Attaches `shop/<name>` by veth at 10.42.0.<last>. */
   async attach(name: string, last: number): Promise<Pod & { path: string }> {
     const netns = this.#machine.addNamespace(name);
-    const wanted = { namespace: 'shop', name, netns, address: `10.42.0.${last}/32`, kind: 'veth' };
+    const wanted = { namespace: 'shop', name, netns, addresses: [`10.42.0.${last}/32`], kind: 'veth' };
     const { status, body } = await this.call('POST', '/pods', wanted);
     if (status !== 201) throw new Error(JSON.stringify(body));
     return { ...body, path: netns };

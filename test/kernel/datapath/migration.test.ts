@@ -71,7 +71,8 @@ test('no packet is lost, and the pod is as before on the new device', async () =
 
   const after = await podNow();
   expect(after.slot).not.toBe(before.slot);
-  expect(after.interface).toBe(before.interface);
+  expect(after.network).toEqual(before.network);
+  expect(after.device?.peer.name).toBe(before.device?.peer.name);
   expect(after.routes.pod.map((route) => route.text)).toEqual(before.routes.pod.map((route) => route.text));
   expectIproute2Agrees(node, after);
   expect(interfaces(moved.netns.path)).toEqual(['eth0', 'lo']);

@@ -42,7 +42,7 @@ describe('a pod on veth', () => {
       namespace: 'shop',
       name: 'jumbo',
       netns,
-      address: '10.42.0.4/32',
+      addresses: ['10.42.0.4/32'],
       mtu: 9000,
     });
     expect([pod.device?.primary.mtu, pod.device?.peer.mtu]).toEqual([9000, 9000]);
@@ -83,16 +83,20 @@ describe('a pod on veth', () => {
 
 describe('refused, and nothing changed', () => {
   test.each([
-    ['a name that is taken', { name: 'whole', address: '10.42.0.8/32' }, 'pod_exists'],
-    ['an address that is taken', { name: 'fresh', address: '10.42.0.2/32' }, 'address_in_use'],
-    ['a name of 10,000 characters', { name: 'x'.repeat(10_000), address: '10.42.0.8/32' }, 'bad_request'],
-    ['an address that is none', { name: 'fresh', address: '10.42.0.300/32' }, 'bad_request'],
+    ['a name that is taken', { name: 'whole', addresses: ['10.42.0.8/32'] }, 'pod_exists'],
+    ['an address that is taken', { name: 'fresh', addresses: ['10.42.0.2/32'] }, 'address_in_use'],
+    ['a name of 10,000 characters', { name: 'x'.repeat(10_000), addresses: ['10.42.0.8/32'] }, 'bad_request'],
+    ['an address that is none', { name: 'fresh', addresses: ['10.42.0.300/32'] }, 'bad_request'],
     [
       'a path that is no namespace',
-      { name: 'fresh', address: '10.42.0.8/32', netns: '/etc/passwd' },
+      { name: 'fresh', addresses: ['10.42.0.8/32'], netns: '/etc/passwd' },
       'bad_netns',
     ],
-    ['netkit on a kernel without', { name: 'fresh', address: '10.42.0.8/32', kind: 'netkit' }, 'no_netkit'],
+    [
+      'netkit on a kernel without',
+      { name: 'fresh', addresses: ['10.42.0.8/32'], kind: 'netkit' },
+      'no_netkit',
+    ],
   ])('%s', async (title, given, code) => {
     const before = primaries();
     const netns = node.addNamespace(`r${title.length}${code.length}`);
@@ -101,14 +105,14 @@ describe('refused, and nothing changed', () => {
   });
 
   test('the host’s own namespace', async () => {
-    const body = { namespace: 'shop', name: 'host', netns: node.host, address: '10.42.0.8/32' };
+    const body = { namespace: 'shop', name: 'host', netns: node.host, addresses: ['10.42.0.8/32'] };
     expect(await refusal(node.ask('POST', '/pods', body))).toBe('bad_netns');
   });
 
   test('an interface name the pod has already', async () => {
     const netns = node.addNamespace('named');
     node.run(['ip', 'link', 'add', 'eth0', 'type', 'veth'], netns);
-    const body = { namespace: 'shop', name: 'named', netns, address: '10.42.0.8/32' };
+    const body = { namespace: 'shop', name: 'named', netns, addresses: ['10.42.0.8/32'] };
     expect(await refusal(node.ask('POST', '/pods', body))).toBe('interface_in_use');
     expect(
       (await node.ask<{ items: PodSummary[] }>('GET', '/pods')).items.map((each) => each.name),

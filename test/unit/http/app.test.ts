@@ -16,7 +16,7 @@ async function scratchApp(options: { lab?: boolean; token?: string } = {}) {
   return { ...scratch, app };
 }
 
-const attach = { namespace: 'shop', name: 'cart', netns: '/run/netns/cart', address: '10.42.0.33/32' };
+const attach = { namespace: 'shop', name: 'cart', netns: '/run/netns/cart', addresses: ['10.42.0.33/32'] };
 
 test('pods are listed by page, the newest first, and found by id and by name', async () => {
   const { app, pods } = await scratchApp();
@@ -81,7 +81,7 @@ test.each([
   ['PUT', '/api/v1/pods', '{}', 405, 'method_not_allowed'],
   ['POST', '/api/v1/pods', '{', 400, 'bad_request'],
   ['POST', '/api/v1/pods', '', 400, 'bad_request'],
-  ['POST', '/api/v1/pods', JSON.stringify({ ...attach, address: '10.0.0.1' }), 400, 'bad_request'],
+  ['POST', '/api/v1/pods', JSON.stringify({ ...attach, addresses: ['10.0.0.1'] }), 400, 'bad_request'],
   ['POST', '/api/v1/pods', JSON.stringify({ ...attach, more: 1 }), 400, 'bad_request'],
   ['POST', '/api/v1/pods', `"${'x'.repeat(1 << 20)}"`, 413, 'too_large'],
   ['PUT', '/api/v1/lab/traffic', '{"pods":{}}', 404, 'not_found'],

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
+import { podNetwork } from '../../../contract/network.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
@@ -23,7 +24,12 @@ class ScratchPods extends EventEmitter<PodEvents> {
     const at = new Date(0).toISOString();
     const pod: PodSummary = {
       ...{ id: `id-${name}`, number, namespace: 'shop', name, labels: {}, addresses: ['10.42.0.1/32'] },
-      ...{ kind: 'veth', slot: number, primary: { name: `pl${number}`, ifindex: 1048576 + 2 * number } },
+      ...{
+        kind: 'veth',
+        hooks: 'tcx',
+        slot: number,
+        primary: { name: `pl${number}`, ifindex: 1048576 + 2 * number },
+      },
       ...{ state: 'running', createdAt: at, kindSince: at, migration: null, attention: [] },
     };
     this.pods.push(pod);
@@ -42,12 +48,19 @@ class ScratchPods extends EventEmitter<PodEvents> {
     const summary = this.pods.find((pod) => pod.id === id)!;
     return {
       ...summary,
-      ...{ netns: { path: '/run/netns/x', inode: 1 }, interface: 'eth0', mtu: 1500, gateway: '169.254.1.1' },
+      ...{ netns: { path: '/run/netns/x', inode: 1 }, gateways: ['169.254.1.1'] },
+      network: podNetwork.parse({ addresses: summary.addresses }),
       ...{ device: null, routes: { pod: [], host: [] }, neighbours: { pod: [], host: [] } },
     };
   }
 
-  path = async (id: string) => ({ pod: id, hops: [] });
+  redirect = true;
+  setRedirect = async (redirect: boolean) => {
+    this.redirect = redirect;
+  };
+  moveHooks = (id: string) => this.describe(id);
+
+  path = async (id: string) => ({ pod: id, hops: [], redirect: true, taken: null });
 
   async attach(pod: NewPod): Promise<Pod> {
     this.asked.push(['attach', pod]);
@@ -76,6 +89,7 @@ class ScratchPods extends EventEmitter<PodEvents> {
 
 class ScratchSamples extends EventEmitter<SampleEvents> {
   frame: Uint8Array | null = null;
+  previous: Uint8Array | null = null;
   node = null;
   readonly watches = new Map<string, { hz: number; listener: (frame: Uint8Array) => void }>();
 

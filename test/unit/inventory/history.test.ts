@@ -65,7 +65,7 @@ test('history is bounded; a running migration and a pod’s present device stay'
     await inventory.addEvent(info(`event ${i}`));
     const spent = await inventory.addDevice(newDevice('id-cart', 2));
     await inventory.removeDevice(spent.id, [1n]);
-    await inventory.addPod({ ...newPod(`p${i}`), address: `10.1.0.${i}/32` }, newDevice(`id-p${i}`, 2));
+    await inventory.addPod(newPod(`p${i}`, `10.1.0.${i}/32`), newDevice(`id-p${i}`, 2));
     await inventory.removePod(`id-p${i}`);
   }
   await inventory.prune({ events: 5, migrationsPerPod: 5, devicesPerPod: 5, removedPods: 5 });

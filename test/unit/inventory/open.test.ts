@@ -25,7 +25,7 @@ test('a file that is no database is refused, named and left as it is', async () 
 test('a file with a damaged page is refused', { timeout: 30_000 }, async () => {
   const { inventory, file } = await openScratch();
   for (let i = 0; i < 200; i++) {
-    await inventory.addPod({ ...newPod(`p${i}`), address: `10.0.0.${i}/32` }, newDevice(`id-p${i}`, i));
+    await inventory.addPod(newPod(`p${i}`, `10.0.0.${i}/32`), newDevice(`id-p${i}`, i));
   }
   await inventory.close();
   const { size } = fs.statSync(file);

@@ -1,4 +1,5 @@
 import type { Migration } from '../../../contract/migration.ts';
+import { podNetwork } from '../../../contract/network.ts';
 
 export const node = { name: 'here', bootId: '00000000-0000-0000-0000-000000000000' };
 
@@ -9,14 +10,13 @@ export const newPod = (name: string, address = `10.42.0.${name.length}/32`) => (
   labels: { app: name },
   netnsPath: `/run/netns/${name}`,
   netnsInode: 4026532000n,
-  address,
-  interface: 'eth0',
-  mtu: 1500,
+  network: podNetwork.parse({ addresses: [address] }),
 });
 
 export const newDevice = (podId: string, slot: number) => ({
   podId,
   kind: 'veth' as const,
+  hooks: 'tcx' as const,
   slot,
   primaryName: `pl${slot}`,
   primaryMac: '02:00:00:00:00:01',

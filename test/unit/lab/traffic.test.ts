@@ -7,9 +7,9 @@ import { headerBytes, maxBytes } from '../../../server/lab/traffic/message.ts';
 import { nextRate, slowest } from '../../../server/lab/traffic/pace.ts';
 
 test('the six pods are pods an agent takes, each with an address of its own', () => {
-  for (const { namespace, name, address, labels } of labPods)
-    expect(() => newPod.parse({ namespace, name, address, labels, netns: '/run/netns/x' })).not.toThrow();
-  expect(new Set(labPods.map(({ address }) => address)).size).toBe(6);
+  for (const { namespace, name, addresses, labels } of labPods)
+    expect(() => newPod.parse({ namespace, name, addresses, labels, netns: '/run/netns/x' })).not.toThrow();
+  expect(new Set(labPods.flatMap(({ addresses }) => addresses)).size).toBe(12);
   expect(labPods.map(({ namespace, app }) => `${namespace}/${app}`)).toEqual([
     'shop/web',
     'shop/cart',

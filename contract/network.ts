@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { policy, scrub } from './device.ts';
+
+/** RFC 5952 text of an IPv6 address: what the kernel's tools print. */
+const canonical6 = (address: string): string => {
+  try {
+    return new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  } catch {
+    return address;
+  }
+};
+
+/** `2001:DB8::0:1/64` as `2001:db8::1/64`; IPv4 as it is. */
+const canonicalCidr = (cidr: string): string => {
+  const [address = '', length = ''] = cidr.split('/');
+  return address.includes(':') ? `${canonical6(address)}/${length}` : cidr;
+};
+
+export const isIpv6 = (address: string): boolean => address.includes(':');
+
+/** An address that one host can have: not loopback, multicast, link-local or the unspecified one. */
+const unicast = (cidr: string): boolean =>
+  isIpv6(cidr)
+    ? !/^(ff|fe[89ab]|::ffff:)/.test(cidr) && !['::', '::1'].includes(cidr.split('/')[0]!)
+    : !/^(0|127|169\.254|22[4-9]|23\d|24\d|25[0-5])\./.test(cidr);
+
+const podAddress = z
+  .union([z.cidrv4(), z.cidrv6()])
+  .overwrite(canonicalCidr)
+  .refine((cidr) => cidr.endsWith(isIpv6(cidr) ? '/128' : '/32'), {
+    error: 'a pod’s address is a single one: /32, or /128 for IPv6',
+  })
+  .refine(unicast, { error: 'not an address that a pod can have' });
+
+const mac = z
+  .string()
+  .toLowerCase()
+  .regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, 'six octets in hex: 02:00:00:00:00:01')
+  .refine((text) => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0, {
+    error: 'a multicast address names no single interface',
+  })
+  .refine((text) => text !== '00:00:00:00:00:00', { error: 'all zero is no address' });
+
+/** A route in the pod beside its default ones, through its device and the host. */
+export const extraRoute = z.strictObject({
+  destination: z.union([z.cidrv4(), z.cidrv6()]).overwrite(canonicalCidr),
+  metric: z.number().int().min(1).max(4294967295).optional(),
+  mtu: z.number().int().min(68).max(65535).optional().describe('bytes; path MTU of this destination'),
+});
+export type ExtraRoute = z.infer<typeof extraRoute>;
+
+/** How the pod's device is made while it is netkit; kept through fallbacks. */
+export const netkitOptions = z.strictObject({
+  mode: z.enum(['l3', 'l2']).default('l3'),
+  policy: z
+    .strictObject({ primary: policy.default('forward'), peer: policy.default('blackhole') })
+    .prefault({})
+    .describe('what passes an end that has no program'),
+  scrub: z
+    .strictObject({ primary: scrub.default('default'), peer: scrub.default('default') })
+    .prefault({})
+    .describe('whether a packet’s mark and priority are cleared on its way between the namespaces'),
+});
+export type NetkitOptions = z.infer<typeof netkitOptions>;
+
+/** What a pod's interface has, on whichever kind of device. */
+export const podNetwork = z.object({
+  addresses: z
+    .array(podAddress)
+    .min(1)
+    .max(16)
+    .refine((all) => new Set(all).size === all.length, { error: 'an address is given twice' })
+    .describe('CIDRs of either family, /32 and /128; the first of a family is its preferred source'),
+  routes: z.array(extraRoute).max(64).default([]),
+  interface: z
+    .string()
+    .min(1)
+    .max(15)
+    .regex(/^(?!\.{1,2}$)(?!lo$)[^\s/:%]+$/, 'a name that the kernel takes: no space, / or :')
+    .default('eth0'),
+  mtu: z.number().int().min(576).max(65535).default(1500).describe('bytes; at least 1280 with IPv6'),
+  netkit: netkitOptions.prefault({}),
+  macs: z
+    .strictObject({ primary: mac, peer: mac })
+    .optional()
+    .describe('of both ends where the device has MACs (veth, netkit L2); default: made from its index'),
+});
+export type PodNetwork = z.infer<typeof podNetwork>;
+
+/** IPv6 asks for links of 1280 bytes (RFC 8200, section 5); a route needs an address of its family. */
+export function checkNetwork(
+  network: Pick<PodNetwork, 'addresses' | 'routes' | 'mtu' | 'macs'>,
+  context: z.RefinementCtx,
+): void {
+  const families = new Set(network.addresses.map(isIpv6));
+  const refuse = (path: (string | number)[], message: string): void =>
+    context.addIssue({ code: 'custom', path, message });
+  if (families.has(true) && network.mtu < 1280) refuse(['mtu'], 'IPv6 needs an MTU of at least 1280 bytes');
+  network.routes.forEach(({ destination, mtu }, index) => {
+    if (!families.has(isIpv6(destination)))
+      refuse(
+        ['routes', index, 'destination'],
+        `the pod has no ${isIpv6(destination) ? 'IPv6' : 'IPv4'} address`,
+      );
+    if (/\/0$/.test(destination))
+      refuse(['routes', index, 'destination'], 'a pod has a default route of each of its families already');
+    if (mtu !== undefined && mtu > network.mtu)
+      refuse(['routes', index, 'mtu'], `more than the device’s MTU of ${network.mtu} bytes`);
+  });
+  if (network.macs && network.macs.primary === network.macs.peer)
+    refuse(['macs', 'peer'], 'both ends have the same MAC address');
+}

@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import type { NewPod } from '../../contract/pod.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { admit, chooseKind, connect, deviceRow } from './attach.ts';
+import { type Core, forget, nameOf } from './core.ts';
+import { removeDevice } from './device.ts';
+import { usualHooks } from './hooks.ts';
+import { openPodNamespace } from './pod-namespace.ts';
+import { pointNowhere } from './programs.ts';
+import type { LivePod } from './registry.ts';
+
+/** Makes pods of network namespaces, and lets them go. */
+export class Attachments {
+  readonly #core: Core;
+  readonly #pending = new Set<string>();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** What fails leaves nothing behind. */
+  async attach(wanted: NewPod): Promise<LivePod> {
+    const { ground, registry, slots } = this.#core;
+    const kind = chooseKind(ground, wanted.kind);
+    const netnsInode = admit(registry, wanted);
+    const keys = [`${wanted.namespace}.${wanted.name}`, ...wanted.addresses, String(netnsInode)];
+    if (keys.some((key) => this.#pending.has(key)))
+      throw new ProblemError(
+        'pod_exists',
+        `attach pod ${wanted.namespace}/${wanted.name}: it, or one of its addresses, is being attached`,
+        {
+          hint: 'Wait for the other call to answer.',
+        },
+      );
+    for (const key of keys) this.#pending.add(key);
+    const slot = slots.take();
+    try {
+      const pod = await this.#connect(wanted, netnsInode, kind, slot);
+      registry.add(pod);
+      return pod;
+    } catch (error) {
+      slots.release(slot);
+      throw error;
+    } finally {
+      for (const key of keys) this.#pending.delete(key);
+    }
+  }
+
+  async #connect(
+    { namespace, name, labels, netns, kind: _, ...network }: NewPod,
+    netnsInode: bigint,
+    kind: ReturnType<typeof chooseKind>,
+    slot: number,
+  ): Promise<LivePod> {
+    const { ground, books } = this.#core;
+    const id = randomBytes(6).toString('hex');
+    const record = { id, namespace, name, labels, netnsPath: netns, netnsInode, network };
+    const kept = await books.addPod(record, deviceRow(record, kind, usualHooks(ground, kind), slot));
+    const pod: LivePod = {
+      record: kept.pod,
+      devices: [kept.device],
+      migration: null,
+      repairing: null,
+      leaving: false,
+      gone: false,
+      attention: new Map(),
+      requests: null,
+    };
+    try {
+      using opened = openPodNamespace(kept.pod);
+      await connect(ground, opened, kept.pod, kept.device);
+    } catch (error) {
+      pointNowhere(ground, kept.pod);
+      await removeDevice(ground, slot);
+      await books.forgetPod(id);
+      throw error;
+    }
+    return pod;
+  }
+
+  /** Takes the pod's device away. Of two calls, the second waits for nothing and finds it done. */
+  async detach(pod: LivePod): Promise<void> {
+    const { ground, books } = this.#core;
+    const name = nameOf(pod);
+    if (pod.migration)
+      throw new ProblemError(
+        'migration_running',
+        `detach pod ${name}: migration ${pod.migration} is running`,
+        {
+          hint: 'Wait for it to end.',
+        },
+      );
+    if (pod.leaving) return;
+    pod.leaving = true;
+    await pod.repairing;
+    try {
+      pointNowhere(ground, pod.record);
+      for (const device of pod.devices) await removeDevice(ground, device.slot);
+      await books.removePod(pod.record.id);
+    } catch (error) {
+      pod.leaving = false;
+      throw error;
+    }
+    await forget(this.#core, pod, 'pod.detached', `${name} detached`);
+  }
+}

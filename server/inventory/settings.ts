@@ -1,0 +1,26 @@
+import type { PrismaClient } from './client/client.ts';
+
+/** The scope of what was chosen for the whole node; a pod's scope is its id. */
+export async function setting(prisma: PrismaClient, scope: string, name: string): Promise<unknown> {
+  const row = await prisma.setting.findUnique({ where: { scope_name: { scope, name } } });
+  return row === null ? null : JSON.parse(row.value);
+}
+
+export async function settings(prisma: PrismaClient, name: string): Promise<Map<string, unknown>> {
+  const rows = await prisma.setting.findMany({ where: { name } });
+  return new Map(rows.map((row) => [row.scope, JSON.parse(row.value)]));
+}
+
+export async function saveSetting(
+  prisma: PrismaClient,
+  scope: string,
+  name: string,
+  value: unknown,
+): Promise<void> {
+  if (value === null) {
+    await prisma.setting.deleteMany({ where: { scope, name } });
+    return;
+  }
+  const row = { scope, name, value: JSON.stringify(value) };
+  await prisma.setting.upsert({ where: { scope_name: { scope, name } }, create: row, update: row });
+}
