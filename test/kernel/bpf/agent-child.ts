@@ -1,24 +1,57 @@
 import { readFileSync } from 'node:fs';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
+import { primaryIfindex } from '../../../server/bpf/layout.ts';
+import { attachProgram, detachProgram } from '../../../server/bpf/mprog.ts';
+import { programInfo } from '../../../server/bpf/program.ts';
 import { holdRunStatistics } from '../../../server/bpf/stats.ts';
+import { loadSmallest, programType } from '../../../server/kernel/bpf.ts';
+import { refusedWith } from '../../../server/netlink/error.ts';
+import { addBpfFilter, addClsact } from '../../../server/netlink/filter.ts';
+import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { Call } from './agent.ts';
 
 /** Runs in the test's host namespace and does what it is told over IPC, until it is killed. */
 let datapath: DatapathPrograms | null = null;
 
 const calls: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['words']) => unknown } = {
-  async open(pins, maxSlots, object) {
-    datapath = await openDatapath({ pins, maxSlots, ...(object ? { image: readFileSync(object) } : {}) });
+  async open(pins, { maxSlots = 64, object, fill }) {
+    datapath = await openDatapath({
+      pins,
+      maxSlots,
+      ...(object ? { image: readFileSync(object) } : {}),
+      fill(programs) {
+        for (const [slot, entry] of fill?.slots ?? []) programs.setSlot(slot, entry);
+        for (const [address, endpoint] of fill?.endpoints ?? []) programs.setEndpoint(address, endpoint);
+      },
+    });
     const { takeover, build, updatedLinks, programIds } = datapath;
     return { takeover, build, updatedLinks, programIds, maxSlots: datapath.maxSlots };
   },
   holdStatistics: () => void holdRunStatistics(),
-  attach: (hook, slot) => datapath!.attach(hook, slot),
-  detach: (slot) => datapath!.detach(slot),
+  attach: (hook, slot, order) => datapath!.attach(hook, slot, order),
+  detach: (slot, hooks) => datapath!.detach(slot, hooks),
   links: () => datapath!.attachedLinks(),
   query: (slot, hook) => datapath!.query(slot, hook),
-  setSlot: (slot, sources) => datapath!.setSlot(slot, sources),
+  setSlot: (slot, entry) => datapath!.setSlot(slot, entry),
+  readSlot: (slot) => datapath!.readSlot(slot),
   clearSlot: (slot) => datapath!.clearSlot(slot),
+  setEndpoint: (address, endpoint) => datapath!.setEndpoint(address, endpoint),
+  removeEndpoint: (address) => datapath!.removeEndpoint(address),
+  endpoints: () => datapath!.endpoints(),
+  async attachFilter(hook, slot) {
+    using socket = RtnetlinkSocket.open();
+    await addClsact(socket, primaryIfindex(slot)).catch((error: unknown) => {
+      if (!refusedWith(error, 'EEXIST')) throw error;
+    });
+    const filter = { program: datapath!.programFd(hook), name: 'podlane' };
+    await addBpfFilter(socket, primaryIfindex(slot), hook, filter);
+  },
+  async loadForeign(name) {
+    return programInfo(await loadSmallest(`load ${name}`, programType.schedulerClassifier, { result: -1 }))
+      .id;
+  },
+  attachForeign: (id, hook, slot, order) => attachProgram(primaryIfindex(slot), hook, { id }, order),
+  detachForeign: (id, hook, slot) => detachProgram(primaryIfindex(slot), hook, { id }),
   read: (slot) => datapath!.counters.read(slot),
   clear: (slot) => datapath!.counters.clear(slot),
   destroy: () => datapath!.destroy(),

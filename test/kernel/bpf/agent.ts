@@ -1,19 +1,38 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { AttachedProgram } from '../../../contract/device.ts';
+import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import type { PinnedLink } from '../../../server/bpf/datapath-links.ts';
-import type { SlotEntry } from '../../../server/bpf/layout.ts';
+import type { Endpoint, ReadSlot, SlotEntry } from '../../../server/bpf/layout.ts';
+import type { HookOrder } from '../../../server/bpf/order.ts';
 import type { LinkHook } from '../../../server/bpf/query.ts';
-import type { Stage } from './stage.ts';
+import type { TcHook } from '../../../server/netlink/filter.ts';
+
+export interface OpenWords {
+  maxSlots?: number;
+  /** Path of the object to load. */
+  object?: string;
+  /** Set by `fill`, after the load and before links are updated. */
+  fill?: { slots: [slot: number, entry: SlotEntry][]; endpoints: [address: string, endpoint: Endpoint][] };
+}
 
 export type Call =
-  | { name: 'open'; words: [pins: string, maxSlots: number, object: string | null] }
-  | { name: 'holdStatistics' | 'links' | 'destroy'; words: [] }
-  | { name: 'attach'; words: [hook: LinkHook, slot: number] }
-  | { name: 'detach' | 'clearSlot' | 'read' | 'clear'; words: [slot: number] }
+  | { name: 'open'; words: [pins: string, words: OpenWords] }
+  | { name: 'holdStatistics' | 'links' | 'endpoints' | 'destroy'; words: [] }
+  | { name: 'attach'; words: [hook: LinkHook, slot: number, order?: HookOrder | undefined] }
+  | { name: 'detach'; words: [slot: number, hooks?: readonly Hook[] | undefined] }
+  | { name: 'clearSlot' | 'readSlot' | 'read' | 'clear'; words: [slot: number] }
   | { name: 'query'; words: [slot: number, hook: LinkHook] }
-  | { name: 'setSlot'; words: [slot: number, sources: SlotEntry] };
+  | { name: 'setSlot'; words: [slot: number, entry: SlotEntry] }
+  | { name: 'setEndpoint'; words: [address: string, endpoint: Endpoint] }
+  | { name: 'removeEndpoint'; words: [address: string] }
+  | { name: 'attachFilter'; words: [hook: TcHook, slot: number] }
+  | { name: 'loadForeign'; words: [name: string] }
+  | {
+      name: 'attachForeign';
+      words: [id: number, hook: LinkHook, slot: number, order?: HookOrder | undefined];
+    }
+  | { name: 'detachForeign'; words: [id: number, hook: LinkHook, slot: number] };
 
 export type Opened = Pick<
   DatapathPrograms,
@@ -25,7 +44,7 @@ export class Agent implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #pins: string;
 
-  constructor(stage: Stage) {
+  constructor(stage: { host: string; pins: string }) {
     this.#pins = stage.pins;
     this.#child = fork(new URL('agent-child.ts', import.meta.url), {
       execPath: 'nsenter',
@@ -43,16 +62,31 @@ export class Agent implements AsyncDisposable {
     return reply.answer;
   }
 
-  open = (maxSlots = 64, object: string | null = null) =>
-    this.#call({ name: 'open', words: [this.#pins, maxSlots, object] }) as Promise<Opened>;
+  open = (words: OpenWords = {}) =>
+    this.#call({ name: 'open', words: [this.#pins, words] }) as Promise<Opened>;
   holdStatistics = () => this.#call({ name: 'holdStatistics', words: [] });
-  attach = (hook: LinkHook, slot: number) => this.#call({ name: 'attach', words: [hook, slot] });
-  detach = (slot: number) => this.#call({ name: 'detach', words: [slot] });
+  attach = (hook: LinkHook, slot: number, order?: HookOrder) =>
+    this.#call({ name: 'attach', words: [hook, slot, order] });
+  detach = (slot: number, hooks?: readonly Hook[]) => this.#call({ name: 'detach', words: [slot, hooks] });
   links = () => this.#call({ name: 'links', words: [] }) as Promise<PinnedLink[]>;
   query = (slot: number, hook: LinkHook) =>
     this.#call({ name: 'query', words: [slot, hook] }) as Promise<AttachedProgram[]>;
-  setSlot = (slot: number, sources: SlotEntry) => this.#call({ name: 'setSlot', words: [slot, sources] });
+  setSlot = (slot: number, entry: SlotEntry) => this.#call({ name: 'setSlot', words: [slot, entry] });
+  readSlot = (slot: number) => this.#call({ name: 'readSlot', words: [slot] }) as Promise<ReadSlot | null>;
   clearSlot = (slot: number) => this.#call({ name: 'clearSlot', words: [slot] });
+  setEndpoint = (address: string, endpoint: Endpoint) =>
+    this.#call({ name: 'setEndpoint', words: [address, endpoint] });
+  removeEndpoint = (address: string) => this.#call({ name: 'removeEndpoint', words: [address] });
+  endpoints = () =>
+    this.#call({ name: 'endpoints', words: [] }) as Promise<ReturnType<DatapathPrograms['endpoints']>>;
+  /** Our program as a filter of clsact, which is made. */
+  attachFilter = (hook: TcHook, slot: number) => this.#call({ name: 'attachFilter', words: [hook, slot] });
+  /** Loads a program that only says NEXT; the agent process holds it. Answers its id. */
+  loadForeign = (name: string) => this.#call({ name: 'loadForeign', words: [name] }) as Promise<number>;
+  attachForeign = (id: number, hook: LinkHook, slot: number, order?: HookOrder) =>
+    this.#call({ name: 'attachForeign', words: [id, hook, slot, order] });
+  detachForeign = (id: number, hook: LinkHook, slot: number) =>
+    this.#call({ name: 'detachForeign', words: [id, hook, slot] });
   read = (slot: number) => this.#call({ name: 'read', words: [slot] }) as Promise<bigint[]>;
   clear = (slot: number) => this.#call({ name: 'clear', words: [slot] });
   destroy = () => this.#call({ name: 'destroy', words: [] });

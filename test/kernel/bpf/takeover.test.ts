@@ -72,7 +72,7 @@ test('another build replaces the programs: links stay, counters go on', async ()
   const committed = readFileSync(new URL('../../../bpf/objects/datapath.bpf.o', import.meta.url));
   writeFileSync(object, Buffer.concat([committed, Buffer.from('another build')]));
   const next = start();
-  const opened = await next.open(64, object);
+  const opened = await next.open({ object });
   expect(opened).toMatchObject({ takeover: 'replaced', updatedLinks: 2 });
   expect(opened.build).not.toBe(build);
   const [after, ...others] = await next.query(slot, 'tcx/ingress');
@@ -86,7 +86,7 @@ test('another build replaces the programs: links stay, counters go on', async ()
 test('pinned maps keep their size', async () => {
   const { agent } = await startAttached();
   await agent.kill();
-  expect(await start().open(1000)).toMatchObject({ takeover: 'kept', maxSlots: 64 });
+  expect(await start().open({ maxSlots: 1000 })).toMatchObject({ takeover: 'kept', maxSlots: 64 });
 });
 
 test('attaching again changes nothing', async () => {

@@ -1,0 +1,187 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { field } from '../../../server/counters/fields.ts';
+import { Agent } from './agent.ts';
+import { checksum, etherHeader } from './frames.ts';
+import { entryOf, NodeStage, type PodDevice, type StagedPod } from './node-stage.ts';
+import type { PacketSocket } from './packet-socket.ts';
+
+const hooksOf = {
+  netkit: { out: 'netkit/peer', in: 'netkit/primary' },
+  tcx: { out: 'tcx/ingress', in: 'tcx/egress' },
+  tc: { out: 'tc/ingress', in: 'tc/egress' },
+} as const;
+
+const nameOf = ({ kind, mode, hooks }: PodDevice): string =>
+  `${kind}${mode ? ` ${mode}` : ''}${hooks === 'netkit' ? '' : ` (${hooks})`}`;
+
+/** What the two families differ in, for a reader of frames. */
+const families = {
+  IPv4: {
+    type: 0x0800,
+    address: (pod: StagedPod) => pod.address4,
+    hops: (packet: Buffer) => packet[8],
+    overhead: 28,
+    tooBig: /Frag needed and DF set \(mtu = 1400\)/,
+    hopLimitExceeded: /Time to live exceeded/,
+    echoRequest: (packet: Buffer) => packet[9] === 1 && packet[20] === 8,
+  },
+  IPv6: {
+    type: 0x86dd,
+    address: (pod: StagedPod) => pod.address6,
+    hops: (packet: Buffer) => packet[7],
+    overhead: 48,
+    tooBig: /Packet too big: mtu=1400/,
+    hopLimitExceeded: /Time exceeded: Hop limit/,
+    echoRequest: (packet: Buffer) => packet[6] === 58 && packet[40] === 128,
+  },
+} as const;
+
+/** The short way between two pods of a node, whose devices are `from` and `to`. */
+export function describeRedirect(from: PodDevice, to: PodDevice): void {
+  describe(`from ${nameOf(from)} to ${nameOf(to)}`, () => {
+    let stage: NodeStage;
+    let agent: Agent;
+    let a: StagedPod;
+    let b: StagedPod;
+    let framesOfA: PacketSocket;
+    let framesOfB: PacketSocket;
+
+    beforeAll(async () => {
+      stage = new NodeStage();
+      agent = new Agent(stage);
+      await agent.open();
+      [a, b] = [stage.addPod(1, from), stage.addPod(2, to)];
+      for (const pod of [a, b]) {
+        const { hooks } = pod.device;
+        for (const hook of [hooksOf[hooks].in, hooksOf[hooks].out])
+          if (hook === 'tc/ingress' || hook === 'tc/egress') await agent.attachFilter(hook, pod.slot);
+          else await agent.attach(hook, pod.slot);
+      }
+      framesOfA = stage.frames(a);
+      framesOfB = stage.frames(b);
+    });
+    afterAll(async () => {
+      framesOfA?.[Symbol.dispose]();
+      framesOfB?.[Symbol.dispose]();
+      await agent?.kill();
+      stage?.[Symbol.dispose]();
+    });
+    beforeEach(async () => {
+      stage.forward(true);
+      for (const pod of [a, b]) {
+        stage.setMtu(pod, 1500);
+        await agent.setSlot(pod.slot, entryOf(pod));
+        for (const address of [pod.address4, pod.address6])
+          await agent.setEndpoint(address, { slot: pod.slot, owner: pod.slot });
+        await agent.clear(pod.slot);
+      }
+      for (const frames of [framesOfA, framesOfB]) while (frames.receive());
+    });
+
+    const ping = (words: string) => stage.in(a.netns, `ping -n -i 0.2 -W 2 ${words}`);
+    const redirected = async (pod: StagedPod) => (await agent.read(pod.slot))[field.redirectedPacketsOut]!;
+
+    describe.each(Object.entries(families))('over %s', (_, family) => {
+      const isRequest = (frame: Buffer): boolean =>
+        frame.readUInt16BE(12) === family.type && family.echoRequest(frame.subarray(etherHeader));
+
+      test('packets arrive without the stack, one hop older, and are counted on both devices', async () => {
+        stage.forward(false);
+        expect(ping(`-c 3 -t 9 ${family.address(b)}`)).toMatchObject({ code: 0 });
+        const frame = await framesOfB.find(isRequest);
+        const packet = frame!.subarray(etherHeader);
+        expect(family.hops(packet)).toBe(8);
+        if (family.type === 0x0800) expect(checksum(packet.subarray(0, 20))).toBe(0);
+        const macs = b.macs ?? { toPod: '00:00:00:00:00:00', fromPod: '00:00:00:00:00:00' };
+        expect(frame!.toString('hex', 0, 12)).toBe(`${macs.toPod}${macs.fromPod}`.replaceAll(':', ''));
+        for (const pod of [a, b]) {
+          const counters = await agent.read(pod.slot);
+          expect(counters[field.redirectedPacketsOut]).toBe(3n);
+          expect(counters[field.redirectedBytesOut]).toBe(3n * BigInt(56 + family.overhead));
+          expect(counters[field.packetsOut]).toBeGreaterThanOrEqual(3n);
+          expect(counters[field.packetsIn]).toBeGreaterThanOrEqual(3n);
+          expect(counters.slice(field.droppedPacketsOut)).toEqual(Array(18).fill(0n));
+        }
+      });
+
+      test('a packet at its last hop is the stack’s, which says so', async () => {
+        expect(ping(`-c 1 -t 1 ${family.address(b)}`).output).toMatch(family.hopLimitExceeded);
+        expect(await redirected(a)).toBe(0n);
+      });
+
+      test('a packet over the target’s MTU is the stack’s, which says so; one that just fits is not', async () => {
+        stage.setMtu(b, 1400);
+        const fits = 1400 - family.overhead;
+        expect(ping(`-c 1 -M do -s ${fits} ${family.address(b)}`).code).toBe(0);
+        expect(await redirected(a)).toBe(1n);
+        const { output } = ping(`-c 1 -M do -s ${fits + 1} ${family.address(b)}`);
+        expect(output).toMatch(family.tooBig);
+        expect(await redirected(a)).toBe(1n);
+        stage.in(a.netns, 'ip route flush cache');
+        stage.in(a.netns, 'ip -6 route flush cache');
+      });
+
+      test('switched off, for a destination nobody has and for one’s own, the stack is asked', async () => {
+        await agent.setSlot(a.slot, entryOf(a, false));
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        expect([await redirected(a), await redirected(b)]).toEqual([0n, 1n]);
+        await agent.setSlot(a.slot, entryOf(a));
+        await agent.removeEndpoint(family.address(b));
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        expect(await redirected(a)).toBe(0n);
+        await agent.setEndpoint(family.address(b), { slot: a.slot, owner: a.slot });
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        expect(await redirected(a)).toBe(0n);
+      });
+
+      test('an endpoint that leads to a slot of another pod, or of none, is not followed', async () => {
+        await agent.setEndpoint(family.address(b), { slot: b.slot, owner: 99 });
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        await agent.setEndpoint(family.address(b), { slot: 40, owner: 40 });
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        await agent.setSlot(40, { ...entryOf(b), owner: 40 }); // no such device
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        expect(await redirected(a)).toBe(0n);
+      });
+
+      test('a TCP stream arrives as it was sent, in packets of many segments', async () => {
+        stage.forward(false);
+        const script = new URL('stream.ts', import.meta.url).pathname;
+        const start = (pod: StagedPod, words: string[]) =>
+          spawn('nsenter', [`--net=${pod.netns}`, process.execPath, script, ...words], {
+            stdio: ['ignore', 'pipe', 'inherit'],
+          });
+        const server = start(b, ['serve', family.address(b), '7001']);
+        const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
+        try {
+          expect((await lines.next()).value).toBe('listening');
+          const client = start(a, ['send', family.address(b), '7001', String(8 << 20)]);
+          const [sent] = (await once(client.stdout, 'data')) as [Buffer];
+          expect(`${(await lines.next()).value}\n`).toBe(sent.toString());
+        } finally {
+          server.kill('SIGKILL');
+        }
+        const counters = await agent.read(a.slot);
+        expect(counters[field.redirectedBytesOut]).toBeGreaterThan(8n << 20n);
+        expect(counters[field.redirectedBytesOut]! / counters[field.redirectedPacketsOut]!).toBeGreaterThan(
+          3000n,
+        );
+        expect(counters[field.droppedPacketsOut]).toBe(0n);
+      });
+    });
+
+    test('IPv4 options are the stack’s', async () => {
+      expect(ping(`-c 1 -R ${b.address4}`).code).toBe(0);
+      expect(await redirected(a)).toBe(0n);
+    });
+
+    test('packets to a group are not sent on', async () => {
+      ping('-c 1 -W 0.1 -I eth0 224.0.0.1');
+      ping('-c 1 -W 0.1 -I eth0 ff02::1');
+      expect(await redirected(a)).toBe(0n);
+    });
+  });
+}
