@@ -1,4 +1,25 @@
 import { describeCounting } from '../kernel/bpf/counting.ts';
+import { describeOrder } from '../kernel/bpf/order.ts';
+import { describeRedirect } from '../kernel/bpf/redirect.ts';
 
 describeCounting('netkit', 'netkit/peer', 'netkit/primary');
 describeCounting('netkit', 'tcx/ingress', 'tcx/egress');
+describeOrder('netkit', 'netkit/peer', 'netkit/primary');
+
+const veth = { kind: 'veth', hooks: 'tcx' } as const;
+const l3 = { kind: 'netkit', mode: 'l3', hooks: 'netkit' } as const;
+const l2 = { kind: 'netkit', mode: 'l2', hooks: 'netkit' } as const;
+/** A netkit device whose programs are on the primary. */
+const fallen = { kind: 'netkit', mode: 'l3', hooks: 'tcx' } as const;
+const onClsact = { kind: 'netkit', mode: 'l2', hooks: 'tc' } as const;
+
+describeRedirect(l3, l3);
+describeRedirect(l2, l2);
+describeRedirect(l3, l2);
+describeRedirect(l3, veth);
+describeRedirect(veth, l3);
+describeRedirect(l2, veth);
+describeRedirect(veth, l2);
+describeRedirect(fallen, l3);
+describeRedirect(l3, fallen);
+describeRedirect(onClsact, fallen);

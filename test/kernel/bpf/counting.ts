@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
+import { encodeAddress } from '../../../server/bpf/layout.ts';
 import type { LinkHook } from '../../../server/bpf/query.ts';
 import { field } from '../../../server/counters/fields.ts';
 import { Agent } from './agent.ts';
@@ -145,6 +146,46 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         await agent.setSlot(slot, { ...entry, address6: 'fd00::2' });
         fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
         expect(await counted()).toEqual({ [field.packetsOut]: 2n, [field.bytesOut]: 96n });
+      });
+
+      test('further addresses of the same owner pass, those of another or of nobody are spoofed', async () => {
+        await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 1 });
+        await agent.setEndpoint('fd00::2', { slot: 9, owner: 1 });
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
+        expect(await counted()).toEqual({ [field.packetsOut]: 5n, [field.bytesOut]: 216n });
+        await agent.clear(slot);
+        await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 2 });
+        await agent.removeEndpoint('fd00::2');
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
+        expect(await counted()).toEqual(drops(spoofedSource, 5));
+        await agent.clear(slot);
+        await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 0 });
+        await agent.setSlot(slot, { ...entry, owner: 0 });
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
+        expect(await counted()).toEqual(drops(spoofedSource, 3));
+        await agent.removeEndpoint('10.42.0.3');
+      });
+
+      test('the pod’s IPv4 address in an IPv6 header is spoofed', async () => {
+        await agent.setEndpoint(podAddress, { slot, owner: 1 });
+        fromPod.send(ethernet(IPv6, ipv6({ source: [...encodeAddress(podAddress)] })), 2);
+        expect(await counted()).toEqual(drops(spoofedSource, 2));
+        await agent.removeEndpoint(podAddress);
+      });
+
+      test('the hooks that do not count check and drop all the same', async () => {
+        await agent.setSlot(slot, { ...entry, hooks: entry.hooks === 'device' ? 'primary' : 'device' });
+        fromPod.send(ethernet(IPv4, ipv4()), 2);
+        toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 2);
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
+        toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 1);
+        expect(await counted()).toEqual({
+          ...drops(spoofedSource, 3),
+          [field.droppedPacketsIn]: 1n,
+          [field.droppedIn + unknownProtocol]: 1n,
+        });
       });
 
       test('a slot that is not to be checked is not', async () => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { encodeAddress } from '../../../server/bpf/layout.ts';
 import { field } from '../../../server/counters/fields.ts';
 import { Agent } from './agent.ts';
 import { checksum, etherHeader } from './frames.ts';
@@ -175,6 +176,22 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
 
     test('IPv4 options are the stack’s', async () => {
       expect(ping(`-c 1 -R ${b.address4}`).code).toBe(0);
+      expect(await redirected(a)).toBe(0n);
+    });
+
+    test('hop-by-hop options are the stack’s', async () => {
+      const packet = Buffer.alloc(40 + 8 + 8);
+      packet[0] = 6 << 4;
+      packet.writeUInt16BE(16, 4);
+      packet[7] = 9; // hops; the next header is 0
+      packet.set(encodeAddress(a.address6), 8);
+      packet.set(encodeAddress(b.address6), 24);
+      packet.set([253, 0, 1, 4], 40); // an experimental protocol follows; padding of 6 bytes
+      const macs = a.macs ?? { toPod: '00:00:00:00:00:00', fromPod: '00:00:00:00:00:00' };
+      const header = `${macs.fromPod}${macs.toPod}86dd`.replaceAll(':', '');
+      framesOfA.send(Buffer.concat([Buffer.from(header, 'hex'), packet]));
+      const arrived = await framesOfB.find((frame) => frame[etherHeader + 40] === 253);
+      expect(arrived?.[etherHeader + 7]).toBe(8);
       expect(await redirected(a)).toBe(0n);
     });
 

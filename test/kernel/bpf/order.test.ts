@@ -1,0 +1,3 @@
+import { describeOrder } from './order.ts';
+
+describeOrder('veth', 'tcx/ingress', 'tcx/egress');
