@@ -15,7 +15,7 @@ const ETH_P_ALL = 3;
 
 export type TcHook = keyof typeof minors;
 
-/** A filter of a clsact hook, ours or somebody else's. They run by `priority`, the lowest first. */
+/** A filter of a clsact hook, ours or somebody else's. They run by `priority`, the lowest first; of one, the newest first. */
 export interface TcFilter {
   /** `bpf`, `flower`, `matchall`, … */
   kind: string;
@@ -109,6 +109,8 @@ export async function ingressQdisc(
       {
         tried: `get clsact qdisc of ifindex ${ifindex}`,
         type: rtm.getQdisc,
+        // Without it, kernels tell the answer to listeners alone.
+        flags: nlmFlag.echo,
         encode: (message) => writeTcmsg(message, ifindex, clsactHandle, clsactParent),
       },
       (message) => {

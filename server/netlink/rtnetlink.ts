@@ -4,6 +4,7 @@ export const nlmsg = { error: 2, done: 3 } as const;
 export const nlmFlag = {
   request: 0x1,
   ack: 0x4,
+  echo: 0x8,
   dumpInterrupted: 0x10,
   /** of a request that makes */
   replace: 0x100,
