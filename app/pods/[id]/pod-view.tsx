@@ -4,6 +4,7 @@ import type { Pod } from '../../../contract/pod.ts';
 import { usePodMigrations } from '../../_lib/migrations.ts';
 import { useStale } from '../../_lib/samples.ts';
 import { Charts } from './_charts/charts.tsx';
+import { DropsSection } from './_drops/drops-section.tsx';
 import { useChartTime } from './_hooks/use-chart-time.ts';
 import { usePathView } from './_hooks/use-path-view.ts';
 import { useProgramIds, useRecording } from './_hooks/use-recording.ts';
@@ -35,7 +36,10 @@ export function PodView({ pod }: { pod: Pod }) {
         <Charts recorder={recorder} version={version} programs={programs} migrations={migrations} now={now} />
       </div>
       <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
-        <ProgramsTable pod={pod} view={view} />
+        <div className="min-w-0">
+          <ProgramsTable pod={pod} view={view} />
+          <DropsSection pod={pod} />
+        </div>
         <MigrationList
           migrations={migrations}
           open={sheet.openMigration}
