@@ -17,6 +17,7 @@ const pod = (namespace: string, name: string, more: Partial<PodSummary> = {}): P
   labels: {},
   addresses: ['10.42.0.9/32'],
   kind: 'netkit',
+  hooks: 'netkit',
   slot: 0,
   primary: { name: 'pl0', ifindex: 1048576 },
   state: 'running',

@@ -20,7 +20,12 @@ export function RunView({ migration, pod, ticks }: { migration: Migration; pod: 
     <>
       <Counters migration={migration} ticks={ticks} elapsed={elapsed} />
       {migration.error !== null && <Failure migration={migration} />}
-      <TimingView migration={migration} elapsed={elapsed} ticks={ticks} interfaceName={pod.interface} />
+      <TimingView
+        migration={migration}
+        elapsed={elapsed}
+        ticks={ticks}
+        interfaceName={pod.network.interface}
+      />
       <RunSteps migration={migration} elapsed={elapsed} />
       <p className="sr-only" role="status">
         {migration.state === 'running' ? '' : migrationTitle(migration)}

@@ -67,11 +67,15 @@ export function HostBox({
       <Facts
         align="left"
         rows={[
-          ['route', viaOf(hop.defaultRoute), hop.defaultRoute ?? 'The host has no default route'],
+          [
+            'route',
+            viaOf(hop.defaultRoutes),
+            hop.defaultRoutes.join('\n') || 'The host has no default route',
+          ],
           [
             'neigh',
-            neighbourOf(hop.neighbour, device),
-            hop.neighbour ?? 'The host has no neighbour for the pod',
+            neighbourOf(hop.neighbours[0], device),
+            hop.neighbours.join('\n') || 'The host has no neighbour for the pod',
           ],
           ['forward', `${hop.forwarding ? 'on' : 'off'}, rp_filter ${hop.rpFilter}`],
         ]}
@@ -81,12 +85,12 @@ export function HostBox({
 }
 
 /** Where the host sends what is not for this node: `via 192.168.40.1`. */
-const viaOf = (route: string | null): string =>
-  route === null ? 'no default route' : (/via \S+/.exec(route)?.[0] ?? route);
+const viaOf = ([route]: readonly string[]): string =>
+  route === undefined ? 'no default route' : (/via \S+/.exec(route)?.[0] ?? route);
 
 /** The pod's neighbour on the host, its address cut to the end that differs: `…01:41 PERMANENT`. */
-function neighbourOf(neighbour: string | null, device: DeviceHop | null): string {
-  if (neighbour === null) return device?.mode === 'l3' ? 'none, L3' : 'none';
+function neighbourOf(neighbour: string | undefined, device: DeviceHop | null): string {
+  if (neighbour === undefined) return device?.mode === 'l3' ? 'none, L3' : 'none';
   const [, end, state] = /lladdr (?:[0-9a-f]{2}:){4}(\S+).*?([A-Z]+)$/.exec(neighbour) ?? [];
   return end === undefined ? neighbour : `…${end} ${state}`;
 }

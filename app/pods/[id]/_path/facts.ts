@@ -8,8 +8,8 @@ export function deviceFacts({ device, container }: PathView): FactRow[] {
   const facts: FactRow[] = [['device', `${device.kind}${mode}, slot ${device.slot}`]];
   if (device.policy !== null)
     facts.push(['policy', `peer ${device.policy.peer}, primary ${device.policy.primary}`]);
-  else if (container.neighbour !== null)
-    facts.push(['neigh', container.neighbour.replace(/ dev \S+/, ''), container.neighbour]);
+  for (const neighbour of container.neighbours)
+    facts.push(['neigh', neighbour.replace(/ dev \S+/, ''), neighbour]);
   if (device.primary.mtu !== device.peer.mtu)
     facts.push(['MTU', `peer ${device.peer.mtu}, primary ${device.primary.mtu}`]);
   return facts;
@@ -17,8 +17,8 @@ export function deviceFacts({ device, container }: PathView): FactRow[] {
 
 /** Both routes that a migration moves. */
 export function routeFacts({ container, host }: PathView): FactRow[] {
-  return [
-    ['pod route', container.route ?? 'none'],
-    ['host route', host?.route ?? 'none'],
-  ];
+  return [...rows('pod route', container.routes), ...rows('host route', host?.routes ?? [])];
 }
+
+const rows = (name: string, routes: readonly string[]): FactRow[] =>
+  routes.length === 0 ? [[name, 'none']] : routes.map((route) => [name, route]);

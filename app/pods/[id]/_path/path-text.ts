@@ -38,7 +38,8 @@ export function pathText(view: PathView): string[] {
   }
   if (host !== null)
     lines.push(
-      `Host stack: route to the pod ${host.route ?? 'none'}, neighbour ${host.neighbour ?? 'none'}, ` +
+      `Host stack: route to the pod ${host.routes.join(', ') || 'none'}, ` +
+        `neighbour ${host.neighbours.join(', ') || 'none'}, ` +
         `forwarding ${host.forwarding ? 'on' : 'off'}. ` +
         `From this pod ${rate(rates && acceptedOf(rates, 'out'), 'pps')}.`,
     );
