@@ -119,7 +119,7 @@ async function addressDrift({ namespace, pod, device }: Place): Promise<Differen
       ? []
       : [
           {
-            key: 'addresses',
+            key: `addresses ${missing.join(', ')}`,
             sentence: `${missing.join(', ')} was taken from ${pod.network.interface} in the pod`,
             repair: () => giveAddresses(namespace, device, missing),
           },
@@ -152,7 +152,7 @@ async function routeDrift({ ground, namespace, pod, device }: Place): Promise<Di
   if (gone.length === 0) return [];
   return [
     {
-      key: 'routes',
+      key: `routes ${gone.join(', ')}`,
       sentence: `${gone.join(', ')} was deleted`,
       repair: () => routePod(ground, namespace, device.slot, network),
     },

@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Node } from '../../../contract/node.ts';
+import type { Pod } from '../../../contract/pod.ts';
+import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
+import { expectIproute2Agrees } from '../../rig/truth.ts';
+
+let node: RiggedNode;
+let pod: Pod;
+let other: Pod;
+
+beforeAll(async () => {
+  node = await rigNode(['--without', 'tcx,live-rename']);
+  pod = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128']);
+  other = await node.addPod('web', ['10.42.0.3/32']);
+}, 60_000);
+afterAll(() => node?.[Symbol.asyncDispose]());
+
+const now = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.cart');
+const filters = (name: string, direction: string): string =>
+  node.run(['tc', 'filter', 'show', 'dev', name, direction]);
+
+test('without tcx, programs are filters of clsact, as tc shows them', async () => {
+  const { capabilities } = await node.ask<Node>('GET', '/node');
+  expect(capabilities.find((each) => each.name === 'tcx')).toMatchObject({ available: false });
+  const { hooks, device } = pod;
+  expect(hooks).toBe('tc');
+  expect(device?.programs.map(({ hook, name, ours }) => [hook, name, ours])).toEqual([
+    ['tc/ingress', 'from_pod_tc', true],
+    ['tc/egress', 'to_pod_tc', true],
+  ]);
+  for (const [direction, program] of [
+    ['ingress', device?.programs[0]],
+    ['egress', device?.programs[1]],
+  ] as const) {
+    const text = filters(pod.primary.name, direction);
+    expect(text).toContain(`pref 100`);
+    expect(text).toContain('direct-action');
+    expect(text).toContain(`id ${program?.id} `);
+  }
+});
+
+test('the pod is counted and moved without a loss, and is found by its name though nothing can be renamed', async () => {
+  const pinging = ping(other.netns.path, '10.42.0.2', 800);
+  const migration = await node.migrate('shop.cart', 'veth', true);
+  expect(migration.state, JSON.stringify(migration.error)).toBe('done');
+  expect(await pinging).toMatchObject({ sent: 800, lost: 0 });
+  expect(migration.result?.packetsIn).toBeGreaterThan(0);
+  const after = await now();
+  expect(after.device?.peer).toMatchObject({ name: `pn${after.slot}`, altnames: ['eth0'] });
+  expect(node.run(['ip', '-o', 'link', 'show', 'dev', 'eth0'], after.netns.path)).toContain('altname eth0');
+  expectIproute2Agrees(node, after);
+});
+
+test('a filter of somebody else stays, before or after ours, and is shown in its place', async () => {
+  const { primary } = await now();
+  const { id } = (await now()).device!.programs[1]!;
+  // Our own program a second time stands for somebody else's: only a filter's place tells whose it is.
+  const pin = `${node.pins}/programs/to_pod_tcx`;
+  node.run([
+    'tc',
+    'filter',
+    'add',
+    'dev',
+    primary.name,
+    'egress',
+    'pref',
+    '7',
+    'protocol',
+    'all',
+    'bpf',
+    'direct-action',
+    'object-pinned',
+    pin,
+  ]);
+  const programs = (await now()).device!.programs.filter((each) => each.hook === 'tc/egress');
+  expect(programs.map((each) => [each.position, each.name])).toEqual([
+    [0, 'to_pod_tcx'],
+    [1, 'to_pod_tc'],
+  ]);
+  await node.killAgent();
+  await node.startAgent();
+  expect(filters(primary.name, 'egress')).toContain('pref 7');
+  expect((await now()).device!.programs.some((each) => each.id === id)).toBe(true);
+});
+
+test('a filter of ours that is taken away comes back when the agent starts', async () => {
+  const { primary } = await now();
+  node.run(['tc', 'filter', 'delete', 'dev', primary.name, 'ingress']);
+  await node.killAgent();
+  await node.startAgent();
+  expect(filters(primary.name, 'ingress')).toContain('from_pod_tc');
+});

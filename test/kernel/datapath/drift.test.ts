@@ -1,0 +1,144 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Event } from '../../../contract/event.ts';
+import type { Pod } from '../../../contract/pod.ts';
+import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { expectIproute2Agrees } from '../../rig/truth.ts';
+
+let node: RiggedNode;
+let pod: Pod;
+let other: Pod;
+
+beforeAll(async () => {
+  node = await rigNode();
+  pod = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128']);
+  other = await node.addPod('web', ['10.42.0.3/32', 'fd42::3/128']);
+}, 60_000);
+afterAll(() => node?.[Symbol.asyncDispose]());
+
+const now = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.cart');
+const inPod = (...command: string[]): string => node.run(command, pod.netns.path);
+const drifts = async (): Promise<string[]> =>
+  (await node.ask<{ items: Event[] }>('GET', '/events?limit=200')).items
+    .filter((event) => event.type === 'drift')
+    .map((event) => event.message);
+const reachable = (): void => {
+  for (const address of ['10.42.0.2', 'fd42::2'])
+    expect(node.run(['ping', '-c', '2', '-i', '0.01', '-W', '1', address], other.netns.path)).toContain(
+      ' 0% packet loss',
+    );
+};
+
+test.each<[what: string, change: (device: { primary: string }) => unknown, sentence: RegExp]>([
+  [
+    'its MTU changed in the pod',
+    () => inPod('ip', 'link', 'set', 'eth0', 'mtu', '1300'),
+    /MTU of eth0 was changed to 1300/,
+  ],
+  [
+    'its MTU changed on the host',
+    ({ primary }) => node.run(['ip', 'link', 'set', primary, 'mtu', '1280']),
+    /MTU of pl\d+ was changed/,
+  ],
+  [
+    'an address deleted',
+    () => inPod('ip', 'address', 'delete', '10.42.0.2/32', 'dev', 'eth0'),
+    /10\.42\.0\.2\/32 was taken/,
+  ],
+  [
+    'its IPv6 address deleted',
+    () => inPod('ip', 'address', 'delete', 'fd42::2/128', 'dev', 'eth0'),
+    /fd42::2\/128 was taken/,
+  ],
+  [
+    'its default route deleted',
+    () => inPod('ip', 'route', 'delete', 'default'),
+    /default route via 169\.254\.1\.1 was deleted/,
+  ],
+  [
+    'the host’s route deleted',
+    () => node.run(['ip', '-6', 'route', 'delete', 'fd42::2']),
+    /host's route to fd42::2 was deleted/,
+  ],
+  ['its interface taken down', () => inPod('ip', 'link', 'set', 'eth0', 'down'), /eth0 was taken down/],
+  ['its interface renamed', () => inPod('ip', 'link', 'set', 'eth0', 'name', 'odd0'), /eth0 is called odd0/],
+  [
+    'its device deleted from inside',
+    () => inPod('ip', 'link', 'delete', 'eth0'),
+    /was deleted by someone else/,
+  ],
+])('a pod with %s has it back, and an event tells', async (_, change, sentence) => {
+  const before = await now();
+  const old = await drifts();
+  change({ primary: before.primary.name });
+  await expect
+    .poll(
+      async () => (await drifts()).slice(0, -old.length || undefined).some((text) => sentence.test(text)),
+      { timeout: 5000 },
+    )
+    .toBe(true);
+  await expect.poll(async () => (await now()).device?.peer.up, { timeout: 5000 }).toBe(true);
+  const after = await now();
+  expect(after.attention).toEqual([]);
+  expect(after.routes.pod.map((route) => route.text).sort()).toEqual(
+    before.routes.pod.map((route) => route.text).sort(),
+  );
+  expectIproute2Agrees(node, after);
+  reachable();
+});
+
+test('an address added by hand is shown, not taken away, and goes from view with it', async () => {
+  inPod('ip', 'address', 'add', '10.9.9.9/32', 'dev', 'eth0');
+  await expect
+    .poll(async () => (await now()).attention, { timeout: 5000 })
+    .toEqual(['10.9.9.9/32 was added to eth0 by hand; what the pod sends from it is dropped']);
+  await sleep(500);
+  expect(inPod('ip', 'address', 'show', 'dev', 'eth0')).toContain('10.9.9.9');
+  inPod('ip', 'address', 'delete', '10.9.9.9/32', 'dev', 'eth0');
+  await expect.poll(async () => (await now()).attention, { timeout: 5000 }).toEqual([]);
+});
+
+test('a change made again and again is left as it is, and said so', async () => {
+  for (let i = 0; i < 5; i++) {
+    inPod('ip', 'route', 'replace', 'default', 'via', '169.254.1.1', 'dev', 'eth0', 'onlink');
+    inPod('ip', 'route', 'delete', 'default');
+    await sleep(600);
+  }
+  const { attention } = await now();
+  expect(attention).toHaveLength(1);
+  expect(attention[0]).toMatch(/again after 3 repairs; it is left as it is/);
+  const count = (await drifts()).length;
+  await sleep(1500);
+  expect((await drifts()).length).toBe(count);
+  inPod('ip', 'route', 'replace', 'default', 'via', '169.254.1.1', 'dev', 'eth0', 'onlink');
+  await expect.poll(async () => (await now()).attention, { timeout: 5000 }).toEqual([]);
+});
+
+test('a pin that somebody removed is made again when the agent starts', async () => {
+  const links = join(node.pins, 'links');
+  const pins = readdirSync(links).length;
+  for (const name of readdirSync(links).slice(0, 2)) rmSync(join(links, name));
+  expect(readdirSync(links).length).toBeLessThan(pins);
+  await node.killAgent();
+  await node.startAgent();
+  expect(readdirSync(links).length).toBe(pins);
+  expect((await now()).device?.programs.filter((program) => program.ours)).toHaveLength(2);
+  reachable();
+});
+
+test('a pod whose namespace is gone is closed', async () => {
+  await node.addPod('gone', ['10.42.0.9/32']);
+  node.removeNamespace('gone');
+  await expect
+    .poll(
+      () =>
+        node.ask('GET', '/pods/shop.gone').then(
+          () => 'there',
+          (error) => error.code,
+        ),
+      { timeout: 5000 },
+    )
+    .toBe('pod_not_found');
+});
