@@ -1,33 +1,21 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import type { HookFamily } from '../contract/device.ts';
 import { isIpv6 } from '../contract/network.ts';
 import { programAt } from '../server/bpf/datapath-programs.ts';
 import { peerIfindex, primaryIfindex } from '../server/bpf/layout.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx.ts';
-import type { DeviceRecord, PodRecord } from '../server/datapath/books.ts';
+import type { DeviceRecord } from '../server/datapath/books.ts';
 import { gatewaysOf } from '../server/datapath/gateway.ts';
 import { hooksOf } from '../server/datapath/hooks.ts';
+import type { Hooks, Subject } from './ground.ts';
 import { compile } from './traffic.ts';
-
-/** A pod and the device that it is to get, as the agent's books hold them. */
-export interface Subject {
-  pod: PodRecord;
-  device: DeviceRecord;
-}
-
-/** The hooks that the two programs are attached to; `none`: the device alone. */
-export type Hooks = HookFamily | 'none';
 
 /** A program and its arguments. */
 export type Command = string[];
 
 const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
-/** Link attributes that `ip` sets at creation, beside those of the pair. */
-const kindWords = { veth: 'veth', netkit: 'netkit mode l3 forward peer blackhole' } as const;
-
 /**
  * What gives the pod its device by iproute2: a batch of `ip` on the host and one in the pod, and for programs a
  * batch of `tc`, or the C program `attach.c` on hooks that iproute2 does not know. It sets no sysctls, as
@@ -35,13 +23,15 @@ const kindWords = { veth: 'veth', netkit: 'netkit mode l3 forward peer blackhole
  */
 export function attachCommands({ pod, device }: Subject, hooks: Hooks, pins: string): Command[] {
   const { primaryName: primary, primaryMac, peerMac, slot, kind } = device;
-  const { addresses, mtu, interface: peer } = pod.network;
+  const { addresses, mtu, interface: peer, netkit } = pod.network;
+  const { policy, mode } = netkit;
+  const pair = kind === 'veth' ? 'veth peer' : `netkit mode ${mode} ${policy.primary} peer ${policy.peer}`;
   const netns = basename(pod.netnsPath);
   const address = (mac: string | null): string => (mac ? ` address ${mac}` : '');
   const bare = (cidr: string): string => cidr.split('/')[0]!;
   const both = primaryMac && peerMac;
   const host = [
-    `link add ${primary} index ${primaryIfindex(slot)} mtu ${mtu}${address(primaryMac)} type ${kindWords[kind]} ${kind === 'veth' ? 'peer ' : ''}name ${peer} index ${peerIfindex(slot)} mtu ${mtu}${address(peerMac)} netns ${netns}`,
+    `link add ${primary} index ${primaryIfindex(slot)} mtu ${mtu}${address(primaryMac)} type ${pair} name ${peer} index ${peerIfindex(slot)} mtu ${mtu}${address(peerMac)} netns ${netns}`,
     `link set ${primary} addrgenmode none`,
     `link set ${primary} up`,
     ...(both

@@ -1,15 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import type { DatapathPrograms } from '../server/bpf/datapath.ts';
-import { hostAddress, makeBed } from './bed.ts';
+import { addNamespace, attachSubject, openGround, subject } from './ground.ts';
 import { jsonLines, type Report, summary } from './report.ts';
-import { SlotFlags } from './slot-flags.ts';
 import { Client, type Round, serve } from './traffic.ts';
 
 /** `off`: no program on any hook. `counting`: they count and check no source, look no destination up. `full`: as the agent set it. */
 const variants = ['counting', 'full', 'off'] as const;
 type Variant = (typeof variants)[number];
 
-const keepNothing = 0;
-const keepAll = ~0;
+const hostAddress = '10.42.0.1';
 /** The sender's CPU does all the work of a datagram up to the receiver's socket; the receiver has the other. */
 const [receiverCpu, senderCpu, realTime] = [0, 1, 10];
 
@@ -24,15 +23,20 @@ interface Path {
  * on the same devices.
  */
 async function measure(report: Report, rounds: number, milliseconds: number): Promise<void> {
-  await using bed = await makeBed();
-  const from = await bed.addPod('from', ['10.42.0.2/32'], 'veth');
-  const to = await bed.addPod('to', ['10.42.0.3/32'], 'veth');
-  const programs = await bed.takeOver();
-  using flags = new SlotFlags(programs.pins);
+  const ground = await openGround();
+  const { programs } = ground;
+  const place = async (number: number) => {
+    const placed = subject({ number, netns: addNamespace(String(number)), kind: 'veth', hooks: 'tcx' });
+    await attachSubject(ground, placed);
+    const { slot } = placed.device;
+    return { netns: placed.pod.netnsPath, slot, entry: programs.readSlot(slot)! };
+  };
+  const [from, to] = [await place(0), await place(1)];
+  execFileSync('ip', ['address', 'add', `${hostAddress}/32`, 'dev', 'lo']);
   const receiver = { cpu: receiverCpu, priority: realTime };
-  const sender = { netns: from.netns.path, cpu: senderCpu, priority: realTime };
+  const sender = { netns: from.netns, cpu: senderCpu, priority: realTime };
   using _host = await serve(receiver);
-  using _pod = await serve({ ...receiver, netns: to.netns.path });
+  using _pod = await serve({ ...receiver, netns: to.netns });
   using toHost = new Client(sender, 'udp', hostAddress);
   using toPod = new Client(sender, 'udp', '10.42.0.3');
   const paths: Path[] = [
@@ -41,12 +45,12 @@ async function measure(report: Report, rounds: number, milliseconds: number): Pr
   ];
 
   const switchTo = async (variant: Variant): Promise<void> => {
-    for (const { slot } of [from, to]) {
+    for (const { slot, entry } of [from, to]) {
       if (variant === 'off') {
         await programs.detach(slot);
         continue;
       }
-      flags.keep(slot, variant === 'full' ? keepAll : keepNothing);
+      programs.setSlot(slot, variant === 'full' ? entry : { ...entry, check: false, redirect: false });
       await programs.attach('tcx/egress', slot);
       await programs.attach('tcx/ingress', slot);
     }
@@ -96,3 +100,4 @@ await measure(
   Number(rounds),
   Number(milliseconds),
 );
+process.exit(0);

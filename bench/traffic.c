@@ -4,20 +4,22 @@
 //   traffic requests|udp|stream ADDRESS
 //
 // A client goes for as many milliseconds as each line on standard input says, and answers with a line of
-//   AMOUNT SECONDS CPU_SECONDS ARRIVED
-// Amount and arrived: requests, datagrams or bytes. CPU_SECONDS is what this thread used, interrupts on it included:
+//   AMOUNT SECONDS CPU_SECONDS ARRIVED SETTLED_SECONDS
+// Amount and arrived: requests, datagrams or bytes; settled is when the last has arrived. CPU_SECONDS is what this thread used, interrupts on it included:
 // over veth and netkit that is the whole way of a datagram to the receiver's socket.
 // CPU=N in the environment pins the process, PRIORITY=N gives it that real-time priority (SCHED_FIFO).
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -141,6 +143,16 @@ static uint64_t ask_count(int fd)
 	exit(1);
 }
 
+static uint64_t settle_stream(int fd, uint64_t sent)
+{
+	struct timespec pause = { .tv_nsec = 20000 };
+	int unacknowledged;
+
+	while (!ioctl(fd, SIOCOUTQ, &unacknowledged) && unacknowledged)
+		nanosleep(&pause, NULL);
+	return sent;
+}
+
 static uint64_t go_requests(int fd, double until)
 {
 	uint64_t done = 0;
@@ -211,8 +223,9 @@ int main(int count, char **words)
 		uint64_t amount = requests ? go_requests(fd, until) : udp ? go_udp(fd, until) : go_stream(fd, until);
 		double seconds = now() - start;
 		cpu = clock_seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
-		uint64_t arrived = udp ? ask_count(fd) : amount;
-		printf("%llu %.9f %.9f %llu\n", (unsigned long long)amount, seconds, cpu, (unsigned long long)arrived);
+		uint64_t arrived = udp ? ask_count(fd) : settle_stream(fd, amount);
+		printf("%llu %.9f %.9f %llu %.9f\n", (unsigned long long)amount, seconds, cpu,
+		       (unsigned long long)arrived, now() - start);
 		fflush(stdout);
 	}
 	return 0;

@@ -12,6 +12,8 @@ export interface Round {
   seconds: number;
   cpuSeconds: number;
   arrived: number;
+  /** Until the last had arrived. */
+  settledSeconds: number;
 }
 
 export interface Place {
@@ -71,8 +73,10 @@ export class Client implements Disposable {
   async round(milliseconds: number): Promise<Round> {
     this.#child.stdin!.write(`${milliseconds}\n`);
     const line = await nextLine(this.#lines, this.#name);
-    const [amount = 0, seconds = 0, cpuSeconds = 0, arrived = 0] = line.split(' ').map(Number);
-    return { amount, seconds, cpuSeconds, arrived };
+    const [amount = 0, seconds = 0, cpuSeconds = 0, arrived = 0, settledSeconds = 0] = line
+      .split(' ')
+      .map(Number);
+    return { amount, seconds, cpuSeconds, arrived, settledSeconds };
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,14 @@
+import { runInGuest } from './elsewhere.ts';
+import type { Report } from './report.ts';
+import type { BenchOptions } from './run.ts';
+import { compile } from './traffic.ts';
+
+/** What each path between two pods of a host carries, in a guest whose time runs by counted instructions. */
+export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+  compile('traffic');
+  progress('requests, datagrams and streams by path, in an instruction-counted guest');
+  await runInGuest(report, 'datapath-here.ts', ['guest', quick ? 1 : 5, quick ? 20 : 100], {
+    instructionCounted: true,
+    timeoutSeconds: 900,
+  });
+}
