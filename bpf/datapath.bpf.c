@@ -123,15 +123,19 @@ static __always_inline int check_source4(const struct podlane_slot *slot, __be32
 	return owns(slot, &key) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
 }
 
+/* Link-local or unspecified, as neighbour discovery uses it: no router forwards it (RFC 4291 2.5.2, 2.5.6). */
+static __always_inline int stays_on_link(const __u32 *source)
+{
+	return (source[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
+	       !(source[0] | source[1] | source[2] | source[3]);
+}
+
 static __always_inline int check_source6(const struct podlane_slot *slot, const __u32 *source)
 {
 	if (slot->flags & PODLANE_HAS_ADDR6 && source[0] == slot->addr6[0] && source[1] == slot->addr6[1] &&
 	    source[2] == slot->addr6[2] && source[3] == slot->addr6[3])
 		return ACCEPT;
-	/* Neighbour discovery: link-local and unspecified sources are never forwarded. */
-	if ((source[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
-		return ACCEPT;
-	if (!(source[0] | source[1] | source[2] | source[3]))
+	if (stays_on_link(source))
 		return ACCEPT;
 	/* An IPv4-mapped one is never on the wire (RFC 4291 2.5.5.2), and would pass for the pod's IPv4 address. */
 	if (!(source[0] | source[1]) && source[2] == bpf_htonl(0xffff))
@@ -296,7 +300,7 @@ static __always_inline int redirect6(struct __sk_buff *skb, __u32 own)
 	__u32 number;
 
 	/* Next header 0 is hop-by-hop options, which every router reads. */
-	if (!frame || !ip->next_header || ip->hop_limit <= 1)
+	if (!frame || !ip->next_header || ip->hop_limit <= 1 || stays_on_link(ip->source))
 		return VERDICT_NEXT;
 	struct podlane_address destination = address6(ip->destination);
 	struct podlane_slot *target = target_of(skb, own, &destination, &number);

@@ -31,7 +31,11 @@ export interface SlotEntry {
   address6?: string | undefined;
   /** Which programs count and redirect: those on the device's own hooks (netkit), or those on the primary's. */
   hooks?: 'device' | 'primary';
-  /** Packets to other pods of the node take the short way. Programs of others after ours do not see these. */
+  /**
+   * Packets to other pods of the node take the short way: past the host's netfilter, and past programs of others
+   * that come after ours on the hook. Not for nodes that translate addresses between pods (kube-proxy): answers
+   * would not be translated back.
+   */
   redirect?: boolean;
   /** Destination and source of frames towards the pod: the peer's MAC and the primary's. Null on netkit L3. */
   macs?: { toPod: string; fromPod: string } | null;

@@ -179,17 +179,41 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       expect(await redirected(a)).toBe(0n);
     });
 
-    test('hop-by-hop options are the stack’s', async () => {
-      const packet = Buffer.alloc(40 + 8 + 8);
+    /** To b, of 9 hops, in a frame to a's primary; `to` in place of its MAC address. */
+    function frame6(nextHeader: number, source: string, payload: number[], to?: string): Buffer {
+      const packet = Buffer.alloc(40 + 16);
       packet[0] = 6 << 4;
       packet.writeUInt16BE(16, 4);
-      packet[7] = 9; // hops; the next header is 0
-      packet.set(encodeAddress(a.address6), 8);
+      packet.set([nextHeader, 9], 6);
+      packet.set(encodeAddress(source), 8);
       packet.set(encodeAddress(b.address6), 24);
-      packet.set([253, 0, 1, 4], 40); // an experimental protocol follows; padding of 6 bytes
+      packet.set(payload, 40);
       const macs = a.macs ?? { toPod: '00:00:00:00:00:00', fromPod: '00:00:00:00:00:00' };
-      const header = `${macs.fromPod}${macs.toPod}86dd`.replaceAll(':', '');
-      framesOfA.send(Buffer.concat([Buffer.from(header, 'hex'), packet]));
+      const header = `${to ?? macs.fromPod}${macs.toPod}86dd`.replaceAll(':', '');
+      return Buffer.concat([Buffer.from(header, 'hex'), packet]);
+    }
+    const experimental = 253;
+
+    test('frames of any protocol are sent on, except from sources that no router forwards', async () => {
+      framesOfA.send(frame6(experimental, a.address6, [78]), 2);
+      expect(await redirected(a)).toBe(2n);
+      framesOfA.send(frame6(experimental, 'fe80::9', [77]), 2);
+      framesOfA.send(frame6(experimental, '::', [77]), 2);
+      expect(await redirected(a)).toBe(2n);
+      const arrived = await framesOfB.find((frame) => frame[etherHeader + 40] === 78);
+      expect(arrived?.[etherHeader + 7]).toBe(8);
+      expect(await framesOfB.find((frame) => frame[etherHeader + 40] === 77, 100)).toBeNull();
+    });
+
+    test('frames to a MAC address that is not the primary’s are not sent on', async () => {
+      framesOfA.send(frame6(experimental, a.address6, [1], '02:70:6c:ff:ff:ff'));
+      framesOfA.send(frame6(experimental, a.address6, [1], 'ff:ff:ff:ff:ff:ff'));
+      expect(await redirected(a)).toBe(0n);
+    });
+
+    test('hop-by-hop options are the stack’s', async () => {
+      // An experimental protocol follows; padding of 6 bytes.
+      framesOfA.send(frame6(0, a.address6, [experimental, 0, 1, 4]));
       const arrived = await framesOfB.find((frame) => frame[etherHeader + 40] === 253);
       expect(arrived?.[etherHeader + 7]).toBe(8);
       expect(await redirected(a)).toBe(0n);
