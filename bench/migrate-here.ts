@@ -1,95 +1,167 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../contract/device.ts';
-import type { Migration } from '../contract/migration.ts';
+import { type Migration, migrationSteps } from '../contract/migration.ts';
 import type { Node } from '../contract/node.ts';
+import type { Pod } from '../contract/pod.ts';
 import { connect } from '../test/rig/connection.ts';
-import { type Pings, ping, rigNode } from '../test/rig/node.ts';
+import { rigNode } from '../test/rig/node.ts';
+import { longestGap, lostOf, type Pings, ping } from './pings.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
+import { Client, type Round, serve } from './traffic.ts';
 
-export interface Measure {
+const intervalMs = 2;
+const moved = { ipv4: '10.42.0.2', ipv6: 'fd00:42::2' } as const;
+const still = { ipv4: '10.42.0.3', ipv6: 'fd00:42::3' } as const;
+const families = ['ipv4', 'ipv6'] as const;
+
+interface Measure {
   /** `native` or `guest` */
   env: string;
   migrations: number;
-  /** of each side */
+  /** of each side and family */
   pings: number;
 }
 
+/** Migrates the pod to its next kind: both ways where the kernel has netkit, else to a new device of its kind. */
+type MoveOn = () => Promise<Migration>;
+
 /**
- * Migrates one pod again and again on this kernel, both ways where it has netkit (else to a new device of its
- * kind), while it and another pod ping each other every 2 ms and one TCP connection between them lives on.
+ * Migrates one pod again and again on this kernel: first while it and another pod ping each other every 2 ms over
+ * both families and one TCP connection between them lives on, then while a TCP stream takes all there is.
  */
-export async function measureMigrations(report: Report, { env, migrations, pings }: Measure): Promise<void> {
+async function measure(report: Report, { env, migrations, pings }: Measure): Promise<void> {
   await using node = await rigNode();
   const { capabilities } = await node.ask<Node>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
-  const moved = await node.addPod('moved', '10.42.0.2/32');
-  const still = await node.addPod('still', '10.42.0.3/32');
-  using connection = await connect(still.netns.path, moved.netns.path, '10.42.0.2');
+  const pods = {
+    moved: await node.addPod('moved', [`${moved.ipv4}/32`, `${moved.ipv6}/128`]),
+    still: await node.addPod('still', [`${still.ipv4}/32`, `${still.ipv6}/128`]),
+  };
+  let kind: DeviceKind = pods.moved.kind;
+  const moveOn: MoveOn = async () => {
+    kind = netkit ? (kind === 'netkit' ? 'veth' : 'netkit') : kind;
+    const migration = await node.migrate('shop.moved', kind, !netkit);
+    if (migration.state !== 'done') throw new Error(`migration to ${kind}: ${migration.error?.detail}`);
+    return migration;
+  };
+  const between = netkit ? 'netkit,veth' : kind;
+  const figure = (metric: string, unit: string, values: number[], more: Partial<Figure> = {}): void =>
+    report({ bench: 'migrate', metric, env, between, ...summary(values), unit, ...more });
 
-  const pinging = [ping(still.netns.path, '10.42.0.2', pings), ping(moved.netns.path, '10.42.0.3', pings)];
+  await underPings(pods, moveOn, { migrations, pings }, figure);
+  await underStream(pods, moveOn, Math.ceil(migrations / 2), figure);
+}
+
+type Tell = (metric: string, unit: string, values: number[], more?: Partial<Figure>) => void;
+type Pods = Record<'moved' | 'still', Pod>;
+
+async function underPings(
+  pods: Pods,
+  moveOn: MoveOn,
+  { migrations, pings }: Pick<Measure, 'migrations' | 'pings'>,
+  figure: Tell,
+): Promise<void> {
+  using connection = await connect(pods.still.netns.path, pods.moved.netns.path, moved.ipv4);
+  const pinging = families.flatMap((family) => [
+    ping(pods.still.netns.path, moved[family], pings, intervalMs),
+    ping(pods.moved.netns.path, still[family], pings, intervalMs),
+  ]);
   // Spread over the pings, so that each migration has some before and behind it.
   const started = Date.now();
   const done: Migration[] = [];
-  let kind: DeviceKind = moved.kind;
   for (let i = 0; i < migrations; i++) {
-    const due = started + ((i + 0.5) * pings * 2) / (migrations + 1);
+    const due = started + ((i + 0.5) * pings * intervalMs) / (migrations + 1);
     await sleep(Math.max(0, due - Date.now()));
-    kind = netkit ? (kind === 'netkit' ? 'veth' : 'netkit') : kind;
-    const migration = await node.migrate('shop.moved', kind, !netkit);
-    if (migration.state !== 'done')
-      throw new Error(`migration ${i + 1} to ${kind}: ${migration.error?.detail}`);
-    done.push(migration);
+    done.push(await moveOn());
   }
   const alive = await connection.carries().then(
     () => 1,
     () => 0,
   );
   const sides = await Promise.all(pinging);
-  const figure = (metric: string, unit: string, values: number[], more: Partial<Figure> = {}): void =>
-    report({ bench: 'migrate', metric, unit, ...summary(values), env, ...more });
 
-  figure('sent', 'packets', [sum(sides, (side) => side.sent)], {
-    migrations,
-    between: netkit ? 'netkit,veth' : kind,
-  });
-  figure('lost', 'packets', [sum(sides, (side) => side.lost)], { migrations });
-  figure('tcp_alive', 'bool', [alive]);
   const windows = done.map((each) => ({ from: Date.parse(each.startedAt), ms: each.durationMs! }));
-  const during = windows.map(({ from, ms }) => longestGap(sides, from, from + ms));
-  // The same length of time just before each migration, in which none ran.
-  const beside = windows.map(({ from, ms }) => longestGap(sides, from - ms - 100, from - 100));
-  const peerValue = summary(beside).value;
-  figure('blackout_ms', 'ms', during, {
-    peer: 'no-migration',
-    peerValue,
-    ratio: summary(during).value / peerValue,
-  });
+  const gaps = (of: Pings[], moments: 'sent' | 'arrived', before: boolean): number[] =>
+    windows.map(({ from, ms }) => {
+      // Before: as long a time just before the migration, in which none ran.
+      const start = before ? from - ms - 100 : from;
+      return Math.max(...of.map((side) => longestGap(side[moments], start, start + ms)));
+    });
+  for (const family of families) {
+    const of = sides.filter((side) => side.family === family);
+    figure('sent', 'packets', [pings * of.length], { family, migrations });
+    figure('lost', 'packets', [of.reduce((sum, side) => sum + lostOf(side), 0)], { family, migrations });
+    for (const [metric, moments] of [
+      ['blackout_ms', 'arrived'],
+      ['sender_gap_ms', 'sent'],
+    ] as const) {
+      const during = gaps(of, moments, false);
+      const peerValue = summary(gaps(of, moments, true)).value;
+      const ratio = summary(during).value / peerValue;
+      figure(metric, 'ms', during, { family, peer: 'no-migration', peerValue, ratio });
+    }
+  }
+  figure('tcp_alive', 'bool', [alive]);
   figure('wall_ms', 'ms', done.map(withoutDrain), {
     withDrain: summary(done.map((each) => each.durationMs!)).value,
   });
+  for (const step of migrationSteps)
+    figure(
+      'step_ms',
+      'ms',
+      done.map((each) => durationOf(each, step)),
+      { step },
+    );
 }
 
-const sum = (sides: Pings[], of: (side: Pings) => number): number =>
-  sides.reduce((all, side) => all + of(side), 0);
-
-/** The longest time between two replies of one side, of those that reach into the window. */
-function longestGap(sides: Pings[], from: number, until: number): number {
-  let longest = 0;
-  for (const { replies } of sides)
-    for (let i = 1; i < replies.length; i++)
-      if (replies[i]! >= from && replies[i - 1]! <= until)
-        longest = Math.max(longest, replies[i]! - replies[i - 1]!);
-  return longest;
+/** A saturating stream of each direction and family, in rounds with a migration and equal ones without, by turns. */
+async function underStream(pods: Pods, moveOn: MoveOn, rounds: number, figure: Tell): Promise<void> {
+  for (const family of families)
+    for (const direction of ['to', 'from'] as const) {
+      const [client, server, address] =
+        direction === 'to'
+          ? [pods.still, pods.moved, moved[family]]
+          : [pods.moved, pods.still, still[family]];
+      using _server = await serve({ netns: server.netns.path });
+      using stream = new Client({ netns: client.netns.path }, 'stream', address);
+      const [during, beside]: [Round[], Round[]] = [[], []];
+      let milliseconds = 500;
+      await stream.round(milliseconds);
+      for (let round = 0; round < rounds; round++) {
+        const carried = stream.round(milliseconds);
+        await sleep(milliseconds / 5);
+        const { durationMs } = await moveOn();
+        during.push(await carried);
+        // A stream makes migrations slower; a round is to outlast the next.
+        milliseconds = Math.max(milliseconds, durationMs! * 1.5);
+        beside.push(await stream.round(milliseconds));
+      }
+      const compare = (metric: string, unit: string, of: (round: Round) => number): void => {
+        const peerValue = summary(beside.map(of)).value;
+        const value = summary(during.map(of)).value;
+        const ratio = peerValue === 0 ? {} : { ratio: value / peerValue };
+        figure(metric, unit, during.map(of), {
+          family,
+          direction,
+          peer: 'no-migration',
+          peerValue,
+          ...ratio,
+        });
+      };
+      figure('stream_alive', 'bool', [1], { family, direction });
+      compare('stream_retransmits', 'segments', ({ retransmits }) => retransmits);
+      compare('stream_mbps', 'Mbit/s', ({ amount, settledSeconds }) => (amount * 8) / settledSeconds / 1e6);
+    }
 }
+
+const durationOf = (migration: Migration, name: string): number =>
+  migration.steps.find((step) => step.step === name)?.durationMs ?? 0;
 
 const withoutDrain = (migration: Migration): number =>
-  migration.durationMs! - (migration.steps.find((step) => step.step === 'drained')?.durationMs ?? 0);
+  migration.durationMs! - durationOf(migration, 'drained');
 
-if (import.meta.main) {
-  const [env = 'native', migrations = '20', pings = '11000'] = process.argv.slice(2);
-  const measure = { env, migrations: Number(migrations), pings: Number(pings) };
-  await measureMigrations(
-    jsonLines((text) => process.stdout.write(text)),
-    measure,
-  );
-}
+const [env = 'native', migrations = '20', pings = '11000'] = process.argv.slice(2);
+await measure(
+  jsonLines((text) => process.stdout.write(text)),
+  { env, migrations: Number(migrations), pings: Number(pings) },
+);

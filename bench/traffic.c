@@ -4,8 +4,8 @@
 //   traffic requests|udp|stream ADDRESS
 //
 // A client goes for as many milliseconds as each line on standard input says, and answers with a line of
-//   AMOUNT SECONDS CPU_SECONDS ARRIVED SETTLED_SECONDS
-// Amount and arrived: requests, datagrams or bytes; settled is when the last has arrived. CPU_SECONDS is what this thread used, interrupts on it included:
+//   AMOUNT SECONDS CPU_SECONDS ARRIVED SETTLED_SECONDS RETRANSMITS
+// Amount and arrived: requests, datagrams or bytes; settled is when the last has arrived; segments sent again (TCP). CPU_SECONDS is what this thread used, interrupts on it included:
 // over veth and netkit that is the whole way of a datagram to the receiver's socket.
 // CPU=N in the environment pins the process, PRIORITY=N gives it that real-time priority (SCHED_FIFO).
 #define _GNU_SOURCE
@@ -153,6 +153,16 @@ static uint64_t settle_stream(int fd, uint64_t sent)
 	return sent;
 }
 
+/* Since the connection was made; 0 of a socket that is not TCP's. */
+static unsigned retransmits(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof(info);
+
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+	return info.tcpi_total_retrans;
+}
+
 static uint64_t go_requests(int fd, double until)
 {
 	uint64_t done = 0;
@@ -219,13 +229,14 @@ int main(int count, char **words)
 	while (scanf("%lf", &milliseconds) == 1) {
 		if (udp)
 			ask_count(fd);
+		unsigned again = retransmits(fd);
 		double start = now(), cpu = clock_seconds(CLOCK_THREAD_CPUTIME_ID), until = start + milliseconds / 1e3;
 		uint64_t amount = requests ? go_requests(fd, until) : udp ? go_udp(fd, until) : go_stream(fd, until);
 		double seconds = now() - start;
 		cpu = clock_seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
 		uint64_t arrived = udp ? ask_count(fd) : settle_stream(fd, amount);
-		printf("%llu %.9f %.9f %llu %.9f\n", (unsigned long long)amount, seconds, cpu,
-		       (unsigned long long)arrived, now() - start);
+		printf("%llu %.9f %.9f %llu %.9f %u\n", (unsigned long long)amount, seconds, cpu,
+		       (unsigned long long)arrived, now() - start, retransmits(fd) - again);
 		fflush(stdout);
 	}
 	return 0;

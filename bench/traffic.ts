@@ -14,6 +14,8 @@ export interface Round {
   arrived: number;
   /** Until the last had arrived. */
   settledSeconds: number;
+  /** TCP segments. */
+  retransmits: number;
 }
 
 export interface Place {
@@ -73,10 +75,10 @@ export class Client implements Disposable {
   async round(milliseconds: number): Promise<Round> {
     this.#child.stdin!.write(`${milliseconds}\n`);
     const line = await nextLine(this.#lines, this.#name);
-    const [amount = 0, seconds = 0, cpuSeconds = 0, arrived = 0, settledSeconds = 0] = line
+    const [amount = 0, seconds = 0, cpuSeconds = 0, arrived = 0, settledSeconds = 0, retransmits = 0] = line
       .split(' ')
       .map(Number);
-    return { amount, seconds, cpuSeconds, arrived, settledSeconds };
+    return { amount, seconds, cpuSeconds, arrived, settledSeconds, retransmits };
   }
 
   [Symbol.dispose](): void {
