@@ -10,6 +10,9 @@ import { DropsTable } from './drops-table.tsx';
 import { rowsOf } from './readings.ts';
 import { useDrops } from './use-drops.ts';
 
+/** Where the table would stand. */
+const sentence = 'flex h-9 items-center border-line-2 border-t text-12 text-ink-2';
+
 /** What of the pod's traffic was lost and why: what our programs dropped, and what the kernel did. */
 export function DropsSection({ pod }: { pod: Pod }) {
   const { data, error, refetch } = useDrops(pod);
@@ -17,13 +20,13 @@ export function DropsSection({ pod }: { pod: Pod }) {
   const gone = pod.state === 'gone';
   return (
     <section
-      aria-labelledby="drops"
+      aria-labelledby="drop-reasons"
       aria-busy={last === undefined && error === null && !gone}
       className="mt-4 min-w-0"
     >
       <div className="flex h-8 items-center gap-3">
-        <h2 id="drops" className="font-semibold">
-          Drops
+        <h2 id="drop-reasons" className="font-semibold">
+          Drop reasons
         </h2>
         {last !== undefined && <span className="truncate text-12 text-muted">{spanOf(last.drops)}</span>}
         {last !== undefined && error !== null && !gone && (
@@ -32,19 +35,15 @@ export function DropsSection({ pod }: { pod: Pod }) {
           </span>
         )}
       </div>
-      <div className="border-line-2 border-t">
-        {last !== undefined ? (
-          <Counted drops={last.drops} rows={rowsOf(data ?? [])} />
-        ) : gone ? (
-          <p className="flex h-9 items-center text-12 text-ink-2">The pod is gone, and its counts with it.</p>
-        ) : error !== null ? (
-          <div className="pt-3">
-            <ErrorState error={error} retry={() => void refetch()} />
-          </div>
-        ) : (
-          <Waiting />
-        )}
-      </div>
+      {last !== undefined ? (
+        <Counted drops={last.drops} rows={rowsOf(data ?? [])} />
+      ) : gone ? (
+        <p className={sentence}>The pod is gone, and its counts with it.</p>
+      ) : error !== null ? (
+        <ErrorState error={error} retry={() => void refetch()} />
+      ) : (
+        <Waiting />
+      )}
     </section>
   );
 }
@@ -56,7 +55,7 @@ function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof row
       {rows.length > 0 ? (
         <DropsTable rows={rows} />
       ) : (
-        <p className="flex h-9 items-center border-line-1 border-b text-12 text-ink-2">
+        <p className={sentence}>
           {kernel.available
             ? `Nothing was dropped since ${clock(latest(drops))}.`
             : `Podlane’s programs dropped nothing since ${clock(Date.parse(drops.since))}.`}
@@ -99,7 +98,7 @@ function Waiting() {
         Reading the drops
       </p>
       {['w-40', 'w-28'].map((width) => (
-        <span key={width} className="flex h-7 items-center border-line-1 border-b">
+        <span key={width} className="flex h-7 items-center border-line-1 border-t">
           <Skeleton className={width} />
         </span>
       ))}

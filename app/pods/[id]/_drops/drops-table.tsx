@@ -1,5 +1,5 @@
 import { Drops, NotAvailable } from '../../../_components/number.tsx';
-import { clock, count } from '../../../_lib/format.ts';
+import { clock, count, dayOf } from '../../../_lib/format.ts';
 import { meanings } from './meanings.ts';
 import type { DropRow } from './readings.ts';
 
@@ -20,16 +20,16 @@ export function DropsTable({ rows }: { rows: readonly DropRow[] }) {
     <table className="w-full table-fixed border-separate border-spacing-0">
       <thead>
         <tr>
-          <th scope="col" className={`${head} w-58 max-md:w-auto`}>
+          <th scope="col" className={`${head} w-46 max-md:w-auto`}>
             reason
           </th>
-          <th scope="col" className={`${head} w-20 max-md:px-0`}>
-            dropped by
+          <th scope="col" className={`${head} w-19 max-md:w-17 max-md:px-0`} title="Who dropped them">
+            by
           </th>
           <th scope="col" className={`${head} ${wide}`}>
             meaning
           </th>
-          <th scope="col" className={`${head} w-24 text-right max-md:w-19`}>
+          <th scope="col" className={`${head} w-22 text-right max-md:w-19`}>
             packets
           </th>
           <th
@@ -39,7 +39,7 @@ export function DropsTable({ rows }: { rows: readonly DropRow[] }) {
           >
             /s
           </th>
-          <th scope="col" className={`${head} ${wide} w-29 text-right`}>
+          <th scope="col" className={`${head} ${wide} w-18 text-right`}>
             last
           </th>
         </tr>
@@ -70,13 +70,19 @@ function Row({ row: { reason, where, packets, rate, lastSeen } }: { row: DropRow
       <td className={`${cell} text-right`}>
         <Drops value={rate} />
       </td>
-      <td className={`${cell} ${wide} text-right text-ink-2 tabular-nums`}>
+      <td
+        className={`${cell} ${wide} text-right text-ink-2 tabular-nums`}
+        title={lastSeen === null ? undefined : clock(lastSeen)}
+      >
         {lastSeen === null ? (
           <NotAvailable reason="Podlane’s programs count, they do not note the time" slot={false} />
         ) : (
-          clock(lastSeen)
+          timeOrDay(lastSeen)
         )}
       </td>
     </tr>
   );
 }
+
+const timeOrDay = (ms: number): string =>
+  new Date(ms).toDateString() === new Date().toDateString() ? clock(ms) : dayOf(ms);

@@ -2,9 +2,9 @@
 export const meanings: Readonly<Record<string, string>> = {
   malformed: 'the IP header is missing, or its lengths disagree',
   unknown_protocol: 'neither IPv4, IPv6 nor ARP, or VLAN-tagged',
-  spoofed_source: 'the source is not an address of the pod',
+  spoofed_source: 'the source is not the pod’s',
 
-  NOT_SPECIFIED: 'the kernel does not say; a program on netkit that drops ends here too',
+  NOT_SPECIFIED: 'not told; also what a program on netkit drops',
   NO_SOCKET: 'nothing in the pod listens on the port',
   SOCKET_FILTER: 'a filter on the socket refused it',
   SOCKET_RCVBUFF: 'the socket’s receive buffer is full: its reader is too slow',
@@ -29,8 +29,8 @@ export const meanings: Readonly<Record<string, string>> = {
   UNHANDLED_PROTO: 'nobody here takes this protocol',
   NETFILTER_DROP: 'nftables or iptables dropped it',
   BPF_CGROUP_EGRESS: 'a BPF program of the control group dropped it',
-  TC_INGRESS: 'a program at tc or tcx ingress dropped it, ours among them',
-  TC_EGRESS: 'a program at tc or tcx egress dropped it, ours among them',
+  TC_INGRESS: 'a program at tc ingress dropped it',
+  TC_EGRESS: 'a program at tc egress dropped it',
   XDP: 'an XDP program dropped it',
   QDISC_DROP: 'the queueing discipline is full or dropped it',
   QDISC_OVERLIMIT: 'the queueing discipline is over its limit',

@@ -1,0 +1,31 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, bareTest as test } from './fixtures/index.ts';
+
+test('the page of a pod tells its drops by reason, ours and the kernel’s, as they come', async ({
+  node,
+  page,
+}) => {
+  const quiet = await node.addPod('quiet', '10.42.7.1/32');
+  const cart = await node.addPod('cart', '10.42.7.2/32');
+  await page.goto(node.gateway.link);
+  await page.goto('/pods/shop.cart');
+  const drops = page.getByRole('region', { name: 'Drop reasons' });
+  await expect(drops).toContainText('since');
+
+  quiet.run('bash', '-c', 'for i in $(seq 5); do echo x >/dev/udp/10.42.7.2/9; done');
+  await expect(drops.getByRole('row', { name: /^NO_SOCKET kernel .* 5 / })).toBeVisible();
+  cart.run(
+    'bash',
+    '-c',
+    'ip address add 192.0.2.9 dev lo; ping -c 3 -i 0.01 -W 1 -I 192.0.2.9 10.42.7.1; true',
+  );
+  await expect(drops.getByRole('row', { name: /^spoofed_source ours, out .* 3 / })).toBeVisible();
+  await expect(drops.getByRole('row', { name: /^TC_INGRESS kernel .* 3 / })).toBeVisible();
+  const { violations } = await new AxeBuilder({ page })
+    .include('section[aria-labelledby=drop-reasons]')
+    .analyze();
+  expect(violations).toEqual([]);
+
+  await page.goto('/pods/shop.quiet');
+  await expect(drops.getByRole('row', { name: /NO_SOCKET/ })).toHaveCount(0);
+});
