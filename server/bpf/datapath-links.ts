@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DatapathPrograms, linkHooks, programAt } from './datapath-programs.ts';
-import { primaryIfindex } from './layout.ts';
+import { primaryIfindex, slotOf } from './layout.ts';
 import { detachLink, type LinkInfo, updateLink, withPinnedLink } from './link.ts';
 import { attachNetkit } from './netkit.ts';
 import type { HookOrder } from './order.ts';
@@ -30,7 +30,8 @@ export function pinnedLinks(pins: string): PinnedLink[] {
     .sort((a, b) => a.slot - b.slot);
 }
 
-const attachesTo = (info: LinkInfo, slot: number): boolean => info.ifindex === primaryIfindex(slot);
+/** A link at netkit/peer tells the peer's index, although it is made through the primary (netkit_link_fill_info). */
+const attachesTo = (info: LinkInfo, slot: number): boolean => slotOf(info.ifindex) === slot;
 
 /**
  * Our program at `hook` of the slot's device, pinned. One that is there already is brought up to date and keeps
