@@ -9,6 +9,12 @@ export const eventType = z.enum([
   'migration.undone',
   'migration.failed',
   'migration.recovered',
+  'batch.started',
+  'batch.paused',
+  'batch.resumed',
+  'batch.interrupted',
+  'batch.stopped',
+  'batch.done',
   'hooks.moved',
   'drift',
 ]);

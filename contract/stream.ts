@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { batchPod, batchSummary } from './batch.ts';
 import { event } from './event.ts';
 import { migration } from './migration.ts';
 import { nodeSample } from './node.ts';
@@ -13,7 +14,7 @@ export const clientMessage = z.discriminatedUnion('topic', [
   z.strictObject({
     id: z.number().int(),
     type: z.enum(['subscribe', 'unsubscribe']),
-    topic: z.enum(['samples', 'node', 'pods', 'migrations', 'events']),
+    topic: z.enum(['samples', 'node', 'pods', 'migrations', 'batches', 'events']),
   }),
   z.strictObject({
     id: z.number().int(),
@@ -40,6 +41,8 @@ export const serverMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pod'), pod: podSummary }),
   z.object({ type: z.literal('pod-removed'), id: z.string() }),
   z.object({ type: z.literal('migration'), migration }),
+  z.object({ type: z.literal('batch'), batch: batchSummary }),
+  z.object({ type: z.literal('batch-pod'), batchId: z.string(), pod: batchPod }),
   z.object({ type: z.literal('event'), event }),
   z.object({
     type: z.literal('skipped'),

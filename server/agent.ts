@@ -60,6 +60,7 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
     const node = () => describeNode(config, datapath, startedAt, bootId);
     const agent = {
       pods: datapath,
+      batches: datapath.batches,
       samples: sampler,
       drops,
       inventory,

@@ -2,6 +2,7 @@ import type { DeviceKind, HookFamily } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { PodNetwork } from '../../contract/network.ts';
+import type { BatchBooks } from './batch/books.ts';
 
 /**
  * What the datapath asks of whoever keeps its books. The kernel is the truth about devices; the books
@@ -41,7 +42,7 @@ export interface DeviceRecord {
 export type NewPodRecord = Omit<PodRecord, 'number' | 'removedAt' | 'carried' | 'createdAt'>;
 export type NewDeviceRecord = Omit<DeviceRecord, 'id' | 'createdAt'>;
 
-export interface Books {
+export interface Books extends BatchBooks {
   /** Pods that are not removed, by number. */
   pods(): Promise<PodRecord[]>;
   /** Devices that are not removed; a pod in a migration has two. */

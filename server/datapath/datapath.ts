@@ -10,6 +10,7 @@ import { openDatapath } from '../bpf/datapath.ts';
 import { probe } from '../kernel/probe.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
 import { Attachments } from './attachments.ts';
+import { Batches } from './batch/batches.ts';
 import type { Books, DeviceRecord, PodRecord } from './books.ts';
 import { type Core, nameOf } from './core.ts';
 import { describePod } from './describe.ts';
@@ -59,6 +60,8 @@ export interface CountedPod {
 
 /** The pods of this node and their devices: attach, describe, migrate, detach. */
 export class Datapath extends EventEmitter<DatapathEvents> {
+  /** Migrations of many pods. */
+  readonly batches: Batches;
   readonly #core: Core;
   readonly #attachments: Attachments;
   readonly #migrations: Migrations;
@@ -89,6 +92,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#attachments = new Attachments(this.#core);
     this.#reconciler = new Reconciler(this.#core);
     this.#migrations = new Migrations(this.#core, (pod) => this.#reconciler.lookSoon(pod), options.actions);
+    this.batches = new Batches(this.#core, this.#migrations);
   }
 
   /**
@@ -266,6 +270,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   /** Waits for running migrations; devices, programs and counters stay as they are. */
   async close(): Promise<void> {
+    await this.batches.close();
     await this.#reconciler.close();
     await this.#migrations.settled();
     this.#core.ground.host.close();
@@ -281,6 +286,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#reconciler.start();
     for (const migration of await books.openMigrations())
       await this.#migrations.recover(migration, registry.get(migration.podId));
+    await this.batches.takeOver();
     for (const pod of pods) await this.#reconciler.takeOver(pod);
   }
 

@@ -19,7 +19,7 @@ export class Migrations {
   readonly #core: Core;
   readonly #ended: (pod: LivePod) => void;
   readonly #wrap: (actions: StepActions) => StepActions;
-  readonly #running = new Map<string, Promise<unknown>>();
+  readonly #running = new Map<string, Promise<Migration>>();
   /** Ended, their requests to be filled in when the traffic has reported once more. */
   readonly #uncounted: { migration: Migration; pod: LivePod; before: { ok: number; failed: number } }[] = [];
 
@@ -101,7 +101,7 @@ export class Migrations {
     to: DeviceRecord,
     namespace: PodNamespace,
     footing: Footing,
-  ): Promise<void> {
+  ): Promise<Migration> {
     const requests = pod.requests;
     try {
       const dropsBefore = await deviceDrops(this.#core.ground, namespace, [from.slot]);
@@ -118,6 +118,7 @@ export class Migrations {
     this.#core.tell.pod(pod);
     await this.#core.tell.event(ended(migration));
     this.#ended(pod);
+    return migration;
   }
 
   /** Fills in what the pods' own traffic counted during migrations that have ended since its last report. */
@@ -149,6 +150,13 @@ export class Migrations {
       migrationId: ended.id,
       message: `migration ${ended.number} of ${ended.podNamespace}/${ended.podName}, found unfinished, is ${ended.state}`,
     });
+  }
+
+  /** Resolves when the migration, which was just started, has ended. */
+  async finished(id: string): Promise<Migration> {
+    const migration = await this.#running.get(id);
+    if (!migration) throw new Error(`migration ${id} does not run`);
+    return migration;
   }
 
   /** Resolves when no migration runs. */

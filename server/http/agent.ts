@@ -1,5 +1,13 @@
 import type { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
+import type {
+  Batch,
+  BatchPlan,
+  BatchPod,
+  BatchSummary,
+  NewBatch,
+  ResumeBatch,
+} from '../../contract/batch.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { KernelDrops, PodDrops } from '../../contract/drops.ts';
 import type { Event } from '../../contract/event.ts';
@@ -35,6 +43,23 @@ export interface PodEvents {
   event: [Event];
 }
 
+/** What the doors ask of migrations of many pods. All throw ProblemError. */
+export interface BatchSource extends EventEmitter<BatchEvents> {
+  plan(wanted: NewBatch): Promise<BatchPlan>;
+  /** Resolves once the journal has it; events tell the rest. */
+  start(wanted: NewBatch, actor: string): Promise<Batch>;
+  pause(id: string, actor: string): Promise<Batch>;
+  resume(id: string, how: ResumeBatch, actor: string): Promise<Batch>;
+  stop(id: string, actor: string): Promise<Batch>;
+  /** One that has not ended; the inventory has the others. */
+  get(id: string): Batch | undefined;
+}
+
+export interface BatchEvents {
+  batch: [BatchSummary];
+  pod: [batchId: string, pod: BatchPod];
+}
+
 /** What the doors ask of the sampler. Frames are of `contract/sample.ts`; one buffer for all that get it. */
 export interface SampleSource extends EventEmitter<SampleEvents> {
   /** The last of each; null before the first. */
@@ -62,9 +87,10 @@ export interface DropSource {
 /** What stands behind the doors. */
 export interface Agent {
   pods: PodSource;
+  batches: BatchSource;
   samples: SampleSource;
   drops: DropSource;
-  inventory: Pick<Inventory, 'migration' | 'listMigrations' | 'listEvents'>;
+  inventory: Pick<Inventory, 'migration' | 'listMigrations' | 'batch' | 'listBatches' | 'listEvents'>;
   node(): Node;
   lab: boolean;
   startedAt: Date;

@@ -7,6 +7,7 @@ import Fastify, {
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ProblemError } from '../../contract/problem.ts';
 import type { Agent } from './agent.ts';
+import { batchRoutes } from './batches.ts';
 import { dropRoutes } from './drops.ts';
 import { answerErrors, sendProblem } from './errors.ts';
 import { eventRoutes } from './events.ts';
@@ -55,6 +56,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     hookRoutes,
     dropRoutes,
     migrationRoutes,
+    batchRoutes,
     eventRoutes,
     healthRoutes,
     metricRoutes,

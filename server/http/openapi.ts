@@ -7,6 +7,7 @@ import {
   type FastifyPluginAsyncZod,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { batch, batchPlan, batchPod, batchSummary } from '../../contract/batch.ts';
 import { attachedProgram, device, deviceEnd } from '../../contract/device.ts';
 import { event } from '../../contract/event.ts';
 import { migration, migrationPlan } from '../../contract/migration.ts';
@@ -16,6 +17,7 @@ import { pod, podSummary } from '../../contract/pod.ts';
 import { problem } from '../../contract/problem.ts';
 
 const components = {
+  ...{ Batch: batch, BatchPlan: batchPlan, BatchPod: batchPod, BatchSummary: batchSummary },
   ...{ AttachedProgram: attachedProgram, Device: device, DeviceEnd: deviceEnd, Event: event },
   ...{ Migration: migration, MigrationPlan: migrationPlan, Node: node, PathHop: pathHop },
   ...{ Pod: pod, PodPath: podPath, PodSummary: podSummary, Problem: problem },

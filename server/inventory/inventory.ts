@@ -1,8 +1,10 @@
+import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
 import type { HookFamily } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { sqliteAnswer } from './answer.ts';
+import * as batches from './batches.ts';
 import { PrismaClient } from './client/client.ts';
 import * as events from './events.ts';
 import * as journal from './journal.ts';
@@ -147,6 +149,44 @@ export class Inventory {
 
   listMigrations(page: Page): Promise<PageOf<Migration>> {
     return this.#ask('list the migrations', () => journal.listMigrations(this.#prisma, page));
+  }
+
+  async lastMigration(podId: string): Promise<Migration | null> {
+    const { items } = await this.listMigrations({ limit: 1, pod: podId });
+    return items[0] ?? null;
+  }
+
+  async addBatch(batch: Batch): Promise<Batch> {
+    const added = await this.#write(`open the journal of batch ${batch.id}`, () =>
+      batches.addBatch(this.#prisma, batch),
+    );
+    this.#countAdded();
+    return added;
+  }
+
+  saveBatch(batch: BatchSummary): Promise<void> {
+    return this.#write(`write the journal of batch ${batch.id}`, () =>
+      batches.saveBatch(this.#prisma, batch),
+    );
+  }
+
+  saveBatchPod(batchId: string, pod: BatchPod): Promise<void> {
+    return this.#write(`write pod ${pod.podId} of batch ${batchId}`, () =>
+      batches.saveBatchPod(this.#prisma, batchId, pod),
+    );
+  }
+
+  openBatches(): Promise<Batch[]> {
+    return this.#ask('read the open batches', () => batches.openBatches(this.#prisma));
+  }
+
+  /** @returns null when there is none of this id */
+  batch(id: string): Promise<Batch | null> {
+    return this.#ask(`read batch ${id}`, () => batches.batch(this.#prisma, id));
+  }
+
+  listBatches(page: Page): Promise<PageOf<BatchSummary>> {
+    return this.#ask('list the batches', () => batches.listBatches(this.#prisma, page));
   }
 
   async addEvent(event: Omit<Event, 'id' | 'time'>): Promise<Event> {

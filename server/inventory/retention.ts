@@ -1,7 +1,13 @@
 import type { PrismaClient } from './client/client.ts';
 
 /** What the inventory keeps; older history is deleted. */
-export const keep = { events: 10_000, migrationsPerPod: 1_000, devicesPerPod: 1_000, removedPods: 1_000 };
+export const keep = {
+  events: 10_000,
+  migrationsPerPod: 1_000,
+  devicesPerPod: 1_000,
+  removedPods: 1_000,
+  batches: 200,
+};
 
 /** Rows of one delete, so that none holds up the journal for long. */
 const batch = 500;
@@ -52,6 +58,12 @@ async function outdatedRows(prisma: PrismaClient, limits: typeof keep): Promise<
     });
     const where = { podId, id: { lte: last?.id ?? 0 }, removedAt: { not: null } };
     deletes.push((limit) => count(prisma.device.deleteMany({ where, limit })));
+  }
+
+  const moved = await prisma.batch.findFirst({ orderBy: { number: 'desc' }, skip: limits.batches });
+  if (moved !== null) {
+    const where = { number: { lte: moved.number }, endedAt: { not: null } };
+    deletes.push((limit) => count(prisma.batch.deleteMany({ where, limit })));
   }
 
   const pod = await prisma.pod.findFirst({

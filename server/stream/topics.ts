@@ -12,17 +12,20 @@ export class Topics {
     node: new Set(),
     pods: new Set(),
     migrations: new Set(),
+    batches: new Set(),
     events: new Set(),
   };
 
   constructor(agent: Agent) {
     this.#agent = agent;
-    const { pods, samples } = agent;
+    const { pods, batches, samples } = agent;
     samples.on('frame', (frame) => this.#sample('samples', frame));
     samples.on('node', (sample) => this.#sample('node', nodeText(sample)));
     pods.on('pod', (pod) => this.#message('pods', { type: 'pod', pod }));
     pods.on('pod-removed', (id) => this.#message('pods', { type: 'pod-removed', id }));
     pods.on('migration', (migration) => this.#message('migrations', { type: 'migration', migration }));
+    batches.on('batch', (batch) => this.#message('batches', { type: 'batch', batch }));
+    batches.on('pod', (batchId, pod) => this.#message('batches', { type: 'batch-pod', batchId, pod }));
     pods.on('event', (event) => this.#message('events', { type: 'event', event }));
   }
 

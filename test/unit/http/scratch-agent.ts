@@ -1,13 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
+import { type Batch, type BatchPlan, countPods, type NewBatch } from '../../../contract/batch.ts';
 import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { podNetwork } from '../../../contract/network.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { Agent, PodEvents, SampleEvents } from '../../../server/http/agent.ts';
+import type { Agent, BatchEvents, PodEvents, SampleEvents } from '../../../server/http/agent.ts';
 import { newMigration } from '../inventory/records.ts';
 import { openScratch } from '../inventory/scratch.ts';
 
@@ -87,6 +88,31 @@ class ScratchPods extends EventEmitter<PodEvents> {
   }
 }
 
+/** Knows no batch: what they do is the subject of test/kernel/datapath/batch. */
+class ScratchBatches extends EventEmitter<BatchEvents> {
+  readonly asked: unknown[] = [];
+
+  async plan(wanted: NewBatch): Promise<BatchPlan> {
+    this.asked.push(wanted);
+    const { pods: _, selector: __, all: ___, dryRun: ____, ...rest } = wanted;
+    return { ...rest, allowed: false, slots: { needed: 0, free: 8 }, counts: countPods([]), pods: [] };
+  }
+
+  async start(wanted: NewBatch): Promise<Batch> {
+    this.asked.push(wanted);
+    throw new ProblemError('nothing_to_move', 'there is no pod');
+  }
+
+  pause = this.#ended;
+  resume = this.#ended;
+  stop = this.#ended;
+  get = () => undefined;
+
+  async #ended(): Promise<Batch> {
+    throw new ProblemError('batch_ended', 'it has ended');
+  }
+}
+
 class ScratchSamples extends EventEmitter<SampleEvents> {
   frame: Uint8Array | null = null;
   previous: Uint8Array | null = null;
@@ -122,6 +148,7 @@ const node: Node = {
 export async function scratchAgent({ lab = false } = {}) {
   const { inventory } = await openScratch();
   const pods = new ScratchPods();
+  const batches = new ScratchBatches();
   const samples = new ScratchSamples();
   const drops = new ScratchDrops();
   const logged: Record<string, unknown>[] = [];
@@ -129,6 +156,7 @@ export async function scratchAgent({ lab = false } = {}) {
   const startedAt = new Date();
   const agent: Agent = {
     pods,
+    batches,
     samples,
     drops,
     inventory,
@@ -142,5 +170,5 @@ export async function scratchAgent({ lab = false } = {}) {
     pods.removeAllListeners();
     samples.removeAllListeners();
   });
-  return { agent, pods, samples, drops, inventory, logged };
+  return { agent, pods, batches, samples, drops, inventory, logged };
 }

@@ -1,0 +1,115 @@
+import { type BatchPlan, type BatchPod, countPods, type NewBatch } from '../../../contract/batch.ts';
+import type { Check } from '../../../contract/migration.ts';
+import { type Problem, ProblemError } from '../../../contract/problem.ts';
+import type { Core } from '../core.ts';
+import type { Migrations } from '../migrations.ts';
+import { asProblemError } from '../refusal.ts';
+import { currentDevice, type LivePod } from '../registry.ts';
+
+type PlannedPod = BatchPlan['pods'][number];
+
+/**
+ * What a batch would do to each pod, in the order in which they would be moved. Reads only.
+ * @throws ProblemError `pod_not_found` naming all that are not there
+ */
+export async function planBatch(
+  core: Core,
+  migrations: Pick<Migrations, 'plan'>,
+  { to, recreate, parallelism, onUnhealthy, settleMs, ...wanted }: NewBatch,
+): Promise<BatchPlan> {
+  const pods: PlannedPod[] = [];
+  for (const pod of chosen(core, wanted)) pods.push(await planPod(migrations, pod, to, recreate));
+  const counts = countPods(pods);
+  const slots = {
+    needed: Math.min(parallelism, counts.waiting),
+    free: core.slots.max - core.slots.used,
+  };
+  const allowed = slots.needed > 0 && slots.needed <= slots.free;
+  return { to, recreate, parallelism, onUnhealthy, settleMs, allowed, slots, counts, pods };
+}
+
+/** @throws ProblemError `nothing_to_move`, `no_slot` for a plan that is not allowed */
+export function refuseBatch({ allowed, slots, to, parallelism, pods }: BatchPlan): void {
+  if (allowed) return;
+  const what = `migrate ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} to ${to}`;
+  if (slots.needed > slots.free)
+    throw new ProblemError(
+      'no_slot',
+      `${what}, ${parallelism} at a time: each needs a second slot meanwhile, and ${slots.free} of this node are free`,
+      {
+        hint:
+          slots.free > 0
+            ? `Choose a parallelism of ${slots.free} at most, or start the agent with a larger --max-slots.`
+            : 'Start the agent with a larger --max-slots.',
+      },
+    );
+  const errors = pods.map(({ namespace, name, code, reason }) => ({
+    path: `${namespace}.${name}`,
+    message: `${reason} (${code})`,
+  }));
+  throw new ProblemError(
+    'nothing_to_move',
+    pods.length === 0 ? `${what}: none was chosen` : `${what}: all are skipped or refused`,
+    { errors, hint: 'Ask for the plan with dryRun to see why each is not moved.' },
+  );
+}
+
+function chosen(
+  { registry }: Core,
+  { pods, selector }: Pick<NewBatch, 'pods' | 'selector' | 'all'>,
+): LivePod[] {
+  if (pods) {
+    const missing = pods.filter((name) => registry.get(name) === undefined);
+    if (missing.length > 0)
+      throw new ProblemError(
+        'pod_not_found',
+        `${missing.length} of the ${pods.length} named pods ${missing.length === 1 ? 'is' : 'are'} not of this node: ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', …' : ''}`,
+        {
+          errors: missing.map((name) => ({ path: 'pods', message: name })),
+          hint: 'GET /api/v1/pods lists them; use ids or namespace.name.',
+        },
+      );
+    return [...new Set(pods.map((name) => registry.must(name)))];
+  }
+  const labels = Object.entries(selector ?? {});
+  return registry.all().filter(({ record }) => labels.every(([key, value]) => record.labels[key] === value));
+}
+
+async function planPod(
+  migrations: Pick<Migrations, 'plan'>,
+  pod: LivePod,
+  to: NewBatch['to'],
+  recreate: boolean,
+): Promise<PlannedPod> {
+  const planned: PlannedPod = {
+    podId: pod.record.id,
+    namespace: pod.record.namespace,
+    name: pod.record.name,
+    from: currentDevice(pod).kind,
+    ...{ state: 'waiting', moved: false, code: null, reason: null },
+    ...{ migrationId: null, startedAt: null, endedAt: null, notes: [] },
+  };
+  try {
+    const { checks } = await migrations.plan(pod, to, recreate);
+    const notes = checks
+      .filter(({ state }) => state === 'note')
+      .map(({ name, detail }) => `${name}: ${detail}`);
+    return { ...planned, ...verdict(checks), notes };
+  } catch (error) {
+    const { code, message } = asProblemError(error);
+    return { ...planned, state: 'refused', code, reason: message };
+  }
+}
+
+/** A pod that is on the kind already is skipped, whatever else speaks against moving it. */
+function verdict(checks: readonly Check[]): Pick<BatchPod, 'state' | 'code' | 'reason'> {
+  const refusals = checks.filter(({ state }) => state === 'refused');
+  const there = refusals.find(({ code }) => code === 'already_on_kind');
+  const [first] = there ? [there] : refusals;
+  if (!first) return { state: 'waiting', code: null, reason: null };
+  return {
+    state: there ? 'skipped' : 'refused',
+    code: first.code as Problem['code'],
+    reason: there ? there.detail : refusals.map(({ detail }) => detail).join('; '),
+  };
+}

@@ -1,0 +1,34 @@
+import { type Batch, type BatchPod, countPods } from '../../../contract/batch.ts';
+import type { Migration } from '../../../contract/migration.ts';
+import type { BatchBooks } from './books.ts';
+import { mishap } from './mishap.ts';
+
+/**
+ * Brings the pods that a killed agent was at to what their migrations' journals say. To be called when those
+ * have been ended.
+ */
+export async function settleInterrupted(books: BatchBooks, batch: Batch): Promise<void> {
+  for (const pod of batch.pods) {
+    if (pod.state !== 'running' && pod.state !== 'watched') continue;
+    Object.assign(pod, outcome(batch, pod, await books.lastMigration(pod.podId)));
+    await books.saveBatchPod(batch.id, pod);
+  }
+  batch.counts = countPods(batch.pods);
+}
+
+/** The agent may have been killed after a migration began and before the batch's journal had its id. */
+function outcome(batch: Batch, pod: BatchPod, last: Migration | null): Partial<BatchPod> {
+  const ours =
+    last !== null &&
+    (last.id === pod.migrationId ||
+      (pod.migrationId === null && last.to.kind === batch.to && last.startedAt >= (pod.startedAt ?? '')));
+  if (!ours) return { state: 'waiting', reason: 'the agent ended before its migration began' };
+  const migrationId = last.id;
+  if (last.state === 'done') {
+    const reason = 'moved; the agent ended before its traffic was judged';
+    return { state: 'done', moved: true, migrationId, reason, endedAt: last.endedAt };
+  }
+  const { code, message: reason, moved } = mishap(last);
+  if (last.state === 'undone') return { state: 'waiting', migrationId, reason };
+  return { state: 'unhealthy', moved, migrationId, code, reason };
+}

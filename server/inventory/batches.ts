@@ -1,0 +1,100 @@
+import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
+import { countPods } from '../../contract/batch.ts';
+import type { PrismaClient } from './client/client.ts';
+import type { BatchModel, BatchPodModel } from './client/models.ts';
+import { pageOf } from './page.ts';
+import type { Page, PageOf } from './records.ts';
+
+const time = (date: Date | null): string | null => date?.toISOString() ?? null;
+const date = (time: string | null): Date | null => (time === null ? null : new Date(time));
+
+const toPod = ({ batchId: _, place: __, startedAt, endedAt, ...row }: BatchPodModel): BatchPod => ({
+  ...row,
+  from: row.from as BatchPod['from'],
+  state: row.state as BatchPod['state'],
+  code: row.code as BatchPod['code'],
+  startedAt: time(startedAt),
+  endedAt: time(endedAt),
+});
+
+const toSummary = (
+  { startedAt, endedAt, ...row }: BatchModel,
+  pods: readonly Pick<BatchPodModel, 'state'>[],
+): BatchSummary => ({
+  ...row,
+  to: row.to as Batch['to'],
+  onUnhealthy: row.onUnhealthy as Batch['onUnhealthy'],
+  state: row.state as Batch['state'],
+  startedAt: startedAt.toISOString(),
+  endedAt: time(endedAt),
+  counts: countPods(pods as Pick<BatchPod, 'state'>[]),
+});
+
+const toBatch = ({ pods, ...row }: BatchModel & { pods: BatchPodModel[] }): Batch => ({
+  ...toSummary(row, pods),
+  pods: pods.map(toPod),
+});
+
+const withPods = { pods: { orderBy: { place: 'asc' } } } as const;
+
+const podRow = (pod: BatchPod, place: number) => ({
+  ...pod,
+  place,
+  startedAt: date(pod.startedAt),
+  endedAt: date(pod.endedAt),
+});
+
+export async function addBatch(prisma: PrismaClient, batch: Batch): Promise<Batch> {
+  const { number: _, counts: __, pods, startedAt, endedAt, ...rest } = batch;
+  const row = await prisma.batch.create({
+    data: {
+      ...rest,
+      startedAt: new Date(startedAt),
+      endedAt: date(endedAt),
+      pods: { createMany: { data: pods.map(podRow) } },
+    },
+    include: withPods,
+  });
+  return toBatch(row);
+}
+
+/** Writes the columns that change while a batch runs. */
+export async function saveBatch(
+  prisma: PrismaClient,
+  { id, state, reason, endedAt }: BatchSummary,
+): Promise<void> {
+  await prisma.batch.update({ where: { id }, data: { state, reason, endedAt: date(endedAt) } });
+}
+
+export async function saveBatchPod(prisma: PrismaClient, batchId: string, pod: BatchPod): Promise<void> {
+  const { podId, state, moved, code, reason, migrationId, startedAt, endedAt } = pod;
+  await prisma.batchPod.update({
+    where: { batchId_podId: { batchId, podId } },
+    data: { state, moved, code, reason, migrationId, startedAt: date(startedAt), endedAt: date(endedAt) },
+  });
+}
+
+export async function openBatches(prisma: PrismaClient): Promise<Batch[]> {
+  const rows = await prisma.batch.findMany({
+    where: { endedAt: null },
+    orderBy: { number: 'asc' },
+    include: withPods,
+  });
+  return rows.map(toBatch);
+}
+
+export async function batch(prisma: PrismaClient, id: string): Promise<Batch | null> {
+  const row = await prisma.batch.findUnique({ where: { id }, include: withPods });
+  return row === null ? null : toBatch(row);
+}
+
+export async function listBatches(prisma: PrismaClient, page: Page): Promise<PageOf<BatchSummary>> {
+  const rows = await prisma.batch.findMany({
+    where: { number: { lt: page.before === undefined ? undefined : Number(page.before) } },
+    orderBy: { number: 'desc' },
+    take: page.limit + 1,
+    include: { pods: { select: { state: true } } },
+  });
+  const summaries = rows.map(({ pods, ...row }) => toSummary(row, pods));
+  return pageOf(summaries, page.limit, ({ number }) => number);
+}
