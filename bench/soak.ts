@@ -1,0 +1,15 @@
+import { hasNetkit } from '../scripts/vm/netkit.ts';
+import { runInGuest, runSealed } from './elsewhere.ts';
+import type { Report } from './report.ts';
+import type { BenchOptions } from './run.ts';
+
+/** What is left over of 2,000 migrations: here, and of fewer in the guest where this kernel has no netkit. */
+export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+  const migrations = quick ? 80 : 2000;
+  progress(`${migrations} migrations on this kernel: some minutes`);
+  await runSealed(report, 'soak-here.ts', ['native', migrations, 4]);
+  if (hasNetkit()) return;
+  const guests = quick ? 16 : 200;
+  progress(`${guests} migrations between netkit and veth in the guest`);
+  await runInGuest(report, 'soak-here.ts', ['guest', guests, 4], { timeoutSeconds: 1800 });
+}
