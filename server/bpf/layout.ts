@@ -25,20 +25,20 @@ const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, red
 /** What a slot's programs go by. */
 export interface SlotEntry {
   /** The pod's number, the same on both devices of a migration: its addresses in `endpoints` are sources too. */
-  owner?: number;
+  owner: number;
   /** The first address of each family, of which most packets are. */
   address4?: string | undefined;
   address6?: string | undefined;
   /** Which programs count and redirect: those on the device's own hooks (netkit), or those on the primary's. */
-  hooks?: 'device' | 'primary';
+  hooks: 'device' | 'primary';
   /**
    * Packets to other pods of the node take the short way: past the host's netfilter, and past programs of others
    * that come after ours on the hook. Not for nodes that translate addresses between pods (kube-proxy): answers
    * would not be translated back.
    */
-  redirect?: boolean;
+  redirect: boolean;
   /** Destination and source of frames towards the pod: the peer's MAC and the primary's. Null on netkit L3. */
-  macs?: { toPod: string; fromPod: string } | null;
+  macs: { toPod: string; fromPod: string } | null;
   /** Whether only the pod's own sources may leave it; by default so. */
   check?: boolean;
 }
@@ -47,7 +47,7 @@ export interface SlotEntry {
 export function encodeSlot(entry: SlotEntry | null): Buffer {
   const value = Buffer.alloc(slotBytes);
   if (entry === null) return value;
-  const { owner = 0, address4, address6, hooks = 'primary', redirect = false, macs, check = true } = entry;
+  const { owner, address4, address6, hooks, redirect, macs, check = true } = entry;
   value.writeUInt32LE(
     (check ? flag.checkSource : 0) |
       (address4 === undefined ? 0 : flag.hasAddress4) |

@@ -54,7 +54,9 @@ describe('struct podlane_slot', () => {
   });
 
   test.each(['02:70:6c:00:00', '02:70:6c:00:00:4g', ''])('%j is no MAC address', (toPod) => {
-    expect(() => encodeSlot({ owner: 7, macs: { ...macs, toPod } })).toThrow(RangeError);
+    expect(() =>
+      encodeSlot({ owner: 7, hooks: 'primary', redirect: false, macs: { ...macs, toPod } }),
+    ).toThrow(RangeError);
   });
 });
 
