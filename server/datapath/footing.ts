@@ -4,9 +4,11 @@ import { addresses } from '../netlink/address.ts';
 import { newRouteOf, type Route, replaceRoute, routeProtocol, routes } from '../netlink/route.ts';
 import type { RtnetlinkSocket } from '../netlink/socket.ts';
 import { routeText } from '../netlink/text.ts';
+import type { DeviceRecord } from './books.ts';
 import { gatewayOf, gatewaysOf } from './gateway.ts';
 import type { Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
+import { type Stranger, strangersOn } from './strangers.ts';
 
 /** What stands on a device and has to stand on its successor. */
 export interface Footing {
@@ -14,13 +16,21 @@ export interface Footing {
   addresses: string[];
   podRoutes: Route[];
   hostRoutes: Route[];
+  /** programs of others on its hooks */
+  strangers: Stranger[];
 }
 
-export async function readFooting(ground: Ground, pod: PodNamespace, slot: number): Promise<Footing> {
+export async function readFooting(
+  ground: Ground,
+  pod: PodNamespace,
+  device: Pick<DeviceRecord, 'slot' | 'hooks'>,
+): Promise<Footing> {
+  const { slot } = device;
   return {
     addresses: await addressesOn(pod, slot),
     podRoutes: await movableRoutes(pod.socket, peerIfindex(slot)),
     hostRoutes: await movableRoutes(ground.host, primaryIfindex(slot)),
+    strangers: await strangersOn(ground, device),
   };
 }
 

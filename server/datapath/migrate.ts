@@ -31,7 +31,7 @@ export async function prepare(
   { running, recreate }: { running: string | null; recreate: boolean },
 ): Promise<Prepared> {
   const current = currentDevice(pod);
-  const footing = await readFooting(ground, namespace, current.slot);
+  const footing = await readFooting(ground, namespace, current);
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
   const checks = await preflight(ground, pod, namespace, { to, slot, footing, running, recreate });
   const from = deviceRef(current, peer?.name ?? pod.record.network.interface);
@@ -49,6 +49,7 @@ export async function prepare(
     addresses: footing.addresses,
     podRoutes: footing.podRoutes.map(deviceless),
     hostRoutes: footing.hostRoutes.map(deviceless),
+    strangers: footing.strangers,
     pins: ground.programs.pins,
     liveRename: can(ground, 'live-rename'),
   });

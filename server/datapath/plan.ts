@@ -6,6 +6,7 @@ import { clsactHandle, clsactPriority } from './clsact.ts';
 import { inNamespace, netnsArgument } from './commands.ts';
 import { bare, gateways, gatewaysOf, hasIpv6 } from './gateway.ts';
 import { hooksOf, programName } from './hooks.ts';
+import type { Stranger } from './strangers.ts';
 
 /** What a migration carries over, as read from the kernel just before. */
 export interface PlanInput {
@@ -22,6 +23,8 @@ export interface PlanInput {
   /** Routes on the old peer and on the old primary, as `ip route` takes them, without `dev`. */
   podRoutes: string[];
   hostRoutes: string[];
+  /** Programs of others that go along. */
+  strangers: readonly Stranger[];
   pins: string;
   liveRename: boolean;
 }
@@ -44,7 +47,10 @@ export function planSteps(input: PlanInput): PlannedStep[] {
       ...bothUp(to, input.netns),
       ...neighbours(input),
     ]),
-    step('attached', true, `Put from_pod and to_pod on ${hooks.out} and ${hooks.in}`, attach(input)),
+    step('attached', true, `Put from_pod and to_pod on ${hooks.out} and ${hooks.in}`, [
+      ...attach(input),
+      ...carry(input),
+    ]),
     step(
       'addressed',
       true,
@@ -200,6 +206,26 @@ function attach({ to, pins, device }: PlanInput): Request[] {
         device.hooks === 'netkit'
           ? `bpf(BPF_LINK_CREATE, {prog_fd = BPF_OBJ_GET("${pin}"), target_ifindex = ${to.primary.ifindex}, attach_type = ${type}})`
           : `bpftool net attach ${hook.replace('/', '_')} pinned ${pin} dev ${name}`,
+    };
+  });
+}
+
+function carry({ to, device, strangers }: PlanInput): Request[] {
+  return strangers.map(({ id, name, direction, beforeOurs }) => {
+    const hook: Hook = hooksOf[device.hooks][direction];
+    const place = `${beforeOurs ? 'before' : 'after'} ours`;
+    const words = `put program ${name || id} (id ${id}) of somebody else on ${hook} of ${to.primary.name}, ${place}`;
+    if (hook === 'tc/ingress' || hook === 'tc/egress')
+      return {
+        words,
+        command: `bpftool prog pin id ${id} /sys/fs/bpf/p${id} && tc filter add dev ${to.primary.name} ${hook.slice(3)} protocol all bpf direct-action object-pinned /sys/fs/bpf/p${id}`,
+      };
+    return {
+      words,
+      command:
+        device.hooks === 'tcx' && !beforeOurs
+          ? `bpftool net attach ${hook.replace('/', '_')} id ${id} dev ${to.primary.name}`
+          : `bpf(BPF_PROG_ATTACH, {target_ifindex = ${to.primary.ifindex}, attach_bpf_fd = BPF_PROG_GET_FD_BY_ID(${id}), attach_type = ${attachType[hook]}${beforeOurs ? ', attach_flags = BPF_F_BEFORE' : ''}})`,
     };
   });
 }

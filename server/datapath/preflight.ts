@@ -53,6 +53,7 @@ export async function preflight(
     await deviceCheck(ground, current.slot),
     await freeCheck(ground, slot, inside),
     forwardingCheck(pod, namespace),
+    ...strangerChecks(footing),
     interfaceCheck(inside, peerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
@@ -136,6 +137,20 @@ function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
   return forward === '1' && forward6 !== '0' && onHost !== '1' && inPod !== '1'
     ? passed(title, detail)
     : refused(title, 'host_not_ready', detail);
+}
+
+function strangerChecks({ strangers }: Footing): Check[] {
+  if (strangers.length === 0) return [];
+  const each = strangers.map(
+    ({ id, name, hook, beforeOurs }) =>
+      `${name || 'unnamed'} (id ${id}) on ${hook}, ${beforeOurs ? 'before' : 'after'} ours`,
+  );
+  return [
+    note(
+      `${strangers.length === 1 ? 'A program' : `${strangers.length} programs`} of others will be put on the new device too`,
+      `${each.join('; ')}: attached without a link, for the life of the device`,
+    ),
+  ];
 }
 
 /** Tunnel devices that the kernel puts into every namespace are down and do not count. */

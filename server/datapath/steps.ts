@@ -9,9 +9,10 @@ import { giveAddresses, makeDevice, removeDevice } from './device.ts';
 import { type Footing, moveRoutes, putRoutes, routePod } from './footing.ts';
 import { can, type Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
-import { attachPrograms, pointAt } from './programs.ts';
+import { attachPrograms, forgetSlot, pointAt } from './programs.ts';
 import type { StepActions } from './run.ts';
 import { waitingPeerName } from './slots.ts';
+import { carryStrangers } from './strangers.ts';
 import { verifyDevice } from './verify.ts';
 
 /**
@@ -80,7 +81,10 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
       async do() {
         before = counters.read(from.slot);
       },
-      undo: () => move.removed(to),
+      async undo() {
+        await forgetSlot(ground, to.slot);
+        await move.removed(to);
+      },
     },
     made: {
       do: () => makeDevice(ground, namespace, pod, to, waitingPeerName(to.slot), addresses),
@@ -89,7 +93,12 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
         await move.removed(to);
       },
     },
-    attached: { do: () => attachPrograms(ground, pod, to) },
+    attached: {
+      async do() {
+        await attachPrograms(ground, pod, to);
+        await carryStrangers(ground, move.footing?.strangers ?? [], to);
+      },
+    },
     addressed: {
       do: () => giveAddresses(namespace, to, addresses),
     },

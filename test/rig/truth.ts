@@ -35,8 +35,8 @@ export function expectIproute2Agrees(node: RiggedNode, pod: Pod): void {
       mtu: link.mtu,
     });
     expect(link.linkinfo?.info_kind).toBe(device.kind);
-    if (device.kind === 'veth') expect(end.mac).toBe(link.address);
-    else expect(end.mac).toBeNull();
+    if (device.mode === 'l3') expect(end.mac).toBeNull();
+    else expect(end.mac).toBe(link.address);
   }
   if (device.kind === 'netkit') {
     const data = host[0]!.linkinfo!.info_data!;

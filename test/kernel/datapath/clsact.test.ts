@@ -51,38 +51,6 @@ test('the pod is counted and moved without a loss, and is found by its name thou
   expectIproute2Agrees(node, after);
 });
 
-test('a filter of somebody else stays, before or after ours, and is shown in its place', async () => {
-  const { primary } = await now();
-  const { id } = (await now()).device!.programs[1]!;
-  // Our own program a second time stands for somebody else's: only a filter's place tells whose it is.
-  const pin = `${node.pins}/programs/to_pod_tcx`;
-  node.run([
-    'tc',
-    'filter',
-    'add',
-    'dev',
-    primary.name,
-    'egress',
-    'pref',
-    '7',
-    'protocol',
-    'all',
-    'bpf',
-    'direct-action',
-    'object-pinned',
-    pin,
-  ]);
-  const programs = (await now()).device!.programs.filter((each) => each.hook === 'tc/egress');
-  expect(programs.map((each) => [each.position, each.name])).toEqual([
-    [0, 'to_pod_tcx'],
-    [1, 'to_pod_tc'],
-  ]);
-  await node.killAgent();
-  await node.startAgent();
-  expect(filters(primary.name, 'egress')).toContain('pref 7');
-  expect((await now()).device!.programs.some((each) => each.id === id)).toBe(true);
-});
-
 test('a filter of ours that is taken away comes back when the agent starts', async () => {
   const { primary } = await now();
   node.run(['tc', 'filter', 'delete', 'dev', primary.name, 'ingress']);

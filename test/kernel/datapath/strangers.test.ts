@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { MigrationPlan } from '../../../contract/migration.ts';
+import type { Pod } from '../../../contract/pod.ts';
+import { type RiggedNode, rigNode } from '../../rig/node.ts';
+
+describe.each([
+  ['tcx', []],
+  ['tc', ['--without', 'tcx']],
+] as const)('programs of others on hooks of %s', (family, flags) => {
+  let node: RiggedNode;
+  let before: Pod;
+  const ids: Record<string, number> = {};
+  const out = `${family}/ingress`;
+  const into = `${family}/egress`;
+
+  beforeAll(async () => {
+    node = await rigNode([...flags]);
+    before = await node.addPod('cart', ['10.42.0.2/32']);
+    for (const [name, hook, order] of [
+      ['early', out, 'first'],
+      ['late', out, 'last'],
+      ['alone', into, 'first'],
+    ] as const)
+      ids[name] = Number(
+        node.run([
+          process.execPath,
+          new URL('../../rig/stranger.ts', import.meta.url).pathname,
+          hook,
+          String(before.primary.ifindex),
+          order,
+          name,
+        ]),
+      );
+  }, 60_000);
+  afterAll(() => node?.[Symbol.asyncDispose]());
+
+  const order = async (): Promise<[string, (number | 'ours')[]][]> => {
+    const { device } = await node.ask<Pod>('GET', '/pods/shop.cart');
+    return [out, into].map((hook) => [
+      hook,
+      device!.programs.filter((each) => each.hook === hook).map((each) => (each.ours ? 'ours' : each.id)),
+    ]);
+  };
+  const expected = (): [string, (number | 'ours' | undefined)[]][] => [
+    [out, [ids.early, 'ours', ids.late]],
+    [into, [ids.alone, 'ours']],
+  ];
+
+  test('are shown in their order', async () => {
+    expect(await order()).toEqual(expected());
+  });
+
+  test('are named in the plan, go along to the new device, and stay in order', async () => {
+    const plan = await node.ask<MigrationPlan>('POST', '/pods/shop.cart/migrations', {
+      to: 'veth',
+      recreate: true,
+      dryRun: true,
+    });
+    expect(plan.checks.find((check) => check.name.includes('of others'))).toMatchObject({
+      state: 'note',
+      name: expect.stringContaining('3 programs'),
+    });
+    const migration = await node.migrate('shop.cart', 'veth', true);
+    expect(migration.state, JSON.stringify(migration.error)).toBe('done');
+    expect((await node.ask<Pod>('GET', '/pods/shop.cart')).slot).not.toBe(before.slot);
+    expect(await order()).toEqual(expected());
+  });
+
+  test('stay where they are when our programs are taken over by a new agent', async () => {
+    await node.killAgent();
+    await node.startAgent();
+    expect(await order()).toEqual(expected());
+  });
+});
