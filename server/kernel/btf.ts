@@ -44,6 +44,7 @@ export class Btf {
       const info = bytes.readUInt32LE(at + 4);
       const kind = (info >>> 24) & 0x1f;
       at += 12 + (fixedBytes[kind] ?? 0) + (memberBytes[kind] ?? 0) * (info & 0xffff);
+      if (at > end) throw new RangeError(`BTF type ${this.#starts.length - 1} ends behind the types`);
     }
   }
 

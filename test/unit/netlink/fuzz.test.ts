@@ -1,0 +1,297 @@
+import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Btf, vmlinuxPath } from '../../../server/kernel/btf.ts';
+import { encodeAddress, parseAddress } from '../../../server/netlink/address.ts';
+import { parseSocket } from '../../../server/netlink/diag.ts';
+import { parseFilter } from '../../../server/netlink/filter.ts';
+import { parseLink } from '../../../server/netlink/link.ts';
+import { MalformedMessage, MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
+import { parseEvent } from '../../../server/netlink/monitor.ts';
+import { parseIgmp, parseIgmp6 } from '../../../server/netlink/multicast.ts';
+import { namespaceOfControl, parseNamespaceId } from '../../../server/netlink/namespace-id.ts';
+import { encodeNeighbour, parseNeighbour } from '../../../server/netlink/neighbour.ts';
+import { encodeNetkit } from '../../../server/netlink/netkit.ts';
+import { encodeRoute, parseRoute } from '../../../server/netlink/route.ts';
+import { acknowledgement } from '../../../server/netlink/socket.ts';
+import { neighbourText, routeText } from '../../../server/netlink/text.ts';
+import { encodeVeth } from '../../../server/netlink/veth.ts';
+import { btfSample } from '../kernel/btf-sample.ts';
+
+const seed = Number(process.env.PODLANE_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
+let inputs = 0;
+beforeAll(() => console.log(`fuzz: seed ${seed}; PODLANE_SEED=${seed} repeats it`));
+afterAll(() => console.log(`fuzz: ${inputs} inputs, seed ${seed}`));
+
+/** Bytes of a message of a real object, as our encoders write it; the body of a request is that of an answer. */
+const message = (write: (writer: MessageWriter) => void): Buffer => {
+  const writer = new MessageWriter();
+  writer.begin(16, 0x300, 1);
+  write(writer);
+  writer.end();
+  return Buffer.from(writer.buffer.subarray(0, writer.length));
+};
+const mac = '02:50:4c:10:00:01';
+const end = { name: 'pl0', ifindex: 1_048_576, mtu: 1500, mac };
+const link = message((w) => encodeVeth(w, { primary: end, peer: end }));
+const netkit = message((w) =>
+  encodeNetkit(w, {
+    mode: 'l2',
+    policy: { primary: 'forward', peer: 'blackhole' },
+    scrub: { primary: 'none', peer: 'default' },
+    headroom: 32,
+    primary: end,
+    peer: end,
+  }),
+);
+const named = message((w) => {
+  w.u32(0).i32(7).u32(1).u32(0);
+  const names = w.openNest(52);
+  w.attributeString(53, 'a-name-longer-than-fifteen-bytes');
+  w.closeNest(names);
+  w.attributeBytes(23, Buffer.alloc(200, 7));
+});
+const address = message((w) =>
+  encodeAddress(w, 7, 'fd00::33/64', { peer: 'fd00::44', validSeconds: 1000, flags: 0x200, metric: 7 }),
+);
+const route = message((w) =>
+  encodeRoute(w, {
+    destination: '10.0.0.0/8',
+    ifindex: 7,
+    gateway: 'fe80::1',
+    metrics: { values: { mtu: 1400, advmss: 1300 }, locked: ['mtu'], congestionControl: 'reno' },
+  }),
+);
+const multipath = message((w) =>
+  encodeRoute(w, {
+    destination: 'fd00::/16',
+    preference: 'high',
+    nextHops: [
+      { ifindex: 7, gateway: 'fe80::1', weight: 256 },
+      { ifindex: 8, gateway: 'fe80::2', onlink: true },
+    ],
+  }),
+);
+const neighbour = message((w) => encodeNeighbour(w, { ifindex: 7, address: 'fd00::33', mac, protocol: 4 }));
+const filter = message((w) => {
+  w.u32(0).i32(7).u32(1).u32(0xffff_fff2).u32(0x1_0300);
+  w.attributeString(1, 'bpf');
+  w.attributeU32(11, 0);
+  const options = w.openNest(2);
+  w.attributeString(7, 'podlane');
+  w.attributeU32(8, 1);
+  w.attributeBytes(10, Buffer.alloc(8, 0xab));
+  w.attributeU32(11, 42);
+  w.closeNest(options);
+});
+const refusal = message((w) => {
+  w.i32(-95).u32(16).u32(0).u32(0).u32(0);
+  w.attributeString(1, 'Unknown device type');
+});
+const inet = message((w) => {
+  w.u8(10).u8(7).u8(0).u8(0);
+  for (let word = 0; word < 17; word++) w.u32(word + 1);
+});
+const packet = message((w) => {
+  w.u32(17).u32(4711).u32(0).u32(0);
+  w.attributeBytes(0, Buffer.alloc(24, 1));
+});
+const namespace = message((w) => w.u32(0).attributeI32(1, 3));
+
+/** Every decoder, with the bytes of what it decodes. */
+const decoders: Record<string, { valid: Buffer[]; decode(reader: MessageReader): unknown }> = {
+  link: { valid: [link, netkit, named], decode: (m) => parseLink(m, true) },
+  address: { valid: [address], decode: parseAddress },
+  route: { valid: [route, multipath], decode: (m) => spoken(parseRoute(m)) },
+  neighbour: {
+    valid: [neighbour],
+    decode: (m) => {
+      const found = parseNeighbour(m);
+      return found && neighbourText(found, () => undefined);
+    },
+  },
+  filter: { valid: [filter], decode: parseFilter },
+  acknowledgement: { valid: [refusal], decode: (m) => acknowledgement(m, 'try') },
+  'inet socket': { valid: [inet], decode: (m) => parseSocket(m, 'tcp') },
+  'packet socket': { valid: [packet], decode: (m) => parseSocket(m, 'packet') },
+  'namespace id': { valid: [namespace], decode: parseNamespaceId },
+};
+const spoken = (found: ReturnType<typeof parseRoute>) => found && routeText(found, () => undefined);
+const eventTypes = [16, 17, 20, 21, 24, 25];
+
+/** Surrounds the bytes with others, so that what is read beyond them shows: the answer must not depend on those. */
+function guarded(bytes: Buffer, around: number): Buffer {
+  const room = Buffer.alloc(bytes.length + 512, around);
+  bytes.copy(room, 256);
+  return room.subarray(256, 256 + bytes.length);
+}
+
+/** What decoding ends in: a value, or the codec's own error; everything else is thrown on. */
+function outcome(bytes: Buffer, around: number, decode: (reader: MessageReader) => unknown): string {
+  const found: unknown[] = [];
+  try {
+    // The receive buffer is larger than what was received.
+    const room = guarded(bytes, around);
+    const whole = Buffer.from(room.buffer, room.byteOffset, bytes.length + 200);
+    const messages = new MessageReader(whole, bytes.length);
+    while (messages.next()) found.push(decode(messages));
+  } catch (error) {
+    if (!(error instanceof MalformedMessage)) throw error;
+    found.push(error.message);
+  }
+  return JSON.stringify(found);
+}
+
+function attempt(bytes: Buffer, decode: (reader: MessageReader) => unknown): void {
+  inputs++;
+  const [zeros, ones] = [outcome(bytes, 0, decode), outcome(bytes, 0xff, decode)];
+  if (zeros !== ones) throw new Error(`reads beyond the end: ${zeros} or ${ones}`);
+}
+
+/** Real bytes with some changed, cut short, doubled or moved; the length field made to fit, or not. */
+const mutated = (valid: readonly Buffer[]): fc.Arbitrary<Buffer> =>
+  fc
+    .record({
+      base: fc.constantFrom(...valid),
+      changes: fc.array(fc.tuple(fc.nat(), fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 4, 0x80, 0xff))), {
+        maxLength: 6,
+      }),
+      keep: fc.oneof(fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true })),
+      repeat: fc.constantFrom(1, 1, 1, 2),
+      fit: fc.oneof(
+        { weight: 4, arbitrary: fc.constant(true) },
+        { weight: 1, arbitrary: fc.constant(false) },
+      ),
+    })
+    .map(({ base, changes, keep, repeat, fit }) => {
+      const bytes = Buffer.from(base.subarray(0, Math.ceil(base.length * keep)));
+      for (const [at, value] of changes) if (bytes.length > 0) bytes[at % bytes.length] = value;
+      if (fit && bytes.length >= 16) bytes.writeUInt32LE(bytes.length, 0);
+      return Buffer.concat(Array.from({ length: repeat }, () => bytes));
+    });
+
+/** A header that fits, and noise. */
+const noise: fc.Arbitrary<Buffer> = fc
+  .uint8Array({ minLength: 0, maxLength: 160, size: 'max' })
+  .map((body) => {
+    const bytes = Buffer.concat([Buffer.alloc(16), body]);
+    bytes.writeUInt32LE(bytes.length, 0);
+    bytes.writeUInt16LE(0x300, 6);
+    return bytes;
+  });
+
+describe('whatever comes, a decoder answers, or refuses with MalformedMessage, and reads no byte beyond', () => {
+  for (const [name, { valid, decode }] of Object.entries(decoders)) {
+    test(`${name}: real bytes, each cut short everywhere`, () => {
+      for (const bytes of valid)
+        for (let length = 0; length <= bytes.length; length++) {
+          const cut = Buffer.from(bytes.subarray(0, length));
+          attempt(cut, decode);
+          if (length >= 16) cut.writeUInt32LE(length, 0);
+          attempt(cut, decode);
+        }
+    });
+
+    test(`${name}: real bytes, changed, and noise`, () => {
+      const bytes = fc.oneof({ weight: 3, arbitrary: mutated(valid) }, { weight: 1, arbitrary: noise });
+      fc.assert(
+        fc.property(bytes, (each) => attempt(each, decode)),
+        { seed, numRuns: 9000 },
+      );
+    });
+  }
+
+  test('events of every type', () => {
+    const valid = [link, netkit, named, address, route, multipath].flatMap((bytes) =>
+      eventTypes.map((type) => {
+        const typed = Buffer.from(bytes);
+        typed.writeUInt16LE(type, 4);
+        return typed;
+      }),
+    );
+    fc.assert(
+      fc.property(mutated(valid), (bytes) => attempt(bytes, parseEvent)),
+      { seed, numRuns: 9000 },
+    );
+  });
+
+  test('control messages, and the tables of multicast groups', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64, size: 'max' }), fc.boolean(), (body, header) => {
+        inputs++;
+        const control = Buffer.from(body);
+        if (header && control.length >= 16) {
+          control.writeBigUInt64LE(BigInt(control[0]! % 40), 0);
+          control.writeInt32LE(270, 8);
+          control.writeInt32LE(8, 12);
+        }
+        const id = namespaceOfControl(control);
+        expect(id === null || Number.isInteger(id)).toBe(true);
+      }),
+      { seed, numRuns: 5000 },
+    );
+    const text = fc.stringMatching(/^[0-9a-fA-FeE:. \t\nlo]*$/);
+    fc.assert(
+      fc.property(text, fc.nat(9), (table, ifindex) => {
+        inputs++;
+        parseIgmp(table, ifindex);
+        parseIgmp6(table, ifindex);
+      }),
+      { seed, numRuns: 3000 },
+    );
+  });
+});
+
+describe('BTF', () => {
+  /** Reads all there is to read. */
+  const read = (bytes: Buffer): void => {
+    inputs++;
+    try {
+      const btf = new Btf(bytes);
+      for (let id = 0; id < Math.min(btf.typeCount, 50); id++) btf.type(id + 1);
+      btf.enumNames('skb_drop_reason');
+      btf.tracepointParameters('kfree_skb');
+      btf.find('enum64', 'last');
+    } catch (error) {
+      // RangeError is what it refuses with; ERR_OUT_OF_RANGE would be a read beyond the end.
+      if (!(error instanceof RangeError) || 'code' in error) throw error;
+    }
+  };
+
+  test('a sample, cut short, changed, and noise', () => {
+    for (let length = 0; length <= btfSample.length; length++) read(btfSample.subarray(0, length));
+    const changed = fc
+      .array(fc.tuple(fc.nat(btfSample.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+      .map((changes) => {
+        const bytes = Buffer.from(btfSample);
+        for (const [at, value] of changes) bytes[at] = value;
+        return bytes;
+      });
+    const noisy = fc.uint8Array({ maxLength: 200, size: 'max' }).map((body) => {
+      const bytes = Buffer.from(body);
+      if (bytes.length >= 8) {
+        bytes.writeUInt16LE(0xeb9f, 0);
+        bytes.writeUInt32LE(24, 4);
+      }
+      return bytes;
+    });
+    fc.assert(fc.property(fc.oneof(changed, noisy), read), { seed, numRuns: 12_000 });
+  });
+
+  test.runIf(existsSync(vmlinuxPath))('the kernel’s own, its header and first types changed', () => {
+    const kernel = readFileSync(vmlinuxPath);
+    fc.assert(
+      fc.property(fc.nat(23), fc.nat(255), fc.nat(2000), fc.nat(255), (at, value, deeper, other) => {
+        const bytes = Buffer.from(kernel);
+        bytes[at] = value;
+        bytes[24 + deeper] = other;
+        read(bytes);
+      }),
+      { seed, numRuns: 20 },
+    );
+  });
+});
+
+test('all in all at least 100,000 inputs', () => {
+  expect(inputs).toBeGreaterThanOrEqual(100_000);
+});
