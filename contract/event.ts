@@ -16,6 +16,11 @@ export const eventType = z.enum([
   'batch.stopped',
   'batch.done',
   'hooks.moved',
+  'guard.repaired',
+  'guard.fallback',
+  'guard.left-alone',
+  'guard.resumed',
+  'guard.changed',
   'drift',
 ]);
 

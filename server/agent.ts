@@ -63,6 +63,7 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
       batches: datapath.batches,
       samples: sampler,
       drops,
+      guard: datapath.guard,
       inventory,
       node,
       startedAt,

@@ -15,6 +15,7 @@ import type { Books, DeviceRecord, PodRecord } from './books.ts';
 import { type Core, nameOf } from './core.ts';
 import { describePod } from './describe.ts';
 import { can, type Ground } from './ground.ts';
+import { Guard } from './guard/guard.ts';
 import { hooksOf } from './hooks.ts';
 import { Migrations } from './migrations.ts';
 import { moveHooks } from './move-hooks.ts';
@@ -62,6 +63,8 @@ export interface CountedPod {
 export class Datapath extends EventEmitter<DatapathEvents> {
   /** Migrations of many pods. */
   readonly batches: Batches;
+  /** Repairs and falls back by itself. */
+  readonly guard: Guard;
   readonly #core: Core;
   readonly #attachments: Attachments;
   readonly #migrations: Migrations;
@@ -74,11 +77,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       ground,
       books,
       registry: new Registry(),
-      slots: new Slots(ground.programs.maxSlots),
+      slots: new Slots(ground.programs.maxSlots, (slot) => ground.programs.counters.clear(slot)),
       log,
       tell: {
         pod: (pod) => this.emit('pod', summarize(pod)),
-        removed: (pod) => this.emit('pod-removed', pod.record.id),
+        removed: (pod) => {
+          this.emit('pod-removed', pod.record.id);
+          this.guard.removed(pod.record.id);
+        },
         migration: (migration) => this.emit('migration', migration),
         event: async (event) => {
           try {
@@ -90,9 +96,10 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       },
     };
     this.#attachments = new Attachments(this.#core);
-    this.#reconciler = new Reconciler(this.#core);
+    this.#reconciler = new Reconciler(this.#core, (pod, key) => key === 'programs' && this.guard.owns(pod));
     this.#migrations = new Migrations(this.#core, (pod) => this.#reconciler.lookSoon(pod), options.actions);
     this.batches = new Batches(this.#core, this.#migrations);
+    this.guard = new Guard(this.#core, this.#migrations, (pod) => this.#reconciler.lookSoon(pod));
   }
 
   /**
@@ -271,6 +278,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /** Waits for running migrations; devices, programs and counters stay as they are. */
   async close(): Promise<void> {
     await this.batches.close();
+    await this.guard.close();
     await this.#reconciler.close();
     await this.#migrations.settled();
     this.#core.ground.host.close();
@@ -288,6 +296,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       await this.#migrations.recover(migration, registry.get(migration.podId));
     await this.batches.takeOver();
     for (const pod of pods) await this.#reconciler.takeOver(pod);
+    await this.guard.start();
   }
 
   #must(idOrName: string): LivePod {

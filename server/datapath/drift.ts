@@ -82,15 +82,15 @@ async function programDrift({ ground, pod, device }: Place): Promise<Difference[
             !missing.includes(hook) &&
             !ground.programs.attachedLinks().some((link) => link.slot === device.slot && link.hook === hook),
         );
-  const gone = [...missing, ...unpinned];
-  if (gone.length === 0) return [];
+  const repair = () => attachPrograms(ground, pod, device);
   return [
-    {
-      key: 'programs',
-      sentence: `our program was taken from ${gone.join(' and ')} of ${device.primaryName}`,
-      repair: () => attachPrograms(ground, pod, device),
-    },
-  ];
+    { key: 'programs', what: 'our program was taken from', hooks: missing },
+    { key: 'pins', what: 'the pin of our program was removed from', hooks: unpinned },
+  ].flatMap(({ key, what, hooks }) =>
+    hooks.length === 0
+      ? []
+      : [{ key, sentence: `${what} ${hooks.join(' and ')} of ${device.primaryName}`, repair }],
+  );
 }
 
 function policyDrift({ ground, pod, device }: Place, primary: Link): Difference[] {

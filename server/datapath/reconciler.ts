@@ -23,14 +23,17 @@ const truceMs = 600_000;
  */
 export class Reconciler {
   readonly #core: Core;
+  readonly #leaves: (pod: LivePod, key: string) => boolean;
   readonly #due = new Map<LivePod, NodeJS.Timeout>();
   readonly #repairs = new WeakMap<LivePod, Map<string, number[]>>();
   #watch: NetworkWatch | null = null;
   #round: NodeJS.Timeout | null = null;
   #next = 0;
 
-  constructor(core: Core) {
+  /** @param leaves whether what differs in a pod is somebody else's to repair */
+  constructor(core: Core, leaves: (pod: LivePod, key: string) => boolean = () => false) {
     this.#core = core;
+    this.#leaves = leaves;
   }
 
   /** Watches from before the state is read, so that nothing falls between. */
@@ -90,9 +93,10 @@ export class Reconciler {
       if (await closeIfGone(this.#core, pod)) return await this.#gone(pod);
       using namespace = openPodNamespace(pod.record);
       const device = currentDevice(pod);
-      const found = await differences(this.#core, pod, namespace);
+      const all = await differences(this.#core, pod, namespace);
       // What was read while a migration began is of two devices.
       if (pod.migration || pod.leaving || currentDevice(pod) !== device) return;
+      const found = all.filter(({ key }) => !this.#leaves(pod, key));
       for (const key of pod.attention.keys())
         if (key.startsWith('drift ') && !found.some((each) => `drift ${each.key}` === key))
           attend(this.#core, pod, key, null);

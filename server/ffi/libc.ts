@@ -21,6 +21,11 @@ export const setsockopt: KoffiFunc<
 export const send: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
   'long send(int fd, void *data, size_t length, int flags)',
 );
+export const sendto: KoffiFunc<
+  (fd: number, data: Buffer, length: number, flags: number, address: Buffer, addressLength: number) => number
+> = libc.func(
+  'long sendto(int fd, void *data, size_t length, int flags, void *address, uint32_t addressLength)',
+);
 export const recv: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
   'long recv(int fd, void *data, size_t length, int flags)',
 );

@@ -11,6 +11,7 @@ import type {
 import type { DeviceKind } from '../../contract/device.ts';
 import type { KernelDrops, PodDrops } from '../../contract/drops.ts';
 import type { Event } from '../../contract/event.ts';
+import type { GuardChoice, NodeGuard, PodGuard } from '../../contract/guard.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
 import type { Node, NodeSample } from '../../contract/node.ts';
 import type { PodPath } from '../../contract/path.ts';
@@ -84,12 +85,24 @@ export interface DropSource {
   kernel(): Map<number, KernelDrops[]>;
 }
 
+/** What the doors ask of the guard. Ids are of pods that are there. All throw ProblemError. */
+export interface GuardSource {
+  node(): NodeGuard;
+  /** What is left out is by default. */
+  chooseForNode(choice: GuardChoice, actor: string): Promise<NodeGuard>;
+  of(id: string): PodGuard;
+  /** null: as for the node. */
+  chooseForPod(id: string, choice: GuardChoice | null, actor: string): Promise<PodGuard>;
+  resume(id: string, actor: string): Promise<PodGuard>;
+}
+
 /** What stands behind the doors. */
 export interface Agent {
   pods: PodSource;
   batches: BatchSource;
   samples: SampleSource;
   drops: DropSource;
+  guard: GuardSource;
   inventory: Pick<Inventory, 'migration' | 'listMigrations' | 'batch' | 'listBatches' | 'listEvents'>;
   node(): Node;
   lab: boolean;

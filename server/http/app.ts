@@ -11,6 +11,7 @@ import { batchRoutes } from './batches.ts';
 import { dropRoutes } from './drops.ts';
 import { answerErrors, sendProblem } from './errors.ts';
 import { eventRoutes } from './events.ts';
+import { guardRoutes } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { hookRoutes } from './hooks.ts';
 import { refuseOtherMethods } from './methods.ts';
@@ -55,6 +56,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     podRoutes,
     hookRoutes,
     dropRoutes,
+    guardRoutes,
     migrationRoutes,
     batchRoutes,
     eventRoutes,

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { batch, batchPlan, batchPod, batchSummary } from '../../contract/batch.ts';
 import { attachedProgram, device, deviceEnd } from '../../contract/device.ts';
 import { event } from '../../contract/event.ts';
+import { guardThresholds } from '../../contract/guard.ts';
 import { migration, migrationPlan } from '../../contract/migration.ts';
 import { node } from '../../contract/node.ts';
 import { pathHop, podPath } from '../../contract/path.ts';
@@ -19,6 +20,7 @@ import { problem } from '../../contract/problem.ts';
 const components = {
   ...{ Batch: batch, BatchPlan: batchPlan, BatchPod: batchPod, BatchSummary: batchSummary },
   ...{ AttachedProgram: attachedProgram, Device: device, DeviceEnd: deviceEnd, Event: event },
+  ...{ GuardThresholds: guardThresholds },
   ...{ Migration: migration, MigrationPlan: migrationPlan, Node: node, PathHop: pathHop },
   ...{ Pod: pod, PodPath: podPath, PodSummary: podSummary, Problem: problem },
 };

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { type Batch, type BatchPlan, countPods, type NewBatch } from '../../../contract/batch.ts';
 import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
+import { type GuardChoice, guardDefaults, type NodeGuard, type PodGuard } from '../../../contract/guard.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { podNetwork } from '../../../contract/network.ts';
 import type { Node } from '../../../contract/node.ts';
@@ -137,6 +138,36 @@ class ScratchDrops {
   kernel = () => this.kernelDrops;
 }
 
+class ScratchGuard {
+  readonly chosen = new Map<string, GuardChoice>();
+
+  node = (): NodeGuard => ({
+    chosen: this.chosen.get('node') ?? null,
+    thresholds: { ...guardDefaults, ...this.chosen.get('node') },
+    defaults: guardDefaults,
+    pods: { watched: 0, fallenBack: 0, leftAlone: 0, chosen: 0 },
+  });
+
+  of = (podId: string): PodGuard => ({
+    ...{ podId, chosen: this.chosen.get(podId) ?? null, stage: 'watching', watched: true, sentence: '' },
+    thresholds: { ...guardDefaults, ...this.chosen.get('node'), ...this.chosen.get(podId) },
+    ...{ readings: [], acts: [] },
+  });
+
+  async chooseForNode(choice: GuardChoice): Promise<NodeGuard> {
+    this.chosen.set('node', choice);
+    return this.node();
+  }
+
+  async chooseForPod(id: string, choice: GuardChoice | null): Promise<PodGuard> {
+    if (choice === null) this.chosen.delete(id);
+    else this.chosen.set(id, choice);
+    return this.of(id);
+  }
+
+  resume = async (id: string): Promise<PodGuard> => this.of(id);
+}
+
 const node: Node = {
   ...{ name: 'here', bootId: 'b', kernel: { release: '6.12', version: '#1', machine: 'x86_64' } },
   ...{ environment: 'native', lab: false, cpus: 2, capabilities: [], slots: { used: 0, max: 8 } },
@@ -159,6 +190,7 @@ export async function scratchAgent({ lab = false } = {}) {
     batches,
     samples,
     drops,
+    guard: new ScratchGuard(),
     inventory,
     node: () => node,
     lab,

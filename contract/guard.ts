@@ -1,0 +1,113 @@
+import { z } from 'zod';
+
+/** What the guard of a pod goes by. Each has a default, which the node's choice and then the pod's replace. */
+export const guardThresholds = z.strictObject({
+  on: z.boolean().describe('false: the guard measures nothing and does nothing'),
+  dropShare: z
+    .number()
+    .min(0.001)
+    .max(1)
+    .describe('of the pod’s packets, dropped by our programs; both drop thresholds have to be reached'),
+  dropsPerSecond: z.number().min(1).max(1e9),
+  dropSeconds: z.number().int().min(2).max(600).describe('how far back the drop rate looks'),
+  oneSidedPerSecond: z
+    .number()
+    .min(1)
+    .max(1e9)
+    .describe('packets one way while none go the other; a way that was never used is not missed'),
+  oneSidedSeconds: z.number().int().min(10).max(86_400).describe('how long it has to last'),
+  icmp: z
+    .boolean()
+    .describe('probe by ICMP echo; an address that never answered is not taken for one that fails'),
+  tcpPort: z
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .nullable()
+    .describe('probe by TCP connections as well; a refusal is an answer'),
+  probeSeconds: z.number().int().min(1).max(600).describe('between probes that are answered'),
+  probeTimeoutMs: z.number().int().min(50).max(10_000),
+  probeFailures: z.number().int().min(1).max(100).describe('unanswered probes in a row'),
+  repairs: z.number().int().min(0).max(20).describe('before the guard falls back to veth'),
+  repairSeconds: z.number().int().min(10).max(86_400).describe('how long a repair counts'),
+  coolDownSeconds: z.number().int().min(1).max(3600).describe('between two acts on a pod'),
+});
+export type GuardThresholds = z.infer<typeof guardThresholds>;
+
+export const guardDefaults: GuardThresholds = {
+  on: true,
+  dropShare: 0.5,
+  dropsPerSecond: 100,
+  dropSeconds: 10,
+  oneSidedPerSecond: 100,
+  oneSidedSeconds: 300,
+  icmp: true,
+  tcpPort: null,
+  probeSeconds: 5,
+  probeTimeoutMs: 1000,
+  probeFailures: 4,
+  repairs: 2,
+  repairSeconds: 600,
+  coolDownSeconds: 10,
+};
+
+/** What somebody chose; what is left out is as for the node, or the default. */
+export const guardChoice = guardThresholds.partial();
+export type GuardChoice = z.infer<typeof guardChoice>;
+
+/**
+ * `program`: ours is not on a hook. `cut-off`: nothing can pass, for there is no program and the policy is
+ * blackhole. `drops`, `one-sided`: by our counters. `probe`: echoes or connections from the host.
+ */
+export const guardSignal = z.enum(['program', 'cut-off', 'drops', 'one-sided', 'probe']);
+export type GuardSignal = z.infer<typeof guardSignal>;
+
+export const guardReading = z.object({
+  signal: guardSignal,
+  state: z.enum(['well', 'failing', 'unknown', 'off']),
+  evidence: z.string().describe('what was seen, with the threshold'),
+  since: z.iso.datetime().nullable().describe('of a failing one'),
+});
+export type GuardReading = z.infer<typeof guardReading>;
+
+/**
+ * `falling-back`: a migration to veth was asked for. `fallen-back`: the pod is on veth because of the guard.
+ * `left-alone`: nothing helped, and the guard waits for a person.
+ */
+export const guardStage = z.enum(['watching', 'falling-back', 'fallen-back', 'left-alone']);
+export type GuardStage = z.infer<typeof guardStage>;
+
+export const guardAct = z.object({
+  time: z.iso.datetime(),
+  act: z.enum(['repair', 'fallback', 'leave-alone', 'resume']),
+  because: z.array(z.string()).describe('the evidence, a sentence for each signal'),
+  failure: z.string().nullable().describe('why it did not succeed'),
+  migrationId: z.string().nullable(),
+});
+export type GuardAct = z.infer<typeof guardAct>;
+
+export const podGuard = z.object({
+  podId: z.string(),
+  chosen: guardChoice.nullable().describe('for this pod; null: as for the node'),
+  thresholds: guardThresholds.describe('in effect'),
+  stage: guardStage,
+  watched: z.boolean(),
+  sentence: z.string().describe('what the guard does with the pod now, and why'),
+  readings: z.array(guardReading),
+  acts: z.array(guardAct).describe('the newest first'),
+});
+export type PodGuard = z.infer<typeof podGuard>;
+
+export const nodeGuard = z.object({
+  chosen: guardChoice.nullable().describe('null: nobody chose'),
+  thresholds: guardThresholds.describe('in effect where nothing was chosen for a pod'),
+  defaults: guardThresholds,
+  pods: z.object({
+    watched: z.number().int(),
+    fallenBack: z.number().int(),
+    leftAlone: z.number().int(),
+    chosen: z.number().int().describe('with a choice of their own'),
+  }),
+});
+export type NodeGuard = z.infer<typeof nodeGuard>;

@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { DeviceKind } from '../../../contract/device.ts';
+import { guardDefaults } from '../../../contract/guard.ts';
+import { atRest, decide, type LadderState, type Situation } from '../../../server/datapath/guard/ladder.ts';
+
+const rules = { ...guardDefaults, repairs: 2, repairSeconds: 600, coolDownSeconds: 10 };
+const failing: Situation = { kind: 'netkit', busy: false, failing: ['our program is not on netkit/peer'] };
+
+/** Goes through rounds of a second; the kind follows a fallback when `obeys`. */
+function climb(situations: (round: number, kind: DeviceKind) => Situation, rounds: number, obeys = true) {
+  let state: LadderState = atRest;
+  let kind: DeviceKind = 'netkit';
+  const acts: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const step = decide(state, situations(round, kind), rules, round * 1000);
+    state = step.state;
+    if (step.act) acts.push(`${round} ${step.act.act}`);
+    if (step.act?.act === 'fallback' && obeys) kind = 'veth';
+  }
+  return { state, acts };
+}
+
+describe('the ladder', () => {
+  test('repairs at once, falls back when that did not last, and leaves alone what veth does not help either', () => {
+    const { state, acts } = climb((_, kind) => ({ ...failing, kind }), 600);
+    expect(acts).toEqual(['0 repair', '10 repair', '20 fallback', '30 leave-alone']);
+    expect(state).toMatchObject({ stage: 'left-alone', because: failing.failing });
+  });
+
+  test('stays on veth when all is well there, and never moves back', () => {
+    const { state, acts } = climb(
+      (_, kind) => ({ ...failing, kind, failing: kind === 'netkit' ? failing.failing : [] }),
+      3600,
+    );
+    expect(acts.at(-1)).toBe('20 fallback');
+    expect(state.stage).toBe('fallen-back');
+  });
+
+  test('leaves alone a pod whose fallback was refused', () => {
+    expect(climb(() => failing, 600, false).acts).toEqual([
+      '0 repair',
+      '10 repair',
+      '20 fallback',
+      '30 leave-alone',
+    ]);
+  });
+
+  test('forgets repairs that lasted', () => {
+    const now = 1_000_000;
+    const state = { ...atRest, lastAct: now - 700_000, repairs: [now - 800_000, now - 700_000] };
+    expect(decide(state, failing, rules, now)).toMatchObject({
+      act: { act: 'repair' },
+      state: { repairs: [now] },
+    });
+  });
+
+  test('watches anew, after the cool-down, a pod that a person promoted again', () => {
+    const state: LadderState = { stage: 'fallen-back', lastAct: 0, repairs: [0], because: ['x'] };
+    expect(decide(state, failing, rules, 9_000)).toEqual({ state: { ...atRest, lastAct: 0 }, act: null });
+    expect(decide(state, failing, rules, 10_000).act?.act).toBe('repair');
+  });
+
+  test('has nothing to do with a pod on veth that it did not move there', () => {
+    expect(climb(() => ({ ...failing, kind: 'veth' }), 100).acts).toEqual([]);
+  });
+});
+
+const anyState: fc.Arbitrary<LadderState> = fc.record({
+  stage: fc.constantFrom('watching', 'falling-back', 'fallen-back', 'left-alone'),
+  lastAct: fc.option(fc.nat(100_000)),
+  repairs: fc.array(fc.nat(100_000), { maxLength: 4 }),
+  because: fc.array(fc.constant('x'), { maxLength: 2 }),
+});
+const anySituation: fc.Arbitrary<Situation> = fc.record({
+  kind: fc.constantFrom('netkit', 'veth'),
+  busy: fc.boolean(),
+  failing: fc.array(fc.constantFrom('a', 'b'), { maxLength: 2 }),
+});
+const anyRules = fc.record({
+  on: fc.boolean(),
+  repairs: fc.nat(5),
+  repairSeconds: fc.integer({ min: 10, max: 1000 }),
+  coolDownSeconds: fc.integer({ min: 1, max: 100 }),
+});
+
+describe('whatever happens', () => {
+  test('two acts are a cool-down apart', () => {
+    fc.assert(
+      fc.property(
+        anyState,
+        anyRules,
+        fc.array(fc.tuple(anySituation, fc.nat(20_000)), { maxLength: 60 }),
+        (start, rules, rounds) => {
+          let state = start;
+          let now = 100_000;
+          let last = start.lastAct;
+          for (const [situation, later] of rounds) {
+            now += later;
+            const step = decide(state, situation, rules, now);
+            state = step.state;
+            if (!step.act) continue;
+            if (last !== null) expect(now - last).toBeGreaterThanOrEqual(rules.coolDownSeconds * 1000);
+            last = now;
+          }
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('nothing is done while it is off, the pod is busy or leaving, or nothing fails and no fallback is open', () => {
+    fc.assert(
+      fc.property(anyState, anySituation, anyRules, fc.nat(1_000_000), (state, situation, rules, now) => {
+        const { act } = decide(state, situation, rules, now);
+        if (!rules.on || situation.busy || state.stage === 'left-alone') expect(act).toBeNull();
+        if (situation.failing.length === 0 && state.stage !== 'falling-back') expect(act).toBeNull();
+        if (act?.act === 'repair' || act?.act === 'fallback') expect(situation.kind).toBe('netkit');
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('what keeps failing ends as left alone, after no more acts than there are rungs', () => {
+    fc.assert(
+      fc.property(anyRules, fc.boolean(), fc.boolean(), (given, obeys, flickers) => {
+        // Repairs that take longer than they count are no ladder.
+        const rules = { ...given, on: true, repairSeconds: given.repairs * given.coolDownSeconds * 2 + 10 };
+        let state = atRest;
+        let kind: DeviceKind = 'netkit';
+        let acts = 0;
+        for (let now = 0; state.stage !== 'left-alone'; now += rules.coolDownSeconds * 500) {
+          const well = flickers && Math.floor(now / 1000) % 2 === 1;
+          const step = decide(state, { kind, busy: false, failing: well ? [] : ['x'] }, rules, now);
+          state = step.state;
+          if (step.act) acts++;
+          if (step.act?.act === 'fallback' && obeys) kind = 'veth';
+          expect(now).toBeLessThan(3_600_000_000);
+        }
+        expect(acts).toBeLessThanOrEqual(rules.repairs + 2);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { guardDefaults } from '../../../contract/guard.ts';
+import { checksum, decodeEchoReply, encodeEcho } from '../../../server/datapath/guard/echo-message.ts';
+import {
+  forgiven,
+  judged,
+  neverProbed,
+  noted,
+  type ProbeOutcome,
+  pauseMs,
+} from '../../../server/datapath/guard/probe-record.ts';
+
+const rules = { ...guardDefaults, probeFailures: 3, probeSeconds: 5 };
+const silence: ProbeOutcome = { why: 'no answer within 1000 ms' };
+const after = (outcomes: ProbeOutcome[]) =>
+  outcomes.reduce((record, outcome, i) => noted(record, outcome, i * 1000), neverProbed);
+const state = (outcomes: ProbeOutcome[], sure = false) =>
+  judged('ICMP echo to 10.42.0.2', after(outcomes), sure, rules, 9000).state;
+
+describe('a probe', () => {
+  test('fails after so many in a row, if it was ever answered', () => {
+    expect(state([])).toBe('unknown');
+    expect(state([{ ms: 1 }])).toBe('well');
+    expect(state([{ ms: 1 }, silence, silence])).toBe('well');
+    expect(state([{ ms: 1 }, silence, silence, silence])).toBe('failing');
+    expect(state([{ ms: 1 }, silence, silence, { ms: 1 }, silence])).toBe('well');
+    expect(state(Array(50).fill(silence))).toBe('unknown');
+  });
+
+  test('to a chosen port fails without an answer before', () => {
+    expect(state([silence, silence, silence], true)).toBe('failing');
+  });
+
+  test('says what was seen, the threshold and since when', () => {
+    const record = after([{ ms: 1 }, silence, silence, silence]);
+    expect(judged('ICMP echo to 10.42.0.2', record, false, rules, 9000)).toEqual({
+      state: 'failing',
+      evidence:
+        'ICMP echo to 10.42.0.2: 3 in a row without answer (threshold 3), last answered 9 s ago; no answer within 1000 ms',
+      since: 1000,
+    });
+  });
+
+  test('is repeated without a pause while it may be failing, and takes its time otherwise', () => {
+    expect(pauseMs(after([{ ms: 1 }]), rules)).toBe(5000);
+    expect(pauseMs(after([{ ms: 1 }, silence]), rules)).toBe(0);
+    expect(pauseMs(after([{ ms: 1 }, silence, silence, silence]), rules)).toBe(5000);
+    expect(pauseMs(after([silence]), rules)).toBe(5000);
+  });
+
+  test('is counted anew after an act, and still known to have been answered', () => {
+    const record = forgiven(after([{ ms: 1 }, silence, silence, silence]));
+    expect(record).toMatchObject({ failures: 0, answered: true });
+    expect(judged('x', noted(record, silence, 9000), false, rules, 9000).state).toBe('well');
+  });
+});
+
+const echo = fc.record({
+  identifier: fc.nat(0xffff),
+  sequence: fc.nat(0xffff),
+  nonce: fc.bigInt(0n, 2n ** 64n - 1n),
+});
+
+describe('an echo', () => {
+  test('is read as it was written, whatever the options of the IP header', () => {
+    fc.assert(
+      fc.property(echo, fc.integer({ min: 5, max: 15 }), (asked, words) => {
+        const message4 = encodeEcho('ipv4', asked);
+        expect(checksum(message4)).toBe(0);
+        message4.writeUInt8(0, 0);
+        const header = Buffer.alloc(words * 4);
+        header.writeUInt8(0x40 | words, 0);
+        expect(decodeEchoReply('ipv4', Buffer.concat([header, message4]))).toEqual(asked);
+        const message6 = encodeEcho('ipv6', asked);
+        message6.writeUInt8(129, 0);
+        expect(decodeEchoReply('ipv6', message6)).toEqual(asked);
+      }),
+    );
+  });
+
+  test('of whatever bytes is read or refused, never over their end', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), fc.constantFrom('ipv4', 'ipv6'), (bytes, family) => {
+        const read = decodeEchoReply(family, Buffer.from(bytes));
+        if (read !== null) expect(bytes.length).toBeGreaterThanOrEqual(16);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('that is a request is no answer', () => {
+    expect(decodeEchoReply('ipv6', encodeEcho('ipv6', { identifier: 1, sequence: 1, nonce: 1n }))).toBeNull();
+  });
+});
