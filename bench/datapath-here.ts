@@ -15,9 +15,11 @@ interface Path {
 }
 
 const peer = 'veth-routing';
+const peerWithPrograms = 'veth-routing-programs';
+const loopback = { name: 'loopback', hooks: 'none' } as const;
 const paths: Path[] = [
   { name: peer, kind: 'veth', hooks: 'none', redirect: false },
-  { name: 'veth-routing-programs', kind: 'veth', hooks: 'tcx', redirect: false },
+  { name: peerWithPrograms, kind: 'veth', hooks: 'tcx', redirect: false },
   { name: 'veth-redirect', kind: 'veth', hooks: 'tcx', redirect: true },
   { name: 'netkit-routing', kind: 'netkit', hooks: 'none', redirect: false },
   { name: 'netkit-routing-programs', kind: 'netkit', hooks: 'netkit', redirect: false },
@@ -48,7 +50,7 @@ interface Measure {
 async function measure(report: Report, { env, rounds, milliseconds }: Measure): Promise<void> {
   const ground = await openGround();
   const results = new Map<string, number[]>();
-  const host = async (name: string, from: string | undefined, address: string, to: string | undefined) => {
+  const between = async (name: string, from: string | undefined, address: string, to: string | undefined) => {
     using _server = await serve(to === undefined ? {} : { netns: to });
     for (const traffic of traffics) {
       using client = new Client(from === undefined ? {} : { netns: from }, traffic, address);
@@ -59,16 +61,21 @@ async function measure(report: Report, { env, rounds, milliseconds }: Measure): 
       results.set(`${name} ${traffic}`, done);
     }
   };
-  await host('loopback', undefined, '127.0.0.1', undefined);
-  for (const [index, path] of paths.entries()) await overPath(ground, path, index, host);
+  await between(loopback.name, undefined, '127.0.0.1', undefined);
+  for (const [index, path] of paths.entries()) await overPath(ground, path, index, between);
 
   for (const traffic of traffics) {
     const [metric, unit] = metrics[traffic];
-    const peerValue = summary(results.get(`${peer} ${traffic}`)!).value;
-    for (const path of ['loopback', ...paths.map(({ name }) => name)]) {
-      const our = summary(results.get(`${path} ${traffic}`)!);
-      const figure: Figure = { bench: 'datapath', metric, path, env, ...our, unit };
-      report(path === peer ? figure : { ...figure, peer, peerValue, ratio: our.value / peerValue });
+    const of = (path: string) => summary(results.get(`${path} ${traffic}`)!);
+    for (const { name, hooks } of [loopback, ...paths]) {
+      const figure: Figure = { bench: 'datapath', metric, path: name, env, ...of(name), unit };
+      // What the programs cost is in the first comparison of those that have them, and in neither side of the second.
+      const against = hooks === 'none' ? [peer] : [peer, peerWithPrograms];
+      for (const other of against.filter((each) => each !== name)) {
+        const peerValue = of(other).value;
+        report({ ...figure, peer: other, peerValue, ratio: figure.value / peerValue });
+      }
+      if (name === peer) report(figure);
     }
   }
 }
