@@ -115,10 +115,14 @@ export class NodeStage implements Disposable {
     return pod;
   }
 
-  /** Both ends. */
-  setMtu({ slot, netns }: StagedPod, mtu: number): void {
+  setPrimaryMtu({ slot }: StagedPod, mtu: number): void {
     this.#must(this.host, `ip link set pl${slot} mtu ${mtu}`);
-    this.#must(netns, `ip link set eth0 mtu ${mtu}`);
+  }
+
+  /** Both ends. */
+  setMtu(pod: StagedPod, mtu: number): void {
+    this.setPrimaryMtu(pod, mtu);
+    this.#must(pod.netns, `ip link set eth0 mtu ${mtu}`);
   }
 
   removeDevice({ slot }: StagedPod): void {

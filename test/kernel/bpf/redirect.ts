@@ -85,6 +85,10 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
     const ping = (words: string) => stage.in(a.netns, `ping -n -i 0.2 -W 2 ${words}`);
     const redirected = async (pod: StagedPod) => (await agent.read(pod.slot))[field.redirectedPacketsOut]!;
 
+    const forgetMtu = (): void => {
+      for (const words of ['ip route flush cache', 'ip -6 route flush cache']) stage.in(a.netns, words);
+    };
+
     describe.each(Object.entries(families))('over %s', (_, family) => {
       const isRequest = (frame: Buffer): boolean =>
         frame.readUInt16BE(12) === family.type && family.echoRequest(frame.subarray(etherHeader));
@@ -121,8 +125,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         const { output } = ping(`-c 1 -M do -s ${fits + 1} ${family.address(b)}`);
         expect(output).toMatch(family.tooBig);
         expect(await redirected(a)).toBe(1n);
-        stage.in(a.netns, 'ip route flush cache');
-        stage.in(a.netns, 'ip -6 route flush cache');
+        forgetMtu();
       });
 
       test('switched off, for a destination nobody has and for one’s own, the stack is asked', async () => {
@@ -148,8 +151,8 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         expect(await redirected(a)).toBe(0n);
       });
 
-      test('a TCP stream arrives as it was sent, in packets of many segments', async () => {
-        stage.forward(false);
+      /** Sends 8 MiB from a to b and checks that they arrive as they were. */
+      async function stream(): Promise<void> {
         const script = new URL('stream.ts', import.meta.url).pathname;
         const start = (pod: StagedPod, words: string[]) =>
           spawn('nsenter', [`--net=${pod.netns}`, process.execPath, script, ...words], {
@@ -165,12 +168,26 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         } finally {
           server.kill('SIGKILL');
         }
+      }
+
+      test('a TCP stream arrives as it was sent, in packets of many segments', async () => {
+        stage.forward(false);
+        await stream();
         const counters = await agent.read(a.slot);
         expect(counters[field.redirectedBytesOut]).toBeGreaterThan(8n << 20n);
         expect(counters[field.redirectedBytesOut]! / counters[field.redirectedPacketsOut]!).toBeGreaterThan(
           3000n,
         );
         expect(counters[field.droppedPacketsOut]).toBe(0n);
+      });
+
+      test('a TCP stream of segments over the target’s MTU is told by the stack, and goes on in smaller ones', async () => {
+        stage.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
+        await stream();
+        const counters = await agent.read(a.slot);
+        expect(counters[field.packetsOut]).toBeGreaterThan(counters[field.redirectedPacketsOut]!);
+        expect(counters[field.redirectedBytesOut]).toBeGreaterThan(4n << 20n);
+        forgetMtu();
       });
     });
 
