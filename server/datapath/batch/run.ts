@@ -10,7 +10,7 @@ import { harm, readTraffic, type Span, silence } from './health.ts';
 import { mishap } from './mishap.ts';
 import { Pulse } from './pulse.ts';
 
-/** Silence is believed after this many times the settle time: traffic comes in bursts. */
+/** Silence is believed after this many settle times, and as long as was looked before: traffic comes in bursts. */
 const silentSettles = 3;
 const shortestBeatMs = 1000;
 
@@ -180,14 +180,16 @@ export class BatchRun {
 
   /** @returns what the pod lost by its migration; null when all is well */
   async #watch(pod: LivePod, before: Span): Promise<string | null> {
+    const { settleMs } = this.batch;
     const from = readTraffic(this.#core.ground, pod);
-    for (let looks = 1; ; looks++) {
-      await sleep(this.batch.settleMs);
+    const patienceMs = Math.max(silentSettles * settleMs, before.to.at - before.from.at);
+    for (;;) {
+      await sleep(settleMs);
       if (pod.gone || pod.leaving) return null;
       const to = readTraffic(this.#core.ground, pod);
       const worse = harm(before, to);
       const silent = silence(before, { from, to });
-      if (worse || !silent || looks === silentSettles) return worse ?? silent;
+      if (worse || !silent || to.at - from.at >= patienceMs) return worse ?? silent;
     }
   }
 

@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Batch, BatchPlan, BatchSummary, NewBatchInput } from '../../../contract/batch.ts';
 import type { Event } from '../../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
-import { addMany, expectNothingLeft, runBatch, unreachable, untilQuiet } from '../../rig/many.ts';
+import { expectNothingLeft } from '../../rig/left.ts';
+import { addMany, runBatch, unreachable, untilQuiet } from '../../rig/many.ts';
 import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
 
 const count = 8;
@@ -29,16 +31,26 @@ const events = async (): Promise<string[]> =>
 const slots = async (): Promise<number[]> =>
   (await node.ask<{ items: PodSummary[] }>('GET', '/pods')).items.map(({ slot }) => slot);
 
+/** The step that the migration of the batch's first pod is in. */
+async function stepOf(id: string): Promise<string | undefined> {
+  const { pods: members } = await node.ask<Batch>('GET', `/batches/${id}`);
+  const migrationId = members[0]?.migrationId;
+  if (!migrationId) return undefined;
+  const { steps } = await node.ask<Migration>('GET', `/migrations/${migrationId}`);
+  return steps.find(({ state }) => state === 'running')?.step;
+}
+
 /** Makes the next migrations of the pod fail: the names their peers would get are taken, which no check looks for. */
 async function spoil(index: number): Promise<() => void> {
   const { to } = await node.ask<MigrationPlan>('POST', `/pods/shop.many-${index}/migrations`, {
     ...{ to: 'veth', recreate: true, dryRun: true },
   });
-  const names = Array.from({ length: 12 }, (_, i) => `pn${to.slot + i}`);
-  const ip = (words: string[]): string => node.run(['ip', 'link', ...words], pods[index]!.netns.path);
-  for (const name of names) ip(['add', name, 'type', 'dummy']);
+  const ip = (words: string): string =>
+    node.run(['ip', 'link', ...words.split(' ')], pods[index]!.netns.path);
+  const taken = Array.from({ length: 6 }, (_, i) => to.slot + 2 * i);
+  for (const slot of taken) ip(`add pn${slot} type veth peer name pn${slot + 1}`);
   return () => {
-    for (const name of names) ip(['delete', name]);
+    for (const slot of taken) ip(`delete pn${slot}`);
   };
 }
 
@@ -162,10 +174,16 @@ describe('the first unhealthy pod', () => {
   });
 
   test('is also one whose traffic stops after it moved', async () => {
-    // Ends by itself when the migration has been verified and the pod is watched.
-    const pinging = ping(pods[7]!.netns.path, '10.43.0.0', 450, 2);
-    const paused = await runBatch(node, { pods: named(0, 1), ...again, settleMs: 500, parallelism: 1 });
-    await pinging;
+    const path = pods[7]!.netns.path;
+    const pinger = spawn('nsenter', [`--net=${path}`, 'ping', '-q', '-i', '0.005', '10.43.0.0']);
+    const { id } = await node.ask<Batch>('POST', '/batches', {
+      ...{ pods: named(0, 1), ...again, settleMs: 500, parallelism: 1 },
+    });
+    // By then it has been seen on the new device.
+    await expect.poll(() => stepOf(id), { interval: 5 }).toBe('drained');
+    await sleep(50);
+    pinger.kill();
+    const paused = await untilQuiet(node, id);
     expect(paused).toMatchObject({ state: 'paused', counts: { unhealthy: 1, waiting: 1 } });
     expect(paused.pods[0]).toMatchObject({ moved: true, code: null });
     expect(paused.reason).toMatch(/^shop\/many-0: no packet (left|reached) the pod for \d+ ms after/);

@@ -1,0 +1,65 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Batch, NewBatchInput } from '../../contract/batch.ts';
+import type { DeviceKind } from '../../contract/device.ts';
+import type { Node } from '../../contract/node.ts';
+import type { Pod } from '../../contract/pod.ts';
+import type { RiggedNode } from './node.ts';
+
+/** The address of the n-th of many pods, and the host's own, from which all are reached. */
+export const addressOf = (n: number): string => `10.43.${n >> 8}.${n & 255}`;
+const hostAddress = '10.43.255.1';
+
+/** Adds pods `many-0`, `many-1`, … one after the other. */
+export async function addMany(node: RiggedNode, count: number, kind?: DeviceKind): Promise<Pod[]> {
+  node.run(['ip', 'address', 'replace', `${hostAddress}/32`, 'dev', 'lo']);
+  const pods: Pod[] = [];
+  for (let n = 0; n < count; n++)
+    pods.push(await node.addPod(`many-${n}`, `${addressOf(n)}/32`, kind ? { kind } : {}));
+  return pods;
+}
+
+/** Starts a batch and waits until it is no longer running, and none of its migrations is. */
+export async function runBatch(node: RiggedNode, wanted: NewBatchInput): Promise<Batch> {
+  return untilQuiet(node, (await node.ask<Batch>('POST', '/batches', wanted)).id);
+}
+
+export async function untilQuiet(node: RiggedNode, id: string): Promise<Batch> {
+  for (;;) {
+    const batch = await node.ask<Batch>('GET', `/batches/${id}`);
+    const { running, watched } = batch.counts;
+    if (batch.state !== 'running' && running + watched === 0) return batch;
+    await sleep(50);
+  }
+}
+
+/** Addresses of the first `count` pods that do not answer the host. */
+export function unreachable(node: RiggedNode, count: number): string[] {
+  const each = `ping -n -c 1 -W 5 -I ${hostAddress} 10.43.$((i / 256)).$((i % 256)) > /dev/null || echo 10.43.$((i / 256)).$((i % 256))`;
+  // A few at a time: each is a process.
+  const all = `i=0; while [ $i -lt ${count} ]; do (${each}) & i=$((i + 1)); [ $((i % 20)) -eq 0 ] && wait; done; wait`;
+  return node.run(['sh', '-c', all]).split('\n').filter(Boolean);
+}
+
+export interface Left {
+  devices: number;
+  routes: number;
+  pins: number;
+  slots: number;
+}
+
+/** Counts what pods need one of, or two: devices and routes on the host, pinned links, slots. */
+export async function countLeft(node: RiggedNode): Promise<Left> {
+  const count = (command: string[], matches: RegExp): number =>
+    node
+      .run(command)
+      .split('\n')
+      .filter((line) => matches.test(line)).length;
+  return {
+    devices: count(['ip', '-o', 'link'], /^\d+: p[ln]\d+/),
+    routes: count(['ip', '-o', 'route', 'show', 'table', 'main'], / dev pl\d+/),
+    pins: readdirSync(join(node.pins, 'links')).length,
+    slots: (await node.ask<Node>('GET', '/node')).slots.used,
+  };
+}
