@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { NodeGuard, PodGuard } from '../../../contract/guard.ts';
+import { EchoSocket } from '../../../server/datapath/guard/echo.ts';
+import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
+import { type RiggedNode, rigNode } from '../../rig/node.ts';
+
+let node: RiggedNode;
+let podPath: string;
+const addresses = ['10.42.0.2/32', 'fd00:42::2/128'];
+
+beforeAll(async () => {
+  node = await rigNode();
+  // What the host asks from: a node has addresses, this one is bare.
+  node.run(['ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo']);
+  node.run(['ip', 'address', 'add', '2001:db8::1/128', 'dev', 'lo']);
+  podPath = (await node.addPod('cart', addresses, 'veth')).netns.path;
+});
+afterAll(() => node?.[Symbol.asyncDispose]());
+
+function openEcho(family: 'ipv4' | 'ipv6'): EchoSocket {
+  using host = openNamespace(node.host);
+  return withNamespace(host.fd, () => EchoSocket.open(family));
+}
+
+describe('an ICMP echo from the host', () => {
+  test.each([
+    ['ipv4', '10.42.0.2', '192.0.2.1'],
+    ['ipv6', 'fd00:42::2', '2001:db8::1'],
+  ] as const)(
+    'over %s is answered by the pod, and not when its answers are lost',
+    async (family, pod, host) => {
+      using echo = openEcho(family);
+      const version = family === 'ipv4' ? '-4' : '-6';
+      expect(await echo.ask(pod, 1000)).toEqual({ ms: expect.any(Number) });
+      node.run(['ip', version, 'route', 'add', 'blackhole', host], podPath);
+      expect(await echo.ask(pod, 100)).toEqual({ why: 'no answer within 100 ms' });
+      node.run(['ip', version, 'route', 'delete', 'blackhole', host], podPath);
+      expect(await echo.ask(pod, 1000)).toEqual({ ms: expect.any(Number) });
+    },
+  );
+
+  test('that has no route says so at once', async () => {
+    using echo = openEcho('ipv4');
+    expect(await echo.ask('198.51.100.7', 1000)).toEqual({
+      why: 'it cannot be sent: Network is unreachable',
+    });
+  });
+
+  test('is told from those of other sockets and of many at once', async () => {
+    using one = openEcho('ipv4');
+    using other = openEcho('ipv4');
+    const asked = Array.from({ length: 200 }, (_, i) => (i % 2 ? one : other).ask('10.42.0.2', 2000));
+    for (const outcome of await Promise.all(asked)) expect(outcome).toHaveProperty('ms');
+  });
+
+  test('leaves the event loop free, and a closed socket answers those that wait', async () => {
+    const echo = openEcho('ipv4');
+    let turns = 0;
+    const turning = setInterval(() => turns++, 5);
+    node.run(['ip', 'route', 'add', 'blackhole', '192.0.2.1'], podPath);
+    await Promise.all(Array.from({ length: 50 }, () => echo.ask('10.42.0.2', 200)));
+    clearInterval(turning);
+    expect(turns).toBeGreaterThan(20);
+    const waiting = echo.ask('10.42.0.2', 60_000);
+    echo.close();
+    expect(await waiting).toEqual({ why: 'the probes are closed' });
+    node.run(['ip', 'route', 'delete', 'blackhole', '192.0.2.1'], podPath);
+  });
+});
+
+test('a TCP probe is answered by a refusal as well; silence is none', () => {
+  const module = new URL('../../../server/datapath/guard/tcp-probe.ts', import.meta.url).href;
+  const probe = (address: string): unknown =>
+    JSON.parse(
+      node.run([
+        ...[process.execPath, '--input-type=module', '--eval'],
+        `import { probeTcp } from ${JSON.stringify(module)};
+         console.log(JSON.stringify(await probeTcp(${JSON.stringify(address)}, 9, 300)));`,
+      ]),
+    );
+  for (const address of ['10.42.0.2', 'fd00:42::2'])
+    expect(probe(address)).toEqual({ ms: expect.any(Number) });
+  node.run(['ip', 'route', 'add', 'blackhole', '192.0.2.1'], podPath);
+  expect(probe('10.42.0.2')).toEqual({ why: 'no answer within 300 ms' });
+  node.run(['ip', 'route', 'delete', 'blackhole', '192.0.2.1'], podPath);
+  expect(probe('198.51.100.7')).toEqual({ why: 'it cannot connect: ENETUNREACH' });
+});
+
+test('a pod on veth is not watched: it is where the guard would bring it', async () => {
+  const guard = await node.ask<PodGuard>('GET', '/pods/shop.cart/guard');
+  expect(guard).toMatchObject({ stage: 'watching', watched: false, readings: [], acts: [] });
+  expect(guard.sentence).toBe('The guard watches pods on netkit; this one is on veth.');
+});
+
+test('choices are kept over a restart, and go with their pod', async () => {
+  await node.ask('PUT', '/node/guard', { repairs: 7 });
+  await node.ask('PUT', '/pods/shop.cart/guard', { on: false });
+  await node.stopAgent();
+  await node.startAgent();
+  expect(await node.ask<NodeGuard>('GET', '/node/guard')).toMatchObject({
+    chosen: { repairs: 7 },
+    pods: { watched: 0, chosen: 1 },
+  });
+  expect((await node.ask<PodGuard>('GET', '/pods/shop.cart/guard')).thresholds).toMatchObject({
+    ...{ repairs: 7, on: false },
+  });
+  const messages = async () =>
+    (await node.ask<{ items: { type: string; message: string }[] }>('GET', '/events')).items
+      .filter(({ type }) => type === 'guard.changed')
+      .map(({ message }) => message);
+  expect(await messages()).toEqual([
+    'local set the guard of shop/cart: on false',
+    'local set the guard of the node: repairs 7',
+  ]);
+  await node.ask('DELETE', '/pods/shop.cart');
+  await vi.waitFor(async () => expect((await node.ask<NodeGuard>('GET', '/node/guard')).pods.chosen).toBe(0));
+});
