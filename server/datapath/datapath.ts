@@ -97,7 +97,11 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     };
     this.#attachments = new Attachments(this.#core);
     this.#reconciler = new Reconciler(this.#core, (pod, key) => key === 'programs' && this.guard.owns(pod));
-    this.#migrations = new Migrations(this.#core, (pod) => this.#reconciler.lookSoon(pod), options.actions);
+    this.#migrations = new Migrations(
+      this.#core,
+      (pod) => this.#reconciler.afterMigration(pod),
+      options.actions,
+    );
     this.batches = new Batches(this.#core, this.#migrations);
     this.guard = new Guard(this.#core, this.#migrations, (pod) => this.#reconciler.lookSoon(pod));
   }

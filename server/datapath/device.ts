@@ -43,10 +43,7 @@ export async function makeDevice(
         hint: `Delete it if it is yours: ip link delete ${there.name}`,
       },
     );
-  if (!there) {
-    ground.programs.counters.clear(slot);
-    await addPair(ground, namespace, pod, device, peerName);
-  }
+  if (!there) await addPair(ground, namespace, pod, device, peerName);
   settleEnd(primaryName, hasIpv6(pod.network));
   settleEnd(peerName, hasIpv6(pod.network), namespace.fd);
   await setLink(ground.host, primaryIfindex(slot), { up: true });

@@ -3,7 +3,7 @@ import { type NetworkEvent, type NetworkWatch, watchNetwork } from '../netlink/m
 import { attend, type Core, forget, nameOf } from './core.ts';
 import type { Difference } from './drift.ts';
 import { openPodNamespace } from './pod-namespace.ts';
-import { closeIfGone, describe, differences, reconcileAtStart } from './reconcile.ts';
+import { closeIfGone, describe, differences, dropExtraDevices, reconcileAtStart } from './reconcile.ts';
 import { asProblemError } from './refusal.ts';
 import { currentDevice, type LivePod } from './registry.ts';
 
@@ -79,6 +79,12 @@ export class Reconciler {
     this.#due.set(pod, timer);
   }
 
+  /** Looks at a pod whose migration ended or was refused: repairs of the device before do not count against its new one. */
+  afterMigration(pod: LivePod): void {
+    this.#repairs.delete(pod);
+    this.lookSoon(pod);
+  }
+
   /** Looks at the pod now, and repairs what may be repaired. Leaves a pod alone that something else works on. */
   async look(pod: LivePod): Promise<void> {
     if (pod.migration || pod.leaving || pod.gone || pod.repairing) return;
@@ -91,6 +97,8 @@ export class Reconciler {
   async #look(pod: LivePod): Promise<void> {
     try {
       if (await closeIfGone(this.#core, pod)) return await this.#gone(pod);
+      for (const sentence of await dropExtraDevices(this.#core, pod))
+        await this.#tell(pod, 'warning', sentence);
       using namespace = openPodNamespace(pod.record);
       const device = currentDevice(pod);
       const all = await differences(this.#core, pod, namespace);

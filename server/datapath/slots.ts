@@ -16,11 +16,14 @@ const mac = (n: number): string =>
 /** Hands out slots, the one longest free first, so that a late event of a removed device meets no new one. */
 export class Slots {
   readonly max: number;
+  readonly #taken: (slot: number) => void;
   readonly #used = new Set<number>();
   #next = 0;
 
-  constructor(max: number) {
+  /** @param taken told of a slot before `take` gives it: what its last device counted is to be forgotten */
+  constructor(max: number, taken: (slot: number) => void) {
     this.max = max;
+    this.#taken = taken;
   }
 
   get used(): number {
@@ -36,6 +39,7 @@ export class Slots {
   /** @throws ProblemError `no_slot` */
   take(): number {
     const slot = this.peek();
+    this.#taken(slot);
     this.#used.add(slot);
     this.#next = (slot + 1) % this.max;
     return slot;

@@ -9,7 +9,7 @@ import type { DeviceRecord, PodRecord } from './books.ts';
 import { missingNeighbours } from './drift.ts';
 import { deviceless, type Footing } from './footing.ts';
 import type { Ground } from './ground.ts';
-import type { PodNamespace } from './pod-namespace.ts';
+import { namespaceLives, type PodNamespace } from './pod-namespace.ts';
 import { bareHooks } from './programs.ts';
 
 /** How long a direction that was busy before may stay silent on the new device. */
@@ -27,12 +27,18 @@ export interface Verification {
 
 /**
  * Compares the kernel with what a migrated pod must have: ends, MTU, addresses, routes, neighbours, hooks, and
- * packets in each direction that had some. @throws ProblemError `migration_failed` with all that differs
+ * packets in each direction that had some. @throws ProblemError `migration_failed` with all that differs, `pod_gone`
  */
 export async function verifyDevice(
   ground: Ground,
   wanted: Verification,
 ): Promise<{ packetsOut: number; packetsIn: number }> {
+  if (!namespaceLives(wanted.pod))
+    throw new ProblemError(
+      'pod_gone',
+      `verify ${wanted.to.primaryName}: the namespace of ${wanted.pod.namespace}/${wanted.pod.name} at ${wanted.pod.netnsPath} is gone`,
+      { hint: 'The pod ended while it was migrated; its device goes with it.' },
+    );
   const wrong = [
     ...(await wrongEnds(ground, wanted)),
     ...(await wrongFooting(ground, wanted)),

@@ -1,0 +1,131 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import type { DeviceKind } from '../../../contract/device.ts';
+import type { Migration } from '../../../contract/migration.ts';
+import type { NewPodInput, Pod } from '../../../contract/pod.ts';
+import type { FaultAt } from './fault.ts';
+
+export interface OpenWords {
+  database: string;
+  pins: string;
+  maxSlots: number;
+  /** What pods had counted when an agent was killed: none may count less from then on. */
+  totals: Map<string, bigint[]>;
+  /** Whether a kill is SIGKILL, or leaves the datapath as it stands and opens another in the same process. */
+  kill: 'process' | 'datapath';
+}
+
+/** What the agent says of a pod and its last migration. */
+export interface Look {
+  listed: boolean;
+  /** null when its namespace is gone */
+  pod: Pod | null;
+  used: number;
+  /** as the journal has it */
+  migration: Migration | null;
+  wentBack: string[];
+  calls: Record<string, { made: number; refused: number }>;
+  totals: Map<string, bigint[]>;
+}
+
+export type Call =
+  | { name: 'open'; words: [OpenWords] }
+  | { name: 'attach'; words: [NewPodInput] }
+  | { name: 'detach'; words: [id: string] }
+  | { name: 'migrate'; words: [id: string, to: DeviceKind, fault: FaultAt | null] }
+  | { name: 'look'; words: [id: string, migration: string | null] }
+  | { name: 'close'; words: [] };
+export type ToAgent = { type: 'call'; call: Call } | { type: 'go-on' };
+export type FromAgent =
+  | { type: 'answer'; answer: unknown }
+  | { type: 'refused'; error: { message: string; code: string | undefined } }
+  | { type: 'begun'; migration: string }
+  | { type: 'reached' }
+  /** Stands for its exit, where a kill leaves the process. */
+  | { type: 'dead' };
+
+/** How a migration went: it ended, could not begin, or the agent was killed under it. */
+export type Outcome = { begun: string | null } & (
+  | { how: 'ended'; migration: Migration }
+  | { how: 'refused'; message: string; code: string | undefined }
+  | { how: 'killed' }
+);
+
+/** An agent in a process of its own, in the stage's host namespace, in which things go wrong. */
+export class FaultyAgent {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+
+  constructor(host: string) {
+    this.#child = fork(new URL('agent-child.ts', import.meta.url), {
+      execPath: 'nsenter',
+      execArgv: [`--net=${host}`, process.execPath],
+      serialization: 'advanced',
+    });
+    this.#ended = new Promise((resolve) => this.#child.once('exit', () => resolve()));
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  open = (words: OpenWords): Promise<void> => this.#ask({ name: 'open', words: [words] }) as Promise<void>;
+  attach = (pod: NewPodInput): Promise<Pod> => this.#ask({ name: 'attach', words: [pod] }) as Promise<Pod>;
+  detach = (id: string): Promise<void> => this.#ask({ name: 'detach', words: [id] }) as Promise<void>;
+  look = (id: string, migration: string | null): Promise<Look> =>
+    this.#ask({ name: 'look', words: [id, migration] }) as Promise<Look>;
+  close = (): Promise<void> => this.#ask({ name: 'close', words: [] }) as Promise<void>;
+
+  /** @param reached does what the fault is, when its moment has come */
+  async migrate(
+    id: string,
+    to: DeviceKind,
+    fault: FaultAt | null,
+    reached: () => void | Promise<void>,
+  ): Promise<Outcome> {
+    let begun: string | null = null;
+    const ended = await this.#converse({ name: 'migrate', words: [id, to, fault] }, async (message) => {
+      if (message.type === 'begun') begun = message.migration;
+      if (message.type !== 'reached') return;
+      await reached();
+      this.#child.send({ type: 'go-on' } satisfies ToAgent);
+    });
+    if (ended.type === 'dead') return { how: 'killed', begun };
+    if (ended.type === 'refused') return { how: 'refused', begun, ...ended.error };
+    return { how: 'ended', begun, migration: ended.answer as Migration };
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  async #ask(call: Call): Promise<unknown> {
+    const said = await this.#converse(call, () => {});
+    if (said.type === 'answer') return said.answer;
+    if (said.type === 'dead') throw new Error(`the agent ended when asked to ${call.name}`);
+    throw Object.assign(new Error(`${call.name}: ${said.error.message}`), { code: said.error.code });
+  }
+
+  /** Asks, and hears what is said until the answer, a refusal or the end. */
+  #converse(
+    call: Call,
+    hear: (message: FromAgent) => void | Promise<void>,
+  ): Promise<Extract<FromAgent, { type: 'answer' | 'refused' | 'dead' }>> {
+    return new Promise((resolve, reject) => {
+      const onMessage = (message: FromAgent): void => {
+        if (message.type === 'answer' || message.type === 'refused' || message.type === 'dead') end(message);
+        else Promise.resolve(hear(message)).catch(reject);
+      };
+      const onExit = (): void => end({ type: 'dead' });
+      const end = (message: Extract<FromAgent, { type: 'answer' | 'refused' | 'dead' }>): void => {
+        this.#child.off('message', onMessage);
+        this.#child.off('exit', onExit);
+        resolve(message);
+      };
+      this.#child.on('message', onMessage);
+      this.#child.on('exit', onExit);
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) return onExit();
+      this.#child.send({ type: 'call', call } satisfies ToAgent);
+    });
+  }
+}

@@ -1,0 +1,20 @@
+import type { MigrationStep } from '../../../contract/migration.ts';
+
+export const errnos = ['EBUSY', 'ENOMEM', 'EEXIST'] as const;
+export type InjectedErrno = (typeof errnos)[number];
+
+/** What goes wrong at a step of a migration. */
+export type Fault =
+  /** The agent is killed: before the step, or when it is done and the journal does not say so yet. */
+  | { type: 'kill'; when: 'before' | 'after'; podGone: boolean }
+  /** The `call`th call to the kernel of the step is refused, once or from then on; the kernel does not see it. */
+  | { type: 'refusal'; errno: InjectedErrno; call: number; always: boolean }
+  /** Somebody does this before the step: unmounts the pod's namespace, deletes one of its devices. */
+  | { type: 'deed'; deed: 'pod-gone' | 'old-deleted' | 'new-deleted' }
+  /** The file system of the database is full from the moment the step is to be journalled. */
+  | { type: 'disk-full' };
+
+export interface FaultAt {
+  step: MigrationStep;
+  fault: Fault;
+}
