@@ -3,6 +3,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../_lib/api.ts';
+import { startBatches } from '../_lib/batches.ts';
 import { startMigrations } from '../_lib/migrations.ts';
 import { startNodeSamples } from '../_lib/node.ts';
 import { startPods } from '../_lib/pods.ts';
@@ -27,7 +28,13 @@ export function Shell({ children }: { children: ReactNode }) {
   const [client] = useState(newClient);
   const chrome = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const stops = [startSamples(), startNodeSamples(), startPods(client), startMigrations(client)];
+    const stops = [
+      startSamples(),
+      startNodeSamples(),
+      startPods(client),
+      startMigrations(client),
+      startBatches(client),
+    ];
     return () => {
       for (const stop of stops) stop();
     };

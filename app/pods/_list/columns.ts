@@ -30,7 +30,7 @@ const fromExtraLarge = 'max-xl:hidden';
 const fromWide = 'max-2xl:hidden';
 
 export const looks: Record<SortKey | 'trace' | 'attention', ColumnLook> = {
-  kind: { label: 'kind', width: 'w-[124px] max-md:w-[42px]', from: always, align: 'left' },
+  kind: { label: 'kind', width: 'w-[92px] max-md:w-[34px]', from: always, align: 'left' },
   pod: { label: 'pod', width: '2xl:w-64', from: always, align: 'left' },
   namespace: { label: 'namespace', width: 'w-[102px]', from: fromMedium, align: 'left' },
   address: { label: 'address', width: 'w-[110px]', from: fromLarge, align: 'left' },

@@ -18,28 +18,40 @@ import {
 } from '../../_lib/samples.ts';
 import { Attention } from './attention.tsx';
 import { looks } from './columns.ts';
+import { SelectBox } from './select-box.tsx';
 
 interface PodRowProps {
   pod: PodSummary;
   /** Counted from 1, over all rows and the two of the head. */
   index: number;
   showRequests: boolean;
+  selected: boolean;
+  /** `extend`: from the one that was selected last up to this one. */
+  select: (id: string, extend: boolean) => void;
 }
 
 const cell = 'overflow-hidden border-line-1 border-b px-2 whitespace-nowrap text-ellipsis';
 const number = `${cell} text-right font-[450]`;
 
 /** A pod. It renders when the pod changes; its numbers come past it, each cell on its own. */
-export const PodRow = memo(function PodRow({ pod, index, showRequests }: PodRowProps) {
+export const PodRow = memo(function PodRow({ pod, index, showRequests, selected, select }: PodRowProps) {
   const [own, generated] = splitName(pod.name);
   const stale = usePodStale(pod.number);
   return (
     <tr
       aria-rowindex={index}
       data-pod={pod.id}
-      className={`relative h-(--row) hover:bg-surface-2 has-[:focus-visible]:outline-2 has-[:focus-visible]:outline-focus has-[:focus-visible]:-outline-offset-2 ${stale ? 'stale' : ''}`}
+      data-selected={selected || undefined}
+      className={`relative data-selected:bg-accent-wash h-(--row) hover:bg-surface-2 has-[:focus-visible]:outline-2 has-[:focus-visible]:outline-focus has-[:focus-visible]:-outline-offset-2 ${stale ? 'stale' : ''}`}
     >
-      <td className={`${cell} pl-(--gutter)`}>
+      <td className="border-line-1 border-b pl-(--gutter)">
+        <SelectBox
+          label={`Select ${pod.name}`}
+          checked={selected}
+          onChange={(extend) => select(pod.id, extend)}
+        />
+      </td>
+      <td className={cell}>
         <span className="align-[-1px] max-md:hidden">
           <Kind kind={pod.kind} />
         </span>

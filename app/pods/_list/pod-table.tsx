@@ -7,11 +7,13 @@ import type { PodSummary } from '../../../contract/pod.ts';
 import { samples, useSamples, useStale } from '../../_lib/samples.ts';
 import { columns, features } from './columns.ts';
 import { PodRow } from './pod-row.tsx';
+import { SelectBox } from './select-box.tsx';
 import { SkeletonRows } from './skeleton-rows.tsx';
 import { TableHead } from './table-head.tsx';
 import { useOrder } from './use-order.ts';
 import { useRowHeight } from './use-row-height.ts';
 import { useRowKeys } from './use-row-keys.ts';
+import type { Selection } from './use-selection.ts';
 import type { View } from './view.ts';
 
 interface PodTableProps {
@@ -20,13 +22,14 @@ interface PodTableProps {
   view: View;
   change: (change: Partial<View>) => void;
   clear: () => void;
+  selection: Selection;
 }
 
 const headRows = 2;
 const noPods: PodSummary[] = [];
 
 /** The table. Only the rows in sight are in the document; the sort order is renewed every five seconds. */
-export function PodTable({ pods, view, change, clear }: PodTableProps) {
+export function PodTable({ pods, view, change, clear, selection }: PodTableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
   const { order, hold } = useOrder();
   // biome-ignore lint/correctness/useExhaustiveDependencies: new data makes the table sort by the rates of now
@@ -38,6 +41,9 @@ export function PodTable({ pods, view, change, clear }: PodTableProps) {
   const sorting = useMemo(() => [{ id: view.sort, desc: view.descending }], [view.sort, view.descending]);
   const table = useTable({ features, columns, data, getRowId: (pod) => pod.id, state: { sorting } });
   const { rows } = table.getRowModel();
+  const ids = useMemo(() => rows.map(({ id }) => id), [rows]);
+  selection.rows.current = ids;
+  const selected = ids.filter(selection.has).length;
   const stale = useStale();
 
   const height = useRowHeight();
@@ -55,7 +61,13 @@ export function PodTable({ pods, view, change, clear }: PodTableProps) {
   const items = virtualizer.getVirtualItems();
   const above = (items[0]?.start ?? margin) - margin;
   const below = virtualizer.getTotalSize() - ((items.at(-1)?.end ?? margin) - margin);
-  useRowKeys({ rows: rows.length, body, scrollTo: (index) => virtualizer.scrollToIndex(index), clear });
+  useRowKeys({
+    rows: rows.length,
+    body,
+    scrollTo: (index) => virtualizer.scrollToIndex(index),
+    clear,
+    selection,
+  });
 
   return (
     <table
@@ -64,7 +76,18 @@ export function PodTable({ pods, view, change, clear }: PodTableProps) {
       aria-busy={pods === null}
       className="w-full table-fixed border-separate border-spacing-0"
     >
-      <TableHead view={view} change={change} showRequests={showRequests} />
+      <TableHead
+        selectAll={
+          <SelectBox
+            label="Select all shown"
+            checked={selected === 0 ? false : selected === ids.length || 'some'}
+            onChange={() => selection.toggleAll(ids)}
+          />
+        }
+        view={view}
+        change={change}
+        showRequests={showRequests}
+      />
       <tbody ref={body} className={stale ? 'stale' : ''} {...hold}>
         {pods === null && <SkeletonRows rows={12} />}
         {above > 0 && <Spacer height={above} />}
@@ -77,6 +100,8 @@ export function PodTable({ pods, view, change, clear }: PodTableProps) {
               pod={row.original}
               index={index + 1 + headRows}
               showRequests={showRequests}
+              selected={selection.has(row.id)}
+              select={selection.toggle}
             />
           );
         })}

@@ -1,17 +1,25 @@
 'use client';
 
 import { useMemo } from 'react';
+import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { usePods } from '../../_lib/pods.ts';
+import { BatchSheet } from './_batch/batch-sheet.tsx';
+import { BatchStrip } from './_batch/batch-strip.tsx';
+import { useBatchSheet } from './_batch/use-batch-sheet.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { NoPods } from './no-pods.tsx';
 import { PodTable } from './pod-table.tsx';
+import { SelectionBar } from './selection-bar.tsx';
 import { Summary } from './summary.tsx';
 import { TableFoot } from './table-foot.tsx';
+import { useSelection } from './use-selection.ts';
 import { useView } from './use-view.ts';
 import { facetsOf, filterPods, isFiltered, nearestName, plainView } from './view.ts';
+
+const noPods: PodSummary[] = [];
 
 /** The pods of the node with their live rates. */
 export function Pods() {
@@ -19,12 +27,15 @@ export function Pods() {
   const [view, change] = useView();
   const shown = useMemo(() => filterPods(pods ?? [], view), [pods, view]);
   const facets = useMemo(() => facetsOf(pods ?? []), [pods]);
+  const selection = useSelection(pods ?? noPods);
+  const sheet = useBatchSheet();
   const clear = () => change({ ...plainView, sort: view.sort, descending: view.descending });
 
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
       <h1 className="sr-only">Pods</h1>
       <Summary pods={pods?.length ?? null} kinds={facets.kinds} />
+      <BatchStrip open={sheet.open} />
       <FilterBar view={view} change={change} facets={pods === undefined ? null : facets} />
       {pods === undefined && error !== null ? (
         <div className="px-(--gutter) py-6">
@@ -41,9 +52,24 @@ export function Pods() {
           use={(name) => change({ ...plainView, text: name, sort: view.sort, descending: view.descending })}
         />
       ) : (
-        <PodTable pods={pods === undefined ? null : shown} view={view} change={change} clear={clear} />
+        <PodTable
+          pods={pods === undefined ? null : shown}
+          view={view}
+          change={change}
+          clear={clear}
+          selection={selection}
+        />
       )}
+      <span className="mt-auto" />
+      <SelectionBar
+        pods={selection.pods}
+        unselected={shown.filter(({ id }) => !selection.has(id)).length}
+        selectShown={() => selection.toggleAll(shown.map(({ id }) => id))}
+        clear={selection.clear}
+        move={sheet.plan}
+      />
       <TableFoot shown={shown.length} all={pods?.length ?? null} filtered={isFiltered(view)} />
+      <BatchSheet sheet={sheet} pods={selection.pods} started={selection.clear} />
     </div>
   );
 }

@@ -16,7 +16,8 @@ export function SkeletonRows({ rows }: { rows: number }) {
     // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same and never move
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus
     <tr key={i} aria-hidden="true" className="h-(--row)">
-      <td className={`${cell} pl-(--gutter)`}>
+      <td className={cell} />
+      <td className={cell}>
         <Skeleton className="w-15 max-md:w-4" />
       </td>
       <td className={cell}>

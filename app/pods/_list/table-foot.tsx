@@ -17,10 +17,10 @@ export function TableFoot({
   const sample = useSampleClock();
   const node = useNodeSample();
   return (
-    <footer className="sticky bottom-0 mt-auto z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
+    <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
       <span className="max-md:hidden">
         <kbd className="font-mono text-11">↑</kbd> <kbd className="font-mono text-11">↓</kbd> move, Enter
-        opens, / filters
+        opens, x selects, / filters
       </span>
       <span className="flex-1" />
       <span role="status">

@@ -1,8 +1,11 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
+import type { ReactNode } from 'react';
 import { type ColumnLook, looks } from './columns.ts';
 import { type SortKey, startsDescending, type View } from './view.ts';
 
 interface TableHeadProps {
+  /** The box that selects all rows. */
+  selectAll: ReactNode;
   view: View;
   change: (change: Partial<View>) => void;
   showRequests: boolean;
@@ -15,11 +18,12 @@ const grouped: Record<NonNullable<ColumnLook['group']>, [SortKey, SortKey]> = {
 };
 
 /** Two rows: what the columns share, and the columns, each a button that sorts. */
-export function TableHead({ view, change, showRequests }: TableHeadProps) {
+export function TableHead({ selectAll, view, change, showRequests }: TableHeadProps) {
   const column = (key: SortKey) => <Column key={key} id={key} view={view} change={change} />;
   return (
     <>
       <colgroup>
+        <col className="w-[42px] max-md:w-[34px]" />
         {Object.entries(looks).map(([key, look]) =>
           look.group === 'requests' && !showRequests ? null : (
             <col key={key} className={`${look.width} ${look.from}`} />
@@ -28,6 +32,7 @@ export function TableHead({ view, change, showRequests }: TableHeadProps) {
       </colgroup>
       <thead className="sticky top-(--chrome) z-10 bg-surface-0 md:top-[calc(var(--chrome)+44px)]">
         <tr aria-rowindex={1}>
+          <td />
           <td />
           <td />
           <td className={looks.namespace.from} />
@@ -40,6 +45,9 @@ export function TableHead({ view, change, showRequests }: TableHeadProps) {
           <td className={looks.attention.from} />
         </tr>
         <tr aria-rowindex={2}>
+          <th scope="col" className={`${head} relative pr-0! pl-(--gutter)!`}>
+            {selectAll}
+          </th>
           {(
             [
               'kind',
@@ -91,7 +99,7 @@ function Column({ id, view, change }: ColumnProps) {
   const sorted = view.sort === id;
   const Arrow = view.descending ? ArrowDown : ArrowUp;
   const sort = () => change({ sort: id, descending: sorted ? !view.descending : startsDescending(id) });
-  const edge = id === 'kind' ? 'pl-(--gutter)' : id === 'drops' ? 'max-md:pr-(--gutter)' : '';
+  const edge = id === 'drops' ? 'max-md:pr-(--gutter)' : '';
   return (
     <th
       scope="col"

@@ -1,19 +1,22 @@
 'use client';
 
 import { type RefObject, useEffect, useRef } from 'react';
+import type { Selection } from './use-selection.ts';
 
 interface RowKeys {
   rows: number;
   body: RefObject<HTMLTableSectionElement | null>;
   scrollTo: (index: number) => void;
   clear: () => void;
+  selection: Pick<Selection, 'pods' | 'clear' | 'toggle' | 'toggleAll' | 'rows'>;
 }
 
 const headRows = 2;
 
 /**
  * Moves the focus from row to row: arrows, `j` and `k`, Home and End. Enter opens the row, being a link.
- * Escape clears the filter. From the filter field the down arrow goes to the first row.
+ * `x` selects it, with shift from the one selected last, and `a` all that are shown. Escape clears the selection,
+ * then the filter. From the filter field the down arrow goes to the first row.
  */
 export function useRowKeys(keys: RowKeys): void {
   const latest = useRef(keys);
@@ -23,15 +26,20 @@ export function useRowKeys(keys: RowKeys): void {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       const target = event.target instanceof Element ? event.target : null;
       if (target?.closest('[role=dialog], [role=menu]')) return;
-      const { rows, body, scrollTo, clear } = latest.current;
-      const typing = target?.closest('input') ?? null;
+      const { rows, body, scrollTo, clear, selection } = latest.current;
+      const typing = target?.closest('input:not([type=checkbox])') ?? null;
       if (event.key === 'Escape') {
+        if (selection.pods.length > 0) {
+          selection.clear();
+          return;
+        }
         clear();
         if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
         return;
       }
       if (typing !== null && event.key !== 'ArrowDown' && event.key !== 'Enter') return;
       const row = target?.closest<HTMLElement>('tr[data-pod]') ?? null;
+      if (typing === null && selects(event, row, selection)) return;
       const at = row === null ? -1 : Number(row.getAttribute('aria-rowindex')) - 1 - headRows;
       const to = typing === null ? destination(event.key, at, rows) : 0;
       if (to === null || rows === 0) return;
@@ -42,6 +50,18 @@ export function useRowKeys(keys: RowKeys): void {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
+}
+
+function selects(
+  { key, shiftKey }: KeyboardEvent,
+  row: HTMLElement | null,
+  selection: RowKeys['selection'],
+): boolean {
+  const id = row?.dataset.pod;
+  if (key === 'a') selection.toggleAll(selection.rows.current);
+  else if (id !== undefined && key.toLowerCase() === 'x') selection.toggle(id, shiftKey);
+  else return false;
+  return true;
 }
 
 function destination(key: string, at: number, rows: number): number | null {

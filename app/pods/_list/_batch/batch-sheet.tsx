@@ -1,0 +1,92 @@
+'use client';
+
+import { useState } from 'react';
+import type { NewBatchInput } from '../../../../contract/batch.ts';
+import type { PodSummary } from '../../../../contract/pod.ts';
+import { KindBadge } from '../../../_components/kind.tsx';
+import { Sheet } from '../../../_components/sheet.tsx';
+import { useBatch, useBatchPlan, useStartBatch } from '../../../_lib/batches.ts';
+import { type Options, startOptions } from './options.tsx';
+import { PlanFooter } from './plan-footer.tsx';
+import { PlanView } from './plan-view.tsx';
+import { RunFooter } from './run-footer.tsx';
+import { RunView } from './run-view.tsx';
+import type { BatchSheetControl } from './use-batch-sheet.ts';
+import { batchAction, batchTitle } from './words.ts';
+
+interface Props {
+  sheet: BatchSheetControl;
+  pods: readonly PodSummary[];
+  /** The selection became a batch. */
+  started: () => void;
+}
+
+/** Plan, run and result of a batch in one sheet. */
+export function BatchSheet({ sheet, pods, started }: Props) {
+  if (sheet.planned !== null) return <PlanSheet sheet={sheet} pods={pods} started={started} />;
+  return sheet.id === null ? null : <RunSheet id={sheet.id} sheet={sheet} />;
+}
+
+function PlanSheet({ sheet, pods, started }: Props) {
+  const [options, setOptions] = useState<Options>(startOptions);
+  const to = sheet.planned!;
+  const wanted: NewBatchInput = { pods: pods.map(({ id }) => id), to, ...options };
+  const { data: plan, error, refetch } = useBatchPlan(wanted);
+  const start = useStartBatch();
+  const moving = plan?.counts.waiting ?? pods.length;
+  return (
+    <Sheet
+      open
+      onOpenChange={(open) => !open && sheet.close()}
+      title={batchAction(to, moving)}
+      description="Which pods will be moved, and which will not and why. Nothing has been changed yet."
+      head={<KindBadge kind={to} />}
+      footer={
+        <PlanFooter
+          plan={plan}
+          pending={start.isPending}
+          onCancel={sheet.close}
+          onConfirm={() =>
+            start.mutate(wanted, {
+              onSuccess: ({ id }) => {
+                started();
+                sheet.open(id);
+              },
+            })
+          }
+        />
+      }
+    >
+      <PlanView
+        plan={plan}
+        error={start.error ?? error}
+        retry={() => void refetch()}
+        options={options}
+        change={(change) => setOptions((known) => ({ ...known, ...change }))}
+      />
+    </Sheet>
+  );
+}
+
+function RunSheet({ id, sheet }: { id: string; sheet: BatchSheetControl }) {
+  const { data: batch, error } = useBatch(id);
+  const title = batch ? batchTitle(batch) : error ? 'No such batch' : 'Batch';
+  return (
+    <Sheet
+      open
+      onOpenChange={(open) => !open && sheet.close()}
+      title={title}
+      description="The pods of the batch, as the journal has them."
+      head={batch && <KindBadge kind={batch.to} />}
+      footer={batch && <RunFooter batch={batch} close={sheet.close} />}
+    >
+      {batch === undefined ? (
+        <p className="p-6 text-ink-2" aria-busy={error === null}>
+          {error === null ? 'Reading the journal' : error.message}
+        </p>
+      ) : (
+        <RunView batch={batch} />
+      )}
+    </Sheet>
+  );
+}

@@ -1,0 +1,96 @@
+'use client';
+
+import { type ReactNode, useId } from 'react';
+import { maxParallelism, type NewBatch } from '../../../../contract/batch.ts';
+
+export type Options = Pick<NewBatch, 'parallelism' | 'onUnhealthy' | 'recreate'>;
+
+export const startOptions: Options = { parallelism: 4, onUnhealthy: 'pause', recreate: false };
+
+interface Props {
+  options: Options;
+  change: (change: Partial<Options>) => void;
+  /** Pods that are on the kind already. */
+  there: number;
+}
+
+/** How the batch is to be carried out. */
+export function OptionFields({ options, change, there }: Props) {
+  return (
+    <section aria-labelledby="options" className="border-line-1 border-b px-6 py-3 max-md:px-4">
+      <h3 id="options" className="pb-1 font-semibold">
+        How
+      </h3>
+      <Parallelism value={options.parallelism} change={(parallelism) => change({ parallelism })} />
+      <Switch
+        label="Stop at the first unhealthy pod"
+        detail={
+          options.onUnhealthy === 'stop'
+            ? 'for good: what has not begun stays where it is'
+            : 'otherwise it pauses there and can be resumed'
+        }
+        on={options.onUnhealthy === 'stop'}
+        change={(on) => change({ onUnhealthy: on ? 'stop' : 'pause' })}
+      />
+      {(there > 0 || options.recreate) && (
+        <Switch
+          label="Give those that are there already a new device too"
+          detail="of the same kind, e.g. after a change of its settings"
+          on={options.recreate}
+          change={(recreate) => change({ recreate })}
+        />
+      )}
+    </section>
+  );
+}
+
+function Parallelism({ value, change }: { value: number; change: (value: number) => void }) {
+  const id = useId();
+  return (
+    <div className="flex min-h-8 flex-wrap items-center gap-x-3 py-0.5">
+      <label htmlFor={id}>At the same time</label>
+      <input
+        id={id}
+        type="range"
+        min={1}
+        max={maxParallelism}
+        value={value}
+        onChange={({ target }) => change(Number(target.value))}
+        className="w-40 accent-accent"
+        aria-valuetext={`${value} pods`}
+      />
+      <b className="w-5 font-semibold tabular-nums">{value}</b>
+      <span className="text-12 text-muted">
+        {value === 1 ? 'the next begins when this one is known to be well' : 'migrations at most'}
+      </span>
+    </div>
+  );
+}
+
+interface SwitchProps {
+  label: string;
+  detail: ReactNode;
+  on: boolean;
+  change: (on: boolean) => void;
+}
+
+function Switch({ label, detail, on, change }: SwitchProps) {
+  return (
+    <label className="flex min-h-8 cursor-pointer flex-wrap items-center gap-x-3 py-0.5">
+      <input
+        type="checkbox"
+        role="switch"
+        aria-checked={on}
+        checked={on}
+        onChange={({ target }) => change(target.checked)}
+        className="peer sr-only"
+      />
+      <span
+        aria-hidden="true"
+        className="relative h-4 w-7 flex-none rounded-lane border border-line-control bg-surface-2 transition-colors duration-80 after:absolute after:top-0.5 after:left-0.5 after:size-2.5 after:rounded-lane after:bg-line-control after:transition-transform after:duration-80 peer-checked:border-accent peer-checked:bg-accent peer-checked:after:translate-x-3 peer-checked:after:bg-accent-on peer-focus-visible:outline-2 peer-focus-visible:outline-focus peer-focus-visible:outline-offset-2"
+      />
+      <span>{label}</span>
+      <span className="text-12 text-muted">{detail}</span>
+    </label>
+  );
+}

@@ -1,0 +1,54 @@
+'use client';
+
+import type { BatchPlan } from '../../../../contract/batch.ts';
+import { ErrorState } from '../../../_components/error-state.tsx';
+import { Skeleton } from '../../../_components/skeleton.tsx';
+import { OptionFields, type Options } from './options.tsx';
+import { PodLines } from './pod-lines.tsx';
+
+interface Props {
+  plan: BatchPlan | undefined;
+  error: Error | null;
+  retry: () => void;
+  options: Options;
+  change: (change: Partial<Options>) => void;
+}
+
+/** Which pods would be moved and how; nothing has been changed. */
+export function PlanView({ plan, error, retry, options, change }: Props) {
+  if (plan === undefined)
+    return error === null ? (
+      <div className="grid gap-4 p-6" aria-busy="true">
+        <p className="sr-only" role="status">
+          Asking the agent for the plan
+        </p>
+        {Array.from({ length: 8 }, (_, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
+          <Skeleton key={index} className={index % 2 === 0 ? 'w-3/5' : 'w-2/5'} />
+        ))}
+      </div>
+    ) : (
+      <div className="p-6">
+        <ErrorState error={error} retry={retry} />
+      </div>
+    );
+  return (
+    <>
+      {error !== null && (
+        <div className="border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4" role="alert">
+          <p className="font-semibold">Nothing was changed.</p>
+          <p className="text-ink-2">{error.message}</p>
+        </div>
+      )}
+      <OptionFields options={options} change={change} there={plan.counts.skipped} />
+      <PodLines
+        pods={plan.pods}
+        to={plan.to}
+        order={['refused', 'waiting', 'skipped']}
+        word={(state) =>
+          ({ refused: 'cannot be moved', skipped: 'there already' })[state as 'refused'] ?? 'to move'
+        }
+      />
+    </>
+  );
+}

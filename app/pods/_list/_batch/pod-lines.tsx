@@ -1,0 +1,97 @@
+'use client';
+
+import Link from 'next/link';
+import { useId } from 'react';
+import type { BatchPod, BatchPodState } from '../../../../contract/batch.ts';
+import type { DeviceKind } from '../../../../contract/device.ts';
+import { KindChange } from '../../../_components/kind.tsx';
+import { StepBar } from '../../../_components/step-bar.tsx';
+import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { count } from '../../../_lib/format.ts';
+import { useMigration } from '../../../_lib/migrations.ts';
+import { splitName } from '../../../_lib/pods.ts';
+
+interface Props {
+  pods: readonly (BatchPod & { notes?: readonly string[] })[];
+  to: DeviceKind;
+  order: readonly BatchPodState[];
+  word: (state: BatchPodState) => string;
+}
+
+/** The pods of a batch under the states they are in, with what there is to say of each. */
+export function PodLines({ pods, to, order, word }: Props) {
+  return order.map((state) => {
+    const some = pods.filter((pod) => pod.state === state);
+    return some.length === 0 ? null : <Group key={state} title={word(state)} pods={some} to={to} />;
+  });
+}
+
+function Group({ title, pods, to }: { title: string; pods: Props['pods']; to: DeviceKind }) {
+  const id = useId();
+  return (
+    <section aria-labelledby={id} className="px-6 pb-3 max-md:px-4">
+      <h3 id={id} className="flex h-8 items-center gap-2 border-line-1 border-b font-semibold">
+        {title}
+        <span className="font-normal text-muted tabular-nums">{count(pods.length)}</span>
+      </h3>
+      <ul>
+        {pods.map((pod) => (
+          <Line key={pod.podId} pod={pod} to={to} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Line({ pod, to }: { pod: Props['pods'][number]; to: DeviceKind }) {
+  const [own, generated] = splitName(pod.name);
+  const trouble = pod.state === 'unhealthy' || pod.state === 'refused';
+  const page = `/pods/${pod.namespace}.${pod.name}`;
+  return (
+    // Of thousands of pods only those in sight are laid out.
+    <li className="border-line-1 border-b py-1 [contain-intrinsic-size:auto_29px] [content-visibility:auto]">
+      <div className="flex min-h-5 items-center gap-x-3">
+        <KindChange from={pod.from} to={pod.state === 'skipped' ? pod.from : to} />
+        <Link
+          href={pod.migrationId === null ? page : `${page}?migration=${encodeURIComponent(pod.migrationId)}`}
+          prefetch={false}
+          className="min-w-0 truncate hover:underline"
+        >
+          <span className="text-muted">{pod.namespace}/</span>
+          <b className="font-[550]">{own}</b>
+          <span className="text-muted">{generated}</span>
+        </Link>
+        <span className="flex-1" />
+        {pod.state === 'running' && pod.migrationId !== null && <Steps id={pod.migrationId} />}
+        {pod.code !== null && <span className="code text-muted max-md:hidden">{pod.code}</span>}
+      </div>
+      {pod.reason !== null && (
+        <p className={`flex items-start gap-1.5 text-12 ${trouble ? 'text-signal-text' : 'text-muted'}`}>
+          {trouble && <WarningSign />}
+          <span className="min-w-0 [overflow-wrap:anywhere]">
+            {pod.reason}
+            {pod.state === 'unhealthy' &&
+              (pod.moved ? ' It is on its new device.' : ' It is on its old device.')}
+          </span>
+        </p>
+      )}
+      {pod.notes?.map((note) => (
+        <p key={note} className="text-12 text-muted [overflow-wrap:anywhere]">
+          {note}
+        </p>
+      ))}
+    </li>
+  );
+}
+
+function Steps({ id }: { id: string }) {
+  const { data: migration } = useMigration(id);
+  if (migration === undefined) return null;
+  const step = migration.steps.findLast(({ state }) => state !== 'pending')?.step ?? 'planned';
+  return (
+    <span className="inline-flex items-center gap-1.5 text-12 text-ink-2">
+      <StepBar steps={migration.steps} />
+      <span className="w-20">{step}</span>
+    </span>
+  );
+}

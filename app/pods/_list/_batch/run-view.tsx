@@ -1,0 +1,68 @@
+'use client';
+
+import type { ReactNode } from 'react';
+import type { Batch, BatchPodState } from '../../../../contract/batch.ts';
+import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { count, span } from '../../../_lib/format.ts';
+import { useNow } from '../../../_lib/samples.ts';
+import { PodLines } from './pod-lines.tsx';
+import { Progress } from './progress.tsx';
+import { batchTitle, stateWord, stateWords } from './words.ts';
+
+const order = Object.keys(stateWords) as BatchPodState[];
+
+/** A batch that runs or ran: how far it is, why it is held, and each of its pods. */
+export function RunView({ batch }: { batch: Batch }) {
+  const { counts, state, reason } = batch;
+  return (
+    <>
+      <Progress counts={counts} className="block w-full" />
+      <dl className="grid grid-cols-4 border-line-1 border-b max-md:grid-cols-2">
+        <Counter label="moved">{count(counts.done)}</Counter>
+        <Counter label="under way">{count(counts.running + counts.watched)}</Counter>
+        <Counter label={batch.endedAt === null ? 'waiting' : 'not begun'}>{count(counts.waiting)}</Counter>
+        <Counter label="unhealthy">
+          <span className={counts.unhealthy > 0 ? 'text-signal-text' : ''}>{count(counts.unhealthy)}</span>
+        </Counter>
+      </dl>
+      {state !== 'running' && state !== 'done' && (
+        <div role="alert" className="flex gap-3 border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4">
+          <WarningSign className="mt-0.5 size-4" />
+          <div className="min-w-0">
+            <p className="font-semibold">{held[state]}</p>
+            {reason !== null && <p className="[overflow-wrap:anywhere]">{reason}</p>}
+          </div>
+        </div>
+      )}
+      <p className="px-6 py-2 text-12 text-muted max-md:px-4">
+        {batch.parallelism} at the same time, {batch.onUnhealthy === 'pause' ? 'pauses' : 'stops'} at the
+        first unhealthy pod, {batch.endedAt === null ? 'for' : 'took'} <Elapsed batch={batch} />
+      </p>
+      <p className="sr-only" role="status">
+        {state === 'running' ? '' : batchTitle(batch)}
+      </p>
+      <PodLines pods={batch.pods} to={batch.to} order={order} word={(each) => stateWord(each, batch)} />
+    </>
+  );
+}
+
+const held = {
+  paused: 'Paused: no further pod is moved.',
+  interrupted: 'Interrupted: it does not go on by itself.',
+  stopped: 'Stopped: what had not begun stays where it is.',
+} as const;
+
+function Elapsed({ batch: { startedAt, endedAt } }: { batch: Batch }) {
+  const now = useNow();
+  const until = endedAt === null ? now : Date.parse(endedAt);
+  return <span className="tabular-nums">{span(Math.max(0, until - Date.parse(startedAt)))}</span>;
+}
+
+function Counter({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="border-line-1 border-l px-4 py-3 first:border-l-0 first:pl-6 max-md:odd:border-l-0">
+      <dt className="text-12 text-muted">{label}</dt>
+      <dd className="font-[480] text-24 leading-8 tracking-[-.018em] tabular-nums">{children}</dd>
+    </div>
+  );
+}

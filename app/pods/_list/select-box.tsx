@@ -1,0 +1,34 @@
+'use client';
+
+import { useRef } from 'react';
+
+interface SelectBoxProps {
+  label: string;
+  /** `some`: of the rows, but not all. */
+  checked: boolean | 'some';
+  /** `extend`: with shift held. */
+  onChange: (extend: boolean) => void;
+}
+
+/** A check box that takes the whole cell, above the row's link. */
+export function SelectBox({ label, checked, onChange }: SelectBoxProps) {
+  const extend = useRef(false);
+  return (
+    <label className="absolute inset-y-0 left-0 z-1 flex w-[42px] items-center pl-(--gutter) max-md:w-[34px]">
+      <input
+        type="checkbox"
+        data-select
+        aria-label={label}
+        checked={checked === true}
+        ref={(box) => {
+          if (box !== null) box.indeterminate = checked === 'some';
+        }}
+        onClick={({ shiftKey }) => {
+          extend.current = shiftKey;
+        }}
+        onChange={() => onChange(extend.current)}
+        className="size-3.5 cursor-pointer accent-accent"
+      />
+    </label>
+  );
+}
