@@ -10,15 +10,18 @@ import { addWaiting, closeDevice, makeCurrent } from './pod-devices.ts';
 import { openPodNamespace, type PodNamespace } from './pod-namespace.ts';
 import { refuse } from './preflight.ts';
 import { recoverMigration } from './recover.ts';
+import { asProblem } from './refusal.ts';
 import { currentDevice, type LivePod } from './registry.ts';
 import { type Journal, runSteps, type StepActions } from './run.ts';
 import { type Move, migrationActions } from './steps.ts';
+import { Unsaved } from './unsaved.ts';
 
 /** Runs migrations, at most one of a pod at a time, and ends what a killed agent left open. */
 export class Migrations {
   readonly #core: Core;
   readonly #ended: (pod: LivePod) => void;
   readonly #wrap: (actions: StepActions) => StepActions;
+  readonly #unsaved: Unsaved;
   readonly #running = new Map<string, Promise<Migration>>();
   /** Ended, their requests to be filled in when the traffic has reported once more. */
   readonly #uncounted: { migration: Migration; pod: LivePod; before: { ok: number; failed: number } }[] = [];
@@ -35,6 +38,7 @@ export class Migrations {
     this.#core = core;
     this.#ended = ended;
     this.#wrap = wrap;
+    this.#unsaved = new Unsaved((migration) => core.books.saveMigration(migration), core.tell.migration);
   }
 
   async plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
@@ -59,11 +63,12 @@ export class Migrations {
     if (pod.leaving) throw new ProblemError('pod_gone', `migrate ${name} to ${to}: the pod is being removed`);
     // Taken before the first wait: a second call finds it.
     pod.migration = 'planning';
-    await pod.repairing;
-    const slot = this.#core.slots.take();
+    let slot: number | null = null;
     let namespace: PodNamespace | null = null;
     let device: DeviceRecord | null = null;
     try {
+      await pod.repairing;
+      slot = this.#core.slots.take();
       namespace = openPodNamespace(pod.record);
       const {
         plan,
@@ -86,12 +91,18 @@ export class Migrations {
       return structuredClone(migration);
     } catch (error) {
       namespace?.[Symbol.dispose]();
-      if (device) await this.#core.books.removeDevice(device.id, []);
-      this.#core.slots.release(slot);
+      if (device) await this.#takeBack(pod, device);
+      else if (slot !== null) this.#core.slots.release(slot);
       pod.migration = null;
       this.#ended(pod);
       throw error;
     }
+  }
+
+  /** A row that cannot be taken back keeps its slot: the pod has a second device until the books can be written. */
+  async #takeBack(pod: LivePod, device: DeviceRecord): Promise<void> {
+    addWaiting(pod, device);
+    await this.#close(pod, device);
   }
 
   async #run(
@@ -104,12 +115,11 @@ export class Migrations {
   ): Promise<Migration> {
     const requests = pod.requests;
     try {
-      const dropsBefore = await deviceDrops(this.#core.ground, namespace, [from.slot]);
-      const move = this.#move(pod, from, to, namespace, migration, footing, dropsBefore);
+      const move = this.#move(pod, from, to, namespace, migration, footing);
       await runSteps(migration, this.#actions(move), this.#journal);
     } catch (error) {
       this.#core.log.error({ err: error, migration: migration.id }, 'migration');
-      migration.state = 'failed';
+      await failed(migration, error, this.#journal);
     } finally {
       namespace[Symbol.dispose]();
       pod.migration = null;
@@ -127,7 +137,7 @@ export class Migrations {
       if (!pod.requests || !migration.result) continue;
       migration.result.requestsOk = pod.requests.ok - before.ok;
       migration.result.requestsFailed = pod.requests.failed - before.failed;
-      void this.#core.books.saveMigration(migration).then(
+      void this.#unsaved.save(migration).then(
         () => this.#core.tell.migration(migration),
         (error: unknown) =>
           this.#core.log.error({ err: error, migration: migration.id }, 'requests of a migration'),
@@ -141,7 +151,7 @@ export class Migrations {
       journal: this.#journal,
       actions: (move) => this.#actions(move),
       move: (livePod, from, to, namespace, journal) =>
-        this.#move(livePod, from, to, namespace, journal, null, 0),
+        this.#move(livePod, from, to, namespace, journal, null),
     });
     await this.#core.tell.event({
       type: 'migration.recovered',
@@ -159,9 +169,24 @@ export class Migrations {
     return migration;
   }
 
-  /** Resolves when no migration runs. */
+  /** Resolves when no migration runs; none may be started after. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running.values());
+    this.#unsaved.close();
+  }
+
+  /**
+   * Closes a device that is gone. Where the disk is full its row stays, and with it its slot and what it counted:
+   * the pod is better off with its migration ended, and the row is dropped when the pod is looked at again.
+   */
+  async #close(pod: LivePod, device: DeviceRecord): Promise<void> {
+    const { ground, books, slots, log } = this.#core;
+    try {
+      await closeDevice(ground, books, slots, pod, device);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.code !== 'inventory_failed') throw error;
+      log.error({ err: error, pod: pod.record.id }, 'the books of a removed device');
+    }
   }
 
   #actions(move: Move): StepActions {
@@ -170,7 +195,7 @@ export class Migrations {
 
   get #journal(): Journal {
     return {
-      save: (migration) => this.#core.books.saveMigration(migration),
+      save: (migration) => this.#unsaved.save(migration),
       emit: (migration) => this.#core.tell.migration(migration),
     };
   }
@@ -182,15 +207,17 @@ export class Migrations {
     namespace: PodNamespace,
     migration: Migration,
     footing: Footing | null,
-    dropsBefore: number,
   ): Move {
-    let drops = 0;
+    let [dropsBefore, drops] = [0, 0];
     return {
       pod: pod.record,
       namespace,
       from,
       to,
       footing,
+      beginning: async () => {
+        dropsBefore = await deviceDrops(this.#core.ground, namespace, [from.slot]);
+      },
       switched: (device) => {
         makeCurrent(pod, device);
         this.#core.tell.pod(pod);
@@ -198,7 +225,7 @@ export class Migrations {
       removing: async () => {
         drops = await deviceDrops(this.#core.ground, namespace, [from.slot, to.slot]);
       },
-      removed: (device) => closeDevice(this.#core.ground, this.#core.books, this.#core.slots, pod, device),
+      removed: (device) => this.#close(pod, device),
       verified: (counted) => {
         migration.result = {
           ...counted,
@@ -209,6 +236,15 @@ export class Migrations {
       },
     };
   }
+}
+
+/** For what no step is to blame. */
+async function failed(migration: Migration, error: unknown, journal: Journal): Promise<void> {
+  const step = migration.steps.find((each) => each.state !== 'done')?.step ?? 'verified';
+  Object.assign(migration, { state: 'failed', endedAt: new Date().toISOString() });
+  migration.error = { ...asProblem(error), step };
+  await journal.save(migration).catch(() => {});
+  journal.emit(migration);
 }
 
 const ended = (migration: Migration): NewEvent => {

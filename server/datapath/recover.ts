@@ -57,7 +57,7 @@ export async function recoverMigration(
     migration.state = 'failed';
     migration.endedAt = new Date().toISOString();
     migration.error = { ...asProblem(error), step };
-    await recovery.journal.save(migration);
+    await recovery.journal.save(migration).catch(() => {});
     return migration;
   } finally {
     namespace?.[Symbol.dispose]();

@@ -32,11 +32,13 @@ export interface Move {
   to: DeviceRecord;
   /** What stood on the old device when the migration was planned; null when an agent takes a journal over. */
   footing: Footing | null;
+  /** Before anything is touched: the first time the old device's own counters are read. */
+  beginning(): Promise<void>;
   /** Traffic changed devices, or came back. */
   switched(to: DeviceRecord): void;
   /** The old device is about to be removed: the last time its own counters can be read. */
   removing(): Promise<void>;
-  /** The old device is gone and its counters are to be carried. Resolves when the books say so. */
+  /** The old device is gone and its counters are to be carried. Resolves when the books say so, or cannot be written. */
   removed(device: DeviceRecord): Promise<void>;
   /** Tells what was counted, for the journal's result. */
   verified(counted: { packetsOut: number; packetsIn: number; packetsOnOld: number }): void;
@@ -79,6 +81,7 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
   return {
     planned: {
       async do() {
+        await move.beginning();
         before = counters.read(from.slot);
       },
       async undo() {
