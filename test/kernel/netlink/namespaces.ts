@@ -28,7 +28,8 @@ export function testNamespace(): TestNamespace {
     fd: namespace.fd,
     socket,
     ip,
-    batch: (lines) => execFileSync('ip', ['-n', name, '-batch', '-'], { input: `${lines.join('\n')}\n` }),
+    batch: (lines) =>
+      execFileSync('ip', ['-n', name, '-batch', '-'], { input: `${lines.join('\n')}\n`, stdio: 'pipe' }),
     json: (...args) => JSON.parse(ip('-json', '-details', ...args)),
     [Symbol.dispose]() {
       socket.close();
