@@ -1,12 +1,16 @@
 'use client';
 
+import { Settings } from 'lucide-react';
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { useNode } from '../_lib/node.ts';
 import { SampleRuler } from './sample-ruler.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
-const sections = [{ href: '/pods', label: 'Pods' }];
+const sections = [
+  { href: '/pods', label: 'Pods' },
+  { href: '/settings', label: 'Settings' },
+];
 
 /** Brand, node, sections, and how old the data is. */
 export function Topbar() {
@@ -26,6 +30,14 @@ export function Topbar() {
       <span className="flex-1" />
       <SampleRuler />
       <span className="h-5 w-px bg-line-2 max-md:hidden" />
+      <Link
+        href="/settings"
+        aria-label="Settings"
+        title="Settings"
+        className="inline-grid size-7 place-items-center rounded-2 text-ink-2 hover:bg-surface-2 hover:text-ink-1 md:hidden"
+      >
+        <Settings aria-hidden="true" className="size-4" strokeWidth={1.6} />
+      </Link>
       <ThemeMenu />
     </header>
   );

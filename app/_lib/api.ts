@@ -22,12 +22,16 @@ const root = '/api/v1';
 /**
  * Calls the API of the node and gives the answer's body.
  * @param path under `/api/v1`, e.g. `/pods`
+ * @param init a call with a body is a POST unless it says otherwise
  * @throws ApiError
  */
-export async function call<T>(path: string, init: { body?: unknown; signal?: AbortSignal } = {}): Promise<T> {
+export async function call<T>(
+  path: string,
+  init: { method?: 'POST' | 'PUT' | 'DELETE'; body?: unknown; signal?: AbortSignal } = {},
+): Promise<T> {
   const { body, signal } = init;
   const answer = await fetch(root + path, {
-    method: body === undefined ? 'GET' : 'POST',
+    method: init.method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
       accept: 'application/json',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),

@@ -5,6 +5,7 @@ import { usePodMigrations } from '../../_lib/migrations.ts';
 import { useStale } from '../../_lib/samples.ts';
 import { Charts } from './_charts/charts.tsx';
 import { DropsSection } from './_drops/drops-section.tsx';
+import { GuardSection } from './_guard/guard-section.tsx';
 import { useChartTime } from './_hooks/use-chart-time.ts';
 import { usePathView } from './_hooks/use-path-view.ts';
 import { useProgramIds, useRecording } from './_hooks/use-recording.ts';
@@ -39,6 +40,7 @@ export function PodView({ pod }: { pod: Pod }) {
         <div className="min-w-0">
           <ProgramsTable pod={pod} view={view} />
           <DropsSection pod={pod} />
+          <GuardSection pod={pod} openMigration={sheet.openMigration} />
         </div>
         <MigrationList
           migrations={migrations}

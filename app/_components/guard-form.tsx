@@ -1,0 +1,134 @@
+'use client';
+
+import { type FormEvent, useId, useState } from 'react';
+import type { GuardChoice, GuardThresholds } from '../../contract/guard.ts';
+import { type Draft, draftOf, type GuardField, guardGroups, readDraft, shown } from '../_lib/guard-fields.ts';
+import { Button } from './button.tsx';
+import { WarningSign } from './warning-sign.tsx';
+
+interface Props {
+  chosen: GuardChoice | null;
+  /** What holds where nothing is chosen, and whose it is: `default`, `node`. */
+  inherited: GuardThresholds;
+  from: string;
+  save: (choice: GuardChoice) => void;
+  saving: boolean;
+  /** Why the agent refused. */
+  error: Error | null;
+  saved: boolean;
+}
+
+const control =
+  'h-(--control) rounded-2 border border-line-control bg-surface-1 px-2 text-ink-1 placeholder:text-muted placeholder:opacity-100 aria-invalid:border-signal';
+
+/** The thresholds of the guard. An empty field is what the node has, or the default. */
+export function GuardForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
+  const [draft, setDraft] = useState<Draft>(() => draftOf(chosen));
+  const [tried, setTried] = useState(false);
+  const { choice, problems } = readDraft(draft);
+  const changed = JSON.stringify(choice) !== JSON.stringify(readDraft(draftOf(chosen)).choice);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    setTried(true);
+    if (Object.keys(problems).length === 0) save(choice);
+  };
+  return (
+    <form onSubmit={submit} noValidate className="grid gap-5">
+      {guardGroups.map(({ title, about, fields }) => (
+        <fieldset key={title} className="min-w-0">
+          <legend className="font-semibold">{title}</legend>
+          <p className="text-12 text-muted">{about}</p>
+          <div className="mt-1 border-line-1 border-t">
+            {fields.map((field) => (
+              <Row
+                key={field.name}
+                field={field}
+                value={draft[field.name] ?? ''}
+                inherited={shown(field, inherited[field.name])}
+                from={from}
+                problem={tried ? problems[field.name] : undefined}
+                change={(value) => setDraft({ ...draft, [field.name]: value })}
+              />
+            ))}
+          </div>
+        </fieldset>
+      ))}
+      <div className="flex flex-wrap items-center gap-3">
+        <Button type="submit" look="primary" disabled={saving || (!changed && !tried)}>
+          Save
+        </Button>
+        <Button disabled={Object.keys(draft).length === 0} onClick={() => setDraft({})}>
+          Clear all
+        </Button>
+        <p role="status" className="flex min-w-0 items-center gap-1.5 text-12 text-ink-2">
+          {error !== null ? (
+            <>
+              <WarningSign /> {error.message}
+            </>
+          ) : tried && Object.keys(problems).length > 0 ? (
+            'Not saved: see the fields marked above.'
+          ) : saved && !changed ? (
+            'Saved; in effect from the next round.'
+          ) : (
+            `An empty field is the ${from}’s.`
+          )}
+        </p>
+      </div>
+    </form>
+  );
+}
+
+interface RowProps {
+  field: GuardField;
+  value: string;
+  inherited: string;
+  from: string;
+  problem: string | undefined;
+  change: (value: string) => void;
+}
+
+function Row({ field, value, inherited, from, problem, change }: RowProps) {
+  const id = useId();
+  const described = problem === undefined ? undefined : `${id}-problem`;
+  const isSwitch = inherited === 'on' || inherited === 'off';
+  return (
+    <div className="grid min-h-9 grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 border-line-1 border-b py-1">
+      <label htmlFor={id}>{field.label}</label>
+      <span className="flex items-center gap-2">
+        {isSwitch ? (
+          <select
+            id={id}
+            value={value}
+            onChange={(event) => change(event.target.value)}
+            className={`${control} w-45`}
+          >
+            <option value="">
+              {inherited} ({from})
+            </option>
+            <option value="on">on</option>
+            <option value="off">off</option>
+          </select>
+        ) : (
+          <input
+            id={id}
+            value={value}
+            onChange={(event) => change(event.target.value)}
+            placeholder={`${inherited} (${from})`}
+            inputMode="decimal"
+            autoComplete="off"
+            spellCheck={false}
+            aria-invalid={problem !== undefined}
+            aria-describedby={described}
+            className={`${control} w-45 tabular-nums`}
+          />
+        )}
+        <span className="w-6 text-12 text-muted">{field.unit}</span>
+      </span>
+      {problem !== undefined && (
+        <p id={described} className="col-span-2 flex items-center gap-1.5 pt-1 text-12 text-signal-text">
+          <WarningSign /> {problem}
+        </p>
+      )}
+    </div>
+  );
+}

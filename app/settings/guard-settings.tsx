@@ -1,0 +1,48 @@
+'use client';
+
+import type { NodeGuard } from '../../contract/guard.ts';
+import { ErrorState } from '../_components/error-state.tsx';
+import { GuardForm } from '../_components/guard-form.tsx';
+import { Skeleton } from '../_components/skeleton.tsx';
+import { useChooseForNode, useNodeGuard } from '../_lib/guard.ts';
+
+/** What the guard goes by on this node, where nothing is chosen for a pod. */
+export function GuardSettings() {
+  const { data: guard, error, refetch } = useNodeGuard();
+  const choose = useChooseForNode();
+  return (
+    <section aria-labelledby="guard" aria-busy={guard === undefined && error === null} className="mt-6">
+      <div className="flex flex-wrap items-baseline gap-x-3">
+        <h2 id="guard" className="font-semibold">
+          Automatic fallback
+        </h2>
+        {guard !== undefined && <span className="text-12 text-muted">{inWords(guard)}</span>}
+      </div>
+      <div className="mt-1 border-line-2 border-t pt-3">
+        {guard !== undefined ? (
+          <GuardForm
+            chosen={guard.chosen}
+            inherited={guard.defaults}
+            from="default"
+            save={(choice) => choose.mutate(choice)}
+            saving={choose.isPending}
+            error={choose.error}
+            saved={choose.isSuccess}
+          />
+        ) : error !== null ? (
+          <ErrorState error={error} retry={() => void refetch()} />
+        ) : (
+          <Skeleton className="w-80" />
+        )}
+      </div>
+    </section>
+  );
+}
+
+const inWords = ({ pods }: NodeGuard): string =>
+  [
+    `${pods.watched} ${pods.watched === 1 ? 'pod' : 'pods'} watched`,
+    ...(pods.fallenBack > 0 ? [`${pods.fallenBack} moved to veth`] : []),
+    ...(pods.leftAlone > 0 ? [`${pods.leftAlone} left alone`] : []),
+    ...(pods.chosen > 0 ? [`${pods.chosen} with thresholds of their own`] : []),
+  ].join(', ');

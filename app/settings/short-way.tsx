@@ -1,0 +1,64 @@
+'use client';
+
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { NodeSettings } from '../../contract/settings.ts';
+import { ErrorState } from '../_components/error-state.tsx';
+import { Skeleton } from '../_components/skeleton.tsx';
+import { WarningSign } from '../_components/warning-sign.tsx';
+import { call } from '../_lib/api.ts';
+
+const key = ['node', 'settings'] as const;
+
+/** Whether packets between pods of the node go past the host's stack. */
+export function ShortWay() {
+  const client = useQueryClient();
+  const { data, error, refetch } = useQuery({
+    queryKey: key,
+    queryFn: ({ signal }) => call<NodeSettings>('/node/settings', { signal }),
+  });
+  const save = useMutation({
+    mutationFn: (settings: NodeSettings) =>
+      call<NodeSettings>('/node/settings', { method: 'PUT', body: settings }),
+    onSuccess: (settings) => client.setQueryData(key, settings),
+  });
+  return (
+    <section aria-labelledby="short-way" className="mt-6">
+      <h2 id="short-way" className="font-semibold">
+        Short way
+      </h2>
+      <div className="mt-1 border-line-2 border-t">
+        {data !== undefined ? (
+          <label className="flex min-h-9 items-start gap-2.5 border-line-1 border-b py-2">
+            <input
+              type="checkbox"
+              className="mt-0.5 size-4 accent-accent"
+              checked={save.isPending ? save.variables.redirect : data.redirect}
+              disabled={save.isPending}
+              onChange={(event) => save.mutate({ ...data, redirect: event.target.checked })}
+            />
+            <span>
+              Hand packets between pods of this node from device to device
+              <span className="block text-12 text-muted">
+                Past the host’s stack, from the next packet on. Off, they are routed, which is slower and
+                passes the host’s own rules.
+              </span>
+            </span>
+          </label>
+        ) : error !== null ? (
+          <div className="pt-3">
+            <ErrorState error={error} retry={() => void refetch()} />
+          </div>
+        ) : (
+          <span className="flex h-9 items-center">
+            <Skeleton className="w-60" />
+          </span>
+        )}
+        {save.error !== null && (
+          <p role="alert" className="flex items-center gap-1.5 pt-1.5 text-12 text-ink-2">
+            <WarningSign /> {save.error.message}
+          </p>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { draftOf, guardGroups, readDraft, shown } from '../../../app/_lib/guard-fields.ts';
+import { type GuardChoice, guardChoice, guardDefaults } from '../../../contract/guard.ts';
+
+test('the form has every threshold once', () => {
+  const names = guardGroups.flatMap(({ fields }) => fields.map(({ name }) => name));
+  expect(names.toSorted()).toEqual(Object.keys(guardDefaults).toSorted());
+});
+
+const anyChoice: fc.Arbitrary<GuardChoice> = fc.record(
+  {
+    on: fc.boolean(),
+    icmp: fc.boolean(),
+    tcpPort: fc.option(fc.integer({ min: 1, max: 65_535 })),
+    dropShare: fc.integer({ min: 1, max: 1000 }).map((permille) => permille / 1000),
+    dropsPerSecond: fc.integer({ min: 1, max: 1_000_000 }),
+    oneSidedSeconds: fc.integer({ min: 10, max: 86_400 }),
+    repairs: fc.nat(20),
+  },
+  { requiredKeys: [] },
+);
+
+test('a choice shown in the form and read again is the same', () => {
+  fc.assert(
+    fc.property(anyChoice, (choice) => {
+      expect(readDraft(draftOf(choice))).toEqual({ choice, problems: {} });
+    }),
+  );
+});
+
+test('whatever is typed is a valid choice or a problem of its field', () => {
+  const typed = fc.oneof(
+    fc.string(),
+    fc.double().map(String),
+    fc.constantFrom('on', 'off', 'none', ' 5 ', '1e9'),
+  );
+  const drafts = fc.dictionary(
+    fc.constantFrom(...(Object.keys(guardDefaults) as (keyof GuardChoice)[])),
+    typed,
+  );
+  fc.assert(
+    fc.property(drafts, (draft) => {
+      const { choice, problems } = readDraft(draft);
+      expect(guardChoice.parse(choice)).toEqual(choice);
+      for (const name of Object.keys(problems)) expect(choice).not.toHaveProperty(name);
+    }),
+  );
+});
+
+test('what is left empty is not chosen; the share is in per cent', () => {
+  expect(readDraft({ dropShare: '12.5', repairs: '', tcpPort: 'none' })).toEqual({
+    choice: { dropShare: 0.125, tcpPort: null },
+    problems: {},
+  });
+  expect(shown({ scale: 100 }, 0.125)).toBe('12.5');
+  expect(readDraft({ repairs: '2.5' }).problems).toHaveProperty('repairs');
+});
