@@ -72,7 +72,7 @@ export const draftOf = (choice: GuardChoice | null): Draft =>
 export function shown({ scale }: Pick<GuardField, 'scale'>, value: GuardThresholds[Name]): string {
   if (value === null) return 'none';
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return String(Number((value * scale).toPrecision(12)));
+  return String(rounded(value * scale));
 }
 
 /** What was typed as a choice, or why a field cannot be one. */
@@ -82,7 +82,7 @@ export function readDraft(draft: Draft): { choice: GuardChoice; problems: Partia
     const text = draft[name]?.trim() ?? '';
     if (text === '') return [];
     const value =
-      text === 'on' ? true : text === 'off' ? false : text === 'none' ? null : Number(text) / scale;
+      text === 'on' ? true : text === 'off' ? false : text === 'none' ? null : rounded(Number(text) / scale);
     const read = guardThresholds.shape[name].safeParse(value);
     if (read.success) return [[name, read.data]];
     problems[name] = read.error.issues[0]?.message ?? 'not valid';
@@ -92,3 +92,6 @@ export function readDraft(draft: Draft): { choice: GuardChoice; problems: Partia
 }
 
 const fields = (): GuardField[] => guardGroups.flatMap((group) => group.fields);
+
+/** 90.1 % is 0.901, whatever binary fractions make of it. */
+const rounded = (value: number): number => Number(value.toPrecision(12));
