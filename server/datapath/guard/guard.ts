@@ -234,8 +234,10 @@ export class Guard {
 
   /** Kept before it is done: an agent that is killed meanwhile knows how far it went. */
   async #act(guarded: Guarded, ladder: LadderState, { act, because }: LadderAct): Promise<void> {
-    const { pod } = guarded;
-    await this.#keep(guarded, { ...guarded.kept, ladder });
+    const { pod, kept } = guarded;
+    await this.#keep(guarded, { ...kept, ladder });
+    // Something else may have begun while that was written.
+    if (isBusy(pod)) return this.#keep(guarded, kept);
     const told = actNow(act, because);
     try {
       if (act === 'repair') await this.#repair(pod);
