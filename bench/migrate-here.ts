@@ -9,18 +9,29 @@ import { longestGap, lostOf, type Pings, ping } from './pings.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
 import { Client, type Round, serve } from './traffic.ts';
 
-const intervalMs = 2;
 const moved = { ipv4: '10.42.0.2', ipv6: 'fd00:42::2' } as const;
 const still = { ipv4: '10.42.0.3', ipv6: 'fd00:42::3' } as const;
 const families = ['ipv4', 'ipv6'] as const;
 
 interface Measure {
-  /** `native` or `guest` */
-  env: string;
   migrations: number;
   /** of each side and family */
   pings: number;
+  /** Between two pings of one side and family. */
+  intervalMs: number;
+  /** Of the pingers: real-time, or null where they would leave the one CPU to nobody else. */
+  priority: number | null;
+  /** Rounds of each stream, with a migration and without. */
+  rounds: number;
+  /** To begin with: longer where migrations take longer. */
+  roundMs: number;
 }
+
+/** The guest has one processor, emulated: there the two families share the beat, and rounds are few and long. */
+const measures = {
+  native: { intervalMs: 2, priority: 10, rounds: 10, roundMs: 500 },
+  guest: { intervalMs: 4, priority: null, rounds: 2, roundMs: 6000 },
+} as const;
 
 /** Migrates the pod to its next kind: both ways where the kernel has netkit, else to a new device of its kind. */
 type MoveOn = () => Promise<Migration>;
@@ -29,7 +40,7 @@ type MoveOn = () => Promise<Migration>;
  * Migrates one pod again and again on this kernel: first while it and another pod ping each other every 2 ms over
  * both families and one TCP connection between them lives on, then while a TCP stream takes all there is.
  */
-async function measure(report: Report, { env, migrations, pings }: Measure): Promise<void> {
+async function measure(report: Report, env: keyof typeof measures, measure: Measure): Promise<void> {
   await using node = await rigNode();
   const { capabilities } = await node.ask<Node>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
@@ -48,8 +59,8 @@ async function measure(report: Report, { env, migrations, pings }: Measure): Pro
   const figure = (metric: string, unit: string, values: number[], more: Partial<Figure> = {}): void =>
     report({ bench: 'migrate', metric, env, between, ...summary(values), unit, ...more });
 
-  await underPings(pods, moveOn, { migrations, pings }, figure);
-  await underStream(pods, moveOn, Math.ceil(migrations / 2), figure);
+  await underPings(pods, moveOn, measure, figure);
+  await underStream(pods, moveOn, measure, figure);
 }
 
 type Tell = (metric: string, unit: string, values: number[], more?: Partial<Figure>) => void;
@@ -58,13 +69,13 @@ type Pods = Record<'moved' | 'still', Pod>;
 async function underPings(
   pods: Pods,
   moveOn: MoveOn,
-  { migrations, pings }: Pick<Measure, 'migrations' | 'pings'>,
+  { migrations, pings, intervalMs, priority }: Measure,
   figure: Tell,
 ): Promise<void> {
   using connection = await connect(pods.still.netns.path, pods.moved.netns.path, moved.ipv4);
   const pinging = families.flatMap((family) => [
-    ping(pods.still.netns.path, moved[family], pings, intervalMs),
-    ping(pods.moved.netns.path, still[family], pings, intervalMs),
+    ping(pods.still.netns.path, moved[family], { count: pings, intervalMs, priority }),
+    ping(pods.moved.netns.path, still[family], { count: pings, intervalMs, priority }),
   ]);
   // Spread over the pings, so that each migration has some before and behind it.
   const started = Date.now();
@@ -89,7 +100,7 @@ async function underPings(
     });
   for (const family of families) {
     const of = sides.filter((side) => side.family === family);
-    figure('sent', 'packets', [pings * of.length], { family, migrations });
+    figure('sent', 'packets', [pings * of.length], { family, migrations, intervalMs });
     figure('lost', 'packets', [of.reduce((sum, side) => sum + lostOf(side), 0)], { family, migrations });
     for (const [metric, moments] of [
       ['blackout_ms', 'arrived'],
@@ -115,7 +126,12 @@ async function underPings(
 }
 
 /** A saturating stream of each direction and family, in rounds with a migration and equal ones without, by turns. */
-async function underStream(pods: Pods, moveOn: MoveOn, rounds: number, figure: Tell): Promise<void> {
+async function underStream(
+  pods: Pods,
+  moveOn: MoveOn,
+  { rounds, roundMs }: Measure,
+  figure: Tell,
+): Promise<void> {
   for (const family of families)
     for (const direction of ['to', 'from'] as const) {
       const [client, server, address] =
@@ -125,7 +141,7 @@ async function underStream(pods: Pods, moveOn: MoveOn, rounds: number, figure: T
       using _server = await serve({ netns: server.netns.path });
       using stream = new Client({ netns: client.netns.path }, 'stream', address);
       const [during, beside]: [Round[], Round[]] = [[], []];
-      let milliseconds = 500;
+      let milliseconds: number = roundMs;
       await stream.round(milliseconds);
       for (let round = 0; round < rounds; round++) {
         const carried = stream.round(milliseconds);
@@ -161,7 +177,9 @@ const withoutDrain = (migration: Migration): number =>
   migration.durationMs! - durationOf(migration, 'drained');
 
 const [env = 'native', migrations = '20', pings = '11000'] = process.argv.slice(2);
+if (env !== 'native' && env !== 'guest') throw new Error(`${env}: native or guest`);
 await measure(
   jsonLines((text) => process.stdout.write(text)),
-  { env, migrations: Number(migrations), pings: Number(pings) },
+  env,
+  { ...measures[env], migrations: Number(migrations), pings: Number(pings) },
 );

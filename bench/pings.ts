@@ -8,16 +8,20 @@ export interface Pings {
   arrived: Float64Array;
 }
 
-const realTime = 10;
+export interface Pinging {
+  count: number;
+  intervalMs: number;
+  /** Real-time; null: none. */
+  priority: number | null;
+}
 
-/** Pings from a namespace on time, at real-time priority (`bench/pings.c`). Ends with its account. */
+/** Pings from a namespace, on time with a priority (`bench/pings.c`). Ends with its account. */
 export async function ping(
   netns: string,
   address: string,
-  count: number,
-  intervalMs: number,
+  { count, intervalMs, priority }: Pinging,
 ): Promise<Pings> {
-  const child = startAt({ netns, priority: realTime }, [
+  const child = startAt({ netns, ...(priority === null ? {} : { priority }) }, [
     compile('pings'),
     address,
     String(count),
