@@ -4,7 +4,7 @@ import { addAddress, addresses, deleteAddress, replaceAddress } from '../../../s
 import { deleteLink, deleteLinks, getLink, links, setLink } from '../../../server/netlink/link.ts';
 import { deleteNeighbour, neighbours, replaceNeighbour } from '../../../server/netlink/neighbour.ts';
 import { addNetkit } from '../../../server/netlink/netkit.ts';
-import { addRoute, deleteRoute, replaceRoute, routes } from '../../../server/netlink/route.ts';
+import { addRoute, deleteRoute, newRouteOf, replaceRoute, routes } from '../../../server/netlink/route.ts';
 import { neighbourText, routeText } from '../../../server/netlink/text.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { type TestNamespace, testNamespace } from './namespaces.ts';
@@ -335,6 +335,50 @@ describe('routes', () => {
       replaceRoute(host.socket, { destination: '10.42.0.33', gateway: '192.0.2.1', ifindex: 7 }),
     ).rejects.toMatchObject({ kernelText: 'Nexthop has invalid gateway', code: 'ENETUNREACH' });
   });
+});
+
+test('a route of any form is made again as it was, on its device or another', async () => {
+  using host = testNamespace();
+  for (const [name, ifindex] of [
+    ['a', 7],
+    ['b', 9],
+  ] as const) {
+    await addVeth(host.socket, {
+      primary: { name, ifindex, up: true },
+      peer: { name: `${name}p`, ifindex: ifindex + 1 },
+    });
+    await setLink(host.socket, ifindex + 1, { up: true });
+  }
+  await addAddress(host.socket, 7, '10.1.0.1/24');
+  host.batch([
+    'route add default via 169.254.1.1 dev a onlink mtu lock 1300 advmss 1200 congctl reno tos 0x10 table 7',
+    'route add 10.9.0.0/16 dev a proto 186 scope 200 src 10.1.0.1 metric 7',
+    'route add 10.10.0.0/16 via inet6 fe80::1 dev a',
+    'route add 10.11.0.0/16 nexthop via 10.1.0.2 dev a weight 3 nexthop via 10.1.0.3 dev a onlink',
+    'route add prohibit 10.12.0.0/16 metric 9',
+    'route add fd00:1::/64 via fe80::1 dev a pref high mtu 1400',
+    'route add fd00:2::/64 nexthop via fe80::1 dev a weight 7 nexthop via fe80::2 dev b',
+    'route add blackhole fd00:3::/64',
+  ]);
+  const placed = async () =>
+    (await routes(host.socket, { table: 'all' })).filter(({ protocol }) => protocol !== 2);
+  const before = await placed();
+  expect(before).toHaveLength(8);
+  for (const route of before) await deleteRoute(host.socket, newRouteOf(route));
+  expect(await placed()).toEqual([]);
+  for (const route of before) await addRoute(host.socket, newRouteOf(route));
+  expect(await placed()).toEqual(before);
+  const single = before.filter(({ nextHops, ifindex }) => nextHops.length === 1 && ifindex === 7);
+  expect(single).toHaveLength(4);
+  for (const route of single) await replaceRoute(host.socket, newRouteOf(route, 9));
+  const moved = await placed();
+  for (const route of single)
+    expect(moved).toContainEqual({
+      ...route,
+      ifindex: 9,
+      nextHops: [{ ...route.nextHops[0], ifindex: 9 }],
+    });
+  expect(moved).toHaveLength(8);
 });
 
 describe('neighbours', () => {
