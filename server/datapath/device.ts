@@ -9,7 +9,7 @@ import { refusedWith } from '../netlink/error.ts';
 import { deleteLink, getLink, setLink } from '../netlink/link.ts';
 import { replaceNeighbour } from '../netlink/neighbour.ts';
 import { addNetkit } from '../netlink/netkit.ts';
-import type { RtnetlinkSocket } from '../netlink/socket.ts';
+import { RtnetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
 import type { DeviceRecord, PodRecord } from './books.ts';
 import { bare, gateways, gatewaysOf, hasIpv6 } from './gateway.ts';
@@ -156,8 +156,10 @@ export async function giveAddresses(
  * for the packets still on it. A pair that is gone is as well.
  */
 export async function removeDevice(ground: Ground, slot: number): Promise<void> {
+  // On a socket of its own: the kernel answers long after RTNL is free again, and requests of one socket are in a row.
+  using host = RtnetlinkSocket.open();
   try {
-    await deleteLink(ground.host, primaryIfindex(slot));
+    await deleteLink(host, primaryIfindex(slot));
   } catch (error) {
     if (!refusedWith(error, 'ENODEV')) throw error;
   }
