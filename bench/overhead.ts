@@ -1,9 +1,16 @@
-import { runSealed } from './elsewhere.ts';
+import { runInGuest, runSealed } from './elsewhere.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
+import { compile } from './traffic.ts';
 
-/** Packet rate over a veth with our programs off, counting and full. */
+/** Packet rate over a veth with our programs off, counting and full: here, and by counted instructions in the guest. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+  compile('traffic');
   progress('datagrams with programs off, counting and full, by turns');
-  await runSealed(report, 'overhead-here.ts', quick ? [6, 30] : [60, 60]);
+  await runSealed(report, 'overhead-here.ts', ['native', ...(quick ? [6, 30] : [100, 40])]);
+  progress('the same in an instruction-counted guest');
+  await runInGuest(report, 'overhead-here.ts', ['guest', ...(quick ? [1, 20] : [5, 60])], {
+    instructionCounted: true,
+    timeoutSeconds: 600,
+  });
 }
