@@ -19,7 +19,7 @@ test.afterAll(() => void traffic?.kill());
 const row = (page: Page, name: string) =>
   page.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
 /** Packets a second into the pod, as its row shows them. */
-const packetsIn = (page: Page, name: string) => row(page, name).getByRole('cell').nth(3);
+const packetsIn = (page: Page, name: string) => row(page, name).getByRole('cell').nth(4);
 const shownNames = (page: Page) => page.getByRole('rowheader').allInnerTexts();
 const filter = (page: Page) => page.getByRole('textbox', { name: 'Filter pods' });
 

@@ -7,7 +7,10 @@ import { mishap } from './mishap.ts';
  * Brings the pods that a killed agent was at to what their migrations' journals say. To be called when those
  * have been ended.
  */
-export async function settleInterrupted(books: BatchBooks, batch: Batch): Promise<void> {
+export async function settleInterrupted(
+  books: Pick<BatchBooks, 'saveBatchPod' | 'lastMigration'>,
+  batch: Batch,
+): Promise<void> {
   for (const pod of batch.pods) {
     if (pod.state !== 'running' && pod.state !== 'watched') continue;
     Object.assign(pod, outcome(batch, pod, await books.lastMigration(pod.podId)));

@@ -77,18 +77,20 @@ interface SwitchProps {
 function Switch({ label, detail, on, change }: SwitchProps) {
   return (
     <label className="flex min-h-8 cursor-pointer flex-wrap items-center gap-x-3 py-0.5">
-      <input
-        type="checkbox"
-        role="switch"
-        aria-checked={on}
-        checked={on}
-        onChange={({ target }) => change(target.checked)}
-        className="peer sr-only"
-      />
-      <span
-        aria-hidden="true"
-        className="relative h-4 w-7 flex-none rounded-lane border border-line-control bg-surface-2 transition-colors duration-80 after:absolute after:top-0.5 after:left-0.5 after:size-2.5 after:rounded-lane after:bg-line-control after:transition-transform after:duration-80 peer-checked:border-accent peer-checked:bg-accent peer-checked:after:translate-x-3 peer-checked:after:bg-accent-on peer-focus-visible:outline-2 peer-focus-visible:outline-focus peer-focus-visible:outline-offset-2"
-      />
+      <span className="relative h-4 w-7 flex-none">
+        <input
+          type="checkbox"
+          role="switch"
+          aria-checked={on}
+          checked={on}
+          onChange={({ target }) => change(target.checked)}
+          className="peer absolute inset-0 cursor-pointer opacity-0"
+        />
+        <span
+          aria-hidden="true"
+          className="pointer-events-none absolute inset-0 rounded-lane border border-line-control bg-surface-2 transition-colors duration-80 after:absolute after:top-0.5 after:left-0.5 after:size-2.5 after:rounded-lane after:bg-line-control after:transition-transform after:duration-80 peer-checked:border-accent peer-checked:bg-accent peer-checked:after:translate-x-3 peer-checked:after:bg-accent-on peer-focus-visible:outline-2 peer-focus-visible:outline-focus peer-focus-visible:outline-offset-2"
+        />
+      </span>
       <span>{label}</span>
       <span className="text-12 text-muted">{detail}</span>
     </label>

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { harm, type Reading, silence } from '../../../server/datapath/batch/health.ts';
+
+const at = (ms: number, more: Partial<Reading> = {}): Reading => ({
+  ...{ at: ms, packetsOut: 0, packetsIn: 0, drops: 0, failed: 0 },
+  ...more,
+});
+const before = (more: Partial<Reading>) => ({ from: at(0), to: at(1000, more) });
+
+describe('silence', () => {
+  const busy = before({ packetsOut: 50, packetsIn: 50 });
+  const after = (more: Partial<Reading>) => ({
+    from: at(1200, { packetsOut: 60, packetsIn: 60 }),
+    to: at(2200, { packetsOut: 60, packetsIn: 60, ...more }),
+  });
+
+  test.each<[string, Partial<Reading>, RegExp | null]>([
+    ['both directions flow', { packetsOut: 61, packetsIn: 61 }, null],
+    ['nothing leaves', { packetsIn: 99 }, /^no packet left the pod for 1000 ms .* 50 did in 1000 ms before$/],
+    ['nothing arrives', { packetsOut: 99 }, /^no packet reached the pod/],
+  ])('%s', (_, more, sentence) => {
+    const found = silence(busy, after(more));
+    if (sentence === null) expect(found).toBeNull();
+    else expect(found).toMatch(sentence);
+  });
+
+  test('of a direction that had little before says nothing', () => {
+    expect(silence(before({ packetsOut: 4, packetsIn: 0 }), after({}))).toBeNull();
+  });
+});
+
+describe('harm', () => {
+  test.each<[string, Partial<Reading>, Partial<Reading>, RegExp | null]>([
+    ['no drops at all', {}, {}, null],
+    ['a few stray ones', {}, { drops: 10 }, null],
+    ['drops where there were none', {}, { drops: 11 }, /dropped 11 of its packets .* 0 in the same time/],
+    ['as many as before', { drops: 500 }, { drops: 1500 }, null],
+    ['three times as many', { drops: 500 }, { drops: 3500 }, /dropped 3000 .* 1000 in the same time/],
+    ['a failed request', {}, { failed: 1 }, /^1 of its requests failed/],
+    ['failures that were there before', { failed: 3 }, { failed: 9 }, null],
+    ['nobody counts requests', { failed: null }, { failed: null }, null],
+  ])('%s', (_, had, has, sentence) => {
+    const found = harm(before(had), at(3000, has));
+    if (sentence === null) expect(found).toBeNull();
+    else expect(found).toMatch(sentence);
+  });
+
+  test('is never seen in traffic that goes on as it was', () => {
+    const rate = fc.integer({ min: 0, max: 1_000_000 });
+    fc.assert(
+      fc.property(rate, rate, rate, fc.integer({ min: 1, max: 60 }), (packets, drops, failed, seconds) => {
+        const reading = (s: number): Reading =>
+          at(s * 1000, {
+            ...{ packetsOut: packets * s, packetsIn: packets * s, drops: drops * s, failed: failed * s },
+          });
+        const span = { from: reading(0), to: reading(seconds) };
+        const after = { from: span.to, to: reading(2 * seconds) };
+        expect(harm(span, after.to) ?? silence(span, after)).toBeNull();
+      }),
+    );
+  });
+});

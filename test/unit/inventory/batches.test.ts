@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { Inventory } from '../../../server/inventory/inventory.ts';
+import { member, newBatch } from '../batch/records.ts';
+import { node } from './records.ts';
+import { openScratch, scratchFolder } from './scratch.ts';
+
+test('a batch and each of its pods are read back as they were written, by the next process too', async () => {
+  const file = `${scratchFolder()}/podlane.db`;
+  const inventory = await Inventory.open({ file, node });
+  const batch = await inventory.addBatch(
+    newBatch(
+      'b',
+      ['web', 'cart', 'api'].map((name) => member(name)),
+    ),
+  );
+  expect(batch).toMatchObject({ number: 1, pods: [{ name: 'web' }, { name: 'cart' }, { name: 'api' }] });
+  const cart = member('cart', {
+    ...{ state: 'unhealthy', moved: true, code: 'kernel_refused', reason: 'why', migrationId: 'm' },
+    ...{ startedAt: new Date(1).toISOString(), endedAt: new Date(2).toISOString() },
+  });
+  await inventory.saveBatchPod('b', cart);
+  await inventory.saveBatch({ ...batch, state: 'paused', reason: 'shop/cart: why' });
+  await inventory.close();
+
+  const { inventory: next } = await openScratch(file);
+  const [open] = await next.openBatches();
+  expect(open).toMatchObject({
+    state: 'paused',
+    reason: 'shop/cart: why',
+    counts: { unhealthy: 1, waiting: 2 },
+  });
+  expect(open?.pods[1]).toEqual(cart);
+  await next.saveBatch({ ...open!, state: 'stopped', endedAt: new Date(3).toISOString() });
+  expect(await next.openBatches()).toEqual([]);
+  expect(await next.batch('b')).toMatchObject({ state: 'stopped', endedAt: new Date(3).toISOString() });
+  expect(await next.batch('other')).toBeNull();
+});
+
+test('batches are listed by page, the newest first; of the ended ones the oldest are not kept for ever', async () => {
+  const { inventory } = await openScratch();
+  for (const n of [1, 2, 3, 4])
+    await inventory.addBatch(
+      newBatch(`b${n}`, [member('web')], n === 1 ? {} : { endedAt: new Date(n).toISOString() }),
+    );
+  const first = await inventory.listBatches({ limit: 3 });
+  expect(first.items.map(({ id }) => id)).toEqual(['b4', 'b3', 'b2']);
+  expect(first.items[0]?.counts.waiting).toBe(1);
+  expect((await inventory.listBatches({ limit: 3, before: first.next! })).items.map(({ id }) => id)).toEqual([
+    'b1',
+  ]);
+  const keep = { events: 5, migrationsPerPod: 5, devicesPerPod: 5, removedPods: 5, batches: 2 };
+  await inventory.prune(keep);
+  // b1 has not ended.
+  const { items } = await inventory.listBatches({ limit: 9 });
+  expect(items.map(({ id }) => id)).toEqual(['b4', 'b3', 'b1']);
+});
