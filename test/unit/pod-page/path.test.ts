@@ -35,15 +35,15 @@ describe('the wide layout', () => {
     const layout = wideLayout(1392, 'netkit', one, true);
     expect(layout).toMatchObject({
       width: 1392,
-      height: 320,
+      height: 336,
       edge: 422,
       veth: null,
-      tracks: { out: 154, in: 182 },
+      tracks: { out: 170, in: 198 },
     });
-    expect(layout.device).toEqual({ x: 208, y: 138, width: 428, height: 60 });
-    expect(layout.host).toEqual({ x: 724, y: 124, width: 224, height: 96 });
-    expect(layout.gates.out).toMatchObject({ x: 256, y: 154 });
-    expect(layout.gates.in).toMatchObject({ x: 584, y: 182 });
+    expect(layout.device).toEqual({ x: 208, y: 154, width: 428, height: 60 });
+    expect(layout.host).toEqual({ x: 724, y: 140, width: 224, height: 96 });
+    expect(layout.gates.out).toMatchObject({ x: 256, y: 170 });
+    expect(layout.gates.in).toMatchObject({ x: 584, y: 198 });
   });
 
   test.each(['netkit', 'veth'] as const)('keeps %s boxes apart from the narrowest width on', (kind) => {
@@ -69,8 +69,8 @@ describe('the wide layout', () => {
 
   test('grows by a chip for each further program on a hook', () => {
     const layout = wideLayout(1392, 'veth', { out: 3, in: 2 }, true);
-    expect(layout.height).toBe(320 + 2 * 82 + 82);
-    expect(layout.tracks.out).toBe(154 + 2 * 82);
+    expect(layout.height).toBe(336 + 2 * 82 + 82);
+    expect(layout.tracks.out).toBe(170 + 2 * 82);
   });
 
   test('draws no way to an uplink that is not there', () => {

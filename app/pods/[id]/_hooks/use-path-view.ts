@@ -9,9 +9,12 @@ import { nodeHistory, programRates, useNodeSample } from '../../../_lib/node.ts'
 import { usePods } from '../../../_lib/pods.ts';
 import { samples, usePodRates, useSampleVersion } from '../../../_lib/samples.ts';
 import { type EdgeRates, hopOf, type PathPod, type PathView, type UplinkHop } from '../_path/view.ts';
+import { type Counted, waysOf, waysTaken } from '../_path/ways.ts';
 
 /** The uplink's counters come with the path, not with the samples. */
 const readEveryMs = 2000;
+/** How long the order of the other pods stays, so that lines do not change places with every sample. */
+const orderMs = 10_000;
 
 /** The path with the figures of the last second; null until it was read once. */
 export function usePathView(pod: Pod, live: boolean): PathView | null {
@@ -27,43 +30,64 @@ export function usePathView(pod: Pod, live: boolean): PathView | null {
   const { data: known } = usePods();
   const uplink = path === undefined ? null : hopOf(path, 'uplink');
   const uplinkRates = useUplinkRates(uplink, dataUpdatedAt);
+  const order = useRef<{ at: number; ids: string[] }>({ at: 0, ids: [] });
   // biome-ignore lint/correctness/useExhaustiveDependencies: rates of pods and programs are new with every version
   return useMemo(() => {
     const container = path === undefined ? null : hopOf(path, 'container');
     if (path === undefined || container === null) return null;
     const numbers = new Map(known?.map(({ id, number }) => [id, number]));
-    const pods = (hopOf(path, 'pods')?.pods ?? []).map((other): PathPod => {
-      const latest = samples.rates(numbers.get(other.id) ?? -2);
-      const kind = latest?.kind ?? other.kind;
-      return { ...other, kind, packetsIn: number(latest?.packetsIn), packetsOut: number(latest?.packetsOut) };
+    const others = hopOf(path, 'pods')?.pods ?? [];
+    const counted = new Map(
+      others.map(({ id }) => [id, withValues(samples.rates(numbers.get(id) ?? -2))] as const),
+    );
+    const pods = others.map((other): PathPod => {
+      const rates = counted.get(other.id) ?? null;
+      return {
+        ...other,
+        kind: rates?.kind ?? other.kind,
+        packetsIn: rates?.packetsIn ?? null,
+        packetsOut: rates?.packetsOut ?? null,
+      };
     });
-    pods.sort((a, b) => busy(b) - busy(a) || a.name.localeCompare(b.name));
+    const own = withValues(rates);
     return {
       container,
       device: pod.device === null ? null : hopOf(path, 'device'),
       host: hopOf(path, 'host'),
       uplink,
       uplinkRates,
-      pods,
-      podsRates: {
-        out: sum(pods.map((other) => other.packetsIn)),
-        in: sum(pods.map((other) => other.packetsOut)),
-      },
-      rates: rates === null || Number.isNaN(rates.packetsOut) ? null : rates,
+      pods: inOrder(pods, order.current),
+      ways:
+        own === null && path.taken !== null
+          ? waysTaken(path.taken)
+          : waysOf(
+              own,
+              [...counted.values()].filter((each) => each !== null),
+            ),
+      redirect: path.redirect,
+      rates: own,
       nsPerRun: nsPerRun(),
       live,
     };
   }, [path, uplink, uplinkRates, known, rates, programs, version, live, pod.device]);
 }
 
-const number = (value: number | undefined): number | null =>
-  value === undefined || Number.isNaN(value) ? null : value;
+/** Null before the second sample, which is the first that a rate comes of. */
+const withValues = <T extends Counted>(rates: T | null): T | null =>
+  rates === null || Number.isNaN(rates.packetsOut) ? null : rates;
 
 const busy = (pod: PathPod): number => (pod.packetsIn ?? 0) + (pod.packetsOut ?? 0);
 
-function sum(values: (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 && values.length > 0 ? null : known.reduce((total, value) => total + value, 0);
+/** The busiest first, as it was when `order` was last made; made anew for other pods and from time to time. */
+function inOrder(pods: PathPod[], order: { at: number; ids: string[] }): PathPod[] {
+  const same = pods.length === order.ids.length && pods.every(({ id }) => order.ids.includes(id));
+  if (!same || performance.now() - order.at > orderMs) {
+    const sorted = pods.toSorted((a, b) => busy(b) - busy(a) || a.name.localeCompare(b.name));
+    order.ids = sorted.map(({ id }) => id);
+    // Before there are rates the order says nothing: the next one counts.
+    order.at = pods.some(({ packetsIn }) => packetsIn !== null) ? performance.now() : -orderMs;
+  }
+  return pods.toSorted((a, b) => order.ids.indexOf(a.id) - order.ids.indexOf(b.id));
 }
 
 function nsPerRun(): Map<number, number> {

@@ -1,4 +1,5 @@
 import type { CSSProperties, ReactNode } from 'react';
+import { isIpv6 } from '../../../../contract/network.ts';
 import { count } from '../../../_lib/format.ts';
 import { plainAddress, splitName } from '../../../_lib/pods.ts';
 import { stop } from '../stop.ts';
@@ -23,7 +24,7 @@ export function Facts({ rows, align }: { rows: FactRow[]; align?: 'left' }) {
   return (
     <dl className={css.facts} data-align={align}>
       {rows.map(([label, value, whole]) => (
-        <div key={label} className="contents">
+        <div key={`${label} ${value}`} className="contents">
           <dt>{label}</dt>
           <dd className="code" title={whole ?? value}>
             {value}
@@ -32,6 +33,18 @@ export function Facts({ rows, align }: { rows: FactRow[]; align?: 'left' }) {
       ))}
     </dl>
   );
+}
+
+/** The first address of each family, and how many more of it there are. */
+export function addressLines({ addresses }: Pick<ContainerHop, 'addresses'>): FactRow[] {
+  const families = [addresses.filter((each) => !isIpv6(each)), addresses.filter(isIpv6)];
+  const lines = families
+    .filter((all) => all.length > 0)
+    .map((all, index): FactRow => {
+      const more = all.length > 1 ? ` +${all.length - 1}` : '';
+      return [index === 0 ? 'address' : '', `${plainAddress(all[0])}${more}`, all.join('\n')];
+    });
+  return lines.length > 0 ? lines : [['address', 'none']];
 }
 
 export function ContainerBox({ hop, style }: { hop: ContainerHop; style: CSSProperties }) {
@@ -43,7 +56,7 @@ export function ContainerBox({ hop, style }: { hop: ContainerHop; style: CSSProp
       <Facts
         rows={[
           ['interface', hop.interface],
-          ['address', hop.addresses.join(', ') || 'none'],
+          ...addressLines(hop),
           ['ifindex', String(hop.ifindex)],
           ['MTU', String(hop.mtu)],
         ]}
@@ -74,7 +87,7 @@ export function HostBox({
           ],
           [
             'neigh',
-            neighbourOf(hop.neighbours[0], device),
+            neighbourOf(hop.neighbours, device),
             hop.neighbours.join('\n') || 'The host has no neighbour for the pod',
           ],
           ['forward', `${hop.forwarding ? 'on' : 'off'}, rp_filter ${hop.rpFilter}`],
@@ -89,10 +102,11 @@ const viaOf = ([route]: readonly string[]): string =>
   route === undefined ? 'no default route' : (/via \S+/.exec(route)?.[0] ?? route);
 
 /** The pod's neighbour on the host, its address cut to the end that differs: `…01:41 PERMANENT`. */
-function neighbourOf(neighbour: string | undefined, device: DeviceHop | null): string {
+function neighbourOf([neighbour, ...more]: readonly string[], device: DeviceHop | null): string {
   if (neighbour === undefined) return device?.mode === 'l3' ? 'none, L3' : 'none';
   const [, end, state] = /lladdr (?:[0-9a-f]{2}:){4}(\S+).*?([A-Z]+)$/.exec(neighbour) ?? [];
-  return end === undefined ? neighbour : `…${end} ${state}`;
+  const others = more.length > 0 ? ` +${more.length}` : '';
+  return end === undefined ? neighbour : `…${end} ${state}${others}`;
 }
 
 export function UplinkBox(props: {

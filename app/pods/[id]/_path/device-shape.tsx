@@ -55,7 +55,8 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
   if (layout.upright) return <UprightNames layout={layout} device={device} />;
   const middle = layout.tracks.out + 18;
   if (layout.veth === null) {
-    const right = layout.gates.in.x - 16;
+    // In attach fallback both gates stand at the primary, and the names before them.
+    const right = (layout.gates.out.x > layout.edge ? layout.gates.out.x : layout.gates.in.x) - 16;
     const roomy = right - 276 > 270;
     return (
       <>
@@ -112,19 +113,20 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
 function UprightNames({ layout, device }: { layout: UprightLayout; device: DeviceHop }) {
   const { primary, peer } = device;
   // A netkit lane has its chips beside it from end to end: the names stand at the namespace edge.
-  const peerY = layout.veth === null ? layout.edge - 30 : 156;
-  // Beside the words “Host namespace” for veth, whose chips begin right below; under them for netkit.
-  const host = layout.veth === null ? { x: 104, y: layout.edge + 42 } : { x: 206, y: layout.edge + 15 };
+  const peerY = layout.veth === null ? layout.edge - 30 : layout.device.y + 24;
+  // Beside the words “Host namespace” where chips begin right below, else under them.
+  const host =
+    layout.gates.out.y > layout.edge ? { x: 206, y: layout.edge + 15 } : { x: 104, y: layout.edge + 42 };
   return (
     <>
       <Name x={104} y={peerY} anchor="start" word={`${peer.name} peer`} index={peer.ifindex} />
       <Name {...host} anchor="start" word={`${primary.name} primary`} index={primary.ifindex} />
       {layout.veth !== null && (
         <>
-          <text className={css.noteHead} x={104} y={200}>
+          <text className={css.noteHead} x={104} y={layout.device.y + 68}>
             L2 step
           </text>
-          <text className={css.note} x={104} y={216}>
+          <text className={css.note} x={104} y={layout.device.y + 84}>
             frame and MAC, then backlog and softirq
           </text>
         </>

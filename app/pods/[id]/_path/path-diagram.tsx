@@ -2,6 +2,7 @@
 
 import type { ReactNode } from 'react';
 import { useWidth } from '../_hooks/use-width.ts';
+import { movedHooks } from './facts.ts';
 import { pathText } from './path-text.ts';
 import { Upright } from './upright-diagram.tsx';
 import type { PathView } from './view.ts';
@@ -24,9 +25,10 @@ export function PathDiagram({ name, view }: { name: string; view: PathView }) {
 
 function Figure({ name, view, children }: { name: string; view: PathView; children: ReactNode }) {
   const kind = view.device?.kind ?? 'observed';
+  const moved = view.device === null ? null : movedHooks(view.device);
   return (
     <figure
-      aria-label={`Network path of ${name}, ${view.device?.kind ?? 'no device'}`}
+      aria-label={`Network path of ${name}, ${view.device?.kind ?? 'no device'}${moved === null ? '' : `, programs on ${moved}`}`}
       data-path-kind={view.device?.kind ?? 'none'}
       className={`kind-${kind}`}
     >

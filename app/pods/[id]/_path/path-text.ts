@@ -1,12 +1,19 @@
 import { count, quantity } from '../../../_lib/format.ts';
-import { acceptedOf, type PathView, programsOf, runsOf } from './view.ts';
+import { movedHooks } from './facts.ts';
+import { type PathView, programsOf, runsOf } from './view.ts';
+import { type Bounds, isExact } from './ways.ts';
 
 const rate = (value: number | null | undefined, unit: string): string =>
   value === null || value === undefined || Number.isNaN(value) ? 'unknown' : quantity(value, unit);
 
+const bounded = (value: Bounds | null, unit: string): string =>
+  value === null || isExact(value)
+    ? rate(value?.atMost, unit)
+    : `between ${rate(value.atLeast, unit)} and ${rate(value.atMost, unit)}`;
+
 /** The path in sentences, in the order a leaving packet meets it: what the drawing says, for those who cannot see it. */
 export function pathText(view: PathView): string[] {
-  const { container, device, host, uplink, rates } = view;
+  const { container, device, host, uplink, rates, ways } = view;
   const lines = [
     `Container ${container.name}: interface ${container.interface}, ifindex ${container.ifindex}, ` +
       `address ${container.addresses.join(', ') || 'none'}, MTU ${container.mtu}. ` +
@@ -16,6 +23,7 @@ export function pathText(view: PathView): string[] {
   else {
     lines.push(
       `Device: ${device.kind}${device.mode === null ? '' : ` ${device.mode}`}, slot ${device.slot}, ` +
+        `${movedHooks(device) === null ? '' : `programs on ${movedHooks(device)} of the primary (attach fallback), `}` +
         `peer ${device.peer.name} (ifindex ${device.peer.ifindex}) in the pod, ` +
         `primary ${device.primary.name} (ifindex ${device.primary.ifindex}) on the host.`,
     );
@@ -36,18 +44,25 @@ export function pathText(view: PathView): string[] {
         }
       }
   }
+  if (device !== null)
+    lines.push(
+      `Short way between pods, ${view.redirect ? 'on' : 'switched off on this node'}, as counted: ` +
+        `${rate(ways.redirected, 'pps')} handed straight to other pods, past the host stack; ` +
+        `${bounded(ways.shortIn, 'pps')} handed straight to this pod.`,
+    );
   if (host !== null)
     lines.push(
       `Host stack: route to the pod ${host.routes.join(', ') || 'none'}, ` +
         `neighbour ${host.neighbours.join(', ') || 'none'}, ` +
         `forwarding ${host.forwarding ? 'on' : 'off'}. ` +
-        `From this pod ${rate(rates && acceptedOf(rates, 'out'), 'pps')}.`,
+        `From this pod ${rate(ways.toHost, 'pps')}; ` +
+        `from all other pods ${rate(ways.podsToHost, 'pps')}, to them ${bounded(ways.hostToPods, 'pps')}.`,
     );
   lines.push(
     view.pods.length === 0
       ? 'Pods on this node: none but this one.'
-      : `Pods on this node: ${view.pods.length}, all together receiving ${rate(view.podsRates.out, 'pps')} ` +
-          `and sending ${rate(view.podsRates.in, 'pps')}.`,
+      : `Pods on this node: ${view.pods.length}, all together receiving ${rate(sum(view, 'packetsIn'), 'pps')} ` +
+          `and sending ${rate(sum(view, 'packetsOut'), 'pps')}.`,
   );
   if (uplink !== null)
     lines.push(
@@ -55,4 +70,9 @@ export function pathText(view: PathView): string[] {
         `and receiving ${rate(view.uplinkRates.bits.in, 'bit/s')}.`,
     );
   return lines;
+}
+
+function sum({ pods }: PathView, field: 'packetsIn' | 'packetsOut'): number | null {
+  const known = pods.map((pod) => pod[field]).filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((total, value) => total + value, 0);
 }

@@ -1,24 +1,25 @@
+import { type Flow, isShared } from './flows.ts';
 import css from './path.module.css';
 import { flowWidth, trackWidth } from './shape.ts';
-import type { EdgeRates } from './view.ts';
 import type { Stretch } from './wide.ts';
 
 /** The tracks, as wide as what runs on them; one that carries nothing is a dotted hairline. */
-export function Tracks(props: { stretches: Stretch[]; rates: Record<Stretch['whose'], EdgeRates> }) {
-  return props.stretches.map((stretch) => {
-    const rate = props.rates[stretch.whose][stretch.direction];
+export function Tracks(props: { stretches: Stretch[]; rates: Record<Flow, number | null> }) {
+  return props.stretches.map(({ id, d, over }) => {
+    const rate = props.rates[id];
     const width = rate === null ? null : trackWidth(rate);
     return (
-      <g key={stretch.id} className={stretch.whose === 'pod' ? undefined : css.all}>
+      <g key={id} data-flow={id} className={isShared(id) ? css.all : undefined}>
+        {over !== undefined && <path className={css.halo} d={over} />}
         {width === null ? (
-          <path className={css.none} d={stretch.d} />
+          <path className={css.none} d={d} />
         ) : (
           <>
-            <path className={css.track} d={stretch.d} strokeWidth={width} />
+            <path className={css.track} d={d} strokeWidth={width} />
             <path
               className={css.flow}
-              data-direction={stretch.direction}
-              d={stretch.d}
+              data-direction={id.endsWith('-out') ? 'out' : 'in'}
+              d={d}
               strokeWidth={flowWidth(width)}
             />
           </>
@@ -31,9 +32,9 @@ export function Tracks(props: { stretches: Stretch[]; rates: Record<Stretch['who
 /** Arrow heads, drawn last so that nothing covers them. */
 export function Arrows({ stretches }: { stretches: Stretch[] }) {
   return stretches.map(
-    ({ id, whose, arrow }) =>
+    ({ id, arrow }) =>
       arrow !== null && (
-        <g key={id} className={whose === 'pod' ? undefined : css.all}>
+        <g key={id} className={isShared(id) ? css.all : undefined}>
           <path className={css.head} d={arrow} />
         </g>
       ),

@@ -1,13 +1,15 @@
-import { ContainerBox, Facts, HostBox, UplinkBox } from './boxes.tsx';
+import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './boxes.tsx';
 import { Chips, programCounts } from './chips.tsx';
 import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
 import { deviceFacts, routeFacts } from './facts.ts';
 import { Figure } from './figure.tsx';
+import { flowRates, isShared } from './flows.ts';
 import css from './path.module.css';
 import { PodsList, podRows } from './pods-list.tsx';
 import { Arrows, Tracks } from './tracks.tsx';
 import { uprightLayout } from './upright.ts';
-import { acceptedOf, netnsName, type PathView } from './view.ts';
+import { gatesAtPrimary, netnsName, type PathView } from './view.ts';
+import { HostWayWords, ShortWayWords } from './way-words.tsx';
 import type { Box } from './wide.ts';
 
 const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
@@ -17,17 +19,15 @@ export function Upright({ view, width: available }: { view: PathView; width: num
   const { device, host, rates, uplink } = view;
   const programs = programCounts(view);
   const rows = podRows(view.pods);
-  const layout = uprightLayout(available, device?.kind ?? 'veth', programs, uplink !== null, rows);
-  const edges = {
-    pod: {
-      out: rates === null ? null : acceptedOf(rates, 'out'),
-      in: rates === null ? null : acceptedOf(rates, 'in'),
-    },
-    pods: view.podsRates,
-    uplink: view.uplinkRates.packets,
-  };
+  const facts = [...deviceFacts(view), ...routeFacts(view)];
+  const layout = uprightLayout(available, device?.kind ?? 'veth', programs, uplink !== null, rows, {
+    atPrimary: gatesAtPrimary(device),
+    addresses: addressLines(view.container).length,
+    facts: facts.length,
+  });
+  const rate = flowRates(view);
   const { width, gates } = layout;
-  const drawn = layout.stretches.filter(({ whose }) => device !== null || whose !== 'pod');
+  const drawn = layout.stretches.filter(({ id }) => device !== null || isShared(id));
   const noSample = 'No sample of this pod yet';
   const place = (gate: typeof gates.out) => ({
     left: gate.chips.x,
@@ -39,7 +39,7 @@ export function Upright({ view, width: available }: { view: PathView; width: num
       <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
         <path className={css.edge} d={`M0 ${layout.edge}H${width}`} />
         {device !== null && <DeviceBody layout={{ ...layout, upright: true }} />}
-        <Tracks stretches={drawn} rates={edges} />
+        <Tracks stretches={drawn} rates={rate} />
         {device !== null && (
           <>
             <DeviceNames layout={{ ...layout, upright: true }} device={device} />
@@ -51,7 +51,7 @@ export function Upright({ view, width: available }: { view: PathView; width: num
       </svg>
       <ContainerBox hop={view.container} style={placed(layout.container)} />
       {device === null && (
-        <p className={css.zone} style={{ left: 104, top: 150 }}>
+        <p className={css.zone} style={{ left: 104, top: layout.device.y + 18 }}>
           no device: the kernel has none for this pod
         </p>
       )}
@@ -63,24 +63,30 @@ export function Upright({ view, width: available }: { view: PathView; width: num
         Host namespace
       </div>
       <div className={css.figures} style={{ left: 84, top: layout.host.y - 24 }}>
-        <Figure value={edges.pod.out} unit="pps out," reason={noSample} />{' '}
-        <Figure value={edges.pod.in} unit="in" reason={noSample} />
+        <Figure value={rate['host-out']} unit="pps out," reason={noSample} />{' '}
+        <Figure value={rate['host-in']} unit="in" reason={noSample} />
       </div>
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       {uplink !== null && layout.uplink !== null && (
         <>
           <div className={css.figures} style={{ left: 84, top: layout.uplink.y - 31 }}>
-            <Figure value={edges.uplink.out} unit="out," reason="Two readings of the interface are needed" />{' '}
-            <Figure value={edges.uplink.in} unit="in" reason="Two readings of the interface are needed" />
+            <Figure
+              value={rate['uplink-out']}
+              unit="out,"
+              reason="Two readings of the interface are needed"
+            />{' '}
+            <Figure value={rate['uplink-in']} unit="in" reason="Two readings of the interface are needed" />
             <span className="text-muted"> all pods</span>
           </div>
           <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(layout.uplink)} />
         </>
       )}
+      <HostWayWords view={view} style={{ left: 0, top: layout.pods - 42 }} />
+      {device !== null && <ShortWayWords view={view} style={{ left: 0, top: layout.pods - 22 }} />}
       <PodsList pods={view.pods} style={{ left: 0, top: layout.pods, width }} />
       <Chips view={view} direction="in" style={place(gates.in)} />
       <div style={{ left: 0, top: layout.foot, width }}>
-        <Facts align="left" rows={[...deviceFacts(view), ...routeFacts(view).slice(0, 2)]} />
+        <Facts align="left" rows={facts} />
       </div>
     </div>
   );

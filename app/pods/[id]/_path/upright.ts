@@ -1,6 +1,6 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { arrow, stackHeight } from './shape.ts';
-import type { Box, GatePlace, Stretch } from './wide.ts';
+import type { Box, GatePlace, Shown, Stretch } from './wide.ts';
 
 export interface UprightLayout {
   width: number;
@@ -25,7 +25,7 @@ const widest = 560;
 
 /**
  * Lays the path out from top to bottom, for phones and narrow windows; the tracks run down at x = 40 and 68,
- * and two rails on the right lead from the host stack to the pods below.
+ * and rails on the right lead to the pods below, outside those of the short way, inside those of the host stack.
  * @param podRows lines of the list of pods, to know the height
  */
 export function uprightLayout(
@@ -34,6 +34,7 @@ export function uprightLayout(
   programs: { out: number; in: number },
   hasUplink: boolean,
   podRows: number,
+  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: Shown = {},
 ): UprightLayout {
   const width = Math.min(available, widest);
   const netkit = kind === 'netkit';
@@ -42,45 +43,56 @@ export function uprightLayout(
   const chipX = 104;
   const outStack = stackHeight(programs.out);
   const inStack = stackHeight(programs.in);
-  const deviceTop = 132;
-  // netkit: chip, edge, chip. veth: cable across the edge, then both chips beside the primary.
-  const outChips = netkit ? deviceTop : 292;
-  const edge = netkit ? deviceTop + outStack + 50 : 258;
-  const inChips = netkit ? edge + 60 : outChips + outStack + 10;
+  const container: Box = { x: 0, y: 0, width, height: 90 + 18 * addresses };
+  const deviceTop = container.height + 24;
+  const cable = { from: deviceTop + 64, to: deviceTop + 148, middle: 54 };
+  // On both sides of the edge a chip; with both gates on the host, both chips below it, and with veth the cable before.
+  const edge = deviceTop + (netkit ? (atPrimary ? 50 : outStack + 50) : 126);
+  const outChips = atPrimary ? edge + 34 : deviceTop;
+  const inChips = atPrimary ? outChips + outStack + 10 : edge + 60;
   const deviceEnd = inChips + inStack + (netkit ? 24 : 8);
-  const hostTop = deviceEnd + 32;
+  const join = deviceEnd + 14;
+  const hostTop = deviceEnd + 56;
   const host: Box = { x: 0, y: hostTop, width: Math.min(236, width - 122), height: 96 };
   const hostEnd = host.y + host.height;
-  const uplink: Box | null = hasUplink ? { x: 0, y: hostEnd + 46, width: width - 56, height: 72 } : null;
-  const pods = (uplink === null ? hostEnd : uplink.y + uplink.height) + 38;
-  const rail = { out: width - 34, in: width - 10 };
+  const uplink: Box | null = hasUplink ? { x: 0, y: hostEnd + 46, width: width - 80, height: 72 } : null;
+  const pods = (uplink === null ? hostEnd : uplink.y + uplink.height) + 58;
+  const rail = { shortOut: width - 6, shortIn: width - 25, podsOut: width - 63, podsIn: width - 44 };
   const gateOut = outChips + 36;
   const gateIn = inChips + 36;
-  const primaryTop = 292;
+  const primaryTop = outChips;
   const device: Box = { x: 20, y: deviceTop, width: 68, height: deviceEnd - deviceTop };
-  const along = (x: number): string =>
-    netkit ? `M${x} 108V${hostTop}` : `M${x} 108V184M${x} ${primaryTop}V${hostTop}`;
+  const chipsEnd = width - 24;
+  const inside = (x: number, to: number): string =>
+    netkit
+      ? `M${x} ${container.height}V${to}`
+      : `M${x} ${container.height}V${deviceTop + 52}M${x} ${primaryTop}V${to}`;
+  /** To the right at y, then down the rail at `to` as far as `end`. */
+  const down = (y: number, to: number, end: number): string =>
+    `H${to - 14}Q${to} ${y} ${to} ${y + 14}V${end}`;
   const stretches: Stretch[] = [
+    { id: 'pod-out', d: inside(out, gateOut), arrow: null },
+    { id: 'pod-in', d: inside(inn, join), arrow: arrow(inn, container.height + 1, 'up') },
+    { id: 'host-out', d: `M${out} ${gateOut}V${hostTop}`, arrow: arrow(out, hostTop - 1, 'down') },
+    { id: 'host-in', d: `M${inn} ${join}V${hostTop}`, arrow: null },
     {
-      id: 'device-out',
-      d: along(out),
-      direction: 'out',
-      whose: 'pod',
-      arrow: arrow(out, hostTop - 1, 'down'),
+      id: 'short-out',
+      d: `M${chipsEnd} ${outChips + 24}${down(outChips + 24, rail.shortOut, pods - 8)}`,
+      arrow: arrow(rail.shortOut, pods - 1, 'down'),
     },
-    { id: 'device-in', d: along(inn), direction: 'in', whose: 'pod', arrow: arrow(inn, 109, 'up') },
+    {
+      id: 'short-in',
+      d: `M${inn} ${join - 12}Q${inn} ${join} ${inn + 12} ${join}${down(join, rail.shortIn, pods)}`,
+      arrow: arrow(inn, join - 13, 'up'),
+    },
     {
       id: 'pods-out',
-      d: `M${host.width} ${hostTop + 60}H${rail.out - 14}Q${rail.out} ${hostTop + 60} ${rail.out} ${hostTop + 74}V${pods - 8}`,
-      direction: 'out',
-      whose: 'pods',
-      arrow: arrow(rail.out, pods - 1, 'down'),
+      d: `M${host.width} ${hostTop + 60}${down(hostTop + 60, rail.podsOut, pods - 8)}`,
+      arrow: arrow(rail.podsOut, pods - 1, 'down'),
     },
     {
       id: 'pods-in',
-      d: `M${host.width + 8} ${hostTop + 36}H${rail.in - 14}Q${rail.in} ${hostTop + 36} ${rail.in} ${hostTop + 50}V${pods}`,
-      direction: 'in',
-      whose: 'pods',
+      d: `M${host.width + 8} ${hostTop + 36}${down(hostTop + 36, rail.podsIn, pods)}`,
       arrow: arrow(host.width + 1, hostTop + 36, 'left'),
     },
   ];
@@ -89,15 +101,11 @@ export function uprightLayout(
       {
         id: 'uplink-out',
         d: `M${out} ${hostEnd}V${uplink.y - 8}`,
-        direction: 'out',
-        whose: 'uplink',
         arrow: arrow(out, uplink.y - 1, 'down'),
       },
       {
         id: 'uplink-in',
         d: `M${inn} ${hostEnd + 8}V${uplink.y}`,
-        direction: 'in',
-        whose: 'uplink',
         arrow: arrow(inn, hostEnd + 1, 'up'),
       },
     );
@@ -115,16 +123,16 @@ export function uprightLayout(
   });
   return {
     width,
-    height: foot + 66,
+    height: foot + facts * 18 + 12,
     edge,
-    container: { x: 0, y: 0, width, height: 108 },
+    container,
     device,
     veth: netkit
       ? null
       : {
           peer: { x: 20, y: deviceTop, width: 68, height: 52 },
           primary: { x: 20, y: primaryTop, width: 68, height: deviceEnd - primaryTop },
-          cable: { from: 196, to: 280, middle: 54 },
+          cable,
         },
     host,
     uplink,

@@ -1,5 +1,6 @@
 import type { AttachedProgram, DeviceKind } from '../../../../contract/device.ts';
 import type { PathHop, PodPath } from '../../../../contract/path.ts';
+import type { Ways } from './ways.ts';
 
 type Hop<T extends PathHop['type']> = Extract<PathHop, { type: T }>;
 export type ContainerHop = Hop<'container'>;
@@ -43,8 +44,9 @@ export interface PathView {
   uplinkRates: { packets: EdgeRates; bits: EdgeRates };
   /** The busiest first. */
   pods: PathPod[];
-  /** Sum over `pods`. */
-  podsRates: EdgeRates;
+  ways: Ways;
+  /** Whether the short way between pods of this node is switched on. */
+  redirect: boolean;
   rates: Rates | null;
   /** ns per run over the last second by program id, on the whole node. */
   nsPerRun: ReadonlyMap<number, number>;
@@ -69,6 +71,11 @@ export function programsOf(
       programs: [...gate.programs].sort((a, b) => a.position - b.position),
     }));
 }
+
+/** Whether the gate that leaving packets meet stands on the host: always with veth, with netkit in attach fallback. */
+export const gatesAtPrimary = (device: DeviceHop | null): boolean =>
+  device === null ||
+  (device.gates.find(({ direction }) => direction === 'out')?.end ?? 'primary') === 'primary';
 
 /** A namespace's name: the last part of its path. */
 export const netnsName = (path: string): string => path.split('/').at(-1) || path;

@@ -1,12 +1,14 @@
-import { ContainerBox, Facts, HostBox, UplinkBox } from './boxes.tsx';
+import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './boxes.tsx';
 import { Chips, programCounts } from './chips.tsx';
 import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
 import { deviceFacts, routeFacts } from './facts.ts';
 import { Figure } from './figure.tsx';
+import { flowRates, isShared } from './flows.ts';
 import css from './path.module.css';
 import { PodsList } from './pods-list.tsx';
 import { Arrows, Tracks } from './tracks.tsx';
-import { acceptedOf, netnsName, type PathView } from './view.ts';
+import { gatesAtPrimary, netnsName, type PathView } from './view.ts';
+import { HostWayWords, ShortWayWords } from './way-words.tsx';
 import { type Box, wideLayout } from './wide.ts';
 
 const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
@@ -15,30 +17,25 @@ const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, heig
 export function Wide({ view, width }: { view: PathView; width: number }) {
   const { device, host, uplink, rates } = view;
   const programs = programCounts(view);
-  const layout = wideLayout(width, device?.kind ?? 'veth', programs, uplink !== null);
-  const edges = {
-    pod: {
-      out: rates === null ? null : acceptedOf(rates, 'out'),
-      in: rates === null ? null : acceptedOf(rates, 'in'),
-    },
-    pods: view.podsRates,
-    uplink: view.uplinkRates.packets,
-  };
+  const facts = { device: deviceFacts(view), routes: routeFacts(view) };
+  const layout = wideLayout(width, device?.kind ?? 'veth', programs, uplink !== null, {
+    atPrimary: gatesAtPrimary(device),
+    addresses: addressLines(view.container).length,
+    facts: Math.max(facts.device.length, facts.routes.length),
+  });
+  const rate = flowRates(view);
+  const drawn = layout.stretches.filter(({ id }) => device !== null || isShared(id));
   const { destinations, tracks, gates } = layout;
   // The key gives way to the routes, which say more.
   const keyed = width >= 1340;
   const beyond = layout.host.x + layout.host.width;
   const noSample = 'No sample of this pod yet';
-  const together = 'All pods of the node together: the host stack does not count by pod';
   return (
     <div className={css.path} data-live={view.live} style={{ width, height: layout.height }}>
       <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
         <path className={css.edge} d={`M${layout.edge} 0V${layout.height}`} />
         {device !== null && <DeviceBody layout={{ ...layout, upright: false }} />}
-        <Tracks
-          stretches={layout.stretches.filter(({ whose }) => device !== null || whose !== 'pod')}
-          rates={edges}
-        />
+        <Tracks stretches={drawn} rates={rate} />
         {device !== null && (
           <>
             <DeviceNames layout={{ ...layout, upright: false }} device={device} />
@@ -46,8 +43,8 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
             <Gate place={gates.in} drops={(rates?.droppedIn ?? 0) > 0} empty={programs.in === 0} />
           </>
         )}
-        <Arrows stretches={layout.stretches.filter(({ whose }) => device !== null || whose !== 'pod')} />
-        <path className={css.spine} d={`M${destinations.x} 20V112`} />
+        <Arrows stretches={drawn} />
+        <path className={css.spine} d={`M${destinations.x} 20V132`} />
       </svg>
       <div className={css.zone} style={{ left: 0, top: 0 }}>
         <b>Pod namespace</b>{' '}
@@ -77,27 +74,18 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
         </p>
       )}
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
-      <div
-        className={css.zone}
-        style={{ right: width - destinations.x + 16, top: 58, textAlign: 'right' }}
-        title={together}
-      >
-        all pods of the node
-      </div>
-      <div className={css.figures} style={{ right: width - destinations.x + 16, top: 26 }} title={together}>
-        <Figure value={edges.pods.out} unit="pps" reason={noSample} />
-      </div>
-      <div className={css.figures} style={{ right: width - destinations.x + 16, top: 93 }} title={together}>
-        <Figure value={edges.pods.in} unit="pps" reason={noSample} />
-      </div>
+      {device !== null && (
+        <ShortWayWords view={view} style={{ left: layout.words.short.x, top: layout.words.short.y }} />
+      )}
+      <HostWayWords view={view} style={{ right: layout.words.host.right, top: layout.words.host.y }} />
       <PodsList
         pods={view.pods}
         style={{ left: destinations.x + 12, top: destinations.podsY, width: destinations.width - 12 }}
       />
       {uplink !== null && (
         <>
-          <EdgeFigure x={beyond} end={destinations.x} top={tracks.out - 22} value={edges.uplink.out} />
-          <EdgeFigure x={beyond} end={destinations.x} top={tracks.in + 7} value={edges.uplink.in} />
+          <EdgeFigure x={beyond} end={destinations.x} top={tracks.out - 22} value={rate['uplink-out']} />
+          <EdgeFigure x={beyond} end={destinations.x} top={tracks.in + 7} value={rate['uplink-in']} />
           <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(destinations.uplink)} />
         </>
       )}
@@ -107,12 +95,12 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
         style={{ left: gates.in.chips.x, top: gates.in.chips.y, width: 224 }}
       />
       <div style={{ left: 0, top: layout.foot, width: 408 }}>
-        <Facts align="left" rows={deviceFacts(view)} />
+        <Facts align="left" rows={facts.device} />
       </div>
       <div
         style={{ left: layout.routes, top: layout.foot, width: width - layout.routes - (keyed ? 316 : 0) }}
       >
-        <Facts align="left" rows={routeFacts(view)} />
+        <Facts align="left" rows={facts.routes} />
       </div>
       {keyed && <Key style={{ left: destinations.x, top: layout.foot }} />}
     </div>
