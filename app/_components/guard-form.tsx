@@ -26,11 +26,12 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
   const [draft, setDraft] = useState<Draft>(() => draftOf(chosen));
   const [tried, setTried] = useState(false);
   const { choice, problems } = readDraft(draft);
-  const changed = JSON.stringify(choice) !== JSON.stringify(readDraft(draftOf(chosen)).choice);
+  const refused = Object.keys(problems).length > 0;
+  const changed = refused || JSON.stringify(choice) !== JSON.stringify(readDraft(draftOf(chosen)).choice);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
-    if (Object.keys(problems).length === 0) save(choice);
+    if (!refused) save(choice);
   };
   return (
     <form onSubmit={submit} noValidate className="grid gap-5">
@@ -54,7 +55,7 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
         </fieldset>
       ))}
       <div className="flex flex-wrap items-center gap-3">
-        <Button type="submit" look="primary" disabled={saving || (!changed && !tried)}>
+        <Button type="submit" look="primary" disabled={saving || !changed}>
           Save
         </Button>
         <Button disabled={Object.keys(draft).length === 0} onClick={() => setDraft({})}>
@@ -65,12 +66,12 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
             <>
               <WarningSign /> {error.message}
             </>
-          ) : tried && Object.keys(problems).length > 0 ? (
+          ) : tried && refused ? (
             'Not saved: see the fields marked above.'
           ) : saved && !changed ? (
             'Saved; in effect from the next round.'
           ) : (
-            `An empty field is the ${from}’s.`
+            `An empty field ${from === 'default' ? 'has its default' : `is as for the ${from}`}.`
           )}
         </p>
       </div>

@@ -39,8 +39,7 @@ export function ShortWay() {
             <span>
               Hand packets between pods of this node from device to device
               <span className="block text-12 text-muted">
-                Past the host’s stack, from the next packet on. Off, they are routed, which is slower and
-                passes the host’s own rules.
+                Past the host’s stack and its rules, from the next packet on. Off, they are routed.
               </span>
             </span>
           </label>

@@ -102,6 +102,11 @@ export class Probes {
     this.#due.clear();
   }
 
+  /** Whether something that used to answer did not, the last time. */
+  get doubtful(): boolean {
+    return [...this.#records.values()].some(({ answered, failures }) => answered && failures > 0);
+  }
+
   /** Of all targets together: one that fails is enough. */
   verdict(rules: Rules, now: number): Verdict | null {
     const verdicts = this.#targets(rules).map(({ method, what }) =>

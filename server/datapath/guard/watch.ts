@@ -70,7 +70,7 @@ export class PodWatch {
     this.#probes.start(thresholds, now);
     // The programs of a veth device are reconciling's.
     if (device.kind !== 'netkit') this.#hooks = null;
-    else if (silent || now >= this.#hooksDue) {
+    else if (silent || this.#probes.doubtful || now >= this.#hooksDue) {
       const { hooks } = device;
       const found = await checkHooks(this.#ground, device);
       const pod = this.#pod;
