@@ -30,6 +30,8 @@ export const problems = {
   bad_netns: { status: 422, title: 'Not a network namespace' },
   too_large: { status: 413, title: 'The request is too large' },
   foreign_host: { status: 421, title: 'Request for a foreign host' },
+  bad_rules: { status: 422, title: 'The access rules are not valid' },
+  rules_too_large: { status: 422, title: 'The access rules need more than the tables hold' },
   unprocessable: { status: 422, title: 'The request cannot be carried out' },
   too_many: { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'Podlane failed' },
@@ -50,7 +52,15 @@ export const problem = z.object({
   code: z.enum(Object.keys(problems) as [ProblemCode, ...ProblemCode[]]),
   detail: z.string().describe('what was tried, on what, and what the kernel answered'),
   hint: z.string().optional().describe('what to do'),
-  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  errors: z
+    .array(
+      z.object({
+        path: z.string(),
+        message: z.string(),
+        line: z.number().int().optional().describe('of the text that was sent, from 1'),
+      }),
+    )
+    .optional(),
 });
 export type Problem = z.infer<typeof problem>;
 

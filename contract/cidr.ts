@@ -1,0 +1,74 @@
+/** `value` has 32 or 128 bits, the first bit of the address the highest. */
+export interface Address {
+  family: 4 | 6;
+  value: bigint;
+}
+
+/** `address` is the first of the range: the bits after `length` are zero. */
+export interface Cidr {
+  family: 4 | 6;
+  address: bigint;
+  length: number;
+}
+
+export const addressBits = (family: 4 | 6): 32 | 128 => (family === 4 ? 32 : 128);
+
+const decimal = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
+
+/** Text of either family; no zone, no port. @throws RangeError */
+export function parseAddress(text: string): Address {
+  if (decimal.test(text)) {
+    const bytes = text.split('.').map(Number);
+    if (bytes.every((byte) => byte < 256))
+      return { family: 4, value: bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n) };
+  } else if (/^[0-9a-fA-F:.]+$/.test(text) && text.includes(':')) {
+    const host = URL.parse(`http://[${text}]/`)?.hostname.slice(1, -1);
+    if (host !== undefined) return { family: 6, value: groupsValue(host) };
+  }
+  throw new RangeError(`not an IP address: ${JSON.stringify(text)}`);
+}
+
+/** Of the canonical form that URLs have: hexadecimal groups, `::` at most once. */
+function groupsValue(host: string): bigint {
+  const [head = '', tail] = host.split('::');
+  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
+  const before = groups(head);
+  const after = groups(tail ?? '');
+  const zeros = Array<string>(8 - before.length - after.length).fill('0');
+  return BigInt(`0x${[...before, ...zeros, ...after].map((group) => group.padStart(4, '0')).join('')}`);
+}
+
+/** As RFC 5952 and `ip` write it. */
+export function addressText({ family, value }: Address): string {
+  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
+  const groups = value.toString(16).padStart(32, '0').match(/.{4}/g)!;
+  return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
+}
+
+/** `10.0.0.0/8`; without a length, a single address. Bits after the length may be set, and are cleared. @throws RangeError */
+export function parseCidr(text: string): Cidr {
+  const [, before = '', after] = /^([^/]*)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
+  const { family, value } = parseAddress(before);
+  const bits = addressBits(family);
+  const length = after === undefined ? bits : Number(after);
+  if (length > bits)
+    throw new RangeError(
+      `not an IP prefix: ${JSON.stringify(text)}; an address has ${bits} bits in this family`,
+    );
+  const host = BigInt(bits - length);
+  return { family, address: (value >> host) << host, length };
+}
+
+export const cidrText = ({ family, address, length }: Cidr): string =>
+  `${addressText({ family, value: address })}/${length}`;
+
+/** Whether every address of `inner` is one of `outer`. */
+export function covers(outer: Cidr, inner: Cidr): boolean {
+  if (outer.family !== inner.family || outer.length > inner.length) return false;
+  return (outer.address ^ inner.address) >> BigInt(addressBits(outer.family) - outer.length) === 0n;
+}
+
+/** Whether the address is in the range. */
+export function contains(cidr: Cidr, { family, value }: Address): boolean {
+  return covers(cidr, { family, address: value, length: addressBits(family) });
+}
