@@ -4,6 +4,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../_lib/api.ts';
 import { startBatches } from '../_lib/batches.ts';
+import { startEvents } from '../_lib/events.ts';
 import { startMigrations } from '../_lib/migrations.ts';
 import { startNodeSamples } from '../_lib/node.ts';
 import { startPods } from '../_lib/pods.ts';
@@ -34,6 +35,7 @@ export function Shell({ children }: { children: ReactNode }) {
       startPods(client),
       startMigrations(client),
       startBatches(client),
+      startEvents(client),
     ];
     return () => {
       for (const stop of stops) stop();

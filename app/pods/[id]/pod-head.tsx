@@ -10,10 +10,11 @@ import { KindBadge } from '../../_components/kind.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, span } from '../../_lib/format.ts';
 import { useNode } from '../../_lib/node.ts';
-import { plainAddress, splitName } from '../../_lib/pods.ts';
+import { splitName } from '../../_lib/pods.ts';
 import { useNow, usePodTotals } from '../../_lib/samples.ts';
 import { migrationAction, whyNot } from './_migration/words.ts';
-import { spaced } from './words.ts';
+import { Addresses } from './_network/addresses.tsx';
+import { hooksAway, spaced } from './words.ts';
 
 interface Actions {
   openPlan: (to: DeviceKind) => void;
@@ -36,6 +37,14 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
             <span className="font-normal text-muted">{generated}</span>
           </h1>
           <KindBadge kind={pod.kind} />
+          {hooksAway(pod) && (
+            <span
+              className="text-12 text-ink-2"
+              title="Attach fallback: its own hooks have no program of ours"
+            >
+              <span className="sr-only">netkit </span>· programs on {pod.hooks}
+            </span>
+          )}
           {pod.state === 'gone' && (
             <span className="flex items-center gap-1.5 text-12 text-signal-text">
               <WarningSign /> gone
@@ -44,8 +53,8 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
         </div>
         <dl className="mt-1 flex flex-wrap gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">
           <Fact label="namespace">{pod.namespace}</Fact>
-          <Fact label="address">
-            <span className="code">{plainAddress(pod.addresses[0])}</span>
+          <Fact label={pod.addresses.length > 1 ? 'addresses' : 'address'}>
+            <Addresses addresses={pod.addresses} />
           </Fact>
           <Fact label="up" title={`attached ${clock(Date.parse(pod.createdAt))}`}>
             {since(pod.createdAt)}

@@ -5,6 +5,7 @@ import { usePodMigrations } from '../../_lib/migrations.ts';
 import { useStale } from '../../_lib/samples.ts';
 import { Charts } from './_charts/charts.tsx';
 import { DropsSection } from './_drops/drops-section.tsx';
+import { EventsSection } from './_events/events-section.tsx';
 import { GuardSection } from './_guard/guard-section.tsx';
 import { useChartTime } from './_hooks/use-chart-time.ts';
 import { usePathView } from './_hooks/use-path-view.ts';
@@ -12,6 +13,7 @@ import { useProgramIds, useRecording } from './_hooks/use-recording.ts';
 import { useSheet } from './_hooks/use-sheet.ts';
 import { MigrationList } from './_migration/migration-list.tsx';
 import { MigrationSheet } from './_migration/migration-sheet.tsx';
+import { NetworkSection } from './_network/network-section.tsx';
 import { PathDiagram } from './_path/path-diagram.tsx';
 import type { PathView } from './_path/view.ts';
 import { ProgramsTable } from './_programs/programs-table.tsx';
@@ -39,14 +41,14 @@ export function PodView({ pod }: { pod: Pod }) {
       <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
         <div className="min-w-0">
           <ProgramsTable pod={pod} view={view} />
+          <NetworkSection pod={pod} />
           <DropsSection pod={pod} />
           <GuardSection pod={pod} openMigration={sheet.openMigration} />
         </div>
-        <MigrationList
-          migrations={migrations}
-          open={sheet.openMigration}
-          className="xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4"
-        />
+        <div className="min-w-0 xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4">
+          <MigrationList migrations={migrations} open={sheet.openMigration} />
+          <EventsSection podId={pod.id} />
+        </div>
       </div>
       <MigrationSheet pod={pod} migrations={migrations} sheet={sheet} />
     </>

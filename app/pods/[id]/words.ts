@@ -1,7 +1,12 @@
+import type { PodSummary } from '../../../contract/pod.ts';
 import { quantity, scaled, thinSpace } from '../../_lib/format.ts';
 
 /** A live value beside a label: full spaces, since its digits change every second. */
 export const spaced = (text: string): string => text.replaceAll(thinSpace, '\u00a0');
+
+/** Whether a netkit device's programs are on its primary: attach fallback. */
+export const hooksAway = ({ kind, hooks }: Pick<PodSummary, 'kind' | 'hooks'>): boolean =>
+  kind === 'netkit' && hooks !== 'netkit';
 
 /** A value in a chart's head: `17.6 k`; `n/a` where there is none. */
 export const reading = (value: number | null | undefined): string =>

@@ -33,7 +33,7 @@ export const looks: Record<SortKey | 'trace' | 'attention', ColumnLook> = {
   kind: { label: 'kind', width: 'w-[92px] max-md:w-[34px]', from: always, align: 'left' },
   pod: { label: 'pod', width: '2xl:w-64', from: always, align: 'left' },
   namespace: { label: 'namespace', width: 'w-[102px]', from: fromMedium, align: 'left' },
-  address: { label: 'address', width: 'w-[110px]', from: fromLarge, align: 'left' },
+  address: { label: 'address', width: 'w-[132px]', from: fromLarge, align: 'left' },
   'pps-in': { label: 'in', group: 'packets/s', width: 'w-[74px] max-md:w-16', from: always, align: 'slot' },
   'pps-out': { label: 'out', group: 'packets/s', width: 'w-[74px] max-md:w-16', from: always, align: 'slot' },
   'bits-in': { label: 'in', group: 'bit/s', width: 'w-[78px]', from: fromLarge, align: 'slot' },

@@ -7,7 +7,7 @@ import type { SampleColumn } from '../../../contract/sample.ts';
 import { Kind } from '../../_components/kind.tsx';
 import { Drops, Scaled } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
-import { plainAddress, splitName } from '../../_lib/pods.ts';
+import { splitName } from '../../_lib/pods.ts';
 import {
   type RateField,
   samples,
@@ -16,6 +16,7 @@ import {
   usePodTotal,
   useSampleVersion,
 } from '../../_lib/samples.ts';
+import { AddressCell } from './address-cell.tsx';
 import { Attention } from './attention.tsx';
 import { looks } from './columns.ts';
 import { SelectBox } from './select-box.tsx';
@@ -77,7 +78,7 @@ export const PodRow = memo(function PodRow({ pod, index, showRequests, selected,
       </th>
       <td className={`${cell} ${looks.namespace.from} text-ink-2`}>{pod.namespace}</td>
       <td className={`${cell} ${looks.address.from} text-ink-2`}>
-        <span className="code">{plainAddress(pod.addresses[0])}</span>
+        <AddressCell addresses={pod.addresses} />
       </td>
       <Rate number={pod.number} field="packetsIn" from={looks['pps-in'].from} />
       <Rate number={pod.number} field="packetsOut" from={looks['pps-out'].from} />

@@ -1,4 +1,5 @@
 import type { DeviceKind } from '../../../contract/device.ts';
+import { isIpv6 } from '../../../contract/network.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { plainAddress, splitName } from '../../_lib/pods.ts';
 
@@ -89,7 +90,14 @@ function matches(pod: PodSummary, word: string): boolean {
   if (word === String(pod.slot) || word === String(pod.primary.ifindex)) return true;
   const texts = [pod.name, pod.namespace, pod.primary.name, ...pod.addresses];
   if (texts.some((text) => text.toLowerCase().includes(word))) return true;
+  if (pod.addresses.some((address) => plainAddress(address) === canonical(word))) return true;
   return Object.entries(pod.labels).some(([key, value]) => `${key}=${value}`.toLowerCase().includes(word));
+}
+
+/** An IPv6 address as it was typed, `FD00:0::1`, in the one form that pods’ addresses have. */
+function canonical(word: string): string {
+  if (!isIpv6(word) || !URL.canParse(`http://[${word}]/`)) return word;
+  return new URL(`http://[${word}]/`).hostname.slice(1, -1);
 }
 
 export const needsAttention = (pod: PodSummary): boolean => pod.attention.length > 0 || pod.state === 'gone';
@@ -146,8 +154,17 @@ function editDistance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** A number by which IPv4 addresses sort. */
-export const addressOrder = (pod: PodSummary): number =>
-  plainAddress(pod.addresses[0])
-    .split('.')
-    .reduce((sum, part) => sum * 256 + Number(part), 0);
+/** A key by which first addresses sort: IPv4 before IPv6, each by its number. */
+export function addressOrder(pod: PodSummary): string {
+  const address = plainAddress(pod.addresses[0]);
+  if (!isIpv6(address))
+    return `4${address
+      .split('.')
+      .map((part) => part.padStart(3, '0'))
+      .join('')}`;
+  const [before = '', after] = address.split('::');
+  const groups = (text: string) => (text === '' ? [] : text.split(':'));
+  const [first, last] = [groups(before), groups(after ?? '')];
+  const zeros = Array<string>(8 - first.length - last.length).fill('');
+  return `6${[...first, ...zeros, ...last].map((group) => group.padStart(4, '0')).join('')}`;
+}

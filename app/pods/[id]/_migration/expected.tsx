@@ -10,7 +10,12 @@ export function Expected({ plan, migrations }: { plan: MigrationPlan; migrations
   const times = done.map(({ durationMs }) => durationMs ?? 0).sort((a, b) => a - b);
   const median = times[Math.floor(times.length / 2)];
   const { from, to } = plan;
-  const hooks = to.kind === 'netkit' ? 'netkit/peer, primary' : 'tcx/ingress, egress';
+  // Kernels without tcx have the older hooks, and the plan's commands say so.
+  const clsact = plan.steps.some(({ requests }) =>
+    requests.some(({ command }) => command.includes('clsact')),
+  );
+  const hooks =
+    to.kind === 'netkit' ? 'netkit/peer, primary' : clsact ? 'tc/ingress, egress' : 'tcx/ingress, egress';
   return (
     <section aria-labelledby="expected">
       <div className="flex h-7 items-center gap-3">

@@ -7,14 +7,10 @@ import { useNow } from '../../../_lib/samples.ts';
 import { outcome } from './words.ts';
 
 /** The pod's migrations, newest first; each opens its journal. */
-export function MigrationList(props: {
-  migrations: readonly Migration[];
-  open: (id: string) => void;
-  className: string;
-}) {
-  const { migrations, open, className } = props;
+export function MigrationList(props: { migrations: readonly Migration[]; open: (id: string) => void }) {
+  const { migrations, open } = props;
   return (
-    <section aria-labelledby="migrations" className={`min-w-0 ${className}`}>
+    <section aria-labelledby="migrations" className="min-w-0">
       <div className="flex h-8 items-center gap-3">
         <h2 id="migrations" className="font-semibold">
           Migrations

@@ -1,6 +1,7 @@
 import { Check, Info } from 'lucide-react';
 import type { Check as PlanCheck } from '../../../../contract/migration.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { noteLines } from './words.ts';
 
 /** What was looked at before, and what speaks against the migration. */
 export function Preflight({ checks }: { checks: readonly PlanCheck[] }) {
@@ -36,7 +37,7 @@ function CheckLine({ check: { name, state, detail, code } }: { check: PlanCheck 
   const refused = state === 'refused';
   return (
     <li
-      className={`grid grid-cols-[18px_minmax(0,auto)_minmax(0,1fr)] gap-1.5 py-[3px] text-12 ${refused ? 'items-start' : 'items-center'}`}
+      className={`grid grid-cols-[18px_minmax(0,auto)_minmax(0,1fr)] gap-x-1.5 py-[3px] text-12 ${state === 'passed' ? 'items-center' : 'items-start'}`}
     >
       <span className="grid h-4 place-items-center">
         {state === 'passed' && (
@@ -50,6 +51,15 @@ function CheckLine({ check: { name, state, detail, code } }: { check: PlanCheck 
         <span className="col-span-2">
           <b className="font-semibold text-signal-text">{name}.</b> {detail}
           {code !== null && <span className="code text-muted"> {code}</span>}
+        </span>
+      ) : state === 'note' ? (
+        <span className="col-span-2 [overflow-wrap:anywhere]">
+          <b className="font-[550]">{name}</b>
+          {noteLines(detail).map((line) => (
+            <span key={line} className="block text-ink-2">
+              {line}
+            </span>
+          ))}
         </span>
       ) : (
         <>

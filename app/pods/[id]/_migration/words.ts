@@ -35,6 +35,13 @@ const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text
 export const noReturn = 'up to here every step can be undone; from here it only goes forward';
 export const isLastUndoable = (step: string): boolean => step === lastUndoable;
 
+/** What a note names, a line each: sockets, groups and programs are separated by semicolons. */
+export const noteLines = (detail: string): string[] =>
+  detail
+    .split(/;\s+/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+
 /** The plan's commands as one shell script, each step's words as a comment. */
 export function planScript(plan: MigrationPlan, pod: { namespace: string; name: string }): string {
   const head = [

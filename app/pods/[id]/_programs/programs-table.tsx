@@ -7,6 +7,7 @@ import { NotAvailable, Scaled } from '../../../_components/number.tsx';
 import { clock, count, percent } from '../../../_lib/format.ts';
 import { directionOf } from '../_path/hooks.ts';
 import { type PathView, runsOf } from '../_path/view.ts';
+import { HookPlace } from './hook-place.tsx';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -18,7 +19,7 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
   const ours = programs.filter((program) => program.ours).length;
   return (
     <section aria-labelledby="programs" className="min-w-0">
-      <div className="flex h-8 items-center gap-3">
+      <div className="flex min-h-8 flex-wrap items-center gap-x-3">
         <h2 id="programs" className="font-semibold">
           Programs
         </h2>
@@ -26,6 +27,7 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
           {programs.length} attached
           {programs.length > ours && `, ${programs.length - ours} not Podlane’s`}
         </span>
+        <HookPlace pod={pod} />
       </div>
       <table className="w-full table-fixed border-separate border-spacing-0">
         <thead>

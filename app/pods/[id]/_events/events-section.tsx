@@ -1,0 +1,108 @@
+'use client';
+
+import {
+  ArrowLeftRight,
+  ArrowRightLeft,
+  Info,
+  Layers,
+  type LucideIcon,
+  Plug,
+  Power,
+  ShieldAlert,
+  ShieldCheck,
+  Unplug,
+  Wrench,
+} from 'lucide-react';
+import { useState } from 'react';
+import type { Event } from '../../../../contract/event.ts';
+import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { usePodEvents, wordsOf } from '../../../_lib/events.ts';
+import { clock, dayOf } from '../../../_lib/format.ts';
+import { useNow } from '../../../_lib/samples.ts';
+
+/** Events shown before more are asked for. */
+const few = 8;
+
+/** What happened to the pod, newest first: sign, word and the sentence with its evidence. */
+export function EventsSection({ podId }: { podId: string }) {
+  const { data: events, error } = usePodEvents(podId);
+  const [all, setAll] = useState(false);
+  if (events === undefined && error === null) return null;
+  const shown = all ? (events ?? []) : (events ?? []).slice(0, few);
+  return (
+    <section aria-labelledby="events" className="min-w-0 pt-2">
+      <div className="flex h-8 items-center gap-3">
+        <h2 id="events" className="font-semibold">
+          Events
+        </h2>
+        {(events?.length ?? 0) > few && (
+          <button type="button" className="link text-12" aria-expanded={all} onClick={() => setAll(!all)}>
+            {all ? `the last ${few} only` : `all ${events?.length}`}
+          </button>
+        )}
+      </div>
+      <ul className="border-line-2 border-t">
+        {shown.map((event) => (
+          <Line key={event.id} event={event} />
+        ))}
+        {shown.length === 0 && (
+          <li className="flex min-h-9 items-center gap-1.5 border-line-1 border-b py-1 text-12 text-ink-2">
+            {error === null ? 'Nothing yet.' : error.message}
+          </li>
+        )}
+      </ul>
+    </section>
+  );
+}
+
+function Line({ event }: { event: Event }) {
+  const now = useNow();
+  const { time, type, message, severity } = event;
+  const at = Date.parse(time);
+  const today = new Date(at).toDateString() === new Date(now).toDateString();
+  return (
+    <li className="grid grid-cols-[56px_16px_minmax(0,1fr)] gap-x-2.5 border-line-1 border-b py-1.5 text-12">
+      <time className="text-muted tabular-nums" dateTime={time} title={clock(at)}>
+        {now === 0 || today ? clock(at, at) : dayOf(at)}
+      </time>
+      <span className="grid h-4 place-items-center">
+        <Sign event={event} />
+      </span>
+      <span className="min-w-0">
+        <b className={`font-[550] ${severity === 'error' ? 'text-signal-text' : ''}`}>{wordsOf(type)}</b>{' '}
+        <span className="text-ink-2 [overflow-wrap:anywhere]">{message}</span>
+      </span>
+    </li>
+  );
+}
+
+const signs: Partial<Record<Event['type'], LucideIcon>> = {
+  'agent.started': Power,
+  'pod.attached': Plug,
+  'pod.detached': Unplug,
+  'migration.done': ArrowRightLeft,
+  'migration.recovered': ArrowRightLeft,
+  'hooks.moved': ArrowLeftRight,
+  'guard.repaired': ShieldCheck,
+  'guard.fallback': ShieldAlert,
+  'guard.left-alone': ShieldAlert,
+  'guard.resumed': ShieldCheck,
+  'guard.changed': ShieldCheck,
+  drift: Wrench,
+};
+
+/** Errors have the triangle; the rest a sign of what it is about, muted unless somebody should look. */
+function Sign({ event: { type, severity } }: { event: Event }) {
+  if (severity === 'error') return <WarningSign />;
+  const Icon = signs[type] ?? (type.startsWith('batch.') ? Layers : Info);
+  return (
+    <>
+      <Icon
+        aria-hidden="true"
+        className={`size-3.5 ${severity === 'warning' ? 'text-signal-text' : 'text-muted'}`}
+        strokeWidth={1.6}
+      />
+      {severity === 'warning' && <span className="sr-only">warning</span>}
+    </>
+  );
+}

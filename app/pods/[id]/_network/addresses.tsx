@@ -1,0 +1,65 @@
+'use client';
+
+import { useId, useState } from 'react';
+import { isIpv6 } from '../../../../contract/network.ts';
+import { CopyButton } from '../../../_components/copy-button.tsx';
+import { plainAddress } from '../../../_lib/pods.ts';
+
+/** The first address of each family; the count of the others opens all of them, each to be copied. */
+export function Addresses({ addresses }: { addresses: readonly string[] }) {
+  const first = [addresses.find((each) => !isIpv6(each)), addresses.find(isIpv6)].filter(
+    (each) => each !== undefined,
+  );
+  const more = addresses.length - first.length;
+  return (
+    <span className="inline-flex flex-wrap items-center gap-x-2">
+      {first.map((address) => (
+        <span key={address} className="code [overflow-wrap:anywhere]">
+          {plainAddress(address)}
+        </span>
+      ))}
+      {first.length === 0 && 'none'}
+      {addresses.length > 0 && <All addresses={addresses} more={more} />}
+    </span>
+  );
+}
+
+/** Opens under the pointer or the focus, stays while either is inside, and closes with Escape. */
+function All({ addresses, more }: { addresses: readonly string[]; more: number }) {
+  const [open, setOpen] = useState(false);
+  const id = useId();
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: hovering is a second way to what the button does
+    <span
+      className="relative"
+      onPointerEnter={(event) => event.pointerType === 'mouse' && setOpen(true)}
+      onPointerLeave={(event) => event.pointerType === 'mouse' && setOpen(false)}
+      onBlur={(event) => !event.currentTarget.contains(event.relatedTarget) && setOpen(false)}
+      onKeyDown={(event) => event.key === 'Escape' && setOpen(false)}
+    >
+      <button
+        type="button"
+        aria-expanded={open}
+        aria-controls={id}
+        aria-label={more > 0 ? `${more} more addresses` : 'Addresses to copy'}
+        className="link rounded-1 px-0.5 text-12"
+        onFocus={() => setOpen(true)}
+        onClick={() => setOpen(true)}
+      >
+        {more > 0 ? `+${more}` : 'copy'}
+      </button>
+      <ul
+        id={id}
+        hidden={!open}
+        className="absolute top-full left-0 z-20 min-w-60 rounded-3 border border-line-control bg-surface-1 py-1 shadow-2 max-md:right-0 max-md:left-auto"
+      >
+        {addresses.map((address) => (
+          <li key={address} className="flex h-7 items-center gap-3 pr-1 pl-3">
+            <span className="code flex-1 whitespace-nowrap">{address}</span>
+            <CopyButton text={plainAddress(address)} what={plainAddress(address)} className="size-6!" />
+          </li>
+        ))}
+      </ul>
+    </span>
+  );
+}

@@ -1,0 +1,159 @@
+import type { ReactNode } from 'react';
+import type { Device, DeviceEnd } from '../../../../contract/device.ts';
+import type { ExtraRoute } from '../../../../contract/network.ts';
+import type { Neighbour, Pod, Route } from '../../../../contract/pod.ts';
+import { count } from '../../../_lib/format.ts';
+import { bySideAndFamily } from './rows.ts';
+
+const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
+const cell =
+  'h-7 border-line-1 border-b px-2 py-1 align-top first:pl-0 last:pr-0 [overflow-wrap:anywhere] max-md:px-1';
+
+/** What the pod's interface has: how the device is made, and its routes and neighbours, as the kernel has them. */
+export function NetworkSection({ pod }: { pod: Pod }) {
+  const { routes, neighbours, device } = pod;
+  return (
+    <section aria-labelledby="network" className="min-w-0 pt-2">
+      <div className="flex h-8 items-center gap-3">
+        <h2 id="network" className="font-semibold">
+          Network
+        </h2>
+        <span className="text-12 text-muted">
+          {count(pod.network.addresses.length)} {pod.network.addresses.length === 1 ? 'address' : 'addresses'}
+          , {routes.pod.length} + {routes.host.length} routes
+        </span>
+      </div>
+      <dl className="grid grid-cols-[112px_minmax(0,1fr)] gap-y-0.5 border-line-2 border-t py-1.5 text-12 leading-5 max-md:grid-cols-[88px_minmax(0,1fr)]">
+        <Fact label="addresses">{pod.network.addresses.join(', ')}</Fact>
+        <Fact label="MTU">{mtuText(pod)}</Fact>
+        {device !== null && <DeviceFacts device={device} />}
+        {pod.network.routes.length > 0 && (
+          <Fact label="extra routes">
+            {pod.network.routes.map((route) => (
+              <span key={route.destination} className="block">
+                {extraText(route)}
+              </span>
+            ))}
+          </Fact>
+        )}
+      </dl>
+      <Routes pod={routes.pod} host={routes.host} />
+      <Neighbours pod={neighbours.pod} host={neighbours.host} arp={device?.primary.mac !== null} />
+    </section>
+  );
+}
+
+function mtuText({ network, device }: Pod): string {
+  const { mtu } = network;
+  if (device === null || (device.primary.mtu === mtu && device.peer.mtu === mtu)) return String(mtu);
+  return `peer ${device.peer.mtu}, primary ${device.primary.mtu}; ${mtu} was asked for`;
+}
+
+const extraText = ({ destination, metric, mtu }: ExtraRoute): string =>
+  [
+    destination,
+    ...(metric === undefined ? [] : [`metric ${metric}`]),
+    ...(mtu === undefined ? [] : [`mtu ${mtu}`]),
+  ].join(' ');
+
+function DeviceFacts({ device }: { device: Device }) {
+  const { mode, policy, scrub, primary, peer } = device;
+  const ends = (of: (end: DeviceEnd) => string) => `peer ${of(peer)}, primary ${of(primary)}`;
+  return (
+    <>
+      {mode !== null && <Fact label="mode">{mode.toUpperCase()}</Fact>}
+      {policy !== null && (
+        <Fact label="policy">{`peer ${policy.peer}, primary ${policy.primary}, where no program is`}</Fact>
+      )}
+      {scrub !== null && <Fact label="scrub">{`peer ${scrub.peer}, primary ${scrub.primary}`}</Fact>}
+      <Fact label="MAC">
+        {primary.mac === null && peer.mac === null ? 'none, layer 3' : ends(({ mac }) => mac ?? 'none')}
+      </Fact>
+      {primary.altnames.length + peer.altnames.length > 0 && (
+        <Fact label="also called">
+          {[peer, primary]
+            .filter(({ altnames }) => altnames.length > 0)
+            .map((end) => `${end.name}: ${end.altnames.join(', ')}`)
+            .join('; ')}
+        </Fact>
+      )}
+    </>
+  );
+}
+
+function Fact({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <>
+      <dt className="text-muted">{label}</dt>
+      <dd className="code [overflow-wrap:anywhere]">{children}</dd>
+    </>
+  );
+}
+
+function Routes(props: { pod: readonly Route[]; host: readonly Route[] }) {
+  return (
+    <Table
+      caption="Routes"
+      columns={['in the', 'family', 'destination', 'via', 'device']}
+      widths={['w-16', 'w-16', '', 'w-40 max-md:w-24', 'w-24 max-md:w-16']}
+    >
+      {bySideAndFamily(props, ({ destination, text }) =>
+        destination === 'default' ? text : destination,
+      ).map(({ side, family, item }) => (
+        <tr key={`${side} ${item.text}`} title={item.text} className="hover:[&>td]:bg-surface-2">
+          <td className={`${cell} text-muted`}>{side}</td>
+          <td className={`${cell} text-muted`}>{family}</td>
+          <td className={`${cell} code`}>{item.destination}</td>
+          <td className={`${cell} code`}>{item.gateway ?? <span className="text-muted">direct</span>}</td>
+          <td className={`${cell} code`}>{item.device ?? ''}</td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+function Neighbours(props: { pod: readonly Neighbour[]; host: readonly Neighbour[]; arp: boolean }) {
+  const rows = bySideAndFamily(props, ({ address }) => address);
+  return (
+    <Table
+      caption="Neighbours"
+      columns={['in the', 'family', 'address', 'MAC', 'state']}
+      widths={['w-16', 'w-16', '', 'w-40 max-md:w-24', 'w-24 max-md:w-16']}
+    >
+      {rows.map(({ side, family, item }) => (
+        <tr key={`${side} ${item.address}`} className="hover:[&>td]:bg-surface-2">
+          <td className={`${cell} text-muted`}>{side}</td>
+          <td className={`${cell} text-muted`}>{family}</td>
+          <td className={`${cell} code`}>{item.address}</td>
+          <td className={`${cell} code`}>{item.mac ?? <span className="text-muted">none</span>}</td>
+          <td className={`${cell} text-12`}>{item.state}</td>
+        </tr>
+      ))}
+      {rows.length === 0 && (
+        <tr>
+          <td colSpan={5} className={`${cell} text-12 text-ink-2`}>
+            {props.arp ? 'None known.' : 'None: the device is of layer 3 and has no MAC addresses.'}
+          </td>
+        </tr>
+      )}
+    </Table>
+  );
+}
+
+function Table(props: { caption: string; columns: string[]; widths: string[]; children: ReactNode }) {
+  return (
+    <table className="mt-2 w-full table-fixed border-separate border-spacing-0">
+      <caption className="h-6 text-left font-medium text-12 text-ink-2">{props.caption}</caption>
+      <thead>
+        <tr>
+          {props.columns.map((column, index) => (
+            <th key={column} scope="col" className={`${head} max-md:px-1 ${props.widths[index]}`}>
+              {column}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>{props.children}</tbody>
+    </table>
+  );
+}

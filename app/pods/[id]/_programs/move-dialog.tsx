@@ -1,0 +1,133 @@
+'use client';
+
+import { Dialog } from 'radix-ui';
+import { useEffect, useRef, useState } from 'react';
+import type { Device } from '../../../../contract/device.ts';
+import type { Pod } from '../../../../contract/pod.ts';
+import type { HookPlace } from '../../../../contract/settings.ts';
+import { Button, Key } from '../../../_components/button.tsx';
+import { CopyButton } from '../../../_components/copy-button.tsx';
+import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { ApiError } from '../../../_lib/api.ts';
+import { useMoveHooks } from '../_hooks/use-move-hooks.ts';
+import { type Move, moveAction, moveSteps } from './move-steps.ts';
+
+interface Props {
+  pod: Pod;
+  device: Device;
+  to: HookPlace['to'];
+  primaryHooks: Move['primaryHooks'];
+  close: () => void;
+}
+
+/** What a move does, in which order, with the commands that do the same; then the move. */
+export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
+  const { mutate, isPending, error } = useMoveHooks(pod);
+  const confirm = useRef<HTMLButtonElement>(null);
+  // The pod changes under the dialog as soon as it is moved: what is asked stays what was asked.
+  const [asked] = useState({
+    to,
+    steps: moveSteps({ device, policy: pod.network.netkit.policy, to, primaryHooks }),
+  });
+  useEffect(() => {
+    if (error !== null) confirm.current?.focus();
+  }, [error]);
+  return (
+    <Dialog.Root open onOpenChange={(open) => !open && close()}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fixed inset-0 z-40 bg-scrim" />
+        <Dialog.Content
+          onOpenAutoFocus={(event) => {
+            event.preventDefault();
+            confirm.current?.focus();
+          }}
+          className="-translate-x-1/2 -translate-y-1/2 fixed top-1/2 left-1/2 z-50 flex max-h-[calc(100dvh-32px)] w-[600px] max-w-[calc(100vw-32px)] flex-col rounded-3 border border-line-control bg-surface-1 shadow-2 outline-none"
+        >
+          <header className="px-5 pt-4 pb-2 max-md:px-4">
+            <Dialog.Title className="font-semibold text-15">{moveAction(asked.to)}</Dialog.Title>
+            <Dialog.Description className="text-12 text-ink-2">
+              {device.primary.name} stays the pod’s device. No packet is lost, and none goes by unchecked.
+            </Dialog.Description>
+          </header>
+          <ol className="min-h-0 flex-1 overflow-y-auto border-line-1 border-t px-5 max-md:px-4">
+            {asked.steps.map(({ title, words, commands }, index) => (
+              <li
+                key={title}
+                className="grid grid-cols-[16px_96px_minmax(0,1fr)_auto] gap-x-2.5 border-line-1 border-b py-1.5 last:border-b-0 max-md:grid-cols-[16px_minmax(0,1fr)_auto]"
+              >
+                <span className="text-right text-12 text-muted leading-5 tabular-nums">{index + 1}</span>
+                <span className="font-semibold">{title}</span>
+                <span className="text-ink-2 max-md:col-span-2 max-md:col-start-2">{words}</span>
+                {commands.length > 0 && (
+                  <>
+                    <span className="-my-1 row-start-1 col-start-4 max-md:col-start-3">
+                      <CopyButton
+                        text={commands.join('\n')}
+                        what={`the commands of ${title}`}
+                        className="size-6! text-muted"
+                      />
+                    </span>
+                    <code className="col-span-2 col-start-3 font-mono text-[11.5px] leading-[18px] [overflow-wrap:anywhere] max-md:col-start-2">
+                      {commands.map((command) => (
+                        <span key={command} className="block pl-3.5 -indent-3.5">
+                          <span
+                            aria-hidden="true"
+                            className="inline-block w-3.5 select-none indent-0 text-muted"
+                          >
+                            #
+                          </span>
+                          {command}
+                        </span>
+                      ))}
+                    </code>
+                  </>
+                )}
+              </li>
+            ))}
+          </ol>
+          {error !== null && <Refused error={error} />}
+          <footer className="flex flex-wrap items-center gap-3 border-line-2 border-t px-5 py-3 max-md:px-4">
+            <span className="text-12 text-muted" role="status">
+              {isPending ? 'The agent moves them.' : ''}
+            </span>
+            <span className="flex-1" />
+            <Button size="large" onClick={close}>
+              Cancel
+            </Button>
+            <Button
+              ref={confirm}
+              look="primary"
+              size="large"
+              aria-disabled={isPending}
+              onClick={() => !isPending && mutate(asked.to, { onSuccess: close })}
+            >
+              {isPending ? 'Moving' : error === null ? 'Move' : 'Try again'}
+              {!isPending && (
+                <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
+                  <Key>Enter</Key>
+                </span>
+              )}
+            </Button>
+          </footer>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+function Refused({ error }: { error: Error }) {
+  return (
+    <div role="alert" className="flex gap-3 border-signal border-y bg-signal-wash px-5 py-2.5 max-md:px-4">
+      <WarningSign className="mt-0.5 size-4" />
+      <div className="min-w-0">
+        <p className="font-semibold">
+          {error instanceof ApiError ? error.title : 'The programs were not moved'}
+        </p>
+        <p className="text-12 [overflow-wrap:anywhere]">{error.message}</p>
+        {error instanceof ApiError && error.hint !== undefined && (
+          <p className="text-12 text-ink-2">{error.hint}</p>
+        )}
+      </div>
+    </div>
+  );
+}

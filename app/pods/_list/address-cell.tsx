@@ -1,0 +1,17 @@
+import { plainAddress } from '../../_lib/pods.ts';
+
+/** The first address, and how many more there are; all of them in the title. */
+export function AddressCell({ addresses }: { addresses: readonly string[] }) {
+  const more = addresses.length - 1;
+  return (
+    <span className="flex items-baseline gap-1.5" title={addresses.join('\n')}>
+      <span className="code truncate">{plainAddress(addresses[0])}</span>
+      {more > 0 && (
+        <span className="text-12 text-muted">
+          +{more}
+          <span className="sr-only"> more</span>
+        </span>
+      )}
+    </span>
+  );
+}
