@@ -56,7 +56,10 @@ export function makeByIp(world: World, namespaces: Namespaces): void {
     if (lines.length > 0) namespaces[place].batch(lines);
 }
 
-/** The lines for `ip -batch` that make the world, in three goes. */
+/**
+ * The lines for `ip -batch` that make the world, by the process that takes them. One makes one netkit device only:
+ * iproute2 6.15 remembers the mode and the peer of the line before, and calls the next one's a duplicate.
+ */
 export function linesOf(world: World, podName: string): [Place, string[]][] {
   const ends = endsOf(world);
   const names = new Map(ends.map(({ ifindex, name }) => [ifindex, name]));
@@ -67,8 +70,11 @@ export function linesOf(world: World, podName: string): [Place, string[]][] {
     ...routes.map((route) => routeLine(route, names)),
     ...neighbours.map((neighbour) => neighbourLine(neighbour, name)),
   ];
+  const added = (kind: Device['kind']): string[] =>
+    world.filter((device) => device.kind === kind).map((device) => linkLine(device, podName));
   return [
-    ['host', [...world.map((device) => linkLine(device, podName)), ...lines('host', settingLines)]],
+    ...added('netkit').map((line): [Place, string[]] => ['host', [line]]),
+    ['host', [...added('veth'), ...lines('host', settingLines)]],
     ['pod', [...lines('pod', settingLines), ...lines('pod', standing)]],
     ['host', lines('host', standing)],
   ];
