@@ -43,7 +43,7 @@ export async function conform({ kinds, runs, devices }: Amount): Promise<number>
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const parts = Object.entries(counts).map(([name, count]) => `${count} ${name}`);
   console.log(
-    `conformance: ${total} cases (${kinds.join(' and ')}; ${parts.join(', ')}), seed ${seed}, 0 differences`,
+    `conformance: ${total} cases (${[...new Set(kinds)].join(' and ')}; ${parts.join(', ')}), seed ${seed}, 0 differences`,
   );
   return total;
 }
