@@ -33,17 +33,18 @@ function PlanSheet({ sheet, pods, started }: Props) {
   const wanted: NewBatchInput = { pods: pods.map(({ id }) => id), to, ...options };
   const { data: plan, error, refetch } = useBatchPlan(wanted);
   const start = useStartBatch();
-  const moving = plan?.counts.waiting ?? pods.length;
+  const action = batchAction(to, plan?.pods.filter(({ state }) => state === 'waiting') ?? []);
   return (
     <Sheet
       open
       onOpenChange={(open) => !open && sheet.close()}
-      title={batchAction(to, moving)}
+      title={action}
       description="Which pods will be moved, and which will not and why. Nothing has been changed yet."
       head={<KindBadge kind={to} />}
       footer={
         <PlanFooter
           plan={plan}
+          action={action}
           pending={start.isPending}
           onCancel={sheet.close}
           onConfirm={() =>

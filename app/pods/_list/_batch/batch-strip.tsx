@@ -4,7 +4,7 @@ import { Kind } from '../../../_components/kind.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { useBatches } from '../../../_lib/batches.ts';
 import { Progress } from './progress.tsx';
-import { podsWord, toMove } from './words.ts';
+import { inTrouble, podsWord, toMove } from './words.ts';
 
 /** One line for each batch that has not ended; it opens its sheet. */
 export function BatchStrip({ open }: { open: (id: string) => void }) {
@@ -19,7 +19,7 @@ export function BatchStrip({ open }: { open: (id: string) => void }) {
           aria-label={`Batch ${number}`}
           className="flex min-h-9 flex-wrap items-center gap-x-3 gap-y-1 border-line-1 border-b bg-surface-1 px-(--gutter) py-1.5"
         >
-          {state !== 'running' && <WarningSign />}
+          {inTrouble(batch) && <WarningSign />}
           <span className="flex items-center gap-1.5">
             <b className="font-semibold">
               Batch {number}, {podsWord(toMove(batch))} to

@@ -1,27 +1,28 @@
 import type { BatchPlan } from '../../../../contract/batch.ts';
 import { Button } from '../../../_components/button.tsx';
-import { batchAction } from './words.ts';
 
 interface Props {
   plan: BatchPlan | undefined;
+  action: string;
   pending: boolean;
   onConfirm: () => void;
   onCancel: () => void;
 }
 
-export function PlanFooter({ plan, pending, onConfirm, onCancel }: Props) {
+export function PlanFooter({ plan, action, pending, onConfirm, onCancel }: Props) {
   return (
     <>
-      <span className="text-12 text-muted" role="status">
+      <span className="min-w-0 flex-1 text-12 text-muted max-md:flex-none" role="status">
         {plan && words(plan)}
       </span>
-      <span className="flex-1" />
-      <Button size="large" onClick={onCancel}>
-        Cancel
-      </Button>
-      <Button look="primary" size="large" disabled={!plan?.allowed || pending} onClick={onConfirm}>
-        {plan ? batchAction(plan.to, plan.counts.waiting) : 'Move'}
-      </Button>
+      <span className="ml-auto flex flex-wrap justify-end gap-3">
+        <Button size="large" onClick={onCancel}>
+          Cancel
+        </Button>
+        <Button look="primary" size="large" disabled={!plan?.allowed || pending} onClick={onConfirm}>
+          {action}
+        </Button>
+      </span>
     </>
   );
 }

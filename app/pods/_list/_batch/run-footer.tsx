@@ -23,47 +23,49 @@ export function RunFooter({ batch, close }: { batch: Batch; close: () => void })
         {error?.message ??
           `Batch ${count(batch.number)} · by ${batch.actor} · ${clock(Date.parse(batch.startedAt))}`}
       </span>
-      <span className="flex-1" />
-      {state === 'running' && (
-        <Button size="large" disabled={isPending} onClick={act({ act: 'pause' })}>
-          <Pause {...icon} />
-          Pause
-        </Button>
-      )}
-      {(held || state === 'running') && (
-        <Button
-          look="destructive"
-          size="large"
-          disabled={isPending}
-          title="What has not begun stays where it is; what runs is ended"
-          onClick={act({ act: 'stop' })}
-        >
-          <Square {...icon} />
-          Stop
-        </Button>
-      )}
-      {held && counts.unhealthy > 0 && (
-        <Button size="large" disabled={isPending} onClick={act({ act: 'resume', unhealthy: 'retry' })}>
-          <RotateCcw {...icon} />
-          Retry {counts.unhealthy} unhealthy
-        </Button>
-      )}
-      {held && (
-        <Button
-          look="primary"
-          size="large"
-          disabled={isPending}
-          onClick={act({ act: 'resume', unhealthy: 'skip' })}
-        >
-          <Play {...icon} />
-          {counts.unhealthy > 0 ? 'Skip and resume' : 'Resume'}
-        </Button>
-      )}
-      {endedAt !== null && (
-        <Button look="primary" size="large" onClick={close}>
-          Done
-        </Button>
-      )}
+      <span className="ml-auto flex flex-wrap justify-end gap-3">
+        {/* Stop keeps its place: what is under the pointer after Pause is not it. */}
+        {(held || state === 'running') && (
+          <Button
+            look="destructive"
+            size="large"
+            disabled={isPending}
+            title="What has not begun stays where it is; what runs is ended"
+            onClick={act({ act: 'stop' })}
+          >
+            <Square {...icon} />
+            Stop
+          </Button>
+        )}
+        {state === 'running' && (
+          <Button size="large" disabled={isPending} onClick={act({ act: 'pause' })}>
+            <Pause {...icon} />
+            Pause
+          </Button>
+        )}
+        {held && counts.unhealthy > 0 && (
+          <Button size="large" disabled={isPending} onClick={act({ act: 'resume', unhealthy: 'retry' })}>
+            <RotateCcw {...icon} />
+            Retry {counts.unhealthy} unhealthy
+          </Button>
+        )}
+        {held && (
+          <Button
+            look="primary"
+            size="large"
+            disabled={isPending}
+            onClick={act({ act: 'resume', unhealthy: 'skip' })}
+          >
+            <Play {...icon} />
+            {counts.unhealthy > 0 ? 'Skip and resume' : 'Resume'}
+          </Button>
+        )}
+        {endedAt !== null && (
+          <Button look="primary" size="large" onClick={close}>
+            Done
+          </Button>
+        )}
+      </span>
     </>
   );
 }

@@ -7,13 +7,14 @@ import { count, span } from '../../../_lib/format.ts';
 import { useNow } from '../../../_lib/samples.ts';
 import { PodLines } from './pod-lines.tsx';
 import { Progress } from './progress.tsx';
-import { batchTitle, stateWord, stateWords } from './words.ts';
+import { batchTitle, inTrouble, stateWord, stateWords } from './words.ts';
 
 const order = Object.keys(stateWords) as BatchPodState[];
 
 /** A batch that runs or ran: how far it is, why it is held, and each of its pods. */
 export function RunView({ batch }: { batch: Batch }) {
   const { counts, state, reason } = batch;
+  const trouble = inTrouble(batch);
   return (
     <>
       <Progress counts={counts} className="block w-full" />
@@ -26,8 +27,11 @@ export function RunView({ batch }: { batch: Batch }) {
         </Counter>
       </dl>
       {state !== 'running' && state !== 'done' && (
-        <div role="alert" className="flex gap-3 border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4">
-          <WarningSign className="mt-0.5 size-4" />
+        <div
+          role="alert"
+          className={`flex gap-3 border-b px-6 py-3 max-md:px-4 ${trouble ? 'border-signal bg-signal-wash' : 'border-line-2 bg-surface-2'}`}
+        >
+          {trouble && <WarningSign className="mt-0.5 size-4" />}
           <div className="min-w-0">
             <p className="font-semibold">{held[state]}</p>
             {reason !== null && <p className="[overflow-wrap:anywhere]">{reason}</p>}
@@ -60,7 +64,7 @@ function Elapsed({ batch: { startedAt, endedAt } }: { batch: Batch }) {
 
 function Counter({ label, children }: { label: string; children: ReactNode }) {
   return (
-    <div className="border-line-1 border-l px-4 py-3 first:border-l-0 first:pl-6 max-md:odd:border-l-0">
+    <div className="border-line-1 border-l px-4 py-3 first:border-l-0 first:pl-6 max-md:first:pl-4 max-md:odd:border-l-0">
       <dt className="text-12 text-muted">{label}</dt>
       <dd className="font-[480] text-24 leading-8 tracking-[-.018em] tabular-nums">{children}</dd>
     </div>

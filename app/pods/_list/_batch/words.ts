@@ -1,25 +1,36 @@
-import type { Batch, BatchPodState, BatchSummary } from '../../../../contract/batch.ts';
+import type { Batch, BatchPod, BatchPodState, BatchSummary } from '../../../../contract/batch.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 
 export const podsWord = (pods: number): string =>
   pods === 1 ? '1 pod' : `${pods.toLocaleString('en-US')} pods`;
 
-/** Name of the action that moves pods to a kind. */
-export const batchAction = (to: DeviceKind, pods: number): string =>
-  to === 'veth' ? `Fall back ${podsWord(pods)} to veth` : `Promote ${podsWord(pods)} to netkit`;
+/** Whether all are on the kind already and get new devices of it. */
+const renews = (to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): boolean =>
+  pods.length > 0 && pods.every(({ from }) => from === to);
+
+/** Name of the action that moves these pods to a kind. */
+export function batchAction(to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): string {
+  if (renews(to, pods)) return `Renew the ${to} of ${podsWord(pods.length)}`;
+  const many = pods.length === 0 ? '' : `${podsWord(pods.length)} `;
+  return to === 'veth' ? `Fall back ${many}to veth` : `Promote ${many}to netkit`;
+}
 
 /** Pods of the batch that are to be moved, or were. */
 export const toMove = ({ counts }: Pick<BatchSummary, 'counts'>): number =>
   counts.waiting + counts.running + counts.watched + counts.done + counts.unhealthy;
 
 /** Title of the sheet, by what the batch does now. */
-export function batchTitle(batch: Pick<BatchSummary, 'state' | 'to' | 'counts' | 'number'>): string {
-  const { state, to, counts } = batch;
-  if (state === 'running')
-    return to === 'veth' ? `Falling back ${podsWord(toMove(batch))}` : `Promoting ${podsWord(toMove(batch))}`;
-  if (state === 'done') return `${podsWord(counts.done)} on ${to}`;
-  return `Batch ${batch.number} is ${state}`;
+export function batchTitle(batch: Pick<Batch, 'state' | 'to' | 'counts' | 'number' | 'pods'>): string {
+  const { state, to, counts, number, pods } = batch;
+  if (state === 'done') return `${podsWord(counts.done)} on ${renews(to, pods) ? `new ${to} devices` : to}`;
+  if (state !== 'running') return `Batch ${number} is ${state}`;
+  const verb = renews(to, pods) ? 'Renewing' : to === 'veth' ? 'Falling back' : 'Promoting';
+  return `${verb} ${podsWord(toMove(batch))}`;
 }
+
+/** Whether it is held by something that went wrong, and not by its operator. */
+export const inTrouble = ({ state, counts }: Pick<BatchSummary, 'state' | 'counts'>): boolean =>
+  state === 'interrupted' || (state !== 'running' && state !== 'done' && counts.unhealthy > 0);
 
 /** What each state is called, and the order in which they are listed: what needs an eye first. */
 export const stateWords: Record<BatchPodState, string> = {
