@@ -80,7 +80,12 @@ async function underPings(
   // Spread over the pings, so that each migration has some before and behind it.
   const started = Date.now();
   const done: Migration[] = [];
-  for (let i = 0; i < migrations; i++) {
+  const pinged = Promise.all(pinging);
+  let over = false;
+  void pinged.then(() => {
+    over = true;
+  });
+  for (let i = 0; i < migrations && !over; i++) {
     const due = started + ((i + 0.5) * pings * intervalMs) / (migrations + 1);
     await sleep(Math.max(0, due - Date.now()));
     done.push(await moveOn());
@@ -89,9 +94,12 @@ async function underPings(
     () => 1,
     () => 0,
   );
-  const sides = await Promise.all(pinging);
+  const sides = await pinged;
 
-  const windows = done.map((each) => ({ from: Date.parse(each.startedAt), ms: each.durationMs! }));
+  const last = Math.min(...sides.map(({ sent }) => sent.at(-1)!));
+  const windows = done
+    .map((each) => ({ from: Date.parse(each.startedAt), ms: each.durationMs! }))
+    .filter(({ from, ms }) => from + ms < last);
   const gaps = (of: Pings[], moments: 'sent' | 'arrived', before: boolean): number[] =>
     windows.map(({ from, ms }) => {
       // Before: as long a time just before the migration, in which none ran.
@@ -100,8 +108,11 @@ async function underPings(
     });
   for (const family of families) {
     const of = sides.filter((side) => side.family === family);
-    figure('sent', 'packets', [pings * of.length], { family, migrations, intervalMs });
-    figure('lost', 'packets', [of.reduce((sum, side) => sum + lostOf(side), 0)], { family, migrations });
+    figure('sent', 'packets', [pings * of.length], { family, migrations: windows.length, intervalMs });
+    figure('lost', 'packets', [of.reduce((sum, side) => sum + lostOf(side), 0)], {
+      family,
+      migrations: windows.length,
+    });
     for (const [metric, moments] of [
       ['blackout_ms', 'arrived'],
       ['sender_gap_ms', 'sent'],

@@ -12,5 +12,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
   await runSealed(report, 'migrate-here.ts', ['native', migrations, pings]);
   if (hasNetkit()) return;
   progress('the same in the guest');
-  await runInGuest(report, 'migrate-here.ts', ['guest', migrations, pings], { timeoutSeconds: 600 });
+  await runInGuest(report, 'migrate-here.ts', ['guest', migrations, 2 * pings], {
+    timeoutSeconds: 900,
+  });
 }

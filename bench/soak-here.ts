@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../contract/device.ts';
 import type { Node } from '../contract/node.ts';
@@ -14,11 +16,15 @@ interface Measure {
   pods: number;
 }
 
+/** Where the agent writes heap snapshots. */
+const snapshots = mkdtempSync(join(tmpdir(), 'podlane-soak-'));
+
 /** Migrations before the first reading: compiled code, caches, and a heap that has grown to its working size. */
 const warmUp = { native: 600, guest: 40 } as const;
 
 /** Migrates pods side by side for long, and reads before and after it what could grow. */
 async function measure(report: Report, { env, migrations, pods }: Measure): Promise<void> {
+  process.env.NODE_OPTIONS = `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${snapshots}`;
   await using node = await rigNode();
   const { capabilities } = await node.ask<Node>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
@@ -88,10 +94,37 @@ async function take(node: RiggedNode, pods: Pod[]) {
     pins: count(readdirSync(node.pins, { recursive: true }).length),
     descriptors: count(readdirSync(`/proc/${node.agentPid}/fd`).length),
     threads: count(readdirSync(`/proc/${node.agentPid}/task`).length),
+    'live heap': kib(await liveHeap(node.agentPid)),
     resident: kib(await leastResident(node.agentPid)),
     database: kib(statSync(node.database).size / 1024),
     'write-ahead log': kib((statSync(`${node.database}-wal`, { throwIfNoEntry: false })?.size ?? 0) / 1024),
   };
+}
+
+/**
+ * What the agent's objects take once garbage is collected, KiB: V8 lets a heap grow before it does, so that resident
+ * memory says little of leaks. From a heap snapshot, which collects first.
+ */
+async function liveHeap(pid: number): Promise<number> {
+  process.kill(pid, 'SIGUSR2');
+  for (let tries = 0; tries < 600; tries++) {
+    await sleep(500);
+    const name = readdirSync(snapshots).find((file) => file.endsWith('.heapsnapshot'));
+    if (name === undefined) continue;
+    const file = join(snapshots, name);
+    const text = readFileSync(file, 'utf8');
+    if (!text.endsWith('}\n') && !text.endsWith('}')) continue;
+    rmSync(file);
+    const { snapshot, nodes } = JSON.parse(text) as {
+      snapshot: { meta: { node_fields: string[] } };
+      nodes: number[];
+    };
+    const { node_fields: fields } = snapshot.meta;
+    let bytes = 0;
+    for (let at = fields.indexOf('self_size'); at < nodes.length; at += fields.length) bytes += nodes[at]!;
+    return bytes / 1024;
+  }
+  throw new Error('the agent wrote no heap snapshot');
 }
 
 /** The least of some readings, KiB: garbage comes and goes. */
