@@ -22,7 +22,6 @@ const SOCK_RAW_CLOEXEC_NONBLOCK = 0x8_0803;
 const protocols = { ipv4: 1, ipv6: 58 } as const;
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
-const EINTR = 4;
 const EAGAIN = 11;
 /** Datagrams read before the event loop goes on to others. */
 const burst = 64;
@@ -88,7 +87,11 @@ export class EchoSocket implements Disposable {
         if (this.#asked.get(sequence)?.nonce === nonce) this.#asked.delete(sequence);
         resolve(outcome);
       };
-      const timer = setTimeout(() => answer({ why: `no answer within ${timeoutMs} ms` }), timeoutMs);
+      const timer = setTimeout(() => {
+        // After a busy moment of ours, timers come before what waits in the socket.
+        this.#drain();
+        answer({ why: `no answer within ${timeoutMs} ms` });
+      }, timeoutMs);
       this.#asked.set(sequence, { nonce, at, timer, answer });
     });
   }
@@ -118,14 +121,18 @@ export class EchoSocket implements Disposable {
       scheduled = false;
       if (stopped) this.#poll?.start(wake);
       stopped = false;
-      for (let read = 0; read < burst && this.#poll; read++) {
-        const length = recv(this.#fd, this.#receive, this.#receive.length, 0);
-        if (length >= 0) this.#take(this.#receive.subarray(0, length));
-        else if (errno() === EAGAIN) return;
-        else if (errno() !== EINTR) continue; // a pending error, which reading has taken
-      }
+      this.#drain();
     };
     this.#poll = poll(this.#fd, wake);
+  }
+
+  /** Any other error than EAGAIN is one that waited in the socket, and reading has taken it. */
+  #drain(): void {
+    for (let read = 0; read < burst && this.#poll; read++) {
+      const length = recv(this.#fd, this.#receive, this.#receive.length, 0);
+      if (length >= 0) this.#take(this.#receive.subarray(0, length));
+      else if (errno() === EAGAIN) return;
+    }
   }
 
   #take(packet: Buffer): void {

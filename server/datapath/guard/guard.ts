@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  type GuardAct,
   type GuardChoice,
   type GuardThresholds,
   guardDefaults,
@@ -9,28 +8,21 @@ import {
 } from '../../../contract/guard.ts';
 import { attend, type Core, nameOf } from '../core.ts';
 import type { Migrations } from '../migrations.ts';
-import { settleHooks } from '../move-hooks.ts';
-import { attachPrograms, pointAt } from '../programs.ts';
 import { asProblemError } from '../refusal.ts';
 import { currentDevice, type LivePod } from '../registry.ts';
+import { Acts } from './acts.ts';
+import { actNow, type Guarded, isBusy } from './guarded.ts';
 import { GuardBooks, type Kept, withAct } from './kept.ts';
-import { atRest, decide, type LadderAct, type LadderState } from './ladder.ts';
+import { atRest, decide, isNodeWide, type LadderState } from './ladder.ts';
 import { EchoSockets } from './probes.ts';
-import { attentionOf, eventOf, sentenceOf } from './sentences.ts';
+import { attentionOf, eventOf, nodeFailsSentence, sentenceOf } from './sentences.ts';
 import { PodWatch } from './watch.ts';
 
 /** Every pod has a round a second; pods take turns within it. */
 const roundMs = 1000;
 const turnsPerRound = 10;
-
-interface Guarded {
-  pod: LivePod;
-  watch: PodWatch;
-  kept: Kept;
-  /** A round of it runs. */
-  round: Promise<void> | null;
-  nextRound: number;
-}
+/** Migrations of the guard that run at the same time. */
+const fallbacksAtOnce = 4;
 
 /** ms since the epoch, never going back while the agent runs. */
 const clock = (): number => Math.round(performance.timeOrigin + performance.now());
@@ -41,8 +33,7 @@ const clock = (): number => Math.round(performance.timeOrigin + performance.now(
  */
 export class Guard {
   readonly #core: Core;
-  readonly #migrations: Migrations;
-  readonly #look: (pod: LivePod) => void;
+  readonly #acts: Acts;
   readonly #sockets = new EchoSockets();
   readonly #pods = new Map<string, Guarded>();
   #books: GuardBooks | null = null;
@@ -52,8 +43,7 @@ export class Guard {
   /** @param look has reconciling look at the pod: for what of a device is not its programs */
   constructor(core: Core, migrations: Migrations, look: (pod: LivePod) => void) {
     this.#core = core;
-    this.#migrations = migrations;
-    this.#look = look;
+    this.#acts = new Acts({ core, migrations, look, keep: (guarded, kept) => this.#keep(guarded, kept) });
   }
 
   /** Reads what was chosen and how far it had gone, and begins. */
@@ -66,9 +56,9 @@ export class Guard {
   /** Waits for rounds that run. */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#sockets.close();
     await this.#running;
     await Promise.all([...this.#pods.values()].map(({ round }) => round));
+    this.#sockets.close();
   }
 
   /** Whether programs missing from the pod's hooks are for the guard to repair, or to leave; looks at them soon. */
@@ -89,16 +79,15 @@ export class Guard {
   node(): NodeGuard {
     const books = this.#must();
     const pods = this.#core.registry.all().map((pod) => this.#of(pod));
-    const count = (which: (guarded: Guarded) => boolean): number => pods.filter(which).length;
     return {
       chosen: books.choices.get('node') ?? null,
       thresholds: { ...guardDefaults, ...books.choices.get('node') },
       defaults: guardDefaults,
       pods: {
-        watched: count((guarded) => this.#watches(guarded)),
-        fallenBack: count(({ kept }) => kept.ladder.stage === 'fallen-back'),
-        leftAlone: count(({ kept }) => kept.ladder.stage === 'left-alone'),
-        chosen: count(({ pod }) => books.choices.has(pod.record.id)),
+        watched: pods.filter((guarded) => this.#watches(guarded)).length,
+        fallenBack: this.#count('fallen-back'),
+        leftAlone: this.#count('left-alone'),
+        chosen: pods.filter(({ pod }) => books.choices.has(pod.record.id)).length,
       },
     };
   }
@@ -122,7 +111,10 @@ export class Guard {
       thresholds,
       stage: kept.ladder.stage,
       watched,
-      sentence: sentenceOf(kept, currentDevice(pod).kind, thresholds),
+      sentence:
+        watch.probe === 'failing' && this.#nodeFails()
+          ? nodeFailsSentence
+          : sentenceOf(kept, currentDevice(pod).kind, thresholds),
       readings: watched ? watch.readings(thresholds) : [],
       acts: [...kept.acts],
     };
@@ -174,6 +166,16 @@ export class Guard {
     return { ...guardDefaults, ...choices.get('node'), ...choices.get(pod.record.id) };
   }
 
+  #nodeFails(): boolean {
+    const probes = [...this.#pods.values()].map(({ watch }) => watch.probe);
+    const failing = probes.filter((state) => state === 'failing').length;
+    return isNodeWide(failing, failing + probes.filter((state) => state === 'well').length);
+  }
+
+  #count(stage: LadderState['stage']): number {
+    return [...this.#pods.values()].filter(({ kept }) => kept.ladder.stage === stage).length;
+  }
+
   #watches({ pod, kept }: Guarded): boolean {
     if (!this.#thresholds(pod).on) return false;
     return currentDevice(pod).kind === 'netkit' || kept.ladder.stage !== 'watching';
@@ -221,60 +223,15 @@ export class Guard {
       if (!(await watch.measure(thresholds, now)) || this.#closing) return;
       const failing = watch
         .readings(thresholds)
-        .filter(({ state }) => state === 'failing')
+        .filter(({ signal, state }) => state === 'failing' && !(signal === 'probe' && this.#nodeFails()))
         .map(({ evidence, since }) => `${evidence}${since === null ? '' : `, since ${since.slice(0, 19)}Z`}`);
       const situation = { kind: currentDevice(pod).kind, busy: isBusy(pod), failing };
       const { state, act } = decide(kept.ladder, situation, thresholds, now);
-      if (act) await this.#act(guarded, state, act);
+      if (act?.act === 'fallback' && this.#count('falling-back') >= fallbacksAtOnce) return;
+      if (act) await this.#acts.carryOut(guarded, state, act);
       else if (state !== kept.ladder) await this.#keep(guarded, { ...kept, ladder: state });
     } catch (error) {
       this.#core.log.error({ err: error, pod: pod.record.id }, 'guard');
-    }
-  }
-
-  /** Kept before it is done: an agent that is killed meanwhile knows how far it went. */
-  async #act(guarded: Guarded, ladder: LadderState, { act, because }: LadderAct): Promise<void> {
-    const { pod, kept } = guarded;
-    await this.#keep(guarded, { ...kept, ladder });
-    // Something else may have begun while that was written.
-    if (isBusy(pod)) return this.#keep(guarded, kept);
-    const told = actNow(act, because);
-    try {
-      if (act === 'repair') await this.#repair(pod);
-      if (act === 'fallback')
-        told.migrationId = (await this.#migrations.start(pod, 'veth', 'guard', false)).id;
-    } catch (error) {
-      told.failure = asProblemError(error).message;
-    }
-    guarded.watch.restart();
-    const refused =
-      act === 'fallback' && told.failure !== null ? [`falling back failed: ${told.failure}`] : [];
-    await this.#keep(
-      guarded,
-      withAct({ ...guarded.kept, ladder: { ...ladder, because: [...ladder.because, ...refused] } }, told),
-    );
-    await this.#core.tell.event(eventOf.act(pod, told));
-  }
-
-  /** Our programs, what they go by, and the policy; the rest of the device is left to reconciling, at once. */
-  async #repair(pod: LivePod): Promise<void> {
-    const { ground } = this.#core;
-    const device = currentDevice(pod);
-    const repairing = (async () => {
-      pointAt(ground, pod.record, device);
-      await attachPrograms(ground, pod.record, device);
-      await settleHooks(ground, pod.record, device);
-    })();
-    pod.repairing = repairing
-      .catch(() => {})
-      .finally(() => {
-        pod.repairing = null;
-      });
-    try {
-      await repairing;
-    } finally {
-      await pod.repairing;
-      this.#look(pod);
     }
   }
 
@@ -284,11 +241,3 @@ export class Guard {
     await this.#must().save(guarded.pod.record.id, kept);
   }
 }
-
-const isBusy = (pod: LivePod): boolean =>
-  pod.migration !== null || pod.repairing !== null || pod.leaving || pod.gone;
-
-const actNow = (act: GuardAct['act'], because: readonly string[]): GuardAct => ({
-  ...{ time: new Date().toISOString(), act, because: [...because] },
-  ...{ failure: null, migrationId: null },
-});

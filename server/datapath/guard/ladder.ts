@@ -61,6 +61,9 @@ export function decide(
   };
 }
 
+/** Whether so many pods fail their probes that the node is at fault, and moving pods would help none. */
+export const isNodeWide = (failing: number, probed: number): boolean => failing >= 3 && failing * 2 > probed;
+
 /** What became of a fallback; and a person who promoted the pod again wants it to be watched. */
 function settle(state: LadderState, kind: DeviceKind): LadderState {
   if (state.stage === 'falling-back' && kind === 'veth') return { ...state, stage: 'fallen-back' };

@@ -11,6 +11,10 @@ export function attentionOf({ ladder: { stage, because } }: Kept): string | null
   return null;
 }
 
+/** Of pods whose probes fail with those of most others. */
+export const nodeFailsSentence =
+  'Probes of most pods of the node fail at once. That is not this pod’s device, so the guard does nothing about them.';
+
 /** What the guard does with the pod now. */
 export function sentenceOf({ ladder }: Kept, kind: DeviceKind, thresholds: GuardThresholds): string {
   const { stage, repairs } = ladder;

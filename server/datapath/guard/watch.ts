@@ -34,6 +34,11 @@ export class PodWatch {
     this.#probes = new Probes(sockets, pod.record.network.addresses);
   }
 
+  /** What the probes say; null where none is on. */
+  get probe(): Verdict['state'] | null {
+    return this.#probing?.state ?? null;
+  }
+
   /** The hooks are looked at in the next round. */
   hasten(): void {
     this.#hooksDue = 0;

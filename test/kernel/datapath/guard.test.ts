@@ -53,6 +53,14 @@ describe('an ICMP echo from the host', () => {
     for (const outcome of await Promise.all(asked)) expect(outcome).toHaveProperty('ms');
   });
 
+  test('is answered although the process was busy while the answer came', async () => {
+    using echo = openEcho('ipv4');
+    const asked = echo.ask('10.42.0.2', 50);
+    const until = performance.now() + 100;
+    while (performance.now() < until);
+    expect(await asked).toHaveProperty('ms');
+  });
+
   test('leaves the event loop free, and a closed socket answers those that wait', async () => {
     const echo = openEcho('ipv4');
     let turns = 0;

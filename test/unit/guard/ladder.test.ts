@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { guardDefaults } from '../../../contract/guard.ts';
-import { atRest, decide, type LadderState, type Situation } from '../../../server/datapath/guard/ladder.ts';
+import {
+  atRest,
+  decide,
+  isNodeWide,
+  type LadderState,
+  type Situation,
+} from '../../../server/datapath/guard/ladder.ts';
 
 const rules = { ...guardDefaults, repairs: 2, repairSeconds: 600, coolDownSeconds: 10 };
 const failing: Situation = { kind: 'netkit', busy: false, failing: ['our program is not on netkit/peer'] };
@@ -64,6 +70,16 @@ describe('the ladder', () => {
   test('has nothing to do with a pod on veth that it did not move there', () => {
     expect(climb(() => ({ ...failing, kind: 'veth' }), 100).acts).toEqual([]);
   });
+});
+
+test('probes of most pods failing at once are the node’s fault, of one or two pods they are not', () => {
+  expect([
+    isNodeWide(1, 1),
+    isNodeWide(2, 2),
+    isNodeWide(3, 3),
+    isNodeWide(25, 50),
+    isNodeWide(26, 50),
+  ]).toEqual([false, false, true, false, true]);
 });
 
 const anyState: fc.Arbitrary<LadderState> = fc.record({

@@ -1,0 +1,23 @@
+import type { GuardAct } from '../../../contract/guard.ts';
+import type { LivePod } from '../registry.ts';
+import type { Kept } from './kept.ts';
+import type { PodWatch } from './watch.ts';
+
+/** What the guard has of a pod. */
+export interface Guarded {
+  pod: LivePod;
+  watch: PodWatch;
+  kept: Kept;
+  /** A round of it runs. */
+  round: Promise<void> | null;
+  nextRound: number;
+}
+
+/** Something else works on the pod, or it is leaving. */
+export const isBusy = (pod: LivePod): boolean =>
+  pod.migration !== null || pod.repairing !== null || pod.leaving || pod.gone;
+
+export const actNow = (act: GuardAct['act'], because: readonly string[]): GuardAct => ({
+  ...{ time: new Date().toISOString(), act, because: [...because] },
+  ...{ failure: null, migrationId: null },
+});
