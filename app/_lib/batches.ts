@@ -1,13 +1,14 @@
 'use client';
 
 import { type QueryClient, useMutation, useQuery } from '@tanstack/react-query';
-import type {
-  Batch,
-  BatchPlan,
-  BatchPod,
-  BatchSummary,
-  NewBatchInput,
-  ResumeBatch,
+import {
+  type Batch,
+  type BatchPlan,
+  type BatchPod,
+  type BatchSummary,
+  countPods,
+  type NewBatchInput,
+  type ResumeBatch,
 } from '../../contract/batch.ts';
 import { call } from './api.ts';
 import { useTopic } from './pods.ts';
@@ -68,7 +69,12 @@ export function startBatches(client: QueryClient): () => void {
     if (message.type !== 'batch') return;
     const { batch } = message;
     const known = client.getQueryData<Batch>(one(batch.id));
-    client.setQueryData<Batch>(one(batch.id), (before) => before && { ...before, ...batch });
+    client.setQueryData<Batch>(
+      one(batch.id),
+      (before) =>
+        // Counts go with the pods: a message of one is ahead of the other's.
+        before && { ...before, ...batch, counts: before.counts },
+    );
     client.setQueryData<BatchSummary[]>(list, (batches) => batches && withBatch(batches, batch));
     // An answer that was on its way may have put older pods over newer ones.
     if (known?.state !== batch.state || batch.endedAt !== null)
@@ -76,11 +82,11 @@ export function startBatches(client: QueryClient): () => void {
   });
 }
 
-/** A batch with `pod` in the place of the one with its id. */
-export const withBatchPod = (batch: Batch, pod: BatchPod): Batch => ({
-  ...batch,
-  pods: batch.pods.map((known) => (known.podId === pod.podId ? pod : known)),
-});
+/** A batch with `pod` in the place of the one with its id, counted anew. */
+export function withBatchPod(batch: Batch, pod: BatchPod): Batch {
+  const pods = batch.pods.map((known) => (known.podId === pod.podId ? pod : known));
+  return { ...batch, pods, counts: countPods(pods) };
+}
 
 /** A list, newest first, with `batch` in it. */
 export function withBatch(batches: readonly BatchSummary[], batch: BatchSummary): BatchSummary[] {

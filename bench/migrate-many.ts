@@ -1,0 +1,18 @@
+import { hasNetkit } from '../scripts/vm/netkit.ts';
+import { runInGuest } from './elsewhere.ts';
+import { measureBatches } from './migrate-many-here.ts';
+import type { Report } from './report.ts';
+import type { BenchOptions } from './run.ts';
+
+/** Time and losses of batches: on this kernel, and in the guest where this one has no netkit. */
+export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+  const pods = quick ? [20] : [50, 200];
+  for (const count of pods) {
+    progress(`${count} pods at once on this kernel`);
+    await measureBatches(report, { env: 'native', pods: count, parallelism: [1, 8, 32] });
+  }
+  if (hasNetkit()) return;
+  const count = pods.at(-1)!;
+  progress(`${count} pods at once in the guest`);
+  await runInGuest(report, 'migrate-many-here.ts', ['guest', count, 8], { timeoutSeconds: 900 });
+}

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { withBatch, withBatchPod } from '../../../app/_lib/batches.ts';
+import { batchAction, batchTitle, inTrouble, stateWord } from '../../../app/pods/_list/_batch/words.ts';
+import { member, newBatch } from '../batch/records.ts';
+
+const batch = newBatch('b', [member('web'), member('cart')], { number: 3 });
+
+test('a pod takes the place of the one with its id, and is counted', () => {
+  const next = withBatchPod(batch, member('cart', { state: 'done', moved: true }));
+  expect(next.pods.map(({ state }) => state)).toEqual(['waiting', 'done']);
+  expect(next.counts).toMatchObject({ waiting: 1, done: 1 });
+});
+
+test('a new batch stands first in the list, a known one keeps its place', () => {
+  const { pods: _, ...summary } = batch;
+  const newer = { ...summary, id: 'newer' };
+  expect(withBatch([summary], newer).map(({ id }) => id)).toEqual(['newer', 'b']);
+  expect(withBatch([newer, summary], { ...summary, state: 'done' })[1]?.state).toBe('done');
+});
+
+test('words say what is done to how many, and whether the kind stays', () => {
+  const there = [member('web', { from: 'veth' })];
+  expect(batchAction('veth', batch.pods)).toBe('Fall back 2 pods to veth');
+  expect(batchAction('veth', there)).toBe('Renew the veth of 1 pod');
+  expect(batchAction('netkit', there)).toBe('Promote 1 pod to netkit');
+  expect(batchAction('netkit', [])).toBe('Promote to netkit');
+  expect(batchTitle(batch)).toBe('Falling back 2 pods');
+  expect(batchTitle({ ...batch, state: 'paused' })).toBe('Batch 3 is paused');
+  expect(stateWord('waiting', { endedAt: batch.startedAt })).toBe('not begun');
+});
+
+test('held by its operator, it is not in trouble', () => {
+  expect(inTrouble({ ...batch, state: 'paused' })).toBe(false);
+  expect(inTrouble({ ...batch, state: 'interrupted' })).toBe(true);
+  const { counts } = newBatch('b', [member('web', { state: 'unhealthy' })]);
+  expect(inTrouble({ state: 'paused', counts })).toBe(true);
+});
