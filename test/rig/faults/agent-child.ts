@@ -22,6 +22,7 @@ let calls: Record<string, Calls> = {};
 let killing: 'process' | 'datapath' = 'process';
 let lastTotals = new Map<string, bigint[]>();
 let wentBack: string[] = [];
+let sampling: NodeJS.Timeout | undefined;
 
 const tell = (message: FromAgent): void => void process.send!(message);
 
@@ -96,7 +97,7 @@ function totalOf(id: string): bigint[] | null {
   );
 }
 
-setInterval(() => {
+function watchTotals(): void {
   for (const { id } of datapath?.all() ?? []) {
     const total = totalOf(id)!;
     const last = lastTotals.get(id);
@@ -104,7 +105,7 @@ setInterval(() => {
     if (back >= 0) wentBack.push(`${counterFields[back]} went back to ${total[back]} from ${last![back]}`);
     lastTotals.set(id, total);
   }
-}, 3).unref();
+}
 
 async function migrate(id: string, to: 'veth' | 'netkit', at: FaultAt | null): Promise<Migration> {
   fault = at;
@@ -146,8 +147,10 @@ async function look(id: string, migration: string | null): Promise<Look> {
 }
 
 const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['words']) => unknown } = {
-  async open({ database, pins, maxSlots, totals, kill }) {
+  async open({ database, pins, maxSlots, totals, kill, sampleMs }) {
     killing = kill;
+    clearInterval(sampling);
+    sampling = setInterval(watchTotals, sampleMs);
     lastTotals = totals;
     wentBack = [];
     // What a killed one would have lost: the one before is left as it stands.

@@ -12,6 +12,8 @@ export interface OpenWords {
   totals: Map<string, bigint[]>;
   /** Whether a kill is SIGKILL, or leaves the datapath as it stands and opens another in the same process. */
   kill: 'process' | 'datapath';
+  /** How often totals are compared with what they were. */
+  sampleMs: number;
 }
 
 /** What the agent says of a pod and its last migration. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { type Migration, type MigrationStep, migrationSteps } from '../../../contract/migration.ts';
-import type { Outcome } from './agent.ts';
+import type { Look, Outcome } from './agent.ts';
 import { errnos, type Fault } from './fault.ts';
 import { FaultStage, type StageOptions } from './stage.ts';
 import { type Family, type Wrong, whatIsWrong } from './wrong.ts';
@@ -102,10 +102,11 @@ export async function runMatrix(options: MatrixOptions): Promise<Matrix> {
       await plainMigration(stage, { from: stage.pod.kind, to: cell.direction.from }, options.settleMs);
       continue;
     }
+    const start = performance.now();
     cell.wrong = await runCell(stage, cell, options.settleMs);
     if (cell.wrong.length > 0 || process.env.FAULTS_TRACE)
       process.stderr.write(
-        `${cell.direction.from}→${cell.direction.to} ${cell.step} × ${cell.column}: ${cell.wrong.map(({ what }) => what).join('; ') || 'ok'}\n`,
+        `${cell.direction.from}→${cell.direction.to} ${cell.step} × ${cell.column}: ${cell.wrong.map(({ what }) => what).join('; ') || 'ok'}, ${Math.round(performance.now() - start)} ms\n`,
       );
     if (cell.wrong.length > 0) await stage.newPod();
   }
@@ -124,12 +125,12 @@ async function plainMigration(
   settleMs: number,
 ): Promise<Record<string, { made: number }>> {
   const outcome = await stage.migrate(to, null);
-  const wrongs = await settled(stage, outcome.begun, settleMs);
+  const { wrongs, look } = await settled(stage, outcome.begun, settleMs);
   if (outcome.how !== 'ended' || outcome.migration.state !== 'done' || wrongs.length > 0)
     throw new Error(
       `without a fault, a migration to ${to} ${JSON.stringify(outcome)}: ${wrongs.map(({ what }) => what).join('; ')}`,
     );
-  return (await stage.look(outcome.begun)).calls;
+  return look.calls;
 }
 
 async function runCell(
@@ -137,13 +138,12 @@ async function runCell(
   { direction, step, fault }: Cell,
   settleMs: number,
 ): Promise<Wrong[]> {
-  // A database that was just opened has nothing to overwrite: what is written next takes space.
-  if (fault.type === 'disk-full') await stage.restart();
+  if (fault.type === 'disk-full') await stage.shortenLog();
   const from = stage.pod.slot;
   const lost = stage.pingers.map((pinger) => pinger.lost);
   const outcome = await stage.migrate(direction.to, { step, fault });
-  const wrongs = await settled(stage, outcome.begun, settleMs);
-  const { migration, calls, pod } = await stage.look(outcome.begun);
+  const { wrongs, look } = await settled(stage, outcome.begun, settleMs);
+  const { migration, calls, pod } = look;
   if (fault.type === 'refusal' && !calls[step]?.refused)
     wrongs.push({ family: null, what: 'the fault did not come' });
   if (fault.type !== 'deed')
@@ -157,21 +157,29 @@ async function runCell(
   return wrongs;
 }
 
-/** Looks until nothing is wrong any more. @returns what still is when the time is up */
-async function settled(stage: FaultStage, migration: string | null, settleMs: number): Promise<Wrong[]> {
+/** Looks until nothing is wrong any more. @returns the last look, and what still is wrong when the time is up */
+async function settled(
+  stage: FaultStage,
+  migration: string | null,
+  settleMs: number,
+): Promise<{ wrongs: Wrong[]; look: Look }> {
   const deadline = performance.now() + settleMs;
   for (;;) {
     const look = await stage.look(migration);
     const wrongs = await whatIsWrong(stage, look);
     if (look.migration?.state === 'running') wrongs.push({ family: null, what: 'the journal is open' });
-    if (look.pod)
-      for (const pinger of wrongs.length > 0 ? [] : stage.pingers)
-        if (!(await pinger.flows(1000)))
-          wrongs.push({ family: pinger.family, what: `nothing flows, ${pinger.name}` });
+    if (look.pod && wrongs.length === 0) wrongs.push(...(await silences(stage)));
     if (wrongs.length === 0 && look.pod) stage.pod = look.pod;
-    if (wrongs.length === 0 || performance.now() > deadline) return wrongs;
+    if (wrongs.length === 0 || performance.now() > deadline) return { wrongs, look };
     await sleep(50);
   }
+}
+
+async function silences(stage: FaultStage): Promise<Wrong[]> {
+  const flow = await Promise.all(stage.pingers.map((pinger) => pinger.flows(1000)));
+  return stage.pingers.flatMap(({ family, name }, i) =>
+    flow[i] ? [] : [{ family, what: `nothing flows, ${name}` }],
+  );
 }
 
 interface Story {
