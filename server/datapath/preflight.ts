@@ -5,6 +5,7 @@ import { type ProblemCode, ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
 import { readSysctl } from '../kernel/procfs.ts';
 import { getLink, type Link, links } from '../netlink/link.ts';
+import { boundChecks } from './bound.ts';
 import type { Footing } from './footing.ts';
 import { can, type Ground } from './ground.ts';
 import type { PodNamespace } from './pod-namespace.ts';
@@ -54,6 +55,7 @@ export async function preflight(
     await freeCheck(ground, slot, inside),
     forwardingCheck(pod, namespace),
     ...strangerChecks(footing),
+    ...(await boundChecks(pod.record, namespace, current.slot)),
     interfaceCheck(inside, peerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
