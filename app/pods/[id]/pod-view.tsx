@@ -41,13 +41,13 @@ export function PodView({ pod }: { pod: Pod }) {
       <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
         <div className="min-w-0">
           <ProgramsTable pod={pod} view={view} />
-          <NetworkSection pod={pod} />
           <DropsSection pod={pod} />
           <GuardSection pod={pod} openMigration={sheet.openMigration} />
         </div>
         <div className="min-w-0 xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4">
           <MigrationList migrations={migrations} open={sheet.openMigration} />
           <EventsSection podId={pod.id} />
+          <NetworkSection pod={pod} />
         </div>
       </div>
       <MigrationSheet pod={pod} migrations={migrations} sheet={sheet} />

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  addressOrder,
   facetsOf,
   filterPods,
   nearestName,
@@ -29,7 +30,7 @@ const pod = (namespace: string, name: string, more: Partial<PodSummary> = {}): P
 });
 const cart = pod('shop', 'cart-7c9d8b6f4-x2kqp', {
   labels: { app: 'cart', tier: 'front' },
-  addresses: ['10.42.0.33/32'],
+  addresses: ['10.42.0.33/32', 'fd00:42::33/128'],
   slot: 32,
   primary: { name: 'pl32', ifindex: 1048640 },
 });
@@ -39,12 +40,19 @@ const pods = [cart, worker, web];
 const found = (text: string) => filterPods(pods, { ...plainView, text });
 
 describe('the text', () => {
-  test.each([['CART'], ['10.42.0.33'], ['1048640'], ['32 shop'], ['pl32'], ['tier=front'], ['front']])(
-    '%s finds cart',
-    (text) => {
-      expect(found(text)).toContain(cart);
-    },
-  );
+  test.each([
+    ['CART'],
+    ['10.42.0.33'],
+    ['1048640'],
+    ['32 shop'],
+    ['pl32'],
+    ['tier=front'],
+    ['front'],
+    ['fd00:42::33'],
+    ['FD00:42:0::33'],
+  ])('%s finds cart', (text) => {
+    expect(found(text)).toContain(cart);
+  });
 
   test('finds only what has all its words', () => {
     expect(found('shop web')).toEqual([web]);
@@ -104,4 +112,19 @@ test('what was mistyped finds the nearest name', () => {
   expect(nearestName(pods, 'crat')).toBe('cart');
   expect(nearestName(pods, 'shpo')).toBe('shop');
   expect(nearestName(pods, 'kubernetes')).toBeNull();
+});
+
+test('addresses sort by number, IPv4 before IPv6', () => {
+  const at = (address: string) => pod('shop', address, { addresses: [address] });
+  const sorted = [
+    '10.42.0.9/32',
+    '10.42.0.33/32',
+    '192.168.0.1/32',
+    'fd00::9/128',
+    'fd00::1:1/128',
+    'fd00:1::/128',
+  ];
+  const pods = sorted.toReversed().map(at);
+  pods.sort((a, b) => (addressOrder(a) < addressOrder(b) ? -1 : 1));
+  expect(pods.map(({ name }) => name)).toEqual(sorted);
 });

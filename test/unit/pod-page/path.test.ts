@@ -116,3 +116,34 @@ describe('verdicts', () => {
     expect(verdictsOf({ ...rates, packetsIn: 0 }, 'in')).toBeNull();
   });
 });
+
+describe('attach fallback', () => {
+  test('draws both gates of a netkit device on the host', () => {
+    const { gates, edge, veth } = wideLayout(1392, 'netkit', one, true, { atPrimary: true });
+    expect(veth).toBeNull();
+    expect(gates.out.x).toBeGreaterThan(edge);
+    expect(gates.out.chips.x).toBeGreaterThan(edge);
+    const upright = uprightLayout(358, 'netkit', one, true, 5, { atPrimary: true });
+    expect(upright.gates.out.y).toBeGreaterThan(upright.edge);
+  });
+});
+
+test.each(['netkit', 'veth'] as const)(
+  'the short way of %s joins between the device and the host',
+  (kind) => {
+    for (let width = narrowest; width <= 2560; width += 40) {
+      const { stretches, device, host, gates } = wideLayout(width, kind, one, true);
+      const short = stretches.find(({ id }) => id === 'short-in')!;
+      const join = Number(/^M(\d+) /.exec(short.over!)![1]);
+      expect(join).toBeGreaterThan(Math.max(right(device), kind === 'veth' ? gates.out.chips.x + 224 : 0));
+      expect(join).toBeLessThan(host.x - 8);
+    }
+  },
+);
+
+test('two families of addresses and more facts make room for themselves', () => {
+  const plain = wideLayout(1392, 'veth', one, true);
+  const both = wideLayout(1392, 'veth', one, true, { addresses: 2, facts: 5 });
+  expect(both.container.height).toBe(plain.container.height + 18);
+  expect(both.height).toBeGreaterThanOrEqual(both.foot + 5 * 18);
+});

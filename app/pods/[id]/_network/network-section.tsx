@@ -7,7 +7,7 @@ import { bySideAndFamily } from './rows.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell =
-  'h-7 border-line-1 border-b px-2 py-1 align-top first:pl-0 last:pr-0 [overflow-wrap:anywhere] max-md:px-1';
+  'h-6 border-line-1 border-b px-2 py-0.5 align-baseline first:pl-0 last:pr-0 [overflow-wrap:anywhere] max-md:px-1';
 
 /** What the pod's interface has: how the device is made, and its routes and neighbours, as the kernel has them. */
 export function NetworkSection({ pod }: { pod: Pod }) {
@@ -126,7 +126,7 @@ function Neighbours(props: { pod: readonly Neighbour[]; host: readonly Neighbour
           <td className={`${cell} text-muted`}>{family}</td>
           <td className={`${cell} code`}>{item.address}</td>
           <td className={`${cell} code`}>{item.mac ?? <span className="text-muted">none</span>}</td>
-          <td className={`${cell} text-12`}>{item.state}</td>
+          <td className={`${cell} code`}>{item.state}</td>
         </tr>
       ))}
       {rows.length === 0 && (

@@ -30,7 +30,12 @@ export function ProgramChip(props: {
     <div className={css.chip} {...stop(`${hook}, ${program.name}`)} style={props.style}>
       <div className={css.top}>
         <span className="code text-kind-text">{hook}</span>
-        <span className="code">id {program.id}</span>
+        <span className="flex gap-2">
+          <span title={cost === null ? noStatistics : costTitle(program, ns)}>
+            <span className="text-ink-2">{cost === null ? 'n/a' : count(cost)}</span> ns/run
+          </span>
+          <span className="code">id {program.id}</span>
+        </span>
       </div>
       <div className={css.middle}>
         <span className={css.name}>{program.name}</span>
@@ -41,10 +46,6 @@ export function ProgramChip(props: {
       <VerdictBar verdicts={verdicts} />
       <div className={css.legend}>
         <Verdict verdicts={verdicts} reason={program.ours ? noSample : notOurs} />
-        <span className="ml-auto" title={cost === null ? noStatistics : costTitle(program, ns)}>
-          {cost === null ? 'n/a' : count(cost)}
-          <span className="text-muted"> ns/run</span>
-        </span>
       </div>
     </div>
   );
@@ -56,6 +57,9 @@ function costTitle(program: AttachedProgram, ns: number | null): string {
     ? `ns per run, mean since it was loaded ${scope}`
     : `ns per run, mean of the last second ${scope}`;
 }
+
+/** Whole per cent, since three shares stand in one line; finer where it would be nothing. */
+const shareText = (share: number): string => (share >= 0.1 ? `${Math.round(share * 100)}` : percent(share));
 
 function VerdictBar({ verdicts }: { verdicts: Verdicts | null }) {
   if (verdicts === null) return <div className={css.verdict} data-empty="" />;
@@ -82,12 +86,12 @@ function Verdict({ verdicts, reason }: { verdicts: Verdicts | null; reason: stri
       {redirect > 0 && (
         <span>
           <em>redirect</em>
-          {percent(redirect)} %
+          {shareText(redirect)} %
         </span>
       )}
       <span>
         <em>pass</em>
-        {percent(pass)} %
+        {shareText(pass)} %
       </span>
       <span className={dropsPerSecond > 0 ? 'text-signal-text' : ''}>
         <em>drop</em>

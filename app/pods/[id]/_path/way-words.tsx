@@ -45,7 +45,7 @@ export function HostWayWords({ view: { ways }, style }: { view: PathView; style:
       style={style}
       title="What the other pods of the node get from the host’s stack, and give to it, all of them together"
     >
-      <span className="text-muted">host, all pods</span>
+      <span className="text-muted">all pods</span>
       <span data-slot="">
         <Bounded value={ways.hostToPods} unit="pps out" />
       </span>
@@ -56,13 +56,15 @@ export function HostWayWords({ view: { ways }, style }: { view: PathView; style:
   );
 }
 
+/** What is certain of it, as the track is drawn; else what it cannot be more than. */
 function Bounded({ value, unit }: { value: Bounds | null; unit: string }) {
   if (value === null || isExact(value))
     return <Figure value={value?.atMost ?? null} unit={unit} reason={noSample} />;
+  const certain = value.atLeast > 0;
   return (
     <span title={split}>
-      <span className="text-muted">≤{'\u00a0'}</span>
-      <Figure value={value.atMost} unit={unit} reason={noSample} />
+      <span className="text-muted">{certain ? '≥' : '≤'}&nbsp;</span>
+      <Figure value={certain ? value.atLeast : value.atMost} unit={unit} reason={noSample} />
     </span>
   );
 }

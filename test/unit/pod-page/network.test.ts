@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { noteLines } from '../../../app/pods/[id]/_migration/words.ts';
+import { bySideAndFamily, familyOf } from '../../../app/pods/[id]/_network/rows.ts';
+
+test('rows of both namespaces stand by side, then by family', () => {
+  const rows = bySideAndFamily(
+    { pod: ['fe80::1', '169.254.1.1'], host: ['fd00::1', '10.42.0.33'] },
+    (row) => row,
+  );
+  expect(rows.map(({ side, family, item }) => [side, family, item])).toEqual([
+    ['pod', 'IPv4', '169.254.1.1'],
+    ['pod', 'IPv6', 'fe80::1'],
+    ['host', 'IPv4', '10.42.0.33'],
+    ['host', 'IPv6', 'fd00::1'],
+  ]);
+});
+
+test('the family of a neighbour is that of its address, not of its MAC', () => {
+  expect(familyOf('169.254.1.1 lladdr 02:70:6c:00:00:00 PERMANENT')).toBe('IPv4');
+  expect(familyOf('default via fe80::1 dev eth0')).toBe('IPv6');
+});
+
+test('what a note of the plan names stands a line each', () => {
+  expect(noteLines('udp 0.0.0.0:68 bound to eth0; 239.1.1.1 joined')).toEqual([
+    'udp 0.0.0.0:68 bound to eth0',
+    '239.1.1.1 joined',
+  ]);
+});
