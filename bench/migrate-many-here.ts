@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../contract/device.ts';
 import type { Node } from '../contract/node.ts';
-import { addMany, addressOf, countLeft, runBatch, unreachable } from '../test/rig/many.ts';
-import { ping, rigNode } from '../test/rig/node.ts';
+import { addMany, addressOf, countLeft, pingUntil, runBatch, unreachable } from '../test/rig/many.ts';
+import { rigNode } from '../test/rig/node.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
 
 export interface Measure {
@@ -36,13 +36,13 @@ export async function measureBatches(report: Report, { env, pods, parallelism }:
       const stop = new AbortController();
       const pinging = Array.from({ length: pairs }, (_, i) => {
         const [from, other] = [i, pods - 1 - i];
-        return pingUntil(stop.signal, paths[from]!, addressOf(other));
+        return pingUntil(stop.signal, paths[from]!, addressOf(other), 20);
       });
       const batch = await runBatch(node, {
         ...{ all: true, to, recreate: !netkit, parallelism: atOnce, settleMs: 0 },
       });
       stop.abort();
-      const sides = (await Promise.all(pinging)).flat();
+      const sides = await Promise.all(pinging);
       if (batch.state !== 'done')
         throw new Error(`batch of ${pods} to ${to}: ${batch.state}, ${batch.reason}`);
       const ms = Date.parse(batch.endedAt!) - Date.parse(batch.startedAt);
@@ -54,13 +54,6 @@ export async function measureBatches(report: Report, { env, pods, parallelism }:
       const after = await countLeft(node);
       figure('left_over', 'objects', sum(Object.values(after)) - sum(Object.values(before)));
     }
-}
-
-/** Pings in runs of a second, until told to stop: each run's losses are counted to their end. */
-async function pingUntil(signal: AbortSignal, netns: string, address: string) {
-  const runs = [];
-  while (!signal.aborted) runs.push(await ping(netns, address, 50, 20));
-  return runs;
 }
 
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);

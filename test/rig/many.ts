@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -62,4 +63,32 @@ export async function countLeft(node: RiggedNode): Promise<Left> {
     pins: readdirSync(join(node.pins, 'links')).length,
     slots: (await node.ask<Node>('GET', '/node')).slots.used,
   };
+}
+
+/** Pings every `intervalMs` until `signal`. Lost are those without a reply before the last that has one. */
+export function pingUntil(
+  signal: AbortSignal,
+  netns: string,
+  address: string,
+  intervalMs: number,
+): Promise<{ sent: number; lost: number }> {
+  return new Promise((resolve, reject) => {
+    const args = ['-n', '-i', String(intervalMs / 1000), address];
+    const child = spawn('nsenter', [`--net=${netns}`, 'ping', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', () => {
+      const replies = new Set(
+        Array.from(output.matchAll(/ icmp_seq=(\d+) .*time=/g), ([, seq]) => Number(seq)),
+      );
+      const sent = Math.max(0, ...replies);
+      resolve({ sent, lost: sent - replies.size });
+    });
+    signal.addEventListener('abort', () => child.kill('SIGINT'));
+  });
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch, BatchPod, BatchState } from '../../../contract/batch.ts';
 import type { EventType } from '../../../contract/event.ts';
 import type { Migration } from '../../../contract/migration.ts';
@@ -6,12 +5,10 @@ import type { Core } from '../core.ts';
 import type { Migrations } from '../migrations.ts';
 import { asProblemError } from '../refusal.ts';
 import type { LivePod } from '../registry.ts';
-import { harm, readTraffic, type Span, silence } from './health.ts';
 import { mishap } from './mishap.ts';
 import { Pulse } from './pulse.ts';
+import { watchPod } from './watch.ts';
 
-/** Silence is believed after this many settle times, and as long as was looked before: traffic comes in bursts. */
-const silentSettles = 3;
 const shortestBeatMs = 1000;
 
 export interface BatchTelling {
@@ -143,7 +140,7 @@ export class BatchRun {
     }
     if (before) {
       await this.#change(member, { state: 'watched', moved: true });
-      const complaint = await this.#watch(pod, before);
+      const complaint = await watchPod(this.#core.ground, pod, before, batch.settleMs);
       if (complaint) return this.#unhealthy(member, true, { code: null, message: complaint });
     }
     await this.#change(member, { state: 'done', moved: true, endedAt: now() });
@@ -175,21 +172,6 @@ export class BatchRun {
       else if (problem.code === 'pod_gone' || pod.gone) await this.#ended(member);
       else await this.#unhealthy(member, member.moved, problem);
       return null;
-    }
-  }
-
-  /** @returns what the pod lost by its migration; null when all is well */
-  async #watch(pod: LivePod, before: Span): Promise<string | null> {
-    const { settleMs } = this.batch;
-    const from = readTraffic(this.#core.ground, pod);
-    const patienceMs = Math.max(silentSettles * settleMs, before.to.at - before.from.at);
-    for (;;) {
-      await sleep(settleMs);
-      if (pod.gone || pod.leaving) return null;
-      const to = readTraffic(this.#core.ground, pod);
-      const worse = harm(before, to);
-      const silent = silence(before, { from, to });
-      if (worse || !silent || to.at - from.at >= patienceMs) return worse ?? silent;
     }
   }
 

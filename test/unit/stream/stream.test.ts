@@ -8,6 +8,7 @@ import { sampleColumns } from '../../../contract/sample.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 import { bearer } from '../../../server/http/token.ts';
 import { Stream } from '../../../server/stream/stream.ts';
+import { member, newBatch } from '../batch/records.ts';
 import { scratchAgent } from '../http/scratch-agent.ts';
 
 async function scratchStream({ token, heartbeatMs }: { token?: string; heartbeatMs?: number } = {}) {
@@ -49,6 +50,19 @@ async function join(url: string, headers: Record<string, string> = {}) {
 const event = (message: string): Event => ({
   ...{ id: 1, time: new Date(0).toISOString(), type: 'drift', severity: 'info', podId: null },
   ...{ migrationId: null, message },
+});
+
+test('a batch and its pods are told of as they change', async () => {
+  const { batches, url } = await scratchStream();
+  const client = await join(url);
+  client.say({ id: 1, type: 'subscribe', topic: 'batches' });
+  await client.until('ack');
+  const { pods, ...summary } = newBatch('b', [member('cart')]);
+  batches.emit('pod', 'b', pods[0]!);
+  batches.emit('batch', summary);
+  await client.until('batch');
+  expect(client.got('batch-pod')).toMatchObject([{ batchId: 'b', pod: { name: 'cart' } }]);
+  expect(client.got('batch')).toEqual([{ type: 'batch', batch: summary }]);
 });
 
 test('a client is told what it has come to, and gets what it asks for until it asks no more', async () => {
