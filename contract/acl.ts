@@ -87,6 +87,7 @@ const cidrPeer = z
     });
   });
 const podPeer = z.strictObject({ pods: selector, namespace: namespace.optional() });
+export type PodPeer = z.infer<typeof podPeer>;
 
 /** Who is at the other end. */
 export const peer = z.union([cidrPeer, podPeer]);

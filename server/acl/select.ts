@@ -1,4 +1,4 @@
-import { namespaceLabel, type Peer, type Selector, type Subject } from '../../contract/acl.ts';
+import { namespaceLabel, type PodPeer, type Selector, type Subject } from '../../contract/acl.ts';
 
 /** What the rules know of a pod. `addresses` as text, with or without a prefix length. */
 export interface AclPod {
@@ -9,6 +9,7 @@ export interface AclPod {
   addresses: readonly string[];
 }
 
+type LabelExpression = Selector['matchExpressions'][number];
 type Names = Pick<AclPod, 'namespace' | 'labels'>;
 
 function label({ namespace, labels }: Names, key: string): string | undefined {
@@ -20,20 +21,14 @@ function label({ namespace, labels }: Names, key: string): string | undefined {
 export function selects({ matchLabels, matchExpressions }: Selector, pod: Names): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => label(pod, key) === value) &&
-    matchExpressions.every(({ key, operator, values }) => {
-      const value = label(pod, key);
-      switch (operator) {
-        case 'In':
-          return value !== undefined && values.includes(value);
-        case 'NotIn':
-          return value === undefined || !values.includes(value);
-        case 'Exists':
-          return value !== undefined;
-        case 'DoesNotExist':
-          return value === undefined;
-      }
-    })
+    matchExpressions.every((expression) => holds(expression, label(pod, expression.key)))
   );
+}
+
+function holds({ operator, values }: LabelExpression, value: string | undefined): boolean {
+  if (operator === 'Exists') return value !== undefined;
+  if (operator === 'DoesNotExist') return value === undefined;
+  return (value !== undefined && values.includes(value)) === (operator === 'In');
 }
 
 /** Whether the pod's packets are judged by rules of this subject. */
@@ -45,6 +40,6 @@ export function isSubject(subject: Subject, pod: AclPod): boolean {
 }
 
 /** Whether the term means this pod, whichever its addresses. */
-export function isPeer(term: Peer & { pods: Selector }, pod: AclPod): boolean {
+export function isPeer(term: PodPeer, pod: AclPod): boolean {
   return (term.namespace === undefined || term.namespace === pod.namespace) && selects(term.pods, pod);
 }

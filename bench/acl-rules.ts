@@ -1,0 +1,129 @@
+import type { Direction, RuleSet } from '../contract/acl.ts';
+import { ruleSet } from '../contract/acl.ts';
+import { addressBits, addressText, type Cidr, cidrText, parseCidr } from '../contract/cidr.ts';
+import type { AclPod } from '../server/acl/select.ts';
+
+/** Numbers from 0 to 1 that are the same in every run (mulberry32). */
+export function chance(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const apps = ['web', 'cart', 'search', 'billing', 'mail', 'queue', 'cache', 'db', 'auth', 'export'];
+const tiers = ['front', 'middle', 'back'];
+const namespaces = ['shop', 'search', 'billing', 'ops'];
+
+/** Pods as a node has them: several of each app, both families. */
+export function podsOf(count: number): AclPod[] {
+  return Array.from({ length: count }, (_, index) => {
+    const app = apps[index % apps.length]!;
+    return {
+      id: `pod-${index}`,
+      namespace: namespaces[(index % apps.length) % namespaces.length]!,
+      name: `${app}-${index}`,
+      labels: { app, tier: tiers[(index % apps.length) % tiers.length]! },
+      addresses: [`10.42.${index >> 8}.${index & 255}/32`, `fd42::${(index + 1).toString(16)}/128`],
+    };
+  });
+}
+
+/**
+ * Rules as a company's list of networks and services gives them: CIDRs of all lengths and both families that lie in
+ * one another, exceptions, single ports and odd ranges, selectors, priorities that cross.
+ * @param cidrs in all rules together, exceptions not counted
+ */
+export function rulesOf(count: number, cidrs: number, seed = 1): RuleSet {
+  const random = chance(seed);
+  const below = (end: number): number => Math.floor(random() * end);
+  const pick = <T>(all: readonly T[]): T => all[below(all.length)]!;
+  const sites = Array.from({ length: 12 }, () =>
+    randomCidr(random, random() < 0.6 ? '10.0.0.0/8' : 'fd00::/8', 8),
+  );
+  const known: Cidr[] = sites.map(parseCidr);
+
+  /** One in a network that is there already, mostly; or somewhere on the Internet. */
+  const network = (): Cidr => {
+    const outer = random() < 0.75 ? pick(known) : parseCidr(random() < 0.6 ? '0.0.0.0/2' : '2000::/3');
+    const most = addressBits(outer.family);
+    const room = most - outer.length;
+    const inner = parseCidr(
+      randomCidr(
+        random,
+        cidrText(outer),
+        room === 0 ? 0 : random() < 0.25 ? room : 1 + below(Math.min(room, 16)),
+      ),
+    );
+    known.push(inner);
+    return inner;
+  };
+  const cidrPeer = () => {
+    const outer = network();
+    const room = addressBits(outer.family) - outer.length;
+    const except =
+      room < 2 || random() > 0.15
+        ? []
+        : Array.from({ length: 1 + below(3) }, () =>
+            randomCidr(random, cidrText(outer), 1 + below(Math.min(room, 12))),
+          );
+    return { cidr: cidrText(outer), except };
+  };
+  const portRanges = () =>
+    Array.from({ length: 1 + below(3) }, () => {
+      const from = random() < 0.5 ? 1 + below(1024) : 1024 + below(60_000);
+      return random() < 0.5 ? { from } : { from, to: Math.min(65_535, from + 1 + below(4000)) };
+    });
+  const subject = () => {
+    const kind = random();
+    if (kind < 0.1) return { all: true as const };
+    if (kind < 0.4) return { namespace: pick(namespaces) };
+    if (kind < 0.6) return { selector: { matchLabels: { tier: pick(tiers) } } };
+    return { selector: { matchLabels: { app: pick(apps) } } };
+  };
+  const protocol = () => {
+    const kind = random();
+    if (kind < 0.6) return { protocol: 'tcp' as const, ports: portRanges() };
+    if (kind < 0.8) return { protocol: 'udp' as const, ports: portRanges() };
+    if (kind < 0.83) return { protocol: 'sctp' as const, ports: portRanges() };
+    if (kind < 0.9) return { protocol: 'icmp' as const, icmp: [{ type: pick([0, 3, 8, 11, 128, 129]) }] };
+    return {};
+  };
+  /** Rules that name CIDRs; the others name pods or nobody. */
+  const named = Array.from({ length: count }, () => random() < 0.85);
+  const first = named.indexOf(true);
+  const terms = named.map((is) => (is ? 1 : 0));
+  const holders = named.flatMap((is, index) => (is ? [index] : []));
+  for (let left = cidrs - holders.length; left > 0; left -= 1)
+    terms[holders.length > 0 ? pick(holders) : first]! += 1;
+  return ruleSet.parse({
+    name: 'generated',
+    defaults: { ingress: 'deny', egress: 'allow' },
+    rules: named.map((is, index) => ({
+      name: `rule-${index}`,
+      direction: pick<Direction>(['ingress', 'egress']),
+      subject: subject(),
+      peers: is
+        ? Array.from({ length: terms[index]! }, cidrPeer)
+        : random() < 0.5
+          ? [{ pods: { matchLabels: { app: pick(apps) } } }]
+          : [],
+      ...protocol(),
+      action: pick(['allow', 'allow', 'allow', 'deny', 'deny', 'log'] as const),
+      priority: 100 * below(20),
+    })),
+  });
+}
+
+/** A part of the range, `longer` bits longer. */
+export function randomCidr(random: () => number, range: string, longer: number): string {
+  const { family, address, length } = parseCidr(range);
+  const bits = addressBits(family);
+  let value = address;
+  for (let bit = length; bit < length + longer; bit += 1)
+    if (random() < 0.5) value |= 1n << BigInt(bits - bit - 1);
+  return `${addressText({ family, value })}/${length + longer}`;
+}

@@ -1,0 +1,45 @@
+import { compile } from '../server/acl/compile.ts';
+import { diffSize, diffTables, tablesSize } from '../server/acl/tables.ts';
+import { podsOf, rulesOf } from './acl-rules.ts';
+import { type Report, summary } from './report.ts';
+import type { BenchOptions } from './run.ts';
+
+const pods = podsOf(200);
+/** Rules and the CIDRs that they name. */
+const sizes = [
+  [100, 200],
+  [1000, 2000],
+] as const;
+
+/**
+ * Compiling generated rules for 200 pods, from nothing and where only one rule's ports change; and of the latter,
+ * how many of the maps' entries are touched. `entries` are those of all maps.
+ */
+export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+  for (const [rules, cidrs] of sizes) {
+    progress(`${rules} rules over ${cidrs} CIDRs`);
+    const set = rulesOf(rules, cidrs);
+    const first = compile(set, pods);
+    const entries = tablesSize(first.tables);
+    const about = { bench: 'acl', rules, cidrs, entries };
+    const times: number[] = [];
+    // The first rounds are for the compiler of the language.
+    for (let round = quick ? -1 : -3; round < (quick ? 3 : 15); round += 1) {
+      const start = performance.now();
+      compile(set, pods);
+      if (round >= 0) times.push(performance.now() - start);
+    }
+    report({ ...about, metric: 'compile_ms', unit: 'ms', ...summary(times) });
+
+    const touched: number[] = [];
+    const withPorts = set.rules.flatMap(({ ports }, index) => (ports.length > 0 ? [index] : []));
+    for (const changed of withPorts.filter((_, nth) => nth % Math.ceil(withPorts.length / 20) === 0)) {
+      const next = set.rules.map((rule, index) =>
+        index === changed ? { ...rule, ports: [{ from: 4444 }] } : rule,
+      );
+      const { tables } = compile({ ...set, rules: next }, pods, { last: first });
+      touched.push(diffSize(diffTables(first.tables, tables)));
+    }
+    report({ ...about, metric: 'update_entries', unit: 'entries', ...summary(touched) });
+  }
+}

@@ -1,0 +1,79 @@
+import { leaf, none, type PortTree } from './ports.ts';
+
+/** What an entry says: who decides and who logs, in one number; or `pass`. */
+export type Label = number;
+/** The base row is asked, as if there were no entry. */
+export const pass: Label = -1;
+
+export const labelOf = ({ decides, logs }: Pick<PortTree, 'decides' | 'logs'>): Label =>
+  decides * 16_384 + logs;
+export const decides = (label: Label): number => Math.floor(label / 16_384);
+export const logs = (label: Label): number => label % 16_384;
+
+/**
+ * The labels with which a range needs the fewest entries below it when its prefix, or a longer covering one, has
+ * one of them: `below` entries, and one more with any other label.
+ */
+export interface Cover {
+  readonly labels: readonly Label[];
+  readonly below: number;
+  readonly low: Cover | null;
+  readonly high: Cover | null;
+}
+
+export interface PortPrefix {
+  /** The first port; the bits after `length` are zero. */
+  port: number;
+  length: number;
+  label: Label;
+}
+
+const whole = (...labels: Label[]): Cover => ({ labels, below: 0, low: null, high: null });
+const passing = whole(pass);
+
+/**
+ * How the ports of `own` beside `base`, whichever rule comes first, are said in the fewest prefixes, where all that
+ * `base` decides alike may be passed on to it. Labels are propagated up a binary tree as Draves et al. do for
+ * routes ("Constructing optimal IP routing tables", 1999), with two labels allowed where own and base agree.
+ * @param base null: there is nothing to pass on to
+ */
+export function cover(own: PortTree, base: PortTree | null): Cover {
+  if (own.low && own.high) {
+    return join(cover(own.low, base?.low ?? base), cover(own.high, base?.high ?? base));
+  }
+  if (!base) return whole(labelOf(own));
+  if (!base.low || !base.high) {
+    const label = labelOf(base);
+    const merged = labelOf(leaf(Math.min(own.decides, base.decides), Math.min(own.logs, base.logs)));
+    return merged === label ? whole(label, pass) : whole(merged);
+  }
+  if (own.decides === none && own.logs === none) return passing;
+  // Own comes first in the whole range: no need to look at base's parts.
+  if (base.decides > own.decides && base.logs > Math.min(own.logs, own.decides)) return whole(labelOf(own));
+  return join(cover(own, base.low), cover(own, base.high));
+}
+
+function join(low: Cover, high: Cover): Cover {
+  const common = low.labels.filter((label) => high.labels.includes(label));
+  const below = low.below + high.below;
+  if (common.length === 0) return { labels: [...low.labels, ...high.labels], below: below + 1, low, high };
+  // Nothing needs to be said below: the parts can be forgotten.
+  return below === 0 ? whole(...common) : { labels: common, below, low, high };
+}
+
+/**
+ * The prefixes in which a cover differs from what a covering entry says, shorter ones before longer ones of the
+ * same port.
+ */
+export function prefixes(cover: Cover, inherited: Label, bits = 16): PortPrefix[] {
+  const found: PortPrefix[] = [];
+  const walk = (node: Cover, inherited: Label, port: number, length: number): void => {
+    const label = node.labels.includes(inherited) ? inherited : node.labels[0]!;
+    if (label !== inherited) found.push({ port, length, label });
+    if (!node.low || !node.high) return;
+    walk(node.low, label, port, length + 1);
+    walk(node.high, label, port | (1 << (bits - length - 1)), length + 1);
+  };
+  walk(cover, inherited, 0, 0);
+  return found;
+}

@@ -1,0 +1,105 @@
+/** Place of a rule in the order of evaluation; `none` is behind all of them. */
+export type Order = number;
+export const none: Order = 16_383;
+
+/** Ports, both ends included, that a rule means. */
+export interface Claim {
+  from: number;
+  to: number;
+  order: Order;
+  log: boolean;
+}
+
+/**
+ * A function of the port as a binary tree: who decides, and whose log comes before that. A leaf holds for its
+ * whole range; `decides` and `logs` of an inner node are the least ones below.
+ */
+export interface PortTree {
+  readonly decides: Order;
+  readonly logs: Order;
+  readonly low: PortTree | null;
+  readonly high: PortTree | null;
+}
+
+/** A log behind the decision is never asked: two leaves are equal exactly when they judge alike. */
+export const leaf = (decides: Order, logs: Order): PortTree => ({
+  decides,
+  logs: logs < decides ? logs : none,
+  low: null,
+  high: null,
+});
+
+export const empty = leaf(none, none);
+
+/** @param claims in the order of evaluation @param bits of a port: 16, fewer in tests */
+export function portTree(claims: readonly Claim[], bits = 16): PortTree {
+  const size = 1 << bits;
+  if (claims.every(({ from, to }) => from === 0 && to === size - 1)) return constant(claims);
+  const starts = [...new Set([0, ...claims.flatMap(({ from, to }) => [from, to + 1])])]
+    .filter((start) => start < size)
+    .sort((a, b) => a - b);
+  const at = new Map(starts.map((start, index) => [start, index]));
+  const decides = new Paint(starts.length);
+  const logs = new Paint(starts.length);
+  for (const { from, to, order, log } of claims)
+    (log ? logs : decides).over(at.get(from)!, at.get(to + 1) ?? starts.length, order);
+
+  const build = (start: number, width: number, first: number, end: number): PortTree => {
+    if (end - first === 1) return leaf(decides.colours[first]!, logs.colours[first]!);
+    const half = width / 2;
+    // The segment that the middle is in belongs to both halves, unless it starts there.
+    const middle = lowerBound(starts, start + half, first, end);
+    const inside = middle === end || starts[middle] !== start + half;
+    const low = build(start, half, first, middle);
+    const high = build(start + half, half, inside ? middle - 1 : middle, end);
+    return join(low, high);
+  };
+  return build(0, size, 0, starts.length);
+}
+
+const constant = (claims: readonly Claim[]): PortTree =>
+  leaf(claims.find(({ log }) => !log)?.order ?? none, claims.find(({ log }) => log)?.order ?? none);
+
+function join(low: PortTree, high: PortTree): PortTree {
+  if (!low.low && !high.low && low.decides === high.decides && low.logs === high.logs) return low;
+  return {
+    decides: Math.min(low.decides, high.decides),
+    logs: Math.min(low.logs, high.logs),
+    low,
+    high,
+  };
+}
+
+function lowerBound(sorted: readonly number[], value: number, first: number, end: number): number {
+  while (first < end) {
+    const middle = (first + end) >> 1;
+    if (sorted[middle]! < value) first = middle + 1;
+    else end = middle;
+  }
+  return first;
+}
+
+/** Segments that keep the first colour they get; what is painted is skipped. */
+class Paint {
+  readonly colours: Order[];
+  /** Of each segment, one at or before the next that has no colour. */
+  readonly #next: number[];
+
+  constructor(segments: number) {
+    this.colours = Array<Order>(segments).fill(none);
+    this.#next = Array.from({ length: segments + 1 }, (_, index) => index);
+  }
+
+  over(first: number, end: number, order: Order): void {
+    for (let index = this.#free(first); index < end; index = this.#free(index)) {
+      this.colours[index] = order;
+      this.#next[index] = index + 1;
+    }
+  }
+
+  #free(index: number): number {
+    const next = this.#next;
+    while (next[index] !== index) index = next[index] = next[next[index]!]!;
+    return index;
+  }
+}

@@ -1,0 +1,68 @@
+import type { Rule } from '../../contract/acl.ts';
+import { type Cover, cover, type Label, type PortPrefix, pass, prefixes } from './cover.ts';
+import { ipProtocol } from './packet.ts';
+import { type Claim, empty, type Order, type PortTree, portTree } from './ports.ts';
+
+/** Protocols with ports or types, as the keys of entries have them. */
+const ported = ['icmp', 'tcp', 'udp', 'sctp'] as const;
+type Ported = (typeof ported)[number];
+
+/** Of some rules that hold for the same pods and addresses: who judges what. */
+export type Judges = Record<Ported | 'other', PortTree>;
+
+export const nobody: Judges = { icmp: empty, tcp: empty, udp: empty, sctp: empty, other: empty };
+
+/** What a rule claims, whoever comes before it. */
+export type RuleClaims = Pick<Rule, 'protocol'> & { claims: readonly Claim[] };
+
+const allPorts = { from: 0, to: 65_535 };
+
+export function ruleClaims({ protocol, ports, icmp, action }: Rule, order: Order): RuleClaims {
+  const log = action === 'log';
+  const ranges =
+    protocol === 'icmp'
+      ? icmp.map(({ type, code }) => ({ from: (type << 8) | (code ?? 0), to: (type << 8) | (code ?? 255) }))
+      : ports.map(({ from, to }) => ({ from, to: to ?? from }));
+  const claims = (ranges.length > 0 ? ranges : [allPorts]).map((range) => ({ ...range, order, log }));
+  return { protocol, claims };
+}
+
+/** @param rules in the order of evaluation */
+export function judges(rules: readonly RuleClaims[]): Judges {
+  const of = (protocol: Rule['protocol']): PortTree =>
+    portTree(
+      rules.flatMap((rule) => (rule.protocol === protocol || rule.protocol === 'any' ? rule.claims : [])),
+    );
+  const other = of('any');
+  const found: Judges = { icmp: other, tcp: other, udp: other, sctp: other, other };
+  for (const protocol of ported)
+    if (rules.some((rule) => rule.protocol === protocol)) found[protocol] = of(protocol);
+  return found;
+}
+
+export interface LabelledEntry extends PortPrefix {
+  protocol: 0 | 1 | 6 | 17 | 132;
+}
+
+/**
+ * The fewest entries that say what `own` judges beside `base`. A base row (`base` null) has an entry for everything,
+ * any other one only where it differs.
+ */
+export function rowEntries(own: Judges, base: Judges | null): LabelledEntry[] {
+  const covers = ported.map((protocol) => cover(own[protocol], base?.[protocol] ?? null));
+  const label = bestOf(cover(own.other, base?.other ?? null).labels, covers);
+  const entries: LabelledEntry[] = [];
+  if (label !== pass || !base) entries.push({ protocol: 0, port: 0, length: 0, label });
+  ported.forEach((protocol, index) => {
+    for (const prefix of prefixes(covers[index]!, label))
+      entries.push({ protocol: ipProtocol[protocol], ...prefix });
+  });
+  return entries;
+}
+
+/** The label for all protocols that leaves the least to say; `pass` says itself. */
+function bestOf(labels: readonly Label[], covers: readonly Cover[]): Label {
+  const cost = (label: Label): number =>
+    covers.filter(({ labels }) => !labels.includes(label)).length + (label === pass ? 0 : 1);
+  return labels.reduce((best, label) => (cost(label) <= cost(best) ? label : best));
+}
