@@ -20,7 +20,7 @@ export function TableFoot({
     <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
       <span className="max-md:hidden">
         <kbd className="font-mono text-11">↑</kbd> <kbd className="font-mono text-11">↓</kbd> move, Enter
-        opens, x selects, / filters
+        opens, x selects, a all, / filters
       </span>
       <span className="flex-1" />
       <span role="status">
