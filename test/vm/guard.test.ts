@@ -72,7 +72,7 @@ test('detached again and again, it moves the pod to veth without losing a packet
   const { acts } = await guardOf('open');
   const times = acts.map(({ time }) => Date.parse(time));
   for (const [i, time] of times.slice(0, -1).entries())
-    expect(time - times[i + 1]!).toBeGreaterThanOrEqual(coolDownMs - 100);
+    expect(time - times[i + 1]!).toBeGreaterThanOrEqual(coolDownMs);
   const migration = await node.ask<Migration>('GET', `/migrations/${acts[0]!.migrationId}`);
   expect(migration).toMatchObject({ state: 'done', actor: 'guard', direction: 'fallback' });
   const pod = await podOf('open');
@@ -90,12 +90,12 @@ test('a person promotes it again, and the guard watches it anew', async () => {
 });
 
 test('probes that fail on veth too end in a pod left alone, with the reason, until somebody resumes', async () => {
-  await node.ask('PUT', '/pods/shop.closed/guard', { repairs: 1, repairSeconds: 600 });
   const probe = async () => (await guardOf('closed')).readings.find(({ signal }) => signal === 'probe');
   await vi.waitFor(async () => expect(await probe()).toMatchObject({ state: 'well' }), soon);
   node.run(['ip', 'route', 'add', 'blackhole', hostAddress], closed.netns.path);
   await vi.waitFor(async () => expect((await guardOf('closed')).stage).toBe('left-alone'), soon);
-  expect((await actsOf('closed')).slice(1)).toEqual(expect.arrayContaining(['fallback', 'leave-alone']));
+  // The first repair is of the test before, and still counts.
+  expect(await actsOf('closed')).toEqual(['repair', 'repair', 'fallback', 'leave-alone']);
   const pod = await podOf('closed');
   expect(pod.kind).toBe('veth');
   expect(pod.attention).toEqual([
@@ -107,7 +107,7 @@ test('probes that fail on veth too end in a pod left alone, with the reason, unt
   // The agent that starts next leaves it alone as well.
   await node.killAgent();
   await node.startAgent();
-  await sleep(2 * coolDownMs);
+  await sleep(1.5 * coolDownMs);
   expect(await guardOf('closed')).toMatchObject({ stage: 'left-alone' });
   expect(await actsOf('closed')).toEqual(acts);
 

@@ -4,7 +4,7 @@ import { settleHooks } from '../move-hooks.ts';
 import { attachPrograms, pointAt } from '../programs.ts';
 import { asProblemError } from '../refusal.ts';
 import { currentDevice, type LivePod } from '../registry.ts';
-import { actNow, type Guarded, isBusy } from './guarded.ts';
+import { actAt, clock, type Guarded, isBusy } from './guarded.ts';
 import { type Kept, withAct } from './kept.ts';
 import type { LadderAct, LadderState } from './ladder.ts';
 import { eventOf } from './sentences.ts';
@@ -32,7 +32,7 @@ export class Acts {
     await keep(guarded, { ...kept, ladder });
     // Something else may have begun while that was written.
     if (isBusy(pod)) return keep(guarded, kept);
-    const told = actNow(act, because);
+    const told = actAt(clock(), act, because);
     try {
       if (act === 'repair') await this.#repair(pod);
       if (act === 'fallback') told.migrationId = (await migrations.start(pod, 'veth', 'guard', false)).id;
@@ -44,7 +44,11 @@ export class Acts {
       act === 'fallback' && told.failure !== null ? [`falling back failed: ${told.failure}`] : [];
     await keep(
       guarded,
-      withAct({ ...guarded.kept, ladder: { ...ladder, because: [...ladder.because, ...refused] } }, told),
+      // The cool-down begins when it is done.
+      withAct(
+        { ...kept, ladder: { ...ladder, lastAct: clock(), because: [...ladder.because, ...refused] } },
+        told,
+      ),
     );
     await core.tell.event(eventOf.act(pod, told));
   }

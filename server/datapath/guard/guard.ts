@@ -11,7 +11,7 @@ import type { Migrations } from '../migrations.ts';
 import { asProblemError } from '../refusal.ts';
 import { currentDevice, type LivePod } from '../registry.ts';
 import { Acts } from './acts.ts';
-import { actNow, type Guarded, isBusy } from './guarded.ts';
+import { actAt, clock, type Guarded, isBusy } from './guarded.ts';
 import { GuardBooks, type Kept, withAct } from './kept.ts';
 import { atRest, decide, isNodeWide, type LadderState } from './ladder.ts';
 import { EchoSockets } from './probes.ts';
@@ -23,9 +23,6 @@ const roundMs = 1000;
 const turnsPerRound = 10;
 /** Migrations of the guard that run at the same time. */
 const fallbacksAtOnce = 4;
-
-/** ms since the epoch, never going back while the agent runs. */
-const clock = (): number => Math.round(performance.timeOrigin + performance.now());
 
 /**
  * Watches the pods on netkit, and those it took off it: repairs, falls back to veth, and gives up, with evidence.
@@ -139,7 +136,7 @@ export class Guard {
       guarded,
       withAct(
         { ...kept, ladder: { ...atRest, lastAct: kept.ladder.lastAct } },
-        actNow('resume', [`resumed by ${actor}`]),
+        actAt(clock(), 'resume', [`resumed by ${actor}`]),
       ),
     );
     await this.#core.tell.event(eventOf.resumed(pod, actor));

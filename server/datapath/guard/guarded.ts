@@ -17,7 +17,11 @@ export interface Guarded {
 export const isBusy = (pod: LivePod): boolean =>
   pod.migration !== null || pod.repairing !== null || pod.leaving || pod.gone;
 
-export const actNow = (act: GuardAct['act'], because: readonly string[]): GuardAct => ({
-  ...{ time: new Date().toISOString(), act, because: [...because] },
+/** ms since the epoch, never going back while the agent runs. */
+export const clock = (): number => Math.round(performance.timeOrigin + performance.now());
+
+/** @param now of `clock` */
+export const actAt = (now: number, act: GuardAct['act'], because: readonly string[]): GuardAct => ({
+  ...{ time: new Date(now).toISOString(), act, because: [...because] },
   ...{ failure: null, migrationId: null },
 });
