@@ -87,6 +87,29 @@ test('the plan changes nothing, has its own address, and Escape closes it', asyn
   expect(items.filter(({ podName }: { podName: string }) => podName.startsWith('web-'))).toEqual([]);
 });
 
+test('programs move to the primary and back by keyboard, the order of it said before', async ({ page }) => {
+  await openPod(page, 'web');
+  const programs = page.getByRole('region', { name: 'Programs' });
+  await programs.getByRole('button', { name: 'Move programs to the primary' }).press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Move programs to the primary' });
+  await expect(dialog.getByRole('listitem')).toHaveText([
+    /Attach there/,
+    /Count there/,
+    /Policy/,
+    /Detach here/,
+  ]);
+  await expect(dialog.getByRole('button', { name: 'Move' })).toBeFocused();
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press('Enter');
+  await expect(programs).toContainText('attach fallback: on tcx/ingress and tcx/egress of the primary');
+  await expect(dialog).toBeHidden();
+  await expect(page.getByRole('figure', { name: /, netkit, programs on tcx$/ })).toBeVisible();
+  await expect(page.getByRole('heading', { level: 1 }).locator('..')).toContainText('programs on tcx');
+  await page.getByRole('button', { name: 'Undo: move them back' }).click();
+  await expect(programs).toContainText('on the netkit hooks');
+  await expect(page.getByRole('region', { name: 'Events' }).getByText('programs moved')).toHaveCount(2);
+});
+
 test('a pod that does not exist is said so, with a way back', async ({ page }) => {
   await page.goto('/pods/shop.nobody');
   await expect(page.getByRole('heading', { name: 'No such pod' })).toBeVisible();

@@ -9,6 +9,10 @@ const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-
 const cell =
   'h-6 border-line-1 border-b px-2 py-0.5 align-baseline first:pl-0 last:pr-0 [overflow-wrap:anywhere] max-md:px-1';
 
+/** The family can be told from the address where there is no room for the word. */
+const family = 'max-md:hidden';
+const columnWidths = ['w-16 max-md:w-10', `w-16 ${family}`, '', 'w-40 max-md:w-31', 'w-24 max-md:w-20'];
+
 /** What the pod's interface has: how the device is made, and its routes and neighbours, as the kernel has them. */
 export function NetworkSection({ pod }: { pod: Pod }) {
   const { routes, neighbours, device } = pod;
@@ -95,14 +99,14 @@ function Routes(props: { pod: readonly Route[]; host: readonly Route[] }) {
     <Table
       caption="Routes"
       columns={['in the', 'family', 'destination', 'via', 'device']}
-      widths={['w-16', 'w-16', '', 'w-40 max-md:w-24', 'w-24 max-md:w-16']}
+      widths={columnWidths}
     >
       {bySideAndFamily(props, ({ destination, text }) =>
         destination === 'default' ? text : destination,
-      ).map(({ side, family, item }) => (
+      ).map(({ side, family: each, item }) => (
         <tr key={`${side} ${item.text}`} title={item.text} className="hover:[&>td]:bg-surface-2">
           <td className={`${cell} text-muted`}>{side}</td>
-          <td className={`${cell} text-muted`}>{family}</td>
+          <td className={`${cell} ${family} text-muted`}>{each}</td>
           <td className={`${cell} code`}>{item.destination}</td>
           <td className={`${cell} code`}>{item.gateway ?? <span className="text-muted">direct</span>}</td>
           <td className={`${cell} code`}>{item.device ?? ''}</td>
@@ -118,12 +122,12 @@ function Neighbours(props: { pod: readonly Neighbour[]; host: readonly Neighbour
     <Table
       caption="Neighbours"
       columns={['in the', 'family', 'address', 'MAC', 'state']}
-      widths={['w-16', 'w-16', '', 'w-40 max-md:w-24', 'w-24 max-md:w-16']}
+      widths={columnWidths}
     >
-      {rows.map(({ side, family, item }) => (
+      {rows.map(({ side, family: each, item }) => (
         <tr key={`${side} ${item.address}`} className="hover:[&>td]:bg-surface-2">
           <td className={`${cell} text-muted`}>{side}</td>
-          <td className={`${cell} text-muted`}>{family}</td>
+          <td className={`${cell} ${family} text-muted`}>{each}</td>
           <td className={`${cell} code`}>{item.address}</td>
           <td className={`${cell} code`}>{item.mac ?? <span className="text-muted">none</span>}</td>
           <td className={`${cell} code`}>{item.state}</td>

@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect, bareTest as test } from './fixtures/index.ts';
+
+const podPage = '/pods/shop.ledger';
+let traffic: ReturnType<typeof spawn> | undefined;
+
+test.beforeAll(async ({ node }) => {
+  const ledger = await node.addPod('ledger', ['10.99.8.1/32', '10.99.9.1/32', 'fd00:99::1/128'], {
+    routes: [{ destination: 'fd00:77::/64', metric: 512 }],
+  });
+  await node.addPod('search', ['10.99.8.2/32', 'fd00:99::2/128']);
+  const ping = ['ping', '-6', '-q', '-i', '0.02', 'fd00:99::2'];
+  traffic = spawn('nsenter', [`--net=${ledger.path}`, ...ping], { stdio: 'ignore' });
+});
+test.afterAll(() => void traffic?.kill());
+
+test.beforeEach(async ({ page, node }) => {
+  await page.goto(await node.gateway.newLink());
+});
+
+const violations = async (page: Page) =>
+  (await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']).analyze())
+    .violations;
+const line = (page: Page, start: string) =>
+  page
+    .getByRole('figure', { name: /^Network path of/ })
+    .getByRole('listitem')
+    .filter({ hasText: start });
+
+test('the path tells which way packets take by what was counted, and that the short way is off', async ({
+  page,
+}) => {
+  await page.goto(podPage);
+  await expect(line(page, 'Short way between pods, on')).toContainText(
+    /[1-9]\d* ?\u202f?pps handed straight to other pods.*[1-9]\d*\u202f?pps handed straight to this pod/,
+  );
+  const drawn = (flow: string) => page.locator(`[data-flow="${flow}"] path[stroke-width]`);
+  await expect(drawn('short-out')).toHaveCount(2);
+  await expect(drawn('short-in')).toHaveCount(2);
+  await expect(drawn('pods-out')).toHaveCount(0);
+
+  const choose = (redirect: boolean) =>
+    page.evaluate(
+      (body) =>
+        fetch('/api/v1/node/settings', {
+          method: 'PUT',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }).then(({ status }) => status),
+      { redirect },
+    );
+  expect(await choose(false)).toBe(200);
+  await expect(page.locator('[data-short-way=off]')).toContainText('Short way off');
+  await expect(drawn('short-out')).toHaveCount(0);
+  await expect(drawn('pods-out')).toHaveCount(2);
+  await expect(line(page, 'switched off on this node')).toContainText(/0\u202f?pps handed straight to other/);
+  expect(await choose(true)).toBe(200);
+  await expect(drawn('short-out')).toHaveCount(2);
+});
+
+test('all addresses of a pod are a key away, and its routes and neighbours are there in both families', async ({
+  page,
+}) => {
+  await page.goto(podPage);
+  const more = page.getByRole('button', { name: '1 more addresses' });
+  await more.focus();
+  await expect(page.getByRole('button', { name: 'Copy 10.99.9.1' })).toBeVisible();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('button', { name: 'Copy 10.99.8.1' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: 'Copy 10.99.8.1' })).toBeHidden();
+
+  const routes = page.getByRole('table', { name: 'Routes' });
+  await expect(routes.getByRole('row', { name: 'pod IPv4 default 169.254.1.1' })).toHaveCount(1);
+  await expect(routes.getByRole('row', { name: 'pod IPv6 default fe80::1' })).toHaveCount(1);
+  await expect(routes.getByRole('row', { name: 'pod IPv6 fd00:77::/64' })).toHaveCount(1);
+  const neighbours = page.getByRole('table', { name: 'Neighbours' });
+  for (const address of ['10.99.8.1', '10.99.9.1', 'fd00:99::1'])
+    await expect(neighbours.getByRole('row').filter({ hasText: address })).toContainText('PERMANENT');
+});
+
+test('a veth says why its programs have nowhere to move, and events say what happened', async ({ page }) => {
+  await page.goto(podPage);
+  const programs = page.getByRole('region', { name: 'Programs' });
+  await expect(programs).toContainText('where a veth has its hooks: nothing to move between');
+  await expect(programs.getByRole('button', { name: /^Move programs/ })).toHaveCount(0);
+  await expect(page.getByRole('region', { name: 'Events' })).toContainText('attached');
+});
+
+test('the table shows the first address and how many more, and any of them finds the pod', async ({
+  page,
+}) => {
+  await page.goto('/pods?q=FD00:99:0::1');
+  await expect(page.getByRole('rowheader')).toHaveText(['ledger']);
+  await expect(page.getByRole('row').filter({ hasText: 'ledger' })).toContainText('10.99.8.1+2');
+});
+
+for (const colorScheme of ['dark', 'light'] as const)
+  test(`the page of a dual-stack pod breaks no rule of WCAG 2 A and AA and fits a phone, ${colorScheme}`, async ({
+    page,
+  }) => {
+    await page.emulateMedia({ colorScheme });
+    await page.goto(podPage);
+    await expect(page.locator('[data-short-way=on]')).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await expect(page.locator('[data-short-way=on]')).toBeVisible();
+    expect(await violations(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+  });
