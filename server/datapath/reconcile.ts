@@ -6,6 +6,7 @@ import type { DeviceRecord } from './books.ts';
 import { type Core, nameOf } from './core.ts';
 import { removeDevice } from './device.ts';
 import { type Difference, findDrift } from './drift.ts';
+import { moveRoutes } from './footing.ts';
 import { bare } from './gateway.ts';
 import type { Ground } from './ground.ts';
 import { settleHooks } from './move-hooks.ts';
@@ -46,11 +47,26 @@ export async function dropExtraDevices(core: Core, pod: LivePod): Promise<string
   pointAt(ground, pod.record, currentDevice(pod));
   const removed: string[] = [];
   for (const extra of pod.devices.slice(0, -1)) {
+    await takeRoutes(core, pod, extra);
     await removeDevice(ground, extra.slot);
     await closeDevice(ground, books, slots, pod, extra);
     removed.push(`removed ${extra.primaryName}, a second device of ${nameOf(pod)}`);
   }
   return removed;
+}
+
+/** A device takes its routes with it: those that lead through it move to the one that stays, if that is there. */
+async function takeRoutes({ ground, log }: Core, pod: LivePod, extra: DeviceRecord): Promise<void> {
+  const { slot } = currentDevice(pod);
+  try {
+    using namespace = openPodNamespace(pod.record);
+    if (!(await getLink(namespace.socket, { ifindex: peerIfindex(slot) }))) return;
+    await moveRoutes(namespace.socket, peerIfindex(extra.slot), peerIfindex(slot));
+    await moveRoutes(ground.host, primaryIfindex(extra.slot), primaryIfindex(slot));
+  } catch (error) {
+    // What is missing then is put back when the pod is looked at.
+    log.warn({ err: error, pod: pod.record.id }, 'routes of a second device');
+  }
 }
 
 /**

@@ -30,9 +30,10 @@ export async function recoverMigration(
   pod: LivePod | undefined,
   recovery: Recovery,
 ): Promise<Migration> {
-  const stopped =
-    migration.steps.find((step) => step.state === 'running') ??
-    migration.steps.find((step) => step.state === 'pending');
+  // One that is failed was being taken back.
+  const stopped = (['running', 'failed', 'pending'] as const)
+    .map((state) => migration.steps.find((step) => step.state === state))
+    .find((step) => step !== undefined);
   const step = stopped?.step ?? 'verified';
   const interrupted = { ...asProblem(new Error(`the agent stopped at ${step}`)), step };
   let namespace: Move['namespace'] | null = null;
@@ -51,7 +52,7 @@ export async function recoverMigration(
     makeCurrent(pod, from);
     // The step it was killed in may be half done, so it is undone as well.
     if (stopped) stopped.state = 'failed';
-    migration.error = interrupted;
+    migration.error ??= interrupted;
     return await undoSteps(migration, actions, recovery.journal);
   } catch (error) {
     migration.state = 'failed';

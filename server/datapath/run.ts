@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Migration, MigrationStep, RunStep } from '../../contract/migration.ts';
+import type { Migration, MigrationStep } from '../../contract/migration.ts';
 import { asProblem } from './refusal.ts';
 
 /**
@@ -18,9 +18,9 @@ export interface Journal {
   emit(migration: Migration): void;
 }
 
-/** A forward-only step is tried this often before the migration is given up as it stands. */
-const forwardTries = 5;
-const forwardPauseMs = 20;
+/** A forward-only step, and taking back a step, is tried this often before the migration is given up as it stands. */
+const tries = 5;
+const pauseMs = 20;
 
 /**
  * Runs a migration's pending steps, writing each to the journal before it is done. A failure up to
@@ -42,7 +42,8 @@ export async function runSteps(
     try {
       if (step.undoable) await journal.save(migration);
       else await saveOrNote(migration, journal);
-      await tryStep(step, actions[step.step]);
+      const { do: act } = actions[step.step];
+      await (step.undoable ? act() : insist(act));
     } catch (error) {
       step.state = 'failed';
       step.durationMs = clock() - step.startedMs;
@@ -68,7 +69,7 @@ export async function undoSteps(
   for (const step of migration.steps.toReversed()) {
     if (step.state === 'pending' || step.state === 'undone') continue;
     try {
-      await actions[step.step].undo?.();
+      await insist(async () => actions[step.step].undo?.());
       if (step.state !== 'failed') step.state = 'undone';
     } catch (error) {
       const undoing = asProblem(error);
@@ -86,13 +87,13 @@ export async function undoSteps(
   return finish(migration, 'undone', clock(), journal);
 }
 
-async function tryStep(step: RunStep, action: StepAction): Promise<void> {
+async function insist(act: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await action.do();
+      return await act();
     } catch (error) {
-      if (step.undoable || attempt === forwardTries) throw error;
-      await sleep(forwardPauseMs);
+      if (attempt === tries) throw error;
+      await sleep(pauseMs);
     }
   }
 }

@@ -1,10 +1,10 @@
 import { pino } from 'pino';
-import { type Migration, migrationSteps } from '../../../contract/migration.ts';
+import { type Migration, type MigrationStep, migrationSteps } from '../../../contract/migration.ts';
 import { newPod } from '../../../contract/pod.ts';
 import { counterFields } from '../../../server/bpf/counter-fields.ts';
 import { addCounters } from '../../../server/datapath/carried.ts';
 import { Datapath } from '../../../server/datapath/datapath.ts';
-import type { StepActions } from '../../../server/datapath/run.ts';
+import type { StepAction, StepActions } from '../../../server/datapath/run.ts';
 import { Inventory } from '../../../server/inventory/inventory.ts';
 import type { Call, FromAgent, Look, ToAgent } from './agent.ts';
 import type { FaultAt } from './fault.ts';
@@ -18,6 +18,10 @@ let datapath: Datapath | null = null;
 let fault: FaultAt | null = null;
 /** Of the migration that ran last, by step. */
 let calls: Record<string, Calls> = {};
+/** Of what it took back. */
+let undoing: Calls = { made: 0, refused: 0, refusal: null };
+/** Whether this agent is killed after the first action of a recovery. */
+let dyingAgain = false;
 /** Whether a kill ends the process, or leaves the datapath as it stands for a new one in this process. */
 let killing: 'process' | 'datapath' = 'process';
 let lastTotals = new Map<string, bigint[]>();
@@ -45,27 +49,31 @@ async function die(): Promise<never> {
 }
 
 const wrap = (actions: StepActions): StepActions =>
-  Object.fromEntries(
-    migrationSteps.map((name) => {
-      const { do: real, ...rest } = actions[name];
-      const here = fault?.step === name ? fault.fault : null;
-      let deed = here?.type === 'deed';
-      return [
-        name,
-        {
-          ...rest,
-          async do() {
-            calls[name] ??= { made: 0, refused: 0, refusal: here?.type === 'refusal' ? here : null };
-            if (here?.type === 'kill' && here.when === 'before') await die();
-            if (deed) await reached();
-            deed = false;
-            await withCalls(calls[name], real);
-            if (here?.type === 'kill' && here.when === 'after') await die();
-          },
-        },
-      ];
+  Object.fromEntries(migrationSteps.map((name) => [name, faulty(name, actions[name])])) as StepActions;
+
+function faulty(name: MigrationStep, { do: act, undo }: StepAction): StepAction {
+  const here = fault?.step === name ? fault.fault : null;
+  const kill = here?.type === 'kill' ? here.when : null;
+  const refusal: Calls['refusal'] =
+    here?.type === 'refusal' ? here : kill === 'undoing' ? { errno: 'EBUSY', call: 1, always: true } : null;
+  let deed = here?.type === 'deed';
+  return {
+    async do() {
+      calls[name] ??= { made: 0, refused: 0, refusal };
+      if (kill === 'before') await die();
+      if (deed) await reached();
+      deed = false;
+      await withCalls(calls[name], act);
+      if (kill === 'after' || dyingAgain) await die();
+    },
+    ...(undo && {
+      async undo() {
+        await withCalls(undoing, undo);
+        if (dyingAgain || (fault?.fault.type === 'kill' && fault.fault.when === 'undoing')) await die();
+      },
     }),
-  ) as StepActions;
+  };
+}
 
 /** The books on a file system that is full by the time the step is written down. */
 function booksOf(real: Inventory): Inventory {
@@ -110,6 +118,9 @@ function watchTotals(): void {
 async function migrate(id: string, to: 'veth' | 'netkit', at: FaultAt | null): Promise<Migration> {
   fault = at;
   calls = {};
+  const undo = at?.fault.type === 'refusal' ? at.fault.undo : undefined;
+  const refusal = undo ? ({ errno: 'ENOMEM', call: 1, always: undo === 'always' } as const) : null;
+  undoing = { made: 0, refused: 0, refusal };
   wentBack = [];
   const recreate = datapath!.get(id)?.kind === to;
   const ended = new Promise<Migration>((resolve) => {
@@ -147,7 +158,8 @@ async function look(id: string, migration: string | null): Promise<Look> {
 }
 
 const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['words']) => unknown } = {
-  async open({ database, pins, maxSlots, totals, kill, sampleMs }) {
+  async open({ database, pins, maxSlots, totals, kill, sampleMs, again }) {
+    dyingAgain = again;
     killing = kill;
     clearInterval(sampling);
     sampling = setInterval(watchTotals, sampleMs);

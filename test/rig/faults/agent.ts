@@ -14,6 +14,8 @@ export interface OpenWords {
   kill: 'process' | 'datapath';
   /** How often totals are compared with what they were. */
   sampleMs: number;
+  /** Whether this agent is killed too, after the first action of its recovery. */
+  again: boolean;
 }
 
 /** What the agent says of a pod and its last migration. */
@@ -70,7 +72,13 @@ export class FaultyAgent {
     return this.#child.pid!;
   }
 
-  open = (words: OpenWords): Promise<void> => this.#ask({ name: 'open', words: [words] }) as Promise<void>;
+  /** @returns whether it lives */
+  async open(words: OpenWords): Promise<boolean> {
+    const said = await this.#converse({ name: 'open', words: [words] }, () => {});
+    if (said.type === 'refused') throw new Error(`open: ${said.error.message}`);
+    return said.type === 'answer';
+  }
+
   attach = (pod: NewPodInput): Promise<Pod> => this.#ask({ name: 'attach', words: [pod] }) as Promise<Pod>;
   detach = (id: string): Promise<void> => this.#ask({ name: 'detach', words: [id] }) as Promise<void>;
   look = (id: string, migration: string | null): Promise<Look> =>

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { type Migration, type MigrationStep, migrationSteps } from '../../../contract/migration.ts';
+import {
+  lastUndoable,
+  type Migration,
+  type MigrationStep,
+  migrationSteps,
+} from '../../../contract/migration.ts';
 import type { Look, Outcome } from './agent.ts';
 import { errnos, type Fault } from './fault.ts';
 import { FaultStage, type StageOptions } from './stage.ts';
@@ -19,9 +24,9 @@ export interface Column {
 
 const place = (step: MigrationStep): number => migrationSteps.indexOf(step);
 
-const kill = (name: string, when: 'before' | 'after', podGone = false): Column => ({
+const kill = (name: string, fault: Omit<Extract<Fault, { type: 'kill' }>, 'type'>): Column => ({
   name,
-  faultAt: () => ({ type: 'kill', when, podGone }),
+  faultAt: () => ({ type: 'kill', ...fault }),
 });
 
 /** The first call of a step is call 1; the later one is in its second half. */
@@ -37,6 +42,19 @@ const refusals: Column[] = errnos.flatMap((errno) =>
   ),
 );
 
+/** Steps that are refused, and then their taking back does not go well either. */
+const undoings: Column[] = [
+  { name: 'kill undoing', fault: { type: 'kill', when: 'undoing' } },
+  {
+    name: 'undo refused once',
+    fault: { type: 'refusal', errno: 'EBUSY', call: 1, always: true, undo: 'once' },
+  },
+  { name: 'undo refused', fault: { type: 'refusal', errno: 'EBUSY', call: 1, always: true, undo: 'always' } },
+].map(({ name, fault }) => ({
+  name,
+  faultAt: (step, calls) => (place(step) <= place(lastUndoable) && calls > 0 ? (fault as Fault) : null),
+}));
+
 const deeds: Column[] = [
   { name: 'pod gone', faultAt: () => ({ type: 'deed', deed: 'pod-gone' }) },
   {
@@ -50,10 +68,12 @@ const deeds: Column[] = [
 ];
 
 export const allColumns: readonly Column[] = [
-  kill('kill before', 'before'),
-  kill('kill after', 'after'),
-  kill('kill, pod gone', 'before', true),
+  kill('kill before', { when: 'before' }),
+  kill('kill after', { when: 'after' }),
+  kill('kill twice', { when: 'before', twice: true }),
+  kill('kill, pod gone', { when: 'before', podGone: true }),
   ...refusals,
+  ...undoings,
   ...deeds,
   { name: 'disk full', faultAt: () => ({ type: 'disk-full' }) },
 ];
@@ -201,7 +221,7 @@ function untruths({ outcome, migration, step, fault, from, now }: Story): string
   const { state, error, to, steps } = migration;
   const detail = error?.detail ?? '';
   const gone =
-    (fault.type === 'deed' && fault.deed === 'pod-gone') || (fault.type === 'kill' && fault.podGone);
+    (fault.type === 'deed' && fault.deed === 'pod-gone') || (fault.type === 'kill' && fault.podGone === true);
   const said: string[] = [];
   if (gone !== (now === null)) said.push(gone ? 'the pod is still listed' : 'the pod is no longer listed');
   if (migration.endedAt === null) said.push(`${state} without an end`);
@@ -213,7 +233,10 @@ function untruths({ outcome, migration, step, fault, from, now }: Story): string
   if (state === 'failed' && gone && !/gone/.test(detail))
     said.push(`failed, not because the pod is gone: ${detail}`);
   if (fault.type === 'refusal' && state !== 'done') {
-    if (error?.step !== step) said.push(`the error is said to be at ${error?.step}`);
+    if (error?.step !== step && fault.undo !== 'always')
+      said.push(`the error is said to be at ${error?.step}`);
+    if (fault.undo === 'once' && state === 'failed')
+      said.push(`not taken back for one refused call: ${detail}`);
     if (!detail.includes(`(${fault.errno})`)) said.push(`the error does not name ${fault.errno}: ${detail}`);
   }
   if (fault.type === 'refusal' && !fault.always && state === 'failed')

@@ -10,7 +10,7 @@ import type { Fault } from './fault.ts';
 export interface Calls {
   made: number;
   refused: number;
-  refusal: Extract<Fault, { type: 'refusal' }> | null;
+  refusal: Pick<Extract<Fault, { type: 'refusal' }>, 'errno' | 'call' | 'always'> | null;
 }
 
 const working = new AsyncLocalStorage<Calls>();

@@ -83,7 +83,10 @@ export class FaultStage implements AsyncDisposable {
   /** Runs a migration with a fault, and an agent again if that was killed. */
   async migrate(to: DeviceKind, fault: FaultAt | null): Promise<Outcome> {
     const outcome = await this.#agent.migrate(this.pod.id, to, fault, () => this.#strike(fault!));
-    if (outcome.how === 'killed') await this.#replaceAgent();
+    if (outcome.how === 'killed') {
+      if (fault?.fault.type === 'kill' && fault.fault.twice) await this.#replaceAgent(true);
+      await this.#replaceAgent();
+    }
     this.#emptyDisk();
     return outcome;
   }
@@ -150,20 +153,24 @@ export class FaultStage implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #replaceAgent(): Promise<void> {
+  async #replaceAgent(again = false): Promise<void> {
     this.restarts += 1;
     if (this.#options.kill === 'process') {
       await this.#agent.kill();
       this.#agent = new FaultyAgent(this.host);
     }
-    await this.#open();
+    await this.#open(again);
   }
 
-  #open(): Promise<void> {
+  async #open(again = false): Promise<void> {
     const database = join(this.#folder, 'podlane.db');
     const { kill, pingMs } = this.#options;
     const sampleMs = pingMs / 4;
-    return this.#agent.open({ database, pins: this.pins, maxSlots, totals: this.#totals, kill, sampleMs });
+    const totals = this.#totals;
+    const lives = await this.#agent.open({
+      ...{ database, pins: this.pins, maxSlots, totals, kill, sampleMs, again },
+    });
+    if (lives === again) throw new Error(again ? 'the agent was not killed again' : 'the agent ended');
   }
 
   async #attach(name: 'moved' | 'still', kind: DeviceKind): Promise<Pod> {
