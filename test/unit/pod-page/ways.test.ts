@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { flowRates } from '../../../app/pods/[id]/_path/flows.ts';
+import type { PathView } from '../../../app/pods/[id]/_path/view.ts';
 import { type Counted, isExact, waysOf, waysTaken } from '../../../app/pods/[id]/_path/ways.ts';
 
 const pod = (packetsOut: number, packetsIn: number, redirectedOut = 0, droppedIn = 0): Counted => ({
@@ -72,4 +74,20 @@ describe('the ways of packets', () => {
       ),
     );
   });
+});
+
+test('what enters by one way is drawn on that way alone, and on both as possible where nobody knows', () => {
+  const rates = (own: Counted, others: Counted[]) =>
+    flowRates({
+      rates: { ...own, bitsOut: 0, bitsIn: 0, droppedOut: 0 },
+      ways: waysOf(own, others),
+      uplinkRates: { packets: { out: null, in: null }, bits: { out: null, in: null } },
+    } as PathView);
+  const short = rates(pod(100, 100, 100), [pod(100, 100, 100)]);
+  expect(short['host-in']).toEqual({ atLeast: 0, atMost: 0 });
+  expect(short['short-in']?.atLeast).toBe(100);
+  const either = rates(pod(0, 60), [pod(500, 440, 440), pod(0, 100)]);
+  expect(either['host-in']).toEqual({ atLeast: 0, atMost: 60 });
+  expect(either['short-in']).toEqual({ atLeast: 0, atMost: 60 });
+  expect(either['pod-in']).toEqual({ atLeast: 60, atMost: 60 });
 });

@@ -11,7 +11,7 @@ const cell =
 
 /** The family can be told from the address where there is no room for the word. */
 const family = 'max-md:hidden';
-const columnWidths = ['w-16 max-md:w-10', `w-16 ${family}`, '', 'w-40 max-md:w-31', 'w-24 max-md:w-20'];
+const columnWidths = ['w-16 max-md:w-10', `w-16 ${family}`, '', 'w-40 max-md:w-33', 'w-24 max-md:w-20'];
 
 /** What the pod's interface has: how the device is made, and its routes and neighbours, as the kernel has them. */
 export function NetworkSection({ pod }: { pod: Pod }) {
@@ -116,8 +116,15 @@ function Routes(props: { pod: readonly Route[]; host: readonly Route[] }) {
   );
 }
 
+/** The kernel tells them in the order of its hash table, which changes. */
+const byAddress = (a: Neighbour, b: Neighbour): number =>
+  a.address.localeCompare(b.address, 'en', { numeric: true });
+
 function Neighbours(props: { pod: readonly Neighbour[]; host: readonly Neighbour[]; arp: boolean }) {
-  const rows = bySideAndFamily(props, ({ address }) => address);
+  const rows = bySideAndFamily(
+    { pod: props.pod.toSorted(byAddress), host: props.host.toSorted(byAddress) },
+    ({ address }) => address,
+  );
   return (
     <Table
       caption="Neighbours"

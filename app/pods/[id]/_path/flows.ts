@@ -1,4 +1,5 @@
 import { acceptedOf, type PathView } from './view.ts';
+import { type Bounds, isExact } from './ways.ts';
 
 /**
  * What runs on the stretches of the drawing, packets per second. `pod-…`: between the container and its gate (out)
@@ -22,21 +23,29 @@ export type Flow = (typeof flows)[number];
 /** Flows that are not this pod’s alone are grey. */
 export const isShared = (flow: Flow): boolean => flow.startsWith('pods-') || flow.startsWith('uplink-');
 
-/** The rates to draw: of what is known within bounds, what is certain. Null: not counted yet. */
-export function flowRates({ rates, ways, uplinkRates }: PathView): Record<Flow, number | null> {
-  const out = rates === null ? null : acceptedOf(rates, 'out');
+/** The rates to draw, those known within bounds with both of them; null: not counted yet. */
+export function flowRates({ rates, ways, uplinkRates }: PathView): Record<Flow, Bounds | null> {
   const into = rates === null ? null : acceptedOf(rates, 'in');
-  const shortIn = ways.shortIn?.atLeast ?? null;
+  const { shortIn } = ways;
   return {
-    'pod-out': out,
-    'pod-in': into,
-    'host-out': ways.toHost,
-    'host-in': into === null ? null : Math.max(0, into - (shortIn ?? 0)),
-    'short-out': ways.redirected,
+    'pod-out': exactly(rates === null ? null : acceptedOf(rates, 'out')),
+    'pod-in': exactly(into),
+    'host-out': exactly(ways.toHost),
+    'host-in': into === null || shortIn === null ? exactly(into) : without(into, shortIn),
+    'short-out': exactly(ways.redirected),
     'short-in': shortIn,
-    'pods-out': ways.hostToPods?.atLeast ?? null,
-    'pods-in': ways.podsToHost,
-    'uplink-out': uplinkRates.packets.out,
-    'uplink-in': uplinkRates.packets.in,
+    'pods-out': ways.hostToPods,
+    'pods-in': exactly(ways.podsToHost),
+    'uplink-out': exactly(uplinkRates.packets.out),
+    'uplink-in': exactly(uplinkRates.packets.in),
   };
+}
+
+const exactly = (rate: number | null): Bounds | null =>
+  rate === null ? null : { atLeast: rate, atMost: rate };
+
+/** What is left of `all`; what is less than the noise of reading is nothing. */
+function without(all: number, { atLeast, atMost }: Bounds): Bounds {
+  const left = (part: number) => (isExact({ atLeast: part, atMost: all }) ? 0 : Math.max(0, all - part));
+  return { atLeast: left(atMost), atMost: left(atLeast) };
 }

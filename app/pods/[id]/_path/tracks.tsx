@@ -1,13 +1,18 @@
 import { type Flow, isShared } from './flows.ts';
 import css from './path.module.css';
 import { flowWidth, trackWidth } from './shape.ts';
+import type { Bounds } from './ways.ts';
 import type { Stretch } from './wide.ts';
 
-/** The tracks, as wide as what runs on them; one that carries nothing is a dotted hairline. */
-export function Tracks(props: { stretches: Stretch[]; rates: Record<Flow, number | null> }) {
+/**
+ * The tracks, as wide as what runs on them; one that carries nothing is a dotted hairline. What may run on one,
+ * but is not certain, is drawn without the moving dashes.
+ */
+export function Tracks(props: { stretches: Stretch[]; rates: Record<Flow, Bounds | null> }) {
   return props.stretches.map(({ id, d, over }) => {
     const rate = props.rates[id];
-    const width = rate === null ? null : trackWidth(rate);
+    const certain = rate !== null && rate.atLeast > 0;
+    const width = rate === null ? null : trackWidth(certain ? rate.atLeast : rate.atMost);
     return (
       <g key={id} data-flow={id} className={isShared(id) ? css.all : undefined}>
         {over !== undefined && <path className={css.halo} d={over} />}
@@ -16,12 +21,14 @@ export function Tracks(props: { stretches: Stretch[]; rates: Record<Flow, number
         ) : (
           <>
             <path className={css.track} d={d} strokeWidth={width} />
-            <path
-              className={css.flow}
-              data-direction={id.endsWith('-out') ? 'out' : 'in'}
-              d={d}
-              strokeWidth={flowWidth(width)}
-            />
+            {certain && (
+              <path
+                className={css.flow}
+                data-direction={id.endsWith('-out') ? 'out' : 'in'}
+                d={d}
+                strokeWidth={flowWidth(width)}
+              />
+            )}
           </>
         )}
       </g>

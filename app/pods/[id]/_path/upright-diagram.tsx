@@ -9,7 +9,7 @@ import { PodsList, podRows } from './pods-list.tsx';
 import { Arrows, Tracks } from './tracks.tsx';
 import { uprightLayout } from './upright.ts';
 import { gatesAtPrimary, netnsName, type PathView } from './view.ts';
-import { HostWayWords, ShortWayWords } from './way-words.tsx';
+import { Bounded, HostWayWords, ShortWayWords } from './way-words.tsx';
 import type { Box } from './wide.ts';
 
 const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
@@ -63,19 +63,23 @@ export function Upright({ view, width: available }: { view: PathView; width: num
         Host namespace
       </div>
       <div className={css.figures} style={{ left: 84, top: layout.host.y - 24 }}>
-        <Figure value={rate['host-out']} unit="pps out," reason={noSample} />{' '}
-        <Figure value={rate['host-in']} unit="in" reason={noSample} />
+        <Figure value={view.ways.toHost} unit="pps out," reason={noSample} />{' '}
+        <Bounded value={rate['host-in']} unit="in" />
       </div>
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       {uplink !== null && layout.uplink !== null && (
         <>
           <div className={css.figures} style={{ left: 84, top: layout.uplink.y - 31 }}>
             <Figure
-              value={rate['uplink-out']}
+              value={rate['uplink-out']?.atMost ?? null}
               unit="out,"
               reason="Two readings of the interface are needed"
             />{' '}
-            <Figure value={rate['uplink-in']} unit="in" reason="Two readings of the interface are needed" />
+            <Figure
+              value={rate['uplink-in']?.atMost ?? null}
+              unit="in"
+              reason="Two readings of the interface are needed"
+            />
             <span className="text-muted"> all pods</span>
           </div>
           <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(layout.uplink)} />

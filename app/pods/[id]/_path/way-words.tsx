@@ -56,8 +56,8 @@ export function HostWayWords({ view: { ways }, style }: { view: PathView; style:
   );
 }
 
-/** What is certain of it, as the track is drawn; else what it cannot be more than. */
-function Bounded({ value, unit }: { value: Bounds | null; unit: string }) {
+/** What is certain of it; else what it cannot be more than. As the track is drawn. */
+export function Bounded({ value, unit }: { value: Bounds | null; unit: string }) {
   if (value === null || isExact(value))
     return <Figure value={value?.atMost ?? null} unit={unit} reason={noSample} />;
   const certain = value.atLeast > 0;

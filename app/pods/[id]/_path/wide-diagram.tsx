@@ -84,8 +84,18 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       />
       {uplink !== null && (
         <>
-          <EdgeFigure x={beyond} end={destinations.x} top={tracks.out - 22} value={rate['uplink-out']} />
-          <EdgeFigure x={beyond} end={destinations.x} top={tracks.in + 7} value={rate['uplink-in']} />
+          <EdgeFigure
+            x={beyond}
+            end={destinations.x}
+            top={tracks.out - 22}
+            value={rate['uplink-out']?.atMost ?? null}
+          />
+          <EdgeFigure
+            x={beyond}
+            end={destinations.x}
+            top={tracks.in + 7}
+            value={rate['uplink-in']?.atMost ?? null}
+          />
           <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(destinations.uplink)} />
         </>
       )}
