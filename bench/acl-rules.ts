@@ -14,19 +14,19 @@ export function chance(seed: number): () => number {
   };
 }
 
-const apps = ['web', 'cart', 'search', 'billing', 'mail', 'queue', 'cache', 'db', 'auth', 'export'];
+const apps = Array.from({ length: 40 }, (_, index) => `app-${index}`);
 const tiers = ['front', 'middle', 'back'];
-const namespaces = ['shop', 'search', 'billing', 'ops'];
+const namespaces = Array.from({ length: 7 }, (_, index) => `team-${index}`);
 
 /** Pods as a node has them: several of each app, both families. */
 export function podsOf(count: number): AclPod[] {
   return Array.from({ length: count }, (_, index) => {
-    const app = apps[index % apps.length]!;
+    const app = index % apps.length;
     return {
       id: `pod-${index}`,
-      namespace: namespaces[(index % apps.length) % namespaces.length]!,
-      name: `${app}-${index}`,
-      labels: { app, tier: tiers[(index % apps.length) % tiers.length]! },
+      namespace: namespaces[app % namespaces.length]!,
+      name: `${apps[app]}-${index}`,
+      labels: { app: apps[app]!, tier: tiers[app % tiers.length]! },
       addresses: [`10.42.${index >> 8}.${index & 255}/32`, `fd42::${(index + 1).toString(16)}/128`],
     };
   });
@@ -84,8 +84,9 @@ export function rulesOf(count: number, cidrs: number, seed = 1): RuleSet {
     if (kind < 0.6) return { selector: { matchLabels: { tier: pick(tiers) } } };
     return { selector: { matchLabels: { app: pick(apps) } } };
   };
-  const protocol = () => {
-    const kind = random();
+  const protocol = (named: boolean) => {
+    // A rule for anyone that says no protocol would leave nothing to those behind it.
+    const kind = random() * (named ? 1 : 0.9);
     if (kind < 0.6) return { protocol: 'tcp' as const, ports: portRanges() };
     if (kind < 0.8) return { protocol: 'udp' as const, ports: portRanges() };
     if (kind < 0.83) return { protocol: 'sctp' as const, ports: portRanges() };
@@ -111,7 +112,7 @@ export function rulesOf(count: number, cidrs: number, seed = 1): RuleSet {
         : random() < 0.5
           ? [{ pods: { matchLabels: { app: pick(apps) } } }]
           : [],
-      ...protocol(),
+      ...protocol(is),
       action: pick(['allow', 'allow', 'allow', 'deny', 'deny', 'log'] as const),
       priority: 100 * below(20),
     })),

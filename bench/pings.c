@@ -7,8 +7,8 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/icmp.h>
 #include <netinet/icmp6.h>
-#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
@@ -54,7 +54,9 @@ static void open_socket(const char *text)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
-	int on = 1, room = 1 << 20;
+	int on = 1, room = 16 << 20;
+	struct icmp_filter only = { ~(1u << ICMP_ECHOREPLY) };
+	struct icmp6_filter only6;
 
 	six = strchr(text, ':') != NULL;
 	if (inet_pton(six ? AF_INET6 : AF_INET, text, six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) != 1)
@@ -62,7 +64,12 @@ static void open_socket(const char *text)
 	fd = check(socket(six ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_NONBLOCK, six ? (int)IPPROTO_ICMPV6 : IPPROTO_ICMP),
 		   "socket");
 	check(setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)), "SO_TIMESTAMPNS");
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	check(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)), "SO_RCVBUFFORCE");
+	ICMP6_FILTER_SETBLOCKALL(&only6);
+	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &only6);
+	check(six ? setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &only6, sizeof(only6)) :
+		    setsockopt(fd, SOL_RAW, ICMP_FILTER, &only, sizeof(only)),
+	      "ICMP filter");
 	check(connect(fd, six ? (void *)&v6 : (void *)&v4, six ? sizeof(v6) : sizeof(v4)), "connect");
 }
 
@@ -120,6 +127,19 @@ static void receive(void)
 	}
 }
 
+/* What this socket had no room for is the pinger's loss and not the path's. */
+static void refuse_own_drops(void)
+{
+	uint32_t memory[9] = { 0 }; /* SK_MEMINFO_DROPS (linux/sock_diag.h) is the last */
+	socklen_t length = sizeof(memory);
+
+	check(getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length), "SO_MEMINFO");
+	if (memory[8]) {
+		fprintf(stderr, "pings: its own socket dropped %u packets\n", memory[8]);
+		exit(1);
+	}
+}
+
 static void wait_until(double due)
 {
 	for (;;) {
@@ -154,9 +174,11 @@ int main(int words, char **word)
 	double start = now(CLOCK_MONOTONIC);
 	for (uint32_t number = 0; number < count; number++) {
 		wait_until(start + number * interval);
+		receive(); /* when late, too */
 		request(number);
 	}
 	wait_until(now(CLOCK_MONOTONIC) + PATIENCE_MS);
+	refuse_own_drops();
 	for (uint32_t number = 0; number < count; number++)
 		printf("%.3f %.3f\n", sent[number], arrived[number]);
 	return 0;
