@@ -51,15 +51,15 @@ export function compile(ruleSet: RuleSet, pods: readonly AclPod[], options: Comp
 
   const groups = groupPods(ordered, pods);
   checkLimit(limits, 'policies', groups.length, () => undefined);
-  const book = new RowBook(ordered, numberOf, ruleSet.defaults, last.numbers, (entries) =>
+  const book = new RowBook(ordered, numberOf, ruleSet.defaults, last.numbers, (entries, rows) =>
     checkLimit(limits, 'entries', entries, () => {
       const uses = new Map<number, number>();
-      for (const { rule } of [...book.rows.values()].flat()) uses.set(rule, (uses.get(rule) ?? 0) + 1);
+      for (const { rule } of [...rows.values()].flat()) uses.set(rule, (uses.get(rule) ?? 0) + 1);
       return most(({ name }) => uses.get(ruleNumbers.get(name)!) ?? 0);
     }),
   );
   const policyNumbers = numberGroups(groups, numberOf, last);
-  const made = makePolicies(groups, policyNumbers, pods, ruleSet.defaults, book, {
+  const made = makePolicies(groups, policyNumbers, pods, book, {
     ...{ classesOf, identityOf, numberOf },
     assigned: (count) => checkLimit(limits, 'assignments', count, mostIdentities),
   });

@@ -1,9 +1,9 @@
 import { leaf, none, type PortTree } from './ports.ts';
 
-/** What an entry says: who decides and who logs, in one number; or `pass`. */
+/** Who decides and who logs, in one number; or `pass`. */
 export type Label = number;
-/** The base row is asked, as if there were no entry. */
-export const pass: Label = -1;
+/** The base row is asked, as if there were no entry. No rule is first in both. */
+export const pass: Label = 0;
 
 export const labelOf = ({ decides, logs }: Pick<PortTree, 'decides' | 'logs'>): Label =>
   decides * 16_384 + logs;
@@ -28,8 +28,11 @@ export interface PortPrefix {
   label: Label;
 }
 
-const whole = (...labels: Label[]): Cover => ({ labels, below: 0, low: null, high: null });
-const passing = whole(pass);
+const whole = (labels: readonly Label[]): Cover => ({ labels, below: 0, low: null, high: null });
+const passing = whole([pass]);
+
+/** Gets prefixes: the first `length` bits of a port count, the others are zero. */
+export type PrefixSink = (port: number, length: number, label: Label) => void;
 
 /**
  * How the ports of `own` beside `base`, whichever rule comes first, are said in the fewest prefixes, where all that
@@ -41,39 +44,45 @@ export function cover(own: PortTree, base: PortTree | null): Cover {
   if (own.low && own.high) {
     return join(cover(own.low, base?.low ?? base), cover(own.high, base?.high ?? base));
   }
-  if (!base) return whole(labelOf(own));
+  if (!base) return whole([labelOf(own)]);
   if (!base.low || !base.high) {
     const label = labelOf(base);
     const merged = labelOf(leaf(Math.min(own.decides, base.decides), Math.min(own.logs, base.logs)));
-    return merged === label ? whole(label, pass) : whole(merged);
+    return whole(merged === label ? [label, pass] : [merged]);
   }
   if (own.decides === none && own.logs === none) return passing;
   // Own comes first in the whole range: no need to look at base's parts.
-  if (base.decides > own.decides && base.logs > Math.min(own.logs, own.decides)) return whole(labelOf(own));
+  if (base.decides > own.decides && base.logs > Math.min(own.logs, own.decides)) return whole([labelOf(own)]);
   return join(cover(own, base.low), cover(own, base.high));
 }
 
 function join(low: Cover, high: Cover): Cover {
-  const common = low.labels.filter((label) => high.labels.includes(label));
+  const common = commonLabels(low.labels, high.labels);
   const below = low.below + high.below;
   if (common.length === 0) return { labels: [...low.labels, ...high.labels], below: below + 1, low, high };
+  if (below > 0) return { labels: common, below, low, high };
   // Nothing needs to be said below: the parts can be forgotten.
-  return below === 0 ? whole(...common) : { labels: common, below, low, high };
+  return common === low.labels ? low : whole(common);
+}
+
+/** The first list itself where all of it is common: most lists have one label, and there are many. */
+function commonLabels(low: readonly Label[], high: readonly Label[]): readonly Label[] {
+  if (low === high) return low;
+  if (low.length > 1) return low.filter((label) => high.includes(label));
+  return high.includes(low[0]!) ? low : [];
 }
 
 /**
- * The prefixes in which a cover differs from what a covering entry says, shorter ones before longer ones of the
- * same port.
+ * Tells the prefixes in which a cover differs from what a covering entry says, shorter ones before longer ones of
+ * the same port.
  */
-export function prefixes(cover: Cover, inherited: Label, bits = 16): PortPrefix[] {
-  const found: PortPrefix[] = [];
+export function tellPrefixes(cover: Cover, inherited: Label, tell: PrefixSink, bits = 16): void {
   const walk = (node: Cover, inherited: Label, port: number, length: number): void => {
     const label = node.labels.includes(inherited) ? inherited : node.labels[0]!;
-    if (label !== inherited) found.push({ port, length, label });
+    if (label !== inherited) tell(port, length, label);
     if (!node.low || !node.high) return;
     walk(node.low, label, port, length + 1);
     walk(node.high, label, port | (1 << (bits - length - 1)), length + 1);
   };
   walk(cover, inherited, 0, 0);
-  return found;
 }

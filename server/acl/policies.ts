@@ -1,4 +1,4 @@
-import type { Direction, RuleSet } from '../../contract/acl.ts';
+import type { Direction } from '../../contract/acl.ts';
 import type { Last, Policy } from './compiled.ts';
 import { inheritNumbers } from './numbers.ts';
 import type { Group } from './ordered.ts';
@@ -42,7 +42,6 @@ export function makePolicies(
   groups: readonly Group[],
   numbers: ReadonlyMap<string, number>,
   pods: readonly AclPod[],
-  defaults: RuleSet['defaults'],
   book: RowBook,
   { classesOf, identityOf, numberOf, assigned }: Addresses,
 ) {
@@ -53,7 +52,7 @@ export function makePolicies(
   };
   const unruled = (direction: Direction): PodPolicy => ({
     policy: 0,
-    base: defaults[direction] === 'allow' ? 0 : book.base(direction, []).row,
+    base: book.unruled(direction),
   });
   for (const { id } of pods) found.pods.set(id, { ingress: unruled('ingress'), egress: unruled('egress') });
 

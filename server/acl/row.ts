@@ -1,7 +1,8 @@
 import type { Rule } from '../../contract/acl.ts';
-import { type Cover, cover, type Label, type PortPrefix, pass, prefixes } from './cover.ts';
+import { type Cover, cover, type Label, pass, tellPrefixes } from './cover.ts';
 import { ipProtocol } from './packet.ts';
 import { type Claim, empty, type Order, type PortTree, portTree } from './ports.ts';
+import type { RowEntry } from './tables.ts';
 
 /** Protocols with ports or types, as the keys of entries have them. */
 const ported = ['icmp', 'tcp', 'udp', 'sctp'] as const;
@@ -40,24 +41,21 @@ export function judges(rules: readonly RuleClaims[]): Judges {
   return found;
 }
 
-export interface LabelledEntry extends PortPrefix {
-  protocol: 0 | 1 | 6 | 17 | 132;
-}
+/** Gets entries; protocol 0 is any. */
+export type EntrySink = (protocol: RowEntry['protocol'], port: number, length: number, label: Label) => void;
 
 /**
- * The fewest entries that say what `own` judges beside `base`. A base row (`base` null) has an entry for everything,
- * any other one only where it differs.
+ * Tells the fewest entries that say what `own` judges beside `base`. A base row (`base` null) has an entry for
+ * everything, any other one only where it differs.
  */
-export function rowEntries(own: Judges, base: Judges | null): LabelledEntry[] {
+export function tellEntries(own: Judges, base: Judges | null, tell: EntrySink): void {
   const covers = ported.map((protocol) => cover(own[protocol], base?.[protocol] ?? null));
   const label = bestOf(cover(own.other, base?.other ?? null).labels, covers);
-  const entries: LabelledEntry[] = [];
-  if (label !== pass || !base) entries.push({ protocol: 0, port: 0, length: 0, label });
+  if (label !== pass) tell(0, 0, 0, label);
   ported.forEach((protocol, index) => {
-    for (const prefix of prefixes(covers[index]!, label))
-      entries.push({ protocol: ipProtocol[protocol], ...prefix });
+    const number = ipProtocol[protocol];
+    tellPrefixes(covers[index]!, label, (port, length, label) => tell(number, port, length, label));
   });
-  return entries;
 }
 
 /** The label for all protocols that leaves the least to say; `pass` says itself. */

@@ -1,8 +1,8 @@
 import type { Direction, RuleSet } from '../../contract/acl.ts';
-import { decides, logs, pass } from './cover.ts';
+import { decides, type Label, logs, pass } from './cover.ts';
 import type { OrderedRule } from './ordered.ts';
 import { none, type Order } from './ports.ts';
-import { type Judges, judges, type LabelledEntry, rowEntries } from './row.ts';
+import { type Judges, judges, tellEntries } from './row.ts';
 import type { RowEntry } from './tables.ts';
 
 /** Rules that hold for everyone, in one direction, as a row. */
@@ -13,41 +13,51 @@ export interface Base {
   index: number;
 }
 
+/** Ends what gets too large: is told how many entries all rows have so far. */
+export type Added = (entries: number, rows: ReadonlyMap<number, readonly RowEntry[]>) => void;
+
 /** Makes each row once: rows of equal entries are one, the last tables' included. */
 export class RowBook {
   /** Those of these tables. */
   readonly rows = new Map<number, readonly RowEntry[]>();
-  /** Number by content. */
+  /** Number by content, of these tables. */
   readonly numbers = new Map<string, number>();
-  entries = 0;
+  /** The first number never given. */
   next: number;
+  #size = 0;
   readonly #ordered: readonly OrderedRule[];
-  readonly #numberOf: readonly number[];
   readonly #defaults: RuleSet['defaults'];
   readonly #last: ReadonlyMap<string, number>;
+  readonly #added: Added;
+  readonly #entries: Record<Direction, EntryBook>;
   readonly #bases = new Map<string, Base>();
-  /** Row by base and list of rules; 0: nothing to say beside the base. */
+  /** What lists of rules judge, whichever the base. */
+  readonly #judges = new Map<number, Judges>();
+  /** Row by base and list; 0: nothing to say beside the base. */
   readonly #made = new Map<number, number>();
-  readonly #added: (entries: number) => void;
 
-  /**
-   * @param numberOf rule number by order
-   * @param last row numbers by content @param next the first number never given
-   * @param added is told how many entries there are so far, to end what gets too large
-   */
+  /** @param numberOf rule number by order @param last row numbers by content, and the first never given */
   constructor(
     ordered: readonly OrderedRule[],
     numberOf: readonly number[],
     defaults: RuleSet['defaults'],
     last: { rows: ReadonlyMap<string, number>; nextRow: number },
-    added: (entries: number) => void,
+    added: Added,
   ) {
     this.#ordered = ordered;
-    this.#numberOf = numberOf;
     this.#defaults = defaults;
     this.#last = last.rows;
     this.next = last.nextRow;
     this.#added = added;
+    this.#entries = {
+      ingress: new EntryBook(ordered, numberOf, defaults.ingress),
+      egress: new EntryBook(ordered, numberOf, defaults.egress),
+    };
+  }
+
+  /** The row of a pod without rules; 0: all packets pass. */
+  unruled(direction: Direction): number {
+    return this.#defaults[direction] === 'allow' ? 0 : this.base(direction, []).row;
   }
 
   /** @param orders of rules for everyone, ascending */
@@ -56,49 +66,92 @@ export class RowBook {
     const known = this.#bases.get(key);
     if (known) return known;
     const own = judges(orders.map((order) => this.#ordered[order]!.claims));
-    const base = {
-      row: this.#number(rowEntries(own, null), direction),
-      judges: own,
-      index: this.#bases.size,
-    };
+    const base = { row: this.#row(own, null, direction), judges: own, index: this.#bases.size };
     this.#bases.set(key, base);
     return base;
   }
 
-  /** @param list from `OrderLists`; what it holds are rules for some addresses only */
+  /** @param list of rules for some addresses only, as `lists` numbers them */
   beside(base: Base, list: number, lists: OrderLists, direction: Direction): number {
     const key = base.index * 2 ** 32 + list;
     const known = this.#made.get(key);
     if (known !== undefined) return known;
-    const own = judges(lists.orders(list).map((order) => this.#ordered[order]!.claims));
-    const entries = rowEntries(own, base.judges);
-    const row = entries.length === 0 ? 0 : this.#number(entries, direction);
+    let own = this.#judges.get(list);
+    if (!own) {
+      own = judges(lists.orders(list).map((order) => this.#ordered[order]!.claims));
+      this.#judges.set(list, own);
+    }
+    const row = this.#row(own, base.judges, direction);
     this.#made.set(key, row);
     return row;
   }
 
-  #number(labelled: readonly LabelledEntry[], direction: Direction): number {
-    const entries = labelled.map((entry) => this.#entry(entry, direction));
+  #row(own: Judges, base: Judges | null, direction: Direction): number {
+    const entries: RowEntry[] = [];
     let content = '';
-    for (const { protocol, port, length, verdict, rule, log } of entries)
-      content += `${protocol} ${port}/${length} ${verdict} ${rule} ${log};`;
+    const book = this.#entries[direction];
+    tellEntries(own, base, (protocol, port, length, label) => {
+      const entry = book.entry(protocol, port, length, label);
+      entries.push(entry.entry);
+      content += entry.content;
+    });
+    if (entries.length === 0) return 0;
     const known = this.numbers.get(content);
     if (known !== undefined) return known;
     const row = this.#last.get(content) ?? this.next++;
     this.numbers.set(content, row);
     this.rows.set(row, entries);
-    this.entries += entries.length;
-    this.#added(this.entries);
+    this.#size += entries.length;
+    this.#added(this.#size, this.rows);
     return row;
   }
+}
 
-  #entry({ protocol, port, length, label }: LabelledEntry, direction: Direction): RowEntry {
-    if (label === pass) return { protocol, port, length, verdict: 'pass', rule: 0, log: 0 };
+const protocolIndex = { 0: 0, 1: 1, 6: 2, 17: 3, 132: 4 } as const;
+
+/** Entries of one direction, each made once: rows have many in common. */
+class EntryBook {
+  readonly #ordered: readonly OrderedRule[];
+  readonly #numberOf: readonly number[];
+  readonly #fallback: 'allow' | 'deny';
+  readonly #known = new Map<number, { entry: RowEntry; content: string }>();
+
+  constructor(ordered: readonly OrderedRule[], numberOf: readonly number[], fallback: 'allow' | 'deny') {
+    this.#ordered = ordered;
+    this.#numberOf = numberOf;
+    this.#fallback = fallback;
+  }
+
+  /** With what it says in six characters, the same for the same entry in all tables. */
+  entry(protocol: RowEntry['protocol'], port: number, length: number, label: Label) {
+    // In 52 bits: a number holds no more exactly.
+    const place = (protocolIndex[protocol] * 32 + length) * 65_536 + port;
+    const key = place * 2 ** 28 + label;
+    const known = this.#known.get(key);
+    if (known) return known;
+    const verdict = this.#verdict(label);
+    const rule = label === pass ? 0 : this.#number(decides(label));
+    const log = label === pass ? 0 : this.#number(logs(label));
+    const said = { allow: 0, deny: 1, pass: 2 }[verdict];
+    const content = String.fromCharCode(
+      ...[(protocol << 8) | (length << 2) | said, port, rule & 0xffff, rule >>> 16, log & 0xffff, log >>> 16],
+    );
+    const made = { entry: { protocol, port, length, verdict, rule, log }, content };
+    this.#known.set(key, made);
+    return made;
+  }
+
+  #verdict(label: Label): RowEntry['verdict'] {
+    if (label === pass) return 'pass';
     const order = decides(label);
-    const action = order === none ? this.#defaults[direction] : this.#ordered[order]!.rule.action;
+    if (order === none) return this.#fallback;
+    const { action } = this.#ordered[order]!.rule;
     if (action === 'log') throw new Error('a rule that logs decides nothing');
-    const number = (order: Order): number => (order === none ? 0 : this.#numberOf[order]!);
-    return { protocol, port, length, verdict: action, rule: number(order), log: number(logs(label)) };
+    return action;
+  }
+
+  #number(order: Order): number {
+    return order === none ? 0 : this.#numberOf[order]!;
   }
 }
 

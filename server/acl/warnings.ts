@@ -1,5 +1,5 @@
 import type { Rule } from '../../contract/acl.ts';
-import type { Compiled, NumberedRule } from './compiled.ts';
+import type { Compiled, NumberedRule, Policy } from './compiled.ts';
 
 /** A rule that no packet of today's pods can come to. */
 export interface RuleWarning {
@@ -10,44 +10,67 @@ export interface RuleWarning {
   message: string;
 }
 
-type Tables = Pick<Compiled, 'tables' | 'rules' | 'policies' | 'identities'>;
+type Meaning = Pick<Compiled, 'tables' | 'rules' | 'policies' | 'identities'>;
 
 /** In the order of the rule set. */
-export function findWarnings(compiled: Tables, lineOf: (index: number) => number | undefined): RuleWarning[] {
+export function findWarnings(
+  compiled: Meaning,
+  lineOf: (index: number) => number | undefined,
+): RuleWarning[] {
+  const { tables, rules, policies, identities } = compiled;
   const asked = new Set<number>();
-  for (const entries of compiled.tables.rows.values())
-    for (const { rule, log } of entries) asked.add(rule).add(log);
-  const applied = new Set([...compiled.policies.values()].flatMap(({ rules }) => rules));
-  const reached = new Set([...compiled.identities.values()].flat());
-  return [...compiled.rules]
+  for (const entries of tables.rows.values()) for (const { rule, log } of entries) asked.add(rule).add(log);
+  if ([...rules.keys()].every((number) => asked.has(number))) return [];
+  const policiesOf = new Map<number, Policy[]>();
+  for (const policy of policies.values())
+    for (const rule of policy.rules) policiesOf.set(rule, [...(policiesOf.get(rule) ?? []), policy]);
+  const identitiesOf = new Map<number, (readonly number[])[]>();
+  for (const sets of identities.values())
+    for (const set of sets) {
+      const known = identitiesOf.get(set);
+      if (known) known.push(sets);
+      else identitiesOf.set(set, [sets]);
+    }
+
+  const why = (number: number, { peers }: NumberedRule): string => {
+    const own = policiesOf.get(number);
+    if (!own) return 'matches nothing: no pod is its subject';
+    if (peers !== 0 && !identitiesOf.has(peers)) return 'matches nothing: its peers mean no address';
+    const beside = new Set([0, ...(identitiesOf.get(peers) ?? []).flat()]);
+    return `is never asked: ${before(rules, number, own, beside)} come first wherever it matches`;
+  };
+  return [...rules]
     .filter(([number]) => !asked.has(number))
-    .map(([number, { rule, index, peers }]) => {
+    .map(([number, numbered]) => {
+      const { rule, index } = numbered;
       const line = lineOf(index);
-      const message = !applied.has(number)
-        ? 'matches nothing: no pod is its subject'
-        : peers !== 0 && !reached.has(peers)
-          ? 'matches nothing: its peers mean no address'
-          : `is never asked: ${before(compiled, number)} come first wherever it matches`;
-      return { rule: rule.name, index, message, ...(line === undefined ? {} : { line }) };
+      return {
+        ...{ rule: rule.name, index, message: why(number, numbered) },
+        ...(line === undefined ? {} : { line }),
+      };
     })
     .sort((a, b) => a.index - b.index);
 }
 
-/** Names of some rules that take away what the rule matches. */
-function before({ rules, policies, identities }: Tables, number: number): string {
+/**
+ * Names of up to three rules that take away some of what the rule matches.
+ * @param policies that have it @param peers sets of peers that share addresses with its own
+ */
+function before(
+  rules: Meaning['rules'],
+  number: number,
+  policies: readonly Policy[],
+  peers: ReadonlySet<number>,
+): string {
   const late = rules.get(number)!;
-  const shared = (peers: number): boolean =>
-    peers === 0 || [...identities.values()].some((sets) => sets.includes(peers) && sets.includes(late.peers));
-  const early = new Set<number>();
-  for (const policy of policies.values()) {
-    const place = policy.rules.indexOf(number);
-    for (const other of policy.rules.slice(0, Math.max(place, 0))) early.add(other);
-  }
-  const names = [...early]
-    .map((other) => rules.get(other)!)
-    .filter((other) => takes(other, late) && shared(other.peers))
-    .map(({ rule }) => JSON.stringify(rule.name));
-  return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+  const names = new Set<string>();
+  for (const policy of policies)
+    for (const early of policy.rules) {
+      if (early === number || names.size === 3) break;
+      const other = rules.get(early)!;
+      if (peers.has(other.peers) && takes(other, late)) names.add(JSON.stringify(other.rule.name));
+    }
+  return [...names].join(', ');
 }
 
 const takes = ({ rule: a }: NumberedRule, { rule: b }: NumberedRule): boolean =>
