@@ -75,24 +75,28 @@ function faulty(name: MigrationStep, { do: act, undo }: StepAction): StepAction 
   };
 }
 
-/** The books on a file system that is full by the time the step is written down. */
-function booksOf(real: Inventory): Inventory {
-  return new Proxy(real, {
+const writes = { addDevice: 'device', addMigration: 'journal', saveMigration: 'step' } as const;
+
+/** The books on a file system that is full by the time the fault's write comes. */
+const booksOf = (real: Inventory): Inventory =>
+  new Proxy(real, {
     get(target, name) {
-      const value = Reflect.get(target, name) as unknown;
-      if (typeof value !== 'function') return value;
-      const method = value.bind(target) as (...words: unknown[]) => unknown;
-      if (name !== 'saveMigration') return method;
-      return async (migration: Migration) => {
-        const step = migration.steps.find((each) => each.state === 'running')?.step;
-        if (fault?.fault.type === 'disk-full' && fault.step === step) {
+      const method = Reflect.get(target, name) as unknown;
+      if (typeof method !== 'function') return method;
+      return async (...words: unknown[]) => {
+        if (name in writes && isNow(writes[name as keyof typeof writes], words[0])) {
           fault = null;
           await reached();
         }
-        return target.saveMigration(migration);
+        return method.apply(target, words);
       };
     },
   });
+
+function isNow(writing: 'device' | 'journal' | 'step', record: unknown): boolean {
+  if (fault?.fault.type !== 'disk-full' || fault.fault.writing !== writing) return false;
+  if (writing !== 'step') return true;
+  return (record as Migration).steps.find((each) => each.state === 'running')?.step === fault.step;
 }
 
 /** Everything a pod counted, by field, as the sampler sums it. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { NewPodInput, Pod } from '../../../contract/pod.ts';
@@ -64,6 +65,8 @@ export class FaultyAgent {
       execPath: 'nsenter',
       execArgv: [`--net=${host}`, process.execPath],
       serialization: 'advanced',
+      // Compiled sources are kept from start to start.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(import.meta.dirname, '../../../.cache/node') },
     });
     this.#ended = new Promise((resolve) => this.#child.once('exit', () => resolve()));
   }

@@ -17,8 +17,8 @@ export type Fault =
   | { type: 'refusal'; errno: InjectedErrno; call: number; always: boolean; undo?: UndoRefusal }
   /** Somebody does this before the step: unmounts the pod's namespace, deletes one of its devices. */
   | { type: 'deed'; deed: 'pod-gone' | 'old-deleted' | 'new-deleted' }
-  /** The file system of the database is full from the moment the step is to be journalled. */
-  | { type: 'disk-full' };
+  /** The file system of the database is full from this write on: of the step, or of what comes before the first. */
+  | { type: 'disk-full'; writing: 'device' | 'journal' | 'step' };
 
 export interface FaultAt {
   step: MigrationStep;

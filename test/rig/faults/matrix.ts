@@ -75,7 +75,7 @@ export const allColumns: readonly Column[] = [
   ...refusals,
   ...undoings,
   ...deeds,
-  { name: 'disk full', faultAt: () => ({ type: 'disk-full' }) },
+  { name: 'disk full', faultAt: () => ({ type: 'disk-full', writing: 'step' }) },
 ];
 
 export interface Cell {
@@ -178,7 +178,7 @@ async function runCell(
 }
 
 /** Looks until nothing is wrong any more. @returns the last look, and what still is wrong when the time is up */
-async function settled(
+export async function settled(
   stage: FaultStage,
   migration: string | null,
   settleMs: number,
