@@ -22,7 +22,7 @@ const program = (hook: Hook, more: Partial<AttachedProgram> = {}): AttachedProgr
 const end = (name: string, ifindex: number) => ({
   ...{ name, ifindex, altnames: [], mtu: 1500, mac: null, up: true },
 });
-const move = (more: Partial<Move> & { device?: Partial<Move['device']> } = {}): Move => ({
+const move = (more: Omit<Partial<Move>, 'device'> & { device?: Partial<Move['device']> } = {}): Move => ({
   to: 'primary',
   primaryHooks: 'tcx',
   policy: { primary: 'forward', peer: 'blackhole' },

@@ -56,7 +56,10 @@ export function Upright({ view, width: available }: { view: PathView; width: num
         </p>
       )}
       <Chips view={view} direction="out" style={place(gates.out)} />
-      <div className={css.zone} style={{ left: 104, top: layout.edge - 20 }}>
+      <div
+        className={`${css.zone} truncate`}
+        style={{ left: 104, top: layout.edge - 20, maxWidth: width - 104 }}
+      >
         Pod namespace <span className="code">{netnsName(view.container.netns)}</span>
       </div>
       <div className={css.zone} style={{ left: 104, top: layout.edge + 4 }}>

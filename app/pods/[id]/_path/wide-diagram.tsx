@@ -159,6 +159,12 @@ function Key({ style }: { style: { left: number; top: number } }) {
         </svg>
         drops
       </span>
+      <span title="What came this way is known within bounds only: a redirect is counted with its sender alone">
+        <svg aria-hidden="true" width="22" height="8" viewBox="0 0 22 8">
+          <path className={css.track} d="M0 4h22" strokeWidth="4" />
+        </svg>
+        no dashes: possible
+      </span>
     </div>
   );
 }
