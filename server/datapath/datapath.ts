@@ -22,6 +22,7 @@ import { moveHooks } from './move-hooks.ts';
 import { tracePath } from './path.ts';
 import { describe } from './reconcile.ts';
 import { Reconciler } from './reconciler.ts';
+import { putCarrierLast } from './recover.ts';
 import { asProblemError } from './refusal.ts';
 import { currentDevice, type LivePod, Registry, summarize } from './registry.ts';
 import type { StepActions } from './run.ts';
@@ -113,12 +114,15 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   static async open(options: DatapathOptions): Promise<Datapath> {
     const { books, pins, maxSlots } = options;
     const capabilities = without(await probe(), options.without ?? []);
-    const [pods, devices, redirect] = await Promise.all([
+    const [pods, devices, open, redirect] = await Promise.all([
       books.pods(),
       books.devices(),
+      books.openMigrations(),
       books.setting('node', 'redirect'),
     ]);
     const live = pods.map((record) => livePod(record, devices));
+    for (const pod of live)
+      for (const migration of open) if (migration.podId === pod.record.id) putCarrierLast(pod, migration);
     const standing = {
       host: RtnetlinkSocket.open(),
       capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
@@ -133,7 +137,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       },
     });
     const datapath = new Datapath(options, { ...standing, primaryHooks, programs });
-    await datapath.#takeOver(live);
+    await datapath.#takeOver(live, open);
     return datapath;
   }
 
@@ -289,15 +293,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#core.ground.programs.close();
   }
 
-  async #takeOver(pods: readonly LivePod[]): Promise<void> {
-    const { books, registry, slots } = this.#core;
+  async #takeOver(pods: readonly LivePod[], open: readonly Migration[]): Promise<void> {
+    const { registry, slots } = this.#core;
     for (const pod of pods) {
       for (const device of pod.devices) slots.reserve(device.slot);
       registry.add(pod);
     }
     this.#reconciler.start();
-    for (const migration of await books.openMigrations())
-      await this.#migrations.recover(migration, registry.get(migration.podId));
+    for (const migration of open) await this.#migrations.recover(migration, registry.get(migration.podId));
     await this.batches.takeOver();
     for (const pod of pods) await this.#reconciler.takeOver(pod);
     await this.guard.start();

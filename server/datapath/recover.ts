@@ -21,6 +21,16 @@ export interface Recovery {
   ): Move;
 }
 
+const hostRouted = ({ steps }: Migration): boolean =>
+  steps.find(({ step }) => step === 'routed-host')?.state === 'done';
+
+/** Of the two devices that an open journal names, the one that carries the traffic goes last. */
+export function putCarrierLast(pod: LivePod, migration: Migration): void {
+  const { slot } = hostRouted(migration) ? migration.to : migration.from;
+  const carrier = pod.devices.find((device) => device.slot === slot);
+  if (carrier) makeCurrent(pod, carrier);
+}
+
 /**
  * Ends a journal that a killed agent left open: forward when the host's route had moved, else back. A pod that
  * ended in the meantime closes its journal as failed; what it leaves on the host is `reconcilePod`'s.
@@ -44,8 +54,7 @@ export async function recoverMigration(
     const to = deviceOn(recovery.ground, pod, migration.to.slot, migration.to.kind);
     const actions = recovery.actions(recovery.move(pod, from, to, namespace, migration));
     for (const each of migration.steps) if (each.state === 'running') each.state = 'pending';
-    const hostRouted = migration.steps.find((each) => each.step === 'routed-host')?.state === 'done';
-    if (hostRouted) {
+    if (hostRouted(migration)) {
       makeCurrent(pod, to);
       return await runSteps(migration, actions, recovery.journal);
     }
