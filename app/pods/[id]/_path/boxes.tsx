@@ -126,8 +126,8 @@ export function UplinkBox(props: {
       </div>
       <dl className="text-12 text-ink-2 leading-[18px] tabular-nums">
         <div className="flex justify-between gap-3" title="Everything on this interface, all pods together">
-          <dt className="text-muted">whole node</dt>
-          <dd>
+          <dt className="text-muted">node</dt>
+          <dd className="whitespace-nowrap">
             <Figure value={rates.bits.out} unit="bit/s" reason={waiting} /> out ·{' '}
             <Figure value={rates.bits.in} unit="bit/s" reason={waiting} /> in
           </dd>
