@@ -19,7 +19,10 @@ export const levels: Record<string, Level> = {
   async vm(folder, filters) {
     if (hasNetkit()) return vitest('vm', folder, filters);
     const report = '/run/report.json';
-    const answer = await runInGuest(['vitest', ...vitestArguments('vm', report, filters)], report, noColours);
+    const answer = await runInGuest(['vitest', ...vitestArguments('vm', report, filters)], report, {
+      ...noColours,
+      ...(process.env.FAULTS ? { FAULTS: process.env.FAULTS } : {}),
+    });
     return counted(answer.code, answer.report, countVitest);
   },
   async e2e(folder, filters) {

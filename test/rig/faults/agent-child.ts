@@ -41,9 +41,10 @@ function reached(): Promise<void> {
 
 /** Ends here and now, as it stands. */
 async function die(): Promise<never> {
-  if (fault?.fault.type === 'kill' && fault.fault.podGone) await reached();
+  const kill = fault?.fault.type === 'kill' ? fault.fault : null;
+  if (kill?.podGone) await reached();
   fault = null;
-  if (killing === 'process') process.kill(process.pid, 'SIGKILL');
+  if (killing === 'process' || kill?.process) process.kill(process.pid, 'SIGKILL');
   else tell({ type: 'dead' });
   return new Promise(() => {});
 }

@@ -11,8 +11,9 @@ export type Fault =
   /**
    * The agent is killed: before the step; when it is done and the journal does not say so yet; or, with the step
    * refused, when the first of its undoings is done. Then the next agent may be killed too, after its first action.
+   * `process`: by SIGKILL also where other kills leave the process.
    */
-  | { type: 'kill'; when: 'before' | 'after' | 'undoing'; podGone?: boolean; twice?: boolean }
+  | { type: 'kill'; when: 'before' | 'after' | 'undoing'; podGone?: boolean; twice?: boolean; process?: true }
   /** The `call`th call to the kernel of the step is refused, once or from then on; the kernel does not see it. */
   | { type: 'refusal'; errno: InjectedErrno; call: number; always: boolean; undo?: UndoRefusal }
   /** Somebody does this before the step: unmounts the pod's namespace, deletes one of its devices. */

@@ -33,7 +33,7 @@ const kill = (name: string, fault: Omit<Extract<Fault, { type: 'kill' }>, 'type'
 const refusals: Column[] = errnos.flatMap((errno) =>
   [false, true].flatMap((later) =>
     [false, true].map((always) => ({
-      name: `${errno}${later ? ' later' : ''}${always ? ' on' : ''}`,
+      name: `${errno}${later ? ' later' : ''}${always ? ' all' : ''}`,
       faultAt(_: MigrationStep, calls: number): Fault | null {
         const call = later ? Math.floor(calls / 2) + 1 : 1;
         return calls < (later ? 2 : 1) ? null : { type: 'refusal', errno, call, always };
@@ -67,6 +67,9 @@ const deeds: Column[] = [
   },
 ];
 
+/** For where a kill leaves the process, and only some cells are to end it. */
+export const realKill: Column = kill('SIGKILL', { when: 'after', process: true });
+
 export const allColumns: readonly Column[] = [
   kill('kill before', { when: 'before' }),
   kill('kill after', { when: 'after' }),
@@ -85,6 +88,8 @@ export interface Cell {
   fault: Fault;
   /** null until it was run */
   wrong: Wrong[] | null;
+  /** Left to another run. */
+  left: boolean;
 }
 
 export interface MatrixOptions extends Omit<StageOptions, 'kind'> {
@@ -92,8 +97,8 @@ export interface MatrixOptions extends Omit<StageOptions, 'kind'> {
   columns: readonly Column[];
   /** How long what is to settle by itself may take: repairs, journals that wait for space. */
   settleMs: number;
-  /** Only cells that this lets through. */
-  only?: (cell: Cell) => boolean;
+  /** Cells to leave to another run, by all there is to say of them. */
+  leave?: (cell: Omit<Cell, 'wrong' | 'left'>, direction: number) => boolean;
 }
 
 export interface Matrix {
@@ -107,13 +112,13 @@ export interface Matrix {
 export async function runMatrix(options: MatrixOptions): Promise<Matrix> {
   await using stage = await FaultStage.open({ ...options, kind: options.directions[0]!.from });
   const cells: Cell[] = [];
-  for (const direction of options.directions) {
+  for (const [number, direction] of options.directions.entries()) {
     const calls = await plainMigration(stage, direction, options.settleMs);
     for (const { name, faultAt } of options.columns)
       for (const step of migrationSteps) {
         const fault = faultAt(step, calls[step]?.made ?? 0);
-        const cell = fault && { direction, step, column: name, fault, wrong: null };
-        if (cell && (options.only?.(cell) ?? true)) cells.push(cell);
+        const cell = fault && { direction, step, column: name, fault };
+        if (cell) cells.push({ ...cell, wrong: null, left: options.leave?.(cell, number) ?? false });
       }
   }
   const before = stage.descriptors();
@@ -134,9 +139,10 @@ export async function runMatrix(options: MatrixOptions): Promise<Matrix> {
 }
 
 /** The next cell to run, by preference one whose direction begins where the pod is. */
-const next = (cells: readonly Cell[], stage: FaultStage): Cell | undefined =>
-  cells.find((cell) => cell.wrong === null && cell.direction.from === stage.pod.kind) ??
-  cells.find((cell) => cell.wrong === null);
+function next(cells: readonly Cell[], stage: FaultStage): Cell | undefined {
+  const waiting = cells.filter((cell) => cell.wrong === null && !cell.left);
+  return waiting.find((cell) => cell.direction.from === stage.pod.kind) ?? waiting[0];
+}
 
 /** @returns how many calls to the kernel each step makes */
 async function plainMigration(
@@ -280,6 +286,7 @@ export function matrixTable({ cells }: Matrix): string {
                 (each) => each.direction === direction && each.step === step && each.column === column,
               );
               if (!cell) return '–';
+              if (cell.left) return '·';
               const found = wrongIn(cell, family);
               if (found.length === 0) return 'ok';
               notes.push(`${step} × ${column}: ${found.join('; ')}`);
@@ -289,7 +296,12 @@ export function matrixTable({ cells }: Matrix): string {
         );
       lines.push(...notes.map((note, i) => `[${i + 1}] ${note}`));
     }
-  const all = cells.flatMap((cell) => (['ipv4', 'ipv6'] as const).map((family) => wrongIn(cell, family)));
+  const all = cells
+    .filter((cell) => !cell.left)
+    .flatMap((cell) => (['ipv4', 'ipv6'] as const).map((family) => wrongIn(cell, family)));
+  lines.push('', 'later: not the first call of the step but one in its midst; all: and every call after it');
+  lines.push('– there is no such moment');
+  if (cells.some((cell) => cell.left)) lines.push('· left to another run');
   lines.push('', `fault matrix: ${all.length} cells, ${all.filter((found) => found.length === 0).length} ok`);
   return `${lines.join('\n')}\n`;
 }

@@ -83,9 +83,10 @@ export class FaultStage implements AsyncDisposable {
   /** Runs a migration with a fault, and an agent again if that was killed. */
   async migrate(to: DeviceKind, fault: FaultAt | null): Promise<Outcome> {
     const outcome = await this.#agent.migrate(this.pod.id, to, fault, () => this.#strike(fault!));
-    if (outcome.how === 'killed') {
-      if (fault?.fault.type === 'kill' && fault.fault.twice) await this.#replaceAgent(true);
-      await this.#replaceAgent();
+    if (outcome.how === 'killed' && fault?.fault.type === 'kill') {
+      const { process = false, twice } = fault.fault;
+      if (twice) await this.#replaceAgent(process, true);
+      await this.#replaceAgent(process);
     }
     this.#emptyDisk();
     return outcome;
@@ -153,9 +154,9 @@ export class FaultStage implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #replaceAgent(again = false): Promise<void> {
+  async #replaceAgent(process: boolean, again = false): Promise<void> {
     this.restarts += 1;
-    if (this.#options.kill === 'process') {
+    if (process || this.#options.kill === 'process') {
       await this.#agent.kill();
       this.#agent = new FaultyAgent(this.host);
     }

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { migrationSteps } from '../../contract/migration.ts';
+import { allColumns, matrixTable, realKill, runMatrix } from '../rig/faults/matrix.ts';
+
+/**
+ * The guest is slow. Agents are killed at every step both ways: the datapath is left as it stands, and another opened
+ * in the same process; one each way by SIGKILL. Of the other faults each step gets one of a group each way, by turns;
+ * `FAULTS=all` runs them all.
+ */
+const groups = [
+  ['EBUSY', 'ENOMEM later all', 'EEXIST later'],
+  ['pod gone', 'old deleted', 'new deleted', 'disk full'],
+];
+const columns = ['kill before', 'kill after', ...groups.flat()];
+
+test('migrations between netkit and veth survive faults at every step', { timeout: 600_000 }, async () => {
+  const matrix = await runMatrix({
+    directions: [
+      { from: 'netkit', to: 'veth' },
+      { from: 'veth', to: 'netkit' },
+    ],
+    columns: [...allColumns.filter(({ name }) => columns.includes(name)), realKill],
+    kill: 'datapath',
+    pingMs: 50,
+    settleMs: 20_000,
+    leave({ step, column }, direction) {
+      if (column === realKill.name) return step !== (direction === 0 ? 'routed-host' : 'removed');
+      const group = groups.find((each) => each.includes(column));
+      if (!group || process.env.FAULTS === 'all') return false;
+      const turn = migrationSteps.indexOf(step) + direction * (group.length >> 1);
+      return group[turn % group.length] !== column;
+    },
+  });
+  const table = matrixTable(matrix);
+  process.stdout.write(table);
+  expect(table).toMatch(/fault matrix: (\d+) cells, \1 ok/);
+});
