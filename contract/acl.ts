@@ -70,7 +70,7 @@ export const subject = z.union([
 ]);
 export type Subject = z.infer<typeof subject>;
 
-const cidrPeer = z
+export const cidrPeer = z
   .strictObject({ cidr, except: z.array(cidr).max(1024).default([]) })
   .superRefine(({ cidr, except }, context) => {
     if (cidrProblem(cidr) !== null) return;
