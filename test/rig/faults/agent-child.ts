@@ -163,7 +163,7 @@ async function look(id: string, migration: string | null): Promise<Look> {
 }
 
 const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['words']) => unknown } = {
-  async open({ database, pins, maxSlots, totals, kill, sampleMs, again }) {
+  async open({ database, pins, maxSlots, totals, kill, sampleMs, without, again }) {
     dyingAgain = again;
     killing = kill;
     clearInterval(sampling);
@@ -177,6 +177,7 @@ const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['
       books: booksOf(inventory),
       pins,
       maxSlots,
+      without,
       log: pino({ level: 'silent' }),
       actions: wrap,
     });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { DeviceKind } from '../../../contract/device.ts';
 import {
   lastUndoable,
@@ -135,7 +136,20 @@ export async function runMatrix(options: MatrixOptions): Promise<Matrix> {
       );
     if (cell.wrong.length > 0) await stage.newPod();
   }
-  return { cells, restarts: stage.restarts, descriptors: { before, after: stage.descriptors() } };
+  return { cells, restarts: stage.restarts, descriptors: { before, after: await likeBefore(stage, before) } };
+}
+
+/** The agent's descriptors, when it has closed those of what it was about to look at. */
+async function likeBefore(
+  stage: FaultStage,
+  before: Record<string, number>,
+): Promise<Record<string, number>> {
+  const deadline = performance.now() + 3000;
+  for (;;) {
+    const now = stage.descriptors();
+    if (isDeepStrictEqual(now, before) || performance.now() > deadline) return now;
+    await sleep(50);
+  }
 }
 
 /** The next cell to run, by preference one whose direction begins where the pod is. */

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeviceKind } from '../../../contract/device.ts';
+import type { CapabilityName } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { primaryIfindex } from '../../../server/bpf/layout.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../../server/kernel/netns.ts';
@@ -34,6 +35,8 @@ export interface StageOptions {
   kind: DeviceKind;
   kill: 'process' | 'datapath';
   pingMs: number;
+  /** Capabilities to do without although the kernel has them. */
+  without?: readonly CapabilityName[];
 }
 
 /**
@@ -165,11 +168,11 @@ export class FaultStage implements AsyncDisposable {
 
   async #open(again = false): Promise<void> {
     const database = join(this.#folder, 'podlane.db');
-    const { kill, pingMs } = this.#options;
+    const { kill, pingMs, without = [] } = this.#options;
     const sampleMs = pingMs / 4;
     const totals = this.#totals;
     const lives = await this.#agent.open({
-      ...{ database, pins: this.pins, maxSlots, totals, kill, sampleMs, again },
+      ...{ database, pins: this.pins, maxSlots, totals, kill, sampleMs, without, again },
     });
     if (lives === again) throw new Error(again ? 'the agent was not killed again' : 'the agent ended');
   }

@@ -1,5 +1,6 @@
 import { closeSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HookFamily } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
 import {
@@ -12,6 +13,7 @@ import {
 } from '../../../server/bpf/layout.ts';
 import { ArrayMap } from '../../../server/bpf/map.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
+import { hooksOf } from '../../../server/datapath/hooks.ts';
 import { addresses as addressesOf } from '../../../server/netlink/address.ts';
 import { links } from '../../../server/netlink/link.ts';
 import { type Neighbour, neighbours } from '../../../server/netlink/neighbour.ts';
@@ -38,7 +40,7 @@ export async function whatIsWrong(stage: FaultStage, look: Look): Promise<Wrong[
   const slots = [stage.still.slot, ...(pod ? [pod.slot] : [])];
   return [
     ...common(look, slots.length),
-    ...(await leftovers(stage, slots)),
+    ...(await leftovers(stage, slots, pod?.hooks ?? stage.still.hooks)),
     ...maps(stage, pod),
     ...(pod ? hooks(pod) : []),
     ...(pod ? await inside(stage, pod) : []),
@@ -58,7 +60,9 @@ function common({ listed, pod, used, wentBack }: Look, devices: number): Wrong[]
   ];
 }
 
-async function leftovers(stage: FaultStage, slots: readonly number[]): Promise<Wrong[]> {
+async function leftovers(stage: FaultStage, slots: readonly number[], hooks: HookFamily): Promise<Wrong[]> {
+  // Filters of clsact have no links.
+  const pinned = hooks === 'tc' ? [] : slots;
   const there = (await links(stage.socket)).map((link) => link.name).filter((name) => /^p[ln]\d/.test(name));
   const pins = readdirSync(join(stage.pins, 'links')).map((name) => Number.parseInt(name, 10));
   const expected = slots.map((slot) => `pl${slot}`);
@@ -66,10 +70,10 @@ async function leftovers(stage: FaultStage, slots: readonly number[]): Promise<W
     ...(same(there, expected) ? [] : [wrong(`the host has ${there.join(', ')}, not ${expected.join(', ')}`)]),
     ...(same(
       pins.map(String),
-      slots.flatMap((slot) => [String(slot), String(slot)]),
+      pinned.flatMap((slot) => [String(slot), String(slot)]),
     )
       ? []
-      : [wrong(`links are pinned of slots ${pins.join(', ')}, not two each of ${slots.join(', ')}`)]),
+      : [wrong(`links are pinned of slots ${pins.join(', ')}, not two each of ${pinned.join(', ')}`)]),
   ];
 }
 
@@ -107,7 +111,7 @@ function maps(stage: FaultStage, pod: Pod | null): Wrong[] {
 }
 
 function hooks({ device, hooks: family }: Pod): Wrong[] {
-  const wanted = family === 'netkit' ? ['netkit/peer', 'netkit/primary'] : ['tcx/egress', 'tcx/ingress'];
+  const wanted = Object.values(hooksOf[family]);
   const has = device?.programs.map((each) => `${each.hook}${each.ours ? '' : ' not ours'}`) ?? [];
   return same(has, wanted) ? [] : [wrong(`programs on ${has.join(', ') || 'no hook'}`)];
 }
