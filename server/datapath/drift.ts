@@ -1,6 +1,6 @@
 import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
 import { addresses } from '../netlink/address.ts';
-import { type Link, setLink } from '../netlink/link.ts';
+import { addAlternativeNames, type Link, setLink } from '../netlink/link.ts';
 import { neighbours } from '../netlink/neighbour.ts';
 import { setNetkitPolicy } from '../netlink/netkit.ts';
 import { routes } from '../netlink/route.ts';
@@ -65,9 +65,10 @@ function endDrift({ ground, namespace, pod, device }: Place, primary: Link, peer
     found.push({
       key: 'name',
       sentence: `the pod's interface ${name} is called ${peer.name}`,
-      repair: can(ground, 'live-rename')
-        ? () => setLink(namespace.socket, peerIfindex(device.slot), { name })
-        : null,
+      repair: () =>
+        can(ground, 'live-rename')
+          ? setLink(namespace.socket, peerIfindex(device.slot), { name })
+          : addAlternativeNames(namespace.socket, peerIfindex(device.slot), [name]),
     });
   return found;
 }

@@ -134,7 +134,7 @@ async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
   expect(
     null,
     'interfaces in the pod',
-    interfaces.map((link) => `${link.name} ${link.kind}`),
+    interfaces.map((link) => `${link.alternativeNames.includes('eth0') ? 'eth0' : link.name} ${link.kind}`),
     [`eth0 ${pod.kind}`],
   );
   if (interfaces.length === 0) return found;
