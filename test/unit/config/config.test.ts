@@ -25,6 +25,7 @@ test('defaults stand when nothing is said', () => {
     maxSlots: 2048,
     environment: 'native',
     logLevel: 'info',
+    without: [],
     lab: false,
   });
 });
@@ -83,4 +84,9 @@ test.each([
 test('all bad values are told at once, by where they came from', () => {
   const errors = refused(['--max-slots', 'many'], { PODLANE_ENVIRONMENT: 'cloud' });
   expect(errors?.map(({ path }) => path)).toEqual(['--max-slots', 'PODLANE_ENVIRONMENT']);
+});
+
+test('capabilities to do without are named as the node names them', () => {
+  expect(readConfig(['--without', 'tcx,live-rename'], {})).toMatchObject({ without: ['tcx', 'live-rename'] });
+  expect(() => readConfig(['--without', 'magic'], {})).toThrow(/--without "magic": not one of netkit, tcx/);
 });

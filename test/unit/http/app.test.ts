@@ -26,7 +26,12 @@ test('pods are listed by page, the newest first, and found by id and by name', a
   const second = (await app.inject(`/api/v1/pods?limit=2&before=${first.next}`)).json();
   expect(second).toMatchObject({ items: [{ name: 'web' }], next: null });
   expect((await app.inject('/api/v1/pods/shop.cart')).json()).toMatchObject({ id: 'id-cart' });
-  expect((await app.inject('/api/v1/pods/id-cart/path')).json()).toEqual({ pod: 'id-cart', hops: [] });
+  expect((await app.inject('/api/v1/pods/id-cart/path')).json()).toEqual({
+    pod: 'id-cart',
+    hops: [],
+    redirect: true,
+    taken: null,
+  });
 });
 
 test('attaching answers 201 with the pod and where it is; defaults are filled in', async () => {
@@ -34,7 +39,23 @@ test('attaching answers 201 with the pod and where it is; defaults are filled in
   const answer = await app.inject({ method: 'POST', url: '/api/v1/pods', body: attach });
   expect(answer.statusCode).toBe(201);
   expect(answer.headers.location).toBe('/api/v1/pods/id-cart');
-  expect(pods.asked).toEqual([['attach', { ...attach, interface: 'eth0', mtu: 1500, labels: {} }]]);
+  expect(pods.asked).toEqual([
+    [
+      'attach',
+      {
+        ...attach,
+        interface: 'eth0',
+        mtu: 1500,
+        routes: [],
+        labels: {},
+        netkit: {
+          mode: 'l3',
+          policy: { primary: 'forward', peer: 'blackhole' },
+          scrub: { primary: 'default', peer: 'default' },
+        },
+      },
+    ],
+  ]);
 });
 
 test('a dry run answers the plan, a migration 202 with its place and the gateway’s actor', async () => {

@@ -10,10 +10,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 
 for (let i = 0; ; i++) {
   const name = `pod-${run}-${i}`;
-  const { device } = await inventory.addPod(
-    newPod(name, `${name}/32`),
-    newDevice(`id-${name}`, Number(run) * 100_000 + i),
-  );
+  const { device } = await inventory.addPod(newPod(name), newDevice(`id-${name}`, Number(run) * 100_000 + i));
   say(`pod ${name}`);
   // Side by side, as the datapath and the migrations of several pods do.
   await Promise.all([
