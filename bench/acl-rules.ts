@@ -14,19 +14,19 @@ export function chance(seed: number): () => number {
   };
 }
 
-const apps = Array.from({ length: 40 }, (_, index) => `app-${index}`);
 const tiers = ['front', 'middle', 'back'];
 const namespaces = Array.from({ length: 7 }, (_, index) => `team-${index}`);
 
-/** Pods as a node has them: several of each app, both families. */
+/** Pods as a node has them: five of each app, both families. */
 export function podsOf(count: number): AclPod[] {
+  const kinds = Math.ceil(count / 5);
   return Array.from({ length: count }, (_, index) => {
-    const app = index % apps.length;
+    const app = index % kinds;
     return {
       id: `pod-${index}`,
       namespace: namespaces[app % namespaces.length]!,
-      name: `${apps[app]}-${index}`,
-      labels: { app: apps[app]!, tier: tiers[app % tiers.length]! },
+      name: `app-${app}-${index}`,
+      labels: { app: `app-${app}`, tier: tiers[app % tiers.length]! },
       addresses: [`10.42.${index >> 8}.${index & 255}/32`, `fd42::${(index + 1).toString(16)}/128`],
     };
   });
@@ -36,8 +36,10 @@ export function podsOf(count: number): AclPod[] {
  * Rules as a company's list of networks and services gives them: CIDRs of all lengths and both families that lie in
  * one another, exceptions, single ports and odd ranges, selectors, priorities that cross.
  * @param cidrs in all rules together, exceptions not counted
+ * @param pods of the node that the rules are for, as many as `podsOf` has
  */
-export function rulesOf(count: number, cidrs: number, seed = 1): RuleSet {
+export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): RuleSet {
+  const apps = Array.from({ length: Math.ceil(pods / 5) }, (_, index) => `app-${index}`);
   const random = chance(seed);
   const below = (end: number): number => Math.floor(random() * end);
   const pick = <T>(all: readonly T[]): T => all[below(all.length)]!;

@@ -4,24 +4,25 @@ import { podsOf, rulesOf } from './acl-rules.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
-const pods = podsOf(200);
-/** Rules and the CIDRs that they name. */
+/** Rules, the CIDRs that they name, and pods: five of each kind. */
 const sizes = [
-  [100, 200],
-  [1000, 2000],
+  [100, 200, 100],
+  [1000, 2000, 100],
+  [1000, 2000, 250],
 ] as const;
 
 /**
- * Compiling generated rules for 200 pods, from nothing and where only one rule's ports change; and of the latter,
+ * Compiling generated rules for a node's pods, from nothing and where only one rule's ports change; and of the latter,
  * how many of the maps' entries are touched. `entries` are those of all maps.
  */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
-  for (const [rules, cidrs] of sizes) {
-    progress(`${rules} rules over ${cidrs} CIDRs`);
-    const set = rulesOf(rules, cidrs);
+  for (const [rules, cidrs, count] of sizes) {
+    progress(`${rules} rules over ${cidrs} CIDRs for ${count} pods`);
+    const pods = podsOf(count);
+    const set = rulesOf(rules, cidrs, count);
     const first = compile(set, pods);
     const entries = tablesSize(first.tables);
-    const about = { bench: 'acl', rules, cidrs, entries };
+    const about = { bench: 'acl', rules, cidrs, pods: count, entries };
     const times: number[] = [];
     // The first rounds are for the compiler of the language.
     for (let round = quick ? -1 : -3; round < (quick ? 3 : 15); round += 1) {

@@ -34,25 +34,38 @@ const passing = whole([pass]);
 /** Gets prefixes: the first `length` bits of a port count, the others are zero. */
 export type PrefixSink = (port: number, length: number, label: Label) => void;
 
+/** A base as rows see it, which differ from it in few places. */
+export interface BaseTree {
+  readonly tree: PortTree;
+  readonly low: BaseTree | null;
+  readonly high: BaseTree | null;
+  /** What a row says where it judges as the base: nothing, or its one label. */
+  readonly same: Cover;
+}
+
+export function baseTree(tree: PortTree): BaseTree {
+  if (!tree.low || !tree.high) return { tree, low: null, high: null, same: whole([labelOf(tree), pass]) };
+  return { tree, low: baseTree(tree.low), high: baseTree(tree.high), same: passing };
+}
+
 /**
  * How the ports of `own` beside `base`, whichever rule comes first, are said in the fewest prefixes, where all that
  * `base` decides alike may be passed on to it. Labels are propagated up a binary tree as Draves et al. do for
  * routes ("Constructing optimal IP routing tables", 1999), with two labels allowed where own and base agree.
  * @param base null: there is nothing to pass on to
  */
-export function cover(own: PortTree, base: PortTree | null): Cover {
-  if (own.low && own.high) {
+export function cover(own: PortTree, base: BaseTree | null): Cover {
+  if (own.low && own.high)
     return join(cover(own.low, base?.low ?? base), cover(own.high, base?.high ?? base));
-  }
   if (!base) return whole([labelOf(own)]);
+  const { decides, logs } = base.tree;
+  if (own.decides === none && own.logs === none) return base.same;
   if (!base.low || !base.high) {
-    const label = labelOf(base);
-    const merged = labelOf(leaf(Math.min(own.decides, base.decides), Math.min(own.logs, base.logs)));
-    return whole(merged === label ? [label, pass] : [merged]);
+    if (own.decides >= decides && own.logs > Math.min(decides, logs)) return base.same;
+    return whole([labelOf(leaf(Math.min(own.decides, decides), Math.min(own.logs, logs)))]);
   }
-  if (own.decides === none && own.logs === none) return passing;
   // Own comes first in the whole range: no need to look at base's parts.
-  if (base.decides > own.decides && base.logs > Math.min(own.logs, own.decides)) return whole([labelOf(own)]);
+  if (decides > own.decides && logs > Math.min(own.logs, own.decides)) return whole([labelOf(own)]);
   return join(cover(own, base.low), cover(own, base.high));
 }
 

@@ -64,15 +64,15 @@ export function makePolicies(
     const forAnyone = rules.filter(({ peers }) => peers === 0).map(({ order }) => order);
     const base = book.base(direction, forAnyone);
     /** By class, the rules that name it. */
-    const listOf = new Map<number, number>();
+    const listOf = new Uint32Array(identityOf.length);
     for (const { order, peers } of rules)
       for (const each of (peers !== 0 && classesOf.get(peers)) || [])
-        listOf.set(each, lists.append(listOf.get(each) ?? 0, order));
+        listOf[each] = lists.append(listOf[each]!, order);
     const rows = new Map<number, number>();
-    for (const [each, list] of listOf) {
-      const row = book.beside(base, list, lists, direction);
+    listOf.forEach((list, each) => {
+      const row = list === 0 ? 0 : book.beside(base, list, lists, direction);
       if (row !== 0) rows.set(identityOf[each]!, row);
-    }
+    });
     count += rows.size;
     assigned(count);
     if (rows.size > 0) found.assignments.set(policy, rows);

@@ -35,14 +35,15 @@ export const empty = leaf(none, none);
 export function portTree(claims: readonly Claim[], bits = 16): PortTree {
   const size = 1 << bits;
   if (claims.every(({ from, to }) => from === 0 && to === size - 1)) return constant(claims);
-  const starts = [...new Set([0, ...claims.flatMap(({ from, to }) => [from, to + 1])])]
-    .filter((start) => start < size)
-    .sort((a, b) => a - b);
-  const at = new Map(starts.map((start, index) => [start, index]));
+  const ends = [0];
+  for (const { from, to } of claims) ends.push(from, to + 1);
+  const starts = ends
+    .sort((a, b) => a - b)
+    .filter((start, index, all) => start < size && start !== all[index - 1]);
+  const at = (port: number): number => lowerBound(starts, port, 0, starts.length);
   const decides = new Paint(starts.length);
   const logs = new Paint(starts.length);
-  for (const { from, to, order, log } of claims)
-    (log ? logs : decides).over(at.get(from)!, at.get(to + 1) ?? starts.length, order);
+  for (const { from, to, order, log } of claims) (log ? logs : decides).over(at(from), at(to + 1), order);
 
   const build = (start: number, width: number, first: number, end: number): PortTree => {
     if (end - first === 1) return leaf(decides.colours[first]!, logs.colours[first]!);

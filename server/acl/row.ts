@@ -1,5 +1,5 @@
 import type { Rule } from '../../contract/acl.ts';
-import { type Cover, cover, type Label, pass, tellPrefixes } from './cover.ts';
+import { type BaseTree, baseTree, type Cover, cover, type Label, pass, tellPrefixes } from './cover.ts';
 import { ipProtocol } from './packet.ts';
 import { type Claim, empty, type Order, type PortTree, portTree } from './ports.ts';
 import type { RowEntry } from './tables.ts';
@@ -11,7 +11,15 @@ type Ported = (typeof ported)[number];
 /** Of some rules that hold for the same pods and addresses: who judges what. */
 export type Judges = Record<Ported | 'other', PortTree>;
 
-export const nobody: Judges = { icmp: empty, tcp: empty, udp: empty, sctp: empty, other: empty };
+export type BaseJudges = Record<Ported | 'other', BaseTree>;
+
+export const asBase = ({ icmp, tcp, udp, sctp, other }: Judges): BaseJudges => ({
+  icmp: baseTree(icmp),
+  tcp: baseTree(tcp),
+  udp: baseTree(udp),
+  sctp: baseTree(sctp),
+  other: baseTree(other),
+});
 
 /** What a rule claims, whoever comes before it. */
 export type RuleClaims = Pick<Rule, 'protocol'> & { claims: readonly Claim[] };
@@ -48,7 +56,7 @@ export type EntrySink = (protocol: RowEntry['protocol'], port: number, length: n
  * Tells the fewest entries that say what `own` judges beside `base`. A base row (`base` null) has an entry for
  * everything, any other one only where it differs.
  */
-export function tellEntries(own: Judges, base: Judges | null, tell: EntrySink): void {
+export function tellEntries(own: Judges, base: BaseJudges | null, tell: EntrySink): void {
   const covers = ported.map((protocol) => cover(own[protocol], base?.[protocol] ?? null));
   const label = bestOf(cover(own.other, base?.other ?? null).labels, covers);
   if (label !== pass) tell(0, 0, 0, label);

@@ -2,15 +2,15 @@ import type { Direction, RuleSet } from '../../contract/acl.ts';
 import { decides, type Label, logs, pass } from './cover.ts';
 import type { OrderedRule } from './ordered.ts';
 import { none, type Order } from './ports.ts';
-import { type Judges, judges, tellEntries } from './row.ts';
+import { asBase, type BaseJudges, type Judges, judges, tellEntries } from './row.ts';
 import type { RowEntry } from './tables.ts';
 
 /** Rules that hold for everyone, in one direction, as a row. */
 export interface Base {
   row: number;
-  judges: Judges;
-  /** Names it among the others of this book. */
-  index: number;
+  judges: BaseJudges;
+  /** Rows beside it by list of rules; 0: nothing to say beside the base. */
+  beside: Map<number, number>;
 }
 
 /** Ends what gets too large: is told how many entries all rows have so far. */
@@ -31,10 +31,6 @@ export class RowBook {
   readonly #added: Added;
   readonly #entries: Record<Direction, EntryBook>;
   readonly #bases = new Map<string, Base>();
-  /** What lists of rules judge, whichever the base. */
-  readonly #judges = new Map<number, Judges>();
-  /** Row by base and list; 0: nothing to say beside the base. */
-  readonly #made = new Map<number, number>();
 
   /** @param numberOf rule number by order @param last row numbers by content, and the first never given */
   constructor(
@@ -66,27 +62,26 @@ export class RowBook {
     const known = this.#bases.get(key);
     if (known) return known;
     const own = judges(orders.map((order) => this.#ordered[order]!.claims));
-    const base = { row: this.#row(own, null, direction), judges: own, index: this.#bases.size };
+    const base = {
+      row: this.#row(own, null, direction),
+      judges: asBase(own),
+      beside: new Map<number, number>(),
+    };
     this.#bases.set(key, base);
     return base;
   }
 
   /** @param list of rules for some addresses only, as `lists` numbers them */
   beside(base: Base, list: number, lists: OrderLists, direction: Direction): number {
-    const key = base.index * 2 ** 32 + list;
-    const known = this.#made.get(key);
+    const known = base.beside.get(list);
     if (known !== undefined) return known;
-    let own = this.#judges.get(list);
-    if (!own) {
-      own = judges(lists.orders(list).map((order) => this.#ordered[order]!.claims));
-      this.#judges.set(list, own);
-    }
+    const own = judges(lists.orders(list).map((order) => this.#ordered[order]!.claims));
     const row = this.#row(own, base.judges, direction);
-    this.#made.set(key, row);
+    base.beside.set(list, row);
     return row;
   }
 
-  #row(own: Judges, base: Judges | null, direction: Direction): number {
+  #row(own: Judges, base: BaseJudges | null, direction: Direction): number {
     const entries: RowEntry[] = [];
     let content = '';
     const book = this.#entries[direction];
@@ -114,7 +109,8 @@ class EntryBook {
   readonly #ordered: readonly OrderedRule[];
   readonly #numberOf: readonly number[];
   readonly #fallback: 'allow' | 'deny';
-  readonly #known = new Map<number, { entry: RowEntry; content: string }>();
+  /** By label, then by protocol and prefix: small numbers are found sooner than one of 52 bits. */
+  readonly #known = new Map<Label, Map<number, { entry: RowEntry; content: string }>>();
 
   constructor(ordered: readonly OrderedRule[], numberOf: readonly number[], fallback: 'allow' | 'deny') {
     this.#ordered = ordered;
@@ -124,10 +120,13 @@ class EntryBook {
 
   /** With what it says in six characters, the same for the same entry in all tables. */
   entry(protocol: RowEntry['protocol'], port: number, length: number, label: Label) {
-    // In 52 bits: a number holds no more exactly.
+    let same = this.#known.get(label);
+    if (!same) {
+      same = new Map();
+      this.#known.set(label, same);
+    }
     const place = (protocolIndex[protocol] * 32 + length) * 65_536 + port;
-    const key = place * 2 ** 28 + label;
-    const known = this.#known.get(key);
+    const known = same.get(place);
     if (known) return known;
     const verdict = this.#verdict(label);
     const rule = label === pass ? 0 : this.#number(decides(label));
@@ -137,7 +136,7 @@ class EntryBook {
       ...[(protocol << 8) | (length << 2) | said, port, rule & 0xffff, rule >>> 16, log & 0xffff, log >>> 16],
     );
     const made = { entry: { protocol, port, length, verdict, rule, log }, content };
-    this.#known.set(key, made);
+    same.set(place, made);
     return made;
   }
 

@@ -55,7 +55,7 @@ describe('compiled tables judge as the reference does', () => {
     const pods = podsOf(60);
     let packets = 0;
     for (const seed of [1, 2, 3]) {
-      const set = rulesOf(300, 600, seed);
+      const set = rulesOf(300, 600, 60, seed);
       packets += compare(compile(set, pods), set, pods, edgePackets(set, pods, 10_000, chance(seed)));
     }
     expect(packets).toBe(30_000);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cover, type Label, labelOf, pass, tellPrefixes } from '../../../server/acl/cover.ts';
+import { baseTree, cover, type Label, labelOf, pass, tellPrefixes } from '../../../server/acl/cover.ts';
 import { type Claim, leaf, type PortTree, portTree } from '../../../server/acl/ports.ts';
 
 interface Prefix {
@@ -70,7 +70,7 @@ function possible(count: number, wanted: readonly Label[][], inherited: Label): 
 function found(own: PortTree, base: PortTree | null, inherited: Label): Prefix[] {
   const prefixes: Prefix[] = [];
   tellPrefixes(
-    cover(own, base),
+    cover(own, base && baseTree(base)),
     inherited,
     (port, length, label) => prefixes.push({ port, length, label }),
     bits,
@@ -117,7 +117,7 @@ describe('ports are split into the fewest prefixes', () => {
     const own = portTree([{ from: 1, to: 65_534, order: 0, log: false }]);
     const count = (base: PortTree | null, inherited: Label): number => {
       let prefixes = 0;
-      tellPrefixes(cover(own, base), inherited, () => {
+      tellPrefixes(cover(own, base && baseTree(base)), inherited, () => {
         prefixes += 1;
       });
       return prefixes;

@@ -81,7 +81,7 @@ describe('a changed rule set', () => {
   });
 
   test('compiled again, nothing is to be written', () => {
-    const [set, pods] = [rulesOf(200, 400), podsOf(50)];
+    const [set, pods] = [rulesOf(200, 400, 50), podsOf(50)];
     const last = compile(set, pods);
     const next = compile(structuredClone(set), structuredClone(pods), { last });
     expect(diffSize(diffTables(last.tables, next.tables))).toBe(0);
@@ -89,7 +89,7 @@ describe('a changed rule set', () => {
   });
 
   test('one rule of 400 changes a small share of the entries, whatever changes in it', () => {
-    const [set, pods] = [rulesOf(400, 800), podsOf(50)];
+    const [set, pods] = [rulesOf(400, 800, 50), podsOf(50)];
     const last = compile(set, pods);
     const all = tablesSize(last.tables);
     const random = chance(7);
@@ -114,7 +114,7 @@ describe('a changed rule set', () => {
   });
 
   test('behind the rows that an agent finds in the kernel, others get their numbers', () => {
-    const set = rulesOf(20, 40);
+    const set = rulesOf(20, 40, 10);
     const { tables, numbers } = compile(set, podsOf(10), { last: nothing(5000) });
     expect(Math.min(...tables.rows.keys())).toBe(5000);
     expect(numbers.nextRow).toBe(5000 + tables.rows.size);

@@ -55,7 +55,7 @@ test('what is written reads back the same', () => {
     expect(readRules(writeRules(set)).ruleSet).toEqual(set);
   };
   same(readRules(text).ruleSet);
-  same(rulesOf(100, 200));
+  same(rulesOf(100, 200, 50));
   fc.assert(fc.property(ruleSets, same), { numRuns: 50 });
 });
 
