@@ -1,7 +1,7 @@
 import type { Rule } from '../../contract/acl.ts';
 import { type BaseTree, baseTree, type Cover, cover, type Label, pass, tellPrefixes } from './cover.ts';
 import { ipProtocol } from './packet.ts';
-import { type Claim, empty, type Order, type PortTree, portTree } from './ports.ts';
+import { type Claim, type Order, type PortTree, portTree } from './ports.ts';
 import type { RowEntry } from './tables.ts';
 
 /** Protocols with ports or types, as the keys of entries have them. */
