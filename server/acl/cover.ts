@@ -75,14 +75,18 @@ function join(low: Cover, high: Cover): Cover {
   if (common.length === 0) return { labels: [...low.labels, ...high.labels], below: below + 1, low, high };
   if (below > 0) return { labels: common, below, low, high };
   // Nothing needs to be said below: the parts can be forgotten.
-  return common === low.labels ? low : whole(common);
+  if (common === low.labels) return low;
+  return common === high.labels ? high : whole(common);
 }
 
-/** The first list itself where all of it is common: most lists have one label, and there are many. */
+const noLabels: readonly Label[] = [];
+
+/** One of the lists itself where it can be: most have one label, and there are very many. */
 function commonLabels(low: readonly Label[], high: readonly Label[]): readonly Label[] {
   if (low === high) return low;
-  if (low.length > 1) return low.filter((label) => high.includes(label));
-  return high.includes(low[0]!) ? low : [];
+  if (low.length === 1) return high.includes(low[0]!) ? low : noLabels;
+  if (high.length === 1) return low.includes(high[0]!) ? high : noLabels;
+  return low.filter((label) => high.includes(label));
 }
 
 /**
