@@ -13,8 +13,11 @@ const groups = [
 ];
 const columns = ['kill before', 'kill after', ...groups.flat()];
 
-test('migrations between netkit and veth survive faults at every step', { timeout: 600_000 }, async () => {
+test('migrations between netkit and veth survive faults at every step', { timeout: 600_000 }, async ({
+  onTestFinished,
+}) => {
   const matrix = await runMatrix({
+    onEnd: onTestFinished,
     directions: [
       { from: 'netkit', to: 'veth' },
       { from: 'veth', to: 'netkit' },

@@ -94,6 +94,8 @@ export interface Cell {
 }
 
 export interface MatrixOptions extends Omit<StageOptions, 'kind'> {
+  /** Gets what takes the stage down, however the run ends. */
+  onEnd: (takeDown: () => Promise<void>) => void;
   directions: readonly Direction[];
   columns: readonly Column[];
   /** How long what is to settle by itself may take: repairs, journals that wait for space. */
@@ -111,7 +113,8 @@ export interface Matrix {
 
 /** Runs every cell that the steps and columns make, each on the node as the one before left it. */
 export async function runMatrix(options: MatrixOptions): Promise<Matrix> {
-  await using stage = await FaultStage.open({ ...options, kind: options.directions[0]!.from });
+  const stage = await FaultStage.open({ ...options, kind: options.directions[0]!.from });
+  options.onEnd(() => stage[Symbol.asyncDispose]());
   const cells: Cell[] = [];
   for (const [number, direction] of options.directions.entries()) {
     const calls = await plainMigration(stage, direction, options.settleMs);
