@@ -1,5 +1,5 @@
 import type { Rule } from '../../contract/acl.ts';
-import { type BaseTree, baseTree, type Cover, cover, type Label, pass, tellPrefixes } from './cover.ts';
+import { type BaseTree, baseTree, cover, type Label, pass, tellPrefixes } from './cover.ts';
 import { ipProtocol } from './packet.ts';
 import { type Claim, type Order, type PortTree, portTree } from './ports.ts';
 import type { RowEntry } from './tables.ts';
@@ -58,17 +58,12 @@ export type EntrySink = (protocol: RowEntry['protocol'], port: number, length: n
  */
 export function tellEntries(own: Judges, base: BaseJudges | null, tell: EntrySink): void {
   const covers = ported.map((protocol) => cover(own[protocol], base?.[protocol] ?? null));
-  const label = bestOf(cover(own.other, base?.other ?? null).labels, covers);
+  const { labels } = cover(own.other, base?.other ?? null);
+  // Where the base's own label would do, passing on does too, and says nothing: own rules never make a base's win.
+  const label = labels.includes(pass) ? pass : labels[0]!;
   if (label !== pass) tell(0, 0, 0, label);
   ported.forEach((protocol, index) => {
     const number = ipProtocol[protocol];
     tellPrefixes(covers[index]!, label, (port, length, label) => tell(number, port, length, label));
   });
-}
-
-/** The label for all protocols that leaves the least to say; `pass` says itself. */
-function bestOf(labels: readonly Label[], covers: readonly Cover[]): Label {
-  const cost = (label: Label): number =>
-    covers.filter(({ labels }) => !labels.includes(label)).length + (label === pass ? 0 : 1);
-  return labels.reduce((best, label) => (cost(label) <= cost(best) ? label : best));
 }

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { baseTree, cover, type Label, labelOf, pass, tellPrefixes } from '../../../server/acl/cover.ts';
+import {
+  baseTree,
+  cover,
+  decides,
+  type Label,
+  labelOf,
+  pass,
+  tellPrefixes,
+} from '../../../server/acl/cover.ts';
 import { type Claim, leaf, type PortTree, portTree } from '../../../server/acl/ports.ts';
+import { asBase, judges, tellEntries } from '../../../server/acl/row.ts';
 
 interface Prefix {
   port: number;
@@ -126,5 +135,22 @@ describe('ports are split into the fewest prefixes', () => {
     expect(count(null, pass)).toBe(3);
     expect(count(portTree([{ from: 0, to: 65_535, order: 1, log: false }]), pass)).toBe(3);
     expect(count(portTree([]), pass)).toBe(3);
+  });
+
+  test('a row says only what its rules change, and what holds for all protocols once', () => {
+    const claims = (protocol: 'any' | 'tcp', order: number) => ({
+      protocol,
+      claims: [{ from: 0, to: 65_535, order, log: false }],
+    });
+    const entries = (own: ReturnType<typeof claims>, base: ReturnType<typeof claims>): string[] => {
+      const told: string[] = [];
+      tellEntries(judges([own]), asBase(judges([base])), (protocol, port, length, label) =>
+        told.push(`${protocol} ${port}/${length} ${label === pass ? 'pass' : decides(label)}`),
+      );
+      return told;
+    };
+    expect(entries(claims('any', 1), claims('tcp', 0))).toEqual(['0 0/0 1', '6 0/0 pass']);
+    expect(entries(claims('tcp', 1), claims('any', 2))).toEqual(['6 0/0 1']);
+    expect(entries(claims('tcp', 1), claims('any', 0))).toEqual([]);
   });
 });
