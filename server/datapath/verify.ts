@@ -8,12 +8,16 @@ import { routes } from '../netlink/route.ts';
 import type { DeviceRecord, PodRecord } from './books.ts';
 import { missingNeighbours } from './drift.ts';
 import { deviceless, type Footing } from './footing.ts';
+import { bare } from './gateway.ts';
 import type { Ground } from './ground.ts';
+import { EchoSockets } from './guard/probes.ts';
 import { namespaceLives, type PodNamespace } from './pod-namespace.ts';
 import { bareHooks } from './programs.ts';
 
 /** How long a direction that was busy before may stay silent on the new device. */
 const silenceMs = 1000;
+/** Traffic that comes again comes sooner than this: then the pod is asked. */
+const askAfterMs = 300;
 const pollMs = 5;
 
 export interface Verification {
@@ -110,17 +114,42 @@ async function wrongHooks(ground: Ground, { to }: Verification): Promise<string[
   return (await bareHooks(ground, to)).map((hook) => `our program is not on ${hook}`);
 }
 
+/**
+ * Waits for packets in the directions that had some. Traffic may have ended by itself meanwhile: a pod that is silent
+ * and answers an echo, there and back over the new device, is as well.
+ */
 async function awaitTraffic(
   ground: Ground,
-  { to, expect }: Verification,
+  { pod, to, expect }: Verification,
 ): Promise<{ packetsOut: number; packetsIn: number }> {
   const start = performance.now();
+  let asked: Promise<boolean> | null = null;
+  let answered = false;
   for (;;) {
     const counters = ground.programs.counters.read(to.slot);
     const [out, into] = [counters[field.packetsOut]!, counters[field.packetsIn]!];
     const enough = (!expect.out || out > 0n) && (!expect.in || into > 0n);
-    if (enough || performance.now() - start > silenceMs)
+    const waited = performance.now() - start;
+    if (enough || answered || waited > silenceMs) {
+      await asked;
       return { packetsOut: Number(out), packetsIn: Number(into) };
+    }
+    if (waited > askAfterMs)
+      asked ??= answers(pod).then((yes) => {
+        answered = yes;
+        return yes;
+      });
     await sleep(pollMs);
+  }
+}
+
+/** Whether the host gets an echo from the pod's first address. */
+async function answers(pod: PodRecord): Promise<boolean> {
+  const sockets = new EchoSockets();
+  try {
+    const outcome = await sockets.ask(bare(pod.network.addresses[0]!), silenceMs - askAfterMs);
+    return 'ms' in outcome;
+  } finally {
+    sockets.close();
   }
 }

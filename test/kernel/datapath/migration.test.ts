@@ -78,6 +78,17 @@ test('no packet is lost, and the pod is as before on the new device', async () =
   expect(interfaces(moved.netns.path)).toEqual(['eth0', 'lo']);
 });
 
+test.each([10, 15, 20, 25])(
+  'traffic that ends by itself under a migration, after %i packets, fails nothing',
+  async (count) => {
+    const pinging = ping(still.netns.path, '10.42.0.2', count);
+    await sleep(30);
+    const migration = await node.migrate('shop.moved', 'veth', true);
+    expect(migration.state, JSON.stringify(migration.error)).toBe('done');
+    expect(await pinging).toMatchObject({ sent: count, lost: 0 });
+  },
+);
+
 test('routes and addresses that somebody added go along', async () => {
   node.run(['ip', 'address', 'add', '10.42.9.9/32', 'dev', 'eth0'], moved.netns.path);
   node.run(
