@@ -174,7 +174,7 @@ export function wideLayout(
       uplink: { x: destinationsX, y: out - 18, width: destinationsWidth, height: 72 },
     },
     words: {
-      short: { x: chipsEnd + 12, y: 20 },
+      short: { x: Math.max(chipsEnd, edge) + 12, y: 20 },
       host: { right: width - destinationsX + 14, y: 74 },
     },
     tracks: { out, in: inn },

@@ -66,7 +66,7 @@ export function moveSteps({ device, policy, to, primaryHooks }: Move): MoveStep[
     },
     {
       title: 'Detach here',
-      words: `from ${hooksText(device.hooks)}, now that nothing depends on it. Programs of others stay where they are.`,
+      words: `From ${hooksText(device.hooks)}, now that nothing depends on it. Programs of others stay where they are.`,
       commands: detachCommands(old, device.hooks, primary.name),
     },
   ];
