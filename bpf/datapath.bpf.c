@@ -72,6 +72,17 @@ struct ipv6 {
 	__u32 source[4], destination[4];
 };
 
+struct frame {
+	__be16 to[3], from[3];
+	__be16 type;
+};
+
+/* Of an accepted frame that carries IP, one of both; NULL else. Linear with all of their size. */
+struct headers {
+	struct ipv4 *ip4;
+	struct ipv6 *ip6;
+};
+
 /* In assembler: a compiler that keeps these across a check extends them from 32 bits, no pointers to the verifier. */
 #define PACKET_POINTER(skb, field) ({                                                                        \
 	void *pointer;                                                                                       \
@@ -144,50 +155,62 @@ static __always_inline int check_source6(const struct podlane_slot *slot, const 
 	return owns(slot, &key) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
 }
 
-static __always_inline int check4(struct __sk_buff *skb, __u32 length, const struct podlane_slot *slot)
+static __always_inline int check4(struct __sk_buff *skb, const struct ipv4 *ip, const struct podlane_slot *slot)
 {
-	void *frame = linear(skb, ETH_HLEN + sizeof(struct ipv4));
-	struct ipv4 *ip = frame + ETH_HLEN;
-
-	if (!frame)
-		return PODLANE_MALFORMED;
-	__u32 header = (ip->version_ihl & 15) * 4;
+	__u32 length = skb->len - ETH_HLEN;
 	__u32 total = bpf_ntohs(ip->total_length);
+
 	if (!total && skb->gso_size) /* BIG TCP: longer than the field can say */
 		total = length;
-	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip) || total < header || total > length)
+	/* Version 4 and a header of 5 to 15 words: 0x45 to 0x4f. */
+	if ((__u8)(ip->version_ihl - 0x45) > 10 || total < (ip->version_ihl & 15) * 4u || total > length)
 		return PODLANE_MALFORMED;
 	return slot ? check_source4(slot, ip->source) : ACCEPT;
 }
 
-static __always_inline int check6(struct __sk_buff *skb, __u32 length, const struct podlane_slot *slot)
+static __always_inline int check6(struct __sk_buff *skb, const struct ipv6 *ip, const struct podlane_slot *slot)
 {
-	void *frame = linear(skb, ETH_HLEN + sizeof(struct ipv6));
-	struct ipv6 *ip = frame + ETH_HLEN;
-
-	if (!frame)
-		return PODLANE_MALFORMED;
 	if ((ip->version_class_label & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000) ||
-	    bpf_ntohs(ip->payload_length) + sizeof(*ip) > length)
+	    bpf_ntohs(ip->payload_length) + sizeof(*ip) > skb->len - ETH_HLEN)
 		return PODLANE_MALFORMED;
 	return slot ? check_source6(slot, ip->source) : ACCEPT;
 }
 
-/* ACCEPT or the reason to drop; `type` tells the caller what the frame carries. */
-static __always_inline int check(struct __sk_buff *skb, const struct podlane_slot *slot, __be16 *type)
+/* Of a frame that has no IPv4 header. */
+static __always_inline int check_other(__be16 type)
 {
-	struct ethhdr *frame = linear(skb, ETH_HLEN);
-
-	if (!frame)
+	if (type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6))
 		return PODLANE_MALFORMED;
-	*type = frame->h_proto;
+	return type == bpf_htons(ETH_P_ARP) ? ACCEPT : PODLANE_UNKNOWN_PROTOCOL;
+}
+
+/* ACCEPT or the reason to drop. */
+static __always_inline int check(struct __sk_buff *skb, const struct podlane_slot *slot, struct headers *headers)
+{
+	struct frame *frame = linear(skb, ETH_HLEN + sizeof(struct ipv4));
+
+	headers->ip4 = NULL;
+	headers->ip6 = NULL;
+	if (!frame) {
+		frame = linear(skb, ETH_HLEN);
+		if (!frame)
+			return PODLANE_MALFORMED;
+		return skb->vlan_present ? PODLANE_UNKNOWN_PROTOCOL : check_other(frame->type);
+	}
 	if (skb->vlan_present)
 		return PODLANE_UNKNOWN_PROTOCOL;
-	if (*type == bpf_htons(ETH_P_IP))
-		return check4(skb, skb->len - ETH_HLEN, slot);
-	if (*type == bpf_htons(ETH_P_IPV6))
-		return check6(skb, skb->len - ETH_HLEN, slot);
-	return *type == bpf_htons(ETH_P_ARP) ? ACCEPT : PODLANE_UNKNOWN_PROTOCOL;
+	if (frame->type == bpf_htons(ETH_P_IP)) {
+		headers->ip4 = (void *)frame + ETH_HLEN;
+		return check4(skb, headers->ip4, slot);
+	}
+	if (frame->type == bpf_htons(ETH_P_IPV6)) {
+		frame = linear(skb, ETH_HLEN + sizeof(struct ipv6));
+		if (!frame)
+			return PODLANE_MALFORMED;
+		headers->ip6 = (void *)frame + ETH_HLEN;
+		return check6(skb, headers->ip6, slot);
+	}
+	return check_other(frame->type);
 }
 
 /*
@@ -227,110 +250,62 @@ static __always_inline struct podlane_slot *target_of(struct __sk_buff *skb, __u
 }
 
 /*
- * The rewritten frame is stored by one call, which writes all of it or nothing: what goes to the stack in the
- * end goes there as it came. Two bytes ahead so that the IP header is aligned on the stack. No initializers: their
- * templates would lie in .rodata beside `config`.
+ * `ip`: the header behind the frame's. Written in place, which a call would take longer for; the verifier has a
+ * packet's headers made its own before from_pod runs, and nothing is written before it is certain to be sent on.
+ * Words that are not aligned: machines that BPF is fast on have those.
  */
-struct rewritten4 {
-	__u16 pad;
-	__be16 to[3], from[3];
-	__be16 type;
-	struct ipv4 ip;
-};
-#define REWRITTEN4 (ETH_HLEN + 12) /* up to the checksum */
-
-struct rewritten6 {
-	__u16 pad;
-	__be16 to[3], from[3];
-	__be16 type;
-	__u32 version_class_label;
-	__be16 payload_length;
-	__u8 next_header, hop_limit;
-};
-#define REWRITTEN6 (ETH_HLEN + 8)
-
-static __always_inline void copy_mac(__be16 *to, const __be16 *from)
+static __always_inline int send_on(void *ip, const struct podlane_slot *target, __u32 number)
 {
-	to[0] = from[0];
-	to[1] = from[1];
-	to[2] = from[2];
-}
+	struct frame *frame = ip - ETH_HLEN;
 
-static __always_inline int send_on(__u32 number)
-{
+	*(__u64 *)frame->to = target->macs.to_and_from;
+	*(__u32 *)(frame->from + 1) = target->macs.from;
 	return bpf_redirect(PODLANE_IFINDEX_BASE + 2 * number, 0);
 }
 
-static __always_inline int redirect4(struct __sk_buff *skb, __u32 own)
+static __always_inline int redirect4(struct __sk_buff *skb, __u32 own, struct ipv4 *ip)
 {
-	void *frame = linear(skb, ETH_HLEN + sizeof(struct ipv4));
-	struct ipv4 *ip = frame + ETH_HLEN;
 	__u32 number;
 
-	if (!frame || ip->version_ihl != 0x45 || ip->ttl <= 1)
+	if (ip->version_ihl != 0x45 || ip->ttl <= 1)
 		return VERDICT_NEXT;
 	struct podlane_address destination = mapped(ip->destination);
 	struct podlane_slot *target = target_of(skb, own, &destination, &number);
 	if (!target)
 		return VERDICT_NEXT;
-
-	struct rewritten4 new;
-	copy_mac(new.to, target->to_mac);
-	copy_mac(new.from, target->from_mac);
-	new.type = bpf_htons(ETH_P_IP);
-	new.ip.version_ihl = ip->version_ihl;
-	new.ip.tos = ip->tos;
-	new.ip.total_length = ip->total_length;
-	new.ip.id = ip->id;
-	new.ip.fragment = ip->fragment;
-	new.ip.ttl = ip->ttl - 1;
-	new.ip.protocol = ip->protocol;
+	ip->ttl--;
 	/* RFC 1141, as ip_decrease_ttl(): the header's sum stays what it was, and with it a CHECKSUM_COMPLETE. */
 	__u32 checksum = ip->checksum + bpf_htons(0x0100);
-	new.ip.checksum = checksum + (checksum >= 0xffff);
-	if (bpf_skb_store_bytes(skb, 0, new.to, REWRITTEN4, 0))
-		return VERDICT_NEXT;
-	return send_on(number);
+	ip->checksum = checksum + (checksum >= 0xffff);
+	return send_on(ip, target, number);
 }
 
-static __always_inline int redirect6(struct __sk_buff *skb, __u32 own)
+static __always_inline int redirect6(struct __sk_buff *skb, __u32 own, struct ipv6 *ip)
 {
-	void *frame = linear(skb, ETH_HLEN + sizeof(struct ipv6));
-	struct ipv6 *ip = frame + ETH_HLEN;
 	__u32 number;
 
 	/* Next header 0 is hop-by-hop options, which every router reads. */
-	if (!frame || !ip->next_header || ip->hop_limit <= 1 || stays_on_link(ip->source))
+	if (!ip->next_header || ip->hop_limit <= 1 || stays_on_link(ip->source))
 		return VERDICT_NEXT;
 	struct podlane_address destination = address6(ip->destination);
 	struct podlane_slot *target = target_of(skb, own, &destination, &number);
 	if (!target)
 		return VERDICT_NEXT;
-
-	struct rewritten6 new;
-	copy_mac(new.to, target->to_mac);
-	copy_mac(new.from, target->from_mac);
-	new.type = bpf_htons(ETH_P_IPV6);
-	new.version_class_label = ip->version_class_label;
-	new.payload_length = ip->payload_length;
-	new.next_header = ip->next_header;
-	new.hop_limit = ip->hop_limit - 1;
-	if (bpf_skb_store_bytes(skb, 0, new.to, REWRITTEN6, 0))
-		return VERDICT_NEXT;
+	ip->hop_limit--;
 	/* A sum of the whole packet, where the skb carries one: a 16-bit word has become one less. */
 	bpf_csum_update(skb, bpf_htons(0xfffe));
-	return send_on(number);
+	return send_on(ip, target, number);
 }
 
 /* VERDICT_REDIRECT when the packet goes to another pod of this node, else VERDICT_NEXT, the packet as it was. */
-static __always_inline int redirect(struct __sk_buff *skb, __u32 own, __be16 type)
+static __always_inline int redirect(struct __sk_buff *skb, __u32 own, const struct headers *headers)
 {
 	if (skb->pkt_type != PACKET_HOST) /* to a MAC address that is not the primary's: no router takes it */
 		return VERDICT_NEXT;
-	if (type == bpf_htons(ETH_P_IP))
-		return redirect4(skb, own);
-	if (type == bpf_htons(ETH_P_IPV6))
-		return redirect6(skb, own);
+	if (headers->ip4)
+		return redirect4(skb, own, headers->ip4);
+	if (headers->ip6)
+		return redirect6(skb, own, headers->ip6);
 	return VERDICT_NEXT;
 }
 
@@ -341,12 +316,12 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary)
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *count = bpf_map_lookup_elem(&counters, &index);
 	__u32 bytes = skb->len - ETH_HLEN;
-	__be16 type = 0;
+	struct headers headers;
 
 	if (!slot || !count)
 		return VERDICT_NEXT;
 	__u32 flags = slot->flags;
-	int reason = check(skb, flags & PODLANE_CHECK_SOURCE ? slot : NULL, &type);
+	int reason = check(skb, flags & PODLANE_CHECK_SOURCE ? slot : NULL, &headers);
 	if (reason >= 0) {
 		struct podlane_drops *drop = bpf_map_lookup_elem(&drops, &index);
 		if (drop)
@@ -360,7 +335,7 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary)
 	count->bytes_out += bytes;
 	if (!(flags & PODLANE_REDIRECT))
 		return VERDICT_NEXT;
-	int verdict = redirect(skb, number, type);
+	int verdict = redirect(skb, number, &headers);
 	if (verdict == VERDICT_REDIRECT) {
 		count->redirected_packets_out++;
 		count->redirected_bytes_out += bytes;
@@ -373,11 +348,11 @@ static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary)
 	__u32 number = slot_of(skb), index = counter_index(number);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *count = bpf_map_lookup_elem(&counters, &index);
-	__be16 type;
+	struct headers headers;
 
 	if (!slot || !count)
 		return VERDICT_NEXT;
-	int reason = check(skb, NULL, &type);
+	int reason = check(skb, NULL, &headers);
 	if (reason >= 0) {
 		struct podlane_drops *drop = bpf_map_lookup_elem(&drops, &index);
 		if (drop)

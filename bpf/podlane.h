@@ -42,7 +42,7 @@ struct podlane_drops {
 } __attribute__((aligned(64)));
 
 /*
- * What a slot's programs go by, 40 bytes, addresses in network order. All zero: not checked, never redirected,
+ * What a slot's programs go by, 48 bytes, addresses in network order. All zero: not checked, never redirected,
  * counted on the netkit hooks.
  */
 #define PODLANE_CHECK_SOURCE 1 /* only the pod's own sources leave it */
@@ -50,13 +50,17 @@ struct podlane_drops {
 #define PODLANE_HAS_ADDR6 4
 #define PODLANE_AT_PRIMARY 8 /* count and redirect at the primary's tcx or tc hooks, not at the netkit hooks */
 #define PODLANE_REDIRECT 16  /* what leaves for another pod of the node takes the short way */
+/* What a frame towards the pod begins with: destination, the peer's, and source, the primary's; zero on netkit L3. */
+struct podlane_macs {
+	__u64 to_and_from; /* 0: six bytes of the destination, two of the source */
+	__u32 from;        /* 8: the other four */
+};
 struct podlane_slot {
 	__u32 flags;      /*  0 */
 	__u32 owner;      /*  4: the pod's number, the same on both devices of a migration; 0: nobody */
 	__be32 addr4;     /*  8: the first address of each family; further ones are in `endpoints` alone */
 	__u32 addr6[4];   /* 12 */
-	__be16 to_mac[3];   /* 28: destination towards the pod, the peer's; zero on netkit L3 */
-	__be16 from_mac[3]; /* 34: source towards the pod, the primary's; zero on netkit L3 */
+	struct podlane_macs macs; /* 32 */
 };
 
 /* Key of `endpoints`, a hash of all addresses of the node's pods: IPv6, or IPv4 as ::ffff:a.b.c.d. */

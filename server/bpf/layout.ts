@@ -18,8 +18,8 @@ export const dropBytes = 128;
 export const configBytes = 36;
 export const configBuildOffset = 4;
 
-/** struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, to_mac 28, from_mac 34. */
-export const slotBytes = 40;
+/** struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, macs 32. */
+export const slotBytes = 48;
 const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, redirect: 16 } as const;
 
 /** What a slot's programs go by. */
@@ -59,7 +59,7 @@ export function encodeSlot(entry: SlotEntry | null): Buffer {
   value.writeUInt32LE(owner, 4);
   if (address4 !== undefined) value.set(address4Bytes(address4), 8);
   if (address6 !== undefined) value.set(address6Bytes(address6), 12);
-  if (macs) value.set([...macBytes(macs.toPod), ...macBytes(macs.fromPod)], 28);
+  if (macs) value.set([...macBytes(macs.toPod), ...macBytes(macs.fromPod)], 32);
   return value;
 }
 
@@ -73,14 +73,14 @@ export interface ReadSlot extends Required<Omit<SlotEntry, 'address4' | 'address
 export function decodeSlot(value: Buffer): ReadSlot | null {
   if (value.every((byte) => byte === 0)) return null;
   const flags = value.readUInt32LE(0);
-  const macs = { toPod: value.subarray(28, 34), fromPod: value.subarray(34, 40) };
+  const macs = { toPod: value.subarray(32, 38), fromPod: value.subarray(38, 44) };
   return {
     owner: value.readUInt32LE(4),
     address4: flags & flag.hasAddress4 ? addressText(value.subarray(8, 12)) : undefined,
     address6: flags & flag.hasAddress6 ? addressText(value.subarray(12, 28)) : undefined,
     hooks: flags & flag.atPrimary ? 'primary' : 'device',
     redirect: (flags & flag.redirect) !== 0,
-    macs: value.subarray(28).some((byte) => byte !== 0)
+    macs: value.subarray(32).some((byte) => byte !== 0)
       ? { toPod: macText(macs.toPod), fromPod: macText(macs.fromPod) }
       : null,
     check: (flags & flag.checkSource) !== 0,
