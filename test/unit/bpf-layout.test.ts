@@ -27,14 +27,14 @@ const macs = { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' };
 
 describe('struct podlane_slot', () => {
   test('all zero: nothing is checked', () => {
-    expect(encodeSlot(null)).toEqual(Buffer.alloc(40));
-    expect(decodeSlot(Buffer.alloc(40))).toBeNull();
+    expect(encodeSlot(null)).toEqual(Buffer.alloc(48));
+    expect(decodeSlot(Buffer.alloc(48))).toBeNull();
   });
 
   test('of IPv4, on netkit L3', () => {
     const entry = { owner: 7, address4: '10.42.0.33', hooks: 'device', redirect: false, macs: null } as const;
     const slot = encodeSlot(entry);
-    expect(slot.toString('hex')).toBe(`${'03000000'}${'07000000'}${'0a2a0021'}${'00'.repeat(28)}`);
+    expect(slot.toString('hex')).toBe(`${'03000000'}${'07000000'}${'0a2a0021'}${'00'.repeat(36)}`);
     expect(decodeSlot(slot)).toEqual({ ...entry, address6: undefined, check: true });
   });
 
@@ -42,7 +42,7 @@ describe('struct podlane_slot', () => {
     const entry = { owner: 7, address4: '10.42.0.33', address6: 'fd00::2', macs } as const;
     const slot = encodeSlot({ ...entry, hooks: 'primary', redirect: true });
     expect(slot.toString('hex')).toBe(
-      `${'1f000000'}${'07000000'}${'0a2a0021'}${'fd000000000000000000000000000002'}${'02706c000043'}${'02706c000042'}`,
+      `${'1f000000'}${'07000000'}${'0a2a0021'}${'fd000000000000000000000000000002'}${'00000000'}${'02706c000043'}${'02706c000042'}${'00000000'}`,
     );
     expect(decodeSlot(slot)).toEqual({ ...entry, hooks: 'primary', redirect: true, check: true });
   });
