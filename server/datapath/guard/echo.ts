@@ -22,6 +22,19 @@ const SOCK_RAW_CLOEXEC_NONBLOCK = 0x8_0803;
 const protocols = { ipv4: 1, ipv6: 58 } as const;
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
+/** ICMP_FILTER of <linux/icmp.h> and ICMPV6_FILTER of <linux/icmpv6.h>: a bit for each type that is refused. */
+const ICMP_FILTER = 1;
+const allBut = (bytes: number, type: number): Buffer => {
+  const refused = Buffer.alloc(bytes, 0xff);
+  const word = Math.floor(type / 32) * 4;
+  refused.writeUInt32LE((refused.readUInt32LE(word) & ~(1 << (type % 32))) >>> 0, word);
+  return refused;
+};
+/** Level of the option (SOL_RAW, SOL_ICMPV6), and all types but the echo reply's. */
+const typeFilters = {
+  ipv4: { level: 255, refused: allBut(4, 0) },
+  ipv6: { level: 58, refused: allBut(32, 129) },
+} as const;
 const EAGAIN = 11;
 /** Datagrams read before the event loop goes on to others. */
 const burst = 64;
@@ -52,17 +65,31 @@ export class EchoSocket implements Disposable {
     const what = `open a raw ICMP socket for ${family === 'ipv4' ? 'IPv4' : 'IPv6'}`;
     this.#fd = socket(families[family], SOCK_RAW_CLOEXEC_NONBLOCK, protocols[family]);
     if (this.#fd < 0) throw refusal(what, errno());
+    this.#takeOnlyReplies(what);
+    this.#takeOnlyOurs(what);
+    this.#listen();
+  }
+
+  /** By type, before the kernel makes a copy for us: what a socket's BPF filter refuses counts as a drop of the pod's. */
+  #takeOnlyReplies(what: string): void {
+    const { level, refused } = typeFilters[this.#family];
+    this.#set(`${what}: take replies only`, level, ICMP_FILTER, refused);
+  }
+
+  #takeOnlyOurs(what: string): void {
     // struct sock_fprog: u16 length in instructions, their address at 8
-    const filter = identifierFilter(family, this.#identifier);
+    const filter = identifierFilter(this.#family, this.#identifier);
     const program = Buffer.alloc(16);
     program.writeUInt16LE(filter.length / 8, 0);
     program.writeBigUInt64LE(addressOf(filter), 8);
-    if (setsockopt(this.#fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length) < 0) {
-      const failed = errno();
-      close(this.#fd);
-      throw refusal(`${what}: attach its filter`, failed);
-    }
-    this.#listen();
+    this.#set(`${what}: attach its filter`, SOL_SOCKET, SO_ATTACH_FILTER, program);
+  }
+
+  #set(what: string, level: number, option: number, value: Buffer): void {
+    if (setsockopt(this.#fd, level, option, value, value.length) === 0) return;
+    const failed = errno();
+    close(this.#fd);
+    throw refusal(what, failed);
   }
 
   /** In the current namespace. @throws ProblemError `kernel_refused` */
