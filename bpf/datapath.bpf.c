@@ -24,7 +24,7 @@ volatile const struct podlane_config config = { .max_slots = 2048 };
 
 /*
  * The loader sets max_entries: possible CPUs * max_slots for both arrays of counters, max_slots for slots,
- * 8 * max_slots for endpoints.
+ * 8 * max_slots for the endpoints of either family.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -52,9 +52,16 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__type(key, struct podlane_address);
+	__type(key, struct podlane_address4);
 	__type(value, struct podlane_endpoint);
-} endpoints SEC(".maps");
+} endpoints4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct podlane_address6);
+	__type(value, struct podlane_endpoint);
+} endpoints6 SEC(".maps");
 
 struct ipv4 {
 	__u8 version_ihl, tos;
@@ -109,20 +116,22 @@ static __always_inline void *linear(struct __sk_buff *skb, __u32 size)
 	return data;
 }
 
-static __always_inline struct podlane_address mapped(__be32 address)
+static __always_inline struct podlane_endpoint *endpoint4(__be32 address)
 {
-	return (struct podlane_address){ { 0, 0, bpf_htonl(0xffff), address } };
+	struct podlane_address4 key = { address, 0 };
+
+	return bpf_map_lookup_elem(&endpoints4, &key);
 }
 
-static __always_inline struct podlane_address address6(const __u32 *words)
+static __always_inline struct podlane_endpoint *endpoint6(const __u32 *words)
 {
-	return (struct podlane_address){ { words[0], words[1], words[2], words[3] } };
+	struct podlane_address6 key = { { words[0], words[1], words[2], words[3] } };
+
+	return bpf_map_lookup_elem(&endpoints6, &key);
 }
 
-static __always_inline int owns(const struct podlane_slot *slot, const struct podlane_address *source)
+static __always_inline int owns(const struct podlane_slot *slot, const struct podlane_endpoint *endpoint)
 {
-	struct podlane_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, source);
-
 	return endpoint && endpoint->owner && endpoint->owner == slot->owner;
 }
 
@@ -130,8 +139,7 @@ static __always_inline int check_source4(const struct podlane_slot *slot, __be32
 {
 	if (slot->flags & PODLANE_HAS_ADDR4 && source == slot->addr4)
 		return ACCEPT;
-	struct podlane_address key = mapped(source);
-	return owns(slot, &key) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
+	return owns(slot, endpoint4(source)) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
 }
 
 /* Link-local or unspecified, as neighbour discovery uses it: no router forwards it (RFC 4291 2.5.2, 2.5.6). */
@@ -148,11 +156,7 @@ static __always_inline int check_source6(const struct podlane_slot *slot, const 
 		return ACCEPT;
 	if (stays_on_link(source))
 		return ACCEPT;
-	/* An IPv4-mapped one is never on the wire (RFC 4291 2.5.5.2), and would pass for the pod's IPv4 address. */
-	if (!(source[0] | source[1]) && source[2] == bpf_htonl(0xffff))
-		return PODLANE_SPOOFED_SOURCE;
-	struct podlane_address key = address6(source);
-	return owns(slot, &key) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
+	return owns(slot, endpoint6(source)) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
 }
 
 static __always_inline int check4(struct __sk_buff *skb, const struct ipv4 *ip, const struct podlane_slot *slot)
@@ -228,13 +232,12 @@ static __always_inline __u32 counter_index(__u32 slot)
 }
 
 /*
- * Where a packet of slot `own` to `destination` can be sent at once: the target's slot, its number in
+ * Where a packet of slot `own` to the address of `endpoint` can be sent at once: the target's slot, its number in
  * `number`; NULL: to the stack. A packet too big for the target is the stack's, which answers so.
  */
 static __always_inline struct podlane_slot *target_of(struct __sk_buff *skb, __u32 own,
-						      const struct podlane_address *destination, __u32 *number)
+						      const struct podlane_endpoint *endpoint, __u32 *number)
 {
-	struct podlane_endpoint *endpoint = bpf_map_lookup_elem(&endpoints, destination);
 	__u32 mtu = 0;
 
 	if (!endpoint || endpoint->slot == own)
@@ -269,8 +272,7 @@ static __always_inline int redirect4(struct __sk_buff *skb, __u32 own, struct ip
 
 	if (ip->version_ihl != 0x45 || ip->ttl <= 1)
 		return VERDICT_NEXT;
-	struct podlane_address destination = mapped(ip->destination);
-	struct podlane_slot *target = target_of(skb, own, &destination, &number);
+	struct podlane_slot *target = target_of(skb, own, endpoint4(ip->destination), &number);
 	if (!target)
 		return VERDICT_NEXT;
 	ip->ttl--;
@@ -287,8 +289,7 @@ static __always_inline int redirect6(struct __sk_buff *skb, __u32 own, struct ip
 	/* Next header 0 is hop-by-hop options, which every router reads. */
 	if (!ip->next_header || ip->hop_limit <= 1 || stays_on_link(ip->source))
 		return VERDICT_NEXT;
-	struct podlane_address destination = address6(ip->destination);
-	struct podlane_slot *target = target_of(skb, own, &destination, &number);
+	struct podlane_slot *target = target_of(skb, own, endpoint6(ip->destination), &number);
 	if (!target)
 		return VERDICT_NEXT;
 	ip->hop_limit--;

@@ -58,13 +58,20 @@ struct podlane_macs {
 struct podlane_slot {
 	__u32 flags;      /*  0 */
 	__u32 owner;      /*  4: the pod's number, the same on both devices of a migration; 0: nobody */
-	__be32 addr4;     /*  8: the first address of each family; further ones are in `endpoints` alone */
+	__be32 addr4;     /*  8: the first address of each family; further ones are in the endpoints alone */
 	__u32 addr6[4];   /* 12 */
 	struct podlane_macs macs; /* 32 */
 };
 
-/* Key of `endpoints`, a hash of all addresses of the node's pods: IPv6, or IPv4 as ::ffff:a.b.c.d. */
-struct podlane_address {
+/*
+ * Keys of `endpoints4` and `endpoints6`, hashes of all addresses of the node's pods. IPv4's is of 8 bytes because
+ * the kernel compares keys by words of 8, and what is left by bytes; a shorter key takes longer.
+ */
+struct podlane_address4 {
+	__be32 address;
+	__u32 zero;
+};
+struct podlane_address6 {
 	__u32 word[4];
 };
 struct podlane_endpoint {

@@ -16,7 +16,7 @@ import { openPinned, pinOver, unpin } from './pin.ts';
 /** What counts on through every build. */
 const kept = ['counters', 'drops'] as const;
 /** What the agent fills anew at each start, so that it may change its shape. */
-const derived = ['slots', 'endpoints'] as const;
+const derived = ['slots', 'endpoints4', 'endpoints6'] as const;
 /** The maps of `bpf/datapath.bpf.c`. */
 export const mapNames = [...kept, ...derived] as const;
 export type MapName = (typeof mapNames)[number];
@@ -26,7 +26,8 @@ const shape: Record<MapName, { key: number; value: number; entries: (slots: numb
   counters: { key: 4, value: counterBytes, entries: (slots) => libbpf_num_possible_cpus() * slots },
   drops: { key: 4, value: dropBytes, entries: (slots) => libbpf_num_possible_cpus() * slots },
   slots: { key: 4, value: slotBytes, entries: (slots) => slots },
-  endpoints: { key: addressBytes, value: endpointBytes, entries: (slots) => endpointsPerSlot * slots },
+  endpoints4: { key: addressBytes[4], value: endpointBytes, entries: (slots) => endpointsPerSlot * slots },
+  endpoints6: { key: addressBytes[6], value: endpointBytes, entries: (slots) => endpointsPerSlot * slots },
 };
 
 /** How many entries each map has for so many slots. */
@@ -42,7 +43,7 @@ function fits(fd: number, name: MapName, maxSlots: number): boolean {
 
 /**
  * Descriptors of the maps an earlier agent pinned, and their number of slots; null where there are none. Derived
- * maps of another shape are left out: they are to be made anew, both of them.
+ * maps of another shape are left out: they are to be made anew, all of them.
  * @throws ProblemError `unprocessable` for counters of another layout, which this build cannot count on with
  */
 export function openPinnedMaps(pins: string): { fds: Partial<DatapathMaps>; maxSlots: number } | null {

@@ -15,6 +15,7 @@ import {
 } from './datapath-programs.ts';
 import { HashMap } from './hash-map.ts';
 import {
+  addressBytes,
   configBuildOffset,
   decodeAddress,
   decodeEndpoint,
@@ -69,7 +70,8 @@ export class DatapathPrograms {
   readonly counters: CounterMap;
   readonly #programs: Programs;
   readonly #slots: ArrayMap;
-  readonly #endpoints: HashMap;
+  readonly #endpoints4: HashMap;
+  readonly #endpoints6: HashMap;
 
   constructor(
     found: Pick<DatapathPrograms, 'pins' | 'maxSlots' | 'build' | 'takeover'>,
@@ -82,7 +84,8 @@ export class DatapathPrograms {
     this.takeover = found.takeover;
     this.#programs = programs;
     this.#slots = new ArrayMap(maps.slots, 'slots', slotBytes);
-    this.#endpoints = new HashMap(maps.endpoints, 'endpoints');
+    this.#endpoints4 = new HashMap(maps.endpoints4, 'endpoints4');
+    this.#endpoints6 = new HashMap(maps.endpoints6, 'endpoints6');
     this.counters = new CounterMap(maps, found.maxSlots);
     closeSync(maps.counters);
     closeSync(maps.drops);
@@ -152,25 +155,31 @@ export class DatapathPrograms {
     return decodeSlot(this.#slots.get(slot));
   }
 
+  #endpointsOf(key: Buffer): HashMap {
+    return key.length === addressBytes[4] ? this.#endpoints4 : this.#endpoints6;
+  }
+
   /**
    * Packets to `address`, without a length, go to the slot's device; those from it may leave all slots of `owner`.
    * Pods of an `owner` other than the slot's are not reached by redirect. Packets see the old endpoint or the new.
-   * @throws RangeError for no address, BpfRefusal with E2BIG when there are 8 * maxSlots of them
+   * @throws RangeError for no address, BpfRefusal with E2BIG when there are 8 * maxSlots of its family
    */
   setEndpoint(address: string, endpoint: Endpoint): void {
     this.#check(endpoint.slot);
-    this.#endpoints.set(encodeAddress(address), encodeEndpoint(endpoint));
+    const key = encodeAddress(address);
+    this.#endpointsOf(key).set(key, encodeEndpoint(endpoint));
   }
 
   /** Nothing goes to `address` the short way, and nobody may send from it who has it not as the first. */
   removeEndpoint(address: string): void {
-    this.#endpoints.delete(encodeAddress(address));
+    const key = encodeAddress(address);
+    this.#endpointsOf(key).delete(key);
   }
 
   /** All endpoints, in no order. */
   endpoints(): ({ address: string } & Endpoint)[] {
-    return this.#endpoints
-      .entries()
+    return [this.#endpoints4, this.#endpoints6]
+      .flatMap((map) => map.entries())
       .map(([key, value]) => ({ address: decodeAddress(key), ...decodeEndpoint(value) }));
   }
 
@@ -190,7 +199,8 @@ export class DatapathPrograms {
   close(): void {
     this.counters.close();
     closeSync(this.#slots.fd);
-    closeSync(this.#endpoints.fd);
+    closeSync(this.#endpoints4.fd);
+    closeSync(this.#endpoints6.fd);
     for (const name of programNames) closeSync(this.#programs[name].fd);
   }
 }

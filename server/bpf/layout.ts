@@ -24,7 +24,7 @@ const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, red
 
 /** What a slot's programs go by. */
 export interface SlotEntry {
-  /** The pod's number, the same on both devices of a migration: its addresses in `endpoints` are sources too. */
+  /** The pod's number, the same on both devices of a migration: its addresses among the endpoints are sources too. */
   owner: number;
   /** The first address of each family, of which most packets are. */
   address4?: string | undefined;
@@ -87,10 +87,11 @@ export function decodeSlot(value: Buffer): ReadSlot | null {
   };
 }
 
-/** struct podlane_address and struct podlane_endpoint: slot 0, owner 4. */
-export const addressBytes = 16;
+/** struct podlane_address4 and struct podlane_address6. */
+export const addressBytes = { 4: 8, 6: 16 } as const;
+/** struct podlane_endpoint: slot 0, owner 4. */
 export const endpointBytes = 8;
-/** How many addresses there is room for, by slots. */
+/** How many addresses of each family there is room for, by slots. */
 export const endpointsPerSlot = 8;
 
 /** Where packets to an address go, and whose it is. */
@@ -99,15 +100,18 @@ export interface Endpoint {
   owner: number;
 }
 
-const mappedPrefix = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
-/** An address as a key of `endpoints`: IPv6, or IPv4 as ::ffff:a.b.c.d. @throws RangeError */
-export const encodeAddress = (address: string): Buffer =>
-  Buffer.from(address.includes(':') ? address6Bytes(address) : [...mappedPrefix, ...address4Bytes(address)]);
+/** An address as a key of its family's endpoints; an IPv4-mapped IPv6 address is the IPv4 address. @throws RangeError */
+export function encodeAddress(address: string): Buffer {
+  if (!address.includes(':')) return Buffer.from([...address4Bytes(address), 0, 0, 0, 0]);
+  const key = Buffer.from(address6Bytes(address));
+  return key.subarray(0, 12).equals(mappedPrefix) ? encodeAddress(addressText(key.subarray(12))) : key;
+}
 
 /** `encodeAddress` the other way. */
 export const decodeAddress = (key: Buffer): string =>
-  addressText(key.subarray(0, 12).equals(Buffer.from(mappedPrefix)) ? key.subarray(12) : key);
+  addressText(key.length === addressBytes[4] ? key.subarray(0, 4) : key);
 
 export function encodeEndpoint({ slot, owner }: Endpoint): Buffer {
   const value = Buffer.alloc(endpointBytes);

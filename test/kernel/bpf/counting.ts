@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { encodeAddress } from '../../../server/bpf/layout.ts';
+import { address4Bytes } from '../../../server/bpf/address.ts';
 import type { LinkHook } from '../../../server/bpf/query.ts';
 import { field } from '../../../server/counters/fields.ts';
 import { Agent } from './agent.ts';
@@ -11,6 +11,7 @@ import { podAddress, Stage } from './stage.ts';
 const slot = 3;
 const [IPv4, ARP, IPv6, LLDP] = [0x0800, 0x0806, 0x86dd, 0x88cc];
 const [malformed, unknownProtocol, spoofedSource] = [0, 1, 2];
+const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...address4Bytes(podAddress)];
 const linkLocal = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const global = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
 
@@ -170,7 +171,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
 
       test('the pod’s IPv4 address in an IPv6 header is spoofed', async () => {
         await agent.setEndpoint(podAddress, { slot, owner: 1 });
-        fromPod.send(ethernet(IPv6, ipv6({ source: [...encodeAddress(podAddress)] })), 2);
+        fromPod.send(ethernet(IPv6, ipv6({ source: mapped })), 2);
         expect(await counted()).toEqual(drops(spoofedSource, 2));
         await agent.removeEndpoint(podAddress);
       });

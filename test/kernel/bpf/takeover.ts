@@ -116,7 +116,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
 
     test.each([
       ['keeps its maps', () => {}],
-      ['knew no endpoints', () => unpin(`${stage.pins}/maps/endpoints`)],
+      ['knew no endpoints', () => unpin(`${stage.pins}/maps/endpoints4`)],
       ['had smaller slots', () => pinArray('slots', 24, 64)],
       ['was killed after it made new maps', () => pinArray('slots', slotBytes, 64)],
     ])('a build that follows one that %s checks every packet, and counts on', async (_, before) => {

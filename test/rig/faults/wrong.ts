@@ -84,10 +84,11 @@ function maps(stage: FaultStage, pod: Pod | null): Wrong[] {
   const wanted = live.flatMap((each) =>
     each.addresses.map((address) => `${bare(address)} slot ${each.slot} of ${each.number}`),
   );
-  const endpoints = openPinned(join(stage.pins, 'maps/endpoints'))!;
+  const endpoints = ['endpoints4', 'endpoints6'].map((name) => openPinned(join(stage.pins, 'maps', name))!);
   const slots = openPinned(join(stage.pins, 'maps/slots'))!;
   try {
-    const has = new HashMap(endpoints, 'endpoints').entries().map(([key, value]) => {
+    const entries = endpoints.flatMap((fd) => new HashMap(fd, 'endpoints').entries());
+    const has = entries.map(([key, value]) => {
       const { slot, owner } = decodeEndpoint(value);
       return `${decodeAddress(key)} slot ${slot} of ${owner}`;
     });
@@ -104,7 +105,7 @@ function maps(stage: FaultStage, pod: Pod | null): Wrong[] {
         found.push(wrong(`slot ${slot} counts at the ${entry?.hooks}`));
     }
   } finally {
-    closeSync(endpoints);
+    endpoints.forEach(closeSync);
     closeSync(slots);
   }
   return found;
