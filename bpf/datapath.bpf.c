@@ -90,11 +90,15 @@ struct headers {
 	struct ipv6 *ip6;
 };
 
-/* In assembler: a compiler that keeps these across a check extends them from 32 bits, no pointers to the verifier. */
+/*
+ * In assembler: a compiler that keeps these across a check extends them from 32 bits, no pointers to the verifier.
+ * Nor does it know that a packet is not at NULL.
+ */
 #define PACKET_POINTER(skb, field) ({                                                                        \
 	void *pointer;                                                                                       \
 	asm volatile("%0 = *(u32 *)(%1 + %2)"                                                                \
 		     : "=r"(pointer) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, field)));          \
+	__builtin_assume(pointer != NULL);                                                                   \
 	pointer; })
 
 /*
@@ -135,9 +139,9 @@ static __always_inline int owns(const struct podlane_slot *slot, const struct po
 	return endpoint && endpoint->owner && endpoint->owner == slot->owner;
 }
 
-static __always_inline int check_source4(const struct podlane_slot *slot, __be32 source)
+static __always_inline int check_source4(const struct podlane_slot *slot, __u32 flags, __be32 source)
 {
-	if (slot->flags & PODLANE_HAS_ADDR4 && source == slot->addr4)
+	if (source == slot->addr4 && flags & PODLANE_HAS_ADDR4)
 		return ACCEPT;
 	return owns(slot, endpoint4(source)) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
 }
@@ -149,9 +153,9 @@ static __always_inline int stays_on_link(const __u32 *source)
 	       !(source[0] | source[1] | source[2] | source[3]);
 }
 
-static __always_inline int check_source6(const struct podlane_slot *slot, const __u32 *source)
+static __always_inline int check_source6(const struct podlane_slot *slot, __u32 flags, const __u32 *source)
 {
-	if (slot->flags & PODLANE_HAS_ADDR6 && source[0] == slot->addr6[0] && source[1] == slot->addr6[1] &&
+	if (flags & PODLANE_HAS_ADDR6 && source[0] == slot->addr6[0] && source[1] == slot->addr6[1] &&
 	    source[2] == slot->addr6[2] && source[3] == slot->addr6[3])
 		return ACCEPT;
 	if (stays_on_link(source))
@@ -159,7 +163,8 @@ static __always_inline int check_source6(const struct podlane_slot *slot, const 
 	return owns(slot, endpoint6(source)) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
 }
 
-static __always_inline int check4(struct __sk_buff *skb, const struct ipv4 *ip, const struct podlane_slot *slot)
+static __always_inline int check4(struct __sk_buff *skb, const struct ipv4 *ip, const struct podlane_slot *slot,
+				  __u32 flags)
 {
 	__u32 length = skb->len - ETH_HLEN;
 	__u32 total = bpf_ntohs(ip->total_length);
@@ -169,15 +174,16 @@ static __always_inline int check4(struct __sk_buff *skb, const struct ipv4 *ip, 
 	/* Version 4 and a header of 5 to 15 words: 0x45 to 0x4f. */
 	if ((__u8)(ip->version_ihl - 0x45) > 10 || total < (ip->version_ihl & 15) * 4u || total > length)
 		return PODLANE_MALFORMED;
-	return slot ? check_source4(slot, ip->source) : ACCEPT;
+	return flags & PODLANE_CHECK_SOURCE ? check_source4(slot, flags, ip->source) : ACCEPT;
 }
 
-static __always_inline int check6(struct __sk_buff *skb, const struct ipv6 *ip, const struct podlane_slot *slot)
+static __always_inline int check6(struct __sk_buff *skb, const struct ipv6 *ip, const struct podlane_slot *slot,
+				  __u32 flags)
 {
 	if ((ip->version_class_label & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000) ||
 	    bpf_ntohs(ip->payload_length) + sizeof(*ip) > skb->len - ETH_HLEN)
 		return PODLANE_MALFORMED;
-	return slot ? check_source6(slot, ip->source) : ACCEPT;
+	return flags & PODLANE_CHECK_SOURCE ? check_source6(slot, flags, ip->source) : ACCEPT;
 }
 
 /* Of a frame that has no IPv4 header. */
@@ -188,8 +194,9 @@ static __always_inline int check_other(__be16 type)
 	return type == bpf_htons(ETH_P_ARP) ? ACCEPT : PODLANE_UNKNOWN_PROTOCOL;
 }
 
-/* ACCEPT or the reason to drop. */
-static __always_inline int check(struct __sk_buff *skb, const struct podlane_slot *slot, struct headers *headers)
+/* ACCEPT or the reason to drop; by `flags` of the slot the source is checked. */
+static __always_inline int check(struct __sk_buff *skb, const struct podlane_slot *slot, __u32 flags,
+				 struct headers *headers)
 {
 	struct frame *frame = linear(skb, ETH_HLEN + sizeof(struct ipv4));
 
@@ -205,14 +212,14 @@ static __always_inline int check(struct __sk_buff *skb, const struct podlane_slo
 		return PODLANE_UNKNOWN_PROTOCOL;
 	if (frame->type == bpf_htons(ETH_P_IP)) {
 		headers->ip4 = (void *)frame + ETH_HLEN;
-		return check4(skb, headers->ip4, slot);
+		return check4(skb, headers->ip4, slot, flags);
 	}
 	if (frame->type == bpf_htons(ETH_P_IPV6)) {
 		frame = linear(skb, ETH_HLEN + sizeof(struct ipv6));
 		if (!frame)
 			return PODLANE_MALFORMED;
 		headers->ip6 = (void *)frame + ETH_HLEN;
-		return check6(skb, headers->ip6, slot);
+		return check6(skb, headers->ip6, slot, flags);
 	}
 	return check_other(frame->type);
 }
@@ -316,13 +323,12 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary)
 	__u32 number = slot_of(skb), index = counter_index(number);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *count = bpf_map_lookup_elem(&counters, &index);
-	__u32 bytes = skb->len - ETH_HLEN;
 	struct headers headers;
 
 	if (!slot || !count)
 		return VERDICT_NEXT;
 	__u32 flags = slot->flags;
-	int reason = check(skb, flags & PODLANE_CHECK_SOURCE ? slot : NULL, &headers);
+	int reason = check(skb, slot, flags, &headers);
 	if (reason >= 0) {
 		struct podlane_drops *drop = bpf_map_lookup_elem(&drops, &index);
 		if (drop)
@@ -332,6 +338,7 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary)
 	}
 	if ((flags & PODLANE_AT_PRIMARY) != at_primary)
 		return VERDICT_NEXT;
+	__u32 bytes = skb->len - ETH_HLEN;
 	count->packets_out++;
 	count->bytes_out += bytes;
 	if (!(flags & PODLANE_REDIRECT))
@@ -353,7 +360,7 @@ static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary)
 
 	if (!slot || !count)
 		return VERDICT_NEXT;
-	int reason = check(skb, NULL, &headers);
+	int reason = check(skb, slot, 0, &headers);
 	if (reason >= 0) {
 		struct podlane_drops *drop = bpf_map_lookup_elem(&drops, &index);
 		if (drop)
