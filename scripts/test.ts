@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Counts } from './test/counts.ts';
-import { levels } from './test/levels.ts';
+import { inGuest, levels } from './test/levels.ts';
+import { heldBack, type Terminal, terminal } from './test/terminal.ts';
 
 const words = process.argv.slice(2);
 const from = words.findIndex((word) => !(word in levels));
@@ -17,15 +18,37 @@ if (names.length === 0 && filters.length > 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'podlane-test-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const rows: ({ level: string; seconds: number } & Counts)[] = [];
-for (const level of names.length > 0 ? names : Object.keys(levels)) {
-  console.log(`\n── ${level}`);
+const wanted = names.length > 0 ? names : Object.keys(levels);
+
+interface Row extends Counts {
+  level: string;
+  seconds: number;
+}
+
+async function run(level: string, to: Terminal): Promise<Row> {
   const started = Date.now();
-  const counts = await levels[level]!(folder, filters).catch((error: Error) => {
-    console.error(error.message);
+  const counts = await levels[level]!(folder, filters, to).catch((error: Error) => {
+    to.err(`${error.message}\n`);
     return { passed: 0, failed: 1 };
   });
-  rows.push({ level, seconds: Math.round((Date.now() - started) / 1000), ...counts });
+  return { level, seconds: Math.round((Date.now() - started) / 1000), ...counts };
+}
+
+// The guest takes one processor: it runs beside the levels before it, and shows its output when its turn comes.
+const beside = wanted.length > 1 ? wanted.filter(inGuest) : [];
+const early = new Map(
+  beside.map((level) => {
+    const held = heldBack();
+    return [level, { held, row: run(level, held) }] as const;
+  }),
+);
+
+const rows: Row[] = [];
+for (const level of wanted) {
+  const started = early.get(level);
+  console.log(`\n── ${level}${started ? ', run beside the others' : ''}`);
+  started?.held.release();
+  rows.push(await (started?.row ?? run(level, terminal)));
 }
 
 console.log(

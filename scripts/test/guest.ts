@@ -1,36 +1,38 @@
 import { bootGuest, quote } from '../vm/guest.ts';
+import type { Terminal } from './terminal.ts';
 
 const mark = '\0report\0';
 
 /**
- * Runs a command in a guest of its own with its output on this terminal, and brings back a file that it wrote there:
+ * Runs a command in a guest of its own with its output on `terminal`, and brings back a file that it wrote there:
  * the guest's files are gone with it, so it travels behind the output.
  */
 export async function runInGuest(
   command: string[],
   file: string,
   env: Record<string, string>,
+  terminal: Terminal,
 ): Promise<{ code: number; report: string | undefined }> {
   let held = '';
   const guest = await bootGuest({
     command: `${command.map(quote).join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
     env: process.env.CI ? { CI: process.env.CI, ...env } : env,
-    timeoutSeconds: 900,
+    timeoutSeconds: 1500,
     onStdout: (chunk) => {
-      if (held === '' && !chunk.includes(0)) process.stdout.write(chunk);
+      if (held === '' && !chunk.includes(0)) terminal.out(chunk);
       else held += chunk.toString('latin1');
     },
-    onStderr: (chunk) => process.stderr.write(chunk),
+    onStderr: (chunk) => terminal.err(chunk),
   });
   const stop = () => void guest.stop().then(() => process.exit(130));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   const code = await guest.exit.catch((error: Error) => {
-    console.error(error.message);
+    terminal.err(`${error.message}\n`);
     return 1;
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   const at = held.indexOf(mark);
-  process.stdout.write(held.slice(0, at < 0 ? undefined : at));
+  terminal.out(held.slice(0, at < 0 ? undefined : at));
   const report = at < 0 ? '' : Buffer.from(held.slice(at + mark.length), 'latin1').toString();
   return { code, report: report || undefined };
 }

@@ -4,9 +4,13 @@ import { hasNetkit } from '../vm/netkit.ts';
 import { type Counts, countPlaywright, countVitest, settle } from './counts.ts';
 import { runInGuest } from './guest.ts';
 import { show } from './show.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Whether the level runs in a guest: then it can run beside others, and its output goes where it is told. */
+export const inGuest = (level: string): boolean => level === 'vm' && !hasNetkit();
 
 /** Runs one level of tests with its output on the terminal. `folder` is for its report; `filters` pick files. */
-export type Level = (folder: string, filters: string[]) => Promise<Counts>;
+export type Level = (folder: string, filters: string[], terminal: Terminal) => Promise<Counts>;
 
 export const levels: Record<string, Level> = {
   async check(folder) {
@@ -16,13 +20,12 @@ export const levels: Record<string, Level> = {
   },
   unit: (folder, filters) => vitest('unit', folder, filters),
   kernel: (folder, filters) => vitest('kernel', folder, filters),
-  async vm(folder, filters) {
+  async vm(folder, filters, terminal) {
     if (hasNetkit()) return vitest('vm', folder, filters);
     const report = '/run/report.json';
-    const answer = await runInGuest(['vitest', ...vitestArguments('vm', report, filters)], report, {
-      ...noColours,
-      ...(process.env.FAULTS ? { FAULTS: process.env.FAULTS } : {}),
-    });
+    const command = ['vitest', ...vitestArguments('vm', report, filters)];
+    const faults: Record<string, string> = process.env.FAULTS ? { FAULTS: process.env.FAULTS } : {};
+    const answer = await runInGuest(command, report, { ...noColours, ...faults }, terminal);
     return counted(answer.code, answer.report, countVitest);
   },
   async e2e(folder, filters) {
