@@ -33,6 +33,13 @@ struct sock {
 struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
+	unsigned char *head;
+	unsigned short protocol, transport_header, network_header;
+};
+
+/* Its number differs between kernels. */
+enum skb_drop_reason {
+	SKB_DROP_REASON_NO_SOCKET,
 };
 
 #pragma clang attribute pop

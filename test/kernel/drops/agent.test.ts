@@ -12,8 +12,8 @@ const soon = { timeout: 5000, interval: 20 };
 test('an agent tells of each pod what was dropped by whom, through a migration and until the pod is gone', async () => {
   const node = await rigNode();
   onTestFinished(() => node[Symbol.asyncDispose]());
-  const cart = await node.addPod('cart', '10.42.0.2/32', 'veth');
-  const web = await node.addPod('web', '10.42.0.3/32', 'veth');
+  const cart = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128'], 'veth');
+  const web = await node.addPod('web', ['10.42.0.3/32', 'fd42::3/128'], 'veth');
   const dropsOf = (pod: Pod) => node.ask<PodDrops>('GET', `/pods/${pod.namespace}.${pod.name}/drops`);
   expect(await dropsOf(cart)).toMatchObject({
     since: cart.createdAt,
@@ -27,6 +27,12 @@ test('an agent tells of each pod what was dropped by whom, through a migration a
   sendDatagrams(node, web.netns.path, '10.42.0.2', 4);
   await vi.waitFor(async () => expect(await kernelReasons(cart)).toMatchObject({ NO_SOCKET: 4 }), soon);
   expect(await kernelReasons(web)).not.toHaveProperty('NO_SOCKET');
+
+  // The kernel says so of each echo reply, since ping takes it by a raw socket.
+  for (const address of ['10.42.0.2', 'fd42::2'])
+    node.run(['ping', '-c', '5', '-i', '0.01', address], web.netns.path);
+  expect(await kernelReasons(web)).not.toHaveProperty('NO_SOCKET');
+  expect(await kernelReasons(cart)).toMatchObject({ NO_SOCKET: 4 });
 
   // Ours: at tcx/ingress of the primary, so that the kernel frees it there.
   sendSpoofed(cart, 6);

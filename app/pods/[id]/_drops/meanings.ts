@@ -5,7 +5,7 @@ export const meanings: Readonly<Record<string, string>> = {
   spoofed_source: 'the source is not the pod’s',
 
   NOT_SPECIFIED: 'not told; also what a program on netkit drops',
-  NO_SOCKET: 'nothing listens on the port; also each echo reply that ping takes by a raw socket',
+  NO_SOCKET: 'nothing in the pod listens on the port',
   SOCKET_FILTER: 'a filter on a socket refused its copy, as ping’s do with echoes that are not theirs',
   SOCKET_RCVBUFF: 'the socket’s receive buffer is full: its reader is too slow',
   SOCKET_BACKLOG: 'the socket’s backlog is full',
