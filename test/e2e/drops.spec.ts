@@ -7,7 +7,7 @@ test('the page of a pod tells its drops by reason, ours and the kernel’s, as t
 }) => {
   const quiet = await node.addPod('quiet', '10.42.7.1/32');
   const cart = await node.addPod('cart', '10.42.7.2/32');
-  await page.goto(node.gateway.link);
+  await page.goto(await node.gateway.newLink());
   await page.goto('/pods/shop.cart');
   const drops = page.getByRole('region', { name: 'Drop reasons' });
   await expect(drops).toContainText('since');
