@@ -114,85 +114,88 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       expect(await packetsOut(next)).toBe(20n);
     });
 
-    test.each([
-      ['keeps its maps', () => {}],
-      ['knew no endpoints', () => unpin(`${stage.pins}/maps/endpoints4`)],
-      ['had smaller slots', () => pinArray('slots', 24, 64)],
-      ['was killed after it made new maps', () => pinArray('slots', slotBytes, 64)],
-    ])('a build that follows one that %s checks every packet, and counts on', async (_, before) => {
-      const { agent } = await startAttached();
-      await agent.setEndpoint('10.42.0.3', { slot, owner: 7 });
-      fromPod.send(frame, 10);
-      await agent.kill();
-      before();
+    // Maps and pins are the same whatever the device, and each look takes an emulated guest ten seconds.
+    if (kind === 'veth') {
+      test.each([
+        ['keeps its maps', () => {}],
+        ['knew no endpoints', () => unpin(`${stage.pins}/maps/endpoints4`)],
+        ['had smaller slots', () => pinArray('slots', 24, 64)],
+        ['was killed after it made new maps', () => pinArray('slots', slotBytes, 64)],
+      ])('a build that follows one that %s checks every packet, and counts on', async (_, before) => {
+        const { agent } = await startAttached();
+        await agent.setEndpoint('10.42.0.3', { slot, owner: 7 });
+        fromPod.send(frame, 10);
+        await agent.kill();
+        before();
 
-      const object = anotherBuild();
-      const next = start();
-      const opening = next.open({ object, fill: { slots: [[slot, entry]], endpoints: [] } });
-      let opened: Awaited<typeof opening> | null = null;
-      void opening.then((answer) => {
-        opened = answer;
+        const object = anotherBuild();
+        const next = start();
+        const opening = next.open({ object, fill: { slots: [[slot, entry]], endpoints: [] } });
+        let opened: Awaited<typeof opening> | null = null;
+        void opening.then((answer) => {
+          opened = answer;
+        });
+        let sent = 0;
+        while (opened === null) {
+          fromPod.send(spoofed, 5);
+          sent += 5;
+          await nextTurn();
+        }
+        expect(await opening).toMatchObject({ takeover: 'replaced', updatedLinks: 2, maxSlots: 64 });
+        fromPod.send(frame, 10);
+        const counters = await next.read(slot);
+        expect(sent).toBeGreaterThan(20);
+        expect([counters[field.packetsOut], counters[field.droppedOut + 2]]).toEqual([20n, BigInt(sent)]);
+        expect(await next.readSlot(slot)).toMatchObject(entry);
       });
-      let sent = 0;
-      while (opened === null) {
-        fromPod.send(spoofed, 5);
-        sent += 5;
-        await nextTurn();
-      }
-      expect(await opening).toMatchObject({ takeover: 'replaced', updatedLinks: 2, maxSlots: 64 });
-      fromPod.send(frame, 10);
-      const counters = await next.read(slot);
-      expect(sent).toBeGreaterThan(20);
-      expect([counters[field.packetsOut], counters[field.droppedOut + 2]]).toEqual([20n, BigInt(sent)]);
-      expect(await next.readSlot(slot)).toMatchObject(entry);
-    });
 
-    test('what fills the maps may fail: the links then run what they ran', async () => {
-      const { agent } = await startAttached();
-      await agent.kill();
-      const fill = { slots: [], endpoints: [['10.42.0', { slot, owner: 1 }]] as [string, Endpoint][] };
-      const next = start();
-      await expect(next.open({ object: anotherBuild(), fill })).rejects.toThrow('not an IPv4 address');
-      fromPod.send(frame, 10);
-      expect(await start().open()).toMatchObject({ takeover: 'replaced' });
-      expect(await packetsOut(agents.at(-1)!)).toBe(10n);
-    });
+      test('what fills the maps may fail: the links then run what they ran', async () => {
+        const { agent } = await startAttached();
+        await agent.kill();
+        const fill = { slots: [], endpoints: [['10.42.0', { slot, owner: 1 }]] as [string, Endpoint][] };
+        const next = start();
+        await expect(next.open({ object: anotherBuild(), fill })).rejects.toThrow('not an IPv4 address');
+        fromPod.send(frame, 10);
+        expect(await start().open()).toMatchObject({ takeover: 'replaced' });
+        expect(await packetsOut(agents.at(-1)!)).toBe(10n);
+      });
 
-    test('slots and endpoints are read as they were set, through a restart', async () => {
-      const { agent } = await startAttached();
-      const entry = {
-        owner: 7,
-        address4: podAddress,
-        address6: 'fd00::2',
-        hooks: 'primary',
-        redirect: true,
-        macs: { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' },
-      } as const;
-      await agent.setSlot(9, entry);
-      const endpoints = Array.from({ length: 500 }, (_, i) => ({
-        address: i % 2 ? `fd00::${(i + 1).toString(16)}` : `10.42.${i >> 8}.${i & 255}`,
-        slot: i % 64,
-        owner: i + 1,
-      }));
-      for (const { address, ...endpoint } of endpoints) await agent.setEndpoint(address, endpoint);
-      await agent.setEndpoint('fd00::ffff', { slot: 1, owner: 1 });
-      await agent.removeEndpoint('fd00::ffff');
-      await agent.removeEndpoint('fd00::ffff');
-      await agent.kill();
-      const next = start();
-      await next.open();
-      expect(await next.readSlot(9)).toEqual({ ...entry, check: true });
-      expect(await next.readSlot(10)).toBeNull();
-      const byOwner = (await next.endpoints()).sort((a, b) => a.owner - b.owner);
-      expect(byOwner).toEqual(endpoints);
-      await expect(next.setEndpoint('fd00::5', { slot: 64, owner: 1 })).rejects.toThrow('slot 64 of 64');
-    });
+      test('slots and endpoints are read as they were set, through a restart', async () => {
+        const { agent } = await startAttached();
+        const entry = {
+          owner: 7,
+          address4: podAddress,
+          address6: 'fd00::2',
+          hooks: 'primary',
+          redirect: true,
+          macs: { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' },
+        } as const;
+        await agent.setSlot(9, entry);
+        const endpoints = Array.from({ length: 500 }, (_, i) => ({
+          address: i % 2 ? `fd00::${(i + 1).toString(16)}` : `10.42.${i >> 8}.${i & 255}`,
+          slot: i % 64,
+          owner: i + 1,
+        }));
+        for (const { address, ...endpoint } of endpoints) await agent.setEndpoint(address, endpoint);
+        await agent.setEndpoint('fd00::ffff', { slot: 1, owner: 1 });
+        await agent.removeEndpoint('fd00::ffff');
+        await agent.removeEndpoint('fd00::ffff');
+        await agent.kill();
+        const next = start();
+        await next.open();
+        expect(await next.readSlot(9)).toEqual({ ...entry, check: true });
+        expect(await next.readSlot(10)).toBeNull();
+        const byOwner = (await next.endpoints()).sort((a, b) => a.owner - b.owner);
+        expect(byOwner).toEqual(endpoints);
+        await expect(next.setEndpoint('fd00::5', { slot: 64, owner: 1 })).rejects.toThrow('slot 64 of 64');
+      });
 
-    test('pinned maps keep their size', async () => {
-      const { agent } = await startAttached();
-      await agent.kill();
-      expect(await start().open({ maxSlots: 1000 })).toMatchObject({ takeover: 'kept', maxSlots: 64 });
-    });
+      test('pinned maps keep their size', async () => {
+        const { agent } = await startAttached();
+        await agent.kill();
+        expect(await start().open({ maxSlots: 1000 })).toMatchObject({ takeover: 'kept', maxSlots: 64 });
+      });
+    }
 
     test('attaching again changes nothing', async () => {
       const { agent } = await startAttached();
