@@ -6,15 +6,15 @@ test('the page of a pod tells its drops by reason, ours and the kernel’s, as t
   page,
 }) => {
   const quiet = await node.addPod('quiet', '10.42.7.1/32');
-  const cart = await node.addPod('cart', '10.42.7.2/32');
+  const losing = await node.addPod('losing', '10.42.7.2/32');
   await page.goto(await node.gateway.newLink());
-  await page.goto('/pods/shop.cart');
+  await page.goto('/pods/shop.losing');
   const drops = page.getByRole('region', { name: 'Drop reasons' });
   await expect(drops).toContainText('since');
 
   quiet.run('bash', '-c', 'for i in $(seq 5); do echo x >/dev/udp/10.42.7.2/9; done');
   await expect(drops.getByRole('row', { name: /^NO_SOCKET kernel .* 5 / })).toBeVisible();
-  cart.run(
+  losing.run(
     'bash',
     '-c',
     'ip address add 192.0.2.9 dev lo; ping -c 3 -i 0.01 -W 1 -I 192.0.2.9 10.42.7.1; true',

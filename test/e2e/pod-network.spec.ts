@@ -3,16 +3,16 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, bareTest as test } from './fixtures/index.ts';
 
-const podPage = '/pods/shop.ledger';
+const podPage = '/pods/shop.payroll';
 let traffic: ReturnType<typeof spawn> | undefined;
 
 test.beforeAll(async ({ node }) => {
-  const ledger = await node.addPod('ledger', ['10.99.8.1/32', '10.99.9.1/32', 'fd00:99::1/128'], {
+  const payroll = await node.addPod('payroll', ['10.99.8.1/32', '10.99.9.1/32', 'fd00:99::1/128'], {
     routes: [{ destination: 'fd00:77::/64', metric: 512 }],
   });
-  await node.addPod('search', ['10.99.8.2/32', 'fd00:99::2/128']);
+  await node.addPod('finder', ['10.99.8.2/32', 'fd00:99::2/128']);
   const ping = ['ping', '-6', '-q', '-i', '0.02', 'fd00:99::2'];
-  traffic = spawn('nsenter', [`--net=${ledger.path}`, ...ping], { stdio: 'ignore' });
+  traffic = spawn('nsenter', [`--net=${payroll.path}`, ...ping], { stdio: 'ignore' });
 });
 test.afterAll(() => void traffic?.kill());
 
@@ -93,8 +93,8 @@ test('the table shows the first address and how many more, and any of them finds
   page,
 }) => {
   await page.goto('/pods?q=FD00:99:0::1');
-  await expect(page.getByRole('rowheader')).toHaveText(['ledger']);
-  await expect(page.getByRole('row').filter({ hasText: 'ledger' })).toContainText('10.99.8.1+2');
+  await expect(page.getByRole('rowheader')).toHaveText(['payroll']);
+  await expect(page.getByRole('row').filter({ hasText: 'payroll' })).toContainText('10.99.8.1+2');
 });
 
 for (const colorScheme of ['dark', 'light'] as const)
