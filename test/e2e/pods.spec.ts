@@ -86,7 +86,8 @@ test('a column head sorts, says so, and the URL keeps it', async ({ page }) => {
   await expect(page).toHaveURL(/\?sort=pod&order=desc$/);
   await page.reload();
   await expect(head).toHaveAttribute('aria-sort', 'descending');
-  await expect(page.getByRole('rowheader')).toHaveCount(names.length);
+  // Pods of other files' tests may be there as well.
+  for (const name of names) await expect(row(page, name)).toBeVisible();
   expect(await shownNames(page)).toEqual((await shownNames(page)).toSorted().reverse());
 });
 
