@@ -1,10 +1,11 @@
-import { close, errno, type PollHandle, poll, setsockopt } from '../ffi/libc.ts';
+import { close, errno, setsockopt } from '../ffi/libc.ts';
 import { type InterfaceAddress, parseAddress } from './address.ts';
 import { NetlinkError } from './error.ts';
 import { type Link, parseLink } from './link.ts';
 import { MalformedMessage, MessageReader } from './message.ts';
 import { withNamespace } from './namespace.ts';
 import { hearAllNamespaces, NamespaceReceiver } from './namespace-id.ts';
+import { whenReadable } from './readable.ts';
 import { parseRoute, type Route } from './route.ts';
 import { rtm } from './rtnetlink.ts';
 import { openRtnetlink } from './socket.ts';
@@ -72,22 +73,9 @@ export function watchNetwork(
   if (allNamespaces) hearAllNamespaces(fd);
 
   const receiver = new NamespaceReceiver(fd, receiveBytes);
-  let handle: PollHandle | null = null;
-  let scheduled = false;
-  let stopped = false;
-  const wake = (status: number): void => {
-    // libuv stops polling a socket with an error, and ENOBUFS is one.
-    if (status < 0) stopped = true;
-    // Out of koffi's callback, which runs no microtasks after it.
-    if (!scheduled) setImmediate(drain);
-    scheduled = true;
-  };
-  const drain = (): void => {
-    scheduled = false;
-    if (stopped) handle?.start(wake);
-    stopped = false;
-    // What is left after a burst calls again: the poll goes by level.
-    for (let read = 0; read < burst && handle; read++) {
+  let reading = true;
+  const read = (): void => {
+    for (let count = 0; count < burst && reading; count++) {
       const length = receiver.receive();
       const failed = length < 0 ? errno() : 0;
       if (failed === 0) deliver(new MessageReader(receiver.buffer, length), receiver.nsid, listener);
@@ -97,28 +85,15 @@ export function watchNetwork(
       else if (failed !== EINTR) throw new NetlinkError('read link, address and route events', failed);
     }
   };
-  handle = poll(fd, wake);
+  const unpoll = whenReadable(fd, read);
   const stop = (): void => {
-    if (!handle) return;
-    handle.close();
-    handle = null;
+    if (!reading) return;
+    reading = false;
+    unpoll();
     close(fd);
   };
   return { close: stop, [Symbol.dispose]: stop };
 }
-
-/** `watchNetwork` of links alone. */
-export const watchLinks = (
-  listener: (event: Extract<NetworkEvent, { type: 'link' | 'resync' }>) => void,
-  options: WatchOptions = {},
-): NetworkWatch =>
-  watchNetwork(
-    ['links'],
-    (event) => {
-      if (event.type === 'link' || event.type === 'resync') listener(event);
-    },
-    options,
-  );
 
 function deliver(
   messages: MessageReader,

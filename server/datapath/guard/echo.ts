@@ -5,8 +5,6 @@ import {
   close,
   errno,
   errnoName,
-  type PollHandle,
-  poll,
   recv,
   sendto,
   setsockopt,
@@ -14,6 +12,7 @@ import {
   strerror,
 } from '../../ffi/libc.ts';
 import { addressBytes, type Family, family as families } from '../../netlink/ip.ts';
+import { whenReadable } from '../../netlink/readable.ts';
 import { decodeEchoReply, encodeEcho, identifierFilter } from './echo-message.ts';
 import type { ProbeOutcome } from './probe-record.ts';
 
@@ -58,7 +57,7 @@ export class EchoSocket implements Disposable {
   readonly #asked = new Map<number, Asked>();
   readonly #receive = Buffer.allocUnsafeSlow(2048);
   #sequence = 0;
-  #poll: PollHandle | null = null;
+  #unpoll: (() => void) | null = null;
 
   private constructor(family: Family) {
     this.#family = family;
@@ -67,7 +66,7 @@ export class EchoSocket implements Disposable {
     if (this.#fd < 0) throw refusal(what, errno());
     this.#takeOnlyReplies(what);
     this.#takeOnlyOurs(what);
-    this.#listen();
+    this.#unpoll = whenReadable(this.#fd, () => this.#drain());
   }
 
   /** By type, before the kernel makes a copy for us: what a socket's BPF filter refuses counts as a drop of the pod's. */
@@ -99,7 +98,7 @@ export class EchoSocket implements Disposable {
 
   /** @param address of the socket's family, without a length @returns when it is answered or the time is over */
   ask(address: string, timeoutMs: number): Promise<ProbeOutcome> {
-    if (!this.#poll) return Promise.resolve({ why: 'the probes are closed' });
+    if (!this.#unpoll) return Promise.resolve({ why: 'the probes are closed' });
     this.#sequence = (this.#sequence + 1) & 0xffff;
     const sequence = this.#sequence;
     const nonce = randomBytes(8).readBigUInt64BE();
@@ -124,9 +123,10 @@ export class EchoSocket implements Disposable {
   }
 
   close(): void {
-    this.#poll?.close();
-    if (this.#poll) close(this.#fd);
-    this.#poll = null;
+    if (this.#unpoll === null) return;
+    this.#unpoll();
+    this.#unpoll = null;
+    close(this.#fd);
     for (const { answer } of [...this.#asked.values()]) answer({ why: 'the probes are closed' });
   }
 
@@ -134,28 +134,9 @@ export class EchoSocket implements Disposable {
     this.close();
   }
 
-  #listen(): void {
-    let scheduled = false;
-    let stopped = false;
-    const wake = (status: number): void => {
-      // libuv stops polling a socket with an error, and an ICMP error is one.
-      if (status < 0) stopped = true;
-      // Out of koffi's callback, which runs no microtasks after it.
-      if (!scheduled) setImmediate(drain);
-      scheduled = true;
-    };
-    const drain = (): void => {
-      scheduled = false;
-      if (stopped) this.#poll?.start(wake);
-      stopped = false;
-      this.#drain();
-    };
-    this.#poll = poll(this.#fd, wake);
-  }
-
   /** Any other error than EAGAIN is one that waited in the socket, and reading has taken it. */
   #drain(): void {
-    for (let read = 0; read < burst && this.#poll; read++) {
+    for (let read = 0; read < burst && this.#unpoll; read++) {
       const length = recv(this.#fd, this.#receive, this.#receive.length, 0);
       if (length >= 0) this.#take(this.#receive.subarray(0, length));
       else if (errno() === EAGAIN) return;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type NetworkEvent, watchLinks, watchNetwork } from '../../../server/netlink/monitor.ts';
+import { type NetworkEvent, watchNetwork } from '../../../server/netlink/monitor.ts';
 import { assignNamespaceId, namespaceId } from '../../../server/netlink/namespace-id.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { testNamespace } from './namespaces.ts';
@@ -69,7 +69,7 @@ test('tells links, addresses and routes that come, change and go', async () => {
 test('watches links alone, and nothing after it is closed', async () => {
   using host = testNamespace();
   const events: NetworkEvent[] = [];
-  const watch = watchLinks((event) => events.push(event), { namespaceFd: host.fd });
+  const watch = watchNetwork(['links'], (event) => events.push(event), { namespaceFd: host.fd });
   host.ip('link', 'add', 'd0', 'type', 'veth', 'peer', 'name', 'p0');
   await until(events, (event) => event.type === 'link' && event.link.name === 'd0');
   watch.close();
@@ -83,7 +83,10 @@ test('watches links alone, and nothing after it is closed', async () => {
 test('says that events were lost when there were too many, and goes on each time', async () => {
   using host = testNamespace();
   const events: NetworkEvent[] = [];
-  using _watch = watchLinks((event) => events.push(event), { namespaceFd: host.fd, queueBytes: 16_384 });
+  using _watch = watchNetwork(['links'], (event) => events.push(event), {
+    namespaceFd: host.fd,
+    queueBytes: 16_384,
+  });
   for (const round of ['first', 'second']) {
     events.length = 0;
     host.batch(
@@ -149,7 +152,10 @@ describe('in all namespaces', () => {
     using host = testNamespace();
     using other = testNamespace();
     const events: NetworkEvent[] = [];
-    using _watch = watchLinks((event) => events.push(event), { namespaceFd: host.fd, allNamespaces: true });
+    using _watch = watchNetwork(['links'], (event) => events.push(event), {
+      namespaceFd: host.fd,
+      allNamespaces: true,
+    });
     expect(await namespaceId(host.socket, other.fd)).toBeNull();
     other.ip('link', 'set', 'lo', 'up');
     const nsid = await assignNamespaceId(host.socket, other.fd);
@@ -168,7 +174,7 @@ describe('in all namespaces', () => {
       primary: { name: 'pl0', ifindex: primary },
       peer: { name: 'eth0', ifindex: peer, netnsFd: pod.fd },
     });
-    using _watch = watchLinks((event) => events.push(event), { namespaceFd: host.fd });
+    using _watch = watchNetwork(['links'], (event) => events.push(event), { namespaceFd: host.fd });
     pod.ip('link', 'set', 'eth0', 'mtu', '1300');
     host.ip('link', 'set', 'pl0', 'mtu', '1400');
     await until(events, (event) => has(event, { link: { ifindex: primary, mtu: 1400 } }));

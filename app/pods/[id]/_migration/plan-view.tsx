@@ -8,7 +8,7 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { Skeleton } from '../../../_components/skeleton.tsx';
+import { PlanSkeleton } from '../../../_components/plan-skeleton.tsx';
 import { Expected } from './expected.tsx';
 import { NoReturn } from './no-return.tsx';
 import { Preflight } from './preflight.tsx';
@@ -30,7 +30,7 @@ export function PlanView(props: {
         <ErrorState error={error} retry={retry} />
       </div>
     );
-  if (plan === undefined) return <PlanSkeleton />;
+  if (plan === undefined) return <PlanSkeleton lines={10} />;
   return (
     <>
       {error !== null && (
@@ -105,19 +105,5 @@ function Step({ step, number }: { step: PlannedStep; number: number }) {
         {requests.length === 0 && <span className="font-mono text-[11.5px] text-muted">journal only</span>}
       </div>
     </li>
-  );
-}
-
-function PlanSkeleton() {
-  return (
-    <div className="grid gap-4 p-6" aria-busy="true">
-      <p className="sr-only" role="status">
-        Asking the agent for the plan
-      </p>
-      {Array.from({ length: 10 }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
-        <Skeleton key={index} className={index % 2 === 0 ? 'w-3/5' : 'w-2/5'} />
-      ))}
-    </div>
   );
 }

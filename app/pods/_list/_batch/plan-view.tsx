@@ -2,7 +2,7 @@
 
 import type { BatchPlan } from '../../../../contract/batch.ts';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { Skeleton } from '../../../_components/skeleton.tsx';
+import { PlanSkeleton } from '../../../_components/plan-skeleton.tsx';
 import { OptionFields, type Options } from './options.tsx';
 import { PodLines } from './pod-lines.tsx';
 
@@ -18,15 +18,7 @@ interface Props {
 export function PlanView({ plan, error, retry, options, change }: Props) {
   if (plan === undefined)
     return error === null ? (
-      <div className="grid gap-4 p-6" aria-busy="true">
-        <p className="sr-only" role="status">
-          Asking the agent for the plan
-        </p>
-        {Array.from({ length: 8 }, (_, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
-          <Skeleton key={index} className={index % 2 === 0 ? 'w-3/5' : 'w-2/5'} />
-        ))}
-      </div>
+      <PlanSkeleton lines={8} />
     ) : (
       <div className="p-6">
         <ErrorState error={error} retry={retry} />
