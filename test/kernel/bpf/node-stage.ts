@@ -1,11 +1,11 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { peerIfindex, primaryIfindex, type SlotEntry } from '../../../server/bpf/layout.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
 import { writeSysctl } from '../../../server/kernel/procfs.ts';
 import { withNamespace } from '../../../server/netlink/namespace.ts';
+import { run, within } from './namespaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
 /** A pod's device; `hooks` are those that our programs are on. */
@@ -27,19 +27,6 @@ export interface StagedPod {
 
 const gateway4 = '169.254.1.1';
 const gateway6 = 'fe80::1';
-
-const run = (command: string, ...words: string[]): void => {
-  execFileSync(command, words, { stdio: ['ignore', 'ignore', 'inherit'] });
-};
-
-function within<T>(namespace: string, act: (fd: number) => T): T {
-  const fd = openSync(namespace, 'r');
-  try {
-    return act(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 /** A node of the test's own: a host namespace and pods on it, both families, neighbours permanent. */
 export class NodeStage implements Disposable {

@@ -1,30 +1,16 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { peerIfindex, primaryIfindex } from '../../../server/bpf/layout.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
 import { writeSysctl } from '../../../server/kernel/procfs.ts';
 import { withNamespace } from '../../../server/netlink/namespace.ts';
+import { run, within } from './namespaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
 export const hostAddress = '169.254.1.1';
 export const podAddress = '10.42.0.2';
 export const hostMac = '02:70:6c:00:00:01';
 export const podMac = '02:70:6c:00:00:02';
-
-const run = (command: string, ...words: string[]): void => {
-  execFileSync(command, words, { stdio: ['ignore', 'ignore', 'inherit'] });
-};
-
-function within<T>(namespace: string, act: (fd: number) => T): T {
-  const fd = openSync(namespace, 'r');
-  try {
-    return act(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 /**
  * Two namespaces of the test's own, host and pod, and a pin directory. IPv6 is off in both and neighbours are
