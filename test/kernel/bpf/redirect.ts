@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { address6Bytes } from '../../../server/bpf/address.ts';
 import { field } from '../../../server/counters/fields.ts';
@@ -8,6 +5,7 @@ import { Agent } from './agent.ts';
 import { checksum, etherHeader } from './frames.ts';
 import { entryOf, NodeStage, type PodDevice, type StagedPod } from './node-stage.ts';
 import type { PacketSocket } from './packet-socket.ts';
+import { StreamEnd } from './stream-end.ts';
 
 const hooksOf = {
   netkit: { out: 'netkit/peer', in: 'netkit/primary' },
@@ -49,6 +47,8 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
     let b: StagedPod;
     let framesOfA: PacketSocket;
     let framesOfB: PacketSocket;
+    let sending: StreamEnd;
+    let serving: StreamEnd;
 
     beforeAll(async () => {
       stage = new NodeStage();
@@ -63,8 +63,12 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       }
       framesOfA = stage.frames(a);
       framesOfB = stage.frames(b);
+      sending = new StreamEnd(a.netns);
+      serving = new StreamEnd(b.netns);
     });
     afterAll(async () => {
+      sending?.[Symbol.dispose]();
+      serving?.[Symbol.dispose]();
       framesOfA?.[Symbol.dispose]();
       framesOfB?.[Symbol.dispose]();
       await agent?.kill();
@@ -153,21 +157,10 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
 
       /** Sends 8 MiB from a to b and checks that they arrive as they were. */
       async function stream(): Promise<void> {
-        const script = new URL('stream.ts', import.meta.url).pathname;
-        const start = (pod: StagedPod, words: string[]) =>
-          spawn('nsenter', [`--net=${pod.netns}`, process.execPath, script, ...words], {
-            stdio: ['ignore', 'pipe', 'inherit'],
-          });
-        const server = start(b, ['serve', family.address(b), '7001']);
-        const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
-        try {
-          expect((await lines.next()).value).toBe('listening');
-          const client = start(a, ['send', family.address(b), '7001', String(8 << 20)]);
-          const [sent] = (await once(client.stdout, 'data')) as [Buffer];
-          expect(`${(await lines.next()).value}\n`).toBe(sent.toString());
-        } finally {
-          server.kill('SIGKILL');
-        }
+        serving.ask(`serve ${family.address(b)} 7001`);
+        expect(await serving.answer()).toBe('listening');
+        sending.ask(`send ${family.address(b)} 7001 ${8 << 20}`);
+        expect(await serving.answer()).toBe(await sending.answer());
       }
 
       test('a TCP stream arrives as it was sent, in packets of many segments', async () => {
