@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { LinkHook } from '../../../server/bpf/query.ts';
 import { Agent } from './agent.ts';
@@ -13,16 +13,22 @@ export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook)
     let agent: Agent;
     let strangers: [number, number];
 
-    beforeEach(async () => {
+    beforeAll(async () => {
       stage = new Stage();
       stage.addDevice(kind, slot);
       agent = new Agent(stage);
       await agent.open();
       strangers = [await agent.loadForeign('one'), await agent.loadForeign('two')];
     });
+    afterAll(async () => {
+      await agent?.kill();
+      stage?.[Symbol.dispose]();
+    });
     afterEach(async () => {
-      await agent.kill();
-      stage[Symbol.dispose]();
+      await agent.detach(slot);
+      for (const at of [hook, other])
+        for (const { id, ours } of await agent.query(slot, at))
+          if (!ours) await agent.detachForeign(id, at, slot);
     });
 
     /** Program ids in the order of execution, ours as `ours`. */
