@@ -1,20 +1,24 @@
 import { z } from 'zod';
 import { batchPod, batchSummary } from './batch.ts';
+import { dump } from './dump.ts';
 import { event } from './event.ts';
 import { migration } from './migration.ts';
 import { nodeSample } from './node.ts';
 import { podSummary } from './pod.ts';
 import { problem } from './problem.ts';
+import { tracePacket, traceSummary } from './trace.ts';
+import { verdict, verdictFilter, verdictLosses } from './verdict.ts';
 
 /**
  * What a client may ask of `/api/v1/stream`. Every call is answered by `ack` or `error` with its `id`.
  * `samples` brings binary frames of all pods at 1 Hz; `pod` brings frames of one pod at `hz`.
+ * `verdicts` brings what the filter lets through, `trace` one trace with its packets as they come.
  */
 export const clientMessage = z.discriminatedUnion('topic', [
   z.strictObject({
     id: z.number().int(),
     type: z.enum(['subscribe', 'unsubscribe']),
-    topic: z.enum(['samples', 'node', 'pods', 'migrations', 'batches', 'events']),
+    topic: z.enum(['samples', 'node', 'pods', 'migrations', 'batches', 'dumps', 'events']),
   }),
   z.strictObject({
     id: z.number().int(),
@@ -22,6 +26,18 @@ export const clientMessage = z.discriminatedUnion('topic', [
     topic: z.literal('pod'),
     pod: z.string(),
     hz: z.number().int().min(1).max(10).default(10),
+  }),
+  z.strictObject({
+    id: z.number().int(),
+    type: z.enum(['subscribe', 'unsubscribe']),
+    topic: z.literal('verdicts'),
+    filter: verdictFilter.default({}).describe('a client has one: the last it asked for'),
+  }),
+  z.strictObject({
+    id: z.number().int(),
+    type: z.enum(['subscribe', 'unsubscribe']),
+    topic: z.literal('trace'),
+    trace: z.string().max(64),
   }),
 ]);
 export type ClientMessage = z.input<typeof clientMessage>;
@@ -43,7 +59,22 @@ export const serverMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('migration'), migration }),
   z.object({ type: z.literal('batch'), batch: batchSummary }),
   z.object({ type: z.literal('batch-pod'), batchId: z.string(), pod: batchPod }),
+  z.object({ type: z.literal('dump'), dump }),
+  z.object({ type: z.literal('dump-removed'), id: z.string() }),
   z.object({ type: z.literal('event'), event }),
+  z.object({
+    type: z.literal('verdicts'),
+    items: z.array(verdict).describe('new ones, in order of time; none of before the subscription'),
+    missed: z.number().int().describe('more that came at once than one message tells; the log has them'),
+    losses: verdictLosses,
+  }),
+  z.object({
+    type: z.literal('trace'),
+    trace: traceSummary,
+    items: z
+      .array(tracePacket)
+      .describe('what was seen or has changed since the message before; all of it after the subscription'),
+  }),
   z.object({
     type: z.literal('skipped'),
     count: z.number().int().describe('frames this client was too slow for'),

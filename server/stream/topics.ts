@@ -2,7 +2,7 @@ import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
 import type { Agent } from '../http/agent.ts';
 import type { Client } from './client.ts';
 
-export type Topic = Exclude<ClientMessage['topic'], 'pod'>;
+export type Topic = Exclude<ClientMessage['topic'], 'pod' | 'verdicts' | 'trace'>;
 
 /** Who gets what. A message is made into text once for all who get it, a frame not at all. */
 export class Topics {
@@ -13,6 +13,7 @@ export class Topics {
     pods: new Set(),
     migrations: new Set(),
     batches: new Set(),
+    dumps: new Set(),
     events: new Set(),
   };
 
