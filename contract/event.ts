@@ -21,7 +21,12 @@ export const eventType = z.enum([
   'guard.left-alone',
   'guard.resumed',
   'guard.changed',
+  'map.edited',
   'drift',
+  'rules.applied',
+  'rules.removed',
+  'rules.drafted',
+  'rules.failed',
 ]);
 
 export const event = z.object({

@@ -57,6 +57,7 @@ export const eventWords: Record<EventType, string> = {
   'guard.left-alone': 'guard left it alone',
   'guard.resumed': 'guard resumed',
   'guard.changed': 'guard changed',
+  'map.edited': 'map entry edited',
   drift: 'drift',
 };
 
