@@ -4,6 +4,7 @@ import { z } from 'zod';
 export const problems = {
   bad_request: { status: 400, title: 'The request is not valid' },
   unauthorized: { status: 401, title: 'Not signed in' },
+  forbidden: { status: 403, title: 'Not allowed for this role' },
   foreign_origin: { status: 403, title: 'Request from a foreign origin' },
   not_found: { status: 404, title: 'No such resource' },
   pod_not_found: { status: 404, title: 'No such pod' },

@@ -77,7 +77,7 @@ export class Admission {
       throw new ProblemError('unauthorized', 'This link was used already, or it is older than ten minutes', {
         hint: 'Press Enter in the terminal where Podlane runs: it prints a new link.',
       });
-    const id = this.sessions.open('operator');
+    const id = this.sessions.open(redeemed.role, redeemed.role);
     return `${this.#cookie}=${id}; Path=/; HttpOnly; SameSite=Strict`;
   }
 }

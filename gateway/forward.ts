@@ -19,8 +19,11 @@ const notPassedBack = new Set([
   'upgrade',
 ]);
 
-/** Names who acts; the agent believes it, because only the gateway reaches the agent. */
-export const actorHeaders = (session: Session) => ({ 'x-podlane-actor': session.actor });
+/** Names who acts, and as what; the agent believes it, because only the gateway reaches the agent. */
+export const actorHeaders = ({ actor, role }: Session) => ({
+  'x-podlane-actor': actor,
+  'x-podlane-role': role,
+});
 
 /** Sends a call to the agent and its answer back, as it comes. @throws ProblemError agent_unreachable */
 export async function forward(

@@ -1,11 +1,13 @@
 import { openAgent } from './agent.ts';
 import { readConfig } from './config.ts';
 import { openPages } from './pages.ts';
-import { openGateway } from './server.ts';
+import { type Gateway, openGateway } from './server.ts';
 
-/** One JSON object a line on standard output, for whoever started us. */
-const say = (message: { ready: true; port: number; link: string } | { link: string }) =>
-  process.stdout.write(`${JSON.stringify(message)}\n`);
+/** One JSON object a line on standard output, for whoever started us: `link` is an admin's. */
+const say = (gateway: Gateway, more: { ready: true; port: number } | Record<string, never>) => {
+  const links = { operator: gateway.newLink('operator'), viewer: gateway.newLink('viewer') };
+  process.stdout.write(`${JSON.stringify({ ...more, link: gateway.newLink('admin'), links })}\n`);
+};
 
 async function main(): Promise<void> {
   const config = readConfig(process.argv.slice(2));
@@ -16,8 +18,8 @@ async function main(): Promise<void> {
     pages: await openPages(config.dir, config.dev),
     dev: config.dev,
   });
-  say({ ready: true, port: gateway.port, link: gateway.newLink() });
-  process.on('SIGUSR2', () => say({ link: gateway.newLink() }));
+  say(gateway, { ready: true, port: gateway.port });
+  process.on('SIGUSR2', () => say(gateway, {}));
   const stop = () => gateway.stop().finally(() => process.exit(0));
   process.once('SIGTERM', stop).once('SIGINT', stop);
 }

@@ -9,7 +9,7 @@ import { noticePage } from './notice.ts';
 export function asProblem(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   const { statusCode, message } = error as { statusCode?: number; message?: string };
-  if (statusCode === 413) return new ProblemError('too_large', 'The request’s body is larger than 256 KiB');
+  if (statusCode === 413) return new ProblemError('too_large', 'The request’s body is larger than 1 MiB');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new ProblemError('bad_request', message ?? 'The request is not valid');
   return new ProblemError('internal', 'The gateway failed', {

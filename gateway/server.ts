@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { ProblemError } from '../contract/problem.ts';
+import type { Role } from '../contract/session.ts';
 import { Admission } from './admission.ts';
 import type { Agent } from './agent.ts';
 import { forward } from './forward.ts';
@@ -13,14 +14,15 @@ import type { Session } from './sessions.ts';
 import { openStreams } from './stream.ts';
 
 const streamPath = '/api/v1/stream';
-const maxBodyBytes = 256 * 1024;
+/** As the agent takes: what is larger shall not travel twice. */
+const maxBodyBytes = 1 << 20;
 /** A request that runs while the gateway stops has this long to end. */
 const graceMs = 300;
 
 export interface Gateway {
   port: number;
-  /** A new sign-in link; the one before no longer works. */
-  newLink(): string;
+  /** A new sign-in link; the one of this role before no longer works. */
+  newLink(role?: Role): string;
   stop(): Promise<void>;
 }
 
@@ -94,7 +96,7 @@ export async function openGateway({ port, allowHosts, agent, pages, dev }: Gatew
 
   return {
     port: bound,
-    newLink: () => `http://127.0.0.1:${bound}/?token=${admission.signIn.issue()}`,
+    newLink: (role = 'admin') => `http://127.0.0.1:${bound}/?token=${admission.signIn.issue(role)}`,
     async stop() {
       streams.close();
       setTimeout(() => app.server.closeAllConnections(), graceMs).unref();
@@ -117,8 +119,13 @@ function signIn(
   reply: FastifyReply,
 ): FastifyReply {
   reply.header('Cache-Control', 'no-store').header('Referrer-Policy', 'no-referrer');
-  // Someone who is signed in and opens a used link again just gets in.
-  if (admission.session(request.raw) === undefined) reply.header('Set-Cookie', admission.redeem(token));
+  const session = admission.session(request.raw);
+  try {
+    reply.header('Set-Cookie', admission.redeem(token));
+  } catch (error) {
+    // Someone who is signed in and opens a used link again just gets in, as who they are.
+    if (session === undefined) throw error;
+  }
   // Browsers keep a SameSite=Strict cookie back on a redirect that a foreign page's link began, not on a refresh.
   if (request.headers['sec-fetch-site'] === 'cross-site')
     return sendNotice(reply, { title: 'Signed in', detail: 'The dashboard opens', next: '/' });

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Role } from '../contract/session.ts';
 
 /** A session ends when it was not used for this long; an open stream uses it. */
 export const sessionIdleMs = 12 * 3600_000;
@@ -6,6 +7,7 @@ export const sessionIdleMs = 12 * 3600_000;
 export interface Session {
   /** Who acts, as the agent writes it down. */
   actor: string;
+  role: Role;
   lastUsed: number;
 }
 
@@ -21,10 +23,10 @@ export class Sessions {
   }
 
   /** Opens a session; answers its id, the cookie’s value. */
-  open(actor: string): string {
+  open(actor: string, role: Role): string {
     for (const [key, session] of this.#sessions) if (!this.isLive(session)) this.#sessions.delete(key);
     const id = randomBytes(32).toString('base64url');
-    this.#sessions.set(key(id), { actor, lastUsed: this.#now() });
+    this.#sessions.set(key(id), { actor, role, lastUsed: this.#now() });
     return id;
   }
 

@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Role } from '../contract/session.ts';
 
 export const linkLifetimeMs = 10 * 60_000;
 const wrongAllowed = 10;
@@ -6,12 +7,11 @@ const wrongWindowMs = 60_000;
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
 
-export type Redeemed = 'ok' | 'wrong' | 'too_many';
+export type Redeemed = { role: Role } | 'wrong' | 'too_many';
 
-/** The one-time token of the sign-in link. There is one at a time: a new one ends the one before. */
+/** The one-time tokens of the sign-in links. Each role has one at a time: a new one ends the one before. */
 export class SignIn {
-  #hash: Buffer | undefined;
-  #expires = 0;
+  readonly #open = new Map<Role, { hash: Buffer; expires: number }>();
   #wrong: number[] = [];
   readonly #now: () => number;
 
@@ -19,11 +19,10 @@ export class SignIn {
     this.#now = now;
   }
 
-  /** A new token: 256 random bits, base64url. */
-  issue(): string {
+  /** A new token: 256 random bits, base64url. Whoever brings it has `role`. */
+  issue(role: Role): string {
     const token = randomBytes(32).toString('base64url');
-    this.#hash = sha256(token);
-    this.#expires = this.#now() + linkLifetimeMs;
+    this.#open.set(role, { hash: sha256(token), expires: this.#now() + linkLifetimeMs });
     return token;
   }
 
@@ -32,10 +31,12 @@ export class SignIn {
     const now = this.#now();
     this.#wrong = this.#wrong.filter((time) => time > now - wrongWindowMs);
     if (this.#wrong.length >= wrongAllowed) return 'too_many';
-    if (this.#hash !== undefined && now < this.#expires && timingSafeEqual(this.#hash, sha256(token))) {
-      this.#hash = undefined;
-      return 'ok';
-    }
+    const hash = sha256(token);
+    for (const [role, open] of this.#open)
+      if (now < open.expires && timingSafeEqual(open.hash, hash)) {
+        this.#open.delete(role);
+        return { role };
+      }
     this.#wrong.push(now);
     return 'wrong';
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Role } from '../contract/session.ts';
 import { startChild, untilReady } from './child.ts';
 import { dropPrivileges, type UnprivilegedUser, unprivilegedUser } from './unprivileged.ts';
 
@@ -18,14 +19,20 @@ export interface GatewayOptions {
   dir?: string;
 }
 
+/** Sign-in links by role. Each signs in whoever opens it first, within ten minutes. */
+export type Links = Record<Role, string>;
+
 export interface GatewayProcess {
-  /** Signs in whoever opens it first, within ten minutes. */
+  /** An admin's. */
   link: string;
+  links: Links;
   port: number;
   pid: number;
   /** The user it runs as; null in development. */
   user: UnprivilegedUser | null;
-  newLink(): Promise<string>;
+  /** New links; those before no longer work. */
+  newLinks(): Promise<Links>;
+  newLink(role?: Role): Promise<string>;
   /** Resolves when the process ended, in words. */
   ended: Promise<string>;
   stop(): Promise<void>;
@@ -35,8 +42,8 @@ export interface GatewayProcess {
 export async function startGateway(options: GatewayOptions): Promise<GatewayProcess> {
   const { agent, agentToken, port = 7480, allowHosts = [], dev = false, dir = root } = options;
   const user = dev ? null : unprivilegedUser(root);
-  const messages = Promise.withResolvers<{ link: string; port: number }>();
-  let answerLink: (link: string) => void = () => {};
+  const messages = Promise.withResolvers<Said>();
+  let answerLinks: (links: Links) => void = () => {};
   const child = startChild({
     name: 'the gateway',
     command: [
@@ -64,32 +71,45 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
         return;
       }
       if (said.ready) messages.resolve(said);
-      answerLink(said.link);
+      answerLinks(said.links);
     },
   });
-  const { link, port: bound } = await untilReady(child, messages.promise);
+  const { links, port: bound } = await untilReady(child, messages.promise);
+  const newLinks = () => {
+    const { promise, resolve } = Promise.withResolvers<Links>();
+    answerLinks = resolve;
+    process.kill(child.pid, 'SIGUSR2');
+    return promise;
+  };
   return {
-    link,
+    link: links.admin,
+    links,
     port: bound,
     pid: child.pid,
     user,
-    newLink() {
-      const { promise, resolve } = Promise.withResolvers<string>();
-      answerLink = resolve;
-      process.kill(child.pid, 'SIGUSR2');
-      return promise;
-    },
+    newLinks,
+    newLink: async (role = 'admin') => (await newLinks())[role],
     ended: child.ended,
     stop: child.stop,
   };
 }
 
+interface Said {
+  ready?: true;
+  port: number;
+  links: Links;
+}
+
 /** A message of `gateway/main.ts`; undefined for what Next prints. */
-function parse(line: string): { ready?: true; port: number; link: string } | undefined {
+function parse(line: string): Said | undefined {
   try {
-    const said = JSON.parse(line);
-    return typeof said.link === 'string' ? said : undefined;
+    const { link, links, ...said } = JSON.parse(line);
+    return typeof link === 'string' ? { ...said, links: { admin: link, ...links } } : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** For a terminal: the links with what each is for. */
+export const linksText = ({ admin, operator, viewer }: Links): string =>
+  `\n  admin     ${admin}\n  operator  ${operator}\n  viewer    ${viewer}\n`;

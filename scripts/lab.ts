@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKind } from '../contract/device.ts';
 import { probe } from '../server/kernel/probe.ts';
 import { labName } from '../server/lab/names.ts';
-import { type GatewayProcess, startGateway } from './gateway-process.ts';
+import { type GatewayProcess, type Links, linksText, startGateway } from './gateway-process.ts';
 import { startGuestNode } from './lab/guest.ts';
 import { labDirectory, startNode, type TrafficCounts } from './lab/node.ts';
 import { unprivilegedUser } from './unprivileged.ts';
@@ -22,7 +22,7 @@ netkit, pods and agent run in a virtual machine whose kernel has it. Ctrl-C take
   --kind KIND      netkit or veth for all pods; default: netkit where the kernel has it
   --name NAME      tells labs on one machine apart; default lab
   --no-dashboard   the agent and the pods only
-  --json           prints {"ready":true,"link","environment","agent"…}, then each second
+  --json           prints {"ready":true,"link","links","environment","agent"…}, then each second
                    {"event":"traffic","apps":{"cart":{"ok","failed","reconnects"}…}}, and {"event":"agent-ended"}
 `;
 
@@ -105,7 +105,7 @@ async function main(): Promise<void> {
         ...(running.token === undefined ? {} : { agentToken: running.token }),
       });
     }
-    tellReady(running, environment, gateway?.link);
+    tellReady(running, environment, gateway?.links);
     await untilOver(running, gateway);
   } finally {
     progress('taking the lab away');
@@ -148,18 +148,19 @@ async function startGuest(kind: DeviceKind | undefined): Promise<Running> {
   return { ...guest, ended: guest.ended.then((how) => `the guest ${how}`) };
 }
 
-function tellReady(running: Running, environment: string, link: string | undefined): void {
+function tellReady(running: Running, environment: string, links: Links | undefined): void {
   if (stopping.signal.aborted) return;
   told = true;
   const { agent, agentPid, agentCommand } = running;
   if (!values.json) {
-    process.stdout.write(`\n  ${link ?? agent}\n\n`);
-    if (link) process.stdout.write('The link works once, within ten minutes. Enter: a new link. ');
+    process.stdout.write(`\n  ${links?.admin ?? agent}\n\n`);
+    if (links)
+      process.stdout.write('The link works once, within ten minutes. Enter: new links, for every role. ');
     process.stdout.write('Ctrl-C: stop.\n');
     return;
   }
   const tokenFile = running.token === undefined ? undefined : writeToken(running.token);
-  say({ ready: true, link, environment, agent, tokenFile, agentPid, agentCommand });
+  say({ ready: true, link: links?.admin, links, environment, agent, tokenFile, agentPid, agentCommand });
 }
 
 function writeToken(token: string): string {
@@ -181,9 +182,9 @@ async function untilOver(running: Running, gateway: GatewayProcess | undefined):
     if (running.agentCommand) progress(`to start it again: ${running.agentCommand.join(' ')}`);
     if (values.json) say({ event: 'agent-ended', how });
   });
-  const newLink = async () => gateway && tellLink(await gateway.newLink());
-  process.on('SIGUSR2', newLink);
-  if (process.stdin.isTTY) process.stdin.on('data', newLink);
+  const newLinks = async () => gateway && tellLinks(await gateway.newLinks());
+  process.on('SIGUSR2', newLinks);
+  if (process.stdin.isTTY) process.stdin.on('data', newLinks);
   const fatal = Promise.race([
     running.ended,
     ...(gateway ? [gateway.ended.then((how) => `the dashboard ${how}`)] : []),
@@ -194,9 +195,9 @@ async function untilOver(running: Running, gateway: GatewayProcess | undefined):
   await Promise.race([stopped, fatal]);
 }
 
-function tellLink(link: string): void {
-  if (values.json) say({ link });
-  else process.stdout.write(`\n  ${link}\n`);
+function tellLinks(links: Links): void {
+  if (values.json) say({ link: links.admin, links });
+  else process.stdout.write(linksText(links));
 }
 
 function counted(apps: TrafficCounts): void {

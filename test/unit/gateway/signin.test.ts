@@ -6,7 +6,7 @@ describe('a one-time token', () => {
   test('is refused after ten minutes', () => {
     let now = 0;
     const signIn = new SignIn(() => now);
-    const token = signIn.issue();
+    const token = signIn.issue('admin');
     now = linkLifetimeMs;
     expect(signIn.redeem(token)).toBe('wrong');
   });
@@ -14,11 +14,22 @@ describe('a one-time token', () => {
   test('is not looked at after ten wrong ones, until the minute is over', () => {
     let now = 0;
     const signIn = new SignIn(() => now);
-    const token = signIn.issue();
+    const token = signIn.issue('admin');
     for (let count = 0; count < 10; count++) expect(signIn.redeem('guess')).toBe('wrong');
     expect(signIn.redeem(token)).toBe('too_many');
     now = 60_000;
-    expect(signIn.redeem(token)).toBe('ok');
+    expect(signIn.redeem(token)).toEqual({ role: 'admin' });
+  });
+
+  test('gives its role, once; a new one ends only the one of its role', () => {
+    const signIn = new SignIn();
+    const viewer = signIn.issue('viewer');
+    const before = signIn.issue('operator');
+    const operator = signIn.issue('operator');
+    expect(signIn.redeem(before)).toBe('wrong');
+    expect(signIn.redeem(operator)).toEqual({ role: 'operator' });
+    expect(signIn.redeem(viewer)).toEqual({ role: 'viewer' });
+    expect(signIn.redeem(viewer)).toBe('wrong');
   });
 
   test('is not there before one was issued', () => {
@@ -30,9 +41,9 @@ describe('a session', () => {
   test('ends twelve hours after its last use', () => {
     let now = 0;
     const sessions = new Sessions(() => now);
-    const id = sessions.open('operator');
+    const id = sessions.open('ada', 'operator');
     now += sessionIdleMs - 1;
-    expect(sessions.use(id)?.actor).toBe('operator');
+    expect(sessions.use(id)).toMatchObject({ actor: 'ada', role: 'operator' });
     now += sessionIdleMs - 1;
     expect(sessions.use(id)).toBeDefined();
     now += sessionIdleMs;

@@ -6,7 +6,11 @@ import { openTestGateway } from './open.ts';
 import { tinyAgent } from './tiny-agent.ts';
 
 async function browserAt(gateway: Awaited<ReturnType<typeof openTestGateway>>): Promise<WebSocket> {
-  const headers = { ...(await gateway.signIn()), 'x-podlane-actor': 'root' };
+  const headers = {
+    ...(await gateway.signIn('viewer')),
+    'x-podlane-actor': 'root',
+    'x-podlane-role': 'admin',
+  };
   const browser = new WebSocket(`ws://127.0.0.1:${gateway.port}/api/v1/stream`, { headers });
   browser.binaryType = 'arraybuffer';
   return browser;
@@ -16,14 +20,15 @@ test('text and binary frames pass both ways as they are, the actor is named, not
   using agent = await tinyAgent(
     (_request, response) => response.end(),
     (socket, request) => {
-      socket.send(String(request.headers['x-podlane-actor']));
+      const { 'x-podlane-actor': actor, 'x-podlane-role': role } = request.headers;
+      socket.send(`${actor} ${role}`);
       socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
     },
   );
   await using gateway = await openTestGateway(agent.path);
   const browser = await browserAt(gateway);
   const [hello] = await once(browser, 'message');
-  expect(hello.toString()).toBe('operator');
+  expect(hello.toString()).toBe('viewer viewer');
   expect(browser.extensions).toBe('');
   browser.send('{"id":1}');
   const [text, isBinary] = await once(browser, 'message');

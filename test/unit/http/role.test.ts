@@ -1,0 +1,62 @@
+import { expect, onTestFinished, test } from 'vitest';
+import type { Role } from '../../../contract/session.ts';
+import { buildApp } from '../../../server/http/app.ts';
+import { scratchAgent } from './scratch-agent.ts';
+
+async function scratchApp() {
+  const { agent, pods } = await scratchAgent();
+  const app = await buildApp(agent, { version: '0' });
+  onTestFinished(() => app.close());
+  pods.add('cart');
+  const ask = async (
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    url: string,
+    role?: string,
+    body?: object,
+  ) => {
+    const headers = role === undefined ? {} : { 'x-podlane-role': role };
+    const answer = await app.inject({ method, url: `/api/v1${url}`, headers, ...(body && { body }) });
+    return { status: answer.statusCode, ...(answer.json() ?? {}) };
+  };
+  return { app, pods, ask };
+}
+
+const changes = [
+  ['PUT', '/node/settings', { redirect: false }],
+  ['PUT', '/node/guard', {}],
+  ['POST', '/pods', {}],
+  ['DELETE', '/pods/shop.cart', undefined],
+  ['POST', '/pods/shop.cart/migrations', { to: 'veth' }],
+  ['POST', '/batches', { to: 'veth', all: true }],
+] as const;
+
+test('a viewer reads everything and changes nothing', async () => {
+  const { ask, pods } = await scratchApp();
+  for (const url of ['/pods', '/node', '/node/guard', '/events', '/batches'])
+    expect((await ask('GET', url, 'viewer')).status, url).toBe(200);
+  for (const [method, url, body] of changes)
+    expect(await ask(method, url, 'viewer', body), url).toMatchObject({ status: 403, code: 'forbidden' });
+  expect(pods.asked).toEqual([]);
+});
+
+test('an operator changes pods, and so does an admin', async () => {
+  const { ask, pods } = await scratchApp();
+  for (const role of ['operator', 'admin'] satisfies Role[])
+    expect(await ask('PUT', '/node/settings', role, { redirect: role === 'admin' })).toEqual({
+      ...{ status: 200, redirect: role === 'admin' },
+    });
+  expect(pods.redirect).toBe(true);
+});
+
+test('without the gateway’s header the caller is admin; one that names no role is a viewer', async () => {
+  const { ask } = await scratchApp();
+  expect(await ask('GET', '/session')).toEqual({ status: 200, actor: 'local', role: 'admin' });
+  expect(await ask('GET', '/session', 'operator')).toMatchObject({ role: 'operator' });
+  for (const role of ['root', '', 'Admin', 'admin, viewer'])
+    expect(await ask('GET', '/session', role)).toMatchObject({ role: 'viewer' });
+});
+
+test('what is not there is 404 for everybody', async () => {
+  const { ask } = await scratchApp();
+  expect(await ask('POST', '/nothing', 'viewer', {})).toMatchObject({ status: 404, code: 'not_found' });
+});
