@@ -7,14 +7,35 @@ export class ApiError extends Error {
   readonly status: number;
   readonly title: string;
   readonly hint: string | undefined;
-  constructor(code: ApiError['code'], status: number, title: string, detail: string, hint?: string) {
+  /** What is wrong with which part of what was sent; of a text, on which line. */
+  readonly errors: NonNullable<Problem['errors']>;
+  constructor(
+    code: ApiError['code'],
+    status: number,
+    title: string,
+    detail: string,
+    hint?: string,
+    errors: ApiError['errors'] = [],
+  ) {
     super(detail);
     this.name = 'ApiError';
     this.code = code;
     this.status = status;
     this.title = title;
     this.hint = hint;
+    this.errors = errors;
   }
+}
+
+interface Call {
+  /** A call with a body is a POST unless it says otherwise. */
+  method?: 'POST' | 'PUT' | 'DELETE';
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Sent as it is instead. */
+  text?: { type: string; content: string };
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
 }
 
 const root = '/api/v1';
@@ -22,21 +43,27 @@ const root = '/api/v1';
 /**
  * Calls the API of the node and gives the answer's body.
  * @param path under `/api/v1`, e.g. `/pods`
- * @param init a call with a body is a POST unless it says otherwise
  * @throws ApiError
  */
-export async function call<T>(
-  path: string,
-  init: { method?: 'POST' | 'PUT' | 'DELETE'; body?: unknown; signal?: AbortSignal } = {},
-): Promise<T> {
-  const { body, signal } = init;
+export async function call<T>(path: string, init: Call = {}): Promise<T> {
+  return (await (await answerTo(path, init)).json()) as T;
+}
+
+/**
+ * The whole answer, for what is not JSON or says more in its headers.
+ * @throws ApiError
+ */
+export async function answerTo(path: string, init: Call = {}): Promise<Response> {
+  const { body, text, headers, signal } = init;
+  const content = text?.content ?? (body === undefined ? null : JSON.stringify(body));
   const answer = await fetch(root + path, {
-    method: init.method ?? (body === undefined ? 'GET' : 'POST'),
+    method: init.method ?? (content === null ? 'GET' : 'POST'),
     headers: {
       accept: 'application/json',
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(content === null ? {} : { 'content-type': text?.type ?? 'application/json' }),
+      ...headers,
     },
-    body: body === undefined ? null : JSON.stringify(body),
+    body: content,
     signal: signal ?? null,
     cache: 'no-store',
   }).catch((error: unknown) => {
@@ -50,7 +77,7 @@ export async function call<T>(
     );
   });
   if (!answer.ok) throw await refusal(answer);
-  return (await answer.json()) as T;
+  return answer;
 }
 
 /** All items of a paged list, page after page. */
@@ -68,7 +95,8 @@ export async function callAll<T>(path: string, signal?: AbortSignal): Promise<T[
 
 async function refusal(answer: Response): Promise<ApiError> {
   const body: unknown = await answer.json().catch(() => null);
-  if (isProblem(body)) return new ApiError(body.code, body.status, body.title, body.detail, body.hint);
+  if (isProblem(body))
+    return new ApiError(body.code, body.status, body.title, body.detail, body.hint, body.errors);
   const title = answer.statusText === '' ? `HTTP ${answer.status}` : answer.statusText;
   return new ApiError(
     'invalid',
