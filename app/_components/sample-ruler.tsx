@@ -26,7 +26,7 @@ export function SampleRuler() {
         height="16"
         viewBox={`0 0 ${ticks * 3} 16`}
         aria-hidden="true"
-        className="max-lg:hidden"
+        className="max-2xl:hidden"
       >
         {came.map((arrived, i) => {
           const second = newest - (came.length - 1 - i);

@@ -1,16 +1,11 @@
 'use client';
 
-import { Settings } from 'lucide-react';
 import Link from 'next/link';
-import { usePathname } from 'next/navigation';
 import { useNode } from '../_lib/node.ts';
 import { SampleRuler } from './sample-ruler.tsx';
+import { Sections } from './sections.tsx';
+import { SessionMenu } from './session-menu.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
-
-const sections = [
-  { href: '/pods', label: 'Pods' },
-  { href: '/settings', label: 'Settings' },
-];
 
 /** Brand, node, sections, and how old the data is. */
 export function Topbar() {
@@ -20,47 +15,23 @@ export function Topbar() {
         <Mark />
         Podlane
       </Link>
-      <span className="h-5 w-px bg-line-2 max-md:hidden" />
+      <span className="h-5 w-px bg-line-2 max-xl:hidden" />
       <NodeName />
-      <nav aria-label="Main" className="flex h-full gap-0.5 max-md:hidden">
-        {sections.map((section) => (
-          <Section key={section.href} {...section} />
-        ))}
-      </nav>
+      <Sections />
       <span className="flex-1" />
       <SampleRuler />
       <span className="h-5 w-px bg-line-2 max-md:hidden" />
-      <Link
-        href="/settings"
-        aria-label="Settings"
-        title="Settings"
-        className="inline-grid size-7 place-items-center rounded-2 text-ink-2 hover:bg-surface-2 hover:text-ink-1 md:hidden"
-      >
-        <Settings aria-hidden="true" className="size-4" strokeWidth={1.6} />
-      </Link>
+      <SessionMenu />
       <ThemeMenu />
     </header>
   );
 }
 
-function Section({ href, label }: { href: string; label: string }) {
-  const current = usePathname().startsWith(href);
-  return (
-    <Link
-      href={href}
-      aria-current={current ? 'page' : undefined}
-      className="relative flex items-center px-2.5 text-ink-2 hover:text-ink-1 aria-[current]:font-[550] aria-[current]:text-ink-1 aria-[current]:after:absolute aria-[current]:after:inset-x-2.5 aria-[current]:after:-bottom-px aria-[current]:after:h-0.5 aria-[current]:after:bg-accent"
-    >
-      {label}
-    </Link>
-  );
-}
-
 function NodeName() {
   const { data: node } = useNode();
-  if (node === undefined) return <span className="w-40 max-md:hidden" />;
+  if (node === undefined) return <span className="w-40 max-xl:hidden" />;
   return (
-    <span className="flex min-w-0 items-center gap-2 whitespace-nowrap text-12 max-md:hidden">
+    <span className="flex min-w-0 items-center gap-2 whitespace-nowrap text-12 max-xl:hidden">
       <b className="truncate font-[550]">{node.name}</b>
       <span className="text-muted">
         {node.kernel.release.startsWith('Linux') ? '' : 'Linux '}

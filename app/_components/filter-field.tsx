@@ -1,0 +1,84 @@
+'use client';
+
+import { Search } from 'lucide-react';
+import { type ReactNode, useEffect, useRef } from 'react';
+import { Key } from './button.tsx';
+
+interface FilterFieldProps {
+  text: string;
+  change: (text: string) => void;
+  /** What is filtered: `Filter pods`. */
+  label: string;
+  placeholder: string;
+}
+
+/** The field that narrows a list; `/` goes to it. */
+export function FilterField({ text, change, label, placeholder }: FilterFieldProps) {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    function focus(event: KeyboardEvent): void {
+      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (
+        event.target instanceof HTMLElement &&
+        event.target.closest('input, textarea, [role=dialog], [contenteditable=true]')
+      )
+        return;
+      event.preventDefault();
+      input.current?.focus();
+      input.current?.select();
+    }
+    addEventListener('keydown', focus);
+    return () => removeEventListener('keydown', focus);
+  }, []);
+  return (
+    <label className="mr-2 flex h-(--control) w-[260px] min-w-0 items-center gap-2 rounded-2 border border-line-control bg-surface-1 px-2 text-ink-2 has-[:focus-visible]:outline-2 has-[:focus-visible]:outline-focus has-[:focus-visible]:outline-offset-2 max-md:mr-0 max-md:w-full max-md:flex-none">
+      <Search aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+      <input
+        ref={input}
+        value={text}
+        onChange={(event) => change(event.target.value)}
+        placeholder={placeholder}
+        aria-label={label}
+        aria-keyshortcuts="/"
+        spellCheck={false}
+        autoComplete="off"
+        enterKeyHint="search"
+        data-filter
+        className="min-w-0 flex-1 text-ink-1 outline-none placeholder:text-muted placeholder:opacity-100"
+      />
+      <span aria-hidden="true" className="max-md:hidden">
+        <Key>/</Key>
+      </span>
+    </label>
+  );
+}
+
+interface FacetProps {
+  count: number | undefined;
+  on: boolean;
+  toggle: () => void;
+  children: ReactNode;
+}
+
+/** A property that can be asked for, with how many have it. */
+export function Facet({ count, on, toggle, children }: FacetProps) {
+  return (
+    <button
+      type="button"
+      aria-pressed={on}
+      onClick={toggle}
+      className="inline-flex h-(--control) items-center gap-1.5 whitespace-nowrap rounded-2 px-2 text-12 text-ink-2 hover:bg-surface-2 aria-pressed:bg-surface-3 aria-pressed:text-ink-1"
+    >
+      {children}
+      <span className={`tabular-nums ${on ? 'text-ink-2' : 'text-muted'}`}>{count}</span>
+    </button>
+  );
+}
+
+/** Between groups of facets. */
+export const FacetRule = () => <span className="mx-2 h-5 w-px bg-line-2 max-md:hidden" />;
+
+/** The list with `item` in it, or without when it was. */
+export function toggled<T>(list: readonly T[], item: T): T[] {
+  return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
+}

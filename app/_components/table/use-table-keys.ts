@@ -1,0 +1,68 @@
+'use client';
+
+import { type RefObject, useEffect, useRef } from 'react';
+
+interface TableKeys {
+  rows: number;
+  body: RefObject<HTMLTableSectionElement | null>;
+  scrollTo: (index: number) => void;
+  /** What Escape does: clears the filter. */
+  clear: () => void;
+}
+
+/**
+ * Moves the focus from row to row: arrows, `j` and `k`, Home and End. Enter opens the row, being a link.
+ * From the filter field the down arrow goes to the first row, and Enter opens it.
+ */
+export function useTableKeys(keys: TableKeys): void {
+  const latest = useRef(keys);
+  latest.current = keys;
+  useEffect(() => {
+    function onKey(event: KeyboardEvent): void {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      const target = event.target instanceof Element ? event.target : null;
+      if (target?.closest('[role=dialog], [role=menu], textarea, select, [contenteditable=true]')) return;
+      const { rows, body, scrollTo, clear } = latest.current;
+      const typing = target?.closest('input:not([type=checkbox])') ?? null;
+      if (typing !== null && !typing.matches('[data-filter]')) return;
+      if (event.key === 'Escape') {
+        clear();
+        if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+        return;
+      }
+      if (typing !== null && event.key !== 'ArrowDown' && event.key !== 'Enter') return;
+      const row = target?.closest<HTMLElement>('tr[data-index]') ?? null;
+      const at = row === null ? -1 : Number(row.dataset.index);
+      const to = typing === null ? destination(event.key, at, rows) : 0;
+      if (to === null || rows === 0) return;
+      event.preventDefault();
+      focusRow(body.current, to, scrollTo);
+      if (typing !== null && event.key === 'Enter') linkOf(body.current, 0)?.click();
+    }
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+}
+
+function destination(key: string, at: number, rows: number): number | null {
+  if (key === 'ArrowDown' || key === 'j') return Math.min(at + 1, rows - 1);
+  if (key === 'ArrowUp' || key === 'k') return at === -1 ? null : Math.max(at - 1, 0);
+  if (at === -1) return null;
+  if (key === 'Home') return 0;
+  return key === 'End' ? rows - 1 : null;
+}
+
+const linkOf = (body: Element | null, index: number): HTMLElement | null =>
+  body?.querySelector<HTMLElement>(`tr[data-index="${index}"] [data-row-link]`) ?? null;
+
+/** A row out of sight is not in the document: it is scrolled to first and takes the focus once it is there. */
+function focusRow(body: Element | null, index: number, scrollTo: (index: number) => void, tries = 10): void {
+  const link = linkOf(body, index);
+  if (link !== null) {
+    link.focus({ preventScroll: true });
+    link.scrollIntoView({ block: 'nearest' });
+    return;
+  }
+  if (tries === 10) scrollTo(index);
+  if (tries > 0) requestAnimationFrame(() => focusRow(body, index, scrollTo, tries - 1));
+}
