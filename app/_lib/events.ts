@@ -58,6 +58,10 @@ export const eventWords: Record<EventType, string> = {
   'guard.resumed': 'guard resumed',
   'guard.changed': 'guard changed',
   'map.edited': 'map entry edited',
+  'rules.applied': 'rules applied',
+  'rules.removed': 'rules taken away',
+  'rules.drafted': 'draft of rules',
+  'rules.failed': 'rules not in force',
   drift: 'drift',
 };
 
