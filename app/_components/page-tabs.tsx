@@ -1,0 +1,39 @@
+'use client';
+
+import Link from 'next/link';
+import { usePathname } from 'next/navigation';
+
+export interface PageTab {
+  href: string;
+  label: string;
+  /** Beside the label, muted: how many there are, or a mark. */
+  count?: number | string | undefined;
+}
+
+/** The pages of one section, in a row below its head; the row scrolls where it does not fit. */
+export function PageTabs({ label, tabs }: { label: string; tabs: readonly PageTab[] }) {
+  const path = usePathname();
+  const current = tabs
+    .filter(({ href }) => path === href || path.startsWith(`${href}/`))
+    .reduce((best, { href }) => (href.length > best.length ? href : best), '');
+  return (
+    <nav
+      aria-label={label}
+      className="flex h-9 gap-0.5 overflow-x-auto overflow-y-hidden border-line-1 border-b px-[calc(var(--gutter)-10px)]"
+    >
+      {tabs.map(({ href, label, count }) => (
+        <Link
+          key={href}
+          href={href}
+          aria-current={href === current ? 'page' : undefined}
+          className="relative flex flex-none items-center gap-1.5 px-2.5 text-ink-2 hover:text-ink-1 focus-visible:-outline-offset-2 aria-[current]:font-[550] aria-[current]:text-ink-1 aria-[current]:after:absolute aria-[current]:after:inset-x-2.5 aria-[current]:after:bottom-0 aria-[current]:after:h-0.5 aria-[current]:after:bg-accent"
+        >
+          {label}
+          {count !== undefined && (
+            <span className="font-normal text-12 text-muted tabular-nums">{count}</span>
+          )}
+        </Link>
+      ))}
+    </nav>
+  );
+}
