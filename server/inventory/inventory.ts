@@ -20,6 +20,7 @@ import type {
   PodRecord,
 } from './records.ts';
 import { prune } from './retention.ts';
+import * as ruleVersions from './rule-versions.ts';
 import * as settings from './settings.ts';
 
 /** Rows of history added between two prunings. */
@@ -187,6 +188,32 @@ export class Inventory {
 
   listBatches(page: Page): Promise<PageOf<BatchSummary>> {
     return this.#ask('list the batches', () => batches.listBatches(this.#prisma, page));
+  }
+
+  async addRuleVersion(version: ruleVersions.NewRuleVersion): Promise<ruleVersions.RuleVersionRecord> {
+    const added = await this.#write('add a version of the access rules', () =>
+      ruleVersions.addRuleVersion(this.#prisma, version),
+    );
+    this.#countAdded();
+    return added;
+  }
+
+  /** @returns null where there were never any */
+  lastRuleVersion(): Promise<ruleVersions.RuleVersionRecord | null> {
+    return this.#ask('read the access rules', () => ruleVersions.lastRuleVersion(this.#prisma));
+  }
+
+  /** @returns null when there is none of this number */
+  ruleVersion(number: number): Promise<ruleVersions.RuleVersionRecord | null> {
+    return this.#ask(`read version ${number} of the access rules`, () =>
+      ruleVersions.ruleVersion(this.#prisma, number),
+    );
+  }
+
+  listRuleVersions(page: Page): Promise<PageOf<Omit<ruleVersions.RuleVersionRecord, 'text'>>> {
+    return this.#ask('list the versions of the access rules', () =>
+      ruleVersions.listRuleVersions(this.#prisma, page),
+    );
   }
 
   async addEvent(event: Omit<Event, 'id' | 'time'>): Promise<Event> {

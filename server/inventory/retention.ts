@@ -7,6 +7,7 @@ export const keep = {
   devicesPerPod: 1_000,
   removedPods: 1_000,
   batches: 200,
+  ruleVersions: 200,
 };
 
 /** Rows of one delete, so that none holds up the journal for long. */
@@ -64,6 +65,16 @@ async function outdatedRows(prisma: PrismaClient, limits: typeof keep): Promise<
   if (moved !== null) {
     const where = { number: { lte: moved.number }, endedAt: { not: null } };
     deletes.push((limit) => count(prisma.batch.deleteMany({ where, limit })));
+  }
+
+  const version = await prisma.ruleVersion.findFirst({
+    orderBy: { number: 'desc' },
+    skip: limits.ruleVersions,
+    select: { number: true },
+  });
+  if (version !== null) {
+    const where = { number: { lte: version.number } };
+    deletes.push((limit) => count(prisma.ruleVersion.deleteMany({ where, limit })));
   }
 
   const pod = await prisma.pod.findFirst({

@@ -48,7 +48,14 @@ test('batches are listed by page, the newest first; of the ended ones the oldest
   expect((await inventory.listBatches({ limit: 3, before: first.next! })).items.map(({ id }) => id)).toEqual([
     'b1',
   ]);
-  const keep = { events: 5, migrationsPerPod: 5, devicesPerPod: 5, removedPods: 5, batches: 2 };
+  const keep = {
+    events: 5,
+    migrationsPerPod: 5,
+    devicesPerPod: 5,
+    removedPods: 5,
+    batches: 2,
+    ruleVersions: 2,
+  };
   await inventory.prune(keep);
   // b1 has not ended.
   const { items } = await inventory.listBatches({ limit: 9 });

@@ -68,7 +68,14 @@ test('history is bounded; a running migration and a pod’s present device stay'
     await inventory.addPod(newPod(`p${i}`, `10.1.0.${i}/32`), newDevice(`id-p${i}`, 2));
     await inventory.removePod(`id-p${i}`);
   }
-  await inventory.prune({ events: 5, migrationsPerPod: 5, devicesPerPod: 5, removedPods: 5, batches: 5 });
+  await inventory.prune({
+    events: 5,
+    migrationsPerPod: 5,
+    devicesPerPod: 5,
+    removedPods: 5,
+    batches: 5,
+    ruleVersions: 5,
+  });
 
   const events = await inventory.listEvents({ limit: 500 });
   expect(events.items.map(({ message }) => message)).toEqual([19, 18, 17, 16, 15].map((i) => `event ${i}`));
