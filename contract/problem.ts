@@ -5,6 +5,7 @@ export const problems = {
   bad_request: { status: 400, title: 'The request is not valid' },
   unauthorized: { status: 401, title: 'Not signed in' },
   forbidden: { status: 403, title: 'Not allowed for this role' },
+  unsigned_build: { status: 403, title: 'The build is not signed by a trusted key' },
   foreign_origin: { status: 403, title: 'Request from a foreign origin' },
   not_found: { status: 404, title: 'No such resource' },
   pod_not_found: { status: 404, title: 'No such pod' },
@@ -15,6 +16,7 @@ export const problems = {
   program_not_found: { status: 404, title: 'No such eBPF program' },
   map_not_found: { status: 404, title: 'No such eBPF map' },
   entry_not_found: { status: 404, title: 'The map has no such entry' },
+  build_not_found: { status: 404, title: 'No such build' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   pod_exists: { status: 409, title: 'The pod exists already' },
   address_in_use: { status: 409, title: 'Another pod has this address' },
@@ -39,6 +41,14 @@ export const problems = {
   no_draft: { status: 404, title: 'There is no draft of access rules' },
   rule_not_found: { status: 404, title: 'No such access rule' },
   version_not_found: { status: 404, title: 'No such version of the access rules' },
+  build_active: { status: 409, title: 'The build is active' },
+  activation_running: { status: 409, title: 'A build is being activated' },
+  no_previous_build: { status: 409, title: 'There is no build to go back to' },
+  too_many_builds: { status: 409, title: 'No more builds are kept' },
+  too_many_programs: { status: 409, title: 'The pod has as many programs as it may' },
+  bad_object: { status: 422, title: 'Not an object that can be attached' },
+  build_incompatible: { status: 422, title: 'The build does not fit what runs' },
+  verifier_refused: { status: 422, title: 'The verifier refused a program' },
   bad_netns: { status: 422, title: 'Not a network namespace' },
   too_large: { status: 413, title: 'The request is too large' },
   foreign_host: { status: 421, title: 'Request for a foreign host' },
@@ -50,13 +60,31 @@ export const problems = {
   too_many: { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'Podlane failed' },
   kernel_refused: { status: 500, title: 'The kernel refused' },
-  verifier_refused: { status: 500, title: 'The verifier refused a program' },
   migration_failed: { status: 500, title: 'The migration failed' },
   inventory_failed: { status: 500, title: 'The inventory cannot be written' },
   agent_unreachable: { status: 502, title: 'The agent does not answer' },
   stopping: { status: 503, title: 'The agent is stopping' },
 } as const satisfies Record<string, { status: number; title: string }>;
 export type ProblemCode = keyof typeof problems;
+
+/** What the verifier said of a program that it refused, taken apart. */
+export const verifierRefusal = z.object({
+  program: z.string(),
+  message: z.string().describe('the verifier’s complaint'),
+  instruction: z
+    .object({ number: z.number().int(), text: z.string() })
+    .nullable()
+    .describe('the one it stopped at'),
+  source: z
+    .object({ text: z.string(), file: z.string().nullable(), line: z.number().int().nullable() })
+    .nullable()
+    .describe('the source line of that instruction, where the object has BTF lines'),
+  registers: z.array(z.string()).describe('what it knew of registers and stack there, e.g. `R1=ctx()`'),
+  before: z.array(z.string()).describe('the last instructions on the way there, oldest first'),
+  meaning: z.string().nullable().describe('what the complaint usually means, and what to do'),
+  log: z.string().describe('the end of the log as it came'),
+});
+export type VerifierRefusal = z.infer<typeof verifierRefusal>;
 
 /** RFC 9457 problem details with our stable `code`. */
 export const problem = z.object({
@@ -75,6 +103,7 @@ export const problem = z.object({
       }),
     )
     .optional(),
+  verifier: verifierRefusal.optional().describe('with the code `verifier_refused`'),
 });
 export type Problem = z.infer<typeof problem>;
 
@@ -83,16 +112,23 @@ export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly hint: string | undefined;
   readonly errors: Problem['errors'];
+  readonly verifier: VerifierRefusal | undefined;
   constructor(
     code: ProblemCode,
     detail: string,
-    more: { hint?: string; cause?: unknown; errors?: Problem['errors'] } = {},
+    more: {
+      hint?: string;
+      cause?: unknown;
+      errors?: Problem['errors'];
+      verifier?: VerifierRefusal;
+    } = {},
   ) {
     super(detail, more.cause === undefined ? undefined : { cause: more.cause });
     this.name = 'ProblemError';
     this.code = code;
     this.hint = more.hint;
     this.errors = more.errors;
+    this.verifier = more.verifier;
   }
   toProblem(): Problem {
     const { status, title } = problems[this.code];
@@ -104,6 +140,7 @@ export class ProblemError extends Error {
       detail: this.message,
       ...(this.hint === undefined ? {} : { hint: this.hint }),
       ...(this.errors === undefined ? {} : { errors: this.errors }),
+      ...(this.verifier === undefined ? {} : { verifier: this.verifier }),
     };
   }
 }
