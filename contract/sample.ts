@@ -21,7 +21,7 @@ export const frameHeaderBytes = 40;
 export const frameKinds = { all: 1, watched: 2 } as const;
 
 /** Reasons our programs drop for, in the order of the counters in `bpf/podlane.h`. */
-export const dropReasons = ['malformed', 'unknown_protocol', 'spoofed_source'] as const;
+export const dropReasons = ['malformed', 'unknown_protocol', 'spoofed_source', 'denied', 'fragment'] as const;
 export type DropReason = (typeof dropReasons)[number];
 
 /**
@@ -44,8 +44,19 @@ export const sampleColumns = [
   'dropMalformed',
   'dropUnknownProtocol',
   'dropSpoofedSource',
+  'dropDenied',
+  'dropFragment',
 ] as const;
 export type SampleColumn = (typeof sampleColumns)[number];
+
+/** Where each reason's packets, of both directions, are counted. */
+export const dropColumns = {
+  malformed: 'dropMalformed',
+  unknown_protocol: 'dropUnknownProtocol',
+  spoofed_source: 'dropSpoofedSource',
+  denied: 'dropDenied',
+  fragment: 'dropFragment',
+} as const satisfies Record<DropReason, SampleColumn>;
 
 /** Column value for "nobody counts this". */
 export const noValue = 2n ** 64n - 1n;

@@ -13,6 +13,8 @@ export const rateFields = [
   'dropMalformed',
   'dropUnknownProtocol',
   'dropSpoofedSource',
+  'dropDenied',
+  'dropFragment',
 ] as const;
 export type RateField = (typeof rateFields)[number];
 

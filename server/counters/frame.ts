@@ -1,4 +1,5 @@
 import {
+  dropColumns,
   dropReasons,
   encodeFrameHeader,
   frameHeaderBytes,
@@ -21,7 +22,6 @@ export interface FrameClock {
 
 const width = counterFields.length;
 const place = Object.fromEntries(sampleColumns.map((name, i) => [name, i])) as Record<SampleColumn, number>;
-const reasonColumns: readonly SampleColumn[] = ['dropMalformed', 'dropUnknownProtocol', 'dropSpoofedSource'];
 
 /**
  * A sample of `pods` (`contract/sample.ts`): what live devices counted, on top of what was carried from removed
@@ -62,8 +62,8 @@ export function encodeFrame(
     put('requestsFailed', pod.requests ? BigInt(pod.requests.failed) : noValue);
     put('droppedOut', totals[field.droppedPacketsOut]!);
     put('droppedIn', totals[field.droppedPacketsIn]!);
-    dropReasons.forEach((_, i) => {
-      put(reasonColumns[i]!, totals[field.droppedOut + i]! + totals[field.droppedIn + i]!);
+    dropReasons.forEach((reason, i) => {
+      put(dropColumns[reason], totals[field.droppedOut + i]! + totals[field.droppedIn + i]!);
     });
   });
   return new Uint8Array(buffer);

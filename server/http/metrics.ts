@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { deviceKind } from '../../contract/device.ts';
-import { decodeFrame, dropReasons, type SampleColumn } from '../../contract/sample.ts';
+import { decodeFrame, dropColumns, dropReasons, type SampleColumn } from '../../contract/sample.ts';
 import type { Agent } from './agent.ts';
 
 /** Prometheus text of the last sample. Totals are those of the sample frame: they never go back. */
@@ -37,12 +37,6 @@ const totals: { name: string; help: string; out: SampleColumn; in: SampleColumn 
   { name: 'bytes', help: 'Bytes of the pod’s network packets', out: 'bytesOut', in: 'bytesIn' },
   { name: 'dropped', help: 'Packets Podlane’s programs dropped', out: 'droppedOut', in: 'droppedIn' },
 ];
-
-const dropColumns = {
-  malformed: 'dropMalformed',
-  unknown_protocol: 'dropUnknownProtocol',
-  spoofed_source: 'dropSpoofedSource',
-} as const satisfies Record<(typeof dropReasons)[number], SampleColumn>;
 
 function countTraffic(register: Registry, agent: Agent): void {
   const labelNames = ['namespace', 'pod', 'direction'];

@@ -44,7 +44,7 @@ test('the header says what the frame is and when it was read', () => {
     kind: 1,
     rows: 2,
     ...clock,
-    columns: 15,
+    columns: 17,
   });
 });
 

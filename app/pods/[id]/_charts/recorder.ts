@@ -1,4 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
+import { dropColumns, dropReasons } from '../../../../contract/sample.ts';
 import type { PodHistory, PodRates } from '../../../_lib/timeline.ts';
 import type { Point } from './history.ts';
 
@@ -60,11 +61,7 @@ export function createRecorder(capacity: number) {
           bitsIn: history.bitsIn[index]!,
           droppedOut: history.droppedOut[index]!,
           droppedIn: history.droppedIn[index]!,
-          drops: [
-            history.dropMalformed[index]!,
-            history.dropUnknownProtocol[index]!,
-            history.dropSpoofedSource[index]!,
-          ],
+          drops: dropReasons.map((reason) => history[dropColumns[reason]][index]!),
         });
       }
     },
@@ -93,7 +90,7 @@ const readingOf = (rates: PodRates): PodReading => ({
   bitsIn: rates.bitsIn,
   droppedOut: rates.droppedOut,
   droppedIn: rates.droppedIn,
-  drops: [rates.dropMalformed, rates.dropUnknownProtocol, rates.dropSpoofedSource],
+  drops: dropReasons.map((reason) => rates[dropColumns[reason]]),
 });
 
 /** Node samples and frames are read in the same sweep; further apart they are not of one second. */

@@ -3,6 +3,8 @@ export const meanings: Readonly<Record<string, string>> = {
   malformed: 'the IP header is missing, or its lengths disagree',
   unknown_protocol: 'neither IPv4, IPv6 nor ARP, or VLAN-tagged',
   spoofed_source: 'the source is not the pod’s',
+  denied: 'a rule of access denies it, or the default of the rule set',
+  fragment: 'a later fragment of a packet whose first one has not passed',
 
   NOT_SPECIFIED: 'not told; also what a program on netkit drops',
   NO_SOCKET: 'nothing in the pod listens on the port',

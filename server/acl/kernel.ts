@@ -1,0 +1,169 @@
+import type { Direction } from '../../contract/acl.ts';
+import type { DropReason } from '../../contract/sample.ts';
+import type { RowEntry, Tables } from './tables.ts';
+
+/** What judges, and what is tried out beside it: the draft is only reported on, never enforced. */
+export type RuleSetName = 'active' | 'draft';
+
+/** Tables for the kernel. */
+export interface LoadRequest {
+  tables: Tables;
+  /** What happens to packets of pods that the tables do not know yet, as the rule set's defaults have it. */
+  defaults: Readonly<Record<Direction, 'allow' | 'deny'>>;
+}
+
+export interface Loaded {
+  /** Of the set, one more at each load; connections that were judged by another one are judged again. */
+  generation: number;
+  /** Entries of maps, new or changed. */
+  written: number;
+  /** Entries that nobody needs any more; they go once no packet is judged by the old tables. */
+  removed: number;
+  /** From the call to the switch. */
+  milliseconds: number;
+}
+
+/** How often an entry decided: packets that began a connection, or that belong to none. */
+export interface EntryHits extends Pick<RowEntry, 'protocol' | 'port' | 'length' | 'rule' | 'log'> {
+  row: number;
+  hits: bigint;
+}
+
+export type ConnectionState = 'unreplied' | 'replied' | 'closing';
+
+/** A connection that passed. */
+export interface TrackedConnection {
+  /** Number of the pod. */
+  owner: number;
+  /** IP protocol number; 1 for ICMP and 58 for ICMPv6, of which only echo and other queries are tracked. */
+  protocol: number;
+  peer: string;
+  /** Of the pod's end; of ICMP queries the identifier, at the end that began. */
+  podPort: number;
+  /** Of the peer's end; of ICMP queries `type << 8`, at the end that answers. */
+  peerPort: number;
+  begunBy: 'pod' | 'peer';
+  state: ConnectionState;
+  /** Number of the rule that let it pass; 0: the default, or it is the node's own. */
+  rule: number;
+  /** What the draft says: null where there was none. */
+  draft: { verdict: 'allow' | 'deny'; rule: number } | null;
+  /** Seconds until it is forgotten, when nothing more comes. */
+  expiresIn: number;
+}
+
+/** What was sent on the wire, as far as rules look at it. */
+export interface PacketTuple {
+  /** IP protocol number. */
+  protocol: number;
+  source: string;
+  destination: string;
+  /** 0 without ports. */
+  sourcePort: number;
+  destinationPort: number;
+  icmp: { type: number; code: number } | null;
+  /** Of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; else 0. */
+  tcpFlags: number;
+}
+
+export interface VerdictEvent extends PacketTuple {
+  /** CLOCK_MONOTONIC. */
+  timeNs: bigint;
+  slot: number;
+  /** Number of the pod whose rules judged. */
+  owner: number;
+  direction: Direction;
+  /** `draft-drop`: it passed, and the draft would drop it; `draft-pass` the other way. */
+  verdict: 'dropped' | 'logged' | 'draft-drop' | 'draft-pass';
+  /** Of a drop. */
+  reason: DropReason | null;
+  /** Whose number `rule` is; a `log` rule may be of either. */
+  set: RuleSetName;
+  /** Generation of the set, as `Loaded` told it: numbers are kept only while the rules' names are. */
+  generation: number;
+  /** The rule that decided or logs; 0: the default of the direction. */
+  rule: number;
+  /** Bytes of the network packet. */
+  length: number;
+}
+
+/** Verdict events that a slot's programs did not send, since they were loaded. */
+export interface LostVerdicts {
+  slot: number;
+  /** Over the rate. */
+  limited: bigint;
+  /** The ring buffer was full. */
+  full: bigint;
+}
+
+/** Of what is not said, any. */
+export interface TraceFilter {
+  /** Told with each of its events; not 0. */
+  id: number;
+  /** Number of the pod. */
+  owner?: number;
+  /** At either end of the packet. */
+  address?: string;
+  /** At either end of the packet. */
+  port?: number;
+  protocol?: number;
+  family?: 4 | 6;
+}
+
+/** One run of one of our programs, at its end. */
+export interface TraceEvent {
+  /** Of the filter. */
+  id: number;
+  /** CLOCK_MONOTONIC. */
+  timeNs: bigint;
+  slot: number;
+  owner: number;
+  hook: 'netkit/peer' | 'netkit/primary' | 'tcx/ingress' | 'tcx/egress' | 'tc/ingress' | 'tc/egress';
+  verdict: 'next' | 'dropped' | 'redirected';
+  /** Of a drop. */
+  reason: DropReason | null;
+  /** That denied, of the active set; 0: the default, or no rule was asked. */
+  rule: number;
+  /** That it was redirected to. */
+  target: number | null;
+  /** Bytes of the network packet. */
+  length: number;
+  /** The packet's first bytes from its network header on, never payload behind layer 4's header; at most 96. */
+  headers: Buffer;
+}
+
+/** The kernel's access rules, as `RuleLoader` gives them. */
+export interface RuleKernel {
+  /**
+   * Makes the kernel judge by other tables: everything is written beside what judges, then the generation is switched
+   * by one write, so that no packet meets a part of either. Loads of both sets wait for each other.
+   * @param request null: the set is taken away
+   * @param numberOf the pod's number, by id; a pod without one is left out
+   * @throws ProblemError `rules_too_large` when a map has no room: the old tables go on
+   */
+  load(
+    set: RuleSetName,
+    request: LoadRequest | null,
+    numberOf: (podId: string) => number | undefined,
+  ): Promise<Loaded>;
+  /** The generation that judges; null: there is no such set. */
+  generation(set: RuleSetName): number | null;
+  /** The first row number that the kernel has never seen in this set: for `nothing(nextRow)` of the first compile. */
+  nextRow(set: RuleSetName): number;
+  /** Of every entry, the hits since it is in the kernel. */
+  hits(set: RuleSetName): EntryHits[];
+  /** Connections that are not forgotten yet, of one pod or of all. */
+  connections(owner?: number): TrackedConnection[];
+  /** The host's own addresses: what comes from them towards pods is not judged, and answers pass. */
+  setNodeAddresses(addresses: readonly string[]): void;
+  /** Listens to verdicts; the answer ends it. */
+  onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void;
+  /** Of slots that lost any. */
+  lost(): LostVerdicts[];
+  /** At most 4; none: nothing is traced. */
+  setTraces(filters: readonly TraceFilter[]): void;
+  /** Listens to trace events; the answer ends it. */
+  onTraces(listener: (events: readonly TraceEvent[]) => void): () => void;
+  /** Trace events that found the ring buffer full, since the programs were loaded. */
+  lostTraces(): bigint;
+}
