@@ -10,11 +10,18 @@ export interface MapInfo {
   maxEntries: number;
   flags: number;
   name: string;
+  /** BTF of its keys and values: the object's id (0: none), and ids of types in it (0: none). */
+  btfId: number;
+  keyTypeId: number;
+  valueTypeId: number;
 }
 
-/** struct bpf_map_info (linux/bpf.h): type 0, id 4, key_size 8, value_size 12, max_entries 16, map_flags 20, name 24. */
+/**
+ * struct bpf_map_info (linux/bpf.h): type 0, id 4, key_size 8, value_size 12, max_entries 16, map_flags 20, name 24,
+ * btf_id 64, btf_key_type_id 68, btf_value_type_id 72.
+ */
 export function mapInfo(fd: number): MapInfo {
-  const info = readInfo('a map', fd, Buffer.alloc(40));
+  const info = readInfo('a map', fd, Buffer.alloc(80));
   return {
     type: info.readUInt32LE(0),
     id: info.readUInt32LE(4),
@@ -23,6 +30,9 @@ export function mapInfo(fd: number): MapInfo {
     maxEntries: info.readUInt32LE(16),
     flags: info.readUInt32LE(20),
     name: nameAt(info, 24),
+    btfId: info.readUInt32LE(64),
+    keyTypeId: info.readUInt32LE(68),
+    valueTypeId: info.readUInt32LE(72),
   };
 }
 

@@ -21,6 +21,14 @@ export interface ProgramInfo {
   /** 0 from a kernel that does not say. */
   verifiedInstructions: number;
   mapIds: number[];
+  /** Of who loaded it. */
+  uid: number;
+  gpl: boolean;
+  /** 0: none. */
+  btfId: number;
+  /** What it is made to attach to, by BTF: the id of a BTF object (0: none) and of a type in it. */
+  attachBtfObjectId: number;
+  attachBtfId: number;
 }
 
 // load_time counts from boot, CLOCK_BOOTTIME; taken once, so that a program keeps one load time.
@@ -30,8 +38,8 @@ const maxMaps = 64;
 
 /**
  * struct bpf_prog_info (linux/bpf.h): type 0, id 4, tag 8, jited_prog_len 16, xlated_prog_len 20, load_time 40,
- * nr_map_ids 52, map_ids 56, name 64, run_time_ns 192, run_cnt 200, recursion_misses 208,
- * verified_insns 216.
+ * created_by_uid 48, nr_map_ids 52, map_ids 56, name 64, gpl_compatible 84 (bit 0), btf_id 128, run_time_ns 192,
+ * run_cnt 200, recursion_misses 208, verified_insns 216, attach_btf_obj_id 220, attach_btf_id 224.
  */
 export function programInfo(fd: number): ProgramInfo {
   const info = Buffer.alloc(infoBytes);
@@ -54,6 +62,11 @@ export function programInfo(fd: number): ProgramInfo {
     runCount: Number(info.readBigUInt64LE(200)),
     misses: info.readBigUInt64LE(208),
     verifiedInstructions: info.readUInt32LE(216),
+    uid: info.readUInt32LE(48),
+    gpl: (info.readUInt32LE(84) & 1) === 1,
+    btfId: info.readUInt32LE(128),
+    attachBtfObjectId: info.readUInt32LE(220),
+    attachBtfId: info.readUInt32LE(224),
   };
 }
 

@@ -115,6 +115,14 @@ export const bpf_prog_get_fd_by_id: KoffiFunc<(id: number) => number> = libbpf.f
 export const bpf_map_get_fd_by_id: KoffiFunc<(id: number) => number> = libbpf.func(
   'int bpf_map_get_fd_by_id(uint32_t id)',
 );
+export const bpf_link_get_fd_by_id: KoffiFunc<(id: number) => number> = libbpf.func(
+  'int bpf_link_get_fd_by_id(uint32_t id)',
+);
+export const bpf_btf_get_fd_by_id: KoffiFunc<(id: number) => number> = libbpf.func(
+  'int bpf_btf_get_fd_by_id(uint32_t id)',
+);
+export const bpf_map_get_next_key: KoffiFunc<(fd: number, key: Address, next: Buffer) => number> =
+  libbpf.func('int bpf_map_get_next_key(int fd, void *key, void *next)');
 export const bpf_enable_stats: KoffiFunc<(type: number) => number> = libbpf.func(
   'int bpf_enable_stats(int type)',
 );
