@@ -1,0 +1,199 @@
+'use client';
+
+import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
+import { yaml } from '@codemirror/lang-yaml';
+import { bracketMatching, ensureSyntaxTree, indentOnInput } from '@codemirror/language';
+import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from '@codemirror/lint';
+import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
+import { EditorState, RangeSetBuilder, StateEffect, StateField } from '@codemirror/state';
+import {
+  Decoration,
+  type DecorationSet,
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  keymap,
+  lineNumbers,
+  placeholder,
+} from '@codemirror/view';
+import { useEffect, useImperativeHandle, useRef } from 'react';
+import { type RuleSpan, ruleAt, ruleSpans } from './rule-spans.ts';
+import { editorTheme } from './theme.ts';
+
+/** Something to be said of a line, counted from 1. */
+export interface LineNote {
+  line: number;
+  severity: 'error' | 'warning';
+  message: string;
+}
+
+export interface EditorHandle {
+  /** Puts the cursor on a line, counted from 1, and the line in the middle. */
+  goToLine(line: number): void;
+  /** The same with the first line of a rule; false when there is no rule of this name. */
+  goToRule(name: string): boolean;
+}
+
+interface YamlEditorProps {
+  text: string;
+  change: (text: string) => void;
+  /** The rule that the cursor is in, as often as it is another one. */
+  onRule: (rule: RuleSpan | null) => void;
+  /** Ctrl-Enter. */
+  onSubmit: () => void;
+  notes: readonly LineNote[];
+  readOnly: boolean;
+  label: string;
+  /** The id of what describes it. */
+  describedBy: string;
+  handle: React.Ref<EditorHandle>;
+}
+
+/** A moment is enough for ten thousand rules; what is not read by then is read later. */
+const parseMs = 100;
+
+const spansOf = (state: EditorState): RuleSpan[] => {
+  const tree = ensureSyntaxTree(state, state.doc.length, parseMs);
+  return tree === null ? [] : ruleSpans(tree, (from, to) => state.sliceDoc(from, to));
+};
+
+/** The lines of the rule under the cursor carry a mark at their left. */
+const markRule = StateEffect.define<RuleSpan | null>();
+const ruleMark = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update(marks, transaction) {
+    const effect = transaction.effects.findLast((one) => one.is(markRule));
+    if (effect === undefined) return marks.map(transaction.changes);
+    const builder = new RangeSetBuilder<Decoration>();
+    const span = effect.value as RuleSpan | null;
+    const { doc } = transaction.state;
+    if (span !== null)
+      for (let line = doc.lineAt(span.from); ; line = doc.line(line.number + 1)) {
+        builder.add(line.from, line.from, Decoration.line({ class: 'cm-rule' }));
+        if (line.to >= Math.min(span.to, doc.length) || line.number === doc.lines) break;
+      }
+    return builder.finish();
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+/**
+ * The text of the rules. Tab leaves it, as everywhere on the page; Ctrl-] and Ctrl-[ indent. It is drawn
+ * only as far as it is in sight, so it searches by itself: Ctrl-F.
+ */
+export default function YamlEditor(props: YamlEditorProps) {
+  const { text, notes, readOnly, label, describedBy, handle } = props;
+  const parent = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView | null>(null);
+  const latest = useRef(props);
+  latest.current = props;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what changes later is told to the editor below
+  useEffect(() => {
+    const created = new EditorView({
+      doc: latest.current.text,
+      parent: parent.current!,
+      extensions: [
+        lineNumbers(),
+        lintGutter(),
+        highlightActiveLine(),
+        highlightActiveLineGutter(),
+        history(),
+        drawSelection(),
+        indentOnInput(),
+        bracketMatching(),
+        highlightSelectionMatches(),
+        search({ top: true }),
+        yaml(),
+        editorTheme,
+        ruleMark,
+        placeholder('name: my-rules'),
+        EditorState.tabSize.of(2),
+        EditorState.readOnly.of(readOnly),
+        EditorView.contentAttributes.of({
+          'aria-label': label,
+          'aria-describedby': describedBy,
+          spellcheck: 'false',
+        }),
+        keymap.of([
+          {
+            key: 'Mod-Enter',
+            run: () => {
+              latest.current.onSubmit();
+              return true;
+            },
+          },
+          ...defaultKeymap.filter(({ key }) => key !== 'Mod-Enter'),
+          ...historyKeymap,
+          ...searchKeymap,
+          ...lintKeymap,
+        ]),
+        EditorView.updateListener.of((update) => {
+          if (update.docChanged) latest.current.change(update.state.doc.toString());
+          if (update.docChanged || update.selectionSet) follow(update.view);
+        }),
+      ],
+    });
+    let shown = '';
+    function follow(of: EditorView): void {
+      const span = ruleAt(spansOf(of.state), of.state.selection.main.head);
+      const key = JSON.stringify(span);
+      if (key === shown) return;
+      shown = key;
+      latest.current.onRule(span);
+      // Not within the update that is being told of.
+      queueMicrotask(() => of.dispatch({ effects: markRule.of(span) }));
+    }
+    view.current = created;
+    follow(created);
+    return () => {
+      view.current = null;
+      created.destroy();
+    };
+  }, [readOnly]);
+
+  useEffect(() => {
+    const { current } = view;
+    if (current === null || current.state.doc.toString() === text) return;
+    current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: text } });
+  }, [text]);
+
+  useEffect(() => {
+    const { current } = view;
+    if (current !== null)
+      current.dispatch(setDiagnostics(current.state, diagnosticsOf(current.state, notes)));
+  }, [notes]);
+
+  useImperativeHandle(handle, () => {
+    const goTo = (position: number): void => {
+      const { current } = view;
+      if (current === null) return;
+      current.dispatch({
+        selection: { anchor: position },
+        effects: EditorView.scrollIntoView(position, { y: 'center' }),
+      });
+      current.focus();
+    };
+    return {
+      goToLine(line) {
+        const doc = view.current?.state.doc;
+        if (doc !== undefined) goTo(doc.line(Math.min(Math.max(line, 1), doc.lines)).from);
+      },
+      goToRule(name) {
+        const span = view.current && spansOf(view.current.state).find((one) => one.name === name);
+        if (span) goTo(span.from);
+        return span !== undefined && span !== null;
+      },
+    };
+  }, []);
+
+  return <div ref={parent} className="h-full min-h-0 min-w-0 overflow-hidden" />;
+}
+
+function diagnosticsOf(state: EditorState, notes: readonly LineNote[]): Diagnostic[] {
+  return notes.map(({ line, severity, message }) => {
+    const { from, to, text } = state.doc.line(Math.min(Math.max(line, 1), state.doc.lines));
+    return { from: from + (text.length - text.trimStart().length), to, severity, message };
+  });
+}
