@@ -4,6 +4,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../_lib/api.ts';
 import { startBatches } from '../_lib/batches.ts';
+import { startDumps } from '../_lib/dumps.ts';
 import { startEvents } from '../_lib/events.ts';
 import { startMigrations } from '../_lib/migrations.ts';
 import { startNodeSamples } from '../_lib/node.ts';
@@ -35,6 +36,7 @@ export function Shell({ children }: { children: ReactNode }) {
       startPods(client),
       startMigrations(client),
       startBatches(client),
+      startDumps(client),
       startEvents(client),
     ];
     return () => {

@@ -33,7 +33,7 @@ export const usePodPath = (id: string) =>
   });
 
 /** Holds a topic of the stream as long as the component stands. */
-export function useTopic(topic: 'pods' | 'migrations' | 'batches' | 'events'): void {
+export function useTopic(topic: 'pods' | 'migrations' | 'batches' | 'dumps' | 'events'): void {
   useEffect(() => theStream().subscribe({ topic }), [topic]);
 }
 

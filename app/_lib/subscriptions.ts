@@ -3,7 +3,7 @@ import type { ClientMessage } from '../../contract/stream.ts';
 
 /** What can be asked for. Two subscribers of one pod share the first one's `hz`. */
 export type Topic =
-  | { topic: 'samples' | 'node' | 'pods' | 'migrations' | 'batches' | 'events' }
+  | { topic: 'samples' | 'node' | 'pods' | 'migrations' | 'batches' | 'dumps' | 'events' }
   | { topic: 'pod'; pod: string; hz: number };
 
 interface Entry {

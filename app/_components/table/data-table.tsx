@@ -6,6 +6,7 @@ import { type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'reac
 import { useRowHeight } from '../../_lib/use-row-height.ts';
 import { Skeleton } from '../skeleton.tsx';
 import { type Column, type Sorting, sorted } from './column.ts';
+import { useHeldOrder } from './use-held-order.ts';
 import { useTableKeys } from './use-table-keys.ts';
 
 interface DataTableProps<Row, Key extends string> {
@@ -45,10 +46,15 @@ export function DataTable<Row, Key extends string>({
   top = 'top-(--chrome)',
 }: DataTableProps<Row, Key>) {
   const body = useRef<HTMLTableSectionElement>(null);
-  const ordered = useMemo(
-    () => (sorting === undefined ? (rows ?? []) : sorted(rows ?? [], columns, sorting)),
-    [rows, columns, sorting],
+  const { sort, descending } = sorting ?? {};
+  const inOrder = useMemo(
+    () =>
+      sort === undefined
+        ? (rows ?? [])
+        : sorted(rows ?? [], columns, { sort, descending: descending === true }),
+    [rows, columns, sort, descending],
   );
+  const { ordered, hold } = useHeldOrder(inOrder, rowKey, `${sort} ${descending}`);
   const height = useRowHeight();
   const [margin, setMargin] = useState(0);
   useLayoutEffect(() => {
@@ -88,7 +94,7 @@ export function DataTable<Row, Key extends string>({
           ))}
         </tr>
       </thead>
-      <tbody ref={body}>
+      <tbody ref={body} {...hold}>
         {rows === null && <SkeletonRows columns={columns} />}
         {above > 0 && <Spacer height={above} />}
         {items.map(({ index }) => {

@@ -1,0 +1,40 @@
+import type { Attachment, BpfDevice, Program } from '../../../contract/program.ts';
+
+/** The first place a program runs at, and how many more there are. */
+export function AttachedAt({ program }: { program: Program }) {
+  const [first] = program.attachments;
+  if (first === undefined)
+    return (
+      <span className="text-muted" title={program.notAttached ?? undefined}>
+        {program.notAttached ?? 'nowhere'}
+      </span>
+    );
+  const more = program.attachmentCount - 1;
+  const all = program.attachments.map(({ hook, target }) => `${hook} ${target}`);
+  const rest = program.attachmentCount - all.length;
+  return (
+    <span title={[...all, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n')}>
+      <span className="code text-ink-2">{first.hook}</span> {first.target}
+      <Place attachment={first} />
+      {more > 0 && <span className="text-muted"> and {more} more</span>}
+    </span>
+  );
+}
+
+/** Where among the programs of its place it runs; nothing where it is alone. */
+export function Place({ attachment: { position, of } }: { attachment: Attachment }) {
+  if (position === null || of === null || of < 2) return null;
+  return (
+    <span className="text-muted tabular-nums" title={`${position + 1}. of ${of} programs at this place`}>
+      {' '}
+      {position + 1}/{of}
+    </span>
+  );
+}
+
+/** Whose network namespace a device is in. */
+export function namespaceText(device: BpfDevice): string {
+  const { namespace } = device;
+  if (namespace === null) return 'namespace not known';
+  return namespace.host ? 'host' : (namespace.name ?? `netns ${namespace.inode}`);
+}

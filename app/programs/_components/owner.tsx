@@ -1,0 +1,29 @@
+import type { BpfOwner } from '../../../contract/program.ts';
+import { ownerText } from '../../_lib/programs.ts';
+
+/** Whose a program, map or link is. What is not known says why when pointed at. */
+export function Owner({ owner }: { owner: BpfOwner }) {
+  if (owner.kind === 'ours')
+    return (
+      <span title={ownerText(owner)}>
+        <b className="font-[550]">Podlane</b> <span className="text-muted">{owner.what}</span>
+      </span>
+    );
+  if (owner.kind === 'process')
+    return (
+      <span title={`process ${owner.pid} has a descriptor of it`}>
+        {owner.name} <span className="code text-muted">{owner.pid}</span>
+      </span>
+    );
+  if (owner.kind === 'pin')
+    return (
+      <span className="code text-ink-2" title={`pinned at ${owner.path}`}>
+        {owner.path}
+      </span>
+    );
+  return (
+    <span className="text-muted" title={owner.why}>
+      unknown
+    </span>
+  );
+}

@@ -1,0 +1,44 @@
+'use client';
+
+import type { ProgramStatistics } from '../../../contract/program.ts';
+import { notify } from '../../_components/toast.tsx';
+import { useKeepStatistics } from '../../_lib/programs.ts';
+import { useLacks } from '../../_lib/session.ts';
+
+/** Whether the kernel counts runs and time, and whether it goes on doing so when nobody looks. */
+export function Statistics({ statistics }: { statistics: ProgramStatistics }) {
+  const keep = useKeepStatistics();
+  const lacks = useLacks('operator');
+  const { on, always, problem } = statistics;
+  const state =
+    problem ??
+    (always
+      ? 'Runs are counted always.'
+      : on
+        ? 'Runs are counted while somebody looks.'
+        : 'Runs are not counted.');
+  return (
+    <div className="flex flex-wrap items-center gap-x-3 text-12">
+      <span className="text-muted">{state}</span>
+      <label
+        className={`inline-flex h-(--control) items-center gap-1.5 ${lacks === null ? 'cursor-pointer text-ink-2' : 'text-muted'}`}
+        title={lacks ?? 'Counting costs some nanoseconds for each run of each program of the node'}
+      >
+        <input
+          type="checkbox"
+          className="size-3.5 accent-accent"
+          checked={keep.isPending ? keep.variables : always}
+          disabled={keep.isPending || lacks !== null}
+          onChange={(event) =>
+            keep.mutate(event.target.checked, {
+              onError: ({ message }) =>
+                notify({ tone: 'failed', title: 'The choice was not kept', detail: message }),
+            })
+          }
+        />
+        Keep statistics on
+      </label>
+      {lacks !== null && <span className="text-muted max-md:w-full">{lacks}</span>}
+    </div>
+  );
+}
