@@ -88,18 +88,6 @@ export const draftRules = z.object({
 export type DraftRules = z.infer<typeof draftRules>;
 export const draftAnswer = z.object({ draft: draftRules.nullable() });
 
-/** What `dryRun` answers: nothing was written. */
-export const rulesPlan = z.object({
-  rules: ruleSet,
-  sizes: ruleSizes,
-  limits: ruleSizes,
-  warnings: z.array(ruleWarning),
-  changes: ruleChanges,
-  write: z.object({ written: count, removed: count }).describe('entries of kernel maps'),
-  compileMs: z.number(),
-});
-export type RulesPlan = z.infer<typeof rulesPlan>;
-
 /** Rules read from a text, nothing applied. */
 export const importedRules = z.object({
   source: z.enum(['rules', 'network-policy']),
@@ -197,6 +185,22 @@ export const ruleView = z.object({
   warning: z.string().nullable(),
 });
 export type RuleView = z.infer<typeof ruleView>;
+
+/** What `dryRun` answers: nothing was written. */
+export const rulesPlan = z.object({
+  rules: ruleSet,
+  sizes: ruleSizes,
+  limits: ruleSizes,
+  warnings: z.array(ruleWarning),
+  changes: ruleChanges,
+  write: z.object({ written: count, removed: count }).describe('entries of kernel maps'),
+  compileMs: z.number(),
+  view: ruleView
+    .nullable()
+    .optional()
+    .describe('of the rule that `rule` in the query names, as these rules would have it; packets are null'),
+});
+export type RulesPlan = z.infer<typeof rulesPlan>;
 
 const port = z.int().min(0).max(65_535);
 const byte = z.int().min(0).max(255);

@@ -21,11 +21,11 @@ export interface RuleSpan {
 export function ruleSpans(tree: Tree, slice: (from: number, to: number) => string): RuleSpan[] {
   const content = tree.topNode.getChild('Document');
   const set = content && mappingIn(content);
-  const rules = set && valueOf(set, 'rules', slice);
+  const rules = set && valueUnder(set, 'rules', slice);
   if (!rules) return [];
   return rules.getChildren('Item').map((item, index) => {
     const mapping = mappingIn(item);
-    const name = mapping && valueOf(mapping, 'name', slice);
+    const name = mapping && valueUnder(mapping, 'name', slice);
     return {
       index,
       name: name ? plainText(slice(name.from, name.to)) : null,
@@ -43,7 +43,7 @@ export const ruleAt = (spans: readonly RuleSpan[], position: number): RuleSpan |
 const mappingIn = (node: SyntaxNode): SyntaxNode | null =>
   node.getChild('BlockMapping') ?? node.getChild('FlowMapping');
 
-function valueOf(
+function valueUnder(
   mapping: SyntaxNode,
   key: string,
   slice: (from: number, to: number) => string,
