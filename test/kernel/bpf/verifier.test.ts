@@ -34,10 +34,17 @@ test('a refused program’s error names it and gives the verifier’s reason fir
   const error = await loadObject({ name: 'case', image }).catch((error: unknown) => error);
   if (!(error instanceof ProblemError)) throw new Error('not refused');
   expect(error.code).toBe('verifier_refused');
-  expect(error.message.split('\n')[0]).toBe(
-    'load case: the verifier refused tested (EACCES): R1 offset is outside of the packet',
+  expect(error.message).toMatch(
+    /^load case: the verifier refused tested \(EACCES\): invalid access to packet.*R1 offset is outside of the packet, at instruction 1 \(r0 = /,
   );
-  expect(error.message).toContain('invalid access to packet');
+  expect(error.hint).toContain('data_end');
+  expect(error.verifier).toMatchObject({
+    program: 'tested',
+    instruction: { number: 1 },
+    source: { text: expect.stringContaining('skb->data') },
+    registers: expect.arrayContaining([expect.stringMatching(/^R1(_w)?=pkt/)]),
+    before: [expect.stringMatching(/^0: r1 = /)],
+  });
   expect(error.cause).toHaveProperty('message', expect.stringContaining('processed'));
 });
 
