@@ -39,12 +39,41 @@ export const bpf_program__name: KoffiFunc<(program: Pointer) => string> = libbpf
 export const bpf_program__fd: KoffiFunc<(program: Pointer) => number> = libbpf.func(
   'int bpf_program__fd(void *program)',
 );
+export const bpf_program__section_name: KoffiFunc<(program: Pointer) => string> = libbpf.func(
+  'const char *bpf_program__section_name(void *program)',
+);
+/** enum bpf_prog_type; 0 for a section that this libbpf does not know. */
+export const bpf_program__type: KoffiFunc<(program: Pointer) => number> = libbpf.func(
+  'int bpf_program__type(void *program)',
+);
+export const bpf_program__set_type: KoffiFunc<(program: Pointer, type: number) => number> = libbpf.func(
+  'int bpf_program__set_type(void *program, int type)',
+);
+export const bpf_program__set_autoload: KoffiFunc<(program: Pointer, autoload: boolean) => number> =
+  libbpf.func('int bpf_program__set_autoload(void *program, bool autoload)');
 export const bpf_program__set_log_buf: KoffiFunc<(program: Pointer, log: Buffer, bytes: number) => number> =
   libbpf.func('int bpf_program__set_log_buf(void *program, void *log, size_t bytes)');
 export const bpf_map__name: KoffiFunc<(map: Pointer) => string> = libbpf.func(
   'const char *bpf_map__name(void *map)',
 );
 export const bpf_map__fd: KoffiFunc<(map: Pointer) => number> = libbpf.func('int bpf_map__fd(void *map)');
+export const bpf_map__type: KoffiFunc<(map: Pointer) => number> = libbpf.func('int bpf_map__type(void *map)');
+export const bpf_map__key_size: KoffiFunc<(map: Pointer) => number> = libbpf.func(
+  'uint32_t bpf_map__key_size(void *map)',
+);
+export const bpf_map__value_size: KoffiFunc<(map: Pointer) => number> = libbpf.func(
+  'uint32_t bpf_map__value_size(void *map)',
+);
+export const bpf_map__max_entries: KoffiFunc<(map: Pointer) => number> = libbpf.func(
+  'uint32_t bpf_map__max_entries(void *map)',
+);
+export const bpf_map__map_flags: KoffiFunc<(map: Pointer) => number> = libbpf.func(
+  'uint32_t bpf_map__map_flags(void *map)',
+);
+/** null: not pinned, whatever the object asks for. */
+export const bpf_map__set_pin_path: KoffiFunc<(map: Pointer, path: string | null) => number> = libbpf.func(
+  'int bpf_map__set_pin_path(void *map, const char *path)',
+);
 export const bpf_map__set_max_entries: KoffiFunc<(map: Pointer, entries: number) => number> = libbpf.func(
   'int bpf_map__set_max_entries(void *map, uint32_t entries)',
 );

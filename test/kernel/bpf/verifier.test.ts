@@ -50,7 +50,7 @@ test('a refused program’s error names it and gives the verifier’s reason fir
 
 test('what is no object is refused as such', async () => {
   await expect(loadObject({ name: 'case', image: Buffer.from('not an ELF file') })).rejects.toMatchObject({
-    code: 'kernel_refused',
+    code: 'bad_object',
     message: expect.stringMatching(/^open case as a BPF object: /),
   });
 });
