@@ -6,6 +6,8 @@ import { type Complaint, complaintsOf, type Path, type Source } from './source.t
 
 /** A rule set with what its text says of it. */
 export interface ReadRules {
+  /** What the text was. */
+  source: 'rules' | 'network-policy';
   ruleSet: RuleSet;
   /** Line, from 1, on which a rule begins, by its index; of a NetworkPolicy, what the rule was made from. */
   lineOf(index: number): number | undefined;
@@ -33,7 +35,7 @@ export function readRules(text: string): ReadRules {
   if (!first) refuse([{ path: '', message: 'there is nothing in the text', line: 1 }]);
   if (sources.some(({ value }) => isNetworkPolicy(value))) {
     const read = readNetworkPolicies(sources);
-    return 'wrong' in read ? refuse(read.wrong) : read;
+    return 'wrong' in read ? refuse(read.wrong) : { ...read, source: 'network-policy' };
   }
   if (second)
     refuse([
@@ -41,7 +43,7 @@ export function readRules(text: string): ReadRules {
     ]);
   const parsed = ruleSet.safeParse(first.value);
   if (!parsed.success) refuse(complaintsOf(parsed.error, first));
-  return { ruleSet: parsed.data, lineOf: (index) => first.lineOf(['rules', index]) };
+  return { ruleSet: parsed.data, source: 'rules', lineOf: (index) => first.lineOf(['rules', index]) };
 }
 
 /** Aliases of aliases are refused by the package: they would become a text without end. */
