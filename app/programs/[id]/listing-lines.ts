@@ -1,0 +1,29 @@
+import type { Instruction } from '../../../contract/program.ts';
+
+export type ListingLine =
+  | { kind: 'function'; name: string }
+  | { kind: 'source'; file: string; line: number; text: string }
+  | { kind: 'instruction'; instruction: Instruction };
+
+/** The lines of a listing: where a function begins its name, where a line of source begins that line. */
+export function linesOf(instructions: readonly Instruction[], withSource: boolean): ListingLine[] {
+  const lines: ListingLine[] = [];
+  for (const instruction of instructions) {
+    const { function: name, source } = instruction;
+    if (name !== null) lines.push({ kind: 'function', name });
+    if (withSource && source !== null)
+      lines.push({ kind: 'source', file: source.file, line: source.line, text: source.text.trim() });
+    lines.push({ kind: 'instruction', instruction });
+  }
+  return lines;
+}
+
+/** A listing as text, as `bpftool prog dump xlated` writes it. */
+export const listingText = (instructions: readonly Instruction[]): string =>
+  linesOf(instructions, true)
+    .map((line) => {
+      if (line.kind === 'function') return `${line.name}:`;
+      if (line.kind === 'source') return `; ${line.text}`;
+      return `${String(line.instruction.index).padStart(4)}: ${line.instruction.text}`;
+    })
+    .join('\n');

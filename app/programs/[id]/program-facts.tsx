@@ -1,0 +1,110 @@
+'use client';
+
+import Link from 'next/link';
+import type { ReactNode } from 'react';
+import type { BpfMap } from '../../../contract/map.ts';
+import type { Program } from '../../../contract/program.ts';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { bytes, count, duration } from '../../_lib/format.ts';
+import { useMaps } from '../../_lib/maps.ts';
+import { Fact, FactList } from '../_components/facts.tsx';
+
+const untold = 'the kernel does not tell';
+
+/** What the kernel tells of a program, and the maps it uses. */
+export function ProgramFacts({ program }: { program: Program }) {
+  const { runTimeNs, recursionMisses: misses, verifiedInstructions: verified, holders } = program;
+  return (
+    <>
+      <FactList label="Program">
+        <Fact label="instructions" unknown={program.instructions === 0 ? untold : null}>
+          {count(program.instructions)} translated, {bytes(program.xlatedBytes)}
+        </Fact>
+        <Fact label="machine code" unknown={program.jitedBytes === 0 ? untold : null}>
+          {bytes(program.jitedBytes)}
+        </Fact>
+        <Fact label="verified" unknown={verified === null ? untold : null}>
+          {count(verified ?? 0)} instructions walked
+        </Fact>
+        <Fact label="memory" unknown={program.memoryBytes === null ? untold : null}>
+          {bytes(program.memoryBytes ?? 0)} without its maps
+        </Fact>
+        <Fact label="run time" unknown={runTimeNs === null ? 'statistics never were on' : null}>
+          {duration((runTimeNs ?? 0) / 1e6)} while statistics were on
+        </Fact>
+        <Fact label="left out" unknown={misses === null ? untold : null}>
+          <span className={misses === 0 ? 'text-muted' : ''}>{count(misses ?? 0)}</span> runs, running already
+        </Fact>
+        <Fact label="loaded by">uid {program.uid}</Fact>
+        <Fact label="licence">{program.gpl ? 'GPL compatible' : 'not GPL compatible'}</Fact>
+        <Fact label="BTF" unknown={program.btfId === null ? 'it was loaded without BTF' : null}>
+          id {program.btfId}
+        </Fact>
+        <Fact label="held by" unknown={holders.length === 0 ? 'no process has a descriptor of it' : null}>
+          {holders.map(({ pid, name }) => `${name} (${pid})`).join(', ')}
+        </Fact>
+        <Pins paths={program.pins} />
+      </FactList>
+      <Maps ids={program.mapIds} />
+    </>
+  );
+}
+
+/** Where something is pinned, a path a line. */
+function Pins({ paths }: { paths: readonly string[] }) {
+  return (
+    <Fact label="pinned at" unknown={paths.length === 0 ? 'no file of a BPF file system leads to it' : null}>
+      {paths.map((path) => (
+        <span key={path} className="flex items-center gap-1">
+          <span className="code min-w-0 [overflow-wrap:anywhere]">{path}</span>
+          <CopyButton text={path} what="the path" className="-my-1 size-6! text-muted" />
+        </span>
+      ))}
+    </Fact>
+  );
+}
+
+function Maps({ ids }: { ids: readonly number[] }) {
+  const { data: maps } = useMaps();
+  return (
+    <section aria-labelledby="used-maps" className="mt-4">
+      <h2 id="used-maps" className="flex min-h-8 items-center gap-3 font-semibold">
+        Maps
+        <span className="font-normal text-12 text-muted">{ids.length} used</span>
+      </h2>
+      <ul className="border-line-2 border-t">
+        {ids.map((id) => (
+          <MapLine key={id} id={id} map={maps?.find((map) => map.id === id)} />
+        ))}
+        {ids.length === 0 && <Line>It uses no map.</Line>}
+      </ul>
+    </section>
+  );
+}
+
+function MapLine({ id, map }: { id: number; map: BpfMap | undefined }) {
+  return (
+    <Line>
+      <Link
+        href={`/programs/maps/${id}`}
+        prefetch={false}
+        className="code link min-w-0 truncate font-semibold"
+      >
+        {map === undefined || map.name === '' ? `#${id}` : map.name}
+      </Link>
+      {map !== undefined && (
+        <>
+          <span className="code text-muted">{map.type}</span>
+          <span className="flex-1" />
+          <span className="whitespace-nowrap text-12 text-muted tabular-nums">
+            {count(map.maxEntries)} × {count(map.keyBytes + map.valueBytes)} B
+          </span>
+        </>
+      )}
+    </Line>
+  );
+}
+
+const Line = ({ children }: { children: ReactNode }) => (
+  <li className="flex h-7 items-center gap-2 border-line-1 border-b text-ink-2">{children}</li>
+);

@@ -1,0 +1,75 @@
+import type { ReactNode } from 'react';
+import type { Program } from '../../../contract/program.ts';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { Readout } from '../../_components/number.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { clock, count, percent } from '../../_lib/format.ts';
+import { programName } from '../../_lib/programs.ts';
+import { Owner } from '../_components/owner.tsx';
+
+/** Which program it is, whose, since when; and what it costs now. */
+export function ProgramHead({ program, gone }: { program: Program; gone: boolean }) {
+  const { rate } = program;
+  return (
+    <header className="flex items-center gap-x-8 gap-y-2 border-line-1 border-b px-(--gutter) py-3 max-lg:flex-col max-lg:items-stretch">
+      <div className="min-w-0 flex-1">
+        <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+          <h1 className="break-all font-semibold text-20 tracking-[-.014em] max-md:text-[18px]">
+            {programName(program)}
+          </h1>
+          <span className="code inline-flex h-6 items-center rounded-1 bg-surface-2 px-2 text-ink-2">
+            {program.type}
+          </span>
+          {gone && (
+            <span className="flex items-center gap-1.5 text-12 text-signal-text">
+              <WarningSign /> unloaded
+            </span>
+          )}
+        </div>
+        <dl className="mt-1 flex flex-wrap items-center gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">
+          <Fact label="id">{program.id}</Fact>
+          <Fact label="owner">
+            <Owner owner={program.owner} />
+          </Fact>
+          <Fact label="loaded">{clock(Date.parse(program.loadedAt))}</Fact>
+          <div className="flex items-center gap-1">
+            <dt className="text-muted" title="The kernel’s hash of the instructions">
+              tag
+            </dt>
+            <dd className="code">{program.tag}</dd>
+            <CopyButton text={program.tag} what="the tag" className="-my-1 size-6! text-muted" />
+          </div>
+        </dl>
+      </div>
+      <div className="flex gap-x-8 gap-y-1 max-md:grid max-md:grid-cols-2">
+        <Item label={program.runCount === null ? 'runs' : `${count(program.runCount)} runs counted`}>
+          <Readout value={rate?.runsPerSecond ?? Number.NaN} unit="/s" />
+        </Item>
+        <Item label="mean of the last second">
+          <Readout value={rate?.nsPerRun ?? Number.NaN} unit="ns/run" format={(value) => count(value)} />
+        </Item>
+        <Item label="share of one core">
+          <Readout value={rate?.cpu ?? Number.NaN} unit="%" format={percent} />
+        </Item>
+      </div>
+    </header>
+  );
+}
+
+function Fact({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="flex min-w-0 gap-1">
+      <dt className="text-muted">{label}</dt>
+      <dd className="min-w-0 truncate">{children}</dd>
+    </div>
+  );
+}
+
+function Item({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div>
+      <div className="whitespace-nowrap text-12 text-muted tabular-nums">{label}</div>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+import { type ReactNode, useId } from 'react';
+import { NotAvailable } from '../../_components/number.tsx';
+
+/** What is known of something, a line each. */
+export function FactList({ label, children }: { label: string; children: ReactNode }) {
+  const id = useId();
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id} className="flex min-h-8 items-center font-semibold">
+        {label}
+      </h2>
+      <dl className="border-line-2 border-t">{children}</dl>
+    </section>
+  );
+}
+
+interface FactProps {
+  label: string;
+  title?: string;
+  /** Why there is nothing to show; null when there is. */
+  unknown?: string | null;
+  children: ReactNode;
+}
+
+export function Fact({ label, title, unknown = null, children }: FactProps) {
+  return (
+    <div
+      className="grid min-h-7 grid-cols-[104px_minmax(0,1fr)] items-start border-line-1 border-b py-1"
+      title={title}
+    >
+      <dt className="text-muted">{label}</dt>
+      <dd className="min-w-0 text-ink-2 tabular-nums">
+        {unknown === null ? children : <NotAvailable reason={unknown} slot={false} />}
+      </dd>
+    </div>
+  );
+}
