@@ -1,0 +1,13 @@
+import { ArrowDownLeft, ArrowUpRight } from 'lucide-react';
+import type { Direction } from '../../contract/acl.ts';
+
+/** An arrow into the pod or out of it, with the word. */
+export function DirectionMark({ direction }: { direction: Direction }) {
+  const Arrow = direction === 'ingress' ? ArrowDownLeft : ArrowUpRight;
+  return (
+    <span className="inline-flex items-center gap-1.5 whitespace-nowrap text-ink-2">
+      <Arrow aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />
+      {direction}
+    </span>
+  );
+}

@@ -1,0 +1,142 @@
+'use client';
+
+import { useSearchParams } from 'next/navigation';
+import { useMemo } from 'react';
+import { ActionMark } from '../../_components/action-mark.tsx';
+import { Button } from '../../_components/button.tsx';
+import { EmptyState } from '../../_components/empty-state.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter-field.tsx';
+import { Scaled } from '../../_components/number.tsx';
+import { DataTable } from '../../_components/table/data-table.tsx';
+import { count } from '../../_lib/format.ts';
+import { inOrder, ruleMatches } from '../../_lib/rule-words.ts';
+import { useActiveRules, useRuleStatistics } from '../../_lib/rules.ts';
+import { useStale } from '../../_lib/samples.ts';
+import { useAddressView } from '../../_lib/use-address-view.ts';
+import { RuleSheet } from '../_rule/rule-sheet.tsx';
+import { columns, type RuleRow } from './columns.tsx';
+import { NoRules } from './no-rules.tsx';
+import { countsOf } from './rates.ts';
+import { isFiltered, parseView, plainView, viewQuery } from './view.ts';
+
+const directions = ['ingress', 'egress'] as const;
+const actions = ['allow', 'deny', 'log'] as const;
+
+/** The rules in force, in the order in which they are asked, with what each decides now. */
+export function RuleList() {
+  const { data: active, error, refetch } = useActiveRules();
+  const rules = active?.rules?.rules;
+  const statistics = useRuleStatistics(rules !== undefined);
+  const [view, change] = useAddressView(parseView, viewQuery);
+  const search = useSearchParams();
+  const stale = useStale();
+  const counts = useMemo(() => countsOf(statistics.data ?? []), [statistics.data]);
+  const rows = useMemo(() => {
+    if (active === undefined) return null;
+    const warnings = new Map(active.warnings.map(({ rule, message }) => [rule, message]));
+    const shared = viewQuery(view);
+    return inOrder(active.rules?.rules ?? [])
+      .map(
+        ({ rule }, index): RuleRow => ({
+          ...{ rule, place: index + 1, counts: counts.get(rule.name), warning: warnings.get(rule.name) },
+          href: `/rules?${shared === '' ? '' : `${shared}&`}rule=${encodeURIComponent(rule.name)}`,
+        }),
+      )
+      .filter(
+        ({ rule }) =>
+          ruleMatches(rule, view.text) &&
+          (view.directions.length === 0 || view.directions.includes(rule.direction)) &&
+          (view.actions.length === 0 || view.actions.includes(rule.action)),
+      );
+  }, [active, counts, view]);
+
+  if (active === undefined && error !== null)
+    return (
+      <div className="px-(--gutter) py-6">
+        <ErrorState error={error} retry={() => void refetch()} />
+      </div>
+    );
+  if (active?.rules === null) return <NoRules active={active} />;
+  const clear = () => change(plainView);
+  const rest = counts.get('');
+  return (
+    <>
+      <search className="z-20 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+        <FilterField
+          text={view.text}
+          change={(text) => change({ text })}
+          label="Filter rules"
+          placeholder="Name, pod, address, port"
+        />
+        <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
+          {directions.map((direction) => (
+            <Facet
+              key={direction}
+              count={rules?.filter((rule) => rule.direction === direction).length}
+              on={view.directions.includes(direction)}
+              toggle={() => change({ directions: toggled(view.directions, direction) })}
+            >
+              {direction}
+            </Facet>
+          ))}
+          <FacetRule />
+          {actions.map((action) => (
+            <Facet
+              key={action}
+              count={rules?.filter((rule) => rule.action === action).length}
+              on={view.actions.includes(action)}
+              toggle={() => change({ actions: toggled(view.actions, action) })}
+            >
+              <ActionMark action={action} />
+            </Facet>
+          ))}
+        </div>
+      </search>
+      {rows?.length === 0 ? (
+        <div className="px-(--gutter) py-6" role="status">
+          <EmptyState title="No rule matches" action={<Button onClick={clear}>Clear filter</Button>}>
+            {count(rules?.length ?? 0)} rules are in force.
+          </EmptyState>
+        </div>
+      ) : (
+        <div className={stale ? 'stale' : ''}>
+          <DataTable
+            label="Rules"
+            columns={columns}
+            rows={rows}
+            rowKey={({ rule }) => rule.name}
+            clear={clear}
+            top="top-(--chrome) md:top-[calc(var(--chrome)+44px)]"
+          />
+        </div>
+      )}
+      {active?.rules != null && (
+        <p className="flex flex-wrap items-baseline gap-x-1.5 px-(--gutter) py-2 text-12 text-ink-2">
+          What no rule decides: ingress <ActionMark action={active.rules.defaults.ingress} />, egress{' '}
+          <ActionMark action={active.rules.defaults.egress} />
+          {rest !== undefined && (
+            <span className="text-muted">
+              · <Scaled value={rest.packets} slot={false} unknown="nothing is counted" /> packets
+            </span>
+          )}
+        </p>
+      )}
+      <span className="mt-auto" />
+      <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
+        <span className="max-md:hidden">
+          <kbd className="font-mono text-11">j</kbd> <kbd className="font-mono text-11">k</kbd> move, Enter
+          opens, / filters
+        </span>
+        <span className="flex-1" />
+        <span role="status">
+          {rows !== null &&
+            (isFiltered(view)
+              ? `${count(rows.length)} of ${count(rules?.length ?? 0)} rules`
+              : `${count(rows.length)} ${rows.length === 1 ? 'rule' : 'rules'}`)}
+        </span>
+      </footer>
+      <RuleSheet name={search.get('rule')} />
+    </>
+  );
+}

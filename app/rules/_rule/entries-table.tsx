@@ -1,0 +1,109 @@
+import type { EntryUse, RuleEntry } from '../../../contract/rules.ts';
+import { ActionMark } from '../../_components/action-mark.tsx';
+import { Scaled } from '../../_components/number.tsx';
+import { count } from '../../_lib/format.ts';
+import { entryPorts } from '../../_lib/rule-words.ts';
+
+const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
+const cell = 'h-7 truncate border-line-1 border-b px-2 align-top leading-7 first:pl-0 last:pr-0';
+
+/** Entries of the kernel's verdict table, with who comes to them; `packets` only where something counts. */
+export function EntriesTable({
+  entries,
+  total,
+  counted = true,
+}: {
+  entries: readonly RuleEntry[];
+  total: number;
+  counted?: boolean;
+}) {
+  return (
+    <table aria-label="Entries" className="w-full table-fixed border-separate border-spacing-0 text-12">
+      <thead>
+        <tr>
+          <th scope="col" className={`${head} w-14`} title="Entries of one row belong together">
+            row
+          </th>
+          <th scope="col" className={`${head} w-14`}>
+            proto
+          </th>
+          <th scope="col" className={`${head} w-26`} title="One prefix of the port’s bits">
+            ports
+          </th>
+          <th scope="col" className={`${head} w-18`}>
+            verdict
+          </th>
+          <th
+            scope="col"
+            className={head}
+            title="Pods whose packets come to it, and the addresses at the other end"
+          >
+            for
+          </th>
+          {counted && (
+            <th scope="col" className={`${head} w-18 text-right`}>
+              <span className="pr-[13px]">packets</span>
+            </th>
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry) => (
+          <tr
+            key={`${entry.row} ${entry.protocol} ${entry.from}/${entry.length}`}
+            className="hover:[&>td]:bg-surface-2"
+          >
+            <td className={`${cell} code text-muted`}>{entry.row}</td>
+            <td className={cell}>{entry.protocol}</td>
+            <td className={`${cell} code`} title={`prefix of ${entry.length} bits`}>
+              {entryPorts(entry.protocol, entry.from, entry.to)}
+              {entry.length < 16 && entry.length > 0 && <span className="text-muted"> /{entry.length}</span>}
+            </td>
+            <td className={cell}>
+              <ActionMark action={entry.verdict} />
+            </td>
+            <td className={`${cell} text-ink-2`} title={entry.uses.map(useTitle).join('\n')}>
+              {entry.uses.length === 0 ? (
+                <span className="text-muted">nobody now</span>
+              ) : (
+                entry.uses.map(useWords).join('; ')
+              )}
+            </td>
+            {counted && (
+              <td className={`${cell} text-right`}>
+                <Scaled value={entry.packets ?? Number.NaN} unknown="nothing is counted" />
+              </td>
+            )}
+          </tr>
+        ))}
+        {total > entries.length && (
+          <tr>
+            <td colSpan={counted ? 6 : 5} className={`${cell} text-muted`}>
+              and {count(total - entries.length)} more
+            </td>
+          </tr>
+        )}
+      </tbody>
+    </table>
+  );
+}
+
+const nameOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}.${name}`;
+
+/** `shop.cart ← 10.0.0.0/8, 2 more`: the pods, which way, the other end. */
+function useWords({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
+  const who = listWords(pods.map(nameOf), podCount);
+  const whom = peers === null ? 'others' : listWords(peers, peerCount);
+  return `${who} ${direction === 'ingress' ? '←' : '→'} ${whom}`;
+}
+
+const listWords = (shown: readonly string[], all: number): string =>
+  all > 2 ? `${shown[0]}, ${count(all - 1)} more` : shown.join(', ');
+
+function useTitle({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
+  const more = (listed: readonly string[], all: number) =>
+    all > listed.length ? ` and ${count(all - listed.length)} more` : '';
+  const names = pods.map(nameOf);
+  const whom = peers === null ? 'all other addresses' : peers.join(', ') + more(peers, peerCount);
+  return `${direction}: ${names.join(', ')}${more(names, podCount)}; other end: ${whom}`;
+}

@@ -1,0 +1,26 @@
+import Link from 'next/link';
+import { count } from '../../_lib/format.ts';
+
+/** Pods by name, each leading to its page; `all` when there are more than are named. */
+export function PodLinks({
+  pods,
+  all = pods.length,
+  none,
+}: {
+  pods: readonly { id: string; namespace: string; name: string }[];
+  all?: number;
+  /** Said when there are none. */
+  none: string;
+}) {
+  if (pods.length === 0) return <span className="text-muted">{none}</span>;
+  return (
+    <span className="flex flex-wrap gap-x-3 gap-y-0.5">
+      {pods.map(({ id, namespace, name }) => (
+        <Link key={id} href={`/pods/${namespace}.${name}`} prefetch={false} className="link">
+          {namespace}.{name}
+        </Link>
+      ))}
+      {all > pods.length && <span className="text-muted">and {count(all - pods.length)} more</span>}
+    </span>
+  );
+}

@@ -1,0 +1,137 @@
+'use client';
+
+import Link from 'next/link';
+import { useRouter } from 'next/navigation';
+import type { RuleView } from '../../../contract/rules.ts';
+import { ActionMark } from '../../_components/action-mark.tsx';
+import { Button } from '../../_components/button.tsx';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { DirectionMark } from '../../_components/direction-mark.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { Fact, Facts } from '../../_components/fact.tsx';
+import { Scaled } from '../../_components/number.tsx';
+import { PlanSkeleton } from '../../_components/plan-skeleton.tsx';
+import { Sheet } from '../../_components/sheet.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { count } from '../../_lib/format.ts';
+import { peersWords, protocolWords, subjectWords } from '../../_lib/rule-words.ts';
+import { useRuleView } from '../../_lib/rules.ts';
+import { EntriesTable } from './entries-table.tsx';
+import { PodLinks } from './pod-links.tsx';
+
+/** One rule in force: what it says, whom it judges, and its entries with what they decided. */
+export function RuleSheet({ name }: { name: string | null }) {
+  const router = useRouter();
+  const { data, error, refetch } = useRuleView(name);
+  if (name === null) return null;
+  return (
+    <Sheet
+      open
+      onOpenChange={(open) => !open && router.push(withoutRule(), { scroll: false })}
+      title={name}
+      description="The rule, the pods it applies to and the entries that were made of it."
+      head={data && <ActionMark action={data.rule.action} />}
+      footer={data && <Leads view={data} />}
+    >
+      {data !== undefined ? (
+        <Content view={data} />
+      ) : error !== null ? (
+        <div className="p-6 max-md:p-4">
+          <ErrorState error={error} retry={() => void refetch()} />
+        </div>
+      ) : (
+        <PlanSkeleton lines={6} />
+      )}
+    </Sheet>
+  );
+}
+
+function withoutRule(): string {
+  const query = new URLSearchParams(location.search);
+  query.delete('rule');
+  return query.size === 0 ? '/rules' : `/rules?${query}`;
+}
+
+function Content({ view }: { view: RuleView }) {
+  const { rule, pods, peers, peerCount, entries, entryCount, packets, warning } = view;
+  return (
+    <div className="grid gap-5 p-6 max-md:p-4">
+      <div className="grid gap-2">
+        <Facts>
+          <Fact label="direction">
+            <DirectionMark direction={rule.direction} />
+          </Fact>
+          <Fact label="pods">{subjectWords(rule.subject)}</Fact>
+          <Fact label="other end">{peersWords(rule.peers)}</Fact>
+          <Fact label="protocol">
+            <span className="code">{protocolWords(rule)}</span>
+          </Fact>
+          <Fact label="priority">{rule.priority}</Fact>
+          <Fact label="packets" title="First ones of connections, and those judged again">
+            <Scaled value={packets ?? Number.NaN} slot={false} unknown="nothing is counted" />
+          </Fact>
+        </Facts>
+        {warning !== null && (
+          <p className="flex items-start gap-1.5 text-12 text-ink-2">
+            <WarningSign className="mt-px size-3.5" /> {warning}
+          </p>
+        )}
+      </div>
+      <section>
+        <h3 className="font-semibold">
+          Applies to <span className="font-normal text-12 text-muted">{podsWord(pods.length)}</span>
+        </h3>
+        <div className="mt-1 border-line-2 border-t pt-1.5 text-12">
+          <PodLinks pods={pods} none="no pod of this node" />
+        </div>
+      </section>
+      {peers.length > 0 && (
+        <section>
+          <h3 className="font-semibold">
+            Addresses at the other end{' '}
+            <span className="font-normal text-12 text-muted">{count(peerCount)}</span>
+          </h3>
+          <p className="code mt-1 break-words border-line-2 border-t pt-1.5 text-12 text-ink-2">
+            {peers.join(', ')}
+            {peerCount > peers.length && ` and ${count(peerCount - peers.length)} more`}
+          </p>
+        </section>
+      )}
+      <section>
+        <h3 className="font-semibold">
+          Entries <span className="font-normal text-12 text-muted">{count(entryCount)}</span>
+        </h3>
+        <div className="mt-1 border-line-2 border-t">
+          {entryCount === 0 ? (
+            <p className="pt-1.5 text-12 text-ink-2">
+              None: rules before it decide everything, or it applies to nobody.
+            </p>
+          ) : (
+            <EntriesTable entries={entries} total={entryCount} />
+          )}
+        </div>
+      </section>
+    </div>
+  );
+}
+
+const podsWord = (pods: number): string => (pods === 1 ? '1 pod' : `${count(pods)} pods`);
+
+function Leads({ view: { rule } }: { view: RuleView }) {
+  const name = encodeURIComponent(rule.name);
+  return (
+    <>
+      <Button asChild look="primary">
+        <Link href={`/rules/editor?rule=${name}`}>Edit</Link>
+      </Button>
+      <Button asChild>
+        <Link href={`/verdicts?rule=${name}`}>Its verdicts</Link>
+      </Button>
+      <Button asChild>
+        <Link href={`/rules/entries?rule=${name}`}>All its entries</Link>
+      </Button>
+      <span className="flex-1" />
+      <CopyButton text={`${location.origin}/rules?rule=${name}`} what="the link to this rule" />
+    </>
+  );
+}

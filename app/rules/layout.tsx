@@ -1,0 +1,11 @@
+import type { ReactNode } from 'react';
+import { RulesHead } from './rules-head.tsx';
+
+export default function Layout({ children }: { children: ReactNode }) {
+  return (
+    <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
+      <RulesHead />
+      {children}
+    </div>
+  );
+}
