@@ -40,7 +40,7 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
     const { pins, maxSlots, without } = config;
     const datapath = await Datapath.open({ books: inventory, pins, maxSlots, without, log });
     opened.push(() => datapath.close());
-    const sampler = new Sampler(datapath, datapath.counters, datapath.programIds());
+    const sampler = new Sampler(datapath, datapath.counters, () => datapath.programIds());
     sampler.start();
     opened.push(() => sampler.stop());
     const dropReasons = datapath.capabilities.find(({ name }) => name === 'drop-reasons');

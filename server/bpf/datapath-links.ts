@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { BpfRefusal } from './call.ts';
 import { type DatapathPrograms, linkHooks, programAt } from './datapath-programs.ts';
 import { primaryIfindex, slotOf } from './layout.ts';
 import { detachLink, type LinkInfo, updateLink, withPinnedLink } from './link.ts';
@@ -71,16 +72,35 @@ export async function detachPinned(link: PinnedLink): Promise<void> {
   unpin(link.path);
 }
 
-/** Has every pinned link run the current programs: those of an older build are replaced, no packet passing without. */
-export async function updateLinks(pins: string, programs: DatapathPrograms): Promise<number> {
+/**
+ * Has every pinned link run these programs: those of another build are replaced, no packet passing without.
+ * `each` hears of every replacement. @returns how many there were
+ */
+export async function updateLinks(
+  pins: string,
+  programs: DatapathPrograms,
+  each?: (replaced: number) => void,
+): Promise<number> {
   let updated = 0;
   for (const { slot, hook, path } of pinnedLinks(pins)) {
     const program = programs[programAt[hook]];
     await withPinnedLink(path, async (fd, info) => {
       if (!attachesTo(info, slot) || info.programId === program.id) return;
-      await updateLink(`replace the program of ${path}`, fd, program.fd);
+      if (!(await replaceUnlessGone(`replace the program of ${path}`, fd, program.fd))) return;
       updated += 1;
+      each?.(updated);
     });
   }
   return updated;
+}
+
+/** A link whose device was deleted meanwhile has nothing to replace. */
+async function replaceUnlessGone(tried: string, link: number, program: number): Promise<boolean> {
+  try {
+    await updateLink(tried, link, program);
+    return true;
+  } catch (error) {
+    if (error instanceof BpfRefusal && error.reason === 'ENOLINK') return false;
+    throw error;
+  }
 }

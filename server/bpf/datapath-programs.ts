@@ -5,7 +5,7 @@ import { withId } from './info.ts';
 import { configBuildOffset, configBytes } from './layout.ts';
 import { ArrayMap, mapInfo } from './map.ts';
 import { openPinned, pinOver } from './pin.ts';
-import { type ProgramInfo, programInfo } from './program.ts';
+import { type ProgramInfo, programFdById, programInfo } from './program.ts';
 import type { LinkHook } from './query.ts';
 
 /** Which program of `bpf/datapath.bpf.c` runs where. */
@@ -64,12 +64,20 @@ export function openPinnedPrograms(
   return null;
 }
 
-/** Pins freshly loaded programs in the place of older ones and answers descriptors of our own. */
-export function pinPrograms(pins: string, loaded: ReadonlyMap<string, number>): DatapathPrograms {
+/** Descriptors of our own of freshly loaded programs, which end with their object. */
+export function keepPrograms(loaded: ReadonlyMap<string, number>): DatapathPrograms {
   const entries = programNames.map((name) => {
-    pinOver(loaded.get(name)!, pathOf(pins, name));
-    const fd = openPinned(pathOf(pins, name))!;
-    return [name, { fd, id: programInfo(fd).id }] as const;
+    const { id } = programInfo(loaded.get(name)!);
+    return [name, { fd: programFdById(id)!, id }] as const;
   });
   return Object.fromEntries(entries) as DatapathPrograms;
+}
+
+/** Pins programs in the place of older ones: what an agent that starts finds. */
+export function pinPrograms(pins: string, programs: DatapathPrograms): void {
+  for (const name of programNames) pinOver(programs[name].fd, pathOf(pins, name));
+}
+
+export function closePrograms(programs: DatapathPrograms): void {
+  for (const name of programNames) closeSync(programs[name].fd);
 }

@@ -6,7 +6,10 @@ import type { AttachedProgram, Hook } from '../../contract/device.ts';
 import { CounterMap } from './counters.ts';
 import { attachPinned, detachPinned, type PinnedLink, pinnedLinks, updateLinks } from './datapath-links.ts';
 import { type DatapathMaps, mapEntries, mapNames, openPinnedMaps, pinMaps } from './datapath-maps.ts';
+import { checkObject } from './datapath-object.ts';
 import {
+  closePrograms,
+  keepPrograms,
   openPinnedPrograms,
   type DatapathPrograms as Programs,
   pinPrograms,
@@ -30,7 +33,7 @@ import {
   slotBytes,
 } from './layout.ts';
 import { ArrayMap, mapInfo } from './map.ts';
-import { loadObject } from './object.ts';
+import { type LoadedObject, loadObject } from './object.ts';
 import type { HookOrder } from './order.ts';
 import { ensurePinDirectory, removePinDirectory } from './pin.ts';
 import { attachedPrograms, type LinkHook } from './query.ts';
@@ -62,13 +65,15 @@ export type Takeover = 'loaded' | 'kept' | 'replaced';
 export class DatapathPrograms {
   readonly pins: string;
   readonly maxSlots: number;
-  /** SHA-256 of the object, hex. */
-  readonly build: string;
+  /** SHA-256 of the object that runs, hex. */
+  build: string;
   readonly takeover: Takeover;
   /** Links whose program was replaced when opening. Filters of clsact are the caller's to replace. */
   updatedLinks = 0;
   readonly counters: CounterMap;
-  readonly #programs: Programs;
+  #programs: Programs;
+  /** Those that `replace` put ours in the place of: kept, for whoever reads or attaches meanwhile. */
+  #before: Programs | null = null;
   readonly #slots: ArrayMap;
   readonly #endpoints4: HashMap;
   readonly #endpoints6: HashMap;
@@ -96,6 +101,16 @@ export class DatapathPrograms {
     return programNames.map((name) => this.#programs[name].id);
   }
 
+  /** Whether a program is ours: one that runs now, or one that was just replaced. */
+  isOurs(id: number): boolean {
+    return this.ourIds.has(id);
+  }
+
+  get ourIds(): ReadonlySet<number> {
+    const before = this.#before;
+    return new Set([...this.programIds, ...(before ? programNames.map((name) => before[name].id) : [])]);
+  }
+
   /** Our program for `hook`, of which this object keeps the descriptor: what a filter of clsact is made with. */
   programFd(hook: Hook): number {
     return this.#programs[programAt[hook]].fd;
@@ -117,7 +132,70 @@ export class DatapathPrograms {
    */
   async attach(hook: LinkHook, slot: number, order?: HookOrder): Promise<void> {
     this.#check(slot);
-    await attachPinned(this.pins, this.#programs, hook, slot, order);
+    const programs = this.#programs;
+    await attachPinned(this.pins, programs, hook, slot, order);
+    // Replaced meanwhile: this link may have come after the others were brought up to date.
+    if (programs !== this.#programs) await attachPinned(this.pins, this.#programs, hook, slot);
+  }
+
+  /**
+   * Loads another object's programs, uses them for nothing, and lets them go.
+   * @throws ProblemError `build_incompatible`, `verifier_refused`, `bad_object`
+   */
+  async tryOut(image: Buffer): Promise<void> {
+    (await this.#load(image, buildOf(image))).close();
+  }
+
+  /**
+   * Puts another object's programs in the place of ours on all devices; no packet passes without. Maps, links and
+   * places on hooks stay, so that counters go on. What fails leaves, or puts back, the programs of before.
+   * @param filters puts ours on what no link holds (clsact); called again with the old ones in force to undo
+   * @param each hears how many links were replaced; what it throws undoes
+   * @returns how many links were replaced
+   * @throws ProblemError as `tryOut`, `kernel_refused`
+   */
+  async replace(
+    image: Buffer,
+    { filters, each }: { filters?: () => Promise<void>; each?: (replaced: number) => void } = {},
+  ): Promise<number> {
+    const build = buildOf(image);
+    const loaded = await this.#load(image, build);
+    const before = this.#programs;
+    const beforeBuild = this.build;
+    try {
+      if (this.#before) closePrograms(this.#before);
+      this.#before = before;
+      // In force from here on: what is attached while the links are replaced gets the new ones at once.
+      this.#programs = keepPrograms(loaded.programs);
+    } finally {
+      loaded.close();
+    }
+    this.build = build;
+    try {
+      const replaced = await updateLinks(this.pins, this.#programs, each);
+      await filters?.();
+      pinPrograms(this.pins, this.#programs);
+      return replaced;
+    } catch (error) {
+      this.#before = this.#programs;
+      this.#programs = before;
+      this.build = beforeBuild;
+      await updateLinks(this.pins, before);
+      await filters?.();
+      pinPrograms(this.pins, before);
+      throw error;
+    }
+  }
+
+  /** The object, loaded with the maps that are pinned. */
+  async #load(image: Buffer, build: string): Promise<LoadedObject> {
+    const pinned = openPinnedMaps(this.pins);
+    try {
+      checkObject(image, pinned?.fds ?? {});
+      return await loadBuild(image, build, this.maxSlots, pinned?.fds ?? {});
+    } finally {
+      for (const fd of Object.values(pinned?.fds ?? {})) closeSync(fd);
+    }
   }
 
   /**
@@ -185,7 +263,7 @@ export class DatapathPrograms {
 
   /** All programs, ours and others', at `hook` of the slot's device. @throws ProblemError `device_missing` */
   query(slot: number, hook: LinkHook): Promise<AttachedProgram[]> {
-    return attachedPrograms(primaryIfindex(slot), hook, new Set(this.programIds));
+    return attachedPrograms(primaryIfindex(slot), hook, this.ourIds);
   }
 
   /** Takes everything of ours off the node: links, programs, maps, pins. */
@@ -201,7 +279,8 @@ export class DatapathPrograms {
     closeSync(this.#slots.fd);
     closeSync(this.#endpoints4.fd);
     closeSync(this.#endpoints6.fd);
-    for (const name of programNames) closeSync(this.#programs[name].fd);
+    closePrograms(this.#programs);
+    if (this.#before) closePrograms(this.#before);
   }
 }
 
@@ -212,8 +291,8 @@ export class DatapathPrograms {
  */
 export async function openDatapath(options: DatapathOptions): Promise<DatapathPrograms> {
   const { pins } = options;
-  const image = options.image ?? (await readFile(committedObject));
-  const build = createHash('sha256').update(image).digest('hex');
+  const image = options.image ?? (await installedObject());
+  const build = buildOf(image);
   for (const directory of ['maps', 'programs', 'links']) ensurePinDirectory(join(pins, directory));
 
   const pinned = openPinnedMaps(pins);
@@ -231,6 +310,12 @@ export async function openDatapath(options: DatapathOptions): Promise<DatapathPr
   }
   return programs;
 }
+
+/** What a build is named by: SHA-256 of the object, hex. */
+export const buildOf = (image: Buffer): string => createHash('sha256').update(image).digest('hex');
+
+/** The object that comes with the agent. */
+export const installedObject = (): Promise<Buffer> => readFile(committedObject);
 
 interface Opened {
   programs: Programs;
@@ -253,7 +338,25 @@ async function load(
   maxSlots: number,
   pinned: Partial<DatapathMaps>,
 ): Promise<Opened> {
-  const object = await loadObject({
+  const object = await loadBuild(image, build, maxSlots, pinned);
+  try {
+    const maps = pinMaps(pins, object.maps, pinned);
+    const programs = keepPrograms(object.programs);
+    pinPrograms(pins, programs);
+    return { maps, programs };
+  } finally {
+    object.close();
+  }
+}
+
+/** The object in the kernel, attached to nothing yet, using the maps that are `pinned`. */
+function loadBuild(
+  image: Buffer,
+  build: string,
+  maxSlots: number,
+  pinned: Partial<DatapathMaps>,
+): Promise<LoadedObject> {
+  return loadObject({
     name: 'datapath',
     image,
     maps: Object.fromEntries(
@@ -267,10 +370,4 @@ async function load(
       bytes.write(build, configBuildOffset, 'hex');
     },
   });
-  try {
-    const maps = pinMaps(pins, object.maps, pinned);
-    return { maps, programs: pinPrograms(pins, object.programs) };
-  } finally {
-    object.close();
-  }
 }

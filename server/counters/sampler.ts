@@ -40,7 +40,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
   readonly #counters: Counters;
   /** Of `readAll`, made once. */
   readonly #room: BigUint64Array;
-  readonly #programIds: readonly number[];
+  readonly #programIds: () => readonly number[];
   readonly #meter = new NodeMeter();
   readonly #watches = new Set<Watch>();
   readonly #schedule = new Schedule(
@@ -50,8 +50,8 @@ export class Sampler extends EventEmitter<SampleEvents> {
   #sequence = 0n;
   #releaseStatistics: (() => void) | null = null;
 
-  /** `programIds`: those whose run time and count go into the node's sample. */
-  constructor(pods: SampledPods, counters: Counters, programIds: readonly number[]) {
+  /** `programIds`: of those whose run time and count go into the node's sample. */
+  constructor(pods: SampledPods, counters: Counters, programIds: () => readonly number[]) {
     super();
     this.#pods = pods;
     this.#counters = counters;
@@ -103,7 +103,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
     const readMs = Number(process.hrtime.bigint() - clock.monotonicNs) / 1e6;
     this.previous = this.frame;
     this.frame = encodeFrame('all', pods, reading, clock);
-    this.node = this.#meter.read(Number(clock.sequence), readMs, this.#programIds);
+    this.node = this.#meter.read(Number(clock.sequence), readMs, this.#programIds());
     this.emit('frame', this.frame);
     this.emit('node', this.node);
   }

@@ -25,11 +25,16 @@ export async function putClsact(ground: Ground, ifindex: number, hook: TcHook): 
   } catch (error) {
     if (!refusedWith(error, 'EEXIST')) throw error;
   }
-  await replaceBpfFilter(ground.host, ifindex, hook, {
-    ...place,
-    program: ground.programs.programFd(hook),
-    name: hook === 'tc/ingress' ? `${programName.out}_tc` : `${programName.in}_tc`,
-  });
+  let program: number;
+  do {
+    program = ground.programs.programFd(hook);
+    await replaceBpfFilter(ground.host, ifindex, hook, {
+      ...place,
+      program,
+      name: hook === 'tc/ingress' ? `${programName.out}_tc` : `${programName.in}_tc`,
+    });
+    // Another build may have come meanwhile.
+  } while (program !== ground.programs.programFd(hook));
 }
 
 /** Takes our filter away; those of others, and the qdisc they are on, stay. */
@@ -45,9 +50,10 @@ export async function clsactPrograms(
   ifindex: number,
   hook: TcHook,
 ): Promise<AttachedProgram[]> {
-  const ours = new Set(ground.programs.programIds);
   const there = await bpfFilters(ground.host, ifindex, hook);
   return there.flatMap(({ programId }, position) =>
-    programId === null ? [] : (attachedProgram({ hook, position, programId, linkId: null }, ours) ?? []),
+    programId === null
+      ? []
+      : (attachedProgram({ hook, position, programId, linkId: null }, ground.programs.ourIds) ?? []),
   );
 }

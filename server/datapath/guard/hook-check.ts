@@ -31,7 +31,7 @@ export async function checkHooks(
     const missing: string[] = [];
     for (const hook of [out, into]) {
       const there = await entriesAt(ground, device.slot, hook);
-      if (there.some(({ programId }) => programId === ground.programs.programId(hook))) continue;
+      if (there.some(({ programId }) => ground.programs.isOurs(programId))) continue;
       missing.push(`${hook}${strangers(there)}`);
     }
     const program =

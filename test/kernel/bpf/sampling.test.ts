@@ -91,7 +91,7 @@ test('all pods are sampled each second, a watched one as often as asked, until n
   const sampler = new Sampler(
     { all: () => pods, get: (id) => pods.find((pod) => pod.id === id) },
     counters,
-    [],
+    () => [],
   );
   const frames: Uint8Array[] = [];
   const watched: Uint8Array[] = [];

@@ -1,0 +1,53 @@
+import { ProblemError } from '../../contract/problem.ts';
+import type { DatapathMaps } from './datapath-maps.ts';
+import { programNames } from './datapath-programs.ts';
+import { configBytes } from './layout.ts';
+import { mapInfo } from './map.ts';
+import { describeObject, trafficControl } from './object.ts';
+
+/**
+ * Whether an object can run in the place of the one that runs: our programs, and maps of the shapes of those that
+ * are pinned, which it is to go on with. What else it has is its own.
+ * @param pinned descriptors
+ * @throws ProblemError `bad_object`, `build_incompatible` with each difference in `errors`
+ */
+export function checkObject(image: Buffer, pinned: Partial<DatapathMaps>): void {
+  const { programs, maps } = describeObject('the build', image);
+  const errors: { path: string; message: string }[] = [];
+  for (const name of programNames) {
+    const found = programs.find((program) => program.name === name);
+    if (found === undefined) errors.push({ path: name, message: 'the program is missing' });
+    else if (found.type !== trafficControl)
+      errors.push({ path: name, message: `the program is of type ${found.type}, not of traffic control` });
+  }
+  for (const [name, fd] of Object.entries(pinned)) {
+    const wanted = mapInfo(fd);
+    const found = maps.find((map) => map.name === name);
+    if (found === undefined) {
+      errors.push({ path: name, message: 'the map is missing' });
+      continue;
+    }
+    for (const [field, what] of fields)
+      if (found[field] !== wanted[field])
+        errors.push({ path: name, message: `the map’s ${what} is ${found[field]}, not ${wanted[field]}` });
+  }
+  const config = maps.find((map) => map.data && map.name.endsWith('.rodata'));
+  if (config?.valueBytes !== configBytes)
+    errors.push({
+      path: '.rodata',
+      message: `the configuration has ${config?.valueBytes ?? 0} bytes, not ${configBytes}`,
+    });
+  if (errors.length === 0) return;
+  throw new ProblemError(
+    'build_incompatible',
+    errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
+    { hint: 'It is a build for another version of the agent, or not of Podlane’s datapath.', errors },
+  );
+}
+
+const fields = [
+  ['type', 'type'],
+  ['keyBytes', 'key in bytes'],
+  ['valueBytes', 'value in bytes'],
+  ['flags', 'flags'],
+] as const;
