@@ -27,6 +27,13 @@ const calls: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>[
     const { takeover, build, updatedLinks, programIds } = datapath;
     return { takeover, build, updatedLinks, programIds, maxSlots: datapath.maxSlots };
   },
+  async replace({ object, failAt }) {
+    const each = (replaced: number) => {
+      if (replaced === failAt) throw new Error(`failed after ${replaced}`);
+    };
+    const replaced = await datapath!.replace(readFileSync(object), { each });
+    return { replaced, build: datapath!.build, programIds: datapath!.programIds };
+  },
   holdStatistics: () => void holdRunStatistics(),
   attach: (hook, slot, order) => datapath!.attach(hook, slot, order),
   detach: (slot, hooks) => datapath!.detach(slot, hooks),

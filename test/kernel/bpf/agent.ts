@@ -18,6 +18,7 @@ export interface OpenWords {
 
 export type Call =
   | { name: 'open'; words: [pins: string, words: OpenWords] }
+  | { name: 'replace'; words: [words: { object: string; failAt?: number | undefined }] }
   | { name: 'holdStatistics' | 'links' | 'endpoints' | 'destroy'; words: [] }
   | { name: 'attach'; words: [hook: LinkHook, slot: number, order?: HookOrder | undefined] }
   | { name: 'detach'; words: [slot: number, hooks?: readonly Hook[] | undefined] }
@@ -64,6 +65,13 @@ export class Agent implements AsyncDisposable {
 
   open = (words: OpenWords = {}) =>
     this.#call({ name: 'open', words: [this.#pins, words] }) as Promise<Opened>;
+  /** Replaces the programs while they run; with `failAt` it fails once so many links are replaced. */
+  replace = (object: string, failAt?: number) =>
+    this.#call({ name: 'replace', words: [{ object, failAt }] }) as Promise<{
+      replaced: number;
+      build: string;
+      programIds: number[];
+    }>;
   holdStatistics = () => this.#call({ name: 'holdStatistics', words: [] });
   attach = (hook: LinkHook, slot: number, order?: HookOrder) =>
     this.#call({ name: 'attach', words: [hook, slot, order] });

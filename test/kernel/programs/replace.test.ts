@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { field } from '../../../server/counters/fields.ts';
+import { anotherBuild, renamed } from '../../rig/builds.ts';
+import { Agent, type Opened } from '../bpf/agent.ts';
+import { ethernet, ipv4 } from '../bpf/frames.ts';
+import { podAddress, Stage } from '../bpf/stage.ts';
+
+const frame = ethernet(0x0800, ipv4());
+const slots = [1, 2, 3];
+const hooks = ['tcx/ingress', 'tcx/egress'] as const;
+const entry = {
+  ...{ owner: 1, address4: podAddress, hooks: 'primary', redirect: false, macs: null },
+} as const;
+
+let stage: Stage;
+let agent: Agent;
+let first: Opened;
+let folder: string;
+
+const object = (image: Buffer): string => {
+  const file = join(folder, 'build.o');
+  writeFileSync(file, image);
+  return file;
+};
+const running = async (): Promise<Set<number>> => {
+  const ids = new Set<number>();
+  for (const slot of slots)
+    for (const hook of hooks) for (const { id } of await agent.query(slot, hook)) ids.add(id);
+  return ids;
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'podlane-replace-'));
+  stage = new Stage();
+  for (const slot of slots) stage.addDevice('veth', slot);
+  agent = new Agent(stage);
+  first = await agent.open();
+  for (const slot of slots) {
+    await agent.setSlot(slot, entry);
+    for (const hook of hooks) await agent.attach(hook, slot);
+  }
+});
+afterAll(async () => {
+  await agent?.kill();
+  stage?.[Symbol.dispose]();
+  rmSync(folder, { recursive: true });
+});
+
+test('under traffic every packet is counted once, before, while and after all links are replaced', async () => {
+  using fromPod = stage.packetsFromPod(1);
+  const foreign = await agent.loadForeign('foreign');
+  await agent.attachForeign(foreign, 'tcx/ingress', 1, 'last');
+  let replacing = true;
+  const replaced = agent.replace(object(anotherBuild())).finally(() => {
+    replacing = false;
+  });
+  let sent = 0;
+  while (replacing) {
+    fromPod.send(frame, 20);
+    sent += 20;
+    await nextTurn();
+  }
+  expect(await replaced).toMatchObject({ replaced: 6 });
+  fromPod.send(frame, 20);
+  expect((await agent.read(1))[field.packetsOut]).toBe(BigInt(sent + 20));
+  expect(sent).toBeGreaterThan(100);
+  // Ours in its place, before the other.
+  const [ours, other, ...more] = await agent.query(1, 'tcx/ingress');
+  expect([ours!.ours, other!.id, more]).toEqual([true, foreign, []]);
+  await agent.detachForeign(foreign, 'tcx/ingress', 1);
+  expect([...(await running())].some((id) => first.programIds.includes(id))).toBe(false);
+});
+
+test('failing halfway puts the programs of before back on all devices', async () => {
+  const before = await running();
+  await expect(agent.replace(object(anotherBuild('a third')), 3)).rejects.toThrow('failed after 3');
+  expect(await running()).toEqual(before);
+  using fromPod = stage.packetsFromPod(2);
+  fromPod.send(frame, 7);
+  expect((await agent.read(2))[field.packetsOut]).toBe(7n);
+});
+
+test('an object that does not fit is refused, saying what differs, and nothing changes', async () => {
+  const before = await running();
+  await expect(agent.replace(object(renamed('to_pod_tcx', 'to_pod_xct')))).rejects.toMatchObject({
+    code: 'build_incompatible',
+    message: 'to_pod_tcx: the program is missing',
+  });
+  await expect(agent.replace(object(renamed('endpoints4\0', 'endpointsX\0')))).rejects.toMatchObject({
+    code: 'build_incompatible',
+    message: 'endpoints4: the map is missing',
+  });
+  await expect(agent.replace(object(Buffer.from('no object')))).rejects.toMatchObject({ code: 'bad_object' });
+  expect(await running()).toEqual(before);
+});
+
+test('a link whose device was deleted meanwhile does not stop the others', async () => {
+  stage.removeDevice(3);
+  expect(await agent.replace(object(anotherBuild('a fourth')))).toMatchObject({ replaced: 4 });
+});
+
+test('the next agent finds what runs pinned, and keeps it when it is told to', async () => {
+  const fourth = object(anotherBuild('a fourth'));
+  const { build, programIds } = await agent.replace(fourth);
+  await agent.kill();
+  agent = new Agent(stage);
+  expect(await agent.open({ object: fourth })).toMatchObject({ takeover: 'kept', build, programIds });
+});
