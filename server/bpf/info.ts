@@ -29,7 +29,7 @@ const openById = {
 };
 export type BpfObjectKind = keyof typeof openById;
 
-/** Runs `use` with a descriptor of program or map `id`; null when the kernel has it no more. */
+/** Runs `use` with a descriptor of the object `id`; null when the kernel has it no more. */
 export function withId<T>(what: BpfObjectKind, id: number, use: (fd: number) => T): T | null {
   const fd = openById[what](id);
   if (fd < 0 && new BpfRefusal('', -fd).reason === 'ENOENT') return null;

@@ -15,21 +15,32 @@ export interface BtfType {
   kind: number;
   /** of its members, parameters or values */
   count: number;
+  /** of structs: members may be bitfields; of enums: values are signed */
+  flag: boolean;
+  /** empty where it has none */
+  name: string;
   /** id of the type it refers to; size in bytes where it has one */
   reference: number;
-  /** where what follows the type begins */
-  at: number;
+  /** what follows the type, and more */
+  behind: Buffer;
 }
 
-/** BTF, <linux/btf.h>: a header, types one after the other (ids from 1), strings. */
+/**
+ * BTF, <linux/btf.h>: a header, types one after the other (ids from 1), strings. That of a module goes on where its
+ * base, the kernel's, ends: with ids and with strings. `btf-types.ts` says what the types are.
+ */
 export class Btf {
   readonly #bytes: Buffer;
   readonly #strings: Buffer;
-  /** Where each type begins, by id; 0 is void. */
-  readonly #starts: number[] = [0];
+  readonly #base: Btf | null;
+  /** Id of the first type, and offset of the first string, that are not the base's. */
+  readonly #firstId: number;
+  readonly #firstString: number;
+  /** Where each type begins, by id from `#firstId`. */
+  readonly #starts: number[] = [];
 
   /** @throws RangeError when it is no BTF or cut short */
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, base: Btf | null = null) {
     if (bytes.length < 24 || bytes.readUInt16LE(0) !== magic) throw new RangeError('not BTF');
     const header = bytes.readUInt32LE(4);
     const types = header + bytes.readUInt32LE(8);
@@ -39,46 +50,51 @@ export class Btf {
     if (end > bytes.length || stringsEnd > bytes.length) throw new RangeError('BTF cut short');
     this.#bytes = bytes;
     this.#strings = bytes.subarray(strings, stringsEnd);
+    this.#base = base;
+    this.#firstId = base === null ? 1 : base.typeCount + 1;
+    this.#firstString = base === null ? 0 : base.#firstString + base.#strings.length;
     for (let at = types; at + 12 <= end; ) {
       this.#starts.push(at);
       const info = bytes.readUInt32LE(at + 4);
       const kind = (info >>> 24) & 0x1f;
       at += 12 + (fixedBytes[kind] ?? 0) + (memberBytes[kind] ?? 0) * (info & 0xffff);
-      if (at > end) throw new RangeError(`BTF type ${this.#starts.length - 1} ends behind the types`);
+      if (at > end) throw new RangeError(`BTF type ${this.typeCount} ends behind the types`);
     }
   }
 
+  /** The base's counted too: the last id. */
   get typeCount(): number {
-    return this.#starts.length - 1;
+    return this.#firstId - 1 + this.#starts.length;
   }
 
-  /** The type of this kind and name, or null. */
+  /** The type of this kind and name, or null; not the base's. */
   find(kind: keyof typeof kinds, name: string): BtfType | null {
     // The name is looked for once; the types are then compared by its offset.
     const offset = this.#strings.indexOf(`\0${name}\0`, 0, 'latin1') + 1;
     if (offset === 0) return null;
-    for (let id = 1; id < this.#starts.length; id++) {
-      const at = this.#starts[id]!;
+    for (const [index, at] of this.#starts.entries())
       if (
-        this.#bytes.readUInt32LE(at) === offset &&
+        this.#bytes.readUInt32LE(at) === offset + this.#firstString &&
         ((this.#bytes[at + 7]! & 0x1f) as number) === kinds[kind]
       )
-        return this.type(id);
-    }
+        return this.type(this.#firstId + index);
     return null;
   }
 
   /** @throws RangeError for an id that is not there */
   type(id: number): BtfType {
-    const at = this.#starts[id];
-    if (id === 0 || at === undefined) throw new RangeError(`BTF has no type ${id}`);
+    if (this.#base !== null && id < this.#firstId) return this.#base.type(id);
+    const at = this.#starts[id - this.#firstId];
+    if (at === undefined) throw new RangeError(`BTF has no type ${id}`);
     const info = this.#bytes.readUInt32LE(at + 4);
     return {
       id,
       kind: (info >>> 24) & 0x1f,
       count: info & 0xffff,
+      flag: info >>> 31 === 1,
+      name: this.string(this.#bytes.readUInt32LE(at)),
       reference: this.#bytes.readUInt32LE(at + 8),
-      at: at + 12,
+      behind: this.#bytes.subarray(at + 12),
     };
   }
 
@@ -88,8 +104,8 @@ export class Btf {
     if (!type) return null;
     return new Map(
       Array.from({ length: type.count }, (_, i) => [
-        this.#bytes.readInt32LE(type.at + 8 * i + 4),
-        this.#string(this.#bytes.readUInt32LE(type.at + 8 * i)),
+        type.behind.readInt32LE(8 * i + 4),
+        this.string(type.behind.readUInt32LE(8 * i)),
       ]),
     );
   }
@@ -102,13 +118,18 @@ export class Btf {
     if (prototype.kind !== kinds.prototype) return null;
     // struct btf_param: u32 name, u32 type.
     const parameters = Array.from({ length: prototype.count }, (_, i) =>
-      this.#bytes.readUInt32LE(prototype.at + 8 * i + 4),
+      prototype.behind.readUInt32LE(8 * i + 4),
     );
     return { id: typedef.id, parameters };
   }
 
-  #string(offset: number): string {
-    return this.#strings.toString('latin1', offset, this.#strings.indexOf(0, offset));
+  /** The string at an offset, as types and line information give them; empty where none is. */
+  string(offset: number): string {
+    if (this.#base !== null && offset < this.#firstString) return this.#base.string(offset);
+    const start = offset - this.#firstString;
+    const end = this.#strings.indexOf(0, start);
+    // Source lines are UTF-8.
+    return end < start ? '' : this.#strings.toString('utf8', start, end);
   }
 }
 

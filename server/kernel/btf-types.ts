@@ -1,0 +1,173 @@
+import type { Btf } from './btf.ts';
+
+/** What a value of a type is made of. Sizes are in bytes, places in bits. */
+export type ValueType =
+  | { kind: 'int'; name: string; bytes: number; encoding: 'unsigned' | 'signed' | 'bool' | 'char' }
+  | { kind: 'float'; name: string; bytes: number }
+  | { kind: 'enum'; name: string; bytes: number; values: { name: string; value: bigint }[]; signed: boolean }
+  | { kind: 'pointer'; bytes: 8; to: number }
+  | { kind: 'array'; bytes: number; element: number; length: number }
+  | { kind: 'struct' | 'union'; name: string; bytes: number; members: Member[] }
+  /** void, a function, what is only declared: no value can be of it */
+  | { kind: 'none'; name: string; bytes: 0 };
+
+export interface Member {
+  /** empty for an anonymous struct or union, whose members are as if they were the outer one's */
+  name: string;
+  type: number;
+  bitOffset: number;
+  /** of a bitfield, else 0 */
+  bits: number;
+}
+
+/** BTF_KIND_*, <linux/btf.h> */
+const kind = {
+  int: 1,
+  pointer: 2,
+  array: 3,
+  struct: 4,
+  union: 5,
+  enum: 6,
+  typedef: 8,
+  volatile: 9,
+  const: 10,
+  restrict: 11,
+  variable: 14,
+  section: 15,
+  float: 16,
+  typeTag: 18,
+  enum64: 19,
+} as const;
+const transparent: ReadonlySet<number> = new Set([
+  kind.typedef,
+  kind.volatile,
+  kind.const,
+  kind.restrict,
+  kind.variable,
+  kind.typeTag,
+]);
+/** No type that a kernel takes goes deeper (MAX_RESOLVE_DEPTH of kernel/bpf/btf.c); deeper ones lead in circles. */
+export const maxDepth = 32;
+
+const deeper = (depth: number, id: number): number => {
+  if (depth >= maxDepth) throw new RangeError(`BTF type ${id} is nested deeper than ${maxDepth}`);
+  return depth + 1;
+};
+
+/** What values of type `id` are, past typedefs and qualifiers. @throws RangeError for BTF that is not sound */
+export function valueType(btf: Btf, id: number, depth = 0): ValueType {
+  if (id === 0) return { kind: 'none', name: 'void', bytes: 0 };
+  const type = btf.type(id);
+  const { name, reference, count, behind } = type;
+  if (transparent.has(type.kind)) return valueType(btf, reference, deeper(depth, id));
+  switch (type.kind) {
+    case kind.int: {
+      const bits = behind.readUInt32LE(0);
+      const encoding = (bits >>> 24) & 0xf;
+      // clang says of a char that it is signed; its name tells.
+      const isChar = (encoding & 2) !== 0 || (reference === 1 && /^(un)?(signed )?char$/.test(name));
+      const of = encoding & 4 ? 'bool' : isChar ? 'char' : encoding & 1 ? 'signed' : 'unsigned';
+      return { kind: 'int', name, bytes: reference, encoding: of };
+    }
+    case kind.float:
+      return { kind: 'float', name, bytes: reference };
+    case kind.pointer:
+      return { kind: 'pointer', bytes: 8, to: reference };
+    case kind.enum:
+    case kind.enum64:
+      return { kind: 'enum', name, bytes: reference, values: enumValues(btf, id), signed: type.flag };
+    case kind.array: {
+      // struct btf_array: u32 type, index type, number of elements.
+      const [element, length] = [behind.readUInt32LE(0), behind.readUInt32LE(8)];
+      const bytes = valueType(btf, element, deeper(depth, id)).bytes * length;
+      return { kind: 'array', bytes, element, length };
+    }
+    case kind.struct:
+    case kind.union: {
+      const members = Array.from({ length: count }, (_, i) => {
+        // struct btf_member: u32 name, type, offset: bits, with the size of a bitfield in the upper byte.
+        const offset = behind.readUInt32LE(12 * i + 8);
+        return {
+          name: btf.string(behind.readUInt32LE(12 * i)),
+          type: behind.readUInt32LE(12 * i + 4),
+          bitOffset: type.flag ? offset & 0xff_ffff : offset,
+          bits: type.flag ? offset >>> 24 : 0,
+        };
+      });
+      return { kind: type.kind === kind.struct ? 'struct' : 'union', name, bytes: reference, members };
+    }
+    case kind.section: {
+      // Global data: struct btf_var_secinfo, u32 type, offset, size.
+      const members = Array.from({ length: count }, (_, i) => {
+        const variable = behind.readUInt32LE(12 * i);
+        return {
+          name: btf.type(variable).name,
+          type: variable,
+          bitOffset: behind.readUInt32LE(12 * i + 4) * 8,
+          bits: 0,
+        };
+      });
+      return { kind: 'struct', name, bytes: reference, members };
+    }
+    default:
+      return { kind: 'none', name, bytes: 0 };
+  }
+}
+
+/** struct btf_enum: u32 name, i32 value; struct btf_enum64: u32 name, low half, high half. */
+function enumValues(btf: Btf, id: number): { name: string; value: bigint }[] {
+  const { kind: of, count, flag, behind } = btf.type(id);
+  return Array.from({ length: count }, (_, i) => {
+    if (of === kind.enum) {
+      const name = btf.string(behind.readUInt32LE(8 * i));
+      return { name, value: BigInt(flag ? behind.readInt32LE(8 * i + 4) : behind.readUInt32LE(8 * i + 4)) };
+    }
+    const bits = behind.readBigUInt64LE(12 * i + 4);
+    return { name: btf.string(behind.readUInt32LE(12 * i)), value: flag ? BigInt.asIntN(64, bits) : bits };
+  });
+}
+
+/** The name that a type is written by in C: `struct podlane_slot`, `__u32`, `char[16]`, `void *`. */
+export function typeName(btf: Btf, id: number, depth = 0): string {
+  if (id === 0) return 'void';
+  const type = btf.type(id);
+  const next = deeper(depth, id);
+  const qualifier = { [kind.volatile]: 'volatile ', [kind.const]: 'const ', [kind.restrict]: 'restrict ' };
+  switch (type.kind) {
+    case kind.volatile:
+    case kind.const:
+    case kind.restrict:
+      return `${qualifier[type.kind]}${typeName(btf, type.reference, next)}`;
+    case kind.typeTag:
+    case kind.variable:
+      return typeName(btf, type.reference, next);
+    case kind.pointer:
+      return `${typeName(btf, type.reference, next)} *`;
+    case kind.array:
+      return `${typeName(btf, type.behind.readUInt32LE(0), next)}[${type.behind.readUInt32LE(8)}]`;
+    case kind.struct:
+    case kind.union:
+      return `${type.kind === kind.struct ? 'struct' : 'union'}${type.name && ` ${type.name}`}`;
+    case kind.enum:
+    case kind.enum64:
+      return `enum${type.name && ` ${type.name}`}`;
+    default:
+      return type.name || 'void';
+  }
+}
+
+/** A type as C declares it, structs of structs written out where they have no name of their own; bounded. */
+export function declaration(btf: Btf, id: number, indent = '', depth = 0): string {
+  const type = valueType(btf, id);
+  if (type.kind === 'enum' && depth === 0)
+    return `${typeName(btf, id)} {\n${type.values.map(({ name, value }) => `  ${name} = ${value},\n`).join('')}}`;
+  if (type.kind !== 'struct' && type.kind !== 'union') return typeName(btf, id);
+  const members = type.members.map(({ name, type: of, bits }) => {
+    const inner = valueType(btf, of);
+    const written = (inner.kind === 'struct' || inner.kind === 'union') && inner.name === '';
+    const text = written ? declaration(btf, of, `${indent}  `, deeper(depth, of)) : typeName(btf, of);
+    const [, base, length] = /^(.*?)((?:\[\d+\])+)$/.exec(text) ?? ['', text, ''];
+    return `${indent}  ${base}${name && ` ${name}`}${length}${bits ? `:${bits}` : ''};\n`;
+  });
+  return `${type.kind}${type.name && ` ${type.name}`} {\n${members.join('')}${indent}}`;
+}

@@ -1,0 +1,92 @@
+import type { Btf } from './btf.ts';
+import { maxDepth, type ValueType, valueType } from './btf-types.ts';
+
+/** A value as JSON has it; see `decodeValue`. */
+export type TypedValue = number | string | boolean | null | TypedValue[] | { [member: string]: TypedValue };
+
+const exact = (value: bigint): number | string =>
+  value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : String(value);
+
+/** The bits of a little-endian number: `bits` of them, from bit `from` on. Beyond the end they are zero. */
+export function readBits(bytes: Buffer, from: number, bits: number): bigint {
+  let value = 0n;
+  const first = from >> 3;
+  const last = Math.min(bytes.length, (from + bits + 7) >> 3);
+  for (let at = last - 1; at >= first; at -= 1) value = (value << 8n) | BigInt(bytes[at]!);
+  return BigInt.asUintN(bits, value >> BigInt(from & 7));
+}
+
+export const isChar = (type: ValueType): boolean =>
+  type.kind === 'int' && type.encoding === 'char' && type.bytes === 1;
+
+/**
+ * A value by its type: struct and union as objects, members of anonymous ones among the outer's; arrays as arrays,
+ * of char as text where they hold printable text; enums by name; integers as numbers, as decimal text beyond 2^53,
+ * those of 16 bytes in hex; pointers in hex. @throws RangeError for BTF that is not sound
+ */
+export function decodeValue(btf: Btf, id: number, bytes: Buffer): TypedValue {
+  return decodeAt(btf, id, bytes, 0, 0, 0);
+}
+
+function decodeAt(btf: Btf, id: number, bytes: Buffer, bit: number, bits: number, depth: number): TypedValue {
+  if (depth > maxDepth) throw new RangeError(`BTF type ${id} is nested deeper than ${maxDepth}`);
+  const type = valueType(btf, id);
+  const width = bits || type.bytes * 8;
+  switch (type.kind) {
+    case 'int': {
+      const value = readBits(bytes, bit, width);
+      if (type.encoding === 'bool' && value <= 1n) return value === 1n;
+      if (width > 64) return `0x${value.toString(16)}`;
+      return exact(type.encoding === 'signed' ? BigInt.asIntN(width, value) : value);
+    }
+    case 'enum': {
+      const raw = readBits(bytes, bit, width);
+      const value = type.signed ? BigInt.asIntN(width, raw) : raw;
+      return type.values.find((each) => each.value === value)?.name ?? exact(value);
+    }
+    case 'pointer':
+      return `0x${readBits(bytes, bit, 64).toString(16)}`;
+    case 'float': {
+      const at = bit >> 3;
+      if (at + type.bytes > bytes.length || (type.bytes !== 4 && type.bytes !== 8))
+        return `0x${readBits(bytes, bit, width).toString(16)}`;
+      const value = type.bytes === 4 ? bytes.readFloatLE(at) : bytes.readDoubleLE(at);
+      return Number.isFinite(value) ? value : String(value);
+    }
+    case 'array': {
+      const element = valueType(btf, type.element);
+      if (isChar(element)) {
+        const text = textOf(bytes.subarray(bit >> 3, (bit >> 3) + type.length));
+        if (text !== null) return text;
+      }
+      // An array may claim more than there is: what is beyond the value is not told.
+      const room = element.bytes === 0 ? 0 : Math.floor((bytes.length - (bit >> 3)) / element.bytes);
+      return Array.from({ length: Math.max(0, Math.min(type.length, room)) }, (_, i) =>
+        decodeAt(btf, type.element, bytes, bit + i * element.bytes * 8, 0, depth + 1),
+      );
+    }
+    case 'struct':
+    case 'union': {
+      const value: { [member: string]: TypedValue } = {};
+      for (const member of type.members) {
+        const inner = decodeAt(btf, member.type, bytes, bit + member.bitOffset, member.bits, depth + 1);
+        if (member.name !== '') value[member.name] = inner;
+        else if (typeof inner === 'object') Object.assign(value, inner); // else padding
+      }
+      return value;
+    }
+    case 'none':
+      return null;
+  }
+}
+
+/** Printable text that ends with zeros alone, at most filling the array; null for anything else. */
+function textOf(bytes: Buffer): string | null {
+  const end = bytes.indexOf(0) === -1 ? bytes.length : bytes.indexOf(0);
+  if (bytes.subarray(end).some((byte) => byte !== 0)) return null;
+  return bytes.subarray(0, end).every((byte) => byte >= 0x20 && byte < 0x7f)
+    ? bytes.toString('latin1', 0, end)
+    : null;
+}
