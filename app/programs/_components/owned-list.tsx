@@ -1,0 +1,116 @@
+'use client';
+
+import { type ReactNode, useMemo } from 'react';
+import type { BpfOwner } from '../../../contract/program.ts';
+import { Button } from '../../_components/button.tsx';
+import { EmptyState } from '../../_components/empty-state.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { Facet, FilterField } from '../../_components/filter-field.tsx';
+import type { Column } from '../../_components/table/column.ts';
+import { DataTable } from '../../_components/table/data-table.tsx';
+import { count } from '../../_lib/format.ts';
+import { TableFoot } from './table-foot.tsx';
+import { includesWords, type TextView } from './text-view.ts';
+
+interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
+  /** In the plural: `maps`. */
+  what: string;
+  title: string;
+  placeholder: string;
+  rows: readonly Row[] | null;
+  error: Error | null;
+  retry: () => void;
+  columns: readonly Column<Row, Key>[];
+  /** Where words of the filter are looked for. */
+  texts: (row: Row) => readonly string[];
+  view: TextView<Key>;
+  change: (change: Partial<TextView<Key>>) => void;
+  /** What stands where the node has none. */
+  none: ReactNode;
+}
+
+/** A list of the node's maps or links, narrowed by text and by whose they are. */
+export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key extends string>({
+  what,
+  title,
+  placeholder,
+  rows,
+  error,
+  retry,
+  columns,
+  texts,
+  view,
+  change,
+  none,
+}: Props<Row, Key>) {
+  const ours = useMemo(() => rows?.filter(({ owner }) => owner.kind === 'ours').length ?? 0, [rows]);
+  const shown = useMemo(
+    () =>
+      (rows ?? []).filter(
+        (row) =>
+          (view.owner === null || (row.owner.kind === 'ours') === (view.owner === 'ours')) &&
+          includesWords(view.text, [String(row.id), ...texts(row)]),
+      ),
+    [rows, view.text, view.owner, texts],
+  );
+  const clear = () => change({ text: '', owner: null });
+  const filtered = view.text !== '' || view.owner !== null;
+  return (
+    <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
+      <h1 className="sr-only">{title}</h1>
+      <search className="z-10 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+        <FilterField
+          text={view.text}
+          change={(text) => change({ text })}
+          label={`Filter ${what}`}
+          placeholder={placeholder}
+        />
+        <div className="flex items-center gap-1 max-md:-mx-2">
+          {(['ours', 'others'] as const).map((owner) => (
+            <Facet
+              key={owner}
+              count={rows === null ? undefined : owner === 'ours' ? ours : rows.length - ours}
+              on={view.owner === owner}
+              toggle={() => change({ owner: view.owner === owner ? null : owner })}
+            >
+              {owner}
+            </Facet>
+          ))}
+        </div>
+      </search>
+      {rows === null && error !== null ? (
+        <div className="px-(--gutter) py-6">
+          <ErrorState error={error} retry={retry} />
+        </div>
+      ) : rows !== null && shown.length === 0 ? (
+        <div className="px-(--gutter) py-6" role="status">
+          {filtered ? (
+            <EmptyState title="Nothing matches" action={<Button onClick={clear}>Clear filter</Button>}>
+              {count(rows.length)} {what} on this node.
+            </EmptyState>
+          ) : (
+            none
+          )}
+        </div>
+      ) : (
+        <DataTable
+          label={title}
+          columns={columns}
+          rows={rows === null ? null : shown}
+          rowKey={({ id }) => String(id)}
+          sorting={{ sort: view.sort, descending: view.descending, change }}
+          clear={clear}
+          top="top-(--chrome) md:top-[calc(var(--chrome)+44px)]"
+        />
+      )}
+      <span className="mt-auto" />
+      <TableFoot
+        keys="Enter opens, / filters"
+        text={
+          rows === null ? '' : `${filtered ? `${count(shown.length)} of ` : ''}${count(rows.length)} ${what}`
+        }
+        failed={rows === null ? null : error}
+      />
+    </div>
+  );
+}

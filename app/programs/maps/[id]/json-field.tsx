@@ -1,0 +1,55 @@
+import { useId } from 'react';
+import { WarningSign } from '../../../_components/warning-sign.tsx';
+
+export type Read = { ok: true; value: unknown } | { ok: false; problem: string };
+
+/** Reads what was typed. Integers beyond 2^53 are written as text. */
+export function readJson(text: string): Read {
+  if (text.trim() === '') return { ok: false, problem: '' };
+  try {
+    return { ok: true, value: JSON.parse(text) };
+  } catch (error) {
+    return { ok: false, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+interface Props {
+  label: string;
+  /** In C. */
+  type: string | undefined;
+  text: string;
+  change: (text: string) => void;
+  read: Read;
+}
+
+/** A key or value as JSON, in the shape of its type. */
+export function JsonField({ label, type, text, change, read }: Props) {
+  const id = useId();
+  const problem = read.ok ? '' : read.problem;
+  return (
+    <div className="min-w-0">
+      <label htmlFor={id} className="font-semibold">
+        {label}, as JSON
+      </label>
+      <textarea
+        id={id}
+        value={text}
+        onChange={(event) => change(event.target.value)}
+        spellCheck={false}
+        rows={Math.min(20, Math.max(3, text.split('\n').length))}
+        aria-invalid={problem !== ''}
+        aria-describedby={`${id}-note`}
+        className="mt-1 block w-full resize-y rounded-2 border border-line-control bg-surface-0 p-2 font-mono text-[12px] leading-[18px] aria-invalid:border-signal"
+      />
+      <div id={`${id}-note`} className="mt-1 text-12 text-muted">
+        {problem !== '' ? (
+          <span className="flex items-center gap-1.5 text-signal-text">
+            <WarningSign /> {problem}
+          </span>
+        ) : (
+          type !== undefined && <pre className="code whitespace-pre-wrap leading-[18px]">{type}</pre>
+        )}
+      </div>
+    </div>
+  );
+}

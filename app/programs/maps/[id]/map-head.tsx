@@ -1,0 +1,125 @@
+'use client';
+
+import { Download } from 'lucide-react';
+import Link from 'next/link';
+import type { ReactNode } from 'react';
+import type { BpfMapDetail } from '../../../../contract/map.ts';
+import { Button } from '../../../_components/button.tsx';
+import { CopyButton } from '../../../_components/copy-button.tsx';
+import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { bytes, count } from '../../../_lib/format.ts';
+import { exportPath } from '../../../_lib/maps.ts';
+import { programName, usePrograms } from '../../../_lib/programs.ts';
+import { Owner } from '../../_components/owner.tsx';
+import { mapName } from '../_list/columns.tsx';
+
+/** Which map it is, whose, how large, and who uses it. */
+export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
+  const flags = [...map.flagNames, ...(map.frozen ? ['frozen'] : [])];
+  return (
+    <header className="border-line-1 border-b px-(--gutter) py-3">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+        <h1 className="break-all font-semibold text-20 tracking-[-.014em] max-md:text-[18px]">
+          {mapName(map)}
+        </h1>
+        <span className="code inline-flex h-6 items-center rounded-1 bg-surface-2 px-2 text-ink-2">
+          {map.type}
+        </span>
+        {gone && (
+          <span className="flex items-center gap-1.5 text-12 text-signal-text">
+            <WarningSign /> gone
+          </span>
+        )}
+        <span className="flex-1" />
+        {map.notListed === null && !gone && (
+          <Button asChild>
+            <a href={exportPath(map.id)} download={`map-${map.id}-${map.name}.json`}>
+              <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+              Export as JSON
+            </a>
+          </Button>
+        )}
+      </div>
+      <dl className="mt-1 flex flex-wrap gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">
+        <Fact label="id">{map.id}</Fact>
+        <Fact label="owner">
+          <Owner owner={map.owner} />
+        </Fact>
+        <Fact label="entries">{entriesText(map)}</Fact>
+        <Fact label="key">{map.keyBytes} B</Fact>
+        <Fact label="value">
+          {count(map.valueBytes)} B{map.perCpu && ' for each CPU'}
+        </Fact>
+        {map.memoryBytes !== null && <Fact label="memory">{bytes(map.memoryBytes)}</Fact>}
+        {flags.length > 0 && (
+          <Fact label="flags">
+            <span className="code">{flags.join(' ')}</span>
+          </Fact>
+        )}
+        <UsedBy ids={map.programIds} />
+        {map.pins.map((pin) => (
+          <Fact key={pin} label="pinned at">
+            <span className="code break-all">{pin}</span>
+          </Fact>
+        ))}
+      </dl>
+      <Types map={map} />
+    </header>
+  );
+}
+
+function entriesText({ entries, entriesAtLeast, maxEntries }: BpfMapDetail): string {
+  if (entries === null) return `up to ${count(maxEntries)}`;
+  return `${entriesAtLeast ? 'at least ' : ''}${count(entries)} of ${count(maxEntries)}`;
+}
+
+function UsedBy({ ids }: { ids: readonly number[] }) {
+  const { data } = usePrograms();
+  if (ids.length === 0) return <Fact label="used by">no program</Fact>;
+  return (
+    <Fact label="used by">
+      {ids.slice(0, 6).map((id, index) => {
+        const program = data?.items.find((each) => each.id === id);
+        return (
+          <span key={id}>
+            {index > 0 && ', '}
+            <Link href={`/programs/${id}`} prefetch={false} className="link">
+              {program === undefined ? `program ${id}` : programName(program)}
+            </Link>
+          </span>
+        );
+      })}
+      {ids.length > 6 && ` and ${ids.length - 6} more`}
+    </Fact>
+  );
+}
+
+/** The C declarations of key and value, folded; or why there are none. */
+function Types({ map: { keyType, valueType, untyped } }: { map: BpfMapDetail }) {
+  if (untyped !== null) return <p className="mt-1 text-12 text-muted">Shown as bytes: {untyped}</p>;
+  if (keyType === null || valueType === null) return null;
+  const text = `${keyType.declaration}\n\n${valueType.declaration}`;
+  return (
+    <details className="mt-1 text-12">
+      <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">
+        key <span className="code text-ink-2">{keyType.name}</span>, value{' '}
+        <span className="code text-ink-2">{valueType.name}</span>
+      </summary>
+      <div className="mt-2 flex items-start gap-2">
+        <pre className="code min-w-0 whitespace-pre-wrap break-words text-ink-1 leading-[18px]">
+          {keyType.declaration === valueType.declaration ? keyType.declaration : text}
+        </pre>
+        <CopyButton text={text} what="the types" />
+      </div>
+    </details>
+  );
+}
+
+function Fact({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="flex min-w-0 gap-1">
+      <dt className="whitespace-nowrap text-muted">{label}</dt>
+      <dd className="min-w-0">{children}</dd>
+    </div>
+  );
+}

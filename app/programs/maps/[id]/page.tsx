@@ -1,0 +1,14 @@
+import type { Metadata } from 'next';
+import { MapPage } from './map-page.tsx';
+
+interface Props {
+  params: Promise<{ id: string }>;
+}
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  return { title: `Map ${(await params).id}` };
+}
+
+export default async function Page({ params }: Props) {
+  return <MapPage id={Number((await params).id)} />;
+}

@@ -1,0 +1,35 @@
+import { inline, isComposite, scalar } from './value-text.ts';
+
+/** More are not drawn, but counted. */
+const shown = 256;
+
+/** A value by its type, a member a line, as deep as it goes; what has no parts of parts stands on one line. */
+export function ValueTree({ value }: { value: unknown }) {
+  if (!isComposite(value)) return <span className="code [overflow-wrap:anywhere]">{scalar(value)}</span>;
+  const members = Array.isArray(value)
+    ? value.map((each, index): [string, unknown] => [`[${index}]`, each])
+    : Object.entries(value);
+  if (members.length === 0) return <span className="code text-muted">{'{}'}</span>;
+  return (
+    <dl className="min-w-0">
+      {members.slice(0, shown).map(([name, each]) => (
+        <div
+          key={name}
+          className="grid grid-cols-[minmax(88px,auto)_minmax(0,1fr)] gap-x-3 border-line-1 border-b py-0.5 last:border-b-0"
+        >
+          <dt className="code text-muted">{name}</dt>
+          <dd className="min-w-0">
+            {isComposite(each) && Object.values(each).some(isComposite) ? (
+              <ValueTree value={each} />
+            ) : isComposite(each) && !Array.isArray(each) ? (
+              <ValueTree value={each} />
+            ) : (
+              <span className="code [overflow-wrap:anywhere]">{inline(each)}</span>
+            )}
+          </dd>
+        </div>
+      ))}
+      {members.length > shown && <div className="text-12 text-muted">and {members.length - shown} more</div>}
+    </dl>
+  );
+}

@@ -1,0 +1,8 @@
+import type { Metadata } from 'next';
+import { Maps } from './_list/maps.tsx';
+
+export const metadata: Metadata = { title: 'Maps' };
+
+export default function MapsPage() {
+  return <Maps />;
+}
