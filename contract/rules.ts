@@ -267,6 +267,7 @@ export const explanation = z.object({
   protocol: count,
   port: count.nullable(),
   verdict,
+  note: z.string().nullable().describe('why nobody judges where somebody would be expected to'),
   egress: explainedEnd.nullable().describe('by the rules of the pod that sends'),
   ingress: explainedEnd
     .nullable()

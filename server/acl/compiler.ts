@@ -5,16 +5,13 @@ import { compile } from './compile.ts';
 import { type Compiled, nothing } from './compiled.ts';
 import { type EntryFilter, EntryIndex } from './entries.ts';
 import { Explainer, type Flow } from './explain.ts';
-import { defaultLimits } from './limits.ts';
+import { ruleLimits } from './limits.ts';
 import type { AclPod } from './select.ts';
 import { diffTables, noTables, type Tables, type TablesDiff } from './tables.ts';
 import { readRules, writeRules } from './yaml.ts';
 
 /** Texts whose reading is remembered: the sets', and one that is being written. */
 const remembered = 4;
-
-/** What the maps hold, as sizes are told. */
-export const ruleLimits: RuleSizes = { ...defaultLimits, rules: 10_000, rows: defaultLimits.entries };
 
 interface Read {
   ruleSet: RuleSet;
@@ -54,8 +51,12 @@ export class Compiler {
     return { source: read.source, rules: read.ruleSet, text: ownText(text, read), sizes, warnings };
   }
 
-  /** What would become of a text in place of the active rules. @throws ProblemError `bad_rules`, `rules_too_large` */
-  plan(text: string, pods: readonly AclPod[]): RulesPlan {
+  /**
+   * What would become of a text in place of the active rules.
+   * @param rule name of one to be shown with its entries
+   * @throws ProblemError `bad_rules`, `rules_too_large`
+   */
+  plan(text: string, pods: readonly AclPod[], rule?: string): RulesPlan {
     const read = this.#readText(text);
     const { active } = this.#held;
     const start = performance.now();
@@ -69,6 +70,7 @@ export class Compiler {
       changes: ruleChanges(active?.read.ruleSet ?? null, read.ruleSet),
       write: { written: countOf(diff, 'put'), removed: countOf(diff, 'remove') },
       compileMs,
+      ...(rule === undefined ? {} : { view: planned(compiled, read, pods, rule) }),
     };
   }
 
@@ -175,6 +177,14 @@ function told({ ruleSet, tables, policies, identities, warnings }: Compiled) {
     entries: all(tables.rows.values()),
   };
   return { sizes, warnings: [...warnings] };
+}
+
+/** A rule as it would be: nothing has come to its entries. */
+function planned(compiled: Compiled, read: Read, pods: readonly AclPod[], name: string): RulesPlan['view'] {
+  const found = new EntryIndex(compiled, pods).rule(name);
+  if (!found) return null;
+  const entries = found.entries.map((entry) => ({ ...entry, packets: null }));
+  return { set: 'active', ...found, line: read.lines[found.index] ?? null, entries, packets: null };
 }
 
 const ownText = (text: string, { ruleSet, source }: Read): string =>

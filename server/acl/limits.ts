@@ -1,4 +1,6 @@
+import { maxRules } from '../../contract/acl.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import type { RuleSizes } from '../../contract/rules.ts';
 
 /** What the kernel's maps hold; as they are created. */
 export interface AclLimits {
@@ -20,6 +22,12 @@ export const defaultLimits: AclLimits = {
   policies: 8192,
   assignments: 262_144,
   entries: 262_144,
+};
+
+/** As sizes are told. */
+export const ruleLimits: RuleSizes = { ...defaultLimits, rules: maxRules, rows: defaultLimits.entries };
+export const noSizes: RuleSizes = {
+  ...{ rules: 0, prefixes: 0, identities: 0, policies: 0, assignments: 0, rows: 0, entries: 0 },
 };
 
 /** The rule that needs most of what there is too much of. */

@@ -198,6 +198,13 @@ export class Inventory {
     return added;
   }
 
+  /** Takes back one that could not be put in force. */
+  removeRuleVersion(number: number): Promise<void> {
+    return this.#write(`remove version ${number} of the access rules`, () =>
+      ruleVersions.removeRuleVersion(this.#prisma, number),
+    );
+  }
+
   /** @returns null where there were never any */
   lastRuleVersion(): Promise<ruleVersions.RuleVersionRecord | null> {
     return this.#ask('read the access rules', () => ruleVersions.lastRuleVersion(this.#prisma));

@@ -14,6 +14,11 @@ export async function addRuleVersion(
   return prisma.ruleVersion.create({ data: version });
 }
 
+/** Takes back one that could not be put in force. */
+export async function removeRuleVersion(prisma: PrismaClient, number: number): Promise<void> {
+  await prisma.ruleVersion.deleteMany({ where: { number } });
+}
+
 /** @returns null where there were never any */
 export async function lastRuleVersion(prisma: PrismaClient): Promise<RuleVersionRecord | null> {
   return prisma.ruleVersion.findFirst({ orderBy: { number: 'desc' } });
