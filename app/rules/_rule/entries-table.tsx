@@ -62,11 +62,11 @@ export function EntriesTable({
             <td className={cell}>
               <ActionMark action={entry.verdict} />
             </td>
-            <td className={`${cell} text-ink-2`} title={entry.uses.map(useTitle).join('\n')}>
+            <td className={`${cell} text-ink-2`} title={entry.uses.map(titleOf).join('\n')}>
               {entry.uses.length === 0 ? (
                 <span className="text-muted">nobody now</span>
               ) : (
-                entry.uses.map(useWords).join('; ')
+                entry.uses.map(wordsOf).join('; ')
               )}
             </td>
             {counted && (
@@ -91,7 +91,7 @@ export function EntriesTable({
 const nameOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}.${name}`;
 
 /** `shop.cart ← 10.0.0.0/8, 2 more`: the pods, which way, the other end. */
-function useWords({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
+function wordsOf({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
   const who = listWords(pods.map(nameOf), podCount);
   const whom = peers === null ? 'others' : listWords(peers, peerCount);
   return `${who} ${direction === 'ingress' ? '←' : '→'} ${whom}`;
@@ -100,7 +100,7 @@ function useWords({ direction, pods, podCount, peers, peerCount }: EntryUse): st
 const listWords = (shown: readonly string[], all: number): string =>
   all > 2 ? `${shown[0]}, ${count(all - 1)} more` : shown.join(', ');
 
-function useTitle({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
+function titleOf({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
   const more = (listed: readonly string[], all: number) =>
     all > listed.length ? ` and ${count(all - listed.length)} more` : '';
   const names = pods.map(nameOf);

@@ -1,0 +1,115 @@
+'use client';
+
+import { useRouter, useSearchParams } from 'next/navigation';
+import { useState } from 'react';
+import type { ActiveRules } from '../../../contract/rules.ts';
+import { Button } from '../../_components/button.tsx';
+import { Field, inputLook } from '../../_components/field.tsx';
+import { Sheet } from '../../_components/sheet.tsx';
+import { notify } from '../../_components/toast.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { ApiError } from '../../_lib/api.ts';
+import { useImportRules } from '../../_lib/rules.ts';
+import { openCopy } from './working-copy.ts';
+
+/** Rules from a file or the clipboard, ours or Kubernetes NetworkPolicies, into the editor. `?import` opens it. */
+export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveRules | undefined }) {
+  const open = useSearchParams().has('import');
+  const router = useRouter();
+  const [text, setText] = useState('');
+  const read = useImportRules();
+  if (!open) return null;
+  const close = () => {
+    read.reset();
+    router.replace('/rules/editor', { scroll: false });
+  };
+  const take = () =>
+    read.mutate(text, {
+      onSuccess: ({ text: written, source, rules }) => {
+        openCopy({
+          ...{ text: written, opened: '', source: 'import' },
+          ...{ version: active?.version ?? 0, etag: active?.etag ?? '' },
+        });
+        const what = source === 'rules' ? 'rule set' : 'NetworkPolicies';
+        notify({
+          title: `${rules.rules.length} rules from ${what}`,
+          detail: 'In the editor; nothing is applied.',
+          tone: 'done',
+        });
+        setText('');
+        close();
+      },
+    });
+  const errors = read.error instanceof ApiError ? read.error.errors : [];
+  return (
+    <Sheet
+      open
+      onOpenChange={(next) => !next && close()}
+      title="Import rules"
+      description="YAML of a rule set, or of Kubernetes NetworkPolicies. It comes into the editor; nothing is applied."
+      footer={
+        <>
+          <p role="status" className="min-w-0 flex-1 text-12 text-ink-2 max-md:basis-full">
+            {dirty && 'It takes the place of what is in the editor and was not applied.'}
+          </p>
+          <Button onClick={close}>Cancel</Button>
+          <Button
+            look="primary"
+            disabled={text.trim() === '' || read.isPending || active === undefined}
+            onClick={take}
+          >
+            Import
+          </Button>
+        </>
+      }
+    >
+      <div className="grid gap-4 p-6 max-md:p-4">
+        <Field label="From a file">
+          {(tied) => (
+            <input
+              {...tied}
+              type="file"
+              accept=".yaml,.yml,.json,application/yaml,text/yaml,application/json"
+              onChange={(event) => void event.target.files?.[0]?.text().then(setText)}
+              className="min-h-(--control) text-12 text-ink-2 file:mr-3 file:h-(--control) file:rounded-2 file:border file:border-line-2 file:bg-surface-1 file:px-2.5 file:text-13 file:text-ink-1"
+            />
+          )}
+        </Field>
+        <Field
+          label="Or as text"
+          hint="A rule set of Podlane, or documents of networking.k8s.io/v1 NetworkPolicy, several of them apart by ---."
+        >
+          {(tied) => (
+            <textarea
+              {...tied}
+              value={text}
+              onChange={(event) => setText(event.target.value)}
+              spellCheck={false}
+              rows={16}
+              className={`${inputLook} code h-auto! w-full resize-y py-1.5`}
+            />
+          )}
+        </Field>
+        {read.error !== null && (
+          <div role="alert" className="text-12 text-ink-2">
+            <p className="flex items-start gap-1.5">
+              <WarningSign className="mt-px size-3.5" />
+              {errors.length === 0 ? read.error.message : 'It cannot be read:'}
+            </p>
+            <ul className="mt-1 max-h-40 overflow-y-auto">
+              {errors.map(({ line, path, message }) => (
+                <li key={`${line} ${path} ${message}`} className="flex gap-2 py-0.5">
+                  <span className="w-14 flex-none text-muted tabular-nums">line {line}</span>
+                  <span className="min-w-0 break-words">
+                    {path !== '' && `${path}: `}
+                    {message}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          </div>
+        )}
+      </div>
+    </Sheet>
+  );
+}

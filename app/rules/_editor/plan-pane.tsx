@@ -1,0 +1,152 @@
+'use client';
+
+import type { RulesPlan, RuleView } from '../../../contract/rules.ts';
+import { Skeleton } from '../../_components/skeleton.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { count, duration } from '../../_lib/format.ts';
+import { EntriesTable } from '../_rule/entries-table.tsx';
+import { PodLinks } from '../_rule/pod-links.tsx';
+import { changesWords } from './changes.tsx';
+import { SizesTable } from './sizes-table.tsx';
+import type { LineNote } from './yaml-editor.tsx';
+
+interface PlanPaneProps {
+  plan: RulesPlan | undefined;
+  error: Error | null;
+  notes: readonly LineNote[];
+  /** Whether the plan is of the text as it stands. */
+  current: boolean;
+  /** The name of the rule under the cursor. */
+  rule: string | null;
+  goToLine: (line: number) => void;
+}
+
+/** What the text beside it would do, as the agent says: nothing is written for it. */
+export function PlanPane({ plan, error, notes, current, rule, goToLine }: PlanPaneProps) {
+  return (
+    <div className="grid content-start gap-5 px-4 py-3 max-lg:px-(--gutter)">
+      <section aria-labelledby="dry-run">
+        <h2 id="dry-run" className="flex min-h-7 items-center gap-3 font-semibold">
+          Dry run
+          <span role="status" className="truncate font-normal text-12 text-muted">
+            {statusOf({ plan, error, notes, current })}
+          </span>
+        </h2>
+        <Notes notes={notes} goToLine={goToLine} />
+        {error !== null && notes.length === 0 && (
+          <p
+            role="alert"
+            className="flex items-start gap-1.5 border-line-2 border-t py-1.5 text-12 text-ink-2"
+          >
+            <WarningSign className="mt-px size-3.5" /> {error.message}
+          </p>
+        )}
+        {plan === undefined && error === null && <Waiting />}
+        {plan !== undefined && error === null && (
+          <div className={`border-line-2 border-t pt-1 ${current ? '' : 'opacity-60'}`}>
+            <p className="flex min-h-6 flex-wrap items-center gap-x-4 text-12 text-ink-2">
+              <span>{changesWords(plan.changes)}</span>
+              <span className="tabular-nums">
+                writes {count(plan.write.written)}, removes {count(plan.write.removed)} entries
+              </span>
+              <span className="text-muted tabular-nums">compiled in {duration(plan.compileMs)}</span>
+            </p>
+            <SizesTable sizes={plan.sizes} limits={plan.limits} />
+          </div>
+        )}
+      </section>
+      {error === null && plan !== undefined && <UnderCursor view={plan.view ?? null} rule={rule} />}
+    </div>
+  );
+}
+
+function statusOf({
+  plan,
+  error,
+  notes,
+  current,
+}: Pick<PlanPaneProps, 'plan' | 'error' | 'notes' | 'current'>) {
+  if (!current) return 'asking the agent';
+  if (error !== null) return notes.length > 1 ? `refused for ${notes.length} reasons` : 'refused';
+  if (plan === undefined) return '';
+  return notes.length === 0
+    ? 'would be taken'
+    : `would be taken, with ${notes.length} ${notes.length === 1 ? 'warning' : 'warnings'}`;
+}
+
+/** What is wrong, each leading to its line. */
+function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
+  if (notes.length === 0) return null;
+  return (
+    <ul className="max-h-56 overflow-y-auto border-line-2 border-t text-12">
+      {notes.map(({ line, severity, message }, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: two lines may be told the same
+        <li key={index} className="border-line-1 border-b">
+          <button
+            type="button"
+            onClick={() => goToLine(line)}
+            className="grid w-full grid-cols-[14px_52px_minmax(0,1fr)] items-start gap-1.5 py-1 text-left hover:bg-surface-2"
+          >
+            {severity === 'error' ? (
+              <WarningSign className="mt-px size-3.5" />
+            ) : (
+              <span aria-hidden="true" className="mt-px text-center text-muted">
+                !
+              </span>
+            )}
+            <span className="text-muted tabular-nums">line {line}</span>
+            <span className="min-w-0 break-words text-ink-2">
+              <span className="sr-only">{severity}: </span>
+              {message}
+            </span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function UnderCursor({ view, rule }: { view: RuleView | null; rule: string | null }) {
+  const shown = view !== null && view.rule.name === rule ? view : null;
+  return (
+    <section aria-labelledby="under-cursor" className="min-w-0">
+      <h2 id="under-cursor" className="flex min-h-7 items-center gap-3 font-semibold">
+        <span className="truncate">{rule ?? 'No rule under the cursor'}</span>
+        {shown !== null && (
+          <span className="flex-none font-normal text-12 text-muted tabular-nums">
+            {count(shown.entryCount)} {shown.entryCount === 1 ? 'entry' : 'entries'}
+          </span>
+        )}
+      </h2>
+      <div className="border-line-2 border-t pt-1.5 text-12">
+        {rule === null ? (
+          <p className="text-ink-2">Put the cursor in a rule to see the entries that it becomes.</p>
+        ) : shown === null ? (
+          <Waiting />
+        ) : (
+          <>
+            <div className="flex gap-2 pb-1.5">
+              <span className="flex-none text-muted">applies to</span>
+              <PodLinks pods={shown.pods} none="no pod of this node" />
+            </div>
+            {shown.entryCount === 0 ? (
+              <p className="text-ink-2">
+                {shown.warning ?? 'No entry: rules before it decide everything, or it applies to nobody.'}
+              </p>
+            ) : (
+              <EntriesTable entries={shown.entries} total={shown.entryCount} counted={false} />
+            )}
+          </>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function Waiting() {
+  return ['w-56', 'w-40', 'w-48'].map((width) => (
+    <span key={width} className="flex h-6 items-center border-line-1 border-b">
+      <Skeleton className={width} />
+    </span>
+  ));
+}

@@ -1,0 +1,153 @@
+'use client';
+
+import dynamic from 'next/dynamic';
+import { useRouter, useSearchParams } from 'next/navigation';
+import { useEffect, useId, useMemo, useRef, useState } from 'react';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { Skeleton } from '../../_components/skeleton.tsx';
+import { useActiveRules, useDraftRules, useRulesPlan } from '../../_lib/rules.ts';
+import { useLacks } from '../../_lib/session.ts';
+import { useSettled } from '../../_lib/use-settled.ts';
+import { ApplySheet } from './apply-sheet.tsx';
+import { EditorFoot } from './editor-foot.tsx';
+import { ImportSheet } from './import-sheet.tsx';
+import { notesOf } from './notes.ts';
+import { Overtaken } from './overtaken.tsx';
+import { PlanPane } from './plan-pane.tsx';
+import { useOpened } from './use-opened.ts';
+import { changeCopy } from './working-copy.ts';
+import type { EditorHandle } from './yaml-editor.tsx';
+
+const YamlEditor = dynamic(() => import('./yaml-editor.tsx'), { ssr: false, loading: () => <Lines /> });
+
+/** Asked once the typing stops for this long. */
+const settleMs = 350;
+
+/** The rules as text, beside what the text would do. Nothing is changed before it is applied. */
+export function RuleEditor() {
+  const active = useActiveRules();
+  const draft = useDraftRules();
+  const { copy, dirty, overtaken } = useOpened(active.data, draft.data);
+  const [rule, setRule] = useState<string | null>(null);
+  const [applying, setApplying] = useState(false);
+  const lacks = useLacks('operator');
+  const editor = useRef<EditorHandle>(null);
+  const describedBy = useId();
+
+  const text = copy?.text ?? null;
+  const asked = useSettled(
+    useMemo(() => ({ text, rule }), [text, rule]),
+    settleMs,
+  );
+  const plan = useRulesPlan(asked.text, asked.rule);
+  const empty = text !== null && text.trim() === '';
+  const notes = useMemo(() => notesOf(plan.data, plan.error), [plan.data, plan.error]);
+  const current = asked.text === text && !plan.isPlaceholderData && !plan.isFetching;
+  useGoToRule(editor, copy !== null);
+
+  const error = active.error ?? draft.error;
+  if (copy === null && error !== null)
+    return (
+      <div className="px-(--gutter) py-6">
+        <ErrorState
+          error={error}
+          retry={() => {
+            void active.refetch();
+            void draft.refetch();
+          }}
+        />
+      </div>
+    );
+  const ready = current && plan.data !== undefined && plan.error === null && !empty;
+  return (
+    <>
+      {overtaken && active.data !== undefined && (
+        <Overtaken active={active.data} draft={draft.data ?? null} />
+      )}
+      <div className="grid flex-1 lg:grid-cols-[minmax(0,1fr)_minmax(0,560px)]">
+        <section
+          aria-label="Rules as YAML"
+          className="h-[56dvh] border-line-1 border-b lg:sticky lg:top-(--chrome) lg:h-[calc(100dvh-var(--chrome)-48px)] lg:border-r lg:border-b-0"
+        >
+          {copy === null ? (
+            <Lines />
+          ) : (
+            <YamlEditor
+              text={copy.text}
+              change={(next) => changeCopy({ text: next })}
+              onRule={(span) => setRule(span?.name ?? null)}
+              onSubmit={() => ready && lacks === null && setApplying(true)}
+              notes={current ? notes : []}
+              readOnly={lacks !== null}
+              label="Rules as YAML"
+              describedBy={describedBy}
+              handle={editor}
+            />
+          )}
+        </section>
+        <aside aria-label="What it would do" className="min-w-0 max-lg:pb-4">
+          {empty ? (
+            <p className="px-4 py-3 text-ink-2 max-lg:px-(--gutter)">
+              Nothing is written yet. Begin with a name and rules, or import what there is.
+            </p>
+          ) : (
+            <PlanPane
+              plan={plan.data}
+              error={plan.error}
+              notes={notes}
+              current={current}
+              rule={rule}
+              goToLine={(line) => editor.current?.goToLine(line)}
+            />
+          )}
+        </aside>
+      </div>
+      <p id={describedBy} className="sr-only">
+        Tab leaves the editor. Control right bracket and Control left bracket indent, Control F searches,
+        Control Enter applies.
+      </p>
+      <EditorFoot
+        copy={copy}
+        active={active.data}
+        draft={draft.data ?? null}
+        dirty={dirty}
+        ready={ready}
+        lacks={lacks}
+        apply={() => setApplying(true)}
+      />
+      {applying && copy !== null && plan.data !== undefined && (
+        <ApplySheet copy={copy} plan={plan.data} close={() => setApplying(false)} />
+      )}
+      <ImportSheet dirty={dirty} active={active.data} />
+    </>
+  );
+}
+
+/** `?rule=NAME` puts the cursor there, once the editor is loaded. */
+function useGoToRule(editor: React.RefObject<EditorHandle | null>, ready: boolean): void {
+  const rule = useSearchParams().get('rule');
+  const router = useRouter();
+  useEffect(() => {
+    if (rule === null || !ready) return;
+    // The editor is loaded on its own, after this page.
+    const timer = setInterval(() => {
+      if (editor.current === null) return;
+      clearInterval(timer);
+      editor.current.goToRule(rule);
+      router.replace('/rules/editor', { scroll: false });
+    }, 50);
+    return () => clearInterval(timer);
+  }, [rule, ready, editor, router]);
+}
+
+/** Where the lines will stand. */
+function Lines() {
+  return (
+    <div aria-busy="true" className="grid content-start gap-3 p-4">
+      {['w-40', 'w-24', 'w-32', 'w-56', 'w-48', 'w-64', 'w-40'].map((width, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
+        <Skeleton key={index} className={`${width} ${index > 1 ? 'ml-6' : ''}`} />
+      ))}
+    </div>
+  );
+}
