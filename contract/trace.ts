@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseAddress } from './cidr.ts';
-import { deviceKind, hook } from './device.ts';
+import { deviceKind, type HookFamily, hook } from './device.ts';
 import { packetHeaders, podReference } from './verdict.ts';
 
 /** Traces that run at the same time, and captures, at most. */
@@ -104,14 +104,24 @@ export type TracePacket = z.infer<typeof tracePacket>;
 /** A place of the path; edges name it by `id`. */
 export const traceNode = z.object({
   id: z.string(),
-  where: z.enum(['from-pod', 'to-pod', 'kernel', 'delivered', 'dropped', 'left', 'unknown']),
+  where: z
+    .enum(['outside', 'from-pod', 'to-pod', 'kernel', 'delivered', 'dropped', 'left', 'unknown'])
+    .describe('outside: first seen on the way into a pod; `kernel` and the last four are ends'),
   pod: podReference.nullable(),
   label: z.string().describe('e.g. `shop.cart netkit/peer`, `NO_SOCKET`, `host stack`'),
 });
 export type TraceNode = z.infer<typeof traceNode>;
 
 /** Packets that went from one place to the next. */
-export const traceEdge = z.object({ from: z.string(), to: z.string(), packets: z.int() });
+export const traceEdge = z.object({
+  from: z.string(),
+  to: z.string(),
+  by: z
+    .enum(['redirect', 'stack'])
+    .nullable()
+    .describe('from one pod to another: put on its device at once, or by the host’s stack'),
+  packets: z.int(),
+});
 export type TraceEdge = z.infer<typeof traceEdge>;
 
 export const traceSummary = z.object({
@@ -153,7 +163,7 @@ export const captureQuery = z
     protocol: traceFilter.protocol,
     family: number(z.literal([4, 6])).optional(),
     packets: number(z.int().min(1).max(100_000)).default(1000),
-    seconds: number(z.number().positive().max(600)).default(30),
+    seconds: number(z.number().positive().max(240)).default(30),
     bytes: number(z.int().min(1024).max(268_435_456)).default(16_777_216).describe('of the file'),
     snaplen: number(z.int().min(40).max(65_535))
       .default(65_535)
@@ -161,3 +171,11 @@ export const captureQuery = z
   })
   .superRefine(checkFilter);
 export type CaptureQuery = z.infer<typeof captureQuery>;
+
+/** What a capture at the primary shows of packets that programs drop or redirect, by where our programs are. */
+export const captureSees: Record<HookFamily, string> = {
+  netkit:
+    'packets after our program on the way out of the pod, and before it on the way in: what it drops of the pod’s own, or hands to another pod of the node at once, is not seen; what it drops on the way in is',
+  tcx: 'packets before our program on the way out of the pod, and after it on the way in: what it drops of the pod’s own, or hands to another pod, is seen; what it drops on the way in is not',
+  tc: 'packets before our program on the way out of the pod, and after it on the way in: what it drops of the pod’s own, or hands to another pod, is seen; what it drops on the way in is not',
+};

@@ -106,6 +106,8 @@ export const verdictListQuery = verdictQuery.extend({
   limit: listQuery.shape.limit,
 });
 
+export type VerdictListQuery = z.infer<typeof verdictListQuery>;
+
 /** A page of the log, the newest first. */
 export const verdictList = listOf(verdict).extend({
   kept: z.int().describe('verdicts in the log, whatever the filter'),

@@ -8,6 +8,7 @@ const capabilities = [
   'server/programs',
   'server/counters',
   'server/debug',
+  'server/trace',
   'server/inventory',
 ];
 const allAbove = ['contract', ...kernelLayers, 'server/datapath'];
@@ -28,6 +29,7 @@ const allowed: Record<string, string[]> = {
   'server/programs': allAbove,
   'server/counters': allAbove,
   'server/debug': allAbove,
+  'server/trace': [...allAbove, 'server/acl'],
   'server/inventory': ['contract'],
   'server/http': doors,
   'server/stream': doors,

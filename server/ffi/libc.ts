@@ -18,6 +18,10 @@ export const bind: KoffiFunc<(fd: number, address: Buffer, length: number) => nu
 export const setsockopt: KoffiFunc<
   (fd: number, level: number, option: number, value: Buffer, length: number) => number
 > = libc.func('int setsockopt(int fd, int level, int option, void *value, uint32_t length)');
+/** `length` is a socklen_t, in and out. */
+export const getsockopt: KoffiFunc<
+  (fd: number, level: number, option: number, value: Buffer, length: Buffer) => number
+> = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
 export const send: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
   'long send(int fd, void *data, size_t length, int flags)',
 );

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type {
   Batch,
@@ -10,12 +11,16 @@ import type {
 } from '../../contract/batch.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { KernelDrops, PodDrops } from '../../contract/drops.ts';
+import type { Dump, NewDump } from '../../contract/dump.ts';
 import type { Event } from '../../contract/event.ts';
 import type { GuardChoice, NodeGuard, PodGuard } from '../../contract/guard.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
 import type { Node, NodeSample } from '../../contract/node.ts';
 import type { PodPath } from '../../contract/path.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
+import type { ServerMessage } from '../../contract/stream.ts';
+import type { CaptureQuery, NewTrace, Trace, TraceSummary } from '../../contract/trace.ts';
+import type { Verdict, VerdictFilter, VerdictList, VerdictListQuery } from '../../contract/verdict.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 
 /** What the doors ask of the datapath. All throw ProblemError. */
@@ -96,6 +101,64 @@ export interface GuardSource {
   resume(id: string, actor: string): Promise<PodGuard>;
 }
 
+/** What the doors ask of the log of verdicts. */
+export interface VerdictSource {
+  /** The newest first. */
+  page(query: VerdictListQuery): VerdictList;
+  /** All that the log holds, the oldest first; what is pushed out meanwhile is left out. */
+  matching(filter: VerdictFilter): Iterable<Verdict>;
+  /** New ones, some at a time, until the returned function is called. */
+  watch(filter: VerdictFilter, listener: (news: VerdictNews) => void): () => void;
+}
+
+export type VerdictNews = Omit<Extract<ServerMessage, { type: 'verdicts' }>, 'type'>;
+
+/** What the doors ask of traces. All throw ProblemError, `trace_not_found` of an id that none has. */
+export interface TraceSource {
+  start(wanted: NewTrace, actor: string): Promise<Trace>;
+  /** Those that run and the last that have ended, the newest first. */
+  list(): TraceSummary[];
+  get(id: string): Trace;
+  /** One that has ended stays as it is. */
+  stop(id: string): Promise<Trace>;
+  /** Tells all that is known at once, then what changes, until the returned function is called. */
+  watch(id: string, listener: (news: TraceNews) => void): () => void;
+}
+
+export type TraceNews = Omit<Extract<ServerMessage, { type: 'trace' }>, 'type'>;
+
+/** What the doors ask of captures. */
+export interface CaptureSource {
+  /**
+   * Begins to capture at the primary of the pod's device.
+   * @param id of a pod that is there
+   * @returns the file as it comes, pcapng; destroying it ends the capture
+   * @throws ProblemError `too_many`, `kernel_refused`, `device_missing`
+   */
+  open(id: string, what: CaptureQuery): Promise<Readable>;
+}
+
+/** What the doors ask of debug archives. All throw ProblemError, `dump_not_found` of an id that none has. */
+export interface DumpSource extends EventEmitter<DumpEvents> {
+  /** The newest first. */
+  list(): Dump[];
+  get(id: string): Dump;
+  /** @param ask what a GET of this API answers, of a path below `/api/v1` */
+  start(
+    wanted: NewDump,
+    actor: string,
+    ask: (path: string) => Promise<{ status: number; body: Buffer }>,
+  ): Dump;
+  /** Cancels one that is being made; it leaves no file. */
+  remove(id: string): Promise<void>;
+  archive(id: string): { file: string; name: string; bytes: number };
+}
+
+export interface DumpEvents {
+  dump: [Dump];
+  'dump-removed': [id: string];
+}
+
 /** What stands behind the doors. */
 export interface Agent {
   pods: PodSource;
@@ -103,6 +166,10 @@ export interface Agent {
   samples: SampleSource;
   drops: DropSource;
   guard: GuardSource;
+  dumps: DumpSource;
+  verdicts: VerdictSource;
+  traces: TraceSource;
+  captures: CaptureSource;
   inventory: Pick<Inventory, 'migration' | 'listMigrations' | 'batch' | 'listBatches' | 'listEvents'>;
   node(): Node;
   lab: boolean;

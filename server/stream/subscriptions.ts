@@ -1,6 +1,7 @@
 import { ProblemError } from '../../contract/problem.ts';
 import { sampleColumns } from '../../contract/sample.ts';
-import { clientMessage } from '../../contract/stream.ts';
+import { clientMessage, type ServerMessage } from '../../contract/stream.ts';
+import type { VerdictFilter } from '../../contract/verdict.ts';
 import type { Agent } from '../http/agent.ts';
 import type { Client } from './client.ts';
 import type { Topics } from './topics.ts';
@@ -15,6 +16,9 @@ export class Subscriptions {
   readonly #client: Client;
   /** By pod id; calling the value stops the frames. */
   readonly #watched = new Map<string, () => void>();
+  /** By id of the trace. */
+  readonly #traces = new Map<string, () => void>();
+  #verdicts: (() => void) | null = null;
 
   constructor(agent: Agent, topics: Topics, client: Client) {
     this.#agent = agent;
@@ -46,20 +50,54 @@ export class Subscriptions {
 
   stop(): void {
     this.#topics.removeFromAll(this.#client);
-    for (const unwatch of this.#watched.values()) unwatch();
+    for (const unwatch of [...this.#watched.values(), ...this.#traces.values()]) unwatch();
     this.#watched.clear();
+    this.#traces.clear();
+    this.#watchVerdicts(null);
   }
 
   #do(asked: unknown): void {
     const { success, data, error } = clientMessage.safeParse(asked);
     if (!success) throw notValid(error.issues);
-    if (data.topic === 'pod') {
-      if (data.type === 'subscribe') this.#watch(data.pod, data.hz);
-      else this.#unwatch(data.pod);
-      return;
+    const wanted = data.type === 'subscribe';
+    switch (data.topic) {
+      case 'pod':
+        if (wanted) this.#watch(data.pod, data.hz);
+        else this.#unwatch(data.pod);
+        break;
+      case 'verdicts':
+        this.#watchVerdicts(wanted ? data.filter : null);
+        break;
+      case 'trace':
+        this.#watchTrace(data.trace, wanted);
+        break;
+      default:
+        if (wanted) this.#topics.add(data.topic, this.#client);
+        else this.#topics.remove(data.topic, this.#client);
     }
-    if (data.type === 'subscribe') this.#topics.add(data.topic, this.#client);
-    else this.#topics.remove(data.topic, this.#client);
+  }
+
+  /** @param filter null: no longer */
+  #watchVerdicts(filter: VerdictFilter | null): void {
+    this.#verdicts?.();
+    this.#verdicts =
+      filter &&
+      this.#agent.verdicts.watch(filter, (news) =>
+        // As samples: who is too slow misses some, and the log has them.
+        this.#client.sendSample(JSON.stringify({ type: 'verdicts', ...news } satisfies ServerMessage)),
+      );
+  }
+
+  #watchTrace(id: string, wanted: boolean): void {
+    this.#traces.get(id)?.();
+    this.#traces.delete(id);
+    if (!wanted) return;
+    if (this.#traces.size >= maxWatched)
+      throw new ProblemError('too_many', `a client may watch ${maxWatched} traces at a time`);
+    this.#traces.set(
+      id,
+      this.#agent.traces.watch(id, (news) => this.#client.send({ type: 'trace', ...news })),
+    );
   }
 
   #watch(idOrName: string, hz: number): void {

@@ -1,0 +1,54 @@
+import os from 'node:os';
+import type { Readable } from 'node:stream';
+import type { PodSummary } from '../../contract/pod.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { type CaptureQuery, captureSees, maxCaptures } from '../../contract/trace.ts';
+import { Capture } from './capture.ts';
+import type { Pods } from './names.ts';
+import { PacketRing } from './packet-ring.ts';
+import { compileFilter, filterText } from './socket-filter.ts';
+
+/** Captures at the primaries of pods. */
+export class Captures {
+  readonly #pods: Pick<Pods, 'summaries'>;
+  readonly #application: string;
+  readonly #open = new Set<Capture>();
+
+  /** @param application what files name as their writer */
+  constructor(pods: Pick<Pods, 'summaries'>, application: string) {
+    this.#pods = pods;
+    this.#application = application;
+  }
+
+  /**
+   * Begins at once; the file comes as it is read, and the kernel keeps 2 MiB for a reader that is slow.
+   * @param id of a pod that is there @throws ProblemError `too_many`, `kernel_refused`
+   */
+  async open(id: string, what: CaptureQuery): Promise<Readable> {
+    if (this.#open.size >= maxCaptures)
+      throw new ProblemError('too_many', `${maxCaptures} captures run already`, {
+        hint: 'end one of them, or wait: each ends by itself at its limit',
+      });
+    const pod = this.#pods.summaries().find((summary) => summary.id === id)!;
+    const ring = new PacketRing(pod.primary.ifindex, compileFilter(what, what.snaplen));
+    const capture = new Capture(ring, what, {
+      application: this.#application,
+      system: `${os.type()} ${os.release()}`,
+      interfaceName: pod.primary.name,
+      interfaceDescription: describe(pod),
+      filter: filterText(what),
+      snaplen: what.snaplen,
+    });
+    this.#open.add(capture);
+    capture.once('close', () => this.#open.delete(capture));
+    return capture;
+  }
+
+  /** All end, with their files whole. */
+  close(): void {
+    for (const capture of this.#open) capture.finish();
+  }
+}
+
+const describe = ({ namespace, name, kind, hooks }: PodSummary): string =>
+  `primary of pod ${namespace}/${name} (${kind}, programs on ${hooks}); shows ${captureSees[hooks]}`;

@@ -1,0 +1,194 @@
+import { ProblemError } from '../../contract/problem.ts';
+import {
+  addressOf,
+  bind,
+  close,
+  errno,
+  errnoName,
+  getsockopt,
+  mapFailed,
+  mmap,
+  munmap,
+  setsockopt,
+  socket,
+  strerror,
+  viewOf,
+} from '../ffi/libc.ts';
+import { whenReadable } from '../netlink/readable.ts';
+import type { CapturedPacket } from './pcapng.ts';
+
+const AF_PACKET = 17;
+const SOCK_RAW_CLOEXEC = 0x8_0003;
+const ETH_P_ALL = 3;
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const SO_ATTACH_FILTER = 26;
+const SOL_PACKET = 263;
+const PACKET_RX_RING = 5;
+const PACKET_STATISTICS = 6;
+const PACKET_VERSION = 10;
+const TPACKET_V3 = 2;
+const TP_STATUS_USER = 1;
+const TP_STATUS_VLAN_VALID = 1 << 4;
+const protReadWrite = 3;
+const mapShared = 1;
+
+/** A block holds a packet of any size that a device may have; it comes when full, or after a while. */
+const blockBytes = 131_072;
+const blockCount = 16;
+const frameBytes = 2048;
+const retireMs = 50;
+
+/** struct tpacket_block_desc: status, packets, the first one's place; <linux/if_packet.h>. */
+const blockAt = { status: 8, packets: 12, first: 16 } as const;
+/** struct tpacket3_hdr, and the type in the struct sockaddr_ll behind its 48 bytes. */
+const packetAt = {
+  ...{ next: 0, seconds: 4, nanoseconds: 8, captured: 12, length: 16, status: 20, mac: 24 },
+  ...{ vlan: 32, vlanProtocol: 36, type: 58 },
+} as const;
+
+/**
+ * A packet socket on one device that fills a ring in memory that is shared with the kernel: packet(7), TPACKET_V3. It
+ * sees what taps see: packets that come in before, and that go out after the device's tc and tcx hooks.
+ */
+export class PacketRing {
+  readonly #fd: number;
+  readonly #address: bigint;
+  readonly #ring: DataView<ArrayBuffer>;
+  #block = 0;
+  #closed = false;
+
+  /** @param filter instructions of classic BPF @throws ProblemError `kernel_refused` */
+  constructor(ifindex: number, filter: Buffer) {
+    this.#fd = must(`open a packet socket for ifindex ${ifindex}`, socket(AF_PACKET, SOCK_RAW_CLOEXEC, 0));
+    try {
+      this.#set('attach the filter', SOL_SOCKET, SO_ATTACH_FILTER, filterProgram(filter));
+      this.#set('choose TPACKET_V3', SOL_PACKET, PACKET_VERSION, int(TPACKET_V3));
+      this.#set('make the ring', SOL_PACKET, PACKET_RX_RING, ringRequest());
+      this.#address = mmap(null, blockBytes * blockCount, protReadWrite, mapShared, this.#fd, 0);
+      if (this.#address === mapFailed)
+        throw new ProblemError('kernel_refused', `map the ring of packets: ${errnoName(errno())}`);
+    } catch (error) {
+      close(this.#fd);
+      throw error;
+    }
+    this.#ring = new DataView(viewOf(this.#address, blockBytes * blockCount));
+    // Only now does it take packets.
+    if (bind(this.#fd, packetAddress(ifindex), 20) < 0) {
+      const refused = errno();
+      this.close();
+      throw new ProblemError('kernel_refused', `capture on ifindex ${ifindex}: ${strerror(refused)}`);
+    }
+  }
+
+  /** Calls `read` while a block waits or the socket has an error; the answer ends it. */
+  whenReady(read: () => void): () => void {
+    return whenReadable(this.#fd, read);
+  }
+
+  /**
+   * The packets of the next block that is full or old enough, null when there is none. They are the ring's own
+   * memory, given back when the caller takes the next one after them.
+   */
+  *block(): Generator<CapturedPacket> {
+    const start = this.#block * blockBytes;
+    if (!this.waits) return;
+    try {
+      let at = start + this.#ring.getUint32(start + blockAt.first, true);
+      for (let left = this.#ring.getUint32(start + blockAt.packets, true); left > 0; left -= 1) {
+        yield this.#packet(at);
+        at += this.#ring.getUint32(at + packetAt.next, true);
+      }
+    } finally {
+      if (!this.#closed) this.#ring.setUint32(start + blockAt.status, 0, true);
+      this.#block = (this.#block + 1) % blockCount;
+    }
+  }
+
+  /** Whether `block` has packets. */
+  get waits(): boolean {
+    const status = this.#ring.getUint32(this.#block * blockBytes + blockAt.status, true);
+    return (status & TP_STATUS_USER) !== 0;
+  }
+
+  #packet(at: number): CapturedPacket {
+    const word = (field: number): number => this.#ring.getUint32(at + field, true);
+    const mac = at + this.#ring.getUint16(at + packetAt.mac, true);
+    const bytes = Buffer.from(this.#ring.buffer, mac, word(packetAt.captured));
+    const packet = {
+      timeNs: BigInt(word(packetAt.seconds)) * 1_000_000_000n + BigInt(word(packetAt.nanoseconds)),
+      ...{ bytes, length: word(packetAt.length), type: this.#ring.getUint8(at + packetAt.type) },
+    };
+    if ((word(packetAt.status) & TP_STATUS_VLAN_VALID) === 0) return packet;
+    // The kernel keeps the tag beside the frame; on the wire it is behind the addresses.
+    const tag = Buffer.alloc(4);
+    tag.writeUInt16BE(this.#ring.getUint16(at + packetAt.vlanProtocol, true) || 0x8100, 0);
+    tag.writeUInt16BE(word(packetAt.vlan) & 0xffff, 2);
+    const tagged = Buffer.concat([bytes.subarray(0, 12), tag, bytes.subarray(12)]);
+    return { ...packet, bytes: tagged, length: packet.length + tag.length };
+  }
+
+  /** Since the last time it was asked. */
+  statistics(): { received: number; dropped: number } {
+    const statistics = Buffer.alloc(12);
+    must(
+      'read the packet socket’s statistics',
+      getsockopt(this.#fd, SOL_PACKET, PACKET_STATISTICS, statistics, int(statistics.length)),
+    );
+    return { received: statistics.readUInt32LE(0), dropped: statistics.readUInt32LE(4) };
+  }
+
+  /** The socket's error, which is taken from it; 0: none. ENETDOWN when the device is down or gone. */
+  error(): number {
+    const value = int(0);
+    getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, value, int(value.length));
+    return value.readInt32LE(0);
+  }
+
+  /** Packets that were given must not be touched after this. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    munmap(this.#address, blockBytes * blockCount);
+    // Waits until no CPU delivers to the socket, which takes milliseconds.
+    (close.async as (fd: number, done: () => void) => void)(this.#fd, () => {});
+  }
+
+  #set(what: string, level: number, option: number, value: Buffer): void {
+    must(`${what} of a packet socket`, setsockopt(this.#fd, level, option, value, value.length));
+  }
+}
+
+function must(tried: string, answer: number): number {
+  if (answer < 0)
+    throw new ProblemError('kernel_refused', `${tried}: ${strerror(errno())} (${errnoName(errno())})`);
+  return answer;
+}
+
+const int = (value: number): Buffer => Buffer.from(Int32Array.of(value).buffer);
+
+/** struct sock_fprog: u16 length, pointer. The kernel copies the instructions within the call. */
+function filterProgram(instructions: Buffer): Buffer {
+  const program = Buffer.alloc(16);
+  program.writeUInt16LE(instructions.length / 8, 0);
+  program.writeBigUInt64LE(addressOf(instructions), 8);
+  return program;
+}
+
+/** struct tpacket_req3. */
+const ringRequest = (): Buffer =>
+  Buffer.from(
+    Uint32Array.of(
+      ...[blockBytes, blockCount, frameBytes, (blockBytes / frameBytes) * blockCount],
+      ...[retireMs, 0, 0],
+    ).buffer,
+  );
+
+/** struct sockaddr_ll. */
+function packetAddress(ifindex: number): Buffer {
+  const address = Buffer.alloc(20);
+  address.writeUInt16LE(AF_PACKET, 0);
+  address.writeUInt16BE(ETH_P_ALL, 2);
+  address.writeInt32LE(ifindex, 4);
+  return address;
+}

@@ -1,0 +1,133 @@
+/** Writes pcapng, draft-ietf-opsawg-pcapng: little endian, one section, one interface, times in ns. */
+
+const blocks = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
+const byteOrderMagic = 0x1a2b3c4d;
+const endOfOptions = 0;
+/** LINKTYPE_ETHERNET. */
+const ethernet = 1;
+
+type Option = [code: number, value: Buffer | string];
+
+const padded = (length: number): number => (length + 3) & ~3;
+const u32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);
+const u64 = (value: bigint): Buffer => Buffer.from(BigUint64Array.of(value).buffer);
+/** Times are told as two words, the high one first, unlike other numbers of 64 bits. */
+const time = (ns: bigint): Buffer => Buffer.concat([u32(Number(ns >> 32n)), u32(Number(ns & 0xffff_ffffn))]);
+
+function optionBytes(options: readonly Option[]): Buffer {
+  const encode = ([code, value]: Option): Buffer => {
+    const bytes = Buffer.from(value);
+    const option = Buffer.alloc(4 + padded(bytes.length));
+    option.writeUInt16LE(code, 0);
+    option.writeUInt16LE(bytes.length, 2);
+    bytes.copy(option, 4);
+    return option;
+  };
+  return Buffer.concat([...options.map(encode), encode([endOfOptions, ''])]);
+}
+
+function block(type: number, ...parts: Buffer[]): Buffer {
+  const length = u32(parts.reduce((sum, part) => sum + part.length, 12));
+  return Buffer.concat([u32(type), length, ...parts, length]);
+}
+
+export interface CaptureDescription {
+  application: string;
+  system: string;
+  interfaceName: string;
+  interfaceDescription: string;
+  /** In words. */
+  filter: string;
+  /** Bytes of a packet that are kept. */
+  snaplen: number;
+}
+
+/** What a file begins with. */
+export function captureHead(description: CaptureDescription): Buffer {
+  const { application, system, interfaceName, interfaceDescription, filter, snaplen } = description;
+  const section = Buffer.alloc(16);
+  section.writeUInt32LE(byteOrderMagic, 0);
+  section.writeUInt16LE(1, 4);
+  section.writeBigInt64LE(-1n, 8); // the section's length is not known yet
+  const device = Buffer.alloc(8);
+  device.writeUInt16LE(ethernet, 0);
+  device.writeUInt32LE(snaplen, 4);
+  const options: Option[] = [
+    [2, interfaceName],
+    [3, interfaceDescription],
+    [9, Buffer.of(9)], // if_tsresol: 10^-9 s
+    [12, system],
+  ];
+  if (filter !== '') options.splice(3, 0, [11, Buffer.concat([Buffer.of(0), Buffer.from(filter)])]);
+  return Buffer.concat([
+    block(
+      blocks.section,
+      section,
+      optionBytes([
+        [3, system],
+        [4, application],
+      ]),
+    ),
+    block(blocks.interface, device, optionBytes(options)),
+  ]);
+}
+
+export interface CapturedPacket {
+  /** CLOCK_REALTIME. */
+  timeNs: bigint;
+  /** As captured; shorter than `length` when it was cut. */
+  bytes: Uint8Array;
+  length: number;
+  /** <linux/if_packet.h>: PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3, OUTGOING 4. */
+  type: number;
+}
+
+const outgoing = 4;
+/** Reception by packet type: unicast 1, broadcast 3, multicast 2, promiscuous 4. */
+const receptions = [1, 3, 2, 4];
+/** Direction in the lowest bits (1 in, 2 out), reception in the three above. */
+const packetFlags = (type: number): number => (type === outgoing ? 2 : 1 | ((receptions[type] ?? 0) << 2));
+
+/** What `captured` takes in the file. */
+export const packetBytes = (captured: number): number => 32 + padded(captured) + 12;
+
+/** An Enhanced Packet Block. */
+export function capturedPacket({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
+  const total = packetBytes(bytes.length);
+  const out = Buffer.alloc(total);
+  out.writeUInt32LE(blocks.packet, 0);
+  out.writeUInt32LE(total, 4);
+  out.writeUInt32LE(Number(timeNs >> 32n), 12);
+  out.writeUInt32LE(Number(timeNs & 0xffff_ffffn), 16);
+  out.writeUInt32LE(bytes.length, 20);
+  out.writeUInt32LE(length, 24);
+  out.set(bytes, 28);
+  const options = 28 + padded(bytes.length);
+  out.writeUInt16LE(2, options); // epb_flags
+  out.writeUInt16LE(4, options + 2);
+  out.writeUInt32LE(packetFlags(type), options + 4);
+  out.writeUInt32LE(total, total - 4);
+  return out;
+}
+
+export interface CaptureStatistics {
+  beganNs: bigint;
+  endedNs: bigint;
+  /** That met the filter. */
+  received: number;
+  /** Of these, for which the kernel had no room. */
+  dropped: number;
+  written: number;
+}
+
+/** An Interface Statistics Block: what a file ends with. */
+export function captureTail({ beganNs, endedNs, received, dropped, written }: CaptureStatistics): Buffer {
+  const options: Option[] = [
+    [2, time(beganNs)],
+    [3, time(endedNs)],
+    [6, u64(BigInt(received))], // isb_filteraccept
+    [7, u64(BigInt(dropped))], // isb_osdrop
+    [8, u64(BigInt(written))], // isb_usrdeliv
+  ];
+  return block(blocks.statistics, u32(0), time(endedNs), optionBytes(options));
+}

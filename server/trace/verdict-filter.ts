@@ -1,0 +1,24 @@
+import { contains, parseAddress, parseCidr } from '../../contract/cidr.ts';
+import type { PodReference, Verdict, VerdictFilter } from '../../contract/verdict.ts';
+
+/** Whether a verdict is one that the filter asks for; the filter is read once. */
+export function verdictMatcher(filter: VerdictFilter): (verdict: Verdict) => boolean {
+  const { pod, rule, address, port, protocol, verdict: kind, direction, set } = filter;
+  const range = address === undefined ? null : parseCidr(address);
+  const inRange = (family: 4 | 6, text: string): boolean =>
+    family === range!.family && contains(range!, parseAddress(text));
+  const isPod = (reference: PodReference | null): boolean =>
+    reference !== null && (reference.id === pod || `${reference.namespace}.${reference.name}` === pod);
+  return (verdict) => {
+    const ends = [verdict.source, verdict.destination];
+    if (kind !== undefined && verdict.kind !== kind) return false;
+    if (direction !== undefined && verdict.direction !== direction) return false;
+    if (set !== undefined && verdict.set !== set) return false;
+    if (rule !== undefined && verdict.rule !== rule) return false;
+    if (port !== undefined && !ends.some((end) => end.port === port)) return false;
+    if (protocol !== undefined && verdict.protocolName !== protocol && String(verdict.protocol) !== protocol)
+      return false;
+    if (pod !== undefined && !isPod(verdict.pod) && !ends.some((end) => isPod(end.pod))) return false;
+    return range === null || ends.some((end) => inRange(verdict.family, end.address));
+  };
+}
