@@ -28,6 +28,7 @@ const kind = {
   struct: 4,
   union: 5,
   enum: 6,
+  forward: 7,
   typedef: 8,
   volatile: 9,
   const: 10,
@@ -151,6 +152,8 @@ export function typeName(btf: Btf, id: number, depth = 0): string {
     case kind.enum:
     case kind.enum64:
       return `enum${type.name && ` ${type.name}`}`;
+    case kind.forward:
+      return `${type.flag ? 'union' : 'struct'} ${type.name}`;
     default:
       return type.name || 'void';
   }
