@@ -1,4 +1,5 @@
 import os from 'node:os';
+import { dirname, join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
 import { type Config, help, readConfig } from './config.ts';
@@ -6,10 +7,13 @@ import { KernelDrops } from './counters/kernel-drops.ts';
 import { PodDropCounts } from './counters/pod-drops.ts';
 import { Sampler } from './counters/sampler.ts';
 import { Datapath } from './datapath/datapath.ts';
+import { Dumps } from './debug/dumps.ts';
+import { LogRing } from './debug/log-ring.ts';
 import { openDoors } from './doors.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { currentNamespace } from './kernel/netns.ts';
 import { describeNode, readBootId } from './node.ts';
+import { version } from './version.ts';
 
 /** How long what is under way may take once the agent is told to stop. */
 const stopWithinMs = 10_000;
@@ -19,7 +23,7 @@ const stopWithinMs = 10_000;
  * @returns ends it: doors and database are closed; pods' devices, programs and counters stay as they are
  * @throws ProblemError what cannot be had; then nothing is open, and the pods are as they were
  */
-async function startAgent(config: Config, log: Logger): Promise<() => Promise<void>> {
+async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<() => Promise<void>> {
   if (process.getuid?.() !== 0)
     throw new ProblemError('unprocessable', 'the agent changes network devices', {
       hint: 'start it as root',
@@ -57,6 +61,17 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
       migrationId: null,
       message: `The agent started with ${datapath.summaries().length} pods`,
     });
+    const dumps = new Dumps({
+      folder: join(dirname(config.database), 'dumps'),
+      pins,
+      podlane: version,
+      capabilities: () => datapath.capabilities,
+      configuration: withoutSecrets(config),
+      secrets: config.listen === null ? [] : [config.listen.token],
+      lines,
+      log,
+    });
+    opened.push(() => dumps.close());
     const node = () => describeNode(config, datapath, startedAt, bootId);
     const agent = {
       pods: datapath,
@@ -64,6 +79,7 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
       samples: sampler,
       drops,
       guard: datapath.guard,
+      dumps,
       inventory,
       node,
       startedAt,
@@ -81,6 +97,12 @@ async function startAgent(config: Config, log: Logger): Promise<() => Promise<vo
     throw error;
   }
 }
+
+/** What may be told of the configuration: of TCP where, not with which token. */
+const withoutSecrets = ({ listen, ...others }: Config): object => ({
+  ...others,
+  listen: listen && { host: listen.host, port: listen.port },
+});
 
 function ownNetns(): bigint {
   using namespace = currentNamespace();
@@ -130,16 +152,23 @@ function configure(): Config {
 /** The process: reads its configuration, runs the agent until a signal ends it. */
 export async function main(): Promise<void> {
   const config = configure();
+  const lines = new LogRing();
+  const stderr = pino.destination({ fd: 2, sync: true });
   const log = pino(
     { level: config.logLevel, base: { pid: process.pid } },
-    pino.destination({ fd: 2, sync: true }),
+    {
+      write: (line: string) => {
+        stderr.write(line);
+        lines.write(line);
+      },
+    },
   );
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'the agent failed');
     process.exit(1);
   });
   try {
-    stopOnSignal(log, await startAgent(config, log));
+    stopOnSignal(log, await startAgent(config, log, lines));
   } catch (error) {
     giveUp(error, 1);
   }

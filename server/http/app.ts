@@ -9,6 +9,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import type { Agent } from './agent.ts';
 import { batchRoutes } from './batches.ts';
 import { dropRoutes } from './drops.ts';
+import { dumpRoutes } from './dumps.ts';
 import { answerErrors, sendProblem } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { guardRoutes } from './guard.ts';
@@ -65,6 +66,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     eventRoutes,
     healthRoutes,
     metricRoutes,
+    dumpRoutes,
   ];
   if (agent.lab) routes.push(trafficRoutes);
   for (const route of routes) await app.register(route(agent), { prefix: '/api/v1' });

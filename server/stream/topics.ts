@@ -19,7 +19,7 @@ export class Topics {
 
   constructor(agent: Agent) {
     this.#agent = agent;
-    const { pods, batches, samples } = agent;
+    const { pods, batches, dumps, samples } = agent;
     samples.on('frame', (frame) => this.#sample('samples', frame));
     samples.on('node', (sample) => this.#sample('node', nodeText(sample)));
     pods.on('pod', (pod) => this.#message('pods', { type: 'pod', pod }));
@@ -27,6 +27,8 @@ export class Topics {
     pods.on('migration', (migration) => this.#message('migrations', { type: 'migration', migration }));
     batches.on('batch', (batch) => this.#message('batches', { type: 'batch', batch }));
     batches.on('pod', (batchId, pod) => this.#message('batches', { type: 'batch-pod', batchId, pod }));
+    dumps.on('dump', (dump) => this.#message('dumps', { type: 'dump', dump }));
+    dumps.on('dump-removed', (id) => this.#message('dumps', { type: 'dump-removed', id }));
     pods.on('event', (event) => this.#message('events', { type: 'event', event }));
   }
 

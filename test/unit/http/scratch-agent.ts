@@ -9,7 +9,14 @@ import { podNetwork } from '../../../contract/network.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { Agent, BatchEvents, PodEvents, SampleEvents } from '../../../server/http/agent.ts';
+import type {
+  Agent,
+  BatchEvents,
+  DumpEvents,
+  DumpSource,
+  PodEvents,
+  SampleEvents,
+} from '../../../server/http/agent.ts';
 import { newMigration } from '../inventory/records.ts';
 import { openScratch } from '../inventory/scratch.ts';
 
@@ -168,6 +175,17 @@ class ScratchGuard {
   resume = async (id: string): Promise<PodGuard> => this.of(id);
 }
 
+/** A node that has no dump and makes none. */
+class ScratchDumps extends EventEmitter<DumpEvents> implements DumpSource {
+  list = (): never[] => [];
+  get(id: string): never {
+    throw new ProblemError('dump_not_found', `there is no dump ${id}`);
+  }
+  start = (): never => this.get('new');
+  remove = async (id: string): Promise<void> => this.get(id);
+  archive = (id: string): never => this.get(id);
+}
+
 const node: Node = {
   ...{ name: 'here', bootId: 'b', kernel: { release: '6.12', version: '#1', machine: 'x86_64' } },
   ...{ environment: 'native', lab: false, cpus: 2, capabilities: [], slots: { used: 0, max: 8 } },
@@ -191,6 +209,7 @@ export async function scratchAgent({ lab = false } = {}) {
     samples,
     drops,
     guard: new ScratchGuard(),
+    dumps: new ScratchDumps(),
     inventory,
     node: () => node,
     lab,

@@ -1,0 +1,84 @@
+import type { Wanted } from '../collection.ts';
+import { addJson, type Taking, whole } from '../taking.ts';
+
+/** Pages of one list. */
+const maxPages = 4;
+const pageLength = 500;
+
+/** GETs that are told as they answer: file and title. */
+const single: readonly [path: string, file: string, title: string][] = [
+  ['/node', 'node.json', 'Node'],
+  ['/node/settings', 'settings.json', 'Settings of the node'],
+  ['/node/guard', 'guard.json', 'Guard of the node'],
+  ['/health', 'health.json', 'Health'],
+  ['/metrics', 'metrics.txt', 'Prometheus metrics'],
+  ['/rules', 'rules.json', 'Access rules in force, with the sizes of their tables'],
+  ['/rules/export', 'rules.yaml', 'Access rules in force, as YAML'],
+  ['/rules/versions', 'rule-versions.json', 'Versions of the access rules'],
+  ['/builds', 'builds.json', 'Builds of the datapath'],
+];
+
+/** Lists, newest first, and of batches the whole of each. */
+const lists: readonly [path: string, file: string, title: string][] = [
+  ['/pods', 'pods', 'Pods'],
+  ['/events', 'events', 'Events'],
+  ['/migrations', 'migrations', 'Migrations, with their journals'],
+  ['/batches', 'batches', 'Batches'],
+];
+
+/** What the agent's API answers: settings, journals, events, metrics. */
+export async function takeAgent(taking: Taking): Promise<void> {
+  const { agent, files } = taking;
+  if (agent === null)
+    return files.note(
+      { path: 'agent/', title: 'Agent', command: 'GET /api/v1' },
+      'no agent answers: its journals, events, metrics and rules are not here',
+    );
+  await addJson(
+    files,
+    { path: 'agent/configuration.json', title: 'Configuration, without secrets', command: 'server/main.ts' },
+    () => agent.configuration,
+  );
+  for (const [path, file, title] of single) await addAnswer(taking, path, { path: `agent/${file}`, title });
+  for (const [path, file, title] of lists) await addList(taking, path, file, title);
+}
+
+/** Adds what a GET answers, as it comes; a refusal is noted. @returns the answer, null when refused */
+export async function addAnswer(
+  { agent, files }: Taking,
+  path: string,
+  wanted: Omit<Wanted, 'command'>,
+): Promise<Buffer | null> {
+  let answer: Buffer | null = null;
+  await files.add({ ...wanted, command: `GET /api/v1${path}` }, async () => {
+    const { status, body } = await agent!.ask(path);
+    if (status >= 400) throw new Error(`the agent answered ${status} ${body.toString('utf8').slice(0, 300)}`);
+    answer = body;
+    return whole(body);
+  });
+  return answer;
+}
+
+async function addList(taking: Taking, path: string, file: string, title: string): Promise<void> {
+  let before = '';
+  for (let page = 1; page <= maxPages; page++) {
+    const name = page === 1 ? file : `${file}-${page}`;
+    const answer = await addAnswer(taking, `${path}?limit=${pageLength}${before}`, {
+      path: `agent/${name}.json`,
+      title: page === 1 ? title : `${title}, page ${page}`,
+    });
+    if (answer === null) return;
+    const { items, next } = JSON.parse(answer.toString('utf8')) as {
+      items: { id: string }[];
+      next: string | null;
+    };
+    if (path === '/batches')
+      for (const { id } of items.slice(0, 10))
+        await addAnswer(taking, `/batches/${id}`, {
+          path: `agent/batch-${id}.json`,
+          title: 'A batch with its pods',
+        });
+    if (next === null) return;
+    before = `&before=${next}`;
+  }
+}

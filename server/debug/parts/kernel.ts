@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import os from 'node:os';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { networkSysctls } from '../../kernel/sysctls.ts';
+import { addJson, type Place, type Taking, wantedAt, whole } from '../taking.ts';
+
+/** Files of /proc that are told as they are. */
+const files: readonly [path: string, title: string][] = [
+  ['/proc/version', 'Version'],
+  ['/proc/uptime', 'Uptime, in seconds'],
+  ['/proc/loadavg', 'Load'],
+  ['/proc/meminfo', 'Memory'],
+  ['/proc/modules', 'Modules'],
+];
+
+/** What the kernel is, and what it was found able to do. */
+export async function takeKernel({ files: into, capabilities }: Taking): Promise<void> {
+  for (const [path, title] of files)
+    await into.add({ path: `kernel/${path.split('/').at(-1)}`, title, command: `cat ${path}` }, async () =>
+      whole(await readFile(path)),
+    );
+  await addJson(
+    into,
+    { path: 'kernel/capabilities.json', title: 'Capabilities, found by trying', command: 'Podlane’s probes' },
+    capabilities,
+  );
+  const configuration = `/boot/config-${os.release()}`;
+  const command = `zcat /proc/config.gz, or cat ${configuration}`;
+  await into.add({ path: 'kernel/config', title: 'Configuration', command }, async () => {
+    const packed = await readFile('/proc/config.gz').catch(() => null);
+    if (packed) return whole(await promisify(gunzip)(packed));
+    return whole(await readFile(configuration));
+  });
+}
+
+/** The sysctls of a namespace that decide about packets. */
+export const takeSysctls = ({ files: into }: Taking, place: Place): Promise<void> =>
+  into.add(wantedAt(place, 'sysctls.txt', 'Sysctls of networking', 'sysctl, of the names listed'), async () =>
+    whole(await networkSysctls(place.fd)),
+  );

@@ -1,0 +1,86 @@
+import type { Pod, PodSummary } from '../../../contract/pod.ts';
+import { type NetworkNamespace, openNamespace } from '../../kernel/netns.ts';
+import { answerOf, type Place, type Taking } from '../taking.ts';
+import { addAnswer } from './agent.ts';
+import { takeSysctls } from './kernel.ts';
+import { takeNetwork } from './network.ts';
+import { takeNamespaceStatistics } from './statistics.ts';
+
+/** Pods that are looked into when none are named. */
+export const defaultPods = 64;
+const podFolderLength = 80;
+
+/** Each pod's namespace as the host's, and what the agent tells of the pod. */
+export async function takePods(taking: Taking): Promise<void> {
+  const { agent, files } = taking;
+  if (agent === null)
+    return files.note(
+      { path: 'pods/', title: 'Pods', command: 'GET /api/v1/pods' },
+      'no agent answers: only it knows which namespaces are pods’',
+    );
+  const { items, next } = await answerOf<{ items: PodSummary[]; next: string | null }>(
+    agent.ask,
+    `/pods?limit=${defaultPods}`,
+  );
+  const ids = taking.pods ?? items.map(({ id }) => id);
+  if (!taking.pods && next !== null)
+    await files.note(
+      { path: 'pods/', title: 'Pods', command: 'GET /api/v1/pods' },
+      `there are more than ${defaultPods} pods: the newest were looked into; others can be named`,
+    );
+  for (const id of ids) {
+    files.signal.throwIfAborted();
+    await takePod(taking, id);
+  }
+}
+
+async function takePod(taking: Taking, id: string): Promise<void> {
+  const { files } = taking;
+  let pod: Pod;
+  try {
+    pod = await answerOf<Pod>(taking.agent!.ask, `/pods/${encodeURIComponent(id)}`);
+  } catch (error) {
+    const wanted = { path: `pods/${id}/`, title: `Pod ${id}`, command: `GET /api/v1/pods/${id}` };
+    return files.note(wanted, (error as Error).message);
+  }
+  const name = `${pod.namespace}.${pod.name}`;
+  const folder = `pods/${name.length <= podFolderLength ? name : `${name.slice(0, podFolderLength - 12)}-${pod.number}`}`;
+  for (const [path, title, file] of [
+    ['', 'Pod, device, routes and neighbours', 'pod'],
+    ['/path', 'Way of a packet', 'path'],
+    ['/drops', 'Drops by reason since they are counted', 'drops'],
+    ['/guard', 'Guard', 'guard'],
+  ] as const)
+    await addAnswer(taking, `/pods/${pod.id}${path}`, {
+      path: `${folder}/agent/${file}.json`,
+      title,
+      pod: name,
+    });
+  using namespace = openPod(pod);
+  if (namespace === null)
+    return files.note(
+      {
+        path: `${folder}/ip/`,
+        title: `Namespace of ${name}`,
+        command: `nsenter --net=${pod.netns.path}`,
+        pod: name,
+      },
+      'its namespace is gone: the pod has ended',
+    );
+  const place: Place = { folder, pod: name, fd: namespace.fd, prefix: `nsenter --net=${pod.netns.path} ` };
+  await takeNetwork(taking, place);
+  await takeNamespaceStatistics(taking, place);
+  await takeSysctls(taking, place);
+}
+
+/** Null when nothing, or another namespace, is at the pod's path. */
+function openPod({ netns }: Pod): NetworkNamespace | null {
+  try {
+    const namespace = openNamespace(netns.path);
+    if (namespace.inode === BigInt(netns.inode)) return namespace;
+    namespace.close();
+  } catch {
+    // The same to the reader.
+  }
+  return null;
+}

@@ -1,0 +1,105 @@
+import type { Capability } from '../../contract/node.ts';
+import type { Collection, Content, Wanted } from './collection.ts';
+import { maxFileBytes } from './collection.ts';
+import { runCommand, type ToolName, type Tools } from './tools.ts';
+
+/** What a GET of the agent's API answers. */
+export type Ask = (path: string) => Promise<{ status: number; body: Buffer }>;
+
+/** The agent's side of a dump. */
+export interface AgentSource {
+  ask: Ask;
+  /** What it was told when it started, without secrets. */
+  configuration: object;
+  /** Its last log lines, and how many older ones are gone. */
+  log(): { text: string; dropped: number };
+}
+
+/** What the parts of a dump have to work with. */
+export interface Taking {
+  files: Collection;
+  tools: Tools;
+  /** null: no agent answers */
+  agent: AgentSource | null;
+  /** folder of our pins */
+  pins: string;
+  capabilities(): Capability[] | Promise<Capability[]>;
+  /** ids or namespace.name; undefined: the first ones */
+  pods: readonly string[] | undefined;
+}
+
+/** A network namespace that a part looks into. */
+export interface Place {
+  /** `host`, `pods/shop.cart` */
+  folder: string;
+  /** namespace.name; null: the host */
+  pod: string | null;
+  /** open; null: the one that we are in */
+  fd: number | null;
+  /** begins the commands: empty, or `nsenter --net=/run/netns/cart ` */
+  prefix: string;
+}
+
+export const host: Place = { folder: 'host', pod: null, fd: null, prefix: '' };
+
+/** The JSON of a GET. @throws Error with what the agent answered instead */
+export async function answerOf<T>(ask: Ask, path: string): Promise<T> {
+  const { status, body } = await ask(path);
+  const text = body.toString('utf8');
+  if (status >= 400) throw new Error(`GET ${path}: the agent answered ${status} ${text.slice(0, 300)}`);
+  return JSON.parse(text) as T;
+}
+
+const commandWithinMs = 20_000;
+
+/** What a file of a place is told as. */
+export const wantedAt = (place: Place, path: string, title: string, command: string): Wanted => ({
+  path: `${place.folder}/${path}`,
+  title,
+  command: `${place.prefix}${command}`,
+  ...(place.pod === null ? {} : { pod: place.pod }),
+});
+
+/** Adds what a program prints in the place's namespace. A program that is not installed is noted. @returns what it printed */
+export async function addCommand(
+  { files, tools }: Pick<Taking, 'files' | 'tools'>,
+  place: Place,
+  path: string,
+  title: string,
+  [name, ...args]: [ToolName, ...string[]],
+): Promise<Buffer | null> {
+  const wanted = wantedAt(place, path, title, [name, ...args].join(' '));
+  const missing = ([name, ...(place.fd === null ? [] : (['nsenter'] as const))] as ToolName[]).find(
+    (tool) => tools[tool].file === null,
+  );
+  if (missing !== undefined) {
+    await files.note(wanted, `${missing} is not installed (Debian package ${tools[missing].package})`);
+    return null;
+  }
+  let printed: Buffer | null = null;
+  const enter = place.fd === null ? [] : [tools.nsenter.file!, '--net=/proc/self/fd/3', '--'];
+  await files.add(wanted, async () => {
+    const { output, problem } = await runCommand([...enter, tools[name].file!, ...args], {
+      withinMs: commandWithinMs,
+      maxBytes: maxFileBytes,
+      signal: files.signal,
+      ...(place.fd === null ? {} : { descriptor: place.fd }),
+    });
+    printed = output;
+    return { bytes: output, problem };
+  });
+  return printed;
+}
+
+/** Adds a value as JSON; integers beyond 2^53 as decimal text. */
+export const addJson = (files: Collection, wanted: Wanted, read: () => unknown): Promise<void> =>
+  files.add(wanted, async () => whole(json(await read())));
+
+/** A content that is all there. */
+export const whole = (content: Buffer | string): Content => ({
+  bytes: typeof content === 'string' ? Buffer.from(content) : content,
+  problem: null,
+});
+
+export const json = (value: unknown): string =>
+  `${JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each), 1)}\n`;
