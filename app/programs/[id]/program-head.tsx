@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import type { Program } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
+import { Fact, Facts } from '../../_components/fact.tsx';
 import { Readout } from '../../_components/number.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, percent } from '../../_lib/format.ts';
@@ -26,7 +27,7 @@ export function ProgramHead({ program, gone }: { program: Program; gone: boolean
             </span>
           )}
         </div>
-        <dl className="mt-1 flex flex-wrap items-center gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">
+        <Facts>
           <Fact label="id">{program.id}</Fact>
           <Fact label="owner">
             <Owner owner={program.owner} />
@@ -39,7 +40,7 @@ export function ProgramHead({ program, gone }: { program: Program; gone: boolean
             <dd className="code">{program.tag}</dd>
             <CopyButton text={program.tag} what="the tag" className="-my-1 size-6! text-muted" />
           </div>
-        </dl>
+        </Facts>
       </div>
       <div className="flex gap-x-8 gap-y-1 max-md:grid max-md:grid-cols-2">
         <Item label={program.runCount === null ? 'runs' : `${count(program.runCount)} runs counted`}>
@@ -53,15 +54,6 @@ export function ProgramHead({ program, gone }: { program: Program; gone: boolean
         </Item>
       </div>
     </header>
-  );
-}
-
-function Fact({ label, children }: { label: string; children: ReactNode }) {
-  return (
-    <div className="flex min-w-0 gap-1">
-      <dt className="text-muted">{label}</dt>
-      <dd className="min-w-0 truncate">{children}</dd>
-    </div>
   );
 }
 

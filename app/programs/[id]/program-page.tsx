@@ -9,7 +9,7 @@ import { ApiError } from '../../_lib/api.ts';
 import { useProgram } from '../../_lib/programs.ts';
 import { Attachments } from './attachments.tsx';
 import { Listing } from './listing.tsx';
-import { ProgramFacts } from './program-facts.tsx';
+import { ProgramDetails } from './program-details.tsx';
 import { ProgramHead } from './program-head.tsx';
 
 /** One program: whose it is, what it costs, where it runs, what it uses and what it does. */
@@ -26,7 +26,7 @@ export function ProgramPage({ id }: { id: number }) {
             <Listing program={program} />
           </div>
           <div className="min-w-0 max-xl:order-first xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4">
-            <ProgramFacts program={program} />
+            <ProgramDetails program={program} />
           </div>
         </div>
       </>

@@ -2,10 +2,10 @@
 
 import { Download } from 'lucide-react';
 import Link from 'next/link';
-import type { ReactNode } from 'react';
 import type { BpfMapDetail } from '../../../../contract/map.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
+import { Fact, Facts } from '../../../_components/fact.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { bytes, count } from '../../../_lib/format.ts';
 import { exportPath } from '../../../_lib/maps.ts';
@@ -40,7 +40,7 @@ export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
           </Button>
         )}
       </div>
-      <dl className="mt-1 flex flex-wrap gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">
+      <Facts>
         <Fact label="id">{map.id}</Fact>
         <Fact label="owner">
           <Owner owner={map.owner} />
@@ -62,7 +62,7 @@ export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
             <span className="code break-all">{pin}</span>
           </Fact>
         ))}
-      </dl>
+      </Facts>
       <Types map={map} />
     </header>
   );
@@ -112,14 +112,5 @@ function Types({ map: { keyType, valueType, untyped } }: { map: BpfMapDetail }) 
         <CopyButton text={text} what="the types" />
       </div>
     </details>
-  );
-}
-
-function Fact({ label, children }: { label: string; children: ReactNode }) {
-  return (
-    <div className="flex min-w-0 gap-1">
-      <dt className="whitespace-nowrap text-muted">{label}</dt>
-      <dd className="min-w-0">{children}</dd>
-    </div>
   );
 }

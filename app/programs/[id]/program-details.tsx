@@ -7,44 +7,44 @@ import type { Program } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { bytes, count, duration } from '../../_lib/format.ts';
 import { useMaps } from '../../_lib/maps.ts';
-import { Fact, FactList } from '../_components/facts.tsx';
+import { Detail, DetailList } from '../_components/details.tsx';
 
 const untold = 'the kernel does not tell';
 
 /** What the kernel tells of a program, and the maps it uses. */
-export function ProgramFacts({ program }: { program: Program }) {
+export function ProgramDetails({ program }: { program: Program }) {
   const { runTimeNs, recursionMisses: misses, verifiedInstructions: verified, holders } = program;
   return (
     <>
-      <FactList label="Program">
-        <Fact label="instructions" unknown={program.instructions === 0 ? untold : null}>
+      <DetailList label="Program">
+        <Detail label="instructions" unknown={program.instructions === 0 ? untold : null}>
           {count(program.instructions)} translated, {bytes(program.xlatedBytes)}
-        </Fact>
-        <Fact label="machine code" unknown={program.jitedBytes === 0 ? untold : null}>
+        </Detail>
+        <Detail label="machine code" unknown={program.jitedBytes === 0 ? untold : null}>
           {bytes(program.jitedBytes)}
-        </Fact>
-        <Fact label="verified" unknown={verified === null ? untold : null}>
+        </Detail>
+        <Detail label="verified" unknown={verified === null ? untold : null}>
           {count(verified ?? 0)} instructions walked
-        </Fact>
-        <Fact label="memory" unknown={program.memoryBytes === null ? untold : null}>
+        </Detail>
+        <Detail label="memory" unknown={program.memoryBytes === null ? untold : null}>
           {bytes(program.memoryBytes ?? 0)} without its maps
-        </Fact>
-        <Fact label="run time" unknown={runTimeNs === null ? 'statistics never were on' : null}>
+        </Detail>
+        <Detail label="run time" unknown={runTimeNs === null ? 'statistics never were on' : null}>
           {duration((runTimeNs ?? 0) / 1e6)} while statistics were on
-        </Fact>
-        <Fact label="left out" unknown={misses === null ? untold : null}>
+        </Detail>
+        <Detail label="left out" unknown={misses === null ? untold : null}>
           <span className={misses === 0 ? 'text-muted' : ''}>{count(misses ?? 0)}</span> runs, running already
-        </Fact>
-        <Fact label="loaded by">uid {program.uid}</Fact>
-        <Fact label="licence">{program.gpl ? 'GPL compatible' : 'not GPL compatible'}</Fact>
-        <Fact label="BTF" unknown={program.btfId === null ? 'it was loaded without BTF' : null}>
+        </Detail>
+        <Detail label="loaded by">uid {program.uid}</Detail>
+        <Detail label="licence">{program.gpl ? 'GPL compatible' : 'not GPL compatible'}</Detail>
+        <Detail label="BTF" unknown={program.btfId === null ? 'it was loaded without BTF' : null}>
           id {program.btfId}
-        </Fact>
-        <Fact label="held by" unknown={holders.length === 0 ? 'no process has a descriptor of it' : null}>
+        </Detail>
+        <Detail label="held by" unknown={holders.length === 0 ? 'no process has a descriptor of it' : null}>
           {holders.map(({ pid, name }) => `${name} (${pid})`).join(', ')}
-        </Fact>
+        </Detail>
         <Pins paths={program.pins} />
-      </FactList>
+      </DetailList>
       <Maps ids={program.mapIds} />
     </>
   );
@@ -53,14 +53,17 @@ export function ProgramFacts({ program }: { program: Program }) {
 /** Where something is pinned, a path a line. */
 function Pins({ paths }: { paths: readonly string[] }) {
   return (
-    <Fact label="pinned at" unknown={paths.length === 0 ? 'no file of a BPF file system leads to it' : null}>
+    <Detail
+      label="pinned at"
+      unknown={paths.length === 0 ? 'no file of a BPF file system leads to it' : null}
+    >
       {paths.map((path) => (
         <span key={path} className="flex items-center gap-1">
           <span className="code min-w-0 [overflow-wrap:anywhere]">{path}</span>
           <CopyButton text={path} what="the path" className="-my-1 size-6! text-muted" />
         </span>
       ))}
-    </Fact>
+    </Detail>
   );
 }
 

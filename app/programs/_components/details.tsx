@@ -2,7 +2,7 @@ import { type ReactNode, useId } from 'react';
 import { NotAvailable } from '../../_components/number.tsx';
 
 /** What is known of something, a line each. */
-export function FactList({ label, children }: { label: string; children: ReactNode }) {
+export function DetailList({ label, children }: { label: string; children: ReactNode }) {
   const id = useId();
   return (
     <section aria-labelledby={id}>
@@ -14,7 +14,7 @@ export function FactList({ label, children }: { label: string; children: ReactNo
   );
 }
 
-interface FactProps {
+interface DetailProps {
   label: string;
   title?: string;
   /** Why there is nothing to show; null when there is. */
@@ -22,7 +22,7 @@ interface FactProps {
   children: ReactNode;
 }
 
-export function Fact({ label, title, unknown = null, children }: FactProps) {
+export function Detail({ label, title, unknown = null, children }: DetailProps) {
   return (
     <div
       className="grid min-h-7 grid-cols-[104px_minmax(0,1fr)] items-start border-line-1 border-b py-1"

@@ -1,0 +1,70 @@
+'use client';
+
+import { keptDumpHours, keptDumps } from '../../contract/dump.ts';
+import { EmptyState } from '../_components/empty-state.tsx';
+import { ErrorState } from '../_components/error-state.tsx';
+import { Skeleton } from '../_components/skeleton.tsx';
+import { useDumps } from '../_lib/dumps.ts';
+import { Contents } from './contents.tsx';
+import { DumpCard } from './dump-view.tsx';
+import { MakeDump } from './make-dump.tsx';
+
+/** What the kernel and the agent know, in one archive: made here, watched, had as a file. */
+export function DebugPage() {
+  const { data: dumps, error, refetch } = useDumps();
+  const running = dumps?.find(({ state }) => state === 'running');
+  return (
+    <div className="grid grid-cols-[400px_minmax(0,1fr)] px-(--gutter) py-4 pb-12 max-lg:grid-cols-1 max-lg:gap-y-6">
+      <div className="min-w-0 lg:border-line-1 lg:border-r lg:pr-6">
+        <h1 className="font-semibold text-20 tracking-[-.014em]">Debug dump</h1>
+        <p className="text-12 text-ink-2">
+          What the kernel and Podlane know of this node, in one archive that opens offline: for whoever looks
+          for a fault elsewhere.
+        </p>
+        <MakeDump running={running} />
+        <Contents />
+      </div>
+      <section
+        aria-labelledby="dumps"
+        aria-busy={dumps === undefined && error === null}
+        className="min-w-0 lg:pl-6"
+      >
+        <div className="flex min-h-8 flex-wrap items-center gap-x-3">
+          <h2 id="dumps" className="font-semibold">
+            Dumps
+          </h2>
+          <span className="text-12 text-muted">
+            the last {keptDumps} are kept, each for {keptDumpHours} hours
+          </span>
+        </div>
+        <div className="border-line-2 border-t">
+          {dumps === undefined ? (
+            error !== null ? (
+              <div className="pt-3">
+                <ErrorState error={error} retry={() => void refetch()} />
+              </div>
+            ) : (
+              <div className="flex h-14 items-center">
+                <Skeleton className="w-80 max-w-full" />
+              </div>
+            )
+          ) : dumps.length === 0 ? (
+            <div className="pt-3">
+              <EmptyState title="No dump is kept">
+                Making one takes seconds to a minute, changes nothing on the node, and can be cancelled.
+              </EmptyState>
+            </div>
+          ) : (
+            <ul>
+              {dumps.map((dump) => (
+                <li key={dump.id}>
+                  <DumpCard dump={dump} />
+                </li>
+              ))}
+            </ul>
+          )}
+        </div>
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,141 @@
+'use client';
+
+import { Download } from 'lucide-react';
+import { useState } from 'react';
+import type { Dump } from '../../contract/dump.ts';
+import { Button } from '../_components/button.tsx';
+import { CopyButton } from '../_components/copy-button.tsx';
+import { Fact, Facts } from '../_components/fact.tsx';
+import { notify } from '../_components/toast.tsx';
+import { WarningSign } from '../_components/warning-sign.tsx';
+import { archivePath, useDeleteDump } from '../_lib/dumps.ts';
+import { bytes, clock, count, duration } from '../_lib/format.ts';
+import { useLacks } from '../_lib/session.ts';
+import { Parts } from './parts.tsx';
+
+/** A dump as it is made, and what it became. */
+export function DumpCard({ dump }: { dump: Dump }) {
+  const problems = dump.parts.reduce((sum, part) => sum + part.problems.length, 0);
+  const took = dump.endedAt === null ? null : Date.parse(dump.endedAt) - Date.parse(dump.startedAt);
+  return (
+    <article
+      id={dump.id}
+      aria-label={`Dump of ${clock(Date.parse(dump.startedAt))}`}
+      className="border-line-1 border-b py-3"
+    >
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+        <div className="min-w-0 flex-1 basis-72">
+          <h3 className="flex flex-wrap items-center gap-x-2 font-semibold">
+            <span className="tabular-nums">{clock(Date.parse(dump.startedAt))}</span>
+            <State dump={dump} problems={problems} />
+          </h3>
+          <Facts>
+            <Fact label="by">{dump.actor}</Fact>
+            <Fact label="files">{count(dump.files)}</Fact>
+            <Fact label="unpacked" title={`at most ${bytes(dump.maxBytes)}`}>
+              {bytes(dump.unpackedBytes)}
+            </Fact>
+            {dump.archiveBytes !== null && <Fact label="archive">{bytes(dump.archiveBytes)}</Fact>}
+            {took !== null && <Fact label="took">{duration(took)}</Fact>}
+            {dump.sha256 !== null && (
+              <Fact label="SHA-256">
+                <span className="inline-flex items-center gap-1">
+                  <span className="code" title={dump.sha256}>
+                    {dump.sha256.slice(0, 12)}
+                  </span>
+                  <CopyButton text={dump.sha256} what="the SHA-256" className="-my-1.5 size-6! text-muted" />
+                </span>
+              </Fact>
+            )}
+          </Facts>
+        </div>
+        <Acts dump={dump} />
+      </div>
+      {dump.reason !== null && (
+        <p className="mt-1.5 flex items-start gap-1.5 text-12">
+          <WarningSign className="mt-px size-3.5" /> {dump.reason}
+        </p>
+      )}
+      {dump.state === 'running' ? (
+        <Parts parts={dump.parts} />
+      ) : (
+        dump.parts.length > 0 && (
+          <details className="mt-1 text-12" open={problems > 0 && problems < 6}>
+            <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">
+              {dump.parts.length} parts
+              {problems > 0 && `, ${problems === 1 ? '1 file' : `${problems} files`} missing or not whole`}
+            </summary>
+            <Parts parts={dump.parts} />
+          </details>
+        )
+      )}
+    </article>
+  );
+}
+
+function State({ dump, problems }: { dump: Dump; problems: number }) {
+  if (dump.state === 'running')
+    return <span className="font-normal text-12 text-accent-text">being made</span>;
+  if (dump.state === 'failed')
+    return (
+      <span className="inline-flex items-center gap-1.5 font-normal text-12 text-signal-text">
+        <WarningSign /> failed
+      </span>
+    );
+  return (
+    <span className="font-normal text-12 text-muted">
+      {problems === 0 ? 'whole' : `done, ${problems} ${problems === 1 ? 'problem' : 'problems'} noted`}
+    </span>
+  );
+}
+
+/** Cancelling and deleting leave no file. */
+function Acts({ dump }: { dump: Dump }) {
+  const remove = useDeleteDump();
+  const lacks = useLacks('admin');
+  const [sure, setSure] = useState(false);
+  const running = dump.state === 'running';
+  const act = () =>
+    remove.mutate(dump.id, {
+      onError: ({ message }) =>
+        notify({
+          tone: 'failed',
+          title: running ? 'The dump was not cancelled' : 'The dump was not deleted',
+          detail: message,
+        }),
+      onSuccess: () => {
+        if (running) notify({ tone: 'info', title: 'Dump cancelled', detail: 'No file is left of it.' });
+      },
+    });
+  if (lacks !== null) return <p className="text-12 text-muted">{lacks}</p>;
+  if (running)
+    return (
+      <Button disabled={remove.isPending} onClick={act}>
+        Cancel
+      </Button>
+    );
+  return (
+    <div className="flex items-center gap-2">
+      {dump.state === 'done' && !sure && (
+        <Button asChild>
+          <a href={archivePath(dump.id)} download={`${dump.name}.tar.gz`}>
+            <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+            Download
+          </a>
+        </Button>
+      )}
+      {sure ? (
+        <>
+          <Button look="destructive" disabled={remove.isPending} onClick={act}>
+            Delete for good
+          </Button>
+          <Button onClick={() => setSure(false)}>Keep</Button>
+        </>
+      ) : (
+        <Button look="quiet" onClick={() => setSure(true)}>
+          Delete…
+        </Button>
+      )}
+    </div>
+  );
+}

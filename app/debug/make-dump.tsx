@@ -1,0 +1,89 @@
+'use client';
+
+import { useState } from 'react';
+import { type Dump, defaultDumpBytes } from '../../contract/dump.ts';
+import { Button } from '../_components/button.tsx';
+import { CopyButton } from '../_components/copy-button.tsx';
+import { Field, inputLook } from '../_components/field.tsx';
+import { Refusal } from '../_components/refusal.tsx';
+import { useMakeDump } from '../_lib/dumps.ts';
+import { useLacks } from '../_lib/session.ts';
+
+const mebi = 1 << 20;
+const bounds = [16, 64, 256, 1024] as const;
+
+/** What is asked for, and the command that does the same. */
+export function MakeDump({ running }: { running: Dump | undefined }) {
+  const make = useMakeDump();
+  const lacks = useLacks('admin');
+  const [maxBytes, bound] = useState(defaultDumpBytes);
+  const [text, setText] = useState('');
+  const pods = text.split(/[\s,]+/).filter((name) => name !== '');
+  const reason = lacks ?? (running === undefined ? null : 'A dump is being made: see beside.');
+  const command = [
+    'podlane debug',
+    ...(maxBytes === defaultDumpBytes ? [] : [`--max-bytes ${maxBytes}`]),
+  ].join(' ');
+  return (
+    <form
+      className="mt-4 grid gap-3"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (reason === null && !make.isPending)
+          make.mutate({ maxBytes, ...(pods.length === 0 ? {} : { pods }) });
+      }}
+    >
+      <div className="grid grid-cols-[132px_minmax(0,1fr)] gap-x-3">
+        <Field label="At most, unpacked">
+          {(tied) => (
+            <select
+              {...tied}
+              value={maxBytes}
+              onChange={(event) => bound(Number(event.target.value))}
+              className={inputLook}
+            >
+              {bounds.map((size) => (
+                <option key={size} value={size * mebi}>
+                  {size < 1024 ? `${size} MiB` : '1 GiB'}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <Field label="Pods to look into">
+          {(tied) => (
+            <input
+              {...tied}
+              value={text}
+              onChange={(event) => setText(event.target.value)}
+              placeholder="the first 64"
+              autoComplete="off"
+              spellCheck={false}
+              className={inputLook}
+            />
+          )}
+        </Field>
+      </div>
+      <div className="flex flex-wrap items-center gap-3">
+        <Button
+          type="submit"
+          look="primary"
+          disabled={reason !== null || make.isPending}
+          aria-describedby={reason === null ? undefined : 'no-dump'}
+        >
+          Make a dump
+        </Button>
+        {reason !== null && (
+          <p id="no-dump" className="text-12 text-ink-2">
+            {reason}
+          </p>
+        )}
+      </div>
+      {make.error !== null && <Refusal error={make.error} title="No dump was begun" />}
+      <p className="flex items-center gap-1 text-12 text-muted">
+        On the node: <code className="code text-ink-2">{command}</code>
+        <CopyButton text={command} what="the command" className="-my-1 size-6! text-muted" />
+      </p>
+    </form>
+  );
+}

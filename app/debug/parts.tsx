@@ -1,0 +1,56 @@
+import { Check, CircleDashed, CircleDot } from 'lucide-react';
+import type { DumpPart } from '../../contract/dump.ts';
+import { WarningSign } from '../_components/warning-sign.tsx';
+import { bytes, count } from '../_lib/format.ts';
+
+/** How far each part of a dump is, and what could not be had. */
+export function Parts({ parts }: { parts: readonly DumpPart[] }) {
+  return (
+    <ol className="mt-2 max-w-[720px] border-line-1 border-t text-13">
+      {parts.map((part) => (
+        <Part key={part.name} part={part} />
+      ))}
+    </ol>
+  );
+}
+
+function Part({ part: { title, state, files, bytes: size, problems } }: { part: DumpPart }) {
+  return (
+    <li className="border-line-1 border-b py-1">
+      <div className="grid grid-cols-[18px_minmax(0,1fr)_72px_84px] items-center gap-x-1.5">
+        <StateMark state={state} />
+        <span className={state === 'waiting' ? 'text-muted' : ''}>
+          {title}
+          <span className="sr-only">, {words[state]}</span>
+        </span>
+        <span className="text-right text-12 text-muted tabular-nums">
+          {state !== 'waiting' && (files === 1 ? '1 file' : `${count(files)} files`)}
+        </span>
+        <span className="text-right text-12 text-muted tabular-nums">
+          {state !== 'waiting' && bytes(size)}
+        </span>
+      </div>
+      {problems.length > 0 && (
+        <ul className="mt-0.5 ml-6 grid gap-0.5 text-12">
+          {problems.map(({ path, problem }) => (
+            <li key={path} className="flex items-start gap-1.5">
+              <WarningSign className="mt-px size-3.5" />
+              <span className="min-w-0 [overflow-wrap:anywhere]">
+                <span className="code">{path}</span> <span className="text-ink-2">{problem}</span>
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </li>
+  );
+}
+
+const words = { waiting: 'waiting', running: 'running', done: 'done' } as const;
+
+function StateMark({ state }: { state: DumpPart['state'] }) {
+  const icon = { 'aria-hidden': true, className: 'size-3.5', strokeWidth: 1.6 } as const;
+  if (state === 'waiting') return <CircleDashed {...icon} className="size-3.5 text-muted" />;
+  if (state === 'running') return <CircleDot {...icon} className="size-3.5 text-accent-text" />;
+  return <Check {...icon} className="size-3.5 text-accent-text" strokeWidth={2.4} />;
+}
