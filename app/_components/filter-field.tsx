@@ -1,7 +1,7 @@
 'use client';
 
 import { Search } from 'lucide-react';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useId, useRef } from 'react';
 import { Key } from './button.tsx';
 
 interface FilterFieldProps {
@@ -10,11 +10,23 @@ interface FilterFieldProps {
   /** What is filtered: `Filter pods`. */
   label: string;
   placeholder: string;
+  /** Offered as it is typed. */
+  options?: readonly string[];
+  /** From 720 px on. */
+  width?: string;
 }
 
 /** The field that narrows a list; `/` goes to it. */
-export function FilterField({ text, change, label, placeholder }: FilterFieldProps) {
+export function FilterField({
+  text,
+  change,
+  label,
+  placeholder,
+  options,
+  width = 'w-[260px]',
+}: FilterFieldProps) {
   const input = useRef<HTMLInputElement>(null);
+  const list = useId();
   useEffect(() => {
     function focus(event: KeyboardEvent): void {
       if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -31,7 +43,9 @@ export function FilterField({ text, change, label, placeholder }: FilterFieldPro
     return () => removeEventListener('keydown', focus);
   }, []);
   return (
-    <label className="mr-2 flex h-(--control) w-[260px] min-w-0 items-center gap-2 rounded-2 border border-line-control bg-surface-1 px-2 text-ink-2 has-[:focus-visible]:outline-2 has-[:focus-visible]:outline-focus has-[:focus-visible]:outline-offset-2 max-md:mr-0 max-md:w-full max-md:flex-none">
+    <label
+      className={`mr-2 flex h-(--control) ${width} min-w-0 items-center gap-2 rounded-2 border border-line-control bg-surface-1 px-2 text-ink-2 has-[:focus-visible]:outline-2 has-[:focus-visible]:outline-focus has-[:focus-visible]:outline-offset-2 max-md:mr-0 max-md:w-full max-md:flex-none`}
+    >
       <Search aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
       <input
         ref={input}
@@ -44,8 +58,16 @@ export function FilterField({ text, change, label, placeholder }: FilterFieldPro
         autoComplete="off"
         enterKeyHint="search"
         data-filter
+        list={options === undefined ? undefined : list}
         className="min-w-0 flex-1 text-ink-1 outline-none placeholder:text-muted placeholder:opacity-100"
       />
+      {options !== undefined && (
+        <datalist id={list}>
+          {options.map((option) => (
+            <option key={option} value={option} />
+          ))}
+        </datalist>
+      )}
       <span aria-hidden="true" className="max-md:hidden">
         <Key>/</Key>
       </span>

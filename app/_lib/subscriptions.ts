@@ -1,10 +1,23 @@
 import type { Problem } from '../../contract/problem.ts';
 import type { ClientMessage } from '../../contract/stream.ts';
+import type { VerdictFilter } from '../../contract/verdict.ts';
 
-/** What can be asked for. Two subscribers of one pod share the first one's `hz`. */
+/**
+ * What can be asked for. Two subscribers of one pod share the first one's `hz`; of verdicts the tab has one
+ * filter, the last that was asked for.
+ */
 export type Topic =
   | { topic: 'samples' | 'node' | 'pods' | 'migrations' | 'batches' | 'dumps' | 'events' }
-  | { topic: 'pod'; pod: string; hz: number };
+  | { topic: 'pod'; pod: string; hz: number }
+  | { topic: 'verdicts'; filter: VerdictFilter }
+  | { topic: 'trace'; trace: string };
+
+/** Two of the same key are one call to the agent. */
+function keyOf(topic: Topic): string {
+  if (topic.topic === 'pod') return `pod/${topic.pod}`;
+  if (topic.topic === 'trace') return `trace/${topic.trace}`;
+  return topic.topic === 'verdicts' ? `verdicts/${JSON.stringify(topic.filter)}` : topic.topic;
+}
 
 interface Entry {
   topic: Topic;
@@ -36,7 +49,7 @@ export function createSubscriptions({ send, ackWithinMs, onSilence }: Options) {
   return {
     /** @returns what gives the topic back; calling it twice is harmless */
     add(topic: Topic, onProblem?: (problem: Problem) => void): () => void {
-      const key = topic.topic === 'pod' ? `pod/${topic.pod}` : topic.topic;
+      const key = keyOf(topic);
       const holder = {};
       const entry = entries.get(key) ?? { topic, holders: new Set(), onProblem: new Set() };
       entry.holders.add(holder);
