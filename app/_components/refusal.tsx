@@ -1,17 +1,21 @@
 import { ApiError } from '../_lib/api.ts';
+import { VerifierRefusal } from './verifier-refusal.tsx';
 import { WarningSign } from './warning-sign.tsx';
 
-/** Why something that was asked for was not done: title, detail, hint. `title` where the refusal has none. */
+/** Why something that was asked for was not done: title, detail, hint, and what the verifier said. `title` where the refusal has none. */
 export function Refusal({ error, title }: { error: Error; title: string }) {
   const api = error instanceof ApiError ? error : null;
   return (
-    <div role="alert" className="flex gap-3 rounded-2 border border-signal bg-signal-wash px-4 py-2.5">
-      <WarningSign className="mt-0.5 size-4" />
-      <div className="min-w-0">
-        <p className="font-semibold">{api?.title ?? title}</p>
-        <p className="whitespace-pre-line text-12 [overflow-wrap:anywhere]">{error.message}</p>
-        {api?.hint !== undefined && <p className="text-12 text-ink-2">{api.hint}</p>}
+    <div className="grid gap-4">
+      <div role="alert" className="flex gap-3 rounded-2 border border-signal bg-signal-wash px-4 py-2.5">
+        <WarningSign className="mt-0.5 size-4" />
+        <div className="min-w-0">
+          <p className="font-semibold">{api?.title ?? title}</p>
+          <p className="whitespace-pre-line text-12 [overflow-wrap:anywhere]">{error.message}</p>
+          {api?.hint !== undefined && <p className="text-12 text-ink-2">{api.hint}</p>}
+        </div>
       </div>
+      {api?.verifier !== undefined && <VerifierRefusal refusal={api.verifier} />}
     </div>
   );
 }

@@ -9,13 +9,15 @@ export class ApiError extends Error {
   readonly hint: string | undefined;
   /** What is wrong with which part of what was sent; of a text, on which line. */
   readonly errors: NonNullable<Problem['errors']>;
+  /** What the verifier said of a program that it refused. */
+  readonly verifier: Problem['verifier'];
   constructor(
     code: ApiError['code'],
     status: number,
     title: string,
     detail: string,
     hint?: string,
-    errors: ApiError['errors'] = [],
+    more: Pick<Problem, 'errors' | 'verifier'> = {},
   ) {
     super(detail);
     this.name = 'ApiError';
@@ -23,7 +25,8 @@ export class ApiError extends Error {
     this.status = status;
     this.title = title;
     this.hint = hint;
-    this.errors = errors;
+    this.errors = more.errors ?? [];
+    this.verifier = more.verifier;
   }
 }
 
@@ -95,8 +98,7 @@ export async function callAll<T>(path: string, signal?: AbortSignal): Promise<T[
 
 async function refusal(answer: Response): Promise<ApiError> {
   const body: unknown = await answer.json().catch(() => null);
-  if (isProblem(body))
-    return new ApiError(body.code, body.status, body.title, body.detail, body.hint, body.errors);
+  if (isProblem(body)) return new ApiError(body.code, body.status, body.title, body.detail, body.hint, body);
   const title = answer.statusText === '' ? `HTTP ${answer.status}` : answer.statusText;
   return new ApiError(
     'invalid',
