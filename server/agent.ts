@@ -2,6 +2,7 @@ import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
+import { installedObject } from './bpf/datapath.ts';
 import { type Config, help, readConfig } from './config.ts';
 import { KernelDrops } from './counters/kernel-drops.ts';
 import { PodDropCounts } from './counters/pod-drops.ts';
@@ -13,6 +14,9 @@ import { openDoors } from './doors.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { currentNamespace } from './kernel/netns.ts';
 import { describeNode, readBootId } from './node.ts';
+import { BuildFiles } from './programs/build-files.ts';
+import { Builds } from './programs/builds.ts';
+import { Signers } from './programs/signers.ts';
 import { version } from './version.ts';
 
 /** How long what is under way may take once the agent is told to stop. */
@@ -42,8 +46,16 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
     });
     opened.push(() => inventory.close());
     const { pins, maxSlots, without } = config;
-    const datapath = await Datapath.open({ books: inventory, pins, maxSlots, without, log });
+    const builds = await Builds.open({
+      files: new BuildFiles(join(dirname(config.database), 'builds')),
+      signers: new Signers(config.trust),
+      books: inventory,
+      installed: await installedObject(),
+    });
+    const image = builds.chosenImage() ?? undefined;
+    const datapath = await Datapath.open({ books: inventory, pins, maxSlots, image, without, log });
     opened.push(() => datapath.close());
+    await builds.runOn(datapath.running, datapath.running.refusal);
     const sampler = new Sampler(datapath, datapath.counters, () => datapath.programIds());
     sampler.start();
     opened.push(() => sampler.stop());
@@ -79,6 +91,7 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       samples: sampler,
       drops,
       guard: datapath.guard,
+      builds,
       dumps,
       inventory,
       node,

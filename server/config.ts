@@ -10,6 +10,7 @@ const options = {
   'token-file': ['PATH', 'file with the bearer token that callers over TCP must bring', undefined],
   database: ['PATH', 'SQLite file of the inventory', '/var/lib/podlane/podlane.db'],
   pins: ['DIR', 'where programs, maps and links are pinned, in a bpf file system', '/sys/fs/bpf/podlane'],
+  trust: ['DIR', 'public keys, NAME.pem, whose builds of the datapath may be run', undefined],
   'max-slots': ['N', 'devices that can be counted at one time', '2048'],
   environment: ['native|guest', 'guest: this is the virtual machine of the lab', 'native'],
   'log-level': ['LEVEL', 'trace, debug, info, warn, error, fatal or silent', 'info'],
@@ -28,6 +29,8 @@ export interface Config {
   listen: { host: string; port: number; token: string } | null;
   database: string;
   pins: string;
+  /** Folder of the keys that builds are signed by; null: only the installed build may run. */
+  trust: string | null;
   maxSlots: number;
   environment: (typeof environments)[number];
   logLevel: (typeof logLevels)[number];
@@ -84,6 +87,7 @@ export function readConfig(args: string[], env: Record<string, string | undefine
     listen: address === null ? null : { ...address, token: token ?? '' },
     database: read('database', nonEmpty)!,
     pins: read('pins', nonEmpty)!,
+    trust: read('trust', nonEmpty),
     // The peers' and primaries' indexes go up from 2^20, two for a slot, and must stay below 2^31.
     maxSlots: read('max-slots', (value) => integer(value, 1, 1_000_000))!,
     environment: read('environment', oneOf(environments))!,

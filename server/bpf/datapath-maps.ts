@@ -33,6 +33,12 @@ const shape: Record<MapName, { key: number; value: number; entries: (slots: numb
 /** How many entries each map has for so many slots. */
 export const mapEntries = (name: MapName, maxSlots: number): number => shape[name].entries(maxSlots);
 
+/** Key and value in bytes, as this agent reads and writes them. */
+export const mapBytes = (name: MapName): { keyBytes: number; valueBytes: number } => ({
+  keyBytes: shape[name].key,
+  valueBytes: shape[name].value,
+});
+
 const pathOf = (pins: string, name: MapName): string => join(pins, 'maps', name);
 
 function fits(fd: number, name: MapName, maxSlots: number): boolean {

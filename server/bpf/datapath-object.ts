@@ -1,14 +1,14 @@
 import { ProblemError } from '../../contract/problem.ts';
-import type { DatapathMaps } from './datapath-maps.ts';
+import { type DatapathMaps, mapBytes, mapNames } from './datapath-maps.ts';
 import { programNames } from './datapath-programs.ts';
 import { configBytes } from './layout.ts';
-import { mapInfo } from './map.ts';
+import { type MapInfo, mapInfo } from './map.ts';
 import { describeObject, trafficControl } from './object.ts';
 
 /**
- * Whether an object can run in the place of the one that runs: our programs, and maps of the shapes of those that
- * are pinned, which it is to go on with. What else it has is its own.
- * @param pinned descriptors
+ * Whether an object can run under this agent: our programs, and our maps in the shapes that the agent reads and
+ * writes, and of those that are pinned, which it is to go on with. What else it has is its own.
+ * @param pinned descriptors; those of another shape left out
  * @throws ProblemError `bad_object`, `build_incompatible` with each difference in `errors`
  */
 export function checkObject(image: Buffer, pinned: Partial<DatapathMaps>): void {
@@ -20,16 +20,19 @@ export function checkObject(image: Buffer, pinned: Partial<DatapathMaps>): void 
     else if (found.type !== trafficControl)
       errors.push({ path: name, message: `the program is of type ${found.type}, not of traffic control` });
   }
-  for (const [name, fd] of Object.entries(pinned)) {
-    const wanted = mapInfo(fd);
+  for (const name of mapNames) {
+    const fd = pinned[name];
+    const wanted = fd === undefined ? mapBytes(name) : mapInfo(fd);
     const found = maps.find((map) => map.name === name);
     if (found === undefined) {
       errors.push({ path: name, message: 'the map is missing' });
       continue;
     }
-    for (const [field, what] of fields)
-      if (found[field] !== wanted[field])
-        errors.push({ path: name, message: `the map’s ${what} is ${found[field]}, not ${wanted[field]}` });
+    for (const [field, what] of fields) {
+      const should = (wanted as Partial<MapInfo>)[field];
+      if (should !== undefined && found[field] !== should)
+        errors.push({ path: name, message: `the map’s ${what} is ${found[field]}, not ${should}` });
+    }
   }
   const config = maps.find((map) => map.data && map.name.endsWith('.rodata'));
   if (config?.valueBytes !== configBytes)

@@ -45,8 +45,8 @@ export interface DatapathOptions {
   pins: string;
   /** How many devices can be counted; pinned maps keep the size they were made with. */
   maxSlots: number;
-  /** The compiled object to run, by default the committed one. */
-  image?: Buffer;
+  /** The compiled object to run, by default the committed one. Another is looked at before it is loaded. */
+  image?: Buffer | undefined;
   /**
    * Sets slots and endpoints of the devices there are, at each start: they are empty when a build gave them a new
    * shape, and may be out of date. Called before attached links get new programs, so that no packet meets an
@@ -287,7 +287,7 @@ export class DatapathPrograms {
 /**
  * Loads our programs, or takes over what an earlier agent left pinned: counters go on, and links of another
  * build get the new programs with no packet passing unseen in between.
- * @throws ProblemError `verifier_refused`, `kernel_refused`, `unprocessable`
+ * @throws ProblemError `build_incompatible`, `bad_object`, `verifier_refused`, `kernel_refused`, `unprocessable`
  */
 export async function openDatapath(options: DatapathOptions): Promise<DatapathPrograms> {
   const { pins } = options;
@@ -298,7 +298,14 @@ export async function openDatapath(options: DatapathOptions): Promise<DatapathPr
   const pinned = openPinnedMaps(pins);
   const maxSlots = pinned?.maxSlots ?? options.maxSlots;
   const kept = pinned && keptPrograms(pins, build, pinned.fds);
-  const opened = kept ?? (await load(pins, image, build, maxSlots, pinned?.fds ?? {}));
+  let opened = kept;
+  try {
+    if (opened === null && options.image !== undefined) checkObject(image, pinned?.fds ?? {});
+    opened ??= await load(pins, image, build, maxSlots, pinned?.fds ?? {});
+  } catch (error) {
+    for (const fd of Object.values(pinned?.fds ?? {})) closeSync(fd);
+    throw error;
+  }
   const takeover: Takeover = kept ? 'kept' : pinned ? 'replaced' : 'loaded';
   const programs = new DatapathPrograms({ pins, maxSlots, build, takeover }, opened.programs, opened.maps);
   try {

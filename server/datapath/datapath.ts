@@ -6,13 +6,14 @@ import type { Migration, MigrationPlan } from '../../contract/migration.ts';
 import type { Capability, CapabilityName } from '../../contract/node.ts';
 import type { PodPath } from '../../contract/path.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
+import { ProblemError } from '../../contract/problem.ts';
 import { openDatapath } from '../bpf/datapath.ts';
 import { probe } from '../kernel/probe.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
 import { Attachments } from './attachments.ts';
 import { Batches } from './batch/batches.ts';
 import type { Books, DeviceRecord, PodRecord } from './books.ts';
-import { type Core, nameOf } from './core.ts';
+import { type Core, nameOf, type PodRules, ruled } from './core.ts';
 import { describePod } from './describe.ts';
 import { can, type Ground } from './ground.ts';
 import { Guard } from './guard/guard.ts';
@@ -26,6 +27,7 @@ import { putCarrierLast } from './recover.ts';
 import { asProblemError } from './refusal.ts';
 import { currentDevice, type LivePod, Registry, summarize } from './registry.ts';
 import type { StepActions } from './run.ts';
+import { RunningBuild } from './running-build.ts';
 import { Slots } from './slots.ts';
 import { readSteady } from './steady.ts';
 
@@ -34,6 +36,10 @@ export interface DatapathOptions {
   pins: string;
   maxSlots: number;
   log: Logger;
+  /** Where none are given, all packets pass. */
+  rules?: PodRules;
+  /** The object to run instead of the installed one. */
+  image?: Buffer | undefined;
   /** Capabilities to do without although the kernel has them. */
   without?: readonly CapabilityName[];
   /** Wraps what migrations do to the kernel, step by step: where a test makes a step fail, or ends the process. */
@@ -66,12 +72,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   readonly batches: Batches;
   /** Repairs and falls back by itself. */
   readonly guard: Guard;
+  /** The object our programs are of, to be replaced. */
+  readonly running: RunningBuild;
   readonly #core: Core;
   readonly #attachments: Attachments;
   readonly #migrations: Migrations;
   readonly #reconciler: Reconciler;
 
-  private constructor(options: DatapathOptions, ground: Ground) {
+  private constructor(options: DatapathOptions, ground: Ground, refusal: ProblemError | null) {
     super();
     const { books, log } = options;
     this.#core = {
@@ -79,12 +87,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       books,
       registry: new Registry(),
       slots: new Slots(ground.programs.maxSlots, (slot) => ground.programs.counters.clear(slot)),
+      rules: options.rules ?? null,
       log,
       tell: {
         pod: (pod) => this.emit('pod', summarize(pod)),
         removed: (pod) => {
           this.emit('pod-removed', pod.record.id);
           this.guard.removed(pod.record.id);
+          this.#core.rules?.leave(pod.record.id);
         },
         migration: (migration) => this.emit('migration', migration),
         event: async (event) => {
@@ -96,6 +106,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         },
       },
     };
+    this.running = new RunningBuild(this.#core, refusal);
     this.#attachments = new Attachments(this.#core);
     this.#reconciler = new Reconciler(this.#core, (pod, key) => key === 'programs' && this.guard.owns(pod));
     this.#migrations = new Migrations(
@@ -129,14 +140,21 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       redirect: redirect !== false,
     };
     const primaryHooks = can(standing, 'tcx') ? 'tcx' : 'tc';
-    const programs = await openDatapath({
-      pins,
-      maxSlots,
-      fill: (opened) => {
-        for (const pod of live) describe({ ...standing, primaryHooks, programs: opened }, pod);
-      },
+    const openPrograms = (image?: Buffer) =>
+      openDatapath({
+        ...{ pins, maxSlots, image },
+        fill: async (opened) => {
+          for (const pod of live) describe({ ...standing, primaryHooks, programs: opened }, pod);
+          await options.rules?.open(opened, pods.map(ruled));
+        },
+      });
+    let refusal: ProblemError | null = null;
+    const programs = await openPrograms(options.image).catch((error: unknown) => {
+      if (options.image === undefined || !(error instanceof ProblemError)) throw error;
+      refusal = error;
+      return openPrograms();
     });
-    const datapath = new Datapath(options, { ...standing, primaryHooks, programs });
+    const datapath = new Datapath(options, { ...standing, primaryHooks, programs }, refusal);
     await datapath.#takeOver(live, open);
     return datapath;
   }

@@ -9,6 +9,7 @@ import type {
   NewBatch,
   ResumeBatch,
 } from '../../contract/batch.ts';
+import type { Activation, Build, Builds, Signer } from '../../contract/build.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { KernelDrops, PodDrops } from '../../contract/drops.ts';
 import type { Dump, NewDump } from '../../contract/dump.ts';
@@ -21,6 +22,7 @@ import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.
 import type { ServerMessage } from '../../contract/stream.ts';
 import type { CaptureQuery, NewTrace, Trace, TraceSummary } from '../../contract/trace.ts';
 import type { Verdict, VerdictFilter, VerdictList, VerdictListQuery } from '../../contract/verdict.ts';
+import type { Rules } from '../acl/rules.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 
 /** What the doors ask of the datapath. All throw ProblemError. */
@@ -159,6 +161,36 @@ export interface DumpEvents {
   'dump-removed': [id: string];
 }
 
+/** What the doors ask of the access rules. All throw ProblemError. */
+export type RuleSource = Pick<
+  Rules,
+  | 'active'
+  | 'draft'
+  | 'text'
+  | 'views'
+  | 'plan'
+  | 'import'
+  | 'put'
+  | 'remove'
+  | 'putDraft'
+  | 'removeDraft'
+  | 'applyDraft'
+  | 'versions'
+  | 'version'
+  | 'restore'
+>;
+
+/** What the doors ask of the builds of the datapath. All throw ProblemError. */
+export interface BuildSource {
+  list(): Builds;
+  signers(): Signer[];
+  add(image: Buffer, signature: Buffer, actor: string): Promise<Build>;
+  remove(sha256: string, actor: string): Promise<void>;
+  /** Resolves when all devices run it, or rejects when they run what they ran. */
+  activate(sha256: string, actor: string): Promise<Activation>;
+  rollBack(actor: string): Promise<Activation>;
+}
+
 /** What stands behind the doors. */
 export interface Agent {
   pods: PodSource;
@@ -166,7 +198,9 @@ export interface Agent {
   samples: SampleSource;
   drops: DropSource;
   guard: GuardSource;
+  builds: BuildSource;
   dumps: DumpSource;
+  rules: RuleSource;
   verdicts: VerdictSource;
   traces: TraceSource;
   captures: CaptureSource;

@@ -8,6 +8,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { ProblemError } from '../../contract/problem.ts';
 import type { Agent } from './agent.ts';
 import { batchRoutes } from './batches.ts';
+import { buildRoutes } from './builds.ts';
 import { dropRoutes } from './drops.ts';
 import { dumpRoutes } from './dumps.ts';
 import { answerErrors, sendProblem } from './errors.ts';
@@ -22,12 +23,16 @@ import { nodeRoutes } from './node.ts';
 import { describeApi, openapiRoute } from './openapi.ts';
 import { podRoutes } from './pods.ts';
 import { requireRoles } from './role.ts';
+import { ruleRoutes } from './rules.ts';
 import { sessionRoutes } from './session.ts';
 import { settingRoutes } from './settings.ts';
 import { trafficRoutes } from './traffic.ts';
 
 /** A report of the lab's traffic names every pod; other bodies are far smaller. */
 const maxBodyBytes = 1 << 20;
+
+/** Names in paths, encoded: those of access rules are the longest. */
+const maxNameLength = 1200;
 
 export interface AppOptions {
   version: string;
@@ -41,6 +46,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     loggerInstance: agent.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
+    routerOptions: { maxParamLength: maxNameLength },
     return503OnClosing: false, // it would not be problem details
     frameworkErrors: (error, request, reply) => {
       sendProblem(error, request, reply);
@@ -61,8 +67,10 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     hookRoutes,
     dropRoutes,
     guardRoutes,
+    ruleRoutes,
     migrationRoutes,
     batchRoutes,
+    buildRoutes,
     eventRoutes,
     healthRoutes,
     metricRoutes,

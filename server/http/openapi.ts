@@ -7,7 +7,9 @@ import {
   type FastifyPluginAsyncZod,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { rule, ruleSet } from '../../contract/acl.ts';
 import { batch, batchPlan, batchPod, batchSummary } from '../../contract/batch.ts';
+import { activation, build, ownProgram } from '../../contract/build.ts';
 import { attachedProgram, device, deviceEnd } from '../../contract/device.ts';
 import { event } from '../../contract/event.ts';
 import { guardThresholds } from '../../contract/guard.ts';
@@ -16,8 +18,11 @@ import { node } from '../../contract/node.ts';
 import { pathHop, podPath } from '../../contract/path.ts';
 import { pod, podSummary } from '../../contract/pod.ts';
 import { problem } from '../../contract/problem.ts';
+import { activeRules, draftRules, ruleEntry } from '../../contract/rules.ts';
 
 const components = {
+  ...{ Activation: activation, Build: build, OwnProgram: ownProgram },
+  ...{ ActiveRules: activeRules, DraftRules: draftRules, Rule: rule, RuleEntry: ruleEntry, RuleSet: ruleSet },
   ...{ Batch: batch, BatchPlan: batchPlan, BatchPod: batchPod, BatchSummary: batchSummary },
   ...{ AttachedProgram: attachedProgram, Device: device, DeviceEnd: deviceEnd, Event: event },
   ...{ GuardThresholds: guardThresholds },

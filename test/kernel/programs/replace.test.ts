@@ -12,9 +12,7 @@ import { podAddress, Stage } from '../bpf/stage.ts';
 const frame = ethernet(0x0800, ipv4());
 const slots = [1, 2, 3];
 const hooks = ['tcx/ingress', 'tcx/egress'] as const;
-const entry = {
-  ...{ owner: 1, address4: podAddress, hooks: 'primary', redirect: false, macs: null },
-} as const;
+const entry = { owner: 1, address4: podAddress, hooks: 'primary', redirect: false, macs: null } as const;
 
 let stage: Stage;
 let agent: Agent;

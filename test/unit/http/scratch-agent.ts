@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { type Batch, type BatchPlan, countPods, type NewBatch } from '../../../contract/batch.ts';
+import type { Builds } from '../../../contract/build.ts';
 import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
 import { type GuardChoice, guardDefaults, type NodeGuard, type PodGuard } from '../../../contract/guard.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
@@ -186,6 +187,24 @@ class ScratchDumps extends EventEmitter<DumpEvents> implements DumpSource {
   archive = (id: string): never => this.get(id);
 }
 
+/** Has the installed build alone: the others are the subject of test/unit/programs and test/kernel/programs. */
+class ScratchBuilds {
+  readonly asked: unknown[][] = [];
+
+  list = (): Builds => ({ items: [], newer: false, activation: null });
+  signers = () => [];
+  rollBack = async (actor: string): Promise<never> => this.#none('roll back', actor);
+  add = async (image: Buffer, signature: Buffer, actor: string): Promise<never> =>
+    this.#none('add', image.length, signature.length, actor);
+  activate = async (sha256: string, actor: string): Promise<never> => this.#none('activate', sha256, actor);
+  remove = async (sha256: string, actor: string): Promise<never> => this.#none('remove', sha256, actor);
+
+  #none(...asked: unknown[]): never {
+    this.asked.push(asked);
+    throw new ProblemError('build_not_found', 'there is none');
+  }
+}
+
 const node: Node = {
   ...{ name: 'here', bootId: 'b', kernel: { release: '6.12', version: '#1', machine: 'x86_64' } },
   ...{ environment: 'native', lab: false, cpus: 2, capabilities: [], slots: { used: 0, max: 8 } },
@@ -209,6 +228,7 @@ export async function scratchAgent({ lab = false } = {}) {
     samples,
     drops,
     guard: new ScratchGuard(),
+    builds: new ScratchBuilds(),
     dumps: new ScratchDumps(),
     inventory,
     node: () => node,
