@@ -127,6 +127,29 @@ export async function ingressQdisc(
   }
 }
 
+/** Which interfaces of the socket's namespace have a qdisc that filters are on: `ingressQdisc` of all at once. */
+export async function ingressQdiscs(socket: RtnetlinkSocket): Promise<Map<number, 'clsact' | 'ingress'>> {
+  const found = new Map<number, 'clsact' | 'ingress'>();
+  await socket.dump(
+    {
+      tried: 'dump qdiscs',
+      type: rtm.getQdisc,
+      encode: (message) => writeTcmsg(message, 0, 0, 0),
+    },
+    (message) => {
+      const attributes = message.attributes(tcmsgBytes);
+      while (attributes.next()) {
+        if (attributes.type !== tca.kind) continue;
+        const kind = attributes.string();
+        if (kind === 'clsact' || kind === 'ingress')
+          found.set(message.buffer.readInt32LE(message.start + 4), kind);
+      }
+      return null;
+    },
+  );
+  return found;
+}
+
 /** Attaches a program to a clsact hook. @throws NetlinkError EEXIST when there is a filter at this place */
 export const addBpfFilter = (
   socket: RtnetlinkSocket,
