@@ -27,7 +27,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 code { font: 12px/16px "JetBrains Mono Variable", ui-monospace, monospace; overflow-wrap: anywhere }
 summary { cursor: pointer; padding: 4px 0; color: var(--name) }
 .problem { color: var(--signal) }
-section.missing { background: var(--wash); padding: 1px 16px 12px; border-radius: 4px; margin-top: 24px } section.missing h2 { margin-top: 12px }`;
+section.missing { background: var(--wash); padding: 1px 16px 12px; border-radius: 4px; margin-top: 24px } section.missing code { white-space: nowrap } section.missing h2 { margin-top: 12px }`;
 
 const mark =
   '<svg width="22" height="16" viewBox="0 0 22 16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">' +

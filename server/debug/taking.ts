@@ -1,4 +1,5 @@
 import type { Capability } from '../../contract/node.ts';
+import { problem } from '../../contract/problem.ts';
 import type { Collection, Content, Wanted } from './collection.ts';
 import { maxFileBytes } from './collection.ts';
 import { runCommand, type ToolName, type Tools } from './tools.ts';
@@ -46,8 +47,18 @@ export const host: Place = { folder: 'host', pod: null, fd: null, prefix: '' };
 export async function answerOf<T>(ask: Ask, path: string): Promise<T> {
   const { status, body } = await ask(path);
   const text = body.toString('utf8');
-  if (status >= 400) throw new Error(`GET ${path}: the agent answered ${status} ${text.slice(0, 300)}`);
+  if (status >= 400) throw new Error(`GET ${path}: ${refusalOf(status, text)}`);
   return JSON.parse(text) as T;
+}
+
+/** What the agent's refusal says, a problem's code and detail where it is one. */
+export function refusalOf(status: number, text: string): string {
+  try {
+    const { code, detail } = problem.parse(JSON.parse(text));
+    return `${detail} (${code})`;
+  } catch {
+    return `the agent answered ${status} ${text.slice(0, 300)}`;
+  }
 }
 
 const commandWithinMs = 20_000;
@@ -102,4 +113,7 @@ export const whole = (content: Buffer | string): Content => ({
 });
 
 export const json = (value: unknown): string =>
-  `${JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each), 1)}\n`;
+  `${JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? plain(each) : each), 1)}\n`;
+
+const plain = (value: bigint): number | string =>
+  value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : String(value);

@@ -1,5 +1,5 @@
 import type { Wanted } from '../collection.ts';
-import { addJson, type Taking, whole } from '../taking.ts';
+import { addJson, refusalOf, type Taking, whole } from '../taking.ts';
 
 /** Pages of one list. */
 const maxPages = 4;
@@ -52,7 +52,7 @@ export async function addAnswer(
   let answer: Buffer | null = null;
   await files.add({ ...wanted, command: `GET /api/v1${path}` }, async () => {
     const { status, body } = await agent!.ask(path);
-    if (status >= 400) throw new Error(`the agent answered ${status} ${body.toString('utf8').slice(0, 300)}`);
+    if (status >= 400) throw new Error(refusalOf(status, body.toString('utf8')));
     answer = body;
     return whole(body);
   });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { promisify } from 'node:util';
@@ -16,10 +17,13 @@ const files: readonly [path: string, title: string][] = [
 
 /** What the kernel is, and what it was found able to do. */
 export async function takeKernel({ files: into, capabilities }: Taking): Promise<void> {
-  for (const [path, title] of files)
+  for (const [path, title] of files) {
+    // A kernel without modules has no such file.
+    if (!existsSync(path)) continue;
     await into.add({ path: `kernel/${path.split('/').at(-1)}`, title, command: `cat ${path}` }, async () =>
       whole(await readFile(path)),
     );
+  }
   await addJson(
     into,
     { path: 'kernel/capabilities.json', title: 'Capabilities, found by trying', command: 'Podlane’s probes' },
