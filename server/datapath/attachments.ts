@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { NewPod } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { admit, chooseKind, connect, deviceRow } from './attach.ts';
-import { type Core, forget, nameOf } from './core.ts';
+import { type Core, forget, nameOf, ruled } from './core.ts';
 import { removeDevice } from './device.ts';
 import { usualHooks } from './hooks.ts';
 import { openPodNamespace } from './pod-namespace.ts';
@@ -52,7 +52,7 @@ export class Attachments {
     kind: ReturnType<typeof chooseKind>,
     slot: number,
   ): Promise<LivePod> {
-    const { ground, books } = this.#core;
+    const { ground, books, rules } = this.#core;
     const id = randomBytes(6).toString('hex');
     const record = { id, namespace, name, labels, netnsPath: netns, netnsInode, network };
     const kept = await books.addPod(record, deviceRow(record, kind, usualHooks(ground, kind), slot));
@@ -67,12 +67,14 @@ export class Attachments {
       requests: null,
     };
     try {
+      await rules?.welcome(ruled(kept.pod));
       using opened = openPodNamespace(kept.pod);
       await connect(ground, opened, kept.pod, kept.device);
     } catch (error) {
       pointNowhere(ground, kept.pod);
       await removeDevice(ground, slot);
       await books.forgetPod(id);
+      rules?.leave(id);
       throw error;
     }
     return pod;

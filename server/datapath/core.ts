@@ -1,9 +1,33 @@
 import type { Logger } from 'pino';
 import type { Migration } from '../../contract/migration.ts';
-import type { Books } from './books.ts';
+import type { Books, PodRecord } from './books.ts';
 import type { Ground } from './ground.ts';
 import type { LivePod, Registry } from './registry.ts';
 import type { Slots } from './slots.ts';
+
+/** A pod as access rules know it. */
+export interface RuledPod {
+  id: string;
+  /** The owner of its slots. */
+  number: number;
+  namespace: string;
+  name: string;
+  labels: Readonly<Record<string, string>>;
+  addresses: readonly string[];
+}
+
+/** What the datapath asks of the access rules. */
+export interface PodRules {
+  /** Puts the rules in force for the pods there are, before a packet of theirs meets programs that were just loaded. */
+  open(programs: Ground['programs'], pods: readonly RuledPod[]): Promise<void>;
+  /**
+   * Makes the rules hold for a pod that is about to get a device.
+   * @throws ProblemError where they cannot
+   */
+  welcome(pod: RuledPod): Promise<void>;
+  /** The pod is no longer one of this node, or never became one. */
+  leave(id: string): void;
+}
 
 export type NewEvent = Parameters<Books['addEvent']>[0];
 
@@ -13,6 +37,7 @@ export interface Core {
   books: Books;
   registry: Registry;
   slots: Slots;
+  rules: PodRules | null;
   log: Logger;
   tell: {
     /** Something about the pod changed. */
@@ -24,6 +49,10 @@ export interface Core {
     event(event: NewEvent): Promise<void>;
   };
 }
+
+export const ruled = ({ id, number, namespace, name, labels, network }: PodRecord): RuledPod => {
+  return { id, number, namespace, name, labels, addresses: network.addresses };
+};
 
 export const nameOf = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;
 
