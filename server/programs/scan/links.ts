@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import type { Attachment, NamespaceRef } from '../../../contract/program.ts';
+import { btfObject } from '../../bpf/btf-object.ts';
+import type { AnyLink } from '../../bpf/link-info.ts';
+import { programInfoById } from '../../bpf/program.ts';
+import { Btf, vmlinuxPath } from '../../kernel/btf.ts';
+import { attachmentAt } from './attachment.ts';
+import { nameOf } from './namespaces.ts';
+import type { PlacedProgram, ScannedLink } from './scan.ts';
+
+const kinds: Record<string, Attachment['kind']> = {
+  tcx: 'tcx',
+  netkit: 'netkit',
+  xdp: 'xdp',
+  cgroup: 'cgroup',
+  netns: 'netns',
+  tracing: 'tracing',
+  raw_tracepoint: 'raw_tracepoint',
+  perf_event: 'perf',
+  kprobe_multi: 'perf',
+  uprobe_multi: 'perf',
+  netfilter: 'netfilter',
+  struct_ops: 'struct_ops',
+  iter: 'iterator',
+};
+
+/** What each link holds its program at, and the attachments that only links tell of. */
+export function linkTargets(
+  links: readonly AnyLink[],
+  placed: readonly PlacedProgram[],
+  cgroups: ReadonlyMap<bigint, string>,
+  namespaces: readonly { inode: bigint; ref: NamespaceRef }[],
+): { links: ScannedLink[]; attachments: PlacedProgram[] } {
+  const placedByLink = new Map(
+    placed.flatMap((each) => (each.linkId === null ? [] : [[each.linkId, each] as const])),
+  );
+  const attachments: PlacedProgram[] = [];
+  const scanned = links.map((link): ScannedLink => {
+    const place = placedByLink.get(link.id);
+    if (place) return { link, target: place.target, device: place.device };
+    const target = targetOf(link, cgroups, namespaces);
+    const isDevice = link.at.kind === 'device';
+    const device =
+      link.at.kind === 'device' && link.at.ifindex !== 0
+        ? { ifindex: link.at.ifindex, name: null, namespace: null }
+        : null;
+    const detached = isDevice && device === null;
+    if (!detached && link.programId !== 0)
+      attachments.push(
+        attachmentAt(link.programId, {
+          kind: kinds[link.type] ?? 'other',
+          hook: hookOf(link),
+          target,
+          device,
+          linkId: link.id,
+        }),
+      );
+    return { link, target, device };
+  });
+  return { links: scanned, attachments };
+}
+
+/** As bpftool names the place: netkit/peer, tcx/ingress; else the attach type or the link’s. */
+const hookOf = ({ type, attachType }: AnyLink): string =>
+  attachType?.replace(/^(tcx|netkit)_/, '$1/') ?? type;
+
+function targetOf(
+  { at, programId }: AnyLink,
+  cgroups: ReadonlyMap<bigint, string>,
+  namespaces: readonly { inode: bigint; ref: NamespaceRef }[],
+): string {
+  switch (at.kind) {
+    case 'device':
+      return at.ifindex === 0 ? 'detached' : `ifindex ${at.ifindex} of a namespace that was not looked into`;
+    case 'cgroup':
+      return cgroups.get(at.id) ?? `cgroup ${at.id}`;
+    case 'netns': {
+      const known = namespaces.find(({ inode }) => inode === BigInt(at.inode));
+      return known ? nameOf(known.ref) : `network namespace ${at.inode}`;
+    }
+    case 'map':
+      return `map ${at.id}`;
+    case 'named':
+      return at.text;
+    case 'btf':
+      return tracedName(at, programId);
+  }
+}
+
+let vmlinux: Btf | null = null;
+
+/** The function or tracepoint of a tracing program: its name in the BTF of the kernel, a module or a program. */
+function tracedName({ object, type }: { object: number; type: number }, programId: number): string {
+  const typeId = type || (programInfoById(programId)?.attachBtfId ?? 0);
+  const unnamed = `type ${typeId} of BTF ${object}`;
+  try {
+    // The kernel answers 0 for its own, or the number of its BTF.
+    const { bytes, name, kernel } = (object === 0 ? null : btfObject(object)) ?? {
+      bytes: null,
+      name: 'vmlinux',
+      kernel: true,
+    };
+    vmlinux ??= new Btf(readFileSync(vmlinuxPath));
+    const btf = bytes === null || name === 'vmlinux' ? vmlinux : new Btf(bytes, kernel ? vmlinux : null);
+    return btf.type(typeId).name.replace(/^btf_trace_/, '') || unnamed;
+  } catch {
+    return unnamed;
+  }
+}

@@ -1,0 +1,51 @@
+import { lookUp, nextKey } from '../../bpf/entries.ts';
+import { idsOf, withId } from '../../bpf/info.ts';
+import { type MapInfo, mapInfo } from '../../bpf/map.ts';
+import { mapTypeName } from '../../bpf/names.ts';
+import { queryNow } from '../../bpf/query.ts';
+import { attachmentAt } from './attachment.ts';
+import type { PlacedProgram } from './scan.ts';
+
+/** enum bpf_attach_type */
+const socketTypes = {
+  sk_skb_stream_parser: 4,
+  sk_skb_stream_verdict: 5,
+  sk_msg_verdict: 7,
+  sk_skb_verdict: 38,
+} as const;
+const mostSlots = 4_096;
+
+/** Programs that maps lead to: those of a prog_array, which others call, and those of maps of sockets. */
+export function mapAttachments(types: ReadonlySet<string>): PlacedProgram[] {
+  return idsOf('map').flatMap(
+    (id) =>
+      withId('map', id, (fd) => {
+        const info = mapInfo(fd);
+        const type = mapTypeName(info.type);
+        if (type === 'prog_array') return calledThrough(fd, info);
+        if ((type === 'sockmap' || type === 'sockhash') && (types.has('sk_skb') || types.has('sk_msg')))
+          return ofSockets(fd, info);
+        return [];
+      }) ?? [],
+  );
+}
+
+function calledThrough(fd: number, { id, name, maxEntries }: MapInfo): PlacedProgram[] {
+  const found: PlacedProgram[] = [];
+  let key = nextKey(fd, null, 4);
+  for (let seen = 0; key !== null && seen < Math.min(maxEntries, mostSlots); seen += 1) {
+    const value = lookUp(fd, key, 4);
+    const target = `map ${id} ${name}[${key.readUInt32LE(0)}], for tail calls`;
+    if (value !== null)
+      found.push(attachmentAt(value.readUInt32LE(0), { kind: 'other', hook: 'prog_array', target }));
+    key = nextKey(fd, key, 4);
+  }
+  return found;
+}
+
+const ofSockets = (fd: number, { id, name }: MapInfo): PlacedProgram[] =>
+  Object.entries(socketTypes).flatMap(([hook, type]) =>
+    queryNow(fd, type).map(({ programId, linkId }) =>
+      attachmentAt(programId, { kind: 'other', hook, target: `sockets of map ${id} ${name}`, linkId }),
+    ),
+  );

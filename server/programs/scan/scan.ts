@@ -1,0 +1,67 @@
+import type { Attachment, BpfDevice, Holder, NamespaceRef } from '../../../contract/program.ts';
+import { type BpfObjectKind, idsOf } from '../../bpf/info.ts';
+import { type AnyLink, anyLink } from '../../bpf/link-info.ts';
+import { programTypeName } from '../../bpf/names.ts';
+import { programInfoById } from '../../bpf/program.ts';
+import { cgroupAttachments } from './cgroups.ts';
+import { linkTargets } from './links.ts';
+import { mapAttachments } from './maps.ts';
+import { namespaceAttachments, openNamespaces } from './namespaces.ts';
+import { pinnedObjects } from './pins.ts';
+import { processes } from './processes.ts';
+
+/** A network namespace to look into. */
+export interface KnownNamespace {
+  path: string;
+  ref: NamespaceRef;
+}
+
+export interface ScanRequest {
+  /** The host's and the pods'; those that processes are in are found. */
+  namespaces: KnownNamespace[];
+}
+
+export type PlacedProgram = Attachment & { programId: number };
+
+export interface ScannedLink {
+  link: AnyLink;
+  target: string;
+  device: BpfDevice | null;
+}
+
+type Kind = Exclude<BpfObjectKind, 'btf'>;
+
+/** Where programs are attached, who holds what, and what is pinned, as of one moment. */
+export interface Scan {
+  attachments: PlacedProgram[];
+  links: ScannedLink[];
+  pins: { kind: Kind; id: number; path: string }[];
+  holders: ({ kind: Kind; id: number } & Holder)[];
+  /** What could not be looked at, and why. */
+  unread: string[];
+}
+
+/** Looks everywhere that a program may be attached. Blocks again and again, so it belongs in a worker thread. */
+export async function scan({ namespaces: known }: ScanRequest): Promise<Scan> {
+  const unread: string[] = [];
+  const links = idsOf('link').flatMap((id) => anyLink(id) ?? []);
+  const types = new Set(idsOf('program').flatMap((id) => programTypeName(programInfoById(id)?.type ?? 0)));
+  const found = processes(unread);
+  const attachments: PlacedProgram[] = [...found.perfEvents];
+  const namespaces = openNamespaces(known, found.namespaces, unread);
+  try {
+    for (const namespace of namespaces)
+      try {
+        attachments.push(...(await namespaceAttachments(namespace, links, types)));
+      } catch (error) {
+        unread.push(`network namespace ${namespace.path}: ${(error as Error).message}`);
+      }
+  } finally {
+    for (const namespace of namespaces) namespace.close();
+  }
+  const cgroups = cgroupAttachments(links, types, unread);
+  attachments.push(...cgroups.attachments, ...mapAttachments(types));
+  const targets = linkTargets(links, attachments, cgroups.paths, namespaces);
+  attachments.push(...targets.attachments);
+  return { attachments, links: targets.links, pins: pinnedObjects(unread), holders: found.holders, unread };
+}
