@@ -1,0 +1,74 @@
+import type { PacketEnd, PacketHeaders, PodReference } from '../../contract/verdict.ts';
+
+/** What packets' headers say, in few words. */
+
+/** `shop.cart`. */
+export const podName = ({ namespace, name }: Pick<PodReference, 'namespace' | 'name'>): string =>
+  `${namespace}.${name}`;
+
+/** `10.42.0.33:8080`, `[fd00::1]:53`, without a port the address alone. */
+export function endWords({ address, port }: Pick<PacketEnd, 'address' | 'port'>): string {
+  if (port === null) return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** `tcp S.`, `icmp 8/0`, `udp`. */
+export function protocolWords({
+  protocolName,
+  tcpFlags,
+  icmp,
+}: Pick<PacketHeaders, 'protocolName' | 'tcpFlags' | 'icmp'>): string {
+  if (icmp !== null) return `${protocolName} ${icmpWords(protocolName, icmp)}`;
+  return tcpFlags === null ? protocolName : `${protocolName} ${tcpFlags}`;
+}
+
+const icmpTypes: Readonly<Record<string, string>> = {
+  'icmp 0': 'echo reply',
+  'icmp 3': 'unreachable',
+  'icmp 8': 'echo',
+  'icmp 11': 'time exceeded',
+  'icmpv6 1': 'unreachable',
+  'icmpv6 2': 'too big',
+  'icmpv6 3': 'time exceeded',
+  'icmpv6 128': 'echo',
+  'icmpv6 129': 'echo reply',
+};
+
+const icmpWords = (protocol: string, { type, code }: { type: number; code: number }): string =>
+  icmpTypes[`${protocol} ${type}`] ?? `${type}/${code}`;
+
+/** The time of day with milliseconds: `14:06:32.081`. */
+export function preciseClock(time: string): string {
+  const date = new Date(time);
+  return `${date.toLocaleTimeString('en-GB', { hour12: false })}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
+
+/** The pages' questions about a packet: why it was judged so, and where its like go. */
+export function explainHref(
+  { source, destination, protocol, protocolName, icmp }: PacketHeaders,
+  set: 'active' | 'draft',
+): string {
+  const query = new URLSearchParams({ source: source.address, destination: destination.address });
+  const isIcmp = protocolName === 'icmp' || protocolName === 'icmpv6';
+  query.set(
+    'protocol',
+    isIcmp ? 'icmp' : ['tcp', 'udp', 'sctp'].includes(protocolName) ? protocolName : String(protocol),
+  );
+  if (destination.port !== null) query.set('port', String(destination.port));
+  if (icmp !== null) {
+    query.set('type', String(icmp.type));
+    query.set('code', String(icmp.code));
+  }
+  if (set === 'draft') query.set('set', 'draft');
+  return `/rules/explain?${query}`;
+}
+
+/** Follows what goes between the pod and the other end as this packet did. */
+export function traceHref(pod: PodReference, { source, destination, protocolName }: PacketHeaders): string {
+  const peer = source.pod?.id === pod.id ? destination : source;
+  const query = new URLSearchParams({ pod: podName(pod), address: peer.address });
+  if (destination.port !== null) query.set('port', String(destination.port));
+  const protocol = protocolName === 'icmpv6' ? 'icmp' : protocolName;
+  if (['tcp', 'udp', 'sctp', 'icmp'].includes(protocol)) query.set('protocol', protocol);
+  return `/trace?${query}`;
+}
