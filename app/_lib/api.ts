@@ -44,12 +44,13 @@ interface Call {
 const root = '/api/v1';
 
 /**
- * Calls the API of the node and gives the answer's body.
+ * Calls the API of the node and gives the answer's body; null where it has none.
  * @param path under `/api/v1`, e.g. `/pods`
  * @throws ApiError
  */
 export async function call<T>(path: string, init: Call = {}): Promise<T> {
-  return (await (await answerTo(path, init)).json()) as T;
+  const answer = await answerTo(path, init);
+  return (answer.status === 204 ? null : await answer.json()) as T;
 }
 
 /**

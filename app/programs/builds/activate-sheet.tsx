@@ -1,0 +1,112 @@
+'use client';
+
+import { useEffect, useRef } from 'react';
+import type { Build, Builds } from '../../../contract/build.ts';
+import { Button } from '../../_components/button.tsx';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { Refusal } from '../../_components/refusal.tsx';
+import { Sheet } from '../../_components/sheet.tsx';
+import { useActivateBuild } from '../../_lib/builds.ts';
+import { Progress } from './last-activation.tsx';
+import { short } from './words.ts';
+
+const steps = [
+  ['Check', 'The object’s signature, and that its maps have the shapes of those pinned.'],
+  ['Load', 'The verifier judges each program. Refused, nothing has changed.'],
+  [
+    'Replace',
+    'On each hook of each device, one after the other, in one step each: a link is updated, a tc filter replaced. A packet meets the one or the other, never none.',
+  ],
+  ['Keep', 'The choice is written down: an agent that starts again runs this build.'],
+] as const;
+
+interface Props {
+  build: Build;
+  builds: Builds;
+  close: () => void;
+}
+
+/** What activating does, the command that does the same, then how it goes. */
+export function ActivateSheet({ build, builds, close }: Props) {
+  const { mutate, isPending, isSuccess, data, error } = useActivateBuild();
+  const confirm = useRef<HTMLButtonElement>(null);
+  useEffect(() => confirm.current?.focus(), []);
+  const from = useRef(builds.items.find(({ active }) => active)?.sha256 ?? '');
+  // While the call waits, the list tells how far it is.
+  const known = builds.activation;
+  const shown =
+    data ?? (isPending && known?.build === build.sha256 && known.state === 'running' ? known : null);
+  const command = `curl --unix-socket /run/podlane/agent.sock -X POST http://localhost/api/v1/builds/${build.sha256}/activation`;
+  return (
+    <Sheet
+      open
+      onOpenChange={(open) => !open && close()}
+      title={isSuccess ? 'Activated' : `Activate build ${short(build.sha256)}`}
+      description="What is done, in which order. Nothing has been changed yet."
+      footer={
+        isSuccess ? (
+          <>
+            <span className="flex-1" />
+            <Button look="primary" size="large" onClick={close}>
+              Close
+            </Button>
+          </>
+        ) : (
+          <>
+            <p className="text-12 text-muted" role="status">
+              {isPending
+                ? 'The agent replaces the programs.'
+                : 'Failing halfway, what ran before runs again.'}
+            </p>
+            <span className="flex-1" />
+            <Button size="large" onClick={close}>
+              {isPending ? 'Close' : 'Cancel'}
+            </Button>
+            <Button
+              ref={confirm}
+              look="primary"
+              size="large"
+              aria-disabled={isPending}
+              onClick={() => !isPending && mutate(build.sha256)}
+            >
+              {isPending ? 'Activating' : error === null ? 'Activate' : 'Try again'}
+            </Button>
+          </>
+        )
+      }
+    >
+      <div className="grid gap-5 px-6 py-4 max-md:px-4">
+        <dl className="grid grid-cols-[104px_minmax(0,1fr)] gap-y-1">
+          <dt className="text-muted">{isSuccess ? 'ran before' : 'runs now'}</dt>
+          <dd className="code break-all">{from.current}</dd>
+          <dt className="text-muted">{isSuccess ? 'runs now' : 'comes'}</dt>
+          <dd className="code break-all">{build.sha256}</dd>
+          <dt className="text-muted">signed by</dt>
+          <dd>{build.installed ? 'nobody: it came with the agent' : build.signer}</dd>
+        </dl>
+        {shown !== null && <Progress activation={shown} />}
+        {error !== null && <Refusal error={error} title="The build was not activated" />}
+        {!isSuccess && (
+          <>
+            <ol className="border-line-2 border-t">
+              {steps.map(([title, words], index) => (
+                <li
+                  key={title}
+                  className="grid grid-cols-[16px_72px_minmax(0,1fr)] gap-x-2.5 border-line-1 border-b py-1.5"
+                >
+                  <span className="text-right text-12 text-muted leading-5 tabular-nums">{index + 1}</span>
+                  <span className="font-semibold">{title}</span>
+                  <span className="text-ink-2">{words}</span>
+                </li>
+              ))}
+            </ol>
+            <div className="flex items-start gap-2">
+              <code className="code min-w-0 flex-1 text-ink-2 [overflow-wrap:anywhere]">{command}</code>
+              <CopyButton text={command} what="the command" className="-my-1" />
+            </div>
+          </>
+        )}
+      </div>
+    </Sheet>
+  );
+}

@@ -1,0 +1,151 @@
+'use client';
+
+import { Check } from 'lucide-react';
+import { useState } from 'react';
+import type { Build } from '../../../contract/build.ts';
+import { Button } from '../../_components/button.tsx';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { NotAvailable } from '../../_components/number.tsx';
+import { notify } from '../../_components/toast.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { useRemoveBuild } from '../../_lib/builds.ts';
+import { bytes, clock } from '../../_lib/format.ts';
+import { short } from './words.ts';
+
+const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
+const cell = 'h-10 border-line-1 border-b px-2 first:pl-0 last:pr-0';
+const wide = 'max-md:hidden';
+
+interface Props {
+  builds: readonly Build[];
+  /** The role is not enough to change anything. */
+  refused: boolean;
+  activate: (build: Build) => void;
+}
+
+/** The builds of this node, the installed one first. */
+export function BuildTable({ builds, refused, activate }: Props) {
+  return (
+    <table aria-label="Builds" className="w-full table-fixed border-separate border-spacing-0">
+      <thead>
+        <tr>
+          <th scope="col" className={`${head} w-[150px]`}>
+            build
+          </th>
+          <th scope="col" className={`${head} max-md:w-20`}>
+            state
+          </th>
+          <th scope="col" className={`${head} ${wide} w-[84px] text-right`}>
+            size
+          </th>
+          <th scope="col" className={`${head} ${wide} w-[190px]`}>
+            signed by
+          </th>
+          <th scope="col" className={`${head} max-lg:hidden w-[170px]`}>
+            added
+          </th>
+          <th scope="col" className={`${head} w-[190px] max-md:w-auto`}>
+            <span className="sr-only">acts</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {builds.map((build) => (
+          <Row key={build.sha256} build={build} refused={refused} activate={activate} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'builds'>) {
+  return (
+    <tr className={build.active ? '[&>*]:bg-accent-wash' : ''}>
+      <th scope="row" className={`${cell} text-left font-normal`}>
+        <span className="flex items-center gap-1">
+          <b className="code font-semibold" title={build.sha256}>
+            {short(build.sha256)}
+          </b>
+          <CopyButton text={build.sha256} what="the SHA-256" className="-my-1 size-6! text-muted" />
+        </span>
+      </th>
+      <td className={cell}>
+        <States build={build} />
+      </td>
+      <td className={`${cell} ${wide} text-right tabular-nums`}>{bytes(build.bytes)}</td>
+      <td className={`${cell} ${wide} truncate`}>
+        {build.installed ? (
+          <span className="text-muted">came with the agent</span>
+        ) : build.trusted ? (
+          build.signer
+        ) : (
+          <span className="inline-flex items-center gap-1.5 text-12">
+            <WarningSign /> key no longer trusted
+          </span>
+        )}
+      </td>
+      <td className={`${cell} max-lg:hidden truncate text-ink-2 tabular-nums`}>
+        {build.addedAt === null ? (
+          <NotAvailable reason="it came with the agent" slot={false} />
+        ) : (
+          `${clock(Date.parse(build.addedAt))} by ${build.addedBy}`
+        )}
+      </td>
+      <td className={`${cell} text-right`}>
+        {!build.active && <Acts build={build} refused={refused} activate={activate} />}
+      </td>
+    </tr>
+  );
+}
+
+function States({ build: { active, previous, installed } }: { build: Build }) {
+  const words = [...(installed ? ['installed'] : []), ...(previous ? ['the one before'] : [])].join(', ');
+  return (
+    <span className="flex flex-wrap items-center gap-x-2">
+      {active && (
+        <b className="inline-flex items-center gap-1 font-semibold text-accent-text">
+          <Check aria-hidden="true" className="size-3.5" strokeWidth={2.4} /> runs
+        </b>
+      )}
+      <span className="text-ink-2">{words}</span>
+    </span>
+  );
+}
+
+function Acts({ build, refused, activate }: { build: Build } & Omit<Props, 'builds'>) {
+  const remove = useRemoveBuild();
+  const [sure, setSure] = useState(false);
+  const gone = () =>
+    remove.mutate(build.sha256, {
+      onError: ({ message }) =>
+        notify({ tone: 'failed', title: 'The build was not removed', detail: message }),
+    });
+  if (sure)
+    return (
+      <span className="inline-flex gap-2">
+        <Button size="small" look="destructive" disabled={remove.isPending} onClick={gone}>
+          Remove
+        </Button>
+        <Button size="small" onClick={() => setSure(false)}>
+          Keep
+        </Button>
+      </span>
+    );
+  return (
+    <span className="inline-flex gap-2">
+      {!build.installed && (
+        <Button size="small" look="quiet" disabled={refused} onClick={() => setSure(true)}>
+          Remove…
+        </Button>
+      )}
+      <Button
+        size="small"
+        disabled={refused || !build.trusted}
+        title={build.trusted ? undefined : 'no trusted key signed it'}
+        onClick={() => activate(build)}
+      >
+        Activate…
+      </Button>
+    </span>
+  );
+}

@@ -1,0 +1,93 @@
+'use client';
+
+import { Undo2 } from 'lucide-react';
+import { useState } from 'react';
+import type { Build, Builds } from '../../../contract/build.ts';
+import { Button } from '../../_components/button.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { Skeleton } from '../../_components/skeleton.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { useBuilds } from '../../_lib/builds.ts';
+import { useLacks } from '../../_lib/session.ts';
+import { ActivateSheet } from './activate-sheet.tsx';
+import { AddBuild } from './add-build.tsx';
+import { BuildTable } from './build-table.tsx';
+import { LastActivation } from './last-activation.tsx';
+import { SignerList } from './signer-list.tsx';
+import { short } from './words.ts';
+
+/** The datapaths this node may run: which runs, what there is to go back to, and how another gets here. */
+export function BuildsPage() {
+  const { data, error, refetch } = useBuilds();
+  const [chosen, choose] = useState<Build | null>(null);
+  const lacks = useLacks('admin');
+  const previous = data?.items.find((build) => build.previous);
+  return (
+    <div className="grid grid-cols-[minmax(0,1fr)_400px] px-(--gutter) py-4 pb-12 max-xl:grid-cols-1 max-xl:gap-y-6">
+      <div className="min-w-0 xl:pr-6">
+        <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+          <div className="min-w-0 flex-1 basis-80">
+            <h1 className="font-semibold text-20 tracking-[-.014em]">Builds</h1>
+            <p className="text-12 text-ink-2">
+              The datapath that Podlane’s programs are loaded from. Another is put in its place while packets
+              flow: none is lost, counters, rules and connections go on.
+            </p>
+          </div>
+          <Button
+            disabled={previous === undefined || lacks !== null}
+            title={lacks ?? undefined}
+            onClick={() => previous !== undefined && choose(previous)}
+          >
+            <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+            {previous === undefined ? 'Nothing to roll back to' : `Roll back to ${short(previous.sha256)}`}
+          </Button>
+        </div>
+        {lacks !== null && <p className="mt-1 text-12 text-ink-2">{lacks}</p>}
+        {data?.newer === true && <Newer builds={data} choose={choose} refused={lacks !== null} />}
+        <div className="mt-4" aria-busy={data === undefined && error === null}>
+          {data !== undefined ? (
+            <BuildTable builds={data.items} refused={lacks !== null} activate={choose} />
+          ) : error !== null ? (
+            <ErrorState error={error} retry={() => void refetch()} />
+          ) : (
+            <span className="flex h-9 items-center border-line-2 border-t">
+              <Skeleton className="w-96 max-w-full" />
+            </span>
+          )}
+        </div>
+        {data?.activation != null && <LastActivation activation={data.activation} />}
+      </div>
+      <div className="min-w-0 xl:border-line-1 xl:border-l xl:pl-6">
+        <AddBuild refused={lacks} />
+        <SignerList />
+      </div>
+      {chosen !== null && data !== undefined && (
+        <ActivateSheet build={chosen} builds={data} close={() => choose(null)} />
+      )}
+    </div>
+  );
+}
+
+interface NewerProps {
+  builds: Builds;
+  choose: (build: Build) => void;
+  refused: boolean;
+}
+
+/** After an upgrade of the agent: its build waits, since another was chosen. */
+function Newer({ builds, choose, refused }: NewerProps) {
+  const installed = builds.items.find((build) => build.installed);
+  if (installed === undefined) return null;
+  return (
+    <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-2 border-line-2 border-y py-2">
+      <WarningSign />
+      <p className="min-w-0 flex-1 basis-72">
+        The agent was upgraded and came with build <span className="code">{short(installed.sha256)}</span>. It
+        does not run: another was chosen before.
+      </p>
+      <Button disabled={refused} onClick={() => choose(installed)}>
+        Activate it…
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,59 @@
+import { Check } from 'lucide-react';
+import type { Activation } from '../../../contract/build.ts';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { clock, count, duration } from '../../_lib/format.ts';
+import { short } from './words.ts';
+
+/** How the last build was put in the place of another. */
+export function LastActivation({ activation }: { activation: Activation }) {
+  const { build, from, actor, startedAt, state, error } = activation;
+  return (
+    <section aria-labelledby="last" className="mt-6">
+      <h2 id="last" className="flex min-h-8 items-center gap-3 font-semibold">
+        Last change
+        <span className="font-normal text-12 text-muted">since the agent started</span>
+      </h2>
+      <div className="border-line-2 border-t py-2">
+        <p className="flex flex-wrap items-center gap-x-2">
+          <span className="code">{short(from)}</span> to <b className="code font-semibold">{short(build)}</b>
+          <span className="text-12 text-muted">
+            by {actor}, {clock(Date.parse(startedAt))}
+          </span>
+        </p>
+        <Progress activation={activation} />
+        {state === 'undone' && error !== null && (
+          <p className="mt-1 text-12 text-ink-2 [overflow-wrap:anywhere]">{error}</p>
+        )}
+      </div>
+    </section>
+  );
+}
+
+/** Of how many hooks the program has been replaced, as a bar and in words. */
+export function Progress({ activation: { state, attachments, milliseconds } }: { activation: Activation }) {
+  const { replaced, total } = attachments;
+  const share = total === 0 ? Number(state === 'done') : replaced / total;
+  return (
+    <div className="mt-1">
+      <svg className="h-1 w-full max-w-120" aria-hidden="true">
+        <rect width="100%" height="4" rx="1" className="fill-surface-3" />
+        <rect
+          width={`${share * 100}%`}
+          height="4"
+          rx="1"
+          className={state === 'undone' ? 'fill-signal' : 'fill-accent'}
+        />
+      </svg>
+      <p role="status" className="mt-0.5 flex items-center gap-1.5 text-12 text-ink-2 tabular-nums">
+        {state === 'done' && (
+          <Check aria-hidden="true" className="size-3.5 text-accent-text" strokeWidth={2.4} />
+        )}
+        {state === 'undone' && <WarningSign />}
+        {state === 'undone'
+          ? 'undone: the build before runs on every hook'
+          : `replaced on ${count(replaced)} of ${count(total)} hooks`}
+        {milliseconds !== null && ` in ${duration(milliseconds)}`}
+      </p>
+    </div>
+  );
+}

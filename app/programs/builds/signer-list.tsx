@@ -1,0 +1,49 @@
+'use client';
+
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { Skeleton } from '../../_components/skeleton.tsx';
+import { useSigners } from '../../_lib/builds.ts';
+
+/** The keys whose builds this node takes. */
+export function SignerList() {
+  const { data: signers, error, refetch } = useSigners();
+  return (
+    <section aria-labelledby="signers" aria-busy={signers === undefined && error === null} className="mt-6">
+      <h2 id="signers" className="flex min-h-8 items-center font-semibold">
+        Trusted keys
+      </h2>
+      <div className="border-line-2 border-t">
+        {signers === undefined ? (
+          error !== null ? (
+            <div className="pt-3">
+              <ErrorState error={error} retry={() => void refetch()} />
+            </div>
+          ) : (
+            <span className="flex h-9 items-center">
+              <Skeleton className="w-60" />
+            </span>
+          )
+        ) : signers.length === 0 ? (
+          <p className="py-2 text-12 text-ink-2">
+            None: only the build that came with the agent runs. Give the agent a folder of public keys by{' '}
+            <code className="code">--trust DIR</code>.
+          </p>
+        ) : (
+          <ul>
+            {signers.map(({ name, fingerprint }) => (
+              <li key={fingerprint} className="flex min-h-8 items-center gap-2 border-line-1 border-b">
+                <b className="font-[550]">{name}</b>
+                <span className="flex-1" />
+                <span className="code text-muted" title={fingerprint}>
+                  {fingerprint.slice(0, 16)}
+                </span>
+                <CopyButton text={fingerprint} what="the fingerprint" className="size-6! text-muted" />
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </section>
+  );
+}
