@@ -45,8 +45,8 @@ export async function askAgent(
   const told = problem.safeParse(json);
   if (!told.success)
     throw new ProblemError('internal', `${method} ${path} of ${nameOf(door)}: answered ${status} ${answer}`);
-  const { code, detail, hint, errors } = told.data;
-  throw new ProblemError(code, detail, { hint, errors });
+  const { code, detail, hint, errors, verifier } = told.data;
+  throw new ProblemError(code, detail, { hint, errors, verifier });
 }
 
 /** Waits until the agent answers. @throws ProblemError agent_unreachable, as it was at the end */

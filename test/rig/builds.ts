@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
@@ -11,4 +13,43 @@ export function renamed(from: string, to: string): Buffer {
   if (from.length !== to.length) throw new RangeError('names of one length');
   const text = readFileSync(committedObject).toString('latin1');
   return Buffer.from(text.replaceAll(from, to), 'latin1');
+}
+
+/** The committed object with the first instruction of its programs' section reading a register that holds nothing. */
+export function refusedByVerifier(): Buffer {
+  const image = readFileSync(committedObject);
+  // Elf64_Ehdr: e_shoff 40, e_shentsize 58, e_shnum 60, e_shstrndx 62. Elf64_Shdr: sh_name 0, sh_offset 24.
+  const sections = Array.from(
+    { length: image.readUInt16LE(60) },
+    (_, i) => Number(image.readBigUInt64LE(40)) + i * image.readUInt16LE(58),
+  );
+  const offsetOf = (header: number): number => Number(image.readBigUInt64LE(header + 24));
+  const names = offsetOf(sections[image.readUInt16LE(62)]!);
+  const nameOf = (header: number): string => {
+    const start = names + image.readUInt32LE(header);
+    return image.toString('latin1', start, image.indexOf(0, start));
+  };
+  const code = sections.find((header) => nameOf(header) === 'tc')!;
+  image.set([0xbf, 0x90, 0, 0, 0, 0, 0, 0], offsetOf(code)); // r0 = r9
+  return image;
+}
+
+/** A key pair, the public half in a folder that `--trust` takes. */
+export class SigningKey {
+  readonly #key: KeyObject;
+
+  constructor(folder: string, name = 'release') {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    this.#key = privateKey;
+    writeFileSync(join(folder, `${name}.pem`), publicKey.export({ type: 'spki', format: 'pem' }));
+  }
+
+  sign(image: Buffer): Buffer {
+    return sign(null, createHash('sha256').update(image).digest(), this.#key);
+  }
+
+  /** The body of POST /builds. */
+  body(image: Buffer): { object: string; signature: string } {
+    return { object: image.toString('base64'), signature: this.sign(image).toString('base64') };
+  }
 }

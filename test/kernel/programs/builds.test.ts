@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Activation, Build, Builds } from '../../../contract/build.ts';
+import type { Event } from '../../../contract/event.ts';
+import type { Node } from '../../../contract/node.ts';
+import type { Pod } from '../../../contract/pod.ts';
+import { anotherBuild, refusedByVerifier, SigningKey } from '../../rig/builds.ts';
+import { addMany } from '../../rig/many.ts';
+import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
+
+const pods = 20;
+const image = anotherBuild();
+let trust: string;
+let key: SigningKey;
+let node: RiggedNode;
+let added: Build;
+
+const list = () => node.ask<Builds>('GET', '/builds');
+const running = async (): Promise<string> => (await node.ask<Node>('GET', '/node')).datapath.build;
+/** Ids of our programs on a pod. */
+const programsOf = async (n: number): Promise<number[]> => {
+  const { device } = await node.ask<Pod>('GET', `/pods/shop.many-${n}`);
+  return device!.programs.filter(({ ours }) => ours).map(({ id }) => id);
+};
+/** Packets in and out of a pod by the last sample. */
+async function packetsOf(n: number): Promise<number[]> {
+  const text = await node.metrics();
+  return ['in', 'out'].map((direction) => {
+    const line = `podlane_pod_packets_total{namespace="shop",pod="many-${n}",direction="${direction}"} `;
+    return Number(text.split(line)[1]?.split('\n')[0] ?? Number.NaN);
+  });
+}
+
+beforeAll(async () => {
+  trust = mkdtempSync(join(tmpdir(), 'podlane-trust-'));
+  key = new SigningKey(trust);
+  node = await rigNode(['--trust', trust]);
+  await addMany(node, pods, 'veth');
+}, 60_000);
+afterAll(async () => {
+  await node?.[Symbol.asyncDispose]();
+  rmSync(trust, { recursive: true });
+});
+
+test('a build that is not signed, or that the verifier refuses, is not taken', async () => {
+  const stranger = new SigningKey(mkdtempSync(join(trust, 'not-')));
+  await expect(node.ask('POST', '/builds', stranger.body(image))).rejects.toMatchObject({
+    code: 'unsigned_build',
+  });
+  await expect(node.ask('POST', '/builds', key.body(refusedByVerifier()))).rejects.toMatchObject({
+    code: 'verifier_refused',
+    message: expect.stringMatching(/R9 !read_ok, at instruction 0 \(r0 = r9\)/),
+    hint: expect.stringContaining('read before'),
+  });
+  expect((await list()).items).toHaveLength(1);
+});
+
+test('activated under traffic, no packet is lost and counters go on', async () => {
+  added = await node.ask<Build>('POST', '/builds', key.body(image));
+  const before = await programsOf(0);
+  const pings = [0, 7, 19].map((n) => ping(node.host, `10.43.0.${n}`, 400));
+  const activation = await node.ask<Activation>('POST', `/builds/${added.sha256}/activation`);
+  expect(activation).toMatchObject({
+    ...{ state: 'done', actor: 'local', attachments: { total: 2 * pods, replaced: 2 * pods } },
+  });
+  expect(await running()).toBe(added.sha256);
+  await node.ask('POST', '/builds/rollback');
+  await node.ask('POST', '/builds/rollback');
+  for (const { sent, lost } of await Promise.all(pings)) expect([sent, lost]).toEqual([400, 0]);
+  await expect.poll(() => packetsOf(7), { timeout: 3000 }).toEqual([400, 400]);
+  expect(await packetsOf(19)).toEqual([400, 400]);
+  expect(await programsOf(0)).not.toEqual(before);
+  expect(new Set((await Promise.all([0, 1, 19].map(programsOf))).map(String)).size).toBe(1);
+});
+
+test('the chosen build runs after a restart, with the same programs', async () => {
+  const before = await programsOf(3);
+  await node.killAgent();
+  await node.startAgent();
+  expect(await running()).toBe(added.sha256);
+  expect(await programsOf(3)).toEqual(before);
+});
+
+test('a pod that comes later gets the programs that run, and who did what is told', async () => {
+  const pod = await node.addPod('later', '10.43.1.1/32', 'veth');
+  expect(pod.device!.programs.map(({ id }) => id)).toEqual(await programsOf(0));
+  const { items } = await node.ask<{ items: Event[] }>('GET', '/events');
+  const told = items.filter(({ type }) => type.startsWith('build.')).map(({ type }) => type);
+  expect(told).toEqual(['build.activated', 'build.activated', 'build.activated', 'build.added']);
+});

@@ -1,0 +1,202 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { maxBuilds, maxObjectBytes } from '../../../contract/build.ts';
+import type { Event } from '../../../contract/event.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import { BuildFiles, digestOf } from '../../../server/programs/build-files.ts';
+import { type BuildBooks, type BuildRunner, Builds } from '../../../server/programs/builds.ts';
+import { Signers } from '../../../server/programs/signers.ts';
+import { SigningKey } from '../../rig/builds.ts';
+import { scratchFolder } from '../inventory/scratch.ts';
+
+const named = (image: Buffer): string => digestOf(image).toString('hex');
+
+/** Stands where the datapath would: the kernel is the subject of test/kernel/programs. */
+class Runner implements BuildRunner {
+  build = '';
+  readonly events: Pick<Event, 'type' | 'severity' | 'message'>[] = [];
+  fail: Error | null = null;
+  attachments = () => 4;
+  tryBuild = async () => this.#mayFail();
+
+  async replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void> {
+    each(1);
+    this.#mayFail();
+    for (const replaced of [2, 3, 4]) each(replaced);
+    this.build = named(image);
+  }
+
+  async tell(event: Omit<Event, 'id' | 'time'>): Promise<void> {
+    this.events.push(event);
+  }
+
+  #mayFail(): void {
+    if (this.fail) throw this.fail;
+  }
+}
+
+async function scene(installed = Buffer.from('installed')) {
+  const folder = scratchFolder();
+  const trust = join(folder, 'trust');
+  mkdirSync(trust, { mode: 0o700 });
+  const settings = new Map<string, unknown>();
+  const books = {
+    full: false,
+    setting: async (_scope: string, name: string) => settings.get(name) ?? null,
+    async saveSetting(_scope: string, name: string, value: unknown) {
+      if (this.full) throw new ProblemError('inventory_failed', 'the disk is full');
+      settings.set(name, value);
+    },
+  } satisfies BuildBooks & { full: boolean };
+  /** An agent that starts, with what the one before left. */
+  const start = async (comesWith = installed) => {
+    const parts = { files: new BuildFiles(join(folder, 'builds')), signers: new Signers(trust), books };
+    const builds = await Builds.open({ ...parts, installed: comesWith });
+    const runner = new Runner();
+    runner.build = named(builds.chosenImage() ?? comesWith);
+    await builds.runOn(runner, null);
+    return { builds, runner };
+  };
+  return { trust, books, start, key: new SigningKey(trust), ...(await start()) };
+}
+
+const image = Buffer.from('another');
+const name = named(image);
+
+test('a build of a trusted key is kept, once', async () => {
+  const { builds, key, runner } = await scene();
+  const added = await builds.add(image, key.sign(image), 'ada');
+  expect(added).toMatchObject({ sha256: name, signer: 'release', trusted: true, active: false });
+  expect(await builds.add(image, key.sign(image), 'bob')).toMatchObject({ addedBy: 'ada' });
+  expect(builds.list().items.map(({ installed }) => installed)).toEqual([true, false]);
+  expect(runner.events).toMatchObject([
+    { type: 'build.added', message: expect.stringMatching(/^ada added/) },
+  ]);
+});
+
+test('what is signed by nobody, by a key that is not trusted, or changed since, is refused before it is read', async () => {
+  const { builds, key, runner } = await scene();
+  runner.fail = new Error('was read');
+  const stranger = new SigningKey(scratchFolder());
+  for (const signature of [
+    Buffer.alloc(64),
+    Buffer.alloc(0),
+    stranger.sign(image),
+    key.sign(Buffer.from('x')),
+  ])
+    await expect(builds.add(image, signature, 'ada')).rejects.toMatchObject({
+      code: 'unsigned_build',
+      message: expect.stringContaining('(release)'),
+    });
+  expect(builds.list().items).toHaveLength(1);
+});
+
+test('a build that is refused by the kernel, too large or one too many is not kept', async () => {
+  const { builds, key, runner } = await scene();
+  runner.fail = new ProblemError('verifier_refused', 'R9 !read_ok');
+  await expect(builds.add(image, key.sign(image), 'ada')).rejects.toMatchObject({ code: 'verifier_refused' });
+  runner.fail = null;
+  const large = Buffer.alloc(maxObjectBytes + 1);
+  await expect(builds.add(large, key.sign(large), 'ada')).rejects.toMatchObject({ code: 'too_large' });
+  const add = (n: number) => builds.add(Buffer.from([n]), key.sign(Buffer.from([n])), 'ada');
+  for (let n = 0; n < maxBuilds; n++) await add(n);
+  await expect(add(maxBuilds)).rejects.toMatchObject({ code: 'too_many_builds' });
+  await builds.remove(named(Buffer.from([0])), 'ada');
+  await add(maxBuilds);
+  expect(builds.list().items).toHaveLength(1 + maxBuilds);
+});
+
+test('an activated build runs, is chosen for the next agent, and is gone back from', async () => {
+  const { builds, key, start, runner } = await scene();
+  await builds.add(image, key.sign(image), 'ada');
+  await expect(builds.rollBack('ada')).rejects.toMatchObject({ code: 'no_previous_build' });
+  expect(await builds.activate(name, 'ada')).toMatchObject({
+    ...{ state: 'done', attachments: { total: 4, replaced: 4 }, error: null },
+  });
+  expect(builds.list().items).toMatchObject([
+    { installed: true, active: false, previous: true },
+    { sha256: name, active: true, previous: false },
+  ]);
+  await expect(builds.activate(name, 'ada')).rejects.toMatchObject({ code: 'build_active' });
+  await expect(builds.remove(name, 'ada')).rejects.toMatchObject({ code: 'build_active' });
+  const next = await start();
+  expect(next.builds.chosenImage()).toEqual(image);
+  expect(next.runner.events).toEqual([]);
+  await next.builds.rollBack('ada');
+  expect(next.runner.build).toBe(named(Buffer.from('installed')));
+  expect((await start()).builds.chosenImage()).toBeNull();
+  expect(runner.events.map(({ type }) => type)).toEqual(['build.added', 'build.activated']);
+});
+
+test('one that fails halfway is told as undone, and changes nothing', async () => {
+  const { builds, key, runner, start } = await scene();
+  await builds.add(image, key.sign(image), 'ada');
+  runner.fail = new ProblemError('kernel_refused', 'no memory');
+  await expect(builds.activate(name, 'ada')).rejects.toMatchObject({ code: 'kernel_refused' });
+  expect(builds.list().activation).toMatchObject({ state: 'undone', error: 'no memory' });
+  expect(runner.events.at(-1)).toMatchObject({ type: 'build.undone', severity: 'error' });
+  expect((await start()).builds.chosenImage()).toBeNull();
+});
+
+test('a choice that cannot be written is taken back: what runs is what the next agent would run', async () => {
+  const { builds, key, runner, books } = await scene();
+  await builds.add(image, key.sign(image), 'ada');
+  books.full = true;
+  await expect(builds.activate(name, 'ada')).rejects.toMatchObject({ code: 'inventory_failed' });
+  expect(runner.build).toBe(named(Buffer.from('installed')));
+});
+
+test('an upgraded agent runs what was chosen, and says that it came with another build', async () => {
+  const { builds, key, start } = await scene();
+  await builds.add(image, key.sign(image), 'ada');
+  await builds.activate(name, 'ada');
+  const upgraded = await start(Buffer.from('a newer one'));
+  expect(upgraded.runner.build).toBe(name);
+  expect(upgraded.builds.list().newer).toBe(true);
+  expect(upgraded.runner.events).toMatchObject([{ type: 'build.newer', severity: 'warning' }]);
+});
+
+test('an upgraded agent on which nobody chose runs what it came with', async () => {
+  const { start } = await scene();
+  const upgraded = await start(Buffer.from('a newer one'));
+  expect(upgraded.builds.chosenImage()).toBeNull();
+  expect(upgraded.builds.list().newer).toBe(false);
+});
+
+test('a chosen build whose key is no longer trusted does not start', async () => {
+  const { builds, key, start, trust } = await scene();
+  await builds.add(image, key.sign(image), 'ada');
+  await builds.activate(name, 'ada');
+  rmSync(join(trust, 'release.pem'));
+  const next = await start();
+  expect(next.builds.chosenImage()).toBeNull();
+  expect(next.runner.events).toMatchObject([{ type: 'build.undone', severity: 'error' }]);
+  expect(next.builds.list().items[1]).toMatchObject({ trusted: false, signer: null });
+  await expect(next.builds.activate(name, 'ada')).rejects.toMatchObject({ code: 'unsigned_build' });
+});
+
+test('keys in a folder that others write to, private keys and other keys are refused', async () => {
+  const { builds, trust, key } = await scene();
+  chmodSync(trust, 0o777);
+  await expect(builds.add(image, key.sign(image), 'ada')).rejects.toThrow('others may write to it');
+  chmodSync(trust, 0o700);
+  writeFileSync(join(trust, 'bad.pem'), 'no key');
+  expect(() => builds.signers()).toThrow(/bad\.pem/);
+});
+
+test('the script makes keys and signatures that count', async () => {
+  const { builds, trust } = await scene();
+  const script = join(import.meta.dirname, '../../../scripts/sign-build.ts');
+  const run = (...words: string[]) =>
+    execFileSync(process.execPath, [script, ...words], { cwd: trust, stdio: ['ignore', 'pipe', 'pipe'] });
+  run('--new-key', 'mine');
+  writeFileSync(join(trust, 'object.o'), image);
+  run('--key', 'mine.key', 'object.o');
+  const signature = Buffer.from(readFileSync(join(trust, 'object.o.sig'), 'utf8'), 'base64');
+  expect(await builds.add(image, signature, 'ada')).toMatchObject({ signer: 'mine' });
+  const body = JSON.parse(run('--key', 'mine.key', '--json', 'object.o').toString());
+  expect(body).toEqual({ object: image.toString('base64'), signature: signature.toString('base64') });
+  expect(() => run('--new-key', 'mine')).toThrow();
+});
