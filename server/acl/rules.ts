@@ -115,6 +115,11 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
     }, settleMs);
   }
 
+  /** Name of a rule by its number in that generation's entries; null: the default, or long ago. */
+  ruleName(set: WhichRules, generation: number, number: number): string | null {
+    return this.#judging.ruleName(set, generation, number);
+  }
+
   active(): ActiveRules {
     const version = this.#active;
     const judged = this.#judging.judged('active');
