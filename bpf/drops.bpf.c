@@ -4,10 +4,8 @@
  * of no pod costs a few loads, and one hash lookup where it is not of the host's namespace.
  */
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "kernel-drop.h"
 #include "kernel-skb.h"
 #include "podlane.h"
 
@@ -124,30 +122,6 @@ static __always_inline void count(struct drop_key *key)
 	/* Plain: a tracing program does not run within itself on one CPU. */
 	known->packets++;
 	known->last = first.last;
-}
-
-static __always_inline __u8 byte_at(const unsigned char *at)
-{
-	__u8 byte = 0;
-
-	bpf_probe_read_kernel(&byte, 1, at);
-	return byte;
-}
-
-/*
- * An echo reply is freed for want of a socket also after a raw one took it (ping_rcv(), net/ipv4/ping.c): every ping
- * of root, and our own probes, would count.
- */
-static __always_inline int taken_echo(struct sk_buff *skb, __u32 reason)
-{
-	if (!bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET) ||
-	    reason != bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET))
-		return 0;
-	const unsigned char *ip = skb->head + skb->network_header;
-	const unsigned char *icmp = skb->head + skb->transport_header;
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return byte_at(ip + 9) == 1 && byte_at(icmp) == 0;
-	return skb->protocol == bpf_htons(ETH_P_IPV6) && byte_at(ip + 6) == 58 && byte_at(icmp) == 129;
 }
 
 /* Arguments: skb, location, reason, and from 6.11 the receiving socket. */
