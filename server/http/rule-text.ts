@@ -98,7 +98,7 @@ export const changeOf = ({ headers }: FastifyRequest, comment?: string) => ({
 /** Made by the agent itself of what was checked when it was read: large sets are not looked through again. */
 export function send<T extends object>(reply: FastifyReply, answer: T): T {
   if ('etag' in answer) reply.header('etag', `"${String(answer.etag)}"`);
-  reply.serializer((payload: unknown) => JSON.stringify(payload));
+  reply.type('application/json; charset=utf-8').serializer((payload: unknown) => JSON.stringify(payload));
   return answer;
 }
 

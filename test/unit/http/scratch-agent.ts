@@ -10,6 +10,7 @@ import { podNetwork } from '../../../contract/network.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import { Rules } from '../../../server/acl/rules.ts';
 import type {
   Agent,
   BatchEvents,
@@ -18,6 +19,7 @@ import type {
   PodEvents,
   SampleEvents,
 } from '../../../server/http/agent.ts';
+import { ScratchKernel } from '../acl/scratch-kernel.ts';
 import { newMigration } from '../inventory/records.ts';
 import { openScratch } from '../inventory/scratch.ts';
 
@@ -222,6 +224,9 @@ export async function scratchAgent({ lab = false } = {}) {
   const logged: Record<string, unknown>[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const startedAt = new Date();
+  const rules = new Rules({ books: inventory, log });
+  onTestFinished(() => rules.close());
+  await rules.open(new ScratchKernel(), []);
   const agent: Agent = {
     pods,
     batches,
@@ -230,6 +235,7 @@ export async function scratchAgent({ lab = false } = {}) {
     guard: new ScratchGuard(),
     builds: new ScratchBuilds(),
     dumps: new ScratchDumps(),
+    rules,
     inventory,
     node: () => node,
     lab,
