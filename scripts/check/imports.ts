@@ -19,6 +19,7 @@ const allowed: Record<string, string[]> = {
   contract: [],
   app: ['contract'],
   gateway: ['contract'],
+  cli: ['contract', 'server'], // a dump without an agent
   server: ['contract', 'server'], // main.ts composes
   'server/ffi': [],
   'server/netlink': ['contract', 'server/ffi'],
