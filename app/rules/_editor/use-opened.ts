@@ -14,7 +14,9 @@ export function useOpened(active: ActiveRules | undefined, draft: DraftRules | n
   useEffect(() => {
     if (active === undefined || draft === undefined) return;
     const next = copyOf(active, draft);
-    const same = copy !== null && copy.opened === next.opened && copy.etag === next.etag;
+    // What was applied just now stays, although a draft may run beside it.
+    const applied = copy?.source === 'active' && copy.opened === (active.text ?? '');
+    const same = copy?.etag === next.etag && (applied || copy.opened === next.opened);
     if (!dirty && !same) openCopy(next);
   }, [active, draft, copy, dirty]);
   useEffect(() => {

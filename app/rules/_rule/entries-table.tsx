@@ -1,8 +1,9 @@
-import type { EntryUse, RuleEntry } from '../../../contract/rules.ts';
+import type { RuleEntry } from '../../../contract/rules.ts';
 import { ActionMark } from '../../_components/action-mark.tsx';
 import { Scaled } from '../../_components/number.tsx';
 import { count } from '../../_lib/format.ts';
 import { entryPorts } from '../../_lib/rule-words.ts';
+import { longUse, shortUse } from './entry-words.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 align-top leading-7 first:pl-0 last:pr-0';
@@ -62,11 +63,11 @@ export function EntriesTable({
             <td className={cell}>
               <ActionMark action={entry.verdict} />
             </td>
-            <td className={`${cell} text-ink-2`} title={entry.uses.map(titleOf).join('\n')}>
+            <td className={`${cell} text-ink-2`} title={entry.uses.map(longUse).join('\n')}>
               {entry.uses.length === 0 ? (
                 <span className="text-muted">nobody now</span>
               ) : (
-                entry.uses.map(wordsOf).join('; ')
+                entry.uses.map(shortUse).join('; ')
               )}
             </td>
             {counted && (
@@ -86,24 +87,4 @@ export function EntriesTable({
       </tbody>
     </table>
   );
-}
-
-const nameOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}.${name}`;
-
-/** `shop.cart ← 10.0.0.0/8, 2 more`: the pods, which way, the other end. */
-function wordsOf({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
-  const who = listWords(pods.map(nameOf), podCount);
-  const whom = peers === null ? 'others' : listWords(peers, peerCount);
-  return `${who} ${direction === 'ingress' ? '←' : '→'} ${whom}`;
-}
-
-const listWords = (shown: readonly string[], all: number): string =>
-  all > 2 ? `${shown[0]}, ${count(all - 1)} more` : shown.join(', ');
-
-function titleOf({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
-  const more = (listed: readonly string[], all: number) =>
-    all > listed.length ? ` and ${count(all - listed.length)} more` : '';
-  const names = pods.map(nameOf);
-  const whom = peers === null ? 'all other addresses' : peers.join(', ') + more(peers, peerCount);
-  return `${direction}: ${names.join(', ')}${more(names, podCount)}; other end: ${whom}`;
 }

@@ -1,0 +1,165 @@
+'use client';
+
+import Link from 'next/link';
+import { useRouter } from 'next/navigation';
+import { useState } from 'react';
+import type { DraftRules } from '../../../contract/rules.ts';
+import { Button } from '../../_components/button.tsx';
+import { Fact, Facts } from '../../_components/fact.tsx';
+import { Field, inputLook } from '../../_components/field.tsx';
+import { Sheet } from '../../_components/sheet.tsx';
+import { notify } from '../../_components/toast.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { clock, count, duration, span } from '../../_lib/format.ts';
+import { isConflict, useActiveRules, useApplyDraft, useDropDraft } from '../../_lib/rules.ts';
+import { useNow } from '../../_lib/samples.ts';
+import { useLacks } from '../../_lib/session.ts';
+import { Changes, changesWords } from '../_editor/changes.tsx';
+
+/** What is tried out, since when, and what can be done with it. */
+export function DraftHead({ draft }: { draft: DraftRules }) {
+  const { data: active } = useActiveRules();
+  const now = useNow();
+  const lacks = useLacks('operator');
+  const [applying, setApplying] = useState(false);
+  const drop = useDropDraft();
+  const overtaken = active !== undefined && active.version !== draft.base;
+  return (
+    <header className="flex items-center gap-x-4 gap-y-2 px-(--gutter) py-3 max-md:flex-col max-md:items-stretch">
+      <div className="min-w-0 flex-1">
+        <h2 className="flex flex-wrap items-baseline gap-x-3 font-semibold text-15">
+          {draft.rules.name}
+          <span className="font-normal text-12 text-muted">
+            {draft.judging
+              ? 'judges live traffic beside the rules in force, and only reports'
+              : 'is not judging'}
+          </span>
+        </h2>
+        <div className="mt-1">
+          <Facts>
+            <Fact label="since">
+              {clock(Date.parse(draft.time))} by {draft.actor}
+              {now > 0 && <span className="text-muted"> ({span(now - Date.parse(draft.time))})</span>}
+            </Fact>
+            <Fact label="against version">{draft.base}</Fact>
+            <Fact label="changes">{changesWords(draft.changes)}</Fact>
+            <Fact label="entries">{count(draft.sizes.entries)}</Fact>
+            {draft.load !== null && (
+              <Fact label="loaded in">{duration(draft.load.compileMs + draft.load.loadMs)}</Fact>
+            )}
+          </Facts>
+        </div>
+        {draft.problem !== null && <Sentence>{draft.problem.detail}</Sentence>}
+        {overtaken && (
+          <Sentence>
+            Version {active.version} was put in force since: look at the draft in the editor and save it
+            again, then it can be applied.
+          </Sentence>
+        )}
+        {lacks !== null && <p className="mt-1 text-12 text-ink-2">{lacks}</p>}
+      </div>
+      <div className="flex flex-none flex-wrap gap-2">
+        <Button
+          disabled={lacks !== null || drop.isPending}
+          onClick={() =>
+            drop.mutate(draft.etag, {
+              onError: (error) =>
+                notify({ title: 'The draft was not discarded', detail: error.message, tone: 'failed' }),
+            })
+          }
+        >
+          Discard
+        </Button>
+        <Button asChild>
+          <Link href="/rules/editor">Edit</Link>
+        </Button>
+        <Button look="primary" disabled={lacks !== null || overtaken} onClick={() => setApplying(true)}>
+          Apply the draft…
+        </Button>
+      </div>
+      {applying && <ApplyDraft draft={draft} close={() => setApplying(false)} />}
+    </header>
+  );
+}
+
+function Sentence({ children }: { children: React.ReactNode }) {
+  return (
+    <p className="mt-1 flex items-start gap-1.5 text-12 text-ink-2">
+      <WarningSign className="mt-px size-3.5" />
+      <span>{children}</span>
+    </p>
+  );
+}
+
+function ApplyDraft({ draft, close }: { draft: DraftRules; close: () => void }) {
+  const router = useRouter();
+  const [comment, setComment] = useState('');
+  const apply = useApplyDraft();
+  const go = () =>
+    apply.mutate(
+      { etag: draft.etag, comment },
+      {
+        onSuccess: ({ version }) => {
+          notify({
+            title: `Version ${version} is in force`,
+            detail: changesWords(draft.changes),
+            tone: 'done',
+          });
+          router.push('/rules');
+        },
+      },
+    );
+  return (
+    <Sheet
+      open
+      onOpenChange={(open) => !open && close()}
+      title="Apply the draft"
+      description="What would change. The draft ends, and its rules hold from then on."
+      footer={
+        <>
+          <p
+            role="status"
+            className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full"
+          >
+            {apply.error !== null && (
+              <>
+                <WarningSign className="mt-px size-3.5" />
+                {isConflict(apply.error)
+                  ? 'Not applied: the rules were changed meanwhile. Look at the draft in the editor and save it again.'
+                  : apply.error.message}
+              </>
+            )}
+          </p>
+          <Button onClick={close}>Cancel</Button>
+          <Button look="primary" disabled={apply.isPending} onClick={go}>
+            Apply
+          </Button>
+        </>
+      }
+    >
+      <div className="grid gap-5 p-6 max-md:p-4">
+        <section>
+          <h3 className="font-semibold">
+            Changes <span className="font-normal text-12 text-muted">{changesWords(draft.changes)}</span>
+          </h3>
+          <div className="mt-1 border-line-2 border-t pt-1">
+            <Changes changes={draft.changes} />
+          </div>
+        </section>
+        <Field label="Why" hint="Kept with the version, beside your name.">
+          {(tied) => (
+            <input
+              {...tied}
+              value={comment}
+              onChange={(event) => setComment(event.target.value)}
+              onKeyDown={(event) => event.key === 'Enter' && !apply.isPending && go()}
+              maxLength={500}
+              autoComplete="off"
+              className={`${inputLook} w-full`}
+            />
+          )}
+        </Field>
+      </div>
+    </Sheet>
+  );
+}

@@ -1,0 +1,22 @@
+import type { EntryUse } from '../../../contract/rules.ts';
+import { count } from '../../_lib/format.ts';
+import { podName } from '../../_lib/packet-words.ts';
+
+/** `shop.cart ← 10.0.0.0/8, 2 more`: the pods, which way, the other end. */
+export function shortUse({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
+  const who = listWords(pods.map(podName), podCount);
+  const whom = peers === null ? 'others' : listWords(peers, peerCount);
+  return `${who} ${direction === 'ingress' ? '←' : '→'} ${whom}`;
+}
+
+const listWords = (shown: readonly string[], all: number): string =>
+  all > 2 ? `${shown[0]}, ${count(all - 1)} more` : shown.join(', ');
+
+/** In full: up to twenty of each, and how many more there are. */
+export function longUse({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
+  const more = (listed: readonly string[], all: number) =>
+    all > listed.length ? ` and ${count(all - listed.length)} more` : '';
+  const names = pods.map(podName);
+  const whom = peers === null ? 'all other addresses' : peers.join(', ') + more(peers, peerCount);
+  return `${direction}: ${names.join(', ')}${more(names, podCount)}; other end: ${whom}`;
+}
