@@ -1,0 +1,106 @@
+'use client';
+
+import { ArrowDownUp } from 'lucide-react';
+import { type FormEvent, useId } from 'react';
+import { Button } from '../../_components/button.tsx';
+import { Field, inputLook } from '../../_components/field.tsx';
+import { podName } from '../../_lib/packet-words.ts';
+import { plainAddress, usePods } from '../../_lib/pods.ts';
+import { useDraftRules } from '../../_lib/rules.ts';
+import { type Form, hasPorts, hasTypes, type Problems, protocols } from './question.ts';
+
+interface QuestionFormProps {
+  form: Form;
+  change: (change: Partial<Form>) => void;
+  problems: Problems;
+  ask: () => void;
+  asking: boolean;
+}
+
+/** A packet in five fields. */
+export function QuestionForm({ form, change, problems, ask, asking }: QuestionFormProps) {
+  const pods = usePods().data ?? [];
+  const { data: draft } = useDraftRules();
+  const list = useId();
+  const numbered = useId();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    ask();
+  };
+  const text = (key: keyof Form, label: string, placeholder: string, more: { list?: string } = {}) => (
+    <Field label={label} problem={problems[key]}>
+      {(tied) => (
+        <input
+          {...tied}
+          {...more}
+          value={form[key]}
+          onChange={(event) => change({ [key]: event.target.value })}
+          placeholder={placeholder}
+          autoComplete="off"
+          spellCheck={false}
+          className={`${inputLook} w-full`}
+        />
+      )}
+    </Field>
+  );
+  return (
+    <form onSubmit={submit} noValidate className="grid content-start gap-3">
+      <datalist id={list}>
+        {pods.flatMap((pod) => [
+          <option key={pod.id} value={podName(pod)} label={plainAddress(pod.addresses[0])} />,
+        ])}
+      </datalist>
+      <datalist id={numbered}>
+        {protocols.map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      {text('source', 'From', 'address, or pod: namespace.name', { list })}
+      <div className="-my-1 flex justify-center">
+        <Button
+          look="quiet"
+          size="small"
+          onClick={() => change({ source: form.destination, destination: form.source })}
+        >
+          <ArrowDownUp aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+          Swap
+        </Button>
+      </div>
+      {text('destination', 'To', 'address, or pod: namespace.name', { list })}
+      <div className="grid grid-cols-2 gap-3">
+        {text('protocol', 'Protocol', 'tcp', { list: numbered })}
+        {hasPorts(form.protocol) && text('port', 'Destination port', '443')}
+        {hasTypes(form.protocol) && (
+          <div className="grid grid-cols-2 gap-3">
+            {text('type', 'Type', '8')}
+            {text('code', 'Code', '0')}
+          </div>
+        )}
+      </div>
+      <fieldset className="flex flex-wrap gap-x-4 gap-y-1">
+        <legend className="sr-only">By which rules</legend>
+        {(['active', 'draft'] as const).map((set) => (
+          <label
+            key={set}
+            className={`flex min-h-(--control) items-center gap-2 ${set === 'draft' && draft == null ? 'text-muted' : ''}`}
+          >
+            <input
+              type="radio"
+              name="set"
+              checked={form.set === set}
+              disabled={set === 'draft' && draft == null && form.set !== 'draft'}
+              onChange={() => change({ set })}
+              className="size-4 accent-accent"
+            />
+            {set === 'active' ? 'rules in force' : draft == null ? 'draft (none)' : 'draft'}
+          </label>
+        ))}
+      </fieldset>
+      <div>
+        <Button type="submit" look="primary" disabled={asking}>
+          Explain
+        </Button>
+      </div>
+    </form>
+  );
+}

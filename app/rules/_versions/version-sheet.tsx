@@ -1,0 +1,171 @@
+'use client';
+
+import { useRouter } from 'next/navigation';
+import { useState } from 'react';
+import type { RuleVersion } from '../../../contract/rules.ts';
+import { Button } from '../../_components/button.tsx';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { Fact, Facts } from '../../_components/fact.tsx';
+import { Field, inputLook } from '../../_components/field.tsx';
+import { PlanSkeleton } from '../../_components/plan-skeleton.tsx';
+import { Sheet } from '../../_components/sheet.tsx';
+import { notify } from '../../_components/toast.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { clock, count } from '../../_lib/format.ts';
+import {
+  isConflict,
+  useActiveRules,
+  useApplyVersion,
+  useRulesPlan,
+  useRuleVersion,
+} from '../../_lib/rules.ts';
+import { useLacks } from '../../_lib/session.ts';
+import { Changes, changesWords } from '../_editor/changes.tsx';
+import { openCopy } from '../_editor/working-copy.ts';
+
+/** One version: its text, what putting it in force again would change, and the button that does. */
+export function VersionSheet({ version, close }: { version: RuleVersion | null; close: () => void }) {
+  if (version === null) return null;
+  return <Shown version={version} close={close} key={version.number} />;
+}
+
+function Shown({ version, close }: { version: RuleVersion; close: () => void }) {
+  const { number, active: inForce } = version;
+  const router = useRouter();
+  const { data, error, refetch } = useRuleVersion(number);
+  const { data: active } = useActiveRules();
+  const lacks = useLacks('operator');
+  const [comment, setComment] = useState('');
+  const apply = useApplyVersion();
+  const text = data?.text ?? null;
+  const plan = useRulesPlan(inForce || lacks !== null ? null : text, null);
+  const go = () =>
+    apply.mutate(
+      { number, etag: active?.etag ?? null, comment },
+      {
+        onSuccess: ({ version: made }) => {
+          notify({
+            title: `Version ${number} is in force again`,
+            detail: `as version ${made}`,
+            tone: 'done',
+          });
+          close();
+        },
+      },
+    );
+  const edit = () => {
+    if (active === undefined || text === null) return;
+    openCopy({ text, opened: '', source: 'version', version: active.version, etag: active.etag });
+    router.push('/rules/editor');
+  };
+  return (
+    <Sheet
+      open
+      onOpenChange={(open) => !open && close()}
+      title={`Version ${number}`}
+      description="The rules of this version, and what putting them in force again would change."
+      head={inForce && <span className="text-12 text-accent-text">in force</span>}
+      footer={
+        <>
+          <p
+            role="status"
+            className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full"
+          >
+            {apply.error !== null ? (
+              <>
+                <WarningSign className="mt-px size-3.5" />
+                {isConflict(apply.error)
+                  ? 'Not applied: the rules were changed meanwhile.'
+                  : apply.error.message}
+              </>
+            ) : (
+              lacks
+            )}
+          </p>
+          {text !== null && <Button onClick={edit}>Open in the editor</Button>}
+          {!inForce && (
+            <Button
+              look="primary"
+              disabled={lacks !== null || apply.isPending || data === undefined}
+              onClick={go}
+            >
+              Put in force again
+            </Button>
+          )}
+        </>
+      }
+    >
+      <div className="grid gap-5 p-6 max-md:p-4">
+        <Facts>
+          <Fact label="since">{clock(Date.parse(version.time))}</Fact>
+          <Fact label="by">{version.actor}</Fact>
+          {version.comment !== '' && <Fact label="why">{version.comment}</Fact>}
+        </Facts>
+        {!inForce && (
+          <>
+            <section>
+              <h3 className="font-semibold">
+                Putting it in force{' '}
+                <span className="font-normal text-12 text-muted">
+                  {plan.data !== undefined && changesWords(plan.data.changes)}
+                </span>
+              </h3>
+              <div className="mt-1 border-line-2 border-t pt-1 text-12 text-ink-2">
+                {data !== undefined && text === null ? (
+                  <p>takes the rules away: all packets pass.</p>
+                ) : plan.error !== null ? (
+                  <p className="flex items-start gap-1.5">
+                    <WarningSign className="mt-px size-3.5" /> {plan.error.message}
+                  </p>
+                ) : (
+                  plan.data !== undefined && (
+                    <>
+                      <Changes changes={plan.data.changes} />
+                      <p className="pt-1 tabular-nums">
+                        {count(plan.data.write.written)} entries written, {count(plan.data.write.removed)}{' '}
+                        removed
+                      </p>
+                    </>
+                  )
+                )}
+              </div>
+            </section>
+            <Field label="Why" hint="Kept with the new version, beside your name.">
+              {(tied) => (
+                <input
+                  {...tied}
+                  value={comment}
+                  onChange={(event) => setComment(event.target.value)}
+                  maxLength={500}
+                  autoComplete="off"
+                  className={`${inputLook} w-full`}
+                />
+              )}
+            </Field>
+          </>
+        )}
+        {error !== null ? (
+          <ErrorState error={error} retry={() => void refetch()} />
+        ) : data === undefined ? (
+          <PlanSkeleton lines={6} />
+        ) : (
+          text !== null && (
+            <section>
+              <h3 className="flex items-center gap-2 font-semibold">
+                Text <CopyButton text={text} what="the rules" />
+              </h3>
+              <pre
+                // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
+                tabIndex={0}
+                className="code mt-1 max-h-[60vh] overflow-auto border-line-2 border-t py-2 text-ink-1"
+              >
+                {text}
+              </pre>
+            </section>
+          )
+        )}
+      </div>
+    </Sheet>
+  );
+}

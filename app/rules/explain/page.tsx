@@ -1,0 +1,8 @@
+import type { Metadata } from 'next';
+import { Explain } from '../_explain/explain.tsx';
+
+export const metadata: Metadata = { title: 'Explain a verdict' };
+
+export default function Page() {
+  return <Explain />;
+}
