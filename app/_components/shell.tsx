@@ -9,6 +9,7 @@ import { startEvents } from '../_lib/events.ts';
 import { startMigrations } from '../_lib/migrations.ts';
 import { startNodeSamples } from '../_lib/node.ts';
 import { startPods } from '../_lib/pods.ts';
+import { startRules } from '../_lib/rules.ts';
 import { startSamples } from '../_lib/samples.ts';
 import { ConnectionBanner } from './connection-banner.tsx';
 import { Toasts } from './toast.tsx';
@@ -38,6 +39,7 @@ export function Shell({ children }: { children: ReactNode }) {
       startBatches(client),
       startDumps(client),
       startEvents(client),
+      startRules(client),
     ];
     return () => {
       for (const stop of stops) stop();
