@@ -133,9 +133,9 @@ export const traceSummary = z.object({
   actor: z.string(),
   state: z.enum(['running', 'ended']),
   ended: z
-    .enum(['packets', 'seconds', 'stopped', 'failed'])
+    .enum(['packets', 'seconds', 'stopped', 'abandoned'])
     .nullable()
-    .describe('what ended it; failed: the kernel refused on the way'),
+    .describe('what ended it; abandoned: nobody watched it any more'),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
   seen: z.int().describe('packets'),

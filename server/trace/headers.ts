@@ -13,6 +13,8 @@ export interface Headers {
   sourcePort: number | null;
   destinationPort: number | null;
   ttl: number;
+  /** Bytes of the network packet, as its header says; of a super-packet beyond 64 KiB 0. */
+  length: number;
   /** IPv4's identification; IPv6's flow label, which is the same for all packets of a flow. */
   identification: number;
   /** In bytes; 0 of the first and of what is no fragment. */
@@ -55,6 +57,7 @@ function decode4(bytes: Buffer): Headers {
     destination: addressAt(bytes, 16, 4),
     protocol,
     ttl: bytes[8]!,
+    length: bytes.readUInt16BE(2),
     identification: bytes.readUInt16BE(4),
     fragmentOffset,
     ...transport(protocol, fragmentOffset > 0 ? Buffer.alloc(0) : bytes.subarray((bytes[0]! & 15) * 4)),
@@ -79,6 +82,7 @@ function decode6(bytes: Buffer): Headers {
     destination: addressAt(bytes, 24, 16),
     protocol,
     ttl: bytes[7]!,
+    length: bytes.readUInt16BE(4) === 0 ? 0 : bytes.readUInt16BE(4) + 40,
     identification: bytes.readUInt32BE(0) & 0xfffff,
     fragmentOffset,
     ...transport(protocol, fragmentOffset > 0 ? Buffer.alloc(0) : bytes.subarray(at)),

@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { ProblemError } from '../../contract/problem.ts';
+import { maxTraces, type NewTrace, type Trace, type TraceSummary } from '../../contract/trace.ts';
+import type { RuleKernel, TraceEvent, TraceFilter } from '../acl/kernel.ts';
+import { readClock } from './clock.ts';
+import type { Sighting } from './correlate.ts';
+import { decodeHeaders, type Headers } from './headers.ts';
+import type { KernelSightings } from './kernel-sightings.ts';
+import { addressesOf, type PodNames, type Pods, referenceTo } from './names.ts';
+import type { Teller } from './packet-story.ts';
+import { newSummary, RunningTrace, type TraceNews } from './running-trace.ts';
+import { addressesIn, kernelFilters, traceMatcher } from './trace-filter.ts';
+import type { RuleNames } from './verdicts.ts';
+
+/** How often traces take in what was seen, in ms. */
+const advanceMs = 50;
+/** How long a trace that was watched goes on with nobody watching: a page that is loaded again, in ms. */
+const abandonedMs = 3000;
+/** Addresses that the programs follow at the same time, of all traces together. */
+const maxFilters = 4;
+/** Ended traces that are kept. */
+const keptTraces = 16;
+
+type Kernel = Pick<RuleKernel, 'setTraces' | 'onTraces' | 'lostTraces' | 'generation'>;
+
+export interface TracesOptions {
+  kernel: Kernel;
+  pods: Pods;
+  names: PodNames;
+  rules: RuleNames;
+  /** What the kernel itself drops. */
+  sightings: KernelSightings;
+  log: Logger;
+}
+
+interface Run {
+  trace: RunningTrace;
+  /** Its number towards the kernel, from 1. */
+  number: number;
+  filters: TraceFilter[];
+  matches: (headers: Headers) => boolean;
+  abandoned: NodeJS.Timeout | null;
+}
+
+const towardsHost = new Set(['netkit/peer', 'tcx/ingress', 'tc/ingress']);
+
+/** Traces of pods' packets through the hooks of all pods. */
+export class Traces {
+  readonly #options: TracesOptions;
+  readonly #running = new Map<string, Run>();
+  readonly #ended: RunningTrace[] = [];
+  readonly #stopListening: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #lost = 0n;
+  #lostKernel = 0n;
+
+  /** An agent that was killed left its filters behind: they are taken back. */
+  constructor(options: TracesOptions) {
+    this.#options = options;
+    options.kernel.setTraces([]);
+    this.#stopListening = options.kernel.onTraces((events) => {
+      for (const event of events) this.#seen(event);
+    });
+  }
+
+  /** @throws ProblemError `pod_not_found`, `too_many`, `unprocessable`, `kernel_refused` */
+  async start(wanted: NewTrace, actor: string): Promise<Trace> {
+    const { kernel, pods, sightings } = this.#options;
+    const pod = pods
+      .summaries()
+      .find(({ id, namespace, name }) => [id, `${namespace}.${name}`].includes(wanted.pod));
+    if (!pod)
+      throw new ProblemError('pod_not_found', `no pod of this node is called ${JSON.stringify(wanted.pod)}`, {
+        hint: 'GET /api/v1/pods lists them; use an id or namespace.name.',
+      });
+    const own = addressesOf(pod);
+    if (addressesIn(wanted, own).length === 0)
+      throw new ProblemError('unprocessable', `${pod.namespace}/${pod.name} has no address of that family`);
+    const number = this.#freeNumber();
+    const filters = kernelFilters(number, wanted, own);
+    const all = [...this.#running.values()].flatMap((run) => run.filters);
+    if (all.length + filters.length > maxFilters)
+      throw new ProblemError(
+        'too_many',
+        `traces that run follow ${all.length} of ${maxFilters} addresses already`,
+        {
+          hint: 'say which address or family the trace is to follow, or end another one',
+        },
+      );
+    const kernelDrops = await sightings.begin(number, wanted, addressesIn(wanted, own), (seen) =>
+      this.#dropped(number, seen),
+    );
+    const trace = new RunningTrace(
+      newSummary(wanted, { ...{ id: randomUUID(), actor, kernelDrops }, pod: referenceTo(pod) }),
+    );
+    const run: Run = { trace, number, filters, matches: traceMatcher(wanted, own), abandoned: null };
+    try {
+      kernel.setTraces([...all, ...filters]);
+    } catch (error) {
+      sightings.end(number);
+      throw error;
+    }
+    this.#running.set(trace.id, run);
+    this.#timer ??= setInterval(() => this.#advance(), advanceMs);
+    return trace.trace();
+  }
+
+  list(): TraceSummary[] {
+    const running = [...this.#running.values()].map(({ trace }) => trace);
+    return [...running, ...this.#ended]
+      .map(({ summary }) => summary)
+      .sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+  }
+
+  get(id: string): Trace {
+    return this.#must(id).trace();
+  }
+
+  async stop(id: string): Promise<Trace> {
+    const trace = this.#must(id);
+    this.#end(this.#running.get(id), 'stopped');
+    return trace.trace();
+  }
+
+  watch(id: string, listener: (news: TraceNews) => void): () => void {
+    const trace = this.#must(id);
+    const stop = trace.watch(listener);
+    const run = this.#running.get(id);
+    if (run?.abandoned) clearTimeout(run.abandoned);
+    return () => {
+      stop();
+      if (!run || trace.watched || !trace.running) return;
+      run.abandoned = setTimeout(() => {
+        if (!trace.watched) this.#end(run, 'abandoned');
+      }, abandonedMs);
+    };
+  }
+
+  /** All end; the programs tell nothing any more. */
+  close(): void {
+    for (const run of this.#running.values()) this.#end(run, 'stopped');
+    this.#stopListening();
+    this.#options.sightings.close();
+  }
+
+  #must(id: string): RunningTrace {
+    const trace = this.#running.get(id)?.trace ?? this.#ended.find((one) => one.id === id);
+    if (trace) return trace;
+    throw new ProblemError('trace_not_found', `there is no trace ${id}`, {
+      hint: `the last ${keptTraces} that ended are kept until the agent ends`,
+    });
+  }
+
+  #freeNumber(): number {
+    const used = new Set([...this.#running.values()].map(({ number }) => number));
+    for (let number = 1; number <= maxTraces; number += 1) if (!used.has(number)) return number;
+    throw new ProblemError('too_many', `${maxTraces} traces run already`, {
+      hint: 'end one of them, or wait: each ends by itself at its limit',
+    });
+  }
+
+  #seen(event: TraceEvent): void {
+    const headers = decodeHeaders(event.headers);
+    if (!headers) return;
+    const sighting: Sighting = {
+      ...{ timeNs: event.timeNs, slot: event.slot, owner: event.owner, hook: event.hook },
+      where: towardsHost.has(event.hook) ? 'from-pod' : 'to-pod',
+      verdict: event.verdict === 'next' ? 'passed' : event.verdict,
+      ...{ reason: event.reason, rule: event.rule, target: event.target, headers },
+    };
+    // The programs name the first filter that is met; another trace may want the packet as well.
+    for (const { trace, matches } of this.#running.values()) if (matches(headers)) trace.see(sighting);
+  }
+
+  #dropped(number: number, sighting: Sighting): void {
+    const run = [...this.#running.values()].find((run) => run.number === number);
+    if (run?.matches(sighting.headers)) run.trace.see(sighting);
+  }
+
+  #advance(): void {
+    this.#countLost();
+    const teller = this.#teller();
+    for (const run of this.#running.values()) {
+      const why = run.trace.advance(teller);
+      if (why !== null) this.#end(run, why);
+    }
+  }
+
+  /** The buffers are of all traces: what they lose may be of any. */
+  #countLost(): void {
+    const [lost, lostKernel] = [this.#options.kernel.lostTraces(), this.#options.sightings.lost()];
+    const news = lost - this.#lost + (lostKernel - this.#lostKernel);
+    this.#lost = lost;
+    this.#lostKernel = lostKernel;
+    if (news > 0n) for (const { trace } of this.#running.values()) trace.lose(Number(news));
+  }
+
+  #end(run: Run | undefined, why: NonNullable<TraceSummary['ended']>): void {
+    if (!run || !this.#running.delete(run.trace.id)) return;
+    if (run.abandoned) clearTimeout(run.abandoned);
+    this.#options.sightings.end(run.number);
+    try {
+      this.#options.kernel.setTraces([...this.#running.values()].flatMap(({ filters }) => filters));
+    } catch (err) {
+      this.#options.log.error({ err }, 'the filters of a trace could not be taken back');
+    }
+    run.trace.end(why, this.#teller());
+    this.#ended.unshift(run.trace);
+    this.#ended.splice(keptTraces);
+    if (this.#running.size > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #teller(): Teller {
+    const { names, rules, kernel, sightings } = this.#options;
+    const generation = kernel.generation('active');
+    return {
+      ...{ clock: readClock(), names },
+      kernelReason: (reason) => sightings.reasonName(reason),
+      ruleName: (rule) => (generation === null ? null : rules.ruleName('active', generation, rule)),
+    };
+  }
+}
