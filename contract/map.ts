@@ -28,6 +28,7 @@ export const bpfMap = z.object({
   holders: z.array(holder),
   programIds: z.array(z.number().int()).describe('of programs that use it'),
   perCpu: z.boolean(),
+  editNote: z.string().nullable().describe('what to know before editing; null where it cannot be edited'),
   notEditable: z
     .string()
     .nullable()

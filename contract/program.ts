@@ -18,7 +18,7 @@ export const namespaceRef = z.object({
   inode: z.string().describe('as in /proc/PID/ns/net, decimal'),
   host: z.boolean().describe('the one that the agent is in'),
   pod: z.string().nullable().describe('id of the pod it is of'),
-  name: z.string().nullable().describe('namespace.name of the pod; “host”; null where it is neither'),
+  name: z.string().nullable().describe('namespace/name of the pod; “host”; null where it is neither'),
 });
 export type NamespaceRef = z.infer<typeof namespaceRef>;
 

@@ -16,6 +16,10 @@ import { currentNamespace } from './kernel/netns.ts';
 import { describeNode, readBootId } from './node.ts';
 import { BuildFiles } from './programs/build-files.ts';
 import { Builds } from './programs/builds.ts';
+import { Maps } from './programs/maps.ts';
+import { Programs } from './programs/programs.ts';
+import type { KnownNamespace } from './programs/scan/scan.ts';
+import { Scanner } from './programs/scanner.ts';
 import { Signers } from './programs/signers.ts';
 import { version } from './version.ts';
 
@@ -73,6 +77,18 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       migrationId: null,
       message: `The agent started with ${datapath.summaries().length} pods`,
     });
+    const scanner = new Scanner(() => namespacesOf(datapath));
+    opened.push(() => scanner.close());
+    const ours = { pins, programIds: () => datapath.programIds() };
+    const programs = await Programs.open({ ours, scanner, books: inventory });
+    opened.push(() => programs.close());
+    const maps = new Maps({
+      ...{ ours, scanner },
+      tell: async (message) => {
+        const about = { type: 'map.edited', severity: 'warning', podId: null, migrationId: null } as const;
+        datapath.emit('event', await inventory.addEvent({ ...about, message }));
+      },
+    });
     const dumps = new Dumps({
       folder: join(dirname(config.database), 'dumps'),
       pins,
@@ -92,7 +108,10 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       drops,
       guard: datapath.guard,
       builds,
+      userPrograms: datapath.users,
       dumps,
+      maps,
+      programs,
       inventory,
       node,
       startedAt,
@@ -116,6 +135,16 @@ const withoutSecrets = ({ listen, ...others }: Config): object => ({
   ...others,
   listen: listen && { host: listen.host, port: listen.port },
 });
+
+/** Where programs are looked for: the host's namespace and the pods'. */
+function namespacesOf(datapath: Datapath): KnownNamespace[] {
+  const host = { inode: String(ownNetns()), host: true, pod: null, name: 'host' };
+  const pods = datapath.namespaces().map(({ id, name, path, inode }) => ({
+    path,
+    ref: { inode: String(inode), host: false, pod: id, name },
+  }));
+  return [{ path: '/proc/self/ns/net', ref: host }, ...pods];
+}
 
 function ownNetns(): bigint {
   using namespace = currentNamespace();

@@ -1,5 +1,10 @@
-import { bpf_map_create, bpf_map_lookup_elem, bpf_map_update_elem } from '../ffi/libbpf.ts';
-import { accepted } from './call.ts';
+import {
+  bpf_map_create,
+  bpf_map_get_fd_by_id,
+  bpf_map_lookup_elem,
+  bpf_map_update_elem,
+} from '../ffi/libbpf.ts';
+import { accepted, BpfRefusal } from './call.ts';
 import { nameAt, readInfo } from './info.ts';
 
 export interface MapInfo {
@@ -34,6 +39,13 @@ export function mapInfo(fd: number): MapInfo {
     keyTypeId: info.readUInt32LE(68),
     valueTypeId: info.readUInt32LE(72),
   };
+}
+
+/** A new descriptor of any map of this kernel, which the caller closes; null when it is gone. */
+export function mapFdById(id: number): number | null {
+  const fd = bpf_map_get_fd_by_id(id);
+  if (fd < 0 && new BpfRefusal('', -fd).reason === 'ENOENT') return null;
+  return accepted(`open map ${id}`, fd);
 }
 
 /** An array map (one value per index, not per CPU) whose values are `valueBytes` long. */

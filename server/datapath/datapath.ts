@@ -8,6 +8,7 @@ import type { PodPath } from '../../contract/path.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { openDatapath } from '../bpf/datapath.ts';
+import { UserPins } from '../bpf/user-pins.ts';
 import { probe } from '../kernel/probe.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
 import { Attachments } from './attachments.ts';
@@ -30,6 +31,8 @@ import type { StepActions } from './run.ts';
 import { RunningBuild } from './running-build.ts';
 import { Slots } from './slots.ts';
 import { readSteady } from './steady.ts';
+import { forgetUsers } from './user/hooks.ts';
+import { UserPrograms } from './user/programs.ts';
 
 export interface DatapathOptions {
   books: Books;
@@ -74,6 +77,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   readonly guard: Guard;
   /** The object our programs are of, to be replaced. */
   readonly running: RunningBuild;
+  /** Programs that users put on pods. */
+  readonly users: UserPrograms;
   readonly #core: Core;
   readonly #attachments: Attachments;
   readonly #migrations: Migrations;
@@ -107,6 +112,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       },
     };
     this.running = new RunningBuild(this.#core, refusal);
+    this.users = new UserPrograms(this.#core);
     this.#attachments = new Attachments(this.#core);
     this.#reconciler = new Reconciler(this.#core, (pod, key) => key === 'programs' && this.guard.owns(pod));
     this.#migrations = new Migrations(
@@ -138,7 +144,11 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       host: RtnetlinkSocket.open(),
       capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
       redirect: redirect !== false,
+      users: new UserPins(pins),
     };
+    // Of pods of other books.
+    for (const owner of standing.users.owners())
+      if (!pods.some(({ number }) => number === owner)) await forgetUsers(standing, owner);
     const primaryHooks = can(standing, 'tcx') ? 'tcx' : 'tc';
     const openPrograms = (image?: Buffer) =>
       openDatapath({
@@ -286,6 +296,19 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       if (pod) pod.requests = requests;
     }
     this.#migrations.noteRequests();
+  }
+
+  /** The pods' network namespaces. */
+  namespaces(): { id: string; name: string; path: string; inode: bigint }[] {
+    return this.#core.registry
+      .all()
+      .filter((pod) => !pod.gone)
+      .map((pod) => ({
+        id: pod.record.id,
+        name: nameOf(pod),
+        path: pod.record.netnsPath,
+        inode: pod.record.netnsInode,
+      }));
   }
 
   /** What the sampler reads: every pod, its slots and what it carries from removed devices. */

@@ -9,7 +9,7 @@ import type {
   NewBatch,
   ResumeBatch,
 } from '../../contract/batch.ts';
-import type { Activation, Build, Builds, Signer } from '../../contract/build.ts';
+import type { Activation, Build, Builds, NewUserProgram, Signer, UserProgram } from '../../contract/build.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { KernelDrops, PodDrops } from '../../contract/drops.ts';
 import type { Dump, NewDump } from '../../contract/dump.ts';
@@ -24,6 +24,8 @@ import type { CaptureQuery, NewTrace, Trace, TraceSummary } from '../../contract
 import type { Verdict, VerdictFilter, VerdictList, VerdictListQuery } from '../../contract/verdict.ts';
 import type { Rules } from '../acl/rules.ts';
 import type { Inventory } from '../inventory/inventory.ts';
+import type { Maps } from '../programs/maps.ts';
+import type { Programs } from '../programs/programs.ts';
 
 /** What the doors ask of the datapath. All throw ProblemError. */
 export interface PodSource extends EventEmitter<PodEvents> {
@@ -180,6 +182,15 @@ export type RuleSource = Pick<
   | 'restore'
 >;
 
+/** What the doors ask of the node's programs. All throw ProblemError. */
+export type ProgramSource = Pick<
+  Programs,
+  'list' | 'get' | 'instructions' | 'links' | 'look' | 'chooseStatistics'
+>;
+
+/** What the doors ask of the node's maps. All throw ProblemError. */
+export type MapSource = Pick<Maps, 'list' | 'get' | 'entries' | 'export' | 'write' | 'remove'>;
+
 /** What the doors ask of the builds of the datapath. All throw ProblemError. */
 export interface BuildSource {
   list(): Builds;
@@ -191,6 +202,14 @@ export interface BuildSource {
   rollBack(actor: string): Promise<Activation>;
 }
 
+/** What the doors ask of programs that users put on pods. All throw ProblemError. */
+export interface UserProgramSource {
+  /** @param id of a pod that is there */
+  list(id: string): Promise<UserProgram[]>;
+  attach(id: string, wanted: NewUserProgram, actor: string): Promise<UserProgram>;
+  detach(id: string, number: number, actor: string): Promise<void>;
+}
+
 /** What stands behind the doors. */
 export interface Agent {
   pods: PodSource;
@@ -199,7 +218,10 @@ export interface Agent {
   drops: DropSource;
   guard: GuardSource;
   builds: BuildSource;
+  userPrograms: UserProgramSource;
   dumps: DumpSource;
+  maps: MapSource;
+  programs: ProgramSource;
   rules: RuleSource;
   verdicts: VerdictSource;
   traces: TraceSource;

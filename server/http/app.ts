@@ -16,17 +16,20 @@ import { eventRoutes } from './events.ts';
 import { guardRoutes } from './guard.ts';
 import { healthRoutes } from './health.ts';
 import { hookRoutes } from './hooks.ts';
+import { mapRoutes } from './maps.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { metricRoutes } from './metrics.ts';
 import { migrationRoutes } from './migrations.ts';
 import { nodeRoutes } from './node.ts';
 import { describeApi, openapiRoute } from './openapi.ts';
 import { podRoutes } from './pods.ts';
+import { programRoutes } from './programs.ts';
 import { requireRoles } from './role.ts';
 import { ruleRoutes } from './rules.ts';
 import { sessionRoutes } from './session.ts';
 import { settingRoutes } from './settings.ts';
 import { trafficRoutes } from './traffic.ts';
+import { userProgramRoutes } from './user-programs.ts';
 
 /** A report of the lab's traffic names every pod; other bodies are far smaller. */
 const maxBodyBytes = 1 << 20;
@@ -64,6 +67,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     nodeRoutes,
     settingRoutes,
     podRoutes,
+    userProgramRoutes,
     hookRoutes,
     dropRoutes,
     guardRoutes,
@@ -71,6 +75,8 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     migrationRoutes,
     batchRoutes,
     buildRoutes,
+    programRoutes,
+    mapRoutes,
     eventRoutes,
     healthRoutes,
     metricRoutes,

@@ -1,11 +1,19 @@
 import { parentPort } from 'node:worker_threads';
-import { type ScanRequest, scan } from './scan.ts';
+import type { ProgramInstructions } from '../../../contract/program.ts';
+import { readInstructions } from './instructions.ts';
+import { type Scan, type ScanRequest, scan } from './scan.ts';
 
-/** Answers each request with a scan, or with why there is none. In a main thread nobody asks. */
-parentPort?.on('message', async (request: ScanRequest) => {
+export type ScanQuestion = ScanRequest | { instructions: number };
+export type ScanAnswer = { scan: Scan } | { instructions: ProgramInstructions | null } | { failed: string };
+
+async function answer(question: ScanQuestion): Promise<ScanAnswer> {
   try {
-    parentPort!.postMessage({ scan: await scan(request) });
+    if ('instructions' in question) return { instructions: readInstructions(question.instructions) };
+    return { scan: await scan(question) };
   } catch (error) {
-    parentPort!.postMessage({ failed: (error as Error).message });
+    return { failed: (error as Error).message };
   }
-});
+}
+
+// One question at a time. In a main thread nobody asks.
+parentPort?.on('message', async (question: ScanQuestion) => parentPort!.postMessage(await answer(question)));

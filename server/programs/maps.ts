@@ -1,0 +1,239 @@
+import { closeSync } from 'node:fs';
+import type { BpfMap, BpfMapDetail, EntryPage, EntryQuery, MapEntry } from '../../contract/map.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { deleteEntry, isArray, isPerCpu, notListed, writeEntry } from '../bpf/entries.ts';
+import { descriptorInfo, idsOf, lockedBytes, withId } from '../bpf/info.ts';
+import { mapFdById, mapInfo } from '../bpf/map.ts';
+import { mapFlagNames, mapTypeName } from '../bpf/names.ts';
+import { programInfoById } from '../bpf/program.ts';
+import { encodeValue, UnfitValue } from '../kernel/btf-encode.ts';
+import { editNote, whyNotEditable } from './editable.ts';
+import { countEntries, type ReadableMap, readEntry, readPage, walk } from './entries.ts';
+import { mapTypes, typeTexts } from './map-types.ts';
+import { type Ours, Owners } from './owners.ts';
+import type { Scanner } from './scanner.ts';
+
+const mostCounted = 10_000;
+const mostExported = 200_000;
+/** Of an old and a new value in an event. */
+const mostText = 240;
+
+export interface MapParts {
+  ours: Ours;
+  scanner: Scanner;
+  /** Writes what was edited into the history. */
+  tell: (message: string) => Promise<void>;
+}
+
+/** All eBPF maps of the node and their entries, read by their types. */
+export class Maps {
+  readonly #parts: MapParts;
+
+  constructor(parts: MapParts) {
+    this.#parts = parts;
+  }
+
+  /** Ours first; entries are not counted. @throws ProblemError `kernel_refused` */
+  async list(): Promise<BpfMap[]> {
+    const owners = new Owners(this.#parts.ours, await this.#parts.scanner.scan());
+    const users = usersOfMaps();
+    return idsOf('map')
+      .flatMap((id) => withId('map', id, (fd) => describe(fd, owners, users)) ?? [])
+      .sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)) || a.id - b.id);
+  }
+
+  /** @throws ProblemError `map_not_found`, `kernel_refused` */
+  async get(id: number): Promise<BpfMapDetail> {
+    const owners = new Owners(this.#parts.ours, await this.#parts.scanner.scan());
+    const found = withId('map', id, (fd): BpfMapDetail => {
+      const map = describe(fd, owners, usersOfMaps());
+      const info = mapInfo(fd);
+      const counted = map.notListed === null ? countEntries({ fd, info }, mostCounted) : {};
+      return { ...map, ...counted, ...typeTexts(mapTypes(info)) };
+    });
+    if (found === null) throw gone(id);
+    return found;
+  }
+
+  /** @throws ProblemError `map_not_found`, `unprocessable` of a map without entries to list, `kernel_refused` */
+  entries(id: number, query: EntryQuery): Promise<EntryPage> {
+    return withMap(id, (map) => readPage(map, query));
+  }
+
+  /**
+   * All of a map as JSON, piece by piece: `{"map": …, "entries": [ … ], "note": …}`. It ends at 200,000 entries, and
+   * says so. @throws ProblemError as `entries`, before the first piece
+   */
+  async *export(id: number): AsyncGenerator<string> {
+    const detail = await this.get(id);
+    const map = openMap(id);
+    try {
+      yield `{"map":${JSON.stringify(detail)},"entries":[`;
+      let count = 0;
+      let note: string | null = null;
+      for await (const { entry } of walk(map, null)) {
+        if (entry === null) continue;
+        if (count === mostExported) {
+          note = `the first ${mostExported} entries`;
+          break;
+        }
+        yield `${count === 0 ? '' : ',\n'}${JSON.stringify(entry)}`;
+        count += 1;
+      }
+      yield `],"note":${JSON.stringify(note)}}\n`;
+    } finally {
+      closeSync(map.fd);
+    }
+  }
+
+  /**
+   * Writes one entry of a map that is ours, checked against its types.
+   * @throws ProblemError `map_not_found`, `map_not_editable`, `bad_entry`, `kernel_refused`
+   */
+  async write(id: number, entry: { key: unknown; value: unknown }, actor: string): Promise<MapEntry> {
+    const { name } = await this.#editable(id);
+    return withMap(id, async (map) => {
+      const { btf, key: keyType, value: valueType } = map.types;
+      const key =
+        keyType === 0
+          ? arrayIndex(entry.key, map)
+          : fitted('key', () => encodeValue(btf!, keyType, entry.key));
+      const value = fitted('value', () => encodeValue(btf!, valueType, entry.value));
+      const before = readEntry(map, key);
+      writeEntry(`write an entry of map ${name}`, map.fd, key, Buffer.concat([value], map.info.valueBytes));
+      const after = readEntry(map, key)!;
+      const change = before === null ? `is new: ${shown(after)}` : `from ${shown(before)} to ${shown(after)}`;
+      await this.#parts.tell(`${actor} edited map ${name} (${id}): ${after.keyText} ${change}`);
+      return after;
+    });
+  }
+
+  /** @throws ProblemError `map_not_found`, `map_not_editable`, `entry_not_found`, `bad_entry`, `kernel_refused` */
+  async remove(id: number, keyHex: string, actor: string): Promise<void> {
+    const { name, type } = await this.#editable(id);
+    if (isArray(type))
+      throw new ProblemError(
+        'map_not_editable',
+        `delete an entry of map ${name}: an array has all of its entries, always`,
+        {
+          hint: 'write zeros instead',
+        },
+      );
+    await withMap(id, async (map) => {
+      const key = Buffer.from(keyHex, 'hex');
+      if (key.length !== map.info.keyBytes)
+        throw new ProblemError(
+          'bad_entry',
+          `a key of map ${name} has ${map.info.keyBytes} bytes, not ${key.length}`,
+        );
+      const before = readEntry(map, key);
+      if (before === null || !deleteEntry(`delete an entry of map ${name}`, map.fd, key))
+        throw new ProblemError('entry_not_found', `map ${name} (${id}) has no entry ${keyHex}`);
+      await this.#parts.tell(
+        `${actor} deleted from map ${name} (${id}): ${before.keyText}, which was ${shown(before)}`,
+      );
+    });
+  }
+
+  async #editable(id: number): Promise<BpfMap> {
+    const map = await this.get(id);
+    if (map.notEditable !== null)
+      throw new ProblemError('map_not_editable', `edit map ${map.name} (${id}): ${map.notEditable}`);
+    return map;
+  }
+}
+
+const isOurs = ({ owner }: BpfMap): boolean => owner.kind === 'ours';
+
+const gone = (id: number): ProblemError =>
+  new ProblemError('map_not_found', `there is no map ${id} (any more)`, {
+    hint: 'GET /api/v1/maps lists them',
+  });
+
+/** Programs by the maps that they use. */
+function usersOfMaps(): Map<number, number[]> {
+  const users = new Map<number, number[]>();
+  for (const program of idsOf('program'))
+    for (const map of programInfoById(program)?.mapIds ?? [])
+      users.set(map, [...(users.get(map) ?? []), program]);
+  return users;
+}
+
+function describe(fd: number, owners: Owners, users: ReadonlyMap<number, number[]>): BpfMap {
+  const info = mapInfo(fd);
+  const told = descriptorInfo(fd);
+  const type = mapTypeName(info.type);
+  const programIds = users.get(info.id) ?? [];
+  const map = {
+    id: info.id,
+    type,
+    name: info.name,
+    keyBytes: info.keyBytes,
+    valueBytes: info.valueBytes,
+    maxEntries: info.maxEntries,
+    flags: info.flags,
+    flagNames: mapFlagNames(info.flags),
+    memoryBytes: lockedBytes(told),
+    entries: isArray(type) ? info.maxEntries : null,
+    entriesAtLeast: false,
+    notListed: notListed(type),
+    frozen: told.frozen === undefined ? null : told.frozen === '1',
+    btfId: info.btfId || null,
+    ...owners.map(info.id, programIds),
+    programIds,
+    perCpu: isPerCpu(type),
+  };
+  const notEditable = whyNotEditable(map);
+  return { ...map, editNote: notEditable === null ? editNote(info.name) : null, notEditable };
+}
+
+function openMap(id: number): ReadableMap {
+  const fd = mapFdById(id);
+  if (fd === null) throw gone(id);
+  try {
+    const info = mapInfo(fd);
+    const why = notListed(mapTypeName(info.type));
+    if (why !== null)
+      throw new ProblemError('unprocessable', `list the entries of map ${info.name} (${id}): ${why}`);
+    return { fd, info, types: mapTypes(info) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+async function withMap<T>(id: number, use: (map: ReadableMap) => Promise<T>): Promise<T> {
+  const map = openMap(id);
+  try {
+    return await use(map);
+  } finally {
+    closeSync(map.fd);
+  }
+}
+
+function fitted(part: 'key' | 'value', encode: () => Buffer): Buffer {
+  try {
+    return encode();
+  } catch (error) {
+    if (!(error instanceof UnfitValue)) throw error;
+    throw new ProblemError('bad_entry', `${part}: ${error.message}`, {
+      errors: [{ path: `body.${part}${error.path}`, message: error.message }],
+    });
+  }
+}
+
+/** Global data has an array of one entry, whose key has no type. */
+function arrayIndex(key: unknown, { info }: ReadableMap): Buffer {
+  if (typeof key !== 'number' || !Number.isInteger(key) || key < 0 || key >= info.maxEntries)
+    throw new ProblemError('bad_entry', `key: not an index from 0 to ${info.maxEntries - 1}`, {
+      errors: [{ path: 'body.key', message: `not an index from 0 to ${info.maxEntries - 1}` }],
+    });
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(key);
+  return bytes;
+}
+
+const shown = ({ value, unread }: MapEntry): string => {
+  const text = unread ?? JSON.stringify(value);
+  return text.length > mostText ? `${text.slice(0, mostText)}…` : text;
+};

@@ -1,0 +1,193 @@
+import { ProblemError } from '../../contract/problem.ts';
+import {
+  type BpfLink,
+  listedAttachments,
+  type Program,
+  type ProgramInstructions,
+  type ProgramList,
+  type ProgramStatistics,
+} from '../../contract/program.ts';
+import { btfObject } from '../bpf/btf-object.ts';
+import { descriptorInfo, idsOf, lockedBytes, withId } from '../bpf/info.ts';
+import { programTypeName } from '../bpf/names.ts';
+import { type ProgramInfo, programInfoById } from '../bpf/program.ts';
+import { translated } from '../bpf/xlated.ts';
+import { Btf } from '../kernel/btf.ts';
+import { whyNotAttached } from './not-attached.ts';
+import { type Ours, Owners } from './owners.ts';
+import { Rates } from './rates.ts';
+import type { OwnScan, Scanner } from './scanner.ts';
+import { RunStatistics } from './statistics.ts';
+
+const rateMs = 1_000;
+const shortNameBytes = 15;
+const setting = { scope: 'node', name: 'programStatistics' } as const;
+
+/** Where the choice about statistics is kept. */
+export interface SettingBooks {
+  setting(scope: string, name: string): Promise<unknown>;
+  saveSetting(scope: string, name: string, value: unknown): Promise<void>;
+}
+
+/** What does not change while a program is loaded. */
+interface Fixed {
+  tag: string;
+  memoryBytes: number | null;
+  fullName: string | null;
+}
+
+/** All eBPF programs and links of the node, whoever loaded them. */
+export class Programs {
+  readonly #ours: Ours;
+  readonly #scanner: Scanner;
+  readonly #books: SettingBooks;
+  readonly #statistics: RunStatistics;
+  readonly #rates = new Rates();
+  readonly #fixed = new Map<number, Fixed>();
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(options: { ours: Ours; scanner: Scanner; books: SettingBooks }, always: boolean) {
+    this.#ours = options.ours;
+    this.#scanner = options.scanner;
+    this.#books = options.books;
+    this.#statistics = new RunStatistics(always);
+    this.#timer = setInterval(() => this.#readRuns(), rateMs).unref();
+  }
+
+  static async open(options: { ours: Ours; scanner: Scanner; books: SettingBooks }): Promise<Programs> {
+    return new Programs(options, (await options.books.setting(setting.scope, setting.name)) === true);
+  }
+
+  /** Somebody looks at what programs run: statistics are on for the next 30 s. */
+  look(): void {
+    this.#statistics.look();
+  }
+
+  async chooseStatistics(always: boolean): Promise<ProgramStatistics> {
+    await this.#books.saveSetting(setting.scope, setting.name, always);
+    this.#statistics.choose(always);
+    return this.#statistics.state();
+  }
+
+  /** All programs, ours first; whoever asks looks. @throws ProblemError `kernel_refused` */
+  async list(): Promise<ProgramList> {
+    this.look();
+    const scan = await this.#scanner.scan();
+    const owners = new Owners(this.#ours, scan);
+    const items = idsOf('program').flatMap((id) => this.#describe(id, scan, owners, listedAttachments) ?? []);
+    for (const id of this.#fixed.keys()) if (!items.some((item) => item.id === id)) this.#fixed.delete(id);
+    return {
+      items: items.sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)) || a.id - b.id),
+      statistics: this.#statistics.state(),
+      time: new Date().toISOString(),
+      unread: scan.unread,
+    };
+  }
+
+  /** One with all of its attachments. @throws ProblemError `program_not_found`, `kernel_refused` */
+  async get(id: number): Promise<Program> {
+    this.look();
+    const scan = await this.#scanner.scan();
+    const program = this.#describe(id, scan, new Owners(this.#ours, scan), Number.POSITIVE_INFINITY);
+    if (program === null)
+      throw new ProblemError('program_not_found', `there is no program ${id} (any more)`, {
+        hint: 'GET /api/v1/programs lists them',
+      });
+    return program;
+  }
+
+  /** @throws ProblemError `program_not_found`, `kernel_refused` */
+  instructions(id: number): Promise<ProgramInstructions> {
+    return this.#scanner.instructions(id);
+  }
+
+  async links(): Promise<BpfLink[]> {
+    const scan = await this.#scanner.scan();
+    const owners = new Owners(this.#ours, scan);
+    return scan.links.map(({ link: { id, type, attachType, programId }, target, device }) => ({
+      id,
+      type,
+      attachType,
+      programId,
+      programName: programInfoById(programId)?.name ?? '',
+      target,
+      device,
+      ...owners.link(id),
+    }));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#statistics.close();
+  }
+
+  #readRuns(): void {
+    if (!this.#statistics.on) {
+      this.#rates.forget();
+      return;
+    }
+    this.#rates.read(
+      idsOf('program').flatMap((id) => programInfoById(id) ?? []),
+      performance.now(),
+    );
+  }
+
+  #describe(id: number, scan: OwnScan, owners: Owners, most: number): Program | null {
+    const info = programInfoById(id);
+    if (info === null) return null;
+    const type = programTypeName(info.type);
+    const attachments = scan.attachments
+      .filter(({ programId }) => programId === id)
+      .map(({ programId: _, ...attachment }) => attachment);
+    const counted = this.#statistics.on || info.runCount > 0;
+    return {
+      id,
+      type,
+      name: info.name,
+      tag: info.tag,
+      loadedAt: info.loadedAt.toISOString(),
+      uid: info.uid,
+      gpl: info.gpl,
+      xlatedBytes: info.xlatedBytes,
+      jitedBytes: info.jitedBytes,
+      instructions: info.xlatedBytes / 8,
+      verifiedInstructions: info.verifiedInstructions || null,
+      runCount: counted ? info.runCount : null,
+      runTimeNs: counted ? info.runTimeNs : null,
+      recursionMisses: counted ? Number(info.misses) : null,
+      rate: this.#rates.of(id),
+      mapIds: info.mapIds,
+      btfId: info.btfId || null,
+      attachments: attachments.slice(0, most),
+      attachmentCount: attachments.length,
+      notAttached: attachments.length === 0 ? whyNotAttached(type) : null,
+      ...this.#fixedOf(info),
+      ...owners.program(id),
+    };
+  }
+
+  #fixedOf(info: ProgramInfo): Omit<Fixed, 'tag'> {
+    const known = this.#fixed.get(info.id);
+    const fixed = known?.tag === info.tag ? known : { tag: info.tag, ...readFixed(info) };
+    this.#fixed.set(info.id, fixed);
+    return { memoryBytes: fixed.memoryBytes, fullName: fixed.fullName };
+  }
+}
+
+const isOurs = ({ owner }: Program): boolean => owner.kind === 'ours';
+
+function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
+  const read = withId('program', info.id, (fd) => ({
+    memoryBytes: lockedBytes(descriptorInfo(fd)),
+    fullName: info.btfId === 0 ? null : fullName(fd, info),
+  }));
+  return read ?? { memoryBytes: null, fullName: null };
+}
+
+/** The kernel keeps 15 characters of a name; BTF has all of it, as the name of the first function. */
+function fullName(fd: number, info: ProgramInfo): string | null {
+  if (info.name.length < shortNameBytes) return info.name || null;
+  const main = translated(fd).functions[0];
+  const object = main === undefined ? null : btfObject(info.btfId);
+  return object === null ? null : new Btf(object.bytes).type(main!.typeId).name || null;
+}

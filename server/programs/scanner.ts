@@ -1,0 +1,113 @@
+import { Worker } from 'node:worker_threads';
+import { ProblemError } from '../../contract/problem.ts';
+import type { ProgramInstructions } from '../../contract/program.ts';
+import { idsOf } from '../bpf/info.ts';
+import { ownDescriptors } from './scan/processes.ts';
+import type { KnownNamespace, Scan } from './scan/scan.ts';
+import type { ScanAnswer, ScanQuestion } from './scan/worker.ts';
+
+/** A scan this old is as good as a new one, unless programs, links or maps came or went. */
+const freshMs = 1_000;
+/** The thread ends when nobody has asked for this long. */
+const idleMs = 60_000;
+
+export interface OwnScan extends Scan {
+  /** What this process held when the scan began. */
+  own: ReturnType<typeof ownDescriptors>;
+  atMs: number;
+}
+
+/** Scans in a thread of its own, which is there while somebody asks; questions are answered one after the other. */
+export class Scanner {
+  readonly #namespaces: () => KnownNamespace[];
+  #worker: Worker | null = null;
+  #idle: NodeJS.Timeout | null = null;
+  #tail: Promise<unknown> = Promise.resolve();
+  #last: { scan: OwnScan; objects: string } | null = null;
+  #running: Promise<OwnScan> | null = null;
+
+  constructor(namespaces: () => KnownNamespace[]) {
+    this.#namespaces = namespaces;
+  }
+
+  /** What there is now, or was less than a second ago. @throws ProblemError `internal` */
+  scan(): Promise<OwnScan> {
+    const objects = this.#objects();
+    const last = this.#last;
+    if (last !== null && last.objects === objects && performance.now() - last.scan.atMs < freshMs)
+      return Promise.resolve(last.scan);
+    this.#running ??= this.#scanNow(objects).finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  /** @throws ProblemError `program_not_found`, `kernel_refused` */
+  async instructions(id: number): Promise<ProgramInstructions> {
+    const answer = await this.#ask({ instructions: id });
+    if (!('instructions' in answer))
+      throw new ProblemError('internal', 'the scanner answered something else');
+    if (answer.instructions === null)
+      throw new ProblemError('program_not_found', `there is no program ${id} (any more)`, {
+        hint: 'GET /api/v1/programs lists them',
+      });
+    return answer.instructions;
+  }
+
+  async close(): Promise<void> {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    const worker = this.#worker;
+    this.#worker = null;
+    await worker?.terminate();
+  }
+
+  #objects(): string {
+    return [idsOf('program'), idsOf('link'), idsOf('map')].join(' ');
+  }
+
+  async #scanNow(objects: string): Promise<OwnScan> {
+    const atMs = performance.now();
+    // The thread rests now, so that nothing it has open is taken for the agent's.
+    const own = await this.#inTurn(async () => ownDescriptors());
+    const answer = await this.#ask({ namespaces: this.#namespaces() });
+    if (!('scan' in answer)) throw new ProblemError('internal', 'the scanner answered something else');
+    const scan = { ...answer.scan, own, atMs };
+    this.#last = { scan, objects };
+    return scan;
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#tail.then(act);
+    this.#tail = done.catch(() => undefined);
+    return done;
+  }
+
+  #ask(question: ScanQuestion): Promise<Exclude<ScanAnswer, { failed: string }>> {
+    return this.#inTurn(async () => {
+      const worker = this.#open();
+      const answer = await new Promise<ScanAnswer>((resolve) => {
+        worker.once('message', resolve);
+        worker.once('exit', () => resolve({ failed: 'its thread has ended' }));
+        worker.postMessage(question);
+      });
+      worker.removeAllListeners('message').removeAllListeners('exit');
+      if ('failed' in answer)
+        throw new ProblemError('internal', `look at the node’s programs: ${answer.failed}`);
+      return answer;
+    });
+  }
+
+  #open(): Worker {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => void this.close(), idleMs).unref();
+    if (this.#worker !== null) return this.#worker;
+    // Its descriptors are libc's too, of which Node knows nothing.
+    const worker = new Worker(new URL('./scan/worker.ts', import.meta.url), { trackUnmanagedFds: false });
+    worker.unref();
+    worker.on('error', () => {
+      if (this.#worker === worker) this.#worker = null;
+    });
+    this.#worker = worker;
+    return worker;
+  }
+}
