@@ -207,6 +207,50 @@ class ScratchBuilds {
   }
 }
 
+/** Of pods without any: what they do is the subject of test/kernel/programs. */
+class ScratchUserPrograms {
+  list = async () => [];
+  attach = this.#none;
+  detach = this.#none;
+
+  async #none(): Promise<never> {
+    throw new ProblemError('program_not_found', 'there is none');
+  }
+}
+
+/** A kernel without programs and maps: what there is, is the subject of test/kernel/programs. */
+class ScratchPrograms {
+  statistics = { on: false, always: false, until: null, problem: null };
+
+  look = (): void => undefined;
+  list = async () => ({
+    items: [],
+    statistics: this.statistics,
+    time: new Date(0).toISOString(),
+    unread: [],
+  });
+  links = async () => [];
+  chooseStatistics = async (always: boolean) => ({ ...this.statistics, always });
+  get = async (id: number): Promise<never> => none('program_not_found', id);
+  instructions = this.get;
+}
+
+class ScratchMaps {
+  list = async () => [];
+  get = async (id: number): Promise<never> => none('map_not_found', id);
+  entries = this.get;
+  write = this.get;
+  remove = this.get;
+  // biome-ignore lint/correctness/useYield: it refuses before the first piece
+  async *export(id: number): AsyncGenerator<string> {
+    none('map_not_found', id);
+  }
+}
+
+function none(code: 'program_not_found' | 'map_not_found', id: number): never {
+  throw new ProblemError(code, `there is no ${id}`);
+}
+
 const node: Node = {
   ...{ name: 'here', bootId: 'b', kernel: { release: '6.12', version: '#1', machine: 'x86_64' } },
   ...{ environment: 'native', lab: false, cpus: 2, capabilities: [], slots: { used: 0, max: 8 } },
@@ -234,7 +278,10 @@ export async function scratchAgent({ lab = false } = {}) {
     drops,
     guard: new ScratchGuard(),
     builds: new ScratchBuilds(),
+    userPrograms: new ScratchUserPrograms(),
     dumps: new ScratchDumps(),
+    maps: new ScratchMaps(),
+    programs: new ScratchPrograms(),
     rules,
     inventory,
     node: () => node,
