@@ -62,8 +62,7 @@ export function useWriteEntry(id: number) {
 export function useDeleteEntry(id: number) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (keyHex: string) =>
-      call<unknown>(`/maps/${id}/entries`, { method: 'DELETE', body: { key: keyHex } }),
+    mutationFn: (keyHex: string) => call<unknown>(`/maps/${id}/entries?key=${keyHex}`, { method: 'DELETE' }),
     onSuccess: () => client.invalidateQueries({ queryKey: one(id) }),
   });
 }

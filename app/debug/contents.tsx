@@ -1,21 +1,21 @@
 import type { DumpPartName } from '../../contract/dump.ts';
 
 const parts: Record<DumpPartName, [title: string, what: string]> = {
-  kernel: ['Kernel', 'version, configuration, what was probed, the sysctls that matter'],
-  network: ['Host network', 'links, addresses, routes, neighbours, rules, qdiscs, filters'],
-  pods: ['Pods', 'the same of each pod’s network namespace'],
-  programs: ['Programs', 'all of them with their instructions, links and places'],
-  maps: ['Maps', 'all of them; entries of Podlane’s own only'],
+  kernel: ['Kernel and probes', 'version, configuration, what was probed, the sysctls that matter'],
+  network: ['Network of the host', 'links, addresses, routes, neighbours, rules, qdiscs, filters'],
+  pods: ['Network of the pods', 'the same of each pod’s network namespace'],
+  programs: ['eBPF programs, links', 'all of them with their instructions, links and places'],
+  maps: ['eBPF maps', 'all of them; entries of Podlane’s own only'],
   statistics: ['Statistics', 'of devices and protocols, softirqs, drops by reason'],
   agent: ['Agent', 'what its API answers: migrations, rules, guard, events, metrics'],
-  log: ['Log', 'the agent’s last lines, without secrets'],
+  log: ['Agent’s log', 'the agent’s last lines, without secrets'],
 };
 
 /** What goes into a dump, and what never does. */
 export function Contents() {
   return (
     <>
-      <section aria-labelledby="contents" className="mt-6">
+      <section aria-labelledby="contents">
         <h2 id="contents" className="flex min-h-7 items-center font-semibold">
           What goes in
         </h2>
@@ -23,7 +23,7 @@ export function Contents() {
           {Object.entries(parts).map(([name, [title, what]]) => (
             <div
               key={name}
-              className="grid grid-cols-[104px_minmax(0,1fr)] border-line-1 border-b py-1 text-12"
+              className="grid grid-cols-[136px_minmax(0,1fr)] border-line-1 border-b py-1 text-12"
             >
               <dt>{title}</dt>
               <dd className="text-ink-2">{what}</dd>

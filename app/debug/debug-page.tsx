@@ -14,20 +14,19 @@ export function DebugPage() {
   const { data: dumps, error, refetch } = useDumps();
   const running = dumps?.find(({ state }) => state === 'running');
   return (
-    <div className="grid grid-cols-[400px_minmax(0,1fr)] px-(--gutter) py-4 pb-12 max-lg:grid-cols-1 max-lg:gap-y-6">
-      <div className="min-w-0 lg:border-line-1 lg:border-r lg:pr-6">
+    <div className="grid grid-cols-[400px_minmax(0,1fr)] grid-rows-[auto_1fr] gap-y-6 px-(--gutter) py-4 pb-12 max-lg:grid-cols-1 max-lg:grid-rows-none">
+      <div className="min-w-0 lg:pr-6">
         <h1 className="font-semibold text-20 tracking-[-.014em]">Debug dump</h1>
-        <p className="text-12 text-ink-2">
+        <p className="mt-0.5 text-12 text-ink-2">
           What the kernel and Podlane know of this node, in one archive that opens offline: for whoever looks
           for a fault elsewhere.
         </p>
         <MakeDump running={running} />
-        <Contents />
       </div>
       <section
         aria-labelledby="dumps"
         aria-busy={dumps === undefined && error === null}
-        className="min-w-0 lg:pl-6"
+        className="min-w-0 lg:row-span-2 lg:border-line-1 lg:border-l lg:pl-6"
       >
         <div className="flex min-h-8 flex-wrap items-center gap-x-3">
           <h2 id="dumps" className="font-semibold">
@@ -65,6 +64,9 @@ export function DebugPage() {
           )}
         </div>
       </section>
+      <div className="min-w-0 lg:col-start-1 lg:row-start-2 lg:pr-6">
+        <Contents />
+      </div>
     </div>
   );
 }

@@ -17,6 +17,7 @@ import { NetworkSection } from './_network/network-section.tsx';
 import { PathDiagram } from './_path/path-diagram.tsx';
 import type { PathView } from './_path/view.ts';
 import { ProgramsTable } from './_programs/programs-table.tsx';
+import { UserSection } from './_user/user-section.tsx';
 import { PodHead } from './pod-head.tsx';
 
 const noMigrations: never[] = [];
@@ -41,6 +42,7 @@ export function PodView({ pod }: { pod: Pod }) {
       <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
         <div className="min-w-0">
           <ProgramsTable pod={pod} view={view} />
+          <UserSection pod={pod} />
           <DropsSection pod={pod} />
           <GuardSection pod={pod} openMigration={sheet.openMigration} />
         </div>

@@ -1,0 +1,37 @@
+'use client';
+
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { NewUserProgram, UserProgram } from '../../../../contract/build.ts';
+import type { Pod } from '../../../../contract/pod.ts';
+import { call } from '../../../_lib/api.ts';
+
+const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/programs`;
+const keyOf = (id: string) => ['pod', id, 'programs'] as const;
+
+/** Users' programs on a pod; read again with the pod. */
+export const useUserPrograms = (id: string, enabled: boolean) =>
+  useQuery({
+    queryKey: keyOf(id),
+    queryFn: async ({ signal }) => (await call<{ items: UserProgram[] }>(pathOf(id), { signal })).items,
+    enabled,
+  });
+
+/** What is on the pod's hooks has changed: everything of the pod is read again. */
+function useChange<Wanted, Answer>(pod: Pod, ask: (wanted: Wanted) => Promise<Answer>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ask,
+    onSuccess: () =>
+      Promise.all(
+        [pod.id, `${pod.namespace}.${pod.name}`].map((id) =>
+          client.invalidateQueries({ queryKey: ['pod', id] }),
+        ),
+      ),
+  });
+}
+
+export const useAttachUser = (pod: Pod) =>
+  useChange(pod, (wanted: NewUserProgram) => call<UserProgram>(pathOf(pod.id), { body: wanted }));
+
+export const useDetachUser = (pod: Pod) =>
+  useChange(pod, (number: number) => call<unknown>(`${pathOf(pod.id)}/${number}`, { method: 'DELETE' }));
