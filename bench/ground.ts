@@ -27,7 +27,8 @@ export interface Subject {
 export async function openGround(): Promise<Ground> {
   const programs = await openDatapath({ pins, maxSlots: 256 });
   const host = RtnetlinkSocket.open();
-  return { host, programs, capabilities: new Map(), primaryHooks: 'tcx', redirect: true };
+  const users = new UserPins(pins);
+  return { host, programs, users, capabilities: new Map(), primaryHooks: 'tcx', redirect: true };
 }
 
 /** A new namespace with loopback up. @returns its path */

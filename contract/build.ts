@@ -8,7 +8,7 @@ export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower
 export const maxObjectBytes = 512 * 1024;
 export const maxBuilds = 8;
 /** Programs of users on one pod. */
-export const maxOwnPrograms = 8;
+export const maxUserPrograms = 8;
 
 const base64 = (bytes: number) => z.base64().max(Math.ceil(bytes / 3) * 4);
 
@@ -72,7 +72,7 @@ export type NewBuild = z.infer<typeof newBuild>;
 export const place = z.enum(['before', 'after']);
 export type Place = z.infer<typeof place>;
 
-export const newOwnProgram = z.strictObject({
+export const newUserProgram = z.strictObject({
   object: base64(maxObjectBytes).describe('an ELF object with programs of SEC("tc"), "tcx/…" or "netkit/…"'),
   section: z
     .string()
@@ -88,11 +88,11 @@ export const newOwnProgram = z.strictObject({
     .optional()
     .describe('for people; by default the program’s'),
 });
-export type NewOwnProgram = z.infer<typeof newOwnProgram>;
+export type NewUserProgram = z.infer<typeof newUserProgram>;
 
 /** A user's program on a pod. It goes with the pod, through migrations, and stays when the agent ends. */
-export const ownProgram = z.object({
-  number: z.number().int().min(1).max(maxOwnPrograms).describe('among those of the pod'),
+export const userProgram = z.object({
+  number: z.number().int().min(1).max(maxUserPrograms).describe('among those of the pod'),
   podId: z.string(),
   name: z.string(),
   hook,
@@ -111,4 +111,4 @@ export const ownProgram = z.object({
   actor: z.string().describe('who attached it'),
   attachedAt: z.iso.datetime(),
 });
-export type OwnProgram = z.infer<typeof ownProgram>;
+export type UserProgram = z.infer<typeof userProgram>;

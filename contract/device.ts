@@ -44,6 +44,7 @@ export const attachedProgram = z.object({
   name: z.string(),
   tag: z.string().describe('the kernel’s hash of the instructions, 16 hex digits'),
   ours: z.boolean(),
+  user: z.number().int().optional().describe('of a program that a user put on the pod: its number there'),
   linkId: z.number().int().nullable(),
   loadedAt: z.iso.datetime().nullable(),
   runCount: z.number().nullable().describe('since load, over all devices; null while statistics are off'),

@@ -13,6 +13,7 @@ import { namespaceLives, type PodNamespace } from './pod-namespace.ts';
 import { attachPrograms, pointAt } from './programs.ts';
 import type { Registry } from './registry.ts';
 import { peerMac, primaryMac, primaryName } from './slots.ts';
+import { attachUsers } from './user/hooks.ts';
 
 /** @throws ProblemError `no_netkit`, `no_tcx` when the kernel lacks what the kind needs */
 export function chooseKind(ground: Ground, wanted: DeviceKind | undefined): DeviceKind {
@@ -104,6 +105,7 @@ export async function connect(
   forward(network);
   await makeDevice(ground, namespace, pod, device, network.interface, network.addresses);
   await attachPrograms(ground, pod, device);
+  await attachUsers(ground, pod.number, device);
   await giveAddresses(namespace, device, network.addresses);
   await routePod(ground, namespace, device.slot, network);
   pointAt(ground, pod, device);

@@ -4,6 +4,7 @@ import type { Books, PodRecord } from './books.ts';
 import type { Ground } from './ground.ts';
 import type { LivePod, Registry } from './registry.ts';
 import type { Slots } from './slots.ts';
+import { forgetUsers } from './user/hooks.ts';
 
 /** A pod as access rules know it. */
 export interface RuledPod {
@@ -72,6 +73,10 @@ export async function forget(
   message: string,
 ): Promise<void> {
   pod.gone = true;
+  await forgetUsers(core.ground, pod.record.number);
+  await core.books
+    .saveSetting(pod.record.id, 'programs', null)
+    .catch((err: unknown) => core.log.warn({ err }));
   for (const device of pod.devices) core.slots.release(device.slot);
   core.registry.remove(pod);
   core.tell.removed(pod);

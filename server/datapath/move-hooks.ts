@@ -8,6 +8,7 @@ import { devicePolicy } from './device.ts';
 import type { Ground } from './ground.ts';
 import { attachFamily, bareHooks, describeSlot, detachFamily } from './programs.ts';
 import { currentDevice, type LivePod } from './registry.ts';
+import { attachUsers } from './user/hooks.ts';
 
 /**
  * Attach fallback and its way back: our programs of a netkit device move between its own hooks and those of its
@@ -31,6 +32,7 @@ export async function moveHooks(core: Core, pod: LivePod, to: 'device' | 'primar
   const from = device.hooks;
   try {
     await attachFamily(ground, device.slot, family);
+    await attachUsers(ground, pod.record.number, { slot: device.slot, hooks: family });
     await books.moveHooks(device.id, family);
   } catch (error) {
     await detachFamily(ground, device.slot, family);

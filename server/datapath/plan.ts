@@ -211,10 +211,10 @@ function attach({ to, pins, device }: PlanInput): Request[] {
 }
 
 function carry({ to, device, strangers }: PlanInput): Request[] {
-  return strangers.map(({ id, name, direction, beforeOurs }) => {
+  return strangers.map(({ id, name, direction, beforeOurs, user }) => {
     const hook: Hook = hooksOf[device.hooks][direction];
     const place = `${beforeOurs ? 'before' : 'after'} ours`;
-    const words = `put program ${name || id} (id ${id}) of somebody else on ${hook} of ${to.primary.name}, ${place}`;
+    const words = `put program ${name || id} (id ${id}) of ${user ? `a user, number ${user.number} of the pod,` : 'somebody else'} on ${hook} of ${to.primary.name}, ${place}`;
     if (hook === 'tc/ingress' || hook === 'tc/egress')
       return {
         words,

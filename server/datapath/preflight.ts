@@ -144,13 +144,13 @@ function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
 function strangerChecks({ strangers }: Footing): Check[] {
   if (strangers.length === 0) return [];
   const each = strangers.map(
-    ({ id, name, hook, beforeOurs }) =>
-      `${name || 'unnamed'} (id ${id}) on ${hook}, ${beforeOurs ? 'before' : 'after'} ours`,
+    ({ id, name, hook, beforeOurs, user }) =>
+      `${name || 'unnamed'} (id ${id}) on ${hook}, ${beforeOurs ? 'before' : 'after'} ours${user ? `, program ${user.number} of the pod` : ', without a link, for the life of the device'}`,
   );
   return [
     note(
       `${strangers.length === 1 ? 'A program' : `${strangers.length} programs`} of others will be put on the new device too`,
-      `${each.join('; ')}: attached without a link, for the life of the device`,
+      each.join('; '),
     ),
   ];
 }

@@ -6,6 +6,7 @@ import { clsactPrograms, detachClsact, putClsact } from './clsact.ts';
 import { bare } from './gateway.ts';
 import type { Ground } from './ground.ts';
 import { hooksOf } from './hooks.ts';
+import { detachUsers } from './user/hooks.ts';
 
 /** Which packets the pod may send from the device, and which of its hooks count them. */
 export function describeSlot(ground: Ground, pod: PodRecord, device: DeviceRecord): void {
@@ -51,8 +52,9 @@ export async function attachFamily(ground: Ground, slot: number, family: HookFam
   await ground.programs.attach(hooksOf[family].out, slot);
 }
 
-/** Takes our two programs off one family of hooks, and nobody else's. */
+/** Takes our two programs off one family of hooks, and those of users, which go with them; nobody else's. */
 export async function detachFamily(ground: Ground, slot: number, family: HookFamily): Promise<void> {
+  await detachUsers(ground, slot, family);
   if (family === 'tc') {
     for (const direction of ['out', 'in'] as const)
       await detachClsact(ground, primaryIfindex(slot), hooksOf.tc[direction]);
@@ -64,6 +66,7 @@ export async function detachFamily(ground: Ground, slot: number, family: HookFam
 /** Lets go of what is pinned and known of a slot whose device is gone. Filters of clsact went with it. */
 export async function forgetSlot(ground: Ground, slot: number): Promise<void> {
   await ground.programs.detach(slot);
+  await ground.users.detach(slot);
   ground.programs.clearSlot(slot);
 }
 
@@ -79,7 +82,10 @@ export async function programsOn(
         : ground.programs.query(slot, hook),
     ),
   );
-  return both.flat();
+  return both.flat().map((program) => {
+    const user = ground.users.find(program.id);
+    return user === undefined ? program : { ...program, user: user.number };
+  });
 }
 
 /** The device's hooks that our program is not on. */

@@ -13,6 +13,7 @@ import { attachPrograms, forgetSlot, pointAt } from './programs.ts';
 import type { StepActions } from './run.ts';
 import { waitingPeerName } from './slots.ts';
 import { carryStrangers } from './strangers.ts';
+import { attachUsers } from './user/hooks.ts';
 import { verifyDevice } from './verify.ts';
 
 /**
@@ -100,6 +101,8 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
       async do() {
         await attachPrograms(ground, pod, to);
         await carryStrangers(ground, move.footing?.strangers ?? [], to);
+        // Also those that a killed agent did not get to.
+        await attachUsers(ground, pod.number, to);
       },
     },
     addressed: {

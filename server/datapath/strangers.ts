@@ -4,20 +4,24 @@ import { ProblemError } from '../../contract/problem.ts';
 import { primaryIfindex } from '../bpf/layout.ts';
 import { attachProgram } from '../bpf/mprog.ts';
 import { programFdById } from '../bpf/program.ts';
+import type { UserPin } from '../bpf/user-pins.ts';
 import { replaceBpfFilter } from '../netlink/filter.ts';
 import type { DeviceRecord } from './books.ts';
 import { clsactPriority } from './clsact.ts';
 import type { Ground } from './ground.ts';
 import { hooksOf } from './hooks.ts';
 import { programsOn } from './programs.ts';
+import { attachUser } from './user/hooks.ts';
 
-/** A program of somebody else on a device, and its place by ours: what a new device is to have as well. */
+/** A program that is not ours on a device, and its place by ours: what a new device is to have as well. */
 export interface Stranger {
   id: number;
   name: string;
   hook: Hook;
   direction: 'out' | 'in';
   beforeOurs: boolean;
+  /** of one that a user put there through us: its pins, which follow the pod */
+  user: UserPin | undefined;
 }
 
 /** Programs of others on the device's hooks, in the order they run. */
@@ -30,7 +34,14 @@ export async function strangersOn(
     const here = programs.filter((program) => program.hook === hooksOf[device.hooks][direction]);
     const ours = here.findIndex((program) => program.ours);
     return here.flatMap((program, place) =>
-      program.ours ? [] : [{ ...naming(program), direction, beforeOurs: place < ours }],
+      program.ours
+        ? []
+        : [
+            {
+              ...naming(program),
+              ...{ direction, beforeOurs: place < ours, user: ground.users.find(program.id) },
+            },
+          ],
     );
   });
 }
@@ -39,7 +50,8 @@ const naming = ({ id, name, hook }: AttachedProgram) => ({ id, name, hook });
 
 /**
  * Puts programs of others on a pod's new device, in the same order around ours. They are attached without a link, so
- * that they go with the device, and their owners can take them off (`bpftool net detach`, `tc filter delete`).
+ * that they go with the device, and their owners can take them off (`bpftool net detach`, `tc filter delete`). Users'
+ * programs get a link of their own.
  * Those that are there already are left. @throws ProblemError `kernel_refused`
  */
 export async function carryStrangers(
@@ -52,7 +64,9 @@ export async function carryStrangers(
   const missing = strangers.filter(({ id, direction }) => !there.has(`${id} ${direction}`));
   for (const [index, stranger] of missing.entries()) {
     const hook = hooksOf[to.hooks][stranger.direction];
-    if (hook === 'tc/ingress' || hook === 'tc/egress') await carryFilter(ground, stranger, to, hook, index);
+    if (stranger.user) await attachUser(ground, stranger.user, to);
+    else if (hook === 'tc/ingress' || hook === 'tc/egress')
+      await carryFilter(ground, stranger, to, hook, index);
     else
       await attachProgram(
         primaryIfindex(to.slot),

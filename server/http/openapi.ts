@@ -9,7 +9,7 @@ import {
 import { z } from 'zod';
 import { rule, ruleSet } from '../../contract/acl.ts';
 import { batch, batchPlan, batchPod, batchSummary } from '../../contract/batch.ts';
-import { activation, build, ownProgram } from '../../contract/build.ts';
+import { activation, build, userProgram } from '../../contract/build.ts';
 import { attachedProgram, device, deviceEnd } from '../../contract/device.ts';
 import { event } from '../../contract/event.ts';
 import { guardThresholds } from '../../contract/guard.ts';
@@ -21,7 +21,7 @@ import { problem } from '../../contract/problem.ts';
 import { activeRules, draftRules, ruleEntry } from '../../contract/rules.ts';
 
 const components = {
-  ...{ Activation: activation, Build: build, OwnProgram: ownProgram },
+  ...{ Activation: activation, Build: build, UserProgram: userProgram },
   ...{ ActiveRules: activeRules, DraftRules: draftRules, Rule: rule, RuleEntry: ruleEntry, RuleSet: ruleSet },
   ...{ Batch: batch, BatchPlan: batchPlan, BatchPod: batchPod, BatchSummary: batchSummary },
   ...{ AttachedProgram: attachedProgram, Device: device, DeviceEnd: deviceEnd, Event: event },

@@ -42,14 +42,14 @@ async function scene(installed = Buffer.from('installed')) {
   const trust = join(folder, 'trust');
   mkdirSync(trust, { mode: 0o700 });
   const settings = new Map<string, unknown>();
-  const books = {
+  const books: BuildBooks & { full: boolean } = {
     full: false,
     setting: async (_scope: string, name: string) => settings.get(name) ?? null,
     async saveSetting(_scope: string, name: string, value: unknown) {
       if (this.full) throw new ProblemError('inventory_failed', 'the disk is full');
       settings.set(name, value);
     },
-  } satisfies BuildBooks & { full: boolean };
+  };
   /** An agent that starts, with what the one before left. */
   const start = async (comesWith = installed) => {
     const parts = { files: new BuildFiles(join(folder, 'builds')), signers: new Signers(trust), books };

@@ -1,0 +1,63 @@
+import { maxObjectBytes, type NewUserProgram } from '../../../contract/build.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import { describeObject, type ObjectDescription, trafficControl } from '../../bpf/object.ts';
+
+/** Sections that mean a program of traffic control; libbpf before 1.4 does not know the last two. */
+const sections = /^(tc|classifier|tcx|netkit)($|\/)/;
+/** What the maps of one program may take. */
+const maxMapBytes = 64 << 20;
+
+export interface ChosenProgram {
+  image: Buffer;
+  program: string;
+  section: string;
+}
+
+const refuse = (message: string, hint: string): ProblemError =>
+  new ProblemError('bad_object', `attach a user’s program: ${message}`, { hint });
+
+/**
+ * The program of an object that is meant, before anything of it is loaded.
+ * @throws ProblemError `too_large`; `bad_object`: no BPF object, no such section or program in it, more than one and
+ * none is named, of another type, maps too large
+ */
+export function chooseProgram({
+  object,
+  section: wanted,
+}: Pick<NewUserProgram, 'object' | 'section'>): ChosenProgram {
+  const image = Buffer.from(object, 'base64');
+  if (image.length > maxObjectBytes)
+    throw new ProblemError(
+      'too_large',
+      `attach a user’s program of ${image.length} bytes: ${maxObjectBytes} at the most`,
+    );
+  const { programs, maps } = describeObject('the object', image);
+  const named = (each: { name: string; section: string }): string => `${each.name} (${each.section})`;
+  const there = programs.map(named).join(', ') || 'none';
+  const found = programs.filter(
+    ({ name, section }) => wanted === undefined || name === wanted || section === wanted,
+  );
+  const [chosen, ...others] = found;
+  if (chosen === undefined)
+    throw refuse(
+      `the object has no ${wanted === undefined ? 'program' : wanted}`,
+      `Its programs, with their sections: ${there}.`,
+    );
+  if (others.length > 0)
+    throw refuse(
+      `the object has ${found.length} programs${wanted === undefined ? '' : ` in ${wanted}`}`,
+      `Name one of ${found.map(({ name }) => name).join(', ')}.`,
+    );
+  if (!sections.test(chosen.section) || (chosen.type !== trafficControl && chosen.type !== 0))
+    throw refuse(
+      `${named(chosen)} is not a program of traffic control`,
+      'Hooks of pods take SEC("tc"), SEC("tcx/ingress"), SEC("netkit/peer") and the like.',
+    );
+  const bytes = mapBytes(maps);
+  if (bytes > maxMapBytes)
+    throw refuse(`its maps take ${bytes} bytes, ${maxMapBytes} at the most`, 'Give them fewer entries.');
+  return { image, program: chosen.name, section: chosen.section };
+}
+
+const mapBytes = (maps: ObjectDescription['maps']): number =>
+  maps.reduce((sum, { keyBytes, valueBytes, maxEntries }) => sum + (keyBytes + valueBytes) * maxEntries, 0);
