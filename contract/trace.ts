@@ -150,7 +150,8 @@ export type TraceSummary = z.infer<typeof traceSummary>;
 export const trace = traceSummary.extend({ items: z.array(tracePacket).describe('by number') });
 export type Trace = z.infer<typeof trace>;
 
-const number = <T extends z.ZodType<number, number>>(schema: T) => z.coerce.number().pipe(schema);
+/** In query strings. */
+const number = z.coerce.number();
 
 /**
  * What to capture at the primary of a pod's device, and how much of it. The capture ends with the first limit that it
@@ -159,12 +160,12 @@ const number = <T extends z.ZodType<number, number>>(schema: T) => z.coerce.numb
 export const captureQuery = z
   .strictObject({
     address: traceFilter.address,
-    port: number(port).optional().describe('of either end; TCP, UDP and SCTP only'),
+    port: number.int().min(1).max(65_535).optional().describe('of either end; TCP, UDP and SCTP only'),
     protocol: traceFilter.protocol,
-    family: number(z.literal([4, 6])).optional(),
-    packets: number(z.int().min(1).max(100_000)).default(1000),
-    seconds: number(z.number().positive().max(240)).default(30),
-    bytes: number(z.int().min(1024).max(268_435_456)).default(16_777_216).describe('of the file'),
+    family: number.pipe(z.literal([4, 6])).optional(),
+    packets: number.int().min(1).max(100_000).default(1000),
+    seconds: number.positive().max(240).default(30),
+    bytes: number.int().min(1024).max(268_435_456).default(16_777_216).describe('of the file'),
     snaplen: number(z.int().min(40).max(65_535))
       .default(65_535)
       .describe('bytes of each packet that are kept'),

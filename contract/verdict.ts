@@ -95,7 +95,7 @@ export type VerdictFilter = z.infer<typeof verdictFilter>;
 /** The same in a query string. */
 export const verdictQuery = z.object({
   ...filter,
-  port: z.coerce.number().pipe(port.unwrap()).optional().describe('of either end'),
+  port: z.coerce.number().int().min(0).max(65_535).optional().describe('of either end'),
 });
 
 export const verdictListQuery = verdictQuery.extend({

@@ -9,6 +9,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import type { Agent } from './agent.ts';
 import { batchRoutes } from './batches.ts';
 import { buildRoutes } from './builds.ts';
+import { captureRoutes } from './capture.ts';
 import { dropRoutes } from './drops.ts';
 import { dumpRoutes } from './dumps.ts';
 import { answerErrors, sendProblem } from './errors.ts';
@@ -28,8 +29,10 @@ import { requireRoles } from './role.ts';
 import { ruleRoutes } from './rules.ts';
 import { sessionRoutes } from './session.ts';
 import { settingRoutes } from './settings.ts';
+import { traceRoutes } from './traces.ts';
 import { trafficRoutes } from './traffic.ts';
 import { userProgramRoutes } from './user-programs.ts';
+import { verdictRoutes } from './verdicts.ts';
 
 /** A report of the lab's traffic names every pod; other bodies are far smaller. */
 const maxBodyBytes = 1 << 20;
@@ -77,6 +80,9 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     buildRoutes,
     programRoutes,
     mapRoutes,
+    verdictRoutes,
+    traceRoutes,
+    captureRoutes,
     eventRoutes,
     healthRoutes,
     metricRoutes,

@@ -19,6 +19,8 @@ import { pathHop, podPath } from '../../contract/path.ts';
 import { pod, podSummary } from '../../contract/pod.ts';
 import { problem } from '../../contract/problem.ts';
 import { activeRules, draftRules, ruleEntry } from '../../contract/rules.ts';
+import { trace, tracePacket, traceSummary } from '../../contract/trace.ts';
+import { verdict } from '../../contract/verdict.ts';
 
 const components = {
   ...{ Activation: activation, Build: build, UserProgram: userProgram },
@@ -27,6 +29,7 @@ const components = {
   ...{ AttachedProgram: attachedProgram, Device: device, DeviceEnd: deviceEnd, Event: event },
   ...{ GuardThresholds: guardThresholds },
   ...{ Migration: migration, MigrationPlan: migrationPlan, Node: node, PathHop: pathHop },
+  ...{ Trace: trace, TracePacket: tracePacket, TraceSummary: traceSummary, Verdict: verdict },
   ...{ Pod: pod, PodPath: podPath, PodSummary: podSummary, Problem: problem },
 };
 

@@ -19,6 +19,11 @@ import type {
   PodEvents,
   SampleEvents,
 } from '../../../server/http/agent.ts';
+import { Captures } from '../../../server/trace/captures.ts';
+import { KernelSightings } from '../../../server/trace/kernel-sightings.ts';
+import { PodNames } from '../../../server/trace/names.ts';
+import { Traces } from '../../../server/trace/traces.ts';
+import { Verdicts } from '../../../server/trace/verdicts.ts';
 import { ScratchKernel } from '../acl/scratch-kernel.ts';
 import { newMigration } from '../inventory/records.ts';
 import { openScratch } from '../inventory/scratch.ts';
@@ -49,6 +54,7 @@ class ScratchPods extends EventEmitter<PodEvents> {
   }
 
   summaries = () => this.pods;
+  all = () => [];
 
   find(idOrName: string): string {
     const pod = this.pods.find((pod) => pod.id === idOrName || `${pod.namespace}.${pod.name}` === idOrName);
@@ -270,7 +276,10 @@ export async function scratchAgent({ lab = false } = {}) {
   const startedAt = new Date();
   const rules = new Rules({ books: inventory, log });
   onTestFinished(() => rules.close());
-  await rules.open(new ScratchKernel(), []);
+  const kernel = new ScratchKernel();
+  await rules.open(kernel, []);
+  const names = new PodNames(pods);
+  const sightings = new KernelSightings({ capability: undefined, hostNetns: 0n, maxSlots: 8 });
   const agent: Agent = {
     pods,
     batches,
@@ -283,6 +292,9 @@ export async function scratchAgent({ lab = false } = {}) {
     maps: new ScratchMaps(),
     programs: new ScratchPrograms(),
     rules,
+    verdicts: new Verdicts(kernel, names, rules),
+    traces: new Traces({ kernel, pods, names, rules, sightings, log }),
+    captures: new Captures(pods, 'podlane'),
     inventory,
     node: () => node,
     lab,
