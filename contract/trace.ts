@@ -166,9 +166,7 @@ export const captureQuery = z
     packets: number.int().min(1).max(100_000).default(1000),
     seconds: number.positive().max(240).default(30),
     bytes: number.int().min(1024).max(268_435_456).default(16_777_216).describe('of the file'),
-    snaplen: number(z.int().min(40).max(65_535))
-      .default(65_535)
-      .describe('bytes of each packet that are kept'),
+    snaplen: number.int().min(40).max(65_535).default(65_535).describe('bytes of each packet that are kept'),
   })
   .superRefine(checkFilter);
 export type CaptureQuery = z.infer<typeof captureQuery>;
