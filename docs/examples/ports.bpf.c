@@ -22,8 +22,8 @@ struct {
 	__type(value, __u64);
 } datagrams SEC(".maps");
 
-/* Written before the program is loaded: by bpftool, or by an editor of its own. */
-volatile const __u16 dropped_port = 9;
+/* discard (RFC 863) */
+#define DROPPED_PORT 9
 
 /* The destination port of a UDP datagram over IPv4, host order; 0 for all else. From the network header: netkit's
  * packets in mode l3 have no Ethernet header that could be relied on. */
@@ -62,7 +62,7 @@ int count_ports(struct __sk_buff *skb)
 SEC("netkit/peer")
 int drop_port(struct __sk_buff *skb)
 {
-	return udp_port(skb) == dropped_port ? DROP : NEXT;
+	return udp_port(skb) == DROPPED_PORT ? DROP : NEXT;
 }
 
 char LICENSE[] SEC("license") = "GPL";

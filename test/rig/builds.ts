@@ -4,20 +4,23 @@ import { join } from 'node:path';
 
 export const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
+/** Two programs of a user: `count_ports` of section tc, `drop_port` of netkit/peer. */
+export const exampleObject = new URL('../../docs/examples/ports.bpf.o', import.meta.url);
+
 /** The same programs in an object of other bytes: what follows the ELF's content is not read. */
 export const anotherBuild = (mark = 'another build'): Buffer =>
   Buffer.concat([readFileSync(committedObject), Buffer.from(mark)]);
 
-/** The committed object with one name in it changed, everywhere. */
-export function renamed(from: string, to: string): Buffer {
+/** An object with one name in it changed, everywhere. */
+export function renamed(from: string, to: string, object: URL = committedObject): Buffer {
   if (from.length !== to.length) throw new RangeError('names of one length');
-  const text = readFileSync(committedObject).toString('latin1');
+  const text = readFileSync(object).toString('latin1');
   return Buffer.from(text.replaceAll(from, to), 'latin1');
 }
 
-/** The committed object with the first instruction of its programs' section reading a register that holds nothing. */
-export function refusedByVerifier(): Buffer {
-  const image = readFileSync(committedObject);
+/** An object with the first instruction of a section of programs reading a register that holds nothing. */
+export function refusedByVerifier(object: URL = committedObject, section = 'tc'): Buffer {
+  const image = readFileSync(object);
   // Elf64_Ehdr: e_shoff 40, e_shentsize 58, e_shnum 60, e_shstrndx 62. Elf64_Shdr: sh_name 0, sh_offset 24.
   const sections = Array.from(
     { length: image.readUInt16LE(60) },
@@ -29,7 +32,7 @@ export function refusedByVerifier(): Buffer {
     const start = names + image.readUInt32LE(header);
     return image.toString('latin1', start, image.indexOf(0, start));
   };
-  const code = sections.find((header) => nameOf(header) === 'tc')!;
+  const code = sections.find((header) => nameOf(header) === section)!;
   image.set([0xbf, 0x90, 0, 0, 0, 0, 0, 0], offsetOf(code)); // r0 = r9
   return image;
 }
