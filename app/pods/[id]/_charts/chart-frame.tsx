@@ -3,7 +3,7 @@
 import { Table2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { IconButton } from '../../../_components/button.tsx';
-import { useWidth } from '../_hooks/use-width.ts';
+import { useWidth } from '../../../_lib/use-width.ts';
 import { stop } from '../stop.ts';
 import css from './chart.module.css';
 import { ChartTable, type Column } from './chart-table.tsx';

@@ -2,7 +2,7 @@
 
 import type { Migration } from '../../../../contract/migration.ts';
 import { duration } from '../../../_lib/format.ts';
-import { useWidth } from '../_hooks/use-width.ts';
+import { useWidth } from '../../../_lib/use-width.ts';
 import css from './timing.module.css';
 import { axisOf, type Timing, timingOf } from './timing.ts';
 import { Both, Bus, DeviceLine, Label, left, levelOf, Requests } from './timing-rows.tsx';

@@ -1,7 +1,7 @@
 'use client';
 
 import type { ReactNode } from 'react';
-import { useWidth } from '../_hooks/use-width.ts';
+import { useWidth } from '../../../_lib/use-width.ts';
 import { movedHooks } from './facts.ts';
 import { pathText } from './path-text.ts';
 import { Upright } from './upright-diagram.tsx';

@@ -1,0 +1,61 @@
+'use client';
+
+import { useEffect, useRef, useState } from 'react';
+import { answerTo } from '../../_lib/api.ts';
+
+export type CaptureState =
+  | { step: 'idle' }
+  | { step: 'running'; bytes: number; since: number }
+  | { step: 'done'; bytes: number; name: string; url: string; ended: 'limit' | 'stopped' }
+  | { step: 'failed'; error: Error };
+
+/** Name of the file in a `content-disposition`. */
+const nameIn = (header: string | null): string =>
+  /filename="([^"]+)"/.exec(header ?? '')?.[1] ?? 'capture.pcapng';
+
+/** Captures into this page, piece by piece as it comes. What was stopped is kept: a pcapng is whole after each block. */
+export function useCapture() {
+  const [state, setState] = useState<CaptureState>({ step: 'idle' });
+  const running = useRef<AbortController | null>(null);
+  useEffect(() => () => running.current?.abort(), []);
+  const url = state.step === 'done' ? state.url : null;
+  useEffect(() => {
+    if (url === null) return;
+    return () => URL.revokeObjectURL(url);
+  }, [url]);
+
+  async function start(path: string): Promise<void> {
+    const leaving = new AbortController();
+    running.current = leaving;
+    const since = Date.now();
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    let bytes = 0;
+    let name = '';
+    setState({ step: 'running', bytes, since });
+    const finish = (ended: 'limit' | 'stopped') => {
+      const url = URL.createObjectURL(new Blob(pieces, { type: 'application/x-pcapng' }));
+      setState({ step: 'done', bytes, name, url, ended });
+    };
+    try {
+      const answer = await answerTo(path, { headers: { accept: '*/*' }, signal: leaving.signal });
+      name = nameIn(answer.headers.get('content-disposition'));
+      const reader = answer.body!.getReader();
+      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        pieces.push(read.value);
+        bytes += read.value.byteLength;
+        setState({ step: 'running', bytes, since });
+      }
+      finish('limit');
+    } catch (error) {
+      if (leaving.signal.aborted && bytes > 0) finish('stopped');
+      else if (leaving.signal.aborted) setState({ step: 'idle' });
+      else setState({ step: 'failed', error: error as Error });
+    }
+  }
+  return {
+    state,
+    start: (path: string) => void start(path),
+    /** Ends it; what came is kept. */
+    stop: () => running.current?.abort(),
+  };
+}

@@ -1,0 +1,68 @@
+'use client';
+
+import { useRouter, useSearchParams } from 'next/navigation';
+import { type FormEvent, useEffect, useState } from 'react';
+import { Button } from '../../_components/button.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { ApiError } from '../../_lib/api.ts';
+import { useLacks } from '../../_lib/session.ts';
+import { useStartTrace } from '../../_lib/traces.ts';
+import { type Form, parseForm, traceForm, wantedOf } from './form.ts';
+import { PacketFields } from './packet-fields.tsx';
+import { TraceList } from './trace-list.tsx';
+
+const most = { packets: 1000, seconds: 60 };
+
+/** Which packets are to be followed; and the traces there are. */
+export function StartTrace() {
+  const search = useSearchParams();
+  const router = useRouter();
+  const linked = search.toString();
+  const [form, setForm] = useState<Form>(() => parseForm(search, traceForm));
+  useEffect(() => setForm(parseForm(new URLSearchParams(linked), traceForm)), [linked]);
+  const [tried, setTried] = useState(false);
+  const start = useStartTrace();
+  const lacks = useLacks('operator');
+  const read = wantedOf(form, most);
+  const problems = tried && 'problems' in read ? read.problems : {};
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    setTried(true);
+    if ('wanted' in read) start.mutate(read.wanted, { onSuccess: ({ id }) => router.push(`/trace/${id}`) });
+  };
+  return (
+    <div className="grid gap-x-10 gap-y-8 px-(--gutter) py-4 pb-12 lg:grid-cols-[360px_minmax(0,1fr)]">
+      <section aria-labelledby="new-trace">
+        <h1 id="new-trace" className="font-semibold text-20 tracking-[-.014em]">
+          Trace
+        </h1>
+        <p className="mt-1 text-12 text-muted">
+          Follows packets through the hooks of all pods of this node: where each was seen, what decided, and
+          where it was lost.
+        </p>
+        <form onSubmit={submit} noValidate className="mt-4 grid gap-3">
+          <PacketFields
+            form={form}
+            change={(change) => setForm({ ...form, ...change })}
+            problems={problems}
+          />
+          <div className="mt-1 flex flex-wrap items-center gap-3">
+            <Button type="submit" look="primary" disabled={start.isPending || lacks !== null}>
+              Start the trace
+            </Button>
+            {lacks !== null && <span className="text-12 text-ink-2">{lacks}</span>}
+          </div>
+          {start.error !== null && (
+            <p role="alert" className="flex items-start gap-1.5 text-12 text-ink-2">
+              <WarningSign className="mt-px size-3.5" />
+              <span>
+                {start.error.message} {start.error instanceof ApiError && start.error.hint}
+              </span>
+            </p>
+          )}
+        </form>
+      </section>
+      <TraceList />
+    </div>
+  );
+}

@@ -1,0 +1,199 @@
+'use client';
+
+import { Ban, Check, ChevronDown, ChevronRight, CircleHelp, LogOut, type LucideIcon } from 'lucide-react';
+import Link from 'next/link';
+import { useMemo, useState } from 'react';
+import type { TraceOutcome, TracePacket, TracePoint } from '../../../contract/trace.ts';
+import { Button } from '../../_components/button.tsx';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import type { Column } from '../../_components/table/column.ts';
+import { DataTable } from '../../_components/table/data-table.tsx';
+import { count } from '../../_lib/format.ts';
+import { endWords, explainHref, preciseClock, protocolWords } from '../../_lib/packet-words.ts';
+import { linesOf, micros, type TraceLine, verdictWords, whereWords } from './lines.ts';
+
+/** Each packet with a line for every place where it was seen. */
+export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
+  const [all, setAll] = useState(true);
+  /** Those that differ from `all`. */
+  const [others, setOthers] = useState<ReadonlySet<number>>(new Set());
+  const lines = useMemo(
+    () => linesOf(packets, (number) => others.has(number) !== all),
+    [packets, others, all],
+  );
+  const columns = useMemo(() => {
+    const toggle = (number: number) =>
+      setOthers((known) =>
+        known.has(number) ? new Set([...known].filter((n) => n !== number)) : new Set([...known, number]),
+      );
+    return columnsOf(toggle, (number) => others.has(number) !== all);
+  }, [others, all]);
+  const set = (open: boolean) => {
+    setAll(open);
+    setOthers(new Set());
+  };
+  return (
+    <section aria-labelledby="packets">
+      <div className="flex min-h-11 items-center gap-3 px-(--gutter)">
+        <h2 id="packets" className="font-semibold">
+          Packets
+        </h2>
+        <span className="text-12 text-muted tabular-nums">{count(packets.length)}</span>
+        <span className="flex-1" />
+        <Button size="small" onClick={() => set(!all)}>
+          {all ? 'Packets only' : 'All lines'}
+        </Button>
+        <CopyButton text={JSON.stringify(packets, null, 1)} what="the packets as JSON" />
+      </div>
+      <DataTable
+        label="Packets, with the places where they were seen"
+        columns={columns}
+        rows={lines}
+        rowKey={({ key }) => key}
+        tone={({ kind }) => (kind === 'packet' ? 'bg-surface-1' : '')}
+      />
+    </section>
+  );
+}
+
+const outcomes: Record<TraceOutcome, { Icon: LucideIcon; word: string; lost?: true }> = {
+  delivered: { Icon: Check, word: 'delivered' },
+  dropped: { Icon: Ban, word: 'dropped', lost: true },
+  lost: { Icon: Ban, word: 'lost', lost: true },
+  left: { Icon: LogOut, word: 'left' },
+  unknown: { Icon: CircleHelp, word: 'unknown' },
+};
+
+function columnsOf(
+  toggle: (number: number) => void,
+  isOpen: (number: number) => boolean,
+): readonly Column<TraceLine>[] {
+  return [
+    {
+      key: 'time',
+      label: 'time',
+      width: 'w-36 max-md:w-30',
+      cell: (line) => {
+        if (line.kind === 'point')
+          return (
+            <span
+              className="block text-right text-12 text-muted tabular-nums"
+              title="Since it was first seen"
+            >
+              +{micros(line.point.sinceUs)}
+            </span>
+          );
+        const open = isOpen(line.packet.number);
+        const Sign = open ? ChevronDown : ChevronRight;
+        return (
+          <button
+            type="button"
+            data-row-link
+            aria-expanded={open}
+            aria-label={`Packet ${line.packet.number}`}
+            onClick={() => toggle(line.packet.number)}
+            className="flex items-center gap-1 tabular-nums after:absolute after:inset-0 focus-visible:outline-none"
+          >
+            <Sign aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.8} />
+            {preciseClock(line.packet.time)}
+          </button>
+        );
+      },
+    },
+    {
+      key: 'delta',
+      label: 'step',
+      title: 'Since the line before',
+      width: 'w-20',
+      from: 'max-lg:hidden',
+      align: 'right',
+      cell: (line) =>
+        line.kind === 'point' && line.point.deltaUs > 0 ? (
+          <span className="text-12 text-ink-2 tabular-nums">{micros(line.point.deltaUs)}</span>
+        ) : null,
+    },
+    {
+      key: 'where',
+      label: 'packet, and where it was seen',
+      head: true,
+      cell: (line) =>
+        line.kind === 'point' ? (
+          <span className="text-12 text-ink-2" title={whereWords(line.point)}>
+            {whereWords(line.point)}
+          </span>
+        ) : (
+          <span
+            className="code"
+            title={`${endWords(line.packet.source)} → ${endWords(line.packet.destination)}`}
+          >
+            {endWords(line.packet.source)} → {endWords(line.packet.destination)}
+          </span>
+        ),
+    },
+    {
+      key: 'protocol',
+      label: 'protocol',
+      width: 'w-28',
+      from: 'max-md:hidden',
+      cell: (line) =>
+        line.kind === 'packet' ? <span className="text-ink-2">{protocolWords(line.packet)}</span> : null,
+    },
+    {
+      key: 'length',
+      label: 'bytes',
+      width: 'w-18',
+      from: 'max-lg:hidden',
+      align: 'right',
+      cell: (line) =>
+        line.kind === 'packet' ? (
+          <span className="text-ink-2 tabular-nums">{count(line.packet.length)}</span>
+        ) : null,
+    },
+    {
+      key: 'verdict',
+      label: 'what became of it',
+      width: 'w-[38%] max-md:w-32',
+      cell: (line) =>
+        line.kind === 'packet' ? (
+          <Outcome packet={line.packet} />
+        ) : (
+          <Verdict point={line.point} packet={line.packet} />
+        ),
+    },
+  ];
+}
+
+function Outcome({ packet: { outcome, sentence } }: { packet: TracePacket }) {
+  const { Icon, word, lost } = outcomes[outcome];
+  return (
+    <span className="flex items-center gap-1.5" title={sentence}>
+      <Icon
+        aria-hidden="true"
+        className={`size-3.5 ${lost ? 'text-signal' : 'text-muted'}`}
+        strokeWidth={1.8}
+      />
+      <span className={lost ? 'font-[550] text-signal-text' : 'font-[550]'}>{word}</span>
+      <span className="min-w-0 truncate text-12 text-ink-2 max-md:hidden">{sentence}</span>
+    </span>
+  );
+}
+
+function Verdict({ point, packet }: { point: TracePoint; packet: TracePacket }) {
+  const { verdict, reason, rule, where } = point;
+  if (verdict !== 'dropped') return <span className="text-12 text-ink-2">{verdictWords(point)}</span>;
+  return (
+    <span className="flex items-baseline gap-2 text-12">
+      <span className="text-signal-text">dropped</span>
+      <span className="code truncate">{reason}</span>
+      {where !== 'kernel' && reason === 'denied' && (
+        <Link
+          href={rule === null ? explainHref(packet, 'active') : `/rules?rule=${encodeURIComponent(rule)}`}
+          prefetch={false}
+          className="link truncate"
+        >
+          {rule === null ? 'by the default' : `by ${rule}`}
+        </Link>
+      )}
+    </span>
+  );
+}
