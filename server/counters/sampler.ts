@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { NodeSample } from '../../contract/node.ts';
 import type { CounterMap } from '../bpf/counters.ts';
-import { holdRunStatistics } from '../bpf/stats.ts';
 import { sweptFields } from './fields.ts';
 import { encodeFrame, type FrameClock, type SampledPod } from './frame.ts';
 import { NodeMeter } from './node-meter.ts';
@@ -48,7 +47,6 @@ export class Sampler extends EventEmitter<SampleEvents> {
     (index) => this.#tick(index),
   );
   #sequence = 0n;
-  #releaseStatistics: (() => void) | null = null;
 
   /** `programIds`: of those whose run time and count go into the node's sample. */
   constructor(pods: SampledPods, counters: Counters, programIds: () => readonly number[]) {
@@ -59,17 +57,14 @@ export class Sampler extends EventEmitter<SampleEvents> {
     this.#programIds = programIds;
   }
 
-  /** Samples at once, then by the clock; the kernel measures programs while we do. */
+  /** Samples at once, then by the clock. */
   start(): void {
-    this.#releaseStatistics ??= holdRunStatistics();
     this.#sampleAll();
     this.#schedule.start();
   }
 
   stop(): void {
     this.#schedule.stop();
-    this.#releaseStatistics?.();
-    this.#releaseStatistics = null;
   }
 
   /** Frames of one pod at `hz` (1 to 10), until the returned function is called; none while it is gone. */

@@ -159,7 +159,10 @@ export function typeName(btf: Btf, id: number, depth = 0): string {
   }
 }
 
-/** A type as C declares it, structs of structs written out where they have no name of their own; bounded. */
+/** Structs that have a name are written out in others down to here. */
+const writtenDepth = 2;
+
+/** A type as C declares it, its structs written out. */
 export function declaration(btf: Btf, id: number, indent = '', depth = 0): string {
   const type = valueType(btf, id);
   if (type.kind === 'enum' && depth === 0)
@@ -167,7 +170,8 @@ export function declaration(btf: Btf, id: number, indent = '', depth = 0): strin
   if (type.kind !== 'struct' && type.kind !== 'union') return typeName(btf, id);
   const members = type.members.map(({ name, type: of, bits }) => {
     const inner = valueType(btf, of);
-    const written = (inner.kind === 'struct' || inner.kind === 'union') && inner.name === '';
+    const written =
+      (inner.kind === 'struct' || inner.kind === 'union') && (inner.name === '' || depth < writtenDepth);
     const text = written ? declaration(btf, of, `${indent}  `, deeper(depth, of)) : typeName(btf, of);
     const [, base, length] = /^(.*?)((?:\[\d+\])+)$/.exec(text) ?? ['', text, ''];
     return `${indent}  ${base}${name && ` ${name}`}${length}${bits ? `:${bits}` : ''};\n`;

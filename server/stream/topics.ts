@@ -21,7 +21,11 @@ export class Topics {
     this.#agent = agent;
     const { pods, batches, dumps, samples } = agent;
     samples.on('frame', (frame) => this.#sample('samples', frame));
-    samples.on('node', (sample) => this.#sample('node', nodeText(sample)));
+    samples.on('node', (sample) => {
+      // They see what programs cost: the kernel measures it while somebody looks.
+      if (this.#clients.node.size > 0) agent.programs.look();
+      this.#sample('node', nodeText(sample));
+    });
     pods.on('pod', (pod) => this.#message('pods', { type: 'pod', pod }));
     pods.on('pod-removed', (id) => this.#message('pods', { type: 'pod-removed', id }));
     pods.on('migration', (migration) => this.#message('migrations', { type: 'migration', migration }));
