@@ -6,9 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dump, type DumpPart, defaultDumpBytes } from '../../contract/dump.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { dumpName, takeDump } from '../../server/debug/dump.ts';
-import { findTools } from '../../server/debug/tools.ts';
-import { probe } from '../../server/kernel/probe.ts';
+import { dumpName } from '../../server/debug/name.ts';
 import { version } from '../../server/version.ts';
 import type { AgentClient } from '../agent.ts';
 import { type Asked, answer, type Command } from '../command.ts';
@@ -126,6 +124,12 @@ async function fetchArchive(
 
 async function takeAlone(asked: Asked, file: string, name: string, progress: Progress): Promise<Taken> {
   if (process.getuid?.() !== 0) progress.note('not root: much of it will be missing');
+  // Here, since they load libbpf, which the other commands need not have.
+  const [{ takeDump }, { findTools }, { probe }] = await Promise.all([
+    import('../../server/debug/dump.ts'),
+    import('../../server/debug/tools.ts'),
+    import('../../server/kernel/probe.ts'),
+  ]);
   let probed: ReturnType<typeof probe> | undefined;
   const taken = await takeDump({
     file,

@@ -57,15 +57,6 @@ export interface TakenDump {
   parts: readonly DumpPart[];
 }
 
-/** `podlane-debug-HOST-20261122T235900Z`: what a dump that begins now is called. */
-export function dumpName(now: Date): string {
-  const host = os
-    .hostname()
-    .replaceAll(/[^\w.-]/g, '_')
-    .slice(0, 32);
-  return `podlane-debug-${host}-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
-}
-
 /**
  * Takes a dump, part by part. What fails is in the manifest, and the rest is there.
  * @throws the signal's reason, or why the archive cannot be written; then there is no file

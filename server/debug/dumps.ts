@@ -5,9 +5,10 @@ import type { Logger } from 'pino';
 import { type Dump, type DumpPart, keptDumpHours, keptDumps, type NewDump } from '../../contract/dump.ts';
 import type { Capability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { dumpName, takeDump } from './dump.ts';
+import { takeDump } from './dump.ts';
 import { KeptDumps } from './kept.ts';
 import type { LogRing } from './log-ring.ts';
+import { dumpName } from './name.ts';
 import type { Ask } from './taking.ts';
 import { findTools } from './tools.ts';
 

@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Dump, type DumpManifest, dumpManifest, type NewDumpInput } from '../../contract/dump.ts';
+import type { RiggedNode } from './node.ts';
+
+/** An archive, unpacked by tar(1) into a folder that goes with it. */
+export interface Unpacked extends Disposable {
+  manifest: DumpManifest;
+  /** Paths of all files, those of the manifest and itself, sorted. */
+  paths: string[];
+  read(path: string): Buffer;
+  // biome-ignore lint/suspicious/noExplicitAny: what a test expects of it is what it checks
+  json(path: string): any;
+}
+
+export function unpack(archive: string): Unpacked {
+  const folder = mkdtempSync(join(tmpdir(), 'podlane-t-dump-'));
+  execFileSync('tar', ['-xzf', archive, '-C', folder]);
+  const [name, ...others] = readdirSync(folder);
+  if (name === undefined || others.length > 0)
+    throw new Error(`not one folder: ${[name, ...others].join(' ')}`);
+  const root = join(folder, name);
+  const read = (path: string) => readFileSync(join(root, path));
+  const json = (path: string) => JSON.parse(read(path).toString('utf8'));
+  return {
+    manifest: dumpManifest.parse(json('manifest.json')),
+    paths: readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+      .sort(),
+    read,
+    json,
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+/** Files of the manifest that are not there as it says, and files that it does not know; none when all is well. */
+export function wrongFiles({ manifest, paths, read }: Unpacked): string[] {
+  const told = manifest.files.filter(({ bytes }) => bytes !== null);
+  const wrong = told.filter(({ path, bytes, sha256 }) => {
+    const content = paths.includes(path) ? read(path) : null;
+    return content?.length !== bytes || createHash('sha256').update(content).digest('hex') !== sha256;
+  });
+  const known = new Set(['index.html', 'manifest.json', ...told.map(({ path }) => path)]);
+  return [...wrong.map(({ path }) => path), ...paths.filter((path) => !known.has(path))];
+}
+
+/** Has the agent make a dump. @returns it, done, and where its archive is */
+export async function takeDumpOf(
+  node: RiggedNode,
+  wanted: NewDumpInput = {},
+): Promise<{ dump: Dump; archive: string }> {
+  let dump = await node.ask<Dump>('POST', '/dumps', wanted);
+  while (dump.state === 'running') {
+    await sleep(20);
+    dump = await node.ask<Dump>('GET', `/dumps/${dump.id}`);
+  }
+  return { dump, archive: join(dumpsFolder(node), `${dump.id}.tar.gz`) };
+}
+
+export const dumpsFolder = ({ database }: RiggedNode): string => join(database, '../dumps');

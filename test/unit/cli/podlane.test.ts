@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
+import { parseWhat } from '../../../cli/commands/rules.ts';
+import { commands } from '../../../cli/main.ts';
+import { facts, table } from '../../../cli/table.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+
+const main = join(import.meta.dirname, '../../../cli/podlane.js');
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+const podlane = (...words: string[]): Promise<Ended> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [main, ...words], { timeout: 20_000 }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+
+/** Stands where an agent would, for what the command says and is told. */
+async function agent(answers: Record<string, { status?: number; body: unknown }>) {
+  const folder = mkdtempSync(join(tmpdir(), 'podlane-t-cli-'));
+  const socket = join(folder, 'agent.sock');
+  const asked: { what: string; type: string | undefined; body: string }[] = [];
+  const server = createServer(async (request: IncomingMessage, response) => {
+    const what = `${request.method} ${request.url?.replace('/api/v1', '')}`;
+    asked.push({ what, type: request.headers['content-type'], body: await text(request) });
+    const { status = 200, body } = answers[what] ?? { status: 404, body: 'nothing' };
+    response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  onTestFinished(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { socket, folder, asked };
+}
+
+test('usage comes without a command, each command has its help, and what is not known ends with 2', async () => {
+  expect(await podlane()).toMatchObject({ code: 2, stdout: expect.stringContaining('rules explain SOURCE') });
+  expect(await podlane('--help')).toMatchObject({ code: 0 });
+  expect(await podlane('dance')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('no command dance'),
+  });
+  expect(await podlane('rules', 'apply')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('takes FILE'),
+  });
+  expect(await podlane('pods', '--nope')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--nope'),
+  });
+  const help = await podlane('capture', '--help');
+  expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('-w, --write FILE') });
+});
+
+test('commands have names of their own, and none hides another', () => {
+  const names = commands.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const [index, name] of names.entries())
+    for (const later of names.slice(index + 1)) expect(later.startsWith(`${name} `)).toBe(false);
+});
+
+test('without an agent a command ends with 3, and says how one is found', async () => {
+  const { code, stderr } = await podlane('pods', '--socket', '/nowhere/agent.sock');
+  expect(code).toBe(3);
+  expect(stderr).toMatch(
+    /^podlane: The agent does not answer \(agent_unreachable\)\n.*\/nowhere\/agent\.sock/,
+  );
+});
+
+test('a refusal ends with 1 and is told with code, detail, lines and hint; as JSON with --json', async () => {
+  const refusal = new ProblemError('bad_rules', 'the rules are not valid', {
+    hint: 'mend them',
+    errors: [{ path: 'rules.0.peers.0', message: 'not a range', line: 7 }],
+  }).toProblem();
+  const { socket, folder, asked } = await agent({
+    'PUT /rules?dryRun=true': { status: 422, body: refusal },
+    'GET /pods/shop.cart': { status: 500, body: 'broken' },
+  });
+  const file = join(folder, 'rules.yaml');
+  writeFileSync(file, 'rules: []\n');
+  expect(await podlane('rules', 'check', file, '--socket', socket)).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      'podlane: The access rules are not valid (bad_rules)\n  the rules are not valid\n  line 7: not a range\n  mend them\n',
+  });
+  expect(asked).toEqual([{ what: 'PUT /rules?dryRun=true', type: 'application/yaml', body: 'rules: []\n' }]);
+  const json = await podlane('rules', 'check', file, '--socket', socket, '--json');
+  expect(JSON.parse(json.stderr)).toEqual(refusal);
+  const broken = await podlane('pod', 'shop.cart', '--socket', socket);
+  expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('answered 500 broken') });
+  expect(await podlane('rules', 'check', '/nowhere.yaml', '--socket', socket)).toMatchObject({ code: 1 });
+});
+
+test('lists are read page by page; --json prints what the agent told', async () => {
+  const row = (name: string) => ({
+    ...{ namespace: 'shop', name, kind: 'netkit', hooks: 'netkit', state: 'running', attention: [] },
+    ...{ addresses: ['10.42.0.1/32'], primary: { name: 'pl0', ifindex: 1 } },
+  });
+  const { socket } = await agent({
+    'GET /pods?limit=500': { body: { items: [row('web')], next: '5' } },
+    'GET /pods?limit=500&before=5': { body: { items: [row('cart')], next: null } },
+  });
+  const { stdout } = await podlane('pods', '--socket', socket);
+  expect(stdout.split('\n')).toEqual([
+    'POD        KIND    HOOKS   DEVICE  ADDRESSES     STATE    ATTENTION',
+    'shop.web   netkit  netkit  pl0     10.42.0.1/32  running',
+    'shop.cart  netkit  netkit  pl0     10.42.0.1/32  running',
+    '',
+  ]);
+  expect(JSON.parse((await podlane('pods', '--socket', socket, '--json')).stdout)).toHaveLength(2);
+});
+
+test('what a connection is, in a word', () => {
+  expect(parseWhat('tcp:443')).toEqual({ protocol: 'tcp', port: 443 });
+  expect(parseWhat('icmp:3/4')).toEqual({ protocol: 'icmp', icmp: { type: 3, code: 4 } });
+  expect(parseWhat('icmp:8')).toEqual({ protocol: 'icmp', icmp: { type: 8, code: 0 } });
+  expect(parseWhat('47')).toEqual({ protocol: 47 });
+  for (const text of ['', 'tcp:', 'tcp:x', 'TCP:1', 'tcp:1:2'])
+    expect(() => parseWhat(text)).toThrow(ProblemError);
+});
+
+test('columns are as wide as they must be, numbers flush right, and nothing trails', () => {
+  expect(
+    table(
+      ['NAME', 'N'],
+      [
+        ['a', 1],
+        ['long name', 20],
+      ],
+    ),
+  ).toBe('NAME        N\na           1\nlong name  20');
+  expect(facts({ pod: 'a', gone: null, address: 'b', none: '' })).toBe('pod      a\naddress  b');
+});

@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { Archive } from '../../../server/debug/archive.ts';
+import { tarEnd, tarHeader, tarPadding } from '../../../server/debug/tar.ts';
+
+function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'podlane-t-tar-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+const modified = new Date('2026-11-22T12:34:56Z');
+const entry = (path: string, bytes = 0) => ({ path, bytes, mode: 0o644, modified });
+
+test('tar(1) reads back what was written: names, sizes, times, content', () => {
+  const folder = scratch();
+  const long = `${'deep/'.repeat(25)}${'n'.repeat(90)}.json`;
+  const files = { 'a.txt': 'abc', 'folder/ä ö.txt': 'x'.repeat(512), [long]: '' };
+  const blocks = Object.entries(files).flatMap(([path, text]) => [
+    tarHeader(entry(path, Buffer.byteLength(text))),
+    Buffer.from(text),
+    tarPadding(Buffer.byteLength(text)),
+  ]);
+  const file = join(folder, 'archive.tar');
+  writeFileSync(file, Buffer.concat([tarHeader(entry('folder/')), ...blocks, tarEnd]));
+  const list = execFileSync('tar', ['--quoting-style=literal', '--utc', '-tvf', file], { encoding: 'utf8' });
+  expect(list).toMatch(/^-rw-r--r-- 0\/0 +3 2026-11-22 12:34 a\.txt$/m);
+  for (const [path, text] of Object.entries(files))
+    expect(execFileSync('tar', ['-xOf', file, path], { encoding: 'utf8' })).toBe(text);
+});
+
+test('a path that no header can tell is refused', () => {
+  expect(() => tarHeader(entry('n'.repeat(101)))).toThrow(RangeError);
+  expect(() => tarHeader(entry(`${'p'.repeat(156)}/name`))).toThrow(RangeError);
+  expect(tarHeader(entry(`${'p'.repeat(155)}/${'n'.repeat(100)}`))).toHaveLength(512);
+});
+
+test('an archive that is aborted, or cannot be written, leaves no file; one that was there stays', async () => {
+  const folder = scratch();
+  const file = join(folder, 'a.tar.gz');
+  const aborted = new Archive(file, 'a');
+  await aborted.add('one', Buffer.alloc(1 << 20, 'x'), modified);
+  await aborted.abort();
+  expect(existsSync(file)).toBe(false);
+
+  writeFileSync(file, 'there before');
+  const refused = new Archive(file, 'a');
+  await refused.add('one', Buffer.from('x'), modified).catch(() => {});
+  await expect(refused.finish()).rejects.toMatchObject({ code: 'EEXIST' });
+  expect(existsSync(file)).toBe(true);
+
+  const nowhere = new Archive(join(folder, 'none/a.tar.gz'), 'a');
+  await expect(nowhere.finish()).rejects.toMatchObject({ code: 'ENOENT' });
+});
