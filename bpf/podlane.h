@@ -13,6 +13,8 @@ enum podlane_reason {
 	PODLANE_MALFORMED = 0,        /* IP header missing, or version, header length and length disagree */
 	PODLANE_UNKNOWN_PROTOCOL = 1, /* neither IPv4, IPv6 nor ARP, or VLAN-tagged */
 	PODLANE_SPOOFED_SOURCE = 2,   /* leaves the pod with a source that is not the pod's */
+	PODLANE_DENIED = 3,           /* by a rule of access, or the rule set's default */
+	PODLANE_FRAGMENT = 4,         /* a later fragment of a packet whose first one has not passed */
 };
 #define PODLANE_REASONS 8
 

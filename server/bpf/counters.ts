@@ -1,32 +1,11 @@
-import { ProblemError } from '../../contract/problem.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
-import { errno, errnoName, mapFailed, mmap, munmap, viewOf } from '../ffi/libc.ts';
 import { counterFields, sweptFields } from './counter-fields.ts';
 import { counterBytes, dropBytes } from './layout.ts';
+import { Mapping } from './mapping.ts';
 
-const protReadWrite = 3;
-const mapShared = 1;
 const dropFields = dropBytes / 8;
 if (sweptFields !== counterBytes / 8 || counterFields.length !== sweptFields + dropFields)
   throw new Error('counterFields does not match bpf/podlane.h');
-
-/** An mmapable array map's own memory. */
-class Mapping {
-  readonly words: BigUint64Array;
-  readonly #address: bigint;
-
-  constructor(what: string, fd: number, bytes: number) {
-    this.#address = mmap(null, bytes, protReadWrite, mapShared, fd, 0);
-    if (this.#address === mapFailed)
-      throw new ProblemError('kernel_refused', `map ${what} (${bytes} bytes): ${errnoName(errno())}`);
-    this.words = new BigUint64Array(viewOf(this.#address, bytes));
-  }
-
-  /** `words` must not be touched after this. */
-  close(): void {
-    munmap(this.#address, this.words.byteLength);
-  }
-}
 
 /**
  * The counters of all slots, as the programs write them: the maps' own memory, read with no system call.
@@ -37,8 +16,9 @@ class Mapping {
 export class CounterMap {
   readonly slots: number;
   readonly cpus: number;
-  readonly #counters: Mapping;
-  readonly #drops: Mapping;
+  readonly #maps: readonly Mapping[];
+  readonly #counters: BigUint64Array;
+  readonly #drops: BigUint64Array;
   #open = true;
 
   /** Descriptors of the maps `counters` and `drops`, which may be closed then. @throws ProblemError `kernel_refused` */
@@ -46,8 +26,11 @@ export class CounterMap {
     this.slots = slots;
     this.cpus = libbpf_num_possible_cpus();
     const entries = this.cpus * slots;
-    this.#counters = new Mapping('the counters', maps.counters, entries * counterBytes);
-    this.#drops = new Mapping('the drops', maps.drops, entries * dropBytes);
+    const counters = new Mapping('the counters', maps.counters, entries * counterBytes);
+    const drops = new Mapping('the drops', maps.drops, entries * dropBytes);
+    this.#maps = [counters, drops];
+    this.#counters = new BigUint64Array(counters.buffer);
+    this.#drops = new BigUint64Array(drops.buffer);
   }
 
   #check(slot: number): void {
@@ -63,8 +46,8 @@ export class CounterMap {
       for (let i = 0; i < sums.length; i += 1)
         sums[i]! +=
           i < sweptFields
-            ? this.#counters.words[entry * sweptFields + i]!
-            : this.#drops.words[entry * dropFields + i - sweptFields]!;
+            ? this.#counters[entry * sweptFields + i]!
+            : this.#drops[entry * dropFields + i - sweptFields]!;
     return sums;
   }
 
@@ -79,7 +62,7 @@ export class CounterMap {
     if (out.length < length) throw new RangeError('sweep: out is too short');
     const ofCpu = (cpu: number): BigUint64Array => {
       const first = cpu * this.slots * sweptFields;
-      return this.#counters.words.subarray(first, first + length);
+      return this.#counters.subarray(first, first + length);
     };
     if (this.cpus === 1) out.set(ofCpu(0));
     else sumInto(out, ofCpu(0), ofCpu(1), length);
@@ -90,16 +73,15 @@ export class CounterMap {
   clear(slot: number): void {
     this.#check(slot);
     for (let entry = slot; entry < this.cpus * this.slots; entry += this.slots) {
-      this.#counters.words.fill(0n, entry * sweptFields, (entry + 1) * sweptFields);
-      this.#drops.words.fill(0n, entry * dropFields, (entry + 1) * dropFields);
+      this.#counters.fill(0n, entry * sweptFields, (entry + 1) * sweptFields);
+      this.#drops.fill(0n, entry * dropFields, (entry + 1) * dropFields);
     }
   }
 
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#counters.close();
-    this.#drops.close();
+    for (const map of this.#maps) map.close();
   }
 }
 

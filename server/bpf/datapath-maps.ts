@@ -12,26 +12,109 @@ import {
 } from './layout.ts';
 import { mapInfo } from './map.ts';
 import { openPinned, pinOver, unpin } from './pin.ts';
+import {
+  assignedBytes,
+  assignmentBytes,
+  connectionBytes,
+  connectionKeyBytes,
+  entryBytes,
+  fragmentKeyBytes,
+  identityBytes,
+  lostBytes,
+  nodeAddressBytes,
+  policyBytes,
+  prefixBytes,
+  ruleRoom,
+  settingsBytes,
+  traceFilterBytes,
+} from './rule-layout.ts';
 
 /** What counts on through every build. */
 const kept = ['counters', 'drops'] as const;
 /** What the agent fills anew at each start, so that it may change its shape. */
 const derived = ['slots', 'endpoints4', 'endpoints6'] as const;
+/** Access rules and what belongs to them: in force over restarts of the agent and through builds of the same shapes. */
+export const ruleMapNames = [
+  'settings',
+  'prefixes',
+  'policies',
+  'assignments',
+  'draft_prefixes',
+  'draft_policies',
+  'draft_assignments',
+  'rows',
+  'node_addresses',
+  'connections',
+  'fragments',
+  'verdicts',
+  'verdict_rates',
+  'lost_verdicts',
+  'traces',
+  'trace_filters',
+] as const;
+/** Descriptors. */
+export type RuleMaps = Record<(typeof ruleMapNames)[number], number>;
 /** The maps of `bpf/datapath.bpf.c`. */
-export const mapNames = [...kept, ...derived] as const;
+export const mapNames = [...kept, ...derived, ...ruleMapNames] as const;
 export type MapName = (typeof mapNames)[number];
 export type DatapathMaps = Record<MapName, number>;
 
-const shape: Record<MapName, { key: number; value: number; entries: (slots: number) => number }> = {
-  counters: { key: 4, value: counterBytes, entries: (slots) => libbpf_num_possible_cpus() * slots },
-  drops: { key: 4, value: dropBytes, entries: (slots) => libbpf_num_possible_cpus() * slots },
-  slots: { key: 4, value: slotBytes, entries: (slots) => slots },
-  endpoints4: { key: addressBytes[4], value: endpointBytes, entries: (slots) => endpointsPerSlot * slots },
-  endpoints6: { key: addressBytes[6], value: endpointBytes, entries: (slots) => endpointsPerSlot * slots },
+/** As the object has it: a variable in a section of its own is a map of that section's name. */
+export const nameInObject = (name: MapName): string => (name === 'settings' ? '.data.settings' : name);
+
+/** How much the maps hold. */
+export interface MapSizes {
+  /** Devices. */
+  slots: number;
+  /** Connections that are remembered; the least recently used go first. */
+  connections: number;
+}
+
+type Shape = { key: number; value: number; entries: (sizes: MapSizes) => number };
+const tries = { key: prefixBytes, value: identityBytes, entries: () => ruleRoom.prefixes };
+const policies: Shape = { key: 4, value: policyBytes, entries: ({ slots }) => 2 * slots };
+const assignments = { key: assignmentBytes, value: assignedBytes, entries: () => ruleRoom.assignments };
+const perSlot = ({ slots }: MapSizes): number => slots;
+const perSlotAndCpu = ({ slots }: MapSizes): number => libbpf_num_possible_cpus() * slots;
+
+const shape: Record<MapName, Shape> = {
+  counters: { key: 4, value: counterBytes, entries: perSlotAndCpu },
+  drops: { key: 4, value: dropBytes, entries: perSlotAndCpu },
+  slots: { key: 4, value: slotBytes, entries: perSlot },
+  endpoints4: {
+    key: addressBytes[4],
+    value: endpointBytes,
+    entries: ({ slots }) => endpointsPerSlot * slots,
+  },
+  endpoints6: {
+    key: addressBytes[6],
+    value: endpointBytes,
+    entries: ({ slots }) => endpointsPerSlot * slots,
+  },
+  settings: { key: 4, value: settingsBytes, entries: () => 1 },
+  prefixes: tries,
+  policies,
+  assignments,
+  draft_prefixes: tries,
+  draft_policies: policies,
+  draft_assignments: assignments,
+  rows: { key: 4, value: entryBytes, entries: () => ruleRoom.entries },
+  node_addresses: { key: nodeAddressBytes, value: 4, entries: () => ruleRoom.nodeAddresses },
+  connections: {
+    key: connectionKeyBytes,
+    value: connectionBytes,
+    entries: ({ connections }) => connections,
+  },
+  fragments: { key: fragmentKeyBytes, value: 4, entries: () => ruleRoom.fragments },
+  verdicts: { key: 0, value: 0, entries: () => ruleRoom.verdictBytes },
+  verdict_rates: { key: 4, value: 8, entries: perSlot },
+  lost_verdicts: { key: 4, value: lostBytes, entries: perSlotAndCpu },
+  traces: { key: 0, value: 0, entries: () => ruleRoom.traceBytes },
+  trace_filters: { key: 4, value: traceFilterBytes, entries: () => ruleRoom.traceFilters },
 };
 
-/** How many entries each map has for so many slots. */
-export const mapEntries = (name: MapName, maxSlots: number): number => shape[name].entries(maxSlots);
+/** How many entries each map has. */
+export const mapEntries = (name: MapName, sizes: MapSizes): number => shape[name].entries(sizes);
 
 /** Key and value in bytes, as this agent reads and writes them. */
 export const mapBytes = (name: MapName): { keyBytes: number; valueBytes: number } => ({
@@ -41,18 +124,21 @@ export const mapBytes = (name: MapName): { keyBytes: number; valueBytes: number 
 
 const pathOf = (pins: string, name: MapName): string => join(pins, 'maps', name);
 
-function fits(fd: number, name: MapName, maxSlots: number): boolean {
+function fits(fd: number, name: MapName, sizes: MapSizes): boolean {
   const info = mapInfo(fd);
   const { key, value, entries } = shape[name];
-  return info.keyBytes === key && info.valueBytes === value && info.maxEntries === entries(maxSlots);
+  return info.keyBytes === key && info.valueBytes === value && info.maxEntries === entries(sizes);
 }
 
 /**
  * Descriptors of the maps an earlier agent pinned, and their number of slots; null where there are none. Derived
- * maps of another shape are left out: they are to be made anew, all of them.
+ * maps of another shape or size are left out: they are to be made anew, all of them; so are those of rules.
  * @throws ProblemError `unprocessable` for counters of another layout, which this build cannot count on with
  */
-export function openPinnedMaps(pins: string): { fds: Partial<DatapathMaps>; maxSlots: number } | null {
+export function openPinnedMaps(
+  pins: string,
+  { connections }: Pick<MapSizes, 'connections'>,
+): { fds: Partial<DatapathMaps>; maxSlots: number } | null {
   const fds: Partial<DatapathMaps> = {};
   const close = (names: readonly MapName[]): void => {
     for (const name of names) {
@@ -72,18 +158,20 @@ export function openPinnedMaps(pins: string): { fds: Partial<DatapathMaps>; maxS
     return null;
   }
   const maxSlots = mapInfo(fds.counters!).maxEntries / libbpf_num_possible_cpus();
+  const sizes = { slots: maxSlots, connections };
   for (const name of kept) {
-    if (fits(fds[name]!, name, maxSlots)) continue;
+    if (fits(fds[name]!, name, sizes)) continue;
     const info = mapInfo(fds[name]!);
     close(mapNames);
     throw new ProblemError(
       'unprocessable',
       `take over the pinned map ${pathOf(pins, name)}: ${info.maxEntries} entries of ${info.valueBytes} bytes, ` +
-        `not ${mapEntries(name, maxSlots)} of ${shape[name].value}`,
+        `not ${mapEntries(name, sizes)} of ${shape[name].value}`,
       { hint: `it is of another version of Podlane: detach the pods with that one, or remove ${pins}` },
     );
   }
-  if (!derived.every((name) => fds[name] !== undefined && fits(fds[name], name, maxSlots))) close(derived);
+  for (const group of [derived, ruleMapNames])
+    if (!group.every((name) => fds[name] !== undefined && fits(fds[name], name, sizes))) close(group);
   return { fds, maxSlots };
 }
 
@@ -97,7 +185,7 @@ export function pinMaps(
     mapNames.map((name) => {
       const there = pinned[name];
       if (there !== undefined) return [name, there];
-      pinOver(loaded.get(name)!, pathOf(pins, name));
+      pinOver(loaded.get(nameInObject(name))!, pathOf(pins, name));
       return [name, openPinned(pathOf(pins, name))!];
     }),
   ) as DatapathMaps;

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { type DatapathMaps, mapBytes, mapNames } from './datapath-maps.ts';
+import { type DatapathMaps, mapBytes, mapNames, nameInObject } from './datapath-maps.ts';
 import { programNames } from './datapath-programs.ts';
 import { configBytes } from './layout.ts';
 import { type MapInfo, mapInfo } from './map.ts';
@@ -23,7 +23,7 @@ export function checkObject(image: Buffer, pinned: Partial<DatapathMaps>): void 
   for (const name of mapNames) {
     const fd = pinned[name];
     const wanted = fd === undefined ? mapBytes(name) : mapInfo(fd);
-    const found = maps.find((map) => map.name === name);
+    const found = maps.find((map) => map.name === nameInObject(name));
     if (found === undefined) {
       errors.push({ path: name, message: 'the map is missing' });
       continue;

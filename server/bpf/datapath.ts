@@ -5,7 +5,17 @@ import { join } from 'node:path';
 import type { AttachedProgram, Hook } from '../../contract/device.ts';
 import { CounterMap } from './counters.ts';
 import { attachPinned, detachPinned, type PinnedLink, pinnedLinks, updateLinks } from './datapath-links.ts';
-import { type DatapathMaps, mapEntries, mapNames, openPinnedMaps, pinMaps } from './datapath-maps.ts';
+import {
+  type DatapathMaps,
+  type MapSizes,
+  mapEntries,
+  mapNames,
+  nameInObject,
+  openPinnedMaps,
+  pinMaps,
+  type RuleMaps,
+  ruleMapNames,
+} from './datapath-maps.ts';
 import { checkObject } from './datapath-object.ts';
 import {
   closePrograms,
@@ -40,11 +50,16 @@ import { attachedPrograms, type LinkHook } from './query.ts';
 
 const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
+/** Connections that access rules remember, unless told otherwise. */
+const defaultConnections = 65_536;
+
 export interface DatapathOptions {
   /** Directory of a bpf file system, made if missing. One agent at a time. */
   pins: string;
   /** How many devices can be counted; pinned maps keep the size they were made with. */
   maxSlots: number;
+  /** Connections that access rules remember; with another number than before, none of them is known any more. */
+  connections?: number;
   /** The compiled object to run, by default the committed one. Another is looked at before it is loaded. */
   image?: Buffer | undefined;
   /**
@@ -77,9 +92,13 @@ export class DatapathPrograms {
   readonly #slots: ArrayMap;
   readonly #endpoints4: HashMap;
   readonly #endpoints6: HashMap;
+  /** Descriptors of what belongs to access rules, which `server/acl/load.ts` uses. */
+  readonly ruleMaps: RuleMaps;
+  readonly #connections: number;
 
   constructor(
     found: Pick<DatapathPrograms, 'pins' | 'maxSlots' | 'build' | 'takeover'>,
+    connections: number,
     programs: Programs,
     maps: DatapathMaps,
   ) {
@@ -91,6 +110,8 @@ export class DatapathPrograms {
     this.#slots = new ArrayMap(maps.slots, 'slots', slotBytes);
     this.#endpoints4 = new HashMap(maps.endpoints4, 'endpoints4');
     this.#endpoints6 = new HashMap(maps.endpoints6, 'endpoints6');
+    this.ruleMaps = Object.fromEntries(ruleMapNames.map((name) => [name, maps[name]])) as RuleMaps;
+    this.#connections = connections;
     this.counters = new CounterMap(maps, found.maxSlots);
     closeSync(maps.counters);
     closeSync(maps.drops);
@@ -189,10 +210,11 @@ export class DatapathPrograms {
 
   /** The object, loaded with the maps that are pinned. */
   async #load(image: Buffer, build: string): Promise<LoadedObject> {
-    const pinned = openPinnedMaps(this.pins);
+    const pinned = openPinnedMaps(this.pins, { connections: this.#connections });
     try {
       checkObject(image, pinned?.fds ?? {});
-      return await loadBuild(image, build, this.maxSlots, pinned?.fds ?? {});
+      const sizes = { slots: this.maxSlots, connections: this.#connections };
+      return await loadBuild(image, build, sizes, pinned?.fds ?? {});
     } finally {
       for (const fd of Object.values(pinned?.fds ?? {})) closeSync(fd);
     }
@@ -279,6 +301,7 @@ export class DatapathPrograms {
     closeSync(this.#slots.fd);
     closeSync(this.#endpoints4.fd);
     closeSync(this.#endpoints6.fd);
+    for (const fd of Object.values(this.ruleMaps)) closeSync(fd);
     closePrograms(this.#programs);
     if (this.#before) closePrograms(this.#before);
   }
@@ -290,24 +313,29 @@ export class DatapathPrograms {
  * @throws ProblemError `build_incompatible`, `bad_object`, `verifier_refused`, `kernel_refused`, `unprocessable`
  */
 export async function openDatapath(options: DatapathOptions): Promise<DatapathPrograms> {
-  const { pins } = options;
+  const { pins, connections = defaultConnections } = options;
   const image = options.image ?? (await installedObject());
   const build = buildOf(image);
   for (const directory of ['maps', 'programs', 'links']) ensurePinDirectory(join(pins, directory));
 
-  const pinned = openPinnedMaps(pins);
+  const pinned = openPinnedMaps(pins, { connections });
   const maxSlots = pinned?.maxSlots ?? options.maxSlots;
   const kept = pinned && keptPrograms(pins, build, pinned.fds);
   let opened = kept;
   try {
     if (opened === null && options.image !== undefined) checkObject(image, pinned?.fds ?? {});
-    opened ??= await load(pins, image, build, maxSlots, pinned?.fds ?? {});
+    opened ??= await load(pins, image, build, { slots: maxSlots, connections }, pinned?.fds ?? {});
   } catch (error) {
     for (const fd of Object.values(pinned?.fds ?? {})) closeSync(fd);
     throw error;
   }
   const takeover: Takeover = kept ? 'kept' : pinned ? 'replaced' : 'loaded';
-  const programs = new DatapathPrograms({ pins, maxSlots, build, takeover }, opened.programs, opened.maps);
+  const programs = new DatapathPrograms(
+    { pins, maxSlots, build, takeover },
+    connections,
+    opened.programs,
+    opened.maps,
+  );
   try {
     await options.fill?.(programs);
     programs.updatedLinks = await updateLinks(pins, opened.programs);
@@ -333,7 +361,7 @@ interface Opened {
 function keptPrograms(pins: string, build: string, fds: Partial<DatapathMaps>): Opened | null {
   if (mapNames.some((name) => fds[name] === undefined)) return null;
   const maps = fds as DatapathMaps;
-  const ids = [maps.counters, maps.slots].map((fd) => mapInfo(fd).id);
+  const ids = [maps.counters, maps.slots, maps.settings].map((fd) => mapInfo(fd).id);
   const programs = openPinnedPrograms(pins, build, ids);
   return programs && { programs, maps };
 }
@@ -342,10 +370,10 @@ async function load(
   pins: string,
   image: Buffer,
   build: string,
-  maxSlots: number,
+  sizes: MapSizes,
   pinned: Partial<DatapathMaps>,
 ): Promise<Opened> {
-  const object = await loadBuild(image, build, maxSlots, pinned);
+  const object = await loadBuild(image, build, sizes, pinned);
   try {
     const maps = pinMaps(pins, object.maps, pinned);
     const programs = keepPrograms(object.programs);
@@ -360,7 +388,7 @@ async function load(
 function loadBuild(
   image: Buffer,
   build: string,
-  maxSlots: number,
+  sizes: MapSizes,
   pinned: Partial<DatapathMaps>,
 ): Promise<LoadedObject> {
   return loadObject({
@@ -369,11 +397,14 @@ function loadBuild(
     maps: Object.fromEntries(
       mapNames.map((name) => {
         const reuse = pinned[name];
-        return [name, reuse === undefined ? { maxEntries: mapEntries(name, maxSlots) } : { reuse }];
+        return [
+          nameInObject(name),
+          reuse === undefined ? { maxEntries: mapEntries(name, sizes) } : { reuse },
+        ];
       }),
     ),
     rodata(bytes) {
-      bytes.writeUInt32LE(maxSlots, 0);
+      bytes.writeUInt32LE(sizes.slots, 0);
       bytes.write(build, configBuildOffset, 'hex');
     },
   });

@@ -121,6 +121,13 @@ export const bpf_map_lookup_batch: KoffiFunc<
 > = libbpf.func(
   'int bpf_map_lookup_batch(int fd, void *from, void *next, void *keys, void *values, void *count, void *options)',
 );
+/** `count` (u32): entries before, those done after; `options`: struct bpf_map_batch_opts. */
+export const bpf_map_update_batch: KoffiFunc<
+  (fd: number, keys: Buffer, values: Buffer, count: Buffer, options: Buffer) => number
+> = libbpf.func('int bpf_map_update_batch(int fd, void *keys, void *values, void *count, void *options)');
+export const bpf_map_delete_batch: KoffiFunc<
+  (fd: number, keys: Buffer, count: Buffer, options: Buffer) => number
+> = libbpf.func('int bpf_map_delete_batch(int fd, void *keys, void *count, void *options)');
 /** Without a name: the tracepoint that the program was loaded for. */
 export const bpf_raw_tracepoint_open: KoffiFunc<(name: string | null, program: number) => number> =
   libbpf.func('int bpf_raw_tracepoint_open(const char *name, int program)');

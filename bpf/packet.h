@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How packets are laid out, and how a program gets at their bytes. */
+#ifndef PODLANE_PACKET_H
+#define PODLANE_PACKET_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/types.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+/*
+ * -1 is TCX_NEXT, NETKIT_NEXT and TC_ACT_UNSPEC: programs of others after ours still run. After the last
+ * program NEXT lets the packet pass, on a netkit end with policy blackhole too: the policy counts only
+ * where no program is attached.
+ */
+#define VERDICT_NEXT (-1)
+#define VERDICT_DROP 2
+#define VERDICT_REDIRECT 7
+#define ACCEPT (-1)
+
+struct ipv4 {
+	__u8 version_ihl, tos;
+	__be16 total_length;
+	__be16 id, fragment;
+	__u8 ttl, protocol;
+	__be16 checksum;
+	__be32 source, destination;
+};
+
+struct ipv6 {
+	__u32 version_class_label;
+	__be16 payload_length;
+	__u8 next_header, hop_limit;
+	__u32 source[4], destination[4];
+};
+
+struct frame {
+	__be16 to[3], from[3];
+	__be16 type;
+};
+
+/* Of an accepted frame that carries IP, one of both; NULL else. Linear with all of their size. */
+struct headers {
+	struct ipv4 *ip4;
+	struct ipv6 *ip6;
+};
+
+/*
+ * In assembler: a compiler that keeps these across a check extends them from 32 bits, no pointers to the verifier.
+ * Nor does it know that a packet is not at NULL.
+ */
+#define PACKET_POINTER(skb, field) ({                                                                        \
+	void *pointer;                                                                                       \
+	asm volatile("%0 = *(u32 *)(%1 + %2)"                                                                \
+		     : "=r"(pointer) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, field)));          \
+	__builtin_assume(pointer != NULL);                                                                   \
+	pointer; })
+
+/*
+ * The frame with its first `size` bytes in linear memory, or NULL: it is shorter. Frames are read at their
+ * Ethernet header, as eth_type_trans() on the other side will: at netkit/peer skb->protocol and the network
+ * header are what a packet socket in the pod chose.
+ */
+static __always_inline void *linear(struct __sk_buff *skb, __u32 size)
+{
+	void *data = PACKET_POINTER(skb, data);
+
+	if (data + size <= PACKET_POINTER(skb, data_end))
+		return data;
+	if (bpf_skb_pull_data(skb, size) < 0)
+		return NULL;
+	data = PACKET_POINTER(skb, data);
+	if (data + size > PACKET_POINTER(skb, data_end))
+		return NULL;
+	return data;
+}
+
+#endif
