@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import type { DeviceKind, HookFamily } from '../contract/device.ts';
 import { podNetwork } from '../contract/network.ts';
 import { type DatapathPrograms, openDatapath } from '../server/bpf/datapath.ts';
+import { UserPins } from '../server/bpf/user-pins.ts';
 import { connect, deviceRow } from '../server/datapath/attach.ts';
 import type { DeviceRecord, PodRecord } from '../server/datapath/books.ts';
 import type { Ground } from '../server/datapath/ground.ts';

@@ -48,6 +48,26 @@ test('an operator changes pods, and so does an admin', async () => {
   expect(pods.redirect).toBe(true);
 });
 
+test('which code runs in the kernel is for admins', async () => {
+  const { ask } = await scratchApp();
+  const sha256 = 'a'.repeat(64);
+  const build = { object: 'AAAA', signature: 'AAAA' };
+  const program = { object: 'AAAA', hook: 'tcx/ingress', place: 'before' };
+  for (const [method, url, body] of [
+    ['POST', '/builds', build],
+    ['POST', `/builds/${sha256}/activation`, undefined],
+    ['POST', '/builds/rollback', undefined],
+    ['DELETE', `/builds/${sha256}`, undefined],
+    ['POST', '/pods/shop.cart/programs', program],
+    ['DELETE', '/pods/shop.cart/programs/1', undefined],
+  ] as const) {
+    expect(await ask(method, url, 'operator', body), url).toMatchObject({ status: 403, code: 'forbidden' });
+    expect(await ask(method, url, 'admin', body), url).toMatchObject({ status: 404 });
+  }
+  for (const url of ['/builds', '/builds/signers', '/pods/shop.cart/programs'])
+    expect((await ask('GET', url, 'viewer')).status, url).toBe(200);
+});
+
 test('without the gateway’s header the caller is admin; one that names no role is a viewer', async () => {
   const { ask } = await scratchApp();
   expect(await ask('GET', '/session')).toEqual({ status: 200, actor: 'local', role: 'admin' });
