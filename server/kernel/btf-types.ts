@@ -162,19 +162,29 @@ export function typeName(btf: Btf, id: number, depth = 0): string {
 /** Structs that have a name are written out in others down to here. */
 const writtenDepth = 2;
 
+/** A declaration has no more than so many members; BTF in circles would have no end. */
+const mostMembers = 1_000;
+
 /** A type as C declares it, its structs written out. */
-export function declaration(btf: Btf, id: number, indent = '', depth = 0): string {
+export function declaration(btf: Btf, id: number): string {
+  return declared(btf, id, '', 0, { members: mostMembers });
+}
+
+function declared(btf: Btf, id: number, indent: string, depth: number, left: { members: number }): string {
   const type = valueType(btf, id);
   if (type.kind === 'enum' && depth === 0)
     return `${typeName(btf, id)} {\n${type.values.map(({ name, value }) => `  ${name} = ${value},\n`).join('')}}`;
   if (type.kind !== 'struct' && type.kind !== 'union') return typeName(btf, id);
-  const members = type.members.map(({ name, type: of, bits }) => {
+  const shown = type.members.slice(0, Math.max(0, left.members));
+  left.members -= shown.length;
+  const members = shown.map(({ name, type: of, bits }) => {
     const inner = valueType(btf, of);
     const written =
       (inner.kind === 'struct' || inner.kind === 'union') && (inner.name === '' || depth < writtenDepth);
-    const text = written ? declaration(btf, of, `${indent}  `, deeper(depth, of)) : typeName(btf, of);
+    const text = written ? declared(btf, of, `${indent}  `, deeper(depth, of), left) : typeName(btf, of);
     const [, base, length] = /^(.*?)((?:\[\d+\])+)$/.exec(text) ?? ['', text, ''];
     return `${indent}  ${base}${name && ` ${name}`}${length}${bits ? `:${bits}` : ''};\n`;
   });
-  return `${type.kind}${type.name && ` ${type.name}`} {\n${members.join('')}${indent}}`;
+  const more = shown.length < type.members.length ? `${indent}  /* and more */\n` : '';
+  return `${type.kind}${type.name && ` ${type.name}`} {\n${members.join('')}${more}${indent}}`;
 }

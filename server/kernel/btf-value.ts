@@ -27,11 +27,22 @@ export const isChar = (type: ValueType): boolean =>
  * those of 16 bytes in hex; pointers in hex. @throws RangeError for BTF that is not sound
  */
 export function decodeValue(btf: Btf, id: number, bytes: Buffer): TypedValue {
-  return decodeAt(btf, id, bytes, 0, 0, 0);
+  return decodeAt(btf, id, bytes, { bit: 0, bits: 0, depth: 0, left: { values: 4 * bytes.length + 1_000 } });
 }
 
-function decodeAt(btf: Btf, id: number, bytes: Buffer, bit: number, bits: number, depth: number): TypedValue {
+/** Where a value is: from `bit` on, `bits` of a bitfield, else 0. BTF in circles ends when no `values` are left. */
+interface Place {
+  bit: number;
+  bits: number;
+  depth: number;
+  left: { values: number };
+}
+
+function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left }: Place): TypedValue {
   if (depth > maxDepth) throw new RangeError(`BTF type ${id} is nested deeper than ${maxDepth}`);
+  left.values -= 1;
+  if (left.values < 0) throw new RangeError(`BTF type ${id} has more in it than its bytes`);
+  const inside = { bits: 0, depth: depth + 1, left };
   const type = valueType(btf, id);
   const width = bits || type.bytes * 8;
   switch (type.kind) {
@@ -64,14 +75,15 @@ function decodeAt(btf: Btf, id: number, bytes: Buffer, bit: number, bits: number
       // An array may claim more than there is: what is beyond the value is not told.
       const room = element.bytes === 0 ? 0 : Math.floor((bytes.length - (bit >> 3)) / element.bytes);
       return Array.from({ length: Math.max(0, Math.min(type.length, room)) }, (_, i) =>
-        decodeAt(btf, type.element, bytes, bit + i * element.bytes * 8, 0, depth + 1),
+        decodeAt(btf, type.element, bytes, { ...inside, bit: bit + i * element.bytes * 8 }),
       );
     }
     case 'struct':
     case 'union': {
       const value: { [member: string]: TypedValue } = {};
       for (const member of type.members) {
-        const inner = decodeAt(btf, member.type, bytes, bit + member.bitOffset, member.bits, depth + 1);
+        const place = { ...inside, bit: bit + member.bitOffset, bits: member.bits };
+        const inner = decodeAt(btf, member.type, bytes, place);
         if (member.name !== '') value[member.name] = inner;
         else if (typeof inner === 'object') Object.assign(value, inner); // else padding
       }

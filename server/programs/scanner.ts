@@ -8,6 +8,8 @@ import type { ScanAnswer, ScanQuestion } from './scan/worker.ts';
 
 /** A scan this old is as good as a new one, unless programs, links or maps came or went. */
 const freshMs = 1_000;
+/** One this old is answered while the next is made: who looks again and again sees what was there the last time. */
+const usableMs = 5_000;
 /** The thread ends when nobody has asked for this long. */
 const idleMs = 60_000;
 
@@ -24,22 +26,22 @@ export class Scanner {
   #idle: NodeJS.Timeout | null = null;
   #tail: Promise<unknown> = Promise.resolve();
   #last: { scan: OwnScan; objects: string } | null = null;
-  #running: Promise<OwnScan> | null = null;
+  #running: { scan: Promise<OwnScan>; objects: string } | null = null;
 
   constructor(namespaces: () => KnownNamespace[]) {
     this.#namespaces = namespaces;
   }
 
-  /** What there is now, or was less than a second ago. @throws ProblemError `internal` */
-  scan(): Promise<OwnScan> {
+  /** What there is now, or was moments ago while the same objects were there. @throws ProblemError `internal` */
+  async scan(): Promise<OwnScan> {
     const objects = this.#objects();
-    const last = this.#last;
-    if (last !== null && last.objects === objects && performance.now() - last.scan.atMs < freshMs)
-      return Promise.resolve(last.scan);
-    this.#running ??= this.#scanNow(objects).finally(() => {
-      this.#running = null;
-    });
-    return this.#running;
+    const last = this.#last?.objects === objects ? this.#last.scan : null;
+    const ageMs = last === null ? Number.POSITIVE_INFINITY : performance.now() - last.atMs;
+    if (last !== null && ageMs < freshMs) return last;
+    const next = this.#next(objects);
+    if (last === null || ageMs >= usableMs) return next;
+    next.catch(() => undefined); // Who asks next gets it.
+    return last;
   }
 
   /** @throws ProblemError `program_not_found`, `kernel_refused` */
@@ -54,15 +56,31 @@ export class Scanner {
     return answer.instructions;
   }
 
-  async close(): Promise<void> {
+  /** Waits for the question that is being answered: a thread must not end within a call. */
+  close(): Promise<void> {
     if (this.#idle !== null) clearTimeout(this.#idle);
-    const worker = this.#worker;
-    this.#worker = null;
-    await worker?.terminate();
+    return this.#inTurn(async () => {
+      const worker = this.#worker;
+      this.#worker = null;
+      await worker?.terminate();
+    });
   }
 
   #objects(): string {
     return [idsOf('program'), idsOf('link'), idsOf('map')].join(' ');
+  }
+
+  /** The scan that runs, if it began with these objects; else one behind it. */
+  #next(objects: string): Promise<OwnScan> {
+    if (this.#running?.objects === objects) return this.#running.scan;
+    const running = {
+      objects,
+      scan: this.#scanNow(objects).finally(() => {
+        if (this.#running === running) this.#running = null;
+      }),
+    };
+    this.#running = running;
+    return running.scan;
   }
 
   async #scanNow(objects: string): Promise<OwnScan> {
