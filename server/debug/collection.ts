@@ -21,6 +21,8 @@ export interface Content {
 
 /** No single file may be larger. */
 export const maxFileBytes = 16 << 20;
+/** Problems of a part that its progress tells; the manifest has all. */
+const maxToldProblems = 50;
 /** Of manifest and index, beside what tells of the files. */
 const reservedBytes = 128 << 10;
 
@@ -49,6 +51,8 @@ export class Collection {
   #left: number;
   #part: DumpPart | null = null;
   #leftOut = 0;
+  #untold = 0;
+  readonly #noted = new Set<string>();
 
   constructor(options: {
     archive: Archive;
@@ -84,6 +88,8 @@ export class Collection {
     this.#part = this.parts.find((each) => each.name === name)!;
     this.#part.state = 'running';
     this.#leftOut = 0;
+    this.#untold = 0;
+    this.#noted.clear();
     this.#progress();
     try {
       await part();
@@ -97,6 +103,8 @@ export class Collection {
         path: `${name}/`,
         problem: `${this.#leftOut} more files are left out: the archive is full`,
       });
+    if (this.#untold > 0)
+      this.#part.problems.push({ path: `${name}/`, problem: `${this.#untold} more: the manifest has them` });
     this.#part.state = 'done';
     this.#progress();
   }
@@ -145,11 +153,22 @@ export class Collection {
     return this.add(wanted, () => ({ bytes: Buffer.alloc(0), problem }));
   }
 
+  /** As `note`, once in a part for all that `cause` keeps away. */
+  async noteOnce(cause: string, wanted: Wanted, problem: string): Promise<void> {
+    if (this.#noted.has(cause)) return;
+    this.#noted.add(cause);
+    await this.note(wanted, problem);
+  }
+
   async #store(file: DumpFile, bytes: Buffer | null, takenAt: Date): Promise<void> {
     const part = this.#part!;
     this.files.push(file);
     this.#left -= (bytes?.length ?? 0) + costOf(file);
-    if (file.problem !== null) part.problems.push({ path: file.path, problem: file.problem });
+    if (file.problem !== null) {
+      if (part.problems.length < maxToldProblems)
+        part.problems.push({ path: file.path, problem: file.problem });
+      else this.#untold += 1;
+    }
     if (bytes) {
       await this.#archive.add(file.path, bytes, takenAt).catch((error) => {
         throw new ArchiveError(textOf(error), { cause: error });

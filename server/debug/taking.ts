@@ -84,7 +84,8 @@ export async function addCommand(
     (tool) => tools[tool].file === null,
   );
   if (missing !== undefined) {
-    await files.note(wanted, `${missing} is not installed (Debian package ${tools[missing].package})`);
+    const problem = `${missing} is not installed (Debian package ${tools[missing].package}): what it would tell is left out here`;
+    await files.noteOnce(missing, wanted, problem);
     return null;
   }
   let printed: Buffer | null = null;

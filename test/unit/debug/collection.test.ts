@@ -100,17 +100,32 @@ test('a cancelled collection ends at once with the reason', async () => {
   await expect(taken).rejects.toThrow('cancelled by ada');
 });
 
-test('a program that is not installed is noted with the package that brings it', async () => {
+test('a program that is not installed is noted once in a part, with the package that brings it', async () => {
   const { files } = collect();
   const tools = await findTools('/nonexistent');
   await files.take('network', async () => {
-    expect(
-      await addCommand({ files, tools }, host, 'ip/links.json', 'Links', ['ip', '-j', 'link']),
-    ).toBeNull();
+    for (const what of ['link', 'address'])
+      expect(
+        await addCommand({ files, tools }, host, `ip/${what}.json`, what, ['ip', '-j', what]),
+      ).toBeNull();
   });
   expect(files.files).toMatchObject([
-    { path: 'host/ip/links.json', bytes: null, problem: 'ip is not installed (Debian package iproute2)' },
+    {
+      path: 'host/ip/link.json',
+      bytes: null,
+      problem: expect.stringMatching(/^ip is not installed \(Debian package iproute2\)/),
+    },
   ]);
+});
+
+test('progress tells the first problems of a part, the account all', async () => {
+  const { files } = collect();
+  await files.take('kernel', async () => {
+    for (let i = 0; i < 60; i++) await files.note(wanted(`${i}`), 'not there');
+  });
+  expect(files.files).toHaveLength(60);
+  expect(files.parts[0]!.problems).toHaveLength(51);
+  expect(files.parts[0]!.problems.at(-1)!.problem).toBe('10 more: the manifest has them');
 });
 
 test('a program ends when it takes or prints too much, or is cancelled, and sees nothing of our environment', async () => {
