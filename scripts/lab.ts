@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKind } from '../contract/device.ts';
 import { probe } from '../server/kernel/probe.ts';
@@ -21,6 +21,7 @@ netkit, pods and agent run in a virtual machine whose kernel has it. Ctrl-C take
   --rate FACTOR    multiplies the traffic; default 1
   --kind KIND      netkit or veth for all pods; default: netkit where the kernel has it
   --name NAME      tells labs on one machine apart; default lab
+  --trust DIR      public keys whose builds of the datapath may be run; without a guest only
   --no-dashboard   the agent and the pods only
   --json           prints {"ready":true,"link","links","environment","agent"…}, then each second
                    {"event":"traffic","apps":{"cart":{"ok","failed","reconnects"}…}}, and {"event":"agent-ended"}
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '1' },
     kind: { type: 'string' },
     name: { type: 'string', default: 'lab' },
+    trust: { type: 'string' },
     dashboard: { type: 'boolean', default: true },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -119,6 +121,7 @@ async function startNative(kind: DeviceKind | undefined): Promise<Running> {
     lab: values.name,
     own: true,
     environment: 'native',
+    ...(values.trust === undefined ? {} : { trust: resolve(values.trust) }),
     socketGid: unprivilegedUser(root).gid,
     kind,
     rate: Number(values.rate),

@@ -8,7 +8,7 @@ import { unprivilegedUser } from './unprivileged.ts';
 const root = join(import.meta.dirname, '..');
 
 const usage = `npm start -- [--port N] [--allow-host HOST[:PORT]]... [--json] [--dev]
-             [--socket PATH] [--database PATH] [--pins PATH] [--max-slots N] [--log-level L]
+             [--socket PATH] [--database PATH] [--pins PATH] [--trust DIR] [--max-slots N] [--log-level L]
 
 Starts the agent and the gateway of this node and prints a link to the dashboard.
 The link is an admin's. Enter prints new ones, for operators and viewers too.
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     socket: { type: 'string', default: '/run/podlane/agent.sock' },
     database: { type: 'string' },
     pins: { type: 'string' },
+    trust: { type: 'string' },
     'max-slots': { type: 'string' },
     'log-level': { type: 'string', default: 'warn' },
     help: { type: 'boolean', default: false },
@@ -60,7 +61,7 @@ async function main(): Promise<void> {
     throw new Error('the dashboard is not built: run `npm run build`');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
 
-  const agentArgs = (['database', 'pins', 'max-slots', 'log-level'] as const).flatMap((name) =>
+  const agentArgs = (['database', 'pins', 'trust', 'max-slots', 'log-level'] as const).flatMap((name) =>
     values[name] === undefined ? [] : [`--${name}`, values[name]],
   );
   const user = values.dev ? { uid: 0, gid: 0 } : unprivilegedUser(root);

@@ -21,6 +21,8 @@ export interface NodeOptions {
   /** Group that may use the agent's socket. */
   socketGid?: number;
   kind?: DeviceKind;
+  /** Folder of keys that builds are signed by. */
+  trust?: string;
   /** Multiplies the traffic. */
   rate: number;
   progress(text: string): void;
@@ -101,7 +103,8 @@ async function clear(lab: string, door: Door): Promise<void> {
   rmSync(labDirectory(lab), { recursive: true, force: true });
 }
 
-function commandOfAgent({ lab, own, environment, listen, socketGid }: NodeOptions, socket: string): string[] {
+function commandOfAgent(options: NodeOptions, socket: string): string[] {
+  const { lab, own, environment, listen, socketGid, trust } = options;
   return [
     // not `ip netns exec`, which would hide the pins
     ...(own ? ['nsenter', `--net=/run/netns/${hostNetns(lab)}`, '--'] : []),
@@ -109,6 +112,7 @@ function commandOfAgent({ lab, own, environment, listen, socketGid }: NodeOption
     ...['--socket', socket, '--database', join(labDirectory(lab), 'podlane.db')],
     ...['--pins', labPins(lab), '--environment', environment, '--lab', '--log-level', 'warn'],
     ...(socketGid === undefined ? [] : ['--socket-gid', String(socketGid)]),
+    ...(trust === undefined ? [] : ['--trust', trust]),
     ...(listen ? ['--listen', listen.address, '--token-file', listen.tokenFile] : []),
   ];
 }
