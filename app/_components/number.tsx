@@ -63,7 +63,7 @@ export function Readout({
     : format !== undefined
       ? { digits: format(value), prefix: '' }
       : scaled(value);
-  const space = prefix === '' || unit.startsWith('bit') ? '' : ' ';
+  const space = prefix === '' || unit.startsWith('bit') || unit === 'B' ? '' : ' ';
   return (
     <span
       title={known ? undefined : 'no sample yet'}

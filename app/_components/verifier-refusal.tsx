@@ -57,7 +57,7 @@ export function VerifierRefusal({ refusal }: { refusal: Refusal }) {
 }
 
 const Code = ({ children }: { children: ReactNode }) => (
-  <pre className="min-w-0 flex-1 whitespace-pre-wrap font-mono text-[11.5px] leading-[18px] [overflow-wrap:anywhere]">
+  <pre className="min-w-0 flex-1 whitespace-pre-wrap font-mono text-[11.5px] leading-[18px] [font-feature-settings:'calt'_0] [overflow-wrap:anywhere]">
     {children}
   </pre>
 );

@@ -26,16 +26,16 @@ export function Attachments({ program }: { program: Program }) {
       <table className="w-full table-fixed border-separate border-spacing-0">
         <thead>
           <tr>
-            <th scope="col" className={`${head} w-40 max-md:w-28`}>
+            <th scope="col" className={`${head} w-40 max-md:w-24`}>
               hook
             </th>
             <th scope="col" className={head}>
               target
             </th>
-            <th scope="col" className={`${head} w-44 max-md:w-28`}>
+            <th scope="col" className={`${head} w-44 max-md:w-20`}>
               namespace
             </th>
-            <th scope="col" className={`${head} w-22 text-right`} title="The first runs first">
+            <th scope="col" className={`${head} w-22 text-right max-md:w-16`} title="The first runs first">
               order
             </th>
             <th

@@ -24,7 +24,7 @@ export function Listing({ program }: { program: Program }) {
   );
   const lines = useMemo(() => linesOf(instructions ?? [], source), [instructions, source]);
   return (
-    <section aria-labelledby="listing" className="mt-4 min-w-0">
+    <section aria-labelledby="listing" className="min-w-0">
       <div className="flex min-h-8 flex-wrap items-center gap-x-3">
         <h2 id="listing" className="font-semibold">
           Translated instructions
@@ -32,7 +32,7 @@ export function Listing({ program }: { program: Program }) {
         {instructions !== undefined && instructions.length > 0 && (
           <>
             <span className="text-12 text-muted">
-              {count(instructions.length)}
+              {count(instructions.length)}, those of 16 bytes once
               {!hasSource && ', no lines of source: its BTF has none'}
             </span>
             <span className="flex-1" />
@@ -52,8 +52,8 @@ export function Listing({ program }: { program: Program }) {
           </div>
         ) : data === undefined ? (
           <div className="grid gap-2 pt-3" aria-busy="true">
-            {['w-80', 'w-64', 'w-96', 'w-72'].map((width) => (
-              <Skeleton key={width} className={`${width} max-w-full`} />
+            {['max-w-80', 'max-w-64', 'max-w-96', 'max-w-72'].map((width) => (
+              <Skeleton key={width} className={`w-full ${width}`} />
             ))}
           </div>
         ) : data.unavailable !== null ? (
@@ -86,7 +86,7 @@ function Lines({ lines }: { lines: readonly ListingLine[] }) {
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section ref={box} tabIndex={0} aria-label="Instructions" className="max-h-[640px] overflow-auto py-1">
       <div
-        className="relative min-w-fit font-mono text-[11.5px] leading-5"
+        className="relative min-w-fit font-mono text-[11.5px] leading-5 [font-feature-settings:'calt'_0]"
         style={{ height: virtualizer.getTotalSize() }}
       >
         {virtualizer.getVirtualItems().map(({ index, start }) => {

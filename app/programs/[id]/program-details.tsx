@@ -18,7 +18,7 @@ export function ProgramDetails({ program }: { program: Program }) {
     <>
       <DetailList label="Program">
         <Detail label="instructions" unknown={program.instructions === 0 ? untold : null}>
-          {count(program.instructions)} translated, {bytes(program.xlatedBytes)}
+          {count(program.instructions)} of 8 bytes, translated
         </Detail>
         <Detail label="machine code" unknown={program.jitedBytes === 0 ? untold : null}>
           {bytes(program.jitedBytes)}

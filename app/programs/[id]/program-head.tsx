@@ -27,20 +27,21 @@ export function ProgramHead({ program, gone }: { program: Program; gone: boolean
             </span>
           )}
         </div>
-        <Facts>
-          <Fact label="id">{program.id}</Fact>
-          <Fact label="owner">
-            <Owner owner={program.owner} />
-          </Fact>
-          <Fact label="loaded">{clock(Date.parse(program.loadedAt))}</Fact>
-          <div className="flex items-center gap-1">
-            <dt className="text-muted" title="The kernel’s hash of the instructions">
-              tag
-            </dt>
-            <dd className="code">{program.tag}</dd>
-            <CopyButton text={program.tag} what="the tag" className="-my-1 size-6! text-muted" />
-          </div>
-        </Facts>
+        <div className="mt-1">
+          <Facts>
+            <Fact label="id">{program.id}</Fact>
+            <Fact label="owner">
+              <Owner owner={program.owner} />
+            </Fact>
+            <Fact label="loaded">{clock(Date.parse(program.loadedAt))}</Fact>
+            <Fact label="tag" title="The kernel’s hash of the instructions">
+              <span className="inline-flex items-center gap-1">
+                <span className="code">{program.tag}</span>
+                <CopyButton text={program.tag} what="the tag" className="-my-1 size-6! text-muted" />
+              </span>
+            </Fact>
+          </Facts>
+        </div>
       </div>
       <div className="flex gap-x-8 gap-y-1 max-md:grid max-md:grid-cols-2">
         <Item label={program.runCount === null ? 'runs' : `${count(program.runCount)} runs counted`}>

@@ -20,14 +20,12 @@ export function ProgramPage({ id }: { id: number }) {
     return (
       <>
         <ProgramHead program={program} gone={gone} />
-        <div className="grid grid-cols-[minmax(0,1fr)_400px] px-(--gutter) pb-8 max-xl:grid-cols-1">
-          <div className="min-w-0">
-            <Attachments program={program} />
-            <Listing program={program} />
-          </div>
-          <div className="min-w-0 max-xl:order-first xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4">
+        <div className="grid grid-cols-[minmax(0,1fr)_400px] grid-rows-[auto_1fr] gap-y-4 px-(--gutter) pb-8 max-xl:grid-cols-1 max-xl:grid-rows-none">
+          <Attachments program={program} />
+          <div className="min-w-0 xl:row-span-2 xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4">
             <ProgramDetails program={program} />
           </div>
+          <Listing program={program} />
         </div>
       </>
     );

@@ -102,7 +102,7 @@ export function Entries({ map }: { map: BpfMapDetail }) {
             {isFetchingNextPage ? 'Reading' : 'Read more'}
           </Button>
         )}
-        {entries !== null && (
+        {entries !== null && entries.length > 0 && (
           <span role="status" className="tabular-nums">
             {count(entries.length)} shown, {count(scanned)} looked at
             {!hasNextPage && ', all there are'}

@@ -40,29 +40,31 @@ export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
           </Button>
         )}
       </div>
-      <Facts>
-        <Fact label="id">{map.id}</Fact>
-        <Fact label="owner">
-          <Owner owner={map.owner} />
-        </Fact>
-        <Fact label="entries">{entriesText(map)}</Fact>
-        <Fact label="key">{map.keyBytes} B</Fact>
-        <Fact label="value">
-          {count(map.valueBytes)} B{map.perCpu && ' for each CPU'}
-        </Fact>
-        {map.memoryBytes !== null && <Fact label="memory">{bytes(map.memoryBytes)}</Fact>}
-        {flags.length > 0 && (
-          <Fact label="flags">
-            <span className="code">{flags.join(' ')}</span>
+      <div className="mt-1">
+        <Facts>
+          <Fact label="id">{map.id}</Fact>
+          <Fact label="owner">
+            <Owner owner={map.owner} />
           </Fact>
-        )}
-        <UsedBy ids={map.programIds} />
-        {map.pins.map((pin) => (
-          <Fact key={pin} label="pinned at">
-            <span className="code break-all">{pin}</span>
+          <Fact label="entries">{entriesText(map)}</Fact>
+          <Fact label="key">{map.keyBytes} B</Fact>
+          <Fact label="value">
+            {count(map.valueBytes)} B{map.perCpu && ' for each CPU'}
           </Fact>
-        ))}
-      </Facts>
+          {map.memoryBytes !== null && <Fact label="memory">{bytes(map.memoryBytes)}</Fact>}
+          {flags.length > 0 && (
+            <Fact label="flags">
+              <span className="code">{flags.join(' ')}</span>
+            </Fact>
+          )}
+          <UsedBy ids={map.programIds} />
+          {map.pins.map((pin) => (
+            <Fact key={pin} label="pinned at">
+              <span className="code break-all">{pin}</span>
+            </Fact>
+          ))}
+        </Facts>
+      </div>
       <Types map={map} />
     </header>
   );
