@@ -2,6 +2,8 @@ import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
+import { RuleLoader } from './acl/load.ts';
+import { Rules } from './acl/rules.ts';
 import { installedObject } from './bpf/datapath.ts';
 import { type Config, help, readConfig } from './config.ts';
 import { KernelDrops } from './counters/kernel-drops.ts';
@@ -57,8 +59,27 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       installed: await installedObject(),
     });
     const image = builds.chosenImage() ?? undefined;
-    const datapath = await Datapath.open({ books: inventory, pins, maxSlots, image, without, log });
+    const rules = new Rules({ books: inventory, log });
+    const loaders: RuleLoader[] = [];
+    const datapath = await Datapath.open({
+      ...{ books: inventory, pins, maxSlots, image, without, log },
+      rules: {
+        open: (programs, pods) => {
+          const loader = new RuleLoader(programs.ruleMaps, { slots: programs.maxSlots });
+          loaders.push(loader);
+          return rules.open(loader, pods);
+        },
+        welcome: (pod) => rules.welcome(pod),
+        leave: (id) => rules.leave(id),
+      },
+    });
     opened.push(() => datapath.close());
+    opened.push(async () => {
+      await rules.close();
+      await loaders.at(-1)?.close();
+    });
+    await rules.watchNode();
+    rules.on('event', (event) => datapath.emit('event', event));
     await builds.runOn(datapath.running, datapath.running.refusal);
     const sampler = new Sampler(datapath, datapath.counters, () => datapath.programIds());
     sampler.start();
@@ -112,6 +133,7 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       dumps,
       maps,
       programs,
+      rules,
       inventory,
       node,
       startedAt,

@@ -178,7 +178,9 @@ export class EntryIndex {
   #byIdentity(): Map<number, string[]> {
     if (!this.#prefixes) {
       this.#prefixes = new Map();
-      for (const { prefix, identity } of this.#compiled.tables.prefixes.values())
+      const prefixes = [...this.#compiled.tables.prefixes.values()];
+      prefixes.sort((a, b) => a.prefix.family - b.prefix.family);
+      for (const { prefix, identity } of prefixes)
         this.#prefixes.set(identity, [...(this.#prefixes.get(identity) ?? []), cidrText(prefix)]);
     }
     return this.#prefixes;

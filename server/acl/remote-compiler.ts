@@ -76,6 +76,8 @@ export class RemoteCompiler implements Remote {
   #call(method: Method, args: unknown[]): Promise<never> {
     const id = ++this.#last;
     const worker = this.#thread();
+    // An agent that starts waits for nothing else.
+    worker.ref();
     if (this.#idle) clearTimeout(this.#idle);
     this.#idle = null;
     return new Promise((resolve, reject) => {
@@ -112,7 +114,9 @@ export class RemoteCompiler implements Remote {
     this.#waiting.delete(answer.id);
     if ('value' in answer) waiting?.resolve(answer.value as never);
     else waiting?.reject('problem' in answer ? asError(answer.problem) : answer.error);
-    if (this.#waiting.size > 0 || this.#holds.size > 0) return;
+    if (this.#waiting.size > 0) return;
+    this.#worker?.unref();
+    if (this.#holds.size > 0) return;
     this.#idle = setTimeout(() => {
       const worker = this.#worker;
       this.#worker = null;

@@ -19,6 +19,7 @@ import { type JudgedPod, Judging } from './judging.ts';
 import type { RuleKernel } from './kernel.ts';
 import { noSizes, ruleLimits } from './limits.ts';
 import { checkMatch } from './match.ts';
+import { watchNodeAddresses } from './node-addresses.ts';
 import { RemoteCompiler } from './remote-compiler.ts';
 import { Turns } from './turns.ts';
 import { RuleViews } from './views.ts';
@@ -58,6 +59,8 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
   #again: Promise<void> | null = null;
   #later: NodeJS.Timeout | null = null;
   #told = '';
+  #closed = false;
+  #unwatch: (() => void) | null = null;
 
   constructor({ books, log }: RuleOptions) {
     super();
@@ -81,7 +84,21 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
     }
   }
 
+  /** Packets of the node itself, by the addresses that it has from now on, are not judged towards pods. */
+  async watchNode(): Promise<void> {
+    this.#unwatch = await watchNodeAddresses(
+      (addresses) => {
+        this.#judging.kernel.setNodeAddresses(addresses);
+        this.#views.setNodeAddresses(addresses);
+      },
+      (err) => this.#log.error({ err }, 'the node’s addresses could not be told to the access rules'),
+    );
+  }
+
+  /** Waits for what is under way; the kernel goes on judging. */
   async close(): Promise<void> {
+    this.#closed = true;
+    this.#unwatch?.();
     if (this.#later) clearTimeout(this.#later);
     await this.#turns.settled();
     await this.#compiler.close();
@@ -107,7 +124,7 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
 
   /** The pod is no longer one of this node, or never became one. */
   leave(id: string): void {
-    if (!this.#pods.delete(id) || this.#later) return;
+    if (!this.#pods.delete(id) || this.#later || this.#closed) return;
     if (this.#wanted('active') === null && this.#wanted('draft') === null) return;
     this.#later = setTimeout(() => {
       this.#later = null;
@@ -369,7 +386,7 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
 
   #revive(err: Error): void {
     this.#log.error({ err }, 'the thread that compiles access rules died');
-    setTimeout(() => this.#soon().catch(() => {}), reviveMs).unref();
+    if (!this.#closed) setTimeout(() => this.#soon().catch(() => {}), reviveMs).unref();
   }
 
   #wanted(set: WhichRules): string | null {

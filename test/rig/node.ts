@@ -19,6 +19,8 @@ export interface RiggedNode extends AsyncDisposable {
   readonly pins: string;
   readonly database: string;
   readonly agentPid: number;
+  /** Unix socket of the agent. */
+  readonly socket: string;
   /** Asks the agent. @throws ProblemError */
   ask<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
   /** A new namespace with loopback up, attached as shop/NAME. */
@@ -89,6 +91,7 @@ export async function rigNode(flags: string[] = []): Promise<RiggedNode> {
     host,
     pins,
     database,
+    socket: socketPath,
     get agentPid() {
       return agent?.pid ?? 0;
     },
