@@ -22,6 +22,7 @@ test('defaults stand when nothing is said', () => {
     listen: null,
     database: '/var/lib/podlane/podlane.db',
     pins: '/sys/fs/bpf/podlane',
+    trust: null,
     maxSlots: 2048,
     environment: 'native',
     logLevel: 'info',
