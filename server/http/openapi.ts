@@ -11,6 +11,7 @@ import { rule, ruleSet } from '../../contract/acl.ts';
 import { batch, batchPlan, batchPod, batchSummary } from '../../contract/batch.ts';
 import { activation, build, userProgram } from '../../contract/build.ts';
 import { attachedProgram, device, deviceEnd } from '../../contract/device.ts';
+import { dump, dumpPart } from '../../contract/dump.ts';
 import { event } from '../../contract/event.ts';
 import { guardThresholds } from '../../contract/guard.ts';
 import { migration, migrationPlan } from '../../contract/migration.ts';
@@ -27,6 +28,7 @@ const components = {
   ...{ ActiveRules: activeRules, DraftRules: draftRules, Rule: rule, RuleEntry: ruleEntry, RuleSet: ruleSet },
   ...{ Batch: batch, BatchPlan: batchPlan, BatchPod: batchPod, BatchSummary: batchSummary },
   ...{ AttachedProgram: attachedProgram, Device: device, DeviceEnd: deviceEnd, Event: event },
+  ...{ Dump: dump, DumpPart: dumpPart },
   ...{ GuardThresholds: guardThresholds },
   ...{ Migration: migration, MigrationPlan: migrationPlan, Node: node, PathHop: pathHop },
   ...{ Trace: trace, TracePacket: tracePacket, TraceSummary: traceSummary, Verdict: verdict },

@@ -1,3 +1,4 @@
+import type { ActiveRules } from '../../../contract/rules.ts';
 import type { Wanted } from '../collection.ts';
 import { addJson, refusalOf, type Taking, whole } from '../taking.ts';
 
@@ -12,8 +13,8 @@ const single: readonly [path: string, file: string, title: string][] = [
   ['/node/guard', 'guard.json', 'Guard of the node'],
   ['/health', 'health.json', 'Health'],
   ['/metrics', 'metrics.txt', 'Prometheus metrics'],
-  ['/rules', 'rules.json', 'Access rules in force, with the sizes of their tables'],
-  ['/rules/export', 'rules.yaml', 'Access rules in force, as YAML'],
+  ['/rules/draft', 'rule-draft.json', 'Access rules that are tried out'],
+  ['/rules/statistics', 'rule-statistics.json', 'Access rules by what they decided'],
   ['/rules/versions', 'rule-versions.json', 'Versions of the access rules'],
   ['/builds', 'builds.json', 'Builds of the datapath'],
 ];
@@ -40,7 +41,19 @@ export async function takeAgent(taking: Taking): Promise<void> {
     () => agent.configuration,
   );
   for (const [path, file, title] of single) await addAnswer(taking, path, { path: `agent/${file}`, title });
+  await addRules(taking);
   for (const [path, file, title] of lists) await addList(taking, path, file, title);
+}
+
+/** The rules in force with the sizes of their tables, and as they were written where there are any. */
+async function addRules(taking: Taking): Promise<void> {
+  const title = 'Access rules in force, with the sizes of their tables';
+  const answer = await addAnswer(taking, '/rules', { path: 'agent/rules.json', title });
+  if (answer === null || (JSON.parse(answer.toString('utf8')) as ActiveRules).rules === null) return;
+  await addAnswer(taking, '/rules/export', {
+    path: 'agent/rules.yaml',
+    title: 'Access rules in force, as YAML',
+  });
 }
 
 /** Adds what a GET answers, as it comes; a refusal is noted. @returns the answer, null when refused */

@@ -50,6 +50,7 @@ async function takePod(taking: Taking, id: string): Promise<void> {
     ['/path', 'Way of a packet', 'path'],
     ['/drops', 'Drops by reason since they are counted', 'drops'],
     ['/guard', 'Guard', 'guard'],
+    ['/programs', 'Programs that users attached', 'programs'],
   ] as const)
     await addAnswer(taking, `/pods/${pod.id}${path}`, {
       path: `${folder}/agent/${file}.json`,

@@ -35,6 +35,15 @@ beforeAll(async () => {
   node.run(['tc', 'qdisc', 'replace', 'dev', web.primary.name, 'clsact']);
   node.run(['ip', 'rule', 'add', 'from', '10.99.0.0/16', 'table', '99']);
   node.run(['ip', 'route', 'add', 'blackhole', '10.98.0.0/16', 'table', '99']);
+  await node.ask('PUT', '/rules', {
+    name: 'shop',
+    rules: [
+      {
+        ...{ name: 'no-telnet', direction: 'ingress', subject: { all: true }, action: 'deny' },
+        ...{ protocol: 'tcp', ports: [{ from: 23 }] },
+      },
+    ],
+  });
   await node.migrate('shop.cart', 'veth', true);
   const made = await takeDumpOf(node);
   dump = made.dump;
@@ -174,6 +183,8 @@ test('the agent’s part has journals, events, metrics, drops and its log; nowhe
   expect(taken.read('agent/metrics.txt').toString()).toContain('podlane_pod_packets_total');
   expect(JSON.stringify(taken.json('agent/events.json'))).toContain('migration.done');
   expect(taken.json('pods/shop.cart/agent/drops.json')).toHaveProperty('kernel.available');
+  expect(taken.json('agent/rules.json')).toMatchObject({ rules: { name: 'shop' }, sizes: { rules: 1 } });
+  expect(taken.read('agent/rules.yaml').toString()).toContain('no-telnet');
   expect(taken.read('agent/log.jsonl').toString()).toContain('agent.started');
   expect(taken.json('agent/configuration.json')).toMatchObject({
     pins: node.pins,
@@ -249,9 +260,7 @@ test('`podlane debug` brings the agent’s archive; interrupted, it leaves none;
   expect(without).toMatchObject({ agent: false });
   using own = unpack(alone);
   expect(wrongFiles(own)).toEqual([]);
-  expect(own.json('host/ip/links.json').map(({ ifname }: Any) => ifname)).toContain(
-    cart.primary.name.replace(/\d+$/, '') + cart.slot,
-  );
+  expect(own.json('host/ip/links.json').map(({ ifname }: Any) => ifname)).toContain('pl1');
   expect(own.paths.some((path) => /^bpf\/bpftool\/map-\d+\.json$/.test(path))).toBe(true);
   expect(without.problems.map(({ path }: Any) => path)).toContain('agent/');
 });
