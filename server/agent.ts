@@ -23,6 +23,11 @@ import { Programs } from './programs/programs.ts';
 import type { KnownNamespace } from './programs/scan/scan.ts';
 import { Scanner } from './programs/scanner.ts';
 import { Signers } from './programs/signers.ts';
+import { Captures } from './trace/captures.ts';
+import { KernelSightings } from './trace/kernel-sightings.ts';
+import { PodNames } from './trace/names.ts';
+import { Traces } from './trace/traces.ts';
+import { Verdicts } from './trace/verdicts.ts';
 import { version } from './version.ts';
 
 /** How long what is under way may take once the agent is told to stop. */
@@ -91,6 +96,16 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
     });
     const drops = new PodDropCounts(datapath, datapath.counters, kernelDrops);
     opened.push(() => drops.close());
+    const kernel = loaders.at(-1)!;
+    const names = new PodNames(datapath);
+    const verdicts = new Verdicts(kernel, names, rules);
+    const where = { hostNetns: ownNetns(), maxSlots: datapath.slots.max };
+    const sightings = new KernelSightings({ capability: dropReasons, ...where });
+    const traces = new Traces({ kernel, pods: datapath, names, rules, sightings, log });
+    const captures = new Captures(datapath, `podlane ${version}`);
+    opened.push(() => {
+      for (const each of [captures, traces, verdicts, names]) each.close();
+    });
     await inventory.addEvent({
       type: 'agent.started',
       severity: 'info',
@@ -134,6 +149,9 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       maps,
       programs,
       rules,
+      verdicts,
+      traces,
+      captures,
       inventory,
       node,
       startedAt,
