@@ -1,5 +1,5 @@
 /** Types in the order of their ids, with the offsets of their names in `strings`. */
-function btf(types: (strings: (name: string) => number) => number[][]): Buffer {
+export function btf(types: (strings: (name: string) => number) => number[][]): Buffer {
   let strings = '\0';
   const name = (text: string): number => {
     strings += `${text}\0`;
