@@ -3,6 +3,7 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { GuardChoice, GuardThresholds } from '../../contract/guard.ts';
 import { type Draft, draftOf, type GuardField, guardGroups, readDraft, shown } from '../_lib/guard-fields.ts';
+import { useLacks } from '../_lib/session.ts';
 import { Button } from './button.tsx';
 import { WarningSign } from './warning-sign.tsx';
 
@@ -25,6 +26,7 @@ const control =
 export function GuardForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
   const [draft, setDraft] = useState<Draft>(() => draftOf(chosen));
   const [tried, setTried] = useState(false);
+  const lacks = useLacks('operator');
   const { choice, problems } = readDraft(draft);
   const refused = Object.keys(problems).length > 0;
   const changed = refused || JSON.stringify(choice) !== JSON.stringify(readDraft(draftOf(chosen)).choice);
@@ -55,7 +57,7 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
         </fieldset>
       ))}
       <div className="flex flex-wrap items-center gap-3">
-        <Button type="submit" look="primary" disabled={saving || !changed}>
+        <Button type="submit" look="primary" disabled={saving || !changed || lacks !== null}>
           Save
         </Button>
         <Button disabled={Object.keys(draft).length === 0} onClick={() => setDraft({})}>
@@ -71,7 +73,7 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
           ) : saved && !changed ? (
             'Saved; in effect from the next round.'
           ) : (
-            `An empty field ${from === 'default' ? 'has its default' : `is as for the ${from}`}.`
+            (lacks ?? `An empty field ${from === 'default' ? 'has its default' : `is as for the ${from}`}.`)
           )}
         </p>
       </div>

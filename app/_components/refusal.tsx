@@ -12,7 +12,9 @@ export function Refusal({ error, title }: { error: Error; title: string }) {
         <div className="min-w-0">
           <p className="font-semibold">{api?.title ?? title}</p>
           <p className="whitespace-pre-line text-12 [overflow-wrap:anywhere]">{error.message}</p>
-          {api?.hint !== undefined && <p className="text-12 text-ink-2">{api.hint}</p>}
+          {api?.hint !== undefined && api.verifier === undefined && (
+            <p className="text-12 text-ink-2">{api.hint}</p>
+          )}
         </div>
       </div>
       {api?.verifier !== undefined && <VerifierRefusal refusal={api.verifier} />}

@@ -6,12 +6,14 @@ import { ErrorState } from '../_components/error-state.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';
 import { WarningSign } from '../_components/warning-sign.tsx';
 import { call } from '../_lib/api.ts';
+import { useLacks } from '../_lib/session.ts';
 
 const key = ['node', 'settings'] as const;
 
 /** Whether packets between pods of the node go past the host's stack. */
 export function ShortWay() {
   const client = useQueryClient();
+  const lacks = useLacks('operator');
   const { data, error, refetch } = useQuery({
     queryKey: key,
     queryFn: ({ signal }) => call<NodeSettings>('/node/settings', { signal }),
@@ -33,13 +35,14 @@ export function ShortWay() {
               type="checkbox"
               className="mt-0.5 size-4 accent-accent"
               checked={save.isPending ? save.variables.redirect : data.redirect}
-              disabled={save.isPending}
+              disabled={save.isPending || lacks !== null}
               onChange={(event) => save.mutate({ ...data, redirect: event.target.checked })}
             />
             <span>
               Hand packets between pods of this node from device to device
               <span className="block text-12 text-muted">
                 Past the host’s stack and its rules, from the next packet on. Off, they are routed.
+                {lacks !== null && ` ${lacks}`}
               </span>
             </span>
           </label>

@@ -12,6 +12,7 @@ import { clock, count, span } from '../../_lib/format.ts';
 import { useNode } from '../../_lib/node.ts';
 import { splitName } from '../../_lib/pods.ts';
 import { useNow, usePodTotals } from '../../_lib/samples.ts';
+import { useLacks } from '../../_lib/session.ts';
 import { migrationAction, whyNot } from './_migration/words.ts';
 import { Addresses } from './_network/addresses.tsx';
 import { hooksAway, spaced } from './words.ts';
@@ -102,7 +103,8 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
   const { data: node } = useNode();
   const reasonId = useId();
   const to: DeviceKind = pod.kind === 'netkit' ? 'veth' : 'netkit';
-  const reason = whyNot(pod, to, node);
+  const lacks = useLacks('operator');
+  const reason = whyNot(pod, to, node) ?? lacks;
   const running = pod.migration;
   return (
     <div className="flex items-center gap-2 max-md:flex-wrap">

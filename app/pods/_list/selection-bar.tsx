@@ -4,6 +4,7 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { KindGlyph } from '../../_components/kind.tsx';
+import { useLacks } from '../../_lib/session.ts';
 import { podsWord } from './_batch/words.ts';
 
 interface SelectionBarProps {
@@ -17,6 +18,7 @@ interface SelectionBarProps {
 
 /** What is selected, by kind, and what can be done with it. It stands above the foot while something is. */
 export function SelectionBar({ pods, unselected, selectShown, clear, move }: SelectionBarProps) {
+  const lacks = useLacks('operator');
   if (pods.length === 0) return null;
   const of = (kind: DeviceKind): number => pods.filter((pod) => pod.kind === kind).length;
   return (
@@ -44,9 +46,14 @@ export function SelectionBar({ pods, unselected, selectShown, clear, move }: Sel
         </button>
       </span>
       <span className="flex-1 max-md:hidden" />
+      {lacks !== null && <span className="text-12 text-ink-2">{lacks}</span>}
       <span className="flex gap-2">
-        <Button onClick={() => move('veth')}>Fall back to veth…</Button>
-        <Button onClick={() => move('netkit')}>Promote to netkit…</Button>
+        <Button disabled={lacks !== null} onClick={() => move('veth')}>
+          Fall back to veth…
+        </Button>
+        <Button disabled={lacks !== null} onClick={() => move('netkit')}>
+          Promote to netkit…
+        </Button>
       </span>
     </section>
   );

@@ -12,8 +12,9 @@ import { useRemoveBuild } from '../../_lib/builds.ts';
 import { bytes, clock } from '../../_lib/format.ts';
 import { short } from './words.ts';
 
-const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
-const cell = 'h-10 border-line-1 border-b px-2 first:pl-0 last:pr-0';
+const head =
+  'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-2 last:pr-2 max-md:px-1';
+const cell = 'h-10 border-line-1 border-b px-2 first:pl-2 last:pr-2 max-md:px-1';
 const wide = 'max-md:hidden';
 
 interface Props {

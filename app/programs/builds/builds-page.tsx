@@ -28,7 +28,7 @@ export function BuildsPage() {
         <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
           <div className="min-w-0 flex-1 basis-80">
             <h1 className="font-semibold text-20 tracking-[-.014em]">Builds</h1>
-            <p className="text-12 text-ink-2">
+            <p className="mt-0.5 text-12 text-ink-2">
               The datapath that Podlane’s programs are loaded from. Another is put in its place while packets
               flow: none is lost, counters, rules and connections go on.
             </p>

@@ -9,6 +9,7 @@ import { Skeleton } from '../../../_components/skeleton.tsx';
 import { notify } from '../../../_components/toast.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { useChooseForPod, usePodGuard, useResumeGuard } from '../../../_lib/guard.ts';
+import { useLacks } from '../../../_lib/session.ts';
 import { ActsList } from './acts-list.tsx';
 import { ReadingsTable } from './readings-table.tsx';
 import { ThresholdsSheet } from './thresholds-sheet.tsx';
@@ -23,6 +24,7 @@ export function GuardSection({ pod, openMigration }: Props) {
   const gone = pod.state === 'gone';
   const { data: guard, error, refetch } = usePodGuard(pod.id, !gone);
   const [open, setOpen] = useState(false);
+  const lacks = useLacks('operator');
   return (
     <section
       aria-labelledby="guard"
@@ -40,14 +42,14 @@ export function GuardSection({ pod, openMigration }: Props) {
             <Button size="small" onClick={() => setOpen(true)}>
               Thresholds
             </Button>
-            <Switch pod={pod} guard={guard} />
+            <Switch pod={pod} guard={guard} lacks={lacks} />
           </>
         )}
       </div>
       <div className="border-line-2 border-t">
         {guard !== undefined ? (
           <>
-            <Sentence pod={pod} guard={guard} />
+            <Sentence pod={pod} guard={guard} lacks={lacks} />
             {guard.readings.length > 0 && <ReadingsTable readings={guard.readings} />}
             <ActsList acts={guard.acts} openMigration={openMigration} />
           </>
@@ -75,7 +77,14 @@ const stages: Record<PodGuard['stage'], (guard: PodGuard) => string> = {
   'left-alone': () => 'leaves the pod alone',
 };
 
-function Sentence({ pod, guard }: { pod: Pod; guard: PodGuard }) {
+interface ActProps {
+  pod: Pod;
+  guard: PodGuard;
+  /** Why this session may not act; null when it may. */
+  lacks: string | null;
+}
+
+function Sentence({ pod, guard, lacks }: ActProps) {
   const resume = useResumeGuard(pod.id);
   const stopped = guard.stage === 'left-alone' || guard.stage === 'fallen-back';
   return (
@@ -85,7 +94,8 @@ function Sentence({ pod, guard }: { pod: Pod; guard: PodGuard }) {
       {stopped && (
         <Button
           size="small"
-          disabled={resume.isPending}
+          disabled={resume.isPending || lacks !== null}
+          title={lacks ?? undefined}
           onClick={() => resume.mutate(undefined, { onError: failed('The guard does not resume') })}
         >
           {guard.stage === 'left-alone' ? 'Watch again' : 'Dismiss'}
@@ -96,13 +106,14 @@ function Sentence({ pod, guard }: { pod: Pod; guard: PodGuard }) {
 }
 
 /** Off and on for this pod; what else was chosen for it stays. */
-function Switch({ pod, guard }: { pod: Pod; guard: PodGuard }) {
+function Switch({ pod, guard, lacks }: ActProps) {
   const choose = useChooseForPod(pod.id);
   const { on } = guard.thresholds;
   return (
     <Button
       size="small"
-      disabled={choose.isPending}
+      disabled={choose.isPending || lacks !== null}
+      title={lacks ?? undefined}
       aria-pressed={on}
       onClick={() =>
         choose.mutate({ ...guard.chosen, on: !on }, { onError: failed('The guard was not switched') })

@@ -4,6 +4,7 @@ import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { clock, count } from '../../../_lib/format.ts';
+import { useLacks } from '../../../_lib/session.ts';
 import type { SheetControl } from '../_hooks/use-sheet.ts';
 import { undoAction } from './words.ts';
 
@@ -20,6 +21,7 @@ export function RunFooter({
   const done = useRef<HTMLButtonElement>(null);
   const { state, from, to } = migration;
   const running = state === 'running';
+  const lacks = useLacks('operator');
   useEffect(() => {
     if (!running) done.current?.focus();
   }, [running]);
@@ -46,7 +48,8 @@ export function RunFooter({
       {state === 'done' && pod.kind === to.kind && pod.state === 'running' && (
         <Button
           size="large"
-          title="A new migration the other way; its plan comes first"
+          disabled={lacks !== null}
+          title={lacks ?? 'A new migration the other way; its plan comes first'}
           onClick={() => sheet.openPlan(from.kind)}
         >
           <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />

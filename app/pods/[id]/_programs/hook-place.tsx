@@ -4,6 +4,7 @@ import { useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { useNode } from '../../../_lib/node.ts';
+import { useLacks } from '../../../_lib/session.ts';
 import { MoveDialog } from './move-dialog.tsx';
 import { hooksText, moveAction } from './move-steps.ts';
 
@@ -11,6 +12,7 @@ import { hooksText, moveAction } from './move-steps.ts';
 export function HookPlace({ pod }: { pod: Pod }) {
   const [open, setOpen] = useState(false);
   const { data: node } = useNode();
+  const lacks = useLacks('operator');
   const { device } = pod;
   if (device === null) return null;
   if (device.kind === 'veth')
@@ -26,7 +28,7 @@ export function HookPlace({ pod }: { pod: Pod }) {
       ? 'the pod is gone'
       : pod.state === 'migrating'
         ? 'a migration of this pod is running'
-        : null;
+        : lacks;
   return (
     <>
       <p className="text-12 text-ink-2" data-hooks={device.hooks}>

@@ -1,5 +1,6 @@
 'use client';
 
+import Link from 'next/link';
 import type { AttachedProgram } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { kindScope } from '../../../_components/kind.tsx';
@@ -102,7 +103,9 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
     <tr className={`${scope} hover:[&>td]:bg-surface-2`}>
       <td className={`${cell} code text-kind-text`}>{program.hook}</td>
       <td className={`${cell} code font-semibold max-md:px-0 max-md:text-11`} title={program.name}>
-        {program.name}
+        <Link href={`/programs/${program.id}`} prefetch={false} className="hover:underline">
+          {program.name}
+        </Link>
       </td>
       <td className={`${cell} ${wide} code text-right text-ink-2`}>{program.id}</td>
       <td className={`${cell} ${wide} code text-muted`} title={program.tag}>

@@ -5,12 +5,15 @@ import type { Batch } from '../../../../contract/batch.ts';
 import { Button } from '../../../_components/button.tsx';
 import { type BatchAct, useActOnBatch } from '../../../_lib/batches.ts';
 import { clock, count } from '../../../_lib/format.ts';
+import { useLacks } from '../../../_lib/session.ts';
 
 const icon = { 'aria-hidden': true, className: 'size-3.5', strokeWidth: 1.6 } as const;
 
 /** What can be done with a batch now; when it has ended, who did what when. */
 export function RunFooter({ batch, close }: { batch: Batch; close: () => void }) {
   const { mutate, isPending, error } = useActOnBatch(batch.id);
+  const lacks = useLacks('operator');
+  const disabled = isPending || lacks !== null;
   const act = (asked: BatchAct) => () => mutate(asked);
   const { state, counts, endedAt } = batch;
   const held = state === 'paused' || state === 'interrupted';
@@ -21,7 +24,7 @@ export function RunFooter({ batch, close }: { batch: Batch; close: () => void })
         role={error ? 'alert' : undefined}
       >
         {error?.message ??
-          `Batch ${count(batch.number)} · by ${batch.actor} · ${clock(Date.parse(batch.startedAt))}`}
+          `${lacks === null || batch.endedAt !== null ? '' : `${lacks} `}Batch ${count(batch.number)} · by ${batch.actor} · ${clock(Date.parse(batch.startedAt))}`}
       </span>
       <span className="ml-auto flex flex-wrap justify-end gap-3">
         {/* Stop keeps its place: what is under the pointer after Pause is not it. */}
@@ -29,7 +32,7 @@ export function RunFooter({ batch, close }: { batch: Batch; close: () => void })
           <Button
             look="destructive"
             size="large"
-            disabled={isPending}
+            disabled={disabled}
             title="What has not begun stays where it is; what runs is ended"
             onClick={act({ act: 'stop' })}
           >
@@ -38,13 +41,13 @@ export function RunFooter({ batch, close }: { batch: Batch; close: () => void })
           </Button>
         )}
         {state === 'running' && (
-          <Button size="large" disabled={isPending} onClick={act({ act: 'pause' })}>
+          <Button size="large" disabled={disabled} onClick={act({ act: 'pause' })}>
             <Pause {...icon} />
             Pause
           </Button>
         )}
         {held && counts.unhealthy > 0 && (
-          <Button size="large" disabled={isPending} onClick={act({ act: 'resume', unhealthy: 'retry' })}>
+          <Button size="large" disabled={disabled} onClick={act({ act: 'resume', unhealthy: 'retry' })}>
             <RotateCcw {...icon} />
             Retry {counts.unhealthy} unhealthy
           </Button>
@@ -53,7 +56,7 @@ export function RunFooter({ batch, close }: { batch: Batch; close: () => void })
           <Button
             look="primary"
             size="large"
-            disabled={isPending}
+            disabled={disabled}
             onClick={act({ act: 'resume', unhealthy: 'skip' })}
           >
             <Play {...icon} />
