@@ -128,6 +128,10 @@ export const bpf_map_update_batch: KoffiFunc<
 export const bpf_map_delete_batch: KoffiFunc<
   (fd: number, keys: Buffer, count: Buffer, options: Buffer) => number
 > = libbpf.func('int bpf_map_delete_batch(int fd, void *keys, void *count, void *options)');
+/** `options`: struct bpf_test_run_opts. */
+export const bpf_prog_test_run_opts: KoffiFunc<(program: number, options: Buffer) => number> = libbpf.func(
+  'int bpf_prog_test_run_opts(int program, void *options)',
+);
 /** Without a name: the tracepoint that the program was loaded for. */
 export const bpf_raw_tracepoint_open: KoffiFunc<(name: string | null, program: number) => number> =
   libbpf.func('int bpf_raw_tracepoint_open(const char *name, int program)');
