@@ -64,11 +64,13 @@ export const tracePoint = z.object({
   where: z
     .enum(['from-pod', 'to-pod', 'kernel'])
     .describe('our program at the way out of a pod, or into one; kernel: the kernel freed it, not delivered'),
-  pod: podReference.nullable().describe('whose device; of `kernel`, in whose namespace if in one'),
+  pod: podReference
+    .nullable()
+    .describe('whose device; of `kernel`, in whose namespace: null on the node itself'),
   device: z
     .object({ kind: deviceKind, slot: z.int(), hook: hook.nullable() })
     .nullable()
-    .describe('null of `kernel` away from our devices'),
+    .describe('of `kernel`, the pod’s device whose primary it was at; null away from those'),
   verdict: z
     .enum(['passed', 'redirected', 'dropped'])
     .describe('passed at `from-pod`: handed to the host’s stack; at `to-pod`: given to the pod'),

@@ -41,12 +41,7 @@ const microsecondsBetween = (from: Sighting, to: Sighting): number => Number(to.
 function pointOf(seen: Sighting, first: Sighting, before: Sighting, teller: Teller): TracePoint {
   const { names } = teller;
   const own = seen.slot === null ? null : names.ofSlot(seen.slot);
-  const pod =
-    seen.where === 'kernel' && seen.slot === null
-      ? names.ofNamespace(BigInt(seen.owner))
-      : own
-        ? { id: own.id, namespace: own.namespace, name: own.name }
-        : names.ofNumber(seen.owner);
+  const pod = seen.where === 'kernel' ? names.ofNamespace(BigInt(seen.owner)) : names.ofNumber(seen.owner);
   const target = seen.target === null ? null : names.ofSlot(seen.target);
   return {
     time: teller.clock.microseconds(seen.timeNs),

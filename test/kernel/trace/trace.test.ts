@@ -1,0 +1,3 @@
+import { describeTraces } from './trace.ts';
+
+describeTraces('veth');

@@ -1,0 +1,3 @@
+import { describeTraces } from '../kernel/trace/trace.ts';
+
+describeTraces('netkit');
