@@ -1,0 +1,307 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Direction, RuleSet, RuleSetInput } from '../../../contract/acl.ts';
+import { ruleSet } from '../../../contract/acl.ts';
+import { parseAddress } from '../../../contract/cidr.ts';
+import type { VerdictEvent } from '../../../server/acl/kernel.ts';
+import type { AclPod } from '../../../server/acl/select.ts';
+import { defaultTimeouts } from '../../../server/acl/settings.ts';
+import { field } from '../../../server/bpf/counter-fields.ts';
+import { JudgeStage } from './judge-stage.ts';
+import { networkPacket, type Packet, tcp } from './packets.ts';
+
+const pod: AclPod = {
+  ...{ id: 'pod-0', namespace: 'shop', name: 'cart', labels: {} },
+  addresses: ['10.42.0.1/32', 'fd42::1/128'],
+};
+const families = {
+  IPv4: { pod: '10.42.0.1', peer: '192.0.2.7', router: '192.0.2.1', icmp: 1, echo: 8, reply: 0, error: 3 },
+  IPv6: {
+    pod: 'fd42::1',
+    peer: '2001:db8::7',
+    router: '2001:db8::1',
+    icmp: 58,
+    echo: 128,
+    reply: 129,
+    error: 1,
+  },
+} as const;
+const protocols = { TCP: 6, UDP: 17, SCTP: 132 } as const;
+
+let stage: JudgeStage;
+let events: VerdictEvent[] = [];
+/** Each test has ports of its own: what one leaves behind does not touch the next. */
+let port = 1000;
+beforeAll(async () => {
+  stage = await JudgeStage.open(1, { ...defaultTimeouts, udp: { unreplied: 1, replied: 3, closing: 1 } });
+  stage.loader.onVerdicts((batch) => events.push(...batch));
+});
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await stage.load('draft', null, [pod]);
+  await stage.load('active', null, [pod]);
+  port += 1;
+  await sleep(20);
+  events = [];
+});
+
+const rules = (defaults: RuleSet['defaults'], ...list: RuleSetInput['rules']): RuleSet =>
+  ruleSet.parse({ name: 'tested', defaults, rules: list });
+const all = { all: true } as const;
+const closed = { ingress: 'deny', egress: 'deny' } as const;
+const open = { ingress: 'allow', egress: 'allow' } as const;
+const letOut = { name: 'out', direction: 'egress', subject: all, action: 'allow' } as const;
+const letIn = { name: 'in', direction: 'ingress', subject: all, action: 'allow' } as const;
+
+function judge(direction: Direction, packet: Packet): 'pass' | 'drop' {
+  return stage.judge([{ slot: 0, direction, packet }])[0]!;
+}
+
+describe.each(Object.entries(families))('over %s', (_, family) => {
+  const own = parseAddress(family.pod);
+  const peer = parseAddress(family.peer);
+  const out = (packet: Partial<Packet>): 'pass' | 'drop' =>
+    judge('egress', { source: own, destination: peer, protocol: 17, ...packet });
+  const back = (packet: Partial<Packet>): 'pass' | 'drop' =>
+    judge('ingress', { source: peer, destination: own, protocol: 17, ...packet });
+  const there = (more: Partial<Packet> = {}) => ({ sourcePort: port, destinationPort: 80, ...more });
+  const home = (more: Partial<Packet> = {}) => ({ sourcePort: 80, destinationPort: port, ...more });
+
+  describe.each(Object.entries(protocols))('%s', (_, protocol) => {
+    const opening = protocol === 6 ? { tcpFlags: tcp.syn } : {};
+    const answer = protocol === 6 ? { tcpFlags: tcp.syn | tcp.ack } : {};
+
+    test('answers to what may leave pass, and nothing else comes in', async () => {
+      await stage.load('active', rules(closed, letOut), [pod]);
+      expect(back({ protocol, ...home(answer) })).toBe(protocol === 6 ? 'pass' : 'drop');
+      port += 1;
+      expect(back({ protocol, ...home(opening) })).toBe('drop');
+      expect(out({ protocol, ...there(opening) })).toBe('pass');
+      expect(back({ protocol, ...home(answer) })).toBe('pass');
+      expect(back({ protocol, ...home({ ...opening, sourcePort: 81 }) })).toBe('drop');
+      expect(stage.loader.connections(1)).toContainEqual(
+        expect.objectContaining({ protocol, podPort: port, peerPort: 80, begunBy: 'pod', state: 'replied' }),
+      );
+    });
+
+    test('a connection is judged again when the rules change, by what its beginner may', async () => {
+      await stage.load('active', rules(closed, letOut), [pod]);
+      out({ protocol, ...there(opening) });
+      await stage.load('active', rules({ ...closed, egress: 'allow' }), [pod]);
+      expect(back({ protocol, ...home(answer) })).toBe('pass');
+      await stage.load('active', rules({ ...open, egress: 'deny' }), [pod]);
+      // What comes in may, but the pod may not have begun it.
+      expect(back({ protocol, ...home(answer) })).toBe('drop');
+      expect(stage.loader.connections(1).some(({ podPort }) => podPort === port)).toBe(false);
+    });
+  });
+
+  test('TCP in the middle of a connection nobody knows passes if either side may have begun it', async () => {
+    const middle = { protocol: 6, tcpFlags: tcp.ack };
+    await stage.load('active', rules(closed, { ...letIn, protocol: 'tcp', ports: [{ from: 80 }] }), [pod]);
+    expect(back({ ...middle, sourcePort: port, destinationPort: 80 })).toBe('pass');
+    expect(out({ ...middle, sourcePort: 80, destinationPort: port + 1 })).toBe('pass');
+    expect(back({ ...middle, sourcePort: port, destinationPort: 81 })).toBe('drop');
+    expect(out({ ...middle, sourcePort: port, destinationPort: 80 })).toBe('drop');
+  });
+
+  test('a SYN on the ports of a connection is judged as its sender’s', async () => {
+    await stage.load('active', rules(closed, letOut), [pod]);
+    out({ protocol: 6, ...there({ tcpFlags: tcp.syn }) });
+    expect(back({ protocol: 6, ...home({ tcpFlags: tcp.syn }) })).toBe('drop');
+    expect(back({ protocol: 6, ...home({ tcpFlags: tcp.ack }) })).toBe('pass');
+    expect(back({ protocol: 6, ...home({ tcpFlags: tcp.rst | tcp.ack }) })).toBe('pass');
+    expect(stage.loader.connections(1).find(({ podPort }) => podPort === port)).toMatchObject({
+      state: 'closing',
+    });
+  });
+
+  test('answers to echo requests pass by their identifier, requests the other way do not', async () => {
+    await stage.load('active', rules(closed, letOut), [pod]);
+    const { icmp: protocol, echo, reply } = family;
+    expect(back({ protocol, icmp: { type: reply, id: port } })).toBe('drop');
+    expect(out({ protocol, icmp: { type: echo, id: port } })).toBe('pass');
+    expect(back({ protocol, icmp: { type: reply, id: port } })).toBe('pass');
+    expect(back({ protocol, icmp: { type: reply, id: port + 1 } })).toBe('drop');
+    expect(back({ protocol, icmp: { type: echo, id: port } })).toBe('drop');
+  });
+
+  test('ICMP errors pass when they quote a packet of a connection, whoever sends them', async () => {
+    await stage.load('active', rules(closed, letOut), [pod]);
+    const { icmp: protocol, error: type } = family;
+    const sent = { source: own, destination: peer, protocol: 17, sourcePort: port, destinationPort: 80 };
+    const error = (quoted: Packet): Packet => ({
+      ...{ source: parseAddress(family.router), destination: own, protocol, icmp: { type, code: 3 } },
+      quoted: networkPacket(quoted),
+    });
+    expect(judge('ingress', error(sent))).toBe('drop');
+    out(there());
+    expect(judge('ingress', error(sent))).toBe('pass');
+    expect(judge('ingress', error({ ...sent, destinationPort: 81 }))).toBe('drop');
+    // Of what came in, the error goes out.
+    await stage.load('active', rules(closed, letIn), [pod]);
+    const came = { source: peer, destination: own, protocol: 17, sourcePort: 5, destinationPort: port };
+    expect(judge('ingress', came)).toBe('pass');
+    expect(out({ protocol, icmp: { type, code: 3 }, quoted: networkPacket(came) })).toBe('pass');
+    expect(
+      out({ protocol, icmp: { type, code: 3 }, quoted: networkPacket({ ...came, sourcePort: 6 }) }),
+    ).toBe('drop');
+  });
+
+  test('later fragments go as their first one', async () => {
+    await stage.load('active', rules(closed, letOut), [pod]);
+    const later = { fragment: { id: port, offset: 9, more: false } };
+    const before = stage.programs.counters.read(0)[field.droppedOut + 4]!;
+    expect(out(later)).toBe('drop');
+    expect(stage.programs.counters.read(0)[field.droppedOut + 4]! - before).toBe(1n);
+    expect(out({ ...there(), fragment: { id: port, offset: 0, more: true } })).toBe('pass');
+    expect(out(later)).toBe('pass');
+    expect(out({ fragment: { id: port + 1, offset: 9, more: false } })).toBe('drop');
+    expect(back({ ...home({ sourcePort: 81 }), fragment: { id: port, offset: 0, more: true } })).toBe('drop');
+    expect(back(later)).toBe('drop');
+    expect(
+      judge('egress', { source: own, destination: parseAddress(family.router), protocol: 17, ...later }),
+    ).toBe('drop');
+    await sleep(50);
+    expect(events.filter(({ reason }) => reason === 'fragment')).toHaveLength(4);
+  });
+
+  test('what the node sends to its pod is not judged, and is answered', async () => {
+    await stage.load('active', rules(closed), [pod]);
+    expect(back(home())).toBe('drop');
+    stage.loader.setNodeAddresses([family.peer]);
+    expect(back(home())).toBe('pass');
+    expect(out(there())).toBe('pass');
+    expect(out(there({ sourcePort: port + 1 }))).toBe('drop');
+    stage.loader.setNodeAddresses([]);
+    expect(back(home({ destinationPort: port + 1 }))).toBe('drop');
+  });
+
+  test('a pod that the rules do not know goes by their default', async () => {
+    await stage.load('active', rules({ ingress: 'deny', egress: 'allow' }), []);
+    expect([out(there()), back({ sourcePort: 9, destinationPort: port })]).toEqual(['pass', 'drop']);
+    await stage.load('active', rules({ ingress: 'allow', egress: 'deny' }), []);
+    expect([out(there({ sourcePort: port + 1 })), back({ sourcePort: 10, destinationPort: port })]).toEqual([
+      'drop',
+      'pass',
+    ]);
+  });
+
+  test('a draft drops nothing, and tells what it would drop or let pass', async () => {
+    const drafted = rules(open, {
+      ...letOut,
+      name: 'not-80',
+      action: 'deny',
+      protocol: 'udp',
+      ports: [{ from: 80 }],
+    });
+    const { loaded } = await stage.load('draft', drafted, [pod]);
+    expect(out(there())).toBe('pass');
+    expect(out(there())).toBe('pass');
+    expect(out(there({ destinationPort: 81 }))).toBe('pass');
+    await stage.load('active', rules(closed, { ...letOut, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
+    expect(out(there())).toBe('pass');
+    expect(out(there({ sourcePort: port + 1, destinationPort: 82 }))).toBe('drop');
+    await sleep(50);
+    const told = {
+      set: 'draft',
+      direction: 'egress',
+      owner: 1,
+      slot: 0,
+      generation: loaded.generation,
+    } as const;
+    expect(
+      events.map(({ verdict, set, destinationPort, rule }) => [verdict, set, destinationPort, rule]),
+    ).toEqual([
+      ['draft-drop', 'draft', 80, 1],
+      ['draft-drop', 'draft', 80, 1],
+      ['draft-drop', 'draft', 80, 1],
+      ['draft-pass', 'draft', 82, 0],
+      ['dropped', 'active', 82, 0],
+    ]);
+    expect(events[0]).toMatchObject({
+      ...told,
+      source: family.pod,
+      destination: family.peer,
+      sourcePort: port,
+    });
+  });
+
+  test('a rule that logs is told once for a connection', async () => {
+    await stage.load('active', rules(open, { ...letOut, name: 'seen', action: 'log' }), [pod]);
+    out(there());
+    out(there());
+    back(home());
+    await sleep(50);
+    expect(events.map(({ verdict, rule, protocol }) => [verdict, rule, protocol])).toEqual([
+      ['logged', 1, 17],
+    ]);
+  });
+});
+
+describe('over IPv6', () => {
+  const own = parseAddress('fd42::1');
+  const link = parseAddress('fe80::7');
+  const to = (packet: Partial<Packet>): 'pass' | 'drop' =>
+    judge('ingress', { source: link, destination: own, protocol: 58, ...packet });
+
+  test('neighbour discovery and reports of groups are not judged, on the link', async () => {
+    await stage.load('active', rules(closed), [pod]);
+    for (const type of [133, 134, 135, 136, 137]) {
+      expect(to({ icmp: { type }, hopLimit: 255 })).toBe('pass');
+      expect(to({ icmp: { type }, hopLimit: 64 })).toBe('drop');
+    }
+    for (const type of [130, 131, 132, 143]) {
+      expect(to({ icmp: { type }, hopLimit: 1 })).toBe('pass');
+      expect(to({ icmp: { type }, hopLimit: 1, extensions: [0] })).toBe('pass');
+      expect(to({ icmp: { type }, hopLimit: 1, source: parseAddress('2001:db8::7') })).toBe('drop');
+    }
+  });
+
+  test('extension headers are walked, as many as anybody sends', async () => {
+    await stage.load('active', rules(closed, { ...letIn, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
+    const udp = { protocol: 17, sourcePort: port, destinationPort: 80 };
+    expect(to({ ...udp, extensions: [0, 43, 60] })).toBe('pass');
+    expect(to({ ...udp, destinationPort: 81, extensions: [0, 43, 60] })).toBe('drop');
+    expect(to({ ...udp, extensions: [0, 60, 60, 60, 60, 60, 60, 60, 60] })).toBe('drop');
+  });
+
+  test('an IPv4 address in IPv6’s clothes is malformed', async () => {
+    const mapped = { source: parseAddress('::ffff:10.42.0.9'), protocol: 17 };
+    expect(to(mapped)).toBe('pass');
+    await stage.load('active', rules(open), [pod]);
+    expect(to(mapped)).toBe('drop');
+    await sleep(50);
+    expect(events.map(({ verdict, reason }) => [verdict, reason])).toEqual([['dropped', 'malformed']]);
+  });
+});
+
+test('UDP is forgotten by its state', async () => {
+  await stage.load('active', rules(closed, letOut), [pod]);
+  const [own, peer] = [parseAddress(families.IPv4.pod), parseAddress(families.IPv4.peer)];
+  const send = (sourcePort: number) =>
+    judge('egress', { source: own, destination: peer, protocol: 17, sourcePort, destinationPort: 80 });
+  const answer = (destinationPort: number) =>
+    judge('ingress', { source: peer, destination: own, protocol: 17, sourcePort: 80, destinationPort });
+  send(port);
+  send(port + 5000);
+  expect(answer(port)).toBe('pass');
+  await sleep(2100);
+  expect(answer(port)).toBe('pass');
+  expect(answer(port + 5000)).toBe('drop');
+});
+
+test('verdicts over a slot’s rate are counted, not told', async () => {
+  const before = stage.loader.lost().find(({ slot }) => slot === 0)?.limited ?? 0n;
+  await stage.load('active', rules(closed), [pod]);
+  const packet = { source: parseAddress('192.0.2.9'), destination: parseAddress('10.42.0.1'), protocol: 17 };
+  stage.judge(Array.from({ length: 500 }, () => ({ slot: 0, direction: 'ingress' as const, packet })));
+  await sleep(50);
+  const limited = stage.loader.lost().find(({ slot }) => slot === 0)!.limited - before;
+  expect(events.length + Number(limited)).toBe(500);
+  // What the tests before have spent of the burst may be missing.
+  expect(events.length).toBeGreaterThan(50);
+  expect(events.length).toBeLessThan(120);
+});
