@@ -1,15 +1,22 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Activation, Build } from '../../contract/build.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { PodPath } from '../../contract/path.ts';
 import type { Pod } from '../../contract/pod.ts';
+import { anotherBuild, exampleObject, SigningKey } from '../rig/builds.ts';
 import { ping, type RiggedNode, rigNode } from '../rig/node.ts';
 import { expectIproute2Agrees } from '../rig/truth.ts';
 
 let node: RiggedNode;
+let trust: string;
 let layer2: Pod;
 let layer3: Pod;
 beforeAll(async () => {
-  node = await rigNode();
+  trust = mkdtempSync(join(tmpdir(), 'podlane-trust-'));
+  node = await rigNode(['--trust', trust]);
   layer2 = await node.addPod('layer2', ['10.42.0.2/32', 'fd42::2/128', 'fd42::20/128'], {
     mtu: 1400,
     netkit: {
@@ -21,7 +28,10 @@ beforeAll(async () => {
   });
   layer3 = await node.addPod('layer3', ['10.42.0.3/32', 'fd42::3/128']);
 });
-afterAll(() => node?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await node?.[Symbol.asyncDispose]();
+  rmSync(trust, { recursive: true });
+});
 
 const podNow = (name: string): Promise<Pod> => node.ask<Pod>('GET', `/pods/shop.${name}`);
 const answers = (from: Pod, address: string): void =>
@@ -113,15 +123,45 @@ test('attach fallback and back: programs move, no packet is lost, none goes by u
   });
 });
 
+/** Who runs where packets leave layer3: the hook, then ours and users' programs by number, in their order. */
+const leaving = async (): Promise<(string | number | undefined)[]> => {
+  const { device } = await podNow('layer3');
+  const programs = device!.programs.filter(({ hook }) => hook === 'netkit/peer' || hook === 'tcx/ingress');
+  return [programs[0]?.hook, ...programs.map(({ ours, user }) => (ours ? 'ours' : user))];
+};
+
+test('a user’s programs run before and after ours on the peer’s hook', async () => {
+  const object = readFileSync(exampleObject).toString('base64');
+  for (const place of ['before', 'after'])
+    await node.ask('POST', '/pods/shop.layer3/programs', {
+      ...{ object, section: 'count_ports', hook: 'netkit/peer', place },
+    });
+  expect(await leaving()).toEqual(['netkit/peer', 1, 'ours', 2]);
+  answers(layer3, '10.42.0.2');
+});
+
+test('another build takes the place of ours on netkit hooks under traffic, with no packet lost', async () => {
+  const added = await node.ask<Build>('POST', '/builds', new SigningKey(trust).body(anotherBuild()));
+  const pinging = ping(layer2.netns.path, '10.42.0.3', 400, 5);
+  const activation = await node.ask<Activation>('POST', `/builds/${added.sha256}/activation`);
+  expect(activation).toMatchObject({ state: 'done', attachments: { replaced: 4 } });
+  await node.ask('POST', '/builds/rollback');
+  expect((await pinging).lost).toBe(0);
+  expect(await leaving()).toEqual(['netkit/peer', 1, 'ours', 2]);
+});
+
 test('an agent killed after it moved the programs finds them where they are', async () => {
   await node.ask('PUT', '/pods/shop.layer3/hooks', { to: 'primary' });
   await node.killAgent();
   await node.startAgent();
   expect(await podNow('layer3')).toMatchObject({ hooks: 'tcx', kind: 'netkit', attention: [] });
+  expect(await leaving()).toEqual(['tcx/ingress', 1, 'ours', 2]);
   answers(layer2, '10.42.0.3');
   const migration = await node.migrate('shop.layer3', 'veth');
   expect(migration.state, JSON.stringify(migration.error)).toBe('done');
+  expect(await leaving()).toEqual(['tcx/ingress', 1, 'ours', 2]);
   expect((await node.migrate('shop.layer3', 'netkit')).state).toBe('done');
+  expect(await leaving()).toEqual(['netkit/peer', 1, 'ours', 2]);
   expect(await podNow('layer3')).toMatchObject({
     hooks: 'netkit',
     device: { policy: { peer: 'blackhole' } },
