@@ -11,8 +11,8 @@ const marks = {
 export function ActionMark({ action }: { action: keyof typeof marks }) {
   const { Icon, tone, icon } = marks[action];
   return (
-    <span className={`inline-flex items-center gap-1.5 whitespace-nowrap ${tone}`}>
-      <Icon aria-hidden="true" className={`size-3.5 ${icon}`} strokeWidth={1.8} />
+    <span className={`inline-flex items-baseline gap-1.5 whitespace-nowrap ${tone}`}>
+      <Icon aria-hidden="true" className={`size-3.5 self-center ${icon}`} strokeWidth={1.8} />
       {action}
     </span>
   );

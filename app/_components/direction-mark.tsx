@@ -5,8 +5,8 @@ import type { Direction } from '../../contract/acl.ts';
 export function DirectionMark({ direction }: { direction: Direction }) {
   const Arrow = direction === 'ingress' ? ArrowDownLeft : ArrowUpRight;
   return (
-    <span className="inline-flex items-center gap-1.5 whitespace-nowrap text-ink-2">
-      <Arrow aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />
+    <span className="inline-flex items-baseline gap-1.5 whitespace-nowrap text-ink-2">
+      <Arrow aria-hidden="true" className="size-3.5 self-center text-muted" strokeWidth={1.6} />
       {direction}
     </span>
   );

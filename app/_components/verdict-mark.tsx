@@ -19,8 +19,8 @@ const marks = {
 export function VerdictMark({ kind }: { kind: VerdictKind }) {
   const { Icon, tone, icon } = marks[kind];
   return (
-    <span className={`inline-flex items-center gap-1.5 whitespace-nowrap ${tone}`}>
-      <Icon aria-hidden="true" className={`size-3.5 ${icon}`} strokeWidth={1.8} />
+    <span className={`inline-flex items-baseline gap-1.5 whitespace-nowrap ${tone}`}>
+      <Icon aria-hidden="true" className={`size-3.5 self-center ${icon}`} strokeWidth={1.8} />
       {verdictWords[kind]}
     </span>
   );

@@ -103,10 +103,10 @@ function InForce({ active }: { active: ActiveRules }) {
       </Fact>
       {load !== null && (
         <Fact
-          label="last load"
+          label="compiled and loaded in"
           title={`${count(load.written)} entries written, ${count(load.removed)} removed`}
         >
-          {duration(load.compileMs)} + {duration(load.loadMs)}
+          {duration(load.compileMs)}, {duration(load.loadMs)}
         </Fact>
       )}
     </Facts>

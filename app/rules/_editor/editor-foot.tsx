@@ -45,6 +45,14 @@ export function EditorFoot({ copy, active, draft, dirty, ready, lacks, apply }: 
       <p role="status" className="min-w-0 flex-1 text-12 text-ink-2 max-md:basis-full">
         {lacks ?? sourceWords(copy, dirty)}
       </p>
+      <span aria-hidden="true" className="flex gap-3 text-12 text-muted max-lg:hidden">
+        <span>
+          <Key>Ctrl F</Key> searches
+        </span>
+        <span>
+          <Key>Ctrl ⏎</Key> applies
+        </span>
+      </span>
       {dirty && active !== undefined && (
         <Button look="quiet" onClick={() => openCopy(copyOf(active, draft))}>
           Discard changes
@@ -59,9 +67,6 @@ export function EditorFoot({ copy, active, draft, dirty, ready, lacks, apply }: 
       </Button>
       <Button look="primary" disabled={!ready || lacks !== null || !changed} onClick={apply}>
         Apply…
-        <span aria-hidden="true" className="max-md:hidden">
-          <Key>Ctrl ⏎</Key>
-        </span>
       </Button>
     </footer>
   );

@@ -1,5 +1,5 @@
 import type { RuleSizes } from '../../../contract/rules.ts';
-import { count, percent } from '../../_lib/format.ts';
+import { count, quantity } from '../../_lib/format.ts';
 
 const tables: readonly { key: keyof RuleSizes; label: string; title: string }[] = [
   { key: 'rules', label: 'rules', title: 'As they are written' },
@@ -19,13 +19,11 @@ export function SizesTable({ sizes, limits }: { sizes: RuleSizes; limits: RuleSi
         <div
           key={key}
           title={`${title}; at most ${count(limits[key])}`}
-          className="grid h-6 grid-cols-[minmax(0,1fr)_auto_48px] items-center gap-2 border-line-1 border-b"
+          className="flex h-6 items-center gap-1.5 border-line-1 border-b tabular-nums"
         >
-          <dt className="text-muted">{label}</dt>
-          <dd className="tabular-nums">{count(sizes[key])}</dd>
-          <dd className="text-right text-muted tabular-nums">
-            {percent(sizes[key] / limits[key])} %<span className="sr-only"> of what there is room for</span>
-          </dd>
+          <dt className="min-w-0 flex-1 text-muted">{label}</dt>
+          <dd>{count(sizes[key])}</dd>
+          <dd className="whitespace-nowrap text-muted">of {quantity(limits[key])}</dd>
         </div>
       ))}
     </dl>

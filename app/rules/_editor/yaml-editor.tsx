@@ -115,6 +115,7 @@ export default function YamlEditor(props: YamlEditorProps) {
           'aria-label': label,
           'aria-describedby': describedBy,
           spellcheck: 'false',
+          tabindex: '0',
         }),
         keymap.of([
           {

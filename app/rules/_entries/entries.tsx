@@ -21,7 +21,7 @@ import { entryPorts } from '../../_lib/rule-words.ts';
 import { useActiveRules } from '../../_lib/rules.ts';
 import { useAddressView } from '../../_lib/use-address-view.ts';
 import { useSettled } from '../../_lib/use-settled.ts';
-import { longUse, shortUse } from '../_rule/entry-words.ts';
+import { longUse, shortUses } from '../_rule/entry-words.ts';
 
 interface View {
   rule: string;
@@ -178,7 +178,7 @@ const columns: readonly Column<RuleEntry>[] = [
     from: 'max-lg:hidden',
     cell: ({ uses }) => (
       <span className="text-ink-2" title={uses.map(longUse).join('\n')}>
-        {uses.length === 0 ? <span className="text-muted">nobody now</span> : uses.map(shortUse).join('; ')}
+        {uses.length === 0 ? <span className="text-muted">nobody now</span> : shortUses(uses)}
       </span>
     ),
   },

@@ -5,7 +5,6 @@ import { ActionMark } from '../../_components/action-mark.tsx';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionMark } from '../../_components/direction-mark.tsx';
-import { NotAvailable } from '../../_components/number.tsx';
 import { podName } from '../../_lib/packet-words.ts';
 
 type End = NonNullable<Explanation['egress']>;
@@ -122,7 +121,7 @@ function Judged({ end, set }: { end: End; set: WhichRules }) {
               </td>
               <td className={`${cell} code break-words`}>{key}</td>
               <td className={`${cell} code break-words`}>
-                {value ?? <NotAvailable reason="there is no such entry" slot={false} />}
+                {value ?? <span className="font-sans text-muted">no such entry</span>}
               </td>
             </tr>
           ))}

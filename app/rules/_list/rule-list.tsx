@@ -3,7 +3,7 @@
 import { useSearchParams } from 'next/navigation';
 import { useMemo } from 'react';
 import { ActionMark } from '../../_components/action-mark.tsx';
-import { Button } from '../../_components/button.tsx';
+import { Button, Key } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter-field.tsx';
@@ -113,8 +113,7 @@ export function RuleList() {
       )}
       {active?.rules != null && (
         <p className="flex flex-wrap items-baseline gap-x-1.5 px-(--gutter) py-2 text-12 text-ink-2">
-          What no rule decides: ingress <ActionMark action={active.rules.defaults.ingress} />, egress{' '}
-          <ActionMark action={active.rules.defaults.egress} />
+          What no rule decides: ingress {active.rules.defaults.ingress}, egress {active.rules.defaults.egress}
           {rest !== undefined && (
             <span className="text-muted">
               · <Scaled value={rest.packets} slot={false} unknown="nothing is counted" /> packets
@@ -125,8 +124,7 @@ export function RuleList() {
       <span className="mt-auto" />
       <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
         <span className="max-md:hidden">
-          <kbd className="font-mono text-11">j</kbd> <kbd className="font-mono text-11">k</kbd> move, Enter
-          opens, / filters
+          <Key>j</Key> <Key>k</Key> move, Enter opens, / filters
         </span>
         <span className="flex-1" />
         <span role="status">

@@ -3,10 +3,10 @@ import { ActionMark } from '../../_components/action-mark.tsx';
 import { Scaled } from '../../_components/number.tsx';
 import { count } from '../../_lib/format.ts';
 import { entryPorts } from '../../_lib/rule-words.ts';
-import { longUse, shortUse } from './entry-words.ts';
+import { longUse, shortUses } from './entry-words.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
-const cell = 'h-7 truncate border-line-1 border-b px-2 align-top leading-7 first:pl-0 last:pr-0';
+const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 
 /** Entries of the kernel's verdict table, with who comes to them; `packets` only where something counts. */
 export function EntriesTable({
@@ -67,7 +67,7 @@ export function EntriesTable({
               {entry.uses.length === 0 ? (
                 <span className="text-muted">nobody now</span>
               ) : (
-                entry.uses.map(shortUse).join('; ')
+                shortUses(entry.uses)
               )}
             </td>
             {counted && (

@@ -2,12 +2,17 @@ import type { EntryUse } from '../../../contract/rules.ts';
 import { count } from '../../_lib/format.ts';
 import { podName } from '../../_lib/packet-words.ts';
 
-/** `shop.cart ← 10.0.0.0/8, 2 more`: the pods, which way, the other end. */
-export function shortUse({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
-  const who = listWords(pods.map(podName), podCount);
-  const whom = peers === null ? 'others' : listWords(peers, peerCount);
-  return `${who} ${direction === 'ingress' ? '←' : '→'} ${whom}`;
+/** `shop.cart ← 10.0.0.0/8, fd00::/8`: the pods, which way, the other end; the same pods once. */
+export function shortUses(uses: readonly EntryUse[]): string {
+  const byPods = Map.groupBy(uses, ({ direction, pods, podCount }) => {
+    const who = listWords(pods.map(podName), podCount);
+    return `${who} ${direction === 'ingress' ? '←' : '→'}`;
+  });
+  return [...byPods].map(([who, same]) => `${who} ${same.map(whom).join(', ')}`).join('; ');
 }
+
+const whom = ({ peers, peerCount }: EntryUse): string =>
+  peers === null ? 'others' : listWords(peers, peerCount);
 
 const listWords = (shown: readonly string[], all: number): string =>
   all > 2 ? `${shown[0]}, ${count(all - 1)} more` : shown.join(', ');
@@ -17,6 +22,6 @@ export function longUse({ direction, pods, podCount, peers, peerCount }: EntryUs
   const more = (listed: readonly string[], all: number) =>
     all > listed.length ? ` and ${count(all - listed.length)} more` : '';
   const names = pods.map(podName);
-  const whom = peers === null ? 'all other addresses' : peers.join(', ') + more(peers, peerCount);
-  return `${direction}: ${names.join(', ')}${more(names, podCount)}; other end: ${whom}`;
+  const ends = peers === null ? 'all other addresses' : peers.join(', ') + more(peers, peerCount);
+  return `${direction}: ${names.join(', ')}${more(names, podCount)}; other end: ${ends}`;
 }

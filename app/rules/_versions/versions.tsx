@@ -66,7 +66,7 @@ const columns: readonly Column<RuleVersion>[] = [
   },
   {
     key: 'state',
-    label: '',
+    label: 'state',
     width: 'w-24 max-md:w-20',
     cell: ({ active }) => (active ? <span className="font-[550] text-accent-text">in force</span> : null),
   },

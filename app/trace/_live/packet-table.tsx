@@ -90,11 +90,11 @@ function columnsOf(
             type="button"
             data-row-link
             aria-expanded={open}
-            aria-label={`Packet ${line.packet.number}`}
             onClick={() => toggle(line.packet.number)}
             className="flex items-center gap-1 tabular-nums after:absolute after:inset-0 focus-visible:outline-none"
           >
             <Sign aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.8} />
+            <span className="sr-only">Packet {line.packet.number} at </span>
             {preciseClock(line.packet.time)}
           </button>
         );

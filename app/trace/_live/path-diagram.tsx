@@ -13,6 +13,7 @@ import {
 import { useMemo } from 'react';
 import type { TraceNode, TraceSummary } from '../../../contract/trace.ts';
 import { count } from '../../_lib/format.ts';
+import { podName } from '../../_lib/packet-words.ts';
 import { useWidth } from '../../_lib/use-width.ts';
 import { isLoss, layOut } from './layout.ts';
 
@@ -33,14 +34,14 @@ const words: Record<TraceNode['where'], string> = {
   kernel: 'lost in the kernel',
   delivered: 'delivered',
   dropped: 'dropped',
-  left: 'left',
+  left: 'not for a pod of this node',
   unknown: 'not seen again',
 };
 const byWords = { redirect: 'redirected', stack: 'host stack' } as const;
 /** Narrower, the ways are a list. */
 const drawnFrom = 640;
 /** So high is the word above a way. */
-const above = 8;
+const above = 11;
 
 /** The ways that packets took, from left to right, with how many took each. */
 export function PathDiagram({ path }: { path: TraceSummary['path'] }) {
@@ -76,8 +77,8 @@ export function PathDiagram({ path }: { path: TraceSummary['path'] }) {
               />
             ))}
           </svg>
-          {drawing.places.map(({ id, x, y, width: w, height, where, label }) => (
-            <Place key={id} where={where} label={label} style={{ left: x, top: y, width: w, height }} />
+          {drawing.places.map(({ x, y, width: w, height, ...node }) => (
+            <Place key={node.id} node={node} style={{ left: x, top: y, width: w, height }} />
           ))}
           <ul>
             {drawing.lines.map(({ key, at, packets, by, from, to }) => (
@@ -103,27 +104,33 @@ export function PathDiagram({ path }: { path: TraceSummary['path'] }) {
 const labelOf = (nodes: readonly TraceNode[], id: string): string =>
   nodes.find((node) => node.id === id)?.label ?? id;
 
-function Place({
-  where,
-  label,
-  style,
-}: Pick<TraceNode, 'where' | 'label'> & { style?: React.CSSProperties }) {
-  const Icon = icons[where];
-  const loss = isLoss(where);
+/** `out of the pod, tcx/ingress` and the pod; of an end, what it is and whose. */
+function placeWords({ where, pod, label }: TraceNode): [head: string, name: string] {
+  const seen = where === 'from-pod' || where === 'to-pod';
+  if (seen && pod !== null) return [`${words[where]}, ${label.split(' ').at(-1)}`, podName(pod)];
+  if (where === 'delivered' && pod !== null) return [words[where], podName(pod)];
+  if (where === 'dropped') return [words[where], label.replace(/^dropped:? /, '')];
+  return [words[where], label];
+}
+
+function Place({ node, style }: { node: TraceNode; style?: React.CSSProperties }) {
+  const Icon = icons[node.where];
+  const loss = isLoss(node.where);
+  const [head, name] = placeWords(node);
   return (
     <div
       style={style}
-      title={`${words[where]}: ${label}`}
-      className={`flex items-center gap-2 rounded-2 border px-2 ${style === undefined ? 'min-h-9' : 'absolute'} ${loss ? 'border-signal bg-signal-wash' : 'border-line-2 bg-surface-1'}`}
+      title={`${head}: ${name}`}
+      className={`flex items-center gap-2 rounded-2 border px-2 ${style === undefined ? 'min-h-10' : 'absolute'} ${loss ? 'border-signal bg-signal-wash' : 'border-line-2 bg-surface-1'}`}
     >
       <Icon
         aria-hidden="true"
-        className={`size-3.5 ${loss ? 'text-signal' : where === 'delivered' ? 'text-accent' : 'text-muted'}`}
+        className={`size-3.5 ${loss ? 'text-signal' : node.where === 'delivered' ? 'text-accent' : 'text-muted'}`}
         strokeWidth={1.8}
       />
       <span className="min-w-0">
-        <span className={`block text-11 ${loss ? 'text-signal-text' : 'text-muted'}`}>{words[where]}</span>
-        <span className="block truncate font-[550] text-12">{label}</span>
+        <span className={`block truncate text-11 ${loss ? 'text-signal-text' : 'text-muted'}`}>{head}</span>
+        <span className="block truncate font-[550] text-12">{name}</span>
       </span>
     </div>
   );
@@ -139,12 +146,12 @@ function EdgeList({ path }: { path: TraceSummary['path'] }) {
         if (start === undefined || end === undefined) return null;
         return (
           <li key={`${from} ${to} ${by}`} className="grid gap-1">
-            <Place where={start.where} label={start.label} />
+            <Place node={start} />
             <span className="pl-3 text-12 text-ink-2 tabular-nums">
               ↓ <b className="font-[550]">{count(packets)}</b> {packets === 1 ? 'packet' : 'packets'}
               {by !== null && <span className="text-muted"> {byWords[by]}</span>}
             </span>
-            <Place where={end.where} label={end.label} />
+            <Place node={end} />
           </li>
         );
       })}

@@ -95,10 +95,9 @@ function End({ end }: { end: PacketEnd }) {
 }
 
 /** The rule that decided; where none did, the set's default, or why else it was dropped. */
-export function Why({ verdict: { rule, reason } }: { verdict: Verdict }) {
+export function Why({ verdict: { rule, reason, kind } }: { verdict: Verdict }) {
   if (rule !== null) return <span className="font-[550]">{rule}</span>;
   if (reason !== null && reason !== 'denied') return <span className="code text-ink-2">{reason}</span>;
-  if (reason === null)
-    return <NotAvailable reason="no rule decided: the default of the set did" slot={false} />;
-  return <span className="text-ink-2">the default</span>;
+  if (kind === 'logged') return <NotAvailable reason="the rule is not known any more" slot={false} />;
+  return <span className="text-ink-2">{kind === 'dropped' ? 'the default' : 'the draft’s default'}</span>;
 }

@@ -34,7 +34,7 @@ export function FilterBar({ view, change, problems, paused, pause, waiting }: Fi
         text={view.pod}
         change={(pod) => change({ pod })}
         label="Filter by pod"
-        placeholder="Pod: namespace.name"
+        placeholder="Pod"
         options={pods.map(podName)}
         width="w-52"
       />
