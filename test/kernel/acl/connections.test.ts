@@ -33,7 +33,7 @@ let events: VerdictEvent[] = [];
 /** Each test has ports of its own: what one leaves behind does not touch the next. */
 let port = 1000;
 beforeAll(async () => {
-  stage = await JudgeStage.open(1, { ...defaultTimeouts, udp: { unreplied: 1, replied: 3, closing: 1 } });
+  stage = await JudgeStage.open(1, { ...defaultTimeouts, udp: { unreplied: 1, replied: 4, closing: 1 } });
   stage.loader.onVerdicts((batch) => events.push(...batch));
 });
 afterAll(async () => {

@@ -2,13 +2,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
 import type { Packet as Judged } from '../../../server/acl/packet.ts';
 import { reference } from '../../../server/acl/reference.ts';
 import type { AclPod } from '../../../server/acl/select.ts';
 import { edgePackets, ruleSets, somePods } from '../../unit/acl/arbitrary.ts';
 import { forgetful, JudgeStage } from './judge-stage.ts';
-import { type Packet, tcp } from './packets.ts';
+import { isOutside, wire } from './wire.ts';
 
 const pods = 40;
 let stage: JudgeStage;
@@ -18,27 +17,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
-
-const own = parseAddress('fd42::9999');
-
-/** The packet as a judged one is on the wire. */
-function wire({ direction, peer, protocol, port }: Judged, pod: AclPod): Packet {
-  const addresses = pod.addresses.map((text) => parseCidr(text));
-  const found = addresses.find(({ family }) => family === peer.family);
-  const address = found ? { family: found.family, value: found.address } : own;
-  const [source, destination] = direction === 'egress' ? [address, peer] : [peer, address];
-  const ported = [6, 17, 132].includes(protocol);
-  return {
-    ...{ source, destination, protocol },
-    ...(ported ? { sourcePort: 40_000, destinationPort: port, tcpFlags: tcp.syn } : {}),
-    ...(protocol === 1 || protocol === 58 ? { icmp: { type: port >> 8, code: port & 255 } } : {}),
-  };
-}
-
-/** Packets that no rule is asked about, or that cannot be sent as they are. */
-const isOutside = ({ peer, protocol, port }: Judged): boolean =>
-  (peer.family === 6 && protocol === 0) ||
-  (peer.family === 6 && protocol === 58 && [130, 131, 132, 143].includes(port >> 8));
 
 /** @returns how many packets the kernel and the reference have judged alike, with the same rules */
 async function compare(set: RuleSet, pods: readonly AclPod[], packets: readonly Judged[]): Promise<number> {
