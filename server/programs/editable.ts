@@ -1,12 +1,16 @@
 import type { BpfMap } from '../../contract/map.ts';
+import { userFolder } from './owners.ts';
 
 const writable = new Set(['hash', 'lru_hash', 'array', 'lpm_trie']);
-/** Maps of the datapath that the agent fills by what it knows, by the beginnings of their names. */
-const filled: Record<string, string> = {
+/** The maps of our own programs that a person may write to, by the beginnings of their names, with what to know. */
+const open: Record<string, string> = {
   slots: 'the agent writes it when the pod of the slot changes, and at its start',
   endpoints: 'the agent writes it when the pod of the address changes, and at its start',
-  pod_of: 'the agent writes it when the pod changes, and at its start',
+  node_addresses: 'the agent writes it when the node’s addresses change, and at its start',
+  pod_of_: 'the agent writes it when the pod changes, and at its start',
+  connections: 'a connection that is deleted is judged anew with its next packet',
 };
+const compiled = /^(draft_)?(prefixes|policies|assignm)|^rows$/;
 
 /**
  * Why entries of a map are not to be edited by hand, or null: ours alone, of a known type, and nothing that programs
@@ -20,21 +24,26 @@ export function whyNotEditable(
   if (owner.kind !== 'ours') return 'it is not ours';
   if (map.frozen || map.name.endsWith('.rodata'))
     return 'it is constant: the verifier took its values for granted when the programs were loaded';
+  if (owner.what !== userFolder && compiled.test(map.name))
+    return 'it is compiled from the access rules as a whole: change the rules';
   if (map.flagNames.includes('rdonly')) return 'the kernel lets programs alone write to it';
   if (map.flagNames.includes('mmapable'))
-    return 'programs count in it while the agent reads it: what is written over would be lost';
+    return 'programs and its owner share its memory: a write between theirs would be lost, or undo theirs';
   if (map.perCpu) return 'programs count in it, on each CPU: what is written over would be lost';
   if (map.notListed !== null) return map.notListed;
   if (!writable.has(map.type)) return `a map of type ${map.type} holds no values, but other objects`;
-  if (/^acl/.test(map.name)) return 'it is compiled from the access rules as a whole: change the rules';
+  if (owner.what !== userFolder && noteOf(map.name) === undefined)
+    return 'our programs keep their own state in it, which must agree with what they have elsewhere';
   if (map.btfId === null) return 'its types are not known: it was made without BTF';
   return null;
 }
 
-/** What somebody should know who edits it all the same. */
-export const editNote = (name: string): string => {
-  const why = Object.entries(filled).find(([start]) => name.startsWith(start))?.[1];
-  return why === undefined
-    ? 'running programs see it from the next packet on'
-    : `running programs see it from the next packet on; ${why}`;
-};
+const noteOf = (name: string): string | undefined =>
+  Object.entries(open).find(([start]) => name.startsWith(start))?.[1];
+
+/** What somebody should know who edits it. */
+export function editNote({ name, owner }: Pick<BpfMap, 'name' | 'owner'>): string {
+  const sight = 'running programs see it from the next packet on';
+  const note = owner.kind === 'ours' && owner.what !== userFolder ? noteOf(name) : undefined;
+  return note === undefined ? sight : `${sight}; ${note}`;
+}

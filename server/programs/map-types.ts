@@ -56,26 +56,38 @@ export const readKey = ({ btf, key }: MapTypes, bytes: Buffer, isArray: boolean)
 
 /** A key on one line: a prefix of an LPM trie, addresses as such, members as name=value. */
 export function keyText({ btf, key }: MapTypes, type: string, bytes: Buffer, typed: TypedValue): string {
-  if (type === 'lpm_trie' && (bytes.length === 8 || bytes.length === 20))
-    return `${addressText(bytes.subarray(4))}/${bytes.readUInt32LE(0)}`;
+  if (type === 'lpm_trie' && (bytes.length === 8 || bytes.length === 20)) return prefixText(bytes);
   if (btf === null || key === 0) return String(typed);
-  return lineOf(btf, key, bytes, typed);
+  return lineOf(btf, key, bytes, typed, '');
 }
 
-function lineOf(btf: Btf, id: number, bytes: Buffer, typed: TypedValue): string {
-  const name = typeName(btf, id);
-  // A type that is called an address, of the length of one.
-  if (bytes.length === 4 && name === '__be32') return addressText(bytes);
-  if (bytes.length === 16 && /addr/i.test(name)) return addressText(bytes);
+const mapped = /^::ffff:(?=\d+\.)/;
+
+/** struct bpf_lpm_trie_key: u32 length, an address; IPv4 ones among those of IPv6 (RFC 4291, 2.5.5.2) as IPv4. */
+function prefixText(bytes: Buffer): string {
+  const [address, length] = [addressText(bytes.subarray(4)), bytes.readUInt32LE(0)];
+  return mapped.test(address) && length >= 96
+    ? `${address.replace(mapped, '')}/${length - 96}`
+    : `${address}/${length}`;
+}
+
+/** What is called an address, by its type or its member, and has the length of one. */
+const isAddress = (bytes: Buffer, type: string, member: string): boolean =>
+  (bytes.length === 4 && type === '__be32') ||
+  (bytes.length === 16 && /addr/i.test(type)) ||
+  (bytes.length === 16 && /addr|peer|source|destination/i.test(member));
+
+function lineOf(btf: Btf, id: number, bytes: Buffer, typed: TypedValue, member: string): string {
+  if (isAddress(bytes, typeName(btf, id), member)) return addressText(bytes).replace(mapped, '');
   const type = valueType(btf, id);
   if (type.kind !== 'struct' || typeof typed !== 'object' || typed === null || Array.isArray(typed))
     return typeof typed === 'object' ? JSON.stringify(typed) : String(typed);
   return type.members
-    .filter(({ name: member, bits }) => member !== '' && bits === 0)
-    .map(({ name: member, type: of, bitOffset }) => {
+    .filter(({ name, bits }) => name !== '' && bits === 0)
+    .map(({ name, type: of, bitOffset }) => {
       const from = bitOffset / 8;
       const part = bytes.subarray(from, from + valueType(btf, of).bytes);
-      return `${member}=${lineOf(btf, of, part, typed[member] ?? null)}`;
+      return `${name}=${lineOf(btf, of, part, typed[name] ?? null, name)}`;
     })
     .join(' ');
 }

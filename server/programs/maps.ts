@@ -184,7 +184,7 @@ function describe(fd: number, owners: Owners, users: ReadonlyMap<number, number[
     perCpu: isPerCpu(type),
   };
   const notEditable = whyNotEditable(map);
-  return { ...map, editNote: notEditable === null ? editNote(info.name) : null, notEditable };
+  return { ...map, editNote: notEditable === null ? editNote(map) : null, notEditable };
 }
 
 function openMap(id: number): ReadableMap {

@@ -18,8 +18,16 @@ export interface Held {
   pins: string[];
 }
 
-/** The folders of our pins that are the datapath's; others are named by themselves. */
-const datapathFolders = new Set(['programs', 'maps', 'links']);
+/** Programs that users attached to pods, with their maps. */
+export const userFolder = 'user of a pod';
+
+/** Whose the folders of our pins are; others are named by themselves. */
+const folders: Record<string, string> = {
+  programs: 'datapath',
+  maps: 'datapath',
+  links: 'datapath',
+  users: userFolder,
+};
 
 /** Whose programs, maps and links are, by what one scan found of descriptors and pins. */
 export class Owners {
@@ -87,7 +95,7 @@ export class Owners {
     const own = pins.find((path) => path.startsWith(`${this.#ours.pins}/`));
     if (own !== undefined) {
       const [folder = ''] = own.slice(this.#ours.pins.length + 1).split('/');
-      return { kind: 'ours', what: datapathFolders.has(folder) ? 'datapath' : folder };
+      return { kind: 'ours', what: folders[folder] ?? folder };
     }
     if (this.#scan.own[kind].has(id)) return { kind: 'ours', what: 'agent' };
     if (holder !== undefined) return { kind: 'process', ...holder };

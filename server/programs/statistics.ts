@@ -6,14 +6,17 @@ const lookMs = 30_000;
 
 /** Has the kernel count programs' runs and run time while somebody looks, or always. */
 export class RunStatistics {
+  readonly #hold: () => () => void;
   #always: boolean;
   #until = 0;
   #release: (() => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
   #problem: string | null = null;
 
-  constructor(always: boolean) {
+  /** @param hold turns them on; what it answers turns them off */
+  constructor(always: boolean, hold = holdRunStatistics) {
     this.#always = always;
+    this.#hold = hold;
     this.#follow();
   }
 
@@ -60,7 +63,7 @@ export class RunStatistics {
 
   #turnOn(): void {
     try {
-      this.#release = holdRunStatistics();
+      this.#release = this.#hold();
       this.#problem = null;
     } catch (error) {
       this.#problem = (error as Error).message;

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Holder } from '../../../contract/program.ts';
 import { perfEventProgram } from '../../bpf/task-query.ts';
 import { attachmentAt } from './attachment.ts';
@@ -59,7 +60,11 @@ export function processes(unread: string[]): {
   return { holders, perfEvents, namespaces };
 }
 
-const holder = (pid: number): Holder => ({ pid, name: readFileSync(`/proc/${pid}/comm`, 'utf8').trim() });
+/** By the program that was started: a process may call itself otherwise in /proc/PID/comm, as Node does. */
+function holder(pid: number): Holder {
+  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  return { pid, name: basename(program) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim() };
+}
 
 interface BpfDescriptor {
   fd: number;

@@ -28,7 +28,7 @@ test('the datapath, what is pinned below our pins, and what this process holds a
     }),
   );
   expect(owners.program(1).owner).toEqual({ kind: 'ours', what: 'datapath' });
-  expect(owners.program(5).owner).toEqual({ kind: 'ours', what: 'users' });
+  expect(owners.program(5).owner).toEqual({ kind: 'ours', what: 'user of a pod' });
   expect(owners.program(7).owner).toEqual({ kind: 'ours', what: 'agent' });
   expect(owners.map(6, []).owner).toEqual({ kind: 'ours', what: 'datapath' });
   expect(owners.map(9, [3, 1]).owner).toEqual({ kind: 'ours', what: 'datapath' });
@@ -90,7 +90,13 @@ test.each([
   ],
   [
     { flagNames: ['mmapable'] },
-    'programs count in it while the agent reads it: what is written over would be lost',
+    'programs and its owner share its memory: a write between theirs would be lost, or undo theirs',
+  ],
+  [{ name: 'draft_policies' }, 'it is compiled from the access rules as a whole: change the rules'],
+  [{ name: 'policies', owner: { kind: 'ours', what: 'user of a pod' } }, null],
+  [
+    { name: 'fragments' },
+    'our programs keep their own state in it, which must agree with what they have elsewhere',
   ],
   [
     { perCpu: true, type: 'percpu_hash' },
