@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, bareTest as test } from './fixtures/index.ts';
+
+test('a debug dump is made under the eye, had as a file that says what it holds, and deleted', async ({
+  node,
+  page,
+}) => {
+  await node.addPod('dumped', '10.42.6.1/32');
+  await page.goto(await node.gateway.newLink());
+  await page.goto('/debug');
+  const dumps = page.getByRole('region', { name: 'Dumps' });
+  await expect(dumps).toContainText('No dump is kept');
+  await page.getByRole('button', { name: 'Make a dump' }).click();
+  await dumps.getByRole('button', { name: 'Cancel' }).click();
+  await expect(dumps).toContainText('No dump is kept');
+
+  await page.getByRole('button', { name: 'Make a dump' }).click();
+  await expect(dumps).toContainText('Network of the pods');
+  await expect(page.getByRole('button', { name: 'Make a dump' })).toBeDisabled();
+  const save = dumps.getByRole('link', { name: 'Download' });
+  await expect(save).toBeVisible({ timeout: 20_000 });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  }
+  const download = page.waitForEvent('download');
+  await save.click();
+  const file = await download;
+  expect(file.suggestedFilename()).toMatch(/\.tar\.gz$/);
+  const path = await file.path();
+  const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
+  await expect(dumps.getByTitle(sha256)).toBeVisible();
+  expect(execFileSync('tar', ['-tzf', path], { encoding: 'utf8' })).toMatch(/\/index\.html$/m);
+
+  await page.context().clearCookies();
+  await page.goto(await node.gateway.newLink('operator'));
+  await page.goto('/debug');
+  await expect(page.getByRole('button', { name: 'Make a dump' })).toBeDisabled();
+  await expect(dumps).toContainText('Needs the role admin; this session is operator.');
+  await expect(save).toHaveCount(0);
+
+  await page.context().clearCookies();
+  await page.goto(await node.gateway.newLink());
+  await page.goto('/debug');
+  await dumps.getByRole('button', { name: 'Delete…' }).click();
+  await dumps.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(dumps).toContainText('No dump is kept');
+});
