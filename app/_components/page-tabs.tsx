@@ -2,6 +2,7 @@
 
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
+import { useEffect, useRef } from 'react';
 
 export interface PageTab {
   href: string;
@@ -16,8 +17,14 @@ export function PageTabs({ label, tabs }: { label: string; tabs: readonly PageTa
   const current = tabs
     .filter(({ href }) => path === href || path.startsWith(`${href}/`))
     .reduce((best, { href }) => (href.length > best.length ? href : best), '');
+  const row = useRef<HTMLElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another tab is current
+  useEffect(() => {
+    row.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [current]);
   return (
     <nav
+      ref={row}
       aria-label={label}
       className="flex h-9 gap-0.5 overflow-x-auto overflow-y-hidden border-line-1 border-b px-[calc(var(--gutter)-10px)]"
     >

@@ -134,7 +134,8 @@ const columns: readonly Column<RuleEntry>[] = [
     key: 'row',
     label: 'row',
     title: 'Entries of one row belong together: pods with the same rules and addresses share it',
-    width: 'w-22 max-md:w-16',
+    width: 'w-22',
+    from: 'max-md:hidden',
     align: 'right',
     cell: ({ row }) => <span className="code text-muted">{row}</span>,
   },
@@ -149,7 +150,7 @@ const columns: readonly Column<RuleEntry>[] = [
     key: 'ports',
     label: 'ports',
     title: 'One prefix of the port’s bits; of ICMP type and code',
-    width: 'w-36 max-md:w-28',
+    width: 'w-36 max-md:w-34',
     cell: ({ protocol, from, to, length }) => (
       <span className="code" title={`prefix of ${length} bits`}>
         <span className="md:hidden">{protocol} </span>

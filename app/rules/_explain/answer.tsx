@@ -16,12 +16,12 @@ export function Answer({ explanation, query }: { explanation: Explanation; query
   const denied = verdict === 'deny';
   return (
     <div className="grid gap-5">
-      <header className="flex flex-wrap items-center gap-x-4 gap-y-2">
-        <h2 className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 gap-y-1 text-15">
+      <header className="flex items-center gap-x-4 gap-y-2 max-md:flex-wrap">
+        <h2 className="flex min-w-0 flex-1 flex-wrap max-md:basis-full items-center gap-x-3 gap-y-1 text-15">
           <span className="font-semibold">
             <ActionMark action={verdict} />
           </span>
-          <span className="code flex min-w-0 items-center gap-2 text-13">
+          <span className="code flex min-w-0 flex-wrap items-center gap-x-2 break-all text-13">
             {source}
             <ArrowRight aria-label="to" className="size-3.5 text-muted" strokeWidth={1.6} />
             {destination}

@@ -19,72 +19,72 @@ export function EntriesTable({
   counted?: boolean;
 }) {
   return (
-    <table aria-label="Entries" className="w-full table-fixed border-separate border-spacing-0 text-12">
-      <thead>
-        <tr>
-          <th scope="col" className={`${head} w-14`} title="Entries of one row belong together">
-            row
-          </th>
-          <th scope="col" className={`${head} w-14`}>
-            proto
-          </th>
-          <th scope="col" className={`${head} w-26`} title="One prefix of the port’s bits">
-            ports
-          </th>
-          <th scope="col" className={`${head} w-18`}>
-            verdict
-          </th>
-          <th
-            scope="col"
-            className={head}
-            title="Pods whose packets come to it, and the addresses at the other end"
-          >
-            for
-          </th>
-          {counted && (
-            <th scope="col" className={`${head} w-18 text-right`}>
-              <span className="pr-[13px]">packets</span>
+    <>
+      <table aria-label="Entries" className="w-full table-fixed border-separate border-spacing-0 text-12">
+        <thead>
+          <tr>
+            <th scope="col" className={`${head} w-14`} title="Entries of one row belong together">
+              row
             </th>
-          )}
-        </tr>
-      </thead>
-      <tbody>
-        {entries.map((entry) => (
-          <tr
-            key={`${entry.row} ${entry.protocol} ${entry.from}/${entry.length}`}
-            className="hover:[&>td]:bg-surface-2"
-          >
-            <td className={`${cell} code text-muted`}>{entry.row}</td>
-            <td className={cell}>{entry.protocol}</td>
-            <td className={`${cell} code`} title={`prefix of ${entry.length} bits`}>
-              {entryPorts(entry.protocol, entry.from, entry.to)}
-              {entry.length < 16 && entry.length > 0 && <span className="text-muted"> /{entry.length}</span>}
-            </td>
-            <td className={cell}>
-              <ActionMark action={entry.verdict} />
-            </td>
-            <td className={`${cell} text-ink-2`} title={entry.uses.map(longUse).join('\n')}>
-              {entry.uses.length === 0 ? (
-                <span className="text-muted">nobody now</span>
-              ) : (
-                shortUses(entry.uses)
-              )}
-            </td>
+            <th scope="col" className={`${head} w-14`}>
+              proto
+            </th>
+            <th scope="col" className={`${head} w-26`} title="One prefix of the port’s bits">
+              ports
+            </th>
+            <th scope="col" className={`${head} w-18`}>
+              verdict
+            </th>
+            <th
+              scope="col"
+              className={`${head} max-md:hidden`}
+              title="Pods whose packets come to it, and the addresses at the other end"
+            >
+              for
+            </th>
             {counted && (
-              <td className={`${cell} text-right`}>
-                <Scaled value={entry.packets ?? Number.NaN} unknown="nothing is counted" />
-              </td>
+              <th scope="col" className={`${head} w-18 text-right`}>
+                <span className="pr-[13px]">packets</span>
+              </th>
             )}
           </tr>
-        ))}
-        {total > entries.length && (
-          <tr>
-            <td colSpan={counted ? 6 : 5} className={`${cell} text-muted`}>
-              and {count(total - entries.length)} more
-            </td>
-          </tr>
-        )}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {entries.map((entry) => (
+            <tr
+              key={`${entry.row} ${entry.protocol} ${entry.from}/${entry.length}`}
+              className="hover:[&>td]:bg-surface-2"
+            >
+              <td className={`${cell} code text-muted`}>{entry.row}</td>
+              <td className={cell}>{entry.protocol}</td>
+              <td className={`${cell} code`} title={`prefix of ${entry.length} bits`}>
+                {entryPorts(entry.protocol, entry.from, entry.to)}
+                {entry.length < 16 && entry.length > 0 && (
+                  <span className="text-muted"> /{entry.length}</span>
+                )}
+              </td>
+              <td className={cell}>
+                <ActionMark action={entry.verdict} />
+              </td>
+              <td className={`${cell} text-ink-2 max-md:hidden`} title={entry.uses.map(longUse).join('\n')}>
+                {entry.uses.length === 0 ? (
+                  <span className="text-muted">nobody now</span>
+                ) : (
+                  shortUses(entry.uses)
+                )}
+              </td>
+              {counted && (
+                <td className={`${cell} text-right`}>
+                  <Scaled value={entry.packets ?? Number.NaN} unknown="nothing is counted" />
+                </td>
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {total > entries.length && (
+        <p className="py-1 text-12 text-muted">and {count(total - entries.length)} more</p>
+      )}
+    </>
   );
 }

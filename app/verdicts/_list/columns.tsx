@@ -11,7 +11,7 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
   {
     key: 'time',
     label: 'time',
-    width: 'w-32 max-md:w-27',
+    width: 'w-32 max-md:w-31',
     head: true,
     cell: (verdict) => (
       <button
@@ -27,7 +27,7 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
   {
     key: 'kind',
     label: 'verdict',
-    width: 'w-28 max-md:w-24',
+    width: 'w-28',
     cell: ({ kind }) => <VerdictMark kind={kind} />,
   },
   {
