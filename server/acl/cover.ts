@@ -1,4 +1,4 @@
-import { leaf, none, type PortTree } from './ports.ts';
+import { halve, none, type Order, type PortRuns, type PortTree } from './ports.ts';
 
 /** Who decides and who logs, in one number; or `pass`. */
 export type Label = number;
@@ -31,6 +31,11 @@ export interface PortPrefix {
 const whole = (labels: readonly Label[]): Cover => ({ labels, below: 0, low: null, high: null });
 const passing = whole([pass]);
 
+/** What a row says for all protocols but those with ports. */
+export const labelOfAll = ({ labels }: Cover): Label =>
+  // Where the base's own label would do, passing on does too, and says nothing: own rules never make a base's win.
+  labels.includes(pass) ? pass : labels[0]!;
+
 /** Gets prefixes: the first `length` bits of a port count, the others are zero. */
 export type PrefixSink = (port: number, length: number, label: Label) => void;
 
@@ -48,25 +53,52 @@ export function baseTree(tree: PortTree): BaseTree {
   return { tree, low: baseTree(tree.low), high: baseTree(tree.high), same: passing };
 }
 
-/**
- * How the ports of `own` beside `base`, whichever rule comes first, are said in the fewest prefixes, where all that
- * `base` decides alike may be passed on to it. Labels are propagated up a binary tree as Draves et al. do for
- * routes ("Constructing optimal IP routing tables", 1999), with two labels allowed where own and base agree.
- * @param base null: there is nothing to pass on to
- */
-export function cover(own: PortTree, base: BaseTree | null): Cover {
-  if (own.low && own.high)
-    return join(cover(own.low, base?.low ?? base), cover(own.high, base?.high ?? base));
-  if (!base) return whole([labelOf(own)]);
-  const { decides, logs } = base.tree;
-  if (own.decides === none && own.logs === none) return base.same;
-  if (!base.low || !base.high) {
-    if (own.decides >= decides && own.logs > Math.min(decides, logs)) return base.same;
-    return whole([labelOf(leaf(Math.min(own.decides, decides), Math.min(own.logs, logs)))]);
+/** Says functions of the port in the fewest prefixes. */
+export class Splitter {
+  /** Covers of one label: there are very many of few labels. */
+  readonly #whole = new Map<Label, Cover>();
+
+  /**
+   * How the ports of `own` beside `base`, whichever rule comes first, are said in the fewest prefixes, where all that
+   * `base` decides alike may be passed on to it. Labels are propagated up a binary tree as Draves et al. do for
+   * routes ("Constructing optimal IP routing tables", 1999), with two labels allowed where own and base agree.
+   * @param base null: there is nothing to pass on to @param bits of a port: 16, fewer in tests
+   */
+  split({ starts, decides, logs }: PortRuns, base: BaseTree | null, bits = 16): Cover {
+    const walk = (start: number, width: number, first: number, end: number, base: BaseTree | null): Cover => {
+      if (end - first === 1) return this.#run(decides[first]!, logs[first]!, base);
+      const half = width / 2;
+      const { lowEnd, highFirst } = halve(starts, start + half, first, end);
+      return join(
+        walk(start, half, first, lowEnd, base?.low ?? base),
+        walk(start + half, half, highFirst, end, base?.high ?? base),
+      );
+    };
+    return walk(0, 1 << bits, 0, starts.length, base);
   }
-  // Own comes first in the whole range: no need to look at base's parts.
-  if (decides > own.decides && logs > Math.min(own.logs, own.decides)) return whole([labelOf(own)]);
-  return join(cover(own, base.low), cover(own, base.high));
+
+  /** Of ports that own judges alike. */
+  #run(decides: Order, logs: Order, base: BaseTree | null): Cover {
+    if (!base) return this.#alike(decides, logs);
+    if (decides === none && logs === none) return base.same;
+    const first = base.tree.decides;
+    if (!base.low || !base.high) {
+      if (decides >= first && logs > Math.min(first, base.tree.logs)) return base.same;
+      return this.#alike(Math.min(decides, first), Math.min(logs, base.tree.logs));
+    }
+    // Own comes first in the whole range: no need to look at base's parts.
+    if (first > decides && base.tree.logs > Math.min(logs, decides)) return this.#alike(decides, logs);
+    return join(this.#run(decides, logs, base.low), this.#run(decides, logs, base.high));
+  }
+
+  #alike(decides: Order, logs: Order): Cover {
+    const label = labelOf({ decides, logs: logs < decides ? logs : none });
+    const known = this.#whole.get(label);
+    if (known) return known;
+    const made = whole([label]);
+    this.#whole.set(label, made);
+    return made;
+  }
 }
 
 function join(low: Cover, high: Cover): Cover {

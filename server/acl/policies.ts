@@ -2,7 +2,7 @@ import type { Direction } from '../../contract/acl.ts';
 import type { Last, Policy } from './compiled.ts';
 import { inheritNumbers } from './numbers.ts';
 import type { Group } from './ordered.ts';
-import { OrderLists, type RowBook } from './rows.ts';
+import type { RowBook } from './rows.ts';
 import type { AclPod } from './select.ts';
 import type { PodPolicy } from './tables.ts';
 
@@ -56,7 +56,6 @@ export function makePolicies(
   });
   for (const { id } of pods) found.pods.set(id, { ingress: unruled('ingress'), egress: unruled('egress') });
 
-  const lists = new OrderLists();
   let count = 0;
   for (const group of groups) {
     const { direction, rules } = group;
@@ -67,10 +66,10 @@ export function makePolicies(
     const listOf = new Uint32Array(identityOf.length);
     for (const { order, peers } of rules)
       for (const each of (peers !== 0 && classesOf.get(peers)) || [])
-        listOf[each] = lists.append(listOf[each]!, order);
+        listOf[each] = book.lists.append(listOf[each]!, order);
     const rows = new Map<number, number>();
     listOf.forEach((list, each) => {
-      const row = list === 0 ? 0 : book.beside(base, list, lists, direction);
+      const row = list === 0 ? 0 : book.beside(base, list, direction);
       if (row !== 0) rows.set(identityOf[each]!, row);
     });
     count += rows.size;

@@ -29,12 +29,20 @@ export const leaf = (decides: Order, logs: Order): PortTree => ({
   high: null,
 });
 
-export const empty = leaf(none, none);
+/** The same function as runs of ports: each from its start up to the next one's. */
+export interface PortRuns {
+  readonly starts: readonly number[];
+  readonly decides: readonly Order[];
+  readonly logs: readonly Order[];
+}
 
 /** @param claims in the order of evaluation @param bits of a port: 16, fewer in tests */
-export function portTree(claims: readonly Claim[], bits = 16): PortTree {
+export function portRuns(claims: readonly Claim[], bits = 16): PortRuns {
   const size = 1 << bits;
-  if (claims.every(({ from, to }) => from === 0 && to === size - 1)) return constant(claims);
+  if (claims.every(({ from, to }) => from === 0 && to === size - 1)) {
+    const first = (log: boolean): Order => claims.find((claim) => claim.log === log)?.order ?? none;
+    return { starts: [0], decides: [first(false)], logs: [first(true)] };
+  }
   const ends = [0];
   for (const { from, to } of claims) ends.push(from, to + 1);
   const starts = ends
@@ -44,22 +52,25 @@ export function portTree(claims: readonly Claim[], bits = 16): PortTree {
   const decides = new Paint(starts.length);
   const logs = new Paint(starts.length);
   for (const { from, to, order, log } of claims) (log ? logs : decides).over(at(from), at(to + 1), order);
-
-  const build = (start: number, width: number, first: number, end: number): PortTree => {
-    if (end - first === 1) return leaf(decides.colours[first]!, logs.colours[first]!);
-    const half = width / 2;
-    // The segment that the middle is in belongs to both halves, unless it starts there.
-    const middle = lowerBound(starts, start + half, first, end);
-    const inside = middle === end || starts[middle] !== start + half;
-    const low = build(start, half, first, middle);
-    const high = build(start + half, half, inside ? middle - 1 : middle, end);
-    return join(low, high);
-  };
-  return build(0, size, 0, starts.length);
+  return { starts, decides: decides.colours, logs: logs.colours };
 }
 
-const constant = (claims: readonly Claim[]): PortTree =>
-  leaf(claims.find(({ log }) => !log)?.order ?? none, claims.find(({ log }) => log)?.order ?? none);
+/** Where the runs of the upper half begin, and where those of the lower half end: one may be in both. */
+export function halve(starts: readonly number[], middle: number, first: number, end: number) {
+  const high = lowerBound(starts, middle, first, end);
+  return { lowEnd: high, highFirst: high === end || starts[high] !== middle ? high - 1 : high };
+}
+
+/** @param bits of a port: 16, fewer in tests */
+export function portTree({ starts, decides, logs }: PortRuns, bits = 16): PortTree {
+  const build = (start: number, width: number, first: number, end: number): PortTree => {
+    if (end - first === 1) return leaf(decides[first]!, logs[first]!);
+    const half = width / 2;
+    const { lowEnd, highFirst } = halve(starts, start + half, first, end);
+    return join(build(start, half, first, lowEnd), build(start + half, half, highFirst, end));
+  };
+  return build(0, 1 << bits, 0, starts.length);
+}
 
 function join(low: PortTree, high: PortTree): PortTree {
   if (!low.low && !high.low && low.decides === high.decides && low.logs === high.logs) return low;

@@ -1,25 +1,26 @@
 import type { Rule } from '../../contract/acl.ts';
-import { type BaseTree, baseTree, cover, type Label, pass, tellPrefixes } from './cover.ts';
-import { ipProtocol } from './packet.ts';
-import { type Claim, type Order, type PortTree, portTree } from './ports.ts';
-import type { RowEntry } from './tables.ts';
+import { type BaseTree, baseTree } from './cover.ts';
+import { type Claim, type Order, type PortRuns, portRuns, portTree } from './ports.ts';
 
-/** Protocols with ports or types, as the keys of entries have them. */
-const ported = ['icmp', 'tcp', 'udp', 'sctp'] as const;
-type Ported = (typeof ported)[number];
+/** Protocols with ports or types, and all the others. */
+export const judged = ['icmp', 'tcp', 'udp', 'sctp', 'other'] as const;
+export type JudgedProtocol = (typeof judged)[number];
+export type Ported = Exclude<JudgedProtocol, 'other'>;
+export const ported = judged.filter((protocol) => protocol !== 'other');
 
 /** Of some rules that hold for the same pods and addresses: who judges what. */
-export type Judges = Record<Ported | 'other', PortTree>;
+export type Judges = Record<JudgedProtocol, PortRuns>;
+export type BaseJudges = Record<JudgedProtocol, BaseTree>;
 
-export type BaseJudges = Record<Ported | 'other', BaseTree>;
+export function byProtocol<T>(make: (protocol: JudgedProtocol) => T): Record<JudgedProtocol, T> {
+  return Object.fromEntries(judged.map((protocol) => [protocol, make(protocol)])) as Record<
+    JudgedProtocol,
+    T
+  >;
+}
 
-export const asBase = ({ icmp, tcp, udp, sctp, other }: Judges): BaseJudges => ({
-  icmp: baseTree(icmp),
-  tcp: baseTree(tcp),
-  udp: baseTree(udp),
-  sctp: baseTree(sctp),
-  other: baseTree(other),
-});
+export const asBase = (judges: Judges): BaseJudges =>
+  byProtocol((protocol) => baseTree(portTree(judges[protocol])));
 
 /** What a rule claims, whoever comes before it. */
 export type RuleClaims = Pick<Rule, 'protocol'> & { claims: readonly Claim[] };
@@ -36,34 +37,9 @@ export function ruleClaims({ protocol, ports, icmp, action }: Rule, order: Order
   return { protocol, claims };
 }
 
-/** @param rules in the order of evaluation */
-export function judges(rules: readonly RuleClaims[]): Judges {
-  const of = (protocol: Rule['protocol']): PortTree =>
-    portTree(
-      rules.flatMap((rule) => (rule.protocol === protocol || rule.protocol === 'any' ? rule.claims : [])),
-    );
-  const other = of('any');
-  const found: Judges = { icmp: other, tcp: other, udp: other, sctp: other, other };
-  for (const protocol of ported)
-    if (rules.some((rule) => rule.protocol === protocol)) found[protocol] = of(protocol);
-  return found;
-}
+export const judges = (rule: Pick<Rule, 'protocol'>, protocol: JudgedProtocol): boolean =>
+  rule.protocol === protocol || rule.protocol === 'any';
 
-/** Gets entries; protocol 0 is any. */
-export type EntrySink = (protocol: RowEntry['protocol'], port: number, length: number, label: Label) => void;
-
-/**
- * Tells the fewest entries that say what `own` judges beside `base`. A base row (`base` null) has an entry for
- * everything, any other one only where it differs.
- */
-export function tellEntries(own: Judges, base: BaseJudges | null, tell: EntrySink): void {
-  const covers = ported.map((protocol) => cover(own[protocol], base?.[protocol] ?? null));
-  const { labels } = cover(own.other, base?.other ?? null);
-  // Where the base's own label would do, passing on does too, and says nothing: own rules never make a base's win.
-  const label = labels.includes(pass) ? pass : labels[0]!;
-  if (label !== pass) tell(0, 0, 0, label);
-  ported.forEach((protocol, index) => {
-    const number = ipProtocol[protocol];
-    tellPrefixes(covers[index]!, label, (port, length, label) => tell(number, port, length, label));
-  });
-}
+/** @param rules in the order of evaluation; those of other protocols are passed over */
+export const judgeRuns = (rules: readonly RuleClaims[], protocol: JudgedProtocol): PortRuns =>
+  portRuns(rules.flatMap((rule) => (judges(rule, protocol) ? rule.claims : [])));

@@ -1,8 +1,28 @@
 import type { Direction, RuleSet } from '../../contract/acl.ts';
-import { decides, type Label, logs, pass } from './cover.ts';
+import {
+  type BaseTree,
+  type Cover,
+  decides,
+  type Label,
+  labelOfAll,
+  logs,
+  pass,
+  Splitter,
+  tellPrefixes,
+} from './cover.ts';
+import { RuleLists } from './lists.ts';
 import type { OrderedRule } from './ordered.ts';
-import { none, type Order } from './ports.ts';
-import { asBase, type BaseJudges, type Judges, judges, tellEntries } from './row.ts';
+import { ipProtocol } from './packet.ts';
+import { none, type Order, type PortRuns } from './ports.ts';
+import {
+  asBase,
+  type BaseJudges,
+  byProtocol,
+  type JudgedProtocol,
+  judgeRuns,
+  type Ported,
+  ported,
+} from './row.ts';
 import type { RowEntry } from './tables.ts';
 
 /** Rules that hold for everyone, in one direction, as a row. */
@@ -11,6 +31,8 @@ export interface Base {
   judges: BaseJudges;
   /** Rows beside it by list of rules; 0: nothing to say beside the base. */
   beside: Map<number, number>;
+  /** What rows beside it say of a protocol, by part of the list and label for all protocols. */
+  said: Record<JudgedProtocol, Map<number, Said>>;
 }
 
 /** Ends what gets too large: is told how many entries all rows have so far. */
@@ -31,6 +53,10 @@ export class RowBook {
   readonly #added: Added;
   readonly #entries: Record<Direction, EntryBook>;
   readonly #bases = new Map<string, Base>();
+  /** Lists of rules for some addresses only. */
+  readonly lists: RuleLists;
+  readonly #known = byProtocol(() => new Map<number, PortRuns>());
+  readonly #splitter = new Splitter();
 
   /** @param numberOf rule number by order @param last row numbers by content, and the first never given */
   constructor(
@@ -45,6 +71,7 @@ export class RowBook {
     this.#last = last.rows;
     this.next = last.nextRow;
     this.#added = added;
+    this.lists = new RuleLists((order) => ordered[order]!.rule);
     this.#entries = {
       ingress: new EntryBook(ordered, numberOf, defaults.ingress),
       egress: new EntryBook(ordered, numberOf, defaults.egress),
@@ -61,39 +88,67 @@ export class RowBook {
     const key = `${direction} ${orders.join()}`;
     const known = this.#bases.get(key);
     if (known) return known;
-    const own = judges(orders.map((order) => this.#ordered[order]!.claims));
+    const claims = orders.map((order) => this.#ordered[order]!.claims);
+    const own = byProtocol((protocol) => judgeRuns(claims, protocol));
+    const book = this.#entries[direction];
+    const label = labelOfAll(this.#splitter.split(own.other, null));
+    const parts = ported.map((protocol) => this.#said(book, protocol, own[protocol], null, label));
     const base = {
-      row: this.#row(own, null, direction),
+      row: this.#row([book.whole(label), ...parts]),
       judges: asBase(own),
       beside: new Map<number, number>(),
+      said: byProtocol(() => new Map<number, Said>()),
     };
     this.#bases.set(key, base);
     return base;
   }
 
-  /** @param list of rules for some addresses only, as `lists` numbers them */
-  beside(base: Base, list: number, lists: OrderLists, direction: Direction): number {
+  /** @param list of `lists` */
+  beside(base: Base, list: number, direction: Direction): number {
     const known = base.beside.get(list);
     if (known !== undefined) return known;
-    const own = judges(lists.orders(list).map((order) => this.#ordered[order]!.claims));
-    const row = this.#row(own, base.judges, direction);
+    const book = this.#entries[direction];
+    const label = labelOfAll(this.#splitter.split(this.#runs('other', list), base.judges.other));
+    const parts = ported.map((protocol) => {
+      const part = this.lists.part(list, protocol);
+      const said = base.said[protocol];
+      const key = part * 2 ** 28 + label;
+      let found = said.get(key);
+      if (!found) {
+        found = this.#said(book, protocol, this.#runs(protocol, list), base.judges[protocol], label);
+        said.set(key, found);
+      }
+      return found;
+    });
+    if (label !== pass) parts.unshift(book.whole(label));
+    const row = this.#row(parts);
     base.beside.set(list, row);
     return row;
   }
 
-  #row(own: Judges, base: BaseJudges | null, direction: Direction): number {
-    const entries: RowEntry[] = [];
-    let content = '';
-    const book = this.#entries[direction];
-    tellEntries(own, base, (protocol, port, length, label) => {
-      const entry = book.entry(protocol, port, length, label);
-      entries.push(entry.entry);
-      content += entry.content;
-    });
-    if (entries.length === 0) return 0;
+  #said(book: EntryBook, protocol: Ported, runs: PortRuns, base: BaseTree | null, label: Label): Said {
+    return book.said(protocol, this.#splitter.split(runs, base), label);
+  }
+
+  #runs(protocol: JudgedProtocol, list: number): PortRuns {
+    const part = this.lists.part(list, protocol);
+    const known = this.#known[protocol].get(part);
+    if (known) return known;
+    const runs = judgeRuns(
+      this.lists.orders(part, protocol).map((order) => this.#ordered[order]!.claims),
+      protocol,
+    );
+    this.#known[protocol].set(part, runs);
+    return runs;
+  }
+
+  #row(parts: readonly Said[]): number {
+    const content = parts.reduce((text, part) => text + part.content, '');
+    if (content === '') return 0;
     const known = this.numbers.get(content);
     if (known !== undefined) return known;
     const row = this.#last.get(content) ?? this.next++;
+    const entries = parts.flatMap((part) => part.entries);
     this.numbers.set(content, row);
     this.rows.set(row, entries);
     this.#size += entries.length;
@@ -103,6 +158,12 @@ export class RowBook {
 }
 
 const protocolIndex = { 0: 0, 1: 1, 6: 2, 17: 3, 132: 4 } as const;
+
+/** Some of a row's entries, and what they say as text. */
+interface Said {
+  entries: RowEntry[];
+  content: string;
+}
 
 /** Entries of one direction, each made once: rows have many in common. */
 class EntryBook {
@@ -118,8 +179,26 @@ class EntryBook {
     this.#fallback = fallback;
   }
 
+  /** A row's entry for all protocols and ports. */
+  whole(label: Label): Said {
+    const { entry, content } = this.#entry(0, 0, 0, label);
+    return { entries: [entry], content };
+  }
+
+  /** A row's entries of one protocol, shorter prefixes before longer ones of the same port. */
+  said(protocol: Ported, cover: Cover, inherited: Label): Said {
+    const entries: RowEntry[] = [];
+    let content = '';
+    tellPrefixes(cover, inherited, (port, length, label) => {
+      const entry = this.#entry(ipProtocol[protocol], port, length, label);
+      entries.push(entry.entry);
+      content += entry.content;
+    });
+    return { entries, content };
+  }
+
   /** With what it says in six characters, the same for the same entry in all tables. */
-  entry(protocol: RowEntry['protocol'], port: number, length: number, label: Label) {
+  #entry(protocol: RowEntry['protocol'], port: number, length: number, label: Label) {
     let same = this.#known.get(label);
     if (!same) {
       same = new Map();
@@ -151,28 +230,5 @@ class EntryBook {
 
   #number(order: Order): number {
     return order === none ? 0 : this.#numberOf[order]!;
-  }
-}
-
-/** Ascending lists of orders as numbers, so that equal ones are found without comparing: 0 is the empty one. */
-export class OrderLists {
-  readonly #longer = new Map<number, number>();
-  readonly #ends: Order[] = [none];
-  readonly #before: number[] = [0];
-
-  append(list: number, order: Order): number {
-    const key = list * 16_384 + order;
-    const known = this.#longer.get(key);
-    if (known !== undefined) return known;
-    this.#before.push(list);
-    const longer = this.#ends.push(order) - 1;
-    this.#longer.set(key, longer);
-    return longer;
-  }
-
-  orders(list: number): Order[] {
-    const orders: Order[] = [];
-    for (let at = list; at !== 0; at = this.#before[at]!) orders.push(this.#ends[at]!);
-    return orders.reverse();
   }
 }

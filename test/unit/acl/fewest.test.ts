@@ -2,15 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   baseTree,
-  cover,
   decides,
   type Label,
   labelOf,
+  labelOfAll,
   pass,
+  Splitter,
   tellPrefixes,
 } from '../../../server/acl/cover.ts';
-import { type Claim, leaf, type PortTree, portTree } from '../../../server/acl/ports.ts';
-import { asBase, judges, tellEntries } from '../../../server/acl/row.ts';
+import {
+  type Claim,
+  leaf,
+  type PortRuns,
+  type PortTree,
+  portRuns,
+  portTree,
+} from '../../../server/acl/ports.ts';
+import { asBase, byProtocol, judgeRuns, ported } from '../../../server/acl/row.ts';
 
 interface Prefix {
   port: number;
@@ -76,10 +84,13 @@ function possible(count: number, wanted: readonly Label[][], inherited: Label): 
   return choose(0, []);
 }
 
-function found(own: PortTree, base: PortTree | null, inherited: Label): Prefix[] {
+const split = (own: PortRuns, base: PortTree | null, of = bits) =>
+  new Splitter().split(own, base && baseTree(base), of);
+
+function found(own: PortRuns, base: PortTree | null, inherited: Label): Prefix[] {
   const prefixes: Prefix[] = [];
   tellPrefixes(
-    cover(own, base && baseTree(base)),
+    split(own, base),
     inherited,
     (port, length, label) => prefixes.push({ port, length, label }),
     bits,
@@ -91,7 +102,7 @@ describe('ports are split into the fewest prefixes', () => {
   test('what rules claim is what the first of them says at each port', () => {
     fc.assert(
       fc.property(claims(0), (all) => {
-        const tree = portTree(all, bits);
+        const tree = portTree(portRuns(all, bits), bits);
         for (let port = 0; port < size; port += 1) {
           const there = all.filter(({ from, to }) => port >= from && port <= to);
           const first = (log: boolean) => there.find((claim) => claim.log === log)?.order ?? 16_383;
@@ -107,10 +118,10 @@ describe('ports are split into the fewest prefixes', () => {
   ])('%s, none can be spared: every choice of fewer is tried', (_, withBase) => {
     fc.assert(
       fc.property(claims(0), claims(1), (mine, others) => {
-        const own = portTree(mine, bits);
-        const base = withBase ? portTree(others, bits) : null;
+        const own = portRuns(mine, bits);
+        const base = withBase ? portTree(portRuns(others, bits), bits) : null;
         const inherited = pass;
-        const wanted = allowed(own, base);
+        const wanted = allowed(portTree(own, bits), base);
         const prefixes = found(own, base, inherited);
         for (let port = 0; port < size; port += 1)
           expect(wanted[port]).toContain(said(prefixes, port, inherited));
@@ -123,18 +134,18 @@ describe('ports are split into the fewest prefixes', () => {
   });
 
   test('ports 1 to 65,534 take three nested prefixes, where disjoint ones would be 30', () => {
-    const own = portTree([{ from: 1, to: 65_534, order: 0, log: false }]);
+    const own = portRuns([{ from: 1, to: 65_534, order: 0, log: false }]);
     const count = (base: PortTree | null, inherited: Label): number => {
       let prefixes = 0;
-      tellPrefixes(cover(own, base && baseTree(base)), inherited, () => {
+      tellPrefixes(split(own, base, 16), inherited, () => {
         prefixes += 1;
       });
       return prefixes;
     };
     // One for all, and one for each end: nested prefixes do what 30 disjoint ones did.
     expect(count(null, pass)).toBe(3);
-    expect(count(portTree([{ from: 0, to: 65_535, order: 1, log: false }]), pass)).toBe(3);
-    expect(count(portTree([]), pass)).toBe(3);
+    expect(count(portTree(portRuns([{ from: 0, to: 65_535, order: 1, log: false }])), pass)).toBe(3);
+    expect(count(portTree(portRuns([])), pass)).toBe(3);
   });
 
   test('a row says only what its rules change, and what holds for all protocols once', () => {
@@ -143,14 +154,20 @@ describe('ports are split into the fewest prefixes', () => {
       claims: [{ from: 0, to: 65_535, order, log: false }],
     });
     const entries = (own: ReturnType<typeof claims>, base: ReturnType<typeof claims>): string[] => {
-      const told: string[] = [];
-      tellEntries(judges([own]), asBase(judges([base])), (protocol, port, length, label) =>
-        told.push(`${protocol} ${port}/${length} ${label === pass ? 'pass' : decides(label)}`),
-      );
+      const runs = (rule: typeof own) => byProtocol((protocol) => judgeRuns([rule], protocol));
+      const [mine, below] = [runs(own), asBase(runs(base))];
+      const splitter = new Splitter();
+      const label = labelOfAll(splitter.split(mine.other, below.other));
+      const text = (label: Label) => (label === pass ? 'pass' : decides(label));
+      const told = label === pass ? [] : [`any ${text(label)}`];
+      for (const protocol of ported)
+        tellPrefixes(splitter.split(mine[protocol], below[protocol]), label, (port, length, each) =>
+          told.push(`${protocol} ${port}/${length} ${text(each)}`),
+        );
       return told;
     };
-    expect(entries(claims('any', 1), claims('tcp', 0))).toEqual(['0 0/0 1', '6 0/0 0']);
-    expect(entries(claims('tcp', 1), claims('any', 2))).toEqual(['6 0/0 1']);
+    expect(entries(claims('any', 1), claims('tcp', 0))).toEqual(['any 1', 'tcp 0/0 0']);
+    expect(entries(claims('tcp', 1), claims('any', 2))).toEqual(['tcp 0/0 1']);
     expect(entries(claims('tcp', 1), claims('any', 0))).toEqual([]);
   });
 });
