@@ -1,6 +1,7 @@
 'use client';
 
-import { ArrowRightLeft } from 'lucide-react';
+import { Activity, ArrowRightLeft } from 'lucide-react';
+import Link from 'next/link';
 import { type ReactNode, useId } from 'react';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
@@ -129,6 +130,12 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
           {migrationAction(to)}
         </Button>
       )}
+      <Button asChild>
+        <Link href={`/trace?pod=${pod.namespace}.${pod.name}`}>
+          <Activity aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+          Trace
+        </Link>
+      </Button>
       <CopyButton
         text={linkTo(pod)}
         what="the link to this pod"

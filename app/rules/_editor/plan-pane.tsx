@@ -106,7 +106,8 @@ function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
   );
 }
 
-function UnderCursor({ view, rule }: { view: RuleView | null; rule: string | null }) {
+/** The entries of the rule in which the cursor is. */
+export function UnderCursor({ view, rule }: { view: RuleView | null; rule: string | null }) {
   const shown = view !== null && view.rule.name === rule ? view : null;
   return (
     <section aria-labelledby="under-cursor" className="min-w-0">

@@ -5,7 +5,7 @@ import { useRouter, useSearchParams } from 'next/navigation';
 import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
-import { useActiveRules, useDraftRules, useRulesPlan } from '../../_lib/rules.ts';
+import { useActiveRules, useDraftRules, useRulesPlan, useRuleView } from '../../_lib/rules.ts';
 import { useLacks } from '../../_lib/session.ts';
 import { useSettled } from '../../_lib/use-settled.ts';
 import { ApplySheet } from './apply-sheet.tsx';
@@ -13,7 +13,7 @@ import { EditorFoot } from './editor-foot.tsx';
 import { ImportSheet } from './import-sheet.tsx';
 import { notesOf } from './notes.ts';
 import { Overtaken } from './overtaken.tsx';
-import { PlanPane } from './plan-pane.tsx';
+import { PlanPane, UnderCursor } from './plan-pane.tsx';
 import { useOpened } from './use-opened.ts';
 import { changeCopy } from './working-copy.ts';
 import type { EditorHandle } from './yaml-editor.tsx';
@@ -39,7 +39,12 @@ export function RuleEditor() {
     useMemo(() => ({ text, rule }), [text, rule]),
     settleMs,
   );
-  const plan = useRulesPlan(asked.text, asked.rule);
+  // Who may not change rules may not ask what a change would do either: the rules as they are stand in.
+  const plan = useRulesPlan(lacks === null ? asked.text : null, asked.rule);
+  const { data: known } = useRuleView(
+    lacks === null ? null : rule,
+    copy?.source === 'draft' ? 'draft' : 'active',
+  );
   const empty = text !== null && text.trim() === '';
   const notes = useMemo(() => notesOf(plan.data, plan.error), [plan.data, plan.error]);
   const current = asked.text === text && !plan.isPlaceholderData && !plan.isFetching;
@@ -90,6 +95,10 @@ export function RuleEditor() {
             <p className="px-4 py-3 text-ink-2 max-lg:px-(--gutter)">
               Nothing is written yet. Begin with a name and rules, or import what there is.
             </p>
+          ) : lacks !== null ? (
+            <div className="px-4 py-3 max-lg:px-(--gutter)">
+              <UnderCursor view={known ?? null} rule={rule} />
+            </div>
           ) : (
             <PlanPane
               plan={plan.data}

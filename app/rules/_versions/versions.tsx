@@ -9,6 +9,7 @@ import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { clock, count } from '../../_lib/format.ts';
 import { useRuleVersions } from '../../_lib/rules.ts';
+import { TakeAway } from './take-away.tsx';
 import { VersionSheet } from './version-sheet.tsx';
 
 /** Sets of rules that were in force, who put them there and why; each can be put there again. */
@@ -32,6 +33,7 @@ export function Versions() {
     );
   return (
     <>
+      <TakeAway />
       <DataTable
         label="Versions"
         columns={columns}

@@ -1,5 +1,6 @@
 'use client';
 
+import Link from 'next/link';
 import type { PodDrops } from '../../../../contract/drops.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { ErrorState } from '../../../_components/error-state.tsx';
@@ -29,6 +30,12 @@ export function DropsSection({ pod }: { pod: Pod }) {
           Drop reasons
         </h2>
         {last !== undefined && <span className="truncate text-12 text-muted">{spanOf(last.drops)}</span>}
+        <Link
+          href={`/verdicts?pod=${pod.namespace}.${pod.name}&verdict=dropped`}
+          className="link order-last ml-auto flex-none text-12"
+        >
+          Verdicts
+        </Link>
         {last !== undefined && error !== null && !gone && (
           <span className="flex min-w-0 items-center gap-1.5 text-12 text-ink-2" title={error.message}>
             <WarningSign /> <span className="truncate">not read since {clock(last.at)}</span>
