@@ -323,7 +323,7 @@ export async function openDatapath(options: DatapathOptions): Promise<DatapathPr
   const kept = pinned && keptPrograms(pins, build, pinned.fds);
   let opened = kept;
   try {
-    if (opened === null && options.image !== undefined) checkObject(image, pinned?.fds ?? {});
+    if (opened === null && options.image !== undefined) checkObject(image, {});
     opened ??= await load(pins, image, build, { slots: maxSlots, connections }, pinned?.fds ?? {});
   } catch (error) {
     for (const fd of Object.values(pinned?.fds ?? {})) closeSync(fd);
