@@ -8,7 +8,7 @@ export interface Column<Row, Key extends string = string> {
   title?: string;
   /** Of the `<col>`, e.g. `w-20`; without, it takes what is left. */
   width?: string;
-  /** Hides the column where there is no room, e.g. `max-md:hidden`. */
+  /** Hides the column where there is no room, e.g. `max-md:hidden`; the last that is left keeps the gutter: `max-md:pr-(--gutter)`. */
   from?: string;
   /** `slot`: a number with a place for its SI prefix. */
   align?: 'left' | 'right' | 'slot';

@@ -31,13 +31,23 @@ const edges = 'first:pl-(--gutter) last:pr-(--gutter)';
 const alignment = { left: '', right: 'text-right', slot: 'text-right' } as const;
 const nothing = () => {};
 
+/** The column that is the first where the others before it are hidden keeps the gutter there. */
+function withEdge<Row, Key extends string>(
+  columns: readonly Column<Row, Key>[],
+): readonly Column<Row, Key>[] {
+  const first = columns.findIndex(({ from = '' }) => !from.includes('max-md:hidden'));
+  return columns.map((column, index) =>
+    index === first ? { ...column, from: `${column.from ?? ''} max-md:pl-(--gutter)` } : column,
+  );
+}
+
 /**
  * A dense table of any length: only the rows in sight are in the document. A row is opened through the link
  * in it that has `data-row-link`.
  */
 export function DataTable<Row, Key extends string>({
   label,
-  columns,
+  columns: given,
   rows,
   rowKey,
   sorting,
@@ -45,6 +55,7 @@ export function DataTable<Row, Key extends string>({
   tone,
   top = 'top-(--chrome)',
 }: DataTableProps<Row, Key>) {
+  const columns = useMemo(() => withEdge(given), [given]);
   const body = useRef<HTMLTableSectionElement>(null);
   const { sort, descending } = sorting ?? {};
   const inOrder = useMemo(

@@ -32,6 +32,7 @@ export function ProgramPage({ id }: { id: number }) {
   if (error === null) return <HeadSkeleton />;
   return (
     <div className="p-(--gutter)">
+      <h1 className="sr-only">Program {id}</h1>
       {gone ? (
         <EmptyState
           title="No such program"

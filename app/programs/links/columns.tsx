@@ -58,7 +58,7 @@ export const columns: readonly Column<BpfLink, SortKey>[] = [
       ),
   },
   {
-    ...{ key: 'target', label: 'target', width: 'w-[220px] max-md:w-[104px]' },
+    ...{ key: 'target', label: 'target', width: 'w-[220px] max-md:w-[120px]', from: 'max-md:pr-(--gutter)' },
     sort: ({ target }) => target,
     cell: ({ target, device }) => (
       <span title={target}>
@@ -78,7 +78,7 @@ export const columns: readonly Column<BpfLink, SortKey>[] = [
       ),
   },
   {
-    ...{ key: 'owner', label: 'owner', width: 'w-[190px]', from: 'max-md:hidden' },
+    ...{ key: 'owner', label: 'owner', width: 'w-[190px]', from: 'max-md:hidden max-xl:pr-(--gutter)' },
     sort: ({ owner }) => ownerText(owner),
     cell: ({ owner }) => <Owner owner={owner} />,
   },

@@ -23,7 +23,7 @@ export function Links() {
     <OwnedList
       what="links"
       title="Links"
-      placeholder="Program, hook, device, owner, pin"
+      placeholder="Program, device, owner, pin"
       rows={data ?? null}
       error={error}
       retry={() => void refetch()}

@@ -35,6 +35,7 @@ export function MapPage({ id }: { id: number }) {
     );
   return (
     <div className="p-(--gutter)">
+      <h1 className="sr-only">Map {id}</h1>
       {missing ? (
         <EmptyState
           title="No such map"

@@ -74,12 +74,24 @@ export const columns: readonly Column<BpfMap, SortKey>[] = [
     cell: ({ valueBytes }) => whole(valueBytes),
   },
   {
-    ...{ key: 'max', label: 'max entries', width: 'w-[110px] max-md:w-[100px]', align: 'right' },
+    ...{
+      key: 'max',
+      label: 'max entries',
+      width: 'w-[110px] max-md:w-[116px]',
+      from: 'max-md:pr-(--gutter)',
+      align: 'right',
+    },
     sort: ({ maxEntries }) => maxEntries,
     cell: ({ maxEntries }) => whole(maxEntries),
   },
   {
-    ...{ key: 'memory', label: 'memory', width: 'w-[90px]', from: 'max-md:hidden', align: 'slot' },
+    ...{
+      key: 'memory',
+      label: 'memory',
+      width: 'w-[90px] max-lg:w-[106px]',
+      from: 'max-md:hidden max-lg:pr-(--gutter)',
+      align: 'slot',
+    },
     title: 'In bytes',
     sort: ({ memoryBytes }) => memoryBytes,
     cell: ({ memoryBytes }) => (

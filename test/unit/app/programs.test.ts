@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { type Column, sorted } from '../../../app/_components/table/column.ts';
+import {
+  facetsOf,
+  filterPrograms,
+  parseView,
+  plainView,
+  viewQuery,
+} from '../../../app/programs/_list/view.ts';
+import { linesOf, listingText } from '../../../app/programs/[id]/listing-lines.ts';
+import { hexLines, inline } from '../../../app/programs/maps/[id]/value-text.ts';
+import type { Instruction, Program } from '../../../contract/program.ts';
+
+const program = (id: number, more: Partial<Program>): Program => ({
+  ...{ id, type: 'sched_cls', name: `p${id}`, fullName: null, tag: 'ab', loadedAt: '2026-11-22T10:00:00Z' },
+  ...{ uid: 0, gpl: true, owner: { kind: 'unknown', why: 'nobody holds it' }, holders: [], pins: [] },
+  ...{ xlatedBytes: 8, jitedBytes: 8, instructions: 1, verifiedInstructions: 1, memoryBytes: 4096 },
+  ...{ runCount: null, runTimeNs: null, recursionMisses: null, rate: null, mapIds: [], btfId: null },
+  ...{ attachments: [], attachmentCount: 0, notAttached: 'nowhere' },
+  ...more,
+});
+
+const ours = program(7, { name: 'from_pod', owner: { kind: 'ours', what: 'datapath' } });
+const cilium = program(8, { type: 'xdp', owner: { kind: 'process', pid: 312, name: 'cilium-agent' } });
+
+test('programs are found by every word, in the name, the owner or the id', () => {
+  const shown = (text: string, more = {}) =>
+    filterPrograms([ours, cilium], { ...plainView, text, ...more }).map(({ id }) => id);
+  expect(shown('pod datapath')).toEqual([7]);
+  expect(shown('CILIUM')).toEqual([8]);
+  expect(shown('312 xdp')).toEqual([8]);
+  expect(shown('7')).toEqual([7]);
+  expect(shown('', { owner: 'others' })).toEqual([8]);
+  expect(shown('', { types: ['sched_cls'] })).toEqual([7]);
+  expect(facetsOf([ours, cilium])).toEqual({
+    ...{ ours: 1, others: 1 },
+    types: [
+      ['sched_cls', 1],
+      ['xdp', 1],
+    ],
+  });
+});
+
+test('a view survives its address; what is not understood is left out', () => {
+  const view = {
+    ...plainView,
+    text: 'a b',
+    owner: 'others',
+    types: ['xdp', 'tracing'],
+    sort: 'cpu',
+  } as const;
+  expect(viewQuery(plainView)).toBe('');
+  expect(parseView(new URLSearchParams(viewQuery(view)))).toEqual(view);
+  expect(parseView(new URLSearchParams('owner=me&sort=colour&order=up'))).toEqual(plainView);
+});
+
+test('rows are sorted by a column; what is not known comes last either way', () => {
+  const columns: Column<{ n: number | null }>[] = [
+    { key: 'n', label: 'n', sort: ({ n }) => n, cell: () => null },
+  ];
+  const order = (descending: boolean) =>
+    sorted([{ n: 2 }, { n: null }, { n: Number.NaN }, { n: 10 }], columns, { sort: 'n', descending }).map(
+      ({ n }) => n,
+    );
+  expect(order(false)).toEqual([2, 10, null, Number.NaN]);
+  expect(order(true)).toEqual([10, 2, null, Number.NaN]);
+});
+
+test('a listing has functions and lines of source between its instructions', () => {
+  const plain = { hex: '', function: null, source: null, target: null };
+  const instructions: Instruction[] = [
+    {
+      ...plain,
+      ...{ index: 0, text: 'r0 = 0', function: 'from_pod' },
+      source: { file: 'a/b.c', line: 3, column: 1, text: '  return 0;' },
+    },
+    { ...plain, index: 1, text: 'exit' },
+  ];
+  expect(linesOf(instructions, true).map(({ kind }) => kind)).toEqual([
+    ...['function', 'source', 'instruction', 'instruction'],
+  ]);
+  expect(linesOf(instructions, false)).toHaveLength(3);
+  expect(listingText(instructions)).toBe('from_pod:\n; return 0;\n   0: r0 = 0\n   1: exit');
+});
+
+test('a value stands on one line: members by name, runs of the same counted, text in quotes where it must', () => {
+  expect(inline({ address: '10.0.0.1', ports: [80, 443], on: true })).toBe(
+    '{address: 10.0.0.1, ports: [80, 443], on: true}',
+  );
+  expect(inline([0, 0, 0, 0, 1])).toBe('[0 ×4, 1]');
+  expect(inline('two words')).toBe('"two words"');
+  expect(hexLines('00'.repeat(17))).toEqual([Array(16).fill('00').join(' '), '00']);
+});
