@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import type { RuleSet } from '../../contract/acl.ts';
 import type { Event, EventType } from '../../contract/event.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
@@ -9,15 +7,13 @@ import type {
   DraftRules,
   ImportedRules,
   RulesPlan,
-  RuleVersion,
   RuleVersionText,
   WhichRules,
 } from '../../contract/rules.ts';
+import { activeAnswer, activeTag, draftAnswer, draftTag, noDraft, versionAnswer } from './answers.ts';
 import type { DraftRecord, RuleBooks, VersionRecord } from './books.ts';
-import { ruleChanges } from './changes.ts';
 import { type JudgedPod, Judging } from './judging.ts';
 import type { RuleKernel } from './kernel.ts';
-import { noSizes, ruleLimits } from './limits.ts';
 import { checkMatch } from './match.ts';
 import { watchNodeAddresses } from './node-addresses.ts';
 import { RemoteCompiler } from './remote-compiler.ts';
@@ -138,46 +134,12 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
   }
 
   active(): ActiveRules {
-    const version = this.#active;
-    const judged = this.#judging.judged('active');
-    const there = version !== null && version.text !== null;
-    return {
-      version: version?.number ?? 0,
-      etag: this.#etag(),
-      rules: judged?.rules ?? null,
-      text: version?.text ?? null,
-      actor: version?.actor ?? null,
-      time: version?.time.toISOString() ?? null,
-      comment: version?.comment ?? null,
-      generation: this.#judging.kernel.generation('active') ?? 0,
-      sizes: judged?.sizes ?? noSizes,
-      limits: ruleLimits,
-      warnings: judged?.warnings ?? [],
-      load: judged?.load ?? null,
-      problem: there ? this.#judging.problem('active') : null,
-    };
+    return activeAnswer(this.#active, this.#judging);
   }
 
+  /** What is tried out. */
   draft(): DraftRules | null {
-    const draft = this.#draft;
-    if (!draft) return null;
-    const judged = this.#judging.judged('draft');
-    const rules = judged?.rules ?? {
-      name: 'draft',
-      defaults: { ingress: 'allow', egress: 'allow' },
-      rules: [],
-    };
-    return {
-      etag: draftTag(draft),
-      ...{ rules, text: draft.text, base: draft.base, actor: draft.actor, time: draft.time },
-      judging: judged !== null,
-      generation: this.#judging.kernel.generation('draft') ?? 0,
-      sizes: judged?.sizes ?? noSizes,
-      warnings: judged?.warnings ?? [],
-      changes: ruleChanges(this.#judging.judged('active')?.rules ?? null, rules as RuleSet),
-      load: judged?.load ?? null,
-      problem: this.#judging.problem('draft'),
-    };
+    return this.#draft && draftAnswer(this.#draft, this.#judging);
   }
 
   /** What a text would do. @throws ProblemError `bad_rules`, `rules_too_large` */
@@ -193,7 +155,7 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
   /** Puts a text in force. @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`; nothing is changed */
   put(text: string, change: Change): Promise<ActiveRules> {
     return this.#turns.take(async () => {
-      checkMatch('put access rules in force', change.ifMatch, this.#etag());
+      checkMatch('put access rules in force', change.ifMatch, activeTag(this.#active));
       await this.#put(text, change, null);
       return this.active();
     });
@@ -202,7 +164,7 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
   /** Takes the rules away: all packets pass. @throws ProblemError `rules_changed` */
   remove(change: Change): Promise<ActiveRules> {
     return this.#turns.take(async () => {
-      checkMatch('take the access rules away', change.ifMatch, this.#etag());
+      checkMatch('take the access rules away', change.ifMatch, activeTag(this.#active));
       await this.#remove(change, null);
       return this.active();
     });
@@ -267,20 +229,20 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
 
   async versions(page: { before?: string | undefined; limit: number }) {
     const { items, next } = await this.#books.listRuleVersions(page);
-    return { items: items.map((record) => this.#version(record)), next };
+    return { items: items.map((record) => versionAnswer(record, this.#active?.number)), next };
   }
 
   /** @throws ProblemError `version_not_found` */
   async version(number: number): Promise<RuleVersionText> {
     const record = await this.#record(number);
     const set = record.text === null ? null : await this.#compiler.ruleSet(record.text);
-    return { ...this.#version(record), text: record.text, set };
+    return { ...versionAnswer(record, this.#active?.number), text: record.text, set };
   }
 
   /** Puts an earlier version in force again, as a new one. @throws ProblemError `version_not_found`, as `put` */
   restore(number: number, change: Change): Promise<ActiveRules> {
     return this.#turns.take(async () => {
-      checkMatch(`apply version ${number}`, change.ifMatch, this.#etag());
+      checkMatch(`apply version ${number}`, change.ifMatch, activeTag(this.#active));
       const { text } = await this.#record(number);
       const again = { ...change, comment: change.comment ?? `version ${number} again` };
       if (text === null) await this.#remove(again, number);
@@ -397,29 +359,12 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
     return [...this.#pods.values()];
   }
 
-  #etag(): string {
-    return `v${this.#active?.number ?? 0}`;
-  }
-
   async #record(number: number): Promise<VersionRecord> {
     const record = await this.#books.ruleVersion(number);
     if (record) return record;
     throw new ProblemError('version_not_found', `there is no version ${number} of the access rules`, {
       hint: 'GET /api/v1/rules/versions lists those that are kept',
     });
-  }
-
-  #version({
-    number,
-    time,
-    actor,
-    comment,
-    restored,
-    name,
-    rules,
-  }: Omit<VersionRecord, 'text'>): RuleVersion {
-    const active = number === this.#active?.number;
-    return { number, time: time.toISOString(), actor, comment, restored, name, rules, active };
   }
 
   async #tell(type: EventType, message: string, severity: Event['severity'] = 'info'): Promise<void> {
@@ -431,11 +376,3 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
     }
   }
 }
-
-const draftTag = ({ text, base, time }: DraftRecord): string =>
-  `d${createHash('sha256').update(`${base} ${time} ${text}`).digest('hex').slice(0, 16)}`;
-
-const noDraft = (): ProblemError =>
-  new ProblemError('no_draft', 'there is no draft of access rules', {
-    hint: 'PUT /api/v1/rules/draft saves one and tries it out',
-  });

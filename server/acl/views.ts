@@ -8,6 +8,7 @@ import type {
   RuleView,
   WhichRules,
 } from '../../contract/rules.ts';
+import { noDraft } from './answers.ts';
 import type { EntryFilter } from './entries.ts';
 import type { Explanation as End } from './explain.ts';
 import type { JudgedPod, Judging } from './judging.ts';
@@ -105,10 +106,7 @@ export class RuleViews {
 
   /** The answer where there are no rules; of the draft, that there is none. */
   #none<T>(set: WhichRules, answer: T): T {
-    if (set === 'draft' && !this.#judging.judged('draft'))
-      throw new ProblemError('no_draft', 'there is no draft of access rules', {
-        hint: 'PUT /api/v1/rules/draft saves one and tries it out',
-      });
+    if (set === 'draft' && !this.#judging.judged('draft')) throw noDraft();
     return answer;
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { NewPod } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { admit, chooseKind, connect, deviceRow } from './attach.ts';
+import type { PodRecord } from './books.ts';
 import { type Core, forget, nameOf, ruled } from './core.ts';
 import { removeDevice } from './device.ts';
 import { usualHooks } from './hooks.ts';
@@ -67,7 +68,7 @@ export class Attachments {
       requests: null,
     };
     try {
-      await rules?.welcome(ruled(kept.pod));
+      await this.#letIn(kept.pod);
       using opened = openPodNamespace(kept.pod);
       await connect(ground, opened, kept.pod, kept.device);
     } catch (error) {
@@ -78,6 +79,20 @@ export class Attachments {
       throw error;
     }
     return pod;
+  }
+
+  /** No packet of the pod may pass before the rules hold for it. */
+  async #letIn(pod: PodRecord): Promise<void> {
+    try {
+      await this.#core.rules?.welcome(ruled(pod));
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      throw new ProblemError(
+        error.code,
+        `attach pod ${pod.namespace}/${pod.name}: the access rules do not hold for it: ${error.message}`,
+        { cause: error, hint: 'Put rules in force that can be loaded, or take them away, then attach it.' },
+      );
+    }
   }
 
   /** Takes the pod's device away. Of two calls, the second waits for nothing and finds it done. */

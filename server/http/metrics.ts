@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { deviceKind } from '../../contract/device.ts';
 import { decodeFrame, dropColumns, dropReasons, type SampleColumn } from '../../contract/sample.ts';
+import { noSizes } from '../acl/limits.ts';
 import type { Agent } from './agent.ts';
 
 /** Prometheus text of the last sample. Totals are those of the sample frame: they never go back. */
@@ -14,6 +15,8 @@ export const metricRoutes =
     countTraffic(register, agent);
     countKernelDrops(register, agent);
     countMigrations(register, agent);
+    countVerdicts(register, agent);
+    countRules(register, agent);
     app.get('/metrics', { schema: { summary: 'Prometheus metrics', tags: ['node'] } }, async (_, reply) =>
       reply.type(register.contentType).send(await register.metrics()),
     );
@@ -98,6 +101,41 @@ function sampledPods({ samples, pods }: Agent) {
   });
 }
 
+function countRules(register: Registry, { rules }: Agent): void {
+  const registers = [register];
+  const sets = () => Object.entries({ active: rules.active(), draft: rules.draft() });
+  new Gauge({
+    ...{ name: 'podlane_rules', help: 'Access rules', labelNames: ['set'], registers },
+    collect() {
+      for (const [set, state] of sets()) this.set({ set }, state?.sizes.rules ?? 0);
+    },
+  });
+  new Gauge({
+    ...{ name: 'podlane_rule_entries', help: 'Entries of access rules by table' },
+    ...{ labelNames: ['set', 'table'], registers },
+    collect() {
+      for (const [set, state] of sets()) {
+        const { rules: _, ...tables } = state?.sizes ?? noSizes;
+        for (const [table, size] of Object.entries(tables)) this.set({ set, table }, size);
+      }
+    },
+  });
+  new Gauge({
+    ...{ name: 'podlane_rules_generation', labelNames: ['set'], registers },
+    help: 'Rises with every change of access rules, or of the pods that they are for',
+    collect() {
+      for (const [set, state] of sets()) this.set({ set }, state?.generation ?? 0);
+    },
+  });
+  new Gauge({
+    ...{ name: 'podlane_rules_outdated', registers },
+    help: '1 while the kernel judges by older tables than the rules in force and the pods ask for',
+    collect() {
+      this.set(rules.active().problem === null ? 0 : 1);
+    },
+  });
+}
+
 function countMigrations(register: Registry, { pods }: Agent): void {
   const ended = new Counter({
     name: 'podlane_migrations_total',
@@ -107,5 +145,31 @@ function countMigrations(register: Registry, { pods }: Agent): void {
   });
   pods.on('migration', ({ direction, state }) => {
     if (state !== 'running') ended.inc({ direction, result: state });
+  });
+}
+
+/** Since the agent started; how many were lost tells how far the log is a sample. */
+function countVerdicts(register: Registry, { verdicts }: Agent): void {
+  new Counter({
+    name: 'podlane_verdicts_total',
+    help: 'Verdicts that the programs told of, by what was decided',
+    labelNames: ['verdict'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [verdict, count] of Object.entries(verdicts.counts())) this.inc({ verdict }, count);
+    },
+  });
+  new Counter({
+    name: 'podlane_verdicts_lost_total',
+    help: 'Verdicts that could not be told: beyond a pod’s rate, or faster than they were read',
+    labelNames: ['cause'],
+    registers: [register],
+    collect() {
+      this.reset();
+      const { rateLimited, bufferFull } = verdicts.losses();
+      this.inc({ cause: 'rate' }, rateLimited);
+      this.inc({ cause: 'buffer' }, bufferFull);
+    },
   });
 }

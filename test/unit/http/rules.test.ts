@@ -8,7 +8,8 @@ async function scratchApp() {
   const { agent } = await scratchAgent();
   const app = await buildApp(agent, { version: '0' });
   onTestFinished(() => app.close());
-  return async (method: Method, path: string, text?: string, headers: Record<string, string> = {}) => {
+  const metrics = async () => (await app.inject('/api/v1/metrics')).body;
+  const ask = async (method: Method, path: string, text?: string, headers: Record<string, string> = {}) => {
     const type = text === undefined ? {} : { 'content-type': 'application/yaml' };
     const answer = await app.inject({
       ...{ method, url: `/api/v1/rules${path}`, headers: { ...type, ...headers } },
@@ -17,6 +18,7 @@ async function scratchApp() {
     const json = answer.headers['content-type']?.includes('json') ? answer.json() : answer.body;
     return { status: answer.statusCode, etag: answer.headers.etag, body: json };
   };
+  return Object.assign(ask, { metrics });
 }
 
 const text = (port = 80) => `name: shop # the only set
@@ -40,6 +42,7 @@ test('rules are put as YAML or JSON, answered with their ETag, and exported in t
     body: { rules: null, version: 0 },
   });
   expect((await ask('GET', '/export')).status).toBe(404);
+  expect(await ask.metrics()).toContain('podlane_rules{set="active"} 0');
   const put = await ask('PUT', '?comment=first', text(), { 'x-podlane-actor': 'ada' });
   expect(put).toMatchObject({
     status: 200,
@@ -47,6 +50,9 @@ test('rules are put as YAML or JSON, answered with their ETag, and exported in t
     body: { actor: 'ada', comment: 'first', etag: 'v1' },
   });
   expect(await ask('GET', '/export')).toMatchObject({ status: 200, body: text() });
+  const lines = (await ask.metrics()).split('\n');
+  for (const line of ['podlane_rules{set="active"} 1', 'podlane_rules_outdated 0'])
+    expect(lines).toContain(line);
   const { rules } = put.body as { rules: object };
   const again = await ask('PUT', '', JSON.stringify({ ...rules, name: 'as-json' }, null, 2), json);
   expect(again).toMatchObject({ status: 200, etag: '"v2"', body: { rules: { name: 'as-json' } } });
