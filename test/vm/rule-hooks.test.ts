@@ -1,0 +1,6 @@
+import { describeRuleHooks } from '../kernel/acl/hooks.ts';
+
+describeRuleHooks(
+  { kind: 'netkit', mode: 'l2', hooks: 'netkit' },
+  { kind: 'netkit', mode: 'l3', hooks: 'netkit' },
+);
