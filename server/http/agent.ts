@@ -21,7 +21,14 @@ import type { PodPath } from '../../contract/path.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
 import type { ServerMessage } from '../../contract/stream.ts';
 import type { CaptureQuery, NewTrace, Trace, TraceSummary } from '../../contract/trace.ts';
-import type { Verdict, VerdictFilter, VerdictList, VerdictListQuery } from '../../contract/verdict.ts';
+import type {
+  Verdict,
+  VerdictFilter,
+  VerdictKind,
+  VerdictList,
+  VerdictListQuery,
+  VerdictLosses,
+} from '../../contract/verdict.ts';
 import type { Rules } from '../acl/rules.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { Maps } from '../programs/maps.ts';
@@ -109,6 +116,9 @@ export interface GuardSource {
 export interface VerdictSource {
   /** The newest first. */
   page(query: VerdictListQuery): VerdictList;
+  /** Since the agent started. */
+  counts(): Record<VerdictKind, number>;
+  losses(): VerdictLosses;
   /** All that the log holds, the oldest first; what is pushed out meanwhile is left out. */
   matching(filter: VerdictFilter): Iterable<Verdict>;
   /** New ones, some at a time, until the returned function is called. */

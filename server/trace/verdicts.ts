@@ -35,6 +35,9 @@ export class Verdicts {
   readonly #names: PodNames;
   readonly #rules: RuleNames;
   readonly #log = new VerdictLog(capacity);
+  readonly #counts: Record<VerdictKind, number> = {
+    ...{ dropped: 0, logged: 0, 'would-drop': 0, 'would-pass': 0 },
+  };
   readonly #end: () => void;
 
   constructor(kernel: Pick<RuleKernel, 'onVerdicts' | 'lost'>, names: PodNames, rules: RuleNames) {
@@ -43,13 +46,17 @@ export class Verdicts {
     this.#rules = rules;
     this.#end = kernel.onVerdicts((events) => {
       const clock = readClock();
-      for (const event of events) this.#log.add(this.#describe(event, clock));
+      for (const event of events) {
+        const verdict = this.#describe(event, clock);
+        this.#counts[verdict.kind] += 1;
+        this.#log.add(verdict);
+      }
     });
   }
 
   page(query: VerdictListQuery): VerdictList {
     const { kept, capacity } = this.#log;
-    return { ...this.#log.page(query), kept, capacity, losses: this.#losses() };
+    return { ...this.#log.page(query), kept, capacity, losses: this.losses() };
   }
 
   matching(filter: VerdictFilter): Iterable<Verdict> {
@@ -57,14 +64,16 @@ export class Verdicts {
   }
 
   watch(filter: VerdictFilter, listener: (news: Gathered & { losses: VerdictLosses }) => void): () => void {
-    return this.#log.watch(filter, (gathered) => listener({ ...gathered, losses: this.#losses() }));
+    return this.#log.watch(filter, (gathered) => listener({ ...gathered, losses: this.losses() }));
   }
 
-  close(): void {
-    this.#end();
+  /** By what was decided, since the agent started. */
+  counts(): Record<VerdictKind, number> {
+    return { ...this.#counts };
   }
 
-  #losses(): VerdictLosses {
+  /** What the log does not show. */
+  losses(): VerdictLosses {
     const losses: VerdictLosses = {
       ...{ rateLimited: 0, bufferFull: 0, pushedOut: this.#log.pushedOut, pods: [] },
     };
@@ -79,6 +88,10 @@ export class Verdicts {
     }
     losses.pods = [...pods.values()].sort((a, b) => b.packets - a.packets);
     return losses;
+  }
+
+  close(): void {
+    this.#end();
   }
 
   #describe(event: VerdictEvent, clock: Clock): Omit<Verdict, 'id'> {

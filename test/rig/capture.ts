@@ -18,7 +18,8 @@ export function openCapture(
   pod: string,
   query: Record<string, string | number>,
 ): Promise<OpenCapture> {
-  const text = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+  const text = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) text.set(name, String(value));
   return new Promise((resolve, reject) => {
     const call = request({ socketPath: socket, path: `/api/v1/pods/${pod}/capture?${text}`, agent: false });
     call.on('error', reject).on('response', (answer) => {

@@ -8,6 +8,7 @@ import type { PodPath } from '../../contract/path.ts';
 import type { Pod } from '../../contract/pod.ts';
 import { anotherBuild, exampleObject, SigningKey } from '../rig/builds.ts';
 import { ping, type RiggedNode, rigNode } from '../rig/node.ts';
+import { expectEchoesCaptured, expectEchoesTraced, expectLostTraced, type TracedPod } from '../rig/trace.ts';
 import { expectIproute2Agrees } from '../rig/truth.ts';
 
 let node: RiggedNode;
@@ -63,6 +64,15 @@ test('modes l2 and l3 reach each other over both families, by the short way', as
   node.run(['ping', '-6', '-c', '60', '-i', '0.05', 'fd42::3'], layer2.netns.path);
   const path = await node.ask<PodPath>('GET', '/pods/shop.layer2/path');
   expect(path.taken?.redirected).toBeGreaterThan(0);
+});
+
+test('packets are traced through netkit hooks, to where they are lost, and captured', async () => {
+  const two: TracedPod = { pod: await podNow('layer2'), addresses: ['10.42.0.2', 'fd42::2'] };
+  const three: TracedPod = { pod: await podNow('layer3'), addresses: ['10.42.0.3', 'fd42::3'] };
+  await expectEchoesTraced(node, two, three, 4);
+  await expectEchoesTraced(node, three, two, 6);
+  await expectLostTraced(node, three, two);
+  await expectEchoesCaptured(node, three, two);
 });
 
 test.each<DeviceKind>(['veth', 'netkit'])(

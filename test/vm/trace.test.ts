@@ -1,3 +1,0 @@
-import { describeTraces } from '../kernel/trace/trace.ts';
-
-describeTraces('netkit');
