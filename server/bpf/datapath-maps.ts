@@ -175,6 +175,25 @@ export function openPinnedMaps(
   return { fds, maxSlots };
 }
 
+/**
+ * Descriptors of all maps while programs run with them, which the caller closes.
+ * @throws ProblemError `unprocessable` when somebody took a pin away: another build could not go on with that map
+ */
+export function reopenMaps(pins: string): DatapathMaps {
+  const fds: Partial<DatapathMaps> = {};
+  for (const name of mapNames) {
+    const fd = openPinned(pathOf(pins, name));
+    if (fd === null) {
+      for (const open of Object.values(fds)) closeSync(open);
+      throw new ProblemError('unprocessable', `load another build: the pin ${pathOf(pins, name)} is gone`, {
+        hint: 'Somebody removed it: start the agent again, which makes it anew.',
+      });
+    }
+    fds[name] = fd;
+  }
+  return fds as DatapathMaps;
+}
+
 /** Pins those maps of a load that are not pinned, in place of what they replace; answers descriptors of our own. */
 export function pinMaps(
   pins: string,

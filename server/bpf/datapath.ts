@@ -14,6 +14,7 @@ import {
   openPinnedMaps,
   pinMaps,
   type RuleMaps,
+  reopenMaps,
   ruleMapNames,
 } from './datapath-maps.ts';
 import { checkObject } from './datapath-object.ts';
@@ -210,13 +211,12 @@ export class DatapathPrograms {
 
   /** The object, loaded with the maps that are pinned. */
   async #load(image: Buffer, build: string): Promise<LoadedObject> {
-    const pinned = openPinnedMaps(this.pins, { connections: this.#connections });
+    const maps = reopenMaps(this.pins);
     try {
-      checkObject(image, pinned?.fds ?? {});
-      const sizes = { slots: this.maxSlots, connections: this.#connections };
-      return await loadBuild(image, build, sizes, pinned?.fds ?? {});
+      checkObject(image, maps);
+      return await loadBuild(image, build, { slots: this.maxSlots, connections: this.#connections }, maps);
     } finally {
-      for (const fd of Object.values(pinned?.fds ?? {})) closeSync(fd);
+      for (const fd of Object.values(maps)) closeSync(fd);
     }
   }
 

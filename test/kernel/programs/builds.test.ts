@@ -16,6 +16,7 @@ let trust: string;
 let key: SigningKey;
 let node: RiggedNode;
 let added: Build;
+let client: Pod;
 
 const list = () => node.ask<Builds>('GET', '/builds');
 const running = async (): Promise<string> => (await node.ask<Node>('GET', '/node')).datapath.build;
@@ -37,7 +38,7 @@ beforeAll(async () => {
   trust = mkdtempSync(join(tmpdir(), 'podlane-trust-'));
   key = new SigningKey(trust);
   node = await rigNode(['--trust', trust]);
-  await addMany(node, pods, 'veth');
+  client = (await addMany(node, pods, 'veth'))[1]!;
 }, 60_000);
 afterAll(async () => {
   await node?.[Symbol.asyncDispose]();
@@ -59,6 +60,18 @@ test('a build that is not signed, or that the verifier refuses, is not taken', a
 
 test('activated under traffic, no packet is lost and counters go on', async () => {
   added = await node.ask<Build>('POST', '/builds', key.body(image));
+  await node.ask('PUT', '/rules', {
+    name: 'shop',
+    rules: [
+      {
+        name: 'quiet',
+        direction: 'ingress',
+        subject: { pod: 'shop.many-5' },
+        protocol: 'icmp',
+        action: 'deny',
+      },
+    ],
+  });
   const before = await programsOf(0);
   const pings = [0, 7, 19].map((n) => ping(node.host, `10.43.0.${n}`, 400));
   const activation = await node.ask<Activation>('POST', `/builds/${added.sha256}/activation`);
@@ -75,6 +88,18 @@ test('activated under traffic, no packet is lost and counters go on', async () =
   expect(new Set((await Promise.all([0, 1, 19].map(programsOf))).map(String)).size).toBe(1);
 });
 
+test('access rules are in force with the programs of another build', async () => {
+  const answers = (n: number): string =>
+    node.run(
+      ['sh', '-c', `ping -n -c 2 -i 0.05 -W 0.5 10.43.0.${n} > /dev/null && echo yes || echo no`],
+      client.netns.path,
+    );
+  expect([answers(5), answers(6)]).toEqual(['no\n', 'yes\n']);
+  await node.ask('POST', '/builds/rollback');
+  expect([answers(5), answers(6)]).toEqual(['no\n', 'yes\n']);
+  await node.ask('POST', '/builds/rollback');
+});
+
 test('the chosen build runs after a restart, with the same programs', async () => {
   const before = await programsOf(3);
   await node.killAgent();
@@ -88,5 +113,5 @@ test('a pod that comes later gets the programs that run, and who did what is tol
   expect(pod.device!.programs.map(({ id }) => id)).toEqual(await programsOf(0));
   const { items } = await node.ask<{ items: Event[] }>('GET', '/events');
   const told = items.filter(({ type }) => type.startsWith('build.')).map(({ type }) => type);
-  expect(told).toEqual(['build.activated', 'build.activated', 'build.activated', 'build.added']);
+  expect(told).toEqual([...Array(5).fill('build.activated'), 'build.added']);
 });
