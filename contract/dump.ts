@@ -7,23 +7,6 @@ export const keptDumps = 3;
 /** How long a dump is kept, in hours. */
 export const keptDumpHours = 24;
 
-export const newDump = z.strictObject({
-  maxBytes: z
-    .int()
-    .min(1 << 20)
-    .max(1 << 30)
-    .default(defaultDumpBytes)
-    .describe('of all files unpacked; what does not fit is left out and noted'),
-  pods: z
-    .array(z.string().min(1).max(320))
-    .max(64)
-    .optional()
-    .describe('ids or namespace.name of the pods to look into; by default the first 64'),
-});
-export type NewDump = z.infer<typeof newDump>;
-/** `newDump` before its defaults. */
-export type NewDumpInput = z.input<typeof newDump>;
-
 export const dumpPartNames = [
   'kernel',
   'network',
@@ -40,6 +23,24 @@ export const dumpPartName = z
     'kernel: version, configuration, probes, sysctls; network: the host’s links, addresses, routes, neighbours, rules, qdiscs, filters; pods: the same of each pod; statistics: of devices, protocols, softirqs, drops; agent: what its API answers',
   );
 export type DumpPartName = z.infer<typeof dumpPartName>;
+
+export const newDump = z.strictObject({
+  maxBytes: z
+    .int()
+    .min(1 << 20)
+    .max(1 << 30)
+    .default(defaultDumpBytes)
+    .describe('of all files unpacked; what does not fit is left out and noted'),
+  pods: z
+    .array(z.string().min(1).max(320))
+    .max(64)
+    .optional()
+    .describe('ids or namespace.name of the pods to look into; by default the first 64'),
+  parts: z.array(dumpPartName).min(1).optional().describe('what to take; by default all of it'),
+});
+export type NewDump = z.infer<typeof newDump>;
+/** `newDump` before its defaults. */
+export type NewDumpInput = z.input<typeof newDump>;
 
 /** A file that could not be had, or not in full. */
 export const dumpProblem = z.object({

@@ -4,7 +4,14 @@ import { rename, rm } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Dump, type DumpPart, defaultDumpBytes } from '../../contract/dump.ts';
+import {
+  type Dump,
+  type DumpPart,
+  defaultDumpBytes,
+  dumpPartNames,
+  type NewDump,
+  newDump,
+} from '../../contract/dump.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { dumpName } from '../../server/debug/name.ts';
 import { version } from '../../server/version.ts';
@@ -33,6 +40,7 @@ export const debug: Command = {
     output: { value: 'FILE', short: 'o', text: 'where it goes; a name with host and time by default' },
     'max-bytes': { value: 'N', text: `of all files unpacked [${defaultDumpBytes}]` },
     pod: { value: 'PODS', text: 'pods to look into, separated by commas; the first 64 by default' },
+    parts: { value: 'PARTS', text: `separated by commas, of ${dumpPartNames.join(', ')}; all by default` },
     'no-agent': { text: 'asks no agent, and takes what needs none' },
     pins: { value: 'DIR', text: 'without an agent: where its maps are pinned [/sys/fs/bpf/podlane]' },
   },
@@ -66,11 +74,24 @@ export const debug: Command = {
   },
 };
 
+/** @throws ProblemError `bad_request` */
+function wantedOf(asked: Asked): NewDump {
+  const list = (name: string) => asked.option(name)?.split(',');
+  const { data, error } = newDump.safeParse({
+    maxBytes: asked.number('max-bytes'),
+    pods: list('pod'),
+    parts: list('parts'),
+  });
+  if (data) return data;
+  const errors = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  throw new ProblemError('bad_request', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), {
+    hint: 'podlane debug --help says what there is',
+  });
+}
+
 async function takeByAgent(asked: Asked, file: string, progress: Progress): Promise<Taken> {
   const { agent, signal } = asked;
-  const pods = asked.option('pod')?.split(',');
-  const body = { maxBytes: asked.number('max-bytes'), ...(pods && { pods }) };
-  let dump = await agent.ask<Dump>('POST', '/dumps', { body });
+  let dump = await agent.ask<Dump>('POST', '/dumps', { body: wantedOf(asked) });
   try {
     while (dump.state === 'running') {
       progress.show(dump.parts);
@@ -135,7 +156,7 @@ async function takeAlone(asked: Asked, file: string, name: string, progress: Pro
     file,
     name,
     podlane: version,
-    maxBytes: asked.number('max-bytes') ?? defaultDumpBytes,
+    ...wantedOf(asked),
     pods: undefined,
     tools: await findTools(),
     agent: null,

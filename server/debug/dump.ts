@@ -1,6 +1,5 @@
 import os from 'node:os';
-import type { DumpManifest, DumpPart, DumpPartName } from '../../contract/dump.ts';
-import { dumpPartNames } from '../../contract/dump.ts';
+import { type DumpManifest, type DumpPart, type DumpPartName, dumpPartNames } from '../../contract/dump.ts';
 import { bootId } from '../kernel/procfs.ts';
 import { Archive } from './archive.ts';
 import { Collection } from './collection.ts';
@@ -45,6 +44,8 @@ export interface DumpOptions extends Omit<Taking, 'files'> {
   name: string;
   podlane: string;
   maxBytes: number;
+  /** all, when not given */
+  parts?: readonly DumpPartName[] | undefined;
   /** texts that no file may hold */
   secrets: readonly string[];
   signal: AbortSignal;
@@ -63,18 +64,19 @@ export interface TakenDump {
  */
 export async function takeDump(options: DumpOptions): Promise<TakenDump> {
   const takenAt = new Date();
+  const wanted = dumpPartNames.filter((name) => options.parts?.includes(name) ?? true);
   const archive = new Archive(options.file, options.name);
   try {
     const files = new Collection({
       archive,
-      parts: dumpPartNames,
+      parts: wanted,
       maxBytes: options.maxBytes,
       secrets: options.secrets,
       signal: options.signal,
       onProgress: () => options.onProgress(files.parts),
     });
     const taking: Taking = { ...options, files };
-    for (const name of dumpPartNames) await files.take(name, () => parts[name](taking));
+    for (const name of wanted) await files.take(name, () => parts[name](taking));
     const manifest = manifestOf(options, files, takenAt);
     const pages = {
       'manifest.json': `${JSON.stringify(manifest, null, 1)}\n`,

@@ -145,7 +145,12 @@ export class Dumps extends EventEmitter<DumpEvents> {
   }
 
   /** Never rejects: the dump tells how it ended. */
-  async #make(running: Dump, { maxBytes, pods }: NewDump, ask: Ask, signal: AbortSignal): Promise<void> {
+  async #make(
+    running: Dump,
+    { maxBytes, pods, parts }: NewDump,
+    ask: Ask,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { lines, configuration, pins, podlane, capabilities, secrets, log } = this.#ground;
     const told = throttled(() => this.emit('dump', running));
     try {
@@ -154,6 +159,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
         name: running.name,
         maxBytes,
         pods,
+        parts,
         tools: await findTools(),
         agent: { ask, configuration, log: () => ({ text: lines.text(), dropped: lines.dropped }) },
         pins,
@@ -161,8 +167,8 @@ export class Dumps extends EventEmitter<DumpEvents> {
         capabilities,
         secrets,
         signal,
-        onProgress: (parts) => {
-          account(running, parts);
+        onProgress: (taken) => {
+          account(running, taken);
           told.soon();
         },
       });

@@ -1,27 +1,52 @@
-import { expect, test } from 'vitest';
-import { takeDumpOf, unpack, wrongFiles } from '../rig/dump.ts';
-import { rigNode } from '../rig/node.ts';
+import { closeSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { takeDump } from '../../server/debug/dump.ts';
+import { findTools } from '../../server/debug/tools.ts';
+import { attachType, createLinkNow, loadSmallest, programType } from '../../server/kernel/bpf.ts';
+import { deleteLink, getLink } from '../../server/netlink/link.ts';
+import { addNetkit } from '../../server/netlink/netkit.ts';
+import { RtnetlinkSocket } from '../../server/netlink/socket.ts';
+import { unpack, wrongFiles } from '../rig/dump.ts';
 
-test('the archive of a netkit pod tells its device, its hooks and its statistics', async () => {
-  await using node = await rigNode();
-  const pod = await node.addPod('cart', '10.42.0.33/32', 'netkit');
-  const { dump, archive } = await takeDumpOf(node);
-  expect(dump).toMatchObject({ state: 'done' });
-  using taken = unpack(archive);
-  expect(wrongFiles(taken)).toEqual([]);
-  // biome-ignore lint/suspicious/noExplicitAny: as iproute2 prints it
-  const link = taken.json('host/ip/links.json').find(({ ifindex }: any) => ifindex === pod.primary.ifindex);
-  expect(link.linkinfo).toMatchObject({
-    info_kind: 'netkit',
-    info_data: { type: 'primary', peer_policy: 'blackhole' },
+// biome-ignore lint/suspicious/noExplicitAny: as iproute2 and our own reading tell it
+const named = (links: any[], name: string) => links.find((link) => (link.ifname ?? link.name) === name);
+
+test('an archive taken without an agent tells netkit devices, their policies and the programs on their hooks', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'podlane-t-dump-'));
+  using socket = RtnetlinkSocket.open();
+  const primary = { name: 'nkt0' };
+  await addNetkit(socket, { mode: 'l3', primary, peer: { name: 'nkt1' }, policy: { peer: 'blackhole' } });
+  const { ifindex } = (await getLink(socket, primary))!;
+  const program = await loadSmallest('load a tc program', programType.schedulerClassifier, { result: -1 });
+  const link = createLinkNow('attach netkit/peer', program, ifindex, attachType.netkitPeer);
+  onTestFinished(async () => {
+    for (const fd of [link, program]) closeSync(fd);
+    using after = RtnetlinkSocket.open();
+    await deleteLink(after, ifindex);
+    rmSync(folder, { recursive: true });
   });
-  // biome-ignore lint/suspicious/noExplicitAny: as our own reading tells it
-  const ours = taken.json('host/ours/links.json').find(({ ifindex }: any) => ifindex === pod.primary.ifindex);
-  expect(ours).toMatchObject({ kind: 'netkit', netkit: { primary: true, peerPolicy: 'blackhole' } });
-  const net = taken.read('bpf/bpftool/net.json').toString();
-  expect(net).toMatch(/netkit\/peer/);
-  expect(net).toMatch(/netkit\/primary/);
-  // Its driver has none.
-  expect(taken.json('host/ours/ethtool.json')).toMatchObject({ [pod.primary.name]: null });
-  expect(taken.json('pods/shop.cart/ip/link-statistics.json').length).toBe(2);
+  const file = join(folder, 'dump.tar.gz');
+  await takeDump({
+    ...{ file, name: 'dump', podlane: '0', maxBytes: 64 << 20, pods: undefined, agent: null },
+    ...{ parts: ['network', 'programs', 'statistics'], tools: await findTools(), pins: '/sys/fs/bpf/none' },
+    ...{ capabilities: () => [], secrets: [], signal: new AbortController().signal, onProgress: () => {} },
+  });
+  using taken = unpack(file);
+  expect(wrongFiles(taken)).toEqual([]);
+  expect(taken.manifest.files.filter(({ problem }) => problem !== null)).toEqual([]);
+  expect(named(taken.json('host/ip/links.json'), 'nkt0').linkinfo).toMatchObject({
+    info_kind: 'netkit',
+    info_data: { type: 'primary', policy: 'forward', peer_policy: 'blackhole' },
+  });
+  expect(named(taken.json('host/ours/links.json'), 'nkt0')).toMatchObject({
+    ifindex,
+    kind: 'netkit',
+    netkit: { primary: true, policy: 'forward', peerPolicy: 'blackhole' },
+  });
+  expect(taken.read('bpf/bpftool/net.json').toString()).toMatch(/"nkt0".*netkit\/peer|netkit_peer/);
+  // Its driver counts nothing of its own.
+  expect(taken.json('host/ours/ethtool.json')).toMatchObject({ nkt0: null, nkt1: null });
+  expect(named(taken.json('host/ip/link-statistics.json'), 'nkt1')).toHaveProperty('stats64');
 });
