@@ -35,17 +35,13 @@ test('a debug dump is made under the eye, had as a file that says what it holds,
   await expect(dumps.getByTitle(sha256)).toBeVisible();
   expect(execFileSync('tar', ['-tzf', path], { encoding: 'utf8' })).toMatch(/\/index\.html$/m);
 
-  await page.context().clearCookies();
-  await page.goto(await node.gateway.newLink('operator'));
-  await page.goto('/debug');
-  await expect(page.getByRole('button', { name: 'Make a dump' })).toBeDisabled();
-  await expect(dumps).toContainText('Needs the role admin; this session is operator.');
-  await expect(save).toHaveCount(0);
-
-  await page.context().clearCookies();
-  await page.goto(await node.gateway.newLink());
-  await page.goto('/debug');
   await dumps.getByRole('button', { name: 'Delete…' }).click();
   await dumps.getByRole('button', { name: 'Delete for good' }).click();
   await expect(dumps).toContainText('No dump is kept');
+
+  await page.context().clearCookies();
+  await page.goto(await node.gateway.newLink('operator'));
+  await page.goto('/debug');
+  await expect(page.getByText('Needs the role admin; this session is operator.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Make a dump' })).toBeDisabled();
 });

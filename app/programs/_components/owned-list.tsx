@@ -44,15 +44,15 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
   none,
 }: Props<Row, Key>) {
   const ours = useMemo(() => rows?.filter(({ owner }) => owner.kind === 'ours').length ?? 0, [rows]);
-  const shown = useMemo(
-    () =>
-      (rows ?? []).filter(
-        (row) =>
-          (view.owner === null || (row.owner.kind === 'ours') === (view.owner === 'ours')) &&
-          includesWords(view.text, [String(row.id), ...texts(row)]),
-      ),
-    [rows, view.text, view.owner, texts],
-  );
+  const shown = useMemo(() => {
+    const isOurs = ({ owner }: Row) => owner.kind === 'ours';
+    const found = (rows ?? []).filter(
+      (row) =>
+        (view.owner === null || isOurs(row) === (view.owner === 'ours')) &&
+        includesWords(view.text, [String(row.id), ...texts(row)]),
+    );
+    return [...found.filter(isOurs), ...found.filter((row) => !isOurs(row))];
+  }, [rows, view.text, view.owner, texts]);
   const clear = () => change({ text: '', owner: null });
   const filtered = view.text !== '' || view.owner !== null;
   return (
