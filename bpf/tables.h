@@ -35,9 +35,28 @@ static __always_inline struct podlane_entry *entry_at(__u32 index)
 }
 
 /*
- * The index of the entry with the longest prefix that holds for the place; 0: the row says nothing of it. A function
- * of its own to the verifier, which looks at it once for all that call it.
+ * The index of the first entry that holds for the place among one of a row and those around it; 0: none does. Functions
+ * of their own to the verifier, which looks at them once for all that call them.
  */
+__noinline __u32 climb(__u32 row, __u32 lower, __u32 place)
+{
+	/* Up to 17 prefixes lie in one another, and the entry for any protocol is around all. */
+	for (int i = 0; i < 19; i++) {
+		struct podlane_entry *entry = entry_at(row + lower);
+		if (!entry)
+			return 0;
+		if (!((entry->place ^ place) & entry->mask))
+			return row + lower;
+		if (!lower)
+			return 0;
+		lower = entry->said & PODLANE_LOWER;
+		if (lower == PODLANE_LOWER)
+			return 0;
+	}
+	return 0;
+}
+
+/* The index of the entry with the longest prefix that holds for the place; 0: the row says nothing of it. */
 __noinline __u32 find_entry(__u32 row, __u32 place)
 {
 	struct podlane_entry *entry = entry_at(row);
@@ -55,20 +74,7 @@ __noinline __u32 find_entry(__u32 row, __u32 place)
 		else
 			low = middle;
 	}
-	/* Up to 17 prefixes lie in one another, and the entry for any protocol is around all. */
-	for (int i = 0; i < 19; i++) {
-		entry = entry_at(row + low);
-		if (!entry)
-			return 0;
-		if (!((entry->place ^ place) & entry->mask))
-			return row + low;
-		if (!low)
-			return 0;
-		low = entry->said & PODLANE_LOWER;
-		if (low == PODLANE_LOWER)
-			return 0;
-	}
-	return 0;
+	return climb(row, low, place);
 }
 
 static __always_inline struct podlane_entry *entry_of(__u32 row, __u32 place)
