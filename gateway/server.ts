@@ -14,8 +14,8 @@ import type { Session } from './sessions.ts';
 import { openStreams } from './stream.ts';
 
 const streamPath = '/api/v1/stream';
-/** As the agent takes: what is larger shall not travel twice. */
-const maxBodyBytes = 1 << 20;
+/** As the agent takes at most, of access rules: what is larger shall not travel twice. */
+const maxBodyBytes = 8 << 20;
 /** A request that runs while the gateway stops has this long to end. */
 const graceMs = 300;
 

@@ -88,7 +88,7 @@ test('a body over 256 KiB is 413, and the agent does not see it', async () => {
     response.end();
   });
   await using gateway = await openTestGateway(agent.path);
-  const answer = await gateway.call('/api/v1/x', await gateway.signIn(), 'POST', Buffer.alloc((1 << 20) + 1));
+  const answer = await gateway.call('/api/v1/x', await gateway.signIn(), 'POST', Buffer.alloc((8 << 20) + 1));
   expect(answer.status).toBe(413);
   expect(JSON.parse(answer.text).code).toBe('too_large');
   expect(calls).toBe(0);
