@@ -22,7 +22,10 @@ const noPrealloc = 1;
 
 /** Programs and maps of somebody else, this process: one for each way to attach that a node may have. */
 export interface Others extends Disposable {
-  programs: Record<'xdp' | 'device' | 'filter' | 'cgroup' | 'tracepoint' | 'socket' | 'tailCalled', number>;
+  programs: Record<
+    'xdp' | 'device' | 'behind' | 'filter' | 'cgroup' | 'tracepoint' | 'socket' | 'tailCalled',
+    number
+  >;
   maps: Record<'hash' | 'prefixes' | 'perCpu' | 'records' | 'calls', number>;
   cgroup: string;
 }
@@ -30,8 +33,8 @@ export interface Others extends Disposable {
 const ids = (fd: number): number => programInfo(fd).id;
 
 /**
- * Loads and attaches them in the host's namespace: XDP and a filter on its loopback, a link behind ours on the hook
- * of a device that the pod's packets take.
+ * Loads and attaches them in the host's namespace: XDP and a filter on its loopback, two links behind what is on
+ * the hook of a device.
  */
 export async function attachOthers(
   host: string,
@@ -53,10 +56,12 @@ export async function attachOthers(
 
   const xdp = await load('xdp', programType.xdp, 2);
   const device = await load('device', programType.schedulerClassifier, -1);
+  const behind = await load('behind', programType.schedulerClassifier, -1);
   const deviceType = hook === 'netkit/peer' ? attachType.netkitPeer : attachType.tcxIngress;
   withNamespace(namespace.fd, () => {
     link('xdp', xdp, loopback, attachType.xdp);
     link('device', device, ifindex, deviceType);
+    link('behind', behind, ifindex, deviceType);
   });
   const filter = await load('filter', programType.schedulerClassifier, -1);
   await addClsact(socket, loopback);
@@ -109,6 +114,7 @@ export async function attachOthers(
     programs: {
       xdp: ids(xdp),
       device: ids(device),
+      behind: ids(behind),
       filter: ids(filter),
       cgroup: ids(cgroupProgram),
       tracepoint: ids(tracepoint),
@@ -124,7 +130,7 @@ export async function attachOthers(
     },
     cgroup: cgroup.name,
     [Symbol.dispose]() {
-      for (const end of ends.reverse()) end();
+      for (const end of ends.splice(0).reverse()) end();
     },
   };
 }
