@@ -19,6 +19,7 @@ export function SessionMenu() {
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content
+          aria-label="Your role"
           align="end"
           sideOffset={4}
           collisionPadding={8}

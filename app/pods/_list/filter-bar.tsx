@@ -1,6 +1,7 @@
 'use client';
 
 import { TriangleAlert } from 'lucide-react';
+import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
 import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter-field.tsx';
 import { KindGlyph } from '../../_components/kind.tsx';
 import type { Facets, View } from './view.ts';
@@ -21,7 +22,7 @@ export function FilterBar({ view, change, facets }: FilterBarProps) {
   const rest = all.filter(([name]) => !view.namespaces.includes(name));
   const namespaces = [...chosen, ...rest].slice(0, Math.max(shownNamespaces, chosen.length));
   return (
-    <search className="z-10 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+    <Bar>
       <FilterField
         text={view.text}
         change={(text) => change({ text })}
@@ -65,6 +66,6 @@ export function FilterBar({ view, change, facets }: FilterBarProps) {
           </>
         )}
       </div>
-    </search>
+    </Bar>
   );
 }

@@ -30,7 +30,7 @@ export function TableHead({ selectAll, view, change, showRequests }: TableHeadPr
           ),
         )}
       </colgroup>
-      <thead className="sticky top-(--chrome) z-10 bg-surface-0 md:top-[calc(var(--chrome)+44px)]">
+      <thead className="sticky top-(--chrome) z-10 bg-surface-0 md:top-[calc(var(--chrome)+var(--bar))]">
         <tr aria-rowindex={1}>
           <td />
           <td />

@@ -6,7 +6,7 @@ export function AttachedAt({ program }: { program: Program }) {
   if (first === undefined)
     return (
       <span className="text-muted" title={program.notAttached ?? undefined}>
-        {program.notAttached ?? 'nowhere'}
+        no place found
       </span>
     );
   const more = program.attachmentCount - 1;

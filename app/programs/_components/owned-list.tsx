@@ -5,6 +5,7 @@ import type { BpfOwner } from '../../../contract/program.ts';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
+import { FilterBar } from '../../_components/filter-bar.tsx';
 import { Facet, FilterField } from '../../_components/filter-field.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
@@ -58,7 +59,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
       <h1 className="sr-only">{title}</h1>
-      <search className="z-10 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+      <FilterBar>
         <FilterField
           text={view.text}
           change={(text) => change({ text })}
@@ -77,7 +78,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
             </Facet>
           ))}
         </div>
-      </search>
+      </FilterBar>
       {rows === null && error !== null ? (
         <div className="px-(--gutter) py-6">
           <ErrorState error={error} retry={retry} />
@@ -100,7 +101,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
           rowKey={({ id }) => String(id)}
           sorting={{ sort: view.sort, descending: view.descending, change }}
           clear={clear}
-          top="top-(--chrome) md:top-[calc(var(--chrome)+44px)]"
+          top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
         />
       )}
       <span className="mt-auto" />

@@ -4,6 +4,7 @@ import { useMemo } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
+import { FilterBar } from '../../_components/filter-bar.tsx';
 import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter-field.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
@@ -34,7 +35,7 @@ export function Programs() {
     <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
       <h1 className="sr-only">Programs</h1>
       <Summary programs={all} />
-      <search className="z-10 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+      <FilterBar>
         <FilterField
           text={view.text}
           change={(text) => change({ text })}
@@ -66,7 +67,7 @@ export function Programs() {
         </div>
         <span className="flex-1" />
         {data !== undefined && <Statistics statistics={data.statistics} />}
-      </search>
+      </FilterBar>
       {data !== undefined && data.unread.length > 0 && <Unread reasons={data.unread} />}
       {all === null && error !== null ? (
         <div className="px-(--gutter) py-6">
@@ -92,7 +93,7 @@ export function Programs() {
           rowKey={({ id }) => String(id)}
           sorting={{ sort: view.sort, descending: view.descending, change }}
           clear={clear}
-          top="top-(--chrome) md:top-[calc(var(--chrome)+44px)]"
+          top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
         />
       )}
       <span className="mt-auto" />

@@ -19,7 +19,7 @@ export function Statistics({ statistics }: { statistics: ProgramStatistics }) {
         : 'Runs are not counted.');
   return (
     <div className="flex flex-wrap items-center gap-x-3 text-12">
-      <span className="text-muted">{state}</span>
+      <span className="text-muted lg:max-xl:hidden">{state}</span>
       <label
         className={`inline-flex h-(--control) items-center gap-1.5 ${lacks === null ? 'cursor-pointer text-ink-2' : 'text-muted'}`}
         title={lacks ?? 'Counting costs some nanoseconds for each run of each program of the node'}

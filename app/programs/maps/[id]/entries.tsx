@@ -5,6 +5,7 @@ import type { BpfMapDetail, MapEntry } from '../../../../contract/map.ts';
 import { Button } from '../../../_components/button.tsx';
 import { EmptyState } from '../../../_components/empty-state.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
+import { FilterBar } from '../../../_components/filter-bar.tsx';
 import { FilterField } from '../../../_components/filter-field.tsx';
 import type { Column } from '../../../_components/table/column.ts';
 import { DataTable } from '../../../_components/table/data-table.tsx';
@@ -48,7 +49,7 @@ export function Entries({ map }: { map: BpfMapDetail }) {
     );
   return (
     <>
-      <search className="z-10 flex min-h-11 flex-wrap items-center gap-x-3 gap-y-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+      <FilterBar className="gap-x-3 gap-y-1">
         <FilterField
           text={filter.search}
           change={(text) => change({ search: text })}
@@ -66,7 +67,7 @@ export function Entries({ map }: { map: BpfMapDetail }) {
         </label>
         <span className="flex-1" />
         <Editing map={map} add={() => open('new')} />
-      </search>
+      </FilterBar>
       {entries === null && error !== null ? (
         <div className="px-(--gutter) py-6">
           <ErrorState error={error} retry={() => void refetch()} />
@@ -92,7 +93,7 @@ export function Entries({ map }: { map: BpfMapDetail }) {
             rows={entries}
             rowKey={({ keyHex }) => keyHex}
             clear={() => change({ search: '', filled: false })}
-            top="top-(--chrome) md:top-[calc(var(--chrome)+44px)]"
+            top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
           />
         </div>
       )}
