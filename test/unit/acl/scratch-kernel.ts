@@ -1,5 +1,14 @@
 import { ProblemError } from '../../../contract/problem.ts';
-import type { EntryHits, Loaded, LoadRequest, RuleKernel, RuleSetName } from '../../../server/acl/kernel.ts';
+import type {
+  EntryHits,
+  Loaded,
+  LoadRequest,
+  RuleKernel,
+  RuleSetName,
+  TraceEvent,
+  TraceFilter,
+  VerdictEvent,
+} from '../../../server/acl/kernel.ts';
 import { diffTables, noTables } from '../../../server/acl/tables.ts';
 
 interface Set {
@@ -49,10 +58,22 @@ export class ScratchKernel implements RuleKernel {
   hits = () => this.counted;
   connections = () => [];
   setNodeAddresses = () => {};
-  onVerdicts = () => () => {};
+  /** Who listens to verdicts, and to traces. */
+  tellVerdicts: (events: readonly VerdictEvent[]) => void = () => {};
+  tellTraces: (events: readonly TraceEvent[]) => void = () => {};
+  traced: readonly TraceFilter[] = [];
+  onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void {
+    this.tellVerdicts = listener;
+    return () => {};
+  }
   lost = () => [];
-  setTraces = () => {};
-  onTraces = () => () => {};
+  setTraces(filters: readonly TraceFilter[]): void {
+    this.traced = filters;
+  }
+  onTraces(listener: (events: readonly TraceEvent[]) => void): () => void {
+    this.tellTraces = listener;
+    return () => {};
+  }
   lostTraces = () => 0n;
 }
 

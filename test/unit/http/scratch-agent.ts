@@ -306,5 +306,5 @@ export async function scratchAgent({ lab = false } = {}) {
     pods.removeAllListeners();
     samples.removeAllListeners();
   });
-  return { agent, pods, batches, samples, drops, inventory, logged };
+  return { agent, kernel, pods, batches, samples, drops, inventory, logged };
 }

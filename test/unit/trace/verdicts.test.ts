@@ -5,6 +5,7 @@ import type { LostVerdicts, VerdictEvent } from '../../../server/acl/kernel.ts';
 import { PodNames, type Pods } from '../../../server/trace/names.ts';
 import { VerdictLog } from '../../../server/trace/verdict-log.ts';
 import { Verdicts } from '../../../server/trace/verdicts.ts';
+import { verdictEvent } from './events.ts';
 
 const summary = (number: number, name: string, addresses: string[]) => ({
   ...{ id: `id-${name}`, number, namespace: 'shop', name, addresses, slot: number },
@@ -34,20 +35,19 @@ function stage() {
   return { summaries, pods, verdicts, lost, tell: (...events: VerdictEvent[]) => listener(events) };
 }
 
-const event = (more: Partial<VerdictEvent> = {}): VerdictEvent => ({
-  ...{ timeNs: process.hrtime.bigint(), slot: 1, owner: 1, direction: 'egress', verdict: 'dropped' },
-  ...{ reason: 'denied', set: 'active', generation: 3, rule: 7, protocol: 6, length: 60, tcpFlags: 2 },
-  ...{ source: '10.0.0.1', destination: '192.0.2.9', sourcePort: 40000, destinationPort: 80, icmp: null },
-  ...more,
-});
-
 const page = (more: Partial<VerdictListQuery> = {}): VerdictListQuery => ({ limit: 100, ...more });
 
 test('an event is told with the names of pods and of the rule, at its time', () => {
   const { verdicts, tell } = stage();
   tell(
-    event(),
-    event({ source: 'fd00::1', destination: 'fd00::9', rule: 0, protocol: 58, icmp: { type: 128, code: 0 } }),
+    verdictEvent(),
+    verdictEvent({
+      source: 'fd00::1',
+      destination: 'fd00::9',
+      rule: 0,
+      protocol: 58,
+      icmp: { type: 128, code: 0 },
+    }),
   );
   const [second, first] = verdicts.page(page()).items;
   expect(first).toMatchObject({
@@ -73,10 +73,16 @@ test('an event is told with the names of pods and of the rule, at its time', () 
 test('filters hold together: pod at either end, range, port, rule, kind, set, direction', () => {
   const { verdicts, tell } = stage();
   tell(
-    event({ destination: '10.0.0.2' }),
-    event({ verdict: 'logged', reason: null, rule: 8 }),
-    event({ verdict: 'draft-drop', set: 'draft', direction: 'ingress', owner: 2, source: '198.51.100.7' }),
-    event({ source: 'fd00::1', destination: 'fd00:1::5', destinationPort: 53, protocol: 17 }),
+    verdictEvent({ destination: '10.0.0.2' }),
+    verdictEvent({ verdict: 'logged', reason: null, rule: 8 }),
+    verdictEvent({
+      verdict: 'draft-drop',
+      set: 'draft',
+      direction: 'ingress',
+      owner: 2,
+      source: '198.51.100.7',
+    }),
+    verdictEvent({ source: 'fd00::1', destination: 'fd00:1::5', destinationPort: 53, protocol: 17 }),
   );
   const ids = (filter: Partial<VerdictListQuery>) => verdicts.page(page(filter)).items.map(({ id }) => id);
   expect(ids({ pod: 'shop.web' })).toEqual([2, 0]);
@@ -95,10 +101,10 @@ test('filters hold together: pod at either end, range, port, rule, kind, set, di
 
 test('a pod that is gone keeps its name in what comes of it later', () => {
   const { summaries, pods, verdicts, tell } = stage();
-  tell(event());
+  tell(verdictEvent());
   summaries.shift();
   pods.emit('pod-removed', 'id-cart');
-  tell(event());
+  tell(verdictEvent());
   const [later, before] = verdicts.page(page()).items;
   expect(later!.pod).toEqual(before!.pod);
   expect(later!.source.pod).toBeNull();
@@ -121,7 +127,7 @@ test('losses are told by pod, and what the log pushed out', () => {
 
 test('the log holds the last ones; pages continue where the one before ended', () => {
   const { verdicts, tell } = stage();
-  tell(event());
+  tell(verdictEvent());
   const { id: _, ...told } = verdicts.page(page()).items[0]!;
   const log = new VerdictLog(10);
   for (let i = 0; i < 25; i += 1) log.add({ ...told, length: i });
@@ -154,14 +160,14 @@ test('who watches gets what its filter lets through, gathered, and nothing after
       got.push(news.items.map(({ id }) => id));
       missed.push(news.missed);
     });
-    tell(event(), event({ destinationPort: 81 }), event());
+    tell(verdictEvent(), verdictEvent({ destinationPort: 81 }), verdictEvent());
     vi.advanceTimersByTime(300);
     expect(got).toEqual([[0, 2]]);
-    tell(...Array.from({ length: 250 }, () => event()));
+    tell(...Array.from({ length: 250 }, () => verdictEvent()));
     vi.advanceTimersByTime(300);
     expect([got[1]!.length, missed[1]]).toEqual([200, 50]);
     stop();
-    tell(event());
+    tell(verdictEvent());
     vi.advanceTimersByTime(300);
     expect(got).toHaveLength(2);
   } finally {
