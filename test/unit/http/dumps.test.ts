@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Dump } from '../../../contract/dump.ts';
+import { Dumps } from '../../../server/debug/dumps.ts';
+import { LogRing } from '../../../server/debug/log-ring.ts';
+import { buildApp } from '../../../server/http/app.ts';
+import { bearer } from '../../../server/http/token.ts';
+import { unpack } from '../../rig/dump.ts';
+import { scratchAgent } from './scratch-agent.ts';
+
+const token = 'a-token-of-16-characters';
+
+/** The doors with dumps that are real, of an agent whose pods are not. */
+async function dumpApp({ admit = false } = {}) {
+  const { agent } = await scratchAgent();
+  const folder = mkdtempSync(join(tmpdir(), 'podlane-t-dumps-'));
+  const lines = new LogRing();
+  lines.write(`{"msg":"asked with Bearer ${token}"}\n`);
+  const dumps = new Dumps({
+    ...{ folder, pins: '/sys/fs/bpf/none', podlane: '0', capabilities: () => [], configuration: { a: 1 } },
+    ...{ secrets: [token], lines, log: agent.log },
+  });
+  const told: (Dump['state'] | 'removed')[] = [];
+  dumps.on('dump', ({ state }) => told.push(state)).on('dump-removed', () => told.push('removed'));
+  const app = await buildApp({ ...agent, dumps }, { version: '0', ...(admit && { admit: bearer(token) }) });
+  onTestFinished(async () => {
+    await app.close();
+    await dumps.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { app, told };
+}
+
+const url = '/api/v1/dumps';
+const body = { parts: ['agent', 'log'] };
+
+test('a dump is begun, told of while it grows, and brought as a file; the agent’s answers are in it', async () => {
+  const { app, told } = await dumpApp();
+  const begun = await app.inject({ method: 'POST', url, body, headers: { 'x-podlane-actor': 'ada' } });
+  expect(begun.statusCode).toBe(202);
+  const { id } = begun.json<Dump>();
+  expect(begun.headers.location).toBe(`${url}/${id}`);
+  expect(begun.json()).toMatchObject({ actor: 'ada', state: 'running' });
+  const dump = await vi.waitFor(async () => {
+    const now = (await app.inject(`${url}/${id}`)).json<Dump>();
+    expect(now.state).toBe('done');
+    return now;
+  });
+  expect(told.at(0)).toBe('running');
+  expect(told.at(-1)).toBe('done');
+  expect((await app.inject(url)).json()).toEqual({ items: [dump] });
+
+  const { headers, rawPayload } = await app.inject(`${url}/${id}/archive`);
+  expect(headers).toMatchObject({
+    'content-type': 'application/gzip',
+    'content-disposition': `attachment; filename="${dump.name}.tar.gz"`,
+    'content-length': String(dump.archiveBytes),
+  });
+  expect(createHash('sha256').update(rawPayload).digest('hex')).toBe(dump.sha256);
+  const file = join(mkdtempSync(join(tmpdir(), 'podlane-t-dumps-')), 'a.tar.gz');
+  writeFileSync(file, rawPayload);
+  onTestFinished(() => rmSync(join(file, '..'), { recursive: true }));
+  using taken = unpack(file);
+  expect(taken.json('agent/configuration.json')).toEqual({ a: 1 });
+  expect(taken.json('agent/pods.json')).toEqual((await app.inject('/api/v1/pods?limit=500')).json());
+  expect(taken.read('agent/log.jsonl').toString()).toBe('{"msg":"asked with Bearer [redacted]"}\n');
+
+  expect((await app.inject({ method: 'DELETE', url: `${url}/${id}` })).statusCode).toBe(204);
+  expect(told.at(-1)).toBe('removed');
+  expect((await app.inject(`${url}/${id}`)).json()).toMatchObject({ code: 'dump_not_found' });
+});
+
+test('only an admin makes, gets and deletes dumps; others see that there are some', async () => {
+  const { app } = await dumpApp();
+  for (const role of ['viewer', 'operator']) {
+    const headers = { 'x-podlane-role': role };
+    for (const request of [
+      { method: 'POST', url, body },
+      { method: 'GET', url: `${url}/x/archive` },
+      { method: 'DELETE', url: `${url}/x` },
+    ] as const)
+      expect((await app.inject({ ...request, headers })).json()).toMatchObject({ code: 'forbidden' });
+    expect((await app.inject({ url, headers })).json()).toEqual({ items: [] });
+  }
+});
+
+test('behind a token, the agent asks itself with the one that was shown', async () => {
+  const { app } = await dumpApp({ admit: true });
+  const headers = { authorization: `Bearer ${token}` };
+  const { id } = (await app.inject({ method: 'POST', url, body, headers })).json<Dump>();
+  await vi.waitFor(async () =>
+    expect((await app.inject({ url: `${url}/${id}`, headers })).json()).toMatchObject({ state: 'done' }),
+  );
+  const { parts } = (await app.inject({ url: `${url}/${id}`, headers })).json<Dump>();
+  const problems = parts.flatMap((part) => part.problems.map(({ problem }) => problem));
+  expect(problems.join()).not.toMatch(/unauthorized/);
+});
+
+test('what is asked for is checked', async () => {
+  const { app } = await dumpApp();
+  for (const wrong of [{ parts: [] }, { parts: ['all'] }, { maxBytes: 1 }, { other: 1 }])
+    expect((await app.inject({ method: 'POST', url, body: wrong })).json()).toMatchObject({
+      code: 'bad_request',
+    });
+});
