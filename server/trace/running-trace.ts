@@ -117,7 +117,7 @@ export class RunningTrace {
 /** As a trace begins. */
 export const newSummary = (
   wanted: NewTrace,
-  more: Pick<TraceSummary, 'id' | 'pod' | 'actor' | 'kernelDrops'>,
+  more: Pick<TraceSummary, 'id' | 'pod' | 'actor'>,
 ): TraceSummary => {
   const { address, port, protocol, family, packets, seconds } = wanted;
   const filter = Object.fromEntries(
@@ -126,6 +126,7 @@ export const newSummary = (
   return {
     ...{ id: more.id, pod: more.pod, filter, packets, seconds, actor: more.actor },
     ...{ state: 'running', ended: null, startedAt: new Date().toISOString(), endedAt: null },
-    ...{ seen: 0, path: { nodes: [], edges: [] }, lost: 0, kernelDrops: more.kernelDrops },
+    ...{ seen: 0, path: { nodes: [], edges: [] }, lost: 0 },
+    kernelDrops: { available: false, detail: 'the kernel is being asked', hint: null },
   };
 };

@@ -79,30 +79,29 @@ export class Traces {
       throw new ProblemError('unprocessable', `${pod.namespace}/${pod.name} has no address of that family`);
     const number = this.#freeNumber();
     const filters = kernelFilters(number, wanted, own);
-    const all = [...this.#running.values()].flatMap((run) => run.filters);
+    const all = this.#filters();
     if (all.length + filters.length > maxFilters)
       throw new ProblemError(
         'too_many',
         `traces that run follow ${all.length} of ${maxFilters} addresses already`,
-        {
-          hint: 'say which address or family the trace is to follow, or end another one',
-        },
+        { hint: 'say which address or family the trace is to follow, or end another one' },
       );
-    const kernelDrops = await sightings.begin(number, wanted, addressesIn(wanted, own), (seen) =>
-      this.#dropped(number, seen),
-    );
-    const trace = new RunningTrace(
-      newSummary(wanted, { ...{ id: randomUUID(), actor, kernelDrops }, pod: referenceTo(pod) }),
-    );
+    const trace = new RunningTrace(newSummary(wanted, { id: randomUUID(), pod: referenceTo(pod), actor }));
     const run: Run = { trace, number, filters, matches: traceMatcher(wanted, own), abandoned: null };
-    try {
-      kernel.setTraces([...all, ...filters]);
-    } catch (error) {
-      sightings.end(number);
-      throw error;
-    }
+    // Its number and its filters are taken from here on: another one may start while this one waits.
     this.#running.set(trace.id, run);
     this.#timer ??= setInterval(() => this.#advance(), advanceMs);
+    const take = (seen: Sighting): void => this.#dropped(number, seen);
+    trace.summary.kernelDrops = await sightings.begin(number, wanted, addressesIn(wanted, own), take);
+    if (!trace.running)
+      sightings.end(number); // the agent is stopping
+    else
+      try {
+        kernel.setTraces(this.#filters());
+      } catch (error) {
+        this.#end(run, 'stopped');
+        throw error;
+      }
     return trace.trace();
   }
 
@@ -150,6 +149,10 @@ export class Traces {
     throw new ProblemError('trace_not_found', `there is no trace ${id}`, {
       hint: `the last ${keptTraces} that ended are kept until the agent ends`,
     });
+  }
+
+  #filters(): TraceFilter[] {
+    return [...this.#running.values()].flatMap(({ filters }) => filters);
   }
 
   #freeNumber(): number {
@@ -201,7 +204,7 @@ export class Traces {
     if (run.abandoned) clearTimeout(run.abandoned);
     this.#options.sightings.end(run.number);
     try {
-      this.#options.kernel.setTraces([...this.#running.values()].flatMap(({ filters }) => filters));
+      this.#options.kernel.setTraces(this.#filters());
     } catch (err) {
       this.#options.log.error({ err }, 'the filters of a trace could not be taken back');
     }

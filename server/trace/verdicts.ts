@@ -14,6 +14,8 @@ import { type Gathered, VerdictLog } from './verdict-log.ts';
 
 /** Verdicts that are kept: about 10 MB. */
 const capacity = 10_000;
+/** How old a count of what was lost may be, in ms. */
+const lossesMs = 250;
 
 /** Names of rules, as far back as they are known. */
 export interface RuleNames {
@@ -39,6 +41,7 @@ export class Verdicts {
     ...{ dropped: 0, logged: 0, 'would-drop': 0, 'would-pass': 0 },
   };
   readonly #end: () => void;
+  #losses: { at: number; is: VerdictLosses } | null = null;
 
   constructor(kernel: Pick<RuleKernel, 'onVerdicts' | 'lost'>, names: PodNames, rules: RuleNames) {
     this.#kernel = kernel;
@@ -72,10 +75,17 @@ export class Verdicts {
     return { ...this.#counts };
   }
 
-  /** What the log does not show. */
+  /** What the log does not show; as it was a moment ago, since counting goes through all slots. */
   losses(): VerdictLosses {
+    const now = performance.now();
+    if (this.#losses === null || now - this.#losses.at > lossesMs)
+      this.#losses = { at: now, is: this.#count() };
+    return { ...this.#losses.is, pushedOut: this.#log.pushedOut };
+  }
+
+  #count(): VerdictLosses {
     const losses: VerdictLosses = {
-      ...{ rateLimited: 0, bufferFull: 0, pushedOut: this.#log.pushedOut, pods: [] },
+      ...{ rateLimited: 0, bufferFull: 0, pushedOut: 0, pods: [] },
     };
     const pods = new Map<string, VerdictLosses['pods'][number]>();
     for (const { slot, limited, full } of this.#kernel.lost()) {

@@ -26,9 +26,8 @@ const teller: Teller = {
 
 const begin = (more: object = {}): RunningTrace => {
   const reference = { id: 'cart', namespace: 'shop', name: 'cart' };
-  const kernelDrops = { available: true, detail: '', hint: null };
   const wanted = newTrace.parse({ pod: 'cart', ...more });
-  return new RunningTrace(newSummary(wanted, { id: 't', pod: reference, actor: 'me', kernelDrops }));
+  return new RunningTrace(newSummary(wanted, { id: 't', pod: reference, actor: 'me' }));
 };
 
 const start = process.hrtime.bigint();
