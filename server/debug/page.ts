@@ -16,6 +16,7 @@ h2 { margin: 32px 0 8px; font-size: 15px; line-height: 20px; color: var(--name) 
 p { margin: 0 0 8px; max-width: 80ch }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 24px; margin: 0 }
 dt { color: var(--muted) } dd { margin: 0; color: var(--name) }
+dl + p { margin-top: 16px }
 nav ul { list-style: none; padding: 0; margin: 0 0 8px; columns: 3 200px }
 a { color: var(--accent); text-underline-offset: 2px } a:focus-visible, summary:focus-visible { outline: 2px solid var(--focus) }
 .scroll { overflow-x: auto }

@@ -1,5 +1,6 @@
 import type { ActiveRules } from '../../../contract/rules.ts';
 import type { Wanted } from '../collection.ts';
+import { redactLine } from '../redact.ts';
 import { addJson, refusalOf, type Taking, whole } from '../taking.ts';
 
 /** Pages of one list. */
@@ -38,7 +39,8 @@ export async function takeAgent(taking: Taking): Promise<void> {
   await addJson(
     files,
     { path: 'agent/configuration.json', title: 'Configuration, without secrets', command: 'server/main.ts' },
-    () => agent.configuration,
+    // By the fields' names too: one that is added some day shall not slip through.
+    () => JSON.parse(redactLine(JSON.stringify(agent.configuration))),
   );
   for (const [path, file, title] of single) await addAnswer(taking, path, { path: `agent/${file}`, title });
   await addRules(taking);

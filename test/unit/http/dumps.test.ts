@@ -20,7 +20,13 @@ async function dumpApp({ admit = false } = {}) {
   const lines = new LogRing();
   lines.write(`{"msg":"asked with Bearer ${token}"}\n`);
   const dumps = new Dumps({
-    ...{ folder, pins: '/sys/fs/bpf/none', podlane: '0', capabilities: () => [], configuration: { a: 1 } },
+    ...{
+      folder,
+      pins: '/sys/fs/bpf/none',
+      podlane: '0',
+      capabilities: () => [],
+      configuration: { a: 1, apiToken: 'x' },
+    },
     ...{ secrets: [token], lines, log: agent.log },
   });
   const told: (Dump['state'] | 'removed')[] = [];
@@ -64,7 +70,7 @@ test('a dump is begun, told of while it grows, and brought as a file; the agentâ
   writeFileSync(file, rawPayload);
   onTestFinished(() => rmSync(join(file, '..'), { recursive: true }));
   using taken = unpack(file);
-  expect(taken.json('agent/configuration.json')).toEqual({ a: 1 });
+  expect(taken.json('agent/configuration.json')).toEqual({ a: 1, apiToken: '[redacted]' });
   expect(taken.json('agent/pods.json')).toEqual((await app.inject('/api/v1/pods?limit=500')).json());
   expect(taken.read('agent/log.jsonl').toString()).toBe('{"msg":"asked with Bearer [redacted]"}\n');
 
