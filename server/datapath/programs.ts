@@ -6,7 +6,7 @@ import { clsactPrograms, detachClsact, putClsact } from './clsact.ts';
 import { bare } from './gateway.ts';
 import type { Ground } from './ground.ts';
 import { hooksOf } from './hooks.ts';
-import { detachUsers } from './user/hooks.ts';
+import { detachUsers, orderBesideUsers } from './user/hooks.ts';
 
 /** Which packets the pod may send from the device, and which of its hooks count them. */
 export function describeSlot(ground: Ground, pod: PodRecord, device: DeviceRecord): void {
@@ -48,8 +48,10 @@ export async function attachFamily(ground: Ground, slot: number, family: HookFam
       await putClsact(ground, primaryIfindex(slot), hooksOf.tc[direction]);
     return;
   }
-  await ground.programs.attach(hooksOf[family].in, slot);
-  await ground.programs.attach(hooksOf[family].out, slot);
+  for (const direction of ['in', 'out'] as const) {
+    const hook = hooksOf[family][direction];
+    await ground.programs.attach(hook, slot, await orderBesideUsers(ground, slot, hook));
+  }
 }
 
 /** Takes our two programs off one family of hooks, and those of users, which go with them; nobody else's. */

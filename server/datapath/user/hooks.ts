@@ -37,6 +37,14 @@ async function orderOf(ground: Ground, { place }: UserPin, slot: number, hook: L
   return ours ? { before: { programId: ours.programId } } : 'first';
 }
 
+/** Where ours go when they come back to a hook that users' programs are on: before those that are to be after them. */
+export async function orderBesideUsers(ground: Ground, slot: number, hook: LinkHook): Promise<HookOrder> {
+  if (ground.users.owners().size === 0) return 'last';
+  const there = await queryHook(primaryIfindex(slot), hook);
+  const after = there.find(({ programId }) => ground.users.find(programId)?.place === 'after');
+  return after ? { before: { programId: after.programId } } : 'last';
+}
+
 async function putFilter(ground: Ground, pinned: UserPin, slot: number, hook: TcHook): Promise<void> {
   const ifindex = primaryIfindex(slot);
   await addClsact(ground.host, ifindex).catch((error: unknown) => {

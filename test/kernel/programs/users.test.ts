@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewUserProgram, UserProgram } from '../../../contract/build.ts';
 import type { Event } from '../../../contract/event.ts';
@@ -6,11 +6,23 @@ import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
 import { withId } from '../../../server/bpf/info.ts';
+import { linkInfo } from '../../../server/bpf/link.ts';
+import { openPinned } from '../../../server/bpf/pin.ts';
+import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
 import { exampleObject, refusedByVerifier, renamed } from '../../rig/builds.ts';
 import { type RiggedNode, rigNode } from '../../rig/node.ts';
 
 const object = readFileSync(exampleObject).toString('base64');
 const hostAddress = '10.42.255.1';
+
+/** Takes our program off its hook, as `bpftool link detach` does. */
+function detachLinkOf(programId: number, pins: string): void {
+  for (const name of readdirSync(`${pins}/links`)) {
+    const fd = openPinned(`${pins}/links/${name}`)!;
+    if (linkInfo(fd).programId === programId) bpf_link_detach(fd);
+    closeSync(fd);
+  }
+}
 
 describe.each([
   ['tcx', []],
@@ -102,6 +114,16 @@ describe.each([
     send(5000, 1);
     expect([counted(added.first!), counted(added.last!)]).toEqual([{ 9: 4, 5000: 5 }, { 5000: 5 }]);
   });
+
+  if (family === 'tcx')
+    test('keep their places when ours are put back on a hook that somebody took them off', async () => {
+      const { device } = await node.ask<Pod>('GET', '/pods/shop.cart');
+      detachLinkOf(device!.programs.find(({ ours, hook }) => ours && hook === out)!.id, node.pins);
+      expect(await order()).toEqual(['count_ports 1', 'drop_port 2', 'count_ports 3']);
+      await node.killAgent();
+      await node.startAgent();
+      expect(await order()).toEqual(['count_ports 1', 'ours', 'drop_port 2', 'count_ports 3']);
+    });
 
   test('are on the device that takes the place of one that somebody deleted', async () => {
     const { primary } = await node.ask<Pod>('GET', '/pods/shop.cart');
