@@ -1,6 +1,7 @@
 import { compile } from '../server/acl/compile.ts';
 import { diffSize, diffTables, tablesSize } from '../server/acl/tables.ts';
 import { podsOf, rulesOf } from './acl-rules.ts';
+import { runSealed } from './elsewhere.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
@@ -13,7 +14,7 @@ const sizes = [
 
 /**
  * Compiling generated rules for a node's pods, from nothing and where only one rule's ports change; and of the latter,
- * how many of the maps' entries are touched. `entries` are those of all maps.
+ * how many of the maps' entries are touched; then what the kernel takes for both. `entries` are those of all maps.
  */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   for (const [rules, cidrs, count] of sizes) {
@@ -43,4 +44,6 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
     }
     report({ ...about, metric: 'update_entries', unit: 'entries', ...summary(touched) });
   }
+  progress('loading rules, and the cost of a packet');
+  await runSealed(report, 'acl-here.ts', [quick ? 'quick' : 'whole']);
 }
