@@ -138,11 +138,12 @@ function useGoToRule(editor: React.RefObject<EditorHandle | null>, ready: boolea
   const router = useRouter();
   useEffect(() => {
     if (rule === null || !ready) return;
-    // The editor is loaded on its own, after this page.
+    // The editor is loaded on its own, after this page; a rule that is not there is looked for no longer.
+    let tries = 60;
     const timer = setInterval(() => {
-      if (editor.current === null) return;
+      tries -= 1;
+      if (editor.current?.goToRule(rule) !== true && tries > 0) return;
       clearInterval(timer);
-      editor.current.goToRule(rule);
       router.replace('/rules/editor', { scroll: false });
     }, 50);
     return () => clearInterval(timer);

@@ -155,7 +155,7 @@ const columns: readonly Column<RuleEntry>[] = [
       <span className="code" title={`prefix of ${length} bits`}>
         <span className="md:hidden">{protocol} </span>
         {entryPorts(protocol, from, to)}
-        {length < 16 && length > 0 && <span className="text-muted"> /{length}</span>}
+        {protocol !== 'icmp' && length < 16 && length > 0 && <span className="text-muted"> /{length}</span>}
       </span>
     ),
   },

@@ -59,7 +59,7 @@ export function EntriesTable({
               <td className={cell}>{entry.protocol}</td>
               <td className={`${cell} code`} title={`prefix of ${entry.length} bits`}>
                 {entryPorts(entry.protocol, entry.from, entry.to)}
-                {entry.length < 16 && entry.length > 0 && (
+                {entry.protocol !== 'icmp' && entry.length < 16 && entry.length > 0 && (
                   <span className="text-muted"> /{entry.length}</span>
                 )}
               </td>
