@@ -80,8 +80,8 @@ export function MakeDump({ running }: { running: Dump | undefined }) {
         )}
       </div>
       {make.error !== null && <Refusal error={make.error} title="No dump was begun" />}
-      <p className="flex items-center gap-1 text-12 text-muted">
-        On the node: <code className="code text-ink-2">{command}</code>
+      <p className="flex flex-wrap items-center gap-1 text-12 text-muted">
+        On the node, also without the agent: <code className="code text-ink-2">{command}</code>
         <CopyButton text={command} what="the command" className="-my-1 size-6! text-muted" />
       </p>
     </form>

@@ -10,6 +10,7 @@ import { DataTable } from '../../_components/table/data-table.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count } from '../../_lib/format.ts';
 import { usePrograms } from '../../_lib/programs.ts';
+import { useStale } from '../../_lib/samples.ts';
 import { useAddressView } from '../../_lib/use-address-view.ts';
 import { TableFoot } from '../_components/table-foot.tsx';
 import { columns } from './columns.tsx';
@@ -23,6 +24,7 @@ const shownTypes = 6;
 export function Programs() {
   const { data, error, refetch } = usePrograms();
   const [view, change] = useAddressView(parseView, viewQuery);
+  const stale = useStale() || (data !== undefined && error !== null);
   const all = data?.items ?? null;
   const shown = useMemo(() => filterPrograms(all ?? [], view), [all, view]);
   const facets = useMemo(() => facetsOf(all ?? []), [all]);
@@ -34,7 +36,7 @@ export function Programs() {
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
       <h1 className="sr-only">Programs</h1>
-      <Summary programs={all} />
+      <Summary programs={all} stale={stale} />
       <FilterBar>
         <FilterField
           text={view.text}
@@ -86,15 +88,17 @@ export function Programs() {
           )}
         </div>
       ) : (
-        <DataTable
-          label="Programs"
-          columns={columns}
-          rows={all === null ? null : shown}
-          rowKey={({ id }) => String(id)}
-          sorting={{ sort: view.sort, descending: view.descending, change }}
-          clear={clear}
-          top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
-        />
+        <div className={stale ? 'stale' : ''}>
+          <DataTable
+            label="Programs"
+            columns={columns}
+            rows={all === null ? null : shown}
+            rowKey={({ id }) => String(id)}
+            sorting={{ sort: view.sort, descending: view.descending, change }}
+            clear={clear}
+            top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
+          />
+        </div>
       )}
       <span className="mt-auto" />
       <TableFoot

@@ -5,7 +5,7 @@ import { percent } from '../../_lib/format.ts';
 import { facetsOf } from './view.ts';
 
 /** All programs of the node in one line: how many, what they cost. */
-export function Summary({ programs }: { programs: readonly Program[] | null }) {
+export function Summary({ programs, stale }: { programs: readonly Program[] | null; stale: boolean }) {
   const facets = facetsOf(programs ?? []);
   const sum = (of: (program: Program) => number | null | undefined) =>
     programs === null ? Number.NaN : programs.reduce((total, program) => total + (of(program) ?? 0), 0);
@@ -16,7 +16,7 @@ export function Summary({ programs }: { programs: readonly Program[] | null }) {
   return (
     <section
       aria-label="Programs of the node"
-      className="grid grid-cols-4 border-line-1 border-b px-(--gutter) max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2"
+      className={`grid grid-cols-4 border-line-1 border-b px-(--gutter) max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? '[&_*]:text-muted' : ''}`}
     >
       <Item label={programs === null ? 'programs' : `${facets.ours} ours, ${facets.others} of others`}>
         <Readout value={programs?.length ?? Number.NaN} unit="programs" />
