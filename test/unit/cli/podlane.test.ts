@@ -4,11 +4,14 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { parseWhat } from '../../../cli/commands/rules.ts';
 import { commands } from '../../../cli/main.ts';
 import { facts, table } from '../../../cli/table.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+
+// Each asks a process or more, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const main = join(import.meta.dirname, '../../../cli/podlane.js');
 

@@ -40,6 +40,10 @@ async function dumpApp({ admit = false } = {}) {
   return { app, told };
 }
 
+/** Programs are started for a dump, if only to say their versions. */
+const soon = { timeout: 20_000, interval: 20 };
+vi.setConfig({ testTimeout: 30_000 });
+
 const url = '/api/v1/dumps';
 const body = { parts: ['agent', 'log'] };
 
@@ -54,7 +58,7 @@ test('a dump is begun, told of while it grows, and brought as a file; the agentâ
     const now = (await app.inject(`${url}/${id}`)).json<Dump>();
     expect(now.state).toBe('done');
     return now;
-  });
+  }, soon);
   expect(told.at(0)).toBe('running');
   expect(told.at(-1)).toBe('done');
   expect((await app.inject(url)).json()).toEqual({ items: [dump] });
@@ -97,8 +101,10 @@ test('behind a token, the agent asks itself with the one that was shown', async 
   const { app } = await dumpApp({ admit: true });
   const headers = { authorization: `Bearer ${token}` };
   const { id } = (await app.inject({ method: 'POST', url, body, headers })).json<Dump>();
-  await vi.waitFor(async () =>
-    expect((await app.inject({ url: `${url}/${id}`, headers })).json()).toMatchObject({ state: 'done' }),
+  await vi.waitFor(
+    async () =>
+      expect((await app.inject({ url: `${url}/${id}`, headers })).json()).toMatchObject({ state: 'done' }),
+    soon,
   );
   const { parts } = (await app.inject({ url: `${url}/${id}`, headers })).json<Dump>();
   const problems = parts.flatMap((part) => part.problems.map(({ problem }) => problem));
