@@ -4,7 +4,7 @@ import { type Logger, pino } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
 import { RuleLoader } from './acl/load.ts';
 import { Rules } from './acl/rules.ts';
-import { installedObject } from './bpf/datapath.ts';
+import { installedObject } from './bpf/datapath-object.ts';
 import { type Config, help, readConfig } from './config.ts';
 import { KernelDrops } from './counters/kernel-drops.ts';
 import { PodDropCounts } from './counters/pod-drops.ts';
@@ -56,7 +56,7 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       onPruneError: (err) => log.error({ err }, 'old history could not be deleted'),
     });
     opened.push(() => inventory.close());
-    const { pins, maxSlots, without } = config;
+    const { pins, maxSlots, connections, without } = config;
     const builds = await Builds.open({
       files: new BuildFiles(join(dirname(config.database), 'builds')),
       signers: new Signers(config.trust),
@@ -67,10 +67,14 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
     const rules = new Rules({ books: inventory, log });
     const loaders: RuleLoader[] = [];
     const datapath = await Datapath.open({
-      ...{ books: inventory, pins, maxSlots, image, without, log },
+      ...{ books: inventory, pins, maxSlots, connections, image, without, log },
       rules: {
         open: (programs, pods) => {
-          const loader = new RuleLoader(programs.ruleMaps, { slots: programs.maxSlots });
+          const loader = new RuleLoader(programs.ruleMaps, {
+            slots: programs.maxSlots,
+            timeouts: config.timeouts,
+            verdicts: config.verdictRate,
+          });
           loaders.push(loader);
           return rules.open(loader, pods);
         },

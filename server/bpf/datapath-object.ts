@@ -1,9 +1,26 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { ProblemError } from '../../contract/problem.ts';
-import { type DatapathMaps, mapBytes, mapNames, nameInObject } from './datapath-maps.ts';
+import {
+  type DatapathMaps,
+  type MapSizes,
+  mapBytes,
+  mapEntries,
+  mapNames,
+  nameInObject,
+} from './datapath-maps.ts';
 import { programNames } from './datapath-programs.ts';
-import { configBytes } from './layout.ts';
+import { configBuildOffset, configBytes } from './layout.ts';
 import { type MapInfo, mapInfo } from './map.ts';
-import { describeObject, trafficControl } from './object.ts';
+import { describeObject, type LoadedObject, loadObject, trafficControl } from './object.ts';
+
+const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
+
+/** What a build is named by: SHA-256 of the object, hex. */
+export const buildOf = (image: Buffer): string => createHash('sha256').update(image).digest('hex');
+
+/** The object that comes with the agent. */
+export const installedObject = (): Promise<Buffer> => readFile(committedObject);
 
 /**
  * Whether an object can run under this agent: our programs, and our maps in the shapes that the agent reads and
@@ -54,3 +71,29 @@ const fields = [
   ['valueBytes', 'value in bytes'],
   ['flags', 'flags'],
 ] as const;
+
+/** The object in the kernel, attached to nothing yet, using the maps that are `pinned`. */
+export function loadBuild(
+  image: Buffer,
+  build: string,
+  sizes: MapSizes,
+  pinned: Partial<DatapathMaps>,
+): Promise<LoadedObject> {
+  return loadObject({
+    name: 'datapath',
+    image,
+    maps: Object.fromEntries(
+      mapNames.map((name) => {
+        const reuse = pinned[name];
+        return [
+          nameInObject(name),
+          reuse === undefined ? { maxEntries: mapEntries(name, sizes) } : { reuse },
+        ];
+      }),
+    ),
+    rodata(bytes) {
+      bytes.writeUInt32LE(sizes.slots, 0);
+      bytes.write(build, configBuildOffset, 'hex');
+    },
+  });
+}

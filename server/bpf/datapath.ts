@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AttachedProgram, Hook } from '../../contract/device.ts';
 import { CounterMap } from './counters.ts';
@@ -8,16 +6,14 @@ import { attachPinned, detachPinned, type PinnedLink, pinnedLinks, updateLinks }
 import {
   type DatapathMaps,
   type MapSizes,
-  mapEntries,
   mapNames,
-  nameInObject,
   openPinnedMaps,
   pinMaps,
   type RuleMaps,
   reopenMaps,
   ruleMapNames,
 } from './datapath-maps.ts';
-import { checkObject } from './datapath-object.ts';
+import { buildOf, checkObject, installedObject, loadBuild } from './datapath-object.ts';
 import {
   closePrograms,
   keepPrograms,
@@ -30,7 +26,6 @@ import {
 import { HashMap } from './hash-map.ts';
 import {
   addressBytes,
-  configBuildOffset,
   decodeAddress,
   decodeEndpoint,
   decodeSlot,
@@ -44,12 +39,10 @@ import {
   slotBytes,
 } from './layout.ts';
 import { ArrayMap, mapInfo } from './map.ts';
-import { type LoadedObject, loadObject } from './object.ts';
+import type { LoadedObject } from './object.ts';
 import type { HookOrder } from './order.ts';
 import { ensurePinDirectory, removePinDirectory } from './pin.ts';
 import { attachedPrograms, type LinkHook } from './query.ts';
-
-const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
 /** Connections that access rules remember, unless told otherwise. */
 const defaultConnections = 65_536;
@@ -60,7 +53,7 @@ export interface DatapathOptions {
   /** How many devices can be counted; pinned maps keep the size they were made with. */
   maxSlots: number;
   /** Connections that access rules remember; with another number than before, none of them is known any more. */
-  connections?: number;
+  connections?: number | undefined;
   /** The compiled object to run, by default the committed one. Another is looked at before it is loaded. */
   image?: Buffer | undefined;
   /**
@@ -346,12 +339,6 @@ export async function openDatapath(options: DatapathOptions): Promise<DatapathPr
   return programs;
 }
 
-/** What a build is named by: SHA-256 of the object, hex. */
-export const buildOf = (image: Buffer): string => createHash('sha256').update(image).digest('hex');
-
-/** The object that comes with the agent. */
-export const installedObject = (): Promise<Buffer> => readFile(committedObject);
-
 interface Opened {
   programs: Programs;
   maps: DatapathMaps;
@@ -382,30 +369,4 @@ async function load(
   } finally {
     object.close();
   }
-}
-
-/** The object in the kernel, attached to nothing yet, using the maps that are `pinned`. */
-function loadBuild(
-  image: Buffer,
-  build: string,
-  sizes: MapSizes,
-  pinned: Partial<DatapathMaps>,
-): Promise<LoadedObject> {
-  return loadObject({
-    name: 'datapath',
-    image,
-    maps: Object.fromEntries(
-      mapNames.map((name) => {
-        const reuse = pinned[name];
-        return [
-          nameInObject(name),
-          reuse === undefined ? { maxEntries: mapEntries(name, sizes) } : { reuse },
-        ];
-      }),
-    ),
-    rodata(bytes) {
-      bytes.writeUInt32LE(sizes.slots, 0);
-      bytes.write(build, configBuildOffset, 'hex');
-    },
-  });
 }
