@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type CapabilityName, capabilityName } from '../contract/node.ts';
 import { ProblemError } from '../contract/problem.ts';
+import { defaultTimeouts, parseTimeouts, type Timeouts } from './acl/timeouts.ts';
 
 const options = {
   socket: ['PATH', 'Unix socket to answer on', '/run/podlane/agent.sock'],
@@ -12,6 +13,9 @@ const options = {
   pins: ['DIR', 'where programs, maps and links are pinned, in a bpf file system', '/sys/fs/bpf/podlane'],
   trust: ['DIR', 'public keys, NAME.pem, whose builds of the datapath may be run', undefined],
   'max-slots': ['N', 'devices that can be counted at one time', '2048'],
+  connections: ['N', 'connections that access rules remember', '65536'],
+  timeouts: ['LIST', 'seconds that connections are remembered for: udp=60/300,tcp=120/7440/60', undefined],
+  'verdict-rate': ['N[/BURST]', 'verdicts told per second and device, and at once', '50/100'],
   environment: ['native|guest', 'guest: this is the virtual machine of the lab', 'native'],
   'log-level': ['LEVEL', 'trace, debug, info, warn, error, fatal or silent', 'info'],
   without: ['NAMES', 'do as if the kernel lacked these capabilities: tcx,live-rename', undefined],
@@ -32,6 +36,11 @@ export interface Config {
   /** Folder of the keys that builds are signed by; null: only the installed build may run. */
   trust: string | null;
   maxSlots: number;
+  /** That access rules remember. */
+  connections: number;
+  timeouts: Timeouts;
+  /** Of each device. */
+  verdictRate: { perSecond: number; burst: number };
   environment: (typeof environments)[number];
   logLevel: (typeof logLevels)[number];
   without: CapabilityName[];
@@ -90,6 +99,9 @@ export function readConfig(args: string[], env: Record<string, string | undefine
     trust: read('trust', nonEmpty),
     // The peers' and primaries' indexes go up from 2^20, two for a slot, and must stay below 2^31.
     maxSlots: read('max-slots', (value) => integer(value, 1, 1_000_000))!,
+    connections: read('connections', (value) => integer(value, 1024, 16_777_216))!,
+    timeouts: read('timeouts', parseTimeouts) ?? defaultTimeouts,
+    verdictRate: read('verdict-rate', parseRate)!,
     environment: read('environment', oneOf(environments))!,
     logLevel: read('log-level', oneOf(logLevels))!,
     without: read('without', (value) => value.split(',').map(oneOf(capabilityName.options))) ?? [],
@@ -132,6 +144,12 @@ function parseSocket(text: string): string {
   if (Buffer.byteLength(nonEmpty(text)) > 107)
     throw new Error('longer than the 107 bytes of a socket’s path');
   return text;
+}
+
+function parseRate(text: string): Config['verdictRate'] {
+  const [rate = '', burst = rate, ...more] = text.split('/');
+  if (more.length > 0) throw new Error('not N or N/BURST');
+  return { perSecond: integer(rate, 1, 100_000), burst: integer(burst, 1, 100_000) };
 }
 
 function integer(text: string, least: number, most: number): number {

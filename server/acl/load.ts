@@ -34,17 +34,16 @@ import type {
 } from './kernel.ts';
 import { Listened } from './listened.ts';
 import { RowArena } from './row-arena.ts';
-import { defaultTimeouts, Settings, type Timeouts } from './settings.ts';
+import { Settings } from './settings.ts';
 import type { RowEntry, Tables } from './tables.ts';
+import { defaultTimeouts, type Timeouts } from './timeouts.ts';
 
 export interface RuleLoaderOptions {
   /** Devices that the maps were made for. */
   slots: number;
   timeouts?: Timeouts;
-  /** Verdicts that are told of each device, in the long run. */
-  verdictsPerSecond?: number;
-  /** Of them, those that may come at once. */
-  verdictBurst?: number;
+  /** Verdicts that are told of each device, in the long run and at once. */
+  verdicts?: { perSecond: number; burst: number };
 }
 
 /** A row that the kernel has. */
@@ -85,7 +84,7 @@ export class RuleLoader implements RuleKernel {
 
   /** What an earlier agent has put there goes on judging until the next load. */
   constructor(maps: RuleMaps, options: RuleLoaderOptions) {
-    const { slots, timeouts = defaultTimeouts, verdictsPerSecond = 50, verdictBurst = 100 } = options;
+    const { slots, timeouts = defaultTimeouts, verdicts = { perSecond: 50, burst: 100 } } = options;
     this.#maps = maps;
     this.#slots = slots;
     this.#settings = new Settings(maps.settings);
@@ -105,7 +104,7 @@ export class RuleLoader implements RuleKernel {
     );
     this.#settings.setVerdictRate(0, 1);
     this.#verdicts = new Listened(maps.verdicts, 'verdicts', decodeVerdict, (on) =>
-      this.#settings.setVerdictRate(on ? verdictsPerSecond : 0, verdictBurst),
+      this.#settings.setVerdictRate(on ? verdicts.perSecond : 0, verdicts.burst),
     );
     this.#traces = new Listened(maps.traces, 'traces', decodeTrace, () => undefined);
     this.setTraces([]);

@@ -1,20 +1,7 @@
 import { Mapping } from '../bpf/mapping.ts';
 import { connectionStates, setting, settingFlag, settingsBytes, timeoutKinds } from '../bpf/rule-layout.ts';
-import type { ConnectionState, RuleSetName } from './kernel.ts';
-
-/** Seconds after which a connection is forgotten when nothing more comes. */
-export type Timeouts = Record<(typeof timeoutKinds)[number], Record<ConnectionState, number>>;
-
-/**
- * As the protocols' authors ask of those that remember connections: TCP RFC 5382 (REQ-5), UDP RFC 4787 (REQ-5), ICMP
- * RFC 5508 (REQ-1).
- */
-export const defaultTimeouts: Timeouts = {
-  tcp: { unreplied: 120, replied: 7440, closing: 60 },
-  udp: { unreplied: 60, replied: 300, closing: 60 },
-  icmp: { unreplied: 60, replied: 60, closing: 60 },
-  other: { unreplied: 60, replied: 600, closing: 60 },
-};
+import type { RuleSetName } from './kernel.ts';
+import type { Timeouts } from './timeouts.ts';
 
 const setIndex = { active: 0, draft: 1 } as const;
 

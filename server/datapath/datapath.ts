@@ -38,6 +38,8 @@ export interface DatapathOptions {
   books: Books;
   pins: string;
   maxSlots: number;
+  /** That access rules remember; a default of its own. */
+  connections?: number | undefined;
   log: Logger;
   /** Where none are given, all packets pass. */
   rules?: PodRules;
@@ -129,7 +131,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
    * pods that have ended are closed, missing devices made again.
    */
   static async open(options: DatapathOptions): Promise<Datapath> {
-    const { books, pins, maxSlots } = options;
+    const { books, pins, maxSlots, connections } = options;
     const capabilities = without(await probe(), options.without ?? []);
     const [pods, devices, open, redirect] = await Promise.all([
       books.pods(),
@@ -152,7 +154,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     const primaryHooks = can(standing, 'tcx') ? 'tcx' : 'tc';
     const openPrograms = (image?: Buffer) =>
       openDatapath({
-        ...{ pins, maxSlots, image },
+        ...{ pins, maxSlots, connections, image },
         fill: async (opened) => {
           for (const pod of live) describe({ ...standing, primaryHooks, programs: opened }, pod);
           await options.rules?.open(opened, pods.map(ruled));

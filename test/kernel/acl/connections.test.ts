@@ -5,7 +5,7 @@ import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import type { VerdictEvent } from '../../../server/acl/kernel.ts';
 import type { AclPod } from '../../../server/acl/select.ts';
-import { defaultTimeouts } from '../../../server/acl/settings.ts';
+import { defaultTimeouts } from '../../../server/acl/timeouts.ts';
 import { field } from '../../../server/bpf/counter-fields.ts';
 import { JudgeStage } from './judge-stage.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';

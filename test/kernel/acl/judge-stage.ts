@@ -5,7 +5,7 @@ import type { Compiled } from '../../../server/acl/compiled.ts';
 import type { RuleSetName } from '../../../server/acl/kernel.ts';
 import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load.ts';
 import type { AclPod } from '../../../server/acl/select.ts';
-import { defaultTimeouts, type Timeouts } from '../../../server/acl/settings.ts';
+import { defaultTimeouts, type Timeouts } from '../../../server/acl/timeouts.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { peerIfindex, primaryIfindex } from '../../../server/bpf/layout.ts';
 import { TestRun } from '../../../server/bpf/test-run.ts';

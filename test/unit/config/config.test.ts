@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { ProblemError } from '../../../contract/problem.ts';
+import { defaultTimeouts } from '../../../server/acl/timeouts.ts';
 import { help, readConfig } from '../../../server/config.ts';
 import { scratchFolder } from '../inventory/scratch.ts';
 
@@ -24,6 +25,9 @@ test('defaults stand when nothing is said', () => {
     pins: '/sys/fs/bpf/podlane',
     trust: null,
     maxSlots: 2048,
+    connections: 65_536,
+    timeouts: defaultTimeouts,
+    verdictRate: { perSecond: 50, burst: 100 },
     environment: 'native',
     logLevel: 'info',
     without: [],
@@ -90,4 +94,19 @@ test('all bad values are told at once, by where they came from', () => {
 test('capabilities to do without are named as the node names them', () => {
   expect(readConfig(['--without', 'tcx,live-rename'], {})).toMatchObject({ without: ['tcx', 'live-rename'] });
   expect(() => readConfig(['--without', 'magic'], {})).toThrow(/--without "magic": not one of netkit, tcx/);
+});
+
+test('timeouts of connections are given by kind, and by state', () => {
+  expect(readConfig(['--timeouts', 'udp=5/20,tcp=1/2/3'], {})).toMatchObject({
+    timeouts: {
+      ...defaultTimeouts,
+      udp: { ...defaultTimeouts.udp, unreplied: 5, replied: 20 },
+      tcp: { unreplied: 1, replied: 2, closing: 3 },
+    },
+  });
+  for (const text of ['udp', 'udp=0', 'udp=1/2/3/4', 'quic=5', 'udp=x', '']) {
+    expect(refused(['--timeouts', text])).toMatchObject([{ path: '--timeouts' }]);
+  }
+  expect(readConfig(['--verdict-rate', '7'], {})).toMatchObject({ verdictRate: { perSecond: 7, burst: 7 } });
+  expect(refused(['--verdict-rate', '0/1'])).toMatchObject([{ path: '--verdict-rate' }]);
 });
