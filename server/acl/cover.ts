@@ -1,4 +1,4 @@
-import { halve, none, type Order, type PortRuns, type PortTree } from './ports.ts';
+import { firstFrom, none, type Order, type PortRuns, type PortTree, runAt } from './ports.ts';
 
 /** Who decides and who logs, in one number; or `pass`. */
 export type Label = number;
@@ -68,10 +68,10 @@ export class Splitter {
     const walk = (start: number, width: number, first: number, end: number, base: BaseTree | null): Cover => {
       if (end - first === 1) return this.#run(decides[first]!, logs[first]!, base);
       const half = width / 2;
-      const { lowEnd, highFirst } = halve(starts, start + half, first, end);
+      const high = firstFrom(starts, start + half, first, end);
       return join(
-        walk(start, half, first, lowEnd, base?.low ?? base),
-        walk(start + half, half, highFirst, end, base?.high ?? base),
+        walk(start, half, first, high, base?.low ?? base),
+        walk(start + half, half, runAt(starts, start + half, high, end), end, base?.high ?? base),
       );
     };
     return walk(0, 1 << bits, 0, starts.length, base);

@@ -48,26 +48,27 @@ export function portRuns(claims: readonly Claim[], bits = 16): PortRuns {
   const starts = ends
     .sort((a, b) => a - b)
     .filter((start, index, all) => start < size && start !== all[index - 1]);
-  const at = (port: number): number => lowerBound(starts, port, 0, starts.length);
+  const at = (port: number): number => firstFrom(starts, port, 0, starts.length);
   const decides = new Paint(starts.length);
   const logs = new Paint(starts.length);
   for (const { from, to, order, log } of claims) (log ? logs : decides).over(at(from), at(to + 1), order);
   return { starts, decides: decides.colours, logs: logs.colours };
 }
 
-/** Where the runs of the upper half begin, and where those of the lower half end: one may be in both. */
-export function halve(starts: readonly number[], middle: number, first: number, end: number) {
-  const high = lowerBound(starts, middle, first, end);
-  return { lowEnd: high, highFirst: high === end || starts[high] !== middle ? high - 1 : high };
-}
+/** The run that a port is in, where `next` is the first one from there on: the one before it, unless it starts there. */
+export const runAt = (starts: readonly number[], port: number, next: number, end: number): number =>
+  next === end || starts[next] !== port ? next - 1 : next;
 
 /** @param bits of a port: 16, fewer in tests */
 export function portTree({ starts, decides, logs }: PortRuns, bits = 16): PortTree {
   const build = (start: number, width: number, first: number, end: number): PortTree => {
     if (end - first === 1) return leaf(decides[first]!, logs[first]!);
     const half = width / 2;
-    const { lowEnd, highFirst } = halve(starts, start + half, first, end);
-    return join(build(start, half, first, lowEnd), build(start + half, half, highFirst, end));
+    const high = firstFrom(starts, start + half, first, end);
+    return join(
+      build(start, half, first, high),
+      build(start + half, half, runAt(starts, start + half, high, end), end),
+    );
   };
   return build(0, 1 << bits, 0, starts.length);
 }
@@ -82,7 +83,8 @@ function join(low: PortTree, high: PortTree): PortTree {
   };
 }
 
-function lowerBound(sorted: readonly number[], value: number, first: number, end: number): number {
+/** Index of the first value that is not less, between `first` and `end`; `end` where there is none. */
+export function firstFrom(sorted: readonly number[], value: number, first: number, end: number): number {
   while (first < end) {
     const middle = (first + end) >> 1;
     if (sorted[middle]! < value) first = middle + 1;

@@ -143,12 +143,14 @@ export class RowBook {
   }
 
   #row(parts: readonly Said[]): number {
-    const content = parts.reduce((text, part) => text + part.content, '');
+    let content = '';
+    for (const part of parts) content += part.content;
     if (content === '') return 0;
     const known = this.numbers.get(content);
     if (known !== undefined) return known;
     const row = this.#last.get(content) ?? this.next++;
-    const entries = parts.flatMap((part) => part.entries);
+    const entries: RowEntry[] = [];
+    for (const part of parts) for (const entry of part.entries) entries.push(entry);
     this.numbers.set(content, row);
     this.rows.set(row, entries);
     this.#size += entries.length;
@@ -164,6 +166,8 @@ interface Said {
   entries: RowEntry[];
   content: string;
 }
+
+const nothingSaid: Said = { entries: [], content: '' };
 
 /** Entries of one direction, each made once: rows have many in common. */
 class EntryBook {
@@ -187,6 +191,7 @@ class EntryBook {
 
   /** A row's entries of one protocol, shorter prefixes before longer ones of the same port. */
   said(protocol: Ported, cover: Cover, inherited: Label): Said {
+    if (!cover.low && cover.labels.includes(inherited)) return nothingSaid;
     const entries: RowEntry[] = [];
     let content = '';
     tellPrefixes(cover, inherited, (port, length, label) => {
