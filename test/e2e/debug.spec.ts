@@ -22,10 +22,7 @@ test('a debug dump is made under the eye, had as a file that says what it holds,
   await expect(page.getByRole('button', { name: 'Make a dump' })).toBeDisabled();
   const save = dumps.getByRole('link', { name: 'Download' });
   await expect(save).toBeVisible({ timeout: 20_000 });
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
-  }
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
   const download = page.waitForEvent('download');
   await save.click();
   const file = await download;
