@@ -100,7 +100,10 @@ export async function expectLostTraced(node: RiggedNode, from: TracedPod, to: Tr
   await node.ask('DELETE', `/traces/${id}`);
 }
 
-/** What tshark reads from two captures is what was sent: addresses, order, times, directions, lengths. */
+/**
+ * What tshark reads from two captures is what was sent: addresses, order, times, directions, lengths. What a program
+ * on netkit/peer hands to the other pod never comes to the primary: there the answers are missing.
+ */
 export async function expectEchoesCaptured(
   node: RiggedNode,
   here: TracedPod,
@@ -109,9 +112,10 @@ export async function expectEchoesCaptured(
   const folder = dirname(node.database);
   const name = `shop.${here.pod.name}`;
   const [mine, other] = [here.addresses, there.addresses];
+  const both = here.pod.hooks === 'netkit' ? 1 : 2;
   const [all, few] = await Promise.all([
-    openCapture(node, name, { protocol: 'icmp', address: other[0], packets: 10, seconds: 30 }),
-    openCapture(node, name, { protocol: 'icmp', address: other[1], packets: 2, snaplen: 54, seconds: 30 }),
+    openCapture(node, name, { protocol: 'icmp', address: other[0], packets: 5 * both, seconds: 30 }),
+    openCapture(node, name, { protocol: 'icmp', address: other[1], packets: both, snaplen: 54, seconds: 30 }),
   ]);
   expect(all.answer.headers['content-type']).toBe('application/x-pcapng');
   expect(all.answer.headers['content-disposition']).toContain(`filename="${name}-`);
@@ -124,10 +128,12 @@ export async function expectEchoesCaptured(
     ...['frame.time_epoch', 'frame.packet_flags_direction', 'frame.len'],
   ]);
   expect(packets.map((packet) => packet.slice(0, fields.length))).toEqual(
-    [1, 2, 3, 4, 5].flatMap((sequence) => [
-      [other[0], mine[0], '8', String(sequence)],
-      [mine[0], other[0], '0', String(sequence)],
-    ]),
+    [1, 2, 3, 4, 5].flatMap((sequence) =>
+      [
+        [other[0], mine[0], '8', String(sequence)],
+        [mine[0], other[0], '0', String(sequence)],
+      ].slice(0, both),
+    ),
   );
   for (const [, , type, , time, direction, length] of packets) {
     expect(Number(time)).toBeGreaterThan(before - 1);
@@ -135,10 +141,7 @@ export async function expectEchoesCaptured(
     // Out of the primary is into the pod.
     expect([direction, length]).toEqual([type === '8' ? '0x00000002' : '0x00000001', '98']);
   }
-  expect(readByTshark(folder, await few.file, ['ipv6.src', 'frame.cap_len', 'frame.interface_name'])).toEqual(
-    [
-      [other[1], '54', here.pod.primary.name],
-      [mine[1], '54', here.pod.primary.name],
-    ],
-  );
+  const cut = readByTshark(folder, await few.file, ['ipv6.src', 'frame.cap_len', 'frame.interface_name']);
+  const primary = here.pod.primary.name;
+  expect(cut).toEqual([other[1], mine[1]].slice(0, both).map((source) => [source, '54', primary]));
 }
