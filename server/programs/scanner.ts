@@ -4,6 +4,8 @@ import type { ProgramInstructions } from '../../contract/program.ts';
 import { idsOf } from '../bpf/info.ts';
 import { ownDescriptors } from './scan/processes.ts';
 import type { KnownNamespace, Scan } from './scan/scan.ts';
+// In this thread it does nothing: once loaded here, Node keeps it compiled, and the thread needs no compiler.
+import './scan/worker.ts';
 import type { ScanAnswer, ScanQuestion } from './scan/worker.ts';
 
 /** A scan this old is as good as a new one, unless programs, links or maps came or went. */
@@ -120,7 +122,10 @@ export class Scanner {
     this.#idle = setTimeout(() => void this.close(), idleMs).unref();
     if (this.#worker !== null) return this.#worker;
     // Its descriptors are libc's too, of which Node knows nothing.
-    const worker = new Worker(new URL('./scan/worker.ts', import.meta.url), { trackUnmanagedFds: false });
+    const worker = new Worker(new URL('./scan/worker.ts', import.meta.url), {
+      trackUnmanagedFds: false,
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     worker.unref();
     worker.on('error', () => {
       if (this.#worker === worker) this.#worker = null;

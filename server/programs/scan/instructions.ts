@@ -82,14 +82,23 @@ function helperNames(bytes: Buffer): Map<number, string> {
     if (bytes[at] === 0x85 && bytes[at + 1]! >> 4 !== 1) immediates.add(bytes.readInt32LE(at + 4));
   const names = new Map<number, string>();
   if (immediates.size === 0) return names;
-  const symbols = readFileSync('/proc/kallsyms', 'latin1');
-  const [, base] = /^([0-9a-f]+) \w __bpf_call_base$/m.exec(symbols) ?? [];
-  if (base === undefined || /^0+$/.test(base)) return names;
+  // Megabytes of lines `address type name`, so they stay bytes.
+  const symbols = readFileSync('/proc/kallsyms');
+  const base = addressBefore(symbols, symbols.indexOf(' __bpf_call_base\n'));
+  if (base === 0n) return names;
   for (const immediate of immediates) {
-    const address = BigInt.asUintN(64, BigInt(`0x${base}`) + BigInt(immediate));
+    const address = BigInt.asUintN(64, base + BigInt(immediate));
     const at = symbols.indexOf(`${address.toString(16).padStart(16, '0')} `);
-    const name = at === -1 ? undefined : /^\w+ \w (\S+)/.exec(symbols.slice(at, at + 256))?.[1];
+    const line = at === -1 ? '' : symbols.toString('latin1', at, at + 256);
+    const [, name] = /^\w+ \w (\S+)/.exec(line) ?? [];
     if (name !== undefined) names.set(immediate, name);
   }
   return names;
+}
+
+/** The address in the line that has this place; 0 where there is none, or it is hidden. */
+function addressBefore(symbols: Buffer, at: number): bigint {
+  if (at === -1) return 0n;
+  const start = symbols.lastIndexOf('\n', at) + 1;
+  return BigInt(`0x${symbols.toString('latin1', start, start + 16)}`);
 }

@@ -87,21 +87,28 @@ function targetOf(
   }
 }
 
-let vmlinux: Btf | null = null;
+/** By object and type: the kernel's BTF is megabytes, and is not kept for a few names. */
+const tracedNames = new Map<string, string>();
 
 /** The function or tracepoint of a tracing program: its name in the BTF of the kernel, a module or a program. */
 function tracedName({ object, type }: { object: number; type: number }, programId: number): string {
   const typeId = type || (programInfoById(programId)?.attachBtfId ?? 0);
+  const key = `${object} ${typeId}`;
+  const name = tracedNames.get(key) ?? readTracedName(object, typeId);
+  tracedNames.set(key, name);
+  return name;
+}
+
+function readTracedName(object: number, typeId: number): string {
   const unnamed = `type ${typeId} of BTF ${object}`;
   try {
     // The kernel answers 0 for its own, or the number of its BTF.
-    const { bytes, name, kernel } = (object === 0 ? null : btfObject(object)) ?? {
-      bytes: null,
-      name: 'vmlinux',
-      kernel: true,
-    };
-    vmlinux ??= new Btf(readFileSync(vmlinuxPath));
-    const btf = bytes === null || name === 'vmlinux' ? vmlinux : new Btf(bytes, kernel ? vmlinux : null);
+    const found = object === 0 ? null : btfObject(object);
+    const vmlinux = () => new Btf(readFileSync(vmlinuxPath));
+    const btf =
+      found === null || found.name === 'vmlinux'
+        ? vmlinux()
+        : new Btf(found.bytes, found.kernel ? vmlinux() : null);
     return btf.type(typeId).name.replace(/^btf_trace_/, '') || unnamed;
   } catch {
     return unnamed;
