@@ -21,8 +21,8 @@ test('packets of a pod are followed as a path and line by line, and captured to 
   await node.addPod('met', '10.42.11.2/32');
   await page.goto(await node.gateway.newLink());
   await page.goto('/pods/shop.traced');
-  await page.getByRole('link', { name: 'Trace', exact: true }).last().click();
-  await expect(page.getByLabel('Pod')).toHaveValue('shop.traced');
+  await page.getByRole('main').getByRole('link', { name: 'Trace', exact: true }).click();
+  await expect(page.getByLabel('Pod', { exact: true })).toHaveValue('shop.traced');
   await page.getByLabel('Address at either end').fill('10.42.11');
   await page.getByRole('button', { name: 'Start the trace' }).click();
   await expect(page.getByText('not an IP address')).toBeVisible();
@@ -51,7 +51,7 @@ test('packets of a pod are followed as a path and line by line, and captured to 
   await expect(page.getByText('stopped')).toBeVisible();
 
   await page.getByRole('link', { name: 'Capture' }).click();
-  await page.getByLabel('Pod').fill('shop.traced');
+  await page.getByLabel('Pod', { exact: true }).fill('shop.traced');
   await page.getByLabel('Protocol').selectOption('icmp');
   await page.getByLabel('Packets at most').fill('3');
   await expect(page.getByText('The programs of shop.traced are on tcx hooks.')).toBeVisible();
