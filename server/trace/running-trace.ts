@@ -53,8 +53,9 @@ export class RunningTrace {
     this.#waiting.push(sighting);
   }
 
+  /** Events that nobody could read; those behind its last packet are none of its own. */
   lose(events: number): void {
-    this.#summary.lost += events;
+    if (this.#closing === null) this.#summary.lost += events;
   }
 
   /** Takes in what was seen up to a moment ago. @returns why the trace is over, null while it is not */
