@@ -83,7 +83,7 @@ test('all addresses of a pod are a key away, and its routes and neighbours are t
 
 test('a veth says why its programs have nowhere to move, and events say what happened', async ({ page }) => {
   await page.goto(podPage);
-  const programs = page.getByRole('region', { name: 'Programs' });
+  const programs = page.getByRole('region', { name: 'Programs', exact: true });
   await expect(programs).toContainText('where a veth has its hooks: nothing to move between');
   await expect(programs.getByRole('button', { name: /^Move programs/ })).toHaveCount(0);
   await expect(page.getByRole('region', { name: 'Events' })).toContainText('attached');

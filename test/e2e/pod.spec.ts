@@ -90,7 +90,7 @@ test('the plan changes nothing, has its own address, and Escape closes it', asyn
 
 test('programs move to the primary and back by keyboard, the order of it said before', async ({ page }) => {
   await openPod(page, 'web');
-  const programs = page.getByRole('region', { name: 'Programs' });
+  const programs = page.getByRole('region', { name: 'Programs', exact: true });
   await programs.getByRole('button', { name: 'Move programs to the primary' }).press('Enter');
   const dialog = page.getByRole('dialog', { name: 'Move programs to the primary' });
   await expect(dialog.getByRole('listitem')).toHaveText([
