@@ -99,6 +99,12 @@ test('a capture whose reader goes makes room for another; an empty one is a file
   expect(readByTshark(dirname(node.database), await file, ['frame.number'])).toEqual([]);
 });
 
+test('a capture ends with the device that it is on', async () => {
+  const capture = await openCapture(node, 'shop.web', { seconds: 60 });
+  expect(await node.migrate('shop.web', 'veth', true)).toMatchObject({ state: 'done' });
+  readByTshark(dirname(node.database), await capture.file, ['frame.number']);
+});
+
 /** Filters of traces that the programs have. */
 function filtersInKernel(): number {
   const fd = accepted('open the filters', bpf_obj_get(`${node.pins}/maps/trace_filters`));
