@@ -6,7 +6,7 @@ import { mapTypeName } from '../bpf/names.ts';
 import { keyText, type MapTypes, readKey, readTyped } from './map-types.ts';
 
 /** A search looks at so many entries, and for so long, before it answers what it has. */
-const mostScanned = 50_000;
+const mostScanned = 200_000;
 const mostMs = 400;
 /** Samples and other requests have their turn after so many milliseconds. */
 const turnMs = 8;
@@ -18,26 +18,28 @@ export interface ReadableMap {
   types: MapTypes;
 }
 
-/** The entry of a key; null where there is none (any more). */
-export function readEntry({ fd, info, types }: ReadableMap, key: Buffer): MapEntry | null {
+/** The entry of a key; null where there is none (any more), or with `filled`, where its value is all zero. */
+export function readEntry({ fd, info, types }: ReadableMap, key: Buffer, filled = false): MapEntry | null {
   const type = mapTypeName(info.type);
-  const typed = readKey(types, key, isArray(type));
-  const named = { key: typed, keyText: keyText(types, type, key, typed), keyHex: key.toString('hex') };
+  const named = () => {
+    const typed = readKey(types, key, isArray(type));
+    return { key: typed, keyText: keyText(types, type, key, typed), keyHex: key.toString('hex') };
+  };
   try {
     const bytes = lookUp(fd, key, lookupBytes(info));
-    if (bytes === null) return null;
+    if (bytes === null || (filled && bytes.every((byte) => byte === 0))) return null;
     const value = isPerCpu(type)
       ? null
       : readTyped(types.btf, types.value, bytes.subarray(0, info.valueBytes));
     return {
-      ...named,
+      ...named(),
       value,
       cpus: isPerCpu(type) ? cpus(bytes, info, types) : null,
       valueHex: bytes.toString('hex'),
       unread: null,
     };
   } catch (error) {
-    return { ...named, value: null, cpus: null, valueHex: '', unread: (error as Error).message };
+    return { ...named(), value: null, cpus: null, valueHex: '', unread: (error as Error).message };
   }
 }
 
@@ -48,16 +50,17 @@ function cpus(bytes: Buffer, info: MapInfo, { btf, value }: MapTypes): MapEntry[
   );
 }
 
-/** Entries in the kernel's order, from behind `cursor`; gives way to others from time to time. */
+/** Entries in the kernel's order, from behind `cursor`, with `filled` null for zeros; gives way to others from time to time. */
 export async function* walk(
   map: ReadableMap,
   cursor: Buffer | null,
+  filled = false,
 ): AsyncGenerator<{ key: Buffer; entry: MapEntry | null }> {
   let turn = performance.now();
   // A hash that changes meanwhile may begin again and again: no more than it can hold twice.
   let left = 2 * map.info.maxEntries + 1;
   for (let key = nextKey(map.fd, cursor, map.info.keyBytes); key !== null && left > 0; left -= 1) {
-    yield { key, entry: readEntry(map, key) };
+    yield { key, entry: readEntry(map, key, filled) };
     if (performance.now() - turn > turnMs) {
       await breathe();
       turn = performance.now();
@@ -74,7 +77,7 @@ export async function readPage(map: ReadableMap, query: EntryQuery): Promise<Ent
   const until = performance.now() + mostMs;
   let scanned = 0;
   let last: Buffer | null = null;
-  for await (const { key, entry } of walk(map, cursor)) {
+  for await (const { key, entry } of walk(map, cursor, query.filled)) {
     // The page is full, and there is one more: what is behind it is asked for with its last key.
     if (items.length === query.limit) return { items, next: last!.toString('hex'), scanned, note };
     if (scanned >= mostScanned || performance.now() > until)
@@ -86,7 +89,7 @@ export async function readPage(map: ReadableMap, query: EntryQuery): Promise<Ent
       };
     last = key;
     scanned += 1;
-    if (entry === null || (query.filled && isZero(entry.valueHex))) continue;
+    if (entry === null) continue;
     if (wanted === undefined || textOf(entry).includes(wanted)) items.push(entry);
   }
   return { items, next: null, scanned, note };
@@ -106,8 +109,6 @@ function startOf(
     ? { cursor: key, note: null }
     : { cursor: null, note: 'the entry that the page before ended with is gone: from the beginning' };
 }
-
-const isZero = (hex: string): boolean => /^0*$/.test(hex);
 
 const textOf = ({ keyText: text, key, keyHex, value, cpus: each }: MapEntry): string =>
   `${text} ${JSON.stringify(key)} ${keyHex} ${JSON.stringify(each ?? value)}`.toLowerCase();
