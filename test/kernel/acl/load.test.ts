@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
+import { ruleSet } from '../../../contract/acl.ts';
+import { parseAddress } from '../../../contract/cidr.ts';
+import { compile } from '../../../server/acl/compile.ts';
+import { RuleLoader } from '../../../server/acl/load.ts';
+import type { RowEntry, Tables } from '../../../server/acl/tables.ts';
+import { HashMap } from '../../../server/bpf/hash-map.ts';
+import { forgetful, JudgeStage } from './judge-stage.ts';
+import { tcp } from './packets.ts';
+
+const count = 10;
+const pods = podsOf(count);
+const numberOf = (id: string): number => pods.findIndex((pod) => pod.id === id) + 1;
+let stage: JudgeStage;
+beforeAll(async () => {
+  stage = await JudgeStage.open(count, forgetful);
+});
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+});
+
+const lets = (port: number) =>
+  ruleSet.parse({
+    name: 'tested',
+    defaults: { ingress: 'deny' },
+    rules: [
+      {
+        ...{ name: `${port}`, direction: 'ingress', subject: { all: true }, protocol: 'tcp' },
+        ...{ peers: [{ cidr: '192.0.2.0/24' }], ports: [{ from: port }], action: 'allow' },
+      },
+    ],
+  });
+/** Which of the ports a packet gets in by. */
+function entered(...ports: number[]): number[] {
+  const packet = (destinationPort: number) => ({
+    ...{ source: parseAddress('192.0.2.7'), destination: parseAddress('10.42.0.0'), protocol: 6 },
+    ...{ sourcePort: 9, destinationPort, tcpFlags: tcp.syn },
+  });
+  const found = stage.judge(ports.map((port) => ({ slot: 0, direction: 'ingress', packet: packet(port) })));
+  return ports.filter((_, i) => found[i] === 'pass');
+}
+const sizes = () =>
+  (
+    ['prefixes', 'policies', 'assignments', 'draft_prefixes', 'draft_policies', 'draft_assignments'] as const
+  ).map((name) => new HashMap(stage.programs.ruleMaps[name], name).entries().length);
+
+test('changing one rule writes a small share, and what it leaves is removed', async () => {
+  const set = rulesOf(300, 600, count);
+  const { loaded } = await stage.load('active', set, pods);
+  const changed = set.rules.findIndex(({ ports }) => ports.length > 0);
+  const rules = set.rules.map((rule, i) => (i === changed ? { ...rule, ports: [{ from: 4444 }] } : rule));
+  const after = await stage.load('active', { ...set, rules }, pods);
+  expect(after.loaded.written).toBeGreaterThan(0);
+  expect(after.loaded.written).toBeLessThan(loaded.written / 10);
+  // What is written again of the other half included.
+  expect((await stage.load('active', { ...set, rules }, pods)).loaded.written).toBeLessThan(
+    after.loaded.written,
+  );
+  expect((await stage.load('active', { ...set, rules }, pods)).loaded.written).toBe(0);
+  const { removed } = (await stage.load('active', null, pods)).loaded;
+  expect(removed).toBeGreaterThan(loaded.written * 0.9);
+  // The next load waits for the removal.
+  await stage.load('draft', null, pods);
+  expect(sizes()).toEqual([0, 0, 0, 0, 0, 0]);
+});
+
+test('rules without room change nothing, and say so', async () => {
+  await stage.load('active', lets(80), pods);
+  const before = stage.loader.generation('active');
+  const entry: RowEntry = { protocol: 6, port: 0, length: 16, verdict: 'allow', rule: 1, log: 0 };
+  const { tables } = compile(lets(81), pods);
+  const huge: Tables = {
+    ...tables,
+    rows: new Map([...tables.rows, [99, Array<RowEntry>(600_000).fill(entry)]]),
+  };
+  const defaults = { ingress: 'deny', egress: 'allow' } as const;
+  await expect(stage.loader.load('active', { tables: huge, defaults }, numberOf)).rejects.toMatchObject({
+    code: 'rules_too_large',
+    message: expect.stringMatching(/a row of 600000 entries: 524288 entries .* are left/),
+    hint: expect.stringContaining('The old rules go on'),
+  });
+  expect(stage.loader.generation('active')).toBe(before);
+  expect(entered(80, 81)).toEqual([80]);
+  await stage.load('active', lets(81), pods);
+  expect(entered(80, 81)).toEqual([81]);
+});
+
+test('an agent that starts again finds its rules in force, and replaces them whole', async () => {
+  await stage.load('active', lets(80), pods);
+  await stage.load('draft', lets(82), pods);
+  const generation = stage.loader.generation('active')!;
+  await stage.load('draft', lets(83), pods); // waits until what the loads left is removed
+  const [prefixes, policies, assignments] = sizes();
+
+  const next = new RuleLoader(stage.programs.ruleMaps, { slots: 64, timeouts: forgetful });
+  expect(next.generation('active')).toBe(generation);
+  expect(entered(80, 81)).toEqual([80]);
+  const { tables } = compile(lets(81), pods.slice(1));
+  const defaults = { ingress: 'allow', egress: 'allow' } as const;
+  await next.load('active', { tables, defaults }, numberOf);
+  // Pod 0 is not known any more, and goes by the default.
+  expect(entered(80, 81)).toEqual([80, 81]);
+  const again = await next.load('active', { ...compile(lets(81), pods), defaults }, numberOf);
+  expect(again.generation).toBe(generation + 2);
+  expect(entered(80, 81)).toEqual([81]);
+  await next.load('draft', null, numberOf);
+  await next.load('draft', null, numberOf);
+  expect(sizes()).toEqual([prefixes, policies, assignments, 0, 0, 0]);
+  await next.close();
+});
