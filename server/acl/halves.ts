@@ -25,8 +25,6 @@ export interface Changes {
   remove: { prefixes: Keys; policies: Keys; assignments: Keys };
 }
 
-export const noKeys = (): Keys => ({ count: 0, keys: Buffer.alloc(0) });
-
 /** Collects u32 words of keys and values. */
 class Words {
   count = 0;

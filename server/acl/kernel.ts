@@ -148,7 +148,7 @@ export interface RuleKernel {
   ): Promise<Loaded>;
   /** The generation that judges; null: there is no such set. */
   generation(set: RuleSetName): number | null;
-  /** The first row number that the kernel has never seen in this set: for `nothing(nextRow)` of the first compile. */
+  /** Behind all row numbers that were loaded as this set: for `nothing(nextRow)` where there are no last tables. */
   nextRow(set: RuleSetName): number;
   /** Of every entry, the hits since it is in the kernel. */
   hits(set: RuleSetName): EntryHits[];
