@@ -79,7 +79,7 @@ struct podlane_assigned {
 struct podlane_entry {
 	__u32 place;  /*  0: protocol << 16 | port, both 0 for any */
 	__u32 mask;   /*  4: bits of `place` that count */
-	__u32 said;   /*  8: PODLANE_ALLOW, PODLANE_DENY or PODLANE_PASS << 24 | the entry around it, from the row's first; in the first, the row's length */
+	__u32 said;   /*  8: PODLANE_ALLOW and so on << 24 | the entry around it, counted from the row's first */
 	__u16 rule;   /* 12: the number of the one that decided; 0: the default did */
 	__u16 log;    /* 14: of the one that logs; 0: none */
 	__u64 hits;   /* 16 */
@@ -91,8 +91,8 @@ struct podlane_node_address {
 };
 
 /*
- * A connection by the pod's number, the protocol and the ends that are not the pod's address. Ports in host order. Of ICMP queries
- * the asking end has the identifier for a port, the other the query's type << 8.
+ * A connection, by the pod's number and all but the pod's own address. Ports in host order. Of ICMP queries the asking
+ * end has the identifier for a port, the other one the query's type << 8.
  */
 struct podlane_connection_key {
 	__u32 owner;
