@@ -1,6 +1,6 @@
 import { bpf_prog_test_run_opts } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
-import { accepted } from './call.ts';
+import { accepted, BpfRefusal } from './call.ts';
 
 /** struct __sk_buff (linux/bpf.h), of which only the device's index is given. */
 const contextBytes = 192;
@@ -31,7 +31,11 @@ export class TestRun {
     options.writeBigUInt64LE(addressOf(this.#context), 32);
     options.writeUInt32LE(contextBytes, 48);
     options.writeUInt32LE(repeat, 60);
-    accepted('run a program on a packet', bpf_prog_test_run_opts(program, options));
+    // A signal to this thread ends the repeats: they are begun again.
+    let answer: number;
+    do answer = bpf_prog_test_run_opts(program, options);
+    while (answer < 0 && new BpfRefusal('', -answer).reason === 'EINTR');
+    accepted('run a program on a packet', answer);
     return { verdict: options.readInt32LE(56), ns: options.readUInt32LE(64) };
   }
 }
