@@ -72,7 +72,7 @@ export function Verdicts() {
             rows={log.items}
             rowKey={({ id }) => String(id)}
             clear={clear}
-            top="top-(--chrome) md:top-[calc(var(--chrome)+44px)]"
+            top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
           />
           {log.next !== null && (
             <div className="px-(--gutter) py-2">

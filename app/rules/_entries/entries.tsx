@@ -9,6 +9,7 @@ import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { inputLook } from '../../_components/field.tsx';
+import { FilterBar } from '../../_components/filter-bar.tsx';
 import { FilterField } from '../../_components/filter-field.tsx';
 import { Scaled } from '../../_components/number.tsx';
 import type { Column } from '../../_components/table/column.ts';
@@ -63,7 +64,7 @@ export function Entries() {
   const clear = () => change(plainView);
   return (
     <>
-      <search className="z-20 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+      <FilterBar>
         <FilterField
           text={view.rule}
           change={(rule) => change({ rule })}
@@ -91,7 +92,7 @@ export function Entries() {
         <span role="status" className="text-12 text-muted tabular-nums">
           {rows !== null && `${count(rows.length)} of ${count(total)}`}
         </span>
-      </search>
+      </FilterBar>
       {error !== null && rows === null ? (
         <div className="px-(--gutter) py-6">
           <ErrorState error={error} retry={() => void refetch()} />
@@ -115,7 +116,7 @@ export function Entries() {
           rows={rows}
           rowKey={({ row, protocol, from, length }) => `${row} ${protocol} ${from}/${length}`}
           clear={clear}
-          top="top-(--chrome) md:top-[calc(var(--chrome)+44px)]"
+          top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
         />
       )}
       {hasNextPage && (

@@ -6,6 +6,7 @@ import { ActionMark } from '../../_components/action-mark.tsx';
 import { Button, Key } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
+import { FilterBar } from '../../_components/filter-bar.tsx';
 import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter-field.tsx';
 import { Scaled } from '../../_components/number.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
@@ -62,7 +63,7 @@ export function RuleList() {
   const rest = counts.get('');
   return (
     <>
-      <search className="z-20 flex min-h-11 flex-wrap items-center gap-1 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+      <FilterBar>
         <FilterField
           text={view.text}
           change={(text) => change({ text })}
@@ -92,7 +93,7 @@ export function RuleList() {
             </Facet>
           ))}
         </div>
-      </search>
+      </FilterBar>
       {rows?.length === 0 ? (
         <div className="px-(--gutter) py-6" role="status">
           <EmptyState title="No rule matches" action={<Button onClick={clear}>Clear filter</Button>}>
@@ -107,7 +108,7 @@ export function RuleList() {
             rows={rows}
             rowKey={({ rule }) => rule.name}
             clear={clear}
-            top="top-(--chrome) md:top-[calc(var(--chrome)+44px)]"
+            top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
           />
         </div>
       )}

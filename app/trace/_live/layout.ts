@@ -82,6 +82,24 @@ export function layOut(
   };
 }
 
+/** Where ways from one place have parted, on their way to the next. */
+const labelAt = 0.68;
+
+function onCurve(
+  start: { x: number; y: number },
+  end: { x: number; y: number },
+  bend: number,
+  shift: number,
+): { x: number; y: number } {
+  const [t, u] = [labelAt, 1 - labelAt];
+  const bezier = (a: number, b: number, c: number, d: number) =>
+    u ** 3 * a + 3 * u * u * t * b + 3 * u * t * t * c + t ** 3 * d;
+  return {
+    x: bezier(start.x, start.x + bend, end.x - bend, end.x),
+    y: bezier(start.y, start.y, end.y, end.y) + shift,
+  };
+}
+
 function lineOf(edge: TraceEdge, from: Placed, to: Placed): Line {
   const start = { x: from.x + from.width, y: from.y + from.height / 2 };
   const end = { x: to.x, y: to.y + to.height / 2 };
@@ -92,7 +110,7 @@ function lineOf(edge: TraceEdge, from: Placed, to: Placed): Line {
     ...edge,
     key: `${edge.from} ${edge.to} ${edge.by}`,
     path: `M${start.x} ${start.y + shift}C${start.x + bend} ${start.y + shift} ${end.x - bend} ${end.y + shift} ${end.x} ${end.y + shift}`,
-    at: { x: (start.x + end.x) / 2, y: (start.y + end.y) / 2 + shift },
+    at: onCurve(start, end, bend, shift),
     stroke: Math.min(6, 1.5 + Math.log10(Math.max(1, edge.packets)) * 1.5),
     lost: isLoss(to.where),
   };

@@ -53,7 +53,7 @@ export function PathDiagram({ path }: { path: TraceSummary['path'] }) {
   return (
     <div
       ref={ref}
-      className="min-w-0 overflow-x-auto"
+      className="-my-3 min-w-0 overflow-x-auto py-3"
       tabIndex={drawing !== null && drawing.width > width ? 0 : undefined}
     >
       {drawing === null ? (

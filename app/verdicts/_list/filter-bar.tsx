@@ -4,6 +4,7 @@ import { Pause, Play } from 'lucide-react';
 import type { VerdictKind } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
 import { inputLook } from '../../_components/field.tsx';
+import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
 import { FacetRule, FilterField } from '../../_components/filter-field.tsx';
 import { VerdictMark } from '../../_components/verdict-mark.tsx';
 import { count } from '../../_lib/format.ts';
@@ -29,7 +30,7 @@ export function FilterBar({ view, change, problems, paused, pause, waiting }: Fi
   const pods = usePods().data ?? [];
   const rules = useActiveRules().data?.rules?.rules ?? [];
   return (
-    <search className="z-20 flex min-h-11 flex-wrap items-center gap-x-1 gap-y-1.5 border-line-1 border-b bg-surface-0 px-(--gutter) py-1 md:sticky md:top-(--chrome)">
+    <Bar className="gap-x-1 gap-y-1.5">
       <FilterField
         text={view.pod}
         change={(pod) => change({ pod })}
@@ -80,7 +81,7 @@ export function FilterBar({ view, change, problems, paused, pause, waiting }: Fi
         )}
         {paused ? 'Go on' : 'Pause'}
       </Button>
-    </search>
+    </Bar>
   );
 }
 
