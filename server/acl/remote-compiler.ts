@@ -17,6 +17,8 @@ export interface Call {
 
 export type Answer = { id: number } & ({ value: unknown } | { problem: Problem } | { error: unknown });
 
+/** Ten thousand rules fit; without a bound, a thousand take twice the memory that they need. */
+const resourceLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 };
 /** After which a thread that holds no rules ends. */
 const idleMs = 10_000;
 
@@ -88,7 +90,10 @@ export class RemoteCompiler implements Remote {
 
   #thread(): Worker {
     if (this.#worker) return this.#worker;
-    const worker = new Worker(new URL('./compiler-thread.ts', import.meta.url), { name: 'rules' });
+    const worker = new Worker(new URL('./compiler-thread.ts', import.meta.url), {
+      name: 'rules',
+      resourceLimits,
+    });
     const lost = (error: Error) => {
       if (this.#worker !== worker) return;
       const held = this.#holds.size > 0;
