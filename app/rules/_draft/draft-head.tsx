@@ -95,19 +95,18 @@ function ApplyDraft({ draft, close }: { draft: DraftRules; close: () => void }) 
   const router = useRouter();
   const [comment, setComment] = useState('');
   const apply = useApplyDraft();
+  // The stream may tell that the draft is gone, and take this away with it, before the call is answered.
   const go = () =>
-    apply.mutate(
-      { etag: draft.etag, comment },
-      {
-        onSuccess: ({ version }) => {
-          notify({
-            title: `Version ${version} is in force`,
-            detail: changesWords(draft.changes),
-            tone: 'done',
-          });
-          router.push('/rules');
-        },
+    void apply.mutateAsync({ etag: draft.etag, comment }).then(
+      ({ version }) => {
+        notify({
+          title: `Version ${version} is in force`,
+          detail: changesWords(draft.changes),
+          tone: 'done',
+        });
+        router.push('/rules');
       },
+      () => {},
     );
   return (
     <Sheet
