@@ -6,6 +6,7 @@ import { makeHost, removeHost } from '../../server/lab/host.ts';
 import { hostNetns } from '../../server/lab/names.ts';
 import { removePods } from '../../server/lab/pods.ts';
 import type { Counts } from '../../server/lab/traffic/client.ts';
+import { agentFlags } from '../agent-process.ts';
 import { type Child, startChild, untilReady } from '../child.ts';
 import { endProcessesIn } from './processes.ts';
 
@@ -108,7 +109,7 @@ function commandOfAgent(options: NodeOptions, socket: string): string[] {
   return [
     // not `ip netns exec`, which would hide the pins
     ...(own ? ['nsenter', `--net=/run/netns/${hostNetns(lab)}`, '--'] : []),
-    ...[process.execPath, join(root, 'server/main.ts')],
+    ...[process.execPath, ...agentFlags, join(root, 'server/main.ts')],
     ...['--socket', socket, '--database', join(labDirectory(lab), 'podlane.db')],
     ...['--pins', labPins(lab), '--environment', environment, '--lab', '--log-level', 'warn'],
     ...(socketGid === undefined ? [] : ['--socket-gid', String(socketGid)]),

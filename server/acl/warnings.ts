@@ -37,7 +37,9 @@ export function findWarnings(
     if (!own) return 'matches nothing: no pod is its subject';
     if (peers !== 0 && !identitiesOf.has(peers)) return 'matches nothing: its peers mean no address';
     const beside = new Set([0, ...(identitiesOf.get(peers) ?? []).flat()]);
-    return `is never asked: ${before(rules, number, own, beside)} come first wherever it matches`;
+    const names = before(rules, number, own, beside);
+    const come = names.length === 1 ? 'comes' : 'come';
+    return `is never asked: ${names.join(', ')} ${come} first wherever it matches`;
   };
   return [...rules]
     .filter(([number]) => !asked.has(number))
@@ -61,7 +63,7 @@ function before(
   number: number,
   policies: readonly Policy[],
   peers: ReadonlySet<number>,
-): string {
+): string[] {
   const late = rules.get(number)!;
   const names = new Set<string>();
   for (const policy of policies)
@@ -70,7 +72,7 @@ function before(
       const other = rules.get(early)!;
       if (peers.has(other.peers) && takes(other, late)) names.add(JSON.stringify(other.rule.name));
     }
-  return [...names].join(', ');
+  return [...names];
 }
 
 const takes = ({ rule: a }: NumberedRule, { rule: b }: NumberedRule): boolean =>

@@ -114,7 +114,7 @@ describe('a rule that can match nothing is a warning that says why', () => {
 
   test('a log that only comes after decisions', () => {
     expect(warn(rule('all', {}), rule('see', { action: 'log' }))).toEqual([
-      'see (11) is never asked: "all" come first wherever it matches',
+      'see (11) is never asked: "all" comes first wherever it matches',
     ]);
     expect(warn(rule('see', { action: 'log' }), rule('all', {}))).toEqual([]);
   });
