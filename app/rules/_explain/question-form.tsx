@@ -3,9 +3,8 @@
 import { ArrowDownUp } from 'lucide-react';
 import { type FormEvent, useId } from 'react';
 import { Button } from '../../_components/button.tsx';
-import { Field, inputLook } from '../../_components/field.tsx';
-import { podName } from '../../_lib/packet-words.ts';
-import { plainAddress, usePods } from '../../_lib/pods.ts';
+import { PodOptions } from '../../_components/pod-options.tsx';
+import { TextField } from '../../_components/text-field.tsx';
 import { useDraftRules } from '../../_lib/rules.ts';
 import { type Form, hasPorts, hasTypes, type Problems, protocols } from './question.ts';
 
@@ -19,7 +18,6 @@ interface QuestionFormProps {
 
 /** A packet in five fields. */
 export function QuestionForm({ form, change, problems, ask, asking }: QuestionFormProps) {
-  const pods = usePods().data ?? [];
   const { data: draft } = useDraftRules();
   const list = useId();
   const numbered = useId();
@@ -28,28 +26,19 @@ export function QuestionForm({ form, change, problems, ask, asking }: QuestionFo
     ask();
   };
   const text = (key: keyof Form, label: string, placeholder: string, more: { list?: string } = {}) => (
-    <Field label={label} problem={problems[key]}>
-      {(tied) => (
-        <input
-          {...tied}
-          {...more}
-          value={form[key]}
-          onChange={(event) => change({ [key]: event.target.value })}
-          placeholder={placeholder}
-          autoComplete="off"
-          spellCheck={false}
-          className={`${inputLook} w-full`}
-        />
-      )}
-    </Field>
+    <TextField
+      {...more}
+      label={label}
+      problem={problems[key]}
+      value={form[key]}
+      change={(value) => change({ [key]: value })}
+      placeholder={placeholder}
+      spellCheck={false}
+    />
   );
   return (
     <form onSubmit={submit} noValidate className="grid content-start gap-3">
-      <datalist id={list}>
-        {pods.flatMap((pod) => [
-          <option key={pod.id} value={podName(pod)} label={plainAddress(pod.addresses[0])} />,
-        ])}
-      </datalist>
+      <PodOptions id={list} />
       <datalist id={numbered}>
         {protocols.map((name) => (
           <option key={name} value={name} />

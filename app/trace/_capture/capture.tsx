@@ -6,7 +6,7 @@ import { type FormEvent, useEffect, useState } from 'react';
 import { captureSees } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { Field, inputLook } from '../../_components/field.tsx';
+import { SelectField } from '../../_components/select-field.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { bytes, span } from '../../_lib/format.ts';
@@ -56,30 +56,6 @@ export function Capture() {
     setTried(true);
     if (path !== null && !running) start(path);
   };
-  const choice = (
-    label: string,
-    value: string,
-    change: (value: string) => void,
-    options: readonly [string, string][],
-  ) => (
-    <Field label={label}>
-      {(tied) => (
-        <select
-          {...tied}
-          value={value}
-          onChange={(event) => change(event.target.value)}
-          disabled={running}
-          className={`${inputLook} w-full`}
-        >
-          {options.map(([option, word]) => (
-            <option key={option} value={option}>
-              {word}
-            </option>
-          ))}
-        </select>
-      )}
-    </Field>
-  );
   return (
     <div className="grid gap-x-10 gap-y-8 px-(--gutter) py-4 pb-12 lg:grid-cols-[360px_minmax(0,1fr)]">
       <section aria-labelledby="new-capture">
@@ -97,8 +73,20 @@ export function Capture() {
             disabled={running}
           />
           <div className="grid grid-cols-2 gap-3">
-            {choice('Of each packet', snaplen, setSnaplen, lengths)}
-            {choice('File at most', size, setSize, sizes)}
+            <SelectField
+              label="Of each packet"
+              value={snaplen}
+              change={setSnaplen}
+              options={lengths}
+              disabled={running}
+            />
+            <SelectField
+              label="File at most"
+              value={size}
+              change={setSize}
+              options={sizes}
+              disabled={running}
+            />
           </div>
           <div className="mt-1 flex flex-wrap items-center gap-3">
             {running ? (

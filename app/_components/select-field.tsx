@@ -1,0 +1,31 @@
+import { Field, inputLook } from './field.tsx';
+
+interface SelectFieldProps {
+  label: string;
+  problem?: string | undefined;
+  value: string;
+  change: (value: string) => void;
+  options: readonly (readonly [value: string, words: string])[];
+  disabled?: boolean;
+}
+
+/** One of a few. */
+export const SelectField = ({ label, problem, value, change, options, disabled }: SelectFieldProps) => (
+  <Field label={label} problem={problem}>
+    {(tied) => (
+      <select
+        {...tied}
+        value={value}
+        onChange={(event) => change(event.target.value)}
+        disabled={disabled}
+        className={`${inputLook} w-full`}
+      >
+        {options.map(([option, words]) => (
+          <option key={option} value={option}>
+            {words}
+          </option>
+        ))}
+      </select>
+    )}
+  </Field>
+);

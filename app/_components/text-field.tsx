@@ -1,0 +1,29 @@
+import type { ComponentProps } from 'react';
+import { Field, inputLook } from './field.tsx';
+
+interface TextFieldProps
+  extends Pick<
+    ComponentProps<'input'>,
+    'placeholder' | 'list' | 'maxLength' | 'disabled' | 'spellCheck' | 'onKeyDown'
+  > {
+  label: string;
+  hint?: string;
+  problem?: string | undefined;
+  value: string;
+  change: (value: string) => void;
+}
+
+/** A line of text that the browser does not fill in by itself. */
+export const TextField = ({ label, hint, problem, change, ...input }: TextFieldProps) => (
+  <Field label={label} hint={hint} problem={problem}>
+    {(tied) => (
+      <input
+        {...tied}
+        {...input}
+        onChange={(event) => change(event.target.value)}
+        autoComplete="off"
+        className={`${inputLook} w-full`}
+      />
+    )}
+  </Field>
+);
