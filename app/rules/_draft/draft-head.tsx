@@ -6,15 +6,16 @@ import { useState } from 'react';
 import type { DraftRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
-import { Field, inputLook } from '../../_components/field.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, duration, span } from '../../_lib/format.ts';
-import { isConflict, useActiveRules, useApplyDraft, useDropDraft } from '../../_lib/rules.ts';
+import { useActiveRules, useApplyDraft, useDropDraft } from '../../_lib/rules.ts';
 import { useNow } from '../../_lib/samples.ts';
 import { useLacks } from '../../_lib/session.ts';
-import { Changes, changesWords } from '../_editor/changes.tsx';
+import { ChangeRefusal } from '../_components/change-refusal.tsx';
+import { CommentField } from '../_components/comment-field.tsx';
+import { ChangesSection, changesWords } from '../_editor/changes.tsx';
 
 /** What is tried out, since when, and what can be done with it. */
 export function DraftHead({ draft }: { draft: DraftRules }) {
@@ -116,19 +117,10 @@ function ApplyDraft({ draft, close }: { draft: DraftRules; close: () => void }) 
       description="What would change. The draft ends, and its rules hold from then on."
       footer={
         <>
-          <p
-            role="status"
-            className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full"
-          >
-            {apply.error !== null && (
-              <>
-                <WarningSign className="mt-px size-3.5" />
-                {isConflict(apply.error)
-                  ? 'Not applied: the rules were changed meanwhile. Look at the draft in the editor and save it again.'
-                  : apply.error.message}
-              </>
-            )}
-          </p>
+          <ChangeRefusal
+            error={apply.error}
+            conflict="Not applied: the rules were changed meanwhile. Look at the draft in the editor and save it again."
+          />
           <Button onClick={close}>Cancel</Button>
           <Button look="primary" disabled={apply.isPending} onClick={go}>
             Apply
@@ -137,27 +129,8 @@ function ApplyDraft({ draft, close }: { draft: DraftRules; close: () => void }) 
       }
     >
       <div className="grid gap-5 p-6 max-md:p-4">
-        <section>
-          <h3 className="font-semibold">
-            Changes <span className="font-normal text-12 text-muted">{changesWords(draft.changes)}</span>
-          </h3>
-          <div className="mt-1 border-line-2 border-t pt-1">
-            <Changes changes={draft.changes} />
-          </div>
-        </section>
-        <Field label="Why" hint="Kept with the version, beside your name.">
-          {(tied) => (
-            <input
-              {...tied}
-              value={comment}
-              onChange={(event) => setComment(event.target.value)}
-              onKeyDown={(event) => event.key === 'Enter' && !apply.isPending && go()}
-              maxLength={500}
-              autoComplete="off"
-              className={`${inputLook} w-full`}
-            />
-          )}
-        </Field>
+        <ChangesSection changes={draft.changes} />
+        <CommentField value={comment} change={setComment} enter={() => !apply.isPending && go()} />
       </div>
     </Sheet>
   );

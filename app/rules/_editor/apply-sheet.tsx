@@ -4,13 +4,14 @@ import { useState } from 'react';
 import type { RulesPlan } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { Field, inputLook } from '../../_components/field.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
-import { isConflict, useApplyRules } from '../../_lib/rules.ts';
-import { Changes, changesWords } from './changes.tsx';
+import { useApplyRules } from '../../_lib/rules.ts';
+import { ChangeRefusal } from '../_components/change-refusal.tsx';
+import { CommentField } from '../_components/comment-field.tsx';
+import { ChangesSection, changesWords } from './changes.tsx';
 import { SizesTable } from './sizes-table.tsx';
 import { changeCopy, type WorkingCopy } from './working-copy.ts';
 
@@ -42,19 +43,10 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
       description="What would change, and how much is written for it. Nothing has been changed yet."
       footer={
         <>
-          <p
-            role="status"
-            className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full"
-          >
-            {apply.error !== null && (
-              <>
-                <WarningSign className="mt-px size-3.5" />
-                {isConflict(apply.error)
-                  ? 'Not applied: somebody else changed the rules meanwhile. Close this to see it.'
-                  : apply.error.message}
-              </>
-            )}
-          </p>
+          <ChangeRefusal
+            error={apply.error}
+            conflict="Not applied: somebody else changed the rules meanwhile. Close this to see it."
+          />
           <Button onClick={close}>Cancel</Button>
           <Button look="primary" disabled={apply.isPending} onClick={go}>
             Apply
@@ -63,18 +55,12 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
       }
     >
       <div className="grid gap-5 p-6 max-md:p-4">
-        <section>
-          <h3 className="font-semibold">
-            Changes <span className="font-normal text-12 text-muted">{changesWords(plan.changes)}</span>
-          </h3>
-          <div className="mt-1 border-line-2 border-t pt-1">
-            <Changes changes={plan.changes} />
-            <p className="pt-1 text-12 text-ink-2">
-              Established connections are judged again; no packet sees half of the old rules and half of the
-              new ones.
-            </p>
-          </div>
-        </section>
+        <ChangesSection changes={plan.changes}>
+          <p className="pt-1 text-12 text-ink-2">
+            Established connections are judged again; no packet sees half of the old rules and half of the new
+            ones.
+          </p>
+        </ChangesSection>
         {plan.warnings.length > 0 && (
           <section>
             <h3 className="font-semibold">Warnings</h3>
@@ -98,20 +84,12 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
             <SizesTable sizes={plan.sizes} limits={plan.limits} />
           </div>
         </section>
-        <Field label="Why" hint="Kept with the version, beside your name.">
-          {(tied) => (
-            <input
-              {...tied}
-              value={comment}
-              onChange={(event) => setComment(event.target.value)}
-              onKeyDown={(event) => event.key === 'Enter' && !apply.isPending && go()}
-              maxLength={500}
-              autoComplete="off"
-              placeholder="e.g. let the new gateway in"
-              className={`${inputLook} w-full`}
-            />
-          )}
-        </Field>
+        <CommentField
+          value={comment}
+          change={setComment}
+          enter={() => !apply.isPending && go()}
+          placeholder="e.g. let the new gateway in"
+        />
         <section>
           <h3 className="text-12 text-muted">The command that does the same</h3>
           <div className="mt-1 flex items-start gap-2">

@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react';
 import type { RuleChanges } from '../../../contract/rules.ts';
 
 const shown = 20;
@@ -50,3 +51,16 @@ export function Changes({ changes }: { changes: RuleChanges }) {
     </ul>
   );
 }
+
+/** `Changes` under a title that counts them, with what else is to be said of them below. */
+export const ChangesSection = ({ changes, children }: { changes: RuleChanges; children?: ReactNode }) => (
+  <section>
+    <h3 className="font-semibold">
+      Changes <span className="font-normal text-12 text-muted">{changesWords(changes)}</span>
+    </h3>
+    <div className="mt-1 border-line-2 border-t pt-1">
+      <Changes changes={changes} />
+      {children}
+    </div>
+  </section>
+);

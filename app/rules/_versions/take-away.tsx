@@ -4,10 +4,10 @@ import { useState } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
-import { isConflict, useActiveRules, useRemoveRules } from '../../_lib/rules.ts';
+import { useActiveRules, useRemoveRules } from '../../_lib/rules.ts';
 import { useLacks } from '../../_lib/session.ts';
+import { ChangeRefusal } from '../_components/change-refusal.tsx';
 
 /** Ends all rules, after a second look. */
 export function TakeAway() {
@@ -46,17 +46,7 @@ export function TakeAway() {
         description="All packets pass from then on. The rules stay among the versions."
         footer={
           <>
-            <p
-              role="status"
-              className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full"
-            >
-              {remove.error !== null && (
-                <>
-                  <WarningSign className="mt-px size-3.5" />
-                  {isConflict(remove.error) ? 'The rules were changed meanwhile.' : remove.error.message}
-                </>
-              )}
-            </p>
+            <ChangeRefusal error={remove.error} conflict="The rules were changed meanwhile." />
             <Button onClick={close}>Cancel</Button>
             <Button look="destructive" disabled={remove.isPending} onClick={go}>
               Take them away

@@ -7,20 +7,15 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
-import { Field, inputLook } from '../../_components/field.tsx';
 import { PlanSkeleton } from '../../_components/plan-skeleton.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count } from '../../_lib/format.ts';
-import {
-  isConflict,
-  useActiveRules,
-  useApplyVersion,
-  useRulesPlan,
-  useRuleVersion,
-} from '../../_lib/rules.ts';
+import { useActiveRules, useApplyVersion, useRulesPlan, useRuleVersion } from '../../_lib/rules.ts';
 import { useLacks } from '../../_lib/session.ts';
+import { ChangeRefusal } from '../_components/change-refusal.tsx';
+import { CommentField } from '../_components/comment-field.tsx';
 import { Changes, changesWords } from '../_editor/changes.tsx';
 import { openCopy } from '../_editor/working-copy.ts';
 
@@ -68,21 +63,9 @@ function Shown({ version, close }: { version: RuleVersion; close: () => void }) 
       head={inForce && <span className="text-12 text-accent-text">in force</span>}
       footer={
         <>
-          <p
-            role="status"
-            className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full"
-          >
-            {apply.error !== null ? (
-              <>
-                <WarningSign className="mt-px size-3.5" />
-                {isConflict(apply.error)
-                  ? 'Not applied: the rules were changed meanwhile.'
-                  : apply.error.message}
-              </>
-            ) : (
-              lacks
-            )}
-          </p>
+          <ChangeRefusal error={apply.error} conflict="Not applied: the rules were changed meanwhile.">
+            {lacks}
+          </ChangeRefusal>
           {text !== null && <Button onClick={edit}>Open in the editor</Button>}
           {!inForce && (
             <Button
@@ -131,18 +114,11 @@ function Shown({ version, close }: { version: RuleVersion; close: () => void }) 
                 )}
               </div>
             </section>
-            <Field label="Why" hint="Kept with the new version, beside your name.">
-              {(tied) => (
-                <input
-                  {...tied}
-                  value={comment}
-                  onChange={(event) => setComment(event.target.value)}
-                  maxLength={500}
-                  autoComplete="off"
-                  className={`${inputLook} w-full`}
-                />
-              )}
-            </Field>
+            <CommentField
+              value={comment}
+              change={setComment}
+              hint="Kept with the new version, beside your name."
+            />
           </>
         )}
         {error !== null ? (
