@@ -1,9 +1,6 @@
 'use client';
 
-import Link from 'next/link';
-import { Button } from '../../_components/button.tsx';
-import { EmptyState } from '../../_components/empty-state.tsx';
-import { ErrorState } from '../../_components/error-state.tsx';
+import { AbsentPage } from '../../_components/absent-page.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { usePod } from '../../_lib/pods.ts';
 import { PodSkeleton } from './pod-skeleton.tsx';
@@ -18,21 +15,12 @@ export function PodPage({ id }: { id: string }) {
   if (error === null) return <PodSkeleton />;
   return (
     <div className="p-(--gutter)">
-      {notFound ? (
-        <EmptyState
-          title="No such pod"
-          action={
-            <Button asChild>
-              <Link href="/pods">All pods of this node</Link>
-            </Button>
-          }
-        >
-          <p>{error.message}</p>
-          {error.hint !== undefined && <p className="mt-1">{error.hint}</p>}
-        </EmptyState>
-      ) : (
-        <ErrorState error={error} retry={() => void refetch()} />
-      )}
+      <AbsentPage
+        error={error}
+        gone={notFound ? 'No such pod' : null}
+        list={{ href: '/pods', words: 'All pods of this node' }}
+        retry={() => void refetch()}
+      />
     </div>
   );
 }

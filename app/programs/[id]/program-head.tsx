@@ -3,9 +3,9 @@ import type { Program } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
 import { Readout } from '../../_components/number.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, percent } from '../../_lib/format.ts';
 import { programName } from '../../_lib/programs.ts';
+import { HeadTitle } from '../_components/head-title.tsx';
 import { Owner } from '../_components/owner.tsx';
 
 /** Which program it is, whose, since when; and what it costs now. */
@@ -15,17 +15,7 @@ export function ProgramHead({ program, gone }: { program: Program; gone: boolean
     <header className="flex items-center gap-x-8 gap-y-2 border-line-1 border-b px-(--gutter) py-3 max-lg:flex-col max-lg:items-stretch">
       <div className="min-w-0 flex-1">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-          <h1 className="break-all font-semibold text-20 tracking-[-.014em] max-md:text-[18px]">
-            {programName(program)}
-          </h1>
-          <span className="code inline-flex h-6 items-center rounded-1 bg-surface-2 px-2 text-ink-2">
-            {program.type}
-          </span>
-          {gone && (
-            <span className="flex items-center gap-1.5 text-12 text-signal-text">
-              <WarningSign /> unloaded
-            </span>
-          )}
+          <HeadTitle name={programName(program)} type={program.type} gone={gone ? 'unloaded' : null} />
         </div>
         <div className="mt-1">
           <Facts>

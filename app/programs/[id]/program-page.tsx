@@ -1,12 +1,9 @@
 'use client';
 
-import Link from 'next/link';
-import { Button } from '../../_components/button.tsx';
-import { EmptyState } from '../../_components/empty-state.tsx';
-import { ErrorState } from '../../_components/error-state.tsx';
-import { Skeleton } from '../../_components/skeleton.tsx';
+import { AbsentPage } from '../../_components/absent-page.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { useProgram } from '../../_lib/programs.ts';
+import { HeadSkeleton } from '../_components/head-skeleton.tsx';
 import { Attachments } from './attachments.tsx';
 import { Listing } from './listing.tsx';
 import { ProgramDetails } from './program-details.tsx';
@@ -29,37 +26,16 @@ export function ProgramPage({ id }: { id: number }) {
         </div>
       </>
     );
-  if (error === null) return <HeadSkeleton />;
+  if (error === null) return <HeadSkeleton what="program" />;
   return (
     <div className="p-(--gutter)">
       <h1 className="sr-only">Program {id}</h1>
-      {gone ? (
-        <EmptyState
-          title="No such program"
-          action={
-            <Button asChild>
-              <Link href="/programs">All programs of this node</Link>
-            </Button>
-          }
-        >
-          <p>{error.message}</p>
-          {error.hint !== undefined && <p className="mt-1">{error.hint}</p>}
-        </EmptyState>
-      ) : (
-        <ErrorState error={error} retry={() => void refetch()} />
-      )}
+      <AbsentPage
+        error={error}
+        gone={gone ? 'No such program' : null}
+        list={{ href: '/programs', words: 'All programs of this node' }}
+        retry={() => void refetch()}
+      />
     </div>
   );
 }
-
-const HeadSkeleton = () => (
-  <div className="border-line-1 border-b px-(--gutter) py-3" aria-busy="true">
-    <p className="sr-only">Reading the program</p>
-    <div className="flex h-6 items-center">
-      <Skeleton className="h-3! w-56" />
-    </div>
-    <div className="mt-1 flex h-5 items-center">
-      <Skeleton className="w-96 max-w-full" />
-    </div>
-  </div>
-);

@@ -6,10 +6,10 @@ import type { BpfMapDetail } from '../../../../contract/map.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { Fact, Facts } from '../../../_components/fact.tsx';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { bytes, count } from '../../../_lib/format.ts';
 import { exportPath } from '../../../_lib/maps.ts';
 import { programName, usePrograms } from '../../../_lib/programs.ts';
+import { HeadTitle } from '../../_components/head-title.tsx';
 import { Owner } from '../../_components/owner.tsx';
 import { mapName } from '../_list/columns.tsx';
 
@@ -19,17 +19,7 @@ export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
   return (
     <header className="border-line-1 border-b px-(--gutter) py-3">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
-        <h1 className="break-all font-semibold text-20 tracking-[-.014em] max-md:text-[18px]">
-          {mapName(map)}
-        </h1>
-        <span className="code inline-flex h-6 items-center rounded-1 bg-surface-2 px-2 text-ink-2">
-          {map.type}
-        </span>
-        {gone && (
-          <span className="flex items-center gap-1.5 text-12 text-signal-text">
-            <WarningSign /> gone
-          </span>
-        )}
+        <HeadTitle name={mapName(map)} type={map.type} gone={gone ? 'gone' : null} />
         <span className="flex-1" />
         {map.notListed === null && !gone && (
           <Button asChild>
