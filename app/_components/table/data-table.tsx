@@ -1,12 +1,12 @@
 'use client';
 
-import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { type ReactNode, useLayoutEffect, useMemo, useRef, useState } from 'react';
-import { useRowHeight } from '../../_lib/use-row-height.ts';
+import { type ReactNode, useMemo, useRef } from 'react';
 import { Skeleton } from '../skeleton.tsx';
 import { type Column, type Sorting, sorted } from './column.ts';
+import { Spacer } from './spacer.tsx';
 import { useHeldOrder } from './use-held-order.ts';
+import { useRowsInSight } from './use-rows-in-sight.ts';
 import { useTableKeys } from './use-table-keys.ts';
 
 interface DataTableProps<Row, Key extends string> {
@@ -66,26 +66,8 @@ export function DataTable<Row, Key extends string>({
     [rows, columns, sort, descending],
   );
   const { ordered, hold } = useHeldOrder(inOrder, rowKey, `${sort} ${descending}`);
-  const height = useRowHeight();
-  const [margin, setMargin] = useState(0);
-  useLayoutEffect(() => {
-    if (body.current !== null) setMargin(body.current.getBoundingClientRect().top + scrollY);
-  }, []);
-  const virtualizer = useWindowVirtualizer({
-    count: ordered.length,
-    estimateSize: () => height,
-    overscan: 12,
-    scrollMargin: margin,
-  });
-  const items = virtualizer.getVirtualItems();
-  const above = (items[0]?.start ?? margin) - margin;
-  const below = virtualizer.getTotalSize() - ((items.at(-1)?.end ?? margin) - margin);
-  useTableKeys({
-    rows: ordered.length,
-    body,
-    scrollTo: (index) => virtualizer.scrollToIndex(index),
-    clear,
-  });
+  const { inSight, above, below, scrollTo } = useRowsInSight(body, ordered.length);
+  useTableKeys({ rows: ordered.length, body, scrollTo, clear });
   return (
     <table
       aria-label={label}
@@ -107,8 +89,8 @@ export function DataTable<Row, Key extends string>({
       </thead>
       <tbody ref={body} {...hold}>
         {rows === null && <SkeletonRows columns={columns} />}
-        {above > 0 && <Spacer height={above} />}
-        {items.map(({ index }) => {
+        <Spacer height={above} />
+        {inSight.map((index) => {
           const row = ordered[index];
           if (row === undefined) return null;
           return (
@@ -126,7 +108,7 @@ export function DataTable<Row, Key extends string>({
             </tr>
           );
         })}
-        {below > 0 && <Spacer height={below} />}
+        <Spacer height={below} />
       </tbody>
     </table>
   );
@@ -197,11 +179,3 @@ function SkeletonRows<Row, Key extends string>({ columns }: { columns: readonly 
     </tr>
   ));
 }
-
-/** Stands for the rows out of sight. */
-const Spacer = ({ height }: { height: number }) => (
-  // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus
-  <tr aria-hidden="true">
-    <td style={{ height }} />
-  </tr>
-);

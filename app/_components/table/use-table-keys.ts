@@ -8,6 +8,10 @@ interface TableKeys {
   scrollTo: (index: number) => void;
   /** What Escape does: clears the filter. */
   clear: () => void;
+  /** Comes before `clear`; true: it had something to end, and the filter stays. */
+  onEscape?: () => boolean;
+  /** Keys that this table alone has, while nothing is typed; true: it was one. */
+  own?: (event: KeyboardEvent, row: HTMLElement | null) => boolean;
 }
 
 /**
@@ -22,16 +26,18 @@ export function useTableKeys(keys: TableKeys): void {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       const target = event.target instanceof Element ? event.target : null;
       if (target?.closest('[role=dialog], [role=menu], textarea, select, [contenteditable=true]')) return;
-      const { rows, body, scrollTo, clear } = latest.current;
+      const { rows, body, scrollTo, clear, onEscape, own } = latest.current;
       const typing = target?.closest('input:not([type=checkbox])') ?? null;
       if (typing !== null && !typing.matches('[data-filter]')) return;
       if (event.key === 'Escape') {
+        if (onEscape?.() === true) return;
         clear();
         if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
         return;
       }
       if (typing !== null && event.key !== 'ArrowDown' && event.key !== 'Enter') return;
       const row = target?.closest<HTMLElement>('tr[data-index]') ?? null;
+      if (typing === null && own?.(event, row) === true) return;
       const at = row === null ? -1 : Number(row.dataset.index);
       const to = typing === null ? destination(event.key, at, rows) : 0;
       if (to === null || rows === 0) return;

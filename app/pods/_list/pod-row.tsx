@@ -20,10 +20,11 @@ import { AddressCell } from './address-cell.tsx';
 import { Attention } from './attention.tsx';
 import { looks } from './columns.ts';
 import { SelectBox } from './select-box.tsx';
+import { headRows } from './table-head.tsx';
 
 interface PodRowProps {
   pod: PodSummary;
-  /** Counted from 1, over all rows and the two of the head. */
+  /** Counted from 0, over all pods shown. */
   index: number;
   showRequests: boolean;
   selected: boolean;
@@ -35,12 +36,20 @@ const cell = 'overflow-hidden border-line-1 border-b px-2 whitespace-nowrap text
 const number = `${cell} text-right font-[450]`;
 
 /** A pod. It renders when the pod changes; its numbers come past it, each cell on its own. */
-export const PodRow = memo(function PodRow({ pod, index, showRequests, selected, select }: PodRowProps) {
+export const PodRow = memo(function PodRow({
+  pod,
+  index,
+
+  showRequests,
+  selected,
+  select,
+}: PodRowProps) {
   const [own, generated] = splitName(pod.name);
   const stale = usePodStale(pod.number);
   return (
     <tr
-      aria-rowindex={index}
+      data-index={index}
+      aria-rowindex={index + 1 + headRows}
       data-pod={pod.id}
       data-selected={selected || undefined}
       className={`relative data-selected:bg-accent-wash h-(--row) hover:bg-surface-2 has-[:focus-visible]:outline-2 has-[:focus-visible]:outline-focus has-[:focus-visible]:-outline-offset-2 ${stale ? 'stale' : ''}`}

@@ -1,18 +1,18 @@
 'use client';
 
 import { useTable } from '@tanstack/react-table';
-import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { useMemo, useRef } from 'react';
 import type { PodSummary } from '../../../contract/pod.ts';
+import { Spacer } from '../../_components/table/spacer.tsx';
+import { useRowsInSight } from '../../_components/table/use-rows-in-sight.ts';
+import { useTableKeys } from '../../_components/table/use-table-keys.ts';
 import { samples, useSamples, useStale } from '../../_lib/samples.ts';
-import { useRowHeight } from '../../_lib/use-row-height.ts';
 import { columns, features } from './columns.ts';
 import { PodRow } from './pod-row.tsx';
 import { SelectBox } from './select-box.tsx';
 import { SkeletonRows } from './skeleton-rows.tsx';
-import { TableHead } from './table-head.tsx';
+import { headRows, TableHead } from './table-head.tsx';
 import { useOrder } from './use-order.ts';
-import { useRowKeys } from './use-row-keys.ts';
 import type { Selection } from './use-selection.ts';
 import type { View } from './view.ts';
 
@@ -25,7 +25,6 @@ interface PodTableProps {
   selection: Selection;
 }
 
-const headRows = 2;
 const noPods: PodSummary[] = [];
 
 /** The table. Only the rows in sight are in the document; the sort order is renewed every five seconds. */
@@ -45,28 +44,15 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   selection.rows.current = ids;
   const selected = ids.filter(selection.has).length;
   const stale = useStale();
-
-  const height = useRowHeight();
-  const [margin, setMargin] = useState(0);
-  useLayoutEffect(() => {
-    if (body.current !== null) setMargin(body.current.getBoundingClientRect().top + scrollY);
-  }, []);
-  const virtualizer = useWindowVirtualizer({
-    count: rows.length,
-    estimateSize: () => height,
-    overscan: 12,
-    scrollMargin: margin,
-    getItemKey: (index) => rows[index]?.id ?? index,
-  });
-  const items = virtualizer.getVirtualItems();
-  const above = (items[0]?.start ?? margin) - margin;
-  const below = virtualizer.getTotalSize() - ((items.at(-1)?.end ?? margin) - margin);
-  useRowKeys({
-    rows: rows.length,
-    body,
-    scrollTo: (index) => virtualizer.scrollToIndex(index),
-    clear,
-    selection,
+  const { inSight, above, below, scrollTo } = useRowsInSight(body, rows.length);
+  useTableKeys({
+    ...{ rows: rows.length, body, scrollTo, clear },
+    onEscape: () => {
+      if (selection.pods.length === 0) return false;
+      selection.clear();
+      return true;
+    },
+    own: (event, row) => selects(event, row, selection),
   });
 
   return (
@@ -90,31 +76,36 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
       />
       <tbody ref={body} className={stale ? 'stale' : ''} {...hold}>
         {pods === null && <SkeletonRows rows={12} />}
-        {above > 0 && <Spacer height={above} />}
-        {items.map(({ index, key }) => {
+        <Spacer height={above} />
+        {inSight.map((index) => {
           const row = rows[index];
           if (row === undefined) return null;
           return (
             <PodRow
-              key={String(key)}
+              key={row.id}
               pod={row.original}
-              index={index + 1 + headRows}
+              index={index}
               showRequests={showRequests}
               selected={selection.has(row.id)}
               select={selection.toggle}
             />
           );
         })}
-        {below > 0 && <Spacer height={below} />}
+        <Spacer height={below} />
       </tbody>
     </table>
   );
 }
 
-/** Stands for the rows out of sight. */
-const Spacer = ({ height }: { height: number }) => (
-  // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus
-  <tr aria-hidden="true">
-    <td style={{ height }} />
-  </tr>
-);
+/** `x` selects a row, with shift all from the one selected last, and `a` all that are shown. */
+function selects(
+  { key, shiftKey }: KeyboardEvent,
+  row: HTMLElement | null,
+  selection: Pick<Selection, 'toggle' | 'toggleAll' | 'rows'>,
+): boolean {
+  const id = row?.dataset.pod;
+  if (key === 'a') selection.toggleAll(selection.rows.current);
+  else if (id !== undefined && key.toLowerCase() === 'x') selection.toggle(id, shiftKey);
+  else return false;
+  return true;
+}

@@ -17,6 +17,8 @@ const grouped: Record<NonNullable<ColumnLook['group']>, [SortKey, SortKey]> = {
   requests: ['ok', 'failed'],
 };
 
+export const headRows = 2;
+
 /** Two rows: what the columns share, and the columns, each a button that sorts. */
 export function TableHead({ selectAll, view, change, showRequests }: TableHeadProps) {
   const column = (key: SortKey) => <Column key={key} id={key} view={view} change={change} />;

@@ -1,6 +1,7 @@
 'use client';
 
-import { type FocusEvent, type PointerEvent, useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
+import { useHold } from '../../_components/table/use-hold.ts';
 import { onSample, samples } from '../../_lib/samples.ts';
 
 const everySamples = 5;
@@ -11,35 +12,17 @@ const everySamples = 5;
  */
 export function useOrder() {
   const [order, setOrder] = useState(0);
-  const pointer = useRef(false);
-  const focus = useRef(false);
+  const { held, hold } = useHold();
   useEffect(() => {
     let since = 0;
     return onSample(() => {
       since += 1;
       // The second frame brings the first rates.
       const due = samples.version <= 2 || since >= everySamples;
-      if (!due || pointer.current || focus.current) return;
+      if (!due || held()) return;
       since = 0;
       setOrder((known) => known + 1);
     });
-  }, []);
-  return {
-    order,
-    /** For the element that holds the rows. */
-    hold: {
-      onPointerEnter: ({ pointerType }: PointerEvent) => {
-        pointer.current = pointerType === 'mouse';
-      },
-      onPointerLeave: () => {
-        pointer.current = false;
-      },
-      onFocus: () => {
-        focus.current = true;
-      },
-      onBlur: ({ currentTarget, relatedTarget }: FocusEvent) => {
-        focus.current = currentTarget.contains(relatedTarget);
-      },
-    },
-  };
+  }, [held]);
+  return { order, hold };
 }
