@@ -1,6 +1,9 @@
 import type { Direction } from '../../contract/acl.ts';
-import type { DropReason } from '../../contract/sample.ts';
+import type { TraceEvent, TraceFilter, VerdictEvent } from '../bpf/rule-events.ts';
+import type { connectionStates } from '../bpf/rule-layout.ts';
 import type { RowEntry, Tables } from './tables.ts';
+
+export type { TraceEvent, TraceFilter, VerdictEvent };
 
 /** What judges, and what is tried out beside it: the draft is only reported on, never enforced. */
 export type RuleSetName = 'active' | 'draft';
@@ -29,7 +32,7 @@ export interface EntryHits extends Pick<RowEntry, 'protocol' | 'port' | 'length'
   hits: bigint;
 }
 
-export type ConnectionState = 'unreplied' | 'replied' | 'closing';
+export type ConnectionState = (typeof connectionStates)[number];
 
 /** A connection that passed. */
 export interface TrackedConnection {
@@ -52,41 +55,6 @@ export interface TrackedConnection {
   expiresIn: number;
 }
 
-/** What was sent on the wire, as far as rules look at it. */
-export interface PacketTuple {
-  /** IP protocol number. */
-  protocol: number;
-  source: string;
-  destination: string;
-  /** 0 without ports. */
-  sourcePort: number;
-  destinationPort: number;
-  icmp: { type: number; code: number } | null;
-  /** Of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; else 0. */
-  tcpFlags: number;
-}
-
-export interface VerdictEvent extends PacketTuple {
-  /** CLOCK_MONOTONIC. */
-  timeNs: bigint;
-  slot: number;
-  /** Number of the pod whose rules judged. */
-  owner: number;
-  direction: Direction;
-  /** `draft-drop`: it passed, and the draft would drop it; `draft-pass` the other way. */
-  verdict: 'dropped' | 'logged' | 'draft-drop' | 'draft-pass';
-  /** Of a drop. */
-  reason: DropReason | null;
-  /** Whose number `rule` is; a `log` rule may be of either. */
-  set: RuleSetName;
-  /** Generation of the set, as `Loaded` told it: numbers are kept only while the rules' names are. */
-  generation: number;
-  /** The rule that decided or logs; 0: the default of the direction. */
-  rule: number;
-  /** Bytes of the network packet. */
-  length: number;
-}
-
 /** Verdict events that a slot's programs did not send, since they were loaded. */
 export interface LostVerdicts {
   slot: number;
@@ -94,42 +62,6 @@ export interface LostVerdicts {
   limited: bigint;
   /** The ring buffer was full. */
   full: bigint;
-}
-
-/** Of what is not said, any. */
-export interface TraceFilter {
-  /** Told with each of its events; not 0. */
-  id: number;
-  /** Number of the pod. */
-  owner?: number;
-  /** At either end of the packet. */
-  address?: string;
-  /** At either end of the packet. */
-  port?: number;
-  protocol?: number;
-  family?: 4 | 6;
-}
-
-/** One run of one of our programs, at its end. */
-export interface TraceEvent {
-  /** Of the filter. */
-  id: number;
-  /** CLOCK_MONOTONIC. */
-  timeNs: bigint;
-  slot: number;
-  owner: number;
-  hook: 'netkit/peer' | 'netkit/primary' | 'tcx/ingress' | 'tcx/egress' | 'tc/ingress' | 'tc/egress';
-  verdict: 'next' | 'dropped' | 'redirected';
-  /** Of a drop. */
-  reason: DropReason | null;
-  /** That denied, of the active set; 0: the default, or no rule was asked. */
-  rule: number;
-  /** That it was redirected to. */
-  target: number | null;
-  /** Bytes of the network packet. */
-  length: number;
-  /** The packet's first bytes from its network header on, never payload behind layer 4's header; at most 96. */
-  headers: Buffer;
 }
 
 /** The kernel's access rules, as `RuleLoader` gives them. */

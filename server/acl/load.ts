@@ -6,17 +6,8 @@ import { runsEnded } from '../bpf/grace.ts';
 import { HashMap } from '../bpf/hash-map.ts';
 import { ArrayMap } from '../bpf/map.ts';
 import { Mapping } from '../bpf/mapping.ts';
-import {
-  decodeTrace,
-  decodeVerdict,
-  encodeTraceFilter,
-  entryBytes,
-  lostBytes,
-  mappedBytes,
-  mappedText,
-  ruleRoom,
-  traceFilterBytes,
-} from '../bpf/rule-layout.ts';
+import { decodeTrace, decodeVerdict, encodeTraceFilter, traceFilterBytes } from '../bpf/rule-events.ts';
+import { entryBytes, lostBytes, mappedBytes, mappedText, ruleRoom } from '../bpf/rule-layout.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
 import { listConnections } from './connections.ts';
 import { type Changes, type Half, Halves } from './halves.ts';

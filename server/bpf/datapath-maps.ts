@@ -12,6 +12,7 @@ import {
 } from './layout.ts';
 import { mapInfo } from './map.ts';
 import { openPinned, pinOver, unpin } from './pin.ts';
+import { traceFilterBytes } from './rule-events.ts';
 import {
   assignedBytes,
   assignmentBytes,
@@ -26,7 +27,6 @@ import {
   prefixBytes,
   ruleRoom,
   settingsBytes,
-  traceFilterBytes,
 } from './rule-layout.ts';
 
 /** What counts on through every build. */

@@ -2,13 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { dropReasons } from '../../contract/sample.ts';
 import { decodeConnection } from '../../server/acl/connections.ts';
-import {
-  decodeTrace,
-  decodeVerdict,
-  encodeTraceFilter,
-  mappedBytes,
-  mappedText,
-} from '../../server/bpf/rule-layout.ts';
+import { decodeTrace, decodeVerdict, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
+import { mappedBytes, mappedText } from '../../server/bpf/rule-layout.ts';
 
 const address4 = '00000000000000000000ffff0a2a0021';
 const address6 = 'fd420000000000000000000000000001';
