@@ -7,15 +7,9 @@ import { RuleLoader } from '../../../server/acl/load.ts';
 import { macBytes } from '../../../server/bpf/address.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { Agent } from '../bpf/agent.ts';
-import { entryOf, NodeStage, type PodDevice, type StagedPod } from '../bpf/node-stage.ts';
+import { entryOf, hooksOf, NodeStage, type PodDevice, type StagedPod } from '../bpf/node-stage.ts';
 import type { PacketSocket } from '../bpf/packet-socket.ts';
 import { frame } from './packets.ts';
-
-const hooksOf = {
-  netkit: { out: 'netkit/peer', in: 'netkit/primary' },
-  tcx: { out: 'tcx/ingress', in: 'tcx/egress' },
-  tc: { out: 'tc/ingress', in: 'tc/egress' },
-} as const;
 
 /** Who comes in by the rules of this test: UDP to ports from 1000 to 1999. */
 const rules = ruleSet.parse({
@@ -54,7 +48,7 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
         await agent.setSlot(pod.slot, entryOf(pod));
         for (const address of [pod.address4, pod.address6])
           await agent.setEndpoint(address, { slot: pod.slot, owner: pod.slot });
-        await attach(pod, pod.device.hooks);
+        await agent.attachBoth(pod.slot, pod.device.hooks);
       }
       framesOfA = stage.frames(a);
       framesOfB = stage.frames(b);
@@ -75,12 +69,6 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
       await agent?.kill();
       stage?.[Symbol.dispose]();
     });
-
-    async function attach(pod: StagedPod, hooks: PodDevice['hooks']): Promise<void> {
-      for (const hook of [hooksOf[hooks].in, hooksOf[hooks].out])
-        if (hook === 'tc/ingress' || hook === 'tc/egress') await agent.attachFilter(hook, pod.slot);
-        else await agent.attach(hook, pod.slot);
-    }
 
     function send(from: StagedPod, to: StagedPod, family: 4 | 6, sourcePort: number, port: number): void {
       const address = (pod: StagedPod) => parseAddress(family === 4 ? pod.address4 : pod.address6);
@@ -149,7 +137,7 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
     // Programs of a fallen back device are on its primary, while those on its own hooks are taken off.
     if (to.hooks === 'netkit')
       test('while hooks are moved, nothing comes in unjudged', async () => {
-        await attach(b, 'tcx');
+        await agent.attachBoth(b.slot, 'tcx');
         for (let turn = 0; turn < 20; turn += 1) {
           await agent.setSlot(b.slot, { ...entryOf(b), hooks: turn % 2 === 0 ? 'primary' : 'device' });
           for (let i = 0; i < 20; i += 1) send(a, b, 4, 901, 2600);

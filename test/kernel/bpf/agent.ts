@@ -7,6 +7,7 @@ import type { Endpoint, ReadSlot, SlotEntry } from '../../../server/bpf/layout.t
 import type { HookOrder } from '../../../server/bpf/order.ts';
 import type { LinkHook } from '../../../server/bpf/query.ts';
 import type { TcHook } from '../../../server/netlink/filter.ts';
+import { hooksOf, type PodDevice } from './node-stage.ts';
 
 export interface OpenWords {
   maxSlots?: number;
@@ -89,6 +90,12 @@ export class Agent implements AsyncDisposable {
     this.#call({ name: 'endpoints', words: [] }) as Promise<ReturnType<DatapathPrograms['endpoints']>>;
   /** Our program as a filter of clsact, which is made. */
   attachFilter = (hook: TcHook, slot: number) => this.#call({ name: 'attachFilter', words: [hook, slot] });
+  /** Both programs of ours at a pod's device, as links or as filters. */
+  attachBoth = async (slot: number, hooks: PodDevice['hooks']) => {
+    for (const hook of [hooksOf[hooks].in, hooksOf[hooks].out])
+      if (hook === 'tc/ingress' || hook === 'tc/egress') await this.attachFilter(hook, slot);
+      else await this.attach(hook, slot);
+  };
   /** Loads a program that only says NEXT; the agent process holds it. Answers its id. */
   loadForeign = (name: string) => this.#call({ name: 'loadForeign', words: [name] }) as Promise<number>;
   attachForeign = (id: number, hook: LinkHook, slot: number, order?: HookOrder) =>

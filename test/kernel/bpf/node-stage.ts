@@ -9,10 +9,17 @@ import { run, within } from './namespaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
 /** A pod's device; `hooks` are those that our programs are on. */
+/** Where our programs stand: for packets out of the pod, and into it. */
+export const hooksOf = {
+  netkit: { out: 'netkit/peer', in: 'netkit/primary' },
+  tcx: { out: 'tcx/ingress', in: 'tcx/egress' },
+  tc: { out: 'tc/ingress', in: 'tc/egress' },
+} as const;
+
 export interface PodDevice {
   kind: DeviceKind;
   mode?: 'l2' | 'l3';
-  hooks: 'netkit' | 'tcx' | 'tc';
+  hooks: keyof typeof hooksOf;
 }
 
 export interface StagedPod {

@@ -7,12 +7,6 @@ import { entryOf, NodeStage, type PodDevice, type StagedPod } from './node-stage
 import type { PacketSocket } from './packet-socket.ts';
 import { StreamEnd } from './stream-end.ts';
 
-const hooksOf = {
-  netkit: { out: 'netkit/peer', in: 'netkit/primary' },
-  tcx: { out: 'tcx/ingress', in: 'tcx/egress' },
-  tc: { out: 'tc/ingress', in: 'tc/egress' },
-} as const;
-
 const nameOf = ({ kind, mode, hooks }: PodDevice): string =>
   `${kind}${mode ? ` ${mode}` : ''}${hooks === 'netkit' ? '' : ` (${hooks})`}`;
 
@@ -55,12 +49,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       agent = new Agent(stage);
       await agent.open();
       [a, b] = [stage.addPod(1, from), stage.addPod(2, to)];
-      for (const pod of [a, b]) {
-        const { hooks } = pod.device;
-        for (const hook of [hooksOf[hooks].in, hooksOf[hooks].out])
-          if (hook === 'tc/ingress' || hook === 'tc/egress') await agent.attachFilter(hook, pod.slot);
-          else await agent.attach(hook, pod.slot);
-      }
+      for (const pod of [a, b]) await agent.attachBoth(pod.slot, pod.device.hooks);
       framesOfA = stage.frames(a);
       framesOfB = stage.frames(b);
       sending = new StreamEnd(a.netns);
