@@ -6,14 +6,13 @@ import { useState } from 'react';
 import type { DraftRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, duration, span } from '../../_lib/format.ts';
 import { useActiveRules, useApplyDraft, useDropDraft } from '../../_lib/rules.ts';
 import { useNow } from '../../_lib/samples.ts';
 import { useLacks } from '../../_lib/session.ts';
-import { ChangeRefusal } from '../_components/change-refusal.tsx';
+import { ApplyFrame } from '../_components/apply-frame.tsx';
 import { CommentField } from '../_components/comment-field.tsx';
 import { ChangesSection, changesWords } from '../_editor/changes.tsx';
 
@@ -110,28 +109,16 @@ function ApplyDraft({ draft, close }: { draft: DraftRules; close: () => void }) 
       () => {},
     );
   return (
-    <Sheet
-      open
-      onOpenChange={(open) => !open && close()}
+    <ApplyFrame
       title="Apply the draft"
       description="What would change. The draft ends, and its rules hold from then on."
-      footer={
-        <>
-          <ChangeRefusal
-            error={apply.error}
-            conflict="Not applied: the rules were changed meanwhile. Look at the draft in the editor and save it again."
-          />
-          <Button onClick={close}>Cancel</Button>
-          <Button look="primary" disabled={apply.isPending} onClick={go}>
-            Apply
-          </Button>
-        </>
-      }
+      apply={apply}
+      conflict="Not applied: the rules were changed meanwhile. Look at the draft in the editor and save it again."
+      go={go}
+      close={close}
     >
-      <div className="grid gap-5 p-6 max-md:p-4">
-        <ChangesSection changes={draft.changes} />
-        <CommentField value={comment} change={setComment} enter={() => !apply.isPending && go()} />
-      </div>
-    </Sheet>
+      <ChangesSection changes={draft.changes} />
+      <CommentField value={comment} change={setComment} enter={() => !apply.isPending && go()} />
+    </ApplyFrame>
   );
 }

@@ -2,14 +2,12 @@
 
 import { useState } from 'react';
 import type { RulesPlan } from '../../../contract/rules.ts';
-import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
 import { useApplyRules } from '../../_lib/rules.ts';
-import { ChangeRefusal } from '../_components/change-refusal.tsx';
+import { ApplyFrame } from '../_components/apply-frame.tsx';
 import { CommentField } from '../_components/comment-field.tsx';
 import { ChangesSection, changesWords } from './changes.tsx';
 import { SizesTable } from './sizes-table.tsx';
@@ -36,69 +34,57 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
       },
     );
   return (
-    <Sheet
-      open
-      onOpenChange={(open) => !open && close()}
+    <ApplyFrame
       title="Apply these rules"
       description="What would change, and how much is written for it. Nothing has been changed yet."
-      footer={
-        <>
-          <ChangeRefusal
-            error={apply.error}
-            conflict="Not applied: somebody else changed the rules meanwhile. Close this to see it."
-          />
-          <Button onClick={close}>Cancel</Button>
-          <Button look="primary" disabled={apply.isPending} onClick={go}>
-            Apply
-          </Button>
-        </>
-      }
+      apply={apply}
+      conflict="Not applied: somebody else changed the rules meanwhile. Close this to see it."
+      go={go}
+      close={close}
     >
-      <div className="grid gap-5 p-6 max-md:p-4">
-        <ChangesSection changes={plan.changes}>
-          <p className="pt-1 text-12 text-ink-2">
-            Established connections are judged again; no packet sees half of the old rules and half of the new
-            ones.
-          </p>
-        </ChangesSection>
-        {plan.warnings.length > 0 && (
-          <section>
-            <h3 className="font-semibold">Warnings</h3>
-            <ul className="mt-1 grid gap-1 border-line-2 border-t pt-1.5 text-12 text-ink-2">
-              {plan.warnings.map(({ rule, message }) => (
-                <li key={`${rule} ${message}`} className="flex items-start gap-1.5">
-                  <WarningSign className="mt-px size-3.5" /> {rule}: {message}
-                </li>
-              ))}
-            </ul>
-          </section>
-        )}
+      <ChangesSection changes={plan.changes}>
+        <p className="pt-1 text-12 text-ink-2">
+          Established connections are judged again; no packet sees half of the old rules and half of the new
+          ones.
+        </p>
+      </ChangesSection>
+      {plan.warnings.length > 0 && (
         <section>
-          <h3 className="font-semibold">
-            Kernel tables{' '}
-            <span className="font-normal text-12 text-muted">
-              {count(plan.write.written)} entries written, {count(plan.write.removed)} removed
-            </span>
-          </h3>
-          <div className="mt-1 border-line-2 border-t">
-            <SizesTable sizes={plan.sizes} limits={plan.limits} />
-          </div>
+          <h3 className="font-semibold">Warnings</h3>
+          <ul className="mt-1 grid gap-1 border-line-2 border-t pt-1.5 text-12 text-ink-2">
+            {plan.warnings.map(({ rule, message }) => (
+              <li key={`${rule} ${message}`} className="flex items-start gap-1.5">
+                <WarningSign className="mt-px size-3.5" /> {rule}: {message}
+              </li>
+            ))}
+          </ul>
         </section>
-        <CommentField
-          value={comment}
-          change={setComment}
-          enter={() => !apply.isPending && go()}
-          placeholder="e.g. let the new gateway in"
-        />
-        <section>
-          <h3 className="text-12 text-muted">The command that does the same</h3>
-          <div className="mt-1 flex items-start gap-2">
-            <pre className="code min-w-0 whitespace-pre-wrap break-words text-ink-1">{command}</pre>
-            <CopyButton text={command} what="the command" />
-          </div>
-        </section>
-      </div>
-    </Sheet>
+      )}
+      <section>
+        <h3 className="font-semibold">
+          Kernel tables{' '}
+          <span className="font-normal text-12 text-muted">
+            {count(plan.write.written)} entries written, {count(plan.write.removed)} removed
+          </span>
+        </h3>
+        <div className="mt-1 border-line-2 border-t">
+          <SizesTable sizes={plan.sizes} limits={plan.limits} />
+        </div>
+      </section>
+      <CommentField
+        value={comment}
+        change={setComment}
+        enter={() => !apply.isPending && go()}
+        placeholder="e.g. let the new gateway in"
+      />
+      <section>
+        <h3 className="text-12 text-muted">The command that does the same</h3>
+        <div className="mt-1 flex items-start gap-2">
+          <pre className="code min-w-0 whitespace-pre-wrap break-words text-ink-1">{command}</pre>
+          <CopyButton text={command} what="the command" />
+        </div>
+      </section>
+    </ApplyFrame>
   );
 }
 
