@@ -15,7 +15,11 @@ export const chromium = {
 };
 
 export default defineConfig({
-  testDir: 'test/e2e',
+  // Those of the lab need its guest, where the running kernel has no netkit.
+  projects: [
+    { name: 'e2e', testDir: 'test/e2e', testIgnore: 'lab/**' },
+    { name: 'lab', testDir: 'test/e2e/lab' },
+  ],
   outputDir: '.cache/e2e',
   // One lab at a time: the tests change the pods of one node.
   workers: 1,

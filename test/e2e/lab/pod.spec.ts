@@ -1,6 +1,6 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { expect, test } from './fixtures/index.ts';
+import { expect, test } from '../fixtures/index.ts';
 
 /** Opens the page of an app's pod from the list, and waits for its first figures. */
 async function openPod(page: Page, app: string): Promise<void> {

@@ -1,7 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import type { Batch } from '../../contract/batch.ts';
-import { expect, test } from './fixtures/index.ts';
+import type { Batch } from '../../../contract/batch.ts';
+import { expect, test } from '../fixtures/index.ts';
 
 // A kernel without netkit as well: pods get new devices of their kind.
 test.use({ labArgs: ['--native'] });

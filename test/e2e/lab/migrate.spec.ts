@@ -1,6 +1,6 @@
 import type { Locator, Page } from '@playwright/test';
-import { expect, test } from './fixtures/index.ts';
-import type { Lab } from './fixtures/lab.ts';
+import { expect, test } from '../fixtures/index.ts';
+import type { Lab } from '../fixtures/lab.ts';
 
 /** The figure under a label of a list of facts. */
 const fact = (within: Page | Locator, label: string) =>
