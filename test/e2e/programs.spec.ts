@@ -19,9 +19,9 @@ test('programs are listed with where they run and what they cost, and lead to th
   node,
   page,
 }) => {
-  const lister = await node.addPod('lister', '10.42.8.1/32');
-  await node.addPod('listed', '10.42.8.2/32');
-  lister.run('bash', '-c', 'ping -q -c 500 -i 0.02 10.42.8.2 >/dev/null 2>&1 &');
+  const lister = await node.addPod('lister', '10.42.12.1/32');
+  await node.addPod('listed', '10.42.12.2/32');
+  lister.run('bash', '-c', 'ping -q -c 500 -i 0.02 10.42.12.2 >/dev/null 2>&1 &');
   await page.goto('/programs');
   const table = page.getByRole('table', { name: 'Programs' });
   const own = table.getByRole('row', { name: /from_pod_tcx sched_cls Podlane datapath tcx\/ingress/ });
@@ -115,7 +115,7 @@ test('a user’s program goes on a pod beside Podlane’s, and off it; a lesser 
   node,
   page,
 }) => {
-  await node.addPod('guest', '10.42.8.3/32');
+  await node.addPod('guest', '10.42.12.3/32');
   await page.goto('/pods/shop.guest');
   const users = page.getByRole('region', { name: 'Users’ programs' });
   await users.getByRole('button', { name: 'Attach a program…' }).click();
