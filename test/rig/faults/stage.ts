@@ -39,6 +39,9 @@ export interface StageOptions {
   without?: readonly CapabilityName[];
 }
 
+/** Long, for an emulated guest. */
+const pingersWithinMs = 20_000;
+
 /**
  * A host with two pods of both families, one to be moved and one that stays, pinged all the time: the host the pod by
  * the host's routes, the pod the other pod the short way. The books are on a small file system of their own.
@@ -115,6 +118,8 @@ export class FaultStage implements AsyncDisposable {
       startPinger('host to pod', this.host, bare(address), pingMs),
       startPinger('pod to pod', this.pod.netns.path, bare(addresses.still[i]!), pingMs),
     ]);
+    // ping ends where it finds no route when it starts: a fault comes after that.
+    await Promise.all(this.#pingers.map((pinger) => pinger.flows(pingersWithinMs)));
   }
 
   get pingers(): readonly Pinger[] {
