@@ -7,6 +7,7 @@ import { Skeleton } from '../_components/skeleton.tsx';
 import { WarningSign } from '../_components/warning-sign.tsx';
 import { call } from '../_lib/api.ts';
 import { useLacks } from '../_lib/session.ts';
+import { useChoice } from '../_lib/use-choice.ts';
 
 const key = ['node', 'settings'] as const;
 
@@ -23,6 +24,9 @@ export function ShortWay() {
       call<NodeSettings>('/node/settings', { method: 'PUT', body: settings }),
     onSuccess: (settings) => client.setQueryData(key, settings),
   });
+  const { checked, pending, choose } = useChoice(data?.redirect ?? false, (redirect) =>
+    save.mutateAsync({ ...data, redirect }),
+  );
   return (
     <section aria-labelledby="short-way" className="mt-6">
       <h2 id="short-way" className="font-semibold">
@@ -34,9 +38,9 @@ export function ShortWay() {
             <input
               type="checkbox"
               className="mt-0.5 size-4 accent-accent"
-              checked={save.isPending ? save.variables.redirect : data.redirect}
-              disabled={save.isPending || lacks !== null}
-              onChange={(event) => save.mutate({ ...data, redirect: event.target.checked })}
+              checked={checked}
+              disabled={pending || lacks !== null}
+              onChange={(event) => choose(event.target.checked)}
             />
             <span>
               Hand packets between pods of this node from device to device

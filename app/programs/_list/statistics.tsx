@@ -4,12 +4,18 @@ import type { ProgramStatistics } from '../../../contract/program.ts';
 import { notify } from '../../_components/toast.tsx';
 import { useKeepStatistics } from '../../_lib/programs.ts';
 import { useLacks } from '../../_lib/session.ts';
+import { useChoice } from '../../_lib/use-choice.ts';
 
 /** Whether the kernel counts runs and time, and whether it goes on doing so when nobody looks. */
 export function Statistics({ statistics }: { statistics: ProgramStatistics }) {
   const keep = useKeepStatistics();
   const lacks = useLacks('operator');
   const { on, always, problem } = statistics;
+  const { checked, pending, choose } = useChoice(always, (chosen) =>
+    keep.mutateAsync(chosen, {
+      onError: ({ message }) => notify({ tone: 'failed', title: 'The choice was not kept', detail: message }),
+    }),
+  );
   const state =
     problem ??
     (always
@@ -27,14 +33,9 @@ export function Statistics({ statistics }: { statistics: ProgramStatistics }) {
         <input
           type="checkbox"
           className="size-3.5 accent-accent"
-          checked={keep.isPending ? keep.variables : always}
-          disabled={keep.isPending || lacks !== null}
-          onChange={(event) =>
-            keep.mutate(event.target.checked, {
-              onError: ({ message }) =>
-                notify({ tone: 'failed', title: 'The choice was not kept', detail: message }),
-            })
-          }
+          checked={checked}
+          disabled={pending || lacks !== null}
+          onChange={(event) => choose(event.target.checked)}
         />
         Keep statistics on
       </label>
