@@ -11,9 +11,9 @@ export function EmptyState({
   action?: ReactNode;
 }) {
   return (
-    <section className="grid max-w-[560px] justify-items-start gap-2 rounded-2 border border-line-2 border-dashed p-6">
+    <section className="grid min-w-0 max-w-[560px] grid-cols-1 justify-items-start gap-2 rounded-2 border border-line-2 border-dashed p-6">
       <h2 className="font-semibold">{title}</h2>
-      <div className="text-ink-2">{children}</div>
+      <div className="min-w-0 max-w-full text-ink-2">{children}</div>
       {action}
     </section>
   );
