@@ -115,7 +115,9 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
         means.push(some.reduce((sum, frame) => sum + run(frame, quick ? 1000 : 5000).ns, 0) / some.length);
       const entries = wanted === 0 ? 0 : tablesSize(tables);
       report({
-        ...{ bench: 'acl', entries, connections },
+        bench: 'acl',
+        entries,
+        connections,
         metric: 'ns_per_packet',
         unit: 'ns',
         ...summary(means),

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { DeviceKind } from '../contract/device.ts';
-import { removeDevice } from '../server/datapath/device.ts';
+import { removeDevice } from '../server/datapath/device/device.ts';
 import { attachCommands, detachCommands, idle, linkPins } from './batch.ts';
 import {
   addNamespace,

@@ -6,9 +6,9 @@ import { programAt } from '../server/bpf/datapath-programs.ts';
 import { peerIfindex, primaryIfindex } from '../server/bpf/layout.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx.ts';
-import type { DeviceRecord } from '../server/datapath/books.ts';
-import { gatewaysOf } from '../server/datapath/gateway.ts';
-import { hooksOf } from '../server/datapath/hooks.ts';
+import { hooksOf } from '../server/datapath/device/hooks.ts';
+import { gatewaysOf } from '../server/datapath/device/next-hops.ts';
+import type { DeviceRecord } from '../server/datapath/store.ts';
 import type { Hooks, Subject } from './ground.ts';
 import { compile } from './traffic.ts';
 

@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../contract/device.ts';
-import { removeDevice } from '../server/datapath/device.ts';
-import type { Ground } from '../server/datapath/ground.ts';
-import { pointNowhere } from '../server/datapath/programs.ts';
+import { removeDevice } from '../server/datapath/device/device.ts';
+import { pointNowhere } from '../server/datapath/device/our-programs.ts';
+import type { Ground } from '../server/datapath/kernel-context.ts';
 import { addNamespace, attachSubject, type Hooks, openGround, subject, withoutHooks } from './ground.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
 import { Client, type Round, serve, type Traffic } from './traffic.ts';

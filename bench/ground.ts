@@ -3,10 +3,10 @@ import type { DeviceKind, HookFamily } from '../contract/device.ts';
 import { podNetwork } from '../contract/network.ts';
 import { type DatapathPrograms, openDatapath } from '../server/bpf/datapath.ts';
 import { UserPins } from '../server/bpf/user-pins.ts';
-import { connect, deviceRow } from '../server/datapath/attach.ts';
-import type { DeviceRecord, PodRecord } from '../server/datapath/books.ts';
-import type { Ground } from '../server/datapath/ground.ts';
-import { openPodNamespace } from '../server/datapath/pod-namespace.ts';
+import type { Ground } from '../server/datapath/kernel-context.ts';
+import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
+import { connect, deviceRow } from '../server/datapath/pods/connect.ts';
+import type { DeviceRecord, PodRecord } from '../server/datapath/store.ts';
 import { createNamedNamespace, openNamespace } from '../server/kernel/netns.ts';
 import { RtnetlinkSocket } from '../server/netlink/socket.ts';
 

@@ -30,7 +30,10 @@ export async function measureBatches(report: Report, { env, pods, parallelism }:
     for (const to of kinds) {
       const figure = (metric: string, unit: string, value: number): void =>
         report({
-          ...{ bench: 'migrate-many', metric, unit, ...summary([value]) },
+          bench: 'migrate-many',
+          metric,
+          unit,
+          ...summary([value]),
           ...({ env, pods, parallelism: atOnce, to } satisfies Partial<Figure>),
         });
       const stop = new AbortController();
@@ -39,7 +42,11 @@ export async function measureBatches(report: Report, { env, pods, parallelism }:
         return pingUntil(stop.signal, paths[from]!, addressOf(other), 20);
       });
       const batch = await runBatch(node, {
-        ...{ all: true, to, recreate: !netkit, parallelism: atOnce, settleMs: 0 },
+        all: true,
+        to,
+        recreate: !netkit,
+        parallelism: atOnce,
+        settleMs: 0,
       });
       stop.abort();
       const sides = await Promise.all(pinging);

@@ -67,7 +67,13 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
     const rules = new Rules({ books: inventory, log });
     const loaders: RuleLoader[] = [];
     const datapath = await Datapath.open({
-      ...{ books: inventory, pins, maxSlots, connections, image, without, log },
+      books: inventory,
+      pins,
+      maxSlots,
+      connections,
+      image,
+      without,
+      log,
       rules: {
         open: (programs, pods) => {
           const loader = new RuleLoader(programs.ruleMaps, {
@@ -123,7 +129,8 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
     const programs = await Programs.open({ ours, scanner, books: inventory });
     opened.push(() => programs.close());
     const maps = new Maps({
-      ...{ ours, scanner },
+      ours,
+      scanner,
       tell: async (message) => {
         const about = { type: 'map.edited', severity: 'warning', podId: null, migrationId: null } as const;
         datapath.emit('event', await inventory.addEvent({ ...about, message }));

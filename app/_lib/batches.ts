@@ -44,7 +44,9 @@ export const useBatchPlan = (wanted: NewBatchInput | null) =>
     queryFn: ({ signal }) => call<BatchPlan>('/batches', { body: { ...wanted, dryRun: true }, signal }),
     enabled: wanted !== null,
     placeholderData: (known) => known,
-    ...{ gcTime: 0, staleTime: 0, retry: false },
+    gcTime: 0,
+    staleTime: 0,
+    retry: false,
   });
 
 /** Starts a batch; its progress comes over the stream (`useBatch`). */

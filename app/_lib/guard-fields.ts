@@ -11,7 +11,10 @@ export interface GuardField {
 }
 
 const field = (name: Name, label: string, unit: string, scale = 1): GuardField => ({
-  ...{ name, label, unit, scale },
+  name,
+  label,
+  unit,
+  scale,
 });
 
 /** The thresholds in the order a person reads them, by what they are about. */

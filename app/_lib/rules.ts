@@ -110,7 +110,9 @@ export const useRulesPlan = (text: string | null, rule: string | null) =>
       }),
     enabled: text !== null && text.trim() !== '',
     placeholderData: (known) => known,
-    ...{ gcTime: 0, staleTime: 0, retry: false },
+    gcTime: 0,
+    staleTime: 0,
+    retry: false,
   });
 
 /** The answer to a question; asked when there is one. */
@@ -119,7 +121,8 @@ export const useExplanation = (question: ExplainQuestion | null) =>
     queryKey: [...root, 'explanation', question],
     queryFn: ({ signal }) => call<Explanation>('/rules/explain', { body: question, signal }),
     enabled: question !== null,
-    ...{ staleTime: 0, retry: false },
+    staleTime: 0,
+    retry: false,
   });
 
 /** A change of the rules. What it answers is not kept: everything of the rules is read again. */

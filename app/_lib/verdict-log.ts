@@ -41,7 +41,9 @@ export function withPage(log: VerdictLog, page: VerdictList, older: boolean): Ve
   return {
     items: gap ? page.items : merged(known, page.items),
     next: older || gap || oldestRead <= oldestKnown ? next : log.next,
-    ...{ kept, capacity, losses },
+    kept,
+    capacity,
+    losses,
   };
 }
 

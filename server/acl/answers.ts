@@ -39,7 +39,11 @@ export function draftAnswer(draft: DraftRecord, judging: Judging): DraftRules {
   const rules = judged?.rules ?? unread;
   return {
     etag: draftTag(draft),
-    ...{ rules, text: draft.text, base: draft.base, actor: draft.actor, time: draft.time },
+    rules,
+    text: draft.text,
+    base: draft.base,
+    actor: draft.actor,
+    time: draft.time,
     judging: judged !== null,
     generation: judging.kernel.generation('draft') ?? 0,
     sizes: judged?.sizes ?? noSizes,

@@ -60,7 +60,9 @@ export function compile(ruleSet: RuleSet, pods: readonly AclPod[], options: Comp
   );
   const policyNumbers = numberGroups(groups, numberOf, last);
   const made = makePolicies(groups, policyNumbers, pods, book, {
-    ...{ classesOf, identityOf, numberOf },
+    classesOf,
+    identityOf,
+    numberOf,
     assigned: (count) => checkLimit(limits, 'assignments', count, mostIdentities),
   });
 
@@ -80,8 +82,12 @@ export function compile(ruleSet: RuleSet, pods: readonly AclPod[], options: Comp
     policies: made.policies,
     identities: new Map(classes.map((sets, index) => [identityOf[index]!, sets])),
     numbers: {
-      ...{ rules: ruleNumbers, peers, identities, policies: policyNumbers },
-      ...{ rows: book.numbers, nextRow: book.next },
+      rules: ruleNumbers,
+      peers,
+      identities,
+      policies: policyNumbers,
+      rows: book.numbers,
+      nextRow: book.next,
     },
   };
   return { ...compiled, warnings: findWarnings(compiled, lineOf) };

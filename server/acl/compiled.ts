@@ -59,7 +59,11 @@ export type Last = Pick<Compiled, 'tables' | 'numbers'>;
 export const nothing = (nextRow = 1): Last => ({
   tables: noTables,
   numbers: {
-    ...{ rules: new Map(), peers: noPeerSets, identities: new Map(), policies: new Map(), rows: new Map() },
+    rules: new Map(),
+    peers: noPeerSets,
+    identities: new Map(),
+    policies: new Map(),
+    rows: new Map(),
     nextRow,
   },
 });

@@ -69,7 +69,10 @@ export class EntryIndex {
       }
     const items = [...rules]
       .map(([number, { rule, index }]) => ({
-        ...{ number, rule: rule.name, index, entries: entries.get(number) ?? 0 },
+        number,
+        rule: rule.name,
+        index,
+        entries: entries.get(number) ?? 0,
         pods: this.#podsOf(number).size,
       }))
       .sort((a, b) => a.index - b.index);
@@ -86,10 +89,14 @@ export class EntryIndex {
     const { items, total } = this.page({ rule: name }, 0, mostOfRule);
     const prefixes = peers === 0 ? [] : this.#prefixesOfSet(peers);
     return {
-      ...{ rule, index, number },
+      rule,
+      index,
+      number,
       pods: [...this.#podsOf(number)].map((id) => this.#name(id)),
-      ...{ peers: prefixes.slice(0, mostOfRule), peerCount: prefixes.length },
-      ...{ entries: items, entryCount: total },
+      peers: prefixes.slice(0, mostOfRule),
+      peerCount: prefixes.length,
+      entries: items,
+      entryCount: total,
       warning: this.#compiled.warnings.find((warning) => warning.index === index)?.message ?? null,
     };
   }
@@ -131,9 +138,16 @@ export class EntryIndex {
     const name = (number: number) => (number === 0 ? null : this.#compiled.rules.get(number)!.rule.name);
     const uses = this.#usesOf(row);
     return {
-      ...{ row, protocol: protocolNames[protocol], key: protocol, port, length, verdict },
-      ...{ from: port, to: port | (0xffff >> length) },
-      ...{ rule: name(rule), log: name(log) },
+      row,
+      protocol: protocolNames[protocol],
+      key: protocol,
+      port,
+      length,
+      verdict,
+      from: port,
+      to: port | (0xffff >> length),
+      rule: name(rule),
+      log: name(log),
       uses: uses.slice(0, most).map((use) => this.#use(use)),
     };
   }

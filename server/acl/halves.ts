@@ -193,7 +193,9 @@ export class Halves {
     const [policies, removedPolicies] = this.#changePolicies(tables, written, indexOf, numberOf);
     const [assignments, removedAssignments] = this.#changeAssignments(tables, written, indexOf);
     return {
-      ...{ prefixes, policies, assignments },
+      prefixes,
+      policies,
+      assignments,
       remove: { prefixes: removedPrefixes, policies: removedPolicies, assignments: removedAssignments },
     };
   }

@@ -27,7 +27,13 @@ export const defaultLimits: AclLimits = {
 /** As sizes are told. */
 export const ruleLimits: RuleSizes = { ...defaultLimits, rules: maxRules, rows: defaultLimits.entries };
 export const noSizes: RuleSizes = {
-  ...{ rules: 0, prefixes: 0, identities: 0, policies: 0, assignments: 0, rows: 0, entries: 0 },
+  rules: 0,
+  prefixes: 0,
+  identities: 0,
+  policies: 0,
+  assignments: 0,
+  rows: 0,
+  entries: 0,
 };
 
 /** The rule that needs most of what there is too much of. */

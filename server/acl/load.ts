@@ -188,7 +188,8 @@ export class RuleLoader implements RuleKernel {
     const { prefixes, policies, assignments, remove } = changes;
     return {
       loaded: {
-        ...{ generation, milliseconds },
+        generation,
+        milliseconds,
         written: prefixes.count + policies.count + assignments.count + sum(added),
         removed: countOf(remove) + sum(left),
       },

@@ -162,7 +162,10 @@ function rulesOf({ metadata, spec }: NetworkPolicy): (RuleInput & { path: Path }
       const about = { direction: direction as Direction, subject };
       const allow = from.flatMap(({ peers, ports }, index) =>
         byProtocol(ports).map((matched) => ({
-          ...{ ...about, ...matched, action: 'allow' as const, priority: allowed },
+          ...about,
+          ...matched,
+          action: 'allow' as const,
+          priority: allowed,
           name: `${named} ${index + 1}${matched.protocol === 'any' ? '' : ` ${matched.protocol}`}`,
           peers: (peers ?? []).map((peer) => peerOf(peer, namespace)),
           path: ['spec', direction, index],

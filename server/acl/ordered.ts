@@ -20,7 +20,9 @@ export function orderRules({ rules }: RuleSet, peersOf: (rule: Rule) => number):
     .map((rule, index) => ({ rule, index }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index)
     .map(({ rule, index }, order) => ({
-      ...{ rule, index, order },
+      rule,
+      index,
+      order,
       claims: ruleClaims(rule, order),
       peers: peersOf(rule),
     }));

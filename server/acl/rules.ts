@@ -177,8 +177,10 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
       const own = await this.#compiler.ownText(text);
       const before = this.#draft;
       const draft = {
-        ...{ text: own, base: this.#active?.number ?? 0 },
-        ...{ actor: change.actor, time: new Date().toISOString() },
+        text: own,
+        base: this.#active?.number ?? 0,
+        actor: change.actor,
+        time: new Date().toISOString(),
       };
       let saved = false;
       try {

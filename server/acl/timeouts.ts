@@ -34,7 +34,7 @@ export function parseTimeouts(text: string): Timeouts {
       throw new Error(`${kind} wants up to three numbers of seconds from 1 to ${most}, as 60/300/60`);
     const [unreplied, replied, closing] = seconds;
     Object.assign(timeouts[kind], {
-      ...{ unreplied },
+      unreplied,
       ...(replied === undefined ? {} : { replied }),
       ...(closing === undefined ? {} : { closing }),
     });

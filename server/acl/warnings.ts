@@ -47,7 +47,9 @@ export function findWarnings(
       const { rule, index } = numbered;
       const line = lineOf(index);
       return {
-        ...{ rule: rule.name, index, message: why(number, numbered) },
+        rule: rule.name,
+        index,
+        message: why(number, numbered),
         ...(line === undefined ? {} : { line }),
       };
     })

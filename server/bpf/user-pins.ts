@@ -48,8 +48,12 @@ export class UserPins {
       const { id: programId } = programInfo(fd);
       closeSync(fd);
       this.#pins.push({
-        ...{ owner: Number(owner), number: Number(number), programId, path },
-        ...{ direction: direction as UserPin['direction'], place: place as Place },
+        owner: Number(owner),
+        number: Number(number),
+        programId,
+        path,
+        direction: direction as UserPin['direction'],
+        place: place as Place,
       });
     }
     this.#pins.sort((a, b) => a.owner - b.owner || a.number - b.number);

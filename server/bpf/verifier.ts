@@ -57,7 +57,11 @@ export function readVerifierLog(program: string, log: string): VerifierRefusal {
   }
   const message = complaint.join('; ') || 'it gave no reason';
   return {
-    ...{ program, message, instruction, source, registers: known },
+    program,
+    message,
+    instruction,
+    source,
+    registers: known,
     before: before.slice(-shownInstructions - 1, -1),
     meaning: meaningOf(message),
     log: lines.slice(-shownLogLines).join('\n'),

@@ -11,28 +11,28 @@ import { openDatapath } from '../bpf/datapath.ts';
 import { UserPins } from '../bpf/user-pins.ts';
 import { probe } from '../kernel/probe.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
-import { Attachments } from './attachments.ts';
 import { Batches } from './batch/batches.ts';
-import type { Books, DeviceRecord, PodRecord } from './books.ts';
-import { type Core, nameOf, type PodRules, ruled } from './core.ts';
-import { describePod } from './describe.ts';
-import { can, type Ground } from './ground.ts';
+import { type Core, nameOf, type PodRules, ruled } from './context.ts';
+import { hooksOf } from './device/hooks.ts';
+import { moveHooks } from './device/move-hooks.ts';
+import { forgetUsers } from './device/user-hooks.ts';
+import { asProblemError } from './errors.ts';
 import { Guard } from './guard/guard.ts';
-import { hooksOf } from './hooks.ts';
-import { Migrations } from './migrations.ts';
-import { moveHooks } from './move-hooks.ts';
-import { tracePath } from './path.ts';
-import { describe } from './reconcile.ts';
-import { Reconciler } from './reconciler.ts';
-import { putCarrierLast } from './recover.ts';
-import { asProblemError } from './refusal.ts';
-import { currentDevice, type LivePod, Registry, summarize } from './registry.ts';
-import type { StepActions } from './run.ts';
+import { can, type Ground } from './kernel-context.ts';
+import type { StepActions } from './migration/executor.ts';
+import { Migrations } from './migration/migrations.ts';
+import { putCarrierLast } from './migration/recover.ts';
+import { currentDevice, type LivePod, Registry, summarize } from './pod-registry.ts';
+import { readSteady } from './pods/consistent-read.ts';
+import { Attachments } from './pods/lifecycle.ts';
+import { tracePath } from './pods/path.ts';
+import { describePod } from './pods/read-pod.ts';
+import { describe } from './reconcile/reconcile.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
 import { RunningBuild } from './running-build.ts';
-import { Slots } from './slots.ts';
-import { readSteady } from './steady.ts';
-import { forgetUsers } from './user/hooks.ts';
-import { UserPrograms } from './user/programs.ts';
+import { Slots } from './slot-allocator.ts';
+import type { Books, DeviceRecord, PodRecord } from './store.ts';
+import { UserPrograms } from './user-programs/programs.ts';
 
 export interface DatapathOptions {
   books: Books;
@@ -154,7 +154,10 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     const primaryHooks = can(standing, 'tcx') ? 'tcx' : 'tc';
     const openPrograms = (image?: Buffer) =>
       openDatapath({
-        ...{ pins, maxSlots, connections, image },
+        pins,
+        maxSlots,
+        connections,
+        image,
         fill: async (opened) => {
           for (const pod of live) describe({ ...standing, primaryHooks, programs: opened }, pod);
           await options.rules?.open(opened, pods.map(ruled));

@@ -1,8 +1,8 @@
 import type { Event } from '../../contract/event.ts';
 import type { ProblemError } from '../../contract/problem.ts';
-import type { Core } from './core.ts';
-import { attachFamily } from './programs.ts';
-import { asProblemError } from './refusal.ts';
+import type { Core } from './context.ts';
+import { attachFamily } from './device/our-programs.ts';
+import { asProblemError } from './errors.ts';
 
 /** The object that our programs were loaded from, and how another gets in its place. */
 export class RunningBuild {

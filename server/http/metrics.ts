@@ -105,14 +105,19 @@ function countRules(register: Registry, { rules }: Agent): void {
   const registers = [register];
   const sets = () => Object.entries({ active: rules.active(), draft: rules.draft() });
   new Gauge({
-    ...{ name: 'podlane_rules', help: 'Access rules', labelNames: ['set'], registers },
+    name: 'podlane_rules',
+    help: 'Access rules',
+    labelNames: ['set'],
+    registers,
     collect() {
       for (const [set, state] of sets()) this.set({ set }, state?.sizes.rules ?? 0);
     },
   });
   new Gauge({
-    ...{ name: 'podlane_rule_entries', help: 'Entries of access rules by table' },
-    ...{ labelNames: ['set', 'table'], registers },
+    name: 'podlane_rule_entries',
+    help: 'Entries of access rules by table',
+    labelNames: ['set', 'table'],
+    registers,
     collect() {
       for (const [set, state] of sets()) {
         const { rules: _, ...tables } = state?.sizes ?? noSizes;
@@ -121,14 +126,17 @@ function countRules(register: Registry, { rules }: Agent): void {
     },
   });
   new Gauge({
-    ...{ name: 'podlane_rules_generation', labelNames: ['set'], registers },
+    name: 'podlane_rules_generation',
+    labelNames: ['set'],
+    registers,
     help: 'Rises with every change of access rules, or of the pods that they are for',
     collect() {
       for (const [set, state] of sets()) this.set({ set }, state?.generation ?? 0);
     },
   });
   new Gauge({
-    ...{ name: 'podlane_rules_outdated', registers },
+    name: 'podlane_rules_outdated',
+    registers,
     help: '1 while the kernel judges by older tables than the rules in force and the pods ask for',
     collect() {
       this.set(rules.active().problem === null ? 0 : 1);

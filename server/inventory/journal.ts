@@ -37,7 +37,12 @@ export async function addMigration(prisma: PrismaClient, migration: Migration): 
   const { id, podId, podNamespace, podName, direction, actor } = migration;
   const row = await prisma.migration.create({
     data: {
-      ...{ id, podId, podNamespace, podName, direction, actor },
+      id,
+      podId,
+      podNamespace,
+      podName,
+      direction,
+      actor,
       ...progress(migration),
       from: JSON.stringify(migration.from),
       to: JSON.stringify(migration.to),

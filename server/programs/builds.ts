@@ -93,8 +93,13 @@ export class Builds {
 
   list(): BuildList {
     const installed: Omit<Build, 'active' | 'previous'> = {
-      ...{ sha256: this.#installed, bytes: this.#parts.installed.length, installed: true, trusted: true },
-      ...{ signer: null, addedAt: null, addedBy: null },
+      sha256: this.#installed,
+      bytes: this.#parts.installed.length,
+      installed: true,
+      trusted: true,
+      signer: null,
+      addedAt: null,
+      addedBy: null,
     };
     const added = this.#parts.files
       .list()
@@ -143,8 +148,11 @@ export class Builds {
       );
     await this.#run.tryBuild(image);
     this.#parts.files.write({
-      ...{ sha256: name, image, signature: signature.toString('base64') },
-      ...{ addedAt: new Date().toISOString(), addedBy: actor },
+      sha256: name,
+      image,
+      signature: signature.toString('base64'),
+      addedAt: new Date().toISOString(),
+      addedBy: actor,
     });
     await this.#tell('build.added', `${actor} added build ${short(name)}, signed by ${signer.name}`);
     return this.list().items.find((each) => each.sha256 === name)!;
@@ -182,7 +190,12 @@ export class Builds {
     if (runner.build === name) throw new ProblemError('build_active', `${what}: it runs already`);
     const before = runner.build;
     const activation: Activation = {
-      ...{ build: name, from: before, actor, state: 'running', milliseconds: null, error: null },
+      build: name,
+      from: before,
+      actor,
+      state: 'running',
+      milliseconds: null,
+      error: null,
       attachments: { total: runner.attachments(), replaced: 0 },
       startedAt: new Date().toISOString(),
     };
@@ -271,8 +284,13 @@ export class Builds {
     const signer = this.#signerOf(stored)?.name ?? null;
     const { sha256: name, addedAt, addedBy, image } = stored;
     return {
-      ...{ sha256: name, bytes: image.length, installed: false, signer, trusted: signer !== null },
-      ...{ addedAt, addedBy },
+      sha256: name,
+      bytes: image.length,
+      installed: false,
+      signer,
+      trusted: signer !== null,
+      addedAt,
+      addedBy,
     };
   }
 

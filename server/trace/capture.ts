@@ -101,7 +101,11 @@ export class Capture extends Readable {
     const { received, dropped } = this.#ring.statistics();
     this.push(
       captureTail({
-        ...{ beganNs: this.#beganNs, endedNs: nowNs(), received, dropped, written: this.#written },
+        beganNs: this.#beganNs,
+        endedNs: nowNs(),
+        received,
+        dropped,
+        written: this.#written,
       }),
     );
     this.push(null);

@@ -105,8 +105,10 @@ function transport(protocol: number, bytes: Buffer): Transport {
   }
   if ((protocol === icmp || protocol === icmpv6) && bytes.length >= 8)
     found.icmp = {
-      ...{ type: bytes[0]!, code: bytes[1]! },
-      ...{ identifier: bytes.readUInt16BE(4), sequence: bytes.readUInt16BE(6) },
+      type: bytes[0]!,
+      code: bytes[1]!,
+      identifier: bytes.readUInt16BE(4),
+      sequence: bytes.readUInt16BE(6),
     };
   return found;
 }
@@ -142,7 +144,10 @@ export function describeHeaders(
 ): PacketHeaders {
   const { family, protocol, source, destination, sourcePort, destinationPort, tcp, icmp } = headers;
   return {
-    ...{ family, protocol, protocolName: protocolName(protocol), length },
+    family,
+    protocol,
+    protocolName: protocolName(protocol),
+    length,
     source: { address: source, port: sourcePort, pod: names.ofAddress(source) },
     destination: { address: destination, port: destinationPort, pod: names.ofAddress(destination) },
     icmp: icmp && { type: icmp.type, code: icmp.code },

@@ -186,8 +186,15 @@ export class KernelSightings {
     if (!headers || this.reasonName(reason) === null) return;
     const slot = netns === Number(this.#options.hostNetns) ? slotOf(ifindex) : null;
     const sighting: Sighting = {
-      ...{ timeNs, where: 'kernel', verdict: 'dropped', hook: null, rule: 0, target: null },
-      ...{ owner: netns, reason, headers },
+      timeNs,
+      where: 'kernel',
+      verdict: 'dropped',
+      hook: null,
+      rule: 0,
+      target: null,
+      owner: netns,
+      reason,
+      headers,
       slot: slot !== null && slot < this.#options.maxSlots ? slot : null,
     };
     for (const [number, { take }] of this.#traces) if (traces & (1 << (number - 1))) take(sighting);

@@ -43,8 +43,16 @@ const retireMs = 50;
 const blockAt = { status: 8, packets: 12, first: 16 } as const;
 /** struct tpacket3_hdr, and the type in the struct sockaddr_ll behind its 48 bytes. */
 const packetAt = {
-  ...{ next: 0, seconds: 4, nanoseconds: 8, captured: 12, length: 16, status: 20, mac: 24 },
-  ...{ vlan: 32, vlanProtocol: 36, type: 58 },
+  next: 0,
+  seconds: 4,
+  nanoseconds: 8,
+  captured: 12,
+  length: 16,
+  status: 20,
+  mac: 24,
+  vlan: 32,
+  vlanProtocol: 36,
+  type: 58,
 } as const;
 
 /**
@@ -117,7 +125,9 @@ export class PacketRing {
     const bytes = Buffer.from(this.#ring.buffer, mac, word(packetAt.captured));
     const packet = {
       timeNs: BigInt(word(packetAt.seconds)) * 1_000_000_000n + BigInt(word(packetAt.nanoseconds)),
-      ...{ bytes, length: word(packetAt.length), type: this.#ring.getUint8(at + packetAt.type) },
+      bytes,
+      length: word(packetAt.length),
+      type: this.#ring.getUint8(at + packetAt.type),
     };
     if ((word(packetAt.status) & TP_STATUS_VLAN_VALID) === 0) return packet;
     // The kernel keeps the tag beside the frame; on the wire it is behind the addresses.

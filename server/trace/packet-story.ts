@@ -27,7 +27,11 @@ export function describePacket({ number, sightings }: Followed, teller: Teller):
   const outcome = outcomeOf(points.at(-1)!, headers.destination.pod);
   return {
     ...headers,
-    ...{ number, time: teller.clock.microseconds(first.timeNs), ttl: first.headers.ttl, points, outcome },
+    number,
+    time: teller.clock.microseconds(first.timeNs),
+    ttl: first.headers.ttl,
+    points,
+    outcome,
     sentence: sentenceOf(outcome, points.at(-1)!, headers.destination),
   };
 }
@@ -47,7 +51,9 @@ function pointOf(seen: Sighting, first: Sighting, before: Sighting, teller: Tell
     time: teller.clock.microseconds(seen.timeNs),
     sinceUs: microsecondsBetween(first, seen),
     deltaUs: microsecondsBetween(before, seen),
-    ...{ where: seen.where, pod, verdict: seen.verdict },
+    where: seen.where,
+    pod,
+    verdict: seen.verdict,
     device: seen.slot === null ? null : { kind: kindOf(seen, own?.kind), slot: seen.slot, hook: seen.hook },
     to: target && { id: target.id, namespace: target.namespace, name: target.name },
     reason: typeof seen.reason === 'number' ? teller.kernelReason(seen.reason) : seen.reason,

@@ -125,9 +125,19 @@ export const newSummary = (
     Object.entries({ address, port, protocol, family }).filter(([, value]) => value !== undefined),
   );
   return {
-    ...{ id: more.id, pod: more.pod, filter, packets, seconds, actor: more.actor },
-    ...{ state: 'running', ended: null, startedAt: new Date().toISOString(), endedAt: null },
-    ...{ seen: 0, path: { nodes: [], edges: [] }, lost: 0 },
+    id: more.id,
+    pod: more.pod,
+    filter,
+    packets,
+    seconds,
+    actor: more.actor,
+    state: 'running',
+    ended: null,
+    startedAt: new Date().toISOString(),
+    endedAt: null,
+    seen: 0,
+    path: { nodes: [], edges: [] },
+    lost: 0,
     kernelDrops: { available: false, detail: 'the kernel is being asked', hint: null },
   };
 };

@@ -23,7 +23,8 @@ export const addressesIn = ({ address, family }: Wanted, own: readonly string[])
 export function kernelFilters(id: number, wanted: Wanted, own: readonly string[]): TraceFilter[] {
   const addresses = wanted.address === undefined ? addressesIn(wanted, own) : [canonical(wanted.address)];
   return addresses.map((address) => ({
-    ...{ id, address },
+    id,
+    address,
     ...(wanted.port === undefined ? {} : { port: wanted.port }),
     ...(wanted.protocol === undefined ? {} : { protocol: protocolOf(wanted.protocol, familyOf(address)) }),
   }));

@@ -167,10 +167,16 @@ export class Traces {
     const headers = decodeHeaders(event.headers);
     if (!headers) return;
     const sighting: Sighting = {
-      ...{ timeNs: event.timeNs, slot: event.slot, owner: event.owner, hook: event.hook },
+      timeNs: event.timeNs,
+      slot: event.slot,
+      owner: event.owner,
+      hook: event.hook,
       where: towardsHost.has(event.hook) ? 'from-pod' : 'to-pod',
       verdict: event.verdict === 'next' ? 'passed' : event.verdict,
-      ...{ reason: event.reason, rule: event.rule, target: event.target, headers },
+      reason: event.reason,
+      rule: event.rule,
+      target: event.target,
+      headers,
     };
     // The programs name the first filter that is met; another trace may want the packet as well.
     for (const { trace, matches } of this.#running.values()) if (matches(headers)) trace.see(sighting);
@@ -220,7 +226,8 @@ export class Traces {
     const { names, rules, kernel, sightings } = this.#options;
     const generation = kernel.generation('active');
     return {
-      ...{ clock: readClock(), names },
+      clock: readClock(),
+      names,
       kernelReason: (reason) => sightings.reasonName(reason),
       ruleName: (rule) => (generation === null ? null : rules.ruleName('active', generation, rule)),
     };

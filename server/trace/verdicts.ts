@@ -38,7 +38,10 @@ export class Verdicts {
   readonly #rules: RuleNames;
   readonly #log = new VerdictLog(capacity);
   readonly #counts: Record<VerdictKind, number> = {
-    ...{ dropped: 0, logged: 0, 'would-drop': 0, 'would-pass': 0 },
+    dropped: 0,
+    logged: 0,
+    'would-drop': 0,
+    'would-pass': 0,
   };
   readonly #end: () => void;
   #losses: { at: number; is: VerdictLosses } | null = null;
@@ -85,7 +88,10 @@ export class Verdicts {
 
   #count(): VerdictLosses {
     const losses: VerdictLosses = {
-      ...{ rateLimited: 0, bufferFull: 0, pushedOut: 0, pods: [] },
+      rateLimited: 0,
+      bufferFull: 0,
+      pushedOut: 0,
+      pods: [],
     };
     const pods = new Map<string, VerdictLosses['pods'][number]>();
     for (const { slot, limited, full } of this.#kernel.lost()) {
@@ -109,7 +115,10 @@ export class Verdicts {
     const hasPorts = !portless.has(protocolName(protocol)) && (sourcePort > 0 || destinationPort > 0);
     const headers = {
       family: event.source.includes(':') ? (6 as const) : (4 as const),
-      ...{ source: event.source, destination: event.destination, protocol, icmp },
+      source: event.source,
+      destination: event.destination,
+      protocol,
+      icmp,
       sourcePort: hasPorts ? sourcePort : null,
       destinationPort: hasPorts ? destinationPort : null,
       tcp: protocolName(protocol) === 'tcp' ? { flags: tcpFlags } : null,
@@ -120,7 +129,9 @@ export class Verdicts {
       kind: kinds[event.verdict],
       direction: event.direction,
       pod: this.#names.ofNumber(event.owner),
-      ...{ reason: event.reason, set, generation },
+      reason: event.reason,
+      set,
+      generation,
       rule: rule === 0 ? null : this.#rules.ruleName(set, generation, rule),
     };
   }

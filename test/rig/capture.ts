@@ -46,7 +46,8 @@ export function readByTshark(folder: string, file: Buffer, fields: readonly stri
   let text: string;
   try {
     text = execFileSync('tshark', ['-n', '-r', path, '-T', 'fields', ...wanted], {
-      ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
   } catch (error) {
     const { code, stderr } = error as { code?: string; stderr?: string };

@@ -55,7 +55,11 @@ R0 invalid mem access 'map_value_or_null'`;
 
 test('a refusal before the first instruction has the complaint alone', () => {
   expect(readVerifierLog('tested', 'unreachable insn 5\nprocessed 0 insns\n')).toMatchObject({
-    ...{ message: 'unreachable insn 5', instruction: null, source: null, registers: [], before: [] },
+    message: 'unreachable insn 5',
+    instruction: null,
+    source: null,
+    registers: [],
+    before: [],
   });
   expect(readVerifierLog('tested', '').message).toBe('it gave no reason');
 });

@@ -24,9 +24,23 @@ test('struct podlane_verdict', () => {
     'hex',
   );
   expect(decodeVerdict(record)).toEqual({
-    ...{ timeNs: 1n, slot: 5, owner: 7, direction: 'egress', verdict: 'dropped', reason: 'denied' },
-    ...{ set: 'active', generation: 9, rule: 2, length: 60, protocol: 6, icmp: null, tcpFlags: 2 },
-    ...{ source: '10.42.0.33', destination: '192.0.2.7', sourcePort: 80, destinationPort: 666 },
+    timeNs: 1n,
+    slot: 5,
+    owner: 7,
+    direction: 'egress',
+    verdict: 'dropped',
+    reason: 'denied',
+    set: 'active',
+    generation: 9,
+    rule: 2,
+    length: 60,
+    protocol: 6,
+    icmp: null,
+    tcpFlags: 2,
+    source: '10.42.0.33',
+    destination: '192.0.2.7',
+    sourcePort: 80,
+    destinationPort: 666,
   });
 });
 
@@ -39,8 +53,17 @@ test('struct podlane_trace: only what counts of the headers', () => {
     'hex',
   );
   expect(decodeTrace(record)).toEqual({
-    ...{ id: 1, timeNs: 2n, slot: 5, owner: 7, hook: 'tcx/ingress', verdict: 'redirected', target: 6 },
-    ...{ reason: null, rule: 0, length: 28, headers: Buffer.from('450000', 'hex') },
+    id: 1,
+    timeNs: 2n,
+    slot: 5,
+    owner: 7,
+    hook: 'tcx/ingress',
+    verdict: 'redirected',
+    target: 6,
+    reason: null,
+    rule: 0,
+    length: 28,
+    headers: Buffer.from('450000', 'hex'),
   });
 });
 
@@ -56,8 +79,16 @@ test('struct podlane_connection', () => {
   const key = Buffer.from(`${'07000000'}${address4}${'5000'}${'9a02'}${'06000000'}`, 'hex');
   const value = Buffer.from(`${'01000000'}${'02000000'}${'64000000'}${'0300'}${'0400'}${'01010100'}`, 'hex');
   expect(decodeConnection(key, value, 90)).toEqual({
-    ...{ owner: 7, protocol: 6, peer: '10.42.0.33', podPort: 80, peerPort: 666, begunBy: 'peer' },
-    ...{ state: 'replied', rule: 3, draft: { verdict: 'deny', rule: 4 }, expiresIn: 10 },
+    owner: 7,
+    protocol: 6,
+    peer: '10.42.0.33',
+    podPort: 80,
+    peerPort: 666,
+    begunBy: 'peer',
+    state: 'replied',
+    rule: 3,
+    draft: { verdict: 'deny', rule: 4 },
+    expiresIn: 10,
   });
 });
 

@@ -29,9 +29,19 @@ test('an archive taken without an agent tells netkit devices, their policies and
   });
   const file = join(folder, 'dump.tar.gz');
   await takeDump({
-    ...{ file, name: 'dump', podlane: '0', maxBytes: 64 << 20, pods: undefined, agent: null },
-    ...{ parts: ['network', 'programs', 'statistics'], tools: await findTools(), pins: '/sys/fs/bpf/none' },
-    ...{ capabilities: () => [], secrets: [], signal: new AbortController().signal, onProgress: () => {} },
+    file,
+    name: 'dump',
+    podlane: '0',
+    maxBytes: 64 << 20,
+    pods: undefined,
+    agent: null,
+    parts: ['network', 'programs', 'statistics'],
+    tools: await findTools(),
+    pins: '/sys/fs/bpf/none',
+    capabilities: () => [],
+    secrets: [],
+    signal: new AbortController().signal,
+    onProgress: () => {},
   });
   using taken = unpack(file);
   expect(wrongFiles(taken)).toEqual([]);

@@ -20,8 +20,11 @@ beforeAll(async () => {
   node = await rigNode();
   node.run(['ip', 'address', 'add', `${hostAddress}/32`, 'dev', 'lo']);
   await node.ask('PUT', '/node/guard', {
-    ...{ coolDownSeconds: coolDownMs / 1000, repairs: 2 },
-    ...{ probeSeconds: 1, probeTimeoutMs: 500, probeFailures: 3 },
+    coolDownSeconds: coolDownMs / 1000,
+    repairs: 2,
+    probeSeconds: 1,
+    probeTimeoutMs: 500,
+    probeFailures: 3,
   });
   // Without a program it passes all, so that only the fallback itself can lose packets.
   const policy = { primary: 'forward', peer: 'forward' } as const;

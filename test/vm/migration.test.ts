@@ -59,10 +59,14 @@ const rules: RuleSetInput = {
   name: 'some',
   defaults: { ingress: 'deny' },
   rules: [
-    { ...{ name: 'pings', direction: 'ingress', subject: { all: true } }, protocol: 'icmp', action: 'allow' },
+    { name: 'pings', direction: 'ingress', subject: { all: true }, protocol: 'icmp', action: 'allow' },
     {
-      ...{ name: 'echo', direction: 'ingress', subject: { pod: 'shop.moved' } },
-      ...{ protocol: 'tcp', ports: [{ from: 7000 }], action: 'allow' },
+      name: 'echo',
+      direction: 'ingress',
+      subject: { pod: 'shop.moved' },
+      protocol: 'tcp',
+      ports: [{ from: 7000 }],
+      action: 'allow',
     },
   ],
 };

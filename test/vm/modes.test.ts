@@ -144,7 +144,10 @@ test('a user’s programs run before and after ours on the peer’s hook', async
   const object = readFileSync(exampleObject).toString('base64');
   for (const place of ['before', 'after'])
     await node.ask('POST', '/pods/shop.layer3/programs', {
-      ...{ object, section: 'count_ports', hook: 'netkit/peer', place },
+      object,
+      section: 'count_ports',
+      hook: 'netkit/peer',
+      place,
     });
   expect(await leaving()).toEqual(['netkit/peer', 1, 'ours', 2]);
   answers(layer3, '10.42.0.2');

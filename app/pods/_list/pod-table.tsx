@@ -46,7 +46,10 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   const stale = useStale();
   const { inSight, above, below, scrollTo } = useRowsInSight(body, rows.length);
   useTableKeys({
-    ...{ rows: rows.length, body, scrollTo, clear },
+    rows: rows.length,
+    body,
+    scrollTo,
+    clear,
     onEscape: () => {
       if (selection.pods.length === 0) return false;
       selection.clear();

@@ -12,12 +12,19 @@ const idle = 'the kernel is not counting runs yet, or this program has not run';
 
 export const columns: readonly Column<Program, SortKey>[] = [
   {
-    ...{ key: 'id', label: 'id', width: 'w-[74px]', from: 'max-md:hidden', align: 'right' },
+    key: 'id',
+    label: 'id',
+    width: 'w-[74px]',
+    from: 'max-md:hidden',
+    align: 'right',
     sort: ({ id }) => id,
     cell: ({ id }) => <span className="code text-ink-2">{id}</span>,
   },
   {
-    ...{ key: 'name', label: 'program', width: 'w-[196px] max-md:w-auto', head: true },
+    key: 'name',
+    label: 'program',
+    width: 'w-[196px] max-md:w-auto',
+    head: true,
     sort: programName,
     cell: (program) => (
       <Link
@@ -32,27 +39,42 @@ export const columns: readonly Column<Program, SortKey>[] = [
     ),
   },
   {
-    ...{ key: 'type', label: 'type', width: 'w-[118px]', from: 'max-md:hidden' },
+    key: 'type',
+    label: 'type',
+    width: 'w-[118px]',
+    from: 'max-md:hidden',
     sort: ({ type }) => type,
     cell: ({ type }) => <span className="code text-ink-2">{type}</span>,
   },
   {
-    ...{ key: 'owner', label: 'owner', width: 'w-[172px]', from: 'max-lg:hidden' },
+    key: 'owner',
+    label: 'owner',
+    width: 'w-[172px]',
+    from: 'max-lg:hidden',
     sort: ({ owner }) => ownerText(owner),
     cell: ({ owner }) => <Owner owner={owner} />,
   },
   {
-    ...{ key: 'attached', label: 'attached at', from: 'max-xl:hidden' },
+    key: 'attached',
+    label: 'attached at',
+    from: 'max-xl:hidden',
     sort: ({ attachments }) => attachments[0]?.hook ?? null,
     cell: (program) => <AttachedAt program={program} />,
   },
   {
-    ...{ key: 'loaded', label: 'loaded', width: 'w-[116px]', from: 'max-2xl:hidden' },
+    key: 'loaded',
+    label: 'loaded',
+    width: 'w-[116px]',
+    from: 'max-2xl:hidden',
     sort: ({ loadedAt }) => Date.parse(loadedAt),
     cell: ({ loadedAt }) => <span className="text-ink-2 tabular-nums">{clock(Date.parse(loadedAt))}</span>,
   },
   {
-    ...{ key: 'instructions', label: 'insns', width: 'w-[66px]', from: 'max-lg:hidden', align: 'right' },
+    key: 'instructions',
+    label: 'insns',
+    width: 'w-[66px]',
+    from: 'max-lg:hidden',
+    align: 'right',
     title: 'Translated instructions, of 8 bytes each',
     sort: ({ instructions }) => instructions,
     cell: ({ instructions }) =>
@@ -63,7 +85,11 @@ export const columns: readonly Column<Program, SortKey>[] = [
       ),
   },
   {
-    ...{ key: 'jited', label: 'jited', width: 'w-[80px]', from: 'max-2xl:hidden', align: 'slot' },
+    key: 'jited',
+    label: 'jited',
+    width: 'w-[80px]',
+    from: 'max-2xl:hidden',
+    align: 'slot',
     title: 'Machine code, in bytes',
     sort: ({ jitedBytes }) => jitedBytes,
     cell: ({ jitedBytes }) => (
@@ -71,7 +97,11 @@ export const columns: readonly Column<Program, SortKey>[] = [
     ),
   },
   {
-    ...{ key: 'memory', label: 'memory', width: 'w-[84px]', from: 'max-lg:hidden', align: 'slot' },
+    key: 'memory',
+    label: 'memory',
+    width: 'w-[84px]',
+    from: 'max-lg:hidden',
+    align: 'slot',
     title: 'Locked by the program, without its maps, in bytes',
     sort: ({ memoryBytes }) => memoryBytes,
     cell: ({ memoryBytes }) => (
@@ -79,12 +109,19 @@ export const columns: readonly Column<Program, SortKey>[] = [
     ),
   },
   {
-    ...{ key: 'runs', label: 'runs/s', width: 'w-[84px] max-md:w-[76px]', align: 'slot' },
+    key: 'runs',
+    label: 'runs/s',
+    width: 'w-[84px] max-md:w-[76px]',
+    align: 'slot',
     sort: ({ rate }) => rate?.runsPerSecond ?? null,
     cell: ({ rate }) => <Scaled value={rate?.runsPerSecond ?? Number.NaN} unknown={idle} />,
   },
   {
-    ...{ key: 'ns', label: 'ns/run', width: 'w-[72px]', from: 'max-md:hidden', align: 'right' },
+    key: 'ns',
+    label: 'ns/run',
+    width: 'w-[72px]',
+    from: 'max-md:hidden',
+    align: 'right',
     title: 'Mean of the last second',
     sort: ({ rate }) => rate?.nsPerRun ?? null,
     cell: ({ rate }) => {
@@ -94,7 +131,10 @@ export const columns: readonly Column<Program, SortKey>[] = [
     },
   },
   {
-    ...{ key: 'cpu', label: 'CPU', width: 'w-[98px] max-md:w-[92px]', align: 'right' },
+    key: 'cpu',
+    label: 'CPU',
+    width: 'w-[98px] max-md:w-[92px]',
+    align: 'right',
     title: 'Share of one core',
     sort: ({ rate }) => rate?.cpu ?? null,
     cell: ({ rate }) => <CpuShare share={rate?.cpu ?? Number.NaN} />,

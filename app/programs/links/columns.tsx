@@ -21,12 +21,19 @@ export type SortKey = (typeof sortKeys)[number];
 
 export const columns: readonly Column<BpfLink, SortKey>[] = [
   {
-    ...{ key: 'id', label: 'id', width: 'w-[74px]', from: 'max-md:hidden', align: 'right' },
+    key: 'id',
+    label: 'id',
+    width: 'w-[74px]',
+    from: 'max-md:hidden',
+    align: 'right',
     sort: ({ id }) => id,
     cell: ({ id }) => <span className="code text-ink-2">{id}</span>,
   },
   {
-    ...{ key: 'program', label: 'program', width: 'w-[190px] max-md:w-auto', head: true },
+    key: 'program',
+    label: 'program',
+    width: 'w-[190px] max-md:w-auto',
+    head: true,
     sort: ({ programName }) => programName,
     cell: ({ programName, programId }) => (
       <>
@@ -43,12 +50,17 @@ export const columns: readonly Column<BpfLink, SortKey>[] = [
     ),
   },
   {
-    ...{ key: 'type', label: 'type', width: 'w-[130px]', from: 'max-lg:hidden' },
+    key: 'type',
+    label: 'type',
+    width: 'w-[130px]',
+    from: 'max-lg:hidden',
     sort: ({ type }) => type,
     cell: ({ type }) => <span className="code text-ink-2">{type}</span>,
   },
   {
-    ...{ key: 'attach', label: 'attached as', width: 'w-[170px] max-md:w-[120px]' },
+    key: 'attach',
+    label: 'attached as',
+    width: 'w-[170px] max-md:w-[120px]',
     sort: ({ attachType }) => attachType,
     cell: ({ attachType }) =>
       attachType === null ? (
@@ -58,7 +70,10 @@ export const columns: readonly Column<BpfLink, SortKey>[] = [
       ),
   },
   {
-    ...{ key: 'target', label: 'target', width: 'w-[220px] max-md:w-[120px]', from: 'max-md:pr-(--gutter)' },
+    key: 'target',
+    label: 'target',
+    width: 'w-[220px] max-md:w-[120px]',
+    from: 'max-md:pr-(--gutter)',
     sort: ({ target }) => target,
     cell: ({ target, device }) => (
       <span title={target}>
@@ -68,7 +83,10 @@ export const columns: readonly Column<BpfLink, SortKey>[] = [
     ),
   },
   {
-    ...{ key: 'namespace', label: 'namespace', width: 'w-[150px]', from: 'max-lg:hidden' },
+    key: 'namespace',
+    label: 'namespace',
+    width: 'w-[150px]',
+    from: 'max-lg:hidden',
     sort: ({ device }) => (device === null ? null : namespaceText(device)),
     cell: ({ device }) =>
       device === null ? (
@@ -78,12 +96,17 @@ export const columns: readonly Column<BpfLink, SortKey>[] = [
       ),
   },
   {
-    ...{ key: 'owner', label: 'owner', width: 'w-[190px]', from: 'max-md:hidden max-xl:pr-(--gutter)' },
+    key: 'owner',
+    label: 'owner',
+    width: 'w-[190px]',
+    from: 'max-md:hidden max-xl:pr-(--gutter)',
     sort: ({ owner }) => ownerText(owner),
     cell: ({ owner }) => <Owner owner={owner} />,
   },
   {
-    ...{ key: 'pin', label: 'pinned at', from: 'max-xl:hidden' },
+    key: 'pin',
+    label: 'pinned at',
+    from: 'max-xl:hidden',
     sort: ({ pins }) => pins[0] ?? null,
     cell: ({ pins }) =>
       pins[0] === undefined ? (

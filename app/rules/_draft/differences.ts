@@ -25,8 +25,13 @@ export function differencesOf(verdicts: readonly Verdict[]): Difference[] {
     if (known !== undefined) known.packets += 1;
     else
       differences.set(key, {
-        ...{ key, kind, rule, pod: name, podHref: pod === null ? null : `/pods/${name}` },
-        ...{ packets: 1, last: verdict },
+        key,
+        kind,
+        rule,
+        pod: name,
+        podHref: pod === null ? null : `/pods/${name}`,
+        packets: 1,
+        last: verdict,
       });
   }
   return [...differences.values()].sort((a, b) => b.packets - a.packets);

@@ -27,8 +27,11 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
     read.mutate(text, {
       onSuccess: ({ text: written, source, rules }) => {
         openCopy({
-          ...{ text: written, opened: '', source: 'import' },
-          ...{ version: active?.version ?? 0, etag: active?.etag ?? '' },
+          text: written,
+          opened: '',
+          source: 'import',
+          version: active?.version ?? 0,
+          etag: active?.etag ?? '',
         });
         const what = source === 'rules' ? 'rule set' : 'NetworkPolicies';
         notify({

@@ -13,8 +13,13 @@ export interface Form {
 }
 
 export const plainForm: Form = {
-  ...{ set: 'active', source: '', destination: '', protocol: 'tcp' },
-  ...{ port: '', type: '8', code: '0' },
+  set: 'active',
+  source: '',
+  destination: '',
+  protocol: 'tcp',
+  port: '',
+  type: '8',
+  code: '0',
 };
 export const protocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
 
@@ -65,7 +70,10 @@ export function questionOf(form: Form): { question: ExplainQuestion } | { proble
   if (Object.keys(problems).length > 0 || protocol === null) return { problems };
   return {
     question: {
-      ...{ set: form.set, source, destination, protocol },
+      set: form.set,
+      source,
+      destination,
+      protocol,
       ...(hasPorts(form.protocol) && port !== null ? { port } : {}),
       ...(hasTypes(form.protocol) && type !== null && code !== null ? { icmp: { type, code } } : {}),
     },

@@ -40,7 +40,10 @@ export function RuleList() {
     return inOrder(active.rules?.rules ?? [])
       .map(
         ({ rule }, index): RuleRow => ({
-          ...{ rule, place: index + 1, counts: counts.get(rule.name), warning: warnings.get(rule.name) },
+          rule,
+          place: index + 1,
+          counts: counts.get(rule.name),
+          warning: warnings.get(rule.name),
           href: `/rules?${shared === '' ? '' : `${shared}&`}rule=${encodeURIComponent(rule.name)}`,
         }),
       )

@@ -19,8 +19,13 @@ import { PacketFields } from '../_form/packet-fields.tsx';
 import { type CaptureState, useCapture } from './use-capture.ts';
 
 const plain: Form = {
-  ...{ pod: '', address: '', port: '', protocol: '', family: '' },
-  ...{ packets: '1000', seconds: '30' },
+  pod: '',
+  address: '',
+  port: '',
+  protocol: '',
+  family: '',
+  packets: '1000',
+  seconds: '30',
 };
 const most = { packets: 100_000, seconds: 240 };
 /** What is kept of each packet: with headers alone, no payload is in the file. */

@@ -13,8 +13,13 @@ export interface Form {
 }
 
 export const traceForm: Form = {
-  ...{ pod: '', address: '', port: '', protocol: '', family: '' },
-  ...{ packets: '100', seconds: '30' },
+  pod: '',
+  address: '',
+  port: '',
+  protocol: '',
+  family: '',
+  packets: '100',
+  seconds: '30',
 };
 
 export const protocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
@@ -62,7 +67,9 @@ export function wantedOf(form: Form, most: Limits): { wanted: NewTraceInput } | 
   if (Object.keys(problems).length > 0) return { problems };
   return {
     wanted: {
-      ...{ pod, packets, seconds },
+      pod,
+      packets,
+      seconds,
       ...(address === '' ? {} : { address }),
       ...(port === '' ? {} : { port: Number(port) }),
       ...(protocol === undefined ? {} : { protocol }),

@@ -17,7 +17,9 @@ interface PacketFieldsProps {
 export function PacketFields({ form, change, problems, disabled = false }: PacketFieldsProps) {
   const list = useId();
   const bound = (key: keyof Form) => ({
-    ...{ problem: problems[key], value: form[key], disabled },
+    problem: problems[key],
+    value: form[key],
+    disabled,
     change: (value: string) => change({ [key]: value }),
   });
   const text = (key: keyof Form, label: string, placeholder: string, more: { list?: string } = {}) => (

@@ -66,7 +66,10 @@ export function layOut(
       .sort((a, b) => (packets.get(b.id) ?? 0) - (packets.get(a.id) ?? 0))
       .map((node, row) => ({
         ...node,
-        ...{ x: index * step, y: row * (nodeHeight + rowGap), width: boxWidth, height: nodeHeight },
+        x: index * step,
+        y: row * (nodeHeight + rowGap),
+        width: boxWidth,
+        height: nodeHeight,
       })),
   );
   const byId = new Map(places.map((place) => [place.id, place]));
@@ -76,7 +79,8 @@ export function layOut(
   });
   const rows = Math.max(1, ...used.map((column) => column.length));
   return {
-    ...{ places, lines },
+    places,
+    lines,
     width: (count - 1) * step + boxWidth,
     height: rows * (nodeHeight + rowGap) - rowGap,
   };

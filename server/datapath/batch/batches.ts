@@ -9,8 +9,8 @@ import type {
   ResumeBatch,
 } from '../../../contract/batch.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { Core } from '../core.ts';
-import type { Migrations } from '../migrations.ts';
+import type { Core } from '../context.ts';
+import type { Migrations } from '../migration/migrations.ts';
 import { planBatch, refuseBatch } from './plan.ts';
 import { settleInterrupted } from './recover.ts';
 import { BatchRun } from './run.ts';
@@ -49,8 +49,14 @@ export class Batches extends EventEmitter<BatchEvents> {
       const { allowed, slots, pods, ...plan } = await this.plan(wanted);
       refuseBatch({ allowed, slots, pods, ...plan });
       const batch = await this.#core.books.addBatch({
-        ...{ id: randomUUID(), number: 0, actor, ...plan, state: 'running', reason: null },
-        ...{ startedAt: new Date().toISOString(), endedAt: null },
+        id: randomUUID(),
+        number: 0,
+        actor,
+        ...plan,
+        state: 'running',
+        reason: null,
+        startedAt: new Date().toISOString(),
+        endedAt: null,
         pods: pods.map(({ notes: _, ...pod }) => pod),
       });
       const run = this.#hold(batch);

@@ -1,7 +1,7 @@
 import { field } from '../../bpf/counter-fields.ts';
-import { addCounters } from '../carried.ts';
-import type { Ground } from '../ground.ts';
-import type { LivePod } from '../registry.ts';
+import { addCounters } from '../device/carried-counters.ts';
+import type { Ground } from '../kernel-context.ts';
+import type { LivePod } from '../pod-registry.ts';
 
 /** A pod's traffic so far, over all devices it had. */
 export interface Reading {

@@ -1,10 +1,10 @@
 import { type BatchPlan, type BatchPod, countPods, type NewBatch } from '../../../contract/batch.ts';
 import type { Check } from '../../../contract/migration.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
-import type { Core } from '../core.ts';
-import type { Migrations } from '../migrations.ts';
-import { asProblemError } from '../refusal.ts';
-import { currentDevice, type LivePod } from '../registry.ts';
+import type { Core } from '../context.ts';
+import { asProblemError } from '../errors.ts';
+import type { Migrations } from '../migration/migrations.ts';
+import { currentDevice, type LivePod } from '../pod-registry.ts';
 
 type PlannedPod = BatchPlan['pods'][number];
 
@@ -86,8 +86,14 @@ async function planPod(
     namespace: pod.record.namespace,
     name: pod.record.name,
     from: currentDevice(pod).kind,
-    ...{ state: 'waiting', moved: false, code: null, reason: null },
-    ...{ migrationId: null, startedAt: null, endedAt: null, notes: [] },
+    state: 'waiting',
+    moved: false,
+    code: null,
+    reason: null,
+    migrationId: null,
+    startedAt: null,
+    endedAt: null,
+    notes: [],
   };
   try {
     const { checks } = await migrations.plan(pod, to, recreate);

@@ -1,5 +1,5 @@
-import type { Ground } from '../ground.ts';
-import type { LivePod } from '../registry.ts';
+import type { Ground } from '../kernel-context.ts';
+import type { LivePod } from '../pod-registry.ts';
 import { type Reading, readTraffic, type Span } from './health.ts';
 
 /** Remembers the traffic of pods that wait for their migration, beat by beat. */

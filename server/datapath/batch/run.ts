@@ -1,10 +1,10 @@
 import type { Batch, BatchPod, BatchState } from '../../../contract/batch.ts';
 import type { EventType } from '../../../contract/event.ts';
 import type { Migration } from '../../../contract/migration.ts';
-import type { Core } from '../core.ts';
-import type { Migrations } from '../migrations.ts';
-import { asProblemError } from '../refusal.ts';
-import type { LivePod } from '../registry.ts';
+import type { Core } from '../context.ts';
+import { asProblemError } from '../errors.ts';
+import type { Migrations } from '../migration/migrations.ts';
+import type { LivePod } from '../pod-registry.ts';
 import { mishap } from './mishap.ts';
 import { Pulse } from './pulse.ts';
 import { watchPod } from './watch.ts';
@@ -178,7 +178,9 @@ export class BatchRun {
   /** A pod that ends while its node is worked on is nobody's failure. */
   #ended(member: BatchPod): Promise<void> {
     return this.#change(member, {
-      ...{ state: 'refused', code: 'pod_gone', endedAt: now() },
+      state: 'refused',
+      code: 'pod_gone',
+      endedAt: now(),
       reason: 'it was no longer there when its turn came',
     });
   }

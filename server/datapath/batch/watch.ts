@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Ground } from '../ground.ts';
-import type { LivePod } from '../registry.ts';
+import type { Ground } from '../kernel-context.ts';
+import type { LivePod } from '../pod-registry.ts';
 import { harm, readTraffic, type Span, silence } from './health.ts';
 
 /** Silence is believed after this many settle times, and as long as was looked before: traffic comes in bursts. */

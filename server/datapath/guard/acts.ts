@@ -1,9 +1,9 @@
-import type { Core } from '../core.ts';
-import type { Migrations } from '../migrations.ts';
-import { settleHooks } from '../move-hooks.ts';
-import { attachPrograms, pointAt } from '../programs.ts';
-import { asProblemError } from '../refusal.ts';
-import { currentDevice, type LivePod } from '../registry.ts';
+import type { Core } from '../context.ts';
+import { settleHooks } from '../device/move-hooks.ts';
+import { attachPrograms, pointAt } from '../device/our-programs.ts';
+import { asProblemError } from '../errors.ts';
+import type { Migrations } from '../migration/migrations.ts';
+import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { actAt, clock, type Guarded, isBusy } from './guarded.ts';
 import { type Kept, withAct } from './kept.ts';
 import type { LadderAct, LadderState } from './ladder.ts';

@@ -6,10 +6,10 @@ import {
   type NodeGuard,
   type PodGuard,
 } from '../../../contract/guard.ts';
-import { attend, type Core, nameOf } from '../core.ts';
-import type { Migrations } from '../migrations.ts';
-import { asProblemError } from '../refusal.ts';
-import { currentDevice, type LivePod } from '../registry.ts';
+import { attend, type Core, nameOf } from '../context.ts';
+import { asProblemError } from '../errors.ts';
+import type { Migrations } from '../migration/migrations.ts';
+import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { Acts } from './acts.ts';
 import { actAt, clock, type Guarded, isBusy } from './guarded.ts';
 import { GuardBooks, type Kept, withAct } from './kept.ts';

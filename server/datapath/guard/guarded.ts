@@ -1,5 +1,5 @@
 import type { GuardAct } from '../../../contract/guard.ts';
-import type { LivePod } from '../registry.ts';
+import type { LivePod } from '../pod-registry.ts';
 import type { Kept } from './kept.ts';
 import type { PodWatch } from './watch.ts';
 
@@ -22,6 +22,9 @@ export const clock = (): number => Math.round(performance.timeOrigin + performan
 
 /** @param now of `clock` */
 export const actAt = (now: number, act: GuardAct['act'], because: readonly string[]): GuardAct => ({
-  ...{ time: new Date(now).toISOString(), act, because: [...because] },
-  ...{ failure: null, migrationId: null },
+  time: new Date(now).toISOString(),
+  act,
+  because: [...because],
+  failure: null,
+  migrationId: null,
 });

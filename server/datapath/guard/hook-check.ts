@@ -4,10 +4,10 @@ import { primaryIfindex } from '../../bpf/layout.ts';
 import { programInfoById } from '../../bpf/program.ts';
 import { type HookEntry, queryHook } from '../../bpf/query.ts';
 import { getLink } from '../../netlink/link.ts';
-import type { DeviceRecord } from '../books.ts';
-import { clsactPrograms } from '../clsact.ts';
-import type { Ground } from '../ground.ts';
-import { hooksOf } from '../hooks.ts';
+import { clsactPrograms } from '../device/clsact.ts';
+import { hooksOf } from '../device/hooks.ts';
+import type { Ground } from '../kernel-context.ts';
+import type { DeviceRecord } from '../store.ts';
 
 export interface HookFindings {
   /** Of hooks that our program is not on; null when it is on both. */

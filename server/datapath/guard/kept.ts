@@ -6,7 +6,7 @@ import {
   guardChoice,
   guardStage,
 } from '../../../contract/guard.ts';
-import type { Core } from '../core.ts';
+import type { Core } from '../context.ts';
 import { atRest, type LadderState } from './ladder.ts';
 
 /** How many of a pod's acts are kept. */

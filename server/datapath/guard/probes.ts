@@ -1,8 +1,8 @@
 import type { GuardThresholds } from '../../../contract/guard.ts';
 import { isIpv6 } from '../../../contract/network.ts';
 import type { Family } from '../../netlink/ip.ts';
-import { bare } from '../gateway.ts';
-import { EchoSocket } from './echo.ts';
+import { bare } from '../device/next-hops.ts';
+import { EchoSocket } from '../echo/icmp.ts';
 import {
   forgiven,
   judged,

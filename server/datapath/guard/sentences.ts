@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { GuardAct, GuardChoice, GuardThresholds } from '../../../contract/guard.ts';
-import { type NewEvent, nameOf } from '../core.ts';
-import type { LivePod } from '../registry.ts';
+import { type NewEvent, nameOf } from '../context.ts';
+import type { LivePod } from '../pod-registry.ts';
 import type { Kept } from './kept.ts';
 
 /** What wants looking at; null while the guard has done nothing that stays. */

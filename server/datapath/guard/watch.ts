@@ -5,8 +5,8 @@ import {
   guardSignal,
 } from '../../../contract/guard.ts';
 import { field } from '../../bpf/counter-fields.ts';
-import type { Ground } from '../ground.ts';
-import { currentDevice, type LivePod } from '../registry.ts';
+import type { Ground } from '../kernel-context.ts';
+import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { checkHooks, type HookFindings } from './hook-check.ts';
 import { type EchoSockets, Probes } from './probes.ts';
 import { Traffic, type Verdict } from './traffic.ts';
@@ -65,7 +65,9 @@ export class PodWatch {
     const of = (name: keyof typeof field): number => Number(counters[field[name]]);
     const silent = this.#traffic.add(
       {
-        ...{ at: now, out: of('packetsOut'), in: of('packetsIn') },
+        at: now,
+        out: of('packetsOut'),
+        in: of('packetsIn'),
         dropped: of('droppedPacketsOut') + of('droppedPacketsIn'),
         probes: this.#probes.packets,
       },
@@ -138,6 +140,8 @@ const reading = (
   since: number | null,
   state: GuardReading['state'],
 ): GuardReading => ({
-  ...{ signal, state, evidence },
+  signal,
+  state,
+  evidence,
   since: state === 'failing' && since !== null ? new Date(since).toISOString() : null,
 });

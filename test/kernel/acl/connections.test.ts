@@ -11,7 +11,10 @@ import { JudgeStage } from './judge-stage.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';
 
 const pod: AclPod = {
-  ...{ id: 'pod-0', namespace: 'shop', name: 'cart', labels: {} },
+  id: 'pod-0',
+  namespace: 'shop',
+  name: 'cart',
+  labels: {},
   addresses: ['10.42.0.1/32', 'fd42::1/128'],
 };
 const families = {
@@ -133,7 +136,10 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     const { icmp: protocol, error: type } = family;
     const sent = { source: own, destination: peer, protocol: 17, sourcePort: port, destinationPort: 80 };
     const error = (quoted: Packet): Packet => ({
-      ...{ source: parseAddress(family.router), destination: own, protocol, icmp: { type, code: 3 } },
+      source: parseAddress(family.router),
+      destination: own,
+      protocol,
+      icmp: { type, code: 3 },
       quoted: networkPacket(quoted),
     });
     expect(judge('ingress', error(sent))).toBe('drop');

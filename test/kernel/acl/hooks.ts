@@ -55,7 +55,10 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
       programs = await openDatapath({ pins: stage.pins, maxSlots: 64 });
       loader = new RuleLoader(programs.ruleMaps, { slots: programs.maxSlots });
       const pods = [a, b].map(({ slot, address4, address6 }) => ({
-        ...{ id: `${slot}`, namespace: 'shop', name: `${slot}`, labels: {} },
+        id: `${slot}`,
+        namespace: 'shop',
+        name: `${slot}`,
+        labels: {},
         addresses: [`${address4}/32`, `${address6}/128`],
       }));
       const { tables } = compile(rules, pods);

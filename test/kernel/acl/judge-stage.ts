@@ -46,7 +46,11 @@ export class JudgeStage implements AsyncDisposable {
       ];
       run('ip', '-n', name, ...ends.join(' type veth peer ').split(' '));
       programs.setSlot(slot, {
-        ...{ owner: slot + 1, hooks: 'primary', redirect: false, macs: null, check: false },
+        owner: slot + 1,
+        hooks: 'primary',
+        redirect: false,
+        macs: null,
+        check: false,
       });
     }
     return new JudgeStage(programs, name, timeouts);

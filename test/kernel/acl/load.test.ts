@@ -26,16 +26,25 @@ const lets = (port: number) =>
     defaults: { ingress: 'deny' },
     rules: [
       {
-        ...{ name: `${port}`, direction: 'ingress', subject: { all: true }, protocol: 'tcp' },
-        ...{ peers: [{ cidr: '192.0.2.0/24' }], ports: [{ from: port }], action: 'allow' },
+        name: `${port}`,
+        direction: 'ingress',
+        subject: { all: true },
+        protocol: 'tcp',
+        peers: [{ cidr: '192.0.2.0/24' }],
+        ports: [{ from: port }],
+        action: 'allow',
       },
     ],
   });
 /** Which of the ports a packet gets in by. */
 function entered(...ports: number[]): number[] {
   const packet = (destinationPort: number) => ({
-    ...{ source: parseAddress('192.0.2.7'), destination: parseAddress('10.42.0.0'), protocol: 6 },
-    ...{ sourcePort: 9, destinationPort, tcpFlags: tcp.syn },
+    source: parseAddress('192.0.2.7'),
+    destination: parseAddress('10.42.0.0'),
+    protocol: 6,
+    sourcePort: 9,
+    destinationPort,
+    tcpFlags: tcp.syn,
   });
   const found = stage.judge(ports.map((port) => ({ slot: 0, direction: 'ingress', packet: packet(port) })));
   return ports.filter((_, i) => found[i] === 'pass');

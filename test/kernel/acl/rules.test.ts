@@ -93,7 +93,10 @@ async function explained(
 ) {
   const six = address.includes(':');
   return node.ask<Explanation>('POST', '/rules/explain', {
-    ...{ set, source: addresses[from][six ? 1 : 0], destination: address, protocol },
+    set,
+    source: addresses[from][six ? 1 : 0],
+    destination: address,
+    protocol,
     ...(protocol === 'icmp' ? { icmp: { type: six ? 128 : 8 } } : { port: Number(port) }),
   });
 }
@@ -112,28 +115,35 @@ const shop: RuleSetInput = {
   defaults: { ingress: 'deny' },
   rules: [
     {
-      ...{
-        name: 'web to cart',
-        direction: 'ingress',
-        subject: { selector: { matchLabels: { app: 'cart' } } },
-      },
-      ...{
-        peers: [{ pods: { matchLabels: { app: 'web' } } }],
-        protocol: 'tcp',
-        ports: [{ from: 7000, to: 8080 }],
-      },
+      name: 'web to cart',
+      direction: 'ingress',
+      subject: { selector: { matchLabels: { app: 'cart' } } },
+      peers: [{ pods: { matchLabels: { app: 'web' } } }],
+      protocol: 'tcp',
+      ports: [{ from: 7000, to: 8080 }],
       action: 'allow',
     },
     {
-      ...{ name: 'echo', direction: 'ingress', subject: { namespace: 'shop' } },
-      ...{ protocol: 'icmp', icmp: [{ type: 8 }, { type: 128 }], action: 'allow' },
+      name: 'echo',
+      direction: 'ingress',
+      subject: { namespace: 'shop' },
+      protocol: 'icmp',
+      icmp: [{ type: 8 }, { type: 128 }],
+      action: 'allow',
     },
     {
-      ...{ name: 'job writes', direction: 'ingress', subject: { pod: 'shop.cart' } },
-      ...{ peers: [{ cidr: '10.42.0.4/32' }], protocol: 'udp', ports: [{ from: 9090 }], action: 'allow' },
+      name: 'job writes',
+      direction: 'ingress',
+      subject: { pod: 'shop.cart' },
+      peers: [{ cidr: '10.42.0.4/32' }],
+      protocol: 'udp',
+      ports: [{ from: 9090 }],
+      action: 'allow',
     },
     {
-      ...{ name: 'seen', direction: 'egress', subject: { pod: 'shop.job' } },
+      name: 'seen',
+      direction: 'egress',
+      subject: { pod: 'shop.job' },
       protocol: 'udp',
       action: 'log',
       priority: 1,

@@ -12,7 +12,9 @@ export function wire({ direction, peer, protocol, port }: Judged, pod: AclPod): 
   const own = found ? { family: found.family, value: found.address } : elsewhere[peer.family];
   const [source, destination] = direction === 'egress' ? [own, peer] : [peer, own];
   return {
-    ...{ source, destination, protocol },
+    source,
+    destination,
+    protocol,
     ...([6, 17, 132].includes(protocol)
       ? { sourcePort: 40_000, destinationPort: port, tcpFlags: tcp.syn }
       : {}),

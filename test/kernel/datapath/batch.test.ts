@@ -43,7 +43,9 @@ async function stepOf(id: string): Promise<string | undefined> {
 /** Makes the next migrations of the pod fail: the names their peers would get are taken, which no check looks for. */
 async function spoil(index: number): Promise<() => void> {
   const { to } = await node.ask<MigrationPlan>('POST', `/pods/shop.many-${index}/migrations`, {
-    ...{ to: 'veth', recreate: true, dryRun: true },
+    to: 'veth',
+    recreate: true,
+    dryRun: true,
   });
   const ip = (words: string): string =>
     node.run(['ip', 'link', ...words.split(' ')], pods[index]!.netns.path);
@@ -165,7 +167,10 @@ describe('the first unhealthy pod', () => {
   test('stops for good where that was chosen', async () => {
     const mend = await spoil(0);
     const stopped = await runBatch(node, {
-      ...{ pods: named(0, 1, 2), ...again, parallelism: 1, onUnhealthy: 'stop' },
+      pods: named(0, 1, 2),
+      ...again,
+      parallelism: 1,
+      onUnhealthy: 'stop',
     });
     expect(stopped).toMatchObject({ state: 'stopped', counts: { unhealthy: 1, waiting: 2 } });
     expect(stopped.endedAt).not.toBeNull();
@@ -177,7 +182,10 @@ describe('the first unhealthy pod', () => {
     const path = pods[7]!.netns.path;
     const pinger = spawn('nsenter', [`--net=${path}`, 'ping', '-q', '-i', '0.005', '10.43.0.0']);
     const { id } = await node.ask<Batch>('POST', '/batches', {
-      ...{ pods: named(0, 1), ...again, settleMs: 500, parallelism: 1 },
+      pods: named(0, 1),
+      ...again,
+      settleMs: 500,
+      parallelism: 1,
     });
     // By then it has been seen on the new device.
     await expect.poll(() => stepOf(id), { interval: 5 }).toBe('drained');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { NodeGuard, PodGuard } from '../../../contract/guard.ts';
-import { EchoSocket } from '../../../server/datapath/guard/echo.ts';
+import { EchoSocket } from '../../../server/datapath/echo/icmp.ts';
 import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
 import { type RiggedNode, rigNode } from '../../rig/node.ts';
 
@@ -110,7 +110,8 @@ test('choices are kept over a restart, and go with their pod', async () => {
     pods: { watched: 0, chosen: 1 },
   });
   expect((await node.ask<PodGuard>('GET', '/pods/shop.cart/guard')).thresholds).toMatchObject({
-    ...{ repairs: 7, on: false },
+    repairs: 7,
+    on: false,
   });
   const messages = async () =>
     (await node.ask<{ items: { type: string; message: string }[] }>('GET', '/events')).items

@@ -41,8 +41,12 @@ beforeAll(async () => {
     name: 'shop',
     rules: [
       {
-        ...{ name: 'no-telnet', direction: 'ingress', subject: { all: true }, action: 'deny' },
-        ...{ protocol: 'tcp', ports: [{ from: 23 }] },
+        name: 'no-telnet',
+        direction: 'ingress',
+        subject: { all: true },
+        action: 'deny',
+        protocol: 'tcp',
+        ports: [{ from: 23 }],
       },
     ],
   });

@@ -76,7 +76,9 @@ test('activated under traffic, no packet is lost and counters go on', async () =
   const pings = [0, 7, 19].map((n) => ping(node.host, `10.43.0.${n}`, 400));
   const activation = await node.ask<Activation>('POST', `/builds/${added.sha256}/activation`);
   expect(activation).toMatchObject({
-    ...{ state: 'done', actor: 'local', attachments: { total: 2 * pods, replaced: 2 * pods } },
+    state: 'done',
+    actor: 'local',
+    attachments: { total: 2 * pods, replaced: 2 * pods },
   });
   expect(await running()).toBe(added.sha256);
   await node.ask('POST', '/builds/rollback');

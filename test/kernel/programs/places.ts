@@ -12,8 +12,12 @@ export function expectOthers(
   const loopback = { ifindex: 1, name: 'lo', namespace };
   const alone = { position: 0, of: 1 };
   const atDevice = {
-    ...{ kind: at.hook.split('/')[0], hook: at.hook, target: at.device.name },
-    ...{ device: { ...at.device, namespace }, of: at.before + 2, linkId: expect.any(Number) },
+    kind: at.hook.split('/')[0],
+    hook: at.hook,
+    target: at.device.name,
+    device: { ...at.device, namespace },
+    of: at.before + 2,
+    linkId: expect.any(Number),
   };
   const calls = `map ${others.maps.calls} t_calls[3], for tail calls`;
   const places: Record<keyof Others['programs'], object | null> = {

@@ -45,7 +45,9 @@ test('every program is told as bpftool tells it, with whose it is and where it i
     for (const pod of [cart, web])
       expect(each.attachments).toContainEqual(
         expect.objectContaining({
-          ...{ device: { ...pick(pod), namespace }, position, linkId: expect.any(Number) },
+          device: { ...pick(pod), namespace },
+          position,
+          linkId: expect.any(Number),
         }),
       );
   }
@@ -170,7 +172,10 @@ test('who looks has runs counted, per second and as a share of a CPU; also alway
   const [theirs] = [bpftool<Said>(['prog', 'show', 'id', String(id)])];
   expect(theirs.run_cnt).toBeGreaterThanOrEqual(each.runCount!);
   expect(await node.ask('PUT', '/programs/statistics', { always: true })).toEqual({
-    ...{ on: true, always: true, until: null, problem: null },
+    on: true,
+    always: true,
+    until: null,
+    problem: null,
   });
   expect((await node.ask<ProgramList>('GET', '/programs')).statistics.always).toBe(true);
   await node.ask('PUT', '/programs/statistics', { always: false });

@@ -35,7 +35,10 @@ describe.each([
 
   const attach = (more: Partial<NewUserProgram>) =>
     node.ask<UserProgram>('POST', '/pods/shop.cart/programs', {
-      ...{ object, section: 'count_ports', hook: out, place: 'before' },
+      object,
+      section: 'count_ports',
+      hook: out,
+      place: 'before',
       ...more,
     });
   const list = async () =>

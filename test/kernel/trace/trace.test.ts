@@ -45,8 +45,12 @@ const rules: RuleSetInput = {
   name: 'traced',
   rules: [
     {
-      ...{ name: 'no discard', direction: 'egress', subject: { pod: 'shop.cart' }, action: 'deny' },
-      ...{ protocol: 'udp', ports: [{ from: 9 }] },
+      name: 'no discard',
+      direction: 'egress',
+      subject: { pod: 'shop.cart' },
+      action: 'deny',
+      protocol: 'udp',
+      ports: [{ from: 9 }],
     },
   ],
 };
@@ -70,8 +74,13 @@ test('a packet that a rule denies is told with the rule, by the trace and by the
     const log = await node.ask<VerdictList>('GET', `/verdicts?${query}`);
     expect(log.items).toMatchObject(
       Array(2).fill({
-        ...{ kind: 'dropped', direction: 'egress', reason: 'denied', rule: 'no discard', set: 'active' },
-        ...{ protocolName: 'udp', pod: { namespace: 'shop', name: 'cart' } },
+        kind: 'dropped',
+        direction: 'egress',
+        reason: 'denied',
+        rule: 'no discard',
+        set: 'active',
+        protocolName: 'udp',
+        pod: { namespace: 'shop', name: 'cart' },
         source: { address: cart.addresses[0], pod: { name: 'cart' } },
         destination: { address: web.addresses[0], port: 9, pod: { name: 'web' } },
       } satisfies Partial<Record<keyof Verdict, unknown>>),

@@ -177,7 +177,14 @@ export class FaultStage implements AsyncDisposable {
     const sampleMs = pingMs / 4;
     const totals = this.#totals;
     const lives = await this.#agent.open({
-      ...{ database, pins: this.pins, maxSlots, totals, kill, sampleMs, without, again },
+      database,
+      pins: this.pins,
+      maxSlots,
+      totals,
+      kill,
+      sampleMs,
+      without,
+      again,
     });
     if (lives === again) throw new Error(again ? 'the agent was not killed again' : 'the agent ended');
   }

@@ -13,7 +13,7 @@ import {
 } from '../../../server/bpf/layout.ts';
 import { ArrayMap } from '../../../server/bpf/map.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
-import { hooksOf } from '../../../server/datapath/hooks.ts';
+import { hooksOf } from '../../../server/datapath/device/hooks.ts';
 import { addresses as addressesOf } from '../../../server/netlink/address.ts';
 import { links } from '../../../server/netlink/link.ts';
 import { type Neighbour, neighbours } from '../../../server/netlink/neighbour.ts';

@@ -74,7 +74,10 @@ describe('too many', () => {
 
 describe('a rule that can match nothing is a warning that says why', () => {
   const rule = (name: string, more: object) => ({
-    ...{ name, direction: 'ingress', subject: { all: true }, action: 'deny' },
+    name,
+    direction: 'ingress',
+    subject: { all: true },
+    action: 'deny',
     ...more,
   });
   const warn = (...rules: object[]): string[] =>

@@ -7,7 +7,10 @@ import type { AclPod } from '../../../server/acl/select.ts';
 import { readRules } from '../../../server/acl/yaml.ts';
 
 const pod = (namespace: string, name: string, labels: Record<string, string>, address: string): AclPod => ({
-  ...{ id: `${namespace}.${name}`, namespace, name, labels },
+  id: `${namespace}.${name}`,
+  namespace,
+  name,
+  labels,
   addresses: [`${address}/32`],
 });
 const pods = [

@@ -6,7 +6,12 @@ import { entryBytes } from '../../../server/bpf/rule-layout.ts';
 
 const rowOf = (count: number): RowEntry[] =>
   Array.from({ length: count }, (_, port) => ({
-    ...{ protocol: 6, port, length: 16, verdict: 'allow', rule: 1, log: 0 },
+    protocol: 6,
+    port,
+    length: 16,
+    verdict: 'allow',
+    rule: 1,
+    log: 0,
   }));
 
 test('rows never overlap, and what is removed can be had again, whole', () => {

@@ -61,8 +61,15 @@ describe('access rules in force', () => {
     expect(rules.active()).toMatchObject({ version: 0, etag: 'v0', rules: null, text: null });
     const active = await rules.put(shop(), { actor: 'ada', comment: 'opening day' });
     expect(active).toMatchObject({
-      ...{ version: 1, etag: 'v1', actor: 'ada', comment: 'opening day', generation: 1, problem: null },
-      ...{ text: shop(), rules: { name: 'shop' }, sizes: { rules: 1, prefixes: 1, identities: 1 } },
+      version: 1,
+      etag: 'v1',
+      actor: 'ada',
+      comment: 'opening day',
+      generation: 1,
+      problem: null,
+      text: shop(),
+      rules: { name: 'shop' },
+      sizes: { rules: 1, prefixes: 1, identities: 1 },
     });
     expect(kernel.sets.active.owners).toEqual(
       new Map([
@@ -186,7 +193,9 @@ describe('a draft', () => {
     await rules.put(shop(), ada);
     const draft = await rules.putDraft(shop('other').replace('to cart', 'others to cart'), ada);
     expect(draft).toMatchObject({
-      ...{ base: 1, judging: true, generation: 1 },
+      base: 1,
+      judging: true,
+      generation: 1,
       changes: { added: ['others to cart'], removed: ['to cart'], changed: [], defaults: false },
     });
     expect(rules.active()).toMatchObject({ version: 1, generation: 1 });
@@ -227,7 +236,13 @@ describe('from a rule to its entries and back', () => {
     const { items, total } = await rules.views.entries('active', { rule: 'to cart' }, 0, 10);
     expect(total).toBe(1);
     expect(items[0]).toMatchObject({
-      ...{ protocol: 'tcp', from: 80, to: 80, length: 16, verdict: 'allow', rule: 'to cart', packets: 0 },
+      protocol: 'tcp',
+      from: 80,
+      to: 80,
+      length: 16,
+      verdict: 'allow',
+      rule: 'to cart',
+      packets: 0,
       uses: [{ direction: 'ingress', pods: [{ name: 'cart' }], peers: ['10.42.0.2/32'], peerCount: 1 }],
     });
     const entry = items[0]!;
@@ -249,7 +264,12 @@ describe('from a rule to its entries and back', () => {
       defaults: { packets: 0 },
     });
     expect(await rules.views.rule('active', 'to cart')).toMatchObject({
-      ...{ number: 1, line: 5, pods: [{ name: 'cart' }], peers: ['10.42.0.2/32'], packets: 7, warning: null },
+      number: 1,
+      line: 5,
+      pods: [{ name: 'cart' }],
+      peers: ['10.42.0.2/32'],
+      packets: 7,
+      warning: null,
       entries: [{ packets: 7 }],
     });
     expect(await why(rules.views.rule('active', 'other'))).toEqual(['rule_not_found', undefined]);
@@ -266,14 +286,12 @@ describe('from a rule to its entries and back', () => {
     });
     await rules.put(shop(), ada);
     expect(await ask('shop.web', 80)).toMatchObject({
-      ...{
-        verdict: 'allow',
-        source: '10.42.0.2',
-        destination: '10.42.0.1',
-        protocol: 6,
-        port: 80,
-        note: null,
-      },
+      verdict: 'allow',
+      source: '10.42.0.2',
+      destination: '10.42.0.1',
+      protocol: 6,
+      port: 80,
+      note: null,
       egress: { pod: { name: 'web' }, rule: null, verdict: 'allow' },
       ingress: {
         pod: { name: 'cart' },

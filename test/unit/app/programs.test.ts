@@ -12,11 +12,31 @@ import { hexLines, inline } from '../../../app/programs/maps/[id]/value-text.ts'
 import type { Instruction, Program } from '../../../contract/program.ts';
 
 const program = (id: number, more: Partial<Program>): Program => ({
-  ...{ id, type: 'sched_cls', name: `p${id}`, fullName: null, tag: 'ab', loadedAt: '2026-11-22T10:00:00Z' },
-  ...{ uid: 0, gpl: true, owner: { kind: 'unknown', why: 'nobody holds it' }, holders: [], pins: [] },
-  ...{ xlatedBytes: 8, jitedBytes: 8, instructions: 1, verifiedInstructions: 1, memoryBytes: 4096 },
-  ...{ runCount: null, runTimeNs: null, recursionMisses: null, rate: null, mapIds: [], btfId: null },
-  ...{ attachments: [], attachmentCount: 0, notAttached: 'nowhere' },
+  id,
+  type: 'sched_cls',
+  name: `p${id}`,
+  fullName: null,
+  tag: 'ab',
+  loadedAt: '2026-11-22T10:00:00Z',
+  uid: 0,
+  gpl: true,
+  owner: { kind: 'unknown', why: 'nobody holds it' },
+  holders: [],
+  pins: [],
+  xlatedBytes: 8,
+  jitedBytes: 8,
+  instructions: 1,
+  verifiedInstructions: 1,
+  memoryBytes: 4096,
+  runCount: null,
+  runTimeNs: null,
+  recursionMisses: null,
+  rate: null,
+  mapIds: [],
+  btfId: null,
+  attachments: [],
+  attachmentCount: 0,
+  notAttached: 'nowhere',
   ...more,
 });
 
@@ -33,7 +53,8 @@ test('programs are found by every word, in the name, the owner or the id', () =>
   expect(shown('', { owner: 'others' })).toEqual([8]);
   expect(shown('', { types: ['sched_cls'] })).toEqual([7]);
   expect(facetsOf([ours, cilium])).toEqual({
-    ...{ ours: 1, others: 1 },
+    ours: 1,
+    others: 1,
     types: [
       ['sched_cls', 1],
       ['xdp', 1],
@@ -71,7 +92,9 @@ test('a listing has functions and lines of source between its instructions', () 
   const instructions: Instruction[] = [
     {
       ...plain,
-      ...{ index: 0, text: 'r0 = 0', function: 'from_pod' },
+      index: 0,
+      text: 'r0 = 0',
+      function: 'from_pod',
       source: { file: 'a/b.c', line: 3, column: 1, text: '  return 0;' },
     },
     { ...plain, index: 1, text: 'exit' },

@@ -3,10 +3,16 @@ import { layersOf, layOut } from '../../../app/trace/_live/layout.ts';
 import type { TraceEdge, TraceNode } from '../../../contract/trace.ts';
 
 const node = (id: string, where: TraceNode['where'] = 'from-pod'): TraceNode => ({
-  ...{ id, where, pod: null, label: id },
+  id,
+  where,
+  pod: null,
+  label: id,
 });
 const edge = (from: string, to: string, packets = 1, by: TraceEdge['by'] = null): TraceEdge => ({
-  ...{ from, to, by, packets },
+  from,
+  to,
+  by,
+  packets,
 });
 
 test('a place stands behind all that lead to it', () => {

@@ -12,7 +12,11 @@ import type { Verdict, VerdictList, VerdictLosses } from '../../../contract/verd
 const losses: VerdictLosses = { rateLimited: 0, bufferFull: 0, pushedOut: 0, pods: [] };
 const verdicts = (...ids: number[]) => ids.map((id) => ({ id })) as Verdict[];
 const page = (ids: number[], next: string | null): VerdictList => ({
-  ...{ items: verdicts(...ids), next, kept: 10, capacity: 100, losses },
+  items: verdicts(...ids),
+  next,
+  kept: 10,
+  capacity: 100,
+  losses,
 });
 const ids = (items: readonly Verdict[] | null) => items?.map(({ id }) => id);
 

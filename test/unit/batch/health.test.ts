@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { harm, type Reading, silence } from '../../../server/datapath/batch/health.ts';
 
 const at = (ms: number, more: Partial<Reading> = {}): Reading => ({
-  ...{ at: ms, packetsOut: 0, packetsIn: 0, drops: 0, failed: 0 },
+  at: ms,
+  packetsOut: 0,
+  packetsIn: 0,
+  drops: 0,
+  failed: 0,
   ...more,
 });
 const before = (more: Partial<Reading>) => ({ from: at(0), to: at(1000, more) });
@@ -52,7 +56,10 @@ describe('harm', () => {
       fc.property(rate, rate, rate, fc.integer({ min: 1, max: 60 }), (packets, drops, failed, seconds) => {
         const reading = (s: number): Reading =>
           at(s * 1000, {
-            ...{ packetsOut: packets * s, packetsIn: packets * s, drops: drops * s, failed: failed * s },
+            packetsOut: packets * s,
+            packetsIn: packets * s,
+            drops: drops * s,
+            failed: failed * s,
           });
         const span = { from: reading(0), to: reading(seconds) };
         const after = { from: span.to, to: reading(2 * seconds) };

@@ -1,14 +1,34 @@
 import { type Batch, type BatchPod, countPods } from '../../../contract/batch.ts';
 
 export const member = (name: string, more: Partial<BatchPod> = {}): BatchPod => ({
-  ...{ podId: `id-${name}`, namespace: 'shop', name, from: 'netkit', state: 'waiting', moved: false },
-  ...{ code: null, reason: null, migrationId: null, startedAt: null, endedAt: null },
+  podId: `id-${name}`,
+  namespace: 'shop',
+  name,
+  from: 'netkit',
+  state: 'waiting',
+  moved: false,
+  code: null,
+  reason: null,
+  migrationId: null,
+  startedAt: null,
+  endedAt: null,
   ...more,
 });
 
 export const newBatch = (id: string, pods: BatchPod[], more: Partial<Batch> = {}): Batch => ({
-  ...{ id, number: 0, actor: 'ana', to: 'veth', recreate: false, parallelism: 4, onUnhealthy: 'pause' },
-  ...{ settleMs: 1000, state: 'running', reason: null, startedAt: new Date(0).toISOString(), endedAt: null },
-  ...{ counts: countPods(pods), pods },
+  id,
+  number: 0,
+  actor: 'ana',
+  to: 'veth',
+  recreate: false,
+  parallelism: 4,
+  onUnhealthy: 'pause',
+  settleMs: 1000,
+  state: 'running',
+  reason: null,
+  startedAt: new Date(0).toISOString(),
+  endedAt: null,
+  counts: countPods(pods),
+  pods,
   ...more,
 });

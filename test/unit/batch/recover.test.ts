@@ -11,7 +11,10 @@ const [first] = newMigration('m', 'cart').steps;
 const routed = { ...first!, step: 'routed-host', state: 'done' } as const;
 const ended = (state: Migration['state'], more: Partial<Migration> = {}): Migration => ({
   ...newMigration('m', 'cart'),
-  ...{ state, startedAt: later, endedAt: later, error: null },
+  state,
+  startedAt: later,
+  endedAt: later,
+  error: null,
   ...more,
 });
 const under = (more: Partial<BatchPod>) => member('cart', { startedAt: started, ...more });

@@ -108,8 +108,14 @@ test('a refusal ends with 1 and is told with code, detail, lines and hint; as JS
 
 test('lists are read page by page; --json prints what the agent told', async () => {
   const row = (name: string) => ({
-    ...{ namespace: 'shop', name, kind: 'netkit', hooks: 'netkit', state: 'running', attention: [] },
-    ...{ addresses: ['10.42.0.1/32'], primary: { name: 'pl0', ifindex: 1 } },
+    namespace: 'shop',
+    name,
+    kind: 'netkit',
+    hooks: 'netkit',
+    state: 'running',
+    attention: [],
+    addresses: ['10.42.0.1/32'],
+    primary: { name: 'pl0', ifindex: 1 },
   });
   const { socket } = await agent({
     'GET /pods?limit=500': { body: { items: [row('web')], next: '5' } },

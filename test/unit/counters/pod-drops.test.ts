@@ -20,7 +20,12 @@ test('an entry of the map is the sum over the CPUs, seen last where it was last'
 });
 
 const cart: CountedPod = {
-  ...{ id: 'cart', number: 7, slots: [1], netnsInode: 40n, kind: 'netkit', requests: null },
+  id: 'cart',
+  number: 7,
+  slots: [1],
+  netnsInode: 40n,
+  kind: 'netkit',
+  requests: null,
   carried: noCounters(),
 };
 

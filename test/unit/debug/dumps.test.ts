@@ -17,8 +17,14 @@ function keeping(...kept: Partial<Dump>[]) {
   onTestFinished(() => rmSync(join(folder, '..'), { recursive: true }));
   const open = () => {
     const dumps = new Dumps({
-      ...{ folder, pins: '/sys/fs/bpf/none', podlane: '0', capabilities: () => [], configuration: {} },
-      ...{ secrets: [], lines: new LogRing(), log: pino({ level: 'silent' }) },
+      folder,
+      pins: '/sys/fs/bpf/none',
+      podlane: '0',
+      capabilities: () => [],
+      configuration: {},
+      secrets: [],
+      lines: new LogRing(),
+      log: pino({ level: 'silent' }),
     });
     onTestFinished(() => dumps.close());
     return dumps;
@@ -27,9 +33,19 @@ function keeping(...kept: Partial<Dump>[]) {
 }
 
 const record = (more: Partial<Dump>): Dump => ({
-  ...{ id: 'a', name: 'podlane-debug-a', actor: 'ada', state: 'done', reason: null, parts: [] },
-  ...{ startedAt: new Date().toISOString(), endedAt: new Date().toISOString(), maxBytes: 1, files: 1 },
-  ...{ unpackedBytes: 1, archiveBytes: 7, sha256: 'ab' },
+  id: 'a',
+  name: 'podlane-debug-a',
+  actor: 'ada',
+  state: 'done',
+  reason: null,
+  parts: [],
+  startedAt: new Date().toISOString(),
+  endedAt: new Date().toISOString(),
+  maxBytes: 1,
+  files: 1,
+  unpackedBytes: 1,
+  archiveBytes: 7,
+  sha256: 'ab',
   ...more,
 });
 const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();

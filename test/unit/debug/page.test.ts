@@ -3,8 +3,16 @@ import type { DumpFile, DumpManifest, DumpPart } from '../../../contract/dump.ts
 import { indexPage } from '../../../server/debug/page.ts';
 
 const file = (path: string, more: Partial<DumpFile> = {}): DumpFile => ({
-  ...{ path, part: 'network', title: path, command: `cat ${path}`, pod: null, ms: 1 },
-  ...{ takenAt: '2026-11-22T00:00:00.000Z', bytes: 2000, sha256: 'ab', problem: null },
+  path,
+  part: 'network',
+  title: path,
+  command: `cat ${path}`,
+  pod: null,
+  ms: 1,
+  takenAt: '2026-11-22T00:00:00.000Z',
+  bytes: 2000,
+  sha256: 'ab',
+  problem: null,
   ...more,
 });
 const files = [
@@ -14,13 +22,25 @@ const files = [
   file('pods/shop.cart/ip/links.json', { part: 'pods', pod: 'shop.cart' }),
 ];
 const manifest: DumpManifest = {
-  ...{ format: 1, name: 'podlane-debug-x', takenAt: '2026-11-22T00:00:00.000Z', agent: true, podlane: '0' },
-  ...{ endedAt: '2026-11-22T00:00:01.000Z', maxBytes: 1, leftOut: ['Tokens.'], files },
+  format: 1,
+  name: 'podlane-debug-x',
+  takenAt: '2026-11-22T00:00:00.000Z',
+  agent: true,
+  podlane: '0',
+  endedAt: '2026-11-22T00:00:01.000Z',
+  maxBytes: 1,
+  leftOut: ['Tokens.'],
+  files,
   host: { name: 'node-1', kernel: '6.18', machine: 'x86_64', bootId: 'b' },
   tools: [{ name: 'bpftool', version: null }],
 };
 const part = (name: DumpPart['name'], problems: DumpPart['problems'] = []): DumpPart => ({
-  ...{ name, title: name, state: 'done', files: 1, bytes: 1, problems },
+  name,
+  title: name,
+  state: 'done',
+  files: 1,
+  bytes: 1,
+  problems,
 });
 const page = indexPage(
   manifest,

@@ -28,7 +28,9 @@ test('a call reaches the agent with its query and body, and without what the bro
   expect(seen?.url).toBe('/api/v1/pods/a%2Fb?dry=1');
   expect(seen?.body).toBe('{"to":"veth"}');
   expect(seen?.headers).toMatchObject({
-    ...{ 'x-podlane-actor': 'operator', 'x-podlane-role': 'operator', 'content-type': 'application/json' },
+    'x-podlane-actor': 'operator',
+    'x-podlane-role': 'operator',
+    'content-type': 'application/json',
   });
   for (const name of ['cookie', 'authorization', 'x-odd', 'origin'])
     expect(seen?.headers).not.toHaveProperty(name);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { guardDefaults } from '../../../contract/guard.ts';
-import { checksum, decodeEchoReply, encodeEcho } from '../../../server/datapath/guard/echo-message.ts';
+import { checksum, decodeEchoReply, encodeEcho } from '../../../server/datapath/echo/message.ts';
 import {
   forgiven,
   judged,

@@ -4,8 +4,11 @@ import { Traffic, type TrafficTotals } from '../../../server/datapath/guard/traf
 
 const rules = {
   ...guardDefaults,
-  ...{ dropShare: 0.5, dropsPerSecond: 100, dropSeconds: 10 },
-  ...{ oneSidedPerSecond: 100, oneSidedSeconds: 60 },
+  dropShare: 0.5,
+  dropsPerSecond: 100,
+  dropSeconds: 10,
+  oneSidedPerSecond: 100,
+  oneSidedSeconds: 60,
 };
 type Rates = Partial<Omit<TrafficTotals, 'at'>>;
 

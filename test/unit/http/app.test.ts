@@ -82,7 +82,11 @@ test('migrations and events come from the inventory, of removed pods too', async
   await inventory.addPod(newPod('cart'), newDevice('id-cart', 1));
   await inventory.addMigration(newMigration('m1', 'cart'));
   await inventory.addEvent({
-    ...{ type: 'drift', severity: 'warning', podId: 'id-cart', migrationId: null, message: 'drifted' },
+    type: 'drift',
+    severity: 'warning',
+    podId: 'id-cart',
+    migrationId: null,
+    message: 'drifted',
   });
   expect((await app.inject('/api/v1/migrations?pod=id-cart')).json().items).toMatchObject([{ id: 'm1' }]);
   expect((await app.inject('/api/v1/migrations/m1')).json()).toMatchObject({ podName: 'cart' });

@@ -20,14 +20,14 @@ async function dumpApp({ admit = false } = {}) {
   const lines = new LogRing();
   lines.write(`{"msg":"asked with Bearer ${token}"}\n`);
   const dumps = new Dumps({
-    ...{
-      folder,
-      pins: '/sys/fs/bpf/none',
-      podlane: '0',
-      capabilities: () => [],
-      configuration: { a: 1, apiToken: 'x' },
-    },
-    ...{ secrets: [token], lines, log: agent.log },
+    folder,
+    pins: '/sys/fs/bpf/none',
+    podlane: '0',
+    capabilities: () => [],
+    configuration: { a: 1, apiToken: 'x' },
+    secrets: [token],
+    lines,
+    log: agent.log,
   });
   const told: (Dump['state'] | 'removed')[] = [];
   dumps.on('dump', ({ state }) => told.push(state)).on('dump-removed', () => told.push('removed'));

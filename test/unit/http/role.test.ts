@@ -43,7 +43,8 @@ test('an operator changes pods, and so does an admin', async () => {
   const { ask, pods } = await scratchApp();
   for (const role of ['operator', 'admin'] satisfies Role[])
     expect(await ask('PUT', '/node/settings', role, { redirect: role === 'admin' })).toEqual({
-      ...{ status: 200, redirect: role === 'admin' },
+      status: 200,
+      redirect: role === 'admin',
     });
   expect(pods.redirect).toBe(true);
 });

@@ -12,7 +12,9 @@ async function scratchApp() {
   const ask = async (method: Method, path: string, text?: string, headers: Record<string, string> = {}) => {
     const type = text === undefined ? {} : { 'content-type': 'application/yaml' };
     const answer = await app.inject({
-      ...{ method, url: `/api/v1/rules${path}`, headers: { ...type, ...headers } },
+      method,
+      url: `/api/v1/rules${path}`,
+      headers: { ...type, ...headers },
       ...(text === undefined ? {} : { payload: text }),
     });
     const json = answer.headers['content-type']?.includes('json') ? answer.json() : answer.body;
@@ -70,7 +72,8 @@ test('rules are put as YAML or JSON, answered with their ETag, and exported in t
 test('what is wrong in a text is told by line, of JSON too, and a dry run tells what would change', async () => {
   const ask = await scratchApp();
   expect(await ask('PUT', '', text(70_000))).toMatchObject({
-    ...{ status: 422, body: { code: 'bad_rules', errors: [{ path: 'rules[0].ports[0].from', line: 9 }] } },
+    status: 422,
+    body: { code: 'bad_rules', errors: [{ path: 'rules[0].ports[0].from', line: 9 }] },
   });
   const bad = JSON.stringify({ name: 'x', rules: [{}] }, null, 1);
   expect(await ask('PUT', '', bad, json)).toMatchObject({
@@ -78,11 +81,9 @@ test('what is wrong in a text is told by line, of JSON too, and a dry run tells 
     body: { errors: [{ line: 4 }, { line: 4 }, { line: 4 }, { line: 4 }] },
   });
   expect((await ask('PUT', '?dryRun=true&rule=web/cart', text())).body).toMatchObject({
-    ...{
-      changes: { added: ['web/cart'] },
-      sizes: { rules: 1, prefixes: 1 },
-      warnings: [{ rule: 'web/cart' }],
-    },
+    changes: { added: ['web/cart'] },
+    sizes: { rules: 1, prefixes: 1 },
+    warnings: [{ rule: 'web/cart' }],
     view: { rule: { name: 'web/cart' }, line: 4, packets: null },
   });
   expect((await ask('GET', '')).body).toMatchObject({ version: 0 });
@@ -136,7 +137,8 @@ test('a viewer explains, imports and exports, and changes nothing', async () => 
   await ask('PUT', '', text());
   const question = { source: '10.0.0.1', destination: '10.0.0.2', protocol: 'tcp', port: 80 };
   expect(await ask('POST', '/explain', JSON.stringify(question), { ...viewer, ...json })).toMatchObject({
-    ...{ status: 200, body: { verdict: 'allow', egress: null, ingress: null } },
+    status: 200,
+    body: { verdict: 'allow', egress: null, ingress: null },
   });
   const { port: _, ...without } = question;
   expect((await ask('POST', '/explain', JSON.stringify(without), json)).body).toMatchObject({
@@ -145,11 +147,9 @@ test('a viewer explains, imports and exports, and changes nothing', async () => 
   const policy =
     'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: all }\nspec: { podSelector: {} }\n';
   expect((await ask('POST', '/import', policy, viewer)).body).toMatchObject({
-    ...{
-      source: 'network-policy',
-      rules: { rules: [{ action: 'deny' }] },
-      text: expect.stringContaining('default/all'),
-    },
+    source: 'network-policy',
+    rules: { rules: [{ action: 'deny' }] },
+    text: expect.stringContaining('default/all'),
   });
   for (const [method, path] of [
     ['PUT', ''],

@@ -40,14 +40,21 @@ class ScratchPods extends EventEmitter<PodEvents> {
     const number = this.pods.length + 1;
     const at = new Date(0).toISOString();
     const pod: PodSummary = {
-      ...{ id: `id-${name}`, number, namespace: 'shop', name, labels: {}, addresses: ['10.42.0.1/32'] },
-      ...{
-        kind: 'veth',
-        hooks: 'tcx',
-        slot: number,
-        primary: { name: `pl${number}`, ifindex: 1048576 + 2 * number },
-      },
-      ...{ state: 'running', createdAt: at, kindSince: at, migration: null, attention: [] },
+      id: `id-${name}`,
+      number,
+      namespace: 'shop',
+      name,
+      labels: {},
+      addresses: ['10.42.0.1/32'],
+      kind: 'veth',
+      hooks: 'tcx',
+      slot: number,
+      primary: { name: `pl${number}`, ifindex: 1048576 + 2 * number },
+      state: 'running',
+      createdAt: at,
+      kindSince: at,
+      migration: null,
+      attention: [],
     };
     this.pods.push(pod);
     return pod;
@@ -66,9 +73,12 @@ class ScratchPods extends EventEmitter<PodEvents> {
     const summary = this.pods.find((pod) => pod.id === id)!;
     return {
       ...summary,
-      ...{ netns: { path: '/run/netns/x', inode: 1 }, gateways: ['169.254.1.1'] },
+      netns: { path: '/run/netns/x', inode: 1 },
+      gateways: ['169.254.1.1'],
       network: podNetwork.parse({ addresses: summary.addresses }),
-      ...{ device: null, routes: { pod: [], host: [] }, neighbours: { pod: [], host: [] } },
+      device: null,
+      routes: { pod: [], host: [] },
+      neighbours: { pod: [], host: [] },
     };
   }
 
@@ -148,7 +158,7 @@ class ScratchDrops {
   of = (): PodDrops => ({
     since: new Date(0).toISOString(),
     ours: [],
-    kernel: { ...{ available: false, since: null, detail: 'no BTF', hint: null }, lost: 0, reasons: [] },
+    kernel: { available: false, since: null, detail: 'no BTF', hint: null, lost: 0, reasons: [] },
   });
 
   kernel = () => this.kernelDrops;
@@ -165,9 +175,14 @@ class ScratchGuard {
   });
 
   of = (podId: string): PodGuard => ({
-    ...{ podId, chosen: this.chosen.get(podId) ?? null, stage: 'watching', watched: true, sentence: '' },
+    podId,
+    chosen: this.chosen.get(podId) ?? null,
+    stage: 'watching',
+    watched: true,
+    sentence: '',
     thresholds: { ...guardDefaults, ...this.chosen.get('node'), ...this.chosen.get(podId) },
-    ...{ readings: [], acts: [] },
+    readings: [],
+    acts: [],
   });
 
   async chooseForNode(choice: GuardChoice): Promise<NodeGuard> {
@@ -258,8 +273,14 @@ function none(code: 'program_not_found' | 'map_not_found', id: number): never {
 }
 
 const node: Node = {
-  ...{ name: 'here', bootId: 'b', kernel: { release: '6.12', version: '#1', machine: 'x86_64' } },
-  ...{ environment: 'native', lab: false, cpus: 2, capabilities: [], slots: { used: 0, max: 8 } },
+  name: 'here',
+  bootId: 'b',
+  kernel: { release: '6.12', version: '#1', machine: 'x86_64' },
+  environment: 'native',
+  lab: false,
+  cpus: 2,
+  capabilities: [],
+  slots: { used: 0, max: 8 },
   versions: { podlane: '0', node: '24', libbpf: '1.1', api: 'v1' },
   agent: { pid: 1, startedAt: new Date(0).toISOString() },
   datapath: { pins: '/sys/fs/bpf/x', build: '0' },

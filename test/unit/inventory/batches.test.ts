@@ -15,8 +15,13 @@ test('a batch and each of its pods are read back as they were written, by the ne
   );
   expect(batch).toMatchObject({ number: 1, pods: [{ name: 'web' }, { name: 'cart' }, { name: 'api' }] });
   const cart = member('cart', {
-    ...{ state: 'unhealthy', moved: true, code: 'kernel_refused', reason: 'why', migrationId: 'm' },
-    ...{ startedAt: new Date(1).toISOString(), endedAt: new Date(2).toISOString() },
+    state: 'unhealthy',
+    moved: true,
+    code: 'kernel_refused',
+    reason: 'why',
+    migrationId: 'm',
+    startedAt: new Date(1).toISOString(),
+    endedAt: new Date(2).toISOString(),
   });
   await inventory.saveBatchPod('b', cart);
   await inventory.saveBatch({ ...batch, state: 'paused', reason: 'shop/cart: why' });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Books } from '../../../server/datapath/books.ts';
+import type { Books } from '../../../server/datapath/store.ts';
 import { Inventory } from '../../../server/inventory/inventory.ts';
 import { node } from './records.ts';
 

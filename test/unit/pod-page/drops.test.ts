@@ -10,7 +10,11 @@ const reading = (at: number, spoofed: number, noSocket: number, kernel: Partial<
       since,
       ours: spoofed === 0 ? [] : [{ reason: 'spoofed_source', direction: 'out', packets: spoofed }],
       kernel: {
-        ...{ available: true, since, detail: 'attached', hint: null, lost: 0 },
+        available: true,
+        since,
+        detail: 'attached',
+        hint: null,
+        lost: 0,
         reasons: [
           { reason: 'NO_SOCKET', number: 3, packets: noSocket, lastSeen: '2026-01-01T00:01:00.000Z' },
         ],

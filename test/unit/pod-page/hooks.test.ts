@@ -20,7 +20,12 @@ const program = (hook: Hook, more: Partial<AttachedProgram> = {}): AttachedProgr
   ...more,
 });
 const end = (name: string, ifindex: number) => ({
-  ...{ name, ifindex, altnames: [], mtu: 1500, mac: null, up: true },
+  name,
+  ifindex,
+  altnames: [],
+  mtu: 1500,
+  mac: null,
+  up: true,
 });
 const move = (more: Omit<Partial<Move>, 'device'> & { device?: Partial<Move['device']> } = {}): Move => ({
   to: 'primary',

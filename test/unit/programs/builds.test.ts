@@ -113,7 +113,9 @@ test('an activated build runs, is chosen for the next agent, and is gone back fr
   await builds.add(image, key.sign(image), 'ada');
   await expect(builds.rollBack('ada')).rejects.toMatchObject({ code: 'no_previous_build' });
   expect(await builds.activate(name, 'ada')).toMatchObject({
-    ...{ state: 'done', attachments: { total: 4, replaced: 4 }, error: null },
+    state: 'done',
+    attachments: { total: 4, replaced: 4 },
+    error: null,
   });
   expect(builds.list().items).toMatchObject([
     { installed: true, active: false, previous: true },

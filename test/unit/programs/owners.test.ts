@@ -4,7 +4,12 @@ import { Owners } from '../../../server/programs/owners.ts';
 import type { OwnScan } from '../../../server/programs/scanner.ts';
 
 const scan = (found: Partial<OwnScan>): OwnScan => ({
-  ...{ attachments: [], links: [], pins: [], holders: [], unread: [], atMs: 0 },
+  attachments: [],
+  links: [],
+  pins: [],
+  holders: [],
+  unread: [],
+  atMs: 0,
   own: { program: new Set(), map: new Set(), link: new Set() },
   ...found,
 });

@@ -48,8 +48,13 @@ async function join(url: string, headers: Record<string, string> = {}) {
 }
 
 const event = (message: string): Event => ({
-  ...{ id: 1, time: new Date(0).toISOString(), type: 'drift', severity: 'info', podId: null },
-  ...{ migrationId: null, message },
+  id: 1,
+  time: new Date(0).toISOString(),
+  type: 'drift',
+  severity: 'info',
+  podId: null,
+  migrationId: null,
+  message,
 });
 
 test('a batch and its pods are told of as they change', async () => {

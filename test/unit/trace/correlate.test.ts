@@ -5,7 +5,10 @@ import { echo, headersOf, sighting, tcp, udp } from './packets.ts';
 
 const ping = (sequence: number, ttl = 64) =>
   headersOf({
-    ...{ source: '10.0.0.1', destination: '10.0.0.2', protocol: 1, ttl },
+    source: '10.0.0.1',
+    destination: '10.0.0.2',
+    protocol: 1,
+    ttl,
     payload: echo(8, 1, sequence),
   });
 const quietMs = 200;
@@ -81,7 +84,8 @@ test('whatever packets go which ways, one after the other: each is put together 
       let now = 0n;
       for (const { flow, kind, sequence, way } of journeys) {
         const base = {
-          ...{ source: `10.0.0.${flow}`, destination: '10.0.1.1' },
+          source: `10.0.0.${flow}`,
+          destination: '10.0.1.1',
           protocol: { tcp: 6, udp: 17, echo: 1 }[kind],
           payload: {
             tcp: tcp(1, flow, 16, sequence),

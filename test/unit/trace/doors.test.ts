@@ -96,7 +96,10 @@ test('a trace asks the programs, tells what they see, and takes back what it ask
   ]);
   const trace = answer.json<Trace>();
   expect(trace).toMatchObject({
-    ...{ state: 'running', actor: 'ada', filter: { protocol: 'udp', port: 53 }, pod: { name: 'cart' } },
+    state: 'running',
+    actor: 'ada',
+    filter: { protocol: 'udp', port: 53 },
+    pod: { name: 'cart' },
     kernelDrops: { available: false, detail: 'the kernel was not asked' },
   });
   const { say, got } = await join(agent);

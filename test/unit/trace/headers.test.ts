@@ -16,13 +16,28 @@ test('headers of both families are read: ports, flags, echo, identification, len
       }),
     ),
   ).toMatchObject({
-    ...{ family: 4, source: a4, destination: b4, protocol: 6, sourcePort: 40000, destinationPort: 80 },
-    ...{ ttl: 64, length: 40, identification: 99, tcp: { flags: 0x12, sequence: 7 }, icmp: null },
+    family: 4,
+    source: a4,
+    destination: b4,
+    protocol: 6,
+    sourcePort: 40000,
+    destinationPort: 80,
+    ttl: 64,
+    length: 40,
+    identification: 99,
+    tcp: { flags: 0x12, sequence: 7 },
+    icmp: null,
   });
   expect(
     decodeHeaders(packet({ source: a6, destination: b6, protocol: 58, payload: echo(128, 5, 6), ttl: 9 })),
   ).toMatchObject({
-    ...{ family: 6, source: a6, destination: b6, protocol: 58, sourcePort: null, ttl: 9, length: 104 },
+    family: 6,
+    source: a6,
+    destination: b6,
+    protocol: 58,
+    sourcePort: null,
+    ttl: 9,
+    length: 104,
     icmp: { type: 128, code: 0, identifier: 5, sequence: 6 },
   });
 });
@@ -62,7 +77,10 @@ test('flags are written as tcpdump does, protocols by name', () => {
   const pod = { id: 'b', namespace: 'shop', name: 'cart' };
   const names = { ofAddress: (address: string) => (address === b4 ? pod : null) };
   expect(describeHeaders(headers, 28, names)).toMatchObject({
-    ...{ protocolName: '47', length: 28, tcpFlags: null, source: { address: a4, port: null, pod: null } },
+    protocolName: '47',
+    length: 28,
+    tcpFlags: null,
+    source: { address: a4, port: null, pod: null },
     destination: { address: b4, port: null, pod },
   });
 });

@@ -80,7 +80,15 @@ export const canonical = (text: string): string => addressText(parseAddress(text
 
 /** A run of `from_pod` on slot 1 that passed, unless said otherwise. */
 export const sighting = (headers: Headers, more: Partial<Sighting> = {}): Sighting => ({
-  ...{ timeNs: 0n, where: 'from-pod', slot: 1, owner: 1, hook: 'tcx/ingress', verdict: 'passed' },
-  ...{ reason: null, rule: 0, target: null, headers },
+  timeNs: 0n,
+  where: 'from-pod',
+  slot: 1,
+  owner: 1,
+  hook: 'tcx/ingress',
+  verdict: 'passed',
+  reason: null,
+  rule: 0,
+  target: null,
+  headers,
   ...more,
 });

@@ -33,8 +33,12 @@ function optionsOf(bytes: Buffer): Map<number, Buffer> {
 }
 
 const description = {
-  ...{ application: 'podlane 1', system: 'Linux 6', interfaceName: 'pl1', snaplen: 100 },
-  ...{ interfaceDescription: 'primary of shop/cart', filter: 'port 80' },
+  application: 'podlane 1',
+  system: 'Linux 6',
+  interfaceName: 'pl1',
+  snaplen: 100,
+  interfaceDescription: 'primary of shop/cart',
+  filter: 'port 80',
 };
 
 test('a file begins with its section and its interface, times in nanoseconds', () => {

@@ -10,7 +10,12 @@ import { kernelFilters, traceMatcher } from '../../../server/trace/trace-filter.
 import { echo, headersOf, sighting, udp } from './packets.ts';
 
 const pod = (number: number, name: string) => ({
-  ...{ id: name, number, namespace: 'shop', name, addresses: [`10.0.0.${number}/32`], slot: number },
+  id: name,
+  number,
+  namespace: 'shop',
+  name,
+  addresses: [`10.0.0.${number}/32`],
+  slot: number,
   kind: 'netkit',
 });
 const summaries = [pod(1, 'cart'), pod(2, 'web')];
@@ -19,7 +24,8 @@ const pods = Object.assign(new EventEmitter(), {
   all: () => summaries.map(({ id, number }) => ({ id, slots: [number], netnsInode: BigInt(40 + number) })),
 }) as unknown as Pods;
 const teller: Teller = {
-  ...{ clock: readClock(), names: new PodNames(pods) },
+  clock: readClock(),
+  names: new PodNames(pods),
   kernelReason: (reason) => (reason === 2 ? 'NO_SOCKET' : null),
   ruleName: (rule) => `rule-${rule}`,
 };
@@ -35,7 +41,10 @@ const at = (microseconds: number): bigint => start + BigInt(microseconds) * 1000
 const second = 1_000_000;
 const ping = (sequence: number, ttl = 64) =>
   headersOf({
-    ...{ source: '10.0.0.1', destination: '10.0.0.2', protocol: 1, ttl },
+    source: '10.0.0.1',
+    destination: '10.0.0.2',
+    protocol: 1,
+    ttl,
     payload: echo(8, 1, sequence),
   });
 const fromCart: Partial<Sighting> = { slot: 1, owner: 1, hook: 'netkit/peer' };
@@ -53,7 +62,11 @@ test('a packet is told as lines with the time between them, and as a path', () =
   const { items, path, seen } = trace.trace();
   expect(seen).toBe(2);
   expect(items[0]).toMatchObject({
-    ...{ number: 1, outcome: 'delivered', sentence: 'given to shop/web', protocolName: 'icmp', ttl: 64 },
+    number: 1,
+    outcome: 'delivered',
+    sentence: 'given to shop/web',
+    protocolName: 'icmp',
+    ttl: 64,
     points: [
       { where: 'from-pod', pod: { name: 'cart' }, verdict: 'redirected', to: { name: 'web' }, deltaUs: 0 },
       { where: 'to-pod', pod: { name: 'web' }, verdict: 'passed', deltaUs: 9, sinceUs: 9 },
@@ -88,7 +101,13 @@ test('a packet that was given to a pod and then lost there says so, also to who 
   trace.advance(teller, at(50_000));
   trace.see(
     sighting(headers, {
-      ...{ timeNs: at(9), where: 'kernel', slot: null, owner: 42, hook: null, verdict: 'dropped', reason: 2 },
+      timeNs: at(9),
+      where: 'kernel',
+      slot: null,
+      owner: 42,
+      hook: null,
+      verdict: 'dropped',
+      reason: 2,
     }),
   );
   trace.advance(teller, at(100_000));

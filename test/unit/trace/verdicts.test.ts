@@ -8,7 +8,12 @@ import { Verdicts } from '../../../server/trace/verdicts.ts';
 import { verdictEvent } from './events.ts';
 
 const summary = (number: number, name: string, addresses: string[]) => ({
-  ...{ id: `id-${name}`, number, namespace: 'shop', name, addresses, slot: number },
+  id: `id-${name}`,
+  number,
+  namespace: 'shop',
+  name,
+  addresses,
+  slot: number,
 });
 
 /** Two pods and a kernel that tells what the test says. */
@@ -51,13 +56,15 @@ test('an event is told with the names of pods and of the rule, at its time', () 
   );
   const [second, first] = verdicts.page(page()).items;
   expect(first).toMatchObject({
-    ...{ kind: 'dropped', direction: 'egress', reason: 'denied', set: 'active', rule: 'active.3.7' },
-    ...{
-      protocolName: 'tcp',
-      tcpFlags: 'S',
-      family: 4,
-      pod: { id: 'id-cart', namespace: 'shop', name: 'cart' },
-    },
+    kind: 'dropped',
+    direction: 'egress',
+    reason: 'denied',
+    set: 'active',
+    rule: 'active.3.7',
+    protocolName: 'tcp',
+    tcpFlags: 'S',
+    family: 4,
+    pod: { id: 'id-cart', namespace: 'shop', name: 'cart' },
     source: { address: '10.0.0.1', port: 40000, pod: { name: 'cart' } },
     destination: { address: '192.0.2.9', port: 80, pod: null },
   });

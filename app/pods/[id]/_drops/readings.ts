@@ -46,10 +46,17 @@ export function rowsOf(readings: readonly Reading[]): DropRow[] {
 
 const countsOf = ({ ours, kernel }: PodDrops): Omit<DropRow, 'rate'>[] => [
   ...ours.map(({ reason, direction, packets }) => ({
-    ...{ key: `${direction} ${reason}`, reason, where: direction, packets, lastSeen: null },
+    key: `${direction} ${reason}`,
+    reason,
+    where: direction,
+    packets,
+    lastSeen: null,
   })),
   ...kernel.reasons.map(({ reason, number, packets, lastSeen }) => ({
-    ...{ key: `kernel ${number}`, reason, where: 'kernel' as const, packets },
+    key: `kernel ${number}`,
+    reason,
+    where: 'kernel' as const,
+    packets,
     lastSeen: Date.parse(lastSeen),
   })),
 ];

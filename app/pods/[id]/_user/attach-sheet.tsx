@@ -39,7 +39,9 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
   const submit = async () => {
     if (file === null || hook === undefined) return;
     const wanted = {
-      ...{ object: await base64Of(file), hook, place },
+      object: await base64Of(file),
+      hook,
+      place,
       ...(section.trim() === '' ? {} : { section: section.trim() }),
       ...(name.trim() === '' ? {} : { name: name.trim() }),
     };

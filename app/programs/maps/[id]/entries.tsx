@@ -121,7 +121,10 @@ export function Entries({ map }: { map: BpfMapDetail }) {
 function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
   return [
     {
-      ...{ key: 'key', label: 'key', width: 'w-2/5', head: true },
+      key: 'key',
+      label: 'key',
+      width: 'w-2/5',
+      head: true,
       cell: (entry) => (
         <button
           type="button"
@@ -134,7 +137,8 @@ function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
       ),
     },
     {
-      ...{ key: 'value', label: 'value' },
+      key: 'value',
+      label: 'value',
       cell: (entry) => (
         <span className="code text-ink-2">
           {entry.unread ?? (entry.cpus === null ? inline(entry.value) : inline(entry.cpus))}

@@ -1,6 +1,0 @@
-import { counterFields } from '../bpf/counter-fields.ts';
-import type { CarriedCounters } from './books.ts';
-
-/** Field by field. A pod attached before a field existed has fewer, which count as zero. */
-export const addCounters = (a: CarriedCounters, b: CarriedCounters): bigint[] =>
-  counterFields.map((_, i) => (a[i] ?? 0n) + (b[i] ?? 0n));

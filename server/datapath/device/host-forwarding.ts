@@ -1,0 +1,32 @@
+import { existsSync, readdirSync } from 'node:fs';
+import type { PodNetwork } from '../../../contract/network.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import { readSysctl, writeSysctl } from '../../kernel/procfs.ts';
+import { hasIpv6 } from './next-hops.ts';
+
+/** Makes the host a router for the pod's families. */
+export function forward(network: Pick<PodNetwork, 'addresses'>): void {
+  if (network.addresses.length > 0) writeSysctl('net/ipv4/ip_forward', '1');
+  if (!hasIpv6(network)) return;
+  refuseWithoutIpv6();
+  if (readSysctl('net/ipv6/conf/all/forwarding') === '1') return;
+  keepRouterAdvertisements();
+  writeSysctl('net/ipv6/conf/all/forwarding', '1');
+}
+
+function refuseWithoutIpv6(): void {
+  if (existsSync('/proc/sys/net/ipv6')) return;
+  throw new ProblemError('host_not_ready', 'give a pod an IPv6 address: this kernel runs without IPv6', {
+    hint: 'Boot without ipv6.disable=1, or give the pod IPv4 addresses only.',
+  });
+}
+
+/**
+ * A host that forwards takes no router advertisements where `accept_ra` is 1, and so would lose its own default
+ * route; 2 takes them all the same (Documentation/networking/ip-sysctl.rst).
+ */
+function keepRouterAdvertisements(): void {
+  for (const device of readdirSync('/proc/sys/net/ipv6/conf'))
+    if (device !== 'all' && device !== 'lo' && readSysctl(`net/ipv6/conf/${device}/accept_ra`) === '1')
+      writeSysctl(`net/ipv6/conf/${device}/accept_ra`, '2');
+}

@@ -1,0 +1,165 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { ProblemError } from '../../../contract/problem.ts';
+import {
+  addressOf,
+  close,
+  errno,
+  errnoName,
+  recv,
+  sendto,
+  setsockopt,
+  socket,
+  strerror,
+} from '../../ffi/libc.ts';
+import { addressBytes, type Family, family as families } from '../../netlink/ip.ts';
+import { whenReadable } from '../../netlink/readable.ts';
+import type { ProbeOutcome } from '../guard/probe-record.ts';
+import { decodeEchoReply, encodeEcho, identifierFilter } from './message.ts';
+
+/** <sys/socket.h>, <netinet/in.h> */
+const SOCK_RAW_CLOEXEC_NONBLOCK = 0x8_0803;
+const protocols = { ipv4: 1, ipv6: 58 } as const;
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+/** ICMP_FILTER of <linux/icmp.h> and ICMPV6_FILTER of <linux/icmpv6.h>: a bit for each type that is refused. */
+const ICMP_FILTER = 1;
+const allBut = (bytes: number, type: number): Buffer => {
+  const refused = Buffer.alloc(bytes, 0xff);
+  const word = Math.floor(type / 32) * 4;
+  refused.writeUInt32LE((refused.readUInt32LE(word) & ~(1 << (type % 32))) >>> 0, word);
+  return refused;
+};
+/** Level of the option (SOL_RAW, SOL_ICMPV6), and all types but the echo reply's. */
+const typeFilters = {
+  ipv4: { level: 255, refused: allBut(4, 0) },
+  ipv6: { level: 58, refused: allBut(32, 129) },
+} as const;
+const EAGAIN = 11;
+/** Datagrams read before the event loop goes on to others. */
+const burst = 64;
+
+interface Asked {
+  nonce: bigint;
+  at: number;
+  timer: NodeJS.Timeout;
+  answer: (outcome: ProbeOutcome) => void;
+}
+
+/**
+ * Sends ICMP echoes from the network namespace it was opened in, and tells which were answered. One socket for all
+ * addresses of a family; no call waits. A raw one: datagram ICMP sockets are closed by default, to root as well
+ * (net.ipv4.ping_group_range).
+ */
+export class EchoSocket implements Disposable {
+  readonly #family: Family;
+  readonly #fd: number;
+  readonly #identifier = randomInt(0x1_0000);
+  readonly #asked = new Map<number, Asked>();
+  readonly #receive = Buffer.allocUnsafeSlow(2048);
+  #sequence = 0;
+  #unpoll: (() => void) | null = null;
+
+  private constructor(family: Family) {
+    this.#family = family;
+    const what = `open a raw ICMP socket for ${family === 'ipv4' ? 'IPv4' : 'IPv6'}`;
+    this.#fd = socket(families[family], SOCK_RAW_CLOEXEC_NONBLOCK, protocols[family]);
+    if (this.#fd < 0) throw refusal(what, errno());
+    this.#takeOnlyReplies(what);
+    this.#takeOnlyOurs(what);
+    this.#unpoll = whenReadable(this.#fd, () => this.#drain());
+  }
+
+  /** By type, before the kernel makes a copy for us: what a socket's BPF filter refuses counts as a drop of the pod's. */
+  #takeOnlyReplies(what: string): void {
+    const { level, refused } = typeFilters[this.#family];
+    this.#set(`${what}: take replies only`, level, ICMP_FILTER, refused);
+  }
+
+  #takeOnlyOurs(what: string): void {
+    // struct sock_fprog: u16 length in instructions, their address at 8
+    const filter = identifierFilter(this.#family, this.#identifier);
+    const program = Buffer.alloc(16);
+    program.writeUInt16LE(filter.length / 8, 0);
+    program.writeBigUInt64LE(addressOf(filter), 8);
+    this.#set(`${what}: attach its filter`, SOL_SOCKET, SO_ATTACH_FILTER, program);
+  }
+
+  #set(what: string, level: number, option: number, value: Buffer): void {
+    if (setsockopt(this.#fd, level, option, value, value.length) === 0) return;
+    const failed = errno();
+    close(this.#fd);
+    throw refusal(what, failed);
+  }
+
+  /** In the current namespace. @throws ProblemError `kernel_refused` */
+  static open(family: Family): EchoSocket {
+    return new EchoSocket(family);
+  }
+
+  /** @param address of the socket's family, without a length @returns when it is answered or the time is over */
+  ask(address: string, timeoutMs: number): Promise<ProbeOutcome> {
+    if (!this.#unpoll) return Promise.resolve({ why: 'the probes are closed' });
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    const sequence = this.#sequence;
+    const nonce = randomBytes(8).readBigUInt64BE();
+    const message = encodeEcho(this.#family, { identifier: this.#identifier, sequence, nonce });
+    const to = socketAddress(this.#family, address);
+    const at = performance.now();
+    const sent = sendto(this.#fd, message, message.length, 0, to, to.length);
+    if (sent < 0) return Promise.resolve({ why: `it cannot be sent: ${strerror(errno())}` });
+    return new Promise((resolve) => {
+      const answer = (outcome: ProbeOutcome): void => {
+        clearTimeout(timer);
+        if (this.#asked.get(sequence)?.nonce === nonce) this.#asked.delete(sequence);
+        resolve(outcome);
+      };
+      const timer = setTimeout(() => {
+        // After a busy moment of ours, timers come before what waits in the socket.
+        this.#drain();
+        answer({ why: `no answer within ${timeoutMs} ms` });
+      }, timeoutMs);
+      this.#asked.set(sequence, { nonce, at, timer, answer });
+    });
+  }
+
+  close(): void {
+    if (this.#unpoll === null) return;
+    this.#unpoll();
+    this.#unpoll = null;
+    close(this.#fd);
+    for (const { answer } of [...this.#asked.values()]) answer({ why: 'the probes are closed' });
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Any other error than EAGAIN is one that waited in the socket, and reading has taken it. */
+  #drain(): void {
+    for (let read = 0; read < burst && this.#unpoll; read++) {
+      const length = recv(this.#fd, this.#receive, this.#receive.length, 0);
+      if (length >= 0) this.#take(this.#receive.subarray(0, length));
+      else if (errno() === EAGAIN) return;
+    }
+  }
+
+  #take(packet: Buffer): void {
+    const echo = decodeEchoReply(this.#family, packet);
+    if (echo === null || echo.identifier !== this.#identifier) return;
+    const asked = this.#asked.get(echo.sequence);
+    if (asked?.nonce === echo.nonce) asked.answer({ ms: performance.now() - asked.at });
+  }
+}
+
+/** struct sockaddr_in: u16 family, be16 port, address@4; struct sockaddr_in6: address@8, scope@24. */
+function socketAddress(family: Family, address: string): Buffer {
+  const bytes = Buffer.alloc(family === 'ipv4' ? 16 : 28);
+  bytes.writeUInt16LE(families[family], 0);
+  bytes.set(addressBytes(address), family === 'ipv4' ? 4 : 8);
+  return bytes;
+}
+
+const refusal = (tried: string, code: number): ProblemError =>
+  new ProblemError('kernel_refused', `${tried}: ${strerror(code)} (${errnoName(code)})`, {
+    hint: 'Run the agent as root, with CAP_NET_RAW.',
+  });

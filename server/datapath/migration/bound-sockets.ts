@@ -1,0 +1,79 @@
+import type { Check } from '../../../contract/migration.ts';
+import { peerIfindex } from '../../bpf/layout.ts';
+import { type Process, socketOwners } from '../../kernel/socket-owners.ts';
+import { type BoundSocket, type BoundSockets, boundSockets } from '../../netlink/diag.ts';
+import { type Membership, multicastMemberships } from '../../netlink/multicast.ts';
+import type { PodNamespace } from '../pod-namespaces.ts';
+import type { PodRecord } from '../store.ts';
+
+const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
+const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
+
+/** A plan is to be read: so many are named, the rest is counted. */
+const namedAtMost = 8;
+
+/**
+ * What in the pod holds on to the device itself and does not come along: sockets bound to it (SO_BINDTODEVICE, packet
+ * sockets) and multicast groups joined on it. Reads only; says so when the kernel does not tell.
+ */
+export async function boundChecks(pod: PodRecord, namespace: PodNamespace, slot: number): Promise<Check[]> {
+  const ifindex = peerIfindex(slot);
+  const { interface: name } = pod.network;
+  try {
+    const bound = await boundSockets(namespace.fd, ifindex);
+    const owners =
+      bound.sockets.length === 0
+        ? new Map<number, Process>()
+        : await socketOwners(pod.netnsInode, new Set(bound.sockets.map((socket) => socket.inode)));
+    return [
+      ...socketNotes(bound, owners, name),
+      ...groupNotes(multicastMemberships(namespace.fd, ifindex), name),
+    ];
+  } catch (error) {
+    return [note(`Whether sockets are bound to ${name} is not known`, (error as Error).message)];
+  }
+}
+
+function socketNotes(
+  { sockets, untold }: BoundSockets,
+  owners: ReadonlyMap<number, Process>,
+  name: string,
+): Check[] {
+  const notes: Check[] = [];
+  if (sockets.length > 0)
+    notes.push(
+      note(
+        `${counted(sockets.length, 'socket')} bound to ${name} will be cut off`,
+        `${listed(sockets.map((socket) => `${socketText(socket)} of ${ownerText(owners.get(socket.inode))}`))}: bound to the old device, until the program binds again`,
+      ),
+    );
+  if (untold.length > 0)
+    notes.push(
+      note(
+        `There are ${untold.join(' and ')} sockets`,
+        `this kernel does not tell whether they are bound to ${name}; those that are will be cut off`,
+      ),
+    );
+  return notes;
+}
+
+const groupNotes = (groups: readonly Membership[], name: string): Check[] =>
+  groups.length === 0
+    ? []
+    : [
+        note(
+          `${counted(groups.length, 'multicast group')} joined on ${name} will be left`,
+          `${listed(groups.map(({ group, users }) => `${group} (${counted(users, 'socket')})`))}: joined on the old device, until the program joins again`,
+        ),
+      ];
+
+const socketText = ({ protocol, local, remote }: BoundSocket): string =>
+  [protocol, local, remote && `to ${remote}`].filter(Boolean).join(' ');
+
+const ownerText = (owner: Process | undefined): string =>
+  owner ? `${owner.name} (pid ${owner.pid})` : 'a process outside the pod';
+
+const listed = (all: readonly string[]): string =>
+  all.length <= namedAtMost
+    ? all.join(', ')
+    : `${all.slice(0, namedAtMost).join(', ')} and ${all.length - namedAtMost} more`;

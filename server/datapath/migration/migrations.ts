@@ -1,0 +1,265 @@
+import type { DeviceKind } from '../../../contract/device.ts';
+import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import type { Core, NewEvent } from '../context.ts';
+import { deviceDrops } from '../device/drops.ts';
+import type { Footing } from '../device/network-state.ts';
+import { asProblem } from '../errors.ts';
+import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
+import { currentDevice, type LivePod } from '../pod-registry.ts';
+import { addWaiting, closeDevice, makeCurrent } from '../pods/current-device.ts';
+import type { DeviceRecord } from '../store.ts';
+import { type Journal, runSteps, type StepActions } from './executor.ts';
+import { Unsaved } from './journal-retry.ts';
+import { refuse } from './preflight.ts';
+import { journalOf, prepare } from './prepare.ts';
+import { recoverMigration } from './recover.ts';
+import { type Move, migrationActions } from './steps.ts';
+
+/** Runs migrations, at most one of a pod at a time, and ends what a killed agent left open. */
+export class Migrations {
+  readonly #core: Core;
+  readonly #ended: (pod: LivePod) => void;
+  readonly #wrap: (actions: StepActions) => StepActions;
+  readonly #unsaved: Unsaved;
+  readonly #running = new Map<string, Promise<Migration>>();
+  /** Ended, their requests to be filled in when the traffic has reported once more. */
+  readonly #uncounted: { migration: Migration; pod: LivePod; before: { ok: number; failed: number } }[] = [];
+
+  /**
+   * @param ended told of a pod whose migration ended or was refused
+   * @param wrap sees every migration's actions before they run
+   */
+  constructor(
+    core: Core,
+    ended: (pod: LivePod) => void,
+    wrap: (actions: StepActions) => StepActions = (actions) => actions,
+  ) {
+    this.#core = core;
+    this.#ended = ended;
+    this.#wrap = wrap;
+    this.#unsaved = new Unsaved((migration) => core.books.saveMigration(migration), core.tell.migration);
+  }
+
+  async plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
+    using namespace = openPodNamespace(pod.record);
+    const { plan } = await prepare(this.#core.ground, pod, namespace, to, this.#core.slots.peek(), {
+      running: pod.migration,
+      recreate,
+    });
+    return plan;
+  }
+
+  async start(pod: LivePod, to: DeviceKind, actor: string, recreate: boolean): Promise<Migration> {
+    const name = `${pod.record.namespace}/${pod.record.name}`;
+    if (pod.migration)
+      throw new ProblemError(
+        'migration_running',
+        `migrate ${name} to ${to}: migration ${pod.migration} is running`,
+        {
+          hint: 'Wait for it to end: GET /api/v1/migrations/:id.',
+        },
+      );
+    if (pod.leaving) throw new ProblemError('pod_gone', `migrate ${name} to ${to}: the pod is being removed`);
+    // Taken before the first wait: a second call finds it.
+    pod.migration = 'planning';
+    let slot: number | null = null;
+    let namespace: PodNamespace | null = null;
+    let device: DeviceRecord | null = null;
+    try {
+      await pod.repairing;
+      slot = this.#core.slots.take();
+      namespace = openPodNamespace(pod.record);
+      const {
+        plan,
+        footing,
+        device: wanted,
+      } = await prepare(this.#core.ground, pod, namespace, to, slot, {
+        running: null,
+        recreate,
+      });
+      refuse(plan.checks, `migrate ${name} to ${to}`);
+      device = await this.#core.books.addDevice(wanted);
+      const migration = await this.#core.books.addMigration(journalOf(plan, pod, actor));
+      const from = currentDevice(pod);
+      addWaiting(pod, device);
+      pod.migration = migration.id;
+      this.#core.tell.pod(pod);
+      const done = this.#run(migration, pod, from, device, namespace, footing);
+      this.#running.set(migration.id, done);
+      void done.finally(() => this.#running.delete(migration.id));
+      return structuredClone(migration);
+    } catch (error) {
+      namespace?.[Symbol.dispose]();
+      if (device) await this.#takeBack(pod, device);
+      else if (slot !== null) this.#core.slots.release(slot);
+      pod.migration = null;
+      this.#ended(pod);
+      throw error;
+    }
+  }
+
+  /** A row that cannot be taken back keeps its slot: the pod has a second device until the books can be written. */
+  async #takeBack(pod: LivePod, device: DeviceRecord): Promise<void> {
+    addWaiting(pod, device);
+    await this.#close(pod, device);
+  }
+
+  async #run(
+    migration: Migration,
+    pod: LivePod,
+    from: DeviceRecord,
+    to: DeviceRecord,
+    namespace: PodNamespace,
+    footing: Footing,
+  ): Promise<Migration> {
+    const requests = pod.requests;
+    try {
+      const move = this.#move(pod, from, to, namespace, migration, footing);
+      await runSteps(migration, this.#actions(move), this.#journal);
+    } catch (error) {
+      this.#core.log.error({ err: error, migration: migration.id }, 'migration');
+      await failed(migration, error, this.#journal);
+    } finally {
+      namespace[Symbol.dispose]();
+      pod.migration = null;
+    }
+    if (requests && migration.result) this.#uncounted.push({ migration, pod, before: requests });
+    this.#core.tell.pod(pod);
+    await this.#core.tell.event(ended(migration));
+    this.#ended(pod);
+    return migration;
+  }
+
+  /** Fills in what the pods' own traffic counted during migrations that have ended since its last report. */
+  noteRequests(): void {
+    for (const { migration, pod, before } of this.#uncounted.splice(0)) {
+      if (!pod.requests || !migration.result) continue;
+      migration.result.requestsOk = pod.requests.ok - before.ok;
+      migration.result.requestsFailed = pod.requests.failed - before.failed;
+      void this.#unsaved.save(migration).then(
+        () => this.#core.tell.migration(migration),
+        (error: unknown) =>
+          this.#core.log.error({ err: error, migration: migration.id }, 'requests of a migration'),
+      );
+    }
+  }
+
+  async recover(migration: Migration, pod: LivePod | undefined): Promise<void> {
+    const ended = await recoverMigration(migration, pod, {
+      ground: this.#core.ground,
+      journal: this.#journal,
+      actions: (move) => this.#actions(move),
+      move: (livePod, from, to, namespace, journal) =>
+        this.#move(livePod, from, to, namespace, journal, null),
+    });
+    await this.#core.tell.event({
+      type: 'migration.recovered',
+      severity: ended.state === 'failed' ? 'error' : 'warning',
+      podId: ended.podId,
+      migrationId: ended.id,
+      message: `migration ${ended.number} of ${ended.podNamespace}/${ended.podName}, found unfinished, is ${ended.state}`,
+    });
+  }
+
+  /** Resolves when the migration, which was just started, has ended. */
+  async finished(id: string): Promise<Migration> {
+    const migration = await this.#running.get(id);
+    if (!migration) throw new Error(`migration ${id} does not run`);
+    return migration;
+  }
+
+  /** Resolves when no migration runs; none may be started after. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+    this.#unsaved.close();
+  }
+
+  /**
+   * Closes a device that is gone. Where the disk is full its row stays, and with it its slot and what it counted:
+   * the pod is better off with its migration ended, and the row is dropped when the pod is looked at again.
+   */
+  async #close(pod: LivePod, device: DeviceRecord): Promise<void> {
+    const { ground, books, slots, log } = this.#core;
+    try {
+      await closeDevice(ground, books, slots, pod, device);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.code !== 'inventory_failed') throw error;
+      log.error({ err: error, pod: pod.record.id }, 'the books of a removed device');
+    }
+  }
+
+  #actions(move: Move): StepActions {
+    return this.#wrap(migrationActions(this.#core.ground, move));
+  }
+
+  get #journal(): Journal {
+    return {
+      save: (migration) => this.#unsaved.save(migration),
+      emit: (migration) => this.#core.tell.migration(migration),
+    };
+  }
+
+  #move(
+    pod: LivePod,
+    from: DeviceRecord,
+    to: DeviceRecord,
+    namespace: PodNamespace,
+    migration: Migration,
+    footing: Footing | null,
+  ): Move {
+    let [dropsBefore, drops] = [0, 0];
+    return {
+      pod: pod.record,
+      namespace,
+      from,
+      to,
+      footing,
+      beginning: async () => {
+        dropsBefore = await deviceDrops(this.#core.ground, namespace, [from.slot]);
+      },
+      switched: (device) => {
+        makeCurrent(pod, device);
+        this.#core.tell.pod(pod);
+      },
+      removing: async () => {
+        drops = await deviceDrops(this.#core.ground, namespace, [from.slot, to.slot]);
+      },
+      removed: (device) => this.#close(pod, device),
+      verified: (counted) => {
+        migration.result = {
+          ...counted,
+          deviceDrops: Math.max(0, drops - dropsBefore),
+          requestsOk: null,
+          requestsFailed: null,
+        };
+      },
+    };
+  }
+}
+
+/** For what no step is to blame. */
+async function failed(migration: Migration, error: unknown, journal: Journal): Promise<void> {
+  const step = migration.steps.find((each) => each.state !== 'done')?.step ?? 'verified';
+  Object.assign(migration, { state: 'failed', endedAt: new Date().toISOString() });
+  migration.error = { ...asProblem(error), step };
+  await journal.save(migration).catch(() => {});
+  journal.emit(migration);
+}
+
+const ended = (migration: Migration): NewEvent => {
+  const what = `${migration.podNamespace}/${migration.podName} ${migration.direction} to ${migration.to.kind}`;
+  const because = migration.error ? ` at ${migration.error.step}: ${migration.error.detail}` : '';
+  return {
+    type:
+      migration.state === 'done'
+        ? 'migration.done'
+        : migration.state === 'undone'
+          ? 'migration.undone'
+          : 'migration.failed',
+    severity: migration.state === 'done' ? 'info' : migration.state === 'undone' ? 'warning' : 'error',
+    podId: migration.podId,
+    migrationId: migration.id,
+    message: `${what} ${migration.state}${because}`,
+  };
+};

@@ -1,0 +1,168 @@
+import type { DeviceKind } from '../../../contract/device.ts';
+import type { Check } from '../../../contract/migration.ts';
+import { isIpv6 } from '../../../contract/network.ts';
+import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
+import { readSysctl } from '../../kernel/procfs.ts';
+import { getLink, type Link, links } from '../../netlink/link.ts';
+import type { Footing } from '../device/network-state.ts';
+import { can, type Ground } from '../kernel-context.ts';
+import type { PodNamespace } from '../pod-namespaces.ts';
+import { currentDevice, type LivePod } from '../pod-registry.ts';
+import { waitingPeerName } from '../slot-allocator.ts';
+import { boundChecks } from './bound-sockets.ts';
+
+const passed = (name: string, detail: string): Check => ({ name, state: 'passed', detail, code: null });
+const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
+const refused = (name: string, code: ProblemCode, detail: string): Check => ({
+  name,
+  state: 'refused',
+  detail,
+  code,
+});
+
+export interface Intent {
+  to: DeviceKind;
+  slot: number;
+  footing: Footing;
+  /** id of a migration that runs */
+  running: string | null;
+  /** the kind may stay the same */
+  recreate: boolean;
+}
+
+/** What has to hold before a pod may move to `to` on `slot`. Reads only. */
+export async function preflight(
+  ground: Ground,
+  pod: LivePod,
+  namespace: PodNamespace,
+  { to, slot, footing, running, recreate }: Intent,
+): Promise<Check[]> {
+  const current = currentDevice(pod);
+  const inside = await links(namespace.socket);
+  return [
+    ...kernelChecks(ground, to),
+    current.kind === to && !recreate
+      ? refused(`Pod is not on ${to} yet`, 'already_on_kind', `${current.primaryName} is a ${to} device`)
+      : passed(
+          recreate ? 'Device may be made anew' : `Pod is not on ${to} yet`,
+          `${current.primaryName} is a ${current.kind} device`,
+        ),
+    running
+      ? refused('No other migration of this pod', 'migration_running', `migration ${running} is running`)
+      : passed('No other migration of this pod', 'none is running'),
+    await deviceCheck(ground, current.slot),
+    await freeCheck(ground, slot, inside),
+    forwardingCheck(pod, namespace),
+    ...strangerChecks(footing),
+    ...(await boundChecks(pod.record, namespace, current.slot)),
+    interfaceCheck(inside, peerIfindex(current.slot)),
+    passed(
+      'MTU, addresses and routes can be carried over',
+      `MTU ${pod.record.network.mtu}, ${footing.addresses.length} ${footing.addresses.length === 1 ? 'address' : 'addresses'}, ${footing.podRoutes.length} + ${footing.hostRoutes.length} routes`,
+    ),
+    can(ground, 'live-rename')
+      ? passed(`New interface can be called ${pod.record.network.interface}`, 'live rename probed')
+      : note(
+          `New interface has ${pod.record.network.interface} as a second name only`,
+          `it is called ${waitingPeerName(slot)}, since this kernel cannot rename an interface that is up: ${ground.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
+        ),
+  ];
+}
+
+/** @throws ProblemError with the first refusal's code, and all refusals as its errors */
+export function refuse(checks: readonly Check[], what: string): void {
+  const refusals = checks.filter((check) => check.state === 'refused');
+  const first = refusals[0];
+  if (!first) return;
+  throw new ProblemError(
+    first.code as ProblemCode,
+    `${what}: ${refusals.map((check) => check.detail).join('; ')}`,
+    {
+      errors: refusals.map((check) => ({ path: check.code ?? '', message: check.detail })),
+      hint: hints[first.code as ProblemCode] ?? 'Ask for the plan with dryRun to see every check.',
+    },
+  );
+}
+
+const hints: Partial<Record<ProblemCode, string>> = {
+  no_netkit: 'The pod stays on veth. Boot a kernel with CONFIG_NETKIT (Linux 6.7, or a backport).',
+  migration_running: 'Wait for it to end: GET /api/v1/migrations/:id.',
+  second_interface: 'Podlane moves pods with one interface beside the loopback.',
+  host_not_ready:
+    'sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0',
+  pod_gone: 'The pod has ended; remove it with DELETE /api/v1/pods/:id.',
+};
+
+function kernelChecks(ground: Ground, to: DeviceKind): Check[] {
+  const [name, code] =
+    to === 'netkit'
+      ? (['netkit', 'no_netkit'] as const)
+      : ([ground.primaryHooks === 'tc' ? 'clsact' : 'tcx', 'no_tcx'] as const);
+  const capability = ground.capabilities.get(name);
+  const title = to === 'netkit' ? 'netkit works on this kernel' : `veth and ${name} work on this kernel`;
+  const detail = capability?.detail ?? 'not probed';
+  return [capability?.available ? passed(title, detail) : refused(title, code, detail)];
+}
+
+async function deviceCheck(ground: Ground, slot: number): Promise<Check> {
+  const link = await getLink(ground.host, { ifindex: primaryIfindex(slot) });
+  return link
+    ? passed('Pod has its device', `${link.name} (ifindex ${link.ifindex})`)
+    : refused(
+        'Pod has its device',
+        'device_missing',
+        `ifindex ${primaryIfindex(slot)} is gone from the host`,
+      );
+}
+
+async function freeCheck(ground: Ground, slot: number, inside: Link[]): Promise<Check> {
+  const title = `Slot ${slot} and both ifindexes are free`;
+  const taken = await getLink(ground.host, { ifindex: primaryIfindex(slot) });
+  if (taken) return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} is taken by ${taken.name}`);
+  const peer = inside.find((link) => link.ifindex === peerIfindex(slot));
+  if (peer)
+    return refused(title, 'interface_in_use', `ifindex ${peer.ifindex} is taken by ${peer.name} in the pod`);
+  return passed(title, `${primaryIfindex(slot)}/${String(peerIfindex(slot)).slice(-2)}`);
+}
+
+/** Each namespace's `all` is the least strict that its devices can be. IPv6 has no reverse path check of its own. */
+function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
+  const forward = readSysctl('net/ipv4/ip_forward');
+  const onHost = readSysctl('net/ipv4/conf/all/rp_filter');
+  const inPod = readSysctl('net/ipv4/conf/all/rp_filter', namespace.fd);
+  const forward6 = pod.record.network.addresses.some(isIpv6)
+    ? readSysctl('net/ipv6/conf/all/forwarding')
+    : null;
+  const detail = `ip_forward ${forward}, ${forward6 === null ? '' : `IPv6 forwarding ${forward6}, `}rp_filter ${onHost} on the host, ${inPod} in the pod`;
+  const title = 'Host forwards, no strict reverse path check';
+  return forward === '1' && forward6 !== '0' && onHost !== '1' && inPod !== '1'
+    ? passed(title, detail)
+    : refused(title, 'host_not_ready', detail);
+}
+
+function strangerChecks({ strangers }: Footing): Check[] {
+  if (strangers.length === 0) return [];
+  const each = strangers.map(
+    ({ id, name, hook, beforeOurs, user }) =>
+      `${name || 'unnamed'} (id ${id}) on ${hook}, ${beforeOurs ? 'before' : 'after'} ours${user ? `, program ${user.number} of the pod` : ', without a link, for the life of the device'}`,
+  );
+  return [
+    note(
+      `${strangers.length === 1 ? 'A program' : `${strangers.length} programs`} of others will be put on the new device too`,
+      each.join('; '),
+    ),
+  ];
+}
+
+/** Tunnel devices that the kernel puts into every namespace are down and do not count. */
+function interfaceCheck(inside: Link[], ours: number): Check {
+  const others = inside.filter((link) => link.ifindex !== ours && link.name !== 'lo' && link.up);
+  return others.length === 0
+    ? passed('Pod has one interface', 'none beside ours and the loopback')
+    : refused(
+        'Pod has one interface',
+        'second_interface',
+        `the pod has ${others.map((link) => link.name).join(', ')} as well`,
+      );
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { DeviceKind } from '../../../contract/device.ts';
+import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
+import { peerIfindex } from '../../bpf/layout.ts';
+import { getLink } from '../../netlink/link.ts';
+import { devicePolicy } from '../device/device.ts';
+import { usualHooks } from '../device/hooks.ts';
+import { deviceless, type Footing, readFooting } from '../device/network-state.ts';
+import { can, type Ground } from '../kernel-context.ts';
+import type { PodNamespace } from '../pod-namespaces.ts';
+import { currentDevice, deviceRef, type LivePod } from '../pod-registry.ts';
+import { deviceRow } from '../pods/connect.ts';
+import type { DeviceRecord, NewDeviceRecord } from '../store.ts';
+import { planSteps } from './plan.ts';
+import { preflight } from './preflight.ts';
+
+/** A plan with what its steps are to carry over, and the device it leads to. */
+export interface Prepared {
+  plan: MigrationPlan;
+  footing: Footing;
+  device: NewDeviceRecord;
+}
+
+/** Reads the pod and says what moving it to `to` on `slot` would do. Changes nothing. */
+export async function prepare(
+  ground: Ground,
+  pod: LivePod,
+  namespace: PodNamespace,
+  to: DeviceKind,
+  slot: number,
+  { running, recreate }: { running: string | null; recreate: boolean },
+): Promise<Prepared> {
+  const current = currentDevice(pod);
+  const footing = await readFooting(ground, namespace, current);
+  const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
+  const checks = await preflight(ground, pod, namespace, { to, slot, footing, running, recreate });
+  const from = deviceRef(current, peer?.name ?? pod.record.network.interface);
+  // A device of the same kind is made with its programs where the old one has them.
+  const hooks = current.kind === to ? current.hooks : usualHooks(ground, to);
+  const device = deviceRow(pod.record, to, hooks, slot);
+  const target = deviceRef(device);
+  const steps = planSteps({
+    from,
+    to: target,
+    device,
+    policy: devicePolicy(pod.record.network, device),
+    netns: pod.record.netnsPath,
+    network: pod.record.network,
+    addresses: footing.addresses,
+    podRoutes: footing.podRoutes.map(deviceless),
+    hostRoutes: footing.hostRoutes.map(deviceless),
+    strangers: footing.strangers,
+    pins: ground.programs.pins,
+    liveRename: can(ground, 'live-rename'),
+  });
+  return {
+    footing,
+    device,
+    plan: {
+      podId: pod.record.id,
+      direction: current.kind === to ? 'recreation' : to === 'veth' ? 'fallback' : 'promotion',
+      from,
+      to: target,
+      allowed: checks.every((check) => check.state !== 'refused'),
+      checks,
+      steps,
+    },
+  };
+}
+
+/** The journal a plan begins with. Its number and start are the books' to give. */
+export const journalOf = (plan: MigrationPlan, pod: LivePod, actor: string): Migration => ({
+  id: randomUUID(),
+  number: 0,
+  podId: plan.podId,
+  podNamespace: pod.record.namespace,
+  podName: pod.record.name,
+  direction: plan.direction,
+  from: plan.from,
+  to: plan.to,
+  actor,
+  state: 'running',
+  startedAt: new Date().toISOString(),
+  endedAt: null,
+  durationMs: null,
+  steps: plan.steps.map((step) => ({ ...step, state: 'pending', startedMs: null, durationMs: null })),
+  result: null,
+  error: null,
+});
+
+/** The pod's device on `slot`, or a stand-in for one that the books have closed already. */
+export const deviceOn = (ground: Ground, pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
+  pod.devices.find((device) => device.slot === slot) ?? {
+    id: 0,
+    createdAt: new Date(),
+    ...deviceRow(pod.record, kind, usualHooks(ground, kind), slot),
+  };

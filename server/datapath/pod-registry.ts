@@ -1,0 +1,106 @@
+import type { DeviceRef } from '../../contract/migration.ts';
+import type { PodSummary } from '../../contract/pod.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
+import { waitingPeerName } from './slot-allocator.ts';
+import type { DeviceRecord, PodRecord } from './store.ts';
+
+/** What the agent keeps in memory of a pod: its record, its devices (two in a migration), what goes on with it. */
+export interface LivePod {
+  record: PodRecord;
+  /** The one that carries the pod's traffic is last. */
+  devices: DeviceRecord[];
+  /** Id of the migration that runs now. */
+  migration: string | null;
+  /** What reconciling does with it now; a migration waits for it. */
+  repairing: Promise<void> | null;
+  /** Being taken away: nothing else may start. */
+  leaving: boolean;
+  /** Its namespace is gone: the pod has ended. */
+  gone: boolean;
+  /** Sentences by what they are about. */
+  attention: Map<string, string>;
+  /** What the pod's own traffic counted, where it counts. */
+  requests: { ok: number; failed: number } | null;
+}
+
+export class Registry {
+  readonly #pods = new Map<string, LivePod>();
+  readonly #byName = new Map<string, LivePod>();
+
+  add(pod: LivePod): void {
+    this.#pods.set(pod.record.id, pod);
+    this.#byName.set(`${pod.record.namespace}.${pod.record.name}`, pod);
+  }
+
+  remove(pod: LivePod): void {
+    this.#pods.delete(pod.record.id);
+    const name = `${pod.record.namespace}.${pod.record.name}`;
+    if (this.#byName.get(name) === pod) this.#byName.delete(name);
+  }
+
+  /** By id, or by `namespace.name`: a namespace has no dot. */
+  get(idOrName: string): LivePod | undefined {
+    return this.#pods.get(idOrName) ?? this.#byName.get(idOrName);
+  }
+
+  /** @throws ProblemError `pod_not_found` */
+  must(idOrName: string): LivePod {
+    const pod = this.get(idOrName);
+    if (!pod)
+      throw new ProblemError(
+        'pod_not_found',
+        `no pod of this node is called ${JSON.stringify(idOrName.slice(0, 320))}`,
+        {
+          hint: 'GET /api/v1/pods lists them; use an id or namespace.name.',
+        },
+      );
+    return pod;
+  }
+
+  withAddress(address: string): LivePod | undefined {
+    return this.all().find((pod) => pod.record.network.addresses.includes(address));
+  }
+
+  ofSlot(slot: number): LivePod | undefined {
+    return this.all().find((pod) => pod.devices.some((device) => device.slot === slot));
+  }
+
+  all(): LivePod[] {
+    return [...this.#pods.values()];
+  }
+}
+
+/** The device that carries the pod's traffic. */
+export const currentDevice = (pod: LivePod): DeviceRecord => pod.devices.at(-1)!;
+
+export const deviceRef = (
+  device: Pick<DeviceRecord, 'kind' | 'slot' | 'primaryName'>,
+  peerName?: string,
+): DeviceRef => ({
+  kind: device.kind,
+  slot: device.slot,
+  primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
+  peer: { name: peerName ?? waitingPeerName(device.slot), ifindex: peerIfindex(device.slot) },
+});
+
+export function summarize(pod: LivePod): PodSummary {
+  const device = currentDevice(pod);
+  return {
+    id: pod.record.id,
+    number: pod.record.number,
+    namespace: pod.record.namespace,
+    name: pod.record.name,
+    labels: pod.record.labels,
+    addresses: pod.record.network.addresses,
+    kind: device.kind,
+    hooks: device.hooks,
+    slot: device.slot,
+    primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
+    state: pod.gone ? 'gone' : pod.migration ? 'migrating' : 'running',
+    createdAt: pod.record.createdAt.toISOString(),
+    kindSince: device.createdAt.toISOString(),
+    migration: pod.migration,
+    attention: [...pod.attention.values()],
+  };
+}

@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { UserProgram } from '../../../contract/build.ts';
+import { maxUserPrograms, type NewUserProgram, userProgram } from '../../../contract/build.ts';
+import type { AttachedProgram } from '../../../contract/device.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import { withId } from '../../bpf/info.ts';
+import { mapInfo } from '../../bpf/map.ts';
+import { loadObject } from '../../bpf/object.ts';
+import { programInfoById } from '../../bpf/program.ts';
+import type { UserPin } from '../../bpf/user-pins.ts';
+import { type Core, nameOf } from '../context.ts';
+import { hooksOf } from '../device/hooks.ts';
+import { programsOn } from '../device/our-programs.ts';
+import { attachUser, removeUser } from '../device/user-hooks.ts';
+import { asProblemError } from '../errors.ts';
+import { currentDevice, type LivePod } from '../pod-registry.ts';
+import { chooseProgram } from './object.ts';
+
+/** What the kernel does not know of them; the books' setting `programs` of the pod. */
+const notes = z.array(
+  userProgram.pick({ number: true, name: true, section: true, object: true, actor: true, attachedAt: true }),
+);
+type Note = z.infer<typeof notes>[number];
+
+/** Programs that users put on pods, beside ours. */
+export class UserPrograms {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** @throws ProblemError `pod_not_found`, `device_missing` */
+  async list(id: string): Promise<UserProgram[]> {
+    const pod = this.#core.registry.must(id);
+    const there = await programsOn(this.#core.ground, currentDevice(pod));
+    const known = await this.#notes(pod);
+    return this.#core.ground.users.of(pod.record.number).flatMap((pinned) => {
+      return this.#described(pod, pinned, there, known) ?? [];
+    });
+  }
+
+  /**
+   * Loads one program of an object and puts it on a hook of the pod's device, before or after ours.
+   * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `too_large`, `bad_object`,
+   * `verifier_refused`, `unprocessable` for a hook that the device's programs are not on, `too_many_programs`,
+   * `kernel_refused`, `inventory_failed`; then nothing of it is left
+   */
+  attach(id: string, wanted: NewUserProgram, actor: string): Promise<UserProgram> {
+    const pod = this.#core.registry.must(id);
+    const chosen = chooseProgram(wanted);
+    return this.#alone(pod, `attach a program to ${nameOf(pod)}`, async (what) => {
+      const { ground, books, tell } = this.#core;
+      const device = currentDevice(pod);
+      const direction = (['out', 'in'] as const).find((each) => hooksOf[device.hooks][each] === wanted.hook);
+      if (direction === undefined)
+        throw new ProblemError(
+          'unprocessable',
+          `${what}: our programs of ${device.primaryName} are not on ${wanted.hook}`,
+          { hint: `They are on ${Object.values(hooksOf[device.hooks]).join(' and ')}.` },
+        );
+      const number = this.#freeNumber(pod, what);
+      const object = await loadObject({ name: 'user', image: chosen.image, program: chosen.program });
+      let pinned: UserPin | null = null;
+      try {
+        const fd = object.programs.get(chosen.program)!;
+        pinned = ground.users.add(fd, { owner: pod.record.number, number, direction, place: wanted.place });
+        await attachUser(ground, pinned, device);
+        const note: Note = {
+          number,
+          name: wanted.name ?? chosen.program,
+          section: chosen.section,
+          actor,
+          object: {
+            sha256: createHash('sha256').update(chosen.image).digest('hex'),
+            bytes: chosen.image.length,
+          },
+          attachedAt: new Date().toISOString(),
+        };
+        await books.saveSetting(pod.record.id, 'programs', [
+          ...(await this.#notes(pod)).filter((each) => each.number !== number),
+          note,
+        ]);
+      } catch (error) {
+        if (pinned) await removeUser(ground, pinned, [device]);
+        throw error;
+      } finally {
+        object.close();
+      }
+      const added = (await this.list(id)).find((each) => each.number === number)!;
+      await tell.event({
+        type: 'program.attached',
+        severity: 'info',
+        podId: pod.record.id,
+        migrationId: null,
+        message: `${actor} attached program ${added.name} to ${added.hook} of ${nameOf(pod)}, ${added.place} ours`,
+      });
+      tell.pod(pod);
+      return added;
+    });
+  }
+
+  /** Takes it off the pod; its maps go with it. @throws ProblemError `pod_not_found`, `program_not_found`, `migration_running` */
+  detach(id: string, number: number, actor: string): Promise<void> {
+    const pod = this.#core.registry.must(id);
+    const what = `detach program ${number} of ${nameOf(pod)}`;
+    return this.#alone(pod, what, async () => {
+      const { ground, books, tell } = this.#core;
+      const pinned = ground.users.of(pod.record.number).find((each) => each.number === number);
+      if (pinned === undefined)
+        throw new ProblemError('program_not_found', `${what}: there is none of this number`);
+      const known = await this.#notes(pod);
+      await removeUser(ground, pinned, pod.devices);
+      const left = known.filter((each) => each.number !== number);
+      await books.saveSetting(pod.record.id, 'programs', left.length > 0 ? left : null);
+      const name = known.find((each) => each.number === number)?.name ?? String(number);
+      await tell.event({
+        type: 'program.detached',
+        severity: 'info',
+        podId: pod.record.id,
+        migrationId: null,
+        message: `${actor} detached program ${name} from ${nameOf(pod)}`,
+      });
+      tell.pod(pod);
+    });
+  }
+
+  /** While this runs no migration begins and nothing is repaired. */
+  async #alone<T>(pod: LivePod, what: string, act: (what: string) => Promise<T>): Promise<T> {
+    while (pod.repairing) await pod.repairing;
+    if (pod.gone || pod.leaving) throw new ProblemError('pod_gone', `${what}: it is going`);
+    if (pod.migration)
+      throw new ProblemError('migration_running', `${what}: migration ${pod.migration} is running`, {
+        hint: 'Wait for it to end.',
+      });
+    const acting = act(what).catch((error: unknown) => {
+      throw asProblemError(error);
+    });
+    pod.repairing = acting.then(
+      () => {},
+      () => {},
+    );
+    try {
+      return await acting;
+    } finally {
+      pod.repairing = null;
+    }
+  }
+
+  #freeNumber(pod: LivePod, what: string): number {
+    const taken = this.#core.ground.users.of(pod.record.number).map(({ number }) => number);
+    const free = Array.from({ length: maxUserPrograms }, (_, i) => i + 1).find((n) => !taken.includes(n));
+    if (free !== undefined) return free;
+    throw new ProblemError('too_many_programs', `${what}: it has ${maxUserPrograms}, and no more`, {
+      hint: 'Detach one first.',
+    });
+  }
+
+  async #notes(pod: LivePod): Promise<Note[]> {
+    return notes.safeParse(await this.#core.books.setting(pod.record.id, 'programs')).data ?? [];
+  }
+
+  /** Null when the kernel has unloaded it meanwhile. */
+  #described(
+    pod: LivePod,
+    { number, programId, direction, place }: UserPin,
+    there: readonly AttachedProgram[],
+    known: readonly Note[],
+  ): UserProgram | null {
+    const info = programInfoById(programId);
+    if (info === null) return null;
+    const note = known.find((each) => each.number === number);
+    const on = there.find((each) => each.id === programId);
+    return {
+      number,
+      podId: pod.record.id,
+      place,
+      hook: hooksOf[currentDevice(pod).hooks][direction],
+      name: note?.name ?? info.name,
+      section: note?.section ?? '',
+      object: note?.object ?? { sha256: '0'.repeat(64), bytes: 0 },
+      program: {
+        id: info.id,
+        name: info.name,
+        tag: info.tag,
+        verifiedInstructions: info.verifiedInstructions || null,
+      },
+      maps: info.mapIds.flatMap((id) => {
+        const name = withId('map', id, (fd) => mapInfo(fd).name);
+        return name === null ? [] : [{ id, name }];
+      }),
+      attached: on !== undefined,
+      position: on?.position ?? null,
+      actor: note?.actor ?? 'local',
+      attachedAt: note?.attachedAt ?? info.loadedAt.toISOString(),
+    };
+  }
+}
