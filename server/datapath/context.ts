@@ -4,7 +4,7 @@ import { forgetUsers } from './device/user-hooks.ts';
 import type { Ground } from './kernel-context.ts';
 import type { LivePod, Registry } from './pod-registry.ts';
 import type { Slots } from './slot-allocator.ts';
-import type { Books, PodRecord } from './store.ts';
+import type { DatapathStore, PodRecord } from './store.ts';
 
 /** A pod as access rules know it. */
 export interface RuledPod {
@@ -30,12 +30,12 @@ export interface PodRules {
   leave(id: string): void;
 }
 
-export type NewEvent = Parameters<Books['addEvent']>[0];
+export type NewEvent = Parameters<DatapathStore['addEvent']>[0];
 
 /** What the parts of the datapath share: the kernel's side, the books, who is here, and whom to tell. */
-export interface Core {
+export interface DatapathContext {
   ground: Ground;
-  books: Books;
+  books: DatapathStore;
   registry: Registry;
   slots: Slots;
   rules: PodRules | null;
@@ -58,7 +58,7 @@ export const ruled = ({ id, number, namespace, name, labels, network }: PodRecor
 export const nameOf = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;
 
 /** Puts a sentence under the pod's key, or takes it back; a pod with sentences wants looking at. */
-export function attend(core: Core, pod: LivePod, key: string, sentence: string | null): void {
+export function attend(core: DatapathContext, pod: LivePod, key: string, sentence: string | null): void {
   if ((pod.attention.get(key) ?? null) === sentence) return;
   if (sentence === null) pod.attention.delete(key);
   else pod.attention.set(key, sentence);
@@ -67,7 +67,7 @@ export function attend(core: Core, pod: LivePod, key: string, sentence: string |
 
 /** Takes a pod whose device is gone out of memory; the books know already. */
 export async function forget(
-  core: Core,
+  core: DatapathContext,
   pod: LivePod,
   type: 'pod.detached' | 'pod.gone',
   message: string,

@@ -12,7 +12,7 @@ import { UserPins } from '../bpf/user-pins.ts';
 import { probe } from '../kernel/probe.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
 import { Batches } from './batch/batches.ts';
-import { type Core, nameOf, type PodRules, ruled } from './context.ts';
+import { type DatapathContext, nameOf, type PodRules, ruled } from './context.ts';
 import { hooksOf } from './device/hooks.ts';
 import { moveHooks } from './device/move-hooks.ts';
 import { forgetUsers } from './device/user-hooks.ts';
@@ -31,11 +31,11 @@ import { describe } from './reconcile/reconcile.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { RunningBuild } from './running-build.ts';
 import { Slots } from './slot-allocator.ts';
-import type { Books, DeviceRecord, PodRecord } from './store.ts';
+import type { DatapathStore, DeviceRecord, PodRecord } from './store.ts';
 import { UserPrograms } from './user-programs/programs.ts';
 
 export interface DatapathOptions {
-  books: Books;
+  books: DatapathStore;
   pins: string;
   maxSlots: number;
   /** That access rules remember; a default of its own. */
@@ -81,7 +81,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   readonly running: RunningBuild;
   /** Programs that users put on pods. */
   readonly users: UserPrograms;
-  readonly #core: Core;
+  readonly #core: DatapathContext;
   readonly #attachments: Attachments;
   readonly #migrations: Migrations;
   readonly #reconciler: Reconciler;

@@ -1,6 +1,6 @@
 import type { Event } from '../../contract/event.ts';
 import type { ProblemError } from '../../contract/problem.ts';
-import type { Core } from './context.ts';
+import type { DatapathContext } from './context.ts';
 import { attachFamily } from './device/our-programs.ts';
 import { asProblemError } from './errors.ts';
 
@@ -8,9 +8,9 @@ import { asProblemError } from './errors.ts';
 export class RunningBuild {
   /** Why the object that was asked for at the start does not run, and the installed one does. */
   readonly refusal: ProblemError | null;
-  readonly #core: Core;
+  readonly #core: DatapathContext;
 
-  constructor(core: Core, refusal: ProblemError | null) {
+  constructor(core: DatapathContext, refusal: ProblemError | null) {
     this.#core = core;
     this.refusal = refusal;
   }

@@ -42,7 +42,7 @@ export interface DeviceRecord {
 export type NewPodRecord = Omit<PodRecord, 'number' | 'removedAt' | 'carried' | 'createdAt'>;
 export type NewDeviceRecord = Omit<DeviceRecord, 'id' | 'createdAt'>;
 
-export interface Books extends BatchBooks {
+export interface DatapathStore extends BatchBooks {
   /** Pods that are not removed, by number. */
   pods(): Promise<PodRecord[]>;
   /** Devices that are not removed; a pod in a migration has two. */

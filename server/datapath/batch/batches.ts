@@ -9,7 +9,7 @@ import type {
   ResumeBatch,
 } from '../../../contract/batch.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { Core } from '../context.ts';
+import type { DatapathContext } from '../context.ts';
 import type { Migrations } from '../migration/migrations.ts';
 import { planBatch, refuseBatch } from './plan.ts';
 import { settleInterrupted } from './recover.ts';
@@ -22,13 +22,13 @@ export interface BatchEvents {
 
 /** Moves many pods: one batch at work at a time, others may be paused. */
 export class Batches extends EventEmitter<BatchEvents> {
-  readonly #core: Core;
+  readonly #core: DatapathContext;
   readonly #migrations: Migrations;
   /** Those that have not ended. */
   readonly #runs = new Map<string, BatchRun>();
   #starting = false;
 
-  constructor(core: Core, migrations: Migrations) {
+  constructor(core: DatapathContext, migrations: Migrations) {
     super();
     this.#core = core;
     this.#migrations = migrations;

@@ -1,7 +1,7 @@
 import { type BatchPlan, type BatchPod, countPods, type NewBatch } from '../../../contract/batch.ts';
 import type { Check } from '../../../contract/migration.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
-import type { Core } from '../context.ts';
+import type { DatapathContext } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
@@ -13,7 +13,7 @@ type PlannedPod = BatchPlan['pods'][number];
  * @throws ProblemError `pod_not_found` naming all that are not there
  */
 export async function planBatch(
-  core: Core,
+  core: DatapathContext,
   migrations: Pick<Migrations, 'plan'>,
   { to, recreate, parallelism, onUnhealthy, settleMs, ...wanted }: NewBatch,
 ): Promise<BatchPlan> {
@@ -55,7 +55,7 @@ export function refuseBatch({ allowed, slots, to, parallelism, pods }: BatchPlan
 }
 
 function chosen(
-  { registry }: Core,
+  { registry }: DatapathContext,
   { pods, selector }: Pick<NewBatch, 'pods' | 'selector' | 'all'>,
 ): LivePod[] {
   if (pods) {

@@ -1,7 +1,7 @@
 import type { Batch, BatchPod, BatchState } from '../../../contract/batch.ts';
 import type { EventType } from '../../../contract/event.ts';
 import type { Migration } from '../../../contract/migration.ts';
-import type { Core } from '../context.ts';
+import type { DatapathContext } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
 import type { LivePod } from '../pod-registry.ts';
@@ -22,7 +22,7 @@ export interface BatchTelling {
  */
 export class BatchRun {
   readonly batch: Batch;
-  readonly #core: Core;
+  readonly #core: DatapathContext;
   readonly #migrations: Pick<Migrations, 'start' | 'finished'>;
   readonly #tell: BatchTelling;
   readonly #pulse: Pulse;
@@ -32,7 +32,7 @@ export class BatchRun {
   #ready = false;
 
   constructor(
-    core: Core,
+    core: DatapathContext,
     migrations: Pick<Migrations, 'start' | 'finished'>,
     tell: BatchTelling,
     batch: Batch,

@@ -2,7 +2,7 @@ import type { HookFamily } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { primaryIfindex } from '../../bpf/layout.ts';
 import { setNetkitPolicy } from '../../netlink/netkit.ts';
-import { type Core, nameOf } from '../context.ts';
+import { type DatapathContext, nameOf } from '../context.ts';
 import type { Ground } from '../kernel-context.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import type { DeviceRecord, PodRecord } from '../store.ts';
@@ -16,7 +16,7 @@ import { attachUsers } from './user-hooks.ts';
  * goes by unchecked; the policy of an end changes while it has programs, which is when it has no effect.
  * @throws ProblemError `already_there`, `not_netkit`, `migration_running`, `kernel_refused`
  */
-export async function moveHooks(core: Core, pod: LivePod, to: 'device' | 'primary'): Promise<void> {
+export async function moveHooks(core: DatapathContext, pod: LivePod, to: 'device' | 'primary'): Promise<void> {
   const { ground, books } = core;
   const device = currentDevice(pod);
   const family: HookFamily = to === 'device' ? 'netkit' : ground.primaryHooks;

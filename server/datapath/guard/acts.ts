@@ -1,4 +1,4 @@
-import type { Core } from '../context.ts';
+import type { DatapathContext } from '../context.ts';
 import { settleHooks } from '../device/move-hooks.ts';
 import { attachPrograms, pointAt } from '../device/our-programs.ts';
 import { asProblemError } from '../errors.ts';
@@ -10,7 +10,7 @@ import type { LadderAct, LadderState } from './ladder.ts';
 import { eventOf } from './sentences.ts';
 
 interface Means {
-  core: Core;
+  core: DatapathContext;
   migrations: Migrations;
   /** Has reconciling look at the pod: for what of a device is not its programs. */
   look: (pod: LivePod) => void;

@@ -6,7 +6,7 @@ import {
   type NodeGuard,
   type PodGuard,
 } from '../../../contract/guard.ts';
-import { attend, type Core, nameOf } from '../context.ts';
+import { attend, type DatapathContext, nameOf } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
@@ -29,7 +29,7 @@ const fallbacksAtOnce = 4;
  * Programs of pods that it watches are its to repair, not reconciling's.
  */
 export class Guard {
-  readonly #core: Core;
+  readonly #core: DatapathContext;
   readonly #acts: Acts;
   readonly #sockets = new EchoSockets();
   readonly #pods = new Map<string, Guarded>();
@@ -38,7 +38,7 @@ export class Guard {
   #closing = false;
 
   /** @param look has reconciling look at the pod: for what of a device is not its programs */
-  constructor(core: Core, migrations: Migrations, look: (pod: LivePod) => void) {
+  constructor(core: DatapathContext, migrations: Migrations, look: (pod: LivePod) => void) {
     this.#core = core;
     this.#acts = new Acts({ core, migrations, look, keep: (guarded, kept) => this.#keep(guarded, kept) });
   }

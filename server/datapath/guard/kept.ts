@@ -6,7 +6,7 @@ import {
   guardChoice,
   guardStage,
 } from '../../../contract/guard.ts';
-import type { Core } from '../context.ts';
+import type { DatapathContext } from '../context.ts';
 import { atRest, type LadderState } from './ladder.ts';
 
 /** How many of a pod's acts are kept. */
@@ -41,14 +41,14 @@ export const withAct = ({ ladder, acts }: Kept, act: GuardAct): Kept => ({
 export class GuardBooks {
   readonly choices = new Map<string, GuardChoice>();
   readonly #states = new Map<string, Kept>();
-  readonly #core: Core;
+  readonly #core: DatapathContext;
 
-  private constructor(core: Core) {
+  private constructor(core: DatapathContext) {
     this.#core = core;
   }
 
   /** What an agent of another version wrote and this one cannot read is as if it were not there. */
-  static async open(core: Core): Promise<GuardBooks> {
+  static async open(core: DatapathContext): Promise<GuardBooks> {
     const books = new GuardBooks(core);
     const [choices, states] = await Promise.all([
       core.books.settings(setting.choice),

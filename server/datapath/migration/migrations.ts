@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { Core, NewEvent } from '../context.ts';
+import type { DatapathContext, NewEvent } from '../context.ts';
 import { deviceDrops } from '../device/drops.ts';
 import type { Footing } from '../device/network-state.ts';
 import { asProblem } from '../errors.ts';
@@ -18,7 +18,7 @@ import { type Move, migrationActions } from './steps.ts';
 
 /** Runs migrations, at most one of a pod at a time, and ends what a killed agent left open. */
 export class Migrations {
-  readonly #core: Core;
+  readonly #core: DatapathContext;
   readonly #ended: (pod: LivePod) => void;
   readonly #wrap: (actions: StepActions) => StepActions;
   readonly #unsaved: Unsaved;
@@ -31,7 +31,7 @@ export class Migrations {
    * @param wrap sees every migration's actions before they run
    */
   constructor(
-    core: Core,
+    core: DatapathContext,
     ended: (pod: LivePod) => void,
     wrap: (actions: StepActions) => StepActions = (actions) => actions,
   ) {

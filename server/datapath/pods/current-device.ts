@@ -2,7 +2,7 @@ import { addCounters } from '../device/carried-counters.ts';
 import type { Ground } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 import type { Slots } from '../slot-allocator.ts';
-import type { Books, DeviceRecord } from '../store.ts';
+import type { DatapathStore, DeviceRecord } from '../store.ts';
 
 /**
  * The device that takes a pod's traffic goes last, which is what names the pod's kind. During a migration the
@@ -24,7 +24,7 @@ export function addWaiting(pod: LivePod, device: DeviceRecord): void {
  */
 export async function closeDevice(
   ground: Ground,
-  books: Books,
+  books: DatapathStore,
   slots: Slots,
   pod: LivePod,
   device: DeviceRecord,

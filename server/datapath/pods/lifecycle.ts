@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { type Core, forget, nameOf, ruled } from '../context.ts';
+import { type DatapathContext, forget, nameOf, ruled } from '../context.ts';
 import { removeDevice } from '../device/device.ts';
 import { usualHooks } from '../device/hooks.ts';
 import { pointNowhere } from '../device/our-programs.ts';
@@ -12,10 +12,10 @@ import { admit, chooseKind, connect, deviceRow } from './connect.ts';
 
 /** Makes pods of network namespaces, and lets them go. */
 export class Attachments {
-  readonly #core: Core;
+  readonly #core: DatapathContext;
   readonly #pending = new Set<string>();
 
-  constructor(core: Core) {
+  constructor(core: DatapathContext) {
     this.#core = core;
   }
 

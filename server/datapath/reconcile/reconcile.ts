@@ -1,7 +1,7 @@
 import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
 import { getLink, type Link } from '../../netlink/link.ts';
 import { routes } from '../../netlink/route.ts';
-import { type Core, nameOf } from '../context.ts';
+import { type DatapathContext, nameOf } from '../context.ts';
 import { removeDevice } from '../device/device.ts';
 import { settleHooks } from '../device/move-hooks.ts';
 import { moveRoutes } from '../device/network-state.ts';
@@ -19,7 +19,7 @@ import { type Difference, findDrift } from './drift.ts';
  * Closes a pod whose network namespace is gone: its device went with it.
  * @returns whether it was
  */
-export async function closeIfGone({ ground, books }: Core, pod: LivePod): Promise<boolean> {
+export async function closeIfGone({ ground, books }: DatapathContext, pod: LivePod): Promise<boolean> {
   if (namespaceLives(pod.record)) return false;
   pointNowhere(ground, pod.record);
   for (const device of pod.devices) await removeDevice(ground, device.slot);
@@ -37,7 +37,7 @@ export function describe(ground: Ground, pod: LivePod): void {
  * A pod has one device: of two, the one that the host's route names carries the traffic.
  * @returns sentences of what was removed
  */
-export async function dropExtraDevices(core: Core, pod: LivePod): Promise<string[]> {
+export async function dropExtraDevices(core: DatapathContext, pod: LivePod): Promise<string[]> {
   if (pod.devices.length < 2) return [];
   const { ground, books, slots } = core;
   const address = bare(pod.record.network.addresses[0]!);
@@ -56,7 +56,7 @@ export async function dropExtraDevices(core: Core, pod: LivePod): Promise<string
 }
 
 /** A device takes its routes with it: those that lead through it move to the one that stays, if that is there. */
-async function takeRoutes({ ground, log }: Core, pod: LivePod, extra: DeviceRecord): Promise<void> {
+async function takeRoutes({ ground, log }: DatapathContext, pod: LivePod, extra: DeviceRecord): Promise<void> {
   const { slot } = currentDevice(pod);
   try {
     using namespace = openPodNamespace(pod.record);
@@ -73,7 +73,7 @@ async function takeRoutes({ ground, log }: Core, pod: LivePod, extra: DeviceReco
  * What of the pod's device is not as it should be, each with its repair: the whole device gone, or parts of it.
  * Reads only.
  */
-export async function differences(core: Core, pod: LivePod, namespace: PodNamespace): Promise<Difference[]> {
+export async function differences(core: DatapathContext, pod: LivePod, namespace: PodNamespace): Promise<Difference[]> {
   const { ground } = core;
   const device = currentDevice(pod);
   const primary = await getLink(ground.host, { ifindex: primaryIfindex(device.slot) });
@@ -94,7 +94,7 @@ const whole = (device: DeviceRecord, primary: Link | null, peer: Link | null): b
 
 /** The new device takes another slot: the old one's counters are carried before the slot can be used again. */
 async function replaceDevice(
-  { ground, books, slots }: Core,
+  { ground, books, slots }: DatapathContext,
   pod: LivePod,
   namespace: PodNamespace,
   lost: DeviceRecord,
@@ -117,7 +117,7 @@ async function replaceDevice(
  * Brings one pod's books and devices to agree with the kernel when an agent starts.
  * @returns sentences of what was repaired, null for a pod that has ended
  */
-export async function reconcileAtStart(core: Core, pod: LivePod): Promise<string[] | null> {
+export async function reconcileAtStart(core: DatapathContext, pod: LivePod): Promise<string[] | null> {
   if (await closeIfGone(core, pod)) return null;
   const done = await dropExtraDevices(core, pod);
   using namespace = openPodNamespace(pod.record);

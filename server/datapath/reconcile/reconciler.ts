@@ -1,6 +1,6 @@
 import { slotOf } from '../../bpf/layout.ts';
 import { type NetworkEvent, type NetworkWatch, watchNetwork } from '../../netlink/monitor.ts';
-import { attend, type Core, forget, nameOf } from '../context.ts';
+import { attend, type DatapathContext, forget, nameOf } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
@@ -22,7 +22,7 @@ const truceMs = 600_000;
  * by round. What is ours is repaired, and what is not is shown; neither is fought over.
  */
 export class Reconciler {
-  readonly #core: Core;
+  readonly #core: DatapathContext;
   readonly #leaves: (pod: LivePod, key: string) => boolean;
   readonly #due = new Map<LivePod, NodeJS.Timeout>();
   readonly #repairs = new WeakMap<LivePod, Map<string, number[]>>();
@@ -31,7 +31,7 @@ export class Reconciler {
   #next = 0;
 
   /** @param leaves whether what differs in a pod is somebody else's to repair */
-  constructor(core: Core, leaves: (pod: LivePod, key: string) => boolean = () => false) {
+  constructor(core: DatapathContext, leaves: (pod: LivePod, key: string) => boolean = () => false) {
     this.#core = core;
     this.#leaves = leaves;
   }

@@ -9,7 +9,7 @@ import { mapInfo } from '../../bpf/map.ts';
 import { loadObject } from '../../bpf/object.ts';
 import { programInfoById } from '../../bpf/program.ts';
 import type { UserPin } from '../../bpf/user-pins.ts';
-import { type Core, nameOf } from '../context.ts';
+import { type DatapathContext, nameOf } from '../context.ts';
 import { hooksOf } from '../device/hooks.ts';
 import { programsOn } from '../device/our-programs.ts';
 import { attachUser, removeUser } from '../device/user-hooks.ts';
@@ -25,9 +25,9 @@ type Note = z.infer<typeof notes>[number];
 
 /** Programs that users put on pods, beside ours. */
 export class UserPrograms {
-  readonly #core: Core;
+  readonly #core: DatapathContext;
 
-  constructor(core: Core) {
+  constructor(core: DatapathContext) {
     this.#core = core;
   }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Books } from '../../../server/datapath/store.ts';
+import type { DatapathStore } from '../../../server/datapath/store.ts';
 import { Inventory } from '../../../server/inventory/inventory.ts';
 import { node } from './records.ts';
 
@@ -16,6 +16,6 @@ export function scratchFolder(): string {
 export async function openScratch(file = path.join(scratchFolder(), 'podlane.db')) {
   const inventory = await Inventory.open({ file, node });
   onTestFinished(() => inventory.close());
-  inventory satisfies Books;
+  inventory satisfies DatapathStore;
   return { inventory, file };
 }
