@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
-import { keep } from '../server/inventory/retention.ts';
+import { keep } from '../server/store/retention.ts';
 
-/** More than is pruned between two prunings (`server/inventory/inventory.ts`). */
+/** More than is pruned between two prunings (`server/store/sqlite-store.ts`). */
 const slack = 500;
 
 /**

@@ -1,4 +1,4 @@
-// Generates the Prisma client into server/inventory/client. Prisma insists on an engine binary to download,
+// Generates the Prisma client into server/store/client. Prisma insists on an engine binary to download,
 // though generating needs none: any executable satisfies it.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';

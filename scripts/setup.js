@@ -22,7 +22,7 @@ const makeClient = () =>
     root,
     name: 'client',
     inputs: ['prisma', 'prisma.config.ts', 'scripts/generate-client.ts', 'node_modules/prisma/package.json'],
-    output: 'server/inventory/client',
+    output: 'server/store/client',
     make: () =>
       step('generating the database client', () =>
         run('node', ['scripts/generate-client.ts'], { cwd: root, env: environment }),

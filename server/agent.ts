@@ -13,7 +13,7 @@ import { Datapath } from './datapath/datapath.ts';
 import { Dumps } from './debug/dumps.ts';
 import { LogRing } from './debug/log-ring.ts';
 import { openDoors } from './doors.ts';
-import { Inventory } from './inventory/inventory.ts';
+import { Inventory } from './store/sqlite-store.ts';
 import { currentNamespace } from './kernel/netns.ts';
 import { describeNode, readBootId } from './node.ts';
 import { BuildFiles } from './programs/build-files.ts';

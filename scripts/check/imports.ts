@@ -9,7 +9,7 @@ const capabilities = [
   'server/counters',
   'server/debug',
   'server/trace',
-  'server/inventory',
+  'server/store',
 ];
 const allAbove = ['contract', ...kernelLayers, 'server/datapath'];
 const doors = ['contract', 'server/kernel', ...capabilities, 'server/http', 'server/stream', 'server/cni'];
@@ -31,7 +31,7 @@ const allowed: Record<string, string[]> = {
   'server/counters': allAbove,
   'server/debug': allAbove,
   'server/trace': [...allAbove, 'server/acl'],
-  'server/inventory': ['contract'],
+  'server/store': ['contract'],
   'server/http': doors,
   'server/stream': doors,
   'server/cni': doors,
@@ -43,7 +43,7 @@ const reserved: { package: RegExp; below: string[]; only: string[] }[] = [
   {
     package: /^@?prisma(\/|$)|better-sqlite3/,
     below: ['app', 'gateway', 'server', 'contract'],
-    only: ['server/inventory'],
+    only: ['server/store'],
   },
   { package: /^koffi$/, below: ['app', 'gateway', 'contract'], only: [] },
   { package: /^(next|react|react-dom)(\/|$)/, below: ['server', 'contract'], only: [] },

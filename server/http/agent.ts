@@ -30,7 +30,7 @@ import type {
   VerdictLosses,
 } from '../../contract/verdict.ts';
 import type { Rules } from '../acl/rules.ts';
-import type { Inventory } from '../inventory/inventory.ts';
+import type { Inventory } from '../store/sqlite-store.ts';
 import type { Maps } from '../programs/maps.ts';
 import type { Programs } from '../programs/programs.ts';
 

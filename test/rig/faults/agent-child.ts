@@ -5,7 +5,7 @@ import { counterFields } from '../../../server/bpf/counter-fields.ts';
 import { Datapath } from '../../../server/datapath/datapath.ts';
 import { addCounters } from '../../../server/datapath/device/carried-counters.ts';
 import type { StepAction, StepActions } from '../../../server/datapath/migration/executor.ts';
-import { Inventory } from '../../../server/inventory/inventory.ts';
+import { Inventory } from '../../../server/store/sqlite-store.ts';
 import type { Call, FromAgent, Look, ToAgent } from './agent.ts';
 import type { FaultAt } from './fault.ts';
 import { type Calls, stepBetween, withCalls } from './refuse-calls.ts';

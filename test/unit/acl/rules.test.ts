@@ -5,7 +5,7 @@ import type { Event } from '../../../contract/event.ts';
 import type { JudgedPod } from '../../../server/acl/judging.ts';
 import { Rules } from '../../../server/acl/rules.ts';
 import { writeRules } from '../../../server/acl/yaml.ts';
-import { openScratch } from '../inventory/scratch.ts';
+import { openScratch } from '../store/scratch.ts';
 import { noRoom, ScratchKernel } from './scratch-kernel.ts';
 
 const pod = (number: number, name: string, labels: Record<string, string> = {}): JudgedPod => {

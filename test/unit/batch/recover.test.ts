@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { BatchPod } from '../../../contract/batch.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import { settleInterrupted } from '../../../server/datapath/batch/recover.ts';
-import { newMigration } from '../inventory/records.ts';
+import { newMigration } from '../store/records.ts';
 import { member, newBatch } from './records.ts';
 
 const started = '2026-11-22T10:00:00.000Z';

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ProblemError } from '../../../contract/problem.ts';
 import { defaultTimeouts } from '../../../server/acl/timeouts.ts';
 import { help, readConfig } from '../../../server/config.ts';
-import { scratchFolder } from '../inventory/scratch.ts';
+import { scratchFolder } from '../store/scratch.ts';
 
 function refused(args: string[], env: Record<string, string | undefined> = {}): ProblemError['errors'] {
   try {

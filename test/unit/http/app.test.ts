@@ -5,7 +5,7 @@ import { buildApp } from '../../../server/http/app.ts';
 import { apiDocument } from '../../../server/http/document.ts';
 import { bearer } from '../../../server/http/token.ts';
 import { version } from '../../../server/version.ts';
-import { newDevice, newMigration, newPod } from '../inventory/records.ts';
+import { newDevice, newMigration, newPod } from '../store/records.ts';
 import { scratchAgent } from './scratch-agent.ts';
 
 async function scratchApp(options: { lab?: boolean; token?: string } = {}) {

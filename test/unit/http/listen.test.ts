@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { buildApp } from '../../../server/http/app.ts';
 import { listenOnSocket, listenOnTcp } from '../../../server/http/listen.ts';
-import { scratchFolder } from '../inventory/scratch.ts';
+import { scratchFolder } from '../store/scratch.ts';
 import { scratchAgent } from './scratch-agent.ts';
 
 async function scratchApp() {

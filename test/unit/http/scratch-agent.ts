@@ -25,8 +25,8 @@ import { PodNames } from '../../../server/trace/names.ts';
 import { Traces } from '../../../server/trace/traces.ts';
 import { Verdicts } from '../../../server/trace/verdicts.ts';
 import { ScratchKernel } from '../acl/scratch-kernel.ts';
-import { newMigration } from '../inventory/records.ts';
-import { openScratch } from '../inventory/scratch.ts';
+import { newMigration } from '../store/records.ts';
+import { openScratch } from '../store/scratch.ts';
 
 /**
  * Stands where the datapath would, for what the wire does; the kernel is the subject of test/kernel.

@@ -23,7 +23,7 @@ describe('the table of folders', () => {
     ['server/netlink/link.ts', '../ffi/libc.ts'],
     ['server/netlink/link.ts', './message.ts'],
     ['server/netlink/link.ts', 'node:fs'],
-    ['server/inventory/inventory.ts', '@prisma/client'],
+    ['server/store/sqlite-store.ts', '@prisma/client'],
     ['gateway/pages.ts', 'next'],
     ['scripts/generate-sql.ts', '@prisma/adapter-better-sqlite3'],
     ['test/kernel/link.test.ts', '../../server/netlink/link.ts'],

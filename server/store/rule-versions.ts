@@ -1,6 +1,6 @@
 import type { PrismaClient } from './client/client.ts';
 import type { RuleVersionModel } from './client/models.ts';
-import { pageOf } from './page.ts';
+import { pageOf } from './paginate.ts';
 import type { Page, PageOf } from './records.ts';
 
 /** Access rules that were put in force, or taken away (`text` null). The last one holds. */

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
-import type { Connection } from './open.ts';
+import type { Connection } from './open-database.ts';
 
 const migrationsDir = path.join(import.meta.dirname, '../../prisma/sqlite/migrations');
 

@@ -2,7 +2,7 @@ import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
 import { countPods } from '../../contract/batch.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { BatchModel, BatchPodModel } from './client/models.ts';
-import { pageOf } from './page.ts';
+import { pageOf } from './paginate.ts';
 import type { Page, PageOf } from './records.ts';
 
 const time = (date: Date | null): string | null => date?.toISOString() ?? null;

@@ -1,7 +1,7 @@
 import type { Event, EventType } from '../../contract/event.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { EventModel } from './client/models.ts';
-import { pageOf } from './page.ts';
+import { pageOf } from './paginate.ts';
 import type { Page, PageOf } from './records.ts';
 
 const toEvent = (row: EventModel): Event => ({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { DatapathStore } from '../../../server/datapath/store.ts';
-import { Inventory } from '../../../server/inventory/inventory.ts';
+import { Inventory } from '../../../server/store/sqlite-store.ts';
 import { node } from './records.ts';
 
 /** A folder of this test's own, gone when the test has finished. */

@@ -1,6 +1,6 @@
 // Writes to the inventory named on the command line until it is killed, and says what was acknowledged:
 // one line per write, after its promise has resolved.
-import { Inventory } from '../../../server/inventory/inventory.ts';
+import { Inventory } from '../../../server/store/sqlite-store.ts';
 import { newDevice, newMigration, newPod, node } from './records.ts';
 
 const [, , file, run] = process.argv as [string, string, string, string];

@@ -3,12 +3,12 @@ import type { HookFamily } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { sqliteAnswer } from './answer.ts';
+import { sqliteAnswer } from './sqlite-error.ts';
 import * as batches from './batches.ts';
 import { PrismaClient } from './client/client.ts';
 import * as events from './events.ts';
-import * as journal from './journal.ts';
-import { openDatabase } from './open.ts';
+import * as journal from './migration-journal.ts';
+import { openDatabase } from './open-database.ts';
 import * as pods from './pods.ts';
 import type {
   CarriedCounters,

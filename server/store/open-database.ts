@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { ProblemError } from '../../contract/problem.ts';
-import { sqliteAnswer } from './answer.ts';
-import { applyMigrations } from './schema.ts';
+import { sqliteAnswer } from './sqlite-error.ts';
+import { applyMigrations } from './schema-migrations.ts';
 
 export type Connection = Awaited<ReturnType<PrismaBetterSqlite3['connect']>>;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Inventory } from '../../../server/inventory/inventory.ts';
+import { Inventory } from '../../../server/store/sqlite-store.ts';
 import { member, newBatch } from '../batch/records.ts';
 import { node } from './records.ts';
 import { openScratch, scratchFolder } from './scratch.ts';

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
-import { Inventory } from '../../../server/inventory/inventory.ts';
+import { Inventory } from '../../../server/store/sqlite-store.ts';
 import { newDevice, newPod, node } from './records.ts';
 import { openScratch, scratchFolder } from './scratch.ts';
 

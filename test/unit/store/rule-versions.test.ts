@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Inventory } from '../../../server/inventory/inventory.ts';
-import { keep } from '../../../server/inventory/retention.ts';
+import { Inventory } from '../../../server/store/sqlite-store.ts';
+import { keep } from '../../../server/store/retention.ts';
 import { node } from './records.ts';
 import { openScratch, scratchFolder } from './scratch.ts';
 

@@ -1,7 +1,7 @@
 import type { Migration } from '../../contract/migration.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { MigrationModel } from './client/models.ts';
-import { pageOf } from './page.ts';
+import { pageOf } from './paginate.ts';
 import type { Page, PageOf } from './records.ts';
 
 const toMigration = (row: MigrationModel): Migration => ({
