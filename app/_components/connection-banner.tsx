@@ -3,9 +3,9 @@
 import { Unplug } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
 import { span } from '../_lib/format.ts';
-import { useNode } from '../_lib/node.ts';
-import { sampleAge, staleAfterMs, useNow } from '../_lib/samples.ts';
-import { type StreamStatus, theStream } from '../_lib/stream.ts';
+import { useNode } from '../_lib/time-series/node-samples.ts';
+import { sampleAge, staleAfterMs, useNow } from '../_lib/time-series/pod-samples.ts';
+import { type StreamStatus, theStream } from '../_lib/live-connection.ts';
 import { Button } from './button.tsx';
 
 const connecting: StreamStatus = { state: 'connecting', since: 0, nextTryAt: null, reason: null };

@@ -1,5 +1,5 @@
 import { ArrowDownLeft, ArrowUpRight } from 'lucide-react';
-import type { Direction } from '../../contract/acl.ts';
+import type { Direction } from '../../contract/direction.ts';
 
 /** An arrow into the pod or out of it, with the word. */
 export function DirectionMark({ direction }: { direction: Direction }) {

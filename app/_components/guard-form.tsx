@@ -3,7 +3,7 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { GuardChoice, GuardThresholds } from '../../contract/guard.ts';
 import { type Draft, draftOf, type GuardField, guardGroups, readDraft, shown } from '../_lib/guard-fields.ts';
-import { useLacks } from '../_lib/session.ts';
+import { useLacks } from '../_lib/session-queries.ts';
 import { Button } from './button.tsx';
 import { WarningSign } from './warning-sign.tsx';
 

@@ -1,5 +1,5 @@
-import { podName } from '../_lib/packet-words.ts';
-import { plainAddress, usePods } from '../_lib/pods.ts';
+import { podName } from '../_lib/packet-labels.ts';
+import { plainAddress, usePods } from '../_lib/pod-queries.ts';
 
 /** The node's pods, offered to fields whose `list` is `id`. */
 export function PodOptions({ id }: { id: string }) {

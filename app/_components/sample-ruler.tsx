@@ -1,7 +1,7 @@
 'use client';
 
 import { span, thinSpace } from '../_lib/format.ts';
-import { sampleAge, samples, staleAfterMs, useNow, useSampleClock } from '../_lib/samples.ts';
+import { sampleAge, samples, staleAfterMs, useNow, useSampleClock } from '../_lib/time-series/pod-samples.ts';
 
 const ticks = 60;
 

@@ -2,7 +2,7 @@
 
 import { Check, UserRound } from 'lucide-react';
 import { Popover } from 'radix-ui';
-import { roles, useSession } from '../_lib/session.ts';
+import { roles, useSession } from '../_lib/session-queries.ts';
 
 /** Who is signed in, as what, and what each role may do. */
 export function SessionMenu() {

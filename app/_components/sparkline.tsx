@@ -1,4 +1,4 @@
-import { traceOf } from '../_lib/trace.ts';
+import { traceOf } from './sparkline-segments.ts';
 import { kindScope } from './kind.tsx';
 
 interface SparklineProps {

@@ -1,9 +1,9 @@
 'use client';
 
 import Link from 'next/link';
-import { useNode } from '../_lib/node.ts';
+import { useNode } from '../_lib/time-series/node-samples.ts';
 import { SampleRuler } from './sample-ruler.tsx';
-import { Sections } from './sections.tsx';
+import { Sections } from './main-nav.tsx';
 import { SessionMenu } from './session-menu.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 

@@ -38,7 +38,7 @@ interface Call {
   /** Sent as it is instead. */
   text?: { type: string; content: string };
   headers?: Record<string, string>;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const root = '/api/v1';

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { Subnav } from './_components/subnav.tsx';
+import { Subnav } from './_components/programs-nav.tsx';
 
 export default function ProgramsLayout({ children }: { children: ReactNode }) {
   return (

@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { Programs } from './_list/programs.tsx';
+import { Programs } from './_list/program-list.tsx';
 
 export const metadata: Metadata = { title: 'Programs' };
 

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { RulesHead } from './rules-head.tsx';
+import { RulesHead } from './rules-header.tsx';
 
 export default function Layout({ children }: { children: ReactNode }) {
   return (

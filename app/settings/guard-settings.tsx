@@ -4,7 +4,7 @@ import type { NodeGuard } from '../../contract/guard.ts';
 import { ErrorState } from '../_components/error-state.tsx';
 import { GuardForm } from '../_components/guard-form.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';
-import { useChooseForNode, useNodeGuard } from '../_lib/guard.ts';
+import { useChooseForNode, useNodeGuard } from '../_lib/guard-queries.ts';
 
 /** What the guard goes by on this node, where nothing is chosen for a pod. */
 export function GuardSettings() {

@@ -1,7 +1,7 @@
 'use client';
 
 import { GuardSettings } from './guard-settings.tsx';
-import { ShortWay } from './short-way.tsx';
+import { ShortWay } from './redirect-setting.tsx';
 
 /** What is chosen for the whole node, kept over restarts of the agent. */
 export function SettingsPage() {

@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { Verdicts } from './verdicts.tsx';
+import { Verdicts } from './verdicts-page.tsx';
 
 export const metadata: Metadata = { title: 'Verdicts' };
 

@@ -4,9 +4,9 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { type ReactNode, useMemo, useRef } from 'react';
 import { Skeleton } from '../skeleton.tsx';
 import { type Column, type Sorting, sorted } from './column.ts';
-import { Spacer } from './spacer.tsx';
+import { Spacer } from './row-spacer.tsx';
 import { useHeldOrder } from './use-held-order.ts';
-import { useRowsInSight } from './use-rows-in-sight.ts';
+import { useRowsInSight } from './use-visible-rows.ts';
 import { useTableKeys } from './use-table-keys.ts';
 
 interface DataTableProps<Row, Key extends string> {

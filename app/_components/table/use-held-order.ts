@@ -1,7 +1,7 @@
 'use client';
 
 import { useRef } from 'react';
-import { useHold } from './use-hold.ts';
+import { useHold } from './use-row-interaction.ts';
 
 /**
  * Keeps rows where they are while the pointer is over them or one has the focus, so that nothing moves away

@@ -10,13 +10,13 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { KindBadge } from '../../_components/kind.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, span } from '../../_lib/format.ts';
-import { useNode } from '../../_lib/node.ts';
-import { splitName } from '../../_lib/pods.ts';
-import { useNow, usePodTotals } from '../../_lib/samples.ts';
-import { useLacks } from '../../_lib/session.ts';
-import { migrationAction, whyNot } from './_migration/words.ts';
+import { useNode } from '../../_lib/time-series/node-samples.ts';
+import { splitName } from '../../_lib/pod-queries.ts';
+import { useNow, usePodTotals } from '../../_lib/time-series/pod-samples.ts';
+import { useLacks } from '../../_lib/session-queries.ts';
+import { migrationAction, whyNot } from './_migration/text.ts';
 import { Addresses } from './_network/addresses.tsx';
-import { hooksAway, spaced } from './words.ts';
+import { hooksAway, spaced } from './_charts/chart-labels.ts';
 
 interface Actions {
   openPlan: (to: DeviceKind) => void;

@@ -1,8 +1,8 @@
 'use client';
 
-import { AbsentPage } from '../../_components/absent-page.tsx';
+import { AbsentPage } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { usePod } from '../../_lib/pods.ts';
+import { usePod } from '../../_lib/pod-queries.ts';
 import { PodSkeleton } from './pod-skeleton.tsx';
 import { PodView } from './pod-view.tsx';
 

@@ -1,23 +1,23 @@
 'use client';
 
 import type { Pod } from '../../../contract/pod.ts';
-import { usePodMigrations } from '../../_lib/migrations.ts';
-import { useStale } from '../../_lib/samples.ts';
-import { Charts } from './_charts/charts.tsx';
+import { usePodMigrations } from '../../_lib/migration-queries.ts';
+import { useStale } from '../../_lib/time-series/pod-samples.ts';
+import { Charts } from './_charts/live-charts.tsx';
 import { DropsSection } from './_drops/drops-section.tsx';
 import { EventsSection } from './_events/events-section.tsx';
 import { GuardSection } from './_guard/guard-section.tsx';
-import { useChartTime } from './_hooks/use-chart-time.ts';
-import { usePathView } from './_hooks/use-path-view.ts';
-import { useProgramIds, useRecording } from './_hooks/use-recording.ts';
-import { useSheet } from './_hooks/use-sheet.ts';
+import { useChartTime } from './_charts/use-chart-time.ts';
+import { usePathView } from './_path/use-path-view.ts';
+import { useProgramIds, useRecording } from './_charts/use-recording.ts';
+import { useSheet } from './_migration/use-migration-sheet.ts';
 import { MigrationList } from './_migration/migration-list.tsx';
 import { MigrationSheet } from './_migration/migration-sheet.tsx';
 import { NetworkSection } from './_network/network-section.tsx';
 import { PathDiagram } from './_path/path-diagram.tsx';
-import type { PathView } from './_path/view.ts';
+import type { PathView } from './_path/path-view.ts';
 import { ProgramsTable } from './_programs/programs-table.tsx';
-import { UserSection } from './_user/user-section.tsx';
+import { UserSection } from './_user-programs/user-programs-section.tsx';
 import { PodHead } from './pod-head.tsx';
 
 const noMigrations: never[] = [];

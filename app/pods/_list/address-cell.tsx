@@ -1,4 +1,4 @@
-import { plainAddress } from '../../_lib/pods.ts';
+import { plainAddress } from '../../_lib/pod-queries.ts';
 
 /** The first address, and how many more there are; all of them in the title. */
 export function AddressCell({ addresses }: { addresses: readonly string[] }) {

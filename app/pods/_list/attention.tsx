@@ -1,9 +1,9 @@
 'use client';
 
 import type { PodSummary } from '../../../contract/pod.ts';
-import { StepBar } from '../../_components/step-bar.tsx';
+import { StepBar } from '../../_components/migration-step-bar.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
-import { useMigration } from '../../_lib/migrations.ts';
+import { useMigration } from '../../_lib/migration-queries.ts';
 
 /** What needs an eye on a pod: a migration that runs, else the first sentence of what is not well. */
 export function Attention({ pod, short = false }: { pod: PodSummary; short?: boolean }) {

@@ -7,8 +7,8 @@ import {
   tableFeatures,
 } from '@tanstack/react-table';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { type RateField, samples } from '../../_lib/samples.ts';
-import { addressOrder, type SortKey } from './view.ts';
+import { type RateField, samples } from '../../_lib/time-series/pod-samples.ts';
+import { addressOrder, type SortKey } from './list-view.ts';
 
 /** How a column looks: its width, and from which width of the window it is there. */
 export interface ColumnLook {
@@ -75,11 +75,11 @@ export const columns = helper.columns([
   helper.accessor('name', { id: 'pod', sortFn: 'basic' }),
   helper.accessor('namespace', { id: 'namespace', sortFn: 'basic' }),
   helper.accessor(addressOrder, { id: 'address', sortFn: 'basic' }),
-  helper.accessor((pod) => meanRate(pod, 'packetsIn'), { id: 'pps-in', sortFn: 'basic' }),
-  helper.accessor((pod) => meanRate(pod, 'packetsOut'), { id: 'pps-out', sortFn: 'basic' }),
-  helper.accessor((pod) => meanRate(pod, 'bitsIn'), { id: 'bits-in', sortFn: 'basic' }),
-  helper.accessor((pod) => meanRate(pod, 'bitsOut'), { id: 'bits-out', sortFn: 'basic' }),
-  helper.accessor((pod) => meanRate(pod, 'droppedOut', 'droppedIn'), { id: 'drops', sortFn: 'basic' }),
+  helper.accessor((pod) => meanRate(pod, 'ingressPackets'), { id: 'pps-in', sortFn: 'basic' }),
+  helper.accessor((pod) => meanRate(pod, 'egressPackets'), { id: 'pps-out', sortFn: 'basic' }),
+  helper.accessor((pod) => meanRate(pod, 'ingressBits'), { id: 'bits-in', sortFn: 'basic' }),
+  helper.accessor((pod) => meanRate(pod, 'egressBits'), { id: 'bits-out', sortFn: 'basic' }),
+  helper.accessor((pod) => meanRate(pod, 'egressDroppedPackets', 'ingressDroppedPackets'), { id: 'drops', sortFn: 'basic' }),
   helper.accessor((pod) => total(pod, 'requestsOk'), { id: 'ok', sortFn: 'basic' }),
   helper.accessor((pod) => total(pod, 'requestsFailed'), { id: 'failed', sortFn: 'basic' }),
   helper.display({ id: 'trace' }),

@@ -4,7 +4,7 @@ import { TriangleAlert } from 'lucide-react';
 import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
 import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter-field.tsx';
 import { KindGlyph } from '../../_components/kind.tsx';
-import type { Facets, View } from './view.ts';
+import type { Facets, View } from './list-view.ts';
 
 interface FilterBarProps {
   view: View;

@@ -7,7 +7,7 @@ import type { SampleColumn } from '../../../contract/sample.ts';
 import { Kind } from '../../_components/kind.tsx';
 import { Drops, Scaled } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
-import { splitName } from '../../_lib/pods.ts';
+import { splitName } from '../../_lib/pod-queries.ts';
 import {
   type RateField,
   samples,
@@ -15,7 +15,7 @@ import {
   usePodStale,
   usePodTotal,
   useSampleVersion,
-} from '../../_lib/samples.ts';
+} from '../../_lib/time-series/pod-samples.ts';
 import { AddressCell } from './address-cell.tsx';
 import { Attention } from './attention.tsx';
 import { looks } from './columns.ts';
@@ -89,10 +89,10 @@ export const PodRow = memo(function PodRow({
       <td className={`${cell} ${looks.address.from} text-ink-2`}>
         <AddressCell addresses={pod.addresses} />
       </td>
-      <Rate number={pod.number} field="packetsIn" from={looks['pps-in'].from} />
-      <Rate number={pod.number} field="packetsOut" from={looks['pps-out'].from} />
-      <Rate number={pod.number} field="bitsIn" from={looks['bits-in'].from} />
-      <Rate number={pod.number} field="bitsOut" from={looks['bits-out'].from} />
+      <Rate number={pod.number} field="ingressPackets" from={looks['pps-in'].from} />
+      <Rate number={pod.number} field="egressPackets" from={looks['pps-out'].from} />
+      <Rate number={pod.number} field="ingressBits" from={looks['bits-in'].from} />
+      <Rate number={pod.number} field="egressBits" from={looks['bits-out'].from} />
       <DropRate number={pod.number} />
       {showRequests && (
         <>
@@ -119,8 +119,8 @@ function Rate({ number: pod, field, from }: { number: number; field: RateField; 
 }
 
 function DropRate({ number: pod }: { number: number }) {
-  const out = usePodRate(pod, 'droppedOut');
-  const into = usePodRate(pod, 'droppedIn');
+  const out = usePodRate(pod, 'egressDroppedPackets');
+  const into = usePodRate(pod, 'ingressDroppedPackets');
   return (
     <td className={`${number} max-md:pr-(--gutter)`}>
       <Drops value={out + into} />
@@ -147,7 +147,7 @@ function RateTrace({ number: pod }: { number: number }) {
   useSampleVersion();
   return (
     <Sparkline
-      values={samples.series(pod, 'packetsIn', 60)}
+      values={samples.series(pod, 'ingressPackets', 60)}
       kinds={samples.series(pod, 'kind', 60)}
       width={104}
       height={20}

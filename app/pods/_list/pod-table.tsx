@@ -3,18 +3,18 @@
 import { useTable } from '@tanstack/react-table';
 import { useMemo, useRef } from 'react';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { Spacer } from '../../_components/table/spacer.tsx';
-import { useRowsInSight } from '../../_components/table/use-rows-in-sight.ts';
+import { Spacer } from '../../_components/table/row-spacer.tsx';
+import { useRowsInSight } from '../../_components/table/use-visible-rows.ts';
 import { useTableKeys } from '../../_components/table/use-table-keys.ts';
-import { samples, useSamples, useStale } from '../../_lib/samples.ts';
+import { samples, useSamples, useStale } from '../../_lib/time-series/pod-samples.ts';
 import { columns, features } from './columns.ts';
 import { PodRow } from './pod-row.tsx';
 import { SelectBox } from './select-box.tsx';
 import { SkeletonRows } from './skeleton-rows.tsx';
 import { headRows, TableHead } from './table-head.tsx';
-import { useOrder } from './use-order.ts';
+import { useOrder } from './use-sort-interval.ts';
 import type { Selection } from './use-selection.ts';
-import type { View } from './view.ts';
+import type { View } from './list-view.ts';
 
 interface PodTableProps {
   /** What the filter leaves; null while they are not known. */

@@ -5,7 +5,7 @@ import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { usePods } from '../../_lib/pods.ts';
+import { usePods } from '../../_lib/pod-queries.ts';
 import { BatchSheet } from './_batch/batch-sheet.tsx';
 import { BatchStrip } from './_batch/batch-strip.tsx';
 import { useBatchSheet } from './_batch/use-batch-sheet.ts';
@@ -14,10 +14,10 @@ import { NoPods } from './no-pods.tsx';
 import { PodTable } from './pod-table.tsx';
 import { SelectionBar } from './selection-bar.tsx';
 import { Summary } from './summary.tsx';
-import { TableFoot } from './table-foot.tsx';
+import { TableFoot } from './table-footer.tsx';
 import { useSelection } from './use-selection.ts';
-import { useView } from './use-view.ts';
-import { facetsOf, filterPods, isFiltered, nearestName, plainView } from './view.ts';
+import { useView } from './use-list-view.ts';
+import { facetsOf, filterPods, isFiltered, nearestName, plainView } from './list-view.ts';
 
 const noPods: PodSummary[] = [];
 

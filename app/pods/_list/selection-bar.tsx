@@ -4,8 +4,8 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { KindGlyph } from '../../_components/kind.tsx';
-import { useLacks } from '../../_lib/session.ts';
-import { podsWord } from './_batch/words.ts';
+import { useLacks } from '../../_lib/session-queries.ts';
+import { podsWord } from './_batch/text.ts';
 
 interface SelectionBarProps {
   pods: readonly PodSummary[];

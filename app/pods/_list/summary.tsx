@@ -6,8 +6,8 @@ import { Kind } from '../../_components/kind.tsx';
 import { Readout } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { percent } from '../../_lib/format.ts';
-import { nodeHistory, softirqShare, useNodeSample } from '../../_lib/node.ts';
-import { samples, useSampleVersion, useStale } from '../../_lib/samples.ts';
+import { nodeHistory, softirqShare, useNodeSample } from '../../_lib/time-series/node-samples.ts';
+import { samples, useSampleVersion, useStale } from '../../_lib/time-series/pod-samples.ts';
 
 const seconds = 60;
 
@@ -68,25 +68,25 @@ function Live() {
   useSampleVersion();
   const node = useNodeSample();
   const sums = samples.sums();
-  const sum = (a: 'packetsIn' | 'packetsOut' | 'bitsIn' | 'droppedIn', b?: 'bitsOut' | 'droppedOut') =>
+  const sum = (a: 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'ingressDroppedPackets', b?: 'egressBits' | 'egressDroppedPackets') =>
     sums === null ? Number.NaN : sums[a] + (b === undefined ? 0 : sums[b]);
-  const dropped = sum('droppedIn', 'droppedOut');
+  const dropped = sum('ingressDroppedPackets', 'egressDroppedPackets');
   const shares = nodeHistory().slice(-seconds).map(softirqShare);
   const softirq = [...Array<number>(seconds - shares.length).fill(Number.NaN), ...shares];
   return (
     <>
-      <Item label="packets" trace={<Trace values={samples.sumSeries('packetsIn', seconds)} />}>
-        <Readout value={sum('packetsIn')} unit="pps in" />
+      <Item label="packets" trace={<Trace values={samples.sumSeries('ingressPackets', seconds)} />}>
+        <Readout value={sum('ingressPackets')} unit="pps in" />
       </Item>
-      <Item label={'\u00a0'} trace={<Trace values={samples.sumSeries('packetsOut', seconds)} />}>
-        <Readout value={sum('packetsOut')} unit="pps out" />
+      <Item label={'\u00a0'} trace={<Trace values={samples.sumSeries('egressPackets', seconds)} />}>
+        <Readout value={sum('egressPackets')} unit="pps out" />
       </Item>
-      <Item label="bits, in and out" trace={<Trace values={both('bitsIn', 'bitsOut')} />}>
-        <Readout value={sum('bitsIn', 'bitsOut')} unit="bit/s" />
+      <Item label="bits, in and out" trace={<Trace values={both('ingressBits', 'egressBits')} />}>
+        <Readout value={sum('ingressBits', 'egressBits')} unit="bit/s" />
       </Item>
       <Item
         label="drops by our programs"
-        trace={<Trace values={both('droppedIn', 'droppedOut')} tone={dropped > 0 ? 'signal' : 'muted'} />}
+        trace={<Trace values={both('ingressDroppedPackets', 'egressDroppedPackets')} tone={dropped > 0 ? 'signal' : 'muted'} />}
       >
         <Readout value={dropped} unit="/s" />
       </Item>
@@ -100,7 +100,7 @@ function Live() {
   );
 }
 
-function both(a: 'bitsIn' | 'droppedIn', b: 'bitsOut' | 'droppedOut'): Float32Array {
+function both(a: 'ingressBits' | 'ingressDroppedPackets', b: 'egressBits' | 'egressDroppedPackets'): Float32Array {
   const second = samples.sumSeries(b, seconds);
   return samples.sumSeries(a, seconds).map((value, i) => value + second[i]!);
 }

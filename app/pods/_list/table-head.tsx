@@ -1,7 +1,7 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { type ColumnLook, looks } from './columns.ts';
-import { type SortKey, startsDescending, type View } from './view.ts';
+import { type SortKey, startsDescending, type View } from './list-view.ts';
 
 interface TableHeadProps {
   /** The box that selects all rows. */

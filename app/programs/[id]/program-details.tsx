@@ -6,7 +6,7 @@ import type { BpfMap } from '../../../contract/map.ts';
 import type { Program } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { bytes, count, duration } from '../../_lib/format.ts';
-import { useMaps } from '../../_lib/maps.ts';
+import { useMaps } from '../maps/map-queries.ts';
 import { Detail, DetailList } from '../_components/details.tsx';
 
 const untold = 'the kernel does not tell';

@@ -4,7 +4,7 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
 import { Readout } from '../../_components/number.tsx';
 import { clock, count, percent } from '../../_lib/format.ts';
-import { programName } from '../../_lib/programs.ts';
+import { programName } from '../program-queries.ts';
 import { HeadTitle } from '../_components/head-title.tsx';
 import { Owner } from '../_components/owner.tsx';
 

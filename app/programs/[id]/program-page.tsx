@@ -1,11 +1,11 @@
 'use client';
 
-import { AbsentPage } from '../../_components/absent-page.tsx';
+import { AbsentPage } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { useProgram } from '../../_lib/programs.ts';
+import { useProgram } from '../program-queries.ts';
 import { HeadSkeleton } from '../_components/head-skeleton.tsx';
-import { Attachments } from './attachments.tsx';
-import { Listing } from './listing.tsx';
+import { Attachments } from './program-attachments.tsx';
+import { Listing } from './instruction-listing.tsx';
 import { ProgramDetails } from './program-details.tsx';
 import { ProgramHead } from './program-head.tsx';
 

@@ -10,8 +10,8 @@ import { Facet, FilterField } from '../../_components/filter-field.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
-import { TableFoot } from './table-foot.tsx';
-import { includesWords, type TextView } from './text-view.ts';
+import { TableFoot } from '../../_components/table/table-footer.tsx';
+import { includesWords, type TextView } from './list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
   /** In the plural: `maps`. */

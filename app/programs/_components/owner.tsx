@@ -1,5 +1,5 @@
 import type { BpfOwner } from '../../../contract/program.ts';
-import { ownerText } from '../../_lib/programs.ts';
+import { ownerText } from '../program-queries.ts';
 
 /** Whose a program, map or link is. What is not known says why when pointed at. */
 export function Owner({ owner }: { owner: BpfOwner }) {

@@ -4,11 +4,11 @@ import { useEffect, useRef } from 'react';
 import type { Build, Builds } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { Refusal } from '../../_components/refusal.tsx';
+import { Refusal } from '../../_components/error-notice.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
-import { useActivateBuild } from '../../_lib/builds.ts';
+import { useActivateBuild } from './build-queries.ts';
 import { Progress } from './last-activation.tsx';
-import { short } from './words.ts';
+import { short } from './short-build-id.ts';
 
 const steps = [
   ['Check', 'The object’s signature, and that its maps have the shapes of those pinned.'],

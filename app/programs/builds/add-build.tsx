@@ -5,11 +5,11 @@ import { maxObjectBytes } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { FileField } from '../../_components/file-field.tsx';
-import { Refusal } from '../../_components/refusal.tsx';
+import { Refusal } from '../../_components/error-notice.tsx';
 import { notify } from '../../_components/toast.tsx';
-import { useAddBuild } from '../../_lib/builds.ts';
-import { base64Of } from '../../_lib/file.ts';
-import { short } from './words.ts';
+import { useAddBuild } from './build-queries.ts';
+import { base64Of } from '../../_lib/file-encoding.ts';
+import { short } from './short-build-id.ts';
 
 const sign = 'node scripts/sign-build.ts --key NAME.key datapath.bpf.o';
 

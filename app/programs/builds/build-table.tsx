@@ -8,9 +8,9 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { NotAvailable } from '../../_components/number.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
-import { useRemoveBuild } from '../../_lib/builds.ts';
+import { useRemoveBuild } from './build-queries.ts';
 import { bytes, clock } from '../../_lib/format.ts';
-import { short } from './words.ts';
+import { short } from './short-build-id.ts';
 
 const head =
   'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-2 last:pr-2 max-md:px-1';

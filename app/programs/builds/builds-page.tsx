@@ -7,14 +7,14 @@ import { Button } from '../../_components/button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
-import { useBuilds } from '../../_lib/builds.ts';
-import { useLacks } from '../../_lib/session.ts';
+import { useBuilds } from './build-queries.ts';
+import { useLacks } from '../../_lib/session-queries.ts';
 import { ActivateSheet } from './activate-sheet.tsx';
 import { AddBuild } from './add-build.tsx';
 import { BuildTable } from './build-table.tsx';
 import { LastActivation } from './last-activation.tsx';
 import { SignerList } from './signer-list.tsx';
-import { short } from './words.ts';
+import { short } from './short-build-id.ts';
 
 /** The datapaths this node may run: which runs, what there is to go back to, and how another gets here. */
 export function BuildsPage() {

@@ -2,7 +2,7 @@ import { Check } from 'lucide-react';
 import type { Activation } from '../../../contract/build.ts';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, duration } from '../../_lib/format.ts';
-import { short } from './words.ts';
+import { short } from './short-build-id.ts';
 
 /** How the last build was put in the place of another. */
 export function LastActivation({ activation }: { activation: Activation }) {

@@ -3,7 +3,7 @@
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
-import { useSigners } from '../../_lib/builds.ts';
+import { useSigners } from './build-queries.ts';
 
 /** The keys whose builds this node takes. */
 export function SignerList() {

@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { Links } from './links.tsx';
+import { Links } from './link-list.tsx';
 
 export const metadata: Metadata = { title: 'Links' };
 

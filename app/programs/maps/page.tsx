@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { Maps } from './_list/maps.tsx';
+import { Maps } from './_list/map-list.tsx';
 
 export const metadata: Metadata = { title: 'Maps' };
 

@@ -6,10 +6,10 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
-import { useApplyRules } from '../../_lib/rules.ts';
-import { ApplyFrame } from '../_components/apply-frame.tsx';
+import { useApplyRules } from '../../_lib/rule-queries.ts';
+import { ApplyFrame } from '../_components/confirm-apply-sheet.tsx';
 import { CommentField } from '../_components/comment-field.tsx';
-import { ChangesSection, changesWords } from './changes.tsx';
+import { ChangesSection, changesWords } from './rule-changes.tsx';
 import { SizesTable } from './sizes-table.tsx';
 import { changeCopy, type WorkingCopy } from './working-copy.ts';
 

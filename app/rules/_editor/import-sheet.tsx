@@ -9,7 +9,7 @@ import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { useImportRules } from '../../_lib/rules.ts';
+import { useImportRules } from '../../_lib/rule-queries.ts';
 import { openCopy } from './working-copy.ts';
 
 /** Rules from a file or the clipboard, ours or Kubernetes NetworkPolicies, into the editor. `?import` opens it. */

@@ -4,9 +4,9 @@ import type { RulesPlan, RuleView } from '../../../contract/rules.ts';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count, duration } from '../../_lib/format.ts';
-import { EntriesTable } from '../_rule/entries-table.tsx';
+import { EntriesTable } from '../_rule/rule-entries-table.tsx';
 import { PodLinks } from '../_rule/pod-links.tsx';
-import { changesWords } from './changes.tsx';
+import { changesWords } from './rule-changes.tsx';
 import { SizesTable } from './sizes-table.tsx';
 import type { LineNote } from './yaml-editor.tsx';
 

@@ -19,7 +19,7 @@ import {
 } from '@codemirror/view';
 import { useEffect, useImperativeHandle, useRef } from 'react';
 import { type RuleSpan, ruleAt, ruleSpans } from './rule-spans.ts';
-import { editorTheme } from './theme.ts';
+import { editorTheme } from './editor-theme.ts';
 
 /** Something to be said of a line, counted from 1. */
 export interface LineNote {

@@ -5,7 +5,7 @@ import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { openCopy } from '../_editor/working-copy.ts';
-import { example } from './example.ts';
+import { example } from './example-rules.ts';
 
 /** Nothing is in force: what rules are, and one to begin with. */
 export function NoRules({ active }: { active: ActiveRules }) {

@@ -11,15 +11,15 @@ import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter
 import { Scaled } from '../../_components/number.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
-import { inOrder, ruleMatches } from '../../_lib/rule-words.ts';
-import { useActiveRules, useRuleStatistics } from '../../_lib/rules.ts';
-import { useStale } from '../../_lib/samples.ts';
-import { useAddressView } from '../../_lib/use-address-view.ts';
+import { inOrder, ruleMatches } from '../rule-labels.ts';
+import { useActiveRules, useRuleStatistics } from '../../_lib/rule-queries.ts';
+import { useStale } from '../../_lib/time-series/pod-samples.ts';
+import { useAddressView } from '../../_lib/use-url-state.ts';
 import { RuleSheet } from '../_rule/rule-sheet.tsx';
-import { columns, type RuleRow } from './columns.tsx';
+import { columns, type RuleRow } from './rule-columns.tsx';
 import { NoRules } from './no-rules.tsx';
-import { countsOf } from './rates.ts';
-import { isFiltered, parseView, plainView, viewQuery } from './view.ts';
+import { countsOf } from './rule-counts.ts';
+import { isFiltered, parseView, plainView, viewQuery } from './rule-filter.ts';
 
 const directions = ['ingress', 'egress'] as const;
 const actions = ['allow', 'deny', 'log'] as const;

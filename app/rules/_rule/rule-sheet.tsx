@@ -10,13 +10,13 @@ import { DirectionMark } from '../../_components/direction-mark.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
 import { Scaled } from '../../_components/number.tsx';
-import { PlanSkeleton } from '../../_components/plan-skeleton.tsx';
+import { PlanSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
-import { peersWords, protocolWords, subjectWords } from '../../_lib/rule-words.ts';
-import { useRuleView } from '../../_lib/rules.ts';
-import { EntriesTable } from './entries-table.tsx';
+import { peersWords, protocolWords, subjectWords } from '../rule-labels.ts';
+import { useRuleView } from '../../_lib/rule-queries.ts';
+import { EntriesTable } from './rule-entries-table.tsx';
 import { PodLinks } from './pod-links.tsx';
 
 /** One rule in force: what it says, whom it judges, and its entries with what they decided. */

@@ -7,16 +7,16 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
-import { PlanSkeleton } from '../../_components/plan-skeleton.tsx';
+import { PlanSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count } from '../../_lib/format.ts';
-import { useActiveRules, useApplyVersion, useRulesPlan, useRuleVersion } from '../../_lib/rules.ts';
-import { useLacks } from '../../_lib/session.ts';
-import { ChangeRefusal } from '../_components/change-refusal.tsx';
+import { useActiveRules, useApplyVersion, useRulesPlan, useRuleVersion } from '../../_lib/rule-queries.ts';
+import { useLacks } from '../../_lib/session-queries.ts';
+import { ChangeRefusal } from '../_components/change-error.tsx';
 import { CommentField } from '../_components/comment-field.tsx';
-import { Changes, changesWords } from '../_editor/changes.tsx';
+import { Changes, changesWords } from '../_editor/rule-changes.tsx';
 import { openCopy } from '../_editor/working-copy.ts';
 
 /** One version: its text, what putting it in force again would change, and the button that does. */

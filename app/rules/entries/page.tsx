@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { Entries } from '../_entries/entries.tsx';
+import { Entries } from '../_entries/rule-entries.tsx';
 
 export const metadata: Metadata = { title: 'Entries of rules' };
 

@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { Explain } from '../_explain/explain.tsx';
+import { Explain } from '../_explain/policy-lookup.tsx';
 
 export const metadata: Metadata = { title: 'Explain a verdict' };
 

@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { Versions } from '../_versions/versions.tsx';
+import { Versions } from '../_versions/rule-versions.tsx';
 
 export const metadata: Metadata = { title: 'Versions of rules' };
 

@@ -4,7 +4,7 @@ import { useId } from 'react';
 import { PodOptions } from '../../_components/pod-options.tsx';
 import { SelectField } from '../../_components/select-field.tsx';
 import { TextField } from '../../_components/text-field.tsx';
-import { type Form, type Problems, protocols } from './form.ts';
+import { type Form, type Problems, protocols } from './trace-form.ts';
 
 interface PacketFieldsProps {
   form: Form;

@@ -5,9 +5,9 @@ import { type FormEvent, useEffect, useState } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { useLacks } from '../../_lib/session.ts';
-import { useStartTrace } from '../../_lib/traces.ts';
-import { type Form, parseForm, traceForm, wantedOf } from './form.ts';
+import { useLacks } from '../../_lib/session-queries.ts';
+import { useStartTrace } from '../trace-queries.ts';
+import { type Form, parseForm, traceForm, wantedOf } from './trace-form.ts';
 import { PacketFields } from './packet-fields.tsx';
 import { TraceList } from './trace-list.tsx';
 

@@ -5,8 +5,8 @@ import type { TraceFilter, TraceSummary } from '../../../contract/trace.ts';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { clock, count } from '../../_lib/format.ts';
-import { podName } from '../../_lib/packet-words.ts';
-import { useTraces } from '../../_lib/traces.ts';
+import { podName } from '../../_lib/packet-labels.ts';
+import { useTraces } from '../trace-queries.ts';
 
 /** Traces that run, and the last that ended: the agent keeps a few. */
 export function TraceList() {

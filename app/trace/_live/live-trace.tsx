@@ -11,13 +11,13 @@ import { Skeleton } from '../../_components/skeleton.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, span } from '../../_lib/format.ts';
-import { podName } from '../../_lib/packet-words.ts';
-import { useNow } from '../../_lib/samples.ts';
-import { useLacks } from '../../_lib/session.ts';
-import { useStartTrace, useStopTrace, useTrace } from '../../_lib/traces.ts';
+import { podName } from '../../_lib/packet-labels.ts';
+import { useNow } from '../../_lib/time-series/pod-samples.ts';
+import { useLacks } from '../../_lib/session-queries.ts';
+import { useStartTrace, useStopTrace, useTrace } from '../trace-queries.ts';
 import { filterWords } from '../_form/trace-list.tsx';
 import { PacketTable } from './packet-table.tsx';
-import { PathDiagram } from './path-diagram.tsx';
+import { PathDiagram } from './trace-path-diagram.tsx';
 
 /** A trace as it goes on: the ways that packets take, and each packet line by line. */
 export function LiveTrace({ id }: { id: string }) {

@@ -9,8 +9,8 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
-import { endWords, explainHref, preciseClock, protocolWords } from '../../_lib/packet-words.ts';
-import { linesOf, micros, type TraceLine, verdictWords, whereWords } from './lines.ts';
+import { endWords, explainHref, preciseClock, protocolWords } from '../../_lib/packet-labels.ts';
+import { linesOf, micros, type TraceLine, verdictWords, whereWords } from './trace-rows.ts';
 
 /** Each packet with a line for every place where it was seen. */
 export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {

@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { Capture } from '../_capture/capture.tsx';
+import { Capture } from '../_capture/capture-page.tsx';
 
 export const metadata: Metadata = { title: 'Capture' };
 

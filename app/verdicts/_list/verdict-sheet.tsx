@@ -15,8 +15,8 @@ import {
   preciseClock,
   protocolWords,
   traceHref,
-} from '../../_lib/packet-words.ts';
-import { Why } from './columns.tsx';
+} from '../../_lib/packet-labels.ts';
+import { Why } from './verdict-columns.tsx';
 
 /** One verdict: everything that was told of the packet, and where to ask on. */
 export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; close: () => void }) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { withBatch, withBatchPod } from '../../../app/_lib/batches.ts';
-import { batchAction, batchTitle, inTrouble, stateWord } from '../../../app/pods/_list/_batch/words.ts';
+import { withBatch, withBatchPod } from '../../../app/_lib/batch-queries.ts';
+import { batchAction, batchTitle, inTrouble, stateWord } from '../../../app/pods/_list/_batch/text.ts';
 import { member, newBatch } from '../batch/records.ts';
 
 const batch = newBatch('b', [member('web'), member('cart')], { number: 3 });

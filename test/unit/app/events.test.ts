@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { eventWords, withEvent, wordsOf } from '../../../app/_lib/events.ts';
+import { eventWords, withEvent, wordsOf } from '../../../app/_lib/event-queries.ts';
 import { type Event, eventType } from '../../../contract/event.ts';
 
 const event = (id: number): Event => ({

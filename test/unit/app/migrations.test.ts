@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newerMigration, withMigration } from '../../../app/_lib/migrations.ts';
+import { newerMigration, withMigration } from '../../../app/_lib/migration-queries.ts';
 import type { Migration } from '../../../contract/migration.ts';
 
 const at = (done: number, ended = false): Migration =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { splitName, withPod } from '../../../app/_lib/pods.ts';
+import { splitName, withPod } from '../../../app/_lib/pod-queries.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 
 test.each([

@@ -6,7 +6,7 @@ import {
   parseView,
   plainView,
   viewQuery,
-} from '../../../app/programs/_list/view.ts';
+} from '../../../app/programs/_list/program-filter.ts';
 import { linesOf, listingText } from '../../../app/programs/[id]/listing-lines.ts';
 import { hexLines, inline } from '../../../app/programs/maps/[id]/value-text.ts';
 import type { Instruction, Program } from '../../../contract/program.ts';

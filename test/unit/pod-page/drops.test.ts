@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Reading, rateMs, rowsOf, withReading } from '../../../app/pods/[id]/_drops/readings.ts';
+import { type Reading, rateMs, rowsOf, withReading } from '../../../app/pods/[id]/_drops/drop-rates.ts';
 import type { PodDrops } from '../../../contract/drops.ts';
 
 const since = '2026-01-01T00:00:00.000Z';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { eventsOf } from '../../../app/pods/[id]/_charts/flags.ts';
+import { eventsOf } from '../../../app/pods/[id]/_charts/event-flags.ts';
 import { sheetState } from '../../../app/pods/[id]/_migration/sheet-state.ts';
 import { axisOf, timingOf, withoutDrain } from '../../../app/pods/[id]/_migration/timing.ts';
-import { outcome, planScript, whyNot } from '../../../app/pods/[id]/_migration/words.ts';
+import { outcome, planScript, whyNot } from '../../../app/pods/[id]/_migration/text.ts';
 import { type Migration, migrationSteps, type RunStep } from '../../../contract/migration.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
@@ -95,9 +95,9 @@ test('a script holds every command in order, each step’s words as a comment', 
 
 describe('an outcome in half a sentence', () => {
   const result = {
-    packetsOut: 9,
-    packetsIn: 9,
-    packetsOnOld: 0,
+    egressPackets: 9,
+    ingressPackets: 9,
+    packetsOnOldDevice: 0,
     deviceDrops: 2,
     requestsOk: 1199,
     requestsFailed: 1,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { noteLines } from '../../../app/pods/[id]/_migration/words.ts';
-import { bySideAndFamily, familyOf } from '../../../app/pods/[id]/_network/rows.ts';
+import { noteLines } from '../../../app/pods/[id]/_migration/text.ts';
+import { bySideAndFamily, familyOf } from '../../../app/pods/[id]/_network/rows-by-family.ts';
 
 test('rows of both namespaces stand by side, then by family', () => {
   const rows = bySideAndFamily(

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { arrow, trackWidth, wire } from '../../../app/pods/[id]/_path/shape.ts';
-import { uprightLayout } from '../../../app/pods/[id]/_path/upright.ts';
-import { type Rates, runsOf, verdictsOf } from '../../../app/pods/[id]/_path/view.ts';
-import { type Box, narrowest, wideLayout } from '../../../app/pods/[id]/_path/wide.ts';
+import { arrow, trackWidth, wire } from '../../../app/pods/[id]/_path/svg-shapes.ts';
+import { uprightLayout } from '../../../app/pods/[id]/_path/upright-layout.ts';
+import { type Rates, runsOf, verdictsOf } from '../../../app/pods/[id]/_path/path-view.ts';
+import { type Box, narrowest, wideLayout } from '../../../app/pods/[id]/_path/wide-layout.ts';
 
 const one = { out: 1, in: 1 };
 const right = ({ x, width }: Box) => x + width;
@@ -97,13 +97,13 @@ test.each(['netkit', 'veth'] as const)(
 
 describe('verdicts', () => {
   const rates: Rates = {
-    packetsOut: 990,
-    packetsIn: 100,
-    bitsOut: 0,
-    bitsIn: 0,
-    redirectedOut: 0,
-    droppedOut: 10,
-    droppedIn: 0,
+    egressPackets: 990,
+    ingressPackets: 100,
+    egressBits: 0,
+    ingressBits: 0,
+    egressRedirectedPackets: 0,
+    egressDroppedPackets: 10,
+    ingressDroppedPackets: 0,
   };
   test('a program runs for every packet, accepted or dropped', () => {
     expect(runsOf(rates, 'out')).toBe(1000);
@@ -113,7 +113,7 @@ describe('verdicts', () => {
   });
   test('are unknown without a sample or without a packet', () => {
     expect(verdictsOf(null, 'out')).toBeNull();
-    expect(verdictsOf({ ...rates, packetsIn: 0 }, 'in')).toBeNull();
+    expect(verdictsOf({ ...rates, ingressPackets: 0 }, 'in')).toBeNull();
   });
 });
 

@@ -3,16 +3,16 @@
 import { Table2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { IconButton } from '../../../_components/button.tsx';
-import { useWidth } from '../../../_lib/use-width.ts';
-import { stop } from '../stop.ts';
+import { useWidth } from '../../../_lib/use-element-width.ts';
+import { stop } from '../focusable-region.ts';
 import css from './chart.module.css';
 import { ChartTable, type Column } from './chart-table.tsx';
 import { Crosshair, type Dot } from './crosshair.tsx';
-import { Events } from './events.tsx';
-import type { KindEvent } from './flags.ts';
+import { Events } from './event-marks.tsx';
+import type { KindEvent } from './event-flags.ts';
 import { Graticule } from './graticule.tsx';
-import type { Gap, Point } from './history.ts';
-import { plot, timeAt, type Window, xOf } from './window.ts';
+import type { Gap, Point } from './downsample.ts';
+import { plot, timeAt, type Window, xOf } from './time-window.ts';
 
 /** What all charts share: the window, what is missing in it, the migrations, and the crosshair. */
 export interface Shared {

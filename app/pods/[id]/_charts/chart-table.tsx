@@ -1,7 +1,7 @@
 import { clock } from '../../../_lib/format.ts';
-import { stop } from '../stop.ts';
+import { stop } from '../focusable-region.ts';
 import css from './chart.module.css';
-import type { Point } from './history.ts';
+import type { Point } from './downsample.ts';
 
 /** A column of the table that stands for a chart. */
 export interface Column {

@@ -2,18 +2,18 @@
 
 import { useMemo } from 'react';
 import { count, percent } from '../../../_lib/format.ts';
-import { useScale } from '../_hooks/use-scale.ts';
+import { useScale } from './use-axis-scale.ts';
 import css from './chart.module.css';
 import { ChartFrame, type Shared } from './chart-frame.tsx';
-import { type Point, rowsOf } from './history.ts';
+import { type Point, rowsOf } from './downsample.ts';
 import { longestStep } from './rate-chart.tsx';
-import { AreaTraces } from './traces.tsx';
-import { plot } from './window.ts';
+import { AreaTraces } from './recharts-traces.tsx';
+import { plot } from './time-window.ts';
 
 const share = (value: number | null): string => (value === null ? 'n/a' : `${percent(value)} %`);
 const nanoseconds = (value: number | null): string => (value === null ? 'n/a' : `${count(value)} ns`);
 const ofCore = (point: Point): number | null =>
-  point.coreOut === null && point.coreIn === null ? null : (point.coreOut ?? 0) + (point.coreIn ?? 0);
+  point.egressCores === null && point.ingressCores === null ? null : (point.egressCores ?? 0) + (point.ingressCores ?? 0);
 
 const why =
   'The pod’s part of our programs’ run time: its own runs × the mean time of a run on this node. The rest of the kernel’s work for a packet is not in it.';
@@ -31,8 +31,8 @@ export function CpuChart({ shared, read }: { shared: Shared; read: Point | null 
     () =>
       rowsOf(
         points,
-        (point) => (point.coreOut === null ? null : point.coreOut * 100),
-        (point) => (point.coreIn === null ? null : point.coreIn * 100),
+        (point) => (point.egressCores === null ? null : point.egressCores * 100),
+        (point) => (point.ingressCores === null ? null : point.ingressCores * 100),
         longestStep(range),
       ),
     [points, range],
@@ -56,22 +56,22 @@ export function CpuChart({ shared, read }: { shared: Shared; read: Point | null 
         <span className={`flex gap-2.5 kind-${kind}`}>
           <span title={why}>
             <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.55 }} />
-            out {share(read?.coreOut ?? null)}, {nanoseconds(read?.nsOut ?? null)}
+            out {share(read?.egressCores ?? null)}, {nanoseconds(read?.nsOut ?? null)}
           </span>
           <span title={why}>
             <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.25 }} />
-            in {share(read?.coreIn ?? null)}, {nanoseconds(read?.nsIn ?? null)}
+            in {share(read?.ingressCores ?? null)}, {nanoseconds(read?.nsIn ?? null)}
           </span>
         </span>
       }
       dots={(point) => [
-        ...(point.coreOut === null ? [] : [{ value: point.coreOut * 100, kind: point.kind }]),
-        ...(point.coreIn === null ? [] : [{ value: (ofCore(point) ?? 0) * 100, kind: point.kind }]),
+        ...(point.egressCores === null ? [] : [{ value: point.egressCores * 100, kind: point.kind }]),
+        ...(point.ingressCores === null ? [] : [{ value: (ofCore(point) ?? 0) * 100, kind: point.kind }]),
       ]}
       columns={[
-        { label: 'out', value: (point) => share(point.coreOut) },
+        { label: 'out', value: (point) => share(point.egressCores) },
         { label: 'ns/run', value: (point) => nanoseconds(point.nsOut) },
-        { label: 'in', value: (point) => share(point.coreIn) },
+        { label: 'in', value: (point) => share(point.ingressCores) },
         { label: 'ns/run ', value: (point) => nanoseconds(point.nsIn) },
       ]}
     >

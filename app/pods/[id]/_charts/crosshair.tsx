@@ -2,8 +2,8 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { kindScope } from '../../../_components/kind.tsx';
 import { clock } from '../../../_lib/format.ts';
 import css from './chart.module.css';
-import { nearest, type Point } from './history.ts';
-import { plot, type Window, xOf } from './window.ts';
+import { nearest, type Point } from './downsample.ts';
+import { plot, type Window, xOf } from './time-window.ts';
 
 /** A ring on a trace, at the value under the crosshair. */
 export interface Dot {

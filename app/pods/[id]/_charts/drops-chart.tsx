@@ -3,13 +3,13 @@
 import { useMemo } from 'react';
 import { dropReasons } from '../../../../contract/sample.ts';
 import { quantity } from '../../../_lib/format.ts';
-import { useScale } from '../_hooks/use-scale.ts';
-import { reading, scaleLabel } from '../words.ts';
+import { useScale } from './use-axis-scale.ts';
+import { reading, scaleLabel } from './chart-labels.ts';
 import css from './chart.module.css';
 import { ChartFrame, type Shared } from './chart-frame.tsx';
-import type { Point } from './history.ts';
-import { BarTraces } from './traces.tsx';
-import { plot } from './window.ts';
+import type { Point } from './downsample.ts';
+import { BarTraces } from './recharts-traces.tsx';
+import { plot } from './time-window.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 

@@ -1,6 +1,6 @@
 import { clock } from '../../../_lib/format.ts';
 import css from './chart.module.css';
-import { plot, type Window, xOf } from './window.ts';
+import { plot, type Window, xOf } from './time-window.ts';
 
 const divisions = 5;
 /** Half the width of a time label and of the crosshair's pill. */

@@ -2,14 +2,14 @@
 
 import { useMemo } from 'react';
 import { quantity } from '../../../_lib/format.ts';
-import { useScale } from '../_hooks/use-scale.ts';
-import { reading, scaleLabel } from '../words.ts';
+import { useScale } from './use-axis-scale.ts';
+import { reading, scaleLabel } from './chart-labels.ts';
 import { ChartFrame, type Shared } from './chart-frame.tsx';
-import { type Point, rowsOf } from './history.ts';
-import { AreaTraces } from './traces.tsx';
-import { plot } from './window.ts';
+import { type Point, rowsOf } from './downsample.ts';
+import { AreaTraces } from './recharts-traces.tsx';
+import { plot } from './time-window.ts';
 
-type Field = 'packetsIn' | 'packetsOut' | 'bitsIn' | 'bitsOut';
+type Field = 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'egressBits';
 
 /** One rate in both directions on one scale: what enters the pod above zero, what leaves it below. */
 export function RateChart(props: {

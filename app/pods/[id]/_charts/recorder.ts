@@ -1,18 +1,18 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { dropColumns, dropReasons } from '../../../../contract/sample.ts';
-import type { PodHistory, PodRates } from '../../../_lib/timeline.ts';
-import type { Point } from './history.ts';
+import type { PodHistory, PodRates } from '../../../_lib/time-series/pod-series.ts';
+import type { Point } from './downsample.ts';
 
 /** What the frames of one second say about a pod, before the programs' cost is known. */
 export interface PodReading {
   time: number;
   kind: DeviceKind;
-  packetsOut: number;
-  packetsIn: number;
-  bitsOut: number;
-  bitsIn: number;
-  droppedOut: number;
-  droppedIn: number;
+  egressPackets: number;
+  ingressPackets: number;
+  egressBits: number;
+  ingressBits: number;
+  egressDroppedPackets: number;
+  ingressDroppedPackets: number;
   drops: readonly number[];
 }
 
@@ -46,21 +46,21 @@ export function createRecorder(capacity: number) {
   return {
     readings: readings as readonly PodReading[],
     /** @returns false when the reading is not newer than the last one, or has no earlier one to compare with */
-    addRates: (rates: PodRates): boolean => !Number.isNaN(rates.packetsOut) && add(readingOf(rates)),
+    addRates: (rates: PodRates): boolean => !Number.isNaN(rates.egressPackets) && add(readingOf(rates)),
     /** Takes over what the tab has kept of the pod while its page was not open. */
     addHistory(history: PodHistory): void {
       for (const [index, time] of history.times.entries()) {
         const kind = history.kinds[index]!;
-        if (Number.isNaN(time) || Number.isNaN(kind) || Number.isNaN(history.packetsOut[index]!)) continue;
+        if (Number.isNaN(time) || Number.isNaN(kind) || Number.isNaN(history.egressPackets[index]!)) continue;
         add({
           time,
           kind: kind === 1 ? 'veth' : 'netkit',
-          packetsOut: history.packetsOut[index]!,
-          packetsIn: history.packetsIn[index]!,
-          bitsOut: history.bitsOut[index]!,
-          bitsIn: history.bitsIn[index]!,
-          droppedOut: history.droppedOut[index]!,
-          droppedIn: history.droppedIn[index]!,
+          egressPackets: history.egressPackets[index]!,
+          ingressPackets: history.ingressPackets[index]!,
+          egressBits: history.egressBits[index]!,
+          ingressBits: history.ingressBits[index]!,
+          egressDroppedPackets: history.egressDroppedPackets[index]!,
+          ingressDroppedPackets: history.ingressDroppedPackets[index]!,
           drops: dropReasons.map((reason) => history[dropColumns[reason]][index]!),
         });
       }
@@ -84,12 +84,12 @@ export function createRecorder(capacity: number) {
 const readingOf = (rates: PodRates): PodReading => ({
   time: rates.time,
   kind: rates.kind,
-  packetsOut: rates.packetsOut,
-  packetsIn: rates.packetsIn,
-  bitsOut: rates.bitsOut,
-  bitsIn: rates.bitsIn,
-  droppedOut: rates.droppedOut,
-  droppedIn: rates.droppedIn,
+  egressPackets: rates.egressPackets,
+  ingressPackets: rates.ingressPackets,
+  egressBits: rates.egressBits,
+  ingressBits: rates.ingressBits,
+  egressDroppedPackets: rates.egressDroppedPackets,
+  ingressDroppedPackets: rates.ingressDroppedPackets,
   drops: dropReasons.map((reason) => rates[dropColumns[reason]]),
 });
 
@@ -123,15 +123,15 @@ function joinCosts(
     return {
       time: reading.time,
       kind: reading.kind,
-      packetsOut: reading.packetsOut,
-      packetsIn: reading.packetsIn,
-      bitsOut: reading.bitsOut,
-      bitsIn: reading.bitsIn,
+      egressPackets: reading.egressPackets,
+      ingressPackets: reading.ingressPackets,
+      egressBits: reading.egressBits,
+      ingressBits: reading.ingressBits,
       drops: reading.drops,
       nsOut,
       nsIn,
-      coreOut: core(nsOut, reading.packetsOut + reading.droppedOut),
-      coreIn: core(nsIn, reading.packetsIn + reading.droppedIn),
+      egressCores: core(nsOut, reading.egressPackets + reading.egressDroppedPackets),
+      ingressCores: core(nsIn, reading.ingressPackets + reading.ingressDroppedPackets),
     };
   });
 }

@@ -8,7 +8,7 @@ import { Skeleton } from '../../../_components/skeleton.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { clock, count } from '../../../_lib/format.ts';
 import { DropsTable } from './drops-table.tsx';
-import { rowsOf } from './readings.ts';
+import { rowsOf } from './drop-rates.ts';
 import { useDrops } from './use-drops.ts';
 
 /** Where the table would stand. */

@@ -1,7 +1,7 @@
 import { Drops, NotAvailable } from '../../../_components/number.tsx';
 import { clock, count, dayOf } from '../../../_lib/format.ts';
-import { meanings } from './meanings.ts';
-import type { DropRow } from './readings.ts';
+import { meanings } from './drop-reason-text.ts';
+import type { DropRow } from './drop-rates.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';

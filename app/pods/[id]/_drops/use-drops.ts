@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { PodDrops } from '../../../../contract/drops.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { call } from '../../../_lib/api.ts';
-import { type Reading, withReading } from './readings.ts';
+import { type Reading, withReading } from './drop-rates.ts';
 
 const everyMs = 2000;
 

@@ -16,9 +16,9 @@ import {
 import { useState } from 'react';
 import type { Event } from '../../../../contract/event.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { usePodEvents, wordsOf } from '../../../_lib/events.ts';
+import { usePodEvents, wordsOf } from '../../../_lib/event-queries.ts';
 import { clock, dayOf } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/samples.ts';
+import { useNow } from '../../../_lib/time-series/pod-samples.ts';
 
 /** Events shown before more are asked for. */
 const few = 8;

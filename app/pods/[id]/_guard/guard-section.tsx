@@ -8,10 +8,10 @@ import { ErrorState } from '../../../_components/error-state.tsx';
 import { Skeleton } from '../../../_components/skeleton.tsx';
 import { notify } from '../../../_components/toast.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { useChooseForPod, usePodGuard, useResumeGuard } from '../../../_lib/guard.ts';
-import { useLacks } from '../../../_lib/session.ts';
-import { ActsList } from './acts-list.tsx';
-import { ReadingsTable } from './readings-table.tsx';
+import { useChooseForPod, usePodGuard, useResumeGuard } from '../../../_lib/guard-queries.ts';
+import { useLacks } from '../../../_lib/session-queries.ts';
+import { ActsList } from './actions-list.tsx';
+import { ReadingsTable } from './signals-table.tsx';
 import { ThresholdsSheet } from './thresholds-sheet.tsx';
 
 interface Props {

@@ -4,7 +4,7 @@ import { guardDefaults, type PodGuard } from '../../../../contract/guard.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { GuardForm } from '../../../_components/guard-form.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
-import { useChooseForPod, useNodeGuard } from '../../../_lib/guard.ts';
+import { useChooseForPod, useNodeGuard } from '../../../_lib/guard-queries.ts';
 
 interface Props {
   pod: Pod;

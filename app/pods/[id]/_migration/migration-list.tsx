@@ -3,8 +3,8 @@
 import type { Migration } from '../../../../contract/migration.ts';
 import { KindChange, kindScope } from '../../../_components/kind.tsx';
 import { clock, dayOf, duration } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/samples.ts';
-import { outcome } from './words.ts';
+import { useNow } from '../../../_lib/time-series/pod-samples.ts';
+import { outcome } from './text.ts';
 
 /** The pod's migrations, newest first; each opens its journal. */
 export function MigrationList(props: { migrations: readonly Migration[]; open: (id: string) => void }) {

@@ -6,16 +6,16 @@ import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { useMigration, useMigrationPlan, useStartMigration } from '../../../_lib/migrations.ts';
-import { useWatchPod } from '../../../_lib/samples.ts';
-import type { SheetControl } from '../_hooks/use-sheet.ts';
+import { useMigration, useMigrationPlan, useStartMigration } from '../../../_lib/migration-queries.ts';
+import { useWatchPod } from '../../../_lib/time-series/pod-samples.ts';
+import type { SheetControl } from './use-migration-sheet.ts';
 import { PlanFooter } from './plan-footer.tsx';
 import { PlanView } from './plan-view.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunView } from './run-view.tsx';
 import { SheetHead } from './sheet-head.tsx';
 import { useRequestTicks } from './use-request-ticks.ts';
-import { migrationAction, migrationTitle } from './words.ts';
+import { migrationAction, migrationTitle } from './text.ts';
 
 interface Props {
   pod: Pod;

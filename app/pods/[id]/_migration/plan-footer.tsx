@@ -1,7 +1,7 @@
 import type { RefObject } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { Button, Key } from '../../../_components/button.tsx';
-import { migrationAction } from './words.ts';
+import { migrationAction } from './text.ts';
 
 /** Cancel and the one that does it; its name is the sheet's. */
 export function PlanFooter(props: {

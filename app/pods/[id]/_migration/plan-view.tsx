@@ -8,11 +8,11 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { PlanSkeleton } from '../../../_components/plan-skeleton.tsx';
-import { Expected } from './expected.tsx';
-import { NoReturn } from './no-return.tsx';
-import { Preflight } from './preflight.tsx';
-import { isLastUndoable, noReturn, planScript } from './words.ts';
+import { PlanSkeleton } from '../../../_components/sheet-skeleton.tsx';
+import { Expected } from './expected-outcome.tsx';
+import { NoReturn } from './point-of-no-return.tsx';
+import { Preflight } from './preflight-checks.tsx';
+import { isLastUndoable, noReturn, planScript } from './text.ts';
 
 /** The checks and the ten steps, each with the command that does the same; nothing has been changed. */
 export function PlanView(props: {

@@ -4,9 +4,9 @@ import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { clock, count } from '../../../_lib/format.ts';
-import { useLacks } from '../../../_lib/session.ts';
-import type { SheetControl } from '../_hooks/use-sheet.ts';
-import { undoAction } from './words.ts';
+import { useLacks } from '../../../_lib/session-queries.ts';
+import type { SheetControl } from './use-migration-sheet.ts';
+import { undoAction } from './text.ts';
 
 /** While it runs: what closing means. Afterwards: who, when, and the way back. */
 export function RunFooter({

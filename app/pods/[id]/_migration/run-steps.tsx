@@ -2,9 +2,9 @@ import { Check, X } from 'lucide-react';
 import { Fragment } from 'react';
 import type { Migration, RunStep } from '../../../../contract/migration.ts';
 import { duration } from '../../../_lib/format.ts';
-import { NoReturn } from './no-return.tsx';
+import { NoReturn } from './point-of-no-return.tsx';
 import { withoutDrain } from './timing.ts';
-import { isLastUndoable } from './words.ts';
+import { isLastUndoable } from './text.ts';
 
 /** The steps with their times; a step is ticked when the kernel has answered it. */
 export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {

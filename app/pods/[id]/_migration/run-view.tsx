@@ -8,10 +8,10 @@ import { NotAvailable } from '../../../_components/number.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count, duration } from '../../../_lib/format.ts';
 import { RunSteps } from './run-steps.tsx';
-import { TimingView } from './timing-view.tsx';
+import { TimingView } from './timing-diagram.tsx';
 import { useElapsed } from './use-elapsed.ts';
 import type { Tick } from './use-request-ticks.ts';
-import { migrationTitle } from './words.ts';
+import { migrationTitle } from './text.ts';
 
 /** A migration that runs or ran: what it cost, when what happened, and its steps. */
 export function RunView({ migration, pod, ticks }: { migration: Migration; pod: Pod; ticks: Tick[] }) {
@@ -62,7 +62,7 @@ function Counters({ migration, ticks, elapsed }: { migration: Migration; ticks: 
           {number(result?.deviceDrops ?? null, 'Counted when the migration ends')}
         </span>
         {result !== null && (
-          <span className="text-13 text-muted"> of {count(result.packetsOut + result.packetsIn)}</span>
+          <span className="text-13 text-muted"> of {count(result.egressPackets + result.ingressPackets)}</span>
         )}
       </Counter>
       <Counter label={running ? 'elapsed' : 'took'}>
@@ -125,8 +125,8 @@ function Verified({ migration: { result, from, to } }: { migration: Migration })
       <span>
         <b className="font-semibold">Verified.</b>{' '}
         <span className="text-ink-2">
-          {count(result.packetsIn)} in and {count(result.packetsOut)} out on {to.primary.name},{' '}
-          {result.packetsOnOld === 0 ? 'none' : count(result.packetsOnOld)} on {from.primary.name} after both
+          {count(result.ingressPackets)} in and {count(result.egressPackets)} out on {to.primary.name},{' '}
+          {result.packetsOnOldDevice === 0 ? 'none' : count(result.packetsOnOldDevice)} on {from.primary.name} after both
           routes had moved.
         </span>
       </span>

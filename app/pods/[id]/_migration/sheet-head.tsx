@@ -1,7 +1,7 @@
 import { ArrowRight } from 'lucide-react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { KindBadge } from '../../../_components/kind.tsx';
-import { splitName } from '../../../_lib/pods.ts';
+import { splitName } from '../../../_lib/pod-queries.ts';
 
 /** Whose device is changed, from which kind to which. */
 export function SheetHead({ pod, from, to }: { pod: { name: string }; from: DeviceKind; to: DeviceKind }) {

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'react';
 import { decodeFrame, frameKinds, noValue } from '../../../../contract/sample.ts';
-import { theStream } from '../../../_lib/stream.ts';
+import { theStream } from '../../../_lib/live-connection.ts';
 
 /** Requests that a pod's traffic finished between two frames; `time` is the end, ms since the epoch. */
 export interface Tick {

@@ -3,7 +3,7 @@
 import { useId, useState } from 'react';
 import { isIpv6 } from '../../../../contract/network.ts';
 import { CopyButton } from '../../../_components/copy-button.tsx';
-import { plainAddress } from '../../../_lib/pods.ts';
+import { plainAddress } from '../../../_lib/pod-queries.ts';
 
 /** The first address of each family; the count of the others opens all of them, each to be copied. */
 export function Addresses({ addresses }: { addresses: readonly string[] }) {

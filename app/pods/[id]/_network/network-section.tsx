@@ -3,7 +3,7 @@ import type { Device, DeviceEnd } from '../../../../contract/device.ts';
 import type { ExtraRoute } from '../../../../contract/network.ts';
 import type { Neighbour, Pod, Route } from '../../../../contract/pod.ts';
 import { count } from '../../../_lib/format.ts';
-import { bySideAndFamily } from './rows.ts';
+import { bySideAndFamily } from './rows-by-family.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell =

@@ -1,8 +1,8 @@
 import css from './path.module.css';
-import { gate, wire } from './shape.ts';
-import type { UprightLayout } from './upright.ts';
-import type { DeviceHop } from './view.ts';
-import type { GatePlace, WideLayout } from './wide.ts';
+import { gate, wire } from './svg-shapes.ts';
+import type { UprightLayout } from './upright-layout.ts';
+import type { DeviceHop } from './path-view.ts';
+import type { GatePlace, WideLayout } from './wide-layout.ts';
 
 type Layout = (WideLayout & { upright: false }) | (UprightLayout & { upright: true });
 

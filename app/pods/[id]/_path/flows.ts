@@ -1,5 +1,5 @@
-import { acceptedOf, type PathView } from './view.ts';
-import { type Bounds, isExact } from './ways.ts';
+import { acceptedOf, type PathView } from './path-view.ts';
+import { type Bounds, isExact } from './traffic-split.ts';
 
 /**
  * What runs on the stretches of the drawing, packets per second. `pod-…`: between the container and its gate (out)

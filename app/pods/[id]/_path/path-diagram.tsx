@@ -1,12 +1,12 @@
 'use client';
 
 import type { ReactNode } from 'react';
-import { useWidth } from '../../../_lib/use-width.ts';
-import { movedHooks } from './facts.ts';
-import { pathText } from './path-text.ts';
+import { useWidth } from '../../../_lib/use-element-width.ts';
+import { movedHooks } from './device-facts.ts';
+import { pathText } from './path-description.ts';
 import { Upright } from './upright-diagram.tsx';
-import type { PathView } from './view.ts';
-import { narrowest } from './wide.ts';
+import type { PathView } from './path-view.ts';
+import { narrowest } from './wide-layout.ts';
 import { Wide } from './wide-diagram.tsx';
 
 /** The way of this pod's packets, hop by hop: from left to right where there is room, else from top to bottom. */

@@ -2,9 +2,9 @@ import Link from 'next/link';
 import type { CSSProperties } from 'react';
 import { KindGlyph } from '../../../_components/kind.tsx';
 import { scaled } from '../../../_lib/format.ts';
-import { splitName } from '../../../_lib/pods.ts';
+import { splitName } from '../../../_lib/pod-queries.ts';
 import css from './path.module.css';
-import type { PathPod } from './view.ts';
+import type { PathPod } from './path-view.ts';
 
 /** Pods listed by name; the rest is one line. */
 const listed = 4;
@@ -49,8 +49,8 @@ function PodRow({ pod }: { pod: PathPod }) {
           <span className="text-muted">{generated}</span>
         </span>
       </span>
-      <Cell value={pod.packetsIn} />
-      <Cell value={pod.packetsOut} />
+      <Cell value={pod.ingressPackets} />
+      <Cell value={pod.egressPackets} />
     </Link>
   );
 }

@@ -1,11 +1,11 @@
 import type { CSSProperties } from 'react';
 import type { AttachedProgram } from '../../../../contract/device.ts';
 import { count, percent, quantity } from '../../../_lib/format.ts';
-import { stop } from '../stop.ts';
-import { spaced } from '../words.ts';
+import { stop } from '../focusable-region.ts';
+import { spaced } from '../_charts/chart-labels.ts';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
-import type { Verdicts } from './view.ts';
+import type { Verdicts } from './path-view.ts';
 
 const notOurs = 'This program is not Podlane’s: how often it ran for this pod is not counted';
 const noSample = 'No sample of this pod yet';

@@ -1,16 +1,16 @@
-import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './boxes.tsx';
-import { Chips, programCounts } from './chips.tsx';
+import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './hop-boxes.tsx';
+import { Chips, programCounts } from './program-chips.tsx';
 import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
-import { deviceFacts, routeFacts } from './facts.ts';
+import { deviceFacts, routeFacts } from './device-facts.ts';
 import { Figure } from './figure.tsx';
 import { flowRates, isShared } from './flows.ts';
 import css from './path.module.css';
 import { PodsList, podRows } from './pods-list.tsx';
-import { Arrows, Tracks } from './tracks.tsx';
-import { uprightLayout } from './upright.ts';
-import { gatesAtPrimary, netnsName, type PathView } from './view.ts';
-import { Bounded, HostWayWords, ShortWayWords } from './way-words.tsx';
-import type { Box } from './wide.ts';
+import { Arrows, Tracks } from './flow-paths.tsx';
+import { uprightLayout } from './upright-layout.ts';
+import { gatesAtPrimary, netnsName, type PathView } from './path-view.ts';
+import { Bounded, HostWayWords, ShortWayWords } from './traffic-split-labels.tsx';
+import type { Box } from './wide-layout.ts';
 
 const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
 
@@ -43,8 +43,8 @@ export function Upright({ view, width: available }: { view: PathView; width: num
         {device !== null && (
           <>
             <DeviceNames layout={{ ...layout, upright: true }} device={device} />
-            <Gate place={gates.out} drops={(rates?.droppedOut ?? 0) > 0} empty={programs.out === 0} />
-            <Gate place={gates.in} drops={(rates?.droppedIn ?? 0) > 0} empty={programs.in === 0} />
+            <Gate place={gates.out} drops={(rates?.egressDroppedPackets ?? 0) > 0} empty={programs.out === 0} />
+            <Gate place={gates.in} drops={(rates?.ingressDroppedPackets ?? 0) > 0} empty={programs.in === 0} />
           </>
         )}
         <Arrows stretches={drawn} />

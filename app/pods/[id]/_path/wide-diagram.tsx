@@ -1,15 +1,15 @@
-import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './boxes.tsx';
-import { Chips, programCounts } from './chips.tsx';
+import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './hop-boxes.tsx';
+import { Chips, programCounts } from './program-chips.tsx';
 import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
-import { deviceFacts, routeFacts } from './facts.ts';
+import { deviceFacts, routeFacts } from './device-facts.ts';
 import { Figure } from './figure.tsx';
 import { flowRates, isShared } from './flows.ts';
 import css from './path.module.css';
 import { PodsList } from './pods-list.tsx';
-import { Arrows, Tracks } from './tracks.tsx';
-import { gatesAtPrimary, netnsName, type PathView } from './view.ts';
-import { HostWayWords, ShortWayWords } from './way-words.tsx';
-import { type Box, wideLayout } from './wide.ts';
+import { Arrows, Tracks } from './flow-paths.tsx';
+import { gatesAtPrimary, netnsName, type PathView } from './path-view.ts';
+import { HostWayWords, ShortWayWords } from './traffic-split-labels.tsx';
+import { type Box, wideLayout } from './wide-layout.ts';
 
 const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
 
@@ -39,8 +39,8 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
         {device !== null && (
           <>
             <DeviceNames layout={{ ...layout, upright: false }} device={device} />
-            <Gate place={gates.out} drops={(rates?.droppedOut ?? 0) > 0} empty={programs.out === 0} />
-            <Gate place={gates.in} drops={(rates?.droppedIn ?? 0) > 0} empty={programs.in === 0} />
+            <Gate place={gates.out} drops={(rates?.egressDroppedPackets ?? 0) > 0} empty={programs.out === 0} />
+            <Gate place={gates.in} drops={(rates?.ingressDroppedPackets ?? 0) > 0} empty={programs.in === 0} />
           </>
         )}
         <Arrows stretches={drawn} />
@@ -56,11 +56,11 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
         <b>Host namespace</b>
       </div>
       <div className={css.figures} style={{ left: 0, top: 40 }}>
-        <Figure value={rates?.packetsOut ?? null} unit="pps out" reason={noSample} />,{' '}
-        <Figure value={rates?.bitsOut ?? null} unit="bit/s" reason={noSample} />
+        <Figure value={rates?.egressPackets ?? null} unit="pps out" reason={noSample} />,{' '}
+        <Figure value={rates?.egressBits ?? null} unit="bit/s" reason={noSample} />
         <br />
-        <Figure value={rates?.packetsIn ?? null} unit="pps in" reason={noSample} />,{' '}
-        <Figure value={rates?.bitsIn ?? null} unit="bit/s" reason={noSample} />
+        <Figure value={rates?.ingressPackets ?? null} unit="pps in" reason={noSample} />,{' '}
+        <Figure value={rates?.ingressBits ?? null} unit="bit/s" reason={noSample} />
       </div>
       <ContainerBox hop={view.container} style={placed(layout.container)} />
       <Chips

@@ -9,7 +9,7 @@ import { Button, Key } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { useMoveHooks } from '../_hooks/use-move-hooks.ts';
+import { useMoveHooks } from './use-move-hooks.ts';
 import { type Move, moveAction, moveSteps } from './move-steps.ts';
 
 interface Props {

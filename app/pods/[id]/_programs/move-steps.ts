@@ -1,6 +1,6 @@
 import type { AttachedProgram, Device, HookFamily } from '../../../../contract/device.ts';
 import type { HookPlace } from '../../../../contract/settings.ts';
-import { directionOf } from '../_path/hooks.ts';
+import { directionOf } from '../_path/hook-direction.ts';
 
 /** One thing that a move between hooks does: in words, and as the commands or system calls that do the same. */
 export interface MoveStep {

@@ -6,9 +6,9 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { kindScope } from '../../../_components/kind.tsx';
 import { NotAvailable, Scaled } from '../../../_components/number.tsx';
 import { clock, count, percent } from '../../../_lib/format.ts';
-import { directionOf } from '../_path/hooks.ts';
-import { type PathView, runsOf } from '../_path/view.ts';
-import { HookPlace } from './hook-place.tsx';
+import { directionOf } from '../_path/hook-direction.ts';
+import { type PathView, runsOf } from '../_path/path-view.ts';
+import { HookPlace } from './attach-point.tsx';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';

@@ -5,14 +5,14 @@ import type { NewBatchInput } from '../../../../contract/batch.ts';
 import type { PodSummary } from '../../../../contract/pod.ts';
 import { KindBadge } from '../../../_components/kind.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
-import { useBatch, useBatchPlan, useStartBatch } from '../../../_lib/batches.ts';
+import { useBatch, useBatchPlan, useStartBatch } from '../../../_lib/batch-queries.ts';
 import { type Options, startOptions } from './options.tsx';
 import { PlanFooter } from './plan-footer.tsx';
 import { PlanView } from './plan-view.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunView } from './run-view.tsx';
 import type { BatchSheetControl } from './use-batch-sheet.ts';
-import { batchAction, batchTitle } from './words.ts';
+import { batchAction, batchTitle } from './text.ts';
 
 interface Props {
   sheet: BatchSheetControl;

@@ -2,9 +2,9 @@
 
 import { Kind } from '../../../_components/kind.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { useBatches } from '../../../_lib/batches.ts';
+import { useBatches } from '../../../_lib/batch-queries.ts';
 import { Progress } from './progress.tsx';
-import { inTrouble, podsWord, toMove } from './words.ts';
+import { inTrouble, podsWord, toMove } from './text.ts';
 
 /** One line for each batch that has not ended; it opens its sheet. */
 export function BatchStrip({ open }: { open: (id: string) => void }) {

@@ -2,7 +2,7 @@
 
 import type { BatchPlan } from '../../../../contract/batch.ts';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { PlanSkeleton } from '../../../_components/plan-skeleton.tsx';
+import { PlanSkeleton } from '../../../_components/sheet-skeleton.tsx';
 import { OptionFields, type Options } from './options.tsx';
 import { PodLines } from './pod-lines.tsx';
 

@@ -5,11 +5,11 @@ import { useId } from 'react';
 import type { BatchPod, BatchPodState } from '../../../../contract/batch.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { KindChange } from '../../../_components/kind.tsx';
-import { StepBar } from '../../../_components/step-bar.tsx';
+import { StepBar } from '../../../_components/migration-step-bar.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count } from '../../../_lib/format.ts';
-import { useMigration } from '../../../_lib/migrations.ts';
-import { splitName } from '../../../_lib/pods.ts';
+import { useMigration } from '../../../_lib/migration-queries.ts';
+import { splitName } from '../../../_lib/pod-queries.ts';
 
 interface Props {
   pods: readonly (BatchPod & { notes?: readonly string[] })[];

@@ -3,9 +3,9 @@
 import { Pause, Play, RotateCcw, Square } from 'lucide-react';
 import type { Batch } from '../../../../contract/batch.ts';
 import { Button } from '../../../_components/button.tsx';
-import { type BatchAct, useActOnBatch } from '../../../_lib/batches.ts';
+import { type BatchAct, useActOnBatch } from '../../../_lib/batch-queries.ts';
 import { clock, count } from '../../../_lib/format.ts';
-import { useLacks } from '../../../_lib/session.ts';
+import { useLacks } from '../../../_lib/session-queries.ts';
 
 const icon = { 'aria-hidden': true, className: 'size-3.5', strokeWidth: 1.6 } as const;
 

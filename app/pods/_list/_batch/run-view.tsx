@@ -4,10 +4,10 @@ import type { ReactNode } from 'react';
 import type { Batch, BatchPodState } from '../../../../contract/batch.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count, span } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/samples.ts';
+import { useNow } from '../../../_lib/time-series/pod-samples.ts';
 import { PodLines } from './pod-lines.tsx';
 import { Progress } from './progress.tsx';
-import { batchTitle, inTrouble, stateWord, stateWords } from './words.ts';
+import { batchTitle, inTrouble, stateWord, stateWords } from './text.ts';
 
 const order = Object.keys(stateWords) as BatchPodState[];
 

@@ -7,11 +7,11 @@ import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { Fact, Facts } from '../../../_components/fact.tsx';
 import { bytes, count } from '../../../_lib/format.ts';
-import { exportPath } from '../../../_lib/maps.ts';
-import { programName, usePrograms } from '../../../_lib/programs.ts';
+import { exportPath } from '../map-queries.ts';
+import { programName, usePrograms } from '../../program-queries.ts';
 import { HeadTitle } from '../../_components/head-title.tsx';
 import { Owner } from '../../_components/owner.tsx';
-import { mapName } from '../_list/columns.tsx';
+import { mapName } from '../_list/map-columns.tsx';
 
 /** Which map it is, whose, how large, and who uses it. */
 export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {

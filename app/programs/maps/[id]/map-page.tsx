@@ -1,10 +1,10 @@
 'use client';
 
-import { AbsentPage } from '../../../_components/absent-page.tsx';
+import { AbsentPage } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { useMap } from '../../../_lib/maps.ts';
+import { useMap } from '../map-queries.ts';
 import { HeadSkeleton } from '../../_components/head-skeleton.tsx';
-import { Entries } from './entries.tsx';
+import { Entries } from './map-entries.tsx';
 import { MapHead } from './map-head.tsx';
 
 /** One map: what it is, who uses it, and its entries by their types. */

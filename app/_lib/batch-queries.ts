@@ -1,0 +1,97 @@
+'use client';
+
+import { type QueryClient, useMutation, useQuery } from '@tanstack/react-query';
+import {
+  type Batch,
+  type BatchPlan,
+  type BatchPod,
+  type BatchSummary,
+  countPods,
+  type NewBatchInput,
+  type ResumeBatch,
+} from '../../contract/batch.ts';
+import { call } from './api.ts';
+import { useTopic } from './pod-queries.ts';
+import { theStream } from './live-connection.ts';
+
+const list = ['batches'] as const;
+const one = (id: string) => ['batch', id] as const;
+
+/** The newest batches without their pods, newest first. */
+export function useBatches() {
+  useTopic('batches');
+  return useQuery({
+    queryKey: list,
+    queryFn: async ({ signal }) =>
+      (await call<{ items: BatchSummary[] }>('/batches?limit=20', { signal })).items,
+  });
+}
+
+/** A batch with its pods, each as it gets on. */
+export function useBatch(id: string | null) {
+  useTopic('batches');
+  return useQuery({
+    queryKey: one(id ?? ''),
+    queryFn: ({ signal }) => call<Batch>(`/batches/${encodeURIComponent(id ?? '')}`, { signal }),
+    enabled: id !== null,
+  });
+}
+
+/** What a batch would do; nothing is changed. Read anew whenever what is asked for changes. */
+export const useBatchPlan = (wanted: NewBatchInput | null) =>
+  useQuery({
+    queryKey: ['batch-plan', wanted],
+    queryFn: ({ signal }) => call<BatchPlan>('/batches', { body: { ...wanted, dryRun: true }, signal }),
+    enabled: wanted !== null,
+    placeholderData: (known) => known,
+    gcTime: 0,
+    staleTime: 0,
+    retry: false,
+  });
+
+/** Starts a batch; its progress comes over the stream (`useBatch`). */
+export const useStartBatch = () =>
+  useMutation({ mutationFn: (wanted: NewBatchInput) => call<Batch>('/batches', { body: wanted }) });
+
+export type BatchAct = { act: 'pause' | 'stop' } | { act: 'resume'; unhealthy: ResumeBatch['unhealthy'] };
+
+export const useActOnBatch = (id: string) =>
+  useMutation({
+    mutationFn: ({ act, ...body }: BatchAct) =>
+      call<Batch>(`/batches/${encodeURIComponent(id)}/${act}`, { body }),
+  });
+
+/** Carries the stream's messages about batches into the queries; once for the tab. */
+export function startBatches(client: QueryClient): () => void {
+  return theStream().onMessage((message) => {
+    if (message.type === 'batch-pod') {
+      const { batchId, pod } = message;
+      client.setQueryData<Batch>(one(batchId), (known) => known && withBatchPod(known, pod));
+    }
+    if (message.type !== 'batch') return;
+    const { batch } = message;
+    const known = client.getQueryData<Batch>(one(batch.id));
+    client.setQueryData<Batch>(
+      one(batch.id),
+      (before) =>
+        // Counts go with the pods: a message of one is ahead of the other's.
+        before && { ...before, ...batch, counts: before.counts },
+    );
+    client.setQueryData<BatchSummary[]>(list, (batches) => batches && withBatch(batches, batch));
+    // An answer that was on its way may have put older pods over newer ones.
+    if (known?.state !== batch.state || batch.endedAt !== null)
+      void client.invalidateQueries({ queryKey: one(batch.id) });
+  });
+}
+
+/** A batch with `pod` in the place of the one with its id, counted anew. */
+export function withBatchPod(batch: Batch, pod: BatchPod): Batch {
+  const pods = batch.pods.map((known) => (known.podId === pod.podId ? pod : known));
+  return { ...batch, pods, counts: countPods(pods) };
+}
+
+/** A list, newest first, with `batch` in it. */
+export function withBatch(batches: readonly BatchSummary[], batch: BatchSummary): BatchSummary[] {
+  const index = batches.findIndex(({ id }) => id === batch.id);
+  return index === -1 ? [batch, ...batches] : batches.with(index, batch);
+}

@@ -1,0 +1,85 @@
+'use client';
+
+import { type QueryClient, useMutation, useQuery } from '@tanstack/react-query';
+import type { DeviceKind } from '../../contract/device.ts';
+import type { Migration, MigrationPlan } from '../../contract/migration.ts';
+import { call } from './api.ts';
+import { useTopic } from './pod-queries.ts';
+import { theStream } from './live-connection.ts';
+
+const one = (id: string) => ['migration', id] as const;
+const of = (pod: string) => ['migrations', pod] as const;
+
+/** A migration, step by step as it runs. */
+export function useMigration(id: string | null) {
+  useTopic('migrations');
+  return useQuery({
+    queryKey: one(id ?? ''),
+    queryFn: ({ signal }) => call<Migration>(`/migrations/${encodeURIComponent(id ?? '')}`, { signal }),
+    enabled: id !== null,
+  });
+}
+
+/** The newest migrations of a pod, newest first. */
+export function usePodMigrations(podId: string) {
+  useTopic('migrations');
+  return useQuery({
+    queryKey: of(podId),
+    queryFn: async ({ signal }) =>
+      (
+        await call<{ items: Migration[] }>(`/migrations?limit=50&pod=${encodeURIComponent(podId)}`, {
+          signal,
+        })
+      ).items,
+  });
+}
+
+/** What a migration would do; nothing is changed. Read anew each time it is asked for. */
+export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean) =>
+  useQuery({
+    queryKey: ['plan', podId, to],
+    queryFn: ({ signal }) =>
+      call<MigrationPlan>(`/pods/${encodeURIComponent(podId)}/migrations`, {
+        body: { to, dryRun: true },
+        signal,
+      }),
+    enabled,
+    gcTime: 0,
+    staleTime: 0,
+    retry: false,
+  });
+
+/** Starts a migration; its steps come over the stream (`useMigration`). */
+export const useStartMigration = (podId: string) =>
+  useMutation({
+    mutationFn: (to: DeviceKind) =>
+      call<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, { body: { to, dryRun: false } }),
+  });
+
+/** The newer of two states of one migration: messages and answers may overtake each other. */
+export function newerMigration(known: Migration | undefined, next: Migration): Migration {
+  if (known === undefined) return next;
+  if (known.endedAt !== null && next.endedAt === null) return known;
+  const settled = ({ steps }: Migration) => steps.filter(({ state }) => state !== 'pending').length;
+  return next.endedAt === null && settled(next) < settled(known) ? known : next;
+}
+
+/** Carries the stream's messages about migrations into the queries; once for the tab. */
+export function startMigrations(client: QueryClient): () => void {
+  return theStream().onMessage((message) => {
+    if (message.type !== 'migration') return;
+    const { migration } = message;
+    client.setQueryData<Migration>(one(migration.id), (known) => newerMigration(known, migration));
+    client.setQueryData<Migration[]>(of(migration.podId), (list) => list && withMigration(list, migration));
+    if (migration.endedAt === null) return;
+    void client.invalidateQueries({ queryKey: ['pod', migration.podId] });
+    void client.invalidateQueries({ queryKey: ['pod', `${migration.podNamespace}.${migration.podName}`] });
+  });
+}
+
+/** A list, newest first, with `migration` in it. */
+export function withMigration(list: readonly Migration[], migration: Migration): Migration[] {
+  const index = list.findIndex(({ id }) => id === migration.id);
+  if (index === -1) return [migration, ...list];
+  return list.with(index, newerMigration(list[index], migration));
+}

@@ -1,0 +1,111 @@
+'use client';
+
+import { useCallback, useEffect, useRef, useState } from 'react';
+import type { Verdict, VerdictFilter, VerdictList, VerdictLosses } from '../../contract/verdict.ts';
+import { call } from './api.ts';
+import { theStream } from './live-connection.ts';
+import {
+  emptyLog,
+  filterQuery,
+  shownVerdicts,
+  type VerdictLog,
+  withArrived,
+  withPage,
+} from './verdict-log.ts';
+
+/** New verdicts come into the list this often; one by one they would take all the time there is. */
+const flushMs = 250;
+const pageSize = 200;
+
+const readPage = (filter: VerdictFilter, before: string | null, signal?: AbortSignal) => {
+  const query = filterQuery(filter);
+  query.set('limit', String(pageSize));
+  if (before !== null) query.set('before', before);
+  return call<VerdictList>(`/verdicts?${query}`, signal === undefined ? {} : { signal });
+};
+
+/**
+ * Verdicts that a filter lets through, of before and as they come. While `held`, new ones wait: `waiting` says
+ * how many.
+ */
+export function useVerdicts(filter: VerdictFilter, held: boolean) {
+  const key = filterQuery(filter).toString();
+  const [log, setLog] = useState<VerdictLog>(emptyLog);
+  const [waiting, setWaiting] = useState(0);
+  const [error, setError] = useState<Error | null>(null);
+  const [attempt, setAttempt] = useState(0);
+  const isHeld = useRef(held);
+  isHeld.current = held;
+  const asked = useRef(filter);
+  asked.current = filter;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the filter
+  useEffect(() => {
+    const wanted = asked.current;
+    const stream = theStream();
+    const leaving = new AbortController();
+    let arrived: Verdict[] = [];
+    let came = 0;
+    let losses: VerdictLosses | null = null;
+    let agent: string | null = null;
+    setLog(emptyLog);
+    setWaiting(0);
+    const read = () => {
+      readPage(wanted, null, leaving.signal).then(
+        (page) => {
+          setError(null);
+          setLog((known) => withPage(known, page, false));
+        },
+        (problem: Error) => {
+          if (!leaving.signal.aborted) setError(problem);
+        },
+      );
+    };
+    const flush = () => {
+      if (isHeld.current) {
+        setWaiting(came);
+        return;
+      }
+      if (losses === null) return;
+      const [items, counted] = [arrived, losses];
+      [arrived, losses, came] = [[], null, 0];
+      setWaiting(0);
+      setLog((known) => withArrived(known, items, counted));
+    };
+    const stops = [
+      stream.onMessage((message) => {
+        if (message.type === 'verdicts') {
+          came += message.items.length + message.missed;
+          arrived = [...arrived, ...message.items].slice(-shownVerdicts);
+          losses = message.losses;
+          // The rest is in the log.
+          if (message.missed > 0) read();
+        }
+        if (message.type !== 'hello') return;
+        // Another agent counts its verdicts from the start.
+        if (agent !== null && agent !== message.startedAt) setLog(emptyLog);
+        agent = message.startedAt;
+        read();
+      }),
+      stream.subscribe({ topic: 'verdicts', filter: wanted }, (problem) =>
+        setError(new Error(problem.detail)),
+      ),
+    ];
+    const timer = setInterval(flush, flushMs);
+    read();
+    return () => {
+      leaving.abort();
+      clearInterval(timer);
+      for (const stop of stops) stop();
+    };
+  }, [key, attempt]);
+
+  const { next } = log;
+  const loadOlder = useCallback(async () => {
+    if (next === null) return;
+    const page = await readPage(asked.current, next);
+    setLog((known) => withPage(known, page, true));
+  }, [next]);
+
+  return { log, waiting, error, loadOlder, retry: () => setAttempt((known) => known + 1) };
+}

@@ -1,0 +1,39 @@
+import type { DeviceKind } from '../../../../contract/device.ts';
+import { KindGlyph } from '../../../_components/kind.tsx';
+import css from './chart.module.css';
+import { flag, flagsOf, type KindEvent } from './event-flags.ts';
+import { plot, type Window, xOf } from './time-window.ts';
+
+/** A dashed line for each migration, with a flag of two glyphs. */
+export function Events({ events, window, width }: { events: KindEvent[]; window: Window; width: number }) {
+  const shown = events
+    .filter(({ time }) => time >= window.from && time <= window.to)
+    .sort((a, b) => a.time - b.time)
+    .map((event) => ({ ...event, x: Math.round(xOf(window, event.time, width)) - 0.5 }));
+  const flags = flagsOf(
+    shown.map(({ x }) => x),
+    width,
+  );
+  return shown.map(({ id, from, to, x }, index) => (
+    <g key={id}>
+      <path className={css.event} d={`M${x} 0V${plot.height}`} />
+      <Flag left={flags[index] ?? null} from={from} to={to} />
+    </g>
+  ));
+}
+
+function Flag({ left, from, to }: { left: number | null; from: DeviceKind; to: DeviceKind }) {
+  if (left === null) return null;
+  return (
+    <>
+      <rect className={css.flag} x={left} y={0} width={flag.width} height={flag.height} />
+      <svg x={left + 3} y={2.5} width={13} height={8.7} viewBox="0 0 18 12" aria-hidden="true">
+        <KindGlyph kind={from} className="" />
+      </svg>
+      <path d={`M${left + 19} 7h4m-1.8-2 2 2-2 2`} fill="none" stroke="var(--text-2)" strokeWidth={1.1} />
+      <svg x={left + 26.5} y={2.5} width={13} height={8.7} viewBox="0 0 18 12" aria-hidden="true">
+        <KindGlyph kind={to} className="" />
+      </svg>
+    </>
+  );
+}

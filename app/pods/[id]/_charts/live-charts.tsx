@@ -1,0 +1,110 @@
+'use client';
+
+import { Pause, Play } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import type { DeviceKind } from '../../../../contract/device.ts';
+import type { Migration } from '../../../../contract/migration.ts';
+import { IconButton } from '../../../_components/button.tsx';
+import { Kind } from '../../../_components/kind.tsx';
+import { clock } from '../../../_lib/format.ts';
+import css from './chart.module.css';
+import type { Shared } from './chart-frame.tsx';
+import { CpuChart } from './cpu-chart.tsx';
+import { reachOf } from './crosshair.tsx';
+import { DropsChart } from './drops-chart.tsx';
+import { eventsOf } from './event-flags.ts';
+import { gapsOf, nearest, thin } from './downsample.ts';
+import { RateChart } from './rate-chart.tsx';
+import type { ProgramIds, Recorder } from './recorder.ts';
+import { ranges, type Window } from './time-window.ts';
+
+/** Most points a trace is drawn with; more would be under a pixel apart. */
+const most = 300;
+
+/** The live charts of a pod: what its counters did, in the colour of the device that carried it. */
+export function Charts(props: {
+  recorder: Recorder;
+  version: number;
+  programs: Record<DeviceKind, ProgramIds>;
+  migrations: readonly Migration[];
+  /** Time of the last sample of the node, ms; null before the first. */
+  now: number | null;
+}) {
+  const { recorder, version, programs, migrations, now } = props;
+  const [range, setRange] = useState<number>(ranges[1].ms);
+  const [pausedAt, setPausedAt] = useState<number | null>(null);
+  const [at, setAt] = useState<number | null>(null);
+  const to = pausedAt ?? now ?? 0;
+  const window = useMemo<Window>(
+    () => ({ from: to - range, to, live: pausedAt === null }),
+    [to, range, pausedAt],
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the recording is new with every version
+  const { points, gaps } = useMemo(() => {
+    const every = recorder.points(window.from - 1000, programs).filter(({ time }) => time <= window.to);
+    return {
+      points: thin(every, window.to - window.from, most),
+      gaps: gapsOf(every, window.from, window.to),
+    };
+  }, [recorder, version, programs, window]);
+  const events = useMemo(() => eventsOf(migrations), [migrations]);
+  const shared: Shared = { window, points, gaps, events, at, onPoint: setAt };
+  const read = at === null ? points.at(-1) : nearest(points, at, reachOf(window, points));
+  return (
+    <section aria-label="Live charts">
+      <div className="flex h-9 items-center gap-3">
+        <h2 className="font-semibold">Live</h2>
+        <fieldset className="inline-flex flex-none overflow-hidden rounded-2 border border-line-2">
+          <legend className="sr-only">Range</legend>
+          {ranges.map(({ label, ms }) => (
+            <button
+              key={label}
+              type="button"
+              aria-pressed={ms === range}
+              onClick={() => setRange(ms)}
+              className="h-5.5 px-2 text-12 text-ink-2 focus-visible:-outline-offset-2 aria-pressed:bg-surface-3 aria-pressed:font-[550] aria-pressed:text-ink-1 pointer-coarse:h-8"
+            >
+              {label}
+            </button>
+          ))}
+        </fieldset>
+        <IconButton
+          label={pausedAt === null ? 'Pause' : 'Continue'}
+          aria-pressed={pausedAt !== null}
+          disabled={now === null}
+          onClick={() => setPausedAt(pausedAt === null ? now : null)}
+        >
+          {pausedAt === null ? (
+            <Pause aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+          ) : (
+            <Play aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+          )}
+        </IconButton>
+        <span className="flex-1" />
+        <span className="text-12 text-muted max-lg:hidden">trace colour = the device that carried it</span>
+        <span className="flex gap-3 text-12 max-md:hidden">
+          <Kind kind="veth" />
+          <Kind kind="netkit" />
+        </span>
+        <span className="h-5 w-px bg-line-2 max-md:hidden" />
+        <span className="whitespace-nowrap text-12 tabular-nums">
+          <span className="text-muted">{pausedAt === null ? 'read at' : 'paused at'}</span>{' '}
+          {read === undefined || read === null ? 'n/a' : clock(read.time)}
+        </span>
+      </div>
+      <div className={css.charts}>
+        <RateChart
+          title="Packets"
+          unit="pps"
+          up="ingressPackets"
+          down="egressPackets"
+          shared={shared}
+          read={read ?? null}
+        />
+        <RateChart title="Bits" unit="bit/s" up="ingressBits" down="egressBits" shared={shared} read={read ?? null} />
+        <DropsChart shared={shared} read={read ?? null} />
+        <CpuChart shared={shared} read={read ?? null} />
+      </div>
+    </section>
+  );
+}

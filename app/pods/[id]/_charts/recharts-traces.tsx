@@ -1,0 +1,85 @@
+'use client';
+
+import { memo } from 'react';
+import { Area, AreaChart, Bar, BarChart, XAxis, YAxis } from 'recharts';
+import type { Row } from './downsample.ts';
+import type { Window } from './time-window.ts';
+
+const still = {
+  isAnimationActive: false,
+  dot: false,
+  activeDot: false,
+  type: 'linear',
+  connectNulls: false,
+} as const;
+const none = { top: 0, right: 0, bottom: 0, left: 0 };
+const series = ['netkitUp', 'vethUp', 'netkitDown', 'vethDown'] as const;
+
+interface Size {
+  width: number;
+  height: number;
+  window: Window;
+}
+
+/**
+ * Two values per kind, each in the colour of the kind: one above and one below zero, or, `stacked`, one on
+ * the other, the lower one filled stronger.
+ */
+export const AreaTraces = memo(function AreaTraces(
+  props: Size & { rows: Row[]; bottom: number; top: number; stacked: boolean },
+) {
+  const { width, height, window, rows, bottom, top, stacked } = props;
+  return (
+    <AreaChart width={width} height={height} data={rows} margin={none} accessibilityLayer={false}>
+      <XAxis hide dataKey="time" type="number" domain={[window.from, window.to]} allowDataOverflow />
+      <YAxis hide domain={[bottom, top]} allowDataOverflow />
+      {series.map((key) => {
+        const colour = key.startsWith('netkit') ? 'var(--kind-netkit)' : 'var(--kind-veth)';
+        const strong = stacked && key.endsWith('Up');
+        return (
+          <Area
+            key={key}
+            {...still}
+            dataKey={key}
+            {...(stacked ? { stackId: key.startsWith('netkit') ? 'netkit' : 'veth' } : {})}
+            baseValue={0}
+            stroke={colour}
+            strokeWidth={1.5}
+            fill={colour}
+            fillOpacity={strong ? 0.5 : 0.14}
+          />
+        );
+      })}
+    </AreaChart>
+  );
+});
+
+/** A bar a second, stacked: the reasons in the order given, at the most four colours. */
+export const BarTraces = memo(function BarTraces(
+  props: Size & { rows: Record<string, number>[]; keys: readonly string[]; top: number; barWidth: number },
+) {
+  const { width, height, window, rows, keys, top, barWidth } = props;
+  return (
+    <BarChart
+      width={width}
+      height={height}
+      data={rows}
+      margin={none}
+      accessibilityLayer={false}
+      barCategoryGap={0}
+    >
+      <XAxis hide dataKey="time" type="number" domain={[window.from, window.to]} allowDataOverflow />
+      <YAxis hide domain={[0, top]} allowDataOverflow />
+      {keys.map((key, rank) => (
+        <Bar
+          key={key}
+          dataKey={key}
+          stackId="drops"
+          fill={`var(--drop-${Math.min(4, rank + 1)})`}
+          barSize={barWidth}
+          isAnimationActive={false}
+        />
+      ))}
+    </BarChart>
+  );
+});

@@ -1,0 +1,126 @@
+'use client';
+
+import type { Migration } from '../../../../contract/migration.ts';
+import { duration } from '../../../_lib/format.ts';
+import { useWidth } from '../../../_lib/use-element-width.ts';
+import css from './timing.module.css';
+import { axisOf, type Timing, timingOf } from './timing.ts';
+import { Both, Bus, DeviceLine, Label, left, levelOf, Requests } from './timing-diagram-rows.tsx';
+import type { Tick } from './use-request-ticks.ts';
+
+const height = 196;
+
+/** The devices as levels, the routes as two-valued buses, the requests as ticks, over the time of the migration. */
+export function TimingView(props: {
+  migration: Migration;
+  elapsed: number;
+  ticks: Tick[];
+  interfaceName: string;
+}) {
+  const { migration, elapsed, ticks, interfaceName } = props;
+  const [ref, outer] = useWidth<HTMLDivElement>();
+  const timing = timingOf(migration, elapsed);
+  const { to: last, ticks: labels } = axisOf(timing.end);
+  const width = Math.max(0, outer - left - 36);
+  const x = (ms: number) => left + (Math.min(ms, last) / last) * width;
+  const end = x(timing.end);
+  const { from, to, state } = migration;
+  const running = state === 'running';
+  return (
+    <div className="px-6 pt-4 pb-1 max-md:px-4">
+      <div ref={ref}>
+        {outer > 0 && (
+          <svg
+            className={css.timing}
+            width={outer}
+            height={height + 20}
+            role="img"
+            aria-label={timingText(migration, timing)}
+          >
+            {labels.map((ms) => (
+              <g key={ms}>
+                <path className={css.division} d={`M${x(ms)} 0V${height}`} />
+                <path className={css.tick} d={`M${x(ms)} ${height}v4`} />
+                <text className={css.muted} x={x(ms)} y={height + 16} textAnchor="middle">
+                  {Number(ms.toPrecision(6))}
+                  {ms === last && ' ms'}
+                </text>
+              </g>
+            ))}
+            <DeviceLine
+              kind={from.kind}
+              name={from.primary.name}
+              y={4}
+              d={levelOf(timing.old.to, end, x, 4)}
+              end={timing.old.to === null ? end : x(timing.old.to)}
+              start={left}
+            />
+            {timing.new !== null && (
+              <DeviceLine
+                kind={to.kind}
+                name={to.primary.name}
+                y={36}
+                d={`M${left} 54H${x(timing.new.from)}V36H${end}${timing.new.to === null ? '' : 'V54'}`}
+                start={x(timing.new.from)}
+                end={end}
+              />
+            )}
+            {timing.new === null && <Label kind={to.kind} name={to.primary.name} y={36} />}
+            <Bus
+              label="route in pod"
+              y={72}
+              at={timing.podRoute}
+              kinds={[from.kind, to.kind]}
+              word={`dev ${to.peer.name === interfaceName ? interfaceName : to.peer.name}`}
+              x={x}
+              end={end}
+            />
+            <Bus
+              label="route on host"
+              y={104}
+              at={timing.hostRoute}
+              kinds={[from.kind, to.kind]}
+              word={`dev ${to.primary.name}`}
+              x={x}
+              end={end}
+            />
+            <Requests migration={migration} ticks={ticks} x={x} end={end} limit={timing.end} />
+            {timing.bothUp !== null && timing.new !== null && timing.old.to !== null && (
+              <Both from={x(timing.new.from)} to={x(timing.old.to)} ms={timing.bothUp} />
+            )}
+            {timing.verified !== null && !running && (
+              <>
+                <path className={css.verified} d={`M${x(timing.verified)} 0V${height}`} />
+                <text className={css.good} {...besideOf(x(timing.verified), outer)} y={9}>
+                  verified
+                </text>
+              </>
+            )}
+            {running && (
+              <>
+                <path className={css.cursor} d={`M${end} -6V${height}`} />
+                <rect className={css.cursorFlag} x={end} y={-6} width={58} height={16} />
+                <text className={css.cursorTime} x={end + 29} y={6} textAnchor="middle">
+                  {duration(timing.end)}
+                </text>
+              </>
+            )}
+          </svg>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Right of a line, or left of it where the drawing ends. */
+const besideOf = (x: number, outer: number) =>
+  x + 50 < outer ? { x: x + 5, textAnchor: 'start' as const } : { x: x - 5, textAnchor: 'end' as const };
+
+function timingText(migration: Migration, timing: Timing): string {
+  const at = (ms: number | null) => (ms === null ? 'not yet' : `at ${ms.toFixed(1)} ms`);
+  return (
+    `Timing of the migration. ${migration.to.primary.name} up ${at(timing.new?.from ?? null)}, ` +
+    `route in the pod moved ${at(timing.podRoute)}, route on the host moved ${at(timing.hostRoute)}, ` +
+    `${migration.from.primary.name} removed ${at(timing.old.to)}, verified ${at(timing.verified)}.`
+  );
+}

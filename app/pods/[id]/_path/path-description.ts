@@ -1,0 +1,78 @@
+import { count, quantity } from '../../../_lib/format.ts';
+import { movedHooks } from './device-facts.ts';
+import { type PathView, programsOf, runsOf } from './path-view.ts';
+import { type Bounds, isExact } from './traffic-split.ts';
+
+const rate = (value: number | null | undefined, unit: string): string =>
+  value === null || value === undefined || Number.isNaN(value) ? 'unknown' : quantity(value, unit);
+
+const bounded = (value: Bounds | null, unit: string): string =>
+  value === null || isExact(value)
+    ? rate(value?.atMost, unit)
+    : `between ${rate(value.atLeast, unit)} and ${rate(value.atMost, unit)}`;
+
+/** The path in sentences, in the order a leaving packet meets it: what the drawing says, for those who cannot see it. */
+export function pathText(view: PathView): string[] {
+  const { container, device, host, uplink, rates, ways } = view;
+  const lines = [
+    `Container ${container.name}: interface ${container.interface}, ifindex ${container.ifindex}, ` +
+      `address ${container.addresses.join(', ') || 'none'}, MTU ${container.mtu}. ` +
+      `Leaving ${rate(rates?.egressPackets, 'pps')}, entering ${rate(rates?.ingressPackets, 'pps')}.`,
+  ];
+  if (device === null) lines.push('Device: the kernel has none.');
+  else {
+    lines.push(
+      `Device: ${device.kind}${device.mode === null ? '' : ` ${device.mode}`}, slot ${device.slot}, ` +
+        `${movedHooks(device) === null ? '' : `programs on ${movedHooks(device)} of the primary (attach fallback), `}` +
+        `peer ${device.peer.name} (ifindex ${device.peer.ifindex}) in the pod, ` +
+        `primary ${device.primary.name} (ifindex ${device.primary.ifindex}) on the host.`,
+    );
+    for (const direction of ['out', 'in'] as const)
+      for (const { hook, programs } of programsOf(device, direction)) {
+        const way = direction === 'out' ? 'leaving' : 'entering';
+        if (programs.length === 0) lines.push(`Hook ${hook}, ${way} packets: no program.`);
+        for (const program of programs) {
+          const ns = view.nsPerRun.get(program.id) ?? program.nsPerRun;
+          const runs =
+            program.ours && rates !== null ? rate(runsOf(rates, direction), 'runs/s') : 'unknown runs/s';
+          const dropped = direction === 'out' ? rates?.egressDroppedPackets : rates?.ingressDroppedPackets;
+          lines.push(
+            `Hook ${hook}, ${way} packets: program ${program.name}, id ${program.id}, ${runs} for this pod, ` +
+              `${ns === null ? 'unknown' : count(ns)} ns per run on the whole node, ` +
+              `drops ${program.ours ? rate(dropped, '/s') : 'unknown'}.`,
+          );
+        }
+      }
+  }
+  if (device !== null)
+    lines.push(
+      `Short way between pods, ${view.redirect ? 'on' : 'switched off on this node'}, as counted: ` +
+        `${rate(ways.redirected, 'pps')} handed straight to other pods, past the host stack; ` +
+        `${bounded(ways.shortIn, 'pps')} handed straight to this pod.`,
+    );
+  if (host !== null)
+    lines.push(
+      `Host stack: route to the pod ${host.routes.join(', ') || 'none'}, ` +
+        `neighbour ${host.neighbours.join(', ') || 'none'}, ` +
+        `forwarding ${host.forwarding ? 'on' : 'off'}. ` +
+        `From this pod ${rate(ways.toHost, 'pps')}; ` +
+        `from all other pods ${rate(ways.podsToHost, 'pps')}, to them ${bounded(ways.hostToPods, 'pps')}.`,
+    );
+  lines.push(
+    view.pods.length === 0
+      ? 'Pods on this node: none but this one.'
+      : `Pods on this node: ${view.pods.length}, all together receiving ${rate(sum(view, 'ingressPackets'), 'pps')} ` +
+          `and sending ${rate(sum(view, 'egressPackets'), 'pps')}.`,
+  );
+  if (uplink !== null)
+    lines.push(
+      `Uplink ${uplink.name}: MTU ${uplink.mtu}, the whole node sending ${rate(view.uplinkRates.bits.out, 'bit/s')} ` +
+        `and receiving ${rate(view.uplinkRates.bits.in, 'bit/s')}.`,
+    );
+  return lines;
+}
+
+function sum({ pods }: PathView, field: 'ingressPackets' | 'egressPackets'): number | null {
+  const known = pods.map((pod) => pod[field]).filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((total, value) => total + value, 0);
+}

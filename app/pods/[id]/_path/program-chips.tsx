@@ -1,0 +1,53 @@
+import type { CSSProperties } from 'react';
+import css from './path.module.css';
+import { ProgramChip } from './program-chip.tsx';
+import { type PathView, programsOf, runsOf, verdictsOf } from './path-view.ts';
+
+/** How many programs each direction has, for the layout. */
+export function programCounts(view: PathView): { out: number; in: number } {
+  const of = (direction: 'out' | 'in') =>
+    view.device === null
+      ? 0
+      : programsOf(view.device, direction).reduce((sum, { programs }) => sum + programs.length, 0);
+  return { out: of('out'), in: of('in') };
+}
+
+/** The programs of one direction, one below the other in order of execution. */
+export function Chips(props: { view: PathView; direction: 'out' | 'in'; style: CSSProperties }) {
+  const { view, direction, style } = props;
+  if (view.device === null) return null;
+  const hooks = programsOf(view.device, direction);
+  return (
+    <div className={css.chips} style={style}>
+      {hooks.flatMap(({ hook, programs }) =>
+        programs.length === 0
+          ? [<EmptyHook key={hook} hook={hook} view={view} />]
+          : programs.map((program) => (
+              <ProgramChip
+                key={`${hook} ${program.id}`}
+                hook={hook}
+                program={program}
+                runs={view.rates === null ? null : runsOf(view.rates, direction)}
+                ns={view.nsPerRun.get(program.id) ?? null}
+                verdicts={verdictsOf(view.rates, direction)}
+              />
+            )),
+      )}
+    </div>
+  );
+}
+
+/** A hook without a program: what then decides. */
+function EmptyHook({ hook, view }: { hook: string; view: PathView }) {
+  const policy = hook === 'netkit/peer' ? view.device?.policy?.peer : view.device?.policy?.primary;
+  return (
+    <div className={`${css.chip} border-dashed`}>
+      <div className={css.top}>
+        <span className="code text-kind-text">{hook}</span>
+      </div>
+      <p className="text-12 text-ink-2">
+        no program{policy === undefined ? ': packets pass uncounted' : `: policy ${policy} decides`}
+      </p>
+    </div>
+  );
+}

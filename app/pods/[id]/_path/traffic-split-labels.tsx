@@ -1,0 +1,70 @@
+import Link from 'next/link';
+import type { CSSProperties } from 'react';
+import { Figure } from './figure.tsx';
+import css from './path.module.css';
+import type { PathView } from './path-view.ts';
+import { type Bounds, isExact } from './traffic-split.ts';
+
+const noSample = 'No sample of this pod yet';
+const split =
+  'A redirect is counted with its sender alone: with both ways in use, how much came which way is known within bounds';
+
+/** What goes past the host's stack, both ways; or that nothing may. */
+export function ShortWayWords({ view, style }: { view: PathView; style: CSSProperties }) {
+  const { redirect, ways } = view;
+  const still = (ways.redirected ?? 0) > 0 || (ways.shortIn?.atLeast ?? 0) > 0;
+  return (
+    <div className={css.words} style={style} data-short-way={redirect ? 'on' : 'off'}>
+      <b className={redirect ? 'text-kind-text!' : ''}>Short way{!redirect && ' off'}</b>
+      {redirect || still ? (
+        <>
+          <span data-slot="" title="Counted by this pod’s program: handed straight to other pods of the node">
+            <Figure value={ways.redirected} unit="pps out" reason={noSample} />
+          </span>
+          <span data-slot="" title="Handed straight to this pod by others">
+            <Bounded value={ways.shortIn} unit="in" />
+          </span>
+        </>
+      ) : (
+        <span className="text-muted">
+          on this node,{' '}
+          <Link className="link" href="/settings#short-way">
+            see settings
+          </Link>
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** What the host's stack carries between the pods of the node. */
+export function HostWayWords({ view: { ways }, style }: { view: PathView; style: CSSProperties }) {
+  return (
+    <div
+      className={css.words}
+      style={style}
+      title="What the other pods of the node get from the host’s stack, and give to it, all of them together"
+    >
+      <span className="text-muted">all pods</span>
+      <span data-slot="">
+        <Bounded value={ways.hostToPods} unit="pps out" />
+      </span>
+      <span data-slot="">
+        <Figure value={ways.podsToHost} unit="in" reason={noSample} />
+      </span>
+    </div>
+  );
+}
+
+/** What is certain of it; else what it cannot be more than. As the track is drawn. */
+export function Bounded({ value, unit }: { value: Bounds | null; unit: string }) {
+  if (value === null || isExact(value))
+    return <Figure value={value?.atMost ?? null} unit={unit} reason={noSample} />;
+  const certain = value.atLeast > 0;
+  return (
+    <span title={split}>
+      <span className="text-muted">{certain ? '≥' : '≤'}&nbsp;</span>
+      <Figure value={certain ? value.atLeast : value.atMost} unit={unit} reason={noSample} />
+    </span>
+  );
+}

@@ -1,0 +1,71 @@
+import type { WayTaken } from '../../../../contract/path.ts';
+
+/** What a pod's counters did, per second; `in` and `out` of the pod. */
+export interface Counted {
+  ingressPackets: number;
+  egressPackets: number;
+  ingressDroppedPackets: number;
+  egressRedirectedPackets: number;
+}
+
+/** A rate that the counters leave open: at least this, at most that. */
+export interface Bounds {
+  atLeast: number;
+  atMost: number;
+}
+
+/** Which ways packets took, in packets per second; null while it was not counted. */
+export interface Ways {
+  /** Handed straight to other pods by this pod’s program. */
+  redirected: number | null;
+  /** Given to the host’s stack by this pod. */
+  toHost: number | null;
+  /** Handed straight to this pod by others. */
+  shortIn: Bounds | null;
+  /** From the host’s stack to all other pods together. */
+  hostToPods: Bounds | null;
+  /** From all other pods together to the host’s stack. */
+  podsToHost: number | null;
+}
+
+/** Counters of many pods are not read in one instant: less than this of the whole is no packet. */
+const noise = (rate: number, of: number): number => (rate < 0.5 + 0.01 * of ? 0 : rate);
+
+export const isExact = ({ atLeast, atMost }: Bounds): boolean => noise(atMost - atLeast, atMost) === 0;
+
+/**
+ * The ways of this second. A redirect is counted with its sender alone, so who received it follows from sums:
+ * what the pods of the node were given, less what they handed each other, came from the host’s stack. Where
+ * both exist the split is known within bounds only.
+ */
+export function waysOf(own: Counted | null, others: readonly Counted[]): Ways {
+  if (own === null)
+    return { redirected: null, toHost: null, shortIn: null, hostToPods: null, podsToHost: null };
+  const given = (pod: Counted) => pod.ingressPackets + pod.ingressDroppedPackets;
+  const sum = (of: (pod: Counted) => number) => others.reduce((total, pod) => total + of(pod), 0);
+  const toOthers = sum(given);
+  const byOthers = sum((pod) => pod.egressRedirectedPackets);
+  const all = given(own) + toOthers;
+  const byHost = noise(Math.max(0, all - own.egressRedirectedPackets - byOthers), all);
+  const shortIn = Math.min(given(own), byOthers);
+  const hostToPods = Math.min(byHost, Math.max(0, toOthers - own.egressRedirectedPackets));
+  return {
+    redirected: own.egressRedirectedPackets,
+    toHost: Math.max(0, own.egressPackets - own.egressRedirectedPackets),
+    shortIn: bounds(given(own) - byHost, shortIn),
+    hostToPods: bounds(noise(toOthers - own.egressRedirectedPackets - byOthers, all), hostToPods),
+    podsToHost: Math.max(0, sum((pod) => pod.egressPackets) - byOthers),
+  };
+}
+
+const bounds = (atLeast: number, atMost: number): Bounds => ({
+  atLeast: Math.min(Math.max(0, atLeast), atMost),
+  atMost,
+});
+
+/** What the agent counted, until the page has two samples of its own. */
+export const waysTaken = ({ seconds, redirected, toHost }: WayTaken): Ways => ({
+  ...waysOf(null, []),
+  redirected: redirected / seconds,
+  toHost: toHost / seconds,
+});

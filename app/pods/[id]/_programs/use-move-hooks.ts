@@ -1,0 +1,40 @@
+'use client';
+
+import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
+import type { Pod } from '../../../../contract/pod.ts';
+import type { HookPlace } from '../../../../contract/settings.ts';
+import { notify } from '../../../_components/toast.tsx';
+import { ApiError, call } from '../../../_lib/api.ts';
+import { hooksText } from './move-steps.ts';
+
+type To = HookPlace['to'];
+
+/** Moves the programs of a pod's netkit device, and says so with a way back. Its error is for the caller to show. */
+export function useMoveHooks(pod: Pod) {
+  const client = useQueryClient();
+  return useMutation({ mutationFn: (to: To) => move(client, pod, to) });
+}
+
+async function move(client: QueryClient, pod: Pod, to: To): Promise<void> {
+  const moved = await call<Pod>(`/pods/${encodeURIComponent(pod.id)}/hooks`, { method: 'PUT', body: { to } });
+  for (const key of [pod.id, `${pod.namespace}.${pod.name}`])
+    if (client.getQueryData(['pod', key]) !== undefined) client.setQueryData(['pod', key], moved);
+  void client.invalidateQueries({ queryKey: ['pod', pod.id, 'path'] });
+  void client.invalidateQueries({ queryKey: ['events'] });
+  const back: To = to === 'primary' ? 'device' : 'primary';
+  notify({
+    tone: 'done',
+    title: `Programs of ${pod.name} moved`,
+    detail: `They are on ${hooksText(moved.hooks)}. The device is the same.`,
+    action: { label: 'Undo: move them back', run: () => void move(client, pod, back).catch(tell) },
+  });
+}
+
+function tell(error: unknown): void {
+  const hint = error instanceof ApiError ? error.hint : undefined;
+  notify({
+    tone: 'failed',
+    title: error instanceof ApiError ? error.title : 'The programs could not be moved back',
+    detail: `${error instanceof Error ? error.message : String(error)}${hint === undefined ? '' : ` ${hint}`}`,
+  });
+}

@@ -1,0 +1,170 @@
+import type { DeviceKind } from '../../../contract/device.ts';
+import { isIpv6 } from '../../../contract/network.ts';
+import type { PodSummary } from '../../../contract/pod.ts';
+import { plainAddress, splitName } from '../../_lib/pod-queries.ts';
+
+export const sortKeys = [
+  'kind',
+  'pod',
+  'namespace',
+  'address',
+  'pps-in',
+  'pps-out',
+  'bits-in',
+  'bits-out',
+  'drops',
+  'ok',
+  'failed',
+] as const;
+export type SortKey = (typeof sortKeys)[number];
+
+/** Columns of words sort from A first, columns of numbers from the highest. */
+export const startsDescending = (key: SortKey): boolean =>
+  !['kind', 'pod', 'namespace', 'address'].includes(key);
+
+/** What the URL keeps of the page. */
+export interface View {
+  text: string;
+  kinds: readonly DeviceKind[];
+  namespaces: readonly string[];
+  attention: boolean;
+  sort: SortKey;
+  descending: boolean;
+}
+
+export const plainView: View = {
+  text: '',
+  kinds: [],
+  namespaces: [],
+  attention: false,
+  sort: 'pps-in',
+  descending: true,
+};
+
+/** Reads the view out of a query; what is not understood is as if it were not there. */
+export function parseView(query: URLSearchParams): View {
+  const words = (key: string) => (query.get(key) ?? '').split(',').filter((word) => word !== '');
+  const sort = sortKeys.find((key) => key === query.get('sort')) ?? plainView.sort;
+  const order = query.get('order');
+  return {
+    text: query.get('q') ?? '',
+    kinds: words('kind').filter((word): word is DeviceKind => word === 'netkit' || word === 'veth'),
+    namespaces: words('ns'),
+    attention: query.get('attention') === '1',
+    sort,
+    descending: order === 'asc' ? false : order === 'desc' ? true : startsDescending(sort),
+  };
+}
+
+/** The query of a view, without what is as usual: `q=cart&kind=veth&sort=pod`. Empty for the plain view. */
+export function viewQuery(view: View): string {
+  const query = new URLSearchParams();
+  if (view.text !== '') query.set('q', view.text);
+  if (view.kinds.length > 0) query.set('kind', view.kinds.join(','));
+  if (view.namespaces.length > 0) query.set('ns', view.namespaces.join(','));
+  if (view.attention) query.set('attention', '1');
+  if (view.sort !== plainView.sort) query.set('sort', view.sort);
+  if (view.descending !== startsDescending(view.sort)) query.set('order', view.descending ? 'desc' : 'asc');
+  return query.toString().replaceAll('%2C', ',');
+}
+
+export const isFiltered = (view: View): boolean =>
+  view.text !== '' || view.kinds.length > 0 || view.namespaces.length > 0 || view.attention;
+
+/**
+ * The pods that a view shows. Every word of the text must be found in a name, namespace, address, device
+ * name or label (`app=cart` or `cart`), or be the ifindex or slot.
+ */
+export function filterPods(pods: readonly PodSummary[], view: View): PodSummary[] {
+  const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
+  return pods.filter(
+    (pod) =>
+      (view.kinds.length === 0 || view.kinds.includes(pod.kind)) &&
+      (view.namespaces.length === 0 || view.namespaces.includes(pod.namespace)) &&
+      (!view.attention || needsAttention(pod)) &&
+      words.every((word) => matches(pod, word)),
+  );
+}
+
+function matches(pod: PodSummary, word: string): boolean {
+  if (word === String(pod.slot) || word === String(pod.primary.ifindex)) return true;
+  const texts = [pod.name, pod.namespace, pod.primary.name, ...pod.addresses];
+  if (texts.some((text) => text.toLowerCase().includes(word))) return true;
+  if (pod.addresses.some((address) => plainAddress(address) === canonical(word))) return true;
+  return Object.entries(pod.labels).some(([key, value]) => `${key}=${value}`.toLowerCase().includes(word));
+}
+
+/** An IPv6 address as it was typed, `FD00:0::1`, in the one form that pods’ addresses have. */
+function canonical(word: string): string {
+  if (!isIpv6(word) || !URL.canParse(`http://[${word}]/`)) return word;
+  return new URL(`http://[${word}]/`).hostname.slice(1, -1);
+}
+
+export const needsAttention = (pod: PodSummary): boolean => pod.attention.length > 0 || pod.state === 'gone';
+
+export interface Facets {
+  kinds: Record<DeviceKind, number>;
+  namespaces: [name: string, pods: number][];
+  attention: number;
+}
+
+/** How many pods each facet has on this node, whatever is filtered; namespaces from the largest. */
+export function facetsOf(pods: readonly PodSummary[]): Facets {
+  const kinds = { netkit: 0, veth: 0 };
+  const namespaces = new Map<string, number>();
+  for (const pod of pods) {
+    kinds[pod.kind]++;
+    namespaces.set(pod.namespace, (namespaces.get(pod.namespace) ?? 0) + 1);
+  }
+  return {
+    kinds,
+    namespaces: [...namespaces].sort(([a, m], [b, n]) => n - m || a.localeCompare(b)),
+    attention: pods.filter(needsAttention).length,
+  };
+}
+
+/** The name on this node that is most like what was typed, when it is like enough; else null. */
+export function nearestName(pods: readonly PodSummary[], text: string): string | null {
+  const typed = text.trim().toLowerCase();
+  const names = new Set(pods.flatMap((pod) => [splitName(pod.name)[0], pod.namespace]));
+  let best: string | null = null;
+  let least = Math.max(1, Math.ceil(typed.length / 3)) + 1;
+  for (const name of names) {
+    const distance = editDistance(typed, name.toLowerCase());
+    if (distance < least && distance < name.length) [best, least] = [name, distance];
+  }
+  return best;
+}
+
+/** Changes of one letter, or swaps of two neighbours, that make one word the other. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, replaced);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) next[j] = Math.min(next[j]!, before[j - 2]! + 1);
+    }
+    before = row;
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** A key by which first addresses sort: IPv4 before IPv6, each by its number. */
+export function addressOrder(pod: PodSummary): string {
+  const address = plainAddress(pod.addresses[0]);
+  if (!isIpv6(address))
+    return `4${address
+      .split('.')
+      .map((part) => part.padStart(3, '0'))
+      .join('')}`;
+  const [before = '', after] = address.split('::');
+  const groups = (text: string) => (text === '' ? [] : text.split(':'));
+  const [first, last] = [groups(before), groups(after ?? '')];
+  const zeros = Array<string>(8 - first.length - last.length).fill('');
+  return `6${[...first, ...zeros, ...last].map((group) => group.padStart(4, '0')).join('')}`;
+}

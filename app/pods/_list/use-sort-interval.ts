@@ -1,0 +1,28 @@
+'use client';
+
+import { useEffect, useState } from 'react';
+import { useHold } from '../../_components/table/use-row-interaction.ts';
+import { onSample, samples } from '../../_lib/time-series/pod-samples.ts';
+
+const everySamples = 5;
+
+/**
+ * Counts up when the rows should be sorted anew: every fifth sample, but not while the pointer is over
+ * them or one has the focus, so that nothing moves away under the hand.
+ */
+export function useOrder() {
+  const [order, setOrder] = useState(0);
+  const { held, hold } = useHold();
+  useEffect(() => {
+    let since = 0;
+    return onSample(() => {
+      since += 1;
+      // The second frame brings the first rates.
+      const due = samples.version <= 2 || since >= everySamples;
+      if (!due || held()) return;
+      since = 0;
+      setOrder((known) => known + 1);
+    });
+  }, [held]);
+  return { order, hold };
+}

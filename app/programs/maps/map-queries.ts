@@ -1,0 +1,68 @@
+'use client';
+
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { BpfMap, BpfMapDetail, EntryPage, MapEntry } from '../../../contract/map.ts';
+import { call } from '../../_lib/api.ts';
+
+const one = (id: number) => ['map', id] as const;
+
+/** All maps of the node. */
+export const useMaps = () =>
+  useQuery({
+    queryKey: ['maps'],
+    queryFn: async ({ signal }) => (await call<{ items: BpfMap[] }>('/maps', { signal })).items,
+    staleTime: 5000,
+  });
+
+/** One map with its types and how many entries it has. */
+export const useMap = (id: number) =>
+  useQuery({
+    queryKey: one(id),
+    queryFn: ({ signal }) => call<BpfMapDetail>(`/maps/${id}`, { signal }),
+    staleTime: 5000,
+  });
+
+export interface EntryFilter {
+  search: string;
+  /** Leaves out entries whose value is all zero. */
+  filled: boolean;
+}
+
+/** Its entries, a page at a time, in the kernel's order. */
+export const useEntries = (id: number, { search, filled }: EntryFilter, enabled: boolean) =>
+  useInfiniteQuery({
+    queryKey: [...one(id), 'entries', search, filled],
+    queryFn: ({ pageParam, signal }) => {
+      const query = new URLSearchParams();
+      if (search !== '') query.set('search', search);
+      if (filled) query.set('filled', 'true');
+      if (pageParam !== null) query.set('cursor', pageParam);
+      return call<EntryPage>(`/maps/${id}/entries?${query}`, { signal });
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next,
+    placeholderData: (known) => known,
+    staleTime: 5000,
+    enabled,
+  });
+
+/** Where all entries are had as a file. */
+export const exportPath = (id: number): string => `/api/v1/maps/${id}/export`;
+
+/** Writes one entry of a map that is ours. */
+export function useWriteEntry(id: number) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (entry: Pick<MapEntry, 'key' | 'value'>) =>
+      call<unknown>(`/maps/${id}/entries`, { method: 'PUT', body: entry }),
+    onSuccess: () => client.invalidateQueries({ queryKey: one(id) }),
+  });
+}
+
+export function useDeleteEntry(id: number) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (keyHex: string) => call<unknown>(`/maps/${id}/entries?key=${keyHex}`, { method: 'DELETE' }),
+    onSuccess: () => client.invalidateQueries({ queryKey: one(id) }),
+  });
+}

@@ -1,0 +1,71 @@
+'use client';
+
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type {
+  BpfLink,
+  BpfOwner,
+  Program,
+  ProgramInstructions,
+  ProgramList,
+  ProgramStatistics,
+} from '../../contract/program.ts';
+import { call } from '../_lib/api.ts';
+
+const everyMs = 2000;
+const list = ['programs'] as const;
+const one = (id: number) => ['program', id] as const;
+
+/** All programs of the node, read again while they are looked at: that keeps the kernel counting their runs. */
+export const usePrograms = () =>
+  useQuery({
+    queryKey: list,
+    queryFn: ({ signal }) => call<ProgramList>('/programs', { signal }),
+    refetchInterval: everyMs,
+    staleTime: everyMs,
+  });
+
+export const useProgram = (id: number) =>
+  useQuery({
+    queryKey: one(id),
+    queryFn: ({ signal }) => call<Program>(`/programs/${id}`, { signal }),
+    refetchInterval: ({ state }) => (state.error === null ? everyMs : false),
+    staleTime: everyMs,
+    placeholderData: keepPreviousData,
+  });
+
+/** Its translated instructions; they never change. */
+export const useInstructions = (id: number) =>
+  useQuery({
+    queryKey: [...one(id), 'instructions'],
+    queryFn: ({ signal }) => call<ProgramInstructions>(`/programs/${id}/instructions`, { signal }),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const useBpfLinks = () =>
+  useQuery({
+    queryKey: ['bpf-links'],
+    queryFn: async ({ signal }) => (await call<{ items: BpfLink[] }>('/bpf-links', { signal })).items,
+    staleTime: 5000,
+  });
+
+/** Chooses whether the kernel counts runs when nobody looks. */
+export function useKeepStatistics() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (always: boolean) =>
+      call<ProgramStatistics>('/programs/statistics', { method: 'PUT', body: { always } }),
+    onSuccess: (statistics) =>
+      client.setQueryData<ProgramList>(list, (known) => known && { ...known, statistics }),
+  });
+}
+
+/** What a program is called: in full where its BTF tells, and `#412` where it has no name. */
+export const programName = ({ fullName, name, id }: Pick<Program, 'fullName' | 'name' | 'id'>): string =>
+  fullName ?? (name === '' ? `#${id}` : name);
+
+/** Whose it is, on one line. */
+export function ownerText(owner: BpfOwner): string {
+  if (owner.kind === 'ours') return `Podlane, ${owner.what}`;
+  if (owner.kind === 'process') return `${owner.name} (${owner.pid})`;
+  return owner.kind === 'pin' ? owner.path : 'unknown';
+}

@@ -1,0 +1,78 @@
+'use client';
+
+import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import type { NewTraceInput, Trace, TracePacket, TraceSummary } from '../../contract/trace.ts';
+import { call } from '../_lib/api.ts';
+import { theStream } from '../_lib/live-connection.ts';
+
+const list = ['traces'] as const;
+const one = (id: string) => ['trace', id] as const;
+
+/** Traces that run, and the last that ended, newest first. */
+export const useTraces = () =>
+  useQuery({
+    queryKey: list,
+    queryFn: async ({ signal }) => (await call<{ items: TraceSummary[] }>('/traces', { signal })).items,
+    refetchInterval: 4000,
+  });
+
+/** A trace with its packets, as they come over the stream while it runs. */
+export function useTrace(id: string) {
+  const client = useQueryClient();
+  const query = useQuery({
+    queryKey: one(id),
+    queryFn: ({ signal }) => call<Trace>(`/traces/${encodeURIComponent(id)}`, { signal }),
+    retry: false,
+  });
+  const [refused, setRefused] = useState<string | null>(null);
+  const running = query.data?.state === 'running';
+  useEffect(() => {
+    if (!running) return;
+    const stream = theStream();
+    const stops = [
+      stream.onMessage((message) => {
+        if (message.type !== 'trace' || message.trace.id !== id) return;
+        client.setQueryData<Trace>(one(id), (known) => known && withPackets(known, message));
+        if (message.trace.state === 'ended') void client.invalidateQueries({ queryKey: list });
+      }),
+      stream.subscribe({ topic: 'trace', trace: id }, ({ detail }) => setRefused(detail)),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, [client, id, running]);
+  return { ...query, refused };
+}
+
+/** A trace with what a message tells of it: new packets, and known ones that were seen again. */
+export function withPackets(
+  known: Trace,
+  { trace, items }: { trace: TraceSummary; items: readonly TracePacket[] },
+): Trace {
+  if (items.length === 0) return { ...known, ...trace };
+  const packets = new Map(known.items.map((packet) => [packet.number, packet]));
+  for (const packet of items) packets.set(packet.number, packet);
+  return { ...known, ...trace, items: [...packets.values()].sort((a, b) => a.number - b.number) };
+}
+
+const keep = (client: QueryClient) => (trace: Trace) => {
+  client.setQueryData(one(trace.id), trace);
+  void client.invalidateQueries({ queryKey: list });
+};
+
+export function useStartTrace() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (wanted: NewTraceInput) => call<Trace>('/traces', { body: wanted }),
+    onSuccess: keep(client),
+  });
+}
+
+export function useStopTrace(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => call<Trace>(`/traces/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+    onSuccess: keep(client),
+  });
+}

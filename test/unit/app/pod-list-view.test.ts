@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import {
+  addressOrder,
+  facetsOf,
+  filterPods,
+  nearestName,
+  parseView,
+  plainView,
+  viewQuery,
+} from '../../../app/pods/_list/list-view.ts';
+import type { PodSummary } from '../../../contract/pod.ts';
+
+const pod = (namespace: string, name: string, more: Partial<PodSummary> = {}): PodSummary => ({
+  id: `${namespace}/${name}`,
+  number: 1,
+  namespace,
+  name,
+  labels: {},
+  addresses: ['10.42.0.9/32'],
+  kind: 'netkit',
+  hooks: 'netkit',
+  slot: 0,
+  primary: { name: 'pl0', ifindex: 1048576 },
+  state: 'running',
+  createdAt: '2026-11-22T00:00:00Z',
+  kindSince: '2026-11-22T00:00:00Z',
+  migration: null,
+  attention: [],
+  ...more,
+});
+const cart = pod('shop', 'cart-7c9d8b6f4-x2kqp', {
+  labels: { app: 'cart', tier: 'front' },
+  addresses: ['10.42.0.33/32', 'fd00:42::33/128'],
+  slot: 32,
+  primary: { name: 'pl32', ifindex: 1048640 },
+});
+const worker = pod('batch', 'worker-0', { kind: 'veth', attention: ['MTU 1450, node has 1500'] });
+const web = pod('shop', 'web');
+const pods = [cart, worker, web];
+const found = (text: string) => filterPods(pods, { ...plainView, text });
+
+describe('the text', () => {
+  test.each([
+    ['CART'],
+    ['10.42.0.33'],
+    ['1048640'],
+    ['32 shop'],
+    ['pl32'],
+    ['tier=front'],
+    ['front'],
+    ['fd00:42::33'],
+    ['FD00:42:0::33'],
+  ])('%s finds cart', (text) => {
+    expect(found(text)).toContain(cart);
+  });
+
+  test('finds only what has all its words', () => {
+    expect(found('shop web')).toEqual([web]);
+    expect(found('shop worker')).toEqual([]);
+    expect(found('  ')).toEqual(pods);
+  });
+
+  test('takes an ifindex as a whole', () => {
+    expect(found('104864')).toEqual([]);
+  });
+});
+
+test('facets of one group widen, groups narrow', () => {
+  const show = (change: Partial<typeof plainView>) => filterPods(pods, { ...plainView, ...change });
+  expect(show({ namespaces: ['shop', 'batch'] })).toEqual(pods);
+  expect(show({ namespaces: ['shop'], kinds: ['veth'] })).toEqual([]);
+  expect(show({ kinds: ['veth'] })).toEqual([worker]);
+  expect(show({ attention: true })).toEqual([worker]);
+});
+
+test('facets count the whole node, namespaces from the largest', () => {
+  expect(facetsOf(pods)).toEqual({
+    kinds: { netkit: 2, veth: 1 },
+    namespaces: [
+      ['shop', 2],
+      ['batch', 1],
+    ],
+    attention: 1,
+  });
+});
+
+describe('the URL', () => {
+  test('of the plain view is empty', () => {
+    expect(viewQuery(plainView)).toBe('');
+    expect(parseView(new URLSearchParams())).toEqual(plainView);
+  });
+
+  test('gives back what it was given', () => {
+    const view = {
+      text: 'a b',
+      kinds: ['veth'],
+      namespaces: ['shop', 'batch'],
+      attention: true,
+      sort: 'pod',
+      descending: true,
+    } as const;
+    expect(viewQuery(view)).toBe('q=a+b&kind=veth&ns=shop,batch&attention=1&sort=pod&order=desc');
+    expect(parseView(new URLSearchParams(viewQuery(view)))).toEqual(view);
+  });
+
+  test('with nonsense in it is as if that were not there', () => {
+    expect(parseView(new URLSearchParams('kind=ipvlan&sort=colour&order=up&ns='))).toEqual(plainView);
+  });
+});
+
+test('what was mistyped finds the nearest name', () => {
+  expect(nearestName(pods, 'crat')).toBe('cart');
+  expect(nearestName(pods, 'shpo')).toBe('shop');
+  expect(nearestName(pods, 'kubernetes')).toBeNull();
+});
+
+test('addresses sort by number, IPv4 before IPv6', () => {
+  const at = (address: string) => pod('shop', address, { addresses: [address] });
+  const sorted = [
+    '10.42.0.9/32',
+    '10.42.0.33/32',
+    '192.168.0.1/32',
+    'fd00::9/128',
+    'fd00::1:1/128',
+    'fd00:1::/128',
+  ];
+  const pods = sorted.toReversed().map(at);
+  pods.sort((a, b) => (addressOrder(a) < addressOrder(b) ? -1 : 1));
+  expect(pods.map(({ name }) => name)).toEqual(sorted);
+});

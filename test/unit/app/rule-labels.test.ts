@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import {
+  entryPorts,
+  inOrder,
+  peersWords,
+  protocolWords,
+  ruleMatches,
+  subjectWords,
+} from '../../../app/rules/rule-labels.ts';
+import { rule } from '../../../contract/acl.ts';
+
+const made = (more: object) =>
+  rule.parse({ name: 'web', direction: 'ingress', subject: { all: true }, action: 'allow', ...more });
+
+test.each([
+  [{ all: true }, 'every pod'],
+  [{ namespace: 'shop' }, 'namespace shop'],
+  [{ pod: 'shop.cart' }, 'shop.cart'],
+  [{ selector: {}, namespace: 'shop' }, 'every pod of shop'],
+  [
+    { selector: { matchLabels: { app: 'cart' }, matchExpressions: [{ key: 'old', operator: 'Exists' }] } },
+    'app=cart, old',
+  ],
+  [
+    { selector: { matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['web', 'api'] }] } },
+    'tier not in (web, api)',
+  ],
+])('the subject %j is “%s”', (subject, words) => {
+  expect(subjectWords(made({ subject }).subject)).toBe(words);
+});
+
+test('peers, protocols and ports', () => {
+  expect(peersWords([])).toBe('anyone');
+  const { peers } = made({
+    peers: [{ cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] }, { pods: { matchLabels: { app: 'a' } } }],
+  });
+  expect(peersWords(peers)).toBe('10.0.0.0/8 but 10.1.0.0/16; app=a');
+  expect(protocolWords(made({}))).toBe('any');
+  expect(protocolWords(made({ protocol: 'tcp', ports: [{ from: 80 }, { from: 8000, to: 8100 }] }))).toBe(
+    'tcp 80, 8000–8100',
+  );
+  expect(protocolWords(made({ protocol: 'icmp', icmp: [{ type: 8 }, { type: 3, code: 4 }] }))).toBe(
+    'icmp 8, 3/4',
+  );
+});
+
+test.each([
+  ['tcp', 0, 65_535, 'all'],
+  ['tcp', 80, 80, '80'],
+  ['udp', 8000, 8063, '8000–8063'],
+  ['icmp', 8 * 256, 8 * 256 + 255, 'type 8'],
+  ['icmp', 3 * 256 + 4, 3 * 256 + 4, 'type 3 code 4'],
+] as const)('an entry of %s %i to %i is of ports %s', (protocol, from, to, words) => {
+  expect(entryPorts(protocol, from, to)).toBe(words);
+});
+
+test('rules are asked by priority, and among equals in their order', () => {
+  const rules = [made({ name: 'b' }), made({ name: 'c', priority: 5 }), made({ name: 'a' })];
+  expect(inOrder(rules).map(({ rule, index }) => [rule.name, index])).toEqual([
+    ['c', 1],
+    ['b', 0],
+    ['a', 2],
+  ]);
+});
+
+test('a rule is found by any of its words', () => {
+  const one = made({ protocol: 'tcp', ports: [{ from: 443 }], action: 'deny' });
+  expect(ruleMatches(one, 'DENY 443')).toBe(true);
+  expect(ruleMatches(one, '')).toBe(true);
+  expect(ruleMatches(one, 'web udp')).toBe(false);
+});

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { nextScale, niceCeiling } from '../../../app/pods/[id]/_charts/axis-scale.ts';
+import { scaleLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
+
+describe('niceCeiling', () => {
+  test.each([
+    [0, 1],
+    [Number.NaN, 1],
+    [1, 1],
+    [21_300, 30_000],
+    [30_000, 30_000],
+    [41, 60],
+    [0.3, 0.3],
+    [0.72, 0.8],
+    [99, 100],
+  ])('of %d is %d', (value, top) => {
+    expect(niceCeiling(value)).toBeCloseTo(top, 10);
+  });
+
+  test('is never under the value, and never twice as much', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 1e-6, max: 1e12, noNaN: true }), (value) => {
+        const top = niceCeiling(value);
+        expect(top).toBeGreaterThanOrEqual(value * (1 - 1e-9));
+        expect(top).toBeLessThanOrEqual(value * 2.000001);
+      }),
+    );
+  });
+});
+
+describe('nextScale', () => {
+  test('grows at once', () => {
+    expect(nextScale({ top: 10, roomSince: 5 }, 25, 6)).toEqual({ top: 30, roomSince: null });
+  });
+
+  test('shrinks only after less was enough for 30 s', () => {
+    const first = nextScale({ top: 100, roomSince: null }, 18, 1000);
+    expect(first).toEqual({ top: 100, roomSince: 1000 });
+    expect(nextScale(first, 18, 30_999).top).toBe(100);
+    expect(nextScale(first, 18, 31_000)).toEqual({ top: 20, roomSince: null });
+  });
+
+  test('forgets the wait when the room was needed in between', () => {
+    const waiting = nextScale({ top: 100, roomSince: null }, 18, 1000);
+    expect(nextScale(waiting, 90, 20_000)).toEqual({ top: 100, roomSince: null });
+  });
+});
+
+test('labels of a scale are round', () => {
+  expect([0, 25, 1000, 15_000, 2_000_000].map(scaleLabel)).toEqual([
+    '0',
+    '25',
+    '1\u00a0k',
+    '15\u00a0k',
+    '2\u00a0M',
+  ]);
+});

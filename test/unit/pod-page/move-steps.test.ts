@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { type Move, moveSteps } from '../../../app/pods/[id]/_programs/move-steps.ts';
+import { hooksAway } from '../../../app/pods/[id]/_charts/chart-labels.ts';
+import type { AttachedProgram, Hook } from '../../../contract/device.ts';
+
+const program = (hook: Hook, more: Partial<AttachedProgram> = {}): AttachedProgram => ({
+  hook,
+  position: 0,
+  id: 412,
+  name: 'from_pod',
+  tag: '9f3c81d200000000',
+  ours: true,
+  linkId: 7,
+  loadedAt: null,
+  runCount: null,
+  runTimeNs: null,
+  nsPerRun: null,
+  verifiedInstructions: null,
+  jitedBytes: 0,
+  ...more,
+});
+const end = (name: string, ifindex: number) => ({
+  name,
+  ifindex,
+  altnames: [],
+  mtu: 1500,
+  mac: null,
+  up: true,
+});
+const move = (more: Omit<Partial<Move>, 'device'> & { device?: Partial<Move['device']> } = {}): Move => ({
+  to: 'primary',
+  primaryHooks: 'tcx',
+  policy: { primary: 'forward', peer: 'blackhole' },
+  ...more,
+  device: {
+    primary: end('pl32', 1048640),
+    peer: end('eth0', 1048641),
+    hooks: 'netkit',
+    policy: { primary: 'forward', peer: 'blackhole' },
+    programs: [program('netkit/peer', { linkId: 7 }), program('netkit/primary', { linkId: 8 })],
+    ...more.device,
+  },
+});
+const commands = (what: Move) => moveSteps(what).map((step) => step.commands);
+
+describe('moving programs between hooks', () => {
+  test('attaches there before it detaches here, and opens the policy in between', () => {
+    expect(moveSteps(move()).map(({ title }) => title)).toEqual([
+      'Attach there',
+      'Count there',
+      'Policy',
+      'Detach here',
+    ]);
+    expect(commands(move())).toEqual([
+      [
+        'bpf(BPF_LINK_CREATE, {target_ifindex = 1048640, attach_type = BPF_TCX_EGRESS})',
+        'bpf(BPF_LINK_CREATE, {target_ifindex = 1048640, attach_type = BPF_TCX_INGRESS})',
+      ],
+      [],
+      ['ip link set dev pl32 type netkit forward peer forward'],
+      ['bpftool link detach id 7', 'bpftool link detach id 8'],
+    ]);
+  });
+
+  test('closes the policy again on the way back, as it was asked for', () => {
+    const back = move({
+      to: 'device',
+      device: {
+        hooks: 'tcx',
+        policy: { primary: 'forward', peer: 'forward' },
+        programs: [program('tcx/ingress')],
+      },
+    });
+    expect(commands(back)[2]).toEqual(['ip link set dev pl32 type netkit forward peer blackhole']);
+    expect(commands(back)[3]).toEqual(['bpftool link detach id 7']);
+  });
+
+  test('leaves a policy that is right, and programs of others', () => {
+    const open = { primary: 'forward', peer: 'forward' } as const;
+    const stranger = program('netkit/peer', { ours: false, linkId: 99 });
+    const [, , policy, detach] = moveSteps(move({ device: { policy: open, programs: [stranger] } }));
+    expect(policy?.commands).toEqual([]);
+    expect(policy?.words).toMatch(/^Stays/);
+    expect(detach?.commands).toEqual([]);
+  });
+
+  test('uses clsact where the kernel has no tcx', () => {
+    expect(commands(move({ primaryHooks: 'tc' }))[0]).toEqual(['tc qdisc replace dev pl32 clsact']);
+  });
+});
+
+test('a netkit device with its programs on the primary is told from one without', () => {
+  expect(hooksAway({ kind: 'netkit', hooks: 'tcx' })).toBe(true);
+  expect(hooksAway({ kind: 'netkit', hooks: 'netkit' })).toBe(false);
+  expect(hooksAway({ kind: 'veth', hooks: 'tcx' })).toBe(false);
+});

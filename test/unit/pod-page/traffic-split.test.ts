@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { flowRates } from '../../../app/pods/[id]/_path/flows.ts';
+import type { PathView } from '../../../app/pods/[id]/_path/path-view.ts';
+import { type Counted, isExact, waysOf, waysTaken } from '../../../app/pods/[id]/_path/traffic-split.ts';
+
+const pod = (egressPackets: number, ingressPackets: number, egressRedirectedPackets = 0, ingressDroppedPackets = 0): Counted => ({
+  egressPackets,
+  ingressPackets,
+  egressRedirectedPackets,
+  ingressDroppedPackets,
+});
+
+describe('the ways of packets', () => {
+  test('without redirects all go through the host’s stack', () => {
+    const ways = waysOf(pod(100, 80), [pod(60, 70), pod(20, 30)]);
+    expect(ways).toMatchObject({ redirected: 0, toHost: 100, podsToHost: 80 });
+    expect(ways.shortIn).toEqual({ atLeast: 0, atMost: 0 });
+    expect(ways.hostToPods).toEqual({ atLeast: 100, atMost: 100 });
+  });
+
+  test('with every packet between pods redirected none is left to the host, both ways exactly', () => {
+    const ways = waysOf(pod(100, 80, 100), [pod(80, 60, 80), pod(0, 40)]);
+    expect(ways).toMatchObject({ redirected: 100, toHost: 0, podsToHost: 0 });
+    expect(ways.shortIn).toEqual({ atLeast: 80, atMost: 80 });
+    expect(ways.hostToPods).toEqual({ atLeast: 0, atMost: 0 });
+  });
+
+  test('counts what the receiver dropped as received', () => {
+    expect(waysOf(pod(100, 0, 100), [pod(0, 70, 0, 30)]).hostToPods?.atMost).toBe(0);
+  });
+
+  test('tells bounds where others redirect and this pod hears from the host as well', () => {
+    const ways = waysOf(pod(0, 50), [pod(200, 100, 100), pod(0, 0)]);
+    expect(ways.shortIn).toEqual({ atLeast: 0, atMost: 50 });
+    expect(isExact(ways.shortIn!)).toBe(false);
+  });
+
+  test('takes what is within the noise of reading for nothing', () => {
+    const { hostToPods } = waysOf(pod(10_000, 0, 10_000), [pod(0, 10_040)]);
+    expect(hostToPods).toEqual({ atLeast: 0, atMost: 0 });
+  });
+
+  test('are unknown before two samples, and then what the agent counted', () => {
+    expect(waysOf(null, [pod(1, 1)])).toMatchObject({ redirected: null, toHost: null, shortIn: null });
+    expect(waysTaken({ seconds: 2, redirected: 10, toHost: 4, dropped: 1 })).toMatchObject({
+      redirected: 5,
+      toHost: 2,
+    });
+  });
+
+  test('hold the truth within their bounds, whatever goes where', () => {
+    const flow = fc.integer({ min: 0, max: 5000 });
+    fc.assert(
+      fc.property(
+        fc.record({ ab: flow, ba: flow, bc: flow, aHost: flow, hostA: flow, bHost: flow, hostB: flow }),
+        fc.boolean(),
+        (go, redirect) => {
+          const short = redirect ? 1 : 0;
+          const ways = waysOf(pod(go.ab + go.aHost, go.ba + go.hostA, short * go.ab), [
+            pod(go.ba + go.bc + go.bHost, go.ab + go.hostB, short * (go.ba + go.bc)),
+            pod(0, go.bc),
+          ]);
+          const all = go.ab + go.ba + go.bc + go.hostA + go.hostB;
+          const slack = 0.5 + 0.01 * all;
+          const between = (value: number, bounds: { atLeast: number; atMost: number } | null) => {
+            expect(value).toBeGreaterThanOrEqual(bounds!.atLeast - slack);
+            expect(value).toBeLessThanOrEqual(bounds!.atMost + slack);
+          };
+          between(short * go.ba, ways.shortIn);
+          between(redirect ? go.hostB : go.hostB + go.ab + go.bc, ways.hostToPods);
+          expect(ways.toHost).toBe(go.aHost + (redirect ? 0 : go.ab));
+        },
+      ),
+    );
+  });
+});
+
+test('what enters by one way is drawn on that way alone, and on both as possible where nobody knows', () => {
+  const rates = (own: Counted, others: Counted[]) =>
+    flowRates({
+      rates: { ...own, egressBits: 0, ingressBits: 0, egressDroppedPackets: 0 },
+      ways: waysOf(own, others),
+      uplinkRates: { packets: { out: null, in: null }, bits: { out: null, in: null } },
+    } as PathView);
+  const short = rates(pod(100, 100, 100), [pod(100, 100, 100)]);
+  expect(short['host-in']).toEqual({ atLeast: 0, atMost: 0 });
+  expect(short['short-in']?.atLeast).toBe(100);
+  const either = rates(pod(0, 60), [pod(500, 440, 440), pod(0, 100)]);
+  expect(either['host-in']).toEqual({ atLeast: 0, atMost: 60 });
+  expect(either['short-in']).toEqual({ atLeast: 0, atMost: 60 });
+  expect(either['pod-in']).toEqual({ atLeast: 60, atMost: 60 });
+});
