@@ -6,9 +6,9 @@
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <bpf/bpf_helpers.h>
-#include "check.h"
-#include "judge.h"
-#include "maps.h"
+#include "validate.h"
+#include "acl.h"
+#include "slot-maps.h"
 #include "redirect.h"
 #include "trace.h"
 

@@ -5,9 +5,9 @@
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "kernel-drop.h"
-#include "kernel-skb.h"
-#include "podlane.h"
+#include "kfree-skb.h"
+#include "kernel-types.h"
+#include "slot-layout.h"
 
 /* In .rodata, written by the loader; mirrored in server/bpf/kernel-drops.ts. */
 volatile const struct {

@@ -4,7 +4,7 @@
 #define PODLANE_REDIRECT_H
 
 #include <linux/if_packet.h>
-#include "check.h"
+#include "validate.h"
 
 /*
  * Where a packet of slot `own` to the address of `endpoint` can be sent at once: the target's slot, its number in

@@ -5,7 +5,7 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "rules.h"
+#include "rule-layout.h"
 
 /* One value of a map that the agent maps: read without a call, switched by one write. */
 SEC(".data.settings") volatile struct podlane_settings settings = {};

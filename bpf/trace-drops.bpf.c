@@ -6,8 +6,8 @@
 #include <linux/bpf.h>
 #include <linux/in.h>
 #include <linux/in6.h>
-#include "kernel-drop.h"
-#include "podlane.h"
+#include "kfree-skb.h"
+#include "slot-layout.h"
 
 #define TRACES 8
 #define HEADER_BYTES 96

@@ -4,7 +4,7 @@
 #define PODLANE_TRACE_H
 
 #include "rule-maps.h"
-#include "tuple.h"
+#include "parse.h"
 
 static __always_inline int same(const __u32 *a, const __u32 *b)
 {

@@ -29,7 +29,7 @@ import type {
   VerdictListQuery,
   VerdictLosses,
 } from '../../contract/verdict.ts';
-import type { Rules } from '../acl/rules.ts';
+import type { Rules } from '../acl/access-rules.ts';
 import type { Inventory } from '../store/sqlite-store.ts';
 import type { Maps } from '../programs/maps.ts';
 import type { Programs } from '../programs/programs.ts';

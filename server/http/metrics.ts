@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { deviceKind } from '../../contract/device.ts';
 import { decodeFrame, dropColumns, dropReasons, type SampleColumn } from '../../contract/sample.ts';
-import { noSizes } from '../acl/limits.ts';
+import { noSizes } from '../acl/tables/limits.ts';
 import type { Agent } from './agent.ts';
 
 /** Prometheus text of the last sample. Totals are those of the sample frame: they never go back. */

@@ -14,7 +14,7 @@ import {
   strerror,
   viewOf,
 } from '../ffi/libc.ts';
-import { whenReadable } from '../netlink/readable.ts';
+import { whenReadable } from '../netlink/poll-readable.ts';
 import type { CapturedPacket } from './pcapng.ts';
 
 const AF_PACKET = 17;

@@ -1,6 +1,6 @@
 import { addressText, parseAddress } from '../../contract/cidr.ts';
 import type { TraceProtocol, TraceFilter as Wanted } from '../../contract/trace.ts';
-import type { TraceFilter } from '../acl/kernel.ts';
+import type { TraceFilter } from '../acl/load/kernel-rules.ts';
 import type { Headers } from './headers.ts';
 
 const protocols: Record<Exclude<TraceProtocol, 'icmp'>, number> = { tcp: 6, udp: 17, sctp: 132 };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ProblemError } from '../../contract/problem.ts';
 import { maxTraces, type NewTrace, type Trace, type TraceSummary } from '../../contract/trace.ts';
-import type { RuleKernel, TraceEvent, TraceFilter } from '../acl/kernel.ts';
+import type { RuleKernel, TraceEvent, TraceFilter } from '../acl/load/kernel-rules.ts';
 import { readClock } from './clock.ts';
 import type { Sighting } from './correlate.ts';
 import { decodeHeaders, type Headers } from './headers.ts';

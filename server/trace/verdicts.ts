@@ -6,7 +6,7 @@ import type {
   VerdictListQuery,
   VerdictLosses,
 } from '../../contract/verdict.ts';
-import type { RuleKernel, RuleSetName, VerdictEvent } from '../acl/kernel.ts';
+import type { RuleKernel, RuleSetName, VerdictEvent } from '../acl/load/kernel-rules.ts';
 import { type Clock, readClock } from './clock.ts';
 import { describeHeaders, protocolName } from './headers.ts';
 import { type PodNames, referenceTo } from './names.ts';

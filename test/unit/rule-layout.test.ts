@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { dropReasons } from '../../contract/sample.ts';
-import { decodeConnection } from '../../server/acl/connections.ts';
+import { decodeConnection } from '../../server/acl/load/conntrack.ts';
 import { decodeTrace, decodeVerdict, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
 import { mappedBytes, mappedText } from '../../server/bpf/rule-layout.ts';
 
@@ -93,7 +93,7 @@ test('struct podlane_connection', () => {
 });
 
 test('reasons are numbered as dropReasons are ordered', () => {
-  const header = readFileSync(new URL('../../bpf/podlane.h', import.meta.url), 'utf8');
+  const header = readFileSync(new URL('../../bpf/slot-layout.h', import.meta.url), 'utf8');
   const numbers = [...header.matchAll(/^\tPODLANE_(\w+) = (\d),/gm)].map(([, name]) => name!.toLowerCase());
   expect(numbers).toEqual(dropReasons);
 });

@@ -1,4 +1,4 @@
-import { describeRuleHooks } from '../kernel/acl/hooks.ts';
+import { describeRuleHooks } from '../kernel/acl/rule-hooks-suite.ts';
 
 describeRuleHooks(
   { kind: 'netkit', mode: 'l2', hooks: 'netkit' },

@@ -3,13 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { reference } from '../../../server/acl/reference.ts';
-import { primaryIfindex } from '../../../server/bpf/layout.ts';
-import { edgePackets } from '../../unit/acl/arbitrary.ts';
-import { forgetful, JudgeStage } from './judge-stage.ts';
+import { reference } from '../../unit/acl/reference-evaluator.ts';
+import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
+import { edgePackets } from '../../unit/acl/rule-set-generators.ts';
+import { forgetful, JudgeStage } from './rule-fixture.ts';
 import { frame } from './packets.ts';
-import type { Carried, Traffic } from './traffic.ts';
-import { isOutside, wire } from './wire.ts';
+import type { Carried, Traffic } from './traffic-worker.ts';
+import { isOutside, wire } from './packet-bytes.ts';
 
 const count = 10;
 const pods = podsOf(count);
@@ -56,7 +56,7 @@ test('under traffic, 200 changes of all rules: no packet is judged by parts of t
 
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const workerData: Traffic = { netns: `/run/netns/${stage.name}`, packets, stop };
-  const worker = new Worker(new URL('./traffic.ts', import.meta.url), { workerData });
+  const worker = new Worker(new URL('./traffic-worker.ts', import.meta.url), { workerData });
   const carried = once(worker, 'message') as Promise<[Carried]>;
   try {
     for (let change = 1; change <= 200; change += 1)

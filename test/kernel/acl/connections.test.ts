@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Direction, RuleSet, RuleSetInput } from '../../../contract/acl.ts';
+import type { RuleSet, RuleSetInput } from '../../../contract/acl.ts';
+import type { Direction } from '../../../contract/direction.ts';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
-import type { VerdictEvent } from '../../../server/acl/kernel.ts';
-import type { AclPod } from '../../../server/acl/select.ts';
-import { defaultTimeouts } from '../../../server/acl/timeouts.ts';
+import type { VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
+import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { field } from '../../../server/bpf/counter-fields.ts';
-import { JudgeStage } from './judge-stage.ts';
+import { JudgeStage } from './rule-fixture.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';
 
 const pod: AclPod = {

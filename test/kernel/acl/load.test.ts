@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
-import { compile } from '../../../server/acl/compile.ts';
-import { RuleLoader } from '../../../server/acl/load.ts';
-import type { RowEntry, Tables } from '../../../server/acl/tables.ts';
+import { compile } from '../../../server/acl/compile/compile.ts';
+import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
+import type { RowEntry, Tables } from '../../../server/acl/tables/policy-tables.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
-import { forgetful, JudgeStage } from './judge-stage.ts';
+import { forgetful, JudgeStage } from './rule-fixture.ts';
 import { tcp } from './packets.ts';
 
 const count = 10;

@@ -1,5 +1,5 @@
 import { type Address, addressBits } from '../../../contract/cidr.ts';
-import { ipProtocol } from '../../../server/acl/packet.ts';
+import { ipProtocol } from '../../../server/acl/spec/policy-packet.ts';
 
 export interface Packet {
   source: Address;

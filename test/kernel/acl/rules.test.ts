@@ -6,8 +6,8 @@ import type { RuleSetInput } from '../../../contract/acl.ts';
 import type { PodDrops } from '../../../contract/drops.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import type { ActiveRules, Explanation, RuleStatistics, RuleView } from '../../../contract/rules.ts';
-import { connect } from '../../rig/connection.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { connect } from '../../testbed/connection.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 const run = promisify(execFile);
 const ports = ['8080', '9090'] as const;

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
-import { primaryIfindex } from '../../../server/bpf/layout.ts';
-import { attachProgram, detachProgram } from '../../../server/bpf/mprog.ts';
-import { programInfo } from '../../../server/bpf/program.ts';
-import { holdRunStatistics } from '../../../server/bpf/stats.ts';
-import { loadSmallest, programType } from '../../../server/kernel/bpf.ts';
+import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
+import { attachProgram, detachProgram } from '../../../server/bpf/attach-without-link.ts';
+import { programInfo } from '../../../server/bpf/program-info.ts';
+import { holdRunStatistics } from '../../../server/bpf/run-statistics.ts';
+import { loadSmallest, programType } from '../../../server/kernel/probe-programs.ts';
 import { refusedWith } from '../../../server/netlink/error.ts';
-import { addBpfFilter, addClsact } from '../../../server/netlink/filter.ts';
+import { addBpfFilter, addClsact } from '../../../server/netlink/tc-filter.ts';
 import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { Call } from './agent.ts';
 

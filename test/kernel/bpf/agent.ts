@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import type { PinnedLink } from '../../../server/bpf/datapath-links.ts';
-import type { Endpoint, ReadSlot, SlotEntry } from '../../../server/bpf/layout.ts';
-import type { HookOrder } from '../../../server/bpf/order.ts';
-import type { LinkHook } from '../../../server/bpf/query.ts';
-import type { TcHook } from '../../../server/netlink/filter.ts';
-import { hooksOf, type PodDevice } from './node-stage.ts';
+import type { Endpoint, ReadSlot, SlotEntry } from '../../../server/bpf/slot-layout.ts';
+import type { HookOrder } from '../../../server/bpf/anchor.ts';
+import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import type { TcHook } from '../../../server/netlink/tc-filter.ts';
+import { hooksOf, type PodDevice } from './node-fixture.ts';
 
 export interface OpenWords {
   maxSlots?: number;

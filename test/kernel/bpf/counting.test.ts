@@ -1,3 +1,3 @@
-import { describeCounting } from './counting.ts';
+import { describeCounting } from './counting-suite.ts';
 
 describeCounting('veth', 'tcx/ingress', 'tcx/egress');

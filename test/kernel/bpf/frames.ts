@@ -1,4 +1,4 @@
-import { hostAddress, hostMac, podAddress, podMac } from './stage.ts';
+import { hostAddress, hostMac, podAddress, podMac } from './device-fixture.ts';
 
 export const etherHeader = 14;
 const mac = (text: string): number[] => text.split(':').map((byte) => Number.parseInt(byte, 16));

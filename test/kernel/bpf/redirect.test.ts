@@ -1,4 +1,4 @@
-import { describeRedirect } from './redirect.ts';
+import { describeRedirect } from './redirect-suite.ts';
 
 const veth = { kind: 'veth', hooks: 'tcx' } as const;
 const vethOnClsact = { kind: 'veth', hooks: 'tc' } as const;

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeFrame } from '../../../contract/sample.ts';
 import { CounterMap } from '../../../server/bpf/counters.ts';
-import { counterBytes, dropBytes } from '../../../server/bpf/layout.ts';
-import { ArrayMap, createMmapableArray } from '../../../server/bpf/map.ts';
+import { counterBytes, dropBytes } from '../../../server/bpf/slot-layout.ts';
+import { ArrayMap, createMmapableArray } from '../../../server/bpf/array-map.ts';
 import { counterFields, field, noCounters, sweptFields } from '../../../server/counters/fields.ts';
 import type { SampledPod } from '../../../server/counters/frame.ts';
 import { Sampler } from '../../../server/counters/sampler.ts';
@@ -52,9 +52,9 @@ const podAt = (slot: number): SampledPod => ({
 
 test('a slot’s counters are the sums over all CPUs, exact beyond 2^53', () => {
   for (let cpu = 0; cpu < cpus; cpu += 1)
-    count(cpu, 3, { [field.bytesOut]: 2n ** 60n + BigInt(cpu), [field.droppedIn + 2]: 5n });
+    count(cpu, 3, { [field.egressBytes]: 2n ** 60n + BigInt(cpu), [field.droppedIn + 2]: 5n });
   const expected = noCounters();
-  for (let cpu = 0; cpu < cpus; cpu += 1) expected[field.bytesOut]! += 2n ** 60n + BigInt(cpu);
+  for (let cpu = 0; cpu < cpus; cpu += 1) expected[field.egressBytes]! += 2n ** 60n + BigInt(cpu);
   expected[field.droppedIn + 2] = 5n * BigInt(cpus);
   expect(counters.read(3)).toEqual(expected);
   expect(counters.read(2)).toEqual(noCounters());
@@ -101,7 +101,7 @@ test('all pods are sampled each second, a watched one as often as asked, until n
     const unwatch = sampler.watch('pod-2', 10, (frame) => watched.push(frame));
     sampler.watch('no-such-pod', 10, () => expect.unreachable());
     await sleep(500);
-    count(0, 2, { [field.packetsOut]: 4n });
+    count(0, 2, { [field.egressPackets]: 4n });
     await sleep(650);
     unwatch();
     const seen = watched.length;
@@ -115,8 +115,8 @@ test('all pods are sampled each second, a watched one as often as asked, until n
   expect(frames).toHaveLength(2);
   const decoded = watched.map((frame) => decodeFrame(frame.buffer as ArrayBuffer));
   expect(decoded.map(({ kind, rows }) => [kind, rows])).toEqual(watched.map(() => [2, 1]));
-  expect(decoded[0]!.column('packetsOut')).toEqual(BigUint64Array.of(0n));
-  expect(decoded.at(-1)!.column('packetsOut')).toEqual(BigUint64Array.of(4n));
+  expect(decoded[0]!.column('egressPackets')).toEqual(BigUint64Array.of(0n));
+  expect(decoded.at(-1)!.column('egressPackets')).toEqual(BigUint64Array.of(4n));
   expect(decoded.every(({ sequence }, i) => i === 0 || sequence > decoded[i - 1]!.sequence)).toBe(true);
   expect(sampler.node).toMatchObject({ cpus: { length: expect.any(Number) }, programs: [] });
   expect(sampler.node!.agent.residentBytes).toBeGreaterThan(10_000_000);

@@ -1,3 +1,3 @@
-import { describeTakeover } from './takeover.ts';
+import { describeTakeover } from './takeover-suite.ts';
 
 describeTakeover('veth', 'tcx/ingress', 'tcx/egress');

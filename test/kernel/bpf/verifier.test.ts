@@ -4,7 +4,7 @@ import { machine, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ProblemError } from '../../../contract/problem.ts';
-import { loadObject } from '../../../server/bpf/object.ts';
+import { loadObject } from '../../../server/bpf/object-loader.ts';
 
 let directory: string;
 beforeAll(() => {

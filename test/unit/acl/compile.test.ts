@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { compile } from '../../../server/acl/compile.ts';
-import type { Compiled } from '../../../server/acl/compiled.ts';
-import { Lookup } from '../../../server/acl/lookup.ts';
-import type { Packet } from '../../../server/acl/packet.ts';
-import { reference } from '../../../server/acl/reference.ts';
-import type { AclPod } from '../../../server/acl/select.ts';
-import { edgePackets, ruleSets, somePods } from './arbitrary.ts';
+import { compile } from '../../../server/acl/compile/compile.ts';
+import type { Compiled } from '../../../server/acl/compile/compiled-rules.ts';
+import { Lookup } from '../../../server/acl/tables/table-lookup.ts';
+import type { Packet } from '../../../server/acl/spec/policy-packet.ts';
+import { reference } from './reference-evaluator.ts';
+import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
 /** What the tables say, in the reference's words. */
 function judge({ tables, rules, ruleSet }: Compiled): (packet: Packet) => unknown {

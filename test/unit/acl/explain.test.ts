@@ -3,10 +3,10 @@ import { expect, test } from 'vitest';
 import { chance } from '../../../bench/acl-rules.ts';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
-import { compile } from '../../../server/acl/compile.ts';
-import { Explainer } from '../../../server/acl/explain.ts';
-import { reference } from '../../../server/acl/reference.ts';
-import { edgePackets, ruleSets, somePods } from './arbitrary.ts';
+import { compile } from '../../../server/acl/compile/compile.ts';
+import { Explainer } from '../../../server/acl/explain/explainer.ts';
+import { reference } from './reference-evaluator.ts';
+import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
 test('names the deciding rule, the log and those that lost out as the reference does', () => {
   fc.assert(

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ruleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { compile } from '../../../server/acl/compile.ts';
-import { defaultLimits } from '../../../server/acl/limits.ts';
-import { readRules } from '../../../server/acl/yaml.ts';
-import { somePods } from './arbitrary.ts';
+import { compile } from '../../../server/acl/compile/compile.ts';
+import { defaultLimits } from '../../../server/acl/tables/limits.ts';
+import { readRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { somePods } from './rule-set-generators.ts';
 
 const text = `name: shop
 defaults: {ingress: deny}

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { ipProtocol } from '../../../server/acl/packet.ts';
-import { reference } from '../../../server/acl/reference.ts';
-import type { AclPod } from '../../../server/acl/select.ts';
-import { readRules } from '../../../server/acl/yaml.ts';
+import { ipProtocol } from '../../../server/acl/spec/policy-packet.ts';
+import { reference } from './reference-evaluator.ts';
+import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import { readRules } from '../../../server/acl/spec/rule-yaml.ts';
 
 const pod = (namespace: string, name: string, labels: Record<string, string>, address: string): AclPod => ({
   id: `${namespace}.${name}`,

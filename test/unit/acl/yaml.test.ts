@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { readRules, writeRules } from '../../../server/acl/yaml.ts';
-import { ruleSets } from './arbitrary.ts';
+import { readRules, writeRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { ruleSets } from './rule-set-generators.ts';
 
 const text = `# of the shop
 name: shop

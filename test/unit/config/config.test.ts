@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { ProblemError } from '../../../contract/problem.ts';
-import { defaultTimeouts } from '../../../server/acl/timeouts.ts';
+import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { help, readConfig } from '../../../server/config.ts';
 import { scratchFolder } from '../store/scratch.ts';
 

@@ -170,7 +170,7 @@ test('a pod’s drops are told by id and by name; where the kernel’s are not c
 test('metrics carry the totals of the last sample by pod, and migrations by result', async () => {
   const { app, pods, samples, drops } = await scratchApp();
   pods.add('cart');
-  const values: Record<string, bigint> = { pod: 1n, packetsOut: 5n, bytesIn: 1_000_000n, dropMalformed: 2n };
+  const values: Record<string, bigint> = { pod: 1n, egressPackets: 5n, ingressBytes: 1_000_000n, dropMalformed: 2n };
   const view = new DataView(new ArrayBuffer(frameHeaderBytes + sampleColumns.length * 8));
   const header = { kind: 1, rows: 1, sequence: 1n, realtimeNs: 0n, monotonicNs: 0n };
   encodeFrameHeader(view, { ...header, columns: sampleColumns.length });

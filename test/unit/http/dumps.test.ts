@@ -8,7 +8,7 @@ import { Dumps } from '../../../server/debug/dumps.ts';
 import { LogRing } from '../../../server/debug/log-ring.ts';
 import { buildApp } from '../../../server/http/app.ts';
 import { bearer } from '../../../server/http/token.ts';
-import { unpack } from '../../rig/dump.ts';
+import { unpack } from '../../testbed/dump.ts';
 import { scratchAgent } from './scratch-agent.ts';
 
 const token = 'a-token-of-16-characters';

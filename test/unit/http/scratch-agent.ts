@@ -10,7 +10,7 @@ import { podNetwork } from '../../../contract/network.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { Rules } from '../../../server/acl/rules.ts';
+import { Rules } from '../../../server/acl/access-rules.ts';
 import type {
   Agent,
   BatchEvents,
@@ -24,7 +24,7 @@ import { KernelSightings } from '../../../server/trace/kernel-sightings.ts';
 import { PodNames } from '../../../server/trace/names.ts';
 import { Traces } from '../../../server/trace/traces.ts';
 import { Verdicts } from '../../../server/trace/verdicts.ts';
-import { ScratchKernel } from '../acl/scratch-kernel.ts';
+import { ScratchKernel } from '../acl/fake-kernel-rules.ts';
 import { newMigration } from '../store/records.ts';
 import { openScratch } from '../store/scratch.ts';
 

@@ -1,4 +1,4 @@
-import type { TraceEvent, VerdictEvent } from '../../../server/acl/kernel.ts';
+import type { TraceEvent, VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
 import { type PacketParts, packet } from './packets.ts';
 
 /** A TCP SYN of the pod numbered 1 that was denied, unless said otherwise. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import type { VerdictListQuery } from '../../../contract/verdict.ts';
-import type { LostVerdicts, VerdictEvent } from '../../../server/acl/kernel.ts';
+import type { LostVerdicts, VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
 import { PodNames, type Pods } from '../../../server/trace/names.ts';
 import { VerdictLog } from '../../../server/trace/verdict-log.ts';
 import { Verdicts } from '../../../server/trace/verdicts.ts';

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What rules look at in a packet. Read by copying: what is slow already need not have its bytes in linear memory. */
+#ifndef PODLANE_TUPLE_H
+#define PODLANE_TUPLE_H
+
+#include <linux/in.h>
+#include "slot-maps.h"
+#include "headers.h"
+#include "rule-layout.h"
+
+#define PROTOCOL_ICMPV6 58
+#define PROTOCOL_SCTP 132
+#define TCP_FIN 1
+#define TCP_SYN 2
+#define TCP_RST 4
+#define TCP_ACK 16
+
+/* What is to be done with a packet. */
+enum kind {
+	EXEMPT,  /* passes: no rule is asked */
+	TRACKED, /* begins a connection, or belongs to one */
+	ANSWER,  /* belongs to a connection, or stands alone */
+	ERROR,   /* quotes a packet of a connection, or stands alone */
+	ALONE,
+	LATER,   /* goes by its first fragment */
+};
+
+/* A packet in the words of a verdict on it. */
+struct packet {
+	struct podlane_verdict verdict;
+	__u32 fragment_id;
+	__u16 offset, end; /* of layer 4, from the frame's beginning; `end` at most 65535, also of longer packets */
+	__u16 sender, receiver; /* ports as connections have them */
+	__u8 family;       /* 0: not IP */
+	__u8 first;        /* is a first fragment */
+	__u8 kind;
+	__u8 hop_limit;
+};
+
+static __always_inline void map4(__u32 *to, __be32 address)
+{
+	to[0] = 0;
+	to[1] = 0;
+	to[2] = bpf_htonl(0xffff);
+	to[3] = address;
+}
+
+static __always_inline int is_mapped(const __u32 *address)
+{
+	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
+}
+
+#define NO_HEADER (~0ULL)
+#define LATER_FRAGMENT 2
+/*
+ * Behind the extension headers that begin at `offset` (RFC 8200, RFC 4302): offset | next header << 16 | 1 for a first
+ * fragment, 2 for a later one << 24 | the fragment's id << 32; NO_HEADER where they end beyond the packet, or are more
+ * than anybody sends.
+ */
+__noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 next)
+{
+	__u64 fragment = 0;
+	__u8 header[8];
+
+	for (int i = 0; i < 8; i++) {
+		if (next != 0 && next != 43 && next != 44 && next != 51 && next != 60)
+			return (offset & 0xffff) | (next & 0xff) << 16 | fragment;
+		if (offset > 0xff00 || bpf_skb_load_bytes(skb, offset, header, sizeof(header)) < 0)
+			return NO_HEADER;
+		__u32 size = 8 + 8 * (__u32)header[1];
+		if (next == 44) {
+			__u32 place = header[2] << 8 | header[3];
+			__u32 id = header[4] << 24 | header[5] << 16 | header[6] << 8 | header[7];
+			size = 8;
+			/* Neither later nor more to come: not a fragment but in name (RFC 6946). */
+			if (place >> 3)
+				return (offset & 0xffff) | header[0] << 16 | LATER_FRAGMENT << 24 | (__u64)id << 32;
+			if (place & 1)
+				fragment = 1 << 24 | (__u64)id << 32;
+		} else if (next == 51) {
+			size = 8 + 4 * (__u32)header[1];
+		}
+		next = header[0];
+		offset += size;
+	}
+	return NO_HEADER;
+}
+
+static __always_inline int is_icmp(const struct packet *packet)
+{
+	return packet->verdict.tuple.protocol == (packet->family == 4 ? IPPROTO_ICMP : PROTOCOL_ICMPV6);
+}
+
+/* The type of the query that a type of ICMP asks or answers (RFC 792, RFC 4443); 0: neither. Echo reply of IPv4 is 0. */
+static __always_inline __u8 query_of(__u8 family, __u8 type)
+{
+	if (family == 6)
+		return type == 128 || type == 129 ? 128 : 0;
+	return type == 8 || type == 0 ? 8 : type == 13 || type == 14 ? 13 : 0;
+}
+
+/* Ports as connections have them, of an ICMP packet that is a query or its answer. */
+static __always_inline void query_ends(struct packet *packet, __u8 query, __u16 id)
+{
+	if (packet->verdict.tuple.icmp_type == query) {
+		packet->sender = id;
+		packet->receiver = query << 8;
+	} else {
+		packet->sender = query << 8;
+		packet->receiver = id;
+	}
+}
+
+static __always_inline int is_error(const struct packet *packet)
+{
+	__u8 type = packet->verdict.tuple.icmp_type;
+
+	if (packet->family == 6)
+		return type >= 1 && type <= 4;
+	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+
+/*
+ * Neighbour discovery of the link itself (RFC 4861: no router passes a hop limit of 255 on), and reports of the
+ * groups that it needs (RFC 2710, RFC 3810), from addresses that stay on the link.
+ */
+static __always_inline int is_of_link(const struct packet *packet)
+{
+	__u8 type = packet->verdict.tuple.icmp_type;
+	const __u32 *source = packet->verdict.tuple.source;
+
+	if (type >= 133 && type <= 137)
+		return packet->hop_limit == 255;
+	if ((type < 130 || type > 132) && type != 143)
+		return 0;
+	return (source[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
+	       !(source[0] | source[1] | source[2] | source[3]);
+}
+
+/* Layer 4; ACCEPT, or PODLANE_MALFORMED: its header is not whole. */
+static __always_inline int read_transport(struct __sk_buff *skb, struct packet *packet)
+{
+	struct podlane_tuple *tuple = &packet->verdict.tuple;
+	__u8 header[8];
+	__u32 size;
+
+	packet->kind = TRACKED;
+	if (tuple->protocol == IPPROTO_TCP)
+		size = 20;
+	else if (tuple->protocol == PROTOCOL_SCTP)
+		size = 12;
+	else if (tuple->protocol == IPPROTO_UDP || is_icmp(packet))
+		size = 8;
+	else
+		return ACCEPT;
+	if (packet->offset + size > packet->end ||
+	    bpf_skb_load_bytes(skb, packet->offset, header, sizeof(header)) < 0)
+		return PODLANE_MALFORMED;
+	if (!is_icmp(packet)) {
+		if (tuple->protocol == IPPROTO_TCP &&
+		    bpf_skb_load_bytes(skb, packet->offset + 13, &tuple->tcp_flags, 1) < 0)
+			return PODLANE_MALFORMED;
+		tuple->source_port = packet->sender = header[0] << 8 | header[1];
+		tuple->destination_port = packet->receiver = header[2] << 8 | header[3];
+		return ACCEPT;
+	}
+	tuple->icmp_type = header[0];
+	tuple->icmp_code = header[1];
+	__u8 query = query_of(packet->family, header[0]);
+	if (query && !header[1]) {
+		query_ends(packet, query, header[4] << 8 | header[5]);
+		packet->kind = header[0] == query ? TRACKED : ANSWER;
+	} else if (packet->family == 6 && is_of_link(packet)) {
+		packet->kind = EXEMPT;
+	} else {
+		packet->kind = is_error(packet) ? ERROR : ALONE;
+	}
+	return ACCEPT;
+}
+
+static __always_inline int read4(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ipv4 ip;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+		return PODLANE_MALFORMED;
+	__u32 end = ETH_HLEN + bpf_ntohs(ip.total_length);
+	__u32 fragment = bpf_ntohs(ip.fragment);
+
+	if (!ip.total_length || end > 0xffff)
+		end = 0xffff;
+	map4(packet->verdict.tuple.source, ip.source);
+	map4(packet->verdict.tuple.destination, ip.destination);
+	packet->verdict.tuple.protocol = ip.protocol;
+	packet->family = 4;
+	packet->offset = ETH_HLEN + (ip.version_ihl & 15) * 4;
+	packet->end = end;
+	packet->fragment_id = ip.id;
+	if (fragment & 0x1fff) {
+		packet->kind = LATER;
+		return ACCEPT;
+	}
+	packet->first = fragment >> 13 & 1;
+	return read_transport(skb, packet);
+}
+
+static __always_inline int read6(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ipv6 ip;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) < 0)
+		return PODLANE_MALFORMED;
+	__u32 end = ETH_HLEN + sizeof(ip) + bpf_ntohs(ip.payload_length);
+
+	if (!ip.payload_length || end > 0xffff)
+		end = 0xffff;
+	__builtin_memcpy(packet->verdict.tuple.source, ip.source, sizeof(ip.source));
+	__builtin_memcpy(packet->verdict.tuple.destination, ip.destination, sizeof(ip.destination));
+	packet->verdict.tuple.protocol = ip.next_header;
+	packet->family = 6;
+	packet->end = end;
+	packet->hop_limit = ip.hop_limit;
+	/* An IPv4 address in IPv6's clothes would be judged as the IPv4 address. */
+	if (is_mapped(ip.source) || is_mapped(ip.destination))
+		return PODLANE_MALFORMED;
+	__u64 behind = skip_extensions(skb, ETH_HLEN + sizeof(ip), ip.next_header);
+	if (behind == NO_HEADER)
+		return PODLANE_MALFORMED;
+	packet->offset = behind;
+	packet->verdict.tuple.protocol = behind >> 16;
+	packet->fragment_id = behind >> 32;
+	if ((__u8)(behind >> 24) == LATER_FRAGMENT) {
+		packet->kind = LATER;
+		return ACCEPT;
+	}
+	packet->first = behind >> 24 & 1;
+	return read_transport(skb, packet);
+}
+
+/* ACCEPT or PODLANE_MALFORMED, `packet` filled as far as it can be read. What is not IP is EXEMPT. */
+__noinline int read_packet(struct __sk_buff *skb, struct packet *packet)
+{
+	__be16 type;
+
+	if (!packet)
+		return PODLANE_MALFORMED;
+	__builtin_memset(packet, 0, sizeof(*packet));
+	if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)) < 0)
+		return PODLANE_MALFORMED;
+	if (type == bpf_htons(ETH_P_IP))
+		return read4(skb, packet);
+	if (type == bpf_htons(ETH_P_IPV6))
+		return read6(skb, packet);
+	return ACCEPT;
+}
+
+/*
+ * The connection of the packet that an ICMP error quotes: its protocol and ends into `key`, as its sender's; 0: it
+ * cannot be read. RFC 792 and RFC 4443 have it begin after 8 bytes, with at least 8 bytes of its layer 4.
+ */
+__noinline int read_quoted(struct __sk_buff *skb, struct packet *packet)
+{
+	if (!packet)
+		return 0;
+	__u32 offset = packet->offset + 8;
+	__u8 family = packet->family;
+	__u8 header[8];
+
+	if (family == 4) {
+		struct ipv4 ip;
+		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) < 0 || ip.fragment & bpf_htons(0x1fff))
+			return 0;
+		map4(packet->verdict.tuple.source, ip.source);
+		map4(packet->verdict.tuple.destination, ip.destination);
+		packet->verdict.tuple.protocol = ip.protocol;
+		offset += (ip.version_ihl & 15) * 4;
+	} else {
+		struct ipv6 ip;
+		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) < 0)
+			return 0;
+		__u64 behind = skip_extensions(skb, offset + sizeof(ip), ip.next_header);
+		if (behind == NO_HEADER || (__u8)(behind >> 24) == LATER_FRAGMENT)
+			return 0;
+		__builtin_memcpy(packet->verdict.tuple.source, ip.source, sizeof(ip.source));
+		__builtin_memcpy(packet->verdict.tuple.destination, ip.destination, sizeof(ip.destination));
+		packet->verdict.tuple.protocol = behind >> 16;
+		offset = behind & 0xffff;
+	}
+	if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)) < 0)
+		return 0;
+	__u8 protocol = packet->verdict.tuple.protocol;
+	packet->sender = packet->receiver = 0;
+	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == PROTOCOL_SCTP) {
+		packet->sender = header[0] << 8 | header[1];
+		packet->receiver = header[2] << 8 | header[3];
+	} else if (is_icmp(packet)) {
+		packet->verdict.tuple.icmp_type = header[0];
+		__u8 query = query_of(family, header[0]);
+		if (!query)
+			return 0;
+		query_ends(packet, query, header[4] << 8 | header[5]);
+	}
+	return 1;
+}
+
+#endif

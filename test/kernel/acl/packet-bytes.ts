@@ -1,0 +1,28 @@
+import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
+import type { Packet as Judged } from '../../../server/acl/spec/policy-packet.ts';
+import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import { type Packet, tcp } from './packets.ts';
+
+/** Of a pod that has none of the family. */
+const elsewhere = { 4: parseAddress('198.51.100.9'), 6: parseAddress('fd42::9999') };
+
+/** The packet that a judged one is on the wire: the first of its connection. */
+export function wire({ direction, peer, protocol, port }: Judged, pod: AclPod): Packet {
+  const found = pod.addresses.map((text) => parseCidr(text)).find(({ family }) => family === peer.family);
+  const own = found ? { family: found.family, value: found.address } : elsewhere[peer.family];
+  const [source, destination] = direction === 'egress' ? [own, peer] : [peer, own];
+  return {
+    source,
+    destination,
+    protocol,
+    ...([6, 17, 132].includes(protocol)
+      ? { sourcePort: 40_000, destinationPort: port, tcpFlags: tcp.syn }
+      : {}),
+    ...(protocol === 1 || protocol === 58 ? { icmp: { type: port >> 8, code: port & 255 } } : {}),
+  };
+}
+
+/** Packets that no rule is asked about, or that cannot be sent as they are. */
+export const isOutside = ({ peer, protocol, port }: Judged): boolean =>
+  (peer.family === 6 && protocol === 0) ||
+  (peer.family === 6 && protocol === 58 && [130, 131, 132, 143].includes(port >> 8));

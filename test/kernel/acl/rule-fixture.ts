@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import type { RuleSet } from '../../../contract/acl.ts';
+import type { Direction } from '../../../contract/direction.ts';
+import { compile } from '../../../server/acl/compile/compile.ts';
+import type { Compiled } from '../../../server/acl/compile/compiled-rules.ts';
+import type { RuleSetName } from '../../../server/acl/load/kernel-rules.ts';
+import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load/rule-loader.ts';
+import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import { defaultTimeouts, type Timeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
+import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
+import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
+import { TestRun } from '../../../server/bpf/program-test-run.ts';
+import { withNamespace } from '../../../server/netlink/setns.ts';
+import { run, within } from '../bpf/namespaces.ts';
+import { frame, type Packet } from './packets.ts';
+
+export const drop = 2;
+
+/** Connections are forgotten at once: every packet is judged by the rules alone. */
+export const forgetful: Timeouts = Object.fromEntries(
+  Object.keys(defaultTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
+) as Timeouts;
+
+/** A namespace with a device for each pod, and the real programs, run on packets that nobody sends. */
+export class JudgeStage implements AsyncDisposable {
+  readonly name = `podlane-t-${randomBytes(3).toString('hex')}`;
+  readonly programs: DatapathPrograms;
+  readonly loader: RuleLoader;
+  readonly #runs = new TestRun();
+  readonly #last: Partial<Record<RuleSetName, Compiled>> = {};
+
+  private constructor(programs: DatapathPrograms, name: string, timeouts: Timeouts) {
+    this.name = name;
+    this.programs = programs;
+    this.loader = new Loader(programs.ruleMaps, { slots: programs.maxSlots, timeouts });
+  }
+
+  /** @param pods how many: pod `i` has slot `i` and number `i + 1` */
+  static async open(pods: number, timeouts: Timeouts = defaultTimeouts): Promise<JudgeStage> {
+    const name = `podlane-t-${randomBytes(3).toString('hex')}`;
+    run('ip', 'netns', 'add', name);
+    const programs = await openDatapath({ pins: `/sys/fs/bpf/${name}`, maxSlots: 64 });
+    for (let slot = 0; slot < pods; slot += 1) {
+      const ends = [
+        `link add d${slot} index ${primaryIfindex(slot)}`,
+        `name p${slot} index ${peerIfindex(slot)}`,
+      ];
+      run('ip', '-n', name, ...ends.join(' type veth peer ').split(' '));
+      programs.setSlot(slot, {
+        owner: slot + 1,
+        hooks: 'primary',
+        redirect: false,
+        macs: null,
+        check: false,
+      });
+    }
+    return new JudgeStage(programs, name, timeouts);
+  }
+
+  /** Compiles and loads; pod `pods[i]` is that of slot `i`. */
+  async load(set: RuleSetName, rules: RuleSet | null, pods: readonly AclPod[]) {
+    if (rules === null) {
+      delete this.#last[set];
+      return { compiled: null, loaded: await this.loader.load(set, null, () => undefined) };
+    }
+    const last = this.#last[set];
+    const compiled = compile(rules, pods, last ? { last } : {});
+    this.#last[set] = compiled;
+    const numbers = new Map(pods.map(({ id }, i) => [id, i + 1]));
+    const request = { tables: compiled.tables, defaults: rules.defaults };
+    const loaded = await this.loader.load(set, request, (id) => numbers.get(id));
+    return { compiled, loaded };
+  }
+
+  /** What the programs answer to packets of slots, in their order. */
+  judge(packets: readonly { slot: number; direction: Direction; packet: Packet }[]): ('pass' | 'drop')[] {
+    const of = {
+      egress: this.programs.programFd('tcx/ingress'),
+      ingress: this.programs.programFd('tcx/egress'),
+    };
+    return within(`/run/netns/${this.name}`, (fd) =>
+      withNamespace(fd, () =>
+        packets.map(({ slot, direction, packet }) => {
+          const { verdict } = this.#runs.run(of[direction], primaryIfindex(slot), frame(packet));
+          return verdict === drop ? 'drop' : 'pass';
+        }),
+      ),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.loader.close();
+    await this.programs.destroy();
+    run('ip', 'netns', 'delete', this.name);
+  }
+}

@@ -1,0 +1,41 @@
+import { closeSync, openSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { TestRun } from '../../../server/bpf/program-test-run.ts';
+import { withNamespace } from '../../../server/netlink/setns.ts';
+import { drop } from './rule-fixture.ts';
+
+export interface Traffic {
+  netns: string;
+  packets: readonly { program: number; ifindex: number; frame: Uint8Array; dropped: boolean }[];
+  /** Not 0: it is to end. */
+  stop: Int32Array;
+}
+
+/** What a thread tells that ran programs on the same packets again and again. */
+export interface Carried {
+  packets: number;
+  /** Indexes of packets that were once judged otherwise. */
+  wrong: number[];
+}
+
+function carry({ netns, packets, stop }: Traffic): Carried {
+  const runs = new TestRun();
+  const wrong = new Set<number>();
+  const frames = packets.map(({ frame }) => Buffer.from(frame));
+  const fd = openSync(netns, 'r');
+  try {
+    return withNamespace(fd, () => {
+      let count = 0;
+      while (Atomics.load(stop, 0) === 0)
+        packets.forEach(({ program, ifindex, dropped }, i) => {
+          count += 1;
+          if ((runs.run(program, ifindex, frames[i]!).verdict === drop) !== dropped) wrong.add(i);
+        });
+      return { packets: count, wrong: [...wrong] };
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+parentPort?.postMessage(carry(workerData as Traffic));

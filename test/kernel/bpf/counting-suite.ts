@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { DeviceKind } from '../../../contract/device.ts';
+import { address4Bytes } from '../../../server/bpf/ip-address.ts';
+import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import { field } from '../../../server/counters/fields.ts';
+import { Agent } from './agent.ts';
+import { echoRequest, ethernet, ethernetToPod, ipv4, ipv6 } from './frames.ts';
+import type { PacketSocket } from './packet-socket.ts';
+import { podAddress, Stage } from './device-fixture.ts';
+
+const slot = 3;
+const [IPv4, ARP, IPv6, LLDP] = [0x0800, 0x0806, 0x86dd, 0x88cc];
+const [malformed, unknownProtocol, spoofedSource] = [0, 1, 2];
+const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...address4Bytes(podAddress)];
+const linkLocal = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const global = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+
+/** The same counters and drops wherever the programs run: on `kind`, at its hooks. */
+export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: LinkHook): void {
+  describe(`on ${kind}, at ${fromHook} and ${toHook}`, () => {
+    const entry = {
+      owner: 1,
+      address4: podAddress,
+      hooks: fromHook === 'netkit/peer' ? 'device' : 'primary',
+      redirect: false,
+      macs: null,
+    } as const;
+    let stage: Stage;
+    let agent: Agent;
+    let fromPod: PacketSocket;
+    let toPod: PacketSocket;
+
+    beforeAll(async () => {
+      stage = new Stage();
+      // A netkit end that has no program of its own passes packets on by its policy.
+      stage.addDevice(kind, slot, fromHook === 'netkit/peer' ? 'blackhole' : 'forward');
+      agent = new Agent(stage);
+      await agent.open();
+      await agent.attach(fromHook, slot);
+      await agent.attach(toHook, slot);
+      fromPod = stage.packetsFromPod(slot);
+      toPod = stage.packetsToPod(slot);
+    });
+    afterAll(async () => {
+      fromPod?.[Symbol.dispose]();
+      toPod?.[Symbol.dispose]();
+      await agent?.kill();
+      stage?.[Symbol.dispose]();
+    });
+    beforeEach(async () => {
+      await agent.clear(slot);
+      await agent.setSlot(slot, entry);
+    });
+
+    /** Counters that are not zero, by place. */
+    async function counted(): Promise<Record<number, bigint>> {
+      const counters = await agent.read(slot);
+      return Object.fromEntries([...counters.entries()].filter(([, value]) => value !== 0n));
+    }
+
+    describe('what passes', () => {
+      test('packets out of the pod are counted with their bytes, the Ethernet header left out', async () => {
+        fromPod.send(ethernet(IPv4, ipv4({ payload: 80 })), 7);
+        expect(await counted()).toEqual({ [field.egressPackets]: 7n, [field.egressBytes]: 700n });
+      });
+
+      test('packets into the pod are counted', async () => {
+        toPod.send(ethernetToPod(IPv4, ipv4({ source: '10.9.9.9', payload: 30 })), 5);
+        expect(await counted()).toEqual({ [field.ingressPackets]: 5n, [field.ingressBytes]: 250n });
+      });
+
+      test('an echo request and its answer are one packet each way', async () => {
+        const frame = ethernet(IPv4, echoRequest());
+        if (kind === 'netkit') frame.fill(0, 0, 12); // L3: no MAC addresses
+        fromPod.send(frame, 10);
+        expect(await counted()).toEqual({
+          [field.egressPackets]: 10n,
+          [field.egressBytes]: 280n,
+          [field.ingressPackets]: 10n,
+          [field.ingressBytes]: 280n,
+        });
+      });
+
+      test('ARP passes', async () => {
+        fromPod.send(ethernet(ARP, Buffer.alloc(28)), 2);
+        expect(await counted()).toEqual({ [field.egressPackets]: 2n, [field.egressBytes]: 56n });
+      });
+
+      test('padding after the packet is not an error', async () => {
+        fromPod.send(ethernet(IPv4, ipv4({ total: 24, payload: 26 })));
+        expect(await counted()).toEqual({ [field.egressPackets]: 1n, [field.egressBytes]: 46n });
+      });
+    });
+
+    describe('what is dropped, with the reason', () => {
+      const drops = (reason: number, count: number) => ({
+        [field.egressDroppedPackets]: BigInt(count),
+        [field.droppedOut + reason]: BigInt(count),
+      });
+
+      test.each([
+        ['an IPv4 header that is cut short', ethernet(IPv4, ipv4().subarray(0, 19))],
+        ['another version in the header than in the frame', ethernet(IPv4, ipv4({ version: 6 }))],
+        ['a header length below 20 bytes', ethernet(IPv4, ipv4({ ihl: 4 }))],
+        ['a header longer than the packet', ethernet(IPv4, ipv4({ ihl: 15 }))],
+        ['a length beyond the end of the packet', ethernet(IPv4, ipv4({ total: 41 }))],
+        ['an IPv6 header that is cut short', ethernet(IPv6, ipv6().subarray(0, 39))],
+        ['version 4 in an IPv6 frame', ethernet(IPv6, ipv6({ version: 4 }))],
+        ['an IPv6 payload beyond the end', ethernet(IPv6, ipv6({ payloadLength: 9 }))],
+      ])('%s is malformed', async (_, frame) => {
+        fromPod.send(frame, 3);
+        expect(await counted()).toEqual(drops(malformed, 3));
+      });
+
+      test('a protocol that is none of IPv4, IPv6 and ARP is unknown', async () => {
+        fromPod.send(ethernet(LLDP, Buffer.alloc(46)), 4);
+        expect(await counted()).toEqual(drops(unknownProtocol, 4));
+      });
+
+      test('a VLAN tag is unknown', async () => {
+        fromPod.send(ethernet(0x8100, Buffer.concat([Buffer.from([0, 5, 8, 0]), ipv4()])), 2);
+        expect(await counted()).toEqual(drops(unknownProtocol, 2));
+      });
+
+      test('a source that is not the pod’s is spoofed', async () => {
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 6);
+        fromPod.send(ethernet(IPv4, ipv4()), 1);
+        expect(await counted()).toEqual({
+          ...drops(spoofedSource, 6),
+          [field.egressPackets]: 1n,
+          [field.egressBytes]: 40n,
+        });
+      });
+
+      test('an IPv6 source of a pod without IPv6 is spoofed, except link-local ones', async () => {
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
+        fromPod.send(ethernet(IPv6, ipv6({ source: linkLocal })), 1);
+        fromPod.send(ethernet(IPv6, ipv6()), 1);
+        expect(await counted()).toEqual({
+          ...drops(spoofedSource, 2),
+          [field.egressPackets]: 2n,
+          [field.egressBytes]: 96n,
+        });
+      });
+
+      test('the pod’s own IPv6 address passes', async () => {
+        await agent.setSlot(slot, { ...entry, address6: 'fd00::2' });
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
+        expect(await counted()).toEqual({ [field.egressPackets]: 2n, [field.egressBytes]: 96n });
+      });
+
+      test('further addresses of the same owner pass, those of another or of nobody are spoofed', async () => {
+        await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 1 });
+        await agent.setEndpoint('fd00::2', { slot: 9, owner: 1 });
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
+        expect(await counted()).toEqual({ [field.egressPackets]: 5n, [field.egressBytes]: 216n });
+        await agent.clear(slot);
+        await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 2 });
+        await agent.removeEndpoint('fd00::2');
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
+        expect(await counted()).toEqual(drops(spoofedSource, 5));
+        await agent.clear(slot);
+        await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 0 });
+        await agent.setSlot(slot, { ...entry, owner: 0 });
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
+        expect(await counted()).toEqual(drops(spoofedSource, 3));
+        await agent.removeEndpoint('10.42.0.3');
+      });
+
+      test('the pod’s IPv4 address in an IPv6 header is spoofed', async () => {
+        await agent.setEndpoint(podAddress, { slot, owner: 1 });
+        fromPod.send(ethernet(IPv6, ipv6({ source: mapped })), 2);
+        expect(await counted()).toEqual(drops(spoofedSource, 2));
+        await agent.removeEndpoint(podAddress);
+      });
+
+      test('the hooks that do not count check and drop all the same', async () => {
+        await agent.setSlot(slot, { ...entry, hooks: entry.hooks === 'device' ? 'primary' : 'device' });
+        fromPod.send(ethernet(IPv4, ipv4()), 2);
+        toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 2);
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
+        toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 1);
+        expect(await counted()).toEqual({
+          ...drops(spoofedSource, 3),
+          [field.ingressDroppedPackets]: 1n,
+          [field.droppedIn + unknownProtocol]: 1n,
+        });
+      });
+
+      test('a slot that is not to be checked is not', async () => {
+        await agent.setSlot(slot, { ...entry, check: false });
+        fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 2);
+        expect(await counted()).toEqual({ [field.egressPackets]: 2n, [field.egressBytes]: 80n });
+      });
+
+      test('a packet socket that calls its packets ARP does not get around the check', async () => {
+        using liar = stage.packetsFromPod(slot, ARP);
+        liar.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 5);
+        liar.send(ethernet(LLDP, Buffer.alloc(46)), 2);
+        expect(await counted()).toEqual({
+          [field.egressDroppedPackets]: 7n,
+          [field.droppedOut + spoofedSource]: 5n,
+          [field.droppedOut + unknownProtocol]: 2n,
+        });
+      });
+
+      test('into the pod, malformed and unknown packets are dropped, any source passes', async () => {
+        toPod.send(ethernetToPod(IPv4, ipv4({ total: 99 })), 2);
+        toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 3);
+        toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 1);
+        expect(await counted()).toEqual({
+          [field.ingressDroppedPackets]: 5n,
+          [field.droppedIn + malformed]: 2n,
+          [field.droppedIn + unknownProtocol]: 3n,
+          [field.ingressPackets]: 1n,
+          [field.ingressBytes]: 40n,
+        });
+      });
+    });
+  });
+}

@@ -1,3 +1,0 @@
-import { describeOrder } from './order.ts';
-
-describeOrder('veth', 'tcx/ingress', 'tcx/egress');

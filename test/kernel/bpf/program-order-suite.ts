@@ -1,0 +1,99 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { DeviceKind } from '../../../contract/device.ts';
+import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import { Agent } from './agent.ts';
+import { Stage } from './device-fixture.ts';
+
+const slot = 4;
+
+/** Programs of others beside ours on the hooks of a device of `kind`. */
+export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook): void {
+  describe(`beside programs of others at ${hook}`, () => {
+    let stage: Stage;
+    let agent: Agent;
+    let strangers: [number, number];
+
+    beforeAll(async () => {
+      stage = new Stage();
+      stage.addDevice(kind, slot);
+      agent = new Agent(stage);
+      await agent.open();
+      strangers = [await agent.loadForeign('one'), await agent.loadForeign('two')];
+    });
+    afterAll(async () => {
+      await agent?.kill();
+      stage?.[Symbol.dispose]();
+    });
+    afterEach(async () => {
+      await agent.detach(slot);
+      for (const at of [hook, other])
+        for (const { id, ours } of await agent.query(slot, at))
+          if (!ours) await agent.detachForeign(id, at, slot);
+    });
+
+    /** Program ids in the order of execution, ours as `ours`. */
+    async function order(at = hook): Promise<(number | 'ours')[]> {
+      return (await agent.query(slot, at)).map(({ id, ours }) => (ours ? 'ours' : id));
+    }
+
+    test('ours goes where it is told, by default last', async () => {
+      const [one, two] = strangers;
+      await agent.attachForeign(one, hook, slot);
+      await agent.attachForeign(two, hook, slot, 'last');
+      await agent.attach(hook, slot);
+      expect(await order()).toEqual([one, two, 'ours']);
+      await agent.detach(slot, [hook]);
+      await agent.attach(hook, slot, 'first');
+      expect(await order()).toEqual(['ours', one, two]);
+      await agent.detach(slot);
+      await agent.attach(hook, slot, { before: { programId: two } });
+      expect(await order()).toEqual([one, 'ours', two]);
+      await agent.detach(slot);
+      await agent.attach(hook, slot, { after: { programId: one } });
+      expect(await order()).toEqual([one, 'ours', two]);
+    });
+
+    test('attaching again, whatever the order, leaves all in their places', async () => {
+      const [one, two] = strangers;
+      await agent.attach(hook, slot);
+      await agent.attachForeign(one, hook, slot, 'first');
+      await agent.attachForeign(two, hook, slot, 'last');
+      const before = await agent.query(slot, hook);
+      await agent.attach(hook, slot);
+      await agent.attach(hook, slot, 'last');
+      expect(await agent.query(slot, hook)).toEqual(before);
+    });
+
+    test('programs of others follow by id, before or after our link, and have no link', async () => {
+      const [one, two] = strangers;
+      await agent.attach(hook, slot);
+      const [ours] = await agent.query(slot, hook);
+      await agent.attachForeign(one, hook, slot, { before: { linkId: ours!.linkId! } });
+      await agent.attachForeign(two, hook, slot, { after: { programId: ours!.id } });
+      expect(await order()).toEqual([one, 'ours', two]);
+      expect((await agent.query(slot, hook)).map(({ linkId }) => linkId)).toEqual([null, ours!.linkId, null]);
+      await agent.detachForeign(one, hook, slot);
+      expect(await order()).toEqual(['ours', two]);
+    });
+
+    test('hooks that are not named keep our programs', async () => {
+      await agent.attach(hook, slot);
+      await agent.attach(other, slot);
+      await agent.detach(slot, [hook]);
+      expect([await order(), await order(other)]).toEqual([[], ['ours']]);
+      expect(await agent.links()).toMatchObject([{ slot, hook: other }]);
+    });
+
+    test('refusals say what is wrong with the place', async () => {
+      const [one, two] = strangers;
+      await agent.attachForeign(one, hook, slot);
+      await expect(agent.attachForeign(one, hook, slot)).rejects.toMatchObject({
+        hint: 'the program is on the hook already',
+      });
+      await expect(agent.attach(hook, slot, { before: { programId: two } })).rejects.toMatchObject({
+        hint: 'the program or link to stand next to is not on the hook',
+      });
+      expect(await order()).toEqual([one]);
+    });
+  });
+}

@@ -1,0 +1,3 @@
+import { describeOrder } from './program-order-suite.ts';
+
+describeOrder('veth', 'tcx/ingress', 'tcx/egress');

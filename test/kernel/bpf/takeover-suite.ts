@@ -1,0 +1,260 @@
+import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { DeviceKind } from '../../../contract/device.ts';
+import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
+import { createMmapableArray } from '../../../server/bpf/array-map.ts';
+import { pinOver, unpin } from '../../../server/bpf/pin.ts';
+import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import { field } from '../../../server/counters/fields.ts';
+import { Agent } from './agent.ts';
+import { ethernet, ipv4 } from './frames.ts';
+import type { PacketSocket } from './packet-socket.ts';
+import { podAddress, Stage } from './device-fixture.ts';
+
+const slot = 5;
+const frame = ethernet(0x0800, ipv4());
+const spoofed = ethernet(0x0800, ipv4({ source: '10.42.0.9' }));
+
+/** What an agent finds pinned by the one before, on a device of `kind` with our programs at `out` and `into`. */
+export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook): void {
+  describe(`taking over ${kind}, ${out} and ${into}`, () => {
+    const entry = {
+      owner: 1,
+      address4: podAddress,
+      hooks: out === 'netkit/peer' ? 'device' : 'primary',
+      redirect: false,
+      macs: null,
+    } as const;
+    let stage: Stage;
+    let directory: string;
+    let agents: Agent[];
+    let fromPod: PacketSocket;
+
+    const start = (): Agent => {
+      const agent = new Agent(stage);
+      agents.push(agent);
+      return agent;
+    };
+    const egressPackets = async (agent: Agent): Promise<bigint> => (await agent.read(slot))[field.egressPackets]!;
+
+    beforeEach(() => {
+      agents = [];
+      stage = new Stage();
+      directory = mkdtempSync(join(tmpdir(), 'podlane-takeover-'));
+      stage.addDevice(kind, slot);
+      fromPod = stage.packetsFromPod(slot);
+    });
+    afterEach(async () => {
+      fromPod[Symbol.dispose]();
+      for (const agent of agents) await agent.kill();
+      stage[Symbol.dispose]();
+      rmSync(directory, { recursive: true });
+    });
+
+    /** The same programs in an object of other bytes: what follows the ELF's content is not read. */
+    function anotherBuild(): string {
+      const object = join(directory, 'datapath.bpf.o');
+      const committed = readFileSync(new URL('../../../bpf/objects/datapath.bpf.o', import.meta.url));
+      writeFileSync(object, Buffer.concat([committed, Buffer.from('another build')]));
+      return object;
+    }
+
+    /** Puts an array in the place of a pinned map. */
+    function pinArray(name: string, valueBytes: number, entries: number): void {
+      const fd = createMmapableArray(name, valueBytes, entries);
+      pinOver(fd, `${stage.pins}/maps/${name}`);
+      closeSync(fd);
+    }
+
+    async function startAttached(): Promise<{ agent: Agent; build: string; programIds: number[] }> {
+      const agent = start();
+      const opened = await agent.open();
+      expect(opened.takeover).toBe('loaded');
+      await agent.setSlot(slot, entry);
+      await agent.attach(out, slot);
+      await agent.attach(into, slot);
+      return { agent, ...opened };
+    }
+
+    test('after SIGKILL packets are still counted, and the next agent counts on with the same programs', async () => {
+      const { agent, programIds } = await startAttached();
+      fromPod.send(frame, 10);
+      expect(await egressPackets(agent)).toBe(10n);
+      await agent.kill();
+      fromPod.send(frame, 10);
+
+      const next = start();
+      const opened = await next.open();
+      expect(opened).toMatchObject({ takeover: 'kept', programIds, updatedLinks: 0 });
+      expect(await egressPackets(next)).toBe(20n);
+      fromPod.send(frame, 10);
+      expect(await egressPackets(next)).toBe(30n);
+      fromPod.send(spoofed);
+      expect((await next.read(slot))[field.droppedOut + 2]).toBe(1n);
+    });
+
+    test('another build replaces the programs: links stay, counters go on', async () => {
+      const { agent, build } = await startAttached();
+      fromPod.send(frame, 10);
+      const [before] = await agent.query(slot, out);
+      await agent.kill();
+
+      const next = start();
+      const opened = await next.open({ object: anotherBuild() });
+      expect(opened).toMatchObject({ takeover: 'replaced', updatedLinks: 2 });
+      expect(opened.build).not.toBe(build);
+      const [after, ...others] = await next.query(slot, out);
+      expect(others).toEqual([]);
+      expect(after).toMatchObject({ linkId: before!.linkId, ours: true });
+      expect(after!.id).not.toBe(before!.id);
+      fromPod.send(frame, 10);
+      expect(await egressPackets(next)).toBe(20n);
+    });
+
+    // Maps and pins are the same whatever the device, and each look takes an emulated guest ten seconds.
+    if (kind === 'veth') {
+      test.each([
+        ['keeps its maps', () => {}],
+        ['knew no endpoints', () => unpin(`${stage.pins}/maps/endpoints4`)],
+        ['had smaller slots', () => pinArray('slots', 24, 64)],
+        ['was killed after it made new maps', () => pinArray('slots', slotBytes, 64)],
+      ])('a build that follows one that %s checks every packet, and counts on', async (_, before) => {
+        const { agent } = await startAttached();
+        await agent.setEndpoint('10.42.0.3', { slot, owner: 7 });
+        fromPod.send(frame, 10);
+        await agent.kill();
+        before();
+
+        const object = anotherBuild();
+        const next = start();
+        const opening = next.open({ object, fill: { slots: [[slot, entry]], endpoints: [] } });
+        let opened: Awaited<typeof opening> | null = null;
+        void opening.then((answer) => {
+          opened = answer;
+        });
+        let sent = 0;
+        while (opened === null) {
+          fromPod.send(spoofed, 5);
+          sent += 5;
+          await nextTurn();
+        }
+        expect(await opening).toMatchObject({ takeover: 'replaced', updatedLinks: 2, maxSlots: 64 });
+        fromPod.send(frame, 10);
+        const counters = await next.read(slot);
+        expect(sent).toBeGreaterThan(20);
+        expect([counters[field.egressPackets], counters[field.droppedOut + 2]]).toEqual([20n, BigInt(sent)]);
+        expect(await next.readSlot(slot)).toMatchObject(entry);
+      });
+
+      test('what fills the maps may fail: the links then run what they ran', async () => {
+        const { agent } = await startAttached();
+        await agent.kill();
+        const fill = { slots: [], endpoints: [['10.42.0', { slot, owner: 1 }]] as [string, Endpoint][] };
+        const next = start();
+        await expect(next.open({ object: anotherBuild(), fill })).rejects.toThrow('not an IPv4 address');
+        fromPod.send(frame, 10);
+        expect(await start().open()).toMatchObject({ takeover: 'replaced' });
+        expect(await egressPackets(agents.at(-1)!)).toBe(10n);
+      });
+
+      test('slots and endpoints are read as they were set, through a restart', async () => {
+        const { agent } = await startAttached();
+        const entry = {
+          owner: 7,
+          address4: podAddress,
+          address6: 'fd00::2',
+          hooks: 'primary',
+          redirect: true,
+          macs: { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' },
+        } as const;
+        await agent.setSlot(9, entry);
+        const endpoints = Array.from({ length: 500 }, (_, i) => ({
+          address: i % 2 ? `fd00::${(i + 1).toString(16)}` : `10.42.${i >> 8}.${i & 255}`,
+          slot: i % 64,
+          owner: i + 1,
+        }));
+        for (const { address, ...endpoint } of endpoints) await agent.setEndpoint(address, endpoint);
+        await agent.setEndpoint('fd00::ffff', { slot: 1, owner: 1 });
+        await agent.removeEndpoint('fd00::ffff');
+        await agent.removeEndpoint('fd00::ffff');
+        await agent.kill();
+        const next = start();
+        await next.open();
+        expect(await next.readSlot(9)).toEqual({ ...entry, check: true });
+        expect(await next.readSlot(10)).toBeNull();
+        const byOwner = (await next.endpoints()).sort((a, b) => a.owner - b.owner);
+        expect(byOwner).toEqual(endpoints);
+        await expect(next.setEndpoint('fd00::5', { slot: 64, owner: 1 })).rejects.toThrow('slot 64 of 64');
+      });
+
+      test('pinned maps keep their size', async () => {
+        const { agent } = await startAttached();
+        await agent.kill();
+        expect(await start().open({ maxSlots: 1000 })).toMatchObject({ takeover: 'kept', maxSlots: 64 });
+      });
+    }
+
+    test('attaching again changes nothing', async () => {
+      const { agent } = await startAttached();
+      const before = await agent.query(slot, out);
+      await agent.attach(out, slot);
+      expect(await agent.query(slot, out)).toEqual(before);
+    });
+
+    test('links of a deleted device are told and taken away, and its slot can be used again', async () => {
+      const { agent } = await startAttached();
+      fromPod.send(frame, 1);
+      stage.removeDevice(slot);
+      expect((await agent.links()).map(({ slot, hook }) => [slot, hook]).sort()).toEqual(
+        [
+          [slot, into],
+          [slot, out],
+        ].sort(),
+      );
+      stage.addDevice(kind, slot);
+      await agent.attach(out, slot);
+      expect(await agent.query(slot, out)).toHaveLength(1);
+      await agent.detach(slot);
+      expect(await agent.links()).toEqual([]);
+      expect(await agent.query(slot, out)).toEqual([]);
+    });
+
+    test('a program’s hook tells its id, tag and runs', async () => {
+      const { agent, programIds } = await startAttached();
+      await agent.holdStatistics();
+      fromPod.send(frame, 5);
+      const [program] = await agent.query(slot, out);
+      expect(program).toMatchObject({
+        hook: out,
+        position: 0,
+        name: `from_pod_${kind === 'netkit' ? 'netkit' : 'tcx'}`,
+        ours: true,
+        runCount: 5,
+        tag: expect.stringMatching(/^[0-9a-f]{16}$/),
+      });
+      expect(programIds).toContain(program!.id);
+      expect(program!.nsPerRun).toBeGreaterThan(0);
+      expect(Math.abs(Date.parse(program!.loadedAt!) - Date.now())).toBeLessThan(60_000);
+    });
+
+    test('a device that does not exist is refused with what was tried', async () => {
+      const { agent } = await startAttached();
+      await expect(agent.attach(out, 40)).rejects.toMatchObject({
+        code: 'kernel_refused',
+        message: `attach ${out} of ifindex 1048656: No such device (ENODEV)`,
+      });
+      await expect(agent.query(40, out)).rejects.toMatchObject({ code: 'device_missing' });
+    });
+
+    test('destroy leaves no program on the device and no pin', async () => {
+      const { agent } = await startAttached();
+      await agent.destroy();
+      const fresh = start();
+      expect(await fresh.open()).toMatchObject({ takeover: 'loaded' });
+      expect(await fresh.query(slot, out)).toEqual([]);
+    });
+  });
+}

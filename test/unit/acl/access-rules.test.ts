@@ -1,0 +1,330 @@
+import { pino } from 'pino';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
+import type { Event } from '../../../contract/event.ts';
+import type { JudgedPod } from '../../../server/acl/staged/loaded-rule-sets.ts';
+import { Rules } from '../../../server/acl/access-rules.ts';
+import { writeRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { openScratch } from '../store/scratch.ts';
+import { noRoom, ScratchKernel } from './fake-kernel-rules.ts';
+
+const pod = (number: number, name: string, labels: Record<string, string> = {}): JudgedPod => {
+  return { id: `id-${name}`, number, namespace: 'shop', name, labels, addresses: [`10.42.0.${number}/32`] };
+};
+const cart = pod(1, 'cart', { app: 'cart' });
+const web = pod(2, 'web', { app: 'web' });
+
+/** Lets pods of the label reach cart. */
+const shop = (app = 'web') => `# who may reach the cart
+name: shop
+defaults: { ingress: deny }
+rules:
+  - name: to cart
+    direction: ingress
+    subject: { selector: { matchLabels: { app: cart } } }
+    peers: [{ pods: { matchLabels: { app: ${app} } } }]
+    protocol: tcp
+    ports: [{ from: 80 }]
+    action: allow
+`;
+
+async function open({
+  kernel = new ScratchKernel(),
+  file,
+  pods = [cart, web],
+}: {
+  kernel?: ScratchKernel;
+  file?: string;
+  pods?: JudgedPod[];
+} = {}) {
+  const scratch = await openScratch(...(file === undefined ? [] : [file]));
+  const rules = new Rules({ books: scratch.inventory, log: pino({ level: 'silent' }) });
+  onTestFinished(() => rules.close());
+  const events: Event[] = [];
+  rules.on('event', (event) => events.push(event));
+  await rules.open(kernel, pods);
+  return { rules, kernel, events, ...scratch };
+}
+
+const ada = { actor: 'ada' };
+const why = async (answer: Promise<unknown>) => {
+  const problem = (await answer.then(
+    () => null,
+    (error: unknown) => error,
+  )) as { code: string; errors?: { line: number }[] } | null;
+  return problem && [problem.code, problem.errors?.map(({ line }) => line)];
+};
+
+describe('access rules in force', () => {
+  test('a text is compiled for the pods, loaded, kept as a version with its own words, and told', async () => {
+    const { rules, kernel, events } = await open();
+    expect(rules.active()).toMatchObject({ version: 0, etag: 'v0', rules: null, text: null });
+    const active = await rules.put(shop(), { actor: 'ada', comment: 'opening day' });
+    expect(active).toMatchObject({
+      version: 1,
+      etag: 'v1',
+      actor: 'ada',
+      comment: 'opening day',
+      generation: 1,
+      problem: null,
+      text: shop(),
+      rules: { name: 'shop' },
+      sizes: { rules: 1, prefixes: 1, identities: 1 },
+    });
+    expect(kernel.sets.active.owners).toEqual(
+      new Map([
+        [cart.id, 1],
+        [web.id, 2],
+      ]),
+    );
+    expect(kernel.sets.active.request?.defaults).toEqual({ ingress: 'deny', egress: 'allow' });
+    expect(events.map(({ type }) => type)).toEqual(['rules.applied']);
+    expect(events[0]?.message).toMatch(/^ada put rules shop in force as version 1 \(1 rules, \d+ entries/);
+  });
+
+  test('what cannot be put in force changes nothing: neither kernel nor books', async () => {
+    const { rules, kernel, inventory } = await open();
+    await rules.put(shop(), ada);
+    expect(await why(rules.put(shop().replace('80', '99999'), ada))).toEqual(['bad_rules', [10]]);
+    expect(await why(rules.put(shop('other'), { ...ada, ifMatch: '"v0"' }))).toEqual([
+      'rules_changed',
+      undefined,
+    ]);
+    kernel.refuse = noRoom();
+    expect(await why(rules.put(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
+    expect(rules.active()).toMatchObject({ version: 1, text: shop(), problem: null });
+    expect((await inventory.listRuleVersions({ limit: 9 })).items).toHaveLength(1);
+    expect(kernel.loads).toBe(1);
+    // The number that was taken back is not given again.
+    expect(await rules.put(shop('other'), { ...ada, ifMatch: '"v1"' })).toMatchObject({ version: 3 });
+  });
+
+  test('any version can be put in force again, as a new one, and having none is a version too', async () => {
+    const { rules, kernel } = await open();
+    await rules.put(shop(), ada);
+    await rules.put(shop('other'), ada);
+    await rules.remove({ actor: 'bob' });
+    expect(kernel.sets.active.request).toBeNull();
+    expect(rules.active()).toMatchObject({ version: 3, text: null, rules: null, sizes: { entries: 0 } });
+    expect(await rules.restore(1, { actor: 'eve' })).toMatchObject({
+      version: 4,
+      text: shop(),
+      comment: 'version 1 again',
+    });
+    const { items } = await rules.versions({ limit: 9 });
+    expect(
+      items.map(({ number, actor, restored, name, active }) => [number, actor, restored, name, active]),
+    ).toEqual([
+      [4, 'eve', 1, 'shop', true],
+      [3, 'bob', null, null, false],
+      [2, 'ada', null, 'shop', false],
+      [1, 'ada', null, 'shop', false],
+    ]);
+    expect(await rules.version(2)).toMatchObject({
+      text: shop('other'),
+      set: { rules: [{ name: 'to cart' }] },
+    });
+    expect(await why(rules.version(9))).toEqual(['version_not_found', undefined]);
+  });
+
+  test('an agent that starts again loads what was in force, the draft too; rules that it cannot load are told', async () => {
+    const first = await open();
+    await first.rules.put(shop(), ada);
+    await first.rules.putDraft(shop('other'), ada);
+    await first.rules.close();
+    await first.inventory.close();
+    const second = await open({ file: first.file });
+    expect(second.rules.active()).toMatchObject({ version: 1, text: shop(), generation: 1, problem: null });
+    expect(second.rules.draft()).toMatchObject({ text: shop('other'), judging: true });
+    await second.rules.close();
+    await second.inventory.close();
+    const kernel = new ScratchKernel();
+    kernel.refuse = noRoom();
+    const third = await open({ file: first.file, kernel });
+    expect(third.rules.active()).toMatchObject({
+      version: 1,
+      text: shop(),
+      problem: { code: 'rules_too_large' },
+    });
+    expect((await third.inventory.listEvents({ limit: 1 })).items[0]).toMatchObject({
+      type: 'rules.failed',
+      severity: 'error',
+    });
+  });
+});
+
+describe('pods that come and go', () => {
+  test('the rules hold for a pod before it gets a device, and pods that come at once are compiled once', async () => {
+    const { rules, kernel } = await open({ pods: [cart] });
+    await rules.put(shop(), ada);
+    expect(kernel.sets.active.request?.tables.prefixes.size).toBe(0);
+    await Promise.all([rules.welcome(web), rules.welcome(pod(3, 'api')), rules.welcome(pod(4, 'job'))]);
+    expect([...kernel.sets.active.owners.values()]).toEqual([1, 2, 3, 4]);
+    expect([...kernel.sets.active.request!.tables.prefixes.keys()]).toEqual(['10.42.0.2/32']);
+    expect(kernel.loads).toBe(2);
+    rules.leave(web.id);
+    await expect.poll(() => kernel.sets.active.owners.has(web.id)).toBe(false);
+    expect(rules.active().warnings).toMatchObject([{ rule: 'to cart', line: 5 }]);
+  });
+
+  test('a pod for which the rules cannot be loaded is refused, and what holds goes on', async () => {
+    const { rules, kernel, events } = await open({ pods: [cart] });
+    await rules.put(shop(), ada);
+    kernel.refuse = noRoom();
+    expect(await why(rules.welcome(web))).toEqual(['rules_too_large', undefined]);
+    expect(rules.active().problem?.code).toBe('rules_too_large');
+    expect(events.at(-1)?.type).toBe('rules.failed');
+    await rules.welcome(web);
+    expect(rules.active().problem).toBeNull();
+    expect(kernel.sets.active.owners.size).toBe(2);
+  });
+
+  test('without rules nothing is loaded for them', async () => {
+    const { rules, kernel } = await open({ pods: [] });
+    await rules.welcome(cart);
+    rules.leave(cart.id);
+    expect(kernel.loads).toBe(0);
+  });
+});
+
+describe('a draft', () => {
+  test('judges beside the rules in force, says what it changes, and becomes them', async () => {
+    const { rules, kernel, events } = await open();
+    await rules.put(shop(), ada);
+    const draft = await rules.putDraft(shop('other').replace('to cart', 'others to cart'), ada);
+    expect(draft).toMatchObject({
+      base: 1,
+      judging: true,
+      generation: 1,
+      changes: { added: ['others to cart'], removed: ['to cart'], changed: [], defaults: false },
+    });
+    expect(rules.active()).toMatchObject({ version: 1, generation: 1 });
+    expect(await why(rules.applyDraft({ ...ada, ifMatch: '"old"' }))).toEqual(['rules_changed', undefined]);
+    const applied = await rules.applyDraft({ ...ada, ifMatch: `"${draft.etag}"` });
+    expect(applied).toMatchObject({ version: 2, rules: { rules: [{ name: 'others to cart' }] } });
+    expect(rules.draft()).toBeNull();
+    expect(kernel.sets.draft.request).toBeNull();
+    expect(events.map(({ type }) => type)).toEqual(['rules.applied', 'rules.drafted', 'rules.applied']);
+  });
+
+  test('is not applied over rules that came into force since it was saved', async () => {
+    const { rules } = await open();
+    await rules.putDraft(shop(), ada);
+    await rules.put(shop('other'), { actor: 'bob' });
+    expect(await why(rules.applyDraft(ada))).toEqual(['rules_changed', undefined]);
+    await rules.putDraft(shop(), ada);
+    expect(await rules.applyDraft(ada)).toMatchObject({ version: 2, text: shop() });
+    expect(await why(rules.applyDraft(ada))).toEqual(['no_draft', undefined]);
+  });
+
+  test('that cannot be loaded leaves the one before, in the books too', async () => {
+    const { rules, kernel, inventory } = await open();
+    await rules.putDraft(shop(), ada);
+    kernel.refuse = noRoom();
+    expect(await why(rules.putDraft(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
+    expect(rules.draft()).toMatchObject({ text: shop(), judging: true });
+    expect(await inventory.setting('node', 'rules.draft')).toMatchObject({ text: shop() });
+    await rules.removeDraft(ada);
+    expect(await inventory.setting('node', 'rules.draft')).toBeNull();
+  });
+});
+
+describe('from a rule to its entries and back', () => {
+  test('entries name their rule, pods and addresses, with the hits that the kernel counted', async () => {
+    const { rules, kernel } = await open();
+    await rules.put(shop(), ada);
+    const { items, total } = await rules.views.entries('active', { rule: 'to cart' }, 0, 10);
+    expect(total).toBe(1);
+    expect(items[0]).toMatchObject({
+      protocol: 'tcp',
+      from: 80,
+      to: 80,
+      length: 16,
+      verdict: 'allow',
+      rule: 'to cart',
+      packets: 0,
+      uses: [{ direction: 'ingress', pods: [{ name: 'cart' }], peers: ['10.42.0.2/32'], peerCount: 1 }],
+    });
+    const entry = items[0]!;
+    kernel.counted = [{ row: entry.row, protocol: 6, port: 80, length: 16, rule: 1, log: 0, hits: 7n }];
+    await new Promise((resolve) => setTimeout(resolve, 1050));
+    expect(
+      (await rules.views.entries('active', { pod: cart.id }, 0, 10)).items.map(({ rule, packets }) => [
+        rule,
+        packets,
+      ]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['to cart', 7],
+        [null, 0],
+      ]),
+    );
+    expect(await rules.views.statistics('active')).toMatchObject({
+      items: [{ rule: 'to cart', pods: 1, entries: 1, packets: 7 }],
+      defaults: { packets: 0 },
+    });
+    expect(await rules.views.rule('active', 'to cart')).toMatchObject({
+      number: 1,
+      line: 5,
+      pods: [{ name: 'cart' }],
+      peers: ['10.42.0.2/32'],
+      packets: 7,
+      warning: null,
+      entries: [{ packets: 7 }],
+    });
+    expect(await why(rules.views.rule('active', 'other'))).toEqual(['rule_not_found', undefined]);
+    expect(rules.ruleName('active', 1, 1)).toBe('to cart');
+  });
+
+  test('a packet is explained by pods’ names or addresses, by the draft too, and without rules passes', async () => {
+    const { rules } = await open();
+    const ask = (source: string, port: number, set: 'active' | 'draft' = 'active') =>
+      rules.views.explain({ set, source, destination: 'shop.cart', protocol: 'tcp', port });
+    expect(await ask('shop.web', 80)).toMatchObject({
+      verdict: 'allow',
+      note: expect.stringContaining('no access rules'),
+    });
+    await rules.put(shop(), ada);
+    expect(await ask('shop.web', 80)).toMatchObject({
+      verdict: 'allow',
+      source: '10.42.0.2',
+      destination: '10.42.0.1',
+      protocol: 6,
+      port: 80,
+      note: null,
+      egress: { pod: { name: 'web' }, rule: null, verdict: 'allow' },
+      ingress: {
+        pod: { name: 'cart' },
+        rule: 'to cart',
+        lookups: expect.arrayContaining([expect.objectContaining({ table: 'rows' })]),
+      },
+    });
+    expect(await ask('10.42.0.2', 81)).toMatchObject({ verdict: 'deny', ingress: { rule: null } });
+    expect(await ask('192.0.2.1', 80)).toMatchObject({ verdict: 'deny', egress: null });
+    rules.views.setNodeAddresses(['192.0.2.1']);
+    expect(await ask('192.0.2.1', 80)).toMatchObject({
+      verdict: 'allow',
+      note: expect.stringContaining('node itself'),
+    });
+    expect(await why(ask('shop.web', 80, 'draft'))).toEqual(['no_draft', undefined]);
+    expect(await why(ask('nobody', 80))).toEqual(['unprocessable', undefined]);
+    expect(await why(ask('fd00::1', 80))).toEqual(['unprocessable', undefined]);
+  });
+});
+
+test('a company’s rules are read and compiled beside the event loop, which goes on', async () => {
+  const pods = podsOf(100).map((each, number) => ({ ...each, number }));
+  const { rules } = await open({ pods });
+  const text = writeRules(rulesOf(300, 600, 100));
+  let longest = 0;
+  let last = performance.now();
+  const beat = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  const active = await rules.put(text, ada);
+  clearInterval(beat);
+  expect(active.sizes.entries).toBeGreaterThan(10_000);
+  // Reading and compiling take several times as long.
+  expect(longest).toBeLessThan(active.load!.compileMs);
+});

@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  baseTree,
+  decides,
+  type Label,
+  labelOf,
+  labelOfAll,
+  pass,
+  Splitter,
+  tellPrefixes,
+} from '../../../server/acl/compile/port-prefixes.ts';
+import {
+  type Claim,
+  leaf,
+  type PortRuns,
+  type PortTree,
+  portRuns,
+  portTree,
+} from '../../../server/acl/compile/port-ranges.ts';
+import { asBase, byProtocol, judgeRuns, ported } from '../../../server/acl/compile/protocol-ports.ts';
+
+interface Prefix {
+  port: number;
+  length: number;
+  label: Label;
+}
+
+const bits = 3;
+const size = 1 << bits;
+
+/** Rules 0, 2 … are the row's own and 1, 3 … the base's: they come before one another as they like. */
+const claims = (parity: 0 | 1) =>
+  fc
+    .array(fc.tuple(fc.nat(size - 1), fc.nat(size - 1), fc.nat(3), fc.boolean()), { maxLength: 4 })
+    .map((drawn) =>
+      drawn
+        .map(
+          ([a, b, order, log]): Claim => ({
+            from: Math.min(a, b),
+            to: Math.max(a, b),
+            order: 2 * order + parity,
+            log,
+          }),
+        )
+        .sort((a, b) => a.order - b.order)
+        .filter(({ order }, index, all) => order !== all[index - 1]?.order),
+    );
+
+function at(tree: PortTree, port: number, bit = bits - 1): PortTree {
+  if (!tree.low || !tree.high) return tree;
+  return at((port >> bit) & 1 ? tree.high : tree.low, port, bit - 1);
+}
+
+/** What each port may be said to have. */
+function allowed(own: PortTree, base: PortTree | null): Label[][] {
+  return Array.from({ length: size }, (_, port) => {
+    const [mine, other] = [at(own, port), base && at(base, port)];
+    if (!other) return [labelOf(mine)];
+    const label = labelOf(leaf(Math.min(mine.decides, other.decides), Math.min(mine.logs, other.logs)));
+    return label === labelOf(other) ? [label, pass] : [label];
+  });
+}
+
+function said(prefixes: readonly Prefix[], port: number, inherited: Label): Label {
+  const matching = prefixes.filter(({ port: first, length }) => (port ^ first) >> (bits - length) === 0);
+  return matching.sort((a, b) => b.length - a.length)[0]?.label ?? inherited;
+}
+
+/** Whether `count` prefixes can say it: every choice of prefixes and labels is tried. */
+function possible(count: number, wanted: readonly Label[][], inherited: Label): boolean {
+  const labels = [...new Set(wanted.flat())];
+  const places = Array.from({ length: bits + 1 }, (_, length) =>
+    Array.from({ length: 1 << length }, (_, index) => ({ port: index << (bits - length), length })),
+  ).flat();
+  const choose = (from: number, chosen: Prefix[]): boolean => {
+    if (chosen.length === count)
+      return wanted.every((labels, port) => labels.includes(said(chosen, port, inherited)));
+    for (let index = from; index < places.length; index += 1)
+      for (const label of labels)
+        if (choose(index + 1, [...chosen, { ...places[index]!, label }])) return true;
+    return false;
+  };
+  return choose(0, []);
+}
+
+const split = (own: PortRuns, base: PortTree | null, of = bits) =>
+  new Splitter().split(own, base && baseTree(base), of);
+
+function found(own: PortRuns, base: PortTree | null, inherited: Label): Prefix[] {
+  const prefixes: Prefix[] = [];
+  tellPrefixes(
+    split(own, base),
+    inherited,
+    (port, length, label) => prefixes.push({ port, length, label }),
+    bits,
+  );
+  return prefixes;
+}
+
+describe('ports are split into the fewest prefixes', () => {
+  test('what rules claim is what the first of them says at each port', () => {
+    fc.assert(
+      fc.property(claims(0), (all) => {
+        const tree = portTree(portRuns(all, bits), bits);
+        for (let port = 0; port < size; port += 1) {
+          const there = all.filter(({ from, to }) => port >= from && port <= to);
+          const first = (log: boolean) => there.find((claim) => claim.log === log)?.order ?? 16_383;
+          expect(labelOf(at(tree, port))).toBe(labelOf(leaf(first(false), first(true))));
+        }
+      }),
+    );
+  });
+
+  test.each([
+    ['with nothing to pass on to', false],
+    ['beside a base', true],
+  ])('%s, none can be spared: every choice of fewer is tried', (_, withBase) => {
+    fc.assert(
+      fc.property(claims(0), claims(1), (mine, others) => {
+        const own = portRuns(mine, bits);
+        const base = withBase ? portTree(portRuns(others, bits), bits) : null;
+        const inherited = pass;
+        const wanted = allowed(portTree(own, bits), base);
+        const prefixes = found(own, base, inherited);
+        for (let port = 0; port < size; port += 1)
+          expect(wanted[port]).toContain(said(prefixes, port, inherited));
+        // Four of fifteen prefixes with several labels each are as many as can be tried in a moment.
+        if (prefixes.length > 0 && prefixes.length <= 4)
+          expect(possible(prefixes.length - 1, wanted, inherited)).toBe(false);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test('ports 1 to 65,534 take three nested prefixes, where disjoint ones would be 30', () => {
+    const own = portRuns([{ from: 1, to: 65_534, order: 0, log: false }]);
+    const count = (base: PortTree | null, inherited: Label): number => {
+      let prefixes = 0;
+      tellPrefixes(split(own, base, 16), inherited, () => {
+        prefixes += 1;
+      });
+      return prefixes;
+    };
+    // One for all, and one for each end: nested prefixes do what 30 disjoint ones did.
+    expect(count(null, pass)).toBe(3);
+    expect(count(portTree(portRuns([{ from: 0, to: 65_535, order: 1, log: false }])), pass)).toBe(3);
+    expect(count(portTree(portRuns([])), pass)).toBe(3);
+  });
+
+  test('a row says only what its rules change, and what holds for all protocols once', () => {
+    const claims = (protocol: 'any' | 'tcp', order: number) => ({
+      protocol,
+      claims: [{ from: 0, to: 65_535, order, log: false }],
+    });
+    const entries = (own: ReturnType<typeof claims>, base: ReturnType<typeof claims>): string[] => {
+      const runs = (rule: typeof own) => byProtocol((protocol) => judgeRuns([rule], protocol));
+      const [mine, below] = [runs(own), asBase(runs(base))];
+      const splitter = new Splitter();
+      const label = labelOfAll(splitter.split(mine.other, below.other));
+      const text = (label: Label) => (label === pass ? 'pass' : decides(label));
+      const told = label === pass ? [] : [`any ${text(label)}`];
+      for (const protocol of ported)
+        tellPrefixes(splitter.split(mine[protocol], below[protocol]), label, (port, length, each) =>
+          told.push(`${protocol} ${port}/${length} ${text(each)}`),
+        );
+      return told;
+    };
+    expect(entries(claims('any', 1), claims('tcp', 0))).toEqual(['any 1', 'tcp 0/0 0']);
+    expect(entries(claims('tcp', 1), claims('any', 2))).toEqual(['tcp 0/0 1']);
+    expect(entries(claims('tcp', 1), claims('any', 0))).toEqual([]);
+  });
+});

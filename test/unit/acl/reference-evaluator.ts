@@ -1,0 +1,75 @@
+import type { Peer, Rule, RuleSet } from '../../../contract/acl.ts';
+import { type Address, type Cidr, contains, parseAddress, parseCidr } from '../../../contract/cidr.ts';
+import { type Packet, protocolOf, type Verdict } from '../../../server/acl/spec/policy-packet.ts';
+import { type AclPod, isPeer, isSubject } from '../../../server/acl/spec/pod-selector.ts';
+
+export interface Judgement {
+  verdict: Verdict;
+  /** Name of the rule that decided; null: none did, and the default holds. */
+  rule: string | null;
+  /** Name of the first `log` rule that was asked before the decision. */
+  log: string | null;
+  /** Names of the rules that match as well, but were not asked any more, in their order. */
+  losers: string[];
+}
+
+/**
+ * The meaning of a rule set, without any cleverness: the compiler is tested against this.
+ * @returns what judges a packet of one of `pods`
+ */
+export function reference(ruleSet: RuleSet, pods: readonly AclPod[]): (packet: Packet) => Judgement {
+  const rules = ruleSet.rules
+    .map((rule, index) => ({ rule, index, terms: rule.peers.map((peer) => readTerm(peer, pods)) }))
+    .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
+  const byId = new Map(pods.map((pod) => [pod.id, pod]));
+  return (packet) => {
+    const pod = byId.get(packet.pod);
+    if (!pod) throw new RangeError(`no pod ${packet.pod}`);
+    const matching = rules
+      .filter(({ rule, terms }) => matches(rule, terms, pod, packet))
+      .map(({ rule }) => rule);
+    const decided = matching.findIndex(({ action }) => action !== 'log');
+    const asked = decided < 0 ? matching : matching.slice(0, decided + 1);
+    const rule = matching[decided];
+    return {
+      verdict: rule ? (rule.action as Verdict) : ruleSet.defaults[packet.direction],
+      rule: rule?.name ?? null,
+      log: asked.find(({ action }) => action === 'log')?.name ?? null,
+      losers: matching.slice(asked.length).map(({ name }) => name),
+    };
+  };
+}
+
+/** A term of a rule's peers, with its texts read once. */
+type Term = { cidr: Cidr; except: Cidr[] } | { addresses: Address[] };
+
+function readTerm(peer: Peer, pods: readonly AclPod[]): Term {
+  if ('cidr' in peer) return { cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) };
+  const addresses = pods.filter((pod) => isPeer(peer, pod)).flatMap((pod) => pod.addresses);
+  return { addresses: addresses.map((text) => parseAddress(text.replace(/\/.*/, ''))) };
+}
+
+function matches(rule: Rule, terms: Term[], pod: AclPod, packet: Packet): boolean {
+  if (rule.direction !== packet.direction || !isSubject(rule.subject, pod)) return false;
+  if (terms.length > 0 && !terms.some((term) => holds(term, packet.peer))) return false;
+  if (rule.protocol === 'any') return true;
+  if (rule.protocol !== protocolOf(packet)) return false;
+  if (rule.protocol === 'icmp')
+    return (
+      rule.icmp.length === 0 ||
+      rule.icmp.some(
+        ({ type, code }) =>
+          type === packet.port >> 8 && (code === undefined || code === (packet.port & 0xff)),
+      )
+    );
+  return (
+    rule.ports.length === 0 ||
+    rule.ports.some(({ from, to }) => packet.port >= from && packet.port <= (to ?? from))
+  );
+}
+
+function holds(term: Term, peer: Address): boolean {
+  if ('addresses' in term)
+    return term.addresses.some(({ family, value }) => family === peer.family && value === peer.value);
+  return contains(term.cidr, peer) && !term.except.some((except) => contains(except, peer));
+}
