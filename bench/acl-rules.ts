@@ -1,7 +1,8 @@
-import type { Direction, RuleSet } from '../contract/acl.ts';
+import type { RuleSet } from '../contract/acl.ts';
+import type { Direction } from '../contract/direction.ts';
 import { ruleSet } from '../contract/acl.ts';
 import { addressBits, addressText, type Cidr, cidrText, parseCidr } from '../contract/cidr.ts';
-import type { AclPod } from '../server/acl/select.ts';
+import type { AclPod } from '../server/acl/spec/pod-selector.ts';
 
 /** Numbers from 0 to 1 that are the same in every run (mulberry32). */
 export function chance(seed: number): () => number {

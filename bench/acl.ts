@@ -1,7 +1,7 @@
-import { compile } from '../server/acl/compile.ts';
-import { diffSize, diffTables, tablesSize } from '../server/acl/tables.ts';
+import { compile } from '../server/acl/compile/compile.ts';
+import { diffSize, diffTables, tablesSize } from '../server/acl/tables/policy-tables.ts';
 import { podsOf, rulesOf } from './acl-rules.ts';
-import { runSealed } from './elsewhere.ts';
+import { runSealed } from './sandbox.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
@@ -45,5 +45,5 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
     report({ ...about, metric: 'update_entries', unit: 'entries', ...summary(touched) });
   }
   progress('loading rules, and the cost of a packet');
-  await runSealed(report, 'acl-here.ts', [quick ? 'quick' : 'whole']);
+  await runSealed(report, 'acl.worker.ts', [quick ? 'quick' : 'whole']);
 }

@@ -1,5 +1,5 @@
 import { hasNetkit } from '../scripts/vm/netkit.ts';
-import { runInGuest, runSealed } from './elsewhere.ts';
+import { runInGuest, runSealed } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { compile } from './traffic.ts';
@@ -8,12 +8,12 @@ import { compile } from './traffic.ts';
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   const [rounds, pods] = quick ? [2, 3] : [10, 10];
   progress('attaching pods by veth, with and without programs');
-  await runSealed(report, 'attach-here.ts', ['native', 'veth', rounds, pods]);
-  if (hasNetkit()) return runSealed(report, 'attach-here.ts', ['native', 'netkit', rounds, pods]);
+  await runSealed(report, 'attach.worker.ts', ['native', 'veth', rounds, pods]);
+  if (hasNetkit()) return runSealed(report, 'attach.worker.ts', ['native', 'netkit', rounds, pods]);
   progress('attaching pods by netkit, in the guest');
   compile('timed');
   compile('attach', ['-lbpf']);
-  await runInGuest(report, 'attach-here.ts', ['guest', 'netkit', quick ? 2 : 5, quick ? 3 : 5], {
+  await runInGuest(report, 'attach.worker.ts', ['guest', 'netkit', quick ? 2 : 5, quick ? 3 : 5], {
     timeoutSeconds: 300,
   });
 }

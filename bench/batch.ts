@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { isIpv6 } from '../contract/network.ts';
 import { programAt } from '../server/bpf/datapath-programs.ts';
-import { peerIfindex, primaryIfindex } from '../server/bpf/layout.ts';
-import { netkitAttachTypes } from '../server/bpf/netkit.ts';
-import { tcxAttachTypes } from '../server/bpf/tcx.ts';
+import { peerIfindex, primaryIfindex } from '../server/bpf/slot-layout.ts';
+import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
+import { tcxAttachTypes } from '../server/bpf/tcx-hook.ts';
 import { hooksOf } from '../server/datapath/device/hooks.ts';
 import { gatewaysOf } from '../server/datapath/device/next-hops.ts';
 import type { DeviceRecord } from '../server/datapath/store.ts';
-import type { Hooks, Subject } from './ground.ts';
+import type { Hooks, Subject } from './fixture.ts';
 import { compile } from './traffic.ts';
 
 /** A program and its arguments. */

@@ -1,4 +1,4 @@
-import { runInGuest } from './elsewhere.ts';
+import { runInGuest } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { compile } from './traffic.ts';
@@ -7,7 +7,7 @@ import { compile } from './traffic.ts';
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   compile('traffic');
   progress('requests, datagrams and streams by path, in an instruction-counted guest');
-  await runInGuest(report, 'datapath-here.ts', ['guest', quick ? 1 : 5, quick ? 20 : 100], {
+  await runInGuest(report, 'datapath.worker.ts', ['guest', quick ? 1 : 5, quick ? 20 : 100], {
     instructionCounted: true,
     timeoutSeconds: 900,
   });

@@ -1,6 +1,6 @@
 import { hasNetkit } from '../scripts/vm/netkit.ts';
-import { runInGuest } from './elsewhere.ts';
-import { measureBatches } from './migrate-many-here.ts';
+import { runInGuest } from './sandbox.ts';
+import { measureBatches } from './migrate-many.worker.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
@@ -17,5 +17,5 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
   if (hasNetkit()) return;
   const count = pods.at(-1)!;
   progress(`${count} pods at once in the guest`);
-  await runInGuest(report, 'migrate-many-here.ts', ['guest', count, 8], { timeoutSeconds: 3600 });
+  await runInGuest(report, 'migrate-many.worker.ts', ['guest', count, 8], { timeoutSeconds: 3600 });
 }

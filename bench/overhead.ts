@@ -1,4 +1,4 @@
-import { runInGuest, runSealed } from './elsewhere.ts';
+import { runInGuest, runSealed } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { compile } from './traffic.ts';
@@ -7,9 +7,9 @@ import { compile } from './traffic.ts';
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   compile('traffic');
   progress('datagrams with programs off, counting and full, by turns');
-  await runSealed(report, 'overhead-here.ts', ['native', ...(quick ? [6, 30] : [100, 40])]);
+  await runSealed(report, 'overhead.worker.ts', ['native', ...(quick ? [6, 30] : [100, 40])]);
   progress('the same in an instruction-counted guest');
-  await runInGuest(report, 'overhead-here.ts', ['guest', ...(quick ? [1, 20] : [5, 60])], {
+  await runInGuest(report, 'overhead.worker.ts', ['guest', ...(quick ? [1, 20] : [5, 60])], {
     instructionCounted: true,
     timeoutSeconds: 600,
   });

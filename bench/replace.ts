@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Activation, Build } from '../contract/build.ts';
-import { anotherBuild, SigningKey } from '../test/rig/builds.ts';
-import { addMany, addressOf, pingUntil } from '../test/rig/many.ts';
-import { type RiggedNode, rigNode } from '../test/rig/node.ts';
+import { anotherBuild, SigningKey } from '../test/testbed/builds.ts';
+import { addMany, addressOf, pingUntil } from '../test/testbed/many-pods.ts';
+import { type RiggedNode, rigNode } from '../test/testbed/node.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
@@ -44,7 +44,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
     await watching.ended;
     // The next sample has all that was sent.
     await sleep(1500);
-    const counted = await packetsOut(node);
+    const counted = await egressPackets(node);
 
     const figure = (metric: string, unit: string, values: number[]): void =>
       report({ bench: 'replace', metric, unit, ...summary(values), devices: pods });
@@ -71,9 +71,9 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
 }
 
 /** What left each pod, by the last sample. */
-async function packetsOut(node: RiggedNode): Promise<Map<string, number>> {
+async function egressPackets(node: RiggedNode): Promise<Map<string, number>> {
   const lines = (await node.metrics()).matchAll(
-    /^podlane_pod_packets_total\{namespace="shop",pod="([^"]+)",direction="out"\} (\d+)$/gm,
+    /^podlane_pod_packets_total\{namespace="shop",pod="([^"]+)",direction="egress"\} (\d+)$/gm,
   );
   return new Map(Array.from(lines, ([, pod, packets]) => [pod!, Number(packets)]));
 }
@@ -84,7 +84,7 @@ function watch(node: RiggedNode, signal: AbortSignal): { wentBack: number; ended
   watching.ended = (async () => {
     let before = new Map<string, number>();
     while (!signal.aborted) {
-      const now = await packetsOut(node);
+      const now = await egressPackets(node);
       for (const [pod, packets] of before) if ((now.get(pod) ?? 0) < packets) watching.wentBack += 1;
       before = now;
       await sleep(500);

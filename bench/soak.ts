@@ -1,5 +1,5 @@
 import { hasNetkit } from '../scripts/vm/netkit.ts';
-import { runInGuest, runSealed } from './elsewhere.ts';
+import { runInGuest, runSealed } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
@@ -7,9 +7,9 @@ import type { BenchOptions } from './run.ts';
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   const migrations = quick ? 80 : 2000;
   progress(`${migrations} migrations on this kernel: some minutes`);
-  await runSealed(report, 'soak-here.ts', ['native', migrations, 4]);
+  await runSealed(report, 'soak.worker.ts', ['native', migrations, 4]);
   if (hasNetkit()) return;
   const guests = quick ? 16 : 200;
   progress(`${guests} migrations between netkit and veth in the guest`);
-  await runInGuest(report, 'soak-here.ts', ['guest', guests, 4], { timeoutSeconds: 1800 });
+  await runInGuest(report, 'soak.worker.ts', ['guest', guests, 4], { timeoutSeconds: 1800 });
 }

@@ -16,7 +16,8 @@ const compileCache = join(root, '.cache/node');
 
 export interface GuestOptions {
   lab: string;
-  kind?: DeviceKind;
+  /** Undefined: netkit where the kernel has it. */
+  kind: DeviceKind | undefined;
   rate: number;
   progress(text: string): void;
   counted(apps: TrafficCounts): void;

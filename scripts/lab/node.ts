@@ -21,7 +21,8 @@ export interface NodeOptions {
   listen?: { address: string; tokenFile: string };
   /** Group that may use the agent's socket. */
   socketGid?: number;
-  kind?: DeviceKind;
+  /** Undefined: netkit where the kernel has it. */
+  kind: DeviceKind | undefined;
   /** Folder of keys that builds are signed by. */
   trust?: string;
   /** Multiplies the traffic. */

@@ -1,6 +1,6 @@
 import { dropReasons } from '../../contract/sample.ts';
 
-/** Room for reasons in `bpf/podlane.h`. */
+/** Room for reasons in `bpf/slot-layout.h`. */
 const reasonRoom = 8;
 
 const reasonFields = (direction: 'Out' | 'In'): string[] =>

@@ -1,11 +1,11 @@
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
 import { counterFields, sweptFields } from './counter-fields.ts';
-import { counterBytes, dropBytes } from './layout.ts';
-import { Mapping } from './mapping.ts';
+import { counterBytes, dropBytes } from './slot-layout.ts';
+import { Mapping } from './mmap.ts';
 
 const dropFields = dropBytes / 8;
 if (sweptFields !== counterBytes / 8 || counterFields.length !== sweptFields + dropFields)
-  throw new Error('counterFields does not match bpf/podlane.h');
+  throw new Error('counterFields does not match bpf/slot-layout.h');
 
 /**
  * The counters of all slots, as the programs write them: the maps' own memory, read with no system call.

@@ -1,14 +1,14 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { BpfRefusal } from './call.ts';
+import { BpfRefusal } from './syscall.ts';
 import { type DatapathPrograms, linkHooks, programAt } from './datapath-programs.ts';
-import { primaryIfindex, slotOf } from './layout.ts';
+import { primaryIfindex, slotOf } from './slot-layout.ts';
 import { detachLink, type LinkInfo, updateLink, withPinnedLink } from './link.ts';
-import { attachNetkit } from './netkit.ts';
-import type { HookOrder } from './order.ts';
+import { attachNetkit } from './netkit-hook.ts';
+import type { HookOrder } from './anchor.ts';
 import { pin, pinnedNames, unpin } from './pin.ts';
-import type { LinkHook } from './query.ts';
-import { attachTcx } from './tcx.ts';
+import type { LinkHook } from './hook-query.ts';
+import { attachTcx } from './tcx-hook.ts';
 
 /** A link of ours by its pin, `links/SLOT-HOOK` with - for /. */
 export interface PinnedLink {

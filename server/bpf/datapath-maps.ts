@@ -9,8 +9,8 @@ import {
   endpointBytes,
   endpointsPerSlot,
   slotBytes,
-} from './layout.ts';
-import { mapInfo } from './map.ts';
+} from './slot-layout.ts';
+import { mapInfo } from './array-map.ts';
 import { openPinned, pinOver, unpin } from './pin.ts';
 import { traceFilterBytes } from './rule-events.ts';
 import {

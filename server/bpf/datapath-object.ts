@@ -10,9 +10,9 @@ import {
   nameInObject,
 } from './datapath-maps.ts';
 import { programNames } from './datapath-programs.ts';
-import { configBuildOffset, configBytes } from './layout.ts';
-import { type MapInfo, mapInfo } from './map.ts';
-import { describeObject, type LoadedObject, loadObject, trafficControl } from './object.ts';
+import { configBuildOffset, configBytes } from './slot-layout.ts';
+import { type MapInfo, mapInfo } from './array-map.ts';
+import { describeObject, type LoadedObject, loadObject, trafficControl } from './object-loader.ts';
 
 const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 

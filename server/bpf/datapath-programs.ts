@@ -1,12 +1,12 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Hook } from '../../contract/device.ts';
-import { withId } from './info.ts';
-import { configBuildOffset, configBytes } from './layout.ts';
-import { ArrayMap, mapInfo } from './map.ts';
+import { withId } from './kernel-object.ts';
+import { configBuildOffset, configBytes } from './slot-layout.ts';
+import { ArrayMap, mapInfo } from './array-map.ts';
 import { openPinned, pinOver } from './pin.ts';
-import { type ProgramInfo, programFdById, programInfo } from './program.ts';
-import type { LinkHook } from './query.ts';
+import { type ProgramInfo, programFdById, programInfo } from './program-info.ts';
+import type { LinkHook } from './hook-query.ts';
 
 /** Which program of `bpf/datapath.bpf.c` runs where. */
 export const programAt = {

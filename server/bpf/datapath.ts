@@ -37,12 +37,12 @@ import {
   type ReadSlot,
   type SlotEntry,
   slotBytes,
-} from './layout.ts';
-import { ArrayMap, mapInfo } from './map.ts';
-import type { LoadedObject } from './object.ts';
-import type { HookOrder } from './order.ts';
+} from './slot-layout.ts';
+import { ArrayMap, mapInfo } from './array-map.ts';
+import type { LoadedObject } from './object-loader.ts';
+import type { HookOrder } from './anchor.ts';
 import { ensurePinDirectory, removePinDirectory } from './pin.ts';
-import { attachedPrograms, type LinkHook } from './query.ts';
+import { attachedPrograms, type LinkHook } from './hook-query.ts';
 
 /** Connections that access rules remember, unless told otherwise. */
 const defaultConnections = 65_536;
@@ -86,7 +86,7 @@ export class DatapathPrograms {
   readonly #slots: ArrayMap;
   readonly #endpoints4: HashMap;
   readonly #endpoints6: HashMap;
-  /** Descriptors of what belongs to access rules, which `server/acl/load.ts` uses. */
+  /** Descriptors of what belongs to access rules, which `server/acl/load/rule-loader.ts` uses. */
   readonly ruleMaps: RuleMaps;
   readonly #connections: number;
 

@@ -4,8 +4,8 @@ import {
   bpf_map_update_elem,
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
-import { accepted, BpfRefusal } from './call.ts';
-import { mapInfo } from './map.ts';
+import { accepted, BpfRefusal } from './syscall.ts';
+import { mapInfo } from './array-map.ts';
 
 /** BPF_MAP_TYPE_PERCPU_HASH, <linux/bpf.h>. */
 const perCpuHash = 5;

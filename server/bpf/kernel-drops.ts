@@ -1,11 +1,11 @@
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
-import { accepted, offLoop } from './call.ts';
+import { accepted, offLoop } from './syscall.ts';
 import { HashMap } from './hash-map.ts';
-import { ArrayMap } from './map.ts';
-import { type LoadedObject, loadObject } from './object.ts';
-import { programInfo } from './program.ts';
+import { ArrayMap } from './array-map.ts';
+import { type LoadedObject, loadObject } from './object-loader.ts';
+import { programInfo } from './program-info.ts';
 
 const committedObject = new URL('../../bpf/objects/drops.bpf.o', import.meta.url);
 

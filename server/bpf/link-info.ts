@@ -1,6 +1,6 @@
 import { addressOf } from '../ffi/libc.ts';
-import { nameAt, readInfo, withId } from './info.ts';
-import { attachTypeName, linkTypeName } from './names.ts';
+import { nameAt, readInfo, withId } from './kernel-object.ts';
+import { attachTypeName, linkTypeName } from './type-names.ts';
 
 /** A link of any type: what it holds a program at, as far as the kernel tells. */
 export interface AnyLink {

@@ -1,9 +1,9 @@
 import { closeSync } from 'node:fs';
 import { bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
 import { syscall } from '../ffi/libc.ts';
-import { accepted, BpfRefusal, bpfSyscall, offLoop } from './call.ts';
-import { readInfo } from './info.ts';
-import { encodeOrder, type HookOrder } from './order.ts';
+import { accepted, BpfRefusal, bpfSyscall, offLoop } from './syscall.ts';
+import { readInfo } from './kernel-object.ts';
+import { encodeOrder, type HookOrder } from './anchor.ts';
 import { openPinned } from './pin.ts';
 
 const linkCreate = 28;

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
 import { bpf_obj_get, bpf_obj_pin } from '../ffi/libbpf.ts';
 import { errno, mount } from '../ffi/libc.ts';
-import { accepted, BpfRefusal } from './call.ts';
+import { accepted, BpfRefusal } from './syscall.ts';
 
 /** BPF_FS_MAGIC (linux/magic.h). */
 const bpffsMagic = 0xcafe4a11;

@@ -1,5 +1,5 @@
-import { mapInfo } from './map.ts';
-import { Mapping } from './mapping.ts';
+import { mapInfo } from './array-map.ts';
+import { Mapping } from './mmap.ts';
 
 const pageBytes = 4096;
 /** BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ, <linux/bpf.h>. */

@@ -1,8 +1,8 @@
-import type { Direction } from '../../contract/acl.ts';
+import { type Direction, directions } from '../../contract/direction.ts';
 import { type DropReason, dropReasons } from '../../contract/sample.ts';
-import { directions, mappedBytes, mappedText } from './rule-layout.ts';
+import { mappedBytes, mappedText } from './rule-layout.ts';
 
-/** What `bpf/rules.h` has programs tell of packets, and the packets that they are asked to tell of, for this side. */
+/** What `bpf/rule-layout.h` has programs tell of packets, and the packets that they are asked to tell of, for this side. */
 
 /** What was sent on the wire, as far as rules look at it. */
 export interface PacketTuple {

@@ -1,7 +1,6 @@
-import type { Direction } from '../../contract/acl.ts';
-import { address4Bytes, address6Bytes, addressText } from './address.ts';
+import { address4Bytes, address6Bytes, addressText } from './ip-address.ts';
 
-/** What `bpf/rules.h` says, for this side. */
+/** What `bpf/rule-layout.h` says, for this side. */
 
 /** How much the maps of rules hold that are not sized by configuration. */
 export const ruleRoom = {
@@ -34,8 +33,6 @@ export const settingFlag = { active: 1, draft: 2, trace: 4 } as const;
 export const timeoutKinds = ['tcp', 'udp', 'icmp', 'other'] as const;
 /** enum podlane_state. */
 export const connectionStates = ['unreplied', 'replied', 'closing'] as const;
-/** Place of a direction in values of `policies`, and of its bit in `unknown_denied`. */
-export const directions: readonly Direction[] = ['ingress', 'egress'];
 
 /** struct podlane_prefix: length 0, address 4; struct podlane_identity, a u32 by half. */
 export const prefixBytes = 20;

@@ -1,5 +1,5 @@
 import { addressOf } from '../ffi/libc.ts';
-import { readInfo } from './info.ts';
+import { readInfo } from './kernel-object.ts';
 
 /** A program's translated instructions, and where its functions and its source lines begin. */
 export interface Translated {

@@ -1,4 +1,4 @@
-import type { Btf } from './btf.ts';
+import type { Btf } from '../bpf/btf.ts';
 
 /** SKB_DROP_REASON_SUBSYS_SHIFT, <net/dropreason-core.h>: above it a subsystem's number, below its own reason. */
 const subsystemShift = 16;

@@ -2,7 +2,7 @@ import { closeSync, existsSync, fstatSync, mkdirSync, openSync, rmSync } from 'n
 import { basename, isAbsolute, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
 import { errno, errnoName, ioctl, mount, statfs, strerror, umount2, unshare } from '../ffi/libc.ts';
-import { withNamespace } from '../netlink/namespace.ts';
+import { withNamespace } from '../netlink/setns.ts';
 
 export { withNamespace };
 

@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import type { Capability, CapabilityName } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { NetlinkError } from '../netlink/error.ts';
-import { addBpfFilter, addClsact, deleteClsact } from '../netlink/filter.ts';
+import { addBpfFilter, addClsact, deleteClsact } from '../netlink/tc-filter.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import { addNetkit } from '../netlink/netkit.ts';
 import { RtnetlinkSocket } from '../netlink/socket.ts';
@@ -14,8 +14,8 @@ import {
   loadSmallest,
   openTracepoint,
   programType,
-} from './bpf.ts';
-import { type Btf, readVmlinuxBtf, vmlinuxPath } from './btf.ts';
+} from './probe-programs.ts';
+import { type Btf, readVmlinuxBtf, vmlinuxPath } from '../bpf/btf.ts';
 import { createNamespace, type NetworkNamespace, withNamespace } from './netns.ts';
 
 /** Where the trying happens: a namespace of its own, with an rtnetlink socket in it. */

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { machine, release, version } from 'node:os';
 import { join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
-import { withNamespace } from '../netlink/namespace.ts';
+import { withNamespace } from '../netlink/setns.ts';
 
 /** Time of one CPU since boot, in clock ticks. `busy` is all but idle and waiting for I/O, `softirq` a part of it. */
 export interface CpuTime {

@@ -1,8 +1,8 @@
 import { noneWhenGone } from './error.ts';
-import { addressBytes, type Family, family, familyName, familyOf, formatAddress, parsePrefix } from './ip.ts';
+import { addressBytes, type Family, family, familyName, familyOf, formatAddress, parsePrefix } from './ip-address.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
-import { nlmFlag, rtm } from './rtnetlink.ts';
-import { type Scope, scopeName, scopeNumber } from './scope.ts';
+import { nlmFlag, rtm } from './constants.ts';
+import { type Scope, scopeName, scopeNumber } from './route-scope.ts';
 import type { Request, RtnetlinkSocket } from './socket.ts';
 
 /** IFA_*, <linux/if_addr.h>. */

@@ -1,9 +1,9 @@
 import { refusedWith } from './error.ts';
-import { iff, ifinfoBytes, ifla, iflaInfo, skipProtocolStats, writeIfinfo } from './ifinfo.ts';
-import { formatMac, macBytes } from './ip.ts';
+import { iff, ifinfoBytes, ifla, iflaInfo, skipProtocolStats, writeIfinfo } from './ifinfomsg.ts';
+import { formatMac, macBytes } from './ip-address.ts';
 import type { AttributeReader, MessageReader, MessageWriter } from './message.ts';
 import { type NetkitData, parseNetkitData } from './netkit.ts';
-import { nlmFlag, rtm } from './rtnetlink.ts';
+import { nlmFlag, rtm } from './constants.ts';
 import type { Request, RtnetlinkSocket } from './socket.ts';
 
 /** IF_OPER_*, RFC 2863. */

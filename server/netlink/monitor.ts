@@ -3,11 +3,11 @@ import { type InterfaceAddress, parseAddress } from './address.ts';
 import { NetlinkError } from './error.ts';
 import { type Link, parseLink } from './link.ts';
 import { MalformedMessage, MessageReader } from './message.ts';
-import { withNamespace } from './namespace.ts';
+import { withNamespace } from './setns.ts';
 import { hearAllNamespaces, NamespaceReceiver } from './namespace-id.ts';
-import { whenReadable } from './readable.ts';
+import { whenReadable } from './poll-readable.ts';
 import { parseRoute, type Route } from './route.ts';
-import { rtm } from './rtnetlink.ts';
+import { rtm } from './constants.ts';
 import { openRtnetlink } from './socket.ts';
 
 /** RTMGRP_*, <linux/rtnetlink.h>: IPv4 and IPv6 where there are two. */

@@ -1,7 +1,7 @@
 import { addressOf, errno, recvmsg, setsockopt } from '../ffi/libc.ts';
 import { NetlinkError, refusedWith } from './error.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
-import { rtm } from './rtnetlink.ts';
+import { rtm } from './constants.ts';
 import type { RtnetlinkSocket } from './socket.ts';
 
 /** <linux/netlink.h>, <linux/net_namespace.h> */

@@ -7,9 +7,9 @@ import {
   type NewPeer,
   writeEnd,
   writeIfinfo,
-} from './ifinfo.ts';
+} from './ifinfomsg.ts';
 import type { AttributeReader, MessageWriter } from './message.ts';
-import { nlmFlag, rtm } from './rtnetlink.ts';
+import { nlmFlag, rtm } from './constants.ts';
 import type { Request, RtnetlinkSocket } from './socket.ts';
 
 /** IFLA_NETKIT_* and values, <linux/if_link.h> of 6.15. */

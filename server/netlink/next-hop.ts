@@ -1,4 +1,4 @@
-import { addressBytes, type Family, family, familyOf, formatAddress } from './ip.ts';
+import { addressBytes, type Family, family, familyOf, formatAddress } from './ip-address.ts';
 import { AttributeReader, MalformedMessage, MessageWriter } from './message.ts';
 
 /** RTA_* and RTNH_F_* of <linux/rtnetlink.h> that a next hop has. */

@@ -1,5 +1,5 @@
 import { refusedWith } from './error.ts';
-import { addressBytes, type Family, family, familyName, familyOf, formatAddress, parsePrefix } from './ip.ts';
+import { addressBytes, type Family, family, familyName, familyOf, formatAddress, parsePrefix } from './ip-address.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import {
   emptyHop,
@@ -19,8 +19,8 @@ import {
   routeMetricsAttribute,
   writeMetrics,
 } from './route-metrics.ts';
-import { nlmFlag, rtm } from './rtnetlink.ts';
-import { type Scope, scopeName, scopeNumber } from './scope.ts';
+import { nlmFlag, rtm } from './constants.ts';
+import { type Scope, scopeName, scopeNumber } from './route-scope.ts';
 import type { Request, RtnetlinkSocket } from './socket.ts';
 
 export type { NewNextHop, NextHop, RouteMetrics };

@@ -2,8 +2,8 @@ import { closeSync, openSync } from 'node:fs';
 import { bind, close, errno, recv, send, setsockopt, socket } from '../ffi/libc.ts';
 import { NetlinkError } from './error.ts';
 import { MalformedMessage, MessageReader, MessageWriter } from './message.ts';
-import { withNamespace } from './namespace.ts';
-import { nlmFlag, nlmsg } from './rtnetlink.ts';
+import { withNamespace } from './setns.ts';
+import { nlmFlag, nlmsg } from './constants.ts';
 
 const AF_NETLINK = 16;
 /** NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h> */

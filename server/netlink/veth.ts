@@ -1,6 +1,6 @@
-import { checkPair, endText, ifla, iflaInfo, type NewEnd, type NewPeer, writeEnd } from './ifinfo.ts';
+import { checkPair, endText, ifla, iflaInfo, type NewEnd, type NewPeer, writeEnd } from './ifinfomsg.ts';
 import type { MessageWriter } from './message.ts';
-import { nlmFlag, rtm } from './rtnetlink.ts';
+import { nlmFlag, rtm } from './constants.ts';
 import type { Request, RtnetlinkSocket } from './socket.ts';
 
 /** VETH_INFO_PEER, <linux/veth.h> */

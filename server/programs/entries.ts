@@ -1,8 +1,8 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { EntryPage, EntryQuery, MapEntry } from '../../contract/map.ts';
-import { cpuStride, isArray, isPerCpu, lookUp, lookupBytes, nextKey } from '../bpf/entries.ts';
-import type { MapInfo } from '../bpf/map.ts';
-import { mapTypeName } from '../bpf/names.ts';
+import { cpuStride, isArray, isPerCpu, lookUp, lookupBytes, nextKey } from '../bpf/map-entries.ts';
+import type { MapInfo } from '../bpf/array-map.ts';
+import { mapTypeName } from '../bpf/type-names.ts';
 import { keyText, type MapTypes, readKey, readTyped } from './map-types.ts';
 
 /** A search looks at so many entries, and for so long, before it answers what it has. */

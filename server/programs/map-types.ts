@@ -1,10 +1,10 @@
 import type { BpfMapDetail } from '../../contract/map.ts';
-import { addressText } from '../bpf/address.ts';
-import { btfObject } from '../bpf/btf-object.ts';
-import type { MapInfo } from '../bpf/map.ts';
-import { Btf } from '../kernel/btf.ts';
-import { declaration, typeName, valueType } from '../kernel/btf-types.ts';
-import { decodeValue, type TypedValue } from '../kernel/btf-value.ts';
+import { addressText } from '../bpf/ip-address.ts';
+import { btfObject } from '../bpf/loaded-btf.ts';
+import type { MapInfo } from '../bpf/array-map.ts';
+import { Btf } from '../bpf/btf.ts';
+import { declaration, typeName, valueType } from '../bpf/btf-types.ts';
+import { decodeValue, type TypedValue } from '../bpf/btf-decode.ts';
 
 /** How the keys and values of a map are read: by their BTF types, or as hex. */
 export interface MapTypes {

@@ -1,12 +1,12 @@
 import { closeSync } from 'node:fs';
 import type { BpfMap, BpfMapDetail, EntryPage, EntryQuery, MapEntry } from '../../contract/map.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { deleteEntry, isArray, isPerCpu, notListed, writeEntry } from '../bpf/entries.ts';
-import { descriptorInfo, idsOf, lockedBytes, withId } from '../bpf/info.ts';
-import { mapFdById, mapInfo } from '../bpf/map.ts';
-import { mapFlagNames, mapTypeName } from '../bpf/names.ts';
-import { programInfoById } from '../bpf/program.ts';
-import { encodeValue, UnfitValue } from '../kernel/btf-encode.ts';
+import { deleteEntry, isArray, isPerCpu, notListed, writeEntry } from '../bpf/map-entries.ts';
+import { descriptorInfo, idsOf, lockedBytes, withId } from '../bpf/kernel-object.ts';
+import { mapFdById, mapInfo } from '../bpf/array-map.ts';
+import { mapFlagNames, mapTypeName } from '../bpf/type-names.ts';
+import { programInfoById } from '../bpf/program-info.ts';
+import { encodeValue, UnfitValue } from '../bpf/btf-encode.ts';
 import { editNote, whyNotEditable } from './editable.ts';
 import { countEntries, type ReadableMap, readEntry, readPage, walk } from './entries.ts';
 import { mapTypes, typeTexts } from './map-types.ts';

@@ -7,12 +7,12 @@ import {
   type ProgramList,
   type ProgramStatistics,
 } from '../../contract/program.ts';
-import { btfObject } from '../bpf/btf-object.ts';
-import { descriptorInfo, idsOf, lockedBytes, withId } from '../bpf/info.ts';
-import { programTypeName } from '../bpf/names.ts';
-import { type ProgramInfo, programInfoById } from '../bpf/program.ts';
+import { btfObject } from '../bpf/loaded-btf.ts';
+import { descriptorInfo, idsOf, lockedBytes, withId } from '../bpf/kernel-object.ts';
+import { programTypeName } from '../bpf/type-names.ts';
+import { type ProgramInfo, programInfoById } from '../bpf/program-info.ts';
 import { translated } from '../bpf/xlated.ts';
-import { Btf } from '../kernel/btf.ts';
+import { Btf } from '../bpf/btf.ts';
 import { whyNotAttached } from './not-attached.ts';
 import { type Ours, Owners } from './owners.ts';
 import { Rates } from './rates.ts';

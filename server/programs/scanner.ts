@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../contract/problem.ts';
 import type { ProgramInstructions } from '../../contract/program.ts';
-import { idsOf } from '../bpf/info.ts';
+import { idsOf } from '../bpf/kernel-object.ts';
 import { ownDescriptors } from './scan/processes.ts';
 import type { KnownNamespace, Scan } from './scan/scan.ts';
 // In this thread it does nothing: once loaded here, Node keeps it compiled, and the thread needs no compiler.

@@ -1,5 +1,5 @@
 import type { ProgramStatistics } from '../../contract/program.ts';
-import { holdRunStatistics } from '../bpf/stats.ts';
+import { holdRunStatistics } from '../bpf/run-statistics.ts';
 
 /** How long somebody who looked counts as looking. */
 const lookMs = 30_000;

@@ -19,7 +19,7 @@ test.afterAll(() => void traffic?.kill());
 const row = (page: Page, name: string) =>
   page.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
 /** Packets a second into the pod, as its row shows them. */
-const packetsIn = (page: Page, name: string) => row(page, name).getByRole('cell').nth(4);
+const ingressPackets = (page: Page, name: string) => row(page, name).getByRole('cell').nth(4);
 const shownNames = (page: Page) => page.getByRole('rowheader').allInnerTexts();
 const filter = (page: Page) => page.getByRole('textbox', { name: 'Filter pods' });
 
@@ -33,8 +33,8 @@ test('each pod has its address, its kind in words and its rates of now, the busy
 }) => {
   await expect(row(page, 'pricing')).toContainText('veth');
   await expect(row(page, 'pricing')).toContainText('10.99.7.1');
-  await expect(packetsIn(page, 'pricing')).toHaveText(/^[3-6]\d$/);
-  await expect(packetsIn(page, 'ledger')).toHaveText('0');
+  await expect(ingressPackets(page, 'pricing')).toHaveText(/^[3-6]\d$/);
+  await expect(ingressPackets(page, 'ledger')).toHaveText('0');
   await page.mouse.move(0, 0);
   await expect(async () => {
     const shown = await shownNames(page);
@@ -115,7 +115,7 @@ for (const theme of ['dark', 'light'] as const) {
     await expect(page.locator('html')).toHaveAttribute('data-theme', theme);
     for (const width of [1440, 1024, 390]) {
       await page.setViewportSize({ width, height: 844 });
-      await expect(packetsIn(page, 'ledger')).toHaveText('0');
+      await expect(ingressPackets(page, 'ledger')).toHaveText('0');
       expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
     }
@@ -132,7 +132,7 @@ test('without the agent the numbers turn grey and say how old they are, and “T
   page,
   node,
 }) => {
-  await expect(packetsIn(page, 'pricing')).toHaveText(/^\d+$/);
+  await expect(ingressPackets(page, 'pricing')).toHaveText(/^\d+$/);
   await node.killAgent();
   const banner = page.getByRole('status').filter({ hasText: 'No samples' });
   await expect(banner).toContainText('Pods keep running');
@@ -143,5 +143,5 @@ test('without the agent the numbers turn grey and say how old they are, and “T
   await banner.getByRole('button', { name: 'Try now' }).click();
   await expect(banner).toBeHidden();
   await expect(page.locator('tbody.stale')).toBeHidden();
-  await expect(packetsIn(page, 'pricing')).toHaveText(/^[3-6]\d$/);
+  await expect(ingressPackets(page, 'pricing')).toHaveText(/^[3-6]\d$/);
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { anotherBuild, exampleObject, refusedByVerifier, SigningKey } from '../rig/builds.ts';
+import { anotherBuild, exampleObject, refusedByVerifier, SigningKey } from '../testbed/builds.ts';
 import { expect, bareTest as test } from './fixtures/index.ts';
 
 test.beforeEach(async ({ node, page }) => {

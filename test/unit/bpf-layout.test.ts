@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressText } from '../../server/bpf/address.ts';
+import { addressText } from '../../server/bpf/ip-address.ts';
 import {
   decodeAddress,
   decodeEndpoint,
@@ -11,7 +11,7 @@ import {
   peerIfindex,
   primaryIfindex,
   slotOf,
-} from '../../server/bpf/layout.ts';
+} from '../../server/bpf/slot-layout.ts';
 
 test('both ends’ indexes lead back to the slot', () => {
   fc.assert(

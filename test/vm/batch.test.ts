@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { PodSummary } from '../../contract/pod.ts';
-import { expectNothingLeft } from '../rig/left.ts';
-import { addMany, addressOf, pingUntil, runBatch, unreachable } from '../rig/many.ts';
-import { type RiggedNode, rigNode } from '../rig/node.ts';
+import { expectNothingLeft } from '../testbed/leak-check.ts';
+import { addMany, addressOf, pingUntil, runBatch, unreachable } from '../testbed/many-pods.ts';
+import { type RiggedNode, rigNode } from '../testbed/node.ts';
 
 const count = 12;
 let node: RiggedNode;

@@ -1,7 +1,7 @@
-import { describeCounting } from '../kernel/bpf/counting.ts';
-import { describeOrder } from '../kernel/bpf/order.ts';
-import { describeRedirect } from '../kernel/bpf/redirect.ts';
-import { describeTakeover } from '../kernel/bpf/takeover.ts';
+import { describeCounting } from '../kernel/bpf/counting-suite.ts';
+import { describeOrder } from '../kernel/bpf/program-order-suite.ts';
+import { describeRedirect } from '../kernel/bpf/redirect-suite.ts';
+import { describeTakeover } from '../kernel/bpf/takeover-suite.ts';
 
 describeCounting('netkit', 'netkit/peer', 'netkit/primary');
 describeCounting('netkit', 'tcx/ingress', 'tcx/egress');

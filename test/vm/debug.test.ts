@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { takeDump } from '../../server/debug/dump.ts';
 import { findTools } from '../../server/debug/tools.ts';
-import { attachType, createLinkNow, loadSmallest, programType } from '../../server/kernel/bpf.ts';
+import { attachType, createLinkNow, loadSmallest, programType } from '../../server/kernel/probe-programs.ts';
 import { deleteLink, getLink } from '../../server/netlink/link.ts';
 import { addNetkit } from '../../server/netlink/netkit.ts';
 import { RtnetlinkSocket } from '../../server/netlink/socket.ts';
-import { unpack, wrongFiles } from '../rig/dump.ts';
+import { unpack, wrongFiles } from '../testbed/dump.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: as iproute2 and our own reading tell it
 const named = (links: any[], name: string) => links.find((link) => (link.ifname ?? link.name) === name);

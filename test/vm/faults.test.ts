@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { migrationSteps } from '../../contract/migration.ts';
-import { allColumns, matrixTable, realKill, runMatrix } from '../rig/faults/matrix.ts';
+import { allColumns, matrixTable, realKill, runMatrix } from '../testbed/faults/matrix.ts';
 
 /**
  * The guest is slow. Agents are killed at every step both ways: the datapath is left as it stands, and another opened

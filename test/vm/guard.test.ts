@@ -5,7 +5,7 @@ import type { Event } from '../../contract/event.ts';
 import type { GuardAct, PodGuard } from '../../contract/guard.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { Pod } from '../../contract/pod.ts';
-import { ping, type RiggedNode, rigNode } from '../rig/node.ts';
+import { ping, type RiggedNode, rigNode } from '../testbed/node.ts';
 
 const hostAddress = '192.0.2.1';
 const soon = { timeout: 40_000, interval: 200 };

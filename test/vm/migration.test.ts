@@ -7,9 +7,9 @@ import type { PodDrops } from '../../contract/drops.ts';
 import type { Node } from '../../contract/node.ts';
 import type { Pod } from '../../contract/pod.ts';
 import type { ActiveRules } from '../../contract/rules.ts';
-import { type Connection, connect } from '../rig/connection.ts';
-import { ping, type RiggedNode, rigNode } from '../rig/node.ts';
-import { expectIproute2Agrees } from '../rig/truth.ts';
+import { type Connection, connect } from '../testbed/connection.ts';
+import { ping, type RiggedNode, rigNode } from '../testbed/node.ts';
+import { expectIproute2Agrees } from '../testbed/iproute2-oracle.ts';
 
 let node: RiggedNode;
 let connection: Connection;
@@ -110,7 +110,7 @@ test.each<DeviceKind>(['veth', 'netkit', 'veth', 'netkit'])(
 test('without an agent traffic goes on and is counted; a new one shows the same pods, no count gone back', async () => {
   const counted = async (): Promise<number> =>
     Number(
-      /podlane_pod_packets_total\{[^}]*moved[^}]*direction="in"[^}]*\} (\d+)/.exec(await node.metrics())?.[1],
+      /podlane_pod_packets_total\{[^}]*moved[^}]*direction="ingress"[^}]*\} (\d+)/.exec(await node.metrics())?.[1],
     );
   // Natively rules outlive an agent: here it would have a thread to start, which takes a guest long.
   await node.ask('DELETE', '/rules');

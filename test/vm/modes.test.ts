@@ -6,10 +6,10 @@ import type { Activation, Build } from '../../contract/build.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { PodPath } from '../../contract/path.ts';
 import type { Pod } from '../../contract/pod.ts';
-import { anotherBuild, exampleObject, SigningKey } from '../rig/builds.ts';
-import { ping, type RiggedNode, rigNode } from '../rig/node.ts';
-import { expectEchoesCaptured, expectEchoesTraced, expectLostTraced, type TracedPod } from '../rig/trace.ts';
-import { expectIproute2Agrees } from '../rig/truth.ts';
+import { anotherBuild, exampleObject, SigningKey } from '../testbed/builds.ts';
+import { ping, type RiggedNode, rigNode } from '../testbed/node.ts';
+import { expectEchoesCaptured, expectEchoesTraced, expectLostTraced, type TracedPod } from '../testbed/trace.ts';
+import { expectIproute2Agrees } from '../testbed/iproute2-oracle.ts';
 
 let node: RiggedNode;
 let trust: string;
@@ -99,7 +99,7 @@ test.each<DeviceKind>(['veth', 'netkit'])(
 test('attach fallback and back: programs move, no packet is lost, none goes by unchecked', async () => {
   const total = async (): Promise<number> =>
     Number(
-      /podlane_pod_packets_total\{[^}]*pod="layer3"[^}]*direction="in"[^}]*\} (\d+)/.exec(
+      /podlane_pod_packets_total\{[^}]*pod="layer3"[^}]*direction="ingress"[^}]*\} (\d+)/.exec(
         await node.metrics(),
       )?.[1] ?? Number.NaN,
     );

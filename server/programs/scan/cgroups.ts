@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyLink } from '../../bpf/link-info.ts';
-import { cgroupAttachTypes } from '../../bpf/names.ts';
-import { queryNow } from '../../bpf/query.ts';
+import { cgroupAttachTypes } from '../../bpf/type-names.ts';
+import { queryNow } from '../../bpf/hook-query.ts';
 import { attachmentAt } from './attachment.ts';
 import { mountsOf } from './pins.ts';
 import type { PlacedProgram } from './scan.ts';

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { Instruction, ProgramInstructions } from '../../../contract/program.ts';
-import { btfObject } from '../../bpf/btf-object.ts';
+import { btfObject } from '../../bpf/loaded-btf.ts';
 import { disassemble } from '../../bpf/disassemble.ts';
-import { withId } from '../../bpf/info.ts';
-import { programInfo } from '../../bpf/program.ts';
+import { withId } from '../../bpf/kernel-object.ts';
+import { programInfo } from '../../bpf/program-info.ts';
 import { type Translated, translated } from '../../bpf/xlated.ts';
-import { Btf } from '../../kernel/btf.ts';
+import { Btf } from '../../bpf/btf.ts';
 
 /** More are not told: a listing of this length is megabytes. */
 const mostInstructions = 100_000;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Attachment, NamespaceRef } from '../../../contract/program.ts';
-import { btfObject } from '../../bpf/btf-object.ts';
+import { btfObject } from '../../bpf/loaded-btf.ts';
 import type { AnyLink } from '../../bpf/link-info.ts';
-import { programInfoById } from '../../bpf/program.ts';
-import { Btf, vmlinuxPath } from '../../kernel/btf.ts';
+import { programInfoById } from '../../bpf/program-info.ts';
+import { Btf, vmlinuxPath } from '../../bpf/btf.ts';
 import { attachmentAt } from './attachment.ts';
 import { nameOf } from './namespaces.ts';
 import type { PlacedProgram, ScannedLink } from './scan.ts';

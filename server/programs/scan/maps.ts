@@ -1,8 +1,8 @@
-import { lookUp, nextKey } from '../../bpf/entries.ts';
-import { idsOf, withId } from '../../bpf/info.ts';
-import { type MapInfo, mapInfo } from '../../bpf/map.ts';
-import { mapTypeName } from '../../bpf/names.ts';
-import { queryNow } from '../../bpf/query.ts';
+import { lookUp, nextKey } from '../../bpf/map-entries.ts';
+import { idsOf, withId } from '../../bpf/kernel-object.ts';
+import { type MapInfo, mapInfo } from '../../bpf/array-map.ts';
+import { mapTypeName } from '../../bpf/type-names.ts';
+import { queryNow } from '../../bpf/hook-query.ts';
 import { attachmentAt } from './attachment.ts';
 import type { PlacedProgram } from './scan.ts';
 

@@ -2,11 +2,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BpfDevice, NamespaceRef } from '../../../contract/program.ts';
 import type { AnyLink } from '../../bpf/link-info.ts';
-import { queryNow } from '../../bpf/query.ts';
+import { queryNow } from '../../bpf/hook-query.ts';
 import { type NetworkNamespace, namedDirectory, openNamespace, withNamespace } from '../../kernel/netns.ts';
-import { bpfFilters, ingressQdiscs } from '../../netlink/filter.ts';
+import { bpfFilters, ingressQdiscs } from '../../netlink/tc-filter.ts';
 import { RtnetlinkSocket } from '../../netlink/socket.ts';
-import { type HookedLink, hookedLinks } from '../../netlink/xdp.ts';
+import { type HookedLink, hookedLinks } from '../../netlink/link-xdp.ts';
 import { attachmentAt } from './attachment.ts';
 import type { KnownNamespace, PlacedProgram } from './scan.ts';
 

@@ -1,6 +1,6 @@
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { readInfo } from '../../bpf/info.ts';
+import { readInfo } from '../../bpf/kernel-object.ts';
 import { openPinned } from '../../bpf/pin.ts';
 import type { Scan } from './scan.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Holder } from '../../../contract/program.ts';
-import { perfEventProgram } from '../../bpf/task-query.ts';
+import { perfEventProgram } from '../../bpf/perf-event-program.ts';
 import { attachmentAt } from './attachment.ts';
 import type { PlacedProgram, Scan } from './scan.ts';
 

@@ -1,8 +1,8 @@
 import type { Attachment, BpfDevice, Holder, NamespaceRef } from '../../../contract/program.ts';
-import { type BpfObjectKind, idsOf } from '../../bpf/info.ts';
+import { type BpfObjectKind, idsOf } from '../../bpf/kernel-object.ts';
 import { type AnyLink, anyLink } from '../../bpf/link-info.ts';
-import { programTypeName } from '../../bpf/names.ts';
-import { programInfoById } from '../../bpf/program.ts';
+import { programTypeName } from '../../bpf/type-names.ts';
+import { programInfoById } from '../../bpf/program-info.ts';
 import { cgroupAttachments } from './cgroups.ts';
 import { linkTargets } from './links.ts';
 import { mapAttachments } from './maps.ts';

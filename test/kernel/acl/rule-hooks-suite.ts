@@ -121,13 +121,13 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
       stop();
       const out = {
         id: 7,
-        hook: hooksOf[from.hooks].out,
+        hook: hooksOf[from.hooks].egress,
         slot: 1,
         owner: 1,
         verdict: 'redirected',
         target: 2,
       };
-      const into = { hook: hooksOf[to.hooks].in, slot: 2, owner: 2, length: 28 };
+      const into = { hook: hooksOf[to.hooks].ingress, slot: 2, owner: 2, length: 28 };
       expect(events).toEqual([
         expect.objectContaining(out),
         expect.objectContaining({ ...into, id: 7, verdict: 'dropped', reason: 'denied', rule: 0 }),

@@ -96,9 +96,9 @@ test('the stream brings every packet’s count, and ten frames a second of a pod
   await vi.waitFor(
     () =>
       expect(countsOf(all().at(-1), cart)).toMatchObject({
-        packetsOut: before.packetsOut + 100,
-        packetsIn: before.packetsIn + 100,
-        bytesOut: before.bytesOut + 8400,
+        egressPackets: before.egressPackets + 100,
+        ingressPackets: before.ingressPackets + 100,
+        egressBytes: before.egressBytes + 8400,
         kind: 1,
         slot: cart.slot,
       }),
@@ -108,7 +108,7 @@ test('the stream brings every packet’s count, and ten frames a second of a pod
   expect(watched.every(({ rows }) => rows === 1)).toBe(true);
   const seconds = Number(watched.at(-1)!.monotonicNs - watched[0]!.monotonicNs) / 1e9;
   expect((watched.length - 1) / seconds).toBeGreaterThan(8);
-  expect(countsOf(watched.at(-1), cart)).toMatchObject({ packetsOut: before.packetsOut + 100 });
+  expect(countsOf(watched.at(-1), cart)).toMatchObject({ egressPackets: before.egressPackets + 100 });
   const sample = listener.messages.find(({ type }) => type === 'node');
   expect(sample).toMatchObject({
     sample: { cpus: expect.any(Array), agent: { residentBytes: expect.any(Number) } },
@@ -146,7 +146,7 @@ test('a migration is told step by step and no ping is lost; what cannot be is re
   expect(after.slot).toBe(ended.to.slot);
   expect(machine.hasDevice(cart.primary.name)).toBe(false);
   await vi.waitFor(
-    () => expect(countsOf(listener.frames.at(-1), cart)?.packetsIn).toBeGreaterThanOrEqual(150),
+    () => expect(countsOf(listener.frames.at(-1), cart)?.ingressPackets).toBeGreaterThanOrEqual(150),
     soon,
   );
 });

@@ -179,10 +179,10 @@ export function countsOf(frame: Frame | undefined, pod: { number: number }) {
   if (frame === undefined || row < 0) return undefined;
   const value = (column: Parameters<Frame['column']>[0]) => Number(frame.column(column)[row]);
   return {
-    packetsOut: value('packetsOut'),
-    bytesOut: value('bytesOut'),
-    packetsIn: value('packetsIn'),
-    bytesIn: value('bytesIn'),
+    egressPackets: value('egressPackets'),
+    egressBytes: value('egressBytes'),
+    ingressPackets: value('ingressPackets'),
+    ingressBytes: value('ingressBytes'),
     kind: value('kind'),
     slot: value('slot'),
   };

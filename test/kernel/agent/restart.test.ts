@@ -13,7 +13,7 @@ test('a killed agent is missed by no packet; the next one has the same pods and 
   const samples = await first.stream('samples');
   expect(await machine.ping(cart.path, '10.42.0.34', 50)).toBe(50);
   await vi.waitFor(
-    () => expect(countsOf(samples.frames.at(-1), cart)?.packetsOut).toBeGreaterThanOrEqual(50),
+    () => expect(countsOf(samples.frames.at(-1), cart)?.egressPackets).toBeGreaterThanOrEqual(50),
     soon,
   );
   const counted = countsOf(samples.frames.at(-1), cart)!;
@@ -31,8 +31,8 @@ test('a killed agent is missed by no packet; the next one has the same pods and 
   await vi.waitFor(
     () =>
       expect(countsOf(again.frames.at(-1), cart)).toMatchObject({
-        packetsOut: counted.packetsOut + 200,
-        packetsIn: counted.packetsIn + 200,
+        egressPackets: counted.egressPackets + 200,
+        ingressPackets: counted.ingressPackets + 200,
       }),
     soon,
   );

@@ -92,7 +92,7 @@ export class Agent implements AsyncDisposable {
   attachFilter = (hook: TcHook, slot: number) => this.#call({ name: 'attachFilter', words: [hook, slot] });
   /** Both programs of ours at a pod's device, as links or as filters. */
   attachBoth = async (slot: number, hooks: PodDevice['hooks']) => {
-    for (const hook of [hooksOf[hooks].in, hooksOf[hooks].out])
+    for (const hook of [hooksOf[hooks].ingress, hooksOf[hooks].egress])
       if (hook === 'tc/ingress' || hook === 'tc/egress') await this.attachFilter(hook, slot);
       else await this.attach(hook, slot);
   };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectNothingLeft } from '../../rig/left.ts';
-import { addMany, addressOf, pingUntil, runBatch, unreachable } from '../../rig/many.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { expectNothingLeft } from '../../testbed/leak-check.ts';
+import { addMany, addressOf, pingUntil, runBatch, unreachable } from '../../testbed/many-pods.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 const count = 200;
 let node: RiggedNode;

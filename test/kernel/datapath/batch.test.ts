@@ -5,9 +5,9 @@ import type { Batch, BatchPlan, BatchSummary, NewBatchInput } from '../../../con
 import type { Event } from '../../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
-import { expectNothingLeft } from '../../rig/left.ts';
-import { addMany, runBatch, unreachable, untilQuiet } from '../../rig/many.ts';
-import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
+import { expectNothingLeft } from '../../testbed/leak-check.ts';
+import { addMany, runBatch, unreachable, untilQuiet } from '../../testbed/many-pods.ts';
+import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 const count = 8;
 let node: RiggedNode;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
-import { expectIproute2Agrees } from '../../rig/truth.ts';
+import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
 
 let node: RiggedNode;
 let pod: Pod;
@@ -44,7 +44,7 @@ test('the pod is counted and moved without a loss, and is found by its name thou
   const migration = await node.migrate('shop.cart', 'veth', true);
   expect(migration.state, JSON.stringify(migration.error)).toBe('done');
   expect(await pinging).toMatchObject({ sent: 800, lost: 0 });
-  expect(migration.result?.packetsIn).toBeGreaterThan(0);
+  expect(migration.result?.ingressPackets).toBeGreaterThan(0);
   const after = await now();
   expect(after.device?.peer).toMatchObject({ name: `pn${after.slot}`, altnames: ['eth0'] });
   expect(node.run(['ip', '-o', 'link', 'show', 'dev', 'eth0'], after.netns.path)).toContain('altname eth0');

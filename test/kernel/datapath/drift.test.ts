@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Event } from '../../../contract/event.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
-import { expectIproute2Agrees } from '../../rig/truth.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
 
 let node: RiggedNode;
 let pod: Pod;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
-import { expectIproute2Agrees } from '../../rig/truth.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
 
 let node: RiggedNode;
 let cart: Pod;

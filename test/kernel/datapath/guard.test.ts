@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { NodeGuard, PodGuard } from '../../../contract/guard.ts';
 import { EchoSocket } from '../../../server/datapath/echo/icmp.ts';
 import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 let node: RiggedNode;
 let podPath: string;

@@ -4,8 +4,8 @@ import { type Migration, type MigrationPlan, migrationSteps } from '../../../con
 import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
-import { expectIproute2Agrees } from '../../rig/truth.ts';
+import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
 
 let node: RiggedNode;
 let moved: Pod;
@@ -68,8 +68,8 @@ test('no packet is lost, and the pod is as before on the new device', async () =
     [1000, 0],
     [1000, 0],
   ]);
-  expect(migration.result?.packetsOnOld).toBe(0);
-  expect(migration.result?.packetsIn).toBeGreaterThan(0);
+  expect(migration.result?.packetsOnOldDevice).toBe(0);
+  expect(migration.result?.ingressPackets).toBeGreaterThan(0);
 
   const after = await podNow();
   expect(after.slot).not.toBe(before.slot);
@@ -121,7 +121,7 @@ test('while it runs, pod and path are read of one device, never of two halves', 
     expect(pod.device?.primary.name).toMatch(/^pl\d+$/);
     expect(path.hops[1]).toMatchObject({
       type: 'device',
-      gates: [{ direction: 'out' }, { direction: 'in' }],
+      gates: [{ direction: 'egress' }, { direction: 'ingress' }],
     });
   }
   expect((await migrating).state).toBe('done');

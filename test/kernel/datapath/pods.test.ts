@@ -2,8 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
-import { expectIproute2Agrees } from '../../rig/truth.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
 
 let node: RiggedNode;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 describe.each([
   ['tcx', []],
@@ -24,7 +24,7 @@ describe.each([
       ids[name] = Number(
         node.run([
           process.execPath,
-          new URL('../../rig/stranger.ts', import.meta.url).pathname,
+          new URL('../../testbed/foreign-program.ts', import.meta.url).pathname,
           hook,
           String(before.primary.ifindex),
           order,

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Dump } from '../../../contract/dump.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { dumpsFolder, takeDumpOf, type Unpacked, unpack, wrongFiles } from '../../rig/dump.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { dumpsFolder, takeDumpOf, type Unpacked, unpack, wrongFiles } from '../../testbed/dump.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { plain, printed, shape } from './equal.ts';
 
 const token = 'podlane-test-token-5f1c9a7e';

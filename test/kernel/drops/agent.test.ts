@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { PodDrops } from '../../../contract/drops.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { ipv4 } from '../bpf/frames.ts';
 import { PacketSocket } from '../bpf/packet-socket.ts';
 
@@ -39,7 +39,7 @@ test('an agent tells of each pod what was dropped by whom, through a migration a
   await vi.waitFor(
     async () =>
       expect((await dropsOf(cart)).ours).toEqual([
-        { reason: 'spoofed_source', direction: 'out', packets: 6 },
+        { reason: 'spoofed_source', direction: 'egress', packets: 6 },
       ]),
     soon,
   );
@@ -51,7 +51,7 @@ test('an agent tells of each pod what was dropped by whom, through a migration a
   await vi.waitFor(async () => expect(await kernelReasons(cart)).toMatchObject({ NO_SOCKET: 7 }), soon);
   sendSpoofed(await node.ask<Pod>('GET', '/pods/shop.cart'), 1);
   await vi.waitFor(async () => expect(await kernelReasons(cart)).toMatchObject({ TC_INGRESS: 7 }), soon);
-  expect((await dropsOf(cart)).ours).toEqual([{ reason: 'spoofed_source', direction: 'out', packets: 7 }]);
+  expect((await dropsOf(cart)).ours).toEqual([{ reason: 'spoofed_source', direction: 'egress', packets: 7 }]);
   expect((await dropsOf(web)).ours).toEqual([]);
   expect(await node.metrics()).toContain(
     'podlane_pod_kernel_drops_total{namespace="shop",pod="cart",reason="NO_SOCKET"} 7',

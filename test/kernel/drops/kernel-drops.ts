@@ -9,7 +9,7 @@ import { KernelDrops } from '../../../server/counters/kernel-drops.ts';
 import { openNamespace } from '../../../server/kernel/netns.ts';
 import { writeSysctl } from '../../../server/kernel/procfs.ts';
 import { checksum, ethernet, ethernetToPod, ipv4 } from '../bpf/frames.ts';
-import { hostAddress, podAddress, Stage } from '../bpf/stage.ts';
+import { hostAddress, podAddress, Stage } from '../bpf/device-fixture.ts';
 
 const slot = 3;
 const [cart, web] = [11, 12];

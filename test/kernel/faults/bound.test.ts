@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Check, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 let node: RiggedNode;
 let pod: Pod;

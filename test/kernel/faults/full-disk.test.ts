@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { settled } from '../../rig/faults/matrix.ts';
-import { FaultStage } from '../../rig/faults/stage.ts';
+import { settled } from '../../testbed/faults/matrix.ts';
+import { FaultStage } from '../../testbed/faults/fixture.ts';
 
 test.each(['device', 'journal'] as const)(
   'a disk that is full when the %s is to be written: the migration is refused, and the next one goes',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allColumns, matrixTable, runMatrix } from '../../rig/faults/matrix.ts';
+import { allColumns, matrixTable, runMatrix } from '../../testbed/faults/matrix.ts';
 
 /** `FAULTS='made × kill'` runs only the cells whose step and fault match. */
 const wanted = new RegExp(process.env.FAULTS ?? '');

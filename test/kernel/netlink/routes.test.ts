@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { addAddress } from '../../../server/netlink/address.ts';
 import { setLink } from '../../../server/netlink/link.ts';
 import { addRoute, deleteRoute, newRouteOf, replaceRoute, routes } from '../../../server/netlink/route.ts';
-import { routeText } from '../../../server/netlink/text.ts';
+import { routeText } from '../../../server/netlink/iproute2-format.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { device, names, peer, primary, printed } from './device.ts';
 import { testNamespace } from './namespaces.ts';

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync } from 'node:fs';
 import koffi from 'koffi';
 import { bind, errno, setsockopt, socket, strerror } from '../../../server/ffi/libc.ts';
-import { addressBytes, family, familyOf } from '../../../server/netlink/ip.ts';
-import { withNamespace } from '../../../server/netlink/namespace.ts';
+import { addressBytes, family, familyOf } from '../../../server/netlink/ip-address.ts';
+import { withNamespace } from '../../../server/netlink/setns.ts';
 
 const libc = koffi.load('libc.so.6');
 const listen = libc.func('int listen(int fd, int backlog)');

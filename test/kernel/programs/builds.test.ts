@@ -6,9 +6,9 @@ import type { Activation, Build, Builds } from '../../../contract/build.ts';
 import type { Event } from '../../../contract/event.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { anotherBuild, refusedByVerifier, SigningKey } from '../../rig/builds.ts';
-import { addMany } from '../../rig/many.ts';
-import { ping, type RiggedNode, rigNode } from '../../rig/node.ts';
+import { anotherBuild, refusedByVerifier, SigningKey } from '../../testbed/builds.ts';
+import { addMany } from '../../testbed/many-pods.ts';
+import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 const pods = 20;
 const image = anotherBuild();

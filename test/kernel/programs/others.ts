@@ -1,11 +1,11 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { programInfo } from '../../../server/bpf/program.ts';
+import { programInfo } from '../../../server/bpf/program-info.ts';
 import { bpf_map_create, bpf_map_update_elem, bpf_raw_tracepoint_open } from '../../../server/ffi/libbpf.ts';
 import { mount, umount2 } from '../../../server/ffi/libc.ts';
-import { createLinkNow, loadSmallest } from '../../../server/kernel/bpf.ts';
+import { createLinkNow, loadSmallest } from '../../../server/kernel/probe-programs.ts';
 import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
-import { addBpfFilter, addClsact } from '../../../server/netlink/filter.ts';
+import { addBpfFilter, addClsact } from '../../../server/netlink/tc-filter.ts';
 import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
 
 /** enum bpf_prog_type, enum bpf_attach_type, enum bpf_map_type of <linux/bpf.h> */

@@ -3,7 +3,7 @@ import type { Event } from '../../../contract/event.ts';
 import type { BpfMap, BpfMapDetail, EntryPage, MapEntry } from '../../../contract/map.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import type { BpfLink, Program, ProgramInstructions, ProgramList } from '../../../contract/program.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { bpftool, compareHooks, compareLinks, compareMaps, comparePrograms, type Said } from './bpftool.ts';
 import { attachOthers, type Others } from './others.ts';
 import { expectOthers } from './places.ts';

@@ -5,12 +5,12 @@ import type { Event } from '../../../contract/event.ts';
 import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
-import { withId } from '../../../server/bpf/info.ts';
+import { withId } from '../../../server/bpf/kernel-object.ts';
 import { linkInfo } from '../../../server/bpf/link.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
-import { exampleObject, refusedByVerifier, renamed } from '../../rig/builds.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
+import { exampleObject, refusedByVerifier, renamed } from '../../testbed/builds.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 const object = readFileSync(exampleObject).toString('base64');
 const hostAddress = '10.42.255.1';

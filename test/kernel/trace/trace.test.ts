@@ -4,12 +4,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RuleSetInput } from '../../../contract/acl.ts';
 import type { TraceSummary } from '../../../contract/trace.ts';
 import type { Verdict, VerdictList } from '../../../contract/verdict.ts';
-import { accepted } from '../../../server/bpf/call.ts';
-import { ArrayMap, mapInfo } from '../../../server/bpf/map.ts';
+import { accepted } from '../../../server/bpf/syscall.ts';
+import { ArrayMap, mapInfo } from '../../../server/bpf/array-map.ts';
 import { bpf_obj_get } from '../../../server/ffi/libbpf.ts';
-import { openCapture, readByTshark } from '../../rig/capture.ts';
-import { type RiggedNode, rigNode } from '../../rig/node.ts';
-import { listen } from '../../rig/stream.ts';
+import { openCapture, readByTshark } from '../../testbed/capture.ts';
+import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { listen } from '../../testbed/stream.ts';
 import {
   expectEchoesCaptured,
   expectEchoesTraced,
@@ -18,7 +18,7 @@ import {
   startTrace,
   type TracedPod,
   untilTrace,
-} from '../../rig/trace.ts';
+} from '../../testbed/trace.ts';
 
 // Of netkit pods the guest tests the same, in test/vm/modes.test.ts.
 let node: RiggedNode;

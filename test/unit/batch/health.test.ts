@@ -4,8 +4,8 @@ import { harm, type Reading, silence } from '../../../server/datapath/batch/heal
 
 const at = (ms: number, more: Partial<Reading> = {}): Reading => ({
   at: ms,
-  packetsOut: 0,
-  packetsIn: 0,
+  egressPackets: 0,
+  ingressPackets: 0,
   drops: 0,
   failed: 0,
   ...more,
@@ -13,16 +13,16 @@ const at = (ms: number, more: Partial<Reading> = {}): Reading => ({
 const before = (more: Partial<Reading>) => ({ from: at(0), to: at(1000, more) });
 
 describe('silence', () => {
-  const busy = before({ packetsOut: 50, packetsIn: 50 });
+  const busy = before({ egressPackets: 50, ingressPackets: 50 });
   const after = (more: Partial<Reading>) => ({
-    from: at(1200, { packetsOut: 60, packetsIn: 60 }),
-    to: at(2200, { packetsOut: 60, packetsIn: 60, ...more }),
+    from: at(1200, { egressPackets: 60, ingressPackets: 60 }),
+    to: at(2200, { egressPackets: 60, ingressPackets: 60, ...more }),
   });
 
   test.each<[string, Partial<Reading>, RegExp | null]>([
-    ['both directions flow', { packetsOut: 61, packetsIn: 61 }, null],
-    ['nothing leaves', { packetsIn: 99 }, /^no packet left the pod for 1000 ms .* 50 did in 1000 ms before$/],
-    ['nothing arrives', { packetsOut: 99 }, /^no packet reached the pod/],
+    ['both directions flow', { egressPackets: 61, ingressPackets: 61 }, null],
+    ['nothing leaves', { ingressPackets: 99 }, /^no packet left the pod for 1000 ms .* 50 did in 1000 ms before$/],
+    ['nothing arrives', { egressPackets: 99 }, /^no packet reached the pod/],
   ])('%s', (_, more, sentence) => {
     const found = silence(busy, after(more));
     if (sentence === null) expect(found).toBeNull();
@@ -30,7 +30,7 @@ describe('silence', () => {
   });
 
   test('of a direction that had little before says nothing', () => {
-    expect(silence(before({ packetsOut: 4, packetsIn: 0 }), after({}))).toBeNull();
+    expect(silence(before({ egressPackets: 4, ingressPackets: 0 }), after({}))).toBeNull();
   });
 });
 
@@ -56,8 +56,8 @@ describe('harm', () => {
       fc.property(rate, rate, rate, fc.integer({ min: 1, max: 60 }), (packets, drops, failed, seconds) => {
         const reading = (s: number): Reading =>
           at(s * 1000, {
-            packetsOut: packets * s,
-            packetsIn: packets * s,
+            egressPackets: packets * s,
+            ingressPackets: packets * s,
             drops: drops * s,
             failed: failed * s,
           });

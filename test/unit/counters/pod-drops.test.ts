@@ -6,7 +6,7 @@ import { decodeDropCount } from '../../../server/bpf/kernel-drops.ts';
 import { counterFields, field, noCounters } from '../../../server/counters/fields.ts';
 import type { KernelDrops, TrackedPod } from '../../../server/counters/kernel-drops.ts';
 import { PodDropCounts } from '../../../server/counters/pod-drops.ts';
-import type { CountedPod, DatapathEvents } from '../../../server/datapath/datapath.ts';
+import type { SampledPod, DatapathEvents } from '../../../server/datapath/datapath.ts';
 
 test('an entry of the map is the sum over the CPUs, seen last where it was last', () => {
   const key = Buffer.from(Uint32Array.of(7, 0x0003_0002).buffer);
@@ -19,7 +19,7 @@ test('an entry of the map is the sum over the CPUs, seen last where it was last'
   });
 });
 
-const cart: CountedPod = {
+const cart: SampledPod = {
   id: 'cart',
   number: 7,
   slots: [1],
@@ -30,7 +30,7 @@ const cart: CountedPod = {
 };
 
 class Pods extends EventEmitter<DatapathEvents> {
-  readonly pods = new Map<string, CountedPod>([['cart', cart]]);
+  readonly pods = new Map<string, SampledPod>([['cart', cart]]);
   all = () => [...this.pods.values()];
   get = (id: string) => this.pods.get(id);
   summaries = () => [{ id: 'cart', createdAt: '2026-01-01T00:00:00.000Z' }] as PodSummary[];
@@ -82,8 +82,8 @@ test('ours are summed over all devices the pod has had, the most frequent first,
   expect(drops.of('cart')).toMatchObject({
     since: '2026-01-01T00:00:00.000Z',
     ours: [
-      { reason: 'malformed', direction: 'in', packets: 100 },
-      { reason: 'spoofed_source', direction: 'out', packets: 10 },
+      { reason: 'malformed', direction: 'ingress', packets: 100 },
+      { reason: 'spoofed_source', direction: 'egress', packets: 10 },
     ],
   });
 });

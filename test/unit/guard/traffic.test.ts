@@ -15,12 +15,12 @@ type Rates = Partial<Omit<TrafficTotals, 'at'>>;
 /** Feeds whole seconds at these rates, on top of what was before. */
 function feeder() {
   const traffic = new Traffic();
-  const totals = { at: 0, out: 0, in: 0, dropped: 0, probes: 0 };
+  const totals = { at: 0, egress: 0, ingress: 0, dropped: 0, probes: 0 };
   let silent = traffic.add({ ...totals }, rules);
   const feed = (seconds: number, rates: Rates) => {
     for (let i = 0; i < seconds; i++) {
       totals.at += 1000;
-      for (const key of ['out', 'in', 'dropped', 'probes'] as const) totals[key] += rates[key] ?? 0;
+      for (const key of ['egress', 'ingress', 'dropped', 'probes'] as const) totals[key] += rates[key] ?? 0;
       silent = traffic.add({ ...totals }, rules);
     }
     return silent;
@@ -31,9 +31,9 @@ function feeder() {
 describe('our drops', () => {
   test('fail at both thresholds together, over the whole window, with the figures as evidence', () => {
     const { traffic, feed } = feeder();
-    feed(9, { out: 100, dropped: 150 });
+    feed(9, { egress: 100, dropped: 150 });
     expect(traffic.drops(rules).state).toBe('unknown');
-    feed(1, { out: 100, dropped: 150 });
+    feed(1, { egress: 100, dropped: 150 });
     expect(traffic.drops(rules)).toEqual({
       state: 'failing',
       evidence:
@@ -44,76 +44,76 @@ describe('our drops', () => {
 
   test('are well where they are many but a small share, or a large share of few', () => {
     const many = feeder();
-    many.feed(20, { out: 1000, dropped: 500 });
+    many.feed(20, { egress: 1000, dropped: 500 });
     expect(many.traffic.drops(rules).state).toBe('well');
     const few = feeder();
-    few.feed(20, { out: 1, dropped: 50 });
+    few.feed(20, { egress: 1, dropped: 50 });
     expect(few.traffic.drops(rules).state).toBe('well');
   });
 
   test('of before the window, or of before an act, are forgotten', () => {
     const { traffic, feed } = feeder();
     feed(10, { dropped: 1000 });
-    feed(10, { out: 1000 });
+    feed(10, { egress: 1000 });
     expect(traffic.drops(rules).state).toBe('well');
     feed(10, { dropped: 5000 });
     traffic.restart();
-    feed(5, { out: 10 });
+    feed(5, { egress: 10 });
     expect(traffic.drops(rules).state).toBe('unknown');
-    feed(6, { out: 10 });
+    feed(6, { egress: 10 });
     expect(traffic.drops(rules).state).toBe('well');
   });
 });
 
 describe('one-sided traffic', () => {
-  test.each(['in', 'out'] as const)(
-    'fails when the way %s, used before, is silent for the whole time',
-    (way) => {
+  test.each(['ingress', 'egress'] as const)(
+    'fails when %s, used before, is silent for the whole time',
+    (direction) => {
       const { traffic, feed } = feeder();
-      const other = way === 'in' ? 'out' : 'in';
-      feed(5, { out: 200, in: 200 });
+      const other = direction === 'ingress' ? 'egress' : 'ingress';
+      feed(5, { egress: 200, ingress: 200 });
       feed(59, { [other]: 200 });
       expect(traffic.oneSided(rules).state).toBe('well');
       feed(1, { [other]: 200 });
       expect(traffic.oneSided(rules)).toMatchObject({ state: 'failing', since: 5000 });
       expect(traffic.oneSided(rules).evidence).toContain('12,000 packets');
-      feed(1, { in: 200, out: 200 });
+      feed(1, { ingress: 200, egress: 200 });
       expect(traffic.oneSided(rules).state).toBe('well');
     },
   );
 
   test('is well for a pod that was always so, and below the rate', () => {
     const sender = feeder();
-    sender.feed(600, { out: 5000 });
+    sender.feed(600, { egress: 5000 });
     expect(sender.traffic.oneSided(rules).state).toBe('well');
     const idle = feeder();
-    idle.feed(5, { out: 200, in: 200 });
-    idle.feed(600, { out: 20 });
+    idle.feed(5, { egress: 200, ingress: 200 });
+    idle.feed(600, { egress: 20 });
     expect(idle.traffic.oneSided(rules).state).toBe('well');
   });
 
   test('does not take our own probes for the traffic that is missing', () => {
     const { traffic, feed } = feeder();
-    feed(5, { out: 200, in: 200 });
-    feed(60, { out: 200, in: 1, probes: 1 });
+    feed(5, { egress: 200, ingress: 200 });
+    feed(60, { egress: 200, ingress: 1, probes: 1 });
     expect(traffic.oneSided(rules).state).toBe('failing');
     const probed = feeder();
-    probed.feed(600, { out: 200, in: 1, probes: 1 });
+    probed.feed(600, { egress: 200, ingress: 1, probes: 1 });
     expect(probed.traffic.oneSided(rules).state).toBe('well');
   });
 
   test('remembers through an act which ways the pod uses', () => {
     const { traffic, feed } = feeder();
-    feed(5, { out: 200, in: 200 });
+    feed(5, { egress: 200, ingress: 200 });
     traffic.restart();
-    feed(62, { out: 200 });
+    feed(62, { egress: 200 });
     expect(traffic.oneSided(rules).state).toBe('failing');
   });
 });
 
 test('a busy way that falls silent is noticed in the same round', () => {
   const { feed } = feeder();
-  expect(feed(3, { out: 50, in: 50 })).toBe(false);
-  expect(feed(1, { in: 50 })).toBe(true);
-  expect(feed(1, { in: 50 })).toBe(false);
+  expect(feed(3, { egress: 50, ingress: 50 })).toBe(false);
+  expect(feed(1, { ingress: 50 })).toBe(true);
+  expect(feed(1, { ingress: 50 })).toBe(false);
 });

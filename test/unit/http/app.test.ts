@@ -184,8 +184,8 @@ test('metrics carry the totals of the last sample by pod, and migrations by resu
   for (let scrape = 0; scrape < 2; scrape++) {
     const { body } = await app.inject('/api/v1/metrics');
     expect(body).toContain('podlane_pods{kind="veth"} 1');
-    expect(body).toContain('podlane_pod_packets_total{namespace="shop",pod="cart",direction="out"} 5');
-    expect(body).toContain('podlane_pod_bytes_total{namespace="shop",pod="cart",direction="in"} 1000000');
+    expect(body).toContain('podlane_pod_packets_total{namespace="shop",pod="cart",direction="egress"} 5');
+    expect(body).toContain('podlane_pod_bytes_total{namespace="shop",pod="cart",direction="ingress"} 1000000');
     expect(body).toMatch(/dropped_by_reason_total\{namespace="shop",pod="cart",reason="malformed"\} 2/);
     expect(body).toMatch(/kernel_drops_total\{namespace="shop",pod="cart",reason="NO_SOCKET"\} 9/);
     expect(body).toContain('podlane_migrations_total{direction="fallback",result="done"} 1');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Btf } from '../../../server/kernel/btf.ts';
+import type { Btf } from '../../../server/bpf/btf.ts';
 import { dropReasonsOf } from '../../../server/kernel/drop-reasons.ts';
 
 /** A kernel with these types, as `Btf` would read them. */

@@ -4,10 +4,10 @@ import { encodeAddress, parseAddress } from '../../../server/netlink/address.ts'
 import { encodeLinkChange, parseLink } from '../../../server/netlink/link.ts';
 import { MalformedMessage, MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
 import { parseEvent } from '../../../server/netlink/monitor.ts';
-import { encodeNeighbour, parseNeighbour } from '../../../server/netlink/neighbour.ts';
+import { encodeNeighbour, parseNeighbour } from '../../../server/netlink/neighbor.ts';
 import { encodeNetkit } from '../../../server/netlink/netkit.ts';
 import { encodeRoute, parseRoute } from '../../../server/netlink/route.ts';
-import { rtm } from '../../../server/netlink/rtnetlink.ts';
+import { rtm } from '../../../server/netlink/constants.ts';
 import { acknowledgement } from '../../../server/netlink/socket.ts';
 import { encodeVeth } from '../../../server/netlink/veth.ts';
 

@@ -8,7 +8,7 @@ const reading = (at: number, spoofed: number, noSocket: number, kernel: Partial<
     at,
     drops: {
       since,
-      ours: spoofed === 0 ? [] : [{ reason: 'spoofed_source', direction: 'out', packets: spoofed }],
+      ours: spoofed === 0 ? [] : [{ reason: 'spoofed_source', direction: 'egress', packets: spoofed }],
       kernel: {
         available: true,
         since,
@@ -25,7 +25,7 @@ const reading = (at: number, spoofed: number, noSocket: number, kernel: Partial<
 
 test('one reading tells counts and no rate', () => {
   const [spoofed, noSocket] = rowsOf([reading(5000, 4, 9)]);
-  expect(spoofed).toMatchObject({ reason: 'spoofed_source', where: 'out', packets: 4, rate: Number.NaN });
+  expect(spoofed).toMatchObject({ reason: 'spoofed_source', where: 'egress', packets: 4, rate: Number.NaN });
   expect(noSocket).toMatchObject({ reason: 'NO_SOCKET', where: 'kernel', packets: 9, rate: Number.NaN });
   expect(noSocket?.lastSeen).toBe(Date.parse('2026-01-01T00:01:00.000Z'));
   expect(rowsOf([])).toEqual([]);

@@ -106,14 +106,14 @@ describe('verdicts', () => {
     ingressDroppedPackets: 0,
   };
   test('a program runs for every packet, accepted or dropped', () => {
-    expect(runsOf(rates, 'out')).toBe(1000);
+    expect(runsOf(rates, 'egress')).toBe(1000);
   });
   test('add up to one', () => {
-    expect(verdictsOf(rates, 'out')).toEqual({ pass: 0.99, redirect: 0, drop: 0.01, dropsPerSecond: 10 });
+    expect(verdictsOf(rates, 'egress')).toEqual({ pass: 0.99, redirect: 0, drop: 0.01, dropsPerSecond: 10 });
   });
   test('are unknown without a sample or without a packet', () => {
-    expect(verdictsOf(null, 'out')).toBeNull();
-    expect(verdictsOf({ ...rates, ingressPackets: 0 }, 'in')).toBeNull();
+    expect(verdictsOf(null, 'egress')).toBeNull();
+    expect(verdictsOf({ ...rates, ingressPackets: 0 }, 'ingress')).toBeNull();
   });
 });
 

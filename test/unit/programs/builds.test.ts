@@ -8,7 +8,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { BuildFiles, digestOf } from '../../../server/programs/build-files.ts';
 import { type BuildBooks, type BuildRunner, Builds } from '../../../server/programs/builds.ts';
 import { Signers } from '../../../server/programs/signers.ts';
-import { SigningKey } from '../../rig/builds.ts';
+import { SigningKey } from '../../testbed/builds.ts';
 import { scratchFolder } from '../store/scratch.ts';
 
 const named = (image: Buffer): string => digestOf(image).toString('hex');

@@ -26,9 +26,9 @@ test('a journal is numbered and dated by the books and keeps every step', async 
     durationMs: 8.25,
     steps: added.steps.map((step) => ({ ...step, state: 'done' as const, durationMs: 0.5 })),
     result: {
-      packetsOut: 1,
-      packetsIn: 2,
-      packetsOnOld: 0,
+      egressPackets: 1,
+      ingressPackets: 2,
+      packetsOnOldDevice: 0,
       deviceDrops: 0,
       requestsOk: null,
       requestsFailed: null,

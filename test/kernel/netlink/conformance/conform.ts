@@ -6,7 +6,7 @@ import { testNamespace } from '../namespaces.ts';
 import { differences, unmet } from './compare.ts';
 import { linesOf, makeByCodec, makeByIp, type Namespaces } from './make.ts';
 import { readByCodec, readByIp } from './read.ts';
-import { type Device, objectsOf, type World, worlds } from './world.ts';
+import { type Device, objectsOf, type World, worlds } from './generate.ts';
 
 interface Amount {
   kinds: Device['kind'][];

@@ -1,13 +1,13 @@
 import { addressRequest } from '../../../../server/netlink/address.ts';
 import { alternativeNamesRequest, linkChange } from '../../../../server/netlink/link.ts';
-import { type NewNeighbour, neighbourRequest } from '../../../../server/netlink/neighbour.ts';
+import { type NewNeighbour, neighbourRequest } from '../../../../server/netlink/neighbor.ts';
 import { netkitRequest } from '../../../../server/netlink/netkit.ts';
 import { type NewNextHop, type NewRoute, routeRequest } from '../../../../server/netlink/route.ts';
-import { scopeNumber } from '../../../../server/netlink/scope.ts';
+import { scopeNumber } from '../../../../server/netlink/route-scope.ts';
 import type { Request, RtnetlinkSocket } from '../../../../server/netlink/socket.ts';
 import { vethRequest } from '../../../../server/netlink/veth.ts';
 import type { TestNamespace } from '../namespaces.ts';
-import { type Device, type End, endsOf, type Place, type World } from './world.ts';
+import { type Device, type End, endsOf, type Place, type World } from './generate.ts';
 
 export type Namespaces = Record<Place, TestNamespace>;
 

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { addresses, addressFlag } from '../../../../server/netlink/address.ts';
 import { links } from '../../../../server/netlink/link.ts';
-import { neighbours } from '../../../../server/netlink/neighbour.ts';
+import { neighbours } from '../../../../server/netlink/neighbor.ts';
 import { routes } from '../../../../server/netlink/route.ts';
-import { scopeNumber } from '../../../../server/netlink/scope.ts';
+import { scopeNumber } from '../../../../server/netlink/route-scope.ts';
 import type { TestNamespace } from '../namespaces.ts';
 
 /** An object as both tell it: fields by name, those without a value left out. */

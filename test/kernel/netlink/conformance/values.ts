@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { addressBytes, formatAddress } from '../../../../server/netlink/ip.ts';
-import type { RawRoute } from './world.ts';
+import { addressBytes, formatAddress } from '../../../../server/netlink/ip-address.ts';
+import type { RawRoute } from './generate.ts';
 
 const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(value, { nil: undefined });

@@ -1,0 +1,88 @@
+import { rmSync } from 'node:fs';
+import type { DeviceKind } from '../contract/device.ts';
+import { removeDevice } from '../server/datapath/device/device.ts';
+import { attachCommands, detachCommands, idle, linkPins } from './batch.ts';
+import {
+  addNamespace,
+  attachSubject,
+  type Hooks,
+  openGround,
+  pins,
+  subject,
+  withoutHooks,
+} from './fixture.ts';
+import { jsonLines, type Report, summary } from './report.ts';
+import { Timed } from './timed.ts';
+
+const hooksOfKind: Record<DeviceKind, Hooks[]> = { veth: ['none', 'tc', 'tcx'], netkit: ['none', 'netkit'] };
+const acts = ['attach', 'detach'] as const;
+type Times = Record<(typeof acts)[number], number[]>;
+
+interface Measure {
+  env: string;
+  kind: DeviceKind;
+  rounds: number;
+  /** in each round */
+  pods: number;
+}
+
+/**
+ * Attaches and detaches pods by what the agent does it with, and by iproute2 in batches: the same devices, MACs,
+ * neighbours, addresses, routes and programs, in the same namespaces, by turns.
+ */
+async function measure(report: Report, { env, kind, rounds, pods }: Measure): Promise<void> {
+  const ground = await openGround();
+  const namespaces = Array.from({ length: pods }, (_, i) => addNamespace(String(i)));
+  using timed = new Timed();
+
+  for (const hooks of hooksOfKind[kind]) {
+    const within = hooks === 'none' ? withoutHooks(ground) : ground;
+    const subjects = namespaces.map((netns, number) => subject({ number, netns, kind, hooks }));
+    const [ours, theirs, starts]: Times[] = [noTimes(), noTimes(), noTimes()] as const;
+    // The first round warms all up.
+    for (let round = -1; round < rounds; round++) {
+      const keep = (times: Times, act: keyof Times, ms: number): void =>
+        void (round >= 0 && times[act].push(ms));
+      for (const each of subjects) keep(ours!, 'attach', await spent(() => attachSubject(within, each)));
+      for (const { device } of subjects)
+        keep(ours!, 'detach', await spent(() => removeDevice(within, device.slot)));
+      for (const each of subjects) {
+        const commands = attachCommands(each, hooks, pins);
+        keep(theirs!, 'attach', await timed.run(commands));
+        keep(starts!, 'attach', await timed.run(idle(commands)));
+      }
+      for (const each of subjects) {
+        const commands = detachCommands(each);
+        keep(theirs!, 'detach', await timed.run(commands));
+        keep(starts!, 'detach', await timed.run(idle(commands)));
+        for (const link of linkPins(pins, each)) rmSync(link, { force: true });
+      }
+    }
+    for (const act of acts) {
+      const our = summary(ours![act]);
+      const peer = summary(theirs![act]).value;
+      const compare = (name: string, peerValue: number): void => {
+        const dimensions = { env, kind, programs: hooks };
+        const against = { peer: name, peerValue, ratio: our.value / peerValue };
+        report({ bench: 'attach', metric: `${act}_ms`, ...dimensions, ...our, unit: 'ms', ...against });
+      };
+      compare('ip-batch', peer);
+      compare('ip-batch-less-starts', peer - summary(starts![act]).value);
+    }
+  }
+}
+
+async function spent(act: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await act();
+  return performance.now() - start;
+}
+
+const noTimes = (): Times => ({ attach: [], detach: [] });
+
+const [env = 'native', kind = 'veth', rounds = '10', pods = '10'] = process.argv.slice(2);
+await measure(
+  jsonLines((text) => process.stdout.write(text)),
+  { env, kind: kind as DeviceKind, rounds: Number(rounds), pods: Number(pods) },
+);
+process.exit(0);

@@ -1,0 +1,111 @@
+import type { DeviceKind } from '../contract/device.ts';
+import { removeDevice } from '../server/datapath/device/device.ts';
+import { pointNowhere } from '../server/datapath/device/our-programs.ts';
+import type { KernelContext } from '../server/datapath/kernel-context.ts';
+import { addNamespace, attachSubject, type Hooks, openGround, subject, withoutHooks } from './fixture.ts';
+import { type Figure, jsonLines, type Report, summary } from './report.ts';
+import { Client, type Round, serve, type Traffic } from './traffic.ts';
+
+/** How packets go from one pod to another of the same host. `redirect`: our programs send them on, past the routing. */
+interface Path {
+  name: string;
+  kind: DeviceKind;
+  hooks: Hooks;
+  redirect: boolean;
+}
+
+const peer = 'veth-routing';
+const peerWithPrograms = 'veth-routing-programs';
+const loopback = { name: 'loopback', hooks: 'none' } as const;
+const paths: Path[] = [
+  { name: peer, kind: 'veth', hooks: 'none', redirect: false },
+  { name: peerWithPrograms, kind: 'veth', hooks: 'tcx', redirect: false },
+  { name: 'veth-redirect', kind: 'veth', hooks: 'tcx', redirect: true },
+  { name: 'netkit-routing', kind: 'netkit', hooks: 'none', redirect: false },
+  { name: 'netkit-routing-programs', kind: 'netkit', hooks: 'netkit', redirect: false },
+  { name: 'netkit-redirect', kind: 'netkit', hooks: 'netkit', redirect: true },
+];
+
+const metrics = {
+  requests: ['requests_per_s', '1/s', ({ amount, seconds }: Round) => amount / seconds],
+  udp: ['udp_pps', 'packets/s', ({ arrived, settledSeconds }: Round) => arrived / settledSeconds],
+  stream: [
+    'stream_mbps',
+    'Mbit/s',
+    ({ amount, settledSeconds }: Round) => (amount * 8) / settledSeconds / 1e6,
+  ],
+} as const satisfies Record<Traffic, readonly [string, string, (round: Round) => number]>;
+const traffics = Object.keys(metrics) as Traffic[];
+
+interface Measure {
+  env: string;
+  rounds: number;
+  milliseconds: number;
+}
+
+/**
+ * Requests, datagrams and streams between two pods over each path. One path after the other, each on fresh devices:
+ * where time runs by counted instructions, what ran before does not matter.
+ */
+async function measure(report: Report, { env, rounds, milliseconds }: Measure): Promise<void> {
+  const ground = await openGround();
+  const results = new Map<string, number[]>();
+  const between = async (name: string, from: string | undefined, address: string, to: string | undefined) => {
+    using _server = await serve(to === undefined ? {} : { netns: to });
+    for (const traffic of traffics) {
+      using client = new Client(from === undefined ? {} : { netns: from }, traffic, address);
+      await client.round(milliseconds);
+      const done: number[] = [];
+      for (let round = 0; round < rounds; round++)
+        done.push(metrics[traffic][2](await client.round(milliseconds)));
+      results.set(`${name} ${traffic}`, done);
+    }
+  };
+  await between(loopback.name, undefined, '127.0.0.1', undefined);
+  for (const [index, path] of paths.entries()) await overPath(ground, path, index, between);
+
+  for (const traffic of traffics) {
+    const [metric, unit] = metrics[traffic];
+    const of = (path: string) => summary(results.get(`${path} ${traffic}`)!);
+    for (const { name, hooks } of [loopback, ...paths]) {
+      const figure: Figure = { bench: 'datapath', metric, path: name, env, ...of(name), unit };
+      // What the programs cost is in the first comparison of those that have them, and in neither side of the second.
+      const against = hooks === 'none' ? [peer] : [peer, peerWithPrograms];
+      for (const other of against.filter((each) => each !== name)) {
+        const peerValue = of(other).value;
+        report({ ...figure, peer: other, peerValue, ratio: figure.value / peerValue });
+      }
+      if (name === peer) report(figure);
+    }
+  }
+}
+
+type Between = (name: string, from: string, address: string, to: string) => Promise<void>;
+
+async function overPath(ground: KernelContext, path: Path, index: number, between: Between): Promise<void> {
+  const { kind, hooks, redirect } = path;
+  const ours: KernelContext = { ...(hooks === 'none' ? withoutHooks(ground) : ground), redirect };
+  const pods = [2 * index, 2 * index + 1].map((number) =>
+    subject({ number, netns: addNamespace(String(number)), kind, hooks }),
+  );
+  for (const pod of pods) await attachSubject(ours, pod);
+  const [from, to] = pods;
+  const before = redirected(ground, from!.device.slot);
+  await between(path.name, from!.pod.netnsPath, `10.42.0.${2 * index + 3}`, to!.pod.netnsPath);
+  const took = redirected(ground, from!.device.slot) - before > 0;
+  if (took !== redirect) throw new Error(`${path.name}: packets were ${took ? '' : 'not '}redirected`);
+  for (const { pod, device } of pods) {
+    pointNowhere(ground, pod);
+    await removeDevice(ground, device.slot);
+  }
+}
+
+/** struct podlane_counters (bpf/slot-layout.h): redirected_packets_out. */
+const redirected = (ground: KernelContext, slot: number): number => Number(ground.programs.counters.read(slot)[4]);
+
+const [env = 'native', rounds = '5', milliseconds = '100'] = process.argv.slice(2);
+await measure(
+  jsonLines((text) => process.stdout.write(text)),
+  { env, rounds: Number(rounds), milliseconds: Number(milliseconds) },
+);
+process.exit(0);

@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import type { DeviceKind, HookFamily } from '../contract/device.ts';
+import { podNetwork } from '../contract/network.ts';
+import { type DatapathPrograms, openDatapath } from '../server/bpf/datapath.ts';
+import { UserPins } from '../server/bpf/user-program-pins.ts';
+import type { KernelContext } from '../server/datapath/kernel-context.ts';
+import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
+import { connect, deviceRow } from '../server/datapath/pods/connect.ts';
+import type { DeviceRecord, PodRecord } from '../server/datapath/store.ts';
+import { createNamedNamespace, openNamespace } from '../server/kernel/netns.ts';
+import { RtnetlinkSocket } from '../server/netlink/socket.ts';
+
+export const pins = '/sys/fs/bpf/podlane';
+
+/** The hooks that our two programs are attached to; `none`: the device alone. */
+export type Hooks = HookFamily | 'none';
+
+/** A pod and its device, as the agent's books hold them. */
+export interface Subject {
+  pod: PodRecord;
+  device: DeviceRecord;
+}
+
+/**
+ * What the agent's datapath stands on, in the namespaces of this program: below `runSealed` or in the guest, whose
+ * end takes down what was made.
+ */
+export async function openGround(): Promise<KernelContext> {
+  const programs = await openDatapath({ pins, maxSlots: 256 });
+  const host = RtnetlinkSocket.open();
+  const users = new UserPins(pins);
+  return { host, programs, userPins: users, capabilities: new Map(), primaryHooks: 'tcx', redirect: true };
+}
+
+/** A new namespace with loopback up. @returns its path */
+export function addNamespace(name: string): string {
+  const path = createNamedNamespace(`bench-${name}`);
+  execFileSync('nsenter', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
+  return path;
+}
+
+export interface Wanted {
+  /** Its slot too. */
+  number: number;
+  /** Path of its namespace. */
+  netns: string;
+  kind: DeviceKind;
+  hooks: Hooks;
+  /** CIDRs; default 10.42.0.NUMBER+2/32. */
+  addresses?: string[];
+}
+
+export function subject({ number, netns, kind, hooks, addresses }: Wanted): Subject {
+  using namespace = openNamespace(netns);
+  const createdAt = new Date();
+  const policy = { primary: 'forward', peer: hooks === 'none' ? 'forward' : 'blackhole' } as const;
+  const pod: PodRecord = {
+    id: String(number),
+    number: number + 1,
+    namespace: 'bench',
+    name: `pod-${number}`,
+    labels: {},
+    netnsPath: netns,
+    netnsInode: namespace.inode,
+    network: podNetwork.parse({ addresses: addresses ?? [`10.42.0.${number + 2}/32`], netkit: { policy } }),
+    createdAt,
+    removedAt: null,
+    carried: [],
+  };
+  const usual = kind === 'netkit' ? 'netkit' : 'tcx';
+  const row = deviceRow(pod, kind, hooks === 'none' ? usual : hooks, number);
+  return { pod, device: { id: number, ...row, createdAt } };
+}
+
+/** Attaches the pod by what the agent does it with. */
+export async function attachSubject(ground: KernelContext, { pod, device }: Subject): Promise<void> {
+  using namespace = openPodNamespace(pod);
+  await connect(ground, namespace, pod, device);
+}
+
+/** Our programs, attached to nothing: what is left is the device. */
+export const withoutHooks = (ground: KernelContext): KernelContext => ({
+  ...ground,
+  programs: unattached(ground.programs),
+});
+
+const unattached = (programs: DatapathPrograms): DatapathPrograms =>
+  new Proxy(programs, {
+    get(target, name) {
+      if (name === 'attach') return async () => {};
+      const value = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });

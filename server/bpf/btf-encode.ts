@@ -1,0 +1,174 @@
+import type { Btf } from './btf.ts';
+import { type Member, maxDepth, type ValueType, valueType } from './btf-types.ts';
+import { isChar, readBits } from './btf-decode.ts';
+
+/** Why a value does not fit its type, and where in it: `.macs[2]`. */
+export class UnfitValue extends Error {
+  readonly path: string;
+  constructor(path: string, why: string) {
+    super(`${path === '' ? 'the value' : path}: ${why}`);
+    this.name = 'UnfitValue';
+    this.path = path;
+  }
+}
+
+/** Where a value goes: bits of `bytes` from `bit` on; `bits` of a bitfield, else 0. `path` names it in errors. */
+interface Place {
+  bytes: Buffer;
+  bit: number;
+  bits: number;
+  path: string;
+}
+
+type Of<Kind extends ValueType['kind']> = Extract<ValueType, { kind: Kind }>;
+
+/**
+ * `decodeValue` the other way: every member must be there, and nothing else; of a union one member is enough, and
+ * several must agree. @throws UnfitValue
+ */
+export function encodeValue(btf: Btf, id: number, value: unknown): Buffer {
+  const bytes = Buffer.alloc(valueType(btf, id).bytes);
+  encodeAt(btf, id, value, { bytes, bit: 0, bits: 0, path: '' });
+  return bytes;
+}
+
+function encodeAt(btf: Btf, id: number, value: unknown, place: Place): void {
+  const type = valueType(btf, id);
+  const width = place.bits || type.bytes * 8;
+  switch (type.kind) {
+    case 'int':
+      writeBits(place, width, integer(value, width, type.encoding === 'signed', type.name, place.path));
+      break;
+    case 'enum':
+      writeBits(place, width, enumerated(type, value, width, place.path));
+      break;
+    case 'pointer':
+      writeBits(place, width, integer(value, width, false, 'a pointer', place.path));
+      break;
+    case 'float':
+      encodeFloat(type, value, place);
+      break;
+    case 'array':
+      encodeArray(btf, type, value, place);
+      break;
+    case 'struct':
+    case 'union':
+      encodeMembers(btf, type, value, place);
+      break;
+    case 'none':
+      throw new UnfitValue(place.path, 'of a type that has no values');
+  }
+}
+
+function writeBits({ bytes, bit: from }: Place, bits: number, value: bigint): void {
+  for (let bit = 0; bit < bits; bit += 1) {
+    const [at, mask] = [(from + bit) >> 3, 1 << ((from + bit) & 7)];
+    bytes[at] = (value >> BigInt(bit)) & 1n ? bytes[at]! | mask : bytes[at]! & ~mask;
+  }
+}
+
+function integer(value: unknown, width: number, signed: boolean, name: string, path: string): bigint {
+  const number = asBigInt(value);
+  if (number === null)
+    throw new UnfitValue(path, `not an integer, for ${name} (beyond 2^53 as decimal text)`);
+  const least = signed ? -(1n << BigInt(width - 1)) : 0n;
+  const most = (1n << BigInt(signed ? width - 1 : width)) - 1n;
+  if (number < least || number > most)
+    throw new UnfitValue(path, `${number} is not from ${least} to ${most}, for ${name}`);
+  return BigInt.asUintN(width, number);
+}
+
+function asBigInt(value: unknown): bigint | null {
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : null;
+  return typeof value === 'string' && /^(-?\d{1,40}|0x[0-9a-f]{1,32})$/i.test(value) ? BigInt(value) : null;
+}
+
+function enumerated(type: Of<'enum'>, value: unknown, width: number, path: string): bigint {
+  const known = type.values.find(({ name }) => name === value);
+  if (known) return BigInt.asUintN(width, known.value);
+  if (asBigInt(value) !== null) return integer(value, width, type.signed, `enum ${type.name}`, path);
+  throw new UnfitValue(
+    path,
+    `${JSON.stringify(value)} is none of ${type.values.map(({ name }) => name).join(', ')}`,
+  );
+}
+
+function encodeFloat(type: Of<'float'>, value: unknown, { bytes, bit, path }: Place): void {
+  const number = typeof value === 'string' ? Number(value) : value;
+  if (typeof number !== 'number') throw new UnfitValue(path, `not a number, for ${type.name}`);
+  if (type.bytes === 4) bytes.writeFloatLE(number, bit >> 3);
+  else if (type.bytes === 8) bytes.writeDoubleLE(number, bit >> 3);
+  else throw new UnfitValue(path, `a ${type.name} of ${type.bytes} bytes cannot be written`);
+}
+
+function encodeArray(btf: Btf, type: Of<'array'>, value: unknown, place: Place): void {
+  const element = valueType(btf, type.element);
+  if (typeof value === 'string' && isChar(element)) {
+    if (!/^[\x20-\x7e]*$/.test(value) || value.length > type.length)
+      throw new UnfitValue(place.path, `not printable text of at most ${type.length} characters`);
+    place.bytes.write(value, place.bit >> 3, 'latin1');
+    return;
+  }
+  if (!Array.isArray(value) || value.length !== type.length)
+    throw new UnfitValue(place.path, `not an array of ${type.length} elements`);
+  for (const [i, each] of value.entries()) {
+    const [bit, path] = [place.bit + i * element.bytes * 8, `${place.path}[${i}]`];
+    encodeAt(btf, type.element, each, { ...place, bit, bits: 0, path });
+  }
+}
+
+function encodeMembers(btf: Btf, type: Of<'struct' | 'union'>, value: unknown, place: Place): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UnfitValue(place.path, `not an object, for ${type.kind} ${type.name}`);
+  const given = value as Record<string, unknown>;
+  const members = namedMembers(btf, type);
+  const names = new Set(members.map(({ name }) => name));
+  for (const name of Object.keys(given))
+    if (!names.has(name))
+      throw new UnfitValue(place.path, `has no member ${JSON.stringify(name)}, but ${[...names].join(', ')}`);
+  const written: { member: NamedMember; at: Place }[] = [];
+  for (const member of members) {
+    const { name, bits, choice } = member;
+    if (!Object.hasOwn(given, name)) {
+      if (choice && members.some((other) => other.choice && Object.hasOwn(given, other.name))) continue;
+      throw new UnfitValue(place.path, `member ${name} is missing`);
+    }
+    const at = { ...place, bit: place.bit + member.bitOffset, bits, path: `${place.path}.${name}` };
+    encodeAt(btf, member.type, given[name], at);
+    if (choice) written.push({ member, at });
+  }
+  // Those of a union lie one over the other: each must still be what was given.
+  for (const { member, at } of written) {
+    const width = member.bits || valueType(btf, member.type).bytes * 8;
+    const alone = Buffer.alloc(place.bytes.length);
+    encodeAt(btf, member.type, given[member.name], { ...at, bytes: alone });
+    if (readBits(place.bytes, at.bit, width) !== readBits(alone, at.bit, width))
+      throw new UnfitValue(at.path, 'other members of the union say otherwise: give one of them');
+  }
+}
+
+/** `choice`: one of a union, of which one is enough. */
+type NamedMember = Member & { choice: boolean };
+
+/** Members with those of anonymous structs and unions; no padding. */
+function namedMembers(
+  btf: Btf,
+  type: Of<'struct' | 'union'>,
+  bitOffset = 0,
+  choice = false,
+  depth = 0,
+): NamedMember[] {
+  if (depth > maxDepth) throw new RangeError(`BTF type ${type.name} is nested deeper than ${maxDepth}`);
+  return type.members.flatMap((member) => {
+    const place = {
+      ...member,
+      bitOffset: bitOffset + member.bitOffset,
+      choice: choice || type.kind === 'union',
+    };
+    if (member.name !== '') return [place];
+    const inner = valueType(btf, member.type);
+    if (inner.kind !== 'struct' && inner.kind !== 'union') return [];
+    return namedMembers(btf, inner, place.bitOffset, place.choice, depth + 1);
+  });
+}

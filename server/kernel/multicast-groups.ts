@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { formatAddress } from '../netlink/ip-address.ts';
+import { withNamespace } from '../netlink/setns.ts';
+
+/** A multicast group that somebody joined on an interface. */
+export interface Membership {
+  group: string;
+  /** sockets that are in it, the kernel's own joining counted as one */
+  users: number;
+}
+
+/**
+ * Groups joined on an interface of a namespace, without those that the kernel joins by itself: all hosts, all nodes,
+ * all routers where it forwards, and the solicited nodes of its addresses. Synchronous.
+ */
+export const multicastMemberships = (namespaceFd: number, ifindex: number): Membership[] =>
+  // thread-self: /proc/net is that of the process's main thread.
+  withNamespace(namespaceFd, () => [
+    ...parseIgmp(readTable('igmp'), ifindex),
+    ...parseIgmp6(readTable('igmp6'), ifindex),
+  ]).filter(({ group }) => !joinedByKernel(group));
+
+const readTable = (name: string): string => {
+  try {
+    return readFileSync(`/proc/thread-self/net/${name}`, 'latin1');
+  } catch (error) {
+    // A kernel without IPv6 has no igmp6.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+};
+
+/** net/ipv4/igmp.c: a line for each interface, `INDEX NAME : …`, then its groups, indented, the address as a host's u32. */
+export function parseIgmp(text: string, ifindex: number): Membership[] {
+  const found: Membership[] = [];
+  let here = false;
+  for (const line of text.split('\n')) {
+    if (/^\d/.test(line)) here = Number.parseInt(line, 10) === ifindex;
+    const [, hex, users] = /^\s+([0-9A-F]{8})\s+(\d+)\s/.exec(line) ?? [];
+    if (!here || hex === undefined) continue;
+    found.push({ group: formatAddress(Buffer.from(hex, 'hex').reverse()), users: Number(users) });
+  }
+  return found;
+}
+
+/** net/ipv6/mcast.c: `INDEX NAME GROUP USERS FLAGS TIMER`. */
+export const parseIgmp6 = (text: string, ifindex: number): Membership[] =>
+  Array.from(text.matchAll(/^(\d+)\s+\S+\s+([0-9a-f]{32})\s+(\d+)\s/gm), ([, index, hex = '', users]) => ({
+    index: Number(index),
+    group: formatAddress(Buffer.from(hex, 'hex')),
+    users: Number(users),
+  }))
+    .filter(({ index }) => index === ifindex)
+    .map(({ group, users }) => ({ group, users }));
+
+const kernelGroups = new Set(['224.0.0.1', 'ff01::1', 'ff02::1', 'ff01::2', 'ff02::2', 'ff05::2']);
+const joinedByKernel = (group: string): boolean =>
+  kernelGroups.has(group) || /^ff02::1:ff[0-9a-f]{2}:[0-9a-f]{1,4}$/.test(group);

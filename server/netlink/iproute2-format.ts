@@ -1,0 +1,88 @@
+import { type Family, familyOf } from './ip-address.ts';
+import type { Neighbour } from './neighbor.ts';
+import { type NextHop, type Route, routeProtocol, routeTable } from './route.ts';
+import { type RouteMetrics, routeMetrics } from './route-metrics.ts';
+
+type DeviceName = (ifindex: number) => string | undefined;
+
+/** /etc/iproute2/rt_protos as iproute2 ships it. */
+const protocols: Record<number, string> = {
+  1: 'redirect',
+  2: 'kernel',
+  4: 'static',
+  8: 'gated',
+  9: 'ra',
+  10: 'mrt',
+  11: 'zebra',
+  12: 'bird',
+  13: 'dnrouted',
+  14: 'xorp',
+  15: 'ntk',
+  16: 'dhcp',
+  18: 'keepalived',
+  42: 'babel',
+  186: 'bgp',
+  187: 'isis',
+  188: 'ospf',
+  189: 'rip',
+  192: 'eigrp',
+};
+
+/** A route as `ip route` prints it: `default via 169.254.1.1 dev eth0 onlink`. */
+export function routeText(route: Route, deviceName: DeviceName): string {
+  const only = route.nextHops.length === 1 ? route.nextHops[0]! : null;
+  return [
+    ...(route.type === 'unicast' ? [] : [route.type]),
+    route.destination,
+    ...(only ? hopText(only, route.family, deviceName) : []),
+    ...(route.table === routeTable.main
+      ? []
+      : [`table ${route.table === routeTable.local ? 'local' : route.table}`]),
+    ...(route.protocol === routeProtocol.boot
+      ? []
+      : [`proto ${protocols[route.protocol] ?? route.protocol}`]),
+    ...(route.scope === 'global' ? [] : [`scope ${route.scope}`]),
+    ...(route.preferredSource ? [`src ${route.preferredSource}`] : []),
+    ...(route.metric === null ? [] : [`metric ${route.metric}`]),
+    ...(only ? hopFlags(only) : []),
+    ...metricsText(route.metrics),
+    ...(only ? [] : route.nextHops.map((hop) => multipathText(hop, route.family, deviceName))),
+    ...(route.preference === null ? [] : [`pref ${route.preference}`]),
+  ].join(' ');
+}
+
+/** As `ip neigh` prints it: `10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT`. */
+export const neighbourText = (neighbour: Neighbour, deviceName: DeviceName): string =>
+  [
+    neighbour.address,
+    `dev ${nameOf(neighbour.ifindex, deviceName)}`,
+    ...(neighbour.mac === null ? [] : [`lladdr ${neighbour.mac}`]),
+    ...(neighbour.router ? ['router'] : []),
+    ...(neighbour.proxy ? ['proxy'] : []),
+    ...(neighbour.externallyLearned ? ['extern_learn'] : []),
+    ...(neighbour.state === 'none' ? [] : [neighbour.state.toUpperCase()]),
+  ].join(' ');
+
+const metricsText = ({ values, locked, congestionControl }: RouteMetrics): string[] => [
+  ...routeMetrics.flatMap((name) => {
+    const value = values[name];
+    return value === undefined ? [] : [`${name} ${locked.includes(name) ? 'lock ' : ''}${value}`];
+  }),
+  ...(congestionControl === null ? [] : [`congctl ${congestionControl}`]),
+];
+
+const hopText = (hop: NextHop, family: Family, deviceName: DeviceName): string[] => [
+  ...(hop.gateway === null ? [] : [`via ${familyOf(hop.gateway) === family ? '' : 'inet6 '}${hop.gateway}`]),
+  ...(hop.ifindex === null ? [] : [`dev ${nameOf(hop.ifindex, deviceName)}`]),
+];
+
+const hopFlags = (hop: NextHop): string[] => [
+  ...(hop.dead ? ['dead'] : []),
+  ...(hop.onlink ? ['onlink'] : []),
+  ...(hop.linkdown ? ['linkdown'] : []),
+];
+
+const multipathText = (hop: NextHop, family: Family, deviceName: DeviceName): string =>
+  ['nexthop', ...hopText(hop, family, deviceName), `weight ${hop.weight}`, ...hopFlags(hop)].join(' ');
+
+const nameOf = (ifindex: number, deviceName: DeviceName): string => deviceName(ifindex) ?? `if${ifindex}`;

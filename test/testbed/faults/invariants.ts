@@ -1,0 +1,187 @@
+import { closeSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HookFamily } from '../../../contract/device.ts';
+import type { Pod } from '../../../contract/pod.ts';
+import { HashMap } from '../../../server/bpf/hash-map.ts';
+import {
+  decodeAddress,
+  decodeEndpoint,
+  decodeSlot,
+  peerIfindex,
+  primaryIfindex,
+  slotBytes,
+} from '../../../server/bpf/slot-layout.ts';
+import { ArrayMap } from '../../../server/bpf/array-map.ts';
+import { openPinned } from '../../../server/bpf/pin.ts';
+import { hooksOf } from '../../../server/datapath/device/hooks.ts';
+import { addresses as addressesOf } from '../../../server/netlink/address.ts';
+import { links } from '../../../server/netlink/link.ts';
+import { type Neighbour, neighbours } from '../../../server/netlink/neighbor.ts';
+import { type Route, routeProtocol, routes as routesOf } from '../../../server/netlink/route.ts';
+import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
+import type { Look } from './agent.ts';
+import { addresses, type FaultStage, maxSlots, routes } from './fixture.ts';
+
+export type Family = 'ipv4' | 'ipv6';
+/** Something that is not as it has to be. Without a family it is wrong in both. */
+export interface Wrong {
+  family: Family | null;
+  what: string;
+}
+
+const bare = (cidr: string): string => cidr.split('/')[0]!;
+const familyOf = (text: string): Family => (text.includes(':') ? 'ipv6' : 'ipv4');
+const same = (a: readonly string[], b: readonly string[]): boolean =>
+  JSON.stringify([...a].sort()) === JSON.stringify([...b].sort());
+
+/** Compares kernel, pins, maps and agent with a node of one pod that stays and, unless it is gone, one that moved. */
+export async function whatIsWrong(stage: FaultStage, look: Look): Promise<Wrong[]> {
+  const { pod } = look;
+  const slots = [stage.still.slot, ...(pod ? [pod.slot] : [])];
+  return [
+    ...common(look, slots.length),
+    ...(await leftovers(stage, slots, pod?.hooks ?? stage.still.hooks)),
+    ...maps(stage, pod),
+    ...(pod ? hooks(pod) : []),
+    ...(pod ? await inside(stage, pod) : []),
+  ];
+}
+
+const wrong = (what: string, family: Family | null = null): Wrong => ({ family, what });
+
+function common({ listed, pod, used, wentBack }: Look, devices: number): Wrong[] {
+  return [
+    ...wentBack.map((what) => wrong(`counters: ${what}`)),
+    ...(used === devices ? [] : [wrong(`${used} slots are used, not ${devices}`)]),
+    ...(listed && !pod ? [wrong('the pod is listed although its namespace is gone')] : []),
+    ...(pod && pod.state !== 'running' ? [wrong(`the pod is ${pod.state}`)] : []),
+    ...(pod && !pod.device ? [wrong('the pod has no device')] : []),
+    ...(pod?.attention ?? []).map((sentence) => wrong(`attention: ${sentence}`)),
+  ];
+}
+
+async function leftovers(stage: FaultStage, slots: readonly number[], hooks: HookFamily): Promise<Wrong[]> {
+  // Filters of clsact have no links.
+  const pinned = hooks === 'tc' ? [] : slots;
+  const there = (await links(stage.socket)).map((link) => link.name).filter((name) => /^p[ln]\d/.test(name));
+  const pins = readdirSync(join(stage.pins, 'links')).map((name) => Number.parseInt(name, 10));
+  const expected = slots.map((slot) => `pl${slot}`);
+  return [
+    ...(same(there, expected) ? [] : [wrong(`the host has ${there.join(', ')}, not ${expected.join(', ')}`)]),
+    ...(same(
+      pins.map(String),
+      pinned.flatMap((slot) => [String(slot), String(slot)]),
+    )
+      ? []
+      : [wrong(`links are pinned of slots ${pins.join(', ')}, not two each of ${pinned.join(', ')}`)]),
+  ];
+}
+
+/** The programs' maps, read from where they are pinned. */
+function maps(stage: FaultStage, pod: Pod | null): Wrong[] {
+  const found: Wrong[] = [];
+  const live = [stage.still, ...(pod ? [pod] : [])];
+  const wanted = live.flatMap((each) =>
+    each.addresses.map((address) => `${bare(address)} slot ${each.slot} of ${each.number}`),
+  );
+  const endpoints = ['endpoints4', 'endpoints6'].map((name) => openPinned(join(stage.pins, 'maps', name))!);
+  const slots = openPinned(join(stage.pins, 'maps/slots'))!;
+  try {
+    const entries = endpoints.flatMap((fd) => new HashMap(fd, 'endpoints').entries());
+    const has = entries.map(([key, value]) => {
+      const { slot, owner } = decodeEndpoint(value);
+      return `${decodeAddress(key)} slot ${slot} of ${owner}`;
+    });
+    for (const each of has) if (!wanted.includes(each)) found.push(wrong(`endpoint ${each}`, familyOf(each)));
+    for (const each of wanted)
+      if (!has.includes(each)) found.push(wrong(`no endpoint ${each}`, familyOf(each)));
+    const described = new ArrayMap(slots, 'slots', slotBytes);
+    for (let slot = 0; slot < maxSlots; slot++) {
+      const entry = decodeSlot(described.get(slot));
+      const owner = live.find((each) => each.slot === slot);
+      if (entry?.owner !== owner?.number)
+        found.push(wrong(`slot ${slot} is described as pod ${entry?.owner}'s, not ${owner?.number}'s`));
+      if (owner && entry?.hooks !== (owner.hooks === 'netkit' ? 'device' : 'primary'))
+        found.push(wrong(`slot ${slot} counts at the ${entry?.hooks}`));
+    }
+  } finally {
+    endpoints.forEach(closeSync);
+    closeSync(slots);
+  }
+  return found;
+}
+
+function hooks({ device, hooks: family }: Pod): Wrong[] {
+  const wanted = Object.values(hooksOf[family]);
+  const has = device?.programs.map((each) => `${each.hook}${each.ours ? '' : ' not ours'}`) ?? [];
+  return same(has, wanted) ? [] : [wrong(`programs on ${has.join(', ') || 'no hook'}`)];
+}
+
+/** Interfaces, addresses, routes and neighbours, by our own sockets beside the agent's. */
+async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
+  using socket = RtnetlinkSocket.inNamespace(pod.netns.path);
+  const ends = { primary: primaryIfindex(pod.slot), peer: peerIfindex(pod.slot) };
+  const found: Wrong[] = [];
+  const expect = (
+    family: Family | null,
+    what: string,
+    has: readonly string[],
+    wanted: readonly string[],
+  ): void => {
+    if (!same(has, wanted))
+      found.push(wrong(`${what}: ${has.join(', ') || 'none'}, not ${wanted.join(', ')}`, family));
+  };
+  const interfaces = (await links(socket)).filter((link) => link.kind === 'veth' || link.kind === 'netkit');
+  expect(
+    null,
+    'interfaces in the pod',
+    interfaces.map((link) => `${link.alternativeNames.includes('eth0') ? 'eth0' : link.name} ${link.kind}`),
+    [`eth0 ${pod.kind}`],
+  );
+  if (interfaces.length === 0) return found;
+
+  const placed = await addressesOf(socket, { ifindex: ends.peer });
+  const inPod = await routesOf(socket, { ifindex: ends.peer });
+  const onHost = await routesOf(stage.socket, { ifindex: ends.primary });
+  const knownToHost = await neighbours(stage.socket, { ifindex: ends.primary });
+  const knownToPod = await neighbours(socket, { ifindex: ends.peer });
+  const hasMacs = pod.kind === 'veth';
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    const ours = <T extends { family: Family }>(all: readonly T[]): T[] =>
+      all.filter((each) => each.family === family);
+    const put = (all: readonly Route[]): Route[] =>
+      ours(all).filter((each) => each.protocol !== routeProtocol.kernel);
+    const permanent = (all: readonly Neighbour[]): string[] =>
+      ours(all)
+        .filter((each) => each.state === 'permanent')
+        .map((each) => `${each.address} ${each.mac}`);
+    const own = addresses.moved.filter((each) => familyOf(each) === family);
+    const further = routes.map((each) => each.destination).filter((each) => familyOf(each) === family);
+    const gateway = family === 'ipv4' ? '169.254.1.1' : 'fe80::1';
+
+    const global = ours(placed).filter((each) => each.scope === 'global');
+    expect(
+      family,
+      'addresses',
+      global.map((each) => each.address),
+      own,
+    );
+    expect(
+      family,
+      'routes of the pod',
+      put(inPod).map((each) => `${each.destination} via ${each.gateway}`),
+      ['default', ...further].map((destination) => `${destination} via ${gateway}`),
+    );
+    expect(
+      family,
+      'routes of the host',
+      put(onHost).map((each) => bare(each.destination)),
+      own.map(bare),
+    );
+    const forPod = own.map((address) => `${bare(address)} ${pod.device?.peer.mac}`);
+    expect(family, 'neighbours of the host', permanent(knownToHost), hasMacs ? forPod : []);
+    const forHost = [`${gateway} ${pod.device?.primary.mac}`];
+    expect(family, 'neighbours of the pod', permanent(knownToPod), hasMacs ? forHost : []);
+  }
+  return found;
+}
