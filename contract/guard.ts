@@ -52,9 +52,10 @@ export const guardDefaults: GuardThresholds = {
   coolDownSeconds: 10,
 };
 
-/** What somebody chose; what is left out is as for the node, or the default. */
-export const guardChoice = guardThresholds.partial();
-export type GuardChoice = z.infer<typeof guardChoice>;
+/** The thresholds that a user chose; those left out are the node's, or the defaults. */
+export type GuardChoice = Partial<GuardThresholds>;
+/** JSON has no `undefined`: a key that is present has a value, which `partial()` does not say. */
+export const guardChoice = guardThresholds.partial() as unknown as z.ZodType<GuardChoice>;
 
 /**
  * `program`: ours is not on a hook. `cut-off`: nothing can pass, for there is no program and the policy is

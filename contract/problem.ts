@@ -117,10 +117,10 @@ export class ProblemError extends Error {
     code: ProblemCode,
     detail: string,
     more: {
-      hint?: string;
+      hint?: string | undefined;
       cause?: unknown;
       errors?: Problem['errors'];
-      verifier?: VerifierRefusal;
+      verifier?: VerifierRefusal | undefined;
     } = {},
   ) {
     super(detail, more.cause === undefined ? undefined : { cause: more.cause });

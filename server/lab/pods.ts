@@ -29,7 +29,7 @@ export async function makeNamespaces(lab: string): Promise<Record<string, string
 export async function attachPods(
   door: Door,
   namespaces: Record<string, string>,
-  { kind, signal, progress }: { kind?: DeviceKind; signal: AbortSignal; progress(text: string): void },
+  { kind, signal, progress }: { kind: DeviceKind | undefined; signal: AbortSignal; progress(text: string): void },
 ): Promise<MadePod[]> {
   const made: MadePod[] = [];
   for (const wanted of labPods) {

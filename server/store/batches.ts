@@ -2,7 +2,7 @@ import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
 import { countPods } from '../../contract/batch.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { BatchModel, BatchPodModel } from './client/models.ts';
-import { pageOf } from './paginate.ts';
+import { olderThan, pageOf } from './paginate.ts';
 import type { Page, PageOf } from './records.ts';
 
 const time = (date: Date | null): string | null => date?.toISOString() ?? null;
@@ -90,7 +90,7 @@ export async function batch(prisma: PrismaClient, id: string): Promise<Batch | n
 
 export async function listBatches(prisma: PrismaClient, page: Page): Promise<PageOf<BatchSummary>> {
   const rows = await prisma.batch.findMany({
-    where: { number: { lt: page.before === undefined ? undefined : Number(page.before) } },
+    where: { number: olderThan(page) },
     orderBy: { number: 'desc' },
     take: page.limit + 1,
     include: { pods: { select: { state: true } } },

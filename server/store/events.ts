@@ -1,7 +1,7 @@
 import type { Event, EventType } from '../../contract/event.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { EventModel } from './client/models.ts';
-import { pageOf } from './paginate.ts';
+import { ofPod, olderThan, pageOf } from './paginate.ts';
 import type { Page, PageOf } from './records.ts';
 
 const toEvent = (row: EventModel): Event => ({
@@ -17,9 +17,8 @@ export async function addEvent(prisma: PrismaClient, event: Omit<Event, 'id' | '
 }
 
 export async function listEvents(prisma: PrismaClient, page: Page): Promise<PageOf<Event>> {
-  const before = page.before === undefined ? undefined : Number(page.before);
   const rows = await prisma.event.findMany({
-    where: { podId: page.pod, id: { lt: before } },
+    where: { ...ofPod(page), id: olderThan(page) },
     orderBy: { id: 'desc' },
     take: page.limit + 1,
   });

@@ -1,7 +1,7 @@
 import type { Migration } from '../../contract/migration.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { MigrationModel } from './client/models.ts';
-import { pageOf } from './paginate.ts';
+import { ofPod, olderThan, pageOf } from './paginate.ts';
 import type { Page, PageOf } from './records.ts';
 
 const toMigration = (row: MigrationModel): Migration => ({
@@ -71,9 +71,8 @@ export async function migration(prisma: PrismaClient, id: string): Promise<Migra
 }
 
 export async function listMigrations(prisma: PrismaClient, page: Page): Promise<PageOf<Migration>> {
-  const before = page.before === undefined ? undefined : Number(page.before);
   const rows = await prisma.migration.findMany({
-    where: { podId: page.pod, number: { lt: before } },
+    where: { ...ofPod(page), number: olderThan(page) },
     orderBy: { number: 'desc' },
     take: page.limit + 1,
   });

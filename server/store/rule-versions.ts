@@ -1,6 +1,6 @@
 import type { PrismaClient } from './client/client.ts';
 import type { RuleVersionModel } from './client/models.ts';
-import { pageOf } from './paginate.ts';
+import { olderThan, pageOf } from './paginate.ts';
 import type { Page, PageOf } from './records.ts';
 
 /** Access rules that were put in force, or taken away (`text` null). The last one holds. */
@@ -34,7 +34,7 @@ export async function listRuleVersions(
   page: Page,
 ): Promise<PageOf<Omit<RuleVersionRecord, 'text'>>> {
   const rows = await prisma.ruleVersion.findMany({
-    where: { number: { lt: page.before === undefined ? undefined : Number(page.before) } },
+    where: { number: olderThan(page) },
     orderBy: { number: 'desc' },
     take: page.limit + 1,
     omit: { text: true },
