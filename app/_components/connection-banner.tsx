@@ -5,16 +5,16 @@ import { useSyncExternalStore } from 'react';
 import { span } from '../_lib/format.ts';
 import { useNode } from '../_lib/time-series/node-samples.ts';
 import { sampleAge, staleAfterMs, useNow } from '../_lib/time-series/pod-samples.ts';
-import { type StreamStatus, theStream } from '../_lib/live-connection.ts';
+import { type ConnectionStatus, liveConnection } from '../_lib/live-connection.ts';
 import { Button } from './button.tsx';
 
-const connecting: StreamStatus = { state: 'connecting', since: 0, nextTryAt: null, reason: null };
+const connecting: ConnectionStatus = { state: 'connecting', since: 0, nextTryAt: null, reason: null };
 
 /** Whether the stream stands, and when it tries again. */
-export const useStreamStatus = (): StreamStatus =>
+export const useStreamStatus = (): ConnectionStatus =>
   useSyncExternalStore(
-    (listener) => theStream().onStatus(listener),
-    () => theStream().status,
+    (listener) => liveConnection().onStatus(listener),
+    () => liveConnection().status,
     () => connecting,
   );
 
@@ -51,7 +51,7 @@ export function ConnectionBanner() {
           <span aria-hidden="true" className="text-12 text-ink-2 tabular-nums">
             {waits > 0 ? `next try in ${span(waits * 1000)}` : 'trying now'}
           </span>
-          <Button size="small" onClick={() => theStream().retryNow()}>
+          <Button size="small" onClick={() => liveConnection().retryNow()}>
             Try now
           </Button>
         </>
@@ -60,7 +60,7 @@ export function ConnectionBanner() {
   );
 }
 
-function explain({ state, reason }: StreamStatus, node: string): string {
+function explain({ state, reason }: ConnectionStatus, node: string): string {
   const calm = 'Pods keep running; the kernel forwards without it.';
   if (state === 'connected') return `The agent of ${node} sends none. ${calm}`;
   if (reason === 'signed-out')

@@ -98,9 +98,9 @@ export function Facet({ count, on, toggle, children }: FacetProps) {
 }
 
 /** Between groups of facets. */
-export const FacetRule = () => <span className="mx-2 h-5 w-px bg-line-2 max-md:hidden" />;
+export const FacetDivider = () => <span className="mx-2 h-5 w-px bg-line-2 max-md:hidden" />;
 
 /** The list with `item` in it, or without when it was. */
-export function toggled<T>(list: readonly T[], item: T): T[] {
+export function toggleItem<T>(list: readonly T[], item: T): T[] {
   return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
 }

@@ -3,7 +3,7 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { GuardChoice, GuardThresholds } from '../../contract/guard.ts';
 import { type Draft, draftOf, type GuardField, guardGroups, readDraft, shown } from '../_lib/guard-fields.ts';
-import { useLacks } from '../_lib/session-queries.ts';
+import { useMissingRole } from '../_lib/session-queries.ts';
 import { Button } from './button.tsx';
 import { WarningSign } from './warning-sign.tsx';
 
@@ -26,7 +26,7 @@ const control =
 export function GuardForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
   const [draft, setDraft] = useState<Draft>(() => draftOf(chosen));
   const [tried, setTried] = useState(false);
-  const lacks = useLacks('operator');
+  const lacks = useMissingRole('operator');
   const { choice, problems } = readDraft(draft);
   const refused = Object.keys(problems).length > 0;
   const changed = refused || JSON.stringify(choice) !== JSON.stringify(readDraft(draftOf(chosen)).choice);

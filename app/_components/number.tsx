@@ -4,7 +4,7 @@ import { scaled } from '../_lib/format.ts';
  * A number in three significant digits, its SI prefix in a slot of its own so that digits align in a column.
  * NaN is shown as `n/a` with the reason in its title; 0 is muted.
  */
-export function Scaled({
+export function SiNumber({
   value,
   unknown = 'no sample yet',
   slot = true,
@@ -32,10 +32,10 @@ export function Scaled({
 }
 
 /** A rate of something that should not happen: whole, muted at 0, bold rose above 100 a second. */
-export function Drops({ value }: { value: number }) {
+export function DropRate({ value }: { value: number }) {
   if (Number.isNaN(value)) return <NotAvailable reason="no sample yet" slot={false} />;
   const tone = value === 0 ? 'text-muted' : value > 100 ? 'font-semibold text-signal-text' : '';
-  return <Scaled value={value} slot={false} className={tone} />;
+  return <SiNumber value={value} slot={false} className={tone} />;
 }
 
 /** Where a number would stand and none is known. */

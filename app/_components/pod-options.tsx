@@ -1,4 +1,4 @@
-import { podName } from '../_lib/packet-labels.ts';
+import { qualifiedPodName } from '../_lib/packet-labels.ts';
 import { plainAddress, usePods } from '../_lib/pod-queries.ts';
 
 /** The node's pods, offered to fields whose `list` is `id`. */
@@ -7,7 +7,7 @@ export function PodOptions({ id }: { id: string }) {
   return (
     <datalist id={id}>
       {pods.map((pod) => (
-        <option key={pod.id} value={podName(pod)} label={plainAddress(pod.addresses[0])} />
+        <option key={pod.id} value={qualifiedPodName(pod)} label={plainAddress(pod.addresses[0])} />
       ))}
     </datalist>
   );

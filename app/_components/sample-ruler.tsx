@@ -1,7 +1,7 @@
 'use client';
 
 import { span, thinSpace } from '../_lib/format.ts';
-import { sampleAge, samples, staleAfterMs, useNow, useSampleClock } from '../_lib/time-series/pod-samples.ts';
+import { sampleAge, podSeries, staleAfterMs, useNow, useSampleClock } from '../_lib/time-series/pod-samples.ts';
 
 const ticks = 60;
 
@@ -11,11 +11,11 @@ export function SampleRuler() {
   useNow();
   const age = sampleAge();
   const late = age === null ? 0 : Math.max(0, Math.floor(age / 1000 - 0.5));
-  const came = [...samples.presence(ticks), ...Array<boolean>(Math.min(late, ticks)).fill(false)].slice(
+  const came = [...podSeries.presence(ticks), ...Array<boolean>(Math.min(late, ticks)).fill(false)].slice(
     -ticks,
   );
   // Long ticks stand at whole tens of samples, so that they move with the data.
-  const newest = samples.version === 0 ? 0 : Math.floor((sample?.time ?? 0) / 1000) + late;
+  const newest = podSeries.version === 0 ? 0 : Math.floor((sample?.time ?? 0) / 1000) + late;
   return (
     <span
       className="flex items-center gap-2.5 whitespace-nowrap text-12 text-ink-2 tabular-nums"

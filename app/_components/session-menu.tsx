@@ -2,7 +2,7 @@
 
 import { Check, UserRound } from 'lucide-react';
 import { Popover } from 'radix-ui';
-import { roles, useSession } from '../_lib/session-queries.ts';
+import { roleDescriptions, useSession } from '../_lib/session-queries.ts';
 
 /** Who is signed in, as what, and what each role may do. */
 export function SessionMenu() {
@@ -30,7 +30,7 @@ export function SessionMenu() {
             journals name who acted.
           </p>
           <ul className="mt-2 border-line-1 border-t">
-            {roles.map(({ role, may }) => (
+            {roleDescriptions.map(({ role, may }) => (
               <li
                 key={role}
                 className="grid grid-cols-[14px_64px_minmax(0,1fr)] gap-x-1.5 border-line-1 border-b py-1.5 last:border-b-0 last:pb-0"

@@ -1,4 +1,4 @@
-export interface Trace {
+export interface SparklineSegment {
   kind: 'netkit' | 'veth' | null;
   path: string;
   /** Where the trace ends, when it ends at the last value. */
@@ -6,12 +6,12 @@ export interface Trace {
 }
 
 /** Cuts values into traces, one for each run of one kind without a gap; runs of two kinds share the value between them. */
-export function traceOf(
+export function sparklineSegments(
   values: ArrayLike<number>,
   kinds: ArrayLike<number> | undefined,
   width: number,
   height: number,
-): Trace[] {
+): SparklineSegment[] {
   const n = values.length;
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
@@ -28,8 +28,8 @@ export function traceOf(
   const x = (i: number) => round((i / Math.max(1, n - 1)) * width);
   const y = (value: number) =>
     high <= 0 ? height - inset : round(height / 2 - ((value - middle) / range) * (height - 2 * inset));
-  const traces: Trace[] = [];
-  let open: Trace | null = null;
+  const traces: SparklineSegment[] = [];
+  let open: SparklineSegment | null = null;
   for (let i = 0; i < n; i++) {
     const value = values[i]!;
     if (Number.isNaN(value)) {

@@ -1,4 +1,4 @@
-import { traceOf } from './sparkline-segments.ts';
+import { sparklineSegments } from './sparkline-segments.ts';
 import { kindScope } from './kind.tsx';
 
 interface SparklineProps {
@@ -13,7 +13,7 @@ interface SparklineProps {
 
 /** A trace of the last values on a scale of its own, from their lowest to their highest. Decoration: the numbers stand beside it. */
 export function Sparkline({ values, kinds, width, height, tone = 'muted' }: SparklineProps) {
-  const traces = traceOf(values, kinds, width - 4, height);
+  const traces = sparklineSegments(values, kinds, width - 4, height);
   const last = traces.at(-1);
   return (
     <svg

@@ -3,7 +3,7 @@
 import Link from 'next/link';
 import { useNode } from '../_lib/time-series/node-samples.ts';
 import { SampleRuler } from './sample-ruler.tsx';
-import { Sections } from './main-nav.tsx';
+import { MainNav } from './main-nav.tsx';
 import { SessionMenu } from './session-menu.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
@@ -17,7 +17,7 @@ export function Topbar() {
       </Link>
       <span className="h-5 w-px bg-line-2 max-xl:hidden" />
       <NodeName />
-      <Sections />
+      <MainNav />
       <span className="flex-1" />
       <SampleRuler />
       <span className="h-5 w-px bg-line-2 max-md:hidden" />

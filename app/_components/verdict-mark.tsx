@@ -1,7 +1,7 @@
 import { Ban, Check, Eye } from 'lucide-react';
 import type { VerdictKind } from '../../contract/verdict.ts';
 
-export const verdictWords: Record<VerdictKind, string> = {
+export const verdictLabels: Record<VerdictKind, string> = {
   dropped: 'dropped',
   logged: 'logged',
   'would-drop': 'would drop',
@@ -21,7 +21,7 @@ export function VerdictMark({ kind }: { kind: VerdictKind }) {
   return (
     <span className={`inline-flex items-baseline gap-1.5 whitespace-nowrap ${tone}`}>
       <Icon aria-hidden="true" className={`size-3.5 self-center ${icon}`} strokeWidth={1.8} />
-      {verdictWords[kind]}
+      {verdictLabels[kind]}
     </span>
   );
 }

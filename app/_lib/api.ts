@@ -48,8 +48,8 @@ const root = '/api/v1';
  * @param path under `/api/v1`, e.g. `/pods`
  * @throws ApiError
  */
-export async function call<T>(path: string, init: Call = {}): Promise<T> {
-  const answer = await answerTo(path, init);
+export async function callApi<T>(path: string, init: Call = {}): Promise<T> {
+  const answer = await fetchApi(path, init);
   return (answer.status === 204 ? null : await answer.json()) as T;
 }
 
@@ -57,7 +57,7 @@ export async function call<T>(path: string, init: Call = {}): Promise<T> {
  * The whole answer, for what is not JSON or says more in its headers.
  * @throws ApiError
  */
-export async function answerTo(path: string, init: Call = {}): Promise<Response> {
+export async function fetchApi(path: string, init: Call = {}): Promise<Response> {
   const { body, text, headers, signal } = init;
   const content = text?.content ?? (body === undefined ? null : JSON.stringify(body));
   const answer = await fetch(root + path, {
@@ -85,12 +85,12 @@ export async function answerTo(path: string, init: Call = {}): Promise<Response>
 }
 
 /** All items of a paged list, page after page. */
-export async function callAll<T>(path: string, signal?: AbortSignal): Promise<T[]> {
+export async function callApiAllPages<T>(path: string, signal?: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let before: string | null = null;
   do {
     const query: string = before === null ? '' : `&before=${encodeURIComponent(before)}`;
-    const page: { items: T[]; next: string | null } = await call(`${path}?limit=500${query}`, { signal });
+    const page: { items: T[]; next: string | null } = await callApi(`${path}?limit=500${query}`, { signal });
     items.push(...page.items);
     before = page.next;
   } while (before !== null);

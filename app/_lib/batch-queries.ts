@@ -10,9 +10,9 @@ import {
   type NewBatchInput,
   type ResumeBatch,
 } from '../../contract/batch.ts';
-import { call } from './api.ts';
+import { callApi } from './api.ts';
+import { liveConnection } from './live-connection.ts';
 import { useTopic } from './pod-queries.ts';
-import { theStream } from './live-connection.ts';
 
 const list = ['batches'] as const;
 const one = (id: string) => ['batch', id] as const;
@@ -23,7 +23,7 @@ export function useBatches() {
   return useQuery({
     queryKey: list,
     queryFn: async ({ signal }) =>
-      (await call<{ items: BatchSummary[] }>('/batches?limit=20', { signal })).items,
+      (await callApi<{ items: BatchSummary[] }>('/batches?limit=20', { signal })).items,
   });
 }
 
@@ -32,7 +32,7 @@ export function useBatch(id: string | null) {
   useTopic('batches');
   return useQuery({
     queryKey: one(id ?? ''),
-    queryFn: ({ signal }) => call<Batch>(`/batches/${encodeURIComponent(id ?? '')}`, { signal }),
+    queryFn: ({ signal }) => callApi<Batch>(`/batches/${encodeURIComponent(id ?? '')}`, { signal }),
     enabled: id !== null,
   });
 }
@@ -41,7 +41,7 @@ export function useBatch(id: string | null) {
 export const useBatchPlan = (wanted: NewBatchInput | null) =>
   useQuery({
     queryKey: ['batch-plan', wanted],
-    queryFn: ({ signal }) => call<BatchPlan>('/batches', { body: { ...wanted, dryRun: true }, signal }),
+    queryFn: ({ signal }) => callApi<BatchPlan>('/batches', { body: { ...wanted, dryRun: true }, signal }),
     enabled: wanted !== null,
     placeholderData: (known) => known,
     gcTime: 0,
@@ -51,22 +51,22 @@ export const useBatchPlan = (wanted: NewBatchInput | null) =>
 
 /** Starts a batch; its progress comes over the stream (`useBatch`). */
 export const useStartBatch = () =>
-  useMutation({ mutationFn: (wanted: NewBatchInput) => call<Batch>('/batches', { body: wanted }) });
+  useMutation({ mutationFn: (wanted: NewBatchInput) => callApi<Batch>('/batches', { body: wanted }) });
 
-export type BatchAct = { act: 'pause' | 'stop' } | { act: 'resume'; unhealthy: ResumeBatch['unhealthy'] };
+export type BatchCommand = { act: 'pause' | 'stop' } | { act: 'resume'; unhealthy: ResumeBatch['unhealthy'] };
 
-export const useActOnBatch = (id: string) =>
+export const useBatchCommand = (id: string) =>
   useMutation({
-    mutationFn: ({ act, ...body }: BatchAct) =>
-      call<Batch>(`/batches/${encodeURIComponent(id)}/${act}`, { body }),
+    mutationFn: ({ act, ...body }: BatchCommand) =>
+      callApi<Batch>(`/batches/${encodeURIComponent(id)}/${act}`, { body }),
   });
 
 /** Carries the stream's messages about batches into the queries; once for the tab. */
-export function startBatches(client: QueryClient): () => void {
-  return theStream().onMessage((message) => {
+export function startBatchUpdates(client: QueryClient): () => void {
+  return liveConnection().onMessage((message) => {
     if (message.type === 'batch-pod') {
       const { batchId, pod } = message;
-      client.setQueryData<Batch>(one(batchId), (known) => known && withBatchPod(known, pod));
+      client.setQueryData<Batch>(one(batchId), (known) => known && updateBatchPod(known, pod));
     }
     if (message.type !== 'batch') return;
     const { batch } = message;
@@ -77,7 +77,7 @@ export function startBatches(client: QueryClient): () => void {
         // Counts go with the pods: a message of one is ahead of the other's.
         before && { ...before, ...batch, counts: before.counts },
     );
-    client.setQueryData<BatchSummary[]>(list, (batches) => batches && withBatch(batches, batch));
+    client.setQueryData<BatchSummary[]>(list, (batches) => batches && upsertBatch(batches, batch));
     // An answer that was on its way may have put older pods over newer ones.
     if (known?.state !== batch.state || batch.endedAt !== null)
       void client.invalidateQueries({ queryKey: one(batch.id) });
@@ -85,13 +85,13 @@ export function startBatches(client: QueryClient): () => void {
 }
 
 /** A batch with `pod` in the place of the one with its id, counted anew. */
-export function withBatchPod(batch: Batch, pod: BatchPod): Batch {
+export function updateBatchPod(batch: Batch, pod: BatchPod): Batch {
   const pods = batch.pods.map((known) => (known.podId === pod.podId ? pod : known));
   return { ...batch, pods, counts: countPods(pods) };
 }
 
 /** A list, newest first, with `batch` in it. */
-export function withBatch(batches: readonly BatchSummary[], batch: BatchSummary): BatchSummary[] {
+export function upsertBatch(batches: readonly BatchSummary[], batch: BatchSummary): BatchSummary[] {
   const index = batches.findIndex(({ id }) => id === batch.id);
   return index === -1 ? [batch, ...batches] : batches.with(index, batch);
 }

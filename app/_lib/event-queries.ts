@@ -2,9 +2,9 @@
 
 import { type QueryClient, useQuery } from '@tanstack/react-query';
 import type { Event, EventType } from '../../contract/event.ts';
-import { call } from './api.ts';
+import { callApi } from './api.ts';
+import { liveConnection } from './live-connection.ts';
 import { useTopic } from './pod-queries.ts';
-import { theStream } from './live-connection.ts';
 
 const ofPod = (pod: string) => ['events', pod] as const;
 const kept = 50;
@@ -15,28 +15,31 @@ export function usePodEvents(podId: string) {
   return useQuery({
     queryKey: ofPod(podId),
     queryFn: async ({ signal }) =>
-      (await call<{ items: Event[] }>(`/events?limit=${kept}&pod=${encodeURIComponent(podId)}`, { signal }))
-        .items,
+      (
+        await callApi<{ items: Event[] }>(`/events?limit=${kept}&pod=${encodeURIComponent(podId)}`, {
+          signal,
+        })
+      ).items,
   });
 }
 
 /** A list, newest first, with `event` in it once. */
-export const withEvent = (list: readonly Event[], event: Event): Event[] =>
+export const prependEvent = (list: readonly Event[], event: Event): Event[] =>
   [event, ...list.filter(({ id }) => id !== event.id)].sort((a, b) => b.id - a.id).slice(0, kept);
 
 /** Carries the stream's events into the queries; once for the tab. */
-export function startEvents(client: QueryClient): () => void {
-  return theStream().onMessage((message) => {
+export function startEventUpdates(client: QueryClient): () => void {
+  return liveConnection().onMessage((message) => {
     if (message.type !== 'event' || message.event.podId === null) return;
     client.setQueryData<Event[]>(
       ofPod(message.event.podId),
-      (list) => list && withEvent(list, message.event),
+      (list) => list && prependEvent(list, message.event),
     );
   });
 }
 
 /** What happened, in a word or two; the message tells the rest. */
-export const eventWords: Record<EventType, string> = {
+export const eventLabels: Record<EventType, string> = {
   'agent.started': 'agent started',
   'pod.attached': 'attached',
   'pod.detached': 'detached',
@@ -73,4 +76,4 @@ export const eventWords: Record<EventType, string> = {
 };
 
 /** The words of a type; those of a newer agent than this page as they are. */
-export const wordsOf = (type: EventType): string => eventWords[type] ?? type;
+export const eventLabel = (type: EventType): string => eventLabels[type] ?? type;

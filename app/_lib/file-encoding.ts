@@ -1,5 +1,5 @@
 /** The bytes of a file in base64, as calls carry them. */
-export async function base64Of(file: Blob): Promise<string> {
+export async function fileToBase64(file: Blob): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   let text = '';
   for (let at = 0; at < bytes.length; at += 0x8000)
@@ -8,7 +8,7 @@ export async function base64Of(file: Blob): Promise<string> {
 }
 
 /** SHA-256 of a file in lower-case hex; null where the page is not served safely enough for the browser to tell. */
-export async function sha256Of(file: Blob): Promise<string | null> {
+export async function fileSha256(file: Blob): Promise<string | null> {
   if (globalThis.crypto?.subtle === undefined) return null;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()));
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { GuardChoice, NodeGuard, PodGuard } from '../../contract/guard.ts';
-import { call } from './api.ts';
+import { callApi } from './api.ts';
 
 const everyMs = 2000;
 const ofPod = (id: string) => ['pod', id, 'guard'] as const;
@@ -13,23 +13,23 @@ const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/guard`;
 export const usePodGuard = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: ofPod(id),
-    queryFn: ({ signal }) => call<PodGuard>(pathOf(id), { signal }),
+    queryFn: ({ signal }) => callApi<PodGuard>(pathOf(id), { signal }),
     refetchInterval: everyMs,
     staleTime: everyMs,
     enabled,
   });
 
 export const useNodeGuard = () =>
-  useQuery({ queryKey: ofNode, queryFn: ({ signal }) => call<NodeGuard>('/node/guard', { signal }) });
+  useQuery({ queryKey: ofNode, queryFn: ({ signal }) => callApi<NodeGuard>('/node/guard', { signal }) });
 
 /** Chooses for the pod; `null`: as for the node. */
-export function useChooseForPod(id: string) {
+export function useSetPodGuard(id: string) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (choice: GuardChoice | null) =>
       choice === null
-        ? call<PodGuard>(pathOf(id), { method: 'DELETE' })
-        : call<PodGuard>(pathOf(id), { method: 'PUT', body: choice }),
+        ? callApi<PodGuard>(pathOf(id), { method: 'DELETE' })
+        : callApi<PodGuard>(pathOf(id), { method: 'PUT', body: choice }),
     onSuccess: (guard) => client.setQueryData(ofPod(id), guard),
   });
 }
@@ -37,15 +37,15 @@ export function useChooseForPod(id: string) {
 export function useResumeGuard(id: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => call<PodGuard>(`${pathOf(id)}/resume`, { method: 'POST' }),
+    mutationFn: () => callApi<PodGuard>(`${pathOf(id)}/resume`, { method: 'POST' }),
     onSuccess: (guard) => client.setQueryData(ofPod(id), guard),
   });
 }
 
-export function useChooseForNode() {
+export function useSetNodeGuard() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (choice: GuardChoice) => call<NodeGuard>('/node/guard', { method: 'PUT', body: choice }),
+    mutationFn: (choice: GuardChoice) => callApi<NodeGuard>('/node/guard', { method: 'PUT', body: choice }),
     onSuccess: (guard) => client.setQueryData(ofNode, guard),
   });
 }

@@ -1,9 +1,9 @@
 import type { Problem } from '../../contract/problem.ts';
 import type { ServerMessage } from '../../contract/stream.ts';
-import { ApiError, call } from './api.ts';
-import { createSubscriptions, type Topic } from './subscriptions.ts';
+import { ApiError, callApi } from './api.ts';
+import { createSubscriptions, type SubscriptionTopic } from './subscriptions.ts';
 
-export interface StreamStatus {
+export interface ConnectionStatus {
   state: 'connecting' | 'connected' | 'lost';
   /** When it came into this state, ms since the epoch. */
   since: number;
@@ -24,10 +24,10 @@ export interface Socket {
   close(): void;
 }
 
-export interface StreamOptions {
+export interface ConnectionOptions {
   open: () => Socket;
   /** Finds out who does not answer. */
-  probe: () => Promise<StreamStatus['reason']>;
+  probe: () => Promise<ConnectionStatus['reason']>;
   random?: () => number;
 }
 
@@ -38,15 +38,15 @@ const ackWithinMs = 5000;
 /** Samples come once a second; a socket that is this long silent is dead without saying so. */
 const silentAfterMs = 10_000;
 
-export type Stream = ReturnType<typeof createStream>;
+export type LiveConnection = ReturnType<typeof createLiveConnection>;
 
 /**
  * The one connection of this tab. It opens with the first subscription, subscribes again after each
  * reconnect, and tries again after 0.5 s, 1 s, 2 s, 4 s, then every 5 s, each less up to a quarter.
  */
-export function createStream({ open, probe, random = Math.random }: StreamOptions) {
+export function createLiveConnection({ open, probe, random = Math.random }: ConnectionOptions) {
   let socket: Socket | null = null;
-  let status: StreamStatus = { state: 'connecting', since: Date.now(), nextTryAt: null, reason: null };
+  let status: ConnectionStatus = { state: 'connecting', since: Date.now(), nextTryAt: null, reason: null };
   let attempt = 0;
   let started = false;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -60,7 +60,7 @@ export function createStream({ open, probe, random = Math.random }: StreamOption
     onSilence: () => drop(),
   });
 
-  function setStatus(next: StreamStatus): void {
+  function setStatus(next: ConnectionStatus): void {
     status = next;
     for (const listener of statusListeners) listener();
   }
@@ -125,7 +125,7 @@ export function createStream({ open, probe, random = Math.random }: StreamOption
   }
 
   return {
-    get status(): StreamStatus {
+    get status(): ConnectionStatus {
       return status;
     },
     /** Tries at once instead of waiting; does nothing while connected or on the way. */
@@ -139,7 +139,7 @@ export function createStream({ open, probe, random = Math.random }: StreamOption
      * Asks for a topic until the returned function is called. Counted per topic: the agent hears of the
      * first subscriber and of the last. `onProblem` hears why the agent refused.
      */
-    subscribe(topic: Topic, onProblem?: (problem: Problem) => void): () => void {
+    subscribe(topic: SubscriptionTopic, onProblem?: (problem: Problem) => void): () => void {
       const release = subscriptions.add(topic, onProblem);
       if (!started) {
         started = true;
@@ -161,9 +161,9 @@ function listen<T>(listeners: Set<T>, listener: T): () => void {
 }
 
 /** Asks the API who does not answer: a 502 is the agent's silence, no answer at all the gateway's. */
-async function whoIsSilent(): Promise<StreamStatus['reason']> {
+async function findSilentProcess(): Promise<ConnectionStatus['reason']> {
   try {
-    await call('/node', { signal: AbortSignal.timeout(4000) });
+    await callApi('/node', { signal: AbortSignal.timeout(4000) });
     return null;
   } catch (error) {
     if (!(error instanceof ApiError)) return 'gateway';
@@ -172,20 +172,20 @@ async function whoIsSilent(): Promise<StreamStatus['reason']> {
   }
 }
 
-let tabStream: Stream | undefined;
+let tabConnection: LiveConnection | undefined;
 
 /** The stream of this tab; only in the browser. */
-export function theStream(): Stream {
-  if (tabStream !== undefined) return tabStream;
-  const created = createStream({
+export function liveConnection(): LiveConnection {
+  if (tabConnection !== undefined) return tabConnection;
+  const created = createLiveConnection({
     open: () => {
       const url = new URL('/api/v1/stream', location.href);
       url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
       return new WebSocket(url) as Socket;
     },
-    probe: whoIsSilent,
+    probe: findSilentProcess,
   });
-  tabStream = created;
+  tabConnection = created;
   addEventListener('online', () => created.retryNow());
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') created.retryNow();

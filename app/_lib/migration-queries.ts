@@ -3,9 +3,9 @@
 import { type QueryClient, useMutation, useQuery } from '@tanstack/react-query';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
-import { call } from './api.ts';
+import { callApi } from './api.ts';
+import { liveConnection } from './live-connection.ts';
 import { useTopic } from './pod-queries.ts';
-import { theStream } from './live-connection.ts';
 
 const one = (id: string) => ['migration', id] as const;
 const of = (pod: string) => ['migrations', pod] as const;
@@ -15,7 +15,7 @@ export function useMigration(id: string | null) {
   useTopic('migrations');
   return useQuery({
     queryKey: one(id ?? ''),
-    queryFn: ({ signal }) => call<Migration>(`/migrations/${encodeURIComponent(id ?? '')}`, { signal }),
+    queryFn: ({ signal }) => callApi<Migration>(`/migrations/${encodeURIComponent(id ?? '')}`, { signal }),
     enabled: id !== null,
   });
 }
@@ -27,7 +27,7 @@ export function usePodMigrations(podId: string) {
     queryKey: of(podId),
     queryFn: async ({ signal }) =>
       (
-        await call<{ items: Migration[] }>(`/migrations?limit=50&pod=${encodeURIComponent(podId)}`, {
+        await callApi<{ items: Migration[] }>(`/migrations?limit=50&pod=${encodeURIComponent(podId)}`, {
           signal,
         })
       ).items,
@@ -39,7 +39,7 @@ export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean
   useQuery({
     queryKey: ['plan', podId, to],
     queryFn: ({ signal }) =>
-      call<MigrationPlan>(`/pods/${encodeURIComponent(podId)}/migrations`, {
+      callApi<MigrationPlan>(`/pods/${encodeURIComponent(podId)}/migrations`, {
         body: { to, dryRun: true },
         signal,
       }),
@@ -53,11 +53,11 @@ export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean
 export const useStartMigration = (podId: string) =>
   useMutation({
     mutationFn: (to: DeviceKind) =>
-      call<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, { body: { to, dryRun: false } }),
+      callApi<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, { body: { to, dryRun: false } }),
   });
 
 /** The newer of two states of one migration: messages and answers may overtake each other. */
-export function newerMigration(known: Migration | undefined, next: Migration): Migration {
+export function newerMigrationState(known: Migration | undefined, next: Migration): Migration {
   if (known === undefined) return next;
   if (known.endedAt !== null && next.endedAt === null) return known;
   const settled = ({ steps }: Migration) => steps.filter(({ state }) => state !== 'pending').length;
@@ -65,12 +65,12 @@ export function newerMigration(known: Migration | undefined, next: Migration): M
 }
 
 /** Carries the stream's messages about migrations into the queries; once for the tab. */
-export function startMigrations(client: QueryClient): () => void {
-  return theStream().onMessage((message) => {
+export function startMigrationUpdates(client: QueryClient): () => void {
+  return liveConnection().onMessage((message) => {
     if (message.type !== 'migration') return;
     const { migration } = message;
-    client.setQueryData<Migration>(one(migration.id), (known) => newerMigration(known, migration));
-    client.setQueryData<Migration[]>(of(migration.podId), (list) => list && withMigration(list, migration));
+    client.setQueryData<Migration>(one(migration.id), (known) => newerMigrationState(known, migration));
+    client.setQueryData<Migration[]>(of(migration.podId), (list) => list && upsertMigration(list, migration));
     if (migration.endedAt === null) return;
     void client.invalidateQueries({ queryKey: ['pod', migration.podId] });
     void client.invalidateQueries({ queryKey: ['pod', `${migration.podNamespace}.${migration.podName}`] });
@@ -78,8 +78,8 @@ export function startMigrations(client: QueryClient): () => void {
 }
 
 /** A list, newest first, with `migration` in it. */
-export function withMigration(list: readonly Migration[], migration: Migration): Migration[] {
+export function upsertMigration(list: readonly Migration[], migration: Migration): Migration[] {
   const index = list.findIndex(({ id }) => id === migration.id);
   if (index === -1) return [migration, ...list];
-  return list.with(index, newerMigration(list[index], migration));
+  return list.with(index, newerMigrationState(list[index], migration));
 }

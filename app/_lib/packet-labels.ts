@@ -3,17 +3,17 @@ import type { PacketEnd, PacketHeaders, PodReference } from '../../contract/verd
 /** What packets' headers say, in few words. */
 
 /** `shop.cart`. */
-export const podName = ({ namespace, name }: Pick<PodReference, 'namespace' | 'name'>): string =>
+export const qualifiedPodName = ({ namespace, name }: Pick<PodReference, 'namespace' | 'name'>): string =>
   `${namespace}.${name}`;
 
 /** `10.42.0.33:8080`, `[fd00::1]:53`, without a port the address alone. */
-export function endWords({ address, port }: Pick<PacketEnd, 'address' | 'port'>): string {
+export function endpointLabel({ address, port }: Pick<PacketEnd, 'address' | 'port'>): string {
   if (port === null) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** `tcp S.`, `icmp 8/0`, `udp`. */
-export function protocolWords({
+export function packetProtocolLabel({
   protocolName,
   tcpFlags,
   icmp,
@@ -38,7 +38,7 @@ const icmpWords = (protocol: string, { type, code }: { type: number; code: numbe
   icmpTypes[`${protocol} ${type}`] ?? `${type}/${code}`;
 
 /** The time of day with milliseconds: `14:06:32.081`. */
-export function preciseClock(time: string): string {
+export function clockWithMilliseconds(time: string): string {
   const date = new Date(time);
   return `${date.toLocaleTimeString('en-GB', { hour12: false })}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
@@ -66,7 +66,7 @@ export function explainHref(
 /** Follows what goes between the pod and the other end as this packet did. */
 export function traceHref(pod: PodReference, { source, destination, protocolName }: PacketHeaders): string {
   const peer = source.pod?.id === pod.id ? destination : source;
-  const query = new URLSearchParams({ pod: podName(pod), address: peer.address });
+  const query = new URLSearchParams({ pod: qualifiedPodName(pod), address: peer.address });
   if (destination.port !== null) query.set('port', String(destination.port));
   const protocol = protocolName === 'icmpv6' ? 'icmp' : protocolName;
   if (['tcp', 'udp', 'sctp', 'icmp'].includes(protocol)) query.set('protocol', protocol);

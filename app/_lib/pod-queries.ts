@@ -4,8 +4,8 @@ import { type QueryClient, useQuery } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import type { PodPath } from '../../contract/path.ts';
 import type { Pod, PodSummary } from '../../contract/pod.ts';
-import { call, callAll } from './api.ts';
-import { theStream } from './live-connection.ts';
+import { callApi, callApiAllPages } from './api.ts';
+import { liveConnection } from './live-connection.ts';
 
 const list = ['pods'] as const;
 const one = (id: string) => ['pod', id] as const;
@@ -13,7 +13,7 @@ const one = (id: string) => ['pod', id] as const;
 /** All pods of the node, kept up to date by the stream. */
 export function usePods() {
   useTopic('pods');
-  return useQuery({ queryKey: list, queryFn: ({ signal }) => callAll<PodSummary>('/pods', signal) });
+  return useQuery({ queryKey: list, queryFn: ({ signal }) => callApiAllPages<PodSummary>('/pods', signal) });
 }
 
 /** One pod with its device, read again whenever something about it changes. */
@@ -21,7 +21,7 @@ export function usePod(id: string) {
   useTopic('pods');
   return useQuery({
     queryKey: one(id),
-    queryFn: ({ signal }) => call<Pod>(`/pods/${encodeURIComponent(id)}`, { signal }),
+    queryFn: ({ signal }) => callApi<Pod>(`/pods/${encodeURIComponent(id)}`, { signal }),
   });
 }
 
@@ -29,27 +29,27 @@ export function usePod(id: string) {
 export const usePodPath = (id: string) =>
   useQuery({
     queryKey: [...one(id), 'path'],
-    queryFn: ({ signal }) => call<PodPath>(`/pods/${encodeURIComponent(id)}/path`, { signal }),
+    queryFn: ({ signal }) => callApi<PodPath>(`/pods/${encodeURIComponent(id)}/path`, { signal }),
   });
 
 /** Holds a topic of the stream as long as the component stands. */
 export function useTopic(topic: 'pods' | 'migrations' | 'batches' | 'dumps' | 'events'): void {
-  useEffect(() => theStream().subscribe({ topic }), [topic]);
+  useEffect(() => liveConnection().subscribe({ topic }), [topic]);
 }
 
 /** A list with `pod` in it, in place of the one with the same id or at the end. */
-export function withPod(pods: readonly PodSummary[], pod: PodSummary): PodSummary[] {
+export function upsertPod(pods: readonly PodSummary[], pod: PodSummary): PodSummary[] {
   const index = pods.findIndex(({ id }) => id === pod.id);
   return index === -1 ? [...pods, pod] : pods.with(index, pod);
 }
 
 /** Carries the stream's messages about pods into the queries; once for the tab. */
-export function startPods(client: QueryClient): () => void {
-  const stream = theStream();
+export function startPodUpdates(client: QueryClient): () => void {
+  const stream = liveConnection();
   const stops = [
     stream.onMessage((message) => {
       if (message.type === 'pod') {
-        client.setQueryData<PodSummary[]>(list, (pods) => pods && withPod(pods, message.pod));
+        client.setQueryData<PodSummary[]>(list, (pods) => pods && upsertPod(pods, message.pod));
         void client.invalidateQueries({ queryKey: one(message.pod.id) });
         void client.invalidateQueries({ queryKey: one(`${message.pod.namespace}.${message.pod.name}`) });
       }

@@ -14,9 +14,9 @@ import type {
   RuleView,
   WhichRules,
 } from '../../contract/rules.ts';
-import { ApiError, answerTo, call } from './api.ts';
+import { ApiError, callApi, fetchApi } from './api.ts';
+import { liveConnection } from './live-connection.ts';
 import { useTopic } from './pod-queries.ts';
-import { theStream } from './live-connection.ts';
 
 const root = ['rules'] as const;
 const everyMs = 2000;
@@ -31,7 +31,7 @@ export function useActiveRules() {
   useTopic('events');
   return useQuery({
     queryKey: [...root, 'active'],
-    queryFn: ({ signal }) => call<ActiveRules>('/rules', { signal }),
+    queryFn: ({ signal }) => callApi<ActiveRules>('/rules', { signal }),
   });
 }
 
@@ -41,7 +41,7 @@ export function useDraftRules() {
   return useQuery({
     queryKey: [...root, 'draft'],
     queryFn: async ({ signal }) =>
-      (await call<{ draft: DraftRules | null }>('/rules/draft', { signal })).draft,
+      (await callApi<{ draft: DraftRules | null }>('/rules/draft', { signal })).draft,
   });
 }
 
@@ -51,14 +51,14 @@ export function useRuleVersions() {
   return useQuery({
     queryKey: [...root, 'versions'],
     queryFn: async ({ signal }) =>
-      (await call<{ items: RuleVersion[] }>('/rules/versions', { signal })).items,
+      (await callApi<{ items: RuleVersion[] }>('/rules/versions', { signal })).items,
   });
 }
 
 export const useRuleVersion = (number: number | null) =>
   useQuery({
     queryKey: [...root, 'version', number],
-    queryFn: ({ signal }) => call<RuleVersionText>(`/rules/versions/${number}`, { signal }),
+    queryFn: ({ signal }) => callApi<RuleVersionText>(`/rules/versions/${number}`, { signal }),
     enabled: number !== null,
     staleTime: Number.POSITIVE_INFINITY,
   });
@@ -76,7 +76,7 @@ export const useRuleStatistics = (enabled: boolean, set: WhichRules = 'active') 
   useQuery({
     queryKey: [...root, 'statistics', set],
     queryFn: async ({ signal, client, queryKey }) => {
-      const statistics = await call<RuleStatistics>(named('/rules/statistics', { set }), { signal });
+      const statistics = await callApi<RuleStatistics>(named('/rules/statistics', { set }), { signal });
       const before = client.getQueryData<StatisticsReading[]>(queryKey) ?? [];
       return [
         ...before.filter((reading) => reading.statistics.generation === statistics.generation),
@@ -93,7 +93,7 @@ export const useRuleView = (name: string | null, set: WhichRules = 'active') =>
   useQuery({
     queryKey: [...root, 'view', set, name],
     queryFn: ({ signal }) =>
-      call<RuleView>(named(`/rules/${encodeURIComponent(name ?? '')}`, { set }), { signal }),
+      callApi<RuleView>(named(`/rules/${encodeURIComponent(name ?? '')}`, { set }), { signal }),
     refetchInterval: everyMs,
     enabled: name !== null,
   });
@@ -103,7 +103,7 @@ export const useRulesPlan = (text: string | null, rule: string | null) =>
   useQuery({
     queryKey: [...root, 'plan', text, rule],
     queryFn: ({ signal }) =>
-      call<RulesPlan>(named('/rules', { dryRun: 'true', rule: rule ?? undefined }), {
+      callApi<RulesPlan>(named('/rules', { dryRun: 'true', rule: rule ?? undefined }), {
         method: 'PUT',
         text: yaml(text ?? ''),
         signal,
@@ -119,7 +119,7 @@ export const useRulesPlan = (text: string | null, rule: string | null) =>
 export const useExplanation = (question: ExplainQuestion | null) =>
   useQuery({
     queryKey: [...root, 'explanation', question],
-    queryFn: ({ signal }) => call<Explanation>('/rules/explain', { body: question, signal }),
+    queryFn: ({ signal }) => callApi<Explanation>('/rules/explain', { body: question, signal }),
     enabled: question !== null,
     staleTime: 0,
     retry: false,
@@ -147,7 +147,7 @@ const told = (comment: string | undefined): string | undefined => comment?.trim(
 
 export const useApplyRules = () =>
   useChange(({ text, etag, comment }: Write) =>
-    call<ActiveRules>(named('/rules', { comment: told(comment) }), {
+    callApi<ActiveRules>(named('/rules', { comment: told(comment) }), {
       method: 'PUT',
       text: yaml(text),
       headers: matching(etag),
@@ -157,7 +157,7 @@ export const useApplyRules = () =>
 /** Takes the rules away: everything passes. */
 export const useRemoveRules = () =>
   useChange(({ etag, comment }: Omit<Write, 'text'>) =>
-    call<ActiveRules>(named('/rules', { comment: told(comment) }), {
+    callApi<ActiveRules>(named('/rules', { comment: told(comment) }), {
       method: 'DELETE',
       headers: matching(etag),
     }),
@@ -165,7 +165,7 @@ export const useRemoveRules = () =>
 
 export const useSaveDraft = () =>
   useChange(({ text, etag }: Write) =>
-    call<{ draft: DraftRules }>('/rules/draft', {
+    callApi<{ draft: DraftRules }>('/rules/draft', {
       method: 'PUT',
       text: yaml(text),
       headers: matching(etag),
@@ -173,11 +173,11 @@ export const useSaveDraft = () =>
   );
 
 export const useDropDraft = () =>
-  useChange((etag: string) => answerTo('/rules/draft', { method: 'DELETE', headers: matching(etag) }));
+  useChange((etag: string) => fetchApi('/rules/draft', { method: 'DELETE', headers: matching(etag) }));
 
 export const useApplyDraft = () =>
   useChange(({ etag, comment }: { etag: string; comment: string }) =>
-    call<ActiveRules>(named('/rules/draft/apply', { comment: told(comment) }), {
+    callApi<ActiveRules>(named('/rules/draft/apply', { comment: told(comment) }), {
       method: 'POST',
       headers: matching(etag),
     }),
@@ -185,7 +185,7 @@ export const useApplyDraft = () =>
 
 export const useApplyVersion = () =>
   useChange(({ number, etag, comment }: { number: number; etag: string | null; comment: string }) =>
-    call<ActiveRules>(named(`/rules/versions/${number}/apply`, { comment: told(comment) }), {
+    callApi<ActiveRules>(named(`/rules/versions/${number}/apply`, { comment: told(comment) }), {
       method: 'POST',
       headers: matching(etag),
     }),
@@ -194,16 +194,16 @@ export const useApplyVersion = () =>
 /** Rules out of a text of ours or of Kubernetes NetworkPolicies; nothing is applied. */
 export const useImportRules = () =>
   useMutation({
-    mutationFn: (text: string) => call<ImportedRules>('/rules/import', { text: yaml(text) }),
+    mutationFn: (text: string) => callApi<ImportedRules>('/rules/import', { text: yaml(text) }),
   });
 
 /** Whether a write was refused because somebody else wrote first. */
-export const isConflict = (error: Error | null): boolean =>
+export const isWriteConflict = (error: Error | null): boolean =>
   error instanceof ApiError && (error.status === 409 || error.status === 412);
 
 /** Reads the rules again when the stream says that they were changed; once for the tab. */
-export function startRules(client: QueryClient): () => void {
-  return theStream().onMessage((message) => {
+export function startRuleUpdates(client: QueryClient): () => void {
+  return liveConnection().onMessage((message) => {
     if (message.type === 'event' && message.event.type.startsWith('rules.'))
       void client.invalidateQueries({ queryKey: root });
   });

@@ -2,10 +2,10 @@
 
 import { useQuery } from '@tanstack/react-query';
 import { mayAct, type Role, type Session } from '../../contract/session.ts';
-import { call } from './api.ts';
+import { callApi } from './api.ts';
 
 /** What each role may do beyond the one before it, from the least. */
-export const roles: readonly { role: Role; may: string }[] = [
+export const roleDescriptions: readonly { role: Role; may: string }[] = [
   { role: 'viewer', may: 'sees everything, changes nothing' },
   { role: 'operator', may: 'moves pods, sets rules and the guard, traces packets' },
   { role: 'admin', may: 'loads programs, edits maps, makes debug dumps' },
@@ -15,7 +15,7 @@ export const roles: readonly { role: Role; may: string }[] = [
 export const useSession = () =>
   useQuery({
     queryKey: ['session'],
-    queryFn: ({ signal }) => call<Session>('/session', { signal }),
+    queryFn: ({ signal }) => callApi<Session>('/session', { signal }),
     staleTime: Number.POSITIVE_INFINITY,
   });
 
@@ -23,7 +23,7 @@ export const useSession = () =>
  * Why a control that needs `role` cannot be used; null when it can. While the session is not known, it can:
  * the agent decides, this only says it beforehand.
  */
-export function useLacks(role: Role): string | null {
+export function useMissingRole(role: Role): string | null {
   const { data: session } = useSession();
   if (session === undefined || mayAct(session.role, role)) return null;
   return `Needs the role ${role}; this session is ${session.role}.`;

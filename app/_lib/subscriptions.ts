@@ -6,21 +6,21 @@ import type { VerdictFilter } from '../../contract/verdict.ts';
  * What can be asked for. Two subscribers of one pod share the first one's `hz`; of verdicts the tab has one
  * filter, the last that was asked for.
  */
-export type Topic =
+export type SubscriptionTopic =
   | { topic: 'samples' | 'node' | 'pods' | 'migrations' | 'batches' | 'dumps' | 'events' }
   | { topic: 'pod'; pod: string; hz: number }
   | { topic: 'verdicts'; filter: VerdictFilter }
   | { topic: 'trace'; trace: string };
 
 /** Two of the same key are one call to the agent. */
-function keyOf(topic: Topic): string {
+function keyOf(topic: SubscriptionTopic): string {
   if (topic.topic === 'pod') return `pod/${topic.pod}`;
   if (topic.topic === 'trace') return `trace/${topic.trace}`;
   return topic.topic === 'verdicts' ? `verdicts/${JSON.stringify(topic.filter)}` : topic.topic;
 }
 
 interface Entry {
-  topic: Topic;
+  topic: SubscriptionTopic;
   holders: Set<object>;
   onProblem: Set<(problem: Problem) => void>;
 }
@@ -39,7 +39,7 @@ export function createSubscriptions({ send, ackWithinMs, onSilence }: Options) {
   let nextId = 1;
   let live = false;
 
-  function ask(type: 'subscribe' | 'unsubscribe', key: string, topic: Topic): void {
+  function ask(type: 'subscribe' | 'unsubscribe', key: string, topic: SubscriptionTopic): void {
     if (!live) return;
     const id = nextId++;
     calls.set(id, { key, timer: setTimeout(onSilence, ackWithinMs) });
@@ -48,7 +48,7 @@ export function createSubscriptions({ send, ackWithinMs, onSilence }: Options) {
 
   return {
     /** @returns what gives the topic back; calling it twice is harmless */
-    add(topic: Topic, onProblem?: (problem: Problem) => void): () => void {
+    add(topic: SubscriptionTopic, onProblem?: (problem: Problem) => void): () => void {
       const key = keyOf(topic);
       const holder = {};
       const entry = entries.get(key) ?? { topic, holders: new Set(), onProblem: new Set() };

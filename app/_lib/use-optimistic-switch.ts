@@ -6,7 +6,7 @@ import { useState } from 'react';
  * A switch that the agent keeps: it shows what was chosen in the same moment, and what holds once that is answered. A
  * mutation tells of itself a moment later, in which the browser would put the switch back.
  */
-export function useChoice(
+export function useOptimisticSwitch(
   held: boolean,
   keep: (chosen: boolean) => Promise<unknown>,
 ): { checked: boolean; pending: boolean; choose: (chosen: boolean) => void } {

@@ -11,7 +11,7 @@ const writeAfterMs = 150;
  * @param parse reads the view out of a query; what it does not understand is as if it were not there
  * @param query the view as a query, empty for the plain view. Both are constants of the page
  */
-export function useAddressView<View extends object>(
+export function useUrlState<View extends object>(
   parse: (query: URLSearchParams) => View,
   query: (view: View) => string,
 ): [View, (change: Partial<View>) => void] {

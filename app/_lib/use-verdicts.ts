@@ -2,15 +2,15 @@
 
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Verdict, VerdictFilter, VerdictList, VerdictLosses } from '../../contract/verdict.ts';
-import { call } from './api.ts';
-import { theStream } from './live-connection.ts';
+import { callApi } from './api.ts';
+import { liveConnection } from './live-connection.ts';
 import {
-  emptyLog,
-  filterQuery,
-  shownVerdicts,
+  addLiveVerdicts,
+  addPage,
+  emptyVerdictLog,
+  maxShownVerdicts,
   type VerdictLog,
-  withArrived,
-  withPage,
+  verdictFilterQuery,
 } from './verdict-log.ts';
 
 /** New verdicts come into the list this often; one by one they would take all the time there is. */
@@ -18,10 +18,10 @@ const flushMs = 250;
 const pageSize = 200;
 
 const readPage = (filter: VerdictFilter, before: string | null, signal?: AbortSignal) => {
-  const query = filterQuery(filter);
+  const query = verdictFilterQuery(filter);
   query.set('limit', String(pageSize));
   if (before !== null) query.set('before', before);
-  return call<VerdictList>(`/verdicts?${query}`, signal === undefined ? {} : { signal });
+  return callApi<VerdictList>(`/verdicts?${query}`, signal === undefined ? {} : { signal });
 };
 
 /**
@@ -29,8 +29,8 @@ const readPage = (filter: VerdictFilter, before: string | null, signal?: AbortSi
  * how many.
  */
 export function useVerdicts(filter: VerdictFilter, held: boolean) {
-  const key = filterQuery(filter).toString();
-  const [log, setLog] = useState<VerdictLog>(emptyLog);
+  const key = verdictFilterQuery(filter).toString();
+  const [log, setLog] = useState<VerdictLog>(emptyVerdictLog);
   const [waiting, setWaiting] = useState(0);
   const [error, setError] = useState<Error | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -42,19 +42,19 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the filter
   useEffect(() => {
     const wanted = asked.current;
-    const stream = theStream();
+    const stream = liveConnection();
     const leaving = new AbortController();
     let arrived: Verdict[] = [];
     let came = 0;
     let losses: VerdictLosses | null = null;
     let agent: string | null = null;
-    setLog(emptyLog);
+    setLog(emptyVerdictLog);
     setWaiting(0);
     const read = () => {
       readPage(wanted, null, leaving.signal).then(
         (page) => {
           setError(null);
-          setLog((known) => withPage(known, page, false));
+          setLog((known) => addPage(known, page, false));
         },
         (problem: Error) => {
           if (!leaving.signal.aborted) setError(problem);
@@ -70,20 +70,20 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
       const [items, counted] = [arrived, losses];
       [arrived, losses, came] = [[], null, 0];
       setWaiting(0);
-      setLog((known) => withArrived(known, items, counted));
+      setLog((known) => addLiveVerdicts(known, items, counted));
     };
     const stops = [
       stream.onMessage((message) => {
         if (message.type === 'verdicts') {
           came += message.items.length + message.missed;
-          arrived = [...arrived, ...message.items].slice(-shownVerdicts);
+          arrived = [...arrived, ...message.items].slice(-maxShownVerdicts);
           losses = message.losses;
           // The rest is in the log.
           if (message.missed > 0) read();
         }
         if (message.type !== 'hello') return;
         // Another agent counts its verdicts from the start.
-        if (agent !== null && agent !== message.startedAt) setLog(emptyLog);
+        if (agent !== null && agent !== message.startedAt) setLog(emptyVerdictLog);
         agent = message.startedAt;
         read();
       }),
@@ -104,7 +104,7 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
   const loadOlder = useCallback(async () => {
     if (next === null) return;
     const page = await readPage(asked.current, next);
-    setLog((known) => withPage(known, page, true));
+    setLog((known) => addPage(known, page, true));
   }, [next]);
 
   return { log, waiting, error, loadOlder, retry: () => setAttempt((known) => known + 1) };

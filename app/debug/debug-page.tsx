@@ -4,10 +4,10 @@ import { keptDumpHours, keptDumps } from '../../contract/dump.ts';
 import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';
-import { useDumps } from '../_lib/dumps.ts';
-import { Contents } from './contents.tsx';
-import { DumpCard } from './dump-view.tsx';
-import { MakeDump } from './make-dump.tsx';
+import { useDumps } from '../_lib/dump-queries.ts';
+import { DumpContents } from './dump-contents.tsx';
+import { DumpCard } from './dump-card.tsx';
+import { CreateDump } from './create-dump.tsx';
 
 /** What the kernel and the agent know, in one archive: made here, watched, had as a file. */
 export function DebugPage() {
@@ -21,7 +21,7 @@ export function DebugPage() {
           What the kernel and Podlane know of this node, in one archive that opens offline: for whoever looks
           for a fault elsewhere.
         </p>
-        <MakeDump running={running} />
+        <CreateDump running={running} />
       </div>
       <section
         aria-labelledby="dumps"
@@ -65,7 +65,7 @@ export function DebugPage() {
         </div>
       </section>
       <div className="min-w-0 lg:col-start-1 lg:row-start-2 lg:pr-6">
-        <Contents />
+        <DumpContents />
       </div>
     </div>
   );

@@ -9,7 +9,7 @@ import type {
   ProgramList,
   ProgramStatistics,
 } from '../../contract/program.ts';
-import { call } from '../_lib/api.ts';
+import { callApi } from '../_lib/api.ts';
 
 const everyMs = 2000;
 const list = ['programs'] as const;
@@ -19,7 +19,7 @@ const one = (id: number) => ['program', id] as const;
 export const usePrograms = () =>
   useQuery({
     queryKey: list,
-    queryFn: ({ signal }) => call<ProgramList>('/programs', { signal }),
+    queryFn: ({ signal }) => callApi<ProgramList>('/programs', { signal }),
     refetchInterval: everyMs,
     staleTime: everyMs,
   });
@@ -27,7 +27,7 @@ export const usePrograms = () =>
 export const useProgram = (id: number) =>
   useQuery({
     queryKey: one(id),
-    queryFn: ({ signal }) => call<Program>(`/programs/${id}`, { signal }),
+    queryFn: ({ signal }) => callApi<Program>(`/programs/${id}`, { signal }),
     refetchInterval: ({ state }) => (state.error === null ? everyMs : false),
     staleTime: everyMs,
     placeholderData: keepPreviousData,
@@ -37,14 +37,14 @@ export const useProgram = (id: number) =>
 export const useInstructions = (id: number) =>
   useQuery({
     queryKey: [...one(id), 'instructions'],
-    queryFn: ({ signal }) => call<ProgramInstructions>(`/programs/${id}/instructions`, { signal }),
+    queryFn: ({ signal }) => callApi<ProgramInstructions>(`/programs/${id}/instructions`, { signal }),
     staleTime: Number.POSITIVE_INFINITY,
   });
 
 export const useBpfLinks = () =>
   useQuery({
     queryKey: ['bpf-links'],
-    queryFn: async ({ signal }) => (await call<{ items: BpfLink[] }>('/bpf-links', { signal })).items,
+    queryFn: async ({ signal }) => (await callApi<{ items: BpfLink[] }>('/bpf-links', { signal })).items,
     staleTime: 5000,
   });
 
@@ -53,7 +53,7 @@ export function useKeepStatistics() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (always: boolean) =>
-      call<ProgramStatistics>('/programs/statistics', { method: 'PUT', body: { always } }),
+      callApi<ProgramStatistics>('/programs/statistics', { method: 'PUT', body: { always } }),
     onSuccess: (statistics) =>
       client.setQueryData<ProgramList>(list, (known) => known && { ...known, statistics }),
   });

@@ -1,10 +1,10 @@
 import type { ReactNode } from 'react';
-import { RulesHead } from './rules-header.tsx';
+import { RulesHeader } from './rules-header.tsx';
 
 export default function Layout({ children }: { children: ReactNode }) {
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
-      <RulesHead />
+      <RulesHeader />
       {children}
     </div>
   );

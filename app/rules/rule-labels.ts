@@ -3,7 +3,7 @@ import type { Peer, Rule, Selector, Subject } from '../../contract/acl.ts';
 /** What rules say, in few words; as their YAML says it in full. */
 
 /** `app=cart, tier in (web, api)`; of an empty selector `every pod`. */
-export function selectorWords({ matchLabels, matchExpressions }: Selector): string {
+export function selectorLabel({ matchLabels, matchExpressions }: Selector): string {
   const words = [
     ...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`),
     ...matchExpressions.map(({ key, operator, values }) => {
@@ -19,57 +19,57 @@ const within = (what: string, namespace: string | undefined): string =>
   namespace === undefined ? what : `${what} of ${namespace}`;
 
 /** Whose packets: `shop.cart`, `app=cart of shop`, `namespace shop`, `every pod`. */
-export function subjectWords(subject: Subject): string {
+export function subjectLabel(subject: Subject): string {
   if ('pod' in subject) return subject.pod;
-  if ('selector' in subject) return within(selectorWords(subject.selector), subject.namespace);
+  if ('selector' in subject) return within(selectorLabel(subject.selector), subject.namespace);
   return 'namespace' in subject ? `namespace ${subject.namespace}` : 'every pod';
 }
 
 /** Who is at the other end: `10.0.0.0/8 but 10.1.0.0/16`. */
-export function peerWords(peer: Peer): string {
-  if (!('cidr' in peer)) return within(selectorWords(peer.pods), peer.namespace);
+export function peerLabel(peer: Peer): string {
+  if (!('cidr' in peer)) return within(selectorLabel(peer.pods), peer.namespace);
   return peer.except.length === 0 ? peer.cidr : `${peer.cidr} but ${peer.except.join(', ')}`;
 }
 
 /** All of them, `anyone` when there are none. */
-export const peersWords = (peers: readonly Peer[]): string =>
-  peers.length === 0 ? 'anyone' : peers.map(peerWords).join('; ');
+export const peersLabel = (peers: readonly Peer[]): string =>
+  peers.length === 0 ? 'anyone' : peers.map(peerLabel).join('; ');
 
 /** `tcp 80, 8000–8100`, `icmp 8`, `udp`, `any`. */
-export function protocolWords({ protocol, ports, icmp }: Pick<Rule, 'protocol' | 'ports' | 'icmp'>): string {
+export function rulePortsLabel({ protocol, ports, icmp }: Pick<Rule, 'protocol' | 'ports' | 'icmp'>): string {
   const parts =
     protocol === 'icmp'
       ? icmp.map(({ type, code }) => (code === undefined ? `${type}` : `${type}/${code}`))
-      : ports.map(({ from, to }) => rangeWords(from, to ?? from));
+      : ports.map(({ from, to }) => portRangeLabel(from, to ?? from));
   return parts.length === 0 ? protocol : `${protocol} ${parts.join(', ')}`;
 }
 
 /** `80`, `8000–8100`. */
-export const rangeWords = (from: number, to: number): string => (from === to ? `${from}` : `${from}–${to}`);
+export const portRangeLabel = (from: number, to: number): string => (from === to ? `${from}` : `${from}–${to}`);
 
 /** Ports of an entry, or types and codes of ICMP: those are kept as type × 256 + code. `all` when it says nothing of them. */
-export function entryPorts(protocol: Rule['protocol'], from: number, to: number): string {
+export function entryPortsLabel(protocol: Rule['protocol'], from: number, to: number): string {
   if (from === 0 && to === 65_535) return 'all';
-  if (protocol !== 'icmp') return rangeWords(from, to);
+  if (protocol !== 'icmp') return portRangeLabel(from, to);
   const [first, last] = [from >> 8, to >> 8];
-  if ((from & 255) === 0 && (to & 255) === 255) return `type ${rangeWords(first, last)}`;
-  return `type ${first} code ${rangeWords(from & 255, to & 255)}`;
+  if ((from & 255) === 0 && (to & 255) === 255) return `type ${portRangeLabel(first, last)}`;
+  return `type ${first} code ${portRangeLabel(from & 255, to & 255)}`;
 }
 
 /** Rules in the order in which they are asked, each with its place in the set. */
-export const inOrder = (rules: readonly Rule[]): { rule: Rule; index: number }[] =>
+export const inEvaluationOrder = (rules: readonly Rule[]): { rule: Rule; index: number }[] =>
   rules
     .map((rule, index) => ({ rule, index }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
 
 /** Whether every word of a text is in what a rule says. */
-export function ruleMatches(rule: Rule, text: string): boolean {
+export function matchesSearch(rule: Rule, text: string): boolean {
   const said = [
     rule.name,
     rule.direction,
-    subjectWords(rule.subject),
-    peersWords(rule.peers),
-    protocolWords(rule),
+    subjectLabel(rule.subject),
+    peersLabel(rule.peers),
+    rulePortsLabel(rule),
     rule.action,
   ]
     .join(' ')

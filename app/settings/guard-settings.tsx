@@ -4,12 +4,12 @@ import type { NodeGuard } from '../../contract/guard.ts';
 import { ErrorState } from '../_components/error-state.tsx';
 import { GuardForm } from '../_components/guard-form.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';
-import { useChooseForNode, useNodeGuard } from '../_lib/guard-queries.ts';
+import { useSetNodeGuard, useNodeGuard } from '../_lib/guard-queries.ts';
 
 /** What the guard goes by on this node, where nothing is chosen for a pod. */
 export function GuardSettings() {
   const { data: guard, error, refetch } = useNodeGuard();
-  const choose = useChooseForNode();
+  const choose = useSetNodeGuard();
   return (
     <section aria-labelledby="guard" aria-busy={guard === undefined && error === null} className="mt-6">
       <div className="flex flex-wrap items-baseline gap-x-3">

@@ -1,7 +1,7 @@
 'use client';
 
 import { GuardSettings } from './guard-settings.tsx';
-import { ShortWay } from './redirect-setting.tsx';
+import { RedirectSetting } from './redirect-setting.tsx';
 
 /** What is chosen for the whole node, kept over restarts of the agent. */
 export function SettingsPage() {
@@ -11,7 +11,7 @@ export function SettingsPage() {
       <p className="text-12 text-muted">
         Of this node. They hold from now on and after a restart of the agent.
       </p>
-      <ShortWay />
+      <RedirectSetting />
       <GuardSettings />
     </div>
   );

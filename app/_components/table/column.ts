@@ -25,7 +25,7 @@ export interface Sorting<Key extends string = string> {
 }
 
 /** Rows in the order of a column; equal ones stay as they came. */
-export function sorted<Row, Key extends string>(
+export function sortRows<Row, Key extends string>(
   rows: readonly Row[],
   columns: readonly Column<Row, Key>[],
   { sort, descending }: Sorting<Key>,

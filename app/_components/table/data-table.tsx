@@ -3,10 +3,10 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { type ReactNode, useMemo, useRef } from 'react';
 import { Skeleton } from '../skeleton.tsx';
-import { type Column, type Sorting, sorted } from './column.ts';
-import { Spacer } from './row-spacer.tsx';
+import { type Column, type Sorting, sortRows } from './column.ts';
+import { RowSpacer } from './row-spacer.tsx';
 import { useHeldOrder } from './use-held-order.ts';
-import { useRowsInSight } from './use-visible-rows.ts';
+import { useVisibleRows } from './use-visible-rows.ts';
 import { useTableKeys } from './use-table-keys.ts';
 
 interface DataTableProps<Row, Key extends string> {
@@ -62,11 +62,11 @@ export function DataTable<Row, Key extends string>({
     () =>
       sort === undefined
         ? (rows ?? [])
-        : sorted(rows ?? [], columns, { sort, descending: descending === true }),
+        : sortRows(rows ?? [], columns, { sort, descending: descending === true }),
     [rows, columns, sort, descending],
   );
   const { ordered, hold } = useHeldOrder(inOrder, rowKey, `${sort} ${descending}`);
-  const { inSight, above, below, scrollTo } = useRowsInSight(body, ordered.length);
+  const { inSight, above, below, scrollTo } = useVisibleRows(body, ordered.length);
   useTableKeys({ rows: ordered.length, body, scrollTo, clear });
   return (
     <table
@@ -89,7 +89,7 @@ export function DataTable<Row, Key extends string>({
       </thead>
       <tbody ref={body} {...hold}>
         {rows === null && <SkeletonRows columns={columns} />}
-        <Spacer height={above} />
+        <RowSpacer height={above} />
         {inSight.map((index) => {
           const row = ordered[index];
           if (row === undefined) return null;
@@ -108,7 +108,7 @@ export function DataTable<Row, Key extends string>({
             </tr>
           );
         })}
-        <Spacer height={below} />
+        <RowSpacer height={below} />
       </tbody>
     </table>
   );

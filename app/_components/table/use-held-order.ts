@@ -1,7 +1,7 @@
 'use client';
 
 import { useRef } from 'react';
-import { useHold } from './use-row-interaction.ts';
+import { useRowInteraction } from './use-row-interaction.ts';
 
 /**
  * Keeps rows where they are while the pointer is over them or one has the focus, so that nothing moves away
@@ -10,7 +10,7 @@ import { useHold } from './use-row-interaction.ts';
  * @param by what the order depends on besides the rows: when it changes, rows move at once
  */
 export function useHeldOrder<Row>(rows: readonly Row[], rowKey: (row: Row) => string, by: string) {
-  const { held, hold } = useHold();
+  const { held, hold } = useRowInteraction();
   const shown = useRef<{ by: string; order: ReadonlyMap<string, number> }>({ by, order: new Map() });
   const { order, by: before } = shown.current;
   const place = (row: Row): number => order.get(rowKey(row)) ?? order.size;

@@ -3,8 +3,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import type { Node, NodeSample } from '../../../contract/node.ts';
-import { call } from '../api.ts';
-import { theStream } from '../live-connection.ts';
+import { callApi } from '../api.ts';
+import { liveConnection } from '../live-connection.ts';
 
 /** What one program did in one second. `cpu` is its share of one core, 0 to 1. */
 export interface ProgramRates {
@@ -26,8 +26,8 @@ function onNodeSample(listener: () => void): () => void {
 }
 
 /** Starts taking node samples from the stream, once for the tab; gives back what stops it. */
-export function startNodeSamples(): () => void {
-  const stream = theStream();
+export function startNodeSampleUpdates(): () => void {
+  const stream = liveConnection();
   const stops = [
     stream.onMessage((message) => {
       if (message.type !== 'node') return;
@@ -47,7 +47,7 @@ export function startNodeSamples(): () => void {
 
 /** What the node is: name, kernel, capabilities, versions. */
 export const useNode = () =>
-  useQuery({ queryKey: ['node'], queryFn: ({ signal }) => call<Node>('/node', { signal }) });
+  useQuery({ queryKey: ['node'], queryFn: ({ signal }) => callApi<Node>('/node', { signal }) });
 
 /** The last node sample; null before the first. */
 export const useNodeSample = (): NodeSample | null =>
@@ -58,7 +58,7 @@ export const useNodeSample = (): NodeSample | null =>
   );
 
 /** Node samples of the last seven minutes, oldest first. The array is the same one, longer: read it anew after `useNodeSample`. */
-export const nodeHistory = (): readonly NodeSample[] => history;
+export const nodeSampleHistory = (): readonly NodeSample[] => history;
 
 /** What a program did between two node samples; null when one of them lacks it. */
 export function programRates(id: number, before: NodeSample, after: NodeSample): ProgramRates | null {

@@ -2,17 +2,17 @@
 
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { Problem } from '../../../contract/problem.ts';
-import { decodeFrame, frameKinds, type SampleColumn } from '../../../contract/sample.ts';
+import { decodeFrame, frameKinds, type SampleColumn } from '../../../contract/sample-frame.ts';
+import { liveConnection } from '../live-connection.ts';
+import { createPodSeries } from './pod-series.ts';
 import type { PodHistory, PodRates, PodTotals, RateField } from './rates.ts';
-import { theStream } from '../live-connection.ts';
-import { createTimeline } from './pod-series.ts';
 
 export type { PodHistory, PodRates, PodTotals, RateField } from './rates.ts';
 
 /** All pods at 1 Hz, seven minutes. */
-export const samples = createTimeline({ capacity: 420, periodMs: 1000 });
+export const podSeries = createPodSeries({ capacity: 420, periodMs: 1000 });
 /** Watched pods at 10 Hz, one minute. */
-export const watched = createTimeline({ capacity: 600, periodMs: 100 });
+export const watched = createPodSeries({ capacity: 600, periodMs: 100 });
 
 /** The last frame of all pods: when it was read, when it came, and how many were left out for this client. */
 export interface SampleClock {
@@ -38,7 +38,7 @@ function receive(buffer: ArrayBuffer): void {
     if (watched.push(frame)) for (const listener of watchListeners) listener();
     return;
   }
-  if (!samples.push(frame)) return;
+  if (!podSeries.push(frame)) return;
   sampleClock = {
     sequence: Number(frame.sequence),
     time: Number(frame.realtimeNs / 1_000_000n),
@@ -49,8 +49,8 @@ function receive(buffer: ArrayBuffer): void {
 }
 
 /** Starts taking frames from the stream, once for the tab; gives back what stops it. */
-export function startSamples(): () => void {
-  const stream = theStream();
+export function startPodSampleUpdates(): () => void {
+  const stream = liveConnection();
   const stops = [
     stream.onFrame(receive),
     stream.onMessage((message) => {
@@ -80,31 +80,32 @@ export function useSamples<T>(read: () => T, before: T): T {
 }
 
 /** Grows by one with every frame of all pods; 0 before the first. */
-export const useSampleVersion = (): number => useSamples(() => samples.version, 0);
+export const useSampleVersion = (): number => useSamples(() => podSeries.version, 0);
 export const useSampleClock = (): SampleClock | null => useSamples(() => sampleClock, null);
 
 /** Rates of a pod over the last second; null before its first sample, NaN before its second. */
-export const usePodRates = (number: number): PodRates | null => useSamples(() => samples.rates(number), null);
+export const usePodRates = (number: number): PodRates | null =>
+  useSamples(() => podSeries.rates(number), null);
 
 /** One rate; NaN when there is none. */
 export const usePodRate = (number: number, field: RateField): number =>
-  useSamples(() => samples.rate(number, field), Number.NaN);
+  useSamples(() => podSeries.rate(number, field), Number.NaN);
 
 /** One total since the pod was attached; NaN when nobody counts it. */
 export const usePodTotal = (number: number, column: SampleColumn): number =>
-  useSamples(() => samples.total(number, column), Number.NaN);
+  useSamples(() => podSeries.total(number, column), Number.NaN);
 
 export function usePodTotals(number: number): PodTotals | null {
   const version = useSampleVersion();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the timeline is new with every version
-  return useMemo(() => samples.totals(number), [number, version]);
+  return useMemo(() => podSeries.totals(number), [number, version]);
 }
 
 /** The last `points` seconds of a pod, oldest first; NaN where a sample is missing. */
 export function usePodHistory(number: number, points = 300): PodHistory {
   const version = useSampleVersion();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the timeline is new with every version
-  return useMemo(() => samples.history(number, points), [number, points, version]);
+  return useMemo(() => podSeries.history(number, points), [number, points, version]);
 }
 
 /** Asks for frames of one pod at `hz` as long as the component stands. Gives why the agent refused. */
@@ -113,7 +114,7 @@ export function useWatchPod(id: string | undefined, hz = 10): Problem | null {
   useEffect(() => {
     if (id === undefined) return;
     setProblem(null);
-    return theStream().subscribe({ topic: 'pod', pod: id, hz }, setProblem);
+    return liveConnection().subscribe({ topic: 'pod', pod: id, hz }, setProblem);
   }, [id, hz]);
   return problem;
 }
@@ -180,6 +181,6 @@ export const useStale = (): boolean =>
 /** Whether this pod is missing from the samples that come. */
 export const usePodStale = (number: number): boolean =>
   useSamples(() => {
-    const time = samples.timeOf(number);
+    const time = podSeries.timeOf(number);
     return time > 0 && sampleClock !== null && sampleClock.time - time > staleAfterMs;
   }, false);

@@ -1,4 +1,4 @@
-import { type Frame, type SampleColumn, sampleColumns } from '../../../contract/sample.ts';
+import { type Frame, type SampleColumn, sampleColumns } from '../../../contract/sample-frame.ts';
 import {
   columnIndex,
   type PodHistory,
@@ -37,13 +37,13 @@ interface Track {
   shown: PodRates | null;
 }
 
-export type Timeline = ReturnType<typeof createTimeline>;
+export type PodSeries = ReturnType<typeof createPodSeries>;
 
 /**
  * Turns frames of totals into rates, and keeps the last `capacity` of them for every pod. All pods share
  * one axis of slots, a period apart; a period without a sample is a slot without values.
  */
-export function createTimeline({ capacity, periodMs }: { capacity: number; periodMs: number }) {
+export function createPodSeries({ capacity, periodMs }: { capacity: number; periodMs: number }) {
   const tracks = new Map<number, Track>();
   const times = new Float64Array(capacity);
   const present = new Uint8Array(capacity);

@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../../contract/device.ts';
-import { type SampleColumn, sampleColumns } from '../../../contract/sample.ts';
+import { type SampleColumn, sampleColumns } from '../../../contract/sample-frame.ts';
 
 /** What a pod's counters turn into per second. `out` leaves the pod. */
 export const rateFields = [

@@ -10,13 +10,13 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { KindBadge } from '../../_components/kind.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, span } from '../../_lib/format.ts';
-import { useNode } from '../../_lib/time-series/node-samples.ts';
 import { splitName } from '../../_lib/pod-queries.ts';
+import { useMissingRole } from '../../_lib/session-queries.ts';
+import { useNode } from '../../_lib/time-series/node-samples.ts';
 import { useNow, usePodTotals } from '../../_lib/time-series/pod-samples.ts';
-import { useLacks } from '../../_lib/session-queries.ts';
-import { migrationAction, whyNot } from './_migration/text.ts';
+import { isAttachFallback, withFullSpaces } from './_charts/chart-labels.ts';
+import { migrationDisabledReason, migrationLabel } from './_migration/text.ts';
 import { Addresses } from './_network/addresses.tsx';
-import { hooksAway, spaced } from './_charts/chart-labels.ts';
 
 interface Actions {
   openPlan: (to: DeviceKind) => void;
@@ -28,7 +28,7 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
   const [own, generated] = splitName(pod.name);
   const now = useNow();
   const totals = usePodTotals(pod.number);
-  const since = (time: string) => (now === 0 ? '' : spaced(span(now - Date.parse(time))));
+  const since = (time: string) => (now === 0 ? '' : withFullSpaces(span(now - Date.parse(time))));
   const failed = totals?.requestsFailed ?? 0;
   return (
     <header className="flex items-center gap-4 border-line-1 border-b px-(--gutter) py-3 max-md:flex-col max-md:items-stretch">
@@ -39,7 +39,7 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
             <span className="font-normal text-muted">{generated}</span>
           </h1>
           <KindBadge kind={pod.kind} />
-          {hooksAway(pod) && (
+          {isAttachFallback(pod) && (
             <span
               className="text-12 text-ink-2"
               title="Attach fallback: its own hooks have no program of ours"
@@ -104,8 +104,8 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
   const { data: node } = useNode();
   const reasonId = useId();
   const to: DeviceKind = pod.kind === 'netkit' ? 'veth' : 'netkit';
-  const lacks = useLacks('operator');
-  const reason = whyNot(pod, to, node) ?? lacks;
+  const lacks = useMissingRole('operator');
+  const reason = migrationDisabledReason(pod, to, node) ?? lacks;
   const running = pod.migration;
   return (
     <div className="flex items-center gap-2 max-md:flex-wrap">
@@ -127,7 +127,7 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
           onClick={() => openPlan(to)}
         >
           <ArrowRightLeft aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-          {migrationAction(to)}
+          {migrationLabel(to)}
         </Button>
       )}
       <Button asChild>

@@ -1,6 +1,6 @@
 'use client';
 
-import { AbsentPage } from '../../_components/missing-resource.tsx';
+import { MissingResource } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { usePod } from '../../_lib/pod-queries.ts';
 import { PodSkeleton } from './pod-skeleton.tsx';
@@ -15,7 +15,7 @@ export function PodPage({ id }: { id: string }) {
   if (error === null) return <PodSkeleton />;
   return (
     <div className="p-(--gutter)">
-      <AbsentPage
+      <MissingResource
         error={error}
         gone={notFound ? 'No such pod' : null}
         list={{ href: '/pods', words: 'All pods of this node' }}

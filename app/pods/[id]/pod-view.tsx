@@ -3,21 +3,21 @@
 import type { Pod } from '../../../contract/pod.ts';
 import { usePodMigrations } from '../../_lib/migration-queries.ts';
 import { useStale } from '../../_lib/time-series/pod-samples.ts';
-import { Charts } from './_charts/live-charts.tsx';
+import { LiveCharts } from './_charts/live-charts.tsx';
+import { useChartTime } from './_charts/use-chart-time.ts';
+import { useProgramIds, useRecording } from './_charts/use-recording.ts';
 import { DropsSection } from './_drops/drops-section.tsx';
 import { EventsSection } from './_events/events-section.tsx';
 import { GuardSection } from './_guard/guard-section.tsx';
-import { useChartTime } from './_charts/use-chart-time.ts';
-import { usePathView } from './_path/use-path-view.ts';
-import { useProgramIds, useRecording } from './_charts/use-recording.ts';
-import { useSheet } from './_migration/use-migration-sheet.ts';
 import { MigrationList } from './_migration/migration-list.tsx';
 import { MigrationSheet } from './_migration/migration-sheet.tsx';
+import { useMigrationSheet } from './_migration/use-migration-sheet.ts';
 import { NetworkSection } from './_network/network-section.tsx';
 import { PathDiagram } from './_path/path-diagram.tsx';
 import type { PathView } from './_path/path-view.ts';
+import { usePathView } from './_path/use-path-view.ts';
 import { ProgramsTable } from './_programs/programs-table.tsx';
-import { UserSection } from './_user-programs/user-programs-section.tsx';
+import { UserProgramsSection } from './_user-programs/user-programs-section.tsx';
 import { PodHead } from './pod-head.tsx';
 
 const noMigrations: never[] = [];
@@ -29,7 +29,7 @@ export function PodView({ pod }: { pod: Pod }) {
   const { recorder, version } = useRecording(pod);
   const programs = useProgramIds(pod);
   const migrations = usePodMigrations(pod.id).data ?? noMigrations;
-  const sheet = useSheet();
+  const sheet = useMigrationSheet();
   return (
     <>
       <PodHead pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />
@@ -37,12 +37,18 @@ export function PodView({ pod }: { pod: Pod }) {
         <Path pod={pod} view={view} />
       </section>
       <div className="border-line-1 border-b px-(--gutter) pb-2">
-        <Charts recorder={recorder} version={version} programs={programs} migrations={migrations} now={now} />
+        <LiveCharts
+          recorder={recorder}
+          version={version}
+          programs={programs}
+          migrations={migrations}
+          now={now}
+        />
       </div>
       <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
         <div className="min-w-0">
           <ProgramsTable pod={pod} view={view} />
-          <UserSection pod={pod} />
+          <UserProgramsSection pod={pod} />
           <DropsSection pod={pod} />
           <GuardSection pod={pod} openMigration={sheet.openMigration} />
         </div>

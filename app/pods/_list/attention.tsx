@@ -1,7 +1,7 @@
 'use client';
 
 import type { PodSummary } from '../../../contract/pod.ts';
-import { StepBar } from '../../_components/migration-step-bar.tsx';
+import { MigrationStepBar } from '../../_components/migration-step-bar.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { useMigration } from '../../_lib/migration-queries.ts';
 
@@ -29,7 +29,7 @@ function Running({ id, short }: { id: string; short: boolean }) {
   const current = migration.steps.findLast(({ state }) => state !== 'pending')?.step ?? 'planned';
   return (
     <span className="inline-flex max-w-full items-center gap-1.5 text-12 text-ink-2">
-      <StepBar steps={migration.steps} />
+      <MigrationStepBar steps={migration.steps} />
       <span className={short ? 'sr-only' : 'truncate'}>
         to {migration.to.kind}, {current}
       </span>

@@ -7,11 +7,11 @@ import {
   tableFeatures,
 } from '@tanstack/react-table';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { type RateField, samples } from '../../_lib/time-series/pod-samples.ts';
-import { addressOrder, type SortKey } from './list-view.ts';
+import { podSeries, type RateField } from '../../_lib/time-series/pod-samples.ts';
+import { addressSortKey, type SortKey } from './list-view.ts';
 
 /** How a column looks: its width, and from which width of the window it is there. */
-export interface ColumnLook {
+export interface ColumnStyle {
   /** What the head says. */
   label: string;
   /** What is read out before the label, where a group above it says it to the eye. */
@@ -29,7 +29,7 @@ const fromLarge = 'max-lg:hidden';
 const fromExtraLarge = 'max-xl:hidden';
 const fromWide = 'max-2xl:hidden';
 
-export const looks: Record<SortKey | 'trace' | 'attention', ColumnLook> = {
+export const columnStyles: Record<SortKey | 'trace' | 'attention', ColumnStyle> = {
   kind: { label: 'kind', width: 'w-[92px] max-md:w-[34px]', from: always, align: 'left' },
   pod: { label: 'pod', width: '2xl:w-64', from: always, align: 'left' },
   namespace: { label: 'namespace', width: 'w-[102px]', from: fromMedium, align: 'left' },
@@ -60,12 +60,12 @@ const orderSeconds = 15;
 function meanRate(pod: PodSummary, ...fields: RateField[]): number {
   let sum = 0;
   for (const field of fields)
-    for (const value of samples.series(pod.number, field, orderSeconds)) if (value > 0) sum += value;
+    for (const value of podSeries.series(pod.number, field, orderSeconds)) if (value > 0) sum += value;
   return sum;
 }
 
 const total = (pod: PodSummary, column: 'requestsOk' | 'requestsFailed'): number => {
-  const value = samples.total(pod.number, column);
+  const value = podSeries.total(pod.number, column);
   return Number.isNaN(value) ? -1 : value;
 };
 
@@ -74,12 +74,15 @@ export const columns = helper.columns([
   helper.accessor('kind', { id: 'kind', sortFn: 'basic' }),
   helper.accessor('name', { id: 'pod', sortFn: 'basic' }),
   helper.accessor('namespace', { id: 'namespace', sortFn: 'basic' }),
-  helper.accessor(addressOrder, { id: 'address', sortFn: 'basic' }),
+  helper.accessor(addressSortKey, { id: 'address', sortFn: 'basic' }),
   helper.accessor((pod) => meanRate(pod, 'ingressPackets'), { id: 'pps-in', sortFn: 'basic' }),
   helper.accessor((pod) => meanRate(pod, 'egressPackets'), { id: 'pps-out', sortFn: 'basic' }),
   helper.accessor((pod) => meanRate(pod, 'ingressBits'), { id: 'bits-in', sortFn: 'basic' }),
   helper.accessor((pod) => meanRate(pod, 'egressBits'), { id: 'bits-out', sortFn: 'basic' }),
-  helper.accessor((pod) => meanRate(pod, 'egressDroppedPackets', 'ingressDroppedPackets'), { id: 'drops', sortFn: 'basic' }),
+  helper.accessor((pod) => meanRate(pod, 'egressDroppedPackets', 'ingressDroppedPackets'), {
+    id: 'drops',
+    sortFn: 'basic',
+  }),
   helper.accessor((pod) => total(pod, 'requestsOk'), { id: 'ok', sortFn: 'basic' }),
   helper.accessor((pod) => total(pod, 'requestsFailed'), { id: 'failed', sortFn: 'basic' }),
   helper.display({ id: 'trace' }),

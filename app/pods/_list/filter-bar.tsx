@@ -2,15 +2,15 @@
 
 import { TriangleAlert } from 'lucide-react';
 import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
-import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter-field.tsx';
+import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/filter-field.tsx';
 import { KindGlyph } from '../../_components/kind.tsx';
-import type { Facets, View } from './list-view.ts';
+import type { PodFacets, PodListView } from './list-view.ts';
 
 interface FilterBarProps {
-  view: View;
-  change: (change: Partial<View>) => void;
+  view: PodListView;
+  change: (change: Partial<PodListView>) => void;
   /** Null while the pods are not known. */
-  facets: Facets | null;
+  facets: PodFacets | null;
 }
 
 const shownNamespaces = 6;
@@ -35,26 +35,26 @@ export function FilterBar({ view, change, facets }: FilterBarProps) {
             key={kind}
             count={facets?.kinds[kind]}
             on={view.kinds.includes(kind)}
-            toggle={() => change({ kinds: toggled(view.kinds, kind) })}
+            toggle={() => change({ kinds: toggleItem(view.kinds, kind) })}
           >
             <KindGlyph kind={kind} />
             {kind}
           </Facet>
         ))}
-        {namespaces.length > 0 && <FacetRule />}
+        {namespaces.length > 0 && <FacetDivider />}
         {namespaces.map(([name, pods]) => (
           <Facet
             key={name}
             count={pods}
             on={view.namespaces.includes(name)}
-            toggle={() => change({ namespaces: toggled(view.namespaces, name) })}
+            toggle={() => change({ namespaces: toggleItem(view.namespaces, name) })}
           >
             {name}
           </Facet>
         ))}
         {((facets?.attention ?? 0) > 0 || view.attention) && (
           <>
-            <FacetRule />
+            <FacetDivider />
             <Facet
               count={facets?.attention}
               on={view.attention}

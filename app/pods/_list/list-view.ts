@@ -23,7 +23,7 @@ export const startsDescending = (key: SortKey): boolean =>
   !['kind', 'pod', 'namespace', 'address'].includes(key);
 
 /** What the URL keeps of the page. */
-export interface View {
+export interface PodListView {
   text: string;
   kinds: readonly DeviceKind[];
   namespaces: readonly string[];
@@ -32,7 +32,7 @@ export interface View {
   descending: boolean;
 }
 
-export const plainView: View = {
+export const defaultPodListView: PodListView = {
   text: '',
   kinds: [],
   namespaces: [],
@@ -42,9 +42,9 @@ export const plainView: View = {
 };
 
 /** Reads the view out of a query; what is not understood is as if it were not there. */
-export function parseView(query: URLSearchParams): View {
+export function parsePodListView(query: URLSearchParams): PodListView {
   const words = (key: string) => (query.get(key) ?? '').split(',').filter((word) => word !== '');
-  const sort = sortKeys.find((key) => key === query.get('sort')) ?? plainView.sort;
+  const sort = sortKeys.find((key) => key === query.get('sort')) ?? defaultPodListView.sort;
   const order = query.get('order');
   return {
     text: query.get('q') ?? '',
@@ -57,25 +57,25 @@ export function parseView(query: URLSearchParams): View {
 }
 
 /** The query of a view, without what is as usual: `q=cart&kind=veth&sort=pod`. Empty for the plain view. */
-export function viewQuery(view: View): string {
+export function podListQuery(view: PodListView): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
   if (view.kinds.length > 0) query.set('kind', view.kinds.join(','));
   if (view.namespaces.length > 0) query.set('ns', view.namespaces.join(','));
   if (view.attention) query.set('attention', '1');
-  if (view.sort !== plainView.sort) query.set('sort', view.sort);
+  if (view.sort !== defaultPodListView.sort) query.set('sort', view.sort);
   if (view.descending !== startsDescending(view.sort)) query.set('order', view.descending ? 'desc' : 'asc');
   return query.toString().replaceAll('%2C', ',');
 }
 
-export const isFiltered = (view: View): boolean =>
+export const isFiltered = (view: PodListView): boolean =>
   view.text !== '' || view.kinds.length > 0 || view.namespaces.length > 0 || view.attention;
 
 /**
  * The pods that a view shows. Every word of the text must be found in a name, namespace, address, device
  * name or label (`app=cart` or `cart`), or be the ifindex or slot.
  */
-export function filterPods(pods: readonly PodSummary[], view: View): PodSummary[] {
+export function filterPods(pods: readonly PodSummary[], view: PodListView): PodSummary[] {
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   return pods.filter(
     (pod) =>
@@ -102,14 +102,14 @@ function canonical(word: string): string {
 
 export const needsAttention = (pod: PodSummary): boolean => pod.attention.length > 0 || pod.state === 'gone';
 
-export interface Facets {
+export interface PodFacets {
   kinds: Record<DeviceKind, number>;
   namespaces: [name: string, pods: number][];
   attention: number;
 }
 
 /** How many pods each facet has on this node, whatever is filtered; namespaces from the largest. */
-export function facetsOf(pods: readonly PodSummary[]): Facets {
+export function countFacets(pods: readonly PodSummary[]): PodFacets {
   const kinds = { netkit: 0, veth: 0 };
   const namespaces = new Map<string, number>();
   for (const pod of pods) {
@@ -124,7 +124,7 @@ export function facetsOf(pods: readonly PodSummary[]): Facets {
 }
 
 /** The name on this node that is most like what was typed, when it is like enough; else null. */
-export function nearestName(pods: readonly PodSummary[], text: string): string | null {
+export function closestName(pods: readonly PodSummary[], text: string): string | null {
   const typed = text.trim().toLowerCase();
   const names = new Set(pods.flatMap((pod) => [splitName(pod.name)[0], pod.namespace]));
   let best: string | null = null;
@@ -155,7 +155,7 @@ function editDistance(a: string, b: string): number {
 }
 
 /** A key by which first addresses sort: IPv4 before IPv6, each by its number. */
-export function addressOrder(pod: PodSummary): string {
+export function addressSortKey(pod: PodSummary): string {
   const address = plainAddress(pod.addresses[0]);
   if (!isIpv6(address))
     return `4${address

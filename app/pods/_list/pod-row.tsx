@@ -3,14 +3,14 @@
 import Link from 'next/link';
 import { memo } from 'react';
 import type { PodSummary } from '../../../contract/pod.ts';
-import type { SampleColumn } from '../../../contract/sample.ts';
+import type { SampleColumn } from '../../../contract/sample-frame.ts';
 import { Kind } from '../../_components/kind.tsx';
-import { Drops, Scaled } from '../../_components/number.tsx';
+import { DropRate, SiNumber } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { splitName } from '../../_lib/pod-queries.ts';
 import {
+  podSeries,
   type RateField,
-  samples,
   usePodRate,
   usePodStale,
   usePodTotal,
@@ -18,7 +18,7 @@ import {
 } from '../../_lib/time-series/pod-samples.ts';
 import { AddressCell } from './address-cell.tsx';
 import { Attention } from './attention.tsx';
-import { looks } from './columns.ts';
+import { columnStyles } from './columns.ts';
 import { SelectBox } from './select-box.tsx';
 import { headRows } from './table-head.tsx';
 
@@ -85,14 +85,14 @@ export const PodRow = memo(function PodRow({
           </span>
         </span>
       </th>
-      <td className={`${cell} ${looks.namespace.from} text-ink-2`}>{pod.namespace}</td>
-      <td className={`${cell} ${looks.address.from} text-ink-2`}>
+      <td className={`${cell} ${columnStyles.namespace.from} text-ink-2`}>{pod.namespace}</td>
+      <td className={`${cell} ${columnStyles.address.from} text-ink-2`}>
         <AddressCell addresses={pod.addresses} />
       </td>
-      <Rate number={pod.number} field="ingressPackets" from={looks['pps-in'].from} />
-      <Rate number={pod.number} field="egressPackets" from={looks['pps-out'].from} />
-      <Rate number={pod.number} field="ingressBits" from={looks['bits-in'].from} />
-      <Rate number={pod.number} field="egressBits" from={looks['bits-out'].from} />
+      <Rate number={pod.number} field="ingressPackets" from={columnStyles['pps-in'].from} />
+      <Rate number={pod.number} field="egressPackets" from={columnStyles['pps-out'].from} />
+      <Rate number={pod.number} field="ingressBits" from={columnStyles['bits-in'].from} />
+      <Rate number={pod.number} field="egressBits" from={columnStyles['bits-out'].from} />
       <DropRate number={pod.number} />
       {showRequests && (
         <>
@@ -100,10 +100,10 @@ export const PodRow = memo(function PodRow({
           <Requests number={pod.number} column="requestsFailed" />
         </>
       )}
-      <td className={`${cell} ${looks.trace.from} pl-4 max-2xl:pr-(--gutter)`}>
+      <td className={`${cell} ${columnStyles.trace.from} pl-4 max-2xl:pr-(--gutter)`}>
         <RateTrace number={pod.number} />
       </td>
-      <td className={`${cell} ${looks.attention.from} pr-(--gutter)`}>
+      <td className={`${cell} ${columnStyles.attention.from} pr-(--gutter)`}>
         <Attention pod={pod} />
       </td>
     </tr>
@@ -113,7 +113,7 @@ export const PodRow = memo(function PodRow({
 function Rate({ number: pod, field, from }: { number: number; field: RateField; from: string }) {
   return (
     <td className={`${number} ${from}`}>
-      <Scaled value={usePodRate(pod, field)} />
+      <SiNumber value={usePodRate(pod, field)} />
     </td>
   );
 }
@@ -123,7 +123,7 @@ function DropRate({ number: pod }: { number: number }) {
   const into = usePodRate(pod, 'ingressDroppedPackets');
   return (
     <td className={`${number} max-md:pr-(--gutter)`}>
-      <Drops value={out + into} />
+      <DropRate value={out + into} />
     </td>
   );
 }
@@ -132,8 +132,8 @@ function Requests({ number: pod, column }: { number: number; column: SampleColum
   const value = usePodTotal(pod, column);
   const failed = column === 'requestsFailed';
   return (
-    <td className={`${number} ${looks.ok.from}`}>
-      <Scaled
+    <td className={`${number} ${columnStyles.ok.from}`}>
+      <SiNumber
         value={value}
         slot={!failed}
         unknown="its traffic does not count requests"
@@ -147,8 +147,8 @@ function RateTrace({ number: pod }: { number: number }) {
   useSampleVersion();
   return (
     <Sparkline
-      values={samples.series(pod, 'ingressPackets', 60)}
-      kinds={samples.series(pod, 'kind', 60)}
+      values={podSeries.series(pod, 'ingressPackets', 60)}
+      kinds={podSeries.series(pod, 'kind', 60)}
       width={104}
       height={20}
     />

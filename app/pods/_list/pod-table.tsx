@@ -3,26 +3,26 @@
 import { useTable } from '@tanstack/react-table';
 import { useMemo, useRef } from 'react';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { Spacer } from '../../_components/table/row-spacer.tsx';
-import { useRowsInSight } from '../../_components/table/use-visible-rows.ts';
+import { RowSpacer } from '../../_components/table/row-spacer.tsx';
 import { useTableKeys } from '../../_components/table/use-table-keys.ts';
-import { samples, useSamples, useStale } from '../../_lib/time-series/pod-samples.ts';
+import { useVisibleRows } from '../../_components/table/use-visible-rows.ts';
+import { podSeries, useSamples, useStale } from '../../_lib/time-series/pod-samples.ts';
 import { columns, features } from './columns.ts';
+import type { PodListView } from './list-view.ts';
 import { PodRow } from './pod-row.tsx';
 import { SelectBox } from './select-box.tsx';
 import { SkeletonRows } from './skeleton-rows.tsx';
 import { headRows, TableHead } from './table-head.tsx';
-import { useOrder } from './use-sort-interval.ts';
-import type { Selection } from './use-selection.ts';
-import type { View } from './list-view.ts';
+import type { PodSelection } from './use-selection.ts';
+import { useSortInterval } from './use-sort-interval.ts';
 
 interface PodTableProps {
   /** What the filter leaves; null while they are not known. */
   pods: readonly PodSummary[] | null;
-  view: View;
-  change: (change: Partial<View>) => void;
+  view: PodListView;
+  change: (change: Partial<PodListView>) => void;
   clear: () => void;
-  selection: Selection;
+  selection: PodSelection;
 }
 
 const noPods: PodSummary[] = [];
@@ -30,11 +30,11 @@ const noPods: PodSummary[] = [];
 /** The table. Only the rows in sight are in the document; the sort order is renewed every five seconds. */
 export function PodTable({ pods, view, change, clear, selection }: PodTableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
-  const { order, hold } = useOrder();
+  const { order, hold } = useSortInterval();
   // biome-ignore lint/correctness/useExhaustiveDependencies: new data makes the table sort by the rates of now
   const data = useMemo(() => (pods === null ? noPods : [...pods]), [pods, order]);
   const showRequests = useSamples(
-    () => data.some((pod) => !Number.isNaN(samples.total(pod.number, 'requestsOk'))),
+    () => data.some((pod) => !Number.isNaN(podSeries.total(pod.number, 'requestsOk'))),
     false,
   );
   const sorting = useMemo(() => [{ id: view.sort, desc: view.descending }], [view.sort, view.descending]);
@@ -44,7 +44,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   selection.rows.current = ids;
   const selected = ids.filter(selection.has).length;
   const stale = useStale();
-  const { inSight, above, below, scrollTo } = useRowsInSight(body, rows.length);
+  const { inSight, above, below, scrollTo } = useVisibleRows(body, rows.length);
   useTableKeys({
     rows: rows.length,
     body,
@@ -79,7 +79,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
       />
       <tbody ref={body} className={stale ? 'stale' : ''} {...hold}>
         {pods === null && <SkeletonRows rows={12} />}
-        <Spacer height={above} />
+        <RowSpacer height={above} />
         {inSight.map((index) => {
           const row = rows[index];
           if (row === undefined) return null;
@@ -94,7 +94,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
             />
           );
         })}
-        <Spacer height={below} />
+        <RowSpacer height={below} />
       </tbody>
     </table>
   );
@@ -104,7 +104,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
 function selects(
   { key, shiftKey }: KeyboardEvent,
   row: HTMLElement | null,
-  selection: Pick<Selection, 'toggle' | 'toggleAll' | 'rows'>,
+  selection: Pick<PodSelection, 'toggle' | 'toggleAll' | 'rows'>,
 ): boolean {
   const id = row?.dataset.pod;
   if (key === 'a') selection.toggleAll(selection.rows.current);

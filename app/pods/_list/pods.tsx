@@ -10,26 +10,26 @@ import { BatchSheet } from './_batch/batch-sheet.tsx';
 import { BatchStrip } from './_batch/batch-strip.tsx';
 import { useBatchSheet } from './_batch/use-batch-sheet.ts';
 import { FilterBar } from './filter-bar.tsx';
+import { closestName, countFacets, defaultPodListView, filterPods, isFiltered } from './list-view.ts';
 import { NoPods } from './no-pods.tsx';
 import { PodTable } from './pod-table.tsx';
 import { SelectionBar } from './selection-bar.tsx';
 import { Summary } from './summary.tsx';
-import { TableFoot } from './table-footer.tsx';
-import { useSelection } from './use-selection.ts';
-import { useView } from './use-list-view.ts';
-import { facetsOf, filterPods, isFiltered, nearestName, plainView } from './list-view.ts';
+import { PodTableFooter } from './table-footer.tsx';
+import { usePodListView } from './use-list-view.ts';
+import { usePodSelection } from './use-selection.ts';
 
 const noPods: PodSummary[] = [];
 
 /** The pods of the node with their live rates. */
 export function Pods() {
   const { data: pods, error, refetch } = usePods();
-  const [view, change] = useView();
+  const [view, change] = usePodListView();
   const shown = useMemo(() => filterPods(pods ?? [], view), [pods, view]);
-  const facets = useMemo(() => facetsOf(pods ?? []), [pods]);
-  const selection = useSelection(pods ?? noPods);
+  const facets = useMemo(() => countFacets(pods ?? []), [pods]);
+  const selection = usePodSelection(pods ?? noPods);
   const sheet = useBatchSheet();
-  const clear = () => change({ ...plainView, sort: view.sort, descending: view.descending });
+  const clear = () => change({ ...defaultPodListView, sort: view.sort, descending: view.descending });
 
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
@@ -47,9 +47,11 @@ export function Pods() {
         <NoMatch
           text={view.text}
           pods={pods.length}
-          nearest={nearestName(pods, view.text)}
+          nearest={closestName(pods, view.text)}
           clear={clear}
-          use={(name) => change({ ...plainView, text: name, sort: view.sort, descending: view.descending })}
+          use={(name) =>
+            change({ ...defaultPodListView, text: name, sort: view.sort, descending: view.descending })
+          }
         />
       ) : (
         <PodTable
@@ -68,7 +70,7 @@ export function Pods() {
         clear={selection.clear}
         move={sheet.plan}
       />
-      <TableFoot shown={shown.length} all={pods?.length ?? null} filtered={isFiltered(view)} />
+      <PodTableFooter shown={shown.length} all={pods?.length ?? null} filtered={isFiltered(view)} />
       <BatchSheet sheet={sheet} pods={selection.pods} started={selection.clear} />
     </div>
   );

@@ -4,8 +4,8 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { KindGlyph } from '../../_components/kind.tsx';
-import { useLacks } from '../../_lib/session-queries.ts';
-import { podsWord } from './_batch/text.ts';
+import { useMissingRole } from '../../_lib/session-queries.ts';
+import { podCountLabel } from './_batch/text.ts';
 
 interface SelectionBarProps {
   pods: readonly PodSummary[];
@@ -18,7 +18,7 @@ interface SelectionBarProps {
 
 /** What is selected, by kind, and what can be done with it. It stands above the foot while something is. */
 export function SelectionBar({ pods, unselected, selectShown, clear, move }: SelectionBarProps) {
-  const lacks = useLacks('operator');
+  const lacks = useMissingRole('operator');
   if (pods.length === 0) return null;
   const of = (kind: DeviceKind): number => pods.filter((pod) => pod.kind === kind).length;
   return (
@@ -27,7 +27,7 @@ export function SelectionBar({ pods, unselected, selectShown, clear, move }: Sel
       className="sticky bottom-8 z-20 flex min-h-11 flex-wrap items-center gap-x-4 gap-y-2 border-line-control border-t bg-surface-1 px-(--gutter) py-2"
     >
       <span className="flex items-center gap-3" role="status">
-        <b className="font-semibold tabular-nums">{podsWord(pods.length)} selected</b>
+        <b className="font-semibold tabular-nums">{podCountLabel(pods.length)} selected</b>
         {(['netkit', 'veth'] as const).map((kind) => (
           <span key={kind} className="inline-flex items-center gap-1.5 text-12 text-ink-2 tabular-nums">
             <KindGlyph kind={kind} />

@@ -1,13 +1,13 @@
 import { Skeleton } from '../../_components/skeleton.tsx';
-import { looks } from './columns.ts';
+import { columnStyles } from './columns.ts';
 
 const cell = 'border-line-1 border-b px-2';
 const columns = [
-  looks['pps-in'],
-  looks['pps-out'],
-  looks['bits-in'],
-  looks['bits-out'],
-  looks.drops,
+  columnStyles['pps-in'],
+  columnStyles['pps-out'],
+  columnStyles['bits-in'],
+  columnStyles['bits-out'],
+  columnStyles.drops,
 ] as const;
 
 /** Rows of the table before the pods are known. */
@@ -23,10 +23,10 @@ export function SkeletonRows({ rows }: { rows: number }) {
       <td className={cell}>
         <Skeleton className={i % 3 === 1 ? 'w-28' : 'w-40'} />
       </td>
-      <td className={`${cell} ${looks.namespace.from}`}>
+      <td className={`${cell} ${columnStyles.namespace.from}`}>
         <Skeleton className="w-12" />
       </td>
-      <td className={`${cell} ${looks.address.from}`}>
+      <td className={`${cell} ${columnStyles.address.from}`}>
         <Skeleton className="w-18" />
       </td>
       {columns.map((look, k) => (
@@ -35,10 +35,10 @@ export function SkeletonRows({ rows }: { rows: number }) {
           <Skeleton className="w-10" />
         </td>
       ))}
-      <td className={`${cell} ${looks.trace.from} pl-4`}>
+      <td className={`${cell} ${columnStyles.trace.from} pl-4`}>
         <Skeleton className="w-26" />
       </td>
-      <td className={`${cell} ${looks.attention.from}`} />
+      <td className={`${cell} ${columnStyles.attention.from}`} />
     </tr>
   ));
 }

@@ -6,8 +6,8 @@ import { Kind } from '../../_components/kind.tsx';
 import { Readout } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { percent } from '../../_lib/format.ts';
-import { nodeHistory, softirqShare, useNodeSample } from '../../_lib/time-series/node-samples.ts';
-import { samples, useSampleVersion, useStale } from '../../_lib/time-series/pod-samples.ts';
+import { nodeSampleHistory, softirqShare, useNodeSample } from '../../_lib/time-series/node-samples.ts';
+import { podSeries, useSampleVersion, useStale } from '../../_lib/time-series/pod-samples.ts';
 
 const seconds = 60;
 
@@ -67,18 +67,20 @@ function KindBar({ kinds: { netkit, veth } }: { kinds: Record<DeviceKind, number
 function Live() {
   useSampleVersion();
   const node = useNodeSample();
-  const sums = samples.sums();
-  const sum = (a: 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'ingressDroppedPackets', b?: 'egressBits' | 'egressDroppedPackets') =>
-    sums === null ? Number.NaN : sums[a] + (b === undefined ? 0 : sums[b]);
+  const sums = podSeries.sums();
+  const sum = (
+    a: 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'ingressDroppedPackets',
+    b?: 'egressBits' | 'egressDroppedPackets',
+  ) => (sums === null ? Number.NaN : sums[a] + (b === undefined ? 0 : sums[b]));
   const dropped = sum('ingressDroppedPackets', 'egressDroppedPackets');
-  const shares = nodeHistory().slice(-seconds).map(softirqShare);
+  const shares = nodeSampleHistory().slice(-seconds).map(softirqShare);
   const softirq = [...Array<number>(seconds - shares.length).fill(Number.NaN), ...shares];
   return (
     <>
-      <Item label="packets" trace={<Trace values={samples.sumSeries('ingressPackets', seconds)} />}>
+      <Item label="packets" trace={<Trace values={podSeries.sumSeries('ingressPackets', seconds)} />}>
         <Readout value={sum('ingressPackets')} unit="pps in" />
       </Item>
-      <Item label={'\u00a0'} trace={<Trace values={samples.sumSeries('egressPackets', seconds)} />}>
+      <Item label={'\u00a0'} trace={<Trace values={podSeries.sumSeries('egressPackets', seconds)} />}>
         <Readout value={sum('egressPackets')} unit="pps out" />
       </Item>
       <Item label="bits, in and out" trace={<Trace values={both('ingressBits', 'egressBits')} />}>
@@ -86,7 +88,12 @@ function Live() {
       </Item>
       <Item
         label="drops by our programs"
-        trace={<Trace values={both('ingressDroppedPackets', 'egressDroppedPackets')} tone={dropped > 0 ? 'signal' : 'muted'} />}
+        trace={
+          <Trace
+            values={both('ingressDroppedPackets', 'egressDroppedPackets')}
+            tone={dropped > 0 ? 'signal' : 'muted'}
+          />
+        }
       >
         <Readout value={dropped} unit="/s" />
       </Item>
@@ -100,9 +107,12 @@ function Live() {
   );
 }
 
-function both(a: 'ingressBits' | 'ingressDroppedPackets', b: 'egressBits' | 'egressDroppedPackets'): Float32Array {
-  const second = samples.sumSeries(b, seconds);
-  return samples.sumSeries(a, seconds).map((value, i) => value + second[i]!);
+function both(
+  a: 'ingressBits' | 'ingressDroppedPackets',
+  b: 'egressBits' | 'egressDroppedPackets',
+): Float32Array {
+  const second = podSeries.sumSeries(b, seconds);
+  return podSeries.sumSeries(a, seconds).map((value, i) => value + second[i]!);
 }
 
 function Item({ label, trace, children }: { label: string; trace: ReactNode; children: ReactNode }) {

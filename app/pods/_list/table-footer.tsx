@@ -5,7 +5,7 @@ import { useNodeSample } from '../../_lib/time-series/node-samples.ts';
 import { useSampleClock } from '../../_lib/time-series/pod-samples.ts';
 
 /** What is shown, and of which sample. `all` is null while the pods are not known. */
-export function TableFoot({
+export function PodTableFooter({
   shown,
   all,
   filtered,

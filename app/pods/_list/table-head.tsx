@@ -1,17 +1,17 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { type ColumnLook, looks } from './columns.ts';
-import { type SortKey, startsDescending, type View } from './list-view.ts';
+import { type ColumnStyle, columnStyles } from './columns.ts';
+import { type PodListView, type SortKey, startsDescending } from './list-view.ts';
 
 interface TableHeadProps {
   /** The box that selects all rows. */
   selectAll: ReactNode;
-  view: View;
-  change: (change: Partial<View>) => void;
+  view: PodListView;
+  change: (change: Partial<PodListView>) => void;
   showRequests: boolean;
 }
 
-const grouped: Record<NonNullable<ColumnLook['group']>, [SortKey, SortKey]> = {
+const grouped: Record<NonNullable<ColumnStyle['group']>, [SortKey, SortKey]> = {
   'packets/s': ['pps-in', 'pps-out'],
   'bit/s': ['bits-in', 'bits-out'],
   requests: ['ok', 'failed'],
@@ -26,7 +26,7 @@ export function TableHead({ selectAll, view, change, showRequests }: TableHeadPr
     <>
       <colgroup>
         <col className="w-[42px] max-md:w-[34px]" />
-        {Object.entries(looks).map(([key, look]) =>
+        {Object.entries(columnStyles).map(([key, look]) =>
           look.group === 'requests' && !showRequests ? null : (
             <col key={key} className={`${look.width} ${look.from}`} />
           ),
@@ -37,14 +37,14 @@ export function TableHead({ selectAll, view, change, showRequests }: TableHeadPr
           <td />
           <td />
           <td />
-          <td className={looks.namespace.from} />
-          <td className={looks.address.from} />
+          <td className={columnStyles.namespace.from} />
+          <td className={columnStyles.address.from} />
           <Group name="packets/s" />
           <Group name="bit/s" />
           <td />
           {showRequests && <Group name="requests" />}
-          <td className={looks.trace.from} />
-          <td className={looks.attention.from} />
+          <td className={columnStyles.trace.from} />
+          <td className={columnStyles.attention.from} />
         </tr>
         <tr aria-rowindex={2}>
           <th scope="col" className={`${head} relative pr-0! pl-(--gutter)!`}>
@@ -64,11 +64,11 @@ export function TableHead({ selectAll, view, change, showRequests }: TableHeadPr
             ] as const
           ).map(column)}
           {showRequests && (['ok', 'failed'] as const).map(column)}
-          <th scope="col" className={`${head} ${looks.trace.from} pl-4`}>
-            {looks.trace.label}
+          <th scope="col" className={`${head} ${columnStyles.trace.from} pl-4`}>
+            {columnStyles.trace.label}
           </th>
-          <th scope="col" className={`${head} ${looks.attention.from}`}>
-            {looks.attention.label}
+          <th scope="col" className={`${head} ${columnStyles.attention.from}`}>
+            {columnStyles.attention.label}
           </th>
         </tr>
       </thead>
@@ -83,7 +83,7 @@ function Group({ name }: { name: keyof typeof grouped }) {
     <th
       scope="colgroup"
       colSpan={2}
-      className={`h-5 px-2 align-bottom font-[450] text-12 text-muted ${looks[grouped[name][0]].from}`}
+      className={`h-5 px-2 align-bottom font-[450] text-12 text-muted ${columnStyles[grouped[name][0]].from}`}
     >
       <span className="block border-line-1 border-b text-right leading-[17px]">{name}</span>
     </th>
@@ -92,12 +92,12 @@ function Group({ name }: { name: keyof typeof grouped }) {
 
 interface ColumnProps {
   id: SortKey;
-  view: View;
-  change: (change: Partial<View>) => void;
+  view: PodListView;
+  change: (change: Partial<PodListView>) => void;
 }
 
 function Column({ id, view, change }: ColumnProps) {
-  const look = looks[id];
+  const look = columnStyles[id];
   const sorted = view.sort === id;
   const Arrow = view.descending ? ArrowDown : ArrowUp;
   const sort = () => change({ sort: id, descending: sorted ? !view.descending : startsDescending(id) });

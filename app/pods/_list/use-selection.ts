@@ -3,12 +3,12 @@
 import { useCallback, useMemo, useRef, useState } from 'react';
 import type { PodSummary } from '../../../contract/pod.ts';
 
-export type Selection = ReturnType<typeof useSelection>;
+export type PodSelection = ReturnType<typeof usePodSelection>;
 
 const nothing: ReadonlySet<string> = new Set();
 
 /** Which pods are selected, by id; those that leave the node leave it too, those that a filter hides stay. */
-export function useSelection(pods: readonly PodSummary[]) {
+export function usePodSelection(pods: readonly PodSummary[]) {
   const [chosen, setChosen] = useState(nothing);
   /** Ids of the rows in their order, and the one selected last: what a range is between. */
   const rows = useRef<readonly string[]>([]);

@@ -1,8 +1,8 @@
 'use client';
 
 import { useEffect, useState } from 'react';
-import { useHold } from '../../_components/table/use-row-interaction.ts';
-import { onSample, samples } from '../../_lib/time-series/pod-samples.ts';
+import { useRowInteraction } from '../../_components/table/use-row-interaction.ts';
+import { onSample, podSeries } from '../../_lib/time-series/pod-samples.ts';
 
 const everySamples = 5;
 
@@ -10,15 +10,15 @@ const everySamples = 5;
  * Counts up when the rows should be sorted anew: every fifth sample, but not while the pointer is over
  * them or one has the focus, so that nothing moves away under the hand.
  */
-export function useOrder() {
+export function useSortInterval() {
   const [order, setOrder] = useState(0);
-  const { held, hold } = useHold();
+  const { held, hold } = useRowInteraction();
   useEffect(() => {
     let since = 0;
     return onSample(() => {
       since += 1;
       // The second frame brings the first rates.
-      const due = samples.version <= 2 || since >= everySamples;
+      const due = podSeries.version <= 2 || since >= everySamples;
       if (!due || held()) return;
       since = 0;
       setOrder((known) => known + 1);

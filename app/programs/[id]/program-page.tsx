@@ -1,6 +1,6 @@
 'use client';
 
-import { AbsentPage } from '../../_components/missing-resource.tsx';
+import { MissingResource } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { useProgram } from '../program-queries.ts';
 import { HeadSkeleton } from '../_components/head-skeleton.tsx';
@@ -30,7 +30,7 @@ export function ProgramPage({ id }: { id: number }) {
   return (
     <div className="p-(--gutter)">
       <h1 className="sr-only">Program {id}</h1>
-      <AbsentPage
+      <MissingResource
         error={error}
         gone={gone ? 'No such program' : null}
         list={{ href: '/programs', words: 'All programs of this node' }}

@@ -10,7 +10,7 @@ import { Facet, FilterField } from '../../_components/filter-field.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
-import { TableFoot } from '../../_components/table/table-footer.tsx';
+import { TableFooter } from '../../_components/table/table-footer.tsx';
 import { includesWords, type TextView } from './list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
@@ -105,7 +105,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
         />
       )}
       <span className="mt-auto" />
-      <TableFoot
+      <TableFooter
         keys="Enter opens, / filters"
         text={
           rows === null ? '' : `${filtered ? `${count(shown.length)} of ` : ''}${count(rows.length)} ${what}`

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'react';
 import type { Build, Builds } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { Refusal } from '../../_components/error-notice.tsx';
+import { ErrorNotice } from '../../_components/error-notice.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { useActivateBuild } from './build-queries.ts';
 import { Progress } from './last-activation.tsx';
@@ -85,7 +85,7 @@ export function ActivateSheet({ build, builds, close }: Props) {
           <dd>{build.installed ? 'nobody: it came with the agent' : build.signer}</dd>
         </dl>
         {shown !== null && <Progress activation={shown} />}
-        {error !== null && <Refusal error={error} title="The build was not activated" />}
+        {error !== null && <ErrorNotice error={error} title="The build was not activated" />}
         {!isSuccess && (
           <>
             <ol className="border-line-2 border-t">

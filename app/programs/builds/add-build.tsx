@@ -5,10 +5,10 @@ import { maxObjectBytes } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { FileField } from '../../_components/file-field.tsx';
-import { Refusal } from '../../_components/error-notice.tsx';
+import { ErrorNotice } from '../../_components/error-notice.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { useAddBuild } from './build-queries.ts';
-import { base64Of } from '../../_lib/file-encoding.ts';
+import { fileToBase64 } from '../../_lib/file-encoding.ts';
 import { short } from './short-build-id.ts';
 
 const sign = 'node scripts/sign-build.ts --key NAME.key datapath.bpf.o';
@@ -30,7 +30,7 @@ export function AddBuild({ refused }: { refused: string | null }) {
         : null);
   const submit = async () => {
     if (object === null || signature === null) return;
-    const wanted = { object: await base64Of(object), signature: (await signature.text()).trim() };
+    const wanted = { object: await fileToBase64(object), signature: (await signature.text()).trim() };
     add.mutate(wanted, {
       onSuccess: ({ sha256 }) => {
         notify({ tone: 'done', title: `Build ${short(sha256)} is kept`, detail: 'It does not run yet.' });
@@ -77,7 +77,7 @@ export function AddBuild({ refused }: { refused: string | null }) {
             {reason}
           </p>
         </div>
-        {add.error !== null && <Refusal error={add.error} title="The build was not added" />}
+        {add.error !== null && <ErrorNotice error={add.error} title="The build was not added" />}
         <p className="flex items-start gap-1 text-12 text-muted">
           <span>
             Sign with <code className="code text-ink-2">{sign}</code>

@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { Activation, Build, Builds, NewBuild, Signer } from '../../../contract/build.ts';
-import { call } from '../../_lib/api.ts';
+import { callApi } from '../../_lib/api.ts';
 
 const list = ['builds'] as const;
 
@@ -10,7 +10,7 @@ const list = ['builds'] as const;
 export const useBuilds = () =>
   useQuery({
     queryKey: list,
-    queryFn: ({ signal }) => call<Builds>('/builds', { signal }),
+    queryFn: ({ signal }) => callApi<Builds>('/builds', { signal }),
     refetchInterval: ({ state }) => (state.data?.activation?.state === 'running' ? 250 : false),
     staleTime: 5000,
   });
@@ -19,7 +19,7 @@ export const useBuilds = () =>
 export const useSigners = () =>
   useQuery({
     queryKey: [...list, 'signers'],
-    queryFn: async ({ signal }) => (await call<{ items: Signer[] }>('/builds/signers', { signal })).items,
+    queryFn: async ({ signal }) => (await callApi<{ items: Signer[] }>('/builds/signers', { signal })).items,
   });
 
 /** A call about builds, after which the list is read again, also when it was refused. */
@@ -28,15 +28,15 @@ function useBuildCall<Wanted, Answer>(ask: (wanted: Wanted) => Promise<Answer>) 
   return useMutation({ mutationFn: ask, onSettled: () => client.invalidateQueries({ queryKey: list }) });
 }
 
-export const useAddBuild = () => useBuildCall((wanted: NewBuild) => call<Build>('/builds', { body: wanted }));
+export const useAddBuild = () => useBuildCall((wanted: NewBuild) => callApi<Build>('/builds', { body: wanted }));
 
 export const useRemoveBuild = () =>
-  useBuildCall((sha256: string) => call<unknown>(`/builds/${sha256}`, { method: 'DELETE' }));
+  useBuildCall((sha256: string) => callApi<unknown>(`/builds/${sha256}`, { method: 'DELETE' }));
 
 /** Puts a build in the place of the one that runs; resolves when it is done. `null`: the one before. */
 export const useActivateBuild = () =>
   useBuildCall((sha256: string | null) =>
-    call<Activation>(sha256 === null ? '/builds/rollback' : `/builds/${sha256}/activation`, {
+    callApi<Activation>(sha256 === null ? '/builds/rollback' : `/builds/${sha256}/activation`, {
       method: 'POST',
     }),
   );

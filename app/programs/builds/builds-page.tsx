@@ -8,7 +8,7 @@ import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { useBuilds } from './build-queries.ts';
-import { useLacks } from '../../_lib/session-queries.ts';
+import { useMissingRole } from '../../_lib/session-queries.ts';
 import { ActivateSheet } from './activate-sheet.tsx';
 import { AddBuild } from './add-build.tsx';
 import { BuildTable } from './build-table.tsx';
@@ -20,7 +20,7 @@ import { short } from './short-build-id.ts';
 export function BuildsPage() {
   const { data, error, refetch } = useBuilds();
   const [chosen, choose] = useState<Build | null>(null);
-  const lacks = useLacks('admin');
+  const lacks = useMissingRole('admin');
   const previous = data?.items.find((build) => build.previous);
   return (
     <div className="grid grid-cols-[minmax(0,1fr)_400px] px-(--gutter) py-4 pb-12 max-xl:grid-cols-1 max-xl:gap-y-6">

@@ -2,7 +2,7 @@
 
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { BpfMap, BpfMapDetail, EntryPage, MapEntry } from '../../../contract/map.ts';
-import { call } from '../../_lib/api.ts';
+import { callApi } from '../../_lib/api.ts';
 
 const one = (id: number) => ['map', id] as const;
 
@@ -10,7 +10,7 @@ const one = (id: number) => ['map', id] as const;
 export const useMaps = () =>
   useQuery({
     queryKey: ['maps'],
-    queryFn: async ({ signal }) => (await call<{ items: BpfMap[] }>('/maps', { signal })).items,
+    queryFn: async ({ signal }) => (await callApi<{ items: BpfMap[] }>('/maps', { signal })).items,
     staleTime: 5000,
   });
 
@@ -18,7 +18,7 @@ export const useMaps = () =>
 export const useMap = (id: number) =>
   useQuery({
     queryKey: one(id),
-    queryFn: ({ signal }) => call<BpfMapDetail>(`/maps/${id}`, { signal }),
+    queryFn: ({ signal }) => callApi<BpfMapDetail>(`/maps/${id}`, { signal }),
     staleTime: 5000,
   });
 
@@ -37,7 +37,7 @@ export const useEntries = (id: number, { search, filled }: EntryFilter, enabled:
       if (search !== '') query.set('search', search);
       if (filled) query.set('filled', 'true');
       if (pageParam !== null) query.set('cursor', pageParam);
-      return call<EntryPage>(`/maps/${id}/entries?${query}`, { signal });
+      return callApi<EntryPage>(`/maps/${id}/entries?${query}`, { signal });
     },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
@@ -54,7 +54,7 @@ export function useWriteEntry(id: number) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (entry: Pick<MapEntry, 'key' | 'value'>) =>
-      call<unknown>(`/maps/${id}/entries`, { method: 'PUT', body: entry }),
+      callApi<unknown>(`/maps/${id}/entries`, { method: 'PUT', body: entry }),
     onSuccess: () => client.invalidateQueries({ queryKey: one(id) }),
   });
 }
@@ -62,7 +62,7 @@ export function useWriteEntry(id: number) {
 export function useDeleteEntry(id: number) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (keyHex: string) => call<unknown>(`/maps/${id}/entries?key=${keyHex}`, { method: 'DELETE' }),
+    mutationFn: (keyHex: string) => callApi<unknown>(`/maps/${id}/entries?key=${keyHex}`, { method: 'DELETE' }),
     onSuccess: () => client.invalidateQueries({ queryKey: one(id) }),
   });
 }

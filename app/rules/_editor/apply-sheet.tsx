@@ -7,9 +7,9 @@ import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
 import { useApplyRules } from '../../_lib/rule-queries.ts';
-import { ApplyFrame } from '../_components/confirm-apply-sheet.tsx';
+import { ConfirmApplySheet } from '../_components/confirm-apply-sheet.tsx';
 import { CommentField } from '../_components/comment-field.tsx';
-import { ChangesSection, changesWords } from './rule-changes.tsx';
+import { RuleChangesSection, ruleChangesSummary } from './rule-changes.tsx';
 import { SizesTable } from './sizes-table.tsx';
 import { changeCopy, type WorkingCopy } from './working-copy.ts';
 
@@ -26,7 +26,7 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
           changeCopy({ opened: text, source: 'active', version: active.version, etag: active.etag });
           notify({
             title: `Version ${active.version} is in force`,
-            detail: changesWords(plan.changes),
+            detail: ruleChangesSummary(plan.changes),
             tone: 'done',
           });
           close();
@@ -34,7 +34,7 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
       },
     );
   return (
-    <ApplyFrame
+    <ConfirmApplySheet
       title="Apply these rules"
       description="What would change, and how much is written for it. Nothing has been changed yet."
       apply={apply}
@@ -42,12 +42,12 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
       go={go}
       close={close}
     >
-      <ChangesSection changes={plan.changes}>
+      <RuleChangesSection changes={plan.changes}>
         <p className="pt-1 text-12 text-ink-2">
           Established connections are judged again; no packet sees half of the old rules and half of the new
           ones.
         </p>
-      </ChangesSection>
+      </RuleChangesSection>
       {plan.warnings.length > 0 && (
         <section>
           <h3 className="font-semibold">Warnings</h3>
@@ -84,7 +84,7 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
           <CopyButton text={command} what="the command" />
         </div>
       </section>
-    </ApplyFrame>
+    </ConfirmApplySheet>
   );
 }
 

@@ -4,16 +4,16 @@ import type { RulesPlan, RuleView } from '../../../contract/rules.ts';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count, duration } from '../../_lib/format.ts';
-import { EntriesTable } from '../_rule/rule-entries-table.tsx';
+import { RuleEntriesTable } from '../_rule/rule-entries-table.tsx';
 import { PodLinks } from '../_rule/pod-links.tsx';
-import { changesWords } from './rule-changes.tsx';
+import { ruleChangesSummary } from './rule-changes.tsx';
 import { SizesTable } from './sizes-table.tsx';
-import type { LineNote } from './yaml-editor.tsx';
+import type { LineDiagnostic } from './yaml-editor.tsx';
 
 interface PlanPaneProps {
   plan: RulesPlan | undefined;
   error: Error | null;
-  notes: readonly LineNote[];
+  notes: readonly LineDiagnostic[];
   /** Whether the plan is of the text as it stands. */
   current: boolean;
   /** The name of the rule under the cursor. */
@@ -45,7 +45,7 @@ export function PlanPane({ plan, error, notes, current, rule, goToLine }: PlanPa
         {plan !== undefined && error === null && (
           <div className={`border-line-2 border-t pt-1 ${current ? '' : 'opacity-60'}`}>
             <p className="flex min-h-6 flex-wrap items-center gap-x-4 text-12 text-ink-2">
-              <span>{changesWords(plan.changes)}</span>
+              <span>{ruleChangesSummary(plan.changes)}</span>
               <span className="tabular-nums">
                 writes {count(plan.write.written)}, removes {count(plan.write.removed)} entries
               </span>
@@ -55,7 +55,7 @@ export function PlanPane({ plan, error, notes, current, rule, goToLine }: PlanPa
           </div>
         )}
       </section>
-      {error === null && plan !== undefined && <UnderCursor view={plan.view ?? null} rule={rule} />}
+      {error === null && plan !== undefined && <RuleAtCursor view={plan.view ?? null} rule={rule} />}
     </div>
   );
 }
@@ -107,7 +107,7 @@ function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
 }
 
 /** The entries of the rule in which the cursor is. */
-export function UnderCursor({ view, rule }: { view: RuleView | null; rule: string | null }) {
+export function RuleAtCursor({ view, rule }: { view: RuleView | null; rule: string | null }) {
   const shown = view !== null && view.rule.name === rule ? view : null;
   return (
     <section aria-labelledby="under-cursor" className="min-w-0">
@@ -135,7 +135,7 @@ export function UnderCursor({ view, rule }: { view: RuleView | null; rule: strin
                 {shown.warning ?? 'No entry: rules before it decide everything, or it applies to nobody.'}
               </p>
             ) : (
-              <EntriesTable entries={shown.entries} total={shown.entryCount} counted={false} />
+              <RuleEntriesTable entries={shown.entries} total={shown.entryCount} counted={false} />
             )}
           </>
         )}

@@ -6,15 +6,15 @@ import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { useActiveRules, useDraftRules, useRulesPlan, useRuleView } from '../../_lib/rule-queries.ts';
-import { useLacks } from '../../_lib/session-queries.ts';
-import { useSettled } from '../../_lib/use-debounced.ts';
+import { useMissingRole } from '../../_lib/session-queries.ts';
+import { useDebounced } from '../../_lib/use-debounced.ts';
 import { ApplySheet } from './apply-sheet.tsx';
-import { EditorFoot } from './editor-footer.tsx';
+import { EditorFooter } from './editor-footer.tsx';
 import { ImportSheet } from './import-sheet.tsx';
-import { notesOf } from './line-diagnostics.ts';
-import { Overtaken } from './conflict-banner.tsx';
-import { PlanPane, UnderCursor } from './plan-pane.tsx';
-import { useOpened } from './use-synced-copy.ts';
+import { lineDiagnostics } from './line-diagnostics.ts';
+import { ConflictBanner } from './conflict-banner.tsx';
+import { PlanPane, RuleAtCursor } from './plan-pane.tsx';
+import { useSyncedCopy } from './use-synced-copy.ts';
 import { changeCopy } from './working-copy.ts';
 import type { EditorHandle } from './yaml-editor.tsx';
 
@@ -27,15 +27,15 @@ const settleMs = 350;
 export function RuleEditor() {
   const active = useActiveRules();
   const draft = useDraftRules();
-  const { copy, dirty, overtaken } = useOpened(active.data, draft.data);
+  const { copy, dirty, overtaken } = useSyncedCopy(active.data, draft.data);
   const [rule, setRule] = useState<string | null>(null);
   const [applying, setApplying] = useState(false);
-  const lacks = useLacks('operator');
+  const lacks = useMissingRole('operator');
   const editor = useRef<EditorHandle>(null);
   const describedBy = useId();
 
   const text = copy?.text ?? null;
-  const asked = useSettled(
+  const asked = useDebounced(
     useMemo(() => ({ text, rule }), [text, rule]),
     settleMs,
   );
@@ -46,7 +46,7 @@ export function RuleEditor() {
     copy?.source === 'draft' ? 'draft' : 'active',
   );
   const empty = text !== null && text.trim() === '';
-  const notes = useMemo(() => notesOf(plan.data, plan.error), [plan.data, plan.error]);
+  const notes = useMemo(() => lineDiagnostics(plan.data, plan.error), [plan.data, plan.error]);
   const current = asked.text === text && !plan.isPlaceholderData && !plan.isFetching;
   useGoToRule(editor, copy !== null);
 
@@ -67,7 +67,7 @@ export function RuleEditor() {
   return (
     <>
       {overtaken && active.data !== undefined && (
-        <Overtaken active={active.data} draft={draft.data ?? null} />
+        <ConflictBanner active={active.data} draft={draft.data ?? null} />
       )}
       <div className="grid flex-1 lg:grid-cols-[minmax(0,1fr)_minmax(0,560px)]">
         <section
@@ -97,7 +97,7 @@ export function RuleEditor() {
             </p>
           ) : lacks !== null ? (
             <div className="px-4 py-3 max-lg:px-(--gutter)">
-              <UnderCursor view={known ?? null} rule={rule} />
+              <RuleAtCursor view={known ?? null} rule={rule} />
             </div>
           ) : (
             <PlanPane
@@ -115,7 +115,7 @@ export function RuleEditor() {
         Tab leaves the editor. Control right bracket and Control left bracket indent, Control F searches,
         Control Enter applies.
       </p>
-      <EditorFoot
+      <EditorFooter
         copy={copy}
         active={active.data}
         draft={draft.data ?? null}

@@ -22,7 +22,7 @@ import { type RuleSpan, ruleAt, ruleSpans } from './rule-spans.ts';
 import { editorTheme } from './editor-theme.ts';
 
 /** Something to be said of a line, counted from 1. */
-export interface LineNote {
+export interface LineDiagnostic {
   line: number;
   severity: 'error' | 'warning';
   message: string;
@@ -42,7 +42,7 @@ interface YamlEditorProps {
   onRule: (rule: RuleSpan | null) => void;
   /** Ctrl-Enter. */
   onSubmit: () => void;
-  notes: readonly LineNote[];
+  notes: readonly LineDiagnostic[];
   readOnly: boolean;
   label: string;
   /** The id of what describes it. */
@@ -192,7 +192,7 @@ export default function YamlEditor(props: YamlEditorProps) {
   return <div ref={parent} className="h-full min-h-0 min-w-0 overflow-hidden" />;
 }
 
-function diagnosticsOf(state: EditorState, notes: readonly LineNote[]): Diagnostic[] {
+function diagnosticsOf(state: EditorState, notes: readonly LineDiagnostic[]): Diagnostic[] {
   return notes.map(({ line, severity, message }) => {
     const { from, to, text } = state.doc.line(Math.min(Math.max(line, 1), state.doc.lines));
     return { from: from + (text.length - text.trimStart().length), to, severity, message };

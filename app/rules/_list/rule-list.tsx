@@ -7,19 +7,19 @@ import { Button, Key } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
-import { Facet, FacetRule, FilterField, toggled } from '../../_components/filter-field.tsx';
-import { Scaled } from '../../_components/number.tsx';
+import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/filter-field.tsx';
+import { SiNumber } from '../../_components/number.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
-import { inOrder, ruleMatches } from '../rule-labels.ts';
+import { inEvaluationOrder, matchesSearch } from '../rule-labels.ts';
 import { useActiveRules, useRuleStatistics } from '../../_lib/rule-queries.ts';
 import { useStale } from '../../_lib/time-series/pod-samples.ts';
-import { useAddressView } from '../../_lib/use-url-state.ts';
+import { useUrlState } from '../../_lib/use-url-state.ts';
 import { RuleSheet } from '../_rule/rule-sheet.tsx';
-import { columns, type RuleRow } from './rule-columns.tsx';
+import { ruleColumns, type RuleRow } from './rule-columns.tsx';
 import { NoRules } from './no-rules.tsx';
-import { countsOf } from './rule-counts.ts';
-import { isFiltered, parseView, plainView, viewQuery } from './rule-filter.ts';
+import { ruleCounts } from './rule-counts.ts';
+import { hasRuleFilter, parseRuleFilter, emptyRuleFilter, ruleFilterQuery } from './rule-filter.ts';
 
 const directions = ['ingress', 'egress'] as const;
 const actions = ['allow', 'deny', 'log'] as const;
@@ -29,19 +29,19 @@ export function RuleList() {
   const { data: active, error, refetch } = useActiveRules();
   const rules = active?.rules?.rules;
   const statistics = useRuleStatistics(rules !== undefined);
-  const [view, change] = useAddressView(parseView, viewQuery);
+  const [view, change] = useUrlState(parseRuleFilter, ruleFilterQuery);
   const search = useSearchParams();
   const stale = useStale();
-  const counts = useMemo(() => countsOf(statistics.data ?? []), [statistics.data]);
+  const counts = useMemo(() => ruleCounts(statistics.data ?? []), [statistics.data]);
   const rows = useMemo(() => {
     if (active === undefined) return null;
     const warnings = new Map(active.warnings.map(({ rule, message }) => [rule, message]));
-    const shared = viewQuery(view);
-    return inOrder(active.rules?.rules ?? [])
+    const shared = ruleFilterQuery(view);
+    return inEvaluationOrder(active.rules?.rules ?? [])
       .map(
         ({ rule }, index): RuleRow => ({
           rule,
-          place: index + 1,
+          order: index + 1,
           counts: counts.get(rule.name),
           warning: warnings.get(rule.name),
           href: `/rules?${shared === '' ? '' : `${shared}&`}rule=${encodeURIComponent(rule.name)}`,
@@ -49,7 +49,7 @@ export function RuleList() {
       )
       .filter(
         ({ rule }) =>
-          ruleMatches(rule, view.text) &&
+          matchesSearch(rule, view.text) &&
           (view.directions.length === 0 || view.directions.includes(rule.direction)) &&
           (view.actions.length === 0 || view.actions.includes(rule.action)),
       );
@@ -62,7 +62,7 @@ export function RuleList() {
       </div>
     );
   if (active?.rules === null) return <NoRules active={active} />;
-  const clear = () => change(plainView);
+  const clear = () => change(emptyRuleFilter);
   const rest = counts.get('');
   return (
     <>
@@ -79,18 +79,18 @@ export function RuleList() {
               key={direction}
               count={rules?.filter((rule) => rule.direction === direction).length}
               on={view.directions.includes(direction)}
-              toggle={() => change({ directions: toggled(view.directions, direction) })}
+              toggle={() => change({ directions: toggleItem(view.directions, direction) })}
             >
               {direction}
             </Facet>
           ))}
-          <FacetRule />
+          <FacetDivider />
           {actions.map((action) => (
             <Facet
               key={action}
               count={rules?.filter((rule) => rule.action === action).length}
               on={view.actions.includes(action)}
-              toggle={() => change({ actions: toggled(view.actions, action) })}
+              toggle={() => change({ actions: toggleItem(view.actions, action) })}
             >
               <ActionMark action={action} />
             </Facet>
@@ -107,7 +107,7 @@ export function RuleList() {
         <div className={stale ? 'stale' : ''}>
           <DataTable
             label="Rules"
-            columns={columns}
+            columns={ruleColumns}
             rows={rows}
             rowKey={({ rule }) => rule.name}
             clear={clear}
@@ -120,7 +120,7 @@ export function RuleList() {
           What no rule decides: ingress {active.rules.defaults.ingress}, egress {active.rules.defaults.egress}
           {rest !== undefined && (
             <span className="text-muted">
-              · <Scaled value={rest.packets} slot={false} unknown="nothing is counted" /> packets
+              · <SiNumber value={rest.packets} slot={false} unknown="nothing is counted" /> packets
             </span>
           )}
         </p>
@@ -133,7 +133,7 @@ export function RuleList() {
         <span className="flex-1" />
         <span role="status">
           {rows !== null &&
-            (isFiltered(view)
+            (hasRuleFilter(view)
               ? `${count(rows.length)} of ${count(rules?.length ?? 0)} rules`
               : `${count(rows.length)} ${rows.length === 1 ? 'rule' : 'rules'}`)}
         </span>

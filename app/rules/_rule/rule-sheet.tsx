@@ -9,14 +9,14 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionMark } from '../../_components/direction-mark.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
-import { Scaled } from '../../_components/number.tsx';
-import { PlanSkeleton } from '../../_components/sheet-skeleton.tsx';
+import { SiNumber } from '../../_components/number.tsx';
+import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
-import { peersWords, protocolWords, subjectWords } from '../rule-labels.ts';
+import { peersLabel, rulePortsLabel, subjectLabel } from '../rule-labels.ts';
 import { useRuleView } from '../../_lib/rule-queries.ts';
-import { EntriesTable } from './rule-entries-table.tsx';
+import { RuleEntriesTable } from './rule-entries-table.tsx';
 import { PodLinks } from './pod-links.tsx';
 
 /** One rule in force: what it says, whom it judges, and its entries with what they decided. */
@@ -40,7 +40,7 @@ export function RuleSheet({ name }: { name: string | null }) {
           <ErrorState error={error} retry={() => void refetch()} />
         </div>
       ) : (
-        <PlanSkeleton lines={6} />
+        <SheetSkeleton lines={6} />
       )}
     </Sheet>
   );
@@ -61,14 +61,14 @@ function Content({ view }: { view: RuleView }) {
           <Fact label="direction">
             <DirectionMark direction={rule.direction} />
           </Fact>
-          <Fact label="pods">{subjectWords(rule.subject)}</Fact>
-          <Fact label="other end">{peersWords(rule.peers)}</Fact>
+          <Fact label="pods">{subjectLabel(rule.subject)}</Fact>
+          <Fact label="other end">{peersLabel(rule.peers)}</Fact>
           <Fact label="protocol">
-            <span className="code">{protocolWords(rule)}</span>
+            <span className="code">{rulePortsLabel(rule)}</span>
           </Fact>
           <Fact label="priority">{rule.priority}</Fact>
           <Fact label="packets" title="First ones of connections, and those judged again">
-            <Scaled value={packets ?? Number.NaN} slot={false} unknown="nothing is counted" />
+            <SiNumber value={packets ?? Number.NaN} slot={false} unknown="nothing is counted" />
           </Fact>
         </Facts>
         {warning !== null && (
@@ -107,7 +107,7 @@ function Content({ view }: { view: RuleView }) {
               None: rules before it decide everything, or it applies to nobody.
             </p>
           ) : (
-            <EntriesTable entries={entries} total={entryCount} />
+            <RuleEntriesTable entries={entries} total={entryCount} />
           )}
         </div>
       </section>

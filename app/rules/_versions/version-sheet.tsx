@@ -7,16 +7,16 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
-import { PlanSkeleton } from '../../_components/sheet-skeleton.tsx';
+import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count } from '../../_lib/format.ts';
 import { useActiveRules, useApplyVersion, useRulesPlan, useRuleVersion } from '../../_lib/rule-queries.ts';
-import { useLacks } from '../../_lib/session-queries.ts';
-import { ChangeRefusal } from '../_components/change-error.tsx';
+import { useMissingRole } from '../../_lib/session-queries.ts';
+import { ChangeError } from '../_components/change-error.tsx';
 import { CommentField } from '../_components/comment-field.tsx';
-import { Changes, changesWords } from '../_editor/rule-changes.tsx';
+import { RuleChangeList, ruleChangesSummary } from '../_editor/rule-changes.tsx';
 import { openCopy } from '../_editor/working-copy.ts';
 
 /** One version: its text, what putting it in force again would change, and the button that does. */
@@ -30,7 +30,7 @@ function Shown({ version, close }: { version: RuleVersion; close: () => void }) 
   const router = useRouter();
   const { data, error, refetch } = useRuleVersion(number);
   const { data: active } = useActiveRules();
-  const lacks = useLacks('operator');
+  const lacks = useMissingRole('operator');
   const [comment, setComment] = useState('');
   const apply = useApplyVersion();
   const text = data?.text ?? null;
@@ -63,9 +63,9 @@ function Shown({ version, close }: { version: RuleVersion; close: () => void }) 
       head={inForce && <span className="text-12 text-accent-text">in force</span>}
       footer={
         <>
-          <ChangeRefusal error={apply.error} conflict="Not applied: the rules were changed meanwhile.">
+          <ChangeError error={apply.error} conflict="Not applied: the rules were changed meanwhile.">
             {lacks}
-          </ChangeRefusal>
+          </ChangeError>
           {text !== null && <Button onClick={edit}>Open in the editor</Button>}
           {!inForce && (
             <Button
@@ -91,7 +91,7 @@ function Shown({ version, close }: { version: RuleVersion; close: () => void }) 
               <h3 className="font-semibold">
                 Putting it in force{' '}
                 <span className="font-normal text-12 text-muted">
-                  {plan.data !== undefined && changesWords(plan.data.changes)}
+                  {plan.data !== undefined && ruleChangesSummary(plan.data.changes)}
                 </span>
               </h3>
               <div className="mt-1 border-line-2 border-t pt-1 text-12 text-ink-2">
@@ -104,7 +104,7 @@ function Shown({ version, close }: { version: RuleVersion; close: () => void }) 
                 ) : (
                   plan.data !== undefined && (
                     <>
-                      <Changes changes={plan.data.changes} />
+                      <RuleChangeList changes={plan.data.changes} />
                       <p className="pt-1 tabular-nums">
                         {count(plan.data.write.written)} entries written, {count(plan.data.write.removed)}{' '}
                         removed
@@ -124,7 +124,7 @@ function Shown({ version, close }: { version: RuleVersion; close: () => void }) 
         {error !== null ? (
           <ErrorState error={error} retry={() => void refetch()} />
         ) : data === undefined ? (
-          <PlanSkeleton lines={6} />
+          <SheetSkeleton lines={6} />
         ) : (
           text !== null && (
             <section>

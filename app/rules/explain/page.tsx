@@ -1,8 +1,8 @@
 import type { Metadata } from 'next';
-import { Explain } from '../_explain/policy-lookup.tsx';
+import { PolicyLookup } from '../_explain/policy-lookup.tsx';
 
 export const metadata: Metadata = { title: 'Explain a verdict' };
 
 export default function Page() {
-  return <Explain />;
+  return <PolicyLookup />;
 }

@@ -1,8 +1,8 @@
 import type { Metadata } from 'next';
-import { Versions } from '../_versions/rule-versions.tsx';
+import { RuleVersions } from '../_versions/rule-versions.tsx';
 
 export const metadata: Metadata = { title: 'Versions of rules' };
 
 export default function Page() {
-  return <Versions />;
+  return <RuleVersions />;
 }

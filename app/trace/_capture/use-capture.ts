@@ -1,7 +1,7 @@
 'use client';
 
 import { useEffect, useRef, useState } from 'react';
-import { answerTo } from '../../_lib/api.ts';
+import { fetchApi } from '../../_lib/api.ts';
 
 export type CaptureState =
   | { step: 'idle' }
@@ -37,7 +37,7 @@ export function useCapture() {
       setState({ step: 'done', bytes, name, url, ended });
     };
     try {
-      const answer = await answerTo(path, { headers: { accept: '*/*' }, signal: leaving.signal });
+      const answer = await fetchApi(path, { headers: { accept: '*/*' }, signal: leaving.signal });
       name = nameIn(answer.headers.get('content-disposition'));
       const reader = answer.body!.getReader();
       for (let read = await reader.read(); !read.done; read = await reader.read()) {

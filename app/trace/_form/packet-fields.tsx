@@ -4,25 +4,25 @@ import { useId } from 'react';
 import { PodOptions } from '../../_components/pod-options.tsx';
 import { SelectField } from '../../_components/select-field.tsx';
 import { TextField } from '../../_components/text-field.tsx';
-import { type Form, type Problems, protocols } from './trace-form.ts';
+import { type PacketFilterForm, type PacketFilterProblems, protocols } from './trace-form.ts';
 
 interface PacketFieldsProps {
-  form: Form;
-  change: (change: Partial<Form>) => void;
-  problems: Problems;
+  form: PacketFilterForm;
+  change: (change: Partial<PacketFilterForm>) => void;
+  problems: PacketFilterProblems;
   disabled?: boolean;
 }
 
 /** Which packets, and how many of them at most: what a trace and a capture ask alike. */
 export function PacketFields({ form, change, problems, disabled = false }: PacketFieldsProps) {
   const list = useId();
-  const bound = (key: keyof Form) => ({
+  const bound = (key: keyof PacketFilterForm) => ({
     problem: problems[key],
     value: form[key],
     disabled,
     change: (value: string) => change({ [key]: value }),
   });
-  const text = (key: keyof Form, label: string, placeholder: string, more: { list?: string } = {}) => (
+  const text = (key: keyof PacketFilterForm, label: string, placeholder: string, more: { list?: string } = {}) => (
     <TextField {...bound(key)} {...more} label={label} placeholder={placeholder} spellCheck={false} />
   );
   return (

@@ -5,9 +5,9 @@ import { type FormEvent, useEffect, useState } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { useLacks } from '../../_lib/session-queries.ts';
+import { useMissingRole } from '../../_lib/session-queries.ts';
 import { useStartTrace } from '../trace-queries.ts';
-import { type Form, parseForm, traceForm, wantedOf } from './trace-form.ts';
+import { type PacketFilterForm, parsePacketFilter, emptyTraceForm, validatePacketFilter } from './trace-form.ts';
 import { PacketFields } from './packet-fields.tsx';
 import { TraceList } from './trace-list.tsx';
 
@@ -18,12 +18,12 @@ export function StartTrace() {
   const search = useSearchParams();
   const router = useRouter();
   const linked = search.toString();
-  const [form, setForm] = useState<Form>(() => parseForm(search, traceForm));
-  useEffect(() => setForm(parseForm(new URLSearchParams(linked), traceForm)), [linked]);
+  const [form, setForm] = useState<PacketFilterForm>(() => parsePacketFilter(search, emptyTraceForm));
+  useEffect(() => setForm(parsePacketFilter(new URLSearchParams(linked), emptyTraceForm)), [linked]);
   const [tried, setTried] = useState(false);
   const start = useStartTrace();
-  const lacks = useLacks('operator');
-  const read = wantedOf(form, most);
+  const lacks = useMissingRole('operator');
+  const read = validatePacketFilter(form, most);
   const problems = tried && 'problems' in read ? read.problems : {};
   const submit = (event: FormEvent) => {
     event.preventDefault();

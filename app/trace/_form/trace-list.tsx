@@ -5,7 +5,7 @@ import type { TraceFilter, TraceSummary } from '../../../contract/trace.ts';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { clock, count } from '../../_lib/format.ts';
-import { podName } from '../../_lib/packet-labels.ts';
+import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { useTraces } from '../trace-queries.ts';
 
 /** Traces that run, and the last that ended: the agent keeps a few. */
@@ -52,7 +52,7 @@ function Row({ trace }: { trace: TraceSummary }) {
     >
       <span className="text-muted tabular-nums">{clock(Date.parse(startedAt))}</span>
       <span className="min-w-0 truncate">
-        <b className="font-[550]">{podName(pod)}</b> <span className="text-ink-2">{filterWords(filter)}</span>{' '}
+        <b className="font-[550]">{qualifiedPodName(pod)}</b> <span className="text-ink-2">{traceFilterSummary(filter)}</span>{' '}
         <span className="text-muted">by {actor}</span>
       </span>
       <span className="text-ink-2 tabular-nums">
@@ -66,7 +66,7 @@ function Row({ trace }: { trace: TraceSummary }) {
 }
 
 /** `tcp port 80, 10.0.0.1`; of an empty filter `all packets`. */
-export function filterWords({ address, port, protocol, family }: TraceFilter): string {
+export function traceFilterSummary({ address, port, protocol, family }: TraceFilter): string {
   const parts = [
     [protocol, port === undefined ? undefined : `port ${port}`].filter(Boolean).join(' '),
     address ?? '',

@@ -11,11 +11,11 @@ import { Skeleton } from '../../_components/skeleton.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, span } from '../../_lib/format.ts';
-import { podName } from '../../_lib/packet-labels.ts';
+import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { useNow } from '../../_lib/time-series/pod-samples.ts';
-import { useLacks } from '../../_lib/session-queries.ts';
+import { useMissingRole } from '../../_lib/session-queries.ts';
 import { useStartTrace, useStopTrace, useTrace } from '../trace-queries.ts';
-import { filterWords } from '../_form/trace-list.tsx';
+import { traceFilterSummary } from '../_form/trace-list.tsx';
 import { PacketTable } from './packet-table.tsx';
 import { PathDiagram } from './trace-path-diagram.tsx';
 
@@ -65,7 +65,7 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
   const stop = useStopTrace(id);
   const again = useStartTrace();
   const router = useRouter();
-  const lacks = useLacks('operator');
+  const lacks = useMissingRole('operator');
   const until = endedAt === null ? now : Date.parse(endedAt);
   const failed = (title: string) => (error: Error) =>
     notify({ title, detail: error.message, tone: 'failed' });
@@ -78,10 +78,10 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
     <header className="flex items-center gap-x-4 gap-y-2 border-line-1 border-b px-(--gutter) py-3 max-md:flex-col max-md:items-stretch">
       <div className="min-w-0 flex-1">
         <h1 className="flex flex-wrap items-baseline gap-x-3 font-semibold text-20 tracking-[-.014em]">
-          <Link href={`/pods/${podName(pod)}`} prefetch={false} className="hover:underline">
-            {podName(pod)}
+          <Link href={`/pods/${qualifiedPodName(pod)}`} prefetch={false} className="hover:underline">
+            {qualifiedPodName(pod)}
           </Link>
-          <span className="font-normal text-13 text-ink-2 tracking-normal">{filterWords(filter)}</span>
+          <span className="font-normal text-13 text-ink-2 tracking-normal">{traceFilterSummary(filter)}</span>
         </h1>
         <div className="mt-1">
           <Facts>

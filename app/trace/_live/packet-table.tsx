@@ -9,7 +9,7 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
-import { endWords, explainHref, preciseClock, protocolWords } from '../../_lib/packet-labels.ts';
+import { endpointLabel, explainHref, clockWithMilliseconds, packetProtocolLabel } from '../../_lib/packet-labels.ts';
 import { linesOf, micros, type TraceLine, verdictWords, whereWords } from './trace-rows.ts';
 
 /** Each packet with a line for every place where it was seen. */
@@ -95,7 +95,7 @@ function columnsOf(
           >
             <Sign aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.8} />
             <span className="sr-only">Packet {line.packet.number} at </span>
-            {preciseClock(line.packet.time)}
+            {clockWithMilliseconds(line.packet.time)}
           </button>
         );
       },
@@ -124,9 +124,9 @@ function columnsOf(
         ) : (
           <span
             className="code"
-            title={`${endWords(line.packet.source)} → ${endWords(line.packet.destination)}`}
+            title={`${endpointLabel(line.packet.source)} → ${endpointLabel(line.packet.destination)}`}
           >
-            {endWords(line.packet.source)} → {endWords(line.packet.destination)}
+            {endpointLabel(line.packet.source)} → {endpointLabel(line.packet.destination)}
           </span>
         ),
     },
@@ -136,7 +136,7 @@ function columnsOf(
       width: 'w-28',
       from: 'max-md:hidden',
       cell: (line) =>
-        line.kind === 'packet' ? <span className="text-ink-2">{protocolWords(line.packet)}</span> : null,
+        line.kind === 'packet' ? <span className="text-ink-2">{packetProtocolLabel(line.packet)}</span> : null,
     },
     {
       key: 'length',

@@ -1,8 +1,8 @@
 import type { Metadata } from 'next';
-import { Capture } from '../_capture/capture-page.tsx';
+import { CapturePage } from '../_capture/capture-page.tsx';
 
 export const metadata: Metadata = { title: 'Capture' };
 
 export default function Page() {
-  return <Capture />;
+  return <CapturePage />;
 }

@@ -9,14 +9,14 @@ import { Sheet } from '../../_components/sheet.tsx';
 import { VerdictMark } from '../../_components/verdict-mark.tsx';
 import { count, dayOf } from '../../_lib/format.ts';
 import {
-  endWords,
+  endpointLabel,
   explainHref,
-  podName,
-  preciseClock,
-  protocolWords,
+  qualifiedPodName,
+  clockWithMilliseconds,
+  packetProtocolLabel,
   traceHref,
 } from '../../_lib/packet-labels.ts';
-import { Why } from './verdict-columns.tsx';
+import { DecidedBy } from './verdict-columns.tsx';
 
 /** One verdict: everything that was told of the packet, and where to ask on. */
 export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; close: () => void }) {
@@ -48,12 +48,12 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
       <dl className="grid px-6 py-4 max-md:px-4">
         <Line label="time">
           <span className="tabular-nums">
-            {dayOf(Date.parse(time))} {preciseClock(time)}
+            {dayOf(Date.parse(time))} {clockWithMilliseconds(time)}
           </span>
         </Line>
         <Line label="decided by">
           {rule === null ? (
-            <Why verdict={verdict} />
+            <DecidedBy verdict={verdict} />
           ) : set === 'active' ? (
             <Link href={`/rules?rule=${encodeURIComponent(rule)}`} className="link">
               {rule}
@@ -68,8 +68,8 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
           {pod === null ? (
             <span className="text-muted">a pod that is gone</span>
           ) : (
-            <Link href={`/pods/${podName(pod)}`} prefetch={false} className="link">
-              {podName(pod)}
+            <Link href={`/pods/${qualifiedPodName(pod)}`} prefetch={false} className="link">
+              {qualifiedPodName(pod)}
             </Link>
           )}
           <DirectionMark direction={direction} />
@@ -81,7 +81,7 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
           <EndLine end={destination} />
         </Line>
         <Line label="protocol">
-          {protocolWords(verdict)} <span className="text-muted">IPv{family}</span>
+          {packetProtocolLabel(verdict)} <span className="text-muted">IPv{family}</span>
         </Line>
         <Line label="bytes">
           {count(length)} <span className="text-muted">from the network header on</span>
@@ -107,11 +107,11 @@ function EndLine({ end }: { end: PacketEnd }) {
   return (
     <>
       {end.pod !== null && (
-        <Link href={`/pods/${podName(end.pod)}`} prefetch={false} className="link">
-          {podName(end.pod)}
+        <Link href={`/pods/${qualifiedPodName(end.pod)}`} prefetch={false} className="link">
+          {qualifiedPodName(end.pod)}
         </Link>
       )}
-      <span className="code">{endWords(end)}</span>
+      <span className="code">{endpointLabel(end)}</span>
       <CopyButton text={end.address} what="the address" className="-my-1" />
     </>
   );

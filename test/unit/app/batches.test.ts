@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { withBatch, withBatchPod } from '../../../app/_lib/batch-queries.ts';
-import { batchAction, batchTitle, inTrouble, stateWord } from '../../../app/pods/_list/_batch/text.ts';
+import { updateBatchPod, upsertBatch } from '../../../app/_lib/batch-queries.ts';
+import { batchLabel, batchTitle, needsOperator, podStateLabel } from '../../../app/pods/_list/_batch/text.ts';
 import { member, newBatch } from '../batch/records.ts';
 
 const batch = newBatch('b', [member('web'), member('cart')], { number: 3 });
 
 test('a pod takes the place of the one with its id, and is counted', () => {
-  const next = withBatchPod(batch, member('cart', { state: 'done', moved: true }));
+  const next = updateBatchPod(batch, member('cart', { state: 'done', moved: true }));
   expect(next.pods.map(({ state }) => state)).toEqual(['waiting', 'done']);
   expect(next.counts).toMatchObject({ waiting: 1, done: 1 });
 });
@@ -14,24 +14,24 @@ test('a pod takes the place of the one with its id, and is counted', () => {
 test('a new batch stands first in the list, a known one keeps its place', () => {
   const { pods: _, ...summary } = batch;
   const newer = { ...summary, id: 'newer' };
-  expect(withBatch([summary], newer).map(({ id }) => id)).toEqual(['newer', 'b']);
-  expect(withBatch([newer, summary], { ...summary, state: 'done' })[1]?.state).toBe('done');
+  expect(upsertBatch([summary], newer).map(({ id }) => id)).toEqual(['newer', 'b']);
+  expect(upsertBatch([newer, summary], { ...summary, state: 'done' })[1]?.state).toBe('done');
 });
 
 test('words say what is done to how many, and whether the kind stays', () => {
   const there = [member('web', { from: 'veth' })];
-  expect(batchAction('veth', batch.pods)).toBe('Fall back 2 pods to veth');
-  expect(batchAction('veth', there)).toBe('Renew the veth of 1 pod');
-  expect(batchAction('netkit', there)).toBe('Promote 1 pod to netkit');
-  expect(batchAction('netkit', [])).toBe('Promote to netkit');
+  expect(batchLabel('veth', batch.pods)).toBe('Fall back 2 pods to veth');
+  expect(batchLabel('veth', there)).toBe('Renew the veth of 1 pod');
+  expect(batchLabel('netkit', there)).toBe('Promote 1 pod to netkit');
+  expect(batchLabel('netkit', [])).toBe('Promote to netkit');
   expect(batchTitle(batch)).toBe('Falling back 2 pods');
   expect(batchTitle({ ...batch, state: 'paused' })).toBe('Batch 3 is paused');
-  expect(stateWord('waiting', { endedAt: batch.startedAt })).toBe('not begun');
+  expect(podStateLabel('waiting', { endedAt: batch.startedAt })).toBe('not begun');
 });
 
 test('held by its operator, it is not in trouble', () => {
-  expect(inTrouble({ ...batch, state: 'paused' })).toBe(false);
-  expect(inTrouble({ ...batch, state: 'interrupted' })).toBe(true);
+  expect(needsOperator({ ...batch, state: 'paused' })).toBe(false);
+  expect(needsOperator({ ...batch, state: 'interrupted' })).toBe(true);
   const { counts } = newBatch('b', [member('web', { state: 'unhealthy' })]);
-  expect(inTrouble({ state: 'paused', counts })).toBe(true);
+  expect(needsOperator({ state: 'paused', counts })).toBe(true);
 });

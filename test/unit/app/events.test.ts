@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { eventWords, withEvent, wordsOf } from '../../../app/_lib/event-queries.ts';
+import { eventLabel, eventLabels, prependEvent } from '../../../app/_lib/event-queries.ts';
 import { type Event, eventType } from '../../../contract/event.ts';
 
 const event = (id: number): Event => ({
@@ -13,15 +13,15 @@ const event = (id: number): Event => ({
 });
 
 test('every type of event has words of its own', () => {
-  const words = eventType.options.map((type) => eventWords[type]);
+  const words = eventType.options.map((type) => eventLabels[type]);
   expect(new Set(words).size).toBe(eventType.options.length);
 });
 
 test('an event of a newer agent is named as it names it', () => {
-  expect(wordsOf('pod.renamed' as Event['type'])).toBe('pod.renamed');
+  expect(eventLabel('pod.renamed' as Event['type'])).toBe('pod.renamed');
 });
 
 test('a list of events stays the newest first, each once', () => {
-  expect(withEvent([event(3), event(1)], event(2)).map(({ id }) => id)).toEqual([3, 2, 1]);
-  expect(withEvent([event(3)], event(3)).map(({ id }) => id)).toEqual([3]);
+  expect(prependEvent([event(3), event(1)], event(2)).map(({ id }) => id)).toEqual([3, 2, 1]);
+  expect(prependEvent([event(3)], event(3)).map(({ id }) => id)).toEqual([3]);
 });

@@ -5,7 +5,7 @@ import {
   noValue,
   type SampleColumn,
   sampleColumns,
-} from '../../../contract/sample.ts';
+} from '../../../contract/sample-frame.ts';
 
 /** A pod's row; what is left out is 0, requests are not counted. */
 export type Row = Partial<Record<SampleColumn, number>>;

@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createStream, type Socket, type StreamStatus } from '../../../app/_lib/live-connection.ts';
+import {
+  type ConnectionStatus,
+  createLiveConnection,
+  type Socket,
+} from '../../../app/_lib/live-connection.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 
 /** The other end of the wire: says what it is told to, remembers what it hears. */
@@ -32,9 +36,9 @@ class Wire implements Socket {
   }
 }
 
-function open(reason: StreamStatus['reason'] = 'agent') {
+function open(reason: ConnectionStatus['reason'] = 'agent') {
   const wires: Wire[] = [];
-  const stream = createStream({
+  const stream = createLiveConnection({
     open: () => {
       const wire = new Wire();
       wires.push(wire);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newerMigration, withMigration } from '../../../app/_lib/migration-queries.ts';
+import { newerMigrationState, upsertMigration } from '../../../app/_lib/migration-queries.ts';
 import type { Migration } from '../../../contract/migration.ts';
 
 const at = (done: number, ended = false): Migration =>
@@ -11,15 +11,15 @@ const at = (done: number, ended = false): Migration =>
 
 test('of two states of a migration the later one stays, in whichever order they come', () => {
   const [early, late, ended] = [at(3), at(6), at(10, true)];
-  expect(newerMigration(undefined, early)).toBe(early);
-  expect(newerMigration(early, late)).toBe(late);
-  expect(newerMigration(late, early)).toBe(late);
-  expect(newerMigration(ended, late)).toBe(ended);
-  expect(newerMigration(late, ended)).toBe(ended);
+  expect(newerMigrationState(undefined, early)).toBe(early);
+  expect(newerMigrationState(early, late)).toBe(late);
+  expect(newerMigrationState(late, early)).toBe(late);
+  expect(newerMigrationState(ended, late)).toBe(ended);
+  expect(newerMigrationState(late, ended)).toBe(ended);
 });
 
 test('a new migration stands first in the list', () => {
   const old = { ...at(10, true), id: 'old' };
-  expect(withMigration([old], at(1)).map(({ id }) => id)).toEqual(['m', 'old']);
-  expect(withMigration([at(1), old], at(2))[0]?.steps[1]?.state).toBe('done');
+  expect(upsertMigration([old], at(1)).map(({ id }) => id)).toEqual(['m', 'old']);
+  expect(upsertMigration([at(1), old], at(2))[0]?.steps[1]?.state).toBe('done');
 });

@@ -1,31 +1,31 @@
 import { expect, test } from 'vitest';
-import { formQuery, parseForm, plainForm, questionOf } from '../../../app/rules/_explain/packet-query.ts';
+import { packetQueryString, parsePacketQuery, emptyPacketQuery, validatePacketQuery } from '../../../app/rules/_explain/packet-query.ts';
 
-const form = { ...plainForm, source: 'shop.cart', destination: '10.0.0.1', port: '443' };
+const form = { ...emptyPacketQuery, source: 'shop.cart', destination: '10.0.0.1', port: '443' };
 
 test('a question asks for what its protocol has', () => {
-  expect(questionOf(form)).toEqual({
+  expect(validatePacketQuery(form)).toEqual({
     question: { set: 'active', source: 'shop.cart', destination: '10.0.0.1', protocol: 'tcp', port: 443 },
   });
-  expect(questionOf({ ...form, protocol: 'icmp', code: '' })).toMatchObject({
+  expect(validatePacketQuery({ ...form, protocol: 'icmp', code: '' })).toMatchObject({
     question: { protocol: 'icmp', icmp: { type: 8, code: 0 } },
   });
-  expect(questionOf({ ...form, protocol: '47' })).toMatchObject({ question: { protocol: 47 } });
+  expect(validatePacketQuery({ ...form, protocol: '47' })).toMatchObject({ question: { protocol: 47 } });
 });
 
 test('what is missing is told by field', () => {
-  expect(questionOf({ ...plainForm, protocol: 'gre' })).toEqual({
+  expect(validatePacketQuery({ ...emptyPacketQuery, protocol: 'gre' })).toEqual({
     problems: {
       source: 'an address, or a pod',
       destination: 'an address, or a pod',
       protocol: 'a name, or a number up to 255',
     },
   });
-  expect(questionOf({ ...form, port: '70000' })).toEqual({ problems: { port: '0 to 65535' } });
+  expect(validatePacketQuery({ ...form, port: '70000' })).toEqual({ problems: { port: '0 to 65535' } });
 });
 
 test('a question is kept by its address', () => {
   for (const one of [form, { ...form, protocol: 'icmp', type: '3', code: '4', port: '' }])
-    expect(parseForm(new URLSearchParams(formQuery(one)))).toEqual(one);
-  expect(parseForm(new URLSearchParams())).toEqual(plainForm);
+    expect(parsePacketQuery(new URLSearchParams(packetQueryString(one)))).toEqual(one);
+  expect(parsePacketQuery(new URLSearchParams())).toEqual(emptyPacketQuery);
 });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import {
-  addressOrder,
-  facetsOf,
+  addressSortKey,
+  closestName,
+  countFacets,
+  defaultPodListView,
   filterPods,
-  nearestName,
-  parseView,
-  plainView,
-  viewQuery,
+  parsePodListView,
+  podListQuery,
 } from '../../../app/pods/_list/list-view.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 
@@ -37,7 +37,7 @@ const cart = pod('shop', 'cart-7c9d8b6f4-x2kqp', {
 const worker = pod('batch', 'worker-0', { kind: 'veth', attention: ['MTU 1450, node has 1500'] });
 const web = pod('shop', 'web');
 const pods = [cart, worker, web];
-const found = (text: string) => filterPods(pods, { ...plainView, text });
+const found = (text: string) => filterPods(pods, { ...defaultPodListView, text });
 
 describe('the text', () => {
   test.each([
@@ -66,7 +66,8 @@ describe('the text', () => {
 });
 
 test('facets of one group widen, groups narrow', () => {
-  const show = (change: Partial<typeof plainView>) => filterPods(pods, { ...plainView, ...change });
+  const show = (change: Partial<typeof defaultPodListView>) =>
+    filterPods(pods, { ...defaultPodListView, ...change });
   expect(show({ namespaces: ['shop', 'batch'] })).toEqual(pods);
   expect(show({ namespaces: ['shop'], kinds: ['veth'] })).toEqual([]);
   expect(show({ kinds: ['veth'] })).toEqual([worker]);
@@ -74,7 +75,7 @@ test('facets of one group widen, groups narrow', () => {
 });
 
 test('facets count the whole node, namespaces from the largest', () => {
-  expect(facetsOf(pods)).toEqual({
+  expect(countFacets(pods)).toEqual({
     kinds: { netkit: 2, veth: 1 },
     namespaces: [
       ['shop', 2],
@@ -86,8 +87,8 @@ test('facets count the whole node, namespaces from the largest', () => {
 
 describe('the URL', () => {
   test('of the plain view is empty', () => {
-    expect(viewQuery(plainView)).toBe('');
-    expect(parseView(new URLSearchParams())).toEqual(plainView);
+    expect(podListQuery(defaultPodListView)).toBe('');
+    expect(parsePodListView(new URLSearchParams())).toEqual(defaultPodListView);
   });
 
   test('gives back what it was given', () => {
@@ -99,19 +100,21 @@ describe('the URL', () => {
       sort: 'pod',
       descending: true,
     } as const;
-    expect(viewQuery(view)).toBe('q=a+b&kind=veth&ns=shop,batch&attention=1&sort=pod&order=desc');
-    expect(parseView(new URLSearchParams(viewQuery(view)))).toEqual(view);
+    expect(podListQuery(view)).toBe('q=a+b&kind=veth&ns=shop,batch&attention=1&sort=pod&order=desc');
+    expect(parsePodListView(new URLSearchParams(podListQuery(view)))).toEqual(view);
   });
 
   test('with nonsense in it is as if that were not there', () => {
-    expect(parseView(new URLSearchParams('kind=ipvlan&sort=colour&order=up&ns='))).toEqual(plainView);
+    expect(parsePodListView(new URLSearchParams('kind=ipvlan&sort=colour&order=up&ns='))).toEqual(
+      defaultPodListView,
+    );
   });
 });
 
 test('what was mistyped finds the nearest name', () => {
-  expect(nearestName(pods, 'crat')).toBe('cart');
-  expect(nearestName(pods, 'shpo')).toBe('shop');
-  expect(nearestName(pods, 'kubernetes')).toBeNull();
+  expect(closestName(pods, 'crat')).toBe('cart');
+  expect(closestName(pods, 'shpo')).toBe('shop');
+  expect(closestName(pods, 'kubernetes')).toBeNull();
 });
 
 test('addresses sort by number, IPv4 before IPv6', () => {
@@ -125,6 +128,6 @@ test('addresses sort by number, IPv4 before IPv6', () => {
     'fd00:1::/128',
   ];
   const pods = sorted.toReversed().map(at);
-  pods.sort((a, b) => (addressOrder(a) < addressOrder(b) ? -1 : 1));
+  pods.sort((a, b) => (addressSortKey(a) < addressSortKey(b) ? -1 : 1));
   expect(pods.map(({ name }) => name)).toEqual(sorted);
 });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { createTimeline } from '../../../app/_lib/time-series/pod-series.ts';
-import { decodeFrame } from '../../../contract/sample.ts';
+import { createPodSeries } from '../../../app/_lib/time-series/pod-series.ts';
+import { decodeFrame } from '../../../contract/sample-frame.ts';
 import { frameAt, type Row } from './frame.ts';
 
 const timeline = (capacity = 10) => {
-  const made = createTimeline({ capacity, periodMs: 1000 });
+  const made = createPodSeries({ capacity, periodMs: 1000 });
   const at = (second: number, ...rows: Row[]) => made.push(decodeFrame(frameAt(second, rows)));
   return Object.assign(made, { at });
 };
@@ -15,7 +15,12 @@ describe('rates', () => {
     const t = timeline();
     t.at(10, { pod: 1, egressPackets: 100, egressBytes: 1000, ingressDroppedPackets: 5 });
     t.at(12, { pod: 1, egressPackets: 300, egressBytes: 4000, ingressDroppedPackets: 5 });
-    expect(t.rates(1)).toMatchObject({ egressPackets: 100, egressBits: 12_000, ingressDroppedPackets: 0, kind: 'netkit' });
+    expect(t.rates(1)).toMatchObject({
+      egressPackets: 100,
+      egressBits: 12_000,
+      ingressDroppedPackets: 0,
+      kind: 'netkit',
+    });
   });
 
   test('are not known from one sample', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { splitName, withPod } from '../../../app/_lib/pod-queries.ts';
+import { splitName, upsertPod } from '../../../app/_lib/pod-queries.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 
 test.each([
@@ -17,7 +17,7 @@ test('a message about a pod replaces its row or adds one, and leaves the others 
   const [a, b] = [{ id: 'a' }, { id: 'b' }] as PodSummary[];
   const changed = { id: 'a', name: 'new' } as PodSummary;
   const list = [a!, b!];
-  expect(withPod(list, changed)).toEqual([changed, b]);
-  expect(withPod(list, changed)[1]).toBe(b);
-  expect(withPod([b!], changed)).toEqual([b, changed]);
+  expect(upsertPod(list, changed)).toEqual([changed, b]);
+  expect(upsertPod(list, changed)[1]).toBe(b);
+  expect(upsertPod([b!], changed)).toEqual([b, changed]);
 });

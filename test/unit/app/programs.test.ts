@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Column, sorted } from '../../../app/_components/table/column.ts';
+import { type Column, sortRows } from '../../../app/_components/table/column.ts';
 import {
   facetsOf,
   filterPrograms,
@@ -80,7 +80,7 @@ test('rows are sorted by a column; what is not known comes last either way', () 
     { key: 'n', label: 'n', sort: ({ n }) => n, cell: () => null },
   ];
   const order = (descending: boolean) =>
-    sorted([{ n: 2 }, { n: null }, { n: Number.NaN }, { n: 10 }], columns, { sort: 'n', descending }).map(
+    sortRows([{ n: 2 }, { n: null }, { n: Number.NaN }, { n: 10 }], columns, { sort: 'n', descending }).map(
       ({ n }) => n,
     );
   expect(order(false)).toEqual([2, 10, null, Number.NaN]);

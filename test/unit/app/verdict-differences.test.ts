@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { differencesOf } from '../../../app/rules/_staged/verdict-differences.ts';
+import { verdictDifferences } from '../../../app/rules/_staged/verdict-differences.ts';
 import type { Verdict, VerdictKind } from '../../../contract/verdict.ts';
 
 const verdict = (id: number, kind: VerdictKind, rule: string | null, pod: string | null) =>
   ({ id, kind, rule, pod: pod === null ? null : { id: pod, namespace: 'shop', name: pod } }) as Verdict;
 
 test('what a draft would do differently is counted by rule and pod, each with its newest packet', () => {
-  const differences = differencesOf([
+  const differences = verdictDifferences([
     verdict(6, 'would-drop', 'no-web', 'cart'),
     verdict(5, 'dropped', 'no-web', 'cart'),
     verdict(4, 'would-pass', null, 'cart'),

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import {
-  emptyLog,
-  filterQuery,
-  merged,
-  shownVerdicts,
-  withArrived,
-  withPage,
+  addLiveVerdicts,
+  addPage,
+  emptyVerdictLog,
+  maxShownVerdicts,
+  mergeVerdicts,
+  verdictFilterQuery,
 } from '../../../app/_lib/verdict-log.ts';
 import type { Verdict, VerdictList, VerdictLosses } from '../../../contract/verdict.ts';
 
@@ -21,42 +21,42 @@ const page = (ids: number[], next: string | null): VerdictList => ({
 const ids = (items: readonly Verdict[] | null) => items?.map(({ id }) => id);
 
 test('two lists become one, the newest first, each verdict once', () => {
-  expect(ids(merged(verdicts(9, 7, 3), verdicts(8, 7, 2)))).toEqual([9, 8, 7, 3, 2]);
-  expect(ids(merged([], verdicts(1)))).toEqual([1]);
+  expect(ids(mergeVerdicts(verdicts(9, 7, 3), verdicts(8, 7, 2)))).toEqual([9, 8, 7, 3, 2]);
+  expect(ids(mergeVerdicts([], verdicts(1)))).toEqual([1]);
 });
 
 test('what came before the first page is not lost, nor told twice', () => {
-  const early = withArrived(emptyLog, verdicts(5, 6), losses);
-  const read = withPage(early, page([6, 5, 4], '4'), false);
+  const early = addLiveVerdicts(emptyVerdictLog, verdicts(5, 6), losses);
+  const read = addPage(early, page([6, 5, 4], '4'), false);
   expect(ids(read.items)).toEqual([6, 5, 4]);
   expect(read.next).toBe('4');
 });
 
 test('older pages go on where the list ends, and a page read anew does not move its end', () => {
-  const first = withPage(emptyLog, page([9, 8], '8'), false);
-  const second = withPage(first, page([7, 6], null), true);
+  const first = addPage(emptyVerdictLog, page([9, 8], '8'), false);
+  const second = addPage(first, page([7, 6], null), true);
   expect(ids(second.items)).toEqual([9, 8, 7, 6]);
   expect(second.next).toBeNull();
-  expect(withPage(second, page([10, 9], '9'), false)).toMatchObject({ next: null });
+  expect(addPage(second, page([10, 9], '9'), false)).toMatchObject({ next: null });
 });
 
 test('after a long interruption the list begins anew: it has no gap', () => {
-  const before = withPage(emptyLog, page([3, 2], '2'), false);
-  const after = withPage(before, page([90, 80], '80'), false);
+  const before = addPage(emptyVerdictLog, page([3, 2], '2'), false);
+  const after = addPage(before, page([90, 80], '80'), false);
   expect(ids(after.items)).toEqual([90, 80]);
   expect(after.next).toBe('80');
 });
 
 test('the oldest make room, and can be read again', () => {
-  const full = withPage(emptyLog, page([2, 1], null), false);
-  const many = Array.from({ length: shownVerdicts }, (_, index) => index + 3);
-  const log = withArrived(full, verdicts(...many), losses);
-  expect(log.items).toHaveLength(shownVerdicts);
+  const full = addPage(emptyVerdictLog, page([2, 1], null), false);
+  const many = Array.from({ length: maxShownVerdicts }, (_, index) => index + 3);
+  const log = addLiveVerdicts(full, verdicts(...many), losses);
+  expect(log.items).toHaveLength(maxShownVerdicts);
   expect(log.next).toBe('3');
 });
 
 test('a filter as a query has what is asked for', () => {
-  expect(filterQuery({ pod: 'shop.cart', port: 80, rule: '', verdict: undefined }).toString()).toBe(
+  expect(verdictFilterQuery({ pod: 'shop.cart', port: 80, rule: '', verdict: undefined }).toString()).toBe(
     'pod=shop.cart&port=80',
   );
 });

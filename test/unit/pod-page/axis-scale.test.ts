@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nextScale, niceCeiling } from '../../../app/pods/[id]/_charts/axis-scale.ts';
-import { scaleLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
+import { nextAxisScale, niceCeiling } from '../../../app/pods/[id]/_charts/axis-scale.ts';
+import { axisLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 
 describe('niceCeiling', () => {
   test.each([
@@ -31,24 +31,24 @@ describe('niceCeiling', () => {
 
 describe('nextScale', () => {
   test('grows at once', () => {
-    expect(nextScale({ top: 10, roomSince: 5 }, 25, 6)).toEqual({ top: 30, roomSince: null });
+    expect(nextAxisScale({ top: 10, roomSince: 5 }, 25, 6)).toEqual({ top: 30, roomSince: null });
   });
 
   test('shrinks only after less was enough for 30 s', () => {
-    const first = nextScale({ top: 100, roomSince: null }, 18, 1000);
+    const first = nextAxisScale({ top: 100, roomSince: null }, 18, 1000);
     expect(first).toEqual({ top: 100, roomSince: 1000 });
-    expect(nextScale(first, 18, 30_999).top).toBe(100);
-    expect(nextScale(first, 18, 31_000)).toEqual({ top: 20, roomSince: null });
+    expect(nextAxisScale(first, 18, 30_999).top).toBe(100);
+    expect(nextAxisScale(first, 18, 31_000)).toEqual({ top: 20, roomSince: null });
   });
 
   test('forgets the wait when the room was needed in between', () => {
-    const waiting = nextScale({ top: 100, roomSince: null }, 18, 1000);
-    expect(nextScale(waiting, 90, 20_000)).toEqual({ top: 100, roomSince: null });
+    const waiting = nextAxisScale({ top: 100, roomSince: null }, 18, 1000);
+    expect(nextAxisScale(waiting, 90, 20_000)).toEqual({ top: 100, roomSince: null });
   });
 });
 
 test('labels of a scale are round', () => {
-  expect([0, 25, 1000, 15_000, 2_000_000].map(scaleLabel)).toEqual([
+  expect([0, 25, 1000, 15_000, 2_000_000].map(axisLabel)).toEqual([
     '0',
     '25',
     '1\u00a0k',

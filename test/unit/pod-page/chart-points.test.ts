@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import type { PodRates } from '../../../app/_lib/time-series/pod-series.ts';
-import { flagsOf } from '../../../app/pods/[id]/_charts/event-flags.ts';
-import { gapsOf, nearest, type Point, rowsOf, thin } from '../../../app/pods/[id]/_charts/downsample.ts';
+import {
+  type ChartPoint,
+  downsample,
+  findGaps,
+  nearestPoint,
+  rowsByKind,
+} from '../../../app/pods/[id]/_charts/downsample.ts';
+import { flagPositions } from '../../../app/pods/[id]/_charts/event-flags.ts';
 import { createRecorder } from '../../../app/pods/[id]/_charts/recorder.ts';
 
-const point = (second: number, kind: Point['kind'] = 'netkit', ingressPackets = second): Point => ({
+const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPackets = second): ChartPoint => ({
   time: second * 1000,
   kind,
   egressPackets: 0,
@@ -20,45 +26,45 @@ const point = (second: number, kind: Point['kind'] = 'netkit', ingressPackets = 
 
 describe('gapsOf', () => {
   test('a missing second is a gap between its neighbours', () => {
-    expect(gapsOf([point(1), point(2), point(4)], 0, 4000)).toEqual([{ from: 2000, to: 4000 }]);
+    expect(findGaps([point(1), point(2), point(4)], 0, 4000)).toEqual([{ from: 2000, to: 4000 }]);
   });
   test('the time since the last sample is one too', () => {
-    expect(gapsOf([point(1)], 0, 5000)).toEqual([{ from: 1000, to: 5000 }]);
+    expect(findGaps([point(1)], 0, 5000)).toEqual([{ from: 1000, to: 5000 }]);
   });
   test('nothing is missing before the first sample', () => {
-    expect(gapsOf([point(50), point(51)], 0, 51_500)).toEqual([]);
+    expect(findGaps([point(50), point(51)], 0, 51_500)).toEqual([]);
   });
   test('a gap is cut at the window', () => {
-    expect(gapsOf([point(1), point(9)], 5000, 9000)).toEqual([{ from: 5000, to: 9000 }]);
+    expect(findGaps([point(1), point(9)], 5000, 9000)).toEqual([{ from: 5000, to: 9000 }]);
   });
 });
 
 describe('thin', () => {
   const minute = Array.from({ length: 60 }, (_, second) => point(second));
   test('leaves points alone that are far enough apart', () => {
-    expect(thin(minute, 60_000, 300)).toEqual(minute);
+    expect(downsample(minute, 60_000, 300)).toEqual(minute);
   });
   test('joins the points of a stretch to their mean, drops by reason too', () => {
-    const [first] = thin(minute, 60_000, 12);
+    const [first] = downsample(minute, 60_000, 12);
     expect(first).toMatchObject({ time: 4000, ingressPackets: 2, drops: [2, 0, 0] });
   });
   test('starts stretches at fixed times, so that they do not change as the window moves', () => {
-    const later = thin(minute.slice(7), 60_000, 12).slice(1, 4);
-    expect(later).toEqual(thin(minute, 60_000, 12).slice(2, 5));
+    const later = downsample(minute.slice(7), 60_000, 12).slice(1, 4);
+    expect(later).toEqual(downsample(minute, 60_000, 12).slice(2, 5));
   });
   test('never joins two kinds', () => {
     const mixed = [point(0), point(1), point(2, 'veth'), point(3, 'veth')];
-    expect(thin(mixed, 60_000, 12).map(({ kind }) => kind)).toEqual(['netkit', 'veth']);
+    expect(downsample(mixed, 60_000, 12).map(({ kind }) => kind)).toEqual(['netkit', 'veth']);
   });
   test('keeps cost unknown where none of a stretch is known', () => {
     const known = { ...point(1), nsOut: 200 };
-    expect(thin([point(0), known], 60_000, 12)[0]).toMatchObject({ nsOut: 200, nsIn: null });
+    expect(downsample([point(0), known], 60_000, 12)[0]).toMatchObject({ nsOut: 200, nsIn: null });
   });
 });
 
 describe('rowsOf', () => {
-  const rows = (points: Point[]) =>
-    rowsOf(
+  const rows = (points: ChartPoint[]) =>
+    rowsByKind(
       points,
       (each) => each.ingressPackets,
       () => null,
@@ -76,10 +82,10 @@ describe('rowsOf', () => {
 
 test('nearest finds the point by time, within reach only', () => {
   const points = [point(1), point(2), point(5)];
-  expect(nearest(points, 2400, 1000)?.time).toBe(2000);
-  expect(nearest(points, 4100, 1000)?.time).toBe(5000);
-  expect(nearest(points, 3500, 1000)).toBeNull();
-  expect(nearest([], 1, 1000)).toBeNull();
+  expect(nearestPoint(points, 2400, 1000)?.time).toBe(2000);
+  expect(nearestPoint(points, 4100, 1000)?.time).toBe(5000);
+  expect(nearestPoint(points, 3500, 1000)).toBeNull();
+  expect(nearestPoint([], 1, 1000)).toBeNull();
 });
 
 describe('a recorder', () => {
@@ -133,6 +139,6 @@ describe('a recorder', () => {
 });
 
 test('flags of migrations close together do not cover each other: the newest keeps its own', () => {
-  expect(flagsOf([10, 30, 200, 280], 286)).toEqual([null, 31, 201, null].with(3, 238).with(2, null));
-  expect(flagsOf([10, 100], 286)).toEqual([11, 101]);
+  expect(flagPositions([10, 30, 200, 280], 286)).toEqual([null, 31, 201, null].with(3, 238).with(2, null));
+  expect(flagPositions([10, 100], 286)).toEqual([11, 101]);
 });

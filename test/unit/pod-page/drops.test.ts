@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { type Reading, rateMs, rowsOf, withReading } from '../../../app/pods/[id]/_drops/drop-rates.ts';
+import {
+  addDropReading,
+  type DropReading,
+  dropRows,
+  rateWindowMs,
+} from '../../../app/pods/[id]/_drops/drop-rates.ts';
 import type { PodDrops } from '../../../contract/drops.ts';
 
 const since = '2026-01-01T00:00:00.000Z';
@@ -21,18 +26,18 @@ const reading = (at: number, spoofed: number, noSocket: number, kernel: Partial<
         ...kernel,
       },
     },
-  }) satisfies Reading as Reading;
+  }) satisfies DropReading as DropReading;
 
 test('one reading tells counts and no rate', () => {
-  const [spoofed, noSocket] = rowsOf([reading(5000, 4, 9)]);
+  const [spoofed, noSocket] = dropRows([reading(5000, 4, 9)]);
   expect(spoofed).toMatchObject({ reason: 'spoofed_source', where: 'egress', packets: 4, rate: Number.NaN });
   expect(noSocket).toMatchObject({ reason: 'NO_SOCKET', where: 'kernel', packets: 9, rate: Number.NaN });
   expect(noSocket?.lastSeen).toBe(Date.parse('2026-01-01T00:01:00.000Z'));
-  expect(rowsOf([])).toEqual([]);
+  expect(dropRows([])).toEqual([]);
 });
 
 test('rates are over all that was read; a reason that is new had none before', () => {
-  const rows = rowsOf([reading(0, 0, 9), reading(2000, 0, 9), reading(4000, 8, 11)]);
+  const rows = dropRows([reading(0, 0, 9), reading(2000, 0, 9), reading(4000, 8, 11)]);
   expect(rows.map(({ reason, rate }) => [reason, rate])).toEqual([
     ['spoofed_source', 2],
     ['NO_SOCKET', 0.5],
@@ -41,8 +46,8 @@ test('rates are over all that was read; a reason that is new had none before', (
 
 test('a minute is kept; what was counted before the agent began anew is let go', () => {
   const old = reading(0, 1, 1);
-  const kept = withReading([old, reading(2000, 1, 2)], reading(rateMs + 1000, 1, 3));
-  expect(kept.map(({ at }) => at)).toEqual([2000, rateMs + 1000]);
-  const restarted = reading(rateMs + 3000, 1, 0, { since: '2026-01-01T00:05:00.000Z' });
-  expect(withReading(kept, restarted)).toEqual([restarted]);
+  const kept = addDropReading([old, reading(2000, 1, 2)], reading(rateWindowMs + 1000, 1, 3));
+  expect(kept.map(({ at }) => at)).toEqual([2000, rateWindowMs + 1000]);
+  const restarted = reading(rateWindowMs + 3000, 1, 0, { since: '2026-01-01T00:05:00.000Z' });
+  expect(addDropReading(kept, restarted)).toEqual([restarted]);
 });

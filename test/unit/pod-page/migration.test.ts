@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { eventsOf } from '../../../app/pods/[id]/_charts/event-flags.ts';
-import { sheetState } from '../../../app/pods/[id]/_migration/sheet-state.ts';
-import { axisOf, timingOf, withoutDrain } from '../../../app/pods/[id]/_migration/timing.ts';
-import { outcome, planScript, whyNot } from '../../../app/pods/[id]/_migration/text.ts';
+import { migrationMarks } from '../../../app/pods/[id]/_charts/event-flags.ts';
+import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/sheet-state.ts';
+import {
+  migrationDisabledReason,
+  migrationOutcome,
+  planScript,
+} from '../../../app/pods/[id]/_migration/text.ts';
+import { durationWithoutDrain, migrationTiming, timeAxis } from '../../../app/pods/[id]/_migration/timing.ts';
 import { type Migration, migrationSteps, type RunStep } from '../../../contract/migration.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
@@ -46,7 +50,7 @@ function migration(done: number, state: Migration['state'] = 'running'): Migrati
 
 describe('timing', () => {
   test('knows of a step when the kernel has answered it', () => {
-    expect(timingOf(migration(5), 7)).toMatchObject({
+    expect(migrationTiming(migration(5), 7)).toMatchObject({
       new: { from: 2, to: null },
       podRoute: 5,
       hostRoute: null,
@@ -55,16 +59,16 @@ describe('timing', () => {
   });
   test('of a whole migration says how long both devices were up', () => {
     const whole = migration(10, 'done');
-    expect(timingOf(whole, 0)).toMatchObject({
+    expect(migrationTiming(whole, 0)).toMatchObject({
       bothUp: 105,
       verified: 109,
       end: 109,
       old: { from: 0, to: 107 },
     });
-    expect(withoutDrain(whole)).toBe(9);
+    expect(durationWithoutDrain(whole)).toBe(9);
   });
   test('of an undone one takes the new device away at the end', () => {
-    expect(timingOf({ ...migration(3, 'undone'), durationMs: 3 }, 0).new).toEqual({ from: 2, to: 3 });
+    expect(migrationTiming({ ...migration(3, 'undone'), durationMs: 3 }, 0).new).toEqual({ from: 2, to: 3 });
   });
 });
 
@@ -73,16 +77,16 @@ test.each([
   [9, 10, 2],
   [2172, 2500, 500],
 ])('the axis of %d ms ends at %d in steps of %d', (end, to, step) => {
-  const axis = axisOf(end);
+  const axis = timeAxis(end);
   expect(axis.to).toBe(to);
   expect(axis.ticks[1]).toBe(step);
 });
 
 test('the line in the charts stands where the host’s route moved, and nowhere for what was undone', () => {
-  expect(eventsOf([migration(10, 'done')])).toEqual([
+  expect(migrationMarks([migration(10, 'done')])).toEqual([
     { id: 'm1', time: Date.parse('2026-11-22T12:00:00.006Z'), from: 'netkit', to: 'veth' },
   ]);
-  expect(eventsOf([migration(6, 'undone'), migration(3)])).toEqual([]);
+  expect(migrationMarks([migration(6, 'undone'), migration(3)])).toEqual([]);
 });
 
 test('a script holds every command in order, each step’s words as a comment', () => {
@@ -103,12 +107,14 @@ describe('an outcome in half a sentence', () => {
     requestsFailed: 1,
   };
   test('names failed requests where they are counted, else what the devices dropped', () => {
-    expect(outcome({ ...migration(10, 'done'), result })).toBe('1 of 1,200 requests failed');
+    expect(migrationOutcome({ ...migration(10, 'done'), result })).toBe('1 of 1,200 requests failed');
     const uncounted = { ...result, requestsOk: null, requestsFailed: null };
-    expect(outcome({ ...migration(10, 'done'), result: uncounted })).toBe('2 dropped on the devices');
+    expect(migrationOutcome({ ...migration(10, 'done'), result: uncounted })).toBe(
+      '2 dropped on the devices',
+    );
   });
   test('names the step it was undone at', () => {
-    expect(outcome({ ...migration(3, 'undone'), error: { step: 'addressed' } } as Migration)).toBe(
+    expect(migrationOutcome({ ...migration(3, 'undone'), error: { step: 'addressed' } } as Migration)).toBe(
       'undone at addressed',
     );
   });
@@ -123,18 +129,18 @@ describe('why not', () => {
       ],
     }) as Node;
   test('a pod is promoted: the kernel has no netkit, and what would help', () => {
-    expect(whyNot(pod, 'netkit', node(false))).toBe(
+    expect(migrationDisabledReason(pod, 'netkit', node(false))).toBe(
       'No netkit on this node: RTM_NEWLINK answered EOPNOTSUPP. Boot 6.7 or later.',
     );
-    expect(whyNot(pod, 'netkit', node(true))).toBeNull();
+    expect(migrationDisabledReason(pod, 'netkit', node(true))).toBeNull();
   });
   test('a pod falls back: never for want of netkit', () => {
-    expect(whyNot(pod, 'veth', node(false))).toBeNull();
+    expect(migrationDisabledReason(pod, 'veth', node(false))).toBeNull();
   });
   test('a pod that is gone, migrating or without a device is moved', () => {
-    expect(whyNot({ ...pod, state: 'gone' }, 'veth', undefined)).toBe('The pod is gone.');
-    expect(whyNot({ ...pod, state: 'migrating' }, 'veth', undefined)).toMatch(/running/);
-    expect(whyNot({ ...pod, device: null }, 'veth', undefined)).toMatch(/device is gone/);
+    expect(migrationDisabledReason({ ...pod, state: 'gone' }, 'veth', undefined)).toBe('The pod is gone.');
+    expect(migrationDisabledReason({ ...pod, state: 'migrating' }, 'veth', undefined)).toMatch(/running/);
+    expect(migrationDisabledReason({ ...pod, device: null }, 'veth', undefined)).toMatch(/device is gone/);
   });
 });
 
@@ -145,5 +151,5 @@ test.each([
   [null, 'abc', { show: 'migration', id: 'abc' }],
   ['veth', 'abc', { show: 'migration', id: 'abc' }],
 ])('the address ?migrate=%s&migration=%s shows %o', (migrate, id, state) => {
-  expect(sheetState(migrate, id)).toEqual(state);
+  expect(parseMigrationSheetState(migrate, id)).toEqual(state);
 });

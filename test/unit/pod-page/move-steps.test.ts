@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { isAttachFallback } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 import { type Move, moveSteps } from '../../../app/pods/[id]/_programs/move-steps.ts';
-import { hooksAway } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 
 const program = (hook: Hook, more: Partial<AttachedProgram> = {}): AttachedProgram => ({
@@ -90,7 +90,7 @@ describe('moving programs between hooks', () => {
 });
 
 test('a netkit device with its programs on the primary is told from one without', () => {
-  expect(hooksAway({ kind: 'netkit', hooks: 'tcx' })).toBe(true);
-  expect(hooksAway({ kind: 'netkit', hooks: 'netkit' })).toBe(false);
-  expect(hooksAway({ kind: 'veth', hooks: 'tcx' })).toBe(false);
+  expect(isAttachFallback({ kind: 'netkit', hooks: 'tcx' })).toBe(true);
+  expect(isAttachFallback({ kind: 'netkit', hooks: 'netkit' })).toBe(false);
+  expect(isAttachFallback({ kind: 'veth', hooks: 'tcx' })).toBe(false);
 });

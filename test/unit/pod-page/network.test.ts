@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { noteLines } from '../../../app/pods/[id]/_migration/text.ts';
+import { splitNote } from '../../../app/pods/[id]/_migration/text.ts';
 import { bySideAndFamily, familyOf } from '../../../app/pods/[id]/_network/rows-by-family.ts';
 
 test('rows of both namespaces stand by side, then by family', () => {
@@ -21,7 +21,7 @@ test('the family of a neighbour is that of its address, not of its MAC', () => {
 });
 
 test('what a note of the plan names stands a line each', () => {
-  expect(noteLines('udp 0.0.0.0:68 bound to eth0; 239.1.1.1 joined')).toEqual([
+  expect(splitNote('udp 0.0.0.0:68 bound to eth0; 239.1.1.1 joined')).toEqual([
     'udp 0.0.0.0:68 bound to eth0',
     '239.1.1.1 joined',
   ]);

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { arrow, trackWidth, wire } from '../../../app/pods/[id]/_path/svg-shapes.ts';
+import { type PathRates, programRuns, verdictShares } from '../../../app/pods/[id]/_path/path-view.ts';
+import { arrowHead, trackWidth, twistedWire } from '../../../app/pods/[id]/_path/svg-shapes.ts';
 import { uprightLayout } from '../../../app/pods/[id]/_path/upright-layout.ts';
-import { type Rates, runsOf, verdictsOf } from '../../../app/pods/[id]/_path/path-view.ts';
-import { type Box, narrowest, wideLayout } from '../../../app/pods/[id]/_path/wide-layout.ts';
+import { type LayoutBox, minWideWidth, wideLayout } from '../../../app/pods/[id]/_path/wide-layout.ts';
 
 const one = { out: 1, in: 1 };
-const right = ({ x, width }: Box) => x + width;
+const right = ({ x, width }: LayoutBox) => x + width;
 
 describe('a track', () => {
   test('that carries nothing has no width', () => {
@@ -20,14 +20,14 @@ describe('a track', () => {
 
 test('the wires of a pair start on opposite sides and end where they started', () => {
   const ends = (d: string) => [d.split('L')[0], d.split('L').at(-1)];
-  expect(ends(wire(312, 468, 168, 1, false))).toEqual(['M312.0 178.0', '468.0 178.0']);
-  expect(ends(wire(312, 468, 168, -1, false))).toEqual(['M312.0 158.0', '468.0 158.0']);
-  expect(ends(wire(196, 280, 54, 1, true))).toEqual(['M64.0 196.0', '64.0 280.0']);
+  expect(ends(twistedWire(312, 468, 168, 1, false))).toEqual(['M312.0 178.0', '468.0 178.0']);
+  expect(ends(twistedWire(312, 468, 168, -1, false))).toEqual(['M312.0 158.0', '468.0 158.0']);
+  expect(ends(twistedWire(196, 280, 54, 1, true))).toEqual(['M64.0 196.0', '64.0 280.0']);
 });
 
 test('an arrow has its point where it points', () => {
-  expect(arrow(10, 20, 'right')).toBe('M10 20l-8-5v10z');
-  expect(arrow(10, 20, 'up')).toBe('M10 20l-5 8h10z');
+  expect(arrowHead(10, 20, 'right')).toBe('M10 20l-8-5v10z');
+  expect(arrowHead(10, 20, 'up')).toBe('M10 20l-5 8h10z');
 });
 
 describe('the wide layout', () => {
@@ -47,7 +47,7 @@ describe('the wide layout', () => {
   });
 
   test.each(['netkit', 'veth'] as const)('keeps %s boxes apart from the narrowest width on', (kind) => {
-    for (let width = narrowest; width <= 2560; width += 40) {
+    for (let width = minWideWidth; width <= 2560; width += 40) {
       const { container, device, host, destinations, gates } = wideLayout(width, kind, one, true);
       expect(right(container)).toBeLessThan(device.x);
       expect(right(device)).toBeLessThan(host.x - 20);
@@ -96,7 +96,7 @@ test.each(['netkit', 'veth'] as const)(
 );
 
 describe('verdicts', () => {
-  const rates: Rates = {
+  const rates: PathRates = {
     egressPackets: 990,
     ingressPackets: 100,
     egressBits: 0,
@@ -106,14 +106,19 @@ describe('verdicts', () => {
     ingressDroppedPackets: 0,
   };
   test('a program runs for every packet, accepted or dropped', () => {
-    expect(runsOf(rates, 'egress')).toBe(1000);
+    expect(programRuns(rates, 'egress')).toBe(1000);
   });
   test('add up to one', () => {
-    expect(verdictsOf(rates, 'egress')).toEqual({ pass: 0.99, redirect: 0, drop: 0.01, dropsPerSecond: 10 });
+    expect(verdictShares(rates, 'egress')).toEqual({
+      pass: 0.99,
+      redirect: 0,
+      drop: 0.01,
+      dropsPerSecond: 10,
+    });
   });
   test('are unknown without a sample or without a packet', () => {
-    expect(verdictsOf(null, 'egress')).toBeNull();
-    expect(verdictsOf({ ...rates, ingressPackets: 0 }, 'ingress')).toBeNull();
+    expect(verdictShares(null, 'egress')).toBeNull();
+    expect(verdictShares({ ...rates, ingressPackets: 0 }, 'ingress')).toBeNull();
   });
 });
 
@@ -131,7 +136,7 @@ describe('attach fallback', () => {
 test.each(['netkit', 'veth'] as const)(
   'the short way of %s joins between the device and the host',
   (kind) => {
-    for (let width = narrowest; width <= 2560; width += 40) {
+    for (let width = minWideWidth; width <= 2560; width += 40) {
       const { stretches, device, host, gates } = wideLayout(width, kind, one, true);
       const short = stretches.find(({ id }) => id === 'short-in')!;
       const join = Number(/^M(\d+) /.exec(short.over!)![1]);

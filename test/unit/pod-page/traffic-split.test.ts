@@ -2,9 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { flowRates } from '../../../app/pods/[id]/_path/flows.ts';
 import type { PathView } from '../../../app/pods/[id]/_path/path-view.ts';
-import { type Counted, isExact, waysOf, waysTaken } from '../../../app/pods/[id]/_path/traffic-split.ts';
+import {
+  isExactRate,
+  type PodRateCounters,
+  splitFromAgent,
+  splitTraffic,
+} from '../../../app/pods/[id]/_path/traffic-split.ts';
 
-const pod = (egressPackets: number, ingressPackets: number, egressRedirectedPackets = 0, ingressDroppedPackets = 0): Counted => ({
+const pod = (
+  egressPackets: number,
+  ingressPackets: number,
+  egressRedirectedPackets = 0,
+  ingressDroppedPackets = 0,
+): PodRateCounters => ({
   egressPackets,
   ingressPackets,
   egressRedirectedPackets,
@@ -13,37 +23,37 @@ const pod = (egressPackets: number, ingressPackets: number, egressRedirectedPack
 
 describe('the ways of packets', () => {
   test('without redirects all go through the host’s stack', () => {
-    const ways = waysOf(pod(100, 80), [pod(60, 70), pod(20, 30)]);
+    const ways = splitTraffic(pod(100, 80), [pod(60, 70), pod(20, 30)]);
     expect(ways).toMatchObject({ redirected: 0, toHost: 100, podsToHost: 80 });
     expect(ways.shortIn).toEqual({ atLeast: 0, atMost: 0 });
     expect(ways.hostToPods).toEqual({ atLeast: 100, atMost: 100 });
   });
 
   test('with every packet between pods redirected none is left to the host, both ways exactly', () => {
-    const ways = waysOf(pod(100, 80, 100), [pod(80, 60, 80), pod(0, 40)]);
+    const ways = splitTraffic(pod(100, 80, 100), [pod(80, 60, 80), pod(0, 40)]);
     expect(ways).toMatchObject({ redirected: 100, toHost: 0, podsToHost: 0 });
     expect(ways.shortIn).toEqual({ atLeast: 80, atMost: 80 });
     expect(ways.hostToPods).toEqual({ atLeast: 0, atMost: 0 });
   });
 
   test('counts what the receiver dropped as received', () => {
-    expect(waysOf(pod(100, 0, 100), [pod(0, 70, 0, 30)]).hostToPods?.atMost).toBe(0);
+    expect(splitTraffic(pod(100, 0, 100), [pod(0, 70, 0, 30)]).hostToPods?.atMost).toBe(0);
   });
 
   test('tells bounds where others redirect and this pod hears from the host as well', () => {
-    const ways = waysOf(pod(0, 50), [pod(200, 100, 100), pod(0, 0)]);
+    const ways = splitTraffic(pod(0, 50), [pod(200, 100, 100), pod(0, 0)]);
     expect(ways.shortIn).toEqual({ atLeast: 0, atMost: 50 });
-    expect(isExact(ways.shortIn!)).toBe(false);
+    expect(isExactRate(ways.shortIn!)).toBe(false);
   });
 
   test('takes what is within the noise of reading for nothing', () => {
-    const { hostToPods } = waysOf(pod(10_000, 0, 10_000), [pod(0, 10_040)]);
+    const { hostToPods } = splitTraffic(pod(10_000, 0, 10_000), [pod(0, 10_040)]);
     expect(hostToPods).toEqual({ atLeast: 0, atMost: 0 });
   });
 
   test('are unknown before two samples, and then what the agent counted', () => {
-    expect(waysOf(null, [pod(1, 1)])).toMatchObject({ redirected: null, toHost: null, shortIn: null });
-    expect(waysTaken({ seconds: 2, redirected: 10, toHost: 4, dropped: 1 })).toMatchObject({
+    expect(splitTraffic(null, [pod(1, 1)])).toMatchObject({ redirected: null, toHost: null, shortIn: null });
+    expect(splitFromAgent({ seconds: 2, redirected: 10, toHost: 4, dropped: 1 })).toMatchObject({
       redirected: 5,
       toHost: 2,
     });
@@ -57,7 +67,7 @@ describe('the ways of packets', () => {
         fc.boolean(),
         (go, redirect) => {
           const short = redirect ? 1 : 0;
-          const ways = waysOf(pod(go.ab + go.aHost, go.ba + go.hostA, short * go.ab), [
+          const ways = splitTraffic(pod(go.ab + go.aHost, go.ba + go.hostA, short * go.ab), [
             pod(go.ba + go.bc + go.bHost, go.ab + go.hostB, short * (go.ba + go.bc)),
             pod(0, go.bc),
           ]);
@@ -77,10 +87,10 @@ describe('the ways of packets', () => {
 });
 
 test('what enters by one way is drawn on that way alone, and on both as possible where nobody knows', () => {
-  const rates = (own: Counted, others: Counted[]) =>
+  const rates = (own: PodRateCounters, others: PodRateCounters[]) =>
     flowRates({
       rates: { ...own, egressBits: 0, ingressBits: 0, egressDroppedPackets: 0 },
-      ways: waysOf(own, others),
+      ways: splitTraffic(own, others),
       uplinkRates: { packets: { out: null, in: null }, bits: { out: null, in: null } },
     } as PathView);
   const short = rates(pod(100, 100, 100), [pod(100, 100, 100)]);

@@ -10,7 +10,7 @@ export function niceCeiling(value: number): number {
 }
 
 /** The top of a scale, and since when less would have been enough. */
-export interface Scale {
+export interface AxisScale {
   top: number;
   roomSince: number | null;
 }
@@ -22,7 +22,7 @@ const patience = 30_000;
  * @param highest the highest value shown
  * @param now ms
  */
-export function nextScale(scale: Scale | null, highest: number, now: number): Scale {
+export function nextAxisScale(scale: AxisScale | null, highest: number, now: number): AxisScale {
   const wanted = niceCeiling(highest);
   if (scale === null || wanted > scale.top) return { top: wanted, roomSince: null };
   if (wanted === scale.top) return scale.roomSince === null ? scale : { top: scale.top, roomSince: null };

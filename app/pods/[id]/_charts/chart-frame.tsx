@@ -3,23 +3,23 @@
 import { Table2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { IconButton } from '../../../_components/button.tsx';
-import { useWidth } from '../../../_lib/use-element-width.ts';
-import { stop } from '../focusable-region.ts';
+import { useElementWidth } from '../../../_lib/use-element-width.ts';
+import { focusableRegion } from '../focusable-region.ts';
 import css from './chart.module.css';
 import { ChartTable, type Column } from './chart-table.tsx';
 import { Crosshair, type Dot } from './crosshair.tsx';
-import { Events } from './event-marks.tsx';
-import type { KindEvent } from './event-flags.ts';
+import type { ChartPoint, Gap } from './downsample.ts';
+import type { MigrationMark } from './event-flags.ts';
+import { MigrationMarks } from './event-marks.tsx';
 import { Graticule } from './graticule.tsx';
-import type { Gap, Point } from './downsample.ts';
-import { plot, timeAt, type Window, xOf } from './time-window.ts';
+import { plotSize, type TimeWindow, timeToX, xToTime } from './time-window.ts';
 
 /** What all charts share: the window, what is missing in it, the migrations, and the crosshair. */
-export interface Shared {
-  window: Window;
-  points: Point[];
+export interface SharedChartState {
+  window: TimeWindow;
+  points: ChartPoint[];
   gaps: Gap[];
-  events: KindEvent[];
+  events: MigrationMark[];
   /** Time under the crosshair; null: the head shows the last values. */
   at: number | null;
   onPoint: (time: number | null) => void;
@@ -31,12 +31,12 @@ export interface ChartProps {
   /** Values at the crosshair, or the last ones: the right end of the head. */
   read: ReactNode;
   legend: ReactNode;
-  shared: Shared;
+  shared: SharedChartState;
   /** Top of the scale; `mirrored`: the same below zero. */
   top: number;
   mirrored: boolean;
   label: (value: number) => string;
-  dots: (point: Point) => Dot[];
+  dots: (point: ChartPoint) => Dot[];
   columns: Column[];
   children: (width: number) => ReactNode;
 }
@@ -45,8 +45,8 @@ export interface ChartProps {
 export function ChartFrame(props: ChartProps) {
   const { title, unit, shared, top, mirrored, label, children } = props;
   const [asTable, setAsTable] = useState(false);
-  const [ref, outer] = useWidth<HTMLDivElement>();
-  const width = Math.max(0, outer - plot.scale);
+  const [ref, outer] = useElementWidth<HTMLDivElement>();
+  const width = Math.max(0, outer - plotSize.scale);
   const { window, points, at, onPoint } = shared;
   return (
     <section className={css.chart} aria-label={title}>
@@ -71,11 +71,11 @@ export function ChartFrame(props: ChartProps) {
           // biome-ignore lint/a11y/noStaticElementInteractions: its role comes with stop()
           <div
             className={css.plot}
-            {...stop(`${title}, chart. The arrow keys read it second by second.`)}
-            style={{ height: plot.height + plot.axis }}
+            {...focusableRegion(`${title}, chart. The arrow keys read it second by second.`)}
+            style={{ height: plotSize.height + plotSize.axis }}
             onPointerMove={(event) => {
               const { left } = event.currentTarget.getBoundingClientRect();
-              onPoint(timeAt(window, event.clientX - left, width));
+              onPoint(xToTime(window, event.clientX - left, width));
             }}
             onPointerLeave={() => onPoint(null)}
             onBlur={() => onPoint(null)}
@@ -88,7 +88,7 @@ export function ChartFrame(props: ChartProps) {
               onPoint(Math.min(window.to, Math.max(window.from, next)));
             }}
           >
-            <svg width={outer} height={plot.height + plot.axis} aria-hidden="true">
+            <svg width={outer} height={plotSize.height + plotSize.axis} aria-hidden="true">
               <Graticule
                 window={window}
                 width={width}
@@ -102,7 +102,7 @@ export function ChartFrame(props: ChartProps) {
                 <path
                   key={gap.from}
                   className={css.missing}
-                  d={`M${xOf(window, gap.from, width)} ${plot.height}H${xOf(window, gap.to, width)}`}
+                  d={`M${timeToX(window, gap.from, width)} ${plotSize.height}H${timeToX(window, gap.to, width)}`}
                 />
               ))}
             </svg>
@@ -111,12 +111,12 @@ export function ChartFrame(props: ChartProps) {
                 first sample in under 1 s
               </p>
             ) : (
-              <div className={css.traces} style={{ width, height: plot.height }} aria-hidden="true">
+              <div className={css.traces} style={{ width, height: plotSize.height }} aria-hidden="true">
                 {children(width)}
               </div>
             )}
-            <svg width={outer} height={plot.height + plot.axis} aria-hidden="true">
-              <Events events={shared.events} window={window} width={width} />
+            <svg width={outer} height={plotSize.height + plotSize.axis} aria-hidden="true">
+              <MigrationMarks events={shared.events} window={window} width={width} />
               {at !== null && (
                 <Crosshair
                   at={at}

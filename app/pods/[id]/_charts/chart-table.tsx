@@ -1,12 +1,12 @@
 import { clock } from '../../../_lib/format.ts';
-import { stop } from '../focusable-region.ts';
+import { focusableRegion } from '../focusable-region.ts';
 import css from './chart.module.css';
-import type { Point } from './downsample.ts';
+import type { ChartPoint } from './downsample.ts';
 
 /** A column of the table that stands for a chart. */
 export interface Column {
   label: string;
-  value: (point: Point) => string;
+  value: (point: ChartPoint) => string;
 }
 
 const longest = 120;
@@ -18,11 +18,11 @@ export function ChartTable({
   columns,
 }: {
   title: string;
-  points: Point[];
+  points: ChartPoint[];
   columns: Column[];
 }) {
   return (
-    <div className={css.table} {...stop(`${title}, table`)}>
+    <div className={css.table} {...focusableRegion(`${title}, table`)}>
       <table>
         <thead>
           <tr>

@@ -2,38 +2,40 @@
 
 import { useMemo } from 'react';
 import { count, percent } from '../../../_lib/format.ts';
-import { useScale } from './use-axis-scale.ts';
 import css from './chart.module.css';
-import { ChartFrame, type Shared } from './chart-frame.tsx';
-import { type Point, rowsOf } from './downsample.ts';
-import { longestStep } from './rate-chart.tsx';
+import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
+import { type ChartPoint, rowsByKind } from './downsample.ts';
+import { maxPointDistance } from './rate-chart.tsx';
 import { AreaTraces } from './recharts-traces.tsx';
-import { plot } from './time-window.ts';
+import { plotSize } from './time-window.ts';
+import { useAxisScale } from './use-axis-scale.ts';
 
 const share = (value: number | null): string => (value === null ? 'n/a' : `${percent(value)} %`);
 const nanoseconds = (value: number | null): string => (value === null ? 'n/a' : `${count(value)} ns`);
-const ofCore = (point: Point): number | null =>
-  point.egressCores === null && point.ingressCores === null ? null : (point.egressCores ?? 0) + (point.ingressCores ?? 0);
+const ofCore = (point: ChartPoint): number | null =>
+  point.egressCores === null && point.ingressCores === null
+    ? null
+    : (point.egressCores ?? 0) + (point.ingressCores ?? 0);
 
 const why =
   'The pod’s part of our programs’ run time: its own runs × the mean time of a run on this node. The rest of the kernel’s work for a packet is not in it.';
 
 /** Share of a core that our two programs take for this pod: what leaves at the bottom, what enters on top of it. */
-export function CpuChart({ shared, read }: { shared: Shared; read: Point | null }) {
+export function CpuChart({ shared, read }: { shared: SharedChartState; read: ChartPoint | null }) {
   const { window, points } = shared;
   const range = window.to - window.from;
-  const top = useScale(
+  const top = useAxisScale(
     Math.max(0, ...points.map((point) => (ofCore(point) ?? 0) * 100)),
     window.to,
     `${range}`,
   );
   const rows = useMemo(
     () =>
-      rowsOf(
+      rowsByKind(
         points,
         (point) => (point.egressCores === null ? null : point.egressCores * 100),
         (point) => (point.ingressCores === null ? null : point.ingressCores * 100),
-        longestStep(range),
+        maxPointDistance(range),
       ),
     [points, range],
   );
@@ -78,7 +80,7 @@ export function CpuChart({ shared, read }: { shared: Shared; read: Point | null 
       {(width) => (
         <AreaTraces
           width={width}
-          height={plot.height}
+          height={plotSize.height}
           window={window}
           rows={rows}
           bottom={0}

@@ -2,8 +2,8 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { kindScope } from '../../../_components/kind.tsx';
 import { clock } from '../../../_lib/format.ts';
 import css from './chart.module.css';
-import { nearest, type Point } from './downsample.ts';
-import { plot, type Window, xOf } from './time-window.ts';
+import { type ChartPoint, nearestPoint } from './downsample.ts';
+import { plotSize, type TimeWindow, timeToX } from './time-window.ts';
 
 /** A ring on a trace, at the value under the crosshair. */
 export interface Dot {
@@ -14,29 +14,29 @@ export interface Dot {
 /** The line through all charts, the rings on the traces, and the time in a pill at its foot. */
 export function Crosshair(props: {
   at: number;
-  window: Window;
-  points: Point[];
+  window: TimeWindow;
+  points: ChartPoint[];
   width: number;
-  dots: (point: Point) => Dot[];
+  dots: (point: ChartPoint) => Dot[];
   scale: { top: number; mirrored: boolean };
 }) {
   const { at, window, points, width, dots, scale } = props;
-  const reach = reachOf(window, points);
-  const point = nearest(points, at, reach);
-  const x = xOf(window, point?.time ?? at, width);
-  const zero = scale.mirrored ? plot.height / 2 : plot.height;
+  const reach = snapDistance(window, points);
+  const point = nearestPoint(points, at, reach);
+  const x = timeToX(window, point?.time ?? at, width);
+  const zero = scale.mirrored ? plotSize.height / 2 : plotSize.height;
   const y = (value: number) => zero - (value / scale.top) * zero;
   const pill = Math.min(Math.max(x, 26), width + 12);
   return (
     <>
-      <path className={css.crosshair} d={`M${x} -4V${plot.height + 4}`} />
+      <path className={css.crosshair} d={`M${x} -4V${plotSize.height + 4}`} />
       {point !== null &&
         dots(point).map(({ value, kind }, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a dot is its place in the list
           <circle key={index} className={`${css.dot} ${kindScope(kind)}`} cx={x} cy={y(value)} r={3} />
         ))}
-      <rect className={css.pill} x={pill - 26} y={plot.height + 4} width={52} height={15} rx={2} />
-      <text className={css.pillTime} x={pill} y={plot.height + 15} textAnchor="middle">
+      <rect className={css.pill} x={pill - 26} y={plotSize.height + 4} width={52} height={15} rx={2} />
+      <text className={css.pillTime} x={pill} y={plotSize.height + 15} textAnchor="middle">
         {clock(point?.time ?? at)}
       </text>
     </>
@@ -44,5 +44,5 @@ export function Crosshair(props: {
 }
 
 /** How far from the crosshair a point may be: half the distance of two points, at least a second. */
-export const reachOf = (window: Window, points: Point[]): number =>
+export const snapDistance = (window: TimeWindow, points: ChartPoint[]): number =>
   Math.max(1000, (window.to - window.from) / Math.max(1, points.length));

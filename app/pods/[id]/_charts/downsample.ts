@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 
 /** What a pod did in the second that ended at `time` (ms since the epoch); rates per second. */
-export interface Point {
+export interface ChartPoint {
   time: number;
   kind: DeviceKind;
   egressPackets: number;
@@ -28,7 +28,7 @@ export interface Gap {
 const missing = 1750;
 
 /** Where samples are missing between `from` and `to`, the time after the last one included. */
-export function gapsOf(points: readonly Point[], from: number, to: number): Gap[] {
+export function findGaps(points: readonly ChartPoint[], from: number, to: number): Gap[] {
   const gaps: Gap[] = [];
   let last: number | null = null;
   for (const { time } of points) {
@@ -49,10 +49,10 @@ const mean = (values: readonly (number | null)[]): number | null => {
  * Joins points so that a range has at most `most`: means of stretches of equal length that start at fixed
  * times, so that they do not change from one second to the next. A stretch never spans two kinds.
  */
-export function thin(points: readonly Point[], range: number, most: number): Point[] {
+export function downsample(points: readonly ChartPoint[], range: number, most: number): ChartPoint[] {
   const length = Math.ceil(range / most / 1000) * 1000;
   if (length <= 1000) return [...points];
-  const stretches: Point[][] = [];
+  const stretches: ChartPoint[][] = [];
   for (const point of points) {
     const last = stretches.at(-1)?.[0];
     const joins =
@@ -63,7 +63,7 @@ export function thin(points: readonly Point[], range: number, most: number): Poi
     else stretches.push([point]);
   }
   return stretches.map((stretch) => {
-    const of = (pick: (point: Point) => number): number => mean(stretch.map(pick)) ?? 0;
+    const of = (pick: (point: ChartPoint) => number): number => mean(stretch.map(pick)) ?? 0;
     const first = stretch[0]!;
     return {
       time: stretch.at(-1)!.time,
@@ -82,7 +82,7 @@ export function thin(points: readonly Point[], range: number, most: number): Poi
 }
 
 /** A row of a chart: `netkit` and `veth` hold the value of the kind that carried it, the other one null. */
-export interface Row {
+export interface KindRow {
   time: number;
   netkitUp: number | null;
   vethUp: number | null;
@@ -95,14 +95,14 @@ export interface Row {
  * the point of the switch; in a gap both are null, so that nothing is drawn across it.
  * @param up drawn above zero; @param down drawn above it (stacked) or, negative, below zero
  */
-export function rowsOf(
-  points: readonly Point[],
-  up: (point: Point) => number | null,
-  down: (point: Point) => number | null,
+export function rowsByKind(
+  points: readonly ChartPoint[],
+  up: (point: ChartPoint) => number | null,
+  down: (point: ChartPoint) => number | null,
   longestStep: number,
-): Row[] {
-  const rows: Row[] = [];
-  let before: Point | null = null;
+): KindRow[] {
+  const rows: KindRow[] = [];
+  let before: ChartPoint | null = null;
   for (const point of points) {
     const gap = before !== null && point.time - before.time > longestStep;
     if (gap && before !== null)
@@ -129,7 +129,7 @@ export function rowsOf(
 }
 
 /** The point nearest to a time, or null where there is none within `reach` ms. */
-export function nearest(points: readonly Point[], time: number, reach: number): Point | null {
+export function nearestPoint(points: readonly ChartPoint[], time: number, reach: number): ChartPoint | null {
   let low = 0;
   let high = points.length - 1;
   while (low < high) {
@@ -138,7 +138,7 @@ export function nearest(points: readonly Point[], time: number, reach: number): 
     else high = middle;
   }
   const candidates = [points[low - 1], points[low]].filter((point) => point !== undefined);
-  let best: Point | null = null;
+  let best: ChartPoint | null = null;
   for (const point of candidates)
     if (best === null || Math.abs(point.time - time) < Math.abs(best.time - time)) best = point;
   return best !== null && Math.abs(best.time - time) <= reach ? best : null;

@@ -1,24 +1,24 @@
 'use client';
 
 import { useMemo } from 'react';
-import { dropReasons } from '../../../../contract/sample.ts';
+import { dropReasons } from '../../../../contract/sample-frame.ts';
 import { quantity } from '../../../_lib/format.ts';
-import { useScale } from './use-axis-scale.ts';
-import { reading, scaleLabel } from './chart-labels.ts';
 import css from './chart.module.css';
-import { ChartFrame, type Shared } from './chart-frame.tsx';
-import type { Point } from './downsample.ts';
+import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
+import { axisLabel, chartValueLabel } from './chart-labels.ts';
+import type { ChartPoint } from './downsample.ts';
 import { BarTraces } from './recharts-traces.tsx';
-import { plot } from './time-window.ts';
+import { plotSize } from './time-window.ts';
+import { useAxisScale } from './use-axis-scale.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 /** What our programs dropped, by reason, the most frequent at the bottom. */
-export function DropsChart({ shared, read }: { shared: Shared; read: Point | null }) {
+export function DropsChart({ shared, read }: { shared: SharedChartState; read: ChartPoint | null }) {
   const { window, points } = shared;
   const range = window.to - window.from;
-  const order = useMemo(() => rank(points), [points]);
-  const top = useScale(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
+  const order = useMemo(() => rankDropReasons(points), [points]);
+  const top = useAxisScale(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
   const { rows, slots } = useMemo(() => barsOf(points, range), [points, range]);
   const seen = order.filter((reason) => points.some(({ drops }) => (drops[reason] ?? 0) > 0));
   const keys = order.map((reason) => dropReasons[reason]!);
@@ -29,11 +29,11 @@ export function DropsChart({ shared, read }: { shared: Shared; read: Point | nul
       shared={shared}
       top={top}
       mirrored={false}
-      label={scaleLabel}
+      label={axisLabel}
       read={
         <span className={read !== null && sum(read.drops) > 0 ? 'text-signal-text' : ''}>
           <em>all</em>
-          {reading(read && sum(read.drops))}
+          {chartValueLabel(read && sum(read.drops))}
         </span>
       }
       legend={
@@ -43,7 +43,7 @@ export function DropsChart({ shared, read }: { shared: Shared; read: Point | nul
           seen.map((reason, place) => (
             <span key={reason}>
               <i className={css.swatch} style={{ background: `var(--drop-${place + 1})` }} />
-              {dropReasons[reason]?.replaceAll('_', ' ')} {reading(read?.drops[reason])}
+              {dropReasons[reason]?.replaceAll('_', ' ')} {chartValueLabel(read?.drops[reason])}
             </span>
           ))
         )
@@ -57,7 +57,7 @@ export function DropsChart({ shared, read }: { shared: Shared; read: Point | nul
       {(width) => (
         <BarTraces
           width={width}
-          height={plot.height}
+          height={plotSize.height}
           window={window}
           rows={rows}
           keys={keys}
@@ -70,16 +70,19 @@ export function DropsChart({ shared, read }: { shared: Shared; read: Point | nul
 }
 
 /** Reasons by how often they occur in the window, ties in the contract's order. */
-export function rank(points: readonly Point[]): number[] {
+export function rankDropReasons(points: readonly ChartPoint[]): number[] {
   const totals = dropReasons.map((_, reason) => sum(points.map(({ drops }) => drops[reason] ?? 0)));
   return dropReasons.map((_, reason) => reason).sort((a, b) => totals[b]! - totals[a]! || a - b);
 }
 
 /** Sixty bars to a window, each the mean of its stretch: a bar a second would be thinner than a pixel. */
-function barsOf(points: readonly Point[], range: number): { rows: Record<string, number>[]; slots: number } {
+function barsOf(
+  points: readonly ChartPoint[],
+  range: number,
+): { rows: Record<string, number>[]; slots: number } {
   const slots = 60;
   const length = range / slots;
-  const stretches = new Map<number, Point[]>();
+  const stretches = new Map<number, ChartPoint[]>();
   for (const point of points) {
     const slot = Math.floor(point.time / length);
     stretches.set(slot, [...(stretches.get(slot) ?? []), point]);

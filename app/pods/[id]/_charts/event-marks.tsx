@@ -1,22 +1,30 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { KindGlyph } from '../../../_components/kind.tsx';
 import css from './chart.module.css';
-import { flag, flagsOf, type KindEvent } from './event-flags.ts';
-import { plot, type Window, xOf } from './time-window.ts';
+import { flagPositions, flagSize, type MigrationMark } from './event-flags.ts';
+import { plotSize, type TimeWindow, timeToX } from './time-window.ts';
 
 /** A dashed line for each migration, with a flag of two glyphs. */
-export function Events({ events, window, width }: { events: KindEvent[]; window: Window; width: number }) {
+export function MigrationMarks({
+  events,
+  window,
+  width,
+}: {
+  events: MigrationMark[];
+  window: TimeWindow;
+  width: number;
+}) {
   const shown = events
     .filter(({ time }) => time >= window.from && time <= window.to)
     .sort((a, b) => a.time - b.time)
-    .map((event) => ({ ...event, x: Math.round(xOf(window, event.time, width)) - 0.5 }));
-  const flags = flagsOf(
+    .map((event) => ({ ...event, x: Math.round(timeToX(window, event.time, width)) - 0.5 }));
+  const flags = flagPositions(
     shown.map(({ x }) => x),
     width,
   );
   return shown.map(({ id, from, to, x }, index) => (
     <g key={id}>
-      <path className={css.event} d={`M${x} 0V${plot.height}`} />
+      <path className={css.event} d={`M${x} 0V${plotSize.height}`} />
       <Flag left={flags[index] ?? null} from={from} to={to} />
     </g>
   ));
@@ -26,7 +34,7 @@ function Flag({ left, from, to }: { left: number | null; from: DeviceKind; to: D
   if (left === null) return null;
   return (
     <>
-      <rect className={css.flag} x={left} y={0} width={flag.width} height={flag.height} />
+      <rect className={css.flag} x={left} y={0} width={flagSize.width} height={flagSize.height} />
       <svg x={left + 3} y={2.5} width={13} height={8.7} viewBox="0 0 18 12" aria-hidden="true">
         <KindGlyph kind={from} className="" />
       </svg>

@@ -1,6 +1,6 @@
 import { clock } from '../../../_lib/format.ts';
 import css from './chart.module.css';
-import { plot, type Window, xOf } from './time-window.ts';
+import { plotSize, type TimeWindow, timeToX } from './time-window.ts';
 
 const divisions = 5;
 /** Half the width of a time label and of the crosshair's pill. */
@@ -8,7 +8,7 @@ const half = 27;
 
 /** The dotted divisions, the scale's three labels, and the time below. */
 export function Graticule(props: {
-  window: Window;
+  window: TimeWindow;
   width: number;
   outer: number;
   top: number;
@@ -17,7 +17,7 @@ export function Graticule(props: {
   at: number | null;
 }) {
   const { window, width, outer, top, mirrored, label, at } = props;
-  const { height } = plot;
+  const { height } = plotSize;
   const verticals = Array.from({ length: divisions + 1 }, (_, index) => (width * index) / divisions);
   const lines = mirrored ? [0, 0.25, 0.75] : [0, 0.25, 0.5, 0.75];
   const scale: [number, string][] = [
@@ -25,7 +25,7 @@ export function Graticule(props: {
     [height / 2 + 4, label(mirrored ? 0 : top / 2)],
     [height, label(mirrored ? top : 0)],
   ];
-  const covered = at === null ? null : xOf(window, at, width);
+  const covered = at === null ? null : timeToX(window, at, width);
   const free = (x: number) => covered === null || Math.abs(covered - x) > 2 * half;
   const middle = (width * 2) / divisions;
   return (
@@ -65,5 +65,5 @@ export function Graticule(props: {
   );
 }
 
-const timeOf = (window: Window, x: number, width: number): number =>
+const timeOf = (window: TimeWindow, x: number, width: number): number =>
   window.from + (x / width) * (window.to - window.from);

@@ -8,21 +8,21 @@ import { IconButton } from '../../../_components/button.tsx';
 import { Kind } from '../../../_components/kind.tsx';
 import { clock } from '../../../_lib/format.ts';
 import css from './chart.module.css';
-import type { Shared } from './chart-frame.tsx';
+import type { SharedChartState } from './chart-frame.tsx';
 import { CpuChart } from './cpu-chart.tsx';
-import { reachOf } from './crosshair.tsx';
+import { snapDistance } from './crosshair.tsx';
+import { downsample, findGaps, nearestPoint } from './downsample.ts';
 import { DropsChart } from './drops-chart.tsx';
-import { eventsOf } from './event-flags.ts';
-import { gapsOf, nearest, thin } from './downsample.ts';
+import { migrationMarks } from './event-flags.ts';
 import { RateChart } from './rate-chart.tsx';
 import type { ProgramIds, Recorder } from './recorder.ts';
-import { ranges, type Window } from './time-window.ts';
+import { type TimeWindow, timeRanges } from './time-window.ts';
 
 /** Most points a trace is drawn with; more would be under a pixel apart. */
 const most = 300;
 
 /** The live charts of a pod: what its counters did, in the colour of the device that carried it. */
-export function Charts(props: {
+export function LiveCharts(props: {
   recorder: Recorder;
   version: number;
   programs: Record<DeviceKind, ProgramIds>;
@@ -31,11 +31,11 @@ export function Charts(props: {
   now: number | null;
 }) {
   const { recorder, version, programs, migrations, now } = props;
-  const [range, setRange] = useState<number>(ranges[1].ms);
+  const [range, setRange] = useState<number>(timeRanges[1].ms);
   const [pausedAt, setPausedAt] = useState<number | null>(null);
   const [at, setAt] = useState<number | null>(null);
   const to = pausedAt ?? now ?? 0;
-  const window = useMemo<Window>(
+  const window = useMemo<TimeWindow>(
     () => ({ from: to - range, to, live: pausedAt === null }),
     [to, range, pausedAt],
   );
@@ -43,20 +43,20 @@ export function Charts(props: {
   const { points, gaps } = useMemo(() => {
     const every = recorder.points(window.from - 1000, programs).filter(({ time }) => time <= window.to);
     return {
-      points: thin(every, window.to - window.from, most),
-      gaps: gapsOf(every, window.from, window.to),
+      points: downsample(every, window.to - window.from, most),
+      gaps: findGaps(every, window.from, window.to),
     };
   }, [recorder, version, programs, window]);
-  const events = useMemo(() => eventsOf(migrations), [migrations]);
-  const shared: Shared = { window, points, gaps, events, at, onPoint: setAt };
-  const read = at === null ? points.at(-1) : nearest(points, at, reachOf(window, points));
+  const events = useMemo(() => migrationMarks(migrations), [migrations]);
+  const shared: SharedChartState = { window, points, gaps, events, at, onPoint: setAt };
+  const read = at === null ? points.at(-1) : nearestPoint(points, at, snapDistance(window, points));
   return (
     <section aria-label="Live charts">
       <div className="flex h-9 items-center gap-3">
         <h2 className="font-semibold">Live</h2>
         <fieldset className="inline-flex flex-none overflow-hidden rounded-2 border border-line-2">
           <legend className="sr-only">Range</legend>
-          {ranges.map(({ label, ms }) => (
+          {timeRanges.map(({ label, ms }) => (
             <button
               key={label}
               type="button"
@@ -101,7 +101,14 @@ export function Charts(props: {
           shared={shared}
           read={read ?? null}
         />
-        <RateChart title="Bits" unit="bit/s" up="ingressBits" down="egressBits" shared={shared} read={read ?? null} />
+        <RateChart
+          title="Bits"
+          unit="bit/s"
+          up="ingressBits"
+          down="egressBits"
+          shared={shared}
+          read={read ?? null}
+        />
         <DropsChart shared={shared} read={read ?? null} />
         <CpuChart shared={shared} read={read ?? null} />
       </div>

@@ -2,12 +2,12 @@
 
 import { useMemo } from 'react';
 import { quantity } from '../../../_lib/format.ts';
-import { useScale } from './use-axis-scale.ts';
-import { reading, scaleLabel } from './chart-labels.ts';
-import { ChartFrame, type Shared } from './chart-frame.tsx';
-import { type Point, rowsOf } from './downsample.ts';
+import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
+import { axisLabel, chartValueLabel } from './chart-labels.ts';
+import { type ChartPoint, rowsByKind } from './downsample.ts';
 import { AreaTraces } from './recharts-traces.tsx';
-import { plot } from './time-window.ts';
+import { plotSize } from './time-window.ts';
+import { useAxisScale } from './use-axis-scale.ts';
 
 type Field = 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'egressBits';
 
@@ -17,21 +17,21 @@ export function RateChart(props: {
   unit: string;
   up: Field;
   down: Field;
-  shared: Shared;
-  read: Point | null;
+  shared: SharedChartState;
+  read: ChartPoint | null;
 }) {
   const { title, unit, up, down, shared, read } = props;
   const { window, points } = shared;
   const range = window.to - window.from;
   const highest = Math.max(0, ...points.map((point) => Math.max(point[up], point[down])));
-  const top = useScale(highest, window.to, `${range}`);
+  const top = useAxisScale(highest, window.to, `${range}`);
   const rows = useMemo(
     () =>
-      rowsOf(
+      rowsByKind(
         points,
         (point) => point[up],
         (point) => -point[down],
-        longestStep(range),
+        maxPointDistance(range),
       ),
     [points, up, down, range],
   );
@@ -42,16 +42,16 @@ export function RateChart(props: {
       shared={shared}
       top={top}
       mirrored
-      label={scaleLabel}
+      label={axisLabel}
       read={
         <>
           <span>
             <em>in</em>
-            {reading(read?.[up])}
+            {chartValueLabel(read?.[up])}
           </span>
           <span>
             <em>out</em>
-            {reading(read?.[down])}
+            {chartValueLabel(read?.[down])}
           </span>
         </>
       }
@@ -69,7 +69,7 @@ export function RateChart(props: {
       {(width) => (
         <AreaTraces
           width={width}
-          height={plot.height}
+          height={plotSize.height}
           window={window}
           rows={rows}
           bottom={-top}
@@ -82,4 +82,4 @@ export function RateChart(props: {
 }
 
 /** Points of a range stand this far apart at the most; further is a gap. */
-export const longestStep = (range: number): number => Math.max(1750, Math.ceil(range / 300_000) * 1750);
+export const maxPointDistance = (range: number): number => Math.max(1750, Math.ceil(range / 300_000) * 1750);

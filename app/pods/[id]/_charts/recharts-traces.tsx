@@ -2,8 +2,8 @@
 
 import { memo } from 'react';
 import { Area, AreaChart, Bar, BarChart, XAxis, YAxis } from 'recharts';
-import type { Row } from './downsample.ts';
-import type { Window } from './time-window.ts';
+import type { KindRow } from './downsample.ts';
+import type { TimeWindow } from './time-window.ts';
 
 const still = {
   isAnimationActive: false,
@@ -18,7 +18,7 @@ const series = ['netkitUp', 'vethUp', 'netkitDown', 'vethDown'] as const;
 interface Size {
   width: number;
   height: number;
-  window: Window;
+  window: TimeWindow;
 }
 
 /**
@@ -26,7 +26,7 @@ interface Size {
  * the other, the lower one filled stronger.
  */
 export const AreaTraces = memo(function AreaTraces(
-  props: Size & { rows: Row[]; bottom: number; top: number; stacked: boolean },
+  props: Size & { rows: KindRow[]; bottom: number; top: number; stacked: boolean },
 ) {
   const { width, height, window, rows, bottom, top, stacked } = props;
   return (

@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { dropColumns, dropReasons } from '../../../../contract/sample.ts';
+import { dropColumns, dropReasons } from '../../../../contract/sample-frame.ts';
 import type { PodHistory, PodRates } from '../../../_lib/time-series/pod-series.ts';
-import type { Point } from './downsample.ts';
+import type { ChartPoint } from './downsample.ts';
 
 /** What the frames of one second say about a pod, before the programs' cost is known. */
 export interface PodReading {
@@ -71,7 +71,7 @@ export function createRecorder(capacity: number) {
       if (costs.length > capacity) costs.shift();
     },
     /** Readings since `from`, each with the cost of the programs that ran on its kind. */
-    points(from: number, programs: Readonly<Record<DeviceKind, ProgramIds>>): Point[] {
+    points(from: number, programs: Readonly<Record<DeviceKind, ProgramIds>>): ChartPoint[] {
       return joinCosts(
         readings.filter(({ time }) => time >= from),
         costs,
@@ -104,7 +104,7 @@ function joinCosts(
   readings: readonly PodReading[],
   costs: readonly CostReading[],
   programs: Readonly<Record<DeviceKind, ProgramIds>>,
-): Point[] {
+): ChartPoint[] {
   let index = 0;
   return readings.map((reading) => {
     while (

@@ -1,21 +1,21 @@
 /** What the charts show: from and to in ms since the epoch. `live`: `to` is the last sample, else the page is paused. */
-export interface Window {
+export interface TimeWindow {
   from: number;
   to: number;
   live: boolean;
 }
 
-export const ranges = [
+export const timeRanges = [
   { label: '1 min', ms: 60_000 },
   { label: '5 min', ms: 300_000 },
   { label: '30 min', ms: 1_800_000 },
 ] as const;
 
 /** A chart's plot and the room around it, px. */
-export const plot = { height: 124, scale: 38, axis: 20 };
+export const plotSize = { height: 124, scale: 38, axis: 20 };
 
-export const xOf = (window: Window, time: number, width: number): number =>
+export const timeToX = (window: TimeWindow, time: number, width: number): number =>
   ((time - window.from) / (window.to - window.from)) * width;
 
-export const timeAt = (window: Window, x: number, width: number): number =>
+export const xToTime = (window: TimeWindow, x: number, width: number): number =>
   window.from + (Math.min(Math.max(x, 0), width) / width) * (window.to - window.from);

@@ -1,13 +1,13 @@
 'use client';
 
 import { useRef } from 'react';
-import { nextScale, type Scale } from './axis-scale.ts';
+import { type AxisScale, nextAxisScale } from './axis-scale.ts';
 
-/** The top of a scale for the highest value shown now; see `nextScale`. `key`: a new one starts anew. */
-export function useScale(highest: number, now: number, key: string): number {
-  const state = useRef<{ key: string; scale: Scale | null }>({ key, scale: null });
+/** The top of a scale for the highest value shown now; see `nextAxisScale`. `key`: a new one starts anew. */
+export function useAxisScale(highest: number, now: number, key: string): number {
+  const state = useRef<{ key: string; scale: AxisScale | null }>({ key, scale: null });
   const before = state.current.key === key ? state.current.scale : null;
-  const scale = nextScale(before, highest, now);
+  const scale = nextAxisScale(before, highest, now);
   state.current = { key, scale };
   return scale.top;
 }

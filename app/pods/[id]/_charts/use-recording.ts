@@ -4,11 +4,11 @@ import { useEffect, useMemo, useState } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { NodeSample } from '../../../../contract/node.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { nodeHistory, programRates } from '../../../_lib/time-series/node-samples.ts';
-import { onSample, samples } from '../../../_lib/time-series/pod-samples.ts';
-import { theStream } from '../../../_lib/live-connection.ts';
+import { liveConnection } from '../../../_lib/live-connection.ts';
+import { nodeSampleHistory, programRates } from '../../../_lib/time-series/node-samples.ts';
+import { onSample, podSeries } from '../../../_lib/time-series/pod-samples.ts';
+import { hookDirection } from '../_path/hook-direction.ts';
 import { createRecorder, type ProgramIds, type Recorder } from './recorder.ts';
-import { directionOf } from '../_path/hook-direction.ts';
 
 /** Half an hour and a little, at one sample a second. */
 const capacity = 1860;
@@ -28,19 +28,19 @@ export function useRecording(pod: { id: string; number: number }): { recorder: R
   const recorder = recorderOf(pod.id);
   const [version, setVersion] = useState(0);
   useEffect(() => {
-    recorder.addHistory(samples.history(pod.number, 420));
-    const kept = nodeHistory();
+    recorder.addHistory(podSeries.history(pod.number, 420));
+    const kept = nodeSampleHistory();
     for (let index = 1; index < kept.length; index++) addCosts(recorder, kept[index - 1]!, kept[index]!);
     setVersion((before) => before + 1);
     const stops = [
       onSample(() => {
-        const rates = samples.rates(pod.number);
+        const rates = podSeries.rates(pod.number);
         if (rates !== null && recorder.addRates(rates)) setVersion((before) => before + 1);
       }),
-      theStream().onMessage((message) => {
+      liveConnection().onMessage((message) => {
         if (message.type !== 'node') return;
         // The store and this listener hear of the same sample in no fixed order.
-        const before = nodeHistory().findLast(({ time }) => time < message.sample.time);
+        const before = nodeSampleHistory().findLast(({ time }) => time < message.sample.time);
         if (before !== undefined) addCosts(recorder, before, message.sample);
       }),
     ];
@@ -88,7 +88,7 @@ export function useProgramIds(pod: Pod): Record<DeviceKind, ProgramIds> {
 function idsOf(programs: NonNullable<Pod['device']>['programs']): ProgramIds {
   const ours = programs.filter((program) => program.ours);
   return {
-    out: ours.find(({ hook }) => directionOf(hook) === 'out')?.id ?? null,
-    in: ours.find(({ hook }) => directionOf(hook) === 'in')?.id ?? null,
+    out: ours.find(({ hook }) => hookDirection(hook) === 'egress')?.id ?? null,
+    in: ours.find(({ hook }) => hookDirection(hook) === 'ingress')?.id ?? null,
   };
 }

@@ -1,7 +1,8 @@
+import type { Direction } from '../../../../contract/direction.ts';
 import type { PodDrops } from '../../../../contract/drops.ts';
 
 /** What the agent answered, and when, ms. */
-export interface Reading {
+export interface DropReading {
   at: number;
   drops: PodDrops;
 }
@@ -9,7 +10,7 @@ export interface Reading {
 export interface DropRow {
   key: string;
   reason: string;
-  where: 'out' | 'in' | 'kernel';
+  where: Direction | 'kernel';
   packets: number;
   /** A second, over what was read; NaN before the second reading. */
   rate: number;
@@ -18,20 +19,20 @@ export interface DropRow {
 }
 
 /** How far back a rate looks. */
-export const rateMs = 60_000;
+export const rateWindowMs = 60_000;
 
 /** The readings of the last minute with this one; those of before the pod, or of another agent, are of no use. */
-export function withReading(readings: readonly Reading[], reading: Reading): Reading[] {
+export function addDropReading(readings: readonly DropReading[], reading: DropReading): DropReading[] {
   const { since, kernel } = reading.drops;
   const kept = readings.filter(
     ({ at, drops }) =>
-      at > reading.at - rateMs && drops.since === since && drops.kernel.since === kernel.since,
+      at > reading.at - rateWindowMs && drops.since === since && drops.kernel.since === kernel.since,
   );
   return [...kept, reading];
 }
 
 /** One row a reason, ours before the kernel's, each the most frequent first, as they come. */
-export function rowsOf(readings: readonly Reading[]): DropRow[] {
+export function dropRows(readings: readonly DropReading[]): DropRow[] {
   const last = readings.at(-1);
   if (last === undefined) return [];
   const first = readings[0]!;

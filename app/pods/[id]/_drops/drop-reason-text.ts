@@ -1,5 +1,5 @@
 /** What reasons mean to somebody whose packets are lost. The kernel's: of <net/dropreason-core.h>; others go by their name. */
-export const meanings: Readonly<Record<string, string>> = {
+export const dropReasonMeanings: Readonly<Record<string, string>> = {
   malformed: 'the IP header is missing, or its lengths disagree',
   unknown_protocol: 'neither IPv4, IPv6 nor ARP, or VLAN-tagged',
   spoofed_source: 'the source is not the pod’s',

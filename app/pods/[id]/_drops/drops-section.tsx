@@ -7,16 +7,16 @@ import { ErrorState } from '../../../_components/error-state.tsx';
 import { Skeleton } from '../../../_components/skeleton.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { clock, count } from '../../../_lib/format.ts';
+import { dropRows } from './drop-rates.ts';
 import { DropsTable } from './drops-table.tsx';
-import { rowsOf } from './drop-rates.ts';
-import { useDrops } from './use-drops.ts';
+import { useDropReadings } from './use-drops.ts';
 
 /** Where the table would stand. */
 const sentence = 'flex h-9 items-center border-line-2 border-t text-12 text-ink-2';
 
 /** What of the pod's traffic was lost and why: what our programs dropped, and what the kernel did. */
 export function DropsSection({ pod }: { pod: Pod }) {
-  const { data, error, refetch } = useDrops(pod);
+  const { data, error, refetch } = useDropReadings(pod);
   const last = data?.at(-1);
   const gone = pod.state === 'gone';
   return (
@@ -43,7 +43,7 @@ export function DropsSection({ pod }: { pod: Pod }) {
         )}
       </div>
       {last !== undefined ? (
-        <Counted drops={last.drops} rows={rowsOf(data ?? [])} />
+        <Counted drops={last.drops} rows={dropRows(data ?? [])} />
       ) : gone ? (
         <p className={sentence}>The pod is gone, and its counts with it.</p>
       ) : error !== null ? (
@@ -55,7 +55,7 @@ export function DropsSection({ pod }: { pod: Pod }) {
   );
 }
 
-function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof rowsOf> }) {
+function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof dropRows> }) {
   const { ours, kernel } = drops;
   return (
     <>

@@ -1,7 +1,7 @@
-import { Drops, NotAvailable } from '../../../_components/number.tsx';
+import { DropRate, NotAvailable } from '../../../_components/number.tsx';
 import { clock, count, dayOf } from '../../../_lib/format.ts';
-import { meanings } from './drop-reason-text.ts';
 import type { DropRow } from './drop-rates.ts';
+import { dropReasonMeanings } from './drop-reason-text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -54,7 +54,7 @@ export function DropsTable({ rows }: { rows: readonly DropRow[] }) {
 }
 
 function Row({ row: { reason, where, packets, rate, lastSeen } }: { row: DropRow }) {
-  const meaning = meanings[reason];
+  const meaning = dropReasonMeanings[reason];
   return (
     <tr className="hover:[&>td]:bg-surface-2">
       <td className={`${cell} code font-semibold max-md:text-11`} title={meaning ?? reason}>
@@ -68,7 +68,7 @@ function Row({ row: { reason, where, packets, rate, lastSeen } }: { row: DropRow
       </td>
       <td className={`${cell} text-right tabular-nums`}>{count(packets)}</td>
       <td className={`${cell} text-right`}>
-        <Drops value={rate} />
+        <DropRate value={rate} />
       </td>
       <td
         className={`${cell} ${wide} text-right text-ink-2 tabular-nums`}

@@ -1,18 +1,18 @@
 import { useQuery } from '@tanstack/react-query';
 import type { PodDrops } from '../../../../contract/drops.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { call } from '../../../_lib/api.ts';
-import { type Reading, withReading } from './drop-rates.ts';
+import { callApi } from '../../../_lib/api.ts';
+import { addDropReading, type DropReading } from './drop-rates.ts';
 
 const everyMs = 2000;
 
 /** The pod's drops as they were read during the last minute, as long as the page is looked at and the pod is there. */
-export const useDrops = (pod: Pod) =>
+export const useDropReadings = (pod: Pod) =>
   useQuery({
     queryKey: ['pod', pod.id, 'drops'],
     queryFn: async ({ signal, client, queryKey }) => {
-      const drops = await call<PodDrops>(`/pods/${encodeURIComponent(pod.id)}/drops`, { signal });
-      return withReading(client.getQueryData<Reading[]>(queryKey) ?? [], { at: Date.now(), drops });
+      const drops = await callApi<PodDrops>(`/pods/${encodeURIComponent(pod.id)}/drops`, { signal });
+      return addDropReading(client.getQueryData<DropReading[]>(queryKey) ?? [], { at: Date.now(), drops });
     },
     refetchInterval: everyMs,
     staleTime: everyMs,

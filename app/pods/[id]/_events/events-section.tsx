@@ -16,7 +16,7 @@ import {
 import { useState } from 'react';
 import type { Event } from '../../../../contract/event.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { usePodEvents, wordsOf } from '../../../_lib/event-queries.ts';
+import { eventLabel, usePodEvents } from '../../../_lib/event-queries.ts';
 import { clock, dayOf } from '../../../_lib/format.ts';
 import { useNow } from '../../../_lib/time-series/pod-samples.ts';
 
@@ -69,7 +69,7 @@ function Line({ event }: { event: Event }) {
         <Sign event={event} />
       </span>
       <span className="min-w-0">
-        <b className={`font-[550] ${severity === 'error' ? 'text-signal-text' : ''}`}>{wordsOf(type)}</b>{' '}
+        <b className={`font-[550] ${severity === 'error' ? 'text-signal-text' : ''}`}>{eventLabel(type)}</b>{' '}
         <span className="text-ink-2 [overflow-wrap:anywhere]">{message}</span>
       </span>
     </li>

@@ -1,7 +1,7 @@
-import type { GuardAct } from '../../../../contract/guard.ts';
+import type { GuardAction } from '../../../../contract/guard.ts';
 import { clock } from '../../../_lib/format.ts';
 
-const words: Record<GuardAct['act'], string> = {
+const words: Record<GuardAction['act'], string> = {
   repair: 'Repaired',
   fallback: 'Moved to veth',
   'leave-alone': 'Left alone',
@@ -9,11 +9,11 @@ const words: Record<GuardAct['act'], string> = {
 };
 
 /** What the guard did with the pod and why, the newest first. */
-export function ActsList({
+export function GuardActionsList({
   acts,
   openMigration,
 }: {
-  acts: readonly GuardAct[];
+  acts: readonly GuardAction[];
   openMigration: (id: string) => void;
 }) {
   if (acts.length === 0)

@@ -8,10 +8,10 @@ import { ErrorState } from '../../../_components/error-state.tsx';
 import { Skeleton } from '../../../_components/skeleton.tsx';
 import { notify } from '../../../_components/toast.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { useChooseForPod, usePodGuard, useResumeGuard } from '../../../_lib/guard-queries.ts';
-import { useLacks } from '../../../_lib/session-queries.ts';
-import { ActsList } from './actions-list.tsx';
-import { ReadingsTable } from './signals-table.tsx';
+import { usePodGuard, useResumeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
+import { useMissingRole } from '../../../_lib/session-queries.ts';
+import { GuardActionsList } from './actions-list.tsx';
+import { GuardSignalsTable } from './signals-table.tsx';
 import { ThresholdsSheet } from './thresholds-sheet.tsx';
 
 interface Props {
@@ -24,7 +24,7 @@ export function GuardSection({ pod, openMigration }: Props) {
   const gone = pod.state === 'gone';
   const { data: guard, error, refetch } = usePodGuard(pod.id, !gone);
   const [open, setOpen] = useState(false);
-  const lacks = useLacks('operator');
+  const lacks = useMissingRole('operator');
   return (
     <section
       aria-labelledby="guard"
@@ -50,8 +50,8 @@ export function GuardSection({ pod, openMigration }: Props) {
         {guard !== undefined ? (
           <>
             <Sentence pod={pod} guard={guard} lacks={lacks} />
-            {guard.readings.length > 0 && <ReadingsTable readings={guard.readings} />}
-            <ActsList acts={guard.acts} openMigration={openMigration} />
+            {guard.readings.length > 0 && <GuardSignalsTable readings={guard.readings} />}
+            <GuardActionsList acts={guard.acts} openMigration={openMigration} />
           </>
         ) : gone ? (
           <p className="flex h-9 items-center text-12 text-ink-2">The pod is gone.</p>
@@ -107,7 +107,7 @@ function Sentence({ pod, guard, lacks }: ActProps) {
 
 /** Off and on for this pod; what else was chosen for it stays. */
 function Switch({ pod, guard, lacks }: ActProps) {
-  const choose = useChooseForPod(pod.id);
+  const choose = useSetPodGuard(pod.id);
   const { on } = guard.thresholds;
   return (
     <Button

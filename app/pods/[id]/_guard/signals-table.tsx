@@ -15,7 +15,7 @@ const names: Record<GuardSignal, string> = {
 const states = { well: 'well', failing: 'failing', unknown: 'not known', off: 'off' } as const;
 
 /** Each signal with what was seen. */
-export function ReadingsTable({ readings }: { readings: readonly GuardReading[] }) {
+export function GuardSignalsTable({ readings }: { readings: readonly GuardReading[] }) {
   return (
     <table className="w-full table-fixed border-separate border-spacing-0">
       <thead>

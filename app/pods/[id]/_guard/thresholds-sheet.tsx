@@ -4,7 +4,7 @@ import { guardDefaults, type PodGuard } from '../../../../contract/guard.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { GuardForm } from '../../../_components/guard-form.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
-import { useChooseForPod, useNodeGuard } from '../../../_lib/guard-queries.ts';
+import { useNodeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
 
 interface Props {
   pod: Pod;
@@ -15,7 +15,7 @@ interface Props {
 
 /** What the guard of this pod goes by; where nothing is chosen, the node's. */
 export function ThresholdsSheet({ pod, guard, open, onOpenChange }: Props) {
-  const choose = useChooseForPod(pod.id);
+  const choose = useSetPodGuard(pod.id);
   const node = useNodeGuard().data;
   if (!open) return null;
   return (

@@ -3,7 +3,13 @@ import type { Migration, MigrationPlan } from '../../../../contract/migration.ts
 import { count, duration } from '../../../_lib/format.ts';
 
 /** What will be different, and what this pod's earlier migrations to that kind came to. Nothing else is promised. */
-export function Expected({ plan, migrations }: { plan: MigrationPlan; migrations: readonly Migration[] }) {
+export function ExpectedOutcome({
+  plan,
+  migrations,
+}: {
+  plan: MigrationPlan;
+  migrations: readonly Migration[];
+}) {
   const done = migrations.filter(({ state }) => state === 'done');
   const counted = done.filter(({ result }) => result?.requestsFailed != null);
   const failed = counted.reduce((sum, { result }) => sum + (result?.requestsFailed ?? 0), 0);

@@ -4,7 +4,7 @@ import type { Migration } from '../../../../contract/migration.ts';
 import { KindChange, kindScope } from '../../../_components/kind.tsx';
 import { clock, dayOf, duration } from '../../../_lib/format.ts';
 import { useNow } from '../../../_lib/time-series/pod-samples.ts';
-import { outcome } from './text.ts';
+import { migrationOutcome } from './text.ts';
 
 /** The pod's migrations, newest first; each opens its journal. */
 export function MigrationList(props: { migrations: readonly Migration[]; open: (id: string) => void }) {
@@ -60,7 +60,7 @@ function Row({ migration, open }: { migration: Migration; open: (id: string) => 
       </span>
       <KindChange from={from.kind} to={to.kind} />
       <span className="truncate">
-        <span className={bad ? 'text-signal-text' : ''}>{outcome(migration)}</span>{' '}
+        <span className={bad ? 'text-signal-text' : ''}>{migrationOutcome(migration)}</span>{' '}
         <span className="text-muted">by {migration.actor}</span>
       </span>
       <Levels migration={migration} />

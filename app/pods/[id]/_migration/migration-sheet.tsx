@@ -8,19 +8,19 @@ import { Sheet } from '../../../_components/sheet.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { useMigration, useMigrationPlan, useStartMigration } from '../../../_lib/migration-queries.ts';
 import { useWatchPod } from '../../../_lib/time-series/pod-samples.ts';
-import type { SheetControl } from './use-migration-sheet.ts';
 import { PlanFooter } from './plan-footer.tsx';
 import { PlanView } from './plan-view.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunView } from './run-view.tsx';
 import { SheetHead } from './sheet-head.tsx';
+import { migrationLabel, migrationTitle } from './text.ts';
+import type { MigrationSheetControl } from './use-migration-sheet.ts';
 import { useRequestTicks } from './use-request-ticks.ts';
-import { migrationAction, migrationTitle } from './text.ts';
 
 interface Props {
   pod: Pod;
   migrations: readonly Migration[];
-  sheet: SheetControl;
+  sheet: MigrationSheetControl;
 }
 
 /**
@@ -49,7 +49,7 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
       <Sheet
         open
         onOpenChange={(open) => !open && sheet.close()}
-        title={migrationAction(to)}
+        title={migrationLabel(to)}
         description="What will be done, step by step, with the command that does the same. Nothing has been changed yet."
         head={<SheetHead pod={pod} from={plan.data?.from.kind ?? pod.kind} to={to} />}
         footer={
@@ -95,7 +95,7 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
 }
 
 /** Starts a migration. `begun`: the one it started, known from the stream before the call is answered. */
-function useStart(pod: Pod, migrations: readonly Migration[], sheet: SheetControl) {
+function useStart(pod: Pod, migrations: readonly Migration[], sheet: MigrationSheetControl) {
   const { mutate, error, reset } = useStartMigration(pod.id);
   const [before, setBefore] = useState<ReadonlySet<string> | null>(null);
   const { show } = sheet.state;

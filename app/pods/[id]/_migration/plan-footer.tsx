@@ -1,7 +1,7 @@
 import type { RefObject } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { Button, Key } from '../../../_components/button.tsx';
-import { migrationAction } from './text.ts';
+import { migrationLabel } from './text.ts';
 
 /** Cancel and the one that does it; its name is the sheet's. */
 export function PlanFooter(props: {
@@ -29,7 +29,7 @@ export function PlanFooter(props: {
         Cancel
       </Button>
       <Button ref={confirm} look="primary" size="large" disabled={!ready || pending} onClick={onConfirm}>
-        {migrationAction(to)}
+        {migrationLabel(to)}
         {ready && !pending && (
           <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
             <Key>Enter</Key>

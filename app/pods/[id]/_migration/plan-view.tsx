@@ -8,10 +8,10 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { PlanSkeleton } from '../../../_components/sheet-skeleton.tsx';
-import { Expected } from './expected-outcome.tsx';
-import { NoReturn } from './point-of-no-return.tsx';
-import { Preflight } from './preflight-checks.tsx';
+import { SheetSkeleton } from '../../../_components/sheet-skeleton.tsx';
+import { ExpectedOutcome } from './expected-outcome.tsx';
+import { PointOfNoReturn } from './point-of-no-return.tsx';
+import { PreflightChecks } from './preflight-checks.tsx';
 import { isLastUndoable, noReturn, planScript } from './text.ts';
 
 /** The checks and the ten steps, each with the command that does the same; nothing has been changed. */
@@ -30,7 +30,7 @@ export function PlanView(props: {
         <ErrorState error={error} retry={retry} />
       </div>
     );
-  if (plan === undefined) return <PlanSkeleton lines={10} />;
+  if (plan === undefined) return <SheetSkeleton lines={10} />;
   return (
     <>
       {error !== null && (
@@ -40,8 +40,11 @@ export function PlanView(props: {
         </div>
       )}
       <div className="grid grid-cols-2 gap-x-8 border-line-1 border-b px-6 py-2 max-md:grid-cols-1 max-md:px-4">
-        <Preflight checks={plan.checks} />
-        <Expected plan={plan} migrations={migrations.filter((migration) => migration.to.kind === to)} />
+        <PreflightChecks checks={plan.checks} />
+        <ExpectedOutcome
+          plan={plan}
+          migrations={migrations.filter((migration) => migration.to.kind === to)}
+        />
       </div>
       <section className="px-6 pb-6 max-md:px-4" aria-labelledby="plan">
         <div className="flex h-7.5 items-center gap-3">
@@ -58,7 +61,7 @@ export function PlanView(props: {
           {plan.steps.map((step, index) => (
             <Fragment key={step.step}>
               <Step step={step} number={index + 1} />
-              {isLastUndoable(step.step) && <NoReturn text={noReturn} />}
+              {isLastUndoable(step.step) && <PointOfNoReturn text={noReturn} />}
             </Fragment>
           ))}
         </ol>

@@ -1,7 +1,7 @@
 const dashes = 'h-px bg-[repeating-linear-gradient(90deg,var(--line-control)_0_4px,transparent_4px_8px)]';
 
 /** The line that no migration goes back over. */
-export function NoReturn({ text }: { text: string }) {
+export function PointOfNoReturn({ text }: { text: string }) {
   return (
     <li className="flex min-h-5 items-center gap-2.5 text-11 text-muted">
       <span aria-hidden="true" className={`w-6 ${dashes}`} />

@@ -1,10 +1,10 @@
 import { Check, Info } from 'lucide-react';
 import type { Check as PlanCheck } from '../../../../contract/migration.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { noteLines } from './text.ts';
+import { splitNote } from './text.ts';
 
 /** What was looked at before, and what speaks against the migration. */
-export function Preflight({ checks }: { checks: readonly PlanCheck[] }) {
+export function PreflightChecks({ checks }: { checks: readonly PlanCheck[] }) {
   const of = (state: PlanCheck['state']) => checks.filter((check) => check.state === state).length;
   const words = [
     [of('refused'), 'refused'],
@@ -55,7 +55,7 @@ function CheckLine({ check: { name, state, detail, code } }: { check: PlanCheck 
       ) : state === 'note' ? (
         <span className="col-span-2 [overflow-wrap:anywhere]">
           <b className="font-[550]">{name}</b>
-          {noteLines(detail).map((line) => (
+          {splitNote(detail).map((line) => (
             <span key={line} className="block text-ink-2">
               {line}
             </span>

@@ -4,9 +4,9 @@ import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { clock, count } from '../../../_lib/format.ts';
-import { useLacks } from '../../../_lib/session-queries.ts';
-import type { SheetControl } from './use-migration-sheet.ts';
-import { undoAction } from './text.ts';
+import { useMissingRole } from '../../../_lib/session-queries.ts';
+import { undoLabel } from './text.ts';
+import type { MigrationSheetControl } from './use-migration-sheet.ts';
 
 /** While it runs: what closing means. Afterwards: who, when, and the way back. */
 export function RunFooter({
@@ -16,12 +16,12 @@ export function RunFooter({
 }: {
   migration: Migration;
   pod: Pod;
-  sheet: SheetControl;
+  sheet: MigrationSheetControl;
 }) {
   const done = useRef<HTMLButtonElement>(null);
   const { state, from, to } = migration;
   const running = state === 'running';
-  const lacks = useLacks('operator');
+  const lacks = useMissingRole('operator');
   useEffect(() => {
     if (!running) done.current?.focus();
   }, [running]);
@@ -53,7 +53,7 @@ export function RunFooter({
           onClick={() => sheet.openPlan(from.kind)}
         >
           <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-          {undoAction(from.kind)}
+          {undoLabel(from.kind)}
         </Button>
       )}
       <Button ref={done} look="primary" size="large" onClick={sheet.close}>

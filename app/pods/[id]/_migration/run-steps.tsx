@@ -2,15 +2,15 @@ import { Check, X } from 'lucide-react';
 import { Fragment } from 'react';
 import type { Migration, RunStep } from '../../../../contract/migration.ts';
 import { duration } from '../../../_lib/format.ts';
-import { NoReturn } from './point-of-no-return.tsx';
-import { withoutDrain } from './timing.ts';
+import { PointOfNoReturn } from './point-of-no-return.tsx';
 import { isLastUndoable } from './text.ts';
+import { durationWithoutDrain } from './timing.ts';
 
 /** The steps with their times; a step is ticked when the kernel has answered it. */
 export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {
   const { steps } = migration;
   const done = steps.filter(({ state }) => state === 'done').length;
-  const rest = withoutDrain(migration);
+  const rest = durationWithoutDrain(migration);
   return (
     <section aria-labelledby="steps" className="px-6 max-md:px-4">
       <div className="flex h-8 items-center gap-3">
@@ -29,7 +29,7 @@ export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed
         {steps.map((step, index) => (
           <Fragment key={step.step}>
             <StepLine step={step} number={index + 1} elapsed={elapsed} />
-            {isLastUndoable(step.step) && <NoReturn text="only forward from here" />}
+            {isLastUndoable(step.step) && <PointOfNoReturn text="only forward from here" />}
           </Fragment>
         ))}
       </ol>

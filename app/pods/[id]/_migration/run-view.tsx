@@ -8,19 +8,19 @@ import { NotAvailable } from '../../../_components/number.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count, duration } from '../../../_lib/format.ts';
 import { RunSteps } from './run-steps.tsx';
-import { TimingView } from './timing-diagram.tsx';
-import { useElapsed } from './use-elapsed.ts';
-import type { Tick } from './use-request-ticks.ts';
 import { migrationTitle } from './text.ts';
+import { TimingDiagram } from './timing-diagram.tsx';
+import { useElapsed } from './use-elapsed.ts';
+import type { RequestTick } from './use-request-ticks.ts';
 
 /** A migration that runs or ran: what it cost, when what happened, and its steps. */
-export function RunView({ migration, pod, ticks }: { migration: Migration; pod: Pod; ticks: Tick[] }) {
+export function RunView({ migration, pod, ticks }: { migration: Migration; pod: Pod; ticks: RequestTick[] }) {
   const elapsed = useElapsed(migration);
   return (
     <>
       <Counters migration={migration} ticks={ticks} elapsed={elapsed} />
       {migration.error !== null && <Failure migration={migration} />}
-      <TimingView
+      <TimingDiagram
         migration={migration}
         elapsed={elapsed}
         ticks={ticks}
@@ -35,7 +35,15 @@ export function RunView({ migration, pod, ticks }: { migration: Migration; pod: 
   );
 }
 
-function Counters({ migration, ticks, elapsed }: { migration: Migration; ticks: Tick[]; elapsed: number }) {
+function Counters({
+  migration,
+  ticks,
+  elapsed,
+}: {
+  migration: Migration;
+  ticks: RequestTick[];
+  elapsed: number;
+}) {
   const { result, state, durationMs, startedAt } = migration;
   const start = Date.parse(startedAt);
   const during = ticks.filter(({ time }) => time > start);
@@ -62,7 +70,10 @@ function Counters({ migration, ticks, elapsed }: { migration: Migration; ticks: 
           {number(result?.deviceDrops ?? null, 'Counted when the migration ends')}
         </span>
         {result !== null && (
-          <span className="text-13 text-muted"> of {count(result.egressPackets + result.ingressPackets)}</span>
+          <span className="text-13 text-muted">
+            {' '}
+            of {count(result.egressPackets + result.ingressPackets)}
+          </span>
         )}
       </Counter>
       <Counter label={running ? 'elapsed' : 'took'}>
@@ -126,8 +137,8 @@ function Verified({ migration: { result, from, to } }: { migration: Migration })
         <b className="font-semibold">Verified.</b>{' '}
         <span className="text-ink-2">
           {count(result.ingressPackets)} in and {count(result.egressPackets)} out on {to.primary.name},{' '}
-          {result.packetsOnOldDevice === 0 ? 'none' : count(result.packetsOnOldDevice)} on {from.primary.name} after both
-          routes had moved.
+          {result.packetsOnOldDevice === 0 ? 'none' : count(result.packetsOnOldDevice)} on {from.primary.name}{' '}
+          after both routes had moved.
         </span>
       </span>
     </p>

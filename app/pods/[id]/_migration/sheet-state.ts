@@ -1,13 +1,16 @@
 import { type DeviceKind, deviceKind } from '../../../../contract/device.ts';
 
 /** What the sheet shows, kept in the address so that it can be linked to: `?migrate=veth`, `?migration=ID`. */
-export type SheetState =
+export type MigrationSheetState =
   | { show: 'nothing' }
   | { show: 'plan'; to: DeviceKind }
   | { show: 'migration'; id: string };
 
 /** Reads the address; what it does not understand shows nothing. */
-export function sheetState(migrate: string | null, migration: string | null): SheetState {
+export function parseMigrationSheetState(
+  migrate: string | null,
+  migration: string | null,
+): MigrationSheetState {
   if (migration !== null && migration !== '') return { show: 'migration', id: migration };
   const to = deviceKind.safeParse(migrate);
   return to.success ? { show: 'plan', to: to.data } : { show: 'nothing' };

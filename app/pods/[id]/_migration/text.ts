@@ -4,7 +4,7 @@ import type { Node } from '../../../../contract/node.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 
 /** Name of the action that moves a pod to a kind. */
-export const migrationAction = (to: DeviceKind): string =>
+export const migrationLabel = (to: DeviceKind): string =>
   to === 'veth' ? 'Fall back to veth' : 'Promote to netkit';
 
 /** Title of the sheet, by what the migration does now. */
@@ -15,11 +15,11 @@ export function migrationTitle({ to, from, state }: Pick<Migration, 'to' | 'from
 }
 
 /** What takes a migration back: another one, the other way. */
-export const undoAction = (from: DeviceKind): string =>
+export const undoLabel = (from: DeviceKind): string =>
   from === 'veth' ? 'Undo: fall back to veth' : 'Undo: promote to netkit';
 
 /** Why a pod cannot be moved to a kind, as far as it is known without asking for the plan; null when it may. */
-export function whyNot(pod: Pod, to: DeviceKind, node: Node | undefined): string | null {
+export function migrationDisabledReason(pod: Pod, to: DeviceKind, node: Node | undefined): string | null {
   if (pod.state === 'gone') return 'The pod is gone.';
   if (pod.state === 'migrating') return 'A migration of this pod is running.';
   if (pod.device === null) return 'The pod’s device is gone: there is nothing to move from.';
@@ -36,7 +36,7 @@ export const noReturn = 'up to here every step can be undone; from here it only 
 export const isLastUndoable = (step: string): boolean => step === lastUndoable;
 
 /** What a note names, a line each: sockets, groups and programs are separated by semicolons. */
-export const noteLines = (detail: string): string[] =>
+export const splitNote = (detail: string): string[] =>
   detail
     .split(/;\s+/)
     .map((line) => line.trim())
@@ -46,7 +46,7 @@ export const noteLines = (detail: string): string[] =>
 export function planScript(plan: MigrationPlan, pod: { namespace: string; name: string }): string {
   const head = [
     '#!/bin/sh -e',
-    `# ${migrationAction(plan.to.kind)}: pod ${pod.namespace}/${pod.name}`,
+    `# ${migrationLabel(plan.to.kind)}: pod ${pod.namespace}/${pod.name}`,
     '# The same by hand. Podlane also writes a journal, and undoes what it did when a step fails.',
   ];
   const steps = plan.steps.flatMap(({ step, description, requests }, index) => [
@@ -58,7 +58,7 @@ export function planScript(plan: MigrationPlan, pod: { namespace: string; name: 
 }
 
 /** What a migration of this pod came to, in half a sentence. */
-export function outcome({ state, result, error, steps }: Migration): string {
+export function migrationOutcome({ state, result, error, steps }: Migration): string {
   if (state === 'running') return 'running';
   if (state !== 'done')
     return `${state} at ${error?.step ?? steps.findLast((step) => step.state !== 'pending')?.step ?? 'planned'}`;

@@ -3,19 +3,19 @@ import type { Migration } from '../../../../contract/migration.ts';
 import { KindGlyph, kindScope } from '../../../_components/kind.tsx';
 import { duration } from '../../../_lib/format.ts';
 import css from './timing.module.css';
-import type { Tick } from './use-request-ticks.ts';
+import type { RequestTick } from './use-request-ticks.ts';
 
 /** Width of the labels on the left, px. */
-export const left = 112;
+export const labelWidth = 112;
 
 /** Where a time, in ms since the start, stands in the drawing, px. */
-export type Place = (ms: number) => number;
+export type TimeToX = (ms: number) => number;
 
 /** A device that is up until it is removed; null: to the end. */
-export const levelOf = (removed: number | null, end: number, x: Place, y: number): string =>
-  removed === null ? `M${left} ${y}H${end}` : `M${left} ${y}H${x(removed)}V${y + 18}H${end}`;
+export const levelPath = (removed: number | null, end: number, x: TimeToX, y: number): string =>
+  removed === null ? `M${labelWidth} ${y}H${end}` : `M${labelWidth} ${y}H${x(removed)}V${y + 18}H${end}`;
 
-export function Label({ kind, name, y }: { kind: DeviceKind; name: string; y: number }) {
+export function DeviceLabel({ kind, name, y }: { kind: DeviceKind; name: string; y: number }) {
   return (
     <>
       <svg x={0} y={y + 3} width={18} height={12} viewBox="0 0 18 12">
@@ -29,7 +29,7 @@ export function Label({ kind, name, y }: { kind: DeviceKind; name: string; y: nu
   );
 }
 
-export function DeviceLine(props: {
+export function DeviceLevel(props: {
   kind: DeviceKind;
   name: string;
   y: number;
@@ -40,7 +40,7 @@ export function DeviceLine(props: {
   const { kind, name, y, d, start, end } = props;
   return (
     <>
-      <Label kind={kind} name={name} y={y} />
+      <DeviceLabel kind={kind} name={name} y={y} />
       <g className={kindScope(kind)}>
         <rect className={css.fill} x={start} y={y} width={Math.max(0, end - start)} height={18} />
         <path className={css.line} d={d} />
@@ -50,19 +50,19 @@ export function DeviceLine(props: {
 }
 
 /** A value that changes once: the old device's before, the new one's after. */
-export function Bus(props: {
+export function RouteBus(props: {
   label: string;
   y: number;
   at: number | null;
   kinds: [DeviceKind, DeviceKind];
   word: string;
-  x: Place;
+  x: TimeToX;
   end: number;
 }) {
   const { label, y, at, kinds, word, x, end } = props;
   const bottom = y + 18;
   const middle = y + 9;
-  const turn = at === null ? null : Math.max(x(at), left + 4);
+  const turn = at === null ? null : Math.max(x(at), labelWidth + 4);
   return (
     <>
       <text x={0} y={y + 13}>
@@ -72,8 +72,8 @@ export function Bus(props: {
         className={`${css.bus} ${kindScope(kinds[0])}`}
         d={
           turn === null
-            ? `M${end} ${y}H${left}V${bottom}H${end}`
-            : `M${left} ${y}H${turn - 4}L${turn} ${middle}L${turn - 4} ${bottom}H${left}Z`
+            ? `M${end} ${y}H${labelWidth}V${bottom}H${end}`
+            : `M${labelWidth} ${y}H${turn - 4}L${turn} ${middle}L${turn - 4} ${bottom}H${labelWidth}Z`
         }
       />
       {turn !== null && (
@@ -92,10 +92,10 @@ export function Bus(props: {
 }
 
 /** Bars of what was counted between two frames; without frames of that time, the totals in words. */
-export function Requests(props: {
+export function RequestBars(props: {
   migration: Migration;
-  ticks: Tick[];
-  x: Place;
+  ticks: RequestTick[];
+  x: TimeToX;
   end: number;
   limit: number;
 }) {
@@ -142,16 +142,16 @@ export function Requests(props: {
         );
       })}
       {during.length === 0 && migration.state !== 'running' && (
-        <text className={css.muted} x={left + 8} y={base - 4}>
+        <text className={css.muted} x={labelWidth + 8} y={base - 4}>
           {total}
         </text>
       )}
-      <path className={css.base} d={`M${left} ${base + 0.5}H${end}`} />
+      <path className={css.base} d={`M${labelWidth} ${base + 0.5}H${end}`} />
     </g>
   ));
 }
 
-export function Both({ from, to, ms }: { from: number; to: number; ms: number }) {
+export function OverlapBracket({ from, to, ms }: { from: number; to: number; ms: number }) {
   const middle = (from + to) / 2;
   if (to - from < 150) return null;
   return (

@@ -2,27 +2,35 @@
 
 import type { Migration } from '../../../../contract/migration.ts';
 import { duration } from '../../../_lib/format.ts';
-import { useWidth } from '../../../_lib/use-element-width.ts';
+import { useElementWidth } from '../../../_lib/use-element-width.ts';
 import css from './timing.module.css';
-import { axisOf, type Timing, timingOf } from './timing.ts';
-import { Both, Bus, DeviceLine, Label, left, levelOf, Requests } from './timing-diagram-rows.tsx';
-import type { Tick } from './use-request-ticks.ts';
+import { type MigrationTiming, migrationTiming, timeAxis } from './timing.ts';
+import {
+  DeviceLabel,
+  DeviceLevel,
+  labelWidth,
+  levelPath,
+  OverlapBracket,
+  RequestBars,
+  RouteBus,
+} from './timing-diagram-rows.tsx';
+import type { RequestTick } from './use-request-ticks.ts';
 
 const height = 196;
 
 /** The devices as levels, the routes as two-valued buses, the requests as ticks, over the time of the migration. */
-export function TimingView(props: {
+export function TimingDiagram(props: {
   migration: Migration;
   elapsed: number;
-  ticks: Tick[];
+  ticks: RequestTick[];
   interfaceName: string;
 }) {
   const { migration, elapsed, ticks, interfaceName } = props;
-  const [ref, outer] = useWidth<HTMLDivElement>();
-  const timing = timingOf(migration, elapsed);
-  const { to: last, ticks: labels } = axisOf(timing.end);
-  const width = Math.max(0, outer - left - 36);
-  const x = (ms: number) => left + (Math.min(ms, last) / last) * width;
+  const [ref, outer] = useElementWidth<HTMLDivElement>();
+  const timing = migrationTiming(migration, elapsed);
+  const { to: last, ticks: labels } = timeAxis(timing.end);
+  const width = Math.max(0, outer - labelWidth - 36);
+  const x = (ms: number) => labelWidth + (Math.min(ms, last) / last) * width;
   const end = x(timing.end);
   const { from, to, state } = migration;
   const running = state === 'running';
@@ -47,26 +55,26 @@ export function TimingView(props: {
                 </text>
               </g>
             ))}
-            <DeviceLine
+            <DeviceLevel
               kind={from.kind}
               name={from.primary.name}
               y={4}
-              d={levelOf(timing.old.to, end, x, 4)}
+              d={levelPath(timing.old.to, end, x, 4)}
               end={timing.old.to === null ? end : x(timing.old.to)}
-              start={left}
+              start={labelWidth}
             />
             {timing.new !== null && (
-              <DeviceLine
+              <DeviceLevel
                 kind={to.kind}
                 name={to.primary.name}
                 y={36}
-                d={`M${left} 54H${x(timing.new.from)}V36H${end}${timing.new.to === null ? '' : 'V54'}`}
+                d={`M${labelWidth} 54H${x(timing.new.from)}V36H${end}${timing.new.to === null ? '' : 'V54'}`}
                 start={x(timing.new.from)}
                 end={end}
               />
             )}
-            {timing.new === null && <Label kind={to.kind} name={to.primary.name} y={36} />}
-            <Bus
+            {timing.new === null && <DeviceLabel kind={to.kind} name={to.primary.name} y={36} />}
+            <RouteBus
               label="route in pod"
               y={72}
               at={timing.podRoute}
@@ -75,7 +83,7 @@ export function TimingView(props: {
               x={x}
               end={end}
             />
-            <Bus
+            <RouteBus
               label="route on host"
               y={104}
               at={timing.hostRoute}
@@ -84,9 +92,9 @@ export function TimingView(props: {
               x={x}
               end={end}
             />
-            <Requests migration={migration} ticks={ticks} x={x} end={end} limit={timing.end} />
+            <RequestBars migration={migration} ticks={ticks} x={x} end={end} limit={timing.end} />
             {timing.bothUp !== null && timing.new !== null && timing.old.to !== null && (
-              <Both from={x(timing.new.from)} to={x(timing.old.to)} ms={timing.bothUp} />
+              <OverlapBracket from={x(timing.new.from)} to={x(timing.old.to)} ms={timing.bothUp} />
             )}
             {timing.verified !== null && !running && (
               <>
@@ -116,7 +124,7 @@ export function TimingView(props: {
 const besideOf = (x: number, outer: number) =>
   x + 50 < outer ? { x: x + 5, textAnchor: 'start' as const } : { x: x - 5, textAnchor: 'end' as const };
 
-function timingText(migration: Migration, timing: Timing): string {
+function timingText(migration: Migration, timing: MigrationTiming): string {
   const at = (ms: number | null) => (ms === null ? 'not yet' : `at ${ms.toFixed(1)} ms`);
   return (
     `Timing of the migration. ${migration.to.primary.name} up ${at(timing.new?.from ?? null)}, ` +

@@ -7,7 +7,7 @@ export interface Level {
 }
 
 /** What the timing view draws, all in ms since the migration started. */
-export interface Timing {
+export interface MigrationTiming {
   /** Where the drawing ends: the end of the last step, or now. */
   end: number;
   old: Level;
@@ -27,10 +27,10 @@ const endOf = (step: RunStep | undefined): number | null =>
  * Reads the timing out of the steps. A step's effect counts from its end: that is when the kernel has answered.
  * @param elapsed ms since the start, for a migration that still runs
  */
-export function timingOf(
+export function migrationTiming(
   migration: Pick<Migration, 'steps' | 'state' | 'durationMs'>,
   elapsed: number,
-): Timing {
+): MigrationTiming {
   const done = (name: MigrationStep): number | null => {
     const step = migration.steps.find((candidate) => candidate.step === name);
     return step?.state === 'done' ? endOf(step) : null;
@@ -54,13 +54,13 @@ export function timingOf(
 }
 
 /** Time the migration took without the wait for packets still on the old device. */
-export function withoutDrain(migration: Pick<Migration, 'steps' | 'durationMs'>): number | null {
+export function durationWithoutDrain(migration: Pick<Migration, 'steps' | 'durationMs'>): number | null {
   const drain = migration.steps.find((step) => step.step === 'drained')?.durationMs;
   return migration.durationMs === null || drain == null ? null : migration.durationMs - drain;
 }
 
 /** Ends the axis at the next 1, 2 or 5 step after `end` and gives the labelled ticks. */
-export function axisOf(end: number): { to: number; ticks: number[] } {
+export function timeAxis(end: number): { to: number; ticks: number[] } {
   const rough = Math.max(1, end) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step =

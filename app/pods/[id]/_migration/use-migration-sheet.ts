@@ -3,12 +3,12 @@
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useCallback } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { sheetState } from './sheet-state.ts';
+import { parseMigrationSheetState } from './sheet-state.ts';
 
-export type SheetControl = ReturnType<typeof useSheet>;
+export type MigrationSheetControl = ReturnType<typeof useMigrationSheet>;
 
 /** The sheet's state is the address: it can be linked to, and Back closes it. */
-export function useSheet() {
+export function useMigrationSheet() {
   const pathname = usePathname();
   const search = useSearchParams();
   const go = useCallback(
@@ -21,7 +21,7 @@ export function useSheet() {
     [pathname],
   );
   return {
-    state: sheetState(search.get('migrate'), search.get('migration')),
+    state: parseMigrationSheetState(search.get('migrate'), search.get('migration')),
     openPlan: (to: DeviceKind) => go(`migrate=${to}`),
     openMigration: (id: string, replace = false) => go(`migration=${encodeURIComponent(id)}`, replace),
     close: () => go(''),

@@ -1,11 +1,11 @@
 'use client';
 
 import { useEffect, useState } from 'react';
-import { decodeFrame, frameKinds, noValue } from '../../../../contract/sample.ts';
-import { theStream } from '../../../_lib/live-connection.ts';
+import { decodeFrame, frameKinds, noValue } from '../../../../contract/sample-frame.ts';
+import { liveConnection } from '../../../_lib/live-connection.ts';
 
 /** Requests that a pod's traffic finished between two frames; `time` is the end, ms since the epoch. */
-export interface Tick {
+export interface RequestTick {
   from: number;
   time: number;
   ok: number;
@@ -16,11 +16,11 @@ export interface Tick {
 const kept = 300;
 
 /** What the pod's own traffic counted between the frames of a watched pod; empty where nobody counts. */
-export function useRequestTicks(pod: number): Tick[] {
-  const [ticks, setTicks] = useState<Tick[]>([]);
+export function useRequestTicks(pod: number): RequestTick[] {
+  const [ticks, setTicks] = useState<RequestTick[]>([]);
   useEffect(() => {
     let before: { time: number; ok: bigint; failed: bigint } | null = null;
-    return theStream().onFrame((buffer) => {
+    return liveConnection().onFrame((buffer) => {
       const frame = decodeFrame(buffer);
       if (frame.kind !== frameKinds.watched) return;
       const row = frame.column('pod').indexOf(BigInt(pod));

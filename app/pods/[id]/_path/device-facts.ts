@@ -1,13 +1,13 @@
 import { isIpv6 } from '../../../../contract/network.ts';
 import type { FactRow } from './hop-boxes.tsx';
-import { gatesAtPrimary, type PathView } from './path-view.ts';
+import { hooksAreOnHost, type PathView } from './path-view.ts';
 
 /** What else is to know about the device: its slot, and what decides where no program does. */
 export function deviceFacts({ device, container }: PathView): FactRow[] {
   if (device === null) return [];
   const mode = device.mode === null ? '' : ` ${device.mode.toUpperCase()}`;
   const facts: FactRow[] = [['device', `${device.kind}${mode}, slot ${device.slot}`]];
-  const moved = movedHooks(device);
+  const moved = fallbackHookFamily(device);
   if (moved !== null) facts.push(['hooks', `programs on ${moved} (attach fallback)`]);
   if (device.policy !== null)
     facts.push(['policy', `peer ${device.policy.peer}, primary ${device.policy.primary}`]);
@@ -24,8 +24,8 @@ export function deviceFacts({ device, container }: PathView): FactRow[] {
 }
 
 /** The family of hooks that a netkit device’s programs were moved to; null where they are on its own. */
-export function movedHooks(device: NonNullable<PathView['device']>): string | null {
-  if (device.kind !== 'netkit' || !gatesAtPrimary(device)) return null;
+export function fallbackHookFamily(device: NonNullable<PathView['device']>): string | null {
+  if (device.kind !== 'netkit' || !hooksAreOnHost(device)) return null;
   return device.gates[0]?.hook.split('/')[0] ?? null;
 }
 

@@ -1,7 +1,7 @@
 import css from './path.module.css';
-import { gate, wire } from './svg-shapes.ts';
-import type { UprightLayout } from './upright-layout.ts';
 import type { DeviceHop } from './path-view.ts';
+import { gateSize, twistedWire } from './svg-shapes.ts';
+import type { UprightLayout } from './upright-layout.ts';
 import type { GatePlace, WideLayout } from './wide-layout.ts';
 
 type Layout = (WideLayout & { upright: false }) | (UprightLayout & { upright: true });
@@ -22,18 +22,18 @@ export function DeviceBody({ layout }: { layout: Layout }) {
       <rect className={css.end} {...box(veth.peer)} rx={2} />
       <rect className={css.end} {...box(veth.primary)} rx={2} />
       <path className={css.sheath} d={sheath} strokeWidth={34} />
-      <path className={css.track} d={wire(from, to, middle, 1, upright)} strokeWidth={5} />
+      <path className={css.track} d={twistedWire(from, to, middle, 1, upright)} strokeWidth={5} />
       <path
         className={css.flow}
-        data-direction="in"
-        d={wire(from, to, middle, 1, upright)}
+        data-direction="ingress"
+        d={twistedWire(from, to, middle, 1, upright)}
         strokeWidth={2.4}
       />
-      <path className={css.track} d={wire(from, to, middle, -1, upright)} strokeWidth={5} />
+      <path className={css.track} d={twistedWire(from, to, middle, -1, upright)} strokeWidth={5} />
       <path
         className={css.flow}
-        data-direction="out"
-        d={wire(from, to, middle, -1, upright)}
+        data-direction="egress"
+        d={twistedWire(from, to, middle, -1, upright)}
         strokeWidth={2.4}
       />
       <rect className={css.plug} {...plug(from - 12)} rx={1} />
@@ -152,7 +152,7 @@ function Name(props: { x: number; y: number; anchor: 'start' | 'end'; word: stri
 /** A valve on its track, the line that ties it to its chips, and the cross of what it drops. */
 export function Gate({ place, drops, empty }: { place: GatePlace; drops: boolean; empty: boolean }) {
   const { x, y, upright } = place;
-  const [width, height] = upright ? [gate.along, gate.across] : [gate.across, gate.along];
+  const [width, height] = upright ? [gateSize.along, gateSize.across] : [gateSize.across, gateSize.along];
   const slit = upright ? `M${x - 13} ${y}h7M${x + 6} ${y}h7` : `M${x} ${y - 13}v7M${x} ${y + 6}v7`;
   return (
     <>

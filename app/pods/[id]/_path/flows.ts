@@ -1,5 +1,5 @@
-import { acceptedOf, type PathView } from './path-view.ts';
-import { type Bounds, isExact } from './traffic-split.ts';
+import { acceptedPackets, type PathView } from './path-view.ts';
+import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 /**
  * What runs on the stretches of the drawing, packets per second. `pod-…`: between the container and its gate (out)
@@ -21,14 +21,14 @@ export const flows = [
 export type Flow = (typeof flows)[number];
 
 /** Flows that are not this pod’s alone are grey. */
-export const isShared = (flow: Flow): boolean => flow.startsWith('pods-') || flow.startsWith('uplink-');
+export const isSharedFlow = (flow: Flow): boolean => flow.startsWith('pods-') || flow.startsWith('uplink-');
 
 /** The rates to draw, those known within bounds with both of them; null: not counted yet. */
-export function flowRates({ rates, ways, uplinkRates }: PathView): Record<Flow, Bounds | null> {
-  const into = rates === null ? null : acceptedOf(rates, 'in');
+export function flowRates({ rates, ways, uplinkRates }: PathView): Record<Flow, RateBounds | null> {
+  const into = rates === null ? null : acceptedPackets(rates, 'ingress');
   const { shortIn } = ways;
   return {
-    'pod-out': exactly(rates === null ? null : acceptedOf(rates, 'out')),
+    'pod-out': exactly(rates === null ? null : acceptedPackets(rates, 'egress')),
     'pod-in': exactly(into),
     'host-out': exactly(ways.toHost),
     'host-in': into === null || shortIn === null ? exactly(into) : without(into, shortIn),
@@ -41,11 +41,11 @@ export function flowRates({ rates, ways, uplinkRates }: PathView): Record<Flow, 
   };
 }
 
-const exactly = (rate: number | null): Bounds | null =>
+const exactly = (rate: number | null): RateBounds | null =>
   rate === null ? null : { atLeast: rate, atMost: rate };
 
 /** What is left of `all`; what is less than the noise of reading is nothing. */
-function without(all: number, { atLeast, atMost }: Bounds): Bounds {
-  const left = (part: number) => (isExact({ atLeast: part, atMost: all }) ? 0 : Math.max(0, all - part));
+function without(all: number, { atLeast, atMost }: RateBounds): RateBounds {
+  const left = (part: number) => (isExactRate({ atLeast: part, atMost: all }) ? 0 : Math.max(0, all - part));
   return { atLeast: left(atMost), atMost: left(atLeast) };
 }

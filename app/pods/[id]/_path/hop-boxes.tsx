@@ -2,7 +2,7 @@ import type { CSSProperties, ReactNode } from 'react';
 import { isIpv6 } from '../../../../contract/network.ts';
 import { count } from '../../../_lib/format.ts';
 import { plainAddress, splitName } from '../../../_lib/pod-queries.ts';
-import { stop } from '../focusable-region.ts';
+import { focusableRegion } from '../focusable-region.ts';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
 import type { ContainerHop, DeviceHop, EdgeRates, HostHop, UplinkHop } from './path-view.ts';
@@ -10,7 +10,7 @@ import type { ContainerHop, DeviceHop, EdgeRates, HostHop, UplinkHop } from './p
 /** A box of the drawing that takes focus and says its name. */
 function Box(props: { name: string; style: CSSProperties; children: ReactNode }) {
   return (
-    <div className={css.box} {...stop(props.name)} style={props.style}>
+    <div className={css.box} {...focusableRegion(props.name)} style={props.style}>
       {props.children}
     </div>
   );

@@ -1,18 +1,18 @@
 import { count, quantity } from '../../../_lib/format.ts';
-import { movedHooks } from './device-facts.ts';
-import { type PathView, programsOf, runsOf } from './path-view.ts';
-import { type Bounds, isExact } from './traffic-split.ts';
+import { fallbackHookFamily } from './device-facts.ts';
+import { type PathView, programRuns, programsOnHooks } from './path-view.ts';
+import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 const rate = (value: number | null | undefined, unit: string): string =>
   value === null || value === undefined || Number.isNaN(value) ? 'unknown' : quantity(value, unit);
 
-const bounded = (value: Bounds | null, unit: string): string =>
-  value === null || isExact(value)
+const bounded = (value: RateBounds | null, unit: string): string =>
+  value === null || isExactRate(value)
     ? rate(value?.atMost, unit)
     : `between ${rate(value.atLeast, unit)} and ${rate(value.atMost, unit)}`;
 
 /** The path in sentences, in the order a leaving packet meets it: what the drawing says, for those who cannot see it. */
-export function pathText(view: PathView): string[] {
+export function describePath(view: PathView): string[] {
   const { container, device, host, uplink, rates, ways } = view;
   const lines = [
     `Container ${container.name}: interface ${container.interface}, ifindex ${container.ifindex}, ` +
@@ -23,19 +23,19 @@ export function pathText(view: PathView): string[] {
   else {
     lines.push(
       `Device: ${device.kind}${device.mode === null ? '' : ` ${device.mode}`}, slot ${device.slot}, ` +
-        `${movedHooks(device) === null ? '' : `programs on ${movedHooks(device)} of the primary (attach fallback), `}` +
+        `${fallbackHookFamily(device) === null ? '' : `programs on ${fallbackHookFamily(device)} of the primary (attach fallback), `}` +
         `peer ${device.peer.name} (ifindex ${device.peer.ifindex}) in the pod, ` +
         `primary ${device.primary.name} (ifindex ${device.primary.ifindex}) on the host.`,
     );
-    for (const direction of ['out', 'in'] as const)
-      for (const { hook, programs } of programsOf(device, direction)) {
-        const way = direction === 'out' ? 'leaving' : 'entering';
+    for (const direction of ['egress', 'ingress'] as const)
+      for (const { hook, programs } of programsOnHooks(device, direction)) {
+        const way = direction === 'egress' ? 'leaving' : 'entering';
         if (programs.length === 0) lines.push(`Hook ${hook}, ${way} packets: no program.`);
         for (const program of programs) {
           const ns = view.nsPerRun.get(program.id) ?? program.nsPerRun;
           const runs =
-            program.ours && rates !== null ? rate(runsOf(rates, direction), 'runs/s') : 'unknown runs/s';
-          const dropped = direction === 'out' ? rates?.egressDroppedPackets : rates?.ingressDroppedPackets;
+            program.ours && rates !== null ? rate(programRuns(rates, direction), 'runs/s') : 'unknown runs/s';
+          const dropped = direction === 'egress' ? rates?.egressDroppedPackets : rates?.ingressDroppedPackets;
           lines.push(
             `Hook ${hook}, ${way} packets: program ${program.name}, id ${program.id}, ${runs} for this pod, ` +
               `${ns === null ? 'unknown' : count(ns)} ns per run on the whole node, ` +

@@ -1,22 +1,26 @@
 'use client';
 
 import type { ReactNode } from 'react';
-import { useWidth } from '../../../_lib/use-element-width.ts';
-import { movedHooks } from './device-facts.ts';
-import { pathText } from './path-description.ts';
-import { Upright } from './upright-diagram.tsx';
+import { useElementWidth } from '../../../_lib/use-element-width.ts';
+import { fallbackHookFamily } from './device-facts.ts';
+import { describePath } from './path-description.ts';
 import type { PathView } from './path-view.ts';
-import { narrowest } from './wide-layout.ts';
-import { Wide } from './wide-diagram.tsx';
+import { UprightDiagram } from './upright-diagram.tsx';
+import { WideDiagram } from './wide-diagram.tsx';
+import { minWideWidth } from './wide-layout.ts';
 
 /** The way of this pod's packets, hop by hop: from left to right where there is room, else from top to bottom. */
 export function PathDiagram({ name, view }: { name: string; view: PathView }) {
-  const [ref, width] = useWidth<HTMLDivElement>();
+  const [ref, width] = useElementWidth<HTMLDivElement>();
   return (
     <div ref={ref}>
       {width > 0 && (
         <Figure name={name} view={view}>
-          {width >= narrowest ? <Wide view={view} width={width} /> : <Upright view={view} width={width} />}
+          {width >= minWideWidth ? (
+            <WideDiagram view={view} width={width} />
+          ) : (
+            <UprightDiagram view={view} width={width} />
+          )}
         </Figure>
       )}
     </div>
@@ -25,7 +29,7 @@ export function PathDiagram({ name, view }: { name: string; view: PathView }) {
 
 function Figure({ name, view, children }: { name: string; view: PathView; children: ReactNode }) {
   const kind = view.device?.kind ?? 'observed';
-  const moved = view.device === null ? null : movedHooks(view.device);
+  const moved = view.device === null ? null : fallbackHookFamily(view.device);
   return (
     <figure
       aria-label={`Network path of ${name}, ${view.device?.kind ?? 'no device'}${moved === null ? '' : `, programs on ${moved}`}`}
@@ -35,7 +39,7 @@ function Figure({ name, view, children }: { name: string; view: PathView; childr
       {children}
       <figcaption className="sr-only">
         <ol>
-          {pathText(view).map((line, stop) => (
+          {describePath(view).map((line, stop) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the way
             <li key={stop}>{line}</li>
           ))}

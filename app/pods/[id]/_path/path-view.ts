@@ -1,6 +1,7 @@
 import type { AttachedProgram, DeviceKind } from '../../../../contract/device.ts';
+import type { Direction } from '../../../../contract/direction.ts';
 import type { PathHop, PodPath } from '../../../../contract/path.ts';
-import type { Ways } from './traffic-split.ts';
+import type { TrafficSplit } from './traffic-split.ts';
 
 type Hop<T extends PathHop['type']> = Extract<PathHop, { type: T }>;
 export type ContainerHop = Hop<'container'>;
@@ -9,7 +10,7 @@ export type HostHop = Hop<'host'>;
 export type UplinkHop = Hop<'uplink'>;
 
 /** What a pod's counters did in the last second, all per second; `out` leaves the pod. */
-export interface Rates {
+export interface PathRates {
   egressPackets: number;
   ingressPackets: number;
   egressBits: number;
@@ -44,10 +45,10 @@ export interface PathView {
   uplinkRates: { packets: EdgeRates; bits: EdgeRates };
   /** The busiest first. */
   pods: PathPod[];
-  ways: Ways;
+  ways: TrafficSplit;
   /** Whether the short way between pods of this node is switched on. */
   redirect: boolean;
-  rates: Rates | null;
+  rates: PathRates | null;
   /** ns per run over the last second by program id, on the whole node. */
   nsPerRun: ReadonlyMap<number, number>;
   /** Samples arrive; else the flow stands still. */
@@ -55,14 +56,14 @@ export interface PathView {
 }
 
 /** The hop of a type; a path holds each type at most once. */
-export function hopOf<T extends PathHop['type']>(path: PodPath, type: T): Hop<T> | null {
+export function findHop<T extends PathHop['type']>(path: PodPath, type: T): Hop<T> | null {
   return (path.hops.find((hop) => hop.type === type) as Hop<T> | undefined) ?? null;
 }
 
 /** The programs a packet of that direction meets, in order of execution. */
-export function programsOf(
+export function programsOnHooks(
   device: DeviceHop,
-  direction: 'out' | 'in',
+  direction: Direction,
 ): { hook: string; programs: AttachedProgram[] }[] {
   return device.gates
     .filter((gate) => gate.direction === direction)
@@ -73,15 +74,15 @@ export function programsOf(
 }
 
 /** Whether the gate that leaving packets meet stands on the host: always with veth, with netkit in attach fallback. */
-export const gatesAtPrimary = (device: DeviceHop | null): boolean =>
+export const hooksAreOnHost = (device: DeviceHop | null): boolean =>
   device === null ||
-  (device.gates.find(({ direction }) => direction === 'out')?.end ?? 'primary') === 'primary';
+  (device.gates.find(({ direction }) => direction === 'egress')?.end ?? 'primary') === 'primary';
 
 /** A namespace's name: the last part of its path. */
 export const netnsName = (path: string): string => path.split('/').at(-1) || path;
 
 /** Shares of what a program did with the pod's packets in the last second; they add up to 1. */
-export interface Verdicts {
+export interface VerdictShares {
   pass: number;
   redirect: number;
   drop: number;
@@ -89,12 +90,12 @@ export interface Verdicts {
 }
 
 /** Verdicts of our program of a direction; null where nothing ran or nothing was read. */
-export function verdictsOf(rates: Rates | null, direction: 'out' | 'in'): Verdicts | null {
+export function verdictShares(rates: PathRates | null, direction: Direction): VerdictShares | null {
   if (rates === null) return null;
-  const runs = runsOf(rates, direction);
+  const runs = programRuns(rates, direction);
   if (runs <= 0) return null;
-  const drops = direction === 'out' ? rates.egressDroppedPackets : rates.ingressDroppedPackets;
-  const redirect = direction === 'out' ? rates.egressRedirectedPackets / runs : 0;
+  const drops = direction === 'egress' ? rates.egressDroppedPackets : rates.ingressDroppedPackets;
+  const redirect = direction === 'egress' ? rates.egressRedirectedPackets / runs : 0;
   return {
     pass: Math.max(0, 1 - redirect - drops / runs),
     redirect,
@@ -104,9 +105,11 @@ export function verdictsOf(rates: Rates | null, direction: 'out' | 'in'): Verdic
 }
 
 /** How often our program of a direction ran for this pod: once for each packet, accepted or dropped. */
-export const runsOf = (rates: Rates, direction: 'out' | 'in'): number =>
-  direction === 'out' ? rates.egressPackets + rates.egressDroppedPackets : rates.ingressPackets + rates.ingressDroppedPackets;
+export const programRuns = (rates: PathRates, direction: Direction): number =>
+  direction === 'egress'
+    ? rates.egressPackets + rates.egressDroppedPackets
+    : rates.ingressPackets + rates.ingressDroppedPackets;
 
 /** What went on after the program of that direction. */
-export const acceptedOf = (rates: Rates, direction: 'out' | 'in'): number =>
-  direction === 'out' ? rates.egressPackets : rates.ingressPackets;
+export const acceptedPackets = (rates: PathRates, direction: Direction): number =>
+  direction === 'egress' ? rates.egressPackets : rates.ingressPackets;

@@ -10,11 +10,11 @@ import type { PathPod } from './path-view.ts';
 const listed = 4;
 
 /** Lines the list takes. */
-export const podRows = (pods: readonly PathPod[]): number =>
+export const otherPodsRows = (pods: readonly PathPod[]): number =>
   Math.max(1, Math.min(pods.length, listed) + (pods.length > listed ? 1 : 0));
 
 /** The other pods of the node, the busiest first, with the rates of their own counters. */
-export function PodsList({ pods, style }: { pods: readonly PathPod[]; style: CSSProperties }) {
+export function OtherPodsList({ pods, style }: { pods: readonly PathPod[]; style: CSSProperties }) {
   const rest = pods.length - listed;
   return (
     <div className={css.pods} style={style}>

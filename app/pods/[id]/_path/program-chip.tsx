@@ -1,11 +1,11 @@
 import type { CSSProperties } from 'react';
 import type { AttachedProgram } from '../../../../contract/device.ts';
 import { count, percent, quantity } from '../../../_lib/format.ts';
-import { stop } from '../focusable-region.ts';
-import { spaced } from '../_charts/chart-labels.ts';
+import { withFullSpaces } from '../_charts/chart-labels.ts';
+import { focusableRegion } from '../focusable-region.ts';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
-import type { Verdicts } from './path-view.ts';
+import type { VerdictShares } from './path-view.ts';
 
 const notOurs = 'This program is not Podlane’s: how often it ran for this pod is not counted';
 const noSample = 'No sample of this pod yet';
@@ -19,7 +19,7 @@ export function ProgramChip(props: {
   runs: number | null;
   /** ns per run over the last second, on the whole node. */
   ns: number | null;
-  verdicts: Verdicts | null;
+  verdicts: VerdictShares | null;
   style?: CSSProperties;
 }) {
   const { hook, program, ns } = props;
@@ -27,7 +27,7 @@ export function ProgramChip(props: {
   const verdicts = program.ours ? props.verdicts : null;
   const cost = ns ?? program.nsPerRun;
   return (
-    <div className={css.chip} {...stop(`${hook}, ${program.name}`)} style={props.style}>
+    <div className={css.chip} {...focusableRegion(`${hook}, ${program.name}`)} style={props.style}>
       <div className={css.top}>
         <span className="code text-kind-text">{hook}</span>
         <span className="flex gap-2">
@@ -61,7 +61,7 @@ function costTitle(program: AttachedProgram, ns: number | null): string {
 /** Whole per cent, since three shares stand in one line; finer where it would be nothing. */
 const shareText = (share: number): string => (share >= 0.1 ? `${Math.round(share * 100)}` : percent(share));
 
-function VerdictBar({ verdicts }: { verdicts: Verdicts | null }) {
+function VerdictBar({ verdicts }: { verdicts: VerdictShares | null }) {
   if (verdicts === null) return <div className={css.verdict} data-empty="" />;
   const { pass, redirect, drop } = verdicts;
   return (
@@ -73,7 +73,7 @@ function VerdictBar({ verdicts }: { verdicts: Verdicts | null }) {
   );
 }
 
-function Verdict({ verdicts, reason }: { verdicts: Verdicts | null; reason: string }) {
+function Verdict({ verdicts, reason }: { verdicts: VerdictShares | null; reason: string }) {
   if (verdicts === null)
     return (
       <span title={reason}>
@@ -95,7 +95,7 @@ function Verdict({ verdicts, reason }: { verdicts: Verdicts | null; reason: stri
       </span>
       <span className={dropsPerSecond > 0 ? 'text-signal-text' : ''}>
         <em>drop</em>
-        {spaced(quantity(dropsPerSecond))}/s
+        {withFullSpaces(quantity(dropsPerSecond))}/s
       </span>
     </>
   );

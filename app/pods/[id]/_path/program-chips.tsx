@@ -1,22 +1,23 @@
 import type { CSSProperties } from 'react';
+import type { Direction } from '../../../../contract/direction.ts';
 import css from './path.module.css';
+import { type PathView, programRuns, programsOnHooks, verdictShares } from './path-view.ts';
 import { ProgramChip } from './program-chip.tsx';
-import { type PathView, programsOf, runsOf, verdictsOf } from './path-view.ts';
 
 /** How many programs each direction has, for the layout. */
 export function programCounts(view: PathView): { out: number; in: number } {
-  const of = (direction: 'out' | 'in') =>
+  const of = (direction: Direction) =>
     view.device === null
       ? 0
-      : programsOf(view.device, direction).reduce((sum, { programs }) => sum + programs.length, 0);
-  return { out: of('out'), in: of('in') };
+      : programsOnHooks(view.device, direction).reduce((sum, { programs }) => sum + programs.length, 0);
+  return { out: of('egress'), in: of('ingress') };
 }
 
 /** The programs of one direction, one below the other in order of execution. */
-export function Chips(props: { view: PathView; direction: 'out' | 'in'; style: CSSProperties }) {
+export function Chips(props: { view: PathView; direction: Direction; style: CSSProperties }) {
   const { view, direction, style } = props;
   if (view.device === null) return null;
-  const hooks = programsOf(view.device, direction);
+  const hooks = programsOnHooks(view.device, direction);
   return (
     <div className={css.chips} style={style}>
       {hooks.flatMap(({ hook, programs }) =>
@@ -27,9 +28,9 @@ export function Chips(props: { view: PathView; direction: 'out' | 'in'; style: C
                 key={`${hook} ${program.id}`}
                 hook={hook}
                 program={program}
-                runs={view.rates === null ? null : runsOf(view.rates, direction)}
+                runs={view.rates === null ? null : programRuns(view.rates, direction)}
                 ns={view.nsPerRun.get(program.id) ?? null}
-                verdicts={verdictsOf(view.rates, direction)}
+                verdicts={verdictShares(view.rates, direction)}
               />
             )),
       )}

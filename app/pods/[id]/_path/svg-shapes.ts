@@ -1,9 +1,9 @@
 /** Numbers of the drawing that both layouts share, in px, and the few curves it is made of. */
 
 /** A gate: a valve 14 wide and 26 long, across its track. */
-export const gate = { across: 14, along: 26 };
+export const gateSize = { across: 14, along: 26 };
 /** Height of a program chip and the distance to the next one on the same hook. */
-export const chip = { height: 76, gap: 6 };
+export const chipSize = { height: 76, gap: 6 };
 
 /**
  * Width of a track by its packet rate: 2 px at 1 packet/s, 7 px at a million, by the logarithm.
@@ -16,13 +16,19 @@ export function trackWidth(packetsPerSecond: number): number | null {
 }
 
 /** The dashes on a track are narrower than it, so that its edge stays visible. */
-export const flowWidth = (width: number): number => Math.max(1.5, Math.round(width * 42) / 100);
+export const dashWidth = (width: number): number => Math.max(1.5, Math.round(width * 42) / 100);
 
 /**
  * One wire of a twisted pair along an axis from `from` to `to`: a cosine around `middle`.
  * @param start which side of the axis the wire starts on: −1 above (left), 1 below (right)
  */
-export function wire(from: number, to: number, middle: number, start: 1 | -1, upright: boolean): string {
+export function twistedWire(
+  from: number,
+  to: number,
+  middle: number,
+  start: 1 | -1,
+  upright: boolean,
+): string {
   const amplitude = 10;
   const turns = Math.max(1, Math.round((to - from) / 52));
   const points: string[] = [];
@@ -37,7 +43,7 @@ export function wire(from: number, to: number, middle: number, start: 1 | -1, up
 }
 
 /** An arrow head, 8 long and 10 wide, with its point at (x, y). */
-export function arrow(x: number, y: number, towards: 'right' | 'left' | 'down' | 'up'): string {
+export function arrowHead(x: number, y: number, towards: 'right' | 'left' | 'down' | 'up'): string {
   if (towards === 'right') return `M${x} ${y}l-8-5v10z`;
   if (towards === 'left') return `M${x} ${y}l8-5v10z`;
   if (towards === 'down') return `M${x} ${y}l-5-8h10z`;
@@ -45,5 +51,5 @@ export function arrow(x: number, y: number, towards: 'right' | 'left' | 'down' |
 }
 
 /** Height of the chips of one hook, one above the other; one chip's height where the hook is empty. */
-export const stackHeight = (programs: number): number =>
-  Math.max(1, programs) * chip.height + (Math.max(1, programs) - 1) * chip.gap;
+export const chipStackHeight = (programs: number): number =>
+  Math.max(1, programs) * chipSize.height + (Math.max(1, programs) - 1) * chipSize.gap;

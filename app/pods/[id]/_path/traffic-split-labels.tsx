@@ -3,14 +3,14 @@ import type { CSSProperties } from 'react';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
 import type { PathView } from './path-view.ts';
-import { type Bounds, isExact } from './traffic-split.ts';
+import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 const noSample = 'No sample of this pod yet';
 const split =
   'A redirect is counted with its sender alone: with both ways in use, how much came which way is known within bounds';
 
 /** What goes past the host's stack, both ways; or that nothing may. */
-export function ShortWayWords({ view, style }: { view: PathView; style: CSSProperties }) {
+export function RedirectLabel({ view, style }: { view: PathView; style: CSSProperties }) {
   const { redirect, ways } = view;
   const still = (ways.redirected ?? 0) > 0 || (ways.shortIn?.atLeast ?? 0) > 0;
   return (
@@ -22,7 +22,7 @@ export function ShortWayWords({ view, style }: { view: PathView; style: CSSPrope
             <Figure value={ways.redirected} unit="pps out" reason={noSample} />
           </span>
           <span data-slot="" title="Handed straight to this pod by others">
-            <Bounded value={ways.shortIn} unit="in" />
+            <BoundedFigure value={ways.shortIn} unit="in" />
           </span>
         </>
       ) : (
@@ -38,7 +38,7 @@ export function ShortWayWords({ view, style }: { view: PathView; style: CSSPrope
 }
 
 /** What the host's stack carries between the pods of the node. */
-export function HostWayWords({ view: { ways }, style }: { view: PathView; style: CSSProperties }) {
+export function HostRouteLabel({ view: { ways }, style }: { view: PathView; style: CSSProperties }) {
   return (
     <div
       className={css.words}
@@ -47,7 +47,7 @@ export function HostWayWords({ view: { ways }, style }: { view: PathView; style:
     >
       <span className="text-muted">all pods</span>
       <span data-slot="">
-        <Bounded value={ways.hostToPods} unit="pps out" />
+        <BoundedFigure value={ways.hostToPods} unit="pps out" />
       </span>
       <span data-slot="">
         <Figure value={ways.podsToHost} unit="in" reason={noSample} />
@@ -57,8 +57,8 @@ export function HostWayWords({ view: { ways }, style }: { view: PathView; style:
 }
 
 /** What is certain of it; else what it cannot be more than. As the track is drawn. */
-export function Bounded({ value, unit }: { value: Bounds | null; unit: string }) {
-  if (value === null || isExact(value))
+export function BoundedFigure({ value, unit }: { value: RateBounds | null; unit: string }) {
+  if (value === null || isExactRate(value))
     return <Figure value={value?.atMost ?? null} unit={unit} reason={noSample} />;
   const certain = value.atLeast > 0;
   return (

@@ -1,7 +1,7 @@
 import type { WayTaken } from '../../../../contract/path.ts';
 
 /** What a pod's counters did, per second; `in` and `out` of the pod. */
-export interface Counted {
+export interface PodRateCounters {
   ingressPackets: number;
   egressPackets: number;
   ingressDroppedPackets: number;
@@ -9,21 +9,21 @@ export interface Counted {
 }
 
 /** A rate that the counters leave open: at least this, at most that. */
-export interface Bounds {
+export interface RateBounds {
   atLeast: number;
   atMost: number;
 }
 
 /** Which ways packets took, in packets per second; null while it was not counted. */
-export interface Ways {
+export interface TrafficSplit {
   /** Handed straight to other pods by this pod’s program. */
   redirected: number | null;
   /** Given to the host’s stack by this pod. */
   toHost: number | null;
   /** Handed straight to this pod by others. */
-  shortIn: Bounds | null;
+  shortIn: RateBounds | null;
   /** From the host’s stack to all other pods together. */
-  hostToPods: Bounds | null;
+  hostToPods: RateBounds | null;
   /** From all other pods together to the host’s stack. */
   podsToHost: number | null;
 }
@@ -31,18 +31,19 @@ export interface Ways {
 /** Counters of many pods are not read in one instant: less than this of the whole is no packet. */
 const noise = (rate: number, of: number): number => (rate < 0.5 + 0.01 * of ? 0 : rate);
 
-export const isExact = ({ atLeast, atMost }: Bounds): boolean => noise(atMost - atLeast, atMost) === 0;
+export const isExactRate = ({ atLeast, atMost }: RateBounds): boolean =>
+  noise(atMost - atLeast, atMost) === 0;
 
 /**
  * The ways of this second. A redirect is counted with its sender alone, so who received it follows from sums:
  * what the pods of the node were given, less what they handed each other, came from the host’s stack. Where
  * both exist the split is known within bounds only.
  */
-export function waysOf(own: Counted | null, others: readonly Counted[]): Ways {
+export function splitTraffic(own: PodRateCounters | null, others: readonly PodRateCounters[]): TrafficSplit {
   if (own === null)
     return { redirected: null, toHost: null, shortIn: null, hostToPods: null, podsToHost: null };
-  const given = (pod: Counted) => pod.ingressPackets + pod.ingressDroppedPackets;
-  const sum = (of: (pod: Counted) => number) => others.reduce((total, pod) => total + of(pod), 0);
+  const given = (pod: PodRateCounters) => pod.ingressPackets + pod.ingressDroppedPackets;
+  const sum = (of: (pod: PodRateCounters) => number) => others.reduce((total, pod) => total + of(pod), 0);
   const toOthers = sum(given);
   const byOthers = sum((pod) => pod.egressRedirectedPackets);
   const all = given(own) + toOthers;
@@ -58,14 +59,14 @@ export function waysOf(own: Counted | null, others: readonly Counted[]): Ways {
   };
 }
 
-const bounds = (atLeast: number, atMost: number): Bounds => ({
+const bounds = (atLeast: number, atMost: number): RateBounds => ({
   atLeast: Math.min(Math.max(0, atLeast), atMost),
   atMost,
 });
 
 /** What the agent counted, until the page has two samples of its own. */
-export const waysTaken = ({ seconds, redirected, toHost }: WayTaken): Ways => ({
-  ...waysOf(null, []),
+export const splitFromAgent = ({ seconds, redirected, toHost }: WayTaken): TrafficSplit => ({
+  ...splitTraffic(null, []),
   redirected: redirected / seconds,
   toHost: toHost / seconds,
 });

@@ -1,33 +1,33 @@
-import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './hop-boxes.tsx';
-import { Chips, programCounts } from './program-chips.tsx';
-import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
 import { deviceFacts, routeFacts } from './device-facts.ts';
+import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
 import { Figure } from './figure.tsx';
-import { flowRates, isShared } from './flows.ts';
+import { FlowArrows, FlowPaths } from './flow-paths.tsx';
+import { flowRates, isSharedFlow } from './flows.ts';
+import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './hop-boxes.tsx';
 import css from './path.module.css';
-import { PodsList, podRows } from './pods-list.tsx';
-import { Arrows, Tracks } from './flow-paths.tsx';
+import { hooksAreOnHost, netnsName, type PathView } from './path-view.ts';
+import { OtherPodsList, otherPodsRows } from './pods-list.tsx';
+import { Chips, programCounts } from './program-chips.tsx';
+import { BoundedFigure, HostRouteLabel, RedirectLabel } from './traffic-split-labels.tsx';
 import { uprightLayout } from './upright-layout.ts';
-import { gatesAtPrimary, netnsName, type PathView } from './path-view.ts';
-import { Bounded, HostWayWords, ShortWayWords } from './traffic-split-labels.tsx';
-import type { Box } from './wide-layout.ts';
+import type { LayoutBox } from './wide-layout.ts';
 
-const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
+const placed = ({ x, y, width, height }: LayoutBox) => ({ left: x, top: y, width, height });
 
 /** The path from top to bottom. */
-export function Upright({ view, width: available }: { view: PathView; width: number }) {
+export function UprightDiagram({ view, width: available }: { view: PathView; width: number }) {
   const { device, host, rates, uplink } = view;
   const programs = programCounts(view);
-  const rows = podRows(view.pods);
+  const rows = otherPodsRows(view.pods);
   const facts = [...deviceFacts(view), ...routeFacts(view)];
   const layout = uprightLayout(available, device?.kind ?? 'veth', programs, uplink !== null, rows, {
-    atPrimary: gatesAtPrimary(device),
+    atPrimary: hooksAreOnHost(device),
     addresses: addressLines(view.container).length,
     facts: facts.length,
   });
   const rate = flowRates(view);
   const { width, gates } = layout;
-  const drawn = layout.stretches.filter(({ id }) => device !== null || isShared(id));
+  const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedFlow(id));
   const noSample = 'No sample of this pod yet';
   const place = (gate: typeof gates.out) => ({
     left: gate.chips.x,
@@ -39,15 +39,23 @@ export function Upright({ view, width: available }: { view: PathView; width: num
       <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
         <path className={css.edge} d={`M0 ${layout.edge}H${width}`} />
         {device !== null && <DeviceBody layout={{ ...layout, upright: true }} />}
-        <Tracks stretches={drawn} rates={rate} />
+        <FlowPaths stretches={drawn} rates={rate} />
         {device !== null && (
           <>
             <DeviceNames layout={{ ...layout, upright: true }} device={device} />
-            <Gate place={gates.out} drops={(rates?.egressDroppedPackets ?? 0) > 0} empty={programs.out === 0} />
-            <Gate place={gates.in} drops={(rates?.ingressDroppedPackets ?? 0) > 0} empty={programs.in === 0} />
+            <Gate
+              place={gates.out}
+              drops={(rates?.egressDroppedPackets ?? 0) > 0}
+              empty={programs.out === 0}
+            />
+            <Gate
+              place={gates.in}
+              drops={(rates?.ingressDroppedPackets ?? 0) > 0}
+              empty={programs.in === 0}
+            />
           </>
         )}
-        <Arrows stretches={drawn} />
+        <FlowArrows stretches={drawn} />
       </svg>
       <ContainerBox hop={view.container} style={placed(layout.container)} />
       {device === null && (
@@ -55,7 +63,7 @@ export function Upright({ view, width: available }: { view: PathView; width: num
           no device: the kernel has none for this pod
         </p>
       )}
-      <Chips view={view} direction="out" style={place(gates.out)} />
+      <Chips view={view} direction="egress" style={place(gates.out)} />
       <div
         className={`${css.zone} truncate`}
         style={{ left: 104, top: layout.edge - 20, maxWidth: width - 104 }}
@@ -67,7 +75,7 @@ export function Upright({ view, width: available }: { view: PathView; width: num
       </div>
       <div className={css.figures} style={{ left: 84, top: layout.host.y - 24 }}>
         <Figure value={view.ways.toHost} unit="pps out," reason={noSample} />{' '}
-        <Bounded value={rate['host-in']} unit="in" />
+        <BoundedFigure value={rate['host-in']} unit="in" />
       </div>
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       {uplink !== null && layout.uplink !== null && (
@@ -88,10 +96,10 @@ export function Upright({ view, width: available }: { view: PathView; width: num
           <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(layout.uplink)} />
         </>
       )}
-      <HostWayWords view={view} style={{ left: 0, top: layout.pods - 42 }} />
-      {device !== null && <ShortWayWords view={view} style={{ left: 0, top: layout.pods - 22 }} />}
-      <PodsList pods={view.pods} style={{ left: 0, top: layout.pods, width }} />
-      <Chips view={view} direction="in" style={place(gates.in)} />
+      <HostRouteLabel view={view} style={{ left: 0, top: layout.pods - 42 }} />
+      {device !== null && <RedirectLabel view={view} style={{ left: 0, top: layout.pods - 22 }} />}
+      <OtherPodsList pods={view.pods} style={{ left: 0, top: layout.pods, width }} />
+      <Chips view={view} direction="ingress" style={place(gates.in)} />
       <div style={{ left: 0, top: layout.foot, width }}>
         <Facts align="left" rows={facts} />
       </div>

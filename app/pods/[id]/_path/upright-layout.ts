@@ -1,22 +1,22 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { arrow, stackHeight } from './svg-shapes.ts';
-import type { Box, GatePlace, Shown, Stretch } from './wide-layout.ts';
+import { arrowHead, chipStackHeight } from './svg-shapes.ts';
+import type { FlowStretch, GatePlace, LayoutBox, LayoutContent } from './wide-layout.ts';
 
 export interface UprightLayout {
   width: number;
   height: number;
   /** y of the namespace edge */
   edge: number;
-  container: Box;
-  device: Box;
-  veth: { peer: Box; primary: Box; cable: { from: number; to: number; middle: number } } | null;
-  host: Box;
-  uplink: Box | null;
+  container: LayoutBox;
+  device: LayoutBox;
+  veth: { peer: LayoutBox; primary: LayoutBox; cable: { from: number; to: number; middle: number } } | null;
+  host: LayoutBox;
+  uplink: LayoutBox | null;
   /** y of the list of pods */
   pods: number;
   tracks: { out: number; in: number };
   gates: { out: GatePlace; in: GatePlace };
-  stretches: Stretch[];
+  stretches: FlowStretch[];
   foot: number;
 }
 
@@ -34,16 +34,16 @@ export function uprightLayout(
   programs: { out: number; in: number },
   hasUplink: boolean,
   podRows: number,
-  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: Shown = {},
+  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: LayoutContent = {},
 ): UprightLayout {
   const width = Math.min(available, widest);
   const netkit = kind === 'netkit';
   const out = 40;
   const inn = 68;
   const chipX = 104;
-  const outStack = stackHeight(programs.out);
-  const inStack = stackHeight(programs.in);
-  const container: Box = { x: 0, y: 0, width, height: 90 + 18 * addresses };
+  const outStack = chipStackHeight(programs.out);
+  const inStack = chipStackHeight(programs.in);
+  const container: LayoutBox = { x: 0, y: 0, width, height: 90 + 18 * addresses };
   const deviceTop = container.height + 24;
   const cable = { from: deviceTop + 64, to: deviceTop + 148, middle: 54 };
   // On both sides of the edge a chip; with both gates on the host, both chips below it, and with veth the cable before.
@@ -53,15 +53,17 @@ export function uprightLayout(
   const deviceEnd = inChips + inStack + (netkit ? 24 : 8);
   const join = deviceEnd + 14;
   const hostTop = deviceEnd + 56;
-  const host: Box = { x: 0, y: hostTop, width: Math.min(236, width - 122), height: 96 };
+  const host: LayoutBox = { x: 0, y: hostTop, width: Math.min(236, width - 122), height: 96 };
   const hostEnd = host.y + host.height;
-  const uplink: Box | null = hasUplink ? { x: 0, y: hostEnd + 46, width: width - 80, height: 72 } : null;
+  const uplink: LayoutBox | null = hasUplink
+    ? { x: 0, y: hostEnd + 46, width: width - 80, height: 72 }
+    : null;
   const pods = (uplink === null ? hostEnd : uplink.y + uplink.height) + 58;
   const rail = { shortOut: width - 6, shortIn: width - 25, podsOut: width - 63, podsIn: width - 44 };
   const gateOut = outChips + 36;
   const gateIn = inChips + 36;
   const primaryTop = outChips;
-  const device: Box = { x: 20, y: deviceTop, width: 68, height: deviceEnd - deviceTop };
+  const device: LayoutBox = { x: 20, y: deviceTop, width: 68, height: deviceEnd - deviceTop };
   const chipsEnd = width - 24;
   const inside = (x: number, to: number): string =>
     netkit
@@ -70,30 +72,30 @@ export function uprightLayout(
   /** To the right at y, then down the rail at `to` as far as `end`. */
   const down = (y: number, to: number, end: number): string =>
     `H${to - 14}Q${to} ${y} ${to} ${y + 14}V${end}`;
-  const stretches: Stretch[] = [
+  const stretches: FlowStretch[] = [
     { id: 'pod-out', d: inside(out, gateOut), arrow: null },
-    { id: 'pod-in', d: inside(inn, join), arrow: arrow(inn, container.height + 1, 'up') },
-    { id: 'host-out', d: `M${out} ${gateOut}V${hostTop}`, arrow: arrow(out, hostTop - 1, 'down') },
+    { id: 'pod-in', d: inside(inn, join), arrow: arrowHead(inn, container.height + 1, 'up') },
+    { id: 'host-out', d: `M${out} ${gateOut}V${hostTop}`, arrow: arrowHead(out, hostTop - 1, 'down') },
     { id: 'host-in', d: `M${inn} ${join}V${hostTop}`, arrow: null },
     {
       id: 'short-out',
       d: `M${chipsEnd} ${outChips + 24}${down(outChips + 24, rail.shortOut, pods - 8)}`,
-      arrow: arrow(rail.shortOut, pods - 1, 'down'),
+      arrow: arrowHead(rail.shortOut, pods - 1, 'down'),
     },
     {
       id: 'short-in',
       d: `M${inn} ${join - 12}Q${inn} ${join} ${inn + 12} ${join}${down(join, rail.shortIn, pods)}`,
-      arrow: arrow(inn, join - 13, 'up'),
+      arrow: arrowHead(inn, join - 13, 'up'),
     },
     {
       id: 'pods-out',
       d: `M${host.width} ${hostTop + 60}${down(hostTop + 60, rail.podsOut, pods - 8)}`,
-      arrow: arrow(rail.podsOut, pods - 1, 'down'),
+      arrow: arrowHead(rail.podsOut, pods - 1, 'down'),
     },
     {
       id: 'pods-in',
       d: `M${host.width + 8} ${hostTop + 36}${down(hostTop + 36, rail.podsIn, pods)}`,
-      arrow: arrow(host.width + 1, hostTop + 36, 'left'),
+      arrow: arrowHead(host.width + 1, hostTop + 36, 'left'),
     },
   ];
   if (uplink !== null)
@@ -101,12 +103,12 @@ export function uprightLayout(
       {
         id: 'uplink-out',
         d: `M${out} ${hostEnd}V${uplink.y - 8}`,
-        arrow: arrow(out, uplink.y - 1, 'down'),
+        arrow: arrowHead(out, uplink.y - 1, 'down'),
       },
       {
         id: 'uplink-in',
         d: `M${inn} ${hostEnd + 8}V${uplink.y}`,
-        arrow: arrow(inn, hostEnd + 1, 'up'),
+        arrow: arrowHead(inn, hostEnd + 1, 'up'),
       },
     );
   const foot = pods + 20 + podRows * 20 + 24;

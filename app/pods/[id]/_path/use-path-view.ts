@@ -4,12 +4,12 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo, useRef } from 'react';
 import type { PodPath } from '../../../../contract/path.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { call } from '../../../_lib/api.ts';
-import { nodeHistory, programRates, useNodeSample } from '../../../_lib/time-series/node-samples.ts';
+import { callApi } from '../../../_lib/api.ts';
 import { usePods } from '../../../_lib/pod-queries.ts';
-import { samples, usePodRates, useSampleVersion } from '../../../_lib/time-series/pod-samples.ts';
-import { type EdgeRates, hopOf, type PathPod, type PathView, type UplinkHop } from './path-view.ts';
-import { type Counted, waysOf, waysTaken } from './traffic-split.ts';
+import { nodeSampleHistory, programRates, useNodeSample } from '../../../_lib/time-series/node-samples.ts';
+import { podSeries, usePodRates, useSampleVersion } from '../../../_lib/time-series/pod-samples.ts';
+import { type EdgeRates, findHop, type PathPod, type PathView, type UplinkHop } from './path-view.ts';
+import { type PodRateCounters, splitFromAgent, splitTraffic } from './traffic-split.ts';
 
 /** The uplink's counters come with the path, not with the samples. */
 const readEveryMs = 2000;
@@ -20,7 +20,7 @@ const orderMs = 10_000;
 export function usePathView(pod: Pod, live: boolean): PathView | null {
   const { data: path, dataUpdatedAt } = useQuery({
     queryKey: ['pod', pod.id, 'path'],
-    queryFn: ({ signal }) => call<PodPath>(`/pods/${encodeURIComponent(pod.id)}/path`, { signal }),
+    queryFn: ({ signal }) => callApi<PodPath>(`/pods/${encodeURIComponent(pod.id)}/path`, { signal }),
     refetchInterval: readEveryMs,
     enabled: pod.state !== 'gone',
   });
@@ -28,17 +28,17 @@ export function usePathView(pod: Pod, live: boolean): PathView | null {
   const rates = usePodRates(pod.number);
   const programs = useNodeSample();
   const { data: known } = usePods();
-  const uplink = path === undefined ? null : hopOf(path, 'uplink');
+  const uplink = path === undefined ? null : findHop(path, 'uplink');
   const uplinkRates = useUplinkRates(uplink, dataUpdatedAt);
   const order = useRef<{ at: number; ids: string[] }>({ at: 0, ids: [] });
   // biome-ignore lint/correctness/useExhaustiveDependencies: rates of pods and programs are new with every version
   return useMemo(() => {
-    const container = path === undefined ? null : hopOf(path, 'container');
+    const container = path === undefined ? null : findHop(path, 'container');
     if (path === undefined || container === null) return null;
     const numbers = new Map(known?.map(({ id, number }) => [id, number]));
-    const others = hopOf(path, 'pods')?.pods ?? [];
+    const others = findHop(path, 'pods')?.pods ?? [];
     const counted = new Map(
-      others.map(({ id }) => [id, withValues(samples.rates(numbers.get(id) ?? -2))] as const),
+      others.map(({ id }) => [id, withValues(podSeries.rates(numbers.get(id) ?? -2))] as const),
     );
     const pods = others.map((other): PathPod => {
       const rates = counted.get(other.id) ?? null;
@@ -52,15 +52,15 @@ export function usePathView(pod: Pod, live: boolean): PathView | null {
     const own = withValues(rates);
     return {
       container,
-      device: pod.device === null ? null : hopOf(path, 'device'),
-      host: hopOf(path, 'host'),
+      device: pod.device === null ? null : findHop(path, 'device'),
+      host: findHop(path, 'host'),
       uplink,
       uplinkRates,
       pods: inOrder(pods, order.current),
       ways:
         own === null && path.taken !== null
-          ? waysTaken(path.taken)
-          : waysOf(
+          ? splitFromAgent(path.taken)
+          : splitTraffic(
               own,
               [...counted.values()].filter((each) => each !== null),
             ),
@@ -73,7 +73,7 @@ export function usePathView(pod: Pod, live: boolean): PathView | null {
 }
 
 /** Null before the second sample, which is the first that a rate comes of. */
-const withValues = <T extends Counted>(rates: T | null): T | null =>
+const withValues = <T extends PodRateCounters>(rates: T | null): T | null =>
   rates === null || Number.isNaN(rates.egressPackets) ? null : rates;
 
 const busy = (pod: PathPod): number => (pod.ingressPackets ?? 0) + (pod.egressPackets ?? 0);
@@ -91,7 +91,7 @@ function inOrder(pods: PathPod[], order: { at: number; ids: string[] }): PathPod
 }
 
 function nsPerRun(): Map<number, number> {
-  const [before, after] = nodeHistory().slice(-2);
+  const [before, after] = nodeSampleHistory().slice(-2);
   const result = new Map<number, number>();
   if (before === undefined || after === undefined) return result;
   for (const { id } of after.programs) {

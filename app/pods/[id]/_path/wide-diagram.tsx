@@ -1,30 +1,30 @@
-import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './hop-boxes.tsx';
-import { Chips, programCounts } from './program-chips.tsx';
-import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
 import { deviceFacts, routeFacts } from './device-facts.ts';
+import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
 import { Figure } from './figure.tsx';
-import { flowRates, isShared } from './flows.ts';
+import { FlowArrows, FlowPaths } from './flow-paths.tsx';
+import { flowRates, isSharedFlow } from './flows.ts';
+import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './hop-boxes.tsx';
 import css from './path.module.css';
-import { PodsList } from './pods-list.tsx';
-import { Arrows, Tracks } from './flow-paths.tsx';
-import { gatesAtPrimary, netnsName, type PathView } from './path-view.ts';
-import { HostWayWords, ShortWayWords } from './traffic-split-labels.tsx';
-import { type Box, wideLayout } from './wide-layout.ts';
+import { hooksAreOnHost, netnsName, type PathView } from './path-view.ts';
+import { OtherPodsList } from './pods-list.tsx';
+import { Chips, programCounts } from './program-chips.tsx';
+import { HostRouteLabel, RedirectLabel } from './traffic-split-labels.tsx';
+import { type LayoutBox, wideLayout } from './wide-layout.ts';
 
-const placed = ({ x, y, width, height }: Box) => ({ left: x, top: y, width, height });
+const placed = ({ x, y, width, height }: LayoutBox) => ({ left: x, top: y, width, height });
 
 /** The path from left to right. */
-export function Wide({ view, width }: { view: PathView; width: number }) {
+export function WideDiagram({ view, width }: { view: PathView; width: number }) {
   const { device, host, uplink, rates } = view;
   const programs = programCounts(view);
   const facts = { device: deviceFacts(view), routes: routeFacts(view) };
   const layout = wideLayout(width, device?.kind ?? 'veth', programs, uplink !== null, {
-    atPrimary: gatesAtPrimary(device),
+    atPrimary: hooksAreOnHost(device),
     addresses: addressLines(view.container).length,
     facts: Math.max(facts.device.length, facts.routes.length),
   });
   const rate = flowRates(view);
-  const drawn = layout.stretches.filter(({ id }) => device !== null || isShared(id));
+  const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedFlow(id));
   const { destinations, tracks, gates } = layout;
   // The key gives way to the routes, which say more.
   const keyed = width >= 1340;
@@ -35,15 +35,23 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
         <path className={css.edge} d={`M${layout.edge} 0V${layout.height}`} />
         {device !== null && <DeviceBody layout={{ ...layout, upright: false }} />}
-        <Tracks stretches={drawn} rates={rate} />
+        <FlowPaths stretches={drawn} rates={rate} />
         {device !== null && (
           <>
             <DeviceNames layout={{ ...layout, upright: false }} device={device} />
-            <Gate place={gates.out} drops={(rates?.egressDroppedPackets ?? 0) > 0} empty={programs.out === 0} />
-            <Gate place={gates.in} drops={(rates?.ingressDroppedPackets ?? 0) > 0} empty={programs.in === 0} />
+            <Gate
+              place={gates.out}
+              drops={(rates?.egressDroppedPackets ?? 0) > 0}
+              empty={programs.out === 0}
+            />
+            <Gate
+              place={gates.in}
+              drops={(rates?.ingressDroppedPackets ?? 0) > 0}
+              empty={programs.in === 0}
+            />
           </>
         )}
-        <Arrows stretches={drawn} />
+        <FlowArrows stretches={drawn} />
         <path className={css.spine} d={`M${destinations.x} 20V132`} />
       </svg>
       <div className={css.zone} style={{ left: 0, top: 0 }}>
@@ -65,7 +73,7 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       <ContainerBox hop={view.container} style={placed(layout.container)} />
       <Chips
         view={view}
-        direction="out"
+        direction="egress"
         style={{ left: gates.out.chips.x, top: gates.out.chips.y, width: 224 }}
       />
       {device === null && (
@@ -75,10 +83,10 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       )}
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       {device !== null && (
-        <ShortWayWords view={view} style={{ left: layout.words.short.x, top: layout.words.short.y }} />
+        <RedirectLabel view={view} style={{ left: layout.words.short.x, top: layout.words.short.y }} />
       )}
-      <HostWayWords view={view} style={{ right: layout.words.host.right, top: layout.words.host.y }} />
-      <PodsList
+      <HostRouteLabel view={view} style={{ right: layout.words.host.right, top: layout.words.host.y }} />
+      <OtherPodsList
         pods={view.pods}
         style={{ left: destinations.x + 12, top: destinations.podsY, width: destinations.width - 12 }}
       />
@@ -101,7 +109,7 @@ export function Wide({ view, width }: { view: PathView; width: number }) {
       )}
       <Chips
         view={view}
-        direction="in"
+        direction="ingress"
         style={{ left: gates.in.chips.x, top: gates.in.chips.y, width: 224 }}
       />
       <div style={{ left: 0, top: layout.foot, width: 408 }}>

@@ -1,9 +1,9 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Flow } from './flows.ts';
-import { arrow, stackHeight } from './svg-shapes.ts';
+import { arrowHead, chipStackHeight } from './svg-shapes.ts';
 
 /** A stretch of a track; it is drawn away from the pod, whichever way its packets go. */
-export interface Stretch {
+export interface FlowStretch {
   id: Flow;
   d: string;
   arrow: string | null;
@@ -12,7 +12,7 @@ export interface Stretch {
 }
 
 /** What of the device and of the texts decides the places. */
-export interface Shown {
+export interface LayoutContent {
   /** Both gates stand on the host: always with veth, with netkit in attach fallback. */
   atPrimary?: boolean;
   /** Lines of addresses in the container's box. */
@@ -21,7 +21,7 @@ export interface Shown {
   facts?: number;
 }
 
-export interface Box {
+export interface LayoutBox {
   x: number;
   y: number;
   width: number;
@@ -43,18 +43,18 @@ export interface WideLayout {
   width: number;
   height: number;
   edge: number;
-  container: Box;
+  container: LayoutBox;
   /** The whole device, from the outer edge of the peer to that of the primary. */
-  device: Box;
+  device: LayoutBox;
   /** Boxes of the two ends and the cable between the plugs; veth only. */
-  veth: { peer: Box; primary: Box; cable: { from: number; to: number; middle: number } } | null;
-  host: Box;
-  destinations: { x: number; width: number; podsY: number; uplink: Box };
+  veth: { peer: LayoutBox; primary: LayoutBox; cable: { from: number; to: number; middle: number } } | null;
+  host: LayoutBox;
+  destinations: { x: number; width: number; podsY: number; uplink: LayoutBox };
   /** Left edge and top of the words on the short way, and right edge and top of those on the host's. */
   words: { short: { x: number; y: number }; host: { right: number; y: number } };
   tracks: { out: number; in: number };
   gates: { out: GatePlace; in: GatePlace };
-  stretches: Stretch[];
+  stretches: FlowStretch[];
   /** y of the facts under the drawing */
   foot: number;
   /** x of the routes there, clear of the chips. */
@@ -62,7 +62,7 @@ export interface WideLayout {
 }
 
 /** Under this width the upright layout is drawn: the boxes would touch. */
-export const narrowest = 1200;
+export const minWideWidth = 1200;
 
 /**
  * Lays the path out from left to right: container, device, host stack, destinations.
@@ -75,11 +75,11 @@ export function wideLayout(
   kind: DeviceKind,
   programs: { out: number; in: number },
   hasUplink: boolean,
-  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: Shown = {},
+  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: LayoutContent = {},
 ): WideLayout {
   const spare = width - 1392;
-  const above = stackHeight(programs.out) - stackHeight(1);
-  const below = stackHeight(programs.in) - stackHeight(1);
+  const above = chipStackHeight(programs.out) - chipStackHeight(1);
+  const below = chipStackHeight(programs.in) - chipStackHeight(1);
   const out = 170 + above;
   const inn = out + 28;
   const share =
@@ -88,12 +88,12 @@ export function wideLayout(
       : { device: 0.5, gap: 0.15, host: 0, destinations: 0 };
   const deviceEnd = Math.round(636 + spare * share.device);
   const hostX = deviceEnd + Math.round(88 + spare * share.gap);
-  const host: Box = { x: hostX, y: out - 30, width: Math.round(224 + spare * share.host), height: 96 };
+  const host: LayoutBox = { x: hostX, y: out - 30, width: Math.round(224 + spare * share.host), height: 96 };
   const hostEnd = host.x + host.width;
   const destinationsWidth = Math.round(300 + spare * share.destinations);
   const destinationsX = width - destinationsWidth;
   const edge = 422;
-  const device: Box = { x: 208, y: out - 16, width: deviceEnd - 208, height: 60 };
+  const device: LayoutBox = { x: 208, y: out - 16, width: deviceEnd - 208, height: 60 };
   const ends = {
     peer: { x: 208, y: out - 16, width: 92, height: 60 },
     primary: { x: 480, y: out - 16, width: deviceEnd + 4 - 480, height: 60 },
@@ -117,31 +117,31 @@ export function wideLayout(
   const podsIn = 118;
   const track = (from: number, y: number, to: number) => `M${from} ${y}H${to}`;
   const inside = (y: number, to: number) => (netkit ? track(180, y, to) : `M180 ${y}H300M480 ${y}H${to}`);
-  const stretches: Stretch[] = [
+  const stretches: FlowStretch[] = [
     { id: 'pod-out', d: inside(out, gateOut), arrow: null },
-    { id: 'pod-in', d: inside(inn, join), arrow: arrow(181, inn, 'left') },
-    { id: 'host-out', d: track(gateOut, out, host.x), arrow: arrow(host.x - 1, out, 'right') },
+    { id: 'pod-in', d: inside(inn, join), arrow: arrowHead(181, inn, 'left') },
+    { id: 'host-out', d: track(gateOut, out, host.x), arrow: arrowHead(host.x - 1, out, 'right') },
     { id: 'host-in', d: track(join, inn, host.x), arrow: null },
     {
       id: 'short-out',
       d: track(chipsEnd, shortOut, destinationsX - 8),
-      arrow: arrow(destinationsX - 1, shortOut, 'right'),
+      arrow: arrowHead(destinationsX - 1, shortOut, 'right'),
     },
     {
       id: 'short-in',
       d: `M${join - 12} ${inn}Q${join} ${inn} ${join} ${inn - 12}V${shortIn + 16}Q${join} ${shortIn} ${join + 16} ${shortIn}H${destinationsX}`,
       over: `M${join} ${out - 10}V${out + 10}`,
-      arrow: arrow(join - 13, inn, 'left'),
+      arrow: arrowHead(join - 13, inn, 'left'),
     },
     {
       id: 'pods-out',
       d: `M${up} ${host.y}V${podsOut + 20}C${up} ${podsOut + 7} ${up + 7} ${podsOut} ${up + 20} ${podsOut}H${destinationsX - 8}`,
-      arrow: arrow(destinationsX - 1, podsOut, 'right'),
+      arrow: arrowHead(destinationsX - 1, podsOut, 'right'),
     },
     {
       id: 'pods-in',
       d: `M${down} ${host.y - 8}V${podsIn + 12}Q${down} ${podsIn} ${down + 12} ${podsIn}H${destinationsX}`,
-      arrow: arrow(down, host.y - 1, 'down'),
+      arrow: arrowHead(down, host.y - 1, 'down'),
     },
   ];
   if (hasUplink)
@@ -149,12 +149,12 @@ export function wideLayout(
       {
         id: 'uplink-out',
         d: `M${hostEnd} ${out}H${destinationsX - 8}`,
-        arrow: arrow(destinationsX - 1, out, 'right'),
+        arrow: arrowHead(destinationsX - 1, out, 'right'),
       },
       {
         id: 'uplink-in',
         d: `M${hostEnd + 8} ${inn}H${destinationsX}`,
-        arrow: arrow(hostEnd + 1, inn, 'left'),
+        arrow: arrowHead(hostEnd + 1, inn, 'left'),
       },
     );
   return {
@@ -184,7 +184,7 @@ export function wideLayout(
         y: out,
         upright: false,
         chips: chipsOut,
-        leader: `M${gateOut} ${20 + stackHeight(programs.out)}V${out - 13}`,
+        leader: `M${gateOut} ${20 + chipStackHeight(programs.out)}V${out - 13}`,
         drop: `M${gateOut - 7} ${out - 6}l-18-22m-4-4l8 8m0-8l-8 8`,
       },
       in: {

@@ -3,16 +3,16 @@
 import { useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
+import { useMissingRole } from '../../../_lib/session-queries.ts';
 import { useNode } from '../../../_lib/time-series/node-samples.ts';
-import { useLacks } from '../../../_lib/session-queries.ts';
 import { MoveDialog } from './move-dialog.tsx';
-import { hooksText, moveAction } from './move-steps.ts';
+import { hookNames, moveLabel } from './move-steps.ts';
 
 /** Where the pod's programs are, and what moves them; a veth has one place for them only. */
-export function HookPlace({ pod }: { pod: Pod }) {
+export function AttachPoint({ pod }: { pod: Pod }) {
   const [open, setOpen] = useState(false);
   const { data: node } = useNode();
-  const lacks = useLacks('operator');
+  const lacks = useMissingRole('operator');
   const { device } = pod;
   if (device === null) return null;
   if (device.kind === 'veth')
@@ -36,7 +36,7 @@ export function HookPlace({ pod }: { pod: Pod }) {
           'on the netkit hooks'
         ) : (
           <>
-            <b className="font-[550]">attach fallback</b>: on {hooksText(device.hooks)} of the primary
+            <b className="font-[550]">attach fallback</b>: on {hookNames(device.hooks)} of the primary
           </>
         )}
       </p>
@@ -48,7 +48,7 @@ export function HookPlace({ pod }: { pod: Pod }) {
         disabled={reason !== null}
         onClick={() => setOpen(true)}
       >
-        {moveAction(to)}
+        {moveLabel(to)}
       </Button>
       {open && (
         <MoveDialog

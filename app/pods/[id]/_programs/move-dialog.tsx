@@ -9,8 +9,8 @@ import { Button, Key } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { ApiError } from '../../../_lib/api.ts';
+import { type Move, moveLabel, moveSteps } from './move-steps.ts';
 import { useMoveHooks } from './use-move-hooks.ts';
-import { type Move, moveAction, moveSteps } from './move-steps.ts';
 
 interface Props {
   pod: Pod;
@@ -44,7 +44,7 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
           className="-translate-x-1/2 -translate-y-1/2 fixed top-1/2 left-1/2 z-50 flex max-h-[calc(100dvh-32px)] w-[600px] max-w-[calc(100vw-32px)] flex-col rounded-3 border border-line-control bg-surface-1 shadow-2 outline-none"
         >
           <header className="px-5 pt-4 pb-2 max-md:px-4">
-            <Dialog.Title className="font-semibold text-15">{moveAction(asked.to)}</Dialog.Title>
+            <Dialog.Title className="font-semibold text-15">{moveLabel(asked.to)}</Dialog.Title>
             <Dialog.Description className="text-12 text-ink-2">
               {device.primary.name} stays the pod’s device. No packet is lost, and none goes by unchecked.
             </Dialog.Description>

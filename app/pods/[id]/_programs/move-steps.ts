@@ -1,6 +1,6 @@
 import type { AttachedProgram, Device, HookFamily } from '../../../../contract/device.ts';
 import type { HookPlace } from '../../../../contract/settings.ts';
-import { directionOf } from '../_path/hook-direction.ts';
+import { hookDirection } from '../_path/hook-direction.ts';
 
 /** One thing that a move between hooks does: in words, and as the commands or system calls that do the same. */
 export interface MoveStep {
@@ -20,11 +20,11 @@ export interface Move {
 }
 
 /** What stands in the dialog and on the button. */
-export const moveAction = (to: HookPlace['to']): string =>
+export const moveLabel = (to: HookPlace['to']): string =>
   to === 'primary' ? 'Move programs to the primary' : 'Move programs to the netkit hooks';
 
 /** Where programs are, in words: `netkit/peer and netkit/primary`. */
-export function hooksText(family: HookFamily): string {
+export function hookNames(family: HookFamily): string {
   return family === 'netkit' ? 'netkit/peer and netkit/primary' : `${family}/ingress and ${family}/egress`;
 }
 
@@ -46,7 +46,7 @@ export function moveSteps({ device, policy, to, primaryHooks }: Move): MoveStep[
   return [
     {
       title: 'Attach there',
-      words: `to_pod, then from_pod, on ${hooksText(family)} of ${primary.name}. Both places check from here on.`,
+      words: `to_pod, then from_pod, on ${hookNames(family)} of ${primary.name}. Both places check from here on.`,
       commands: attachCommands(family, primary.name, primary.ifindex),
     },
     {
@@ -66,7 +66,7 @@ export function moveSteps({ device, policy, to, primaryHooks }: Move): MoveStep[
     },
     {
       title: 'Detach here',
-      words: `From ${hooksText(device.hooks)}, now that nothing depends on it. Programs of others stay where they are.`,
+      words: `From ${hookNames(device.hooks)}, now that nothing depends on it. Programs of others stay where they are.`,
       commands: detachCommands(old, device.hooks, primary.name),
     },
   ];
@@ -83,7 +83,7 @@ function detachCommands(old: readonly AttachedProgram[], from: HookFamily, name:
   return old.flatMap(({ linkId, hook }) => {
     if (linkId !== null) return [`bpftool link detach id ${linkId}`];
     return from === 'tc'
-      ? [`tc filter delete dev ${name} ${directionOf(hook) === 'out' ? 'ingress' : 'egress'}`]
+      ? [`tc filter delete dev ${name} ${hookDirection(hook) === 'egress' ? 'ingress' : 'egress'}`]
       : [];
   });
 }

@@ -4,11 +4,11 @@ import Link from 'next/link';
 import type { AttachedProgram } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { kindScope } from '../../../_components/kind.tsx';
-import { NotAvailable, Scaled } from '../../../_components/number.tsx';
+import { NotAvailable, SiNumber } from '../../../_components/number.tsx';
 import { clock, count, percent } from '../../../_lib/format.ts';
-import { directionOf } from '../_path/hook-direction.ts';
-import { type PathView, runsOf } from '../_path/path-view.ts';
-import { HookPlace } from './attach-point.tsx';
+import { hookDirection } from '../_path/hook-direction.ts';
+import { type PathView, programRuns } from '../_path/path-view.ts';
+import { AttachPoint } from './attach-point.tsx';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -28,7 +28,7 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
           {programs.length} attached
           {programs.length > ours && `, ${programs.length - ours} not Podlane’s`}
         </span>
-        <HookPlace pod={pod} />
+        <AttachPoint pod={pod} />
       </div>
       <table className="w-full table-fixed border-separate border-spacing-0">
         <thead>
@@ -95,7 +95,7 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
   const live = view?.nsPerRun.get(program.id) ?? null;
   const ns = live ?? program.nsPerRun;
   const rates = view?.rates ?? null;
-  const runs = program.ours && rates !== null ? runsOf(rates, directionOf(program.hook)) : null;
+  const runs = program.ours && rates !== null ? programRuns(rates, hookDirection(program.hook)) : null;
   const scope = program.ours ? kindScope(pod.device?.kind ?? pod.kind) : kindScope('observed');
   const unknown = program.ours ? 'no sample yet' : 'not Podlane’s: its runs for this pod are not counted';
   const noStatistics = 'BPF statistics are off, or it has not run yet';
@@ -112,7 +112,7 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
         {program.tag.slice(0, 8)}
       </td>
       <td className={`${cell} text-right`}>
-        <Scaled value={runs ?? Number.NaN} unknown={unknown} />
+        <SiNumber value={runs ?? Number.NaN} unknown={unknown} />
       </td>
       <td
         className={`${cell} text-right tabular-nums`}

@@ -4,8 +4,8 @@ import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-q
 import type { Pod } from '../../../../contract/pod.ts';
 import type { HookPlace } from '../../../../contract/settings.ts';
 import { notify } from '../../../_components/toast.tsx';
-import { ApiError, call } from '../../../_lib/api.ts';
-import { hooksText } from './move-steps.ts';
+import { ApiError, callApi } from '../../../_lib/api.ts';
+import { hookNames } from './move-steps.ts';
 
 type To = HookPlace['to'];
 
@@ -16,7 +16,10 @@ export function useMoveHooks(pod: Pod) {
 }
 
 async function move(client: QueryClient, pod: Pod, to: To): Promise<void> {
-  const moved = await call<Pod>(`/pods/${encodeURIComponent(pod.id)}/hooks`, { method: 'PUT', body: { to } });
+  const moved = await callApi<Pod>(`/pods/${encodeURIComponent(pod.id)}/hooks`, {
+    method: 'PUT',
+    body: { to },
+  });
   for (const key of [pod.id, `${pod.namespace}.${pod.name}`])
     if (client.getQueryData(['pod', key]) !== undefined) client.setQueryData(['pod', key], moved);
   void client.invalidateQueries({ queryKey: ['pod', pod.id, 'path'] });
@@ -25,7 +28,7 @@ async function move(client: QueryClient, pod: Pod, to: To): Promise<void> {
   notify({
     tone: 'done',
     title: `Programs of ${pod.name} moved`,
-    detail: `They are on ${hooksText(moved.hooks)}. The device is the same.`,
+    detail: `They are on ${hookNames(moved.hooks)}. The device is the same.`,
     action: { label: 'Undo: move them back', run: () => void move(client, pod, back).catch(tell) },
   });
 }

@@ -5,14 +5,14 @@ import { maxObjectBytes, type Place } from '../../../../contract/build.ts';
 import type { Hook } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
+import { ErrorNotice } from '../../../_components/error-notice.tsx';
 import { Field, inputLook } from '../../../_components/field.tsx';
 import { FileField } from '../../../_components/file-field.tsx';
-import { Refusal } from '../../../_components/error-notice.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { notify } from '../../../_components/toast.tsx';
-import { base64Of } from '../../../_lib/file-encoding.ts';
-import { directionOf } from '../_path/hook-direction.ts';
-import { useAttachUser } from './user-program-queries.ts';
+import { fileToBase64 } from '../../../_lib/file-encoding.ts';
+import { hookDirection } from '../_path/hook-direction.ts';
+import { useAttachUserProgram } from './user-program-queries.ts';
 
 /** The hooks of the pod's device that Podlane's programs are on: a user's goes beside them. */
 const hooksOf = (pod: Pod): Hook[] => [
@@ -27,7 +27,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
   const [place, setPlace] = useState<Place>('before');
   const [section, setSection] = useState('');
   const [name, setName] = useState('');
-  const attach = useAttachUser(pod);
+  const attach = useAttachUserProgram(pod);
   const reason =
     hook === undefined
       ? 'No program of Podlane’s is on this device: there is nothing to be before or after.'
@@ -39,7 +39,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
   const submit = async () => {
     if (file === null || hook === undefined) return;
     const wanted = {
-      object: await base64Of(file),
+      object: await fileToBase64(file),
       hook,
       place,
       ...(section.trim() === '' ? {} : { section: section.trim() }),
@@ -102,7 +102,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
               group="hook"
               checked={hook === each}
               choose={() => setHook(each)}
-              words={directionOf(each) === 'out' ? 'packets that leave the pod' : 'packets to the pod'}
+              words={hookDirection(each) === 'egress' ? 'packets that leave the pod' : 'packets to the pod'}
             >
               <span className="code">{each}</span>
             </Choice>
@@ -160,7 +160,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
           It goes with the pod, through migrations, and stays when the agent ends. It runs until it is
           detached here or the pod is gone. What it drops is not in Podlane’s counters.
         </p>
-        {attach.error !== null && <Refusal error={attach.error} title="The program was not attached" />}
+        {attach.error !== null && <ErrorNotice error={attach.error} title="The program was not attached" />}
         <button type="submit" className="hidden" aria-hidden="true" tabIndex={-1} />
       </form>
     </Sheet>

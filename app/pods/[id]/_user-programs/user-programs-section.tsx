@@ -10,16 +10,16 @@ import { Skeleton } from '../../../_components/skeleton.tsx';
 import { notify } from '../../../_components/toast.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { clock } from '../../../_lib/format.ts';
-import { useLacks } from '../../../_lib/session-queries.ts';
+import { useMissingRole } from '../../../_lib/session-queries.ts';
 import { AttachSheet } from './attach-sheet.tsx';
-import { useDetachUser, useUserPrograms } from './user-program-queries.ts';
+import { useDetachUserProgram, useUserPrograms } from './user-program-queries.ts';
 
 /** Programs that users brought to this pod, and what attaches and detaches them. */
-export function UserSection({ pod }: { pod: Pod }) {
+export function UserProgramsSection({ pod }: { pod: Pod }) {
   const gone = pod.state === 'gone';
   const { data: programs, error, refetch } = useUserPrograms(pod.id, !gone);
   const [open, setOpen] = useState(false);
-  const lacks = useLacks('admin');
+  const lacks = useMissingRole('admin');
   const reason = gone
     ? 'The pod is gone.'
     : pod.device === null
@@ -131,7 +131,7 @@ const ordinal = (position: number): string =>
   `runs ${position === 0 ? 'first' : `as number ${position + 1}`}`;
 
 function Detach({ pod, program, refused }: LineProps) {
-  const detach = useDetachUser(pod);
+  const detach = useDetachUserProgram(pod);
   const [sure, setSure] = useState(false);
   const go = () =>
     detach.mutate(program.number, {

@@ -11,8 +11,8 @@ import { PlanFooter } from './plan-footer.tsx';
 import { PlanView } from './plan-view.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunView } from './run-view.tsx';
+import { batchLabel, batchTitle } from './text.ts';
 import type { BatchSheetControl } from './use-batch-sheet.ts';
-import { batchAction, batchTitle } from './text.ts';
 
 interface Props {
   sheet: BatchSheetControl;
@@ -33,7 +33,7 @@ function PlanSheet({ sheet, pods, started }: Props) {
   const wanted: NewBatchInput = { pods: pods.map(({ id }) => id), to, ...options };
   const { data: plan, error, refetch } = useBatchPlan(wanted);
   const start = useStartBatch();
-  const action = batchAction(to, plan?.pods.filter(({ state }) => state === 'waiting') ?? []);
+  const action = batchLabel(to, plan?.pods.filter(({ state }) => state === 'waiting') ?? []);
   return (
     <Sheet
       open

@@ -4,7 +4,7 @@ import { Kind } from '../../../_components/kind.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { useBatches } from '../../../_lib/batch-queries.ts';
 import { Progress } from './progress.tsx';
-import { inTrouble, podsWord, toMove } from './text.ts';
+import { needsOperator, podCountLabel, podsToMigrate } from './text.ts';
 
 /** One line for each batch that has not ended; it opens its sheet. */
 export function BatchStrip({ open }: { open: (id: string) => void }) {
@@ -19,10 +19,10 @@ export function BatchStrip({ open }: { open: (id: string) => void }) {
           aria-label={`Batch ${number}`}
           className="flex min-h-9 flex-wrap items-center gap-x-3 gap-y-1 border-line-1 border-b bg-surface-1 px-(--gutter) py-1.5"
         >
-          {inTrouble(batch) && <WarningSign />}
+          {needsOperator(batch) && <WarningSign />}
           <span className="flex items-center gap-1.5">
             <b className="font-semibold">
-              Batch {number}, {podsWord(toMove(batch))} to
+              Batch {number}, {podCountLabel(podsToMigrate(batch))} to
             </b>
             <Kind kind={to} />
           </span>

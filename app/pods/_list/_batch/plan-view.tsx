@@ -2,7 +2,7 @@
 
 import type { BatchPlan } from '../../../../contract/batch.ts';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { PlanSkeleton } from '../../../_components/sheet-skeleton.tsx';
+import { SheetSkeleton } from '../../../_components/sheet-skeleton.tsx';
 import { OptionFields, type Options } from './options.tsx';
 import { PodLines } from './pod-lines.tsx';
 
@@ -18,7 +18,7 @@ interface Props {
 export function PlanView({ plan, error, retry, options, change }: Props) {
   if (plan === undefined)
     return error === null ? (
-      <PlanSkeleton lines={8} />
+      <SheetSkeleton lines={8} />
     ) : (
       <div className="p-6">
         <ErrorState error={error} retry={retry} />

@@ -5,7 +5,7 @@ import { useId } from 'react';
 import type { BatchPod, BatchPodState } from '../../../../contract/batch.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { KindChange } from '../../../_components/kind.tsx';
-import { StepBar } from '../../../_components/migration-step-bar.tsx';
+import { MigrationStepBar } from '../../../_components/migration-step-bar.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count } from '../../../_lib/format.ts';
 import { useMigration } from '../../../_lib/migration-queries.ts';
@@ -90,7 +90,7 @@ function Steps({ id }: { id: string }) {
   const step = migration.steps.findLast(({ state }) => state !== 'pending')?.step ?? 'planned';
   return (
     <span className="inline-flex items-center gap-1.5 text-12 text-ink-2">
-      <StepBar steps={migration.steps} />
+      <MigrationStepBar steps={migration.steps} />
       <span className="w-20">{step}</span>
     </span>
   );

@@ -3,18 +3,18 @@
 import { Pause, Play, RotateCcw, Square } from 'lucide-react';
 import type { Batch } from '../../../../contract/batch.ts';
 import { Button } from '../../../_components/button.tsx';
-import { type BatchAct, useActOnBatch } from '../../../_lib/batch-queries.ts';
+import { type BatchCommand, useBatchCommand } from '../../../_lib/batch-queries.ts';
 import { clock, count } from '../../../_lib/format.ts';
-import { useLacks } from '../../../_lib/session-queries.ts';
+import { useMissingRole } from '../../../_lib/session-queries.ts';
 
 const icon = { 'aria-hidden': true, className: 'size-3.5', strokeWidth: 1.6 } as const;
 
 /** What can be done with a batch now; when it has ended, who did what when. */
 export function RunFooter({ batch, close }: { batch: Batch; close: () => void }) {
-  const { mutate, isPending, error } = useActOnBatch(batch.id);
-  const lacks = useLacks('operator');
+  const { mutate, isPending, error } = useBatchCommand(batch.id);
+  const lacks = useMissingRole('operator');
   const disabled = isPending || lacks !== null;
-  const act = (asked: BatchAct) => () => mutate(asked);
+  const act = (asked: BatchCommand) => () => mutate(asked);
   const { state, counts, endedAt } = batch;
   const held = state === 'paused' || state === 'interrupted';
   return (

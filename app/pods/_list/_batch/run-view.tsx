@@ -7,14 +7,14 @@ import { count, span } from '../../../_lib/format.ts';
 import { useNow } from '../../../_lib/time-series/pod-samples.ts';
 import { PodLines } from './pod-lines.tsx';
 import { Progress } from './progress.tsx';
-import { batchTitle, inTrouble, stateWord, stateWords } from './text.ts';
+import { batchTitle, needsOperator, podStateLabel, podStateLabels } from './text.ts';
 
-const order = Object.keys(stateWords) as BatchPodState[];
+const order = Object.keys(podStateLabels) as BatchPodState[];
 
 /** A batch that runs or ran: how far it is, why it is held, and each of its pods. */
 export function RunView({ batch }: { batch: Batch }) {
   const { counts, state, reason } = batch;
-  const trouble = inTrouble(batch);
+  const trouble = needsOperator(batch);
   return (
     <>
       <Progress counts={counts} className="block w-full" />
@@ -45,7 +45,7 @@ export function RunView({ batch }: { batch: Batch }) {
       <p className="sr-only" role="status">
         {state === 'running' ? '' : batchTitle(batch)}
       </p>
-      <PodLines pods={batch.pods} to={batch.to} order={order} word={(each) => stateWord(each, batch)} />
+      <PodLines pods={batch.pods} to={batch.to} order={order} word={(each) => podStateLabel(each, batch)} />
     </>
   );
 }

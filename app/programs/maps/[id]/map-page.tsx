@@ -1,6 +1,6 @@
 'use client';
 
-import { AbsentPage } from '../../../_components/missing-resource.tsx';
+import { MissingResource } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { useMap } from '../map-queries.ts';
 import { HeadSkeleton } from '../../_components/head-skeleton.tsx';
@@ -22,7 +22,7 @@ export function MapPage({ id }: { id: number }) {
   return (
     <div className="p-(--gutter)">
       <h1 className="sr-only">Map {id}</h1>
-      <AbsentPage
+      <MissingResource
         error={error}
         gone={missing ? 'No such map' : null}
         list={{ href: '/programs/maps', words: 'All maps of this node' }}

@@ -12,7 +12,7 @@ const parts: Record<DumpPartName, [title: string, what: string]> = {
 };
 
 /** What goes into a dump, and what never does. */
-export function Contents() {
+export function DumpContents() {
   return (
     <>
       <section aria-labelledby="contents">

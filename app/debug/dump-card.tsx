@@ -8,10 +8,10 @@ import { CopyButton } from '../_components/copy-button.tsx';
 import { Fact, Facts } from '../_components/fact.tsx';
 import { notify } from '../_components/toast.tsx';
 import { WarningSign } from '../_components/warning-sign.tsx';
-import { archivePath, useDeleteDump } from '../_lib/dumps.ts';
+import { archivePath, useDeleteDump } from '../_lib/dump-queries.ts';
 import { bytes, clock, count, duration } from '../_lib/format.ts';
-import { useLacks } from '../_lib/session.ts';
-import { Parts } from './parts.tsx';
+import { useMissingRole } from '../_lib/session-queries.ts';
+import { DumpParts } from './dump-parts.tsx';
 
 /** A dump as it is made, and what it became. */
 export function DumpCard({ dump }: { dump: Dump }) {
@@ -27,7 +27,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
         <div className="min-w-0 flex-1 basis-72">
           <h3 className="flex flex-wrap items-center gap-x-2 font-semibold">
             <span className="tabular-nums">{clock(Date.parse(dump.startedAt))}</span>
-            <State dump={dump} problems={problems} />
+            <DumpStateLabel dump={dump} problems={problems} />
           </h3>
           <Facts>
             <Fact label="by">{dump.actor}</Fact>
@@ -49,7 +49,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
             )}
           </Facts>
         </div>
-        <Acts dump={dump} />
+        <DumpActions dump={dump} />
       </div>
       {dump.reason !== null && (
         <p className="mt-1.5 flex items-start gap-1.5 text-12">
@@ -57,7 +57,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
         </p>
       )}
       {dump.state === 'running' ? (
-        <Parts parts={dump.parts} />
+        <DumpParts parts={dump.parts} />
       ) : (
         dump.parts.length > 0 && (
           <details className="mt-1 text-12" open={problems > 0 && problems < 6}>
@@ -65,7 +65,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
               {dump.parts.length} parts
               {problems > 0 && `, ${problems === 1 ? '1 file' : `${problems} files`} missing or not whole`}
             </summary>
-            <Parts parts={dump.parts} />
+            <DumpParts parts={dump.parts} />
           </details>
         )
       )}
@@ -73,7 +73,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
   );
 }
 
-function State({ dump, problems }: { dump: Dump; problems: number }) {
+function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
   if (dump.state === 'running')
     return <span className="font-normal text-12 text-accent-text">being made</span>;
   if (dump.state === 'failed')
@@ -90,9 +90,9 @@ function State({ dump, problems }: { dump: Dump; problems: number }) {
 }
 
 /** Cancelling and deleting leave no file. */
-function Acts({ dump }: { dump: Dump }) {
+function DumpActions({ dump }: { dump: Dump }) {
   const remove = useDeleteDump();
-  const lacks = useLacks('admin');
+  const lacks = useMissingRole('admin');
   const [sure, setSure] = useState(false);
   const running = dump.state === 'running';
   const act = () =>

@@ -5,17 +5,17 @@ import { type Dump, defaultDumpBytes } from '../../contract/dump.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
 import { Field, inputLook } from '../_components/field.tsx';
-import { Refusal } from '../_components/refusal.tsx';
-import { useMakeDump } from '../_lib/dumps.ts';
-import { useLacks } from '../_lib/session.ts';
+import { ErrorNotice } from '../_components/error-notice.tsx';
+import { useCreateDump } from '../_lib/dump-queries.ts';
+import { useMissingRole } from '../_lib/session-queries.ts';
 
 const mebi = 1 << 20;
 const bounds = [16, 64, 256, 1024] as const;
 
 /** What is asked for, and the command that does the same. */
-export function MakeDump({ running }: { running: Dump | undefined }) {
-  const make = useMakeDump();
-  const lacks = useLacks('admin');
+export function CreateDump({ running }: { running: Dump | undefined }) {
+  const make = useCreateDump();
+  const lacks = useMissingRole('admin');
   const [maxBytes, bound] = useState(defaultDumpBytes);
   const [text, setText] = useState('');
   const pods = text.split(/[\s,]+/).filter((name) => name !== '');
@@ -79,7 +79,7 @@ export function MakeDump({ running }: { running: Dump | undefined }) {
           </p>
         )}
       </div>
-      {make.error !== null && <Refusal error={make.error} title="No dump was begun" />}
+      {make.error !== null && <ErrorNotice error={make.error} title="No dump was begun" />}
       <p className="flex flex-wrap items-center gap-1 text-12 text-muted">
         On the node, also without the agent: <code className="code text-ink-2">{command}</code>
         <CopyButton text={command} what="the command" className="-my-1 size-6! text-muted" />

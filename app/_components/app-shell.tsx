@@ -1,0 +1,76 @@
+'use client';
+
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { ApiError } from '../_lib/api.ts';
+import { startBatchUpdates } from '../_lib/batch-queries.ts';
+import { startDumpUpdates } from '../_lib/dump-queries.ts';
+import { startEventUpdates } from '../_lib/event-queries.ts';
+import { startMigrationUpdates } from '../_lib/migration-queries.ts';
+import { startNodeSampleUpdates } from '../_lib/time-series/node-samples.ts';
+import { startPodUpdates } from '../_lib/pod-queries.ts';
+import { startRuleUpdates } from '../_lib/rule-queries.ts';
+import { startPodSampleUpdates } from '../_lib/time-series/pod-samples.ts';
+import { ConnectionBanner } from './connection-banner.tsx';
+import { Toasts } from './toast.tsx';
+import { Topbar } from './topbar.tsx';
+
+const newClient = () =>
+  new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 30_000,
+        // The stream says when it is back, and then everything is read again.
+        retry: (failures, error) => failures < 1 && !(error instanceof ApiError && error.status < 500),
+      },
+    },
+  });
+
+/** What stands around every page, and what runs behind it: one stream, one cache. */
+export function AppShell({ children }: { children: ReactNode }) {
+  const [client] = useState(newClient);
+  const chrome = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const stops = [
+      startPodSampleUpdates(),
+      startNodeSampleUpdates(),
+      startPodUpdates(client),
+      startMigrationUpdates(client),
+      startBatchUpdates(client),
+      startDumpUpdates(client),
+      startEventUpdates(client),
+      startRuleUpdates(client),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, [client]);
+  useEffect(() => {
+    const element = chrome.current;
+    if (element === null) return;
+    // What sticks below it asks how high it is: with the banner it is higher.
+    const observer = new ResizeObserver(() =>
+      document.documentElement.style.setProperty('--chrome', `${element.offsetHeight}px`),
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return (
+    <QueryClientProvider client={client}>
+      <a
+        href="#main"
+        className="-translate-y-20 fixed top-2 left-2 z-50 rounded-2 bg-surface-1 px-3 py-1 shadow-2 focus:translate-y-0"
+      >
+        Skip to content
+      </a>
+      <div ref={chrome} className="sticky top-0 z-30 bg-surface-0">
+        <Topbar />
+        <ConnectionBanner />
+      </div>
+      <main id="main" tabIndex={-1} className="outline-none">
+        {children}
+      </main>
+      <Toasts />
+    </QueryClientProvider>
+  );
+}

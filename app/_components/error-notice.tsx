@@ -1,0 +1,23 @@
+import { ApiError } from '../_lib/api.ts';
+import { VerifierError } from './verifier-error.tsx';
+import { WarningSign } from './warning-sign.tsx';
+
+/** Why something that was asked for was not done: title, detail, hint, and what the verifier said. `title` where the refusal has none. */
+export function ErrorNotice({ error, title }: { error: Error; title: string }) {
+  const api = error instanceof ApiError ? error : null;
+  return (
+    <div className="grid gap-4">
+      <div role="alert" className="flex gap-3 rounded-2 border border-signal bg-signal-wash px-4 py-2.5">
+        <WarningSign className="mt-0.5 size-4" />
+        <div className="min-w-0">
+          <p className="font-semibold">{api?.title ?? title}</p>
+          <p className="whitespace-pre-line text-12 [overflow-wrap:anywhere]">{error.message}</p>
+          {api?.hint !== undefined && api.verifier === undefined && (
+            <p className="text-12 text-ink-2">{api.hint}</p>
+          )}
+        </div>
+      </div>
+      {api?.verifier !== undefined && <VerifierError refusal={api.verifier} />}
+    </div>
+  );
+}

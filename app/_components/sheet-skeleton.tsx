@@ -1,0 +1,16 @@
+import { Skeleton } from './skeleton.tsx';
+
+/** What is shown while the agent is asked for a plan, `lines` long. */
+export function SheetSkeleton({ lines }: { lines: number }) {
+  return (
+    <div className="grid gap-4 p-6" aria-busy="true">
+      <p className="sr-only" role="status">
+        Asking the agent for the plan
+      </p>
+      {Array.from({ length: lines }, (_, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
+        <Skeleton key={index} className={index % 2 === 0 ? 'w-3/5' : 'w-2/5'} />
+      ))}
+    </div>
+  );
+}

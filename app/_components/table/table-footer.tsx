@@ -1,0 +1,29 @@
+import { Key } from '../button.tsx';
+import { WarningSign } from '../warning-sign.tsx';
+
+interface TableFooterProps {
+  /** What keys do besides moving. */
+  keys: string;
+  /** How much is shown, and from when it is. */
+  text: string;
+  /** Why what is shown is old. */
+  failed?: Error | null;
+}
+
+/** What is shown and of when, at the lower edge of the window. */
+export function TableFooter({ keys, text, failed = null }: TableFooterProps) {
+  return (
+    <footer className="sticky bottom-0 z-10 flex h-8 items-center gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
+      <span className="max-md:hidden">
+        <Key>↑</Key> <Key>↓</Key> move, {keys}
+      </span>
+      <span className="flex-1" />
+      {failed !== null && (
+        <span className="flex min-w-0 items-center gap-1.5 text-ink-2" title={failed.message}>
+          <WarningSign /> not read again
+        </span>
+      )}
+      <span role="status">{text}</span>
+    </footer>
+  );
+}

@@ -1,0 +1,125 @@
+'use client';
+
+import Link from 'next/link';
+import type { Attachment, Program } from '../../../contract/program.ts';
+import { NotAvailable } from '../../_components/number.tsx';
+import { count } from '../../_lib/format.ts';
+import { namespaceText } from '../_components/attached-at.tsx';
+
+const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
+const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
+const wide = 'max-md:hidden';
+/** More are counted, not drawn: a program of ours can be on thousands of devices. */
+const shown = 200;
+
+/** Where a program runs, and its turn among the programs of each place. */
+export function Attachments({ program }: { program: Program }) {
+  const { attachments, attachmentCount, notAttached } = program;
+  return (
+    <section aria-labelledby="attachments" className="min-w-0">
+      <h2 id="attachments" className="flex min-h-8 items-center gap-3 font-semibold">
+        Attached at
+        <span className="font-normal text-12 text-muted">
+          {attachmentCount === 1 ? '1 place' : `${count(attachmentCount)} places`}
+        </span>
+      </h2>
+      <table className="w-full table-fixed border-separate border-spacing-0">
+        <thead>
+          <tr>
+            <th scope="col" className={`${head} w-40 max-md:w-24`}>
+              hook
+            </th>
+            <th scope="col" className={head}>
+              target
+            </th>
+            <th scope="col" className={`${head} w-44 max-md:w-20`}>
+              namespace
+            </th>
+            <th scope="col" className={`${head} w-22 text-right max-md:w-16`} title="The first runs first">
+              order
+            </th>
+            <th
+              scope="col"
+              className={`${head} ${wide} w-20 text-right`}
+              title="Of a tc filter: the lowest runs first"
+            >
+              priority
+            </th>
+            <th scope="col" className={`${head} ${wide} w-18 text-right`}>
+              link
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {attachments.slice(0, shown).map((attachment) => (
+            <Row
+              key={`${attachment.hook} ${attachment.target} ${attachment.device?.namespace?.inode} ${attachment.linkId} ${attachment.position}`}
+              attachment={attachment}
+            />
+          ))}
+          {attachmentCount > Math.min(attachments.length, shown) && (
+            <tr>
+              <td colSpan={6} className={`${cell} text-muted`}>
+                and {count(attachmentCount - Math.min(attachments.length, shown))} more places
+              </td>
+            </tr>
+          )}
+          {attachmentCount === 0 && (
+            <tr>
+              <td colSpan={6} className={`${cell} whitespace-normal text-ink-2`}>
+                {notAttached ?? 'It is attached nowhere.'}
+              </td>
+            </tr>
+          )}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Row({ attachment }: { attachment: Attachment }) {
+  const { hook, target, device, position, of, priority, linkId } = attachment;
+  return (
+    <tr className="hover:[&>td]:bg-surface-2">
+      <td className={`${cell} code`}>{hook}</td>
+      <td className={cell} title={device === null ? target : `${target}, ifindex ${device.ifindex}`}>
+        {target}
+        {device !== null && <span className="code text-muted"> {device.ifindex}</span>}
+      </td>
+      <td className={`${cell} text-ink-2`}>
+        {device === null ? (
+          <NotAvailable reason="not of a network device" slot={false} />
+        ) : device.namespace?.pod ? (
+          <Link
+            href={`/pods/${device.namespace.name ?? device.namespace.pod}`}
+            prefetch={false}
+            className="link"
+          >
+            {namespaceText(device)}
+          </Link>
+        ) : (
+          namespaceText(device)
+        )}
+      </td>
+      <td className={`${cell} text-right tabular-nums`}>
+        {position === null ? (
+          <NotAvailable
+            reason="there is no order at this place, or the kernel does not tell it"
+            slot={false}
+          />
+        ) : (
+          <>
+            {position + 1}
+            {of !== null && <span className="text-muted"> of {of}</span>}
+          </>
+        )}
+      </td>
+      <td className={`${cell} ${wide} text-right tabular-nums`}>
+        {priority ?? <NotAvailable reason="only tc filters have one" slot={false} />}
+      </td>
+      <td className={`${cell} ${wide} code text-right text-ink-2`}>
+        {linkId ?? <NotAvailable reason="attached without a link" slot={false} />}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,39 @@
+import type { Sorting } from '../../_components/table/column.ts';
+
+/** What the address keeps of a list that is narrowed by text and owner alone. */
+export interface TextView<Key extends string> extends Sorting<Key> {
+  text: string;
+  owner: 'ours' | 'others' | null;
+}
+
+/** The reader and the writer of such a view; `plain` is how the list comes, by the key that stands for that order. */
+export function textView<Key extends string>(keys: readonly Key[], plain: Key) {
+  return {
+    plain: { text: '', owner: null, sort: plain, descending: false } satisfies TextView<Key>,
+    parse(query: URLSearchParams): TextView<Key> {
+      const owner = query.get('owner');
+      return {
+        text: query.get('q') ?? '',
+        owner: owner === 'ours' || owner === 'others' ? owner : null,
+        sort: keys.find((key) => key === query.get('sort')) ?? plain,
+        descending: query.get('order') === 'desc',
+      };
+    },
+    query(view: TextView<Key>): string {
+      const query = new URLSearchParams();
+      if (view.text !== '') query.set('q', view.text);
+      if (view.owner !== null) query.set('owner', view.owner);
+      if (view.sort !== plain) query.set('sort', view.sort);
+      if (view.descending) query.set('order', 'desc');
+      return query.toString();
+    },
+  };
+}
+
+/** Whether every word of `text` is in one of the texts. */
+export const includesWords = (text: string, texts: readonly string[]): boolean =>
+  text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter(Boolean)
+    .every((word) => texts.some((each) => each.toLowerCase().includes(word)));

@@ -1,0 +1,152 @@
+import Link from 'next/link';
+import type { Program } from '../../../contract/program.ts';
+import { NotAvailable, SiNumber } from '../../_components/number.tsx';
+import type { Column } from '../../_components/table/column.ts';
+import { clock, count, percent } from '../../_lib/format.ts';
+import { ownerText, programName } from '../program-queries.ts';
+import { AttachedAt } from '../_components/attached-at.tsx';
+import { Owner } from '../_components/owner.tsx';
+import type { SortKey } from './program-filter.ts';
+
+const idle = 'the kernel is not counting runs yet, or this program has not run';
+
+export const columns: readonly Column<Program, SortKey>[] = [
+  {
+    key: 'id',
+    label: 'id',
+    width: 'w-[74px]',
+    from: 'max-md:hidden',
+    align: 'right',
+    sort: ({ id }) => id,
+    cell: ({ id }) => <span className="code text-ink-2">{id}</span>,
+  },
+  {
+    key: 'name',
+    label: 'program',
+    width: 'w-[196px] max-md:w-auto',
+    head: true,
+    sort: programName,
+    cell: (program) => (
+      <Link
+        href={`/programs/${program.id}`}
+        prefetch={false}
+        data-row-link
+        title={programName(program)}
+        className="code font-semibold after:absolute after:inset-0 focus-visible:outline-none"
+      >
+        {programName(program)}
+      </Link>
+    ),
+  },
+  {
+    key: 'type',
+    label: 'type',
+    width: 'w-[118px]',
+    from: 'max-md:hidden',
+    sort: ({ type }) => type,
+    cell: ({ type }) => <span className="code text-ink-2">{type}</span>,
+  },
+  {
+    key: 'owner',
+    label: 'owner',
+    width: 'w-[172px]',
+    from: 'max-lg:hidden',
+    sort: ({ owner }) => ownerText(owner),
+    cell: ({ owner }) => <Owner owner={owner} />,
+  },
+  {
+    key: 'attached',
+    label: 'attached at',
+    from: 'max-xl:hidden',
+    sort: ({ attachments }) => attachments[0]?.hook ?? null,
+    cell: (program) => <AttachedAt program={program} />,
+  },
+  {
+    key: 'loaded',
+    label: 'loaded',
+    width: 'w-[116px]',
+    from: 'max-2xl:hidden',
+    sort: ({ loadedAt }) => Date.parse(loadedAt),
+    cell: ({ loadedAt }) => <span className="text-ink-2 tabular-nums">{clock(Date.parse(loadedAt))}</span>,
+  },
+  {
+    key: 'instructions',
+    label: 'insns',
+    width: 'w-[66px]',
+    from: 'max-lg:hidden',
+    align: 'right',
+    title: 'Translated instructions, of 8 bytes each',
+    sort: ({ instructions }) => instructions,
+    cell: ({ instructions }) =>
+      instructions === 0 ? (
+        <NotAvailable reason="the kernel does not tell" slot={false} />
+      ) : (
+        <span className="tabular-nums">{count(instructions)}</span>
+      ),
+  },
+  {
+    key: 'jited',
+    label: 'jited',
+    width: 'w-[80px]',
+    from: 'max-2xl:hidden',
+    align: 'slot',
+    title: 'Machine code, in bytes',
+    sort: ({ jitedBytes }) => jitedBytes,
+    cell: ({ jitedBytes }) => (
+      <SiNumber value={jitedBytes === 0 ? Number.NaN : jitedBytes} unknown="the kernel does not tell" />
+    ),
+  },
+  {
+    key: 'memory',
+    label: 'memory',
+    width: 'w-[84px]',
+    from: 'max-lg:hidden',
+    align: 'slot',
+    title: 'Locked by the program, without its maps, in bytes',
+    sort: ({ memoryBytes }) => memoryBytes,
+    cell: ({ memoryBytes }) => (
+      <SiNumber value={memoryBytes ?? Number.NaN} unknown="the kernel does not tell" />
+    ),
+  },
+  {
+    key: 'runs',
+    label: 'runs/s',
+    width: 'w-[84px] max-md:w-[76px]',
+    align: 'slot',
+    sort: ({ rate }) => rate?.runsPerSecond ?? null,
+    cell: ({ rate }) => <SiNumber value={rate?.runsPerSecond ?? Number.NaN} unknown={idle} />,
+  },
+  {
+    key: 'ns',
+    label: 'ns/run',
+    width: 'w-[72px]',
+    from: 'max-md:hidden',
+    align: 'right',
+    title: 'Mean of the last second',
+    sort: ({ rate }) => rate?.nsPerRun ?? null,
+    cell: ({ rate }) => {
+      const ns = rate?.nsPerRun ?? null;
+      if (ns === null) return <NotAvailable reason={idle} slot={false} />;
+      return <span className="tabular-nums">{count(ns)}</span>;
+    },
+  },
+  {
+    key: 'cpu',
+    label: 'CPU',
+    width: 'w-[98px] max-md:w-[92px]',
+    align: 'right',
+    title: 'Share of one core',
+    sort: ({ rate }) => rate?.cpu ?? null,
+    cell: ({ rate }) => <CpuShare share={rate?.cpu ?? Number.NaN} />,
+  },
+];
+
+function CpuShare({ share }: { share: number }) {
+  if (Number.isNaN(share)) return <NotAvailable reason={idle} slot={false} />;
+  return (
+    <span className={`tabular-nums ${share === 0 ? 'text-muted' : ''}`}>
+      {percent(share)}
+      <span className="pl-[3px] text-12 text-muted">%</span>
+    </span>
+  );
+}

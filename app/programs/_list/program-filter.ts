@@ -1,0 +1,99 @@
+import type { Program } from '../../../contract/program.ts';
+import type { Sorting } from '../../_components/table/column.ts';
+import { ownerText, programName } from '../program-queries.ts';
+
+export const sortKeys = [
+  'ours',
+  'id',
+  'name',
+  'type',
+  'owner',
+  'attached',
+  'loaded',
+  'instructions',
+  'jited',
+  'memory',
+  'runs',
+  'ns',
+  'cpu',
+] as const;
+export type SortKey = (typeof sortKeys)[number];
+
+/** What the URL keeps of the page. */
+export interface View extends Sorting<SortKey> {
+  text: string;
+  owner: 'ours' | 'others' | null;
+  types: readonly string[];
+}
+
+/** Ours first, then by id: the order in which they come. */
+export const plainView: View = { text: '', owner: null, types: [], sort: 'ours', descending: false };
+
+/** Reads the view out of a query; what is not understood is as if it were not there. */
+export function parseView(query: URLSearchParams): View {
+  const owner = query.get('owner');
+  return {
+    text: query.get('q') ?? '',
+    owner: owner === 'ours' || owner === 'others' ? owner : null,
+    types: (query.get('type') ?? '').split(',').filter((type) => type !== ''),
+    sort: sortKeys.find((key) => key === query.get('sort')) ?? plainView.sort,
+    descending: query.get('order') === 'desc',
+  };
+}
+
+/** The query of a view, without what is as usual: `owner=others&type=xdp&sort=cpu&order=desc`. */
+export function viewQuery(view: View): string {
+  const query = new URLSearchParams();
+  if (view.text !== '') query.set('q', view.text);
+  if (view.owner !== null) query.set('owner', view.owner);
+  if (view.types.length > 0) query.set('type', view.types.join(','));
+  if (view.sort !== plainView.sort) query.set('sort', view.sort);
+  if (view.descending) query.set('order', 'desc');
+  return query.toString().replaceAll('%2C', ',');
+}
+
+export const isFiltered = (view: View): boolean =>
+  view.text !== '' || view.owner !== null || view.types.length > 0;
+
+/**
+ * The programs that a view shows. Every word of the text must be found in the name, type, tag, owner or a place
+ * it is attached at, or be its id.
+ */
+export function filterPrograms(programs: readonly Program[], view: View): Program[] {
+  const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
+  return programs.filter(
+    (program) =>
+      (view.owner === null || (program.owner.kind === 'ours') === (view.owner === 'ours')) &&
+      (view.types.length === 0 || view.types.includes(program.type)) &&
+      words.every((word) => matches(program, word)),
+  );
+}
+
+function matches(program: Program, word: string): boolean {
+  if (word === String(program.id)) return true;
+  const texts = [
+    ...[programName(program), program.name, program.type, program.tag, ownerText(program.owner)],
+    ...program.pins,
+    ...program.holders.map(({ name, pid }) => `${name} ${pid}`),
+    ...program.attachments.map(({ hook, target, device }) => `${hook} ${target} ${device?.name ?? ''}`),
+  ];
+  return texts.some((text) => text.toLowerCase().includes(word));
+}
+
+export interface Facets {
+  ours: number;
+  others: number;
+  types: [type: string, programs: number][];
+}
+
+/** How many programs each facet has on this node, whatever is filtered; types from the most frequent. */
+export function facetsOf(programs: readonly Program[]): Facets {
+  const types = new Map<string, number>();
+  for (const { type } of programs) types.set(type, (types.get(type) ?? 0) + 1);
+  const ours = programs.filter(({ owner }) => owner.kind === 'ours').length;
+  return {
+    ours,
+    others: programs.length - ours,
+    types: [...types].sort(([a, m], [b, n]) => n - m || a.localeCompare(b)),
+  };
+}

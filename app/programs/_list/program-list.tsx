@@ -1,0 +1,128 @@
+'use client';
+
+import { useMemo } from 'react';
+import { Button } from '../../_components/button.tsx';
+import { EmptyState } from '../../_components/empty-state.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { FilterBar } from '../../_components/filter-bar.tsx';
+import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/filter-field.tsx';
+import { DataTable } from '../../_components/table/data-table.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { clock, count } from '../../_lib/format.ts';
+import { usePrograms } from '../program-queries.ts';
+import { useStale } from '../../_lib/time-series/pod-samples.ts';
+import { useUrlState } from '../../_lib/use-url-state.ts';
+import { TableFooter } from '../../_components/table/table-footer.tsx';
+import { columns } from './program-columns.tsx';
+import { Statistics } from './run-stats-switch.tsx';
+import { Summary } from './program-summary.tsx';
+import { facetsOf, filterPrograms, isFiltered, parseView, plainView, viewQuery } from './program-filter.ts';
+
+const shownTypes = 6;
+
+/** Every eBPF program of the node with what it costs now. */
+export function Programs() {
+  const { data, error, refetch } = usePrograms();
+  const [view, change] = useUrlState(parseView, viewQuery);
+  const stale = useStale() || (data !== undefined && error !== null);
+  const all = data?.items ?? null;
+  const shown = useMemo(() => filterPrograms(all ?? [], view), [all, view]);
+  const facets = useMemo(() => facetsOf(all ?? []), [all]);
+  const clear = () => change({ ...plainView, sort: view.sort, descending: view.descending });
+  const types = [
+    ...facets.types.filter(([type]) => view.types.includes(type)),
+    ...facets.types.filter(([type]) => !view.types.includes(type)),
+  ].slice(0, Math.max(shownTypes, view.types.length));
+  return (
+    <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
+      <h1 className="sr-only">Programs</h1>
+      <Summary programs={all} stale={stale} />
+      <FilterBar>
+        <FilterField
+          text={view.text}
+          change={(text) => change({ text })}
+          label="Filter programs"
+          placeholder="Name, id, tag, owner, device"
+        />
+        <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
+          {(['ours', 'others'] as const).map((owner) => (
+            <Facet
+              key={owner}
+              count={all === null ? undefined : facets[owner]}
+              on={view.owner === owner}
+              toggle={() => change({ owner: view.owner === owner ? null : owner })}
+            >
+              {owner}
+            </Facet>
+          ))}
+          {types.length > 0 && <FacetDivider />}
+          {types.map(([type, number]) => (
+            <Facet
+              key={type}
+              count={number}
+              on={view.types.includes(type)}
+              toggle={() => change({ types: toggleItem(view.types, type) })}
+            >
+              <span className="code">{type}</span>
+            </Facet>
+          ))}
+        </div>
+        <span className="flex-1" />
+        {data !== undefined && <Statistics statistics={data.statistics} />}
+      </FilterBar>
+      {data !== undefined && data.unread.length > 0 && <Unread reasons={data.unread} />}
+      {all === null && error !== null ? (
+        <div className="px-(--gutter) py-6">
+          <ErrorState error={error} retry={() => void refetch()} />
+        </div>
+      ) : all !== null && shown.length === 0 ? (
+        <div className="px-(--gutter) py-6" role="status">
+          {isFiltered(view) ? (
+            <EmptyState title="No program matches" action={<Button onClick={clear}>Clear filter</Button>}>
+              {count(all.length)} programs are loaded on this node.
+            </EmptyState>
+          ) : (
+            <EmptyState title="No program is loaded">
+              Podlane loads its own with the first pod. What others load is listed here too.
+            </EmptyState>
+          )}
+        </div>
+      ) : (
+        <div className={stale ? 'stale' : ''}>
+          <DataTable
+            label="Programs"
+            columns={columns}
+            rows={all === null ? null : shown}
+            rowKey={({ id }) => String(id)}
+            sorting={{ sort: view.sort, descending: view.descending, change }}
+            clear={clear}
+            top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
+          />
+        </div>
+      )}
+      <span className="mt-auto" />
+      <TableFooter
+        keys="Enter opens, / filters"
+        text={
+          all === null
+            ? ''
+            : `${isFiltered(view) ? `${count(shown.length)} of ` : ''}${count(all.length)} programs · read ${clock(Date.parse(data?.time ?? ''))}`
+        }
+        failed={data !== undefined && error !== null ? error : null}
+      />
+    </div>
+  );
+}
+
+/** What could not be looked at: attachments may be missing from the list. */
+function Unread({ reasons }: { reasons: readonly string[] }) {
+  return (
+    <ul className="border-line-1 border-b px-(--gutter) py-1.5 text-12 text-ink-2">
+      {reasons.map((reason) => (
+        <li key={reason} className="flex items-start gap-1.5">
+          <WarningSign className="mt-px size-3.5" /> {reason}
+        </li>
+      ))}
+    </ul>
+  );
+}

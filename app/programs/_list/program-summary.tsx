@@ -1,0 +1,44 @@
+import type { ReactNode } from 'react';
+import type { Program } from '../../../contract/program.ts';
+import { Readout } from '../../_components/number.tsx';
+import { percent } from '../../_lib/format.ts';
+import { facetsOf } from './program-filter.ts';
+
+/** All programs of the node in one line: how many, what they cost. */
+export function Summary({ programs, stale }: { programs: readonly Program[] | null; stale: boolean }) {
+  const facets = facetsOf(programs ?? []);
+  const sum = (of: (program: Program) => number | null | undefined) =>
+    programs === null ? Number.NaN : programs.reduce((total, program) => total + (of(program) ?? 0), 0);
+  const counted = programs?.some(({ rate }) => rate !== null) === true;
+  const rate = (of: (program: Program) => number | undefined) => (counted ? sum(of) : Number.NaN);
+  const ours = programs?.filter(({ owner }) => owner.kind === 'ours') ?? [];
+  const oursCpu = ours.reduce((total, program) => total + (program.rate?.cpu ?? 0), 0);
+  return (
+    <section
+      aria-label="Programs of the node"
+      className={`grid grid-cols-4 border-line-1 border-b px-(--gutter) max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? '[&_*]:text-muted' : ''}`}
+    >
+      <Item label={programs === null ? 'programs' : `${facets.ours} ours, ${facets.others} of others`}>
+        <Readout value={programs?.length ?? Number.NaN} unit="programs" />
+      </Item>
+      <Item label="runs of all">
+        <Readout value={rate((program) => program.rate?.runsPerSecond)} unit="/s" />
+      </Item>
+      <Item label={counted ? `share of one core, ours ${percent(oursCpu)} %` : 'share of one core'}>
+        <Readout value={rate((program) => program.rate?.cpu)} unit="%" format={percent} />
+      </Item>
+      <Item label="memory, without maps">
+        <Readout value={sum((program) => program.memoryBytes)} unit="B" />
+      </Item>
+    </section>
+  );
+}
+
+function Item({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="min-w-0 border-line-1 border-l px-5 py-3 first:border-0 first:pl-0 max-lg:border-0 max-lg:px-0 max-lg:py-1">
+      <div className="whitespace-nowrap text-12 text-muted tabular-nums">{label}</div>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,45 @@
+'use client';
+
+import type { ProgramStatistics } from '../../../contract/program.ts';
+import { notify } from '../../_components/toast.tsx';
+import { useKeepStatistics } from '../program-queries.ts';
+import { useMissingRole } from '../../_lib/session-queries.ts';
+import { useOptimisticSwitch } from '../../_lib/use-optimistic-switch.ts';
+
+/** Whether the kernel counts runs and time, and whether it goes on doing so when nobody looks. */
+export function Statistics({ statistics }: { statistics: ProgramStatistics }) {
+  const keep = useKeepStatistics();
+  const lacks = useMissingRole('operator');
+  const { on, always, problem } = statistics;
+  const { checked, pending, choose } = useOptimisticSwitch(always, (chosen) =>
+    keep.mutateAsync(chosen, {
+      onError: ({ message }) => notify({ tone: 'failed', title: 'The choice was not kept', detail: message }),
+    }),
+  );
+  const state =
+    problem ??
+    (always
+      ? 'Runs are counted always.'
+      : on
+        ? 'Runs are counted while somebody looks.'
+        : 'Runs are not counted.');
+  return (
+    <div className="flex flex-wrap items-center gap-x-3 text-12">
+      <span className="text-muted lg:max-xl:hidden">{state}</span>
+      <label
+        className={`inline-flex h-(--control) items-center gap-1.5 ${lacks === null ? 'cursor-pointer text-ink-2' : 'text-muted'}`}
+        title={lacks ?? 'Counting costs some nanoseconds for each run of each program of the node'}
+      >
+        <input
+          type="checkbox"
+          className="size-3.5 accent-accent"
+          checked={checked}
+          disabled={pending || lacks !== null}
+          onChange={(event) => choose(event.target.checked)}
+        />
+        Keep statistics on
+      </label>
+      {lacks !== null && <span className="text-muted max-md:w-full">{lacks}</span>}
+    </div>
+  );
+}

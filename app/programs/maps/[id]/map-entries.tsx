@@ -1,0 +1,169 @@
+'use client';
+
+import { useDeferredValue, useEffect, useMemo, useState } from 'react';
+import type { BpfMapDetail, MapEntry } from '../../../../contract/map.ts';
+import { Button } from '../../../_components/button.tsx';
+import { EmptyState } from '../../../_components/empty-state.tsx';
+import { ErrorState } from '../../../_components/error-state.tsx';
+import { FilterBar } from '../../../_components/filter-bar.tsx';
+import { FilterField } from '../../../_components/filter-field.tsx';
+import type { Column } from '../../../_components/table/column.ts';
+import { DataTable } from '../../../_components/table/data-table.tsx';
+import { count } from '../../../_lib/format.ts';
+import { type EntryFilter, useEntries } from '../map-queries.ts';
+import { useMissingRole } from '../../../_lib/session-queries.ts';
+import { useUrlState } from '../../../_lib/use-url-state.ts';
+import { EntrySheet } from './map-entry-sheet.tsx';
+import { inline } from './value-text.ts';
+
+const parse = (query: URLSearchParams): EntryFilter => ({
+  search: query.get('q') ?? '',
+  filled: query.get('filled') === '1',
+});
+const query = ({ search, filled }: EntryFilter): string =>
+  new URLSearchParams({
+    ...(search === '' ? {} : { q: search }),
+    ...(filled ? { filled: '1' } : {}),
+  }).toString();
+
+/** What is shown beside the list: an entry, or a new one. */
+type Opened = { entry: MapEntry } | 'new' | null;
+
+/** The entries a page at a time, narrowed by text; one opens beside the list. */
+export function Entries({ map }: { map: BpfMapDetail }) {
+  const [filter, change] = useUrlState(parse, query);
+  const search = useSettled(filter.search);
+  const listed = map.notListed === null;
+  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage, isPlaceholderData } =
+    useEntries(map.id, { search, filled: filter.filled }, listed);
+  const [opened, open] = useState<Opened>(null);
+  const entries = useMemo(() => data?.pages.flatMap(({ items }) => items) ?? null, [data]);
+  const columns = useMemo(() => columnsOf((entry) => open({ entry })), []);
+  const last = data?.pages.at(-1);
+  const scanned = data?.pages.reduce((sum, page) => sum + page.scanned, 0) ?? 0;
+  if (!listed)
+    return (
+      <div className="px-(--gutter) py-6">
+        <EmptyState title="Its entries cannot be listed">{map.notListed}</EmptyState>
+      </div>
+    );
+  return (
+    <>
+      <FilterBar className="gap-x-3 gap-y-1">
+        <FilterField
+          text={filter.search}
+          change={(text) => change({ search: text })}
+          label="Search entries"
+          placeholder="Text in key or value"
+        />
+        <label className="inline-flex h-(--control) cursor-pointer items-center gap-1.5 text-12 text-ink-2">
+          <input
+            type="checkbox"
+            className="size-3.5 accent-accent"
+            checked={filter.filled}
+            onChange={(event) => change({ filled: event.target.checked })}
+          />
+          Leave out values that are all zero
+        </label>
+        <span className="flex-1" />
+        <Editing map={map} add={() => open('new')} />
+      </FilterBar>
+      {entries === null && error !== null ? (
+        <div className="px-(--gutter) py-6">
+          <ErrorState error={error} retry={() => void refetch()} />
+        </div>
+      ) : entries?.length === 0 && !isPlaceholderData && !hasNextPage ? (
+        <div className="px-(--gutter) py-6" role="status">
+          {search === '' && !filter.filled ? (
+            <EmptyState title="The map is empty">Nothing has written an entry to it.</EmptyState>
+          ) : (
+            <EmptyState
+              title="No entry matches"
+              action={<Button onClick={() => change({ search: '', filled: false })}>Clear search</Button>}
+            >
+              {count(scanned)} entries were looked at.
+            </EmptyState>
+          )}
+        </div>
+      ) : (
+        <div className={isPlaceholderData ? 'opacity-60' : ''}>
+          <DataTable
+            label="Entries"
+            columns={columns}
+            rows={entries}
+            rowKey={({ keyHex }) => keyHex}
+            clear={() => change({ search: '', filled: false })}
+            top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
+          />
+        </div>
+      )}
+      <div className="flex flex-wrap items-center gap-3 px-(--gutter) py-3 text-12 text-muted">
+        {hasNextPage && (
+          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+            {isFetchingNextPage ? 'Reading' : 'Read more'}
+          </Button>
+        )}
+        {entries !== null && entries.length > 0 && (
+          <span role="status" className="tabular-nums">
+            {count(entries.length)} shown, {count(scanned)} looked at
+            {!hasNextPage && ', all there are'}
+          </span>
+        )}
+        {last?.note && <span>{last.note}</span>}
+      </div>
+      {opened !== null && (
+        <EntrySheet map={map} entry={opened === 'new' ? null : opened.entry} close={() => open(null)} />
+      )}
+    </>
+  );
+}
+
+function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
+  return [
+    {
+      key: 'key',
+      label: 'key',
+      width: 'w-2/5',
+      head: true,
+      cell: (entry) => (
+        <button
+          type="button"
+          data-row-link
+          onClick={() => open(entry)}
+          className="code max-w-full truncate text-left after:absolute after:inset-0 focus-visible:outline-none"
+        >
+          {entry.keyText}
+        </button>
+      ),
+    },
+    {
+      key: 'value',
+      label: 'value',
+      cell: (entry) => (
+        <span className="code text-ink-2">
+          {entry.unread ?? (entry.cpus === null ? inline(entry.value) : inline(entry.cpus))}
+        </span>
+      ),
+    },
+  ];
+}
+
+/** Whether entries can be written here, or why not. */
+function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
+  const lacks = useMissingRole('admin');
+  if (map.notEditable !== null)
+    return <p className="max-w-160 py-1 text-12 text-muted">Read only: {map.notEditable}</p>;
+  if (lacks !== null) return <p className="text-12 text-muted">Read only. {lacks}</p>;
+  if (/array/.test(map.type)) return <p className="text-12 text-muted">Open an entry to edit it.</p>;
+  return <Button onClick={add}>Add entry</Button>;
+}
+
+/** A text once it has not changed for a moment: a search goes through the whole map. */
+function useSettled(text: string): string {
+  const [settled, settle] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => settle(text), 250);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return useDeferredValue(settled);
+}

@@ -1,0 +1,184 @@
+'use client';
+
+import { type ReactNode, useState } from 'react';
+import type { BpfMapDetail, MapEntry } from '../../../../contract/map.ts';
+import { Button } from '../../../_components/button.tsx';
+import { CopyButton } from '../../../_components/copy-button.tsx';
+import { ErrorNotice } from '../../../_components/error-notice.tsx';
+import { Sheet } from '../../../_components/sheet.tsx';
+import { notify } from '../../../_components/toast.tsx';
+import { useDeleteEntry, useWriteEntry } from '../map-queries.ts';
+import { useMissingRole } from '../../../_lib/session-queries.ts';
+import { JsonField, readJson } from './json-field.tsx';
+import { hexLines } from './value-text.ts';
+import { ValueTree } from './value-tree.tsx';
+
+interface Props {
+  map: BpfMapDetail;
+  /** Null: a new one. */
+  entry: MapEntry | null;
+  close: () => void;
+}
+
+const json = (value: unknown): string => JSON.stringify(value, null, 2);
+
+/** One entry whole: key and value by their types, and as bytes. Of our maps an admin may write it. */
+export function EntrySheet({ map, entry, close }: Props) {
+  const lacks = useMissingRole('admin');
+  const editable = map.notEditable === null && lacks === null && entry?.unread == null;
+  const [key, setKey] = useState(() => (entry === null ? '' : json(entry.key)));
+  const [value, setValue] = useState(() => (entry === null ? '' : json(entry.value)));
+  const [editing, edit] = useState(entry === null);
+  const write = useWriteEntry(map.id);
+  const remove = useDeleteEntry(map.id);
+  const [sure, setSure] = useState(false);
+  const read = { key: readJson(key), value: readJson(value) };
+  const error = write.error ?? remove.error;
+  const save = () => {
+    if (!read.key.ok || !read.value.ok) return;
+    write.mutate(
+      { key: read.key.value, value: read.value.value },
+      {
+        onSuccess: () => {
+          notify({ tone: 'done', title: entry === null ? 'Entry added' : 'Entry written' });
+          close();
+        },
+      },
+    );
+  };
+  const drop = () => {
+    if (entry === null) return;
+    remove.mutate(entry.keyHex, {
+      onSuccess: () => {
+        notify({ tone: 'done', title: 'Entry deleted' });
+        close();
+      },
+    });
+  };
+  const footer = !editable ? undefined : editing ? (
+    <>
+      <p className="text-12 text-muted">The programs see it with their next packet.</p>
+      <span className="flex-1" />
+      <Button onClick={() => (entry === null ? close() : edit(false))}>Cancel</Button>
+      <Button look="primary" disabled={write.isPending || !read.key.ok || !read.value.ok} onClick={save}>
+        {write.isPending ? 'Writing' : 'Write'}
+      </Button>
+    </>
+  ) : (
+    <>
+      {sure ? (
+        <>
+          <span className="text-12">The programs no longer find it. Delete?</span>
+          <Button look="destructive" disabled={remove.isPending} onClick={drop}>
+            Delete
+          </Button>
+          <Button onClick={() => setSure(false)}>Keep</Button>
+        </>
+      ) : (
+        !/array/.test(map.type) && (
+          <Button look="quiet" onClick={() => setSure(true)}>
+            Delete…
+          </Button>
+        )
+      )}
+      <span className="flex-1" />
+      <Button onClick={() => edit(true)}>Edit</Button>
+    </>
+  );
+  return (
+    <Sheet
+      open
+      onOpenChange={(open) => !open && close()}
+      title={entry === null ? 'New entry' : 'Entry'}
+      description={`Of the map ${map.name}.`}
+      head={entry !== null && <span className="code min-w-0 truncate text-ink-2">{entry.keyText}</span>}
+      footer={footer}
+    >
+      <div className="grid gap-5 px-6 py-4 max-md:px-4">
+        {editing ? (
+          <>
+            {entry === null && (
+              <JsonField
+                label="Key"
+                type={map.keyType?.declaration}
+                text={key}
+                change={setKey}
+                read={read.key}
+              />
+            )}
+            <JsonField
+              label="Value"
+              type={map.valueType?.declaration}
+              text={value}
+              change={setValue}
+              read={read.value}
+            />
+          </>
+        ) : (
+          entry !== null && <EntryView map={map} entry={entry} />
+        )}
+        {error !== null && <ErrorNotice error={error} title="The entry was not changed" />}
+      </div>
+    </Sheet>
+  );
+}
+
+function EntryView({ map, entry }: { map: BpfMapDetail; entry: MapEntry }) {
+  return (
+    <>
+      <Part title="Key" note={map.keyType?.name} copy={json(entry.key)}>
+        <ValueTree value={entry.key} />
+        <Hex hex={entry.keyHex} />
+      </Part>
+      {entry.unread !== null ? (
+        <Part title="Value">
+          <p className="text-ink-2">{entry.unread}</p>
+        </Part>
+      ) : entry.cpus === null ? (
+        <Part title="Value" note={map.valueType?.name} copy={json(entry.value)}>
+          <ValueTree value={entry.value} />
+          <Hex hex={entry.valueHex} />
+        </Part>
+      ) : (
+        entry.cpus.map((value, cpu) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the index is the CPU
+          <Part key={cpu} title={`Value of CPU ${cpu}`} note={map.valueType?.name} copy={json(value)}>
+            <ValueTree value={value} />
+          </Part>
+        ))
+      )}
+    </>
+  );
+}
+
+interface PartProps {
+  title: string;
+  note?: string | undefined;
+  copy?: string;
+  children: ReactNode;
+}
+
+function Part({ title, note, copy, children }: PartProps) {
+  return (
+    <section aria-label={title} className="min-w-0">
+      <div className="flex min-h-7 items-center gap-2 border-line-2 border-b">
+        <h3 className="font-semibold">{title}</h3>
+        {note !== undefined && <span className="code text-muted">{note}</span>}
+        <span className="flex-1" />
+        {copy !== undefined && <CopyButton text={copy} what={`the ${title.toLowerCase()} as JSON`} />}
+      </div>
+      <div className="pt-1">{children}</div>
+    </section>
+  );
+}
+
+/** The bytes, folded where they are many. */
+function Hex({ hex }: { hex: string }) {
+  const lines = hexLines(hex);
+  return (
+    <details className="mt-1.5 text-12">
+      <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">{hex.length / 2} bytes</summary>
+      <pre className="code mt-1 whitespace-pre-wrap text-ink-2 leading-[18px]">{lines.join('\n')}</pre>
+    </details>
+  );
+}

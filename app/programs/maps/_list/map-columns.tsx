@@ -1,0 +1,133 @@
+import Link from 'next/link';
+import type { BpfMap } from '../../../../contract/map.ts';
+import { SiNumber } from '../../../_components/number.tsx';
+import type { Column } from '../../../_components/table/column.ts';
+import { count } from '../../../_lib/format.ts';
+import { ownerText } from '../../program-queries.ts';
+import { Owner } from '../../_components/owner.tsx';
+
+export const sortKeys = [
+  'ours',
+  'id',
+  'name',
+  'type',
+  'owner',
+  'key',
+  'value',
+  'max',
+  'memory',
+  'programs',
+  'flags',
+] as const;
+export type SortKey = (typeof sortKeys)[number];
+
+export const mapName = ({ name, id }: Pick<BpfMap, 'name' | 'id'>): string => (name === '' ? `#${id}` : name);
+
+const whole = (value: number) => <span className="tabular-nums">{count(value)}</span>;
+
+export const columns: readonly Column<BpfMap, SortKey>[] = [
+  {
+    key: 'id',
+    label: 'id',
+    width: 'w-[74px]',
+    from: 'max-md:hidden',
+    align: 'right',
+    sort: ({ id }) => id,
+    cell: ({ id }) => <span className="code text-ink-2">{id}</span>,
+  },
+  {
+    key: 'name',
+    label: 'map',
+    width: 'w-[190px] max-md:w-auto',
+    head: true,
+    sort: mapName,
+    cell: (map) => (
+      <Link
+        href={`/programs/maps/${map.id}`}
+        prefetch={false}
+        data-row-link
+        className="code font-semibold after:absolute after:inset-0 focus-visible:outline-none"
+      >
+        {mapName(map)}
+      </Link>
+    ),
+  },
+  {
+    key: 'type',
+    label: 'type',
+    width: 'w-[150px] max-md:w-[118px]',
+    sort: ({ type }) => type,
+    cell: ({ type }) => <span className="code text-ink-2">{type}</span>,
+  },
+  {
+    key: 'owner',
+    label: 'owner',
+    from: 'max-md:hidden',
+    sort: ({ owner }) => ownerText(owner),
+    cell: ({ owner }) => <Owner owner={owner} />,
+  },
+  {
+    key: 'flags',
+    label: 'flags',
+    width: 'w-[180px]',
+    from: 'max-xl:hidden',
+    cell: ({ flagNames, frozen }) => (
+      <span className="code text-muted">{[...flagNames, ...(frozen ? ['frozen'] : [])].join(' ')}</span>
+    ),
+  },
+  {
+    key: 'key',
+    label: 'key',
+    width: 'w-[70px]',
+    from: 'max-lg:hidden',
+    align: 'right',
+    title: 'Bytes of a key',
+    sort: ({ keyBytes }) => keyBytes,
+    cell: ({ keyBytes }) => whole(keyBytes),
+  },
+  {
+    key: 'value',
+    label: 'value',
+    width: 'w-[80px]',
+    from: 'max-lg:hidden',
+    align: 'right',
+    title: 'Bytes of a value; of one CPU’s, where each has one',
+    sort: ({ valueBytes }) => valueBytes,
+    cell: ({ valueBytes }) => whole(valueBytes),
+  },
+  {
+    key: 'max',
+    label: 'max entries',
+    width: 'w-[110px] max-md:w-[116px]',
+    from: 'max-md:pr-(--gutter)',
+    align: 'right',
+    sort: ({ maxEntries }) => maxEntries,
+    cell: ({ maxEntries }) => whole(maxEntries),
+  },
+  {
+    key: 'memory',
+    label: 'memory',
+    width: 'w-[90px] max-lg:w-[106px]',
+    from: 'max-md:hidden max-lg:pr-(--gutter)',
+    align: 'slot',
+    title: 'In bytes',
+    sort: ({ memoryBytes }) => memoryBytes,
+    cell: ({ memoryBytes }) => (
+      <SiNumber value={memoryBytes ?? Number.NaN} unknown="the kernel does not tell" />
+    ),
+  },
+  {
+    key: 'programs',
+    label: 'programs',
+    width: 'w-[104px]',
+    from: 'max-lg:hidden',
+    align: 'right',
+    title: 'Programs that use it',
+    sort: ({ programIds }) => programIds.length,
+    cell: ({ programIds }) => (
+      <span className={`tabular-nums ${programIds.length === 0 ? 'text-muted' : ''}`}>
+        {programIds.length}
+      </span>
+    ),
+  },
+];

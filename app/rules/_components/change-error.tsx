@@ -1,0 +1,25 @@
+import type { ReactNode } from 'react';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { isWriteConflict } from '../../_lib/rule-queries.ts';
+
+interface ChangeErrorProps {
+  error: Error | null;
+  /** What is said when somebody else has changed the rules meanwhile. */
+  conflict: string;
+  /** What stands there without an error. */
+  children?: ReactNode;
+}
+
+/** Why a change of the rules was not made, beside the buttons of its sheet. */
+export const ChangeError = ({ error, conflict, children }: ChangeErrorProps) => (
+  <p role="status" className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full">
+    {error === null ? (
+      children
+    ) : (
+      <>
+        <WarningSign className="mt-px size-3.5" />
+        {isWriteConflict(error) ? conflict : error.message}
+      </>
+    )}
+  </p>
+);

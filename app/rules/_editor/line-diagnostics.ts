@@ -1,0 +1,18 @@
+import type { RulesPlan } from '../../../contract/rules.ts';
+import { ApiError } from '../../_lib/api.ts';
+import type { LineDiagnostic } from './yaml-editor.tsx';
+
+/** What is to be said of the lines of a text: why it was refused, else the plan's warnings. */
+export function lineDiagnostics(plan: RulesPlan | undefined, error: Error | null): LineDiagnostic[] {
+  if (error instanceof ApiError)
+    return error.errors.map(({ line, path, message }) => ({
+      line: line ?? 1,
+      severity: 'error',
+      message: path === '' ? message : `${path}: ${message}`,
+    }));
+  return (plan?.warnings ?? []).map(({ line, rule, message }) => ({
+    line: line ?? 1,
+    severity: 'warning',
+    message: `${rule}: ${message}`,
+  }));
+}

@@ -1,0 +1,66 @@
+import type { ReactNode } from 'react';
+import type { RuleChanges } from '../../../contract/rules.ts';
+
+const shown = 20;
+const kinds = [
+  { key: 'added', sign: '+', word: 'added' },
+  { key: 'removed', sign: '−', word: 'removed' },
+  { key: 'changed', sign: '~', word: 'changed' },
+] as const;
+
+/** `2 rules added, 1 changed`; of nothing `the same rules`. */
+export function ruleChangesSummary(changes: RuleChanges): string {
+  const parts: string[] = kinds
+    .filter(({ key }) => changes[key].length > 0)
+    .map(({ key, word }) => `${changes[key].length} ${word}`);
+  if (changes.defaults) parts.push('defaults changed');
+  return parts.length === 0 ? 'the same rules' : parts.join(', ');
+}
+
+/** Which rules would come, go or change, by name. */
+export function RuleChangeList({ changes }: { changes: RuleChanges }) {
+  return (
+    <ul className="text-12">
+      {changes.defaults && (
+        <li className="flex min-h-6 items-center gap-2">
+          <span className="code w-3 flex-none text-muted" aria-hidden="true">
+            ~
+          </span>
+          the defaults
+        </li>
+      )}
+      {kinds.flatMap(({ key, sign, word }) =>
+        changes[key].slice(0, shown).map((name) => (
+          <li key={`${key} ${name}`} className="flex min-h-6 items-center gap-2">
+            <span className="code w-3 flex-none text-muted" aria-hidden="true">
+              {sign}
+            </span>
+            <span className="min-w-0 truncate font-[550]">{name}</span>
+            <span className="text-muted">{word}</span>
+          </li>
+        )),
+      )}
+      {kinds.map(
+        ({ key, word }) =>
+          changes[key].length > shown && (
+            <li key={key} className="min-h-6 pl-5 text-muted">
+              and {changes[key].length - shown} more {word}
+            </li>
+          ),
+      )}
+    </ul>
+  );
+}
+
+/** `Changes` under a title that counts them, with what else is to be said of them below. */
+export const RuleChangesSection = ({ changes, children }: { changes: RuleChanges; children?: ReactNode }) => (
+  <section>
+    <h3 className="font-semibold">
+      Changes <span className="font-normal text-12 text-muted">{ruleChangesSummary(changes)}</span>
+    </h3>
+    <div className="mt-1 border-line-2 border-t pt-1">
+      <RuleChangeList changes={changes} />
+      {children}
+    </div>
+  </section>
+);

@@ -1,0 +1,211 @@
+'use client';
+
+import { useInfiniteQuery } from '@tanstack/react-query';
+import Link from 'next/link';
+import { useMemo } from 'react';
+import type { RuleEntries, RuleEntry } from '../../../contract/rules.ts';
+import { ActionMark } from '../../_components/action-mark.tsx';
+import { Button } from '../../_components/button.tsx';
+import { EmptyState } from '../../_components/empty-state.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { inputLook } from '../../_components/field.tsx';
+import { FilterBar } from '../../_components/filter-bar.tsx';
+import { FilterField } from '../../_components/filter-field.tsx';
+import { SiNumber } from '../../_components/number.tsx';
+import type { Column } from '../../_components/table/column.ts';
+import { DataTable } from '../../_components/table/data-table.tsx';
+import { callApi } from '../../_lib/api.ts';
+import { count } from '../../_lib/format.ts';
+import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { usePods } from '../../_lib/pod-queries.ts';
+import { entryPortsLabel } from '../rule-labels.ts';
+import { useActiveRules } from '../../_lib/rule-queries.ts';
+import { useUrlState } from '../../_lib/use-url-state.ts';
+import { useDebounced } from '../../_lib/use-debounced.ts';
+import { entryUseDetails, entryUsesSummary } from '../_rule/entry-uses.ts';
+
+interface View {
+  rule: string;
+  pod: string;
+}
+
+const plainView: View = { rule: '', pod: '' };
+const parseView = (query: URLSearchParams): View => ({
+  rule: query.get('rule') ?? '',
+  pod: query.get('pod') ?? '',
+});
+
+function viewQuery({ rule, pod }: View): string {
+  const query = new URLSearchParams();
+  if (rule.trim() !== '') query.set('rule', rule.trim());
+  if (pod.trim() !== '') query.set('pod', pod.trim());
+  return query.toString();
+}
+
+const useEntries = (query: string) =>
+  useInfiniteQuery({
+    queryKey: ['rules', 'entries', query],
+    queryFn: ({ pageParam, signal }) =>
+      callApi<RuleEntries>(`/rules/entries?${query}&cursor=${pageParam}&limit=200`, { signal }),
+    initialPageParam: '0',
+    getNextPageParam: ({ next }) => next,
+    refetchInterval: 4000,
+  });
+
+/** The kernel's verdict table: from an entry to the rule it was made of, and to the pods that come to it. */
+export function RuleEntriesPage() {
+  const [view, change] = useUrlState(parseView, viewQuery);
+  const query = useDebounced(viewQuery(view), 300);
+  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useEntries(query);
+  const pods = usePods().data ?? [];
+  const { data: active } = useActiveRules();
+  const rows = useMemo(() => data?.pages.flatMap(({ items }) => items) ?? null, [data]);
+  const total = data?.pages[0]?.total ?? 0;
+  const clear = () => change(plainView);
+  return (
+    <>
+      <FilterBar>
+        <FilterField
+          text={view.rule}
+          change={(rule) => change({ rule })}
+          label="Filter by rule"
+          placeholder="Rule"
+          options={active?.rules?.rules.map(({ name }) => name) ?? []}
+        />
+        <input
+          value={view.pod}
+          onChange={(event) => change({ pod: event.target.value })}
+          placeholder="Pod: namespace.name"
+          aria-label="Filter by pod"
+          list="pods-of-entries"
+          spellCheck={false}
+          autoComplete="off"
+          data-filter
+          className={`${inputLook} w-52 max-md:w-full`}
+        />
+        <datalist id="pods-of-entries">
+          {pods.map((pod) => (
+            <option key={pod.id} value={qualifiedPodName(pod)} />
+          ))}
+        </datalist>
+        <span className="flex-1" />
+        <span role="status" className="text-12 text-muted tabular-nums">
+          {rows !== null && `${count(rows.length)} of ${count(total)}`}
+        </span>
+      </FilterBar>
+      {error !== null && rows === null ? (
+        <div className="px-(--gutter) py-6">
+          <ErrorState error={error} retry={() => void refetch()} />
+        </div>
+      ) : rows?.length === 0 ? (
+        <div className="px-(--gutter) py-6" role="status">
+          {query === '' ? (
+            <EmptyState title="No entries">
+              <p>No access rules are in force: nothing is looked up, and everything passes.</p>
+            </EmptyState>
+          ) : (
+            <EmptyState title="No entry matches" action={<Button onClick={clear}>Clear filter</Button>}>
+              <p>No entry was made of this rule for this pod.</p>
+            </EmptyState>
+          )}
+        </div>
+      ) : (
+        <DataTable
+          label="Entries"
+          columns={columns}
+          rows={rows}
+          rowKey={({ row, protocol, from, length }) => `${row} ${protocol} ${from}/${length}`}
+          clear={clear}
+          top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
+        />
+      )}
+      {hasNextPage && (
+        <div className="px-(--gutter) py-2">
+          <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+            More
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
+
+const columns: readonly Column<RuleEntry>[] = [
+  {
+    key: 'row',
+    label: 'row',
+    title: 'Entries of one row belong together: pods with the same rules and addresses share it',
+    width: 'w-22',
+    from: 'max-md:hidden',
+    align: 'right',
+    cell: ({ row }) => <span className="code text-muted">{row}</span>,
+  },
+  {
+    key: 'protocol',
+    label: 'protocol',
+    width: 'w-20',
+    from: 'max-md:hidden',
+    cell: ({ protocol }) => protocol,
+  },
+  {
+    key: 'ports',
+    label: 'ports',
+    title: 'One prefix of the port’s bits; of ICMP type and code',
+    width: 'w-36 max-md:w-34',
+    cell: ({ protocol, from, to, length }) => (
+      <span className="code" title={`prefix of ${length} bits`}>
+        <span className="md:hidden">{protocol} </span>
+        {entryPortsLabel(protocol, from, to)}
+        {protocol !== 'icmp' && length < 16 && length > 0 && <span className="text-muted"> /{length}</span>}
+      </span>
+    ),
+  },
+  {
+    key: 'verdict',
+    label: 'verdict',
+    title: 'pass: the base row of the policy is asked',
+    width: 'w-22',
+    cell: ({ verdict }) => <ActionMark action={verdict} />,
+  },
+  {
+    key: 'rule',
+    label: 'rule',
+    head: true,
+    width: 'w-64 max-md:w-auto',
+    cell: ({ rule, log }) => <RuleLink rule={rule} log={log} />,
+  },
+  {
+    key: 'for',
+    label: 'pods and other end',
+    from: 'max-lg:hidden',
+    cell: ({ uses }) => (
+      <span className="text-ink-2" title={uses.map(entryUseDetails).join('\n')}>
+        {uses.length === 0 ? <span className="text-muted">nobody now</span> : entryUsesSummary(uses)}
+      </span>
+    ),
+  },
+  {
+    key: 'packets',
+    label: 'packets',
+    title: 'First ones of connections, and those judged again after a change',
+    width: 'w-22 max-md:w-18',
+    align: 'slot',
+    cell: ({ packets }) => <SiNumber value={packets ?? Number.NaN} unknown="nothing is counted" />,
+  },
+];
+
+function RuleLink({ rule, log }: { rule: string | null; log: string | null }) {
+  const name = rule ?? log;
+  if (name === null) return <span className="text-ink-2">the default</span>;
+  return (
+    <Link
+      href={`/rules?rule=${encodeURIComponent(name)}`}
+      prefetch={false}
+      data-row-link
+      className="font-[550] after:absolute after:inset-0 focus-visible:outline-none"
+    >
+      {name}
+      {rule === null && <span className="font-normal text-muted"> records</span>}
+    </Link>
+  );
+}

@@ -1,0 +1,146 @@
+import { ArrowRight } from 'lucide-react';
+import Link from 'next/link';
+import type { Explanation, WhichRules } from '../../../contract/rules.ts';
+import { ActionMark } from '../../_components/action-mark.tsx';
+import { Button } from '../../_components/button.tsx';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { DirectionMark } from '../../_components/direction-mark.tsx';
+import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+
+type End = NonNullable<Explanation['egress']>;
+
+/** What becomes of the packet, and at each end why. */
+export function ExplanationView({ explanation, query }: { explanation: Explanation; query: string }) {
+  const { verdict, source, destination, egress, ingress, set, note } = explanation;
+  const asker = egress?.pod ?? ingress?.pod;
+  const denied = verdict === 'deny';
+  return (
+    <div className="grid gap-5">
+      <header className="flex items-center gap-x-4 gap-y-2 max-md:flex-wrap">
+        <h2 className="flex min-w-0 flex-1 flex-wrap max-md:basis-full items-center gap-x-3 gap-y-1 text-15">
+          <span className="font-semibold">
+            <ActionMark action={verdict} />
+          </span>
+          <span className="code flex min-w-0 flex-wrap items-center gap-x-2 break-all text-13">
+            {source}
+            <ArrowRight aria-label="to" className="size-3.5 text-muted" strokeWidth={1.6} />
+            {destination}
+          </span>
+          {set === 'draft' && <span className="text-12 text-muted">by the draft, which is not in force</span>}
+        </h2>
+        {asker !== undefined && (
+          <Button asChild>
+            <Link href={`/trace?${traceQuery(explanation, qualifiedPodName(asker))}`}>Trace such packets…</Link>
+          </Button>
+        )}
+        <CopyButton
+          text={typeof location === 'undefined' ? '' : `${location.origin}/rules/explain?${query}`}
+          what="the link to this question"
+        />
+      </header>
+      {note !== null && <p className="text-ink-2">{note}</p>}
+      {egress === null && ingress === null && note === null && (
+        <p className="text-ink-2">Neither end is a pod of this node: nobody judges here, and it passes.</p>
+      )}
+      {egress !== null && <EndpointVerdict end={egress} set={set} />}
+      {ingress !== null && <EndpointVerdict end={ingress} set={set} />}
+      {egress !== null && ingress === null && denied && (
+        <p className="text-12 text-ink-2">It does not leave, so nobody judges it at the other end.</p>
+      )}
+    </div>
+  );
+}
+
+function traceQuery({ source, destination, protocol, port }: Explanation, pod: string): string {
+  const query = new URLSearchParams({ pod });
+  query.set('address', /^[\d.]+$|:/.test(destination) ? destination : source);
+  if (port !== null) query.set('port', String(port));
+  const name = ({ 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp', 132: 'sctp' } as Record<number, string>)[
+    protocol
+  ];
+  if (name !== undefined) query.set('protocol', name);
+  return query.toString();
+}
+
+const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
+const cell = 'border-line-1 border-b px-2 py-1 align-top first:pl-0 last:pr-0';
+const meanings = {
+  pods: 'which rules the pod has',
+  prefixes: 'the longest range with the other end',
+  assignments: 'what the policy says of its identity',
+  rows: 'protocol and port, the longest prefix',
+} as const;
+
+/** What one pod's rules say, by which entries. */
+function EndpointVerdict({ end, set }: { end: End; set: WhichRules }) {
+  const { pod, direction, verdict, rule, log, losers, lookups } = end;
+  return (
+    <section aria-label={`${direction} of ${qualifiedPodName(pod)}`}>
+      <h3 className="flex flex-wrap items-center gap-x-3 gap-y-0.5 border-line-2 border-b pb-1">
+        <DirectionMark direction={direction} />
+        <Link href={`/pods/${qualifiedPodName(pod)}`} prefetch={false} className="link font-semibold">
+          {qualifiedPodName(pod)}
+        </Link>
+        <ActionMark action={verdict} />
+        <span className="text-ink-2">
+          by {rule === null ? 'the default: no rule decides it' : <RuleName name={rule} set={set} />}
+        </span>
+        {log !== null && (
+          <span className="text-ink-2">
+            recorded by <RuleName name={log} set={set} />
+          </span>
+        )}
+      </h3>
+      {losers.length > 0 && (
+        <p className="flex flex-wrap gap-x-3 gap-y-0.5 border-line-1 border-b py-1.5 text-12 text-ink-2">
+          <span className="text-muted">would have matched too, but come later</span>
+          {losers.map((name) => (
+            <RuleName key={name} name={name} set={set} />
+          ))}
+        </p>
+      )}
+      <table aria-label="Looked up" className="w-full table-fixed border-separate border-spacing-0 text-12">
+        <thead>
+          <tr>
+            <th scope="col" className={`${head} w-24`}>
+              table
+            </th>
+            <th scope="col" className={head}>
+              looked for
+            </th>
+            <th scope="col" className={head}>
+              found
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {lookups.map(({ table, key, value }) => (
+            <tr key={`${table} ${key}`}>
+              <td className={`${cell} text-ink-2`} title={meanings[table]}>
+                {table}
+              </td>
+              <td className={`${cell} code break-words`}>{key}</td>
+              <td className={`${cell} code break-words`}>
+                {value ?? <span className="font-sans text-muted">no such entry</span>}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** Leads to the rule; of the draft, into the editor. */
+function RuleName({ name, set }: { name: string; set: WhichRules }) {
+  const page = set === 'active' ? '/rules' : '/rules/editor';
+  return (
+    <Link
+      href={`${page}?rule=${encodeURIComponent(name)}`}
+      prefetch={false}
+      className="link font-[550] text-ink-1"
+    >
+      {name}
+    </Link>
+  );
+}

@@ -1,0 +1,81 @@
+import type { ExplainQuestion, WhichRules } from '../../../contract/rules.ts';
+
+/** The form as it is filled in; the address of the page keeps it. */
+export interface PacketQuery {
+  set: WhichRules;
+  source: string;
+  destination: string;
+  /** A name, or an IP protocol number. */
+  protocol: string;
+  port: string;
+  type: string;
+  code: string;
+}
+
+export const emptyPacketQuery: PacketQuery = {
+  set: 'active',
+  source: '',
+  destination: '',
+  protocol: 'tcp',
+  port: '',
+  type: '8',
+  code: '0',
+};
+export const protocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
+
+export const hasPorts = (protocol: string): boolean =>
+  ['tcp', 'udp', 'sctp', '6', '17', '132'].includes(protocol);
+export const hasTypes = (protocol: string): boolean => ['icmp', '1', '58'].includes(protocol);
+
+export function parsePacketQuery(query: URLSearchParams): PacketQuery {
+  const form = { ...emptyPacketQuery };
+  for (const key of ['source', 'destination', 'protocol', 'port', 'type', 'code'] as const)
+    form[key] = query.get(key) ?? emptyPacketQuery[key];
+  return { ...form, set: query.get('set') === 'draft' ? 'draft' : 'active' };
+}
+
+/** Without what the protocol does not have. */
+export function packetQueryString(form: PacketQuery): string {
+  const query = new URLSearchParams({ source: form.source, destination: form.destination });
+  query.set('protocol', form.protocol);
+  if (hasPorts(form.protocol)) query.set('port', form.port);
+  if (hasTypes(form.protocol)) {
+    query.set('type', form.type);
+    query.set('code', form.code);
+  }
+  if (form.set === 'draft') query.set('set', 'draft');
+  return query.toString();
+}
+
+export type PacketQueryProblems = Partial<Record<keyof PacketQuery, string>>;
+
+const whole = (text: string, most: number): number | null =>
+  /^\d{1,5}$/.test(text.trim()) && Number(text) <= most ? Number(text) : null;
+
+/** What the agent is asked, or what is missing, by field. */
+export function validatePacketQuery(form: PacketQuery): { question: ExplainQuestion } | { problems: PacketQueryProblems } {
+  const problems: PacketQueryProblems = {};
+  const source = form.source.trim();
+  const destination = form.destination.trim();
+  if (source === '') problems.source = 'an address, or a pod';
+  if (destination === '') problems.destination = 'an address, or a pod';
+  const named = protocols.find((name) => name === form.protocol.trim().toLowerCase());
+  const protocol = named ?? whole(form.protocol, 255);
+  if (protocol === null) problems.protocol = 'a name, or a number up to 255';
+  const port = whole(form.port, 65_535);
+  if (hasPorts(form.protocol) && port === null) problems.port = '0 to 65535';
+  const [type, code] = [whole(form.type, 255), whole(form.code === '' ? '0' : form.code, 255)];
+  if (hasTypes(form.protocol) && type === null) problems.type = '0 to 255';
+  if (hasTypes(form.protocol) && code === null) problems.code = '0 to 255';
+  if (Object.keys(problems).length > 0 || protocol === null) return { problems };
+  return {
+    question: {
+      set: form.set,
+      source,
+      destination,
+      protocol,
+      ...(hasPorts(form.protocol) && port !== null ? { port } : {}),
+      ...(hasTypes(form.protocol) && type !== null && code !== null ? { icmp: { type, code } } : {}),
+    },
+  };
+}

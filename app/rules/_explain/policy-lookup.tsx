@@ -1,0 +1,61 @@
+'use client';
+
+import { useRouter, useSearchParams } from 'next/navigation';
+import { useEffect, useState } from 'react';
+import { ErrorState } from '../../_components/error-state.tsx';
+import { Skeleton } from '../../_components/skeleton.tsx';
+import { useExplanation } from '../../_lib/rule-queries.ts';
+import { ExplanationView } from './explanation-view.tsx';
+import { type PacketQuery, packetQueryString, parsePacketQuery, validatePacketQuery } from './packet-query.ts';
+import { PacketForm } from './packet-form.tsx';
+
+/** Why a packet passes or does not: its rule, the entries that were looked up, the rules that came too late. */
+export function PolicyLookup() {
+  const search = useSearchParams();
+  const router = useRouter();
+  const [form, setForm] = useState<PacketQuery>(() => parsePacketQuery(search));
+  const [tried, setTried] = useState(search.has('source'));
+  const linked = search.toString();
+  useEffect(() => setForm(parsePacketQuery(new URLSearchParams(linked))), [linked]);
+  // What the address asks; the form may be ahead of it.
+  const asked = validatePacketQuery(parsePacketQuery(search));
+  const question = search.has('source') && 'question' in asked ? asked.question : null;
+  const { data, error, refetch, isFetching } = useExplanation(question);
+  const mine = validatePacketQuery(form);
+  const ask = () => {
+    setTried(true);
+    if ('problems' in mine) return;
+    const next = packetQueryString(form);
+    if (next === linked) void refetch();
+    else router.push(`/rules/explain?${next}`, { scroll: false });
+  };
+  return (
+    <div className="grid gap-6 px-(--gutter) py-4 pb-12 xl:grid-cols-[320px_minmax(0,1fr)]">
+      <PacketForm
+        form={form}
+        change={(change) => setForm({ ...form, ...change })}
+        problems={tried && 'problems' in mine ? mine.problems : {}}
+        ask={ask}
+        asking={isFetching}
+      />
+      <section aria-label="Answer" aria-live="polite" aria-busy={isFetching} className="min-w-0">
+        {question === null ? (
+          <p className="text-ink-2">
+            Ask about the first packet of a connection: who sends it, where it goes, by which protocol.
+            Replies to allowed connections always pass.
+          </p>
+        ) : error !== null ? (
+          <ErrorState error={error} retry={() => void refetch()} />
+        ) : data === undefined ? (
+          <div className="grid gap-3 py-2">
+            <Skeleton className="w-64" />
+            <Skeleton className="w-96" />
+            <Skeleton className="w-80" />
+          </div>
+        ) : (
+          <ExplanationView explanation={data} query={linked} />
+        )}
+      </section>
+    </div>
+  );
+}

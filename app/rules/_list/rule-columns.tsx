@@ -1,0 +1,151 @@
+import Link from 'next/link';
+import type { Rule } from '../../../contract/acl.ts';
+import { ActionMark } from '../../_components/action-mark.tsx';
+import { DirectionMark } from '../../_components/direction-mark.tsx';
+import { DropRate, NotAvailable, SiNumber } from '../../_components/number.tsx';
+import type { Column } from '../../_components/table/column.ts';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { peersLabel, rulePortsLabel, subjectLabel } from '../rule-labels.ts';
+import type { RuleCounts } from './rule-counts.ts';
+
+export interface RuleRow {
+  rule: Rule;
+  /** In the order in which rules are asked, from 1. */
+  order: number;
+  counts: RuleCounts | undefined;
+  warning: string | undefined;
+  /** Where the row leads. */
+  href: string;
+}
+
+const uncounted = 'nothing is counted for it';
+
+export const ruleColumns: readonly Column<RuleRow>[] = [
+  {
+    key: 'place',
+    label: '#',
+    title: 'The order in which rules are asked',
+    width: 'w-16 max-md:w-12',
+    align: 'right',
+    cell: ({ order: place }) => <span className="text-muted tabular-nums">{place}</span>,
+  },
+  {
+    key: 'name',
+    label: 'rule',
+    head: true,
+    cell: ({ rule, warning, href }) => (
+      <span className="flex items-center gap-2">
+        <Link
+          href={href}
+          scroll={false}
+          prefetch={false}
+          data-row-link
+          className="min-w-0 truncate font-[550] after:absolute after:inset-0 focus-visible:outline-none"
+        >
+          {rule.name}
+        </Link>
+        {warning !== undefined && (
+          <span title={warning} className="relative z-[1] flex">
+            <WarningSign />
+            <span className="sr-only">{warning}</span>
+          </span>
+        )}
+      </span>
+    ),
+  },
+  {
+    key: 'action',
+    label: 'action',
+    width: 'w-20',
+    cell: ({ rule }) => <ActionMark action={rule.action} />,
+  },
+  {
+    key: 'direction',
+    label: 'direction',
+    width: 'w-24',
+    from: 'max-md:hidden',
+    cell: ({ rule }) => <DirectionMark direction={rule.direction} />,
+  },
+  {
+    key: 'subject',
+    label: 'pods',
+    title: 'Whose packets it judges',
+    width: 'w-56',
+    from: 'max-lg:hidden',
+    cell: ({ rule }) => <Said text={subjectLabel(rule.subject)} />,
+  },
+  {
+    key: 'peers',
+    label: 'other end',
+    width: 'w-56',
+    from: 'max-lg:hidden',
+    cell: ({ rule }) => <Said text={peersLabel(rule.peers)} muted={rule.peers.length === 0} />,
+  },
+  {
+    key: 'protocol',
+    label: 'protocol, ports',
+    width: 'w-36',
+    from: 'max-md:hidden',
+    cell: ({ rule }) => <Said text={rulePortsLabel(rule)} muted={rule.protocol === 'any'} />,
+  },
+  {
+    key: 'priority',
+    label: 'priority',
+    width: 'w-18',
+    from: 'max-xl:hidden',
+    align: 'right',
+    cell: ({ rule }) => <span className="text-ink-2 tabular-nums">{rule.priority}</span>,
+  },
+  {
+    key: 'pods',
+    label: 'pods',
+    title: 'Pods that it applies to now',
+    width: 'w-16',
+    from: 'max-xl:hidden',
+    align: 'right',
+    cell: ({ counts }) => <SiNumber value={counts?.pods ?? Number.NaN} slot={false} unknown="not read yet" />,
+  },
+  {
+    key: 'entries',
+    label: 'entries',
+    title: 'Of the kernel’s tables',
+    width: 'w-18',
+    from: 'max-xl:hidden',
+    align: 'right',
+    cell: ({ counts }) => (
+      <SiNumber value={counts?.entries ?? Number.NaN} slot={false} unknown="not read yet" />
+    ),
+  },
+  {
+    key: 'packets',
+    label: 'packets',
+    title: 'First ones of connections, and those judged again, that it decided or recorded',
+    width: 'w-22 max-md:w-18',
+    align: 'slot',
+    cell: ({ counts }) => <SiNumber value={counts?.packets ?? Number.NaN} unknown={uncounted} />,
+  },
+  {
+    key: 'rate',
+    label: '/s',
+    title: 'Mean of the last half minute',
+    width: 'w-16',
+    from: 'max-md:hidden',
+    align: 'right',
+    cell: ({ rule, counts }) =>
+      counts === undefined ? (
+        <NotAvailable reason={uncounted} slot={false} />
+      ) : rule.action === 'deny' ? (
+        <DropRate value={counts.rate} />
+      ) : (
+        <SiNumber value={counts.rate} slot={false} />
+      ),
+  },
+];
+
+function Said({ text, muted = false }: { text: string; muted?: boolean }) {
+  return (
+    <span title={text} className={`code block truncate ${muted ? 'text-muted' : 'text-ink-2'}`}>
+      {text}
+    </span>
+  );
+}

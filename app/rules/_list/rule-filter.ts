@@ -1,0 +1,24 @@
+/** What the address keeps of the list. */
+export interface RuleFilter {
+  text: string;
+  directions: readonly string[];
+  actions: readonly string[];
+}
+
+export const emptyRuleFilter: RuleFilter = { text: '', directions: [], actions: [] };
+
+export function parseRuleFilter(query: URLSearchParams): RuleFilter {
+  const words = (key: string) => (query.get(key) ?? '').split(',').filter((word) => word !== '');
+  return { text: query.get('q') ?? '', directions: words('direction'), actions: words('action') };
+}
+
+/** Without what is as usual; the rule that is open stays. */
+export function ruleFilterQuery(view: RuleFilter): string {
+  const query = new URLSearchParams();
+  if (view.text !== '') query.set('q', view.text);
+  if (view.directions.length > 0) query.set('direction', view.directions.join(','));
+  if (view.actions.length > 0) query.set('action', view.actions.join(','));
+  return query.toString().replaceAll('%2C', ',');
+}
+
+export const hasRuleFilter = (view: RuleFilter): boolean => ruleFilterQuery(view) !== '';

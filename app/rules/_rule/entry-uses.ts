@@ -1,0 +1,27 @@
+import type { EntryUse } from '../../../contract/rules.ts';
+import { count } from '../../_lib/format.ts';
+import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+
+/** `shop.cart ← 10.0.0.0/8, fd00::/8`: the pods, which way, the other end; the same pods once. */
+export function entryUsesSummary(uses: readonly EntryUse[]): string {
+  const byPods = Map.groupBy(uses, ({ direction, pods, podCount }) => {
+    const who = listWords(pods.map(qualifiedPodName), podCount);
+    return `${who} ${direction === 'ingress' ? '←' : '→'}`;
+  });
+  return [...byPods].map(([who, same]) => `${who} ${same.map(whom).join(', ')}`).join('; ');
+}
+
+const whom = ({ peers, peerCount }: EntryUse): string =>
+  peers === null ? 'others' : listWords(peers, peerCount);
+
+const listWords = (shown: readonly string[], all: number): string =>
+  all > 2 ? `${shown[0]}, ${count(all - 1)} more` : shown.join(', ');
+
+/** In full: up to twenty of each, and how many more there are. */
+export function entryUseDetails({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
+  const more = (listed: readonly string[], all: number) =>
+    all > listed.length ? ` and ${count(all - listed.length)} more` : '';
+  const names = pods.map(qualifiedPodName);
+  const ends = peers === null ? 'all other addresses' : peers.join(', ') + more(peers, peerCount);
+  return `${direction}: ${names.join(', ')}${more(names, podCount)}; other end: ${ends}`;
+}

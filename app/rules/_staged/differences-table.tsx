@@ -1,0 +1,96 @@
+import Link from 'next/link';
+import { Skeleton } from '../../_components/skeleton.tsx';
+import { VerdictMark } from '../../_components/verdict-mark.tsx';
+import { count } from '../../_lib/format.ts';
+import { endpointLabel, explainHref, clockWithMilliseconds, packetProtocolLabel } from '../../_lib/packet-labels.ts';
+import type { VerdictDifference } from './verdict-differences.ts';
+
+const head =
+  'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-(--gutter) last:pr-(--gutter)';
+const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-(--gutter) last:pr-(--gutter)';
+const wide = 'max-lg:hidden';
+const shown = 12;
+
+/** By rule and pod, what a draft would do otherwise than the rules in force; of what was told of. */
+export function DifferencesTable({ differences }: { differences: readonly VerdictDifference[] | null }) {
+  return (
+    <>
+      <table aria-label="Differences" className="w-full table-fixed border-separate border-spacing-0">
+        <thead>
+          <tr>
+            <th scope="col" className={`${head} w-36 max-md:w-30`}>
+              verdict
+            </th>
+            <th scope="col" className={head}>
+              rule
+            </th>
+            <th scope="col" className={`${head} max-md:w-32`}>
+              pod
+            </th>
+            <th scope="col" className={`${head} ${wide} w-[34%]`}>
+              last packet
+            </th>
+            <th
+              scope="col"
+              className={`${head} w-24 text-right max-md:w-20`}
+              title="Of those that were told of"
+            >
+              packets
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {differences?.slice(0, shown).map(({ key, kind, rule, pod, podHref, packets, last }) => (
+            <tr key={key} className="hover:[&>td]:bg-surface-2">
+              <td className={cell}>
+                <VerdictMark kind={kind} />
+              </td>
+              <td className={cell}>
+                {rule === null ? (
+                  <span className="text-ink-2">its default</span>
+                ) : (
+                  <Link
+                    href={`/rules/editor?rule=${encodeURIComponent(rule)}`}
+                    prefetch={false}
+                    className="link font-[550]"
+                  >
+                    {rule}
+                  </Link>
+                )}
+              </td>
+              <td className={cell}>
+                {podHref === null ? (
+                  <span className="text-muted">{pod}</span>
+                ) : (
+                  <Link href={podHref} prefetch={false} className="link">
+                    {pod}
+                  </Link>
+                )}
+              </td>
+              <td className={`${cell} ${wide} text-12 text-ink-2`}>
+                <Link href={explainHref(last, 'draft')} prefetch={false} className="link">
+                  <span className="tabular-nums">{clockWithMilliseconds(last.time)}</span>
+                </Link>{' '}
+                <span className="code">
+                  {endpointLabel(last.source)} → {endpointLabel(last.destination)}
+                </span>{' '}
+                {packetProtocolLabel(last)}
+              </td>
+              <td className={`${cell} text-right tabular-nums`}>{count(packets)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {differences === null && (
+        <p className="flex h-7 items-center px-(--gutter)">
+          <Skeleton className="w-64" />
+        </p>
+      )}
+      {(differences?.length ?? 0) > shown && (
+        <p className="px-(--gutter) py-1 text-muted">
+          and {(differences?.length ?? 0) - shown} more kinds, below packet by packet
+        </p>
+      )}
+    </>
+  );
+}

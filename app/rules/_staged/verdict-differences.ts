@@ -1,0 +1,38 @@
+import type { Verdict, VerdictKind } from '../../../contract/verdict.ts';
+
+/** Packets that a draft judges otherwise than the rules in force, of one rule and pod. */
+export interface VerdictDifference {
+  key: string;
+  kind: VerdictKind;
+  /** Null: the draft's default. */
+  rule: string | null;
+  pod: string;
+  podHref: string | null;
+  packets: number;
+  /** The newest of them. */
+  last: Verdict;
+}
+
+/** Verdicts of a draft by what it would do, its rule and the pod, the most frequent first. */
+export function verdictDifferences(verdicts: readonly Verdict[]): VerdictDifference[] {
+  const differences = new Map<string, VerdictDifference>();
+  for (const verdict of verdicts) {
+    const { kind, rule, pod } = verdict;
+    if (kind !== 'would-drop' && kind !== 'would-pass') continue;
+    const name = pod === null ? 'a pod that is gone' : `${pod.namespace}.${pod.name}`;
+    const key = JSON.stringify([kind, rule, name]);
+    const known = differences.get(key);
+    if (known !== undefined) known.packets += 1;
+    else
+      differences.set(key, {
+        key,
+        kind,
+        rule,
+        pod: name,
+        podHref: pod === null ? null : `/pods/${name}`,
+        packets: 1,
+        last: verdict,
+      });
+  }
+  return [...differences.values()].sort((a, b) => b.packets - a.packets);
+}

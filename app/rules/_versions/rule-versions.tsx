@@ -1,0 +1,113 @@
+'use client';
+
+import Link from 'next/link';
+import { useRouter, useSearchParams } from 'next/navigation';
+import type { RuleVersion } from '../../../contract/rules.ts';
+import { EmptyState } from '../../_components/empty-state.tsx';
+import { ErrorState } from '../../_components/error-state.tsx';
+import type { Column } from '../../_components/table/column.ts';
+import { DataTable } from '../../_components/table/data-table.tsx';
+import { clock, count } from '../../_lib/format.ts';
+import { useRuleVersions } from '../../_lib/rule-queries.ts';
+import { RemoveRulesSheet } from './remove-rules-sheet.tsx';
+import { VersionSheet } from './version-sheet.tsx';
+
+/** Sets of rules that were in force, who put them there and why; each can be put there again. */
+export function RuleVersions() {
+  const { data, error, refetch } = useRuleVersions();
+  const shown = Number(useSearchParams().get('version'));
+  const router = useRouter();
+  if (data === undefined && error !== null)
+    return (
+      <div className="px-(--gutter) py-6">
+        <ErrorState error={error} retry={() => void refetch()} />
+      </div>
+    );
+  if (data?.length === 0)
+    return (
+      <div className="px-(--gutter) py-6">
+        <EmptyState title="No versions">
+          <p>No rules were ever in force. Each change of them is kept here, and can be undone.</p>
+        </EmptyState>
+      </div>
+    );
+  return (
+    <>
+      <RemoveRulesSheet />
+      <DataTable
+        label="Versions"
+        columns={columns}
+        rows={data ?? null}
+        rowKey={({ number }) => String(number)}
+      />
+      <VersionSheet
+        version={data?.find(({ number }) => number === shown) ?? null}
+        close={() => router.push('/rules/versions', { scroll: false })}
+      />
+    </>
+  );
+}
+
+const columns: readonly Column<RuleVersion>[] = [
+  {
+    key: 'number',
+    label: 'version',
+    width: 'w-24',
+    head: true,
+    cell: ({ number }) => (
+      <Link
+        href={`/rules/versions?version=${number}`}
+        scroll={false}
+        prefetch={false}
+        data-row-link
+        className="font-[550] tabular-nums after:absolute after:inset-0 focus-visible:outline-none"
+      >
+        {number}
+      </Link>
+    ),
+  },
+  {
+    key: 'state',
+    label: 'state',
+    width: 'w-24 max-md:w-20',
+    cell: ({ active }) => (active ? <span className="font-[550] text-accent-text">in force</span> : null),
+  },
+  {
+    key: 'time',
+    label: 'since',
+    width: 'w-36 max-md:w-32',
+    cell: ({ time }) => <span className="text-ink-2 tabular-nums">{clock(Date.parse(time))}</span>,
+  },
+  {
+    key: 'actor',
+    label: 'by',
+    width: 'w-40',
+    from: 'max-md:hidden',
+    cell: ({ actor }) => <span className="text-ink-2">{actor}</span>,
+  },
+  {
+    key: 'name',
+    label: 'rule set',
+    width: 'w-52',
+    from: 'max-lg:hidden',
+    cell: ({ name }) => name ?? <span className="text-ink-2">none: taken away</span>,
+  },
+  {
+    key: 'rules',
+    label: 'rules',
+    width: 'w-18',
+    from: 'max-md:hidden',
+    align: 'right',
+    cell: ({ rules }) => <span className="tabular-nums">{count(rules)}</span>,
+  },
+  {
+    key: 'comment',
+    label: 'why',
+    cell: ({ comment, restored }) => (
+      <span className="text-ink-2" title={comment}>
+        {restored !== null && <span className="text-muted">version {restored} again · </span>}
+        {comment}
+      </span>
+    ),
+  },
+];

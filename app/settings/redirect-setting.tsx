@@ -1,0 +1,70 @@
+'use client';
+
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { NodeSettings } from '../../contract/settings.ts';
+import { ErrorState } from '../_components/error-state.tsx';
+import { Skeleton } from '../_components/skeleton.tsx';
+import { WarningSign } from '../_components/warning-sign.tsx';
+import { callApi } from '../_lib/api.ts';
+import { useMissingRole } from '../_lib/session-queries.ts';
+import { useOptimisticSwitch } from '../_lib/use-optimistic-switch.ts';
+
+const key = ['node', 'settings'] as const;
+
+/** Whether packets between pods of the node go past the host's stack. */
+export function RedirectSetting() {
+  const client = useQueryClient();
+  const lacks = useMissingRole('operator');
+  const { data, error, refetch } = useQuery({
+    queryKey: key,
+    queryFn: ({ signal }) => callApi<NodeSettings>('/node/settings', { signal }),
+  });
+  const save = useMutation({
+    mutationFn: (settings: NodeSettings) =>
+      callApi<NodeSettings>('/node/settings', { method: 'PUT', body: settings }),
+    onSuccess: (settings) => client.setQueryData(key, settings),
+  });
+  const { checked, pending, choose } = useOptimisticSwitch(data?.redirect ?? false, (redirect) =>
+    save.mutateAsync({ ...data, redirect }),
+  );
+  return (
+    <section aria-labelledby="short-way" className="mt-6">
+      <h2 id="short-way" className="font-semibold">
+        Short way
+      </h2>
+      <div className="mt-1 border-line-2 border-t">
+        {data !== undefined ? (
+          <label className="flex min-h-9 items-start gap-2.5 border-line-1 border-b py-2">
+            <input
+              type="checkbox"
+              className="mt-0.5 size-4 accent-accent"
+              checked={checked}
+              disabled={pending || lacks !== null}
+              onChange={(event) => choose(event.target.checked)}
+            />
+            <span>
+              Hand packets between pods of this node from device to device
+              <span className="block text-12 text-muted">
+                Past the host’s stack and its rules, from the next packet on. Off, they are routed.
+                {lacks !== null && ` ${lacks}`}
+              </span>
+            </span>
+          </label>
+        ) : error !== null ? (
+          <div className="pt-3">
+            <ErrorState error={error} retry={() => void refetch()} />
+          </div>
+        ) : (
+          <span className="flex h-9 items-center">
+            <Skeleton className="w-60" />
+          </span>
+        )}
+        {save.error !== null && (
+          <p role="alert" className="flex items-center gap-1.5 pt-1.5 text-12 text-ink-2">
+            <WarningSign /> {save.error.message}
+          </p>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,204 @@
+'use client';
+
+import { Download } from 'lucide-react';
+import { useSearchParams } from 'next/navigation';
+import { type FormEvent, useEffect, useState } from 'react';
+import { captureSees } from '../../../contract/trace.ts';
+import { Button } from '../../_components/button.tsx';
+import { CopyButton } from '../../_components/copy-button.tsx';
+import { SelectField } from '../../_components/select-field.tsx';
+import { WarningSign } from '../../_components/warning-sign.tsx';
+import { ApiError } from '../../_lib/api.ts';
+import { bytes, span } from '../../_lib/format.ts';
+import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { usePods } from '../../_lib/pod-queries.ts';
+import { useNow } from '../../_lib/time-series/pod-samples.ts';
+import { useMissingRole } from '../../_lib/session-queries.ts';
+import { type PacketFilterForm, parsePacketFilter, validatePacketFilter } from '../_form/trace-form.ts';
+import { PacketFields } from '../_form/packet-fields.tsx';
+import { type CaptureState, useCapture } from './use-capture.ts';
+
+const plain: PacketFilterForm = {
+  pod: '',
+  address: '',
+  port: '',
+  protocol: '',
+  family: '',
+  packets: '1000',
+  seconds: '30',
+};
+const most = { packets: 100_000, seconds: 240 };
+/** What is kept of each packet: with headers alone, no payload is in the file. */
+const lengths: readonly [string, string][] = [
+  ['65535', 'whole'],
+  ['256', 'first 256 bytes'],
+  ['96', 'first 96 bytes: headers'],
+];
+const sizes: readonly [string, string][] = [
+  ['1048576', '1 MiB'],
+  ['16777216', '16 MiB'],
+  ['268435456', '256 MiB'],
+];
+
+/** A file of a pod's packets for Wireshark. */
+export function CapturePage() {
+  const search = useSearchParams();
+  const linked = search.toString();
+  const [form, setForm] = useState<PacketFilterForm>(() => parsePacketFilter(search, plain));
+  useEffect(() => setForm(parsePacketFilter(new URLSearchParams(linked), plain)), [linked]);
+  const [snaplen, setSnaplen] = useState('65535');
+  const [size, setSize] = useState('16777216');
+  const [tried, setTried] = useState(false);
+  const lacks = useMissingRole('operator');
+  const { state, start, stop } = useCapture();
+  const pods = usePods().data ?? [];
+  const chosen = pods.find((pod) => [pod.id, qualifiedPodName(pod)].includes(form.pod.trim()));
+  const read = validatePacketFilter(form, most);
+  const path = 'wanted' in read ? pathOf(read.wanted, { snaplen, bytes: size }) : null;
+  const running = state.step === 'running';
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    setTried(true);
+    if (path !== null && !running) start(path);
+  };
+  return (
+    <div className="grid gap-x-10 gap-y-8 px-(--gutter) py-4 pb-12 lg:grid-cols-[360px_minmax(0,1fr)]">
+      <section aria-labelledby="new-capture">
+        <h1 id="new-capture" className="font-semibold text-20 tracking-[-.014em]">
+          Capture
+        </h1>
+        <p className="mt-1 text-12 text-muted">
+          Packets at the host’s end of a pod’s device, as a pcapng file. Unlike a trace it holds payload.
+        </p>
+        <form onSubmit={submit} noValidate className="mt-4 grid gap-3">
+          <PacketFields
+            form={form}
+            change={(change) => setForm({ ...form, ...change })}
+            problems={tried && 'problems' in read ? read.problems : {}}
+            disabled={running}
+          />
+          <div className="grid grid-cols-2 gap-3">
+            <SelectField
+              label="Of each packet"
+              value={snaplen}
+              change={setSnaplen}
+              options={lengths}
+              disabled={running}
+            />
+            <SelectField
+              label="File at most"
+              value={size}
+              change={setSize}
+              options={sizes}
+              disabled={running}
+            />
+          </div>
+          <div className="mt-1 flex flex-wrap items-center gap-3">
+            {running ? (
+              <Button look="primary" onClick={stop}>
+                Stop and keep
+              </Button>
+            ) : (
+              <Button type="submit" look="primary" disabled={lacks !== null}>
+                Start the capture
+              </Button>
+            )}
+            {lacks !== null && <span className="text-12 text-ink-2">{lacks}</span>}
+          </div>
+        </form>
+      </section>
+      <div className="grid min-w-0 content-start gap-6">
+        <section aria-labelledby="captured" className="min-w-0">
+          <h2 id="captured" className="flex h-8 items-center font-semibold">
+            File
+          </h2>
+          <div className="min-h-10 border-line-2 border-t pt-2">
+            <CaptureFile state={state} />
+          </div>
+        </section>
+        <section aria-labelledby="sees" className="max-w-[72ch] text-12 text-ink-2">
+          <h2 id="sees" className="font-semibold text-13 text-ink-1">
+            What it sees
+          </h2>
+          {chosen === undefined ? (
+            (['netkit', 'tcx'] as const).map((hooks) => (
+              <p key={hooks} className="mt-1">
+                With programs on {hooks === 'netkit' ? 'netkit' : 'tcx or tc'} hooks: {captureSees[hooks]}.
+              </p>
+            ))
+          ) : (
+            <p className="mt-1">
+              The programs of {qualifiedPodName(chosen)} are on {chosen.hooks} hooks. It shows{' '}
+              {captureSees[chosen.hooks]}.
+            </p>
+          )}
+        </section>
+        {path !== null && (
+          <section>
+            <h2 className="text-12 text-muted">The command that does the same</h2>
+            <Command path={path} />
+          </section>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function pathOf(
+  { pod, ...filter }: { pod: string } & Record<string, unknown>,
+  more: Record<string, string>,
+): string {
+  const query = new URLSearchParams(more);
+  for (const [key, value] of Object.entries(filter)) if (value !== undefined) query.set(key, String(value));
+  return `/pods/${encodeURIComponent(pod)}/capture?${query}`;
+}
+
+function Command({ path }: { path: string }) {
+  const text = `curl --unix-socket /run/podlane/agent.sock \\\n  'http://localhost/api/v1${path}' | wireshark -k -i -`;
+  return (
+    <div className="mt-1 flex items-start gap-2">
+      <pre className="code min-w-0 whitespace-pre-wrap break-all text-ink-1">{text}</pre>
+      <CopyButton text={text} what="the command" />
+    </div>
+  );
+}
+
+/** What there is of the file. */
+function CaptureFile({ state }: { state: CaptureState }) {
+  const now = useNow();
+  switch (state.step) {
+    case 'idle':
+      return <p className="text-12 text-ink-2">None yet: it is kept in this page until you save it.</p>;
+    case 'running':
+      return (
+        <p role="status" className="tabular-nums">
+          <b className="font-[550]">{bytes(state.bytes)}</b>{' '}
+          <span className="text-ink-2">in {span(Math.max(0, now - state.since))}</span>
+        </p>
+      );
+    case 'done':
+      return (
+        <div className="flex flex-wrap items-center gap-3">
+          <Button asChild look="primary">
+            <a href={state.url} download={state.name}>
+              <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+              Save the file
+            </a>
+          </Button>
+          <span className="min-w-0 text-12 text-ink-2">
+            <span className="code break-all text-ink-1">{state.name}</span> {bytes(state.bytes)},{' '}
+            {state.ended === 'limit' ? 'up to its limit' : 'stopped'}
+          </span>
+        </div>
+      );
+    case 'failed':
+      return (
+        <p role="alert" className="flex items-start gap-1.5 text-12 text-ink-2">
+          <WarningSign className="mt-px size-3.5" />
+          <span>
+            {state.error.message} {state.error instanceof ApiError && state.error.hint}
+          </span>
+        </p>
+      );
+  }
+}

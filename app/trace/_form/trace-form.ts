@@ -1,0 +1,88 @@
+import { parseAddress } from '../../../contract/cidr.ts';
+import type { NewTraceInput, TraceProtocol } from '../../../contract/trace.ts';
+
+/** The fields as they are typed; the address of the page fills them. */
+export interface PacketFilterForm {
+  pod: string;
+  address: string;
+  port: string;
+  protocol: string;
+  family: string;
+  packets: string;
+  seconds: string;
+}
+
+export const emptyTraceForm: PacketFilterForm = {
+  pod: '',
+  address: '',
+  port: '',
+  protocol: '',
+  family: '',
+  packets: '100',
+  seconds: '30',
+};
+
+export const protocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
+const keys = ['pod', 'address', 'port', 'protocol', 'family', 'packets', 'seconds'] as const;
+
+export function parsePacketFilter(query: URLSearchParams, plain: PacketFilterForm): PacketFilterForm {
+  const form = { ...plain };
+  for (const key of keys) form[key] = query.get(key) ?? plain[key];
+  return form;
+}
+
+/** Without what is as usual. */
+export function formQuery(form: PacketFilterForm, plain: PacketFilterForm): string {
+  const query = new URLSearchParams();
+  for (const key of keys) if (form[key] !== plain[key]) query.set(key, form[key]);
+  return query.toString();
+}
+
+export type PacketFilterProblems = Partial<Record<keyof PacketFilterForm, string>>;
+
+interface PacketFilterLimits {
+  packets: number;
+  seconds: number;
+}
+
+/** What the agent is asked for, or what is wrong, by field. */
+export function validatePacketFilter(form: PacketFilterForm, most: PacketFilterLimits): { wanted: NewTraceInput } | { problems: PacketFilterProblems } {
+  const problems: PacketFilterProblems = {};
+  const pod = form.pod.trim();
+  const address = form.address.trim();
+  if (pod === '') problems.pod = 'whose packets';
+  if (address !== '' && !isAddress(address)) problems.address = 'not an IP address';
+  const port = form.port.trim();
+  if (port !== '' && (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535))
+    problems.port = '1 to 65535';
+  const protocol = protocols.find((name) => name === form.protocol) as TraceProtocol | undefined;
+  if (port !== '' && protocol === 'icmp') problems.port = 'ICMP has no ports';
+  const whole = (key: 'packets' | 'seconds') => {
+    const value = Number(form[key]);
+    if (!/^\d+$/.test(form[key].trim()) || value < 1 || value > most[key])
+      problems[key] = `1 to ${most[key].toLocaleString('en-US')}`;
+    return value;
+  };
+  const [packets, seconds] = [whole('packets'), whole('seconds')];
+  if (Object.keys(problems).length > 0) return { problems };
+  return {
+    wanted: {
+      pod,
+      packets,
+      seconds,
+      ...(address === '' ? {} : { address }),
+      ...(port === '' ? {} : { port: Number(port) }),
+      ...(protocol === undefined ? {} : { protocol }),
+      ...(form.family === '4' || form.family === '6' ? { family: Number(form.family) as 4 | 6 } : {}),
+    },
+  };
+}
+
+function isAddress(text: string): boolean {
+  try {
+    parseAddress(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

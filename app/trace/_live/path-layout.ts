@@ -1,0 +1,121 @@
+import type { TraceEdge, TraceNode } from '../../../contract/trace.ts';
+
+export interface PlacedNode extends TraceNode {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface PlacedEdge extends TraceEdge {
+  key: string;
+  path: string;
+  /** Where the count stands. */
+  at: { x: number; y: number };
+  /** px, by log10 of the packets. */
+  stroke: number;
+  lost: boolean;
+}
+
+export const nodeHeight = 40;
+const rowGap = 16;
+const shortestGap = 72;
+const widest = 260;
+
+/** Places where packets do not come on from. */
+export const isLoss = (where: TraceNode['where']): boolean => where === 'dropped' || where === 'kernel';
+
+/** How many steps each place is from a begin, by the longest way; a way back counts none. */
+export function layersOf(nodes: readonly TraceNode[], edges: readonly TraceEdge[]): Map<string, number> {
+  const layers = new Map(nodes.map(({ id }) => [id, 0]));
+  // No way is longer than there are places: this ends, also where a way leads back.
+  for (let round = 0; round < nodes.length; round++) {
+    let moved = false;
+    for (const { from, to } of edges) {
+      const next = (layers.get(from) ?? 0) + 1;
+      if (from === to || next <= (layers.get(to) ?? 0) || next >= nodes.length) continue;
+      layers.set(to, next);
+      moved = true;
+    }
+    if (!moved) break;
+  }
+  return layers;
+}
+
+/**
+ * Places in columns from left to right, and the ways between them; within a column, the most packets on top.
+ * @param width of the drawing, px
+ */
+export function layOut(
+  nodes: readonly TraceNode[],
+  edges: readonly TraceEdge[],
+  width: number,
+): { places: PlacedNode[]; lines: PlacedEdge[]; width: number; height: number } {
+  const layers = layersOf(nodes, edges);
+  const packets = new Map<string, number>();
+  for (const { from, to, packets: n } of edges)
+    for (const id of [from, to]) packets.set(id, Math.max(packets.get(id) ?? 0, n));
+  const columns = Map.groupBy(nodes, ({ id }) => layers.get(id) ?? 0);
+  const used = [...columns].sort(([a], [b]) => a - b).map(([, column]) => column);
+  const count = Math.max(1, used.length);
+  const boxWidth = Math.max(140, Math.min(widest, Math.floor((width - (count - 1) * shortestGap) / count)));
+  const gap = count === 1 ? 0 : Math.max(shortestGap, Math.floor((width - count * boxWidth) / (count - 1)));
+  const step = boxWidth + Math.min(gap, 220);
+  const places = used.flatMap((column, index) =>
+    [...column]
+      .sort((a, b) => (packets.get(b.id) ?? 0) - (packets.get(a.id) ?? 0))
+      .map((node, row) => ({
+        ...node,
+        x: index * step,
+        y: row * (nodeHeight + rowGap),
+        width: boxWidth,
+        height: nodeHeight,
+      })),
+  );
+  const byId = new Map(places.map((place) => [place.id, place]));
+  const lines = edges.flatMap((edge): PlacedEdge[] => {
+    const [from, to] = [byId.get(edge.from), byId.get(edge.to)];
+    return from === undefined || to === undefined ? [] : [lineOf(edge, from, to)];
+  });
+  const rows = Math.max(1, ...used.map((column) => column.length));
+  return {
+    places,
+    lines,
+    width: (count - 1) * step + boxWidth,
+    height: rows * (nodeHeight + rowGap) - rowGap,
+  };
+}
+
+/** Where ways from one place have parted, on their way to the next. */
+const labelAt = 0.68;
+
+function onCurve(
+  start: { x: number; y: number },
+  end: { x: number; y: number },
+  bend: number,
+  shift: number,
+): { x: number; y: number } {
+  const [t, u] = [labelAt, 1 - labelAt];
+  const bezier = (a: number, b: number, c: number, d: number) =>
+    u ** 3 * a + 3 * u * u * t * b + 3 * u * t * t * c + t ** 3 * d;
+  return {
+    x: bezier(start.x, start.x + bend, end.x - bend, end.x),
+    y: bezier(start.y, start.y, end.y, end.y) + shift,
+  };
+}
+
+function lineOf(edge: TraceEdge, from: PlacedNode, to: PlacedNode): PlacedEdge {
+  const start = { x: from.x + from.width, y: from.y + from.height / 2 };
+  const end = { x: to.x, y: to.y + to.height / 2 };
+  const bend = Math.max(24, (end.x - start.x) / 2);
+  // Between the same places, what was redirected runs above what took the stack.
+  const shift = edge.by === 'stack' ? 6 : edge.by === 'redirect' ? -6 : 0;
+  return {
+    ...edge,
+    key: `${edge.from} ${edge.to} ${edge.by}`,
+    path: `M${start.x} ${start.y + shift}C${start.x + bend} ${start.y + shift} ${end.x - bend} ${end.y + shift} ${end.x} ${end.y + shift}`,
+    at: onCurve(start, end, bend, shift),
+    stroke: Math.min(6, 1.5 + Math.log10(Math.max(1, edge.packets)) * 1.5),
+    lost: isLoss(to.where),
+  };
+}

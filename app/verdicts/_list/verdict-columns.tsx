@@ -1,0 +1,103 @@
+import type { PacketEnd, Verdict } from '../../../contract/verdict.ts';
+import { DirectionMark } from '../../_components/direction-mark.tsx';
+import { NotAvailable } from '../../_components/number.tsx';
+import type { Column } from '../../_components/table/column.ts';
+import { VerdictMark } from '../../_components/verdict-mark.tsx';
+import { count } from '../../_lib/format.ts';
+import { endpointLabel, qualifiedPodName, clockWithMilliseconds, packetProtocolLabel } from '../../_lib/packet-labels.ts';
+
+/** Columns of a list of verdicts. @param open shows one of them */
+export const verdictColumns = (open: (verdict: Verdict) => void): readonly Column<Verdict>[] => [
+  {
+    key: 'time',
+    label: 'time',
+    width: 'w-32 max-md:w-31',
+    head: true,
+    cell: (verdict) => (
+      <button
+        type="button"
+        data-row-link
+        onClick={() => open(verdict)}
+        className="text-ink-2 tabular-nums after:absolute after:inset-0 focus-visible:outline-none"
+      >
+        {clockWithMilliseconds(verdict.time)}
+      </button>
+    ),
+  },
+  {
+    key: 'kind',
+    label: 'verdict',
+    width: 'w-28',
+    cell: ({ kind }) => <VerdictMark kind={kind} />,
+  },
+  {
+    key: 'direction',
+    label: 'direction',
+    title: 'Of the pod whose rules judged it',
+    width: 'w-24',
+    from: 'max-xl:hidden',
+    cell: ({ direction }) => <DirectionMark direction={direction} />,
+  },
+  { key: 'source', label: 'from', from: 'max-lg:hidden', cell: ({ source }) => <EndpointCell end={source} /> },
+  {
+    key: 'destination',
+    label: 'to',
+    from: 'max-lg:hidden',
+    cell: ({ destination }) => <EndpointCell end={destination} />,
+  },
+  {
+    key: 'flow',
+    label: 'from → to',
+    from: 'lg:hidden',
+    cell: ({ source, destination }) => (
+      <span className="code text-11" title={`${endpointLabel(source)} → ${endpointLabel(destination)}`}>
+        {source.pod?.name ?? source.address} → {destination.pod?.name ?? endpointLabel(destination)}
+      </span>
+    ),
+  },
+  {
+    key: 'protocol',
+    label: 'protocol',
+    title: 'Of TCP with its flags: S begins a connection, F and R end it, . acknowledges',
+    width: 'w-28',
+    from: 'max-lg:hidden',
+    cell: (verdict) => <span className="text-ink-2">{packetProtocolLabel(verdict)}</span>,
+  },
+  {
+    key: 'rule',
+    label: 'rule or reason',
+    width: 'w-64 max-xl:w-44',
+    from: 'max-md:hidden',
+    cell: (verdict) => <DecidedBy verdict={verdict} />,
+  },
+  {
+    key: 'length',
+    label: 'bytes',
+    width: 'w-18',
+    from: 'max-xl:hidden',
+    align: 'right',
+    cell: ({ length }) => <span className="text-ink-2 tabular-nums">{count(length)}</span>,
+  },
+];
+
+/** The pod by name where it is one, then its address and port. */
+function EndpointCell({ end }: { end: PacketEnd }) {
+  const words = endpointLabel(end);
+  return (
+    <span
+      className="flex items-baseline gap-2"
+      title={end.pod === null ? words : `${qualifiedPodName(end.pod)} ${words}`}
+    >
+      {end.pod !== null && <b className="min-w-0 flex-none truncate font-[550]">{end.pod.name}</b>}
+      <span className={`code min-w-0 truncate ${end.pod === null ? '' : 'text-muted'}`}>{words}</span>
+    </span>
+  );
+}
+
+/** The rule that decided; where none did, the set's default, or why else it was dropped. */
+export function DecidedBy({ verdict: { rule, reason, kind } }: { verdict: Verdict }) {
+  if (rule !== null) return <span className="font-[550]">{rule}</span>;
+  if (reason !== null && reason !== 'denied') return <span className="code text-ink-2">{reason}</span>;
+  if (kind === 'logged') return <NotAvailable reason="the rule is not known any more" slot={false} />;
+  return <span className="text-ink-2">{kind === 'dropped' ? 'the default' : 'the draft’s default'}</span>;
+}

@@ -1,0 +1,138 @@
+'use client';
+
+import { Pause, Play } from 'lucide-react';
+import type { VerdictKind } from '../../../contract/verdict.ts';
+import { Button } from '../../_components/button.tsx';
+import { inputLook } from '../../_components/field.tsx';
+import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
+import { FacetDivider, FilterField } from '../../_components/filter-field.tsx';
+import { VerdictMark } from '../../_components/verdict-mark.tsx';
+import { count } from '../../_lib/format.ts';
+import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { usePods } from '../../_lib/pod-queries.ts';
+import { useActiveRules } from '../../_lib/rule-queries.ts';
+import type { VerdictFilterFields } from '../verdict-filter.ts';
+
+interface VerdictFilterBarProps {
+  view: VerdictFilterFields;
+  change: (change: Partial<VerdictFilterFields>) => void;
+  problems: { address?: string; port?: string };
+  paused: boolean;
+  pause: (paused: boolean) => void;
+  /** Came since the list was held. */
+  waiting: number;
+}
+
+const kinds = ['dropped', 'logged', 'would-drop', 'would-pass'] as const;
+
+/** What is looked for, and whether the list goes on. */
+export function VerdictFilterBar({ view, change, problems, paused, pause, waiting }: VerdictFilterBarProps) {
+  const pods = usePods().data ?? [];
+  const rules = useActiveRules().data?.rules?.rules ?? [];
+  return (
+    <Bar className="gap-x-1 gap-y-1.5">
+      <FilterField
+        text={view.pod}
+        change={(pod) => change({ pod })}
+        label="Filter by pod"
+        placeholder="Pod"
+        options={pods.map(qualifiedPodName)}
+        width="w-52"
+      />
+      <Text
+        label="Filter by rule"
+        placeholder="Rule"
+        value={view.rule}
+        change={(rule) => change({ rule })}
+        options={rules.map(({ name }) => name)}
+        width="w-40"
+      />
+      <Text
+        label="Filter by address"
+        placeholder="Address or range"
+        value={view.address}
+        change={(address) => change({ address })}
+        problem={problems.address}
+        width="w-40"
+      />
+      <Text
+        label="Filter by port"
+        placeholder="Port"
+        value={view.port}
+        change={(port) => change({ port })}
+        problem={problems.port}
+        width="w-18"
+      />
+      <FacetDivider />
+      <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
+        {kinds.map((kind) => (
+          <Kind key={kind} kind={kind} view={view} change={change} />
+        ))}
+      </div>
+      <span className="flex-1" />
+      <span role="status" className="text-12 text-ink-2 tabular-nums">
+        {waiting > 0 && `${count(waiting)} came meanwhile`}
+      </span>
+      <Button aria-pressed={paused} onClick={() => pause(!paused)}>
+        {paused ? (
+          <Play aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+        ) : (
+          <Pause aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+        )}
+        {paused ? 'Go on' : 'Pause'}
+      </Button>
+    </Bar>
+  );
+}
+
+interface TextProps {
+  label: string;
+  placeholder: string;
+  value: string;
+  change: (value: string) => void;
+  options?: readonly string[];
+  problem?: string | undefined;
+  width: string;
+}
+
+function Text({ label, placeholder, value, change, options, problem, width }: TextProps) {
+  const list = `options of ${label}`;
+  return (
+    <>
+      <input
+        value={value}
+        onChange={(event) => change(event.target.value)}
+        placeholder={placeholder}
+        aria-label={label}
+        aria-invalid={problem !== undefined}
+        title={problem}
+        list={options === undefined ? undefined : list}
+        spellCheck={false}
+        autoComplete="off"
+        data-filter
+        className={`${inputLook} ${width} max-md:w-auto max-md:flex-[1_1_40%]`}
+      />
+      {options !== undefined && (
+        <datalist id={list}>
+          {options.map((option) => (
+            <option key={option} value={option} />
+          ))}
+        </datalist>
+      )}
+    </>
+  );
+}
+
+function Kind({ kind, view, change }: { kind: VerdictKind } & Pick<VerdictFilterBarProps, 'view' | 'change'>) {
+  const on = view.verdict === kind;
+  return (
+    <button
+      type="button"
+      aria-pressed={on}
+      onClick={() => change({ verdict: on ? '' : kind })}
+      className="inline-flex h-(--control) items-center rounded-2 px-2 text-12 hover:bg-surface-2 aria-pressed:bg-surface-3"
+    >
+      <VerdictMark kind={kind} />
+    </button>
+  );
+}

@@ -1,0 +1,53 @@
+import { parseCidr } from '../../contract/cidr.ts';
+import type { VerdictFilter, VerdictKind } from '../../contract/verdict.ts';
+
+/** What the address keeps: the filter as it was typed. */
+export interface VerdictFilterFields {
+  pod: string;
+  rule: string;
+  address: string;
+  port: string;
+  verdict: VerdictKind | '';
+}
+
+export const emptyVerdictFilter: VerdictFilterFields = { pod: '', rule: '', address: '', port: '', verdict: '' };
+const kinds = ['dropped', 'logged', 'would-drop', 'would-pass'] as const;
+const keys = ['pod', 'rule', 'address', 'port'] as const;
+
+export function parseVerdictFilter(query: URLSearchParams): VerdictFilterFields {
+  const view: VerdictFilterFields = { ...emptyVerdictFilter, verdict: kinds.find((kind) => kind === query.get('verdict')) ?? '' };
+  for (const key of keys) view[key] = query.get(key) ?? '';
+  return view;
+}
+
+export function verdictFilterQuery(view: VerdictFilterFields): string {
+  const query = new URLSearchParams();
+  for (const key of [...keys, 'verdict'] as const) if (view[key] !== '') query.set(key, view[key]);
+  return query.toString();
+}
+
+export const hasVerdictFilter = (view: VerdictFilterFields): boolean => verdictFilterQuery(view) !== '';
+
+/** What the agent is asked for, and what of it cannot be asked, by field. */
+export function validateVerdictFilter(view: VerdictFilterFields): {
+  filter: VerdictFilter;
+  problems: { address?: string; port?: string };
+} {
+  const filter: VerdictFilter = {};
+  const problems: { address?: string; port?: string } = {};
+  if (view.pod.trim() !== '') filter.pod = view.pod.trim();
+  if (view.rule.trim() !== '') filter.rule = view.rule.trim();
+  if (view.verdict !== '') filter.verdict = view.verdict;
+  const address = view.address.trim();
+  if (address !== '')
+    try {
+      parseCidr(address);
+      filter.address = address;
+    } catch {
+      problems.address = 'not an address, nor a range as 10.0.0.0/8';
+    }
+  const port = view.port.trim();
+  if (/^\d{1,5}$/.test(port) && Number(port) <= 65_535) filter.port = Number(port);
+  else if (port !== '') problems.port = 'not a port: 0 to 65535';
+  return { filter, problems };
+}

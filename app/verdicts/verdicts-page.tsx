@@ -1,0 +1,122 @@
+'use client';
+
+import { Download } from 'lucide-react';
+import Link from 'next/link';
+import { useMemo, useState } from 'react';
+import type { Verdict } from '../../contract/verdict.ts';
+import { Button } from '../_components/button.tsx';
+import { EmptyState } from '../_components/empty-state.tsx';
+import { ErrorState } from '../_components/error-state.tsx';
+import { DataTable } from '../_components/table/data-table.tsx';
+import { useActiveRules, useDraftRules } from '../_lib/rule-queries.ts';
+import { useUrlState } from '../_lib/use-url-state.ts';
+import { useDebounced } from '../_lib/use-debounced.ts';
+import { verdictFilterQuery } from '../_lib/verdict-log.ts';
+import { useVerdicts } from '../_lib/use-verdicts.ts';
+import { verdictColumns } from './_list/verdict-columns.tsx';
+import { VerdictFilterBar } from './_list/verdict-filter-bar.tsx';
+import { VerdictLogFooter } from './_list/verdict-log-footer.tsx';
+import { useAutoPause } from './_list/use-auto-pause.ts';
+import { VerdictSheet } from './_list/verdict-sheet.tsx';
+import { validateVerdictFilter, hasVerdictFilter, parseVerdictFilter, emptyVerdictFilter, verdictFilterQuery } from './verdict-filter.ts';
+
+const settleMs = 300;
+
+/** Packets that were dropped or logged, and what a draft would do with them, as it happens. */
+export function VerdictsPage() {
+  const [view, change] = useUrlState(parseVerdictFilter, verdictFilterQuery);
+  const { filter, problems } = useMemo(() => validateVerdictFilter(view), [view]);
+  const asked = useDebounced(filter, settleMs);
+  const [paused, setPaused] = useState(false);
+  const { held, hold } = useAutoPause();
+  const [opened, setOpened] = useState<Verdict | null>(null);
+  const { log, waiting, error, loadOlder, retry } = useVerdicts(asked, paused || held || opened !== null);
+  const columns = useMemo(() => verdictColumns(setOpened), []);
+  const clear = () => change(emptyVerdictFilter);
+  const query = verdictFilterQuery(asked).toString();
+  return (
+    <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
+      <header className="flex flex-wrap items-center gap-x-4 gap-y-2 px-(--gutter) pt-3 pb-2">
+        <div className="min-w-0 flex-1">
+          <h1 className="font-semibold text-20 tracking-[-.014em]">Verdicts</h1>
+          <p className="text-12 text-muted">
+            Packets that were dropped or logged, newest first: a sample, each pod at most at its rate.
+          </p>
+        </div>
+        <Button asChild>
+          <a href={`/api/v1/verdicts/export${query === '' ? '' : `?${query}`}`} download="verdicts.jsonl">
+            <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+            Export JSON lines
+          </a>
+        </Button>
+      </header>
+      <VerdictFilterBar
+        view={view}
+        change={change}
+        problems={problems}
+        paused={paused}
+        pause={setPaused}
+        waiting={waiting}
+      />
+      {log.items === null && error !== null ? (
+        <div className="px-(--gutter) py-6">
+          <ErrorState error={error} retry={retry} />
+        </div>
+      ) : log.items?.length === 0 ? (
+        <Nothing filtered={hasVerdictFilter(view)} clear={clear} />
+      ) : (
+        <div {...hold}>
+          <DataTable
+            label="Verdicts"
+            columns={columns}
+            rows={log.items}
+            rowKey={({ id }) => String(id)}
+            clear={clear}
+            top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
+          />
+          {log.next !== null && (
+            <div className="px-(--gutter) py-2">
+              <Button onClick={() => void loadOlder()}>Older ones</Button>
+            </div>
+          )}
+        </div>
+      )}
+      <span className="mt-auto" />
+      <VerdictLogFooter log={log} failed={error} />
+      <VerdictSheet verdict={opened} close={() => setOpened(null)} />
+    </div>
+  );
+}
+
+/** Nothing was dropped or logged, or nothing that the filter lets through. */
+function Nothing({ filtered, clear }: { filtered: boolean; clear: () => void }) {
+  const { data: active } = useActiveRules();
+  const { data: draft } = useDraftRules();
+  const judging = active?.rules != null || draft != null;
+  return (
+    <div className="px-(--gutter) py-6" role="status">
+      {filtered ? (
+        <EmptyState title="No verdict matches" action={<Button onClick={clear}>Clear filter</Button>}>
+          <p>New ones that match will appear here.</p>
+        </EmptyState>
+      ) : (
+        <EmptyState
+          title="No verdicts yet"
+          action={
+            !judging && (
+              <Button asChild>
+                <Link href="/rules">To the rules</Link>
+              </Button>
+            )
+          }
+        >
+          <p>
+            {judging
+              ? 'Nothing was dropped or logged since the agent started. It appears here as it happens.'
+              : 'No access rules are in force and none are tried out. Packets that programs drop for other reasons appear here too.'}
+          </p>
+        </EmptyState>
+      )}
+    </div>
+  );
+}
