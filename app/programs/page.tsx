@@ -1,8 +1,8 @@
 import type { Metadata } from 'next';
-import { Programs } from './_list/program-list.tsx';
+import { ProgramListPage } from './_list/program-list.tsx';
 
 export const metadata: Metadata = { title: 'Programs' };
 
 export default function ProgramsPage() {
-  return <Programs />;
+  return <ProgramListPage />;
 }

@@ -9,12 +9,12 @@ import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { count } from '../../_lib/format.ts';
 import { useInstructions } from '../program-queries.ts';
-import { type ListingLine, linesOf, listingText } from './listing-lines.ts';
+import { type ListingLine, listingLines, listingText } from './listing-lines.ts';
 
 const lineHeight = 20;
 
 /** The instructions as the kernel runs them, translated by the verifier, between the lines of source they come from. */
-export function Listing({ program }: { program: Program }) {
+export function InstructionListing({ program }: { program: Program }) {
   const { data, error, refetch } = useInstructions(program.id);
   const [source, setSource] = useState(true);
   const instructions = data?.instructions;
@@ -22,7 +22,7 @@ export function Listing({ program }: { program: Program }) {
     () => instructions?.some((each) => each.source !== null) === true,
     [instructions],
   );
-  const lines = useMemo(() => linesOf(instructions ?? [], source), [instructions, source]);
+  const lines = useMemo(() => listingLines(instructions ?? [], source), [instructions, source]);
   return (
     <section aria-labelledby="listing" className="min-w-0">
       <div className="flex min-h-8 flex-wrap items-center gap-x-3">

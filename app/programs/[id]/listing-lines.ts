@@ -6,7 +6,7 @@ export type ListingLine =
   | { kind: 'instruction'; instruction: Instruction };
 
 /** The lines of a listing: where a function begins its name, where a line of source begins that line. */
-export function linesOf(instructions: readonly Instruction[], withSource: boolean): ListingLine[] {
+export function listingLines(instructions: readonly Instruction[], withSource: boolean): ListingLine[] {
   const lines: ListingLine[] = [];
   for (const instruction of instructions) {
     const { function: name, source } = instruction;
@@ -20,7 +20,7 @@ export function linesOf(instructions: readonly Instruction[], withSource: boolea
 
 /** A listing as text, as `bpftool prog dump xlated` writes it. */
 export const listingText = (instructions: readonly Instruction[]): string =>
-  linesOf(instructions, true)
+  listingLines(instructions, true)
     .map((line) => {
       if (line.kind === 'function') return `${line.name}:`;
       if (line.kind === 'source') return `; ${line.text}`;

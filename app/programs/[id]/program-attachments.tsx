@@ -4,7 +4,7 @@ import Link from 'next/link';
 import type { Attachment, Program } from '../../../contract/program.ts';
 import { NotAvailable } from '../../_components/number.tsx';
 import { count } from '../../_lib/format.ts';
-import { namespaceText } from '../_components/attached-at.tsx';
+import { namespaceLabel } from '../_components/attached-at.tsx';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -13,7 +13,7 @@ const wide = 'max-md:hidden';
 const shown = 200;
 
 /** Where a program runs, and its turn among the programs of each place. */
-export function Attachments({ program }: { program: Program }) {
+export function ProgramAttachments({ program }: { program: Program }) {
   const { attachments, attachmentCount, notAttached } = program;
   return (
     <section aria-labelledby="attachments" className="min-w-0">
@@ -95,10 +95,10 @@ function Row({ attachment }: { attachment: Attachment }) {
             prefetch={false}
             className="link"
           >
-            {namespaceText(device)}
+            {namespaceLabel(device)}
           </Link>
         ) : (
-          namespaceText(device)
+          namespaceLabel(device)
         )}
       </td>
       <td className={`${cell} text-right tabular-nums`}>

@@ -4,8 +4,8 @@ import { MissingResource } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { useProgram } from '../program-queries.ts';
 import { HeadSkeleton } from '../_components/head-skeleton.tsx';
-import { Attachments } from './program-attachments.tsx';
-import { Listing } from './instruction-listing.tsx';
+import { ProgramAttachments } from './program-attachments.tsx';
+import { InstructionListing } from './instruction-listing.tsx';
 import { ProgramDetails } from './program-details.tsx';
 import { ProgramHead } from './program-head.tsx';
 
@@ -18,11 +18,11 @@ export function ProgramPage({ id }: { id: number }) {
       <>
         <ProgramHead program={program} gone={gone} />
         <div className="grid grid-cols-[minmax(0,1fr)_400px] grid-rows-[auto_1fr] gap-y-4 px-(--gutter) pb-8 max-xl:grid-cols-1 max-xl:grid-rows-none">
-          <Attachments program={program} />
+          <ProgramAttachments program={program} />
           <div className="min-w-0 xl:row-span-2 xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4">
             <ProgramDetails program={program} />
           </div>
-          <Listing program={program} />
+          <InstructionListing program={program} />
         </div>
       </>
     );

@@ -15,14 +15,14 @@ export function AttachedAt({ program }: { program: Program }) {
   return (
     <span title={[...all, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n')}>
       <span className="code text-ink-2">{first.hook}</span> {first.target}
-      <Place attachment={first} />
+      <AttachOrder attachment={first} />
       {more > 0 && <span className="text-muted"> and {more} more</span>}
     </span>
   );
 }
 
 /** Where among the programs of its place it runs; nothing where it is alone. */
-export function Place({ attachment: { position, of } }: { attachment: Attachment }) {
+export function AttachOrder({ attachment: { position, of } }: { attachment: Attachment }) {
   if (position === null || of === null || of < 2) return null;
   return (
     <span className="text-muted tabular-nums" title={`${position + 1}. of ${of} programs at this place`}>
@@ -33,7 +33,7 @@ export function Place({ attachment: { position, of } }: { attachment: Attachment
 }
 
 /** Whose network namespace a device is in. */
-export function namespaceText(device: BpfDevice): string {
+export function namespaceLabel(device: BpfDevice): string {
   const { namespace } = device;
   if (namespace === null) return 'namespace not known';
   return namespace.host ? 'host' : (namespace.name ?? `netns ${namespace.inode}`);

@@ -1,16 +1,16 @@
 import type { Sorting } from '../../_components/table/column.ts';
 
 /** What the address keeps of a list that is narrowed by text and owner alone. */
-export interface TextView<Key extends string> extends Sorting<Key> {
+export interface ListFilter<Key extends string> extends Sorting<Key> {
   text: string;
   owner: 'ours' | 'others' | null;
 }
 
 /** The reader and the writer of such a view; `plain` is how the list comes, by the key that stands for that order. */
-export function textView<Key extends string>(keys: readonly Key[], plain: Key) {
+export function listFilter<Key extends string>(keys: readonly Key[], plain: Key) {
   return {
-    plain: { text: '', owner: null, sort: plain, descending: false } satisfies TextView<Key>,
-    parse(query: URLSearchParams): TextView<Key> {
+    plain: { text: '', owner: null, sort: plain, descending: false } satisfies ListFilter<Key>,
+    parse(query: URLSearchParams): ListFilter<Key> {
       const owner = query.get('owner');
       return {
         text: query.get('q') ?? '',
@@ -19,7 +19,7 @@ export function textView<Key extends string>(keys: readonly Key[], plain: Key) {
         descending: query.get('order') === 'desc',
       };
     },
-    query(view: TextView<Key>): string {
+    query(view: ListFilter<Key>): string {
       const query = new URLSearchParams();
       if (view.text !== '') query.set('q', view.text);
       if (view.owner !== null) query.set('owner', view.owner);
@@ -31,7 +31,7 @@ export function textView<Key extends string>(keys: readonly Key[], plain: Key) {
 }
 
 /** Whether every word of `text` is in one of the texts. */
-export const includesWords = (text: string, texts: readonly string[]): boolean =>
+export const containsAllWords = (text: string, texts: readonly string[]): boolean =>
   text
     .toLowerCase()
     .split(/\s+/)

@@ -11,7 +11,7 @@ import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
-import { includesWords, type TextView } from './list-filter.ts';
+import { containsAllWords, type ListFilter } from './list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
   /** In the plural: `maps`. */
@@ -24,8 +24,8 @@ interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string>
   columns: readonly Column<Row, Key>[];
   /** Where words of the filter are looked for. */
   texts: (row: Row) => readonly string[];
-  view: TextView<Key>;
-  change: (change: Partial<TextView<Key>>) => void;
+  view: ListFilter<Key>;
+  change: (change: Partial<ListFilter<Key>>) => void;
   /** What stands where the node has none. */
   none: ReactNode;
 }
@@ -50,7 +50,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
     const found = (rows ?? []).filter(
       (row) =>
         (view.owner === null || isOurs(row) === (view.owner === 'ours')) &&
-        includesWords(view.text, [String(row.id), ...texts(row)]),
+        containsAllWords(view.text, [String(row.id), ...texts(row)]),
     );
     return [...found.filter(isOurs), ...found.filter((row) => !isOurs(row))];
   }, [rows, view.text, view.owner, texts]);

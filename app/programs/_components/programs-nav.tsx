@@ -8,4 +8,4 @@ const tabs = [
 ] as const;
 
 /** What the section is made of. A program's own page belongs to Programs. */
-export const Subnav = () => <PageTabs label="eBPF" tabs={tabs} />;
+export const ProgramsNav = () => <PageTabs label="eBPF" tabs={tabs} />;

@@ -6,11 +6,11 @@ import { clock, count, percent } from '../../_lib/format.ts';
 import { ownerText, programName } from '../program-queries.ts';
 import { AttachedAt } from '../_components/attached-at.tsx';
 import { Owner } from '../_components/owner.tsx';
-import type { SortKey } from './program-filter.ts';
+import type { ProgramSortKey } from './program-filter.ts';
 
 const idle = 'the kernel is not counting runs yet, or this program has not run';
 
-export const columns: readonly Column<Program, SortKey>[] = [
+export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   {
     key: 'id',
     label: 'id',

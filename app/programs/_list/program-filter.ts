@@ -2,7 +2,7 @@ import type { Program } from '../../../contract/program.ts';
 import type { Sorting } from '../../_components/table/column.ts';
 import { ownerText, programName } from '../program-queries.ts';
 
-export const sortKeys = [
+export const programSortKeys = [
   'ours',
   'id',
   'name',
@@ -17,49 +17,49 @@ export const sortKeys = [
   'ns',
   'cpu',
 ] as const;
-export type SortKey = (typeof sortKeys)[number];
+export type ProgramSortKey = (typeof programSortKeys)[number];
 
 /** What the URL keeps of the page. */
-export interface View extends Sorting<SortKey> {
+export interface ProgramFilter extends Sorting<ProgramSortKey> {
   text: string;
   owner: 'ours' | 'others' | null;
   types: readonly string[];
 }
 
 /** Ours first, then by id: the order in which they come. */
-export const plainView: View = { text: '', owner: null, types: [], sort: 'ours', descending: false };
+export const emptyProgramFilter: ProgramFilter = { text: '', owner: null, types: [], sort: 'ours', descending: false };
 
 /** Reads the view out of a query; what is not understood is as if it were not there. */
-export function parseView(query: URLSearchParams): View {
+export function parseProgramFilter(query: URLSearchParams): ProgramFilter {
   const owner = query.get('owner');
   return {
     text: query.get('q') ?? '',
     owner: owner === 'ours' || owner === 'others' ? owner : null,
     types: (query.get('type') ?? '').split(',').filter((type) => type !== ''),
-    sort: sortKeys.find((key) => key === query.get('sort')) ?? plainView.sort,
+    sort: programSortKeys.find((key) => key === query.get('sort')) ?? emptyProgramFilter.sort,
     descending: query.get('order') === 'desc',
   };
 }
 
 /** The query of a view, without what is as usual: `owner=others&type=xdp&sort=cpu&order=desc`. */
-export function viewQuery(view: View): string {
+export function programFilterQuery(view: ProgramFilter): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
   if (view.owner !== null) query.set('owner', view.owner);
   if (view.types.length > 0) query.set('type', view.types.join(','));
-  if (view.sort !== plainView.sort) query.set('sort', view.sort);
+  if (view.sort !== emptyProgramFilter.sort) query.set('sort', view.sort);
   if (view.descending) query.set('order', 'desc');
   return query.toString().replaceAll('%2C', ',');
 }
 
-export const isFiltered = (view: View): boolean =>
+export const hasProgramFilter = (view: ProgramFilter): boolean =>
   view.text !== '' || view.owner !== null || view.types.length > 0;
 
 /**
  * The programs that a view shows. Every word of the text must be found in the name, type, tag, owner or a place
  * it is attached at, or be its id.
  */
-export function filterPrograms(programs: readonly Program[], view: View): Program[] {
+export function filterPrograms(programs: readonly Program[], view: ProgramFilter): Program[] {
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   return programs.filter(
     (program) =>
@@ -80,14 +80,14 @@ function matches(program: Program, word: string): boolean {
   return texts.some((text) => text.toLowerCase().includes(word));
 }
 
-export interface Facets {
+export interface ProgramFacets {
   ours: number;
   others: number;
   types: [type: string, programs: number][];
 }
 
 /** How many programs each facet has on this node, whatever is filtered; types from the most frequent. */
-export function facetsOf(programs: readonly Program[]): Facets {
+export function programFacets(programs: readonly Program[]): ProgramFacets {
   const types = new Map<string, number>();
   for (const { type } of programs) types.set(type, (types.get(type) ?? 0) + 1);
   const ours = programs.filter(({ owner }) => owner.kind === 'ours').length;

@@ -13,22 +13,22 @@ import { usePrograms } from '../program-queries.ts';
 import { useStale } from '../../_lib/time-series/pod-samples.ts';
 import { useUrlState } from '../../_lib/use-url-state.ts';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
-import { columns } from './program-columns.tsx';
-import { Statistics } from './run-stats-switch.tsx';
-import { Summary } from './program-summary.tsx';
-import { facetsOf, filterPrograms, isFiltered, parseView, plainView, viewQuery } from './program-filter.ts';
+import { programColumns } from './program-columns.tsx';
+import { RunStatsSwitch } from './run-stats-switch.tsx';
+import { ProgramSummary } from './program-summary.tsx';
+import { programFacets, filterPrograms, hasProgramFilter, parseProgramFilter, emptyProgramFilter, programFilterQuery } from './program-filter.ts';
 
 const shownTypes = 6;
 
 /** Every eBPF program of the node with what it costs now. */
-export function Programs() {
+export function ProgramListPage() {
   const { data, error, refetch } = usePrograms();
-  const [view, change] = useUrlState(parseView, viewQuery);
+  const [view, change] = useUrlState(parseProgramFilter, programFilterQuery);
   const stale = useStale() || (data !== undefined && error !== null);
   const all = data?.items ?? null;
   const shown = useMemo(() => filterPrograms(all ?? [], view), [all, view]);
-  const facets = useMemo(() => facetsOf(all ?? []), [all]);
-  const clear = () => change({ ...plainView, sort: view.sort, descending: view.descending });
+  const facets = useMemo(() => programFacets(all ?? []), [all]);
+  const clear = () => change({ ...emptyProgramFilter, sort: view.sort, descending: view.descending });
   const types = [
     ...facets.types.filter(([type]) => view.types.includes(type)),
     ...facets.types.filter(([type]) => !view.types.includes(type)),
@@ -36,7 +36,7 @@ export function Programs() {
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
       <h1 className="sr-only">Programs</h1>
-      <Summary programs={all} stale={stale} />
+      <ProgramSummary programs={all} stale={stale} />
       <FilterBar>
         <FilterField
           text={view.text}
@@ -68,16 +68,16 @@ export function Programs() {
           ))}
         </div>
         <span className="flex-1" />
-        {data !== undefined && <Statistics statistics={data.statistics} />}
+        {data !== undefined && <RunStatsSwitch statistics={data.statistics} />}
       </FilterBar>
-      {data !== undefined && data.unread.length > 0 && <Unread reasons={data.unread} />}
+      {data !== undefined && data.unread.length > 0 && <ScanProblems reasons={data.unread} />}
       {all === null && error !== null ? (
         <div className="px-(--gutter) py-6">
           <ErrorState error={error} retry={() => void refetch()} />
         </div>
       ) : all !== null && shown.length === 0 ? (
         <div className="px-(--gutter) py-6" role="status">
-          {isFiltered(view) ? (
+          {hasProgramFilter(view) ? (
             <EmptyState title="No program matches" action={<Button onClick={clear}>Clear filter</Button>}>
               {count(all.length)} programs are loaded on this node.
             </EmptyState>
@@ -91,7 +91,7 @@ export function Programs() {
         <div className={stale ? 'stale' : ''}>
           <DataTable
             label="Programs"
-            columns={columns}
+            columns={programColumns}
             rows={all === null ? null : shown}
             rowKey={({ id }) => String(id)}
             sorting={{ sort: view.sort, descending: view.descending, change }}
@@ -106,7 +106,7 @@ export function Programs() {
         text={
           all === null
             ? ''
-            : `${isFiltered(view) ? `${count(shown.length)} of ` : ''}${count(all.length)} programs · read ${clock(Date.parse(data?.time ?? ''))}`
+            : `${hasProgramFilter(view) ? `${count(shown.length)} of ` : ''}${count(all.length)} programs · read ${clock(Date.parse(data?.time ?? ''))}`
         }
         failed={data !== undefined && error !== null ? error : null}
       />
@@ -115,7 +115,7 @@ export function Programs() {
 }
 
 /** What could not be looked at: attachments may be missing from the list. */
-function Unread({ reasons }: { reasons: readonly string[] }) {
+function ScanProblems({ reasons }: { reasons: readonly string[] }) {
   return (
     <ul className="border-line-1 border-b px-(--gutter) py-1.5 text-12 text-ink-2">
       {reasons.map((reason) => (

@@ -2,11 +2,11 @@ import type { ReactNode } from 'react';
 import type { Program } from '../../../contract/program.ts';
 import { Readout } from '../../_components/number.tsx';
 import { percent } from '../../_lib/format.ts';
-import { facetsOf } from './program-filter.ts';
+import { programFacets } from './program-filter.ts';
 
 /** All programs of the node in one line: how many, what they cost. */
-export function Summary({ programs, stale }: { programs: readonly Program[] | null; stale: boolean }) {
-  const facets = facetsOf(programs ?? []);
+export function ProgramSummary({ programs, stale }: { programs: readonly Program[] | null; stale: boolean }) {
+  const facets = programFacets(programs ?? []);
   const sum = (of: (program: Program) => number | null | undefined) =>
     programs === null ? Number.NaN : programs.reduce((total, program) => total + (of(program) ?? 0), 0);
   const counted = programs?.some(({ rate }) => rate !== null) === true;

@@ -7,7 +7,7 @@ import { useMissingRole } from '../../_lib/session-queries.ts';
 import { useOptimisticSwitch } from '../../_lib/use-optimistic-switch.ts';
 
 /** Whether the kernel counts runs and time, and whether it goes on doing so when nobody looks. */
-export function Statistics({ statistics }: { statistics: ProgramStatistics }) {
+export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }) {
   const keep = useKeepStatistics();
   const lacks = useMissingRole('operator');
   const { on, always, problem } = statistics;

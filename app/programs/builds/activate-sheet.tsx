@@ -7,8 +7,8 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../_components/error-notice.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { useActivateBuild } from './build-queries.ts';
-import { Progress } from './last-activation.tsx';
-import { short } from './short-build-id.ts';
+import { ActivationProgress } from './last-activation.tsx';
+import { shortBuildId } from './short-build-id.ts';
 
 const steps = [
   ['Check', 'The object’s signature, and that its maps have the shapes of those pinned.'],
@@ -41,7 +41,7 @@ export function ActivateSheet({ build, builds, close }: Props) {
     <Sheet
       open
       onOpenChange={(open) => !open && close()}
-      title={isSuccess ? 'Activated' : `Activate build ${short(build.sha256)}`}
+      title={isSuccess ? 'Activated' : `Activate build ${shortBuildId(build.sha256)}`}
       description="What is done, in which order. Nothing has been changed yet."
       footer={
         isSuccess ? (
@@ -84,7 +84,7 @@ export function ActivateSheet({ build, builds, close }: Props) {
           <dt className="text-muted">signed by</dt>
           <dd>{build.installed ? 'nobody: it came with the agent' : build.signer}</dd>
         </dl>
-        {shown !== null && <Progress activation={shown} />}
+        {shown !== null && <ActivationProgress activation={shown} />}
         {error !== null && <ErrorNotice error={error} title="The build was not activated" />}
         {!isSuccess && (
           <>

@@ -9,7 +9,7 @@ import { ErrorNotice } from '../../_components/error-notice.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { useAddBuild } from './build-queries.ts';
 import { fileToBase64 } from '../../_lib/file-encoding.ts';
-import { short } from './short-build-id.ts';
+import { shortBuildId } from './short-build-id.ts';
 
 const sign = 'node scripts/sign-build.ts --key NAME.key datapath.bpf.o';
 
@@ -33,7 +33,7 @@ export function AddBuild({ refused }: { refused: string | null }) {
     const wanted = { object: await fileToBase64(object), signature: (await signature.text()).trim() };
     add.mutate(wanted, {
       onSuccess: ({ sha256 }) => {
-        notify({ tone: 'done', title: `Build ${short(sha256)} is kept`, detail: 'It does not run yet.' });
+        notify({ tone: 'done', title: `Build ${shortBuildId(sha256)} is kept`, detail: 'It does not run yet.' });
         chooseObject(null);
         chooseSignature(null);
         next(round + 1);

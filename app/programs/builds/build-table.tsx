@@ -10,7 +10,7 @@ import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { useRemoveBuild } from './build-queries.ts';
 import { bytes, clock } from '../../_lib/format.ts';
-import { short } from './short-build-id.ts';
+import { shortBuildId } from './short-build-id.ts';
 
 const head =
   'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-2 last:pr-2 max-md:px-1';
@@ -65,13 +65,13 @@ function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'build
       <th scope="row" className={`${cell} text-left font-normal`}>
         <span className="flex items-center gap-1">
           <b className="code font-semibold" title={build.sha256}>
-            {short(build.sha256)}
+            {shortBuildId(build.sha256)}
           </b>
           <CopyButton text={build.sha256} what="the SHA-256" className="-my-1 size-6! text-muted" />
         </span>
       </th>
       <td className={cell}>
-        <States build={build} />
+        <BuildState build={build} />
       </td>
       <td className={`${cell} ${wide} text-right tabular-nums`}>{bytes(build.bytes)}</td>
       <td className={`${cell} ${wide} truncate`}>
@@ -93,13 +93,13 @@ function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'build
         )}
       </td>
       <td className={`${cell} text-right`}>
-        {!build.active && <Acts build={build} refused={refused} activate={activate} />}
+        {!build.active && <BuildActions build={build} refused={refused} activate={activate} />}
       </td>
     </tr>
   );
 }
 
-function States({ build: { active, previous, installed } }: { build: Build }) {
+function BuildState({ build: { active, previous, installed } }: { build: Build }) {
   const words = [...(installed ? ['installed'] : []), ...(previous ? ['the one before'] : [])].join(', ');
   return (
     <span className="flex flex-wrap items-center gap-x-2">
@@ -113,7 +113,7 @@ function States({ build: { active, previous, installed } }: { build: Build }) {
   );
 }
 
-function Acts({ build, refused, activate }: { build: Build } & Omit<Props, 'builds'>) {
+function BuildActions({ build, refused, activate }: { build: Build } & Omit<Props, 'builds'>) {
   const remove = useRemoveBuild();
   const [sure, setSure] = useState(false);
   const gone = () =>

@@ -14,7 +14,7 @@ import { AddBuild } from './add-build.tsx';
 import { BuildTable } from './build-table.tsx';
 import { LastActivation } from './last-activation.tsx';
 import { SignerList } from './signer-list.tsx';
-import { short } from './short-build-id.ts';
+import { shortBuildId } from './short-build-id.ts';
 
 /** The datapaths this node may run: which runs, what there is to go back to, and how another gets here. */
 export function BuildsPage() {
@@ -39,11 +39,11 @@ export function BuildsPage() {
             onClick={() => previous !== undefined && choose(previous)}
           >
             <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-            {previous === undefined ? 'Nothing to roll back to' : `Roll back to ${short(previous.sha256)}`}
+            {previous === undefined ? 'Nothing to roll back to' : `Roll back to ${shortBuildId(previous.sha256)}`}
           </Button>
         </div>
         {lacks !== null && <p className="mt-1 text-12 text-ink-2">{lacks}</p>}
-        {data?.newer === true && <Newer builds={data} choose={choose} refused={lacks !== null} />}
+        {data?.newer === true && <NewerBuildNotice builds={data} choose={choose} refused={lacks !== null} />}
         <div className="mt-4" aria-busy={data === undefined && error === null}>
           {data !== undefined ? (
             <BuildTable builds={data.items} refused={lacks !== null} activate={choose} />
@@ -75,14 +75,14 @@ interface NewerProps {
 }
 
 /** After an upgrade of the agent: its build waits, since another was chosen. */
-function Newer({ builds, choose, refused }: NewerProps) {
+function NewerBuildNotice({ builds, choose, refused }: NewerProps) {
   const installed = builds.items.find((build) => build.installed);
   if (installed === undefined) return null;
   return (
     <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-2 border-line-2 border-y py-2">
       <WarningSign />
       <p className="min-w-0 flex-1 basis-72">
-        The agent was upgraded and came with build <span className="code">{short(installed.sha256)}</span>. It
+        The agent was upgraded and came with build <span className="code">{shortBuildId(installed.sha256)}</span>. It
         does not run: another was chosen before.
       </p>
       <Button disabled={refused} onClick={() => choose(installed)}>

@@ -2,7 +2,7 @@ import { Check } from 'lucide-react';
 import type { Activation } from '../../../contract/build.ts';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, duration } from '../../_lib/format.ts';
-import { short } from './short-build-id.ts';
+import { shortBuildId } from './short-build-id.ts';
 
 /** How the last build was put in the place of another. */
 export function LastActivation({ activation }: { activation: Activation }) {
@@ -15,12 +15,12 @@ export function LastActivation({ activation }: { activation: Activation }) {
       </h2>
       <div className="border-line-2 border-t py-2">
         <p className="flex flex-wrap items-center gap-x-2">
-          <span className="code">{short(from)}</span> to <b className="code font-semibold">{short(build)}</b>
+          <span className="code">{shortBuildId(from)}</span> to <b className="code font-semibold">{shortBuildId(build)}</b>
           <span className="text-12 text-muted">
             by {actor}, {clock(Date.parse(startedAt))}
           </span>
         </p>
-        <Progress activation={activation} />
+        <ActivationProgress activation={activation} />
         {state === 'undone' && error !== null && (
           <p className="mt-1 text-12 text-ink-2 [overflow-wrap:anywhere]">{error}</p>
         )}
@@ -30,7 +30,7 @@ export function LastActivation({ activation }: { activation: Activation }) {
 }
 
 /** Of how many hooks the program has been replaced, as a bar and in words. */
-export function Progress({ activation: { state, attachments, milliseconds } }: { activation: Activation }) {
+export function ActivationProgress({ activation: { state, attachments, milliseconds } }: { activation: Activation }) {
   const { replaced, total } = attachments;
   const share = total === 0 ? Number(state === 'done') : replaced / total;
   return (

@@ -3,10 +3,10 @@ import type { BpfLink } from '../../../contract/program.ts';
 import { NotAvailable } from '../../_components/number.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { ownerText } from '../program-queries.ts';
-import { namespaceText } from '../_components/attached-at.tsx';
+import { namespaceLabel } from '../_components/attached-at.tsx';
 import { Owner } from '../_components/owner.tsx';
 
-export const sortKeys = [
+export const linkSortKeys = [
   'ours',
   'id',
   'program',
@@ -17,9 +17,9 @@ export const sortKeys = [
   'owner',
   'pin',
 ] as const;
-export type SortKey = (typeof sortKeys)[number];
+export type LinkSortKey = (typeof linkSortKeys)[number];
 
-export const columns: readonly Column<BpfLink, SortKey>[] = [
+export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
   {
     key: 'id',
     label: 'id',
@@ -87,12 +87,12 @@ export const columns: readonly Column<BpfLink, SortKey>[] = [
     label: 'namespace',
     width: 'w-[150px]',
     from: 'max-lg:hidden',
-    sort: ({ device }) => (device === null ? null : namespaceText(device)),
+    sort: ({ device }) => (device === null ? null : namespaceLabel(device)),
     cell: ({ device }) =>
       device === null ? (
         <NotAvailable reason="not of a network device" slot={false} />
       ) : (
-        <span className="text-ink-2">{namespaceText(device)}</span>
+        <span className="text-ink-2">{namespaceLabel(device)}</span>
       ),
   },
   {

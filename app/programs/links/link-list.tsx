@@ -5,10 +5,10 @@ import { EmptyState } from '../../_components/empty-state.tsx';
 import { ownerText, useBpfLinks } from '../program-queries.ts';
 import { useUrlState } from '../../_lib/use-url-state.ts';
 import { OwnedList } from '../_components/owned-list.tsx';
-import { textView } from '../_components/list-filter.ts';
-import { columns, sortKeys } from './link-columns.tsx';
+import { listFilter } from '../_components/list-filter.ts';
+import { linkColumns, linkSortKeys } from './link-columns.tsx';
 
-const { parse, query } = textView(sortKeys, 'ours');
+const { parse, query } = listFilter(linkSortKeys, 'ours');
 
 const texts = (link: BpfLink) => [
   ...[link.type, link.attachType ?? '', link.programName, link.target, ownerText(link.owner), ...link.pins],
@@ -16,7 +16,7 @@ const texts = (link: BpfLink) => [
 ];
 
 /** Every link of the node: what holds a program at its place. */
-export function Links() {
+export function LinkListPage() {
   const { data, error, refetch } = useBpfLinks();
   const [view, change] = useUrlState(parse, query);
   return (
@@ -27,7 +27,7 @@ export function Links() {
       rows={data ?? null}
       error={error}
       retry={() => void refetch()}
-      columns={columns}
+      columns={linkColumns}
       texts={texts}
       view={view}
       change={change}

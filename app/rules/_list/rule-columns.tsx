@@ -72,21 +72,21 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
     title: 'Whose packets it judges',
     width: 'w-56',
     from: 'max-lg:hidden',
-    cell: ({ rule }) => <Said text={subjectLabel(rule.subject)} />,
+    cell: ({ rule }) => <RuleTerm text={subjectLabel(rule.subject)} />,
   },
   {
     key: 'peers',
     label: 'other end',
     width: 'w-56',
     from: 'max-lg:hidden',
-    cell: ({ rule }) => <Said text={peersLabel(rule.peers)} muted={rule.peers.length === 0} />,
+    cell: ({ rule }) => <RuleTerm text={peersLabel(rule.peers)} muted={rule.peers.length === 0} />,
   },
   {
     key: 'protocol',
     label: 'protocol, ports',
     width: 'w-36',
     from: 'max-md:hidden',
-    cell: ({ rule }) => <Said text={rulePortsLabel(rule)} muted={rule.protocol === 'any'} />,
+    cell: ({ rule }) => <RuleTerm text={rulePortsLabel(rule)} muted={rule.protocol === 'any'} />,
   },
   {
     key: 'priority',
@@ -142,7 +142,7 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
   },
 ];
 
-function Said({ text, muted = false }: { text: string; muted?: boolean }) {
+function RuleTerm({ text, muted = false }: { text: string; muted?: boolean }) {
   return (
     <span title={text} className={`code block truncate ${muted ? 'text-muted' : 'text-ink-2'}`}>
       {text}

@@ -31,10 +31,10 @@ export function RuleSheet({ name }: { name: string | null }) {
       title={name}
       description="The rule, the pods it applies to and the entries that were made of it."
       head={data && <ActionMark action={data.rule.action} />}
-      footer={data && <Leads view={data} />}
+      footer={data && <RuleSheetFooter view={data} />}
     >
       {data !== undefined ? (
-        <Content view={data} />
+        <RuleDetails view={data} />
       ) : error !== null ? (
         <div className="p-6 max-md:p-4">
           <ErrorState error={error} retry={() => void refetch()} />
@@ -52,7 +52,7 @@ function withoutRule(): string {
   return query.size === 0 ? '/rules' : `/rules?${query}`;
 }
 
-function Content({ view }: { view: RuleView }) {
+function RuleDetails({ view }: { view: RuleView }) {
   const { rule, pods, peers, peerCount, entries, entryCount, packets, warning } = view;
   return (
     <div className="grid gap-5 p-6 max-md:p-4">
@@ -117,7 +117,7 @@ function Content({ view }: { view: RuleView }) {
 
 const podsWord = (pods: number): string => (pods === 1 ? '1 pod' : `${count(pods)} pods`);
 
-function Leads({ view: { rule } }: { view: RuleView }) {
+function RuleSheetFooter({ view: { rule } }: { view: RuleView }) {
   const name = encodeURIComponent(rule.name);
   return (
     <>

@@ -22,10 +22,10 @@ import { openCopy } from '../_editor/working-copy.ts';
 /** One version: its text, what putting it in force again would change, and the button that does. */
 export function VersionSheet({ version, close }: { version: RuleVersion | null; close: () => void }) {
   if (version === null) return null;
-  return <Shown version={version} close={close} key={version.number} />;
+  return <VersionDetails version={version} close={close} key={version.number} />;
 }
 
-function Shown({ version, close }: { version: RuleVersion; close: () => void }) {
+function VersionDetails({ version, close }: { version: RuleVersion; close: () => void }) {
   const { number, active: inForce } = version;
   const router = useRouter();
   const { data, error, refetch } = useRuleVersion(number);

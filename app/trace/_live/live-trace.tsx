@@ -17,7 +17,7 @@ import { useMissingRole } from '../../_lib/session-queries.ts';
 import { useStartTrace, useStopTrace, useTrace } from '../trace-queries.ts';
 import { traceFilterSummary } from '../_form/trace-list.tsx';
 import { PacketTable } from './packet-table.tsx';
-import { PathDiagram } from './trace-path-diagram.tsx';
+import { TracePathDiagram } from './trace-path-diagram.tsx';
 
 /** A trace as it goes on: the ways that packets take, and each packet line by line. */
 export function LiveTrace({ id }: { id: string }) {
@@ -43,7 +43,7 @@ export function LiveTrace({ id }: { id: string }) {
               : 'No packet of the filter was seen.'}
           </p>
         ) : (
-          <PathDiagram path={trace.path} />
+          <TracePathDiagram path={trace.path} />
         )}
       </section>
       {trace.items.length > 0 && <PacketTable packets={trace.items} />}

@@ -10,7 +10,7 @@ import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
 import { endpointLabel, explainHref, clockWithMilliseconds, packetProtocolLabel } from '../../_lib/packet-labels.ts';
-import { linesOf, micros, type TraceLine, verdictWords, whereWords } from './trace-rows.ts';
+import { traceRows, formatMicroseconds, type TraceRow, pointVerdict, pointLocation } from './trace-rows.ts';
 
 /** Each packet with a line for every place where it was seen. */
 export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
@@ -18,7 +18,7 @@ export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
   /** Those that differ from `all`. */
   const [others, setOthers] = useState<ReadonlySet<number>>(new Set());
   const lines = useMemo(
-    () => linesOf(packets, (number) => others.has(number) !== all),
+    () => traceRows(packets, (number) => others.has(number) !== all),
     [packets, others, all],
   );
   const columns = useMemo(() => {
@@ -67,7 +67,7 @@ const outcomes: Record<TraceOutcome, { Icon: LucideIcon; word: string; lost?: tr
 function columnsOf(
   toggle: (number: number) => void,
   isOpen: (number: number) => boolean,
-): readonly Column<TraceLine>[] {
+): readonly Column<TraceRow>[] {
   return [
     {
       key: 'time',
@@ -80,7 +80,7 @@ function columnsOf(
               className="block text-right text-12 text-muted tabular-nums"
               title="Since it was first seen"
             >
-              +{micros(line.point.sinceUs)}
+              +{formatMicroseconds(line.point.sinceUs)}
             </span>
           );
         const open = isOpen(line.packet.number);
@@ -109,7 +109,7 @@ function columnsOf(
       align: 'right',
       cell: (line) =>
         line.kind === 'point' && line.point.deltaUs > 0 ? (
-          <span className="text-12 text-ink-2 tabular-nums">{micros(line.point.deltaUs)}</span>
+          <span className="text-12 text-ink-2 tabular-nums">{formatMicroseconds(line.point.deltaUs)}</span>
         ) : null,
     },
     {
@@ -118,8 +118,8 @@ function columnsOf(
       head: true,
       cell: (line) =>
         line.kind === 'point' ? (
-          <span className="text-12 text-ink-2" title={whereWords(line.point)}>
-            {whereWords(line.point)}
+          <span className="text-12 text-ink-2" title={pointLocation(line.point)}>
+            {pointLocation(line.point)}
           </span>
         ) : (
           <span
@@ -180,7 +180,7 @@ function Outcome({ packet: { outcome, sentence } }: { packet: TracePacket }) {
 
 function Verdict({ point, packet }: { point: TracePoint; packet: TracePacket }) {
   const { verdict, reason, rule, where } = point;
-  if (verdict !== 'dropped') return <span className="text-12 text-ink-2">{verdictWords(point)}</span>;
+  if (verdict !== 'dropped') return <span className="text-12 text-ink-2">{pointVerdict(point)}</span>;
   return (
     <span className="flex items-baseline gap-2 text-12">
       <span className="text-signal-text">dropped</span>

@@ -26,7 +26,7 @@ const widest = 260;
 export const isLoss = (where: TraceNode['where']): boolean => where === 'dropped' || where === 'kernel';
 
 /** How many steps each place is from a begin, by the longest way; a way back counts none. */
-export function layersOf(nodes: readonly TraceNode[], edges: readonly TraceEdge[]): Map<string, number> {
+export function longestPathLayers(nodes: readonly TraceNode[], edges: readonly TraceEdge[]): Map<string, number> {
   const layers = new Map(nodes.map(({ id }) => [id, 0]));
   // No way is longer than there are places: this ends, also where a way leads back.
   for (let round = 0; round < nodes.length; round++) {
@@ -46,12 +46,12 @@ export function layersOf(nodes: readonly TraceNode[], edges: readonly TraceEdge[
  * Places in columns from left to right, and the ways between them; within a column, the most packets on top.
  * @param width of the drawing, px
  */
-export function layOut(
+export function layoutTracePath(
   nodes: readonly TraceNode[],
   edges: readonly TraceEdge[],
   width: number,
 ): { places: PlacedNode[]; lines: PlacedEdge[]; width: number; height: number } {
-  const layers = layersOf(nodes, edges);
+  const layers = longestPathLayers(nodes, edges);
   const packets = new Map<string, number>();
   for (const { from, to, packets: n } of edges)
     for (const id of [from, to]) packets.set(id, Math.max(packets.get(id) ?? 0, n));
@@ -75,7 +75,7 @@ export function layOut(
   const byId = new Map(places.map((place) => [place.id, place]));
   const lines = edges.flatMap((edge): PlacedEdge[] => {
     const [from, to] = [byId.get(edge.from), byId.get(edge.to)];
-    return from === undefined || to === undefined ? [] : [lineOf(edge, from, to)];
+    return from === undefined || to === undefined ? [] : [placeEdge(edge, from, to)];
   });
   const rows = Math.max(1, ...used.map((column) => column.length));
   return {
@@ -104,7 +104,7 @@ function onCurve(
   };
 }
 
-function lineOf(edge: TraceEdge, from: PlacedNode, to: PlacedNode): PlacedEdge {
+function placeEdge(edge: TraceEdge, from: PlacedNode, to: PlacedNode): PlacedEdge {
   const start = { x: from.x + from.width, y: from.y + from.height / 2 };
   const end = { x: to.x, y: to.y + to.height / 2 };
   const bend = Math.max(24, (end.x - start.x) / 2);

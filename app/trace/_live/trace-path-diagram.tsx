@@ -15,7 +15,7 @@ import type { TraceNode, TraceSummary } from '../../../contract/trace.ts';
 import { count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { useElementWidth } from '../../_lib/use-element-width.ts';
-import { isLoss, layOut } from './path-layout.ts';
+import { isLoss, layoutTracePath } from './path-layout.ts';
 
 const icons: Record<TraceNode['where'], LucideIcon> = {
   outside: Globe,
@@ -44,10 +44,10 @@ const drawnFrom = 640;
 const above = 11;
 
 /** The ways that packets took, from left to right, with how many took each. */
-export function PathDiagram({ path }: { path: TraceSummary['path'] }) {
+export function TracePathDiagram({ path }: { path: TraceSummary['path'] }) {
   const [ref, width] = useElementWidth<HTMLDivElement>();
   const drawing = useMemo(
-    () => (width < drawnFrom ? null : layOut(path.nodes, path.edges, width)),
+    () => (width < drawnFrom ? null : layoutTracePath(path.nodes, path.edges, width)),
     [path, width],
   );
   return (
@@ -78,7 +78,7 @@ export function PathDiagram({ path }: { path: TraceSummary['path'] }) {
             ))}
           </svg>
           {drawing.places.map(({ x, y, width: w, height, ...node }) => (
-            <Place key={node.id} node={node} style={{ left: x, top: y, width: w, height }} />
+            <NodeBox key={node.id} node={node} style={{ left: x, top: y, width: w, height }} />
           ))}
           <ul>
             {drawing.lines.map(({ key, at, packets, by, from, to }) => (
@@ -113,7 +113,7 @@ function placeWords({ where, pod, label }: TraceNode): [head: string, name: stri
   return [words[where], label];
 }
 
-function Place({ node, style }: { node: TraceNode; style?: React.CSSProperties }) {
+function NodeBox({ node, style }: { node: TraceNode; style?: React.CSSProperties }) {
   const Icon = icons[node.where];
   const loss = isLoss(node.where);
   const [head, name] = placeWords(node);
@@ -146,12 +146,12 @@ function EdgeList({ path }: { path: TraceSummary['path'] }) {
         if (start === undefined || end === undefined) return null;
         return (
           <li key={`${from} ${to} ${by}`} className="grid gap-1">
-            <Place node={start} />
+            <NodeBox node={start} />
             <span className="pl-3 text-12 text-ink-2 tabular-nums">
               ↓ <b className="font-[550]">{count(packets)}</b> {packets === 1 ? 'packet' : 'packets'}
               {by !== null && <span className="text-muted"> {byWords[by]}</span>}
             </span>
-            <Place node={end} />
+            <NodeBox node={end} />
           </li>
         );
       })}

@@ -1,17 +1,17 @@
 import type { TracePacket, TracePoint } from '../../../contract/trace.ts';
 
 /** A packet, or one place where it was seen. */
-export type TraceLine =
+export type TraceRow =
   | { kind: 'packet'; key: string; packet: TracePacket }
   | { kind: 'point'; key: string; packet: TracePacket; point: TracePoint };
 
 /** Packets with the places of those that are open under them, newest packet last. */
-export const linesOf = (packets: readonly TracePacket[], open: (number: number) => boolean): TraceLine[] =>
-  packets.flatMap((packet): TraceLine[] => [
+export const traceRows = (packets: readonly TracePacket[], open: (number: number) => boolean): TraceRow[] =>
+  packets.flatMap((packet): TraceRow[] => [
     { kind: 'packet', key: `${packet.number}`, packet },
     ...(open(packet.number)
       ? packet.points.map(
-          (point, index): TraceLine => ({ kind: 'point', key: `${packet.number}.${index}`, packet, point }),
+          (point, index): TraceRow => ({ kind: 'point', key: `${packet.number}.${index}`, packet, point }),
         )
       : []),
   ]);
@@ -19,7 +19,7 @@ export const linesOf = (packets: readonly TracePacket[], open: (number: number) 
 const directions = { 'from-pod': 'out of', 'to-pod': 'into' } as const;
 
 /** `out of shop.cart, netkit/peer`; of what the kernel dropped `the kernel, in shop.cart`. */
-export function whereWords({ where, pod, device }: TracePoint): string {
+export function pointLocation({ where, pod, device }: TracePoint): string {
   const name = pod === null ? null : `${pod.namespace}.${pod.name}`;
   if (where === 'kernel') return name === null ? 'the kernel, in the host' : `the kernel, in ${name}`;
   const hook = device?.hook ?? null;
@@ -27,7 +27,7 @@ export function whereWords({ where, pod, device }: TracePoint): string {
 }
 
 /** What was decided there. */
-export function verdictWords({ where, verdict, to }: TracePoint): string {
+export function pointVerdict({ where, verdict, to }: TracePoint): string {
   if (verdict === 'redirected')
     return to === null ? 'redirected' : `redirected to ${to.namespace}.${to.name}`;
   if (verdict === 'dropped') return 'dropped';
@@ -35,7 +35,7 @@ export function verdictWords({ where, verdict, to }: TracePoint): string {
 }
 
 /** Microseconds in three digits: `3.1 µs`, `842 µs`, `1.24 ms`. */
-export function micros(us: number): string {
+export function formatMicroseconds(us: number): string {
   if (us < 99.95) return `${us.toFixed(1)} µs`;
   if (us < 999.5) return `${Math.round(us)} µs`;
   return us < 999_500 ? `${(us / 1000).toPrecision(3)} ms` : `${(us / 1e6).toPrecision(3)} s`;

@@ -75,10 +75,10 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
           <DirectionMark direction={direction} />
         </Line>
         <Line label="from">
-          <EndLine end={source} />
+          <EndpointLine end={source} />
         </Line>
         <Line label="to">
-          <EndLine end={destination} />
+          <EndpointLine end={destination} />
         </Line>
         <Line label="protocol">
           {packetProtocolLabel(verdict)} <span className="text-muted">IPv{family}</span>
@@ -103,7 +103,7 @@ function Line({ label, children }: { label: string; children: React.ReactNode })
   );
 }
 
-function EndLine({ end }: { end: PacketEnd }) {
+function EndpointLine({ end }: { end: PacketEnd }) {
   return (
     <>
       {end.pod !== null && (

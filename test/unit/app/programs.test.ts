@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { type Column, sortRows } from '../../../app/_components/table/column.ts';
 import {
-  facetsOf,
+  programFacets,
   filterPrograms,
-  parseView,
-  plainView,
-  viewQuery,
+  parseProgramFilter,
+  emptyProgramFilter,
+  programFilterQuery,
 } from '../../../app/programs/_list/program-filter.ts';
-import { linesOf, listingText } from '../../../app/programs/[id]/listing-lines.ts';
-import { hexLines, inline } from '../../../app/programs/maps/[id]/value-text.ts';
+import { listingLines, listingText } from '../../../app/programs/[id]/listing-lines.ts';
+import { hexLines, inlineValue } from '../../../app/programs/maps/[id]/value-text.ts';
 import type { Instruction, Program } from '../../../contract/program.ts';
 
 const program = (id: number, more: Partial<Program>): Program => ({
@@ -45,14 +45,14 @@ const cilium = program(8, { type: 'xdp', owner: { kind: 'process', pid: 312, nam
 
 test('programs are found by every word, in the name, the owner or the id', () => {
   const shown = (text: string, more = {}) =>
-    filterPrograms([ours, cilium], { ...plainView, text, ...more }).map(({ id }) => id);
+    filterPrograms([ours, cilium], { ...emptyProgramFilter, text, ...more }).map(({ id }) => id);
   expect(shown('pod datapath')).toEqual([7]);
   expect(shown('CILIUM')).toEqual([8]);
   expect(shown('312 xdp')).toEqual([8]);
   expect(shown('7')).toEqual([7]);
   expect(shown('', { owner: 'others' })).toEqual([8]);
   expect(shown('', { types: ['sched_cls'] })).toEqual([7]);
-  expect(facetsOf([ours, cilium])).toEqual({
+  expect(programFacets([ours, cilium])).toEqual({
     ours: 1,
     others: 1,
     types: [
@@ -64,15 +64,15 @@ test('programs are found by every word, in the name, the owner or the id', () =>
 
 test('a view survives its address; what is not understood is left out', () => {
   const view = {
-    ...plainView,
+    ...emptyProgramFilter,
     text: 'a b',
     owner: 'others',
     types: ['xdp', 'tracing'],
     sort: 'cpu',
   } as const;
-  expect(viewQuery(plainView)).toBe('');
-  expect(parseView(new URLSearchParams(viewQuery(view)))).toEqual(view);
-  expect(parseView(new URLSearchParams('owner=me&sort=colour&order=up'))).toEqual(plainView);
+  expect(programFilterQuery(emptyProgramFilter)).toBe('');
+  expect(parseProgramFilter(new URLSearchParams(programFilterQuery(view)))).toEqual(view);
+  expect(parseProgramFilter(new URLSearchParams('owner=me&sort=colour&order=up'))).toEqual(emptyProgramFilter);
 });
 
 test('rows are sorted by a column; what is not known comes last either way', () => {
@@ -99,18 +99,18 @@ test('a listing has functions and lines of source between its instructions', () 
     },
     { ...plain, index: 1, text: 'exit' },
   ];
-  expect(linesOf(instructions, true).map(({ kind }) => kind)).toEqual([
+  expect(listingLines(instructions, true).map(({ kind }) => kind)).toEqual([
     ...['function', 'source', 'instruction', 'instruction'],
   ]);
-  expect(linesOf(instructions, false)).toHaveLength(3);
+  expect(listingLines(instructions, false)).toHaveLength(3);
   expect(listingText(instructions)).toBe('from_pod:\n; return 0;\n   0: r0 = 0\n   1: exit');
 });
 
 test('a value stands on one line: members by name, runs of the same counted, text in quotes where it must', () => {
-  expect(inline({ address: '10.0.0.1', ports: [80, 443], on: true })).toBe(
+  expect(inlineValue({ address: '10.0.0.1', ports: [80, 443], on: true })).toBe(
     '{address: 10.0.0.1, ports: [80, 443], on: true}',
   );
-  expect(inline([0, 0, 0, 0, 1])).toBe('[0 ×4, 1]');
-  expect(inline('two words')).toBe('"two words"');
+  expect(inlineValue([0, 0, 0, 0, 1])).toBe('[0 ×4, 1]');
+  expect(inlineValue('two words')).toBe('"two words"');
   expect(hexLines('00'.repeat(17))).toEqual([Array(16).fill('00').join(' '), '00']);
 });

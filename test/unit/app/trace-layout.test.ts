@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { layersOf, layOut } from '../../../app/trace/_live/path-layout.ts';
+import { longestPathLayers, layoutTracePath } from '../../../app/trace/_live/path-layout.ts';
 import type { TraceEdge, TraceNode } from '../../../contract/trace.ts';
 
 const node = (id: string, where: TraceNode['where'] = 'from-pod'): TraceNode => ({
@@ -17,7 +17,7 @@ const edge = (from: string, to: string, packets = 1, by: TraceEdge['by'] = null)
 
 test('a place stands behind all that lead to it', () => {
   const nodes = ['a', 'b', 'c', 'd'].map((id) => node(id));
-  const layers = layersOf(nodes, [edge('a', 'b'), edge('b', 'c'), edge('a', 'c'), edge('c', 'd')]);
+  const layers = longestPathLayers(nodes, [edge('a', 'b'), edge('b', 'c'), edge('a', 'c'), edge('c', 'd')]);
   expect([...layers]).toEqual([
     ['a', 0],
     ['b', 1],
@@ -28,12 +28,12 @@ test('a place stands behind all that lead to it', () => {
 
 test('ways that lead back end as well', () => {
   const nodes = [node('a'), node('b')];
-  expect(layersOf(nodes, [edge('a', 'b'), edge('b', 'a'), edge('a', 'a')]).size).toBe(2);
+  expect(longestPathLayers(nodes, [edge('a', 'b'), edge('b', 'a'), edge('a', 'a')]).size).toBe(2);
 });
 
 test('in a column the most packets are on top, and nothing overlaps', () => {
   const nodes = [node('a'), node('few', 'dropped'), node('many', 'to-pod')];
-  const { places, lines, width } = layOut(
+  const { places, lines, width } = layoutTracePath(
     nodes,
     [edge('a', 'few', 2), edge('a', 'many', 500, 'redirect')],
     1000,
@@ -49,5 +49,5 @@ test('in a column the most packets are on top, and nothing overlaps', () => {
 });
 
 test('without packets there is nothing to draw', () => {
-  expect(layOut([], [], 800)).toMatchObject({ places: [], lines: [] });
+  expect(layoutTracePath([], [], 800)).toMatchObject({ places: [], lines: [] });
 });

@@ -1,10 +1,10 @@
 import { useId } from 'react';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 
-export type Read = { ok: true; value: unknown } | { ok: false; problem: string };
+export type ParsedJson = { ok: true; value: unknown } | { ok: false; problem: string };
 
 /** Reads what was typed. Integers beyond 2^53 are written as text. */
-export function readJson(text: string): Read {
+export function parseJson(text: string): ParsedJson {
   if (text.trim() === '') return { ok: false, problem: '' };
   try {
     return { ok: true, value: JSON.parse(text) };
@@ -19,7 +19,7 @@ interface Props {
   type: string | undefined;
   text: string;
   change: (text: string) => void;
-  read: Read;
+  read: ParsedJson;
 }
 
 /** A key or value as JSON, in the shape of its type. */

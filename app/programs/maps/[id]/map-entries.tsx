@@ -13,8 +13,8 @@ import { count } from '../../../_lib/format.ts';
 import { type EntryFilter, useEntries } from '../map-queries.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
 import { useUrlState } from '../../../_lib/use-url-state.ts';
-import { EntrySheet } from './map-entry-sheet.tsx';
-import { inline } from './value-text.ts';
+import { MapEntrySheet } from './map-entry-sheet.tsx';
+import { inlineValue } from './value-text.ts';
 
 const parse = (query: URLSearchParams): EntryFilter => ({
   search: query.get('q') ?? '',
@@ -30,7 +30,7 @@ const query = ({ search, filled }: EntryFilter): string =>
 type Opened = { entry: MapEntry } | 'new' | null;
 
 /** The entries a page at a time, narrowed by text; one opens beside the list. */
-export function Entries({ map }: { map: BpfMapDetail }) {
+export function MapEntries({ map }: { map: BpfMapDetail }) {
   const [filter, change] = useUrlState(parse, query);
   const search = useSettled(filter.search);
   const listed = map.notListed === null;
@@ -112,7 +112,7 @@ export function Entries({ map }: { map: BpfMapDetail }) {
         {last?.note && <span>{last.note}</span>}
       </div>
       {opened !== null && (
-        <EntrySheet map={map} entry={opened === 'new' ? null : opened.entry} close={() => open(null)} />
+        <MapEntrySheet map={map} entry={opened === 'new' ? null : opened.entry} close={() => open(null)} />
       )}
     </>
   );
@@ -141,7 +141,7 @@ function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
       label: 'value',
       cell: (entry) => (
         <span className="code text-ink-2">
-          {entry.unread ?? (entry.cpus === null ? inline(entry.value) : inline(entry.cpus))}
+          {entry.unread ?? (entry.cpus === null ? inlineValue(entry.value) : inlineValue(entry.cpus))}
         </span>
       ),
     },

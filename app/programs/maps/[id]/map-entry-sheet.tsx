@@ -9,7 +9,7 @@ import { Sheet } from '../../../_components/sheet.tsx';
 import { notify } from '../../../_components/toast.tsx';
 import { useDeleteEntry, useWriteEntry } from '../map-queries.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { JsonField, readJson } from './json-field.tsx';
+import { JsonField, parseJson } from './json-field.tsx';
 import { hexLines } from './value-text.ts';
 import { ValueTree } from './value-tree.tsx';
 
@@ -23,7 +23,7 @@ interface Props {
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
 /** One entry whole: key and value by their types, and as bytes. Of our maps an admin may write it. */
-export function EntrySheet({ map, entry, close }: Props) {
+export function MapEntrySheet({ map, entry, close }: Props) {
   const lacks = useMissingRole('admin');
   const editable = map.notEditable === null && lacks === null && entry?.unread == null;
   const [key, setKey] = useState(() => (entry === null ? '' : json(entry.key)));
@@ -32,7 +32,7 @@ export function EntrySheet({ map, entry, close }: Props) {
   const write = useWriteEntry(map.id);
   const remove = useDeleteEntry(map.id);
   const [sure, setSure] = useState(false);
-  const read = { key: readJson(key), value: readJson(value) };
+  const read = { key: parseJson(key), value: parseJson(value) };
   const error = write.error ?? remove.error;
   const save = () => {
     if (!read.key.ok || !read.value.ok) return;

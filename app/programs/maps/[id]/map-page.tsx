@@ -4,7 +4,7 @@ import { MissingResource } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { useMap } from '../map-queries.ts';
 import { HeadSkeleton } from '../../_components/head-skeleton.tsx';
-import { Entries } from './map-entries.tsx';
+import { MapEntries } from './map-entries.tsx';
 import { MapHead } from './map-head.tsx';
 
 /** One map: what it is, who uses it, and its entries by their types. */
@@ -15,7 +15,7 @@ export function MapPage({ id }: { id: number }) {
     return (
       <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
         <MapHead map={map} gone={missing} />
-        <Entries map={map} />
+        <MapEntries map={map} />
       </div>
     );
   if (error === null) return <HeadSkeleton what="map" />;

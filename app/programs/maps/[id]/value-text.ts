@@ -1,15 +1,15 @@
 /** A value of a map on one line: `{packets: 12, bytes: 3400}`, text in quotes, hex and numbers as they are. */
-export function inline(value: unknown): string {
-  if (Array.isArray(value)) return `[${runs(value.map(inline)).join(', ')}]`;
+export function inlineValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${runs(value.map(inlineValue)).join(', ')}]`;
   if (typeof value === 'object' && value !== null)
     return `{${Object.entries(value)
-      .map(([name, each]) => `${name}: ${inline(each)}`)
+      .map(([name, each]) => `${name}: ${inlineValue(each)}`)
       .join(', ')}}`;
-  return scalar(value);
+  return scalarText(value);
 }
 
 /** A value that has no parts. Text that reads as a number or a name stands without quotes, so that words of enums do. */
-export function scalar(value: unknown): string {
+export function scalarText(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return /^[\w.:/+-]+$/.test(value) ? value : JSON.stringify(value);
 }

@@ -1,11 +1,11 @@
-import { inline, isComposite, scalar } from './value-text.ts';
+import { inlineValue, isComposite, scalarText } from './value-text.ts';
 
 /** More are not drawn, but counted. */
 const shown = 256;
 
 /** A value by its type, a member a line, as deep as it goes; what has no parts of parts stands on one line. */
 export function ValueTree({ value }: { value: unknown }) {
-  if (!isComposite(value)) return <span className="code [overflow-wrap:anywhere]">{scalar(value)}</span>;
+  if (!isComposite(value)) return <span className="code [overflow-wrap:anywhere]">{scalarText(value)}</span>;
   const members = Array.isArray(value)
     ? value.map((each, index): [string, unknown] => [`[${index}]`, each])
     : Object.entries(value);
@@ -24,7 +24,7 @@ export function ValueTree({ value }: { value: unknown }) {
             ) : isComposite(each) && !Array.isArray(each) ? (
               <ValueTree value={each} />
             ) : (
-              <span className="code [overflow-wrap:anywhere]">{inline(each)}</span>
+              <span className="code [overflow-wrap:anywhere]">{inlineValue(each)}</span>
             )}
           </dd>
         </div>

@@ -6,7 +6,7 @@ import { count } from '../../../_lib/format.ts';
 import { ownerText } from '../../program-queries.ts';
 import { Owner } from '../../_components/owner.tsx';
 
-export const sortKeys = [
+export const mapSortKeys = [
   'ours',
   'id',
   'name',
@@ -19,13 +19,13 @@ export const sortKeys = [
   'programs',
   'flags',
 ] as const;
-export type SortKey = (typeof sortKeys)[number];
+export type MapSortKey = (typeof mapSortKeys)[number];
 
 export const mapName = ({ name, id }: Pick<BpfMap, 'name' | 'id'>): string => (name === '' ? `#${id}` : name);
 
 const whole = (value: number) => <span className="tabular-nums">{count(value)}</span>;
 
-export const columns: readonly Column<BpfMap, SortKey>[] = [
+export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
   {
     key: 'id',
     label: 'id',

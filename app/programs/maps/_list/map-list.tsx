@@ -6,10 +6,10 @@ import { useMaps } from '../map-queries.ts';
 import { ownerText } from '../../program-queries.ts';
 import { useUrlState } from '../../../_lib/use-url-state.ts';
 import { OwnedList } from '../../_components/owned-list.tsx';
-import { textView } from '../../_components/list-filter.ts';
-import { columns, sortKeys } from './map-columns.tsx';
+import { listFilter } from '../../_components/list-filter.ts';
+import { mapColumns, mapSortKeys } from './map-columns.tsx';
 
-const { parse, query } = textView(sortKeys, 'ours');
+const { parse, query } = listFilter(mapSortKeys, 'ours');
 
 const texts = (map: BpfMap) => [
   ...[map.name, map.type, ownerText(map.owner), ...map.flagNames, ...map.pins],
@@ -17,7 +17,7 @@ const texts = (map: BpfMap) => [
 ];
 
 /** Every eBPF map of the node. */
-export function Maps() {
+export function MapListPage() {
   const { data, error, refetch } = useMaps();
   const [view, change] = useUrlState(parse, query);
   return (
@@ -28,7 +28,7 @@ export function Maps() {
       rows={data ?? null}
       error={error}
       retry={() => void refetch()}
-      columns={columns}
+      columns={mapColumns}
       texts={texts}
       view={view}
       change={change}
