@@ -6,7 +6,7 @@ import { RuleLoader } from '../server/acl/load/rule-loader.ts';
 import { type Tables, tablesSize } from '../server/acl/tables/policy-tables.ts';
 import { defaultTimeouts, type Timeouts } from '../server/acl/load/conntrack-timeouts.ts';
 import { primaryIfindex } from '../server/bpf/slot-layout.ts';
-import { TestRun } from '../server/bpf/program-test-run.ts';
+import { ProgramTestRun } from '../server/bpf/program-test-run.ts';
 import { chance, podsOf, rulesOf } from './acl-rules.ts';
 import { openGround } from './fixture.ts';
 import { jsonLines, type Report, summary } from './report.ts';
@@ -99,7 +99,7 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
   execFileSync('ip', words.split(' '));
   programs.setSlot(0, { owner: 1, hooks: 'primary', redirect: false, macs: null, check: false });
   const program = programs.programFd('tcx/egress');
-  const runs = new TestRun();
+  const runs = new ProgramTestRun();
   const run = (frame: Buffer, repeat: number) => runs.run(program, primaryIfindex(0), frame, repeat);
   for (const wanted of [0, 10, 1000, 10_000]) {
     const { set, tables } = setOf(wanted || 1);

@@ -7,8 +7,8 @@ import { peerIfindex, primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx-hook.ts';
 import { hooksOf } from '../server/datapath/device/hooks.ts';
-import { gatewaysOf } from '../server/datapath/device/next-hops.ts';
-import type { DeviceRecord } from '../server/datapath/store.ts';
+import { podGateways } from '../server/datapath/device/next-hops.ts';
+import type { DeviceRecord } from '../server/store/records.ts';
 import type { Hooks, Subject } from './fixture.ts';
 import { compile } from './traffic.ts';
 
@@ -43,12 +43,12 @@ export function attachCommands({ pod, device }: Subject, hooks: Hooks, pins: str
     `link set ${peer} addrgenmode none`,
     `link set ${peer} up`,
     ...(both
-      ? gatewaysOf(pod.network).map(
+      ? podGateways(pod.network).map(
           (each) => `neigh replace ${each} lladdr ${primaryMac} dev ${peer} nud permanent`,
         )
       : []),
     ...addresses.map((each) => `address add ${each} dev ${peer}${isIpv6(each) ? ' nodad' : ''}`),
-    ...gatewaysOf(pod.network).map((each) => `route replace default via ${each} dev ${peer} onlink`),
+    ...podGateways(pod.network).map((each) => `route replace default via ${each} dev ${peer} onlink`),
   ];
   return [
     ['ip', '-batch', file(`${slot}-host`, host)],

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { sweptFields } from '../server/bpf/counter-fields.ts';
+import { sweptWidth } from '../server/bpf/counter-layout.ts';
 import { CounterMap } from '../server/bpf/counters.ts';
 import { counterBytes, dropBytes } from '../server/bpf/slot-layout.ts';
 import { ArrayMap, createMmapableArray } from '../server/bpf/array-map.ts';
@@ -46,7 +46,7 @@ async function compare(program: string, devices: number, runs: number) {
     ([name, map]) => [name, new Peer(program, devices, counters.cpus, map, fd)] as const,
   );
   try {
-    const out = new BigUint64Array(devices * sweptFields);
+    const out = new BigUint64Array(devices * sweptWidth);
     const ours: number[] = [];
     const theirs = new Map(running.map(([name]) => [name, [] as number[]]));
     // The first rounds warm all up: compiled code here, page tables there.
@@ -78,9 +78,9 @@ function makeCounters(devices: number): { fd: number; counters: CounterMap } {
   const counters = new CounterMap({ counters: fd, drops }, devices);
   closeSync(drops);
   const array = new ArrayMap(fd, 'bench_counters', counterBytes);
-  const value = new BigUint64Array(sweptFields);
+  const value = new BigUint64Array(sweptWidth);
   for (let index = 0; index < entries; index += 1) {
-    for (let i = 0; i < sweptFields; i += 1) value[i] = 2n ** 40n + BigInt(index * sweptFields + i);
+    for (let i = 0; i < sweptWidth; i += 1) value[i] = 2n ** 40n + BigInt(index * sweptWidth + i);
     array.set(index, Buffer.from(value.buffer));
   }
   return { fd, counters };

@@ -1,6 +1,6 @@
 import type { DeviceKind } from '../contract/device.ts';
 import { removeDevice } from '../server/datapath/device/device.ts';
-import { pointNowhere } from '../server/datapath/device/our-programs.ts';
+import { removeEndpoints } from '../server/datapath/device/our-programs.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { addNamespace, attachSubject, type Hooks, openGround, subject, withoutHooks } from './fixture.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
@@ -95,7 +95,7 @@ async function overPath(ground: KernelContext, path: Path, index: number, betwee
   const took = redirected(ground, from!.device.slot) - before > 0;
   if (took !== redirect) throw new Error(`${path.name}: packets were ${took ? '' : 'not '}redirected`);
   for (const { pod, device } of pods) {
-    pointNowhere(ground, pod);
+    removeEndpoints(ground, pod);
     await removeDevice(ground, device.slot);
   }
 }

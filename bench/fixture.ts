@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import type { DeviceKind, HookFamily } from '../contract/device.ts';
 import { podNetwork } from '../contract/network.ts';
 import { type DatapathPrograms, openDatapath } from '../server/bpf/datapath.ts';
-import { UserPins } from '../server/bpf/user-program-pins.ts';
+import { UserProgramPins } from '../server/bpf/user-program-pins.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
-import { connect, deviceRow } from '../server/datapath/pods/connect.ts';
-import type { DeviceRecord, PodRecord } from '../server/datapath/store.ts';
+import { connectPod, newDeviceRecord } from '../server/datapath/pods/connect-pod.ts';
+import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
 import { createNamedNamespace, openNamespace } from '../server/kernel/netns.ts';
-import { RtnetlinkSocket } from '../server/netlink/socket.ts';
+import { NetlinkSocket } from '../server/netlink/socket.ts';
 
 export const pins = '/sys/fs/bpf/podlane';
 
@@ -27,8 +27,8 @@ export interface Subject {
  */
 export async function openGround(): Promise<KernelContext> {
   const programs = await openDatapath({ pins, maxSlots: 256 });
-  const host = RtnetlinkSocket.open();
-  const users = new UserPins(pins);
+  const host = NetlinkSocket.open();
+  const users = new UserProgramPins(pins);
   return { host, programs, userPins: users, capabilities: new Map(), primaryHooks: 'tcx', redirect: true };
 }
 
@@ -68,14 +68,14 @@ export function subject({ number, netns, kind, hooks, addresses }: Wanted): Subj
     carried: [],
   };
   const usual = kind === 'netkit' ? 'netkit' : 'tcx';
-  const row = deviceRow(pod, kind, hooks === 'none' ? usual : hooks, number);
+  const row = newDeviceRecord(pod, kind, hooks === 'none' ? usual : hooks, number);
   return { pod, device: { id: number, ...row, createdAt } };
 }
 
 /** Attaches the pod by what the agent does it with. */
 export async function attachSubject(ground: KernelContext, { pod, device }: Subject): Promise<void> {
   using namespace = openPodNamespace(pod);
-  await connect(ground, namespace, pod, device);
+  await connectPod(ground, namespace, pod, device);
 }
 
 /** Our programs, attached to nothing: what is left is the device. */

@@ -1,11 +1,9 @@
 import Database from 'better-sqlite3';
-import { keep } from '../server/store/retention.ts';
-
-/** More than is pruned between two prunings (`server/store/sqlite-store.ts`). */
-const slack = 500;
+import { retentionLimits } from '../server/store/retention.ts';
+import { pruneEvery } from '../server/store/sqlite-store.ts';
 
 /**
- * Fills an inventory with as much history as it ever keeps, by copies of what is there, so that what it grows by
+ * Fills a database with as much history as it ever keeps, by copies of what is there, so that what it grows by
  * afterwards is a leak. The agent must not run.
  */
 export function fillHistory(file: string): void {
@@ -16,7 +14,7 @@ export function fillHistory(file: string): void {
       .map(({ name }) => name);
     const values = columns.map((name) => fresh[name] ?? `it."${name}"`);
     database.exec(`
-      WITH RECURSIVE times(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM times WHERE i < ${limit + slack})
+      WITH RECURSIVE times(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM times WHERE i < ${limit + pruneEvery})
       INSERT INTO "${table}" (${columns.map((name) => `"${name}"`).join(', ')})
       SELECT ${values.join(', ')} FROM (SELECT * FROM "${table}" WHERE ${which}) AS it, times`);
   };
@@ -24,12 +22,12 @@ export function fillHistory(file: string): void {
     for (const { id } of database.prepare('SELECT id FROM "Pod"').all() as { id: string }[]) {
       const oneOf = (table: string, condition: string): string =>
         `"${table === 'Migration' ? 'number' : 'id'}" = (SELECT max("${table === 'Migration' ? 'number' : 'id'}") FROM "${table}" WHERE "podId" = '${id}' AND ${condition})`;
-      fill('Migration', keep.migrationsPerPod, oneOf('Migration', `state = 'done'`), {
+      fill('Migration', retentionLimits.migrationsPerPod, oneOf('Migration', `state = 'done'`), {
         id: 'lower(hex(randomblob(18)))',
       });
-      fill('Device', keep.devicesPerPod, oneOf('Device', '"removedAt" IS NOT NULL'));
+      fill('Device', retentionLimits.devicesPerPod, oneOf('Device', '"removedAt" IS NOT NULL'));
     }
-    fill('Event', keep.events, `id = (SELECT max(id) FROM "Event" WHERE type = 'migration.done')`);
+    fill('Event', retentionLimits.events, `id = (SELECT max(id) FROM "Event" WHERE type = 'migration.done')`);
   } finally {
     database.close();
   }

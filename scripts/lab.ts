@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKind } from '../contract/device.ts';
-import { probe } from '../server/kernel/probe.ts';
+import { probeCapabilities } from '../server/kernel/probe.ts';
 import { labName } from '../server/lab/names.ts';
 import { type GatewayProcess, type Links, linksText, startGateway } from './gateway-process.ts';
 import { startGuestNode } from './lab/guest.ts';
@@ -89,7 +89,7 @@ async function main(): Promise<void> {
   if (values.dashboard && !existsSync(join(root, '.next/BUILD_ID')))
     throw new Error('the dashboard is not built: run `npm run build`');
 
-  const netkit = (await probe()).find(({ name }) => name === 'netkit')!;
+  const netkit = (await probeCapabilities()).find(({ name }) => name === 'netkit')!;
   const environment = values.native || netkit.available ? 'native' : 'guest';
   if (environment === 'guest')
     progress(`this kernel has no netkit (${netkit.detail}): using a guest that has it`);

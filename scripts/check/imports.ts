@@ -9,10 +9,11 @@ const capabilities = [
   'server/counters',
   'server/debug',
   'server/trace',
-  'server/store',
 ];
-const allAbove = ['contract', ...kernelLayers, 'server/datapath'];
-const doors = ['contract', 'server/kernel', ...capabilities, 'server/http', 'server/stream', 'server/cni'];
+/** What capabilities persist, as types; what implements it is for the composition alone. */
+const storePort = ['server/store/port.ts', 'server/store/records.ts'];
+const allAbove = ['contract', 'server/async', ...kernelLayers, ...storePort, 'server/datapath'];
+const listeners = ['contract', 'server/async', 'server/kernel', ...capabilities, ...storePort, 'server/http', 'server/stream', 'server/cni'];
 
 /** What a folder may import beside itself; the longest matching folder counts. A folder not listed here may import all. */
 const allowed: Record<string, string[]> = {
@@ -21,21 +22,24 @@ const allowed: Record<string, string[]> = {
   gateway: ['contract'],
   cli: ['contract', 'server'], // a dump without an agent
   server: ['contract', 'server'], // main.ts composes
+  'server/async': [],
   'server/ffi': [],
-  'server/netlink': ['contract', 'server/ffi'],
-  'server/bpf': ['contract', 'server/ffi'],
-  'server/kernel': ['contract', 'server/ffi', 'server/netlink', 'server/bpf'],
-  'server/datapath': ['contract', ...kernelLayers],
+  'server/netlink': ['contract', 'server/async', 'server/ffi'],
+  'server/bpf': ['contract', 'server/async', 'server/ffi'],
+  'server/kernel': ['contract', 'server/async', 'server/ffi', 'server/netlink', 'server/bpf'],
+  'server/datapath': ['contract', 'server/async', ...kernelLayers, ...storePort],
   'server/acl': allAbove,
   'server/programs': allAbove,
   'server/counters': allAbove,
   'server/debug': allAbove,
   'server/trace': [...allAbove, 'server/acl'],
-  'server/store': ['contract'],
-  'server/http': doors,
-  'server/stream': doors,
-  'server/cni': doors,
-  'server/lab': ['contract', ...kernelLayers, ...capabilities],
+  'server/store': ['contract', 'server/async', ...storePort],
+  'server/store/port.ts': ['contract', 'server/store/records.ts'],
+  'server/store/records.ts': ['contract'],
+  'server/http': listeners,
+  'server/stream': listeners,
+  'server/cni': listeners,
+  'server/lab': ['contract', 'server/async', ...kernelLayers, ...capabilities],
 };
 
 /** Packages that only some folders below these may import. */

@@ -1,14 +1,14 @@
 /** A program on a hook, by itself or by its link. */
-export type HookNeighbour = { programId: number } | { linkId: number };
+export type AnchorTarget = { programId: number } | { linkId: number };
 
 /** Where a program goes among those that are on the hook. */
-export type HookOrder = 'first' | 'last' | { before: HookNeighbour } | { after: HookNeighbour };
+export type Anchor = 'first' | 'last' | { before: AnchorTarget } | { after: AnchorTarget };
 
 /** BPF_F_* (linux/bpf.h). */
 const flag = { before: 1 << 3, after: 1 << 4, id: 1 << 5, link: 1 << 13 } as const;
 
 /** The order as bpf(2) takes it (kernel/bpf/mprog.c): without a neighbour, before or after all there are. */
-export function encodeOrder(order: HookOrder): { flags: number; relativeId: number } {
+export function encodeAnchor(order: Anchor): { flags: number; relativeId: number } {
   if (order === 'first') return { flags: flag.before, relativeId: 0 };
   if (order === 'last') return { flags: flag.after, relativeId: 0 };
   const [side, neighbour] =
@@ -19,7 +19,7 @@ export function encodeOrder(order: HookOrder): { flags: number; relativeId: numb
 }
 
 /** What the kernel means by its answers to an attach in an order. */
-export const orderHints: Record<string, string> = {
+export const anchorHints: Record<string, string> = {
   ENOENT: 'the program or link to stand next to is not on the hook',
   EEXIST: 'the program is on the hook already',
   ERANGE: 'the hook holds 64 programs and no more',

@@ -4,8 +4,8 @@ import {
   bpf_map_lookup_elem,
   bpf_map_update_elem,
 } from '../ffi/libbpf.ts';
-import { accepted, BpfRefusal } from './syscall.ts';
-import { nameAt, readInfo } from './kernel-object.ts';
+import { checkResult, BpfError } from './syscall.ts';
+import { nameInInfo, readObjectInfo } from './kernel-object.ts';
 
 export interface MapInfo {
   type: number;
@@ -26,7 +26,7 @@ export interface MapInfo {
  * btf_id 64, btf_key_type_id 68, btf_value_type_id 72.
  */
 export function mapInfo(fd: number): MapInfo {
-  const info = readInfo('a map', fd, Buffer.alloc(80));
+  const info = readObjectInfo('a map', fd, Buffer.alloc(80));
   return {
     type: info.readUInt32LE(0),
     id: info.readUInt32LE(4),
@@ -34,7 +34,7 @@ export function mapInfo(fd: number): MapInfo {
     valueBytes: info.readUInt32LE(12),
     maxEntries: info.readUInt32LE(16),
     flags: info.readUInt32LE(20),
-    name: nameAt(info, 24),
+    name: nameInInfo(info, 24),
     btfId: info.readUInt32LE(64),
     keyTypeId: info.readUInt32LE(68),
     valueTypeId: info.readUInt32LE(72),
@@ -44,8 +44,8 @@ export function mapInfo(fd: number): MapInfo {
 /** A new descriptor of any map of this kernel, which the caller closes; null when it is gone. */
 export function mapFdById(id: number): number | null {
   const fd = bpf_map_get_fd_by_id(id);
-  if (fd < 0 && new BpfRefusal('', -fd).reason === 'ENOENT') return null;
-  return accepted(`open map ${id}`, fd);
+  if (fd < 0 && new BpfError('', -fd).errnoName === 'ENOENT') return null;
+  return checkResult(`open map ${id}`, fd);
 }
 
 /** An array map (one value per index, not per CPU) whose values are `valueBytes` long. */
@@ -67,7 +67,7 @@ export class ArrayMap {
 
   get(index: number): Buffer {
     const value = Buffer.alloc(this.valueBytes);
-    accepted(`read ${this.name}[${index}]`, bpf_map_lookup_elem(this.fd, this.#key(index), value));
+    checkResult(`read ${this.name}[${index}]`, bpf_map_lookup_elem(this.fd, this.#key(index), value));
     return value;
   }
 
@@ -75,7 +75,7 @@ export class ArrayMap {
   set(index: number, value: Buffer): void {
     if (value.length !== this.valueBytes)
       throw new RangeError(`${this.name}: ${value.length} bytes, not ${this.valueBytes}`);
-    accepted(`write ${this.name}[${index}]`, bpf_map_update_elem(this.fd, this.#key(index), value, 0));
+    checkResult(`write ${this.name}[${index}]`, bpf_map_update_elem(this.fd, this.#key(index), value, 0));
   }
 }
 
@@ -88,7 +88,7 @@ export function createMmapableArray(name: string, valueBytes: number, entries: n
   const options = Buffer.alloc(48);
   options.writeBigUInt64LE(48n, 0);
   options.writeUInt32LE(BPF_F_MMAPABLE, 28);
-  return accepted(
+  return checkResult(
     `create map ${name} with ${entries} entries of ${valueBytes} bytes`,
     bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, valueBytes, entries, options),
   );

@@ -1,14 +1,14 @@
 import { closeSync } from 'node:fs';
 import { syscall } from '../ffi/libc.ts';
-import { BpfRefusal, bpfSyscall, offLoop } from './syscall.ts';
-import { encodeOrder, type HookOrder, orderHints } from './anchor.ts';
+import { BpfError, bpfSyscallNumber, callAsync } from './syscall.ts';
+import { encodeAnchor, type Anchor, anchorHints } from './anchor.ts';
 import { programFdById } from './program-info.ts';
 import { attachTypes, type LinkHook } from './hook-query.ts';
 
 const command = { attach: 8, detach: 9 } as const;
 
 /** A program by a descriptor, or by its id. */
-export type ProgramReference = { fd: number } | { id: number };
+export type ProgramRef = { fd: number } | { id: number };
 
 /**
  * BPF_PROG_ATTACH and BPF_PROG_DETACH.
@@ -26,20 +26,20 @@ async function change(
   attr.writeUInt32LE(attachTypes[on.hook], 8);
   attr.writeUInt32LE(flags, 12);
   attr.writeUInt32LE(relativeId, 20);
-  const answer = await offLoop(syscall, bpfSyscall, command[which], attr, attr.length);
+  const answer = await callAsync(syscall, bpfSyscallNumber, command[which], attr, attr.length);
   if (answer >= 0) return;
-  const hint = which === 'attach' ? orderHints[new BpfRefusal(tried, -answer).reason] : undefined;
-  throw new BpfRefusal(tried, -answer, hint === undefined ? {} : { hint });
+  const hint = which === 'attach' ? anchorHints[new BpfError(tried, -answer).errnoName] : undefined;
+  throw new BpfError(tried, -answer, hint === undefined ? {} : { hint });
 }
 
 async function withProgram(
   tried: string,
-  program: ProgramReference,
+  program: ProgramRef,
   use: (fd: number) => Promise<void>,
 ): Promise<void> {
   if ('fd' in program) return use(program.fd);
   const fd = programFdById(program.id);
-  if (fd === null) throw new BpfRefusal(`${tried}: program ${program.id} was unloaded`, 2);
+  if (fd === null) throw new BpfError(`${tried}: program ${program.id} was unloaded`, 2);
   try {
     await use(fd);
   } finally {
@@ -51,25 +51,25 @@ async function withProgram(
  * Attaches a program without a link: it stays for the life of the device, whoever attached it. This is how
  * programs of others follow a pod to its new device. Takes RTNL.
  * @param ifindex the primary's in the caller's namespace, for netkit hooks too
- * @throws BpfRefusal, EEXIST when the program is there already, ENOENT without the neighbour
+ * @throws BpfError, EEXIST when the program is there already, ENOENT without the neighbour
  */
-export function attachProgram(
+export function attachWithoutLink(
   ifindex: number,
   hook: LinkHook,
-  program: ProgramReference,
-  order: HookOrder = 'last',
+  program: ProgramRef,
+  order: Anchor = 'last',
 ): Promise<void> {
   const tried = `attach a program to ${hook} of ifindex ${ifindex}`;
   return withProgram(tried, program, (fd) =>
-    change(tried, 'attach', { ifindex, hook, program: fd }, encodeOrder(order)),
+    change(tried, 'attach', { ifindex, hook, program: fd }, encodeAnchor(order)),
   );
 }
 
 /**
  * Takes a program off that was attached without a link. Takes RTNL.
- * @throws BpfRefusal, ENOENT when it is not there, EBUSY when a link holds it
+ * @throws BpfError, ENOENT when it is not there, EBUSY when a link holds it
  */
-export function detachProgram(ifindex: number, hook: LinkHook, program: ProgramReference): Promise<void> {
+export function detachWithoutLink(ifindex: number, hook: LinkHook, program: ProgramRef): Promise<void> {
   const tried = `detach a program from ${hook} of ifindex ${ifindex}`;
   return withProgram(tried, program, (fd) => change(tried, 'detach', { ifindex, hook, program: fd }));
 }

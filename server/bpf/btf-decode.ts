@@ -1,7 +1,7 @@
 import type { Btf } from './btf.ts';
-import { maxDepth, type ValueType, valueType } from './btf-types.ts';
+import { maxDepth, type BtfValueType, resolveValueType } from './btf-types.ts';
 
-/** A value as JSON has it; see `decodeValue`. */
+/** A value as JSON has it; see `decodeBtfValue`. */
 export type TypedValue = number | string | boolean | null | TypedValue[] | { [member: string]: TypedValue };
 
 const exact = (value: bigint): number | string =>
@@ -18,7 +18,7 @@ export function readBits(bytes: Buffer, from: number, bits: number): bigint {
   return BigInt.asUintN(bits, value >> BigInt(from & 7));
 }
 
-export const isChar = (type: ValueType): boolean =>
+export const isChar = (type: BtfValueType): boolean =>
   type.kind === 'int' && type.encoding === 'char' && type.bytes === 1;
 
 /**
@@ -26,7 +26,7 @@ export const isChar = (type: ValueType): boolean =>
  * of char as text where they hold printable text; enums by name; integers as numbers, as decimal text beyond 2^53,
  * those of 16 bytes in hex; pointers in hex. @throws RangeError for BTF that is not sound
  */
-export function decodeValue(btf: Btf, id: number, bytes: Buffer): TypedValue {
+export function decodeBtfValue(btf: Btf, id: number, bytes: Buffer): TypedValue {
   return decodeAt(btf, id, bytes, { bit: 0, bits: 0, depth: 0, left: { values: 4 * bytes.length + 1_000 } });
 }
 
@@ -43,7 +43,7 @@ function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left 
   left.values -= 1;
   if (left.values < 0) throw new RangeError(`BTF type ${id} has more in it than its bytes`);
   const inside = { bits: 0, depth: depth + 1, left };
-  const type = valueType(btf, id);
+  const type = resolveValueType(btf, id);
   const width = bits || type.bytes * 8;
   switch (type.kind) {
     case 'int': {
@@ -67,7 +67,7 @@ function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left 
       return Number.isFinite(value) ? value : String(value);
     }
     case 'array': {
-      const element = valueType(btf, type.element);
+      const element = resolveValueType(btf, type.element);
       if (isChar(element)) {
         const text = textOf(bytes.subarray(bit >> 3, (bit >> 3) + type.length));
         if (text !== null) return text;

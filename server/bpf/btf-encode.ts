@@ -1,9 +1,9 @@
 import type { Btf } from './btf.ts';
-import { type Member, maxDepth, type ValueType, valueType } from './btf-types.ts';
+import { type BtfMember, maxDepth, type BtfValueType, resolveValueType } from './btf-types.ts';
 import { isChar, readBits } from './btf-decode.ts';
 
 /** Why a value does not fit its type, and where in it: `.macs[2]`. */
-export class UnfitValue extends Error {
+export class BtfValueError extends Error {
   readonly path: string;
   constructor(path: string, why: string) {
     super(`${path === '' ? 'the value' : path}: ${why}`);
@@ -20,20 +20,20 @@ interface Place {
   path: string;
 }
 
-type Of<Kind extends ValueType['kind']> = Extract<ValueType, { kind: Kind }>;
+type Of<Kind extends BtfValueType['kind']> = Extract<BtfValueType, { kind: Kind }>;
 
 /**
  * `decodeValue` the other way: every member must be there, and nothing else; of a union one member is enough, and
- * several must agree. @throws UnfitValue
+ * several must agree. @throws BtfValueError
  */
-export function encodeValue(btf: Btf, id: number, value: unknown): Buffer {
-  const bytes = Buffer.alloc(valueType(btf, id).bytes);
+export function encodeBtfValue(btf: Btf, id: number, value: unknown): Buffer {
+  const bytes = Buffer.alloc(resolveValueType(btf, id).bytes);
   encodeAt(btf, id, value, { bytes, bit: 0, bits: 0, path: '' });
   return bytes;
 }
 
 function encodeAt(btf: Btf, id: number, value: unknown, place: Place): void {
-  const type = valueType(btf, id);
+  const type = resolveValueType(btf, id);
   const width = place.bits || type.bytes * 8;
   switch (type.kind) {
     case 'int':
@@ -56,7 +56,7 @@ function encodeAt(btf: Btf, id: number, value: unknown, place: Place): void {
       encodeMembers(btf, type, value, place);
       break;
     case 'none':
-      throw new UnfitValue(place.path, 'of a type that has no values');
+      throw new BtfValueError(place.path, 'of a type that has no values');
   }
 }
 
@@ -70,11 +70,11 @@ function writeBits({ bytes, bit: from }: Place, bits: number, value: bigint): vo
 function integer(value: unknown, width: number, signed: boolean, name: string, path: string): bigint {
   const number = asBigInt(value);
   if (number === null)
-    throw new UnfitValue(path, `not an integer, for ${name} (beyond 2^53 as decimal text)`);
+    throw new BtfValueError(path, `not an integer, for ${name} (beyond 2^53 as decimal text)`);
   const least = signed ? -(1n << BigInt(width - 1)) : 0n;
   const most = (1n << BigInt(signed ? width - 1 : width)) - 1n;
   if (number < least || number > most)
-    throw new UnfitValue(path, `${number} is not from ${least} to ${most}, for ${name}`);
+    throw new BtfValueError(path, `${number} is not from ${least} to ${most}, for ${name}`);
   return BigInt.asUintN(width, number);
 }
 
@@ -88,7 +88,7 @@ function enumerated(type: Of<'enum'>, value: unknown, width: number, path: strin
   const known = type.values.find(({ name }) => name === value);
   if (known) return BigInt.asUintN(width, known.value);
   if (asBigInt(value) !== null) return integer(value, width, type.signed, `enum ${type.name}`, path);
-  throw new UnfitValue(
+  throw new BtfValueError(
     path,
     `${JSON.stringify(value)} is none of ${type.values.map(({ name }) => name).join(', ')}`,
   );
@@ -96,22 +96,22 @@ function enumerated(type: Of<'enum'>, value: unknown, width: number, path: strin
 
 function encodeFloat(type: Of<'float'>, value: unknown, { bytes, bit, path }: Place): void {
   const number = typeof value === 'string' ? Number(value) : value;
-  if (typeof number !== 'number') throw new UnfitValue(path, `not a number, for ${type.name}`);
+  if (typeof number !== 'number') throw new BtfValueError(path, `not a number, for ${type.name}`);
   if (type.bytes === 4) bytes.writeFloatLE(number, bit >> 3);
   else if (type.bytes === 8) bytes.writeDoubleLE(number, bit >> 3);
-  else throw new UnfitValue(path, `a ${type.name} of ${type.bytes} bytes cannot be written`);
+  else throw new BtfValueError(path, `a ${type.name} of ${type.bytes} bytes cannot be written`);
 }
 
 function encodeArray(btf: Btf, type: Of<'array'>, value: unknown, place: Place): void {
-  const element = valueType(btf, type.element);
+  const element = resolveValueType(btf, type.element);
   if (typeof value === 'string' && isChar(element)) {
     if (!/^[\x20-\x7e]*$/.test(value) || value.length > type.length)
-      throw new UnfitValue(place.path, `not printable text of at most ${type.length} characters`);
+      throw new BtfValueError(place.path, `not printable text of at most ${type.length} characters`);
     place.bytes.write(value, place.bit >> 3, 'latin1');
     return;
   }
   if (!Array.isArray(value) || value.length !== type.length)
-    throw new UnfitValue(place.path, `not an array of ${type.length} elements`);
+    throw new BtfValueError(place.path, `not an array of ${type.length} elements`);
   for (const [i, each] of value.entries()) {
     const [bit, path] = [place.bit + i * element.bytes * 8, `${place.path}[${i}]`];
     encodeAt(btf, type.element, each, { ...place, bit, bits: 0, path });
@@ -120,19 +120,19 @@ function encodeArray(btf: Btf, type: Of<'array'>, value: unknown, place: Place):
 
 function encodeMembers(btf: Btf, type: Of<'struct' | 'union'>, value: unknown, place: Place): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UnfitValue(place.path, `not an object, for ${type.kind} ${type.name}`);
+    throw new BtfValueError(place.path, `not an object, for ${type.kind} ${type.name}`);
   const given = value as Record<string, unknown>;
   const members = namedMembers(btf, type);
   const names = new Set(members.map(({ name }) => name));
   for (const name of Object.keys(given))
     if (!names.has(name))
-      throw new UnfitValue(place.path, `has no member ${JSON.stringify(name)}, but ${[...names].join(', ')}`);
+      throw new BtfValueError(place.path, `has no member ${JSON.stringify(name)}, but ${[...names].join(', ')}`);
   const written: { member: NamedMember; at: Place }[] = [];
   for (const member of members) {
     const { name, bits, choice } = member;
     if (!Object.hasOwn(given, name)) {
       if (choice && members.some((other) => other.choice && Object.hasOwn(given, other.name))) continue;
-      throw new UnfitValue(place.path, `member ${name} is missing`);
+      throw new BtfValueError(place.path, `member ${name} is missing`);
     }
     const at = { ...place, bit: place.bit + member.bitOffset, bits, path: `${place.path}.${name}` };
     encodeAt(btf, member.type, given[name], at);
@@ -140,16 +140,16 @@ function encodeMembers(btf: Btf, type: Of<'struct' | 'union'>, value: unknown, p
   }
   // Those of a union lie one over the other: each must still be what was given.
   for (const { member, at } of written) {
-    const width = member.bits || valueType(btf, member.type).bytes * 8;
+    const width = member.bits || resolveValueType(btf, member.type).bytes * 8;
     const alone = Buffer.alloc(place.bytes.length);
     encodeAt(btf, member.type, given[member.name], { ...at, bytes: alone });
     if (readBits(place.bytes, at.bit, width) !== readBits(alone, at.bit, width))
-      throw new UnfitValue(at.path, 'other members of the union say otherwise: give one of them');
+      throw new BtfValueError(at.path, 'other members of the union say otherwise: give one of them');
   }
 }
 
 /** `choice`: one of a union, of which one is enough. */
-type NamedMember = Member & { choice: boolean };
+type NamedMember = BtfMember & { choice: boolean };
 
 /** Members with those of anonymous structs and unions; no padding. */
 function namedMembers(
@@ -167,7 +167,7 @@ function namedMembers(
       choice: choice || type.kind === 'union',
     };
     if (member.name !== '') return [place];
-    const inner = valueType(btf, member.type);
+    const inner = resolveValueType(btf, member.type);
     if (inner.kind !== 'struct' && inner.kind !== 'union') return [];
     return namedMembers(btf, inner, place.bitOffset, place.choice, depth + 1);
   });

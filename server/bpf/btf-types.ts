@@ -1,17 +1,17 @@
 import type { Btf } from './btf.ts';
 
 /** What a value of a type is made of. Sizes are in bytes, places in bits. */
-export type ValueType =
+export type BtfValueType =
   | { kind: 'int'; name: string; bytes: number; encoding: 'unsigned' | 'signed' | 'bool' | 'char' }
   | { kind: 'float'; name: string; bytes: number }
   | { kind: 'enum'; name: string; bytes: number; values: { name: string; value: bigint }[]; signed: boolean }
   | { kind: 'pointer'; bytes: 8; to: number }
   | { kind: 'array'; bytes: number; element: number; length: number }
-  | { kind: 'struct' | 'union'; name: string; bytes: number; members: Member[] }
+  | { kind: 'struct' | 'union'; name: string; bytes: number; members: BtfMember[] }
   /** void, a function, what is only declared: no value can be of it */
   | { kind: 'none'; name: string; bytes: 0 };
 
-export interface Member {
+export interface BtfMember {
   /** empty for an anonymous struct or union, whose members are as if they were the outer one's */
   name: string;
   type: number;
@@ -56,11 +56,11 @@ const deeper = (depth: number, id: number): number => {
 };
 
 /** What values of type `id` are, past typedefs and qualifiers. @throws RangeError for BTF that is not sound */
-export function valueType(btf: Btf, id: number, depth = 0): ValueType {
+export function resolveValueType(btf: Btf, id: number, depth = 0): BtfValueType {
   if (id === 0) return { kind: 'none', name: 'void', bytes: 0 };
   const type = btf.type(id);
-  const { name, reference, count, behind } = type;
-  if (transparent.has(type.kind)) return valueType(btf, reference, deeper(depth, id));
+  const { name, sizeOrType: reference, count, data: behind } = type;
+  if (transparent.has(type.kind)) return resolveValueType(btf, reference, deeper(depth, id));
   switch (type.kind) {
     case kind.int: {
       const bits = behind.readUInt32LE(0);
@@ -80,7 +80,7 @@ export function valueType(btf: Btf, id: number, depth = 0): ValueType {
     case kind.array: {
       // struct btf_array: u32 type, index type, number of elements.
       const [element, length] = [behind.readUInt32LE(0), behind.readUInt32LE(8)];
-      const bytes = valueType(btf, element, deeper(depth, id)).bytes * length;
+      const bytes = resolveValueType(btf, element, deeper(depth, id)).bytes * length;
       return { kind: 'array', bytes, element, length };
     }
     case kind.struct:
@@ -117,7 +117,7 @@ export function valueType(btf: Btf, id: number, depth = 0): ValueType {
 
 /** struct btf_enum: u32 name, i32 value; struct btf_enum64: u32 name, low half, high half. */
 function enumValues(btf: Btf, id: number): { name: string; value: bigint }[] {
-  const { kind: of, count, flag, behind } = btf.type(id);
+  const { kind: of, count, flag, data: behind } = btf.type(id);
   return Array.from({ length: count }, (_, i) => {
     if (of === kind.enum) {
       const name = btf.string(behind.readUInt32LE(8 * i));
@@ -129,7 +129,7 @@ function enumValues(btf: Btf, id: number): { name: string; value: bigint }[] {
 }
 
 /** The name that a type is written by in C: `struct podlane_slot`, `__u32`, `char[16]`, `void *`. */
-export function typeName(btf: Btf, id: number, depth = 0): string {
+export function cTypeName(btf: Btf, id: number, depth = 0): string {
   if (id === 0) return 'void';
   const type = btf.type(id);
   const next = deeper(depth, id);
@@ -138,14 +138,14 @@ export function typeName(btf: Btf, id: number, depth = 0): string {
     case kind.volatile:
     case kind.const:
     case kind.restrict:
-      return `${qualifier[type.kind]}${typeName(btf, type.reference, next)}`;
+      return `${qualifier[type.kind]}${cTypeName(btf, type.sizeOrType, next)}`;
     case kind.typeTag:
     case kind.variable:
-      return typeName(btf, type.reference, next);
+      return cTypeName(btf, type.sizeOrType, next);
     case kind.pointer:
-      return `${typeName(btf, type.reference, next)} *`;
+      return `${cTypeName(btf, type.sizeOrType, next)} *`;
     case kind.array:
-      return `${typeName(btf, type.behind.readUInt32LE(0), next)}[${type.behind.readUInt32LE(8)}]`;
+      return `${cTypeName(btf, type.data.readUInt32LE(0), next)}[${type.data.readUInt32LE(8)}]`;
     case kind.struct:
     case kind.union:
       return `${type.kind === kind.struct ? 'struct' : 'union'}${type.name && ` ${type.name}`}`;
@@ -166,22 +166,22 @@ const writtenDepth = 2;
 const mostMembers = 1_000;
 
 /** A type as C declares it, its structs written out. */
-export function declaration(btf: Btf, id: number): string {
+export function cDeclaration(btf: Btf, id: number): string {
   return declared(btf, id, '', 0, { members: mostMembers });
 }
 
 function declared(btf: Btf, id: number, indent: string, depth: number, left: { members: number }): string {
-  const type = valueType(btf, id);
+  const type = resolveValueType(btf, id);
   if (type.kind === 'enum' && depth === 0)
-    return `${typeName(btf, id)} {\n${type.values.map(({ name, value }) => `  ${name} = ${value},\n`).join('')}}`;
-  if (type.kind !== 'struct' && type.kind !== 'union') return typeName(btf, id);
+    return `${cTypeName(btf, id)} {\n${type.values.map(({ name, value }) => `  ${name} = ${value},\n`).join('')}}`;
+  if (type.kind !== 'struct' && type.kind !== 'union') return cTypeName(btf, id);
   const shown = type.members.slice(0, Math.max(0, left.members));
   left.members -= shown.length;
   const members = shown.map(({ name, type: of, bits }) => {
-    const inner = valueType(btf, of);
+    const inner = resolveValueType(btf, of);
     const written =
       (inner.kind === 'struct' || inner.kind === 'union') && (inner.name === '' || depth < writtenDepth);
-    const text = written ? declared(btf, of, `${indent}  `, deeper(depth, of), left) : typeName(btf, of);
+    const text = written ? declared(btf, of, `${indent}  `, deeper(depth, of), left) : cTypeName(btf, of);
     const [, base, length] = /^(.*?)((?:\[\d+\])+)$/.exec(text) ?? ['', text, ''];
     return `${indent}  ${base}${name && ` ${name}`}${length}${bits ? `:${bits}` : ''};\n`;
   });

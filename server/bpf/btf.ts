@@ -20,9 +20,9 @@ export interface BtfType {
   /** empty where it has none */
   name: string;
   /** id of the type it refers to; size in bytes where it has one */
-  reference: number;
+  sizeOrType: number;
   /** what follows the type, and more */
-  behind: Buffer;
+  data: Buffer;
 }
 
 /**
@@ -93,8 +93,8 @@ export class Btf {
       count: info & 0xffff,
       flag: info >>> 31 === 1,
       name: this.string(this.#bytes.readUInt32LE(at)),
-      reference: this.#bytes.readUInt32LE(at + 8),
-      behind: this.#bytes.subarray(at + 12),
+      sizeOrType: this.#bytes.readUInt32LE(at + 8),
+      data: this.#bytes.subarray(at + 12),
     };
   }
 
@@ -104,8 +104,8 @@ export class Btf {
     if (!type) return null;
     return new Map(
       Array.from({ length: type.count }, (_, i) => [
-        type.behind.readInt32LE(8 * i + 4),
-        this.string(type.behind.readUInt32LE(8 * i)),
+        type.data.readInt32LE(8 * i + 4),
+        this.string(type.data.readUInt32LE(8 * i)),
       ]),
     );
   }
@@ -114,11 +114,11 @@ export class Btf {
   tracepointParameters(name: string): { id: number; parameters: number[] } | null {
     const typedef = this.find('typedef', `btf_trace_${name}`);
     if (!typedef) return null;
-    const prototype = this.type(this.type(typedef.reference).reference);
+    const prototype = this.type(this.type(typedef.sizeOrType).sizeOrType);
     if (prototype.kind !== kinds.prototype) return null;
     // struct btf_param: u32 name, u32 type.
     const parameters = Array.from({ length: prototype.count }, (_, i) =>
-      prototype.behind.readUInt32LE(8 * i + 4),
+      prototype.data.readUInt32LE(8 * i + 4),
     );
     return { id: typedef.id, parameters };
   }

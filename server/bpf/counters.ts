@@ -1,10 +1,10 @@
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
-import { counterFields, sweptFields } from './counter-fields.ts';
+import { counterFields, sweptWidth } from './counter-layout.ts';
 import { counterBytes, dropBytes } from './slot-layout.ts';
-import { Mapping } from './mmap.ts';
+import { MemoryMapping } from './mmap.ts';
 
 const dropFields = dropBytes / 8;
-if (sweptFields !== counterBytes / 8 || counterFields.length !== sweptFields + dropFields)
+if (sweptWidth !== counterBytes / 8 || counterFields.length !== sweptWidth + dropFields)
   throw new Error('counterFields does not match bpf/slot-layout.h');
 
 /**
@@ -16,7 +16,7 @@ if (sweptFields !== counterBytes / 8 || counterFields.length !== sweptFields + d
 export class CounterMap {
   readonly slots: number;
   readonly cpus: number;
-  readonly #maps: readonly Mapping[];
+  readonly #maps: readonly MemoryMapping[];
   readonly #counters: BigUint64Array;
   readonly #drops: BigUint64Array;
   #open = true;
@@ -26,8 +26,8 @@ export class CounterMap {
     this.slots = slots;
     this.cpus = libbpf_num_possible_cpus();
     const entries = this.cpus * slots;
-    const counters = new Mapping('the counters', maps.counters, entries * counterBytes);
-    const drops = new Mapping('the drops', maps.drops, entries * dropBytes);
+    const counters = new MemoryMapping('the counters', maps.counters, entries * counterBytes);
+    const drops = new MemoryMapping('the drops', maps.drops, entries * dropBytes);
     this.#maps = [counters, drops];
     this.#counters = new BigUint64Array(counters.buffer);
     this.#drops = new BigUint64Array(drops.buffer);
@@ -45,23 +45,23 @@ export class CounterMap {
     for (let entry = slot; entry < this.cpus * this.slots; entry += this.slots)
       for (let i = 0; i < sums.length; i += 1)
         sums[i]! +=
-          i < sweptFields
-            ? this.#counters[entry * sweptFields + i]!
-            : this.#drops[entry * dropFields + i - sweptFields]!;
+          i < sweptWidth
+            ? this.#counters[entry * sweptWidth + i]!
+            : this.#drops[entry * dropFields + i - sweptWidth]!;
     return sums;
   }
 
   /**
-   * Reads slots 0 to `end`: row `slot` of `out`, `sweptFields` long, is the sum over the CPUs of the first
+   * Reads slots 0 to `end`: row `slot` of `out`, `sweptWidth` long, is the sum over the CPUs of the first
    * `counterFields`. Drops by reason are left to `read`, of those slots whose drops are not zero. Unused slots
    * cost little: all of memory in one order is faster than picking.
    */
   sweep(out: BigUint64Array, end = this.slots): void {
     this.#check(end - 1);
-    const length = end * sweptFields;
+    const length = end * sweptWidth;
     if (out.length < length) throw new RangeError('sweep: out is too short');
     const ofCpu = (cpu: number): BigUint64Array => {
-      const first = cpu * this.slots * sweptFields;
+      const first = cpu * this.slots * sweptWidth;
       return this.#counters.subarray(first, first + length);
     };
     if (this.cpus === 1) out.set(ofCpu(0));
@@ -73,7 +73,7 @@ export class CounterMap {
   clear(slot: number): void {
     this.#check(slot);
     for (let entry = slot; entry < this.cpus * this.slots; entry += this.slots) {
-      this.#counters.fill(0n, entry * sweptFields, (entry + 1) * sweptFields);
+      this.#counters.fill(0n, entry * sweptWidth, (entry + 1) * sweptWidth);
       this.#drops.fill(0n, entry * dropFields, (entry + 1) * dropFields);
     }
   }

@@ -1,11 +1,11 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { BpfRefusal } from './syscall.ts';
+import { BpfError } from './syscall.ts';
 import { type DatapathPrograms, linkHooks, programAt } from './datapath-programs.ts';
 import { primaryIfindex, slotOf } from './slot-layout.ts';
-import { detachLink, type LinkInfo, updateLink, withPinnedLink } from './link.ts';
+import { detachLink, type DeviceLinkInfo, updateLink, withPinnedLink } from './link.ts';
 import { attachNetkit } from './netkit-hook.ts';
-import type { HookOrder } from './anchor.ts';
+import type { Anchor } from './anchor.ts';
 import { pin, pinnedNames, unpin } from './pin.ts';
 import type { LinkHook } from './hook-query.ts';
 import { attachTcx } from './tcx-hook.ts';
@@ -32,7 +32,7 @@ export function pinnedLinks(pins: string): PinnedLink[] {
 }
 
 /** A link at netkit/peer tells the peer's index, although it is made through the primary (netkit_link_fill_info). */
-const attachesTo = (info: LinkInfo, slot: number): boolean => slotOf(info.ifindex) === slot;
+const attachesTo = (info: DeviceLinkInfo, slot: number): boolean => slotOf(info.ifindex) === slot;
 
 /**
  * Our program at `hook` of the slot's device, pinned. One that is there already is brought up to date and keeps
@@ -43,7 +43,7 @@ export async function attachPinned(
   programs: DatapathPrograms,
   hook: LinkHook,
   slot: number,
-  order?: HookOrder,
+  order?: Anchor,
 ): Promise<void> {
   const path = pathOf(pins, slot, hook);
   const program = programs[programAt[hook]];
@@ -100,7 +100,7 @@ async function replaceUnlessGone(tried: string, link: number, program: number): 
     await updateLink(tried, link, program);
     return true;
   } catch (error) {
-    if (error instanceof BpfRefusal && error.reason === 'ENOLINK') return false;
+    if (error instanceof BpfError && error.errnoName === 'ENOLINK') return false;
     throw error;
   }
 }

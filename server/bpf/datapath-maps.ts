@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
 import {
-  addressBytes,
+  endpointKeyBytes,
   counterBytes,
   dropBytes,
   endpointBytes,
@@ -82,12 +82,12 @@ const shape: Record<MapName, Shape> = {
   drops: { key: 4, value: dropBytes, entries: perSlotAndCpu },
   slots: { key: 4, value: slotBytes, entries: perSlot },
   endpoints4: {
-    key: addressBytes[4],
+    key: endpointKeyBytes[4],
     value: endpointBytes,
     entries: ({ slots }) => endpointsPerSlot * slots,
   },
   endpoints6: {
-    key: addressBytes[6],
+    key: endpointKeyBytes[6],
     value: endpointBytes,
     entries: ({ slots }) => endpointsPerSlot * slots,
   },

@@ -12,7 +12,7 @@ import {
 import { programNames } from './datapath-programs.ts';
 import { configBuildOffset, configBytes } from './slot-layout.ts';
 import { type MapInfo, mapInfo } from './array-map.ts';
-import { describeObject, type LoadedObject, loadObject, trafficControl } from './object-loader.ts';
+import { describeObject, type LoadedObject, loadObject, schedClsProgramType } from './object-loader.ts';
 
 const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
@@ -34,7 +34,7 @@ export function checkObject(image: Buffer, pinned: Partial<DatapathMaps>): void 
   for (const name of programNames) {
     const found = programs.find((program) => program.name === name);
     if (found === undefined) errors.push({ path: name, message: 'the program is missing' });
-    else if (found.type !== trafficControl)
+    else if (found.type !== schedClsProgramType)
       errors.push({ path: name, message: `the program is of type ${found.type}, not of traffic control` });
   }
   for (const name of mapNames) {

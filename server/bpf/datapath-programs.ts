@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Hook } from '../../contract/device.ts';
-import { withId } from './kernel-object.ts';
+import { withObjectById } from './kernel-object.ts';
 import { configBuildOffset, configBytes } from './slot-layout.ts';
 import { ArrayMap, mapInfo } from './array-map.ts';
 import { openPinned, pinOver } from './pin.ts';
@@ -35,7 +35,7 @@ const pathOf = (pins: string, name: ProgramName): string => join(pins, 'programs
 /** SHA-256 of the object a program was loaded from, out of its .rodata; null for a program of another make. */
 function buildOf(program: ProgramInfo): string | null {
   for (const id of program.mapIds) {
-    const build = withId('map', id, (fd) => {
+    const build = withObjectById('map', id, (fd) => {
       const { name, valueBytes } = mapInfo(fd);
       if (!name.endsWith('.rodata') || valueBytes !== configBytes) return null;
       return new ArrayMap(fd, name, valueBytes).get(0).toString('hex', configBuildOffset);

@@ -25,24 +25,24 @@ import {
 } from './datapath-programs.ts';
 import { HashMap } from './hash-map.ts';
 import {
-  addressBytes,
-  decodeAddress,
+  endpointKeyBytes,
+  decodeEndpointKey,
   decodeEndpoint,
   decodeSlot,
   type Endpoint,
-  encodeAddress,
+  encodeEndpointKey,
   encodeEndpoint,
   encodeSlot,
   primaryIfindex,
-  type ReadSlot,
+  type DecodedSlot,
   type SlotEntry,
   slotBytes,
 } from './slot-layout.ts';
 import { ArrayMap, mapInfo } from './array-map.ts';
 import type { LoadedObject } from './object-loader.ts';
-import type { HookOrder } from './anchor.ts';
+import type { Anchor } from './anchor.ts';
 import { ensurePinDirectory, removePinDirectory } from './pin.ts';
-import { attachedPrograms, type LinkHook } from './hook-query.ts';
+import { listAttachedPrograms, type LinkHook } from './hook-query.ts';
 
 /** Connections that access rules remember, unless told otherwise. */
 const defaultConnections = 65_536;
@@ -145,7 +145,7 @@ export class DatapathPrograms {
    * a new one goes where `order` says, by default last. Programs of others stay as they are.
    * @throws ProblemError `no_tcx`, `no_netkit`, `kernel_refused`
    */
-  async attach(hook: LinkHook, slot: number, order?: HookOrder): Promise<void> {
+  async attach(hook: LinkHook, slot: number, order?: Anchor): Promise<void> {
     this.#check(slot);
     const programs = this.#programs;
     await attachPinned(this.pins, programs, hook, slot, order);
@@ -243,13 +243,13 @@ export class DatapathPrograms {
   }
 
   /** What `setSlot` set; null for a slot that is clear. */
-  readSlot(slot: number): ReadSlot | null {
+  readSlot(slot: number): DecodedSlot | null {
     this.#check(slot);
     return decodeSlot(this.#slots.get(slot));
   }
 
   #endpointsOf(key: Buffer): HashMap {
-    return key.length === addressBytes[4] ? this.#endpoints4 : this.#endpoints6;
+    return key.length === endpointKeyBytes[4] ? this.#endpoints4 : this.#endpoints6;
   }
 
   /**
@@ -259,13 +259,13 @@ export class DatapathPrograms {
    */
   setEndpoint(address: string, endpoint: Endpoint): void {
     this.#check(endpoint.slot);
-    const key = encodeAddress(address);
+    const key = encodeEndpointKey(address);
     this.#endpointsOf(key).set(key, encodeEndpoint(endpoint));
   }
 
   /** Nothing goes to `address` the short way, and nobody may send from it who has it not as the first. */
   removeEndpoint(address: string): void {
-    const key = encodeAddress(address);
+    const key = encodeEndpointKey(address);
     this.#endpointsOf(key).delete(key);
   }
 
@@ -273,12 +273,12 @@ export class DatapathPrograms {
   endpoints(): ({ address: string } & Endpoint)[] {
     return [this.#endpoints4, this.#endpoints6]
       .flatMap((map) => map.entries())
-      .map(([key, value]) => ({ address: decodeAddress(key), ...decodeEndpoint(value) }));
+      .map(([key, value]) => ({ address: decodeEndpointKey(key), ...decodeEndpoint(value) }));
   }
 
   /** All programs, ours and others', at `hook` of the slot's device. @throws ProblemError `device_missing` */
   query(slot: number, hook: LinkHook): Promise<AttachedProgram[]> {
-    return attachedPrograms(primaryIfindex(slot), hook, this.ourIds);
+    return listAttachedPrograms(primaryIfindex(slot), hook, this.ourIds);
   }
 
   /** Takes everything of ours off the node: links, programs, maps, pins. */

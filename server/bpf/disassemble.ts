@@ -1,7 +1,7 @@
 /** eBPF's instructions as text, as the kernel writes them (kernel/bpf/disasm.c); opcodes of <linux/bpf.h>. */
 
 /** What addresses and numbers in instructions stand for; what is not told is written as a number. */
-export interface Symbols {
+export interface DisassemblySymbols {
   /** A helper or kernel function by the immediate of its call. */
   call?(immediate: number): string | undefined;
   /** A function of the program by the index of its first instruction. */
@@ -51,7 +51,7 @@ const signed = (value: number): string => (value < 0 ? String(value) : `+${value
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 /** @param bytes struct bpf_insn one behind the other: u8 code, 4 bits destination, 4 bits source, i16 offset, i32 immediate */
-export function disassemble(bytes: Buffer, symbols: Symbols = {}): DisassembledInstruction[] {
+export function disassemble(bytes: Buffer, symbols: DisassemblySymbols = {}): DisassembledInstruction[] {
   const found: DisassembledInstruction[] = [];
   const count = Math.floor(bytes.length / 8);
   for (let index = 0; index < count; index += found.at(-1)!.units) {
@@ -76,7 +76,7 @@ export function disassemble(bytes: Buffer, symbols: Symbols = {}): DisassembledI
   return found;
 }
 
-function one(fields: Fields, symbols: Symbols): string {
+function one(fields: Fields, symbols: DisassemblySymbols): string {
   const { code } = fields;
   switch (code & 7) {
     case classes.alu:
@@ -168,7 +168,7 @@ function atomicText(
 
 const [GOTO, CALL, EXIT, MAY_GOTO] = [0, 8, 9, 14];
 
-function jumpText({ index, code, destination, source, offset, immediate }: Fields, symbols: Symbols): string {
+function jumpText({ index, code, destination, source, offset, immediate }: Fields, symbols: DisassemblySymbols): string {
   const wide = (code & 7) === classes.jmp;
   const operation = code >> 4;
   if (operation === EXIT && wide) return 'exit';

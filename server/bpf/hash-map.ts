@@ -4,7 +4,7 @@ import {
   bpf_map_update_elem,
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
-import { accepted, BpfRefusal } from './syscall.ts';
+import { checkResult, BpfError } from './syscall.ts';
 import { mapInfo } from './array-map.ts';
 
 /** BPF_MAP_TYPE_PERCPU_HASH, <linux/bpf.h>. */
@@ -31,18 +31,18 @@ export class HashMap {
         : info.valueBytes;
   }
 
-  /** @throws BpfRefusal E2BIG when the map is full */
+  /** @throws BpfError E2BIG when the map is full */
   set(key: Buffer, value: Buffer): void {
     if (key.length !== this.#keyBytes || value.length !== this.#valueBytes)
       throw new RangeError(`${this.name}: a key of ${key.length}, a value of ${value.length} bytes`);
-    accepted(`write ${this.name}`, bpf_map_update_elem(this.fd, key, value, 0));
+    checkResult(`write ${this.name}`, bpf_map_update_elem(this.fd, key, value, 0));
   }
 
   /** None is as well. */
   delete(key: Buffer): void {
     const answer = bpf_map_delete_elem(this.fd, key);
-    if (answer < 0 && new BpfRefusal('', -answer).reason === 'ENOENT') return;
-    accepted(`delete from ${this.name}`, answer);
+    if (answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT') return;
+    checkResult(`delete from ${this.name}`, answer);
   }
 
   /** All entries, a chunk a call; what changes meanwhile may be there or not. Per CPU: the values one behind the other. */
@@ -53,8 +53,8 @@ export class HashMap {
       const [keys, values] = [Buffer.alloc(chunk * this.#keyBytes), Buffer.alloc(chunk * this.#valueBytes)];
       count.writeUInt32LE(chunk);
       const answer = bpf_map_lookup_batch(this.fd, from, place, keys, values, count, null);
-      last = answer < 0 && new BpfRefusal('', -answer).reason === 'ENOENT';
-      if (!last) accepted(`read ${this.name}`, answer);
+      last = answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT';
+      if (!last) checkResult(`read ${this.name}`, answer);
       for (let i = 0; i < count.readUInt32LE(); i += 1)
         found.push([
           keys.subarray(i * this.#keyBytes, (i + 1) * this.#keyBytes),

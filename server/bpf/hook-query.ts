@@ -1,7 +1,7 @@
 import type { AttachedProgram } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
-import { BpfRefusal, bpfSyscall, offLoop } from './syscall.ts';
+import { BpfError, bpfSyscallNumber, callAsync } from './syscall.ts';
 import { netkitAttachTypes } from './netkit-hook.ts';
 import { programInfoById } from './program-info.ts';
 import { runStatisticsHeld } from './run-statistics.ts';
@@ -15,7 +15,7 @@ const progQuery = 16;
 const maxPrograms = 64;
 
 /** Who runs at a hook: ids in the order of execution. `linkId` is null for a program attached without a link. */
-export interface HookEntry {
+export interface HookedProgram {
   programId: number;
   linkId: number | null;
 }
@@ -34,7 +34,7 @@ class Query {
     this.attr.writeBigUInt64LE(addressOf(this.#links), 40);
   }
 
-  get entries(): HookEntry[] {
+  get entries(): HookedProgram[] {
     return Array.from({ length: this.attr.readUInt32LE(24) }, (_, i) => ({
       programId: this.#programs.readUInt32LE(i * 4),
       linkId: this.#links.readUInt32LE(i * 4) || null,
@@ -47,13 +47,13 @@ class Query {
  * A kernel or device without such a hook has nothing there. Takes RTNL.
  * @throws ProblemError `device_missing`, `kernel_refused`
  */
-export async function queryHook(ifindex: number, hook: LinkHook): Promise<HookEntry[]> {
+export async function queryHook(ifindex: number, hook: LinkHook): Promise<HookedProgram[]> {
   const query = new Query(ifindex, attachTypes[hook]);
-  const answer = await offLoop(syscall, bpfSyscall, progQuery, query.attr, query.attr.length);
+  const answer = await callAsync(syscall, bpfSyscallNumber, progQuery, query.attr, query.attr.length);
   if (answer < 0) {
-    const refusal = new BpfRefusal(`list the programs at ${hook} of ifindex ${ifindex}`, -answer);
-    if (refusal.reason === 'EINVAL' || refusal.reason === 'ENXIO') return [];
-    if (refusal.reason === 'ENODEV') throw new ProblemError('device_missing', refusal.message);
+    const refusal = new BpfError(`list the programs at ${hook} of ifindex ${ifindex}`, -answer);
+    if (refusal.errnoName === 'EINVAL' || refusal.errnoName === 'ENXIO') return [];
+    if (refusal.errnoName === 'ENODEV') throw new ProblemError('device_missing', refusal.message);
     throw refusal;
   }
   return query.entries;
@@ -65,29 +65,29 @@ const nothingThere = new Set(['EINVAL', 'ENXIO', 'ENODEV', 'ENOENT', 'EOPNOTSUPP
 /**
  * Who runs at a place of any kind, in the order of execution: `target` is an ifindex of this thread's namespace, or
  * a descriptor of a cgroup, a network namespace or a map. Blocks, under RTNL for devices: for worker threads.
- * @throws BpfRefusal
+ * @throws BpfError
  */
-export function queryNow(target: number, attachType: number): HookEntry[] {
+export function queryHookSync(target: number, attachType: number): HookedProgram[] {
   const query = new Query(target, attachType);
-  if (syscall(bpfSyscall, progQuery, query.attr, query.attr.length) >= 0) return query.entries;
-  const refusal = new BpfRefusal(`list the programs of attach type ${attachType} at ${target}`, errno());
-  if (nothingThere.has(refusal.reason)) return [];
+  if (syscall(bpfSyscallNumber, progQuery, query.attr, query.attr.length) >= 0) return query.entries;
+  const refusal = new BpfError(`list the programs of attach type ${attachType} at ${target}`, errno());
+  if (nothingThere.has(refusal.errnoName)) return [];
   throw refusal;
 }
 
 /** `queryHook` with what the kernel knows of each program; `ours` are the ids of our own. */
-export async function attachedPrograms(
+export async function listAttachedPrograms(
   ifindex: number,
   hook: LinkHook,
   ours: ReadonlySet<number>,
 ): Promise<AttachedProgram[]> {
   const entries = await queryHook(ifindex, hook);
-  return entries.flatMap((entry, position) => attachedProgram({ hook, position, ...entry }, ours) ?? []);
+  return entries.flatMap((entry, position) => describeAttachedProgram({ hook, position, ...entry }, ours) ?? []);
 }
 
 /** What the kernel knows of a program at its place on a hook; null when it is gone meanwhile. */
-export function attachedProgram(
-  { hook, position, programId, linkId }: HookEntry & Pick<AttachedProgram, 'hook' | 'position'>,
+export function describeAttachedProgram(
+  { hook, position, programId, linkId }: HookedProgram & Pick<AttachedProgram, 'hook' | 'position'>,
   ours: ReadonlySet<number>,
 ): AttachedProgram | null {
   const info = programInfoById(programId);

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
-import { accepted, offLoop } from './syscall.ts';
+import { checkResult, callAsync } from './syscall.ts';
 import { HashMap } from './hash-map.ts';
 import { ArrayMap } from './array-map.ts';
 import { type LoadedObject, loadObject } from './object-loader.ts';
@@ -116,9 +116,9 @@ export async function openDropProgram(options: DropProgramOptions): Promise<Drop
   });
   try {
     const program = object.programs.get('count_drop')!;
-    const link = accepted(
+    const link = checkResult(
       'attach to tracepoint kfree_skb',
-      await offLoop(bpf_raw_tracepoint_open, null, program),
+      await callAsync(bpf_raw_tracepoint_open, null, program),
     );
     return new DropProgram(object, link);
   } catch (error) {

@@ -7,18 +7,18 @@ import {
   bpf_prog_get_fd_by_id,
 } from '../ffi/libbpf.ts';
 import { errno, syscall } from '../ffi/libc.ts';
-import { accepted, BpfRefusal, bpfSyscall } from './syscall.ts';
+import { checkResult, BpfError, bpfSyscallNumber } from './syscall.ts';
 
 /** Fills `info` with the kernel's struct bpf_{prog,map,link,btf}_info; what the kernel lacks stays zero. */
-export function readInfo(what: string, fd: number, info: Buffer): Buffer {
+export function readObjectInfo(what: string, fd: number, info: Buffer): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(info.length);
-  accepted(`read the info of ${what}`, bpf_obj_get_info_by_fd(fd, info, bytes));
+  checkResult(`read the info of ${what}`, bpf_obj_get_info_by_fd(fd, info, bytes));
   return info;
 }
 
 /** A NUL-terminated name in an info struct. */
-export const nameAt = (info: Buffer, offset: number, length = 16): string =>
+export const nameInInfo = (info: Buffer, offset: number, length = 16): string =>
   info.toString('latin1', offset, offset + length).replace(/\0.*$/s, '');
 
 const openById = {
@@ -30,10 +30,10 @@ const openById = {
 export type BpfObjectKind = keyof typeof openById;
 
 /** Runs `use` with a descriptor of the object `id`; null when the kernel has it no more. */
-export function withId<T>(what: BpfObjectKind, id: number, use: (fd: number) => T): T | null {
+export function withObjectById<T>(what: BpfObjectKind, id: number, use: (fd: number) => T): T | null {
   const fd = openById[what](id);
-  if (fd < 0 && new BpfRefusal('', -fd).reason === 'ENOENT') return null;
-  accepted(`open ${what} ${id}`, fd);
+  if (fd < 0 && new BpfError('', -fd).errnoName === 'ENOENT') return null;
+  checkResult(`open ${what} ${id}`, fd);
   try {
     return use(fd);
   } finally {
@@ -45,14 +45,14 @@ export function withId<T>(what: BpfObjectKind, id: number, use: (fd: number) => 
 const nextIdCommand: Record<BpfObjectKind, number> = { program: 11, map: 12, btf: 23, link: 31 };
 
 /** Ids of all programs, maps, links or BTF of this kernel, ascending. */
-export function idsOf(what: BpfObjectKind): number[] {
+export function listObjectIds(what: BpfObjectKind): number[] {
   const ids: number[] = [];
   // union bpf_attr: start_id 0, next_id 4.
   const attr = Buffer.alloc(16);
   for (;;) {
-    if (syscall(bpfSyscall, nextIdCommand[what], attr, attr.length) < 0) {
-      const refusal = new BpfRefusal(`list the ids of each ${what}`, errno());
-      if (refusal.reason === 'ENOENT') return ids;
+    if (syscall(bpfSyscallNumber, nextIdCommand[what], attr, attr.length) < 0) {
+      const refusal = new BpfError(`list the ids of each ${what}`, errno());
+      if (refusal.errnoName === 'ENOENT') return ids;
       throw refusal;
     }
     const id = attr.readUInt32LE(4);
@@ -62,12 +62,12 @@ export function idsOf(what: BpfObjectKind): number[] {
 }
 
 /** What /proc/self/fdinfo says of a BPF descriptor beyond its info: `memlock` in bytes, `frozen`, … */
-export function descriptorInfo(fd: number): Record<string, string> {
+export function readFdinfo(fd: number): Record<string, string> {
   const text = readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1');
   return Object.fromEntries(Array.from(text.matchAll(/^(\w+):\s*(.*)$/gm), ([, key, value]) => [key, value]));
 }
 
 /** @returns bytes, or null from a kernel that does not say */
-export function lockedBytes(info: Record<string, string>): number | null {
+export function memlockBytes(info: Record<string, string>): number | null {
   return info.memlock === undefined ? null : Number(info.memlock);
 }

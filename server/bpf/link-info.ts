@@ -1,9 +1,9 @@
 import { addressOf } from '../ffi/libc.ts';
-import { nameAt, readInfo, withId } from './kernel-object.ts';
+import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
 import { attachTypeName, linkTypeName } from './type-names.ts';
 
 /** A link of any type: what it holds a program at, as far as the kernel tells. */
-export interface AnyLink {
+export interface LinkInfo {
   id: number;
   /** enum bpf_link_type in small letters */
   type: string;
@@ -23,9 +23,9 @@ const infoBytes = 96;
 const nameBytes = 256;
 
 /** struct bpf_link_info (linux/bpf.h): type 0, id 4, prog_id 8, what the type has from 16 on. */
-export const anyLink = (id: number): AnyLink | null =>
-  withId('link', id, (fd) => {
-    const info = readInfo(`link ${id}`, fd, Buffer.alloc(infoBytes));
+export const linkInfoById = (id: number): LinkInfo | null =>
+  withObjectById('link', id, (fd) => {
+    const info = readObjectInfo(`link ${id}`, fd, Buffer.alloc(infoBytes));
     const type = linkTypeName(info.readUInt32LE(0));
     const u32 = (at: number): number => info.readUInt32LE(at);
     /** Asks again, with room for the name whose pointer and length are at these places. */
@@ -34,8 +34,8 @@ export const anyLink = (id: number): AnyLink | null =>
       const again = Buffer.alloc(infoBytes);
       again.writeBigUInt64LE(addressOf(text), at);
       again.writeUInt32LE(nameBytes, lengthAt);
-      readInfo(`link ${id}`, fd, again);
-      return nameAt(text, 0, nameBytes);
+      readObjectInfo(`link ${id}`, fd, again);
+      return nameInInfo(text, 0, nameBytes);
     };
     const link = { id: u32(4), type, programId: u32(8), attachType: null };
     const withAttachType = (at: number) => ({ ...link, attachType: attachTypeName(u32(at)) });

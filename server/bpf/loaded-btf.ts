@@ -1,8 +1,8 @@
 import { addressOf } from '../ffi/libc.ts';
-import { nameAt, readInfo, withId } from './kernel-object.ts';
+import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
 
 /** BTF that is loaded in the kernel: a program's, the kernel's own (`vmlinux`), or a module's. */
-export interface BtfObject {
+export interface LoadedBtf {
   bytes: Buffer;
   /** Empty of a program's. */
   name: string;
@@ -11,9 +11,9 @@ export interface BtfObject {
 }
 
 /** struct bpf_btf_info (linux/bpf.h): btf 0, btf_size 8, id 12, name 16, name_len 24, kernel_btf 28. */
-export const btfObject = (id: number): BtfObject | null =>
-  withId('btf', id, (fd) => {
-    const size = readInfo(`BTF ${id}`, fd, Buffer.alloc(32)).readUInt32LE(8);
+export const readLoadedBtf = (id: number): LoadedBtf | null =>
+  withObjectById('btf', id, (fd) => {
+    const size = readObjectInfo(`BTF ${id}`, fd, Buffer.alloc(32)).readUInt32LE(8);
     const bytes = Buffer.alloc(size);
     const name = Buffer.alloc(64);
     const info = Buffer.alloc(32);
@@ -21,6 +21,6 @@ export const btfObject = (id: number): BtfObject | null =>
     info.writeUInt32LE(size, 8);
     info.writeBigUInt64LE(addressOf(name), 16);
     info.writeUInt32LE(name.length, 24);
-    readInfo(`BTF ${id}`, fd, info);
-    return { bytes, name: nameAt(name, 0, name.length), kernel: info.readUInt32LE(28) !== 0 };
+    readObjectInfo(`BTF ${id}`, fd, info);
+    return { bytes, name: nameInInfo(name, 0, name.length), kernel: info.readUInt32LE(28) !== 0 };
   });

@@ -5,7 +5,7 @@ import {
   bpf_map_update_elem,
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
-import { accepted, BpfRefusal } from './syscall.ts';
+import { checkResult, BpfError } from './syscall.ts';
 import type { MapInfo } from './array-map.ts';
 import { mapTypeName } from './type-names.ts';
 
@@ -20,7 +20,7 @@ const arrays = new Set([
 const perCpu = new Set(['percpu_hash', 'lru_percpu_hash', 'percpu_array', 'percpu_cgroup_storage']);
 
 /** Why the entries of a map of this type cannot be walked; null where they can (get_next_key, lookup). */
-export function notListed(type: string): string | null {
+export function whyNotListable(type: string): string | null {
   if (type === 'ringbuf' || type === 'user_ringbuf')
     return 'a ring buffer holds records, which reading takes out';
   if (type === 'queue' || type === 'stack') return `a ${type} has no keys: reading takes its values out`;
@@ -33,50 +33,50 @@ export function notListed(type: string): string | null {
   return null;
 }
 
-export const isArray = (type: string): boolean => arrays.has(type);
-export const isPerCpu = (type: string): boolean => perCpu.has(type);
+export const isArrayMapType = (type: string): boolean => arrays.has(type);
+export const isPerCpuMapType = (type: string): boolean => perCpu.has(type);
 
 /** Bytes of one CPU's value in what the kernel answers for all CPUs. */
-export const cpuStride = (info: Pick<MapInfo, 'valueBytes'>): number => Math.ceil(info.valueBytes / 8) * 8;
+export const perCpuValueStride = (info: Pick<MapInfo, 'valueBytes'>): number => Math.ceil(info.valueBytes / 8) * 8;
 
 /** Bytes that a lookup answers: of per-CPU maps the values of all possible CPUs, each rounded up to 8. */
-export const lookupBytes = (info: Pick<MapInfo, 'type' | 'valueBytes'>): number => {
+export const lookupValueBytes = (info: Pick<MapInfo, 'type' | 'valueBytes'>): number => {
   const type = mapTypeName(info.type);
-  if (isPerCpu(type)) return cpuStride(info) * libbpf_num_possible_cpus();
+  if (isPerCpuMapType(type)) return perCpuValueStride(info) * libbpf_num_possible_cpus();
   // Programs and maps are answered by their ids, cgroups and perf events not at all.
   return Math.max(4, info.valueBytes);
 };
 
 /**
  * The key behind `key` in the kernel's order, null behind the last; `key` null: the first. A hash whose `key` is
- * gone begins again: see `hasKey`. @throws BpfRefusal
+ * gone begins again: see `hasKey`. @throws BpfError
  */
-export function nextKey(fd: number, key: Buffer | null, keyBytes: number): Buffer | null {
+export function nextMapKey(fd: number, key: Buffer | null, keyBytes: number): Buffer | null {
   const next = Buffer.alloc(keyBytes);
   const answer = bpf_map_get_next_key(fd, key, next);
-  if (answer < 0 && new BpfRefusal('', -answer).reason === 'ENOENT') return null;
-  accepted('walk the keys of a map', answer);
+  if (answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT') return null;
+  checkResult('walk the keys of a map', answer);
   return next;
 }
 
-/** The value of a key, or null where there is none. @throws BpfRefusal EOPNOTSUPP of maps that cannot be read */
-export function lookUp(fd: number, key: Buffer, bytes: number): Buffer | null {
+/** The value of a key, or null where there is none. @throws BpfError EOPNOTSUPP of maps that cannot be read */
+export function lookUpMapEntry(fd: number, key: Buffer, bytes: number): Buffer | null {
   const value = Buffer.alloc(bytes);
   const answer = bpf_map_lookup_elem(fd, key, value);
-  if (answer < 0 && new BpfRefusal('', -answer).reason === 'ENOENT') return null;
-  accepted('read an entry of a map', answer);
+  if (answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT') return null;
+  checkResult('read an entry of a map', answer);
   return value;
 }
 
-/** @throws BpfRefusal, E2BIG when the map is full */
-export const writeEntry = (tried: string, fd: number, key: Buffer, value: Buffer): void => {
-  accepted(tried, bpf_map_update_elem(fd, key, value, 0));
+/** @throws BpfError, E2BIG when the map is full */
+export const writeMapEntry = (tried: string, fd: number, key: Buffer, value: Buffer): void => {
+  checkResult(tried, bpf_map_update_elem(fd, key, value, 0));
 };
 
-/** @returns whether there was one @throws BpfRefusal, EINVAL of an array */
-export function deleteEntry(tried: string, fd: number, key: Buffer): boolean {
+/** @returns whether there was one @throws BpfError, EINVAL of an array */
+export function deleteMapEntry(tried: string, fd: number, key: Buffer): boolean {
   const answer = bpf_map_delete_elem(fd, key);
-  if (answer < 0 && new BpfRefusal('', -answer).reason === 'ENOENT') return false;
-  accepted(tried, answer);
+  if (answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT') return false;
+  checkResult(tried, answer);
   return true;
 }

@@ -6,7 +6,7 @@ const protWrite = 2;
 const mapShared = 1;
 
 /** Memory of a map (BPF_F_MMAPABLE), or of a ring buffer: as the programs see it, with no system call. */
-export class Mapping {
+export class MemoryMapping {
   readonly buffer: ArrayBuffer;
   readonly #address: bigint;
 

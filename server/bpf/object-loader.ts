@@ -1,21 +1,21 @@
 import { ProblemError } from '../../contract/problem.ts';
 import * as libbpf from '../ffi/libbpf.ts';
 import { addressOf, errno, strerror, viewOf } from '../ffi/libc.ts';
-import { accepted, BpfRefusal, offLoop } from './syscall.ts';
+import { checkResult, BpfError, callAsync } from './syscall.ts';
 import type { MapInfo } from './array-map.ts';
-import { verifierProblem } from './verifier-log.ts';
+import { verifierError } from './verifier-log.ts';
 
-export interface MapRequest {
+export interface MapOptions {
   maxEntries?: number;
   /** A map to use instead of a new one; the caller keeps and closes its descriptor. */
   reuse?: number;
 }
 
-export interface ObjectRequest {
+export interface LoadOptions {
   /** As errors name it; also the prefix of its data sections' map names. */
   name: string;
   image: Buffer;
-  maps?: Record<string, MapRequest>;
+  maps?: Record<string, MapOptions>;
   /** Writes .rodata, which the verifier then takes for constants. */
   rodata?: (bytes: Buffer) => void;
   /** The one program to load, as one of traffic control, whatever its section; by default all are. */
@@ -41,7 +41,7 @@ export interface ObjectDescription {
 }
 
 /** BPF_PROG_TYPE_SCHED_CLS (linux/bpf.h): what tcx, netkit and clsact run. */
-export const trafficControl = 3;
+export const schedClsProgramType = 3;
 
 const logBytes = 1 << 20;
 
@@ -64,9 +64,9 @@ function* members(
 function refusal(name: string, error: number, logs: ReadonlyMap<string, Buffer>): ProblemError {
   for (const [program, log] of logs) {
     const end = log.indexOf(0);
-    if (end > 0) return verifierProblem(name, program, log.toString('utf8', 0, end), error);
+    if (end > 0) return verifierError(name, program, log.toString('utf8', 0, end), error);
   }
-  return new BpfRefusal(`load ${name}`, error);
+  return new BpfError(`load ${name}`, error);
 }
 
 /** enum libbpf_errno (bpf/libbpf.h). */
@@ -121,7 +121,7 @@ export function describeObject(name: string, image: Buffer): ObjectDescription {
  * Loads a compiled object, off the event loop.
  * @throws ProblemError `bad_object`, `verifier_refused` with the verifier's own words, else `kernel_refused`
  */
-export async function loadObject(request: ObjectRequest): Promise<LoadedObject> {
+export async function loadObject(request: LoadOptions): Promise<LoadedObject> {
   const { name, image } = request;
   const object = openObject(name, image);
   try {
@@ -130,10 +130,10 @@ export async function loadObject(request: ObjectRequest): Promise<LoadedObject> 
       if (request.program !== undefined && !chosen(request.program, program)) continue;
       const log = Buffer.alloc(logBytes);
       logs.set(libbpf.bpf_program__name(program), log);
-      accepted(`set the log of ${name}`, libbpf.bpf_program__set_log_buf(program, log, log.length));
+      checkResult(`set the log of ${name}`, libbpf.bpf_program__set_log_buf(program, log, log.length));
     }
     for (const map of members(libbpf.bpf_object__next_map, object)) prepareMap(request, map);
-    const answer = await offLoop(libbpf.bpf_object__load, object);
+    const answer = await callAsync(libbpf.bpf_object__load, object);
     if (answer < 0) throw refusal(name, -answer, logs);
     return {
       programs: new Map(
@@ -159,24 +159,24 @@ export async function loadObject(request: ObjectRequest): Promise<LoadedObject> 
 /** Has the chosen program loaded for traffic control, and the others left out. */
 function chosen(name: string, program: bigint): boolean {
   const is = libbpf.bpf_program__name(program) === name;
-  if (is) accepted(`set the type of ${name}`, libbpf.bpf_program__set_type(program, trafficControl));
-  else accepted(`leave out a program beside ${name}`, libbpf.bpf_program__set_autoload(program, false));
+  if (is) checkResult(`set the type of ${name}`, libbpf.bpf_program__set_type(program, schedClsProgramType));
+  else checkResult(`leave out a program beside ${name}`, libbpf.bpf_program__set_autoload(program, false));
   return is;
 }
 
-function prepareMap(request: ObjectRequest, map: bigint): void {
+function prepareMap(request: LoadOptions, map: bigint): void {
   const mapName = libbpf.bpf_map__name(map);
   const tried = `${request.name}: prepare map ${mapName}`;
   const wanted = request.maps?.[mapName];
   // Where maps are pinned is for the caller to say: a foreign object could else have itself given anybody's.
-  accepted(tried, libbpf.bpf_map__set_pin_path(map, null));
+  checkResult(tried, libbpf.bpf_map__set_pin_path(map, null));
   if (wanted?.maxEntries !== undefined)
-    accepted(tried, libbpf.bpf_map__set_max_entries(map, wanted.maxEntries));
-  if (wanted?.reuse !== undefined) accepted(tried, libbpf.bpf_map__reuse_fd(map, wanted.reuse));
+    checkResult(tried, libbpf.bpf_map__set_max_entries(map, wanted.maxEntries));
+  if (wanted?.reuse !== undefined) checkResult(tried, libbpf.bpf_map__reuse_fd(map, wanted.reuse));
   if (request.rodata && mapName.endsWith('.rodata')) {
     const length = Buffer.alloc(8);
     const content = libbpf.bpf_map__initial_value(map, length);
-    if (!content) throw new BpfRefusal(tried, errno());
+    if (!content) throw new BpfError(tried, errno());
     request.rodata(Buffer.from(viewOf(content, Number(length.readBigUInt64LE(0)))));
   }
 }

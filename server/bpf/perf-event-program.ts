@@ -1,6 +1,6 @@
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
-import { bpfSyscall } from './syscall.ts';
-import { nameAt } from './kernel-object.ts';
+import { bpfSyscallNumber } from './syscall.ts';
+import { nameInInfo } from './kernel-object.ts';
 
 const taskFdQuery = 20;
 /** enum bpf_task_fd_type */
@@ -17,7 +17,7 @@ export function perfEventProgram(pid: number, fd: number): { programId: number; 
   attr.writeUInt32LE(fd, 4);
   attr.writeUInt32LE(text.length, 12);
   attr.writeBigUInt64LE(addressOf(text), 16);
-  if (syscall(bpfSyscall, taskFdQuery, attr, attr.length) < 0 && errno() !== 28) return null;
+  if (syscall(bpfSyscallNumber, taskFdQuery, attr, attr.length) < 0 && errno() !== 28) return null;
   const type = fdTypes[attr.readUInt32LE(28)] ?? 'perf event';
-  return { programId: attr.readUInt32LE(24), target: `${type} ${nameAt(text, 0, text.length)}` };
+  return { programId: attr.readUInt32LE(24), target: `${type} ${nameInInfo(text, 0, text.length)}` };
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
 import { bpf_obj_get, bpf_obj_pin } from '../ffi/libbpf.ts';
 import { errno, mount } from '../ffi/libc.ts';
-import { accepted, BpfRefusal } from './syscall.ts';
+import { checkResult, BpfError } from './syscall.ts';
 
 /** BPF_FS_MAGIC (linux/magic.h). */
 const bpffsMagic = 0xcafe4a11;
@@ -31,7 +31,7 @@ export function ensurePinDirectory(path: string): void {
         hint: `choose a directory below ${bpffsPlace}`,
       });
     if (mount('bpf', bpffsPlace, 'bpf', 0, 'mode=0700') < 0)
-      throw new BpfRefusal(`mount the bpf file system at ${bpffsPlace}`, errno());
+      throw new BpfError(`mount the bpf file system at ${bpffsPlace}`, errno());
   }
   mkdirSync(path, { recursive: true, mode: 0o700 });
 }
@@ -46,9 +46,9 @@ export function pinnedNames(directory: string): string[] {
   }
 }
 
-/** Pins the object behind `fd`. @throws BpfRefusal, EEXIST where the name is taken */
+/** Pins the object behind `fd`. @throws BpfError, EEXIST where the name is taken */
 export function pin(fd: number, path: string): void {
-  accepted(`pin ${path}`, bpf_obj_pin(fd, path));
+  checkResult(`pin ${path}`, bpf_obj_pin(fd, path));
 }
 
 /** As `pin`, in place of what was pinned there, with no moment in between. */
@@ -62,8 +62,8 @@ export function pinOver(fd: number, path: string): void {
 /** A new descriptor of what is pinned at `path`, or null where nothing is. The caller closes it. */
 export function openPinned(path: string): number | null {
   const fd = bpf_obj_get(path);
-  if (fd < 0 && new BpfRefusal('', -fd).reason === 'ENOENT') return null;
-  return accepted(`open pinned ${path}`, fd);
+  if (fd < 0 && new BpfError('', -fd).errnoName === 'ENOENT') return null;
+  return checkResult(`open pinned ${path}`, fd);
 }
 
 /** Removes a pin; none is as well. */

@@ -1,8 +1,8 @@
 import { uptime } from 'node:os';
 import { bpf_prog_get_fd_by_id } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
-import { accepted, BpfRefusal } from './syscall.ts';
-import { nameAt, readInfo, withId } from './kernel-object.ts';
+import { checkResult, BpfError } from './syscall.ts';
+import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
 
 export interface ProgramInfo {
   id: number;
@@ -46,7 +46,7 @@ export function programInfo(fd: number): ProgramInfo {
   const ids = Buffer.alloc(maxMaps * 4);
   info.writeUInt32LE(maxMaps, 52);
   info.writeBigUInt64LE(addressOf(ids), 56);
-  readInfo('a program', fd, info);
+  readObjectInfo('a program', fd, info);
   return {
     type: info.readUInt32LE(0),
     id: info.readUInt32LE(4),
@@ -57,7 +57,7 @@ export function programInfo(fd: number): ProgramInfo {
     mapIds: Array.from({ length: Math.min(info.readUInt32LE(52), maxMaps) }, (_, i) =>
       ids.readUInt32LE(i * 4),
     ),
-    name: nameAt(info, 64),
+    name: nameInInfo(info, 64),
     runTimeNs: Number(info.readBigUInt64LE(192)),
     runCount: Number(info.readBigUInt64LE(200)),
     misses: info.readBigUInt64LE(208),
@@ -73,9 +73,9 @@ export function programInfo(fd: number): ProgramInfo {
 /** A new descriptor of any program of this kernel, which the caller closes; null when it is gone. */
 export function programFdById(id: number): number | null {
   const fd = bpf_prog_get_fd_by_id(id);
-  if (fd < 0 && new BpfRefusal('', -fd).reason === 'ENOENT') return null;
-  return accepted(`open program ${id}`, fd);
+  if (fd < 0 && new BpfError('', -fd).errnoName === 'ENOENT') return null;
+  return checkResult(`open program ${id}`, fd);
 }
 
 /** Of any program of this kernel; null when it is gone. */
-export const programInfoById = (id: number): ProgramInfo | null => withId('program', id, programInfo);
+export const programInfoById = (id: number): ProgramInfo | null => withObjectById('program', id, programInfo);

@@ -1,6 +1,6 @@
 import { bpf_prog_test_run_opts } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
-import { accepted, BpfRefusal } from './syscall.ts';
+import { checkResult, BpfError } from './syscall.ts';
 
 /** struct __sk_buff (linux/bpf.h), of which only the device's index is given. */
 const contextBytes = 192;
@@ -12,7 +12,7 @@ const optionsBytes = 80;
  * Runs programs of traffic control on packets of no device's, with no packet sent (BPF_PROG_TEST_RUN). One after the
  * other: its memory is used again.
  */
-export class TestRun {
+export class ProgramTestRun {
   readonly #context = Buffer.alloc(contextBytes);
   readonly #options = Buffer.alloc(optionsBytes);
 
@@ -34,8 +34,8 @@ export class TestRun {
     // A signal to this thread ends the repeats: they are begun again.
     let answer: number;
     do answer = bpf_prog_test_run_opts(program, options);
-    while (answer < 0 && new BpfRefusal('', -answer).reason === 'EINTR');
-    accepted('run a program on a packet', answer);
+    while (answer < 0 && new BpfError('', -answer).errnoName === 'EINTR');
+    checkResult('run a program on a packet', answer);
     return { verdict: options.readInt32LE(56), ns: options.readUInt32LE(64) };
   }
 }

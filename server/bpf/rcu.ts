@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syscall } from '../ffi/libc.ts';
-import { offLoop } from './syscall.ts';
+import { callAsync } from './syscall.ts';
 
 /** The number of membarrier(2), and its command that waits as synchronize_rcu() does. */
 const membarrier = process.arch === 'arm64' ? 283 : 324;
@@ -9,7 +9,7 @@ const everyCpu = 1;
 const longEnoughMs = 100;
 
 /** Waits until every program that runs now has ended: none of them still uses what was replaced before. */
-export async function runsEnded(): Promise<void> {
-  const answer = await offLoop(syscall, membarrier, everyCpu, null, 0);
+export async function waitForGracePeriod(): Promise<void> {
+  const answer = await callAsync(syscall, membarrier, everyCpu, null, 0);
   if (answer < 0) await sleep(longEnoughMs);
 }

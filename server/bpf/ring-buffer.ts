@@ -1,5 +1,5 @@
 import { mapInfo } from './array-map.ts';
-import { Mapping } from './mmap.ts';
+import { MemoryMapping } from './mmap.ts';
 
 const pageBytes = 4096;
 /** BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ, <linux/bpf.h>. */
@@ -18,7 +18,7 @@ export class RingBuffer {
   /** Of the map: readable while there are records. */
   readonly fd: number;
   readonly #bytes: bigint;
-  readonly #maps: readonly Mapping[];
+  readonly #maps: readonly MemoryMapping[];
   readonly #consumed: BigInt64Array;
   readonly #produced: BigInt64Array;
   readonly #data: Buffer;
@@ -29,8 +29,8 @@ export class RingBuffer {
     this.fd = fd;
     const bytes = mapInfo(fd).maxEntries;
     this.#bytes = BigInt(bytes);
-    const consumer = new Mapping(`${what}: the consumer’s page`, fd, pageBytes);
-    const producer = new Mapping(what, fd, pageBytes + 2 * bytes, { offset: pageBytes, readOnly: true });
+    const consumer = new MemoryMapping(`${what}: the consumer’s page`, fd, pageBytes);
+    const producer = new MemoryMapping(what, fd, pageBytes + 2 * bytes, { offset: pageBytes, readOnly: true });
     this.#maps = [consumer, producer];
     this.#consumed = new BigInt64Array(consumer.buffer, 0, 1);
     this.#produced = new BigInt64Array(producer.buffer, 0, 1);

@@ -1,5 +1,5 @@
 import { type Direction, directions } from '../../contract/direction.ts';
-import { type DropReason, dropReasons } from '../../contract/sample.ts';
+import { type DropReason, dropReasons } from '../../contract/sample-frame.ts';
 import { mappedBytes, mappedText } from './rule-layout.ts';
 
 /** What `bpf/rule-layout.h` has programs tell of packets, and the packets that they are asked to tell of, for this side. */

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { bpf_enable_stats } from '../ffi/libbpf.ts';
-import { accepted } from './syscall.ts';
+import { checkResult } from './syscall.ts';
 
 let holders = 0;
 let fd = -1;
@@ -13,7 +13,7 @@ export const runStatisticsHeld = (): boolean => holders > 0;
  * (BPF_ENABLE_STATS; measured cost within noise).
  */
 export function holdRunStatistics(): () => void {
-  if (holders === 0) fd = accepted('turn BPF run statistics on', bpf_enable_stats(0));
+  if (holders === 0) fd = checkResult('turn BPF run statistics on', bpf_enable_stats(0));
   holders += 1;
   let held = true;
   return () => {

@@ -64,13 +64,13 @@ export function encodeSlot(entry: SlotEntry | null): Buffer {
 }
 
 /** A slot as the map has it, every field told. */
-export interface ReadSlot extends Required<Omit<SlotEntry, 'address4' | 'address6'>> {
+export interface DecodedSlot extends Required<Omit<SlotEntry, 'address4' | 'address6'>> {
   address4: string | undefined;
   address6: string | undefined;
 }
 
 /** `encodeSlot` the other way. */
-export function decodeSlot(value: Buffer): ReadSlot | null {
+export function decodeSlot(value: Buffer): DecodedSlot | null {
   if (value.every((byte) => byte === 0)) return null;
   const flags = value.readUInt32LE(0);
   const macs = { toPod: value.subarray(32, 38), fromPod: value.subarray(38, 44) };
@@ -88,7 +88,7 @@ export function decodeSlot(value: Buffer): ReadSlot | null {
 }
 
 /** struct podlane_address4 and struct podlane_address6. */
-export const addressBytes = { 4: 8, 6: 16 } as const;
+export const endpointKeyBytes = { 4: 8, 6: 16 } as const;
 /** struct podlane_endpoint: slot 0, owner 4. */
 export const endpointBytes = 8;
 /** How many addresses of each family there is room for, by slots. */
@@ -103,15 +103,15 @@ export interface Endpoint {
 const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
 /** An address as a key of its family's endpoints; an IPv4-mapped IPv6 address is the IPv4 address. @throws RangeError */
-export function encodeAddress(address: string): Buffer {
+export function encodeEndpointKey(address: string): Buffer {
   if (!address.includes(':')) return Buffer.from([...address4Bytes(address), 0, 0, 0, 0]);
   const key = Buffer.from(address6Bytes(address));
-  return key.subarray(0, 12).equals(mappedPrefix) ? encodeAddress(addressText(key.subarray(12))) : key;
+  return key.subarray(0, 12).equals(mappedPrefix) ? encodeEndpointKey(addressText(key.subarray(12))) : key;
 }
 
-/** `encodeAddress` the other way. */
-export const decodeAddress = (key: Buffer): string =>
-  addressText(key.length === addressBytes[4] ? key.subarray(0, 4) : key);
+/** `encodeEndpointKey` the other way. */
+export const decodeEndpointKey = (key: Buffer): string =>
+  addressText(key.length === endpointKeyBytes[4] ? key.subarray(0, 4) : key);
 
 export function encodeEndpoint({ slot, owner }: Endpoint): Buffer {
   const value = Buffer.alloc(endpointBytes);

@@ -3,12 +3,12 @@ import { ProblemError } from '../../contract/problem.ts';
 import { errno, errnoName, strerror } from '../ffi/libc.ts';
 
 /** The number of bpf(2), for what libbpf 1.1 cannot say. */
-export const bpfSyscall = process.arch === 'arm64' ? 280 : 321;
+export const bpfSyscallNumber = process.arch === 'arm64' ? 280 : 321;
 
 /** The kernel's answer to a BPF call: `errno` positive, its name in `reason`. */
-export class BpfRefusal extends ProblemError {
+export class BpfError extends ProblemError {
   readonly errno: number;
-  readonly reason: string;
+  readonly errnoName: string;
   constructor(tried: string, number: number, more: { hint?: string; code?: 'no_netkit' | 'no_tcx' } = {}) {
     const reason = errnoName(number);
     const hint = more.hint ?? (reason === 'EPERM' ? 'run the agent as root' : undefined);
@@ -19,13 +19,13 @@ export class BpfRefusal extends ProblemError {
     );
     this.name = 'BpfRefusal';
     this.errno = number;
-    this.reason = reason;
+    this.errnoName = reason;
   }
 }
 
 /** `answer` of a libbpf call, or its negative errno thrown. `tried` says what was tried on what. */
-export function accepted(tried: string, answer: number): number {
-  if (answer < 0) throw new BpfRefusal(tried, -answer);
+export function checkResult(tried: string, answer: number): number {
+  if (answer < 0) throw new BpfError(tried, -answer);
   return answer;
 }
 
@@ -33,7 +33,7 @@ export function accepted(tried: string, answer: number): number {
  * Runs a call on a pool thread, so that what waits for RTNL or the verifier does not stop the event loop.
  * Buffers among the arguments live until it has answered.
  */
-export function offLoop<Arguments extends unknown[]>(
+export function callAsync<Arguments extends unknown[]>(
   call: KoffiFunc<(...args: Arguments) => number>,
   ...args: Arguments
 ): Promise<number> {

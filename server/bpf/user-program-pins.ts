@@ -6,14 +6,14 @@ import { linkHooks } from './datapath-programs.ts';
 import { primaryIfindex, slotOf } from './slot-layout.ts';
 import { detachLink, withPinnedLink } from './link.ts';
 import { attachNetkit } from './netkit-hook.ts';
-import type { HookOrder } from './anchor.ts';
+import type { Anchor } from './anchor.ts';
 import { ensurePinDirectory, openPinned, pin, pinnedNames, removePinDirectory, unpin } from './pin.ts';
 import { programInfo } from './program-info.ts';
 import type { LinkHook } from './hook-query.ts';
 import { attachTcx } from './tcx-hook.ts';
 
 /** A program that a user put on a pod, by its pins: they alone keep it, and say where it belongs. */
-export interface UserPin {
+export interface UserProgramPin {
   /** The pod's number, as slots name their owner. */
   owner: number;
   /** Among those of the pod, from 1. */
@@ -24,16 +24,23 @@ export interface UserPin {
   path: string;
 }
 
-const directoryName = /^(\d+)-(\d+)-(out|in)-(before|after)$/;
+const directoryName = /^(\d+)-(\d+)-(egress|ingress|out|in)-(before|after)$/;
+/** Directions by their word in a directory's name. Earlier versions wrote `out` and `in`. */
+const directionNamed: Readonly<Record<string, Direction>> = {
+  egress: 'egress',
+  ingress: 'ingress',
+  out: 'egress',
+  in: 'ingress',
+};
 const linkName = (slot: number, hook: LinkHook): string => `${slot}-${hook.replace('/', '-')}`;
 
 /**
  * Users' programs of this node: in `users/OWNER-NUMBER-DIRECTION-PLACE` of our pins, each its `program`, and by
  * `SLOT-HOOK` the links that hold it on devices. In memory, and read once: nobody else writes there.
  */
-export class UserPins {
+export class UserProgramPins {
   readonly #directory: string;
-  readonly #pins: UserPin[] = [];
+  readonly #pins: UserProgramPin[] = [];
 
   constructor(pins: string) {
     this.#directory = join(pins, 'users');
@@ -53,7 +60,7 @@ export class UserPins {
         number: Number(number),
         programId,
         path,
-        direction: direction as UserPin['direction'],
+        direction: directionNamed[String(direction)] ?? 'egress',
         place: place as Place,
       });
     }
@@ -61,11 +68,11 @@ export class UserPins {
   }
 
   /** A pod's, in the order they were put there, as far as numbers tell. */
-  of(owner: number): UserPin[] {
+  of(owner: number): UserProgramPin[] {
     return this.#pins.filter((each) => each.owner === owner);
   }
 
-  find(programId: number): UserPin | undefined {
+  find(programId: number): UserProgramPin | undefined {
     return this.#pins.find((each) => each.programId === programId);
   }
 
@@ -74,7 +81,7 @@ export class UserPins {
   }
 
   /** Pins a loaded program, attached to nothing yet. */
-  add(program: number, where: Pick<UserPin, 'owner' | 'number' | 'direction' | 'place'>): UserPin {
+  add(program: number, where: Pick<UserProgramPin, 'owner' | 'number' | 'direction' | 'place'>): UserProgramPin {
     const { owner, number, direction, place } = where;
     const path = join(this.#directory, `${owner}-${number}-${direction}-${place}`);
     removePinDirectory(path);
@@ -86,7 +93,7 @@ export class UserPins {
   }
 
   /** Runs `use` with a descriptor of the program. */
-  async withProgram<T>({ path }: UserPin, use: (fd: number) => Promise<T>): Promise<T> {
+  async withProgram<T>({ path }: UserProgramPin, use: (fd: number) => Promise<T>): Promise<T> {
     const fd = openPinned(join(path, 'program'))!;
     try {
       return await use(fd);
@@ -96,7 +103,7 @@ export class UserPins {
   }
 
   /** On a hook of the slot's device; one that is there stays. @throws BpfRefusal */
-  async attach(pinned: UserPin, hook: LinkHook, slot: number, order: HookOrder): Promise<void> {
+  async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, order: Anchor): Promise<void> {
     const path = join(pinned.path, linkName(slot, hook));
     const there = await withPinnedLink(path, (_, info) => slotOf(info.ifindex) === slot);
     if (there) return;
@@ -121,14 +128,14 @@ export class UserPins {
   }
 
   /** Takes one off everything, and lets it go. */
-  async remove(pinned: UserPin): Promise<void> {
+  async remove(pinned: UserProgramPin): Promise<void> {
     for (const name of pinnedNames(pinned.path))
       if (name !== 'program') await this.#detach(pinned, Number.parseInt(name, 10), linkHooks);
     removePinDirectory(pinned.path);
     this.#pins.splice(this.#pins.indexOf(pinned), 1);
   }
 
-  async #detach(pinned: UserPin, slot: number, hooks: readonly LinkHook[]): Promise<void> {
+  async #detach(pinned: UserProgramPin, slot: number, hooks: readonly LinkHook[]): Promise<void> {
     for (const hook of hooks) {
       const path = join(pinned.path, linkName(slot, hook));
       await withPinnedLink(path, (fd) => detachLink(`detach ${path}`, fd));

@@ -51,5 +51,5 @@ const meanings: readonly [RegExp, string][] = [
 ];
 
 /** The meaning of a complaint, as a sentence that says what to do; null for one that is not known here. */
-export const meaningOf = (message: string): string | null =>
+export const verifierHint = (message: string): string | null =>
   meanings.find(([pattern]) => pattern.test(message))?.[1] ?? null;

@@ -1,6 +1,6 @@
 import { ProblemError, type VerifierRefusal } from '../../contract/problem.ts';
 import { errnoName } from '../ffi/libc.ts';
-import { meaningOf } from './verifier-hints.ts';
+import { verifierHint } from './verifier-hints.ts';
 
 const shownInstructions = 12;
 const shownLogLines = 60;
@@ -27,7 +27,7 @@ function learn(state: State, text: string): void {
 }
 
 /** What a log says of the program that was refused, taken apart. Pure; what is not in the log is null or empty. */
-export function readVerifierLog(program: string, log: string): VerifierRefusal {
+export function parseVerifierLog(program: string, log: string): VerifierRefusal {
   const lines = log
     .split('\n')
     .map((line) => line.trimEnd())
@@ -63,7 +63,7 @@ export function readVerifierLog(program: string, log: string): VerifierRefusal {
     source,
     registers: known,
     before: before.slice(-shownInstructions - 1, -1),
-    meaning: meaningOf(message),
+    meaning: verifierHint(message),
     log: lines.slice(-shownLogLines).join('\n'),
   };
 }
@@ -77,8 +77,8 @@ const told = (state: State): string[] =>
 const number = (name: string): number => Number(/\d+/.exec(name)![0]);
 
 /** The verifier's refusal as an error a person can read: the sentence first. The whole log is the error's cause. */
-export function verifierProblem(object: string, program: string, log: string, errno: number): ProblemError {
-  const verifier = readVerifierLog(program, log);
+export function verifierError(object: string, program: string, log: string, errno: number): ProblemError {
+  const verifier = parseVerifierLog(program, log);
   const { message, instruction, source, meaning } = verifier;
   const where = instruction === null ? '' : `, at instruction ${instruction.number} (${instruction.text})`;
   const line = source?.line ? `, ${source.file}:${source.line}` : '';

@@ -1,8 +1,8 @@
 import { addressOf } from '../ffi/libc.ts';
-import { readInfo } from './kernel-object.ts';
+import { readObjectInfo } from './kernel-object.ts';
 
 /** A program's translated instructions, and where its functions and its source lines begin. */
-export interface Translated {
+export interface XlatedProgram {
   /** struct bpf_insn, 8 bytes each; null where the kernel hides them. */
   instructions: Buffer | null;
   /** By the index of the instruction; types and strings are of the program's BTF. */
@@ -19,8 +19,8 @@ const [functionBytes, lineBytes] = [8, 16];
  * instructions that it does not give: those that it blinded, while kernel.kptr_restrict hides addresses.
  * struct bpf_func_info: u32 instruction, type; struct bpf_line_info: u32 instruction, file, text, line << 10 | column.
  */
-export function translated(fd: number): Translated {
-  const sizes = readInfo('a program', fd, Buffer.alloc(infoBytes));
+export function readXlatedProgram(fd: number): XlatedProgram {
+  const sizes = readObjectInfo('a program', fd, Buffer.alloc(infoBytes));
   const [bytes, functions, lines] = [20, 144, 148].map((at) => sizes.readUInt32LE(at)) as [
     number,
     number,
@@ -38,7 +38,7 @@ export function translated(fd: number): Translated {
   info.writeUInt32LE(lineBytes, 172);
   info.writeUInt32LE(lines, 148);
   if (lines > 0) info.writeBigUInt64LE(addressOf(lineInfo), 152);
-  readInfo('a program with its instructions', fd, info);
+  readObjectInfo('a program with its instructions', fd, info);
   const given = (from: number, most: number): number => Math.min(info.readUInt32LE(from), most);
   return {
     instructions: info.readBigUInt64LE(32) === 0n || bytes === 0 ? null : instructions,

@@ -10,17 +10,17 @@ export interface DropReasons {
   /** `NO_SOCKET`; a subsystem's by its number, `OPENVSWITCH_2`; null for what is no drop. */
   name(reason: number): string | null;
   /** Whether tracepoint kfree_skb tells the socket that should have received the packet (Linux 6.11). */
-  receiverTold: boolean;
+  hasReceiverSocket: boolean;
 }
 
 /** Out of the kernel's own types, since numbers differ from kernel to kernel. */
-export function dropReasonsOf(btf: Btf): DropReasons {
+export function readDropReasons(btf: Btf): DropReasons {
   const reasons = btf.enumNames('skb_drop_reason') ?? new Map<number, string>();
   const subsystems = btf.enumNames('skb_drop_reason_subsys') ?? new Map<number, string>();
   // void *, skb, location, reason, from 6.11 the socket.
   const receiverTold = (btf.tracepointParameters('kfree_skb')?.parameters.length ?? 0) > 4;
   return {
-    receiverTold,
+    hasReceiverSocket: receiverTold,
     name(reason) {
       const known = reasons.get(reason);
       if (known !== undefined) return noDrops.has(known) ? null : known.replace(/^SKB_DROP_REASON_/, '');

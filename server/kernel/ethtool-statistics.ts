@@ -15,7 +15,7 @@ const maxStatistics = 4096;
  * struct ethtool_drvinfo: n_stats 180 of 196 bytes; struct ethtool_gstrings: string_set 4, len 8, data 12; struct
  * ethtool_stats: n_stats 4, data 8. Synchronous, to be called within `withNamespace`.
  */
-export function deviceStatistics(names: readonly string[]): Record<string, Record<string, bigint> | null> {
+export function readEthtoolStatistics(names: readonly string[]): Record<string, Record<string, bigint> | null> {
   const fd = socket(2, 0x8_0002, 0); // AF_INET, SOCK_DGRAM | SOCK_CLOEXEC
   if (fd < 0) throw new Error(`open a socket for ethtool: ${errnoName(errno())}`);
   // Room for more than were told: queues may be added meanwhile, and the kernel writes as many as there are then.

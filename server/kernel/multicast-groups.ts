@@ -3,7 +3,7 @@ import { formatAddress } from '../netlink/ip-address.ts';
 import { withNamespace } from '../netlink/setns.ts';
 
 /** A multicast group that somebody joined on an interface. */
-export interface Membership {
+export interface MulticastGroup {
   group: string;
   /** sockets that are in it, the kernel's own joining counted as one */
   users: number;
@@ -13,7 +13,7 @@ export interface Membership {
  * Groups joined on an interface of a namespace, without those that the kernel joins by itself: all hosts, all nodes,
  * all routers where it forwards, and the solicited nodes of its addresses. Synchronous.
  */
-export const multicastMemberships = (namespaceFd: number, ifindex: number): Membership[] =>
+export const listMulticastGroups = (namespaceFd: number, ifindex: number): MulticastGroup[] =>
   // thread-self: /proc/net is that of the process's main thread.
   withNamespace(namespaceFd, () => [
     ...parseIgmp(readTable('igmp'), ifindex),
@@ -31,8 +31,8 @@ const readTable = (name: string): string => {
 };
 
 /** net/ipv4/igmp.c: a line for each interface, `INDEX NAME : …`, then its groups, indented, the address as a host's u32. */
-export function parseIgmp(text: string, ifindex: number): Membership[] {
-  const found: Membership[] = [];
+export function parseIgmp(text: string, ifindex: number): MulticastGroup[] {
+  const found: MulticastGroup[] = [];
   let here = false;
   for (const line of text.split('\n')) {
     if (/^\d/.test(line)) here = Number.parseInt(line, 10) === ifindex;
@@ -44,7 +44,7 @@ export function parseIgmp(text: string, ifindex: number): Membership[] {
 }
 
 /** net/ipv6/mcast.c: `INDEX NAME GROUP USERS FLAGS TIMER`. */
-export const parseIgmp6 = (text: string, ifindex: number): Membership[] =>
+export const parseIgmp6 = (text: string, ifindex: number): MulticastGroup[] =>
   Array.from(text.matchAll(/^(\d+)\s+\S+\s+([0-9a-f]{32})\s+(\d+)\s/gm), ([, index, hex = '', users]) => ({
     index: Number(index),
     group: formatAddress(Buffer.from(hex, 'hex')),

@@ -1,4 +1,4 @@
-import { accepted, offLoop } from '../bpf/syscall.ts';
+import { checkResult, callAsync } from '../bpf/syscall.ts';
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
 
 /** bpf(2) by hand, for probes: nothing but the kernel decides. Commands of enum bpf_cmd, <linux/bpf.h>. */
@@ -21,7 +21,7 @@ const number = (): number => {
  * Loads the smallest program, `return result`, off the event loop. On tcx and netkit -1 means "next program".
  * @returns its descriptor @throws BpfRefusal
  */
-export async function loadSmallest(
+export async function loadMinimalProgram(
   tried: string,
   type: number,
   { result = 0, expectedAttachType = 0, attachBtfId = 0 } = {},
@@ -41,24 +41,24 @@ export async function loadSmallest(
   attributes.write('podlane_probe', 48);
   attributes.writeUInt32LE(expectedAttachType, 68);
   attributes.writeUInt32LE(attachBtfId, 108);
-  const answer = await offLoop(syscall, number(), BPF_PROG_LOAD, attributes, attributes.length);
+  const answer = await callAsync(syscall, number(), BPF_PROG_LOAD, attributes, attributes.length);
   // The kernel reads both buffers inside the call: they must not be collected before.
   void [instructions, license];
-  return accepted(tried, answer);
+  return checkResult(tried, answer);
 }
 
 /**
  * Attaches to a device of the namespace this thread is in, which is why it is synchronous.
  * @returns the link's descriptor @throws BpfRefusal
  */
-export function createLinkNow(tried: string, program: number, ifindex: number, type: number): number {
+export function createLinkSync(tried: string, program: number, ifindex: number, type: number): number {
   // union bpf_attr: link_create.prog_fd 0, target_ifindex 4, attach_type 8
   const attributes = Buffer.alloc(64);
   attributes.writeUInt32LE(program, 0);
   attributes.writeUInt32LE(ifindex, 4);
   attributes.writeUInt32LE(type, 8);
   const answer = syscall(number(), BPF_LINK_CREATE, attributes, attributes.length);
-  return accepted(tried, answer < 0 ? -errno() : answer);
+  return checkResult(tried, answer < 0 ? -errno() : answer);
 }
 
 /** Attaches a tracing program to its tracepoint. @returns the link's descriptor @throws BpfRefusal */
@@ -66,14 +66,14 @@ export async function openTracepoint(tried: string, program: number): Promise<nu
   // union bpf_attr: raw_tracepoint.name 0 (none: the program's own), prog_fd 8
   const attributes = Buffer.alloc(24);
   attributes.writeUInt32LE(program, 8);
-  return accepted(
+  return checkResult(
     tried,
-    await offLoop(syscall, number(), BPF_RAW_TRACEPOINT_OPEN, attributes, attributes.length),
+    await callAsync(syscall, number(), BPF_RAW_TRACEPOINT_OPEN, attributes, attributes.length),
   );
 }
 
 /** Run statistics are on while the answered descriptor is open. @throws BpfRefusal */
 export async function enableRunStatistics(tried: string): Promise<number> {
   const attributes = Buffer.alloc(4); // BPF_STATS_RUN_TIME
-  return accepted(tried, await offLoop(syscall, number(), BPF_ENABLE_STATS, attributes, attributes.length));
+  return checkResult(tried, await callAsync(syscall, number(), BPF_ENABLE_STATS, attributes, attributes.length));
 }

@@ -5,13 +5,13 @@ import { NetlinkError } from '../netlink/error.ts';
 import { addBpfFilter, addClsact, deleteClsact } from '../netlink/tc-filter.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import { addNetkit } from '../netlink/netkit.ts';
-import { RtnetlinkSocket } from '../netlink/socket.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
 import {
   attachType,
-  createLinkNow,
+  createLinkSync,
   enableRunStatistics,
-  loadSmallest,
+  loadMinimalProgram,
   openTracepoint,
   programType,
 } from './probe-programs.ts';
@@ -21,7 +21,7 @@ import { createNamespace, type NetworkNamespace, withNamespace } from './netns.t
 /** Where the trying happens: a namespace of its own, with an rtnetlink socket in it. */
 interface Bench {
   namespace: NetworkNamespace;
-  socket: RtnetlinkSocket;
+  socket: NetlinkSocket;
   /** the kernel's, read once */
   btf(): Promise<Btf>;
 }
@@ -60,7 +60,7 @@ const trials: readonly Trial[] = [
       await addVeth(socket, { primary: { name: 'clsact0' }, peer: { name: 'clsact1' } });
       const ifindex = await ifindexOf(socket, 'clsact0');
       await addClsact(socket, ifindex);
-      const program = await loadSmallest('load a tc program', programType.schedulerClassifier, {
+      const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, {
         result: -1,
       });
       await closing(program, () => addBpfFilter(socket, ifindex, 'tc/ingress', { program, name: 'probe' }));
@@ -86,7 +86,7 @@ const trials: readonly Trial[] = [
       const tracepoint = btf.tracepointParameters('kfree_skb');
       if (!tracepoint?.parameters.includes(reasons.id))
         throw new Error('look up tracepoint kfree_skb in the kernel’s BTF: it tells no reason');
-      const program = await loadSmallest('load a tp_btf program for kfree_skb', programType.tracing, {
+      const program = await loadMinimalProgram('load a tp_btf program for kfree_skb', programType.tracing, {
         expectedAttachType: attachType.rawTracepoint,
         attachBtfId: tracepoint.id,
       });
@@ -119,9 +119,9 @@ const trials: readonly Trial[] = [
  * Finds what this kernel can do by trying it in a throw-away namespace, never by its version: distributions
  * backport and leave out. Leaves nothing behind. @throws ProblemError when not even a namespace can be had
  */
-export async function probe(): Promise<Capability[]> {
+export async function probeCapabilities(): Promise<Capability[]> {
   const namespace = createNamespace();
-  const socket = RtnetlinkSocket.inNamespace(namespace.fd);
+  const socket = NetlinkSocket.inNamespace(namespace.fd);
   let btf: Promise<Btf> | undefined;
   const bench: Bench = { namespace, socket, btf: () => (btf ??= readVmlinuxBtf()) };
   try {
@@ -146,9 +146,9 @@ async function attachOnce(
   hook: string,
   type: number,
 ): Promise<void> {
-  const program = await loadSmallest('load a tc program', programType.schedulerClassifier, { result: -1 });
+  const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, { result: -1 });
   await closing(program, () => {
-    const link = withNamespace(namespace.fd, () => createLinkNow(`attach ${hook}`, program, ifindex, type));
+    const link = withNamespace(namespace.fd, () => createLinkSync(`attach ${hook}`, program, ifindex, type));
     closeSync(link);
   });
 }
@@ -161,7 +161,7 @@ async function closing(fd: number, act: () => void | Promise<void>): Promise<voi
   }
 }
 
-async function ifindexOf(socket: RtnetlinkSocket, name: string): Promise<number> {
+async function ifindexOf(socket: NetlinkSocket, name: string): Promise<number> {
   const link = await getLink(socket, { name });
   if (!link) throw new Error(`find ${name}, just made: not there`);
   return link.ifindex;

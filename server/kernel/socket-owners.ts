@@ -1,7 +1,7 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 
-export interface Process {
+export interface SocketOwner {
   pid: number;
   /** The program's, as it was started: a thread may have renamed itself in /proc/PID/comm. */
   name: string;
@@ -12,11 +12,11 @@ export interface Process {
  * processes that are elsewhere; one that ends meanwhile is not found.
  * @param inodes as in `socket:[4711]` of /proc/PID/fd
  */
-export async function socketOwners(
+export async function findSocketOwners(
   netnsInode: bigint,
   inodes: ReadonlySet<number>,
-): Promise<Map<number, Process>> {
-  const owners = new Map<number, Process>();
+): Promise<Map<number, SocketOwner>> {
+  const owners = new Map<number, SocketOwner>();
   for (const name of await readdir('/proc')) {
     if (owners.size === inodes.size) break;
     if (!/^\d+$/.test(name)) continue;

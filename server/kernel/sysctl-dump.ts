@@ -19,7 +19,7 @@ const readAtOnce = 100;
  * `name = value` lines, as `sysctl` prints them, of the sysctls that matter to networking, in the namespace of `fd` (null: ours). Never
  * keys. Lets other work go on between.
  */
-export async function networkSysctls(fd: number | null): Promise<string> {
+export async function dumpNetworkSysctls(fd: number | null): Promise<string> {
   const within = <T>(act: () => T): T => (fd === null ? act() : withNamespace(fd, act));
   const paths = within(() => ['net', 'kernel', 'user', 'fs'].flatMap(pathsBelow)).filter(isWanted);
   const lines: string[] = [];

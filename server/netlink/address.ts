@@ -1,9 +1,9 @@
-import { noneWhenGone } from './error.ts';
-import { addressBytes, type Family, family, familyName, familyOf, formatAddress, parsePrefix } from './ip-address.ts';
+import { emptyWhenDeviceGone } from './error.ts';
+import { addressBytes, type Family, addressFamily, familyOfNumber, familyOfAddress, formatAddress, parsePrefix } from './ip-address.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './constants.ts';
-import { type Scope, scopeName, scopeNumber } from './route-scope.ts';
-import type { Request, RtnetlinkSocket } from './socket.ts';
+import { type RouteScope, routeScopeName, routeScopeNumber } from './route-scope.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** IFA_*, <linux/if_addr.h>. */
 const ifa = { address: 1, local: 2, label: 3, broadcast: 4, lifetimes: 6, flags: 8, metric: 9 } as const;
@@ -34,7 +34,7 @@ export interface InterfaceAddress {
   /** the other side of a point-to-point address */
   peer: string | null;
   broadcast: string | null;
-  scope: Scope;
+  scope: RouteScope;
   /** IPv4: the interface's name, or one that begins with it */
   label: string | null;
   /** IFA_F_*, see `addressFlag` */
@@ -53,7 +53,7 @@ export interface AddressOptions {
   peer?: string;
   broadcast?: string;
   /** default global */
-  scope?: Scope;
+  scope?: RouteScope;
   label?: string;
   /** IPv6: the kernel first asks whether somebody has it, and it cannot be used meanwhile. Default no */
   duplicateDetection?: boolean;
@@ -74,8 +74,8 @@ export const addressRequest = (
   ifindex: number,
   address: string,
   options: AddressOptions = {},
-): Request => ({
-  tried: `${verb} address ${address} ${verb === 'add' ? 'to' : 'of'} ifindex ${ifindex}`,
+): NetlinkRequest => ({
+  operation: `${verb} address ${address} ${verb === 'add' ? 'to' : 'of'} ifindex ${ifindex}`,
   type: verb === 'delete' ? rtm.delAddress : rtm.newAddress,
   flags: verb === 'delete' ? 0 : nlmFlag.create | (verb === 'add' ? nlmFlag.exclusive : nlmFlag.replace),
   encode: (message) => encodeAddress(message, ifindex, address, options),
@@ -86,7 +86,7 @@ export const addressRequest = (
  * they can be used at once. @throws NetlinkError EEXIST when it has it, RangeError when it is no address
  */
 export const addAddress = (
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   address: string,
   options: AddressOptions = {},
@@ -94,7 +94,7 @@ export const addAddress = (
 
 /** As `addAddress`; when the interface has it, its lifetimes, flags and metric become these. */
 export const replaceAddress = (
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   address: string,
   options: AddressOptions = {},
@@ -102,27 +102,27 @@ export const replaceAddress = (
 
 /** @throws NetlinkError EADDRNOTAVAIL when the interface does not have it */
 export const deleteAddress = (
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   address: string,
   options: Pick<AddressOptions, 'peer'> = {},
 ): Promise<void> => socket.request(addressRequest('delete', ifindex, address, options));
 
 /** All addresses of the namespace, or of one interface, or of one family. */
-export async function addresses(
-  socket: RtnetlinkSocket,
+export async function listAddresses(
+  socket: NetlinkSocket,
   filter: { ifindex?: number; family?: Family } = {},
 ): Promise<InterfaceAddress[]> {
   const found = socket.dump(
     {
-      tried: 'dump addresses',
+      operation: 'dump addresses',
       type: rtm.getAddress,
       encode: (message) =>
-        writeIfaddr(message, family[filter.family ?? 'unspecified'], 0, 0, filter.ifindex ?? 0),
+        writeIfaddr(message, addressFamily[filter.family ?? 'unspecified'], 0, 0, filter.ifindex ?? 0),
     },
     parseAddress,
   );
-  return filter.ifindex === undefined ? found : found.catch(noneWhenGone<InterfaceAddress>);
+  return filter.ifindex === undefined ? found : found.catch(emptyWhenDeviceGone<InterfaceAddress>);
 }
 
 export function encodeAddress(
@@ -132,16 +132,16 @@ export function encodeAddress(
   options: AddressOptions = {},
 ): void {
   const { address, length } = parsePrefix(cidr);
-  const kind = familyOf(address);
+  const kind = familyOfAddress(address);
   const { peer, broadcast, scope = 'global', validSeconds, preferredSeconds } = options;
   for (const other of [peer, broadcast])
-    if (other !== undefined && familyOf(other) !== kind)
+    if (other !== undefined && familyOfAddress(other) !== kind)
       throw new RangeError(`${other} beside ${cidr}: not of its family`);
   const flags =
     (options.flags ?? 0) |
     (kind === 'ipv6' && !options.duplicateDetection ? addressFlag.noDad : 0) |
     (options.prefixRoute === false ? addressFlag.noPrefixRoute : 0);
-  writeIfaddr(message, family[kind], length, flags & 0xff, ifindex, scope);
+  writeIfaddr(message, addressFamily[kind], length, flags & 0xff, ifindex, scope);
   message.attributeBytes(ifa.local, addressBytes(address));
   message.attributeBytes(ifa.address, addressBytes(peer ?? address));
   if (broadcast !== undefined) message.attributeBytes(ifa.broadcast, addressBytes(broadcast));
@@ -163,16 +163,16 @@ const writeIfaddr = (
   length: number,
   flags: number,
   ifindex: number,
-  scope: Scope = 'global',
+  scope: RouteScope = 'global',
 ): void => {
-  message.u8(number).u8(length).u8(flags).u8(scopeNumber(scope)).u32(ifindex);
+  message.u8(number).u8(length).u8(flags).u8(routeScopeNumber(scope)).u32(ifindex);
 };
 
 /** Reads RTM_NEWADDR or RTM_DELADDR; null for a family we do not speak. @throws MalformedMessage */
 export function parseAddress(message: MessageReader): InterfaceAddress | null {
   const attributes = message.attributes(ifaddrBytes);
   const { buffer, start } = message;
-  const kind = familyName(buffer[start]!);
+  const kind = familyOfNumber(buffer[start]!);
   if (kind === null) return null;
   let flags = buffer[start + 2]!;
   let local: string | null = null;
@@ -214,7 +214,7 @@ export function parseAddress(message: MessageReader): InterfaceAddress | null {
     address: `${local ?? remote ?? ''}/${buffer[start + 1]}`,
     peer: local !== null && remote !== local ? remote : null,
     broadcast,
-    scope: scopeName(buffer[start + 3]!),
+    scope: routeScopeName(buffer[start + 3]!),
     label,
     flags,
     validSeconds,

@@ -17,14 +17,14 @@ export class NetlinkError extends Error {
   readonly errno: number;
   readonly code: string;
   readonly kernelText: string | null;
-  readonly tried: string;
+  readonly operation: string;
   readonly hint: string | undefined;
 
   constructor(tried: string, errno: number, kernelText: string | null = null) {
     const code = errnoName(errno);
     super(`${tried}: ${kernelText ?? strerror(errno)} (${code})`);
     this.name = 'NetlinkError';
-    this.tried = tried;
+    this.operation = tried;
     this.errno = errno;
     this.code = code;
     this.kernelText = kernelText;
@@ -32,12 +32,12 @@ export class NetlinkError extends Error {
   }
 }
 
-/** Whether `error` is the kernel's refusal with one of these codes, as in `refusedWith(error, 'EEXIST')`. */
-export const refusedWith = (error: unknown, ...codes: string[]): error is NetlinkError =>
+/** Whether `error` is the kernel's refusal with one of these codes, as in `isNetlinkError(error, 'EEXIST')`. */
+export const isNetlinkError = (error: unknown, ...codes: string[]): error is NetlinkError =>
   error instanceof NetlinkError && codes.includes(error.code);
 
 /** For dumps of one interface's objects: one that is gone has none, where the kernel answers ENODEV. */
-export const noneWhenGone = <T>(error: unknown): T[] => {
-  if (refusedWith(error, 'ENODEV')) return [];
+export const emptyWhenDeviceGone = <T>(error: unknown): T[] => {
+  if (isNetlinkError(error, 'ENODEV')) return [];
   throw error;
 };

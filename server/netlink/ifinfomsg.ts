@@ -28,12 +28,12 @@ export const ifinfoBytes = 16;
 export const iff = { up: 0x1, noArp: 0x80, lowerUp: 0x1_0000 } as const;
 
 /** struct ifinfomsg: u8 family, pad, u16 type, i32 index, u32 flags, u32 change. */
-export const writeIfinfo = (message: MessageWriter, index: number, flags = 0, change = 0): void => {
+export const encodeIfinfomsg = (message: MessageWriter, index: number, flags = 0, change = 0): void => {
   message.u32(0).i32(index).u32(flags).u32(change);
 };
 
 /** The primary of a pair of interfaces that is to be made. */
-export interface NewEnd {
+export interface NewDeviceEnd {
   name: string;
   /** chosen by the caller; without it, by the kernel. For both ends or for the primary alone */
   ifindex?: number;
@@ -47,12 +47,12 @@ export interface NewEnd {
 }
 
 /** Its peer. It is made down, to be upped after: at creation veth refuses (ENOTCONN) and netkit ignores it. */
-export type NewPeer = Omit<NewEnd, 'up'>;
+export type NewDevicePeer = Omit<NewDeviceEnd, 'up'>;
 
 /** struct ifinfomsg and attributes of an end: the primary's as the message's body, the peer's nested. */
-export function writeEnd(message: MessageWriter, end: NewEnd): void {
+export function encodeDeviceEnd(message: MessageWriter, end: NewDeviceEnd): void {
   const up = end.up ? iff.up : 0;
-  writeIfinfo(message, end.ifindex ?? 0, up, up);
+  encodeIfinfomsg(message, end.ifindex ?? 0, up, up);
   message.attributeString(ifla.name, end.name);
   if (end.mtu !== undefined) message.attributeU32(ifla.mtu, end.mtu);
   if (end.mac !== undefined) message.attributeBytes(ifla.address, macBytes(end.mac));
@@ -60,12 +60,12 @@ export function writeEnd(message: MessageWriter, end: NewEnd): void {
 }
 
 /** @throws RangeError for a request that the kernel would take and carry out otherwise */
-export function checkPair({ primary, peer }: { primary: NewEnd; peer: NewPeer }): void {
+export function checkDevicePair({ primary, peer }: { primary: NewDeviceEnd; peer: NewDevicePeer }): void {
   // veth_newlink and netkit_new_link look at the peer's only where the primary has one.
   if (peer.ifindex !== undefined && primary.ifindex === undefined)
-    throw new RangeError(`${endText(peer)}: the kernel ignores it unless ${primary.name} has an ifindex too`);
+    throw new RangeError(`${deviceEndText(peer)}: the kernel ignores it unless ${primary.name} has an ifindex too`);
 }
 
 /** `pl0 (ifindex 1048576)`, for the errors' sentences. */
-export const endText = (end: NewEnd): string =>
+export const deviceEndText = (end: NewDeviceEnd): string =>
   end.ifindex === undefined ? end.name : `${end.name} (ifindex ${end.ifindex})`;

@@ -2,21 +2,21 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { MalformedMessage } from './message.ts';
 
 /** Address families of <linux/socket.h>; rtnetlink speaks of nothing else here. */
-export const family = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
+export const addressFamily = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
 export type Family = 'ipv4' | 'ipv6';
 
-export const familyOf = (address: string): Family => {
+export const familyOfAddress = (address: string): Family => {
   if (isIPv4(address)) return 'ipv4';
   if (isIPv6(address) && !address.includes('%')) return 'ipv6';
   throw new RangeError(`not an IP address: ${JSON.stringify(address)}`);
 };
 
-export const familyName = (number: number): Family | null =>
-  number === family.ipv4 ? 'ipv4' : number === family.ipv6 ? 'ipv6' : null;
+export const familyOfNumber = (number: number): Family | null =>
+  number === addressFamily.ipv4 ? 'ipv4' : number === addressFamily.ipv6 ? 'ipv6' : null;
 
 /** 4 or 16 bytes in network order. @throws RangeError when it is no address */
 export function addressBytes(address: string): Uint8Array {
-  if (familyOf(address) === 'ipv4') return Uint8Array.from(address.split('.'), Number);
+  if (familyOfAddress(address) === 'ipv4') return Uint8Array.from(address.split('.'), Number);
   const [head = '', tail] = withoutDottedEnd(address).split('::');
   const before = groups(head);
   const after = tail === undefined ? [] : groups(tail);
@@ -64,7 +64,7 @@ export interface Prefix {
 /** `10.42.0.0/24`; without a length, all bits. @throws RangeError */
 export function parsePrefix(text: string): Prefix {
   const [address = '', bits, ...rest] = text.split('/');
-  const most = familyOf(address) === 'ipv4' ? 32 : 128;
+  const most = familyOfAddress(address) === 'ipv4' ? 32 : 128;
   const length = bits === undefined ? most : Number(bits);
   if (rest.length > 0 || bits === '' || !Number.isInteger(length) || length < 0 || length > most)
     throw new RangeError(`not an IP prefix: ${JSON.stringify(text)}`);

@@ -1,7 +1,7 @@
-import { type Family, familyOf } from './ip-address.ts';
-import type { Neighbour } from './neighbor.ts';
+import { type Family, familyOfAddress } from './ip-address.ts';
+import type { Neighbor } from './neighbor.ts';
 import { type NextHop, type Route, routeProtocol, routeTable } from './route.ts';
-import { type RouteMetrics, routeMetrics } from './route-metrics.ts';
+import { type RouteMetrics, routeMetricNames } from './route-metrics.ts';
 
 type DeviceName = (ifindex: number) => string | undefined;
 
@@ -29,7 +29,7 @@ const protocols: Record<number, string> = {
 };
 
 /** A route as `ip route` prints it: `default via 169.254.1.1 dev eth0 onlink`. */
-export function routeText(route: Route, deviceName: DeviceName): string {
+export function formatRoute(route: Route, deviceName: DeviceName): string {
   const only = route.nextHops.length === 1 ? route.nextHops[0]! : null;
   return [
     ...(route.type === 'unicast' ? [] : [route.type]),
@@ -52,7 +52,7 @@ export function routeText(route: Route, deviceName: DeviceName): string {
 }
 
 /** As `ip neigh` prints it: `10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT`. */
-export const neighbourText = (neighbour: Neighbour, deviceName: DeviceName): string =>
+export const formatNeighbor = (neighbour: Neighbor, deviceName: DeviceName): string =>
   [
     neighbour.address,
     `dev ${nameOf(neighbour.ifindex, deviceName)}`,
@@ -64,7 +64,7 @@ export const neighbourText = (neighbour: Neighbour, deviceName: DeviceName): str
   ].join(' ');
 
 const metricsText = ({ values, locked, congestionControl }: RouteMetrics): string[] => [
-  ...routeMetrics.flatMap((name) => {
+  ...routeMetricNames.flatMap((name) => {
     const value = values[name];
     return value === undefined ? [] : [`${name} ${locked.includes(name) ? 'lock ' : ''}${value}`];
   }),
@@ -72,7 +72,7 @@ const metricsText = ({ values, locked, congestionControl }: RouteMetrics): strin
 ];
 
 const hopText = (hop: NextHop, family: Family, deviceName: DeviceName): string[] => [
-  ...(hop.gateway === null ? [] : [`via ${familyOf(hop.gateway) === family ? '' : 'inet6 '}${hop.gateway}`]),
+  ...(hop.gateway === null ? [] : [`via ${familyOfAddress(hop.gateway) === family ? '' : 'inet6 '}${hop.gateway}`]),
   ...(hop.ifindex === null ? [] : [`dev ${nameOf(hop.ifindex, deviceName)}`]),
 ];
 

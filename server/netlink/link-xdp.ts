@@ -1,7 +1,7 @@
-import { ifinfoBytes, ifla, skipProtocolStats, writeIfinfo } from './ifinfomsg.ts';
+import { ifinfoBytes, ifla, skipProtocolStats, encodeIfinfomsg } from './ifinfomsg.ts';
 import type { AttributeReader, MessageReader } from './message.ts';
 import { rtm } from './constants.ts';
-import type { RtnetlinkSocket } from './socket.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 /** IFLA_XDP and IFLA_XDP_* of <linux/if_link.h>. */
 const iflaXdp = 43;
@@ -15,7 +15,7 @@ export interface XdpProgram {
 }
 
 /** A network interface with what programs may be attached to. */
-export interface HookedLink {
+export interface LinkWithXdp {
   ifindex: number;
   name: string;
   kind: string | null;
@@ -23,23 +23,23 @@ export interface HookedLink {
 }
 
 /** All links of the socket's namespace with their XDP programs. */
-export const hookedLinks = (socket: RtnetlinkSocket): Promise<HookedLink[]> =>
+export const listLinksWithXdp = (socket: NetlinkSocket): Promise<LinkWithXdp[]> =>
   socket.dump(
     {
-      tried: 'dump links with their XDP programs',
+      operation: 'dump links with their XDP programs',
       type: rtm.getLink,
       encode: (message) => {
-        writeIfinfo(message, 0);
+        encodeIfinfomsg(message, 0);
         message.attributeU32(ifla.extendedMask, skipProtocolStats);
       },
     },
-    parseHookedLink,
+    parseLinkWithXdp,
   );
 
 /** Reads RTM_NEWLINK; struct ifinfomsg: ifindex 4. @throws MalformedMessage */
-export function parseHookedLink(message: MessageReader): HookedLink {
+export function parseLinkWithXdp(message: MessageReader): LinkWithXdp {
   const attributes = message.attributes(ifinfoBytes);
-  const link: HookedLink = {
+  const link: LinkWithXdp = {
     ifindex: message.buffer.readInt32LE(message.start + 4),
     name: '',
     kind: null,

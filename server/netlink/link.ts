@@ -1,10 +1,10 @@
-import { refusedWith } from './error.ts';
-import { iff, ifinfoBytes, ifla, iflaInfo, skipProtocolStats, writeIfinfo } from './ifinfomsg.ts';
+import { isNetlinkError } from './error.ts';
+import { iff, ifinfoBytes, ifla, iflaInfo, skipProtocolStats, encodeIfinfomsg } from './ifinfomsg.ts';
 import { formatMac, macBytes } from './ip-address.ts';
 import type { AttributeReader, MessageReader, MessageWriter } from './message.ts';
 import { type NetkitData, parseNetkitData } from './netkit.ts';
 import { nlmFlag, rtm } from './constants.ts';
-import type { Request, RtnetlinkSocket } from './socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** IF_OPER_*, RFC 2863. */
 const operationalStates = [
@@ -17,7 +17,7 @@ const operationalStates = [
   'up',
 ] as const;
 
-export interface LinkCounter {
+export interface LinkCounters {
   packets: number;
   bytes: number;
   errors: number;
@@ -25,7 +25,7 @@ export interface LinkCounter {
 }
 
 /** A network interface, as one namespace sees it. */
-export interface Link {
+export interface NetworkLink {
   ifindex: number;
   name: string;
   /** IFLA_INFO_KIND; null for physical interfaces and loopback */
@@ -51,24 +51,24 @@ export interface Link {
   peerIfindex: number | null;
   peerNamespaceId: number | null;
   /** null unless asked for */
-  stats: { receive: LinkCounter; transmit: LinkCounter } | null;
+  stats: { receive: LinkCounters; transmit: LinkCounters } | null;
 }
 
 export type LinkRef = { ifindex: number } | { name: string };
 
 /** The link, or null when there is none. A name may be an alternative one. */
 export async function getLink(
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ref: LinkRef,
   { stats = false } = {},
-): Promise<Link | null> {
+): Promise<NetworkLink | null> {
   try {
     return await socket.get(
       {
-        tried: `get link ${refText(ref)}`,
+        operation: `get link ${refText(ref)}`,
         type: rtm.getLink,
         encode: (message) => {
-          writeIfinfo(message, 'ifindex' in ref ? ref.ifindex : 0);
+          encodeIfinfomsg(message, 'ifindex' in ref ? ref.ifindex : 0);
           if ('name' in ref) message.attributeString(nameAttribute(ref.name), ref.name);
           message.attributeU32(ifla.extendedMask, skipProtocolStats);
         },
@@ -76,22 +76,22 @@ export async function getLink(
       (message) => parseLink(message, stats),
     );
   } catch (error) {
-    if (refusedWith(error, 'ENODEV')) return null;
+    if (isNetlinkError(error, 'ENODEV')) return null;
     throw error;
   }
 }
 
 /** All links of the socket's namespace, or those of one kind. */
-export const links = (
-  socket: RtnetlinkSocket,
+export const listLinks = (
+  socket: NetlinkSocket,
   { kind, stats = false }: { kind?: string; stats?: boolean } = {},
-): Promise<Link[]> =>
+): Promise<NetworkLink[]> =>
   socket.dump(
     {
-      tried: 'dump links',
+      operation: 'dump links',
       type: rtm.getLink,
       encode: (message) => {
-        writeIfinfo(message, 0);
+        encodeIfinfomsg(message, 0);
         message.attributeU32(ifla.extendedMask, skipProtocolStats);
         if (kind === undefined) return;
         const info = message.openNest(ifla.linkInfo);
@@ -117,18 +117,18 @@ export interface LinkChange {
 }
 
 /** @throws NetlinkError ENODEV when there is no such link, EEXIST when the name is taken */
-export const setLink = (socket: RtnetlinkSocket, ifindex: number, change: LinkChange): Promise<void> =>
-  socket.request(linkChange(ifindex, change));
+export const setLink = (socket: NetlinkSocket, ifindex: number, change: LinkChange): Promise<void> =>
+  socket.request(linkChangeRequest(ifindex, change));
 
 /** The request of `setLink`, for a batch. */
-export const linkChange = (ifindex: number, change: LinkChange): Request => ({
-  tried: `set link ifindex ${ifindex} ${changeText(change)}`,
+export const linkChangeRequest = (ifindex: number, change: LinkChange): NetlinkRequest => ({
+  operation: `set link ifindex ${ifindex} ${changeText(change)}`,
   type: rtm.setLink,
   encode: (message) => encodeLinkChange(message, ifindex, change),
 });
 
 export function encodeLinkChange(message: MessageWriter, ifindex: number, change: LinkChange): void {
-  writeIfinfo(message, ifindex, change.up ? iff.up : 0, change.up === undefined ? 0 : iff.up);
+  encodeIfinfomsg(message, ifindex, change.up ? iff.up : 0, change.up === undefined ? 0 : iff.up);
   if (change.mtu !== undefined) message.attributeU32(ifla.mtu, change.mtu);
   if (change.name !== undefined) message.attributeString(ifla.name, change.name);
   if (change.alias !== undefined) message.attributeString(ifla.alias, change.alias);
@@ -139,14 +139,14 @@ export function encodeLinkChange(message: MessageWriter, ifindex: number, change
 
 /** Gives a link further names, up to 127 bytes each. @throws NetlinkError EEXIST when one is taken */
 export const addAlternativeNames = (
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   names: readonly string[],
 ): Promise<void> => socket.request(alternativeNamesRequest('add', ifindex, names));
 
 /** @throws NetlinkError ENOENT when nothing has one of these further names */
 export const deleteAlternativeNames = (
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   names: readonly string[],
 ): Promise<void> => socket.request(alternativeNamesRequest('delete', ifindex, names));
@@ -156,12 +156,12 @@ export const alternativeNamesRequest = (
   verb: 'add' | 'delete',
   ifindex: number,
   names: readonly string[],
-): Request => ({
-  tried: `${verb} altname ${names.join(', ')} of ifindex ${ifindex}`,
+): NetlinkRequest => ({
+  operation: `${verb} altname ${names.join(', ')} of ifindex ${ifindex}`,
   type: verb === 'add' ? rtm.newLinkProperty : rtm.delLinkProperty,
   flags: verb === 'add' ? nlmFlag.create | nlmFlag.exclusive : 0,
   encode: (message) => {
-    writeIfinfo(message, ifindex);
+    encodeIfinfomsg(message, ifindex);
     const properties = message.openNest(ifla.propertyList);
     for (const name of names) message.attributeString(ifla.altname, name);
     message.closeNest(properties);
@@ -169,11 +169,11 @@ export const alternativeNamesRequest = (
 });
 
 /** Deletes a link, and so its other end. @throws NetlinkError ENODEV when there is none */
-export const deleteLink = (socket: RtnetlinkSocket, ifindex: number): Promise<void> =>
+export const deleteLink = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
-    tried: `delete link ifindex ${ifindex}`,
+    operation: `delete link ifindex ${ifindex}`,
     type: rtm.delLink,
-    encode: (message) => writeIfinfo(message, ifindex),
+    encode: (message) => encodeIfinfomsg(message, ifindex),
   });
 
 /** Groups no administrator uses; each deletion takes its own, so that two do not meet. */
@@ -183,28 +183,28 @@ let doomedGroup = 0x504c_0000;
  * Deletes many in one go: the kernel waits once for all instead of 16 ms for each. Links that are gone
  * already count as deleted.
  */
-export async function deleteLinks(socket: RtnetlinkSocket, ifindexes: readonly number[]): Promise<void> {
+export async function deleteLinks(socket: NetlinkSocket, ifindexes: readonly number[]): Promise<void> {
   doomedGroup = doomedGroup === 0x504c_ffff ? 0x504c_0000 : doomedGroup + 1;
   const group = doomedGroup;
-  const refusals = await socket.batch(ifindexes.map((ifindex) => linkChange(ifindex, { group })));
-  const failed = refusals.find((refusal) => refusal && !refusedWith(refusal, 'ENODEV'));
+  const refusals = await socket.batch(ifindexes.map((ifindex) => linkChangeRequest(ifindex, { group })));
+  const failed = refusals.find((refusal) => refusal && !isNetlinkError(refusal, 'ENODEV'));
   if (failed) throw failed;
   if (refusals.every((refusal) => refusal !== null)) return;
   await socket.request({
-    tried: `delete ${ifindexes.length} links`,
+    operation: `delete ${ifindexes.length} links`,
     type: rtm.delLink,
     encode: (message) => {
-      writeIfinfo(message, 0);
+      encodeIfinfomsg(message, 0);
       message.attributeU32(ifla.group, group);
     },
   });
 }
 
 /** Reads RTM_NEWLINK or RTM_DELLINK. @throws MalformedMessage */
-export function parseLink(message: MessageReader, stats = false): Link {
+export function parseLink(message: MessageReader, stats = false): NetworkLink {
   const attributes = message.attributes(ifinfoBytes);
   const flags = message.buffer.readUInt32LE(message.start + 8);
-  const link: Link = {
+  const link: NetworkLink = {
     ifindex: message.buffer.readInt32LE(message.start + 4),
     name: '',
     kind: null,
@@ -230,7 +230,7 @@ export function parseLink(message: MessageReader, stats = false): Link {
   return link;
 }
 
-function parseAttribute(link: Link, attribute: AttributeReader): void {
+function parseAttribute(link: NetworkLink, attribute: AttributeReader): void {
   switch (attribute.type) {
     case ifla.name:
       link.name = attribute.string();
@@ -280,8 +280,8 @@ const parseMac = (attribute: AttributeReader): string | null =>
   attribute.bytes().every((byte) => byte === 0) ? null : formatMac(attribute.bytes());
 
 /** struct rtnl_link_stats64: rx and tx of packets, bytes, errors, dropped, as u64 in turn. */
-function parseStats(attribute: AttributeReader): Link['stats'] {
-  const counter = (at: number): LinkCounter => ({
+function parseStats(attribute: AttributeReader): NetworkLink['stats'] {
+  const counter = (at: number): LinkCounters => ({
     packets: attribute.u64(at),
     bytes: attribute.u64(at + 16),
     errors: attribute.u64(at + 32),

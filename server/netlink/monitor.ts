@@ -1,11 +1,11 @@
 import { close, errno, setsockopt } from '../ffi/libc.ts';
 import { type InterfaceAddress, parseAddress } from './address.ts';
 import { NetlinkError } from './error.ts';
-import { type Link, parseLink } from './link.ts';
+import { type NetworkLink, parseLink } from './link.ts';
 import { MalformedMessage, MessageReader } from './message.ts';
 import { withNamespace } from './setns.ts';
-import { hearAllNamespaces, NamespaceReceiver } from './namespace-id.ts';
-import { whenReadable } from './poll-readable.ts';
+import { listenAllNamespaces, NsidReceiver } from './namespace-id.ts';
+import { onReadable } from './poll-readable.ts';
 import { parseRoute, type Route } from './route.ts';
 import { rtm } from './constants.ts';
 import { openRtnetlink } from './socket.ts';
@@ -30,7 +30,7 @@ interface Change {
 
 /** `resync`: events were lost (the queue overflowed, or one could not be read). Read anew what you keep. */
 export type NetworkEvent =
-  | (Change & { type: 'link'; link: Link })
+  | (Change & { type: 'link'; link: NetworkLink })
   | (Change & { type: 'address'; address: InterfaceAddress })
   | (Change & { type: 'route'; route: Route })
   | { type: 'resync'; reason: string };
@@ -70,9 +70,9 @@ export function watchNetwork(
   const queue = Buffer.alloc(4);
   queue.writeInt32LE(queueBytes);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, queue, 4);
-  if (allNamespaces) hearAllNamespaces(fd);
+  if (allNamespaces) listenAllNamespaces(fd);
 
-  const receiver = new NamespaceReceiver(fd, receiveBytes);
+  const receiver = new NsidReceiver(fd, receiveBytes);
   let reading = true;
   const read = (): void => {
     for (let count = 0; count < burst && reading; count++) {
@@ -85,7 +85,7 @@ export function watchNetwork(
       else if (failed !== EINTR) throw new NetlinkError('read link, address and route events', failed);
     }
   };
-  const unpoll = whenReadable(fd, read);
+  const unpoll = onReadable(fd, read);
   const stop = (): void => {
     if (!reading) return;
     reading = false;
@@ -104,7 +104,7 @@ function deliver(
     let event: NetworkEvent | null;
     try {
       if (!messages.next()) return;
-      event = parseEvent(messages, nsid);
+      event = parseNetworkEvent(messages, nsid);
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;
       listener({ type: 'resync', reason: error.message });
@@ -115,7 +115,7 @@ function deliver(
 }
 
 /** What a message of a multicast group tells, or null when it is about something else. @throws MalformedMessage */
-export function parseEvent(message: MessageReader, nsid: number | null = null): NetworkEvent | null {
+export function parseNetworkEvent(message: MessageReader, nsid: number | null = null): NetworkEvent | null {
   const { type } = message;
   switch (type) {
     case rtm.newLink:

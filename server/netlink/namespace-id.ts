@@ -1,8 +1,8 @@
 import { addressOf, errno, recvmsg, setsockopt } from '../ffi/libc.ts';
-import { NetlinkError, refusedWith } from './error.ts';
+import { NetlinkError, isNetlinkError } from './error.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import { rtm } from './constants.ts';
-import type { RtnetlinkSocket } from './socket.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 /** <linux/netlink.h>, <linux/net_namespace.h> */
 const SOL_NETLINK = 270;
@@ -16,29 +16,29 @@ const notAssigned = -1;
  * The number that the socket's namespace has for another one, which `nsid` of an event and `peerNamespaceId` of a
  * link tell; null when it has none, and so hears nothing of it.
  */
-export const namespaceId = (socket: RtnetlinkSocket, netnsFd: number): Promise<number | null> =>
+export const namespaceId = (socket: NetlinkSocket, netnsFd: number): Promise<number | null> =>
   socket.get(
     {
-      tried: 'get the number of a network namespace',
+      operation: 'get the number of a network namespace',
       type: rtm.getNamespaceId,
-      encode: (message) => writeNamespace(message, netnsFd),
+      encode: (message) => encodeNamespaceFd(message, netnsFd),
     },
     parseNamespaceId,
   );
 
 /** As `namespaceId`, and gives it a free number first when it has none. @throws NetlinkError */
-export async function assignNamespaceId(socket: RtnetlinkSocket, netnsFd: number): Promise<number> {
+export async function assignNamespaceId(socket: NetlinkSocket, netnsFd: number): Promise<number> {
   try {
     await socket.request({
-      tried: 'give a network namespace a number',
+      operation: 'give a network namespace a number',
       type: rtm.newNamespaceId,
       encode: (message) => {
-        writeNamespace(message, netnsFd);
+        encodeNamespaceFd(message, netnsFd);
         message.attributeI32(netnsa.id, notAssigned);
       },
     });
   } catch (error) {
-    if (!refusedWith(error, 'EEXIST')) throw error;
+    if (!isNetlinkError(error, 'EEXIST')) throw error;
   }
   const id = await namespaceId(socket, netnsFd);
   if (id === null) throw new Error('the network namespace that was given a number has none');
@@ -46,7 +46,7 @@ export async function assignNamespaceId(socket: RtnetlinkSocket, netnsFd: number
 }
 
 /** struct rtgenmsg: u8 family, padded. */
-const writeNamespace = (message: MessageWriter, netnsFd: number): void => {
+const encodeNamespaceFd = (message: MessageWriter, netnsFd: number): void => {
   message.u32(0).attributeU32(netnsa.fd, netnsFd);
 };
 
@@ -59,7 +59,7 @@ export function parseNamespaceId(message: MessageReader): number | null {
 }
 
 /** Makes a socket of multicast groups hear also what happens in the namespaces its own has numbers for. */
-export function hearAllNamespaces(fd: number): void {
+export function listenAllNamespaces(fd: number): void {
   const on = Buffer.alloc(4);
   on.writeInt32LE(1);
   if (setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, on, 4) < 0)
@@ -67,7 +67,7 @@ export function hearAllNamespaces(fd: number): void {
 }
 
 /** Receives datagrams with the number of the namespace each came from, which is in a control message. */
-export class NamespaceReceiver {
+export class NsidReceiver {
   readonly buffer: Buffer;
   /** of the last datagram; null: the socket's own */
   nsid: number | null = null;
@@ -92,13 +92,13 @@ export class NamespaceReceiver {
     this.#message.writeBigUInt64LE(BigInt(this.#control.length), 40);
     const length = recvmsg(this.#fd, this.#message, MSG_TRUNC);
     if (length >= 0)
-      this.nsid = namespaceOfControl(this.#control.subarray(0, Number(this.#message.readBigUInt64LE(40))));
+      this.nsid = nsidOfControlMessage(this.#control.subarray(0, Number(this.#message.readBigUInt64LE(40))));
     return length;
   }
 }
 
 /** struct cmsghdr in a row: u64 length, i32 level, i32 type, data, all aligned to 8. */
-export function namespaceOfControl(control: Buffer): number | null {
+export function nsidOfControlMessage(control: Buffer): number | null {
   for (let at = 0; control.length - at >= 16; ) {
     const length = Number(control.readBigUInt64LE(at));
     if (length < 16 || length > control.length - at) return null;

@@ -1,17 +1,17 @@
-import { noneWhenGone } from './error.ts';
+import { emptyWhenDeviceGone } from './error.ts';
 import {
   addressBytes,
   type Family,
-  family,
-  familyName,
-  familyOf,
+  addressFamily,
+  familyOfNumber,
+  familyOfAddress,
   formatAddress,
   formatMac,
   macBytes,
 } from './ip-address.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './constants.ts';
-import type { Request, RtnetlinkSocket } from './socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** NDA_*, NUD_*, NTF_* of <linux/neighbour.h>. */
 const nda = { destination: 1, linkLayerAddress: 2, ifindex: 8, protocol: 12 } as const;
@@ -30,15 +30,15 @@ const NTF_PROXY = 0x08;
 const NTF_EXT_LEARNED = 0x10;
 const NTF_ROUTER = 0x80;
 
-export type NeighbourState = keyof typeof states | 'none';
+export type NeighborState = keyof typeof states | 'none';
 
 /** Who answers for an address on a link: an ARP or NDP entry. */
-export interface Neighbour {
+export interface Neighbor {
   family: Family;
   ifindex: number;
   address: string;
   mac: string | null;
-  state: NeighbourState;
+  state: NeighborState;
   router: boolean;
   proxy: boolean;
   /** put there by a routing daemon */
@@ -47,13 +47,13 @@ export interface Neighbour {
   protocol: number;
 }
 
-export interface NewNeighbour {
+export interface NewNeighbor {
   ifindex: number;
   address: string;
   /** not of a proxy entry */
   mac?: string;
   /** default permanent */
-  state?: NeighbourState;
+  state?: NeighborState;
   router?: boolean;
   /** this host answers for the address; has no state and no MAC */
   proxy?: boolean;
@@ -62,28 +62,28 @@ export interface NewNeighbour {
 }
 
 /** Makes an entry, permanent by default, or makes the one there is so. @throws NetlinkError ENODEV */
-export const replaceNeighbour = (socket: RtnetlinkSocket, neighbour: NewNeighbour): Promise<void> =>
-  socket.request(neighbourRequest(neighbour));
+export const replaceNeighbor = (socket: NetlinkSocket, neighbour: NewNeighbor): Promise<void> =>
+  socket.request(neighborRequest(neighbour));
 
-/** The request of `replaceNeighbour`, for a batch. */
-export const neighbourRequest = (neighbour: NewNeighbour): Request => ({
-  tried: `set neighbour ${newNeighbourText(neighbour)} on ifindex ${neighbour.ifindex}`,
-  type: rtm.newNeighbour,
+/** The request of `replaceNeighbor`, for a batch. */
+export const neighborRequest = (neighbour: NewNeighbor): NetlinkRequest => ({
+  operation: `set neighbour ${newNeighborText(neighbour)} on ifindex ${neighbour.ifindex}`,
+  type: rtm.newNeighbor,
   flags: nlmFlag.create | nlmFlag.replace,
-  encode: (message) => encodeNeighbour(message, neighbour),
+  encode: (message) => encodeNeighbor(message, neighbour),
 });
 
 /** @throws NetlinkError ENOENT when there is none */
-export const deleteNeighbour = (
-  socket: RtnetlinkSocket,
-  neighbour: Pick<NewNeighbour, 'ifindex' | 'address' | 'proxy'>,
+export const deleteNeighbor = (
+  socket: NetlinkSocket,
+  neighbour: Pick<NewNeighbor, 'ifindex' | 'address' | 'proxy'>,
 ): Promise<void> =>
   socket.request({
-    tried: `delete neighbour ${newNeighbourText(neighbour)} of ifindex ${neighbour.ifindex}`,
-    type: rtm.delNeighbour,
+    operation: `delete neighbour ${newNeighborText(neighbour)} of ifindex ${neighbour.ifindex}`,
+    type: rtm.delNeighbor,
     encode: (message) => {
       const flags = neighbour.proxy ? NTF_PROXY : 0;
-      writeNdmsg(message, family[familyOf(neighbour.address)], neighbour.ifindex, 0, flags);
+      writeNdmsg(message, addressFamily[familyOfAddress(neighbour.address)], neighbour.ifindex, 0, flags);
       message.attributeBytes(nda.destination, addressBytes(neighbour.address));
     },
   });
@@ -92,25 +92,25 @@ export const deleteNeighbour = (
  * All entries of the namespace, or of one interface, or of one family; multicast ones (`noarp`) too. Proxy entries
  * are apart: `proxy` reads them and them alone.
  */
-export function neighbours(
-  socket: RtnetlinkSocket,
+export function listNeighbors(
+  socket: NetlinkSocket,
   filter: { ifindex?: number; family?: Family; proxy?: boolean } = {},
-): Promise<Neighbour[]> {
+): Promise<Neighbor[]> {
   const found = socket.dump(
     {
-      tried: filter.proxy ? 'dump proxy neighbours' : 'dump neighbours',
-      type: rtm.getNeighbour,
+      operation: filter.proxy ? 'dump proxy neighbours' : 'dump neighbours',
+      type: rtm.getNeighbor,
       encode: (message) => {
-        writeNdmsg(message, family[filter.family ?? 'unspecified'], 0, 0, filter.proxy ? NTF_PROXY : 0);
+        writeNdmsg(message, addressFamily[filter.family ?? 'unspecified'], 0, 0, filter.proxy ? NTF_PROXY : 0);
         if (filter.ifindex !== undefined) message.attributeU32(nda.ifindex, filter.ifindex);
       },
     },
-    parseNeighbour,
+    parseNeighbor,
   );
-  return filter.ifindex === undefined ? found : found.catch(noneWhenGone<Neighbour>);
+  return filter.ifindex === undefined ? found : found.catch(emptyWhenDeviceGone<Neighbor>);
 }
 
-export function encodeNeighbour(message: MessageWriter, neighbour: NewNeighbour): void {
+export function encodeNeighbor(message: MessageWriter, neighbour: NewNeighbor): void {
   const { address, mac, state = 'permanent', proxy = false } = neighbour;
   if (proxy && mac !== undefined) throw new RangeError(`proxy neighbour ${address}: it has no MAC`);
   const flags =
@@ -118,7 +118,7 @@ export function encodeNeighbour(message: MessageWriter, neighbour: NewNeighbour)
     (proxy ? NTF_PROXY : 0) |
     (neighbour.externallyLearned ? NTF_EXT_LEARNED : 0);
   const number = proxy || state === 'none' ? 0 : states[state];
-  writeNdmsg(message, family[familyOf(address)], neighbour.ifindex, number, flags);
+  writeNdmsg(message, addressFamily[familyOfAddress(address)], neighbour.ifindex, number, flags);
   message.attributeBytes(nda.destination, addressBytes(address));
   if (mac !== undefined) message.attributeBytes(nda.linkLayerAddress, macBytes(mac));
   if (neighbour.protocol !== undefined) message.attributeU8(nda.protocol, neighbour.protocol);
@@ -135,17 +135,17 @@ const writeNdmsg = (
   message.u8(number).u8(0).u16(0).i32(ifindex).u16(state).u8(flags).u8(0);
 };
 
-const newNeighbourText = ({ address, mac, proxy }: Pick<NewNeighbour, 'address' | 'mac' | 'proxy'>): string =>
+const newNeighborText = ({ address, mac, proxy }: Pick<NewNeighbor, 'address' | 'mac' | 'proxy'>): string =>
   `${proxy ? 'proxy ' : ''}${address}${mac === undefined ? '' : ` lladdr ${mac}`}`;
 
 /** Reads RTM_NEWNEIGH or RTM_DELNEIGH; null for a family we do not speak. @throws MalformedMessage */
-export function parseNeighbour(message: MessageReader): Neighbour | null {
+export function parseNeighbor(message: MessageReader): Neighbor | null {
   const attributes = message.attributes(ndmsgBytes);
   const { buffer, start } = message;
-  const kind = familyName(buffer[start]!);
+  const kind = familyOfNumber(buffer[start]!);
   if (kind === null) return null;
   const flags = buffer[start + 10]!;
-  const neighbour: Neighbour = {
+  const neighbour: Neighbor = {
     family: kind,
     ifindex: buffer.readInt32LE(start + 4),
     address: '',
@@ -165,5 +165,5 @@ export function parseNeighbour(message: MessageReader): Neighbour | null {
 }
 
 const stateNames = Object.keys(states) as (keyof typeof states)[];
-const stateName = (value: number): NeighbourState =>
+const stateName = (value: number): NeighborState =>
   stateNames.find((name) => states[name] & value) ?? 'none';

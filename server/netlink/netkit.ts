@@ -1,16 +1,16 @@
 import {
-  checkPair,
-  endText,
+  checkDevicePair,
+  deviceEndText,
   ifla,
   iflaInfo,
-  type NewEnd,
-  type NewPeer,
-  writeEnd,
-  writeIfinfo,
+  type NewDeviceEnd,
+  type NewDevicePeer,
+  encodeDeviceEnd,
+  encodeIfinfomsg,
 } from './ifinfomsg.ts';
 import type { AttributeReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './constants.ts';
-import type { Request, RtnetlinkSocket } from './socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** IFLA_NETKIT_* and values, <linux/if_link.h> of 6.15. */
 const attribute = {
@@ -49,8 +49,8 @@ export interface NewNetkit {
   headroom?: number;
   tailroom?: number;
   /** MACs only in mode l2 */
-  primary: NewEnd;
-  peer: NewPeer;
+  primary: NewDeviceEnd;
+  peer: NewDevicePeer;
 }
 
 /** IFLA_INFO_DATA of a netkit link; null where the kernel did not say, as older ones do of scrub. */
@@ -68,13 +68,13 @@ export interface NetkitData {
 }
 
 export function encodeNetkit(message: MessageWriter, netkit: NewNetkit): void {
-  checkPair(netkit);
-  writeEnd(message, netkit.primary);
+  checkDevicePair(netkit);
+  encodeDeviceEnd(message, netkit.primary);
   const info = message.openNest(ifla.linkInfo);
   message.attributeString(iflaInfo.kind, 'netkit');
   const data = message.openNest(iflaInfo.data);
   message.attributeU32(attribute.mode, modes.indexOf(netkit.mode));
-  if (netkit.policy) writePolicies(message, netkit.policy);
+  if (netkit.policy) encodePolicies(message, netkit.policy);
   if (netkit.scrub) {
     const { primary, peer } = netkit.scrub;
     if (primary !== undefined) message.attributeU32(attribute.scrub, scrubs.indexOf(primary));
@@ -83,7 +83,7 @@ export function encodeNetkit(message: MessageWriter, netkit: NewNetkit): void {
   if (netkit.headroom !== undefined) message.attributeU16(attribute.headroom, netkit.headroom);
   if (netkit.tailroom !== undefined) message.attributeU16(attribute.tailroom, netkit.tailroom);
   const peer = message.openNest(attribute.peerInfo);
-  writeEnd(message, netkit.peer);
+  encodeDeviceEnd(message, netkit.peer);
   message.closeNest(peer);
   message.closeNest(data);
   message.closeNest(info);
@@ -114,8 +114,8 @@ export function parseNetkitData(data: AttributeReader): NetkitData {
 }
 
 /** The request of `addNetkit`, for a batch. */
-export const netkitRequest = (netkit: NewNetkit): Request => ({
-  tried: `add netkit ${endText(netkit.primary)} with peer ${endText(netkit.peer)}`,
+export const addNetkitRequest = (netkit: NewNetkit): NetlinkRequest => ({
+  operation: `add netkit ${deviceEndText(netkit.primary)} with peer ${deviceEndText(netkit.peer)}`,
   type: rtm.newLink,
   flags: nlmFlag.create | nlmFlag.exclusive,
   encode: (message) => encodeNetkit(message, netkit),
@@ -126,35 +126,35 @@ export const netkitRequest = (netkit: NewNetkit): Request => ({
  * EOPNOTSUPP for a MAC in mode l3, or when the kernel has no netkit (its text then is "Unknown device type", and the
  * error has a hint)
  */
-export const addNetkit = (socket: RtnetlinkSocket, netkit: NewNetkit): Promise<void> =>
-  socket.request(netkitRequest(netkit));
+export const addNetkit = (socket: NetlinkSocket, netkit: NewNetkit): Promise<void> =>
+  socket.request(addNetkitRequest(netkit));
 
 /**
  * Changes the policies of a running pair, of one end or both in one step; only through the primary.
  * @throws NetlinkError EACCES through the peer, EINVAL when it is no netkit
  */
-export const setNetkitPolicy = (
-  socket: RtnetlinkSocket,
+export const setNetkitPolicies = (
+  socket: NetlinkSocket,
   primaryIfindex: number,
   policy: NetkitPolicies,
-): Promise<void> => socket.request(netkitPolicyRequest(primaryIfindex, policy));
+): Promise<void> => socket.request(netkitPoliciesRequest(primaryIfindex, policy));
 
-/** The request of `setNetkitPolicy`, for a batch. */
-export const netkitPolicyRequest = (primaryIfindex: number, policy: NetkitPolicies): Request => ({
-  tried: `set policy ${policyText(policy)} on netkit ifindex ${primaryIfindex}`,
+/** The request of `setNetkitPolicies`, for a batch. */
+export const netkitPoliciesRequest = (primaryIfindex: number, policy: NetkitPolicies): NetlinkRequest => ({
+  operation: `set policy ${policyText(policy)} on netkit ifindex ${primaryIfindex}`,
   type: rtm.newLink,
   encode: (message) => {
-    writeIfinfo(message, primaryIfindex);
+    encodeIfinfomsg(message, primaryIfindex);
     const info = message.openNest(ifla.linkInfo);
     message.attributeString(iflaInfo.kind, 'netkit');
     const data = message.openNest(iflaInfo.data);
-    writePolicies(message, policy);
+    encodePolicies(message, policy);
     message.closeNest(data);
     message.closeNest(info);
   },
 });
 
-const writePolicies = (message: MessageWriter, { primary, peer }: NetkitPolicies): void => {
+const encodePolicies = (message: MessageWriter, { primary, peer }: NetkitPolicies): void => {
   if (primary !== undefined) message.attributeU32(attribute.policy, policies[primary]);
   if (peer !== undefined) message.attributeU32(attribute.peerPolicy, policies[peer]);
 };

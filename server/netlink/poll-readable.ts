@@ -4,7 +4,7 @@ import { type PollHandle, poll } from '../ffi/libc.ts';
  * Calls `read` while the socket has something to read: what a call leaves brings another one, since the poll goes by
  * level. The answer ends it; the socket is the caller's to close after.
  */
-export function whenReadable(fd: number, read: () => void): () => void {
+export function onReadable(fd: number, read: () => void): () => void {
   let handle: PollHandle | null = null;
   let scheduled = false;
   let stopped = false;

@@ -22,36 +22,36 @@ const RTAX_LOCK = 1;
 const RTAX_CC_ALGO = 16;
 const RTA_METRICS = 8;
 
-export type RouteMetric = keyof typeof numbers;
-export const routeMetrics = Object.keys(numbers) as RouteMetric[];
-const names = new Map<number, RouteMetric>(routeMetrics.map((name) => [numbers[name], name]));
+export type RouteMetricName = keyof typeof numbers;
+export const routeMetricNames = Object.keys(numbers) as RouteMetricName[];
+const names = new Map<number, RouteMetricName>(routeMetricNames.map((name) => [numbers[name], name]));
 
 /** What a route says of the connections over it, in the kernel's units: `mtu` bytes, `rtt` 1/8 ms, `rttvar` 1/4 ms. */
 export interface RouteMetrics {
-  values: Partial<Record<RouteMetric, number>>;
+  values: Partial<Record<RouteMetricName, number>>;
   /** those that the kernel must not change by itself, as path MTU discovery would */
-  locked: RouteMetric[];
+  locked: RouteMetricName[];
   /** name of the TCP congestion control */
   congestionControl: string | null;
 }
 
-export const noMetrics = (): RouteMetrics => ({ values: {}, locked: [], congestionControl: null });
+export const emptyRouteMetrics = (): RouteMetrics => ({ values: {}, locked: [], congestionControl: null });
 
-export function writeMetrics(message: MessageWriter, metrics: Partial<RouteMetrics>): void {
+export function encodeRouteMetrics(message: MessageWriter, metrics: Partial<RouteMetrics>): void {
   const { values = {}, locked = [], congestionControl = null } = metrics;
   const lock = locked.reduce((mask, name) => mask | (1 << numbers[name]), 0);
   if (Object.keys(values).length === 0 && lock === 0 && congestionControl === null) return;
   const nest = message.openNest(RTA_METRICS);
   if (lock !== 0) message.attributeU32(RTAX_LOCK, lock);
-  for (const name of routeMetrics)
+  for (const name of routeMetricNames)
     if (values[name] !== undefined) message.attributeU32(numbers[name], values[name]);
   if (congestionControl !== null) message.attributeString(RTAX_CC_ALGO, congestionControl);
   message.closeNest(nest);
 }
 
 /** Reads RTA_METRICS. @throws MalformedMessage */
-export function parseMetrics(attribute: AttributeReader): RouteMetrics {
-  const metrics = noMetrics();
+export function parseRouteMetrics(attribute: AttributeReader): RouteMetrics {
+  const metrics = emptyRouteMetrics();
   const nested = attribute.nested();
   while (nested.next()) {
     const name = names.get(nested.type);
@@ -59,7 +59,7 @@ export function parseMetrics(attribute: AttributeReader): RouteMetrics {
     else if (nested.type === RTAX_CC_ALGO) metrics.congestionControl = nested.string();
     else if (nested.type === RTAX_LOCK) {
       const mask = nested.u32();
-      metrics.locked = routeMetrics.filter((each) => mask & (1 << numbers[each]));
+      metrics.locked = routeMetricNames.filter((each) => mask & (1 << numbers[each]));
     }
   }
   return metrics;

@@ -1,27 +1,27 @@
-import { refusedWith } from './error.ts';
-import { addressBytes, type Family, family, familyName, familyOf, formatAddress, parsePrefix } from './ip-address.ts';
+import { isNetlinkError } from './error.ts';
+import { addressBytes, type Family, addressFamily, familyOfNumber, familyOfAddress, formatAddress, parsePrefix } from './ip-address.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import {
-  emptyHop,
-  hopFlags,
+  emptyNextHop,
+  nextHopFlags,
   type NewNextHop,
   type NextHop,
-  parseHopAttribute,
+  parseNextHopAttribute,
   parseMultipath,
-  rtaHop,
-  writeGateway,
-  writeMultipath,
+  nextHopAttribute,
+  encodeGateway,
+  encodeMultipath,
 } from './next-hop.ts';
 import {
-  noMetrics,
-  parseMetrics,
+  emptyRouteMetrics,
+  parseRouteMetrics,
   type RouteMetrics,
   routeMetricsAttribute,
-  writeMetrics,
+  encodeRouteMetrics,
 } from './route-metrics.ts';
 import { nlmFlag, rtm } from './constants.ts';
-import { type Scope, scopeName, scopeNumber } from './route-scope.ts';
-import type { Request, RtnetlinkSocket } from './socket.ts';
+import { type RouteScope, routeScopeName, routeScopeNumber } from './route-scope.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 export type { NewNextHop, NextHop, RouteMetrics };
 
@@ -65,7 +65,7 @@ export interface Route {
   table: number;
   /** RTPROT_*: 2 kernel, 3 boot (what `ip` gives), 4 static */
   protocol: number;
-  scope: Scope;
+  scope: RouteScope;
   /** the packets it is for, IPv4 alone; 0: all */
   typeOfService: number;
   preferredSource: string | null;
@@ -98,7 +98,7 @@ export interface NewRoute extends Omit<NewNextHop, 'weight'> {
   /** default main; local for the types local, broadcast and anycast */
   table?: number;
   /** default as `ip`: link for unicast without a gateway, host for local, else global */
-  scope?: Scope;
+  scope?: RouteScope;
   typeOfService?: number;
   preferredSource?: string;
   metric?: number;
@@ -114,7 +114,7 @@ export interface NewRoute extends Omit<NewNextHop, 'weight'> {
  * What makes this route again, on the same device or on `ifindex`. Of the next hops, that of a route with one is
  * moved; a multipath route keeps its own.
  */
-export function newRouteOf(route: Route, ifindex?: number): NewRoute {
+export function toNewRoute(route: Route, ifindex?: number): NewRoute {
   const one = route.nextHops.length === 1 ? route.nextHops[0]! : null;
   // IPv6 shows routes to nowhere on loopback, where it puts them by itself.
   const nowhere = route.nextHops.length === 0 || discards(route.type);
@@ -147,8 +147,8 @@ const discards = (type: RouteType): boolean =>
 type RouteVerb = 'add' | 'replace' | 'append' | 'delete';
 
 /** The request of `addRoute` and its like, for a batch. @throws RangeError, when it is sent, for what is no route */
-export const routeRequest = (verb: RouteVerb, route: NewRoute): Request => ({
-  tried: `${verb} route ${newRouteText(route)}`,
+export const routeRequest = (verb: RouteVerb, route: NewRoute): NetlinkRequest => ({
+  operation: `${verb} route ${newRouteText(route)}`,
   type: verb === 'delete' ? rtm.delRoute : rtm.newRoute,
   flags: verbFlags[verb],
   encode: (message) => encodeRoute(message, route, verb === 'delete'),
@@ -162,20 +162,20 @@ const verbFlags: Record<RouteVerb, number> = {
 };
 
 /** Adds the route, or replaces the one to the same destination (and metric) in one step: no packet falls between. */
-export const replaceRoute = (socket: RtnetlinkSocket, route: NewRoute): Promise<void> =>
+export const replaceRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
   socket.request(routeRequest('replace', route));
 
 /** @throws NetlinkError EEXIST when there is one to this destination (and metric) */
-export const addRoute = (socket: RtnetlinkSocket, route: NewRoute): Promise<void> =>
+export const addRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
   socket.request(routeRequest('add', route));
 
 /** Deletes the route that has at least these properties. @throws NetlinkError ESRCH when there is none */
-export const deleteRoute = (socket: RtnetlinkSocket, route: NewRoute): Promise<void> =>
+export const deleteRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
   socket.request(routeRequest('delete', route));
 
 /** Routes of one table (default main; `all` for every one) and one family (default both). */
-export async function routes(
-  socket: RtnetlinkSocket,
+export async function listRoutes(
+  socket: NetlinkSocket,
   filter: { family?: Family; table?: number | 'all'; ifindex?: number } = {},
 ): Promise<Route[]> {
   const families = filter.family ? [filter.family] : (['ipv4', 'ipv6'] as const);
@@ -185,12 +185,12 @@ export async function routes(
     try {
       const part = await socket.dump(
         {
-          tried: `dump ${kind} routes`,
+          operation: `dump ${kind} routes`,
           type: rtm.getRoute,
           encode: (message) => {
-            message.u8(family[kind]).u8(0).u16(0).u32(0).u32(0);
+            message.u8(addressFamily[kind]).u8(0).u16(0).u32(0).u32(0);
             if (table !== 'all') message.attributeU32(rta.table, table);
-            if (filter.ifindex !== undefined) message.attributeU32(rtaHop.device, filter.ifindex);
+            if (filter.ifindex !== undefined) message.attributeU32(nextHopAttribute.device, filter.ifindex);
           },
         },
         parseRoute,
@@ -198,7 +198,7 @@ export async function routes(
       found.push(...part);
     } catch (error) {
       // A table nobody has used yet does not exist; a device that is gone has no routes.
-      if (!refusedWith(error, 'ENOENT', ...(filter.ifindex === undefined ? [] : ['ENODEV']))) throw error;
+      if (!isNetlinkError(error, 'ENOENT', ...(filter.ifindex === undefined ? [] : ['ENODEV']))) throw error;
     }
   }
   return found;
@@ -211,29 +211,29 @@ export function encodeRoute(message: MessageWriter, route: NewRoute, deleting = 
     throw new RangeError(`route ${route.destination}: a device and gateway, or next hops, not both`);
   const prefix = route.destination === 'default' ? null : parsePrefix(route.destination);
   const via = gateway ?? nextHops.find((hop) => hop.gateway !== undefined)?.gateway;
-  const kind = prefix ? familyOf(prefix.address) : (route.family ?? (via ? familyOf(via) : 'ipv4'));
+  const kind = prefix ? familyOfAddress(prefix.address) : (route.family ?? (via ? familyOfAddress(via) : 'ipv4'));
   const table = route.table ?? defaultTable(type);
   // struct rtmsg: u8 family, destination bits, source bits, tos, table, protocol, scope, type; u32 flags
   message
-    .u8(family[kind])
+    .u8(addressFamily[kind])
     .u8(prefix?.length ?? 0)
     .u8(0)
     .u8(typeOfService)
     .u8(table < 256 ? table : 0)
     .u8(route.protocol ?? (deleting ? 0 : routeProtocol.boot))
-    .u8(scopeNumber(route.scope ?? defaultScope(route, kind, deleting)))
+    .u8(routeScopeNumber(route.scope ?? defaultScope(route, kind, deleting)))
     .u8(types.indexOf(type ?? (deleting ? 'unspec' : 'unicast')))
-    .u32(hopFlags(route));
+    .u32(nextHopFlags(route));
   if (prefix) message.attributeBytes(rta.destination, addressBytes(prefix.address));
-  writeGateway(message, gateway, kind);
-  if (route.ifindex !== undefined) message.attributeU32(rtaHop.device, route.ifindex);
-  if (nextHops.length > 0) writeMultipath(message, nextHops, kind);
+  encodeGateway(message, gateway, kind);
+  if (route.ifindex !== undefined) message.attributeU32(nextHopAttribute.device, route.ifindex);
+  if (nextHops.length > 0) encodeMultipath(message, nextHops, kind);
   message.attributeU32(rta.table, table);
   if (route.preferredSource !== undefined)
     message.attributeBytes(rta.preferredSource, addressBytes(route.preferredSource));
   if (route.metric !== undefined) message.attributeU32(rta.priority, route.metric);
   const { mtu, metrics = {} } = route;
-  writeMetrics(message, mtu === undefined ? metrics : { ...metrics, values: { ...metrics.values, mtu } });
+  encodeRouteMetrics(message, mtu === undefined ? metrics : { ...metrics, values: { ...metrics.values, mtu } });
   if (route.preference !== undefined) message.attributeU8(rta.preference, preferences[route.preference]);
 }
 
@@ -241,7 +241,7 @@ const defaultTable = (type: RouteType = 'unicast'): number =>
   type === 'local' || type === 'broadcast' || type === 'anycast' ? routeTable.local : routeTable.main;
 
 /** As iproute2 chooses it. */
-function defaultScope(route: NewRoute, kind: Family, deleting: boolean): Scope {
+function defaultScope(route: NewRoute, kind: Family, deleting: boolean): RouteScope {
   const { type = 'unicast' } = route;
   if (deleting && type === 'unicast') return 'nowhere';
   if (kind === 'ipv6') return 'global';
@@ -254,7 +254,7 @@ function defaultScope(route: NewRoute, kind: Family, deleting: boolean): Scope {
 export function parseRoute(message: MessageReader): Route | null {
   const attributes = message.attributes(rtmsgBytes);
   const { buffer, start } = message;
-  const kind = familyName(buffer[start]!);
+  const kind = familyOfNumber(buffer[start]!);
   const flags = buffer.readUInt32LE(start + 8);
   if (kind === null || flags & RTM_F_CLONED) return null;
   const bits = buffer[start + 1]!;
@@ -264,19 +264,19 @@ export function parseRoute(message: MessageReader): Route | null {
     destination: 'default',
     table: buffer[start + 4]!,
     protocol: buffer[start + 5]!,
-    scope: scopeName(buffer[start + 6]!),
+    scope: routeScopeName(buffer[start + 6]!),
     typeOfService: buffer[start + 3]!,
     preferredSource: null,
     metric: null,
     mtu: null,
-    metrics: noMetrics(),
+    metrics: emptyRouteMetrics(),
     preference: null,
     gateway: null,
     ifindex: null,
     nextHops: [],
     nextHopId: null,
   };
-  const hop = emptyHop(flags, 1);
+  const hop = emptyNextHop(flags, 1);
   while (attributes.next()) {
     switch (attributes.type) {
       case rta.destination:
@@ -292,7 +292,7 @@ export function parseRoute(message: MessageReader): Route | null {
         route.metric = attributes.u32();
         break;
       case routeMetricsAttribute:
-        route.metrics = parseMetrics(attributes);
+        route.metrics = parseRouteMetrics(attributes);
         route.mtu = route.metrics.values.mtu ?? null;
         break;
       case rta.preference:
@@ -301,11 +301,11 @@ export function parseRoute(message: MessageReader): Route | null {
       case rta.nextHopId:
         route.nextHopId = attributes.u32();
         break;
-      case rtaHop.multipath:
+      case nextHopAttribute.multipath:
         route.nextHops = parseMultipath(attributes.bytes());
         break;
       default:
-        parseHopAttribute(hop, attributes);
+        parseNextHopAttribute(hop, attributes);
     }
   }
   // The kernel prints 0.0.0.0/1 and ::/1 without RTA_DST too.

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { refusedWith } from './error.ts';
-import { type Family, family, familyName, formatAddress } from './ip-address.ts';
+import { isNetlinkError } from './error.ts';
+import { type Family, addressFamily, familyOfNumber, formatAddress } from './ip-address.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import { withNamespace } from './setns.ts';
-import { RtnetlinkSocket } from './socket.ts';
+import { NetlinkSocket } from './socket.ts';
 
 /** <linux/sock_diag.h>, <linux/inet_diag.h>, <linux/packet_diag.h>, <linux/in.h> */
 const SOCK_DIAG_BY_FAMILY = 20;
@@ -44,7 +44,7 @@ export interface BoundSocket {
 export interface BoundSockets {
   sockets: BoundSocket[];
   /** protocols of which there are sockets, but the kernel cannot tell to what they are bound (no raw_diag, …) */
-  untold: SocketProtocol[];
+  unreadable: SocketProtocol[];
 }
 
 /**
@@ -52,25 +52,25 @@ export interface BoundSockets {
  * that neither listen nor connect are not known to the kernel by their namespace (TCP_BOUND_INACTIVE: since 6.8).
  * @throws NetlinkError
  */
-export async function boundSockets(namespaceFd: number, ifindex: number): Promise<BoundSockets> {
-  using socket = RtnetlinkSocket.inNamespace(namespaceFd, 'sock-diag');
+export async function listBoundSockets(namespaceFd: number, ifindex: number): Promise<BoundSockets> {
+  using socket = NetlinkSocket.inNamespace(namespaceFd, 'sock-diag');
   const sockets: BoundSocket[] = [];
   const untold: SocketProtocol[] = [];
   for (const protocol of [...inetProtocols, 'packet'] as const) {
     try {
       sockets.push(...(await boundTo(socket, protocol, ifindex)));
     } catch (error) {
-      if (!refusedWith(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) throw error;
+      if (!isNetlinkError(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) throw error;
       if (tables[protocol]?.some((table) => hasEntries(namespaceFd, table))) untold.push(protocol);
     }
   }
-  return { sockets, untold };
+  return { sockets, unreadable: untold };
 }
 
 const inetProtocols = Object.keys(protocols) as (keyof typeof protocols)[];
 
 async function boundTo(
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   protocol: SocketProtocol,
   ifindex: number,
 ): Promise<BoundSocket[]> {
@@ -79,7 +79,7 @@ async function boundTo(
     found.push(
       await socket.dump(
         {
-          tried: `dump ${protocol} sockets`,
+          operation: `dump ${protocol} sockets`,
           type: SOCK_DIAG_BY_FAMILY,
           encode: (message) =>
             protocol === 'packet' || kind === null
@@ -98,7 +98,7 @@ async function boundTo(
  */
 function encodeInetDiag(message: MessageWriter, kind: Family, protocol: number, ifindex: number): void {
   message
-    .u8(family[kind])
+    .u8(addressFamily[kind])
     .u8(protocol)
     .u8(0)
     .u8(0)
@@ -130,7 +130,7 @@ export function parseSocket(message: MessageReader, protocol: SocketProtocol): B
 function parseInet(message: MessageReader, protocol: keyof typeof protocols): BoundSocket | null {
   message.attributes(inetMessageBytes);
   const { buffer, start } = message;
-  const kind = familyName(buffer[start]!);
+  const kind = familyOfNumber(buffer[start]!);
   const ifindex = buffer.readUInt32LE(start + 40);
   if (kind === null || ifindex === 0) return null;
   const bytes = kind === 'ipv4' ? 4 : 16;

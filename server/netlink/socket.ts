@@ -37,8 +37,8 @@ const dumpTries = 20;
 export type NetlinkProtocol = keyof typeof protocols;
 
 /** One message to the kernel. `tried` begins the error's sentence: `add address 10.42.0.33/32 to ifindex 7`. */
-export interface Request {
-  tried: string;
+export interface NetlinkRequest {
+  operation: string;
   type: number;
   /** besides NLM_F_REQUEST and NLM_F_ACK */
   flags?: number;
@@ -51,7 +51,7 @@ export interface Request {
  * be made at any time and run one after the other. The kernel does the work inside send(2), where it may wait for
  * RTNL, so sending is asynchronous; the answers are queued when it returns.
  */
-export class RtnetlinkSocket implements Disposable {
+export class NetlinkSocket implements Disposable {
   readonly #fd: number;
   readonly #writer = new MessageWriter();
   readonly #receive = Buffer.allocUnsafeSlow(receiveBytes);
@@ -69,16 +69,16 @@ export class RtnetlinkSocket implements Disposable {
   }
 
   /** In the current namespace. @throws NetlinkError */
-  static open(): RtnetlinkSocket {
-    return new RtnetlinkSocket('route');
+  static open(): NetlinkSocket {
+    return new NetlinkSocket('route');
   }
 
   /** In the network namespace of a descriptor or a path. @throws NetlinkError, or what opening the path throws */
-  static inNamespace(namespace: number | string, protocol: NetlinkProtocol = 'route'): RtnetlinkSocket {
-    if (typeof namespace === 'number') return withNamespace(namespace, () => new RtnetlinkSocket(protocol));
+  static inNamespace(namespace: number | string, protocol: NetlinkProtocol = 'route'): NetlinkSocket {
+    if (typeof namespace === 'number') return withNamespace(namespace, () => new NetlinkSocket(protocol));
     const fd = openSync(namespace, 'r');
     try {
-      return withNamespace(fd, () => new RtnetlinkSocket(protocol));
+      return withNamespace(fd, () => new NetlinkSocket(protocol));
     } finally {
       closeSync(fd);
     }
@@ -97,7 +97,7 @@ export class RtnetlinkSocket implements Disposable {
   }
 
   /** @throws NetlinkError when the kernel refuses */
-  async request(request: Request): Promise<void> {
+  async request(request: NetlinkRequest): Promise<void> {
     const [refusal] = await this.batch([request]);
     if (refusal) throw refusal;
   }
@@ -106,7 +106,7 @@ export class RtnetlinkSocket implements Disposable {
    * Sends many at once. The kernel carries out each by itself: a refused one does not stop the others.
    * @returns for each request, in order, null or why it was refused
    */
-  batch(requests: readonly Request[]): Promise<(NetlinkError | null)[]> {
+  batch(requests: readonly NetlinkRequest[]): Promise<(NetlinkError | null)[]> {
     return this.#exclusively(async () => {
       const refusals: (NetlinkError | null)[] = new Array(requests.length).fill(null);
       for (let from = 0; from < requests.length; ) from = await this.#sendBatch(requests, from, refusals);
@@ -115,22 +115,22 @@ export class RtnetlinkSocket implements Disposable {
   }
 
   /** Asks for one object. @returns what `parse` makes of the answer @throws NetlinkError when there is none */
-  get<T>(request: Request, parse: (message: MessageReader) => T): Promise<T> {
+  get<T>(request: NetlinkRequest, parse: (message: MessageReader) => T): Promise<T> {
     return this.#exclusively(async () => {
       const sequence = this.#begin(request, nlmFlag.request | nlmFlag.ack);
-      await this.#send(request.tried, this.#writer.length);
+      await this.#send(request.operation, this.#writer.length);
       let found: { value: T } | undefined;
       for (;;) {
-        const messages = await this.#read(request.tried);
+        const messages = await this.#read(request.operation);
         while (messages.next()) {
           if (messages.sequence !== sequence) continue;
           if (messages.type !== nlmsg.error) {
             found = { value: parse(messages) };
             continue;
           }
-          const refusal = acknowledgement(messages, request.tried);
+          const refusal = acknowledgement(messages, request.operation);
           if (refusal) throw refusal;
-          if (!found) throw new MalformedMessage(`no answer before the acknowledgement (${request.tried})`);
+          if (!found) throw new MalformedMessage(`no answer before the acknowledgement (${request.operation})`);
           return found.value;
         }
       }
@@ -141,28 +141,28 @@ export class RtnetlinkSocket implements Disposable {
    * Asks for all objects that the request's body matches; a dump that changes interrupted is asked for again.
    * @returns what `parse` makes of each answer, without the nulls
    */
-  dump<T>(request: Request, parse: (message: MessageReader) => T | null): Promise<T[]> {
+  dump<T>(request: NetlinkRequest, parse: (message: MessageReader) => T | null): Promise<T[]> {
     return this.#exclusively(async () => {
       for (let attempt = 0; attempt < dumpTries; attempt++) {
         const found = await this.#dumpOnce(request, parse);
         if (found) return found;
       }
-      throw new NetlinkError(`${request.tried}, ${dumpTries} times while it changed`, EINTR);
+      throw new NetlinkError(`${request.operation}, ${dumpTries} times while it changed`, EINTR);
     });
   }
 
-  async #dumpOnce<T>(request: Request, parse: (message: MessageReader) => T | null): Promise<T[] | null> {
+  async #dumpOnce<T>(request: NetlinkRequest, parse: (message: MessageReader) => T | null): Promise<T[] | null> {
     const found: T[] = [];
     let interrupted = false;
     const sequence = this.#begin(request, nlmFlag.request | nlmFlag.dump);
-    await this.#send(request.tried, this.#writer.length);
+    await this.#send(request.operation, this.#writer.length);
     for (;;) {
-      const messages = await this.#read(request.tried, true);
+      const messages = await this.#read(request.operation, true);
       while (messages.next()) {
         if (messages.sequence !== sequence) continue;
         if (messages.flags & nlmFlag.dumpInterrupted) interrupted = true;
         if (messages.type === nlmsg.done || messages.type === nlmsg.error) {
-          const refusal = acknowledgement(messages, request.tried);
+          const refusal = acknowledgement(messages, request.operation);
           if (refusal) throw refusal;
           return interrupted ? null : found;
         }
@@ -174,7 +174,7 @@ export class RtnetlinkSocket implements Disposable {
 
   /** @returns index of the first request that was not sent */
   async #sendBatch(
-    requests: readonly Request[],
+    requests: readonly NetlinkRequest[],
     from: number,
     refusals: (NetlinkError | null)[],
   ): Promise<number> {
@@ -186,14 +186,14 @@ export class RtnetlinkSocket implements Disposable {
       bytes = this.#writer.length;
     }
     const tried =
-      next - from === 1 ? requests[from]!.tried : `${requests[from]!.tried} and ${next - from - 1} more`;
+      next - from === 1 ? requests[from]!.operation : `${requests[from]!.operation} and ${next - from - 1} more`;
     await this.#send(tried, this.#writer.length);
     for (let left = next - from; left > 0; ) {
       const messages = await this.#read(tried);
       while (messages.next()) {
         const index = from + ((messages.sequence - first) >>> 0);
         if (messages.type !== nlmsg.error || index >= next) continue;
-        refusals[index] = acknowledgement(messages, requests[index]!.tried);
+        refusals[index] = acknowledgement(messages, requests[index]!.operation);
         left--;
       }
     }
@@ -201,7 +201,7 @@ export class RtnetlinkSocket implements Disposable {
   }
 
   /** Encodes one message; with `reset`, as the first of what is sent next. @returns its sequence number */
-  #begin(request: Request, flags: number, reset = true): number {
+  #begin(request: NetlinkRequest, flags: number, reset = true): number {
     if (reset) this.#writer.reset();
     this.#sequence = (this.#sequence + 1) >>> 0;
     this.#writer.begin(request.type, flags | (request.flags ?? 0), this.#sequence);

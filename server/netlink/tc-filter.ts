@@ -1,7 +1,7 @@
-import { refusedWith } from './error.ts';
+import { isNetlinkError } from './error.ts';
 import type { AttributeReader, MessageReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './constants.ts';
-import type { RtnetlinkSocket } from './socket.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 /** TCA_*, TCA_BPF_* and TC_H_* of <linux/rtnetlink.h>, <linux/pkt_cls.h>, <linux/pkt_sched.h>. */
 const tca = { kind: 1, options: 2, chain: 11 } as const;
@@ -34,7 +34,7 @@ export interface TcFilter {
 }
 
 /** Where a filter is: with the hook, what the kernel tells it by. */
-export interface FilterPlace {
+export interface TcFilterPosition {
   /** 1 to 65535 */
   priority: number;
   /** among those of one priority, from 1 */
@@ -52,7 +52,7 @@ export interface NewBpfFilter {
 }
 
 /** struct tcmsg: u8 family, 3 bytes pad, i32 ifindex, u32 handle, u32 parent, u32 info. */
-const writeTcmsg = (
+const encodeTcmsg = (
   message: MessageWriter,
   ifindex: number,
   handle: number,
@@ -74,24 +74,24 @@ const infoOf = (priority: number): number => {
 const swapped = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
 
 /** Gives an interface its clsact qdisc. @throws NetlinkError EEXIST when it has one, ENOENT without sch_ingress */
-export const addClsact = (socket: RtnetlinkSocket, ifindex: number): Promise<void> =>
+export const addClsact = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
-    tried: `add clsact qdisc to ifindex ${ifindex}`,
+    operation: `add clsact qdisc to ifindex ${ifindex}`,
     type: rtm.newQdisc,
     flags: nlmFlag.create | nlmFlag.exclusive,
     encode: (message) => {
-      writeTcmsg(message, ifindex, clsactHandle, clsactParent);
+      encodeTcmsg(message, ifindex, clsactHandle, clsactParent);
       message.attributeString(tca.kind, 'clsact');
     },
   });
 
 /** Takes the clsact qdisc away, and with it all filters, also those of others: see `filters` first. */
-export const deleteClsact = (socket: RtnetlinkSocket, ifindex: number): Promise<void> =>
+export const deleteClsact = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
-    tried: `delete clsact qdisc of ifindex ${ifindex}`,
+    operation: `delete clsact qdisc of ifindex ${ifindex}`,
     type: rtm.delQdisc,
     encode: (message) => {
-      writeTcmsg(message, ifindex, clsactHandle, clsactParent);
+      encodeTcmsg(message, ifindex, clsactHandle, clsactParent);
       message.attributeString(tca.kind, 'clsact');
     },
   });
@@ -100,18 +100,18 @@ export const deleteClsact = (socket: RtnetlinkSocket, ifindex: number): Promise<
  * The qdisc on which an interface's filters are: clsact, or the older `ingress`, which has no egress and must go
  * before clsact can come. Null: neither. @throws NetlinkError ENODEV
  */
-export async function ingressQdisc(
-  socket: RtnetlinkSocket,
+export async function getIngressQdisc(
+  socket: NetlinkSocket,
   ifindex: number,
 ): Promise<'clsact' | 'ingress' | null> {
   try {
     const kind = await socket.get(
       {
-        tried: `get clsact qdisc of ifindex ${ifindex}`,
+        operation: `get clsact qdisc of ifindex ${ifindex}`,
         type: rtm.getQdisc,
         // Without it, kernels tell the answer to listeners alone.
         flags: nlmFlag.echo,
-        encode: (message) => writeTcmsg(message, ifindex, clsactHandle, clsactParent),
+        encode: (message) => encodeTcmsg(message, ifindex, clsactHandle, clsactParent),
       },
       (message) => {
         const attributes = message.attributes(tcmsgBytes);
@@ -122,19 +122,19 @@ export async function ingressQdisc(
     return kind === 'clsact' || kind === 'ingress' ? kind : null;
   } catch (error) {
     // EINVAL: one was there and is gone.
-    if (refusedWith(error, 'ENOENT', 'EINVAL')) return null;
+    if (isNetlinkError(error, 'ENOENT', 'EINVAL')) return null;
     throw error;
   }
 }
 
-/** Which interfaces of the socket's namespace have a qdisc that filters are on: `ingressQdisc` of all at once. */
-export async function ingressQdiscs(socket: RtnetlinkSocket): Promise<Map<number, 'clsact' | 'ingress'>> {
+/** Which interfaces of the socket's namespace have a qdisc that filters are on: `getIngressQdisc` of all at once. */
+export async function listIngressQdiscs(socket: NetlinkSocket): Promise<Map<number, 'clsact' | 'ingress'>> {
   const found = new Map<number, 'clsact' | 'ingress'>();
   await socket.dump(
     {
-      tried: 'dump qdiscs',
+      operation: 'dump qdiscs',
       type: rtm.getQdisc,
-      encode: (message) => writeTcmsg(message, 0, 0, 0),
+      encode: (message) => encodeTcmsg(message, 0, 0, 0),
     },
     (message) => {
       const attributes = message.attributes(tcmsgBytes);
@@ -152,36 +152,36 @@ export async function ingressQdiscs(socket: RtnetlinkSocket): Promise<Map<number
 
 /** Attaches a program to a clsact hook. @throws NetlinkError EEXIST when there is a filter at this place */
 export const addBpfFilter = (
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
   filter: NewBpfFilter,
-): Promise<void> => putBpfFilter(socket, ifindex, hook, filter, 'attach');
+): Promise<void> => writeBpfFilter(socket, ifindex, hook, filter, 'attach');
 
 /**
  * Swaps the program at a place in one step, or attaches it there: no packet goes by in between. It asks nobody whose
  * filter was there: see `filters` first. @throws NetlinkError EINVAL when one of another kind has the priority
  */
 export const replaceBpfFilter = (
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
-  filter: NewBpfFilter & FilterPlace,
-): Promise<void> => putBpfFilter(socket, ifindex, hook, filter, 'replace');
+  filter: NewBpfFilter & TcFilterPosition,
+): Promise<void> => writeBpfFilter(socket, ifindex, hook, filter, 'replace');
 
-const putBpfFilter = (
-  socket: RtnetlinkSocket,
+const writeBpfFilter = (
+  socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
   { program, name, priority = 1, handle = 0 }: NewBpfFilter,
   verb: 'attach' | 'replace',
 ): Promise<void> =>
   socket.request({
-    tried: `${verb} ${name} ${verb === 'attach' ? 'to' : 'at'} ${hook} of ifindex ${ifindex}`,
+    operation: `${verb} ${name} ${verb === 'attach' ? 'to' : 'at'} ${hook} of ifindex ${ifindex}`,
     type: rtm.newFilter,
     flags: nlmFlag.create | (verb === 'attach' ? nlmFlag.exclusive : nlmFlag.replace),
     encode: (message) => {
-      writeTcmsg(message, ifindex, handle, parentOf(hook), infoOf(priority));
+      encodeTcmsg(message, ifindex, handle, parentOf(hook), infoOf(priority));
       message.attributeString(tca.kind, 'bpf');
       const options = message.openNest(tca.options);
       message.attributeU32(tcaBpf.fd, program);
@@ -193,39 +193,39 @@ const putBpfFilter = (
 
 /** Takes one filter away and leaves the others. @throws NetlinkError ENOENT when there is none at this place */
 export const deleteBpfFilter = (
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
-  { priority, handle }: FilterPlace,
+  { priority, handle }: TcFilterPosition,
 ): Promise<void> =>
   socket.request({
-    tried: `delete filter pref ${priority} handle ${handle} of ${hook} of ifindex ${ifindex}`,
+    operation: `delete filter pref ${priority} handle ${handle} of ${hook} of ifindex ${ifindex}`,
     type: rtm.delFilter,
     encode: (message) => {
       // The kernel takes handle 0 for all of the priority.
       if (handle < 1) throw new RangeError(`filter handle ${handle}: from 1`);
-      writeTcmsg(message, ifindex, handle, parentOf(hook), infoOf(priority));
+      encodeTcmsg(message, ifindex, handle, parentOf(hook), infoOf(priority));
       message.attributeString(tca.kind, 'bpf');
     },
   });
 
 /** All filters of a hook in the order they run, whoever made them; none without clsact. */
-export const filters = (socket: RtnetlinkSocket, ifindex: number, hook: TcHook): Promise<TcFilter[]> =>
+export const listTcFilters = (socket: NetlinkSocket, ifindex: number, hook: TcHook): Promise<TcFilter[]> =>
   socket.dump(
     {
-      tried: `dump filters of ${hook} of ifindex ${ifindex}`,
+      operation: `dump filters of ${hook} of ifindex ${ifindex}`,
       type: rtm.getFilter,
-      encode: (message) => writeTcmsg(message, ifindex, 0, parentOf(hook)),
+      encode: (message) => encodeTcmsg(message, ifindex, 0, parentOf(hook)),
     },
     parseFilter,
   );
 
 /** Those of them that run a BPF program. */
-export const bpfFilters = async (
-  socket: RtnetlinkSocket,
+export const listBpfFilters = async (
+  socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
-): Promise<TcFilter[]> => (await filters(socket, ifindex, hook)).filter(({ kind }) => kind === 'bpf');
+): Promise<TcFilter[]> => (await listTcFilters(socket, ifindex, hook)).filter(({ kind }) => kind === 'bpf');
 
 /** Reads RTM_NEWTFILTER; null for what is no filter but the head of a priority. @throws MalformedMessage */
 export function parseFilter(message: MessageReader): TcFilter | null {

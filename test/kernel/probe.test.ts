@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { capability, capabilityName } from '../../contract/node.ts';
-import { probe } from '../../server/kernel/probe.ts';
+import { probeCapabilities } from '../../server/kernel/probe.ts';
 
 test('every capability is tried, and each answer says how or why not', async () => {
-  const capabilities = await probe();
+  const capabilities = await probeCapabilities();
   expect(capabilities.map(({ name }) => name).sort()).toEqual([...capabilityName.options].sort());
   for (const one of capabilities) {
     expect(capability.parse(one)).toEqual(one);
@@ -15,7 +15,7 @@ test('every capability is tried, and each answer says how or why not', async () 
 });
 
 test('netkit is told as `ip` finds it', async () => {
-  const netkit = (await probe()).find(({ name }) => name === 'netkit');
+  const netkit = (await probeCapabilities()).find(({ name }) => name === 'netkit');
   const namespace = `podlane-t-probe-${process.pid}`;
   execFileSync('ip', ['netns', 'add', namespace]);
   try {
@@ -38,6 +38,6 @@ test('netkit is told as `ip` finds it', async () => {
 test('nothing is left behind: descriptors, namespace', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length;
   const before = [descriptors(), readlinkSync('/proc/self/ns/net')];
-  await probe();
+  await probeCapabilities();
   expect([descriptors(), readlinkSync('/proc/self/ns/net')]).toEqual(before);
 });

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressText } from '../../server/bpf/ip-address.ts';
 import {
-  decodeAddress,
+  decodeEndpointKey,
   decodeEndpoint,
   decodeSlot,
-  encodeAddress,
+  encodeEndpointKey,
   encodeEndpoint,
   encodeSlot,
   peerIfindex,
@@ -68,21 +68,21 @@ describe('struct podlane_address4 and struct podlane_address6', () => {
     ['2001:db8::', '20010db8000000000000000000000000'],
     ['2001:db8:1:2:3:4:5:6', '20010db8000100020003000400050006'],
   ])('%s', (address, hex) => {
-    expect(encodeAddress(address).toString('hex')).toBe(hex);
-    expect(decodeAddress(Buffer.from(hex, 'hex'))).toBe(address);
+    expect(encodeEndpointKey(address).toString('hex')).toBe(hex);
+    expect(decodeEndpointKey(Buffer.from(hex, 'hex'))).toBe(address);
   });
 
   test('an IPv4-mapped IPv6 address is the IPv4 address', () => {
-    expect(encodeAddress('::ffff:192.0.2.1')).toEqual(encodeAddress('192.0.2.1'));
+    expect(encodeEndpointKey('::ffff:192.0.2.1')).toEqual(encodeEndpointKey('192.0.2.1'));
   });
 
   test('any address leads back to its key', () => {
     const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
     fc.assert(
       fc.property(fc.oneof(bytes(16), bytes(4)), (address) => {
-        const key = encodeAddress(addressText(address));
+        const key = encodeEndpointKey(addressText(address));
         expect(key.subarray(0, address.length)).toEqual(Buffer.from(address));
-        expect(encodeAddress(decodeAddress(key))).toEqual(key);
+        expect(encodeEndpointKey(decodeEndpointKey(key))).toEqual(key);
       }),
     );
   });
@@ -90,14 +90,14 @@ describe('struct podlane_address4 and struct podlane_address6', () => {
   test.each(['10.42.0', '10.42.0.256', '10.42.0.x', '', '10.42.0.1/32'])(
     '%j is no IPv4 address',
     (address) => {
-      expect(() => encodeAddress(address)).toThrow(RangeError);
+      expect(() => encodeEndpointKey(address)).toThrow(RangeError);
     },
   );
 
   test.each(['fd00::1::2', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', 'fd00::g', '1:2:3:4::5:6:7:8', 'fe80::1%2'])(
     '%j is no IPv6 address',
     (address) => {
-      expect(() => encodeAddress(address)).toThrow(RangeError);
+      expect(() => encodeEndpointKey(address)).toThrow(RangeError);
     },
   );
 });

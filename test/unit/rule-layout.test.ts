@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { dropReasons } from '../../contract/sample.ts';
+import { dropReasons } from '../../contract/sample-frame.ts';
 import { decodeConnection } from '../../server/acl/load/conntrack.ts';
 import { decodeTrace, decodeVerdict, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
 import { mappedBytes, mappedText } from '../../server/bpf/rule-layout.ts';

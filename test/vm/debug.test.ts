@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { takeDump } from '../../server/debug/dump.ts';
 import { findTools } from '../../server/debug/tools.ts';
-import { attachType, createLinkNow, loadSmallest, programType } from '../../server/kernel/probe-programs.ts';
+import { attachType, createLinkSync, loadMinimalProgram, programType } from '../../server/kernel/probe-programs.ts';
 import { deleteLink, getLink } from '../../server/netlink/link.ts';
 import { addNetkit } from '../../server/netlink/netkit.ts';
-import { RtnetlinkSocket } from '../../server/netlink/socket.ts';
+import { NetlinkSocket } from '../../server/netlink/socket.ts';
 import { unpack, wrongFiles } from '../testbed/dump.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: as iproute2 and our own reading tell it
@@ -15,15 +15,15 @@ const named = (links: any[], name: string) => links.find((link) => (link.ifname 
 
 test('an archive taken without an agent tells netkit devices, their policies and the programs on their hooks', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-dump-'));
-  using socket = RtnetlinkSocket.open();
+  using socket = NetlinkSocket.open();
   const primary = { name: 'nkt0' };
   await addNetkit(socket, { mode: 'l3', primary, peer: { name: 'nkt1' }, policy: { peer: 'blackhole' } });
   const { ifindex } = (await getLink(socket, primary))!;
-  const program = await loadSmallest('load a tc program', programType.schedulerClassifier, { result: -1 });
-  const link = createLinkNow('attach netkit/peer', program, ifindex, attachType.netkitPeer);
+  const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, { result: -1 });
+  const link = createLinkSync('attach netkit/peer', program, ifindex, attachType.netkitPeer);
   onTestFinished(async () => {
     for (const fd of [link, program]) closeSync(fd);
-    using after = RtnetlinkSocket.open();
+    using after = NetlinkSocket.open();
     await deleteLink(after, ifindex);
     rmSync(folder, { recursive: true });
   });

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Event } from '../../contract/event.ts';
-import type { GuardAct, PodGuard } from '../../contract/guard.ts';
+import type { GuardAction, PodGuard } from '../../contract/guard.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { Pod } from '../../contract/pod.ts';
 import { ping, type RiggedNode, rigNode } from '../testbed/node.ts';
@@ -37,7 +37,7 @@ afterAll(() => node?.[Symbol.asyncDispose]());
 
 const guardOf = (name: string): Promise<PodGuard> => node.ask<PodGuard>('GET', `/pods/shop.${name}/guard`);
 const podOf = (name: string): Promise<Pod> => node.ask<Pod>('GET', `/pods/shop.${name}`);
-const actsOf = async (name: string): Promise<GuardAct['act'][]> =>
+const actsOf = async (name: string): Promise<GuardAction['act'][]> =>
   (await guardOf(name)).acts.map(({ act }) => act).reverse();
 const eventsOf = async (name: string): Promise<Event[]> =>
   (await node.ask<{ items: Event[] }>('GET', `/events?pod=shop.${name}`)).items;

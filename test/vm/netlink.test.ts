@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { addAddress } from '../../server/netlink/address.ts';
-import { getLink, links, setLink } from '../../server/netlink/link.ts';
-import { addNetkit, setNetkitPolicy } from '../../server/netlink/netkit.ts';
-import { replaceRoute, routes } from '../../server/netlink/route.ts';
+import { getLink, listLinks, setLink } from '../../server/netlink/link.ts';
+import { addNetkit, setNetkitPolicies } from '../../server/netlink/netkit.ts';
+import { replaceRoute, listRoutes } from '../../server/netlink/route.ts';
 import { testNamespace } from '../kernel/netlink/namespaces.ts';
 
 const primary = 1_048_576;
@@ -39,7 +39,7 @@ test('a netkit l3 device across two namespaces is what `ip -d link` says it is',
     running: true,
     netkit: { primary: false, mode: 'l3' },
   });
-  expect(await links(host.socket, { kind: 'netkit' })).toHaveLength(1);
+  expect(await listLinks(host.socket, { kind: 'netkit' })).toHaveLength(1);
 });
 
 test('a netkit l2 device has the MACs it was given, and a name while up', async () => {
@@ -67,7 +67,7 @@ test('policies change on a running device, through the primary only', async () =
     primary: { name: 'nk0', ifindex: 7 },
     peer: { name: 'nk1', ifindex: 8 },
   });
-  await setNetkitPolicy(host.socket, 7, { primary: 'blackhole', peer: 'forward' });
+  await setNetkitPolicies(host.socket, 7, { primary: 'blackhole', peer: 'forward' });
   expect(host.json('link', 'show', 'nk0')[0].linkinfo.info_data).toMatchObject({
     policy: 'blackhole',
     peer_policy: 'forward',
@@ -77,7 +77,7 @@ test('policies change on a running device, through the primary only', async () =
     peerPolicy: 'forward',
   });
   await expect(
-    setNetkitPolicy(host.socket, 8, { primary: 'forward', peer: 'forward' }),
+    setNetkitPolicies(host.socket, 8, { primary: 'forward', peer: 'forward' }),
   ).rejects.toMatchObject({
     code: 'EACCES',
     kernelText: expect.stringContaining('primary'),
@@ -102,7 +102,7 @@ test('a taken ifindex is refused, and an address and routes go on a netkit peer'
     ifindex: 101,
     onlink: true,
   });
-  expect(await routes(host.socket, { family: 'ipv4' })).toMatchObject([
+  expect(await listRoutes(host.socket, { family: 'ipv4' })).toMatchObject([
     { destination: 'default', gateway: '169.254.1.1', ifindex: 101, nextHops: [{ onlink: true }] },
   ]);
 });

@@ -26,8 +26,8 @@ test('programs at netkit hooks are found, in their order, as bpftool finds them'
   const scanner = new Scanner(() => [{ path: host, ref }]);
   onTestFinished(() => scanner.close());
   const ours = { pins: `/sys/fs/bpf/${name}`, programIds: () => [others.programs.device] };
-  const books = { setting: async () => null, saveSetting: async () => undefined };
-  const programs = await Programs.open({ ours, scanner, books });
+  const store = { setting: async () => null, saveSetting: async () => undefined };
+  const programs = await Programs.open({ ours, scanner, store });
   onTestFinished(() => programs.close());
 
   const { items, statistics } = await programs.list();

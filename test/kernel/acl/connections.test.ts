@@ -7,7 +7,7 @@ import { parseAddress } from '../../../contract/cidr.ts';
 import type { VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
 import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
 import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
-import { field } from '../../../server/bpf/counter-fields.ts';
+import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { JudgeStage } from './rule-fixture.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';
 
@@ -160,9 +160,9 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   test('later fragments go as their first one', async () => {
     await stage.load('active', rules(closed, letOut), [pod]);
     const later = { fragment: { id: port, offset: 9, more: false } };
-    const before = stage.programs.counters.read(0)[field.droppedOut + 4]!;
+    const before = stage.programs.counters.read(0)[counterIndex.droppedOut + 4]!;
     expect(out(later)).toBe('drop');
-    expect(stage.programs.counters.read(0)[field.droppedOut + 4]! - before).toBe(1n);
+    expect(stage.programs.counters.read(0)[counterIndex.droppedOut + 4]! - before).toBe(1n);
     expect(out({ ...there(), fragment: { id: port, offset: 0, more: true } })).toBe('pass');
     expect(out(later)).toBe('pass');
     expect(out({ fragment: { id: port + 1, offset: 9, more: false } })).toBe('drop');

@@ -9,7 +9,7 @@ import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
 import { defaultTimeouts, type Timeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
-import { TestRun } from '../../../server/bpf/program-test-run.ts';
+import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from '../bpf/namespaces.ts';
 import { frame, type Packet } from './packets.ts';
@@ -26,7 +26,7 @@ export class JudgeStage implements AsyncDisposable {
   readonly name = `podlane-t-${randomBytes(3).toString('hex')}`;
   readonly programs: DatapathPrograms;
   readonly loader: RuleLoader;
-  readonly #runs = new TestRun();
+  readonly #runs = new ProgramTestRun();
   readonly #last: Partial<Record<RuleSetName, Compiled>> = {};
 
   private constructor(programs: DatapathPrograms, name: string, timeouts: Timeouts) {

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { TestRun } from '../../../server/bpf/program-test-run.ts';
+import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
 import { drop } from './rule-fixture.ts';
 
@@ -19,7 +19,7 @@ export interface Carried {
 }
 
 function carry({ netns, packets, stop }: Traffic): Carried {
-  const runs = new TestRun();
+  const runs = new ProgramTestRun();
   const wrong = new Set<number>();
   const frames = packets.map(({ frame }) => Buffer.from(frame));
   const fd = openSync(netns, 'r');

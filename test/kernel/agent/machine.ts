@@ -10,7 +10,7 @@ import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Migration } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { decodeFrame, type Frame } from '../../../contract/sample.ts';
+import { decodeFrame, type Frame } from '../../../contract/sample-frame.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 
 const root = path.join(import.meta.dirname, '../../..');

@@ -56,6 +56,6 @@ test('a second agent is refused by the database, whatever its socket', async () 
   const first = await new AgentProcess(machine).ready();
   const second = new AgentProcess(machine, '--socket', `${machine.folder}/second.sock`);
   expect(await second.ended).toBe(1);
-  expect(second.stderr).toMatch(/agent not started: open the inventory .*podlane\.db: database is locked/);
+  expect(second.stderr).toMatch(/agent not started: open the database .*podlane\.db: database is locked/);
   expect((await first.call('GET', '/health')).status).toBe(200);
 });

@@ -78,7 +78,7 @@ test('a disk that fills up later refuses what cannot be written down, and change
     };
     refused = await agent.call('POST', '/pods', wanted);
   }
-  expect(refused).toMatchObject({ status: 500, body: { code: 'inventory_failed' } });
+  expect(refused).toMatchObject({ status: 500, body: { code: 'store_failed' } });
   expect(refused.body.detail).toMatch(/disk (is )?full/);
   const { body } = await agent.call('GET', '/pods');
   const devices = JSON.parse(machine.in(machine.netns, 'ip', '-j', 'link', 'show', 'type', 'veth'));

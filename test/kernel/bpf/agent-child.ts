@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
-import { attachProgram, detachProgram } from '../../../server/bpf/attach-without-link.ts';
+import { attachWithoutLink, detachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
 import { programInfo } from '../../../server/bpf/program-info.ts';
 import { holdRunStatistics } from '../../../server/bpf/run-statistics.ts';
-import { loadSmallest, programType } from '../../../server/kernel/probe-programs.ts';
-import { refusedWith } from '../../../server/netlink/error.ts';
+import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
+import { isNetlinkError } from '../../../server/netlink/error.ts';
 import { addBpfFilter, addClsact } from '../../../server/netlink/tc-filter.ts';
-import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
+import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { Call } from './agent.ts';
 
 /** Runs in the test's host namespace and does what it is told over IPC, until it is killed. */
@@ -46,19 +46,19 @@ const calls: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>[
   removeEndpoint: (address) => datapath!.removeEndpoint(address),
   endpoints: () => datapath!.endpoints(),
   async attachFilter(hook, slot) {
-    using socket = RtnetlinkSocket.open();
+    using socket = NetlinkSocket.open();
     await addClsact(socket, primaryIfindex(slot)).catch((error: unknown) => {
-      if (!refusedWith(error, 'EEXIST')) throw error;
+      if (!isNetlinkError(error, 'EEXIST')) throw error;
     });
     const filter = { program: datapath!.programFd(hook), name: 'podlane' };
     await addBpfFilter(socket, primaryIfindex(slot), hook, filter);
   },
   async loadForeign(name) {
-    return programInfo(await loadSmallest(`load ${name}`, programType.schedulerClassifier, { result: -1 }))
+    return programInfo(await loadMinimalProgram(`load ${name}`, programType.schedulerClassifier, { result: -1 }))
       .id;
   },
-  attachForeign: (id, hook, slot, order) => attachProgram(primaryIfindex(slot), hook, { id }, order),
-  detachForeign: (id, hook, slot) => detachProgram(primaryIfindex(slot), hook, { id }),
+  attachForeign: (id, hook, slot, order) => attachWithoutLink(primaryIfindex(slot), hook, { id }, order),
+  detachForeign: (id, hook, slot) => detachWithoutLink(primaryIfindex(slot), hook, { id }),
   read: (slot) => datapath!.counters.read(slot),
   clear: (slot) => datapath!.counters.clear(slot),
   destroy: () => datapath!.destroy(),

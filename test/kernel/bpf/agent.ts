@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import type { PinnedLink } from '../../../server/bpf/datapath-links.ts';
-import type { Endpoint, ReadSlot, SlotEntry } from '../../../server/bpf/slot-layout.ts';
-import type { HookOrder } from '../../../server/bpf/anchor.ts';
+import type { Endpoint, DecodedSlot, SlotEntry } from '../../../server/bpf/slot-layout.ts';
+import type { Anchor } from '../../../server/bpf/anchor.ts';
 import type { LinkHook } from '../../../server/bpf/hook-query.ts';
 import type { TcHook } from '../../../server/netlink/tc-filter.ts';
 import { hooksOf, type PodDevice } from './node-fixture.ts';
@@ -21,7 +21,7 @@ export type Call =
   | { name: 'open'; words: [pins: string, words: OpenWords] }
   | { name: 'replace'; words: [words: { object: string; failAt?: number | undefined }] }
   | { name: 'holdStatistics' | 'links' | 'endpoints' | 'destroy'; words: [] }
-  | { name: 'attach'; words: [hook: LinkHook, slot: number, order?: HookOrder | undefined] }
+  | { name: 'attach'; words: [hook: LinkHook, slot: number, order?: Anchor | undefined] }
   | { name: 'detach'; words: [slot: number, hooks?: readonly Hook[] | undefined] }
   | { name: 'clearSlot' | 'readSlot' | 'read' | 'clear'; words: [slot: number] }
   | { name: 'query'; words: [slot: number, hook: LinkHook] }
@@ -32,7 +32,7 @@ export type Call =
   | { name: 'loadForeign'; words: [name: string] }
   | {
       name: 'attachForeign';
-      words: [id: number, hook: LinkHook, slot: number, order?: HookOrder | undefined];
+      words: [id: number, hook: LinkHook, slot: number, order?: Anchor | undefined];
     }
   | { name: 'detachForeign'; words: [id: number, hook: LinkHook, slot: number] };
 
@@ -74,14 +74,14 @@ export class Agent implements AsyncDisposable {
       programIds: number[];
     }>;
   holdStatistics = () => this.#call({ name: 'holdStatistics', words: [] });
-  attach = (hook: LinkHook, slot: number, order?: HookOrder) =>
+  attach = (hook: LinkHook, slot: number, order?: Anchor) =>
     this.#call({ name: 'attach', words: [hook, slot, order] });
   detach = (slot: number, hooks?: readonly Hook[]) => this.#call({ name: 'detach', words: [slot, hooks] });
   links = () => this.#call({ name: 'links', words: [] }) as Promise<PinnedLink[]>;
   query = (slot: number, hook: LinkHook) =>
     this.#call({ name: 'query', words: [slot, hook] }) as Promise<AttachedProgram[]>;
   setSlot = (slot: number, entry: SlotEntry) => this.#call({ name: 'setSlot', words: [slot, entry] });
-  readSlot = (slot: number) => this.#call({ name: 'readSlot', words: [slot] }) as Promise<ReadSlot | null>;
+  readSlot = (slot: number) => this.#call({ name: 'readSlot', words: [slot] }) as Promise<DecodedSlot | null>;
   clearSlot = (slot: number) => this.#call({ name: 'clearSlot', words: [slot] });
   setEndpoint = (address: string, endpoint: Endpoint) =>
     this.#call({ name: 'setEndpoint', words: [address, endpoint] });
@@ -98,7 +98,7 @@ export class Agent implements AsyncDisposable {
   };
   /** Loads a program that only says NEXT; the agent process holds it. Answers its id. */
   loadForeign = (name: string) => this.#call({ name: 'loadForeign', words: [name] }) as Promise<number>;
-  attachForeign = (id: number, hook: LinkHook, slot: number, order?: HookOrder) =>
+  attachForeign = (id: number, hook: LinkHook, slot: number, order?: Anchor) =>
     this.#call({ name: 'attachForeign', words: [id, hook, slot, order] });
   detachForeign = (id: number, hook: LinkHook, slot: number) =>
     this.#call({ name: 'detachForeign', words: [id, hook, slot] });

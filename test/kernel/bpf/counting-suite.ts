@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceKind } from '../../../contract/device.ts';
 import { address4Bytes } from '../../../server/bpf/ip-address.ts';
 import type { LinkHook } from '../../../server/bpf/hook-query.ts';
-import { field } from '../../../server/counters/fields.ts';
+import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { Agent } from './agent.ts';
 import { echoRequest, ethernet, ethernetToPod, ipv4, ipv6 } from './frames.ts';
 import type { PacketSocket } from './packet-socket.ts';
@@ -61,12 +61,12 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
     describe('what passes', () => {
       test('packets out of the pod are counted with their bytes, the Ethernet header left out', async () => {
         fromPod.send(ethernet(IPv4, ipv4({ payload: 80 })), 7);
-        expect(await counted()).toEqual({ [field.egressPackets]: 7n, [field.egressBytes]: 700n });
+        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 7n, [counterIndex.egressBytes]: 700n });
       });
 
       test('packets into the pod are counted', async () => {
         toPod.send(ethernetToPod(IPv4, ipv4({ source: '10.9.9.9', payload: 30 })), 5);
-        expect(await counted()).toEqual({ [field.ingressPackets]: 5n, [field.ingressBytes]: 250n });
+        expect(await counted()).toEqual({ [counterIndex.ingressPackets]: 5n, [counterIndex.ingressBytes]: 250n });
       });
 
       test('an echo request and its answer are one packet each way', async () => {
@@ -74,28 +74,28 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         if (kind === 'netkit') frame.fill(0, 0, 12); // L3: no MAC addresses
         fromPod.send(frame, 10);
         expect(await counted()).toEqual({
-          [field.egressPackets]: 10n,
-          [field.egressBytes]: 280n,
-          [field.ingressPackets]: 10n,
-          [field.ingressBytes]: 280n,
+          [counterIndex.egressPackets]: 10n,
+          [counterIndex.egressBytes]: 280n,
+          [counterIndex.ingressPackets]: 10n,
+          [counterIndex.ingressBytes]: 280n,
         });
       });
 
       test('ARP passes', async () => {
         fromPod.send(ethernet(ARP, Buffer.alloc(28)), 2);
-        expect(await counted()).toEqual({ [field.egressPackets]: 2n, [field.egressBytes]: 56n });
+        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 2n, [counterIndex.egressBytes]: 56n });
       });
 
       test('padding after the packet is not an error', async () => {
         fromPod.send(ethernet(IPv4, ipv4({ total: 24, payload: 26 })));
-        expect(await counted()).toEqual({ [field.egressPackets]: 1n, [field.egressBytes]: 46n });
+        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 1n, [counterIndex.egressBytes]: 46n });
       });
     });
 
     describe('what is dropped, with the reason', () => {
       const drops = (reason: number, count: number) => ({
-        [field.egressDroppedPackets]: BigInt(count),
-        [field.droppedOut + reason]: BigInt(count),
+        [counterIndex.egressDroppedPackets]: BigInt(count),
+        [counterIndex.droppedOut + reason]: BigInt(count),
       });
 
       test.each([
@@ -127,8 +127,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         fromPod.send(ethernet(IPv4, ipv4()), 1);
         expect(await counted()).toEqual({
           ...drops(spoofedSource, 6),
-          [field.egressPackets]: 1n,
-          [field.egressBytes]: 40n,
+          [counterIndex.egressPackets]: 1n,
+          [counterIndex.egressBytes]: 40n,
         });
       });
 
@@ -138,15 +138,15 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         fromPod.send(ethernet(IPv6, ipv6()), 1);
         expect(await counted()).toEqual({
           ...drops(spoofedSource, 2),
-          [field.egressPackets]: 2n,
-          [field.egressBytes]: 96n,
+          [counterIndex.egressPackets]: 2n,
+          [counterIndex.egressBytes]: 96n,
         });
       });
 
       test('the pod’s own IPv6 address passes', async () => {
         await agent.setSlot(slot, { ...entry, address6: 'fd00::2' });
         fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
-        expect(await counted()).toEqual({ [field.egressPackets]: 2n, [field.egressBytes]: 96n });
+        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 2n, [counterIndex.egressBytes]: 96n });
       });
 
       test('further addresses of the same owner pass, those of another or of nobody are spoofed', async () => {
@@ -154,7 +154,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         await agent.setEndpoint('fd00::2', { slot: 9, owner: 1 });
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
         fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
-        expect(await counted()).toEqual({ [field.egressPackets]: 5n, [field.egressBytes]: 216n });
+        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 5n, [counterIndex.egressBytes]: 216n });
         await agent.clear(slot);
         await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 2 });
         await agent.removeEndpoint('fd00::2');
@@ -184,15 +184,15 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 1);
         expect(await counted()).toEqual({
           ...drops(spoofedSource, 3),
-          [field.ingressDroppedPackets]: 1n,
-          [field.droppedIn + unknownProtocol]: 1n,
+          [counterIndex.ingressDroppedPackets]: 1n,
+          [counterIndex.droppedIn + unknownProtocol]: 1n,
         });
       });
 
       test('a slot that is not to be checked is not', async () => {
         await agent.setSlot(slot, { ...entry, check: false });
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 2);
-        expect(await counted()).toEqual({ [field.egressPackets]: 2n, [field.egressBytes]: 80n });
+        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 2n, [counterIndex.egressBytes]: 80n });
       });
 
       test('a packet socket that calls its packets ARP does not get around the check', async () => {
@@ -200,9 +200,9 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         liar.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 5);
         liar.send(ethernet(LLDP, Buffer.alloc(46)), 2);
         expect(await counted()).toEqual({
-          [field.egressDroppedPackets]: 7n,
-          [field.droppedOut + spoofedSource]: 5n,
-          [field.droppedOut + unknownProtocol]: 2n,
+          [counterIndex.egressDroppedPackets]: 7n,
+          [counterIndex.droppedOut + spoofedSource]: 5n,
+          [counterIndex.droppedOut + unknownProtocol]: 2n,
         });
       });
 
@@ -211,11 +211,11 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 3);
         toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 1);
         expect(await counted()).toEqual({
-          [field.ingressDroppedPackets]: 5n,
-          [field.droppedIn + malformed]: 2n,
-          [field.droppedIn + unknownProtocol]: 3n,
-          [field.ingressPackets]: 1n,
-          [field.ingressBytes]: 40n,
+          [counterIndex.ingressDroppedPackets]: 5n,
+          [counterIndex.droppedIn + malformed]: 2n,
+          [counterIndex.droppedIn + unknownProtocol]: 3n,
+          [counterIndex.ingressPackets]: 1n,
+          [counterIndex.ingressBytes]: 40n,
         });
       });
     });

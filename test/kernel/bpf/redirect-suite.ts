@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { address6Bytes } from '../../../server/bpf/ip-address.ts';
-import { field } from '../../../server/counters/fields.ts';
+import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { Agent } from './agent.ts';
 import { checksum, etherHeader } from './frames.ts';
 import { entryOf, NodeStage, type PodDevice, type StagedPod } from './node-fixture.ts';
@@ -76,7 +76,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
     });
 
     const ping = (words: string) => stage.in(a.netns, `ping -n -i 0.2 -W 2 ${words}`);
-    const redirected = async (pod: StagedPod) => (await agent.read(pod.slot))[field.egressRedirectedPackets]!;
+    const redirected = async (pod: StagedPod) => (await agent.read(pod.slot))[counterIndex.egressRedirectedPackets]!;
 
     const forgetMtu = (): void => {
       for (const words of ['ip route flush cache', 'ip -6 route flush cache']) stage.in(a.netns, words);
@@ -97,11 +97,11 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         expect(frame!.toString('hex', 0, 12)).toBe(`${macs.toPod}${macs.fromPod}`.replaceAll(':', ''));
         for (const pod of [a, b]) {
           const counters = await agent.read(pod.slot);
-          expect(counters[field.egressRedirectedPackets]).toBe(3n);
-          expect(counters[field.egressRedirectedBytes]).toBe(3n * BigInt(56 + family.overhead));
-          expect(counters[field.egressPackets]).toBeGreaterThanOrEqual(3n);
-          expect(counters[field.ingressPackets]).toBeGreaterThanOrEqual(3n);
-          expect(counters.slice(field.egressDroppedPackets)).toEqual(Array(18).fill(0n));
+          expect(counters[counterIndex.egressRedirectedPackets]).toBe(3n);
+          expect(counters[counterIndex.egressRedirectedBytes]).toBe(3n * BigInt(56 + family.overhead));
+          expect(counters[counterIndex.egressPackets]).toBeGreaterThanOrEqual(3n);
+          expect(counters[counterIndex.ingressPackets]).toBeGreaterThanOrEqual(3n);
+          expect(counters.slice(counterIndex.egressDroppedPackets)).toEqual(Array(18).fill(0n));
         }
       });
 
@@ -156,19 +156,19 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         stage.forward(false);
         await stream();
         const counters = await agent.read(a.slot);
-        expect(counters[field.egressRedirectedBytes]).toBeGreaterThan(8n << 20n);
-        expect(counters[field.egressRedirectedBytes]! / counters[field.egressRedirectedPackets]!).toBeGreaterThan(
+        expect(counters[counterIndex.egressRedirectedBytes]).toBeGreaterThan(8n << 20n);
+        expect(counters[counterIndex.egressRedirectedBytes]! / counters[counterIndex.egressRedirectedPackets]!).toBeGreaterThan(
           3000n,
         );
-        expect(counters[field.egressDroppedPackets]).toBe(0n);
+        expect(counters[counterIndex.egressDroppedPackets]).toBe(0n);
       });
 
       test('a TCP stream of segments over the target’s MTU is told by the stack, and goes on in smaller ones', async () => {
         stage.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
         await stream();
         const counters = await agent.read(a.slot);
-        expect(counters[field.egressPackets]).toBeGreaterThan(counters[field.egressRedirectedPackets]!);
-        expect(counters[field.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
+        expect(counters[counterIndex.egressPackets]).toBeGreaterThan(counters[counterIndex.egressRedirectedPackets]!);
+        expect(counters[counterIndex.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
         forgetMtu();
       });
     });

@@ -1,13 +1,13 @@
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { decodeFrame } from '../../../contract/sample.ts';
+import { decodeFrame } from '../../../contract/sample-frame.ts';
+import { ArrayMap, createMmapableArray } from '../../../server/bpf/array-map.ts';
+import { counterFields, counterIndex, zeroCounters, sweptWidth } from '../../../server/bpf/counter-layout.ts';
 import { CounterMap } from '../../../server/bpf/counters.ts';
 import { counterBytes, dropBytes } from '../../../server/bpf/slot-layout.ts';
-import { ArrayMap, createMmapableArray } from '../../../server/bpf/array-map.ts';
-import { counterFields, field, noCounters, sweptFields } from '../../../server/counters/fields.ts';
-import type { SampledPod } from '../../../server/counters/frame.ts';
 import { Sampler } from '../../../server/counters/sampler.ts';
+import type { SampledPod } from '../../../server/datapath/datapath.ts';
 import { libbpf_num_possible_cpus } from '../../../server/ffi/libbpf.ts';
 
 const slots = 8;
@@ -30,10 +30,10 @@ afterEach(() => {
 
 /** Writes through the map, as a program would, where the reader has it mapped. */
 function count(cpu: number, slot: number, values: Record<number, bigint>): void {
-  const [low, high] = [new BigUint64Array(sweptFields), new BigUint64Array(dropBytes / 8)];
+  const [low, high] = [new BigUint64Array(sweptWidth), new BigUint64Array(dropBytes / 8)];
   for (const [place, value] of Object.entries(values)) {
-    if (Number(place) < sweptFields) low[Number(place)] = value;
-    else high[Number(place) - sweptFields] = value;
+    if (Number(place) < sweptWidth) low[Number(place)] = value;
+    else high[Number(place) - sweptWidth] = value;
   }
   const index = cpu * slots + slot;
   new ArrayMap(maps.counters, 'test_counters', counterBytes).set(index, Buffer.from(low.buffer));
@@ -46,28 +46,28 @@ const podAt = (slot: number): SampledPod => ({
   slots: [slot],
   netnsInode: 0n,
   kind: 'veth',
-  carried: noCounters(),
+  carried: zeroCounters(),
   requests: null,
 });
 
 test('a slot’s counters are the sums over all CPUs, exact beyond 2^53', () => {
   for (let cpu = 0; cpu < cpus; cpu += 1)
-    count(cpu, 3, { [field.egressBytes]: 2n ** 60n + BigInt(cpu), [field.droppedIn + 2]: 5n });
-  const expected = noCounters();
-  for (let cpu = 0; cpu < cpus; cpu += 1) expected[field.egressBytes]! += 2n ** 60n + BigInt(cpu);
-  expected[field.droppedIn + 2] = 5n * BigInt(cpus);
+    count(cpu, 3, { [counterIndex.egressBytes]: 2n ** 60n + BigInt(cpu), [counterIndex.droppedIn + 2]: 5n });
+  const expected = zeroCounters();
+  for (let cpu = 0; cpu < cpus; cpu += 1) expected[counterIndex.egressBytes]! += 2n ** 60n + BigInt(cpu);
+  expected[counterIndex.droppedIn + 2] = 5n * BigInt(cpus);
   expect(counters.read(3)).toEqual(expected);
-  expect(counters.read(2)).toEqual(noCounters());
+  expect(counters.read(2)).toEqual(zeroCounters());
 });
 
 test('a sweep reads what single reads do', () => {
   for (let slot = 0; slot < slots; slot += 1)
     for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, { 0: BigInt(slot), 7: BigInt(1000 + cpu) });
-  const room = new BigUint64Array(slots * sweptFields);
+  const room = new BigUint64Array(slots * sweptWidth);
   counters.sweep(room);
   for (let slot = 0; slot < slots; slot += 1)
-    expect([...room.subarray(slot * sweptFields, (slot + 1) * sweptFields)]).toEqual(
-      counters.read(slot).slice(0, sweptFields),
+    expect([...room.subarray(slot * sweptWidth, (slot + 1) * sweptWidth)]).toEqual(
+      counters.read(slot).slice(0, sweptWidth),
     );
 });
 
@@ -75,7 +75,7 @@ test('clearing a slot leaves its neighbours', () => {
   const all = Object.fromEntries(counterFields.map((_, i) => [i, 9n]));
   for (const slot of [1, 2, 3]) for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, all);
   counters.clear(2);
-  expect(counters.read(2)).toEqual(noCounters());
+  expect(counters.read(2)).toEqual(zeroCounters());
   expect(counters.read(1)).toEqual(counters.read(3));
   expect(counters.read(1)).toEqual(counterFields.map(() => 9n * BigInt(cpus)));
 });
@@ -101,7 +101,7 @@ test('all pods are sampled each second, a watched one as often as asked, until n
     const unwatch = sampler.watch('pod-2', 10, (frame) => watched.push(frame));
     sampler.watch('no-such-pod', 10, () => expect.unreachable());
     await sleep(500);
-    count(0, 2, { [field.egressPackets]: 4n });
+    count(0, 2, { [counterIndex.egressPackets]: 4n });
     await sleep(650);
     unwatch();
     const seen = watched.length;

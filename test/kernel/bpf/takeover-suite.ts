@@ -8,7 +8,7 @@ import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
 import { createMmapableArray } from '../../../server/bpf/array-map.ts';
 import { pinOver, unpin } from '../../../server/bpf/pin.ts';
 import type { LinkHook } from '../../../server/bpf/hook-query.ts';
-import { field } from '../../../server/counters/fields.ts';
+import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { Agent } from './agent.ts';
 import { ethernet, ipv4 } from './frames.ts';
 import type { PacketSocket } from './packet-socket.ts';
@@ -38,7 +38,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       agents.push(agent);
       return agent;
     };
-    const egressPackets = async (agent: Agent): Promise<bigint> => (await agent.read(slot))[field.egressPackets]!;
+    const egressPackets = async (agent: Agent): Promise<bigint> => (await agent.read(slot))[counterIndex.egressPackets]!;
 
     beforeEach(() => {
       agents = [];
@@ -93,7 +93,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       fromPod.send(frame, 10);
       expect(await egressPackets(next)).toBe(30n);
       fromPod.send(spoofed);
-      expect((await next.read(slot))[field.droppedOut + 2]).toBe(1n);
+      expect((await next.read(slot))[counterIndex.droppedOut + 2]).toBe(1n);
     });
 
     test('another build replaces the programs: links stay, counters go on', async () => {
@@ -145,7 +145,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
         fromPod.send(frame, 10);
         const counters = await next.read(slot);
         expect(sent).toBeGreaterThan(20);
-        expect([counters[field.egressPackets], counters[field.droppedOut + 2]]).toEqual([20n, BigInt(sent)]);
+        expect([counters[counterIndex.egressPackets], counters[counterIndex.droppedOut + 2]]).toEqual([20n, BigInt(sent)]);
         expect(await next.readSlot(slot)).toMatchObject(entry);
       });
 

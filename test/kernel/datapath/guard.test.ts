@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { NodeGuard, PodGuard } from '../../../contract/guard.ts';
-import { EchoSocket } from '../../../server/datapath/echo/icmp.ts';
+import { EchoSocket } from '../../../server/datapath/echo/icmp-socket.ts';
 import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
 import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 

@@ -9,7 +9,7 @@ test.each(['device', 'journal'] as const)(
     const { slot } = stage.pod;
     const fault = { type: 'disk-full', writing } as const;
     const refused = await stage.migrate('veth', { step: 'planned', fault });
-    expect(refused).toMatchObject({ how: 'refused', begun: null, code: 'inventory_failed' });
+    expect(refused).toMatchObject({ how: 'refused', begun: null, code: 'store_failed' });
     expect((await settled(stage, null, 4000)).wrongs).toEqual([]);
     expect(stage.pod.slot).toBe(slot);
 

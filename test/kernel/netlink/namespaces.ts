@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createNamedNamespace, deleteNamedNamespace, openNamespace } from '../../../server/kernel/netns.ts';
-import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
+import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 
 /** A network namespace of the test's own, with a socket in it, and `ip` in it to compare with. */
 export interface TestNamespace extends Disposable {
   name: string;
   fd: number;
-  socket: RtnetlinkSocket;
+  socket: NetlinkSocket;
   /** Output of `ip -n NAME …`. */
   ip(...args: string[]): string;
   /** Runs lines of `ip -batch` in one process, while this one waits. */
@@ -21,7 +21,7 @@ export interface TestNamespace extends Disposable {
 export function testNamespace(): TestNamespace {
   const name = `podlane-t-${randomBytes(4).toString('hex')}`;
   const namespace = openNamespace(createNamedNamespace(name));
-  const socket = RtnetlinkSocket.inNamespace(namespace.fd);
+  const socket = NetlinkSocket.inNamespace(namespace.fd);
   const ip = (...args: string[]) => execFileSync('ip', ['-n', name, ...args], { encoding: 'utf8' });
   return {
     name,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { probe } from '../../../server/kernel/probe.ts';
-import { addAddress, addresses, deleteAddress, replaceAddress } from '../../../server/netlink/address.ts';
-import { deleteLink, deleteLinks, getLink, links, setLink } from '../../../server/netlink/link.ts';
-import { deleteNeighbour, neighbours, replaceNeighbour } from '../../../server/netlink/neighbor.ts';
+import { probeCapabilities } from '../../../server/kernel/probe.ts';
+import { addAddress, listAddresses, deleteAddress, replaceAddress } from '../../../server/netlink/address.ts';
+import { deleteLink, deleteLinks, getLink, listLinks, setLink } from '../../../server/netlink/link.ts';
+import { deleteNeighbor, listNeighbors, replaceNeighbor } from '../../../server/netlink/neighbor.ts';
 import { addNetkit } from '../../../server/netlink/netkit.ts';
-import { neighbourText } from '../../../server/netlink/iproute2-format.ts';
+import { formatNeighbor } from '../../../server/netlink/iproute2-format.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { device, macs, names, peer, primary, printed } from './device.ts';
 import { testNamespace } from './namespaces.ts';
@@ -52,13 +52,13 @@ describe('links', () => {
     expect(await getLink(host.socket, { name: 'v0' })).toMatchObject({ ifindex: 77, netkit: null });
     expect(await getLink(host.socket, { name: 'none' })).toBeNull();
     expect(await getLink(host.socket, { ifindex: 4711 })).toBeNull();
-    expect((await links(host.socket, { kind: 'veth' })).map((link) => link.name).sort()).toEqual([
+    expect((await listLinks(host.socket, { kind: 'veth' })).map((link) => link.name).sort()).toEqual([
       'd0',
       'd1',
       'v0',
       'v1',
     ]);
-    const all = await links(host.socket);
+    const all = await listLinks(host.socket);
     expect(all.map((link) => link.name).sort()).toEqual(['d0', 'd1', 'lo', 'v0', 'v1']);
     expect(all.find((link) => link.name === 'd0')).toMatchObject({
       alternativeNames: ['another-name'],
@@ -120,14 +120,14 @@ describe('links', () => {
     await expect(add('c', 17, 'd', 8)).rejects.toMatchObject({
       code: expect.stringMatching(/^(EEXIST|EBUSY)$/),
     });
-    expect(await links(host.socket)).toHaveLength(3);
+    expect(await listLinks(host.socket)).toHaveLength(3);
   });
 
   test('an ifindex for the peer alone, which the kernel would ignore, is refused', async () => {
     using host = testNamespace();
     const made = addVeth(host.socket, { primary: { name: 'a' }, peer: { name: 'b', ifindex: 8 } });
     await expect(made).rejects.toThrow(RangeError);
-    expect(await links(host.socket)).toHaveLength(1);
+    expect(await listLinks(host.socket)).toHaveLength(1);
   });
 
   test('refusals carry what was tried and the kernel’s own sentence', async () => {
@@ -160,7 +160,7 @@ describe('netkit', () => {
         primary: { name: 'pl0', ifindex: primary, mtu: 1400 },
         peer: { name: 'eth0', ifindex: peer, mtu: 1400, netnsFd: pod.fd },
       });
-    const netkit = (await probe()).find(({ name }) => name === 'netkit');
+    const netkit = (await probeCapabilities()).find(({ name }) => name === 'netkit');
     if (netkit?.available) {
       await make();
       expect(await getLink(host.socket, { name: 'pl0' })).toMatchObject({
@@ -179,7 +179,7 @@ describe('netkit', () => {
         'add netkit pl0 (ifindex 1048576) with peer eth0 (ifindex 1048577): Unknown device type (EOPNOTSUPP)',
       hint: expect.stringContaining('CONFIG_NETKIT'),
     });
-    expect(await links(host.socket)).toHaveLength(1);
+    expect(await listLinks(host.socket)).toHaveLength(1);
   });
 });
 
@@ -195,7 +195,7 @@ describe('addresses', () => {
     expect(shown).toContainEqual(
       expect.objectContaining({ family: kind, local, prefixlen: Number(prefixlen), scope: 'global' }),
     );
-    const found = await addresses(pod.socket, { ifindex: peer });
+    const found = await listAddresses(pod.socket, { ifindex: peer });
     expect(found).toHaveLength(shown.length);
     expect(found).toContainEqual(
       expect.objectContaining({ address, ifindex: peer, scope: 'global', peer: null, tentative: false }),
@@ -203,7 +203,7 @@ describe('addresses', () => {
     await expect(addAddress(pod.socket, peer, address)).rejects.toMatchObject({ code: 'EEXIST' });
     await replaceAddress(pod.socket, peer, address);
     await deleteAddress(pod.socket, peer, address);
-    expect((await addresses(pod.socket, { ifindex: peer })).map((one) => one.address)).not.toContain(address);
+    expect((await listAddresses(pod.socket, { ifindex: peer })).map((one) => one.address)).not.toContain(address);
     await expect(deleteAddress(pod.socket, peer, address)).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
   });
 
@@ -211,7 +211,7 @@ describe('addresses', () => {
     using host = testNamespace();
     await expect(addAddress(host.socket, 1, '10.42.0.300/32')).rejects.toThrow(RangeError);
     await addAddress(host.socket, 1, '127.0.0.2/8');
-    expect((await addresses(host.socket)).map((one) => one.address)).toContain('127.0.0.2/8');
+    expect((await listAddresses(host.socket)).map((one) => one.address)).toContain('127.0.0.2/8');
   });
 });
 
@@ -220,15 +220,15 @@ describe('neighbours', () => {
     using host = testNamespace();
     using pod = testNamespace();
     await device(host, pod);
-    await replaceNeighbour(host.socket, { ifindex: primary, address: '10.42.0.33', mac: macs.peer });
-    await replaceNeighbour(host.socket, { ifindex: primary, address: 'fd00::33', mac: macs.peer });
+    await replaceNeighbor(host.socket, { ifindex: primary, address: '10.42.0.33', mac: macs.peer });
+    await replaceNeighbor(host.socket, { ifindex: primary, address: 'fd00::33', mac: macs.peer });
     host.ip('neigh', 'add', '10.42.0.34', 'lladdr', macs.peer, 'nud', 'stale', 'dev', 'pl0', 'extern_learn');
-    const ours = (await neighbours(host.socket, { ifindex: primary }))
+    const ours = (await listNeighbors(host.socket, { ifindex: primary }))
       .filter((neighbour) => neighbour.state !== 'noarp')
-      .map((neighbour) => neighbourText(neighbour, names));
+      .map((neighbour) => formatNeighbor(neighbour, names));
     expect(ours.sort()).toEqual(printed(host.ip('neigh', 'show')).sort());
     expect(ours).toContain(`10.42.0.33 dev pl0 lladdr ${macs.peer} PERMANENT`);
-    expect(await neighbours(pod.socket, { ifindex: peer, family: 'ipv4' })).toEqual([]);
+    expect(await listNeighbors(pod.socket, { ifindex: peer, family: 'ipv4' })).toEqual([]);
   });
 
   test('are replaced and deleted', async () => {
@@ -236,12 +236,12 @@ describe('neighbours', () => {
     using pod = testNamespace();
     await device(host, pod);
     const entry = { ifindex: primary, address: '10.42.0.33' };
-    await replaceNeighbour(host.socket, { ...entry, mac: macs.primary });
-    await replaceNeighbour(host.socket, { ...entry, mac: macs.peer });
-    expect(await neighbours(host.socket, { family: 'ipv4' })).toMatchObject([
+    await replaceNeighbor(host.socket, { ...entry, mac: macs.primary });
+    await replaceNeighbor(host.socket, { ...entry, mac: macs.peer });
+    expect(await listNeighbors(host.socket, { family: 'ipv4' })).toMatchObject([
       { ...entry, mac: macs.peer, state: 'permanent' },
     ]);
-    await deleteNeighbour(host.socket, entry);
-    await expect(deleteNeighbour(host.socket, entry)).rejects.toMatchObject({ code: 'ENOENT' });
+    await deleteNeighbor(host.socket, entry);
+    await expect(deleteNeighbor(host.socket, entry)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { addAddress } from '../../../server/netlink/address.ts';
 import { setLink } from '../../../server/netlink/link.ts';
-import { addRoute, deleteRoute, newRouteOf, replaceRoute, routes } from '../../../server/netlink/route.ts';
-import { routeText } from '../../../server/netlink/iproute2-format.ts';
+import { addRoute, deleteRoute, toNewRoute, replaceRoute, listRoutes } from '../../../server/netlink/route.ts';
+import { formatRoute } from '../../../server/netlink/iproute2-format.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { device, names, peer, primary, printed } from './device.ts';
 import { testNamespace } from './namespaces.ts';
@@ -60,16 +60,16 @@ describe('routes', () => {
         ['ipv4', '-4'],
         ['ipv6', '-6'],
       ] as const) {
-        const ours = (await routes(namespace.socket, { family })).map((route) => routeText(route, names));
+        const ours = (await listRoutes(namespace.socket, { family })).map((route) => formatRoute(route, names));
         expect(ours).toEqual(printed(namespace.ip(flag, 'route', 'show')));
       }
     }
-    expect(await routes(host.socket)).toHaveLength(
-      (await routes(host.socket, { family: 'ipv4' })).length +
-        (await routes(host.socket, { family: 'ipv6' })).length,
+    expect(await listRoutes(host.socket)).toHaveLength(
+      (await listRoutes(host.socket, { family: 'ipv4' })).length +
+        (await listRoutes(host.socket, { family: 'ipv6' })).length,
     );
-    const all = (await routes(host.socket, { table: 'all', family: 'ipv4' })).map((route) =>
-      routeText(route, names),
+    const all = (await listRoutes(host.socket, { table: 'all', family: 'ipv4' })).map((route) =>
+      formatRoute(route, names),
     );
     expect(all).toEqual(printed(host.ip('-4', 'route', 'show', 'table', 'all')));
   });
@@ -87,14 +87,14 @@ describe('routes', () => {
     });
     await replaceRoute(host.socket, { destination: '10.42.0.33', ifindex: 8 });
     await addRoute(host.socket, { destination: '10.42.0.34', ifindex: 7, table: 1042 });
-    expect(await routes(host.socket, { family: 'ipv4' })).toMatchObject([
+    expect(await listRoutes(host.socket, { family: 'ipv4' })).toMatchObject([
       { destination: '10.42.0.33', ifindex: 8 },
     ]);
-    expect(await routes(host.socket, { family: 'ipv4', ifindex: 7 })).toEqual([]);
-    expect(await routes(host.socket, { table: 1042 })).toMatchObject([
+    expect(await listRoutes(host.socket, { family: 'ipv4', ifindex: 7 })).toEqual([]);
+    expect(await listRoutes(host.socket, { table: 1042 })).toMatchObject([
       { destination: '10.42.0.34', table: 1042 },
     ]);
-    expect(await routes(host.socket, { table: 4711 })).toEqual([]);
+    expect(await listRoutes(host.socket, { table: 4711 })).toEqual([]);
   });
 
   test('are deleted only as they are, and refusals say why', async () => {
@@ -108,7 +108,7 @@ describe('routes', () => {
       code: 'ESRCH',
     });
     await deleteRoute(host.socket, { destination: '10.42.0.33', ifindex: 7 });
-    expect(await routes(host.socket, { family: 'ipv4' })).toEqual([]);
+    expect(await listRoutes(host.socket, { family: 'ipv4' })).toEqual([]);
     await expect(
       replaceRoute(host.socket, { destination: '10.42.0.33', gateway: '192.0.2.1', ifindex: 7 }),
     ).rejects.toMatchObject({ kernelText: 'Nexthop has invalid gateway', code: 'ENETUNREACH' });
@@ -139,16 +139,16 @@ test('a route of any form is made again as it was, on its device or another', as
     'route add blackhole fd00:3::/64',
   ]);
   const placed = async () =>
-    (await routes(host.socket, { table: 'all' })).filter(({ protocol }) => protocol !== 2);
+    (await listRoutes(host.socket, { table: 'all' })).filter(({ protocol }) => protocol !== 2);
   const before = await placed();
   expect(before).toHaveLength(8);
-  for (const route of before) await deleteRoute(host.socket, newRouteOf(route));
+  for (const route of before) await deleteRoute(host.socket, toNewRoute(route));
   expect(await placed()).toEqual([]);
-  for (const route of before) await addRoute(host.socket, newRouteOf(route));
+  for (const route of before) await addRoute(host.socket, toNewRoute(route));
   expect(await placed()).toEqual(before);
   const single = before.filter(({ nextHops, ifindex }) => nextHops.length === 1 && ifindex === 7);
   expect(single).toHaveLength(4);
-  for (const route of single) await replaceRoute(host.socket, newRouteOf(route, 9));
+  for (const route of single) await replaceRoute(host.socket, toNewRoute(route, 9));
   const moved = await placed();
   for (const route of single)
     expect(moved).toContainEqual({

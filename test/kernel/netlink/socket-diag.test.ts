@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { addAddress } from '../../../server/netlink/address.ts';
-import { boundSockets } from '../../../server/netlink/socket-diag.ts';
+import { listBoundSockets } from '../../../server/netlink/socket-diag.ts';
 import { addressBytes } from '../../../server/netlink/ip-address.ts';
 import { setLink } from '../../../server/netlink/link.ts';
-import { multicastMemberships } from '../../../server/kernel/multicast-groups.ts';
+import { listMulticastGroups } from '../../../server/kernel/multicast-groups.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { type TestNamespace, testNamespace } from './namespaces.ts';
 import { HeldSockets } from './sockets.ts';
@@ -49,7 +49,7 @@ describe('sockets bound to a device', () => {
       bind: ['0.0.0.0', 5355],
     });
     const bound = { ifindex: peer, remote: null };
-    expect((await boundSockets(namespace.fd, peer)).sockets).toEqual([
+    expect((await listBoundSockets(namespace.fd, peer)).sockets).toEqual([
       { ...bound, protocol: 'tcp', family: 'ipv4', local: '10.42.0.33:8080', inode: tcp4 },
       { ...bound, protocol: 'tcp', family: 'ipv6', local: '[fd00::33]:8081', inode: tcp6 },
       { ...bound, protocol: 'udp', family: 'ipv4', local: '0.0.0.0:5353', inode: udp4 },
@@ -63,18 +63,18 @@ describe('sockets bound to a device', () => {
       },
       { ...bound, protocol: 'packet', family: null, local: null, inode: packet },
     ]);
-    expect((await boundSockets(namespace.fd, other)).sockets.map(({ inode }) => inode)).toEqual([elsewhere]);
+    expect((await listBoundSockets(namespace.fd, other)).sockets.map(({ inode }) => inode)).toEqual([elsewhere]);
   });
 
   test('raw ones are found, or said to be there where the kernel cannot tell more', async () => {
     using namespace = await pod();
-    expect(await boundSockets(namespace.fd, peer)).toEqual({ sockets: [], untold: [] });
+    expect(await listBoundSockets(namespace.fd, peer)).toEqual({ sockets: [], untold: [] });
     using held = new HeldSockets(namespace.fd);
     const inodes = [
       held.open({ domain: 'ipv4', type: 'raw', protocol: 1, device: 'eth0' }),
       held.open({ domain: 'ipv6', type: 'raw', protocol: 89, device: 'eth0' }),
     ];
-    const { sockets, untold } = await boundSockets(namespace.fd, peer);
+    const { sockets, unreadable: untold } = await listBoundSockets(namespace.fd, peer);
     if (untold.length > 0) expect({ sockets, untold }).toEqual({ sockets: [], untold: ['raw'] });
     else expect(sockets.map(({ inode }) => inode)).toEqual(inodes);
   });
@@ -85,7 +85,7 @@ describe('sockets bound to a device', () => {
     for (let port = 10_000; port < 11_000; port++)
       held.open({ domain: 'ipv4', type: 'datagram', bind: ['0.0.0.0', port] });
     held.open({ domain: 'ipv4', type: 'datagram', device: 'eth0', bind: ['0.0.0.0', 9999] });
-    const { sockets } = await boundSockets(namespace.fd, peer);
+    const { sockets } = await listBoundSockets(namespace.fd, peer);
     expect(sockets.map(({ local }) => local)).toEqual(['0.0.0.0:9999']);
   });
 });
@@ -107,7 +107,7 @@ describe('multicast memberships', () => {
   test('are those that somebody joined, not the kernel’s own', async () => {
     using namespace = await pod();
     expect(namespace.ip('maddress', 'show', 'dev', 'eth0')).toContain('ff02::1:ff00:33');
-    expect(multicastMemberships(namespace.fd, peer)).toEqual([]);
+    expect(listMulticastGroups(namespace.fd, peer)).toEqual([]);
     using held = new HeldSockets(namespace.fd);
     for (const group of ['224.0.0.251', '239.1.2.3', '239.1.2.3', 'ff02::fb', 'ff15::4711'])
       held.open({
@@ -115,13 +115,13 @@ describe('multicast memberships', () => {
         type: 'datagram',
         option: joining(group, peer),
       });
-    const found = multicastMemberships(namespace.fd, peer);
+    const found = listMulticastGroups(namespace.fd, peer);
     expect(found.sort((a, b) => (a.group < b.group ? -1 : 1))).toEqual([
       { group: '224.0.0.251', users: 1 },
       { group: '239.1.2.3', users: 2 },
       { group: 'ff02::fb', users: 1 },
       { group: 'ff15::4711', users: 1 },
     ]);
-    expect(multicastMemberships(namespace.fd, other)).toEqual([]);
+    expect(listMulticastGroups(namespace.fd, other)).toEqual([]);
   });
 });

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { addAddress } from '../../../server/netlink/address.ts';
-import { deleteLinks, getLink, linkChange, links } from '../../../server/netlink/link.ts';
-import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
+import { deleteLinks, getLink, linkChangeRequest, listLinks } from '../../../server/netlink/link.ts';
+import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { testNamespace } from './namespaces.ts';
 
@@ -12,9 +12,9 @@ test('a socket stays in the namespace it was opened in, and this process does no
   const before = readlinkSync('/proc/self/ns/net');
   using pod = testNamespace();
   pod.ip('link', 'add', 'only-here', 'type', 'veth', 'peer', 'name', 'p0');
-  using byPath = RtnetlinkSocket.inNamespace(`/run/netns/${pod.name}`);
+  using byPath = NetlinkSocket.inNamespace(`/run/netns/${pod.name}`);
   expect(await getLink(byPath, { name: 'only-here' })).not.toBeNull();
-  using host = RtnetlinkSocket.open();
+  using host = NetlinkSocket.open();
   expect(await getLink(host, { name: 'only-here' })).toBeNull();
   expect(readlinkSync('/proc/self/ns/net')).toBe(before);
 });
@@ -35,9 +35,9 @@ test('a batch of thousands tells each refusal by its place', async () => {
   using host = testNamespace();
   host.ip('link', 'add', 'd0', 'index', '7', 'type', 'veth', 'peer', 'name', 'd1');
   const refusals = await host.socket.batch(
-    Array.from({ length: 3000 }, (_, i) => linkChange(i % 1000 === 999 ? 4711 : 7, { alias: `${i}` })),
+    Array.from({ length: 3000 }, (_, i) => linkChangeRequest(i % 1000 === 999 ? 4711 : 7, { alias: `${i}` })),
   );
-  expect(refusals.flatMap((refusal, i) => (refusal ? [[i, refusal.code, refusal.tried]] : []))).toEqual(
+  expect(refusals.flatMap((refusal, i) => (refusal ? [[i, refusal.code, refusal.operation]] : []))).toEqual(
     [999, 1999, 2999].map((i) => [i, 'ENODEV', `set link ifindex 4711 alias ${i}`]),
   );
   expect(await getLink(host.socket, { ifindex: 7 })).toMatchObject({ alias: '2998' });
@@ -47,18 +47,18 @@ test('a request that cannot be written rejects and leaves the socket as it was',
   using host = testNamespace();
   await expect(addAddress(host.socket, 1, 'nonsense')).rejects.toThrow(RangeError);
   const failing = host.socket.dump(
-    { tried: 'dump', type: 18, encode: (m) => m.u32(0).u32(0).u32(0).u32(0) },
+    { operation: 'dump', type: 18, encode: (m) => m.u32(0).u32(0).u32(0).u32(0) },
     () => {
       throw new Error('from the parser');
     },
   );
   await expect(failing).rejects.toThrow('from the parser');
-  expect(await links(host.socket)).toHaveLength(1);
+  expect(await listLinks(host.socket)).toHaveLength(1);
 });
 
 test('more sockets than koffi queues calls for', async () => {
   using host = testNamespace();
-  const sockets = Array.from({ length: 300 }, () => RtnetlinkSocket.inNamespace(host.fd));
+  const sockets = Array.from({ length: 300 }, () => NetlinkSocket.inNamespace(host.fd));
   const found = await Promise.all(sockets.map((socket) => getLink(socket, { name: 'lo' })));
   for (const socket of sockets) socket.close();
   expect(found.every((link) => link?.ifindex === 1)).toBe(true);
@@ -66,7 +66,7 @@ test('more sockets than koffi queues calls for', async () => {
 
 test('closing waits for what was asked before; later requests are refused', async () => {
   using host = testNamespace();
-  const socket = RtnetlinkSocket.inNamespace(host.fd);
+  const socket = NetlinkSocket.inNamespace(host.fd);
   const asked = getLink(socket, { name: 'lo' });
   socket.close();
   expect((await asked)?.name).toBe('lo');
@@ -109,7 +109,7 @@ test('a dump is whole although links come and go meanwhile', async () => {
     churn.stdin.write(`link add t${i} type veth peer name u${i}\nlink del t${i}\n`);
   churn.stdin.end();
   for (let i = 0; i < 10; i++) {
-    const found = (await links(host.socket)).map((link) => link.name);
+    const found = (await listLinks(host.socket)).map((link) => link.name);
     expect(new Set(found).size).toBe(found.length);
     expect(found).toEqual(expect.arrayContaining(stable));
   }

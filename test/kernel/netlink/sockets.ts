@@ -1,7 +1,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import koffi from 'koffi';
 import { bind, errno, setsockopt, socket, strerror } from '../../../server/ffi/libc.ts';
-import { addressBytes, family, familyOf } from '../../../server/netlink/ip-address.ts';
+import { addressBytes, addressFamily, familyOfAddress } from '../../../server/netlink/ip-address.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
 
 const libc = koffi.load('libc.so.6');
@@ -37,7 +37,7 @@ export class HeldSockets implements Disposable {
 
   /** @returns the socket's inode */
   open(wanted: Wanted): number {
-    const domain = wanted.domain === 'packet' ? AF_PACKET : family[wanted.domain];
+    const domain = wanted.domain === 'packet' ? AF_PACKET : addressFamily[wanted.domain];
     const fd = withNamespace(this.#namespace, () =>
       checked('socket', socket(domain, types[wanted.type], wanted.protocol ?? 0)),
     );
@@ -73,9 +73,9 @@ export class HeldSockets implements Disposable {
 
 /** struct sockaddr_in: u16 family, be16 port, address@4; sockaddr_in6: address@8, 28 bytes. */
 function socketAddress(address: string, port: number): Buffer {
-  const four = familyOf(address) === 'ipv4';
+  const four = familyOfAddress(address) === 'ipv4';
   const bytes = Buffer.alloc(four ? 16 : 28);
-  bytes.writeUInt16LE(family[familyOf(address)], 0);
+  bytes.writeUInt16LE(addressFamily[familyOfAddress(address)], 0);
   bytes.writeUInt16BE(port, 2);
   bytes.set(addressBytes(address), four ? 4 : 8);
   return bytes;

@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { loadSmallest, programType } from '../../../server/kernel/probe-programs.ts';
+import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
 import {
   addBpfFilter,
   addClsact,
-  bpfFilters,
+  listBpfFilters,
   deleteBpfFilter,
   deleteClsact,
-  filters,
-  ingressQdisc,
+  listTcFilters,
+  getIngressQdisc,
   replaceBpfFilter,
   type TcHook,
 } from '../../../server/netlink/tc-filter.ts';
@@ -35,7 +35,7 @@ const shown = (host: TestNamespace, hook: string): any[] =>
 async function programs(count: number): Promise<Disposable & { fds: number[] }> {
   const fds = await Promise.all(
     Array.from({ length: count }, () =>
-      loadSmallest('load a tc program', programType.schedulerClassifier, { result: -1 }),
+      loadMinimalProgram('load a tc program', programType.schedulerClassifier, { result: -1 }),
     ),
   );
   return { fds, [Symbol.dispose]: () => fds.forEach((fd) => void closeSync(fd)) };
@@ -43,15 +43,15 @@ async function programs(count: number): Promise<Disposable & { fds: number[] }> 
 
 test('the clsact qdisc comes, is seen and goes', async () => {
   using host = await device();
-  expect(await ingressQdisc(host.socket, ifindex)).toBeNull();
+  expect(await getIngressQdisc(host.socket, ifindex)).toBeNull();
   await addClsact(host.socket, ifindex);
-  expect(await ingressQdisc(host.socket, ifindex)).toBe('clsact');
+  expect(await getIngressQdisc(host.socket, ifindex)).toBe('clsact');
   await expect(addClsact(host.socket, ifindex)).rejects.toMatchObject({ code: 'EEXIST' });
   await deleteClsact(host.socket, ifindex);
-  expect(await ingressQdisc(host.socket, ifindex)).toBeNull();
+  expect(await getIngressQdisc(host.socket, ifindex)).toBeNull();
   tc(host, 'qdisc', 'add', 'dev', 'pl0', 'ingress');
-  expect(await ingressQdisc(host.socket, ifindex)).toBe('ingress');
-  await expect(ingressQdisc(host.socket, 4711)).rejects.toMatchObject({ code: 'ENODEV' });
+  expect(await getIngressQdisc(host.socket, ifindex)).toBe('ingress');
+  await expect(getIngressQdisc(host.socket, 4711)).rejects.toMatchObject({ code: 'ENODEV' });
 });
 
 test.each<[TcHook, string]>([
@@ -63,25 +63,25 @@ test.each<[TcHook, string]>([
     using host = await device();
     using loaded = await programs(2);
     const [first, second] = loaded.fds as [number, number];
-    expect(await filters(host.socket, ifindex, hook)).toEqual([]);
+    expect(await listTcFilters(host.socket, ifindex, hook)).toEqual([]);
     await addClsact(host.socket, ifindex);
-    expect(await filters(host.socket, ifindex, hook)).toEqual([]);
+    expect(await listTcFilters(host.socket, ifindex, hook)).toEqual([]);
     tc(host, ...`filter add dev pl0 ${word} pref 5 u32 match u32 0 0`.split(' '));
     tc(host, ...`filter add dev pl0 ${word} pref 20 protocol ip bpf bytecode`.split(' '), '1,6 0 0 0');
     const place = { priority: 10, handle: 1 };
     await addBpfFilter(host.socket, ifindex, hook, { ...place, program: first, name: 'podlane' });
 
-    const theirs = (await filters(host.socket, ifindex, hook)).filter(({ priority }) => priority !== 10);
+    const theirs = (await listTcFilters(host.socket, ifindex, hook)).filter(({ priority }) => priority !== 10);
     expect(theirs).toMatchObject([
       { kind: 'u32', priority: 5, handle: 0x8000_0000, chain: 0, programId: null },
       { kind: 'u32', priority: 5, handle: 0x8000_0800, chain: 0, programId: null },
       { kind: 'bpf', priority: 20, handle: 1, protocol: 0x0800, programId: null, directAction: false },
     ]);
-    expect((await filters(host.socket, ifindex, hook)).map(({ priority }) => priority)).toEqual([
+    expect((await listTcFilters(host.socket, ifindex, hook)).map(({ priority }) => priority)).toEqual([
       5, 5, 10, 20,
     ]);
     const ours = async () =>
-      (await bpfFilters(host.socket, ifindex, hook)).filter(({ priority }) => priority === 10);
+      (await listBpfFilters(host.socket, ifindex, hook)).filter(({ priority }) => priority === 10);
     const [before] = await ours();
     const [byTc] = shown(host, word).filter(({ pref }) => pref === 10);
     expect(before).toEqual({
@@ -112,7 +112,7 @@ test.each<[TcHook, string]>([
     await expect(deleteBpfFilter(host.socket, ifindex, hook, { ...place, handle: 0 })).rejects.toThrow(
       RangeError,
     );
-    expect(await filters(host.socket, ifindex, hook)).toEqual(theirs);
+    expect(await listTcFilters(host.socket, ifindex, hook)).toEqual(theirs);
   },
 );
 
@@ -122,7 +122,7 @@ test('several programs at one priority have handles of their own, and the newest
   await addClsact(host.socket, ifindex);
   for (const [index, program] of loaded.fds.entries())
     await addBpfFilter(host.socket, ifindex, 'tc/ingress', { program, name: `p${index}`, priority: 3 });
-  const found = await bpfFilters(host.socket, ifindex, 'tc/ingress');
+  const found = await listBpfFilters(host.socket, ifindex, 'tc/ingress');
   expect(found.map(({ priority, name }) => [priority, name])).toEqual([
     [3, 'p1'],
     [3, 'p0'],

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { programInfo } from '../../../server/bpf/program-info.ts';
 import { bpf_map_create, bpf_map_update_elem, bpf_raw_tracepoint_open } from '../../../server/ffi/libbpf.ts';
 import { mount, umount2 } from '../../../server/ffi/libc.ts';
-import { createLinkNow, loadSmallest } from '../../../server/kernel/probe-programs.ts';
+import { createLinkSync, loadMinimalProgram } from '../../../server/kernel/probe-programs.ts';
 import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
 import { addBpfFilter, addClsact } from '../../../server/netlink/tc-filter.ts';
-import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
+import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 
 /** enum bpf_prog_type, enum bpf_attach_type, enum bpf_map_type of <linux/bpf.h> */
 const programType = {
@@ -42,16 +42,16 @@ export async function attachOthers(
 ): Promise<Others> {
   const ends: (() => void)[] = [];
   const load = async (name: string, type: number, result = 0): Promise<number> => {
-    const fd = await loadSmallest(`load ${name}`, type, { result });
+    const fd = await loadMinimalProgram(`load ${name}`, type, { result });
     ends.push(() => closeSync(fd));
     return fd;
   };
   const link = (name: string, program: number, target: number, type: number): void => {
-    const fd = createLinkNow(`attach ${name}`, program, target, type);
+    const fd = createLinkSync(`attach ${name}`, program, target, type);
     ends.push(() => closeSync(fd));
   };
   using namespace = openNamespace(host);
-  using socket = RtnetlinkSocket.inNamespace(namespace.fd);
+  using socket = NetlinkSocket.inNamespace(namespace.fd);
   const loopback = 1;
 
   const xdp = await load('xdp', programType.xdp, 2);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { field } from '../../../server/counters/fields.ts';
+import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { anotherBuild, renamed } from '../../testbed/builds.ts';
 import { Agent, type Opened } from '../bpf/agent.ts';
 import { ethernet, ipv4 } from '../bpf/frames.ts';
@@ -64,7 +64,7 @@ test('under traffic every packet is counted once, before, while and after all li
   }
   expect(await replaced).toMatchObject({ replaced: 6 });
   fromPod.send(frame, 20);
-  expect((await agent.read(1))[field.egressPackets]).toBe(BigInt(sent + 20));
+  expect((await agent.read(1))[counterIndex.egressPackets]).toBe(BigInt(sent + 20));
   expect(sent).toBeGreaterThan(100);
   // Ours in its place, before the other.
   const [ours, other, ...more] = await agent.query(1, 'tcx/ingress');
@@ -79,7 +79,7 @@ test('failing halfway puts the programs of before back on all devices', async ()
   expect(await running()).toEqual(before);
   using fromPod = stage.packetsFromPod(2);
   fromPod.send(frame, 7);
-  expect((await agent.read(2))[field.egressPackets]).toBe(7n);
+  expect((await agent.read(2))[counterIndex.egressPackets]).toBe(7n);
 });
 
 test('an object that does not fit is refused, saying what differs, and nothing changes', async () => {

@@ -5,8 +5,8 @@ import type { Event } from '../../../contract/event.ts';
 import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
-import { withId } from '../../../server/bpf/kernel-object.ts';
-import { linkInfo } from '../../../server/bpf/link.ts';
+import { withObjectById } from '../../../server/bpf/kernel-object.ts';
+import { deviceLinkInfo } from '../../../server/bpf/link.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
 import { exampleObject, refusedByVerifier, renamed } from '../../testbed/builds.ts';
@@ -19,7 +19,7 @@ const hostAddress = '10.42.255.1';
 function detachLinkOf(programId: number, pins: string): void {
   for (const name of readdirSync(`${pins}/links`)) {
     const fd = openPinned(`${pins}/links/${name}`)!;
-    if (linkInfo(fd).programId === programId) bpf_link_detach(fd);
+    if (deviceLinkInfo(fd).programId === programId) bpf_link_detach(fd);
     closeSync(fd);
   }
 }
@@ -50,7 +50,7 @@ describe.each([
       netns,
     );
   const counted = ({ maps }: UserProgram): Record<number, number> =>
-    withId('map', maps.find(({ name }) => name === 'datagrams')!.id, (fd) =>
+    withObjectById('map', maps.find(({ name }) => name === 'datagrams')!.id, (fd) =>
       Object.fromEntries(
         new HashMap(fd, 'datagrams')
           .entries()
@@ -58,7 +58,7 @@ describe.each([
       ),
     )!;
   /** Programs of filters go once the kernel's work queue has come to it. */
-  const unloaded = ({ program }: UserProgram): boolean => withId('program', program.id, () => true) === null;
+  const unloaded = ({ program }: UserProgram): boolean => withObjectById('program', program.id, () => true) === null;
   /** Names on the hook in the order they run; ours as `ours`, users' with their number. */
   const order = async (): Promise<string[]> => {
     const { device } = await node.ask<Pod>('GET', '/pods/shop.cart');

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RuleSetInput } from '../../../contract/acl.ts';
 import type { TraceSummary } from '../../../contract/trace.ts';
 import type { Verdict, VerdictList } from '../../../contract/verdict.ts';
-import { accepted } from '../../../server/bpf/syscall.ts';
+import { checkResult } from '../../../server/bpf/syscall.ts';
 import { ArrayMap, mapInfo } from '../../../server/bpf/array-map.ts';
 import { bpf_obj_get } from '../../../server/ffi/libbpf.ts';
 import { openCapture, readByTshark } from '../../testbed/capture.ts';
@@ -116,7 +116,7 @@ test('a capture ends with the device that it is on', async () => {
 
 /** Filters of traces that the programs have. */
 function filtersInKernel(): number {
-  const fd = accepted('open the filters', bpf_obj_get(`${node.pins}/maps/trace_filters`));
+  const fd = checkResult('open the filters', bpf_obj_get(`${node.pins}/maps/trace_filters`));
   const { valueBytes, maxEntries } = mapInfo(fd);
   const map = new ArrayMap(fd, 'trace_filters', valueBytes);
   const used = Array.from({ length: maxEntries }, (_, i) => map.get(i).some((byte) => byte !== 0));

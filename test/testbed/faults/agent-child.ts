@@ -1,11 +1,11 @@
 import { pino } from 'pino';
 import { type Migration, type MigrationStep, migrationSteps } from '../../../contract/migration.ts';
 import { newPod } from '../../../contract/pod.ts';
-import { counterFields } from '../../../server/bpf/counter-fields.ts';
+import { counterFields } from '../../../server/bpf/counter-layout.ts';
 import { Datapath } from '../../../server/datapath/datapath.ts';
 import { addCounters } from '../../../server/datapath/device/carried-counters.ts';
 import type { StepAction, StepActions } from '../../../server/datapath/migration/executor.ts';
-import { Inventory } from '../../../server/store/sqlite-store.ts';
+import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import type { Call, FromAgent, Look, ToAgent } from './agent.ts';
 import type { FaultAt } from './fault.ts';
 import { type Calls, stepBetween, withCalls } from './refuse-calls.ts';
@@ -13,7 +13,7 @@ import { type Calls, stepBetween, withCalls } from './refuse-calls.ts';
 // The agent's datapath and books without its doors, doing what it is told over IPC; faults come where it is told.
 stepBetween();
 
-let inventory: Inventory | null = null;
+let store: SqliteStore | null = null;
 let datapath: Datapath | null = null;
 let fault: FaultAt | null = null;
 /** Of the migration that ran last, by step. */
@@ -79,7 +79,7 @@ function faulty(name: MigrationStep, { do: act, undo }: StepAction): StepAction 
 const writes = { addDevice: 'device', addMigration: 'journal', saveMigration: 'step' } as const;
 
 /** The books on a file system that is full by the time the fault's write comes. */
-const booksOf = (real: Inventory): Inventory =>
+const booksOf = (real: SqliteStore): SqliteStore =>
   new Proxy(real, {
     get(target, name) {
       const method = Reflect.get(target, name) as unknown;
@@ -152,7 +152,7 @@ async function look(id: string, migration: string | null): Promise<Look> {
     listed,
     pod: listed ? await datapath!.describe(id).catch(noneIfGone) : null,
     used: datapath!.slots.used,
-    migration: migration === null ? null : await inventory!.migration(migration),
+    migration: migration === null ? null : await store!.migration(migration),
     wentBack,
     calls: Object.fromEntries(
       Object.entries(calls).map(([step, { made, refused }]) => [step, { made, refused }]),
@@ -172,9 +172,9 @@ const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['
     wentBack = [];
     // What a killed one would have lost: the one before is left as it stands.
     if (datapath) void datapath.close();
-    inventory ??= await Inventory.open({ file: database, node: { name: 'faults', bootId: '0' } });
+    store ??= await SqliteStore.open({ file: database, node: { name: 'faults', bootId: '0' } });
     datapath = await Datapath.open({
-      store: booksOf(inventory),
+      store: booksOf(store),
       pins,
       maxSlots,
       without,
@@ -188,9 +188,9 @@ const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['
   look,
   async close() {
     await datapath!.close();
-    await inventory!.close();
+    await store!.close();
     datapath = null;
-    inventory = null;
+    store = null;
   },
 };
 

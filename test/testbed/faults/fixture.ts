@@ -19,7 +19,7 @@ import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../../server/kernel/netns.ts';
 import { addAddress } from '../../../server/netlink/address.ts';
 import { deleteLink, getLink, setLink } from '../../../server/netlink/link.ts';
-import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
+import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import { FaultyAgent, type Look, type Outcome } from './agent.ts';
 import type { FaultAt } from './fault.ts';
 import { type Pinger, startPinger } from './pinger.ts';
@@ -49,7 +49,7 @@ const pingersWithinMs = 20_000;
 export class FaultStage implements AsyncDisposable {
   readonly host: string;
   readonly pins: string;
-  readonly socket: RtnetlinkSocket;
+  readonly socket: NetlinkSocket;
   readonly #id = `podlane-t-${randomBytes(3).toString('hex')}`;
   readonly #folder: string;
   readonly #options: StageOptions;
@@ -82,7 +82,7 @@ export class FaultStage implements AsyncDisposable {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'podlane-t', this.#folder]);
     this.pins = `/sys/fs/bpf/${this.#id}`;
     this.host = createNamedNamespace(`${this.#id}-host`);
-    this.socket = RtnetlinkSocket.inNamespace(this.host);
+    this.socket = NetlinkSocket.inNamespace(this.host);
     this.#agent = new FaultyAgent(this.host);
   }
 
@@ -191,7 +191,7 @@ export class FaultStage implements AsyncDisposable {
 
   async #attach(name: 'moved' | 'still', kind: DeviceKind): Promise<Pod> {
     const netns = createNamedNamespace(`${this.#id}-${name}`);
-    using socket = RtnetlinkSocket.inNamespace(netns);
+    using socket = NetlinkSocket.inNamespace(netns);
     await setLink(socket, (await getLink(socket, { name: 'lo' }))!.ifindex, { up: true });
     return this.#agent.attach({
       namespace: 'shop',

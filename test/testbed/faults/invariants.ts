@@ -4,7 +4,7 @@ import type { HookFamily } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
 import {
-  decodeAddress,
+  decodeEndpointKey,
   decodeEndpoint,
   decodeSlot,
   peerIfindex,
@@ -14,11 +14,11 @@ import {
 import { ArrayMap } from '../../../server/bpf/array-map.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import { hooksOf } from '../../../server/datapath/device/hooks.ts';
-import { addresses as addressesOf } from '../../../server/netlink/address.ts';
-import { links } from '../../../server/netlink/link.ts';
-import { type Neighbour, neighbours } from '../../../server/netlink/neighbor.ts';
-import { type Route, routeProtocol, routes as routesOf } from '../../../server/netlink/route.ts';
-import { RtnetlinkSocket } from '../../../server/netlink/socket.ts';
+import { listAddresses as addressesOf } from '../../../server/netlink/address.ts';
+import { listLinks } from '../../../server/netlink/link.ts';
+import { type Neighbor, listNeighbors } from '../../../server/netlink/neighbor.ts';
+import { type Route, routeProtocol, listRoutes as routesOf } from '../../../server/netlink/route.ts';
+import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { Look } from './agent.ts';
 import { addresses, type FaultStage, maxSlots, routes } from './fixture.ts';
 
@@ -63,7 +63,7 @@ function common({ listed, pod, used, wentBack }: Look, devices: number): Wrong[]
 async function leftovers(stage: FaultStage, slots: readonly number[], hooks: HookFamily): Promise<Wrong[]> {
   // Filters of clsact have no links.
   const pinned = hooks === 'tc' ? [] : slots;
-  const there = (await links(stage.socket)).map((link) => link.name).filter((name) => /^p[ln]\d/.test(name));
+  const there = (await listLinks(stage.socket)).map((link) => link.name).filter((name) => /^p[ln]\d/.test(name));
   const pins = readdirSync(join(stage.pins, 'links')).map((name) => Number.parseInt(name, 10));
   const expected = slots.map((slot) => `pl${slot}`);
   return [
@@ -90,7 +90,7 @@ function maps(stage: FaultStage, pod: Pod | null): Wrong[] {
     const entries = endpoints.flatMap((fd) => new HashMap(fd, 'endpoints').entries());
     const has = entries.map(([key, value]) => {
       const { slot, owner } = decodeEndpoint(value);
-      return `${decodeAddress(key)} slot ${slot} of ${owner}`;
+      return `${decodeEndpointKey(key)} slot ${slot} of ${owner}`;
     });
     for (const each of has) if (!wanted.includes(each)) found.push(wrong(`endpoint ${each}`, familyOf(each)));
     for (const each of wanted)
@@ -119,7 +119,7 @@ function hooks({ device, hooks: family }: Pod): Wrong[] {
 
 /** Interfaces, addresses, routes and neighbours, by our own sockets beside the agent's. */
 async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
-  using socket = RtnetlinkSocket.inNamespace(pod.netns.path);
+  using socket = NetlinkSocket.inNamespace(pod.netns.path);
   const ends = { primary: primaryIfindex(pod.slot), peer: peerIfindex(pod.slot) };
   const found: Wrong[] = [];
   const expect = (
@@ -131,7 +131,7 @@ async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
     if (!same(has, wanted))
       found.push(wrong(`${what}: ${has.join(', ') || 'none'}, not ${wanted.join(', ')}`, family));
   };
-  const interfaces = (await links(socket)).filter((link) => link.kind === 'veth' || link.kind === 'netkit');
+  const interfaces = (await listLinks(socket)).filter((link) => link.kind === 'veth' || link.kind === 'netkit');
   expect(
     null,
     'interfaces in the pod',
@@ -143,15 +143,15 @@ async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
   const placed = await addressesOf(socket, { ifindex: ends.peer });
   const inPod = await routesOf(socket, { ifindex: ends.peer });
   const onHost = await routesOf(stage.socket, { ifindex: ends.primary });
-  const knownToHost = await neighbours(stage.socket, { ifindex: ends.primary });
-  const knownToPod = await neighbours(socket, { ifindex: ends.peer });
+  const knownToHost = await listNeighbors(stage.socket, { ifindex: ends.primary });
+  const knownToPod = await listNeighbors(socket, { ifindex: ends.peer });
   const hasMacs = pod.kind === 'veth';
   for (const family of ['ipv4', 'ipv6'] as const) {
     const ours = <T extends { family: Family }>(all: readonly T[]): T[] =>
       all.filter((each) => each.family === family);
     const put = (all: readonly Route[]): Route[] =>
       ours(all).filter((each) => each.protocol !== routeProtocol.kernel);
-    const permanent = (all: readonly Neighbour[]): string[] =>
+    const permanent = (all: readonly Neighbor[]): string[] =>
       ours(all)
         .filter((each) => each.state === 'permanent')
         .map((each) => `${each.address} ${each.mac}`);

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { constants } from 'node:os';
-import { BpfRefusal } from '../../../server/bpf/syscall.ts';
+import { BpfError } from '../../../server/bpf/syscall.ts';
 import { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import { NetlinkError } from '../../../server/netlink/error.ts';
-import { type Request, RtnetlinkSocket } from '../../../server/netlink/socket.ts';
+import { type NetlinkRequest, NetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { Fault } from './fault.ts';
 
 /** The calls to the kernel that one piece of work makes, and which of them are refused. */
@@ -31,19 +31,19 @@ function refusalOfNext(): number | null {
 
 /** Puts us between the agent and the kernel: netlink's three kinds of exchange, and what is asked of bpf(2). */
 export function stepBetween(): void {
-  const socket = RtnetlinkSocket.prototype;
+  const socket = NetlinkSocket.prototype;
   for (const name of ['get', 'dump'] as const) {
     const real = socket[name] as (
-      this: RtnetlinkSocket,
-      request: Request,
+      this: NetlinkSocket,
+      request: NetlinkRequest,
       parse: unknown,
     ) => Promise<unknown>;
     Object.assign(socket, {
-      [name](this: RtnetlinkSocket, request: Request, parse: unknown) {
+      [name](this: NetlinkSocket, request: NetlinkRequest, parse: unknown) {
         const errno = refusalOfNext();
         return errno === null
           ? real.call(this, request, parse)
-          : Promise.reject(new NetlinkError(request.tried, errno));
+          : Promise.reject(new NetlinkError(request.operation, errno));
       },
     });
   }
@@ -54,7 +54,7 @@ export function stepBetween(): void {
       this,
       requests.filter((_, i) => errnos[i] === null),
     );
-    return requests.map(({ tried }, i) =>
+    return requests.map(({ operation: tried }, i) =>
       errnos[i] === null ? answers.shift()! : new NetlinkError(tried, errnos[i]!),
     );
   };
@@ -66,7 +66,7 @@ export function stepBetween(): void {
       [name](this: DatapathPrograms, ...words: unknown[]) {
         const errno = refusalOfNext();
         if (errno === null) return real.apply(this, words);
-        const refusal = new BpfRefusal(
+        const refusal = new BpfError(
           `${name} ${words.filter((each) => typeof each !== 'object').join(' ')}`,
           errno,
         );

@@ -38,7 +38,7 @@ async function open({
   pods?: JudgedPod[];
 } = {}) {
   const scratch = await openScratch(...(file === undefined ? [] : [file]));
-  const rules = new Rules({ books: scratch.inventory, log: pino({ level: 'silent' }) });
+  const rules = new Rules({ books: scratch.store, log: pino({ level: 'silent' }) });
   onTestFinished(() => rules.close());
   const events: Event[] = [];
   rules.on('event', (event) => events.push(event));
@@ -83,7 +83,7 @@ describe('access rules in force', () => {
   });
 
   test('what cannot be put in force changes nothing: neither kernel nor books', async () => {
-    const { rules, kernel, inventory } = await open();
+    const { rules, kernel, store } = await open();
     await rules.put(shop(), ada);
     expect(await why(rules.put(shop().replace('80', '99999'), ada))).toEqual(['bad_rules', [10]]);
     expect(await why(rules.put(shop('other'), { ...ada, ifMatch: '"v0"' }))).toEqual([
@@ -93,7 +93,7 @@ describe('access rules in force', () => {
     kernel.refuse = noRoom();
     expect(await why(rules.put(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
     expect(rules.active()).toMatchObject({ version: 1, text: shop(), problem: null });
-    expect((await inventory.listRuleVersions({ limit: 9 })).items).toHaveLength(1);
+    expect((await store.listRuleVersions({ limit: 9 })).items).toHaveLength(1);
     expect(kernel.loads).toBe(1);
     // The number that was taken back is not given again.
     expect(await rules.put(shop('other'), { ...ada, ifMatch: '"v1"' })).toMatchObject({ version: 3 });
@@ -132,12 +132,12 @@ describe('access rules in force', () => {
     await first.rules.put(shop(), ada);
     await first.rules.putDraft(shop('other'), ada);
     await first.rules.close();
-    await first.inventory.close();
+    await first.store.close();
     const second = await open({ file: first.file });
     expect(second.rules.active()).toMatchObject({ version: 1, text: shop(), generation: 1, problem: null });
     expect(second.rules.draft()).toMatchObject({ text: shop('other'), judging: true });
     await second.rules.close();
-    await second.inventory.close();
+    await second.store.close();
     const kernel = new ScratchKernel();
     kernel.refuse = noRoom();
     const third = await open({ file: first.file, kernel });
@@ -146,7 +146,7 @@ describe('access rules in force', () => {
       text: shop(),
       problem: { code: 'rules_too_large' },
     });
-    expect((await third.inventory.listEvents({ limit: 1 })).items[0]).toMatchObject({
+    expect((await third.store.listEvents({ limit: 1 })).items[0]).toMatchObject({
       type: 'rules.failed',
       severity: 'error',
     });
@@ -218,14 +218,14 @@ describe('a draft', () => {
   });
 
   test('that cannot be loaded leaves the one before, in the books too', async () => {
-    const { rules, kernel, inventory } = await open();
+    const { rules, kernel, store } = await open();
     await rules.putDraft(shop(), ada);
     kernel.refuse = noRoom();
     expect(await why(rules.putDraft(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
     expect(rules.draft()).toMatchObject({ text: shop(), judging: true });
-    expect(await inventory.setting('node', 'rules.draft')).toMatchObject({ text: shop() });
+    expect(await store.setting('node', 'rules.draft')).toMatchObject({ text: shop() });
     await rules.removeDraft(ada);
-    expect(await inventory.setting('node', 'rules.draft')).toBeNull();
+    expect(await store.setting('node', 'rules.draft')).toBeNull();
   });
 });
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { harm, type Reading, silence } from '../../../server/datapath/batch/health.ts';
+import { healthRegression, type TrafficReading, trafficLoss } from '../../../server/datapath/batch/health.ts';
 
-const at = (ms: number, more: Partial<Reading> = {}): Reading => ({
+const at = (ms: number, more: Partial<TrafficReading> = {}): TrafficReading => ({
   at: ms,
   egressPackets: 0,
   ingressPackets: 0,
@@ -10,32 +10,32 @@ const at = (ms: number, more: Partial<Reading> = {}): Reading => ({
   failed: 0,
   ...more,
 });
-const before = (more: Partial<Reading>) => ({ from: at(0), to: at(1000, more) });
+const before = (more: Partial<TrafficReading>) => ({ from: at(0), to: at(1000, more) });
 
 describe('silence', () => {
   const busy = before({ egressPackets: 50, ingressPackets: 50 });
-  const after = (more: Partial<Reading>) => ({
+  const after = (more: Partial<TrafficReading>) => ({
     from: at(1200, { egressPackets: 60, ingressPackets: 60 }),
     to: at(2200, { egressPackets: 60, ingressPackets: 60, ...more }),
   });
 
-  test.each<[string, Partial<Reading>, RegExp | null]>([
+  test.each<[string, Partial<TrafficReading>, RegExp | null]>([
     ['both directions flow', { egressPackets: 61, ingressPackets: 61 }, null],
     ['nothing leaves', { ingressPackets: 99 }, /^no packet left the pod for 1000 ms .* 50 did in 1000 ms before$/],
     ['nothing arrives', { egressPackets: 99 }, /^no packet reached the pod/],
   ])('%s', (_, more, sentence) => {
-    const found = silence(busy, after(more));
+    const found = trafficLoss(busy, after(more));
     if (sentence === null) expect(found).toBeNull();
     else expect(found).toMatch(sentence);
   });
 
   test('of a direction that had little before says nothing', () => {
-    expect(silence(before({ egressPackets: 4, ingressPackets: 0 }), after({}))).toBeNull();
+    expect(trafficLoss(before({ egressPackets: 4, ingressPackets: 0 }), after({}))).toBeNull();
   });
 });
 
 describe('harm', () => {
-  test.each<[string, Partial<Reading>, Partial<Reading>, RegExp | null]>([
+  test.each<[string, Partial<TrafficReading>, Partial<TrafficReading>, RegExp | null]>([
     ['no drops at all', {}, {}, null],
     ['a few stray ones', {}, { drops: 10 }, null],
     ['drops where there were none', {}, { drops: 11 }, /dropped 11 of its packets .* 0 in the same time/],
@@ -45,7 +45,7 @@ describe('harm', () => {
     ['failures that were there before', { failed: 3 }, { failed: 9 }, null],
     ['nobody counts requests', { failed: null }, { failed: null }, null],
   ])('%s', (_, had, has, sentence) => {
-    const found = harm(before(had), at(3000, has));
+    const found = healthRegression(before(had), at(3000, has));
     if (sentence === null) expect(found).toBeNull();
     else expect(found).toMatch(sentence);
   });
@@ -54,7 +54,7 @@ describe('harm', () => {
     const rate = fc.integer({ min: 0, max: 1_000_000 });
     fc.assert(
       fc.property(rate, rate, rate, fc.integer({ min: 1, max: 60 }), (packets, drops, failed, seconds) => {
-        const reading = (s: number): Reading =>
+        const reading = (s: number): TrafficReading =>
           at(s * 1000, {
             egressPackets: packets * s,
             ingressPackets: packets * s,
@@ -63,7 +63,7 @@ describe('harm', () => {
           });
         const span = { from: reading(0), to: reading(seconds) };
         const after = { from: span.to, to: reading(2 * seconds) };
-        expect(harm(span, after.to) ?? silence(span, after)).toBeNull();
+        expect(healthRegression(span, after.to) ?? trafficLoss(span, after)).toBeNull();
       }),
     );
   });

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Btf } from '../../../server/bpf/btf.ts';
-import { encodeValue, UnfitValue } from '../../../server/bpf/btf-encode.ts';
-import { declaration, typeName, valueType } from '../../../server/bpf/btf-types.ts';
-import { decodeValue } from '../../../server/bpf/btf-decode.ts';
+import { encodeBtfValue, BtfValueError } from '../../../server/bpf/btf-encode.ts';
+import { cDeclaration, cTypeName, resolveValueType } from '../../../server/bpf/btf-types.ts';
+import { decodeBtfValue } from '../../../server/bpf/btf-decode.ts';
 import { btf } from './btf-sample.ts';
 import { elfSection } from './elf-section.ts';
 
@@ -100,8 +100,8 @@ test.each<[string, number, string, unknown]>([
   ['a typedef of a const', id.flags, '01000000', 1],
 ])('reads and writes %s', (_, type, hex, value) => {
   const expected = type === id.text && Array.isArray(value) ? [99, 0, 0, 0, 0, 0, 0, 255] : value;
-  expect(decodeValue(types, type, bytes(hex))).toEqual(expected);
-  expect(encodeValue(types, type, expected).toString('hex')).toBe(hex.replaceAll(' ', ''));
+  expect(decodeBtfValue(types, type, bytes(hex))).toEqual(expected);
+  expect(encodeBtfValue(types, type, expected).toString('hex')).toBe(hex.replaceAll(' ', ''));
 });
 
 test.each<[string, number, unknown, string]>([
@@ -128,17 +128,17 @@ test.each<[string, number, unknown, string]>([
   ],
   ['what is no object', id.outer, null, 'the value: not an object, for struct outer'],
 ])('refuses %s', (_, type, value, why) => {
-  expect(() => encodeValue(types, type, value)).toThrow(UnfitValue);
-  expect(() => encodeValue(types, type, value)).toThrow(why);
+  expect(() => encodeBtfValue(types, type, value)).toThrow(BtfValueError);
+  expect(() => encodeBtfValue(types, type, value)).toThrow(why);
 });
 
 test('of a union one member is enough', () => {
   const value = { name: 'cart', half: 2, verdict: -1 };
-  expect(encodeValue(types, id.outer, value).toString('hex')).toBe('636172740000000002000000ffffffff');
+  expect(encodeBtfValue(types, id.outer, value).toString('hex')).toBe('636172740000000002000000ffffffff');
 });
 
 test('declares types as C does', () => {
-  expect(declaration(types, id.outer)).toBe(
+  expect(cDeclaration(types, id.outer)).toBe(
     [
       'struct outer {',
       '  char name[8];',
@@ -150,16 +150,16 @@ test('declares types as C does', () => {
       '}',
     ].join('\n'),
   );
-  expect(declaration(types, id.bits)).toContain('  int mid:5;\n');
-  expect(declaration(types, id.verdict)).toBe('enum verdict {\n  PASS = 0,\n  NEXT = -1,\n}');
-  expect(typeName(types, id.pointer)).toBe('__u32 *');
-  expect(typeName(types, id.flags)).toBe('flags_t');
+  expect(cDeclaration(types, id.bits)).toContain('  int mid:5;\n');
+  expect(cDeclaration(types, id.verdict)).toBe('enum verdict {\n  PASS = 0,\n  NEXT = -1,\n}');
+  expect(cTypeName(types, id.pointer)).toBe('__u32 *');
+  expect(cTypeName(types, id.flags)).toBe('flags_t');
 });
 
 test('types that contain themselves are refused, not followed', () => {
-  expect(() => decodeValue(types, id.circle, Buffer.alloc(4))).toThrow(RangeError);
-  expect(() => valueType(types, id.self)).toThrow(RangeError);
-  expect(declaration(types, id.circle).length).toBeLessThan(100_000);
+  expect(() => decodeBtfValue(types, id.circle, Buffer.alloc(4))).toThrow(RangeError);
+  expect(() => resolveValueType(types, id.self)).toThrow(RangeError);
+  expect(cDeclaration(types, id.circle).length).toBeLessThan(100_000);
 });
 
 const objects = new URL('../../../bpf/objects/', import.meta.url);
@@ -170,14 +170,14 @@ const trees = readdirSync(objects).map((name) => {
 
 test.each(trees)('every struct of $name is read, and written as it was read', ({ btf: tree }) => {
   for (let type = 1; type <= tree.typeCount; type++) {
-    const { kind: of, bytes: length } = valueType(tree, type);
+    const { kind: of, bytes: length } = resolveValueType(tree, type);
     // Sections of an object have no length before it is loaded.
     if ((of !== 'struct' && of !== 'union') || length === 0) continue;
-    expect(declaration(tree, type)).toContain('{');
+    expect(cDeclaration(tree, type)).toContain('{');
     fc.assert(
       fc.property(fc.uint8Array({ minLength: length, maxLength: length }), (random) => {
-        const value = decodeValue(tree, type, Buffer.from(random));
-        expect(decodeValue(tree, type, encodeValue(tree, type, value))).toEqual(value);
+        const value = decodeBtfValue(tree, type, Buffer.from(random));
+        expect(decodeBtfValue(tree, type, encodeBtfValue(tree, type, value))).toEqual(value);
       }),
       { numRuns: 5 },
     );
@@ -196,8 +196,8 @@ test('BTF that is cut short or changed is refused as such, or read; nothing else
         try {
           const read = new Btf(broken);
           for (let type = 1; type <= Math.min(read.typeCount, 100); type++) {
-            declaration(read, type);
-            decodeValue(read, type, Buffer.alloc(64));
+            cDeclaration(read, type);
+            decodeBtfValue(read, type, Buffer.alloc(64));
           }
         } catch (error) {
           expect(error).toBeInstanceOf(RangeError);

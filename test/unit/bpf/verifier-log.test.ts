@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readVerifierLog } from '../../../server/bpf/verifier-log.ts';
+import { parseVerifierLog } from '../../../server/bpf/verifier-log.ts';
 
 const packet = `0: R1=ctx() R10=fp0
 ; return *(char *)(long)skb->data; @ a.bpf.c:6
@@ -11,7 +11,7 @@ processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
 `;
 
 test('a refusal is told by complaint, instruction, source line, registers and the way there', () => {
-  expect(readVerifierLog('tested', packet)).toEqual({
+  expect(parseVerifierLog('tested', packet)).toEqual({
     program: 'tested',
     message: 'invalid access to packet, off=0 size=1, R1(id=0,off=0,r=0); R1 offset is outside of the packet',
     instruction: { number: 1, text: 'r0 = *(u8 *)(r1 +0)' },
@@ -24,7 +24,7 @@ test('a refusal is told by complaint, instruction, source line, registers and th
 });
 
 test('values with brackets in brackets are whole, the stack comes last, source lines of older kernels have no place', () => {
-  const { source, registers } = readVerifierLog(
+  const { source, registers } = parseVerifierLog(
     'tested',
     `0: R1=ctx(off=0,imm=0) R10=fp0
 ; if (x)
@@ -48,18 +48,18 @@ test('where the way goes on elsewhere, only what is known there counts', () => {
 from 3 to 9: R0=map_value_or_null(id=1,map=counts,ks=4,vs=8) R10=fp0
 9: (79) r1 = *(u64 *)(r0 +0)
 R0 invalid mem access 'map_value_or_null'`;
-  const { registers, meaning } = readVerifierLog('tested', log);
+  const { registers, meaning } = parseVerifierLog('tested', log);
   expect(registers).toEqual(['R0=map_value_or_null(id=1,map=counts,ks=4,vs=8)', 'R10=fp0']);
   expect(meaning).toContain('may be NULL');
 });
 
 test('a refusal before the first instruction has the complaint alone', () => {
-  expect(readVerifierLog('tested', 'unreachable insn 5\nprocessed 0 insns\n')).toMatchObject({
+  expect(parseVerifierLog('tested', 'unreachable insn 5\nprocessed 0 insns\n')).toMatchObject({
     message: 'unreachable insn 5',
     instruction: null,
     source: null,
     registers: [],
     before: [],
   });
-  expect(readVerifierLog('tested', '').message).toBe('it gave no reason');
+  expect(parseVerifierLog('tested', '').message).toBe('it gave no reason');
 });

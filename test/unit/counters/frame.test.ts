@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { decodeFrame, noValue, sampleColumns } from '../../../contract/sample.ts';
-import { counterFields, field, noCounters, sweptFields } from '../../../server/counters/fields.ts';
-import { encodeFrame, type SampledPod } from '../../../server/counters/frame.ts';
-import { readAll, readEach } from '../../../server/counters/reading.ts';
+import { decodeFrame, noValue, sampleColumns } from '../../../contract/sample-frame.ts';
+import { counterFields, counterIndex, zeroCounters, sweptWidth } from '../../../server/bpf/counter-layout.ts';
+import { sweepReader, slotReader } from '../../../server/counters/slot-reader.ts';
+import type { SampledPod } from '../../../server/datapath/datapath.ts';
+import { encodeFrame } from '../../../server/stream/sample-frame.ts';
 
 const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicNs: 123n };
 
@@ -10,7 +11,7 @@ const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicN
 const at = (slot: number, i: number): bigint => (slot === 0 ? 0n : BigInt(1000 * slot + i));
 const counters = {
   sweep(out: BigUint64Array, end: number): void {
-    for (let i = 0; i < end * sweptFields; i += 1) out[i] = at(Math.floor(i / sweptFields), i % sweptFields);
+    for (let i = 0; i < end * sweptWidth; i += 1) out[i] = at(Math.floor(i / sweptWidth), i % sweptWidth);
   },
   read: (slot: number): bigint[] => counterFields.map((_, i) => at(slot, i)),
 };
@@ -21,13 +22,13 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
   slots: [1],
   netnsInode: 4026531999n,
   kind: 'netkit',
-  carried: noCounters(),
+  carried: zeroCounters(),
   requests: null,
   ...fields,
 });
 
 const read = (pods: SampledPod[]) => {
-  const bytes = encodeFrame('all', pods, readAll(counters, 5, new BigUint64Array(5 * sweptFields)), clock);
+  const bytes = encodeFrame('all', pods, sweepReader(counters, 5, new BigUint64Array(5 * sweptWidth)), clock);
   const frame = decodeFrame(bytes.buffer);
   return {
     frame,
@@ -54,18 +55,18 @@ test('a row names the pod, its kind and the device that carries its traffic', ()
 });
 
 test('totals are what removed devices carried and live ones counted', () => {
-  const carried = noCounters();
-  carried[field.packetsOut] = 50n;
-  carried[field.bytesIn] = 2n ** 60n;
+  const carried = zeroCounters();
+  carried[counterIndex.packetsOut] = 50n;
+  carried[counterIndex.bytesIn] = 2n ** 60n;
   const { row } = read([pod({ carried, slots: [1, 2] })]);
   expect(row(0).packetsOut).toBe(50n + 1000n + 2000n);
   expect(row(0).bytesIn).toBe(2n ** 60n + 1003n + 2003n);
 });
 
 test('drops are told by direction and by reason', () => {
-  const carried = noCounters();
-  carried[field.droppedPacketsOut] = 5n;
-  carried[field.droppedOut + 2] = 5n;
+  const carried = zeroCounters();
+  carried[counterIndex.droppedPacketsOut] = 5n;
+  carried[counterIndex.droppedOut + 2] = 5n;
   const { row } = read([pod({ slots: [0], carried }), pod({ slots: [1] })]);
   expect(row(0)).toMatchObject({ droppedOut: 5n, droppedIn: 0n, dropMalformed: 0n, dropSpoofedSource: 5n });
   expect(row(1)).toMatchObject({
@@ -84,8 +85,8 @@ test('requests nobody counts have no value', () => {
 });
 
 test('a pod without a device keeps its totals', () => {
-  const carried = noCounters();
-  carried[field.packetsIn] = 3n;
+  const carried = zeroCounters();
+  carried[counterIndex.packetsIn] = 3n;
   expect(read([pod({ slots: [], carried })]).row(0)).toMatchObject({
     packetsIn: 3n,
     packetsOut: 0n,
@@ -95,10 +96,10 @@ test('a pod without a device keeps its totals', () => {
 
 test('a swept reading and a single one say the same', () => {
   const pods = [pod({ slots: [1, 3] })];
-  const swept = readAll(counters, 4, new BigUint64Array(4 * sweptFields));
-  expect(encodeFrame('all', pods, swept, clock)).toEqual(encodeFrame('all', pods, readEach(counters), clock));
+  const swept = sweepReader(counters, 4, new BigUint64Array(4 * sweptWidth));
+  expect(encodeFrame('all', pods, swept, clock)).toEqual(encodeFrame('all', pods, slotReader(counters), clock));
 });
 
 test('no pods make a frame of a header', () => {
-  expect(encodeFrame('all', [], readEach(counters), clock)).toHaveLength(40);
+  expect(encodeFrame('all', [], slotReader(counters), clock)).toHaveLength(40);
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Migration } from '../../../contract/migration.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { decodeDropCount } from '../../../server/bpf/kernel-drops.ts';
-import { counterFields, field, noCounters } from '../../../server/counters/fields.ts';
+import { counterFields, counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
 import type { KernelDrops, TrackedPod } from '../../../server/counters/kernel-drops.ts';
 import { PodDropCounts } from '../../../server/counters/pod-drops.ts';
 import type { SampledPod, DatapathEvents } from '../../../server/datapath/datapath.ts';
@@ -26,7 +26,7 @@ const cart: SampledPod = {
   netnsInode: 40n,
   kind: 'netkit',
   requests: null,
-  carried: noCounters(),
+  carried: zeroCounters(),
 };
 
 class Pods extends EventEmitter<DatapathEvents> {
@@ -36,7 +36,7 @@ class Pods extends EventEmitter<DatapathEvents> {
   summaries = () => [{ id: 'cart', createdAt: '2026-01-01T00:00:00.000Z' }] as PodSummary[];
 }
 
-function open(read = (_slot: number): bigint[] => noCounters()) {
+function open(read = (_slot: number): bigint[] => zeroCounters()) {
   const said: [string, number, ...number[]][] = [];
   const kernel = {
     track: ({ number, slots }: TrackedPod) => void said.push(['track', number, ...slots]),
@@ -70,9 +70,9 @@ test('a pod is tracked from the start, with every device it gets, until it is re
 });
 
 test('ours are summed over all devices the pod has had, the most frequent first, without what never occurred', () => {
-  const spoofedOut = field.droppedOut + 2;
+  const spoofedOut = counterIndex.droppedOut + 2;
   const counters = (values: Record<number, bigint>) => counterFields.map((_, i) => values[i] ?? 0n);
-  const { pods, drops } = open((slot) => counters({ [spoofedOut]: BigInt(slot), [field.droppedIn]: 50n }));
+  const { pods, drops } = open((slot) => counters({ [spoofedOut]: BigInt(slot), [counterIndex.droppedIn]: 50n }));
   // A pod attached before a field existed carries fewer.
   pods.pods.set('cart', {
     ...cart,

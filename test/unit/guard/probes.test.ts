@@ -1,22 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { guardDefaults } from '../../../contract/guard.ts';
-import { checksum, decodeEchoReply, encodeEcho } from '../../../server/datapath/echo/message.ts';
+import { checksum, decodeEchoReply, encodeEcho } from '../../../server/datapath/echo/icmp-message.ts';
 import {
-  forgiven,
-  judged,
+  resetFailures,
+  assessProbe,
   neverProbed,
-  noted,
+  recordOutcome,
   type ProbeOutcome,
-  pauseMs,
+  probeDelayMs,
 } from '../../../server/datapath/guard/probe-record.ts';
 
 const rules = { ...guardDefaults, probeFailures: 3, probeSeconds: 5 };
 const silence: ProbeOutcome = { why: 'no answer within 1000 ms' };
 const after = (outcomes: ProbeOutcome[]) =>
-  outcomes.reduce((record, outcome, i) => noted(record, outcome, i * 1000), neverProbed);
+  outcomes.reduce((record, outcome, i) => recordOutcome(record, outcome, i * 1000), neverProbed);
 const state = (outcomes: ProbeOutcome[], sure = false) =>
-  judged('ICMP echo to 10.42.0.2', after(outcomes), sure, rules, 9000).state;
+  assessProbe('ICMP echo to 10.42.0.2', after(outcomes), sure, rules, 9000).state;
 
 describe('a probe', () => {
   test('fails after so many in a row, if it was ever answered', () => {
@@ -34,7 +34,7 @@ describe('a probe', () => {
 
   test('says what was seen, the threshold and since when', () => {
     const record = after([{ ms: 1 }, silence, silence, silence]);
-    expect(judged('ICMP echo to 10.42.0.2', record, false, rules, 9000)).toEqual({
+    expect(assessProbe('ICMP echo to 10.42.0.2', record, false, rules, 9000)).toEqual({
       state: 'failing',
       evidence:
         'ICMP echo to 10.42.0.2: 3 in a row without answer (threshold 3), last answered 9 s ago; no answer within 1000 ms',
@@ -43,16 +43,16 @@ describe('a probe', () => {
   });
 
   test('is repeated without a pause while it may be failing, and takes its time otherwise', () => {
-    expect(pauseMs(after([{ ms: 1 }]), rules)).toBe(5000);
-    expect(pauseMs(after([{ ms: 1 }, silence]), rules)).toBe(0);
-    expect(pauseMs(after([{ ms: 1 }, silence, silence, silence]), rules)).toBe(5000);
-    expect(pauseMs(after([silence]), rules)).toBe(5000);
+    expect(probeDelayMs(after([{ ms: 1 }]), rules)).toBe(5000);
+    expect(probeDelayMs(after([{ ms: 1 }, silence]), rules)).toBe(0);
+    expect(probeDelayMs(after([{ ms: 1 }, silence, silence, silence]), rules)).toBe(5000);
+    expect(probeDelayMs(after([silence]), rules)).toBe(5000);
   });
 
   test('is counted anew after an act, and still known to have been answered', () => {
-    const record = forgiven(after([{ ms: 1 }, silence, silence, silence]));
+    const record = resetFailures(after([{ ms: 1 }, silence, silence, silence]));
     expect(record).toMatchObject({ failures: 0, answered: true });
-    expect(judged('x', noted(record, silence, 9000), false, rules, 9000).state).toBe('well');
+    expect(assessProbe('x', recordOutcome(record, silence, 9000), false, rules, 9000).state).toBe('well');
   });
 });
 

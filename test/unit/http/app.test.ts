@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { encodeFrameHeader, frameHeaderBytes, sampleColumns } from '../../../contract/sample.ts';
+import { encodeFrameHeader, frameHeaderBytes, sampleColumns } from '../../../contract/sample-frame.ts';
 import { buildApp } from '../../../server/http/app.ts';
 import { apiDocument } from '../../../server/http/document.ts';
 import { bearer } from '../../../server/http/token.ts';
@@ -77,11 +77,11 @@ test('a dry run answers the plan, a migration 202 with its place and the gateway
   ]);
 });
 
-test('migrations and events come from the inventory, of removed pods too', async () => {
-  const { app, inventory } = await scratchApp();
-  await inventory.addPod(newPod('cart'), newDevice('id-cart', 1));
-  await inventory.addMigration(newMigration('m1', 'cart'));
-  await inventory.addEvent({
+test('migrations and events come from the store, of removed pods too', async () => {
+  const { app, store } = await scratchApp();
+  await store.addPod(newPod('cart'), newDevice('id-cart', 1));
+  await store.addMigration(newMigration('m1', 'cart'));
+  await store.addEvent({
     type: 'drift',
     severity: 'warning',
     podId: 'id-cart',

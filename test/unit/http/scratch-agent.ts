@@ -30,7 +30,7 @@ import { openScratch } from '../store/scratch.ts';
 
 /**
  * Stands where the datapath would, for what the wire does; the kernel is the subject of test/kernel.
- * The inventory is a real one.
+ * The store is a real one.
  */
 class ScratchPods extends EventEmitter<PodEvents> {
   readonly pods: PodSummary[] = [];
@@ -287,7 +287,7 @@ const node: Node = {
 };
 
 export async function scratchAgent({ lab = false } = {}) {
-  const { inventory } = await openScratch();
+  const { store } = await openScratch();
   const pods = new ScratchPods();
   const batches = new ScratchBatches();
   const samples = new ScratchSamples();
@@ -295,7 +295,7 @@ export async function scratchAgent({ lab = false } = {}) {
   const logged: Record<string, unknown>[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const startedAt = new Date();
-  const rules = new Rules({ books: inventory, log });
+  const rules = new Rules({ books: store, log });
   onTestFinished(() => rules.close());
   const kernel = new ScratchKernel();
   await rules.open(kernel, []);
@@ -316,7 +316,7 @@ export async function scratchAgent({ lab = false } = {}) {
     verdicts: new Verdicts(kernel, names, rules),
     traces: new Traces({ kernel, pods, names, rules, sightings, log }),
     captures: new Captures(pods, 'podlane'),
-    inventory,
+    store,
     node: () => node,
     lab,
     startedAt,
@@ -327,5 +327,5 @@ export async function scratchAgent({ lab = false } = {}) {
     pods.removeAllListeners();
     samples.removeAllListeners();
   });
-  return { agent, kernel, pods, batches, samples, drops, inventory, logged };
+  return { agent, kernel, pods, batches, samples, drops, store, logged };
 }

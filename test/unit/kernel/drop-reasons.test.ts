@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Btf } from '../../../server/bpf/btf.ts';
-import { dropReasonsOf } from '../../../server/kernel/drop-reasons.ts';
+import { readDropReasons } from '../../../server/kernel/drop-reasons.ts';
 
 /** A kernel with these types, as `Btf` would read them. */
 const kernel = (parameters: number) =>
@@ -26,17 +26,17 @@ test.each([
   [0, null],
   [1, null],
 ])('reason %i is called %s', (reason, name) => {
-  expect(dropReasonsOf(kernel(4)).name(reason)).toBe(name);
+  expect(readDropReasons(kernel(4)).name(reason)).toBe(name);
 });
 
 test('the receiving socket is told where the tracepoint has a fourth argument', () => {
-  expect([4, 5].map((parameters) => dropReasonsOf(kernel(parameters)).receiverTold)).toEqual([false, true]);
+  expect([4, 5].map((parameters) => readDropReasons(kernel(parameters)).hasReceiverSocket)).toEqual([false, true]);
 });
 
 test('a kernel without reasons gives numbers', () => {
-  const reasons = dropReasonsOf({
+  const reasons = readDropReasons({
     enumNames: () => null,
     tracepointParameters: () => null,
   } satisfies Partial<Btf> as unknown as Btf);
-  expect([reasons.name(3), reasons.receiverTold]).toEqual(['REASON_3', false]);
+  expect([reasons.name(3), reasons.hasReceiverSocket]).toEqual(['REASON_3', false]);
 });

@@ -7,14 +7,14 @@ import { parseSocket } from '../../../server/netlink/socket-diag.ts';
 import { parseFilter } from '../../../server/netlink/tc-filter.ts';
 import { parseLink } from '../../../server/netlink/link.ts';
 import { MalformedMessage, MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
-import { parseEvent } from '../../../server/netlink/monitor.ts';
+import { parseNetworkEvent } from '../../../server/netlink/monitor.ts';
 import { parseIgmp, parseIgmp6 } from '../../../server/kernel/multicast-groups.ts';
-import { namespaceOfControl, parseNamespaceId } from '../../../server/netlink/namespace-id.ts';
-import { encodeNeighbour, parseNeighbour } from '../../../server/netlink/neighbor.ts';
+import { nsidOfControlMessage, parseNamespaceId } from '../../../server/netlink/namespace-id.ts';
+import { encodeNeighbor, parseNeighbor } from '../../../server/netlink/neighbor.ts';
 import { encodeNetkit } from '../../../server/netlink/netkit.ts';
 import { encodeRoute, parseRoute } from '../../../server/netlink/route.ts';
 import { acknowledgement } from '../../../server/netlink/socket.ts';
-import { neighbourText, routeText } from '../../../server/netlink/iproute2-format.ts';
+import { formatNeighbor, formatRoute } from '../../../server/netlink/iproute2-format.ts';
 import { encodeVeth } from '../../../server/netlink/veth.ts';
 import { btfSample } from '../bpf/btf-sample.ts';
 
@@ -72,7 +72,7 @@ const multipath = message((w) =>
     ],
   }),
 );
-const neighbour = message((w) => encodeNeighbour(w, { ifindex: 7, address: 'fd00::33', mac, protocol: 4 }));
+const neighbour = message((w) => encodeNeighbor(w, { ifindex: 7, address: 'fd00::33', mac, protocol: 4 }));
 const filter = message((w) => {
   w.u32(0).i32(7).u32(1).u32(0xffff_fff2).u32(0x1_0300);
   w.attributeString(1, 'bpf');
@@ -106,8 +106,8 @@ const decoders: Record<string, { valid: Buffer[]; decode(reader: MessageReader):
   neighbour: {
     valid: [neighbour],
     decode: (m) => {
-      const found = parseNeighbour(m);
-      return found && neighbourText(found, () => undefined);
+      const found = parseNeighbor(m);
+      return found && formatNeighbor(found, () => undefined);
     },
   },
   filter: { valid: [filter], decode: parseFilter },
@@ -116,7 +116,7 @@ const decoders: Record<string, { valid: Buffer[]; decode(reader: MessageReader):
   'packet socket': { valid: [packet], decode: (m) => parseSocket(m, 'packet') },
   'namespace id': { valid: [namespace], decode: parseNamespaceId },
 };
-const spoken = (found: ReturnType<typeof parseRoute>) => found && routeText(found, () => undefined);
+const spoken = (found: ReturnType<typeof parseRoute>) => found && formatRoute(found, () => undefined);
 const eventTypes = [16, 17, 20, 21, 24, 25];
 
 /** Surrounds the bytes with others, so that what is read beyond them shows: the answer must not depend on those. */
@@ -210,7 +210,7 @@ describe('whatever comes, a decoder answers, or refuses with MalformedMessage, a
       }),
     );
     fc.assert(
-      fc.property(mutated(valid), (bytes) => attempt(bytes, parseEvent)),
+      fc.property(mutated(valid), (bytes) => attempt(bytes, parseNetworkEvent)),
       { seed, numRuns: 9000 },
     );
   });
@@ -225,7 +225,7 @@ describe('whatever comes, a decoder answers, or refuses with MalformedMessage, a
           control.writeInt32LE(270, 8);
           control.writeInt32LE(8, 12);
         }
-        const id = namespaceOfControl(control);
+        const id = nsidOfControlMessage(control);
         expect(id === null || Number.isInteger(id)).toBe(true);
       }),
       { seed, numRuns: 5000 },

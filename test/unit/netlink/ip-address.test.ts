@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   addressBytes,
-  familyOf,
+  familyOfAddress,
   formatAddress,
   formatMac,
   macBytes,
@@ -41,7 +41,7 @@ describe('addresses', () => {
   test.each(['', '10.0.0', '10.0.0.256', '1.2.3.4.5', 'fe80::1%eth0', ':::', 'eth0', '10.0.0.1/24'])(
     '%j is refused',
     (text) => {
-      expect(() => familyOf(text)).toThrow(RangeError);
+      expect(() => familyOfAddress(text)).toThrow(RangeError);
       expect(() => addressBytes(text)).toThrow(RangeError);
     },
   );

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Neighbour } from '../../../server/netlink/neighbor.ts';
+import type { Neighbor } from '../../../server/netlink/neighbor.ts';
 import type { NextHop, Route } from '../../../server/netlink/route.ts';
-import { noMetrics } from '../../../server/netlink/route-metrics.ts';
-import { neighbourText, routeText } from '../../../server/netlink/iproute2-format.ts';
+import { emptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
+import { formatNeighbor, formatRoute } from '../../../server/netlink/iproute2-format.ts';
 
 const names = (ifindex: number) => ({ 2: 'eth0', 3: 'pl64' })[ifindex];
 const hop = (more: Partial<NextHop>): NextHop => ({
@@ -25,7 +25,7 @@ const route = (more: Partial<Route>): Route => ({
   preferredSource: null,
   metric: null,
   mtu: null,
-  metrics: noMetrics(),
+  metrics: emptyRouteMetrics(),
   preference: null,
   gateway: null,
   ifindex: 2,
@@ -76,15 +76,15 @@ test.each<[string, Partial<Route>]>([
   ],
   ['default dev if9', { nextHops: [hop({ ifindex: 9 })] }],
 ])('%s', (text, more) => {
-  expect(routeText(route(more), names)).toBe(text);
+  expect(formatRoute(route(more), names)).toBe(text);
 });
 
-test.each<[string, Partial<Neighbour>]>([
+test.each<[string, Partial<Neighbor>]>([
   ['10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT', {}],
   ['10.42.0.33 dev pl64 FAILED', { mac: null, state: 'failed' }],
   ['10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 router STALE', { router: true, state: 'stale' }],
 ])('%s', (text, more) => {
-  const neighbour: Neighbour = {
+  const neighbour: Neighbor = {
     family: 'ipv4',
     ifindex: 3,
     address: '10.42.0.33',
@@ -96,5 +96,5 @@ test.each<[string, Partial<Neighbour>]>([
     protocol: 0,
     ...more,
   };
-  expect(neighbourText(neighbour, names)).toBe(text);
+  expect(formatNeighbor(neighbour, names)).toBe(text);
 });

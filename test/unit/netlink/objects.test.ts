@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { encodeAddress, parseAddress } from '../../../server/netlink/address.ts';
 import { encodeLinkChange, parseLink } from '../../../server/netlink/link.ts';
 import { MalformedMessage, MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
-import { parseEvent } from '../../../server/netlink/monitor.ts';
-import { encodeNeighbour, parseNeighbour } from '../../../server/netlink/neighbor.ts';
+import { parseNetworkEvent } from '../../../server/netlink/monitor.ts';
+import { encodeNeighbor, parseNeighbor } from '../../../server/netlink/neighbor.ts';
 import { encodeNetkit } from '../../../server/netlink/netkit.ts';
 import { encodeRoute, parseRoute } from '../../../server/netlink/route.ts';
 import { rtm } from '../../../server/netlink/constants.ts';
@@ -190,10 +190,10 @@ describe('a request reads as the object it makes', () => {
   test('neighbour', () => {
     fc.assert(
       fc.property(ifindex, address, mac, (index, ip, m) => {
-        const bytes = written(rtm.newNeighbour, (w) =>
-          encodeNeighbour(w, { ifindex: index, address: ip, mac: m }),
+        const bytes = written(rtm.newNeighbor, (w) =>
+          encodeNeighbor(w, { ifindex: index, address: ip, mac: m }),
         );
-        expect(read(bytes, parseNeighbour)).toMatchObject({
+        expect(read(bytes, parseNeighbor)).toMatchObject({
           ifindex: index,
           address: ip,
           mac: m,
@@ -254,7 +254,7 @@ describe('acknowledgements', () => {
 });
 
 describe('hostile bytes end in MalformedMessage or a value, never in a hang or a read beyond', () => {
-  const types = [rtm.newLink, rtm.newAddress, rtm.newRoute, rtm.newNeighbour, 2, 3];
+  const types = [rtm.newLink, rtm.newAddress, rtm.newRoute, rtm.newNeighbor, 2, 3];
   const valid = [
     written(rtm.newLink, (w) =>
       encodeNetkit(w, {
@@ -268,16 +268,16 @@ describe('hostile bytes end in MalformedMessage or a value, never in a hang or a
     written(rtm.newRoute, (w) =>
       encodeRoute(w, { destination: '10.0.0.0/8', gateway: '10.1.1.1', ifindex: 4 }),
     ),
-    written(rtm.newNeighbour, (w) =>
-      encodeNeighbour(w, { ifindex: 4, address: '10.1.1.1', mac: '02:00:00:00:00:01' }),
+    written(rtm.newNeighbor, (w) =>
+      encodeNeighbor(w, { ifindex: 4, address: '10.1.1.1', mac: '02:00:00:00:00:01' }),
     ),
   ];
   const swallow = (bytes: Buffer): void => {
     try {
       const messages = new MessageReader(bytes);
       while (messages.next()) {
-        parseEvent(messages);
-        if (messages.type === rtm.newNeighbour) parseNeighbour(messages);
+        parseNetworkEvent(messages);
+        if (messages.type === rtm.newNeighbor) parseNeighbor(messages);
         if (messages.type === 2 || messages.type === 3) acknowledgement(messages, 'try');
       }
     } catch (error) {

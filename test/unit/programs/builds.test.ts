@@ -6,8 +6,9 @@ import { maxBuilds, maxObjectBytes } from '../../../contract/build.ts';
 import type { Event } from '../../../contract/event.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { BuildFiles, digestOf } from '../../../server/programs/build-files.ts';
-import { type BuildBooks, type BuildRunner, Builds } from '../../../server/programs/builds.ts';
+import { type BuildRunner, Builds } from '../../../server/programs/builds.ts';
 import { Signers } from '../../../server/programs/signers.ts';
+import type { SettingStore } from '../../../server/store/port.ts';
 import { SigningKey } from '../../testbed/builds.ts';
 import { scratchFolder } from '../store/scratch.ts';
 
@@ -28,7 +29,7 @@ class Runner implements BuildRunner {
     this.build = named(image);
   }
 
-  async tell(event: Omit<Event, 'id' | 'time'>): Promise<void> {
+  async publish(event: Omit<Event, 'id' | 'time'>): Promise<void> {
     this.events.push(event);
   }
 
@@ -42,24 +43,24 @@ async function scene(installed = Buffer.from('installed')) {
   const trust = join(folder, 'trust');
   mkdirSync(trust, { mode: 0o700 });
   const settings = new Map<string, unknown>();
-  const books: BuildBooks & { full: boolean } = {
+  const store: Pick<SettingStore, 'setting' | 'saveSetting'> & { full: boolean } = {
     full: false,
     setting: async (_scope: string, name: string) => settings.get(name) ?? null,
     async saveSetting(_scope: string, name: string, value: unknown) {
-      if (this.full) throw new ProblemError('inventory_failed', 'the disk is full');
+      if (this.full) throw new ProblemError('store_failed', 'the disk is full');
       settings.set(name, value);
     },
   };
   /** An agent that starts, with what the one before left. */
   const start = async (comesWith = installed) => {
-    const parts = { files: new BuildFiles(join(folder, 'builds')), signers: new Signers(trust), books };
+    const parts = { files: new BuildFiles(join(folder, 'builds')), signers: new Signers(trust), store };
     const builds = await Builds.open({ ...parts, installed: comesWith });
     const runner = new Runner();
     runner.build = named(builds.chosenImage() ?? comesWith);
     await builds.runOn(runner, null);
     return { builds, runner };
   };
-  return { trust, books, start, key: new SigningKey(trust), ...(await start()) };
+  return { trust, store, start, key: new SigningKey(trust), ...(await start()) };
 }
 
 const image = Buffer.from('another');
@@ -143,10 +144,10 @@ test('one that fails halfway is told as undone, and changes nothing', async () =
 });
 
 test('a choice that cannot be written is taken back: what runs is what the next agent would run', async () => {
-  const { builds, key, runner, books } = await scene();
+  const { builds, key, runner, store } = await scene();
   await builds.add(image, key.sign(image), 'ada');
-  books.full = true;
-  await expect(builds.activate(name, 'ada')).rejects.toMatchObject({ code: 'inventory_failed' });
+  store.full = true;
+  await expect(builds.activate(name, 'ada')).rejects.toMatchObject({ code: 'store_failed' });
   expect(runner.build).toBe(named(Buffer.from('installed')));
 });
 

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { Inventory } from '../../../server/store/sqlite-store.ts';
+import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import { member, newBatch } from '../batch/records.ts';
 import { node } from './records.ts';
 import { openScratch, scratchFolder } from './scratch.ts';
 
-test('a batch and each of its pods are read back as they were written, by the next process too', async () => {
+test('a batch and each of its pods are read back as they were written, also by the next process', async () => {
   const file = `${scratchFolder()}/podlane.db`;
-  const inventory = await Inventory.open({ file, node });
-  const batch = await inventory.addBatch(
+  const store = await SqliteStore.open({ file, node });
+  const batch = await store.addBatch(
     newBatch(
       'b',
       ['web', 'cart', 'api'].map((name) => member(name)),
@@ -23,11 +23,11 @@ test('a batch and each of its pods are read back as they were written, by the ne
     startedAt: new Date(1).toISOString(),
     endedAt: new Date(2).toISOString(),
   });
-  await inventory.saveBatchPod('b', cart);
-  await inventory.saveBatch({ ...batch, state: 'paused', reason: 'shop/cart: why' });
-  await inventory.close();
+  await store.saveBatchPod('b', cart);
+  await store.saveBatch({ ...batch, state: 'paused', reason: 'shop/cart: why' });
+  await store.close();
 
-  const { inventory: next } = await openScratch(file);
+  const { store: next } = await openScratch(file);
   const [open] = await next.openBatches();
   expect(open).toMatchObject({
     state: 'paused',
@@ -41,19 +41,19 @@ test('a batch and each of its pods are read back as they were written, by the ne
   expect(await next.batch('other')).toBeNull();
 });
 
-test('batches are listed by page, the newest first; of the ended ones the oldest are not kept for ever', async () => {
-  const { inventory } = await openScratch();
+test('batches are listed by page, newest first, and the oldest ended ones are deleted', async () => {
+  const { store } = await openScratch();
   for (const n of [1, 2, 3, 4])
-    await inventory.addBatch(
+    await store.addBatch(
       newBatch(`b${n}`, [member('web')], n === 1 ? {} : { endedAt: new Date(n).toISOString() }),
     );
-  const first = await inventory.listBatches({ limit: 3 });
+  const first = await store.listBatches({ limit: 3 });
   expect(first.items.map(({ id }) => id)).toEqual(['b4', 'b3', 'b2']);
   expect(first.items[0]?.counts.waiting).toBe(1);
-  expect((await inventory.listBatches({ limit: 3, before: first.next! })).items.map(({ id }) => id)).toEqual([
+  expect((await store.listBatches({ limit: 3, before: first.next! })).items.map(({ id }) => id)).toEqual([
     'b1',
   ]);
-  const keep = {
+  const limits = {
     events: 5,
     migrationsPerPod: 5,
     devicesPerPod: 5,
@@ -61,8 +61,8 @@ test('batches are listed by page, the newest first; of the ended ones the oldest
     batches: 2,
     ruleVersions: 2,
   };
-  await inventory.prune(keep);
+  await store.prune(limits);
   // b1 has not ended.
-  const { items } = await inventory.listBatches({ limit: 9 });
+  const { items } = await store.listBatches({ limit: 9 });
   expect(items.map(({ id }) => id)).toEqual(['b4', 'b3', 'b1']);
 });

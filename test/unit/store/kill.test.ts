@@ -19,7 +19,7 @@ async function writeUntilKilled(file: string, run: number, lines: number): Promi
   return said.split('\n').slice(0, -1);
 }
 
-test('an agent killed at any moment has lost nothing that was acknowledged', {
+test('an agent killed at any moment loses nothing that was acknowledged', {
   timeout: 60_000,
 }, async () => {
   const file = path.join(scratchFolder(), 'podlane.db');
@@ -28,12 +28,12 @@ test('an agent killed at any moment has lost nothing that was acknowledged', {
     acknowledged.push(...(await writeUntilKilled(file, run, lines)));
   expect(acknowledged.length).toBeGreaterThanOrEqual(1 + 2 + 3 + 50 + 151 + 302);
 
-  const { inventory } = await openScratch(file);
-  const pods = new Map((await inventory.pods()).map((pod) => [pod.name, pod]));
-  const migrations = new Set((await inventory.openMigrations()).map(({ id }) => id));
+  const { store } = await openScratch(file);
+  const pods = new Map((await store.pods()).map((pod) => [pod.name, pod]));
+  const migrations = new Set((await store.openMigrations()).map(({ id }) => id));
   const events = new Map<number, string>();
   for (let before: string | undefined; ; ) {
-    const { items, next } = await inventory.listEvents({ limit: 500, before });
+    const { items, next } = await store.listEvents({ limit: 500, before });
     for (const { id, message } of items) events.set(id, message);
     if (next === null) break;
     before = next;
@@ -46,6 +46,6 @@ test('an agent killed at any moment has lost nothing that was acknowledged', {
     if (what === 'event') expect(events.get(Number(which)), line).toBe(value);
   }
   // A transaction is all or nothing: no carried sum without its device gone, no pod without its device.
-  const live = new Set((await inventory.devices()).map(({ podId }) => podId));
+  const live = new Set((await store.devices()).map(({ podId }) => podId));
   for (const pod of pods.values()) expect(live.has(pod.id), pod.name).toBe(pod.carried.length === 0);
 });

@@ -4,18 +4,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
-import { Inventory } from '../../../server/store/sqlite-store.ts';
+import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import { newDevice, newPod, node } from './records.ts';
 import { openScratch, scratchFolder } from './scratch.ts';
 
 const refusal = (file: string, detail: RegExp, hint: RegExp) =>
-  expect(Inventory.open({ file, node })).rejects.toMatchObject({
-    code: 'inventory_failed',
+  expect(SqliteStore.open({ file, node })).rejects.toMatchObject({
+    code: 'store_failed',
     message: expect.stringMatching(new RegExp(`${file}.*${detail.source}`)),
     hint: expect.stringMatching(hint),
   });
 
-test('a file that is no database is refused, named and left as it is', async () => {
+test('a file that is not a database is refused by name and left unchanged', async () => {
   const file = path.join(scratchFolder(), 'podlane.db');
   fs.writeFileSync(file, 'certainly not a database '.repeat(500));
   await refusal(file, /file is not a database/, /pods keep their network/);
@@ -23,11 +23,11 @@ test('a file that is no database is refused, named and left as it is', async () 
 });
 
 test('a file with a damaged page is refused', { timeout: 30_000 }, async () => {
-  const { inventory, file } = await openScratch();
+  const { store, file } = await openScratch();
   for (let i = 0; i < 200; i++) {
-    await inventory.addPod(newPod(`p${i}`, `10.0.0.${i}/32`), newDevice(`id-p${i}`, i));
+    await store.addPod(newPod(`p${i}`, `10.0.0.${i}/32`), newDevice(`id-p${i}`, i));
   }
-  await inventory.close();
+  await store.close();
   const { size } = fs.statSync(file);
   const handle = fs.openSync(file, 'r+');
   for (let at = 8 * 4096; at + 4096 <= size; at += 4096)
@@ -43,9 +43,9 @@ test('a path that cannot be a file is refused', async () => {
   await refusal(path.join(folder, 'file', 'podlane.db'), /(ENOTDIR|EEXIST)/, /writable/);
 });
 
-test('a file of a newer build is refused', async () => {
-  const { inventory, file } = await openScratch();
-  await inventory.close();
+test('a database of a newer build is refused', async () => {
+  const { store, file } = await openScratch();
+  await store.close();
   const database = new Database(file);
   database.exec(
     `INSERT INTO _prisma_migrations (id, checksum, finished_at, migration_name) VALUES ('1', 'x', CURRENT_TIMESTAMP, '29990101000000_later')`,
@@ -54,7 +54,7 @@ test('a file of a newer build is refused', async () => {
   await refusal(file, /newer Podlane \(schema 29990101000000_later\)/, /the Podlane that wrote it/);
 });
 
-test('two agents cannot use one file, and the second can once the first was killed', {
+test('two agents cannot use one file; the second can after the first was killed', {
   timeout: 30_000,
 }, async () => {
   const file = path.join(scratchFolder(), 'podlane.db');

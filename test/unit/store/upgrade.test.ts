@@ -8,7 +8,7 @@ import { openScratch, scratchFolder } from './scratch.ts';
 
 const first = '20261122000000_init';
 
-test('an inventory of the first schema keeps its pods and devices', async () => {
+test('a database of the first schema keeps its pods and devices', async () => {
   const file = join(scratchFolder(), 'podlane.db');
   const sql = readFileSync(
     join(import.meta.dirname, '../../../prisma/sqlite/migrations', first, 'migration.sql'),
@@ -27,8 +27,8 @@ test('an inventory of the first schema keeps its pods and devices', async () => 
     INSERT INTO "Device" (podId, kind, slot, primaryName) VALUES ('id-cart', 'veth', 4, 'pl4');`);
   old.close();
 
-  const { inventory } = await openScratch(file);
-  expect(await inventory.pods()).toMatchObject([
+  const { store } = await openScratch(file);
+  expect(await store.pods()).toMatchObject([
     {
       id: 'id-cart',
       number: 1,
@@ -36,7 +36,7 @@ test('an inventory of the first schema keeps its pods and devices', async () => 
       network: podNetwork.parse({ addresses: ['10.42.0.4/32'], interface: 'net1', mtu: 1400 }),
     },
   ]);
-  expect((await inventory.devices()).map(({ kind, hooks, slot }) => [kind, hooks, slot])).toEqual([
+  expect((await store.devices()).map(({ kind, hooks, slot }) => [kind, hooks, slot])).toEqual([
     ['netkit', 'netkit', 3],
     ['veth', 'tcx', 4],
   ]);

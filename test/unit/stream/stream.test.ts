@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Event } from '../../../contract/event.ts';
-import { sampleColumns } from '../../../contract/sample.ts';
+import { sampleColumns } from '../../../contract/sample-frame.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 import { bearer } from '../../../server/http/token.ts';
 import { Stream } from '../../../server/stream/stream.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { AddressOptions } from '../../../../server/netlink/address.ts';
-import type { NewNeighbour } from '../../../../server/netlink/neighbor.ts';
+import type { NewNeighbor } from '../../../../server/netlink/neighbor.ts';
 import type { NewNetkit } from '../../../../server/netlink/netkit.ts';
 import type { NewNextHop, NewRoute, RouteMetrics, RouteType } from '../../../../server/netlink/route.ts';
 import * as arbitrary from './values.ts';
@@ -20,7 +20,7 @@ export interface End {
   alternativeNames: string[];
   addresses: { address: string; options: AddressOptions }[];
   routes: NewRoute[];
-  neighbours: NewNeighbour[];
+  neighbours: NewNeighbor[];
 }
 
 export interface Device {

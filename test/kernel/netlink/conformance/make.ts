@@ -1,11 +1,11 @@
 import { addressRequest } from '../../../../server/netlink/address.ts';
-import { alternativeNamesRequest, linkChange } from '../../../../server/netlink/link.ts';
-import { type NewNeighbour, neighbourRequest } from '../../../../server/netlink/neighbor.ts';
-import { netkitRequest } from '../../../../server/netlink/netkit.ts';
+import { alternativeNamesRequest, linkChangeRequest } from '../../../../server/netlink/link.ts';
+import { type NewNeighbor, neighborRequest } from '../../../../server/netlink/neighbor.ts';
+import { addNetkitRequest } from '../../../../server/netlink/netkit.ts';
 import { type NewNextHop, type NewRoute, routeRequest } from '../../../../server/netlink/route.ts';
-import { scopeNumber } from '../../../../server/netlink/route-scope.ts';
-import type { Request, RtnetlinkSocket } from '../../../../server/netlink/socket.ts';
-import { vethRequest } from '../../../../server/netlink/veth.ts';
+import { routeScopeNumber } from '../../../../server/netlink/route-scope.ts';
+import type { NetlinkRequest, NetlinkSocket } from '../../../../server/netlink/socket.ts';
+import { addVethRequest } from '../../../../server/netlink/veth.ts';
 import type { TestNamespace } from '../namespaces.ts';
 import { type Device, type End, endsOf, type Place, type World } from './generate.ts';
 
@@ -25,29 +25,29 @@ export async function makeByCodec(world: World, namespaces: Namespaces): Promise
     await all(namespaces[place].socket, ends.filter((end) => end.place === place).flatMap(standings));
 }
 
-async function all(socket: RtnetlinkSocket, requests: Request[]): Promise<void> {
+async function all(socket: NetlinkSocket, requests: NetlinkRequest[]): Promise<void> {
   const refused = (await socket.batch(requests)).flatMap((refusal) => refusal?.message ?? []);
   if (refused.length > 0) throw new Error(`refused to us: ${refused.join('; ')}`);
 }
 
-function linkRequest({ kind, netkit, primary, peer }: Device, podFd: number): Request {
+function linkRequest({ kind, netkit, primary, peer }: Device, podFd: number): NetlinkRequest {
   const end = ({ name, ifindex, mtu, mac }: End) => ({ name, ifindex, mtu, ...(mac && { mac }) });
   const ends = {
     primary: end(primary),
     peer: { ...end(peer), ...(peer.place === 'pod' ? { netnsFd: podFd } : {}) },
   };
-  return kind === 'veth' || !netkit ? vethRequest(ends) : netkitRequest({ ...netkit, ...ends });
+  return kind === 'veth' || !netkit ? addVethRequest(ends) : addNetkitRequest({ ...netkit, ...ends });
 }
 
-const settings = ({ ifindex, up, group, alias, alternativeNames }: End): Request[] => [
-  linkChange(ifindex, { group, ...(up ? { up } : {}), ...(alias === undefined ? {} : { alias }) }),
+const settings = ({ ifindex, up, group, alias, alternativeNames }: End): NetlinkRequest[] => [
+  linkChangeRequest(ifindex, { group, ...(up ? { up } : {}), ...(alias === undefined ? {} : { alias }) }),
   ...(alternativeNames.length > 0 ? [alternativeNamesRequest('add', ifindex, alternativeNames)] : []),
 ];
 
-const standings = ({ ifindex, addresses, routes, neighbours }: End): Request[] => [
+const standings = ({ ifindex, addresses, routes, neighbours }: End): NetlinkRequest[] => [
   ...addresses.map(({ address, options }) => addressRequest('add', ifindex, address, options)),
   ...routes.map((route) => routeRequest('add', route)),
-  ...neighbours.map(neighbourRequest),
+  ...neighbours.map(neighborRequest),
 ];
 
 /** Makes the world by `ip -batch`. @throws Error with what it printed */
@@ -85,7 +85,7 @@ const settingLines = ({ name, up, group, alias, alternativeNames }: End): string
   ...alternativeNames.map((each) => `link property add dev ${name} altname ${each}`),
 ];
 
-function neighbourLine(neighbour: NewNeighbour, name: string): string {
+function neighbourLine(neighbour: NewNeighbor, name: string): string {
   const { address, mac, state, proxy, router, externallyLearned, protocol = 0 } = neighbour;
   const flags = `${router ? ' router' : ''}${externallyLearned ? ' extern_learn' : ''} protocol ${protocol}`;
   return proxy
@@ -114,7 +114,7 @@ function addressLine({ address, options }: End['addresses'][number], name: strin
   return [
     `address add ${peer === undefined ? address : `${local} peer ${peer}/${length}`} dev ${name}`,
     ...(broadcast === undefined ? [] : [`broadcast ${broadcast}`]),
-    ...(scope === undefined ? [] : [`scope ${scopeNumber(scope)}`]),
+    ...(scope === undefined ? [] : [`scope ${routeScopeNumber(scope)}`]),
     ...(label === undefined ? [] : [`label ${label}`]),
     ...(metric === undefined ? [] : [`metric ${metric}`]),
     ...(validSeconds === undefined ? [] : [`valid_lft ${validSeconds}`]),
@@ -141,7 +141,7 @@ function routeLine(route: NewRoute, names: Map<number, string>): string {
     ...(route.typeOfService === undefined ? [] : [`tos 0x${route.typeOfService.toString(16)}`]),
     ...(route.table === undefined ? [] : [`table ${route.table}`]),
     ...(route.protocol === undefined ? [] : [`proto ${route.protocol}`]),
-    ...(route.scope === undefined ? [] : [`scope ${scopeNumber(route.scope)}`]),
+    ...(route.scope === undefined ? [] : [`scope ${routeScopeNumber(route.scope)}`]),
     ...(route.preferredSource === undefined ? [] : [`src ${route.preferredSource}`]),
     ...(route.metric === undefined ? [] : [`metric ${route.metric}`]),
     ...Object.entries(values).map(

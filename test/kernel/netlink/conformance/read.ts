@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { addresses, addressFlag } from '../../../../server/netlink/address.ts';
-import { links } from '../../../../server/netlink/link.ts';
-import { neighbours } from '../../../../server/netlink/neighbor.ts';
-import { routes } from '../../../../server/netlink/route.ts';
-import { scopeNumber } from '../../../../server/netlink/route-scope.ts';
+import { listAddresses, addressFlag } from '../../../../server/netlink/address.ts';
+import { listLinks } from '../../../../server/netlink/link.ts';
+import { listNeighbors } from '../../../../server/netlink/neighbor.ts';
+import { listRoutes } from '../../../../server/netlink/route.ts';
+import { routeScopeNumber } from '../../../../server/netlink/route-scope.ts';
 import type { TestNamespace } from '../namespaces.ts';
 
 /** An object as both tell it: fields by name, those without a value left out. */
@@ -12,8 +12,8 @@ export type Told = { object: 'link' | 'address' | 'route' | 'neighbour' } & Reco
 /** What our codec reads of a namespace. */
 export async function readByCodec({ socket }: TestNamespace): Promise<Told[]> {
   const found = [
-    ...(await links(socket)).map(({ flags, stats, ...link }) => ({ object: 'link' as const, ...link })),
-    ...(await addresses(socket)).map(({ flags, ...address }) => ({
+    ...(await listLinks(socket)).map(({ flags, stats, ...link }) => ({ object: 'link' as const, ...link })),
+    ...(await listAddresses(socket)).map(({ flags, ...address }) => ({
       object: 'address' as const,
       ...address,
       validSeconds: thousands(address.validSeconds),
@@ -24,8 +24,8 @@ export async function readByCodec({ socket }: TestNamespace): Promise<Told[]> {
         .sort(),
       permanent: (flags & addressFlag.permanent) !== 0,
     })),
-    ...(await routes(socket, { table: 'all' })).map((route) => ({ object: 'route' as const, ...route })),
-    ...[...(await neighbours(socket)), ...(await neighbours(socket, { proxy: true }))].map((neighbour) => ({
+    ...(await listRoutes(socket, { table: 'all' })).map((route) => ({ object: 'route' as const, ...route })),
+    ...[...(await listNeighbors(socket)), ...(await listNeighbors(socket, { proxy: true }))].map((neighbour) => ({
       object: 'neighbour' as const,
       ...neighbour,
     })),
@@ -193,7 +193,7 @@ function valued(object: object): Told {
   const told = Object.fromEntries(
     Object.entries(object).filter(([, value]) => value !== null && value !== undefined),
   ) as Told;
-  if (typeof told.scope === 'string') told.scope = scopeNumber(told.scope as 'global');
+  if (typeof told.scope === 'string') told.scope = routeScopeNumber(told.scope as 'global');
   if (told.netkit)
     told.netkit = Object.fromEntries(
       Object.entries(told.netkit).filter(([, value]) => value !== null && value !== undefined),

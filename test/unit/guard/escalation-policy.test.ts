@@ -3,23 +3,23 @@ import { describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { guardDefaults } from '../../../contract/guard.ts';
 import {
-  atRest,
-  decide,
+  initialEscalation,
+  nextAction,
   isNodeWide,
-  type LadderState,
+  type EscalationState,
   type Situation,
-} from '../../../server/datapath/guard/ladder.ts';
+} from '../../../server/datapath/guard/escalation-policy.ts';
 
 const rules = { ...guardDefaults, repairs: 2, repairSeconds: 600, coolDownSeconds: 10 };
 const failing: Situation = { kind: 'netkit', busy: false, failing: ['our program is not on netkit/peer'] };
 
 /** Goes through rounds of a second; the kind follows a fallback when `obeys`. */
 function climb(situations: (round: number, kind: DeviceKind) => Situation, rounds: number, obeys = true) {
-  let state: LadderState = atRest;
+  let state: EscalationState = initialEscalation;
   let kind: DeviceKind = 'netkit';
   const acts: string[] = [];
   for (let round = 0; round < rounds; round++) {
-    const step = decide(state, situations(round, kind), rules, round * 1000);
+    const step = nextAction(state, situations(round, kind), rules, round * 1000);
     state = step.state;
     if (step.act) acts.push(`${round} ${step.act.act}`);
     if (step.act?.act === 'fallback' && obeys) kind = 'veth';
@@ -54,17 +54,17 @@ describe('the ladder', () => {
 
   test('forgets repairs that lasted', () => {
     const now = 1_000_000;
-    const state = { ...atRest, lastAct: now - 700_000, repairs: [now - 800_000, now - 700_000] };
-    expect(decide(state, failing, rules, now)).toMatchObject({
+    const state = { ...initialEscalation, lastAct: now - 700_000, repairs: [now - 800_000, now - 700_000] };
+    expect(nextAction(state, failing, rules, now)).toMatchObject({
       act: { act: 'repair' },
       state: { repairs: [now] },
     });
   });
 
   test('watches anew, after the cool-down, a pod that a person promoted again', () => {
-    const state: LadderState = { stage: 'fallen-back', lastAct: 0, repairs: [0], because: ['x'] };
-    expect(decide(state, failing, rules, 9_000)).toEqual({ state: { ...atRest, lastAct: 0 }, act: null });
-    expect(decide(state, failing, rules, 10_000).act?.act).toBe('repair');
+    const state: EscalationState = { stage: 'fallen-back', lastAct: 0, repairs: [0], because: ['x'] };
+    expect(nextAction(state, failing, rules, 9_000)).toEqual({ state: { ...initialEscalation, lastAct: 0 }, act: null });
+    expect(nextAction(state, failing, rules, 10_000).act?.act).toBe('repair');
   });
 
   test('has nothing to do with a pod on veth that it did not move there', () => {
@@ -82,7 +82,7 @@ test('probes of most pods failing at once are the node’s fault, of one or two 
   ]).toEqual([false, false, true, false, true]);
 });
 
-const anyState: fc.Arbitrary<LadderState> = fc.record({
+const anyState: fc.Arbitrary<EscalationState> = fc.record({
   stage: fc.constantFrom('watching', 'falling-back', 'fallen-back', 'left-alone'),
   lastAct: fc.option(fc.nat(100_000)),
   repairs: fc.array(fc.nat(100_000), { maxLength: 4 }),
@@ -113,7 +113,7 @@ describe('whatever happens', () => {
           let last = start.lastAct;
           for (const [situation, later] of rounds) {
             now += later;
-            const step = decide(state, situation, rules, now);
+            const step = nextAction(state, situation, rules, now);
             state = step.state;
             if (!step.act) continue;
             if (last !== null) expect(now - last).toBeGreaterThanOrEqual(rules.coolDownSeconds * 1000);
@@ -128,7 +128,7 @@ describe('whatever happens', () => {
   test('nothing is done while it is off, the pod is busy or leaving, or nothing fails and no fallback is open', () => {
     fc.assert(
       fc.property(anyState, anySituation, anyRules, fc.nat(1_000_000), (state, situation, rules, now) => {
-        const { act } = decide(state, situation, rules, now);
+        const { act } = nextAction(state, situation, rules, now);
         if (!rules.on || situation.busy || state.stage === 'left-alone') expect(act).toBeNull();
         if (situation.failing.length === 0 && state.stage !== 'falling-back') expect(act).toBeNull();
         if (act?.act === 'repair' || act?.act === 'fallback') expect(situation.kind).toBe('netkit');
@@ -142,12 +142,12 @@ describe('whatever happens', () => {
       fc.property(anyRules, fc.boolean(), fc.boolean(), (given, obeys, flickers) => {
         // Repairs that take longer than they count are no ladder.
         const rules = { ...given, on: true, repairSeconds: given.repairs * given.coolDownSeconds * 2 + 10 };
-        let state = atRest;
+        let state = initialEscalation;
         let kind: DeviceKind = 'netkit';
         let acts = 0;
         for (let now = 0; state.stage !== 'left-alone'; now += rules.coolDownSeconds * 500) {
           const well = flickers && Math.floor(now / 1000) % 2 === 1;
-          const step = decide(state, { kind, busy: false, failing: well ? [] : ['x'] }, rules, now);
+          const step = nextAction(state, { kind, busy: false, failing: well ? [] : ['x'] }, rules, now);
           state = step.state;
           if (step.act) acts++;
           if (step.act?.act === 'fallback' && obeys) kind = 'veth';

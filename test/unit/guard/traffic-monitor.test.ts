@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { guardDefaults } from '../../../contract/guard.ts';
-import { Traffic, type TrafficTotals } from '../../../server/datapath/guard/traffic.ts';
+import { TrafficMonitor, type TrafficTotals } from '../../../server/datapath/guard/traffic-monitor.ts';
 
 const rules = {
   ...guardDefaults,
@@ -14,7 +14,7 @@ type Rates = Partial<Omit<TrafficTotals, 'at'>>;
 
 /** Feeds whole seconds at these rates, on top of what was before. */
 function feeder() {
-  const traffic = new Traffic();
+  const traffic = new TrafficMonitor();
   const totals = { at: 0, egress: 0, ingress: 0, dropped: 0, probes: 0 };
   let silent = traffic.add({ ...totals }, rules);
   const feed = (seconds: number, rates: Rates) => {

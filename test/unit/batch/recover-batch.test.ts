@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { BatchPod } from '../../../contract/batch.ts';
 import type { Migration } from '../../../contract/migration.ts';
-import { settleInterrupted } from '../../../server/datapath/batch/recover.ts';
+import { reconcileBatchPods } from '../../../server/datapath/batch/recover-batch.ts';
 import { newMigration } from '../store/records.ts';
 import { member, newBatch } from './records.ts';
 
@@ -58,7 +58,7 @@ test.each<[string, BatchPod, Migration | null, Partial<BatchPod>]>([
   const batch = newBatch('b', [pod]);
   const saved: BatchPod[] = [];
   const was = pod.state;
-  await settleInterrupted(
+  await reconcileBatchPods(
     {
       saveBatchPod: async (_, written) => void saved.push({ ...written }),
       lastMigration: async () => last,

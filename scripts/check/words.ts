@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A private word, and the field's word for it. `docs/glossary.md` defines the latter. */
+interface Forbidden {
+  word: RegExp;
+  say: string;
+  /** Paths in which the word is private; without it, all. Elsewhere it has its ordinary meaning. */
+  only?: RegExp;
+}
+
+const access = /^(server\/acl|bpf|contract\/(acl|rules|verdict)|app\/(rules|verdicts)|docs\/rules)/;
+const tests = /^(test|bench)\//;
+const prose = /^(?!scripts\/check\/)/;
+
+/** Words that the project once used for things that have a name in the field. In identifiers too, whatever their case. */
+const forbidden: Forbidden[] = [
+  { word: /\bshort[ -_]?ways?\b|shortWay|WayTaken/i, say: 'redirect' },
+  { word: /\bbooks\b|\w+Books\b/, say: 'store, record' },
+  { word: /\bfootings?\b|\w*Footing\b/i, say: 'network state' },
+  { word: /\bstrangers?\b|\w*Strangers?\b/i, say: 'foreign program' },
+  { word: /judg(e|es|ed|ing|ement)/i, say: 'evaluate, verdict' },
+  { word: /\bhalves\b|\w*Halves\b/i, say: 'A/B tables, generation' },
+  { word: /\bdrafts?\b|\w+Draft\b/i, say: 'staged rule set' },
+  { word: /\btry[- ]?outs?\b|\btr(y|ied|ying|ies) out\b|TRY_OUT|tryOut/i, say: 'staged (audit)' },
+  { word: /\b(put|puts|putting|came|come|is|are|rules?|what is|be) in force\b|\bin force (since|now)\b/i, say: 'apply, activate; active' },
+  { word: /\btak(e|es|en|ing) (them |it |the \w+ |all )?away\b|take-away|takeAway/i, say: 'remove' },
+  { word: /\bwelcom(e|es|ed|ing)\b/i, say: 'add' },
+  { word: /\btruce\b/i, say: 'back-off' },
+  { word: /\battend(s|ed|ing)?\b/i, say: 'condition' },
+  { word: /\bladders?\b|\w*Ladder\b/i, say: 'escalation policy' },
+  { word: /\bsightings?\b|\w*Sightings?\b/i, say: 'observation' },
+  { word: /packet[- ]stor(y|ies)|PacketStory/i, say: 'traced packet, outcome' },
+  { word: /what became of/i, say: 'outcome' },
+  { word: /\bdoors?\b|\w*Doors?\b/, say: 'listener' },
+  { word: /\bmishaps?\b|\w*Mishap\b/i, say: 'failure summary' },
+  { word: /\b(is|are|was|were|be|been|not|none|being) told\b|\btold (of|about|apart)\b/i, say: 'reported, published, evaluated' },
+  { word: /\b(is|are|was|were) (not )?asked about\b|\basked about\b/i, say: 'evaluated' },
+  { word: /\bbegun[ _]by\b|begunBy/i, say: 'initiator' },
+  { word: /\bunderway\b|\bunder way\b/i, say: 'in progress' },
+  { word: /\bground\b|\bGround\b/, say: 'context, fixture' },
+  { word: /\brigs?\b|\w+Rig\b/, say: 'testbed' },
+  { word: /\bdeeds?\b/i, say: 'injected event' },
+  { word: /\btruths?\b/i, say: 'oracle', only: tests },
+  { word: /\brows?\b|\w*Rows?\b/, say: 'entry', only: /^(server\/acl|bpf|contract\/(acl|rules))/ },
+  { word: /\bquestions?\b/i, say: 'evaluation, lookup', only: access },
+  { word: /\bturns\b|\bTurns\b/, say: 'mutex, generation', only: /^server\// },
+  { word: /\bpasses? it by\b|\bby the way of\b/i, say: 'bypass', only: prose },
+];
+
+/** Broken entries of the list: file, line, the word and what to say instead. */
+export function findWords(file: string, text: string): string[] {
+  const list = forbidden.filter(({ only }) => only === undefined || only.test(file));
+  return text.split('\n').flatMap((line, index) =>
+    list.flatMap(({ word, say }) => {
+      const hit = word.exec(line);
+      return hit ? [`${file}:${index + 1} "${hit[0]}": say ${say}`] : [];
+    }),
+  );
+}
+
+const checked = /\.(ts|tsx|js|c|h|md|css|sh|json|prisma)$/;
+const unchecked = /^(scripts\/check\/|test\/unit\/scripts\/words|package-lock\.json|docs\/glossary\.md|CHANGELOG\.md)|\/generated\//;
+
+/** Looks for private words in code, comments, texts and docs, names of files included. */
+export function checkWords(root: string, files: string[]): string[] {
+  return files
+    .filter((file) => checked.test(file) && !unchecked.test(file))
+    .flatMap((file) => [...findWords(file, file), ...findWords(file, readFileSync(join(root, file), 'utf8'))]);
+}
