@@ -79,14 +79,14 @@ export type GuardReading = z.infer<typeof guardReading>;
 export const guardStage = z.enum(['watching', 'falling-back', 'fallen-back', 'left-alone']);
 export type GuardStage = z.infer<typeof guardStage>;
 
-export const guardAct = z.object({
+export const guardAction = z.object({
   time: z.iso.datetime(),
   act: z.enum(['repair', 'fallback', 'leave-alone', 'resume']),
   because: z.array(z.string()).describe('the evidence, a sentence for each signal'),
   failure: z.string().nullable().describe('why it did not succeed'),
   migrationId: z.string().nullable(),
 });
-export type GuardAct = z.infer<typeof guardAct>;
+export type GuardAction = z.infer<typeof guardAction>;
 
 export const podGuard = z.object({
   podId: z.string(),
@@ -96,7 +96,7 @@ export const podGuard = z.object({
   watched: z.boolean(),
   sentence: z.string().describe('what the guard does with the pod now, and why'),
   readings: z.array(guardReading),
-  acts: z.array(guardAct).describe('the newest first'),
+  acts: z.array(guardAction).describe('the newest first'),
 });
 export type PodGuard = z.infer<typeof podGuard>;
 

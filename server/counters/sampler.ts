@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type { NodeSample } from '../../contract/node.ts';
+import { sweptWidth } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counters.ts';
-import { sweptFields } from './fields.ts';
-import { encodeFrame, type FrameClock, type SampledPod } from './frame.ts';
+import type { SampledPod } from '../datapath/datapath.ts';
+import { encodeFrame, type FrameClock } from '../stream/sample-frame.ts';
 import { NodeMeter } from './node-meter.ts';
-import { readAll, readEach } from './reading.ts';
 import { gridHz, isDue, Schedule } from './schedule.ts';
+import { sweepReader, slotReader } from './slot-reader.ts';
 
 /** What is sampled. Asked anew on every tick, and answered from memory. */
 export interface SampledPods {
@@ -15,7 +16,7 @@ export interface SampledPods {
 }
 
 export interface SampleEvents {
-  /** All pods, once a second (`contract/sample.ts`); one buffer for all listeners. */
+  /** All pods, once a second (`contract/sample-frame.ts`); one buffer for all listeners. */
   frame: [Uint8Array];
   node: [NodeSample];
 }
@@ -37,7 +38,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
   node: NodeSample | null = null;
   readonly #pods: SampledPods;
   readonly #counters: Counters;
-  /** Of `readAll`, made once. */
+  /** Of `sweepReader`, made once. */
   readonly #room: BigUint64Array;
   readonly #programIds: () => readonly number[];
   readonly #meter = new NodeMeter();
@@ -53,7 +54,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
     super();
     this.#pods = pods;
     this.#counters = counters;
-    this.#room = new BigUint64Array(counters.slots * sweptFields);
+    this.#room = new BigUint64Array(counters.slots * sweptWidth);
     this.#programIds = programIds;
   }
 
@@ -94,7 +95,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
     const clock = this.#clock();
     const pods = this.#pods.all();
     const end = pods.reduce((end, pod) => Math.max(end, ...pod.slots.map((slot) => slot + 1)), 0);
-    const reading = readAll(this.#counters, end, this.#room);
+    const reading = sweepReader(this.#counters, end, this.#room);
     const readMs = Number(process.hrtime.bigint() - clock.monotonicNs) / 1e6;
     this.previous = this.frame;
     this.frame = encodeFrame('all', pods, reading, clock);
@@ -105,7 +106,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
 
   #sampleOne(id: string): Uint8Array | null {
     const pod = this.#pods.get(id);
-    return pod ? encodeFrame('watched', [pod], readEach(this.#counters), this.#clock()) : null;
+    return pod ? encodeFrame('watched', [pod], slotReader(this.#counters), this.#clock()) : null;
   }
 
   #clock(): FrameClock {

@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
 import type { Migration } from '../../contract/migration.ts';
-import { forgetUsers } from './device/user-hooks.ts';
-import type { Ground } from './kernel-context.ts';
-import type { LivePod, Registry } from './pod-registry.ts';
-import type { Slots } from './slot-allocator.ts';
-import type { DatapathStore, PodRecord } from './store.ts';
+import type { DatapathStore } from '../store/port.ts';
+import type { PodRecord } from '../store/records.ts';
+import { removeAllUserPrograms } from './device/user-hooks.ts';
+import type { KernelContext } from './kernel-context.ts';
+import type { LivePod, PodRegistry } from './pod-registry.ts';
+import type { SlotAllocator } from './slot-allocator.ts';
 
 /** A pod as access rules know it. */
-export interface RuledPod {
+export interface PolicyEndpoint {
   id: string;
   /** The owner of its slots. */
   number: number;
@@ -18,29 +19,29 @@ export interface RuledPod {
 }
 
 /** What the datapath asks of the access rules. */
-export interface PodRules {
+export interface AccessRules {
   /** Puts the rules in force for the pods there are, before a packet of theirs meets programs that were just loaded. */
-  open(programs: Ground['programs'], pods: readonly RuledPod[]): Promise<void>;
+  activate(programs: KernelContext['programs'], pods: readonly PolicyEndpoint[]): Promise<void>;
   /**
    * Makes the rules hold for a pod that is about to get a device.
    * @throws ProblemError where they cannot
    */
-  welcome(pod: RuledPod): Promise<void>;
+  addPod(pod: PolicyEndpoint): Promise<void>;
   /** The pod is no longer one of this node, or never became one. */
-  leave(id: string): void;
+  removePod(id: string): void;
 }
 
 export type NewEvent = Parameters<DatapathStore['addEvent']>[0];
 
-/** What the parts of the datapath share: the kernel's side, the books, who is here, and whom to tell. */
+/** What the parts of the datapath share: the kernel's side, the store, who is here, and whom to tell. */
 export interface DatapathContext {
-  ground: Ground;
-  books: DatapathStore;
-  registry: Registry;
-  slots: Slots;
-  rules: PodRules | null;
+  kernel: KernelContext;
+  store: DatapathStore;
+  registry: PodRegistry;
+  slots: SlotAllocator;
+  rules: AccessRules | null;
   log: Logger;
-  tell: {
+  publish: {
     /** Something about the pod changed. */
     pod(pod: LivePod): void;
     /** The pod is no longer one of this node. */
@@ -51,34 +52,46 @@ export interface DatapathContext {
   };
 }
 
-export const ruled = ({ id, number, namespace, name, labels, network }: PodRecord): RuledPod => {
+export const policyEndpoint = ({
+  id,
+  number,
+  namespace,
+  name,
+  labels,
+  network,
+}: PodRecord): PolicyEndpoint => {
   return { id, number, namespace, name, labels, addresses: network.addresses };
 };
 
-export const nameOf = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;
+export const podName = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;
 
 /** Puts a sentence under the pod's key, or takes it back; a pod with sentences wants looking at. */
-export function attend(core: DatapathContext, pod: LivePod, key: string, sentence: string | null): void {
-  if ((pod.attention.get(key) ?? null) === sentence) return;
-  if (sentence === null) pod.attention.delete(key);
-  else pod.attention.set(key, sentence);
-  core.tell.pod(pod);
+export function setCondition(
+  context: DatapathContext,
+  pod: LivePod,
+  key: string,
+  sentence: string | null,
+): void {
+  if ((pod.conditions.get(key) ?? null) === sentence) return;
+  if (sentence === null) pod.conditions.delete(key);
+  else pod.conditions.set(key, sentence);
+  context.publish.pod(pod);
 }
 
-/** Takes a pod whose device is gone out of memory; the books know already. */
-export async function forget(
-  core: DatapathContext,
+/** Takes a pod whose device is gone out of memory; the store know already. */
+export async function forgetPod(
+  context: DatapathContext,
   pod: LivePod,
   type: 'pod.detached' | 'pod.gone',
   message: string,
 ): Promise<void> {
   pod.gone = true;
-  await forgetUsers(core.ground, pod.record.number);
-  await core.books
+  await removeAllUserPrograms(context.kernel, pod.record.number);
+  await context.store
     .saveSetting(pod.record.id, 'programs', null)
-    .catch((err: unknown) => core.log.warn({ err }));
-  for (const device of pod.devices) core.slots.release(device.slot);
-  core.registry.remove(pod);
-  core.tell.removed(pod);
-  await core.tell.event({ type, severity: 'info', podId: pod.record.id, migrationId: null, message });
+    .catch((err: unknown) => context.log.warn({ err }));
+  for (const device of pod.devices) context.slots.release(device.slot);
+  context.registry.remove(pod);
+  context.publish.removed(pod);
+  await context.publish.event({ type, severity: 'info', podId: pod.record.id, migrationId: null, message });
 }

@@ -8,41 +8,42 @@ import type { PodPath } from '../../contract/path.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { openDatapath } from '../bpf/datapath.ts';
-import { UserPins } from '../bpf/user-pins.ts';
-import { probe } from '../kernel/probe.ts';
-import { RtnetlinkSocket } from '../netlink/socket.ts';
+import { UserProgramPins } from '../bpf/user-program-pins.ts';
+import { probeCapabilities } from '../kernel/probe.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
+import type { DatapathStore } from '../store/port.ts';
+import type { DeviceRecord, PodRecord } from '../store/records.ts';
 import { Batches } from './batch/batches.ts';
-import { type DatapathContext, nameOf, type PodRules, ruled } from './context.ts';
+import { type AccessRules, type DatapathContext, podName, policyEndpoint } from './context.ts';
 import { hooksOf } from './device/hooks.ts';
 import { moveHooks } from './device/move-hooks.ts';
-import { forgetUsers } from './device/user-hooks.ts';
+import { removeAllUserPrograms } from './device/user-hooks.ts';
 import { asProblemError } from './errors.ts';
 import { Guard } from './guard/guard.ts';
-import { can, type Ground } from './kernel-context.ts';
+import { hasCapability, type KernelContext } from './kernel-context.ts';
 import type { StepActions } from './migration/executor.ts';
 import { Migrations } from './migration/migrations.ts';
 import { putCarrierLast } from './migration/recover.ts';
-import { currentDevice, type LivePod, Registry, summarize } from './pod-registry.ts';
-import { readSteady } from './pods/consistent-read.ts';
-import { Attachments } from './pods/lifecycle.ts';
-import { tracePath } from './pods/path.ts';
-import { describePod } from './pods/read-pod.ts';
-import { describe } from './reconcile/reconcile.ts';
+import { currentDevice, type LivePod, PodRegistry, podSummary } from './pod-registry.ts';
+import { readConsistently } from './pods/consistent-read.ts';
+import { PodLifecycle } from './pods/lifecycle.ts';
+import { readPath } from './pods/read-path.ts';
+import { readPod } from './pods/read-pod.ts';
+import { writePodConfig } from './reconcile/reconcile.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { RunningBuild } from './running-build.ts';
-import { Slots } from './slot-allocator.ts';
-import type { DatapathStore, DeviceRecord, PodRecord } from './store.ts';
-import { UserPrograms } from './user-programs/programs.ts';
+import { SlotAllocator } from './slot-allocator.ts';
+import { UserPrograms } from './user-programs/user-programs.ts';
 
 export interface DatapathOptions {
-  books: DatapathStore;
+  store: DatapathStore;
   pins: string;
   maxSlots: number;
   /** That access rules remember; a default of its own. */
   connections?: number | undefined;
   log: Logger;
   /** Where none are given, all packets pass. */
-  rules?: PodRules;
+  rules?: AccessRules;
   /** The object to run instead of the installed one. */
   image?: Buffer | undefined;
   /** Capabilities to do without although the kernel has them. */
@@ -59,7 +60,7 @@ export interface DatapathEvents {
 }
 
 /** What of a pod goes into a sample: its live devices' slots, the one that carries its traffic last. */
-export interface CountedPod {
+export interface SampledPod {
   id: string;
   number: number;
   slots: readonly number[];
@@ -81,77 +82,80 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   readonly running: RunningBuild;
   /** Programs that users put on pods. */
   readonly users: UserPrograms;
-  readonly #core: DatapathContext;
-  readonly #attachments: Attachments;
+  readonly #context: DatapathContext;
+  readonly #attachments: PodLifecycle;
   readonly #migrations: Migrations;
   readonly #reconciler: Reconciler;
 
-  private constructor(options: DatapathOptions, ground: Ground, refusal: ProblemError | null) {
+  private constructor(options: DatapathOptions, kernel: KernelContext, refusal: ProblemError | null) {
     super();
-    const { books, log } = options;
-    this.#core = {
-      ground,
-      books,
-      registry: new Registry(),
-      slots: new Slots(ground.programs.maxSlots, (slot) => ground.programs.counters.clear(slot)),
+    const { store, log } = options;
+    this.#context = {
+      kernel,
+      store,
+      registry: new PodRegistry(),
+      slots: new SlotAllocator(kernel.programs.maxSlots, (slot) => kernel.programs.counters.clear(slot)),
       rules: options.rules ?? null,
       log,
-      tell: {
-        pod: (pod) => this.emit('pod', summarize(pod)),
+      publish: {
+        pod: (pod) => this.emit('pod', podSummary(pod)),
         removed: (pod) => {
           this.emit('pod-removed', pod.record.id);
           this.guard.removed(pod.record.id);
-          this.#core.rules?.leave(pod.record.id);
+          this.#context.rules?.removePod(pod.record.id);
         },
         migration: (migration) => this.emit('migration', migration),
         event: async (event) => {
           try {
-            this.emit('event', await books.addEvent(event));
+            this.emit('event', await store.addEvent(event));
           } catch (error) {
             log.error({ err: error, event }, 'the event could not be written');
           }
         },
       },
     };
-    this.running = new RunningBuild(this.#core, refusal);
-    this.users = new UserPrograms(this.#core);
-    this.#attachments = new Attachments(this.#core);
-    this.#reconciler = new Reconciler(this.#core, (pod, key) => key === 'programs' && this.guard.owns(pod));
+    this.running = new RunningBuild(this.#context, refusal);
+    this.users = new UserPrograms(this.#context);
+    this.#attachments = new PodLifecycle(this.#context);
+    this.#reconciler = new Reconciler(
+      this.#context,
+      (pod, key) => key === 'programs' && this.guard.owns(pod),
+    );
     this.#migrations = new Migrations(
-      this.#core,
+      this.#context,
       (pod) => this.#reconciler.afterMigration(pod),
       options.actions,
     );
-    this.batches = new Batches(this.#core, this.#migrations);
-    this.guard = new Guard(this.#core, this.#migrations, (pod) => this.#reconciler.lookSoon(pod));
+    this.batches = new Batches(this.#context, this.#migrations);
+    this.guard = new Guard(this.#context, this.#migrations, (pod) => this.#reconciler.enqueue(pod));
   }
 
   /**
-   * Probes the kernel, takes over what is pinned, and brings books and kernel to agree: open journals are ended,
+   * Probes the kernel, takes over what is pinned, and brings store and kernel to agree: open journals are ended,
    * pods that have ended are closed, missing devices made again.
    */
   static async open(options: DatapathOptions): Promise<Datapath> {
-    const { books, pins, maxSlots, connections } = options;
-    const capabilities = without(await probe(), options.without ?? []);
+    const { store, pins, maxSlots, connections } = options;
+    const capabilities = without(await probeCapabilities(), options.without ?? []);
     const [pods, devices, open, redirect] = await Promise.all([
-      books.pods(),
-      books.devices(),
-      books.openMigrations(),
-      books.setting('node', 'redirect'),
+      store.pods(),
+      store.devices(),
+      store.openMigrations(),
+      store.setting('node', 'redirect'),
     ]);
     const live = pods.map((record) => livePod(record, devices));
     for (const pod of live)
       for (const migration of open) if (migration.podId === pod.record.id) putCarrierLast(pod, migration);
     const standing = {
-      host: RtnetlinkSocket.open(),
+      host: NetlinkSocket.open(),
       capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
       redirect: redirect !== false,
-      users: new UserPins(pins),
+      userPins: new UserProgramPins(pins),
     };
-    // Of pods of other books.
-    for (const owner of standing.users.owners())
-      if (!pods.some(({ number }) => number === owner)) await forgetUsers(standing, owner);
-    const primaryHooks = can(standing, 'tcx') ? 'tcx' : 'tc';
+    // Of pods of other store.
+    for (const owner of standing.userPins.owners())
+      if (!pods.some(({ number }) => number === owner)) await removeAllUserPrograms(standing, owner);
+    const primaryHooks = hasCapability(standing, 'tcx') ? 'tcx' : 'tc';
     const openPrograms = (image?: Buffer) =>
       openDatapath({
         pins,
@@ -159,8 +163,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         connections,
         image,
         fill: async (opened) => {
-          for (const pod of live) describe({ ...standing, primaryHooks, programs: opened }, pod);
-          await options.rules?.open(opened, pods.map(ruled));
+          for (const pod of live) writePodConfig({ ...standing, primaryHooks, programs: opened }, pod);
+          await options.rules?.activate(opened, pods.map(policyEndpoint));
         },
       });
     let refusal: ProblemError | null = null;
@@ -175,28 +179,28 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   get capabilities(): Capability[] {
-    return [...this.#core.ground.capabilities.values()];
+    return [...this.#context.kernel.capabilities.values()];
   }
 
   get slots(): { used: number; max: number } {
-    return { used: this.#core.slots.used, max: this.#core.slots.max };
+    return { used: this.#context.slots.used, max: this.#context.slots.max };
   }
 
   /** SHA-256 of the loaded object. */
   get build(): string {
-    return this.#core.ground.programs.build;
+    return this.#context.kernel.programs.build;
   }
 
-  get counters(): Ground['programs']['counters'] {
-    return this.#core.ground.programs.counters;
+  get counters(): KernelContext['programs']['counters'] {
+    return this.#context.kernel.programs.counters;
   }
 
   programIds(): readonly number[] {
-    return this.#core.ground.programs.programIds;
+    return this.#context.kernel.programs.programIds;
   }
 
   summaries(): PodSummary[] {
-    return this.#core.registry.all().map(summarize);
+    return this.#context.registry.all().map(podSummary);
   }
 
   /** @returns the pod's id @throws ProblemError `pod_not_found` */
@@ -208,7 +212,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   describe(id: string): Promise<Pod> {
     return this.#refusals(() => {
       const pod = this.#must(id);
-      return readSteady(pod, () => describePod(this.#core.ground, pod));
+      return readConsistently(pod, () => readPod(this.#context.kernel, pod));
     });
   }
 
@@ -216,7 +220,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   path(id: string): Promise<PodPath> {
     return this.#refusals(() => {
       const pod = this.#must(id);
-      return readSteady(pod, () => tracePath(this.#core.ground, pod, this.#core.registry.all()));
+      return readConsistently(pod, () => readPath(this.#context.kernel, pod, this.#context.registry.all()));
     });
   }
 
@@ -228,16 +232,16 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   attach(wanted: NewPod): Promise<Pod> {
     return this.#refusals(async () => {
       const pod = await this.#attachments.attach(wanted);
-      this.emit('pod', summarize(pod));
+      this.emit('pod', podSummary(pod));
       const device = currentDevice(pod);
-      await this.#core.tell.event({
+      await this.#context.publish.event({
         type: 'pod.attached',
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${nameOf(pod)} attached by ${device.kind} ${device.primaryName}`,
+        message: `${podName(pod)} attached by ${device.kind} ${device.primaryName}`,
       });
-      return describePod(this.#core.ground, pod);
+      return readPod(this.#context.kernel, pod);
     });
   }
 
@@ -254,7 +258,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /**
    * Begins a migration; resolves once the journal has it.
    * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `already_on_kind`, `no_netkit`, `no_tcx`,
-   * `second_interface`, `host_not_ready`, `device_missing`, `interface_in_use`, `inventory_failed`
+   * `second_interface`, `host_not_ready`, `device_missing`, `interface_in_use`, `store_failed`
    */
   migrate(id: string, to: DeviceKind, actor: string, recreate = false): Promise<Migration> {
     return this.#refusals(() => this.#migrations.start(this.#must(id), to, actor, recreate));
@@ -267,37 +271,37 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   moveHooks(id: string, to: 'device' | 'primary', actor: string): Promise<Pod> {
     return this.#refusals(async () => {
       const pod = this.#must(id);
-      await moveHooks(this.#core, pod, to);
-      this.#core.tell.pod(pod);
+      await moveHooks(this.#context, pod, to);
+      this.#context.publish.pod(pod);
       const device = currentDevice(pod);
-      await this.#core.tell.event({
+      await this.#context.publish.event({
         type: 'hooks.moved',
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${actor} moved the programs of ${nameOf(pod)} to ${Object.values(hooksOf[device.hooks]).join(' and ')} of ${device.primaryName}`,
+        message: `${actor} moved the programs of ${podName(pod)} to ${Object.values(hooksOf[device.hooks]).join(' and ')} of ${device.primaryName}`,
       });
-      return describePod(this.#core.ground, pod);
+      return readPod(this.#context.kernel, pod);
     });
   }
 
   get redirect(): boolean {
-    return this.#core.ground.redirect;
+    return this.#context.kernel.redirect;
   }
 
   /** Whether packets between pods of this node may take the short way; from the next packet on, and after restarts. */
   setRedirect(redirect: boolean): Promise<void> {
     return this.#refusals(async () => {
-      const { ground, books, registry } = this.#core;
-      await books.saveSetting('node', 'redirect', redirect);
-      ground.redirect = redirect;
-      for (const pod of registry.all()) describe(ground, pod);
+      const { kernel, store, registry } = this.#context;
+      await store.saveSetting('node', 'redirect', redirect);
+      kernel.redirect = redirect;
+      for (const pod of registry.all()) writePodConfig(kernel, pod);
     });
   }
 
   reportTraffic(report: TrafficReport): void {
     for (const [id, requests] of Object.entries(report.pods)) {
-      const pod = this.#core.registry.get(id);
+      const pod = this.#context.registry.get(id);
       if (pod) pod.requests = requests;
     }
     this.#migrations.noteRequests();
@@ -305,27 +309,27 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   /** The pods' network namespaces. */
   namespaces(): { id: string; name: string; path: string; inode: bigint }[] {
-    return this.#core.registry
+    return this.#context.registry
       .all()
       .filter((pod) => !pod.gone)
       .map((pod) => ({
         id: pod.record.id,
-        name: nameOf(pod),
+        name: podName(pod),
         path: pod.record.netnsPath,
         inode: pod.record.netnsInode,
       }));
   }
 
   /** What the sampler reads: every pod, its slots and what it carries from removed devices. */
-  all(): readonly CountedPod[] {
-    return this.#core.registry
+  all(): readonly SampledPod[] {
+    return this.#context.registry
       .all()
       .filter((pod) => !pod.gone)
       .map(sampled);
   }
 
-  get(id: string): CountedPod | undefined {
-    const pod = this.#core.registry.get(id);
+  get(id: string): SampledPod | undefined {
+    const pod = this.#context.registry.get(id);
     return pod && !pod.gone ? sampled(pod) : undefined;
   }
 
@@ -335,12 +339,12 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     await this.guard.close();
     await this.#reconciler.close();
     await this.#migrations.settled();
-    this.#core.ground.host.close();
-    this.#core.ground.programs.close();
+    this.#context.kernel.host.close();
+    this.#context.kernel.programs.close();
   }
 
   async #takeOver(pods: readonly LivePod[], open: readonly Migration[]): Promise<void> {
-    const { registry, slots } = this.#core;
+    const { registry, slots } = this.#context;
     for (const pod of pods) {
       for (const device of pod.devices) slots.reserve(device.slot);
       registry.add(pod);
@@ -348,12 +352,12 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#reconciler.start();
     for (const migration of open) await this.#migrations.recover(migration, registry.get(migration.podId));
     await this.batches.takeOver();
-    for (const pod of pods) await this.#reconciler.takeOver(pod);
+    for (const pod of pods) await this.#reconciler.reconcileAtStart(pod);
     await this.guard.start();
   }
 
   #must(idOrName: string): LivePod {
-    return this.#core.registry.must(idOrName);
+    return this.#context.registry.require(idOrName);
   }
 
   async #refusals<T>(act: () => T | Promise<T>): Promise<T> {
@@ -372,7 +376,7 @@ const livePod = (record: PodRecord, devices: readonly DeviceRecord[]): LivePod =
   repairing: null,
   leaving: false,
   gone: false,
-  attention: new Map(),
+  conditions: new Map(),
   requests: null,
 });
 
@@ -384,7 +388,7 @@ const without = (capabilities: Capability[], lacking: readonly CapabilityName[])
       : capability,
   );
 
-const sampled = (pod: LivePod): CountedPod => ({
+const sampled = (pod: LivePod): SampledPod => ({
   id: pod.record.id,
   number: pod.record.number,
   slots: pod.devices.map((device) => device.slot),

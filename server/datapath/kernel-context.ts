@@ -1,15 +1,15 @@
 import type { Capability, CapabilityName } from '../../contract/node.ts';
 import type { DatapathPrograms } from '../bpf/datapath.ts';
-import type { UserPins } from '../bpf/user-pins.ts';
-import type { RtnetlinkSocket } from '../netlink/socket.ts';
+import type { UserProgramPins } from '../bpf/user-program-pins.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
 
 /** What everything in the datapath stands on: the host's namespace, our programs, what the kernel can do. */
-export interface Ground {
+export interface KernelContext {
   /** in the namespace that holds the primaries: the agent's own */
-  host: RtnetlinkSocket;
+  host: NetlinkSocket;
   programs: DatapathPrograms;
   /** programs that users put on pods */
-  users: UserPins;
+  userPins: UserProgramPins;
   capabilities: ReadonlyMap<CapabilityName, Capability>;
   /** The hooks of a primary: tcx, or clsact's where the kernel has no tcx. */
   primaryHooks: 'tcx' | 'tc';
@@ -17,5 +17,5 @@ export interface Ground {
   redirect: boolean;
 }
 
-export const can = (ground: Pick<Ground, 'capabilities'>, name: CapabilityName): boolean =>
-  ground.capabilities.get(name)?.available === true;
+export const hasCapability = (kernel: Pick<KernelContext, 'capabilities'>, name: CapabilityName): boolean =>
+  kernel.capabilities.get(name)?.available === true;

@@ -1,12 +1,12 @@
 import { ProblemError } from '../../contract/problem.ts';
 import { type NetworkNamespace, openNamespace } from '../kernel/netns.ts';
-import { RtnetlinkSocket } from '../netlink/socket.ts';
-import type { PodRecord } from './store.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
+import type { PodRecord } from '../store/records.ts';
 
 /** A pod's namespace, open. An open descriptor keeps a namespace alive, so none is held longer than a call. */
 export interface PodNamespace extends Disposable {
   fd: number;
-  socket: RtnetlinkSocket;
+  socket: NetlinkSocket;
 }
 
 type Where = Pick<PodRecord, 'netnsPath' | 'netnsInode' | 'namespace' | 'name'>;
@@ -23,7 +23,7 @@ export function openPodNamespace(pod: Where): PodNamespace {
       },
     );
   try {
-    const socket = RtnetlinkSocket.inNamespace(namespace.fd);
+    const socket = NetlinkSocket.inNamespace(namespace.fd);
     return {
       fd: namespace.fd,
       socket,
@@ -39,7 +39,7 @@ export function openPodNamespace(pod: Where): PodNamespace {
 }
 
 /** Whether the pod's namespace is still at its path. */
-export function namespaceLives(pod: Where): boolean {
+export function namespaceExists(pod: Where): boolean {
   const namespace = openSame(pod);
   namespace?.close();
   return namespace !== null;

@@ -1,9 +1,9 @@
 import type { DeviceRef } from '../../contract/migration.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { peerIfindex, primaryIfindex } from '../bpf/layout.ts';
-import { waitingPeerName } from './slot-allocator.ts';
-import type { DeviceRecord, PodRecord } from './store.ts';
+import { peerIfindex, primaryIfindex } from '../bpf/slot-layout.ts';
+import type { DeviceRecord, PodRecord } from '../store/records.ts';
+import { temporaryPeerName } from './slot-allocator.ts';
 
 /** What the agent keeps in memory of a pod: its record, its devices (two in a migration), what goes on with it. */
 export interface LivePod {
@@ -19,12 +19,12 @@ export interface LivePod {
   /** Its namespace is gone: the pod has ended. */
   gone: boolean;
   /** Sentences by what they are about. */
-  attention: Map<string, string>;
+  conditions: Map<string, string>;
   /** What the pod's own traffic counted, where it counts. */
   requests: { ok: number; failed: number } | null;
 }
 
-export class Registry {
+export class PodRegistry {
   readonly #pods = new Map<string, LivePod>();
   readonly #byName = new Map<string, LivePod>();
 
@@ -45,7 +45,7 @@ export class Registry {
   }
 
   /** @throws ProblemError `pod_not_found` */
-  must(idOrName: string): LivePod {
+  require(idOrName: string): LivePod {
     const pod = this.get(idOrName);
     if (!pod)
       throw new ProblemError(
@@ -58,11 +58,11 @@ export class Registry {
     return pod;
   }
 
-  withAddress(address: string): LivePod | undefined {
+  findByAddress(address: string): LivePod | undefined {
     return this.all().find((pod) => pod.record.network.addresses.includes(address));
   }
 
-  ofSlot(slot: number): LivePod | undefined {
+  findBySlot(slot: number): LivePod | undefined {
     return this.all().find((pod) => pod.devices.some((device) => device.slot === slot));
   }
 
@@ -81,10 +81,10 @@ export const deviceRef = (
   kind: device.kind,
   slot: device.slot,
   primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
-  peer: { name: peerName ?? waitingPeerName(device.slot), ifindex: peerIfindex(device.slot) },
+  peer: { name: peerName ?? temporaryPeerName(device.slot), ifindex: peerIfindex(device.slot) },
 });
 
-export function summarize(pod: LivePod): PodSummary {
+export function podSummary(pod: LivePod): PodSummary {
   const device = currentDevice(pod);
   return {
     id: pod.record.id,
@@ -101,6 +101,6 @@ export function summarize(pod: LivePod): PodSummary {
     createdAt: pod.record.createdAt.toISOString(),
     kindSince: device.createdAt.toISOString(),
     migration: pod.migration,
-    attention: [...pod.attention.values()],
+    attention: [...pod.conditions.values()],
   };
 }

@@ -8,26 +8,26 @@ import { asProblemError } from './errors.ts';
 export class RunningBuild {
   /** Why the object that was asked for at the start does not run, and the installed one does. */
   readonly refusal: ProblemError | null;
-  readonly #core: DatapathContext;
+  readonly #context: DatapathContext;
 
-  constructor(core: DatapathContext, refusal: ProblemError | null) {
-    this.#core = core;
+  constructor(context: DatapathContext, refusal: ProblemError | null) {
+    this.#context = context;
     this.refusal = refusal;
   }
 
   /** SHA-256 of the object. */
   get build(): string {
-    return this.#core.ground.programs.build;
+    return this.#context.kernel.programs.build;
   }
 
   /** Links and filters that run our programs. */
   attachments(): number {
-    return this.#core.ground.programs.attachedLinks().length + 2 * this.#filtered().length;
+    return this.#context.kernel.programs.attachedLinks().length + 2 * this.#filtered().length;
   }
 
   /** Loads an object and lets it go. @throws ProblemError `bad_object`, `build_incompatible`, `verifier_refused` */
   async tryBuild(image: Buffer): Promise<void> {
-    await this.#core.ground.programs.tryOut(image).catch(rethrow);
+    await this.#context.kernel.programs.tryOut(image).catch(rethrow);
   }
 
   /**
@@ -37,16 +37,16 @@ export class RunningBuild {
    * @throws ProblemError as `tryBuild`, `kernel_refused`
    */
   async replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void> {
-    const { ground } = this.#core;
+    const { kernel } = this.#context;
     let done = 0;
     const filters = async () => {
       for (const slot of this.#filtered()) {
-        await attachFamily(ground, slot, 'tc');
+        await attachFamily(kernel, slot, 'tc');
         done += 2;
         each(done);
       }
     };
-    await ground.programs
+    await kernel.programs
       .replace(image, {
         filters,
         each(replaced) {
@@ -58,13 +58,13 @@ export class RunningBuild {
   }
 
   /** Writes an event down and emits it. */
-  tell(event: Omit<Event, 'id' | 'time'>): Promise<void> {
-    return this.#core.tell.event(event);
+  publish(event: Omit<Event, 'id' | 'time'>): Promise<void> {
+    return this.#context.publish.event(event);
   }
 
   /** Slots whose devices have our programs as filters of clsact, which no link holds. */
   #filtered(): number[] {
-    return this.#core.registry
+    return this.#context.registry
       .all()
       .filter((pod) => !pod.gone)
       .flatMap((pod) => pod.devices)

@@ -2,7 +2,7 @@ import { ProblemError } from '../../contract/problem.ts';
 
 export const primaryName = (slot: number): string => `pl${slot}`;
 /** Name of a peer that is not yet the pod's interface. */
-export const waitingPeerName = (slot: number): string => `pn${slot}`;
+export const temporaryPeerName = (slot: number): string => `pn${slot}`;
 
 /** MAC addresses of a veth: locally administered, "pl", then the interface's index less the base. */
 export const primaryMac = (slot: number): string => mac(2 * slot);
@@ -14,7 +14,7 @@ const mac = (n: number): string =>
   );
 
 /** Hands out slots, the one longest free first, so that a late event of a removed device meets no new one. */
-export class Slots {
+export class SlotAllocator {
   readonly max: number;
   readonly #taken: (slot: number) => void;
   readonly #used = new Set<number>();
@@ -30,15 +30,15 @@ export class Slots {
     return this.#used.size;
   }
 
-  /** Marks a slot used that the books already know. */
+  /** Marks a slot used that the store already know. */
   reserve(slot: number): void {
     this.#used.add(slot);
     if (slot >= this.#next) this.#next = (slot + 1) % this.max;
   }
 
   /** @throws ProblemError `no_slot` */
-  take(): number {
-    const slot = this.peek();
+  allocate(): number {
+    const slot = this.next();
     this.#taken(slot);
     this.#used.add(slot);
     this.#next = (slot + 1) % this.max;
@@ -46,7 +46,7 @@ export class Slots {
   }
 
   /** The slot `take` would give. */
-  peek(): number {
+  next(): number {
     for (let i = 0; i < this.max; i++) {
       const slot = (this.#next + i) % this.max;
       if (!this.#used.has(slot)) return slot;

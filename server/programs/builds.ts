@@ -10,6 +10,7 @@ import {
 } from '../../contract/build.ts';
 import type { Event } from '../../contract/event.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import type { SettingStore } from '../store/port.ts';
 import { type BuildFiles, digestOf, type StoredBuild } from './build-files.ts';
 import type { Signers } from './signers.ts';
 
@@ -27,18 +28,13 @@ export interface BuildRunner {
   tryBuild(image: Buffer): Promise<void>;
   /** Puts it in the place of what runs, or leaves that. `each` hears of every replacement. @throws as `tryBuild` */
   replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void>;
-  tell(event: Omit<Event, 'id' | 'time'>): Promise<void>;
-}
-
-export interface BuildBooks {
-  setting(scope: string, name: string): Promise<unknown>;
-  saveSetting(scope: string, name: string, value: unknown): Promise<void>;
+  publish(event: Omit<Event, 'id' | 'time'>): Promise<void>;
 }
 
 interface BuildParts {
   files: BuildFiles;
   signers: Signers;
-  books: BuildBooks;
+  store: Pick<SettingStore, 'setting' | 'saveSetting'>;
   /** The object that comes with the agent. */
   installed: Buffer;
 }
@@ -58,7 +54,7 @@ export class Builds {
   }
 
   static async open(parts: BuildParts): Promise<Builds> {
-    const kept = choice.safeParse(await parts.books.setting('node', 'build'));
+    const kept = choice.safeParse(await parts.store.setting('node', 'build'));
     return new Builds(parts, kept.success ? kept.data : null);
   }
 
@@ -247,7 +243,7 @@ export class Builds {
 
   async #choose(build: string, previous: string): Promise<void> {
     const chosen = { build, previous, installed: this.#installed };
-    await this.#parts.books.saveSetting('node', 'build', chosen);
+    await this.#parts.store.saveSetting('node', 'build', chosen);
     this.#choice = chosen;
   }
 
@@ -311,7 +307,7 @@ export class Builds {
   }
 
   async #tell(type: Event['type'], message: string, severity: Event['severity'] = 'info'): Promise<void> {
-    await this.#run.tell({ type, severity, podId: null, migrationId: null, message });
+    await this.#run.publish({ type, severity, podId: null, migrationId: null, message });
   }
 }
 

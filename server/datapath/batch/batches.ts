@@ -11,9 +11,9 @@ import type {
 import { ProblemError } from '../../../contract/problem.ts';
 import type { DatapathContext } from '../context.ts';
 import type { Migrations } from '../migration/migrations.ts';
-import { planBatch, refuseBatch } from './plan.ts';
-import { settleInterrupted } from './recover.ts';
-import { BatchRun } from './run.ts';
+import { BatchExecutor } from './batch-executor.ts';
+import { planBatch, refuseBatch } from './plan-batch.ts';
+import { reconcileBatchPods } from './recover-batch.ts';
 
 export interface BatchEvents {
   batch: [BatchSummary];
@@ -22,33 +22,33 @@ export interface BatchEvents {
 
 /** Moves many pods: one batch at work at a time, others may be paused. */
 export class Batches extends EventEmitter<BatchEvents> {
-  readonly #core: DatapathContext;
+  readonly #context: DatapathContext;
   readonly #migrations: Migrations;
   /** Those that have not ended. */
-  readonly #runs = new Map<string, BatchRun>();
+  readonly #runs = new Map<string, BatchExecutor>();
   #starting = false;
 
-  constructor(core: DatapathContext, migrations: Migrations) {
+  constructor(context: DatapathContext, migrations: Migrations) {
     super();
-    this.#core = core;
+    this.#context = context;
     this.#migrations = migrations;
   }
 
   /** Changes nothing. @throws ProblemError `pod_not_found` */
   plan(wanted: NewBatch): Promise<BatchPlan> {
-    return planBatch(this.#core, this.#migrations, wanted);
+    return planBatch(this.#context, this.#migrations, wanted);
   }
 
   /**
    * Begins with the pods that can be moved, and names the others.
    * @returns once the journal has it
-   * @throws ProblemError `batch_running`, `pod_not_found`, `nothing_to_move`, `no_slot`, `inventory_failed`
+   * @throws ProblemError `batch_running`, `pod_not_found`, `nothing_to_move`, `no_slot`, `store_failed`
    */
   async start(wanted: NewBatch, actor: string): Promise<Batch> {
     return this.#alone(null, async () => {
       const { allowed, slots, pods, ...plan } = await this.plan(wanted);
       refuseBatch({ allowed, slots, pods, ...plan });
-      const batch = await this.#core.books.addBatch({
+      const batch = await this.#context.store.addBatch({
         id: randomUUID(),
         number: 0,
         actor,
@@ -106,10 +106,10 @@ export class Batches extends EventEmitter<BatchEvents> {
 
   /** Tells the truth about what a stopped agent left; none goes on by itself. */
   async takeOver(): Promise<void> {
-    for (const batch of await this.#core.books.openBatches()) {
-      await settleInterrupted(this.#core.books, batch);
+    for (const batch of await this.#context.store.openBatches()) {
+      await reconcileBatchPods(this.#context.store, batch);
       if (batch.state === 'stopped') {
-        await this.#core.books.saveBatch({ ...batch, endedAt: new Date().toISOString() });
+        await this.#context.store.saveBatch({ ...batch, endedAt: new Date().toISOString() });
         continue;
       }
       const run = this.#hold(batch);
@@ -138,9 +138,9 @@ export class Batches extends EventEmitter<BatchEvents> {
     }
   }
 
-  #hold(batch: Batch): BatchRun {
-    const run = new BatchRun(
-      this.#core,
+  #hold(batch: Batch): BatchExecutor {
+    const run = new BatchExecutor(
+      this.#context,
       this.#migrations,
       {
         batch: ({ pods: _, ...summary }) => {
@@ -155,7 +155,7 @@ export class Batches extends EventEmitter<BatchEvents> {
     return run;
   }
 
-  #must(id: string, verb: string): BatchRun {
+  #must(id: string, verb: string): BatchExecutor {
     const run = this.#runs.get(id);
     if (run) return run;
     throw new ProblemError('batch_ended', `${verb} batch ${id}: it has ended`, {
@@ -164,7 +164,7 @@ export class Batches extends EventEmitter<BatchEvents> {
   }
 
   /** Two at work at a time would each be more than the parallelism that its operator chose. */
-  async #alone<T>(self: BatchRun | null, act: () => Promise<T>): Promise<T> {
+  async #alone<T>(self: BatchExecutor | null, act: () => Promise<T>): Promise<T> {
     const other = [...this.#runs.values()].find((run) => run !== self && run.busy);
     if (other || this.#starting)
       throw new ProblemError(

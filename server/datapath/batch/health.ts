@@ -1,14 +1,14 @@
-import { field } from '../../bpf/counter-fields.ts';
+import { counterIndex } from '../../bpf/counter-layout.ts';
 import { addCounters } from '../device/carried-counters.ts';
-import type { Ground } from '../kernel-context.ts';
+import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 
 /** A pod's traffic so far, over all devices it had. */
-export interface Reading {
+export interface TrafficReading {
   /** ms, monotonic */
   at: number;
-  packetsOut: number;
-  packetsIn: number;
+  egressPackets: number;
+  ingressPackets: number;
   /** Of our programs, both directions. */
   drops: number;
   /** Requests that the pod's own traffic counted as failed; null where it does not count. */
@@ -16,9 +16,9 @@ export interface Reading {
 }
 
 /** Traffic between two readings. */
-export interface Span {
-  from: Reading;
-  to: Reading;
+export interface TrafficInterval {
+  from: TrafficReading;
+  to: TrafficReading;
 }
 
 /** A direction with fewer packets in the span before may fall silent by itself. */
@@ -26,7 +26,7 @@ const busyPackets = 5;
 /** Drops that say nothing: a scan, a packet to a port that was just closed. */
 const strayDrops = 10;
 
-export function readTraffic({ programs }: Ground, pod: LivePod): Reading {
+export function readTraffic({ programs }: KernelContext, pod: LivePod): TrafficReading {
   const sums = pod.devices.reduce<readonly bigint[]>(
     (total, { slot }) => addCounters(total, programs.counters.read(slot)),
     pod.record.carried,
@@ -34,9 +34,9 @@ export function readTraffic({ programs }: Ground, pod: LivePod): Reading {
   const of = (place: number): number => Number(sums[place] ?? 0n);
   return {
     at: performance.now(),
-    packetsOut: of(field.packetsOut),
-    packetsIn: of(field.packetsIn),
-    drops: of(field.droppedPacketsOut) + of(field.droppedPacketsIn),
+    egressPackets: of(counterIndex.egressPackets),
+    ingressPackets: of(counterIndex.ingressPackets),
+    drops: of(counterIndex.egressDroppedPackets) + of(counterIndex.ingressDroppedPackets),
     failed: pod.requests?.failed ?? null,
   };
 }
@@ -47,7 +47,7 @@ export function readTraffic({ programs }: Ground, pod: LivePod): Reading {
  * @param now after its end
  * @returns a sentence; null when nothing did
  */
-export function harm(before: Span, now: Reading): string | null {
+export function healthRegression(before: TrafficInterval, now: TrafficReading): string | null {
   const since = { from: before.to, to: now };
   const drops = { had: rise(since, 'drops'), usual: usual(before, since, 'drops') };
   if (drops.had > strayDrops + 2 * drops.usual)
@@ -62,10 +62,10 @@ export function harm(before: Span, now: Reading): string | null {
  * Directions that had packets before and have none after. That may be chance: look again before believing it.
  * @param after from the migration's end
  */
-export function silence(before: Span, after: Span): string | null {
+export function trafficLoss(before: TrafficInterval, after: TrafficInterval): string | null {
   const directions = [
-    ['packetsOut', 'left'],
-    ['packetsIn', 'reached'],
+    ['egressPackets', 'left'],
+    ['ingressPackets', 'reached'],
   ] as const;
   for (const [direction, verb] of directions)
     if (rise(before, direction) >= busyPackets && rise(after, direction) === 0)
@@ -73,10 +73,13 @@ export function silence(before: Span, after: Span): string | null {
   return null;
 }
 
-const ms = ({ from, to }: Span): number => Math.round(to.at - from.at);
-const rise = ({ from, to }: Span, key: Exclude<keyof Reading, 'at'>): number =>
+const ms = ({ from, to }: TrafficInterval): number => Math.round(to.at - from.at);
+const rise = ({ from, to }: TrafficInterval, key: Exclude<keyof TrafficReading, 'at'>): number =>
   (to[key] ?? 0) - (from[key] ?? 0);
 
 /** What a span as long as `since` had at the rate of `before`. */
-const usual = (before: Span, since: Span, key: Exclude<keyof Reading, 'at'>): number =>
-  ms(before) === 0 ? 0 : (rise(before, key) / ms(before)) * ms(since);
+const usual = (
+  before: TrafficInterval,
+  since: TrafficInterval,
+  key: Exclude<keyof TrafficReading, 'at'>,
+): number => (ms(before) === 0 ? 0 : (rise(before, key) / ms(before)) * ms(since));

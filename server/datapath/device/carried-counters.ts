@@ -1,5 +1,5 @@
-import { counterFields } from '../../bpf/counter-fields.ts';
-import type { CarriedCounters } from '../store.ts';
+import { counterFields } from '../../bpf/counter-layout.ts';
+import type { CarriedCounters } from '../../store/records.ts';
 
 /** Field by field. A pod attached before a field existed has fewer, which count as zero. */
 export const addCounters = (a: CarriedCounters, b: CarriedCounters): bigint[] =>

@@ -2,20 +2,20 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isIpv6 } from '../../../contract/network.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { writeSysctl } from '../../kernel/procfs.ts';
 import { replaceAddress } from '../../netlink/address.ts';
-import { refusedWith } from '../../netlink/error.ts';
+import { isNetlinkError } from '../../netlink/error.ts';
 import { deleteLink, getLink, setLink } from '../../netlink/link.ts';
-import { replaceNeighbour } from '../../netlink/neighbour.ts';
+import { replaceNeighbor } from '../../netlink/neighbor.ts';
 import { addNetkit } from '../../netlink/netkit.ts';
-import { RtnetlinkSocket } from '../../netlink/socket.ts';
+import { NetlinkSocket } from '../../netlink/socket.ts';
 import { addVeth } from '../../netlink/veth.ts';
-import type { Ground } from '../kernel-context.ts';
+import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import type { DeviceRecord, PodRecord } from '../store.ts';
-import { bare, gateways, gatewaysOf, hasIpv6 } from './next-hops.ts';
-import { forgetSlot } from './our-programs.ts';
+import { gateways, hasIpv6, podGateways, stripPrefixLength } from './next-hops.ts';
+import { releaseSlotPrograms } from './our-programs.ts';
 
 /** How long the kernel may take to notice that both ends are up. */
 const carrierLimitMs = 5000;
@@ -25,8 +25,8 @@ const carrierLimitMs = 5000;
  * migration). A pair that is there already is completed, one of another kind is an error.
  * @param addresses CIDRs that the pod has on it
  */
-export async function makeDevice(
-  ground: Ground,
+export async function createDevice(
+  kernel: KernelContext,
   namespace: PodNamespace,
   pod: PodRecord,
   device: DeviceRecord,
@@ -34,7 +34,7 @@ export async function makeDevice(
   addresses: readonly string[],
 ): Promise<void> {
   const { slot, kind, primaryName } = device;
-  const there = await getLink(ground.host, { ifindex: primaryIfindex(slot) });
+  const there = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
   if (there && there.kind !== kind)
     throw new ProblemError(
       'kernel_refused',
@@ -43,22 +43,22 @@ export async function makeDevice(
         hint: `Delete it if it is yours: ip link delete ${there.name}`,
       },
     );
-  if (!there) await addPair(ground, namespace, pod, device, peerName);
+  if (!there) await addPair(kernel, namespace, pod, device, peerName);
   settleEnd(primaryName, hasIpv6(pod.network));
   settleEnd(peerName, hasIpv6(pod.network), namespace.fd);
-  await setLink(ground.host, primaryIfindex(slot), { up: true });
+  await setLink(kernel.host, primaryIfindex(slot), { up: true });
   await setLink(namespace.socket, peerIfindex(slot), { up: true });
-  if (hasIpv6(pod.network)) await replaceAddress(ground.host, primaryIfindex(slot), `${gateways.ipv6}/128`);
-  await fixNeighbours(ground, namespace, pod, device, addresses);
-  await untilCarrying(ground.host, primaryIfindex(slot));
+  if (hasIpv6(pod.network)) await replaceAddress(kernel.host, primaryIfindex(slot), `${gateways.ipv6}/128`);
+  await setNeighbours(kernel, namespace, pod, device, addresses);
+  await untilCarrying(kernel.host, primaryIfindex(slot));
   await untilCarrying(namespace.socket, peerIfindex(slot));
 }
 
 /**
  * The end that goes up first has no carrier then and gets the `noop` queue, which drops all. The kernel replaces it
- * in a worker (net/core/link_watch.c) that waits for RTNL: usually done at once, but not on a busy node.
+ * in a worker (net/context/link_watch.c) that waits for RTNL: usually done at once, but not on a busy node.
  */
-async function untilCarrying(socket: RtnetlinkSocket, ifindex: number): Promise<void> {
+async function untilCarrying(socket: NetlinkSocket, ifindex: number): Promise<void> {
   const deadline = performance.now() + carrierLimitMs;
   for (;;) {
     const link = await getLink(socket, { ifindex });
@@ -92,7 +92,7 @@ function settleEnd(name: string, ipv6: boolean, namespaceFd?: number): void {
 }
 
 function addPair(
-  ground: Ground,
+  kernel: KernelContext,
   namespace: PodNamespace,
   { network }: PodRecord,
   device: DeviceRecord,
@@ -103,8 +103,8 @@ function addPair(
   const macs = primaryMac && peerMac ? ([{ mac: primaryMac }, { mac: peerMac }] as const) : [{}, {}];
   const primary = { name: primaryName, ifindex: primaryIfindex(slot), mtu, ...macs[0] };
   const peer = { name: peerName, ifindex: peerIfindex(slot), mtu, netnsFd: namespace.fd, ...macs[1] };
-  if (device.kind === 'veth') return addVeth(ground.host, { primary, peer });
-  return addNetkit(ground.host, {
+  if (device.kind === 'veth') return addVeth(kernel.host, { primary, peer });
+  return addNetkit(kernel.host, {
     mode: netkit.mode,
     policy: devicePolicy(network, device),
     // Kernels without the attribute do as `default` says.
@@ -122,8 +122,8 @@ export const devicePolicy = (
   hooks === 'netkit' ? netkit.policy : { primary: 'forward', peer: 'forward' };
 
 /** Permanent neighbours both ways: who the pod's addresses are for the host, and the gateways for the pod. */
-export async function fixNeighbours(
-  ground: Ground,
+export async function setNeighbours(
+  kernel: KernelContext,
   namespace: PodNamespace,
   { network }: PodRecord,
   { slot, primaryMac, peerMac }: DeviceRecord,
@@ -131,17 +131,17 @@ export async function fixNeighbours(
 ): Promise<void> {
   if (!primaryMac || !peerMac) return;
   for (const address of addresses)
-    await replaceNeighbour(ground.host, {
+    await replaceNeighbor(kernel.host, {
       ifindex: primaryIfindex(slot),
-      address: bare(address),
+      address: stripPrefixLength(address),
       mac: peerMac,
     });
-  for (const address of gatewaysOf(network))
-    await replaceNeighbour(namespace.socket, { ifindex: peerIfindex(slot), address, mac: primaryMac });
+  for (const address of podGateways(network))
+    await replaceNeighbor(namespace.socket, { ifindex: peerIfindex(slot), address, mac: primaryMac });
 }
 
 /** Gives the peer these addresses, in their order: the first of a family is its preferred source. */
-export async function giveAddresses(
+export async function addAddresses(
   namespace: PodNamespace,
   { slot }: Pick<DeviceRecord, 'slot'>,
   addresses: readonly string[],
@@ -155,13 +155,13 @@ export async function giveAddresses(
  * Deletes the pair, then its pins: in the other order a netkit would be a black hole, and a veth uncounted,
  * for the packets still on it. A pair that is gone is as well.
  */
-export async function removeDevice(ground: Ground, slot: number): Promise<void> {
+export async function removeDevice(kernel: KernelContext, slot: number): Promise<void> {
   // On a socket of its own: the kernel answers long after RTNL is free again, and requests of one socket are in a row.
-  using host = RtnetlinkSocket.open();
+  using host = NetlinkSocket.open();
   try {
     await deleteLink(host, primaryIfindex(slot));
   } catch (error) {
-    if (!refusedWith(error, 'ENODEV')) throw error;
+    if (!isNetlinkError(error, 'ENODEV')) throw error;
   }
-  await forgetSlot(ground, slot);
+  await releaseSlotPrograms(kernel, slot);
 }

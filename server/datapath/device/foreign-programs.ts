@@ -1,36 +1,37 @@
 import { closeSync } from 'node:fs';
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
+import type { Direction } from '../../../contract/direction.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { primaryIfindex } from '../../bpf/layout.ts';
-import { attachProgram } from '../../bpf/mprog.ts';
-import { programFdById } from '../../bpf/program.ts';
-import type { UserPin } from '../../bpf/user-pins.ts';
-import { replaceBpfFilter } from '../../netlink/filter.ts';
-import type { Ground } from '../kernel-context.ts';
-import type { DeviceRecord } from '../store.ts';
-import { clsactPriority } from './clsact.ts';
+import { attachWithoutLink } from '../../bpf/attach-without-link.ts';
+import { programFdById } from '../../bpf/program-info.ts';
+import { primaryIfindex } from '../../bpf/slot-layout.ts';
+import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
+import { replaceBpfFilter } from '../../netlink/tc-filter.ts';
+import type { DeviceRecord } from '../../store/records.ts';
+import type { KernelContext } from '../kernel-context.ts';
 import { hooksOf } from './hooks.ts';
-import { programsOn } from './our-programs.ts';
-import { attachUser } from './user-hooks.ts';
+import { readAttachedPrograms } from './our-programs.ts';
+import { ourFilterPriority } from './tc-filter.ts';
+import { attachUserProgram } from './user-hooks.ts';
 
 /** A program that is not ours on a device, and its place by ours: what a new device is to have as well. */
-export interface Stranger {
+export interface ForeignProgram {
   id: number;
   name: string;
   hook: Hook;
-  direction: 'out' | 'in';
+  direction: Direction;
   beforeOurs: boolean;
   /** of one that a user put there through us: its pins, which follow the pod */
-  user: UserPin | undefined;
+  user: UserProgramPin | undefined;
 }
 
 /** Programs of others on the device's hooks, in the order they run. */
-export async function strangersOn(
-  ground: Ground,
+export async function readForeignPrograms(
+  kernel: KernelContext,
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,
-): Promise<Stranger[]> {
-  const programs = await programsOn(ground, device);
-  return (['out', 'in'] as const).flatMap((direction) => {
+): Promise<ForeignProgram[]> {
+  const programs = await readAttachedPrograms(kernel, device);
+  return (['egress', 'ingress'] as const).flatMap((direction) => {
     const here = programs.filter((program) => program.hook === hooksOf[device.hooks][direction]);
     const ours = here.findIndex((program) => program.ours);
     return here.flatMap((program, place) =>
@@ -41,7 +42,7 @@ export async function strangersOn(
               ...naming(program),
               direction,
               beforeOurs: place < ours,
-              user: ground.users.find(program.id),
+              user: kernel.userPins.find(program.id),
             },
           ],
     );
@@ -56,33 +57,35 @@ const naming = ({ id, name, hook }: AttachedProgram) => ({ id, name, hook });
  * programs get a link of their own.
  * Those that are there already are left. @throws ProblemError `kernel_refused`
  */
-export async function carryStrangers(
-  ground: Ground,
-  strangers: readonly Stranger[],
+export async function carryForeignPrograms(
+  kernel: KernelContext,
+  strangers: readonly ForeignProgram[],
   to: Pick<DeviceRecord, 'slot' | 'hooks' | 'primaryName'>,
 ): Promise<void> {
   if (strangers.length === 0) return;
-  const there = new Set((await strangersOn(ground, to)).map(({ id, direction }) => `${id} ${direction}`));
+  const there = new Set(
+    (await readForeignPrograms(kernel, to)).map(({ id, direction }) => `${id} ${direction}`),
+  );
   const missing = strangers.filter(({ id, direction }) => !there.has(`${id} ${direction}`));
   for (const [index, stranger] of missing.entries()) {
     const hook = hooksOf[to.hooks][stranger.direction];
-    if (stranger.user) await attachUser(ground, stranger.user, to);
+    if (stranger.user) await attachUserProgram(kernel, stranger.user, to);
     else if (hook === 'tc/ingress' || hook === 'tc/egress')
-      await carryFilter(ground, stranger, to, hook, index);
+      await carryFilter(kernel, stranger, to, hook, index);
     else
-      await attachProgram(
+      await attachWithoutLink(
         primaryIfindex(to.slot),
         hook,
         { id: stranger.id },
-        stranger.beforeOurs ? { before: { programId: ground.programs.programId(hook) } } : 'last',
+        stranger.beforeOurs ? { before: { programId: kernel.programs.programId(hook) } } : 'last',
       );
   }
 }
 
 /** clsact orders by priority: a place under or over ours, one for each. */
 async function carryFilter(
-  ground: Ground,
-  { id, name, beforeOurs }: Stranger,
+  kernel: KernelContext,
+  { id, name, beforeOurs }: ForeignProgram,
   { slot, primaryName }: Pick<DeviceRecord, 'slot' | 'primaryName'>,
   hook: 'tc/ingress' | 'tc/egress',
   index: number,
@@ -95,8 +98,8 @@ async function carryFilter(
       { hint: 'Its owner is gone; migrate again.' },
     );
   try {
-    const priority = beforeOurs ? index + 1 : clsactPriority + 1 + index;
-    await replaceBpfFilter(ground.host, primaryIfindex(slot), hook, { priority, handle: 1, program, name });
+    const priority = beforeOurs ? index + 1 : ourFilterPriority + 1 + index;
+    await replaceBpfFilter(kernel.host, primaryIfindex(slot), hook, { priority, handle: 1, program, name });
   } finally {
     closeSync(program);
   }

@@ -5,7 +5,7 @@ import { readSysctl, writeSysctl } from '../../kernel/procfs.ts';
 import { hasIpv6 } from './next-hops.ts';
 
 /** Makes the host a router for the pod's families. */
-export function forward(network: Pick<PodNetwork, 'addresses'>): void {
+export function enableForwarding(network: Pick<PodNetwork, 'addresses'>): void {
   if (network.addresses.length > 0) writeSysctl('net/ipv4/ip_forward', '1');
   if (!hasIpv6(network)) return;
   refuseWithoutIpv6();

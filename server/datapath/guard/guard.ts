@@ -6,17 +6,17 @@ import {
   type NodeGuard,
   type PodGuard,
 } from '../../../contract/guard.ts';
-import { attend, type DatapathContext, nameOf } from '../context.ts';
+import { type DatapathContext, podName, setCondition } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { Acts } from './acts.ts';
-import { actAt, clock, type Guarded, isBusy } from './guarded.ts';
-import { GuardBooks, type Kept, withAct } from './kept.ts';
-import { atRest, decide, isNodeWide, type LadderState } from './ladder.ts';
-import { EchoSockets } from './probes.ts';
-import { attentionOf, eventOf, nodeFailsSentence, sentenceOf } from './sentences.ts';
-import { PodWatch } from './watch.ts';
+import { GuardActions } from './actions.ts';
+import { type EscalationState, initialEscalation, isNodeWide, nextAction } from './escalation-policy.ts';
+import { clock, type GuardedPod, isBusy, newAction } from './guarded-pod.ts';
+import { conditionMessage, guardEvents, nodeWideFailureMessage, stateMessage } from './messages.ts';
+import { EchoSockets } from './pod-probes.ts';
+import { PodSignals } from './pod-signals.ts';
+import { type GuardState, GuardStore, withAction } from './state.ts';
 
 /** Every pod has a round a second; pods take turns within it. */
 const roundMs = 1000;
@@ -29,24 +29,29 @@ const fallbacksAtOnce = 4;
  * Programs of pods that it watches are its to repair, not reconciling's.
  */
 export class Guard {
-  readonly #core: DatapathContext;
-  readonly #acts: Acts;
+  readonly #context: DatapathContext;
+  readonly #acts: GuardActions;
   readonly #sockets = new EchoSockets();
-  readonly #pods = new Map<string, Guarded>();
-  #books: GuardBooks | null = null;
+  readonly #pods = new Map<string, GuardedPod>();
+  #store: GuardStore | null = null;
   #running: Promise<void> | null = null;
   #closing = false;
 
   /** @param look has reconciling look at the pod: for what of a device is not its programs */
-  constructor(core: DatapathContext, migrations: Migrations, look: (pod: LivePod) => void) {
-    this.#core = core;
-    this.#acts = new Acts({ core, migrations, look, keep: (guarded, kept) => this.#keep(guarded, kept) });
+  constructor(context: DatapathContext, migrations: Migrations, look: (pod: LivePod) => void) {
+    this.#context = context;
+    this.#acts = new GuardActions({
+      context,
+      migrations,
+      look,
+      keep: (guarded, kept) => this.#keep(guarded, kept),
+    });
   }
 
   /** Reads what was chosen and how far it had gone, and begins. */
   async start(): Promise<void> {
-    this.#books = await GuardBooks.open(this.#core);
-    for (const pod of this.#core.registry.all()) this.#of(pod);
+    this.#store = await GuardStore.open(this.#context);
+    for (const pod of this.#context.registry.all()) this.#of(pod);
     this.#running = this.#turns();
   }
 
@@ -54,52 +59,52 @@ export class Guard {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#running;
-    await Promise.all([...this.#pods.values()].map(({ round }) => round));
+    await Promise.all([...this.#pods.values()].map(({ evaluating: round }) => round));
     this.#sockets.close();
   }
 
   /** Whether programs missing from the pod's hooks are for the guard to repair, or to leave; looks at them soon. */
   owns(pod: LivePod): boolean {
-    if (this.#books === null || currentDevice(pod).kind !== 'netkit' || !this.#thresholds(pod).on)
+    if (this.#store === null || currentDevice(pod).kind !== 'netkit' || !this.#thresholds(pod).on)
       return false;
     const guarded = this.#of(pod);
-    guarded.watch.hasten();
-    guarded.nextRound = 0;
+    guarded.signals.checkHooksSoon();
+    guarded.nextEvaluation = 0;
     return true;
   }
 
   removed(podId: string): void {
     this.#pods.delete(podId);
-    void this.#books?.forget(podId);
+    void this.#store?.forget(podId);
   }
 
   node(): NodeGuard {
-    const books = this.#must();
-    const pods = this.#core.registry.all().map((pod) => this.#of(pod));
+    const store = this.#must();
+    const pods = this.#context.registry.all().map((pod) => this.#of(pod));
     return {
-      chosen: books.choices.get('node') ?? null,
-      thresholds: { ...guardDefaults, ...books.choices.get('node') },
+      chosen: store.choices.get('node') ?? null,
+      thresholds: { ...guardDefaults, ...store.choices.get('node') },
       defaults: guardDefaults,
       pods: {
         watched: pods.filter((guarded) => this.#watches(guarded)).length,
         fallenBack: this.#count('fallen-back'),
         leftAlone: this.#count('left-alone'),
-        chosen: pods.filter(({ pod }) => books.choices.has(pod.record.id)).length,
+        chosen: pods.filter(({ pod }) => store.choices.has(pod.record.id)).length,
       },
     };
   }
 
-  /** @throws ProblemError `inventory_failed`; then nothing has changed */
+  /** @throws ProblemError `store_failed`; then nothing has changed */
   async chooseForNode(choice: GuardChoice, actor: string): Promise<NodeGuard> {
     await this.#choose('node', Object.keys(choice).length === 0 ? null : choice);
-    await this.#core.tell.event(eventOf.chosen(null, 'the node', choice, actor));
+    await this.#context.publish.event(guardEvents.settingsChanged(null, 'the node', choice, actor));
     return this.node();
   }
 
   /** @throws ProblemError `pod_not_found` */
   of(id: string): PodGuard {
-    const guarded = this.#of(this.#core.registry.must(id));
-    const { pod, watch, kept } = guarded;
+    const guarded = this.#of(this.#context.registry.require(id));
+    const { pod, signals: watch, state: kept } = guarded;
     const thresholds = this.#thresholds(pod);
     const watched = this.#watches(guarded);
     return {
@@ -110,36 +115,38 @@ export class Guard {
       watched,
       sentence:
         watch.probe === 'failing' && this.#nodeFails()
-          ? nodeFailsSentence
-          : sentenceOf(kept, currentDevice(pod).kind, thresholds),
+          ? nodeWideFailureMessage
+          : stateMessage(kept, currentDevice(pod).kind, thresholds),
       readings: watched ? watch.readings(thresholds) : [],
       acts: [...kept.acts],
     };
   }
 
-  /** @param choice null: as for the node @throws ProblemError `pod_not_found`, `inventory_failed` */
+  /** @param choice null: as for the node @throws ProblemError `pod_not_found`, `store_failed` */
   async chooseForPod(id: string, choice: GuardChoice | null, actor: string): Promise<PodGuard> {
-    const pod = this.#core.registry.must(id);
+    const pod = this.#context.registry.require(id);
     await this.#choose(pod.record.id, choice);
-    this.#core.tell.pod(pod);
-    await this.#core.tell.event(eventOf.chosen(pod.record.id, nameOf(pod), choice, actor));
+    this.#context.publish.pod(pod);
+    await this.#context.publish.event(
+      guardEvents.settingsChanged(pod.record.id, podName(pod), choice, actor),
+    );
     return this.of(id);
   }
 
   /** Begins anew with a pod that it left alone or took to veth. @throws ProblemError `pod_not_found` */
   async resume(id: string, actor: string): Promise<PodGuard> {
-    const guarded = this.#of(this.#core.registry.must(id));
-    await guarded.round;
-    const { pod, kept } = guarded;
-    guarded.watch.restart();
+    const guarded = this.#of(this.#context.registry.require(id));
+    await guarded.evaluating;
+    const { pod, state: kept } = guarded;
+    guarded.signals.restart();
     await this.#keep(
       guarded,
-      withAct(
-        { ...kept, ladder: { ...atRest, lastAct: kept.ladder.lastAct } },
-        actAt(clock(), 'resume', [`resumed by ${actor}`]),
+      withAction(
+        { ...kept, ladder: { ...initialEscalation, lastAct: kept.ladder.lastAct } },
+        newAction(clock(), 'resume', [`resumed by ${actor}`]),
       ),
     );
-    await this.#core.tell.event(eventOf.resumed(pod, actor));
+    await this.#context.publish.event(guardEvents.resumed(pod, actor));
     return this.of(id);
   }
 
@@ -149,13 +156,13 @@ export class Guard {
     } catch (error) {
       throw asProblemError(error);
     }
-    for (const { pod, watch } of this.#pods.values())
+    for (const { pod, signals: watch } of this.#pods.values())
       if (scope === 'node' || scope === pod.record.id) watch.restart();
   }
 
-  #must(): GuardBooks {
-    if (this.#books === null) throw new Error('the guard has not started');
-    return this.#books;
+  #must(): GuardStore {
+    if (this.#store === null) throw new Error('the guard has not started');
+    return this.#store;
   }
 
   #thresholds(pod: LivePod): GuardThresholds {
@@ -164,55 +171,55 @@ export class Guard {
   }
 
   #nodeFails(): boolean {
-    const probes = [...this.#pods.values()].map(({ watch }) => watch.probe);
+    const probes = [...this.#pods.values()].map(({ signals: watch }) => watch.probe);
     const failing = probes.filter((state) => state === 'failing').length;
     return isNodeWide(failing, failing + probes.filter((state) => state === 'well').length);
   }
 
-  #count(stage: LadderState['stage']): number {
-    return [...this.#pods.values()].filter(({ kept }) => kept.ladder.stage === stage).length;
+  #count(stage: EscalationState['stage']): number {
+    return [...this.#pods.values()].filter(({ state: kept }) => kept.ladder.stage === stage).length;
   }
 
-  #watches({ pod, kept }: Guarded): boolean {
+  #watches({ pod, state: kept }: GuardedPod): boolean {
     if (!this.#thresholds(pod).on) return false;
     return currentDevice(pod).kind === 'netkit' || kept.ladder.stage !== 'watching';
   }
 
-  #of(pod: LivePod): Guarded {
+  #of(pod: LivePod): GuardedPod {
     const there = this.#pods.get(pod.record.id);
     if (there?.pod === pod) return there;
     const now = clock();
-    const guarded: Guarded = {
+    const guarded: GuardedPod = {
       pod,
-      watch: new PodWatch(this.#core.ground, pod, this.#sockets),
-      kept: this.#must().state(pod.record.id, now),
-      round: null,
+      signals: new PodSignals(this.#context.kernel, pod, this.#sockets),
+      state: this.#must().state(pod.record.id, now),
+      evaluating: null,
       // Neighbours by number are a turn apart.
-      nextRound: now + ((pod.record.number % turnsPerRound) / turnsPerRound) * roundMs,
+      nextEvaluation: now + ((pod.record.number % turnsPerRound) / turnsPerRound) * roundMs,
     };
     this.#pods.set(pod.record.id, guarded);
-    attend(this.#core, pod, 'guard', attentionOf(guarded.kept));
+    setCondition(this.#context, pod, 'guard', conditionMessage(guarded.state));
     return guarded;
   }
 
   async #turns(): Promise<void> {
     while (!this.#closing) {
       const now = clock();
-      for (const pod of this.#core.registry.all()) {
+      for (const pod of this.#context.registry.all()) {
         const guarded = this.#of(pod);
-        if (guarded.round || guarded.nextRound > now) continue;
-        guarded.nextRound = Math.max(guarded.nextRound + roundMs, now + roundMs / 2);
+        if (guarded.evaluating || guarded.nextEvaluation > now) continue;
+        guarded.nextEvaluation = Math.max(guarded.nextEvaluation + roundMs, now + roundMs / 2);
         if (!this.#watches(guarded)) continue;
-        guarded.round = this.#round(guarded, now).finally(() => {
-          guarded.round = null;
+        guarded.evaluating = this.#round(guarded, now).finally(() => {
+          guarded.evaluating = null;
         });
       }
       await sleep(roundMs / turnsPerRound, undefined, { ref: false });
     }
   }
 
-  async #round(guarded: Guarded, now: number): Promise<void> {
-    const { pod, watch, kept } = guarded;
+  async #round(guarded: GuardedPod, now: number): Promise<void> {
+    const { pod, signals: watch, state: kept } = guarded;
     try {
       if (pod.migration) return watch.restart();
       if (isBusy(pod)) return;
@@ -223,18 +230,18 @@ export class Guard {
         .filter(({ signal, state }) => state === 'failing' && !(signal === 'probe' && this.#nodeFails()))
         .map(({ evidence, since }) => `${evidence}${since === null ? '' : `, since ${since.slice(0, 19)}Z`}`);
       const situation = { kind: currentDevice(pod).kind, busy: isBusy(pod), failing };
-      const { state, act } = decide(kept.ladder, situation, thresholds, now);
+      const { state, act } = nextAction(kept.ladder, situation, thresholds, now);
       if (act?.act === 'fallback' && this.#count('falling-back') >= fallbacksAtOnce) return;
-      if (act) await this.#acts.carryOut(guarded, state, act);
+      if (act) await this.#acts.execute(guarded, state, act);
       else if (state !== kept.ladder) await this.#keep(guarded, { ...kept, ladder: state });
     } catch (error) {
-      this.#core.log.error({ err: error, pod: pod.record.id }, 'guard');
+      this.#context.log.error({ err: error, pod: pod.record.id }, 'guard');
     }
   }
 
-  async #keep(guarded: Guarded, kept: Kept): Promise<void> {
-    guarded.kept = kept;
-    attend(this.#core, guarded.pod, 'guard', attentionOf(kept));
+  async #keep(guarded: GuardedPod, kept: GuardState): Promise<void> {
+    guarded.state = kept;
+    setCondition(this.#context, guarded.pod, 'guard', conditionMessage(kept));
     await this.#must().save(guarded.pod.record.id, kept);
   }
 }

@@ -1,5 +1,5 @@
 import type { GuardThresholds } from '../../../contract/guard.ts';
-import type { Verdict } from './traffic.ts';
+import type { Assessment } from './traffic-monitor.ts';
 
 /** What one way of asking one address has come to. Times are ms. */
 export interface ProbeRecord {
@@ -26,7 +26,7 @@ export const neverProbed: ProbeRecord = {
   why: null,
 };
 
-export const noted = (record: ProbeRecord, outcome: ProbeOutcome, now: number): ProbeRecord =>
+export const recordOutcome = (record: ProbeRecord, outcome: ProbeOutcome, now: number): ProbeRecord =>
   'ms' in outcome
     ? { ...neverProbed, answered: true, lastAnswer: now, tookMs: outcome.ms }
     : {
@@ -37,7 +37,7 @@ export const noted = (record: ProbeRecord, outcome: ProbeOutcome, now: number): 
       };
 
 /** After an act that may have helped; that it ever answered stays known. */
-export const forgiven = (record: ProbeRecord): ProbeRecord => ({
+export const resetFailures = (record: ProbeRecord): ProbeRecord => ({
   ...record,
   failures: 0,
   firstFailure: null,
@@ -45,19 +45,19 @@ export const forgiven = (record: ProbeRecord): ProbeRecord => ({
 });
 
 /** When to probe again: at once while it fails, so that a verdict is not far. */
-export const pauseMs = (
+export const probeDelayMs = (
   { answered, failures }: ProbeRecord,
   { probeSeconds, probeFailures }: Pick<GuardThresholds, 'probeSeconds' | 'probeFailures'>,
 ): number => (answered && failures > 0 && failures < probeFailures ? 0 : probeSeconds * 1000);
 
 /** @param what e.g. `ICMP echo to 10.42.0.33` @param sure whether an address that never answered fails as well */
-export function judged(
+export function assessProbe(
   what: string,
   record: ProbeRecord,
   sure: boolean,
   { probeFailures }: Pick<GuardThresholds, 'probeFailures'>,
   now: number,
-): Verdict {
+): Assessment {
   const { answered, failures, firstFailure, lastAnswer, tookMs, why } = record;
   if (failures === 0)
     return answered

@@ -1,10 +1,10 @@
 import type { Check } from '../../../contract/migration.ts';
-import { peerIfindex } from '../../bpf/layout.ts';
-import { type Process, socketOwners } from '../../kernel/socket-owners.ts';
-import { type BoundSocket, type BoundSockets, boundSockets } from '../../netlink/diag.ts';
-import { type Membership, multicastMemberships } from '../../netlink/multicast.ts';
+import { peerIfindex } from '../../bpf/slot-layout.ts';
+import { type MulticastGroup, listMulticastGroups } from '../../kernel/multicast-groups.ts';
+import { type SocketOwner, findSocketOwners } from '../../kernel/socket-owners.ts';
+import { type BoundSocket, type BoundSockets, listBoundSockets } from '../../netlink/socket-diag.ts';
+import type { PodRecord } from '../../store/records.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import type { PodRecord } from '../store.ts';
 
 const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
@@ -20,14 +20,14 @@ export async function boundChecks(pod: PodRecord, namespace: PodNamespace, slot:
   const ifindex = peerIfindex(slot);
   const { interface: name } = pod.network;
   try {
-    const bound = await boundSockets(namespace.fd, ifindex);
+    const bound = await listBoundSockets(namespace.fd, ifindex);
     const owners =
       bound.sockets.length === 0
-        ? new Map<number, Process>()
-        : await socketOwners(pod.netnsInode, new Set(bound.sockets.map((socket) => socket.inode)));
+        ? new Map<number, SocketOwner>()
+        : await findSocketOwners(pod.netnsInode, new Set(bound.sockets.map((socket) => socket.inode)));
     return [
       ...socketNotes(bound, owners, name),
-      ...groupNotes(multicastMemberships(namespace.fd, ifindex), name),
+      ...groupNotes(listMulticastGroups(namespace.fd, ifindex), name),
     ];
   } catch (error) {
     return [note(`Whether sockets are bound to ${name} is not known`, (error as Error).message)];
@@ -35,8 +35,8 @@ export async function boundChecks(pod: PodRecord, namespace: PodNamespace, slot:
 }
 
 function socketNotes(
-  { sockets, untold }: BoundSockets,
-  owners: ReadonlyMap<number, Process>,
+  { sockets, unreadable: untold }: BoundSockets,
+  owners: ReadonlyMap<number, SocketOwner>,
   name: string,
 ): Check[] {
   const notes: Check[] = [];
@@ -57,7 +57,7 @@ function socketNotes(
   return notes;
 }
 
-const groupNotes = (groups: readonly Membership[], name: string): Check[] =>
+const groupNotes = (groups: readonly MulticastGroup[], name: string): Check[] =>
   groups.length === 0
     ? []
     : [
@@ -70,7 +70,7 @@ const groupNotes = (groups: readonly Membership[], name: string): Check[] =>
 const socketText = ({ protocol, local, remote }: BoundSocket): string =>
   [protocol, local, remote && `to ${remote}`].filter(Boolean).join(' ');
 
-const ownerText = (owner: Process | undefined): string =>
+const ownerText = (owner: SocketOwner | undefined): string =>
   owner ? `${owner.name} (pid ${owner.pid})` : 'a process outside the pod';
 
 const listed = (all: readonly string[]): string =>

@@ -18,7 +18,7 @@ export class Unsaved {
     this.#saved = saved;
   }
 
-  /** Writes the journal now; one that cannot be is kept and tried again. @throws ProblemError `inventory_failed` */
+  /** Writes the journal now; one that cannot be is kept and tried again. @throws ProblemError `store_failed` */
   async save(migration: Migration): Promise<void> {
     try {
       await this.#save(migration);

@@ -1,14 +1,14 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import type { DeviceRecord } from '../../store/records.ts';
 import type { DatapathContext, NewEvent } from '../context.ts';
-import { deviceDrops } from '../device/drops.ts';
-import type { Footing } from '../device/network-state.ts';
+import { deviceDrops } from '../device/device-drops.ts';
+import type { NetworkState } from '../device/network-state.ts';
 import { asProblem } from '../errors.ts';
 import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { addWaiting, closeDevice, makeCurrent } from '../pods/current-device.ts';
-import type { DeviceRecord } from '../store.ts';
+import { addPendingDevice, makeCurrent, retireDevice } from '../pods/current-device.ts';
 import { type Journal, runSteps, type StepActions } from './executor.ts';
 import { Unsaved } from './journal-retry.ts';
 import { refuse } from './preflight.ts';
@@ -38,12 +38,12 @@ export class Migrations {
     this.#core = core;
     this.#ended = ended;
     this.#wrap = wrap;
-    this.#unsaved = new Unsaved((migration) => core.books.saveMigration(migration), core.tell.migration);
+    this.#unsaved = new Unsaved((migration) => core.store.saveMigration(migration), core.publish.migration);
   }
 
   async plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
     using namespace = openPodNamespace(pod.record);
-    const { plan } = await prepare(this.#core.ground, pod, namespace, to, this.#core.slots.peek(), {
+    const { plan } = await prepare(this.#core.kernel, pod, namespace, to, this.#core.slots.next(), {
       running: pod.migration,
       recreate,
     });
@@ -68,23 +68,23 @@ export class Migrations {
     let device: DeviceRecord | null = null;
     try {
       await pod.repairing;
-      slot = this.#core.slots.take();
+      slot = this.#core.slots.allocate();
       namespace = openPodNamespace(pod.record);
       const {
         plan,
         footing,
         device: wanted,
-      } = await prepare(this.#core.ground, pod, namespace, to, slot, {
+      } = await prepare(this.#core.kernel, pod, namespace, to, slot, {
         running: null,
         recreate,
       });
       refuse(plan.checks, `migrate ${name} to ${to}`);
-      device = await this.#core.books.addDevice(wanted);
-      const migration = await this.#core.books.addMigration(journalOf(plan, pod, actor));
+      device = await this.#core.store.addDevice(wanted);
+      const migration = await this.#core.store.addMigration(journalOf(plan, pod, actor));
       const from = currentDevice(pod);
-      addWaiting(pod, device);
+      addPendingDevice(pod, device);
       pod.migration = migration.id;
-      this.#core.tell.pod(pod);
+      this.#core.publish.pod(pod);
       const done = this.#run(migration, pod, from, device, namespace, footing);
       this.#running.set(migration.id, done);
       void done.finally(() => this.#running.delete(migration.id));
@@ -101,7 +101,7 @@ export class Migrations {
 
   /** A row that cannot be taken back keeps its slot: the pod has a second device until the books can be written. */
   async #takeBack(pod: LivePod, device: DeviceRecord): Promise<void> {
-    addWaiting(pod, device);
+    addPendingDevice(pod, device);
     await this.#close(pod, device);
   }
 
@@ -111,7 +111,7 @@ export class Migrations {
     from: DeviceRecord,
     to: DeviceRecord,
     namespace: PodNamespace,
-    footing: Footing,
+    footing: NetworkState,
   ): Promise<Migration> {
     const requests = pod.requests;
     try {
@@ -125,8 +125,8 @@ export class Migrations {
       pod.migration = null;
     }
     if (requests && migration.result) this.#uncounted.push({ migration, pod, before: requests });
-    this.#core.tell.pod(pod);
-    await this.#core.tell.event(ended(migration));
+    this.#core.publish.pod(pod);
+    await this.#core.publish.event(ended(migration));
     this.#ended(pod);
     return migration;
   }
@@ -138,7 +138,7 @@ export class Migrations {
       migration.result.requestsOk = pod.requests.ok - before.ok;
       migration.result.requestsFailed = pod.requests.failed - before.failed;
       void this.#unsaved.save(migration).then(
-        () => this.#core.tell.migration(migration),
+        () => this.#core.publish.migration(migration),
         (error: unknown) =>
           this.#core.log.error({ err: error, migration: migration.id }, 'requests of a migration'),
       );
@@ -147,13 +147,13 @@ export class Migrations {
 
   async recover(migration: Migration, pod: LivePod | undefined): Promise<void> {
     const ended = await recoverMigration(migration, pod, {
-      ground: this.#core.ground,
+      ground: this.#core.kernel,
       journal: this.#journal,
       actions: (move) => this.#actions(move),
       move: (livePod, from, to, namespace, journal) =>
         this.#move(livePod, from, to, namespace, journal, null),
     });
-    await this.#core.tell.event({
+    await this.#core.publish.event({
       type: 'migration.recovered',
       severity: ended.state === 'failed' ? 'error' : 'warning',
       podId: ended.podId,
@@ -180,23 +180,23 @@ export class Migrations {
    * the pod is better off with its migration ended, and the row is dropped when the pod is looked at again.
    */
   async #close(pod: LivePod, device: DeviceRecord): Promise<void> {
-    const { ground, books, slots, log } = this.#core;
+    const { kernel: ground, store: books, slots, log } = this.#core;
     try {
-      await closeDevice(ground, books, slots, pod, device);
+      await retireDevice(ground, books, slots, pod, device);
     } catch (error) {
-      if (!(error instanceof ProblemError) || error.code !== 'inventory_failed') throw error;
+      if (!(error instanceof ProblemError) || error.code !== 'store_failed') throw error;
       log.error({ err: error, pod: pod.record.id }, 'the books of a removed device');
     }
   }
 
   #actions(move: Move): StepActions {
-    return this.#wrap(migrationActions(this.#core.ground, move));
+    return this.#wrap(migrationActions(this.#core.kernel, move));
   }
 
   get #journal(): Journal {
     return {
       save: (migration) => this.#unsaved.save(migration),
-      emit: (migration) => this.#core.tell.migration(migration),
+      emit: (migration) => this.#core.publish.migration(migration),
     };
   }
 
@@ -206,7 +206,7 @@ export class Migrations {
     to: DeviceRecord,
     namespace: PodNamespace,
     migration: Migration,
-    footing: Footing | null,
+    footing: NetworkState | null,
   ): Move {
     let [dropsBefore, drops] = [0, 0];
     return {
@@ -216,14 +216,14 @@ export class Migrations {
       to,
       footing,
       beginning: async () => {
-        dropsBefore = await deviceDrops(this.#core.ground, namespace, [from.slot]);
+        dropsBefore = await deviceDrops(this.#core.kernel, namespace, [from.slot]);
       },
       switched: (device) => {
         makeCurrent(pod, device);
-        this.#core.tell.pod(pod);
+        this.#core.publish.pod(pod);
       },
       removing: async () => {
-        drops = await deviceDrops(this.#core.ground, namespace, [from.slot, to.slot]);
+        drops = await deviceDrops(this.#core.kernel, namespace, [from.slot, to.slot]);
       },
       removed: (device) => this.#close(pod, device),
       verified: (counted) => {

@@ -2,14 +2,14 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import type { Check } from '../../../contract/migration.ts';
 import { isIpv6 } from '../../../contract/network.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { readSysctl } from '../../kernel/procfs.ts';
-import { getLink, type Link, links } from '../../netlink/link.ts';
-import type { Footing } from '../device/network-state.ts';
-import { can, type Ground } from '../kernel-context.ts';
+import { getLink, type NetworkLink, listLinks } from '../../netlink/link.ts';
+import type { NetworkState } from '../device/network-state.ts';
+import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { waitingPeerName } from '../slot-allocator.ts';
+import { temporaryPeerName } from '../slot-allocator.ts';
 import { boundChecks } from './bound-sockets.ts';
 
 const passed = (name: string, detail: string): Check => ({ name, state: 'passed', detail, code: null });
@@ -24,7 +24,7 @@ const refused = (name: string, code: ProblemCode, detail: string): Check => ({
 export interface Intent {
   to: DeviceKind;
   slot: number;
-  footing: Footing;
+  footing: NetworkState;
   /** id of a migration that runs */
   running: string | null;
   /** the kind may stay the same */
@@ -33,13 +33,13 @@ export interface Intent {
 
 /** What has to hold before a pod may move to `to` on `slot`. Reads only. */
 export async function preflight(
-  ground: Ground,
+  ground: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
   { to, slot, footing, running, recreate }: Intent,
 ): Promise<Check[]> {
   const current = currentDevice(pod);
-  const inside = await links(namespace.socket);
+  const inside = await listLinks(namespace.socket);
   return [
     ...kernelChecks(ground, to),
     current.kind === to && !recreate
@@ -61,11 +61,11 @@ export async function preflight(
       'MTU, addresses and routes can be carried over',
       `MTU ${pod.record.network.mtu}, ${footing.addresses.length} ${footing.addresses.length === 1 ? 'address' : 'addresses'}, ${footing.podRoutes.length} + ${footing.hostRoutes.length} routes`,
     ),
-    can(ground, 'live-rename')
+    hasCapability(ground, 'live-rename')
       ? passed(`New interface can be called ${pod.record.network.interface}`, 'live rename probed')
       : note(
           `New interface has ${pod.record.network.interface} as a second name only`,
-          `it is called ${waitingPeerName(slot)}, since this kernel cannot rename an interface that is up: ${ground.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
+          `it is called ${temporaryPeerName(slot)}, since this kernel cannot rename an interface that is up: ${ground.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
         ),
   ];
 }
@@ -94,7 +94,7 @@ const hints: Partial<Record<ProblemCode, string>> = {
   pod_gone: 'The pod has ended; remove it with DELETE /api/v1/pods/:id.',
 };
 
-function kernelChecks(ground: Ground, to: DeviceKind): Check[] {
+function kernelChecks(ground: KernelContext, to: DeviceKind): Check[] {
   const [name, code] =
     to === 'netkit'
       ? (['netkit', 'no_netkit'] as const)
@@ -105,7 +105,7 @@ function kernelChecks(ground: Ground, to: DeviceKind): Check[] {
   return [capability?.available ? passed(title, detail) : refused(title, code, detail)];
 }
 
-async function deviceCheck(ground: Ground, slot: number): Promise<Check> {
+async function deviceCheck(ground: KernelContext, slot: number): Promise<Check> {
   const link = await getLink(ground.host, { ifindex: primaryIfindex(slot) });
   return link
     ? passed('Pod has its device', `${link.name} (ifindex ${link.ifindex})`)
@@ -116,7 +116,7 @@ async function deviceCheck(ground: Ground, slot: number): Promise<Check> {
       );
 }
 
-async function freeCheck(ground: Ground, slot: number, inside: Link[]): Promise<Check> {
+async function freeCheck(ground: KernelContext, slot: number, inside: NetworkLink[]): Promise<Check> {
   const title = `Slot ${slot} and both ifindexes are free`;
   const taken = await getLink(ground.host, { ifindex: primaryIfindex(slot) });
   if (taken) return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} is taken by ${taken.name}`);
@@ -141,7 +141,7 @@ function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
     : refused(title, 'host_not_ready', detail);
 }
 
-function strangerChecks({ strangers }: Footing): Check[] {
+function strangerChecks({ foreignPrograms: strangers }: NetworkState): Check[] {
   if (strangers.length === 0) return [];
   const each = strangers.map(
     ({ id, name, hook, beforeOurs, user }) =>
@@ -156,7 +156,7 @@ function strangerChecks({ strangers }: Footing): Check[] {
 }
 
 /** Tunnel devices that the kernel puts into every namespace are down and do not count. */
-function interfaceCheck(inside: Link[], ours: number): Check {
+function interfaceCheck(inside: NetworkLink[], ours: number): Check {
   const others = inside.filter((link) => link.ifindex !== ours && link.name !== 'lo' && link.up);
   return others.length === 0
     ? passed('Pod has one interface', 'none beside ours and the loopback')

@@ -1,29 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
-import { peerIfindex } from '../../bpf/layout.ts';
+import { peerIfindex } from '../../bpf/slot-layout.ts';
 import { getLink } from '../../netlink/link.ts';
+import type { DeviceRecord, NewDeviceRecord } from '../../store/records.ts';
 import { devicePolicy } from '../device/device.ts';
-import { usualHooks } from '../device/hooks.ts';
-import { deviceless, type Footing, readFooting } from '../device/network-state.ts';
-import { can, type Ground } from '../kernel-context.ts';
+import { defaultHooks } from '../device/hooks.ts';
+import { type NetworkState, readNetworkState, routeWithoutDevice } from '../device/network-state.ts';
+import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, deviceRef, type LivePod } from '../pod-registry.ts';
-import { deviceRow } from '../pods/connect.ts';
-import type { DeviceRecord, NewDeviceRecord } from '../store.ts';
+import { newDeviceRecord } from '../pods/connect-pod.ts';
 import { planSteps } from './plan.ts';
 import { preflight } from './preflight.ts';
 
 /** A plan with what its steps are to carry over, and the device it leads to. */
 export interface Prepared {
   plan: MigrationPlan;
-  footing: Footing;
+  footing: NetworkState;
   device: NewDeviceRecord;
 }
 
 /** Reads the pod and says what moving it to `to` on `slot` would do. Changes nothing. */
 export async function prepare(
-  ground: Ground,
+  ground: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
   to: DeviceKind,
@@ -31,13 +31,13 @@ export async function prepare(
   { running, recreate }: { running: string | null; recreate: boolean },
 ): Promise<Prepared> {
   const current = currentDevice(pod);
-  const footing = await readFooting(ground, namespace, current);
+  const footing = await readNetworkState(ground, namespace, current);
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
   const checks = await preflight(ground, pod, namespace, { to, slot, footing, running, recreate });
   const from = deviceRef(current, peer?.name ?? pod.record.network.interface);
   // A device of the same kind is made with its programs where the old one has them.
-  const hooks = current.kind === to ? current.hooks : usualHooks(ground, to);
-  const device = deviceRow(pod.record, to, hooks, slot);
+  const hooks = current.kind === to ? current.hooks : defaultHooks(ground, to);
+  const device = newDeviceRecord(pod.record, to, hooks, slot);
   const target = deviceRef(device);
   const steps = planSteps({
     from,
@@ -47,11 +47,11 @@ export async function prepare(
     netns: pod.record.netnsPath,
     network: pod.record.network,
     addresses: footing.addresses,
-    podRoutes: footing.podRoutes.map(deviceless),
-    hostRoutes: footing.hostRoutes.map(deviceless),
-    strangers: footing.strangers,
+    podRoutes: footing.podRoutes.map(routeWithoutDevice),
+    hostRoutes: footing.hostRoutes.map(routeWithoutDevice),
+    strangers: footing.foreignPrograms,
     pins: ground.programs.pins,
-    liveRename: can(ground, 'live-rename'),
+    liveRename: hasCapability(ground, 'live-rename'),
   });
   return {
     footing,
@@ -89,9 +89,9 @@ export const journalOf = (plan: MigrationPlan, pod: LivePod, actor: string): Mig
 });
 
 /** The pod's device on `slot`, or a stand-in for one that the books have closed already. */
-export const deviceOn = (ground: Ground, pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
+export const deviceOn = (ground: KernelContext, pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
   pod.devices.find((device) => device.slot === slot) ?? {
     id: 0,
     createdAt: new Date(),
-    ...deviceRow(pod.record, kind, usualHooks(ground, kind), slot),
+    ...newDeviceRecord(pod.record, kind, defaultHooks(ground, kind), slot),
   };

@@ -1,6 +1,6 @@
 import type { Migration } from '../../../contract/migration.ts';
 import { asProblem } from '../errors.ts';
-import type { Ground } from '../kernel-context.ts';
+import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { makeCurrent } from '../pods/current-device.ts';
@@ -9,7 +9,7 @@ import { deviceOn } from './prepare.ts';
 import type { Move } from './steps.ts';
 
 export interface Recovery {
-  ground: Ground;
+  ground: KernelContext;
   journal: Journal;
   actions(move: Move): StepActions;
   move(

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../../contract/problem.ts';
-import { field } from '../../bpf/counter-fields.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
-import { refusedWith } from '../../netlink/error.ts';
-import { addAlternativeNames, getLink, type Link, setLink } from '../../netlink/link.ts';
-import { giveAddresses, makeDevice, removeDevice } from '../device/device.ts';
-import { carryStrangers } from '../device/foreign-programs.ts';
-import { type Footing, moveRoutes, putRoutes, routePod } from '../device/network-state.ts';
-import { attachPrograms, forgetSlot, pointAt } from '../device/our-programs.ts';
-import { attachUsers } from '../device/user-hooks.ts';
-import { can, type Ground } from '../kernel-context.ts';
+import { counterIndex } from '../../bpf/counter-layout.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { isNetlinkError } from '../../netlink/error.ts';
+import { addAlternativeNames, getLink, type NetworkLink, setLink } from '../../netlink/link.ts';
+import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import { addAddresses, createDevice, removeDevice } from '../device/device.ts';
+import { carryForeignPrograms } from '../device/foreign-programs.ts';
+import { addPodRoutes, moveRoutes, type NetworkState, restoreRoutes } from '../device/network-state.ts';
+import { attachPrograms, releaseSlotPrograms, setEndpoints } from '../device/our-programs.ts';
+import { attachUserPrograms } from '../device/user-hooks.ts';
+import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import { waitingPeerName } from '../slot-allocator.ts';
-import type { DeviceRecord, PodRecord } from '../store.ts';
+import { temporaryPeerName } from '../slot-allocator.ts';
 import type { StepActions } from './executor.ts';
 import { verifyDevice } from './verify.ts';
 
@@ -32,7 +32,7 @@ export interface Move {
   from: DeviceRecord;
   to: DeviceRecord;
   /** What stood on the old device when the migration was planned; null when an agent takes a journal over. */
-  footing: Footing | null;
+  footing: NetworkState | null;
   /** Before anything is touched: the first time the old device's own counters are read. */
   beginning(): Promise<void>;
   /** Traffic changed devices, or came back. */
@@ -42,11 +42,11 @@ export interface Move {
   /** The old device is gone and its counters are to be carried. Resolves when the books say so, or cannot be written. */
   removed(device: DeviceRecord): Promise<void>;
   /** Tells what was counted, for the journal's result. */
-  verified(counted: { packetsOut: number; packetsIn: number; packetsOnOld: number }): void;
+  verified(counted: { egressPackets: number; ingressPackets: number; packetsOnOldDevice: number }): void;
 }
 
 /** The ten steps on real devices. Each may be done again, and each is undone from wherever it stopped. */
-export function migrationActions(ground: Ground, move: Move): StepActions {
+export function migrationActions(ground: KernelContext, move: Move): StepActions {
   const { pod, namespace, from, to } = move;
   const [oldPeer, newPeer] = [peerIfindex(from.slot), peerIfindex(to.slot)];
   const [oldPrimary, newPrimary] = [primaryIfindex(from.slot), primaryIfindex(to.slot)];
@@ -55,15 +55,15 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
   const counters = ground.programs.counters;
   let before = counters.read(from.slot);
   let drained = before;
-  let packetsOnOld = 0;
+  let packetsOnOldDevice = 0;
 
   async function routesBack(): Promise<void> {
-    pointAt(ground, pod, from);
+    setEndpoints(ground, pod, from);
     await moveRoutes(ground.host, newPrimary, oldPrimary);
-    if (move.footing) await putRoutes(ground.host, move.footing.hostRoutes, oldPrimary);
+    if (move.footing) await restoreRoutes(ground.host, move.footing.hostRoutes, oldPrimary);
     await moveRoutes(namespace.socket, newPeer, oldPeer);
-    if (move.footing) await putRoutes(namespace.socket, move.footing.podRoutes, oldPeer);
-    else await routePod(ground, namespace, from.slot, network);
+    if (move.footing) await restoreRoutes(namespace.socket, move.footing.podRoutes, oldPeer);
+    else await addPodRoutes(ground, namespace, from.slot, network);
     move.switched(from);
   }
 
@@ -86,12 +86,12 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
         before = counters.read(from.slot);
       },
       async undo() {
-        await forgetSlot(ground, to.slot);
+        await releaseSlotPrograms(ground, to.slot);
         await move.removed(to);
       },
     },
     made: {
-      do: () => makeDevice(ground, namespace, pod, to, waitingPeerName(to.slot), addresses),
+      do: () => createDevice(ground, namespace, pod, to, temporaryPeerName(to.slot), addresses),
       undo: async () => {
         await removeDevice(ground, to.slot);
         await move.removed(to);
@@ -100,13 +100,13 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
     attached: {
       async do() {
         await attachPrograms(ground, pod, to);
-        await carryStrangers(ground, move.footing?.strangers ?? [], to);
+        await carryForeignPrograms(ground, move.footing?.foreignPrograms ?? [], to);
         // Also those that a killed agent did not get to.
-        await attachUsers(ground, pod.number, to);
+        await attachUserPrograms(ground, pod.number, to);
       },
     },
     addressed: {
-      do: () => giveAddresses(namespace, to, addresses),
+      do: () => addAddresses(namespace, to, addresses),
     },
     'routed-pod': {
       do: () => moveRoutes(namespace.socket, oldPeer, newPeer),
@@ -115,7 +115,7 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
     'routed-host': {
       async do() {
         await moveRoutes(ground.host, oldPrimary, newPrimary);
-        pointAt(ground, pod, to);
+        setEndpoints(ground, pod, to);
         move.switched(to);
       },
       undo: routesBack,
@@ -131,22 +131,22 @@ export function migrationActions(ground: Ground, move: Move): StepActions {
         if (!(await getLink(ground.host, { ifindex: newPrimary }))) await backOnOld();
         await move.removing();
         await removeDevice(ground, from.slot);
-        packetsOnOld = Number(packets(counters.read(from.slot)) - packets(drained));
+        packetsOnOldDevice = Number(packets(counters.read(from.slot)) - packets(drained));
         await move.removed(from);
       },
     },
     renamed: {
       async do() {
-        if (can(ground, 'live-rename')) await renamePeer(namespace, newPeer, network.interface);
+        if (hasCapability(ground, 'live-rename')) await renamePeer(namespace, newPeer, network.interface);
         else await namePeerBeside(namespace, newPeer, network.interface);
       },
     },
     verified: {
       async do() {
         const busy = (place: number): boolean => drained[place]! - before[place]! >= busyPackets;
-        const expect = { out: busy(field.packetsOut), in: busy(field.packetsIn) };
+        const expect = { egress: busy(counterIndex.egressPackets), ingress: busy(counterIndex.ingressPackets) };
         const counted = await verifyDevice(ground, { ...move, expect });
-        move.verified({ ...counted, packetsOnOld });
+        move.verified({ ...counted, packetsOnOldDevice });
       },
     },
   };
@@ -165,7 +165,7 @@ async function fallQuiet(read: () => bigint): Promise<void> {
 }
 
 const packets = (counters: readonly bigint[]): bigint =>
-  counters[field.packetsOut]! + counters[field.packetsIn]!;
+  counters[counterIndex.egressPackets]! + counters[counterIndex.ingressPackets]!;
 
 /** While the interface is up, since taking it down would lose its routes. */
 async function renamePeer(namespace: PodNamespace, ifindex: number, name: string): Promise<void> {
@@ -181,7 +181,7 @@ async function namePeerBeside(namespace: PodNamespace, ifindex: number, name: st
     await onceFree(() => addAlternativeNames(namespace.socket, ifindex, [name]));
 }
 
-async function mustLink(namespace: PodNamespace, ifindex: number, name: string): Promise<Link> {
+async function mustLink(namespace: PodNamespace, ifindex: number, name: string): Promise<NetworkLink> {
   const link = await getLink(namespace.socket, { ifindex });
   if (link) return link;
   throw new ProblemError('device_missing', `rename ifindex ${ifindex} to ${name}: the pod no longer has it`);
@@ -192,7 +192,7 @@ async function onceFree(name: () => Promise<void>): Promise<void> {
   try {
     await name();
   } catch (error) {
-    if (!refusedWith(error, 'EEXIST')) throw error;
+    if (!isNetlinkError(error, 'EEXIST')) throw error;
     await sleep(pollMs);
     await name();
   }

@@ -1,18 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Direction } from '../../../contract/direction.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { field } from '../../bpf/counter-fields.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
-import { addresses } from '../../netlink/address.ts';
+import { counterIndex } from '../../bpf/counter-layout.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { listAddresses } from '../../netlink/address.ts';
 import { getLink } from '../../netlink/link.ts';
-import { routes } from '../../netlink/route.ts';
-import { deviceless, type Footing } from '../device/network-state.ts';
-import { bare } from '../device/next-hops.ts';
-import { bareHooks } from '../device/our-programs.ts';
-import { EchoSockets } from '../guard/probes.ts';
-import type { Ground } from '../kernel-context.ts';
-import { namespaceLives, type PodNamespace } from '../pod-namespaces.ts';
+import { listRoutes } from '../../netlink/route.ts';
+import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import { type NetworkState, routeWithoutDevice } from '../device/network-state.ts';
+import { stripPrefixLength } from '../device/next-hops.ts';
+import { hooksWithoutOurProgram } from '../device/our-programs.ts';
+import { EchoSockets } from '../guard/pod-probes.ts';
+import type { KernelContext } from '../kernel-context.ts';
+import { namespaceExists, type PodNamespace } from '../pod-namespaces.ts';
 import { missingNeighbours } from '../reconcile/drift.ts';
-import type { DeviceRecord, PodRecord } from '../store.ts';
 
 /** Traffic that comes again comes sooner than this: then the pod is asked. */
 const askAfterMs = 300;
@@ -25,9 +26,9 @@ export interface Verification {
   pod: PodRecord;
   namespace: PodNamespace;
   to: DeviceRecord;
-  footing: Footing | null;
+  footing: NetworkState | null;
   /** Directions that had traffic, and so must have it again. */
-  expect: { out: boolean; in: boolean };
+  expect: Record<Direction, boolean>;
 }
 
 /**
@@ -35,10 +36,10 @@ export interface Verification {
  * packets in each direction that had some. @throws ProblemError `migration_failed` with all that differs, `pod_gone`
  */
 export async function verifyDevice(
-  ground: Ground,
+  ground: KernelContext,
   wanted: Verification,
-): Promise<{ packetsOut: number; packetsIn: number }> {
-  if (!namespaceLives(wanted.pod))
+): Promise<{ egressPackets: number; ingressPackets: number }> {
+  if (!namespaceExists(wanted.pod))
     throw new ProblemError(
       'pod_gone',
       `verify ${wanted.to.primaryName}: the namespace of ${wanted.pod.namespace}/${wanted.pod.name} at ${wanted.pod.netnsPath} is gone`,
@@ -50,9 +51,9 @@ export async function verifyDevice(
     ...(await wrongHooks(ground, wanted)),
   ];
   const counted = await awaitTraffic(ground, wanted);
-  if (wanted.expect.out && counted.packetsOut === 0)
+  if (wanted.expect.egress && counted.egressPackets === 0)
     wrong.push(`no packet left the pod on it, and no echo when the host asked ${asks} times`);
-  if (wanted.expect.in && counted.packetsIn === 0)
+  if (wanted.expect.ingress && counted.ingressPackets === 0)
     wrong.push(`no packet reached the pod on it, nor did the host's echo requests`);
   if (wrong.length > 0)
     throw new ProblemError('migration_failed', `verify ${wanted.to.primaryName}: ${wrong.join('; ')}`, {
@@ -61,7 +62,7 @@ export async function verifyDevice(
   return counted;
 }
 
-async function wrongEnds(ground: Ground, { pod, namespace, to }: Verification): Promise<string[]> {
+async function wrongEnds(ground: KernelContext, { pod, namespace, to }: Verification): Promise<string[]> {
   const primary = await getLink(ground.host, { ifindex: primaryIfindex(to.slot) });
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(to.slot) });
   const wrong: string[] = [];
@@ -83,36 +84,42 @@ async function wrongEnds(ground: Ground, { pod, namespace, to }: Verification): 
 }
 
 async function wrongFooting(
-  ground: Ground,
+  ground: KernelContext,
   { pod, namespace, to, footing }: Verification,
 ): Promise<string[]> {
   const wrong: string[] = [];
   const has = new Set(
-    (await addresses(namespace.socket, { ifindex: peerIfindex(to.slot) })).map((each) => each.address),
+    (await listAddresses(namespace.socket, { ifindex: peerIfindex(to.slot) })).map((each) => each.address),
   );
   for (const address of footing?.addresses ?? pod.network.addresses)
     if (!has.has(address)) wrong.push(`address ${address} is missing`);
 
-  const inPod = new Set((await routes(namespace.socket, { ifindex: peerIfindex(to.slot) })).map(deviceless));
-  const onHost = new Set((await routes(ground.host, { ifindex: primaryIfindex(to.slot) })).map(deviceless));
+  const inPod = new Set(
+    (await listRoutes(namespace.socket, { ifindex: peerIfindex(to.slot) })).map(routeWithoutDevice),
+  );
+  const onHost = new Set(
+    (await listRoutes(ground.host, { ifindex: primaryIfindex(to.slot) })).map(routeWithoutDevice),
+  );
   for (const route of footing?.podRoutes ?? [])
-    if (!inPod.has(deviceless(route))) wrong.push(`the pod's route ${deviceless(route)} is missing`);
+    if (!inPod.has(routeWithoutDevice(route)))
+      wrong.push(`the pod's route ${routeWithoutDevice(route)} is missing`);
   for (const route of footing?.hostRoutes ?? [])
-    if (!onHost.has(deviceless(route))) wrong.push(`the host's route ${deviceless(route)} is missing`);
+    if (!onHost.has(routeWithoutDevice(route)))
+      wrong.push(`the host's route ${routeWithoutDevice(route)} is missing`);
 
   return [...wrong, ...(await wrongNeighbours(ground, { pod, namespace, to }))];
 }
 
 async function wrongNeighbours(
-  ground: Ground,
+  ground: KernelContext,
   { pod, namespace, to }: Pick<Verification, 'pod' | 'namespace' | 'to'>,
 ): Promise<string[]> {
   const missing = await missingNeighbours(ground, namespace, pod, to);
   return missing.map((address) => `there is no permanent neighbour ${address}`);
 }
 
-async function wrongHooks(ground: Ground, { to }: Verification): Promise<string[]> {
-  return (await bareHooks(ground, to)).map((hook) => `our program is not on ${hook}`);
+async function wrongHooks(ground: KernelContext, { to }: Verification): Promise<string[]> {
+  return (await hooksWithoutOurProgram(ground, to)).map((hook) => `our program is not on ${hook}`);
 }
 
 /**
@@ -121,15 +128,18 @@ async function wrongHooks(ground: Ground, { to }: Verification): Promise<string[
  * late this process gets to look.
  */
 async function awaitTraffic(
-  ground: Ground,
+  ground: KernelContext,
   { pod, to, expect }: Verification,
-): Promise<{ packetsOut: number; packetsIn: number }> {
+): Promise<{ egressPackets: number; ingressPackets: number }> {
   const counted = () => {
     const counters = ground.programs.counters.read(to.slot);
-    return { packetsOut: Number(counters[field.packetsOut]!), packetsIn: Number(counters[field.packetsIn]!) };
+    return {
+      egressPackets: Number(counters[counterIndex.egressPackets]!),
+      ingressPackets: Number(counters[counterIndex.ingressPackets]!),
+    };
   };
-  const enough = ({ packetsOut, packetsIn }: { packetsOut: number; packetsIn: number }) =>
-    (!expect.out || packetsOut > 0) && (!expect.in || packetsIn > 0);
+  const enough = ({ egressPackets, ingressPackets }: { egressPackets: number; ingressPackets: number }) =>
+    (!expect.egress || egressPackets > 0) && (!expect.ingress || ingressPackets > 0);
 
   const start = performance.now();
   while (!enough(counted()) && performance.now() - start < askAfterMs) await sleep(pollMs);
@@ -141,7 +151,7 @@ async function awaitTraffic(
 async function ask(pod: PodRecord): Promise<void> {
   const sockets = new EchoSockets();
   try {
-    await sockets.ask(bare(pod.network.addresses[0]!), answerMs);
+    await sockets.ask(stripPrefixLength(pod.network.addresses[0]!), answerMs);
   } finally {
     sockets.close();
   }

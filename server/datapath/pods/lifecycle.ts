@@ -1,29 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { type DatapathContext, forget, nameOf, ruled } from '../context.ts';
+import type { PodRecord } from '../../store/records.ts';
+import { type DatapathContext, forgetPod, podName, policyEndpoint } from '../context.ts';
 import { removeDevice } from '../device/device.ts';
-import { usualHooks } from '../device/hooks.ts';
-import { pointNowhere } from '../device/our-programs.ts';
+import { defaultHooks } from '../device/hooks.ts';
+import { removeEndpoints } from '../device/our-programs.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { PodRecord } from '../store.ts';
-import { admit, chooseKind, connect, deviceRow } from './connect.ts';
+import { chooseKind, connectPod, newDeviceRecord, validateNewPod } from './connect-pod.ts';
 
 /** Makes pods of network namespaces, and lets them go. */
-export class Attachments {
-  readonly #core: DatapathContext;
+export class PodLifecycle {
+  readonly #context: DatapathContext;
   readonly #pending = new Set<string>();
 
-  constructor(core: DatapathContext) {
-    this.#core = core;
+  constructor(context: DatapathContext) {
+    this.#context = context;
   }
 
   /** What fails leaves nothing behind. */
   async attach(wanted: NewPod): Promise<LivePod> {
-    const { ground, registry, slots } = this.#core;
-    const kind = chooseKind(ground, wanted.kind);
-    const netnsInode = admit(registry, wanted);
+    const { kernel, registry, slots } = this.#context;
+    const kind = chooseKind(kernel, wanted.kind);
+    const netnsInode = validateNewPod(registry, wanted);
     const keys = [`${wanted.namespace}.${wanted.name}`, ...wanted.addresses, String(netnsInode)];
     if (keys.some((key) => this.#pending.has(key)))
       throw new ProblemError(
@@ -34,7 +34,7 @@ export class Attachments {
         },
       );
     for (const key of keys) this.#pending.add(key);
-    const slot = slots.take();
+    const slot = slots.allocate();
     try {
       const pod = await this.#connect(wanted, netnsInode, kind, slot);
       registry.add(pod);
@@ -53,10 +53,10 @@ export class Attachments {
     kind: ReturnType<typeof chooseKind>,
     slot: number,
   ): Promise<LivePod> {
-    const { ground, books, rules } = this.#core;
+    const { kernel, store, rules } = this.#context;
     const id = randomBytes(6).toString('hex');
     const record = { id, namespace, name, labels, netnsPath: netns, netnsInode, network };
-    const kept = await books.addPod(record, deviceRow(record, kind, usualHooks(ground, kind), slot));
+    const kept = await store.addPod(record, newDeviceRecord(record, kind, defaultHooks(kernel, kind), slot));
     const pod: LivePod = {
       record: kept.pod,
       devices: [kept.device],
@@ -64,18 +64,18 @@ export class Attachments {
       repairing: null,
       leaving: false,
       gone: false,
-      attention: new Map(),
+      conditions: new Map(),
       requests: null,
     };
     try {
       await this.#letIn(kept.pod);
       using opened = openPodNamespace(kept.pod);
-      await connect(ground, opened, kept.pod, kept.device);
+      await connectPod(kernel, opened, kept.pod, kept.device);
     } catch (error) {
-      pointNowhere(ground, kept.pod);
-      await removeDevice(ground, slot);
-      await books.forgetPod(id);
-      rules?.leave(id);
+      removeEndpoints(kernel, kept.pod);
+      await removeDevice(kernel, slot);
+      await store.forgetPod(id);
+      rules?.removePod(id);
       throw error;
     }
     return pod;
@@ -84,7 +84,7 @@ export class Attachments {
   /** No packet of the pod may pass before the rules hold for it. */
   async #letIn(pod: PodRecord): Promise<void> {
     try {
-      await this.#core.rules?.welcome(ruled(pod));
+      await this.#context.rules?.addPod(policyEndpoint(pod));
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       throw new ProblemError(
@@ -97,8 +97,8 @@ export class Attachments {
 
   /** Takes the pod's device away. Of two calls, the second waits for nothing and finds it done. */
   async detach(pod: LivePod): Promise<void> {
-    const { ground, books } = this.#core;
-    const name = nameOf(pod);
+    const { kernel, store } = this.#context;
+    const name = podName(pod);
     if (pod.migration)
       throw new ProblemError(
         'migration_running',
@@ -111,13 +111,13 @@ export class Attachments {
     pod.leaving = true;
     await pod.repairing;
     try {
-      pointNowhere(ground, pod.record);
-      for (const device of pod.devices) await removeDevice(ground, device.slot);
-      await books.removePod(pod.record.id);
+      removeEndpoints(kernel, pod.record);
+      for (const device of pod.devices) await removeDevice(kernel, device.slot);
+      await store.removePod(pod.record.id);
     } catch (error) {
       pod.leaving = false;
       throw error;
     }
-    await forget(this.#core, pod, 'pod.detached', `${name} detached`);
+    await forgetPod(this.#context, pod, 'pod.detached', `${name} detached`);
   }
 }

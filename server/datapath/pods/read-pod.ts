@@ -1,26 +1,26 @@
 import type { AttachedProgram, Device, DeviceEnd } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
-import { getLink, type Link, links } from '../../netlink/link.ts';
-import { type Neighbour, neighbours } from '../../netlink/neighbour.ts';
-import { type Route, routes } from '../../netlink/route.ts';
-import type { RtnetlinkSocket } from '../../netlink/socket.ts';
-import { routeText } from '../../netlink/text.ts';
-import { gatewaysOf } from '../device/next-hops.ts';
-import { programsOn } from '../device/our-programs.ts';
-import type { Ground } from '../kernel-context.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { formatRoute } from '../../netlink/iproute2-format.ts';
+import { getLink, type NetworkLink, listLinks } from '../../netlink/link.ts';
+import { type Neighbor, listNeighbors } from '../../netlink/neighbor.ts';
+import { type Route, listRoutes } from '../../netlink/route.ts';
+import type { NetlinkSocket } from '../../netlink/socket.ts';
+import type { DeviceRecord } from '../../store/records.ts';
+import { podGateways } from '../device/next-hops.ts';
+import { readAttachedPrograms } from '../device/our-programs.ts';
+import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
-import { currentDevice, type LivePod, summarize } from '../pod-registry.ts';
-import type { DeviceRecord } from '../store.ts';
+import { currentDevice, type LivePod, podSummary } from '../pod-registry.ts';
 
 /** A pod as the kernel shows it now: nothing here comes from memory that the kernel could contradict. */
-export async function describePod(ground: Ground, pod: LivePod): Promise<Pod> {
+export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod> {
   const record = pod.record;
   const base = {
-    ...summarize(pod),
+    ...podSummary(pod),
     netns: { path: record.netnsPath, inode: Number(record.netnsInode) },
     network: record.network,
-    gateways: gatewaysOf(record.network),
+    gateways: podGateways(record.network),
   };
   const nothing = { device: null, routes: { pod: [], host: [] }, neighbours: { pod: [], host: [] } };
   if (pod.gone) return { ...base, ...nothing };
@@ -28,8 +28,8 @@ export async function describePod(ground: Ground, pod: LivePod): Promise<Pod> {
   using namespace = openPodNamespace(record);
   const current = currentDevice(pod);
   const [primary, inside] = await Promise.all([
-    getLink(ground.host, { ifindex: primaryIfindex(current.slot) }),
-    links(namespace.socket),
+    getLink(kernel.host, { ifindex: primaryIfindex(current.slot) }),
+    listLinks(namespace.socket),
   ]);
   const peer = inside.find((link) => link.ifindex === peerIfindex(current.slot));
   const nameInPod = (ifindex: number): string | undefined =>
@@ -38,21 +38,22 @@ export async function describePod(ground: Ground, pod: LivePod): Promise<Pod> {
     ifindex === primary?.ifindex ? primary.name : undefined;
   return {
     ...base,
-    device: primary && peer ? deviceOf(current, primary, peer, await programsOn(ground, current)) : null,
+    device:
+      primary && peer ? deviceOf(current, primary, peer, await readAttachedPrograms(kernel, current)) : null,
     routes: {
-      pod: (await routes(namespace.socket)).map((route) => routeOf(route, nameInPod)),
-      host: (await routes(ground.host, { ifindex: primaryIfindex(current.slot) })).map((route) =>
+      pod: (await listRoutes(namespace.socket)).map((route) => routeOf(route, nameInPod)),
+      host: (await listRoutes(kernel.host, { ifindex: primaryIfindex(current.slot) })).map((route) =>
         routeOf(route, nameOnHost),
       ),
     },
     neighbours: {
       pod: await neighboursOn(namespace.socket, peerIfindex(current.slot), nameInPod),
-      host: await neighboursOn(ground.host, primaryIfindex(current.slot), nameOnHost),
+      host: await neighboursOn(kernel.host, primaryIfindex(current.slot), nameOnHost),
     },
   };
 }
 
-export const endOf = (link: Link): DeviceEnd => ({
+export const readDeviceEnd = (link: NetworkLink): DeviceEnd => ({
   name: link.name,
   ifindex: link.ifindex,
   altnames: link.alternativeNames,
@@ -61,7 +62,7 @@ export const endOf = (link: Link): DeviceEnd => ({
   up: link.running,
 });
 
-function deviceOf(record: DeviceRecord, primary: Link, peer: Link, programs: AttachedProgram[]): Device {
+function deviceOf(record: DeviceRecord, primary: NetworkLink, peer: NetworkLink, programs: AttachedProgram[]): Device {
   return {
     kind: record.kind,
     mode: primary.netkit?.mode ?? null,
@@ -69,19 +70,19 @@ function deviceOf(record: DeviceRecord, primary: Link, peer: Link, programs: Att
     policy: policyOf(primary),
     scrub: scrubOf(primary),
     hooks: record.hooks,
-    primary: endOf(primary),
-    peer: endOf(peer),
+    primary: readDeviceEnd(primary),
+    peer: readDeviceEnd(peer),
     programs,
     since: record.createdAt.toISOString(),
   };
 }
 
-export const policyOf = (primary: Link): Device['policy'] =>
+export const policyOf = (primary: NetworkLink): Device['policy'] =>
   primary.netkit?.policy && primary.netkit.peerPolicy
     ? { primary: primary.netkit.policy, peer: primary.netkit.peerPolicy }
     : null;
 
-const scrubOf = (primary: Link): Device['scrub'] =>
+const scrubOf = (primary: NetworkLink): Device['scrub'] =>
   primary.netkit?.scrub && primary.netkit.peerScrub
     ? { primary: primary.netkit.scrub, peer: primary.netkit.peerScrub }
     : null;
@@ -92,15 +93,15 @@ const routeOf = (route: Route, name: DeviceName): Pod['routes']['pod'][number] =
   destination: route.destination,
   gateway: route.gateway,
   device: route.ifindex === null ? null : (name(route.ifindex) ?? null),
-  text: routeText(route, name),
+  text: formatRoute(route, name),
 });
 
 async function neighboursOn(
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   name: DeviceName,
 ): Promise<Pod['neighbours']['pod']> {
-  const found: Neighbour[] = await neighbours(socket, { ifindex });
+  const found: Neighbor[] = await listNeighbors(socket, { ifindex });
   return found
     .filter((each) => each.state !== 'noarp')
     .map((each) => ({

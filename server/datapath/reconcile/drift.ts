@@ -1,36 +1,36 @@
-import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
-import { addresses } from '../../netlink/address.ts';
-import { addAlternativeNames, type Link, setLink } from '../../netlink/link.ts';
-import { neighbours } from '../../netlink/neighbour.ts';
-import { setNetkitPolicy } from '../../netlink/netkit.ts';
-import { routes } from '../../netlink/route.ts';
-import type { RtnetlinkSocket } from '../../netlink/socket.ts';
-import { devicePolicy, fixNeighbours, giveAddresses } from '../device/device.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { listAddresses } from '../../netlink/address.ts';
+import { addAlternativeNames, type NetworkLink, setLink } from '../../netlink/link.ts';
+import { listNeighbors } from '../../netlink/neighbor.ts';
+import { setNetkitPolicies } from '../../netlink/netkit.ts';
+import { listRoutes } from '../../netlink/route.ts';
+import type { NetlinkSocket } from '../../netlink/socket.ts';
+import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import { addAddresses, devicePolicy, setNeighbours } from '../device/device.ts';
 import { hooksOf } from '../device/hooks.ts';
-import { routePod } from '../device/network-state.ts';
-import { bare, gatewaysOf } from '../device/next-hops.ts';
-import { attachPrograms, bareHooks } from '../device/our-programs.ts';
-import { can, type Ground } from '../kernel-context.ts';
+import { addPodRoutes } from '../device/network-state.ts';
+import { podGateways, stripPrefixLength } from '../device/next-hops.ts';
+import { attachPrograms, hooksWithoutOurProgram } from '../device/our-programs.ts';
+import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import type { DeviceRecord, PodRecord } from '../store.ts';
 
 /** Something of a device that is not as its pod asked for. What is not ours to change has no `repair`. */
-export interface Difference {
+export interface Drift {
   /** The same difference has the same key when it is found again. */
   key: string;
-  sentence: string;
+  message: string;
   repair: (() => Promise<void>) | null;
 }
 
-interface Place {
-  ground: Ground;
+interface DeviceInPod {
+  kernel: KernelContext;
   namespace: PodNamespace;
   pod: PodRecord;
   device: DeviceRecord;
 }
 
 /** Compares a device that is there with what its pod asked for; repairs come in the order they have to be done. */
-export async function findDrift(place: Place, primary: Link, peer: Link): Promise<Difference[]> {
+export async function detectDeviceDrift(place: DeviceInPod, primary: NetworkLink, peer: NetworkLink): Promise<Drift[]> {
   return [
     ...endDrift(place, primary, peer),
     ...(await programDrift(place)),
@@ -41,60 +41,60 @@ export async function findDrift(place: Place, primary: Link, peer: Link): Promis
   ];
 }
 
-function endDrift({ ground, namespace, pod, device }: Place, primary: Link, peer: Link): Difference[] {
+function endDrift({ kernel, namespace, pod, device }: DeviceInPod, primary: NetworkLink, peer: NetworkLink): Drift[] {
   const { mtu, interface: name } = pod.network;
-  const found: Difference[] = [];
+  const found: Drift[] = [];
   for (const [socket, link] of [
-    [ground.host, primary],
+    [kernel.host, primary],
     [namespace.socket, peer],
   ] as const) {
     if (link.mtu !== mtu)
       found.push({
         key: `mtu ${link.ifindex}`,
-        sentence: `the MTU of ${link.name} was changed to ${link.mtu}; the pod asked for ${mtu}`,
+        message: `the MTU of ${link.name} was changed to ${link.mtu}; the pod asked for ${mtu}`,
         repair: () => setLink(socket, link.ifindex, { mtu }),
       });
     if (!link.up)
       found.push({
         key: `down ${link.ifindex}`,
-        sentence: `${link.name} was taken down`,
+        message: `${link.name} was taken down`,
         repair: () => setLink(socket, link.ifindex, { up: true }),
       });
   }
   if (peer.name !== name && !peer.alternativeNames.includes(name))
     found.push({
       key: 'name',
-      sentence: `the pod's interface ${name} is called ${peer.name}`,
+      message: `the pod's interface ${name} is called ${peer.name}`,
       repair: () =>
-        can(ground, 'live-rename')
+        hasCapability(kernel, 'live-rename')
           ? setLink(namespace.socket, peerIfindex(device.slot), { name })
           : addAlternativeNames(namespace.socket, peerIfindex(device.slot), [name]),
     });
   return found;
 }
 
-async function programDrift({ ground, pod, device }: Place): Promise<Difference[]> {
-  const missing = await bareHooks(ground, device);
+async function programDrift({ kernel, pod, device }: DeviceInPod): Promise<Drift[]> {
+  const missing = await hooksWithoutOurProgram(kernel, device);
   const unpinned =
     device.hooks === 'tc'
       ? []
       : Object.values(hooksOf[device.hooks]).filter(
           (hook) =>
             !missing.includes(hook) &&
-            !ground.programs.attachedLinks().some((link) => link.slot === device.slot && link.hook === hook),
+            !kernel.programs.attachedLinks().some((link) => link.slot === device.slot && link.hook === hook),
         );
-  const repair = () => attachPrograms(ground, pod, device);
+  const repair = () => attachPrograms(kernel, pod, device);
   return [
     { key: 'programs', what: 'our program was taken from', hooks: missing },
     { key: 'pins', what: 'the pin of our program was removed from', hooks: unpinned },
   ].flatMap(({ key, what, hooks }) =>
     hooks.length === 0
       ? []
-      : [{ key, sentence: `${what} ${hooks.join(' and ')} of ${device.primaryName}`, repair }],
+      : [{ key, message: `${what} ${hooks.join(' and ')} of ${device.primaryName}`, repair }],
   );
 }
 
-function policyDrift({ ground, pod, device }: Place, primary: Link): Difference[] {
+function policyDrift({ kernel, pod, device }: DeviceInPod, primary: NetworkLink): Drift[] {
   if (device.kind !== 'netkit' || !primary.netkit) return [];
   const wanted = devicePolicy(pod.network, device);
   const { policy, peerPolicy } = primary.netkit;
@@ -102,15 +102,15 @@ function policyDrift({ ground, pod, device }: Place, primary: Link): Difference[
   return [
     {
       key: 'policy',
-      sentence: `the policy of ${device.primaryName} was changed to ${policy}, peer ${peerPolicy}; the pod asked for ${wanted.primary}, peer ${wanted.peer}`,
-      repair: () => setNetkitPolicy(ground.host, primaryIfindex(device.slot), wanted),
+      message: `the policy of ${device.primaryName} was changed to ${policy}, peer ${peerPolicy}; the pod asked for ${wanted.primary}, peer ${wanted.peer}`,
+      repair: () => setNetkitPolicies(kernel.host, primaryIfindex(device.slot), wanted),
     },
   ];
 }
 
-async function addressDrift({ namespace, pod, device }: Place): Promise<Difference[]> {
+async function addressDrift({ namespace, pod, device }: DeviceInPod): Promise<Drift[]> {
   const wanted = pod.network.addresses;
-  const there = (await addresses(namespace.socket, { ifindex: peerIfindex(device.slot) }))
+  const there = (await listAddresses(namespace.socket, { ifindex: peerIfindex(device.slot) }))
     .filter((each) => each.scope === 'global')
     .map((each) => each.address);
   const missing = wanted.filter((address) => !there.includes(address));
@@ -121,27 +121,30 @@ async function addressDrift({ namespace, pod, device }: Place): Promise<Differen
       : [
           {
             key: `addresses ${missing.join(', ')}`,
-            sentence: `${missing.join(', ')} was taken from ${pod.network.interface} in the pod`,
-            repair: () => giveAddresses(namespace, device, missing),
+            message: `${missing.join(', ')} was taken from ${pod.network.interface} in the pod`,
+            repair: () => addAddresses(namespace, device, missing),
           },
         ]),
     ...added.map((address) => ({
       key: `added ${address}`,
-      sentence: `${address} was added to ${pod.network.interface} by hand; what the pod sends from it is dropped`,
+      message: `${address} was added to ${pod.network.interface} by hand; what the pod sends from it is dropped`,
       repair: null,
     })),
   ];
 }
 
-async function routeDrift({ ground, namespace, pod, device }: Place): Promise<Difference[]> {
+async function routeDrift({ kernel, namespace, pod, device }: DeviceInPod): Promise<Drift[]> {
   const { network } = pod;
-  const onHost = await routes(ground.host, { ifindex: primaryIfindex(device.slot) });
-  const inPod = await routes(namespace.socket, { ifindex: peerIfindex(device.slot) });
+  const onHost = await listRoutes(kernel.host, { ifindex: primaryIfindex(device.slot) });
+  const inPod = await listRoutes(namespace.socket, { ifindex: peerIfindex(device.slot) });
   const gone = [
     ...network.addresses
-      .filter((address) => !onHost.some((route) => bare(route.destination) === bare(address)))
-      .map((address) => `the host's route to ${bare(address)}`),
-    ...gatewaysOf(network)
+      .filter(
+        (address) =>
+          !onHost.some((route) => stripPrefixLength(route.destination) === stripPrefixLength(address)),
+      )
+      .map((address) => `the host's route to ${stripPrefixLength(address)}`),
+    ...podGateways(network)
       .filter(
         (gateway) => !inPod.some((route) => route.destination === 'default' && route.gateway === gateway),
       )
@@ -154,49 +157,49 @@ async function routeDrift({ ground, namespace, pod, device }: Place): Promise<Di
   return [
     {
       key: `routes ${gone.join(', ')}`,
-      sentence: `${gone.join(', ')} was deleted`,
-      repair: () => routePod(ground, namespace, device.slot, network),
+      message: `${gone.join(', ')} was deleted`,
+      repair: () => addPodRoutes(kernel, namespace, device.slot, network),
     },
   ];
 }
 
 /** A route to one host is told without its length. */
 const sameDestination = (told: string, wanted: string): boolean =>
-  told === wanted || (/\/(32|128)$/.test(wanted) && told === bare(wanted));
+  told === wanted || (/\/(32|128)$/.test(wanted) && told === stripPrefixLength(wanted));
 
-async function neighbourDrift({ ground, namespace, pod, device }: Place): Promise<Difference[]> {
-  const missing = await missingNeighbours(ground, namespace, pod, device);
+async function neighbourDrift({ kernel, namespace, pod, device }: DeviceInPod): Promise<Drift[]> {
+  const missing = await missingNeighbours(kernel, namespace, pod, device);
   if (missing.length === 0) return [];
   return [
     {
       key: 'neighbours',
-      sentence: `the permanent ${missing.length === 1 ? 'neighbour' : 'neighbours'} ${missing.join(', ')} of ${device.primaryName} ${missing.length === 1 ? 'was' : 'were'} changed`,
-      repair: () => fixNeighbours(ground, namespace, pod, device, pod.network.addresses),
+      message: `the permanent ${missing.length === 1 ? 'neighbour' : 'neighbours'} ${missing.join(', ')} of ${device.primaryName} ${missing.length === 1 ? 'was' : 'were'} changed`,
+      repair: () => setNeighbours(kernel, namespace, pod, device, pod.network.addresses),
     },
   ];
 }
 
 /** Addresses that a device with MACs has no permanent neighbour for, the pod's own first. */
 export async function missingNeighbours(
-  ground: Ground,
+  kernel: KernelContext,
   namespace: PodNamespace,
   { network }: PodRecord,
   { slot, primaryMac, peerMac }: DeviceRecord,
 ): Promise<string[]> {
   if (!primaryMac || !peerMac) return [];
   return [
-    ...(await unknown(ground.host, primaryIfindex(slot), network.addresses.map(bare), peerMac)),
-    ...(await unknown(namespace.socket, peerIfindex(slot), gatewaysOf(network), primaryMac)),
+    ...(await unknown(kernel.host, primaryIfindex(slot), network.addresses.map(stripPrefixLength), peerMac)),
+    ...(await unknown(namespace.socket, peerIfindex(slot), podGateways(network), primaryMac)),
   ];
 }
 
 async function unknown(
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   ifindex: number,
   expected: readonly string[],
   mac: string,
 ): Promise<string[]> {
-  const there = await neighbours(socket, { ifindex });
+  const there = await listNeighbors(socket, { ifindex });
   return expected.filter(
     (address) =>
       !there.some((each) => each.address === address && each.mac === mac && each.state === 'permanent'),

@@ -1,11 +1,17 @@
-import { slotOf } from '../../bpf/layout.ts';
+import { slotOf } from '../../bpf/slot-layout.ts';
 import { type NetworkEvent, type NetworkWatch, watchNetwork } from '../../netlink/monitor.ts';
-import { attend, type DatapathContext, forget, nameOf } from '../context.ts';
+import { type DatapathContext, forgetPod, podName, setCondition } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
-import type { Difference } from './drift.ts';
-import { closeIfGone, describe, differences, dropExtraDevices, reconcileAtStart } from './reconcile.ts';
+import type { Drift } from './drift.ts';
+import {
+  detectDrift,
+  reconcileAtStart,
+  removeExtraDevices,
+  removeIfNamespaceGone,
+  writePodConfig,
+} from './reconcile.ts';
 
 /** Time for what belongs together to be over: a namespace goes link by link, a tool changes address by address. */
 const settleMs = 200;
@@ -22,7 +28,7 @@ const truceMs = 600_000;
  * by round. What is ours is repaired, and what is not is shown; neither is fought over.
  */
 export class Reconciler {
-  readonly #core: DatapathContext;
+  readonly #context: DatapathContext;
   readonly #leaves: (pod: LivePod, key: string) => boolean;
   readonly #due = new Map<LivePod, NodeJS.Timeout>();
   readonly #repairs = new WeakMap<LivePod, Map<string, number[]>>();
@@ -31,8 +37,8 @@ export class Reconciler {
   #next = 0;
 
   /** @param leaves whether what differs in a pod is somebody else's to repair */
-  constructor(core: DatapathContext, leaves: (pod: LivePod, key: string) => boolean = () => false) {
-    this.#core = core;
+  constructor(context: DatapathContext, leaves: (pod: LivePod, key: string) => boolean = () => false) {
+    this.#context = context;
     this.#leaves = leaves;
   }
 
@@ -43,7 +49,7 @@ export class Reconciler {
       (event) => {
         if (event.type === 'resync') return this.#lookAtAll();
         const pod = this.#podOf(event);
-        if (pod) this.lookSoon(pod);
+        if (pod) this.enqueue(pod);
       },
       { allNamespaces: true },
     );
@@ -57,24 +63,24 @@ export class Reconciler {
     this.#due.clear();
   }
 
-  async takeOver(pod: LivePod): Promise<void> {
+  async reconcileAtStart(pod: LivePod): Promise<void> {
     try {
-      describe(this.#core.ground, pod);
-      const done = await reconcileAtStart(this.#core, pod);
+      writePodConfig(this.#context.kernel, pod);
+      const done = await reconcileAtStart(this.#context, pod);
       if (done === null) return this.#gone(pod);
-      for (const sentence of done) await this.#tell(pod, 'warning', sentence);
+      for (const sentence of done) await this.#publish(pod, 'warning', sentence);
     } catch (error) {
       const problem = asProblemError(error);
-      this.#core.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
-      attend(this.#core, pod, 'reconcile', problem.message);
+      this.#context.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
+      setCondition(this.#context, pod, 'reconcile', problem.message);
     }
   }
 
-  lookSoon(pod: LivePod): void {
+  enqueue(pod: LivePod): void {
     if (this.#due.has(pod)) return;
     const timer = setTimeout(() => {
       this.#due.delete(pod);
-      void this.look(pod);
+      void this.reconcile(pod);
     }, settleMs);
     this.#due.set(pod, timer);
   }
@@ -82,11 +88,11 @@ export class Reconciler {
   /** Looks at a pod whose migration ended or was refused: repairs of the device before do not count against its new one. */
   afterMigration(pod: LivePod): void {
     this.#repairs.delete(pod);
-    this.lookSoon(pod);
+    this.enqueue(pod);
   }
 
   /** Looks at the pod now, and repairs what may be repaired. Leaves a pod alone that something else works on. */
-  async look(pod: LivePod): Promise<void> {
+  async reconcile(pod: LivePod): Promise<void> {
     if (pod.migration || pod.leaving || pod.gone || pod.repairing) return;
     pod.repairing = this.#look(pod).finally(() => {
       pod.repairing = null;
@@ -96,45 +102,45 @@ export class Reconciler {
 
   async #look(pod: LivePod): Promise<void> {
     try {
-      if (await closeIfGone(this.#core, pod)) return await this.#gone(pod);
-      for (const sentence of await dropExtraDevices(this.#core, pod))
-        await this.#tell(pod, 'warning', sentence);
+      if (await removeIfNamespaceGone(this.#context, pod)) return await this.#gone(pod);
+      for (const sentence of await removeExtraDevices(this.#context, pod))
+        await this.#publish(pod, 'warning', sentence);
       using namespace = openPodNamespace(pod.record);
       const device = currentDevice(pod);
-      const all = await differences(this.#core, pod, namespace);
+      const all = await detectDrift(this.#context, pod, namespace);
       // What was read while a migration began is of two devices.
       if (pod.migration || pod.leaving || currentDevice(pod) !== device) return;
       const found = all.filter(({ key }) => !this.#leaves(pod, key));
-      for (const key of pod.attention.keys())
+      for (const key of pod.conditions.keys())
         if (key.startsWith('drift ') && !found.some((each) => `drift ${each.key}` === key))
-          attend(this.#core, pod, key, null);
+          setCondition(this.#context, pod, key, null);
       for (const difference of found) await this.#treat(pod, difference);
-      attend(this.#core, pod, 'reconcile', null);
+      setCondition(this.#context, pod, 'reconcile', null);
     } catch (error) {
       if (pod.gone || pod.leaving || pod.migration) return;
       const problem = asProblemError(error);
-      this.#core.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
-      attend(this.#core, pod, 'reconcile', problem.message);
+      this.#context.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
+      setCondition(this.#context, pod, 'reconcile', problem.message);
     }
   }
 
-  async #treat(pod: LivePod, { key, sentence, repair }: Difference): Promise<void> {
-    const shown = pod.attention.has(`drift ${key}`);
+  async #treat(pod: LivePod, { key, message: sentence, repair }: Drift): Promise<void> {
+    const shown = pod.conditions.has(`drift ${key}`);
     if (!repair) {
-      attend(this.#core, pod, `drift ${key}`, sentence);
-      if (!shown) await this.#tell(pod, 'warning', `${nameOf(pod)}: ${sentence}`);
+      setCondition(this.#context, pod, `drift ${key}`, sentence);
+      if (!shown) await this.#publish(pod, 'warning', `${podName(pod)}: ${sentence}`);
       return;
     }
     const repairs = this.#recent(pod, key);
     if (repairs.length >= repairLimit) {
       const left = `${sentence}, again after ${repairs.length} repairs; it is left as it is`;
-      attend(this.#core, pod, `drift ${key}`, left);
-      if (!shown) await this.#tell(pod, 'error', `${nameOf(pod)}: ${left}`);
+      setCondition(this.#context, pod, `drift ${key}`, left);
+      if (!shown) await this.#publish(pod, 'error', `${podName(pod)}: ${left}`);
       return;
     }
     repairs.push(Date.now());
     await repair();
-    await this.#tell(pod, 'warning', `${nameOf(pod)}: ${sentence}; repaired`);
+    await this.#publish(pod, 'warning', `${podName(pod)}: ${sentence}; repaired`);
   }
 
   /** Times of this difference's repairs that still count against another one. */
@@ -149,16 +155,16 @@ export class Reconciler {
   }
 
   async #gone(pod: LivePod): Promise<void> {
-    await forget(
-      this.#core,
+    await forgetPod(
+      this.#context,
       pod,
       'pod.gone',
-      `the namespace of ${nameOf(pod)} at ${pod.record.netnsPath} is gone`,
+      `the namespace of ${podName(pod)} at ${pod.record.netnsPath} is gone`,
     );
   }
 
-  #tell(pod: LivePod, severity: 'warning' | 'error', message: string): Promise<void> {
-    return this.#core.tell.event({
+  #publish(pod: LivePod, severity: 'warning' | 'error', message: string): Promise<void> {
+    return this.#context.publish.event({
       type: 'drift',
       severity,
       podId: pod.record.id,
@@ -176,20 +182,20 @@ export class Reconciler {
           ? event.address.ifindex
           : event.route.ifindex;
     const slot = ifindex === null ? null : slotOf(ifindex);
-    return slot === null ? undefined : this.#core.registry.ofSlot(slot);
+    return slot === null ? undefined : this.#context.registry.findBySlot(slot);
   }
 
   #lookAtAll(): void {
-    for (const pod of this.#core.registry.all()) this.lookSoon(pod);
+    for (const pod of this.#context.registry.all()) this.enqueue(pod);
   }
 
   /** One pod at a time, so that a node of many has no moment in which all are read. */
   #turn(): void {
-    const pods = this.#core.registry.all();
+    const pods = this.#context.registry.all();
     this.#round = setTimeout(
       async () => {
-        const pod = this.#core.registry.all()[this.#next++];
-        if (pod) await this.look(pod);
+        const pod = this.#context.registry.all()[this.#next++];
+        if (pod) await this.reconcile(pod);
         else this.#next = 0;
         if (this.#round) this.#turn();
       },

@@ -1,19 +1,19 @@
 import type { GuardThresholds } from '../../../contract/guard.ts';
 import { isIpv6 } from '../../../contract/network.ts';
-import type { Family } from '../../netlink/ip.ts';
-import { bare } from '../device/next-hops.ts';
-import { EchoSocket } from '../echo/icmp.ts';
+import type { Family } from '../../netlink/ip-address.ts';
+import { stripPrefixLength } from '../device/next-hops.ts';
+import { EchoSocket } from '../echo/icmp-socket.ts';
 import {
-  forgiven,
-  judged,
+  assessProbe,
   neverProbed,
-  noted,
   type ProbeOutcome,
   type ProbeRecord,
-  pauseMs,
+  probeDelayMs,
+  recordOutcome,
+  resetFailures,
 } from './probe-record.ts';
 import { probeTcp } from './tcp-probe.ts';
-import type { Verdict } from './traffic.ts';
+import type { Assessment } from './traffic-monitor.ts';
 
 type Rules = Pick<GuardThresholds, 'icmp' | 'tcpPort' | 'probeSeconds' | 'probeTimeoutMs' | 'probeFailures'>;
 
@@ -54,7 +54,7 @@ interface Target {
 }
 
 /** The probes of one pod: its first address of each family, by each method that is switched on. */
-export class Probes {
+export class PodProbes {
   /** Packets each way that all probes so far may have been. */
   packets = 0;
   readonly #sockets: EchoSockets;
@@ -69,7 +69,7 @@ export class Probes {
     this.#sockets = sockets;
     this.#addresses = [false, true].flatMap((six) => {
       const first = addresses.find((each) => isIpv6(each) === six);
-      return first === undefined ? [] : [bare(first)];
+      return first === undefined ? [] : [stripPrefixLength(first)];
     });
   }
 
@@ -88,9 +88,9 @@ export class Probes {
         this.#running.delete(what);
         const before = this.#records.get(what) ?? neverProbed;
         // What was asked before an act says nothing of what came of it.
-        const record = generation === this.#generation ? noted(before, outcome, now) : before;
+        const record = generation === this.#generation ? recordOutcome(before, outcome, now) : before;
         this.#records.set(what, record);
-        this.#due.set(what, now + pauseMs(record, rules));
+        this.#due.set(what, now + probeDelayMs(record, rules));
       });
     }
   }
@@ -98,7 +98,7 @@ export class Probes {
   /** After an act: failures are counted anew. */
   restart(): void {
     this.#generation++;
-    for (const [what, record] of this.#records) this.#records.set(what, forgiven(record));
+    for (const [what, record] of this.#records) this.#records.set(what, resetFailures(record));
     this.#due.clear();
   }
 
@@ -108,12 +108,12 @@ export class Probes {
   }
 
   /** Of all targets together: one that fails is enough. */
-  verdict(rules: Rules, now: number): Verdict | null {
+  verdict(rules: Rules, now: number): Assessment | null {
     const verdicts = this.#targets(rules).map(({ method, what }) =>
-      judged(what, this.#records.get(what) ?? neverProbed, method === 'tcp', rules, now),
+      assessProbe(what, this.#records.get(what) ?? neverProbed, method === 'tcp', rules, now),
     );
     if (verdicts.length === 0) return null;
-    const of = (state: Verdict['state']) => verdicts.filter((verdict) => verdict.state === state);
+    const of = (state: Assessment['state']) => verdicts.filter((verdict) => verdict.state === state);
     const chosen = [of('failing'), of('well'), of('unknown')].find((some) => some.length > 0)!;
     const since = chosen.flatMap((verdict) => verdict.since ?? []);
     return {

@@ -1,16 +1,16 @@
-import type { GuardAct } from '../../../contract/guard.ts';
+import type { GuardAction } from '../../../contract/guard.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { Kept } from './kept.ts';
-import type { PodWatch } from './watch.ts';
+import type { PodSignals } from './pod-signals.ts';
+import type { GuardState } from './state.ts';
 
 /** What the guard has of a pod. */
-export interface Guarded {
+export interface GuardedPod {
   pod: LivePod;
-  watch: PodWatch;
-  kept: Kept;
+  signals: PodSignals;
+  state: GuardState;
   /** A round of it runs. */
-  round: Promise<void> | null;
-  nextRound: number;
+  evaluating: Promise<void> | null;
+  nextEvaluation: number;
 }
 
 /** Something else works on the pod, or it is leaving. */
@@ -21,7 +21,7 @@ export const isBusy = (pod: LivePod): boolean =>
 export const clock = (): number => Math.round(performance.timeOrigin + performance.now());
 
 /** @param now of `clock` */
-export const actAt = (now: number, act: GuardAct['act'], because: readonly string[]): GuardAct => ({
+export const newAction = (now: number, act: GuardAction['act'], because: readonly string[]): GuardAction => ({
   time: new Date(now).toISOString(),
   act,
   because: [...because],

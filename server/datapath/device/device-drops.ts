@@ -1,21 +1,21 @@
-import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
-import { getLink, type Link } from '../../netlink/link.ts';
-import type { Ground } from '../kernel-context.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { getLink, type NetworkLink } from '../../netlink/link.ts';
+import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
 /** Packets dropped by both ends of the devices on `slots`, in both directions, since they were made. */
 export async function deviceDrops(
-  ground: Ground,
+  kernel: KernelContext,
   namespace: PodNamespace,
   slots: readonly number[],
 ): Promise<number> {
   let sum = 0;
   for (const slot of slots) {
-    sum += droppedBy(await getLink(ground.host, { ifindex: primaryIfindex(slot) }, { stats: true }));
+    sum += droppedBy(await getLink(kernel.host, { ifindex: primaryIfindex(slot) }, { stats: true }));
     sum += droppedBy(await getLink(namespace.socket, { ifindex: peerIfindex(slot) }, { stats: true }));
   }
   return sum;
 }
 
-const droppedBy = (link: Link | null): number =>
+const droppedBy = (link: NetworkLink | null): number =>
   link?.stats ? link.stats.receive.dropped + link.stats.transmit.dropped : 0;

@@ -2,7 +2,7 @@ import type { BatchPod } from '../../../contract/batch.ts';
 import type { Migration } from '../../../contract/migration.ts';
 
 /** What became of a pod whose migration did not end `done`: a failed one is on its new device once the host sends there. */
-export function mishap({ state, error, steps }: Migration): {
+export function failureSummary({ state, error, steps }: Migration): {
   code: BatchPod['code'];
   message: string;
   moved: boolean;

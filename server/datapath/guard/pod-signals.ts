@@ -4,43 +4,43 @@ import {
   type GuardThresholds,
   guardSignal,
 } from '../../../contract/guard.ts';
-import { field } from '../../bpf/counter-fields.ts';
-import type { Ground } from '../kernel-context.ts';
+import { counterIndex } from '../../bpf/counter-layout.ts';
+import type { KernelContext } from '../kernel-context.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { checkHooks, type HookFindings } from './hook-check.ts';
-import { type EchoSockets, Probes } from './probes.ts';
-import { Traffic, type Verdict } from './traffic.ts';
+import { type EchoSockets, PodProbes } from './pod-probes.ts';
+import { type Assessment, TrafficMonitor } from './traffic-monitor.ts';
 
 /** Hooks of a pod that gives no reason to look are asked this often: the question takes RTNL. */
 const hooksEveryMs = 4000;
 
-const off: Verdict = { state: 'unknown', evidence: 'not measured', since: null };
+const off: Assessment = { state: 'unknown', evidence: 'not measured', since: null };
 
 /** The senses of the guard for one pod: measures it round by round. */
-export class PodWatch {
-  readonly #ground: Ground;
+export class PodSignals {
+  readonly #kernel: KernelContext;
   readonly #pod: LivePod;
-  readonly #traffic = new Traffic();
-  readonly #probes: Probes;
+  readonly #traffic = new TrafficMonitor();
+  readonly #probes: PodProbes;
   readonly #since = new Map<GuardSignal, number>();
   #slot: number | null = null;
   #hooks: HookFindings | null = null;
   #hooksDue = 0;
-  #probing: Verdict | null = null;
+  #probing: Assessment | null = null;
 
-  constructor(ground: Ground, pod: LivePod, sockets: EchoSockets) {
-    this.#ground = ground;
+  constructor(kernel: KernelContext, pod: LivePod, sockets: EchoSockets) {
+    this.#kernel = kernel;
     this.#pod = pod;
-    this.#probes = new Probes(sockets, pod.record.network.addresses);
+    this.#probes = new PodProbes(sockets, pod.record.network.addresses);
   }
 
   /** What the probes say; null where none is on. */
-  get probe(): Verdict['state'] | null {
+  get probe(): Assessment['state'] | null {
     return this.#probing?.state ?? null;
   }
 
   /** The hooks are looked at in the next round. */
-  hasten(): void {
+  checkHooksSoon(): void {
     this.#hooksDue = 0;
   }
 
@@ -61,14 +61,14 @@ export class PodWatch {
       this.restart();
       this.#slot = device.slot;
     }
-    const counters = this.#ground.programs.counters.read(device.slot);
-    const of = (name: keyof typeof field): number => Number(counters[field[name]]);
+    const counters = this.#kernel.programs.counters.read(device.slot);
+    const of = (name: keyof typeof counterIndex): number => Number(counters[counterIndex[name]]);
     const silent = this.#traffic.add(
       {
         at: now,
-        out: of('packetsOut'),
-        in: of('packetsIn'),
-        dropped: of('droppedPacketsOut') + of('droppedPacketsIn'),
+        egress: of('egressPackets'),
+        ingress: of('ingressPackets'),
+        dropped: of('egressDroppedPackets') + of('ingressDroppedPackets'),
         probes: this.#probes.packets,
       },
       thresholds,
@@ -79,7 +79,7 @@ export class PodWatch {
     if (device.kind !== 'netkit') this.#hooks = null;
     else if (silent || this.#probes.doubtful || now >= this.#hooksDue) {
       const { hooks } = device;
-      const found = await checkHooks(this.#ground, device);
+      const found = await checkHooks(this.#kernel, device);
       const pod = this.#pod;
       if (pod.migration || pod.leaving || currentDevice(pod) !== device || device.hooks !== hooks)
         return false;
@@ -100,7 +100,7 @@ export class PodWatch {
     });
   }
 
-  #verdict(signal: GuardSignal, thresholds: GuardThresholds): Verdict | null {
+  #verdict(signal: GuardSignal, thresholds: GuardThresholds): Assessment | null {
     switch (signal) {
       case 'drops':
         return this.#traffic.drops(thresholds);
@@ -128,7 +128,7 @@ const notMeasured: Partial<Record<GuardSignal, string>> = {
   probe: 'no probe is switched on',
 };
 
-const found = (finding: string | null, well: string): Verdict => ({
+const found = (finding: string | null, well: string): Assessment => ({
   state: finding === null ? 'well' : 'failing',
   evidence: finding ?? well,
   since: null,
@@ -136,7 +136,7 @@ const found = (finding: string | null, well: string): Verdict => ({
 
 const reading = (
   signal: GuardSignal,
-  { evidence }: Verdict,
+  { evidence }: Assessment,
   since: number | null,
   state: GuardReading['state'],
 ): GuardReading => ({

@@ -1,6 +1,6 @@
 import { maxObjectBytes, type NewUserProgram } from '../../../contract/build.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { describeObject, type ObjectDescription, trafficControl } from '../../bpf/object.ts';
+import { describeObject, type ObjectDescription, schedClsProgramType } from '../../bpf/object-loader.ts';
 
 /** Sections that mean a program of traffic control; libbpf before 1.4 does not know the last two. */
 const sections = /^(tc|classifier|tcx|netkit)($|\/)/;
@@ -48,7 +48,7 @@ export function chooseProgram({
       `the object has ${found.length} programs${wanted === undefined ? '' : ` in ${wanted}`}`,
       `Name one of ${found.map(({ name }) => name).join(', ')}.`,
     );
-  if (!sections.test(chosen.section) || (chosen.type !== trafficControl && chosen.type !== 0))
+  if (!sections.test(chosen.section) || (chosen.type !== schedClsProgramType && chosen.type !== 0))
     throw refuse(
       `${named(chosen)} is not a program of traffic control`,
       'Hooks of pods take SEC("tc"), SEC("tcx/ingress"), SEC("netkit/peer") and the like.',

@@ -11,10 +11,10 @@ import {
   socket,
   strerror,
 } from '../../ffi/libc.ts';
-import { addressBytes, type Family, family as families } from '../../netlink/ip.ts';
-import { whenReadable } from '../../netlink/readable.ts';
+import { addressBytes, type Family, addressFamily as families } from '../../netlink/ip-address.ts';
+import { onReadable } from '../../netlink/poll-readable.ts';
 import type { ProbeOutcome } from '../guard/probe-record.ts';
-import { decodeEchoReply, encodeEcho, identifierFilter } from './message.ts';
+import { decodeEchoReply, encodeEcho, identifierFilter } from './icmp-message.ts';
 
 /** <sys/socket.h>, <netinet/in.h> */
 const SOCK_RAW_CLOEXEC_NONBLOCK = 0x8_0803;
@@ -66,7 +66,7 @@ export class EchoSocket implements Disposable {
     if (this.#fd < 0) throw refusal(what, errno());
     this.#takeOnlyReplies(what);
     this.#takeOnlyOurs(what);
-    this.#unpoll = whenReadable(this.#fd, () => this.#drain());
+    this.#unpoll = onReadable(this.#fd, () => this.#drain());
   }
 
   /** By type, before the kernel makes a copy for us: what a socket's BPF filter refuses counts as a drop of the pod's. */

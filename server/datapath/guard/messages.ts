@@ -1,22 +1,22 @@
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { GuardAct, GuardChoice, GuardThresholds } from '../../../contract/guard.ts';
-import { type NewEvent, nameOf } from '../context.ts';
+import type { GuardAction, GuardChoice, GuardThresholds } from '../../../contract/guard.ts';
+import { type NewEvent, podName } from '../context.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { Kept } from './kept.ts';
+import type { GuardState } from './state.ts';
 
 /** What wants looking at; null while the guard has done nothing that stays. */
-export function attentionOf({ ladder: { stage, because } }: Kept): string | null {
+export function conditionMessage({ ladder: { stage, because } }: GuardState): string | null {
   if (stage === 'fallen-back') return `the guard moved it to veth: ${because.join('; ')}`;
   if (stage === 'left-alone') return `the guard could not help and leaves it alone: ${because.join('; ')}`;
   return null;
 }
 
 /** Of pods whose probes fail with those of most others. */
-export const nodeFailsSentence =
+export const nodeWideFailureMessage =
   'Probes of most pods of the node fail at once. That is not this pod’s device, so the guard does nothing about them.';
 
 /** What the guard does with the pod now. */
-export function sentenceOf({ ladder }: Kept, kind: DeviceKind, thresholds: GuardThresholds): string {
+export function stateMessage({ ladder }: GuardState, kind: DeviceKind, thresholds: GuardThresholds): string {
   const { stage, repairs } = ladder;
   if (!thresholds.on) return 'The guard is off: it measures nothing and does nothing.';
   if (stage === 'left-alone')
@@ -37,8 +37,8 @@ const acts = {
 } as const;
 
 /** Events of the guard. The message carries the evidence. */
-export const eventOf = {
-  act(pod: LivePod, { act, because, failure, migrationId }: GuardAct): NewEvent {
+export const guardEvents = {
+  act(pod: LivePod, { act, because, failure, migrationId }: GuardAction): NewEvent {
     const { type, severity, done } = acts[act];
     const again = act === 'repair' ? ' again' : '';
     const failed = failure === null ? '' : `; that failed: ${failure}`;
@@ -47,7 +47,7 @@ export const eventOf = {
       severity: failure === null ? severity : 'error',
       podId: pod.record.id,
       migrationId,
-      message: `${done} ${nameOf(pod)}${again}: ${because.join('; ')}${failed}`,
+      message: `${done} ${podName(pod)}${again}: ${because.join('; ')}${failed}`,
     };
   },
   resumed: (pod: LivePod, actor: string): NewEvent => ({
@@ -55,10 +55,15 @@ export const eventOf = {
     severity: 'info',
     podId: pod.record.id,
     migrationId: null,
-    message: `${actor} lets the guard watch ${nameOf(pod)} again`,
+    message: `${actor} lets the guard watch ${podName(pod)} again`,
   }),
   /** @param whom the pod's name, or `the node` */
-  chosen: (podId: string | null, whom: string, choice: GuardChoice | null, actor: string): NewEvent => ({
+  settingsChanged: (
+    podId: string | null,
+    whom: string,
+    choice: GuardChoice | null,
+    actor: string,
+  ): NewEvent => ({
     type: 'guard.changed',
     severity: 'info',
     podId,

@@ -1,26 +1,26 @@
 import type { DeviceKind, HookFamily } from '../../../contract/device.ts';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { peerIfindex } from '../../bpf/layout.ts';
+import { peerIfindex } from '../../bpf/slot-layout.ts';
 import { currentNamespace, openNamespace } from '../../kernel/netns.ts';
 import { getLink } from '../../netlink/link.ts';
-import { giveAddresses, makeDevice } from '../device/device.ts';
-import { forward } from '../device/host-forwarding.ts';
-import { routePod } from '../device/network-state.ts';
-import { attachPrograms, pointAt } from '../device/our-programs.ts';
-import { attachUsers } from '../device/user-hooks.ts';
-import { can, type Ground } from '../kernel-context.ts';
-import { namespaceLives, type PodNamespace } from '../pod-namespaces.ts';
-import type { Registry } from '../pod-registry.ts';
+import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/records.ts';
+import { addAddresses, createDevice } from '../device/device.ts';
+import { enableForwarding } from '../device/host-forwarding.ts';
+import { addPodRoutes } from '../device/network-state.ts';
+import { attachPrograms, setEndpoints } from '../device/our-programs.ts';
+import { attachUserPrograms } from '../device/user-hooks.ts';
+import { hasCapability, type KernelContext } from '../kernel-context.ts';
+import { namespaceExists, type PodNamespace } from '../pod-namespaces.ts';
+import type { PodRegistry } from '../pod-registry.ts';
 import { peerMac, primaryMac, primaryName } from '../slot-allocator.ts';
-import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../store.ts';
 
 /** @throws ProblemError `no_netkit`, `no_tcx` when the kernel lacks what the kind needs */
-export function chooseKind(ground: Ground, wanted: DeviceKind | undefined): DeviceKind {
-  const kind = wanted ?? (can(ground, 'netkit') ? 'netkit' : 'veth');
-  const needed = kind === 'netkit' ? 'netkit' : ground.primaryHooks === 'tc' ? 'clsact' : 'tcx';
-  if (can(ground, needed)) return kind;
-  const capability = ground.capabilities.get(needed);
+export function chooseKind(kernel: KernelContext, wanted: DeviceKind | undefined): DeviceKind {
+  const kind = wanted ?? (hasCapability(kernel, 'netkit') ? 'netkit' : 'veth');
+  const needed = kind === 'netkit' ? 'netkit' : kernel.primaryHooks === 'tc' ? 'clsact' : 'tcx';
+  if (hasCapability(kernel, needed)) return kind;
+  const capability = kernel.capabilities.get(needed);
   throw new ProblemError(
     needed === 'netkit' ? 'no_netkit' : 'no_tcx',
     `give a pod a ${kind} device: ${capability?.detail ?? `no ${needed}`}`,
@@ -35,14 +35,14 @@ export function chooseKind(ground: Ground, wanted: DeviceKind | undefined): Devi
  * @returns the namespace's inode
  * @throws ProblemError `pod_exists`, `address_in_use`, `bad_netns`
  */
-export function admit(registry: Registry, pod: NewPod): bigint {
+export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   const what = `attach pod ${pod.namespace}/${pod.name}`;
   if (registry.get(`${pod.namespace}.${pod.name}`))
     throw new ProblemError('pod_exists', `${what}: there is one of this name`, {
       hint: 'Remove it first, or give another name.',
     });
   for (const address of pod.addresses) {
-    const holder = registry.withAddress(address);
+    const holder = registry.findByAddress(address);
     if (holder)
       throw new ProblemError(
         'address_in_use',
@@ -61,7 +61,7 @@ export function admit(registry: Registry, pod: NewPod): bigint {
   // The kernel gives a namespace's inode again once it is gone, so the same number alone says nothing.
   const tenant = registry
     .all()
-    .find((each) => each.record.netnsInode === namespace.inode && namespaceLives(each.record));
+    .find((each) => each.record.netnsInode === namespace.inode && namespaceExists(each.record));
   if (tenant)
     throw new ProblemError(
       'pod_exists',
@@ -73,8 +73,8 @@ export function admit(registry: Registry, pod: NewPod): bigint {
   return namespace.inode;
 }
 
-/** The books' row of a pod's device on `slot`. A device has MACs unless it is netkit in mode l3. */
-export function deviceRow(
+/** The store' row of a pod's device on `slot`. A device has MACs unless it is netkit in mode l3. */
+export function newDeviceRecord(
   pod: Pick<PodRecord, 'id' | 'network'>,
   kind: DeviceKind,
   hooks: HookFamily,
@@ -94,21 +94,21 @@ export function deviceRow(
 }
 
 /** Gives the pod its device with addresses, routes and programs. Idempotent: completes what a killed agent began. */
-export async function connect(
-  ground: Ground,
+export async function connectPod(
+  kernel: KernelContext,
   namespace: PodNamespace,
   pod: PodRecord,
   device: DeviceRecord,
 ): Promise<void> {
   const { network } = pod;
   await refuseTakenName(namespace, pod, device);
-  forward(network);
-  await makeDevice(ground, namespace, pod, device, network.interface, network.addresses);
-  await attachPrograms(ground, pod, device);
-  await attachUsers(ground, pod.number, device);
-  await giveAddresses(namespace, device, network.addresses);
-  await routePod(ground, namespace, device.slot, network);
-  pointAt(ground, pod, device);
+  enableForwarding(network);
+  await createDevice(kernel, namespace, pod, device, network.interface, network.addresses);
+  await attachPrograms(kernel, pod, device);
+  await attachUserPrograms(kernel, pod.number, device);
+  await addAddresses(namespace, device, network.addresses);
+  await addPodRoutes(kernel, namespace, device.slot, network);
+  setEndpoints(kernel, pod, device);
 }
 
 async function refuseTakenName(namespace: PodNamespace, pod: PodRecord, device: DeviceRecord): Promise<void> {

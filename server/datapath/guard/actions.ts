@@ -1,24 +1,24 @@
 import type { DatapathContext } from '../context.ts';
-import { settleHooks } from '../device/move-hooks.ts';
-import { attachPrograms, pointAt } from '../device/our-programs.ts';
+import { finishHookMove } from '../device/move-hooks.ts';
+import { attachPrograms, setEndpoints } from '../device/our-programs.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { actAt, clock, type Guarded, isBusy } from './guarded.ts';
-import { type Kept, withAct } from './kept.ts';
-import type { LadderAct, LadderState } from './ladder.ts';
-import { eventOf } from './sentences.ts';
+import type { EscalationAction, EscalationState } from './escalation-policy.ts';
+import { clock, type GuardedPod, isBusy, newAction } from './guarded-pod.ts';
+import { guardEvents } from './messages.ts';
+import { type GuardState, withAction } from './state.ts';
 
 interface Means {
-  core: DatapathContext;
+  context: DatapathContext;
   migrations: Migrations;
   /** Has reconciling look at the pod: for what of a device is not its programs. */
   look: (pod: LivePod) => void;
-  keep: (guarded: Guarded, kept: Kept) => Promise<void>;
+  keep: (guarded: GuardedPod, kept: GuardState) => Promise<void>;
 }
 
 /** Does what the ladder says, and tells of it. */
-export class Acts {
+export class GuardActions {
   readonly #means: Means;
 
   constructor(means: Means) {
@@ -26,41 +26,45 @@ export class Acts {
   }
 
   /** Kept before it is done: an agent that is killed meanwhile knows how far it went. */
-  async carryOut(guarded: Guarded, ladder: LadderState, { act, because }: LadderAct): Promise<void> {
-    const { core, migrations, keep } = this.#means;
-    const { pod, kept } = guarded;
+  async execute(
+    guarded: GuardedPod,
+    ladder: EscalationState,
+    { act, because }: EscalationAction,
+  ): Promise<void> {
+    const { context, migrations, keep } = this.#means;
+    const { pod, state: kept } = guarded;
     await keep(guarded, { ...kept, ladder });
     // Something else may have begun while that was written.
     if (isBusy(pod)) return keep(guarded, kept);
-    const told = actAt(clock(), act, because);
+    const action = newAction(clock(), act, because);
     try {
       if (act === 'repair') await this.#repair(pod);
-      if (act === 'fallback') told.migrationId = (await migrations.start(pod, 'veth', 'guard', false)).id;
+      if (act === 'fallback') action.migrationId = (await migrations.start(pod, 'veth', 'guard', false)).id;
     } catch (error) {
-      told.failure = asProblemError(error).message;
+      action.failure = asProblemError(error).message;
     }
-    guarded.watch.restart();
+    guarded.signals.restart();
     const refused =
-      act === 'fallback' && told.failure !== null ? [`falling back failed: ${told.failure}`] : [];
+      act === 'fallback' && action.failure !== null ? [`falling back failed: ${action.failure}`] : [];
     await keep(
       guarded,
       // The cool-down begins when it is done.
-      withAct(
+      withAction(
         { ...kept, ladder: { ...ladder, lastAct: clock(), because: [...ladder.because, ...refused] } },
-        told,
+        action,
       ),
     );
-    await core.tell.event(eventOf.act(pod, told));
+    await context.publish.event(guardEvents.act(pod, action));
   }
 
   /** Our programs, what they go by, and the policy; the rest of the device is left to reconciling, at once. */
   async #repair(pod: LivePod): Promise<void> {
-    const { ground } = this.#means.core;
+    const { kernel } = this.#means.context;
     const device = currentDevice(pod);
     const repairing = (async () => {
-      pointAt(ground, pod.record, device);
-      await attachPrograms(ground, pod.record, device);
-      await settleHooks(ground, pod.record, device);
+      setEndpoints(kernel, pod.record, device);
+      await attachPrograms(kernel, pod.record, device);
+      await finishHookMove(kernel, pod.record, device);
     })();
     pod.repairing = repairing
       .catch(() => {})

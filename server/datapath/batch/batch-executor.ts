@@ -5,13 +5,13 @@ import type { DatapathContext } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { mishap } from './mishap.ts';
-import { Pulse } from './pulse.ts';
-import { watchPod } from './watch.ts';
+import { failureSummary } from './failure-summary.ts';
+import { TrafficBaseline } from './traffic-baseline.ts';
+import { watchHealth } from './watch-health.ts';
 
 const shortestBeatMs = 1000;
 
-export interface BatchTelling {
+export interface BatchPublisher {
   batch(batch: Batch): void;
   pod(batch: Batch, pod: BatchPod): void;
 }
@@ -20,28 +20,28 @@ export interface BatchTelling {
  * One batch at work. Each of its pods is read for the settle time, migrated, and watched for the settle time; as many
  * at once as its parallelism says. The first unhealthy pod holds it, and what runs then is ended.
  */
-export class BatchRun {
+export class BatchExecutor {
   readonly batch: Batch;
-  readonly #core: DatapathContext;
+  readonly #context: DatapathContext;
   readonly #migrations: Pick<Migrations, 'start' | 'finished'>;
-  readonly #tell: BatchTelling;
-  readonly #pulse: Pulse;
+  readonly #publish: BatchPublisher;
+  readonly #pulse: TrafficBaseline;
   readonly #active = new Map<string, Promise<void>>();
   #timers: NodeJS.Timeout[] = [];
   /** Whether pods that wait have been read for long enough. */
   #ready = false;
 
   constructor(
-    core: DatapathContext,
+    context: DatapathContext,
     migrations: Pick<Migrations, 'start' | 'finished'>,
-    tell: BatchTelling,
+    publish: BatchPublisher,
     batch: Batch,
   ) {
-    this.#core = core;
+    this.#context = context;
     this.#migrations = migrations;
-    this.#tell = tell;
+    this.#publish = publish;
     this.batch = batch;
-    this.#pulse = new Pulse(core.ground);
+    this.#pulse = new TrafficBaseline(context.kernel);
   }
 
   /** Whether migrations of it run, or are about to. */
@@ -74,7 +74,7 @@ export class BatchRun {
     this.#timers = [];
     this.#end();
     await this.#save();
-    await this.#core.tell.event({
+    await this.#context.publish.event({
       type: event,
       severity: reason === null && batch.counts.unhealthy === 0 ? 'info' : 'warning',
       podId: null,
@@ -96,7 +96,7 @@ export class BatchRun {
 
   #beat(): void {
     const waiting = this.batch.pods.filter(({ state }) => state === 'waiting');
-    this.#pulse.beat(waiting.flatMap(({ podId }) => this.#core.registry.get(podId) ?? []));
+    this.#pulse.beat(waiting.flatMap(({ podId }) => this.#context.registry.get(podId) ?? []));
   }
 
   #fill(): void {
@@ -128,19 +128,19 @@ export class BatchRun {
 
   async #move(member: BatchPod): Promise<void> {
     const { batch } = this;
-    const pod = this.#core.registry.get(member.podId);
+    const pod = this.#context.registry.get(member.podId);
     const before = pod && batch.settleMs > 0 ? this.#pulse.before(pod) : null;
     await this.#change(member, { state: 'running', startedAt: now(), migrationId: null });
     if (!pod) return this.#ended(member);
     const migration = await this.#migrate(pod, member);
     if (!migration) return;
     if (migration.state !== 'done') {
-      const { code, message, moved } = mishap(migration);
+      const { code, message, moved } = failureSummary(migration);
       return this.#unhealthy(member, moved, { code, message });
     }
     if (before) {
       await this.#change(member, { state: 'watched', moved: true });
-      const complaint = await watchPod(this.#core.ground, pod, before, batch.settleMs);
+      const complaint = await watchHealth(this.#context.kernel, pod, before, batch.settleMs);
       if (complaint) return this.#unhealthy(member, true, { code: null, message: complaint });
     }
     await this.#change(member, { state: 'done', moved: true, endedAt: now() });
@@ -220,19 +220,19 @@ export class BatchRun {
     batch.counts[pod.state] -= 1;
     Object.assign(pod, change);
     batch.counts[pod.state] += 1;
-    this.#tell.pod(batch, pod);
-    this.#tell.batch(batch);
+    this.#publish.pod(batch, pod);
+    this.#publish.batch(batch);
     try {
-      await this.#core.books.saveBatchPod(batch.id, pod);
+      await this.#context.store.saveBatchPod(batch.id, pod);
     } catch (error) {
       this.#unwritten(error);
     }
   }
 
   async #save(): Promise<void> {
-    this.#tell.batch(this.batch);
+    this.#publish.batch(this.batch);
     try {
-      await this.#core.books.saveBatch(this.batch);
+      await this.#context.store.saveBatch(this.batch);
     } catch (error) {
       this.#unwritten(error);
     }
@@ -241,7 +241,7 @@ export class BatchRun {
   /** Without a journal nobody could tell after a crash what was moved: nothing new is started. */
   #unwritten(error: unknown): void {
     const { message } = asProblemError(error);
-    this.#core.log.error({ err: error, batch: this.batch.id }, 'journal of a batch');
+    this.#context.log.error({ err: error, batch: this.batch.id }, 'journal of a batch');
     if (this.batch.state !== 'running') return;
     void this.turn('paused', message, 'batch.paused', `batch ${this.batch.number} is paused: ${message}`);
   }

@@ -4,20 +4,20 @@ import type { UserProgram } from '../../../contract/build.ts';
 import { maxUserPrograms, type NewUserProgram, userProgram } from '../../../contract/build.ts';
 import type { AttachedProgram } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { withId } from '../../bpf/info.ts';
-import { mapInfo } from '../../bpf/map.ts';
-import { loadObject } from '../../bpf/object.ts';
-import { programInfoById } from '../../bpf/program.ts';
-import type { UserPin } from '../../bpf/user-pins.ts';
-import { type DatapathContext, nameOf } from '../context.ts';
+import { mapInfo } from '../../bpf/array-map.ts';
+import { withObjectById } from '../../bpf/kernel-object.ts';
+import { loadObject } from '../../bpf/object-loader.ts';
+import { programInfoById } from '../../bpf/program-info.ts';
+import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
+import { type DatapathContext, podName } from '../context.ts';
 import { hooksOf } from '../device/hooks.ts';
-import { programsOn } from '../device/our-programs.ts';
-import { attachUser, removeUser } from '../device/user-hooks.ts';
+import { readAttachedPrograms } from '../device/our-programs.ts';
+import { attachUserProgram, removeUserProgram } from '../device/user-hooks.ts';
 import { asProblemError } from '../errors.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { chooseProgram } from './object.ts';
+import { chooseProgram } from './choose-program.ts';
 
-/** What the kernel does not know of them; the books' setting `programs` of the pod. */
+/** What the kernel does not know of them; the store' setting `programs` of the pod. */
 const notes = z.array(
   userProgram.pick({ number: true, name: true, section: true, object: true, actor: true, attachedAt: true }),
 );
@@ -25,18 +25,18 @@ type Note = z.infer<typeof notes>[number];
 
 /** Programs that users put on pods, beside ours. */
 export class UserPrograms {
-  readonly #core: DatapathContext;
+  readonly #context: DatapathContext;
 
-  constructor(core: DatapathContext) {
-    this.#core = core;
+  constructor(context: DatapathContext) {
+    this.#context = context;
   }
 
   /** @throws ProblemError `pod_not_found`, `device_missing` */
   async list(id: string): Promise<UserProgram[]> {
-    const pod = this.#core.registry.must(id);
-    const there = await programsOn(this.#core.ground, currentDevice(pod));
+    const pod = this.#context.registry.require(id);
+    const there = await readAttachedPrograms(this.#context.kernel, currentDevice(pod));
     const known = await this.#notes(pod);
-    return this.#core.ground.users.of(pod.record.number).flatMap((pinned) => {
+    return this.#context.kernel.userPins.of(pod.record.number).flatMap((pinned) => {
       return this.#described(pod, pinned, there, known) ?? [];
     });
   }
@@ -45,15 +45,17 @@ export class UserPrograms {
    * Loads one program of an object and puts it on a hook of the pod's device, before or after ours.
    * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `too_large`, `bad_object`,
    * `verifier_refused`, `unprocessable` for a hook that the device's programs are not on, `too_many_programs`,
-   * `kernel_refused`, `inventory_failed`; then nothing of it is left
+   * `kernel_refused`, `store_failed`; then nothing of it is left
    */
   attach(id: string, wanted: NewUserProgram, actor: string): Promise<UserProgram> {
-    const pod = this.#core.registry.must(id);
+    const pod = this.#context.registry.require(id);
     const chosen = chooseProgram(wanted);
-    return this.#alone(pod, `attach a program to ${nameOf(pod)}`, async (what) => {
-      const { ground, books, tell } = this.#core;
+    return this.#alone(pod, `attach a program to ${podName(pod)}`, async (what) => {
+      const { kernel, store, publish } = this.#context;
       const device = currentDevice(pod);
-      const direction = (['out', 'in'] as const).find((each) => hooksOf[device.hooks][each] === wanted.hook);
+      const direction = (['egress', 'ingress'] as const).find(
+        (each) => hooksOf[device.hooks][each] === wanted.hook,
+      );
       if (direction === undefined)
         throw new ProblemError(
           'unprocessable',
@@ -62,11 +64,16 @@ export class UserPrograms {
         );
       const number = this.#freeNumber(pod, what);
       const object = await loadObject({ name: 'user', image: chosen.image, program: chosen.program });
-      let pinned: UserPin | null = null;
+      let pinned: UserProgramPin | null = null;
       try {
         const fd = object.programs.get(chosen.program)!;
-        pinned = ground.users.add(fd, { owner: pod.record.number, number, direction, place: wanted.place });
-        await attachUser(ground, pinned, device);
+        pinned = kernel.userPins.add(fd, {
+          owner: pod.record.number,
+          number,
+          direction,
+          place: wanted.place,
+        });
+        await attachUserProgram(kernel, pinned, device);
         const note: Note = {
           number,
           name: wanted.name ?? chosen.program,
@@ -78,51 +85,51 @@ export class UserPrograms {
           },
           attachedAt: new Date().toISOString(),
         };
-        await books.saveSetting(pod.record.id, 'programs', [
+        await store.saveSetting(pod.record.id, 'programs', [
           ...(await this.#notes(pod)).filter((each) => each.number !== number),
           note,
         ]);
       } catch (error) {
-        if (pinned) await removeUser(ground, pinned, [device]);
+        if (pinned) await removeUserProgram(kernel, pinned, [device]);
         throw error;
       } finally {
         object.close();
       }
       const added = (await this.list(id)).find((each) => each.number === number)!;
-      await tell.event({
+      await publish.event({
         type: 'program.attached',
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${actor} attached program ${added.name} to ${added.hook} of ${nameOf(pod)}, ${added.place} ours`,
+        message: `${actor} attached program ${added.name} to ${added.hook} of ${podName(pod)}, ${added.place} ours`,
       });
-      tell.pod(pod);
+      publish.pod(pod);
       return added;
     });
   }
 
   /** Takes it off the pod; its maps go with it. @throws ProblemError `pod_not_found`, `program_not_found`, `migration_running` */
   detach(id: string, number: number, actor: string): Promise<void> {
-    const pod = this.#core.registry.must(id);
-    const what = `detach program ${number} of ${nameOf(pod)}`;
+    const pod = this.#context.registry.require(id);
+    const what = `detach program ${number} of ${podName(pod)}`;
     return this.#alone(pod, what, async () => {
-      const { ground, books, tell } = this.#core;
-      const pinned = ground.users.of(pod.record.number).find((each) => each.number === number);
+      const { kernel, store, publish } = this.#context;
+      const pinned = kernel.userPins.of(pod.record.number).find((each) => each.number === number);
       if (pinned === undefined)
         throw new ProblemError('program_not_found', `${what}: there is none of this number`);
       const known = await this.#notes(pod);
-      await removeUser(ground, pinned, pod.devices);
+      await removeUserProgram(kernel, pinned, pod.devices);
       const left = known.filter((each) => each.number !== number);
-      await books.saveSetting(pod.record.id, 'programs', left.length > 0 ? left : null);
+      await store.saveSetting(pod.record.id, 'programs', left.length > 0 ? left : null);
       const name = known.find((each) => each.number === number)?.name ?? String(number);
-      await tell.event({
+      await publish.event({
         type: 'program.detached',
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${actor} detached program ${name} from ${nameOf(pod)}`,
+        message: `${actor} detached program ${name} from ${podName(pod)}`,
       });
-      tell.pod(pod);
+      publish.pod(pod);
     });
   }
 
@@ -149,7 +156,7 @@ export class UserPrograms {
   }
 
   #freeNumber(pod: LivePod, what: string): number {
-    const taken = this.#core.ground.users.of(pod.record.number).map(({ number }) => number);
+    const taken = this.#context.kernel.userPins.of(pod.record.number).map(({ number }) => number);
     const free = Array.from({ length: maxUserPrograms }, (_, i) => i + 1).find((n) => !taken.includes(n));
     if (free !== undefined) return free;
     throw new ProblemError('too_many_programs', `${what}: it has ${maxUserPrograms}, and no more`, {
@@ -158,13 +165,13 @@ export class UserPrograms {
   }
 
   async #notes(pod: LivePod): Promise<Note[]> {
-    return notes.safeParse(await this.#core.books.setting(pod.record.id, 'programs')).data ?? [];
+    return notes.safeParse(await this.#context.store.setting(pod.record.id, 'programs')).data ?? [];
   }
 
   /** Null when the kernel has unloaded it meanwhile. */
   #described(
     pod: LivePod,
-    { number, programId, direction, place }: UserPin,
+    { number, programId, direction, place }: UserProgramPin,
     there: readonly AttachedProgram[],
     known: readonly Note[],
   ): UserProgram | null {
@@ -187,7 +194,7 @@ export class UserPrograms {
         verifiedInstructions: info.verifiedInstructions || null,
       },
       maps: info.mapIds.flatMap((id) => {
-        const name = withId('map', id, (fd) => mapInfo(fd).name);
+        const name = withObjectById('map', id, (fd) => mapInfo(fd).name);
         return name === null ? [] : [{ id, name }];
       }),
       attached: on !== undefined,

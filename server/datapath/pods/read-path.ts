@@ -1,26 +1,31 @@
+import type { Direction } from '../../../contract/direction.ts';
 import type { Gate, PathHop, PodPath } from '../../../contract/path.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/layout.ts';
+import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { readSysctl } from '../../kernel/procfs.ts';
-import { addresses } from '../../netlink/address.ts';
-import { getLink, type Link } from '../../netlink/link.ts';
-import { neighbours } from '../../netlink/neighbour.ts';
-import { routes } from '../../netlink/route.ts';
-import type { RtnetlinkSocket } from '../../netlink/socket.ts';
-import { neighbourText, routeText } from '../../netlink/text.ts';
+import { listAddresses } from '../../netlink/address.ts';
+import { formatNeighbor, formatRoute } from '../../netlink/iproute2-format.ts';
+import { getLink, type NetworkLink } from '../../netlink/link.ts';
+import { listNeighbors } from '../../netlink/neighbor.ts';
+import { listRoutes } from '../../netlink/route.ts';
+import type { NetlinkSocket } from '../../netlink/socket.ts';
 import { hooksOf } from '../device/hooks.ts';
-import { bare, gatewaysOf, hasIpv6 } from '../device/next-hops.ts';
-import { programsOn } from '../device/our-programs.ts';
-import type { Ground } from '../kernel-context.ts';
+import { hasIpv6, podGateways, stripPrefixLength } from '../device/next-hops.ts';
+import { readAttachedPrograms } from '../device/our-programs.ts';
+import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { endOf, policyOf } from './read-pod.ts';
+import { policyOf, readDeviceEnd } from './read-pod.ts';
 
 /** The way of a leaving packet, hop by hop, read from the kernel now. @throws ProblemError `device_missing` */
-export async function tracePath(ground: Ground, pod: LivePod, others: readonly LivePod[]): Promise<PodPath> {
+export async function readPath(
+  kernel: KernelContext,
+  pod: LivePod,
+  others: readonly LivePod[],
+): Promise<PodPath> {
   using namespace = openPodNamespace(pod.record);
   const device = currentDevice(pod);
-  const primary = await getLink(ground.host, { ifindex: primaryIfindex(device.slot) });
+  const primary = await getLink(kernel.host, { ifindex: primaryIfindex(device.slot) });
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(device.slot) });
   if (!primary || !peer)
     throw new ProblemError(
@@ -31,9 +36,9 @@ export async function tracePath(ground: Ground, pod: LivePod, others: readonly L
       },
     );
 
-  const programs = await programsOn(ground, device);
+  const programs = await readAttachedPrograms(kernel, device);
   const hooks = hooksOf[device.hooks];
-  const gate = (direction: 'out' | 'in'): Gate => ({
+  const gate = (direction: Direction): Gate => ({
     hook: hooks[direction],
     direction,
     end: hooks[direction] === 'netkit/peer' ? 'peer' : 'primary',
@@ -45,13 +50,13 @@ export async function tracePath(ground: Ground, pod: LivePod, others: readonly L
       name: pod.record.name,
       netns: pod.record.netnsPath,
       interface: peer.name,
-      addresses: (await addresses(namespace.socket, { ifindex: peer.ifindex })).map((each) => each.address),
+      addresses: (await listAddresses(namespace.socket, { ifindex: peer.ifindex })).map((each) => each.address),
       ifindex: peer.ifindex,
       mtu: peer.mtu,
       routes: await defaultRoutes(namespace.socket, (ifindex) =>
         ifindex === peer.ifindex ? peer.name : undefined,
       ),
-      neighbours: await neighboursOf(namespace.socket, gatewaysOf(pod.record.network), peer),
+      neighbours: await neighboursOf(namespace.socket, podGateways(pod.record.network), peer),
     },
     {
       type: 'device',
@@ -59,11 +64,11 @@ export async function tracePath(ground: Ground, pod: LivePod, others: readonly L
       mode: primary.netkit?.mode ?? null,
       slot: device.slot,
       policy: policyOf(primary),
-      primary: endOf(primary),
-      peer: endOf(peer),
-      gates: [gate('out'), gate('in')],
+      primary: readDeviceEnd(primary),
+      peer: readDeviceEnd(peer),
+      gates: [gate('egress'), gate('ingress')],
     },
-    await hostHop(ground, pod, primary),
+    await hostHop(kernel, pod, primary),
     {
       type: 'pods',
       pods: others
@@ -76,29 +81,29 @@ export async function tracePath(ground: Ground, pod: LivePod, others: readonly L
         })),
     },
   ];
-  const uplink = await uplinkHop(ground);
+  const uplink = await uplinkHop(kernel);
   return {
     pod: pod.record.id,
     hops: uplink ? [...hops, uplink] : hops,
-    redirect: ground.redirect,
+    redirect: kernel.redirect,
     taken: null,
   };
 }
 
-async function hostHop(ground: Ground, pod: LivePod, primary: Link): Promise<PathHop> {
+async function hostHop(kernel: KernelContext, pod: LivePod, primary: NetworkLink): Promise<PathHop> {
   const name = (ifindex: number): string | undefined =>
     ifindex === primary.ifindex ? primary.name : undefined;
   const { network } = pod.record;
-  const addresses = network.addresses.map(bare);
-  const toPod = (await routes(ground.host, { ifindex: primary.ifindex })).filter((route) =>
-    addresses.includes(bare(route.destination)),
+  const addresses = network.addresses.map(stripPrefixLength);
+  const toPod = (await listRoutes(kernel.host, { ifindex: primary.ifindex })).filter((route) =>
+    addresses.includes(stripPrefixLength(route.destination)),
   );
-  const uplink = await uplinkOf(ground);
+  const uplink = await uplinkOf(kernel);
   return {
     type: 'host',
-    routes: toPod.map((route) => routeText(route, name)),
-    neighbours: await neighboursOf(ground.host, addresses, primary),
-    defaultRoutes: await defaultRoutes(ground.host, (ifindex) =>
+    routes: toPod.map((route) => formatRoute(route, name)),
+    neighbours: await neighboursOf(kernel.host, addresses, primary),
+    defaultRoutes: await defaultRoutes(kernel.host, (ifindex) =>
       ifindex === uplink?.ifindex ? uplink.name : undefined,
     ),
     forwarding:
@@ -112,22 +117,22 @@ async function hostHop(ground: Ground, pod: LivePod, primary: Link): Promise<Pat
 }
 
 /** The device of the host's default route, if it has one. */
-async function uplinkOf(ground: Ground): Promise<Link | null> {
-  const route = (await routes(ground.host)).find(
+async function uplinkOf(kernel: KernelContext): Promise<NetworkLink | null> {
+  const route = (await listRoutes(kernel.host)).find(
     (each) => each.destination === 'default' && each.ifindex !== null,
   );
-  return route?.ifindex ? getLink(ground.host, { ifindex: route.ifindex }, { stats: true }) : null;
+  return route?.ifindex ? getLink(kernel.host, { ifindex: route.ifindex }, { stats: true }) : null;
 }
 
-async function uplinkHop(ground: Ground): Promise<PathHop | null> {
-  const link = await uplinkOf(ground);
+async function uplinkHop(kernel: KernelContext): Promise<PathHop | null> {
+  const link = await uplinkOf(kernel);
   if (!link?.stats) return null;
   return {
     type: 'uplink',
     name: link.name,
     ifindex: link.ifindex,
     mtu: link.mtu,
-    addresses: (await addresses(ground.host, { ifindex: link.ifindex })).map((each) => each.address),
+    addresses: (await listAddresses(kernel.host, { ifindex: link.ifindex })).map((each) => each.address),
     rx: counted(link.stats.receive),
     tx: counted(link.stats.transmit),
   };
@@ -140,20 +145,20 @@ const counted = ({ packets, bytes, dropped }: { packets: number; bytes: number; 
 });
 
 async function defaultRoutes(
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   name: (ifindex: number) => string | undefined,
 ): Promise<string[]> {
-  const found = (await routes(socket)).filter((each) => each.destination === 'default');
-  return found.map((route) => routeText(route, name));
+  const found = (await listRoutes(socket)).filter((each) => each.destination === 'default');
+  return found.map((route) => formatRoute(route, name));
 }
 
 async function neighboursOf(
-  socket: RtnetlinkSocket,
+  socket: NetlinkSocket,
   wanted: readonly string[],
-  link: Link,
+  link: NetworkLink,
 ): Promise<string[]> {
-  const found = await neighbours(socket, { ifindex: link.ifindex });
+  const found = await listNeighbors(socket, { ifindex: link.ifindex });
   return found
     .filter((each) => wanted.includes(each.address) && each.state !== 'noarp')
-    .map((each) => neighbourText(each, () => link.name));
+    .map((each) => formatNeighbor(each, () => link.name));
 }

@@ -1,4 +1,4 @@
-import type { Family } from '../../netlink/ip.ts';
+import type { Family } from '../../netlink/ip-address.ts';
 
 /** ICMP_ECHO, ICMP_ECHOREPLY (RFC 792); ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY (RFC 4443). */
 const types = { ipv4: { request: 8, reply: 0 }, ipv6: { request: 128, reply: 129 } } as const;

@@ -2,7 +2,7 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import type { GuardStage, GuardThresholds } from '../../../contract/guard.ts';
 
 /** How far the guard has gone with a pod. Times are ms since the epoch. */
-export interface LadderState {
+export interface EscalationState {
   stage: GuardStage;
   lastAct: number | null;
   /** Times of repairs, as far as they count. */
@@ -19,27 +19,32 @@ export interface Situation {
   failing: readonly string[];
 }
 
-export interface LadderAct {
+export interface EscalationAction {
   act: 'repair' | 'fallback' | 'leave-alone';
   because: readonly string[];
 }
 
 type Rules = Pick<GuardThresholds, 'on' | 'repairs' | 'repairSeconds' | 'coolDownSeconds'>;
 
-export const atRest: LadderState = { stage: 'watching', lastAct: null, repairs: [], because: [] };
+export const initialEscalation: EscalationState = {
+  stage: 'watching',
+  lastAct: null,
+  repairs: [],
+  because: [],
+};
 
 /**
  * What to do with a pod now: repair a few times, then fall back to veth, then leave it alone for good. At most one
  * act in a cool-down, none while it is off or the pod is busy. What is left alone stays so until a person resumes.
  */
-export function decide(
-  state: LadderState,
+export function nextAction(
+  state: EscalationState,
   { kind, busy, failing }: Situation,
   rules: Rules,
   now: number,
-): { state: LadderState; act: LadderAct | null } {
+): { state: EscalationState; act: EscalationAction | null } {
   if (!rules.on || busy || state.stage === 'left-alone') return { state, act: null };
-  const settled = settle(state, kind);
+  const settled = applyDeviceKind(state, kind);
   const wait = { state: settled, act: null };
   if (settled.lastAct !== null && now - settled.lastAct < rules.coolDownSeconds * 1000) return wait;
 
@@ -65,13 +70,14 @@ export function decide(
 export const isNodeWide = (failing: number, probed: number): boolean => failing >= 3 && failing * 2 > probed;
 
 /** What became of a fallback; and a person who promoted the pod again wants it to be watched. */
-function settle(state: LadderState, kind: DeviceKind): LadderState {
+function applyDeviceKind(state: EscalationState, kind: DeviceKind): EscalationState {
   if (state.stage === 'falling-back' && kind === 'veth') return { ...state, stage: 'fallen-back' };
-  if (state.stage === 'fallen-back' && kind === 'netkit') return { ...atRest, lastAct: state.lastAct };
+  if (state.stage === 'fallen-back' && kind === 'netkit')
+    return { ...initialEscalation, lastAct: state.lastAct };
   return state;
 }
 
-const leaveAlone = (state: LadderState, because: readonly string[], now: number) => ({
+const leaveAlone = (state: EscalationState, because: readonly string[], now: number) => ({
   state: { ...state, stage: 'left-alone' as const, lastAct: now, because },
   act: { act: 'leave-alone' as const, because },
 });

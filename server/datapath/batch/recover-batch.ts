@@ -1,20 +1,20 @@
 import { type Batch, type BatchPod, countPods } from '../../../contract/batch.ts';
 import type { Migration } from '../../../contract/migration.ts';
-import type { BatchBooks } from './books.ts';
-import { mishap } from './mishap.ts';
+import type { BatchStore, MigrationStore } from '../../store/port.ts';
+import { failureSummary } from './failure-summary.ts';
 
 /**
  * Brings the pods that a killed agent was at to what their migrations' journals say. To be called when those
  * have been ended.
  */
-export async function settleInterrupted(
-  books: Pick<BatchBooks, 'saveBatchPod' | 'lastMigration'>,
+export async function reconcileBatchPods(
+  store: Pick<BatchStore, 'saveBatchPod'> & Pick<MigrationStore, 'lastMigration'>,
   batch: Batch,
 ): Promise<void> {
   for (const pod of batch.pods) {
     if (pod.state !== 'running' && pod.state !== 'watched') continue;
-    Object.assign(pod, outcome(batch, pod, await books.lastMigration(pod.podId)));
-    await books.saveBatchPod(batch.id, pod);
+    Object.assign(pod, outcome(batch, pod, await store.lastMigration(pod.podId)));
+    await store.saveBatchPod(batch.id, pod);
   }
   batch.counts = countPods(batch.pods);
 }
@@ -31,7 +31,7 @@ function outcome(batch: Batch, pod: BatchPod, last: Migration | null): Partial<B
     const reason = 'moved; the agent ended before its traffic was judged';
     return { state: 'done', moved: true, migrationId, reason, endedAt: last.endedAt };
   }
-  const { code, message: reason, moved } = mishap(last);
+  const { code, message: reason, moved } = failureSummary(last);
   if (last.state === 'undone') return { state: 'waiting', migrationId, reason };
   return { state: 'unhealthy', moved, migrationId, code, reason };
 }

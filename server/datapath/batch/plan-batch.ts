@@ -13,16 +13,16 @@ type PlannedPod = BatchPlan['pods'][number];
  * @throws ProblemError `pod_not_found` naming all that are not there
  */
 export async function planBatch(
-  core: DatapathContext,
+  context: DatapathContext,
   migrations: Pick<Migrations, 'plan'>,
   { to, recreate, parallelism, onUnhealthy, settleMs, ...wanted }: NewBatch,
 ): Promise<BatchPlan> {
   const pods: PlannedPod[] = [];
-  for (const pod of chosen(core, wanted)) pods.push(await planPod(migrations, pod, to, recreate));
+  for (const pod of chosen(context, wanted)) pods.push(await planPod(migrations, pod, to, recreate));
   const counts = countPods(pods);
   const slots = {
     needed: Math.min(parallelism, counts.waiting),
-    free: core.slots.max - core.slots.used,
+    free: context.slots.max - context.slots.used,
   };
   const allowed = slots.needed > 0 && slots.needed <= slots.free;
   return { to, recreate, parallelism, onUnhealthy, settleMs, allowed, slots, counts, pods };
@@ -69,7 +69,7 @@ function chosen(
           hint: 'GET /api/v1/pods lists them; use ids or namespace.name.',
         },
       );
-    return [...new Set(pods.map((name) => registry.must(name)))];
+    return [...new Set(pods.map((name) => registry.require(name)))];
   }
   const labels = Object.entries(selector ?? {});
   return registry.all().filter(({ record }) => labels.every(([key, value]) => record.labels[key] === value));

@@ -1,0 +1,146 @@
+import type { StepRequest } from '../../../../contract/migration.ts';
+import { getLink } from '../../../netlink/link.ts';
+import { deviceSysctls, makeDevice, removeDevice } from '../../device/device.ts';
+import { bare, gateways, gatewaysOf, hasIpv6 } from '../../device/next-hops.ts';
+import { missingNeighbours } from '../../reconcile/drift.ts';
+import { waitingPeerName } from '../../slot-allocator.ts';
+import type { PlanInput } from '../plan.ts';
+import { inNamespace, netnsArgument, waitCommand } from '../shell-commands.ts';
+import type { Step, StepContext } from '../step.ts';
+
+/** Seconds that the kernel has to bring both ends up. */
+const carrierSeconds = 5;
+
+/** Creates the new pair beside the old one, both ends up. */
+export const made: Step<'made'> = {
+  name: 'made',
+  describe: ({ from, to }) =>
+    to.kind === 'veth'
+      ? `Create a veth pair beside the ${from.kind} pair, with static MACs and neighbors`
+      : `Create a netkit pair beside the ${from.kind} pair; a blackhole peer passes nothing before it has a program`,
+
+  requests: (plan) => [
+    plan.to.kind === 'veth' ? createVeth(plan) : createNetkit(plan),
+    ...sysctls(plan),
+    ...bothUp(plan),
+    ...gatewayAddress(plan),
+    ...neighbors(plan),
+    ...carrier(plan),
+  ],
+
+  run: ({ kernel, namespace, pod, to, addresses }) =>
+    makeDevice(kernel, namespace, pod, to, waitingPeerName(to.slot), addresses),
+
+  async undo({ kernel, to, removed }) {
+    await removeDevice(kernel, to.slot);
+    await removed(to);
+  },
+
+  verify: async (context) => [...(await endsThatDiffer(context)), ...(await neighborsThatDiffer(context))],
+};
+
+function createVeth({ to, netns, network, device }: PlanInput): StepRequest {
+  const { mtu } = network;
+  const { primary, peer } = to;
+  return {
+    words: `RTM_NEWLINK ${primary.name} kind veth, ifindex ${primary.ifindex}, peer ${peer.name} ifindex ${peer.ifindex}, both MACs given, MTU ${mtu}`,
+    command: `ip link add ${primary.name} index ${primary.ifindex} mtu ${mtu} address ${device.primaryMac} type veth peer name ${peer.name} index ${peer.ifindex} mtu ${mtu} address ${device.peerMac} netns ${netnsArgument(netns)}`,
+  };
+}
+
+function createNetkit({ to, netns, network, device, policy }: PlanInput): StepRequest {
+  const { mtu, netkit } = network;
+  const { primary, peer } = to;
+  const mac = (address: string | null) => (address === null ? '' : ` address ${address}`);
+  // Kernels and iproute2 without the attribute scrub as by default.
+  const scrubs = Object.values(netkit.scrub).includes('none');
+  const scrub = (end: 'primary' | 'peer') => (scrubs ? ` scrub ${netkit.scrub[end]}` : '');
+  return {
+    words: `RTM_NEWLINK ${primary.name} kind netkit, mode ${netkit.mode}, primary ${policy.primary}, peer ${policy.peer}, ifindex ${primary.ifindex}, peer ${peer.name} ifindex ${peer.ifindex}, MTU ${mtu}`,
+    command: `ip link add ${primary.name} index ${primary.ifindex} mtu ${mtu}${mac(device.primaryMac)} type netkit mode ${netkit.mode} ${policy.primary}${scrub('primary')} peer ${policy.peer}${scrub('peer')} name ${peer.name} index ${peer.ifindex} mtu ${mtu}${mac(device.peerMac)} netns ${netnsArgument(netns)}`,
+  };
+}
+
+function sysctls({ to, netns, network, ipv6 }: PlanInput): StepRequest[] {
+  const command = (name: string): string =>
+    `sysctl -qw ${deviceSysctls(name, { kernel: ipv6, pod: hasIpv6(network) })
+      .map(([path, value]) => `${path}=${value}`)
+      .join(' ')}`;
+  return [
+    { words: `sysctls of ${to.primary.name}`, command: command(to.primary.name) },
+    { words: `sysctls of ${to.peer.name}, in the pod`, command: inNamespace(netns, command(to.peer.name)) },
+  ];
+}
+
+const bothUp = ({ to, netns }: PlanInput): StepRequest[] => [
+  { words: `RTM_NEWLINK ifindex ${to.primary.ifindex}, IFF_UP`, command: `ip link set ${to.primary.name} up` },
+  {
+    words: `RTM_NEWLINK ifindex ${to.peer.ifindex}, IFF_UP, in the pod`,
+    command: inNamespace(netns, `ip link set ${to.peer.name} up`),
+  },
+];
+
+/** The host has the IPv6 gateway's address; nobody has the IPv4 one. */
+const gatewayAddress = ({ to, network }: PlanInput): StepRequest[] =>
+  hasIpv6(network)
+    ? [
+        {
+          words: `RTM_NEWADDR ${gateways.ipv6}/128 on ${to.primary.name}`,
+          command: `ip address replace ${gateways.ipv6}/128 dev ${to.primary.name} nodad`,
+        },
+      ]
+    : [];
+
+/** Permanent neighbors on a device with MACs: the pod's addresses on the host, the gateways in the pod. */
+function neighbors({ to, netns, network, device, addresses }: PlanInput): StepRequest[] {
+  const { primaryMac, peerMac } = device;
+  if (!primaryMac || !peerMac) return [];
+  return [
+    ...addresses.map(bare).map((address) => ({
+      words: `RTM_NEWNEIGH ${address} at ${peerMac}, permanent`,
+      command: `ip neigh replace ${address} lladdr ${peerMac} dev ${to.primary.name} nud permanent`,
+    })),
+    ...gatewaysOf(network).map((address) => ({
+      words: `RTM_NEWNEIGH ${address} at ${primaryMac}, permanent, in the pod`,
+      command: inNamespace(
+        netns,
+        `ip neigh replace ${address} lladdr ${primaryMac} dev ${to.peer.name} nud permanent`,
+      ),
+    })),
+  ];
+}
+
+/** A device that is up still drops packets until the kernel's link watch has replaced its `noop` queue. */
+function carrier({ to, netns }: PlanInput): StepRequest[] {
+  const wait = (name: string): string =>
+    waitCommand(carrierSeconds, `ip link show ${name} | grep -v 'qdisc noop ' | grep -q 'state UP'`);
+  return [
+    { words: `RTM_GETLINK until ${to.primary.name} is up`, command: wait(to.primary.name) },
+    {
+      words: `RTM_GETLINK until ${to.peer.name} is up, in the pod`,
+      command: inNamespace(netns, wait(to.peer.name)),
+    },
+  ];
+}
+
+async function endsThatDiffer({ kernel, namespace, pod, to, ...context }: StepContext): Promise<string[]> {
+  const { mtu } = pod.network;
+  const ends = {
+    primary: await getLink(kernel.host, { ifindex: context.newPrimary }),
+    peer: await getLink(namespace.socket, { ifindex: context.newPeer }),
+  };
+  return Object.entries(ends).flatMap(([end, link]) =>
+    link === null
+      ? [`the ${end} is gone`]
+      : [
+          ...(link.kind === to.kind ? [] : [`the ${end} is a ${link.kind} device, not ${to.kind}`]),
+          ...(link.mtu === mtu ? [] : [`the ${end}'s MTU is ${link.mtu}, not ${mtu}`]),
+          ...(link.running ? [] : [`the ${end} is down`]),
+        ],
+  );
+}
+
+async function neighborsThatDiffer({ kernel, namespace, pod, to }: StepContext): Promise<string[]> {
+  const missing = await missingNeighbours(kernel, namespace, pod, to);
+  return missing.map((address) => `the permanent neighbor ${address} is missing`);
+}

@@ -1,0 +1,19 @@
+import { forgetSlot } from '../../device/our-programs.ts';
+import type { Step } from '../step.ts';
+
+/** Starts the journal. Its undo comes last, and frees the new device's slot. */
+export const planned: Step<'planned'> = {
+  name: 'planned',
+  describe: () => 'Write the plan to the journal before anything is changed',
+  requests: () => [],
+
+  async run({ kernel, from, starting, readings }) {
+    await starting();
+    readings.planned = kernel.programs.counters.read(from.slot);
+  },
+
+  async undo({ kernel, to, removed }) {
+    await forgetSlot(kernel, to.slot);
+    await removed(to);
+  },
+};

@@ -1,0 +1,57 @@
+import { ProblemError } from '../../../../contract/problem.ts';
+import { encodeSlot } from '../../../bpf/slot-layout.ts';
+import { getLink } from '../../../netlink/link.ts';
+import { removeDevice } from '../../device/device.ts';
+import { countedPackets } from '../packet-count.ts';
+import { shellWord, updateMapCommand } from '../shell-commands.ts';
+import type { Step, StepContext } from '../step.ts';
+import { restoreRoutes } from './route-moves.ts';
+
+/** Deletes the old pair, then the pins and the map entry of its slot. */
+export const removed: Step<'removed'> = {
+  name: 'removed',
+  describe: ({ from }) => `Delete the old ${from.kind} pair; its programs go with it`,
+
+  requests: ({ from, pins }) => {
+    const slot = Buffer.alloc(4);
+    slot.writeUInt32LE(from.slot);
+    const directory = shellWord(pins);
+    return [
+      {
+        words: `RTM_DELLINK ifindex ${from.primary.ifindex}`,
+        command: `ip link delete ${from.primary.name}`,
+      },
+      {
+        words: `unlink the pins of slot ${from.slot}`,
+        command: `rm -f ${directory}/links/${from.slot}-* ${directory}/users/*/${from.slot}-*`,
+      },
+      {
+        words: `BPF_MAP_UPDATE_ELEM slots: slot ${from.slot} is free`,
+        command: updateMapCommand(`${pins}/maps/slots`, slot, encodeSlot(null)),
+      },
+    ];
+  },
+
+  async run(context) {
+    const { kernel, from, newPrimary, readings } = context;
+    if (!(await getLink(kernel.host, { ifindex: newPrimary }))) await returnToOldDevice(context);
+    await context.removing();
+    await removeDevice(kernel, from.slot);
+    const total = countedPackets(kernel.programs.counters.read(from.slot));
+    readings.packetsAfterDrain = Number(total - countedPackets(readings.drained));
+    await context.removed(from);
+  },
+};
+
+/** Moves traffic back where somebody deleted the new device while the old one exists. @throws ProblemError always */
+async function returnToOldDevice(context: StepContext): Promise<never> {
+  const { kernel, from, to, newPrimary } = context;
+  await restoreRoutes(context);
+  await removeDevice(kernel, to.slot);
+  await context.removed(to);
+  throw new ProblemError(
+    'device_missing',
+    `remove ${from.primaryName}: ${to.primaryName} (ifindex ${newPrimary}) was deleted by another process, so the pod is back on ${from.primaryName}`,
+    { hint: 'Find what deletes it: a pod with CAP_NET_ADMIN may. Then migrate again.' },
+  );
+}

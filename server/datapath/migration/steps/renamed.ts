@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ProblemError } from '../../../../contract/problem.ts';
+import { refusedWith } from '../../../netlink/error.ts';
+import { addAlternativeNames, getLink, setLink } from '../../../netlink/link.ts';
+import { hasCapability } from '../../kernel-context.ts';
+import { inNamespace, shellWord } from '../shell-commands.ts';
+import type { Step } from '../step.ts';
+
+const pauseMs = 5;
+
+/**
+ * Gives the new peer the name of the pod's interface while it is up, since taking it down would lose its routes.
+ * Where the kernel cannot rename an interface that is up, it gets an alternative name (Linux 5.5).
+ */
+export const renamed: Step<'renamed'> = {
+  name: 'renamed',
+  describe: ({ liveRename, network, to }) =>
+    liveRename
+      ? `Rename the new peer to ${network.interface}, while it is up`
+      : `Add ${network.interface} as an alternative name of ${to.peer.name}: this kernel cannot rename an interface that is up`,
+
+  requests({ liveRename, network, netns, to }) {
+    const name = shellWord(network.interface);
+    const command = inNamespace(
+      netns,
+      liveRename ? `ip link set ${to.peer.name} name ${name}` : `ip link property add dev ${to.peer.name} altname ${name}`,
+    );
+    return [
+      {
+        words: liveRename
+          ? `RTM_NEWLINK ifindex ${to.peer.ifindex}, IFLA_IFNAME ${network.interface}`
+          : `RTM_NEWLINKPROP ifindex ${to.peer.ifindex}, IFLA_ALT_IFNAME ${network.interface}`,
+        command: `${command} || { sleep 0.1; ${command}; }`,
+      },
+    ];
+  },
+
+  async run({ kernel, namespace, newPeer, pod }) {
+    const name = pod.network.interface;
+    const link = await getLink(namespace.socket, { ifindex: newPeer });
+    if (!link)
+      throw new ProblemError(
+        'device_missing',
+        `rename ifindex ${newPeer} to ${name}: the pod has no interface of this index any more`,
+      );
+    if (link.name === name || link.alternativeNames.includes(name)) return;
+    await retryOnceTaken(() =>
+      hasCapability(kernel, 'live-rename')
+        ? setLink(namespace.socket, newPeer, { name })
+        : addAlternativeNames(namespace.socket, newPeer, [name]),
+    );
+  },
+
+  async verify({ namespace, newPeer, pod }) {
+    const name = pod.network.interface;
+    const link = await getLink(namespace.socket, { ifindex: newPeer });
+    if (link === null || link.name === name || link.alternativeNames.includes(name)) return [];
+    return [`the peer is called ${link.name}, not ${name}`];
+  },
+};
+
+/** Retries once after EEXIST: the deleted device's name may be taken for a moment after its deletion was acknowledged. */
+async function retryOnceTaken(rename: () => Promise<void>): Promise<void> {
+  try {
+    await rename();
+  } catch (error) {
+    if (!refusedWith(error, 'EEXIST')) throw error;
+    await sleep(pauseMs);
+    await rename();
+  }
+}

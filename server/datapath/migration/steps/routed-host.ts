@@ -1,0 +1,41 @@
+import { encodeAddress, encodeEndpoint } from '../../../bpf/slot-layout.ts';
+import { isIpv6 } from '../../../../contract/network.ts';
+import { moveRoutes } from '../../device/network-state.ts';
+import { bare } from '../../device/next-hops.ts';
+import { pointAt } from '../../device/our-programs.ts';
+import { updateMapCommand } from '../shell-commands.ts';
+import type { Step } from '../step.ts';
+import { missingRoutes, restoreRoutes, routeRequests } from './route-moves.ts';
+
+/** Moves the host's routes and the redirect endpoints to the new primary: the last step that can be undone. */
+export const routedHost: Step<'routed-host'> = {
+  name: 'routed-host',
+  describe: () => "Replace the host's routes to the pod: it receives through the new device",
+
+  requests: ({ hostRoutes, network, to, pins, slotEntry }) => [
+    ...routeRequests(hostRoutes, to.primary.name),
+    ...network.addresses.map(bare).map((address) => {
+      const map = isIpv6(address) ? 'endpoints6' : 'endpoints4';
+      return {
+        words: `BPF_MAP_UPDATE_ELEM ${map}: ${address} is on slot ${to.slot}`,
+        command: updateMapCommand(
+          `${pins}/maps/${map}`,
+          encodeAddress(address),
+          encodeEndpoint({ slot: to.slot, owner: slotEntry.owner }),
+        ),
+      };
+    }),
+  ],
+
+  async run({ kernel, pod, to, oldPrimary, newPrimary, switched }) {
+    await moveRoutes(kernel.host, oldPrimary, newPrimary);
+    pointAt(kernel, pod, to);
+    switched(to);
+  },
+  undo: restoreRoutes,
+
+  async verify({ kernel, newPrimary, networkState }) {
+    const missing = await missingRoutes(kernel.host, newPrimary, networkState?.hostRoutes ?? []);
+    return missing.map((route) => `the host's route ${route} is missing`);
+  },
+};
