@@ -61,7 +61,7 @@ export const problems = {
   internal: { status: 500, title: 'Podlane failed' },
   kernel_refused: { status: 500, title: 'The kernel refused' },
   migration_failed: { status: 500, title: 'The migration failed' },
-  inventory_failed: { status: 500, title: 'The inventory cannot be written' },
+  store_failed: { status: 500, title: 'The database failed' },
   agent_unreachable: { status: 502, title: 'The agent does not answer' },
   stopping: { status: 503, title: 'The agent is stopping' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -2,8 +2,8 @@ import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
-import { RuleLoader } from './acl/load/rule-loader.ts';
 import { Rules } from './acl/access-rules.ts';
+import { RuleLoader } from './acl/load/rule-loader.ts';
 import { installedObject } from './bpf/datapath-object.ts';
 import { type Config, help, readConfig } from './config.ts';
 import { KernelDrops } from './counters/kernel-drops.ts';
@@ -13,7 +13,6 @@ import { Datapath } from './datapath/datapath.ts';
 import { Dumps } from './debug/dumps.ts';
 import { LogRing } from './debug/log-ring.ts';
 import { openDoors } from './doors.ts';
-import { Inventory } from './store/sqlite-store.ts';
 import { currentNamespace } from './kernel/netns.ts';
 import { describeNode, readBootId } from './node.ts';
 import { BuildFiles } from './programs/build-files.ts';
@@ -23,6 +22,7 @@ import { Programs } from './programs/programs.ts';
 import type { KnownNamespace } from './programs/scan/scan.ts';
 import { Scanner } from './programs/scanner.ts';
 import { Signers } from './programs/signers.ts';
+import { SqliteStore } from './store/sqlite-store.ts';
 import { Captures } from './trace/captures.ts';
 import { KernelSightings } from './trace/kernel-sightings.ts';
 import { PodNames } from './trace/names.ts';
@@ -50,24 +50,24 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
     for (const end of opened.reverse()) await end();
   };
   try {
-    const inventory = await Inventory.open({
+    const store = await SqliteStore.open({
       file: config.database,
       node: { name: os.hostname(), bootId },
       onPruneError: (err) => log.error({ err }, 'old history could not be deleted'),
     });
-    opened.push(() => inventory.close());
+    opened.push(() => store.close());
     const { pins, maxSlots, connections, without } = config;
     const builds = await Builds.open({
       files: new BuildFiles(join(dirname(config.database), 'builds')),
       signers: new Signers(config.trust),
-      books: inventory,
+      store,
       installed: await installedObject(),
     });
     const image = builds.chosenImage() ?? undefined;
-    const rules = new Rules({ books: inventory, log });
+    const rules = new Rules({ books: store, log });
     const loaders: RuleLoader[] = [];
     const datapath = await Datapath.open({
-      books: inventory,
+      store,
       pins,
       maxSlots,
       connections,
@@ -75,7 +75,7 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       without,
       log,
       rules: {
-        open: (programs, pods) => {
+        activate: (programs, pods) => {
           const loader = new RuleLoader(programs.ruleMaps, {
             slots: programs.maxSlots,
             timeouts: config.timeouts,
@@ -84,8 +84,8 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
           loaders.push(loader);
           return rules.open(loader, pods);
         },
-        welcome: (pod) => rules.welcome(pod),
-        leave: (id) => rules.leave(id),
+        addPod: (pod) => rules.welcome(pod),
+        removePod: (id) => rules.leave(id),
       },
     });
     opened.push(() => datapath.close());
@@ -116,7 +116,7 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
     opened.push(() => {
       for (const each of [captures, traces, verdicts, names]) each.close();
     });
-    await inventory.addEvent({
+    await store.addEvent({
       type: 'agent.started',
       severity: 'info',
       podId: null,
@@ -126,14 +126,14 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
     const scanner = new Scanner(() => namespacesOf(datapath));
     opened.push(() => scanner.close());
     const ours = { pins, programIds: () => datapath.programIds() };
-    const programs = await Programs.open({ ours, scanner, books: inventory });
+    const programs = await Programs.open({ ours, scanner, store });
     opened.push(() => programs.close());
     const maps = new Maps({
       ours,
       scanner,
       tell: async (message) => {
         const about = { type: 'map.edited', severity: 'warning', podId: null, migrationId: null } as const;
-        datapath.emit('event', await inventory.addEvent({ ...about, message }));
+        datapath.emit('event', await store.addEvent({ ...about, message }));
       },
     });
     const dumps = new Dumps({
@@ -163,7 +163,7 @@ async function startAgent(config: Config, log: Logger, lines: LogRing): Promise<
       verdicts,
       traces,
       captures,
-      inventory,
+      store,
       node,
       startedAt,
       bootId,

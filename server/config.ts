@@ -9,7 +9,7 @@ const options = {
   'socket-gid': ['GID', 'group that may use the socket besides root', undefined],
   listen: ['HOST:PORT', 'answer on TCP too; asks for --token-file', undefined],
   'token-file': ['PATH', 'file with the bearer token that callers over TCP must bring', undefined],
-  database: ['PATH', 'SQLite file of the inventory', '/var/lib/podlane/podlane.db'],
+  database: ['PATH', 'SQLite file that stores names, history and journals', '/var/lib/podlane/podlane.db'],
   pins: ['DIR', 'where programs, maps and links are pinned, in a bpf file system', '/sys/fs/bpf/podlane'],
   trust: ['DIR', 'public keys, NAME.pem, whose builds of the datapath may be run', undefined],
   'max-slots': ['N', 'devices that can be counted at one time', '2048'],

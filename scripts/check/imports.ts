@@ -13,7 +13,16 @@ const capabilities = [
 /** What capabilities persist, as types; what implements it is for the composition alone. */
 const storePort = ['server/store/port.ts', 'server/store/records.ts'];
 const allAbove = ['contract', 'server/async', ...kernelLayers, ...storePort, 'server/datapath'];
-const listeners = ['contract', 'server/async', 'server/kernel', ...capabilities, ...storePort, 'server/http', 'server/stream', 'server/cni'];
+const listeners = [
+  'contract',
+  'server/async',
+  'server/kernel',
+  ...capabilities,
+  ...storePort,
+  'server/http',
+  'server/stream',
+  'server/cni',
+];
 
 /** What a folder may import beside itself; the longest matching folder counts. A folder not listed here may import all. */
 const allowed: Record<string, string[]> = {

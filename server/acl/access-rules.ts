@@ -11,7 +11,8 @@ import type {
   WhichRules,
 } from '../../contract/rules.ts';
 import { activeAnswer, activeTag, draftAnswer, draftTag, noDraft, versionAnswer } from './rule-responses.ts';
-import type { DraftRecord, RuleBooks, VersionRecord } from './rule-store.ts';
+import type { RuleStore } from '../store/port.ts';
+import type { RuleVersionRecord, StagedRulesRecord } from '../store/records.ts';
 import { type JudgedPod, Judging } from './staged/loaded-rule-sets.ts';
 import type { RuleKernel } from './load/kernel-rules.ts';
 import { checkMatch } from '../http/precondition.ts';
@@ -34,7 +35,7 @@ export interface Change {
 }
 
 export interface RuleOptions {
-  books: RuleBooks;
+  books: RuleStore;
   log: Logger;
 }
 
@@ -43,15 +44,15 @@ export interface RuleOptions {
  * compiled for the pods there are and loaded, and `problem` says when the kernel could not follow.
  */
 export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] }> {
-  readonly #books: RuleBooks;
+  readonly #books: RuleStore;
   readonly #log: Logger;
   readonly #compiler = new RemoteCompiler((error) => this.#revive(error));
   readonly #turns = new Turns();
   readonly #pods = new Map<string, JudgedPod>();
   #judging!: Judging;
   #views!: RuleViews;
-  #active: VersionRecord | null = null;
-  #draft: DraftRecord | null = null;
+  #active: RuleVersionRecord | null = null;
+  #draft: StagedRulesRecord | null = null;
   #again: Promise<void> | null = null;
   #later: NodeJS.Timeout | null = null;
   #told = '';
@@ -73,7 +74,7 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
     this.#views = new RuleViews(this.#judging, this.#compiler, this.#pods);
     for (const pod of pods) this.#pods.set(pod.id, pod);
     this.#active = await this.#books.lastRuleVersion();
-    this.#draft = (await this.#books.setting('node', 'rules.draft')) as DraftRecord | null;
+    this.#draft = (await this.#books.setting('node', 'rules.draft')) as StagedRulesRecord | null;
     for (const set of ['active', 'draft'] as const) {
       if (this.#wanted(set) === null) await this.#judging.takeAway(set);
       else await this.#apply(set).catch(() => {});
@@ -267,7 +268,7 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
     const own = await this.#compiler.ownText(text);
     if (own === this.#active?.text && this.#judging.problem('active') === null) return;
     const before = this.#active;
-    let added: VersionRecord | null = null;
+    let added: RuleVersionRecord | null = null;
     try {
       const { rules, load, sizes } = await this.#judging.put(
         'active',
@@ -287,7 +288,7 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
       );
     } catch (error) {
       if (added && this.#active === before)
-        await this.#books.removeRuleVersion((added as VersionRecord).number);
+        await this.#books.removeRuleVersion((added as RuleVersionRecord).number);
       throw error;
     }
   }
@@ -361,7 +362,7 @@ export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] 
     return [...this.#pods.values()];
   }
 
-  async #record(number: number): Promise<VersionRecord> {
+  async #record(number: number): Promise<RuleVersionRecord> {
     const record = await this.#books.ruleVersion(number);
     if (record) return record;
     throw new ProblemError('version_not_found', `there is no version ${number} of the access rules`, {

@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import type { RuleSet } from '../../contract/acl.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type { ActiveRules, DraftRules, RuleVersion } from '../../contract/rules.ts';
-import type { DraftRecord, VersionRecord } from './rule-store.ts';
+import type { RuleVersionRecord, StagedRulesRecord } from '../store/records.ts';
 import { ruleChanges } from './spec/rule-set-diff.ts';
 import type { Judging } from './staged/loaded-rule-sets.ts';
 import { noSizes, ruleLimits } from './tables/limits.ts';
 
-export const activeTag = (version: VersionRecord | null): string => `v${version?.number ?? 0}`;
-export const draftTag = ({ text, base, time }: DraftRecord): string =>
+export const activeTag = (version: RuleVersionRecord | null): string => `v${version?.number ?? 0}`;
+export const draftTag = ({ text, base, time }: StagedRulesRecord): string =>
   `d${createHash('sha256').update(`${base} ${time} ${text}`).digest('hex').slice(0, 16)}`;
 
 /** What is in force as the books have it, and as the kernel judges. */
-export function activeAnswer(version: VersionRecord | null, judging: Judging): ActiveRules {
+export function activeAnswer(version: RuleVersionRecord | null, judging: Judging): ActiveRules {
   const judged = judging.judged('active');
   return {
     version: version?.number ?? 0,
@@ -34,7 +34,7 @@ export function activeAnswer(version: VersionRecord | null, judging: Judging): A
 /** Of a draft that the kernel could not take, no rule is known: they are in its text. */
 const unread: RuleSet = { name: 'draft', defaults: { ingress: 'allow', egress: 'allow' }, rules: [] };
 
-export function draftAnswer(draft: DraftRecord, judging: Judging): DraftRules {
+export function draftAnswer(draft: StagedRulesRecord, judging: Judging): DraftRules {
   const judged = judging.judged('draft');
   const rules = judged?.rules ?? unread;
   return {
@@ -56,7 +56,7 @@ export function draftAnswer(draft: DraftRecord, judging: Judging): DraftRules {
 
 /** @param active number of the version that holds */
 export function versionAnswer(
-  { number, time, actor, comment, restored, name, rules }: Omit<VersionRecord, 'text'>,
+  { number, time, actor, comment, restored, name, rules }: Omit<RuleVersionRecord, 'text'>,
   active: number | undefined,
 ): RuleVersion {
   const at = time.toISOString();

@@ -30,9 +30,9 @@ import type {
   VerdictLosses,
 } from '../../contract/verdict.ts';
 import type { Rules } from '../acl/access-rules.ts';
-import type { Inventory } from '../store/sqlite-store.ts';
 import type { Maps } from '../programs/maps.ts';
 import type { Programs } from '../programs/programs.ts';
+import type { SqliteStore } from '../store/sqlite-store.ts';
 
 /** What the doors ask of the datapath. All throw ProblemError. */
 export interface PodSource extends EventEmitter<PodEvents> {
@@ -77,7 +77,7 @@ export interface BatchEvents {
   pod: [batchId: string, pod: BatchPod];
 }
 
-/** What the doors ask of the sampler. Frames are of `contract/sample.ts`; one buffer for all that get it. */
+/** What the doors ask of the sampler. Frames are of `contract/sample-frame.ts`; one buffer for all that get it. */
 export interface SampleSource extends EventEmitter<SampleEvents> {
   /** The last of each; null before the first. */
   readonly frame: Uint8Array | null;
@@ -236,7 +236,7 @@ export interface Agent {
   verdicts: VerdictSource;
   traces: TraceSource;
   captures: CaptureSource;
-  inventory: Pick<Inventory, 'migration' | 'listMigrations' | 'batch' | 'listBatches' | 'listEvents'>;
+  store: Pick<SqliteStore, 'migration' | 'listMigrations' | 'batch' | 'listBatches' | 'listEvents'>;
   node(): Node;
   lab: boolean;
   startedAt: Date;

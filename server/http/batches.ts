@@ -17,7 +17,7 @@ export const batchRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
     const read = async (id: string) => {
-      const found = agent.batches.get(id) ?? (await agent.inventory.batch(id));
+      const found = agent.batches.get(id) ?? (await agent.store.batch(id));
       if (!found) throw new ProblemError('batch_not_found', `there is no batch ${id}`);
       return found;
     };
@@ -55,7 +55,7 @@ export const batchRoutes =
           response: { 200: listOf(batchSummary), ...refusals },
         },
       },
-      ({ query }) => agent.inventory.listBatches(query),
+      ({ query }) => agent.store.listBatches(query),
     );
 
     app.get(

@@ -18,6 +18,6 @@ export const eventRoutes =
           response: { 200: listOf(event), ...refusals },
         },
       },
-      ({ query }) => agent.inventory.listEvents({ ...query, pod: podId(agent, query.pod) }),
+      ({ query }) => agent.store.listEvents({ ...query, pod: podId(agent, query.pod) }),
     );
   };

@@ -16,13 +16,13 @@ export const healthRoutes =
       '/health',
       {
         schema: {
-          summary: 'That the agent answers, its inventory included',
+          summary: 'Reports that the agent is running and can read its database',
           tags: ['node'],
           response: { 200: health, ...refusals },
         },
       },
       async () => {
-        await agent.inventory.listEvents({ limit: 1 });
+        await agent.store.listEvents({ limit: 1 });
         return {
           status: 'ok' as const,
           startedAt: agent.startedAt.toISOString(),

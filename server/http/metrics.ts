@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { deviceKind } from '../../contract/device.ts';
-import { decodeFrame, dropColumns, dropReasons, type SampleColumn } from '../../contract/sample.ts';
+import { decodeFrame, dropColumns, dropReasons, type SampleColumn } from '../../contract/sample-frame.ts';
 import { noSizes } from '../acl/tables/limits.ts';
 import type { Agent } from './agent.ts';
 
@@ -53,7 +53,7 @@ function countTraffic(register: Registry, agent: Agent): void {
       collect() {
         this.reset();
         for (const { labels, value } of sampledPods(agent))
-          for (const direction of ['out', 'in'] as const)
+          for (const direction of ['egress', 'ingress'] as const)
             this.inc({ ...labels, direction }, value(columns[direction]));
       },
     });

@@ -49,7 +49,7 @@ export const migrationRoutes =
           response: { 200: listOf(migration), ...refusals },
         },
       },
-      ({ query }) => agent.inventory.listMigrations({ ...query, pod: podId(agent, query.pod) }),
+      ({ query }) => agent.store.listMigrations({ ...query, pod: podId(agent, query.pod) }),
     );
 
     app.get(
@@ -63,7 +63,7 @@ export const migrationRoutes =
         },
       },
       async ({ params: { id } }) => {
-        const found = await agent.inventory.migration(id);
+        const found = await agent.store.migration(id);
         if (found === null) throw new ProblemError('migration_not_found', `there is no migration ${id}`);
         return found;
       },

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { listOf } from '../../contract/list.ts';
 import { podPath } from '../../contract/path.ts';
 import { newPod, pod, podSummary } from '../../contract/pod.ts';
-import { wayTaken } from '../counters/way.ts';
+import { wayTaken } from '../counters/path-traffic.ts';
 import type { Agent } from './agent.ts';
 import { refusals } from './openapi.ts';
 import { page } from './page.ts';

@@ -7,16 +7,17 @@ import {
   type ProgramList,
   type ProgramStatistics,
 } from '../../contract/program.ts';
-import { btfObject } from '../bpf/loaded-btf.ts';
-import { descriptorInfo, idsOf, lockedBytes, withId } from '../bpf/kernel-object.ts';
+import { readLoadedBtf } from '../bpf/loaded-btf.ts';
+import { readFdinfo, listObjectIds, memlockBytes, withObjectById } from '../bpf/kernel-object.ts';
 import { programTypeName } from '../bpf/type-names.ts';
 import { type ProgramInfo, programInfoById } from '../bpf/program-info.ts';
-import { translated } from '../bpf/xlated.ts';
+import { readXlatedProgram } from '../bpf/xlated.ts';
 import { Btf } from '../bpf/btf.ts';
 import { whyNotAttached } from './not-attached.ts';
 import { type Ours, Owners } from './owners.ts';
 import { Rates } from './rates.ts';
 import type { OwnScan, Scanner } from './scanner.ts';
+import type { SettingStore } from '../store/port.ts';
 import { RunStatistics } from './statistics.ts';
 
 const rateMs = 1_000;
@@ -24,10 +25,7 @@ const shortNameBytes = 15;
 const setting = { scope: 'node', name: 'programStatistics' } as const;
 
 /** Where the choice about statistics is kept. */
-export interface SettingBooks {
-  setting(scope: string, name: string): Promise<unknown>;
-  saveSetting(scope: string, name: string, value: unknown): Promise<void>;
-}
+type ChoiceStore = Pick<SettingStore, 'setting' | 'saveSetting'>;
 
 /** What does not change while a program is loaded. */
 interface Fixed {
@@ -40,22 +38,22 @@ interface Fixed {
 export class Programs {
   readonly #ours: Ours;
   readonly #scanner: Scanner;
-  readonly #books: SettingBooks;
+  readonly #store: ChoiceStore;
   readonly #statistics: RunStatistics;
   readonly #rates = new Rates();
   readonly #fixed = new Map<number, Fixed>();
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(options: { ours: Ours; scanner: Scanner; books: SettingBooks }, always: boolean) {
+  private constructor(options: { ours: Ours; scanner: Scanner; store: ChoiceStore }, always: boolean) {
     this.#ours = options.ours;
     this.#scanner = options.scanner;
-    this.#books = options.books;
+    this.#store = options.store;
     this.#statistics = new RunStatistics(always);
     this.#timer = setInterval(() => this.#readRuns(), rateMs).unref();
   }
 
-  static async open(options: { ours: Ours; scanner: Scanner; books: SettingBooks }): Promise<Programs> {
-    return new Programs(options, (await options.books.setting(setting.scope, setting.name)) === true);
+  static async open(options: { ours: Ours; scanner: Scanner; store: ChoiceStore }): Promise<Programs> {
+    return new Programs(options, (await options.store.setting(setting.scope, setting.name)) === true);
   }
 
   /** Somebody looks at what programs run: statistics are on for the next 30 s. */
@@ -64,7 +62,7 @@ export class Programs {
   }
 
   async chooseStatistics(always: boolean): Promise<ProgramStatistics> {
-    await this.#books.saveSetting(setting.scope, setting.name, always);
+    await this.#store.saveSetting(setting.scope, setting.name, always);
     this.#statistics.choose(always);
     return this.#statistics.state();
   }
@@ -74,7 +72,7 @@ export class Programs {
     this.look();
     const scan = await this.#scanner.scan();
     const owners = new Owners(this.#ours, scan);
-    const items = idsOf('program').flatMap((id) => this.#describe(id, scan, owners, listedAttachments) ?? []);
+    const items = listObjectIds('program').flatMap((id) => this.#describe(id, scan, owners, listedAttachments) ?? []);
     for (const id of this.#fixed.keys()) if (!items.some((item) => item.id === id)) this.#fixed.delete(id);
     return {
       items: items.sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)) || a.id - b.id),
@@ -127,7 +125,7 @@ export class Programs {
       return;
     }
     this.#rates.read(
-      idsOf('program').flatMap((id) => programInfoById(id) ?? []),
+      listObjectIds('program').flatMap((id) => programInfoById(id) ?? []),
       performance.now(),
     );
   }
@@ -177,8 +175,8 @@ export class Programs {
 const isOurs = ({ owner }: Program): boolean => owner.kind === 'ours';
 
 function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
-  const read = withId('program', info.id, (fd) => ({
-    memoryBytes: lockedBytes(descriptorInfo(fd)),
+  const read = withObjectById('program', info.id, (fd) => ({
+    memoryBytes: memlockBytes(readFdinfo(fd)),
     fullName: info.btfId === 0 ? null : fullName(fd, info),
   }));
   return read ?? { memoryBytes: null, fullName: null };
@@ -187,7 +185,7 @@ function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
 /** The kernel keeps 15 characters of a name; BTF has all of it, as the name of the first function. */
 function fullName(fd: number, info: ProgramInfo): string | null {
   if (info.name.length < shortNameBytes) return info.name || null;
-  const main = translated(fd).functions[0];
-  const object = main === undefined ? null : btfObject(info.btfId);
+  const main = readXlatedProgram(fd).functions[0];
+  const object = main === undefined ? null : readLoadedBtf(info.btfId);
   return object === null ? null : new Btf(object.bytes).type(main!.typeId).name || null;
 }

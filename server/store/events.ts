@@ -2,7 +2,7 @@ import type { Event, EventType } from '../../contract/event.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { EventModel } from './client/models.ts';
 import { ofPod, olderThan, pageOf } from './paginate.ts';
-import type { Page, PageOf } from './records.ts';
+import type { NewEvent, Page, PageOf } from './records.ts';
 
 const toEvent = (row: EventModel): Event => ({
   ...row,
@@ -11,7 +11,7 @@ const toEvent = (row: EventModel): Event => ({
   severity: row.severity as Event['severity'],
 });
 
-export async function addEvent(prisma: PrismaClient, event: Omit<Event, 'id' | 'time'>): Promise<Event> {
+export async function addEvent(prisma: PrismaClient, event: NewEvent): Promise<Event> {
   const { type, severity, podId, migrationId, message } = event;
   return toEvent(await prisma.event.create({ data: { type, severity, podId, migrationId, message } }));
 }

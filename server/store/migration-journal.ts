@@ -23,7 +23,7 @@ const toMigration = (row: MigrationModel): Migration => ({
   error: row.error === null ? null : (JSON.parse(row.error) as Migration['error']),
 });
 
-/** The columns that change while a migration runs. */
+/** Returns the columns that change while a migration runs. */
 const progress = (migration: Migration) => ({
   state: migration.state,
   endedAt: migration.endedAt === null ? null : new Date(migration.endedAt),

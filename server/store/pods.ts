@@ -18,7 +18,7 @@ const toDevice = ({ removedAt: _, ...row }: DeviceModel): DeviceRecord => ({
   hooks: row.hooks as HookFamily,
 });
 
-// Field by field: a caller's object may have more to it than its type says, and Prisma refuses what it does not know.
+// Field by field: a caller's object may have more properties than its type, and Prisma rejects unknown ones.
 const podRow = (pod: NewPodRecord) => {
   const { id, namespace, name, netnsPath, netnsInode } = pod;
   const labels = JSON.stringify(pod.labels);
@@ -38,12 +38,12 @@ const deviceRow = ({ kind, hooks, slot, primaryName, primaryMac, peerMac }: NewD
   return { kind, hooks, slot, primaryName, primaryMac, peerMac };
 };
 
-/** u64 does not fit SQLite's signed integers, nor JSON's numbers: decimal strings. */
-export const encodeCounters = (counters: CarriedCounters) => JSON.stringify(counters.map(String));
-export const decodeCounters = (text: string): bigint[] => (JSON.parse(text) as string[]).map(BigInt);
+/** Encodes u64 counters as a JSON array of decimal strings: they fit neither SQLite's integers nor JSON's numbers. */
+const encodeCounters = (counters: CarriedCounters) => JSON.stringify(counters.map(String));
+const decodeCounters = (text: string): bigint[] => (JSON.parse(text) as string[]).map(BigInt);
 
-/** Position by position; the shorter one counts as zeros beyond its end. */
-export function addCounters(a: CarriedCounters, b: CarriedCounters): bigint[] {
+/** Adds counters by position; a shorter array counts as zeros beyond its end. */
+function addCounters(a: CarriedCounters, b: CarriedCounters): bigint[] {
   return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0n) + (b[i] ?? 0n));
 }
 
@@ -64,20 +64,22 @@ export async function addPod(
   device: NewDeviceRecord,
 ): Promise<{ pod: PodRecord; device: DeviceRecord }> {
   try {
-    const { devices, ...row } = await prisma.pod.create({
+    const { devices: added, ...row } = await prisma.pod.create({
       data: { ...podRow(pod), devices: { create: deviceRow(device) } },
       include: { devices: true },
     });
-    return { pod: toPod(row), device: toDevice(devices[0]!) };
+    const [first] = added;
+    if (first === undefined) throw new Error(`add pod ${pod.id}: the insert returned no device`);
+    return { pod: toPod(row), device: toDevice(first) };
   } catch (error) {
-    throw asTaken(error, pod);
+    throw asPodExists(error, pod);
   }
 }
 
-function asTaken(error: unknown, pod: NewPodRecord): unknown {
+function asPodExists(error: unknown, pod: NewPodRecord): unknown {
   if (!(error instanceof Prisma.PrismaClientKnownRequestError) || error.code !== 'P2002') return error;
   if (!/"namespace"/.test(JSON.stringify(error.meta))) return error;
-  return new ProblemError('pod_exists', `attach ${pod.namespace}/${pod.name}: there is a pod of this name`);
+  return new ProblemError('pod_exists', `attach ${pod.namespace}/${pod.name}: a pod of this name exists`);
 }
 
 export async function moveHooks(prisma: PrismaClient, id: number, hooks: HookFamily): Promise<void> {
@@ -101,7 +103,7 @@ export async function addDevice(prisma: PrismaClient, device: NewDeviceRecord): 
   return toDevice(await prisma.device.create({ data: { podId: device.podId, ...deviceRow(device) } }));
 }
 
-/** Does nothing to a device that is removed already: its counters are carried once. */
+/** Does nothing for a device that is already removed, so that its counters are added once. */
 export async function removeDevice(
   prisma: PrismaClient,
   id: number,

@@ -1,13 +1,14 @@
 import type { DeviceKind, HookFamily } from '../../contract/device.ts';
+import type { Event } from '../../contract/event.ts';
 import type { PodNetwork } from '../../contract/network.ts';
 
-/** Sums of a pod's removed devices, in the order of the counters; u64 each. */
+/** Sums of the counters of a pod's removed devices, u64 each, in the order of `counterFields` (`server/bpf`). */
 export type CarriedCounters = readonly bigint[];
 
-/** A pod as the books know it. */
+/** A pod as the store holds it. */
 export interface PodRecord {
   id: string;
-  /** Names the pod in sample frames; never given twice. */
+  /** Identifies the pod in sample frames; never reused. */
   number: number;
   namespace: string;
   name: string;
@@ -20,15 +21,16 @@ export interface PodRecord {
   carried: CarriedCounters;
 }
 
-/** A device that was given to a pod. */
+/** A device of a pod as the store holds it. */
 export interface DeviceRecord {
   id: number;
   podId: string;
   kind: DeviceKind;
-  /** Where its programs are. */
+  /** The hook family that its programs are attached to. */
   hooks: HookFamily;
   slot: number;
   primaryName: string;
+  /** Null for a device without link-layer addresses: netkit in L3 mode. */
   primaryMac: string | null;
   peerMac: string | null;
   createdAt: Date;
@@ -36,13 +38,43 @@ export interface DeviceRecord {
 
 export type NewPodRecord = Omit<PodRecord, 'number' | 'removedAt' | 'carried' | 'createdAt'>;
 export type NewDeviceRecord = Omit<DeviceRecord, 'id' | 'createdAt'>;
+export type NewEvent = Omit<Event, 'id' | 'time'>;
 
-/** Which part of a list, newest first. */
+/** A version of the access rules. The newest one is active; `text` is null where it removed all rules. */
+export interface RuleVersionRecord {
+  /** Never reused. */
+  number: number;
+  time: Date;
+  actor: string;
+  comment: string;
+  /** The version that this one applied again. */
+  restored: number | null;
+  /** Name of the rule set. */
+  name: string | null;
+  /** Number of rules. */
+  rules: number;
+  /** YAML, as the user wrote it. */
+  text: string | null;
+}
+export type NewRuleVersion = Omit<RuleVersionRecord, 'number'>;
+
+/** The staged rule set, as the setting of the access rules holds it. */
+export interface StagedRulesRecord {
+  /** YAML, as the user wrote it. */
+  text: string;
+  /** The version that was active when the rules were staged. */
+  base: number;
+  actor: string;
+  /** ISO 8601. */
+  time: string;
+}
+
+/** Selects a part of a list, newest first. */
 export interface Page {
-  /** The `next` of the page before this one. */
+  /** `next` of the page before this one. */
   before?: string | undefined;
   limit: number;
-  /** Only this pod's, by id. */
+  /** Id of the pod that the list is limited to. */
   pod?: string | undefined;
 }
 

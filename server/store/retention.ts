@@ -1,7 +1,7 @@
 import type { PrismaClient } from './client/client.ts';
 
-/** What the inventory keeps; older history is deleted. */
-export const keep = {
+/** Rows of history that the store keeps; older ones are deleted. */
+export const retentionLimits = {
   events: 10_000,
   migrationsPerPod: 1_000,
   devicesPerPod: 1_000,
@@ -10,22 +10,25 @@ export const keep = {
   ruleVersions: 200,
 };
 
-/** Rows of one delete, so that none holds up the journal for long. */
-const batch = 500;
+/** Rows per delete statement, so that none delays a write of the migration journal for long. */
+const rowsPerDelete = 500;
 
+export type RetentionLimits = typeof retentionLimits;
+
+/** Deletes up to `limit` rows. @returns how many it deleted */
 type Delete = (limit: number) => Promise<number>;
 
-/** Deletes history beyond `limits`, each batch as one turn of `turn`. A running migration stays. */
+/** Deletes history beyond `limits`, each portion as one call of `write`. Running migrations and batches stay. */
 export async function prune(
   prisma: PrismaClient,
-  turn: <T>(work: () => Promise<T>) => Promise<T>,
-  limits = keep,
+  write: <T>(work: () => Promise<T>) => Promise<T>,
+  limits: RetentionLimits = retentionLimits,
 ): Promise<void> {
   for (const outdated of await outdatedRows(prisma, limits))
-    while ((await turn(() => outdated(batch))) === batch);
+    while ((await write(() => outdated(rowsPerDelete))) === rowsPerDelete);
 }
 
-async function outdatedRows(prisma: PrismaClient, limits: typeof keep): Promise<Delete[]> {
+async function outdatedRows(prisma: PrismaClient, limits: RetentionLimits): Promise<Delete[]> {
   const deletes: Delete[] = [];
   const newestFirst = { orderBy: { id: 'desc' }, select: { id: true } } as const;
 

@@ -6,8 +6,8 @@ import type { Connection } from './open-database.ts';
 
 const migrationsDir = path.join(import.meta.dirname, '../../prisma/sqlite/migrations');
 
-/** Prisma's own table, so that `prisma migrate status` agrees with what ran here. */
-const recordsTable = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
+/** Prisma's own table of applied migrations, so that `prisma migrate status` agrees with what ran here. */
+const appliedTable = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "checksum" VARCHAR(64) NOT NULL,
   "finished_at" DATETIME,
@@ -25,19 +25,19 @@ interface SchemaMigration {
 }
 
 /**
- * Brings the tables to this build's schema: plays the SQL of `prisma/sqlite/migrations` that the file does
- * not record yet, each with its record in one transaction.
- * @throws ProblemError `inventory_failed` when the file was written by a newer build
+ * Migrates the tables to this build's schema: runs each SQL file of `prisma/sqlite/migrations` that the database has
+ * not recorded yet, together with its record in one transaction.
+ * @throws ProblemError `store_failed` when the file was written by a newer build
  */
-export async function applyMigrations(connection: Connection, file: string): Promise<void> {
-  await connection.executeScript(recordsTable);
-  const recorded = await recordedMigrations(connection);
+export async function applySchemaMigrations(connection: Connection, file: string): Promise<void> {
+  await connection.executeScript(appliedTable);
+  const applied = await appliedMigrations(connection);
   const known = committedMigrations();
-  refuseNewer(file, recorded, known);
-  for (const migration of known) if (!recorded.has(migration.name)) await apply(connection, migration);
+  refuseNewer(file, applied, known);
+  for (const migration of known) if (!applied.has(migration.name)) await apply(connection, migration);
 }
 
-async function recordedMigrations(connection: Connection): Promise<Map<string, string>> {
+async function appliedMigrations(connection: Connection): Promise<Map<string, string>> {
   const { rows } = await connection.queryRaw({
     sql: 'SELECT migration_name, checksum FROM "_prisma_migrations" WHERE finished_at IS NOT NULL',
     args: [],
@@ -57,23 +57,23 @@ function committedMigrations(): SchemaMigration[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function refuseNewer(file: string, recorded: Map<string, string>, known: SchemaMigration[]): void {
+function refuseNewer(file: string, applied: Map<string, string>, known: SchemaMigration[]): void {
   const checksums = new Map(known.map(({ name, checksum }) => [name, checksum]));
-  for (const [name, checksum] of recorded) {
+  for (const [name, checksum] of applied) {
     if (checksums.get(name) === checksum) continue;
     throw new ProblemError(
-      'inventory_failed',
+      'store_failed',
       checksums.has(name)
-        ? `open the inventory ${file}: its schema ${name} is not this build's schema of that name`
-        : `open the inventory ${file}: it was written by a newer Podlane (schema ${name})`,
+        ? `open the database ${file}: its schema ${name} differs from this build's schema of that name`
+        : `open the database ${file}: it was written by a newer Podlane (schema ${name})`,
       { hint: `start the Podlane that wrote it, or choose another --database; the pods keep their network` },
     );
   }
 }
 
 async function apply(connection: Connection, { name, sql, checksum }: SchemaMigration): Promise<void> {
-  // SQLite changes a table by copying and dropping it; with foreign keys on, the drop would cascade to
-  // child rows, and inside BEGIN the pragma does nothing.
+  // SQLite alters a table by copying and dropping it. With foreign keys on, the drop would cascade to child rows;
+  // inside a transaction the pragma has no effect.
   await connection.executeScript('PRAGMA foreign_keys = OFF;');
   try {
     await connection.executeScript(`BEGIN;
@@ -82,7 +82,7 @@ INSERT INTO "_prisma_migrations" (id, checksum, finished_at, migration_name, app
 VALUES ('${randomUUID()}', '${checksum}', CURRENT_TIMESTAMP, '${name}', 1);
 COMMIT;`);
   } catch (error) {
-    // A statement that fails for want of space has rolled back by itself; then there is no transaction.
+    // A statement that fails for lack of space has already rolled back; then there is no transaction to roll back.
     await connection.executeScript('ROLLBACK;').catch(() => {});
     throw error;
   }

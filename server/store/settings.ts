@@ -1,6 +1,5 @@
 import type { PrismaClient } from './client/client.ts';
 
-/** The scope of what was chosen for the whole node; a pod's scope is its id. */
 export async function setting(prisma: PrismaClient, scope: string, name: string): Promise<unknown> {
   const row = await prisma.setting.findUnique({ where: { scope_name: { scope, name } } });
   return row === null ? null : JSON.parse(row.value);

@@ -1,9 +1,9 @@
 /**
- * What SQLite (or the file system) answered, from under the layers that wrap it: better-sqlite3's
- * `SqliteError`, the adapter's `DriverAdapterError`, Prisma's request error, Node's system error.
- * @returns SQLite's or errno's name and the text beside it
+ * Finds the error of SQLite or the file system below the layers that wrap it: better-sqlite3's `SqliteError`, the
+ * adapter's `DriverAdapterError`, Prisma's request error, Node's system error.
+ * @returns the name of SQLite's result code or of the errno, and its message
  */
-export function sqliteAnswer(error: unknown): { code: string; message: string } {
+export function describeSqliteError(error: unknown): { code: string; message: string } {
   for (let at = error, depth = 0; isObject(at) && depth < 8; depth++) {
     if (typeof at.originalMessage === 'string')
       return { code: String(at.originalCode), message: at.originalMessage };

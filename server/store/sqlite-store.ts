@@ -3,88 +3,100 @@ import type { HookFamily } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { sqliteAnswer } from './sqlite-error.ts';
+import { Mutex } from '../async/mutex.ts';
 import * as batches from './batches.ts';
 import { PrismaClient } from './client/client.ts';
 import * as events from './events.ts';
 import * as journal from './migration-journal.ts';
 import { openDatabase } from './open-database.ts';
 import * as pods from './pods.ts';
+import type { DatapathStore, HistoryStore, RuleStore } from './port.ts';
 import type {
   CarriedCounters,
   DeviceRecord,
   NewDeviceRecord,
+  NewEvent,
   NewPodRecord,
+  NewRuleVersion,
   Page,
   PageOf,
   PodRecord,
+  RuleVersionRecord,
 } from './records.ts';
-import { prune } from './retention.ts';
+import { prune, type RetentionLimits } from './retention.ts';
 import * as ruleVersions from './rule-versions.ts';
 import * as settings from './settings.ts';
+import { describeSqliteError } from './sqlite-error.ts';
 
-/** Rows of history added between two prunings. */
-const pruneEvery = 500;
+/** Rows of history that are added between two prunings. */
+export const pruneEvery = 500;
 
-export interface InventoryOptions {
-  /** Path of the SQLite file; its folder is made when missing. */
+export interface SqliteStoreOptions {
+  /** Path of the SQLite file. A missing folder is created. */
   file: string;
   node: { name: string; bootId: string };
-  /** Told of a pruning that failed; nothing else waits for it. */
+  /** Receives the error of a pruning that runs in the background. */
   onPruneError?: (error: unknown) => void;
 }
 
 /**
- * What the kernel cannot hold: pods' names, their devices' history, the journal of migrations, events.
- * Satisfies the datapath's `Books`. Every write is in the file when its promise resolves: a killed agent
- * loses nothing it was told is done (a power cut may take the last writes, never the file's consistency).
- * All throw ProblemError `inventory_failed` with what SQLite answered.
+ * Stores what the kernel cannot hold in one SQLite file: names of pods, the history of their devices, journals of
+ * migrations and batches, versions of the access rules, settings, events. A write is in the file when its promise
+ * resolves: a killed agent loses nothing that it was told is written. A power cut may lose the last writes, but never
+ * leaves the file inconsistent. Every method throws ProblemError `store_failed` with SQLite's error.
  */
-export class Inventory {
+export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   readonly #prisma: PrismaClient;
   readonly #file: string;
   readonly #onPruneError: (error: unknown) => void;
-  #writes: Promise<unknown> = Promise.resolve();
+  /**
+   * Serializes writes: the adapter has a single connection, so a write between another's BEGIN and COMMIT would be
+   * acknowledged before it is in the file.
+   */
+  readonly #writing = new Mutex();
+  /** Prunings that `#countAdded` started. */
+  readonly #pruning = new Set<Promise<void>>();
   #added = 0;
 
-  /** @throws ProblemError `inventory_failed` when the file is corrupt, not writable, newer or in use */
-  static async open(options: InventoryOptions): Promise<Inventory> {
+  /** @throws ProblemError `store_failed` when the file is corrupt, not writable, from a newer version or in use */
+  static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     const connection = await openDatabase(options.file);
-    // Prisma asks its adapter for one connection; it gets the one that is locked and checked.
+    // Prisma asks its adapter for a connection and receives the one that is locked and checked.
     const adapter = {
       provider: connection.provider,
       adapterName: connection.adapterName,
       connect: async () => connection,
     } as const;
-    const inventory = new Inventory(new PrismaClient({ adapter, errorFormat: 'minimal' }), options);
+    const store = new SqliteStore(new PrismaClient({ adapter, errorFormat: 'minimal' }), options);
     try {
-      await inventory.#sawNode(options.node);
-      await inventory.prune();
+      await store.#recordNode(options.node);
+      await store.prune();
     } catch (error) {
-      await inventory.close();
+      await store.close();
       throw error;
     }
-    return inventory;
+    return store;
   }
 
-  private constructor(prisma: PrismaClient, { file, onPruneError }: InventoryOptions) {
+  private constructor(prisma: PrismaClient, { file, onPruneError }: SqliteStoreOptions) {
     this.#prisma = prisma;
     this.#file = file;
     this.#onPruneError = onPruneError ?? (() => {});
   }
 
-  /** Waits for the writes under way, then gives the file back. */
+  /** Waits for pending writes, then closes the file. */
   async close(): Promise<void> {
-    await this.#writes;
+    await Promise.all(this.#pruning);
+    await this.#writing.idle();
     await this.#prisma.$disconnect();
   }
 
   pods(): Promise<PodRecord[]> {
-    return this.#ask('read the pods', () => pods.pods(this.#prisma));
+    return this.#read('read the pods', () => pods.pods(this.#prisma));
   }
 
   devices(): Promise<DeviceRecord[]> {
-    return this.#ask('read the devices', () => pods.devices(this.#prisma));
+    return this.#read('read the devices', () => pods.devices(this.#prisma));
   }
 
   addPod(pod: NewPodRecord, device: NewDeviceRecord): Promise<{ pod: PodRecord; device: DeviceRecord }> {
@@ -112,11 +124,11 @@ export class Inventory {
   }
 
   setting(scope: string, name: string): Promise<unknown> {
-    return this.#ask(`read the setting ${name}`, () => settings.setting(this.#prisma, scope, name));
+    return this.#read(`read the setting ${name}`, () => settings.setting(this.#prisma, scope, name));
   }
 
   settings(name: string): Promise<Map<string, unknown>> {
-    return this.#ask(`read the settings ${name}`, () => settings.settings(this.#prisma, name));
+    return this.#read(`read the settings ${name}`, () => settings.settings(this.#prisma, name));
   }
 
   saveSetting(scope: string, name: string, value: unknown): Promise<void> {
@@ -140,16 +152,15 @@ export class Inventory {
   }
 
   openMigrations(): Promise<Migration[]> {
-    return this.#ask('read the open migrations', () => journal.openMigrations(this.#prisma));
+    return this.#read('read the open migrations', () => journal.openMigrations(this.#prisma));
   }
 
-  /** @returns null when there is none of this id */
   migration(id: string): Promise<Migration | null> {
-    return this.#ask(`read migration ${id}`, () => journal.migration(this.#prisma, id));
+    return this.#read(`read migration ${id}`, () => journal.migration(this.#prisma, id));
   }
 
   listMigrations(page: Page): Promise<PageOf<Migration>> {
-    return this.#ask('list the migrations', () => journal.listMigrations(this.#prisma, page));
+    return this.#read('list the migrations', () => journal.listMigrations(this.#prisma, page));
   }
 
   async lastMigration(podId: string): Promise<Migration | null> {
@@ -178,19 +189,18 @@ export class Inventory {
   }
 
   openBatches(): Promise<Batch[]> {
-    return this.#ask('read the open batches', () => batches.openBatches(this.#prisma));
+    return this.#read('read the open batches', () => batches.openBatches(this.#prisma));
   }
 
-  /** @returns null when there is none of this id */
   batch(id: string): Promise<Batch | null> {
-    return this.#ask(`read batch ${id}`, () => batches.batch(this.#prisma, id));
+    return this.#read(`read batch ${id}`, () => batches.batch(this.#prisma, id));
   }
 
   listBatches(page: Page): Promise<PageOf<BatchSummary>> {
-    return this.#ask('list the batches', () => batches.listBatches(this.#prisma, page));
+    return this.#read('list the batches', () => batches.listBatches(this.#prisma, page));
   }
 
-  async addRuleVersion(version: ruleVersions.NewRuleVersion): Promise<ruleVersions.RuleVersionRecord> {
+  async addRuleVersion(version: NewRuleVersion): Promise<RuleVersionRecord> {
     const added = await this.#write('add a version of the access rules', () =>
       ruleVersions.addRuleVersion(this.#prisma, version),
     );
@@ -198,47 +208,44 @@ export class Inventory {
     return added;
   }
 
-  /** Takes back one that could not be put in force. */
   removeRuleVersion(number: number): Promise<void> {
     return this.#write(`remove version ${number} of the access rules`, () =>
       ruleVersions.removeRuleVersion(this.#prisma, number),
     );
   }
 
-  /** @returns null where there were never any */
-  lastRuleVersion(): Promise<ruleVersions.RuleVersionRecord | null> {
-    return this.#ask('read the access rules', () => ruleVersions.lastRuleVersion(this.#prisma));
+  lastRuleVersion(): Promise<RuleVersionRecord | null> {
+    return this.#read('read the access rules', () => ruleVersions.lastRuleVersion(this.#prisma));
   }
 
-  /** @returns null when there is none of this number */
-  ruleVersion(number: number): Promise<ruleVersions.RuleVersionRecord | null> {
-    return this.#ask(`read version ${number} of the access rules`, () =>
+  ruleVersion(number: number): Promise<RuleVersionRecord | null> {
+    return this.#read(`read version ${number} of the access rules`, () =>
       ruleVersions.ruleVersion(this.#prisma, number),
     );
   }
 
-  listRuleVersions(page: Page): Promise<PageOf<Omit<ruleVersions.RuleVersionRecord, 'text'>>> {
-    return this.#ask('list the versions of the access rules', () =>
+  listRuleVersions(page: Page): Promise<PageOf<Omit<RuleVersionRecord, 'text'>>> {
+    return this.#read('list the versions of the access rules', () =>
       ruleVersions.listRuleVersions(this.#prisma, page),
     );
   }
 
-  async addEvent(event: Omit<Event, 'id' | 'time'>): Promise<Event> {
+  async addEvent(event: NewEvent): Promise<Event> {
     const added = await this.#write(`add event ${event.type}`, () => events.addEvent(this.#prisma, event));
     this.#countAdded();
     return added;
   }
 
   listEvents(page: Page): Promise<PageOf<Event>> {
-    return this.#ask('list the events', () => events.listEvents(this.#prisma, page));
+    return this.#read('list the events', () => events.listEvents(this.#prisma, page));
   }
 
-  /** Deletes history beyond what is kept, in small turns between other writes. */
-  prune(limits?: Parameters<typeof prune>[2]): Promise<void> {
+  /** Deletes history beyond `limits`, in small portions between other writes. */
+  prune(limits?: RetentionLimits): Promise<void> {
     return prune(this.#prisma, (work) => this.#write('delete old history', work), limits);
   }
 
-  #sawNode({ name, bootId }: InventoryOptions['node']): Promise<unknown> {
+  #recordNode({ name, bootId }: SqliteStoreOptions['node']): Promise<unknown> {
     const seen = { bootId, lastSeen: new Date() };
     return this.#write(`record node ${name}`, () =>
       this.#prisma.node.upsert({ where: { name }, create: { name, ...seen }, update: seen }),
@@ -246,28 +253,27 @@ export class Inventory {
   }
 
   #countAdded(): void {
-    if (++this.#added % pruneEvery === 0) this.prune().catch(this.#onPruneError);
+    this.#added += 1;
+    if (this.#added % pruneEvery !== 0) return;
+    const pruning = this.prune()
+      .catch(this.#onPruneError)
+      .finally(() => this.#pruning.delete(pruning));
+    this.#pruning.add(pruning);
   }
 
-  /**
-   * One write at a time: the adapter has a single connection, so a write that came between another's BEGIN
-   * and COMMIT would be acknowledged before it is in the file.
-   */
-  #write<T>(what: string, work: () => Promise<T>): Promise<T> {
-    const done = this.#writes.then(() => this.#ask(what, work));
-    this.#writes = done.catch(() => {});
-    return done;
+  #write<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    return this.#writing.run(() => this.#read(operation, work));
   }
 
-  async #ask<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async #read<T>(operation: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (error instanceof ProblemError) throw error;
-      const { code, message } = sqliteAnswer(error);
-      throw new ProblemError('inventory_failed', `${what} in ${this.#file}: ${message} (${code})`, {
+      const { code, message } = describeSqliteError(error);
+      throw new ProblemError('store_failed', `${operation} in ${this.#file}: ${message} (${code})`, {
         cause: error,
-        hint: `see that ${this.#file} is writable and its file system has space`,
+        hint: `check that ${this.#file} is writable and its file system has free space`,
       });
     }
   }

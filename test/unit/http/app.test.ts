@@ -170,7 +170,12 @@ test('a pod’s drops are told by id and by name; where the kernel’s are not c
 test('metrics carry the totals of the last sample by pod, and migrations by result', async () => {
   const { app, pods, samples, drops } = await scratchApp();
   pods.add('cart');
-  const values: Record<string, bigint> = { pod: 1n, egressPackets: 5n, ingressBytes: 1_000_000n, dropMalformed: 2n };
+  const values: Record<string, bigint> = {
+    pod: 1n,
+    egressPackets: 5n,
+    ingressBytes: 1_000_000n,
+    dropMalformed: 2n,
+  };
   const view = new DataView(new ArrayBuffer(frameHeaderBytes + sampleColumns.length * 8));
   const header = { kind: 1, rows: 1, sequence: 1n, realtimeNs: 0n, monotonicNs: 0n };
   encodeFrameHeader(view, { ...header, columns: sampleColumns.length });
@@ -185,7 +190,9 @@ test('metrics carry the totals of the last sample by pod, and migrations by resu
     const { body } = await app.inject('/api/v1/metrics');
     expect(body).toContain('podlane_pods{kind="veth"} 1');
     expect(body).toContain('podlane_pod_packets_total{namespace="shop",pod="cart",direction="egress"} 5');
-    expect(body).toContain('podlane_pod_bytes_total{namespace="shop",pod="cart",direction="ingress"} 1000000');
+    expect(body).toContain(
+      'podlane_pod_bytes_total{namespace="shop",pod="cart",direction="ingress"} 1000000',
+    );
     expect(body).toMatch(/dropped_by_reason_total\{namespace="shop",pod="cart",reason="malformed"\} 2/);
     expect(body).toMatch(/kernel_drops_total\{namespace="shop",pod="cart",reason="NO_SOCKET"\} 9/);
     expect(body).toContain('podlane_migrations_total{direction="fallback",result="done"} 1');
