@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { batchPodStates } from './batch-states.ts';
 import { deviceKind } from './device.ts';
+import { maxParallelism } from './limits.ts';
 import { problem } from './problem.ts';
 
 /** Migrations of one batch at the same time, at most. */
-export const maxParallelism = 32;
 
 /** Which pods to move to which kind, and what to do when one comes out unhealthy. */
 export const newBatch = z
@@ -54,21 +55,11 @@ export const batchState = z
   );
 export type BatchState = z.infer<typeof batchState>;
 
-export const batchPodStates = [
-  'waiting',
-  'running',
-  'watched',
-  'done',
-  'unhealthy',
-  'skipped',
-  'refused',
-] as const;
 export const batchPodState = z
   .enum(batchPodStates)
   .describe(
     'watched: moved, its traffic is looked at; skipped: it was there already; refused: it cannot be moved, or has ended',
   );
-export type BatchPodState = z.infer<typeof batchPodState>;
 
 /** One pod of a batch. */
 export const batchPod = z.object({
@@ -87,7 +78,6 @@ export const batchPod = z.object({
 export type BatchPod = z.infer<typeof batchPod>;
 
 const counts = z.record(batchPodState, z.int()).describe('pods by state');
-export type BatchCounts = z.infer<typeof counts>;
 
 const request = {
   to: deviceKind,
@@ -127,10 +117,3 @@ export type BatchSummary = z.infer<typeof batchSummary>;
 
 export const batch = batchSummary.extend({ pods: z.array(batchPod) });
 export type Batch = z.infer<typeof batch>;
-
-/** How many pods of a batch are in each state. */
-export function countPods(pods: readonly Pick<BatchPod, 'state'>[]): BatchCounts {
-  const counted = Object.fromEntries(batchPodStates.map((state) => [state, 0])) as BatchCounts;
-  for (const { state } of pods) counted[state] += 1;
-  return counted;
-}

@@ -1,14 +1,9 @@
 import { z } from 'zod';
 import { hook } from './device.ts';
+import { maxObjectBytes, maxUserPrograms } from './limits.ts';
 
 /** SHA-256 of an object file, lower-case hex: what a build is named by. */
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hex');
-
-/** The largest object file that is taken, and how many builds are kept beside the installed one. */
-export const maxObjectBytes = 512 * 1024;
-export const maxBuilds = 8;
-/** Programs of users on one pod. */
-export const maxUserPrograms = 8;
 
 const base64 = (bytes: number) => z.base64().max(Math.ceil(bytes / 3) * 4);
 

@@ -13,6 +13,9 @@ export interface Cidr {
 
 export const addressBits = (family: 4 | 6): 32 | 128 => (family === 4 ? 32 : 128);
 
+/** Returns true for the text of an IPv6 address or prefix, false for IPv4. */
+export const isIpv6 = (text: string): boolean => text.includes(':');
+
 const decimal = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
 
 /** Text of either family; no zone, no port. @throws RangeError */

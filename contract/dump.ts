@@ -1,11 +1,5 @@
 import { z } from 'zod';
-
-/** What an archive may hold at most when nothing else is asked for, in bytes. */
-export const defaultDumpBytes = 64 << 20;
-/** Dumps that are kept; a newer one deletes the oldest. */
-export const keptDumps = 3;
-/** How long a dump is kept, in hours. */
-export const keptDumpHours = 24;
+import { defaultDumpBytes } from './limits.ts';
 
 export const dumpPartNames = [
   'kernel',

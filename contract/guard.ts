@@ -1,56 +1,38 @@
 import { z } from 'zod';
+import { guardThresholdRanges } from './guard-thresholds.ts';
+
+const numberInRange = (name: keyof typeof guardThresholdRanges) => {
+  const { min, max, integer } = guardThresholdRanges[name];
+  const number = integer ? z.number().int() : z.number();
+  return number.min(min).max(max);
+};
 
 /** What the guard of a pod goes by. Each has a default, which the node's choice and then the pod's replace. */
 export const guardThresholds = z.strictObject({
   on: z.boolean().describe('false: the guard measures nothing and does nothing'),
-  dropShare: z
-    .number()
-    .min(0.001)
-    .max(1)
-    .describe('of the pod’s packets, dropped by our programs; both drop thresholds have to be reached'),
-  dropsPerSecond: z.number().min(1).max(1e9),
-  dropSeconds: z.number().int().min(2).max(600).describe('how far back the drop rate looks'),
-  oneSidedPerSecond: z
-    .number()
-    .min(1)
-    .max(1e9)
-    .describe('packets one way while none go the other; a way that was never used is not missed'),
-  oneSidedSeconds: z.number().int().min(10).max(86_400).describe('how long it has to last'),
+  dropShare: numberInRange('dropShare').describe(
+    'of the pod’s packets, dropped by our programs; both drop thresholds have to be reached',
+  ),
+  dropsPerSecond: numberInRange('dropsPerSecond'),
+  dropSeconds: numberInRange('dropSeconds').describe('how far back the drop rate looks'),
+  oneSidedPerSecond: numberInRange('oneSidedPerSecond').describe(
+    'packets one way while none go the other; a way that was never used is not missed',
+  ),
+  oneSidedSeconds: numberInRange('oneSidedSeconds').describe('how long it has to last'),
   icmp: z
     .boolean()
     .describe('probe by ICMP echo; an address that never answered is not taken for one that fails'),
-  tcpPort: z
-    .number()
-    .int()
-    .min(1)
-    .max(65_535)
+  tcpPort: numberInRange('tcpPort')
     .nullable()
     .describe('probe by TCP connections as well; a refusal is an answer'),
-  probeSeconds: z.number().int().min(1).max(600).describe('between probes that are answered'),
-  probeTimeoutMs: z.number().int().min(50).max(10_000),
-  probeFailures: z.number().int().min(1).max(100).describe('unanswered probes in a row'),
-  repairs: z.number().int().min(0).max(20).describe('before the guard falls back to veth'),
-  repairSeconds: z.number().int().min(10).max(86_400).describe('how long a repair counts'),
-  coolDownSeconds: z.number().int().min(1).max(3600).describe('between two acts on a pod'),
+  probeSeconds: numberInRange('probeSeconds').describe('between probes that are answered'),
+  probeTimeoutMs: numberInRange('probeTimeoutMs'),
+  probeFailures: numberInRange('probeFailures').describe('unanswered probes in a row'),
+  repairs: numberInRange('repairs').describe('before the guard falls back to veth'),
+  repairSeconds: numberInRange('repairSeconds').describe('how long a repair counts'),
+  coolDownSeconds: numberInRange('coolDownSeconds').describe('between two acts on a pod'),
 });
 export type GuardThresholds = z.infer<typeof guardThresholds>;
-
-export const guardDefaults: GuardThresholds = {
-  on: true,
-  dropShare: 0.5,
-  dropsPerSecond: 100,
-  dropSeconds: 10,
-  oneSidedPerSecond: 100,
-  oneSidedSeconds: 300,
-  icmp: true,
-  tcpPort: null,
-  probeSeconds: 5,
-  probeTimeoutMs: 1000,
-  probeFailures: 4,
-  repairs: 2,
-  repairSeconds: 600,
-  coolDownSeconds: 10,
-};
 
 /** The thresholds that a user chose; those left out are the node's, or the defaults. */
 export type GuardChoice = Partial<GuardThresholds>;

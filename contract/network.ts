@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isIpv6 } from './cidr.ts';
 import { policy, scrub } from './device.ts';
 
 /** RFC 5952 text of an IPv6 address: what the kernel's tools print. */
@@ -15,8 +16,6 @@ const canonicalCidr = (cidr: string): string => {
   const [address = '', length = ''] = cidr.split('/');
   return address.includes(':') ? `${canonical6(address)}/${length}` : cidr;
 };
-
-export const isIpv6 = (address: string): boolean => address.includes(':');
 
 /** An address that one host can have: not loopback, multicast, link-local or the unspecified one. */
 const unicast = (cidr: string): boolean =>

@@ -3,9 +3,6 @@ import { parseAddress } from './cidr.ts';
 import { deviceKind, type HookFamily, hook } from './device.ts';
 import { packetHeaders, podReference } from './verdict.ts';
 
-/** Traces that run at the same time, and captures, at most. */
-export const maxTraces = 4;
-export const maxCaptures = 4;
 /** How long nothing may be seen of a packet before it is taken to have gone, in ms. */
 export const traceQuietMs = 200;
 

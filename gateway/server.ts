@@ -3,15 +3,15 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { ProblemError } from '../contract/problem.ts';
-import type { Role } from '../contract/session.ts';
+import type { Role } from '../contract/roles.ts';
 import { Admission } from './admission.ts';
-import type { Agent } from './agent.ts';
-import { forward } from './forward.ts';
-import { setSecurityHeaders } from './headers.ts';
-import type { Pages } from './pages.ts';
-import { asProblem, refuse, refuseUpgrade, sendNotice } from './refusal.ts';
+import type { Agent } from './agent-connection.ts';
+import { forward } from './api-proxy.ts';
+import { setSecurityHeaders } from './security-headers.ts';
+import type { Pages } from './dashboard.ts';
+import { asProblem, refuse, refuseUpgrade, sendNotice } from './error-response.ts';
 import type { Session } from './sessions.ts';
-import { openStreams } from './stream.ts';
+import { openStreams } from './stream-proxy.ts';
 
 const streamPath = '/api/v1/stream';
 /** As the agent takes at most, of access rules: what is larger shall not travel twice. */

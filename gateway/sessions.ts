@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Role } from '../contract/session.ts';
+import type { Role } from '../contract/roles.ts';
 
 /** A session ends when it was not used for this long; an open stream uses it. */
 export const sessionIdleMs = 12 * 3600_000;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Role } from '../contract/session.ts';
+import type { Role } from '../contract/roles.ts';
 import { startChild, untilReady } from './child.ts';
 import { dropPrivileges, type UnprivilegedUser, unprivilegedUser } from './unprivileged.ts';
 

@@ -2,7 +2,14 @@
 
 import { type FormEvent, useId, useState } from 'react';
 import type { GuardChoice, GuardThresholds } from '../../contract/guard.ts';
-import { type Draft, draftOf, type GuardField, guardGroups, readDraft, shown } from '../_lib/guard-fields.ts';
+import {
+  type GuardField,
+  type GuardFieldTexts,
+  guardFieldGroups,
+  guardFieldTexts,
+  parseGuardFields,
+  thresholdText,
+} from '../_lib/guard-fields.ts';
 import { useMissingRole } from '../_lib/session-queries.ts';
 import { Button } from './button.tsx';
 import { WarningSign } from './warning-sign.tsx';
@@ -24,12 +31,13 @@ const control =
 
 /** The thresholds of the guard. An empty field is what the node has, or the default. */
 export function GuardForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
-  const [draft, setDraft] = useState<Draft>(() => draftOf(chosen));
+  const [draft, setDraft] = useState<GuardFieldTexts>(() => guardFieldTexts(chosen));
   const [tried, setTried] = useState(false);
   const lacks = useMissingRole('operator');
-  const { choice, problems } = readDraft(draft);
+  const { choice, problems } = parseGuardFields(draft);
   const refused = Object.keys(problems).length > 0;
-  const changed = refused || JSON.stringify(choice) !== JSON.stringify(readDraft(draftOf(chosen)).choice);
+  const changed =
+    refused || JSON.stringify(choice) !== JSON.stringify(parseGuardFields(guardFieldTexts(chosen)).choice);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
@@ -37,17 +45,17 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
   };
   return (
     <form onSubmit={submit} noValidate className="grid gap-5">
-      {guardGroups.map(({ title, about, fields }) => (
+      {guardFieldGroups.map(({ title, description, fields }) => (
         <fieldset key={title} className="min-w-0">
           <legend className="font-semibold">{title}</legend>
-          <p className="text-12 text-muted">{about}</p>
+          <p className="text-12 text-muted">{description}</p>
           <div className="mt-1 border-line-1 border-t">
             {fields.map((field) => (
               <Row
                 key={field.name}
                 field={field}
                 value={draft[field.name] ?? ''}
-                inherited={shown(field, inherited[field.name])}
+                inherited={thresholdText(field, inherited[field.name])}
                 from={from}
                 problem={tried ? problems[field.name] : undefined}
                 change={(value) => setDraft({ ...draft, [field.name]: value })}

@@ -1,15 +1,15 @@
 'use client';
 
 import { type QueryClient, useMutation, useQuery } from '@tanstack/react-query';
-import {
-  type Batch,
-  type BatchPlan,
-  type BatchPod,
-  type BatchSummary,
-  countPods,
-  type NewBatchInput,
-  type ResumeBatch,
+import type {
+  Batch,
+  BatchPlan,
+  BatchPod,
+  BatchSummary,
+  NewBatchInput,
+  ResumeBatch,
 } from '../../contract/batch.ts';
+import { countPods } from '../../contract/batch-states.ts';
 import { callApi } from './api.ts';
 import { liveConnection } from './live-connection.ts';
 import { useTopic } from './pod-queries.ts';

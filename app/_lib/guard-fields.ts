@@ -1,4 +1,5 @@
-import { type GuardChoice, type GuardThresholds, guardThresholds } from '../../contract/guard.ts';
+import type { GuardChoice, GuardThresholds } from '../../contract/guard.ts';
+import { guardThresholdRanges } from '../../contract/guard-thresholds.ts';
 
 type Name = keyof GuardThresholds;
 
@@ -6,8 +7,14 @@ export interface GuardField {
   name: Name;
   label: string;
   unit: string;
-  /** What a person types is this many times the threshold. */
+  /** Factor from the threshold to the number in the form: 100 where the form shows per cent. */
   scale: number;
+}
+
+export interface GuardFieldGroup {
+  title: string;
+  description: string;
+  fields: GuardField[];
 }
 
 const field = (name: Name, label: string, unit: string, scale = 1): GuardField => ({
@@ -17,84 +24,105 @@ const field = (name: Name, label: string, unit: string, scale = 1): GuardField =
   scale,
 });
 
-/** The thresholds in the order a person reads them, by what they are about. */
-export const guardGroups: { title: string; about: string; fields: GuardField[] }[] = [
+/** All thresholds of the guard, grouped by subject, in the order of the form. */
+export const guardFieldGroups: GuardFieldGroup[] = [
   {
     title: 'Guard',
-    about: 'Watches pods on netkit; off, it measures nothing and does nothing.',
-    fields: [field('on', 'Watch and act', '')],
+    description: 'Monitors pods on netkit. When off, it measures nothing and takes no action.',
+    fields: [field('on', 'Monitor and act', '')],
   },
   {
     title: 'Drops',
-    about: 'By Podlane’s programs; both thresholds have to be reached.',
+    description: 'Packets dropped by Podlane’s programs. Both thresholds must be reached.',
     fields: [
-      field('dropsPerSecond', 'Dropped packets', '/s'),
-      field('dropShare', 'Of all packets', '%', 100),
-      field('dropSeconds', 'Over', 's'),
+      field('dropsPerSecond', 'Drop rate', '/s'),
+      field('dropShare', 'Drop ratio', '%', 100),
+      field('dropSeconds', 'Window', 's'),
     ],
   },
   {
-    title: 'One-sided traffic',
-    about: 'Packets go one way and none the other, which was used before.',
-    fields: [field('oneSidedPerSecond', 'Packets one way', '/s'), field('oneSidedSeconds', 'For', 's')],
+    title: 'One-way traffic',
+    description: 'Packets in one direction only, where both directions carried traffic before.',
+    fields: [field('oneSidedPerSecond', 'Packet rate', '/s'), field('oneSidedSeconds', 'Duration', 's')],
   },
   {
     title: 'Probes',
-    about: 'From the host. An address that never answered an echo is not missed.',
+    description: 'Sent from the host. Addresses that never replied are ignored.',
     fields: [
       field('icmp', 'ICMP echo', ''),
       field('tcpPort', 'TCP connection to port', ''),
-      field('probeSeconds', 'Every', 's'),
-      field('probeTimeoutMs', 'Wait', 'ms'),
-      field('probeFailures', 'Unanswered in a row', ''),
+      field('probeSeconds', 'Interval', 's'),
+      field('probeTimeoutMs', 'Timeout', 'ms'),
+      field('probeFailures', 'Consecutive failures', ''),
     ],
   },
   {
-    title: 'Acts',
-    about: 'First repair, then veth, then leave alone. The guard never moves a pod back to netkit.',
+    title: 'Actions',
+    description:
+      'Repair first, then fall back to veth, then stop and report. The guard never moves a pod back to netkit.',
     fields: [
-      field('repairs', 'Repairs before veth', ''),
-      field('repairSeconds', 'A repair counts for', 's'),
-      field('coolDownSeconds', 'Between acts', 's'),
+      field('repairs', 'Repairs before fallback', ''),
+      field('repairSeconds', 'Repair window', 's'),
+      field('coolDownSeconds', 'Cool-down', 's'),
     ],
   },
 ];
 
-/** What stands in the form: text of every field, empty where nothing is chosen. */
-export type Draft = Partial<Record<Name, string>>;
+/** Text of each field of the form; a field that is absent or empty inherits its threshold. */
+export type GuardFieldTexts = Partial<Record<Name, string>>;
 
-export const draftOf = (choice: GuardChoice | null): Draft =>
+/** Returns the texts of the form for chosen thresholds. */
+export const guardFieldTexts = (choice: GuardChoice | null): GuardFieldTexts =>
   Object.fromEntries(
-    fields().flatMap((each) => {
+    allFields().flatMap((each) => {
       const value = choice?.[each.name];
-      return value === undefined ? [] : [[each.name, shown(each, value)]];
+      return value === undefined ? [] : [[each.name, thresholdText(each, value)]];
     }),
   );
 
-/** A threshold as a person reads it. */
-export function shown({ scale }: Pick<GuardField, 'scale'>, value: GuardThresholds[Name]): string {
+/** Formats a threshold as it is typed into its field. */
+export function thresholdText({ scale }: Pick<GuardField, 'scale'>, value: GuardThresholds[Name]): string {
   if (value === null) return 'none';
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return String(rounded(value * scale));
+  return String(withoutBinaryNoise(value * scale));
 }
 
-/** What was typed as a choice, or why a field cannot be one. */
-export function readDraft(draft: Draft): { choice: GuardChoice; problems: Partial<Record<Name, string>> } {
+/** Parses the texts of the form. A field whose text is invalid is left out of the choice and has a problem. */
+export function parseGuardFields(texts: GuardFieldTexts): {
+  choice: GuardChoice;
+  problems: Partial<Record<Name, string>>;
+} {
   const problems: Partial<Record<Name, string>> = {};
-  const entries = fields().flatMap(({ name, scale }): [Name, unknown][] => {
-    const text = draft[name]?.trim() ?? '';
-    if (text === '') return [];
+  const choice: Partial<Record<Name, boolean | number | null>> = {};
+  for (const { name, scale } of allFields()) {
+    const text = texts[name]?.trim() ?? '';
+    if (text === '') continue;
     const value =
-      text === 'on' ? true : text === 'off' ? false : text === 'none' ? null : rounded(Number(text) / scale);
-    const read = guardThresholds.shape[name].safeParse(value);
-    if (read.success) return [[name, read.data]];
-    problems[name] = read.error.issues[0]?.message ?? 'not valid';
-    return [];
-  });
-  return { choice: Object.fromEntries(entries) as GuardChoice, problems };
+      text === 'on'
+        ? true
+        : text === 'off'
+          ? false
+          : text === 'none'
+            ? null
+            : withoutBinaryNoise(Number(text) / scale);
+    const problem = thresholdProblem(name, value, scale);
+    if (problem === null) choice[name] = value;
+    else problems[name] = problem;
+  }
+  return { choice: choice as GuardChoice, problems };
 }
 
-const fields = (): GuardField[] => guardGroups.flatMap((group) => group.fields);
+/** Returns why a value is not valid for a threshold, or null. */
+function thresholdProblem(name: Name, value: boolean | number | null, scale: number): string | null {
+  if (name === 'on' || name === 'icmp') return typeof value === 'boolean' ? null : 'Must be on or off';
+  if (name === 'tcpPort' && value === null) return null;
+  const { min, max, integer } = guardThresholdRanges[name];
+  if (typeof value === 'number' && value >= min && value <= max && (!integer || Number.isInteger(value)))
+    return null;
+  return `Must be ${integer ? 'a whole number' : 'a number'} from ${min * scale} to ${max * scale}`;
+}
 
-/** 90.1 % is 0.901, whatever binary fractions make of it. */
-const rounded = (value: number): number => Number(value.toPrecision(12));
+const allFields = (): GuardField[] => guardFieldGroups.flatMap((group) => group.fields);
+
+/** Rounds to 12 digits: 90.1 % becomes 0.901, not 0.9009999999999999. */
+const withoutBinaryNoise = (value: number): number => Number(value.toPrecision(12));

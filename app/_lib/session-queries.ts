@@ -1,7 +1,8 @@
 'use client';
 
 import { useQuery } from '@tanstack/react-query';
-import { mayAct, type Role, type Session } from '../../contract/session.ts';
+import { mayAct, type Role } from '../../contract/roles.ts';
+import type { Session } from '../../contract/session.ts';
 import { callApi } from './api.ts';
 
 /** What each role may do beyond the one before it, from the least. */

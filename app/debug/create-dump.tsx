@@ -1,7 +1,8 @@
 'use client';
 
 import { useState } from 'react';
-import { type Dump, defaultDumpBytes } from '../../contract/dump.ts';
+import { type Dump } from '../../contract/dump.ts';
+import { defaultDumpBytes } from '../../contract/limits.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
 import { Field, inputLook } from '../_components/field.tsx';

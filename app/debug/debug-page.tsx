@@ -1,6 +1,6 @@
 'use client';
 
-import { keptDumpHours, keptDumps } from '../../contract/dump.ts';
+import { keptDumpHours, keptDumps } from '../../contract/limits.ts';
 import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';

@@ -4,14 +4,8 @@ import { rename, rm } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Dump,
-  type DumpPart,
-  defaultDumpBytes,
-  dumpPartNames,
-  type NewDump,
-  newDump,
-} from '../../contract/dump.ts';
+import { type Dump, type DumpPart, dumpPartNames, type NewDump, newDump } from '../../contract/dump.ts';
+import { defaultDumpBytes } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { dumpName } from '../../server/debug/name.ts';
 import { version } from '../../server/version.ts';
@@ -146,7 +140,7 @@ async function fetchArchive(
 async function takeAlone(asked: Asked, file: string, name: string, progress: Progress): Promise<Taken> {
   if (process.getuid?.() !== 0) progress.note('not root: much of it will be missing');
   // Here, since they load libbpf, which the other commands need not have.
-  const [{ takeDump }, { findTools }, { probe }] = await Promise.all([
+  const [{ takeDump }, { findTools }, { probeCapabilities: probe }] = await Promise.all([
     import('../../server/debug/dump.ts'),
     import('../../server/debug/tools.ts'),
     import('../../server/kernel/probe.ts'),

@@ -1,13 +1,6 @@
 import { z } from 'zod';
-import {
-  type Activation,
-  type Build,
-  type Builds as BuildList,
-  maxBuilds,
-  maxObjectBytes,
-  type Signer,
-  sha256,
-} from '../../contract/build.ts';
+import { type Activation, type Build, type Builds as BuildList, type Signer, sha256 } from '../../contract/build.ts';
+import { maxBuilds, maxObjectBytes } from '../../contract/limits.ts';
 import type { Event } from '../../contract/event.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type { SettingStore } from '../store/port.ts';

@@ -1,5 +1,5 @@
 import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
-import { countPods } from '../../contract/batch.ts';
+import { countPods } from '../../contract/batch-states.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { BatchModel, BatchPodModel } from './client/models.ts';
 import { olderThan, pageOf } from './paginate.ts';

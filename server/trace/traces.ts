@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ProblemError } from '../../contract/problem.ts';
-import { maxTraces, type NewTrace, type Trace, type TraceSummary } from '../../contract/trace.ts';
-import type { RuleKernel, TraceEvent, TraceFilter } from '../acl/load/kernel-rules.ts';
+import { type NewTrace, type Trace, type TraceSummary } from '../../contract/trace.ts';
+import { maxTraces } from '../../contract/limits.ts';
+import type { KernelRules, TraceEvent, TraceFilter } from '../acl/load/kernel-rules.ts';
 import { readClock } from './clock.ts';
 import type { Sighting } from './correlate.ts';
 import { decodeHeaders, type Headers } from './headers.ts';
@@ -22,7 +23,7 @@ const maxFilters = 4;
 /** Ended traces that are kept. */
 const keptTraces = 16;
 
-type Kernel = Pick<RuleKernel, 'setTraces' | 'onTraces' | 'lostTraces' | 'generation'>;
+type Kernel = Pick<KernelRules, 'setTraces' | 'onTraces' | 'lostTraces' | 'generation'>;
 
 export interface TracesOptions {
   kernel: Kernel;
@@ -58,8 +59,8 @@ export class Traces {
   /** An agent that was killed left its filters behind: they are taken back. */
   constructor(options: TracesOptions) {
     this.#options = options;
-    options.kernel.setTraces([]);
-    this.#stopListening = options.kernel.onTraces((events) => {
+    options.kernel.setTraceFilters([]);
+    this.#stopListening = options.kernel.onTraceEvents((events) => {
       for (const event of events) this.#seen(event);
     });
   }
@@ -97,7 +98,7 @@ export class Traces {
       sightings.end(number); // the agent is stopping
     else
       try {
-        kernel.setTraces(this.#filters());
+        kernel.setTraceFilters(this.#filters());
       } catch (error) {
         this.#end(run, 'stopped');
         throw error;
@@ -210,7 +211,7 @@ export class Traces {
     if (run.abandoned) clearTimeout(run.abandoned);
     this.#options.sightings.end(run.number);
     try {
-      this.#options.kernel.setTraces(this.#filters());
+      this.#options.kernel.setTraceFilters(this.#filters());
     } catch (err) {
       this.#options.log.error({ err }, 'the filters of a trace could not be taken back');
     }

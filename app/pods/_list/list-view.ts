@@ -1,5 +1,5 @@
+import { isIpv6 } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { isIpv6 } from '../../../contract/network.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { plainAddress, splitName } from '../../_lib/pod-queries.ts';
 

@@ -1,7 +1,7 @@
 'use client';
 
 import { useState } from 'react';
-import { maxObjectBytes } from '../../../contract/build.ts';
+import { maxObjectBytes } from '../../../contract/limits.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { FileField } from '../../_components/file-field.tsx';

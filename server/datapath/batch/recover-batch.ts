@@ -1,4 +1,5 @@
-import { type Batch, type BatchPod, countPods } from '../../../contract/batch.ts';
+import { type Batch, type BatchPod } from '../../../contract/batch.ts';
+import { countPods } from '../../../contract/batch-states.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { BatchStore, MigrationStore } from '../../store/port.ts';
 import { failureSummary } from './failure-summary.ts';

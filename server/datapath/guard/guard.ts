@@ -1,11 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type GuardChoice,
-  type GuardThresholds,
-  guardDefaults,
-  type NodeGuard,
-  type PodGuard,
-} from '../../../contract/guard.ts';
+import { type GuardChoice, type GuardThresholds, type NodeGuard, type PodGuard } from '../../../contract/guard.ts';
+import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { type DatapathContext, podName, setCondition } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';

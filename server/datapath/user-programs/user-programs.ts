@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { UserProgram } from '../../../contract/build.ts';
-import { maxUserPrograms, type NewUserProgram, userProgram } from '../../../contract/build.ts';
+import { type NewUserProgram, userProgram } from '../../../contract/build.ts';
+import { maxUserPrograms } from '../../../contract/limits.ts';
 import type { AttachedProgram } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { mapInfo } from '../../bpf/array-map.ts';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { guardDefaults } from '../../../contract/guard.ts';
+import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import {
-  initialEscalation,
-  nextAction,
-  isNodeWide,
   type EscalationState,
+  initialEscalation,
+  isNodeWide,
+  nextAction,
   type Situation,
 } from '../../../server/datapath/guard/escalation-policy.ts';
 
@@ -63,7 +63,10 @@ describe('the ladder', () => {
 
   test('watches anew, after the cool-down, a pod that a person promoted again', () => {
     const state: EscalationState = { stage: 'fallen-back', lastAct: 0, repairs: [0], because: ['x'] };
-    expect(nextAction(state, failing, rules, 9_000)).toEqual({ state: { ...initialEscalation, lastAct: 0 }, act: null });
+    expect(nextAction(state, failing, rules, 9_000)).toEqual({
+      state: { ...initialEscalation, lastAct: 0 },
+      act: null,
+    });
     expect(nextAction(state, failing, rules, 10_000).act?.act).toBe('repair');
   });
 

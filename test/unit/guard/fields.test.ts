@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { draftOf, guardGroups, readDraft, shown } from '../../../app/_lib/guard-fields.ts';
-import { type GuardChoice, guardChoice, guardDefaults } from '../../../contract/guard.ts';
+import {
+  guardFieldGroups,
+  guardFieldTexts,
+  parseGuardFields,
+  thresholdText,
+} from '../../../app/_lib/guard-fields.ts';
+import { type GuardChoice, guardChoice } from '../../../contract/guard.ts';
+import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 
 test('the form has every threshold once', () => {
-  const names = guardGroups.flatMap(({ fields }) => fields.map(({ name }) => name));
+  const names = guardFieldGroups.flatMap(({ fields }) => fields.map(({ name }) => name));
   expect(names.toSorted()).toEqual(Object.keys(guardDefaults).toSorted());
 });
 
@@ -24,7 +30,7 @@ const anyChoice: fc.Arbitrary<GuardChoice> = fc.record(
 test('a choice shown in the form and read again is the same', () => {
   fc.assert(
     fc.property(anyChoice, (choice) => {
-      expect(readDraft(draftOf(choice))).toEqual({ choice, problems: {} });
+      expect(parseGuardFields(guardFieldTexts(choice))).toEqual({ choice, problems: {} });
     }),
   );
 });
@@ -41,7 +47,7 @@ test('whatever is typed is a valid choice or a problem of its field', () => {
   );
   fc.assert(
     fc.property(drafts, (draft) => {
-      const { choice, problems } = readDraft(draft);
+      const { choice, problems } = parseGuardFields(draft);
       expect(guardChoice.parse(choice)).toEqual(choice);
       for (const name of Object.keys(problems)) expect(choice).not.toHaveProperty(name);
     }),
@@ -49,10 +55,10 @@ test('whatever is typed is a valid choice or a problem of its field', () => {
 });
 
 test('what is left empty is not chosen; the share is in per cent', () => {
-  expect(readDraft({ dropShare: '12.5', repairs: '', tcpPort: 'none' })).toEqual({
+  expect(parseGuardFields({ dropShare: '12.5', repairs: '', tcpPort: 'none' })).toEqual({
     choice: { dropShare: 0.125, tcpPort: null },
     problems: {},
   });
-  expect(shown({ scale: 100 }, 0.125)).toBe('12.5');
-  expect(readDraft({ repairs: '2.5' }).problems).toHaveProperty('repairs');
+  expect(thresholdText({ scale: 100 }, 0.125)).toBe('12.5');
+  expect(parseGuardFields({ repairs: '2.5' }).problems).toHaveProperty('repairs');
 });

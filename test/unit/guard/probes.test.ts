@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { guardDefaults } from '../../../contract/guard.ts';
+import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { checksum, decodeEchoReply, encodeEcho } from '../../../server/datapath/echo/icmp-message.ts';
 import {
-  resetFailures,
   assessProbe,
   neverProbed,
-  recordOutcome,
   type ProbeOutcome,
   probeDelayMs,
+  recordOutcome,
+  resetFailures,
 } from '../../../server/datapath/guard/probe-record.ts';
 
 const rules = { ...guardDefaults, probeFailures: 3, probeSeconds: 5 };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { guardDefaults } from '../../../contract/guard.ts';
+import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { buildApp } from '../../../server/http/app.ts';
-import { scratchAgent } from '../http/scratch-agent.ts';
+import { scratchAgent } from '../http/fake-agent.ts';
 
 async function door() {
   const { agent, pods } = await scratchAgent();

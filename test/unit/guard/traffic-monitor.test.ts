@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { guardDefaults } from '../../../contract/guard.ts';
+import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { TrafficMonitor, type TrafficTotals } from '../../../server/datapath/guard/traffic-monitor.ts';
 
 const rules = {

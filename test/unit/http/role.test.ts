@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { Role } from '../../../contract/session.ts';
+import type { Role } from '../../../contract/roles.ts';
 import { buildApp } from '../../../server/http/app.ts';
-import { scratchAgent } from './scratch-agent.ts';
+import { scratchAgent } from './fake-agent.ts';
 
 async function scratchApp() {
   const { agent, pods } = await scratchAgent();

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { maxBuilds, maxObjectBytes } from '../../../contract/build.ts';
+import { maxBuilds, maxObjectBytes } from '../../../contract/limits.ts';
 import type { Event } from '../../../contract/event.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { BuildFiles, digestOf } from '../../../server/programs/build-files.ts';
@@ -10,7 +10,7 @@ import { type BuildRunner, Builds } from '../../../server/programs/builds.ts';
 import { Signers } from '../../../server/programs/signers.ts';
 import type { SettingStore } from '../../../server/store/port.ts';
 import { SigningKey } from '../../testbed/builds.ts';
-import { scratchFolder } from '../store/scratch.ts';
+import { scratchFolder } from '../store/temporary-store.ts';
 
 const named = (image: Buffer): string => digestOf(image).toString('hex');
 

@@ -1,6 +1,7 @@
 'use client';
 
-import { guardDefaults, type PodGuard } from '../../../../contract/guard.ts';
+import type { PodGuard } from '../../../../contract/guard.ts';
+import { guardDefaults } from '../../../../contract/guard-thresholds.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { GuardForm } from '../../../_components/guard-form.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';

@@ -1,4 +1,4 @@
-import { type DeviceKind, deviceKind } from '../../../../contract/device.ts';
+import type { DeviceKind } from '../../../../contract/device.ts';
 
 /** What the sheet shows, kept in the address so that it can be linked to: `?migrate=veth`, `?migration=ID`. */
 export type MigrationSheetState =
@@ -12,6 +12,5 @@ export function parseMigrationSheetState(
   migration: string | null,
 ): MigrationSheetState {
   if (migration !== null && migration !== '') return { show: 'migration', id: migration };
-  const to = deviceKind.safeParse(migrate);
-  return to.success ? { show: 'plan', to: to.data } : { show: 'nothing' };
+  return migrate === 'netkit' || migrate === 'veth' ? { show: 'plan', to: migrate } : { show: 'nothing' };
 }

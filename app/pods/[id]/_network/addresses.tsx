@@ -1,7 +1,7 @@
 'use client';
 
 import { useId, useState } from 'react';
-import { isIpv6 } from '../../../../contract/network.ts';
+import { isIpv6 } from '../../../../contract/cidr.ts';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { plainAddress } from '../../../_lib/pod-queries.ts';
 

@@ -1,4 +1,4 @@
-import { isIpv6 } from '../../../../contract/network.ts';
+import { isIpv6 } from '../../../../contract/cidr.ts';
 
 export type Side = 'pod' | 'host';
 

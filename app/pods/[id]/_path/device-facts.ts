@@ -1,4 +1,4 @@
-import { isIpv6 } from '../../../../contract/network.ts';
+import { isIpv6 } from '../../../../contract/cidr.ts';
 import type { FactRow } from './hop-boxes.tsx';
 import { hooksAreOnHost, type PathView } from './path-view.ts';
 

@@ -26,14 +26,14 @@ export const isSharedFlow = (flow: Flow): boolean => flow.startsWith('pods-') ||
 /** The rates to draw, those known within bounds with both of them; null: not counted yet. */
 export function flowRates({ rates, ways, uplinkRates }: PathView): Record<Flow, RateBounds | null> {
   const into = rates === null ? null : acceptedPackets(rates, 'ingress');
-  const { shortIn } = ways;
+  const { ingressRedirected } = ways;
   return {
     'pod-out': exactly(rates === null ? null : acceptedPackets(rates, 'egress')),
     'pod-in': exactly(into),
-    'host-out': exactly(ways.toHost),
-    'host-in': into === null || shortIn === null ? exactly(into) : without(into, shortIn),
+    'host-out': exactly(ways.hostRouted),
+    'host-in': into === null || ingressRedirected === null ? exactly(into) : without(into, ingressRedirected),
     'short-out': exactly(ways.redirected),
-    'short-in': shortIn,
+    'short-in': ingressRedirected,
     'pods-out': ways.hostToPods,
     'pods-in': exactly(ways.podsToHost),
     'uplink-out': exactly(uplinkRates.packets.out),

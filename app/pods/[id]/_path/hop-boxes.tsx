@@ -1,5 +1,5 @@
 import type { CSSProperties, ReactNode } from 'react';
-import { isIpv6 } from '../../../../contract/network.ts';
+import { isIpv6 } from '../../../../contract/cidr.ts';
 import { count } from '../../../_lib/format.ts';
 import { plainAddress, splitName } from '../../../_lib/pod-queries.ts';
 import { focusableRegion } from '../focusable-region.ts';

@@ -48,14 +48,14 @@ export function describePath(view: PathView): string[] {
     lines.push(
       `Short way between pods, ${view.redirect ? 'on' : 'switched off on this node'}, as counted: ` +
         `${rate(ways.redirected, 'pps')} handed straight to other pods, past the host stack; ` +
-        `${bounded(ways.shortIn, 'pps')} handed straight to this pod.`,
+        `${bounded(ways.ingressRedirected, 'pps')} handed straight to this pod.`,
     );
   if (host !== null)
     lines.push(
       `Host stack: route to the pod ${host.routes.join(', ') || 'none'}, ` +
         `neighbour ${host.neighbours.join(', ') || 'none'}, ` +
         `forwarding ${host.forwarding ? 'on' : 'off'}. ` +
-        `From this pod ${rate(ways.toHost, 'pps')}; ` +
+        `From this pod ${rate(ways.hostRouted, 'pps')}; ` +
         `from all other pods ${rate(ways.podsToHost, 'pps')}, to them ${bounded(ways.hostToPods, 'pps')}.`,
     );
   lines.push(

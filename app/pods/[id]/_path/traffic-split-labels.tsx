@@ -12,7 +12,7 @@ const split =
 /** What goes past the host's stack, both ways; or that nothing may. */
 export function RedirectLabel({ view, style }: { view: PathView; style: CSSProperties }) {
   const { redirect, ways } = view;
-  const still = (ways.redirected ?? 0) > 0 || (ways.shortIn?.atLeast ?? 0) > 0;
+  const still = (ways.redirected ?? 0) > 0 || (ways.ingressRedirected?.atLeast ?? 0) > 0;
   return (
     <div className={css.words} style={style} data-short-way={redirect ? 'on' : 'off'}>
       <b className={redirect ? 'text-kind-text!' : ''}>Short way{!redirect && ' off'}</b>
@@ -22,7 +22,7 @@ export function RedirectLabel({ view, style }: { view: PathView; style: CSSPrope
             <Figure value={ways.redirected} unit="pps out" reason={noSample} />
           </span>
           <span data-slot="" title="Handed straight to this pod by others">
-            <BoundedFigure value={ways.shortIn} unit="in" />
+            <BoundedFigure value={ways.ingressRedirected} unit="in" />
           </span>
         </>
       ) : (

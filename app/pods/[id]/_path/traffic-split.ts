@@ -1,4 +1,4 @@
-import type { WayTaken } from '../../../../contract/path.ts';
+import type { PathTraffic } from '../../../../contract/path.ts';
 
 /** What a pod's counters did, per second; `in` and `out` of the pod. */
 export interface PodRateCounters {
@@ -19,9 +19,9 @@ export interface TrafficSplit {
   /** Handed straight to other pods by this pod’s program. */
   redirected: number | null;
   /** Given to the host’s stack by this pod. */
-  toHost: number | null;
+  hostRouted: number | null;
   /** Handed straight to this pod by others. */
-  shortIn: RateBounds | null;
+  ingressRedirected: RateBounds | null;
   /** From the host’s stack to all other pods together. */
   hostToPods: RateBounds | null;
   /** From all other pods together to the host’s stack. */
@@ -41,19 +41,25 @@ export const isExactRate = ({ atLeast, atMost }: RateBounds): boolean =>
  */
 export function splitTraffic(own: PodRateCounters | null, others: readonly PodRateCounters[]): TrafficSplit {
   if (own === null)
-    return { redirected: null, toHost: null, shortIn: null, hostToPods: null, podsToHost: null };
+    return {
+      redirected: null,
+      hostRouted: null,
+      ingressRedirected: null,
+      hostToPods: null,
+      podsToHost: null,
+    };
   const given = (pod: PodRateCounters) => pod.ingressPackets + pod.ingressDroppedPackets;
   const sum = (of: (pod: PodRateCounters) => number) => others.reduce((total, pod) => total + of(pod), 0);
   const toOthers = sum(given);
   const byOthers = sum((pod) => pod.egressRedirectedPackets);
   const all = given(own) + toOthers;
   const byHost = noise(Math.max(0, all - own.egressRedirectedPackets - byOthers), all);
-  const shortIn = Math.min(given(own), byOthers);
+  const ingressRedirected = Math.min(given(own), byOthers);
   const hostToPods = Math.min(byHost, Math.max(0, toOthers - own.egressRedirectedPackets));
   return {
     redirected: own.egressRedirectedPackets,
-    toHost: Math.max(0, own.egressPackets - own.egressRedirectedPackets),
-    shortIn: bounds(given(own) - byHost, shortIn),
+    hostRouted: Math.max(0, own.egressPackets - own.egressRedirectedPackets),
+    ingressRedirected: bounds(given(own) - byHost, ingressRedirected),
     hostToPods: bounds(noise(toOthers - own.egressRedirectedPackets - byOthers, all), hostToPods),
     podsToHost: Math.max(0, sum((pod) => pod.egressPackets) - byOthers),
   };
@@ -65,8 +71,8 @@ const bounds = (atLeast: number, atMost: number): RateBounds => ({
 });
 
 /** What the agent counted, until the page has two samples of its own. */
-export const splitFromAgent = ({ seconds, redirected, toHost }: WayTaken): TrafficSplit => ({
+export const splitFromAgent = ({ seconds, redirected, hostRouted }: PathTraffic): TrafficSplit => ({
   ...splitTraffic(null, []),
   redirected: redirected / seconds,
-  toHost: toHost / seconds,
+  hostRouted: hostRouted / seconds,
 });

@@ -74,7 +74,7 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
         Host namespace
       </div>
       <div className={css.figures} style={{ left: 84, top: layout.host.y - 24 }}>
-        <Figure value={view.ways.toHost} unit="pps out," reason={noSample} />{' '}
+        <Figure value={view.ways.hostRouted} unit="pps out," reason={noSample} />{' '}
         <BoundedFigure value={rate['host-in']} unit="in" />
       </div>
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}

@@ -59,7 +59,12 @@ export function uprightLayout(
     ? { x: 0, y: hostEnd + 46, width: width - 80, height: 72 }
     : null;
   const pods = (uplink === null ? hostEnd : uplink.y + uplink.height) + 58;
-  const rail = { shortOut: width - 6, shortIn: width - 25, podsOut: width - 63, podsIn: width - 44 };
+  const rail = {
+    shortOut: width - 6,
+    ingressRedirected: width - 25,
+    podsOut: width - 63,
+    podsIn: width - 44,
+  };
   const gateOut = outChips + 36;
   const gateIn = inChips + 36;
   const primaryTop = outChips;
@@ -84,7 +89,7 @@ export function uprightLayout(
     },
     {
       id: 'short-in',
-      d: `M${inn} ${join - 12}Q${inn} ${join} ${inn + 12} ${join}${down(join, rail.shortIn, pods)}`,
+      d: `M${inn} ${join - 12}Q${inn} ${join} ${inn + 12} ${join}${down(join, rail.ingressRedirected, pods)}`,
       arrow: arrowHead(inn, join - 13, 'up'),
     },
     {

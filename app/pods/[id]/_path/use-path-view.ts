@@ -58,8 +58,8 @@ export function usePathView(pod: Pod, live: boolean): PathView | null {
       uplinkRates,
       pods: inOrder(pods, order.current),
       ways:
-        own === null && path.taken !== null
-          ? splitFromAgent(path.taken)
+        own === null && path.traffic !== null
+          ? splitFromAgent(path.traffic)
           : splitTraffic(
               own,
               [...counted.values()].filter((each) => each !== null),

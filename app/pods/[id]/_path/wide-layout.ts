@@ -111,7 +111,7 @@ export function wideLayout(
   const down = host.x + host.width - 40;
   // The program decides: the short way starts at its chip, and comes in between the device and the host's stack.
   const shortOut = 44;
-  const shortIn = 66;
+  const ingressRedirected = 66;
   const join = Math.max(deviceEnd + Math.round((hostX - deviceEnd) * 0.45), chipsEnd + 11);
   const podsOut = 98;
   const podsIn = 118;
@@ -129,7 +129,7 @@ export function wideLayout(
     },
     {
       id: 'short-in',
-      d: `M${join - 12} ${inn}Q${join} ${inn} ${join} ${inn - 12}V${shortIn + 16}Q${join} ${shortIn} ${join + 16} ${shortIn}H${destinationsX}`,
+      d: `M${join - 12} ${inn}Q${join} ${inn} ${join} ${inn - 12}V${ingressRedirected + 16}Q${join} ${ingressRedirected} ${join + 16} ${ingressRedirected}H${destinationsX}`,
       over: `M${join} ${out - 10}V${out + 10}`,
       arrow: arrowHead(join - 13, inn, 'left'),
     },

@@ -1,8 +1,9 @@
 'use client';
 
 import { type ReactNode, useState } from 'react';
-import { maxObjectBytes, type Place } from '../../../../contract/build.ts';
+import type { Place } from '../../../../contract/build.ts';
 import type { Hook } from '../../../../contract/device.ts';
+import { maxObjectBytes } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';

@@ -2,7 +2,8 @@
 
 import Link from 'next/link';
 import { useState } from 'react';
-import { maxUserPrograms, type UserProgram } from '../../../../contract/build.ts';
+import type { UserProgram } from '../../../../contract/build.ts';
+import { maxUserPrograms } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';

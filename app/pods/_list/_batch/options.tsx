@@ -1,7 +1,8 @@
 'use client';
 
 import { type ReactNode, useId } from 'react';
-import { maxParallelism, type NewBatch } from '../../../../contract/batch.ts';
+import type { NewBatch } from '../../../../contract/batch.ts';
+import { maxParallelism } from '../../../../contract/limits.ts';
 
 export type Options = Pick<NewBatch, 'parallelism' | 'onUnhealthy' | 'recreate'>;
 

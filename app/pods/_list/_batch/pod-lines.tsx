@@ -2,7 +2,8 @@
 
 import Link from 'next/link';
 import { useId } from 'react';
-import type { BatchPod, BatchPodState } from '../../../../contract/batch.ts';
+import type { BatchPod } from '../../../../contract/batch.ts';
+import type { BatchPodState } from '../../../../contract/batch-states.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { KindChange } from '../../../_components/kind.tsx';
 import { MigrationStepBar } from '../../../_components/migration-step-bar.tsx';

@@ -1,4 +1,4 @@
-import type { BatchCounts, BatchPodState } from '../../../../contract/batch.ts';
+import type { BatchCounts, BatchPodState } from '../../../../contract/batch-states.ts';
 
 const shown: [BatchPodState, string][] = [
   ['done', 'fill-accent'],

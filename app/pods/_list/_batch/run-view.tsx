@@ -1,7 +1,8 @@
 'use client';
 
 import type { ReactNode } from 'react';
-import type { Batch, BatchPodState } from '../../../../contract/batch.ts';
+import type { Batch } from '../../../../contract/batch.ts';
+import type { BatchPodState } from '../../../../contract/batch-states.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count, span } from '../../../_lib/format.ts';
 import { useNow } from '../../../_lib/time-series/pod-samples.ts';

@@ -1,4 +1,5 @@
-import type { Batch, BatchPod, BatchPodState, BatchSummary } from '../../../../contract/batch.ts';
+import type { Batch, BatchPod, BatchSummary } from '../../../../contract/batch.ts';
+import type { BatchPodState } from '../../../../contract/batch-states.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 
 export const podCountLabel = (pods: number): string =>

@@ -1,0 +1,29 @@
+/** States of a pod in a batch, in the order in which a migrated pod passes the first four. */
+export const batchPodStates = [
+  'waiting',
+  'running',
+  'watched',
+  'done',
+  'unhealthy',
+  'skipped',
+  'refused',
+] as const;
+export type BatchPodState = (typeof batchPodStates)[number];
+
+/** Number of pods of a batch in each state. */
+export type BatchCounts = Record<BatchPodState, number>;
+
+/** Counts the pods of a batch by state. */
+export function countPods(pods: readonly { state: BatchPodState }[]): BatchCounts {
+  const counted: BatchCounts = {
+    waiting: 0,
+    running: 0,
+    watched: 0,
+    done: 0,
+    unhealthy: 0,
+    skipped: 0,
+    refused: 0,
+  };
+  for (const { state } of pods) counted[state] += 1;
+  return counted;
+}
