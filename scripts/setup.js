@@ -57,6 +57,9 @@ const goals = {
   test: { packages: ['lab', 'test', 'bench'], makes: [makeClient, makeDashboard] },
   check: { packages: ['lab', 'test'], makes: [makeClient] },
   bench: { packages: ['lab', 'bench'], makes: [makeClient] },
+  dev: { packages: ['lab'], makes: [makeClient] },
+  // Unit tests without root: packages that are missing show in the tests that need them.
+  unit: { packages: [], makes: [makeClient] },
 };
 
 const goal = goals[process.argv[2] ?? ''];
