@@ -20,14 +20,21 @@ export type MigrationStep = z.infer<typeof migrationStep>;
 /** The last step that can be undone; after it a migration only goes forward. */
 export const lastUndoable: MigrationStep = 'routed-host';
 
-/** What one step asks of the kernel: in words, and as the command that does the same. */
-export const request = z.object({ words: z.string(), command: z.string() });
+export const isUndoable = (step: MigrationStep): boolean =>
+  migrationSteps.indexOf(step) <= migrationSteps.indexOf(lastUndoable);
+
+/** A request that a step makes to the kernel, and the shell command that makes the same request. */
+export const stepRequest = z.object({
+  words: z.string().describe('the request by its name in the kernel: `RTM_NEWADDR …`'),
+  command: z.string().describe('the shell command that makes the same request'),
+});
+export type StepRequest = z.infer<typeof stepRequest>;
 
 export const plannedStep = z.object({
   step: migrationStep,
   description: z.string(),
   undoable: z.boolean(),
-  requests: z.array(request),
+  requests: z.array(stepRequest),
 });
 export type PlannedStep = z.infer<typeof plannedStep>;
 
@@ -35,7 +42,7 @@ export const check = z.object({
   name: z.string(),
   state: z.enum(['passed', 'note', 'refused']),
   detail: z.string(),
-  code: z.string().nullable().describe('the error code a refused migration answers'),
+  code: z.string().nullable().describe('error code of the problem that a refused migration returns'),
 });
 export type Check = z.infer<typeof check>;
 
@@ -51,7 +58,7 @@ export const migrationDirection = z
   .enum(['fallback', 'promotion', 'recreation'])
   .describe('to veth, to netkit, or a new device of the same kind');
 
-/** Answer of a dry run: nothing is changed. */
+/** Result of a dry run, which changes nothing. */
 export const migrationPlan = z.object({
   podId: z.string(),
   direction: migrationDirection,
@@ -60,6 +67,11 @@ export const migrationPlan = z.object({
   allowed: z.boolean(),
   checks: z.array(check),
   steps: z.array(plannedStep),
+  script: z
+    .string()
+    .describe(
+      'all commands of the plan as a POSIX shell script that ends in the state the migration ends in',
+    ),
 });
 export type MigrationPlan = z.infer<typeof migrationPlan>;
 
@@ -72,11 +84,11 @@ export type RunStep = z.infer<typeof runStep>;
 
 export const migrationState = z.enum(['running', 'done', 'undone', 'failed']);
 
-/** What was counted while it ran. */
+/** Packets and requests counted while a migration ran. */
 export const migrationResult = z.object({
-  packetsOut: z.number().describe('from the pod, on the new device, until verified'),
-  packetsIn: z.number().describe('to the pod, on the new device, until verified'),
-  packetsOnOld: z.number().describe('on the old device, after both routes had moved'),
+  egressPackets: z.number().describe('from the pod, on the new device, until verified'),
+  ingressPackets: z.number().describe('to the pod, on the new device, until verified'),
+  packetsOnOldDevice: z.number().describe('on the old device, after both routes had moved'),
   deviceDrops: z.number().describe('rx and tx dropped of both devices while it ran'),
   requestsOk: z.number().nullable(),
   requestsFailed: z.number().nullable(),

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isIpv6 } from '../../../contract/network.ts';
+import { isIpv6 } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { writeSysctl } from '../../kernel/procfs.ts';
@@ -44,8 +44,8 @@ export async function createDevice(
       },
     );
   if (!there) await addPair(kernel, namespace, pod, device, peerName);
-  settleEnd(primaryName, hasIpv6(pod.network));
-  settleEnd(peerName, hasIpv6(pod.network), namespace.fd);
+  setSysctls(primaryName, hasIpv6(pod.network));
+  setSysctls(peerName, hasIpv6(pod.network), namespace.fd);
   await setLink(kernel.host, primaryIfindex(slot), { up: true });
   await setLink(namespace.socket, peerIfindex(slot), { up: true });
   if (hasIpv6(pod.network)) await replaceAddress(kernel.host, primaryIfindex(slot), `${gateways.ipv6}/128`);
@@ -78,17 +78,27 @@ async function untilCarrying(socket: NetlinkSocket, ifindex: number): Promise<vo
  * arrives on the one not routed to. No link-local addresses, duplicate detection or autoconfiguration: a pod has
  * the addresses it was given, and solicitations would be counted, and dropped, as somebody's loss.
  */
-function settleEnd(name: string, ipv6: boolean, namespaceFd?: number): void {
-  writeSysctl(`net/ipv4/conf/${name}/rp_filter`, '0', namespaceFd);
-  if (!existsSync('/proc/sys/net/ipv6')) return;
-  const set = (key: string, value: string): void =>
-    writeSysctl(`net/ipv6/conf/${name}/${key}`, value, namespaceFd);
-  set('addr_gen_mode', '1');
-  if (!ipv6) return;
-  set('accept_dad', '0');
-  set('accept_ra', '0');
-  // Container runtimes switch IPv6 off in namespaces they made for IPv4.
-  set('disable_ipv6', '0');
+export const deviceSysctls = (
+  name: string,
+  ipv6: { kernel: boolean; pod: boolean },
+): [path: string, value: string][] => [
+  [`net/ipv4/conf/${name}/rp_filter`, '0'],
+  ...(ipv6.kernel ? ([[`net/ipv6/conf/${name}/addr_gen_mode`, '1']] as [string, string][]) : []),
+  ...(ipv6.kernel && ipv6.pod
+    ? ([
+        [`net/ipv6/conf/${name}/accept_dad`, '0'],
+        [`net/ipv6/conf/${name}/accept_ra`, '0'],
+        // Container runtimes disable IPv6 in namespaces they made for IPv4.
+        [`net/ipv6/conf/${name}/disable_ipv6`, '0'],
+      ] as [string, string][])
+    : []),
+];
+
+export const kernelHasIpv6 = (): boolean => existsSync('/proc/sys/net/ipv6');
+
+function setSysctls(name: string, podHasIpv6: boolean, namespaceFd?: number): void {
+  for (const [path, value] of deviceSysctls(name, { kernel: kernelHasIpv6(), pod: podHasIpv6 }))
+    writeSysctl(path, value, namespaceFd);
 }
 
 function addPair(
@@ -140,15 +150,23 @@ export async function setNeighbours(
     await replaceNeighbor(namespace.socket, { ifindex: peerIfindex(slot), address, mac: primaryMac });
 }
 
+/**
+ * Addresses, the preferred ones first, in the order in which an interface is given them: the kernel prefers the IPv4
+ * address that was added first, and the IPv6 address that was added last.
+ */
+export const assignmentOrder = (addresses: readonly string[]): string[] => [
+  ...addresses.filter((each) => !isIpv6(each)),
+  ...addresses.filter(isIpv6).toReversed(),
+];
+
 /** Gives the peer these addresses, in their order: the first of a family is its preferred source. */
 export async function addAddresses(
   namespace: PodNamespace,
   { slot }: Pick<DeviceRecord, 'slot'>,
   addresses: readonly string[],
 ): Promise<void> {
-  // The kernel prefers the IPv6 address added last, and the IPv4 address added first.
-  const ordered = [...addresses.filter((each) => !isIpv6(each)), ...addresses.filter(isIpv6).toReversed()];
-  for (const address of ordered) await replaceAddress(namespace.socket, peerIfindex(slot), address);
+  for (const address of assignmentOrder(addresses))
+    await replaceAddress(namespace.socket, peerIfindex(slot), address);
 }
 
 /**

@@ -82,7 +82,10 @@ export async function carryForeignPrograms(
   }
 }
 
-/** clsact orders by priority: a place under or over ours, one for each. */
+/** Priority of the filter number `index` of foreign programs, below or above ours: clsact runs the lowest first. */
+export const foreignFilterPriority = (beforeOurs: boolean, index: number): number =>
+  beforeOurs ? index + 1 : ourFilterPriority + 1 + index;
+
 async function carryFilter(
   kernel: KernelContext,
   { id, name, beforeOurs }: ForeignProgram,
@@ -98,7 +101,7 @@ async function carryFilter(
       { hint: 'Its owner is gone; migrate again.' },
     );
   try {
-    const priority = beforeOurs ? index + 1 : ourFilterPriority + 1 + index;
+    const priority = foreignFilterPriority(beforeOurs, index);
     await replaceBpfFilter(kernel.host, primaryIfindex(slot), hook, { priority, handle: 1, program, name });
   } finally {
     closeSync(program);

@@ -1,6 +1,6 @@
 import type { AttachedProgram, HookFamily } from '../../../contract/device.ts';
-import { isIpv6 } from '../../../contract/network.ts';
-import { primaryIfindex } from '../../bpf/slot-layout.ts';
+import { isIpv6 } from '../../../contract/cidr.ts';
+import { primaryIfindex, type SlotEntry } from '../../bpf/slot-layout.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { hooksOf } from './hooks.ts';
@@ -8,20 +8,28 @@ import { stripPrefixLength } from './next-hops.ts';
 import { attachTcFilter, detachTcFilter, tcFilterPrograms } from './tc-filter.ts';
 import { detachUserPrograms, orderAmongUserPrograms } from './user-hooks.ts';
 
-/** Which packets the pod may send from the device, and which of its hooks count them. */
-export function writeSlotConfig(kernel: KernelContext, pod: PodRecord, device: DeviceRecord): void {
-  const { primaryMac, peerMac, slot, hooks } = device;
+/** Contents of a device's entry in the map `slots`: which packets the pod may send, and which hooks count them. */
+export function slotConfig(
+  kernel: Pick<KernelContext, 'redirect'>,
+  pod: Pick<PodRecord, 'number' | 'network'>,
+  { primaryMac, peerMac, hooks }: Pick<DeviceRecord, 'primaryMac' | 'peerMac' | 'hooks'>,
+): SlotEntry {
   const [address4, address6] = [false, true].map((six) =>
     pod.network.addresses.find((each) => isIpv6(each) === six),
   );
-  kernel.programs.setSlot(slot, {
+  return {
     owner: pod.number,
     ...(address4 ? { address4: stripPrefixLength(address4) } : {}),
     ...(address6 ? { address6: stripPrefixLength(address6) } : {}),
     hooks: hooks === 'netkit' ? 'device' : 'primary',
     redirect: kernel.redirect,
     macs: primaryMac && peerMac ? { toPod: peerMac, fromPod: primaryMac } : null,
-  });
+  };
+}
+
+/** Writes a device's slot entry, before its programs see a packet. */
+export function writeSlotConfig(kernel: KernelContext, pod: PodRecord, device: DeviceRecord): void {
+  kernel.programs.setSlot(device.slot, slotConfig(kernel, pod, device));
 }
 
 /** From now on packets of this node to the pod's addresses may take the short way to this device. */

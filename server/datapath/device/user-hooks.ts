@@ -19,8 +19,8 @@ import { ourFilterPriority } from './tc-filter.ts';
 type Hooked = Pick<DeviceRecord, 'slot' | 'hooks'>;
 
 /** Filters of users' programs on clsact hooks: known by their handle, ordered by a priority under or over ours. */
-const userHandle = 0x7075;
-const priorityOf = ({ place, number }: UserProgramPin): number =>
+export const userFilterHandle = 0x7075;
+export const userFilterPriority = ({ place, number }: UserProgramPin): number =>
   ourFilterPriority + (place === 'before' ? number - 50 : number + 50);
 
 /** Puts the pod's users' programs on the device, beside ours, which is there. Those that are there stay. */
@@ -68,15 +68,20 @@ export async function orderAmongUserPrograms(
   return after ? { before: { programId: after.programId } } : 'last';
 }
 
-async function putFilter(kernel: KernelContext, pinned: UserProgramPin, slot: number, hook: TcHook): Promise<void> {
+async function putFilter(
+  kernel: KernelContext,
+  pinned: UserProgramPin,
+  slot: number,
+  hook: TcHook,
+): Promise<void> {
   const ifindex = primaryIfindex(slot);
   await addClsact(kernel.host, ifindex).catch((error: unknown) => {
     if (!isNetlinkError(error, 'EEXIST')) throw error;
   });
   await kernel.userPins.withProgram(pinned, (program) =>
     replaceBpfFilter(kernel.host, ifindex, hook, {
-      priority: priorityOf(pinned),
-      handle: userHandle,
+      priority: userFilterPriority(pinned),
+      handle: userFilterHandle,
       program,
       name: `user${pinned.number}`,
     }),
@@ -93,7 +98,7 @@ export async function detachUserPrograms(
   if (kernel.userPins.owners().size === 0) return;
   for (const hook of [hooksOf.tc.egress, hooksOf.tc.ingress])
     for (const { priority, handle } of await listTcFilters(kernel.host, primaryIfindex(slot), hook))
-      if (handle === userHandle)
+      if (handle === userFilterHandle)
         await deleteBpfFilter(kernel.host, primaryIfindex(slot), hook, { priority, handle });
 }
 
@@ -106,7 +111,7 @@ export async function removeUserProgram(
   for (const { slot, hooks } of devices) {
     if (hooks !== 'tc') continue;
     const hook = hooksOf.tc[pinned.direction];
-    const place = { priority: priorityOf(pinned), handle: userHandle };
+    const place = { priority: userFilterPriority(pinned), handle: userFilterHandle };
     const there = await listTcFilters(kernel.host, primaryIfindex(slot), hook);
     if (there.some(({ priority, handle }) => priority === place.priority && handle === place.handle))
       await deleteBpfFilter(kernel.host, primaryIfindex(slot), hook, place);

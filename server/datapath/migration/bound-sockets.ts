@@ -1,7 +1,7 @@
 import type { Check } from '../../../contract/migration.ts';
 import { peerIfindex } from '../../bpf/slot-layout.ts';
-import { type MulticastGroup, listMulticastGroups } from '../../kernel/multicast-groups.ts';
-import { type SocketOwner, findSocketOwners } from '../../kernel/socket-owners.ts';
+import { listMulticastGroups, type MulticastGroup } from '../../kernel/multicast-groups.ts';
+import { findSocketOwners, type SocketOwner } from '../../kernel/socket-owners.ts';
 import { type BoundSocket, type BoundSockets, listBoundSockets } from '../../netlink/socket-diag.ts';
 import type { PodRecord } from '../../store/records.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';

@@ -14,7 +14,8 @@ import { Unsaved } from './journal-retry.ts';
 import { refuse } from './preflight.ts';
 import { journalOf, prepare } from './prepare.ts';
 import { recoverMigration } from './recover.ts';
-import { type Move, migrationActions } from './steps.ts';
+import type { DeviceMove } from './step.ts';
+import { stepActions } from './steps.ts';
 
 /** Runs migrations, at most one of a pod at a time, and ends what a killed agent left open. */
 export class Migrations {
@@ -72,7 +73,7 @@ export class Migrations {
       namespace = openPodNamespace(pod.record);
       const {
         plan,
-        footing,
+        networkState,
         device: wanted,
       } = await prepare(this.#core.kernel, pod, namespace, to, slot, {
         running: null,
@@ -85,7 +86,7 @@ export class Migrations {
       addPendingDevice(pod, device);
       pod.migration = migration.id;
       this.#core.publish.pod(pod);
-      const done = this.#run(migration, pod, from, device, namespace, footing);
+      const done = this.#run(migration, pod, from, device, namespace, networkState);
       this.#running.set(migration.id, done);
       void done.finally(() => this.#running.delete(migration.id));
       return structuredClone(migration);
@@ -111,11 +112,11 @@ export class Migrations {
     from: DeviceRecord,
     to: DeviceRecord,
     namespace: PodNamespace,
-    footing: NetworkState,
+    networkState: NetworkState,
   ): Promise<Migration> {
     const requests = pod.requests;
     try {
-      const move = this.#move(pod, from, to, namespace, migration, footing);
+      const move = this.#move(pod, from, to, namespace, migration, networkState);
       await runSteps(migration, this.#actions(move), this.#journal);
     } catch (error) {
       this.#core.log.error({ err: error, migration: migration.id }, 'migration');
@@ -189,8 +190,8 @@ export class Migrations {
     }
   }
 
-  #actions(move: Move): StepActions {
-    return this.#wrap(migrationActions(this.#core.kernel, move));
+  #actions(move: DeviceMove): StepActions {
+    return this.#wrap(stepActions(this.#core.kernel, move));
   }
 
   get #journal(): Journal {
@@ -206,16 +207,16 @@ export class Migrations {
     to: DeviceRecord,
     namespace: PodNamespace,
     migration: Migration,
-    footing: NetworkState | null,
-  ): Move {
+    networkState: NetworkState | null,
+  ): DeviceMove {
     let [dropsBefore, drops] = [0, 0];
     return {
       pod: pod.record,
       namespace,
       from,
       to,
-      footing,
-      beginning: async () => {
+      networkState,
+      starting: async () => {
         dropsBefore = await deviceDrops(this.#core.kernel, namespace, [from.slot]);
       },
       switched: (device) => {

@@ -1,8 +1,9 @@
-import { field } from '../../bpf/counter-fields.ts';
+import type { Direction } from '../../../contract/direction.ts';
+import { counterIndex } from '../../bpf/counter-layout.ts';
 
 /** Packets of one direction in a reading of a slot's counters. */
-export const packetsOf = (reading: readonly bigint[], direction: 'egress' | 'ingress'): bigint =>
-  reading[direction === 'egress' ? field.egressPackets : field.ingressPackets] ?? 0n;
+export const packetsOf = (reading: readonly bigint[], direction: Direction): bigint =>
+  reading[counterIndex[direction === 'egress' ? 'egressPackets' : 'ingressPackets']] ?? 0n;
 
 /** Packets of both directions in a reading of a slot's counters. */
 export const countedPackets = (reading: readonly bigint[]): bigint =>

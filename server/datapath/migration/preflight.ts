@@ -1,10 +1,10 @@
+import { isIpv6 } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Check } from '../../../contract/migration.ts';
-import { isIpv6 } from '../../../contract/network.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { readSysctl } from '../../kernel/procfs.ts';
-import { getLink, type NetworkLink, listLinks } from '../../netlink/link.ts';
+import { getLink, listLinks, type NetworkLink } from '../../netlink/link.ts';
 import type { NetworkState } from '../device/network-state.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
@@ -24,7 +24,7 @@ const refused = (name: string, code: ProblemCode, detail: string): Check => ({
 export interface Intent {
   to: DeviceKind;
   slot: number;
-  footing: NetworkState;
+  networkState: NetworkState;
   /** id of a migration that runs */
   running: string | null;
   /** the kind may stay the same */
@@ -33,15 +33,15 @@ export interface Intent {
 
 /** What has to hold before a pod may move to `to` on `slot`. Reads only. */
 export async function preflight(
-  ground: KernelContext,
+  kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
-  { to, slot, footing, running, recreate }: Intent,
+  { to, slot, networkState, running, recreate }: Intent,
 ): Promise<Check[]> {
   const current = currentDevice(pod);
   const inside = await listLinks(namespace.socket);
   return [
-    ...kernelChecks(ground, to),
+    ...kernelChecks(kernel, to),
     current.kind === to && !recreate
       ? refused(`Pod is not on ${to} yet`, 'already_on_kind', `${current.primaryName} is a ${to} device`)
       : passed(
@@ -51,21 +51,21 @@ export async function preflight(
     running
       ? refused('No other migration of this pod', 'migration_running', `migration ${running} is running`)
       : passed('No other migration of this pod', 'none is running'),
-    await deviceCheck(ground, current.slot),
-    await freeCheck(ground, slot, inside),
+    await deviceCheck(kernel, current.slot),
+    await freeCheck(kernel, slot, inside),
     forwardingCheck(pod, namespace),
-    ...strangerChecks(footing),
+    ...foreignProgramChecks(networkState),
     ...(await boundChecks(pod.record, namespace, current.slot)),
     interfaceCheck(inside, peerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
-      `MTU ${pod.record.network.mtu}, ${footing.addresses.length} ${footing.addresses.length === 1 ? 'address' : 'addresses'}, ${footing.podRoutes.length} + ${footing.hostRoutes.length} routes`,
+      `MTU ${pod.record.network.mtu}, ${networkState.addresses.length} ${networkState.addresses.length === 1 ? 'address' : 'addresses'}, ${networkState.podRoutes.length} + ${networkState.hostRoutes.length} routes`,
     ),
-    hasCapability(ground, 'live-rename')
+    hasCapability(kernel, 'live-rename')
       ? passed(`New interface can be called ${pod.record.network.interface}`, 'live rename probed')
       : note(
           `New interface has ${pod.record.network.interface} as a second name only`,
-          `it is called ${temporaryPeerName(slot)}, since this kernel cannot rename an interface that is up: ${ground.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
+          `it is called ${temporaryPeerName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
         ),
   ];
 }
@@ -94,19 +94,19 @@ const hints: Partial<Record<ProblemCode, string>> = {
   pod_gone: 'The pod has ended; remove it with DELETE /api/v1/pods/:id.',
 };
 
-function kernelChecks(ground: KernelContext, to: DeviceKind): Check[] {
+function kernelChecks(kernel: KernelContext, to: DeviceKind): Check[] {
   const [name, code] =
     to === 'netkit'
       ? (['netkit', 'no_netkit'] as const)
-      : ([ground.primaryHooks === 'tc' ? 'clsact' : 'tcx', 'no_tcx'] as const);
-  const capability = ground.capabilities.get(name);
+      : ([kernel.primaryHooks === 'tc' ? 'clsact' : 'tcx', 'no_tcx'] as const);
+  const capability = kernel.capabilities.get(name);
   const title = to === 'netkit' ? 'netkit works on this kernel' : `veth and ${name} work on this kernel`;
   const detail = capability?.detail ?? 'not probed';
   return [capability?.available ? passed(title, detail) : refused(title, code, detail)];
 }
 
-async function deviceCheck(ground: KernelContext, slot: number): Promise<Check> {
-  const link = await getLink(ground.host, { ifindex: primaryIfindex(slot) });
+async function deviceCheck(kernel: KernelContext, slot: number): Promise<Check> {
+  const link = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
   return link
     ? passed('Pod has its device', `${link.name} (ifindex ${link.ifindex})`)
     : refused(
@@ -116,9 +116,9 @@ async function deviceCheck(ground: KernelContext, slot: number): Promise<Check> 
       );
 }
 
-async function freeCheck(ground: KernelContext, slot: number, inside: NetworkLink[]): Promise<Check> {
+async function freeCheck(kernel: KernelContext, slot: number, inside: NetworkLink[]): Promise<Check> {
   const title = `Slot ${slot} and both ifindexes are free`;
-  const taken = await getLink(ground.host, { ifindex: primaryIfindex(slot) });
+  const taken = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
   if (taken) return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} is taken by ${taken.name}`);
   const peer = inside.find((link) => link.ifindex === peerIfindex(slot));
   if (peer)
@@ -141,15 +141,15 @@ function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
     : refused(title, 'host_not_ready', detail);
 }
 
-function strangerChecks({ foreignPrograms: strangers }: NetworkState): Check[] {
-  if (strangers.length === 0) return [];
-  const each = strangers.map(
+function foreignProgramChecks({ foreignPrograms }: NetworkState): Check[] {
+  if (foreignPrograms.length === 0) return [];
+  const each = foreignPrograms.map(
     ({ id, name, hook, beforeOurs, user }) =>
       `${name || 'unnamed'} (id ${id}) on ${hook}, ${beforeOurs ? 'before' : 'after'} ours${user ? `, program ${user.number} of the pod` : ', without a link, for the life of the device'}`,
   );
   return [
     note(
-      `${strangers.length === 1 ? 'A program' : `${strangers.length} programs`} of others will be put on the new device too`,
+      `${foreignPrograms.length === 1 ? 'A program' : `${foreignPrograms.length} programs`} of others will be attached to the new device as well`,
       each.join('; '),
     ),
   ];

@@ -4,26 +4,28 @@ import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { peerIfindex } from '../../bpf/slot-layout.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord } from '../../store/records.ts';
-import { devicePolicy } from '../device/device.ts';
+import { devicePolicy, kernelHasIpv6 } from '../device/device.ts';
 import { defaultHooks } from '../device/hooks.ts';
-import { type NetworkState, readNetworkState, routeWithoutDevice } from '../device/network-state.ts';
+import { type NetworkState, readNetworkState } from '../device/network-state.ts';
+import { slotConfig } from '../device/our-programs.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, deviceRef, type LivePod } from '../pod-registry.ts';
 import { newDeviceRecord } from '../pods/connect-pod.ts';
-import { planSteps } from './plan.ts';
 import { preflight } from './preflight.ts';
+import { planScript } from './script.ts';
+import { planSteps } from './steps.ts';
 
 /** A plan with what its steps are to carry over, and the device it leads to. */
 export interface Prepared {
   plan: MigrationPlan;
-  footing: NetworkState;
+  networkState: NetworkState;
   device: NewDeviceRecord;
 }
 
 /** Reads the pod and says what moving it to `to` on `slot` would do. Changes nothing. */
 export async function prepare(
-  ground: KernelContext,
+  kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
   to: DeviceKind,
@@ -31,12 +33,12 @@ export async function prepare(
   { running, recreate }: { running: string | null; recreate: boolean },
 ): Promise<Prepared> {
   const current = currentDevice(pod);
-  const footing = await readNetworkState(ground, namespace, current);
+  const networkState = await readNetworkState(kernel, namespace, current);
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
-  const checks = await preflight(ground, pod, namespace, { to, slot, footing, running, recreate });
+  const checks = await preflight(kernel, pod, namespace, { to, slot, networkState, running, recreate });
   const from = deviceRef(current, peer?.name ?? pod.record.network.interface);
   // A device of the same kind is made with its programs where the old one has them.
-  const hooks = current.kind === to ? current.hooks : defaultHooks(ground, to);
+  const hooks = current.kind === to ? current.hooks : defaultHooks(kernel, to);
   const device = newDeviceRecord(pod.record, to, hooks, slot);
   const target = deviceRef(device);
   const steps = planSteps({
@@ -46,15 +48,14 @@ export async function prepare(
     policy: devicePolicy(pod.record.network, device),
     netns: pod.record.netnsPath,
     network: pod.record.network,
-    addresses: footing.addresses,
-    podRoutes: footing.podRoutes.map(routeWithoutDevice),
-    hostRoutes: footing.hostRoutes.map(routeWithoutDevice),
-    strangers: footing.foreignPrograms,
-    pins: ground.programs.pins,
-    liveRename: hasCapability(ground, 'live-rename'),
+    ...networkState,
+    pins: kernel.programs.pins,
+    slotEntry: slotConfig(kernel, pod.record, device),
+    liveRename: hasCapability(kernel, 'live-rename'),
+    ipv6: kernelHasIpv6(),
   });
   return {
-    footing,
+    networkState,
     device,
     plan: {
       podId: pod.record.id,
@@ -64,6 +65,7 @@ export async function prepare(
       allowed: checks.every((check) => check.state !== 'refused'),
       checks,
       steps,
+      script: planScript({ namespace: pod.record.namespace, name: pod.record.name, kind: to }, steps),
     },
   };
 }
@@ -89,9 +91,9 @@ export const journalOf = (plan: MigrationPlan, pod: LivePod, actor: string): Mig
 });
 
 /** The pod's device on `slot`, or a stand-in for one that the books have closed already. */
-export const deviceOn = (ground: KernelContext, pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
+export const deviceOn = (kernel: KernelContext, pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
   pod.devices.find((device) => device.slot === slot) ?? {
     id: 0,
     createdAt: new Date(),
-    ...newDeviceRecord(pod.record, kind, defaultHooks(ground, kind), slot),
+    ...newDeviceRecord(pod.record, kind, defaultHooks(kernel, kind), slot),
   };

@@ -6,19 +6,19 @@ import type { LivePod } from '../pod-registry.ts';
 import { makeCurrent } from '../pods/current-device.ts';
 import { type Journal, runSteps, type StepActions, undoSteps } from './executor.ts';
 import { deviceOn } from './prepare.ts';
-import type { Move } from './steps.ts';
+import type { DeviceMove } from './step.ts';
 
 export interface Recovery {
   ground: KernelContext;
   journal: Journal;
-  actions(move: Move): StepActions;
+  actions(move: DeviceMove): StepActions;
   move(
     pod: LivePod,
-    from: Move['from'],
-    to: Move['to'],
-    namespace: Move['namespace'],
+    from: DeviceMove['from'],
+    to: DeviceMove['to'],
+    namespace: DeviceMove['namespace'],
     migration: Migration,
-  ): Move;
+  ): DeviceMove;
 }
 
 const hostRouted = ({ steps }: Migration): boolean =>
@@ -46,7 +46,7 @@ export async function recoverMigration(
     .find((step) => step !== undefined);
   const step = stopped?.step ?? 'verified';
   const interrupted = { ...asProblem(new Error(`the agent stopped at ${step}`)), step };
-  let namespace: Move['namespace'] | null = null;
+  let namespace: DeviceMove['namespace'] | null = null;
   try {
     if (!pod) throw new Error('the pod is no longer in the books');
     namespace = openPodNamespace(pod.record);

@@ -1,9 +1,9 @@
 import type { MigrationStep } from '../../../contract/migration.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
-import type { Footing } from '../device/network-state.ts';
+import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import type { NetworkState } from '../device/network-state.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import type { DeviceRecord, PodRecord } from '../store.ts';
 import type { StepPlan } from './plan.ts';
 
 /** A pod's move from one device to another, and who hears of its progress. */
@@ -13,7 +13,7 @@ export interface DeviceMove {
   from: DeviceRecord;
   to: DeviceRecord;
   /** Network state of the old device when the migration was planned; null when an agent resumes a journal. */
-  networkState: Footing | null;
+  networkState: NetworkState | null;
   /** Called before anything is changed, to read the old device's own counters a first time. */
   starting(): Promise<void>;
   /** Called when traffic has moved to a device, or back. */

@@ -1,5 +1,5 @@
-import { addresses } from '../../../netlink/address.ts';
-import { assignmentOrder, giveAddresses } from '../../device/device.ts';
+import { listAddresses } from '../../../netlink/address.ts';
+import { addAddresses, assignmentOrder } from '../../device/device.ts';
 import { inNamespace } from '../shell-commands.ts';
 import type { Step } from '../step.ts';
 
@@ -18,10 +18,10 @@ export const addressed: Step<'addressed'> = {
       ),
     })),
 
-  run: ({ namespace, to, addresses }) => giveAddresses(namespace, to, addresses),
+  run: ({ namespace, to, addresses }) => addAddresses(namespace, to, addresses),
 
   async verify({ namespace, newPeer, addresses: wanted }) {
-    const present = await addresses(namespace.socket, { ifindex: newPeer });
+    const present = await listAddresses(namespace.socket, { ifindex: newPeer });
     return wanted
       .filter((address) => !present.some((each) => each.address === address))
       .map((address) => `address ${address} is missing`);

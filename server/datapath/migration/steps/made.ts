@@ -1,9 +1,9 @@
 import type { StepRequest } from '../../../../contract/migration.ts';
 import { getLink } from '../../../netlink/link.ts';
-import { deviceSysctls, makeDevice, removeDevice } from '../../device/device.ts';
-import { bare, gateways, gatewaysOf, hasIpv6 } from '../../device/next-hops.ts';
+import { createDevice, deviceSysctls, removeDevice } from '../../device/device.ts';
+import { gateways, hasIpv6, podGateways, stripPrefixLength } from '../../device/next-hops.ts';
 import { missingNeighbours } from '../../reconcile/drift.ts';
-import { waitingPeerName } from '../../slot-allocator.ts';
+import { temporaryPeerName } from '../../slot-allocator.ts';
 import type { PlanInput } from '../plan.ts';
 import { inNamespace, netnsArgument, waitCommand } from '../shell-commands.ts';
 import type { Step, StepContext } from '../step.ts';
@@ -29,7 +29,7 @@ export const made: Step<'made'> = {
   ],
 
   run: ({ kernel, namespace, pod, to, addresses }) =>
-    makeDevice(kernel, namespace, pod, to, waitingPeerName(to.slot), addresses),
+    createDevice(kernel, namespace, pod, to, temporaryPeerName(to.slot), addresses),
 
   async undo({ kernel, to, removed }) {
     await removeDevice(kernel, to.slot);
@@ -73,7 +73,10 @@ function sysctls({ to, netns, network, ipv6 }: PlanInput): StepRequest[] {
 }
 
 const bothUp = ({ to, netns }: PlanInput): StepRequest[] => [
-  { words: `RTM_NEWLINK ifindex ${to.primary.ifindex}, IFF_UP`, command: `ip link set ${to.primary.name} up` },
+  {
+    words: `RTM_NEWLINK ifindex ${to.primary.ifindex}, IFF_UP`,
+    command: `ip link set ${to.primary.name} up`,
+  },
   {
     words: `RTM_NEWLINK ifindex ${to.peer.ifindex}, IFF_UP, in the pod`,
     command: inNamespace(netns, `ip link set ${to.peer.name} up`),
@@ -96,11 +99,11 @@ function neighbors({ to, netns, network, device, addresses }: PlanInput): StepRe
   const { primaryMac, peerMac } = device;
   if (!primaryMac || !peerMac) return [];
   return [
-    ...addresses.map(bare).map((address) => ({
+    ...addresses.map(stripPrefixLength).map((address) => ({
       words: `RTM_NEWNEIGH ${address} at ${peerMac}, permanent`,
       command: `ip neigh replace ${address} lladdr ${peerMac} dev ${to.primary.name} nud permanent`,
     })),
-    ...gatewaysOf(network).map((address) => ({
+    ...podGateways(network).map((address) => ({
       words: `RTM_NEWNEIGH ${address} at ${primaryMac}, permanent, in the pod`,
       command: inNamespace(
         netns,

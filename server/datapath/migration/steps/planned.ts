@@ -1,4 +1,4 @@
-import { forgetSlot } from '../../device/our-programs.ts';
+import { releaseSlotPrograms } from '../../device/our-programs.ts';
 import type { Step } from '../step.ts';
 
 /** Starts the journal. Its undo comes last, and frees the new device's slot. */
@@ -13,7 +13,7 @@ export const planned: Step<'planned'> = {
   },
 
   async undo({ kernel, to, removed }) {
-    await forgetSlot(kernel, to.slot);
+    await releaseSlotPrograms(kernel, to.slot);
     await removed(to);
   },
 };

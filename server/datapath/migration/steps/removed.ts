@@ -5,7 +5,7 @@ import { removeDevice } from '../../device/device.ts';
 import { countedPackets } from '../packet-count.ts';
 import { shellWord, updateMapCommand } from '../shell-commands.ts';
 import type { Step, StepContext } from '../step.ts';
-import { restoreRoutes } from './route-moves.ts';
+import { moveRoutesBack } from './route-moves.ts';
 
 /** Deletes the old pair, then the pins and the map entry of its slot. */
 export const removed: Step<'removed'> = {
@@ -46,7 +46,7 @@ export const removed: Step<'removed'> = {
 /** Moves traffic back where somebody deleted the new device while the old one exists. @throws ProblemError always */
 async function returnToOldDevice(context: StepContext): Promise<never> {
   const { kernel, from, to, newPrimary } = context;
-  await restoreRoutes(context);
+  await moveRoutesBack(context);
   await removeDevice(kernel, to.slot);
   await context.removed(to);
   throw new ProblemError(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../../../contract/problem.ts';
-import { refusedWith } from '../../../netlink/error.ts';
+import { isNetlinkError } from '../../../netlink/error.ts';
 import { addAlternativeNames, getLink, setLink } from '../../../netlink/link.ts';
 import { hasCapability } from '../../kernel-context.ts';
 import { inNamespace, shellWord } from '../shell-commands.ts';
@@ -23,7 +23,9 @@ export const renamed: Step<'renamed'> = {
     const name = shellWord(network.interface);
     const command = inNamespace(
       netns,
-      liveRename ? `ip link set ${to.peer.name} name ${name}` : `ip link property add dev ${to.peer.name} altname ${name}`,
+      liveRename
+        ? `ip link set ${to.peer.name} name ${name}`
+        : `ip link property add dev ${to.peer.name} altname ${name}`,
     );
     return [
       {
@@ -64,7 +66,7 @@ async function retryOnceTaken(rename: () => Promise<void>): Promise<void> {
   try {
     await rename();
   } catch (error) {
-    if (!refusedWith(error, 'EEXIST')) throw error;
+    if (!isNetlinkError(error, 'EEXIST')) throw error;
     await sleep(pauseMs);
     await rename();
   }

@@ -1,11 +1,11 @@
-import { encodeAddress, encodeEndpoint } from '../../../bpf/slot-layout.ts';
-import { isIpv6 } from '../../../../contract/network.ts';
+import { isIpv6 } from '../../../../contract/cidr.ts';
+import { encodeEndpoint, encodeEndpointKey } from '../../../bpf/slot-layout.ts';
 import { moveRoutes } from '../../device/network-state.ts';
-import { bare } from '../../device/next-hops.ts';
-import { pointAt } from '../../device/our-programs.ts';
+import { stripPrefixLength } from '../../device/next-hops.ts';
+import { setEndpoints } from '../../device/our-programs.ts';
 import { updateMapCommand } from '../shell-commands.ts';
 import type { Step } from '../step.ts';
-import { missingRoutes, restoreRoutes, routeRequests } from './route-moves.ts';
+import { missingRoutes, moveRoutesBack, routeRequests } from './route-moves.ts';
 
 /** Moves the host's routes and the redirect endpoints to the new primary: the last step that can be undone. */
 export const routedHost: Step<'routed-host'> = {
@@ -14,13 +14,13 @@ export const routedHost: Step<'routed-host'> = {
 
   requests: ({ hostRoutes, network, to, pins, slotEntry }) => [
     ...routeRequests(hostRoutes, to.primary.name),
-    ...network.addresses.map(bare).map((address) => {
+    ...network.addresses.map(stripPrefixLength).map((address) => {
       const map = isIpv6(address) ? 'endpoints6' : 'endpoints4';
       return {
         words: `BPF_MAP_UPDATE_ELEM ${map}: ${address} is on slot ${to.slot}`,
         command: updateMapCommand(
           `${pins}/maps/${map}`,
-          encodeAddress(address),
+          encodeEndpointKey(address),
           encodeEndpoint({ slot: to.slot, owner: slotEntry.owner }),
         ),
       };
@@ -29,10 +29,10 @@ export const routedHost: Step<'routed-host'> = {
 
   async run({ kernel, pod, to, oldPrimary, newPrimary, switched }) {
     await moveRoutes(kernel.host, oldPrimary, newPrimary);
-    pointAt(kernel, pod, to);
+    setEndpoints(kernel, pod, to);
     switched(to);
   },
-  undo: restoreRoutes,
+  undo: moveRoutesBack,
 
   async verify({ kernel, newPrimary, networkState }) {
     const missing = await missingRoutes(kernel.host, newPrimary, networkState?.hostRoutes ?? []);

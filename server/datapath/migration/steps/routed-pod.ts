@@ -1,7 +1,7 @@
 import { moveRoutes } from '../../device/network-state.ts';
 import { inNamespace } from '../shell-commands.ts';
 import type { Step } from '../step.ts';
-import { missingRoutes, restoreRoutes, routeRequests } from './route-moves.ts';
+import { missingRoutes, moveRoutesBack, routeRequests } from './route-moves.ts';
 
 /** Moves the pod's routes to the new peer: what the pod sends leaves over the new device. */
 export const routedPod: Step<'routed-pod'> = {
@@ -15,7 +15,7 @@ export const routedPod: Step<'routed-pod'> = {
     })),
 
   run: ({ namespace, oldPeer, newPeer }) => moveRoutes(namespace.socket, oldPeer, newPeer),
-  undo: restoreRoutes,
+  undo: moveRoutesBack,
 
   async verify({ namespace, newPeer, networkState }) {
     const missing = await missingRoutes(namespace.socket, newPeer, networkState?.podRoutes ?? []);
