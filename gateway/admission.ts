@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { ProblemError } from '../contract/problem.ts';
-import { isOwnHost, isOwnOrigin, ownHosts } from './hosts.ts';
+import { isGatewayHost, isGatewayOrigin, gatewayHosts } from './origin-check.ts';
 import { type Session, Sessions } from './sessions.ts';
-import { SignIn } from './signin.ts';
+import { SignInLinks } from './sign-in-links.ts';
 
 const maxTokenLength = 128;
 
 /** Who may come in: the same rules for pages, assets, calls and the WebSocket upgrade. */
 export class Admission {
-  readonly signIn = new SignIn();
+  readonly signIn = new SignInLinks();
   readonly sessions = new Sessions();
   readonly #allowHosts: readonly string[];
   #own: ReadonlySet<string> = new Set();
@@ -20,7 +20,7 @@ export class Admission {
 
   /** To be called when the port is known, before the first request. */
   listening(port: number): void {
-    this.#own = ownHosts(port, this.#allowHosts);
+    this.#own = gatewayHosts(port, this.#allowHosts);
     // Cookies do not tell ports apart, so two gateways of one machine need two names.
     this.#cookie = `podlane-${port}`;
   }
@@ -28,11 +28,11 @@ export class Admission {
   /** @throws ProblemError foreign_host, foreign_origin, bad_request */
   checkOrigin(request: IncomingMessage): void {
     const { host, origin } = request.headers;
-    if (!isOwnHost(host, this.#own))
+    if (!isGatewayHost(host, this.#own))
       throw new ProblemError('foreign_host', `Host ${host ?? '(none)'} is not this gateway`, {
         hint: `Open it as ${[...this.#own][0]}, or start the gateway with --allow-host.`,
       });
-    if (!isOwnOrigin(request.method, request.headers, this.#own))
+    if (!isGatewayOrigin(request.method, request.headers, this.#own))
       throw new ProblemError(
         'foreign_origin',
         `Origin ${origin ?? '(not given)'} is not a page of this gateway`,

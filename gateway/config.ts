@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type AgentAddress, parseAgentAddress } from './agent.ts';
+import { type AgentAddress, parseAgentAddress } from './agent-connection.ts';
 
 export interface GatewayConfig {
   /** TCP port on 127.0.0.1; 0 takes a free one. */

@@ -1,6 +1,6 @@
-import { openAgent } from './agent.ts';
+import { connectAgent } from './agent-connection.ts';
 import { readConfig } from './config.ts';
-import { openPages } from './pages.ts';
+import { openDashboard } from './dashboard.ts';
 import { type Gateway, openGateway } from './server.ts';
 
 /** One JSON object a line on standard output, for whoever started us: `link` is an admin's. */
@@ -14,8 +14,8 @@ async function main(): Promise<void> {
   const gateway = await openGateway({
     port: config.port,
     allowHosts: config.allowHosts,
-    agent: openAgent(config.agent, config.agentToken),
-    pages: await openPages(config.dir, config.dev),
+    agent: connectAgent(config.agent, config.agentToken),
+    pages: await openDashboard(config.dir, config.dev),
     dev: config.dev,
   });
   say(gateway, { ready: true, port: gateway.port });

@@ -5,13 +5,13 @@ import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { ProblemError } from '../contract/problem.ts';
 import type { Role } from '../contract/roles.ts';
 import { Admission } from './admission.ts';
-import type { Agent } from './agent-connection.ts';
-import { forward } from './api-proxy.ts';
+import type { AgentConnection } from './agent-connection.ts';
+import { forwardToAgent } from './api-proxy.ts';
 import { setSecurityHeaders } from './security-headers.ts';
-import type { Pages } from './dashboard.ts';
-import { asProblem, refuse, refuseUpgrade, sendNotice } from './error-response.ts';
+import type { Dashboard } from './dashboard.ts';
+import { toProblemError, sendError, rejectUpgrade, sendNotice } from './error-response.ts';
 import type { Session } from './sessions.ts';
-import { openStreams } from './stream-proxy.ts';
+import { openStreamProxy } from './stream-proxy.ts';
 
 const streamPath = '/api/v1/stream';
 /** As the agent takes at most, of access rules: what is larger shall not travel twice. */
@@ -29,15 +29,15 @@ export interface Gateway {
 export interface GatewayParts {
   port: number;
   allowHosts: string[];
-  agent: Agent;
-  pages: Pages;
+  agent: AgentConnection;
+  pages: Dashboard;
   dev: boolean;
 }
 
 /** Serves the dashboard and the agent's API on 127.0.0.1 to those who are signed in. @throws EADDRINUSE */
 export async function openGateway({ port, allowHosts, agent, pages, dev }: GatewayParts): Promise<Gateway> {
   const admission = new Admission(allowHosts);
-  const streams = openStreams(agent, (session) => admission.sessions.isLive(session));
+  const streams = openStreamProxy(agent, (session) => admission.sessions.isLive(session));
   const admitted = new WeakMap<FastifyRequest, Session>();
   const app = fastify({
     bodyLimit: maxBodyBytes,
@@ -48,19 +48,19 @@ export async function openGateway({ port, allowHosts, agent, pages, dev }: Gatew
   app.addHook('onRequest', async (request, reply) => {
     setSecurityHeaders(reply.raw);
     admission.checkOrigin(request.raw);
-    const token = signInToken(request);
-    if (token !== undefined) return signIn(admission, token, request, reply);
+    const token = tokenOfSignInLink(request);
+    if (token !== undefined) return handleSignIn(admission, token, request, reply);
     admitted.set(request, admission.admit(request.raw));
   });
 
   app.setErrorHandler((error, request, reply) => {
-    if (asProblem(error).code === 'internal') request.log.error(error);
-    return refuse(request, reply, error);
+    if (toProblemError(error).code === 'internal') request.log.error(error);
+    return sendError(request, reply, error);
   });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.all('/api/v1/*', (request, reply) => forward(agent, admitted.get(request)!, request, reply));
+  app.all('/api/v1/*', (request, reply) => forwardToAgent(agent, admitted.get(request)!, request, reply));
   app.all('/api/*', () => {
     throw new ProblemError('not_found', 'The API is under /api/v1');
   });
@@ -86,7 +86,7 @@ export async function openGateway({ port, allowHosts, agent, pages, dev }: Gatew
       else if (dev && path?.startsWith('/_next/')) pages.upgrade(request, socket, head);
       else throw new ProblemError('not_found', `There is no WebSocket at ${path}`);
     } catch (error) {
-      refuseUpgrade(socket, error);
+      rejectUpgrade(socket, error);
     }
   });
 
@@ -106,13 +106,13 @@ export async function openGateway({ port, allowHosts, agent, pages, dev }: Gatew
 }
 
 /** The token of a sign-in link, `GET /?token=…`. */
-function signInToken(request: FastifyRequest): string | undefined {
+function tokenOfSignInLink(request: FastifyRequest): string | undefined {
   if (request.method !== 'GET' || !request.url.startsWith('/?')) return undefined;
   return new URLSearchParams(request.url.slice(2)).get('token') ?? undefined;
 }
 
 /** Answers a sign-in link with a session and the way to the page without the token. */
-function signIn(
+function handleSignIn(
   admission: Admission,
   token: string,
   request: FastifyRequest,

@@ -29,7 +29,8 @@ import type {
   VerdictListQuery,
   VerdictLosses,
 } from '../../contract/verdict.ts';
-import type { Rules } from '../acl/access-rules.ts';
+import type { AccessRules } from '../acl/access-rules.ts';
+import type { Sample } from '../counters/sample.ts';
 import type { Maps } from '../programs/maps.ts';
 import type { Programs } from '../programs/programs.ts';
 import type { SqliteStore } from '../store/sqlite-store.ts';
@@ -77,19 +78,20 @@ export interface BatchEvents {
   pod: [batchId: string, pod: BatchPod];
 }
 
-/** What the doors ask of the sampler. Frames are of `contract/sample-frame.ts`; one buffer for all that get it. */
+/** Samples of the pods' counters. */
 export interface SampleSource extends EventEmitter<SampleEvents> {
-  /** The last of each; null before the first. */
-  readonly frame: Uint8Array | null;
-  /** The frame before it. */
-  readonly previous: Uint8Array | null;
+  /** Last sample of all pods; null before the first. */
+  readonly latest: Sample | null;
+  /** The sample before it. */
+  readonly previous: Sample | null;
+  /** Last sample of the node. */
   readonly node: NodeSample | null;
-  /** Frames of one pod at `hz` (1 to 10), until the returned function is called. */
-  watch(podId: string, hz: number, listener: (frame: Uint8Array) => void): () => void;
+  /** Samples one pod `hz` times a second (1 to 10) until the returned function is called. */
+  watch(podId: string, hz: number, listener: (sample: Sample) => void): () => void;
 }
 
 export interface SampleEvents {
-  frame: [Uint8Array];
+  sample: [Sample];
   node: [NodeSample];
 }
 
@@ -175,7 +177,7 @@ export interface DumpEvents {
 
 /** What the doors ask of the access rules. All throw ProblemError. */
 export type RuleSource = Pick<
-  Rules,
+  AccessRules,
   | 'active'
   | 'draft'
   | 'text'

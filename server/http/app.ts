@@ -7,32 +7,32 @@ import Fastify, {
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ProblemError } from '../../contract/problem.ts';
 import type { Agent } from './agent.ts';
-import { batchRoutes } from './batches.ts';
-import { buildRoutes } from './builds.ts';
-import { captureRoutes } from './capture.ts';
-import { dropRoutes } from './drops.ts';
-import { dumpRoutes } from './dumps.ts';
-import { answerErrors, sendProblem } from './errors.ts';
-import { eventRoutes } from './events.ts';
-import { guardRoutes } from './guard.ts';
-import { healthRoutes } from './health.ts';
-import { hookRoutes } from './hooks.ts';
-import { mapRoutes } from './maps.ts';
-import { refuseOtherMethods } from './methods.ts';
-import { metricRoutes } from './metrics.ts';
-import { migrationRoutes } from './migrations.ts';
-import { nodeRoutes } from './node.ts';
-import { describeApi, openapiRoute } from './openapi.ts';
-import { podRoutes } from './pods.ts';
-import { programRoutes } from './programs.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { buildRoutes } from './routes/builds.ts';
+import { captureRoutes } from './routes/capture.ts';
+import { dropRoutes } from './routes/drops.ts';
+import { dumpRoutes } from './routes/dumps.ts';
+import { handleErrors, sendProblem } from './error-handler.ts';
+import { eventRoutes } from './routes/events.ts';
+import { guardRoutes } from './routes/guard.ts';
+import { healthRoutes } from './routes/health.ts';
+import { hookRoutes } from './routes/pod-hooks.ts';
+import { mapRoutes } from './routes/maps.ts';
+import { rejectOtherMethods } from './method-not-allowed.ts';
+import { metricRoutes } from './routes/metrics.ts';
+import { migrationRoutes } from './routes/migrations.ts';
+import { nodeRoutes } from './routes/node.ts';
+import { registerOpenapi, openapiRoute } from './openapi.ts';
+import { podRoutes } from './routes/pods.ts';
+import { programRoutes } from './routes/programs.ts';
 import { requireRoles } from './role.ts';
-import { ruleRoutes } from './rules.ts';
-import { sessionRoutes } from './session.ts';
-import { settingRoutes } from './settings.ts';
-import { traceRoutes } from './traces.ts';
-import { trafficRoutes } from './traffic.ts';
-import { userProgramRoutes } from './user-programs.ts';
-import { verdictRoutes } from './verdicts.ts';
+import { ruleRoutes } from './routes/rules.ts';
+import { sessionRoutes } from './routes/session.ts';
+import { settingRoutes } from './routes/node-settings.ts';
+import { traceRoutes } from './routes/traces.ts';
+import { trafficRoutes } from './routes/lab-traffic.ts';
+import { userProgramRoutes } from './routes/user-programs.ts';
+import { verdictRoutes } from './routes/verdicts.ts';
 
 /** A report of the lab's traffic names every pod; other bodies are far smaller. */
 const maxBodyBytes = 1 << 20;
@@ -60,12 +60,12 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  answerErrors(app);
-  refuseWhileStopping(app);
+  handleErrors(app);
+  rejectWhileStopping(app);
   if (admit !== undefined) app.addHook('onRequest', async ({ raw }) => admit(raw));
   requireRoles(app);
-  const refuseOthers = refuseOtherMethods(app);
-  await describeApi(app, version);
+  const refuseOthers = rejectOtherMethods(app);
+  await registerOpenapi(app, version);
   const routes = [
     nodeRoutes,
     settingRoutes,
@@ -98,7 +98,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
 }
 
 /** Connections that are kept alive may still bring requests while the others are answered. */
-function refuseWhileStopping(app: FastifyInstance): void {
+function rejectWhileStopping(app: FastifyInstance): void {
   let stopping = false;
   app.addHook('preClose', async () => {
     stopping = true;

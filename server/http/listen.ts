@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { ProblemError } from '../../contract/problem.ts';
 
-const cannot = (where: string, why: string, hint: string, cause?: unknown) =>
+const listenFailed = (where: string, why: string, hint: string, cause?: unknown) =>
   new ProblemError('unprocessable', `listen on ${where}: ${why}`, { hint, cause });
 
 /**
@@ -14,7 +14,7 @@ const cannot = (where: string, why: string, hint: string, cause?: unknown) =>
  */
 export async function listenOnSocket(app: FastifyInstance, file: string, gid: number | null): Promise<void> {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
-  await makeWay(file);
+  await removeStaleSocket(file);
   // The socket is made with the process's mask: nobody gets in between its bind and the chown.
   const mask = process.umask(0o177);
   try {
@@ -22,7 +22,7 @@ export async function listenOnSocket(app: FastifyInstance, file: string, gid: nu
     if (gid !== null) chownSync(file, 0, gid);
     chmodSync(file, 0o660);
   } catch (error) {
-    throw cannot(
+    throw listenFailed(
       file,
       (error as Error).message,
       'choose another --socket, or see that its folder is writable',
@@ -33,17 +33,17 @@ export async function listenOnSocket(app: FastifyInstance, file: string, gid: nu
   }
 }
 
-async function makeWay(file: string): Promise<void> {
+async function removeStaleSocket(file: string): Promise<void> {
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket())
-    throw cannot(file, 'there is a file that is no socket', 'move it away, or choose another --socket');
-  if (await answers(file))
-    throw cannot(file, 'another agent answers there', 'stop it, or give this one its own --socket');
+    throw listenFailed(file, 'there is a file that is no socket', 'move it away, or choose another --socket');
+  if (await isListening(file))
+    throw listenFailed(file, 'another agent answers there', 'stop it, or give this one its own --socket');
   unlinkSync(file);
 }
 
-function answers(file: string): Promise<boolean> {
+function isListening(file: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(file);
     socket.on('connect', () => {
@@ -60,6 +60,6 @@ export async function listenOnTcp(app: FastifyInstance, host: string, port: numb
   try {
     await app.listen({ host, port });
   } catch (error) {
-    throw cannot(`${host}:${port}`, (error as Error).message, 'choose another --listen', error);
+    throw listenFailed(`${host}:${port}`, (error as Error).message, 'choose another --listen', error);
   }
 }

@@ -19,7 +19,7 @@ import { node } from '../../contract/node.ts';
 import { pathHop, podPath } from '../../contract/path.ts';
 import { pod, podSummary } from '../../contract/pod.ts';
 import { problem } from '../../contract/problem.ts';
-import { activeRules, draftRules, ruleEntry } from '../../contract/rules.ts';
+import { activeRules, stagedRules, ruleEntry } from '../../contract/rules.ts';
 import { trace, tracePacket, traceSummary } from '../../contract/trace.ts';
 import { verdict } from '../../contract/verdict.ts';
 
@@ -28,7 +28,7 @@ const components = {
   Build: build,
   UserProgram: userProgram,
   ActiveRules: activeRules,
-  DraftRules: draftRules,
+  DraftRules: stagedRules,
   Rule: rule,
   RuleEntry: ruleEntry,
   RuleSet: ruleSet,
@@ -58,7 +58,7 @@ const components = {
 };
 
 /** Collects the routes' schemas into one OpenAPI 3.1 document; register before the routes. */
-export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
+export async function registerOpenapi(app: FastifyInstance, version: string): Promise<void> {
   const schemaRegistry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(components)) schemaRegistry.add(schema, { id });
   await app.register(swagger, {
@@ -79,7 +79,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
     transform: createJsonSchemaTransform({ schemaRegistry, zodToJsonConfig }),
     transformObject: (document) => {
       const api = createJsonSchemaTransformObject({ schemaRegistry, zodToJsonConfig })(document);
-      return tidy(api as ApiDocument) as typeof api;
+      return tidyDocument(api as ApiDocument) as typeof api;
     },
   });
 }
@@ -98,7 +98,7 @@ interface ApiDocument {
 }
 
 /** Takes out the components’ second form, as input: no request takes one. Names answers by their status. */
-function tidy(api: ApiDocument): ApiDocument {
+function tidyDocument(api: ApiDocument): ApiDocument {
   for (const id of Object.keys(components)) delete api.components.schemas[`${id}Input`];
   const answers = Object.values(api.paths)
     .flatMap((path) => Object.values(path))
@@ -109,7 +109,7 @@ function tidy(api: ApiDocument): ApiDocument {
 }
 
 /** What every route may answer besides its own. */
-export const refusals = {
+export const problemResponses = {
   default: {
     description: 'The request was refused or failed',
     content: { 'application/problem+json': { schema: problem } },

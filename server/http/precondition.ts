@@ -5,7 +5,7 @@ import { ProblemError } from '../../contract/problem.ts';
  * @param etag of the state now; null: there is none
  * @throws ProblemError `rules_changed`
  */
-export function checkMatch(what: string, ifMatch: string | undefined, etag: string | null): void {
+export function checkIfMatch(what: string, ifMatch: string | undefined, etag: string | null): void {
   if (ifMatch === undefined) return;
   const named = ifMatch.split(',').map((each) =>
     each

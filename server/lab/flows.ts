@@ -30,7 +30,7 @@ const flow = (
 });
 
 /** Who talks to whom. Every pod is a client of something, so that every pod counts. */
-export const flows: readonly Flow[] = [
+export const labFlows: readonly Flow[] = [
   flow('tcp', 'web', 'cart', 60, 220, 900),
   flow('tcp', 'web', 'catalogue', 50, 180, 6000),
   flow('tcp', 'cart', 'payments', 25, 400, 300),
@@ -54,7 +54,7 @@ export const flows: readonly Flow[] = [
 ];
 
 /** One port for everything a pod serves, TCP and UDP. */
-export const port = 8080;
+export const serverPort = 8080;
 
 /**
  * What the load of a flow is multiplied by at a moment, between 0.55 and 1.45: slow waves, each flow its own,
@@ -62,7 +62,7 @@ export const port = 8080;
  * @param index the flow's place in the table
  * @param seconds since the start
  */
-export function wave(index: number, seconds: number): number {
+export function loadFactor(index: number, seconds: number): number {
   const period = 40 + ((index * 17) % 50);
   return (
     1 + 0.3 * Math.sin((2 * Math.PI * seconds) / period + index) + 0.15 * Math.sin(seconds / 3 + 2 * index)

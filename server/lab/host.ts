@@ -9,9 +9,9 @@ import {
 import { addAddress } from '../netlink/address.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import { addRoute } from '../netlink/route.ts';
-import { RtnetlinkSocket } from '../netlink/socket.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
-import { hostNetns, netnsOf, outside, podNetwork } from './names.ts';
+import { labHostNetnsName, labNetnsName, outsideService, labPodNetwork } from './names.ts';
 
 const mtu = 1500;
 
@@ -19,36 +19,36 @@ const mtu = 1500;
  * Makes what stands for the node: its host namespace, set to forward, and an uplink to a namespace outside.
  * @param own a namespace of the lab's own; else the one this process is in (the guest's)
  */
-export async function makeHost(lab: string, { own }: { own: boolean }): Promise<void> {
-  if (own) await upLoopback(createNamedNamespace(hostNetns(lab)));
-  using host = own ? openNamespace(`/run/netns/${hostNetns(lab)}`) : currentNamespace();
-  const outsidePath = createNamedNamespace(netnsOf(lab, outside.app));
-  await upLoopback(outsidePath);
+export async function createLabHost(lab: string, { own }: { own: boolean }): Promise<void> {
+  if (own) await setLoopbackUp(createNamedNamespace(labHostNetnsName(lab)));
+  using host = own ? openNamespace(`/run/netns/${labHostNetnsName(lab)}`) : currentNamespace();
+  const outsidePath = createNamedNamespace(labNetnsName(lab, outsideService.app));
+  await setLoopbackUp(outsidePath);
   setForwarding(host.fd);
 
   using far = openNamespace(outsidePath);
-  using near = RtnetlinkSocket.inNamespace(host.fd);
+  using near = NetlinkSocket.inNamespace(host.fd);
   await addVeth(near, { primary: { name: 'uplink0', mtu }, peer: { name: 'eth0', mtu, netnsFd: far.fd } });
-  using beyond = RtnetlinkSocket.inNamespace(far.fd);
+  using beyond = NetlinkSocket.inNamespace(far.fd);
   const ends = [
     {
       socket: near,
       name: 'uplink0',
-      address: outside.node,
+      address: outsideService.node,
       destination: 'default',
-      gateway: outside.address,
+      gateway: outsideService.address,
     },
     {
       socket: beyond,
       name: 'eth0',
-      address: outside.address,
-      destination: podNetwork,
-      gateway: outside.node,
+      address: outsideService.address,
+      destination: labPodNetwork,
+      gateway: outsideService.node,
     },
   ];
   for (const { socket, name, address } of ends) {
     const { ifindex } = (await getLink(socket, { name }))!;
-    await addAddress(socket, ifindex, `${address}/${outside.prefix}`);
+    await addAddress(socket, ifindex, `${address}/${outsideService.prefix}`);
     await setLink(socket, ifindex, { up: true });
   }
   for (const { socket, name, destination, gateway } of ends) {
@@ -57,15 +57,15 @@ export async function makeHost(lab: string, { own }: { own: boolean }): Promise<
   }
 }
 
-/** Removes what `makeHost` makes, also what an earlier lab of this name left behind. */
-export function removeHost(lab: string): void {
-  deleteNamedNamespace(netnsOf(lab, outside.app));
-  deleteNamedNamespace(hostNetns(lab));
+/** Removes what `createLabHost` makes, also what an earlier lab of this name left behind. */
+export function removeLabHost(lab: string): void {
+  deleteNamedNamespace(labNetnsName(lab, outsideService.app));
+  deleteNamedNamespace(labHostNetnsName(lab));
 }
 
 /** Ups the loopback of a new namespace; its index there is 1 always. */
-export async function upLoopback(path: string): Promise<void> {
-  using socket = RtnetlinkSocket.inNamespace(path);
+export async function setLoopbackUp(path: string): Promise<void> {
+  using socket = NetlinkSocket.inNamespace(path);
   await setLink(socket, 1, { up: true });
 }
 

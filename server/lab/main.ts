@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKind } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { agentAnswers, type Door, parseDoor } from './agent.ts';
-import { holdName } from './lock.ts';
-import { labName, labPods, netnsOf, outside } from './names.ts';
-import { attachPods, detachPods, type MadePod, makeNamespaces, removePods } from './pods.ts';
-import { reportTraffic, tell } from './report.ts';
+import { waitForAgent, type AgentEndpoint, parseAgentEndpoint } from './agent-client.ts';
+import { lockLabName } from './name-lock.ts';
+import { labNamePattern, labPods, labNetnsName, outsideService } from './names.ts';
+import { attachLabPods, detachLabPods, type AttachedLabPod, createPodNamespaces, removeLabPods } from './pods.ts';
+import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';
 import { startTraffic, type TrafficEnd } from './traffic/traffic.ts';
 
 const usage = `Usage: node server/lab/main.ts --agent unix:PATH|http://HOST:PORT [options]
@@ -48,11 +48,11 @@ process.stdout.on('error', () => stopping.abort()); // whoever read it has gone
 try {
   await run();
 } catch (error) {
-  if (!stopping.signal.aborted) tellError(error);
+  if (!stopping.signal.aborted) printError(error);
 }
 process.exit();
 
-function tellError(error: unknown) {
+function printError(error: unknown) {
   const hint = error instanceof ProblemError && error.hint ? `\n  ${error.hint}` : '';
   process.stderr.write(`lab: ${error instanceof Error ? error.message : error}${hint}\n`);
   process.exitCode = 1;
@@ -60,33 +60,33 @@ function tellError(error: unknown) {
 
 /** Gives the namespaces to the agent, once it answers. */
 async function attach(
-  door: Door,
+  door: AgentEndpoint,
   namespaces: Record<string, string>,
   { kind, signal }: { kind: DeviceKind | undefined; signal: AbortSignal },
-): Promise<MadePod[]> {
-  const progress = (text: string) => say({ type: 'progress', text });
-  await agentAnswers(door, positive('wait') * 1000, signal);
-  await detachPods(door);
-  const pods = await attachPods(door, namespaces, { kind, signal, progress });
+): Promise<AttachedLabPod[]> {
+  const progress = (text: string) => print({ type: 'progress', text });
+  await waitForAgent(door, positiveOption('wait') * 1000, signal);
+  await detachLabPods(door);
+  const pods = await attachLabPods(door, namespaces, { kind, signal, progress });
   progress('traffic between them');
   return pods;
 }
 
 async function run() {
-  const door = parseDoor(values.agent!, values['token-file']);
+  const door = parseAgentEndpoint(values.agent!, values['token-file']);
   const lab = values.name;
-  if (!labName.test(lab))
+  if (!labNamePattern.test(lab))
     throw new ProblemError('bad_request', `--name ${lab}: lower case letters, digits, -`);
   const kind = values.kind === undefined ? undefined : deviceKind.parse(values.kind);
-  const rate = positive('rate');
-  const budget = positive('cpu');
+  const rate = positiveOption('rate');
+  const budget = positiveOption('cpu');
   const { signal } = stopping;
-  const stop = once(signal);
+  const stop = aborted(signal);
 
-  await holdName(lab, signal);
+  await lockLabName(lab, signal);
   try {
-    await removePods(door, lab);
-    const namespaces = await makeNamespaces(lab);
+    await removeLabPods(door, lab);
+    const namespaces = await createPodNamespaces(lab);
     const ends: TrafficEnd[] = labPods.map(({ app, addresses: [address] }) => ({
       app,
       netns: namespaces[app]!,
@@ -94,18 +94,18 @@ async function run() {
     }));
     if (values.outside)
       ends.push({
-        app: outside.app,
-        netns: `/run/netns/${netnsOf(lab, outside.app)}`,
-        address: outside.address,
+        app: outsideService.app,
+        netns: `/run/netns/${labNetnsName(lab, outsideService.app)}`,
+        address: outsideService.address,
       });
     const attaching = attach(door, namespaces, { kind, signal });
     const traffic = await startTraffic(ends, { attached: attaching, rate, budget, signal });
     const pods = await attaching;
     const reporting = new AbortController();
-    const reports = reportTraffic(door, pods, traffic, { signal: reporting.signal, away });
-    say({ type: 'ready', pods: pods.map(({ app, id, namespace, name }) => ({ app, id, namespace, name })) });
+    const reports = reportTrafficPeriodically(door, pods, traffic, { signal: reporting.signal, away: printAgentState });
+    print({ type: 'ready', pods: pods.map(({ app, id, namespace, name }) => ({ app, id, namespace, name })) });
     const telling = setInterval(() => {
-      if (values.json) say({ type: 'traffic', ...traffic.load(), apps: traffic.counts() });
+      if (values.json) print({ type: 'traffic', ...traffic.load(), apps: traffic.counts() });
     }, 1000);
     try {
       await Promise.race([stop, traffic.failure]);
@@ -114,35 +114,35 @@ async function run() {
       reporting.abort();
       await reports;
       await traffic.stop();
-      await tell(door, pods, traffic);
-      say({ type: 'stopped', apps: traffic.counts() });
+      await sendTrafficReport(door, pods, traffic);
+      print({ type: 'stopped', apps: traffic.counts() });
     }
   } finally {
-    await removePods(door, lab);
+    await removeLabPods(door, lab);
   }
 }
 
-function away(error: Error | null) {
-  say({
+function printAgentState(error: Error | null) {
+  print({
     type: 'agent',
     away: error !== null,
     text: error ? `${error.message}; the traffic goes on` : 'the agent is back',
   });
 }
 
-type Said = { type: 'progress' | 'agent'; text: string; away?: boolean } | { type: string; text?: undefined };
+type Message = { type: 'progress' | 'agent'; text: string; away?: boolean } | { type: string; text?: undefined };
 
-function say(said: Said & Record<string, unknown>) {
+function print(said: Message & Record<string, unknown>) {
   if (values.json) process.stdout.write(`${JSON.stringify(said)}\n`);
   else process.stdout.write(`${said.text ?? said.type}\n`);
 }
 
-function positive(option: 'rate' | 'cpu' | 'wait'): number {
+function positiveOption(option: 'rate' | 'cpu' | 'wait'): number {
   const value = Number(values[option]);
   if (value > 0 && value <= 1000) return value;
   throw new ProblemError('bad_request', `--${option} ${values[option]}: a number above 0, up to 1000`);
 }
 
-function once(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -27,16 +27,16 @@ export const labPods: readonly LabPod[] = [
 ];
 
 /** Where the pods' packets go that leave the node: a service beyond the uplink. */
-export const outside = { app: 'outside', address: '10.41.0.1', node: '10.41.0.2', prefix: 24 } as const;
+export const outsideService = { app: 'outside', address: '10.41.0.1', node: '10.41.0.2', prefix: 24 } as const;
 
 /** The pods' addresses as one route, for the way back from outside. */
-export const podNetwork = '10.42.0.0/24';
+export const labPodNetwork = '10.42.0.0/24';
 
 /** The network namespace that stands for the node where the lab does not use the running one. */
-export const hostNetns = (lab: string): string => `podlane-${lab}`;
+export const labHostNetnsName = (lab: string): string => `podlane-${lab}`;
 
 /** The network namespace of a pod, or of outside, in the lab called `lab`. */
-export const netnsOf = (lab: string, app: string): string => `podlane-${lab}-${app}`;
+export const labNetnsName = (lab: string, app: string): string => `podlane-${lab}-${app}`;
 
 /** A lab's name goes into names of namespaces and paths. */
-export const labName = /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/;
+export const labNamePattern = /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/;

@@ -1,68 +1,47 @@
-import {
-  dropColumns,
-  dropReasons,
-  encodeFrameHeader,
-  frameHeaderBytes,
-  frameKinds,
-  noValue,
-  type SampleColumn,
-  sampleColumns,
-} from '../../contract/sample-frame.ts';
-import { counterFields, counterIndex } from '../bpf/counter-layout.ts';
-import type { SlotReader } from '../counters/slot-reader.ts';
-import type { SampledPod } from '../datapath/datapath.ts';
+import { counters } from '../../contract/counters.ts';
+import { encodeFrameHeader, frameColumns, frameHeaderBytes, frameKinds, noValue, podColumns } from '../../contract/sample-frame.ts';
+import { counterValue, type PodSample, type Sample } from '../counters/sample.ts';
 
-export interface FrameClock {
-  sequence: bigint;
-  realtimeNs: bigint;
-  monotonicNs: bigint;
+const podCells: Record<(typeof podColumns)[number], (pod: PodSample) => bigint> = {
+  pod: ({ pod }) => BigInt(pod),
+  slot: ({ slot }) => BigInt(slot),
+  kind: ({ kind }) => (kind === 'netkit' ? 0n : 1n),
+};
+
+/** Functions that return a pod's value of each column, in the order of `frameColumns`. */
+const cells = [
+  ...podColumns.map((name) => podCells[name]),
+  ...counters.map(
+    ({ name }) =>
+      (pod: PodSample) =>
+        counterValue(pod, name) ?? noValue,
+  ),
+];
+
+const frames = new WeakMap<Sample, Uint8Array>();
+
+/** Returns the binary frame of a sample (`contract/sample-frame.ts`). All subscribers share one buffer. */
+export function frameOf(sample: Sample): Uint8Array {
+  const known = frames.get(sample);
+  if (known !== undefined) return known;
+  const frame = encodeFrame(sample);
+  frames.set(sample, frame);
+  return frame;
 }
 
-const width = counterFields.length;
-const place = Object.fromEntries(sampleColumns.map((name, i) => [name, i])) as Record<SampleColumn, number>;
-
-/**
- * A sample of `pods` (`contract/sample-frame.ts`): what live devices counted, on top of what was carried from removed
- * ones.
- */
-export function encodeFrame(
-  kind: keyof typeof frameKinds,
-  pods: readonly SampledPod[],
-  read: SlotReader,
-  clock: FrameClock,
-): Uint8Array<ArrayBuffer> {
+function encodeFrame({ scope, sequence, realtimeNs, monotonicNs, pods }: Sample): Uint8Array {
   const rows = pods.length;
-  const buffer = new ArrayBuffer(frameHeaderBytes + sampleColumns.length * rows * 8);
+  const buffer = new ArrayBuffer(frameHeaderBytes + frameColumns.length * rows * 8);
   encodeFrameHeader(new DataView(buffer), {
-    ...clock,
-    kind: frameKinds[kind],
+    kind: frameKinds[scope],
     rows,
-    columns: sampleColumns.length,
+    sequence,
+    realtimeNs,
+    monotonicNs,
+    columns: frameColumns.length,
   });
-  const columns = new BigUint64Array(buffer, frameHeaderBytes);
-
-  const totals = new BigUint64Array(width);
-  pods.forEach((pod, row) => {
-    for (let i = 0; i < width; i += 1) totals[i] = pod.carried[i] ?? 0n;
-    for (const slot of pod.slots) read(slot, totals);
-    const put = (column: SampleColumn, value: bigint): void => {
-      columns[place[column] * rows + row] = value;
-    };
-    put('pod', BigInt(pod.number));
-    put('slot', BigInt(pod.slots.at(-1) ?? 0));
-    put('kind', pod.kind === 'netkit' ? 0n : 1n);
-    put('packetsOut', totals[counterIndex.packetsOut]!);
-    put('bytesOut', totals[counterIndex.bytesOut]!);
-    put('packetsIn', totals[counterIndex.packetsIn]!);
-    put('bytesIn', totals[counterIndex.bytesIn]!);
-    put('redirectedOut', totals[counterIndex.redirectedPacketsOut]!);
-    put('requestsOk', pod.requests ? BigInt(pod.requests.ok) : noValue);
-    put('requestsFailed', pod.requests ? BigInt(pod.requests.failed) : noValue);
-    put('droppedOut', totals[counterIndex.droppedPacketsOut]!);
-    put('droppedIn', totals[counterIndex.droppedPacketsIn]!);
-    dropReasons.forEach((reason, i) => {
-      put(dropColumns[reason], totals[counterIndex.droppedOut + i]! + totals[counterIndex.droppedIn + i]!);
-    });
-  });
+  const values = new BigUint64Array(buffer, frameHeaderBytes);
+  for (const [column, cell] of cells.entries())
+    for (const [row, pod] of pods.entries()) values[column * rows + row] = cell(pod);
   return new Uint8Array(buffer);
 }

@@ -1,33 +1,34 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { sampleColumns } from '../../contract/sample.ts';
+import { frameColumns } from '../../contract/sample-frame.ts';
 import { clientMessage, type ServerMessage } from '../../contract/stream.ts';
 import type { VerdictFilter } from '../../contract/verdict.ts';
 import type { Agent } from '../http/agent.ts';
-import type { Client } from './client.ts';
-import type { Topics } from './topics.ts';
+import { frameOf } from './sample-frame.ts';
+import type { StreamClient } from './stream-client.ts';
+import type { TopicPublisher } from './topics.ts';
 
 /** Pods that one client may watch at a time. */
-const maxWatched = 32;
+const maxSubscriptions = 32;
 
 /** What one client has asked for. */
-export class Subscriptions {
+export class ClientSubscriptions {
   readonly #agent: Agent;
-  readonly #topics: Topics;
-  readonly #client: Client;
+  readonly #topics: TopicPublisher;
+  readonly #client: StreamClient;
   /** By pod id; calling the value stops the frames. */
   readonly #watched = new Map<string, () => void>();
   /** By id of the trace. */
   readonly #traces = new Map<string, () => void>();
   #verdicts: (() => void) | null = null;
 
-  constructor(agent: Agent, topics: Topics, client: Client) {
+  constructor(agent: Agent, topics: TopicPublisher, client: StreamClient) {
     this.#agent = agent;
     this.#topics = topics;
     this.#client = client;
     client.send({
       type: 'hello',
       api: 'v1',
-      columns: [...sampleColumns],
+      columns: [...frameColumns],
       startedAt: agent.startedAt.toISOString(),
       bootId: agent.bootId,
     });
@@ -92,8 +93,8 @@ export class Subscriptions {
     this.#traces.get(id)?.();
     this.#traces.delete(id);
     if (!wanted) return;
-    if (this.#traces.size >= maxWatched)
-      throw new ProblemError('too_many', `a client may watch ${maxWatched} traces at a time`);
+    if (this.#traces.size >= maxSubscriptions)
+      throw new ProblemError('too_many', `a client may watch ${maxSubscriptions} traces at a time`);
     this.#traces.set(
       id,
       this.#agent.traces.watch(id, (news) => this.#client.send({ type: 'trace', ...news })),
@@ -102,12 +103,12 @@ export class Subscriptions {
 
   #watch(idOrName: string, hz: number): void {
     const pod = this.#agent.pods.find(idOrName);
-    if (!this.#watched.has(pod) && this.#watched.size >= maxWatched)
-      throw new ProblemError('too_many', `a client may watch ${maxWatched} pods at a time`);
+    if (!this.#watched.has(pod) && this.#watched.size >= maxSubscriptions)
+      throw new ProblemError('too_many', `a client may watch ${maxSubscriptions} pods at a time`);
     this.#watched.get(pod)?.();
     this.#watched.set(
       pod,
-      this.#agent.samples.watch(pod, hz, (frame) => this.#client.sendSample(frame)),
+      this.#agent.samples.watch(pod, hz, (sample) => this.#client.sendSample(frameOf(sample))),
     );
   }
 

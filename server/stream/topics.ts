@@ -1,13 +1,14 @@
 import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
 import type { Agent } from '../http/agent.ts';
-import type { Client } from './client.ts';
+import { frameOf } from './sample-frame.ts';
+import type { StreamClient } from './stream-client.ts';
 
 export type Topic = Exclude<ClientMessage['topic'], 'pod' | 'verdicts' | 'trace'>;
 
 /** Who gets what. A message is made into text once for all who get it, a frame not at all. */
-export class Topics {
+export class TopicPublisher {
   readonly #agent: Agent;
-  readonly #clients: Record<Topic, Set<Client>> = {
+  readonly #clients: Record<Topic, Set<StreamClient>> = {
     samples: new Set(),
     node: new Set(),
     pods: new Set(),
@@ -20,7 +21,9 @@ export class Topics {
   constructor(agent: Agent) {
     this.#agent = agent;
     const { pods, batches, dumps, samples } = agent;
-    samples.on('frame', (frame) => this.#sample('samples', frame));
+    samples.on('sample', (sample) => {
+      if (this.#clients.samples.size > 0) this.#sample('samples', frameOf(sample));
+    });
     samples.on('node', (sample) => {
       // They see what programs cost: the kernel measures it while somebody looks.
       if (this.#clients.node.size > 0) agent.programs.look();
@@ -37,19 +40,19 @@ export class Topics {
   }
 
   /** A new client gets the last sample at once. */
-  add(topic: Topic, client: Client): void {
+  add(topic: Topic, client: StreamClient): void {
     if (this.#clients[topic].has(client)) return;
     this.#clients[topic].add(client);
-    const { frame, node } = this.#agent.samples;
-    if (topic === 'samples' && frame !== null) client.sendSample(frame);
+    const { latest, node } = this.#agent.samples;
+    if (topic === 'samples' && latest !== null) client.sendSample(frameOf(latest));
     if (topic === 'node' && node !== null) client.sendSample(nodeText(node));
   }
 
-  remove(topic: Topic, client: Client): void {
+  remove(topic: Topic, client: StreamClient): void {
     this.#clients[topic].delete(client);
   }
 
-  removeFromAll(client: Client): void {
+  removeFromAll(client: StreamClient): void {
     for (const clients of Object.values(this.#clients)) clients.delete(client);
   }
 

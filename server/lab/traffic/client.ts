@@ -1,5 +1,5 @@
 /** What a pod's clients count, in shared memory: one writer (the pod's thread), read by the main thread. */
-export interface Counts {
+export interface RequestCounts {
   ok: number;
   failed: number;
   reconnects: number;
@@ -12,9 +12,9 @@ const fields = ['ok', 'failed', 'reconnects'] as const;
 export const countsBytes = fields.length * 8;
 
 /** The counts that lie in `memory`; whole numbers below 2^53, written 8 bytes at once, so never torn. */
-export function countsIn(memory: SharedArrayBuffer): Counts {
+export function sharedCounts(memory: SharedArrayBuffer): RequestCounts {
   const cells = new Float64Array(memory);
-  const counts = {} as Counts;
+  const counts = {} as RequestCounts;
   for (const [index, field] of fields.entries())
     Object.defineProperty(counts, field, {
       enumerable: true,
@@ -30,24 +30,24 @@ export function countsIn(memory: SharedArrayBuffer): Counts {
  * Milliseconds in which this thread could work. A thread that got no CPU finds replies waiting that were
  * in time; so a gap between two ticks counts for at most `longest`, and waking up late fails no request.
  */
-export interface Clock {
+export interface WorkClock {
   now: number;
 }
-const longest = 500;
+const maxTickMs = 500;
 
 /** Lets `clock` advance by the time since `since`; both in ms. */
-export function advance(clock: Clock, since: number): void {
-  clock.now += Math.min(since, longest);
+export function advanceClock(clock: WorkClock, since: number): void {
+  clock.now += Math.min(since, maxTickMs);
 }
 
 /** A reply later than this has failed, ms. */
-export const patience = { tcp: 2000, udp: 3000 } as const;
+export const responseTimeoutMs = { tcp: 2000, udp: 3000 } as const;
 
 /** Waits this long before it tries a broken connection again, ms. */
-export const retryAfter = 500;
+export const retryDelayMs = 500;
 
 /** One client of a pod: asks one server, and counts what becomes of every request. */
-export interface Client {
+export interface TrafficClient {
   /** Sends a request; false when there is no room for one more under way. */
   send(): boolean;
   /** Counts as failed what is late, and tries broken connections again. Called often. */
@@ -66,6 +66,6 @@ export interface ClientOptions {
   port: number;
   request: number;
   reply: number;
-  counts: Counts;
-  clock: Clock;
+  counts: RequestCounts;
+  clock: WorkClock;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Flow, port, wave } from '../flows.ts';
-import { advance, type Client, type ClientOptions, type Counts } from './client.ts';
+import { type Flow, serverPort, loadFactor } from '../flows.ts';
+import { advanceClock, type TrafficClient, type ClientOptions, type RequestCounts } from './client.ts';
 import { shortClient } from './short.ts';
 import { tcpClient } from './tcp.ts';
 import { udpClient } from './udp.ts';
@@ -10,13 +10,13 @@ export type AddressedFlow = Flow & { index: number; address: string };
 
 /** A client with its flow and the requests that are due, in parts. */
 interface Asking {
-  client: Client;
+  client: TrafficClient;
   flow: AddressedFlow;
   due: number;
 }
 
 /** The clients of one pod, each asking at its flow's rate. */
-export class Load {
+export class LoadGenerator {
   /** Share of the full load. */
   rate = 0;
   readonly #clock = { now: 0 };
@@ -25,7 +25,7 @@ export class Load {
   #running = false;
 
   /** @param joined is called once, when every server has answered */
-  start(flows: readonly AddressedFlow[], counts: Counts, joined: () => void): void {
+  start(flows: readonly AddressedFlow[], counts: RequestCounts, joined: () => void): void {
     this.#asking = flows.map((flow) => ({ flow, client: clientOf(flow, counts, this.#clock), due: 1 }));
     this.#running = true;
     const started = performance.now();
@@ -34,7 +34,7 @@ export class Load {
     const tick = () => {
       if (!this.#running) return;
       const now = performance.now();
-      advance(this.#clock, now - last);
+      advanceClock(this.#clock, now - last);
       for (const asking of this.#asking) this.#pace(asking, now - last, now - started);
       last = now;
       if (toJoin && this.#asking.every(({ client }) => client.joined)) {
@@ -61,7 +61,7 @@ export class Load {
   #pace(asking: Asking, passed: number, elapsed: number): void {
     const { client, flow } = asking;
     client.check();
-    const more = (flow.rate * this.rate * wave(flow.index, elapsed / 1000) * passed) / 1000;
+    const more = (flow.rate * this.rate * loadFactor(flow.index, elapsed / 1000) * passed) / 1000;
     asking.due = client.joined ? Math.min(asking.due + more, dueLimit(flow)) : 1;
     while (asking.due >= 1 && client.send()) asking.due--;
   }
@@ -75,8 +75,8 @@ export class Load {
 /** Requests that may be due at once: a client that waited for room, or a late tick, does not catch up later. */
 const dueLimit = (flow: Flow): number => (flow.type === 'burst' ? 1 : 4);
 
-function clientOf(flow: AddressedFlow, counts: Counts, clock: ClientOptions['clock']): Client {
-  const options: ClientOptions = { ...flow, port, counts, clock };
+function clientOf(flow: AddressedFlow, counts: RequestCounts, clock: ClientOptions['clock']): TrafficClient {
+  const options: ClientOptions = { ...flow, port: serverPort, counts, clock };
   if (flow.type === 'tcp') return tcpClient(options);
   if (flow.type === 'short') return shortClient(options);
   return udpClient(options, { burst: flow.type === 'burst' });

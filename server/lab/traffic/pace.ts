@@ -1,5 +1,5 @@
 /** Lowest and highest share of the full load. */
-export const slowest = 0.02;
+export const minRate = 0.02;
 
 /**
  * The share of the full load to run at next, from what the last interval cost: the lab is to look alive, and
@@ -8,7 +8,7 @@ export const slowest = 0.02;
  * @param cpu what that took, in cores
  * @param budget what it may take, in cores
  */
-export function nextRate(rate: number, cpu: number, budget: number): number {
+export function adjustRate(rate: number, cpu: number, budget: number): number {
   const wanted = rate * Math.min(1.6, Math.max(0.5, budget / Math.max(cpu, 0.001)));
-  return Math.min(1, Math.max(slowest, wanted));
+  return Math.min(1, Math.max(minRate, wanted));
 }

@@ -5,15 +5,15 @@ import { decodeMessage, encodeMessage, messageSplitter } from './message.ts';
 import { socketMemory } from './udp.ts';
 
 /** Answers requests at `address`, TCP and UDP. @returns a function that stops it, after the clients. */
-export async function serve(address: string, port: number): Promise<() => void> {
-  const [stopTcp, stopUdp] = await Promise.all([serveTcp(address, port), serveUdp(address, port)]);
+export async function startServers(address: string, port: number): Promise<() => void> {
+  const [stopTcp, stopUdp] = await Promise.all([startTcpServer(address, port), startUdpServer(address, port)]);
   return () => {
     stopTcp();
     stopUdp();
   };
 }
 
-async function serveTcp(address: string, port: number): Promise<() => void> {
+async function startTcpServer(address: string, port: number): Promise<() => void> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     const split = messageSplitter();
@@ -35,7 +35,7 @@ async function serveTcp(address: string, port: number): Promise<() => void> {
   };
 }
 
-async function serveUdp(address: string, port: number): Promise<() => void> {
+async function startUdpServer(address: string, port: number): Promise<() => void> {
   // Addresses are numbers: answering without the resolver spares a tick a datagram.
   const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
   socket.on('message', (bytes, from) => {

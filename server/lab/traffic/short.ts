@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
-import { type Client, type ClientOptions, patience } from './client.ts';
+import { type TrafficClient, type ClientOptions, responseTimeoutMs } from './client.ts';
 import { encodeMessage, messageSplitter } from './message.ts';
 
 /** Connections that may be open at once. */
 const atOnce = 8;
 
 /** Asks once on each connection: connect, request, reply, close. */
-export function shortClient({ address, port, request, reply, counts, clock }: ClientOptions): Client {
+export function shortClient({ address, port, request, reply, counts, clock }: ClientOptions): TrafficClient {
   const underWay = new Map<number, { since: number; end(ok: boolean): void }>();
   let id = 0;
   let joined = false;
@@ -42,7 +42,7 @@ export function shortClient({ address, port, request, reply, counts, clock }: Cl
     },
     check() {
       for (const { since, end } of underWay.values()) {
-        if (clock.now - since <= patience.tcp) break;
+        if (clock.now - since <= responseTimeoutMs.tcp) break;
         end(false);
       }
     },

@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
-import { port } from '../flows.ts';
-import { countsIn } from './client.ts';
+import { serverPort } from '../flows.ts';
+import { sharedCounts } from './client.ts';
 import { enterNetns } from './enter.ts';
-import { type AddressedFlow, Load } from './load.ts';
-import { serve } from './servers.ts';
+import { type AddressedFlow, LoadGenerator } from './load.ts';
+import { startServers } from './servers.ts';
 
 /** What a thread gets when it starts. `flows` are those its pod is the client of. */
 export interface ThreadData {
@@ -26,18 +26,18 @@ export type ToThread =
 export type FromThread = { type: 'serving' | 'joined' | 'hushed' };
 
 /** A pod's part in the traffic. Keeps its thread: every socket that it makes from now on belongs to the pod. */
-export function talk(main: MessagePort, { netns, address, flows, counts }: ThreadData): void {
+export function runTrafficThread(main: MessagePort, { netns, address, flows, counts }: ThreadData): void {
   enterNetns(netns);
   const tell = (type: FromThread['type']) => main.postMessage({ type } satisfies FromThread);
-  const load = new Load();
+  const load = new LoadGenerator();
   let stopServing = () => {};
   main.on('message', async (message: ToThread) => {
     switch (message.type) {
       case 'serve':
-        stopServing = await serve(address, port);
+        stopServing = await startServers(address, serverPort);
         return tell('serving');
       case 'ask':
-        return load.start(flows, countsIn(counts), () => tell('joined'));
+        return load.start(flows, sharedCounts(counts), () => tell('joined'));
       case 'rate':
         load.rate = message.rate;
         return;

@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net';
-import { type Client, type ClientOptions, patience, retryAfter } from './client.ts';
+import { type TrafficClient, type ClientOptions, responseTimeoutMs, retryDelayMs } from './client.ts';
 import { encodeMessage, messageSplitter } from './message.ts';
 
 /** Connections a flow keeps open; one request is under way on each. */
 const connections = 3;
 
 /** Asks on connections that stay open. A broken one is a failure, and is opened again. */
-export function tcpClient(options: ClientOptions): Client {
+export function tcpClient(options: ClientOptions): TrafficClient {
   const pool = Array.from({ length: connections }, () => longConnection(options));
   let next = 0;
   return {
@@ -29,10 +29,10 @@ export function tcpClient(options: ClientOptions): Client {
   };
 }
 
-function longConnection({ address, port, request, reply, counts, clock }: ClientOptions): Client {
+function longConnection({ address, port, request, reply, counts, clock }: ClientOptions): TrafficClient {
   let socket: Socket | null = null;
   let state: 'connecting' | 'open' | 'broken' | 'closed' = 'broken';
-  let since = clock.now - retryAfter;
+  let since = clock.now - retryDelayMs;
   let id = 0;
   let asked: number | null = null;
   let joined = false;
@@ -80,8 +80,8 @@ function longConnection({ address, port, request, reply, counts, clock }: Client
     },
     check() {
       const waited = clock.now - since;
-      if (state === 'broken' && waited >= retryAfter) open();
-      else if (socket && (state === 'connecting' || asked !== null) && waited > patience.tcp) fail(socket);
+      if (state === 'broken' && waited >= retryDelayMs) open();
+      else if (socket && (state === 'connecting' || asked !== null) && waited > responseTimeoutMs.tcp) fail(socket);
     },
     get joined() {
       return joined;

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
-import { flows } from '../flows.ts';
-import { type Counts, countsBytes, countsIn } from './client.ts';
-import { nextRate } from './pace.ts';
+import { labFlows } from '../flows.ts';
+import { type RequestCounts, countsBytes, sharedCounts } from './client.ts';
+import { adjustRate } from './pace.ts';
 import type { FromThread, ThreadData, ToThread } from './talk.ts';
 
 /** One end of the traffic: a network namespace and the address it answers at. */
@@ -15,7 +15,7 @@ export interface TrafficEnd {
 
 export interface Traffic {
   /** What each app's clients counted since the start. */
-  counts(): Record<string, Counts>;
+  counts(): Record<string, RequestCounts>;
   /** Share of the full load it runs at, and what that costs, in cores. */
   load(): { rate: number; cpu: number };
   /** Settles only if a thread fails, with its error. */
@@ -80,7 +80,7 @@ export async function startTraffic(
     const used = process.cpuUsage(before.usage);
     cpu = (used.user + used.system) / 1000 / (performance.now() - before.at);
     before = { usage: process.cpuUsage(), at: performance.now() };
-    rate = nextRate(rate, cpu, budget);
+    rate = adjustRate(rate, cpu, budget);
     send({ type: 'rate', rate: rate * scale });
   }, 1000);
 
@@ -105,7 +105,7 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
   const workerData: ThreadData = {
     netns: end.netns,
     address: end.address,
-    flows: flows.flatMap((flow, index) => {
+    flows: labFlows.flatMap((flow, index) => {
       const to = ends.find(({ app }) => app === flow.to);
       return flow.from === end.app && to ? [{ ...flow, index, address: to.address }] : [];
     }),
@@ -137,5 +137,5 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
       );
     }
   };
-  return { app: end.app, worker, counts: countsIn(memory), ended, failure, told };
+  return { app: end.app, worker, counts: sharedCounts(memory), ended, failure, told };
 }

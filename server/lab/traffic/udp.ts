@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { type Client, type ClientOptions, patience, retryAfter } from './client.ts';
+import { type TrafficClient, type ClientOptions, responseTimeoutMs, retryDelayMs } from './client.ts';
 import { decodeMessage, encodeMessage } from './message.ts';
 
 /** Datagrams of a burst, and the memory the kernel takes for a small one (its truesize), at most. */
@@ -16,12 +16,12 @@ export const socketMemory = 1 << 20;
 export function udpClient(
   { address, port, request, reply, counts, clock }: ClientOptions,
   { burst = false }: { burst?: boolean } = {},
-): Client {
+): TrafficClient {
   const asked = new Map<number, number>();
   let id = 0;
   let joined = false;
   let room = 0;
-  let lastProbe = clock.now - retryAfter;
+  let lastProbe = clock.now - retryDelayMs;
   let connected = false;
   const socket: Socket = createSocket('udp4');
 
@@ -56,7 +56,7 @@ export function udpClient(
     send() {
       if (!connected) return false;
       if (!joined) {
-        if (clock.now - lastProbe < retryAfter) return false;
+        if (clock.now - lastProbe < retryDelayMs) return false;
         lastProbe = clock.now;
         ask();
         return true;
@@ -66,7 +66,7 @@ export function udpClient(
     },
     check() {
       for (const [late, since] of asked) {
-        if (clock.now - since <= patience.udp) break;
+        if (clock.now - since <= responseTimeoutMs.udp) break;
         asked.delete(late);
         if (joined) counts.failed++;
       }

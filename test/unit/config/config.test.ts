@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ProblemError } from '../../../contract/problem.ts';
 import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { help, readConfig } from '../../../server/config.ts';
-import { scratchFolder } from '../store/scratch.ts';
+import { temporaryFolder } from '../store/temporary-store.ts';
 
 function refused(args: string[], env: Record<string, string | undefined> = {}): ProblemError['errors'] {
   try {
@@ -57,7 +57,7 @@ test('--help lists every option', () => {
 });
 
 test('TCP needs a token of a length worth the name', () => {
-  const token = path.join(scratchFolder(), 'token');
+  const token = path.join(temporaryFolder(), 'token');
   expect(refused(['--listen', '127.0.0.1:7481'])).toMatchObject([{ path: '--listen' }]);
   writeFileSync(token, 'short');
   expect(refused(['--listen', '[::1]:7481', '--token-file', token])).toMatchObject([

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { openTestGateway } from './open.ts';
-import { type TinyAgent, tinyAgent } from './tiny-agent.ts';
+import { openTestGateway } from './open-test-gateway.ts';
+import { type FakeAgentServer, startFakeAgent } from './fake-agent-server.ts';
 
-let agent: TinyAgent;
+let agent: FakeAgentServer;
 let gateway: Awaited<ReturnType<typeof openTestGateway>>;
 let signedIn: { cookie: string };
 
 beforeAll(async () => {
-  agent = await tinyAgent((_request, response) => response.end('{}'));
+  agent = await startFakeAgent((_request, response) => response.end('{}'));
   gateway = await openTestGateway(agent.path, ['podlane.example:8443']);
   signedIn = await gateway.signIn();
 });

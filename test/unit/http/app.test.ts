@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { encodeFrameHeader, frameHeaderBytes, sampleColumns } from '../../../contract/sample-frame.ts';
+import { encodeFrameHeader, frameHeaderBytes, frameColumns } from '../../../contract/sample-frame.ts';
 import { buildApp } from '../../../server/http/app.ts';
-import { apiDocument } from '../../../server/http/document.ts';
-import { bearer } from '../../../server/http/token.ts';
+import { openapiDocument } from '../../../server/http/openapi-document.ts';
+import { requireBearerToken } from '../../../server/http/bearer-token.ts';
 import { version } from '../../../server/version.ts';
 import { newDevice, newMigration, newPod } from '../store/records.ts';
-import { scratchAgent } from './scratch-agent.ts';
+import { fakeAgent } from './fake-agent.ts';
 
 async function scratchApp(options: { lab?: boolean; token?: string } = {}) {
-  const scratch = await scratchAgent(options);
-  const admit = options.token === undefined ? undefined : bearer(options.token);
+  const scratch = await fakeAgent(options);
+  const admit = options.token === undefined ? undefined : requireBearerToken(options.token);
   const app = await buildApp(scratch.agent, { version: '0', ...(admit && { admit }) });
   onTestFinished(() => app.close());
   return { ...scratch, app };
@@ -176,10 +176,10 @@ test('metrics carry the totals of the last sample by pod, and migrations by resu
     ingressBytes: 1_000_000n,
     dropMalformed: 2n,
   };
-  const view = new DataView(new ArrayBuffer(frameHeaderBytes + sampleColumns.length * 8));
+  const view = new DataView(new ArrayBuffer(frameHeaderBytes + frameColumns.length * 8));
   const header = { kind: 1, rows: 1, sequence: 1n, realtimeNs: 0n, monotonicNs: 0n };
-  encodeFrameHeader(view, { ...header, columns: sampleColumns.length });
-  for (const [i, column] of sampleColumns.entries())
+  encodeFrameHeader(view, { ...header, columns: frameColumns.length });
+  for (const [i, column] of frameColumns.entries())
     view.setBigUint64(frameHeaderBytes + i * 8, values[column] ?? 0n, true);
   samples.frame = new Uint8Array(view.buffer);
   const noSocket = { reason: 'NO_SOCKET', number: 3, packets: 9, lastSeen: '2026-01-01T00:00:00Z' };
@@ -202,6 +202,6 @@ test('metrics carry the totals of the last sample by pod, and migrations by resu
 
 test('the committed OpenAPI document is that of the routes', async () => {
   const committed = JSON.parse(readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8'));
-  expect(committed).toEqual(JSON.parse(JSON.stringify(await apiDocument(version))));
+  expect(committed).toEqual(JSON.parse(JSON.stringify(await openapiDocument(version))));
   expect(committed.openapi).toBe('3.1.0');
 });

@@ -7,15 +7,15 @@ import type { Dump } from '../../../contract/dump.ts';
 import { Dumps } from '../../../server/debug/dumps.ts';
 import { LogRing } from '../../../server/debug/log-ring.ts';
 import { buildApp } from '../../../server/http/app.ts';
-import { bearer } from '../../../server/http/token.ts';
+import { requireBearerToken } from '../../../server/http/bearer-token.ts';
 import { unpack } from '../../testbed/dump.ts';
-import { scratchAgent } from './scratch-agent.ts';
+import { fakeAgent } from './fake-agent.ts';
 
 const token = 'a-token-of-16-characters';
 
 /** The doors with dumps that are real, of an agent whose pods are not. */
 async function dumpApp({ admit = false } = {}) {
-  const { agent } = await scratchAgent();
+  const { agent } = await fakeAgent();
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-dumps-'));
   const lines = new LogRing();
   lines.write(`{"msg":"asked with Bearer ${token}"}\n`);
@@ -31,7 +31,7 @@ async function dumpApp({ admit = false } = {}) {
   });
   const told: (Dump['state'] | 'removed')[] = [];
   dumps.on('dump', ({ state }) => told.push(state)).on('dump-removed', () => told.push('removed'));
-  const app = await buildApp({ ...agent, dumps }, { version: '0', ...(admit && { admit: bearer(token) }) });
+  const app = await buildApp({ ...agent, dumps }, { version: '0', ...(admit && { admit: requireBearerToken(token) }) });
   onTestFinished(async () => {
     await app.close();
     await dumps.close();

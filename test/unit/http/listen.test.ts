@@ -5,11 +5,11 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { buildApp } from '../../../server/http/app.ts';
 import { listenOnSocket, listenOnTcp } from '../../../server/http/listen.ts';
-import { scratchFolder } from '../store/scratch.ts';
-import { scratchAgent } from './scratch-agent.ts';
+import { temporaryFolder } from '../store/temporary-store.ts';
+import { fakeAgent } from './fake-agent.ts';
 
 async function scratchApp() {
-  const { agent } = await scratchAgent();
+  const { agent } = await fakeAgent();
   const app = await buildApp(agent, { version: '0' });
   onTestFinished(() => app.close());
   return app;
@@ -23,7 +23,7 @@ const statusOf = (socketPath: string) =>
   });
 
 test('the socket is for root and the group alone, and goes with its agent', async () => {
-  const file = path.join(scratchFolder(), 'run', 'agent.sock');
+  const file = path.join(temporaryFolder(), 'run', 'agent.sock');
   const app = await scratchApp();
   await listenOnSocket(app, file, process.getgid!());
   expect(statSync(file).mode & 0o777).toBe(0o660);
@@ -34,7 +34,7 @@ test('the socket is for root and the group alone, and goes with its agent', asyn
 });
 
 test('a socket that nobody answers on is replaced', { timeout: 30_000 }, async () => {
-  const file = path.join(scratchFolder(), 'agent.sock');
+  const file = path.join(temporaryFolder(), 'agent.sock');
   const leave = `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`;
   spawnSync(process.execPath, ['-e', leave]);
   expect(statSync(file).isSocket()).toBe(true);
@@ -43,7 +43,7 @@ test('a socket that nobody answers on is replaced', { timeout: 30_000 }, async (
 });
 
 test('a socket that an agent answers on, and a file that is no socket, are left alone', async () => {
-  const folder = scratchFolder();
+  const folder = temporaryFolder();
   const file = path.join(folder, 'agent.sock');
   await listenOnSocket(await scratchApp(), file, null);
   await expect(listenOnSocket(await scratchApp(), file, null)).rejects.toThrow(/another agent answers/);

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Role } from '../../../contract/roles.ts';
 import { buildApp } from '../../../server/http/app.ts';
-import { scratchAgent } from './fake-agent.ts';
+import { fakeAgent } from './fake-agent.ts';
 
 async function scratchApp() {
-  const { agent, pods } = await scratchAgent();
+  const { agent, pods } = await fakeAgent();
   const app = await buildApp(agent, { version: '0' });
   onTestFinished(() => app.close());
   pods.add('cart');

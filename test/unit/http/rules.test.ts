@@ -1,11 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { buildApp } from '../../../server/http/app.ts';
-import { scratchAgent } from './scratch-agent.ts';
+import { fakeAgent } from './fake-agent.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 async function scratchApp() {
-  const { agent } = await scratchAgent();
+  const { agent } = await fakeAgent();
   const app = await buildApp(agent, { version: '0' });
   onTestFinished(() => app.close());
   const metrics = async () => (await app.inject('/api/v1/metrics')).body;

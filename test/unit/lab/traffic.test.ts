@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { newPod } from '../../../contract/pod.ts';
-import { flows, wave } from '../../../server/lab/flows.ts';
-import { labPods, outside } from '../../../server/lab/names.ts';
-import { advance, countsBytes, countsIn } from '../../../server/lab/traffic/client.ts';
+import { labFlows, loadFactor } from '../../../server/lab/flows.ts';
+import { labPods, outsideService } from '../../../server/lab/names.ts';
+import { advanceClock, countsBytes, sharedCounts } from '../../../server/lab/traffic/client.ts';
 import { headerBytes, maxBytes } from '../../../server/lab/traffic/message.ts';
-import { nextRate, slowest } from '../../../server/lab/traffic/pace.ts';
+import { adjustRate, minRate } from '../../../server/lab/traffic/pace.ts';
 
 test('the six pods are pods an agent takes, each with an address of its own', () => {
   for (const { namespace, name, addresses, labels } of labPods)
@@ -21,13 +21,13 @@ test('the six pods are pods an agent takes, each with an address of its own', ()
 });
 
 test('every pod is a client over TCP or UDP, so that every pod counts requests', () => {
-  const clients = new Set(flows.map(({ from }) => from));
+  const clients = new Set(labFlows.map(({ from }) => from));
   expect(labPods.every(({ app }) => clients.has(app))).toBe(true);
 });
 
 test('every flow goes between ends that exist, in messages that can be sent', () => {
-  const apps = new Set<string>([...labPods.map(({ app }) => app), outside.app]);
-  for (const { type, from, to, request, reply } of flows) {
+  const apps = new Set<string>([...labPods.map(({ app }) => app), outsideService.app]);
+  for (const { type, from, to, request, reply } of labFlows) {
     expect(apps.has(from) && apps.has(to) && from !== to).toBe(true);
     const most = type === 'tcp' || type === 'short' ? maxBytes : 1472;
     for (const bytes of [request, reply]) expect(bytes > headerBytes && bytes <= most).toBe(true);
@@ -35,10 +35,10 @@ test('every flow goes between ends that exist, in messages that can be sent', ()
 });
 
 test('the load waves around its rate and never stops', () => {
-  for (const index of flows.keys())
+  for (const index of labFlows.keys())
     for (let seconds = 0; seconds < 300; seconds++) {
-      expect(wave(index, seconds)).toBeGreaterThanOrEqual(0.55);
-      expect(wave(index, seconds)).toBeLessThanOrEqual(1.45);
+      expect(loadFactor(index, seconds)).toBeGreaterThanOrEqual(0.55);
+      expect(loadFactor(index, seconds)).toBeLessThanOrEqual(1.45);
     }
 });
 
@@ -47,21 +47,21 @@ test.each([
   ['is never above the full load', 1, 0.01, 0.25, 1],
   ['falls by half at most when it costs too much', 0.5, 2, 0.25, 0.25],
   ['settles where it costs the budget', 0.4, 0.25, 0.25, 0.4],
-  ['never stops', slowest, 5, 0.25, slowest],
+  ['never stops', minRate, 5, 0.25, minRate],
 ])('the rate %s', (_, rate, cpu, budget, next) => {
-  expect(nextRate(rate, cpu, budget)).toBeCloseTo(next);
+  expect(adjustRate(rate, cpu, budget)).toBeCloseTo(next);
 });
 
 test('a thread that got no CPU for ten seconds has waited half of one', () => {
   const clock = { now: 0 };
-  advance(clock, 20);
-  advance(clock, 10_000);
+  advanceClock(clock, 20);
+  advanceClock(clock, 10_000);
   expect(clock.now).toBe(520);
 });
 
 test('counts written in one place are read in another', () => {
   const memory = new SharedArrayBuffer(countsBytes);
-  const [writer, reader] = [countsIn(memory), countsIn(memory)];
+  const [writer, reader] = [sharedCounts(memory), sharedCounts(memory)];
   writer.ok += 2;
   writer.failed++;
   expect({ ...reader }).toEqual({ ok: 2, failed: 1, reconnects: 0 });

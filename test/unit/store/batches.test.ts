@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import { member, newBatch } from '../batch/records.ts';
 import { node } from './records.ts';
-import { openScratch, scratchFolder } from './scratch.ts';
+import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
 
 test('a batch and each of its pods are read back as they were written, also by the next process', async () => {
-  const file = `${scratchFolder()}/podlane.db`;
+  const file = `${temporaryFolder()}/podlane.db`;
   const store = await SqliteStore.open({ file, node });
   const batch = await store.addBatch(
     newBatch(
@@ -27,7 +27,7 @@ test('a batch and each of its pods are read back as they were written, also by t
   await store.saveBatch({ ...batch, state: 'paused', reason: 'shop/cart: why' });
   await store.close();
 
-  const { store: next } = await openScratch(file);
+  const { store: next } = await openTemporaryStore(file);
   const [open] = await next.openBatches();
   expect(open).toMatchObject({
     state: 'paused',
@@ -42,7 +42,7 @@ test('a batch and each of its pods are read back as they were written, also by t
 });
 
 test('batches are listed by page, newest first, and the oldest ended ones are deleted', async () => {
-  const { store } = await openScratch();
+  const { store } = await openTemporaryStore();
   for (const n of [1, 2, 3, 4])
     await store.addBatch(
       newBatch(`b${n}`, [member('web')], n === 1 ? {} : { endedAt: new Date(n).toISOString() }),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { newDevice, newMigration, newPod } from './records.ts';
-import { openScratch } from './scratch.ts';
+import { openTemporaryStore } from './temporary-store.ts';
 
 const info = (message: string, podId: string | null = null) => ({
   type: 'pod.attached' as const,
@@ -11,7 +11,7 @@ const info = (message: string, podId: string | null = null) => ({
 });
 
 test('the store numbers and dates a journal and keeps every step', async () => {
-  const { store, file } = await openScratch();
+  const { store, file } = await openTemporaryStore();
   await store.addPod(newPod('cart'), newDevice('id-cart', 1));
   const before = Date.now();
   const added = await store.addMigration(newMigration('m1', 'cart'));
@@ -37,13 +37,13 @@ test('the store numbers and dates a journal and keeps every step', async () => {
   await store.saveMigration(done);
   await store.close();
 
-  const { store: again } = await openScratch(file);
+  const { store: again } = await openTemporaryStore(file);
   expect(await again.migration('m1')).toEqual(done);
   expect(await again.openMigrations()).toEqual([]);
 });
 
 test('lists are pages from the newest to the oldest, of one pod or of all pods', async () => {
-  const { store } = await openScratch();
+  const { store } = await openTemporaryStore();
   for (let i = 1; i <= 5; i++) await store.addEvent(info(`event ${i}`, i % 2 === 0 ? 'even' : null));
   const first = await store.listEvents({ limit: 2 });
   expect(first.items.map(({ message }) => message)).toEqual(['event 5', 'event 4']);
@@ -57,7 +57,7 @@ test('lists are pages from the newest to the oldest, of one pod or of all pods',
 test('history is bounded, but a running migration and a pod’s current device are kept', {
   timeout: 30_000,
 }, async () => {
-  const { store } = await openScratch();
+  const { store } = await openTemporaryStore();
   const { device } = await store.addPod(newPod('cart'), newDevice('id-cart', 1));
   await store.addMigration(newMigration('open', 'cart'));
   for (let i = 0; i < 20; i++) {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { openScratch, scratchFolder } from './scratch.ts';
+import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
 
 /** Starts a writer, kills it once it has said `lines` lines, and returns all it acknowledged. */
 async function writeUntilKilled(file: string, run: number, lines: number): Promise<string[]> {
@@ -22,13 +22,13 @@ async function writeUntilKilled(file: string, run: number, lines: number): Promi
 test('an agent killed at any moment loses nothing that was acknowledged', {
   timeout: 60_000,
 }, async () => {
-  const file = path.join(scratchFolder(), 'podlane.db');
+  const file = path.join(temporaryFolder(), 'podlane.db');
   const acknowledged: string[] = [];
   for (const [run, lines] of [1, 2, 3, 50, 151, 302].entries())
     acknowledged.push(...(await writeUntilKilled(file, run, lines)));
   expect(acknowledged.length).toBeGreaterThanOrEqual(1 + 2 + 3 + 50 + 151 + 302);
 
-  const { store } = await openScratch(file);
+  const { store } = await openTemporaryStore(file);
   const pods = new Map((await store.pods()).map((pod) => [pod.name, pod]));
   const migrations = new Set((await store.openMigrations()).map(({ id }) => id));
   const events = new Map<number, string>();

@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import { newDevice, newPod, node } from './records.ts';
-import { openScratch, scratchFolder } from './scratch.ts';
+import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
 
 const refusal = (file: string, detail: RegExp, hint: RegExp) =>
   expect(SqliteStore.open({ file, node })).rejects.toMatchObject({
@@ -16,14 +16,14 @@ const refusal = (file: string, detail: RegExp, hint: RegExp) =>
   });
 
 test('a file that is not a database is refused by name and left unchanged', async () => {
-  const file = path.join(scratchFolder(), 'podlane.db');
+  const file = path.join(temporaryFolder(), 'podlane.db');
   fs.writeFileSync(file, 'certainly not a database '.repeat(500));
   await refusal(file, /file is not a database/, /pods keep their network/);
   expect(fs.readFileSync(file, 'utf8')).toMatch(/^certainly/);
 });
 
 test('a file with a damaged page is refused', { timeout: 30_000 }, async () => {
-  const { store, file } = await openScratch();
+  const { store, file } = await openTemporaryStore();
   for (let i = 0; i < 200; i++) {
     await store.addPod(newPod(`p${i}`, `10.0.0.${i}/32`), newDevice(`id-p${i}`, i));
   }
@@ -37,14 +37,14 @@ test('a file with a damaged page is refused', { timeout: 30_000 }, async () => {
 });
 
 test('a path that cannot be a file is refused', async () => {
-  const folder = scratchFolder();
+  const folder = temporaryFolder();
   await refusal(folder, /unable to open database file/, /writable/);
   fs.writeFileSync(path.join(folder, 'file'), '');
   await refusal(path.join(folder, 'file', 'podlane.db'), /(ENOTDIR|EEXIST)/, /writable/);
 });
 
 test('a database of a newer build is refused', async () => {
-  const { store, file } = await openScratch();
+  const { store, file } = await openTemporaryStore();
   await store.close();
   const database = new Database(file);
   database.exec(
@@ -57,12 +57,12 @@ test('a database of a newer build is refused', async () => {
 test('two agents cannot use one file; the second can after the first was killed', {
   timeout: 30_000,
 }, async () => {
-  const file = path.join(scratchFolder(), 'podlane.db');
+  const file = path.join(temporaryFolder(), 'podlane.db');
   const writer = spawn(process.execPath, [path.join(import.meta.dirname, 'writer.ts'), file, '0']);
   onTestFinished(() => void writer.kill('SIGKILL'));
   await once(writer.stdout.resume(), 'data');
   await refusal(file, /database is locked/, /another agent/);
   writer.kill('SIGKILL');
   await once(writer, 'exit');
-  await openScratch(file);
+  await openTemporaryStore(file);
 });

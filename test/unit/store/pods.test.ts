@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest';
 import { newDevice, newPod } from './records.ts';
-import { openScratch } from './scratch.ts';
+import { openTemporaryStore } from './temporary-store.ts';
 
 test('pods and devices are read back when the file is opened again', async () => {
-  const { store, file } = await openScratch();
+  const { store, file } = await openTemporaryStore();
   const { pod, device } = await store.addPod(newPod('cart'), newDevice('id-cart', 3));
   expect(pod).toMatchObject({ ...newPod('cart'), number: 1, removedAt: null, carried: [] });
   await store.close();
 
-  const { store: again } = await openScratch(file);
+  const { store: again } = await openTemporaryStore(file);
   expect(await again.pods()).toEqual([pod]);
   expect(await again.devices()).toEqual([device]);
 });
 
 test('the u64 counters of a removed device are added to its pod’s once', async () => {
-  const { store } = await openScratch();
+  const { store } = await openTemporaryStore();
   const { device } = await store.addPod(newPod('cart'), newDevice('id-cart', 3));
   const second = await store.addDevice(newDevice('id-cart', 4));
   const most = 2n ** 64n - 1n;
@@ -26,7 +26,7 @@ test('the u64 counters of a removed device are added to its pod’s once', async
 });
 
 test('only one pod at a time has a name and a slot, and a refusal writes nothing', async () => {
-  const { store } = await openScratch();
+  const { store } = await openTemporaryStore();
   await store.addPod(newPod('cart'), newDevice('id-cart', 3));
   const other = { ...newPod('other'), id: 'id-2' };
   await expect(store.addPod({ ...other, name: 'cart' }, newDevice('id-2', 4))).rejects.toMatchObject({
@@ -43,7 +43,7 @@ test('only one pod at a time has a name and a slot, and a refusal writes nothing
 });
 
 test('a forgotten pod leaves no trace, and its number is not reused', async () => {
-  const { store } = await openScratch();
+  const { store } = await openTemporaryStore();
   await store.addPod(newPod('cart'), newDevice('id-cart', 3));
   await store.forgetPod('id-cart');
   expect(await store.pods()).toEqual([]);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { retentionLimits } from '../../../server/store/retention.ts';
 import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import { node } from './records.ts';
-import { openScratch, scratchFolder } from './scratch.ts';
+import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
 
 const version = (text: string | null) => {
   const name = text === null ? null : 'shop';
@@ -10,13 +10,13 @@ const version = (text: string | null) => {
 };
 
 test('versions of rules are numbered, and the next process reads the last one, with rules or without', async () => {
-  const file = `${scratchFolder()}/podlane.db`;
+  const file = `${temporaryFolder()}/podlane.db`;
   const store = await SqliteStore.open({ file, node });
   expect(await store.lastRuleVersion()).toBeNull();
   await store.addRuleVersion(version('name: shop\nrules: []\n'));
   const gone = await store.addRuleVersion({ ...version(null), restored: null });
   await store.close();
-  const { store: next } = await openScratch(file);
+  const { store: next } = await openTemporaryStore(file);
   expect(await next.lastRuleVersion()).toEqual(gone);
   expect(gone).toEqual({ number: 2, ...version(null) });
   expect(await next.ruleVersion(1)).toEqual({ number: 1, ...version('name: shop\nrules: []\n') });
@@ -24,7 +24,7 @@ test('versions of rules are numbered, and the next process reads the last one, w
 });
 
 test('versions are listed by page without their texts, newest first, and the oldest are deleted', async () => {
-  const { store } = await openScratch();
+  const { store } = await openTemporaryStore();
   for (let n = 0; n < 5; n += 1) await store.addRuleVersion(version(`text ${n}`));
   const first = await store.listRuleVersions({ limit: 2 });
   expect(first.items.map(({ number }) => number)).toEqual([5, 4]);

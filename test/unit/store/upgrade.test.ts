@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { podNetwork } from '../../../contract/network.ts';
-import { openScratch, scratchFolder } from './scratch.ts';
+import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
 
 const first = '20261122000000_init';
 
 test('a database of the first schema keeps its pods and devices', async () => {
-  const file = join(scratchFolder(), 'podlane.db');
+  const file = join(temporaryFolder(), 'podlane.db');
   const sql = readFileSync(
     join(import.meta.dirname, '../../../prisma/sqlite/migrations', first, 'migration.sql'),
     'utf8',
@@ -27,7 +27,7 @@ test('a database of the first schema keeps its pods and devices', async () => {
     INSERT INTO "Device" (podId, kind, slot, primaryName) VALUES ('id-cart', 'veth', 4, 'pl4');`);
   old.close();
 
-  const { store } = await openScratch(file);
+  const { store } = await openTemporaryStore(file);
   expect(await store.pods()).toMatchObject([
     {
       id: 'id-cart',

@@ -1,0 +1,47 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ProblemError } from '../contract/problem.ts';
+import { closedContentPolicy, createNonce } from './security-headers.ts';
+import { renderNoticePage } from './notice-page.ts';
+
+/** The problem that an error is to the outside. What is not ours to explain is `internal`. */
+export function toProblemError(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  const { statusCode, message } = error as { statusCode?: number; message?: string };
+  if (statusCode === 413) return new ProblemError('too_large', 'The request’s body is larger than 1 MiB');
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new ProblemError('bad_request', message ?? 'The request is not valid');
+  return new ProblemError('internal', 'The gateway failed', {
+    cause: error,
+    hint: 'See what the gateway printed.',
+  });
+}
+
+/** Answers a refused request: a page to a browser that opens one, problem details to everything else. */
+export function sendError(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+  const problem = toProblemError(error).toProblem();
+  reply.code(problem.status).header('Cache-Control', 'no-store');
+  const wantsPage = !request.url.startsWith('/api/') && request.headers.accept?.includes('text/html');
+  if (!wantsPage) return reply.type('application/problem+json').send(JSON.stringify(problem));
+  return sendNotice(reply, { title: problem.title, detail: problem.detail, hint: problem.hint });
+}
+
+export function sendNotice(reply: FastifyReply, notice: Parameters<typeof renderNoticePage>[0]): FastifyReply {
+  const nonce = createNonce();
+  return reply
+    .header('Content-Security-Policy', `${closedContentPolicy}; style-src 'nonce-${nonce}'`)
+    .type('text/html; charset=utf-8')
+    .send(renderNoticePage(notice, nonce));
+}
+
+/** Answers a refused WebSocket upgrade, before anything is upgraded. */
+export function rejectUpgrade(socket: Duplex, error: unknown): void {
+  const problem = toProblemError(error).toProblem();
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
+      'Connection: close\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

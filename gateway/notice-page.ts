@@ -1,0 +1,39 @@
+/** Colours, sizes and mark are those of `app/tokens.css`; the page stands alone because no asset is served unsigned. */
+const style = `
+:root { color-scheme: dark light; --page: #0d1012; --line: #343d43; --name: #edf1f2; --text: #b9c2c7; --accent: #66dca6 }
+@media (prefers-color-scheme: light) {
+  :root { --page: #fbfcfc; --line: #c8d1d5; --name: #10171a; --text: #3a464c; --accent: #0a7d53 }
+}
+body { margin: 0; background: var(--page); color: var(--text);
+  font: 13px/20px "Inter Variable", Inter, system-ui, sans-serif }
+header { height: 44px; padding: 0 24px; display: flex; align-items: center; gap: 8px;
+  border-bottom: 1px solid var(--line); color: var(--name); font-weight: 600 }
+svg { color: var(--accent) }
+main { max-width: 480px; padding: 48px 24px }
+h1 { margin: 0 0 12px; font-size: 20px; line-height: 24px; color: var(--name) }
+p { margin: 0 0 8px }`;
+
+const mark =
+  '<svg width="22" height="16" viewBox="0 0 22 16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">' +
+  '<path d="M0 4.5h3M0 11.5h3M19 4.5h3M19 11.5h3"/><rect x="4" y="1" width="14" height="14" rx="7"/><path d="M11 4.5v7"/></svg>';
+
+const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+
+export interface Notice {
+  title: string;
+  detail: string;
+  hint?: string | undefined;
+  /** A path that the browser goes on to by itself. */
+  next?: string;
+}
+
+/** A page in the product's look that needs nothing else from the gateway. */
+export function renderNoticePage({ title, detail, hint, next }: Notice, nonce: string): string {
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)} · Podlane</title>${next === undefined ? '' : `<meta http-equiv="refresh" content="0; url=${escapeHtml(next)}">`}
+<style nonce="${nonce}">${style}</style></head>
+<body><header>${mark}Podlane</header><main><h1>${escapeHtml(title)}</h1><p>${escapeHtml(detail)}.</p>
+${hint === undefined ? '' : `<p>${escapeHtml(hint)}</p>`}</main></body></html>
+`;
+}

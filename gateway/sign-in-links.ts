@@ -1,0 +1,43 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Role } from '../contract/roles.ts';
+
+export const linkLifetimeMs = 10 * 60_000;
+const maxWrongTokens = 10;
+const wrongWindowMs = 60_000;
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest();
+
+export type RedeemResult = { role: Role } | 'wrong' | 'too_many';
+
+/** The one-time tokens of the sign-in links. Each role has one at a time: a new one ends the one before. */
+export class SignInLinks {
+  readonly #open = new Map<Role, { hash: Buffer; expires: number }>();
+  #wrong: number[] = [];
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** A new token: 256 random bits, base64url. Whoever brings it has `role`. */
+  issue(role: Role): string {
+    const token = randomBytes(32).toString('base64url');
+    this.#open.set(role, { hash: sha256(token), expires: this.#now() + linkLifetimeMs });
+    return token;
+  }
+
+  /** Uses a token up. After ten wrong ones in a minute none is looked at until the minute is over. */
+  redeem(token: string): RedeemResult {
+    const now = this.#now();
+    this.#wrong = this.#wrong.filter((time) => time > now - wrongWindowMs);
+    if (this.#wrong.length >= maxWrongTokens) return 'too_many';
+    const hash = sha256(token);
+    for (const [role, open] of this.#open)
+      if (now < open.expires && timingSafeEqual(open.hash, hash)) {
+        this.#open.delete(role);
+        return { role };
+      }
+    this.#wrong.push(now);
+    return 'wrong';
+  }
+}

@@ -1,0 +1,44 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { captureQuery, captureSees } from '../../../contract/trace.ts';
+import type { Agent } from '../agent.ts';
+import { problemResponses } from '../openapi.ts';
+import { podParams } from './pods.ts';
+
+/** What Wireshark and the desktop's own types call it; none is registered. */
+const pcapng = 'application/x-pcapng';
+
+export const captureRoutes =
+  (agent: Agent): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      '/pods/:id/capture',
+      {
+        config: { role: 'operator' },
+        schema: {
+          summary: 'Captures packets at the primary of the pod’s device, as pcapng',
+          description: `The file comes as packets do, until a limit is met, or the reader goes. Its times are the kernel’s, in ns; its last block counts what the kernel had no room for. With programs on netkit hooks it shows ${captureSees.netkit}. With programs on tcx or tc hooks it shows ${captureSees.tcx}.`,
+          tags: ['trace'],
+          params: podParams,
+          querystring: captureQuery,
+          response: {
+            200: {
+              description: 'pcapng',
+              content: { [pcapng]: { schema: z.any().describe('draft-ietf-opsawg-pcapng') } },
+            },
+            ...problemResponses,
+          },
+        },
+      },
+      async ({ params, query }, reply) => {
+        const id = agent.pods.find(params.id);
+        const { namespace, name } = agent.pods.summaries().find((pod) => pod.id === id)!;
+        const file = await agent.captures.open(id, query);
+        const time = new Date().toISOString().slice(0, 19).replaceAll(':', '');
+        return reply
+          .type(pcapng)
+          .header('content-disposition', `attachment; filename="${namespace}.${name}-${time}.pcapng"`)
+          .send(file);
+      },
+    );
+  };

@@ -1,0 +1,23 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { event } from '../../../contract/event.ts';
+import { listOf } from '../../../contract/list.ts';
+import type { Agent } from '../agent.ts';
+import { problemResponses } from '../openapi.ts';
+import { podPageQuery, resolvePodId } from '../paging.ts';
+
+export const eventRoutes =
+  (agent: Agent): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      '/events',
+      {
+        schema: {
+          summary: 'What happened, the newest first',
+          tags: ['events'],
+          querystring: podPageQuery,
+          response: { 200: listOf(event), ...problemResponses },
+        },
+      },
+      ({ query }) => agent.store.listEvents({ ...query, pod: resolvePodId(agent, query.pod) }),
+    );
+  };

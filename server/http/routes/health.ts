@@ -1,0 +1,33 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Agent } from '../agent.ts';
+import { problemResponses } from '../openapi.ts';
+
+const health = z.object({
+  status: z.literal('ok'),
+  startedAt: z.iso.datetime(),
+  pods: z.number().int(),
+});
+
+export const healthRoutes =
+  (agent: Agent): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      '/health',
+      {
+        schema: {
+          summary: 'Reports that the agent is running and can read its database',
+          tags: ['node'],
+          response: { 200: health, ...problemResponses },
+        },
+      },
+      async () => {
+        await agent.store.listEvents({ limit: 1 });
+        return {
+          status: 'ok' as const,
+          startedAt: agent.startedAt.toISOString(),
+          pods: agent.pods.summaries().length,
+        };
+      },
+    );
+  };

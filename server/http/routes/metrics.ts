@@ -1,0 +1,196 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { counters, metricHelp } from '../../../contract/counters.ts';
+import { deviceKind } from '../../../contract/device.ts';
+import { emptySizes } from '../../acl/tables/limits.ts';
+import { counterValue } from '../../counters/sample.ts';
+import { version } from '../../version.ts';
+import type { Agent } from '../agent.ts';
+
+/**
+ * Metrics in Prometheus' text format, named by its rules: the unit and `_total` in the name, no series for what never
+ * occurred. Counters of pods are those of the last sample.
+ */
+export const metricRoutes =
+  (agent: Agent): FastifyPluginAsyncZod =>
+  async (app) => {
+    const register = new Registry();
+    collectDefaultMetrics({ register });
+    addBuildInfo(register);
+    addPods(register, agent);
+    addPodCounters(register, agent);
+    addKernelDrops(register, agent);
+    addMigrations(register, agent);
+    addVerdicts(register, agent);
+    addRules(register, agent);
+    app.get('/metrics', { schema: { summary: 'Prometheus metrics', tags: ['node'] } }, async (_, reply) =>
+      reply.type(register.contentType).send(await register.metrics()),
+    );
+  };
+
+function addBuildInfo(register: Registry): void {
+  const info = new Gauge({
+    name: 'podlane_build_info',
+    help: 'Version of the agent. The value is always 1.',
+    labelNames: ['version', 'node_version'],
+    registers: [register],
+  });
+  info.set({ version, node_version: process.version }, 1);
+}
+
+function addPods(register: Registry, { pods }: Agent): void {
+  new Gauge({
+    name: 'podlane_pods',
+    help: 'Pods of the node by the kind of their device.',
+    labelNames: ['kind'],
+    registers: [register],
+    collect() {
+      for (const kind of deviceKind.options)
+        this.set({ kind }, pods.summaries().filter((pod) => pod.kind === kind).length);
+    },
+  });
+}
+
+/** Labels that tell the counters of one metric apart. */
+const counterLabels = ['direction', 'reason', 'result'] as const;
+
+/** Adds the metrics of the table of counters. */
+function addPodCounters(register: Registry, agent: Agent): void {
+  for (const [name, help] of Object.entries(metricHelp)) {
+    const own = counters.filter(({ metric }) => metric === name);
+    new Counter({
+      name,
+      help,
+      labelNames: [
+        'namespace',
+        'pod',
+        ...counterLabels.filter((label) => own.some((counter) => label in counter)),
+      ],
+      registers: [register],
+      collect() {
+        this.reset();
+        for (const { namespace, pod, sample } of sampledPods(agent))
+          for (const counter of own) {
+            const value = counterValue(sample, counter.name);
+            // Most reasons never occur: a series for each would be most of the exposition.
+            if (value === null || (value === 0n && counter.reason !== undefined)) continue;
+            this.inc({ namespace, pod, ...labelsOf(counter) }, Number(value));
+          }
+      },
+    });
+  }
+}
+
+const labelsOf = (
+  counter: (typeof counters)[number],
+): Partial<Record<(typeof counterLabels)[number], string>> =>
+  Object.fromEntries(
+    counterLabels.flatMap((label) => (counter[label] === undefined ? [] : [[label, counter[label]]])),
+  );
+
+/** Returns the pods of the last sample with their names; none before the first sample. */
+function sampledPods({ samples, pods }: Agent) {
+  const byNumber = new Map(samples.latest?.pods.map((sample) => [sample.pod, sample]));
+  return pods.summaries().flatMap(({ number, namespace, name }) => {
+    const sample = byNumber.get(number);
+    return sample === undefined ? [] : [{ namespace, pod: name, sample }];
+  });
+}
+
+/** Kernel drops are counted since the agent started. There are none where the kernel does not report reasons. */
+function addKernelDrops(register: Registry, { pods, drops }: Agent): void {
+  new Counter({
+    name: 'podlane_pod_kernel_dropped_packets_total',
+    help: 'Packets of the pod that the kernel dropped, including drops by BPF programs, by the kernel’s reason.',
+    labelNames: ['namespace', 'pod', 'reason'],
+    registers: [register],
+    collect() {
+      this.reset();
+      const dropped = drops.kernel();
+      for (const { number, namespace, name } of pods.summaries())
+        for (const { reason, packets } of dropped.get(number) ?? [])
+          this.inc({ namespace, pod: name, reason }, packets);
+    },
+  });
+}
+
+function addRules(register: Registry, { rules }: Agent): void {
+  const registers = [register];
+  const sets = () => Object.entries({ active: rules.active(), staged: rules.staged() });
+  new Gauge({
+    name: 'podlane_rules',
+    help: 'Access rules by rule set.',
+    labelNames: ['set'],
+    registers,
+    collect() {
+      for (const [set, state] of sets()) this.set({ set }, state?.sizes.rules ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'podlane_rule_entries',
+    help: 'Entries of the access rules by BPF table.',
+    labelNames: ['set', 'table'],
+    registers,
+    collect() {
+      for (const [set, state] of sets()) {
+        const { rules: _, ...tables } = state?.sizes ?? emptySizes;
+        for (const [table, size] of Object.entries(tables)) this.set({ set, table }, size);
+      }
+    },
+  });
+  new Gauge({
+    name: 'podlane_rules_generation',
+    labelNames: ['set'],
+    registers,
+    help: 'Generation of the loaded tables: increases with every change of the rules, or of the pods they apply to.',
+    collect() {
+      for (const [set, state] of sets()) this.set({ set }, state?.generation ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'podlane_rules_outdated',
+    registers,
+    help: '1 while the kernel still evaluates older tables than the active rules, 0 otherwise.',
+    collect() {
+      this.set(rules.active().problem === null ? 0 : 1);
+    },
+  });
+}
+
+function addMigrations(register: Registry, { pods }: Agent): void {
+  const ended = new Counter({
+    name: 'podlane_migrations_total',
+    help: 'Migrations that ended since the agent started, by result.',
+    labelNames: ['direction', 'result'],
+    registers: [register],
+  });
+  pods.on('migration', ({ direction, state }) => {
+    if (state !== 'running') ended.inc({ direction, result: state });
+  });
+}
+
+/** Verdicts are counted since the agent started. The lost count shows how complete the verdict log is. */
+function addVerdicts(register: Registry, { verdicts }: Agent): void {
+  new Counter({
+    name: 'podlane_verdicts_total',
+    help: 'Verdicts that the BPF programs reported, by verdict.',
+    labelNames: ['verdict'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [verdict, count] of Object.entries(verdicts.counts())) this.inc({ verdict }, count);
+    },
+  });
+  new Counter({
+    name: 'podlane_verdicts_lost_total',
+    help: 'Verdicts that were not reported: above the pod’s rate limit, or because the ring buffer was full.',
+    labelNames: ['cause'],
+    registers: [register],
+    collect() {
+      this.reset();
+      const { rateLimited, bufferFull } = verdicts.losses();
+      this.inc({ cause: 'rate_limit' }, rateLimited);
+      this.inc({ cause: 'buffer_full' }, bufferFull);
+    },
+  });
+}

@@ -1,0 +1,20 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { node } from '../../../contract/node.ts';
+import type { Agent } from '../agent.ts';
+import { problemResponses } from '../openapi.ts';
+
+export const nodeRoutes =
+  (agent: Agent): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      '/node',
+      {
+        schema: {
+          summary: 'The node: kernel, capabilities, versions',
+          tags: ['node'],
+          response: { 200: node, ...problemResponses },
+        },
+      },
+      () => agent.node(),
+    );
+  };

@@ -1,0 +1,104 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { listOf } from '../../../contract/list.ts';
+import { podPath } from '../../../contract/path.ts';
+import { newPod, pod, podSummary } from '../../../contract/pod.ts';
+import { pathTraffic } from '../../counters/path-traffic.ts';
+import type { Agent } from '../agent.ts';
+import { problemResponses } from '../openapi.ts';
+import { pageQuery } from '../paging.ts';
+
+export const podParams = z.object({ id: z.string().describe('the pod’s id, or `namespace.name`') });
+
+const tags = ['pods'];
+
+export const podRoutes =
+  (agent: Agent): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      '/pods',
+      {
+        schema: {
+          summary: 'The pods of the node, the newest first',
+          tags,
+          querystring: pageQuery,
+          response: { 200: listOf(podSummary), ...problemResponses },
+        },
+      },
+      ({ query: { before, limit } }) => {
+        const below = before === undefined ? Number.POSITIVE_INFINITY : Number(before);
+        const pods = agent.pods
+          .summaries()
+          .filter(({ number }) => number < below)
+          .sort((a, b) => b.number - a.number);
+        const items = pods.slice(0, limit);
+        return { items, next: pods.length > limit ? String(items.at(-1)?.number) : null };
+      },
+    );
+
+    app.get(
+      '/pods/:id',
+      {
+        schema: {
+          summary: 'A pod: its device with both ends and the programs on it, its routes and neighbours',
+          tags,
+          params: podParams,
+          response: { 200: pod, ...problemResponses },
+        },
+      },
+      ({ params }) => agent.pods.describe(agent.pods.find(params.id)),
+    );
+
+    app.get(
+      '/pods/:id/path',
+      {
+        schema: {
+          summary: 'The way of a packet that leaves the pod, hop by hop',
+          tags,
+          params: podParams,
+          response: { 200: podPath, ...problemResponses },
+        },
+      },
+      async ({ params }) => {
+        const id = agent.pods.find(params.id);
+        const path = await agent.pods.path(id);
+        const { previous, latest } = agent.samples;
+        const number = agent.pods.summaries().find((each) => each.id === id)?.number;
+        const traffic =
+          previous && latest && number !== undefined ? pathTraffic(previous, latest, number) : null;
+        return { ...path, traffic };
+      },
+    );
+
+    app.post(
+      '/pods',
+      {
+        schema: {
+          summary: 'Gives a network namespace a device and makes it a pod',
+          tags,
+          body: newPod,
+          response: { 201: pod, ...problemResponses },
+        },
+      },
+      async ({ body }, reply) => {
+        const attached = await agent.pods.attach(body);
+        return reply.code(201).header('location', `/api/v1/pods/${attached.id}`).send(attached);
+      },
+    );
+
+    app.delete(
+      '/pods/:id',
+      {
+        schema: {
+          summary: 'Takes the pod’s device away; its namespace stays',
+          tags,
+          params: podParams,
+          response: { 204: z.null().describe('done'), ...problemResponses },
+        },
+      },
+      async ({ params }, reply) => {
+        await agent.pods.detach(agent.pods.find(params.id));
+        return reply.code(204).send(null);
+      },
+    );
+  };

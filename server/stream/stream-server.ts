@@ -1,0 +1,93 @@
+import type { IncomingMessage, Server } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { ProblemError } from '../../contract/problem.ts';
+import type { Agent } from '../http/agent.ts';
+import { StreamClient, closeCodes } from './stream-client.ts';
+import { ClientSubscriptions } from './subscriptions.ts';
+import { TopicPublisher } from './topics.ts';
+
+const path = '/api/v1/stream';
+const maxMessageBytes = 64 << 10;
+
+/** The WebSocket `/api/v1/stream` (`contract/stream.ts`), on any number of HTTP servers. */
+export class StreamServer {
+  readonly #agent: Agent;
+  readonly #topics: TopicPublisher;
+  readonly #clients = new Set<StreamClient>();
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+  });
+
+  readonly #heartbeatMs: number;
+
+  /** A client that does not answer a ping within `heartbeatMs` is dropped. */
+  constructor(agent: Agent, heartbeatMs = 15_000) {
+    this.#agent = agent;
+    this.#heartbeatMs = heartbeatMs;
+    this.#topics = new TopicPublisher(agent);
+  }
+
+  /** Takes `server`'s upgrades. `admit` throws ProblemError to refuse one. */
+  serve(server: Server, admit: (request: IncomingMessage) => void = () => {}): void {
+    server.on('upgrade', (request, socket: Duplex, head) => {
+      // ws takes over error handling only once the request is accepted.
+      socket.on('error', () => socket.destroy());
+      try {
+        admit(request);
+        if (request.url?.split('?')[0] !== path)
+          throw new ProblemError('not_found', `there is no WebSocket ${request.url?.slice(0, 200)}`);
+      } catch (error) {
+        return rejectUpgrade(socket, error);
+      }
+      this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#join(webSocket));
+    });
+  }
+
+  /** Tells all clients that the agent goes away. */
+  close(): void {
+    for (const client of this.#clients) client.close(closeCodes.goingAway, 'the agent is stopping');
+    this.#server.close();
+  }
+
+  #join(socket: WebSocket): void {
+    const client = new StreamClient(socket);
+    const subscriptions = new ClientSubscriptions(this.#agent, this.#topics, client);
+    this.#clients.add(client);
+    socket.on('message', (data, isBinary) => subscriptions.take(isBinary ? '' : String(data)));
+    // ws closes after an error (a message too large, not UTF-8) and says why to the client.
+    socket.on('error', (error) => this.#agent.log.debug({ err: error }, 'stream client'));
+    socket.on('close', () => {
+      this.#clients.delete(client);
+      subscriptions.stop();
+    });
+    terminateWhenDead(socket, this.#heartbeatMs);
+  }
+}
+
+function terminateWhenDead(socket: WebSocket, heartbeatMs: number): void {
+  let answered = true;
+  socket.on('pong', () => {
+    answered = true;
+  });
+  const timer = setInterval(() => {
+    if (!answered) return socket.terminate();
+    answered = false;
+    socket.ping();
+  }, heartbeatMs);
+  socket.on('close', () => clearInterval(timer));
+}
+
+function rejectUpgrade(socket: Duplex, error: unknown): void {
+  const problem = error instanceof ProblemError ? error : new ProblemError('internal', 'the upgrade failed');
+  const body = JSON.stringify(problem.toProblem());
+  const { status } = problem.toProblem();
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
+      'content-type: application/problem+json\r\nconnection: close\r\n' +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

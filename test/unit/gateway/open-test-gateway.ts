@@ -1,0 +1,33 @@
+import type { Role } from '../../../contract/roles.ts';
+import { connectAgent } from '../../../gateway/agent-connection.ts';
+import type { Dashboard } from '../../../gateway/dashboard.ts';
+import { openGateway } from '../../../gateway/server.ts';
+import { httpCall } from '../../http-call.ts';
+
+/** Stands where Next stands: answers every page with its path. */
+const pages: Dashboard = {
+  async answer(request, response) {
+    response.setHeader('Content-Type', 'text/html');
+    response.end(`page ${request.url}`);
+  },
+  upgrade: (_request, socket) => void socket.destroy(),
+  close: async () => {},
+};
+
+/** A gateway on a free port, before the agent at `agentPath`, and its cookie once signed in. */
+export async function openTestGateway(agentPath: string, allowHosts: string[] = []) {
+  const agent = connectAgent({ kind: 'unix', path: agentPath }, undefined);
+  const gateway = await openGateway({ port: 0, allowHosts, agent, pages, dev: false });
+  const { port } = gateway;
+  const call = (path: string, headers: Record<string, string> = {}, method = 'GET', body?: string | Buffer) =>
+    httpCall(port, path, headers, method, body);
+  return {
+    ...gateway,
+    call,
+    async signIn(role: Role = 'admin'): Promise<{ cookie: string }> {
+      const answer = await call(new URL(gateway.newLink(role)).search.replace(/^/, '/'));
+      return { cookie: String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? '' };
+    },
+    [Symbol.asyncDispose]: () => gateway.stop(),
+  };
+}

@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import { Sessions, sessionIdleMs } from '../../../gateway/sessions.ts';
+import { linkLifetimeMs, SignInLinks } from '../../../gateway/sign-in-links.ts';
+
+describe('a one-time token', () => {
+  test('is refused after ten minutes', () => {
+    let now = 0;
+    const signIn = new SignInLinks(() => now);
+    const token = signIn.issue('admin');
+    now = linkLifetimeMs;
+    expect(signIn.redeem(token)).toBe('wrong');
+  });
+
+  test('is not looked at after ten wrong ones, until the minute is over', () => {
+    let now = 0;
+    const signIn = new SignInLinks(() => now);
+    const token = signIn.issue('admin');
+    for (let count = 0; count < 10; count++) expect(signIn.redeem('guess')).toBe('wrong');
+    expect(signIn.redeem(token)).toBe('too_many');
+    now = 60_000;
+    expect(signIn.redeem(token)).toEqual({ role: 'admin' });
+  });
+
+  test('gives its role, once; a new one ends only the one of its role', () => {
+    const signIn = new SignInLinks();
+    const viewer = signIn.issue('viewer');
+    const before = signIn.issue('operator');
+    const operator = signIn.issue('operator');
+    expect(signIn.redeem(before)).toBe('wrong');
+    expect(signIn.redeem(operator)).toEqual({ role: 'operator' });
+    expect(signIn.redeem(viewer)).toEqual({ role: 'viewer' });
+    expect(signIn.redeem(viewer)).toBe('wrong');
+  });
+
+  test('is not there before one was issued', () => {
+    expect(new SignInLinks().redeem('')).toBe('wrong');
+  });
+});
+
+describe('a session', () => {
+  test('ends twelve hours after its last use', () => {
+    let now = 0;
+    const sessions = new Sessions(() => now);
+    const id = sessions.open('ada', 'operator');
+    now += sessionIdleMs - 1;
+    expect(sessions.use(id)).toMatchObject({ actor: 'ada', role: 'operator' });
+    now += sessionIdleMs - 1;
+    expect(sessions.use(id)).toBeDefined();
+    now += sessionIdleMs;
+    expect(sessions.use(id)).toBeUndefined();
+  });
+});

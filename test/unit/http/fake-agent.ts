@@ -1,0 +1,333 @@
+import { EventEmitter } from 'node:events';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { type Batch, type BatchPlan, type NewBatch } from '../../../contract/batch.ts';
+import { countPods } from '../../../contract/batch-states.ts';
+import { guardDefaults } from '../../../contract/guard-thresholds.ts';
+import type { Builds } from '../../../contract/build.ts';
+import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
+import { type GuardChoice, type NodeGuard, type PodGuard } from '../../../contract/guard.ts';
+import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
+import { podNetwork } from '../../../contract/network.ts';
+import type { Node } from '../../../contract/node.ts';
+import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import { AccessRules } from '../../../server/acl/access-rules.ts';
+import type {
+  Agent,
+  BatchEvents,
+  DumpEvents,
+  DumpSource,
+  PodEvents,
+  SampleEvents,
+} from '../../../server/http/agent.ts';
+import { Captures } from '../../../server/trace/captures.ts';
+import { KernelSightings } from '../../../server/trace/kernel-sightings.ts';
+import { PodNames } from '../../../server/trace/names.ts';
+import { Traces } from '../../../server/trace/traces.ts';
+import { Verdicts } from '../../../server/trace/verdicts.ts';
+import { ScratchKernel } from '../acl/fake-kernel-rules.ts';
+import { newMigration } from '../store/records.ts';
+import { openTemporaryStore } from '../store/temporary-store.ts';
+
+/**
+ * Stands where the datapath would, for what the wire does; the kernel is the subject of test/kernel.
+ * The store is a real one.
+ */
+class FakeDatapath extends EventEmitter<PodEvents> {
+  readonly pods: PodSummary[] = [];
+  readonly asked: unknown[][] = [];
+
+  add(name: string): PodSummary {
+    const number = this.pods.length + 1;
+    const at = new Date(0).toISOString();
+    const pod: PodSummary = {
+      id: `id-${name}`,
+      number,
+      namespace: 'shop',
+      name,
+      labels: {},
+      addresses: ['10.42.0.1/32'],
+      kind: 'veth',
+      hooks: 'tcx',
+      slot: number,
+      primary: { name: `pl${number}`, ifindex: 1048576 + 2 * number },
+      state: 'running',
+      createdAt: at,
+      kindSince: at,
+      migration: null,
+      attention: [],
+    };
+    this.pods.push(pod);
+    return pod;
+  }
+
+  summaries = () => this.pods;
+  all = () => [];
+
+  find(idOrName: string): string {
+    const pod = this.pods.find((pod) => pod.id === idOrName || `${pod.namespace}.${pod.name}` === idOrName);
+    if (pod === undefined) throw new ProblemError('pod_not_found', `there is no pod ${idOrName}`);
+    return pod.id;
+  }
+
+  async describe(id: string): Promise<Pod> {
+    const summary = this.pods.find((pod) => pod.id === id)!;
+    return {
+      ...summary,
+      netns: { path: '/run/netns/x', inode: 1 },
+      gateways: ['169.254.1.1'],
+      network: podNetwork.parse({ addresses: summary.addresses }),
+      device: null,
+      routes: { pod: [], host: [] },
+      neighbours: { pod: [], host: [] },
+    };
+  }
+
+  redirect = true;
+  setRedirect = async (redirect: boolean) => {
+    this.redirect = redirect;
+  };
+  moveHooks = (id: string) => this.describe(id);
+
+  path = async (id: string) => ({ pod: id, hops: [], redirect: true, taken: null });
+
+  async attach(pod: NewPod): Promise<Pod> {
+    this.asked.push(['attach', pod]);
+    return this.describe(this.add(pod.name).id);
+  }
+
+  async detach(id: string): Promise<void> {
+    this.asked.push(['detach', id]);
+    throw new Error('secret of the inside');
+  }
+
+  async plan(id: string): Promise<MigrationPlan> {
+    const { direction, from, to } = newMigration('m', 'x');
+    return { podId: id, direction, from, to, allowed: true, checks: [], steps: [] };
+  }
+
+  async migrate(id: string, to: string, actor: string, recreate: boolean): Promise<Migration> {
+    this.asked.push(['migrate', id, to, actor, recreate]);
+    return { ...newMigration('m1', 'cart'), actor };
+  }
+
+  reportTraffic(report: unknown): void {
+    this.asked.push(['traffic', report]);
+  }
+}
+
+/** Knows no batch: what they do is the subject of test/kernel/datapath/batch. */
+class FakeBatches extends EventEmitter<BatchEvents> {
+  readonly asked: unknown[] = [];
+
+  async plan(wanted: NewBatch): Promise<BatchPlan> {
+    this.asked.push(wanted);
+    const { pods: _, selector: __, all: ___, dryRun: ____, ...rest } = wanted;
+    return { ...rest, allowed: false, slots: { needed: 0, free: 8 }, counts: countPods([]), pods: [] };
+  }
+
+  async start(wanted: NewBatch): Promise<Batch> {
+    this.asked.push(wanted);
+    throw new ProblemError('nothing_to_move', 'there is no pod');
+  }
+
+  pause = this.#ended;
+  resume = this.#ended;
+  stop = this.#ended;
+  get = () => undefined;
+
+  async #ended(): Promise<Batch> {
+    throw new ProblemError('batch_ended', 'it has ended');
+  }
+}
+
+class FakeSampler extends EventEmitter<SampleEvents> {
+  frame: Uint8Array | null = null;
+  previous: Uint8Array | null = null;
+  node = null;
+  readonly watches = new Map<string, { hz: number; listener: (frame: Uint8Array) => void }>();
+
+  watch(id: string, hz: number, listener: (frame: Uint8Array) => void): () => void {
+    this.watches.set(id, { hz, listener });
+    return () => void this.watches.delete(id);
+  }
+}
+
+class FakeDrops {
+  readonly kernelDrops = new Map<number, KernelDrops[]>();
+
+  of = (): PodDrops => ({
+    since: new Date(0).toISOString(),
+    ours: [],
+    kernel: { available: false, since: null, detail: 'no BTF', hint: null, lost: 0, reasons: [] },
+  });
+
+  kernel = () => this.kernelDrops;
+}
+
+class FakeGuard {
+  readonly chosen = new Map<string, GuardChoice>();
+
+  node = (): NodeGuard => ({
+    chosen: this.chosen.get('node') ?? null,
+    thresholds: { ...guardDefaults, ...this.chosen.get('node') },
+    defaults: guardDefaults,
+    pods: { watched: 0, fallenBack: 0, leftAlone: 0, chosen: 0 },
+  });
+
+  of = (podId: string): PodGuard => ({
+    podId,
+    chosen: this.chosen.get(podId) ?? null,
+    stage: 'watching',
+    watched: true,
+    sentence: '',
+    thresholds: { ...guardDefaults, ...this.chosen.get('node'), ...this.chosen.get(podId) },
+    readings: [],
+    acts: [],
+  });
+
+  async chooseForNode(choice: GuardChoice): Promise<NodeGuard> {
+    this.chosen.set('node', choice);
+    return this.node();
+  }
+
+  async chooseForPod(id: string, choice: GuardChoice | null): Promise<PodGuard> {
+    if (choice === null) this.chosen.delete(id);
+    else this.chosen.set(id, choice);
+    return this.of(id);
+  }
+
+  resume = async (id: string): Promise<PodGuard> => this.of(id);
+}
+
+/** A node that has no dump and makes none. */
+class FakeDumps extends EventEmitter<DumpEvents> implements DumpSource {
+  list = (): never[] => [];
+  get(id: string): never {
+    throw new ProblemError('dump_not_found', `there is no dump ${id}`);
+  }
+  start = (): never => this.get('new');
+  remove = async (id: string): Promise<void> => this.get(id);
+  archive = (id: string): never => this.get(id);
+}
+
+/** Has the installed build alone: the others are the subject of test/unit/programs and test/kernel/programs. */
+class FakeBuilds {
+  readonly asked: unknown[][] = [];
+
+  list = (): Builds => ({ items: [], newer: false, activation: null });
+  signers = () => [];
+  rollBack = async (actor: string): Promise<never> => this.#none('roll back', actor);
+  add = async (image: Buffer, signature: Buffer, actor: string): Promise<never> =>
+    this.#none('add', image.length, signature.length, actor);
+  activate = async (sha256: string, actor: string): Promise<never> => this.#none('activate', sha256, actor);
+  remove = async (sha256: string, actor: string): Promise<never> => this.#none('remove', sha256, actor);
+
+  #none(...asked: unknown[]): never {
+    this.asked.push(asked);
+    throw new ProblemError('build_not_found', 'there is none');
+  }
+}
+
+/** Of pods without any: what they do is the subject of test/kernel/programs. */
+class FakeUserPrograms {
+  list = async () => [];
+  attach = this.#none;
+  detach = this.#none;
+
+  async #none(): Promise<never> {
+    throw new ProblemError('program_not_found', 'there is none');
+  }
+}
+
+/** A kernel without programs and maps: what there is, is the subject of test/kernel/programs. */
+class FakePrograms {
+  statistics = { on: false, always: false, until: null, problem: null };
+
+  look = (): void => undefined;
+  list = async () => ({
+    items: [],
+    statistics: this.statistics,
+    time: new Date(0).toISOString(),
+    unread: [],
+  });
+  links = async () => [];
+  chooseStatistics = async (always: boolean) => ({ ...this.statistics, always });
+  get = async (id: number): Promise<never> => none('program_not_found', id);
+  instructions = this.get;
+}
+
+class FakeMaps {
+  list = async () => [];
+  get = async (id: number): Promise<never> => none('map_not_found', id);
+  entries = this.get;
+  write = this.get;
+  remove = this.get;
+  // biome-ignore lint/correctness/useYield: it refuses before the first piece
+  async *export(id: number): AsyncGenerator<string> {
+    none('map_not_found', id);
+  }
+}
+
+function none(code: 'program_not_found' | 'map_not_found', id: number): never {
+  throw new ProblemError(code, `there is no ${id}`);
+}
+
+const node: Node = {
+  name: 'here',
+  bootId: 'b',
+  kernel: { release: '6.12', version: '#1', machine: 'x86_64' },
+  environment: 'native',
+  lab: false,
+  cpus: 2,
+  capabilities: [],
+  slots: { used: 0, max: 8 },
+  versions: { podlane: '0', node: '24', libbpf: '1.1', api: 'v1' },
+  agent: { pid: 1, startedAt: new Date(0).toISOString() },
+  datapath: { pins: '/sys/fs/bpf/x', build: '0' },
+};
+
+export async function fakeAgent({ lab = false } = {}) {
+  const { store } = await openTemporaryStore();
+  const pods = new FakeDatapath();
+  const batches = new FakeBatches();
+  const samples = new FakeSampler();
+  const drops = new FakeDrops();
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const startedAt = new Date();
+  const rules = new AccessRules({ store: store, log });
+  onTestFinished(() => rules.close());
+  const kernel = new ScratchKernel();
+  await rules.open(kernel, []);
+  const names = new PodNames(pods);
+  const sightings = new KernelSightings({ capability: undefined, hostNetns: 0n, maxSlots: 8 });
+  const agent: Agent = {
+    pods,
+    batches,
+    samples,
+    drops,
+    guard: new FakeGuard(),
+    builds: new FakeBuilds(),
+    userPrograms: new FakeUserPrograms(),
+    dumps: new FakeDumps(),
+    maps: new FakeMaps(),
+    programs: new FakePrograms(),
+    rules,
+    verdicts: new Verdicts(kernel, names, rules),
+    traces: new Traces({ kernel, pods, names, rules, sightings, log }),
+    captures: new Captures(pods, 'podlane'),
+    store,
+    node: () => node,
+    lab,
+    startedAt,
+    bootId: 'b',
+    log,
+  };
+  onTestFinished(() => {
+    pods.removeAllListeners();
+    samples.removeAllListeners();
+  });
+  return { agent, kernel, pods, batches, samples, drops, store, logged };
+}

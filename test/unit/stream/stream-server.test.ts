@@ -1,0 +1,254 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import type { Event } from '../../../contract/event.ts';
+import { frameColumns } from '../../../contract/sample-frame.ts';
+import type { ServerMessage } from '../../../contract/stream.ts';
+import { requireBearerToken } from '../../../server/http/bearer-token.ts';
+import { StreamServer } from '../../../server/stream/stream-server.ts';
+import { member, newBatch } from '../batch/records.ts';
+import { fakeAgent } from '../http/fake-agent.ts';
+
+async function scratchStream({ token, heartbeatMs }: { token?: string; heartbeatMs?: number } = {}) {
+  const scratch = await fakeAgent();
+  const stream = new StreamServer(scratch.agent, heartbeatMs);
+  const server = createServer();
+  stream.serve(server, token === undefined ? undefined : requireBearerToken(token));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    stream.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { ...scratch, stream, port, url: `ws://127.0.0.1:${port}/api/v1/stream` };
+}
+
+/** A client that keeps what it gets, in order: messages parsed, frames as they came. */
+async function join(url: string, headers: Record<string, string> = {}) {
+  const socket = new WebSocket(url, { headers });
+  onTestFinished(() => socket.terminate());
+  const messages: ServerMessage[] = [];
+  const frames: Buffer[] = [];
+  socket.on('message', (data: Buffer, isBinary) => {
+    if (isBinary) frames.push(data);
+    else messages.push(JSON.parse(String(data)));
+  });
+  await once(socket, 'open');
+  const say = (message: unknown) => socket.send(JSON.stringify(message));
+  const got = <T extends ServerMessage['type']>(type: T) =>
+    messages.filter((message): message is Extract<ServerMessage, { type: T }> => message.type === type);
+  const until = (type: ServerMessage['type'], count = 1) =>
+    vi.waitFor(() => expect(got(type).length).toBeGreaterThanOrEqual(count), { timeout: 5000, interval: 5 });
+  await until('hello');
+  return { socket, messages, frames, say, got, until };
+}
+
+const event = (message: string): Event => ({
+  id: 1,
+  time: new Date(0).toISOString(),
+  type: 'drift',
+  severity: 'info',
+  podId: null,
+  migrationId: null,
+  message,
+});
+
+test('a batch and its pods are told of as they change', async () => {
+  const { batches, url } = await scratchStream();
+  const client = await join(url);
+  client.say({ id: 1, type: 'subscribe', topic: 'batches' });
+  await client.until('ack');
+  const { pods, ...summary } = newBatch('b', [member('cart')]);
+  batches.emit('pod', 'b', pods[0]!);
+  batches.emit('batch', summary);
+  await client.until('batch');
+  expect(client.got('batch-pod')).toMatchObject([{ batchId: 'b', pod: { name: 'cart' } }]);
+  expect(client.got('batch')).toEqual([{ type: 'batch', batch: summary }]);
+});
+
+test('a client is told what it has come to, and gets what it asks for until it asks no more', async () => {
+  const { pods, samples, url } = await scratchStream();
+  samples.frame = Uint8Array.of(1, 2, 3);
+  const client = await join(url);
+  expect(client.got('hello')).toMatchObject([{ api: 'v1', bootId: 'b', columns: [...frameColumns] }]);
+  pods.emit('event', event('before'));
+  for (const [id, topic] of ['samples', 'pods', 'migrations', 'events'].entries())
+    client.say({ id, type: 'subscribe', topic });
+  await client.until('ack', 4);
+  expect(client.frames).toEqual([Buffer.of(1, 2, 3)]);
+
+  samples.emit('frame', Uint8Array.of(4));
+  pods.emit('pod', pods.add('cart'));
+  pods.emit('pod-removed', 'id-cart');
+  pods.emit('event', event('during'));
+  await client.until('event');
+  expect(client.frames.at(-1)).toEqual(Buffer.of(4));
+  expect(client.got('pod')).toMatchObject([{ pod: { id: 'id-cart' } }]);
+  expect(client.got('pod-removed')).toEqual([{ type: 'pod-removed', id: 'id-cart' }]);
+  expect(client.got('event')).toMatchObject([{ event: { message: 'during' } }]);
+
+  client.say({ id: 9, type: 'unsubscribe', topic: 'events' });
+  await client.until('ack', 5);
+  pods.emit('event', event('after'));
+  pods.emit('pod-removed', 'id-x');
+  await client.until('pod-removed', 2);
+  expect(client.got('event')).toHaveLength(1);
+});
+
+test('a pod is watched, by name too, only as long as somebody does', async () => {
+  const { pods, samples, url } = await scratchStream();
+  pods.add('cart');
+  const client = await join(url);
+  client.say({ id: 1, type: 'subscribe', topic: 'pod', pod: 'shop.cart', hz: 5 });
+  await client.until('ack');
+  expect(samples.watches.get('id-cart')?.hz).toBe(5);
+  samples.watches.get('id-cart')?.listener(Uint8Array.of(7));
+  await vi.waitFor(() => expect(client.frames).toEqual([Buffer.of(7)]));
+  client.say({ id: 2, type: 'unsubscribe', topic: 'pod', pod: 'id-cart' });
+  await client.until('ack', 2);
+  expect(samples.watches.size).toBe(0);
+
+  client.say({ id: 3, type: 'subscribe', topic: 'pod', pod: 'id-cart' });
+  await client.until('ack', 3);
+  expect(samples.watches.get('id-cart')?.hz).toBe(10);
+  client.socket.terminate();
+  await vi.waitFor(() => expect(samples.watches.size).toBe(0));
+});
+
+test('a bad message is answered with what is wrong, and the stream goes on', async () => {
+  const { url } = await scratchStream();
+  const client = await join(url);
+  const bad: [string | Buffer, number | null, string][] = [
+    ['not json', null, 'bad_request'],
+    ['null', null, 'bad_request'],
+    ['[]', null, 'bad_request'],
+    [Buffer.of(1, 2, 3), null, 'bad_request'],
+    ['{"id":5,"type":"subscribe","topic":"everything"}', 5, 'bad_request'],
+    ['{"id":6,"type":"subscribe","topic":"pod","pod":"shop.none","hz":1}', 6, 'pod_not_found'],
+    ['{"id":7,"type":"subscribe","topic":"pod","pod":"shop.none","hz":11}', 7, 'bad_request'],
+    ['{"id":8,"type":"subscribe","topic":"samples","more":1}', 8, 'bad_request'],
+    ['{"id":1.5,"type":"subscribe","topic":"samples"}', null, 'bad_request'],
+  ];
+  for (const [message] of bad) client.socket.send(message);
+  await client.until('error', bad.length);
+  expect(client.got('error').map(({ id, problem }) => [id, problem.code])).toEqual(
+    bad.map(([, id, code]) => [id, code]),
+  );
+  client.say({ id: 9, type: 'subscribe', topic: 'samples' });
+  await client.until('ack');
+});
+
+test('a message beyond 64 KiB ends that client alone', async () => {
+  const { url } = await scratchStream();
+  const [big, other] = [await join(url), await join(url)];
+  big.socket.send('x'.repeat((64 << 10) + 1));
+  const [code] = await once(big.socket, 'close');
+  expect(code).toBe(1009);
+  other.say({ id: 1, type: 'subscribe', topic: 'samples' });
+  await other.until('ack');
+});
+
+/** The socket under a client: paused, it takes no more bytes and the agent’s buffers fill. */
+const wire = (socket: WebSocket) => (socket as unknown as { _socket: Socket })._socket;
+
+test('a slow client skips samples and is told how many; the others get all of them', {
+  timeout: 30_000,
+}, async () => {
+  const { samples, url } = await scratchStream();
+  const [slow, quick] = [await join(url), await join(url)];
+  for (const client of [slow, quick]) {
+    client.say({ id: 1, type: 'subscribe', topic: 'samples' });
+    await client.until('ack');
+  }
+  wire(slow.socket).pause();
+  const sent = 200;
+  for (let i = 0; i < sent; i++) {
+    samples.emit('frame', new Uint8Array(100_000).fill(i));
+    await vi.waitFor(() => expect(quick.frames).toHaveLength(i + 1), { interval: 1 });
+  }
+  expect(process.memoryUsage().arrayBuffers).toBeLessThan(100 << 20);
+  wire(slow.socket).resume();
+  const late = vi.waitFor(
+    () => {
+      samples.emit('frame', Uint8Array.of(255));
+      expect(slow.got('skipped')).toHaveLength(1);
+    },
+    { timeout: 5000, interval: 20 },
+  );
+  await late;
+  const taken = slow.frames.filter(({ length }) => length > 1).length;
+  const count = slow.got('skipped')[0]!.count;
+  expect(taken).toBeLessThan(sent);
+  expect(taken + count).toBeGreaterThanOrEqual(sent);
+  expect(quick.got('skipped')).toEqual([]);
+});
+
+test('a client that takes no messages either is let go with 1013', async () => {
+  const { pods, url } = await scratchStream();
+  const stalled = await join(url);
+  stalled.say({ id: 1, type: 'subscribe', topic: 'events' });
+  await stalled.until('ack');
+  wire(stalled.socket).pause();
+  for (let i = 0; i < 400; i++) {
+    pods.emit('event', event('x'.repeat(50_000)));
+    if (i % 20 === 0) await new Promise(setImmediate);
+  }
+  wire(stalled.socket).resume();
+  const [code] = await once(stalled.socket, 'close');
+  expect(code).toBe(1013);
+  expect(stalled.got('event').length).toBeLessThan(400);
+});
+
+test('a client that answers no ping is dropped', async () => {
+  const { url } = await scratchStream({ heartbeatMs: 50 });
+  const [dead, alive] = [new WebSocket(url, { autoPong: false }), await join(url)];
+  await once(dead, 'close');
+  expect(alive.socket.readyState).toBe(WebSocket.OPEN);
+});
+
+test('an upgrade without the token, or to another path, is refused before it', async () => {
+  const { url, port } = await scratchStream({ token: '0123456789abcdef' });
+  const refused = async (target: string, headers: Record<string, string>) => {
+    const socket = new WebSocket(target, { headers });
+    const [, answer] = await once(socket, 'unexpected-response');
+    let body = '';
+    for await (const chunk of answer) body += chunk;
+    return [answer.statusCode, JSON.parse(body).code];
+  };
+  const headers = { authorization: 'Bearer 0123456789abcdef' };
+  expect(await refused(url, {})).toEqual([401, 'unauthorized']);
+  expect(await refused(url, { authorization: 'Bearer x' })).toEqual([401, 'unauthorized']);
+  expect(await refused(`ws://127.0.0.1:${port}/other`, headers)).toEqual([404, 'not_found']);
+  await join(url, headers);
+});
+
+test('nonsense on the wire harms nobody', async () => {
+  const { url, port } = await scratchStream();
+  const client = await join(url);
+  for (const bytes of [
+    'GET /api/v1/stream HTTP/1.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n',
+    '\0\0\0',
+  ])
+    await new Promise((resolve) =>
+      connect(port, '127.0.0.1')
+        .on('close', resolve)
+        .on('error', () => {})
+        .end(bytes)
+        .resume(),
+    );
+  wire(client.socket).write(Buffer.of(0xff, 0xff, 0xff, 0xff));
+  await once(client.socket, 'close');
+  await join(url);
+});
+
+test('clients are told when the agent goes away', async () => {
+  const { stream, url } = await scratchStream();
+  const client = await join(url);
+  stream.close();
+  const [code] = await once(client.socket, 'close');
+  expect(code).toBe(1001);
+});
