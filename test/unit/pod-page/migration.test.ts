@@ -4,7 +4,6 @@ import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/shee
 import {
   migrationDisabledReason,
   migrationOutcome,
-  planScript,
 } from '../../../app/pods/[id]/_migration/text.ts';
 import { durationWithoutDrain, migrationTiming, timeAxis } from '../../../app/pods/[id]/_migration/timing.ts';
 import { type Migration, migrationSteps, type RunStep } from '../../../contract/migration.ts';
@@ -87,14 +86,6 @@ test('the line in the charts stands where the host’s route moved, and nowhere 
     { id: 'm1', time: Date.parse('2026-11-22T12:00:00.006Z'), from: 'netkit', to: 'veth' },
   ]);
   expect(migrationMarks([migration(6, 'undone'), migration(3)])).toEqual([]);
-});
-
-test('a script holds every command in order, each step’s words as a comment', () => {
-  const requests = [{ words: 'RTM_NEWLINK', command: 'ip link add pl65 type veth' }];
-  const steps = [{ step: 'made', description: 'Make the pair', undoable: true, requests }];
-  const script = planScript({ ...migration(0), steps } as never, { namespace: 'shop', name: 'cart' });
-  expect(script).toMatch(/^#!\/bin\/sh -e\n# Fall back to veth: pod shop\/cart\n/);
-  expect(script).toContain('# 1 made: Make the pair\nip link add pl65 type veth\n');
 });
 
 describe('an outcome in half a sentence', () => {

@@ -12,7 +12,7 @@ import { SheetSkeleton } from '../../../_components/sheet-skeleton.tsx';
 import { ExpectedOutcome } from './expected-outcome.tsx';
 import { PointOfNoReturn } from './point-of-no-return.tsx';
 import { PreflightChecks } from './preflight-checks.tsx';
-import { isLastUndoable, noReturn, planScript } from './text.ts';
+import { isLastUndoable, noReturn } from './text.ts';
 
 /** The checks and the ten steps, each with the command that does the same; nothing has been changed. */
 export function PlanView(props: {
@@ -55,7 +55,7 @@ export function PlanView(props: {
             {plan.steps.length} steps, each with the command that does the same
           </span>
           <span className="flex-1" />
-          <CopyScript script={planScript(plan, pod)} />
+          <CopyScript script={plan.script} />
         </div>
         <ol className="border-line-1 border-t">
           {plan.steps.map((step, index) => (

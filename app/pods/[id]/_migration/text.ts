@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { lastUndoable, type Migration, type MigrationPlan } from '../../../../contract/migration.ts';
+import { lastUndoable, type Migration } from '../../../../contract/migration.ts';
 import type { Node } from '../../../../contract/node.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 
@@ -41,21 +41,6 @@ export const splitNote = (detail: string): string[] =>
     .split(/;\s+/)
     .map((line) => line.trim())
     .filter((line) => line !== '');
-
-/** The plan's commands as one shell script, each step's words as a comment. */
-export function planScript(plan: MigrationPlan, pod: { namespace: string; name: string }): string {
-  const head = [
-    '#!/bin/sh -e',
-    `# ${migrationLabel(plan.to.kind)}: pod ${pod.namespace}/${pod.name}`,
-    '# The same by hand. Podlane also writes a journal, and undoes what it did when a step fails.',
-  ];
-  const steps = plan.steps.flatMap(({ step, description, requests }, index) => [
-    '',
-    `# ${index + 1} ${step}: ${description}`,
-    ...requests.map(({ command }) => command),
-  ]);
-  return `${[...head, ...steps].join('\n')}\n`;
-}
 
 /** What a migration of this pod came to, in half a sentence. */
 export function migrationOutcome({ state, result, error, steps }: Migration): string {
