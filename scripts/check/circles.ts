@@ -13,7 +13,12 @@ export function importGraph(root: string, files: string[]): ImportGraph {
       const targets = importsOf(readFileSync(join(root, file), 'utf8'))
         .filter((name) => name.startsWith('.') || name.startsWith('@/'))
         .map((name) => (name.startsWith('@/') ? name.slice(2) : join(dirname(file), name)))
-        .flatMap((base) => ['', '.ts', '.tsx'].map((end) => base + end).filter((path) => sources.includes(path)).slice(0, 1));
+        .flatMap((base) =>
+          ['', '.ts', '.tsx']
+            .map((end) => base + end)
+            .filter((path) => sources.includes(path))
+            .slice(0, 1),
+        );
       return [file, targets] as const;
     }),
   );
@@ -73,7 +78,10 @@ export function checkCircles(root: string, files: string[]): string[] {
   const capabilities = files
     .filter((file) => file.startsWith('server/'))
     .map((file) => dirname(file).split('/').slice(0, 2).join('/'))
-    .filter((folder, place, all) => folder !== 'server' && all.indexOf(folder) === place && existsSync(join(root, folder)));
+    .filter(
+      (folder, place, all) =>
+        folder !== 'server' && all.indexOf(folder) === place && existsSync(join(root, folder)),
+    );
   const groups = [
     ...circles(graph).map((group) => ({ group, of: 'files' })),
     ...['server', ...capabilities].flatMap((below) =>

@@ -23,7 +23,10 @@ const forbidden: Forbidden[] = [
   { word: /\bhalves\b|\w*Halves\b/i, say: 'A/B tables, generation' },
   { word: /\bdrafts?\b|\w+Draft\b/i, say: 'staged rule set' },
   { word: /\btry[- ]?outs?\b|\btr(y|ied|ying|ies) out\b|TRY_OUT|tryOut/i, say: 'staged (audit)' },
-  { word: /\b(put|puts|putting|came|come|is|are|rules?|what is|be) in force\b|\bin force (since|now)\b/i, say: 'apply, activate; active' },
+  {
+    word: /\b(put|puts|putting|came|come|is|are|rules?|what is|be) in force\b|\bin force (since|now)\b/i,
+    say: 'apply, activate; active',
+  },
   { word: /\btak(e|es|en|ing) (them |it |the \w+ |all )?away\b|take-away|takeAway/i, say: 'remove' },
   { word: /\bwelcom(e|es|ed|ing)\b/i, say: 'add' },
   { word: /\btruce\b/i, say: 'back-off' },
@@ -34,7 +37,10 @@ const forbidden: Forbidden[] = [
   { word: /what became of/i, say: 'outcome' },
   { word: /\bdoors?\b|\w*Doors?\b/, say: 'listener' },
   { word: /\bmishaps?\b|\w*Mishap\b/i, say: 'failure summary' },
-  { word: /\b(is|are|was|were|be|been|not|none|being) told\b|\btold (of|about|apart)\b/i, say: 'reported, published, evaluated' },
+  {
+    word: /\b(is|are|was|were|be|been|not|none|being) told\b|\btold (of|about|apart)\b/i,
+    say: 'reported, published, evaluated',
+  },
   { word: /\b(is|are|was|were) (not )?asked about\b|\basked about\b/i, say: 'evaluated' },
   { word: /\bbegun[ _]by\b|begunBy/i, say: 'initiator' },
   { word: /\bunderway\b|\bunder way\b/i, say: 'in progress' },
@@ -60,11 +66,15 @@ export function findWords(file: string, text: string): string[] {
 }
 
 const checked = /\.(ts|tsx|js|c|h|md|css|sh|json|prisma)$/;
-const unchecked = /^(scripts\/check\/|test\/unit\/scripts\/words|package-lock\.json|docs\/glossary\.md|CHANGELOG\.md)|\/generated\//;
+const unchecked =
+  /^(scripts\/check\/|test\/unit\/scripts\/words|package-lock\.json|docs\/glossary\.md|CHANGELOG\.md)|\/generated\//;
 
 /** Looks for private words in code, comments, texts and docs, names of files included. */
 export function checkWords(root: string, files: string[]): string[] {
   return files
     .filter((file) => checked.test(file) && !unchecked.test(file))
-    .flatMap((file) => [...findWords(file, file), ...findWords(file, readFileSync(join(root, file), 'utf8'))]);
+    .flatMap((file) => [
+      ...findWords(file, file),
+      ...findWords(file, readFileSync(join(root, file), 'utf8')),
+    ]);
 }
