@@ -1,6 +1,6 @@
 import { defineConfig } from '@playwright/test';
 
-/** Debian's browser, without what it does on its own. No sandbox, because it runs as root. */
+/** Debian's Chromium without background requests. The sandbox is off because it refuses to run as root. */
 export const chromium = {
   executablePath: process.env.PODLANE_CHROMIUM ?? '/usr/bin/chromium',
   args: [
@@ -15,7 +15,7 @@ export const chromium = {
 };
 
 export default defineConfig({
-  // Those of the lab need its guest, where the running kernel has no netkit.
+  // The tests of the lab need its guest where the running kernel has no netkit.
   projects: [
     { name: 'e2e', testDir: 'test/e2e', testIgnore: 'lab/**' },
     { name: 'lab', testDir: 'test/e2e/lab' },
@@ -24,8 +24,9 @@ export default defineConfig({
   // One lab at a time: the tests change the pods of one node.
   workers: 1,
   forbidOnly: true,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  // Time-outs only end what hangs: they leave room for a machine that is busy with other work.
+  timeout: 240_000,
+  expect: { timeout: 45_000 },
   reporter: [['list']],
   use: {
     browserName: 'chromium',

@@ -1,11 +1,12 @@
-// npm test: all levels, or those named; what follows the names picks test files. Each level runs whatever became of the
-// ones before. The last line says the sum.
+// npm test: all levels, or the named ones; what follows the names picks test files. Levels run in stages, and those of a
+// stage side by side where there are processors for it. Each level runs whether or not an earlier one failed.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Counts } from './test/counts.ts';
-import { inGuest, levels } from './test/levels.ts';
-import { heldBack, type Terminal, terminal } from './test/terminal.ts';
+import { levels } from './test/levels.ts';
+import { stagesOf } from './test/stages.ts';
+import { bufferedTerminal, type Terminal, terminal } from './test/terminal.ts';
 
 const words = process.argv.slice(2);
 const from = words.findIndex((word) => !(word in levels));
@@ -31,24 +32,39 @@ async function run(level: string, to: Terminal): Promise<Row> {
     to.err(`${error.message}\n`);
     return { passed: 0, failed: 1 };
   });
-  return { level, seconds: Math.round((Date.now() - started) / 1000), ...counts };
+  return { level, seconds: secondsSince(started), ...counts };
 }
 
-// The guest takes one processor: it runs beside the levels before it, and shows its output when its turn comes.
-const beside = wanted.length > 1 ? wanted.filter(inGuest) : [];
-const early = new Map(
-  beside.map((level) => {
-    const held = heldBack();
-    return [level, { held, row: run(level, held) }] as const;
-  }),
-);
+/** Runs the levels of a lane one after the other. */
+async function runLane(lane: readonly string[], to: Terminal): Promise<Row[]> {
+  const done: Row[] = [];
+  for (const level of lane) {
+    to.out(`\n── ${level}\n`);
+    done.push(await run(level, to));
+  }
+  return done;
+}
+
+function secondsSince(time: number): number {
+  return Math.round((Date.now() - time) / 1000);
+}
 
 const rows: Row[] = [];
-for (const level of wanted) {
-  const started = early.get(level);
-  console.log(`\n── ${level}${started ? ', run beside the others' : ''}`);
-  started?.held.release();
-  rows.push(await (started?.row ?? run(level, terminal)));
+const started = Date.now();
+for (const [index, lanes] of stagesOf(wanted).entries()) {
+  const began = Date.now();
+  // The first lane shows its output as it comes, the others when the lanes before them have ended.
+  const running = lanes.map((lane, place) => {
+    const output = place === 0 ? undefined : bufferedTerminal();
+    return { output, done: runLane(lane, output ?? terminal) };
+  });
+  for (const { output, done } of running) {
+    output?.release();
+    rows.push(...(await done));
+  }
+  console.log(
+    `\nstage ${index + 1} (${lanes.map((lane) => lane.join(', ')).join(' | ')}): ${secondsSince(began)} s`,
+  );
 }
 
 console.log(
@@ -59,6 +75,7 @@ for (const { level, seconds, passed, failed } of rows) {
     level.padEnd(8) + [seconds, passed, failed].map((figure) => String(figure).padStart(9)).join(''),
   );
 }
+console.log(`${'all'.padEnd(8)}${String(secondsSince(started)).padStart(9)}`);
 const sum = (key: 'passed' | 'failed') => rows.reduce((total, row) => total + row[key], 0);
 console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
 process.exitCode = sum('failed') > 0 || sum('passed') === 0 ? 1 : 0;

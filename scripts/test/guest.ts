@@ -1,11 +1,13 @@
 import { bootGuest, quote } from '../vm/guest.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Ends a guest that hangs: its tests take 12 minutes on an idle machine, and three times as long on a busy one. */
+const timeoutSeconds = 2700;
 const mark = '\0report\0';
 
 /**
- * Runs a command in a guest of its own with its output on `terminal`, and brings back a file that it wrote there:
- * the guest's files are gone with it, so it travels behind the output.
+ * Runs a command in a guest of its own with its output on `terminal`, and returns the text of a file that it wrote there.
+ * The guest's files end with it, so the text travels behind the output.
  */
 export async function runInGuest(
   command: string[],
@@ -17,7 +19,7 @@ export async function runInGuest(
   const guest = await bootGuest({
     command: `${command.map(quote).join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
     env: process.env.CI ? { CI: process.env.CI, ...env } : env,
-    timeoutSeconds: 1500,
+    timeoutSeconds,
     onStdout: (chunk) => {
       if (held === '' && !chunk.includes(0)) terminal.out(chunk);
       else held += chunk.toString('latin1');

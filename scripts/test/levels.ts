@@ -6,10 +6,10 @@ import { runInGuest } from './guest.ts';
 import { show } from './show.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Whether the level runs in a guest: then it can run beside others, and its output goes where it is told. */
+/** True for a level that runs in a guest, and so can run beside levels that use this machine's devices. */
 export const inGuest = (level: string): boolean => level === 'vm' && !hasNetkit();
 
-/** Runs one level of tests with its output on the terminal. `folder` is for its report; `filters` pick files. */
+/** Runs one level of tests with its output on the terminal. `folder` receives its report; `filters` pick files. */
 export type Level = (folder: string, filters: string[], terminal: Terminal) => Promise<Counts>;
 
 export const levels: Record<string, Level> = {
@@ -29,7 +29,6 @@ export const levels: Record<string, Level> = {
     const answer = await runInGuest(command, report, { ...noColours, ...faults }, terminal);
     return counted(answer.code, answer.report, countVitest);
   },
-  /** Its guest has the processor that the level before it leaves. */
   lab: (folder, filters) => playwright('lab', folder, filters),
 };
 

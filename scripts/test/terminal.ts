@@ -1,4 +1,4 @@
-/** Where a level's output goes. */
+/** Receives the output of a level. */
 export interface Terminal {
   out(chunk: Buffer | string): void;
   err(chunk: Buffer | string): void;
@@ -9,8 +9,8 @@ export const terminal: Terminal = {
   err: (chunk) => void process.stderr.write(chunk),
 };
 
-/** Keeps what a level says that runs beside others, until it is released; from then on all goes through. */
-export function heldBack(): Terminal & { release(): void } {
+/** Buffers the output of a level that runs beside others until `release()`; passes it through from then on. */
+export function bufferedTerminal(): Terminal & { release(): void } {
   const held: [keyof Terminal, Buffer | string][] = [];
   let released = false;
   const say =
