@@ -1,4 +1,5 @@
 import type { DeviceKind } from '../contract/device.ts';
+import { counterIndex } from '../server/bpf/counter-layout.ts';
 import { removeDevice } from '../server/datapath/device/device.ts';
 import { removeEndpoints } from '../server/datapath/device/our-programs.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
@@ -100,8 +101,8 @@ async function overPath(ground: KernelContext, path: Path, index: number, betwee
   }
 }
 
-/** struct podlane_counters (bpf/slot-layout.h): redirected_packets_out. */
-const redirected = (ground: KernelContext, slot: number): number => Number(ground.programs.counters.read(slot)[4]);
+const redirected = (ground: KernelContext, slot: number): number =>
+  Number(ground.programs.counters.read(slot)[counterIndex.egressRedirectedPackets]);
 
 const [env = 'native', rounds = '5', milliseconds = '100'] = process.argv.slice(2);
 await measure(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { direction } from './path.ts';
-import { dropReasons } from './sample.ts';
+import { dropReasons } from './counters.ts';
+import { direction } from './direction.ts';
 
 /** Packets that Podlane's programs dropped for a reason. */
 export const ownDrops = z.object({ reason: z.enum(dropReasons), direction, packets: z.number().int() });

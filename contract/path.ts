@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import { attachedProgram, deviceEnd, deviceKind, hook, policy } from './device.ts';
+import { direction } from './direction.ts';
 
-/** `out` leaves the pod, `in` enters it. */
-export const direction = z.enum(['out', 'in']);
-
-/** A hook on the way and what runs there. `end` says on which end of the device it stands. */
+/** A hook of the pod's device with its programs in the order they run. `end` is the device end that it belongs to. */
 export const gate = z.object({
   hook,
   direction,
@@ -33,14 +31,14 @@ export const pathHop = z.discriminatedUnion('type', [
     policy: z.object({ primary: policy, peer: policy }).nullable(),
     primary: deviceEnd,
     peer: deviceEnd,
-    gates: z.array(gate).describe('in the order a leaving packet meets them'),
+    gates: z.array(gate).describe('in the order an egress packet passes them'),
   }),
   z.object({
     type: z.literal('host'),
     routes: z.array(z.string()).describe('the host’s routes to the pod'),
     neighbours: z.array(z.string()),
     defaultRoutes: z.array(z.string()),
-    forwarding: z.boolean().describe('of all families that the pod has addresses of'),
+    forwarding: z.boolean().describe('on for every address family of the pod'),
     rpFilter: z.number().int(),
   }),
   z.object({
@@ -59,20 +57,20 @@ export const pathHop = z.discriminatedUnion('type', [
 ]);
 export type PathHop = z.infer<typeof pathHop>;
 
-/** Which way packets really took, from counters. */
-export const wayTaken = z.object({
-  seconds: z.number().describe('the interval that was counted'),
-  redirected: z.number().describe('packets handed straight to another pod of the node'),
-  toHost: z.number().describe('packets given to the host’s stack'),
-  dropped: z.number().describe('packets that our programs dropped'),
+/** Egress packets of the pod by what happened to them, counted over an interval. */
+export const pathTraffic = z.object({
+  seconds: z.number().describe('length of the interval'),
+  redirected: z.number().describe('packets redirected to another pod of the node'),
+  hostRouted: z.number().describe('packets passed to the host’s network stack'),
+  dropped: z.number().describe('packets dropped by Podlane’s programs'),
 });
-export type WayTaken = z.infer<typeof wayTaken>;
+export type PathTraffic = z.infer<typeof pathTraffic>;
 
-/** The way of a leaving packet, container first. Host with no uplink has no `uplink` hop. */
+/** Path of an egress packet, from the container outwards. A host without a default route has no `uplink` hop. */
 export const podPath = z.object({
   pod: z.string(),
   hops: z.array(pathHop),
-  redirect: z.boolean().describe('whether the short way between pods of this node is switched on'),
-  taken: wayTaken.nullable().describe('by what left the pod lately; null before two samples'),
+  redirect: z.boolean().describe('whether same-node redirect is on'),
+  traffic: pathTraffic.nullable().describe('between the last two samples; null before the second'),
 });
 export type PodPath = z.infer<typeof podPath>;

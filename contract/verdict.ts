@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { direction } from './acl.ts';
 import { parseCidr } from './cidr.ts';
+import { dropReasons } from './counters.ts';
+import { direction } from './direction.ts';
 import { listOf, listQuery } from './list.ts';
-import { dropReasons } from './sample.ts';
+import { ruleSetName } from './rules.ts';
 
 /** A pod as it was named when the packet was seen; it may be gone since. */
 export const podReference = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
@@ -33,26 +34,26 @@ export const packetHeaders = z.object({
 export type PacketHeaders = z.infer<typeof packetHeaders>;
 
 export const verdictKind = z
-  .enum(['dropped', 'logged', 'would-drop', 'would-pass'])
+  .enum(['dropped', 'logged', 'staged-deny', 'staged-allow'])
   .describe(
-    'logged: a rule of action `log` matched; would-drop, would-pass: the draft decides otherwise than the active set',
+    'logged: a rule of action `log` matched; staged-deny, staged-allow: the staged rules decide otherwise than the active ones',
   );
 export type VerdictKind = z.infer<typeof verdictKind>;
 
-/** A packet that was dropped or logged, or that the draft judges otherwise. A sample: see `losses`. */
+/** A packet that was dropped or logged, or that the staged rules would decide otherwise. A sample: see `losses`. */
 export const verdict = packetHeaders.extend({
   id: z.int().describe('ascending since the agent started; what is missing in between was pushed out'),
   time: z.iso.datetime(),
   kind: verdictKind,
   direction,
-  pod: podReference.nullable().describe('whose rules judged it; null when the pod was gone already'),
+  pod: podReference.nullable().describe('pod whose rules evaluated it; null: it was removed meanwhile'),
   reason: z.enum(dropReasons).nullable().describe('why it was dropped; null when it was not'),
-  set: z.enum(['active', 'draft']),
-  generation: z.int().describe('of the rule set that judged it'),
+  set: ruleSetName,
+  generation: z.int().describe('generation of the rule set that evaluated it'),
   rule: z
     .string()
     .nullable()
-    .describe('name of the deciding rule; null: the default of the set, or no rule was asked'),
+    .describe('name of the deciding rule; null: the default action, or no rule was evaluated'),
 });
 export type Verdict = z.infer<typeof verdict>;
 
@@ -85,7 +86,7 @@ const filter = {
   protocol: z.string().max(8).optional().describe('name or number'),
   verdict: verdictKind.optional(),
   direction: direction.optional(),
-  set: z.enum(['active', 'draft']).optional(),
+  set: ruleSetName.optional(),
 };
 const port = z.int().min(0).max(65_535).optional().describe('of either end');
 

@@ -1,15 +1,20 @@
-import { type DatapathCounterName, datapathCounters, dropCounters, dropReasons } from '../../contract/counters.ts';
+import {
+  type DatapathCounterName,
+  datapathCounters,
+  dropCounters,
+  dropReasons,
+} from '../../contract/counters.ts';
 import { counterBytes, dropBytes } from './slot-layout.ts';
 
-/** u64 fields of struct podlane_counters (`bpf/podlane.h`): those that a sweep over all slots reads. */
+/** u64 fields of struct podlane_counters (`bpf/slot-layout.h`): those that a sweep over all slots reads. */
 export const sweptWidth = counterBytes / 8;
 /** u64 fields of both structs of a slot. Counters of removed devices are stored as an array of this length. */
 export const counterWidth = sweptWidth + dropBytes / 8;
-/** PODLANE_REASONS: the room for reasons in each direction of struct podlane_drops. */
+/** PODLANE_DROP_REASONS: the room for reasons in each direction of struct podlane_drops. */
 const reasonRoom = dropBytes / 8 / 2;
 
 if (datapathCounters.length !== sweptWidth || dropReasons.length > reasonRoom)
-  throw new Error('contract/counters.ts does not match bpf/podlane.h');
+  throw new Error('contract/counters.ts does not match bpf/slot-layout.h');
 
 const dropIndex = dropCounters.map(({ name, direction, reason }): [DatapathCounterName, number] => [
   name,

@@ -2,9 +2,9 @@ import { uptime } from 'node:os';
 import type { PodDrops, KernelDrops as Reason } from '../../contract/drops.ts';
 import type { Capability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import { readVmlinuxBtf } from '../bpf/btf.ts';
 import { type DropCount, type DropProgram, openDropProgram } from '../bpf/kernel-drops.ts';
-import { readVmlinuxBtf } from '../kernel/btf.ts';
-import { type DropReasons, dropReasonsOf } from '../kernel/drop-reasons.ts';
+import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
 
 /** A pod as the kernel's drops are found: by its namespace, and at the primaries of its devices by their slots. */
 export interface TrackedPod {
@@ -57,11 +57,11 @@ export class KernelDrops {
     if (!capability?.available)
       return new KernelDrops(null, capability ?? { detail: 'the kernel was not asked', hint: null });
     try {
-      const reasons = dropReasonsOf(await readVmlinuxBtf());
+      const reasons = readDropReasons(await readVmlinuxBtf());
       const program = await openDropProgram({
         ...where,
         maxCounts: where.maxSlots * countsPerSlot,
-        receiverTold: reasons.receiverTold,
+        receiverTold: reasons.hasReceiverSocket,
       });
       return new KernelDrops({ program, reasons }, { detail: capability.detail, hint: null });
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { NodeSample } from '../../contract/node.ts';
-import { programInfoById } from '../bpf/program.ts';
+import { programInfoById } from '../bpf/program-info.ts';
 import { cpuShares, cpuTimes, ownUsage } from '../kernel/procfs.ts';
 
 /** Reads what the node and this process spend. Shares are over the time since the last reading. */

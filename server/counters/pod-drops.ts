@@ -1,9 +1,9 @@
 import type { EventEmitter } from 'node:events';
+import { dropCounters } from '../../contract/counters.ts';
 import type { OwnDrops, PodDrops } from '../../contract/drops.ts';
-import { type DropReason, dropReasons } from '../../contract/sample.ts';
-import type { CounterMap } from '../bpf/counters.ts';
-import type { CountedPod, Datapath, DatapathEvents } from '../datapath/datapath.ts';
-import { field } from './fields.ts';
+import { counterIndex } from '../bpf/counter-layout.ts';
+import type { CounterMap } from '../bpf/counter-map.ts';
+import type { Datapath, DatapathEvents, SampledPod } from '../datapath/datapath.ts';
 import type { KernelDrops } from './kernel-drops.ts';
 
 type Pods = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'get' | 'summaries'>;
@@ -36,7 +36,7 @@ export class PodDropCounts {
   of(id: string): PodDrops {
     const pod = this.#pods.get(id)!;
     const { createdAt } = this.#pods.summaries().find((summary) => summary.id === id)!;
-    return { since: createdAt, ours: this.#ours(pod), kernel: this.#kernel.read(pod.number) };
+    return { since: createdAt, ours: this.#ownDrops(pod), kernel: this.#kernel.read(pod.number) };
   }
 
   /** The kernel's, of all pods that have any, by their numbers. */
@@ -49,22 +49,19 @@ export class PodDropCounts {
     this.#kernel.close();
   }
 
-  #track(pod: CountedPod | undefined): void {
+  #track(pod: SampledPod | undefined): void {
     if (pod === undefined) return;
     this.#numbers.set(pod.id, pod.number);
     this.#kernel.track(pod);
   }
 
-  #ours({ slots, carried }: CountedPod): OwnDrops[] {
+  #ownDrops({ slots, carried }: SampledPod): OwnDrops[] {
     const sums = [carried, ...slots.map((slot) => this.#counters.read(slot))];
-    const total = (place: number): number =>
-      Number(sums.reduce((total, counters) => total + (counters[place] ?? 0n), 0n));
-    const ofReason = (reason: DropReason, i: number): OwnDrops[] => [
-      { reason, direction: 'out', packets: total(field.droppedOut + i) },
-      { reason, direction: 'in', packets: total(field.droppedIn + i) },
-    ];
-    return dropReasons
-      .flatMap(ofReason)
+    return dropCounters
+      .map(({ name, reason, direction }) => {
+        const total = sums.reduce((total, counters) => total + (counters[counterIndex[name]] ?? 0n), 0n);
+        return { reason, direction, packets: Number(total) };
+      })
       .filter(({ packets }) => packets > 0)
       .sort((a, b) => b.packets - a.packets);
   }

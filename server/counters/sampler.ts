@@ -1,23 +1,24 @@
 import { EventEmitter } from 'node:events';
 import type { NodeSample } from '../../contract/node.ts';
 import { sweptWidth } from '../bpf/counter-layout.ts';
-import type { CounterMap } from '../bpf/counters.ts';
+import type { CounterMap } from '../bpf/counter-map.ts';
 import type { SampledPod } from '../datapath/datapath.ts';
-import { encodeFrame, type FrameClock } from '../stream/sample-frame.ts';
 import { NodeMeter } from './node-meter.ts';
+import { type Sample, samplePod } from './sample.ts';
 import { gridHz, isDue, Schedule } from './schedule.ts';
-import { sweepReader, slotReader } from './slot-reader.ts';
+import { type SlotReader, slotReader, sweepReader } from './slot-reader.ts';
 
-/** What is sampled. Asked anew on every tick, and answered from memory. */
+/** Source of the pods to sample. It is read on every tick, and must not read the kernel. */
 export interface SampledPods {
   all(): readonly SampledPod[];
-  /** By id; undefined for a pod that is gone. */
+  /** Returns a pod by id; undefined if it is gone. */
   get(id: string): SampledPod | undefined;
 }
 
 export interface SampleEvents {
-  /** All pods, once a second (`contract/sample-frame.ts`); one buffer for all listeners. */
-  frame: [Uint8Array];
+  /** All pods, once a second. */
+  sample: [Sample];
+  /** The node, with every sample of all pods. */
   node: [NodeSample];
 }
 
@@ -26,20 +27,21 @@ type Counters = Pick<CounterMap, 'slots' | 'sweep' | 'read'>;
 interface Watch {
   pod: string;
   hz: number;
-  listener: (frame: Uint8Array) => void;
+  listener: (sample: Sample) => void;
 }
 
-/** Reads the counters of all pods once a second, and of pods that somebody watches up to ten times. */
+/** Reads the counters of all pods once a second, and of watched pods up to ten times a second. */
 export class Sampler extends EventEmitter<SampleEvents> {
-  /** The last of each; null before the first. */
-  frame: Uint8Array | null = null;
-  /** The one before. */
-  previous: Uint8Array | null = null;
+  /** Last sample of all pods; null before the first. */
+  latest: Sample | null = null;
+  /** The sample before `latest`. */
+  previous: Sample | null = null;
+  /** Last sample of the node; null before the first. */
   node: NodeSample | null = null;
   readonly #pods: SampledPods;
   readonly #counters: Counters;
-  /** Of `sweepReader`, made once. */
-  readonly #room: BigUint64Array;
+  /** Buffer of `sweepReader`, allocated once. */
+  readonly #buffer: BigUint64Array;
   readonly #programIds: () => readonly number[];
   readonly #meter = new NodeMeter();
   readonly #watches = new Set<Watch>();
@@ -49,12 +51,12 @@ export class Sampler extends EventEmitter<SampleEvents> {
   );
   #sequence = 0n;
 
-  /** `programIds`: of those whose run time and count go into the node's sample. */
+  /** @param programIds returns the programs whose run count and run time belong to the node's sample */
   constructor(pods: SampledPods, counters: Counters, programIds: () => readonly number[]) {
     super();
     this.#pods = pods;
     this.#counters = counters;
-    this.#room = new BigUint64Array(counters.slots * sweptWidth);
+    this.#buffer = new BigUint64Array(counters.slots * sweptWidth);
     this.#programIds = programIds;
   }
 
@@ -68,8 +70,8 @@ export class Sampler extends EventEmitter<SampleEvents> {
     this.#schedule.stop();
   }
 
-  /** Frames of one pod at `hz` (1 to 10), until the returned function is called; none while it is gone. */
-  watch(pod: string, hz: number, listener: (frame: Uint8Array) => void): () => void {
+  /** Samples one pod `hz` times a second (1 to 10) until the returned function is called, and skips it while it is gone. */
+  watch(pod: string, hz: number, listener: (sample: Sample) => void): () => void {
     if (!(hz >= 1 && hz <= gridHz)) throw new RangeError(`watch at ${hz} Hz: 1 to ${gridHz}`);
     const watch = { pod, hz, listener };
     this.#watches.add(watch);
@@ -82,12 +84,12 @@ export class Sampler extends EventEmitter<SampleEvents> {
 
   #tick(index: number): void {
     if (isDue(index, 1)) this.#sampleAll();
-    const frames = new Map<string, Uint8Array | null>();
+    const samples = new Map<string, Sample | null>();
     for (const { pod, hz, listener } of this.#watches) {
       if (!isDue(index, hz)) continue;
-      const frame = frames.get(pod) ?? this.#sampleOne(pod);
-      frames.set(pod, frame);
-      if (frame) listener(frame);
+      const sample = samples.get(pod) ?? this.#sampleOne(pod);
+      samples.set(pod, sample);
+      if (sample) listener(sample);
     }
   }
 
@@ -95,21 +97,22 @@ export class Sampler extends EventEmitter<SampleEvents> {
     const clock = this.#clock();
     const pods = this.#pods.all();
     const end = pods.reduce((end, pod) => Math.max(end, ...pod.slots.map((slot) => slot + 1)), 0);
-    const reading = sweepReader(this.#counters, end, this.#room);
+    const read = sweepReader(this.#counters, end, this.#buffer);
     const readMs = Number(process.hrtime.bigint() - clock.monotonicNs) / 1e6;
-    this.previous = this.frame;
-    this.frame = encodeFrame('all', pods, reading, clock);
+    this.previous = this.latest;
+    this.latest = { scope: 'all', ...clock, pods: samplePods(pods, read) };
     this.node = this.#meter.read(Number(clock.sequence), readMs, this.#programIds());
-    this.emit('frame', this.frame);
+    this.emit('sample', this.latest);
     this.emit('node', this.node);
   }
 
-  #sampleOne(id: string): Uint8Array | null {
+  #sampleOne(id: string): Sample | null {
     const pod = this.#pods.get(id);
-    return pod ? encodeFrame('watched', [pod], slotReader(this.#counters), this.#clock()) : null;
+    if (pod === undefined) return null;
+    return { scope: 'watched', ...this.#clock(), pods: samplePods([pod], slotReader(this.#counters)) };
   }
 
-  #clock(): FrameClock {
+  #clock(): Pick<Sample, 'sequence' | 'realtimeNs' | 'monotonicNs'> {
     this.#sequence += 1n;
     return {
       sequence: this.#sequence,
@@ -118,3 +121,5 @@ export class Sampler extends EventEmitter<SampleEvents> {
     };
   }
 }
+
+const samplePods = (pods: readonly SampledPod[], read: SlotReader) => pods.map((pod) => samplePod(pod, read));

@@ -1,5 +1,12 @@
 import { counters } from '../../contract/counters.ts';
-import { encodeFrameHeader, frameColumns, frameHeaderBytes, frameKinds, noValue, podColumns } from '../../contract/sample-frame.ts';
+import {
+  encodeFrameHeader,
+  frameColumns,
+  frameHeaderBytes,
+  frameKinds,
+  noValue,
+  podColumns,
+} from '../../contract/sample-frame.ts';
 import { counterValue, type PodSample, type Sample } from '../counters/sample.ts';
 
 const podCells: Record<(typeof podColumns)[number], (pod: PodSample) => bigint> = {

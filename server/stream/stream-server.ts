@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ProblemError } from '../../contract/problem.ts';
 import type { Agent } from '../http/agent.ts';
-import { StreamClient, closeCodes } from './stream-client.ts';
+import { closeCodes, StreamClient } from './stream-client.ts';
 import { ClientSubscriptions } from './subscriptions.ts';
 import { TopicPublisher } from './topics.ts';
 

@@ -108,7 +108,7 @@ export class ClientSubscriptions {
     this.#watched.get(pod)?.();
     this.#watched.set(
       pod,
-      this.#agent.samples.watch(pod, hz, (sample) => this.#client.sendSample(frameOf(sample))),
+      this.#agent.sampler.watch(pod, hz, (sample) => this.#client.sendSample(frameOf(sample))),
     );
   }
 

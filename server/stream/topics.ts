@@ -20,11 +20,11 @@ export class TopicPublisher {
 
   constructor(agent: Agent) {
     this.#agent = agent;
-    const { pods, batches, dumps, samples } = agent;
-    samples.on('sample', (sample) => {
+    const { pods, batches, dumps, sampler } = agent;
+    sampler.on('sample', (sample) => {
       if (this.#clients.samples.size > 0) this.#sample('samples', frameOf(sample));
     });
-    samples.on('node', (sample) => {
+    sampler.on('node', (sample) => {
       // They see what programs cost: the kernel measures it while somebody looks.
       if (this.#clients.node.size > 0) agent.programs.look();
       this.#sample('node', nodeText(sample));
@@ -43,7 +43,7 @@ export class TopicPublisher {
   add(topic: Topic, client: StreamClient): void {
     if (this.#clients[topic].has(client)) return;
     this.#clients[topic].add(client);
-    const { latest, node } = this.#agent.samples;
+    const { latest, node } = this.#agent.sampler;
     if (topic === 'samples' && latest !== null) client.sendSample(frameOf(latest));
     if (topic === 'node' && node !== null) client.sendSample(nodeText(node));
   }

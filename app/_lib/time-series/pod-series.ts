@@ -1,68 +1,65 @@
-import { type Frame, type SampleColumn, sampleColumns } from '../../../contract/sample-frame.ts';
-import {
-  columnIndex,
-  type PodHistory,
-  type PodRates,
-  type PodTotals,
-  type RateField,
-  rateFields,
-  rateSources,
-} from './rates.ts';
+import type { RateName } from '../../../contract/counters.ts';
+import { type Frame, type FrameColumn, frameColumns } from '../../../contract/sample-frame.ts';
+import { columnIndex, type PodHistory, type PodRates, rateIndex, rateNames, rateSources } from './rates.ts';
 
-export type { PodHistory, PodRates } from './rates.ts';
-
-const fields = rateFields.length;
-/** The ring after those of the rates: 0 netkit, 1 veth. */
-const kindRing = fields;
-const fieldIndex = Object.fromEntries(rateFields.map((field, index) => [field, index])) as Record<
-  RateField,
-  number
->;
-/** Stands for all pods together among the pods' numbers. */
+/** Index of the ring of device kinds, behind those of the rates. */
+const kindRing = rateNames.length;
+/** Pod number under which the sums over all pods are stored. */
 const allPods = -1;
 
-interface Track {
-  /** One ring for each rate field and one for the kind, `capacity` long, one after the other. */
+interface PodTrack {
+  /** One ring for each rate and one for the device kind, each `capacity` slots long, in one array. */
   rings: Float32Array;
-  /** The last slot written; later ones are missing. */
+  capacity: number;
+  /** Last slot that was written; slots after it have no sample of this pod. */
   slot: number;
-  /** Of the last frame with this pod: its columns, its rates, its times. */
-  last: Float64Array;
-  rates: Float64Array;
+  /** Columns, rates and times of the last frame with this pod. */
+  lastTotals: Float64Array;
+  lastRates: Float64Array;
   monotonicNs: number;
   timeMs: number;
-  /** The highest value each column has had. */
-  highest: Float64Array;
-  /** `rates` as an object, made when it is asked for. */
-  shown: PodRates | null;
+  /** Highest value of each column: a total never decreases. */
+  highestTotals: Float64Array;
+  /** `lastRates` as an object, created on first use. */
+  ratesObject: PodRates | null;
 }
 
 export type PodSeries = ReturnType<typeof createPodSeries>;
 
+export interface PodSeriesOptions {
+  /** Samples stored for every pod. */
+  capacity: number;
+  /** Samples stored for pods passed to `keepLonger`; default `capacity`. */
+  longCapacity?: number;
+  /** Time between two samples. */
+  periodMs: number;
+}
+
 /**
- * Turns frames of totals into rates, and keeps the last `capacity` of them for every pod. All pods share
- * one axis of slots, a period apart; a period without a sample is a slot without values.
+ * Converts frames of totals to rates and stores the latest of them for every pod. All pods share one axis of slots, one
+ * per sample period; a period without a sample is a slot without values.
  */
-export function createPodSeries({ capacity, periodMs }: { capacity: number; periodMs: number }) {
-  const tracks = new Map<number, Track>();
-  const times = new Float64Array(capacity);
-  const present = new Uint8Array(capacity);
+export function createPodSeries({ capacity, longCapacity = capacity, periodMs }: PodSeriesOptions) {
+  const tracks = new Map<number, PodTrack>();
+  const times = new Float64Array(longCapacity);
+  const present = new Uint8Array(longCapacity);
   let head = -1;
   let lastMonotonicNs = 0;
   let version = 0;
 
-  function trackOf(number: number): Track {
+  function trackOf(number: number): PodTrack {
     const known = tracks.get(number);
     if (known !== undefined) return known;
-    const track: Track = {
-      rings: new Float32Array((fields + 1) * capacity).fill(Number.NaN),
+    const track: PodTrack = {
+      rings: new Float32Array((kindRing + 1) * capacity).fill(Number.NaN),
+      capacity,
       slot: head - 1,
-      last: new Float64Array(sampleColumns.length),
-      rates: new Float64Array(fields),
+      lastTotals: new Float64Array(frameColumns.length),
+      lastRates: new Float64Array(rateNames.length),
       monotonicNs: 0,
       timeMs: 0,
-      highest: new Float64Array(sampleColumns.length),
-      shown: null,
+      highestTotals: new Float64Array(frameColumns.length),
+      ratesObject: null,
     };
     tracks.set(number, track);
     return track;
@@ -74,185 +71,184 @@ export function createPodSeries({ capacity, periodMs }: { capacity: number; peri
     lastMonotonicNs = 0;
   }
 
-  /** Opens the slot of this sample, and one without values for each that is missing before it. */
+  /** Opens the slot of this sample, and an empty slot for each sample that is missing before it. */
   function advance(monotonicNs: number, timeMs: number): void {
     const periods = Math.round((monotonicNs - lastMonotonicNs) / 1e6 / periodMs);
-    const missing = lastMonotonicNs === 0 ? 0 : Math.min(Math.max(periods - 1, 0), capacity);
+    const missing = lastMonotonicNs === 0 ? 0 : Math.min(Math.max(periods - 1, 0), longCapacity);
     for (let i = missing; i >= 0; i--) {
       head++;
-      times[head % capacity] = timeMs - i * periodMs;
-      present[head % capacity] = i === 0 ? 1 : 0;
+      times[head % longCapacity] = timeMs - i * periodMs;
+      present[head % longCapacity] = i === 0 ? 1 : 0;
     }
     lastMonotonicNs = monotonicNs;
   }
 
-  /** Writes a track's rates into the slot at the head, or nothing when they are no point of a line. */
-  function write(track: Track, isPoint: boolean, kind: number): void {
-    const first = Math.max(track.slot + 1, head - capacity + 1);
-    const at = head % capacity;
-    for (let ring = 0; ring <= fields; ring++) {
-      const from = ring * capacity;
-      for (let slot = first; slot < head; slot++) track.rings[from + (slot % capacity)] = Number.NaN;
-      track.rings[from + at] = !isPoint ? Number.NaN : ring === kindRing ? kind : track.rates[ring]!;
+  /** Writes a track's rates and device kind into the slot at the head; NaN if the sample is no point of a line. */
+  function write(track: PodTrack, isPoint: boolean, kind: number): void {
+    const { rings, lastRates } = track;
+    const first = Math.max(track.slot + 1, head - track.capacity + 1);
+    const at = head % track.capacity;
+    for (let ring = 0; ring <= kindRing; ring++) {
+      const start = ring * track.capacity;
+      for (let slot = first; slot < head; slot++) rings[start + (slot % track.capacity)] = Number.NaN;
+      rings[start + at] = isPoint ? (lastRates[ring] ?? kind) : Number.NaN;
     }
     track.slot = head;
   }
 
-  /** Takes the totals of one pod. @returns whether there was an earlier sample to compare with */
-  function take(row: Float64Array, monotonicNs: number, timeMs: number, sums: Float64Array): boolean {
-    const track = trackOf(row[columnIndex.pod]!);
+  /** Adds the totals of one pod. @returns true if there was an earlier sample to compare with */
+  function add(totals: Float64Array, monotonicNs: number, timeMs: number, sums: Float64Array): boolean {
+    const track = trackOf(valueAt(totals, columnIndex.pod));
     const comparable = track.monotonicNs > 0;
     const seconds = (monotonicNs - track.monotonicNs) / 1e9;
-    for (let field = 0; field < fields; field++) {
-      const { column, factor } = rateSources[field]!;
-      const difference = row[column]! - track.last[column]!;
-      const rate = comparable && difference >= 0 ? (difference * factor) / seconds : Number.NaN;
-      track.rates[field] = rate;
-      if (rate > 0) sums[field]! += rate;
+    for (const [index, { columns, factor }] of rateSources.entries()) {
+      let increase = 0;
+      for (const column of columns) {
+        const difference = valueAt(totals, column) - valueAt(track.lastTotals, column);
+        increase += difference >= 0 ? difference : Number.NaN;
+      }
+      const rate = comparable ? (increase * factor) / seconds : Number.NaN;
+      track.lastRates[index] = rate;
+      if (rate > 0) sums[index] = valueAt(sums, index) + rate;
     }
-    // The first value after a gap is the mean over the gap: true as a number, no point of a line.
-    write(track, comparable && seconds * 1000 < periodMs * 2.5, row[columnIndex.kind]!);
-    for (let column = 0; column < row.length; column++) {
-      const value = row[column]!;
-      const highest = track.highest[column]!;
-      track.highest[column] = highest > value ? highest : value;
-      track.last[column] = value;
+    // The first rate after a gap is the mean over the gap: valid as a number, but not a point of a line.
+    write(track, comparable && seconds * 1000 < periodMs * 2.5, valueAt(totals, columnIndex.kind));
+    for (const [column, value] of totals.entries()) {
+      const highest = valueAt(track.highestTotals, column);
+      track.highestTotals[column] = highest > value ? highest : value;
+      track.lastTotals[column] = value;
     }
     track.monotonicNs = monotonicNs;
     track.timeMs = timeMs;
-    track.shown = null;
+    track.ratesObject = null;
     return comparable;
   }
 
   function push(frame: Frame): boolean {
     const monotonicNs = Number(frame.monotonicNs);
     if (monotonicNs === lastMonotonicNs) return false;
-    // CLOCK_MONOTONIC only goes back when the node was booted: nothing that came before compares.
+    // CLOCK_MONOTONIC decreases only when the node was rebooted: earlier totals cannot be compared.
     if (monotonicNs < lastMonotonicNs) reset();
     const timeMs = Number(frame.realtimeNs / 1_000_000n);
     advance(monotonicNs, timeMs);
-    const columns = sampleColumns.map((name) => {
+    const columns = frameColumns.map((name) => {
       const column = frame.column(name);
       return new Uint32Array(column.buffer, column.byteOffset, frame.rows * 2);
     });
-    const row = new Float64Array(columns.length);
+    const totals = new Float64Array(columns.length);
     const all = trackOf(allPods);
-    all.rates.fill(0);
+    all.lastRates.fill(0);
     let compared = 0;
-    for (let i = 0; i < frame.rows; i++) {
-      for (let column = 0; column < columns.length; column++) row[column] = u64(columns[column]!, i);
-      if (take(row, monotonicNs, timeMs, all.rates)) compared++;
+    for (let row = 0; row < frame.rows; row++) {
+      for (const [index, column] of columns.entries()) totals[index] = u64(column, row);
+      if (add(totals, monotonicNs, timeMs, all.lastRates)) compared++;
     }
     all.monotonicNs = compared === 0 ? 0 : monotonicNs;
     all.timeMs = timeMs;
-    all.shown = null;
+    all.ratesObject = null;
     write(all, compared > 0, Number.NaN);
     version++;
     return true;
   }
 
-  function shown(track: Track | undefined): PodRates | null {
+  function ratesOf(track: PodTrack | undefined): PodRates | null {
     if (track === undefined || track.monotonicNs === 0) return null;
-    track.shown ??= {
-      ...(Object.fromEntries(rateFields.map((field, i) => [field, track.rates[i]!])) as Record<
-        RateField,
+    track.ratesObject ??= {
+      ...(Object.fromEntries(rateNames.map((name, i) => [name, valueAt(track.lastRates, i)])) as Record<
+        RateName,
         number
       >),
-      kind: track.last[columnIndex.kind] === 1 ? 'veth' : 'netkit',
-      slot: track.last[columnIndex.slot]!,
+      kind: track.lastTotals[columnIndex.kind] === 1 ? 'veth' : 'netkit',
       time: track.timeMs,
     };
-    return track.shown;
+    return track.ratesObject;
   }
 
-  /** The last `points` values of a ring, oldest first. */
-  function copy(track: Track | undefined, ring: number, points: number): Float32Array {
+  /** Copies the last `points` values of a ring, oldest first. */
+  function copy(track: PodTrack | undefined, ring: number, points: number): Float32Array {
     const result = new Float32Array(points).fill(Number.NaN);
     if (track === undefined) return result;
-    const first = Math.max(0, head - points + 1, head - capacity + 1);
+    const first = Math.max(0, head - points + 1, head - track.capacity + 1);
     for (let slot = first; slot <= track.slot; slot++)
-      result[points - 1 - (head - slot)] = track.rings[ring * capacity + (slot % capacity)]!;
+      result[points - 1 - (head - slot)] = valueAt(
+        track.rings,
+        ring * track.capacity + (slot % track.capacity),
+      );
     return result;
   }
 
   return {
     /**
-     * Takes the next frame.
-     * @returns false when the frame is the last one again, and was ignored
+     * Adds the next frame.
+     * @returns false if it is the last frame again, which is ignored
      */
     push,
-    /** Grows by one with every frame. */
+    /** Number of frames that were added. */
     get version(): number {
       return version;
     },
-    /** Slots of the axis that are filled or missing, at most `capacity`. */
+    /** Number of slots on the axis, at most `longCapacity`. */
     get length(): number {
-      return Math.min(head + 1, capacity);
+      return Math.min(head + 1, longCapacity);
     },
-    /** Latest rates of a pod; null before its first sample. The object is new with every frame. */
-    rates: (number: number): PodRates | null => shown(tracks.get(number)),
-    /** One of them, without the object; NaN when there is none. */
-    rate: (number: number, field: RateField): number =>
-      tracks.get(number)?.rates[fieldIndex[field]] ?? Number.NaN,
-    /** When the pod's last sample was read, ms since the epoch; 0 before the first. */
+    /** Stores `longCapacity` samples of a pod from now on; those that are stored stay. */
+    keepLonger(number: number): void {
+      const track = trackOf(number);
+      if (track.capacity === longCapacity) return;
+      const rings = new Float32Array((kindRing + 1) * longCapacity).fill(Number.NaN);
+      for (let ring = 0; ring <= kindRing; ring++)
+        for (let slot = Math.max(0, track.slot - track.capacity + 1); slot <= track.slot; slot++)
+          rings[ring * longCapacity + (slot % longCapacity)] = valueAt(
+            track.rings,
+            ring * track.capacity + (slot % track.capacity),
+          );
+      track.rings = rings;
+      track.capacity = longCapacity;
+    },
+    /** Latest rates of a pod; null before its first sample. Each frame creates a new object. */
+    rates: (number: number): PodRates | null => ratesOf(tracks.get(number)),
+    /** Latest value of one rate; NaN if there is none. */
+    rate: (number: number, name: RateName): number =>
+      tracks.get(number)?.lastRates[rateIndex[name]] ?? Number.NaN,
+    /** Time of the pod's last sample, ms since the epoch; 0 before the first. */
     timeOf: (number: number): number => tracks.get(number)?.timeMs ?? 0,
-    /** Means of each rate over the last `points` slots, missing ones left out; NaN when all are. */
-    means(number: number, points: number): Record<RateField, number> {
-      const track = tracks.get(number);
-      const means = rateFields.map((field, ring) => {
-        const values = copy(track, ring, points).filter((value) => !Number.isNaN(value));
-        return [field, values.reduce((sum, value) => sum + value, 0) / values.length];
-      });
-      return Object.fromEntries(means);
-    },
     /** Latest rates of all pods together; null before the second sample. */
-    sums: (): PodRates | null => shown(tracks.get(allPods)),
-    totals(number: number): PodTotals | null {
-      const track = tracks.get(number);
-      if (track === undefined) return null;
-      const of = (column: SampleColumn) => track.highest[columnIndex[column]]!;
-      const counted = (column: SampleColumn) => (Number.isNaN(of(column)) ? null : of(column));
-      return {
-        egressPackets: of('egressPackets'),
-        ingressPackets: of('ingressPackets'),
-        egressBytes: of('egressBytes'),
-        ingressBytes: of('ingressBytes'),
-        egressRedirectedPackets: of('egressRedirectedPackets'),
-        egressDroppedPackets: of('egressDroppedPackets'),
-        ingressDroppedPackets: of('ingressDroppedPackets'),
-        requestsOk: counted('requestsOk'),
-        requestsFailed: counted('requestsFailed'),
-      };
-    },
-    /** One column total of a pod; NaN when nobody counts it or no sample has come. */
-    total: (number: number, column: SampleColumn): number =>
-      tracks.get(number)?.highest[columnIndex[column]] ?? Number.NaN,
-    /** The last `points` values of one field, oldest first. */
-    series: (number: number, field: RateField | 'kind', points: number): Float32Array =>
-      copy(tracks.get(number), field === 'kind' ? kindRing : fieldIndex[field], points),
-    /** The same over all pods together. */
-    sumSeries: (field: RateField, points: number): Float32Array =>
-      copy(tracks.get(allPods), fieldIndex[field], points),
+    sums: (): PodRates | null => ratesOf(tracks.get(allPods)),
+    /** One total of a pod since it was attached; NaN if nobody counts it or before the first sample. */
+    total: (number: number, column: FrameColumn): number =>
+      tracks.get(number)?.highestTotals[columnIndex[column]] ?? Number.NaN,
+    /** The last `points` values of one rate, or of the device kind (0 netkit, 1 veth), oldest first. */
+    values: (number: number, name: RateName | 'kind', points: number): Float32Array =>
+      copy(tracks.get(number), name === 'kind' ? kindRing : rateIndex[name], points),
+    /** The last `points` values of one rate, summed over all pods, oldest first. */
+    sumValues: (name: RateName, points: number): Float32Array =>
+      copy(tracks.get(allPods), rateIndex[name], points),
+    /** The last `points` values of all rates of a pod. */
     history(number: number, points: number): PodHistory {
       const track = tracks.get(number);
       const axis = new Float64Array(points).fill(Number.NaN);
-      const first = Math.max(0, head - points + 1, head - capacity + 1);
-      for (let slot = first; slot <= head; slot++) axis[points - 1 - (head - slot)] = times[slot % capacity]!;
-      const series = Object.fromEntries(rateFields.map((field, ring) => [field, copy(track, ring, points)]));
-      return { ...series, times: axis, kinds: copy(track, kindRing, points) } as PodHistory;
+      const first = Math.max(0, head - points + 1, head - longCapacity + 1);
+      for (let slot = first; slot <= head; slot++)
+        axis[points - 1 - (head - slot)] = valueAt(times, slot % longCapacity);
+      const rates = Object.fromEntries(
+        rateNames.map((name, ring) => [name, copy(track, ring, points)]),
+      ) as Record<RateName, Float32Array>;
+      return { ...rates, times: axis, kinds: copy(track, kindRing, points) };
     },
-    /** For the last `points` slots at most, oldest first: whether a sample came. */
+    /** For each of the last `points` slots, oldest first: true if it has a sample. */
     presence(points: number): boolean[] {
-      const length = Math.min(points, head + 1, capacity);
-      return Array.from({ length }, (_, i) => present[(head - length + 1 + i) % capacity] === 1);
+      const length = Math.min(points, head + 1, longCapacity);
+      return Array.from({ length }, (_, i) => present[(head - length + 1 + i) % longCapacity] === 1);
     },
   };
 }
 
-/** A u64 of the frame as a number, exact below 2^53; NaN for "nobody counts this". */
-function u64(halves: Uint32Array, row: number): number {
-  const low = halves[row * 2]!;
-  const high = halves[row * 2 + 1]!;
+const valueAt = (values: Float32Array | Float64Array, index: number): number => values[index] ?? Number.NaN;
+
+/** Reads a u64 of the frame as a number, exact below 2^53; NaN for a value that nobody counts. */
+function u64(words: Uint32Array, row: number): number {
+  const low = words[row * 2] ?? 0;
+  const high = words[row * 2 + 1] ?? 0;
   if (low === 0xffffffff && high === 0xffffffff) return Number.NaN;
   return high * 4294967296 + low;
 }

@@ -1,55 +1,46 @@
+import { counters, type RateName } from '../../../contract/counters.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { type SampleColumn, sampleColumns } from '../../../contract/sample-frame.ts';
+import { type FrameColumn, frameColumns } from '../../../contract/sample-frame.ts';
 
-/** What a pod's counters turn into per second. `out` leaves the pod. */
-export const rateFields = [
-  'egressPackets',
-  'ingressPackets',
-  'egressBits',
-  'ingressBits',
-  'egressRedirectedPackets',
-  'egressDroppedPackets',
-  'ingressDroppedPackets',
-  'dropMalformed',
-  'dropUnknownProtocol',
-  'dropSpoofedSource',
-  'dropDenied',
-  'dropFragment',
-] as const;
-export type RateField = (typeof rateFields)[number];
+/** Rates per second that are derived from a pod's counters. */
+export const rateNames: readonly RateName[] = [
+  ...new Set(counters.flatMap(({ rate }) => (rate === undefined ? [] : [rate]))),
+];
 
-/** Rates over the last interval; NaN where there is no earlier sample to compare with. */
-export type PodRates = Record<RateField, number> & { kind: DeviceKind; slot: number; time: number };
-
-/** Totals since the pod was attached; they never go back. Requests are null where nobody counts them. */
-export interface PodTotals {
-  egressPackets: number;
-  ingressPackets: number;
-  egressBytes: number;
-  ingressBytes: number;
-  egressRedirectedPackets: number;
-  egressDroppedPackets: number;
-  ingressDroppedPackets: number;
-  requestsOk: number | null;
-  requestsFailed: number | null;
-}
-
-/** Field by field, oldest first, aligned with `times`; NaN where a sample is missing. */
-export type PodHistory = Record<RateField, Float32Array> & {
-  /** ms since the epoch */
-  times: Float64Array;
-  /** 0 netkit, 1 veth, NaN missing: the device that carried the packets. */
-  kinds: Float32Array;
-};
-
-/** Where a column stands in a frame. */
-export const columnIndex = Object.fromEntries(sampleColumns.map((name, index) => [name, index])) as Record<
-  SampleColumn,
+/** Index of each rate in `rateNames`. */
+export const rateIndex = Object.fromEntries(rateNames.map((name, index) => [name, index])) as Record<
+  RateName,
   number
 >;
 
-/** For each rate field the column it is the difference of, and what that is multiplied by. */
-export const rateSources: readonly { column: number; factor: number }[] = rateFields.map((field) => {
-  const counted = field === 'egressBits' ? 'egressBytes' : field === 'ingressBits' ? 'ingressBytes' : field;
-  return { column: columnIndex[counted], factor: counted === field ? 1 : 8 };
-});
+/** Index of each column in a sample frame. */
+export const columnIndex = Object.fromEntries(frameColumns.map((name, index) => [name, index])) as Record<
+  FrameColumn,
+  number
+>;
+
+/** For each rate, the columns whose increase it is, summed, and the factor it is multiplied by: 8 bits a byte. */
+export const rateSources: readonly { columns: readonly number[]; factor: number }[] = rateNames.map(
+  (name) => {
+    const sources = counters.filter(({ rate }) => rate === name);
+    return {
+      columns: sources.map((counter) => columnIndex[counter.name]),
+      factor: sources.some(({ unit }) => unit === 'bytes') ? 8 : 1,
+    };
+  },
+);
+
+/** A pod's rates over the last sample interval; NaN before the second sample. */
+export interface PodRates extends Record<RateName, number> {
+  kind: DeviceKind;
+  /** Time of the sample, ms since the epoch. */
+  time: number;
+}
+
+/** A pod's rates over time, oldest first, aligned with `times`; NaN where a sample is missing. */
+export interface PodHistory extends Record<RateName, Float32Array> {
+  /** Times of the samples, ms since the epoch. */
+  times: Float64Array;
+  /** Kind of the device that carried the packets: 0 netkit, 1 veth. */
+  kinds: Float32Array;
+}

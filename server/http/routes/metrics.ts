@@ -89,8 +89,8 @@ const labelsOf = (
   );
 
 /** Returns the pods of the last sample with their names; none before the first sample. */
-function sampledPods({ samples, pods }: Agent) {
-  const byNumber = new Map(samples.latest?.pods.map((sample) => [sample.pod, sample]));
+function sampledPods({ sampler, pods }: Agent) {
+  const byNumber = new Map(sampler.latest?.pods.map((sample) => [sample.pod, sample]));
   return pods.summaries().flatMap(({ number, namespace, name }) => {
     const sample = byNumber.get(number);
     return sample === undefined ? [] : [{ namespace, pod: name, sample }];

@@ -5,13 +5,13 @@ import type { Direction } from '../../../contract/direction.ts';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import type { VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
-import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { JudgeStage } from './rule-fixture.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';
 
-const pod: AclPod = {
+const pod: PolicyEndpoint = {
   id: 'pod-0',
   namespace: 'shop',
   name: 'cart',
@@ -44,7 +44,7 @@ afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
 beforeEach(async () => {
-  await stage.load('draft', null, [pod]);
+  await stage.load('staged', null, [pod]);
   await stage.load('active', null, [pod]);
   port += 1;
   await sleep(20);
@@ -160,9 +160,9 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   test('later fragments go as their first one', async () => {
     await stage.load('active', rules(closed, letOut), [pod]);
     const later = { fragment: { id: port, offset: 9, more: false } };
-    const before = stage.programs.counters.read(0)[counterIndex.droppedOut + 4]!;
+    const before = stage.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]!;
     expect(out(later)).toBe('drop');
-    expect(stage.programs.counters.read(0)[counterIndex.droppedOut + 4]! - before).toBe(1n);
+    expect(stage.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]! - before).toBe(1n);
     expect(out({ ...there(), fragment: { id: port, offset: 0, more: true } })).toBe('pass');
     expect(out(later)).toBe('pass');
     expect(out({ fragment: { id: port + 1, offset: 9, more: false } })).toBe('drop');
@@ -204,7 +204,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
       protocol: 'udp',
       ports: [{ from: 80 }],
     });
-    const { loaded } = await stage.load('draft', drafted, [pod]);
+    const { loaded } = await stage.load('staged', drafted, [pod]);
     expect(out(there())).toBe('pass');
     expect(out(there())).toBe('pass');
     expect(out(there({ destinationPort: 81 }))).toBe('pass');
@@ -213,19 +213,19 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     expect(out(there({ sourcePort: port + 1, destinationPort: 82 }))).toBe('drop');
     await sleep(50);
     const told = {
-      set: 'draft',
+      set: 'staged',
       direction: 'egress',
       owner: 1,
       slot: 0,
       generation: loaded.generation,
     } as const;
     expect(
-      events.map(({ verdict, set, destinationPort, rule }) => [verdict, set, destinationPort, rule]),
+      events.map(({ kind: verdict, set, destinationPort, rule }) => [verdict, set, destinationPort, rule]),
     ).toEqual([
-      ['draft-drop', 'draft', 80, 1],
-      ['draft-drop', 'draft', 80, 1],
-      ['draft-drop', 'draft', 80, 1],
-      ['draft-pass', 'draft', 82, 0],
+      ['staged-deny', 'staged', 80, 1],
+      ['staged-deny', 'staged', 80, 1],
+      ['staged-deny', 'staged', 80, 1],
+      ['staged-allow', 'staged', 82, 0],
       ['dropped', 'active', 82, 0],
     ]);
     expect(events[0]).toMatchObject({
@@ -242,7 +242,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     out(there());
     back(home());
     await sleep(50);
-    expect(events.map(({ verdict, rule, protocol }) => [verdict, rule, protocol])).toEqual([
+    expect(events.map(({ kind: verdict, rule, protocol }) => [verdict, rule, protocol])).toEqual([
       ['logged', 1, 17],
     ]);
   });
@@ -281,7 +281,7 @@ describe('over IPv6', () => {
     await stage.load('active', rules(open), [pod]);
     expect(to(mapped)).toBe('drop');
     await sleep(50);
-    expect(events.map(({ verdict, reason }) => [verdict, reason])).toEqual([['dropped', 'malformed']]);
+    expect(events.map(({ kind: verdict, reason }) => [verdict, reason])).toEqual([['dropped', 'malformed']]);
   });
 });
 
@@ -301,12 +301,12 @@ test('UDP is forgotten by its state', async () => {
 });
 
 test('verdicts over a slot’s rate are counted, not told', async () => {
-  const before = stage.loader.lost().find(({ slot }) => slot === 0)?.limited ?? 0n;
+  const before = stage.loader.lostVerdicts().find(({ slot }) => slot === 0)?.rateLimited ?? 0n;
   await stage.load('active', rules(closed), [pod]);
   const packet = { source: parseAddress('192.0.2.9'), destination: parseAddress('10.42.0.1'), protocol: 17 };
   stage.judge(Array.from({ length: 500 }, () => ({ slot: 0, direction: 'ingress' as const, packet })));
   await sleep(50);
-  const limited = stage.loader.lost().find(({ slot }) => slot === 0)!.limited - before;
+  const limited = stage.loader.lostVerdicts().find(({ slot }) => slot === 0)!.rateLimited - before;
   expect(events.length + Number(limited)).toBe(500);
   // What the tests before have spent of the burst may be missing.
   expect(events.length).toBeGreaterThan(50);

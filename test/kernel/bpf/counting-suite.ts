@@ -1,16 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type DropReason, reasonCounter } from '../../../contract/counters.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { address4Bytes } from '../../../server/bpf/ip-address.ts';
-import type { LinkHook } from '../../../server/bpf/hook-query.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
+import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import { address4Bytes } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
+import { podAddress, Stage } from './device-fixture.ts';
 import { echoRequest, ethernet, ethernetToPod, ipv4, ipv6 } from './frames.ts';
 import type { PacketSocket } from './packet-socket.ts';
-import { podAddress, Stage } from './device-fixture.ts';
 
 const slot = 3;
 const [IPv4, ARP, IPv6, LLDP] = [0x0800, 0x0806, 0x86dd, 0x88cc];
-const [malformed, unknownProtocol, spoofedSource] = [0, 1, 2];
+const malformed = 'malformed';
+const unknownProtocol = 'unknown_protocol';
+const spoofedSource = 'spoofed_source';
 const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...address4Bytes(podAddress)];
 const linkLocal = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const global = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
@@ -61,12 +64,18 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
     describe('what passes', () => {
       test('packets out of the pod are counted with their bytes, the Ethernet header left out', async () => {
         fromPod.send(ethernet(IPv4, ipv4({ payload: 80 })), 7);
-        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 7n, [counterIndex.egressBytes]: 700n });
+        expect(await counted()).toEqual({
+          [counterIndex.egressPackets]: 7n,
+          [counterIndex.egressBytes]: 700n,
+        });
       });
 
       test('packets into the pod are counted', async () => {
         toPod.send(ethernetToPod(IPv4, ipv4({ source: '10.9.9.9', payload: 30 })), 5);
-        expect(await counted()).toEqual({ [counterIndex.ingressPackets]: 5n, [counterIndex.ingressBytes]: 250n });
+        expect(await counted()).toEqual({
+          [counterIndex.ingressPackets]: 5n,
+          [counterIndex.ingressBytes]: 250n,
+        });
       });
 
       test('an echo request and its answer are one packet each way', async () => {
@@ -83,19 +92,25 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
 
       test('ARP passes', async () => {
         fromPod.send(ethernet(ARP, Buffer.alloc(28)), 2);
-        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 2n, [counterIndex.egressBytes]: 56n });
+        expect(await counted()).toEqual({
+          [counterIndex.egressPackets]: 2n,
+          [counterIndex.egressBytes]: 56n,
+        });
       });
 
       test('padding after the packet is not an error', async () => {
         fromPod.send(ethernet(IPv4, ipv4({ total: 24, payload: 26 })));
-        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 1n, [counterIndex.egressBytes]: 46n });
+        expect(await counted()).toEqual({
+          [counterIndex.egressPackets]: 1n,
+          [counterIndex.egressBytes]: 46n,
+        });
       });
     });
 
     describe('what is dropped, with the reason', () => {
-      const drops = (reason: number, count: number) => ({
+      const drops = (reason: DropReason, count: number) => ({
         [counterIndex.egressDroppedPackets]: BigInt(count),
-        [counterIndex.droppedOut + reason]: BigInt(count),
+        [counterIndex[reasonCounter('egress', reason)]]: BigInt(count),
       });
 
       test.each([
@@ -146,7 +161,10 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
       test('the pod’s own IPv6 address passes', async () => {
         await agent.setSlot(slot, { ...entry, address6: 'fd00::2' });
         fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
-        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 2n, [counterIndex.egressBytes]: 96n });
+        expect(await counted()).toEqual({
+          [counterIndex.egressPackets]: 2n,
+          [counterIndex.egressBytes]: 96n,
+        });
       });
 
       test('further addresses of the same owner pass, those of another or of nobody are spoofed', async () => {
@@ -154,7 +172,10 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         await agent.setEndpoint('fd00::2', { slot: 9, owner: 1 });
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
         fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
-        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 5n, [counterIndex.egressBytes]: 216n });
+        expect(await counted()).toEqual({
+          [counterIndex.egressPackets]: 5n,
+          [counterIndex.egressBytes]: 216n,
+        });
         await agent.clear(slot);
         await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 2 });
         await agent.removeEndpoint('fd00::2');
@@ -185,14 +206,17 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         expect(await counted()).toEqual({
           ...drops(spoofedSource, 3),
           [counterIndex.ingressDroppedPackets]: 1n,
-          [counterIndex.droppedIn + unknownProtocol]: 1n,
+          [counterIndex[reasonCounter('ingress', unknownProtocol)]]: 1n,
         });
       });
 
       test('a slot that is not to be checked is not', async () => {
         await agent.setSlot(slot, { ...entry, check: false });
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 2);
-        expect(await counted()).toEqual({ [counterIndex.egressPackets]: 2n, [counterIndex.egressBytes]: 80n });
+        expect(await counted()).toEqual({
+          [counterIndex.egressPackets]: 2n,
+          [counterIndex.egressBytes]: 80n,
+        });
       });
 
       test('a packet socket that calls its packets ARP does not get around the check', async () => {
@@ -201,8 +225,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         liar.send(ethernet(LLDP, Buffer.alloc(46)), 2);
         expect(await counted()).toEqual({
           [counterIndex.egressDroppedPackets]: 7n,
-          [counterIndex.droppedOut + spoofedSource]: 5n,
-          [counterIndex.droppedOut + unknownProtocol]: 2n,
+          [counterIndex[reasonCounter('egress', spoofedSource)]]: 5n,
+          [counterIndex[reasonCounter('egress', unknownProtocol)]]: 2n,
         });
       });
 
@@ -212,8 +236,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 1);
         expect(await counted()).toEqual({
           [counterIndex.ingressDroppedPackets]: 5n,
-          [counterIndex.droppedIn + malformed]: 2n,
-          [counterIndex.droppedIn + unknownProtocol]: 3n,
+          [counterIndex[reasonCounter('ingress', malformed)]]: 2n,
+          [counterIndex[reasonCounter('ingress', unknownProtocol)]]: 3n,
           [counterIndex.ingressPackets]: 1n,
           [counterIndex.ingressBytes]: 40n,
         });

@@ -1,21 +1,21 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { peerIfindex, primaryIfindex, type SlotEntry } from '../../../server/bpf/slot-layout.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
+import { peerIfindex, primaryIfindex, type SlotEntry } from '../../../server/bpf/slot-layout.ts';
 import { writeSysctl } from '../../../server/kernel/procfs.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from './namespaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
-/** A pod's device; `hooks` are those that our programs are on. */
-/** Where our programs stand: for packets out of the pod, and into it. */
+/** Hooks of our programs by direction, seen from the pod. */
 export const hooksOf = {
-  netkit: { out: 'netkit/peer', in: 'netkit/primary' },
-  tcx: { out: 'tcx/ingress', in: 'tcx/egress' },
-  tc: { out: 'tc/ingress', in: 'tc/egress' },
+  netkit: { egress: 'netkit/peer', ingress: 'netkit/primary' },
+  tcx: { egress: 'tcx/ingress', ingress: 'tcx/egress' },
+  tc: { egress: 'tc/ingress', ingress: 'tc/egress' },
 } as const;
 
+/** A pod's device and the family of hooks that our programs are attached to. */
 export interface PodDevice {
   kind: DeviceKind;
   mode?: 'l2' | 'l3';

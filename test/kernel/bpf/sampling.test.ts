@@ -3,12 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeFrame } from '../../../contract/sample-frame.ts';
 import { ArrayMap, createMmapableArray } from '../../../server/bpf/array-map.ts';
-import { counterFields, counterIndex, zeroCounters, sweptWidth } from '../../../server/bpf/counter-layout.ts';
-import { CounterMap } from '../../../server/bpf/counters.ts';
+import { counterIndex, sweptWidth, zeroCounters } from '../../../server/bpf/counter-layout.ts';
+import { CounterMap } from '../../../server/bpf/counter-map.ts';
 import { counterBytes, dropBytes } from '../../../server/bpf/slot-layout.ts';
+import type { Sample } from '../../../server/counters/sample.ts';
 import { Sampler } from '../../../server/counters/sampler.ts';
 import type { SampledPod } from '../../../server/datapath/datapath.ts';
 import { libbpf_num_possible_cpus } from '../../../server/ffi/libbpf.ts';
+import { frameOf } from '../../../server/stream/sample-frame.ts';
 
 const slots = 8;
 const cpus = libbpf_num_possible_cpus();
@@ -52,10 +54,13 @@ const podAt = (slot: number): SampledPod => ({
 
 test('a slot’s counters are the sums over all CPUs, exact beyond 2^53', () => {
   for (let cpu = 0; cpu < cpus; cpu += 1)
-    count(cpu, 3, { [counterIndex.egressBytes]: 2n ** 60n + BigInt(cpu), [counterIndex.droppedIn + 2]: 5n });
+    count(cpu, 3, {
+      [counterIndex.egressBytes]: 2n ** 60n + BigInt(cpu),
+      [counterIndex['ingressDroppedPackets.spoofed_source']]: 5n,
+    });
   const expected = zeroCounters();
   for (let cpu = 0; cpu < cpus; cpu += 1) expected[counterIndex.egressBytes]! += 2n ** 60n + BigInt(cpu);
-  expected[counterIndex.droppedIn + 2] = 5n * BigInt(cpus);
+  expected[counterIndex['ingressDroppedPackets.spoofed_source']] = 5n * BigInt(cpus);
   expect(counters.read(3)).toEqual(expected);
   expect(counters.read(2)).toEqual(zeroCounters());
 });
@@ -72,12 +77,12 @@ test('a sweep reads what single reads do', () => {
 });
 
 test('clearing a slot leaves its neighbours', () => {
-  const all = Object.fromEntries(counterFields.map((_, i) => [i, 9n]));
+  const all = Object.fromEntries(zeroCounters().map((_, i) => [i, 9n]));
   for (const slot of [1, 2, 3]) for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, all);
   counters.clear(2);
   expect(counters.read(2)).toEqual(zeroCounters());
   expect(counters.read(1)).toEqual(counters.read(3));
-  expect(counters.read(1)).toEqual(counterFields.map(() => 9n * BigInt(cpus)));
+  expect(counters.read(1)).toEqual(zeroCounters().map(() => 9n * BigInt(cpus)));
 });
 
 test('slots that are not there are refused', () => {
@@ -93,12 +98,12 @@ test('all pods are sampled each second, a watched one as often as asked, until n
     counters,
     () => [],
   );
-  const frames: Uint8Array[] = [];
-  const watched: Uint8Array[] = [];
-  sampler.on('frame', (frame) => frames.push(frame));
+  const samples: Sample[] = [];
+  const watched: Sample[] = [];
+  sampler.on('sample', (sample) => samples.push(sample));
   sampler.start();
   try {
-    const unwatch = sampler.watch('pod-2', 10, (frame) => watched.push(frame));
+    const unwatch = sampler.watch('pod-2', 10, (sample) => watched.push(sample));
     sampler.watch('no-such-pod', 10, () => expect.unreachable());
     await sleep(500);
     count(0, 2, { [counterIndex.egressPackets]: 4n });
@@ -112,8 +117,8 @@ test('all pods are sampled each second, a watched one as often as asked, until n
   } finally {
     sampler.stop();
   }
-  expect(frames).toHaveLength(2);
-  const decoded = watched.map((frame) => decodeFrame(frame.buffer as ArrayBuffer));
+  expect(samples).toHaveLength(2);
+  const decoded = watched.map((sample) => decodeFrame(frameOf(sample).buffer as ArrayBuffer));
   expect(decoded.map(({ kind, rows }) => [kind, rows])).toEqual(watched.map(() => [2, 1]));
   expect(decoded[0]!.column('egressPackets')).toEqual(BigUint64Array.of(0n));
   expect(decoded.at(-1)!.column('egressPackets')).toEqual(BigUint64Array.of(4n));

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
 import { createMmapableArray } from '../../../server/bpf/array-map.ts';
-import { pinOver, unpin } from '../../../server/bpf/pin.ts';
-import type { LinkHook } from '../../../server/bpf/hook-query.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
+import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import { pinOver, unpin } from '../../../server/bpf/pin.ts';
+import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
 import { Agent } from './agent.ts';
+import { podAddress, Stage } from './device-fixture.ts';
 import { ethernet, ipv4 } from './frames.ts';
 import type { PacketSocket } from './packet-socket.ts';
-import { podAddress, Stage } from './device-fixture.ts';
 
 const slot = 5;
 const frame = ethernet(0x0800, ipv4());
@@ -38,7 +38,8 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       agents.push(agent);
       return agent;
     };
-    const egressPackets = async (agent: Agent): Promise<bigint> => (await agent.read(slot))[counterIndex.egressPackets]!;
+    const egressPackets = async (agent: Agent): Promise<bigint> =>
+      (await agent.read(slot))[counterIndex.egressPackets]!;
 
     beforeEach(() => {
       agents = [];
@@ -93,7 +94,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       fromPod.send(frame, 10);
       expect(await egressPackets(next)).toBe(30n);
       fromPod.send(spoofed);
-      expect((await next.read(slot))[counterIndex.droppedOut + 2]).toBe(1n);
+      expect((await next.read(slot))[counterIndex['egressDroppedPackets.spoofed_source']]).toBe(1n);
     });
 
     test('another build replaces the programs: links stay, counters go on', async () => {
@@ -145,7 +146,10 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
         fromPod.send(frame, 10);
         const counters = await next.read(slot);
         expect(sent).toBeGreaterThan(20);
-        expect([counters[counterIndex.egressPackets], counters[counterIndex.droppedOut + 2]]).toEqual([20n, BigInt(sent)]);
+        expect([
+          counters[counterIndex.egressPackets],
+          counters[counterIndex['egressDroppedPackets.spoofed_source']],
+        ]).toEqual([20n, BigInt(sent)]);
         expect(await next.readSlot(slot)).toMatchObject(entry);
       });
 

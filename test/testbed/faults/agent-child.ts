@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { type Migration, type MigrationStep, migrationSteps } from '../../../contract/migration.ts';
 import { newPod } from '../../../contract/pod.ts';
-import { counterFields } from '../../../server/bpf/counter-layout.ts';
+import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { Datapath } from '../../../server/datapath/datapath.ts';
 import { addCounters } from '../../../server/datapath/device/carried-counters.ts';
 import type { StepAction, StepActions } from '../../../server/datapath/migration/executor.ts';
@@ -114,8 +114,11 @@ function watchTotals(): void {
   for (const { id } of datapath?.all() ?? []) {
     const total = totalOf(id)!;
     const last = lastTotals.get(id);
-    const back = counterFields.findIndex((_, i) => total[i]! < (last?.[i] ?? 0n));
-    if (back >= 0) wentBack.push(`${counterFields[back]} went back to ${total[back]} from ${last![back]}`);
+    const decreased = Object.entries(counterIndex).find(([, i]) => total[i]! < (last?.[i] ?? 0n));
+    if (decreased && last) {
+      const [name, i] = decreased;
+      wentBack.push(`${name} went back to ${total[i]} from ${last[i]}`);
+    }
     lastTotals.set(id, total);
   }
 }

@@ -1,19 +1,20 @@
 import { expect, test } from 'vitest';
-import { decodeFrame, noValue, sampleColumns } from '../../../contract/sample-frame.ts';
-import { counterFields, counterIndex, zeroCounters, sweptWidth } from '../../../server/bpf/counter-layout.ts';
-import { sweepReader, slotReader } from '../../../server/counters/slot-reader.ts';
+import { decodeFrame, frameColumns, noValue } from '../../../contract/sample-frame.ts';
+import { counterIndex, sweptWidth, zeroCounters } from '../../../server/bpf/counter-layout.ts';
+import { samplePod } from '../../../server/counters/sample.ts';
+import { type SlotReader, slotReader, sweepReader } from '../../../server/counters/slot-reader.ts';
 import type { SampledPod } from '../../../server/datapath/datapath.ts';
-import { encodeFrame } from '../../../server/stream/sample-frame.ts';
+import { frameOf } from '../../../server/stream/sample-frame.ts';
 
 const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicNs: 123n };
 
-/** Counters in which place `i` of slot `s` is 1000·s + i; slot 0 has none of them. */
+/** Counters whose value at index `i` of slot `s` is 1000·s + i; those of slot 0 are 0. */
 const at = (slot: number, i: number): bigint => (slot === 0 ? 0n : BigInt(1000 * slot + i));
 const counters = {
   sweep(out: BigUint64Array, end: number): void {
     for (let i = 0; i < end * sweptWidth; i += 1) out[i] = at(Math.floor(i / sweptWidth), i % sweptWidth);
   },
-  read: (slot: number): bigint[] => counterFields.map((_, i) => at(slot, i)),
+  read: (slot: number): bigint[] => zeroCounters().map((_, i) => at(slot, i)),
 };
 
 const pod = (fields: Partial<SampledPod>): SampledPod => ({
@@ -27,58 +28,71 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
   ...fields,
 });
 
+const encode = (pods: SampledPod[], reader: SlotReader): Uint8Array =>
+  frameOf({ scope: 'all', ...clock, pods: pods.map((each) => samplePod(each, reader)) });
+
 const read = (pods: SampledPod[]) => {
-  const bytes = encodeFrame('all', pods, sweepReader(counters, 5, new BigUint64Array(5 * sweptWidth)), clock);
-  const frame = decodeFrame(bytes.buffer);
+  const bytes = encode(pods, sweepReader(counters, 5, new BigUint64Array(5 * sweptWidth)));
+  const frame = decodeFrame(bytes.buffer as ArrayBuffer);
   return {
     frame,
     row: (row: number) =>
-      Object.fromEntries(sampleColumns.map((name) => [name, frame.column(name)[row]])) as Record<
-        (typeof sampleColumns)[number],
+      Object.fromEntries(frameColumns.map((name) => [name, frame.column(name)[row]])) as Record<
+        (typeof frameColumns)[number],
         bigint
       >,
   };
 };
 
-test('the header says what the frame is and when it was read', () => {
+test('the header holds the kind, the size and the time of the sample', () => {
   expect(read([pod({}), pod({ number: 2 })]).frame).toMatchObject({
     kind: 1,
     rows: 2,
     ...clock,
-    columns: 17,
+    columns: 23,
   });
 });
 
-test('a row names the pod, its kind and the device that carries its traffic', () => {
+test('a row names the pod, its kind and the slot of its newest device', () => {
   const { row } = read([pod({ number: 9, slots: [4, 2], kind: 'veth' })]);
   expect(row(0)).toMatchObject({ pod: 9n, slot: 2n, kind: 1n });
 });
 
-test('totals are what removed devices carried and live ones counted', () => {
+test('totals are the sums over removed and live devices', () => {
   const carried = zeroCounters();
-  carried[counterIndex.packetsOut] = 50n;
-  carried[counterIndex.bytesIn] = 2n ** 60n;
+  carried[counterIndex.egressPackets] = 50n;
+  carried[counterIndex.ingressBytes] = 2n ** 60n;
   const { row } = read([pod({ carried, slots: [1, 2] })]);
-  expect(row(0).packetsOut).toBe(50n + 1000n + 2000n);
-  expect(row(0).bytesIn).toBe(2n ** 60n + 1003n + 2003n);
+  expect(row(0).egressPackets).toBe(50n + 1000n + 2000n);
+  expect(row(0).ingressBytes).toBe(2n ** 60n + 1003n + 2003n);
 });
 
-test('drops are told by direction and by reason', () => {
+test('drops are counted by direction and by reason', () => {
   const carried = zeroCounters();
-  carried[counterIndex.droppedPacketsOut] = 5n;
-  carried[counterIndex.droppedOut + 2] = 5n;
+  carried[counterIndex.egressDroppedPackets] = 5n;
+  carried[counterIndex['egressDroppedPackets.spoofed_source']] = 5n;
   const { row } = read([pod({ slots: [0], carried }), pod({ slots: [1] })]);
-  expect(row(0)).toMatchObject({ droppedOut: 5n, droppedIn: 0n, dropMalformed: 0n, dropSpoofedSource: 5n });
+  expect(row(0)).toMatchObject({
+    egressDroppedPackets: 5n,
+    ingressDroppedPackets: 0n,
+    'egressDroppedPackets.malformed': 0n,
+    'ingressDroppedPackets.malformed': 0n,
+    'egressDroppedPackets.spoofed_source': 5n,
+    'ingressDroppedPackets.spoofed_source': 0n,
+  });
   expect(row(1)).toMatchObject({
-    droppedOut: 1006n,
-    droppedIn: 1007n,
-    dropMalformed: 1008n + 1016n,
-    dropUnknownProtocol: 1009n + 1017n,
-    dropSpoofedSource: 1010n + 1018n,
+    egressDroppedPackets: 1006n,
+    ingressDroppedPackets: 1007n,
+    'egressDroppedPackets.malformed': 1008n,
+    'ingressDroppedPackets.malformed': 1016n,
+    'egressDroppedPackets.unknown_protocol': 1009n,
+    'ingressDroppedPackets.unknown_protocol': 1017n,
+    'egressDroppedPackets.spoofed_source': 1010n,
+    'ingressDroppedPackets.spoofed_source': 1018n,
   });
 });
 
-test('requests nobody counts have no value', () => {
+test('a pod without test traffic has no value for requests', () => {
   const { row } = read([pod({}), pod({ requests: { ok: 5, failed: 0 } })]);
   expect(row(0)).toMatchObject({ requestsOk: noValue, requestsFailed: noValue });
   expect(row(1)).toMatchObject({ requestsOk: 5n, requestsFailed: 0n });
@@ -86,20 +100,20 @@ test('requests nobody counts have no value', () => {
 
 test('a pod without a device keeps its totals', () => {
   const carried = zeroCounters();
-  carried[counterIndex.packetsIn] = 3n;
+  carried[counterIndex.ingressPackets] = 3n;
   expect(read([pod({ slots: [], carried })]).row(0)).toMatchObject({
-    packetsIn: 3n,
-    packetsOut: 0n,
+    ingressPackets: 3n,
+    egressPackets: 0n,
     slot: 0n,
   });
 });
 
-test('a swept reading and a single one say the same', () => {
+test('a sweep and single reads give the same frame', () => {
   const pods = [pod({ slots: [1, 3] })];
   const swept = sweepReader(counters, 4, new BigUint64Array(4 * sweptWidth));
-  expect(encodeFrame('all', pods, swept, clock)).toEqual(encodeFrame('all', pods, slotReader(counters), clock));
+  expect(encode(pods, swept)).toEqual(encode(pods, slotReader(counters)));
 });
 
-test('no pods make a frame of a header', () => {
-  expect(encodeFrame('all', [], slotReader(counters), clock)).toHaveLength(40);
+test('a sample of no pods is a header alone', () => {
+  expect(encode([], slotReader(counters))).toHaveLength(40);
 });

@@ -2,13 +2,13 @@ import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import type { Migration } from '../../../contract/migration.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
+import { counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
 import { decodeDropCount } from '../../../server/bpf/kernel-drops.ts';
-import { counterFields, counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
 import type { KernelDrops, TrackedPod } from '../../../server/counters/kernel-drops.ts';
 import { PodDropCounts } from '../../../server/counters/pod-drops.ts';
-import type { SampledPod, DatapathEvents } from '../../../server/datapath/datapath.ts';
+import type { DatapathEvents, SampledPod } from '../../../server/datapath/datapath.ts';
 
-test('an entry of the map is the sum over the CPUs, seen last where it was last', () => {
+test('a map entry decodes to the sum over the CPUs and the latest time', () => {
   const key = Buffer.from(Uint32Array.of(7, 0x0003_0002).buffer);
   const values = Buffer.from(BigUint64Array.of(5n, 900n, 0n, 0n, 2n ** 40n, 800n).buffer);
   expect(decodeDropCount(key, values)).toEqual({
@@ -50,7 +50,7 @@ function open(read = (_slot: number): bigint[] => zeroCounters()) {
   return { pods, drops, said };
 }
 
-test('a pod is tracked from the start, with every device it gets, until it is removed', () => {
+test('a pod is tracked with all its devices until it is removed', () => {
   const { pods, drops, said } = open();
   expect(said.splice(0)).toEqual([['track', 7, 1]]);
   pods.pods.set('cart', { ...cart, slots: [1, 2] });
@@ -69,11 +69,13 @@ test('a pod is tracked from the start, with every device it gets, until it is re
   expect(said).toEqual([['close', 0]]);
 });
 
-test('ours are summed over all devices the pod has had, the most frequent first, without what never occurred', () => {
-  const spoofedOut = counterIndex.droppedOut + 2;
-  const counters = (values: Record<number, bigint>) => counterFields.map((_, i) => values[i] ?? 0n);
-  const { pods, drops } = open((slot) => counters({ [spoofedOut]: BigInt(slot), [counterIndex.droppedIn]: 50n }));
-  // A pod attached before a field existed carries fewer.
+test('own drops are summed over all devices, most frequent first, without reasons that never occurred', () => {
+  const spoofedOut = counterIndex['egressDroppedPackets.spoofed_source'];
+  const counters = (values: Record<number, bigint>) => zeroCounters().map((_, i) => values[i] ?? 0n);
+  const { pods, drops } = open((slot) =>
+    counters({ [spoofedOut]: BigInt(slot), [counterIndex['ingressDroppedPackets.malformed']]: 50n }),
+  );
+  // A pod attached before a counter existed has fewer carried counters.
   pods.pods.set('cart', {
     ...cart,
     slots: [1, 2],

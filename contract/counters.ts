@@ -1,0 +1,190 @@
+/**
+ * The table of a pod's counters. It is the only place that names them: the columns of the sample frame
+ * (`sample-frame.ts`), the agent's samples (`server/counters/sample.ts`), Prometheus metrics
+ * (`server/http/routes/metrics.ts`), drops by reason in the API (`drops.ts`) and the dashboard's rates and labels
+ * (`app/_lib/time-series/rates.ts`) are derived from it.
+ *
+ * Adding a counter touches three files: `bpf/slot-layout.h` (a field of struct podlane_counters, or a value of enum
+ * podlane_drop_reason), `bpf/counters.h` or the check that drops (`bpf/validate.h`, `bpf/acl.h`), and this table.
+ */
+import type { Direction } from './direction.ts';
+
+/** Reasons that Podlane's programs drop a packet for, in the order of enum podlane_drop_reason (`bpf/slot-layout.h`). */
+export const dropReasons = ['malformed', 'unknown_protocol', 'spoofed_source', 'denied', 'fragment'] as const;
+export type DropReason = (typeof dropReasons)[number];
+
+/** Texts of the drop reasons, for people. */
+export const dropReasonLabels: Readonly<Record<DropReason, string>> = {
+  malformed: 'malformed',
+  unknown_protocol: 'unknown protocol',
+  spoofed_source: 'spoofed source',
+  denied: 'denied',
+  fragment: 'fragment',
+};
+
+interface CounterRow {
+  /** Name of the frame's column and of the counter in the agent and the dashboard. */
+  name: string;
+  /** Packets and bytes are of the network layer: without Ethernet headers, and a GSO packet counts once. */
+  unit: 'packets' | 'bytes' | 'requests';
+  direction?: Direction;
+  /** Counts only packets that were dropped for this reason. */
+  reason?: DropReason;
+  /** Counts only requests with this result. */
+  result?: 'ok' | 'failed';
+  /**
+   * Rate per second that the dashboard derives, in bits for a counter of bytes; rates of one name are added up.
+   * Without one, the dashboard shows the total.
+   */
+  rate?: string;
+  /** Prometheus counter; its labels are direction, reason and result. Without one, it is the sum of other counters. */
+  metric?: MetricName;
+  label: string;
+}
+
+/** Help texts of the Prometheus counters, by name. */
+export const metricHelp = {
+  podlane_pod_packets_total: 'Packets of the pod that Podlane’s programs accepted.',
+  podlane_pod_bytes_total: 'Bytes of the pod’s accepted packets, without Ethernet headers.',
+  podlane_pod_redirected_packets_total: 'Accepted packets that were redirected to another pod of the node.',
+  podlane_pod_redirected_bytes_total: 'Bytes of the pod’s redirected packets.',
+  podlane_pod_dropped_packets_total: 'Packets of the pod that Podlane’s programs dropped, by reason.',
+  podlane_pod_requests_total: 'Requests of the pod’s test traffic, by result.',
+} as const;
+export type MetricName = keyof typeof metricHelp;
+
+/** Fields of struct podlane_counters (`bpf/slot-layout.h`), in their order. */
+const datapathRows = [
+  {
+    name: 'egressPackets',
+    unit: 'packets',
+    direction: 'egress',
+    rate: 'egressPackets',
+    metric: 'podlane_pod_packets_total',
+    label: 'Egress packets',
+  },
+  {
+    name: 'egressBytes',
+    unit: 'bytes',
+    direction: 'egress',
+    rate: 'egressBits',
+    metric: 'podlane_pod_bytes_total',
+    label: 'Egress bytes',
+  },
+  {
+    name: 'ingressPackets',
+    unit: 'packets',
+    direction: 'ingress',
+    rate: 'ingressPackets',
+    metric: 'podlane_pod_packets_total',
+    label: 'Ingress packets',
+  },
+  {
+    name: 'ingressBytes',
+    unit: 'bytes',
+    direction: 'ingress',
+    rate: 'ingressBits',
+    metric: 'podlane_pod_bytes_total',
+    label: 'Ingress bytes',
+  },
+  {
+    name: 'egressRedirectedPackets',
+    unit: 'packets',
+    direction: 'egress',
+    rate: 'egressRedirectedPackets',
+    metric: 'podlane_pod_redirected_packets_total',
+    label: 'Redirected packets',
+  },
+  {
+    name: 'egressRedirectedBytes',
+    unit: 'bytes',
+    direction: 'egress',
+    metric: 'podlane_pod_redirected_bytes_total',
+    label: 'Redirected bytes',
+  },
+  {
+    name: 'egressDroppedPackets',
+    unit: 'packets',
+    direction: 'egress',
+    rate: 'egressDroppedPackets',
+    label: 'Dropped egress packets',
+  },
+  {
+    name: 'ingressDroppedPackets',
+    unit: 'packets',
+    direction: 'ingress',
+    rate: 'ingressDroppedPackets',
+    label: 'Dropped ingress packets',
+  },
+] as const satisfies readonly CounterRow[];
+
+/** Fields of struct podlane_drops: a counter for each reason and direction. */
+const reasonRows = dropReasons.flatMap((reason) =>
+  (['egress', 'ingress'] as const).map((direction) => ({
+    name: reasonCounter(direction, reason),
+    unit: 'packets' as const,
+    direction,
+    reason,
+    rate: reasonRate(reason),
+    metric: 'podlane_pod_dropped_packets_total' as const,
+    label: `Dropped ${direction} packets: ${dropReasonLabels[reason]}`,
+  })),
+);
+
+/** Reported by the generator of a pod's test traffic; other pods have no value. */
+const requestRows = [
+  {
+    name: 'requestsOk',
+    unit: 'requests',
+    result: 'ok',
+    metric: 'podlane_pod_requests_total',
+    label: 'Requests',
+  },
+  {
+    name: 'requestsFailed',
+    unit: 'requests',
+    result: 'failed',
+    metric: 'podlane_pod_requests_total',
+    label: 'Failed requests',
+  },
+] as const satisfies readonly CounterRow[];
+
+type Row = (typeof datapathRows | typeof reasonRows | typeof requestRows)[number];
+export type CounterName = Row['name'];
+/** Counters that BPF programs write. */
+export type DatapathCounterName = (typeof datapathRows | typeof reasonRows)[number]['name'];
+/** Names of the rates per second that the dashboard derives. */
+export type RateName = Extract<Row, { rate: string }>['rate'];
+
+export interface Counter<Name extends CounterName = CounterName> extends CounterRow {
+  name: Name;
+  rate?: RateName;
+}
+
+/** Counts of the BPF programs over all packets, in the order of struct podlane_counters. */
+export const datapathCounters: readonly Counter<DatapathCounterName>[] = datapathRows;
+/** Counts of the BPF programs by direction and drop reason. */
+export const dropCounters: readonly (Counter<DatapathCounterName> & {
+  direction: Direction;
+  reason: DropReason;
+})[] = reasonRows;
+/** Counts of the pod's own test traffic. */
+export const requestCounters: readonly Counter<(typeof requestRows)[number]['name']>[] = requestRows;
+/**
+ * All counters of a pod: totals since the pod was attached, over all its devices, that never decrease. In the order of
+ * the frame's columns, where reasons come last: a new one appends columns.
+ */
+export const counters: readonly Counter[] = [...datapathRows, ...requestRows, ...reasonRows];
+
+/** Name of the rate of packets, in both directions, that were dropped for `reason`. */
+export function reasonRate<R extends DropReason>(reason: R): `droppedPackets.${R}` {
+  return `droppedPackets.${reason}`;
+}
+
+/** Name of the counter of packets that were dropped for `reason`. */
+export function reasonCounter<D extends Direction, R extends DropReason>(
+  direction: D,
+  reason: R,
+): `${D}DroppedPackets.${R}` {
+  return `${direction}DroppedPackets.${reason}`;
+}

@@ -1,0 +1,90 @@
+import { type CounterName, counters } from './counters.ts';
+
+/**
+ * Layout of the binary sample frame: little endian, a 40-byte header, then `columns` columns of `rows` u64.
+ *
+ * | offset | type | field |
+ * |---|---|---|
+ * | 0 | u16 | magic 0x4c50, "PL" |
+ * | 2 | u8 | version, 2 |
+ * | 3 | u8 | 1: all pods, 2: watched pods only |
+ * | 4 | u32 | rows |
+ * | 8 | u64 | sequence |
+ * | 16 | u64 | ns since the epoch (CLOCK_REALTIME) |
+ * | 24 | u64 | ns since boot (CLOCK_MONOTONIC); rates divide by this one's difference |
+ * | 32 | u32 | columns |
+ * | 36 | u32 | 0 |
+ *
+ * A reader takes the columns it knows and ignores further ones: columns are only appended, as a new drop reason does.
+ * Any other change of the columns needs a new version.
+ */
+export const frameMagic = 0x4c50;
+export const frameVersion = 2;
+export const frameHeaderBytes = 40;
+export const frameKinds = { all: 1, watched: 2 } as const;
+
+/** Number of the pod, slot of its device, and the device's kind: 0 netkit, 1 veth. */
+export const podColumns = ['pod', 'slot', 'kind'] as const;
+/** Columns of a frame: those of the pod, then its counters (`counters.ts`). */
+export const frameColumns: readonly FrameColumn[] = [...podColumns, ...counters.map(({ name }) => name)];
+export type FrameColumn = (typeof podColumns)[number] | CounterName;
+
+/** Value of a counter that nobody counts for the pod. */
+export const noValue = 2n ** 64n - 1n;
+
+export interface FrameHeader {
+  kind: number;
+  rows: number;
+  sequence: bigint;
+  realtimeNs: bigint;
+  monotonicNs: bigint;
+  columns: number;
+}
+
+/** Encodes the header into the first 40 bytes of `view`. */
+export function encodeFrameHeader(view: DataView, header: FrameHeader): void {
+  view.setUint16(0, frameMagic, true);
+  view.setUint8(2, frameVersion);
+  view.setUint8(3, header.kind);
+  view.setUint32(4, header.rows, true);
+  view.setBigUint64(8, header.sequence, true);
+  view.setBigUint64(16, header.realtimeNs, true);
+  view.setBigUint64(24, header.monotonicNs, true);
+  view.setUint32(32, header.columns, true);
+  view.setUint32(36, 0, true);
+}
+
+export interface Frame extends FrameHeader {
+  /** Returns a column, `rows` values long: a view of the frame, not a copy. */
+  column(name: FrameColumn): BigUint64Array;
+}
+
+/**
+ * Decodes the frame that starts at byte 0 of `buffer`.
+ * @throws RangeError if it is no frame, has another version, or is truncated
+ */
+export function decodeFrame(buffer: ArrayBuffer): Frame {
+  if (buffer.byteLength < frameHeaderBytes) throw new RangeError('sample frame: shorter than its header');
+  const view = new DataView(buffer);
+  if (view.getUint16(0, true) !== frameMagic) throw new RangeError('sample frame: wrong magic');
+  const version = view.getUint8(2);
+  if (version !== frameVersion) throw new RangeError(`sample frame: version ${version}, not ${frameVersion}`);
+  const rows = view.getUint32(4, true);
+  const columns = view.getUint32(32, true);
+  if (buffer.byteLength < frameHeaderBytes + rows * columns * 8)
+    throw new RangeError('sample frame: truncated');
+  if (columns < frameColumns.length)
+    throw new RangeError(`sample frame: ${columns} columns, not ${frameColumns.length}`);
+  return {
+    kind: view.getUint8(3),
+    rows,
+    sequence: view.getBigUint64(8, true),
+    realtimeNs: view.getBigUint64(16, true),
+    monotonicNs: view.getBigUint64(24, true),
+    columns,
+    column(name) {
+      const index = frameColumns.indexOf(name);
+      return new BigUint64Array(buffer, frameHeaderBytes + index * rows * 8, rows);
+    },
+  };
+}

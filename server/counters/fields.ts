@@ -1,1 +1,0 @@
-export { counterFields, field, noCounters, sweptFields } from '../bpf/counter-fields.ts';

@@ -1,0 +1,50 @@
+import type { CounterName, DatapathCounterName } from '../../contract/counters.ts';
+import type { DeviceKind } from '../../contract/device.ts';
+import { counterIndex, counterWidth } from '../bpf/counter-layout.ts';
+import type { SampledPod } from '../datapath/datapath.ts';
+import type { SlotReader } from './slot-reader.ts';
+
+/** A pod's counters at one moment. */
+export interface PodSample {
+  /** Number of the pod in sample frames. */
+  pod: number;
+  /** Slot of the pod's current device. */
+  slot: number;
+  kind: DeviceKind;
+  /** Totals over all devices the pod has had, at the indexes of `counterIndex`. */
+  counters: BigUint64Array;
+  /** Requests of the pod's test traffic; null if it has none. */
+  requests: { ok: number; failed: number } | null;
+}
+
+/** The counters of all pods, or of one watched pod, read at one moment. */
+export interface Sample {
+  scope: 'all' | 'watched';
+  sequence: bigint;
+  /** CLOCK_REALTIME in ns. */
+  realtimeNs: bigint;
+  /** CLOCK_MONOTONIC in ns. Rates divide by differences of this clock. */
+  monotonicNs: bigint;
+  pods: readonly PodSample[];
+}
+
+/** Reads the counters of a pod's devices and adds those of its removed devices. */
+export function samplePod(pod: SampledPod, read: SlotReader): PodSample {
+  const counters = new BigUint64Array(counterWidth);
+  for (let i = 0; i < counterWidth; i += 1) counters[i] = pod.carried[i] ?? 0n;
+  for (const slot of pod.slots) read(slot, counters);
+  return { pod: pod.number, slot: pod.slots.at(-1) ?? 0, kind: pod.kind, counters, requests: pod.requests };
+}
+
+/** Returns one counter of a pod; null if nobody counts it for this pod. */
+export function counterValue({ counters, requests }: PodSample, counter: CounterName): bigint | null {
+  if (counter === 'requestsOk') return requests && BigInt(requests.ok);
+  if (counter === 'requestsFailed') return requests && BigInt(requests.failed);
+  return counters[counterIndex[counter]] ?? 0n;
+}
+
+/** Returns by how much a counter of the BPF programs grew between two samples of a pod. */
+export const growth = (before: PodSample, after: PodSample, counter: DatapathCounterName): number => {
+  const index = counterIndex[counter];
+  return Number((after.counters[index] ?? 0n) - (before.counters[index] ?? 0n));
+};

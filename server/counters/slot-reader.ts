@@ -1,0 +1,37 @@
+import { counterIndex, counterWidth, sweptWidth } from '../bpf/counter-layout.ts';
+import type { CounterMap } from '../bpf/counter-map.ts';
+
+/** Adds a slot's counters to `totals`, at the indexes of `counterIndex`. */
+export type SlotReader = (slot: number, totals: BigUint64Array) => void;
+type Counters = Pick<CounterMap, 'read' | 'sweep'>;
+
+/** Returns a reader for a few slots: it reads each slot when it is called. */
+export function slotReader(counters: Counters): SlotReader {
+  return (slot, totals) => addAll(totals, counters.read(slot), 0);
+}
+
+/**
+ * Reads all slots below `end` at once into `buffer` (`sweptWidth` values a slot) and returns a reader for them. Drops
+ * by reason are read when the reader is called, for slots that dropped packets.
+ */
+export function sweepReader(counters: Counters, end: number, buffer: BigUint64Array): SlotReader {
+  if (end > 0) counters.sweep(buffer, end);
+  return (slot, totals) => {
+    const first = slot * sweptWidth;
+    addAll(totals, buffer.subarray(first, first + sweptWidth), 0);
+    const dropped = totalOf(
+      buffer,
+      first + counterIndex.egressDroppedPackets,
+      first + counterIndex.ingressDroppedPackets,
+    );
+    if (dropped > 0n) addAll(totals, counters.read(slot), sweptWidth);
+  };
+}
+
+function addAll(totals: BigUint64Array, values: ArrayLike<bigint>, from: number): void {
+  const end = Math.min(values.length, counterWidth);
+  for (let i = from; i < end; i += 1) totals[i] = (totals[i] ?? 0n) + (values[i] ?? 0n);
+}
+
+const totalOf = (values: BigUint64Array, a: number, b: number): bigint =>
+  (values[a] ?? 0n) + (values[b] ?? 0n);
