@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuContention } from '../../kernel/cpu-contention.ts';
 import type { KernelContext } from '../kernel-context.ts';
+import { isLeaving } from '../pod-activity.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { healthRegression, readTraffic, type TrafficInterval, trafficLoss } from './health.ts';
 
-/** Silence is believed after this many settle times, and as long as was looked before: traffic comes in bursts. */
+/** Traffic comes in bursts: silence counts after this many settle times, and after as long as was read before. */
 const silentSettles = 3;
+/** Silence that is shorter than this says nothing about a device, ms. */
+const shortestSilenceMs = 3000;
 
 /**
  * Watches a pod that was just migrated for `settleMs`, longer while it is silent; a pod that ends meanwhile is well.
@@ -18,13 +22,16 @@ export async function watchHealth(
   settleMs: number,
 ): Promise<string | null> {
   const from = readTraffic(kernel, pod);
-  const patienceMs = Math.max(silentSettles * settleMs, before.to.at - before.from.at);
+  const patienceMs = Math.max(silentSettles * settleMs, before.to.at - before.from.at, shortestSilenceMs);
+  // On a busy node the pod and its peers get only a share of the CPUs, so silence has to last longer to count.
+  let silentMs = 0;
   for (;;) {
     await sleep(settleMs);
-    if (pod.gone || pod.leaving) return null;
+    if (isLeaving(pod)) return null;
+    silentMs += settleMs / cpuContention();
     const to = readTraffic(kernel, pod);
     const worse = healthRegression(before, to);
     const silent = trafficLoss(before, { from, to });
-    if (worse || !silent || to.at - from.at >= patienceMs) return worse ?? silent;
+    if (worse || !silent || silentMs >= patienceMs) return worse ?? silent;
   }
 }

@@ -40,8 +40,11 @@ export function advanceClock(clock: WorkClock, since: number): void {
   clock.now += Math.min(since, maxTickMs);
 }
 
-/** A reply later than this has failed, ms. */
-export const responseTimeoutMs = { tcp: 2000, udp: 3000 } as const;
+/**
+ * A reply later than this has failed, ms. TCP repairs a lost packet well within it; what takes longer than 3 s on a busy
+ * machine is a server's thread without a CPU.
+ */
+export const responseTimeoutMs = { tcp: 6000, udp: 6000 } as const;
 
 /** Waits this long before it tries a broken connection again, ms. */
 export const retryDelayMs = 500;
