@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type CapabilityName, capabilityName } from '../contract/node.ts';
 import { ProblemError } from '../contract/problem.ts';
-import { defaultTimeouts, parseTimeouts, type Timeouts } from './acl/load/conntrack-timeouts.ts';
+import { type ConntrackTimeouts, defaultTimeouts, parseTimeouts } from './acl/load/conntrack-timeouts.ts';
 
 const options = {
   socket: ['PATH', 'Unix socket to answer on', '/run/podlane/agent.sock'],
@@ -20,7 +20,10 @@ const options = {
   'log-level': ['LEVEL', 'trace, debug, info, warn, error, fatal or silent', 'info'],
   without: ['NAMES', 'do as if the kernel lacked these capabilities: tcx,live-rename', undefined],
   lab: [undefined, 'take reports of the lab’s traffic', undefined],
-} as const satisfies Record<string, readonly [value: string | undefined, text: string, preset: string | undefined]>;
+} as const satisfies Record<
+  string,
+  readonly [value: string | undefined, text: string, preset: string | undefined]
+>;
 type Option = keyof typeof options;
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -38,7 +41,7 @@ export interface Config {
   maxSlots: number;
   /** That access rules remember. */
   connections: number;
-  timeouts: Timeouts;
+  timeouts: ConntrackTimeouts;
   /** Of each device. */
   verdictRate: { perSecond: number; burst: number };
   environment: (typeof environments)[number];

@@ -6,10 +6,10 @@ import type { Datapath } from './datapath/datapath.ts';
 import { libbpf_version_string } from './ffi/libbpf.ts';
 import { version } from './version.ts';
 
-/** The kernel's, of this boot. */
+/** Reads the id that the kernel gave to this boot. */
 export const readBootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
-/** The node as `GET /api/v1/node` tells it. */
+/** Returns the node as `GET /api/v1/node` reports it. */
 export function describeNode(config: Config, datapath: Datapath, startedAt: Date, bootId: string): Node {
   return {
     name: os.hostname(),

@@ -1,10 +1,10 @@
 import { enableCompileCache, flushCompileCache } from 'node:module';
 import path from 'node:path';
 
-// Taking the types out of the sources costs memory for as long as the process lives: what came of it is kept
-// for the next start. NODE_COMPILE_CACHE, where set, spares this file too, and with it Node's compiler of 25 MB.
-// A folder that cannot be written only means that it is done again.
+// Node strips the types of each source when it loads it; the cache keeps the result for the next start, and with it
+// 25 MB of memory that the type stripper holds as long as the process lives. NODE_COMPILE_CACHE covers this file too.
+// A folder that cannot be written only means that the work is repeated.
 enableCompileCache(path.join(import.meta.dirname, '../.cache/node'));
-const { main } = await import('./agent.ts');
-await main();
+const { runAgentProcess } = await import('./agent-process.ts');
+await runAgentProcess();
 flushCompileCache();

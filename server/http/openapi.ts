@@ -19,7 +19,7 @@ import { node } from '../../contract/node.ts';
 import { pathHop, podPath } from '../../contract/path.ts';
 import { pod, podSummary } from '../../contract/pod.ts';
 import { problem } from '../../contract/problem.ts';
-import { activeRules, stagedRules, ruleEntry } from '../../contract/rules.ts';
+import { activeRules, ruleEntry, stagedRules } from '../../contract/rules.ts';
 import { trace, tracePacket, traceSummary } from '../../contract/trace.ts';
 import { verdict } from '../../contract/verdict.ts';
 

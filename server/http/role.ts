@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../contract/problem.ts';
-import { role } from '../../contract/session.ts';
 import { mayAct, type Role } from '../../contract/roles.ts';
+import { role } from '../../contract/session.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

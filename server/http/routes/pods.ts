@@ -62,7 +62,7 @@ export const podRoutes =
       async ({ params }) => {
         const id = agent.pods.find(params.id);
         const path = await agent.pods.path(id);
-        const { previous, latest } = agent.samples;
+        const { previous, latest } = agent.sampler;
         const number = agent.pods.summaries().find((each) => each.id === id)?.number;
         const traffic =
           previous && latest && number !== undefined ? pathTraffic(previous, latest, number) : null;

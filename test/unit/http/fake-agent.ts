@@ -1,26 +1,24 @@
 import { EventEmitter } from 'node:events';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { type Batch, type BatchPlan, type NewBatch } from '../../../contract/batch.ts';
+import type { Batch, BatchPlan, NewBatch } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
-import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import type { Builds } from '../../../contract/build.ts';
 import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
-import { type GuardChoice, type NodeGuard, type PodGuard } from '../../../contract/guard.ts';
+import type { GuardChoice, NodeGuard, PodGuard } from '../../../contract/guard.ts';
+import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { podNetwork } from '../../../contract/network.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
-import type {
-  Agent,
-  BatchEvents,
-  DumpEvents,
-  DumpSource,
-  PodEvents,
-  SampleEvents,
-} from '../../../server/http/agent.ts';
+import type { Sample } from '../../../server/counters/sample.ts';
+import type { SampleEvents } from '../../../server/counters/sampler.ts';
+import type { BatchEvents } from '../../../server/datapath/batch/batches.ts';
+import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
+import type { DumpEvents } from '../../../server/debug/dumps.ts';
+import type { Agent } from '../../../server/http/agent.ts';
 import { Captures } from '../../../server/trace/captures.ts';
 import { KernelSightings } from '../../../server/trace/kernel-sightings.ts';
 import { PodNames } from '../../../server/trace/names.ts';
@@ -34,7 +32,7 @@ import { openTemporaryStore } from '../store/temporary-store.ts';
  * Stands where the datapath would, for what the wire does; the kernel is the subject of test/kernel.
  * The store is a real one.
  */
-class FakeDatapath extends EventEmitter<PodEvents> {
+class FakeDatapath extends EventEmitter<DatapathEvents> {
   readonly pods: PodSummary[] = [];
   readonly asked: unknown[][] = [];
 
@@ -90,7 +88,7 @@ class FakeDatapath extends EventEmitter<PodEvents> {
   };
   moveHooks = (id: string) => this.describe(id);
 
-  path = async (id: string) => ({ pod: id, hops: [], redirect: true, taken: null });
+  path = async (id: string) => ({ pod: id, hops: [], redirect: true, traffic: null });
 
   async attach(pod: NewPod): Promise<Pod> {
     this.asked.push(['attach', pod]);
@@ -104,7 +102,7 @@ class FakeDatapath extends EventEmitter<PodEvents> {
 
   async plan(id: string): Promise<MigrationPlan> {
     const { direction, from, to } = newMigration('m', 'x');
-    return { podId: id, direction, from, to, allowed: true, checks: [], steps: [] };
+    return { podId: id, direction, from, to, allowed: true, checks: [], steps: [], script: '' };
   }
 
   async migrate(id: string, to: string, actor: string, recreate: boolean): Promise<Migration> {
@@ -143,12 +141,12 @@ class FakeBatches extends EventEmitter<BatchEvents> {
 }
 
 class FakeSampler extends EventEmitter<SampleEvents> {
-  frame: Uint8Array | null = null;
-  previous: Uint8Array | null = null;
+  latest: Sample | null = null;
+  previous: Sample | null = null;
   node = null;
-  readonly watches = new Map<string, { hz: number; listener: (frame: Uint8Array) => void }>();
+  readonly watches = new Map<string, { hz: number; listener: (sample: Sample) => void }>();
 
-  watch(id: string, hz: number, listener: (frame: Uint8Array) => void): () => void {
+  watch(id: string, hz: number, listener: (sample: Sample) => void): () => void {
     this.watches.set(id, { hz, listener });
     return () => void this.watches.delete(id);
   }
@@ -181,10 +179,10 @@ class FakeGuard {
     chosen: this.chosen.get(podId) ?? null,
     stage: 'watching',
     watched: true,
-    sentence: '',
+    status: '',
     thresholds: { ...guardDefaults, ...this.chosen.get('node'), ...this.chosen.get(podId) },
     readings: [],
-    acts: [],
+    actions: [],
   });
 
   async chooseForNode(choice: GuardChoice): Promise<NodeGuard> {
@@ -202,7 +200,7 @@ class FakeGuard {
 }
 
 /** A node that has no dump and makes none. */
-class FakeDumps extends EventEmitter<DumpEvents> implements DumpSource {
+class FakeDumps extends EventEmitter<DumpEvents> {
   list = (): never[] => [];
   get(id: string): never {
     throw new ProblemError('dump_not_found', `there is no dump ${id}`);
@@ -292,7 +290,7 @@ export async function fakeAgent({ lab = false } = {}) {
   const { store } = await openTemporaryStore();
   const pods = new FakeDatapath();
   const batches = new FakeBatches();
-  const samples = new FakeSampler();
+  const sampler = new FakeSampler();
   const drops = new FakeDrops();
   const logged: Record<string, unknown>[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
@@ -306,7 +304,7 @@ export async function fakeAgent({ lab = false } = {}) {
   const agent: Agent = {
     pods,
     batches,
-    samples,
+    sampler,
     drops,
     guard: new FakeGuard(),
     builds: new FakeBuilds(),
@@ -327,7 +325,7 @@ export async function fakeAgent({ lab = false } = {}) {
   };
   onTestFinished(() => {
     pods.removeAllListeners();
-    samples.removeAllListeners();
+    sampler.removeAllListeners();
   });
-  return { agent, kernel, pods, batches, samples, drops, store, logged };
+  return { agent, kernel, pods, batches, sampler, drops, store, logged };
 }

@@ -6,14 +6,17 @@ import { WebSocket } from 'ws';
 import type { Event } from '../../../contract/event.ts';
 import { frameColumns } from '../../../contract/sample-frame.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
+import { counterWidth } from '../../../server/bpf/counter-layout.ts';
+import type { Sample } from '../../../server/counters/sample.ts';
 import { requireBearerToken } from '../../../server/http/bearer-token.ts';
+import { frameOf } from '../../../server/stream/sample-frame.ts';
 import { StreamServer } from '../../../server/stream/stream-server.ts';
 import { member, newBatch } from '../batch/records.ts';
 import { fakeAgent } from '../http/fake-agent.ts';
 
-async function scratchStream({ token, heartbeatMs }: { token?: string; heartbeatMs?: number } = {}) {
-  const scratch = await fakeAgent();
-  const stream = new StreamServer(scratch.agent, heartbeatMs);
+async function openStream({ token, heartbeatMs }: { token?: string; heartbeatMs?: number } = {}) {
+  const fake = await fakeAgent();
+  const stream = new StreamServer(fake.agent, heartbeatMs);
   const server = createServer();
   stream.serve(server, token === undefined ? undefined : requireBearerToken(token));
   server.listen(0, '127.0.0.1');
@@ -24,7 +27,7 @@ async function scratchStream({ token, heartbeatMs }: { token?: string; heartbeat
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { ...scratch, stream, port, url: `ws://127.0.0.1:${port}/api/v1/stream` };
+  return { ...fake, stream, port, url: `ws://127.0.0.1:${port}/api/v1/stream` };
 }
 
 /** A client that keeps what it gets, in order: messages parsed, frames as they came. */
@@ -57,8 +60,23 @@ const event = (message: string): Event => ({
   message,
 });
 
-test('a batch and its pods are told of as they change', async () => {
-  const { batches, url } = await scratchStream();
+/** A sample of pods whose counters are zero. */
+const sampleOf = (sequence: number, pods = 1): Sample => ({
+  scope: 'all',
+  sequence: BigInt(sequence),
+  realtimeNs: 0n,
+  monotonicNs: 0n,
+  pods: Array.from({ length: pods }, (_, slot) => ({
+    pod: slot + 1,
+    slot,
+    kind: 'veth' as const,
+    counters: new BigUint64Array(counterWidth),
+    requests: null,
+  })),
+});
+
+test('changes of a batch and its pods are published', async () => {
+  const { batches, url } = await openStream();
   const client = await join(url);
   client.say({ id: 1, type: 'subscribe', topic: 'batches' });
   await client.until('ack');
@@ -70,23 +88,24 @@ test('a batch and its pods are told of as they change', async () => {
   expect(client.got('batch')).toEqual([{ type: 'batch', batch: summary }]);
 });
 
-test('a client is told what it has come to, and gets what it asks for until it asks no more', async () => {
-  const { pods, samples, url } = await scratchStream();
-  samples.frame = Uint8Array.of(1, 2, 3);
+test('a client is greeted, and receives the topics that it subscribes to until it unsubscribes', async () => {
+  const { pods, sampler, url } = await openStream();
+  const [latest, next] = [sampleOf(1), sampleOf(2)];
+  sampler.latest = latest;
   const client = await join(url);
   expect(client.got('hello')).toMatchObject([{ api: 'v1', bootId: 'b', columns: [...frameColumns] }]);
   pods.emit('event', event('before'));
   for (const [id, topic] of ['samples', 'pods', 'migrations', 'events'].entries())
     client.say({ id, type: 'subscribe', topic });
   await client.until('ack', 4);
-  expect(client.frames).toEqual([Buffer.of(1, 2, 3)]);
+  expect(client.frames).toEqual([Buffer.from(frameOf(latest))]);
 
-  samples.emit('frame', Uint8Array.of(4));
+  sampler.emit('sample', next);
   pods.emit('pod', pods.add('cart'));
   pods.emit('pod-removed', 'id-cart');
   pods.emit('event', event('during'));
   await client.until('event');
-  expect(client.frames.at(-1)).toEqual(Buffer.of(4));
+  expect(client.frames.at(-1)).toEqual(Buffer.from(frameOf(next)));
   expect(client.got('pod')).toMatchObject([{ pod: { id: 'id-cart' } }]);
   expect(client.got('pod-removed')).toEqual([{ type: 'pod-removed', id: 'id-cart' }]);
   expect(client.got('event')).toMatchObject([{ event: { message: 'during' } }]);
@@ -99,28 +118,29 @@ test('a client is told what it has come to, and gets what it asks for until it a
   expect(client.got('event')).toHaveLength(1);
 });
 
-test('a pod is watched, by name too, only as long as somebody does', async () => {
-  const { pods, samples, url } = await scratchStream();
+test('a pod is sampled at the rate of a watcher, by id or name, only while there is one', async () => {
+  const { pods, sampler, url } = await openStream();
+  const watched = sampleOf(7);
   pods.add('cart');
   const client = await join(url);
   client.say({ id: 1, type: 'subscribe', topic: 'pod', pod: 'shop.cart', hz: 5 });
   await client.until('ack');
-  expect(samples.watches.get('id-cart')?.hz).toBe(5);
-  samples.watches.get('id-cart')?.listener(Uint8Array.of(7));
-  await vi.waitFor(() => expect(client.frames).toEqual([Buffer.of(7)]));
+  expect(sampler.watches.get('id-cart')?.hz).toBe(5);
+  sampler.watches.get('id-cart')?.listener(watched);
+  await vi.waitFor(() => expect(client.frames).toEqual([Buffer.from(frameOf(watched))]));
   client.say({ id: 2, type: 'unsubscribe', topic: 'pod', pod: 'id-cart' });
   await client.until('ack', 2);
-  expect(samples.watches.size).toBe(0);
+  expect(sampler.watches.size).toBe(0);
 
   client.say({ id: 3, type: 'subscribe', topic: 'pod', pod: 'id-cart' });
   await client.until('ack', 3);
-  expect(samples.watches.get('id-cart')?.hz).toBe(10);
+  expect(sampler.watches.get('id-cart')?.hz).toBe(10);
   client.socket.terminate();
-  await vi.waitFor(() => expect(samples.watches.size).toBe(0));
+  await vi.waitFor(() => expect(sampler.watches.size).toBe(0));
 });
 
-test('a bad message is answered with what is wrong, and the stream goes on', async () => {
-  const { url } = await scratchStream();
+test('an invalid message is answered with the reason, and the stream goes on', async () => {
+  const { url } = await openStream();
   const client = await join(url);
   const bad: [string | Buffer, number | null, string][] = [
     ['not json', null, 'bad_request'],
@@ -142,8 +162,8 @@ test('a bad message is answered with what is wrong, and the stream goes on', asy
   await client.until('ack');
 });
 
-test('a message beyond 64 KiB ends that client alone', async () => {
-  const { url } = await scratchStream();
+test('a message of more than 64 KiB closes only that client', async () => {
+  const { url } = await openStream();
   const [big, other] = [await join(url), await join(url)];
   big.socket.send('x'.repeat((64 << 10) + 1));
   const [code] = await once(big.socket, 'close');
@@ -155,10 +175,10 @@ test('a message beyond 64 KiB ends that client alone', async () => {
 /** The socket under a client: paused, it takes no more bytes and the agent’s buffers fill. */
 const wire = (socket: WebSocket) => (socket as unknown as { _socket: Socket })._socket;
 
-test('a slow client skips samples and is told how many; the others get all of them', {
+test('a slow client skips samples and is told how many; the others receive all of them', {
   timeout: 30_000,
 }, async () => {
-  const { samples, url } = await scratchStream();
+  const { sampler, url } = await openStream();
   const [slow, quick] = [await join(url), await join(url)];
   for (const client of [slow, quick]) {
     client.say({ id: 1, type: 'subscribe', topic: 'samples' });
@@ -166,29 +186,31 @@ test('a slow client skips samples and is told how many; the others get all of th
   }
   wire(slow.socket).pause();
   const sent = 200;
+  const podsOf100kB = Math.ceil(100_000 / (frameColumns.length * 8));
+  const last = sampleOf(255);
   for (let i = 0; i < sent; i++) {
-    samples.emit('frame', new Uint8Array(100_000).fill(i));
+    sampler.emit('sample', sampleOf(i, podsOf100kB));
     await vi.waitFor(() => expect(quick.frames).toHaveLength(i + 1), { interval: 1 });
   }
   expect(process.memoryUsage().arrayBuffers).toBeLessThan(100 << 20);
   wire(slow.socket).resume();
   const late = vi.waitFor(
     () => {
-      samples.emit('frame', Uint8Array.of(255));
+      sampler.emit('sample', last);
       expect(slow.got('skipped')).toHaveLength(1);
     },
     { timeout: 5000, interval: 20 },
   );
   await late;
-  const taken = slow.frames.filter(({ length }) => length > 1).length;
+  const taken = slow.frames.filter(({ length }) => length > frameOf(last).length).length;
   const count = slow.got('skipped')[0]!.count;
   expect(taken).toBeLessThan(sent);
   expect(taken + count).toBeGreaterThanOrEqual(sent);
   expect(quick.got('skipped')).toEqual([]);
 });
 
-test('a client that takes no messages either is let go with 1013', async () => {
-  const { pods, url } = await scratchStream();
+test('a client that does not even read messages is closed with 1013', async () => {
+  const { pods, url } = await openStream();
   const stalled = await join(url);
   stalled.say({ id: 1, type: 'subscribe', topic: 'events' });
   await stalled.until('ack');
@@ -203,15 +225,15 @@ test('a client that takes no messages either is let go with 1013', async () => {
   expect(stalled.got('event').length).toBeLessThan(400);
 });
 
-test('a client that answers no ping is dropped', async () => {
-  const { url } = await scratchStream({ heartbeatMs: 50 });
+test('a client that does not answer a ping is disconnected', async () => {
+  const { url } = await openStream({ heartbeatMs: 50 });
   const [dead, alive] = [new WebSocket(url, { autoPong: false }), await join(url)];
   await once(dead, 'close');
   expect(alive.socket.readyState).toBe(WebSocket.OPEN);
 });
 
-test('an upgrade without the token, or to another path, is refused before it', async () => {
-  const { url, port } = await scratchStream({ token: '0123456789abcdef' });
+test('an upgrade without the token or to another path is rejected', async () => {
+  const { url, port } = await openStream({ token: '0123456789abcdef' });
   const refused = async (target: string, headers: Record<string, string>) => {
     const socket = new WebSocket(target, { headers });
     const [, answer] = await once(socket, 'unexpected-response');
@@ -226,8 +248,8 @@ test('an upgrade without the token, or to another path, is refused before it', a
   await join(url, headers);
 });
 
-test('nonsense on the wire harms nobody', async () => {
-  const { url, port } = await scratchStream();
+test('malformed bytes close only the connection that sent them', async () => {
+  const { url, port } = await openStream();
   const client = await join(url);
   for (const bytes of [
     'GET /api/v1/stream HTTP/1.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n',
@@ -245,8 +267,8 @@ test('nonsense on the wire harms nobody', async () => {
   await join(url);
 });
 
-test('clients are told when the agent goes away', async () => {
-  const { stream, url } = await scratchStream();
+test('clients are closed with 1001 when the agent stops', async () => {
+  const { stream, url } = await openStream();
   const client = await join(url);
   stream.close();
   const [code] = await once(client.socket, 'close');

@@ -1,0 +1,82 @@
+import { type Logger, pino } from 'pino';
+import { ProblemError } from '../contract/problem.ts';
+import { composeAgent } from './compose.ts';
+import { type Config, help, readConfig } from './config.ts';
+import { LogRing } from './debug/log-ring.ts';
+
+/** Milliseconds that closing may take after a signal, before the process exits anyway. */
+const closeTimeoutMs = 10_000;
+
+/** Reads the configuration, runs the agent, and exits the process when a signal has stopped it. */
+export async function runAgentProcess(): Promise<void> {
+  const config = configure();
+  const logRing = new LogRing();
+  const log = openLog(config, logRing);
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'the agent failed');
+    process.exit(1);
+  });
+  try {
+    const { addresses, close } = await composeAgent(config, log, logRing);
+    closeOnSignal(log, close);
+    process.stderr.write(`agent ready on ${addresses.join(' and ')}\n`);
+  } catch (error) {
+    exitWithError(error, 1);
+  }
+}
+
+/** Returns the configuration, or exits the process after printing help or what is wrong with the flags. */
+function configure(): Config {
+  try {
+    const config = readConfig(process.argv.slice(2), process.env);
+    if (config !== 'help') return config;
+  } catch (error) {
+    exitWithError(error, 2);
+  }
+  process.stdout.write(help);
+  process.exit(0);
+}
+
+/** Writes log lines to standard error, and to `logRing` for debug archives. */
+function openLog({ logLevel }: Config, logRing: LogRing): Logger {
+  const stderr = pino.destination({ fd: 2, sync: true });
+  return pino(
+    { level: logLevel, base: { pid: process.pid } },
+    {
+      write: (line: string) => {
+        stderr.write(line);
+        logRing.write(line);
+      },
+    },
+  );
+}
+
+/** Closes the agent on SIGTERM and SIGINT; a second signal exits at once. */
+function closeOnSignal(log: Logger, close: () => Promise<void>): void {
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'agent.stopping');
+    setTimeout(() => {
+      log.error(`not stopped within ${closeTimeoutMs} ms`);
+      process.exit(1);
+    }, closeTimeoutMs).unref();
+    close().then(
+      () => process.exit(0),
+      (err: unknown) => {
+        log.error({ err }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
+}
+
+/** Prints why the agent did not start, and exits the process. */
+function exitWithError(error: unknown, status: number): never {
+  const text = error instanceof ProblemError ? error.message : String((error as Error).stack ?? error);
+  process.stderr.write(`agent not started: ${text}\n`);
+  if (error instanceof ProblemError && error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+  process.exit(status);
+}
