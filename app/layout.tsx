@@ -4,6 +4,7 @@ import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
 import { AppShell } from './_components/app-shell.tsx';
 import { themeScript } from './_lib/theme-script.ts';
+import { sharedText } from './_text/shared.ts';
 import './globals.css';
 
 const inter = localFont({
@@ -19,7 +20,7 @@ const jetbrains = localFont({
 
 export const metadata: Metadata = {
   title: { default: 'Podlane', template: '%s · Podlane' },
-  description: 'How the pods of this node reach the network',
+  description: sharedText.description,
 };
 
 export const viewport: Viewport = { width: 'device-width', initialScale: 1 };

@@ -1,22 +1,23 @@
 import Link from 'next/link';
 import { Button } from './_components/button.tsx';
 import { EmptyState } from './_components/empty-state.tsx';
+import { sharedText } from './_text/shared.ts';
 
-export const metadata = { title: 'Not found' };
+export const metadata = { title: sharedText.notFoundTitle };
 
 export default function NotFound() {
   return (
     <div className="px-(--gutter) py-6">
-      <h1 className="sr-only">Not found</h1>
+      <h1 className="sr-only">{sharedText.notFoundTitle}</h1>
       <EmptyState
-        title="No such page"
+        title={sharedText.notFoundTitle}
         action={
           <Button asChild>
-            <Link href="/pods">All pods</Link>
+            <Link href="/pods">{sharedText.allPods}</Link>
           </Button>
         }
       >
-        The address leads nowhere. It may be mistyped, or what it showed is gone.
+        {sharedText.notFoundDetail}
       </EmptyState>
     </div>
   );

@@ -4,10 +4,10 @@ const marks = {
   allow: { Icon: Check, tone: 'text-ink-1', icon: 'text-muted' },
   deny: { Icon: Ban, tone: 'text-signal-text', icon: 'text-signal' },
   log: { Icon: Eye, tone: 'text-ink-2', icon: 'text-muted' },
-  pass: { Icon: CornerDownRight, tone: 'text-ink-2', icon: 'text-muted' },
+  default: { Icon: CornerDownRight, tone: 'text-ink-2', icon: 'text-muted' },
 } as const;
 
-/** What a rule or an entry does with a packet: a sign and the word. `pass`: the next row of entries is asked. */
+/** Shows the action of a rule or an entry as an icon and a word. `default`: the default entries decide. */
 export function ActionMark({ action }: { action: keyof typeof marks }) {
   const { Icon, tone, icon } = marks[action];
   return (

@@ -7,10 +7,10 @@ import { startBatchUpdates } from '../_lib/batch-queries.ts';
 import { startDumpUpdates } from '../_lib/dump-queries.ts';
 import { startEventUpdates } from '../_lib/event-queries.ts';
 import { startMigrationUpdates } from '../_lib/migration-queries.ts';
-import { startNodeSampleUpdates } from '../_lib/time-series/node-samples.ts';
 import { startPodUpdates } from '../_lib/pod-queries.ts';
 import { startRuleUpdates } from '../_lib/rule-queries.ts';
-import { startPodSampleUpdates } from '../_lib/time-series/pod-samples.ts';
+import { startTimeSeries } from '../_lib/time-series/store.ts';
+import { sharedText } from '../_text/shared.ts';
 import { ConnectionBanner } from './connection-banner.tsx';
 import { Toasts } from './toast.tsx';
 import { Topbar } from './topbar.tsx';
@@ -32,8 +32,7 @@ export function AppShell({ children }: { children: ReactNode }) {
   const chrome = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const stops = [
-      startPodSampleUpdates(),
-      startNodeSampleUpdates(),
+      startTimeSeries(),
       startPodUpdates(client),
       startMigrationUpdates(client),
       startBatchUpdates(client),
@@ -61,7 +60,7 @@ export function AppShell({ children }: { children: ReactNode }) {
         href="#main"
         className="-translate-y-20 fixed top-2 left-2 z-50 rounded-2 bg-surface-1 px-3 py-1 shadow-2 focus:translate-y-0"
       >
-        Skip to content
+        {sharedText.skipToContent}
       </a>
       <div ref={chrome} className="sticky top-0 z-30 bg-surface-0">
         <Topbar />

@@ -3,9 +3,11 @@
 import { Unplug } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
 import { span } from '../_lib/format.ts';
-import { useNode } from '../_lib/time-series/node-samples.ts';
-import { sampleAge, staleAfterMs, useNow } from '../_lib/time-series/pod-samples.ts';
 import { type ConnectionStatus, liveConnection } from '../_lib/live-connection.ts';
+import { useNode } from '../_lib/node-queries.ts';
+import { sampleAge, staleAfterMs } from '../_lib/time-series/store.ts';
+import { useNow } from '../_lib/use-now.ts';
+import { sharedText } from '../_text/shared.ts';
 import { Button } from './button.tsx';
 
 const connecting: ConnectionStatus = { state: 'connecting', since: 0, nextTryAt: null, reason: null };
@@ -22,7 +24,7 @@ export const useStreamStatus = (): ConnectionStatus =>
 export function ConnectionBanner() {
   const status = useStreamStatus();
   const now = useNow();
-  const node = useNode().data?.name ?? 'this node';
+  const node = useNode().data?.name ?? sharedText.thisNode;
   const age = sampleAge();
   const lost = status.state === 'lost' && now - status.since > 2000;
   const silent = status.state === 'connected' && (age ?? now - status.since) > staleAfterMs;
@@ -36,11 +38,11 @@ export function ConnectionBanner() {
       <Unplug aria-hidden="true" className="size-3.5 text-signal" strokeWidth={1.6} />
       <span className="font-semibold">
         {age === null ? (
-          'No samples yet.'
+          sharedText.noDataYet
         ) : (
           <>
-            No samples: data is <span aria-hidden="true">{span(age)}</span>
-            <span className="sr-only">more than three seconds</span> old.
+            {sharedText.dataIs} <span aria-hidden="true">{span(age)}</span>
+            <span className="sr-only">{sharedText.moreThanThreeSeconds}</span> {sharedText.old}
           </>
         )}
       </span>
@@ -49,10 +51,10 @@ export function ConnectionBanner() {
       {lost && status.reason !== 'signed-out' && (
         <>
           <span aria-hidden="true" className="text-12 text-ink-2 tabular-nums">
-            {waits > 0 ? `next try in ${span(waits * 1000)}` : 'trying now'}
+            {waits > 0 ? sharedText.nextRetry(span(waits * 1000)) : sharedText.retrying}
           </span>
           <Button size="small" onClick={() => liveConnection().retryNow()}>
-            Try now
+            {sharedText.retryNow}
           </Button>
         </>
       )}
@@ -61,10 +63,9 @@ export function ConnectionBanner() {
 }
 
 function explain({ state, reason }: ConnectionStatus, node: string): string {
-  const calm = 'Pods keep running; the kernel forwards without it.';
-  if (state === 'connected') return `The agent of ${node} sends none. ${calm}`;
-  if (reason === 'signed-out')
-    return 'This browser is signed out: open the link that the start command printed.';
-  if (reason === 'agent') return `The agent of ${node} does not answer. ${calm}`;
-  return 'The web process does not answer. Pods keep running; the kernel forwards without it.';
+  const calm = sharedText.trafficNotAffected;
+  if (state === 'connected') return sharedText.agentSilent(node, calm);
+  if (reason === 'signed-out') return sharedText.signedOut;
+  if (reason === 'agent') return sharedText.agentUnreachable(node, calm);
+  return sharedText.gatewayUnreachable;
 }

@@ -2,6 +2,7 @@
 
 import { Check, Copy } from 'lucide-react';
 import { useEffect, useState } from 'react';
+import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
 
 /** Copies `text`; a tick says so for two seconds. `what` names it: `Copy the command`. */
@@ -22,7 +23,7 @@ export function CopyButton({
   }, [copied]);
   return (
     <IconButton
-      label={copied ? 'Copied' : `Copy ${what}`}
+      label={copied ? sharedText.copied : sharedText.copy(what)}
       className={className}
       onClick={() => {
         void navigator.clipboard.writeText(text).then(() => setCopied(true));

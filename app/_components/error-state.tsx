@@ -1,4 +1,5 @@
 import { ApiError } from '../_lib/api.ts';
+import { sharedText } from '../_text/shared.ts';
 import { Button } from './button.tsx';
 import { EmptyState } from './empty-state.tsx';
 
@@ -8,8 +9,8 @@ export function ErrorState({ error, retry }: { error: Error; retry?: () => void 
   return (
     <div role="alert">
       <EmptyState
-        title={api?.title ?? 'The page failed'}
-        action={retry !== undefined && <Button onClick={retry}>Try again</Button>}
+        title={api?.title ?? sharedText.pageFailed}
+        action={retry !== undefined && <Button onClick={retry}>{sharedText.tryAgain}</Button>}
       >
         <p>{error.message}</p>
         {api?.hint !== undefined && <p className="mt-1">{api.hint}</p>}

@@ -11,6 +11,7 @@ import {
   thresholdText,
 } from '../_lib/guard-fields.ts';
 import { useMissingRole } from '../_lib/session-queries.ts';
+import { sharedText } from '../_text/shared.ts';
 import { Button } from './button.tsx';
 import { WarningSign } from './warning-sign.tsx';
 
@@ -31,10 +32,10 @@ const control =
 
 /** The thresholds of the guard. An empty field is what the node has, or the default. */
 export function GuardForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
-  const [draft, setDraft] = useState<GuardFieldTexts>(() => guardFieldTexts(chosen));
+  const [texts, setTexts] = useState<GuardFieldTexts>(() => guardFieldTexts(chosen));
   const [tried, setTried] = useState(false);
   const lacks = useMissingRole('operator');
-  const { choice, problems } = parseGuardFields(draft);
+  const { choice, problems } = parseGuardFields(texts);
   const refused = Object.keys(problems).length > 0;
   const changed =
     refused || JSON.stringify(choice) !== JSON.stringify(parseGuardFields(guardFieldTexts(chosen)).choice);
@@ -54,11 +55,11 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
               <Row
                 key={field.name}
                 field={field}
-                value={draft[field.name] ?? ''}
+                value={texts[field.name] ?? ''}
                 inherited={thresholdText(field, inherited[field.name])}
                 from={from}
                 problem={tried ? problems[field.name] : undefined}
-                change={(value) => setDraft({ ...draft, [field.name]: value })}
+                change={(value) => setTexts({ ...texts, [field.name]: value })}
               />
             ))}
           </div>
@@ -66,10 +67,10 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
       ))}
       <div className="flex flex-wrap items-center gap-3">
         <Button type="submit" look="primary" disabled={saving || !changed || lacks !== null}>
-          Save
+          {sharedText.save}
         </Button>
-        <Button disabled={Object.keys(draft).length === 0} onClick={() => setDraft({})}>
-          Clear all
+        <Button disabled={Object.keys(texts).length === 0} onClick={() => setTexts({})}>
+          {sharedText.clearAll}
         </Button>
         <p role="status" className="flex min-w-0 items-center gap-1.5 text-12 text-ink-2">
           {error !== null ? (
@@ -77,11 +78,12 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
               <WarningSign /> {error.message}
             </>
           ) : tried && refused ? (
-            'Not saved: see the fields marked above.'
+            sharedText.notSaved
           ) : saved && !changed ? (
-            'Saved; in effect from the next round.'
+            sharedText.guardSaved
           ) : (
-            (lacks ?? `An empty field ${from === 'default' ? 'has its default' : `is as for the ${from}`}.`)
+            (lacks ??
+            `An empty field ${from === 'default' ? sharedText.emptyIsDefault : sharedText.emptyIsInherited(from)}.`)
           )}
         </p>
       </div>

@@ -1,5 +1,6 @@
 import { ArrowRight } from 'lucide-react';
 import type { DeviceKind } from '../../contract/device.ts';
+import { sharedText } from '../_text/shared.ts';
 
 /** `observed`: a device made by others, which Podlane only counts. */
 export type ShownKind = DeviceKind | 'observed';
@@ -77,7 +78,7 @@ export function KindChange({ from, to }: { from: DeviceKind; to: DeviceKind }) {
     <span className="inline-flex items-center gap-1.5">
       <Kind kind={from} hideWord glyph="h-2.5 w-[15px]" />
       <ArrowRight aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />
-      <span className="sr-only">to</span>
+      <span className="sr-only">{sharedText.to}</span>
       <Kind kind={to} hideWord glyph="h-2.5 w-[15px]" />
     </span>
   );

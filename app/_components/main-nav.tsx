@@ -4,15 +4,16 @@ import { ChevronDown } from 'lucide-react';
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
 import { DropdownMenu } from 'radix-ui';
+import { sharedText } from '../_text/shared.ts';
 
 const pages = [
-  { href: '/pods', label: 'Pods' },
-  { href: '/programs', label: 'Programs' },
-  { href: '/rules', label: 'Rules' },
-  { href: '/verdicts', label: 'Verdicts' },
-  { href: '/trace', label: 'Trace' },
-  { href: '/debug', label: 'Debug' },
-  { href: '/settings', label: 'Settings' },
+  { href: '/pods', label: sharedText.pods },
+  { href: '/programs', label: sharedText.programs },
+  { href: '/rules', label: sharedText.rules },
+  { href: '/verdicts', label: sharedText.verdicts },
+  { href: '/trace', label: sharedText.trace },
+  { href: '/debug', label: sharedText.debug },
+  { href: '/settings', label: sharedText.settings },
 ] as const;
 
 const useCurrentPage = () => {
@@ -24,7 +25,7 @@ const useCurrentPage = () => {
 export function MainNav() {
   const current = useCurrentPage();
   return (
-    <nav aria-label="Main" className="h-full">
+    <nav aria-label={sharedText.mainNav} className="h-full">
       <div className="flex h-full gap-0.5 max-lg:hidden">
         {pages.map(({ href, label }) => (
           <Link
@@ -41,9 +42,9 @@ export function MainNav() {
         <DropdownMenu.Root modal={false}>
           <DropdownMenu.Trigger
             className="inline-flex h-(--control) items-center gap-1 rounded-2 border border-line-2 bg-surface-1 pr-1.5 pl-2.5 font-[550] hover:bg-surface-2"
-            aria-label={current === undefined ? 'Sections' : `Sections, now ${current.label}`}
+            aria-label={current === undefined ? sharedText.menu : sharedText.currentPage(current.label)}
           >
-            {current?.label ?? 'Sections'}
+            {current?.label ?? sharedText.menu}
             <ChevronDown aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />
           </DropdownMenu.Trigger>
           <DropdownMenu.Portal>

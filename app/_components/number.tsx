@@ -1,4 +1,5 @@
 import { scaled } from '../_lib/format.ts';
+import { sharedText } from '../_text/shared.ts';
 
 /**
  * A number in three significant digits, its SI prefix in a slot of its own so that digits align in a column.
@@ -6,7 +7,7 @@ import { scaled } from '../_lib/format.ts';
  */
 export function SiNumber({
   value,
-  unknown = 'no sample yet',
+  unknown = sharedText.noData,
   slot = true,
   className = '',
 }: {
@@ -33,7 +34,7 @@ export function SiNumber({
 
 /** A rate of something that should not happen: whole, muted at 0, bold rose above 100 a second. */
 export function DropRate({ value }: { value: number }) {
-  if (Number.isNaN(value)) return <NotAvailable reason="no sample yet" slot={false} />;
+  if (Number.isNaN(value)) return <NotAvailable reason={sharedText.noData} slot={false} />;
   const tone = value === 0 ? 'text-muted' : value > 100 ? 'font-semibold text-signal-text' : '';
   return <SiNumber value={value} slot={false} className={tone} />;
 }
@@ -42,7 +43,7 @@ export function DropRate({ value }: { value: number }) {
 export function NotAvailable({ reason, slot }: { reason: string; slot: boolean }) {
   return (
     <span className={`text-muted ${slot ? 'pr-[13px]' : ''}`} title={reason}>
-      n/a
+      {sharedText.notAvailable}
     </span>
   );
 }
@@ -66,7 +67,7 @@ export function Readout({
   const space = prefix === '' || unit.startsWith('bit') || unit === 'B' ? '' : ' ';
   return (
     <span
-      title={known ? undefined : 'no sample yet'}
+      title={known ? undefined : sharedText.noData}
       className="whitespace-nowrap font-[480] text-24 leading-8 tracking-[-.018em] tabular-nums"
     >
       <span className={known ? '' : 'text-muted'}>{digits}</span>

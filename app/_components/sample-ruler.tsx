@@ -1,7 +1,10 @@
 'use client';
 
 import { span, thinSpace } from '../_lib/format.ts';
-import { sampleAge, podSeries, staleAfterMs, useNow, useSampleClock } from '../_lib/time-series/pod-samples.ts';
+import { podSeries, sampleAge, staleAfterMs } from '../_lib/time-series/store.ts';
+import { useSampleClock } from '../_lib/time-series/use-time-series.ts';
+import { useNow } from '../_lib/use-now.ts';
+import { sharedText } from '../_text/shared.ts';
 
 const ticks = 60;
 
@@ -19,7 +22,7 @@ export function SampleRuler() {
   return (
     <span
       className="flex items-center gap-2.5 whitespace-nowrap text-12 text-ink-2 tabular-nums"
-      title="One tick a second; a red stub is a sample that did not arrive"
+      title={sharedText.sampleRuler}
     >
       <svg
         width={ticks * 3}
@@ -43,13 +46,16 @@ export function SampleRuler() {
 }
 
 function Age({ age, skipped }: { age: number | null; skipped: number }) {
-  if (age === null) return <span className="text-muted">no sample yet</span>;
-  if (age > staleAfterMs) return <span className="text-signal-text">{span(age)} ago</span>;
+  if (age === null) return <span className="text-muted">{sharedText.noData}</span>;
+  if (age > staleAfterMs) return <span className="text-signal-text">{sharedText.ago(span(age))}</span>;
   return (
     <span>
       1{thinSpace}Hz{' '}
       <span className="text-muted">
-        · {skipped > 0 ? `${skipped} skipped` : `${(Math.round(age / 100) / 10).toFixed(1)}${thinSpace}s ago`}
+        ·{' '}
+        {skipped > 0
+          ? sharedText.skippedSamples(skipped)
+          : `${(Math.round(age / 100) / 10).toFixed(1)}${thinSpace}s ago`}
       </span>
     </span>
   );

@@ -3,6 +3,7 @@
 import { Check, UserRound } from 'lucide-react';
 import { Popover } from 'radix-ui';
 import { roleDescriptions, useSession } from '../_lib/session-queries.ts';
+import { sharedText } from '../_text/shared.ts';
 
 /** Who is signed in, as what, and what each role may do. */
 export function SessionMenu() {
@@ -11,7 +12,7 @@ export function SessionMenu() {
   return (
     <Popover.Root>
       <Popover.Trigger
-        aria-label={`Signed in as ${session.actor}, role ${session.role}`}
+        aria-label={sharedText.signedInAs(session.actor, session.role)}
         className="inline-flex h-7 items-center gap-1.5 rounded-2 px-1.5 text-12 text-ink-2 hover:bg-surface-2 hover:text-ink-1"
       >
         <UserRound aria-hidden="true" className="size-4" strokeWidth={1.6} />
@@ -19,15 +20,15 @@ export function SessionMenu() {
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content
-          aria-label="Your role"
+          aria-label={sharedText.yourRole}
           align="end"
           sideOffset={4}
           collisionPadding={8}
           className="z-50 w-72 rounded-3 border border-line-control bg-surface-1 p-3 text-12 shadow-2 outline-none"
         >
           <p className="text-ink-2">
-            Signed in as <b className="break-all font-[550] text-ink-1">{session.actor}</b>. Events and
-            journals name who acted.
+            {sharedText.signedIn} <b className="break-all font-[550] text-ink-1">{session.actor}</b>
+            {sharedText.auditNote}
           </p>
           <ul className="mt-2 border-line-1 border-t">
             {roleDescriptions.map(({ role, may }) => (
@@ -39,7 +40,7 @@ export function SessionMenu() {
                   {role === session.role && (
                     <>
                       <Check aria-hidden="true" className="size-3.5 text-accent-text" />
-                      <span className="sr-only">yours:</span>
+                      <span className="sr-only">{sharedText.yourRoleMark}</span>
                     </>
                   )}
                 </span>

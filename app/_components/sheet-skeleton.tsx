@@ -1,3 +1,4 @@
+import { sharedText } from '../_text/shared.ts';
 import { Skeleton } from './skeleton.tsx';
 
 /** What is shown while the agent is asked for a plan, `lines` long. */
@@ -5,7 +6,7 @@ export function SheetSkeleton({ lines }: { lines: number }) {
   return (
     <div className="grid gap-4 p-6" aria-busy="true">
       <p className="sr-only" role="status">
-        Asking the agent for the plan
+        {sharedText.loading}
       </p>
       {Array.from({ length: lines }, (_, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity

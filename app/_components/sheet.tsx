@@ -3,6 +3,7 @@
 import { X } from 'lucide-react';
 import { Dialog } from 'radix-ui';
 import type { ReactNode } from 'react';
+import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
 
 interface SheetProps {
@@ -30,7 +31,7 @@ export function Sheet({ open, onOpenChange, title, description, head, footer, ch
             {head}
             <span className="flex-1" />
             <Dialog.Close asChild>
-              <IconButton label="Close">
+              <IconButton label={sharedText.close}>
                 <X aria-hidden="true" className="size-4" strokeWidth={1.6} />
               </IconButton>
             </Dialog.Close>

@@ -1,5 +1,5 @@
-import { sparklineSegments } from './sparkline-segments.ts';
 import { kindScope } from './kind.tsx';
+import { sparklineSegments } from './sparkline-segments.ts';
 
 interface SparklineProps {
   /** Oldest first; NaN is a gap. */

@@ -3,12 +3,13 @@
 import { Check, SunMoon } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
 import { setTheme, type Theme, useTheme } from '../_lib/theme.ts';
+import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
 
 const themes: { value: Theme; label: string }[] = [
-  { value: 'system', label: 'As the system' },
-  { value: 'dark', label: 'Dark' },
-  { value: 'light', label: 'Light' },
+  { value: 'system', label: sharedText.systemTheme },
+  { value: 'dark', label: sharedText.darkTheme },
+  { value: 'light', label: sharedText.lightTheme },
 ];
 
 export function ThemeMenu() {
@@ -16,7 +17,7 @@ export function ThemeMenu() {
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>
-        <IconButton label="Theme">
+        <IconButton label={sharedText.theme}>
           <SunMoon aria-hidden="true" className="size-4" strokeWidth={1.6} />
         </IconButton>
       </DropdownMenu.Trigger>

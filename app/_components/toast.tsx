@@ -3,6 +3,7 @@
 import { CircleCheck, Info, X } from 'lucide-react';
 import { Toast } from 'radix-ui';
 import { type ReactNode, useSyncExternalStore } from 'react';
+import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
 import { WarningSign } from './warning-sign.tsx';
 
@@ -65,7 +66,7 @@ export function Toasts() {
             )}
           </div>
           <Toast.Close asChild>
-            <IconButton label="Close">
+            <IconButton label={sharedText.close}>
               <X aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
             </IconButton>
           </Toast.Close>

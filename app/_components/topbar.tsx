@@ -1,9 +1,10 @@
 'use client';
 
 import Link from 'next/link';
-import { useNode } from '../_lib/time-series/node-samples.ts';
-import { SampleRuler } from './sample-ruler.tsx';
+import { useNode } from '../_lib/node-queries.ts';
+import { sharedText } from '../_text/shared.ts';
 import { MainNav } from './main-nav.tsx';
+import { SampleRuler } from './sample-ruler.tsx';
 import { SessionMenu } from './session-menu.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
@@ -36,7 +37,7 @@ function NodeName() {
       <span className="text-muted">
         {node.kernel.release.startsWith('Linux') ? '' : 'Linux '}
         {node.kernel.release.split('-')[0]}
-        {node.environment === 'guest' && ', lab guest'}
+        {node.environment === 'guest' && sharedText.labGuest}
       </span>
     </span>
   );

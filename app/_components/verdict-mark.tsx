@@ -1,18 +1,19 @@
 import { Ban, Check, Eye } from 'lucide-react';
 import type { VerdictKind } from '../../contract/verdict.ts';
+import { sharedText } from '../_text/shared.ts';
 
 export const verdictLabels: Record<VerdictKind, string> = {
   dropped: 'dropped',
   logged: 'logged',
-  'would-drop': 'would drop',
-  'would-pass': 'would pass',
+  'staged-deny': sharedText.wouldDrop,
+  'staged-allow': sharedText.wouldPass,
 };
 
 const marks = {
   dropped: { Icon: Ban, tone: 'text-signal-text', icon: 'text-signal' },
   logged: { Icon: Eye, tone: 'text-ink-2', icon: 'text-muted' },
-  'would-drop': { Icon: Ban, tone: 'text-ink-2', icon: 'text-muted' },
-  'would-pass': { Icon: Check, tone: 'text-ink-2', icon: 'text-muted' },
+  'staged-deny': { Icon: Ban, tone: 'text-ink-2', icon: 'text-muted' },
+  'staged-allow': { Icon: Check, tone: 'text-ink-2', icon: 'text-muted' },
 } as const;
 
 /** What became of a packet, or would have by the draft: a sign and the words. */

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { VerifierRefusal as Refusal } from '../../contract/problem.ts';
+import { sharedText } from '../_text/shared.ts';
 import { CopyButton } from './copy-button.tsx';
 
 const head = 'text-12 text-muted';
@@ -8,10 +9,10 @@ const head = 'text-12 text-muted';
 export function VerifierError({ refusal }: { refusal: Refusal }) {
   const { program, message, meaning, source, instruction, before, registers, log } = refusal;
   return (
-    <section aria-label="What the verifier said" className="grid min-w-0 gap-3">
+    <section aria-label={sharedText.verifierOutput} className="grid min-w-0 gap-3">
       <div>
         <p className={head}>
-          The verifier on <span className="code text-ink-2">{program}</span>
+          {sharedText.verifierRejected} <span className="code text-ink-2">{program}</span>
         </p>
         <p className="font-semibold [overflow-wrap:anywhere]">{message}</p>
         {meaning !== null && <p className="text-ink-2">{meaning}</p>}
@@ -27,7 +28,7 @@ export function VerifierError({ refusal }: { refusal: Refusal }) {
       )}
       {instruction !== null && (
         <div>
-          <p className={head}>The way there, and where it stopped</p>
+          <p className={head}>{sharedText.instructionsBefore}</p>
           <Code>
             {before.join('\n')}
             {before.length > 0 && '\n'}
@@ -39,17 +40,17 @@ export function VerifierError({ refusal }: { refusal: Refusal }) {
       )}
       {registers.length > 0 && (
         <div>
-          <p className={head}>What it knew there</p>
+          <p className={head}>{sharedText.registerState}</p>
           <Code>{registers.join('\n')}</Code>
         </div>
       )}
       <details>
         <summary className="w-fit cursor-pointer text-12 text-muted hover:text-ink-1">
-          The end of its log, {log.split('\n').length} lines
+          {sharedText.verifierLogTail(log.split('\n').length)}
         </summary>
         <div className="flex items-start gap-2">
           <Code>{log}</Code>
-          <CopyButton text={log} what="the log" />
+          <CopyButton text={log} what={sharedText.copyVerifierLog} />
         </div>
       </details>
     </section>

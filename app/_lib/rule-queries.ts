@@ -3,16 +3,16 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type {
   ActiveRules,
-  DraftRules,
-  ExplainQuestion,
+  ExplainRequest,
   Explanation,
   ImportedRules,
+  RuleSetName,
   RuleStatistics,
   RulesPlan,
   RuleVersion,
   RuleVersionText,
   RuleView,
-  WhichRules,
+  StagedRules,
 } from '../../contract/rules.ts';
 import { ApiError, callApi, fetchApi } from './api.ts';
 import { liveConnection } from './live-connection.ts';
@@ -36,12 +36,12 @@ export function useActiveRules() {
 }
 
 /** What is tried out beside them; null when nothing is. */
-export function useDraftRules() {
+export function useStagedRules() {
   useTopic('events');
   return useQuery({
     queryKey: [...root, 'draft'],
     queryFn: async ({ signal }) =>
-      (await callApi<{ draft: DraftRules | null }>('/rules/draft', { signal })).draft,
+      (await callApi<{ draft: StagedRules | null }>('/rules/staged', { signal })).draft,
   });
 }
 
@@ -72,7 +72,7 @@ export interface StatisticsReading {
 const keptReadings = 16;
 
 /** What each rule decided, read every two seconds while somebody looks; the readings since the rules were loaded. */
-export const useRuleStatistics = (enabled: boolean, set: WhichRules = 'active') =>
+export const useRuleStatistics = (enabled: boolean, set: RuleSetName = 'active') =>
   useQuery({
     queryKey: [...root, 'statistics', set],
     queryFn: async ({ signal, client, queryKey }) => {
@@ -89,7 +89,7 @@ export const useRuleStatistics = (enabled: boolean, set: WhichRules = 'active') 
   });
 
 /** One rule with its pods and entries, and what they decided, every two seconds. */
-export const useRuleView = (name: string | null, set: WhichRules = 'active') =>
+export const useRuleView = (name: string | null, set: RuleSetName = 'active') =>
   useQuery({
     queryKey: [...root, 'view', set, name],
     queryFn: ({ signal }) =>
@@ -116,7 +116,7 @@ export const useRulesPlan = (text: string | null, rule: string | null) =>
   });
 
 /** The answer to a question; asked when there is one. */
-export const useExplanation = (question: ExplainQuestion | null) =>
+export const useExplanation = (question: ExplainRequest | null) =>
   useQuery({
     queryKey: [...root, 'explanation', question],
     queryFn: ({ signal }) => callApi<Explanation>('/rules/explain', { body: question, signal }),
@@ -163,21 +163,21 @@ export const useRemoveRules = () =>
     }),
   );
 
-export const useSaveDraft = () =>
+export const useStageRules = () =>
   useChange(({ text, etag }: Write) =>
-    callApi<{ draft: DraftRules }>('/rules/draft', {
+    callApi<{ draft: StagedRules }>('/rules/staged', {
       method: 'PUT',
       text: yaml(text),
       headers: matching(etag),
     }),
   );
 
-export const useDropDraft = () =>
-  useChange((etag: string) => fetchApi('/rules/draft', { method: 'DELETE', headers: matching(etag) }));
+export const useDiscardStagedRules = () =>
+  useChange((etag: string) => fetchApi('/rules/staged', { method: 'DELETE', headers: matching(etag) }));
 
-export const useApplyDraft = () =>
+export const useApplyStagedRules = () =>
   useChange(({ etag, comment }: { etag: string; comment: string }) =>
-    callApi<ActiveRules>(named('/rules/draft/apply', { comment: told(comment) }), {
+    callApi<ActiveRules>(named('/rules/staged/apply', { comment: told(comment) }), {
       method: 'POST',
       headers: matching(etag),
     }),

@@ -1,14 +1,16 @@
 'use client';
 
 import { useState } from 'react';
-import { type Dump } from '../../contract/dump.ts';
+import type { Dump } from '../../contract/dump.ts';
 import { defaultDumpBytes } from '../../contract/limits.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
-import { Field, inputLook } from '../_components/field.tsx';
 import { ErrorNotice } from '../_components/error-notice.tsx';
+import { Field, inputLook } from '../_components/field.tsx';
 import { useCreateDump } from '../_lib/dump-queries.ts';
 import { useMissingRole } from '../_lib/session-queries.ts';
+import { sharedText } from '../_text/shared.ts';
+import { debugText } from './text.ts';
 
 const mebi = 1 << 20;
 const bounds = [16, 64, 256, 1024] as const;
@@ -20,7 +22,7 @@ export function CreateDump({ running }: { running: Dump | undefined }) {
   const [maxBytes, bound] = useState(defaultDumpBytes);
   const [text, setText] = useState('');
   const pods = text.split(/[\s,]+/).filter((name) => name !== '');
-  const reason = lacks ?? (running === undefined ? null : 'A dump is being made: see beside.');
+  const reason = lacks ?? (running === undefined ? null : debugText.dumpInProgress);
   const command = [
     'podlane debug',
     ...(maxBytes === defaultDumpBytes ? [] : [`--max-bytes ${maxBytes}`]),
@@ -35,7 +37,7 @@ export function CreateDump({ running }: { running: Dump | undefined }) {
       }}
     >
       <div className="grid grid-cols-[132px_minmax(0,1fr)] gap-x-3">
-        <Field label="At most, unpacked">
+        <Field label={debugText.maxSize}>
           {(tied) => (
             <select
               {...tied}
@@ -51,13 +53,13 @@ export function CreateDump({ running }: { running: Dump | undefined }) {
             </select>
           )}
         </Field>
-        <Field label="Pods to look into">
+        <Field label={debugText.podsToInclude}>
           {(tied) => (
             <input
               {...tied}
               value={text}
               onChange={(event) => setText(event.target.value)}
-              placeholder="the first 64"
+              placeholder={debugText.podsPlaceholder}
               autoComplete="off"
               spellCheck={false}
               className={inputLook}
@@ -72,7 +74,7 @@ export function CreateDump({ running }: { running: Dump | undefined }) {
           disabled={reason !== null || make.isPending}
           aria-describedby={reason === null ? undefined : 'no-dump'}
         >
-          Make a dump
+          {debugText.createDump}
         </Button>
         {reason !== null && (
           <p id="no-dump" className="text-12 text-ink-2">
@@ -80,10 +82,10 @@ export function CreateDump({ running }: { running: Dump | undefined }) {
           </p>
         )}
       </div>
-      {make.error !== null && <ErrorNotice error={make.error} title="No dump was begun" />}
+      {make.error !== null && <ErrorNotice error={make.error} title={debugText.createFailed} />}
       <p className="flex flex-wrap items-center gap-1 text-12 text-muted">
-        On the node, also without the agent: <code className="code text-ink-2">{command}</code>
-        <CopyButton text={command} what="the command" className="-my-1 size-6! text-muted" />
+        {debugText.commandHint} <code className="code text-ink-2">{command}</code>
+        <CopyButton text={command} what={sharedText.copyCommand} className="-my-1 size-6! text-muted" />
       </p>
     </form>
   );

@@ -5,9 +5,10 @@ import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';
 import { useDumps } from '../_lib/dump-queries.ts';
-import { DumpContents } from './dump-contents.tsx';
-import { DumpCard } from './dump-card.tsx';
 import { CreateDump } from './create-dump.tsx';
+import { DumpCard } from './dump-card.tsx';
+import { DumpContents } from './dump-contents.tsx';
+import { debugText } from './text.ts';
 
 /** What the kernel and the agent know, in one archive: made here, watched, had as a file. */
 export function DebugPage() {
@@ -16,11 +17,8 @@ export function DebugPage() {
   return (
     <div className="grid grid-cols-[400px_minmax(0,1fr)] grid-rows-[auto_1fr] gap-y-6 px-(--gutter) py-4 pb-12 max-lg:grid-cols-1 max-lg:grid-rows-none">
       <div className="min-w-0 lg:pr-6">
-        <h1 className="font-semibold text-20 tracking-[-.014em]">Debug dump</h1>
-        <p className="mt-0.5 text-12 text-ink-2">
-          What the kernel and Podlane know of this node, in one archive that opens offline: for whoever looks
-          for a fault elsewhere.
-        </p>
+        <h1 className="font-semibold text-20 tracking-[-.014em]">{debugText.debugDump}</h1>
+        <p className="mt-0.5 text-12 text-ink-2">{debugText.debugIntro}</p>
         <CreateDump running={running} />
       </div>
       <section
@@ -30,11 +28,9 @@ export function DebugPage() {
       >
         <div className="flex min-h-8 flex-wrap items-center gap-x-3">
           <h2 id="dumps" className="font-semibold">
-            Dumps
+            {debugText.dumps}
           </h2>
-          <span className="text-12 text-muted">
-            the last {keptDumps} are kept, each for {keptDumpHours} hours
-          </span>
+          <span className="text-12 text-muted">{debugText.retention(keptDumps, keptDumpHours)}</span>
         </div>
         <div className="border-line-2 border-t">
           {dumps === undefined ? (
@@ -49,9 +45,7 @@ export function DebugPage() {
             )
           ) : dumps.length === 0 ? (
             <div className="pt-3">
-              <EmptyState title="No dump is kept">
-                Making one takes seconds to a minute, changes nothing on the node, and can be cancelled.
-              </EmptyState>
+              <EmptyState title={debugText.noDumps}>{debugText.noDumpsDetail}</EmptyState>
             </div>
           ) : (
             <ul>

@@ -11,7 +11,9 @@ import { WarningSign } from '../_components/warning-sign.tsx';
 import { archivePath, useDeleteDump } from '../_lib/dump-queries.ts';
 import { bytes, clock, count, duration } from '../_lib/format.ts';
 import { useMissingRole } from '../_lib/session-queries.ts';
+import { sharedText } from '../_text/shared.ts';
 import { DumpParts } from './dump-parts.tsx';
+import { debugText } from './text.ts';
 
 /** A dump as it is made, and what it became. */
 export function DumpCard({ dump }: { dump: Dump }) {
@@ -20,7 +22,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
   return (
     <article
       id={dump.id}
-      aria-label={`Dump of ${clock(Date.parse(dump.startedAt))}`}
+      aria-label={debugText.dumpTitle(clock(Date.parse(dump.startedAt)))}
       className="border-line-1 border-b py-3"
     >
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
@@ -30,20 +32,24 @@ export function DumpCard({ dump }: { dump: Dump }) {
             <DumpStateLabel dump={dump} problems={problems} />
           </h3>
           <Facts>
-            <Fact label="by">{dump.actor}</Fact>
-            <Fact label="files">{count(dump.files)}</Fact>
-            <Fact label="unpacked" title={`at most ${bytes(dump.maxBytes)}`}>
+            <Fact label={debugText.by}>{dump.actor}</Fact>
+            <Fact label={debugText.files}>{count(dump.files)}</Fact>
+            <Fact label={debugText.uncompressed} title={debugText.sizeLimit(bytes(dump.maxBytes))}>
               {bytes(dump.unpackedBytes)}
             </Fact>
-            {dump.archiveBytes !== null && <Fact label="archive">{bytes(dump.archiveBytes)}</Fact>}
-            {took !== null && <Fact label="took">{duration(took)}</Fact>}
+            {dump.archiveBytes !== null && <Fact label={debugText.archive}>{bytes(dump.archiveBytes)}</Fact>}
+            {took !== null && <Fact label={debugText.duration}>{duration(took)}</Fact>}
             {dump.sha256 !== null && (
-              <Fact label="SHA-256">
+              <Fact label={debugText.sha256}>
                 <span className="inline-flex items-center gap-1">
                   <span className="code" title={dump.sha256}>
                     {dump.sha256.slice(0, 12)}
                   </span>
-                  <CopyButton text={dump.sha256} what="the SHA-256" className="-my-1.5 size-6! text-muted" />
+                  <CopyButton
+                    text={dump.sha256}
+                    what={debugText.copySha256}
+                    className="-my-1.5 size-6! text-muted"
+                  />
                 </span>
               </Fact>
             )}
@@ -62,8 +68,14 @@ export function DumpCard({ dump }: { dump: Dump }) {
         dump.parts.length > 0 && (
           <details className="mt-1 text-12" open={problems > 0 && problems < 6}>
             <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">
-              {dump.parts.length} parts
-              {problems > 0 && `, ${problems === 1 ? '1 file' : `${problems} files`} missing or not whole`}
+              {debugText.partsSummary(
+                dump.parts.length,
+                problems > 0
+                  ? debugText.incompleteFiles(
+                      problems === 1 ? debugText.oneFile : debugText.fileCount(problems),
+                    )
+                  : '',
+              )}
             </summary>
             <DumpParts parts={dump.parts} />
           </details>
@@ -75,16 +87,16 @@ export function DumpCard({ dump }: { dump: Dump }) {
 
 function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
   if (dump.state === 'running')
-    return <span className="font-normal text-12 text-accent-text">being made</span>;
+    return <span className="font-normal text-12 text-accent-text">{debugText.running}</span>;
   if (dump.state === 'failed')
     return (
       <span className="inline-flex items-center gap-1.5 font-normal text-12 text-signal-text">
-        <WarningSign /> failed
+        <WarningSign /> {debugText.failed}
       </span>
     );
   return (
     <span className="font-normal text-12 text-muted">
-      {problems === 0 ? 'whole' : `done, ${problems} ${problems === 1 ? 'problem' : 'problems'} noted`}
+      {problems === 0 ? debugText.complete : debugText.doneWithProblems(problems)}
     </span>
   );
 }
@@ -100,18 +112,18 @@ function DumpActions({ dump }: { dump: Dump }) {
       onError: ({ message }) =>
         notify({
           tone: 'failed',
-          title: running ? 'The dump was not cancelled' : 'The dump was not deleted',
+          title: running ? debugText.cancelFailed : debugText.deleteFailed,
           detail: message,
         }),
       onSuccess: () => {
-        if (running) notify({ tone: 'info', title: 'Dump cancelled', detail: 'No file is left of it.' });
+        if (running) notify({ tone: 'info', title: debugText.canceled, detail: debugText.canceledDetail });
       },
     });
   if (lacks !== null) return <p className="text-12 text-muted">{lacks}</p>;
   if (running)
     return (
       <Button disabled={remove.isPending} onClick={act}>
-        Cancel
+        {sharedText.cancel}
       </Button>
     );
   return (
@@ -120,20 +132,20 @@ function DumpActions({ dump }: { dump: Dump }) {
         <Button asChild>
           <a href={archivePath(dump.id)} download={`${dump.name}.tar.gz`}>
             <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-            Download
+            {sharedText.download}
           </a>
         </Button>
       )}
       {sure ? (
         <>
           <Button look="destructive" disabled={remove.isPending} onClick={act}>
-            Delete for good
+            {debugText.deletePermanently}
           </Button>
-          <Button onClick={() => setSure(false)}>Keep</Button>
+          <Button onClick={() => setSure(false)}>{sharedText.keep}</Button>
         </>
       ) : (
         <Button look="quiet" onClick={() => setSure(true)}>
-          Delete…
+          {sharedText.deleteDialog}
         </Button>
       )}
     </div>

@@ -2,6 +2,7 @@ import { Check, CircleDashed, CircleDot } from 'lucide-react';
 import type { DumpPart } from '../../contract/dump.ts';
 import { WarningSign } from '../_components/warning-sign.tsx';
 import { bytes, count } from '../_lib/format.ts';
+import { debugText } from './text.ts';
 
 /** How far each part of a dump is, and what could not be had. */
 export function DumpParts({ parts }: { parts: readonly DumpPart[] }) {
@@ -24,7 +25,7 @@ function Part({ part: { title, state, files, bytes: size, problems } }: { part: 
           <span className="sr-only">, {words[state]}</span>
         </span>
         <span className="text-right text-12 text-muted tabular-nums">
-          {state !== 'waiting' && (files === 1 ? '1 file' : `${count(files)} files`)}
+          {state !== 'waiting' && (files === 1 ? debugText.oneFile : debugText.fileCountText(count(files)))}
         </span>
         <span className="text-right text-12 text-muted tabular-nums">
           {state !== 'waiting' && bytes(size)}

@@ -1,4 +1,5 @@
 import type { Peer, Rule, Selector, Subject } from '../../contract/acl.ts';
+import { rulesText } from './text.ts';
 
 /** What rules say, in few words; as their YAML says it in full. */
 
@@ -12,23 +13,23 @@ export function selectorLabel({ matchLabels, matchExpressions }: Selector): stri
       return `${key} ${operator === 'In' ? 'in' : 'not in'} (${values.join(', ')})`;
     }),
   ];
-  return words.length === 0 ? 'every pod' : words.join(', ');
+  return words.length === 0 ? rulesText.allPods : words.join(', ');
 }
 
 const within = (what: string, namespace: string | undefined): string =>
-  namespace === undefined ? what : `${what} of ${namespace}`;
+  namespace === undefined ? what : rulesText.inNamespace(what, namespace);
 
 /** Whose packets: `shop.cart`, `app=cart of shop`, `namespace shop`, `every pod`. */
 export function subjectLabel(subject: Subject): string {
   if ('pod' in subject) return subject.pod;
   if ('selector' in subject) return within(selectorLabel(subject.selector), subject.namespace);
-  return 'namespace' in subject ? `namespace ${subject.namespace}` : 'every pod';
+  return 'namespace' in subject ? rulesText.namespace(subject.namespace) : rulesText.allPods;
 }
 
 /** Who is at the other end: `10.0.0.0/8 but 10.1.0.0/16`. */
 export function peerLabel(peer: Peer): string {
   if (!('cidr' in peer)) return within(selectorLabel(peer.pods), peer.namespace);
-  return peer.except.length === 0 ? peer.cidr : `${peer.cidr} but ${peer.except.join(', ')}`;
+  return peer.except.length === 0 ? peer.cidr : rulesText.cidrExcept(peer.cidr, peer.except.join(', '));
 }
 
 /** All of them, `anyone` when there are none. */
@@ -45,7 +46,8 @@ export function rulePortsLabel({ protocol, ports, icmp }: Pick<Rule, 'protocol' 
 }
 
 /** `80`, `8000–8100`. */
-export const portRangeLabel = (from: number, to: number): string => (from === to ? `${from}` : `${from}–${to}`);
+export const portRangeLabel = (from: number, to: number): string =>
+  from === to ? `${from}` : `${from}–${to}`;
 
 /** Ports of an entry, or types and codes of ICMP: those are kept as type × 256 + code. `all` when it says nothing of them. */
 export function entryPortsLabel(protocol: Rule['protocol'], from: number, to: number): string {

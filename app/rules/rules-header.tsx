@@ -9,20 +9,21 @@ import { PageTabs } from '../_components/page-tabs.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';
 import { WarningSign } from '../_components/warning-sign.tsx';
 import { clock, count, duration } from '../_lib/format.ts';
-import { useActiveRules, useDraftRules } from '../_lib/rule-queries.ts';
+import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
 import { isDirty, useWorkingCopy } from './_editor/working-copy.ts';
+import { rulesText } from './text.ts';
 
 /** What is in force, and the pages of the section. */
 export function RulesHeader() {
   const { data: active, error } = useActiveRules();
-  const { data: draft } = useDraftRules();
+  const { data: staged } = useStagedRules();
   const unsaved = isDirty(useWorkingCopy());
   return (
     <>
       <header className="flex items-center gap-x-4 gap-y-2 px-(--gutter) pt-3 pb-2 max-md:flex-col max-md:items-stretch">
         <div className="min-w-0 flex-1">
           <h1 className="flex flex-wrap items-baseline gap-x-3 font-semibold text-20 tracking-[-.014em]">
-            Rules
+            {rulesText.rules}
             <span className="font-normal text-15 text-ink-2 tracking-normal">{active?.rules?.name}</span>
           </h1>
           <div className="mt-1 min-h-4">
@@ -37,14 +38,14 @@ export function RulesHeader() {
           <Button asChild>
             <Link href="/rules/editor?import">
               <FileUp aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-              Import…
+              {rulesText.import}
             </Link>
           </Button>
           {active?.rules != null && (
             <Button asChild>
               <a href="/api/v1/rules/export" download={`${active.rules.name}.yaml`}>
                 <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-                Export
+                {rulesText.export}
               </a>
             </Button>
           )}
@@ -54,20 +55,24 @@ export function RulesHeader() {
         <p role="alert" className="flex items-start gap-1.5 px-(--gutter) pb-2 text-12 text-ink-2">
           <WarningSign className="mt-px size-3.5" />
           <span>
-            <b className="font-semibold text-signal-text">Older rules are in force.</b>{' '}
-            {active.problem.detail} {active.problem.hint}
+            <b className="font-semibold text-signal-text">{rulesText.olderRules}</b> {active.problem.detail}{' '}
+            {active.problem.hint}
           </span>
         </p>
       )}
       <PageTabs
-        label="Rules"
+        label={rulesText.rules}
         tabs={[
-          { href: '/rules', label: 'Rules', count: active?.rules?.rules.length },
-          { href: '/rules/editor', label: 'Editor', count: unsaved ? 'not applied' : undefined },
-          { href: '/rules/staged', label: 'Try-out', count: draft == null ? undefined : 'running' },
-          { href: '/rules/entries', label: 'Entries', count: active?.sizes.entries || undefined },
-          { href: '/rules/explain', label: 'Explain' },
-          { href: '/rules/versions', label: 'Versions', count: active?.version || undefined },
+          { href: '/rules', label: rulesText.rules, count: active?.rules?.rules.length },
+          { href: '/rules/editor', label: rulesText.editor, count: unsaved ? rulesText.unsaved : undefined },
+          {
+            href: '/rules/staged',
+            label: rulesText.stagedTab,
+            count: staged == null ? undefined : 'running',
+          },
+          { href: '/rules/entries', label: rulesText.entries, count: active?.sizes.entries || undefined },
+          { href: '/rules/explain', label: rulesText.lookupTab },
+          { href: '/rules/versions', label: rulesText.versionsTable, count: active?.version || undefined },
         ]}
       />
     </>
@@ -78,33 +83,34 @@ function ActiveRulesFacts({ active }: { active: ActiveRules }) {
   if (active.rules === null)
     return (
       <p className="text-12 text-ink-2">
-        No rules are in force: all packets pass, and none is asked about.
-        {active.time !== null && ` Taken away ${clock(Date.parse(active.time))} by ${active.actor}.`}
+        {rulesText.noRulesActive(
+          active.time !== null ? rulesText.removedBy(clock(Date.parse(active.time)), active.actor ?? '') : '',
+        )}
       </p>
     );
   const { sizes, load } = active;
   return (
     <Facts>
-      <Fact label="in force since">
+      <Fact label={rulesText.activeSince}>
         {active.time === null ? 'n/a' : clock(Date.parse(active.time))} by {active.actor}
       </Fact>
-      <Fact label="version">{active.version}</Fact>
-      <Fact label="generation" title="Of the kernel’s tables; rises with every change of rules or pods">
+      <Fact label={rulesText.version}>{active.version}</Fact>
+      <Fact label={rulesText.generation} title={rulesText.generationTitle}>
         {count(active.generation)}
       </Fact>
-      <Fact label="otherwise">
+      <Fact label={rulesText.defaultActionFact}>
         ingress {active.rules.defaults.ingress}, egress {active.rules.defaults.egress}
       </Fact>
       <Fact
-        label="entries"
-        title={`${count(sizes.prefixes)} prefixes, ${count(sizes.identities)} identities`}
+        label={rulesText.entriesColumn}
+        title={rulesText.sizesTitle(count(sizes.prefixes), count(sizes.identities))}
       >
-        {count(sizes.entries)} in {count(sizes.rows)} rows
+        {rulesText.entriesInLists(count(sizes.entries), count(sizes.entryLists))}
       </Fact>
       {load !== null && (
         <Fact
-          label="compiled and loaded in"
-          title={`${count(load.written)} entries written, ${count(load.removed)} removed`}
+          label={rulesText.compileAndLoad}
+          title={rulesText.entryChanges(count(load.written), count(load.removed))}
         >
           {duration(load.compileMs)}, {duration(load.loadMs)}
         </Fact>

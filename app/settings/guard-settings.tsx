@@ -4,7 +4,8 @@ import type { NodeGuard } from '../../contract/guard.ts';
 import { ErrorState } from '../_components/error-state.tsx';
 import { GuardForm } from '../_components/guard-form.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';
-import { useSetNodeGuard, useNodeGuard } from '../_lib/guard-queries.ts';
+import { useNodeGuard, useSetNodeGuard } from '../_lib/guard-queries.ts';
+import { settingsText } from './text.ts';
 
 /** What the guard goes by on this node, where nothing is chosen for a pod. */
 export function GuardSettings() {
@@ -14,7 +15,7 @@ export function GuardSettings() {
     <section aria-labelledby="guard" aria-busy={guard === undefined && error === null} className="mt-6">
       <div className="flex flex-wrap items-baseline gap-x-3">
         <h2 id="guard" className="font-semibold">
-          Automatic fallback
+          {settingsText.automaticFallback}
         </h2>
         {guard !== undefined && <span className="text-12 text-muted">{inWords(guard)}</span>}
       </div>
@@ -41,8 +42,8 @@ export function GuardSettings() {
 
 const inWords = ({ pods }: NodeGuard): string =>
   [
-    `${pods.watched} ${pods.watched === 1 ? 'pod' : 'pods'} watched`,
-    ...(pods.fallenBack > 0 ? [`${pods.fallenBack} moved to veth`] : []),
-    ...(pods.leftAlone > 0 ? [`${pods.leftAlone} left alone`] : []),
-    ...(pods.chosen > 0 ? [`${pods.chosen} with thresholds of their own`] : []),
+    settingsText.podsWatched(pods.watched, pods.watched === 1 ? 'pod' : 'pods'),
+    ...(pods.fallenBack > 0 ? [settingsText.podsFallenBack(pods.fallenBack)] : []),
+    ...(pods.leftAlone > 0 ? [settingsText.podsNeedingAttention(pods.leftAlone)] : []),
+    ...(pods.chosen > 0 ? [settingsText.podsWithOverrides(pods.chosen)] : []),
   ].join(', ');

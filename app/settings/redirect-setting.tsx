@@ -8,6 +8,7 @@ import { WarningSign } from '../_components/warning-sign.tsx';
 import { callApi } from '../_lib/api.ts';
 import { useMissingRole } from '../_lib/session-queries.ts';
 import { useOptimisticSwitch } from '../_lib/use-optimistic-switch.ts';
+import { settingsText } from './text.ts';
 
 const key = ['node', 'settings'] as const;
 
@@ -30,7 +31,7 @@ export function RedirectSetting() {
   return (
     <section aria-labelledby="short-way" className="mt-6">
       <h2 id="short-way" className="font-semibold">
-        Short way
+        {settingsText.redirectTitle}
       </h2>
       <div className="mt-1 border-line-2 border-t">
         {data !== undefined ? (
@@ -43,10 +44,9 @@ export function RedirectSetting() {
               onChange={(event) => choose(event.target.checked)}
             />
             <span>
-              Hand packets between pods of this node from device to device
+              {settingsText.redirectLabel}
               <span className="block text-12 text-muted">
-                Past the host’s stack and its rules, from the next packet on. Off, they are routed.
-                {lacks !== null && ` ${lacks}`}
+                {settingsText.redirectDetail(lacks !== null ? ` ${lacks}` : '')}
               </span>
             </span>
           </label>

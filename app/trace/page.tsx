@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
 import { StartTrace } from './_form/start-trace.tsx';
+import { traceText } from './text.ts';
 
-export const metadata: Metadata = { title: 'Trace' };
+export const metadata: Metadata = { title: traceText.trace };
 
 export default function Page() {
   return <StartTrace />;

@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
+import { verdictsText } from './text.ts';
 import { VerdictsPage } from './verdicts-page.tsx';
 
-export const metadata: Metadata = { title: 'Verdicts' };
+export const metadata: Metadata = { title: verdictsText.verdicts };
 
 export default function Page() {
   return <VerdictsPage />;

@@ -1,5 +1,6 @@
 import { parseCidr } from '../../contract/cidr.ts';
 import type { VerdictFilter, VerdictKind } from '../../contract/verdict.ts';
+import { verdictsText } from './text.ts';
 
 /** What the address keeps: the filter as it was typed. */
 export interface VerdictFilterFields {
@@ -10,23 +11,32 @@ export interface VerdictFilterFields {
   verdict: VerdictKind | '';
 }
 
-export const emptyVerdictFilter: VerdictFilterFields = { pod: '', rule: '', address: '', port: '', verdict: '' };
-const kinds = ['dropped', 'logged', 'would-drop', 'would-pass'] as const;
+export const emptyVerdictFilter: VerdictFilterFields = {
+  pod: '',
+  rule: '',
+  address: '',
+  port: '',
+  verdict: '',
+};
+const kinds = ['dropped', 'logged', 'staged-deny', 'staged-allow'] as const;
 const keys = ['pod', 'rule', 'address', 'port'] as const;
 
 export function parseVerdictFilter(query: URLSearchParams): VerdictFilterFields {
-  const view: VerdictFilterFields = { ...emptyVerdictFilter, verdict: kinds.find((kind) => kind === query.get('verdict')) ?? '' };
+  const view: VerdictFilterFields = {
+    ...emptyVerdictFilter,
+    verdict: kinds.find((kind) => kind === query.get('verdict')) ?? '',
+  };
   for (const key of keys) view[key] = query.get(key) ?? '';
   return view;
 }
 
-export function verdictFilterQuery(view: VerdictFilterFields): string {
+export function verdictFilterUrl(view: VerdictFilterFields): string {
   const query = new URLSearchParams();
   for (const key of [...keys, 'verdict'] as const) if (view[key] !== '') query.set(key, view[key]);
   return query.toString();
 }
 
-export const hasVerdictFilter = (view: VerdictFilterFields): boolean => verdictFilterQuery(view) !== '';
+export const hasVerdictFilter = (view: VerdictFilterFields): boolean => verdictFilterUrl(view) !== '';
 
 /** What the agent is asked for, and what of it cannot be asked, by field. */
 export function validateVerdictFilter(view: VerdictFilterFields): {
@@ -44,10 +54,10 @@ export function validateVerdictFilter(view: VerdictFilterFields): {
       parseCidr(address);
       filter.address = address;
     } catch {
-      problems.address = 'not an address, nor a range as 10.0.0.0/8';
+      problems.address = verdictsText.addressProblem;
     }
   const port = view.port.trim();
   if (/^\d{1,5}$/.test(port) && Number(port) <= 65_535) filter.port = Number(port);
-  else if (port !== '') problems.port = 'not a port: 0 to 65535';
+  else if (port !== '') problems.port = verdictsText.portProblem;
   return { filter, problems };
 }

@@ -8,23 +8,31 @@ import { Button } from '../_components/button.tsx';
 import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { DataTable } from '../_components/table/data-table.tsx';
-import { useActiveRules, useDraftRules } from '../_lib/rule-queries.ts';
-import { useUrlState } from '../_lib/use-url-state.ts';
+import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
 import { useDebounced } from '../_lib/use-debounced.ts';
-import { verdictFilterQuery } from '../_lib/verdict-log.ts';
+import { useUrlState } from '../_lib/use-url-state.ts';
 import { useVerdicts } from '../_lib/use-verdicts.ts';
+import { verdictFilterQuery } from '../_lib/verdict-log.ts';
+import { sharedText } from '../_text/shared.ts';
+import { useAutoPause } from './_list/use-auto-pause.ts';
 import { verdictColumns } from './_list/verdict-columns.tsx';
 import { VerdictFilterBar } from './_list/verdict-filter-bar.tsx';
 import { VerdictLogFooter } from './_list/verdict-log-footer.tsx';
-import { useAutoPause } from './_list/use-auto-pause.ts';
 import { VerdictSheet } from './_list/verdict-sheet.tsx';
-import { validateVerdictFilter, hasVerdictFilter, parseVerdictFilter, emptyVerdictFilter, verdictFilterQuery } from './verdict-filter.ts';
+import { verdictsText } from './text.ts';
+import {
+  emptyVerdictFilter,
+  hasVerdictFilter,
+  parseVerdictFilter,
+  validateVerdictFilter,
+  verdictFilterUrl,
+} from './verdict-filter.ts';
 
 const settleMs = 300;
 
-/** Packets that were dropped or logged, and what a draft would do with them, as it happens. */
+/** Packets that were dropped or logged, and what a staged would do with them, as it happens. */
 export function VerdictsPage() {
-  const [view, change] = useUrlState(parseVerdictFilter, verdictFilterQuery);
+  const [view, change] = useUrlState(parseVerdictFilter, verdictFilterUrl);
   const { filter, problems } = useMemo(() => validateVerdictFilter(view), [view]);
   const asked = useDebounced(filter, settleMs);
   const [paused, setPaused] = useState(false);
@@ -38,15 +46,13 @@ export function VerdictsPage() {
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
       <header className="flex flex-wrap items-center gap-x-4 gap-y-2 px-(--gutter) pt-3 pb-2">
         <div className="min-w-0 flex-1">
-          <h1 className="font-semibold text-20 tracking-[-.014em]">Verdicts</h1>
-          <p className="text-12 text-muted">
-            Packets that were dropped or logged, newest first: a sample, each pod at most at its rate.
-          </p>
+          <h1 className="font-semibold text-20 tracking-[-.014em]">{verdictsText.verdicts}</h1>
+          <p className="text-12 text-muted">{verdictsText.verdictsIntro}</p>
         </div>
         <Button asChild>
           <a href={`/api/v1/verdicts/export${query === '' ? '' : `?${query}`}`} download="verdicts.jsonl">
             <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-            Export JSON lines
+            {verdictsText.exportLines}
           </a>
         </Button>
       </header>
@@ -67,7 +73,7 @@ export function VerdictsPage() {
       ) : (
         <div {...hold}>
           <DataTable
-            label="Verdicts"
+            label={verdictsText.verdicts}
             columns={columns}
             rows={log.items}
             rowKey={({ id }) => String(id)}
@@ -76,7 +82,7 @@ export function VerdictsPage() {
           />
           {log.next !== null && (
             <div className="px-(--gutter) py-2">
-              <Button onClick={() => void loadOlder()}>Older ones</Button>
+              <Button onClick={() => void loadOlder()}>{verdictsText.loadOlder}</Button>
             </div>
           )}
         </div>
@@ -91,30 +97,29 @@ export function VerdictsPage() {
 /** Nothing was dropped or logged, or nothing that the filter lets through. */
 function Nothing({ filtered, clear }: { filtered: boolean; clear: () => void }) {
   const { data: active } = useActiveRules();
-  const { data: draft } = useDraftRules();
-  const judging = active?.rules != null || draft != null;
+  const { data: staged } = useStagedRules();
+  const judging = active?.rules != null || staged != null;
   return (
     <div className="px-(--gutter) py-6" role="status">
       {filtered ? (
-        <EmptyState title="No verdict matches" action={<Button onClick={clear}>Clear filter</Button>}>
-          <p>New ones that match will appear here.</p>
+        <EmptyState
+          title={verdictsText.noVerdictMatches}
+          action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
+        >
+          <p>{verdictsText.noVerdictMatchesDetail}</p>
         </EmptyState>
       ) : (
         <EmptyState
-          title="No verdicts yet"
+          title={verdictsText.noVerdicts}
           action={
             !judging && (
               <Button asChild>
-                <Link href="/rules">To the rules</Link>
+                <Link href="/rules">{verdictsText.openRules}</Link>
               </Button>
             )
           }
         >
-          <p>
-            {judging
-              ? 'Nothing was dropped or logged since the agent started. It appears here as it happens.'
-              : 'No access rules are in force and none are tried out. Packets that programs drop for other reasons appear here too.'}
-          </p>
+          <p>{judging ? verdictsText.noVerdictsDetail : verdictsText.noRulesDetail}</p>
         </EmptyState>
       )}
     </div>

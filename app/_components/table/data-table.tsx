@@ -6,8 +6,8 @@ import { Skeleton } from '../skeleton.tsx';
 import { type Column, type Sorting, sortRows } from './column.ts';
 import { RowSpacer } from './row-spacer.tsx';
 import { useHeldOrder } from './use-held-order.ts';
-import { useVisibleRows } from './use-visible-rows.ts';
 import { useTableKeys } from './use-table-keys.ts';
+import { useVisibleRows } from './use-visible-rows.ts';
 
 interface DataTableProps<Row, Key extends string> {
   label: string;

@@ -1,3 +1,4 @@
+import { sharedText } from '../../_text/shared.ts';
 import { Key } from '../button.tsx';
 import { WarningSign } from '../warning-sign.tsx';
 
@@ -15,12 +16,12 @@ export function TableFooter({ keys, text, failed = null }: TableFooterProps) {
   return (
     <footer className="sticky bottom-0 z-10 flex h-8 items-center gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
       <span className="max-md:hidden">
-        <Key>↑</Key> <Key>↓</Key> move, {keys}
+        <Key>↑</Key> <Key>↓</Key> {sharedText.keyHints(keys)}
       </span>
       <span className="flex-1" />
       {failed !== null && (
         <span className="flex min-w-0 items-center gap-1.5 text-ink-2" title={failed.message}>
-          <WarningSign /> not read again
+          <WarningSign /> {sharedText.refreshFailed}
         </span>
       )}
       <span role="status">{text}</span>

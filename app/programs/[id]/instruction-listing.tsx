@@ -9,6 +9,7 @@ import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { count } from '../../_lib/format.ts';
 import { useInstructions } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 import { type ListingLine, listingLines, listingText } from './listing-lines.ts';
 
 const lineHeight = 20;
@@ -27,21 +28,23 @@ export function InstructionListing({ program }: { program: Program }) {
     <section aria-labelledby="listing" className="min-w-0">
       <div className="flex min-h-8 flex-wrap items-center gap-x-3">
         <h2 id="listing" className="font-semibold">
-          Translated instructions
+          {programsText.translatedInstructions}
         </h2>
         {instructions !== undefined && instructions.length > 0 && (
           <>
             <span className="text-12 text-muted">
-              {count(instructions.length)}, those of 16 bytes once
-              {!hasSource && ', no lines of source: its BTF has none'}
+              {programsText.instructionCount(
+                count(instructions.length),
+                !hasSource ? programsText.noSourceLines : '',
+              )}
             </span>
             <span className="flex-1" />
             {hasSource && (
               <Button size="small" aria-pressed={source} onClick={() => setSource(!source)}>
-                {source ? 'Hide source' : 'Show source'}
+                {source ? programsText.hideSource : programsText.showSource}
               </Button>
             )}
-            <CopyButton text={listingText(instructions)} what="the listing" />
+            <CopyButton text={listingText(instructions)} what={programsText.copyListing} />
           </>
         )}
       </div>
@@ -83,8 +86,13 @@ function Lines({ lines }: { lines: readonly ListingLine[] }) {
   };
   useSettledMark(marked, setMarked);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section ref={box} tabIndex={0} aria-label="Instructions" className="max-h-[640px] overflow-auto py-1">
+    <section
+      ref={box}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
+      tabIndex={0}
+      aria-label={programsText.instructions}
+      className="max-h-[640px] overflow-auto py-1"
+    >
       <div
         className="relative min-w-fit font-mono text-[11.5px] leading-5 [font-feature-settings:'calt'_0]"
         style={{ height: virtualizer.getTotalSize() }}

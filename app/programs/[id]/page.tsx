@@ -1,4 +1,5 @@
 import type { Metadata } from 'next';
+import { programsText } from '../text.ts';
 import { ProgramPage } from './program-page.tsx';
 
 interface Props {
@@ -6,7 +7,7 @@ interface Props {
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return { title: `Program ${(await params).id}` };
+  return { title: programsText.programTitleOf((await params).id) };
 }
 
 export default async function Page({ params }: Props) {

@@ -5,6 +5,7 @@ import type { Attachment, Program } from '../../../contract/program.ts';
 import { NotAvailable } from '../../_components/number.tsx';
 import { count } from '../../_lib/format.ts';
 import { namespaceLabel } from '../_components/attached-at.tsx';
+import { programsText } from '../text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -18,35 +19,33 @@ export function ProgramAttachments({ program }: { program: Program }) {
   return (
     <section aria-labelledby="attachments" className="min-w-0">
       <h2 id="attachments" className="flex min-h-8 items-center gap-3 font-semibold">
-        Attached at
+        {programsText.attachmentsTitle}
         <span className="font-normal text-12 text-muted">
-          {attachmentCount === 1 ? '1 place' : `${count(attachmentCount)} places`}
+          {attachmentCount === 1
+            ? programsText.oneAttachPoint
+            : programsText.attachPoints(count(attachmentCount))}
         </span>
       </h2>
       <table className="w-full table-fixed border-separate border-spacing-0">
         <thead>
           <tr>
             <th scope="col" className={`${head} w-40 max-md:w-24`}>
-              hook
+              {programsText.hook}
             </th>
             <th scope="col" className={head}>
-              target
+              {programsText.target}
             </th>
             <th scope="col" className={`${head} w-44 max-md:w-20`}>
-              namespace
+              {programsText.namespace}
             </th>
-            <th scope="col" className={`${head} w-22 text-right max-md:w-16`} title="The first runs first">
-              order
+            <th scope="col" className={`${head} w-22 text-right max-md:w-16`} title={programsText.orderTitle}>
+              {programsText.order}
             </th>
-            <th
-              scope="col"
-              className={`${head} ${wide} w-20 text-right`}
-              title="Of a tc filter: the lowest runs first"
-            >
-              priority
+            <th scope="col" className={`${head} ${wide} w-20 text-right`} title={programsText.priorityTitle}>
+              {programsText.priority}
             </th>
             <th scope="col" className={`${head} ${wide} w-18 text-right`}>
-              link
+              {programsText.link}
             </th>
           </tr>
         </thead>
@@ -60,14 +59,14 @@ export function ProgramAttachments({ program }: { program: Program }) {
           {attachmentCount > Math.min(attachments.length, shown) && (
             <tr>
               <td colSpan={6} className={`${cell} text-muted`}>
-                and {count(attachmentCount - Math.min(attachments.length, shown))} more places
+                {programsText.moreAttachPoints(count(attachmentCount - Math.min(attachments.length, shown)))}
               </td>
             </tr>
           )}
           {attachmentCount === 0 && (
             <tr>
               <td colSpan={6} className={`${cell} whitespace-normal text-ink-2`}>
-                {notAttached ?? 'It is attached nowhere.'}
+                {notAttached ?? programsText.notAttached}
               </td>
             </tr>
           )}
@@ -82,13 +81,16 @@ function Row({ attachment }: { attachment: Attachment }) {
   return (
     <tr className="hover:[&>td]:bg-surface-2">
       <td className={`${cell} code`}>{hook}</td>
-      <td className={cell} title={device === null ? target : `${target}, ifindex ${device.ifindex}`}>
+      <td
+        className={cell}
+        title={device === null ? target : programsText.targetWithIfindex(target, device.ifindex)}
+      >
         {target}
         {device !== null && <span className="code text-muted"> {device.ifindex}</span>}
       </td>
       <td className={`${cell} text-ink-2`}>
         {device === null ? (
-          <NotAvailable reason="not of a network device" slot={false} />
+          <NotAvailable reason={programsText.noDevice} slot={false} />
         ) : device.namespace?.pod ? (
           <Link
             href={`/pods/${device.namespace.name ?? device.namespace.pod}`}
@@ -103,22 +105,19 @@ function Row({ attachment }: { attachment: Attachment }) {
       </td>
       <td className={`${cell} text-right tabular-nums`}>
         {position === null ? (
-          <NotAvailable
-            reason="there is no order at this place, or the kernel does not tell it"
-            slot={false}
-          />
+          <NotAvailable reason={programsText.noOrder} slot={false} />
         ) : (
           <>
             {position + 1}
-            {of !== null && <span className="text-muted"> of {of}</span>}
+            {of !== null && <span className="text-muted"> {programsText.ofTotal(of)}</span>}
           </>
         )}
       </td>
       <td className={`${cell} ${wide} text-right tabular-nums`}>
-        {priority ?? <NotAvailable reason="only tc filters have one" slot={false} />}
+        {priority ?? <NotAvailable reason={programsText.noPriority} slot={false} />}
       </td>
       <td className={`${cell} ${wide} code text-right text-ink-2`}>
-        {linkId ?? <NotAvailable reason="attached without a link" slot={false} />}
+        {linkId ?? <NotAvailable reason={programsText.noLink} slot={false} />}
       </td>
     </tr>
   );

@@ -6,41 +6,48 @@ import type { BpfMap } from '../../../contract/map.ts';
 import type { Program } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { bytes, count, duration } from '../../_lib/format.ts';
-import { useMaps } from '../maps/map-queries.ts';
 import { Detail, DetailList } from '../_components/details.tsx';
+import { useMaps } from '../maps/map-queries.ts';
+import { programsText } from '../text.ts';
 
-const untold = 'the kernel does not tell';
+const untold = programsText.notReported;
 
 /** What the kernel tells of a program, and the maps it uses. */
 export function ProgramDetails({ program }: { program: Program }) {
   const { runTimeNs, recursionMisses: misses, verifiedInstructions: verified, holders } = program;
   return (
     <>
-      <DetailList label="Program">
-        <Detail label="instructions" unknown={program.instructions === 0 ? untold : null}>
-          {count(program.instructions)} of 8 bytes, translated
+      <DetailList label={programsText.program}>
+        <Detail label={programsText.instructionsLabel} unknown={program.instructions === 0 ? untold : null}>
+          {programsText.instructionsTranslated(count(program.instructions))}
         </Detail>
-        <Detail label="machine code" unknown={program.jitedBytes === 0 ? untold : null}>
+        <Detail label={programsText.machineCode} unknown={program.jitedBytes === 0 ? untold : null}>
           {bytes(program.jitedBytes)}
         </Detail>
-        <Detail label="verified" unknown={verified === null ? untold : null}>
-          {count(verified ?? 0)} instructions walked
+        <Detail label={programsText.verified} unknown={verified === null ? untold : null}>
+          {programsText.insnsProcessed(count(verified ?? 0))}
         </Detail>
-        <Detail label="memory" unknown={program.memoryBytes === null ? untold : null}>
-          {bytes(program.memoryBytes ?? 0)} without its maps
+        <Detail label={programsText.memory} unknown={program.memoryBytes === null ? untold : null}>
+          {programsText.memoryWithoutMaps(bytes(program.memoryBytes ?? 0))}
         </Detail>
-        <Detail label="run time" unknown={runTimeNs === null ? 'statistics never were on' : null}>
-          {duration((runTimeNs ?? 0) / 1e6)} while statistics were on
+        <Detail
+          label={programsText.runTime}
+          unknown={runTimeNs === null ? programsText.statsNeverEnabled : null}
+        >
+          {programsText.runTimeCounted(duration((runTimeNs ?? 0) / 1e6))}
         </Detail>
-        <Detail label="left out" unknown={misses === null ? untold : null}>
-          <span className={misses === 0 ? 'text-muted' : ''}>{count(misses ?? 0)}</span> runs, running already
+        <Detail label={programsText.recursionMissesLabel} unknown={misses === null ? untold : null}>
+          <span className={misses === 0 ? 'text-muted' : ''}>{count(misses ?? 0)}</span>{' '}
+          {programsText.recursionMisses}
         </Detail>
-        <Detail label="loaded by">uid {program.uid}</Detail>
-        <Detail label="licence">{program.gpl ? 'GPL compatible' : 'not GPL compatible'}</Detail>
-        <Detail label="BTF" unknown={program.btfId === null ? 'it was loaded without BTF' : null}>
+        <Detail label={programsText.loadedBy}>uid {program.uid}</Detail>
+        <Detail label={programsText.license}>
+          {program.gpl ? programsText.gplCompatible : programsText.notGplCompatible}
+        </Detail>
+        <Detail label={programsText.btf} unknown={program.btfId === null ? programsText.noBtf : null}>
           id {program.btfId}
         </Detail>
-        <Detail label="held by" unknown={holders.length === 0 ? 'no process has a descriptor of it' : null}>
+        <Detail label={programsText.heldBy} unknown={holders.length === 0 ? programsText.noHolder : null}>
           {holders.map(({ pid, name }) => `${name} (${pid})`).join(', ')}
         </Detail>
         <Pins paths={program.pins} />
@@ -53,14 +60,11 @@ export function ProgramDetails({ program }: { program: Program }) {
 /** Where something is pinned, a path a line. */
 function Pins({ paths }: { paths: readonly string[] }) {
   return (
-    <Detail
-      label="pinned at"
-      unknown={paths.length === 0 ? 'no file of a BPF file system leads to it' : null}
-    >
+    <Detail label={programsText.pinnedAt} unknown={paths.length === 0 ? programsText.notPinned : null}>
       {paths.map((path) => (
         <span key={path} className="flex items-center gap-1">
           <span className="code min-w-0 [overflow-wrap:anywhere]">{path}</span>
-          <CopyButton text={path} what="the path" className="-my-1 size-6! text-muted" />
+          <CopyButton text={path} what={programsText.copyPath} className="-my-1 size-6! text-muted" />
         </span>
       ))}
     </Detail>
@@ -72,14 +76,14 @@ function Maps({ ids }: { ids: readonly number[] }) {
   return (
     <section aria-labelledby="used-maps" className="mt-4">
       <h2 id="used-maps" className="flex min-h-8 items-center gap-3 font-semibold">
-        Maps
-        <span className="font-normal text-12 text-muted">{ids.length} used</span>
+        {programsText.maps}
+        <span className="font-normal text-12 text-muted">{programsText.mapsUsed(ids.length)}</span>
       </h2>
       <ul className="border-line-2 border-t">
         {ids.map((id) => (
           <MapLine key={id} id={id} map={maps?.find((map) => map.id === id)} />
         ))}
-        {ids.length === 0 && <Line>It uses no map.</Line>}
+        {ids.length === 0 && <Line>{programsText.noMapsUsed}</Line>}
       </ul>
     </section>
   );

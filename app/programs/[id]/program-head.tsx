@@ -4,9 +4,10 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
 import { Readout } from '../../_components/number.tsx';
 import { clock, count, percent } from '../../_lib/format.ts';
-import { programName } from '../program-queries.ts';
 import { HeadTitle } from '../_components/head-title.tsx';
 import { Owner } from '../_components/owner.tsx';
+import { programName } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 
 /** Which program it is, whose, since when; and what it costs now. */
 export function ProgramHead({ program, gone }: { program: Program; gone: boolean }) {
@@ -19,28 +20,32 @@ export function ProgramHead({ program, gone }: { program: Program; gone: boolean
         </div>
         <div className="mt-1">
           <Facts>
-            <Fact label="id">{program.id}</Fact>
-            <Fact label="owner">
+            <Fact label={programsText.id}>{program.id}</Fact>
+            <Fact label={programsText.owner}>
               <Owner owner={program.owner} />
             </Fact>
-            <Fact label="loaded">{clock(Date.parse(program.loadedAt))}</Fact>
-            <Fact label="tag" title="The kernel’s hash of the instructions">
+            <Fact label={programsText.loadedFact}>{clock(Date.parse(program.loadedAt))}</Fact>
+            <Fact label={programsText.tag} title={programsText.tagTitle}>
               <span className="inline-flex items-center gap-1">
                 <span className="code">{program.tag}</span>
-                <CopyButton text={program.tag} what="the tag" className="-my-1 size-6! text-muted" />
+                <CopyButton
+                  text={program.tag}
+                  what={programsText.copyTag}
+                  className="-my-1 size-6! text-muted"
+                />
               </span>
             </Fact>
           </Facts>
         </div>
       </div>
       <div className="flex gap-x-8 gap-y-1 max-md:grid max-md:grid-cols-2">
-        <Item label={program.runCount === null ? 'runs' : `${count(program.runCount)} runs counted`}>
+        <Item label={program.runCount === null ? 'runs' : programsText.runsCounted(count(program.runCount))}>
           <Readout value={rate?.runsPerSecond ?? Number.NaN} unit="/s" />
         </Item>
-        <Item label="mean of the last second">
+        <Item label={programsText.lastSecond}>
           <Readout value={rate?.nsPerRun ?? Number.NaN} unit="ns/run" format={(value) => count(value)} />
         </Item>
-        <Item label="share of one core">
+        <Item label={programsText.coreShare}>
           <Readout value={rate?.cpu ?? Number.NaN} unit="%" format={percent} />
         </Item>
       </div>

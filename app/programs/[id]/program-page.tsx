@@ -2,10 +2,11 @@
 
 import { MissingResource } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { useProgram } from '../program-queries.ts';
 import { HeadSkeleton } from '../_components/head-skeleton.tsx';
-import { ProgramAttachments } from './program-attachments.tsx';
+import { useProgram } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 import { InstructionListing } from './instruction-listing.tsx';
+import { ProgramAttachments } from './program-attachments.tsx';
 import { ProgramDetails } from './program-details.tsx';
 import { ProgramHead } from './program-head.tsx';
 
@@ -29,11 +30,11 @@ export function ProgramPage({ id }: { id: number }) {
   if (error === null) return <HeadSkeleton what="program" />;
   return (
     <div className="p-(--gutter)">
-      <h1 className="sr-only">Program {id}</h1>
+      <h1 className="sr-only">{programsText.programTitle(id)}</h1>
       <MissingResource
         error={error}
-        gone={gone ? 'No such program' : null}
-        list={{ href: '/programs', words: 'All programs of this node' }}
+        gone={gone ? programsText.programNotFound : null}
+        list={{ href: '/programs', words: programsText.allPrograms }}
         retry={() => void refetch()}
       />
     </div>

@@ -1,4 +1,5 @@
 import type { Attachment, BpfDevice, Program } from '../../../contract/program.ts';
+import { programsText } from '../text.ts';
 
 /** The first place a program runs at, and how many more there are. */
 export function AttachedAt({ program }: { program: Program }) {
@@ -6,17 +7,17 @@ export function AttachedAt({ program }: { program: Program }) {
   if (first === undefined)
     return (
       <span className="text-muted" title={program.notAttached ?? undefined}>
-        no place found
+        {programsText.notAttachedShort}
       </span>
     );
   const more = program.attachmentCount - 1;
   const all = program.attachments.map(({ hook, target }) => `${hook} ${target}`);
   const rest = program.attachmentCount - all.length;
   return (
-    <span title={[...all, ...(rest > 0 ? [`and ${rest} more`] : [])].join('\n')}>
+    <span title={[...all, ...(rest > 0 ? [programsText.andMore(rest)] : [])].join('\n')}>
       <span className="code text-ink-2">{first.hook}</span> {first.target}
       <AttachOrder attachment={first} />
-      {more > 0 && <span className="text-muted"> and {more} more</span>}
+      {more > 0 && <span className="text-muted"> {programsText.andMore(more)}</span>}
     </span>
   );
 }
@@ -25,7 +26,7 @@ export function AttachedAt({ program }: { program: Program }) {
 export function AttachOrder({ attachment: { position, of } }: { attachment: Attachment }) {
   if (position === null || of === null || of < 2) return null;
   return (
-    <span className="text-muted tabular-nums" title={`${position + 1}. of ${of} programs at this place`}>
+    <span className="text-muted tabular-nums" title={programsText.orderOf(position + 1, of)}>
       {' '}
       {position + 1}/{of}
     </span>
@@ -35,6 +36,6 @@ export function AttachOrder({ attachment: { position, of } }: { attachment: Atta
 /** Whose network namespace a device is in. */
 export function namespaceLabel(device: BpfDevice): string {
   const { namespace } = device;
-  if (namespace === null) return 'namespace not known';
+  if (namespace === null) return programsText.unknownNamespace;
   return namespace.host ? 'host' : (namespace.name ?? `netns ${namespace.inode}`);
 }

@@ -1,9 +1,10 @@
 import { Skeleton } from '../../_components/skeleton.tsx';
+import { programsText } from '../text.ts';
 
 /** The head of one program's or map's page before it is known. */
 export const HeadSkeleton = ({ what }: { what: string }) => (
   <div className="border-line-1 border-b px-(--gutter) py-3" aria-busy="true">
-    <p className="sr-only">Reading the {what}</p>
+    <p className="sr-only">{programsText.loading(what)}</p>
     <div className="flex h-6 items-center">
       <Skeleton className="h-3! w-56" />
     </div>

@@ -3,7 +3,7 @@ import type { Sorting } from '../../_components/table/column.ts';
 /** What the address keeps of a list that is narrowed by text and owner alone. */
 export interface ListFilter<Key extends string> extends Sorting<Key> {
   text: string;
-  owner: 'ours' | 'others' | null;
+  owner: 'podlane' | 'foreign' | null;
 }
 
 /** The reader and the writer of such a view; `plain` is how the list comes, by the key that stands for that order. */
@@ -14,7 +14,7 @@ export function listFilter<Key extends string>(keys: readonly Key[], plain: Key)
       const owner = query.get('owner');
       return {
         text: query.get('q') ?? '',
-        owner: owner === 'ours' || owner === 'others' ? owner : null,
+        owner: owner === 'podlane' || owner === 'foreign' ? owner : null,
         sort: keys.find((key) => key === query.get('sort')) ?? plain,
         descending: query.get('order') === 'desc',
       };

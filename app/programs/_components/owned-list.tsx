@@ -9,8 +9,10 @@ import { FilterBar } from '../../_components/filter-bar.tsx';
 import { Facet, FilterField } from '../../_components/filter-field.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
-import { count } from '../../_lib/format.ts';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
+import { count } from '../../_lib/format.ts';
+import { sharedText } from '../../_text/shared.ts';
+import { programsText } from '../text.ts';
 import { containsAllWords, type ListFilter } from './list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
@@ -44,15 +46,15 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
   change,
   none,
 }: Props<Row, Key>) {
-  const ours = useMemo(() => rows?.filter(({ owner }) => owner.kind === 'ours').length ?? 0, [rows]);
+  const ownCount = useMemo(() => rows?.filter(({ owner }) => owner.kind === 'ours').length ?? 0, [rows]);
   const shown = useMemo(() => {
-    const isOurs = ({ owner }: Row) => owner.kind === 'ours';
+    const isPodlane = ({ owner }: Row) => owner.kind === 'ours';
     const found = (rows ?? []).filter(
       (row) =>
-        (view.owner === null || isOurs(row) === (view.owner === 'ours')) &&
+        (view.owner === null || isPodlane(row) === (view.owner === 'podlane')) &&
         containsAllWords(view.text, [String(row.id), ...texts(row)]),
     );
-    return [...found.filter(isOurs), ...found.filter((row) => !isOurs(row))];
+    return [...found.filter(isPodlane), ...found.filter((row) => !isPodlane(row))];
   }, [rows, view.text, view.owner, texts]);
   const clear = () => change({ text: '', owner: null });
   const filtered = view.text !== '' || view.owner !== null;
@@ -63,18 +65,18 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
         <FilterField
           text={view.text}
           change={(text) => change({ text })}
-          label={`Filter ${what}`}
+          label={programsText.filterList(what)}
           placeholder={placeholder}
         />
         <div className="flex items-center gap-1 max-md:-mx-2">
-          {(['ours', 'others'] as const).map((owner) => (
+          {(['podlane', 'foreign'] as const).map((owner) => (
             <Facet
               key={owner}
-              count={rows === null ? undefined : owner === 'ours' ? ours : rows.length - ours}
+              count={rows === null ? undefined : owner === 'podlane' ? ownCount : rows.length - ownCount}
               on={view.owner === owner}
               toggle={() => change({ owner: view.owner === owner ? null : owner })}
             >
-              {owner}
+              {programsText.owners[owner]}
             </Facet>
           ))}
         </div>
@@ -86,8 +88,11 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
       ) : rows !== null && shown.length === 0 ? (
         <div className="px-(--gutter) py-6" role="status">
           {filtered ? (
-            <EmptyState title="Nothing matches" action={<Button onClick={clear}>Clear filter</Button>}>
-              {count(rows.length)} {what} on this node.
+            <EmptyState
+              title={programsText.nothingMatches}
+              action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
+            >
+              {programsText.onThisNode(count(rows.length), what)}
             </EmptyState>
           ) : (
             none
@@ -106,7 +111,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
       )}
       <span className="mt-auto" />
       <TableFooter
-        keys="Enter opens, / filters"
+        keys={programsText.keyHints}
         text={
           rows === null ? '' : `${filtered ? `${count(shown.length)} of ` : ''}${count(rows.length)} ${what}`
         }

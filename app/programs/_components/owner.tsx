@@ -1,5 +1,6 @@
 import type { BpfOwner } from '../../../contract/program.ts';
 import { ownerText } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 
 /** Whose a program, map or link is. What is not known says why when pointed at. */
 export function Owner({ owner }: { owner: BpfOwner }) {
@@ -11,19 +12,19 @@ export function Owner({ owner }: { owner: BpfOwner }) {
     );
   if (owner.kind === 'process')
     return (
-      <span title={`process ${owner.pid} has a descriptor of it`}>
+      <span title={programsText.heldByProcess(owner.pid)}>
         {owner.name} <span className="code text-muted">{owner.pid}</span>
       </span>
     );
   if (owner.kind === 'pin')
     return (
-      <span className="code text-ink-2" title={`pinned at ${owner.path}`}>
+      <span className="code text-ink-2" title={programsText.pinnedAtPath(owner.path)}>
         {owner.path}
       </span>
     );
   return (
     <span className="text-muted" title={owner.why}>
-      unknown
+      {programsText.unknownOwner}
     </span>
   );
 }

@@ -1,11 +1,12 @@
 import { PageTabs } from '../../_components/page-tabs.tsx';
+import { programsText } from '../text.ts';
 
 const tabs = [
-  { href: '/programs', label: 'Programs' },
-  { href: '/programs/maps', label: 'Maps' },
-  { href: '/programs/links', label: 'Links' },
-  { href: '/programs/builds', label: 'Builds' },
+  { href: '/programs', label: programsText.programs },
+  { href: '/programs/maps', label: programsText.maps },
+  { href: '/programs/links', label: programsText.links },
+  { href: '/programs/builds', label: programsText.builds },
 ] as const;
 
 /** What the section is made of. A program's own page belongs to Programs. */
-export const ProgramsNav = () => <PageTabs label="eBPF" tabs={tabs} />;
+export const ProgramsNav = () => <PageTabs label={programsText.ebpf} tabs={tabs} />;

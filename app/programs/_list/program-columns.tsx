@@ -3,17 +3,18 @@ import type { Program } from '../../../contract/program.ts';
 import { NotAvailable, SiNumber } from '../../_components/number.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { clock, count, percent } from '../../_lib/format.ts';
-import { ownerText, programName } from '../program-queries.ts';
 import { AttachedAt } from '../_components/attached-at.tsx';
 import { Owner } from '../_components/owner.tsx';
+import { ownerText, programName } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 import type { ProgramSortKey } from './program-filter.ts';
 
-const idle = 'the kernel is not counting runs yet, or this program has not run';
+const idle = programsText.noRuns;
 
 export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   {
     key: 'id',
-    label: 'id',
+    label: programsText.id,
     width: 'w-[74px]',
     from: 'max-md:hidden',
     align: 'right',
@@ -22,7 +23,7 @@ export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   },
   {
     key: 'name',
-    label: 'program',
+    label: programsText.programColumn,
     width: 'w-[196px] max-md:w-auto',
     head: true,
     sort: programName,
@@ -40,7 +41,7 @@ export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   },
   {
     key: 'type',
-    label: 'type',
+    label: programsText.type,
     width: 'w-[118px]',
     from: 'max-md:hidden',
     sort: ({ type }) => type,
@@ -48,7 +49,7 @@ export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   },
   {
     key: 'owner',
-    label: 'owner',
+    label: programsText.owner,
     width: 'w-[172px]',
     from: 'max-lg:hidden',
     sort: ({ owner }) => ownerText(owner),
@@ -56,14 +57,14 @@ export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   },
   {
     key: 'attached',
-    label: 'attached at',
+    label: programsText.attachedAt,
     from: 'max-xl:hidden',
     sort: ({ attachments }) => attachments[0]?.hook ?? null,
     cell: (program) => <AttachedAt program={program} />,
   },
   {
     key: 'loaded',
-    label: 'loaded',
+    label: programsText.loadedFact,
     width: 'w-[116px]',
     from: 'max-2xl:hidden',
     sort: ({ loadedAt }) => Date.parse(loadedAt),
@@ -71,46 +72,46 @@ export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   },
   {
     key: 'instructions',
-    label: 'insns',
+    label: programsText.insns,
     width: 'w-[66px]',
     from: 'max-lg:hidden',
     align: 'right',
-    title: 'Translated instructions, of 8 bytes each',
+    title: programsText.insnsTitle,
     sort: ({ instructions }) => instructions,
     cell: ({ instructions }) =>
       instructions === 0 ? (
-        <NotAvailable reason="the kernel does not tell" slot={false} />
+        <NotAvailable reason={programsText.notReported} slot={false} />
       ) : (
         <span className="tabular-nums">{count(instructions)}</span>
       ),
   },
   {
     key: 'jited',
-    label: 'jited',
+    label: programsText.jitedColumn,
     width: 'w-[80px]',
     from: 'max-2xl:hidden',
     align: 'slot',
-    title: 'Machine code, in bytes',
+    title: programsText.jitedTitle,
     sort: ({ jitedBytes }) => jitedBytes,
     cell: ({ jitedBytes }) => (
-      <SiNumber value={jitedBytes === 0 ? Number.NaN : jitedBytes} unknown="the kernel does not tell" />
+      <SiNumber value={jitedBytes === 0 ? Number.NaN : jitedBytes} unknown={programsText.notReported} />
     ),
   },
   {
     key: 'memory',
-    label: 'memory',
+    label: programsText.memory,
     width: 'w-[84px]',
     from: 'max-lg:hidden',
     align: 'slot',
-    title: 'Locked by the program, without its maps, in bytes',
+    title: programsText.memoryTitle,
     sort: ({ memoryBytes }) => memoryBytes,
     cell: ({ memoryBytes }) => (
-      <SiNumber value={memoryBytes ?? Number.NaN} unknown="the kernel does not tell" />
+      <SiNumber value={memoryBytes ?? Number.NaN} unknown={programsText.notReported} />
     ),
   },
   {
     key: 'runs',
-    label: 'runs/s',
+    label: programsText.runsColumn,
     width: 'w-[84px] max-md:w-[76px]',
     align: 'slot',
     sort: ({ rate }) => rate?.runsPerSecond ?? null,
@@ -118,11 +119,11 @@ export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   },
   {
     key: 'ns',
-    label: 'ns/run',
+    label: programsText.nsColumn,
     width: 'w-[72px]',
     from: 'max-md:hidden',
     align: 'right',
-    title: 'Mean of the last second',
+    title: programsText.lastSecondTitle,
     sort: ({ rate }) => rate?.nsPerRun ?? null,
     cell: ({ rate }) => {
       const ns = rate?.nsPerRun ?? null;
@@ -132,10 +133,10 @@ export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
   },
   {
     key: 'cpu',
-    label: 'CPU',
+    label: programsText.cpu,
     width: 'w-[98px] max-md:w-[92px]',
     align: 'right',
-    title: 'Share of one core',
+    title: programsText.coreShareTitle,
     sort: ({ rate }) => rate?.cpu ?? null,
     cell: ({ rate }) => <CpuShare share={rate?.cpu ?? Number.NaN} />,
   },

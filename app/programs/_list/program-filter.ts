@@ -3,7 +3,7 @@ import type { Sorting } from '../../_components/table/column.ts';
 import { ownerText, programName } from '../program-queries.ts';
 
 export const programSortKeys = [
-  'ours',
+  'default',
   'id',
   'name',
   'type',
@@ -22,19 +22,25 @@ export type ProgramSortKey = (typeof programSortKeys)[number];
 /** What the URL keeps of the page. */
 export interface ProgramFilter extends Sorting<ProgramSortKey> {
   text: string;
-  owner: 'ours' | 'others' | null;
+  owner: 'podlane' | 'foreign' | null;
   types: readonly string[];
 }
 
 /** Ours first, then by id: the order in which they come. */
-export const emptyProgramFilter: ProgramFilter = { text: '', owner: null, types: [], sort: 'ours', descending: false };
+export const emptyProgramFilter: ProgramFilter = {
+  text: '',
+  owner: null,
+  types: [],
+  sort: 'default',
+  descending: false,
+};
 
 /** Reads the view out of a query; what is not understood is as if it were not there. */
 export function parseProgramFilter(query: URLSearchParams): ProgramFilter {
   const owner = query.get('owner');
   return {
     text: query.get('q') ?? '',
-    owner: owner === 'ours' || owner === 'others' ? owner : null,
+    owner: owner === 'podlane' || owner === 'foreign' ? owner : null,
     types: (query.get('type') ?? '').split(',').filter((type) => type !== ''),
     sort: programSortKeys.find((key) => key === query.get('sort')) ?? emptyProgramFilter.sort,
     descending: query.get('order') === 'desc',
@@ -63,7 +69,7 @@ export function filterPrograms(programs: readonly Program[], view: ProgramFilter
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   return programs.filter(
     (program) =>
-      (view.owner === null || (program.owner.kind === 'ours') === (view.owner === 'ours')) &&
+      (view.owner === null || (program.owner.kind === 'ours') === (view.owner === 'podlane')) &&
       (view.types.length === 0 || view.types.includes(program.type)) &&
       words.every((word) => matches(program, word)),
   );
@@ -81,8 +87,8 @@ function matches(program: Program, word: string): boolean {
 }
 
 export interface ProgramFacets {
-  ours: number;
-  others: number;
+  podlane: number;
+  foreign: number;
   types: [type: string, programs: number][];
 }
 
@@ -90,10 +96,10 @@ export interface ProgramFacets {
 export function programFacets(programs: readonly Program[]): ProgramFacets {
   const types = new Map<string, number>();
   for (const { type } of programs) types.set(type, (types.get(type) ?? 0) + 1);
-  const ours = programs.filter(({ owner }) => owner.kind === 'ours').length;
+  const podlane = programs.filter(({ owner }) => owner.kind === 'ours').length;
   return {
-    ours,
-    others: programs.length - ours,
+    podlane,
+    foreign: programs.length - podlane,
     types: [...types].sort(([a, m], [b, n]) => n - m || a.localeCompare(b)),
   };
 }

@@ -7,16 +7,25 @@ import { ErrorState } from '../../_components/error-state.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
 import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/filter-field.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
+import { TableFooter } from '../../_components/table/table-footer.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count } from '../../_lib/format.ts';
-import { usePrograms } from '../program-queries.ts';
-import { useStale } from '../../_lib/time-series/pod-samples.ts';
+import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
 import { useUrlState } from '../../_lib/use-url-state.ts';
-import { TableFooter } from '../../_components/table/table-footer.tsx';
+import { sharedText } from '../../_text/shared.ts';
+import { usePrograms } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 import { programColumns } from './program-columns.tsx';
-import { RunStatsSwitch } from './run-stats-switch.tsx';
+import {
+  emptyProgramFilter,
+  filterPrograms,
+  hasProgramFilter,
+  parseProgramFilter,
+  programFacets,
+  programFilterQuery,
+} from './program-filter.ts';
 import { ProgramSummary } from './program-summary.tsx';
-import { programFacets, filterPrograms, hasProgramFilter, parseProgramFilter, emptyProgramFilter, programFilterQuery } from './program-filter.ts';
+import { RunStatsSwitch } from './run-stats-switch.tsx';
 
 const shownTypes = 6;
 
@@ -24,7 +33,7 @@ const shownTypes = 6;
 export function ProgramListPage() {
   const { data, error, refetch } = usePrograms();
   const [view, change] = useUrlState(parseProgramFilter, programFilterQuery);
-  const stale = useStale() || (data !== undefined && error !== null);
+  const stale = useSamplesAreStale() || (data !== undefined && error !== null);
   const all = data?.items ?? null;
   const shown = useMemo(() => filterPrograms(all ?? [], view), [all, view]);
   const facets = useMemo(() => programFacets(all ?? []), [all]);
@@ -35,24 +44,24 @@ export function ProgramListPage() {
   ].slice(0, Math.max(shownTypes, view.types.length));
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
-      <h1 className="sr-only">Programs</h1>
+      <h1 className="sr-only">{programsText.programs}</h1>
       <ProgramSummary programs={all} stale={stale} />
       <FilterBar>
         <FilterField
           text={view.text}
           change={(text) => change({ text })}
-          label="Filter programs"
-          placeholder="Name, id, tag, owner, device"
+          label={programsText.filterPrograms}
+          placeholder={programsText.programFilterPlaceholder}
         />
         <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
-          {(['ours', 'others'] as const).map((owner) => (
+          {(['podlane', 'foreign'] as const).map((owner) => (
             <Facet
               key={owner}
               count={all === null ? undefined : facets[owner]}
               on={view.owner === owner}
               toggle={() => change({ owner: view.owner === owner ? null : owner })}
             >
-              {owner}
+              {programsText.owners[owner]}
             </Facet>
           ))}
           {types.length > 0 && <FacetDivider />}
@@ -78,19 +87,20 @@ export function ProgramListPage() {
       ) : all !== null && shown.length === 0 ? (
         <div className="px-(--gutter) py-6" role="status">
           {hasProgramFilter(view) ? (
-            <EmptyState title="No program matches" action={<Button onClick={clear}>Clear filter</Button>}>
-              {count(all.length)} programs are loaded on this node.
+            <EmptyState
+              title={programsText.noProgramMatches}
+              action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
+            >
+              {programsText.programsLoaded(count(all.length))}
             </EmptyState>
           ) : (
-            <EmptyState title="No program is loaded">
-              Podlane loads its own with the first pod. What others load is listed here too.
-            </EmptyState>
+            <EmptyState title={programsText.noPrograms}>{programsText.noProgramsDetail}</EmptyState>
           )}
         </div>
       ) : (
         <div className={stale ? 'stale' : ''}>
           <DataTable
-            label="Programs"
+            label={programsText.programs}
             columns={programColumns}
             rows={all === null ? null : shown}
             rowKey={({ id }) => String(id)}
@@ -102,7 +112,7 @@ export function ProgramListPage() {
       )}
       <span className="mt-auto" />
       <TableFooter
-        keys="Enter opens, / filters"
+        keys={programsText.keyHints}
         text={
           all === null
             ? ''

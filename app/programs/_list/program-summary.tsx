@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import type { Program } from '../../../contract/program.ts';
 import { Readout } from '../../_components/number.tsx';
 import { percent } from '../../_lib/format.ts';
+import { programsText } from '../text.ts';
 import { programFacets } from './program-filter.ts';
 
 /** All programs of the node in one line: how many, what they cost. */
@@ -11,23 +12,23 @@ export function ProgramSummary({ programs, stale }: { programs: readonly Program
     programs === null ? Number.NaN : programs.reduce((total, program) => total + (of(program) ?? 0), 0);
   const counted = programs?.some(({ rate }) => rate !== null) === true;
   const rate = (of: (program: Program) => number | undefined) => (counted ? sum(of) : Number.NaN);
-  const ours = programs?.filter(({ owner }) => owner.kind === 'ours') ?? [];
-  const oursCpu = ours.reduce((total, program) => total + (program.rate?.cpu ?? 0), 0);
+  const own = programs?.filter(({ owner }) => owner.kind === 'ours') ?? [];
+  const ownCpu = own.reduce((total, program) => total + (program.rate?.cpu ?? 0), 0);
   return (
     <section
-      aria-label="Programs of the node"
+      aria-label={programsText.summaryTitle}
       className={`grid grid-cols-4 border-line-1 border-b px-(--gutter) max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? '[&_*]:text-muted' : ''}`}
     >
-      <Item label={programs === null ? 'programs' : `${facets.ours} ours, ${facets.others} of others`}>
+      <Item label={programs === null ? 'programs' : programsText.ownerCounts(facets.podlane, facets.foreign)}>
         <Readout value={programs?.length ?? Number.NaN} unit="programs" />
       </Item>
-      <Item label="runs of all">
+      <Item label={programsText.totalRuns}>
         <Readout value={rate((program) => program.rate?.runsPerSecond)} unit="/s" />
       </Item>
-      <Item label={counted ? `share of one core, ours ${percent(oursCpu)} %` : 'share of one core'}>
+      <Item label={counted ? programsText.coreShareOwn(percent(ownCpu)) : programsText.coreShare}>
         <Readout value={rate((program) => program.rate?.cpu)} unit="%" format={percent} />
       </Item>
-      <Item label="memory, without maps">
+      <Item label={programsText.memoryMapsExcluded}>
         <Readout value={sum((program) => program.memoryBytes)} unit="B" />
       </Item>
     </section>

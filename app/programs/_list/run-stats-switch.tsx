@@ -2,9 +2,10 @@
 
 import type { ProgramStatistics } from '../../../contract/program.ts';
 import { notify } from '../../_components/toast.tsx';
-import { useKeepStatistics } from '../program-queries.ts';
 import { useMissingRole } from '../../_lib/session-queries.ts';
 import { useOptimisticSwitch } from '../../_lib/use-optimistic-switch.ts';
+import { useKeepStatistics } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 
 /** Whether the kernel counts runs and time, and whether it goes on doing so when nobody looks. */
 export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }) {
@@ -13,22 +14,19 @@ export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }
   const { on, always, problem } = statistics;
   const { checked, pending, choose } = useOptimisticSwitch(always, (chosen) =>
     keep.mutateAsync(chosen, {
-      onError: ({ message }) => notify({ tone: 'failed', title: 'The choice was not kept', detail: message }),
+      onError: ({ message }) =>
+        notify({ tone: 'failed', title: programsText.runStatsFailed, detail: message }),
     }),
   );
   const state =
     problem ??
-    (always
-      ? 'Runs are counted always.'
-      : on
-        ? 'Runs are counted while somebody looks.'
-        : 'Runs are not counted.');
+    (always ? programsText.runStatsAlways : on ? programsText.runStatsWhileOpen : programsText.runStatsOff);
   return (
     <div className="flex flex-wrap items-center gap-x-3 text-12">
       <span className="text-muted lg:max-xl:hidden">{state}</span>
       <label
         className={`inline-flex h-(--control) items-center gap-1.5 ${lacks === null ? 'cursor-pointer text-ink-2' : 'text-muted'}`}
-        title={lacks ?? 'Counting costs some nanoseconds for each run of each program of the node'}
+        title={lacks ?? programsText.runStatsCost}
       >
         <input
           type="checkbox"
@@ -37,7 +35,7 @@ export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }
           disabled={pending || lacks !== null}
           onChange={(event) => choose(event.target.checked)}
         />
-        Keep statistics on
+        {programsText.keepRunStats}
       </label>
       {lacks !== null && <span className="text-muted max-md:w-full">{lacks}</span>}
     </div>

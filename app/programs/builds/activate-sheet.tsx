@@ -6,18 +6,17 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../_components/error-notice.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
+import { sharedText } from '../../_text/shared.ts';
 import { useActivateBuild } from './build-queries.ts';
 import { ActivationProgress } from './last-activation.tsx';
 import { shortBuildId } from './short-build-id.ts';
+import { buildsText } from './text.ts';
 
 const steps = [
-  ['Check', 'The object’s signature, and that its maps have the shapes of those pinned.'],
-  ['Load', 'The verifier judges each program. Refused, nothing has changed.'],
-  [
-    'Replace',
-    'On each hook of each device, one after the other, in one step each: a link is updated, a tc filter replaced. A packet meets the one or the other, never none.',
-  ],
-  ['Keep', 'The choice is written down: an agent that starts again runs this build.'],
+  [buildsText.checkStep, buildsText.checkDetail],
+  [buildsText.loadStep, buildsText.loadDetail],
+  [buildsText.replaceStep, buildsText.replaceDetail],
+  [sharedText.save, buildsText.keepDetail],
 ] as const;
 
 interface Props {
@@ -41,26 +40,24 @@ export function ActivateSheet({ build, builds, close }: Props) {
     <Sheet
       open
       onOpenChange={(open) => !open && close()}
-      title={isSuccess ? 'Activated' : `Activate build ${shortBuildId(build.sha256)}`}
-      description="What is done, in which order. Nothing has been changed yet."
+      title={isSuccess ? buildsText.activated : buildsText.activateTitle(shortBuildId(build.sha256))}
+      description={buildsText.activateDescription}
       footer={
         isSuccess ? (
           <>
             <span className="flex-1" />
             <Button look="primary" size="large" onClick={close}>
-              Close
+              {sharedText.close}
             </Button>
           </>
         ) : (
           <>
             <p className="text-12 text-muted" role="status">
-              {isPending
-                ? 'The agent replaces the programs.'
-                : 'Failing halfway, what ran before runs again.'}
+              {isPending ? buildsText.activating : buildsText.activateRollback}
             </p>
             <span className="flex-1" />
             <Button size="large" onClick={close}>
-              {isPending ? 'Close' : 'Cancel'}
+              {isPending ? sharedText.close : sharedText.cancel}
             </Button>
             <Button
               ref={confirm}
@@ -69,7 +66,11 @@ export function ActivateSheet({ build, builds, close }: Props) {
               aria-disabled={isPending}
               onClick={() => !isPending && mutate(build.sha256)}
             >
-              {isPending ? 'Activating' : error === null ? 'Activate' : 'Try again'}
+              {isPending
+                ? buildsText.activatingButton
+                : error === null
+                  ? buildsText.activate
+                  : sharedText.tryAgain}
             </Button>
           </>
         )
@@ -77,15 +78,15 @@ export function ActivateSheet({ build, builds, close }: Props) {
     >
       <div className="grid gap-5 px-6 py-4 max-md:px-4">
         <dl className="grid grid-cols-[104px_minmax(0,1fr)] gap-y-1">
-          <dt className="text-muted">{isSuccess ? 'ran before' : 'runs now'}</dt>
+          <dt className="text-muted">{isSuccess ? buildsText.previousBuild : buildsText.runningBuild}</dt>
           <dd className="code break-all">{from.current}</dd>
-          <dt className="text-muted">{isSuccess ? 'runs now' : 'comes'}</dt>
+          <dt className="text-muted">{isSuccess ? buildsText.runningBuild : buildsText.newBuild}</dt>
           <dd className="code break-all">{build.sha256}</dd>
-          <dt className="text-muted">signed by</dt>
-          <dd>{build.installed ? 'nobody: it came with the agent' : build.signer}</dd>
+          <dt className="text-muted">{buildsText.signedBy}</dt>
+          <dd>{build.installed ? buildsText.unsigned : build.signer}</dd>
         </dl>
         {shown !== null && <ActivationProgress activation={shown} />}
-        {error !== null && <ErrorNotice error={error} title="The build was not activated" />}
+        {error !== null && <ErrorNotice error={error} title={buildsText.activateFailed} />}
         {!isSuccess && (
           <>
             <ol className="border-line-2 border-t">
@@ -102,7 +103,7 @@ export function ActivateSheet({ build, builds, close }: Props) {
             </ol>
             <div className="flex items-start gap-2">
               <code className="code min-w-0 flex-1 text-ink-2 [overflow-wrap:anywhere]">{command}</code>
-              <CopyButton text={command} what="the command" className="-my-1" />
+              <CopyButton text={command} what={sharedText.copyCommand} className="-my-1" />
             </div>
           </>
         )}

@@ -4,12 +4,14 @@ import { useState } from 'react';
 import { maxObjectBytes } from '../../../contract/limits.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { FileField } from '../../_components/file-field.tsx';
 import { ErrorNotice } from '../../_components/error-notice.tsx';
+import { FileField } from '../../_components/file-field.tsx';
 import { notify } from '../../_components/toast.tsx';
-import { useAddBuild } from './build-queries.ts';
 import { fileToBase64 } from '../../_lib/file-encoding.ts';
+import { sharedText } from '../../_text/shared.ts';
+import { useAddBuild } from './build-queries.ts';
 import { shortBuildId } from './short-build-id.ts';
+import { buildsText } from './text.ts';
 
 const sign = 'node scripts/sign-build.ts --key NAME.key datapath.bpf.o';
 
@@ -24,16 +26,20 @@ export function AddBuild({ refused }: { refused: string | null }) {
   const reason =
     refused ??
     (object === null || signature === null
-      ? 'Choose both files.'
+      ? buildsText.chooseFiles
       : tooLarge
-        ? `A build has at most ${maxObjectBytes / 1024} KiB.`
+        ? buildsText.buildTooLarge(maxObjectBytes / 1024)
         : null);
   const submit = async () => {
     if (object === null || signature === null) return;
     const wanted = { object: await fileToBase64(object), signature: (await signature.text()).trim() };
     add.mutate(wanted, {
       onSuccess: ({ sha256 }) => {
-        notify({ tone: 'done', title: `Build ${shortBuildId(sha256)} is kept`, detail: 'It does not run yet.' });
+        notify({
+          tone: 'done',
+          title: buildsText.buildAdded(shortBuildId(sha256)),
+          detail: buildsText.buildAddedDetail,
+        });
         chooseObject(null);
         chooseSignature(null);
         next(round + 1);
@@ -43,7 +49,7 @@ export function AddBuild({ refused }: { refused: string | null }) {
   return (
     <section aria-labelledby="add">
       <h2 id="add" className="flex min-h-8 items-center font-semibold">
-        Add a build
+        {buildsText.addTitle}
       </h2>
       <form
         key={round}
@@ -54,35 +60,35 @@ export function AddBuild({ refused }: { refused: string | null }) {
         }}
       >
         <FileField
-          label="Object"
+          label={buildsText.object}
           accept=".o"
           file={object}
           choose={chooseObject}
-          hint="the compiled datapath, datapath.bpf.o"
+          hint={buildsText.objectHint}
           disabled={refused !== null}
         />
         <FileField
-          label="Signature"
+          label={buildsText.signature}
           accept=".sig"
           file={signature}
           choose={chooseSignature}
-          hint="beside the object, datapath.bpf.o.sig"
+          hint={buildsText.signatureHint}
           disabled={refused !== null}
         />
         <div className="flex flex-wrap items-center gap-3">
           <Button type="submit" disabled={reason !== null || add.isPending} aria-describedby="no-build">
-            {add.isPending ? 'The kernel looks at it' : 'Add'}
+            {add.isPending ? buildsText.verifying : buildsText.add}
           </Button>
           <p id="no-build" className="text-12 text-ink-2">
             {reason}
           </p>
         </div>
-        {add.error !== null && <ErrorNotice error={add.error} title="The build was not added" />}
+        {add.error !== null && <ErrorNotice error={add.error} title={buildsText.addFailed} />}
         <p className="flex items-start gap-1 text-12 text-muted">
           <span>
-            Sign with <code className="code text-ink-2">{sign}</code>
+            {buildsText.signWith} <code className="code text-ink-2">{sign}</code>
           </span>
-          <CopyButton text={sign} what="the command" className="-my-1 size-6! text-muted" />
+          <CopyButton text={sign} what={sharedText.copyCommand} className="-my-1 size-6! text-muted" />
         </p>
       </form>
     </section>

@@ -28,7 +28,8 @@ function useBuildCall<Wanted, Answer>(ask: (wanted: Wanted) => Promise<Answer>) 
   return useMutation({ mutationFn: ask, onSettled: () => client.invalidateQueries({ queryKey: list }) });
 }
 
-export const useAddBuild = () => useBuildCall((wanted: NewBuild) => callApi<Build>('/builds', { body: wanted }));
+export const useAddBuild = () =>
+  useBuildCall((wanted: NewBuild) => callApi<Build>('/builds', { body: wanted }));
 
 export const useRemoveBuild = () =>
   useBuildCall((sha256: string) => callApi<unknown>(`/builds/${sha256}`, { method: 'DELETE' }));

@@ -8,9 +8,11 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { NotAvailable } from '../../_components/number.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
-import { useRemoveBuild } from './build-queries.ts';
 import { bytes, clock } from '../../_lib/format.ts';
+import { sharedText } from '../../_text/shared.ts';
+import { useRemoveBuild } from './build-queries.ts';
 import { shortBuildId } from './short-build-id.ts';
+import { buildsText } from './text.ts';
 
 const head =
   'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-2 last:pr-2 max-md:px-1';
@@ -27,26 +29,26 @@ interface Props {
 /** The builds of this node, the installed one first. */
 export function BuildTable({ builds, refused, activate }: Props) {
   return (
-    <table aria-label="Builds" className="w-full table-fixed border-separate border-spacing-0">
+    <table aria-label={buildsText.builds} className="w-full table-fixed border-separate border-spacing-0">
       <thead>
         <tr>
           <th scope="col" className={`${head} w-[150px]`}>
-            build
+            {buildsText.build}
           </th>
           <th scope="col" className={`${head} max-md:w-20`}>
-            state
+            {buildsText.state}
           </th>
           <th scope="col" className={`${head} ${wide} w-[84px] text-right`}>
-            size
+            {buildsText.size}
           </th>
           <th scope="col" className={`${head} ${wide} w-[190px]`}>
-            signed by
+            {buildsText.signedBy}
           </th>
           <th scope="col" className={`${head} max-lg:hidden w-[170px]`}>
-            added
+            {buildsText.added}
           </th>
           <th scope="col" className={`${head} w-[190px] max-md:w-auto`}>
-            <span className="sr-only">acts</span>
+            <span className="sr-only">{buildsText.actions}</span>
           </th>
         </tr>
       </thead>
@@ -67,7 +69,7 @@ function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'build
           <b className="code font-semibold" title={build.sha256}>
             {shortBuildId(build.sha256)}
           </b>
-          <CopyButton text={build.sha256} what="the SHA-256" className="-my-1 size-6! text-muted" />
+          <CopyButton text={build.sha256} what={buildsText.copySha256} className="-my-1 size-6! text-muted" />
         </span>
       </th>
       <td className={cell}>
@@ -76,18 +78,18 @@ function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'build
       <td className={`${cell} ${wide} text-right tabular-nums`}>{bytes(build.bytes)}</td>
       <td className={`${cell} ${wide} truncate`}>
         {build.installed ? (
-          <span className="text-muted">came with the agent</span>
+          <span className="text-muted">{buildsText.bundled}</span>
         ) : build.trusted ? (
           build.signer
         ) : (
           <span className="inline-flex items-center gap-1.5 text-12">
-            <WarningSign /> key no longer trusted
+            <WarningSign /> {buildsText.untrustedKey}
           </span>
         )}
       </td>
       <td className={`${cell} max-lg:hidden truncate text-ink-2 tabular-nums`}>
         {build.addedAt === null ? (
-          <NotAvailable reason="it came with the agent" slot={false} />
+          <NotAvailable reason={buildsText.bundledReason} slot={false} />
         ) : (
           `${clock(Date.parse(build.addedAt))} by ${build.addedBy}`
         )}
@@ -100,12 +102,15 @@ function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'build
 }
 
 function BuildState({ build: { active, previous, installed } }: { build: Build }) {
-  const words = [...(installed ? ['installed'] : []), ...(previous ? ['the one before'] : [])].join(', ');
+  const words = [
+    ...(installed ? [buildsText.bundled] : []),
+    ...(previous ? [buildsText.previousState] : []),
+  ].join(', ');
   return (
     <span className="flex flex-wrap items-center gap-x-2">
       {active && (
         <b className="inline-flex items-center gap-1 font-semibold text-accent-text">
-          <Check aria-hidden="true" className="size-3.5" strokeWidth={2.4} /> runs
+          <Check aria-hidden="true" className="size-3.5" strokeWidth={2.4} /> {buildsText.runningState}
         </b>
       )}
       <span className="text-ink-2">{words}</span>
@@ -118,17 +123,16 @@ function BuildActions({ build, refused, activate }: { build: Build } & Omit<Prop
   const [sure, setSure] = useState(false);
   const gone = () =>
     remove.mutate(build.sha256, {
-      onError: ({ message }) =>
-        notify({ tone: 'failed', title: 'The build was not removed', detail: message }),
+      onError: ({ message }) => notify({ tone: 'failed', title: buildsText.removeFailed, detail: message }),
     });
   if (sure)
     return (
       <span className="inline-flex gap-2">
         <Button size="small" look="destructive" disabled={remove.isPending} onClick={gone}>
-          Remove
+          {sharedText.remove}
         </Button>
         <Button size="small" onClick={() => setSure(false)}>
-          Keep
+          {sharedText.keep}
         </Button>
       </span>
     );
@@ -136,16 +140,16 @@ function BuildActions({ build, refused, activate }: { build: Build } & Omit<Prop
     <span className="inline-flex gap-2">
       {!build.installed && (
         <Button size="small" look="quiet" disabled={refused} onClick={() => setSure(true)}>
-          Remove…
+          {buildsText.removeDialog}
         </Button>
       )}
       <Button
         size="small"
         disabled={refused || !build.trusted}
-        title={build.trusted ? undefined : 'no trusted key signed it'}
+        title={build.trusted ? undefined : buildsText.notSigned}
         onClick={() => activate(build)}
       >
-        Activate…
+        {buildsText.activateDialog}
       </Button>
     </span>
   );

@@ -7,14 +7,15 @@ import { Button } from '../../_components/button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
-import { useBuilds } from './build-queries.ts';
 import { useMissingRole } from '../../_lib/session-queries.ts';
 import { ActivateSheet } from './activate-sheet.tsx';
 import { AddBuild } from './add-build.tsx';
+import { useBuilds } from './build-queries.ts';
 import { BuildTable } from './build-table.tsx';
 import { LastActivation } from './last-activation.tsx';
-import { SignerList } from './signer-list.tsx';
 import { shortBuildId } from './short-build-id.ts';
+import { SignerList } from './signer-list.tsx';
+import { buildsText } from './text.ts';
 
 /** The datapaths this node may run: which runs, what there is to go back to, and how another gets here. */
 export function BuildsPage() {
@@ -27,19 +28,18 @@ export function BuildsPage() {
       <div className="min-w-0 xl:pr-6">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
           <div className="min-w-0 flex-1 basis-80">
-            <h1 className="font-semibold text-20 tracking-[-.014em]">Builds</h1>
-            <p className="mt-0.5 text-12 text-ink-2">
-              The datapath that Podlane’s programs are loaded from. Another is put in its place while packets
-              flow: none is lost, counters, rules and connections go on.
-            </p>
+            <h1 className="font-semibold text-20 tracking-[-.014em]">{buildsText.builds}</h1>
+            <p className="mt-0.5 text-12 text-ink-2">{buildsText.buildsIntro}</p>
           </div>
           <Button
             disabled={previous === undefined || lacks !== null}
-            title={lacks ?? undefined}
+            title={lacks ?? (previous === undefined ? buildsText.noPreviousBuildReason : undefined)}
             onClick={() => previous !== undefined && choose(previous)}
           >
             <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-            {previous === undefined ? 'Nothing to roll back to' : `Roll back to ${shortBuildId(previous.sha256)}`}
+            {previous === undefined
+              ? buildsText.noPreviousBuild
+              : buildsText.rollBackTo(shortBuildId(previous.sha256))}
           </Button>
         </div>
         {lacks !== null && <p className="mt-1 text-12 text-ink-2">{lacks}</p>}
@@ -82,11 +82,11 @@ function NewerBuildNotice({ builds, choose, refused }: NewerProps) {
     <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-2 border-line-2 border-y py-2">
       <WarningSign />
       <p className="min-w-0 flex-1 basis-72">
-        The agent was upgraded and came with build <span className="code">{shortBuildId(installed.sha256)}</span>. It
-        does not run: another was chosen before.
+        {buildsText.newerBuild} <span className="code">{shortBuildId(installed.sha256)}</span>
+        {buildsText.newerBuildDetail}
       </p>
       <Button disabled={refused} onClick={() => choose(installed)}>
-        Activate it…
+        {buildsText.activateDialog}
       </Button>
     </div>
   );

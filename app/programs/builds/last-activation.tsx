@@ -3,6 +3,7 @@ import type { Activation } from '../../../contract/build.ts';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, duration } from '../../_lib/format.ts';
 import { shortBuildId } from './short-build-id.ts';
+import { buildsText } from './text.ts';
 
 /** How the last build was put in the place of another. */
 export function LastActivation({ activation }: { activation: Activation }) {
@@ -10,14 +11,15 @@ export function LastActivation({ activation }: { activation: Activation }) {
   return (
     <section aria-labelledby="last" className="mt-6">
       <h2 id="last" className="flex min-h-8 items-center gap-3 font-semibold">
-        Last change
-        <span className="font-normal text-12 text-muted">since the agent started</span>
+        {buildsText.lastActivation}
+        <span className="font-normal text-12 text-muted">{buildsText.sinceAgentStart}</span>
       </h2>
       <div className="border-line-2 border-t py-2">
         <p className="flex flex-wrap items-center gap-x-2">
-          <span className="code">{shortBuildId(from)}</span> to <b className="code font-semibold">{shortBuildId(build)}</b>
+          <span className="code">{shortBuildId(from)}</span> {buildsText.to}{' '}
+          <b className="code font-semibold">{shortBuildId(build)}</b>
           <span className="text-12 text-muted">
-            by {actor}, {clock(Date.parse(startedAt))}
+            {buildsText.byActor(actor, clock(Date.parse(startedAt)))}
           </span>
         </p>
         <ActivationProgress activation={activation} />
@@ -30,7 +32,11 @@ export function LastActivation({ activation }: { activation: Activation }) {
 }
 
 /** Of how many hooks the program has been replaced, as a bar and in words. */
-export function ActivationProgress({ activation: { state, attachments, milliseconds } }: { activation: Activation }) {
+export function ActivationProgress({
+  activation: { state, attachments, milliseconds },
+}: {
+  activation: Activation;
+}) {
   const { replaced, total } = attachments;
   const share = total === 0 ? Number(state === 'done') : replaced / total;
   return (
@@ -49,10 +55,8 @@ export function ActivationProgress({ activation: { state, attachments, milliseco
           <Check aria-hidden="true" className="size-3.5 text-accent-text" strokeWidth={2.4} />
         )}
         {state === 'undone' && <WarningSign />}
-        {state === 'undone'
-          ? 'undone: the build before runs on every hook'
-          : `replaced on ${count(replaced)} of ${count(total)} hooks`}
-        {milliseconds !== null && ` in ${duration(milliseconds)}`}
+        {state === 'undone' ? buildsText.rolledBack : buildsText.replacedOn(count(replaced), count(total))}
+        {milliseconds !== null && buildsText.inTime(duration(milliseconds))}
       </p>
     </div>
   );

@@ -4,6 +4,7 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { useSigners } from './build-queries.ts';
+import { buildsText } from './text.ts';
 
 /** The keys whose builds this node takes. */
 export function SignerList() {
@@ -11,7 +12,7 @@ export function SignerList() {
   return (
     <section aria-labelledby="signers" aria-busy={signers === undefined && error === null} className="mt-6">
       <h2 id="signers" className="flex min-h-8 items-center font-semibold">
-        Trusted keys
+        {buildsText.trustedKeys}
       </h2>
       <div className="border-line-2 border-t">
         {signers === undefined ? (
@@ -26,8 +27,7 @@ export function SignerList() {
           )
         ) : signers.length === 0 ? (
           <p className="py-2 text-12 text-ink-2">
-            None: only the build that came with the agent runs. Give the agent a folder of public keys by{' '}
-            <code className="code">--trust DIR</code>.
+            {buildsText.noTrustedKeys} <code className="code">--trust DIR</code>.
           </p>
         ) : (
           <ul>
@@ -38,7 +38,11 @@ export function SignerList() {
                 <span className="code text-muted" title={fingerprint}>
                   {fingerprint.slice(0, 16)}
                 </span>
-                <CopyButton text={fingerprint} what="the fingerprint" className="size-6! text-muted" />
+                <CopyButton
+                  text={fingerprint}
+                  what={buildsText.copyFingerprint}
+                  className="size-6! text-muted"
+                />
               </li>
             ))}
           </ul>

@@ -2,12 +2,13 @@ import Link from 'next/link';
 import type { BpfLink } from '../../../contract/program.ts';
 import { NotAvailable } from '../../_components/number.tsx';
 import type { Column } from '../../_components/table/column.ts';
-import { ownerText } from '../program-queries.ts';
 import { namespaceLabel } from '../_components/attached-at.tsx';
 import { Owner } from '../_components/owner.tsx';
+import { ownerText } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 
 export const linkSortKeys = [
-  'ours',
+  'default',
   'id',
   'program',
   'type',
@@ -22,7 +23,7 @@ export type LinkSortKey = (typeof linkSortKeys)[number];
 export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
   {
     key: 'id',
-    label: 'id',
+    label: programsText.id,
     width: 'w-[74px]',
     from: 'max-md:hidden',
     align: 'right',
@@ -31,7 +32,7 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
   },
   {
     key: 'program',
-    label: 'program',
+    label: programsText.programColumn,
     width: 'w-[190px] max-md:w-auto',
     head: true,
     sort: ({ programName }) => programName,
@@ -51,7 +52,7 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
   },
   {
     key: 'type',
-    label: 'type',
+    label: programsText.type,
     width: 'w-[130px]',
     from: 'max-lg:hidden',
     sort: ({ type }) => type,
@@ -59,19 +60,19 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
   },
   {
     key: 'attach',
-    label: 'attached as',
+    label: programsText.attachTypeColumn,
     width: 'w-[170px] max-md:w-[120px]',
     sort: ({ attachType }) => attachType,
     cell: ({ attachType }) =>
       attachType === null ? (
-        <NotAvailable reason="links of this type have no attach type" slot={false} />
+        <NotAvailable reason={programsText.noAttachType} slot={false} />
       ) : (
         <span className="code text-ink-2">{attachType}</span>
       ),
   },
   {
     key: 'target',
-    label: 'target',
+    label: programsText.target,
     width: 'w-[220px] max-md:w-[120px]',
     from: 'max-md:pr-(--gutter)',
     sort: ({ target }) => target,
@@ -84,20 +85,20 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
   },
   {
     key: 'namespace',
-    label: 'namespace',
+    label: programsText.namespace,
     width: 'w-[150px]',
     from: 'max-lg:hidden',
     sort: ({ device }) => (device === null ? null : namespaceLabel(device)),
     cell: ({ device }) =>
       device === null ? (
-        <NotAvailable reason="not of a network device" slot={false} />
+        <NotAvailable reason={programsText.noDevice} slot={false} />
       ) : (
         <span className="text-ink-2">{namespaceLabel(device)}</span>
       ),
   },
   {
     key: 'owner',
-    label: 'owner',
+    label: programsText.owner,
     width: 'w-[190px]',
     from: 'max-md:hidden max-xl:pr-(--gutter)',
     sort: ({ owner }) => ownerText(owner),
@@ -105,12 +106,12 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
   },
   {
     key: 'pin',
-    label: 'pinned at',
+    label: programsText.pinnedAt,
     from: 'max-xl:hidden',
     sort: ({ pins }) => pins[0] ?? null,
     cell: ({ pins }) =>
       pins[0] === undefined ? (
-        <NotAvailable reason="no file of a BPF file system leads to it" slot={false} />
+        <NotAvailable reason={programsText.notPinned} slot={false} />
       ) : (
         <span className="code text-muted" title={pins.join('\n')}>
           {pins[0]}

@@ -2,13 +2,14 @@
 
 import type { BpfLink } from '../../../contract/program.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
-import { ownerText, useBpfLinks } from '../program-queries.ts';
 import { useUrlState } from '../../_lib/use-url-state.ts';
-import { OwnedList } from '../_components/owned-list.tsx';
 import { listFilter } from '../_components/list-filter.ts';
+import { OwnedList } from '../_components/owned-list.tsx';
+import { ownerText, useBpfLinks } from '../program-queries.ts';
+import { programsText } from '../text.ts';
 import { linkColumns, linkSortKeys } from './link-columns.tsx';
 
-const { parse, query } = listFilter(linkSortKeys, 'ours');
+const { parse, query } = listFilter(linkSortKeys, 'default');
 
 const texts = (link: BpfLink) => [
   ...[link.type, link.attachType ?? '', link.programName, link.target, ownerText(link.owner), ...link.pins],
@@ -21,9 +22,9 @@ export function LinkListPage() {
   const [view, change] = useUrlState(parse, query);
   return (
     <OwnedList
-      what="links"
-      title="Links"
-      placeholder="Program, device, owner, pin"
+      what={programsText.linksNoun}
+      title={programsText.links}
+      placeholder={programsText.linkFilterPlaceholder}
       rows={data ?? null}
       error={error}
       retry={() => void refetch()}
@@ -31,11 +32,7 @@ export function LinkListPage() {
       texts={texts}
       view={view}
       change={change}
-      none={
-        <EmptyState title="No link">
-          Programs that are attached by a link are listed here; tc filters have none.
-        </EmptyState>
-      }
+      none={<EmptyState title={programsText.noLinks}>{programsText.noLinksDetail}</EmptyState>}
     />
   );
 }

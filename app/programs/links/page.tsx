@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
+import { programsText } from '../text.ts';
 import { LinkListPage } from './link-list.tsx';
 
-export const metadata: Metadata = { title: 'Links' };
+export const metadata: Metadata = { title: programsText.links };
 
 export default function LinksPage() {
   return <LinkListPage />;

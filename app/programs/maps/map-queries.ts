@@ -62,7 +62,8 @@ export function useWriteEntry(id: number) {
 export function useDeleteEntry(id: number) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (keyHex: string) => callApi<unknown>(`/maps/${id}/entries?key=${keyHex}`, { method: 'DELETE' }),
+    mutationFn: (keyHex: string) =>
+      callApi<unknown>(`/maps/${id}/entries?key=${keyHex}`, { method: 'DELETE' }),
     onSuccess: () => client.invalidateQueries({ queryKey: one(id) }),
   });
 }

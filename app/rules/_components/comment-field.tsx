@@ -1,4 +1,5 @@
 import { TextField } from '../../_components/text-field.tsx';
+import { rulesText } from '../text.ts';
 
 interface CommentFieldProps {
   value: string;
@@ -10,14 +11,10 @@ interface CommentFieldProps {
 }
 
 /** Why the rules are changed. */
-export const CommentField = ({
-  enter,
-  hint = 'Kept with the version, beside your name.',
-  ...field
-}: CommentFieldProps) => (
+export const CommentField = ({ enter, hint = rulesText.commentHint, ...field }: CommentFieldProps) => (
   <TextField
     {...field}
-    label="Why"
+    label={rulesText.comment}
     hint={hint}
     onKeyDown={(event) => event.key === 'Enter' && enter?.()}
     maxLength={500}

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
+import { sharedText } from '../../_text/shared.ts';
 import { ChangeError } from './change-error.tsx';
 
 interface ConfirmApplySheetProps {
@@ -15,7 +16,15 @@ interface ConfirmApplySheetProps {
 }
 
 /** The sheet of a last look before rules are in force. */
-export const ConfirmApplySheet = ({ title, description, apply, conflict, go, close, children }: ConfirmApplySheetProps) => (
+export const ConfirmApplySheet = ({
+  title,
+  description,
+  apply,
+  conflict,
+  go,
+  close,
+  children,
+}: ConfirmApplySheetProps) => (
   <Sheet
     open
     onOpenChange={(open) => !open && close()}
@@ -24,9 +33,9 @@ export const ConfirmApplySheet = ({ title, description, apply, conflict, go, clo
     footer={
       <>
         <ChangeError error={apply.error} conflict={conflict} />
-        <Button onClick={close}>Cancel</Button>
+        <Button onClick={close}>{sharedText.cancel}</Button>
         <Button look="primary" disabled={apply.isPending} onClick={go}>
-          Apply
+          {sharedText.apply}
         </Button>
       </>
     }

@@ -7,10 +7,12 @@ import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
 import { useApplyRules } from '../../_lib/rule-queries.ts';
-import { ConfirmApplySheet } from '../_components/confirm-apply-sheet.tsx';
+import { sharedText } from '../../_text/shared.ts';
 import { CommentField } from '../_components/comment-field.tsx';
+import { ConfirmApplySheet } from '../_components/confirm-apply-sheet.tsx';
 import { RuleChangesSection, ruleChangesSummary } from './rule-changes.tsx';
 import { SizesTable } from './sizes-table.tsx';
+import { editorText } from './text.ts';
 import { changeCopy, type WorkingCopy } from './working-copy.ts';
 
 /** The last look before the rules hold: what changes, how much is written, why. */
@@ -25,7 +27,7 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
         onSuccess: (active) => {
           changeCopy({ opened: text, source: 'active', version: active.version, etag: active.etag });
           notify({
-            title: `Version ${active.version} is in force`,
+            title: editorText.versionActive(active.version),
             detail: ruleChangesSummary(plan.changes),
             tone: 'done',
           });
@@ -35,22 +37,19 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
     );
   return (
     <ConfirmApplySheet
-      title="Apply these rules"
-      description="What would change, and how much is written for it. Nothing has been changed yet."
+      title={editorText.applyTitle}
+      description={editorText.applyDescription}
       apply={apply}
-      conflict="Not applied: somebody else changed the rules meanwhile. Close this to see it."
+      conflict={editorText.applyConflict}
       go={go}
       close={close}
     >
       <RuleChangesSection changes={plan.changes}>
-        <p className="pt-1 text-12 text-ink-2">
-          Established connections are judged again; no packet sees half of the old rules and half of the new
-          ones.
-        </p>
+        <p className="pt-1 text-12 text-ink-2">{editorText.establishedNote}</p>
       </RuleChangesSection>
       {plan.warnings.length > 0 && (
         <section>
-          <h3 className="font-semibold">Warnings</h3>
+          <h3 className="font-semibold">{editorText.warnings}</h3>
           <ul className="mt-1 grid gap-1 border-line-2 border-t pt-1.5 text-12 text-ink-2">
             {plan.warnings.map(({ rule, message }) => (
               <li key={`${rule} ${message}`} className="flex items-start gap-1.5">
@@ -62,9 +61,9 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
       )}
       <section>
         <h3 className="font-semibold">
-          Kernel tables{' '}
+          {editorText.kernelTables}{' '}
           <span className="font-normal text-12 text-muted">
-            {count(plan.write.written)} entries written, {count(plan.write.removed)} removed
+            {editorText.entryChanges(count(plan.write.written), count(plan.write.removed))}
           </span>
         </h3>
         <div className="mt-1 border-line-2 border-t">
@@ -75,13 +74,13 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
         value={comment}
         change={setComment}
         enter={() => !apply.isPending && go()}
-        placeholder="e.g. let the new gateway in"
+        placeholder={editorText.commentExample}
       />
       <section>
-        <h3 className="text-12 text-muted">The command that does the same</h3>
+        <h3 className="text-12 text-muted">{sharedText.equivalentCommand}</h3>
         <div className="mt-1 flex items-start gap-2">
           <pre className="code min-w-0 whitespace-pre-wrap break-words text-ink-1">{command}</pre>
-          <CopyButton text={command} what="the command" />
+          <CopyButton text={command} what={sharedText.copyCommand} />
         </div>
       </section>
     </ConfirmApplySheet>

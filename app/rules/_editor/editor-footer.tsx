@@ -1,17 +1,18 @@
 'use client';
 
 import { useRouter } from 'next/navigation';
-import type { ActiveRules, DraftRules } from '../../../contract/rules.ts';
+import type { ActiveRules, StagedRules } from '../../../contract/rules.ts';
 import { Button, Key } from '../../_components/button.tsx';
 import { notify } from '../../_components/toast.tsx';
-import { useSaveDraft } from '../../_lib/rule-queries.ts';
+import { useStageRules } from '../../_lib/rule-queries.ts';
+import { editorText } from './text.ts';
 import { workingCopyOf } from './use-synced-copy.ts';
 import { changeCopy, openCopy, type WorkingCopy } from './working-copy.ts';
 
 interface EditorFooterProps {
   copy: WorkingCopy | null;
   active: ActiveRules | undefined;
-  draft: DraftRules | null;
+  staged: StagedRules | null;
   dirty: boolean;
   /** Whether the agent would take the text as it stands. */
   ready: boolean;
@@ -21,22 +22,22 @@ interface EditorFooterProps {
 }
 
 /** Where the text comes from, and what can be done with it. */
-export function EditorFooter({ copy, active, draft, dirty, ready, lacks, apply }: EditorFooterProps) {
+export function EditorFooter({ copy, active, staged, dirty, ready, lacks, apply }: EditorFooterProps) {
   const router = useRouter();
-  const save = useSaveDraft();
-  const changed = dirty || copy?.source === 'draft';
+  const save = useStageRules();
+  const changed = dirty || copy?.source === 'staged';
   const tryOut = () => {
     if (copy === null) return;
     const { text } = copy;
     save.mutate(
-      { text, etag: draft?.etag ?? null },
+      { text, etag: staged?.etag ?? null },
       {
         onSuccess: () => {
-          changeCopy({ opened: text, source: 'draft' });
+          changeCopy({ opened: text, source: 'staged' });
           router.push('/rules/staged');
         },
         onError: (error) =>
-          notify({ title: 'The draft was not taken', detail: error.message, tone: 'failed' }),
+          notify({ title: editorText.stagingFailed, detail: error.message, tone: 'failed' }),
       },
     );
   };
@@ -47,26 +48,26 @@ export function EditorFooter({ copy, active, draft, dirty, ready, lacks, apply }
       </p>
       <span aria-hidden="true" className="flex gap-3 text-12 text-muted max-lg:hidden">
         <span>
-          <Key>Ctrl F</Key> searches
+          <Key>Ctrl F</Key> {editorText.search}
         </span>
         <span>
-          <Key>Ctrl ⏎</Key> applies
+          <Key>Ctrl ⏎</Key> {editorText.apply}
         </span>
       </span>
       {dirty && active !== undefined && (
-        <Button look="quiet" onClick={() => openCopy(workingCopyOf(active, draft))}>
-          Discard changes
+        <Button look="quiet" onClick={() => openCopy(workingCopyOf(active, staged))}>
+          {editorText.discardChanges}
         </Button>
       )}
       <Button
         disabled={!ready || lacks !== null || save.isPending}
-        title="Judge live traffic by this text as well, and only report what it would drop"
+        title={editorText.stageTitle}
         onClick={tryOut}
       >
-        Try out
+        {editorText.stage}
       </Button>
       <Button look="primary" disabled={!ready || lacks !== null || !changed} onClick={apply}>
-        Apply…
+        {editorText.applyDialog}
       </Button>
     </footer>
   );
@@ -75,12 +76,11 @@ export function EditorFooter({ copy, active, draft, dirty, ready, lacks, apply }
 function sourceWords(copy: WorkingCopy | null, dirty: boolean): string {
   if (copy === null) return '';
   const from = {
-    active:
-      copy.version === 0 ? 'Nothing is in force yet' : `From version ${copy.version}, which is in force`,
-    draft: 'From the draft that is being tried out',
-    import: 'Imported',
-    example: 'An example',
-    version: 'From an earlier version',
+    active: copy.version === 0 ? editorText.fromNothing : editorText.fromActive(copy.version),
+    staged: editorText.fromStaged,
+    import: editorText.fromImport,
+    example: editorText.fromExample,
+    version: editorText.fromVersion,
   }[copy.source];
-  return dirty ? `${from}; not applied.` : `${from}.`;
+  return dirty ? editorText.notApplied(from) : `${from}.`;
 }

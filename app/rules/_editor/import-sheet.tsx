@@ -10,6 +10,8 @@ import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { useImportRules } from '../../_lib/rule-queries.ts';
+import { sharedText } from '../../_text/shared.ts';
+import { editorText } from './text.ts';
 import { openCopy } from './working-copy.ts';
 
 /** Rules from a file or the clipboard, ours or Kubernetes NetworkPolicies, into the editor. `?import` opens it. */
@@ -33,10 +35,10 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
           version: active?.version ?? 0,
           etag: active?.etag ?? '',
         });
-        const what = source === 'rules' ? 'rule set' : 'NetworkPolicies';
+        const what = source === 'rules' ? editorText.ruleSet : editorText.networkPolicies;
         notify({
-          title: `${rules.rules.length} rules from ${what}`,
-          detail: 'In the editor; nothing is applied.',
+          title: editorText.rulesImported(rules.rules.length, what),
+          detail: editorText.importedDetail,
           tone: 'done',
         });
         setText('');
@@ -48,26 +50,26 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
     <Sheet
       open
       onOpenChange={(next) => !next && close()}
-      title="Import rules"
-      description="YAML of a rule set, or of Kubernetes NetworkPolicies. It comes into the editor; nothing is applied."
+      title={editorText.importRules}
+      description={editorText.importDescription}
       footer={
         <>
           <p role="status" className="min-w-0 flex-1 text-12 text-ink-2 max-md:basis-full">
-            {dirty && 'It takes the place of what is in the editor and was not applied.'}
+            {dirty && editorText.importReplaces}
           </p>
-          <Button onClick={close}>Cancel</Button>
+          <Button onClick={close}>{sharedText.cancel}</Button>
           <Button
             look="primary"
             disabled={text.trim() === '' || read.isPending || active === undefined}
             onClick={take}
           >
-            Import
+            {editorText.import}
           </Button>
         </>
       }
     >
       <div className="grid gap-4 p-6 max-md:p-4">
-        <Field label="From a file">
+        <Field label={editorText.importFile}>
           {(tied) => (
             <input
               {...tied}
@@ -78,10 +80,7 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
             />
           )}
         </Field>
-        <Field
-          label="Or as text"
-          hint="A rule set of Podlane, or documents of networking.k8s.io/v1 NetworkPolicy, several of them apart by ---."
-        >
+        <Field label={editorText.importText} hint={editorText.importHint}>
           {(tied) => (
             <textarea
               {...tied}
@@ -97,12 +96,14 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
           <div role="alert" className="text-12 text-ink-2">
             <p className="flex items-start gap-1.5">
               <WarningSign className="mt-px size-3.5" />
-              {errors.length === 0 ? read.error.message : 'It cannot be read:'}
+              {errors.length === 0 ? read.error.message : editorText.importFailed}
             </p>
             <ul className="mt-1 max-h-40 overflow-y-auto">
               {errors.map(({ line, path, message }) => (
                 <li key={`${line} ${path} ${message}`} className="flex gap-2 py-0.5">
-                  <span className="w-14 flex-none text-muted tabular-nums">line {line}</span>
+                  <span className="w-14 flex-none text-muted tabular-nums">
+                    {line !== undefined && editorText.line(line)}
+                  </span>
                   <span className="min-w-0 break-words">
                     {path !== '' && `${path}: `}
                     {message}

@@ -4,10 +4,11 @@ import type { RulesPlan, RuleView } from '../../../contract/rules.ts';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count, duration } from '../../_lib/format.ts';
-import { RuleEntriesTable } from '../_rule/rule-entries-table.tsx';
 import { PodLinks } from '../_rule/pod-links.tsx';
+import { RuleEntriesTable } from '../_rule/rule-entries-table.tsx';
 import { ruleChangesSummary } from './rule-changes.tsx';
 import { SizesTable } from './sizes-table.tsx';
+import { editorText } from './text.ts';
 import type { LineDiagnostic } from './yaml-editor.tsx';
 
 interface PlanPaneProps {
@@ -27,7 +28,7 @@ export function PlanPane({ plan, error, notes, current, rule, goToLine }: PlanPa
     <div className="grid content-start gap-5 px-4 py-3 max-lg:px-(--gutter)">
       <section aria-labelledby="dry-run">
         <h2 id="dry-run" className="flex min-h-7 items-center gap-3 font-semibold">
-          Dry run
+          {editorText.check}
           <span role="status" className="truncate font-normal text-12 text-muted">
             {statusOf({ plan, error, notes, current })}
           </span>
@@ -47,9 +48,11 @@ export function PlanPane({ plan, error, notes, current, rule, goToLine }: PlanPa
             <p className="flex min-h-6 flex-wrap items-center gap-x-4 text-12 text-ink-2">
               <span>{ruleChangesSummary(plan.changes)}</span>
               <span className="tabular-nums">
-                writes {count(plan.write.written)}, removes {count(plan.write.removed)} entries
+                {editorText.writes(count(plan.write.written), count(plan.write.removed))}
               </span>
-              <span className="text-muted tabular-nums">compiled in {duration(plan.compileMs)}</span>
+              <span className="text-muted tabular-nums">
+                {editorText.compiledIn(duration(plan.compileMs))}
+              </span>
             </p>
             <SizesTable sizes={plan.sizes} limits={plan.limits} />
           </div>
@@ -66,12 +69,12 @@ function statusOf({
   notes,
   current,
 }: Pick<PlanPaneProps, 'plan' | 'error' | 'notes' | 'current'>) {
-  if (!current) return 'asking the agent';
-  if (error !== null) return notes.length > 1 ? `refused for ${notes.length} reasons` : 'refused';
+  if (!current) return editorText.checking;
+  if (error !== null) return notes.length > 1 ? editorText.invalidWithErrors(notes.length) : 'refused';
   if (plan === undefined) return '';
   return notes.length === 0
-    ? 'would be taken'
-    : `would be taken, with ${notes.length} ${notes.length === 1 ? 'warning' : 'warnings'}`;
+    ? editorText.valid
+    : editorText.validWithWarnings(notes.length, notes.length === 1 ? 'warning' : 'warnings');
 }
 
 /** What is wrong, each leading to its line. */
@@ -94,7 +97,7 @@ function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
                 !
               </span>
             )}
-            <span className="text-muted tabular-nums">line {line}</span>
+            <span className="text-muted tabular-nums">{editorText.line(line)}</span>
             <span className="min-w-0 break-words text-ink-2">
               <span className="sr-only">{severity}: </span>
               {message}
@@ -112,7 +115,7 @@ export function RuleAtCursor({ view, rule }: { view: RuleView | null; rule: stri
   return (
     <section aria-labelledby="under-cursor" className="min-w-0">
       <h2 id="under-cursor" className="flex min-h-7 items-center gap-3 font-semibold">
-        <span className="truncate">{rule ?? 'No rule under the cursor'}</span>
+        <span className="truncate">{rule ?? editorText.noRuleAtCursor}</span>
         {shown !== null && (
           <span className="flex-none font-normal text-12 text-muted tabular-nums">
             {count(shown.entryCount)} {shown.entryCount === 1 ? 'entry' : 'entries'}
@@ -121,19 +124,17 @@ export function RuleAtCursor({ view, rule }: { view: RuleView | null; rule: stri
       </h2>
       <div className="border-line-2 border-t pt-1.5 text-12">
         {rule === null ? (
-          <p className="text-ink-2">Put the cursor in a rule to see the entries that it becomes.</p>
+          <p className="text-ink-2">{editorText.cursorHint}</p>
         ) : shown === null ? (
           <Waiting />
         ) : (
           <>
             <div className="flex gap-2 pb-1.5">
-              <span className="flex-none text-muted">applies to</span>
-              <PodLinks pods={shown.pods} none="no pod of this node" />
+              <span className="flex-none text-muted">{editorText.appliesTo}</span>
+              <PodLinks pods={shown.pods} none={editorText.noPods} />
             </div>
             {shown.entryCount === 0 ? (
-              <p className="text-ink-2">
-                {shown.warning ?? 'No entry: rules before it decide everything, or it applies to nobody.'}
-              </p>
+              <p className="text-ink-2">{shown.warning ?? editorText.noEntriesReason}</p>
             ) : (
               <RuleEntriesTable entries={shown.entries} total={shown.entryCount} counted={false} />
             )}

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { RuleChanges } from '../../../contract/rules.ts';
+import { editorText } from './text.ts';
 
 const shown = 20;
 const kinds = [
@@ -13,8 +14,8 @@ export function ruleChangesSummary(changes: RuleChanges): string {
   const parts: string[] = kinds
     .filter(({ key }) => changes[key].length > 0)
     .map(({ key, word }) => `${changes[key].length} ${word}`);
-  if (changes.defaults) parts.push('defaults changed');
-  return parts.length === 0 ? 'the same rules' : parts.join(', ');
+  if (changes.defaults) parts.push(editorText.defaultsChanged);
+  return parts.length === 0 ? editorText.noChanges : parts.join(', ');
 }
 
 /** Which rules would come, go or change, by name. */
@@ -26,7 +27,7 @@ export function RuleChangeList({ changes }: { changes: RuleChanges }) {
           <span className="code w-3 flex-none text-muted" aria-hidden="true">
             ~
           </span>
-          the defaults
+          {editorText.defaults}
         </li>
       )}
       {kinds.flatMap(({ key, sign, word }) =>
@@ -44,7 +45,7 @@ export function RuleChangeList({ changes }: { changes: RuleChanges }) {
         ({ key, word }) =>
           changes[key].length > shown && (
             <li key={key} className="min-h-6 pl-5 text-muted">
-              and {changes[key].length - shown} more {word}
+              {editorText.moreChanges(changes[key].length - shown, word)}
             </li>
           ),
       )}
@@ -56,7 +57,8 @@ export function RuleChangeList({ changes }: { changes: RuleChanges }) {
 export const RuleChangesSection = ({ changes, children }: { changes: RuleChanges; children?: ReactNode }) => (
   <section>
     <h3 className="font-semibold">
-      Changes <span className="font-normal text-12 text-muted">{ruleChangesSummary(changes)}</span>
+      {editorText.changes}{' '}
+      <span className="font-normal text-12 text-muted">{ruleChangesSummary(changes)}</span>
     </h3>
     <div className="mt-1 border-line-2 border-t pt-1">
       <RuleChangeList changes={changes} />

@@ -5,15 +5,16 @@ import { useRouter, useSearchParams } from 'next/navigation';
 import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
-import { useActiveRules, useDraftRules, useRulesPlan, useRuleView } from '../../_lib/rule-queries.ts';
+import { useActiveRules, useRulesPlan, useRuleView, useStagedRules } from '../../_lib/rule-queries.ts';
 import { useMissingRole } from '../../_lib/session-queries.ts';
 import { useDebounced } from '../../_lib/use-debounced.ts';
 import { ApplySheet } from './apply-sheet.tsx';
+import { ConflictBanner } from './conflict-banner.tsx';
 import { EditorFooter } from './editor-footer.tsx';
 import { ImportSheet } from './import-sheet.tsx';
 import { lineDiagnostics } from './line-diagnostics.ts';
-import { ConflictBanner } from './conflict-banner.tsx';
 import { PlanPane, RuleAtCursor } from './plan-pane.tsx';
+import { editorText } from './text.ts';
 import { useSyncedCopy } from './use-synced-copy.ts';
 import { changeCopy } from './working-copy.ts';
 import type { EditorHandle } from './yaml-editor.tsx';
@@ -26,8 +27,8 @@ const settleMs = 350;
 /** The rules as text, beside what the text would do. Nothing is changed before it is applied. */
 export function RuleEditor() {
   const active = useActiveRules();
-  const draft = useDraftRules();
-  const { copy, dirty, overtaken } = useSyncedCopy(active.data, draft.data);
+  const staged = useStagedRules();
+  const { copy, dirty, outdated } = useSyncedCopy(active.data, staged.data);
   const [rule, setRule] = useState<string | null>(null);
   const [applying, setApplying] = useState(false);
   const lacks = useMissingRole('operator');
@@ -43,14 +44,14 @@ export function RuleEditor() {
   const plan = useRulesPlan(lacks === null ? asked.text : null, asked.rule);
   const { data: known } = useRuleView(
     lacks === null ? null : rule,
-    copy?.source === 'draft' ? 'draft' : 'active',
+    copy?.source === 'staged' ? 'staged' : 'active',
   );
   const empty = text !== null && text.trim() === '';
   const notes = useMemo(() => lineDiagnostics(plan.data, plan.error), [plan.data, plan.error]);
   const current = asked.text === text && !plan.isPlaceholderData && !plan.isFetching;
   useGoToRule(editor, copy !== null);
 
-  const error = active.error ?? draft.error;
+  const error = active.error ?? staged.error;
   if (copy === null && error !== null)
     return (
       <div className="px-(--gutter) py-6">
@@ -58,7 +59,7 @@ export function RuleEditor() {
           error={error}
           retry={() => {
             void active.refetch();
-            void draft.refetch();
+            void staged.refetch();
           }}
         />
       </div>
@@ -66,12 +67,12 @@ export function RuleEditor() {
   const ready = current && plan.data !== undefined && plan.error === null && !empty;
   return (
     <>
-      {overtaken && active.data !== undefined && (
-        <ConflictBanner active={active.data} draft={draft.data ?? null} />
+      {outdated && active.data !== undefined && (
+        <ConflictBanner active={active.data} staged={staged.data ?? null} />
       )}
       <div className="grid flex-1 lg:grid-cols-[minmax(0,1fr)_minmax(0,560px)]">
         <section
-          aria-label="Rules as YAML"
+          aria-label={editorText.rulesAsYaml}
           className="h-[56dvh] border-line-1 border-b lg:sticky lg:top-(--chrome) lg:h-[calc(100dvh-var(--chrome)-48px)] lg:border-r lg:border-b-0"
         >
           {copy === null ? (
@@ -84,17 +85,15 @@ export function RuleEditor() {
               onSubmit={() => ready && lacks === null && setApplying(true)}
               notes={current ? notes : []}
               readOnly={lacks !== null}
-              label="Rules as YAML"
+              label={editorText.rulesAsYaml}
               describedBy={describedBy}
               handle={editor}
             />
           )}
         </section>
-        <aside aria-label="What it would do" className="min-w-0 max-lg:pb-4">
+        <aside aria-label={editorText.effect} className="min-w-0 max-lg:pb-4">
           {empty ? (
-            <p className="px-4 py-3 text-ink-2 max-lg:px-(--gutter)">
-              Nothing is written yet. Begin with a name and rules, or import what there is.
-            </p>
+            <p className="px-4 py-3 text-ink-2 max-lg:px-(--gutter)">{editorText.emptyEditor}</p>
           ) : lacks !== null ? (
             <div className="px-4 py-3 max-lg:px-(--gutter)">
               <RuleAtCursor view={known ?? null} rule={rule} />
@@ -112,13 +111,12 @@ export function RuleEditor() {
         </aside>
       </div>
       <p id={describedBy} className="sr-only">
-        Tab leaves the editor. Control right bracket and Control left bracket indent, Control F searches,
-        Control Enter applies.
+        {editorText.editorKeys}
       </p>
       <EditorFooter
         copy={copy}
         active={active.data}
-        draft={draft.data ?? null}
+        staged={staged.data ?? null}
         dirty={dirty}
         ready={ready}
         lacks={lacks}

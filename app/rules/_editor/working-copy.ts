@@ -7,7 +7,7 @@ export interface WorkingCopy {
   text: string;
   /** What it was when it was opened. */
   opened: string;
-  source: 'active' | 'draft' | 'import' | 'example' | 'version';
+  source: 'active' | 'staged' | 'import' | 'example' | 'version';
   /** The version that was active then, and its ETag: what it is to replace. */
   version: number;
   etag: string;

@@ -18,8 +18,8 @@ import {
   placeholder,
 } from '@codemirror/view';
 import { useEffect, useImperativeHandle, useRef } from 'react';
-import { type RuleSpan, ruleAt, ruleSpans } from './rule-spans.ts';
 import { editorTheme } from './editor-theme.ts';
+import { type RuleSpan, ruleAt, ruleSpans } from './rule-spans.ts';
 
 /** Something to be said of a line, counted from 1. */
 export interface LineDiagnostic {

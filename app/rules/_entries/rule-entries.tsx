@@ -18,11 +18,13 @@ import { callApi } from '../../_lib/api.ts';
 import { count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { usePods } from '../../_lib/pod-queries.ts';
-import { entryPortsLabel } from '../rule-labels.ts';
 import { useActiveRules } from '../../_lib/rule-queries.ts';
-import { useUrlState } from '../../_lib/use-url-state.ts';
 import { useDebounced } from '../../_lib/use-debounced.ts';
+import { useUrlState } from '../../_lib/use-url-state.ts';
+import { sharedText } from '../../_text/shared.ts';
 import { entryUseDetails, entryUsesSummary } from '../_rule/entry-uses.ts';
+import { entryPortsLabel } from '../rule-labels.ts';
+import { rulesText } from '../text.ts';
 
 interface View {
   rule: string;
@@ -68,15 +70,15 @@ export function RuleEntriesPage() {
         <FilterField
           text={view.rule}
           change={(rule) => change({ rule })}
-          label="Filter by rule"
-          placeholder="Rule"
+          label={rulesText.filterByRule}
+          placeholder={rulesText.rule}
           options={active?.rules?.rules.map(({ name }) => name) ?? []}
         />
         <input
           value={view.pod}
           onChange={(event) => change({ pod: event.target.value })}
-          placeholder="Pod: namespace.name"
-          aria-label="Filter by pod"
+          placeholder={rulesText.podPlaceholder}
+          aria-label={rulesText.filterByPod}
           list="pods-of-entries"
           spellCheck={false}
           autoComplete="off"
@@ -90,7 +92,7 @@ export function RuleEntriesPage() {
         </datalist>
         <span className="flex-1" />
         <span role="status" className="text-12 text-muted tabular-nums">
-          {rows !== null && `${count(rows.length)} of ${count(total)}`}
+          {rows !== null && rulesText.shownOfTotal(count(rows.length), count(total))}
         </span>
       </FilterBar>
       {error !== null && rows === null ? (
@@ -100,21 +102,24 @@ export function RuleEntriesPage() {
       ) : rows?.length === 0 ? (
         <div className="px-(--gutter) py-6" role="status">
           {query === '' ? (
-            <EmptyState title="No entries">
-              <p>No access rules are in force: nothing is looked up, and everything passes.</p>
+            <EmptyState title={rulesText.noEntries}>
+              <p>{rulesText.noEntriesDetail}</p>
             </EmptyState>
           ) : (
-            <EmptyState title="No entry matches" action={<Button onClick={clear}>Clear filter</Button>}>
-              <p>No entry was made of this rule for this pod.</p>
+            <EmptyState
+              title={rulesText.noEntryMatches}
+              action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
+            >
+              <p>{rulesText.noEntryMatchesDetail}</p>
             </EmptyState>
           )}
         </div>
       ) : (
         <DataTable
-          label="Entries"
+          label={rulesText.entries}
           columns={columns}
           rows={rows}
-          rowKey={({ row, protocol, from, length }) => `${row} ${protocol} ${from}/${length}`}
+          rowKey={({ entryList: row, protocol, from, length }) => `${row} ${protocol} ${from}/${length}`}
           clear={clear}
           top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
         />
@@ -122,7 +127,7 @@ export function RuleEntriesPage() {
       {hasNextPage && (
         <div className="px-(--gutter) py-2">
           <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            More
+            {rulesText.loadMore}
           </Button>
         </div>
       )}
@@ -133,27 +138,27 @@ export function RuleEntriesPage() {
 const columns: readonly Column<RuleEntry>[] = [
   {
     key: 'row',
-    label: 'row',
-    title: 'Entries of one row belong together: pods with the same rules and addresses share it',
+    label: rulesText.listColumn,
+    title: rulesText.listColumnTitle,
     width: 'w-22',
     from: 'max-md:hidden',
     align: 'right',
-    cell: ({ row }) => <span className="code text-muted">{row}</span>,
+    cell: ({ entryList: row }) => <span className="code text-muted">{row}</span>,
   },
   {
     key: 'protocol',
-    label: 'protocol',
+    label: rulesText.protocol,
     width: 'w-20',
     from: 'max-md:hidden',
     cell: ({ protocol }) => protocol,
   },
   {
     key: 'ports',
-    label: 'ports',
-    title: 'One prefix of the port’s bits; of ICMP type and code',
+    label: rulesText.ports,
+    title: rulesText.portsColumnTitle,
     width: 'w-36 max-md:w-34',
     cell: ({ protocol, from, to, length }) => (
-      <span className="code" title={`prefix of ${length} bits`}>
+      <span className="code" title={rulesText.prefixLength(length)}>
         <span className="md:hidden">{protocol} </span>
         {entryPortsLabel(protocol, from, to)}
         {protocol !== 'icmp' && length < 16 && length > 0 && <span className="text-muted"> /{length}</span>}
@@ -162,41 +167,41 @@ const columns: readonly Column<RuleEntry>[] = [
   },
   {
     key: 'verdict',
-    label: 'verdict',
-    title: 'pass: the base row of the policy is asked',
+    label: rulesText.verdict,
+    title: rulesText.verdictColumnTitle,
     width: 'w-22',
     cell: ({ verdict }) => <ActionMark action={verdict} />,
   },
   {
     key: 'rule',
-    label: 'rule',
+    label: rulesText.ruleColumn,
     head: true,
     width: 'w-64 max-md:w-auto',
     cell: ({ rule, log }) => <RuleLink rule={rule} log={log} />,
   },
   {
     key: 'for',
-    label: 'pods and other end',
+    label: rulesText.usesColumn,
     from: 'max-lg:hidden',
     cell: ({ uses }) => (
       <span className="text-ink-2" title={uses.map(entryUseDetails).join('\n')}>
-        {uses.length === 0 ? <span className="text-muted">nobody now</span> : entryUsesSummary(uses)}
+        {uses.length === 0 ? <span className="text-muted">{rulesText.unused}</span> : entryUsesSummary(uses)}
       </span>
     ),
   },
   {
     key: 'packets',
-    label: 'packets',
-    title: 'First ones of connections, and those judged again after a change',
+    label: rulesText.packets,
+    title: rulesText.packetsColumnTitle,
     width: 'w-22 max-md:w-18',
     align: 'slot',
-    cell: ({ packets }) => <SiNumber value={packets ?? Number.NaN} unknown="nothing is counted" />,
+    cell: ({ packets }) => <SiNumber value={packets ?? Number.NaN} unknown={rulesText.noCounter} />,
   },
 ];
 
 function RuleLink({ rule, log }: { rule: string | null; log: string | null }) {
   const name = rule ?? log;
-  if (name === null) return <span className="text-ink-2">the default</span>;
+  if (name === null) return <span className="text-ink-2">{rulesText.defaultAction}</span>;
   return (
     <Link
       href={`/rules?rule=${encodeURIComponent(name)}`}
@@ -205,7 +210,7 @@ function RuleLink({ rule, log }: { rule: string | null; log: string | null }) {
       className="font-[550] after:absolute after:inset-0 focus-visible:outline-none"
     >
       {name}
-      {rule === null && <span className="font-normal text-muted"> records</span>}
+      {rule === null && <span className="font-normal text-muted"> {rulesText.logs}</span>}
     </Link>
   );
 }

@@ -1,11 +1,12 @@
 import { ArrowRight } from 'lucide-react';
 import Link from 'next/link';
-import type { Explanation, WhichRules } from '../../../contract/rules.ts';
+import type { Explanation, RuleSetName } from '../../../contract/rules.ts';
 import { ActionMark } from '../../_components/action-mark.tsx';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionMark } from '../../_components/direction-mark.tsx';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { rulesText } from '../text.ts';
 
 type End = NonNullable<Explanation['egress']>;
 
@@ -23,29 +24,31 @@ export function ExplanationView({ explanation, query }: { explanation: Explanati
           </span>
           <span className="code flex min-w-0 flex-wrap items-center gap-x-2 break-all text-13">
             {source}
-            <ArrowRight aria-label="to" className="size-3.5 text-muted" strokeWidth={1.6} />
+            <ArrowRight aria-label={rulesText.to} className="size-3.5 text-muted" strokeWidth={1.6} />
             {destination}
           </span>
-          {set === 'draft' && <span className="text-12 text-muted">by the draft, which is not in force</span>}
+          {set === 'staged' && <span className="text-12 text-muted">{rulesText.byStagedRules}</span>}
         </h2>
         {asker !== undefined && (
           <Button asChild>
-            <Link href={`/trace?${traceQuery(explanation, qualifiedPodName(asker))}`}>Trace such packets…</Link>
+            <Link href={`/trace?${traceQuery(explanation, qualifiedPodName(asker))}`}>
+              {rulesText.traceFlow}
+            </Link>
           </Button>
         )}
         <CopyButton
           text={typeof location === 'undefined' ? '' : `${location.origin}/rules/explain?${query}`}
-          what="the link to this question"
+          what={rulesText.copyLookupLink}
         />
       </header>
       {note !== null && <p className="text-ink-2">{note}</p>}
       {egress === null && ingress === null && note === null && (
-        <p className="text-ink-2">Neither end is a pod of this node: nobody judges here, and it passes.</p>
+        <p className="text-ink-2">{rulesText.noEndpointHere}</p>
       )}
       {egress !== null && <EndpointVerdict end={egress} set={set} />}
       {ingress !== null && <EndpointVerdict end={ingress} set={set} />}
       {egress !== null && ingress === null && denied && (
-        <p className="text-12 text-ink-2">It does not leave, so nobody judges it at the other end.</p>
+        <p className="text-12 text-ink-2">{rulesText.droppedAtEgress}</p>
       )}
     </div>
   );
@@ -64,18 +67,18 @@ function traceQuery({ source, destination, protocol, port }: Explanation, pod: s
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'border-line-1 border-b px-2 py-1 align-top first:pl-0 last:pr-0';
-const meanings = {
-  pods: 'which rules the pod has',
-  prefixes: 'the longest range with the other end',
-  assignments: 'what the policy says of its identity',
-  rows: 'protocol and port, the longest prefix',
+const mapTitles = {
+  pods: rulesText.podsMapTitle,
+  ipcache: rulesText.ipcacheTitle,
+  policies: rulesText.policiesTitle,
+  rule_entries: rulesText.ruleEntriesTitle,
 } as const;
 
 /** What one pod's rules say, by which entries. */
-function EndpointVerdict({ end, set }: { end: End; set: WhichRules }) {
-  const { pod, direction, verdict, rule, log, losers, lookups } = end;
+function EndpointVerdict({ end, set }: { end: End; set: RuleSetName }) {
+  const { pod, direction, verdict, rule, log, shadowed, lookups } = end;
   return (
-    <section aria-label={`${direction} of ${qualifiedPodName(pod)}`}>
+    <section aria-label={rulesText.endpointVerdict(direction, qualifiedPodName(pod))}>
       <h3 className="flex flex-wrap items-center gap-x-3 gap-y-0.5 border-line-2 border-b pb-1">
         <DirectionMark direction={direction} />
         <Link href={`/pods/${qualifiedPodName(pod)}`} prefetch={false} className="link font-semibold">
@@ -83,45 +86,48 @@ function EndpointVerdict({ end, set }: { end: End; set: WhichRules }) {
         </Link>
         <ActionMark action={verdict} />
         <span className="text-ink-2">
-          by {rule === null ? 'the default: no rule decides it' : <RuleName name={rule} set={set} />}
+          {rulesText.decidedBy} {rule === null ? rulesText.byDefault : <RuleName name={rule} set={set} />}
         </span>
         {log !== null && (
           <span className="text-ink-2">
-            recorded by <RuleName name={log} set={set} />
+            {rulesText.loggedBy} <RuleName name={log} set={set} />
           </span>
         )}
       </h3>
-      {losers.length > 0 && (
+      {shadowed.length > 0 && (
         <p className="flex flex-wrap gap-x-3 gap-y-0.5 border-line-1 border-b py-1.5 text-12 text-ink-2">
-          <span className="text-muted">would have matched too, but come later</span>
-          {losers.map((name) => (
+          <span className="text-muted">{rulesText.shadowedRules}</span>
+          {shadowed.map((name) => (
             <RuleName key={name} name={name} set={set} />
           ))}
         </p>
       )}
-      <table aria-label="Looked up" className="w-full table-fixed border-separate border-spacing-0 text-12">
+      <table
+        aria-label={rulesText.lookups}
+        className="w-full table-fixed border-separate border-spacing-0 text-12"
+      >
         <thead>
           <tr>
             <th scope="col" className={`${head} w-24`}>
-              table
+              {rulesText.table}
             </th>
             <th scope="col" className={head}>
-              looked for
+              {rulesText.lookupKey}
             </th>
             <th scope="col" className={head}>
-              found
+              {rulesText.lookupValue}
             </th>
           </tr>
         </thead>
         <tbody>
           {lookups.map(({ table, key, value }) => (
             <tr key={`${table} ${key}`}>
-              <td className={`${cell} text-ink-2`} title={meanings[table]}>
+              <td className={`${cell} text-ink-2`} title={mapTitles[table]}>
                 {table}
               </td>
               <td className={`${cell} code break-words`}>{key}</td>
               <td className={`${cell} code break-words`}>
-                {value ?? <span className="font-sans text-muted">no such entry</span>}
+                {value ?? <span className="font-sans text-muted">{rulesText.lookupMiss}</span>}
               </td>
             </tr>
           ))}
@@ -131,8 +137,8 @@ function EndpointVerdict({ end, set }: { end: End; set: WhichRules }) {
   );
 }
 
-/** Leads to the rule; of the draft, into the editor. */
-function RuleName({ name, set }: { name: string; set: WhichRules }) {
+/** Leads to the rule; of the staged, into the editor. */
+function RuleName({ name, set }: { name: string; set: RuleSetName }) {
   const page = set === 'active' ? '/rules' : '/rules/editor';
   return (
     <Link

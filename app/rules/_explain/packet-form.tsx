@@ -5,8 +5,9 @@ import { type FormEvent, useId } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { PodOptions } from '../../_components/pod-options.tsx';
 import { TextField } from '../../_components/text-field.tsx';
-import { useDraftRules } from '../../_lib/rule-queries.ts';
-import { type PacketQuery, hasPorts, hasTypes, type PacketQueryProblems, protocols } from './packet-query.ts';
+import { useStagedRules } from '../../_lib/rule-queries.ts';
+import { rulesText } from '../text.ts';
+import { hasPorts, hasTypes, type PacketQuery, type PacketQueryProblems, protocols } from './packet-query.ts';
 
 interface PacketFormProps {
   form: PacketQuery;
@@ -18,7 +19,7 @@ interface PacketFormProps {
 
 /** A packet in five fields. */
 export function PacketForm({ form, change, problems, ask, asking }: PacketFormProps) {
-  const { data: draft } = useDraftRules();
+  const { data: staged } = useStagedRules();
   const list = useId();
   const numbered = useId();
   const submit = (event: FormEvent) => {
@@ -44,7 +45,7 @@ export function PacketForm({ form, change, problems, ask, asking }: PacketFormPr
           <option key={name} value={name} />
         ))}
       </datalist>
-      {text('source', 'From', 'address, or pod: namespace.name', { list })}
+      {text('source', rulesText.source, rulesText.endpointHint, { list })}
       <div className="-my-1 flex justify-center">
         <Button
           look="quiet"
@@ -52,42 +53,42 @@ export function PacketForm({ form, change, problems, ask, asking }: PacketFormPr
           onClick={() => change({ source: form.destination, destination: form.source })}
         >
           <ArrowDownUp aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-          Swap
+          {rulesText.swap}
         </Button>
       </div>
-      {text('destination', 'To', 'address, or pod: namespace.name', { list })}
+      {text('destination', rulesText.destination, rulesText.endpointHint, { list })}
       <div className="grid grid-cols-2 gap-3">
-        {text('protocol', 'Protocol', 'tcp', { list: numbered })}
-        {hasPorts(form.protocol) && text('port', 'Destination port', '443')}
+        {text('protocol', rulesText.protocolField, 'tcp', { list: numbered })}
+        {hasPorts(form.protocol) && text('port', rulesText.destinationPort, '443')}
         {hasTypes(form.protocol) && (
           <div className="grid grid-cols-2 gap-3">
-            {text('type', 'Type', '8')}
-            {text('code', 'Code', '0')}
+            {text('type', rulesText.icmpType, '8')}
+            {text('code', rulesText.icmpCode, '0')}
           </div>
         )}
       </div>
       <fieldset className="flex flex-wrap gap-x-4 gap-y-1">
-        <legend className="sr-only">By which rules</legend>
-        {(['active', 'draft'] as const).map((set) => (
+        <legend className="sr-only">{rulesText.ruleSetChoice}</legend>
+        {(['active', 'staged'] as const).map((set) => (
           <label
             key={set}
-            className={`flex min-h-(--control) items-center gap-2 ${set === 'draft' && draft == null ? 'text-muted' : ''}`}
+            className={`flex min-h-(--control) items-center gap-2 ${set === 'staged' && staged == null ? 'text-muted' : ''}`}
           >
             <input
               type="radio"
               name="set"
               checked={form.set === set}
-              disabled={set === 'draft' && draft == null && form.set !== 'draft'}
+              disabled={set === 'staged' && staged == null && form.set !== 'staged'}
               onChange={() => change({ set })}
               className="size-4 accent-accent"
             />
-            {set === 'active' ? 'rules in force' : draft == null ? 'draft (none)' : 'draft'}
+            {set === 'active' ? rulesText.activeRules : staged == null ? rulesText.noStagedChoice : 'staged'}
           </label>
         ))}
       </fieldset>
       <div>
         <Button type="submit" look="primary" disabled={asking}>
-          Explain
+          {rulesText.lookUp}
         </Button>
       </div>
     </form>

@@ -1,8 +1,9 @@
-import type { ExplainQuestion, WhichRules } from '../../../contract/rules.ts';
+import type { ExplainRequest, RuleSetName } from '../../../contract/rules.ts';
+import { rulesText } from '../text.ts';
 
 /** The form as it is filled in; the address of the page keeps it. */
 export interface PacketQuery {
-  set: WhichRules;
+  set: RuleSetName;
   source: string;
   destination: string;
   /** A name, or an IP protocol number. */
@@ -31,7 +32,7 @@ export function parsePacketQuery(query: URLSearchParams): PacketQuery {
   const form = { ...emptyPacketQuery };
   for (const key of ['source', 'destination', 'protocol', 'port', 'type', 'code'] as const)
     form[key] = query.get(key) ?? emptyPacketQuery[key];
-  return { ...form, set: query.get('set') === 'draft' ? 'draft' : 'active' };
+  return { ...form, set: query.get('set') === 'staged' ? 'staged' : 'active' };
 }
 
 /** Without what the protocol does not have. */
@@ -43,7 +44,7 @@ export function packetQueryString(form: PacketQuery): string {
     query.set('type', form.type);
     query.set('code', form.code);
   }
-  if (form.set === 'draft') query.set('set', 'draft');
+  if (form.set === 'staged') query.set('set', 'staged');
   return query.toString();
 }
 
@@ -53,20 +54,22 @@ const whole = (text: string, most: number): number | null =>
   /^\d{1,5}$/.test(text.trim()) && Number(text) <= most ? Number(text) : null;
 
 /** What the agent is asked, or what is missing, by field. */
-export function validatePacketQuery(form: PacketQuery): { question: ExplainQuestion } | { problems: PacketQueryProblems } {
+export function validatePacketQuery(
+  form: PacketQuery,
+): { question: ExplainRequest } | { problems: PacketQueryProblems } {
   const problems: PacketQueryProblems = {};
   const source = form.source.trim();
   const destination = form.destination.trim();
-  if (source === '') problems.source = 'an address, or a pod';
-  if (destination === '') problems.destination = 'an address, or a pod';
+  if (source === '') problems.source = rulesText.endpointProblem;
+  if (destination === '') problems.destination = rulesText.endpointProblem;
   const named = protocols.find((name) => name === form.protocol.trim().toLowerCase());
   const protocol = named ?? whole(form.protocol, 255);
-  if (protocol === null) problems.protocol = 'a name, or a number up to 255';
+  if (protocol === null) problems.protocol = rulesText.protocolProblem;
   const port = whole(form.port, 65_535);
-  if (hasPorts(form.protocol) && port === null) problems.port = '0 to 65535';
+  if (hasPorts(form.protocol) && port === null) problems.port = rulesText.portProblem;
   const [type, code] = [whole(form.type, 255), whole(form.code === '' ? '0' : form.code, 255)];
-  if (hasTypes(form.protocol) && type === null) problems.type = '0 to 255';
-  if (hasTypes(form.protocol) && code === null) problems.code = '0 to 255';
+  if (hasTypes(form.protocol) && type === null) problems.type = rulesText.icmpProblem;
+  if (hasTypes(form.protocol) && code === null) problems.code = rulesText.icmpProblem;
   if (Object.keys(problems).length > 0 || protocol === null) return { problems };
   return {
     question: {

@@ -5,9 +5,15 @@ import { useEffect, useState } from 'react';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { useExplanation } from '../../_lib/rule-queries.ts';
+import { rulesText } from '../text.ts';
 import { ExplanationView } from './explanation-view.tsx';
-import { type PacketQuery, packetQueryString, parsePacketQuery, validatePacketQuery } from './packet-query.ts';
 import { PacketForm } from './packet-form.tsx';
+import {
+  type PacketQuery,
+  packetQueryString,
+  parsePacketQuery,
+  validatePacketQuery,
+} from './packet-query.ts';
 
 /** Why a packet passes or does not: its rule, the entries that were looked up, the rules that came too late. */
 export function PolicyLookup() {
@@ -38,12 +44,14 @@ export function PolicyLookup() {
         ask={ask}
         asking={isFetching}
       />
-      <section aria-label="Answer" aria-live="polite" aria-busy={isFetching} className="min-w-0">
+      <section
+        aria-label={rulesText.lookupResult}
+        aria-live="polite"
+        aria-busy={isFetching}
+        className="min-w-0"
+      >
         {question === null ? (
-          <p className="text-ink-2">
-            Ask about the first packet of a connection: who sends it, where it goes, by which protocol.
-            Replies to allowed connections always pass.
-          </p>
+          <p className="text-ink-2">{rulesText.lookupIntro}</p>
         ) : error !== null ? (
           <ErrorState error={error} retry={() => void refetch()} />
         ) : data === undefined ? (

@@ -5,6 +5,7 @@ import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { openCopy } from '../_editor/working-copy.ts';
+import { rulesText } from '../text.ts';
 import { exampleRules } from './example-rules.ts';
 
 /** Nothing is in force: what rules are, and one to begin with. */
@@ -17,27 +18,19 @@ export function NoRules({ active }: { active: ActiveRules }) {
   return (
     <div className="grid gap-4 px-(--gutter) py-6">
       <EmptyState
-        title="No access rules"
+        title={rulesText.noRulesTitle}
         action={
           <div className="mt-2 flex flex-wrap gap-2">
             <Button look="primary" onClick={() => begin(exampleRules, 'example')}>
-              Open this example in the editor
+              {rulesText.openExample}
             </Button>
-            <Button onClick={() => router.push('/rules/editor?import')}>
-              Import YAML or NetworkPolicies…
-            </Button>
+            <Button onClick={() => router.push('/rules/editor?import')}>{rulesText.importDialog}</Button>
           </div>
         }
       >
-        <p>
-          Rules decide which connections the pods of this node may have; replies to allowed ones always pass.
-          Without rules, everything passes and costs nothing.
-        </p>
+        <p>{rulesText.noRulesDetail}</p>
         <pre className="code mt-3 overflow-x-auto border-line-1 border-y py-2 text-ink-1">{exampleRules}</pre>
-        <p className="mt-2 text-12 text-muted">
-          Opening it changes nothing: the editor says beforehand what it would do, and a try-out shows on live
-          traffic what it would drop.
-        </p>
+        <p className="mt-2 text-12 text-muted">{rulesText.exampleNote}</p>
       </EmptyState>
     </div>
   );

@@ -6,6 +6,7 @@ import { DropRate, NotAvailable, SiNumber } from '../../_components/number.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { peersLabel, rulePortsLabel, subjectLabel } from '../rule-labels.ts';
+import { rulesText } from '../text.ts';
 import type { RuleCounts } from './rule-counts.ts';
 
 export interface RuleRow {
@@ -18,20 +19,20 @@ export interface RuleRow {
   href: string;
 }
 
-const uncounted = 'nothing is counted for it';
+const uncounted = rulesText.noRuleCounter;
 
 export const ruleColumns: readonly Column<RuleRow>[] = [
   {
     key: 'place',
     label: '#',
-    title: 'The order in which rules are asked',
+    title: rulesText.orderColumnTitle,
     width: 'w-16 max-md:w-12',
     align: 'right',
     cell: ({ order: place }) => <span className="text-muted tabular-nums">{place}</span>,
   },
   {
     key: 'name',
-    label: 'rule',
+    label: rulesText.ruleColumn,
     head: true,
     cell: ({ rule, warning, href }) => (
       <span className="flex items-center gap-2">
@@ -55,42 +56,42 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
   },
   {
     key: 'action',
-    label: 'action',
+    label: rulesText.action,
     width: 'w-20',
     cell: ({ rule }) => <ActionMark action={rule.action} />,
   },
   {
     key: 'direction',
-    label: 'direction',
+    label: rulesText.direction,
     width: 'w-24',
     from: 'max-md:hidden',
     cell: ({ rule }) => <DirectionMark direction={rule.direction} />,
   },
   {
     key: 'subject',
-    label: 'pods',
-    title: 'Whose packets it judges',
+    label: rulesText.pods,
+    title: rulesText.subjectColumnTitle,
     width: 'w-56',
     from: 'max-lg:hidden',
     cell: ({ rule }) => <RuleTerm text={subjectLabel(rule.subject)} />,
   },
   {
     key: 'peers',
-    label: 'other end',
+    label: rulesText.peersColumn,
     width: 'w-56',
     from: 'max-lg:hidden',
     cell: ({ rule }) => <RuleTerm text={peersLabel(rule.peers)} muted={rule.peers.length === 0} />,
   },
   {
     key: 'protocol',
-    label: 'protocol, ports',
+    label: rulesText.protocolPorts,
     width: 'w-36',
     from: 'max-md:hidden',
     cell: ({ rule }) => <RuleTerm text={rulePortsLabel(rule)} muted={rule.protocol === 'any'} />,
   },
   {
     key: 'priority',
-    label: 'priority',
+    label: rulesText.priority,
     width: 'w-18',
     from: 'max-xl:hidden',
     align: 'right',
@@ -98,28 +99,30 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
   },
   {
     key: 'pods',
-    label: 'pods',
-    title: 'Pods that it applies to now',
+    label: rulesText.pods,
+    title: rulesText.podCountTitle,
     width: 'w-16',
     from: 'max-xl:hidden',
     align: 'right',
-    cell: ({ counts }) => <SiNumber value={counts?.pods ?? Number.NaN} slot={false} unknown="not read yet" />,
+    cell: ({ counts }) => (
+      <SiNumber value={counts?.pods ?? Number.NaN} slot={false} unknown={rulesText.notLoaded} />
+    ),
   },
   {
     key: 'entries',
-    label: 'entries',
-    title: 'Of the kernel’s tables',
+    label: rulesText.entriesColumn,
+    title: rulesText.entryCountTitle,
     width: 'w-18',
     from: 'max-xl:hidden',
     align: 'right',
     cell: ({ counts }) => (
-      <SiNumber value={counts?.entries ?? Number.NaN} slot={false} unknown="not read yet" />
+      <SiNumber value={counts?.entries ?? Number.NaN} slot={false} unknown={rulesText.notLoaded} />
     ),
   },
   {
     key: 'packets',
-    label: 'packets',
-    title: 'First ones of connections, and those judged again, that it decided or recorded',
+    label: rulesText.packets,
+    title: rulesText.rulePacketsTitle,
     width: 'w-22 max-md:w-18',
     align: 'slot',
     cell: ({ counts }) => <SiNumber value={counts?.packets ?? Number.NaN} unknown={uncounted} />,
@@ -127,7 +130,7 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
   {
     key: 'rate',
     label: '/s',
-    title: 'Mean of the last half minute',
+    title: rulesText.rateColumnTitle,
     width: 'w-16',
     from: 'max-md:hidden',
     align: 'right',

@@ -11,15 +11,17 @@ import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/
 import { SiNumber } from '../../_components/number.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
-import { inEvaluationOrder, matchesSearch } from '../rule-labels.ts';
 import { useActiveRules, useRuleStatistics } from '../../_lib/rule-queries.ts';
-import { useStale } from '../../_lib/time-series/pod-samples.ts';
+import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
 import { useUrlState } from '../../_lib/use-url-state.ts';
+import { sharedText } from '../../_text/shared.ts';
 import { RuleSheet } from '../_rule/rule-sheet.tsx';
-import { ruleColumns, type RuleRow } from './rule-columns.tsx';
+import { inEvaluationOrder, matchesSearch } from '../rule-labels.ts';
+import { rulesText } from '../text.ts';
 import { NoRules } from './no-rules.tsx';
+import { type RuleRow, ruleColumns } from './rule-columns.tsx';
 import { ruleCounts } from './rule-counts.ts';
-import { hasRuleFilter, parseRuleFilter, emptyRuleFilter, ruleFilterQuery } from './rule-filter.ts';
+import { emptyRuleFilter, hasRuleFilter, parseRuleFilter, ruleFilterQuery } from './rule-filter.ts';
 
 const directions = ['ingress', 'egress'] as const;
 const actions = ['allow', 'deny', 'log'] as const;
@@ -31,7 +33,7 @@ export function RuleList() {
   const statistics = useRuleStatistics(rules !== undefined);
   const [view, change] = useUrlState(parseRuleFilter, ruleFilterQuery);
   const search = useSearchParams();
-  const stale = useStale();
+  const stale = useSamplesAreStale();
   const counts = useMemo(() => ruleCounts(statistics.data ?? []), [statistics.data]);
   const rows = useMemo(() => {
     if (active === undefined) return null;
@@ -70,8 +72,8 @@ export function RuleList() {
         <FilterField
           text={view.text}
           change={(text) => change({ text })}
-          label="Filter rules"
-          placeholder="Name, pod, address, port"
+          label={rulesText.filterRules}
+          placeholder={rulesText.ruleFilterPlaceholder}
         />
         <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
           {directions.map((direction) => (
@@ -99,14 +101,17 @@ export function RuleList() {
       </FilterBar>
       {rows?.length === 0 ? (
         <div className="px-(--gutter) py-6" role="status">
-          <EmptyState title="No rule matches" action={<Button onClick={clear}>Clear filter</Button>}>
-            {count(rules?.length ?? 0)} rules are in force.
+          <EmptyState
+            title={rulesText.noRuleMatches}
+            action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
+          >
+            {rulesText.activeRuleCount(count(rules?.length ?? 0))}
           </EmptyState>
         </div>
       ) : (
         <div className={stale ? 'stale' : ''}>
           <DataTable
-            label="Rules"
+            label={rulesText.rules}
             columns={ruleColumns}
             rows={rows}
             rowKey={({ rule }) => rule.name}
@@ -117,10 +122,11 @@ export function RuleList() {
       )}
       {active?.rules != null && (
         <p className="flex flex-wrap items-baseline gap-x-1.5 px-(--gutter) py-2 text-12 text-ink-2">
-          What no rule decides: ingress {active.rules.defaults.ingress}, egress {active.rules.defaults.egress}
+          {rulesText.defaultActions(active.rules.defaults.ingress, active.rules.defaults.egress)}
           {rest !== undefined && (
             <span className="text-muted">
-              · <SiNumber value={rest.packets} slot={false} unknown="nothing is counted" /> packets
+              · <SiNumber value={rest.packets} slot={false} unknown={rulesText.noCounter} />{' '}
+              {rulesText.packets}
             </span>
           )}
         </p>
@@ -128,13 +134,13 @@ export function RuleList() {
       <span className="mt-auto" />
       <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
         <span className="max-md:hidden">
-          <Key>j</Key> <Key>k</Key> move, Enter opens, / filters
+          <Key>j</Key> <Key>k</Key> {rulesText.keyHints}
         </span>
         <span className="flex-1" />
         <span role="status">
           {rows !== null &&
             (hasRuleFilter(view)
-              ? `${count(rows.length)} of ${count(rules?.length ?? 0)} rules`
+              ? rulesText.filteredRuleCount(count(rows.length), count(rules?.length ?? 0))
               : `${count(rows.length)} ${rows.length === 1 ? 'rule' : 'rules'}`)}
         </span>
       </footer>

@@ -1,6 +1,7 @@
 import type { EntryUse } from '../../../contract/rules.ts';
 import { count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { rulesText } from '../text.ts';
 
 /** `shop.cart ← 10.0.0.0/8, fd00::/8`: the pods, which way, the other end; the same pods once. */
 export function entryUsesSummary(uses: readonly EntryUse[]): string {
@@ -12,16 +13,16 @@ export function entryUsesSummary(uses: readonly EntryUse[]): string {
 }
 
 const whom = ({ peers, peerCount }: EntryUse): string =>
-  peers === null ? 'others' : listWords(peers, peerCount);
+  peers === null ? rulesText.otherPeers : listWords(peers, peerCount);
 
 const listWords = (shown: readonly string[], all: number): string =>
-  all > 2 ? `${shown[0]}, ${count(all - 1)} more` : shown.join(', ');
+  all > 2 ? rulesText.firstAndMore(shown[0] ?? '', count(all - 1)) : shown.join(', ');
 
 /** In full: up to twenty of each, and how many more there are. */
 export function entryUseDetails({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
   const more = (listed: readonly string[], all: number) =>
-    all > listed.length ? ` and ${count(all - listed.length)} more` : '';
+    all > listed.length ? rulesText.andMore(count(all - listed.length)) : '';
   const names = pods.map(qualifiedPodName);
-  const ends = peers === null ? 'all other addresses' : peers.join(', ') + more(peers, peerCount);
-  return `${direction}: ${names.join(', ')}${more(names, podCount)}; other end: ${ends}`;
+  const ends = peers === null ? rulesText.otherAddresses : peers.join(', ') + more(peers, peerCount);
+  return rulesText.entryUse(direction, names.join(', '), more(names, podCount), ends);
 }

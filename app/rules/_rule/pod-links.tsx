@@ -1,5 +1,6 @@
 import Link from 'next/link';
 import { count } from '../../_lib/format.ts';
+import { rulesText } from '../text.ts';
 
 /** Pods by name, each leading to its page; `all` when there are more than are named. */
 export function PodLinks({
@@ -20,7 +21,9 @@ export function PodLinks({
           {namespace}.{name}
         </Link>
       ))}
-      {all > pods.length && <span className="text-muted">and {count(all - pods.length)} more</span>}
+      {all > pods.length && (
+        <span className="text-muted">{rulesText.andMorePods(count(all - pods.length))}</span>
+      )}
     </span>
   );
 }

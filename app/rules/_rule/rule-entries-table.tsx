@@ -3,6 +3,7 @@ import { ActionMark } from '../../_components/action-mark.tsx';
 import { SiNumber } from '../../_components/number.tsx';
 import { count } from '../../_lib/format.ts';
 import { entryPortsLabel } from '../rule-labels.ts';
+import { rulesText } from '../text.ts';
 import { entryUseDetails, entryUsesSummary } from './entry-uses.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
@@ -20,31 +21,30 @@ export function RuleEntriesTable({
 }) {
   return (
     <>
-      <table aria-label="Entries" className="w-full table-fixed border-separate border-spacing-0 text-12">
+      <table
+        aria-label={rulesText.entries}
+        className="w-full table-fixed border-separate border-spacing-0 text-12"
+      >
         <thead>
           <tr>
-            <th scope="col" className={`${head} w-14`} title="Entries of one row belong together">
-              row
+            <th scope="col" className={`${head} w-14`} title={rulesText.listTitle}>
+              {rulesText.listColumn}
             </th>
             <th scope="col" className={`${head} w-14`}>
-              proto
+              {rulesText.protoColumn}
             </th>
-            <th scope="col" className={`${head} w-26`} title="One prefix of the port’s bits">
-              ports
+            <th scope="col" className={`${head} w-26`} title={rulesText.portPrefixTitle}>
+              {rulesText.ports}
             </th>
             <th scope="col" className={`${head} w-18`}>
-              verdict
+              {rulesText.verdict}
             </th>
-            <th
-              scope="col"
-              className={`${head} max-md:hidden`}
-              title="Pods whose packets come to it, and the addresses at the other end"
-            >
-              for
+            <th scope="col" className={`${head} max-md:hidden`} title={rulesText.forColumnTitle}>
+              {rulesText.forColumn}
             </th>
             {counted && (
               <th scope="col" className={`${head} w-18 text-right`}>
-                <span className="pr-[13px]">packets</span>
+                <span className="pr-[13px]">{rulesText.packets}</span>
               </th>
             )}
           </tr>
@@ -52,12 +52,12 @@ export function RuleEntriesTable({
         <tbody>
           {entries.map((entry) => (
             <tr
-              key={`${entry.row} ${entry.protocol} ${entry.from}/${entry.length}`}
+              key={`${entry.entryList} ${entry.protocol} ${entry.from}/${entry.length}`}
               className="hover:[&>td]:bg-surface-2"
             >
-              <td className={`${cell} code text-muted`}>{entry.row}</td>
+              <td className={`${cell} code text-muted`}>{entry.entryList}</td>
               <td className={cell}>{entry.protocol}</td>
-              <td className={`${cell} code`} title={`prefix of ${entry.length} bits`}>
+              <td className={`${cell} code`} title={rulesText.prefixLength(entry.length)}>
                 {entryPortsLabel(entry.protocol, entry.from, entry.to)}
                 {entry.protocol !== 'icmp' && entry.length < 16 && entry.length > 0 && (
                   <span className="text-muted"> /{entry.length}</span>
@@ -66,16 +66,19 @@ export function RuleEntriesTable({
               <td className={cell}>
                 <ActionMark action={entry.verdict} />
               </td>
-              <td className={`${cell} text-ink-2 max-md:hidden`} title={entry.uses.map(entryUseDetails).join('\n')}>
+              <td
+                className={`${cell} text-ink-2 max-md:hidden`}
+                title={entry.uses.map(entryUseDetails).join('\n')}
+              >
                 {entry.uses.length === 0 ? (
-                  <span className="text-muted">nobody now</span>
+                  <span className="text-muted">{rulesText.unused}</span>
                 ) : (
                   entryUsesSummary(entry.uses)
                 )}
               </td>
               {counted && (
                 <td className={`${cell} text-right`}>
-                  <SiNumber value={entry.packets ?? Number.NaN} unknown="nothing is counted" />
+                  <SiNumber value={entry.packets ?? Number.NaN} unknown={rulesText.noCounter} />
                 </td>
               )}
             </tr>
@@ -83,7 +86,7 @@ export function RuleEntriesTable({
         </tbody>
       </table>
       {total > entries.length && (
-        <p className="py-1 text-12 text-muted">and {count(total - entries.length)} more</p>
+        <p className="py-1 text-12 text-muted">{rulesText.andMoreEntries(count(total - entries.length))}</p>
       )}
     </>
   );

@@ -10,14 +10,16 @@ import { DirectionMark } from '../../_components/direction-mark.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
 import { SiNumber } from '../../_components/number.tsx';
-import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
+import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
-import { peersLabel, rulePortsLabel, subjectLabel } from '../rule-labels.ts';
 import { useRuleView } from '../../_lib/rule-queries.ts';
-import { RuleEntriesTable } from './rule-entries-table.tsx';
+import { sharedText } from '../../_text/shared.ts';
+import { peersLabel, rulePortsLabel, subjectLabel } from '../rule-labels.ts';
+import { rulesText } from '../text.ts';
 import { PodLinks } from './pod-links.tsx';
+import { RuleEntriesTable } from './rule-entries-table.tsx';
 
 /** One rule in force: what it says, whom it judges, and its entries with what they decided. */
 export function RuleSheet({ name }: { name: string | null }) {
@@ -29,7 +31,7 @@ export function RuleSheet({ name }: { name: string | null }) {
       open
       onOpenChange={(open) => !open && router.push(withoutRule(), { scroll: false })}
       title={name}
-      description="The rule, the pods it applies to and the entries that were made of it."
+      description={rulesText.ruleSheetDescription}
       head={data && <ActionMark action={data.rule.action} />}
       footer={data && <RuleSheetFooter view={data} />}
     >
@@ -58,17 +60,17 @@ function RuleDetails({ view }: { view: RuleView }) {
     <div className="grid gap-5 p-6 max-md:p-4">
       <div className="grid gap-2">
         <Facts>
-          <Fact label="direction">
+          <Fact label={rulesText.direction}>
             <DirectionMark direction={rule.direction} />
           </Fact>
-          <Fact label="pods">{subjectLabel(rule.subject)}</Fact>
-          <Fact label="other end">{peersLabel(rule.peers)}</Fact>
-          <Fact label="protocol">
+          <Fact label={rulesText.pods}>{subjectLabel(rule.subject)}</Fact>
+          <Fact label={rulesText.peersFact}>{peersLabel(rule.peers)}</Fact>
+          <Fact label={rulesText.protocol}>
             <span className="code">{rulePortsLabel(rule)}</span>
           </Fact>
-          <Fact label="priority">{rule.priority}</Fact>
-          <Fact label="packets" title="First ones of connections, and those judged again">
-            <SiNumber value={packets ?? Number.NaN} slot={false} unknown="nothing is counted" />
+          <Fact label={rulesText.priority}>{rule.priority}</Fact>
+          <Fact label={rulesText.packets} title={rulesText.packetsTitle}>
+            <SiNumber value={packets ?? Number.NaN} slot={false} unknown={rulesText.noCounter} />
           </Fact>
         </Facts>
         {warning !== null && (
@@ -79,33 +81,32 @@ function RuleDetails({ view }: { view: RuleView }) {
       </div>
       <section>
         <h3 className="font-semibold">
-          Applies to <span className="font-normal text-12 text-muted">{podsWord(pods.length)}</span>
+          {rulesText.appliesToTitle}{' '}
+          <span className="font-normal text-12 text-muted">{podsWord(pods.length)}</span>
         </h3>
         <div className="mt-1 border-line-2 border-t pt-1.5 text-12">
-          <PodLinks pods={pods} none="no pod of this node" />
+          <PodLinks pods={pods} none={rulesText.noPods} />
         </div>
       </section>
       {peers.length > 0 && (
         <section>
           <h3 className="font-semibold">
-            Addresses at the other end{' '}
+            {rulesText.peerAddresses}{' '}
             <span className="font-normal text-12 text-muted">{count(peerCount)}</span>
           </h3>
           <p className="code mt-1 break-words border-line-2 border-t pt-1.5 text-12 text-ink-2">
             {peers.join(', ')}
-            {peerCount > peers.length && ` and ${count(peerCount - peers.length)} more`}
+            {peerCount > peers.length && rulesText.andMore(count(peerCount - peers.length))}
           </p>
         </section>
       )}
       <section>
         <h3 className="font-semibold">
-          Entries <span className="font-normal text-12 text-muted">{count(entryCount)}</span>
+          {rulesText.entriesTitle} <span className="font-normal text-12 text-muted">{count(entryCount)}</span>
         </h3>
         <div className="mt-1 border-line-2 border-t">
           {entryCount === 0 ? (
-            <p className="pt-1.5 text-12 text-ink-2">
-              None: rules before it decide everything, or it applies to nobody.
-            </p>
+            <p className="pt-1.5 text-12 text-ink-2">{rulesText.noEntriesReason}</p>
           ) : (
             <RuleEntriesTable entries={entries} total={entryCount} />
           )}
@@ -115,23 +116,23 @@ function RuleDetails({ view }: { view: RuleView }) {
   );
 }
 
-const podsWord = (pods: number): string => (pods === 1 ? '1 pod' : `${count(pods)} pods`);
+const podsWord = (pods: number): string => (pods === 1 ? rulesText.onePod : rulesText.podCount(count(pods)));
 
 function RuleSheetFooter({ view: { rule } }: { view: RuleView }) {
   const name = encodeURIComponent(rule.name);
   return (
     <>
       <Button asChild look="primary">
-        <Link href={`/rules/editor?rule=${name}`}>Edit</Link>
+        <Link href={`/rules/editor?rule=${name}`}>{sharedText.edit}</Link>
       </Button>
       <Button asChild>
-        <Link href={`/verdicts?rule=${name}`}>Its verdicts</Link>
+        <Link href={`/verdicts?rule=${name}`}>{rulesText.verdictsForRule}</Link>
       </Button>
       <Button asChild>
-        <Link href={`/rules/entries?rule=${name}`}>All its entries</Link>
+        <Link href={`/rules/entries?rule=${name}`}>{rulesText.allEntries}</Link>
       </Button>
       <span className="flex-1" />
-      <CopyButton text={`${location.origin}/rules?rule=${name}`} what="the link to this rule" />
+      <CopyButton text={`${location.origin}/rules?rule=${name}`} what={rulesText.copyRuleLink} />
     </>
   );
 }

@@ -2,7 +2,13 @@ import Link from 'next/link';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { VerdictMark } from '../../_components/verdict-mark.tsx';
 import { count } from '../../_lib/format.ts';
-import { endpointLabel, explainHref, clockWithMilliseconds, packetProtocolLabel } from '../../_lib/packet-labels.ts';
+import {
+  clockWithMilliseconds,
+  endpointLabel,
+  explainHref,
+  packetProtocolLabel,
+} from '../../_lib/packet-labels.ts';
+import { rulesText } from '../text.ts';
 import type { VerdictDifference } from './verdict-differences.ts';
 
 const head =
@@ -11,31 +17,34 @@ const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-(--gutter) last:
 const wide = 'max-lg:hidden';
 const shown = 12;
 
-/** By rule and pod, what a draft would do otherwise than the rules in force; of what was told of. */
+/** By rule and pod, what a staged would do otherwise than the rules in force; of what was told of. */
 export function DifferencesTable({ differences }: { differences: readonly VerdictDifference[] | null }) {
   return (
     <>
-      <table aria-label="Differences" className="w-full table-fixed border-separate border-spacing-0">
+      <table
+        aria-label={rulesText.differences}
+        className="w-full table-fixed border-separate border-spacing-0"
+      >
         <thead>
           <tr>
             <th scope="col" className={`${head} w-36 max-md:w-30`}>
-              verdict
+              {rulesText.verdict}
             </th>
             <th scope="col" className={head}>
-              rule
+              {rulesText.ruleColumn}
             </th>
             <th scope="col" className={`${head} max-md:w-32`}>
-              pod
+              {rulesText.pod}
             </th>
             <th scope="col" className={`${head} ${wide} w-[34%]`}>
-              last packet
+              {rulesText.lastPacket}
             </th>
             <th
               scope="col"
               className={`${head} w-24 text-right max-md:w-20`}
-              title="Of those that were told of"
+              title={rulesText.reportedPacketsTitle}
             >
-              packets
+              {rulesText.packets}
             </th>
           </tr>
         </thead>
@@ -47,7 +56,7 @@ export function DifferencesTable({ differences }: { differences: readonly Verdic
               </td>
               <td className={cell}>
                 {rule === null ? (
-                  <span className="text-ink-2">its default</span>
+                  <span className="text-ink-2">{rulesText.defaultAction}</span>
                 ) : (
                   <Link
                     href={`/rules/editor?rule=${encodeURIComponent(rule)}`}
@@ -68,7 +77,7 @@ export function DifferencesTable({ differences }: { differences: readonly Verdic
                 )}
               </td>
               <td className={`${cell} ${wide} text-12 text-ink-2`}>
-                <Link href={explainHref(last, 'draft')} prefetch={false} className="link">
+                <Link href={explainHref(last, 'staged')} prefetch={false} className="link">
                   <span className="tabular-nums">{clockWithMilliseconds(last.time)}</span>
                 </Link>{' '}
                 <span className="code">
@@ -88,7 +97,7 @@ export function DifferencesTable({ differences }: { differences: readonly Verdic
       )}
       {(differences?.length ?? 0) > shown && (
         <p className="px-(--gutter) py-1 text-muted">
-          and {(differences?.length ?? 0) - shown} more kinds, below packet by packet
+          {rulesText.moreDifferences((differences?.length ?? 0) - shown)}
         </p>
       )}
     </>

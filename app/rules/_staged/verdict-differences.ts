@@ -1,10 +1,11 @@
 import type { Verdict, VerdictKind } from '../../../contract/verdict.ts';
+import { rulesText } from '../text.ts';
 
-/** Packets that a draft judges otherwise than the rules in force, of one rule and pod. */
+/** Packets that a staged judges otherwise than the rules in force, of one rule and pod. */
 export interface VerdictDifference {
   key: string;
   kind: VerdictKind;
-  /** Null: the draft's default. */
+  /** Null: the staged's default. */
   rule: string | null;
   pod: string;
   podHref: string | null;
@@ -13,13 +14,13 @@ export interface VerdictDifference {
   last: Verdict;
 }
 
-/** Verdicts of a draft by what it would do, its rule and the pod, the most frequent first. */
+/** Verdicts of a staged by what it would do, its rule and the pod, the most frequent first. */
 export function verdictDifferences(verdicts: readonly Verdict[]): VerdictDifference[] {
   const differences = new Map<string, VerdictDifference>();
   for (const verdict of verdicts) {
     const { kind, rule, pod } = verdict;
-    if (kind !== 'would-drop' && kind !== 'would-pass') continue;
-    const name = pod === null ? 'a pod that is gone' : `${pod.namespace}.${pod.name}`;
+    if (kind !== 'staged-deny' && kind !== 'staged-allow') continue;
+    const name = pod === null ? rulesText.deletedPod : `${pod.namespace}.${pod.name}`;
     const key = JSON.stringify([kind, rule, name]);
     const known = differences.get(key);
     if (known !== undefined) known.packets += 1;

@@ -9,6 +9,7 @@ import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { clock, count } from '../../_lib/format.ts';
 import { useRuleVersions } from '../../_lib/rule-queries.ts';
+import { rulesText } from '../text.ts';
 import { RemoveRulesSheet } from './remove-rules-sheet.tsx';
 import { VersionSheet } from './version-sheet.tsx';
 
@@ -26,8 +27,8 @@ export function RuleVersions() {
   if (data?.length === 0)
     return (
       <div className="px-(--gutter) py-6">
-        <EmptyState title="No versions">
-          <p>No rules were ever in force. Each change of them is kept here, and can be undone.</p>
+        <EmptyState title={rulesText.noVersionsTitle}>
+          <p>{rulesText.noVersionsDetail}</p>
         </EmptyState>
       </div>
     );
@@ -35,7 +36,7 @@ export function RuleVersions() {
     <>
       <RemoveRulesSheet />
       <DataTable
-        label="Versions"
+        label={rulesText.versionsTable}
         columns={columns}
         rows={data ?? null}
         rowKey={({ number }) => String(number)}
@@ -51,7 +52,7 @@ export function RuleVersions() {
 const columns: readonly Column<RuleVersion>[] = [
   {
     key: 'number',
-    label: 'version',
+    label: rulesText.version,
     width: 'w-24',
     head: true,
     cell: ({ number }) => (
@@ -68,33 +69,34 @@ const columns: readonly Column<RuleVersion>[] = [
   },
   {
     key: 'state',
-    label: 'state',
+    label: rulesText.state,
     width: 'w-24 max-md:w-20',
-    cell: ({ active }) => (active ? <span className="font-[550] text-accent-text">in force</span> : null),
+    cell: ({ active }) =>
+      active ? <span className="font-[550] text-accent-text">{rulesText.active}</span> : null,
   },
   {
     key: 'time',
-    label: 'since',
+    label: rulesText.activeSince,
     width: 'w-36 max-md:w-32',
     cell: ({ time }) => <span className="text-ink-2 tabular-nums">{clock(Date.parse(time))}</span>,
   },
   {
     key: 'actor',
-    label: 'by',
+    label: rulesText.decidedBy,
     width: 'w-40',
     from: 'max-md:hidden',
     cell: ({ actor }) => <span className="text-ink-2">{actor}</span>,
   },
   {
     key: 'name',
-    label: 'rule set',
+    label: rulesText.ruleSet,
     width: 'w-52',
     from: 'max-lg:hidden',
-    cell: ({ name }) => name ?? <span className="text-ink-2">none: taken away</span>,
+    cell: ({ name }) => name ?? <span className="text-ink-2">{rulesText.removedRules}</span>,
   },
   {
     key: 'rules',
-    label: 'rules',
+    label: rulesText.rulesColumn,
     width: 'w-18',
     from: 'max-md:hidden',
     align: 'right',
@@ -102,10 +104,10 @@ const columns: readonly Column<RuleVersion>[] = [
   },
   {
     key: 'comment',
-    label: 'why',
+    label: rulesText.commentColumn,
     cell: ({ comment, restored }) => (
       <span className="text-ink-2" title={comment}>
-        {restored !== null && <span className="text-muted">version {restored} again · </span>}
+        {restored !== null && <span className="text-muted">{rulesText.restoredVersion(restored)} </span>}
         {comment}
       </span>
     ),

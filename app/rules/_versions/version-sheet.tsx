@@ -7,8 +7,8 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
-import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
+import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count } from '../../_lib/format.ts';
@@ -18,6 +18,7 @@ import { ChangeError } from '../_components/change-error.tsx';
 import { CommentField } from '../_components/comment-field.tsx';
 import { RuleChangeList, ruleChangesSummary } from '../_editor/rule-changes.tsx';
 import { openCopy } from '../_editor/working-copy.ts';
+import { rulesText } from '../text.ts';
 
 /** One version: its text, what putting it in force again would change, and the button that does. */
 export function VersionSheet({ version, close }: { version: RuleVersion | null; close: () => void }) {
@@ -41,8 +42,8 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
       {
         onSuccess: ({ version: made }) => {
           notify({
-            title: `Version ${number} is in force again`,
-            detail: `as version ${made}`,
+            title: rulesText.rolledBack(number),
+            detail: rulesText.asVersion(made),
             tone: 'done',
           });
           close();
@@ -58,22 +59,22 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
     <Sheet
       open
       onOpenChange={(open) => !open && close()}
-      title={`Version ${number}`}
-      description="The rules of this version, and what putting them in force again would change."
-      head={inForce && <span className="text-12 text-accent-text">in force</span>}
+      title={rulesText.versionTitle(number)}
+      description={rulesText.versionDescription}
+      head={inForce && <span className="text-12 text-accent-text">{rulesText.active}</span>}
       footer={
         <>
-          <ChangeError error={apply.error} conflict="Not applied: the rules were changed meanwhile.">
+          <ChangeError error={apply.error} conflict={rulesText.rollbackConflict}>
             {lacks}
           </ChangeError>
-          {text !== null && <Button onClick={edit}>Open in the editor</Button>}
+          {text !== null && <Button onClick={edit}>{rulesText.openInEditor}</Button>}
           {!inForce && (
             <Button
               look="primary"
               disabled={lacks !== null || apply.isPending || data === undefined}
               onClick={go}
             >
-              Put in force again
+              {rulesText.rollBack}
             </Button>
           )}
         </>
@@ -81,22 +82,22 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
     >
       <div className="grid gap-5 p-6 max-md:p-4">
         <Facts>
-          <Fact label="since">{clock(Date.parse(version.time))}</Fact>
-          <Fact label="by">{version.actor}</Fact>
-          {version.comment !== '' && <Fact label="why">{version.comment}</Fact>}
+          <Fact label={rulesText.activeSince}>{clock(Date.parse(version.time))}</Fact>
+          <Fact label={rulesText.decidedBy}>{version.actor}</Fact>
+          {version.comment !== '' && <Fact label={rulesText.commentFact}>{version.comment}</Fact>}
         </Facts>
         {!inForce && (
           <>
             <section>
               <h3 className="font-semibold">
-                Putting it in force{' '}
+                {rulesText.changesIfApplied}{' '}
                 <span className="font-normal text-12 text-muted">
                   {plan.data !== undefined && ruleChangesSummary(plan.data.changes)}
                 </span>
               </h3>
               <div className="mt-1 border-line-2 border-t pt-1 text-12 text-ink-2">
                 {data !== undefined && text === null ? (
-                  <p>takes the rules away: all packets pass.</p>
+                  <p>{rulesText.removesAll}</p>
                 ) : plan.error !== null ? (
                   <p className="flex items-start gap-1.5">
                     <WarningSign className="mt-px size-3.5" /> {plan.error.message}
@@ -106,19 +107,17 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
                     <>
                       <RuleChangeList changes={plan.data.changes} />
                       <p className="pt-1 tabular-nums">
-                        {count(plan.data.write.written)} entries written, {count(plan.data.write.removed)}{' '}
-                        removed
+                        {rulesText.entryChanges(
+                          count(plan.data.write.written),
+                          count(plan.data.write.removed),
+                        )}
                       </p>
                     </>
                   )
                 )}
               </div>
             </section>
-            <CommentField
-              value={comment}
-              change={setComment}
-              hint="Kept with the new version, beside your name."
-            />
+            <CommentField value={comment} change={setComment} hint={rulesText.rollbackCommentHint} />
           </>
         )}
         {error !== null ? (
@@ -129,7 +128,7 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
           text !== null && (
             <section>
               <h3 className="flex items-center gap-2 font-semibold">
-                Text <CopyButton text={text} what="the rules" />
+                {rulesText.versionText} <CopyButton text={text} what={rulesText.copyRules} />
               </h3>
               <pre
                 // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard

@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
 import { RuleEditor } from '../_editor/rule-editor.tsx';
+import { rulesText } from '../text.ts';
 
-export const metadata: Metadata = { title: 'Edit rules' };
+export const metadata: Metadata = { title: rulesText.editorTitle };
 
 export default function Page() {
   return <RuleEditor />;

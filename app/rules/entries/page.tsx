@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
 import { RuleEntriesPage } from '../_entries/rule-entries.tsx';
+import { rulesText } from '../text.ts';
 
-export const metadata: Metadata = { title: 'Entries of rules' };
+export const metadata: Metadata = { title: rulesText.entriesPageTitle };
 
 export default function Page() {
   return <RuleEntriesPage />;

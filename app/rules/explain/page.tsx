@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
 import { PolicyLookup } from '../_explain/policy-lookup.tsx';
+import { rulesText } from '../text.ts';
 
-export const metadata: Metadata = { title: 'Explain a verdict' };
+export const metadata: Metadata = { title: rulesText.lookupTitle };
 
 export default function Page() {
   return <PolicyLookup />;

@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
 import { StagedRulesPage } from '../_staged/staged-rules.tsx';
+import { rulesText } from '../text.ts';
 
-export const metadata: Metadata = { title: 'Try-out of rules' };
+export const metadata: Metadata = { title: rulesText.stagedPageTitle };
 
 export default function Page() {
   return <StagedRulesPage />;

@@ -12,10 +12,12 @@ import { ApiError } from '../../_lib/api.ts';
 import { bytes, span } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { usePods } from '../../_lib/pod-queries.ts';
-import { useNow } from '../../_lib/time-series/pod-samples.ts';
 import { useMissingRole } from '../../_lib/session-queries.ts';
-import { type PacketFilterForm, parsePacketFilter, validatePacketFilter } from '../_form/trace-form.ts';
+import { useNow } from '../../_lib/use-now.ts';
+import { sharedText } from '../../_text/shared.ts';
 import { PacketFields } from '../_form/packet-fields.tsx';
+import { type PacketFilterForm, parsePacketFilter, validatePacketFilter } from '../_form/trace-form.ts';
+import { traceText } from '../text.ts';
 import { type CaptureState, useCapture } from './use-capture.ts';
 
 const plain: PacketFilterForm = {
@@ -30,9 +32,9 @@ const plain: PacketFilterForm = {
 const most = { packets: 100_000, seconds: 240 };
 /** What is kept of each packet: with headers alone, no payload is in the file. */
 const lengths: readonly [string, string][] = [
-  ['65535', 'whole'],
-  ['256', 'first 256 bytes'],
-  ['96', 'first 96 bytes: headers'],
+  ['65535', traceText.fullLength],
+  ['256', traceText.first256],
+  ['96', traceText.first96],
 ];
 const sizes: readonly [string, string][] = [
   ['1048576', '1 MiB'],
@@ -65,11 +67,9 @@ export function CapturePage() {
     <div className="grid gap-x-10 gap-y-8 px-(--gutter) py-4 pb-12 lg:grid-cols-[360px_minmax(0,1fr)]">
       <section aria-labelledby="new-capture">
         <h1 id="new-capture" className="font-semibold text-20 tracking-[-.014em]">
-          Capture
+          {traceText.capture}
         </h1>
-        <p className="mt-1 text-12 text-muted">
-          Packets at the host’s end of a pod’s device, as a pcapng file. Unlike a trace it holds payload.
-        </p>
+        <p className="mt-1 text-12 text-muted">{traceText.captureIntro}</p>
         <form onSubmit={submit} noValidate className="mt-4 grid gap-3">
           <PacketFields
             form={form}
@@ -79,14 +79,14 @@ export function CapturePage() {
           />
           <div className="grid grid-cols-2 gap-3">
             <SelectField
-              label="Of each packet"
+              label={traceText.snapLength}
               value={snaplen}
               change={setSnaplen}
               options={lengths}
               disabled={running}
             />
             <SelectField
-              label="File at most"
+              label={traceText.maxFileSize}
               value={size}
               change={setSize}
               options={sizes}
@@ -96,11 +96,11 @@ export function CapturePage() {
           <div className="mt-1 flex flex-wrap items-center gap-3">
             {running ? (
               <Button look="primary" onClick={stop}>
-                Stop and keep
+                {traceText.stopAndKeep}
               </Button>
             ) : (
               <Button type="submit" look="primary" disabled={lacks !== null}>
-                Start the capture
+                {traceText.startCapture}
               </Button>
             )}
             {lacks !== null && <span className="text-12 text-ink-2">{lacks}</span>}
@@ -110,7 +110,7 @@ export function CapturePage() {
       <div className="grid min-w-0 content-start gap-6">
         <section aria-labelledby="captured" className="min-w-0">
           <h2 id="captured" className="flex h-8 items-center font-semibold">
-            File
+            {traceText.file}
           </h2>
           <div className="min-h-10 border-line-2 border-t pt-2">
             <CaptureFile state={state} />
@@ -118,24 +118,23 @@ export function CapturePage() {
         </section>
         <section aria-labelledby="sees" className="max-w-[72ch] text-12 text-ink-2">
           <h2 id="sees" className="font-semibold text-13 text-ink-1">
-            What it sees
+            {traceText.visibility}
           </h2>
           {chosen === undefined ? (
             (['netkit', 'tcx'] as const).map((hooks) => (
               <p key={hooks} className="mt-1">
-                With programs on {hooks === 'netkit' ? 'netkit' : 'tcx or tc'} hooks: {captureSees[hooks]}.
+                {traceText.seesOn(hooks === 'netkit' ? 'netkit' : traceText.tcxOrTc, captureSees[hooks])}
               </p>
             ))
           ) : (
             <p className="mt-1">
-              The programs of {qualifiedPodName(chosen)} are on {chosen.hooks} hooks. It shows{' '}
-              {captureSees[chosen.hooks]}.
+              {traceText.podSees(qualifiedPodName(chosen), chosen.hooks, captureSees[chosen.hooks])}
             </p>
           )}
         </section>
         {path !== null && (
           <section>
-            <h2 className="text-12 text-muted">The command that does the same</h2>
+            <h2 className="text-12 text-muted">{sharedText.equivalentCommand}</h2>
             <Command path={path} />
           </section>
         )}
@@ -158,7 +157,7 @@ function Command({ path }: { path: string }) {
   return (
     <div className="mt-1 flex items-start gap-2">
       <pre className="code min-w-0 whitespace-pre-wrap break-all text-ink-1">{text}</pre>
-      <CopyButton text={text} what="the command" />
+      <CopyButton text={text} what={sharedText.copyCommand} />
     </div>
   );
 }
@@ -168,12 +167,12 @@ function CaptureFile({ state }: { state: CaptureState }) {
   const now = useNow();
   switch (state.step) {
     case 'idle':
-      return <p className="text-12 text-ink-2">None yet: it is kept in this page until you save it.</p>;
+      return <p className="text-12 text-ink-2">{traceText.noFile}</p>;
     case 'running':
       return (
         <p role="status" className="tabular-nums">
           <b className="font-[550]">{bytes(state.bytes)}</b>{' '}
-          <span className="text-ink-2">in {span(Math.max(0, now - state.since))}</span>
+          <span className="text-ink-2">{traceText.elapsed(span(Math.max(0, now - state.since)))}</span>
         </p>
       );
     case 'done':
@@ -182,12 +181,15 @@ function CaptureFile({ state }: { state: CaptureState }) {
           <Button asChild look="primary">
             <a href={state.url} download={state.name}>
               <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-              Save the file
+              {sharedText.download}
             </a>
           </Button>
           <span className="min-w-0 text-12 text-ink-2">
-            <span className="code break-all text-ink-1">{state.name}</span> {bytes(state.bytes)},{' '}
-            {state.ended === 'limit' ? 'up to its limit' : 'stopped'}
+            <span className="code break-all text-ink-1">{state.name}</span>{' '}
+            {traceText.captured(
+              bytes(state.bytes),
+              state.ended === 'limit' ? traceText.limitReached : traceText.stopped,
+            )}
           </span>
         </div>
       );

@@ -4,6 +4,7 @@ import { useId } from 'react';
 import { PodOptions } from '../../_components/pod-options.tsx';
 import { SelectField } from '../../_components/select-field.tsx';
 import { TextField } from '../../_components/text-field.tsx';
+import { traceText } from '../text.ts';
 import { type PacketFilterForm, type PacketFilterProblems, protocols } from './trace-form.ts';
 
 interface PacketFieldsProps {
@@ -22,24 +23,27 @@ export function PacketFields({ form, change, problems, disabled = false }: Packe
     disabled,
     change: (value: string) => change({ [key]: value }),
   });
-  const text = (key: keyof PacketFilterForm, label: string, placeholder: string, more: { list?: string } = {}) => (
-    <TextField {...bound(key)} {...more} label={label} placeholder={placeholder} spellCheck={false} />
-  );
+  const text = (
+    key: keyof PacketFilterForm,
+    label: string,
+    placeholder: string,
+    more: { list?: string } = {},
+  ) => <TextField {...bound(key)} {...more} label={label} placeholder={placeholder} spellCheck={false} />;
   return (
     <>
       <PodOptions id={list} />
-      {text('pod', 'Pod', 'namespace.name', { list })}
-      {text('address', 'Address at either end', 'any')}
+      {text('pod', traceText.pod, 'namespace.name', { list })}
+      {text('address', traceText.address, 'any')}
       <div className="grid grid-cols-3 gap-3">
         <SelectField
           {...bound('protocol')}
-          label="Protocol"
+          label={traceText.protocol}
           options={[['', 'any'], ...protocols.map((name) => [name, name] as const)]}
         />
-        {text('port', 'Port', 'any')}
+        {text('port', traceText.port, 'any')}
         <SelectField
           {...bound('family')}
-          label="Family"
+          label={traceText.family}
           options={[
             ['', 'both'],
             ['4', 'IPv4'],
@@ -48,8 +52,8 @@ export function PacketFields({ form, change, problems, disabled = false }: Packe
         />
       </div>
       <div className="grid grid-cols-2 gap-3">
-        {text('packets', 'Packets at most', '100')}
-        {text('seconds', 'Seconds at most', '30')}
+        {text('packets', traceText.maxPackets, '100')}
+        {text('seconds', traceText.durationSeconds, '30')}
       </div>
     </>
   );

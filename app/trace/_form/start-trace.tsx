@@ -6,9 +6,15 @@ import { Button } from '../../_components/button.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { useMissingRole } from '../../_lib/session-queries.ts';
+import { traceText } from '../text.ts';
 import { useStartTrace } from '../trace-queries.ts';
-import { type PacketFilterForm, parsePacketFilter, emptyTraceForm, validatePacketFilter } from './trace-form.ts';
 import { PacketFields } from './packet-fields.tsx';
+import {
+  emptyTraceForm,
+  type PacketFilterForm,
+  parsePacketFilter,
+  validatePacketFilter,
+} from './trace-form.ts';
 import { TraceList } from './trace-list.tsx';
 
 const most = { packets: 1000, seconds: 60 };
@@ -34,12 +40,9 @@ export function StartTrace() {
     <div className="grid gap-x-10 gap-y-8 px-(--gutter) py-4 pb-12 lg:grid-cols-[360px_minmax(0,1fr)]">
       <section aria-labelledby="new-trace">
         <h1 id="new-trace" className="font-semibold text-20 tracking-[-.014em]">
-          Trace
+          {traceText.trace}
         </h1>
-        <p className="mt-1 text-12 text-muted">
-          Follows packets through the hooks of all pods of this node: where each was seen, what decided, and
-          where it was lost.
-        </p>
+        <p className="mt-1 text-12 text-muted">{traceText.traceIntro}</p>
         <form onSubmit={submit} noValidate className="mt-4 grid gap-3">
           <PacketFields
             form={form}
@@ -48,7 +51,7 @@ export function StartTrace() {
           />
           <div className="mt-1 flex flex-wrap items-center gap-3">
             <Button type="submit" look="primary" disabled={start.isPending || lacks !== null}>
-              Start the trace
+              {traceText.startTrace}
             </Button>
             {lacks !== null && <span className="text-12 text-ink-2">{lacks}</span>}
           </div>

@@ -1,5 +1,6 @@
 import { parseAddress } from '../../../contract/cidr.ts';
 import type { NewTraceInput, TraceProtocol } from '../../../contract/trace.ts';
+import { traceText } from '../text.ts';
 
 /** The fields as they are typed; the address of the page fills them. */
 export interface PacketFilterForm {
@@ -46,21 +47,24 @@ interface PacketFilterLimits {
 }
 
 /** What the agent is asked for, or what is wrong, by field. */
-export function validatePacketFilter(form: PacketFilterForm, most: PacketFilterLimits): { wanted: NewTraceInput } | { problems: PacketFilterProblems } {
+export function validatePacketFilter(
+  form: PacketFilterForm,
+  most: PacketFilterLimits,
+): { wanted: NewTraceInput } | { problems: PacketFilterProblems } {
   const problems: PacketFilterProblems = {};
   const pod = form.pod.trim();
   const address = form.address.trim();
-  if (pod === '') problems.pod = 'whose packets';
-  if (address !== '' && !isAddress(address)) problems.address = 'not an IP address';
+  if (pod === '') problems.pod = traceText.podProblem;
+  if (address !== '' && !isAddress(address)) problems.address = traceText.addressProblem;
   const port = form.port.trim();
   if (port !== '' && (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535))
-    problems.port = '1 to 65535';
+    problems.port = traceText.portProblem;
   const protocol = protocols.find((name) => name === form.protocol) as TraceProtocol | undefined;
-  if (port !== '' && protocol === 'icmp') problems.port = 'ICMP has no ports';
+  if (port !== '' && protocol === 'icmp') problems.port = traceText.icmpPortProblem;
   const whole = (key: 'packets' | 'seconds') => {
     const value = Number(form[key]);
     if (!/^\d+$/.test(form[key].trim()) || value < 1 || value > most[key])
-      problems[key] = `1 to ${most[key].toLocaleString('en-US')}`;
+      problems[key] = traceText.limitProblem(most[key].toLocaleString('en-US'));
     return value;
   };
   const [packets, seconds] = [whole('packets'), whole('seconds')];

@@ -6,6 +6,7 @@ import { ErrorState } from '../../_components/error-state.tsx';
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { clock, count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { traceText } from '../text.ts';
 import { useTraces } from '../trace-queries.ts';
 
 /** Traces that run, and the last that ended: the agent keeps a few. */
@@ -14,7 +15,7 @@ export function TraceList() {
   return (
     <section aria-labelledby="traces" aria-busy={data === undefined && error === null} className="min-w-0">
       <h2 id="traces" className="flex h-8 items-center font-semibold">
-        Traces
+        {traceText.traces}
       </h2>
       <ul className="border-line-2 border-t">
         {data?.map((trace) => (
@@ -24,7 +25,7 @@ export function TraceList() {
         ))}
         {data?.length === 0 && (
           <li className="flex min-h-9 items-center border-line-1 border-b text-12 text-ink-2">
-            None yet. A trace ends by itself, and stays here for a while.
+            {traceText.noTraces}
           </li>
         )}
         {data === undefined && error === null && (
@@ -52,8 +53,9 @@ function Row({ trace }: { trace: TraceSummary }) {
     >
       <span className="text-muted tabular-nums">{clock(Date.parse(startedAt))}</span>
       <span className="min-w-0 truncate">
-        <b className="font-[550]">{qualifiedPodName(pod)}</b> <span className="text-ink-2">{traceFilterSummary(filter)}</span>{' '}
-        <span className="text-muted">by {actor}</span>
+        <b className="font-[550]">{qualifiedPodName(pod)}</b>{' '}
+        <span className="text-ink-2">{traceFilterSummary(filter)}</span>{' '}
+        <span className="text-muted">{traceText.byActor(actor)}</span>
       </span>
       <span className="text-ink-2 tabular-nums">
         {count(seen)} {seen === 1 ? 'packet' : 'packets'}
@@ -68,9 +70,9 @@ function Row({ trace }: { trace: TraceSummary }) {
 /** `tcp port 80, 10.0.0.1`; of an empty filter `all packets`. */
 export function traceFilterSummary({ address, port, protocol, family }: TraceFilter): string {
   const parts = [
-    [protocol, port === undefined ? undefined : `port ${port}`].filter(Boolean).join(' '),
+    [protocol, port === undefined ? undefined : traceText.portFilter(port)].filter(Boolean).join(' '),
     address ?? '',
     family === undefined ? '' : `IPv${family}`,
   ].filter((part) => part !== '');
-  return parts.length === 0 ? 'all packets' : parts.join(', ');
+  return parts.length === 0 ? traceText.allPackets : parts.join(', ');
 }

@@ -12,10 +12,11 @@ import { notify } from '../../_components/toast.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, span } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
-import { useNow } from '../../_lib/time-series/pod-samples.ts';
 import { useMissingRole } from '../../_lib/session-queries.ts';
-import { useStartTrace, useStopTrace, useTrace } from '../trace-queries.ts';
+import { useNow } from '../../_lib/use-now.ts';
 import { traceFilterSummary } from '../_form/trace-list.tsx';
+import { traceText } from '../text.ts';
+import { useStartTrace, useStopTrace, useTrace } from '../trace-queries.ts';
 import { PacketTable } from './packet-table.tsx';
 import { TracePathDiagram } from './trace-path-diagram.tsx';
 
@@ -35,12 +36,10 @@ export function LiveTrace({ id }: { id: string }) {
   return (
     <>
       <Head trace={trace} refused={refused} />
-      <section aria-label="Ways" className="border-line-1 border-b px-(--gutter) py-4">
+      <section aria-label={traceText.paths} className="border-line-1 border-b px-(--gutter) py-4">
         {trace.path.nodes.length === 0 ? (
           <p role="status" className="text-ink-2">
-            {trace.state === 'running'
-              ? 'No packet of the filter was seen yet.'
-              : 'No packet of the filter was seen.'}
+            {trace.state === 'running' ? traceText.noPacketsYet : traceText.noPackets}
           </p>
         ) : (
           <TracePathDiagram path={trace.path} />
@@ -52,10 +51,10 @@ export function LiveTrace({ id }: { id: string }) {
 }
 
 const endWords = {
-  packets: 'ended: as many packets as asked for',
-  seconds: 'ended: the time is over',
-  stopped: 'stopped',
-  abandoned: 'ended: nobody watched it any more',
+  packets: traceText.endedPackets,
+  seconds: traceText.endedTime,
+  stopped: traceText.endedStopped,
+  abandoned: traceText.endedAbandoned,
 } as const;
 
 function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
@@ -72,7 +71,7 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
   const startAgain = () =>
     again.mutate(
       { pod: pod.id, ...filter, packets: trace.packets, seconds: trace.seconds },
-      { onSuccess: (made) => router.push(`/trace/${made.id}`), onError: failed('The trace was not started') },
+      { onSuccess: (made) => router.push(`/trace/${made.id}`), onError: failed(traceText.startFailed) },
     );
   return (
     <header className="flex items-center gap-x-4 gap-y-2 border-line-1 border-b px-(--gutter) py-3 max-md:flex-col max-md:items-stretch">
@@ -85,36 +84,35 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
         </h1>
         <div className="mt-1">
           <Facts>
-            <Fact label="state">
+            <Fact label={traceText.state}>
               <span role="status" className={running ? 'font-[550] text-accent-text' : ''}>
                 {running ? 'running' : ended === null ? 'ended' : endWords[ended]}
               </span>
             </Fact>
-            <Fact label="packets">
-              {count(seen)} of at most {count(trace.packets)}
+            <Fact label={traceText.packets}>
+              {traceText.packetsOfLimit(count(seen), count(trace.packets))}
             </Fact>
-            <Fact label="for">
-              {until === 0 ? '' : span(Math.max(0, until - Date.parse(startedAt)))} of at most{' '}
-              {span(trace.seconds * 1000)}
+            <Fact label={traceText.elapsedFact}>
+              {traceText.timeOfLimit(
+                until === 0 ? '' : span(Math.max(0, until - Date.parse(startedAt))),
+                span(trace.seconds * 1000),
+              )}
             </Fact>
-            <Fact label="since">
+            <Fact label={traceText.startedFact}>
               {clock(Date.parse(startedAt))} by {actor}
             </Fact>
           </Facts>
         </div>
-        {lost > 0 && (
-          <Sentence warn>
-            {count(lost)} events came faster than they were read: packets may lack lines. A narrower filter
-            helps.
-          </Sentence>
-        )}
+        {lost > 0 && <Sentence warn>{traceText.lostEvents(count(lost))}</Sentence>}
         {!kernelDrops.available && (
           <Sentence>
-            What the kernel itself drops is not told here: {kernelDrops.detail}
-            {kernelDrops.hint !== null && ` (${kernelDrops.hint})`}
+            {traceText.noKernelDrops(
+              kernelDrops.detail,
+              kernelDrops.hint !== null ? traceText.inParentheses(kernelDrops.hint) : '',
+            )}
           </Sentence>
         )}
-        {refused !== null && running && <Sentence warn>Not live: {refused}</Sentence>}
+        {refused !== null && running && <Sentence warn>{traceText.notLive(refused)}</Sentence>}
       </div>
       <div className="flex flex-none items-center gap-2">
         {running ? (
@@ -122,22 +120,22 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
             look="primary"
             disabled={lacks !== null || stop.isPending}
             title={lacks ?? undefined}
-            onClick={() => stop.mutate(undefined, { onError: failed('The trace was not stopped') })}
+            onClick={() => stop.mutate(undefined, { onError: failed(traceText.stopFailed) })}
           >
-            Stop
+            {traceText.stop}
           </Button>
         ) : (
           <Button
             disabled={lacks !== null || again.isPending}
-            title={lacks ?? 'With the same filter and limits'}
+            title={lacks ?? traceText.runAgainTitle}
             onClick={startAgain}
           >
-            Again
+            {traceText.runAgain}
           </Button>
         )}
         <CopyButton
           text={typeof location === 'undefined' ? '' : location.href}
-          what="the link to this trace"
+          what={traceText.copyTraceLink}
           className="size-(--control)! border border-line-2"
         />
       </div>

@@ -9,8 +9,14 @@ import { CopyButton } from '../../_components/copy-button.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { count } from '../../_lib/format.ts';
-import { endpointLabel, explainHref, clockWithMilliseconds, packetProtocolLabel } from '../../_lib/packet-labels.ts';
-import { traceRows, formatMicroseconds, type TraceRow, pointVerdict, pointLocation } from './trace-rows.ts';
+import {
+  clockWithMilliseconds,
+  endpointLabel,
+  explainHref,
+  packetProtocolLabel,
+} from '../../_lib/packet-labels.ts';
+import { traceText } from '../text.ts';
+import { formatMicroseconds, pointLocation, pointVerdict, type TraceRow, traceRows } from './trace-rows.ts';
 
 /** Each packet with a line for every place where it was seen. */
 export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
@@ -36,17 +42,17 @@ export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
     <section aria-labelledby="packets">
       <div className="flex min-h-11 items-center gap-3 px-(--gutter)">
         <h2 id="packets" className="font-semibold">
-          Packets
+          {traceText.packetsText}
         </h2>
         <span className="text-12 text-muted tabular-nums">{count(packets.length)}</span>
         <span className="flex-1" />
         <Button size="small" onClick={() => set(!all)}>
-          {all ? 'Packets only' : 'All lines'}
+          {all ? traceText.packetsOnly : traceText.allObservations}
         </Button>
-        <CopyButton text={JSON.stringify(packets, null, 1)} what="the packets as JSON" />
+        <CopyButton text={JSON.stringify(packets, null, 1)} what={traceText.copyPackets} />
       </div>
       <DataTable
-        label="Packets, with the places where they were seen"
+        label={traceText.packetsTable}
         columns={columns}
         rows={lines}
         rowKey={({ key }) => key}
@@ -57,11 +63,11 @@ export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
 }
 
 const outcomes: Record<TraceOutcome, { Icon: LucideIcon; word: string; lost?: true }> = {
-  delivered: { Icon: Check, word: 'delivered' },
-  dropped: { Icon: Ban, word: 'dropped', lost: true },
-  lost: { Icon: Ban, word: 'lost', lost: true },
-  left: { Icon: LogOut, word: 'left' },
-  unknown: { Icon: CircleHelp, word: 'unknown' },
+  delivered: { Icon: Check, word: traceText.delivered },
+  dropped: { Icon: Ban, word: traceText.dropped, lost: true },
+  lost: { Icon: Ban, word: traceText.droppedByKernel, lost: true },
+  left: { Icon: LogOut, word: traceText.leftNode },
+  unknown: { Icon: CircleHelp, word: traceText.outcomeUnknown },
 };
 
 function columnsOf(
@@ -71,14 +77,14 @@ function columnsOf(
   return [
     {
       key: 'time',
-      label: 'time',
+      label: traceText.time,
       width: 'w-36 max-md:w-30',
       cell: (line) => {
         if (line.kind === 'point')
           return (
             <span
               className="block text-right text-12 text-muted tabular-nums"
-              title="Since it was first seen"
+              title={traceText.sinceFirstTitle}
             >
               +{formatMicroseconds(line.point.sinceUs)}
             </span>
@@ -94,7 +100,7 @@ function columnsOf(
             className="flex items-center gap-1 tabular-nums after:absolute after:inset-0 focus-visible:outline-none"
           >
             <Sign aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.8} />
-            <span className="sr-only">Packet {line.packet.number} at </span>
+            <span className="sr-only">{traceText.packetAt(line.packet.number)} </span>
             {clockWithMilliseconds(line.packet.time)}
           </button>
         );
@@ -102,8 +108,8 @@ function columnsOf(
     },
     {
       key: 'delta',
-      label: 'step',
-      title: 'Since the line before',
+      label: traceText.stepColumn,
+      title: traceText.stepColumnTitle,
       width: 'w-20',
       from: 'max-lg:hidden',
       align: 'right',
@@ -114,7 +120,7 @@ function columnsOf(
     },
     {
       key: 'where',
-      label: 'packet, and where it was seen',
+      label: traceText.packetColumn,
       head: true,
       cell: (line) =>
         line.kind === 'point' ? (
@@ -132,15 +138,17 @@ function columnsOf(
     },
     {
       key: 'protocol',
-      label: 'protocol',
+      label: traceText.protocolLabel,
       width: 'w-28',
       from: 'max-md:hidden',
       cell: (line) =>
-        line.kind === 'packet' ? <span className="text-ink-2">{packetProtocolLabel(line.packet)}</span> : null,
+        line.kind === 'packet' ? (
+          <span className="text-ink-2">{packetProtocolLabel(line.packet)}</span>
+        ) : null,
     },
     {
       key: 'length',
-      label: 'bytes',
+      label: traceText.bytes,
       width: 'w-18',
       from: 'max-lg:hidden',
       align: 'right',
@@ -151,7 +159,7 @@ function columnsOf(
     },
     {
       key: 'verdict',
-      label: 'what became of it',
+      label: traceText.outcomeColumn,
       width: 'w-[38%] max-md:w-32',
       cell: (line) =>
         line.kind === 'packet' ? (
@@ -183,7 +191,7 @@ function Verdict({ point, packet }: { point: TracePoint; packet: TracePacket }) 
   if (verdict !== 'dropped') return <span className="text-12 text-ink-2">{pointVerdict(point)}</span>;
   return (
     <span className="flex items-baseline gap-2 text-12">
-      <span className="text-signal-text">dropped</span>
+      <span className="text-signal-text">{traceText.dropped}</span>
       <span className="code truncate">{reason}</span>
       {where !== 'kernel' && reason === 'denied' && (
         <Link
@@ -191,7 +199,7 @@ function Verdict({ point, packet }: { point: TracePoint; packet: TracePacket }) 
           prefetch={false}
           className="link truncate"
         >
-          {rule === null ? 'by the default' : `by ${rule}`}
+          {rule === null ? traceText.byDefault : traceText.byRule(rule)}
         </Link>
       )}
     </span>

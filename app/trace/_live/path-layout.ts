@@ -26,7 +26,10 @@ const widest = 260;
 export const isLoss = (where: TraceNode['where']): boolean => where === 'dropped' || where === 'kernel';
 
 /** How many steps each place is from a begin, by the longest way; a way back counts none. */
-export function longestPathLayers(nodes: readonly TraceNode[], edges: readonly TraceEdge[]): Map<string, number> {
+export function longestPathLayers(
+  nodes: readonly TraceNode[],
+  edges: readonly TraceEdge[],
+): Map<string, number> {
   const layers = new Map(nodes.map(({ id }) => [id, 0]));
   // No way is longer than there are places: this ends, also where a way leads back.
   for (let round = 0; round < nodes.length; round++) {

@@ -15,6 +15,7 @@ import type { TraceNode, TraceSummary } from '../../../contract/trace.ts';
 import { count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { useElementWidth } from '../../_lib/use-element-width.ts';
+import { traceText } from '../text.ts';
 import { isLoss, layoutTracePath } from './path-layout.ts';
 
 const icons: Record<TraceNode['where'], LucideIcon> = {
@@ -28,16 +29,16 @@ const icons: Record<TraceNode['where'], LucideIcon> = {
   unknown: CircleHelp,
 };
 const words: Record<TraceNode['where'], string> = {
-  outside: 'from outside',
-  'from-pod': 'out of the pod',
-  'to-pod': 'into the pod',
-  kernel: 'lost in the kernel',
-  delivered: 'delivered',
-  dropped: 'dropped',
-  left: 'not for a pod of this node',
-  unknown: 'not seen again',
+  outside: traceText.fromOutside,
+  'from-pod': traceText.fromPod,
+  'to-pod': traceText.toPod,
+  kernel: traceText.droppedByKernel,
+  delivered: traceText.delivered,
+  dropped: traceText.dropped,
+  left: traceText.leftNode,
+  unknown: traceText.notSeenAgain,
 };
-const byWords = { redirect: 'redirected', stack: 'host stack' } as const;
+const byWords = { redirect: traceText.redirected, stack: traceText.hostStack } as const;
 /** Narrower, the ways are a list. */
 const drawnFrom = 640;
 /** So high is the word above a way. */

@@ -1,4 +1,6 @@
 import type { TracePacket, TracePoint } from '../../../contract/trace.ts';
+import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { traceText } from '../text.ts';
 
 /** A packet, or one place where it was seen. */
 export type TraceRow =
@@ -16,22 +18,22 @@ export const traceRows = (packets: readonly TracePacket[], open: (number: number
       : []),
   ]);
 
-const directions = { 'from-pod': 'out of', 'to-pod': 'into' } as const;
+const directions = { 'from-pod': traceText.fromPodPrefix, 'to-pod': traceText.toPodPrefix } as const;
 
 /** `out of shop.cart, netkit/peer`; of what the kernel dropped `the kernel, in shop.cart`. */
 export function pointLocation({ where, pod, device }: TracePoint): string {
   const name = pod === null ? null : `${pod.namespace}.${pod.name}`;
-  if (where === 'kernel') return name === null ? 'the kernel, in the host' : `the kernel, in ${name}`;
+  if (where === 'kernel') return name === null ? traceText.kernelOnHost : traceText.kernelInPod(name);
   const hook = device?.hook ?? null;
-  return `${directions[where]} ${name ?? 'a pod that is gone'}${hook === null ? '' : `, ${hook}`}`;
+  return `${directions[where]} ${name ?? traceText.deletedPod}${hook === null ? '' : `, ${hook}`}`;
 }
 
 /** What was decided there. */
 export function pointVerdict({ where, verdict, to }: TracePoint): string {
   if (verdict === 'redirected')
-    return to === null ? 'redirected' : `redirected to ${to.namespace}.${to.name}`;
-  if (verdict === 'dropped') return 'dropped';
-  return where === 'from-pod' ? 'handed to the host’s stack' : 'given to the pod';
+    return to === null ? traceText.redirected : traceText.redirectedTo(qualifiedPodName(to));
+  if (verdict === 'dropped') return traceText.dropped;
+  return where === 'from-pod' ? traceText.toHostStack : traceText.deliveredToPod;
 }
 
 /** Microseconds in three digits: `3.1 µs`, `842 µs`, `1.24 ms`. */

@@ -1,7 +1,8 @@
 import type { Metadata } from 'next';
 import { CapturePage } from '../_capture/capture-page.tsx';
+import { traceText } from '../text.ts';
 
-export const metadata: Metadata = { title: 'Capture' };
+export const metadata: Metadata = { title: traceText.capture };
 
 export default function Page() {
   return <CapturePage />;

@@ -4,13 +4,19 @@ import { NotAvailable } from '../../_components/number.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { VerdictMark } from '../../_components/verdict-mark.tsx';
 import { count } from '../../_lib/format.ts';
-import { endpointLabel, qualifiedPodName, clockWithMilliseconds, packetProtocolLabel } from '../../_lib/packet-labels.ts';
+import {
+  clockWithMilliseconds,
+  endpointLabel,
+  packetProtocolLabel,
+  qualifiedPodName,
+} from '../../_lib/packet-labels.ts';
+import { verdictsText } from '../text.ts';
 
 /** Columns of a list of verdicts. @param open shows one of them */
 export const verdictColumns = (open: (verdict: Verdict) => void): readonly Column<Verdict>[] => [
   {
     key: 'time',
-    label: 'time',
+    label: verdictsText.time,
     width: 'w-32 max-md:w-31',
     head: true,
     cell: (verdict) => (
@@ -26,28 +32,33 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
   },
   {
     key: 'kind',
-    label: 'verdict',
+    label: verdictsText.verdict,
     width: 'w-28',
     cell: ({ kind }) => <VerdictMark kind={kind} />,
   },
   {
     key: 'direction',
-    label: 'direction',
-    title: 'Of the pod whose rules judged it',
+    label: verdictsText.direction,
+    title: verdictsText.directionTitle,
     width: 'w-24',
     from: 'max-xl:hidden',
     cell: ({ direction }) => <DirectionMark direction={direction} />,
   },
-  { key: 'source', label: 'from', from: 'max-lg:hidden', cell: ({ source }) => <EndpointCell end={source} /> },
+  {
+    key: 'source',
+    label: verdictsText.sourceColumn,
+    from: 'max-lg:hidden',
+    cell: ({ source }) => <EndpointCell end={source} />,
+  },
   {
     key: 'destination',
-    label: 'to',
+    label: verdictsText.destinationColumn,
     from: 'max-lg:hidden',
     cell: ({ destination }) => <EndpointCell end={destination} />,
   },
   {
     key: 'flow',
-    label: 'from → to',
+    label: verdictsText.flowColumn,
     from: 'lg:hidden',
     cell: ({ source, destination }) => (
       <span className="code text-11" title={`${endpointLabel(source)} → ${endpointLabel(destination)}`}>
@@ -57,22 +68,22 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
   },
   {
     key: 'protocol',
-    label: 'protocol',
-    title: 'Of TCP with its flags: S begins a connection, F and R end it, . acknowledges',
+    label: verdictsText.protocol,
+    title: verdictsText.protocolTitle,
     width: 'w-28',
     from: 'max-lg:hidden',
     cell: (verdict) => <span className="text-ink-2">{packetProtocolLabel(verdict)}</span>,
   },
   {
     key: 'rule',
-    label: 'rule or reason',
+    label: verdictsText.ruleColumn,
     width: 'w-64 max-xl:w-44',
     from: 'max-md:hidden',
     cell: (verdict) => <DecidedBy verdict={verdict} />,
   },
   {
     key: 'length',
-    label: 'bytes',
+    label: verdictsText.bytes,
     width: 'w-18',
     from: 'max-xl:hidden',
     align: 'right',
@@ -98,6 +109,10 @@ function EndpointCell({ end }: { end: PacketEnd }) {
 export function DecidedBy({ verdict: { rule, reason, kind } }: { verdict: Verdict }) {
   if (rule !== null) return <span className="font-[550]">{rule}</span>;
   if (reason !== null && reason !== 'denied') return <span className="code text-ink-2">{reason}</span>;
-  if (kind === 'logged') return <NotAvailable reason="the rule is not known any more" slot={false} />;
-  return <span className="text-ink-2">{kind === 'dropped' ? 'the default' : 'the draft’s default'}</span>;
+  if (kind === 'logged') return <NotAvailable reason={verdictsText.ruleUnknown} slot={false} />;
+  return (
+    <span className="text-ink-2">
+      {kind === 'dropped' ? verdictsText.defaultAction : verdictsText.stagedDefaultAction}
+    </span>
+  );
 }

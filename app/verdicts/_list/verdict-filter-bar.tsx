@@ -11,6 +11,7 @@ import { count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { usePods } from '../../_lib/pod-queries.ts';
 import { useActiveRules } from '../../_lib/rule-queries.ts';
+import { verdictsText } from '../text.ts';
 import type { VerdictFilterFields } from '../verdict-filter.ts';
 
 interface VerdictFilterBarProps {
@@ -23,7 +24,7 @@ interface VerdictFilterBarProps {
   waiting: number;
 }
 
-const kinds = ['dropped', 'logged', 'would-drop', 'would-pass'] as const;
+const kinds = ['dropped', 'logged', 'staged-deny', 'staged-allow'] as const;
 
 /** What is looked for, and whether the list goes on. */
 export function VerdictFilterBar({ view, change, problems, paused, pause, waiting }: VerdictFilterBarProps) {
@@ -34,30 +35,30 @@ export function VerdictFilterBar({ view, change, problems, paused, pause, waitin
       <FilterField
         text={view.pod}
         change={(pod) => change({ pod })}
-        label="Filter by pod"
-        placeholder="Pod"
+        label={verdictsText.filterByPod}
+        placeholder={verdictsText.pod}
         options={pods.map(qualifiedPodName)}
         width="w-52"
       />
       <Text
-        label="Filter by rule"
-        placeholder="Rule"
+        label={verdictsText.filterByRule}
+        placeholder={verdictsText.rule}
         value={view.rule}
         change={(rule) => change({ rule })}
         options={rules.map(({ name }) => name)}
         width="w-40"
       />
       <Text
-        label="Filter by address"
-        placeholder="Address or range"
+        label={verdictsText.filterByAddress}
+        placeholder={verdictsText.addressPlaceholder}
         value={view.address}
         change={(address) => change({ address })}
         problem={problems.address}
         width="w-40"
       />
       <Text
-        label="Filter by port"
-        placeholder="Port"
+        label={verdictsText.filterByPort}
+        placeholder={verdictsText.port}
         value={view.port}
         change={(port) => change({ port })}
         problem={problems.port}
@@ -71,7 +72,7 @@ export function VerdictFilterBar({ view, change, problems, paused, pause, waitin
       </div>
       <span className="flex-1" />
       <span role="status" className="text-12 text-ink-2 tabular-nums">
-        {waiting > 0 && `${count(waiting)} came meanwhile`}
+        {waiting > 0 && verdictsText.newWhilePaused(count(waiting))}
       </span>
       <Button aria-pressed={paused} onClick={() => pause(!paused)}>
         {paused ? (
@@ -79,7 +80,7 @@ export function VerdictFilterBar({ view, change, problems, paused, pause, waitin
         ) : (
           <Pause aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
         )}
-        {paused ? 'Go on' : 'Pause'}
+        {paused ? verdictsText.resume : verdictsText.pause}
       </Button>
     </Bar>
   );
@@ -123,7 +124,11 @@ function Text({ label, placeholder, value, change, options, problem, width }: Te
   );
 }
 
-function Kind({ kind, view, change }: { kind: VerdictKind } & Pick<VerdictFilterBarProps, 'view' | 'change'>) {
+function Kind({
+  kind,
+  view,
+  change,
+}: { kind: VerdictKind } & Pick<VerdictFilterBarProps, 'view' | 'change'>) {
   const on = view.verdict === kind;
   return (
     <button

@@ -3,6 +3,8 @@ import { WarningSign } from '../../_components/warning-sign.tsx';
 import { count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import type { VerdictLog } from '../../_lib/verdict-log.ts';
+import { sharedText } from '../../_text/shared.ts';
+import { verdictsText } from '../text.ts';
 
 /** How much is shown of what there is, and what is not shown at all. */
 export function VerdictLogFooter({ log, failed }: { log: VerdictLog; failed: Error | null }) {
@@ -11,35 +13,35 @@ export function VerdictLogFooter({ log, failed }: { log: VerdictLog; failed: Err
   return (
     <footer className="sticky bottom-0 z-10 flex min-h-8 flex-wrap items-center gap-x-3 border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
       <span className="max-lg:hidden">
-        <Key>j</Key> <Key>k</Key> move, Enter opens, / filters
+        <Key>j</Key> <Key>k</Key> {verdictsText.keyHints}
       </span>
       <span className="flex-1" />
       {failed !== null && items !== null && (
         <span className="flex min-w-0 items-center gap-1.5 text-ink-2" title={failed.message}>
-          <WarningSign /> not read again
+          <WarningSign /> {sharedText.refreshFailed}
         </span>
       )}
       {losses !== null && (
         <span
           className={lost > 0 ? 'text-ink-2' : ''}
           title={[
-            `${count(losses.rateLimited)} beyond the rate of a pod`,
-            `${count(losses.bufferFull)} faster than the agent read`,
+            verdictsText.rateLimitedPerPod(count(losses.rateLimited)),
+            verdictsText.bufferFullDetail(count(losses.bufferFull)),
             ...losses.pods.map(({ pod, packets }) => `${qualifiedPodName(pod)}: ${count(packets)}`),
           ].join('\n')}
         >
-          {lost === 0 ? 'none lost' : `${count(lost)} more not told`}
-          {losses.rateLimited > 0 && `: ${count(losses.rateLimited)} beyond a pod’s rate`}
+          {lost === 0 ? verdictsText.noneLost : verdictsText.notReported(count(lost))}
+          {losses.rateLimited > 0 && verdictsText.rateLimited(count(losses.rateLimited))}
           {losses.bufferFull > 0 &&
-            `${losses.rateLimited > 0 ? ',' : ':'} ${count(losses.bufferFull)} too fast`}
+            verdictsText.bufferFull(losses.rateLimited > 0 ? ',' : ':', count(losses.bufferFull))}
         </span>
       )}
       {capacity > 0 && (
-        <span title={`The log holds ${count(capacity)}; older ones are pushed out`}>
-          log {count(kept)} of {count(capacity)}
+        <span title={verdictsText.logTitle(count(capacity))}>
+          {verdictsText.logUsage(count(kept), count(capacity))}
         </span>
       )}
-      <span role="status">{items !== null && `${count(items.length)} shown`}</span>
+      <span role="status">{items !== null && verdictsText.shownCount(count(items.length))}</span>
     </footer>
   );
 }

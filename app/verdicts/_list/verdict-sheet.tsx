@@ -9,13 +9,14 @@ import { Sheet } from '../../_components/sheet.tsx';
 import { VerdictMark } from '../../_components/verdict-mark.tsx';
 import { count, dayOf } from '../../_lib/format.ts';
 import {
+  clockWithMilliseconds,
   endpointLabel,
   explainHref,
-  qualifiedPodName,
-  clockWithMilliseconds,
   packetProtocolLabel,
+  qualifiedPodName,
   traceHref,
 } from '../../_lib/packet-labels.ts';
+import { verdictsText } from '../text.ts';
 import { DecidedBy } from './verdict-columns.tsx';
 
 /** One verdict: everything that was told of the packet, and where to ask on. */
@@ -27,31 +28,31 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
     <Sheet
       open
       onOpenChange={(open) => !open && close()}
-      title="Verdict"
-      description="What was told of one packet, and what decided about it."
+      title={verdictsText.verdictTitle}
+      description={verdictsText.verdictDescription}
       head={<VerdictMark kind={kind} />}
       footer={
         <>
           <Button asChild look="primary">
-            <Link href={explainHref(verdict, set)}>Explain</Link>
+            <Link href={explainHref(verdict, set)}>{verdictsText.lookUp}</Link>
           </Button>
           {pod !== null && (
             <Button asChild>
-              <Link href={traceHref(pod, verdict)}>Trace its like…</Link>
+              <Link href={traceHref(pod, verdict)}>{verdictsText.traceFlow}</Link>
             </Button>
           )}
           <span className="flex-1" />
-          <CopyButton text={json} what="it as JSON" />
+          <CopyButton text={json} what={verdictsText.copyVerdict} />
         </>
       }
     >
       <dl className="grid px-6 py-4 max-md:px-4">
-        <Line label="time">
+        <Line label={verdictsText.time}>
           <span className="tabular-nums">
             {dayOf(Date.parse(time))} {clockWithMilliseconds(time)}
           </span>
         </Line>
-        <Line label="decided by">
+        <Line label={verdictsText.decidedBy}>
           {rule === null ? (
             <DecidedBy verdict={verdict} />
           ) : set === 'active' ? (
@@ -60,13 +61,14 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
             </Link>
           ) : (
             <>
-              <b className="font-[550]">{rule}</b> <span className="text-muted">of the draft</span>
+              <b className="font-[550]">{rule}</b>{' '}
+              <span className="text-muted">{verdictsText.ofStagedRules}</span>
             </>
           )}
         </Line>
-        <Line label="judged at">
+        <Line label={verdictsText.evaluatedAt}>
           {pod === null ? (
-            <span className="text-muted">a pod that is gone</span>
+            <span className="text-muted">{verdictsText.deletedPod}</span>
           ) : (
             <Link href={`/pods/${qualifiedPodName(pod)}`} prefetch={false} className="link">
               {qualifiedPodName(pod)}
@@ -74,20 +76,21 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
           )}
           <DirectionMark direction={direction} />
         </Line>
-        <Line label="from">
+        <Line label={verdictsText.sourceLine}>
           <EndpointLine end={source} />
         </Line>
-        <Line label="to">
+        <Line label={verdictsText.destinationLine}>
           <EndpointLine end={destination} />
         </Line>
-        <Line label="protocol">
+        <Line label={verdictsText.protocol}>
           {packetProtocolLabel(verdict)} <span className="text-muted">IPv{family}</span>
         </Line>
-        <Line label="bytes">
-          {count(length)} <span className="text-muted">from the network header on</span>
+        <Line label={verdictsText.bytes}>
+          {count(length)} <span className="text-muted">{verdictsText.lengthNote}</span>
         </Line>
-        <Line label="rules">
-          {set} set <span className="text-muted">generation {count(generation)}</span>
+        <Line label={verdictsText.rules}>
+          {verdictsText.ruleSet(set)}{' '}
+          <span className="text-muted">{verdictsText.generation(count(generation))}</span>
         </Line>
       </dl>
     </Sheet>
@@ -112,7 +115,7 @@ function EndpointLine({ end }: { end: PacketEnd }) {
         </Link>
       )}
       <span className="code">{endpointLabel(end)}</span>
-      <CopyButton text={end.address} what="the address" className="-my-1" />
+      <CopyButton text={end.address} what={verdictsText.copyAddress} className="-my-1" />
     </>
   );
 }

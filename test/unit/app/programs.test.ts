@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { type Column, sortRows } from '../../../app/_components/table/column.ts';
 import {
-  programFacets,
+  emptyProgramFilter,
   filterPrograms,
   parseProgramFilter,
-  emptyProgramFilter,
+  programFacets,
   programFilterQuery,
 } from '../../../app/programs/_list/program-filter.ts';
 import { listingLines, listingText } from '../../../app/programs/[id]/listing-lines.ts';
@@ -50,11 +50,11 @@ test('programs are found by every word, in the name, the owner or the id', () =>
   expect(shown('CILIUM')).toEqual([8]);
   expect(shown('312 xdp')).toEqual([8]);
   expect(shown('7')).toEqual([7]);
-  expect(shown('', { owner: 'others' })).toEqual([8]);
+  expect(shown('', { owner: 'foreign' })).toEqual([8]);
   expect(shown('', { types: ['sched_cls'] })).toEqual([7]);
   expect(programFacets([ours, cilium])).toEqual({
-    ours: 1,
-    others: 1,
+    podlane: 1,
+    foreign: 1,
     types: [
       ['sched_cls', 1],
       ['xdp', 1],
@@ -66,13 +66,15 @@ test('a view survives its address; what is not understood is left out', () => {
   const view = {
     ...emptyProgramFilter,
     text: 'a b',
-    owner: 'others',
+    owner: 'foreign',
     types: ['xdp', 'tracing'],
     sort: 'cpu',
   } as const;
   expect(programFilterQuery(emptyProgramFilter)).toBe('');
   expect(parseProgramFilter(new URLSearchParams(programFilterQuery(view)))).toEqual(view);
-  expect(parseProgramFilter(new URLSearchParams('owner=me&sort=colour&order=up'))).toEqual(emptyProgramFilter);
+  expect(parseProgramFilter(new URLSearchParams('owner=me&sort=colour&order=up'))).toEqual(
+    emptyProgramFilter,
+  );
 });
 
 test('rows are sorted by a column; what is not known comes last either way', () => {

@@ -1,5 +1,6 @@
 import { useId } from 'react';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { mapsText } from '../text.ts';
 
 export type ParsedJson = { ok: true; value: unknown } | { ok: false; problem: string };
 
@@ -29,7 +30,7 @@ export function JsonField({ label, type, text, change, read }: Props) {
   return (
     <div className="min-w-0">
       <label htmlFor={id} className="font-semibold">
-        {label}, as JSON
+        {mapsText.asJson(label)}
       </label>
       <textarea
         id={id}

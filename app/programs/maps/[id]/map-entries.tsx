@@ -10,9 +10,10 @@ import { FilterField } from '../../../_components/filter-field.tsx';
 import type { Column } from '../../../_components/table/column.ts';
 import { DataTable } from '../../../_components/table/data-table.tsx';
 import { count } from '../../../_lib/format.ts';
-import { type EntryFilter, useEntries } from '../map-queries.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
 import { useUrlState } from '../../../_lib/use-url-state.ts';
+import { type EntryFilter, useEntries } from '../map-queries.ts';
+import { mapsText } from '../text.ts';
 import { MapEntrySheet } from './map-entry-sheet.tsx';
 import { inlineValue } from './value-text.ts';
 
@@ -44,7 +45,7 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
   if (!listed)
     return (
       <div className="px-(--gutter) py-6">
-        <EmptyState title="Its entries cannot be listed">{map.notListed}</EmptyState>
+        <EmptyState title={mapsText.notListable}>{map.notListed}</EmptyState>
       </div>
     );
   return (
@@ -53,8 +54,8 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
         <FilterField
           text={filter.search}
           change={(text) => change({ search: text })}
-          label="Search entries"
-          placeholder="Text in key or value"
+          label={mapsText.searchEntries}
+          placeholder={mapsText.searchPlaceholder}
         />
         <label className="inline-flex h-(--control) cursor-pointer items-center gap-1.5 text-12 text-ink-2">
           <input
@@ -63,7 +64,7 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
             checked={filter.filled}
             onChange={(event) => change({ filled: event.target.checked })}
           />
-          Leave out values that are all zero
+          {mapsText.hideZero}
         </label>
         <span className="flex-1" />
         <Editing map={map} add={() => open('new')} />
@@ -75,20 +76,22 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
       ) : entries?.length === 0 && !isPlaceholderData && !hasNextPage ? (
         <div className="px-(--gutter) py-6" role="status">
           {search === '' && !filter.filled ? (
-            <EmptyState title="The map is empty">Nothing has written an entry to it.</EmptyState>
+            <EmptyState title={mapsText.emptyMapTitle}>{mapsText.emptyMapDetail}</EmptyState>
           ) : (
             <EmptyState
-              title="No entry matches"
-              action={<Button onClick={() => change({ search: '', filled: false })}>Clear search</Button>}
+              title={mapsText.noEntryMatches}
+              action={
+                <Button onClick={() => change({ search: '', filled: false })}>{mapsText.clearSearch}</Button>
+              }
             >
-              {count(scanned)} entries were looked at.
+              {mapsText.scannedEntries(count(scanned))}
             </EmptyState>
           )}
         </div>
       ) : (
         <div className={isPlaceholderData ? 'opacity-60' : ''}>
           <DataTable
-            label="Entries"
+            label={mapsText.entries}
             columns={columns}
             rows={entries}
             rowKey={({ keyHex }) => keyHex}
@@ -100,13 +103,16 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
       <div className="flex flex-wrap items-center gap-3 px-(--gutter) py-3 text-12 text-muted">
         {hasNextPage && (
           <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? 'Reading' : 'Read more'}
+            {isFetchingNextPage ? mapsText.loadingMore : mapsText.loadMore}
           </Button>
         )}
         {entries !== null && entries.length > 0 && (
           <span role="status" className="tabular-nums">
-            {count(entries.length)} shown, {count(scanned)} looked at
-            {!hasNextPage && ', all there are'}
+            {mapsText.shownScanned(
+              count(entries.length),
+              count(scanned),
+              !hasNextPage ? mapsText.allScanned : '',
+            )}
           </span>
         )}
         {last?.note && <span>{last.note}</span>}
@@ -122,7 +128,7 @@ function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
   return [
     {
       key: 'key',
-      label: 'key',
+      label: mapsText.key,
       width: 'w-2/5',
       head: true,
       cell: (entry) => (
@@ -138,7 +144,7 @@ function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
     },
     {
       key: 'value',
-      label: 'value',
+      label: mapsText.value,
       cell: (entry) => (
         <span className="code text-ink-2">
           {entry.unread ?? (entry.cpus === null ? inlineValue(entry.value) : inlineValue(entry.cpus))}
@@ -152,10 +158,10 @@ function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
 function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
   const lacks = useMissingRole('admin');
   if (map.notEditable !== null)
-    return <p className="max-w-160 py-1 text-12 text-muted">Read only: {map.notEditable}</p>;
-  if (lacks !== null) return <p className="text-12 text-muted">Read only. {lacks}</p>;
-  if (/array/.test(map.type)) return <p className="text-12 text-muted">Open an entry to edit it.</p>;
-  return <Button onClick={add}>Add entry</Button>;
+    return <p className="max-w-160 py-1 text-12 text-muted">{mapsText.readOnlyBecause(map.notEditable)}</p>;
+  if (lacks !== null) return <p className="text-12 text-muted">{mapsText.readOnly(lacks)}</p>;
+  if (/array/.test(map.type)) return <p className="text-12 text-muted">{mapsText.editHint}</p>;
+  return <Button onClick={add}>{mapsText.addEntry}</Button>;
 }
 
 /** A text once it has not changed for a moment: a search goes through the whole map. */

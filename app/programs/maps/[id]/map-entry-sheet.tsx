@@ -7,8 +7,10 @@ import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { notify } from '../../../_components/toast.tsx';
-import { useDeleteEntry, useWriteEntry } from '../map-queries.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
+import { sharedText } from '../../../_text/shared.ts';
+import { useDeleteEntry, useWriteEntry } from '../map-queries.ts';
+import { mapsText } from '../text.ts';
 import { JsonField, parseJson } from './json-field.tsx';
 import { hexLines } from './value-text.ts';
 import { ValueTree } from './value-tree.tsx';
@@ -40,7 +42,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
       { key: read.key.value, value: read.value.value },
       {
         onSuccess: () => {
-          notify({ tone: 'done', title: entry === null ? 'Entry added' : 'Entry written' });
+          notify({ tone: 'done', title: entry === null ? mapsText.entryAdded : mapsText.entryWritten });
           close();
         },
       },
@@ -50,47 +52,47 @@ export function MapEntrySheet({ map, entry, close }: Props) {
     if (entry === null) return;
     remove.mutate(entry.keyHex, {
       onSuccess: () => {
-        notify({ tone: 'done', title: 'Entry deleted' });
+        notify({ tone: 'done', title: mapsText.entryDeleted });
         close();
       },
     });
   };
   const footer = !editable ? undefined : editing ? (
     <>
-      <p className="text-12 text-muted">The programs see it with their next packet.</p>
+      <p className="text-12 text-muted">{mapsText.takesEffect}</p>
       <span className="flex-1" />
-      <Button onClick={() => (entry === null ? close() : edit(false))}>Cancel</Button>
+      <Button onClick={() => (entry === null ? close() : edit(false))}>{sharedText.cancel}</Button>
       <Button look="primary" disabled={write.isPending || !read.key.ok || !read.value.ok} onClick={save}>
-        {write.isPending ? 'Writing' : 'Write'}
+        {write.isPending ? mapsText.saving : sharedText.save}
       </Button>
     </>
   ) : (
     <>
       {sure ? (
         <>
-          <span className="text-12">The programs no longer find it. Delete?</span>
+          <span className="text-12">{mapsText.deleteConfirm}</span>
           <Button look="destructive" disabled={remove.isPending} onClick={drop}>
-            Delete
+            {mapsText.delete}
           </Button>
-          <Button onClick={() => setSure(false)}>Keep</Button>
+          <Button onClick={() => setSure(false)}>{sharedText.keep}</Button>
         </>
       ) : (
         !/array/.test(map.type) && (
           <Button look="quiet" onClick={() => setSure(true)}>
-            Delete…
+            {sharedText.deleteDialog}
           </Button>
         )
       )}
       <span className="flex-1" />
-      <Button onClick={() => edit(true)}>Edit</Button>
+      <Button onClick={() => edit(true)}>{sharedText.edit}</Button>
     </>
   );
   return (
     <Sheet
       open
       onOpenChange={(open) => !open && close()}
-      title={entry === null ? 'New entry' : 'Entry'}
-      description={`Of the map ${map.name}.`}
+      title={entry === null ? mapsText.newEntry : mapsText.entry}
+      description={mapsText.entryDescription(map.name)}
       head={entry !== null && <span className="code min-w-0 truncate text-ink-2">{entry.keyText}</span>}
       footer={footer}
     >
@@ -99,7 +101,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
           <>
             {entry === null && (
               <JsonField
-                label="Key"
+                label={mapsText.keyLabel}
                 type={map.keyType?.declaration}
                 text={key}
                 change={setKey}
@@ -107,7 +109,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
               />
             )}
             <JsonField
-              label="Value"
+              label={mapsText.valueLabel}
               type={map.valueType?.declaration}
               text={value}
               change={setValue}
@@ -117,7 +119,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
         ) : (
           entry !== null && <EntryView map={map} entry={entry} />
         )}
-        {error !== null && <ErrorNotice error={error} title="The entry was not changed" />}
+        {error !== null && <ErrorNotice error={error} title={mapsText.entryNotChanged} />}
       </div>
     </Sheet>
   );
@@ -126,23 +128,23 @@ export function MapEntrySheet({ map, entry, close }: Props) {
 function EntryView({ map, entry }: { map: BpfMapDetail; entry: MapEntry }) {
   return (
     <>
-      <Part title="Key" note={map.keyType?.name} copy={json(entry.key)}>
+      <Part title={mapsText.keyLabel} note={map.keyType?.name} copy={json(entry.key)}>
         <ValueTree value={entry.key} />
         <Hex hex={entry.keyHex} />
       </Part>
       {entry.unread !== null ? (
-        <Part title="Value">
+        <Part title={mapsText.valueLabel}>
           <p className="text-ink-2">{entry.unread}</p>
         </Part>
       ) : entry.cpus === null ? (
-        <Part title="Value" note={map.valueType?.name} copy={json(entry.value)}>
+        <Part title={mapsText.valueLabel} note={map.valueType?.name} copy={json(entry.value)}>
           <ValueTree value={entry.value} />
           <Hex hex={entry.valueHex} />
         </Part>
       ) : (
         entry.cpus.map((value, cpu) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the index is the CPU
-          <Part key={cpu} title={`Value of CPU ${cpu}`} note={map.valueType?.name} copy={json(value)}>
+          <Part key={cpu} title={mapsText.cpuValue(cpu)} note={map.valueType?.name} copy={json(value)}>
             <ValueTree value={value} />
           </Part>
         ))
@@ -165,7 +167,7 @@ function Part({ title, note, copy, children }: PartProps) {
         <h3 className="font-semibold">{title}</h3>
         {note !== undefined && <span className="code text-muted">{note}</span>}
         <span className="flex-1" />
-        {copy !== undefined && <CopyButton text={copy} what={`the ${title.toLowerCase()} as JSON`} />}
+        {copy !== undefined && <CopyButton text={copy} what={mapsText.copyAsJson(title.toLowerCase())} />}
       </div>
       <div className="pt-1">{children}</div>
     </section>
@@ -177,7 +179,9 @@ function Hex({ hex }: { hex: string }) {
   const lines = hexLines(hex);
   return (
     <details className="mt-1.5 text-12">
-      <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">{hex.length / 2} bytes</summary>
+      <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">
+        {mapsText.byteCount(hex.length / 2)}
+      </summary>
       <pre className="code mt-1 whitespace-pre-wrap text-ink-2 leading-[18px]">{lines.join('\n')}</pre>
     </details>
   );

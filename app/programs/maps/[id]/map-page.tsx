@@ -2,8 +2,9 @@
 
 import { MissingResource } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { useMap } from '../map-queries.ts';
 import { HeadSkeleton } from '../../_components/head-skeleton.tsx';
+import { useMap } from '../map-queries.ts';
+import { mapsText } from '../text.ts';
 import { MapEntries } from './map-entries.tsx';
 import { MapHead } from './map-head.tsx';
 
@@ -21,11 +22,11 @@ export function MapPage({ id }: { id: number }) {
   if (error === null) return <HeadSkeleton what="map" />;
   return (
     <div className="p-(--gutter)">
-      <h1 className="sr-only">Map {id}</h1>
+      <h1 className="sr-only">{mapsText.mapTitle(id)}</h1>
       <MissingResource
         error={error}
-        gone={missing ? 'No such map' : null}
-        list={{ href: '/programs/maps', words: 'All maps of this node' }}
+        gone={missing ? mapsText.mapNotFound : null}
+        list={{ href: '/programs/maps', words: mapsText.allMaps }}
         retry={() => void refetch()}
       />
     </div>

@@ -1,4 +1,5 @@
 import type { Metadata } from 'next';
+import { mapsText } from '../text.ts';
 import { MapPage } from './map-page.tsx';
 
 interface Props {
@@ -6,7 +7,7 @@ interface Props {
 }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return { title: `Map ${(await params).id}` };
+  return { title: mapsText.mapTitleOf((await params).id) };
 }
 
 export default async function Page({ params }: Props) {

@@ -1,3 +1,4 @@
+import { mapsText } from '../text.ts';
 import { inlineValue, isComposite, scalarText } from './value-text.ts';
 
 /** More are not drawn, but counted. */
@@ -29,7 +30,9 @@ export function ValueTree({ value }: { value: unknown }) {
           </dd>
         </div>
       ))}
-      {members.length > shown && <div className="text-12 text-muted">and {members.length - shown} more</div>}
+      {members.length > shown && (
+        <div className="text-12 text-muted">{mapsText.moreMembers(members.length - shown)}</div>
+      )}
     </dl>
   );
 }

@@ -3,11 +3,12 @@ import type { BpfMap } from '../../../../contract/map.ts';
 import { SiNumber } from '../../../_components/number.tsx';
 import type { Column } from '../../../_components/table/column.ts';
 import { count } from '../../../_lib/format.ts';
-import { ownerText } from '../../program-queries.ts';
 import { Owner } from '../../_components/owner.tsx';
+import { ownerText } from '../../program-queries.ts';
+import { mapsText } from '../text.ts';
 
 export const mapSortKeys = [
-  'ours',
+  'default',
   'id',
   'name',
   'type',
@@ -28,7 +29,7 @@ const whole = (value: number) => <span className="tabular-nums">{count(value)}</
 export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
   {
     key: 'id',
-    label: 'id',
+    label: mapsText.id,
     width: 'w-[74px]',
     from: 'max-md:hidden',
     align: 'right',
@@ -37,7 +38,7 @@ export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
   },
   {
     key: 'name',
-    label: 'map',
+    label: mapsText.map,
     width: 'w-[190px] max-md:w-auto',
     head: true,
     sort: mapName,
@@ -54,21 +55,21 @@ export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
   },
   {
     key: 'type',
-    label: 'type',
+    label: mapsText.type,
     width: 'w-[150px] max-md:w-[118px]',
     sort: ({ type }) => type,
     cell: ({ type }) => <span className="code text-ink-2">{type}</span>,
   },
   {
     key: 'owner',
-    label: 'owner',
+    label: mapsText.owner,
     from: 'max-md:hidden',
     sort: ({ owner }) => ownerText(owner),
     cell: ({ owner }) => <Owner owner={owner} />,
   },
   {
     key: 'flags',
-    label: 'flags',
+    label: mapsText.flags,
     width: 'w-[180px]',
     from: 'max-xl:hidden',
     cell: ({ flagNames, frozen }) => (
@@ -77,27 +78,27 @@ export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
   },
   {
     key: 'key',
-    label: 'key',
+    label: mapsText.keySizeColumn,
     width: 'w-[70px]',
     from: 'max-lg:hidden',
     align: 'right',
-    title: 'Bytes of a key',
+    title: mapsText.keySizeTitle,
     sort: ({ keyBytes }) => keyBytes,
     cell: ({ keyBytes }) => whole(keyBytes),
   },
   {
     key: 'value',
-    label: 'value',
+    label: mapsText.valueSizeColumn,
     width: 'w-[80px]',
     from: 'max-lg:hidden',
     align: 'right',
-    title: 'Bytes of a value; of one CPU’s, where each has one',
+    title: mapsText.valueSizeTitle,
     sort: ({ valueBytes }) => valueBytes,
     cell: ({ valueBytes }) => whole(valueBytes),
   },
   {
     key: 'max',
-    label: 'max entries',
+    label: mapsText.maxEntries,
     width: 'w-[110px] max-md:w-[116px]',
     from: 'max-md:pr-(--gutter)',
     align: 'right',
@@ -106,23 +107,21 @@ export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
   },
   {
     key: 'memory',
-    label: 'memory',
+    label: mapsText.memory,
     width: 'w-[90px] max-lg:w-[106px]',
     from: 'max-md:hidden max-lg:pr-(--gutter)',
     align: 'slot',
-    title: 'In bytes',
+    title: mapsText.memorySizeTitle,
     sort: ({ memoryBytes }) => memoryBytes,
-    cell: ({ memoryBytes }) => (
-      <SiNumber value={memoryBytes ?? Number.NaN} unknown="the kernel does not tell" />
-    ),
+    cell: ({ memoryBytes }) => <SiNumber value={memoryBytes ?? Number.NaN} unknown={mapsText.notReported} />,
   },
   {
     key: 'programs',
-    label: 'programs',
+    label: mapsText.programs,
     width: 'w-[104px]',
     from: 'max-lg:hidden',
     align: 'right',
-    title: 'Programs that use it',
+    title: mapsText.programsTitle,
     sort: ({ programIds }) => programIds.length,
     cell: ({ programIds }) => (
       <span className={`tabular-nums ${programIds.length === 0 ? 'text-muted' : ''}`}>

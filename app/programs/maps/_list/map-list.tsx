@@ -2,14 +2,15 @@
 
 import type { BpfMap } from '../../../../contract/map.ts';
 import { EmptyState } from '../../../_components/empty-state.tsx';
-import { useMaps } from '../map-queries.ts';
-import { ownerText } from '../../program-queries.ts';
 import { useUrlState } from '../../../_lib/use-url-state.ts';
-import { OwnedList } from '../../_components/owned-list.tsx';
 import { listFilter } from '../../_components/list-filter.ts';
+import { OwnedList } from '../../_components/owned-list.tsx';
+import { ownerText } from '../../program-queries.ts';
+import { useMaps } from '../map-queries.ts';
+import { mapsText } from '../text.ts';
 import { mapColumns, mapSortKeys } from './map-columns.tsx';
 
-const { parse, query } = listFilter(mapSortKeys, 'ours');
+const { parse, query } = listFilter(mapSortKeys, 'default');
 
 const texts = (map: BpfMap) => [
   ...[map.name, map.type, ownerText(map.owner), ...map.flagNames, ...map.pins],
@@ -22,9 +23,9 @@ export function MapListPage() {
   const [view, change] = useUrlState(parse, query);
   return (
     <OwnedList
-      what="maps"
-      title="Maps"
-      placeholder="Name, id, type, owner, pin"
+      what={mapsText.mapsNoun}
+      title={mapsText.maps}
+      placeholder={mapsText.mapFilterPlaceholder}
       rows={data ?? null}
       error={error}
       retry={() => void refetch()}
@@ -32,7 +33,7 @@ export function MapListPage() {
       texts={texts}
       view={view}
       change={change}
-      none={<EmptyState title="No map is loaded">Maps are made with the programs that use them.</EmptyState>}
+      none={<EmptyState title={mapsText.noMaps}>{mapsText.noMapsDetail}</EmptyState>}
     />
   );
 }

@@ -1,0 +1,14 @@
+/** Texts of the settings page. */
+export const settingsText = {
+  podsWatched: (pods: number, noun: string) => `${pods} ${noun} watched`,
+  podsFallenBack: (pods: number) => `${pods} moved to veth`,
+  podsNeedingAttention: (pods: number) => `${pods} need attention`,
+  podsWithOverrides: (pods: number) => `${pods} with their own thresholds`,
+  automaticFallback: 'Automatic fallback',
+  settings: 'Settings',
+  redirectTitle: 'Same-node redirect',
+  redirectLabel: 'Redirect same-node traffic',
+  redirectDetail: (reason: string) =>
+    `Packets between pods on this node bypass the host stack and its netfilter rules. Takes effect immediately; when off, the host routes them.${reason}`,
+  settingsIntro: 'Node settings. Applied immediately and kept across agent restarts.',
+};
