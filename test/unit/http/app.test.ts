@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { encodeFrameHeader, frameHeaderBytes, frameColumns } from '../../../contract/sample-frame.ts';
 import { buildApp } from '../../../server/http/app.ts';
-import { openapiDocument } from '../../../server/http/openapi-document.ts';
 import { requireBearerToken } from '../../../server/http/bearer-token.ts';
+import { openapiDocument } from '../../../server/http/openapi-document.ts';
 import { version } from '../../../server/version.ts';
 import { newDevice, newMigration, newPod } from '../store/records.ts';
 import { fakeAgent } from './fake-agent.ts';
@@ -165,39 +164,6 @@ test('a pod’s drops are told by id and by name; where the kernel’s are not c
   expect(JSON.parse(body)).toMatchObject({ ours: [], kernel: { available: false, detail: 'no BTF' } });
   expect((await app.inject('/api/v1/pods/shop.cart/drops')).body).toBe(body);
   expect((await app.inject('/api/v1/pods/shop.none/drops')).json()).toMatchObject({ code: 'pod_not_found' });
-});
-
-test('metrics carry the totals of the last sample by pod, and migrations by result', async () => {
-  const { app, pods, samples, drops } = await scratchApp();
-  pods.add('cart');
-  const values: Record<string, bigint> = {
-    pod: 1n,
-    egressPackets: 5n,
-    ingressBytes: 1_000_000n,
-    dropMalformed: 2n,
-  };
-  const view = new DataView(new ArrayBuffer(frameHeaderBytes + frameColumns.length * 8));
-  const header = { kind: 1, rows: 1, sequence: 1n, realtimeNs: 0n, monotonicNs: 0n };
-  encodeFrameHeader(view, { ...header, columns: frameColumns.length });
-  for (const [i, column] of frameColumns.entries())
-    view.setBigUint64(frameHeaderBytes + i * 8, values[column] ?? 0n, true);
-  samples.frame = new Uint8Array(view.buffer);
-  const noSocket = { reason: 'NO_SOCKET', number: 3, packets: 9, lastSeen: '2026-01-01T00:00:00Z' };
-  drops.kernelDrops.set(1, [noSocket]).set(2, [noSocket]);
-  pods.emit('migration', { ...newMigration('m1', 'cart'), state: 'done' });
-
-  for (let scrape = 0; scrape < 2; scrape++) {
-    const { body } = await app.inject('/api/v1/metrics');
-    expect(body).toContain('podlane_pods{kind="veth"} 1');
-    expect(body).toContain('podlane_pod_packets_total{namespace="shop",pod="cart",direction="egress"} 5');
-    expect(body).toContain(
-      'podlane_pod_bytes_total{namespace="shop",pod="cart",direction="ingress"} 1000000',
-    );
-    expect(body).toMatch(/dropped_by_reason_total\{namespace="shop",pod="cart",reason="malformed"\} 2/);
-    expect(body).toMatch(/kernel_drops_total\{namespace="shop",pod="cart",reason="NO_SOCKET"\} 9/);
-    expect(body).toContain('podlane_migrations_total{direction="fallback",result="done"} 1');
-    expect(body).toContain('process_resident_memory_bytes');
-  }
 });
 
 test('the committed OpenAPI document is that of the routes', async () => {
