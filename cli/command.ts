@@ -1,19 +1,19 @@
-import type { AgentClient } from './agent.ts';
+import type { AgentClient } from './agent-client.ts';
 
-/** An option of a command: what its value is called, none of a flag. */
-export interface Option {
+/** An option of a command. One without a name for its value is a flag. */
+export interface CommandOption {
   value?: string;
   short?: string;
-  text: string;
+  summary: string;
 }
 
-/** What a command was asked. */
-export interface Asked {
-  /** what stands where `takes` says, in that order */
+/** One call of a command, with its arguments. */
+export interface Invocation {
+  /** Positional arguments, one for each of the command’s parameters. */
   args: readonly string[];
-  /** Value of an option; undefined when it was not given. */
+  /** Value of an option; undefined where the option is missing. */
   option(name: string): string | undefined;
-  /** Whole number of an option. @throws ProblemError `bad_request` */
+  /** Numeric value of an option. @throws ProblemError `bad_request` */
   number(name: string): number | undefined;
   flag(name: string): boolean;
   json: boolean;
@@ -22,22 +22,26 @@ export interface Asked {
   signal: AbortSignal;
 }
 
-/** One thing that `podlane` does. `run` prints to standard output, and throws ProblemError. */
+/** A command of `podlane`. `run` prints to standard output, and throws ProblemError. */
 export interface Command {
-  /** `rules check` */
+  /** Words that select the command: `rules check`. */
   name: string;
-  /** names of what follows; in brackets what may be left out */
-  takes: readonly string[];
-  text: string;
-  /** said by its help alone */
-  more?: string;
-  options: Readonly<Record<string, Option>>;
-  run(asked: Asked): Promise<void>;
+  /** Names of the positional arguments, all of them required. */
+  parameters: readonly string[];
+  summary: string;
+  /** Further text that only the command’s own help shows. */
+  details?: string;
+  options: Readonly<Record<string, CommandOption>>;
+  run(invocation: Invocation): Promise<void>;
 }
 
-export const say = (text: string): void => void process.stdout.write(`${text}\n`);
+export const printLine = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** Prints a value as JSON on one line, or what a person reads. */
-export function answer<T>({ json }: Pick<Asked, 'json'>, value: T, readable: (value: T) => string): void {
-  say(json ? JSON.stringify(value) : readable(value));
+/** Prints a value: one line of JSON with `--json`, else readable text. */
+export function printResult<T>(
+  { json }: Pick<Invocation, 'json'>,
+  value: T,
+  readable: (value: T) => string,
+): void {
+  printLine(json ? JSON.stringify(value) : readable(value));
 }

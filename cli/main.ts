@@ -1,27 +1,49 @@
 import { parseArgs } from 'node:util';
 import { ProblemError, problems } from '../contract/problem.ts';
-import { AgentClient } from './agent.ts';
-import type { Asked, Command, Option } from './command.ts';
-import { debug } from './commands/debug.ts';
-import { pod, pods } from './commands/pods.ts';
-import { programs } from './commands/programs.ts';
-import { apply, check, explain, exportRules, show } from './commands/rules.ts';
-import { capture, trace } from './commands/trace.ts';
+import { AgentClient } from './agent-client.ts';
+import type { Command, CommandOption, Invocation } from './command.ts';
+import {
+  bpfLinkCreate,
+  bpfLinkDetach,
+  bpfLinkUpdate,
+  bpfProgramAttach,
+  bpfProgramDetach,
+} from './commands/bpf.ts';
+import { debugCommand } from './commands/debug.ts';
+import { podCommand, podsCommand } from './commands/pods.ts';
+import { programsCommand } from './commands/programs.ts';
+import { rulesApply, rulesCheck, rulesExplain, rulesExport, rulesShow } from './commands/rules.ts';
+import { captureCommand, traceCommand } from './commands/trace.ts';
 
 export const commands: readonly Command[] = [
-  ...[pods, pod, programs, show, check, apply, exportRules, explain, trace, capture, debug],
+  podsCommand,
+  podCommand,
+  programsCommand,
+  rulesShow,
+  rulesCheck,
+  rulesApply,
+  rulesExport,
+  rulesExplain,
+  traceCommand,
+  captureCommand,
+  debugCommand,
+  bpfLinkCreate,
+  bpfLinkUpdate,
+  bpfLinkDetach,
+  bpfProgramAttach,
+  bpfProgramDetach,
 ];
 
-/** Of every command. */
-const common: Readonly<Record<string, Option>> = {
-  socket: { value: 'PATH', text: 'the agent’s Unix socket [/run/podlane/agent.sock]' },
-  json: { text: 'prints JSON, one value a line' },
-  help: { short: 'h', text: 'this text' },
+/** Options of every command. */
+const commonOptions: Readonly<Record<string, CommandOption>> = {
+  socket: { value: 'PATH', summary: 'the agent’s Unix socket [/run/podlane/agent.sock]' },
+  json: { summary: 'print JSON, one value a line' },
+  help: { short: 'h', summary: 'show this help' },
 };
 
 const exitCodes = { failed: 1, usage: 2, noAgent: 3, interrupted: 130 } as const;
 
-/** Runs `podlane ARGS` and sets the exit code: 0, 1 refused or failed, 2 usage, 3 no agent answers, 130 interrupted. */
+/** Runs `podlane ARGS` and sets the exit code: 0 done, 1 failed, 2 usage, 3 agent unreachable, 130 interrupted. */
 export async function main(args: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -35,26 +57,27 @@ export async function main(args: readonly string[]): Promise<void> {
       process.exitCode = exitCodes.interrupted;
       return;
     }
-    const told =
+    const problem =
       error instanceof ProblemError
         ? error
         : new ProblemError('internal', (error as Error).stack ?? String(error), { cause: error });
-    process.stderr.write(json ? `${JSON.stringify(told.toProblem())}\n` : problemText(told));
-    process.exitCode = told.code === 'agent_unreachable' ? exitCodes.noAgent : exitCodes.failed;
+    process.stderr.write(json ? `${JSON.stringify(problem.toProblem())}\n` : problemText(problem));
+    process.exitCode = problem.code === 'agent_unreachable' ? exitCodes.noAgent : exitCodes.failed;
   }
 }
 
 async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
   const command = commandOf(args);
   if (command === undefined) {
-    const asked = args.length === 0 || ['help', '--help', '-h'].includes(args[0]!);
-    (asked ? process.stdout : process.stderr).write(
-      asked ? usage() : `podlane: no command ${args[0]}\n\n${usage()}`,
+    const [first] = args;
+    const wantsHelp = first === undefined || ['help', '--help', '-h'].includes(first);
+    (wantsHelp ? process.stdout : process.stderr).write(
+      wantsHelp ? usage() : `podlane: no command ${first}\n\n${usage()}`,
     );
-    return asked && args.length > 0 ? 0 : exitCodes.usage;
+    return wantsHelp && first !== undefined ? 0 : exitCodes.usage;
   }
-  const options = { ...command.options, ...common };
-  let values: Record<string, string | boolean | undefined>;
+  const options = { ...command.options, ...commonOptions };
+  let values: OptionValues;
   let positionals: string[];
   try {
     ({ values, positionals } = parseArgs({
@@ -74,32 +97,32 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
     process.stdout.write(helpOf(command));
     return 0;
   }
-  if (positionals.length !== command.takes.length)
+  if (positionals.length !== command.parameters.length)
     return refuse(
       command,
-      `takes ${command.takes.join(' ') || 'nothing'}, not ${positionals.join(' ') || 'nothing'}`,
+      `takes ${command.parameters.join(' ') || 'nothing'}, not ${positionals.join(' ') || 'nothing'}`,
     );
   const socket = values.socket ?? (process.env.PODLANE_SOCKET || '/run/podlane/agent.sock');
   const agent = new AgentClient(String(socket));
   try {
-    await command.run(askedOf({ args: positionals, values, agent, signal }));
-    // A command that was stopped on purpose, as a trace, has done what it was asked.
+    await command.run(invocationOf({ args: positionals, values, agent, signal }));
+    // A trace that the user stopped has succeeded.
     return 0;
   } finally {
     await agent.close();
   }
 }
 
-/** The command that the first words name. */
+/** The command whose name the arguments begin with. */
 const commandOf = (args: readonly string[]): Command | undefined =>
   commands.find(({ name }) => name.split(' ').every((word, index) => args[index] === word));
 
-function askedOf({
+type OptionValues = Record<string, string | boolean | undefined>;
+
+function invocationOf({
   values,
   ...rest
-}: Pick<Asked, 'args' | 'agent' | 'signal'> & {
-  values: Record<string, string | boolean | undefined>;
-}): Asked {
+}: Pick<Invocation, 'args' | 'agent' | 'signal'> & { values: OptionValues }): Invocation {
   const option = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
   return {
     ...rest,
@@ -134,20 +157,22 @@ function problemText({ code, message, hint, errors = [] }: ProblemError): string
   ].join('\n');
 }
 
-const usageOf = ({ name, takes }: Command): string => ['podlane', name, ...takes].join(' ');
+const usageOf = ({ name, parameters: takes }: Command): string => ['podlane', name, ...takes].join(' ');
 
 const usage = (): string => `usage: podlane COMMAND [options]
 
-${commands.map((command) => `  ${usageOf(command).slice('podlane '.length).padEnd(42)}${command.text}`).join('\n')}
+${commands.map((command) => `  ${usageOf(command).slice('podlane '.length).padEnd(42)}${command.summary}`).join('\n')}
 
 Options of each command: podlane COMMAND --help
-Exit codes: 0 done, 1 refused or failed, 2 usage, 3 no agent answers, 130 interrupted
+Exit codes: 0 done, 1 failed, 2 usage, 3 agent unreachable, 130 interrupted
 `;
 
 function helpOf(command: Command): string {
-  const options = Object.entries({ ...command.options, ...common }).map(([name, { value, short, text }]) => {
-    const flag = `${short ? `-${short}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
-    return `  ${flag.padEnd(28)}${text}`;
-  });
-  return `usage: ${usageOf(command)} [options]\n\n${command.text}${command.more ? `\n${command.more}` : ''}\n\n${options.join('\n')}\n`;
+  const options = Object.entries({ ...command.options, ...commonOptions }).map(
+    ([name, { value, short, summary: text }]) => {
+      const flag = `${short ? `-${short}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
+      return `  ${flag.padEnd(28)}${text}`;
+    },
+  );
+  return `usage: ${usageOf(command)} [options]\n\n${command.summary}${command.details ? `\n${command.details}` : ''}\n\n${options.join('\n')}\n`;
 }

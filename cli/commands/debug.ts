@@ -9,95 +9,105 @@ import { defaultDumpBytes } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { dumpName } from '../../server/debug/name.ts';
 import { version } from '../../server/version.ts';
-import type { AgentClient } from '../agent.ts';
-import { type Asked, answer, type Command } from '../command.ts';
-import { Progress } from '../progress.ts';
-import { bytesText } from '../table.ts';
+import type { AgentClient } from '../agent-client.ts';
+import { type Command, type Invocation, printResult } from '../command.ts';
+import { DumpProgress } from '../dump-progress.ts';
+import { formatBytes } from '../text-table.ts';
 
-const askEveryMs = 200;
+const pollMs = 200;
 
-interface Taken {
+interface DumpResult {
   file: string;
   bytes: number;
   sha256: string;
-  /** whether the agent's part is in it */
+  /** True where the agent's own part is included. */
   agent: boolean;
   files: number;
   problems: DumpPart['problems'];
 }
 
-export const debug: Command = {
+export const debugCommand: Command = {
   name: 'debug',
-  takes: [],
-  text: 'puts what the kernel and the agent know into one archive; Ctrl-C cancels it',
+  parameters: [],
+  summary: 'collects debug information of kernel and agent in an archive; Ctrl-C cancels it',
   options: {
-    output: { value: 'FILE', short: 'o', text: 'where it goes; a name with host and time by default' },
-    'max-bytes': { value: 'N', text: `of all files unpacked [${defaultDumpBytes}]` },
-    pod: { value: 'PODS', text: 'pods to look into, separated by commas; the first 64 by default' },
-    parts: { value: 'PARTS', text: `separated by commas, of ${dumpPartNames.join(', ')}; all by default` },
-    'no-agent': { text: 'asks no agent, and takes what needs none' },
-    pins: { value: 'DIR', text: 'without an agent: where its maps are pinned [/sys/fs/bpf/podlane]' },
+    output: { value: 'FILE', short: 'o', summary: 'file to write; by default a name with host and time' },
+    'max-bytes': { value: 'N', summary: `maximum size, uncompressed [${defaultDumpBytes}]` },
+    pod: { value: 'PODS', summary: 'pods to include, separated by commas; by default the first 64' },
+    parts: {
+      value: 'PARTS',
+      summary: `parts to include, separated by commas: ${dumpPartNames.join(', ')}; by default all`,
+    },
+    'no-agent': { summary: 'collect without the agent what needs none' },
+    pins: {
+      value: 'DIR',
+      summary: 'directory of the agent’s pins, used without the agent [/sys/fs/bpf/podlane]',
+    },
   },
-  async run(asked) {
+  async run(invocation) {
     const name = dumpName(new Date());
-    const file = asked.option('output') ?? `${name}.tar.gz`;
+    const file = invocation.option('output') ?? `${name}.tar.gz`;
     if (existsSync(file))
-      throw new ProblemError('bad_request', `${file} is there already`, {
-        hint: 'choose another with --output',
+      throw new ProblemError('bad_request', `${file} exists already`, {
+        hint: 'choose another name with --output',
       });
-    const progress = new Progress();
-    let taken: Taken;
+    const progress = new DumpProgress();
+    let result: DumpResult;
     try {
-      taken = asked.flag('no-agent')
-        ? await takeAlone(asked, file, name, progress)
-        : await takeByAgent(asked, file, progress).catch((error: unknown) => {
+      result = invocation.flag('no-agent')
+        ? await collectWithoutAgent(invocation, file, name, progress)
+        : await collectByAgent(invocation, file, progress).catch((error: unknown) => {
             if (!(error instanceof ProblemError && error.code === 'agent_unreachable')) throw error;
-            progress.note(`${error.message}: taking what needs no agent`);
-            return takeAlone(asked, file, name, progress);
+            progress.note(`${error.message}: collecting what needs no agent`);
+            return collectWithoutAgent(invocation, file, name, progress);
           });
     } finally {
       progress.end();
     }
-    answer(asked, taken, ({ bytes, files, problems }) => {
+    printResult(invocation, result, ({ bytes, files, problems }) => {
       const missing = problems.map(({ path, problem }) => `  ${path}: ${problem}`);
       return [
-        `${file}: ${files} files, ${bytesText(bytes)}`,
-        ...(missing.length > 0 ? [`missing or not whole: ${missing.length}`, ...missing] : []),
+        `${file}: ${files} files, ${formatBytes(bytes)}`,
+        ...(missing.length > 0 ? [`missing or incomplete: ${missing.length}`, ...missing] : []),
       ].join('\n');
     });
   },
 };
 
 /** @throws ProblemError `bad_request` */
-function wantedOf(asked: Asked): NewDump {
-  const list = (name: string) => asked.option(name)?.split(',');
+function dumpOptions(invocation: Invocation): NewDump {
+  const list = (name: string) => invocation.option(name)?.split(',');
   const { data, error } = newDump.safeParse({
-    maxBytes: asked.number('max-bytes'),
+    maxBytes: invocation.number('max-bytes'),
     pods: list('pod'),
     parts: list('parts'),
   });
   if (data) return data;
   const errors = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
   throw new ProblemError('bad_request', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), {
-    hint: 'podlane debug --help says what there is',
+    hint: 'see podlane debug --help',
   });
 }
 
-async function takeByAgent(asked: Asked, file: string, progress: Progress): Promise<Taken> {
-  const { agent, signal } = asked;
-  let dump = await agent.ask<Dump>('POST', '/dumps', { body: wantedOf(asked) });
+async function collectByAgent(
+  invocation: Invocation,
+  file: string,
+  progress: DumpProgress,
+): Promise<DumpResult> {
+  const { agent, signal } = invocation;
+  let dump = await agent.request<Dump>('POST', '/dumps', { body: dumpOptions(invocation) });
   try {
     while (dump.state === 'running') {
       progress.show(dump.parts);
-      await sleep(askEveryMs, undefined, { signal });
-      dump = await agent.ask<Dump>('GET', `/dumps/${dump.id}`);
+      await sleep(pollMs, undefined, { signal });
+      dump = await agent.request<Dump>('GET', `/dumps/${dump.id}`);
     }
     progress.show(dump.parts);
-    if (dump.state === 'failed') throw new ProblemError('unprocessable', `make the dump: ${dump.reason}`);
+    if (dump.state === 'failed') throw new ProblemError('unprocessable', `create the dump: ${dump.reason}`);
     await fetchArchive(agent, dump, file, signal);
   } catch (error) {
-    // The agent keeps no archive that nobody got.
-    await agent.ask('DELETE', `/dumps/${dump.id}`).catch(() => {});
+    // Nobody will fetch the archive: the agent need not keep it.
+    await agent.request('DELETE', `/dumps/${dump.id}`).catch(() => {});
     throw error;
   }
   return {
@@ -110,7 +120,7 @@ async function takeByAgent(asked: Asked, file: string, progress: Progress): Prom
   };
 }
 
-/** Writes the archive beside its place first, so that what is there is whole. */
+/** Writes the archive under another name first, so that the file is complete when it appears. */
 async function fetchArchive(
   agent: AgentClient,
   dump: Dump,
@@ -124,48 +134,53 @@ async function fetchArchive(
       done(null, chunk);
     },
   });
-  const growing = `${file}.part`;
+  const partial = `${file}.part`;
   try {
     const body = await agent.open(`/dumps/${dump.id}/archive`, signal);
-    await pipeline(body, hashed, createWriteStream(growing, { mode: 0o600 }), { signal });
+    await pipeline(body, hashed, createWriteStream(partial, { mode: 0o600 }), { signal });
     if (hash.digest('hex') !== dump.sha256)
-      throw new ProblemError('internal', `${file}: the archive came otherwise than it was made`);
-    await rename(growing, file);
+      throw new ProblemError('internal', `${file}: the checksum of the downloaded archive is wrong`);
+    await rename(partial, file);
   } catch (error) {
-    await rm(growing, { force: true });
+    await rm(partial, { force: true });
     throw error;
   }
 }
 
-async function takeAlone(asked: Asked, file: string, name: string, progress: Progress): Promise<Taken> {
-  if (process.getuid?.() !== 0) progress.note('not root: much of it will be missing');
-  // Here, since they load libbpf, which the other commands need not have.
+async function collectWithoutAgent(
+  invocation: Invocation,
+  file: string,
+  name: string,
+  progress: DumpProgress,
+): Promise<DumpResult> {
+  if (process.getuid?.() !== 0) progress.note('not running as root: most of the information will be missing');
+  // Loaded here: they need libbpf, which the other commands do not.
   const [{ takeDump }, { findTools }, { probeCapabilities: probe }] = await Promise.all([
     import('../../server/debug/dump.ts'),
     import('../../server/debug/tools.ts'),
     import('../../server/kernel/probe.ts'),
   ]);
   let probed: ReturnType<typeof probe> | undefined;
-  const taken = await takeDump({
+  const result = await takeDump({
     file,
     name,
     podlane: version,
-    ...wantedOf(asked),
+    ...dumpOptions(invocation),
     pods: undefined,
     tools: await findTools(),
     agent: null,
-    pins: asked.option('pins') ?? '/sys/fs/bpf/podlane',
+    pins: invocation.option('pins') ?? '/sys/fs/bpf/podlane',
     capabilities: () => (probed ??= probe()),
     secrets: [],
-    signal: asked.signal,
+    signal: invocation.signal,
     onProgress: (parts) => progress.show(parts),
   });
   return {
     file,
-    bytes: taken.archiveBytes,
-    sha256: taken.sha256,
+    bytes: result.archiveBytes,
+    sha256: result.sha256,
     agent: false,
-    files: taken.parts.reduce((sum, { files }) => sum + files, 0),
-    problems: taken.parts.flatMap(({ problems }) => problems),
+    files: result.parts.reduce((sum, { files }) => sum + files, 0),
+    problems: result.parts.flatMap(({ problems }) => problems),
   };
 }

@@ -1,26 +1,26 @@
 import type { Pod, PodSummary } from '../../contract/pod.ts';
-import { answer, type Command } from '../command.ts';
-import { facts, table } from '../table.ts';
+import { type Command, printResult } from '../command.ts';
+import { formatFields, formatTable } from '../text-table.ts';
 
 const nameOf = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}.${name}`;
 
-export const pods: Command = {
+export const podsCommand: Command = {
   name: 'pods',
-  takes: [],
-  text: 'lists the pods of the node',
+  parameters: [],
+  summary: 'lists the pods of the node',
   options: {},
   async run({ agent, json }) {
     const items: PodSummary[] = [];
     for (let next: string | null = ''; next !== null; ) {
-      const page: { items: PodSummary[]; next: string | null } = await agent.ask(
+      const page: { items: PodSummary[]; next: string | null } = await agent.request(
         'GET',
         `/pods?limit=500${next === '' ? '' : `&before=${next}`}`,
       );
       items.push(...page.items);
       next = page.next;
     }
-    answer({ json }, items, (all) =>
-      table(
+    printResult({ json }, items, (all) =>
+      formatTable(
         ['POD', 'KIND', 'HOOKS', 'DEVICE', 'ADDRESSES', 'STATE', 'ATTENTION'],
         all.map((pod) => [
           nameOf(pod),
@@ -36,20 +36,20 @@ export const pods: Command = {
   },
 };
 
-export const pod: Command = {
+export const podCommand: Command = {
   name: 'pod',
-  takes: ['POD'],
-  text: 'shows a pod: its device, programs, routes and neighbours',
+  parameters: ['POD'],
+  summary: 'shows a pod: its device, programs, routes and neighbours',
   options: {},
-  async run({ agent, args: [id], json }) {
-    const found = await agent.ask<Pod>('GET', `/pods/${encodeURIComponent(id!)}`);
-    answer({ json }, found, describe);
+  async run({ agent, args: [id = ''], json }) {
+    const found = await agent.request<Pod>('GET', `/pods/${encodeURIComponent(id)}`);
+    printResult({ json }, found, describe);
   },
 };
 
 function describe(pod: Pod): string {
   const { device } = pod;
-  const head = facts({
+  const head = formatFields({
     pod: nameOf(pod),
     id: pod.id,
     state: pod.state,
@@ -69,13 +69,13 @@ function describe(pod: Pod): string {
     id,
     name,
     tag,
-    ours ? 'ours' : 'other',
+    ours ? 'podlane' : 'other',
     runCount ?? '-',
   ]);
   return [
     head,
-    table(['HOOK', 'PLACE', 'ID', 'PROGRAM', 'TAG', 'WHOSE', 'RUNS'], programs),
+    formatTable(['HOOK', 'POSITION', 'ID', 'PROGRAM', 'TAG', 'OWNER', 'RUNS'], programs),
     ['ROUTES', ...pod.routes.pod.map(({ text }) => text)].join('\n'),
-    ['ROUTES OF THE HOST', ...pod.routes.host.map(({ text }) => text)].join('\n'),
+    ['HOST ROUTES', ...pod.routes.host.map(({ text }) => text)].join('\n'),
   ].join('\n\n');
 }

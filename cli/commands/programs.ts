@@ -1,28 +1,28 @@
 import type { BpfOwner, Program, ProgramList } from '../../contract/program.ts';
-import { answer, type Command } from '../command.ts';
-import { table } from '../table.ts';
+import { type Command, printResult } from '../command.ts';
+import { formatTable } from '../text-table.ts';
 
-export const programs: Command = {
+export const programsCommand: Command = {
   name: 'programs',
-  takes: [],
-  text: 'lists the eBPF programs of the node, ours first',
+  parameters: [],
+  summary: 'lists the eBPF programs of the node, Podlane’s first',
   options: {},
   async run({ agent, json }) {
-    const list = await agent.ask<ProgramList>('GET', '/programs');
-    answer({ json }, list, ({ items, unread }) =>
+    const list = await agent.request<ProgramList>('GET', '/programs');
+    printResult({ json }, list, ({ items, unread }) =>
       [
-        table(
-          ['ID', 'TYPE', 'NAME', 'WHOSE', 'INSNS', 'JITED', 'RUNS', 'NS/RUN', 'WHERE'],
+        formatTable(
+          ['ID', 'TYPE', 'NAME', 'OWNER', 'INSNS', 'JITED', 'RUNS', 'NS/RUN', 'ATTACHED TO'],
           items.map((program) => [
             program.id,
             program.type,
             program.fullName ?? program.name,
-            whose(program.owner),
+            ownerText(program.owner),
             program.instructions,
             program.jitedBytes,
             program.runCount ?? '-',
             nsPerRun(program),
-            where(program),
+            attachmentText(program),
           ]),
         ),
         ...unread.map((sentence) => `not read: ${sentence}`),
@@ -31,9 +31,9 @@ export const programs: Command = {
   },
 };
 
-const whose = (owner: BpfOwner): string =>
+const ownerText = (owner: BpfOwner): string =>
   owner.kind === 'ours'
-    ? `ours: ${owner.what}`
+    ? `podlane: ${owner.what}`
     : owner.kind === 'process'
       ? `${owner.name} (${owner.pid})`
       : owner.kind === 'pin'
@@ -43,7 +43,7 @@ const whose = (owner: BpfOwner): string =>
 const nsPerRun = ({ runCount, runTimeNs }: Program): string =>
   runCount && runTimeNs !== null ? (runTimeNs / runCount).toFixed(0) : '-';
 
-function where({ attachments: [first], attachmentCount }: Program): string {
+function attachmentText({ attachments: [first], attachmentCount }: Program): string {
   if (!first) return '-';
   const more = attachmentCount > 1 ? ` and ${attachmentCount - 1} more` : '';
   return `${first.hook} ${first.target}${more}`;

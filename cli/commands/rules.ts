@@ -2,19 +2,19 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { ProblemError } from '../../contract/problem.ts';
 import type { ActiveRules, Explanation, RuleSizes, RulesPlan, RuleWarning } from '../../contract/rules.ts';
-import { type Asked, answer, type Command } from '../command.ts';
-import { facts } from '../table.ts';
+import { type Command, type Invocation, printResult } from '../command.ts';
+import { formatFields } from '../text-table.ts';
 
-export const show: Command = {
+export const rulesShow: Command = {
   name: 'rules show',
-  takes: [],
-  text: 'says which access rules are in force',
+  parameters: [],
+  summary: 'shows the active access rules',
   options: {},
   async run({ agent, json }) {
-    answer({ json }, await agent.ask<ActiveRules>('GET', '/rules'), (active) =>
+    printResult({ json }, await agent.request<ActiveRules>('GET', '/rules'), (active) =>
       [
-        facts({
-          rules: active.rules === null ? 'none: all packets pass' : active.rules.rules.length,
+        formatFields({
+          rules: active.rules === null ? 'none: all traffic is allowed' : active.rules.rules.length,
           version: active.version,
           by: active.actor,
           at: active.time,
@@ -29,39 +29,40 @@ export const show: Command = {
   },
 };
 
-export const exportRules: Command = {
+export const rulesExport: Command = {
   name: 'rules export',
-  takes: [],
-  text: 'prints the access rules in force as YAML',
-  options: { draft: { text: 'of the draft that is tried out instead' } },
+  parameters: [],
+  summary: 'prints the active access rules as YAML',
+  options: { staged: { summary: 'print the staged rules instead' } },
   async run({ agent, flag, json }) {
-    const text = await agent.text('GET', `/rules/export?set=${flag('draft') ? 'draft' : 'active'}`);
-    answer({ json }, { text }, () => text.trimEnd());
+    const text = await agent.text('GET', `/rules/export?set=${flag('staged') ? 'staged' : 'active'}`);
+    printResult({ json }, { text }, () => text.trimEnd());
   },
 };
 
-const more = 'FILE is a rule set, or NetworkPolicies of Kubernetes, in YAML or JSON; - reads standard input';
+const fileFormats =
+  'FILE is a rule set, or Kubernetes NetworkPolicies, in YAML or JSON; - reads standard input';
 
-export const check: Command = {
+export const rulesCheck: Command = {
   name: 'rules check',
-  takes: ['FILE'],
-  text: 'says what a file would change, and changes nothing',
-  more,
+  parameters: ['FILE'],
+  summary: 'validates a file and shows what it would change, without applying it',
+  details: fileFormats,
   options: {},
-  async run(asked) {
-    const body = await readRules(asked);
-    const plan = await asked.agent.ask<RulesPlan>('PUT', '/rules?dryRun=true', {
+  async run(invocation) {
+    const body = await readRules(invocation);
+    const plan = await invocation.agent.request<RulesPlan>('PUT', '/rules?dryRun=true', {
       body,
       type: 'application/yaml',
     });
-    answer(asked, plan, ({ sizes, changes, write, warnings }) =>
+    printResult(invocation, plan, ({ sizes, changes, write, warnings }) =>
       [
-        facts({
+        formatFields({
           tables: sizesText(sizes),
           added: changes.added.join(' '),
           removed: changes.removed.join(' '),
           changed: changes.changed.join(' '),
-          defaults: changes.defaults ? 'differ' : 'stay',
+          defaults: changes.defaults ? 'changed' : 'unchanged',
           writes: `${write.written} entries written, ${write.removed} removed`,
         }),
         ...warnings.map(warningText),
@@ -70,39 +71,45 @@ export const check: Command = {
   },
 };
 
-export const apply: Command = {
+export const rulesApply: Command = {
   name: 'rules apply',
-  takes: ['FILE'],
-  text: 'puts the rules of a file in force',
-  more,
-  options: { comment: { value: 'TEXT', text: 'why, kept with the version' } },
-  async run(asked) {
-    const body = await readRules(asked);
-    const comment = asked.option('comment');
+  parameters: ['FILE'],
+  summary: 'applies the rules of a file',
+  details: fileFormats,
+  options: { comment: { value: 'TEXT', summary: 'comment, saved with this version' } },
+  async run(invocation) {
+    const body = await readRules(invocation);
+    const comment = invocation.option('comment');
     const query = comment === undefined ? '' : `?comment=${encodeURIComponent(comment)}`;
-    const active = await asked.agent.ask<ActiveRules>('PUT', `/rules${query}`, {
+    const active = await invocation.agent.request<ActiveRules>('PUT', `/rules${query}`, {
       body,
       type: 'application/yaml',
     });
-    answer(asked, active, ({ version, sizes, warnings }) =>
-      [`version ${version} is in force: ${sizesText(sizes)}`, ...warnings.map(warningText)].join('\n'),
+    printResult(invocation, active, ({ version, sizes, warnings }) =>
+      [`version ${version} is active: ${sizesText(sizes)}`, ...warnings.map(warningText)].join('\n'),
     );
   },
 };
 
-export const explain: Command = {
+export const rulesExplain: Command = {
   name: 'rules explain',
-  takes: ['SOURCE', 'DESTINATION', 'WHAT'],
-  text: 'says what becomes of a connection, and by which rule',
-  more: 'Ends are addresses or pods; WHAT is tcp:443, udp:53, icmp:8, icmp:3/4, or a protocol’s number',
-  options: { draft: { text: 'by the draft that is tried out instead' } },
-  async run(asked) {
-    const [source, destination, what] = asked.args;
-    const body = { set: asked.flag('draft') ? 'draft' : 'active', source, destination, ...parseWhat(what!) };
-    const explained = await asked.agent.ask<Explanation>('POST', '/rules/explain', { body });
-    answer(asked, explained, ({ verdict, note, egress, ingress }) =>
+  parameters: ['SOURCE', 'DESTINATION', 'TRAFFIC'],
+  summary: 'shows the verdict for a connection, and the rule that decides',
+  details:
+    'SOURCE and DESTINATION are addresses or pods; TRAFFIC is tcp:443, udp:53, icmp:8, icmp:3/4, or a protocol number',
+  options: { staged: { summary: 'evaluate the staged rules instead' } },
+  async run(invocation) {
+    const [source, destination, traffic = ''] = invocation.args;
+    const body = {
+      set: invocation.flag('staged') ? 'staged' : 'active',
+      source,
+      destination,
+      ...parseTraffic(traffic),
+    };
+    const explained = await invocation.agent.request<Explanation>('POST', '/rules/explain', { body });
+    printResult(invocation, explained, ({ verdict, note, egress, ingress }) =>
       [
-        `${verdict}: ${explained.source} → ${explained.destination} ${what}`,
+        `${verdict}: ${explained.source} → ${explained.destination} ${traffic}`,
         ...(note === null ? [] : [note]),
         ...[egress, ingress].flatMap((end) => (end === null ? [] : endText(end))),
       ].join('\n'),
@@ -110,17 +117,17 @@ export const explain: Command = {
   },
 };
 
-async function readRules({ args: [file] }: Asked): Promise<string> {
+async function readRules({ args: [file = '-'] }: Invocation): Promise<string> {
   if (file === '-') return readAll(process.stdin);
   try {
-    return await readFile(file!, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (cause) {
     throw new ProblemError('bad_request', `read ${file}: ${(cause as Error).message}`, { cause });
   }
 }
 
-/** `tcp:443` → protocol and port; `icmp:3/4` → type and code; `47` → a protocol by its number. */
-export function parseWhat(text: string): object {
+/** Parses `tcp:443` (protocol and port), `icmp:3/4` (type and code) or `47` (a protocol's number). @throws ProblemError `bad_request` */
+export function parseTraffic(text: string): object {
   const [, protocol, first, second] = /^([a-z]+|\d+)(?::(\d+)(?:\/(\d+))?)?$/.exec(text) ?? [];
   if (protocol === undefined)
     throw new ProblemError(
@@ -142,10 +149,10 @@ const warningText = ({ rule, line, message }: RuleWarning): string =>
 
 type ExplainedEnd = NonNullable<Explanation['egress']>;
 
-function endText({ pod, direction, verdict, rule, log, losers, lookups }: ExplainedEnd): string[] {
+function endText({ pod, direction, verdict, rule, log, shadowed, lookups }: ExplainedEnd): string[] {
   return [
-    `${direction} of ${pod.namespace}.${pod.name}: ${verdict} by ${rule ?? 'the default'}${log === null ? '' : `, recorded by ${log}`}`,
-    ...(losers.length > 0 ? [`  matched, but come later: ${losers.join(' ')}`] : []),
+    `${direction} of ${pod.namespace}.${pod.name}: ${verdict} by ${rule ?? 'the default action'}${log === null ? '' : `, logged by ${log}`}`,
+    ...(shadowed.length > 0 ? [`  also match, at a lower priority: ${shadowed.join(' ')}`] : []),
     ...lookups.map(({ table, key, value }) => `  ${table}[${key}] ${value ?? 'no entry'}`),
   ];
 }

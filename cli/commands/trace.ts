@@ -4,61 +4,63 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../contract/problem.ts';
 import type { Trace, TracePacket } from '../../contract/trace.ts';
 import type { PacketEnd } from '../../contract/verdict.ts';
-import { type Asked, answer, type Command, type Option, say } from '../command.ts';
-import { bytesText } from '../table.ts';
+import { type Command, type CommandOption, type Invocation, printLine, printResult } from '../command.ts';
+import { formatBytes } from '../text-table.ts';
 
-/** Longer than a packet may take to be seen next. */
-const askEveryMs = 300;
+/** Longer than the time between two observations of one packet. */
+const pollMs = 300;
 
-const filter: Readonly<Record<string, Option>> = {
-  address: { value: 'ADDRESS', text: 'of either end' },
-  port: { value: 'PORT', text: 'of either end' },
-  protocol: { value: 'NAME', text: 'tcp, udp, sctp or icmp' },
-  family: { value: '4|6', text: 'of IP' },
-  packets: { value: 'N', text: 'ends after so many' },
-  seconds: { value: 'S', text: 'ends after so long' },
+const filterOptions: Readonly<Record<string, CommandOption>> = {
+  address: { value: 'ADDRESS', summary: 'source or destination' },
+  port: { value: 'PORT', summary: 'source or destination' },
+  protocol: { value: 'NAME', summary: 'tcp, udp, sctp or icmp' },
+  family: { value: '4|6', summary: 'IP version' },
+  packets: { value: 'N', summary: 'packet limit' },
+  seconds: { value: 'S', summary: 'time limit' },
 };
 
-const filterOf = (asked: Asked) => ({
-  address: asked.option('address'),
-  port: asked.number('port'),
-  protocol: asked.option('protocol'),
-  family: asked.number('family'),
-  packets: asked.number('packets'),
-  seconds: asked.number('seconds'),
+const filterOf = (invocation: Invocation) => ({
+  address: invocation.option('address'),
+  port: invocation.number('port'),
+  protocol: invocation.option('protocol'),
+  family: invocation.number('family'),
+  packets: invocation.number('packets'),
+  seconds: invocation.number('seconds'),
 });
 
-export const trace: Command = {
+export const traceCommand: Command = {
   name: 'trace',
-  takes: ['POD'],
-  text: 'follows a pod’s packets through the hooks; Ctrl-C ends it',
-  options: filter,
-  async run(asked) {
-    const { agent, args, json, signal } = asked;
-    let now = await agent.ask<Trace>('POST', '/traces', { body: { pod: args[0], ...filterOf(asked) } });
+  parameters: ['POD'],
+  summary: 'traces a pod’s packets through the hooks; Ctrl-C stops it',
+  options: filterOptions,
+  async run(invocation) {
+    const { agent, args, json, signal } = invocation;
+    let now = await agent.request<Trace>('POST', '/traces', {
+      body: { pod: args[0], ...filterOf(invocation) },
+    });
     const shown = new Set<number>();
     let before = new Map<number, string>();
     for (;;) {
       if (now.state === 'running' && signal.aborted)
-        now = await agent.ask<Trace>('DELETE', `/traces/${now.id}`);
-      // A packet is told once, when nothing more is seen of it.
+        now = await agent.request<Trace>('DELETE', `/traces/${now.id}`);
+      // Prints a packet once, when its observations have stopped changing.
       const seen = new Map(now.items.map((packet) => [packet.number, JSON.stringify(packet)]));
       for (const packet of now.items) {
         const same = before.get(packet.number) === seen.get(packet.number);
         if (shown.has(packet.number) || !(same || now.state === 'ended')) continue;
         shown.add(packet.number);
-        answer({ json }, packet, packetText);
+        printResult({ json }, packet, packetText);
       }
       if (now.state === 'ended') break;
       before = seen;
-      await sleep(askEveryMs, undefined, { signal }).catch(() => {});
-      if (!signal.aborted) now = await agent.ask<Trace>('GET', `/traces/${now.id}`);
+      await sleep(pollMs, undefined, { signal }).catch(() => {});
+      if (!signal.aborted) now = await agent.request<Trace>('GET', `/traces/${now.id}`);
     }
     const lost = now.lost > 0 ? `, ${now.lost} events lost` : '';
     const drops = now.kernelDrops.available
       ? ''
-      : `; the kernel’s drops are not seen: ${now.kernelDrops.detail}`;
-    process.stderr.write(`${now.seen} packets${lost}, ended by ${now.ended ?? 'the agent'}${drops}\n`);
+      : `; kernel drops are not reported: ${now.kernelDrops.detail}`;
+    process.stderr.write(`${now.seen} packets${lost}, stopped: ${now.ended ?? 'by the agent'}${drops}\n`);
   },
 };
 
@@ -80,39 +82,45 @@ const endText = ({ address, port, pod }: PacketEnd): string => {
   return pod === null ? place : `${place} (${pod.namespace}.${pod.name})`;
 };
 
-export const capture: Command = {
+export const captureCommand: Command = {
   name: 'capture',
-  takes: ['POD'],
-  text: 'captures at the primary of a pod’s device, as pcapng for Wireshark; Ctrl-C ends it',
+  parameters: ['POD'],
+  summary: 'captures packets at the primary of a pod’s device as pcapng; Ctrl-C stops it',
   options: {
-    write: { value: 'FILE', short: 'w', text: 'where it goes; - is standard output' },
-    ...filter,
-    bytes: { value: 'N', text: 'of the file, at most' },
-    snaplen: { value: 'N', text: 'bytes of each packet that are kept' },
+    write: { value: 'FILE', short: 'w', summary: 'file to write; - is standard output' },
+    ...filterOptions,
+    bytes: { value: 'N', summary: 'maximum size of the file' },
+    snaplen: { value: 'N', summary: 'snap length: bytes kept of each packet' },
   },
-  async run(asked) {
-    const file = asked.option('write');
+  async run(invocation) {
+    const file = invocation.option('write');
     if (file === undefined)
       throw new ProblemError('bad_request', 'capture: no file', {
-        hint: 'say where it goes: -w FILE, or -w - for a pipe',
+        hint: 'add -w FILE, or -w - for a pipe',
       });
     const query = new URLSearchParams();
-    const wanted = { ...filterOf(asked), bytes: asked.number('bytes'), snaplen: asked.number('snaplen') };
+    const wanted = {
+      ...filterOf(invocation),
+      bytes: invocation.number('bytes'),
+      snaplen: invocation.number('snaplen'),
+    };
     for (const [name, value] of Object.entries(wanted))
       if (value !== undefined) query.set(name, String(value));
-    const body = await asked.agent.open(`/pods/${encodeURIComponent(asked.args[0]!)}/capture?${query}`);
+    const body = await invocation.agent.open(
+      `/pods/${encodeURIComponent(invocation.args[0] ?? '')}/capture?${query}`,
+    );
     let bytes = 0;
     body.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
     });
     const sink = file === '-' ? process.stdout : createWriteStream(file);
     try {
-      await pipeline(body, sink, { signal: asked.signal });
+      await pipeline(body, sink, { signal: invocation.signal });
     } catch (error) {
-      if (!asked.signal.aborted) throw error;
+      if (!invocation.signal.aborted) throw error;
     }
     if (file === '-') return;
-    if (asked.json) say(JSON.stringify({ file, bytes }));
-    else process.stderr.write(`${file}: ${bytesText(bytes)}\n`);
+    if (invocation.json) printLine(JSON.stringify({ file, bytes }));
+    else process.stderr.write(`${file}: ${formatBytes(bytes)}\n`);
   },
 };

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { parseWhat } from '../../../cli/commands/rules.ts';
+import { parseTraffic } from '../../../cli/commands/rules.ts';
 import { commands } from '../../../cli/main.ts';
-import { facts, table } from '../../../cli/table.ts';
+import { formatFields, formatTable } from '../../../cli/text-table.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 
-// Each asks a process or more, on a machine that may be busy.
+// Each test starts processes, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
 
 const main = join(import.meta.dirname, '../../../cli/podlane.js');
@@ -28,15 +28,15 @@ const podlane = (...words: string[]): Promise<Ended> =>
     );
   });
 
-/** Stands where an agent would, for what the command says and is told. */
-async function agent(answers: Record<string, { status?: number; body: unknown }>) {
+/** A fake agent that returns the given responses and records the requests. */
+async function fakeAgent(responses: Record<string, { status?: number; body: unknown }>) {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-cli-'));
   const socket = join(folder, 'agent.sock');
-  const asked: { what: string; type: string | undefined; body: string }[] = [];
+  const requests: { line: string; type: string | undefined; body: string }[] = [];
   const server = createServer(async (request: IncomingMessage, response) => {
-    const what = `${request.method} ${request.url?.replace('/api/v1', '')}`;
-    asked.push({ what, type: request.headers['content-type'], body: await text(request) });
-    const { status = 200, body } = answers[what] ?? { status: 404, body: 'nothing' };
+    const line = `${request.method} ${request.url?.replace('/api/v1', '')}`;
+    requests.push({ line, type: request.headers['content-type'], body: await text(request) });
+    const { status = 200, body } = responses[line] ?? { status: 404, body: 'nothing' };
     response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
@@ -44,10 +44,10 @@ async function agent(answers: Record<string, { status?: number; body: unknown }>
     server.close();
     rmSync(folder, { recursive: true });
   });
-  return { socket, folder, asked };
+  return { socket, folder, requests };
 }
 
-test('usage comes without a command, each command has its help, and what is not known ends with 2', async () => {
+test('no command prints the usage, each command has its help, and an unknown word exits with 2', async () => {
   expect(await podlane()).toMatchObject({ code: 2, stdout: expect.stringContaining('rules explain SOURCE') });
   expect(await podlane('--help')).toMatchObject({ code: 0 });
   expect(await podlane('dance')).toMatchObject({
@@ -66,14 +66,14 @@ test('usage comes without a command, each command has its help, and what is not 
   expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('-w, --write FILE') });
 });
 
-test('commands have names of their own, and none hides another', () => {
+test('command names are unique, and none is a prefix of another', () => {
   const names = commands.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const [index, name] of names.entries())
     for (const later of names.slice(index + 1)) expect(later.startsWith(`${name} `)).toBe(false);
 });
 
-test('without an agent a command ends with 3, and says how one is found', async () => {
+test('without an agent a command exits with 3 and names the socket', async () => {
   const { code, stderr } = await podlane('pods', '--socket', '/nowhere/agent.sock');
   expect(code).toBe(3);
   expect(stderr).toMatch(
@@ -81,12 +81,12 @@ test('without an agent a command ends with 3, and says how one is found', async 
   );
 });
 
-test('a refusal ends with 1 and is told with code, detail, lines and hint; as JSON with --json', async () => {
+test('an error of the agent exits with 1 and is printed with code, detail, lines and hint; as JSON with --json', async () => {
   const refusal = new ProblemError('bad_rules', 'the rules are not valid', {
     hint: 'mend them',
     errors: [{ path: 'rules.0.peers.0', message: 'not a range', line: 7 }],
   }).toProblem();
-  const { socket, folder, asked } = await agent({
+  const { socket, folder, requests } = await fakeAgent({
     'PUT /rules?dryRun=true': { status: 422, body: refusal },
     'GET /pods/shop.cart': { status: 500, body: 'broken' },
   });
@@ -98,15 +98,17 @@ test('a refusal ends with 1 and is told with code, detail, lines and hint; as JS
     stderr:
       'podlane: The access rules are not valid (bad_rules)\n  the rules are not valid\n  line 7: not a range\n  mend them\n',
   });
-  expect(asked).toEqual([{ what: 'PUT /rules?dryRun=true', type: 'application/yaml', body: 'rules: []\n' }]);
+  expect(requests).toEqual([
+    { line: 'PUT /rules?dryRun=true', type: 'application/yaml', body: 'rules: []\n' },
+  ]);
   const json = await podlane('rules', 'check', file, '--socket', socket, '--json');
   expect(JSON.parse(json.stderr)).toEqual(refusal);
   const broken = await podlane('pod', 'shop.cart', '--socket', socket);
-  expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('answered 500 broken') });
+  expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('returned 500 broken') });
   expect(await podlane('rules', 'check', '/nowhere.yaml', '--socket', socket)).toMatchObject({ code: 1 });
 });
 
-test('lists are read page by page; --json prints what the agent told', async () => {
+test('lists are read page by page; --json prints the agent’s values', async () => {
   const row = (name: string) => ({
     namespace: 'shop',
     name,
@@ -117,7 +119,7 @@ test('lists are read page by page; --json prints what the agent told', async () 
     addresses: ['10.42.0.1/32'],
     primary: { name: 'pl0', ifindex: 1 },
   });
-  const { socket } = await agent({
+  const { socket } = await fakeAgent({
     'GET /pods?limit=500': { body: { items: [row('web')], next: '5' } },
     'GET /pods?limit=500&before=5': { body: { items: [row('cart')], next: null } },
   });
@@ -131,18 +133,39 @@ test('lists are read page by page; --json prints what the agent told', async () 
   expect(JSON.parse((await podlane('pods', '--socket', socket, '--json')).stdout)).toHaveLength(2);
 });
 
-test('what a connection is, in a word', () => {
-  expect(parseWhat('tcp:443')).toEqual({ protocol: 'tcp', port: 443 });
-  expect(parseWhat('icmp:3/4')).toEqual({ protocol: 'icmp', icmp: { type: 3, code: 4 } });
-  expect(parseWhat('icmp:8')).toEqual({ protocol: 'icmp', icmp: { type: 8, code: 0 } });
-  expect(parseWhat('47')).toEqual({ protocol: 47 });
-  for (const text of ['', 'tcp:', 'tcp:x', 'TCP:1', 'tcp:1:2'])
-    expect(() => parseWhat(text)).toThrow(ProblemError);
+test('bpf commands name a hook, a program or a pin that is wrong, and need no agent', async () => {
+  expect(
+    await podlane('bpf', 'link', 'create', 'tcx/sideways', 'lo', '--pin', '/x', '--program', '1'),
+  ).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/tcx\/sideways: not a hook\n.*netkit\/primary/),
+  });
+  expect(
+    await podlane('bpf', 'link', 'create', 'tcx/ingress', 'nowhere0', '--pin', '/x', '--program', '1'),
+  ).toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere0: no interface') });
+  expect(await podlane('bpf', 'link', 'create', 'tcx/ingress', 'lo', '--program', '1')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('--pin is missing'),
+  });
+  const help = await podlane('bpf', 'link', 'update', '--help');
+  expect(help).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('usage: podlane bpf link update PIN'),
+  });
 });
 
-test('columns are as wide as they must be, numbers flush right, and nothing trails', () => {
+test('traffic is parsed from one word', () => {
+  expect(parseTraffic('tcp:443')).toEqual({ protocol: 'tcp', port: 443 });
+  expect(parseTraffic('icmp:3/4')).toEqual({ protocol: 'icmp', icmp: { type: 3, code: 4 } });
+  expect(parseTraffic('icmp:8')).toEqual({ protocol: 'icmp', icmp: { type: 8, code: 0 } });
+  expect(parseTraffic('47')).toEqual({ protocol: 47 });
+  for (const text of ['', 'tcp:', 'tcp:x', 'TCP:1', 'tcp:1:2'])
+    expect(() => parseTraffic(text)).toThrow(ProblemError);
+});
+
+test('columns are as wide as their longest cell, numbers aligned right, without trailing spaces', () => {
   expect(
-    table(
+    formatTable(
       ['NAME', 'N'],
       [
         ['a', 1],
@@ -150,5 +173,5 @@ test('columns are as wide as they must be, numbers flush right, and nothing trai
       ],
     ),
   ).toBe('NAME        N\na           1\nlong name  20');
-  expect(facts({ pod: 'a', gone: null, address: 'b', none: '' })).toBe('pod      a\naddress  b');
+  expect(formatFields({ pod: 'a', gone: null, address: 'b', none: '' })).toBe('pod      a\naddress  b');
 });

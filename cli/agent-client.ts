@@ -2,14 +2,14 @@ import type { Readable } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
 import { ProblemError, problem } from '../contract/problem.ts';
 
-interface Sent {
-  /** JSON; with `type`, a text of that type */
+interface RequestOptions {
+  /** Sent as JSON, or as text where `type` says its media type. */
   body?: unknown;
   type?: string;
   signal?: AbortSignal;
 }
 
-/** The agent behind its Unix socket. Everything throws ProblemError: the agent's own, or `agent_unreachable`. */
+/** Client of the agent's API on its Unix socket. @throws ProblemError the agent's own, or `agent_unreachable` */
 export class AgentClient {
   readonly socket: string;
   readonly #pool: Pool;
@@ -19,17 +19,17 @@ export class AgentClient {
     this.#pool = new Pool('http://localhost', { socketPath: socket, bodyTimeout: 0 });
   }
 
-  /** The JSON that a call answers, null when it answers nothing. @param path below `/api/v1` */
-  async ask<T>(method: Dispatcher.HttpMethod, path: string, sent: Sent = {}): Promise<T> {
-    const text = await this.text(method, path, sent);
+  /** Returns the response's JSON, null for an empty one. @param path below `/api/v1` */
+  async request<T>(method: Dispatcher.HttpMethod, path: string, options: RequestOptions = {}): Promise<T> {
+    const text = await this.text(method, path, options);
     return (text === '' ? null : JSON.parse(text)) as T;
   }
 
-  async text(method: Dispatcher.HttpMethod, path: string, sent: Sent = {}): Promise<string> {
-    return (await this.#call(method, path, sent)).body.text();
+  async text(method: Dispatcher.HttpMethod, path: string, options: RequestOptions = {}): Promise<string> {
+    return (await this.#call(method, path, options)).body.text();
   }
 
-  /** What a GET answers, as it comes. */
+  /** Returns the body of a GET as a stream. */
   async open(path: string, signal?: AbortSignal): Promise<Readable> {
     return (await this.#call('GET', path, signal ? { signal } : {})).body;
   }
@@ -38,10 +38,10 @@ export class AgentClient {
     return this.#pool.destroy();
   }
 
-  async #call(method: Dispatcher.HttpMethod, path: string, { body, type, signal }: Sent) {
-    let answer: Dispatcher.ResponseData;
+  async #call(method: Dispatcher.HttpMethod, path: string, { body, type, signal }: RequestOptions) {
+    let response: Dispatcher.ResponseData;
     try {
-      answer = await this.#pool.request({
+      response = await this.#pool.request({
         method,
         path: `/api/v1${path}`,
         headers: body === undefined ? {} : { 'content-type': type ?? 'application/json' },
@@ -59,16 +59,16 @@ export class AgentClient {
         },
       );
     }
-    if (answer.statusCode < 400) return answer;
-    throw refusal(`${method} ${path}`, answer.statusCode, await answer.body.text());
+    if (response.statusCode < 400) return response;
+    throw problemOf(`${method} ${path}`, response.statusCode, await response.body.text());
   }
 }
 
-function refusal(what: string, status: number, text: string): ProblemError {
+function problemOf(what: string, status: number, text: string): ProblemError {
   try {
     const { code, detail, hint, errors } = problem.parse(JSON.parse(text));
     return new ProblemError(code, detail, { ...(hint === undefined ? {} : { hint }), errors });
   } catch {
-    return new ProblemError('internal', `${what}: the agent answered ${status} ${text.slice(0, 300)}`);
+    return new ProblemError('internal', `${what}: the agent returned ${status} ${text.slice(0, 300)}`);
   }
 }

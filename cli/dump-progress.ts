@@ -1,10 +1,10 @@
 import type { DumpPart } from '../contract/dump.ts';
-import { bytesText } from './table.ts';
+import { formatBytes } from './text-table.ts';
 
-/** Progress on standard error: one line that changes on a terminal, elsewhere a line for each part that is done. */
-export class Progress {
+/** Progress of a dump on standard error: on a terminal one line that changes, elsewhere a line for each finished part. */
+export class DumpProgress {
   readonly #terminal = process.stderr.isTTY;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   #shown = false;
 
   show(parts: readonly DumpPart[]): void {
@@ -13,24 +13,24 @@ export class Progress {
       const done = parts.filter(({ state }) => state === 'done').length;
       const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
       const now = running ? `: ${running.title}, ${running.files} files` : '';
-      this.#line(`${done} of ${parts.length} parts, ${bytesText(bytes)}${now}`);
+      this.#line(`${done} of ${parts.length} parts, ${formatBytes(bytes)}${now}`);
       return;
     }
     for (const { name, title, state, files, bytes, problems } of parts) {
-      if (state !== 'done' || this.#told.has(name)) continue;
-      this.#told.add(name);
+      if (state !== 'done' || this.#reported.has(name)) continue;
+      this.#reported.add(name);
       const missing = problems.length > 0 ? `, ${problems.length} missing` : '';
-      process.stderr.write(`${title}: ${files} files, ${bytesText(bytes)}${missing}\n`);
+      process.stderr.write(`${title}: ${files} files, ${formatBytes(bytes)}${missing}\n`);
     }
   }
 
-  /** A sentence that stays. */
+  /** Writes a line that stays. */
   note(text: string): void {
     this.end();
     process.stderr.write(`${text}\n`);
   }
 
-  /** Takes the line away. */
+  /** Removes the progress line. */
   end(): void {
     if (this.#shown) process.stderr.write('\r\x1b[K');
     this.#shown = false;

@@ -1,5 +1,8 @@
-/** Lines of columns under their heads, two blanks between; a column of numbers is flush right. */
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+/** Formats rows as columns under their titles, two spaces apart; a column of numbers is aligned right. */
+export function formatTable(
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
   const cells = rows.map((row) => row.map(String));
   const widths = head.map((title, column) =>
     Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)),
@@ -10,15 +13,15 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) =>
-        numeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+        numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
       )
       .join('  ')
       .trimEnd();
   return [line(head), ...cells.map(line)].join('\n');
 }
 
-/** `name  value` lines; those without a value are left out. */
-export function facts(values: Readonly<Record<string, string | number | null | undefined>>): string {
+/** Formats `name  value` lines; names without a value are left out. */
+export function formatFields(values: Readonly<Record<string, string | number | null | undefined>>): string {
   const given = Object.entries(values).filter(
     ([, value]) => value !== null && value !== undefined && value !== '',
   );
@@ -26,7 +29,7 @@ export function facts(values: Readonly<Record<string, string | number | null | u
   return given.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
-export const bytesText = (bytes: number): string =>
+export const formatBytes = (bytes: number): string =>
   bytes < 1024
     ? `${bytes} B`
     : bytes < 1 << 20

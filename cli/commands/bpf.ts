@@ -1,0 +1,184 @@
+import { ProblemError } from '../../contract/problem.ts';
+import type { Anchor } from '../../server/bpf/anchor.ts';
+import type { LinkHook } from '../../server/bpf/hook-query.ts';
+import { type Command, type CommandOption, type Invocation, printResult } from '../command.ts';
+
+/** Commands that make bpf(2) calls in this process: they need root, and no agent. */
+const local =
+  'HOOK is netkit/primary, netkit/peer, tcx/ingress or tcx/egress; DEVICE is an interface of this network namespace,\nfor both netkit hooks the primary. Programs are named by id or by the path of a pin. Needs root, and no agent.';
+
+const program: CommandOption = { value: 'ID|PATH', summary: 'the program, by id or by the path of a pin' };
+
+const anchorOptions: Readonly<Record<string, CommandOption>> = {
+  before: { value: 'ID|PATH', summary: 'attach right before this program' },
+  after: { value: 'ID|PATH', summary: 'attach right after this program' },
+  first: { summary: 'attach before all programs of the hook; by default after all' },
+};
+
+export const bpfLinkCreate: Command = {
+  name: 'bpf link create',
+  parameters: ['HOOK', 'DEVICE'],
+  summary: 'attaches a program by a link, BPF_LINK_CREATE, and pins the link',
+  details: local,
+  options: { program, pin: { value: 'PATH', summary: 'pin of the new link' }, ...anchorOptions },
+  async run(invocation) {
+    const path = required(invocation, 'pin');
+    const { hook, device, ifindex } = await place(invocation);
+    const bpf = await loadBpf();
+    const fd = await openProgram(required(invocation, 'program'));
+    const anchor = await anchorOf(invocation);
+    const link =
+      hook === 'netkit/primary' || hook === 'netkit/peer'
+        ? await bpf.attachNetkit(hook, ifindex, fd, anchor)
+        : await bpf.attachTcx(hook, ifindex, fd, anchor);
+    bpf.pin(link, path);
+    printResult(
+      invocation,
+      bpf.deviceLinkInfo(link),
+      ({ id, programId }) => `link ${id}: program ${programId} at ${hook} of ${device}`,
+    );
+  },
+};
+
+export const bpfLinkUpdate: Command = {
+  name: 'bpf link update',
+  parameters: ['PIN'],
+  summary: 'replaces the program of a pinned link, BPF_LINK_UPDATE; no packet passes without a program',
+  options: { program },
+  async run(invocation) {
+    const [path = ''] = invocation.args;
+    const bpf = await loadBpf();
+    const fd = await openProgram(required(invocation, 'program'));
+    const info = await bpf.withPinnedLink(path, async (link) => {
+      await bpf.updateLink(`update the link at ${path}`, link, fd);
+      return bpf.deviceLinkInfo(link);
+    });
+    if (info === null) throw noPin(path);
+    printResult(invocation, info, ({ id, programId }) => `link ${id}: program ${programId}`);
+  },
+};
+
+export const bpfLinkDetach: Command = {
+  name: 'bpf link detach',
+  parameters: ['PIN'],
+  summary: 'detaches a pinned link from its hook, BPF_LINK_DETACH, and removes the pin',
+  options: {},
+  async run(invocation) {
+    const [path = ''] = invocation.args;
+    const bpf = await loadBpf();
+    const info = await bpf.withPinnedLink(path, async (link, found) => {
+      await bpf.detachLink(`detach the link at ${path}`, link);
+      return found;
+    });
+    if (info === null) throw noPin(path);
+    bpf.unpin(path);
+    printResult(invocation, info, ({ id, programId }) => `link ${id}: program ${programId} detached`);
+  },
+};
+
+export const bpfProgramAttach: Command = {
+  name: 'bpf program attach',
+  parameters: ['HOOK', 'DEVICE'],
+  summary: 'attaches a program without a link, BPF_PROG_ATTACH: it stays for the life of the device',
+  details: local,
+  options: { program, ...anchorOptions },
+  async run(invocation) {
+    const { hook, device, ifindex } = await place(invocation);
+    const bpf = await loadBpf();
+    const fd = await openProgram(required(invocation, 'program'));
+    await bpf.attachWithoutLink(ifindex, hook, { fd }, await anchorOf(invocation));
+    const programId = bpf.programInfo(fd).id;
+    printResult(invocation, { programId }, () => `program ${programId} at ${hook} of ${device}`);
+  },
+};
+
+export const bpfProgramDetach: Command = {
+  name: 'bpf program detach',
+  parameters: ['HOOK', 'DEVICE'],
+  summary: 'detaches a program that was attached without a link, BPF_PROG_DETACH',
+  details: local,
+  options: { program },
+  async run(invocation) {
+    const { hook, device, ifindex } = await place(invocation);
+    const bpf = await loadBpf();
+    const fd = await openProgram(required(invocation, 'program'));
+    await bpf.detachWithoutLink(ifindex, hook, { fd });
+    const programId = bpf.programInfo(fd).id;
+    printResult(invocation, { programId }, () => `program ${programId} detached from ${hook} of ${device}`);
+  },
+};
+
+/** Loads libbpf, which the other commands need not have. */
+async function loadBpf() {
+  const [link, netkit, tcx, pins, programs, hooks, attach] = await Promise.all([
+    import('../../server/bpf/link.ts'),
+    import('../../server/bpf/netkit-hook.ts'),
+    import('../../server/bpf/tcx-hook.ts'),
+    import('../../server/bpf/pin.ts'),
+    import('../../server/bpf/program-info.ts'),
+    import('../../server/bpf/hook-query.ts'),
+    import('../../server/bpf/attach-without-link.ts'),
+  ]);
+  return { ...link, ...netkit, ...tcx, ...pins, ...programs, ...hooks, ...attach };
+}
+
+/** Hook and device of an invocation. @throws ProblemError `bad_request`, `device_missing` */
+async function place({ args: [hook = '', device = ''] }: Invocation) {
+  const { attachTypes } = await loadBpf();
+  if (!Object.hasOwn(attachTypes, hook))
+    throw new ProblemError('bad_request', `${hook}: not a hook`, {
+      hint: `use one of ${Object.keys(attachTypes).join(', ')}`,
+    });
+  const { NetlinkSocket } = await import('../../server/netlink/socket.ts');
+  const { getLink } = await import('../../server/netlink/link.ts');
+  using socket = NetlinkSocket.open();
+  const found = await getLink(socket, { name: device });
+  if (found === null)
+    throw new ProblemError(
+      'device_missing',
+      `${device}: no interface of this network namespace has this name`,
+      {
+        hint: 'see `ip link`; for a netkit hook name the primary, which is on the host',
+      },
+    );
+  return { hook: hook as LinkHook, device, ifindex: found.ifindex };
+}
+
+function required(invocation: Invocation, name: string): string {
+  const value = invocation.option(name);
+  if (value === undefined) throw new ProblemError('bad_request', `--${name} is missing`);
+  return value;
+}
+
+/** Opens a program by id or pin; the descriptor is open until this process ends. @throws ProblemError `bad_request` */
+async function openProgram(reference: string): Promise<number> {
+  const { programFdById, openPinned } = await loadBpf();
+  const fd = /^\d+$/.test(reference) ? programFdById(Number(reference)) : openPinned(reference);
+  if (fd === null)
+    throw new ProblemError(
+      'bad_request',
+      /^\d+$/.test(reference) ? `no program has id ${reference}` : `nothing is pinned at ${reference}`,
+      { hint: 'see `bpftool prog show`' },
+    );
+  return fd;
+}
+
+async function anchorOf(invocation: Invocation): Promise<Anchor> {
+  const before = invocation.option('before');
+  const after = invocation.option('after');
+  const first = invocation.flag('first');
+  if ([before !== undefined, after !== undefined, first].filter(Boolean).length > 1)
+    throw new ProblemError('bad_request', 'only one of --before, --after and --first');
+  if (first) return 'first';
+  if (before !== undefined) return { before: { programId: await programIdOf(before) } };
+  if (after !== undefined) return { after: { programId: await programIdOf(after) } };
+  return 'last';
+}
+
+async function programIdOf(reference: string): Promise<number> {
+  const { programInfo } = await loadBpf();
+  return programInfo(await openProgram(reference)).id;
+}
+
+const noPin = (path: string): ProblemError =>
+  new ProblemError('bad_request', `nothing is pinned at ${path}`, { hint: 'see `bpftool link show -f`' });
