@@ -63,7 +63,7 @@ export const newBuild = z.strictObject({
 });
 export type NewBuild = z.infer<typeof newBuild>;
 
-/** Where a user's program runs by ours. Packets between pods of the node that take the short way end at ours. */
+/** Order of a user program relative to Podlane's on the hook. Redirected packets do not reach a program after Podlane's. */
 export const place = z.enum(['before', 'after']);
 export type Place = z.infer<typeof place>;
 

@@ -29,8 +29,8 @@ export function RedirectSetting() {
     save.mutateAsync({ ...data, redirect }),
   );
   return (
-    <section aria-labelledby="short-way" className="mt-6">
-      <h2 id="short-way" className="font-semibold">
+    <section aria-labelledby="redirect" className="mt-6">
+      <h2 id="redirect" className="font-semibold">
         {settingsText.redirectTitle}
       </h2>
       <div className="mt-1 border-line-2 border-t">

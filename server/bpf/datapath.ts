@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttachedProgram, Hook } from '../../contract/device.ts';
-import { CounterMap } from './counters.ts';
+import { CounterMap } from './counter-map.ts';
 import { attachPinned, detachPinned, type PinnedLink, pinnedLinks, updateLinks } from './datapath-links.ts';
 import {
   type DatapathMaps,
@@ -263,7 +263,7 @@ export class DatapathPrograms {
     this.#endpointsOf(key).set(key, encodeEndpoint(endpoint));
   }
 
-  /** Nothing goes to `address` the short way, and nobody may send from it who has it not as the first. */
+  /** Stops redirecting to `address`. Only a pod whose first address it is may still send from it. */
   removeEndpoint(address: string): void {
     const key = encodeEndpointKey(address);
     this.#endpointsOf(key).delete(key);

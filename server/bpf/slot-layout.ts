@@ -32,8 +32,8 @@ export interface SlotEntry {
   /** Which programs count and redirect: those on the device's own hooks (netkit), or those on the primary's. */
   hooks: 'device' | 'primary';
   /**
-   * Packets to other pods of the node take the short way: past the host's netfilter, and past programs of others
-   * that come after ours on the hook. Not for nodes that translate addresses between pods (kube-proxy): answers
+   * Redirects packets to other pods of the node, past the host's netfilter and past foreign programs that run after
+   * ours on the hook. Not for nodes that translate addresses between pods (kube-proxy): answers
    * would not be translated back.
    */
   redirect: boolean;

@@ -1,30 +1,26 @@
 import { EventEmitter } from 'node:events';
-import type { Logger } from 'pino';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
-import type { Capability, CapabilityName } from '../../contract/node.ts';
+import type { Capability } from '../../contract/node.ts';
 import type { PodPath } from '../../contract/path.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { openDatapath } from '../bpf/datapath.ts';
-import { UserProgramPins } from '../bpf/user-program-pins.ts';
-import { probeCapabilities } from '../kernel/probe.ts';
-import { NetlinkSocket } from '../netlink/socket.ts';
+import { TaskScope } from '../async/task-scope.ts';
 import type { DatapathStore } from '../store/port.ts';
-import type { DeviceRecord, PodRecord } from '../store/records.ts';
 import { Batches } from './batch/batches.ts';
 import { type AccessRules, type DatapathContext, podName, policyEndpoint } from './context.ts';
 import { hooksOf } from './device/hooks.ts';
 import { moveHooks } from './device/move-hooks.ts';
-import { removeAllUserPrograms } from './device/user-hooks.ts';
 import { asProblemError } from './errors.ts';
 import { Guard } from './guard/guard.ts';
-import { hasCapability, type KernelContext } from './kernel-context.ts';
+import type { KernelContext } from './kernel-context.ts';
 import type { StepActions } from './migration/executor.ts';
 import { Migrations } from './migration/migrations.ts';
 import { putCarrierLast } from './migration/recover.ts';
-import { currentDevice, type LivePod, PodRegistry, podSummary } from './pod-registry.ts';
+import { type KernelOptions, openKernel } from './open-kernel.ts';
+import { isGone, withPod } from './pod-activity.ts';
+import { currentDevice, type LivePod, newLivePod, PodRegistry, podSummary } from './pod-registry.ts';
 import { readConsistently } from './pods/consistent-read.ts';
 import { PodLifecycle } from './pods/lifecycle.ts';
 import { readPath } from './pods/read-path.ts';
@@ -35,20 +31,11 @@ import { RunningBuild } from './running-build.ts';
 import { SlotAllocator } from './slot-allocator.ts';
 import { UserPrograms } from './user-programs/user-programs.ts';
 
-export interface DatapathOptions {
+export interface DatapathOptions extends KernelOptions {
   store: DatapathStore;
-  pins: string;
-  maxSlots: number;
-  /** That access rules remember; a default of its own. */
-  connections?: number | undefined;
-  log: Logger;
-  /** Where none are given, all packets pass. */
+  /** Default: none, and all packets pass. */
   rules?: AccessRules;
-  /** The object to run instead of the installed one. */
-  image?: Buffer | undefined;
-  /** Capabilities to do without although the kernel has them. */
-  without?: readonly CapabilityName[];
-  /** Wraps what migrations do to the kernel, step by step: where a test makes a step fail, or ends the process. */
+  /** Wraps the actions of migration steps; tests make a step fail with it, or end the process. */
   actions?: (actions: StepActions) => StepActions;
 }
 
@@ -59,12 +46,13 @@ export interface DatapathEvents {
   event: [Event];
 }
 
-/** What of a pod goes into a sample: its live devices' slots, the one that carries its traffic last. */
+/** A pod as the sampler reads it. */
 export interface SampledPod {
   id: string;
   number: number;
+  /** Slots of its devices, the one that carries its traffic last. */
   slots: readonly number[];
-  /** Of its network namespace. */
+  /** Inode of its network namespace. */
   netnsInode: bigint;
   kind: DeviceKind;
   /** Sums of its removed devices, in the order of `counterFields`. */
@@ -72,24 +60,27 @@ export interface SampledPod {
   requests: { ok: number; failed: number } | null;
 }
 
-/** The pods of this node and their devices: attach, describe, migrate, detach. */
+/** Attaches, reads, migrates and detaches the pods of this node, and publishes their changes. */
 export class Datapath extends EventEmitter<DatapathEvents> {
-  /** Migrations of many pods. */
+  /** Migrates many pods. */
   readonly batches: Batches;
-  /** Repairs and falls back by itself. */
+  /** Repairs pods and falls back to veth automatically. */
   readonly guard: Guard;
-  /** The object our programs are of, to be replaced. */
+  /** The running object of Podlane's programs. */
   readonly running: RunningBuild;
-  /** Programs that users put on pods. */
-  readonly users: UserPrograms;
+  /** Programs that users attach to pods. */
+  readonly userPrograms: UserPrograms;
   readonly #context: DatapathContext;
-  readonly #attachments: PodLifecycle;
+  readonly #lifecycle: PodLifecycle;
   readonly #migrations: Migrations;
   readonly #reconciler: Reconciler;
+  /** Owns the operations that callers await. */
+  readonly #scope: TaskScope;
 
   private constructor(options: DatapathOptions, kernel: KernelContext, refusal: ProblemError | null) {
     super();
     const { store, log } = options;
+    this.#scope = new TaskScope((error) => log.error({ err: error }, 'datapath'));
     this.#context = {
       kernel,
       store,
@@ -109,17 +100,17 @@ export class Datapath extends EventEmitter<DatapathEvents> {
           try {
             this.emit('event', await store.addEvent(event));
           } catch (error) {
-            log.error({ err: error, event }, 'the event could not be written');
+            log.error({ err: error, event }, 'the event could not be stored');
           }
         },
       },
     };
     this.running = new RunningBuild(this.#context, refusal);
-    this.users = new UserPrograms(this.#context);
-    this.#attachments = new PodLifecycle(this.#context);
+    this.userPrograms = new UserPrograms(this.#context);
+    this.#lifecycle = new PodLifecycle(this.#context);
     this.#reconciler = new Reconciler(
       this.#context,
-      (pod, key) => key === 'programs' && this.guard.owns(pod),
+      (pod, key) => key === 'programs' && this.guard.repairsPrograms(pod),
     );
     this.#migrations = new Migrations(
       this.#context,
@@ -131,50 +122,32 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   /**
-   * Probes the kernel, takes over what is pinned, and brings store and kernel to agree: open journals are ended,
-   * pods that have ended are closed, missing devices made again.
+   * Opens the kernel side and brings the store and the kernel to agreement: finishes or undoes open migrations, removes
+   * pods whose namespace is gone, replaces missing devices.
    */
   static async open(options: DatapathOptions): Promise<Datapath> {
-    const { store, pins, maxSlots, connections } = options;
-    const capabilities = without(await probeCapabilities(), options.without ?? []);
-    const [pods, devices, open, redirect] = await Promise.all([
+    const { store } = options;
+    const [records, devices, open, redirect] = await Promise.all([
       store.pods(),
       store.devices(),
       store.openMigrations(),
       store.setting('node', 'redirect'),
     ]);
-    const live = pods.map((record) => livePod(record, devices));
-    for (const pod of live)
+    const pods = records.map((record) =>
+      newLivePod(
+        record,
+        devices.filter((device) => device.podId === record.id).sort((a, b) => a.id - b.id),
+      ),
+    );
+    for (const pod of pods)
       for (const migration of open) if (migration.podId === pod.record.id) putCarrierLast(pod, migration);
-    const standing = {
-      host: NetlinkSocket.open(),
-      capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
-      redirect: redirect !== false,
-      userPins: new UserProgramPins(pins),
-    };
-    // Of pods of other store.
-    for (const owner of standing.userPins.owners())
-      if (!pods.some(({ number }) => number === owner)) await removeAllUserPrograms(standing, owner);
-    const primaryHooks = hasCapability(standing, 'tcx') ? 'tcx' : 'tc';
-    const openPrograms = (image?: Buffer) =>
-      openDatapath({
-        pins,
-        maxSlots,
-        connections,
-        image,
-        fill: async (opened) => {
-          for (const pod of live) writePodConfig({ ...standing, primaryHooks, programs: opened }, pod);
-          await options.rules?.activate(opened, pods.map(policyEndpoint));
-        },
-      });
-    let refusal: ProblemError | null = null;
-    const programs = await openPrograms(options.image).catch((error: unknown) => {
-      if (options.image === undefined || !(error instanceof ProblemError)) throw error;
-      refusal = error;
-      return openPrograms();
+    const owners = records.map(({ number }) => number);
+    const { kernel, refusal } = await openKernel(options, redirect !== false, owners, async (opened) => {
+      for (const pod of pods) writePodConfig(opened, pod);
+      await options.rules?.activate(opened.programs, records.map(policyEndpoint));
     });
-    const datapath = new Datapath(options, { ...standing, primaryHooks, programs }, refusal);
-    await datapath.#takeOver(live, open);
+    const datapath = new Datapath(options, kernel, refusal);
+    await datapath.#takeOver(pods, open);
     return datapath;
   }
 
@@ -203,14 +176,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#context.registry.all().map(podSummary);
   }
 
-  /** @returns the pod's id @throws ProblemError `pod_not_found` */
+  /** Resolves an id or `namespace.name` to the pod's id. @throws ProblemError `pod_not_found` */
   find(idOrName: string): string {
     return this.#must(idOrName).record.id;
   }
 
   /** @throws ProblemError `pod_not_found`, `pod_gone` */
   describe(id: string): Promise<Pod> {
-    return this.#refusals(() => {
+    return this.#run(() => {
       const pod = this.#must(id);
       return readConsistently(pod, () => readPod(this.#context.kernel, pod));
     });
@@ -218,20 +191,20 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   /** @throws ProblemError `pod_not_found`, `pod_gone`, `device_missing` */
   path(id: string): Promise<PodPath> {
-    return this.#refusals(() => {
+    return this.#run(() => {
       const pod = this.#must(id);
       return readConsistently(pod, () => readPath(this.#context.kernel, pod, this.#context.registry.all()));
     });
   }
 
   /**
-   * Makes a network namespace a pod of this node. What fails leaves nothing behind.
+   * Attaches a network namespace to the node as a pod. A failure leaves nothing behind.
    * @throws ProblemError `pod_exists`, `address_in_use`, `bad_netns`, `interface_in_use`, `no_netkit`, `no_tcx`,
    * `no_slot`, `host_not_ready`, `kernel_refused`
    */
   attach(wanted: NewPod): Promise<Pod> {
-    return this.#refusals(async () => {
-      const pod = await this.#attachments.attach(wanted);
+    return this.#run(async () => {
+      const pod = await this.#lifecycle.attach(wanted);
       this.emit('pod', podSummary(pod));
       const device = currentDevice(pod);
       await this.#context.publish.event({
@@ -245,33 +218,35 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     });
   }
 
-  /** Takes the pod's device away. @throws ProblemError `pod_not_found`, `migration_running` */
+  /** Removes the pod and its device. @throws ProblemError `pod_not_found`, `migration_running`, `pod_busy` */
   detach(id: string): Promise<void> {
-    return this.#refusals(() => this.#attachments.detach(this.#must(id)));
+    return this.#run(() => this.#lifecycle.detach(this.#must(id)));
   }
 
-  /** What a migration would do; changes nothing. @throws ProblemError `pod_not_found`, `pod_gone`, `no_slot` */
+  /** Plans a migration and changes nothing. @throws ProblemError `pod_not_found`, `pod_gone`, `no_slot` */
   plan(id: string, to: DeviceKind, recreate = false): Promise<MigrationPlan> {
-    return this.#refusals(() => this.#migrations.plan(this.#must(id), to, recreate));
+    return this.#run(() => this.#migrations.plan(this.#must(id), to, recreate));
   }
 
   /**
-   * Begins a migration; resolves once the journal has it.
-   * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `already_on_kind`, `no_netkit`, `no_tcx`,
+   * Starts a migration; resolves once its journal is stored.
+   * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `pod_busy`, `already_on_kind`, `no_netkit`, `no_tcx`,
    * `second_interface`, `host_not_ready`, `device_missing`, `interface_in_use`, `store_failed`
    */
   migrate(id: string, to: DeviceKind, actor: string, recreate = false): Promise<Migration> {
-    return this.#refusals(() => this.#migrations.start(this.#must(id), to, actor, recreate));
+    return this.#run(() => this.#migrations.start(this.#must(id), to, actor, recreate));
   }
 
   /**
-   * Attach fallback and back: moves our programs of a netkit device to its primary, or to its own hooks.
-   * @throws ProblemError `pod_not_found`, `not_netkit`, `already_there`, `migration_running`, `kernel_refused`
+   * Moves Podlane's programs of a netkit device to the hooks of its primary (attach fallback), or back to its own.
+   * @throws ProblemError `pod_not_found`, `not_netkit`, `already_there`, `migration_running`, `pod_busy`, `pod_gone`,
+   * `kernel_refused`
    */
   moveHooks(id: string, to: 'device' | 'primary', actor: string): Promise<Pod> {
-    return this.#refusals(async () => {
+    return this.#run(async () => {
       const pod = this.#must(id);
-      await moveHooks(this.#context, pod, to);
+      const what = `move the programs of ${podName(pod)} to the ${to === 'device' ? 'netkit hooks' : 'primary'}`;
+      await withPod(pod, { type: 'moving-hooks' }, what, () => moveHooks(this.#context, pod, to, what));
       this.#context.publish.pod(pod);
       const device = currentDevice(pod);
       await this.#context.publish.event({
@@ -289,9 +264,9 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#context.kernel.redirect;
   }
 
-  /** Whether packets between pods of this node may take the short way; from the next packet on, and after restarts. */
+  /** Turns same-node redirect on or off, from the next packet on and after restarts. */
   setRedirect(redirect: boolean): Promise<void> {
-    return this.#refusals(async () => {
+    return this.#run(async () => {
       const { kernel, store, registry } = this.#context;
       await store.saveSetting('node', 'redirect', redirect);
       kernel.redirect = redirect;
@@ -307,11 +282,11 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#migrations.noteRequests();
   }
 
-  /** The pods' network namespaces. */
+  /** Lists the network namespaces of the pods. */
   namespaces(): { id: string; name: string; path: string; inode: bigint }[] {
     return this.#context.registry
       .all()
-      .filter((pod) => !pod.gone)
+      .filter((pod) => !isGone(pod))
       .map((pod) => ({
         id: pod.record.id,
         name: podName(pod),
@@ -320,25 +295,26 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       }));
   }
 
-  /** What the sampler reads: every pod, its slots and what it carries from removed devices. */
+  /** Lists every pod with its slots and the counters of its removed devices, for the sampler. */
   all(): readonly SampledPod[] {
     return this.#context.registry
       .all()
-      .filter((pod) => !pod.gone)
+      .filter((pod) => !isGone(pod))
       .map(sampled);
   }
 
   get(id: string): SampledPod | undefined {
     const pod = this.#context.registry.get(id);
-    return pod && !pod.gone ? sampled(pod) : undefined;
+    return pod && !isGone(pod) ? sampled(pod) : undefined;
   }
 
-  /** Waits for running migrations; devices, programs and counters stay as they are. */
+  /** Waits for running operations and migrations. Devices, programs and counters stay as they are. */
   async close(): Promise<void> {
+    await this.#scope.close();
     await this.batches.close();
     await this.guard.close();
     await this.#reconciler.close();
-    await this.#migrations.settled();
+    await this.#migrations.close();
     this.#context.kernel.host.close();
     this.#context.kernel.programs.close();
   }
@@ -360,33 +336,16 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#context.registry.require(idOrName);
   }
 
-  async #refusals<T>(act: () => T | Promise<T>): Promise<T> {
+  /** Runs an operation that `close` waits for. @throws ProblemError for every failure */
+  async #run<T>(operation: () => T | Promise<T>): Promise<T> {
+    if (this.#scope.closed) throw new ProblemError('stopping', 'the agent is stopping');
     try {
-      return await act();
+      return await this.#scope.run(operation);
     } catch (error) {
       throw asProblemError(error);
     }
   }
 }
-
-const livePod = (record: PodRecord, devices: readonly DeviceRecord[]): LivePod => ({
-  record,
-  devices: devices.filter((device) => device.podId === record.id).sort((a, b) => a.id - b.id),
-  migration: null,
-  repairing: null,
-  leaving: false,
-  gone: false,
-  conditions: new Map(),
-  requests: null,
-});
-
-/** The capabilities as on a kernel that lacks these. */
-const without = (capabilities: Capability[], lacking: readonly CapabilityName[]): Capability[] =>
-  capabilities.map((capability) =>
-    lacking.includes(capability.name)
-      ? { ...capability, available: false, detail: 'switched off by --without', hint: null }
-      : capability,
-  );
 
 const sampled = (pod: LivePod): SampledPod => ({
   id: pod.record.id,

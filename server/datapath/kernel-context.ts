@@ -13,7 +13,7 @@ export interface KernelContext {
   capabilities: ReadonlyMap<CapabilityName, Capability>;
   /** The hooks of a primary: tcx, or clsact's where the kernel has no tcx. */
   primaryHooks: 'tcx' | 'tc';
-  /** Whether packets between pods of this node may take the short way. */
+  /** True if packets between pods of this node are redirected. */
   redirect: boolean;
 }
 

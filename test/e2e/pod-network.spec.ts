@@ -29,17 +29,17 @@ const line = (page: Page, start: string) =>
     .getByRole('listitem')
     .filter({ hasText: start });
 
-test('the path tells which way packets take by what was counted, and that the short way is off', async ({
+test('the path shows how packets travel by their counters, and that redirect is off', async ({
   page,
 }) => {
   await page.goto(podPage);
-  await expect(line(page, 'Short way between pods, on')).toContainText(
-    /[1-9]\d* ?\u202f?pps handed straight to other pods.*[1-9]\d*\u202f?pps handed straight to this pod/,
+  await expect(line(page, 'Same-node redirect: on')).toContainText(
+    /[1-9]\d* ?\u202f?pps redirected to other pods.*[1-9]\d*\u202f?pps redirected to this pod/,
   );
   const drawn = (flow: string) => page.locator(`[data-flow="${flow}"] path[stroke-width]`);
-  await expect(drawn('short-out')).toHaveCount(2);
-  await expect(drawn('short-in')).toHaveCount(2);
-  await expect(drawn('pods-out')).toHaveCount(0);
+  await expect(drawn('redirect-egress')).toHaveCount(2);
+  await expect(drawn('redirect-ingress')).toHaveCount(2);
+  await expect(drawn('pods-egress')).toHaveCount(0);
 
   const choose = (redirect: boolean) =>
     page.evaluate(
@@ -52,12 +52,12 @@ test('the path tells which way packets take by what was counted, and that the sh
       { redirect },
     );
   expect(await choose(false)).toBe(200);
-  await expect(page.locator('[data-short-way=off]')).toContainText('Short way off');
-  await expect(drawn('short-out')).toHaveCount(0);
-  await expect(drawn('pods-out')).toHaveCount(2);
-  await expect(line(page, 'switched off on this node')).toContainText(/0\u202f?pps handed straight to other/);
+  await expect(page.locator('[data-redirect=off]')).toContainText('Redirect off');
+  await expect(drawn('redirect-egress')).toHaveCount(0);
+  await expect(drawn('pods-egress')).toHaveCount(2);
+  await expect(line(page, 'Same-node redirect: off')).toContainText(/0\u202f?pps redirected to other/);
   expect(await choose(true)).toBe(200);
-  await expect(drawn('short-out')).toHaveCount(2);
+  await expect(drawn('redirect-egress')).toHaveCount(2);
 });
 
 test('all addresses of a pod are a key away, and its routes and neighbours are there in both families', async ({
@@ -103,10 +103,10 @@ for (const colorScheme of ['dark', 'light'] as const)
   }) => {
     await page.emulateMedia({ colorScheme });
     await page.goto(podPage);
-    await expect(page.locator('[data-short-way=on]')).toBeVisible();
+    await expect(page.locator('[data-redirect=on]')).toBeVisible();
     expect(await violations(page)).toEqual([]);
     await page.setViewportSize({ width: 390, height: 844 });
-    await expect(page.locator('[data-short-way=on]')).toBeVisible();
+    await expect(page.locator('[data-redirect=on]')).toBeVisible();
     expect(await violations(page)).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
   });

@@ -40,7 +40,7 @@ export const placesOf = ({ points }: TracePacket): string[] =>
 export const sendUdp = (node: RiggedNode, from: Pod, address: string, port: number): string =>
   node.run(['bash', '-c', `echo -n ping > /dev/udp/${address}/${port}`], from.netns.path);
 
-/** Three echoes and their answers go the short way through the hooks of both pods; so says the trace, and the stream. */
+/** Expects three redirected echo requests and their replies at the hooks of both pods, in the trace and in the stream. */
 export async function expectEchoesTraced(
   node: RiggedNode,
   from: TracedPod,

@@ -40,7 +40,7 @@ const answers = (from: Pod, address: string): void =>
     ' 0% packet loss',
   );
 
-test('netkit in mode l2 has the MACs, policies and scrub it was given, and neighbours', async () => {
+test('netkit in mode l2 has the MACs, policies and scrub it was given, and neighbors', async () => {
   expect(layer2.device).toMatchObject({
     kind: 'netkit',
     mode: 'l2',
@@ -50,7 +50,7 @@ test('netkit in mode l2 has the MACs, policies and scrub it was given, and neigh
   });
   // Kernels before 6.13 do not tell the scrub.
   if (layer2.device?.scrub) expect(layer2.device.scrub).toEqual({ primary: 'none', peer: 'none' });
-  expect(layer2.neighbours.pod.map((each) => `${each.address} ${each.mac} ${each.state}`).sort()).toEqual([
+  expect(layer2.neighbors.pod.map((each) => `${each.address} ${each.mac} ${each.state}`).sort()).toEqual([
     '169.254.1.1 02:00:00:00:bb:01 PERMANENT',
     'fe80::1 02:00:00:00:bb:01 PERMANENT',
   ]);
@@ -58,12 +58,12 @@ test('netkit in mode l2 has the MACs, policies and scrub it was given, and neigh
   expectIproute2Agrees(node, layer3);
 });
 
-test('modes l2 and l3 reach each other over both families, by the short way', async () => {
+test('modes l2 and l3 reach each other over both families, by redirect', async () => {
   for (const address of ['10.42.0.3', 'fd42::3']) answers(layer2, address);
   for (const address of ['10.42.0.2', 'fd42::2', 'fd42::20', 'fe80::1%eth0']) answers(layer3, address);
   node.run(['ping', '-6', '-c', '60', '-i', '0.05', 'fd42::3'], layer2.netns.path);
   const path = await node.ask<PodPath>('GET', '/pods/shop.layer2/path');
-  expect(path.taken?.redirected).toBeGreaterThan(0);
+  expect(path.traffic?.redirected).toBeGreaterThan(0);
 });
 
 test('packets are traced through netkit hooks, to where they are lost, and captured', async () => {
@@ -91,7 +91,7 @@ test.each<DeviceKind>(['veth', 'netkit'])(
     expect(after.device?.peer.mac).toBe('02:00:00:00:bb:02');
     expect(after.device?.peer.name).toBe('eth0');
     expect(after.routes.pod).toEqual(before.routes.pod);
-    expect(after.neighbours.pod).toEqual(before.neighbours.pod);
+    expect(after.neighbors.pod).toEqual(before.neighbors.pod);
     expectIproute2Agrees(node, after);
   },
 );

@@ -1,5 +1,5 @@
-import type { AttachedProgram, HookFamily } from '../../../contract/device.ts';
 import { isIpv6 } from '../../../contract/cidr.ts';
+import type { AttachedProgram, HookFamily } from '../../../contract/device.ts';
 import { primaryIfindex, type SlotEntry } from '../../bpf/slot-layout.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
@@ -32,7 +32,7 @@ export function writeSlotConfig(kernel: KernelContext, pod: PodRecord, device: D
   kernel.programs.setSlot(device.slot, slotConfig(kernel, pod, device));
 }
 
-/** From now on packets of this node to the pod's addresses may take the short way to this device. */
+/** Points the pod's addresses at this device: packets of this node are redirected to it. */
 export function setEndpoints(
   kernel: KernelContext,
   pod: PodRecord,

@@ -45,7 +45,7 @@ test('the path says what the kernel has: the kind, both ends, and our programs w
     const chip = path.getByRole('group', { name: `${hook}, ${name}` });
     await expect(chip).toContainText(`id ${program}`);
     await expect(chip).toContainText(/[1-9][\d.]*\s?k?\s?runs\/s/);
-    // Which of the two depends on where its packets go; what leaves for other pods takes the short way.
+    // Which of the two depends on where its packets go; packets to other pods are redirected.
     await expect(chip).toContainText(/(redirect|pass)\s*(100|[1-9]\d?) %/);
   }
   await page.goto(`/pods/${id}`);

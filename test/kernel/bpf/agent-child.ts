@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
-import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { attachWithoutLink, detachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
+import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { programInfo } from '../../../server/bpf/program-info.ts';
 import { holdRunStatistics } from '../../../server/bpf/run-statistics.ts';
+import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
 import { isNetlinkError } from '../../../server/netlink/error.ts';
-import { addBpfFilter, addClsact } from '../../../server/netlink/tc-filter.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
+import { addBpfFilter } from '../../../server/netlink/tc-filter.ts';
+import { addClsact } from '../../../server/netlink/clsact.ts';
 import type { Call } from './agent.ts';
 
 /** Runs in the test's host namespace and does what it is told over IPC, until it is killed. */
@@ -54,8 +55,9 @@ const calls: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>[
     await addBpfFilter(socket, primaryIfindex(slot), hook, filter);
   },
   async loadForeign(name) {
-    return programInfo(await loadMinimalProgram(`load ${name}`, programType.schedulerClassifier, { result: -1 }))
-      .id;
+    return programInfo(
+      await loadMinimalProgram(`load ${name}`, programType.schedulerClassifier, { result: -1 }),
+    ).id;
   },
   attachForeign: (id, hook, slot, order) => attachWithoutLink(primaryIfindex(slot), hook, { id }, order),
   detachForeign: (id, hook, slot) => detachWithoutLink(primaryIfindex(slot), hook, { id }),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
+import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { writeSysctl } from '../../../server/kernel/procfs.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from './namespaces.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { address6Bytes } from '../../../server/bpf/ip-address.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
+import { address6Bytes } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
 import { checksum, etherHeader } from './frames.ts';
 import { entryOf, NodeStage, type PodDevice, type StagedPod } from './node-fixture.ts';
@@ -32,7 +32,7 @@ const families = {
   },
 } as const;
 
-/** The short way between two pods of a node, whose devices are `from` and `to`. */
+/** Tests the redirect between two pods of a node, whose devices are `from` and `to`. */
 export function describeRedirect(from: PodDevice, to: PodDevice): void {
   describe(`from ${nameOf(from)} to ${nameOf(to)}`, () => {
     let stage: NodeStage;
@@ -76,7 +76,8 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
     });
 
     const ping = (words: string) => stage.in(a.netns, `ping -n -i 0.2 -W 2 ${words}`);
-    const redirected = async (pod: StagedPod) => (await agent.read(pod.slot))[counterIndex.egressRedirectedPackets]!;
+    const redirected = async (pod: StagedPod) =>
+      (await agent.read(pod.slot))[counterIndex.egressRedirectedPackets]!;
 
     const forgetMtu = (): void => {
       for (const words of ['ip route flush cache', 'ip -6 route flush cache']) stage.in(a.netns, words);
@@ -157,9 +158,9 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         await stream();
         const counters = await agent.read(a.slot);
         expect(counters[counterIndex.egressRedirectedBytes]).toBeGreaterThan(8n << 20n);
-        expect(counters[counterIndex.egressRedirectedBytes]! / counters[counterIndex.egressRedirectedPackets]!).toBeGreaterThan(
-          3000n,
-        );
+        expect(
+          counters[counterIndex.egressRedirectedBytes]! / counters[counterIndex.egressRedirectedPackets]!,
+        ).toBeGreaterThan(3000n);
         expect(counters[counterIndex.egressDroppedPackets]).toBe(0n);
       });
 
@@ -167,7 +168,9 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         stage.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
         await stream();
         const counters = await agent.read(a.slot);
-        expect(counters[counterIndex.egressPackets]).toBeGreaterThan(counters[counterIndex.egressRedirectedPackets]!);
+        expect(counters[counterIndex.egressPackets]).toBeGreaterThan(
+          counters[counterIndex.egressRedirectedPackets]!,
+        );
         expect(counters[counterIndex.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
         forgetMtu();
       });

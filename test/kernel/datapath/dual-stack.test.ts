@@ -83,22 +83,22 @@ test('a migration carries all of it, and the plan names it', async () => {
   );
 });
 
-test('packets between pods of the node take the short way, and the path tells so by counters', async () => {
+test('packets between pods of the node are redirected, as the path’s counters show', async () => {
   node.run(['ping', '-6', '-c', '150', '-i', '0.01', 'fd42::3'], cart.netns.path);
-  const path = await node.ask<{ taken: { redirected: number; toHost: number }; redirect: boolean }>(
+  const path = await node.ask<{ traffic: { redirected: number; hostRouted: number }; redirect: boolean }>(
     'GET',
     '/pods/shop.cart/path',
   );
   expect(path.redirect).toBe(true);
-  expect(path.taken.redirected).toBeGreaterThan(20);
+  expect(path.traffic.redirected).toBeGreaterThan(20);
   await node.ask('PUT', '/node/settings', { redirect: false });
   await new Promise((resolve) => setTimeout(resolve, 1100));
   node.run(['ping', '-6', '-c', '150', '-i', '0.01', 'fd42::3'], cart.netns.path);
-  const stack = await node.ask<{ taken: { redirected: number; toHost: number } }>(
+  const stack = await node.ask<{ traffic: { redirected: number; hostRouted: number } }>(
     'GET',
     '/pods/shop.cart/path',
   );
-  expect(stack.taken.redirected).toBe(0);
-  expect(stack.taken.toHost).toBeGreaterThan(20);
+  expect(stack.traffic.redirected).toBe(0);
+  expect(stack.traffic.hostRouted).toBeGreaterThan(20);
   await node.ask('PUT', '/node/settings', { redirect: true });
 });

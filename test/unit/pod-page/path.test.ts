@@ -4,7 +4,7 @@ import { arrowHead, trackWidth, twistedWire } from '../../../app/pods/[id]/_path
 import { uprightLayout } from '../../../app/pods/[id]/_path/upright-layout.ts';
 import { type LayoutBox, minWideWidth, wideLayout } from '../../../app/pods/[id]/_path/wide-layout.ts';
 
-const one = { out: 1, in: 1 };
+const one = { egress: 1, ingress: 1 };
 const right = ({ x, width }: LayoutBox) => x + width;
 
 describe('a track', () => {
@@ -38,12 +38,12 @@ describe('the wide layout', () => {
       height: 336,
       edge: 422,
       veth: null,
-      tracks: { out: 170, in: 198 },
+      tracks: { egress: 170, ingress: 198 },
     });
     expect(layout.device).toEqual({ x: 208, y: 154, width: 428, height: 60 });
     expect(layout.host).toEqual({ x: 724, y: 140, width: 224, height: 96 });
-    expect(layout.gates.out).toMatchObject({ x: 256, y: 170 });
-    expect(layout.gates.in).toMatchObject({ x: 584, y: 198 });
+    expect(layout.gates.egress).toMatchObject({ x: 256, y: 170 });
+    expect(layout.gates.ingress).toMatchObject({ x: 584, y: 198 });
   });
 
   test.each(['netkit', 'veth'] as const)('keeps %s boxes apart from the narrowest width on', (kind) => {
@@ -53,24 +53,24 @@ describe('the wide layout', () => {
       expect(right(device)).toBeLessThan(host.x - 20);
       expect(right(host)).toBeLessThan(destinations.x - 40);
       expect(destinations.x + destinations.width).toBe(width);
-      expect(gates.in.x).toBeLessThan(right(device));
-      expect(gates.out.x + 40).toBeLessThan(gates.in.x);
+      expect(gates.ingress.x).toBeLessThan(right(device));
+      expect(gates.egress.x + 40).toBeLessThan(gates.ingress.x);
     }
   });
 
   test('both gates of a veth are on the host’s side of the namespace edge, a netkit’s on one side each', () => {
     const veth = wideLayout(1392, 'veth', one, true);
     const netkit = wideLayout(1392, 'netkit', one, true);
-    expect([veth.gates.out.x, veth.gates.in.x].every((x) => x > veth.edge)).toBe(true);
-    expect(netkit.gates.out.x).toBeLessThan(netkit.edge);
-    expect(netkit.gates.in.x).toBeGreaterThan(netkit.edge);
-    expect(netkit.gates.out.chips.x + netkit.gates.out.chips.width).toBeLessThanOrEqual(netkit.edge);
+    expect([veth.gates.egress.x, veth.gates.ingress.x].every((x) => x > veth.edge)).toBe(true);
+    expect(netkit.gates.egress.x).toBeLessThan(netkit.edge);
+    expect(netkit.gates.ingress.x).toBeGreaterThan(netkit.edge);
+    expect(netkit.gates.egress.chips.x + netkit.gates.egress.chips.width).toBeLessThanOrEqual(netkit.edge);
   });
 
   test('grows by a chip for each further program on a hook', () => {
-    const layout = wideLayout(1392, 'veth', { out: 3, in: 2 }, true);
+    const layout = wideLayout(1392, 'veth', { egress: 3, ingress: 2 }, true);
     expect(layout.height).toBe(336 + 2 * 82 + 82);
-    expect(layout.tracks.out).toBe(170 + 2 * 82);
+    expect(layout.tracks.egress).toBe(170 + 2 * 82);
   });
 
   test('draws no way to an uplink that is not there', () => {
@@ -83,7 +83,7 @@ describe('the wide layout', () => {
 test.each(['netkit', 'veth'] as const)(
   'the upright layout stacks the hops of %s without touching',
   (kind) => {
-    for (const programs of [one, { out: 2, in: 3 }, { out: 0, in: 0 }]) {
+    for (const programs of [one, { egress: 2, ingress: 3 }, { egress: 0, ingress: 0 }]) {
       const layout = uprightLayout(358, kind, programs, true, 5);
       const { container, device, host, uplink } = layout;
       expect(container.y + container.height).toBeLessThan(device.y);
@@ -126,21 +126,21 @@ describe('attach fallback', () => {
   test('draws both gates of a netkit device on the host', () => {
     const { gates, edge, veth } = wideLayout(1392, 'netkit', one, true, { atPrimary: true });
     expect(veth).toBeNull();
-    expect(gates.out.x).toBeGreaterThan(edge);
-    expect(gates.out.chips.x).toBeGreaterThan(edge);
+    expect(gates.egress.x).toBeGreaterThan(edge);
+    expect(gates.egress.chips.x).toBeGreaterThan(edge);
     const upright = uprightLayout(358, 'netkit', one, true, 5, { atPrimary: true });
-    expect(upright.gates.out.y).toBeGreaterThan(upright.edge);
+    expect(upright.gates.egress.y).toBeGreaterThan(upright.edge);
   });
 });
 
 test.each(['netkit', 'veth'] as const)(
-  'the short way of %s joins between the device and the host',
+  'the redirect path of %s joins between the device and the host',
   (kind) => {
     for (let width = minWideWidth; width <= 2560; width += 40) {
       const { stretches, device, host, gates } = wideLayout(width, kind, one, true);
-      const short = stretches.find(({ id }) => id === 'short-in')!;
+      const short = stretches.find(({ id }) => id === 'redirect-ingress')!;
       const join = Number(/^M(\d+) /.exec(short.over!)![1]);
-      expect(join).toBeGreaterThan(Math.max(right(device), kind === 'veth' ? gates.out.chips.x + 224 : 0));
+      expect(join).toBeGreaterThan(Math.max(right(device), kind === 'veth' ? gates.egress.chips.x + 224 : 0));
       expect(join).toBeLessThan(host.x - 8);
     }
   },

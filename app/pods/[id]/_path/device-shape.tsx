@@ -53,10 +53,10 @@ const box = ({ x, y, width, height }: { x: number; y: number; width: number; hei
 export function DeviceNames({ layout, device }: { layout: Layout; device: DeviceHop }) {
   const { primary, peer } = device;
   if (layout.upright) return <UprightNames layout={layout} device={device} />;
-  const middle = layout.tracks.out + 18;
+  const middle = layout.tracks.egress + 18;
   if (layout.veth === null) {
     // In attach fallback both gates stand at the primary, and the names before them.
-    const right = (layout.gates.out.x > layout.edge ? layout.gates.out.x : layout.gates.in.x) - 16;
+    const right = (layout.gates.egress.x > layout.edge ? layout.gates.egress.x : layout.gates.ingress.x) - 16;
     const roomy = right - 276 > 270;
     return (
       <>
@@ -78,7 +78,7 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
     );
   }
   const under = layout.device.y + 76;
-  const tight = layout.gates.in.x - layout.gates.out.x < 60;
+  const tight = layout.gates.ingress.x - layout.gates.egress.x < 60;
   return (
     <>
       <text className={css.label} x={254} y={middle} textAnchor="middle">
@@ -88,7 +88,7 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
         {peer.mac ?? peer.ifindex}
       </text>
       {!tight && (
-        <text className={css.label} x={layout.gates.out.x + 13} y={middle}>
+        <text className={css.label} x={layout.gates.egress.x + 13} y={middle}>
           {primary.name}
         </text>
       )}
@@ -116,7 +116,7 @@ function UprightNames({ layout, device }: { layout: UprightLayout; device: Devic
   const peerY = layout.veth === null ? layout.edge - 30 : layout.device.y + 24;
   // Beside the words “Host namespace” where chips begin right below, else under them.
   const host =
-    layout.gates.out.y > layout.edge ? { x: 206, y: layout.edge + 15 } : { x: 104, y: layout.edge + 42 };
+    layout.gates.egress.y > layout.edge ? { x: 206, y: layout.edge + 15 } : { x: 104, y: layout.edge + 42 };
   return (
     <>
       <Name x={104} y={peerY} anchor="start" word={`${peer.name} peer`} index={peer.ifindex} />

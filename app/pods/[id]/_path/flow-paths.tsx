@@ -24,7 +24,7 @@ export function FlowPaths(props: { stretches: FlowStretch[]; rates: Record<Flow,
             {certain && (
               <path
                 className={css.flow}
-                data-direction={id.endsWith('-out') ? 'out' : 'in'}
+                data-direction={id.endsWith('-egress') ? 'egress' : 'ingress'}
                 d={d}
                 strokeWidth={dashWidth(width)}
               />

@@ -3,20 +3,20 @@ import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 /**
  * What runs on the stretches of the drawing, packets per second. `pod-…`: between the container and its gate (out)
- * or where the short way joins (in); `host-…`: from there to the host’s stack; `short-…`: past it; `pods-…` and
+ * or where the redirect joins (ingress); `host-…`: from there to the host’s stack; `redirect-…`: past it; `pods-…` and
  * `uplink-…`: between the host’s stack and its destinations, all pods of the node together.
  */
 export const flows = [
-  'pod-out',
-  'pod-in',
-  'host-out',
-  'host-in',
-  'short-out',
-  'short-in',
-  'pods-out',
-  'pods-in',
-  'uplink-out',
-  'uplink-in',
+  'pod-egress',
+  'pod-ingress',
+  'host-egress',
+  'host-ingress',
+  'redirect-egress',
+  'redirect-ingress',
+  'pods-egress',
+  'pods-ingress',
+  'uplink-egress',
+  'uplink-ingress',
 ] as const;
 export type Flow = (typeof flows)[number];
 
@@ -28,16 +28,16 @@ export function flowRates({ rates, ways, uplinkRates }: PathView): Record<Flow, 
   const into = rates === null ? null : acceptedPackets(rates, 'ingress');
   const { ingressRedirected } = ways;
   return {
-    'pod-out': exactly(rates === null ? null : acceptedPackets(rates, 'egress')),
-    'pod-in': exactly(into),
-    'host-out': exactly(ways.hostRouted),
-    'host-in': into === null || ingressRedirected === null ? exactly(into) : without(into, ingressRedirected),
-    'short-out': exactly(ways.redirected),
-    'short-in': ingressRedirected,
-    'pods-out': ways.hostToPods,
-    'pods-in': exactly(ways.podsToHost),
-    'uplink-out': exactly(uplinkRates.packets.out),
-    'uplink-in': exactly(uplinkRates.packets.in),
+    'pod-egress': exactly(rates === null ? null : acceptedPackets(rates, 'egress')),
+    'pod-ingress': exactly(into),
+    'host-egress': exactly(ways.hostRouted),
+    'host-ingress': into === null || ingressRedirected === null ? exactly(into) : without(into, ingressRedirected),
+    'redirect-egress': exactly(ways.redirected),
+    'redirect-ingress': ingressRedirected,
+    'pods-egress': ways.hostToPods,
+    'pods-ingress': exactly(ways.podsToHost),
+    'uplink-egress': exactly(uplinkRates.packets.egress),
+    'uplink-ingress': exactly(uplinkRates.packets.ingress),
   };
 }
 

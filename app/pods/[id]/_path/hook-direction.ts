@@ -1,6 +1,6 @@
 import type { Hook } from '../../../../contract/device.ts';
 import type { Direction } from '../../../../contract/direction.ts';
 
-/** Which way the packets go that meet a hook: out of the pod or into it. */
+/** Returns the direction, seen from the pod, of the packets that pass a hook. */
 export const hookDirection = (hook: Hook): Direction =>
-  hook === 'netkit/peer' || hook === 'tcx/ingress' || hook === 'tc/ingress' ? 'out' : 'in';
+  hook === 'netkit/peer' || hook === 'tcx/ingress' || hook === 'tc/ingress' ? 'egress' : 'ingress';

@@ -128,8 +128,8 @@ export function UplinkBox(props: {
         <div className="flex justify-between gap-3" title="Everything on this interface, all pods together">
           <dt className="text-muted">node</dt>
           <dd className="whitespace-nowrap">
-            <Figure value={rates.bits.out} unit="bit/s" reason={waiting} /> out ·{' '}
-            <Figure value={rates.bits.in} unit="bit/s" reason={waiting} /> in
+            <Figure value={rates.bits.egress} unit="bit/s" reason={waiting} /> out ·{' '}
+            <Figure value={rates.bits.ingress} unit="bit/s" reason={waiting} /> in
           </dd>
         </div>
         <div className="flex justify-between gap-3">

@@ -46,9 +46,9 @@ export function describePath(view: PathView): string[] {
   }
   if (device !== null)
     lines.push(
-      `Short way between pods, ${view.redirect ? 'on' : 'switched off on this node'}, as counted: ` +
-        `${rate(ways.redirected, 'pps')} handed straight to other pods, past the host stack; ` +
-        `${bounded(ways.ingressRedirected, 'pps')} handed straight to this pod.`,
+      `Same-node redirect: ${view.redirect ? 'on' : 'off on this node'}. ` +
+        `${rate(ways.redirected, 'pps')} redirected to other pods, past the host stack; ` +
+        `${bounded(ways.ingressRedirected, 'pps')} redirected to this pod.`,
     );
   if (host !== null)
     lines.push(
@@ -66,8 +66,8 @@ export function describePath(view: PathView): string[] {
   );
   if (uplink !== null)
     lines.push(
-      `Uplink ${uplink.name}: MTU ${uplink.mtu}, the whole node sending ${rate(view.uplinkRates.bits.out, 'bit/s')} ` +
-        `and receiving ${rate(view.uplinkRates.bits.in, 'bit/s')}.`,
+      `Uplink ${uplink.name}: MTU ${uplink.mtu}, the whole node sending ${rate(view.uplinkRates.bits.egress, 'bit/s')} ` +
+        `and receiving ${rate(view.uplinkRates.bits.ingress, 'bit/s')}.`,
     );
   return lines;
 }

@@ -22,8 +22,8 @@ export interface PathRates {
 
 /** Packets per second at both ends of a stretch; null while there are no two readings to compare. */
 export interface EdgeRates {
-  out: number | null;
-  in: number | null;
+  egress: number | null;
+  ingress: number | null;
 }
 
 export interface PathPod {
@@ -46,7 +46,7 @@ export interface PathView {
   /** The busiest first. */
   pods: PathPod[];
   ways: TrafficSplit;
-  /** Whether the short way between pods of this node is switched on. */
+  /** True if same-node redirect is on. */
   redirect: boolean;
   rates: PathRates | null;
   /** ns per run over the last second by program id, on the whole node. */

@@ -1,7 +1,6 @@
 import type { CSSProperties } from 'react';
 import type { AttachedProgram } from '../../../../contract/device.ts';
-import { count, percent, quantity } from '../../../_lib/format.ts';
-import { withFullSpaces } from '../_charts/chart-labels.ts';
+import { count, percent, quantity, withFullSpaces } from '../../../_lib/format.ts';
 import { focusableRegion } from '../focusable-region.ts';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';

@@ -5,12 +5,12 @@ import { type PathView, programRuns, programsOnHooks, verdictShares } from './pa
 import { ProgramChip } from './program-chip.tsx';
 
 /** How many programs each direction has, for the layout. */
-export function programCounts(view: PathView): { out: number; in: number } {
+export function programCounts(view: PathView): { egress: number; ingress: number } {
   const of = (direction: Direction) =>
     view.device === null
       ? 0
       : programsOnHooks(view.device, direction).reduce((sum, { programs }) => sum + programs.length, 0);
-  return { out: of('egress'), in: of('ingress') };
+  return { egress: of('egress'), ingress: of('ingress') };
 }
 
 /** The programs of one direction, one below the other in order of execution. */

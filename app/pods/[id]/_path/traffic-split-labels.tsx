@@ -7,28 +7,28 @@ import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 const noSample = 'No sample of this pod yet';
 const split =
-  'A redirect is counted with its sender alone: with both ways in use, how much came which way is known within bounds';
+  'Redirects are counted at the sender only, so this is a range while both paths are in use';
 
-/** What goes past the host's stack, both ways; or that nothing may. */
+/** Rates of redirected packets, or a note that redirect is off on this node. */
 export function RedirectLabel({ view, style }: { view: PathView; style: CSSProperties }) {
   const { redirect, ways } = view;
   const still = (ways.redirected ?? 0) > 0 || (ways.ingressRedirected?.atLeast ?? 0) > 0;
   return (
-    <div className={css.words} style={style} data-short-way={redirect ? 'on' : 'off'}>
-      <b className={redirect ? 'text-kind-text!' : ''}>Short way{!redirect && ' off'}</b>
+    <div className={css.words} style={style} data-redirect={redirect ? 'on' : 'off'}>
+      <b className={redirect ? 'text-kind-text!' : ''}>Redirect{!redirect && ' off'}</b>
       {redirect || still ? (
         <>
-          <span data-slot="" title="Counted by this pod’s program: handed straight to other pods of the node">
+          <span data-slot="" title="Redirected by this pod’s program to other pods of the node">
             <Figure value={ways.redirected} unit="pps out" reason={noSample} />
           </span>
-          <span data-slot="" title="Handed straight to this pod by others">
+          <span data-slot="" title="Redirected to this pod by the programs of other pods">
             <BoundedFigure value={ways.ingressRedirected} unit="in" />
           </span>
         </>
       ) : (
         <span className="text-muted">
           on this node,{' '}
-          <Link className="link" href="/settings#short-way">
+          <Link className="link" href="/settings#redirect">
             see settings
           </Link>
         </span>

@@ -29,7 +29,7 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
   const { width, gates } = layout;
   const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedFlow(id));
   const noSample = 'No sample of this pod yet';
-  const place = (gate: typeof gates.out) => ({
+  const place = (gate: typeof gates.egress) => ({
     left: gate.chips.x,
     top: gate.chips.y,
     width: gate.chips.width,
@@ -44,14 +44,14 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
           <>
             <DeviceNames layout={{ ...layout, upright: true }} device={device} />
             <Gate
-              place={gates.out}
+              place={gates.egress}
               drops={(rates?.egressDroppedPackets ?? 0) > 0}
-              empty={programs.out === 0}
+              empty={programs.egress === 0}
             />
             <Gate
-              place={gates.in}
+              place={gates.ingress}
               drops={(rates?.ingressDroppedPackets ?? 0) > 0}
-              empty={programs.in === 0}
+              empty={programs.ingress === 0}
             />
           </>
         )}
@@ -63,7 +63,7 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
           no device: the kernel has none for this pod
         </p>
       )}
-      <Chips view={view} direction="egress" style={place(gates.out)} />
+      <Chips view={view} direction="egress" style={place(gates.egress)} />
       <div
         className={`${css.zone} truncate`}
         style={{ left: 104, top: layout.edge - 20, maxWidth: width - 104 }}
@@ -75,19 +75,19 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
       </div>
       <div className={css.figures} style={{ left: 84, top: layout.host.y - 24 }}>
         <Figure value={view.ways.hostRouted} unit="pps out," reason={noSample} />{' '}
-        <BoundedFigure value={rate['host-in']} unit="in" />
+        <BoundedFigure value={rate['host-ingress']} unit="in" />
       </div>
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       {uplink !== null && layout.uplink !== null && (
         <>
           <div className={css.figures} style={{ left: 84, top: layout.uplink.y - 31 }}>
             <Figure
-              value={rate['uplink-out']?.atMost ?? null}
+              value={rate['uplink-egress']?.atMost ?? null}
               unit="out,"
               reason="Two readings of the interface are needed"
             />{' '}
             <Figure
-              value={rate['uplink-in']?.atMost ?? null}
+              value={rate['uplink-ingress']?.atMost ?? null}
               unit="in"
               reason="Two readings of the interface are needed"
             />
@@ -99,7 +99,7 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
       <HostRouteLabel view={view} style={{ left: 0, top: layout.pods - 42 }} />
       {device !== null && <RedirectLabel view={view} style={{ left: 0, top: layout.pods - 22 }} />}
       <OtherPodsList pods={view.pods} style={{ left: 0, top: layout.pods, width }} />
-      <Chips view={view} direction="ingress" style={place(gates.in)} />
+      <Chips view={view} direction="ingress" style={place(gates.ingress)} />
       <div style={{ left: 0, top: layout.foot, width }}>
         <Facts align="left" rows={facts} />
       </div>

@@ -14,8 +14,8 @@ export interface UprightLayout {
   uplink: LayoutBox | null;
   /** y of the list of pods */
   pods: number;
-  tracks: { out: number; in: number };
-  gates: { out: GatePlace; in: GatePlace };
+  tracks: { egress: number; ingress: number };
+  gates: { egress: GatePlace; ingress: GatePlace };
   stretches: FlowStretch[];
   foot: number;
 }
@@ -25,24 +25,24 @@ const widest = 560;
 
 /**
  * Lays the path out from top to bottom, for phones and narrow windows; the tracks run down at x = 40 and 68,
- * and rails on the right lead to the pods below, outside those of the short way, inside those of the host stack.
+ * and rails on the right lead to the pods below, outside those of redirected packets, inside those of the host stack.
  * @param podRows lines of the list of pods, to know the height
  */
 export function uprightLayout(
   available: number,
   kind: DeviceKind,
-  programs: { out: number; in: number },
+  programs: { egress: number; ingress: number },
   hasUplink: boolean,
   podRows: number,
   { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: LayoutContent = {},
 ): UprightLayout {
   const width = Math.min(available, widest);
   const netkit = kind === 'netkit';
-  const out = 40;
-  const inn = 68;
+  const egress = 40;
+  const ingress = 68;
   const chipX = 104;
-  const outStack = chipStackHeight(programs.out);
-  const inStack = chipStackHeight(programs.in);
+  const outStack = chipStackHeight(programs.egress);
+  const inStack = chipStackHeight(programs.ingress);
   const container: LayoutBox = { x: 0, y: 0, width, height: 90 + 18 * addresses };
   const deviceTop = container.height + 24;
   const cable = { from: deviceTop + 64, to: deviceTop + 148, middle: 54 };
@@ -60,8 +60,8 @@ export function uprightLayout(
     : null;
   const pods = (uplink === null ? hostEnd : uplink.y + uplink.height) + 58;
   const rail = {
-    shortOut: width - 6,
-    ingressRedirected: width - 25,
+    redirectEgress: width - 6,
+    redirectIngress: width - 25,
     podsOut: width - 63,
     podsIn: width - 44,
   };
@@ -78,27 +78,27 @@ export function uprightLayout(
   const down = (y: number, to: number, end: number): string =>
     `H${to - 14}Q${to} ${y} ${to} ${y + 14}V${end}`;
   const stretches: FlowStretch[] = [
-    { id: 'pod-out', d: inside(out, gateOut), arrow: null },
-    { id: 'pod-in', d: inside(inn, join), arrow: arrowHead(inn, container.height + 1, 'up') },
-    { id: 'host-out', d: `M${out} ${gateOut}V${hostTop}`, arrow: arrowHead(out, hostTop - 1, 'down') },
-    { id: 'host-in', d: `M${inn} ${join}V${hostTop}`, arrow: null },
+    { id: 'pod-egress', d: inside(egress, gateOut), arrow: null },
+    { id: 'pod-ingress', d: inside(ingress, join), arrow: arrowHead(ingress, container.height + 1, 'up') },
+    { id: 'host-egress', d: `M${egress} ${gateOut}V${hostTop}`, arrow: arrowHead(egress, hostTop - 1, 'down') },
+    { id: 'host-ingress', d: `M${ingress} ${join}V${hostTop}`, arrow: null },
     {
-      id: 'short-out',
-      d: `M${chipsEnd} ${outChips + 24}${down(outChips + 24, rail.shortOut, pods - 8)}`,
-      arrow: arrowHead(rail.shortOut, pods - 1, 'down'),
+      id: 'redirect-egress',
+      d: `M${chipsEnd} ${outChips + 24}${down(outChips + 24, rail.redirectEgress, pods - 8)}`,
+      arrow: arrowHead(rail.redirectEgress, pods - 1, 'down'),
     },
     {
-      id: 'short-in',
-      d: `M${inn} ${join - 12}Q${inn} ${join} ${inn + 12} ${join}${down(join, rail.ingressRedirected, pods)}`,
-      arrow: arrowHead(inn, join - 13, 'up'),
+      id: 'redirect-ingress',
+      d: `M${ingress} ${join - 12}Q${ingress} ${join} ${ingress + 12} ${join}${down(join, rail.redirectIngress, pods)}`,
+      arrow: arrowHead(ingress, join - 13, 'up'),
     },
     {
-      id: 'pods-out',
+      id: 'pods-egress',
       d: `M${host.width} ${hostTop + 60}${down(hostTop + 60, rail.podsOut, pods - 8)}`,
       arrow: arrowHead(rail.podsOut, pods - 1, 'down'),
     },
     {
-      id: 'pods-in',
+      id: 'pods-ingress',
       d: `M${host.width + 8} ${hostTop + 36}${down(hostTop + 36, rail.podsIn, pods)}`,
       arrow: arrowHead(host.width + 1, hostTop + 36, 'left'),
     },
@@ -106,14 +106,14 @@ export function uprightLayout(
   if (uplink !== null)
     stretches.push(
       {
-        id: 'uplink-out',
-        d: `M${out} ${hostEnd}V${uplink.y - 8}`,
-        arrow: arrowHead(out, uplink.y - 1, 'down'),
+        id: 'uplink-egress',
+        d: `M${egress} ${hostEnd}V${uplink.y - 8}`,
+        arrow: arrowHead(egress, uplink.y - 1, 'down'),
       },
       {
-        id: 'uplink-in',
-        d: `M${inn} ${hostEnd + 8}V${uplink.y}`,
-        arrow: arrowHead(inn, hostEnd + 1, 'up'),
+        id: 'uplink-ingress',
+        d: `M${ingress} ${hostEnd + 8}V${uplink.y}`,
+        arrow: arrowHead(ingress, hostEnd + 1, 'up'),
       },
     );
   const foot = pods + 20 + podRows * 20 + 24;
@@ -124,7 +124,7 @@ export function uprightLayout(
     chips: { x: chipX, y: top, width: width - chipX - 24 },
     leader: `M${x + 13} ${y}H${chipX}`,
     drop:
-      x === out
+      x === egress
         ? `M${x - 13} ${y + 4}l-12 14m-4-4l8 8m0-8l-8 8`
         : `M${x + 6} ${y + 7}l12 14m-4-4l8 8m0-8l-8 8`,
   });
@@ -144,8 +144,8 @@ export function uprightLayout(
     host,
     uplink,
     pods,
-    tracks: { out, in: inn },
-    gates: { out: place(out, gateOut, outChips), in: place(inn, gateIn, inChips) },
+    tracks: { egress, ingress },
+    gates: { egress: place(egress, gateOut, outChips), ingress: place(ingress, gateIn, inChips) },
     stretches,
     foot,
   };

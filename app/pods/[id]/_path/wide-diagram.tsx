@@ -40,14 +40,14 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
           <>
             <DeviceNames layout={{ ...layout, upright: false }} device={device} />
             <Gate
-              place={gates.out}
+              place={gates.egress}
               drops={(rates?.egressDroppedPackets ?? 0) > 0}
-              empty={programs.out === 0}
+              empty={programs.egress === 0}
             />
             <Gate
-              place={gates.in}
+              place={gates.ingress}
               drops={(rates?.ingressDroppedPackets ?? 0) > 0}
-              empty={programs.in === 0}
+              empty={programs.ingress === 0}
             />
           </>
         )}
@@ -74,18 +74,18 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
       <Chips
         view={view}
         direction="egress"
-        style={{ left: gates.out.chips.x, top: gates.out.chips.y, width: 224 }}
+        style={{ left: gates.egress.chips.x, top: gates.egress.chips.y, width: 224 }}
       />
       {device === null && (
-        <p className={css.zone} style={{ left: 208, top: tracks.out + 6 }}>
+        <p className={css.zone} style={{ left: 208, top: tracks.egress + 6 }}>
           no device on this pod
         </p>
       )}
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       {device !== null && (
-        <RedirectLabel view={view} style={{ left: layout.words.short.x, top: layout.words.short.y }} />
+        <RedirectLabel view={view} style={{ left: layout.labels.redirect.x, top: layout.labels.redirect.y }} />
       )}
-      <HostRouteLabel view={view} style={{ right: layout.words.host.right, top: layout.words.host.y }} />
+      <HostRouteLabel view={view} style={{ right: layout.labels.hostRoute.right, top: layout.labels.hostRoute.y }} />
       <OtherPodsList
         pods={view.pods}
         style={{ left: destinations.x + 12, top: destinations.podsY, width: destinations.width - 12 }}
@@ -95,14 +95,14 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
           <EdgeFigure
             x={beyond}
             end={destinations.x}
-            top={tracks.out - 22}
-            value={rate['uplink-out']?.atMost ?? null}
+            top={tracks.egress - 22}
+            value={rate['uplink-egress']?.atMost ?? null}
           />
           <EdgeFigure
             x={beyond}
             end={destinations.x}
-            top={tracks.in + 7}
-            value={rate['uplink-in']?.atMost ?? null}
+            top={tracks.ingress + 7}
+            value={rate['uplink-ingress']?.atMost ?? null}
           />
           <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(destinations.uplink)} />
         </>
@@ -110,7 +110,7 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
       <Chips
         view={view}
         direction="ingress"
-        style={{ left: gates.in.chips.x, top: gates.in.chips.y, width: 224 }}
+        style={{ left: gates.ingress.chips.x, top: gates.ingress.chips.y, width: 224 }}
       />
       <div style={{ left: 0, top: layout.foot, width: 408 }}>
         <Facts align="left" rows={facts.device} />

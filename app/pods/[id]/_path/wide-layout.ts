@@ -50,10 +50,10 @@ export interface WideLayout {
   veth: { peer: LayoutBox; primary: LayoutBox; cable: { from: number; to: number; middle: number } } | null;
   host: LayoutBox;
   destinations: { x: number; width: number; podsY: number; uplink: LayoutBox };
-  /** Left edge and top of the words on the short way, and right edge and top of those on the host's. */
-  words: { short: { x: number; y: number }; host: { right: number; y: number } };
-  tracks: { out: number; in: number };
-  gates: { out: GatePlace; in: GatePlace };
+  /** Left and top edge of the redirect label, and right and top edge of the label on the host's. */
+  labels: { redirect: { x: number; y: number }; hostRoute: { right: number; y: number } };
+  tracks: { egress: number; ingress: number };
+  gates: { egress: GatePlace; ingress: GatePlace };
   stretches: FlowStretch[];
   /** y of the facts under the drawing */
   foot: number;
@@ -73,30 +73,30 @@ export const minWideWidth = 1200;
 export function wideLayout(
   width: number,
   kind: DeviceKind,
-  programs: { out: number; in: number },
+  programs: { egress: number; ingress: number },
   hasUplink: boolean,
   { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: LayoutContent = {},
 ): WideLayout {
   const spare = width - 1392;
-  const above = chipStackHeight(programs.out) - chipStackHeight(1);
-  const below = chipStackHeight(programs.in) - chipStackHeight(1);
-  const out = 170 + above;
-  const inn = out + 28;
+  const above = chipStackHeight(programs.egress) - chipStackHeight(1);
+  const below = chipStackHeight(programs.ingress) - chipStackHeight(1);
+  const egress = 170 + above;
+  const ingress = egress + 28;
   const share =
     spare < 0
       ? { device: 0.12, gap: 0.1, host: 0.25, destinations: 0.17 }
       : { device: 0.5, gap: 0.15, host: 0, destinations: 0 };
   const deviceEnd = Math.round(636 + spare * share.device);
   const hostX = deviceEnd + Math.round(88 + spare * share.gap);
-  const host: LayoutBox = { x: hostX, y: out - 30, width: Math.round(224 + spare * share.host), height: 96 };
+  const host: LayoutBox = { x: hostX, y: egress - 30, width: Math.round(224 + spare * share.host), height: 96 };
   const hostEnd = host.x + host.width;
   const destinationsWidth = Math.round(300 + spare * share.destinations);
   const destinationsX = width - destinationsWidth;
   const edge = 422;
-  const device: LayoutBox = { x: 208, y: out - 16, width: deviceEnd - 208, height: 60 };
+  const device: LayoutBox = { x: 208, y: egress - 16, width: deviceEnd - 208, height: 60 };
   const ends = {
-    peer: { x: 208, y: out - 16, width: 92, height: 60 },
-    primary: { x: 480, y: out - 16, width: deviceEnd + 4 - 480, height: 60 },
+    peer: { x: 208, y: egress - 16, width: 92, height: 60 },
+    primary: { x: 480, y: egress - 16, width: deviceEnd + 4 - 480, height: 60 },
   };
   const netkit = kind === 'netkit';
   // A chip stands on the side of the namespace edge where its hook runs.
@@ -106,40 +106,40 @@ export function wideLayout(
   const chipsOut = { x: atPrimary ? 432 : 188, y: 20, width: chipWidth };
   const chipsIn = Math.max(432, gateIn - 168);
   const chipsEnd = chipsOut.x + chipWidth;
-  const footChips = out + 86;
+  const footChips = egress + 86;
   const up = host.x + host.width - 76;
   const down = host.x + host.width - 40;
-  // The program decides: the short way starts at its chip, and comes in between the device and the host's stack.
-  const shortOut = 44;
-  const ingressRedirected = 66;
+  // The program decides: the redirect starts at its chip, and joins between the device and the host's stack.
+  const redirectEgress = 44;
+  const redirectIngress = 66;
   const join = Math.max(deviceEnd + Math.round((hostX - deviceEnd) * 0.45), chipsEnd + 11);
   const podsOut = 98;
   const podsIn = 118;
   const track = (from: number, y: number, to: number) => `M${from} ${y}H${to}`;
   const inside = (y: number, to: number) => (netkit ? track(180, y, to) : `M180 ${y}H300M480 ${y}H${to}`);
   const stretches: FlowStretch[] = [
-    { id: 'pod-out', d: inside(out, gateOut), arrow: null },
-    { id: 'pod-in', d: inside(inn, join), arrow: arrowHead(181, inn, 'left') },
-    { id: 'host-out', d: track(gateOut, out, host.x), arrow: arrowHead(host.x - 1, out, 'right') },
-    { id: 'host-in', d: track(join, inn, host.x), arrow: null },
+    { id: 'pod-egress', d: inside(egress, gateOut), arrow: null },
+    { id: 'pod-ingress', d: inside(ingress, join), arrow: arrowHead(181, ingress, 'left') },
+    { id: 'host-egress', d: track(gateOut, egress, host.x), arrow: arrowHead(host.x - 1, egress, 'right') },
+    { id: 'host-ingress', d: track(join, ingress, host.x), arrow: null },
     {
-      id: 'short-out',
-      d: track(chipsEnd, shortOut, destinationsX - 8),
-      arrow: arrowHead(destinationsX - 1, shortOut, 'right'),
+      id: 'redirect-egress',
+      d: track(chipsEnd, redirectEgress, destinationsX - 8),
+      arrow: arrowHead(destinationsX - 1, redirectEgress, 'right'),
     },
     {
-      id: 'short-in',
-      d: `M${join - 12} ${inn}Q${join} ${inn} ${join} ${inn - 12}V${ingressRedirected + 16}Q${join} ${ingressRedirected} ${join + 16} ${ingressRedirected}H${destinationsX}`,
-      over: `M${join} ${out - 10}V${out + 10}`,
-      arrow: arrowHead(join - 13, inn, 'left'),
+      id: 'redirect-ingress',
+      d: `M${join - 12} ${ingress}Q${join} ${ingress} ${join} ${ingress - 12}V${redirectIngress + 16}Q${join} ${redirectIngress} ${join + 16} ${redirectIngress}H${destinationsX}`,
+      over: `M${join} ${egress - 10}V${egress + 10}`,
+      arrow: arrowHead(join - 13, ingress, 'left'),
     },
     {
-      id: 'pods-out',
+      id: 'pods-egress',
       d: `M${up} ${host.y}V${podsOut + 20}C${up} ${podsOut + 7} ${up + 7} ${podsOut} ${up + 20} ${podsOut}H${destinationsX - 8}`,
       arrow: arrowHead(destinationsX - 1, podsOut, 'right'),
     },
     {
-      id: 'pods-in',
+      id: 'pods-ingress',
       d: `M${down} ${host.y - 8}V${podsIn + 12}Q${down} ${podsIn} ${down + 12} ${podsIn}H${destinationsX}`,
       arrow: arrowHead(down, host.y - 1, 'down'),
     },
@@ -147,57 +147,57 @@ export function wideLayout(
   if (hasUplink)
     stretches.push(
       {
-        id: 'uplink-out',
-        d: `M${hostEnd} ${out}H${destinationsX - 8}`,
-        arrow: arrowHead(destinationsX - 1, out, 'right'),
+        id: 'uplink-egress',
+        d: `M${hostEnd} ${egress}H${destinationsX - 8}`,
+        arrow: arrowHead(destinationsX - 1, egress, 'right'),
       },
       {
-        id: 'uplink-in',
-        d: `M${hostEnd + 8} ${inn}H${destinationsX}`,
-        arrow: arrowHead(hostEnd + 1, inn, 'left'),
+        id: 'uplink-ingress',
+        d: `M${hostEnd + 8} ${ingress}H${destinationsX}`,
+        arrow: arrowHead(hostEnd + 1, ingress, 'left'),
       },
     );
   return {
     width,
-    height: Math.max(336 + above + below, out + 110 + facts * 18 + 2),
+    height: Math.max(336 + above + below, egress + 110 + facts * 18 + 2),
     edge,
-    container: { x: 0, y: out - 42, width: 180, height: 94 + 18 * addresses },
+    container: { x: 0, y: egress - 42, width: 180, height: 94 + 18 * addresses },
     device,
     veth: netkit
       ? null
-      : { peer: ends.peer, primary: ends.primary, cable: { from: 312, to: 468, middle: out + 14 } },
+      : { peer: ends.peer, primary: ends.primary, cable: { from: 312, to: 468, middle: egress + 14 } },
     host,
     destinations: {
       x: destinationsX,
       width: destinationsWidth,
       podsY: 0,
-      uplink: { x: destinationsX, y: out - 18, width: destinationsWidth, height: 72 },
+      uplink: { x: destinationsX, y: egress - 18, width: destinationsWidth, height: 72 },
     },
-    words: {
-      short: { x: Math.max(chipsEnd, edge) + 12, y: 20 },
-      host: { right: width - destinationsX + 14, y: 74 },
+    labels: {
+      redirect: { x: Math.max(chipsEnd, edge) + 12, y: 20 },
+      hostRoute: { right: width - destinationsX + 14, y: 74 },
     },
-    tracks: { out, in: inn },
+    tracks: { egress, ingress },
     gates: {
-      out: {
+      egress: {
         x: gateOut,
-        y: out,
+        y: egress,
         upright: false,
         chips: chipsOut,
-        leader: `M${gateOut} ${20 + chipStackHeight(programs.out)}V${out - 13}`,
-        drop: `M${gateOut - 7} ${out - 6}l-18-22m-4-4l8 8m0-8l-8 8`,
+        leader: `M${gateOut} ${20 + chipStackHeight(programs.egress)}V${egress - 13}`,
+        drop: `M${gateOut - 7} ${egress - 6}l-18-22m-4-4l8 8m0-8l-8 8`,
       },
-      in: {
+      ingress: {
         x: gateIn,
-        y: inn,
+        y: ingress,
         upright: false,
         chips: { x: chipsIn, y: footChips, width: chipWidth },
-        leader: `M${gateIn} ${inn + 13}V${footChips}`,
-        drop: `M${gateIn + 7} ${inn + 6}l18 22m-4-4l8 8m0-8l-8 8`,
+        leader: `M${gateIn} ${ingress + 13}V${footChips}`,
+        drop: `M${gateIn + 7} ${ingress + 6}l18 22m-4-4l8 8m0-8l-8 8`,
       },
     },
     stretches,
-    foot: out + 110,
+    foot: egress + 110,
     routes: Math.max(host.x, chipsIn + chipWidth + 16),
   };
 }
