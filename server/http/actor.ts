@@ -1,3 +1,9 @@
-/** Who asks, as the gateway says; callers on the socket itself are `local`. */
-export const actorOf = (header: string | string[] | undefined): string =>
-  typeof header === 'string' && /^[\x20-\x7e]{1,128}$/.test(header) ? header : 'local';
+import type { IncomingHttpHeaders } from 'node:http';
+
+/**
+ * Returns the actor that events and journals name: the one in `x-podlane-actor`, which the gateway sets, or `local` for
+ * a caller that uses the socket itself.
+ */
+export function actorOf({ 'x-podlane-actor': actor }: IncomingHttpHeaders): string {
+  return typeof actor === 'string' && /^[\x20-\x7e]{1,128}$/.test(actor) ? actor : 'local';
+}

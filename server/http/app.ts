@@ -19,13 +19,13 @@ import { dumpRoutes } from './routes/dumps.ts';
 import { eventRoutes } from './routes/events.ts';
 import { guardRoutes } from './routes/guard.ts';
 import { healthRoutes } from './routes/health.ts';
-import { trafficRoutes } from './routes/lab-traffic.ts';
+import { labTrafficRoutes } from './routes/lab-traffic.ts';
 import { mapRoutes } from './routes/maps.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { nodeRoutes } from './routes/node.ts';
-import { settingRoutes } from './routes/node-settings.ts';
-import { hookRoutes } from './routes/pod-hooks.ts';
+import { nodeSettingRoutes } from './routes/node-settings.ts';
+import { podHookRoutes } from './routes/pod-hooks.ts';
 import { podRoutes } from './routes/pods.ts';
 import { programRoutes } from './routes/programs.ts';
 import { ruleRoutes } from './routes/rules.ts';
@@ -34,26 +34,26 @@ import { traceRoutes } from './routes/traces.ts';
 import { userProgramRoutes } from './routes/user-programs.ts';
 import { verdictRoutes } from './routes/verdicts.ts';
 
-/** A report of the lab's traffic names every pod; other bodies are far smaller. */
+/** Largest request body, except where a route sets its own limit. */
 const maxBodyBytes = 1 << 20;
 
-/** Names in paths, encoded: those of access rules are the longest. */
-const maxNameLength = 1200;
+/** Longest path parameter, percent-encoded. Names of access rules are the longest. */
+const maxParamLength = 1200;
 
 export interface AppOptions {
   version: string;
-  /** Asked of each request before anything else; throws ProblemError to refuse it. */
+  /** Called with each request before anything else; throws ProblemError to reject it. */
   admit?: (request: FastifyRequest['raw']) => void;
 }
 
-/** The REST API under `/api/v1`, not listening yet. */
+/** Builds the REST API under `/api/v1` as a Fastify app that does not listen yet. */
 export async function buildApp(agent: Agent, { version, admit }: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: agent.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
-    routerOptions: { maxParamLength: maxNameLength },
-    return503OnClosing: false, // it would not be problem details
+    routerOptions: { maxParamLength },
+    return503OnClosing: false, // Fastify's own answer is not problem details
     frameworkErrors: (error, request, reply) => {
       sendProblem(error, request, reply);
     },
@@ -68,10 +68,10 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
   await registerOpenapi(app, version);
   const routes = [
     nodeRoutes,
-    settingRoutes,
+    nodeSettingRoutes,
     podRoutes,
     userProgramRoutes,
-    hookRoutes,
+    podHookRoutes,
     dropRoutes,
     guardRoutes,
     ruleRoutes,
@@ -88,7 +88,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
     metricRoutes,
     dumpRoutes,
   ];
-  if (agent.lab) routes.push(trafficRoutes);
+  if (agent.lab) routes.push(labTrafficRoutes);
   for (const route of routes) await app.register(route(agent), { prefix: '/api/v1' });
   await app.register(sessionRoutes, { prefix: '/api/v1' });
   await app.register(openapiRoute, { prefix: '/api/v1' });
@@ -97,7 +97,7 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
   return app;
 }
 
-/** Connections that are kept alive may still bring requests while the others are answered. */
+/** Rejects requests that arrive on kept-alive connections while the app closes. */
 function rejectWhileStopping(app: FastifyInstance): void {
   let stopping = false;
   app.addHook('preClose', async () => {

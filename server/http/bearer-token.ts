@@ -3,15 +3,15 @@ import type { IncomingMessage } from 'node:http';
 import { ProblemError } from '../../contract/problem.ts';
 
 /**
- * A check that a request brings `Authorization: Bearer <token>`.
- * @returns throws ProblemError `unauthorized`; compares in a time that tells nothing of the token
+ * Returns a check that a request carries `Authorization: Bearer <token>`. The check throws ProblemError `unauthorized`
+ * and compares digests in constant time.
  */
 export function requireBearerToken(token: string): (request: IncomingMessage) => void {
   const expected = digest(`Bearer ${token}`);
   return ({ headers }) => {
     if (timingSafeEqual(digest(headers.authorization ?? ''), expected)) return;
-    throw new ProblemError('unauthorized', 'the agent asks for its token over TCP', {
-      hint: 'bring the header Authorization: Bearer …, with the text of the agent’s --token-file',
+    throw new ProblemError('unauthorized', 'the agent requires its token over TCP', {
+      hint: 'send the header Authorization: Bearer TOKEN with the content of the agent’s --token-file',
     });
   };
 }

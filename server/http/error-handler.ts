@@ -4,13 +4,13 @@ import { type Problem, ProblemError } from '../../contract/problem.ts';
 
 export const problemType = 'application/problem+json';
 
-/** Answers every error as RFC 9457 problem details; what is not a problem is logged and becomes `internal`. */
+/** Answers errors as RFC 9457 problem details. An error that is not a ProblemError is logged and answered as `internal`. */
 export function handleErrors(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(error, request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
-      new ProblemError('not_found', `there is no ${request.url.slice(0, 200)}`, {
-        hint: 'GET /api/v1/openapi.json lists what there is',
+      new ProblemError('not_found', `no resource at ${request.url.slice(0, 200)}`, {
+        hint: 'GET /api/v1/openapi.json lists the resources',
       }),
       request,
       reply,
@@ -22,7 +22,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const problem = toProblem(error, request);
   if (problem.status >= 500)
     request.log.error({ err: error, code: problem.code }, `${request.method} ${request.url}`);
-  // Sent as text: a problem is written here and nowhere else, so no schema needs to look at it again.
+  // Sent as text: every problem passes here, so no serializer has to validate it again.
   return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
 }
 
@@ -34,7 +34,7 @@ function toProblem(error: unknown, { method, url }: FastifyRequest): Problem {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new ProblemError('bad_request', `${method} ${url.slice(0, 200)}: ${message}`).toProblem();
   return new ProblemError('internal', `${method} ${url} failed${code === undefined ? '' : ` (${code})`}`, {
-    hint: 'the agent’s log has the cause',
+    hint: 'see the agent’s log for the cause',
   }).toProblem();
 }
 
@@ -45,7 +45,7 @@ function validationProblem(error: {
   const where = error.validationContext ?? 'request';
   const errors = error.validation.map(({ instancePath, message }) => ({
     path: `${where}${instancePath.replaceAll('/', '.')}`,
-    message: message ?? 'not valid',
+    message: message ?? 'invalid',
   }));
   const detail = errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
   return new ProblemError('bad_request', detail, { errors });

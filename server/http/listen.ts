@@ -8,14 +8,14 @@ const listenFailed = (where: string, why: string, hint: string, cause?: unknown)
   new ProblemError('unprocessable', `listen on ${where}: ${why}`, { hint, cause });
 
 /**
- * Listens on a Unix socket that only root and the group may use (mode 0660). Takes the place of a socket
- * file that nobody answers on.
- * @throws ProblemError `unprocessable`: another agent answers there, or the path cannot be a socket
+ * Listens on a Unix socket that only root and the group may use (mode 0660), and replaces a socket file that no process
+ * listens on.
+ * @throws ProblemError `unprocessable`: another agent listens there, or the path cannot be a socket
  */
 export async function listenOnSocket(app: FastifyInstance, file: string, gid: number | null): Promise<void> {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
   await removeStaleSocket(file);
-  // The socket is made with the process's mask: nobody gets in between its bind and the chown.
+  // The socket is created with the process's umask, so that nobody can connect between bind and chown.
   const mask = process.umask(0o177);
   try {
     await app.listen({ path: file });
@@ -25,7 +25,7 @@ export async function listenOnSocket(app: FastifyInstance, file: string, gid: nu
     throw listenFailed(
       file,
       (error as Error).message,
-      'choose another --socket, or see that its folder is writable',
+      'choose another --socket, or make its folder writable',
       error,
     );
   } finally {
@@ -37,9 +37,13 @@ async function removeStaleSocket(file: string): Promise<void> {
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket())
-    throw listenFailed(file, 'there is a file that is no socket', 'move it away, or choose another --socket');
+    throw listenFailed(
+      file,
+      'the file exists and is not a socket',
+      'move it away, or choose another --socket',
+    );
   if (await isListening(file))
-    throw listenFailed(file, 'another agent answers there', 'stop it, or give this one its own --socket');
+    throw listenFailed(file, 'another agent listens there', 'stop it, or give this one its own --socket');
   unlinkSync(file);
 }
 
@@ -50,12 +54,12 @@ function isListening(file: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    // EAGAIN: someone listens whose backlog is full. ECONNREFUSED: nobody does.
+    // EAGAIN: a process listens and its backlog is full. ECONNREFUSED: no process listens.
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
   });
 }
 
-/** @throws ProblemError `unprocessable`: the address is taken or not this machine's */
+/** @throws ProblemError `unprocessable`: the address is in use, or not an address of this machine */
 export async function listenOnTcp(app: FastifyInstance, host: string, port: number): Promise<void> {
   try {
     await app.listen({ host, port });

@@ -4,18 +4,18 @@ import { ProblemError } from '../../contract/problem.ts';
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /**
- * Makes a resource answer 405 with `Allow` to methods it does not take. Call before its routes are added.
- * @returns call it after
+ * Answers 405 with `Allow` to methods that a resource does not support. Call it before the routes are registered.
+ * @returns a function to call after the last route is registered
  */
 export function rejectOtherMethods(app: FastifyInstance): () => void {
-  const taken = new Map<string, Set<string>>();
+  const supported = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
-    const known = taken.get(url) ?? new Set();
+    const known = supported.get(url) ?? new Set();
     for (const name of [method].flat()) known.add(name);
-    taken.set(url, known);
+    supported.set(url, known);
   });
   return () => {
-    for (const [url, known] of [...taken]) {
+    for (const [url, known] of [...supported]) {
       const allow = [...known].join(', ');
       app.route({
         url,
@@ -23,7 +23,10 @@ export function rejectOtherMethods(app: FastifyInstance): () => void {
         schema: { hide: true },
         handler: (request, reply) => {
           reply.header('allow', allow);
-          throw new ProblemError('method_not_allowed', `${request.method} ${request.url}: it takes ${allow}`);
+          throw new ProblemError(
+            'method_not_allowed',
+            `${request.method} ${request.url}: the resource supports ${allow}`,
+          );
         },
       });
     }

@@ -3,10 +3,10 @@ import { pino } from 'pino';
 import type { Agent } from './agent.ts';
 import { buildApp } from './app.ts';
 
-/** The OpenAPI document of all routes, the lab's included, from their schemas: nothing stands behind them. */
+/** Returns the OpenAPI document of all routes, including the lab's. It needs only their schemas, so no agent runs. */
 export async function openapiDocument(version: string): Promise<object> {
-  const nothing = { pods: new EventEmitter(), lab: true, log: pino({ level: 'silent' }) };
-  const app = await buildApp(nothing as unknown as Agent, { version });
+  const noAgent = { pods: new EventEmitter(), lab: true, log: pino({ level: 'silent' }) };
+  const app = await buildApp(noAgent as unknown as Agent, { version });
   const document = app.swagger();
   await app.close();
   return document;

@@ -57,7 +57,7 @@ const components = {
   Problem: problem,
 };
 
-/** Collects the routes' schemas into one OpenAPI 3.1 document; register before the routes. */
+/** Collects the routes' schemas into one OpenAPI 3.1 document. Call it before the routes are registered. */
 export async function registerOpenapi(app: FastifyInstance, version: string): Promise<void> {
   const schemaRegistry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(components)) schemaRegistry.add(schema, { id });
@@ -69,10 +69,10 @@ export async function registerOpenapi(app: FastifyInstance, version: string): Pr
         version,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
         description:
-          'How the pods of this node reach the network. Live samples come over the WebSocket `/api/v1/stream`. Every error is RFC 9457 problem details with a stable `code`.',
+          'Pods of one node, their network devices, access rules and eBPF programs. Live samples, events and progress are sent over the WebSocket `/api/v1/stream`. Errors are RFC 9457 problem details with a stable `code`.',
       },
       components: {
-        securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'over TCP only' } },
+        securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Required over TCP only' } },
       },
       security: [{}, { token: [] }],
     },
@@ -84,7 +84,7 @@ export async function registerOpenapi(app: FastifyInstance, version: string): Pr
   });
 }
 
-/** zod bounds every integer by what a double holds; that says nothing about the value. */
+/** Removes zod's default bounds of integers, the range of a double, which say nothing about the value. */
 const zodToJsonConfig: NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']> = {
   override: ({ jsonSchema }) => {
     if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
@@ -97,7 +97,7 @@ interface ApiDocument {
   paths: Record<string, Record<string, { responses?: Record<string, { description: string }> }>>;
 }
 
-/** Takes out the components’ second form, as input: no request takes one. Names answers by their status. */
+/** Removes the components' input variants, which no request uses, and describes responses by their status. */
 function tidyDocument(api: ApiDocument): ApiDocument {
   for (const id of Object.keys(components)) delete api.components.schemas[`${id}Input`];
   const answers = Object.values(api.paths)
@@ -108,10 +108,10 @@ function tidyDocument(api: ApiDocument): ApiDocument {
   return api;
 }
 
-/** What every route may answer besides its own. */
+/** The error response of every route. */
 export const problemResponses = {
   default: {
-    description: 'The request was refused or failed',
+    description: 'The request was rejected or failed',
     content: { 'application/problem+json': { schema: problem } },
   },
 };

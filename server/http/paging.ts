@@ -1,24 +1,22 @@
 import { z } from 'zod';
 import { listQuery } from '../../contract/list.ts';
-import { ProblemError } from '../../contract/problem.ts';
+import type { Page } from '../store/records.ts';
 import type { Agent } from './agent.ts';
+import { resolvePodId } from './pod-ref.ts';
 
-/** Lists are cut by the number of an item, which a page’s `next` gives. */
+/** Lists are paged by the number of an item, which `next` of a page holds. */
 const before = z
   .string()
   .regex(/^\d{1,9}$/, 'not the `next` of a page')
-  .optional();
+  .optional()
+  .describe('`next` of the previous page');
 
+/** Query of a list. */
 export const pageQuery = listQuery.omit({ pod: true }).extend({ before });
+
+/** Query of a list that can be limited to one pod. */
 export const podPageQuery = listQuery.extend({ before });
 
-/** The id of a pod of this node; of a pod that is no longer, only its id is known. */
-export function resolvePodId(agent: Agent, idOrName: string | undefined): string | undefined {
-  if (idOrName === undefined) return undefined;
-  try {
-    return agent.pods.find(idOrName);
-  } catch (error) {
-    if (error instanceof ProblemError && error.code === 'pod_not_found') return idOrName;
-    throw error;
-  }
-}
+/** Returns the query as a page of the store, with the pod's id in place of its name. */
+export const storePage = (agent: Agent, { pod, ...page }: z.infer<typeof podPageQuery>): Page =>
+  pod === undefined ? page : { ...page, pod: resolvePodId(agent, pod) };

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../contract/problem.ts';
 import { mayAct, type Role } from '../../contract/roles.ts';
@@ -5,30 +6,34 @@ import { role } from '../../contract/session.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may call the route; by default viewers what only reads (GET, HEAD), operators the rest. */
+    /** Least role that may call the route. Default: `viewer` for GET and HEAD, `operator` for other methods. */
     role?: Role;
   }
 }
 
 /**
- * The caller's role, as the gateway says in `x-podlane-role`. Without the header the caller is on the socket
- * itself or has the agent's token: admin. Of a header that names no role, only the least is believed.
+ * Returns the caller's role, which the gateway sets in `x-podlane-role`. Without the header the caller uses the socket
+ * itself or has the agent's token, and is an admin. A header with an unknown role counts as `viewer`.
  */
-export function roleOf(header: string | string[] | undefined): Role {
+export function roleOf({ 'x-podlane-role': header }: IncomingHttpHeaders): Role {
   if (header === undefined) return 'admin';
   return role.safeParse(header).data ?? 'viewer';
 }
 
 /** @throws ProblemError `forbidden`: the caller's role is less than `needed` */
 export function requireRole({ method, url, headers }: FastifyRequest, needed: Role): void {
-  const has = roleOf(headers['x-podlane-role']);
+  const has = roleOf(headers);
   if (mayAct(has, needed)) return;
-  throw new ProblemError('forbidden', `${method} ${url.slice(0, 200)} takes the role ${needed}, not ${has}`, {
-    hint: `sign in with a link of the role ${needed}: press Enter in the terminal where Podlane runs`,
-  });
+  throw new ProblemError(
+    'forbidden',
+    `${method} ${url.slice(0, 200)} requires the role ${needed}; this session has ${has}`,
+    {
+      hint: `sign in with a link for the role ${needed}: press Enter in the terminal where Podlane runs`,
+    },
+  );
 }
 
-/** Asks for each route's role before its body is read. Call before the routes are added. */
+/** Checks the role of each route's caller before the body is read. Call it before the routes are registered. */
 export function requireRoles(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     if (request.is404) return;

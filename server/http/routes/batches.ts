@@ -12,13 +12,13 @@ const tags = ['batches'];
 const params = z.object({ id: z.string().max(64) });
 const answer = { 200: batch, ...problemResponses };
 
-/** Migrations of many pods. */
+/** Batches: migrations of many pods. */
 export const batchRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
     const read = async (id: string) => {
       const found = agent.batches.get(id) ?? (await agent.store.batch(id));
-      if (!found) throw new ProblemError('batch_not_found', `there is no batch ${id}`);
+      if (!found) throw new ProblemError('batch_not_found', `no batch has the id ${id}`);
       return found;
     };
 
@@ -26,21 +26,21 @@ export const batchRoutes =
       '/batches',
       {
         schema: {
-          summary: 'Moves many pods, some at a time, or with `dryRun` tells which would be moved',
+          summary: 'Migrates many pods, several at a time, or with `dryRun` returns the plan',
           description:
-            'Pods on the kind already are skipped, those that cannot be moved are refused with a code, before anything is touched; the others are moved. Answers once the journal has the batch; the stream tells its progress.',
+            'Pods that are already on the kind are skipped, and pods that cannot be migrated are rejected with a code before anything is changed. Returns once the batch is in the journal. The topic `batches` of the stream reports its progress.',
           tags,
           body: newBatch,
           response: {
-            200: batchPlan.describe('the plan; nothing was changed'),
-            202: batch.describe('the batch, running'),
+            200: batchPlan.describe('The plan; nothing was changed'),
+            202: batch.describe('The batch, running'),
             ...problemResponses,
           },
         },
       },
       async ({ body, headers }, reply) => {
         if (body.dryRun) return agent.batches.plan(body);
-        const started = await agent.batches.start(body, actorOf(headers['x-podlane-actor']));
+        const started = await agent.batches.start(body, actorOf(headers));
         return reply.code(202).header('location', `/api/v1/batches/${started.id}`).send(started);
       },
     );
@@ -49,7 +49,7 @@ export const batchRoutes =
       '/batches',
       {
         schema: {
-          summary: 'Batches without their pods, the newest first',
+          summary: 'Lists batches without their pods, newest first',
           tags,
           querystring: pageQuery,
           response: { 200: listOf(batchSummary), ...problemResponses },
@@ -60,7 +60,7 @@ export const batchRoutes =
 
     app.get(
       '/batches/:id',
-      { schema: { summary: 'A batch with its pods', tags, params, response: answer } },
+      { schema: { summary: 'Returns a batch with its pods', tags, params, response: answer } },
       ({ params: { id } }) => read(id),
     );
 
@@ -68,7 +68,7 @@ export const batchRoutes =
       '/batches/:id/pause',
       {
         schema: {
-          summary: 'Starts no further migration; those that run are ended',
+          summary: 'Pauses a batch: pods not started yet wait, and migrations in progress finish',
           tags,
           params,
           response: answer,
@@ -76,7 +76,7 @@ export const batchRoutes =
       },
       async ({ params: { id }, headers }) => {
         await read(id);
-        return agent.batches.pause(id, actorOf(headers['x-podlane-actor']));
+        return agent.batches.pause(id, actorOf(headers));
       },
     );
 
@@ -84,7 +84,7 @@ export const batchRoutes =
       '/batches/:id/resume',
       {
         schema: {
-          summary: 'Goes on with the pods that wait, and with `retry` those that were unhealthy',
+          summary: 'Resumes a batch, and with `retry` migrates its unhealthy pods again',
           tags,
           params,
           body: resumeBatch,
@@ -93,7 +93,7 @@ export const batchRoutes =
       },
       async ({ params: { id }, body, headers }) => {
         await read(id);
-        return agent.batches.resume(id, body, actorOf(headers['x-podlane-actor']));
+        return agent.batches.resume(id, body, actorOf(headers));
       },
     );
 
@@ -101,7 +101,7 @@ export const batchRoutes =
       '/batches/:id/stop',
       {
         schema: {
-          summary: 'Ends the batch; pods that wait stay where they are',
+          summary: 'Stops a batch: pods not started yet stay as they are, and migrations in progress finish',
           tags,
           params,
           response: answer,
@@ -109,7 +109,7 @@ export const batchRoutes =
       },
       async ({ params: { id }, headers }) => {
         await read(id);
-        return agent.batches.stop(id, actorOf(headers['x-podlane-actor']));
+        return agent.batches.stop(id, actorOf(headers));
       },
     );
   };

@@ -7,10 +7,10 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['builds'];
 const params = z.object({ sha256 });
-/** Which code runs in the kernel is for admins to say. */
+/** Only admins choose the code that runs in the kernel. */
 const config = { role: 'admin' } as const;
 
-/** Builds of the datapath: what our programs are loaded from. */
+/** Builds of the datapath: the objects that Podlane's BPF programs are loaded from. */
 export const buildRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -18,8 +18,7 @@ export const buildRoutes =
       '/builds',
       {
         schema: {
-          summary:
-            'The builds of the datapath that this node may run, which runs, and what a rollback goes to',
+          summary: 'Lists the builds of the datapath, and which one is running',
           tags,
           response: { 200: builds, ...problemResponses },
         },
@@ -31,7 +30,7 @@ export const buildRoutes =
       '/builds/signers',
       {
         schema: {
-          summary: 'The keys whose builds this node takes',
+          summary: 'Lists the keys whose builds this node trusts',
           tags,
           response: { 200: z.object({ items: z.array(signer) }), ...problemResponses },
         },
@@ -44,9 +43,10 @@ export const buildRoutes =
       {
         config,
         schema: {
-          summary: 'Keeps a signed build, once the kernel has taken its programs; what runs goes on',
+          summary:
+            'Adds a signed build after the kernel has accepted its programs; the running build stays active',
           description:
-            'The signature is by `node scripts/sign-build.ts`. Of a build that is kept already, that one.',
+            '`node scripts/sign-build.ts` makes the signature. Adding a build again returns the existing one.',
           tags,
           body: newBuild,
           response: { 201: build, ...problemResponses },
@@ -56,7 +56,7 @@ export const buildRoutes =
         const added = await agent.builds.add(
           Buffer.from(body.object, 'base64'),
           Buffer.from(body.signature, 'base64'),
-          actorOf(headers['x-podlane-actor']),
+          actorOf(headers),
         );
         return reply.code(201).send(added);
       },
@@ -67,14 +67,14 @@ export const buildRoutes =
       {
         config,
         schema: {
-          summary: 'Removes a build that does not run',
+          summary: 'Removes a build that is not running',
           tags,
           params,
-          response: { 204: z.null().describe('done'), ...problemResponses },
+          response: { 204: z.null().describe('Removed'), ...problemResponses },
         },
       },
       async ({ params, headers }, reply) => {
-        await agent.builds.remove(params.sha256, actorOf(headers['x-podlane-actor']));
+        await agent.builds.remove(params.sha256, actorOf(headers));
         return reply.code(204).send(null);
       },
     );
@@ -84,15 +84,15 @@ export const buildRoutes =
       {
         config,
         schema: {
-          summary: 'Puts a build in the place of what runs, on all devices, with no packet lost',
+          summary: 'Activates a build: replaces the programs on all devices without packet loss',
           description:
-            'Answers when it is done; counters, rules and connections go on. Failing halfway, what ran before runs again on all devices, and the problem says why.',
+            'Returns when all devices run it. Counters, rules and connections are kept. If the replacement fails, the previous build runs again on all devices and the problem says why.',
           tags,
           params,
           response: { 200: activation, ...problemResponses },
         },
       },
-      ({ params, headers }) => agent.builds.activate(params.sha256, actorOf(headers['x-podlane-actor'])),
+      ({ params, headers }) => agent.builds.activate(params.sha256, actorOf(headers)),
     );
 
     app.post(
@@ -100,11 +100,11 @@ export const buildRoutes =
       {
         config,
         schema: {
-          summary: 'Activates the build that ran before',
+          summary: 'Rolls back to the previous build',
           tags,
           response: { 200: activation, ...problemResponses },
         },
       },
-      ({ headers }) => agent.builds.rollBack(actorOf(headers['x-podlane-actor'])),
+      ({ headers }) => agent.builds.rollBack(actorOf(headers)),
     );
   };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { captureQuery, captureSees } from '../../../contract/trace.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from './pods.ts';
+import { podParams } from '../pod-ref.ts';
 
 /** What Wireshark and the desktop's own types call it; none is registered. */
 const pcapng = 'application/x-pcapng';

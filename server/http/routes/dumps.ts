@@ -11,7 +11,7 @@ const tags = ['dumps'];
 const params = z.object({ id: z.string().max(64) });
 const admin = { role: 'admin' } as const;
 
-/** Archives of what the kernel and the agent know. */
+/** Dumps: archives of the state of the kernel and the agent for debugging. */
 export const dumpRoutes =
   ({ dumps }: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -20,17 +20,17 @@ export const dumpRoutes =
       {
         config: admin,
         schema: {
-          summary: 'Begins an archive of what the kernel and the agent know',
+          summary: 'Starts a dump: an archive of the state of the kernel and the agent',
           description:
-            'One is made at a time. The stream’s topic `dumps` tells its progress by part. Never in it: tokens, keys, the environment, bytes of packets, entries of others’ maps.',
+            'Only one dump runs at a time. The topic `dumps` of the stream reports its progress. A dump never contains tokens, keys, environment variables, packet data or entries of foreign maps.',
           tags,
           body: newDump,
-          response: { 202: dump.describe('the dump, running'), ...problemResponses },
+          response: { 202: dump.describe('The dump, running'), ...problemResponses },
         },
       },
       async ({ body, headers }, reply) => {
-        const ask = ownAnswers(app, headers.authorization);
-        const started = dumps.start(body, actorOf(headers['x-podlane-actor']), ask);
+        const callApi = apiCaller(app, headers.authorization);
+        const started = dumps.start(body, actorOf(headers), callApi);
         return reply.code(202).header('location', `/api/v1/dumps/${started.id}`).send(started);
       },
     );
@@ -39,7 +39,7 @@ export const dumpRoutes =
       '/dumps',
       {
         schema: {
-          summary: 'The dumps that are kept, and the one that is being made, the newest first',
+          summary: 'Lists dumps, newest first',
           tags,
           response: { 200: z.object({ items: z.array(dump) }), ...problemResponses },
         },
@@ -51,7 +51,7 @@ export const dumpRoutes =
       '/dumps/:id',
       {
         schema: {
-          summary: 'A dump with its progress by part',
+          summary: 'Returns a dump with the progress of its parts',
           tags,
           params,
           response: { 200: dump, ...problemResponses },
@@ -65,12 +65,12 @@ export const dumpRoutes =
       {
         config: admin,
         schema: {
-          summary: 'The archive, a .tar.gz of one folder with `index.html` and `manifest.json`',
+          summary: 'Downloads the archive: a .tar.gz of one folder with `index.html` and `manifest.json`',
           tags,
           params,
           response: {
             200: {
-              description: 'the archive',
+              description: 'The archive',
               content: { 'application/gzip': { schema: z.unknown() } },
             },
             ...problemResponses,
@@ -92,10 +92,10 @@ export const dumpRoutes =
       {
         config: admin,
         schema: {
-          summary: 'Deletes a dump; one that is being made is cancelled and leaves no file',
+          summary: 'Deletes a dump; a running dump is canceled and leaves no file',
           tags,
           params,
-          response: { 204: z.null().describe('done'), ...problemResponses },
+          response: { 204: z.null().describe('Deleted'), ...problemResponses },
         },
       },
       async ({ params: { id } }, reply) => {
@@ -105,11 +105,11 @@ export const dumpRoutes =
     );
   };
 
-/** Asks this API itself, with the right that the caller has shown. */
-const ownAnswers =
+/** Returns a function that calls this API with the caller's authorization. */
+const apiCaller =
   (app: Pick<FastifyInstance, 'inject'>, authorization: string | undefined) =>
   async (path: string): Promise<{ status: number; body: Buffer }> => {
     const headers = authorization === undefined ? {} : { authorization };
-    const answer = await app.inject({ url: `/api/v1${path}`, headers });
-    return { status: answer.statusCode, body: answer.rawPayload };
+    const response = await app.inject({ url: `/api/v1${path}`, headers });
+    return { status: response.statusCode, body: response.rawPayload };
   };

@@ -3,8 +3,9 @@ import { event } from '../../../contract/event.ts';
 import { listOf } from '../../../contract/list.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podPageQuery, resolvePodId } from '../paging.ts';
+import { podPageQuery, storePage } from '../paging.ts';
 
+/** The node's event log. */
 export const eventRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -12,12 +13,12 @@ export const eventRoutes =
       '/events',
       {
         schema: {
-          summary: 'What happened, the newest first',
+          summary: 'Lists events of the node and its pods, newest first',
           tags: ['events'],
           querystring: podPageQuery,
           response: { 200: listOf(event), ...problemResponses },
         },
       },
-      ({ query }) => agent.store.listEvents({ ...query, pod: resolvePodId(agent, query.pod) }),
+      ({ query }) => agent.store.listEvents(storePage(agent, query)),
     );
   };

@@ -3,10 +3,11 @@ import { guardChoice, nodeGuard, podGuard } from '../../../contract/guard.ts';
 import { actorOf } from '../actor.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from './pods.ts';
+import { podParams } from '../pod-ref.ts';
 
 const tags = ['guard'];
 
+/** The guard, which detects and repairs unhealthy pods. */
 export const guardRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -14,7 +15,7 @@ export const guardRoutes =
       '/node/guard',
       {
         schema: {
-          summary: 'What the guard of the node’s pods goes by, and how many it watches',
+          summary: 'Returns the guard’s thresholds for the node, and how many pods it watches',
           tags,
           response: { 200: nodeGuard, ...problemResponses },
         },
@@ -26,21 +27,21 @@ export const guardRoutes =
       '/node/guard',
       {
         schema: {
-          summary: 'Chooses what the guard goes by where nothing is chosen for a pod',
-          description: 'Replaces what was chosen before; what is left out is by default.',
+          summary: 'Sets the guard’s thresholds for pods without thresholds of their own',
+          description: 'Replaces all thresholds of the node; those left out return to their defaults.',
           tags,
           body: guardChoice,
           response: { 200: nodeGuard, ...problemResponses },
         },
       },
-      ({ body, headers }) => agent.guard.chooseForNode(body, actorOf(headers['x-podlane-actor'])),
+      ({ body, headers }) => agent.guard.chooseForNode(body, actorOf(headers)),
     );
 
     app.get(
       '/pods/:id/guard',
       {
         schema: {
-          summary: 'What the guard sees of the pod, what it goes by and what it did',
+          summary: 'Returns the guard’s readings, thresholds and actions for a pod',
           tags,
           params: podParams,
           response: { 200: podGuard, ...problemResponses },
@@ -53,8 +54,8 @@ export const guardRoutes =
       '/pods/:id/guard',
       {
         schema: {
-          summary: 'Chooses what the guard of this pod goes by',
-          description: 'Replaces what was chosen before; what is left out is as for the node.',
+          summary: 'Sets the guard’s thresholds for a pod',
+          description: 'Replaces all thresholds of the pod; those left out are the node’s.',
           tags,
           params: podParams,
           body: guardChoice,
@@ -62,34 +63,32 @@ export const guardRoutes =
         },
       },
       ({ params, body, headers }) =>
-        agent.guard.chooseForPod(agent.pods.find(params.id), body, actorOf(headers['x-podlane-actor'])),
+        agent.guard.chooseForPod(agent.pods.find(params.id), body, actorOf(headers)),
     );
 
     app.delete(
       '/pods/:id/guard',
       {
         schema: {
-          summary: 'Takes back what was chosen for the pod: its guard goes by the node’s',
+          summary: 'Removes a pod’s thresholds: the node’s apply',
           tags,
           params: podParams,
           response: { 200: podGuard, ...problemResponses },
         },
       },
-      ({ params, headers }) =>
-        agent.guard.chooseForPod(agent.pods.find(params.id), null, actorOf(headers['x-podlane-actor'])),
+      ({ params, headers }) => agent.guard.chooseForPod(agent.pods.find(params.id), null, actorOf(headers)),
     );
 
     app.post(
       '/pods/:id/guard/resume',
       {
         schema: {
-          summary: 'Lets the guard begin anew with a pod that it left alone, or moved to veth',
+          summary: 'Resumes automatic recovery for a pod',
           tags,
           params: podParams,
           response: { 200: podGuard, ...problemResponses },
         },
       },
-      ({ params, headers }) =>
-        agent.guard.resume(agent.pods.find(params.id), actorOf(headers['x-podlane-actor'])),
+      ({ params, headers }) => agent.guard.resume(agent.pods.find(params.id), actorOf(headers)),
     );
   };

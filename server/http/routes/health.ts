@@ -9,6 +9,7 @@ const health = z.object({
   pods: z.number().int(),
 });
 
+/** Liveness of the agent. */
 export const healthRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {

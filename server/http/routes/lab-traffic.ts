@@ -4,18 +4,18 @@ import { trafficReport } from '../../../contract/pod.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
-/** Only of an agent that was started with --lab. */
-export const trafficRoutes =
+/** Reports of the lab's traffic; registered only with --lab. */
+export const labTrafficRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
     app.put(
       '/lab/traffic',
       {
         schema: {
-          summary: 'What the lab’s own traffic counted so far',
+          summary: 'Reports the request counts of the lab’s traffic',
           tags: ['lab'],
           body: trafficReport,
-          response: { 204: z.null().describe('taken'), ...problemResponses },
+          response: { 204: z.null().describe('Recorded'), ...problemResponses },
         },
       },
       async ({ body }, reply) => {

@@ -16,10 +16,10 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['maps'];
 const params = z.object({ id: z.coerce.number().int().min(1).max(0xffff_ffff) });
-/** What programs go by is for admins to change. */
+/** Only admins change the maps that programs read. */
 const config = { role: 'admin' } as const;
 
-/** All eBPF maps of the node and their entries. */
+/** All BPF maps of the node and their entries. */
 export const mapRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -27,7 +27,7 @@ export const mapRoutes =
       '/maps',
       {
         schema: {
-          summary: 'All eBPF maps of the node, ours first',
+          summary: 'Lists all BPF maps of the node, Podlane’s first',
           tags,
           response: { 200: bpfMapList, ...problemResponses },
         },
@@ -39,7 +39,7 @@ export const mapRoutes =
       '/maps/:id',
       {
         schema: {
-          summary: 'An eBPF map: its types and how many entries it has',
+          summary: 'Returns a BPF map with its types and number of entries',
           tags,
           params,
           response: { 200: bpfMapDetail, ...problemResponses },
@@ -52,8 +52,9 @@ export const mapRoutes =
       '/maps/:id/entries',
       {
         schema: {
-          summary: 'Entries of a map by their types, page by page, or those that hold a text',
-          description: 'A search looks at so many entries at once and says so; `next` goes on behind them.',
+          summary: 'Lists entries of a map, decoded by BTF, or those that contain a text',
+          description:
+            'A search scans a limited number of entries per request and reports how many; `next` continues after them.',
           tags,
           params,
           querystring: entryQuery,
@@ -67,7 +68,7 @@ export const mapRoutes =
       '/maps/:id/export',
       {
         schema: {
-          summary: 'A map with its entries as one JSON document, as it is read',
+          summary: 'Exports a map with its entries as one JSON document',
           tags,
           params,
           response: { 200: z.any(), ...problemResponses },
@@ -75,12 +76,12 @@ export const mapRoutes =
       },
       async ({ params: { id } }, reply) => {
         const pieces = agent.maps.export(id);
-        // What it refuses it refuses before the first piece, and so as a problem.
+        // Errors are thrown before the first piece, and so can still be answered as a problem.
         const first = await pieces.next();
         return reply
           .type('application/json')
           .header('content-disposition', `attachment; filename="map-${id}.json"`)
-          .send(Readable.from(joined(first, pieces)));
+          .send(Readable.from(allPieces(first, pieces)));
       },
     );
 
@@ -89,14 +90,14 @@ export const mapRoutes =
       {
         config,
         schema: {
-          summary: 'Writes one entry of a map of ours, checked against its types',
+          summary: 'Writes one entry of a map of Podlane’s, validated by its types',
           tags,
           params,
           body: newEntry,
           response: { 200: mapEntry, ...problemResponses },
         },
       },
-      ({ params: { id }, body, headers }) => agent.maps.write(id, body, actorOf(headers['x-podlane-actor'])),
+      ({ params: { id }, body, headers }) => agent.maps.write(id, body, actorOf(headers)),
     );
 
     app.delete(
@@ -104,7 +105,7 @@ export const mapRoutes =
       {
         config,
         schema: {
-          summary: 'Deletes one entry of a map of ours',
+          summary: 'Deletes one entry of a map of Podlane’s',
           tags,
           params,
           querystring: entryKey,
@@ -112,13 +113,16 @@ export const mapRoutes =
         },
       },
       async ({ params: { id }, query, headers }, reply) => {
-        await agent.maps.remove(id, query.key, actorOf(headers['x-podlane-actor']));
+        await agent.maps.remove(id, query.key, actorOf(headers));
         return reply.code(204).send(null);
       },
     );
   };
 
-async function* joined(first: IteratorResult<string>, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+async function* allPieces(
+  first: IteratorResult<string>,
+  rest: AsyncGenerator<string>,
+): AsyncGenerator<string> {
   try {
     if (!first.done) yield first.value;
     yield* rest;

@@ -6,11 +6,12 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { actorOf } from '../actor.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podPageQuery, resolvePodId } from '../paging.ts';
-import { podParams } from './pods.ts';
+import { podPageQuery, storePage } from '../paging.ts';
+import { podParams } from '../pod-ref.ts';
 
 const tags = ['migrations'];
 
+/** Migrations of single pods. */
 export const migrationRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -18,14 +19,15 @@ export const migrationRoutes =
       '/pods/:id/migrations',
       {
         schema: {
-          summary: 'Moves the pod to a device of the other kind, or with `dryRun` tells how it would',
-          description: 'Answers once the journal has the migration; the stream tells its steps.',
+          summary: 'Migrates a pod to a device of the other kind, or with `dryRun` returns the plan',
+          description:
+            'Returns once the migration is in the journal. The topic `migrations` of the stream reports its steps.',
           tags,
           params: podParams,
           body: newMigration,
           response: {
-            200: migrationPlan.describe('the plan; nothing was changed'),
-            202: migration.describe('the migration, running'),
+            200: migrationPlan.describe('The plan; nothing was changed'),
+            202: migration.describe('The migration, running'),
             ...problemResponses,
           },
         },
@@ -34,7 +36,7 @@ export const migrationRoutes =
         const id = agent.pods.find(params.id);
         const { to, dryRun, recreate } = body;
         if (dryRun) return agent.pods.plan(id, to, recreate);
-        const started = await agent.pods.migrate(id, to, actorOf(headers['x-podlane-actor']), recreate);
+        const started = await agent.pods.migrate(id, to, actorOf(headers), recreate);
         return reply.code(202).header('location', `/api/v1/migrations/${started.id}`).send(started);
       },
     );
@@ -43,20 +45,20 @@ export const migrationRoutes =
       '/migrations',
       {
         schema: {
-          summary: 'Migrations, the newest first',
+          summary: 'Lists migrations, newest first',
           tags,
           querystring: podPageQuery,
           response: { 200: listOf(migration), ...problemResponses },
         },
       },
-      ({ query }) => agent.store.listMigrations({ ...query, pod: resolvePodId(agent, query.pod) }),
+      ({ query }) => agent.store.listMigrations(storePage(agent, query)),
     );
 
     app.get(
       '/migrations/:id',
       {
         schema: {
-          summary: 'A migration with its steps',
+          summary: 'Returns a migration with its steps',
           tags,
           params: z.object({ id: z.string().max(64) }),
           response: { 200: migration, ...problemResponses },
@@ -64,7 +66,7 @@ export const migrationRoutes =
       },
       async ({ params: { id } }) => {
         const found = await agent.store.migration(id);
-        if (found === null) throw new ProblemError('migration_not_found', `there is no migration ${id}`);
+        if (found === null) throw new ProblemError('migration_not_found', `no migration has the id ${id}`);
         return found;
       },
     );

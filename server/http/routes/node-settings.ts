@@ -5,14 +5,15 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['node'];
 
-export const settingRoutes =
+/** Settings of the node. */
+export const nodeSettingRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/node/settings',
       {
         schema: {
-          summary: 'What was chosen for the node',
+          summary: 'Returns the node settings',
           tags,
           response: { 200: nodeSettings, ...problemResponses },
         },
@@ -24,7 +25,7 @@ export const settingRoutes =
       '/node/settings',
       {
         schema: {
-          summary: 'Chooses for the node, from the next packet on and over restarts',
+          summary: 'Changes the node settings; they apply immediately and persist',
           tags,
           body: nodeSettings,
           response: { 200: nodeSettings, ...problemResponses },

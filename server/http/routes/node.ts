@@ -3,6 +3,7 @@ import { node } from '../../../contract/node.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
+/** The node that the agent runs on. */
 export const nodeRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -10,7 +11,7 @@ export const nodeRoutes =
       '/node',
       {
         schema: {
-          summary: 'The node: kernel, capabilities, versions',
+          summary: 'Returns the node: kernel, capabilities, versions',
           tags: ['node'],
           response: { 200: node, ...problemResponses },
         },

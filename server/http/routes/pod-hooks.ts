@@ -4,17 +4,19 @@ import { hookPlace } from '../../../contract/settings.ts';
 import { actorOf } from '../actor.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from './pods.ts';
+import { podParams } from '../pod-ref.ts';
 
-export const hookRoutes =
+/** The hooks that a pod's programs are attached to. */
+export const podHookRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
     app.put(
       '/pods/:id/hooks',
       {
         schema: {
-          summary: 'Moves the programs of the pod’s netkit device to its primary (attach fallback), or back',
-          description: 'The device stays, and no packet is lost or goes by unchecked.',
+          summary:
+            'Moves Podlane’s programs of a netkit device to tcx hooks of its primary, or back to netkit hooks',
+          description: 'The device stays. No packet is lost, and none bypasses the programs.',
           tags: ['pods'],
           params: podParams,
           body: hookPlace,
@@ -22,6 +24,6 @@ export const hookRoutes =
         },
       },
       ({ params, body, headers }) =>
-        agent.pods.moveHooks(agent.pods.find(params.id), body.to, actorOf(headers['x-podlane-actor'])),
+        agent.pods.moveHooks(agent.pods.find(params.id), body.to, actorOf(headers)),
     );
   };

@@ -7,11 +7,11 @@ import { pathTraffic } from '../../counters/path-traffic.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 import { pageQuery } from '../paging.ts';
-
-export const podParams = z.object({ id: z.string().describe('the pod’s id, or `namespace.name`') });
+import { podParams } from '../pod-ref.ts';
 
 const tags = ['pods'];
 
+/** The pods of the node. */
 export const podRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -19,7 +19,7 @@ export const podRoutes =
       '/pods',
       {
         schema: {
-          summary: 'The pods of the node, the newest first',
+          summary: 'Lists the pods of the node, newest first',
           tags,
           querystring: pageQuery,
           response: { 200: listOf(podSummary), ...problemResponses },
@@ -40,7 +40,7 @@ export const podRoutes =
       '/pods/:id',
       {
         schema: {
-          summary: 'A pod: its device with both ends and the programs on it, its routes and neighbours',
+          summary: 'Returns a pod with its device, the programs on it, its routes and neighbors',
           tags,
           params: podParams,
           response: { 200: pod, ...problemResponses },
@@ -53,7 +53,7 @@ export const podRoutes =
       '/pods/:id/path',
       {
         schema: {
-          summary: 'The way of a packet that leaves the pod, hop by hop',
+          summary: 'Returns the path of a packet that leaves the pod, hop by hop',
           tags,
           params: podParams,
           response: { 200: podPath, ...problemResponses },
@@ -74,7 +74,7 @@ export const podRoutes =
       '/pods',
       {
         schema: {
-          summary: 'Gives a network namespace a device and makes it a pod',
+          summary: 'Attaches a pod: gives its network namespace a device',
           tags,
           body: newPod,
           response: { 201: pod, ...problemResponses },
@@ -90,10 +90,10 @@ export const podRoutes =
       '/pods/:id',
       {
         schema: {
-          summary: 'Takes the pod’s device away; its namespace stays',
+          summary: 'Detaches a pod: removes its device and keeps its network namespace',
           tags,
           params: podParams,
-          response: { 204: z.null().describe('done'), ...problemResponses },
+          response: { 204: z.null().describe('Detached'), ...problemResponses },
         },
       },
       async ({ params }, reply) => {

@@ -14,7 +14,7 @@ import { problemResponses } from '../openapi.ts';
 const tags = ['programs'];
 const params = z.object({ id: z.coerce.number().int().min(1).max(0xffff_ffff) });
 
-/** All eBPF programs and links of the node, whoever loaded them. */
+/** All BPF programs and links of the node, foreign ones included. */
 export const programRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -22,8 +22,8 @@ export const programRoutes =
       '/programs',
       {
         schema: {
-          summary: 'All eBPF programs of the node, ours first: what they cost, and where they are attached',
-          description: 'Who asks looks: the kernel counts runs and run time for the next 30 seconds.',
+          summary: 'Lists all BPF programs of the node with their cost and attach points, Podlane’s first',
+          description: 'Enables BPF run-time statistics for 30 s.',
           tags,
           response: { 200: programList, ...problemResponses },
         },
@@ -35,7 +35,8 @@ export const programRoutes =
       '/programs/statistics',
       {
         schema: {
-          summary: 'Whether the kernel counts runs and run time always, or only while somebody looks',
+          summary:
+            'Sets whether BPF run-time statistics are always enabled, or only while a client reads them',
           tags,
           body: statisticsChoice,
           response: { 200: programStatistics, ...problemResponses },
@@ -48,7 +49,7 @@ export const programRoutes =
       '/programs/:id',
       {
         schema: {
-          summary: 'An eBPF program with everything that it is attached to',
+          summary: 'Returns a BPF program with its attach points',
           tags,
           params,
           response: { 200: program, ...problemResponses },
@@ -61,8 +62,7 @@ export const programRoutes =
       '/programs/:id/instructions',
       {
         schema: {
-          summary:
-            'The translated instructions of a program, with the lines of its source where BTF has them',
+          summary: 'Returns the translated instructions of a program, with source lines where BTF has them',
           tags,
           params,
           response: { 200: programInstructions, ...problemResponses },
@@ -75,7 +75,7 @@ export const programRoutes =
       '/bpf-links',
       {
         schema: {
-          summary: 'All BPF links of the node: what holds a program at a place, and who holds it',
+          summary: 'Lists all BPF links of the node with their programs, targets and owners',
           tags,
           response: { 200: bpfLinkList, ...problemResponses },
         },

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { activeRules, stagedRulesResponse, importedRules, rulesPlan } from '../../../contract/rules.ts';
+import { activeRules, importedRules, rulesPlan, stagedRulesResponse } from '../../../contract/rules.ts';
 import { actorOf } from '../actor.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
@@ -46,7 +46,7 @@ export const ruleTextRoutes =
     );
 
     app.put(
-      '/rules/draft',
+      '/rules/staged',
       {
         schema: {
           summary: 'Saves a draft and tries it out on live traffic',
@@ -90,7 +90,7 @@ function readText(app: App): void {
 
 /** Who changes rules, from what state, and why. */
 export const changeOf = ({ headers }: FastifyRequest, comment?: string) => ({
-  actor: actorOf(headers['x-podlane-actor']),
+  actor: actorOf(headers),
   comment,
   ifMatch: headers['if-match'],
 });

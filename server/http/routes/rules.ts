@@ -3,19 +3,20 @@ import { z } from 'zod';
 import { listOf } from '../../../contract/list.ts';
 import {
   activeRules,
-  stagedRulesResponse,
   explainRequest,
   explanation,
   ruleEntries,
+  ruleSetName,
   ruleStatistics,
   ruleVersion,
   ruleVersionText,
   ruleView,
-  ruleSetName,
+  stagedRulesResponse,
 } from '../../../contract/rules.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { pageQuery, resolvePodId } from '../paging.ts';
+import { pageQuery } from '../paging.ts';
+import { resolvePodId } from '../pod-ref.ts';
 import { changeOf, comment, ruleTextRoutes, send, sendDraft } from './rule-text.ts';
 
 const tags = ['rules'];
@@ -76,7 +77,7 @@ export const ruleRoutes =
     );
 
     app.get(
-      '/rules/draft',
+      '/rules/staged',
       {
         schema: {
           summary:
@@ -89,7 +90,7 @@ export const ruleRoutes =
     );
 
     app.delete(
-      '/rules/draft',
+      '/rules/staged',
       {
         schema: {
           summary: 'Ends trying out',
@@ -104,7 +105,7 @@ export const ruleRoutes =
     );
 
     app.post(
-      '/rules/draft/apply',
+      '/rules/staged/apply',
       {
         schema: {
           summary: 'Puts the draft in force',
@@ -182,7 +183,12 @@ export const ruleRoutes =
         },
       },
       ({ query: { set, rule, pod, cursor, limit } }) =>
-        agent.rules.queries.entries(set, { rule, pod: resolvePodId(agent, pod) }, Number(cursor), limit),
+        agent.rules.queries.entries(
+          set,
+          { rule, pod: pod && resolvePodId(agent, pod) },
+          Number(cursor),
+          limit,
+        ),
     );
 
     app.get(

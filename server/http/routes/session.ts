@@ -4,19 +4,20 @@ import { actorOf } from '../actor.ts';
 import { problemResponses } from '../openapi.ts';
 import { roleOf } from '../role.ts';
 
+/** The caller's session. */
 export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/session',
     {
       schema: {
-        summary: 'Who asks: the actor that events name, and the role',
+        summary: 'Returns the caller’s actor, which events name, and role',
         tags: ['node'],
         response: { 200: session, ...problemResponses },
       },
     },
     ({ headers }) => ({
-      actor: actorOf(headers['x-podlane-actor']),
-      role: roleOf(headers['x-podlane-role']),
+      actor: actorOf(headers),
+      role: roleOf(headers),
     }),
   );
 };

@@ -26,7 +26,7 @@ export const traceRoutes =
         },
       },
       async ({ body, headers }, reply) => {
-        const started = await agent.traces.start(body, actorOf(headers['x-podlane-actor']));
+        const started = await agent.traces.start(body, actorOf(headers));
         return reply.code(201).header('location', `/api/v1/traces/${started.id}`).send(started);
       },
     );
@@ -46,7 +46,12 @@ export const traceRoutes =
     app.get(
       '/traces/:id',
       {
-        schema: { summary: 'A trace with its packets', tags, params, response: { 200: trace, ...problemResponses } },
+        schema: {
+          summary: 'A trace with its packets',
+          tags,
+          params,
+          response: { 200: trace, ...problemResponses },
+        },
       },
       ({ params: { id } }) => agent.traces.get(id),
     );

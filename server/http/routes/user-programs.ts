@@ -4,13 +4,13 @@ import { newUserProgram, userProgram } from '../../../contract/build.ts';
 import { actorOf } from '../actor.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from './pods.ts';
+import { podParams } from '../pod-ref.ts';
 
 const tags = ['programs'];
-/** Which code runs in the kernel is for admins to say. */
+/** Only admins choose the code that runs in the kernel. */
 const config = { role: 'admin' } as const;
 
-/** Programs that users put on pods, beside ours. */
+/** User programs: BPF programs that users attach to pods, next to Podlane's. */
 export const userProgramRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -18,7 +18,7 @@ export const userProgramRoutes =
       '/pods/:id/programs',
       {
         schema: {
-          summary: 'The programs that users put on the pod, beside ours',
+          summary: 'Lists the user programs of a pod',
           tags,
           params: podParams,
           response: { 200: z.object({ items: z.array(userProgram) }), ...problemResponses },
@@ -32,9 +32,10 @@ export const userProgramRoutes =
       {
         config,
         schema: {
-          summary: 'Loads a program of an object and puts it on a hook of the pod, before or after ours',
+          summary:
+            'Loads a program of an object and attaches it to a hook of the pod, before or after Podlane’s',
           description:
-            'It stays when the agent ends, goes along in migrations, and goes with the pod. Its maps are its own.',
+            'The program survives restarts of the agent, moves along in migrations and is removed with the pod. It does not share maps.',
           tags,
           params: podParams,
           body: newUserProgram,
@@ -43,7 +44,7 @@ export const userProgramRoutes =
       },
       async ({ params, body, headers }, reply) => {
         const id = agent.pods.find(params.id);
-        const attached = await agent.userPrograms.attach(id, body, actorOf(headers['x-podlane-actor']));
+        const attached = await agent.userPrograms.attach(id, body, actorOf(headers));
         return reply
           .code(201)
           .header('location', `/api/v1/pods/${id}/programs/${attached.number}`)
@@ -56,15 +57,15 @@ export const userProgramRoutes =
       {
         config,
         schema: {
-          summary: 'Takes a user’s program off the pod, and its maps with it',
+          summary: 'Detaches a user program from the pod and removes its maps',
           tags,
           params: podParams.extend({ number: z.coerce.number().int().min(1).max(99) }),
-          response: { 204: z.null().describe('done'), ...problemResponses },
+          response: { 204: z.null().describe('Detached'), ...problemResponses },
         },
       },
       async ({ params, headers }, reply) => {
         const id = agent.pods.find(params.id);
-        await agent.userPrograms.detach(id, params.number, actorOf(headers['x-podlane-actor']));
+        await agent.userPrograms.detach(id, params.number, actorOf(headers));
         return reply.code(204).send(null);
       },
     );

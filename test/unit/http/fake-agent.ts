@@ -269,7 +269,7 @@ class FakeMaps {
 }
 
 function none(code: 'program_not_found' | 'map_not_found', id: number): never {
-  throw new ProblemError(code, `there is no ${id}`);
+  throw new ProblemError(code, `no object has the id ${id}`);
 }
 
 const node: Node = {
