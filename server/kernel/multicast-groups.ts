@@ -2,19 +2,19 @@ import { readFileSync } from 'node:fs';
 import { formatAddress } from '../netlink/ip-address.ts';
 import { withNamespace } from '../netlink/setns.ts';
 
-/** A multicast group that somebody joined on an interface. */
+/** A multicast group that was joined on an interface. */
 export interface MulticastGroup {
   group: string;
-  /** sockets that are in it, the kernel's own joining counted as one */
+  /** sockets that have joined it; the kernel's own membership counts as one */
   users: number;
 }
 
 /**
- * Groups joined on an interface of a namespace, without those that the kernel joins by itself: all hosts, all nodes,
- * all routers where it forwards, and the solicited nodes of its addresses. Synchronous.
+ * Lists the groups joined on an interface of a namespace, without those that the kernel joins by itself: all hosts, all
+ * nodes, all routers where it forwards, and the solicited nodes of its addresses. It is synchronous.
  */
 export const listMulticastGroups = (namespaceFd: number, ifindex: number): MulticastGroup[] =>
-  // thread-self: /proc/net is that of the process's main thread.
+  // thread-self, because /proc/net is that of the process's main thread.
   withNamespace(namespaceFd, () => [
     ...parseIgmp(readTable('igmp'), ifindex),
     ...parseIgmp6(readTable('igmp6'), ifindex),
@@ -30,20 +30,23 @@ const readTable = (name: string): string => {
   }
 };
 
-/** net/ipv4/igmp.c: a line for each interface, `INDEX NAME : …`, then its groups, indented, the address as a host's u32. */
+/**
+ * Parses /proc/net/igmp (net/ipv4/igmp.c): a line for each interface, `INDEX NAME : …`, then its groups, indented, each
+ * address as a u32 in host order.
+ */
 export function parseIgmp(text: string, ifindex: number): MulticastGroup[] {
   const found: MulticastGroup[] = [];
-  let here = false;
+  let wanted = false;
   for (const line of text.split('\n')) {
-    if (/^\d/.test(line)) here = Number.parseInt(line, 10) === ifindex;
+    if (/^\d/.test(line)) wanted = Number.parseInt(line, 10) === ifindex;
     const [, hex, users] = /^\s+([0-9A-F]{8})\s+(\d+)\s/.exec(line) ?? [];
-    if (!here || hex === undefined) continue;
+    if (!wanted || hex === undefined) continue;
     found.push({ group: formatAddress(Buffer.from(hex, 'hex').reverse()), users: Number(users) });
   }
   return found;
 }
 
-/** net/ipv6/mcast.c: `INDEX NAME GROUP USERS FLAGS TIMER`. */
+/** Parses /proc/net/igmp6 (net/ipv6/mcast.c): `INDEX NAME GROUP USERS FLAGS TIMER`. */
 export const parseIgmp6 = (text: string, ifindex: number): MulticastGroup[] =>
   Array.from(text.matchAll(/^(\d+)\s+\S+\s+([0-9a-f]{32})\s+(\d+)\s/gm), ([, index, hex = '', users]) => ({
     index: Number(index),

@@ -1,14 +1,22 @@
-import { emptyWhenDeviceGone } from './error.ts';
-import { addressBytes, type Family, addressFamily, familyOfNumber, familyOfAddress, formatAddress, parsePrefix } from './ip-address.ts';
-import type { MessageReader, MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './constants.ts';
+import { emptyWhenDeviceGone } from './error.ts';
+import {
+  addressBytes,
+  addressFamily,
+  type Family,
+  familyOfAddress,
+  familyOfNumber,
+  formatAddress,
+  parsePrefix,
+} from './ip-address.ts';
+import { ifa_cacheinfo, ifaddrmsg } from './kernel-structs.ts';
+import type { MessageReader, MessageWriter } from './message.ts';
 import { type RouteScope, routeScopeName, routeScopeNumber } from './route-scope.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** IFA_*, <linux/if_addr.h>. */
+/** IFA_*: attributes of an address, <linux/if_addr.h>. */
 const ifa = { address: 1, local: 2, label: 3, broadcast: 4, lifetimes: 6, flags: 8, metric: 9 } as const;
-const ifaddrBytes = 8;
-/** IFA_F_* */
+/** IFA_F_*, <linux/if_addr.h>. */
 export const addressFlag = {
   temporary: 0x01,
   noDad: 0x02,
@@ -25,11 +33,11 @@ export const addressFlag = {
 } as const;
 const forever = 0xffff_ffff;
 
-/** An address on an interface. */
+/** An IP address of a network interface. */
 export interface InterfaceAddress {
   family: Family;
   ifindex: number;
-  /** with the length of its prefix: `10.42.0.33/32` */
+  /** with its prefix length: `10.42.0.33/32` */
   address: string;
   /** the other side of a point-to-point address */
   peer: string | null;
@@ -39,36 +47,36 @@ export interface InterfaceAddress {
   label: string | null;
   /** IFA_F_*, see `addressFlag` */
   flags: number;
-  /** seconds left; null: for ever */
+  /** seconds left; null: forever */
   validSeconds: number | null;
   preferredSeconds: number | null;
-  /** of the prefix's route; null: the kernel's choice */
+  /** metric of the prefix route; null: the kernel's choice */
   metric: number | null;
-  /** IPv6: not usable yet, duplicate detection runs */
+  /** IPv6: not usable yet, duplicate address detection is running */
   tentative: boolean;
 }
 
 export interface AddressOptions {
-  /** the other side of a point-to-point address; the prefix's length is then its own */
+  /** the other side of a point-to-point address; the prefix length then belongs to it */
   peer?: string;
   broadcast?: string;
   /** default global */
   scope?: RouteScope;
   label?: string;
-  /** IPv6: the kernel first asks whether somebody has it, and it cannot be used meanwhile. Default no */
+  /** IPv6: probes for duplicates first, during which the address cannot be used. Default false */
   duplicateDetection?: boolean;
-  /** the kernel adds a route to the prefix. Default yes */
+  /** lets the kernel add a route to the prefix. Default true */
   prefixRoute?: boolean;
   /** further IFA_F_*, see `addressFlag` */
   flags?: number;
-  /** seconds; default for ever. The preferred ones must not be more */
+  /** in seconds; default forever. The preferred lifetime must not exceed the valid one */
   validSeconds?: number;
   preferredSeconds?: number;
-  /** of the prefix's route */
+  /** metric of the prefix route */
   metric?: number;
 }
 
-/** The request of `addAddress` and its like, for a batch. */
+/** Builds the request of `addAddress`, `replaceAddress` or `deleteAddress`, for a batch. */
 export const addressRequest = (
   verb: 'add' | 'replace' | 'delete',
   ifindex: number,
@@ -82,8 +90,9 @@ export const addressRequest = (
 });
 
 /**
- * Gives an interface an address, `10.42.0.33/32`. IPv6 addresses skip duplicate detection unless asked for, so that
- * they can be used at once. @throws NetlinkError EEXIST when it has it, RangeError when it is no address
+ * Adds an address such as `10.42.0.33/32` to an interface. IPv6 addresses skip duplicate address detection by default,
+ * so that they can be used at once.
+ * @throws NetlinkError EEXIST when the interface has it, RangeError for text that is no address
  */
 export const addAddress = (
   socket: NetlinkSocket,
@@ -92,7 +101,7 @@ export const addAddress = (
   options: AddressOptions = {},
 ): Promise<void> => socket.request(addressRequest('add', ifindex, address, options));
 
-/** As `addAddress`; when the interface has it, its lifetimes, flags and metric become these. */
+/** Adds an address, or gives the one that the interface has these lifetimes, flags and metric. */
 export const replaceAddress = (
   socket: NetlinkSocket,
   ifindex: number,
@@ -108,7 +117,7 @@ export const deleteAddress = (
   options: Pick<AddressOptions, 'peer'> = {},
 ): Promise<void> => socket.request(addressRequest('delete', ifindex, address, options));
 
-/** All addresses of the namespace, or of one interface, or of one family. */
+/** Lists the addresses of the namespace, of one interface or of one family. */
 export async function listAddresses(
   socket: NetlinkSocket,
   filter: { ifindex?: number; family?: Family } = {},
@@ -136,7 +145,7 @@ export function encodeAddress(
   const { peer, broadcast, scope = 'global', validSeconds, preferredSeconds } = options;
   for (const other of [peer, broadcast])
     if (other !== undefined && familyOfAddress(other) !== kind)
-      throw new RangeError(`${other} beside ${cidr}: not of its family`);
+      throw new RangeError(`${other} and ${cidr}: not of the same address family`);
   const flags =
     (options.flags ?? 0) |
     (kind === 'ipv6' && !options.duplicateDetection ? addressFlag.noDad : 0) |
@@ -149,14 +158,14 @@ export function encodeAddress(
   if (flags > 0xff) message.attributeU32(ifa.flags, flags);
   if (options.metric !== undefined) message.attributeU32(ifa.metric, options.metric);
   if (validSeconds === undefined && preferredSeconds === undefined) return;
-  // struct ifa_cacheinfo: u32 preferred, valid, created, updated. The kernel refuses preferred > valid.
-  const lifetimes = Buffer.alloc(16);
-  lifetimes.writeUInt32LE(preferredSeconds ?? validSeconds ?? forever, 0);
-  lifetimes.writeUInt32LE(validSeconds ?? forever, 4);
+  // The kernel refuses a preferred lifetime beyond the valid one.
+  const lifetimes = Buffer.alloc(ifa_cacheinfo.bytes);
+  lifetimes.writeUInt32LE(preferredSeconds ?? validSeconds ?? forever, ifa_cacheinfo.ifa_prefered);
+  lifetimes.writeUInt32LE(validSeconds ?? forever, ifa_cacheinfo.ifa_valid);
   message.attributeBytes(ifa.lifetimes, lifetimes);
 }
 
-/** struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 index. */
+/** Writes struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 index. */
 const writeIfaddr = (
   message: MessageWriter,
   number: number,
@@ -168,13 +177,13 @@ const writeIfaddr = (
   message.u8(number).u8(length).u8(flags).u8(routeScopeNumber(scope)).u32(ifindex);
 };
 
-/** Reads RTM_NEWADDR or RTM_DELADDR; null for a family we do not speak. @throws MalformedMessage */
+/** Parses RTM_NEWADDR or RTM_DELADDR; null for families other than IPv4 and IPv6. @throws MalformedMessage */
 export function parseAddress(message: MessageReader): InterfaceAddress | null {
-  const attributes = message.attributes(ifaddrBytes);
+  const attributes = message.attributes(ifaddrmsg.bytes);
   const { buffer, start } = message;
-  const kind = familyOfNumber(buffer[start]!);
+  const kind = familyOfNumber(buffer.readUInt8(start + ifaddrmsg.ifa_family));
   if (kind === null) return null;
-  let flags = buffer[start + 2]!;
+  let flags = buffer.readUInt8(start + ifaddrmsg.ifa_flags);
   let local: string | null = null;
   let remote: string | null = null;
   let broadcast: string | null = null;
@@ -203,18 +212,18 @@ export function parseAddress(message: MessageReader): InterfaceAddress | null {
         metric = attributes.u32();
         break;
       case ifa.lifetimes:
-        preferredSeconds = lifetime(attributes.u32());
-        validSeconds = lifetime(attributes.u32(4));
+        preferredSeconds = lifetime(attributes.u32(ifa_cacheinfo.ifa_prefered));
+        validSeconds = lifetime(attributes.u32(ifa_cacheinfo.ifa_valid));
     }
   }
-  // IFA_ADDRESS is the other side where there is one; IPv6 sends no IFA_LOCAL otherwise.
+  // IFA_ADDRESS is the peer of a point-to-point address; IPv6 sends IFA_LOCAL only with one.
   return {
     family: kind,
-    ifindex: buffer.readUInt32LE(start + 4),
-    address: `${local ?? remote ?? ''}/${buffer[start + 1]}`,
+    ifindex: buffer.readUInt32LE(start + ifaddrmsg.ifa_index),
+    address: `${local ?? remote ?? ''}/${buffer.readUInt8(start + ifaddrmsg.ifa_prefixlen)}`,
     peer: local !== null && remote !== local ? remote : null,
     broadcast,
-    scope: routeScopeName(buffer[start + 3]!),
+    scope: routeScopeName(buffer.readUInt8(start + ifaddrmsg.ifa_scope)),
     label,
     flags,
     validSeconds,

@@ -1,23 +1,25 @@
-/** Numbers of <linux/netlink.h> and <linux/rtnetlink.h> that more than one object uses. */
+/** Message types, <linux/netlink.h>. */
 export const nlmsg = { error: 2, done: 3 } as const;
 
+/** NLM_F_*, <linux/netlink.h>. */
 export const nlmFlag = {
   request: 0x1,
   ack: 0x4,
   echo: 0x8,
   dumpInterrupted: 0x10,
-  /** of a request that makes */
+  /** of a request that creates */
   replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
   append: 0x800,
   /** of a request that reads: NLM_F_ROOT | NLM_F_MATCH */
   dump: 0x300,
-  /** of an answer */
+  /** of an acknowledgement */
   capped: 0x100,
   acknowledgeTlvs: 0x200,
 } as const;
 
+/** RTM_*, <linux/rtnetlink.h>. */
 export const rtm = {
   newLink: 16,
   delLink: 17,

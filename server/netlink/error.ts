@@ -1,6 +1,6 @@
 import { errnoName, strerror } from '../ffi/libc.ts';
 
-/** What a kernel that refuses usually lacks, by its own words. */
+/** Remedies by the kernel's own text of the refusal. */
 const hints: readonly [RegExp, string][] = [
   [
     /unknown device type/i,
@@ -10,8 +10,8 @@ const hints: readonly [RegExp, string][] = [
 ];
 
 /**
- * A refused request: what was tried on what, and the kernel's answer.
- * `code` is the errno's name, `kernelText` the kernel's own sentence (NLMSGERR_ATTR_MSG), if it gave one.
+ * A request that the kernel refused: the operation with its object, and the kernel's answer. `code` is the errno's
+ * name, `kernelText` the kernel's own sentence (NLMSGERR_ATTR_MSG), if it gave one.
  */
 export class NetlinkError extends Error {
   readonly errno: number;
@@ -20,11 +20,11 @@ export class NetlinkError extends Error {
   readonly operation: string;
   readonly hint: string | undefined;
 
-  constructor(tried: string, errno: number, kernelText: string | null = null) {
+  constructor(operation: string, errno: number, kernelText: string | null = null) {
     const code = errnoName(errno);
-    super(`${tried}: ${kernelText ?? strerror(errno)} (${code})`);
+    super(`${operation}: ${kernelText ?? strerror(errno)} (${code})`);
     this.name = 'NetlinkError';
-    this.operation = tried;
+    this.operation = operation;
     this.errno = errno;
     this.code = code;
     this.kernelText = kernelText;
@@ -32,11 +32,11 @@ export class NetlinkError extends Error {
   }
 }
 
-/** Whether `error` is the kernel's refusal with one of these codes, as in `isNetlinkError(error, 'EEXIST')`. */
+/** Tests for the kernel's refusal with one of these codes, as in `isNetlinkError(error, 'EEXIST')`. */
 export const isNetlinkError = (error: unknown, ...codes: string[]): error is NetlinkError =>
   error instanceof NetlinkError && codes.includes(error.code);
 
-/** For dumps of one interface's objects: one that is gone has none, where the kernel answers ENODEV. */
+/** Turns ENODEV into an empty list, for dumps of one interface's objects: an interface that is gone has none. */
 export const emptyWhenDeviceGone = <T>(error: unknown): T[] => {
   if (isNetlinkError(error, 'ENODEV')) return [];
   throw error;

@@ -1,11 +1,12 @@
 import { type Family, familyOfAddress } from './ip-address.ts';
 import type { Neighbor } from './neighbor.ts';
-import { type NextHop, type Route, routeProtocol, routeTable } from './route.ts';
+import type { NextHop } from './next-hop.ts';
+import { type Route, routeProtocol, routeTable } from './route-message.ts';
 import { type RouteMetrics, routeMetricNames } from './route-metrics.ts';
 
 type DeviceName = (ifindex: number) => string | undefined;
 
-/** /etc/iproute2/rt_protos as iproute2 ships it. */
+/** Names of RTPROT_* as in iproute2's /etc/iproute2/rt_protos. */
 const protocols: Record<number, string> = {
   1: 'redirect',
   2: 'kernel',
@@ -28,9 +29,10 @@ const protocols: Record<number, string> = {
   192: 'eigrp',
 };
 
-/** A route as `ip route` prints it: `default via 169.254.1.1 dev eth0 onlink`. */
+/** Formats a route as `ip route` prints it: `default via 169.254.1.1 dev eth0 onlink`. */
 export function formatRoute(route: Route, deviceName: DeviceName): string {
-  const only = route.nextHops.length === 1 ? route.nextHops[0]! : null;
+  const [first = null, ...others] = route.nextHops;
+  const only = others.length === 0 ? first : null;
   return [
     ...(route.type === 'unicast' ? [] : [route.type]),
     route.destination,
@@ -51,16 +53,16 @@ export function formatRoute(route: Route, deviceName: DeviceName): string {
   ].join(' ');
 }
 
-/** As `ip neigh` prints it: `10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT`. */
-export const formatNeighbor = (neighbour: Neighbor, deviceName: DeviceName): string =>
+/** Formats an entry as `ip neigh` prints it: `10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT`. */
+export const formatNeighbor = (neighbor: Neighbor, deviceName: DeviceName): string =>
   [
-    neighbour.address,
-    `dev ${nameOf(neighbour.ifindex, deviceName)}`,
-    ...(neighbour.mac === null ? [] : [`lladdr ${neighbour.mac}`]),
-    ...(neighbour.router ? ['router'] : []),
-    ...(neighbour.proxy ? ['proxy'] : []),
-    ...(neighbour.externallyLearned ? ['extern_learn'] : []),
-    ...(neighbour.state === 'none' ? [] : [neighbour.state.toUpperCase()]),
+    neighbor.address,
+    `dev ${nameOf(neighbor.ifindex, deviceName)}`,
+    ...(neighbor.mac === null ? [] : [`lladdr ${neighbor.mac}`]),
+    ...(neighbor.router ? ['router'] : []),
+    ...(neighbor.proxy ? ['proxy'] : []),
+    ...(neighbor.externallyLearned ? ['extern_learn'] : []),
+    ...(neighbor.state === 'none' ? [] : [neighbor.state.toUpperCase()]),
   ].join(' ');
 
 const metricsText = ({ values, locked, congestionControl }: RouteMetrics): string[] => [
@@ -72,7 +74,9 @@ const metricsText = ({ values, locked, congestionControl }: RouteMetrics): strin
 ];
 
 const hopText = (hop: NextHop, family: Family, deviceName: DeviceName): string[] => [
-  ...(hop.gateway === null ? [] : [`via ${familyOfAddress(hop.gateway) === family ? '' : 'inet6 '}${hop.gateway}`]),
+  ...(hop.gateway === null
+    ? []
+    : [`via ${familyOfAddress(hop.gateway) === family ? '' : 'inet6 '}${hop.gateway}`]),
   ...(hop.ifindex === null ? [] : [`dev ${nameOf(hop.ifindex, deviceName)}`]),
 ];
 

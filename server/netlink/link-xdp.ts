@@ -1,12 +1,13 @@
-import { ifinfoBytes, ifla, skipProtocolStats, encodeIfinfomsg } from './ifinfomsg.ts';
-import type { AttributeReader, MessageReader } from './message.ts';
 import { rtm } from './constants.ts';
+import { ifinfomsg } from './kernel-structs.ts';
+import { encodeIfinfomsg, ifla, iflaInfo, skipProtocolStats } from './link-attributes.ts';
+import type { AttributeReader, MessageReader } from './message.ts';
 import type { NetlinkSocket } from './socket.ts';
 
-/** IFLA_XDP and IFLA_XDP_* of <linux/if_link.h>. */
+/** IFLA_XDP and the attributes inside, IFLA_XDP_*, <linux/if_link.h>. */
 const iflaXdp = 43;
 const xdp = { attached: 2, programId: 4, driverId: 5, genericId: 6, offloadId: 7 } as const;
-/** XDP_ATTACHED_*: one program alone is told by its id and this mode. */
+/** XDP_ATTACHED_*: the mode of a single program; several are reported by an attribute each. */
 const modes = ['none', 'driver', 'generic', 'offload', 'multi'] as const;
 
 export interface XdpProgram {
@@ -14,7 +15,7 @@ export interface XdpProgram {
   programId: number;
 }
 
-/** A network interface with what programs may be attached to. */
+/** A network interface and its XDP programs. */
 export interface LinkWithXdp {
   ifindex: number;
   name: string;
@@ -22,7 +23,7 @@ export interface LinkWithXdp {
   xdp: XdpProgram[];
 }
 
-/** All links of the socket's namespace with their XDP programs. */
+/** Lists the links of the socket's namespace with their XDP programs. */
 export const listLinksWithXdp = (socket: NetlinkSocket): Promise<LinkWithXdp[]> =>
   socket.dump(
     {
@@ -36,11 +37,11 @@ export const listLinksWithXdp = (socket: NetlinkSocket): Promise<LinkWithXdp[]> 
     parseLinkWithXdp,
   );
 
-/** Reads RTM_NEWLINK; struct ifinfomsg: ifindex 4. @throws MalformedMessage */
+/** Parses RTM_NEWLINK. @throws MalformedMessage */
 export function parseLinkWithXdp(message: MessageReader): LinkWithXdp {
-  const attributes = message.attributes(ifinfoBytes);
+  const attributes = message.attributes(ifinfomsg.bytes);
   const link: LinkWithXdp = {
-    ifindex: message.buffer.readInt32LE(message.start + 4),
+    ifindex: message.buffer.readInt32LE(message.start + ifinfomsg.ifi_index),
     name: '',
     kind: null,
     xdp: [],
@@ -53,23 +54,22 @@ export function parseLinkWithXdp(message: MessageReader): LinkWithXdp {
   return link;
 }
 
-/** IFLA_INFO_KIND is 1. */
 function kindOf(info: AttributeReader): string | null {
-  while (info.next()) if (info.type === 1) return info.string();
+  while (info.next()) if (info.type === iflaInfo.kind) return info.string();
   return null;
 }
 
 function parseXdp(attributes: AttributeReader): XdpProgram[] {
   const found: XdpProgram[] = [];
   let mode: (typeof modes)[number] = 'none';
-  let only = 0;
+  let singleId = 0;
   while (attributes.next()) {
     if (attributes.type === xdp.attached) mode = modes[attributes.u8()] ?? 'none';
-    else if (attributes.type === xdp.programId) only = attributes.u32();
+    else if (attributes.type === xdp.programId) singleId = attributes.u32();
     else if (attributes.type === xdp.driverId) found.push({ mode: 'driver', programId: attributes.u32() });
     else if (attributes.type === xdp.genericId) found.push({ mode: 'generic', programId: attributes.u32() });
     else if (attributes.type === xdp.offloadId) found.push({ mode: 'offload', programId: attributes.u32() });
   }
   if (found.length > 0 || mode === 'none' || mode === 'multi') return found;
-  return [{ mode, programId: only }];
+  return [{ mode, programId: singleId }];
 }

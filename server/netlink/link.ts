@@ -1,62 +1,14 @@
-import { isNetlinkError } from './error.ts';
-import { iff, ifinfoBytes, ifla, iflaInfo, skipProtocolStats, encodeIfinfomsg } from './ifinfomsg.ts';
-import { formatMac, macBytes } from './ip-address.ts';
-import type { AttributeReader, MessageReader, MessageWriter } from './message.ts';
-import { type NetkitData, parseNetkitData } from './netkit.ts';
 import { nlmFlag, rtm } from './constants.ts';
+import { isNetlinkError } from './error.ts';
+import { macBytes } from './ip-address.ts';
+import { encodeIfinfomsg, iff, ifla, iflaInfo, skipProtocolStats } from './link-attributes.ts';
+import { type NetworkLink, parseLink } from './link-message.ts';
+import type { MessageWriter } from './message.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
-
-/** IF_OPER_*, RFC 2863. */
-const operationalStates = [
-  'unknown',
-  'notpresent',
-  'down',
-  'lowerlayerdown',
-  'testing',
-  'dormant',
-  'up',
-] as const;
-
-export interface LinkCounters {
-  packets: number;
-  bytes: number;
-  errors: number;
-  dropped: number;
-}
-
-/** A network interface, as one namespace sees it. */
-export interface NetworkLink {
-  ifindex: number;
-  name: string;
-  /** IFLA_INFO_KIND; null for physical interfaces and loopback */
-  kind: string | null;
-  netkit: NetkitData | null;
-  /** administratively up */
-  up: boolean;
-  /** administratively up and with carrier */
-  running: boolean;
-  operationalState: (typeof operationalStates)[number];
-  /** `noop` drops everything: a link that is up has it until the kernel has noticed its carrier */
-  queueingDiscipline: string | null;
-  /** IFF_* of <linux/if.h> */
-  flags: number;
-  /** bytes */
-  mtu: number;
-  /** null where the link has none: the kernel then shows nothing or zeros (netkit l3, loopback) */
-  mac: string | null;
-  alias: string | null;
-  alternativeNames: string[];
-  group: number;
-  /** ifindex of the other end, in the namespace `peerNamespaceId` names (null: the same) */
-  peerIfindex: number | null;
-  peerNamespaceId: number | null;
-  /** null unless asked for */
-  stats: { receive: LinkCounters; transmit: LinkCounters } | null;
-}
 
 export type LinkRef = { ifindex: number } | { name: string };
 
-/** The link, or null when there is none. A name may be an alternative one. */
+/** Reads a link; null when there is none. A name may be an alternative one. */
 export async function getLink(
   socket: NetlinkSocket,
   ref: LinkRef,
@@ -81,7 +33,7 @@ export async function getLink(
   }
 }
 
-/** All links of the socket's namespace, or those of one kind. */
+/** Lists the links of the socket's namespace, or those of one kind. */
 export const listLinks = (
   socket: NetlinkSocket,
   { kind, stats = false }: { kind?: string; stats?: boolean } = {},
@@ -104,13 +56,13 @@ export const listLinks = (
 
 export interface LinkChange {
   up?: boolean;
-  /** bytes */
+  /** in bytes */
   mtu?: number;
   /** a new name; while the link is up only on Linux 6.2 or later (see `probe`) */
   name?: string;
   alias?: string;
   group?: number;
-  /** flushes the permanent neighbours of its interface; refused (EOPNOTSUPP) on netkit l3 */
+  /** flushes the permanent neighbors of the interface; refused (EOPNOTSUPP) on netkit l3 */
   mac?: string;
   /** moves the link into this network namespace */
   netnsFd?: number;
@@ -120,7 +72,7 @@ export interface LinkChange {
 export const setLink = (socket: NetlinkSocket, ifindex: number, change: LinkChange): Promise<void> =>
   socket.request(linkChangeRequest(ifindex, change));
 
-/** The request of `setLink`, for a batch. */
+/** Builds the request of `setLink`, for a batch. */
 export const linkChangeRequest = (ifindex: number, change: LinkChange): NetlinkRequest => ({
   operation: `set link ifindex ${ifindex} ${changeText(change)}`,
   type: rtm.setLink,
@@ -137,21 +89,21 @@ export function encodeLinkChange(message: MessageWriter, ifindex: number, change
   if (change.netnsFd !== undefined) message.attributeU32(ifla.namespaceFd, change.netnsFd);
 }
 
-/** Gives a link further names, up to 127 bytes each. @throws NetlinkError EEXIST when one is taken */
+/** Adds alternative names to a link, up to 127 bytes each. @throws NetlinkError EEXIST when one is taken */
 export const addAlternativeNames = (
   socket: NetlinkSocket,
   ifindex: number,
   names: readonly string[],
 ): Promise<void> => socket.request(alternativeNamesRequest('add', ifindex, names));
 
-/** @throws NetlinkError ENOENT when nothing has one of these further names */
+/** @throws NetlinkError ENOENT when no link has one of these names */
 export const deleteAlternativeNames = (
   socket: NetlinkSocket,
   ifindex: number,
   names: readonly string[],
 ): Promise<void> => socket.request(alternativeNamesRequest('delete', ifindex, names));
 
-/** The request of both, for a batch. A refused one may have done some of its names. */
+/** Builds the request of both, for a batch. A refused one may have applied some of its names. */
 export const alternativeNamesRequest = (
   verb: 'add' | 'delete',
   ifindex: number,
@@ -168,7 +120,7 @@ export const alternativeNamesRequest = (
   },
 });
 
-/** Deletes a link, and so its other end. @throws NetlinkError ENODEV when there is none */
+/** Deletes a link and with it its other end. @throws NetlinkError ENODEV when there is none */
 export const deleteLink = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
     operation: `delete link ifindex ${ifindex}`,
@@ -176,20 +128,20 @@ export const deleteLink = (socket: NetlinkSocket, ifindex: number): Promise<void
     encode: (message) => encodeIfinfomsg(message, ifindex),
   });
 
-/** Groups no administrator uses; each deletion takes its own, so that two do not meet. */
-let doomedGroup = 0x504c_0000;
+/** Link groups that no administrator uses; each deletion takes its own, so that concurrent ones do not mix. */
+let deletionGroup = 0x504c_0000;
 
 /**
- * Deletes many in one go: the kernel waits once for all instead of 16 ms for each. Links that are gone
- * already count as deleted.
+ * Deletes many links by one request for their group, so that the kernel waits once for RCU instead of 16 ms for each
+ * link. Links that are already gone count as deleted.
  */
 export async function deleteLinks(socket: NetlinkSocket, ifindexes: readonly number[]): Promise<void> {
-  doomedGroup = doomedGroup === 0x504c_ffff ? 0x504c_0000 : doomedGroup + 1;
-  const group = doomedGroup;
-  const refusals = await socket.batch(ifindexes.map((ifindex) => linkChangeRequest(ifindex, { group })));
-  const failed = refusals.find((refusal) => refusal && !isNetlinkError(refusal, 'ENODEV'));
+  deletionGroup = deletionGroup === 0x504c_ffff ? 0x504c_0000 : deletionGroup + 1;
+  const group = deletionGroup;
+  const errors = await socket.batch(ifindexes.map((ifindex) => linkChangeRequest(ifindex, { group })));
+  const failed = errors.find((error) => error && !isNetlinkError(error, 'ENODEV'));
   if (failed) throw failed;
-  if (refusals.every((refusal) => refusal !== null)) return;
+  if (errors.every((error) => error !== null)) return;
   await socket.request({
     operation: `delete ${ifindexes.length} links`,
     type: rtm.delLink,
@@ -200,97 +152,7 @@ export async function deleteLinks(socket: NetlinkSocket, ifindexes: readonly num
   });
 }
 
-/** Reads RTM_NEWLINK or RTM_DELLINK. @throws MalformedMessage */
-export function parseLink(message: MessageReader, stats = false): NetworkLink {
-  const attributes = message.attributes(ifinfoBytes);
-  const flags = message.buffer.readUInt32LE(message.start + 8);
-  const link: NetworkLink = {
-    ifindex: message.buffer.readInt32LE(message.start + 4),
-    name: '',
-    kind: null,
-    netkit: null,
-    up: (flags & iff.up) !== 0,
-    running: (flags & iff.up) !== 0 && (flags & iff.lowerUp) !== 0,
-    operationalState: 'unknown',
-    queueingDiscipline: null,
-    flags,
-    mtu: 0,
-    mac: null,
-    alias: null,
-    alternativeNames: [],
-    group: 0,
-    peerIfindex: null,
-    peerNamespaceId: null,
-    stats: null,
-  };
-  while (attributes.next()) {
-    if (attributes.type !== ifla.stats64) parseAttribute(link, attributes);
-    else if (stats) link.stats = parseStats(attributes);
-  }
-  return link;
-}
-
-function parseAttribute(link: NetworkLink, attribute: AttributeReader): void {
-  switch (attribute.type) {
-    case ifla.name:
-      link.name = attribute.string();
-      break;
-    case ifla.mtu:
-      link.mtu = attribute.u32();
-      break;
-    case ifla.address:
-      link.mac = parseMac(attribute);
-      break;
-    case ifla.operationalState:
-      link.operationalState = operationalStates[attribute.u8()] ?? 'unknown';
-      break;
-    case ifla.queueingDiscipline:
-      link.queueingDiscipline = attribute.string();
-      break;
-    case ifla.alias:
-      link.alias = attribute.string();
-      break;
-    case ifla.group:
-      link.group = attribute.u32();
-      break;
-    case ifla.link:
-      link.peerIfindex = attribute.u32();
-      break;
-    case ifla.linkNamespaceId:
-      link.peerNamespaceId = attribute.i32();
-      break;
-    case ifla.propertyList: {
-      const properties = attribute.nested();
-      while (properties.next())
-        if (properties.type === ifla.altname) link.alternativeNames.push(properties.string());
-      break;
-    }
-    case ifla.linkInfo: {
-      const info = attribute.nested();
-      while (info.next()) {
-        if (info.type === iflaInfo.kind) link.kind = info.string();
-        else if (info.type === iflaInfo.data && link.kind === 'netkit')
-          link.netkit = parseNetkitData(info.nested());
-      }
-    }
-  }
-}
-
-const parseMac = (attribute: AttributeReader): string | null =>
-  attribute.bytes().every((byte) => byte === 0) ? null : formatMac(attribute.bytes());
-
-/** struct rtnl_link_stats64: rx and tx of packets, bytes, errors, dropped, as u64 in turn. */
-function parseStats(attribute: AttributeReader): NetworkLink['stats'] {
-  const counter = (at: number): LinkCounters => ({
-    packets: attribute.u64(at),
-    bytes: attribute.u64(at + 16),
-    errors: attribute.u64(at + 32),
-    dropped: attribute.u64(at + 48),
-  });
-  return { receive: counter(0), transmit: counter(8) };
-}
-
-/** Alternative names may have up to 127 bytes, IFLA_IFNAME takes 15. */
+/** Alternative names may have up to 127 bytes, whereas IFLA_IFNAME takes 15. */
 const nameAttribute = (name: string): number => (Buffer.byteLength(name) > 15 ? ifla.altname : ifla.name);
 
 const refText = (ref: LinkRef): string => ('ifindex' in ref ? `ifindex ${ref.ifindex}` : ref.name);

@@ -1,15 +1,17 @@
+import { nlmsghdr } from './kernel-structs.ts';
+
 /**
  * The netlink wire format, RFC 3549 and <linux/netlink.h>: messages of a 16-byte header, a fixed body and
  * attributes (u16 length, u16 type, value), all aligned to 4, in the byte order of the machine (little endian
  * on every machine we run on). Pure: bytes in, bytes out.
  */
-export const headerBytes = 16;
+export const headerBytes = nlmsghdr.bytes;
 const nestedFlag = 0x8000;
 const typeMask = 0x3fff;
 const maxAttributeBytes = 0xffff;
 const align = (length: number): number => (length + 3) & ~3;
 
-/** Bytes that are no netlink message: cut short, or a length that points outside. */
+/** Thrown for bytes that are no netlink message: truncated, or with a length that points outside. */
 export class MalformedMessage extends Error {
   constructor(detail: string) {
     super(`malformed netlink message: ${detail}`);
@@ -17,7 +19,7 @@ export class MalformedMessage extends Error {
   }
 }
 
-/** Writes messages one after the other into a buffer that grows and is used again after `reset`. */
+/** Writes messages one after the other into a buffer that grows and is reused after `reset`. */
 export class MessageWriter {
   buffer: Buffer;
   length = 0;
@@ -33,16 +35,16 @@ export class MessageWriter {
 
   begin(type: number, flags: number, sequence: number): void {
     this.#message = this.#reserve(headerBytes);
-    this.buffer.writeUInt16LE(type, this.#message + 4);
-    this.buffer.writeUInt16LE(flags, this.#message + 6);
-    this.buffer.writeUInt32LE(sequence, this.#message + 8);
+    this.buffer.writeUInt16LE(type, this.#message + nlmsghdr.nlmsg_type);
+    this.buffer.writeUInt16LE(flags, this.#message + nlmsghdr.nlmsg_flags);
+    this.buffer.writeUInt32LE(sequence, this.#message + nlmsghdr.nlmsg_seq);
   }
 
   end(): void {
     this.buffer.writeUInt32LE(this.length - this.#message, this.#message);
   }
 
-  /** Fields of a fixed body, in order; the body must end on a multiple of 4. */
+  /** Appends a field of the fixed body; the body must end on a multiple of 4. */
   u8(value: number): this {
     const at = this.#reserve(1);
     this.buffer.writeUInt8(value, at);
@@ -92,14 +94,14 @@ export class MessageWriter {
     this.buffer.set(value, at);
   }
 
-  /** UTF-8 with the NUL that the kernel expects. */
+  /** Writes UTF-8 with the terminating NUL that the kernel expects. */
   attributeString(type: number, value: string): void {
     const bytes = Buffer.byteLength(value);
     const at = this.#attribute(type, bytes + 1);
     this.buffer.write(value, at, bytes, 'utf8');
   }
 
-  /** Opens an attribute that holds attributes; give the answer to `closeNest`. */
+  /** Opens an attribute that holds attributes. @returns its start, for `closeNest` */
   openNest(type: number): number {
     return this.#attribute(type | nestedFlag, 0) - 4;
   }
@@ -120,7 +122,7 @@ export class MessageWriter {
     return start + 4;
   }
 
-  /** Zeroed room at the end. May replace the buffer: take it after, not before. */
+  /** Appends zeroed bytes and returns their start. It may replace the buffer: read `buffer` after, not before. */
   #reserve(bytes: number): number {
     const start = this.length;
     const end = start + bytes;
@@ -136,13 +138,13 @@ export class MessageWriter {
   }
 }
 
-/** Walks the messages of one datagram: `while (messages.next())`, then the fields tell the message. */
+/** Iterates over the messages of one datagram: `while (messages.next())`, then the fields describe the message. */
 export class MessageReader {
   readonly buffer: Buffer;
   type = 0;
   flags = 0;
   sequence = 0;
-  /** The body: from `start` to before `end` of `buffer`. */
+  /** The body spans from `start` to before `end` of `buffer`. */
   start = 0;
   end = 0;
   readonly #length: number;
@@ -153,24 +155,24 @@ export class MessageReader {
     this.#length = Math.min(length, buffer.length);
   }
 
-  /** @throws MalformedMessage when a header is cut short or its length points outside */
+  /** @throws MalformedMessage when a header is truncated or its length points outside */
   next(): boolean {
     const at = this.#next;
     if (at >= this.#length) return false;
-    if (this.#length - at < headerBytes) throw new MalformedMessage(`header cut short at byte ${at}`);
+    if (this.#length - at < headerBytes) throw new MalformedMessage(`header truncated at byte ${at}`);
     const length = this.buffer.readUInt32LE(at);
     if (length < headerBytes || length > this.#length - at)
       throw new MalformedMessage(`length ${length} at byte ${at} of ${this.#length}`);
-    this.type = this.buffer.readUInt16LE(at + 4);
-    this.flags = this.buffer.readUInt16LE(at + 6);
-    this.sequence = this.buffer.readUInt32LE(at + 8);
+    this.type = this.buffer.readUInt16LE(at + nlmsghdr.nlmsg_type);
+    this.flags = this.buffer.readUInt16LE(at + nlmsghdr.nlmsg_flags);
+    this.sequence = this.buffer.readUInt32LE(at + nlmsghdr.nlmsg_seq);
     this.start = at + headerBytes;
     this.end = at + length;
     this.#next = at + align(length);
     return true;
   }
 
-  /** The attributes behind a fixed body of `bytes`. @throws MalformedMessage when the body is shorter */
+  /** Returns the attributes behind a fixed body of `bytes`. @throws MalformedMessage when the body is shorter */
   attributes(bytes: number): AttributeReader {
     if (this.end - this.start < bytes)
       throw new MalformedMessage(`body of ${this.end - this.start} bytes, not ${bytes}`);
@@ -179,13 +181,13 @@ export class MessageReader {
 }
 
 /**
- * Walks attributes: `while (attributes.next())`, then `type` and the readers of the value, which throw
- * MalformedMessage when the value is too short. Attributes may be longer than known: kernels append fields.
+ * Iterates over attributes: `while (attributes.next())`, then `type` and the readers of the value, which throw
+ * MalformedMessage when the value is too short. Attributes may be longer than known, since kernels append fields.
  */
 export class AttributeReader {
   readonly buffer: Buffer;
   type = 0;
-  /** The value: from `start` to before `end` of `buffer`. */
+  /** The value spans from `start` to before `end` of `buffer`. */
   start = 0;
   end = 0;
   readonly #limit: number;
@@ -227,25 +229,25 @@ export class AttributeReader {
     return this.buffer.readInt32LE(this.#value(4));
   }
 
-  /** The u64 at `offset` of the value, exact up to 2^53. */
+  /** Reads the u64 at `offset` of the value, exact up to 2^53. */
   u64(offset = 0): number {
     const at = this.#value(offset + 8) + offset;
     return this.buffer.readUInt32LE(at) + this.buffer.readUInt32LE(at + 4) * 4_294_967_296;
   }
 
-  /** Up to the first NUL. */
+  /** Reads UTF-8 up to the first NUL. */
   string(): string {
     let end = this.start;
     while (end < this.end && this.buffer[end] !== 0) end++;
     return this.buffer.toString('utf8', this.start, end);
   }
 
-  /** A view of the value: copy what must outlive the buffer. */
+  /** Returns a view of the value, to be copied if it must outlive the buffer. */
   bytes(): Buffer {
     return this.buffer.subarray(this.start, this.end);
   }
 
-  /** The attributes inside, behind a fixed body of `skip` bytes. */
+  /** Returns the nested attributes, behind a fixed body of `skip` bytes. */
   nested(skip = 0): AttributeReader {
     return new AttributeReader(this.buffer, this.#value(skip) + align(skip), this.end);
   }

@@ -1,14 +1,14 @@
 import { close, errno, setsockopt } from '../ffi/libc.ts';
 import { type InterfaceAddress, parseAddress } from './address.ts';
-import { NetlinkError } from './error.ts';
-import { type NetworkLink, parseLink } from './link.ts';
-import { MalformedMessage, MessageReader } from './message.ts';
-import { withNamespace } from './setns.ts';
-import { listenAllNamespaces, NsidReceiver } from './namespace-id.ts';
-import { onReadable } from './poll-readable.ts';
-import { parseRoute, type Route } from './route.ts';
 import { rtm } from './constants.ts';
-import { openRtnetlink } from './socket.ts';
+import { NetlinkError } from './error.ts';
+import { type NetworkLink, parseLink } from './link-message.ts';
+import { MalformedMessage, MessageReader } from './message.ts';
+import { listenAllNamespaces, NsidReceiver } from './nsid-receiver.ts';
+import { onReadable } from './poll-readable.ts';
+import { parseRoute, type Route } from './route-message.ts';
+import { withNamespace } from './setns.ts';
+import { openNetlinkDescriptor } from './transport.ts';
 
 /** RTMGRP_*, <linux/rtnetlink.h>: IPv4 and IPv6 where there are two. */
 const groups = { links: 0x1, addresses: 0x10 | 0x100, routes: 0x40 | 0x400 } as const;
@@ -19,16 +19,16 @@ const EINTR = 4;
 const EAGAIN = 11;
 const ENOBUFS = 105;
 const receiveBytes = 65_536;
-/** Datagrams read before the event loop goes on to others. */
+/** Datagrams read before other events of the event loop get their turn. */
 const burst = 256;
 
 interface Change {
   deleted: boolean;
-  /** the namespace it happened in, by the number the watching one has for it; null: the watching one itself */
+  /** number that the watched namespace has for the one where it happened; null: it happened in the watched one */
   nsid: number | null;
 }
 
-/** `resync`: events were lost (the queue overflowed, or one could not be read). Read anew what you keep. */
+/** A change, or `resync`: events were lost (the queue overflowed, or one was malformed), so cached state is stale. */
 export type NetworkEvent =
   | (Change & { type: 'link'; link: NetworkLink })
   | (Change & { type: 'address'; address: InterfaceAddress })
@@ -43,20 +43,20 @@ export interface WatchOptions {
   /** the namespace to watch; default: the present one */
   namespaceFd?: number;
   /**
-   * also what happens in the other namespaces that the watched one has a number for: those with the other end of one
-   * of its devices, and those of `assignNamespaceId`
+   * also reports changes in the other namespaces that the watched one has a number for: those with the other end of
+   * one of its devices, and those given to `assignNamespaceId`
    */
   allNamespaces?: boolean;
-  /** what the kernel keeps for us while we are busy; more is lost, and told as `resync` */
+  /** size of the kernel's queue for this socket; events beyond it are lost and reported as `resync` */
   queueBytes?: number;
 }
 
 export type WatchedObject = keyof typeof groups;
 
 /**
- * Calls `listener` for every change of the watched objects in the present namespace, or in the one of
- * `namespaceFd`, until the answer is closed. Watch first and read the state after, or changes in between are
- * missed. IPv4 routes that go with their device, or with its last IPv4 address, are not told: the kernel tells of the
+ * Calls `listener` for every change of the watched objects in the current namespace, or in the one of
+ * `namespaceFd`, until the returned watch is closed. Watch first and read the state after, or changes in between are
+ * missed. The kernel does not report IPv4 routes that go with their device or its last IPv4 address: it reports the
  * device or the address alone. @throws NetlinkError
  */
 export function watchNetwork(
@@ -65,7 +65,7 @@ export function watchNetwork(
   { namespaceFd, allNamespaces = false, queueBytes = 4 << 20 }: WatchOptions = {},
 ): NetworkWatch {
   const mask = objects.reduce((all, object) => all | groups[object], 0);
-  const open = () => openRtnetlink(mask, SOCK_NONBLOCK);
+  const open = () => openNetlinkDescriptor(mask, SOCK_NONBLOCK);
   const fd = namespaceFd === undefined ? open() : withNamespace(namespaceFd, open);
   const queue = Buffer.alloc(4);
   queue.writeInt32LE(queueBytes);
@@ -114,7 +114,7 @@ function deliver(
   }
 }
 
-/** What a message of a multicast group tells, or null when it is about something else. @throws MalformedMessage */
+/** Parses a message of a multicast group; null when it is about another kind of object. @throws MalformedMessage */
 export function parseNetworkEvent(message: MessageReader, nsid: number | null = null): NetworkEvent | null {
   const { type } = message;
   switch (type) {

@@ -1,21 +1,22 @@
+import { nlmFlag, rtm } from './constants.ts';
 import { emptyWhenDeviceGone } from './error.ts';
 import {
   addressBytes,
-  type Family,
   addressFamily,
-  familyOfNumber,
+  type Family,
   familyOfAddress,
+  familyOfNumber,
   formatAddress,
   formatMac,
   macBytes,
 } from './ip-address.ts';
+import { ndmsg } from './kernel-structs.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
-import { nlmFlag, rtm } from './constants.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** NDA_*, NUD_*, NTF_* of <linux/neighbour.h>. */
 const nda = { destination: 1, linkLayerAddress: 2, ifindex: 8, protocol: 12 } as const;
-const ndmsgBytes = 12;
+
 const states = {
   incomplete: 0x01,
   reachable: 0x02,
@@ -32,7 +33,7 @@ const NTF_ROUTER = 0x80;
 
 export type NeighborState = keyof typeof states | 'none';
 
-/** Who answers for an address on a link: an ARP or NDP entry. */
+/** An entry of the ARP or NDP table: the MAC of an address on a link. */
 export interface Neighbor {
   family: Family;
   ifindex: number;
@@ -41,56 +42,56 @@ export interface Neighbor {
   state: NeighborState;
   router: boolean;
   proxy: boolean;
-  /** put there by a routing daemon */
+  /** added by a routing daemon (NTF_EXT_LEARNED) */
   externallyLearned: boolean;
-  /** RTPROT_* of who made it, as of routes; 0: unknown */
+  /** RTPROT_* of its origin, as with routes; 0: unknown */
   protocol: number;
 }
 
 export interface NewNeighbor {
   ifindex: number;
   address: string;
-  /** not of a proxy entry */
+  /** not allowed for a proxy entry */
   mac?: string;
   /** default permanent */
   state?: NeighborState;
   router?: boolean;
-  /** this host answers for the address; has no state and no MAC */
+  /** makes this host reply for the address; such an entry has no state and no MAC */
   proxy?: boolean;
   externallyLearned?: boolean;
   protocol?: number;
 }
 
-/** Makes an entry, permanent by default, or makes the one there is so. @throws NetlinkError ENODEV */
-export const replaceNeighbor = (socket: NetlinkSocket, neighbour: NewNeighbor): Promise<void> =>
-  socket.request(neighborRequest(neighbour));
+/** Adds an entry, permanent by default, or changes the existing one. @throws NetlinkError ENODEV */
+export const replaceNeighbor = (socket: NetlinkSocket, neighbor: NewNeighbor): Promise<void> =>
+  socket.request(neighborRequest(neighbor));
 
-/** The request of `replaceNeighbor`, for a batch. */
-export const neighborRequest = (neighbour: NewNeighbor): NetlinkRequest => ({
-  operation: `set neighbour ${newNeighborText(neighbour)} on ifindex ${neighbour.ifindex}`,
+/** Builds the request of `replaceNeighbor`, for a batch. */
+export const neighborRequest = (neighbor: NewNeighbor): NetlinkRequest => ({
+  operation: `set neighbor ${newNeighborText(neighbor)} on ifindex ${neighbor.ifindex}`,
   type: rtm.newNeighbor,
   flags: nlmFlag.create | nlmFlag.replace,
-  encode: (message) => encodeNeighbor(message, neighbour),
+  encode: (message) => encodeNeighbor(message, neighbor),
 });
 
 /** @throws NetlinkError ENOENT when there is none */
 export const deleteNeighbor = (
   socket: NetlinkSocket,
-  neighbour: Pick<NewNeighbor, 'ifindex' | 'address' | 'proxy'>,
+  neighbor: Pick<NewNeighbor, 'ifindex' | 'address' | 'proxy'>,
 ): Promise<void> =>
   socket.request({
-    operation: `delete neighbour ${newNeighborText(neighbour)} of ifindex ${neighbour.ifindex}`,
+    operation: `delete neighbor ${newNeighborText(neighbor)} of ifindex ${neighbor.ifindex}`,
     type: rtm.delNeighbor,
     encode: (message) => {
-      const flags = neighbour.proxy ? NTF_PROXY : 0;
-      writeNdmsg(message, addressFamily[familyOfAddress(neighbour.address)], neighbour.ifindex, 0, flags);
-      message.attributeBytes(nda.destination, addressBytes(neighbour.address));
+      const flags = neighbor.proxy ? NTF_PROXY : 0;
+      writeNdmsg(message, addressFamily[familyOfAddress(neighbor.address)], neighbor.ifindex, 0, flags);
+      message.attributeBytes(nda.destination, addressBytes(neighbor.address));
     },
   });
 
 /**
- * All entries of the namespace, or of one interface, or of one family; multicast ones (`noarp`) too. Proxy entries
- * are apart: `proxy` reads them and them alone.
+ * Lists the entries of the namespace, of one interface or of one family, multicast ones (`noarp`) included. The kernel
+ * keeps proxy entries separately: with `proxy`, only these are listed.
  */
 export function listNeighbors(
   socket: NetlinkSocket,
@@ -98,10 +99,16 @@ export function listNeighbors(
 ): Promise<Neighbor[]> {
   const found = socket.dump(
     {
-      operation: filter.proxy ? 'dump proxy neighbours' : 'dump neighbours',
+      operation: filter.proxy ? 'dump proxy neighbors' : 'dump neighbors',
       type: rtm.getNeighbor,
       encode: (message) => {
-        writeNdmsg(message, addressFamily[filter.family ?? 'unspecified'], 0, 0, filter.proxy ? NTF_PROXY : 0);
+        writeNdmsg(
+          message,
+          addressFamily[filter.family ?? 'unspecified'],
+          0,
+          0,
+          filter.proxy ? NTF_PROXY : 0,
+        );
         if (filter.ifindex !== undefined) message.attributeU32(nda.ifindex, filter.ifindex);
       },
     },
@@ -110,21 +117,21 @@ export function listNeighbors(
   return filter.ifindex === undefined ? found : found.catch(emptyWhenDeviceGone<Neighbor>);
 }
 
-export function encodeNeighbor(message: MessageWriter, neighbour: NewNeighbor): void {
-  const { address, mac, state = 'permanent', proxy = false } = neighbour;
-  if (proxy && mac !== undefined) throw new RangeError(`proxy neighbour ${address}: it has no MAC`);
+export function encodeNeighbor(message: MessageWriter, neighbor: NewNeighbor): void {
+  const { address, mac, state = 'permanent', proxy = false } = neighbor;
+  if (proxy && mac !== undefined) throw new RangeError(`proxy neighbor ${address}: it has no MAC`);
   const flags =
-    (neighbour.router ? NTF_ROUTER : 0) |
+    (neighbor.router ? NTF_ROUTER : 0) |
     (proxy ? NTF_PROXY : 0) |
-    (neighbour.externallyLearned ? NTF_EXT_LEARNED : 0);
+    (neighbor.externallyLearned ? NTF_EXT_LEARNED : 0);
   const number = proxy || state === 'none' ? 0 : states[state];
-  writeNdmsg(message, addressFamily[familyOfAddress(address)], neighbour.ifindex, number, flags);
+  writeNdmsg(message, addressFamily[familyOfAddress(address)], neighbor.ifindex, number, flags);
   message.attributeBytes(nda.destination, addressBytes(address));
   if (mac !== undefined) message.attributeBytes(nda.linkLayerAddress, macBytes(mac));
-  if (neighbour.protocol !== undefined) message.attributeU8(nda.protocol, neighbour.protocol);
+  if (neighbor.protocol !== undefined) message.attributeU8(nda.protocol, neighbor.protocol);
 }
 
-/** struct ndmsg: u8 family, 3 bytes pad, i32 ifindex, u16 state, u8 flags, u8 type. */
+/** Writes struct ndmsg: u8 family, 3 bytes of padding, i32 ifindex, u16 state, u8 flags, u8 type. */
 const writeNdmsg = (
   message: MessageWriter,
   number: number,
@@ -138,32 +145,31 @@ const writeNdmsg = (
 const newNeighborText = ({ address, mac, proxy }: Pick<NewNeighbor, 'address' | 'mac' | 'proxy'>): string =>
   `${proxy ? 'proxy ' : ''}${address}${mac === undefined ? '' : ` lladdr ${mac}`}`;
 
-/** Reads RTM_NEWNEIGH or RTM_DELNEIGH; null for a family we do not speak. @throws MalformedMessage */
+/** Parses RTM_NEWNEIGH or RTM_DELNEIGH; null for families other than IPv4 and IPv6. @throws MalformedMessage */
 export function parseNeighbor(message: MessageReader): Neighbor | null {
-  const attributes = message.attributes(ndmsgBytes);
+  const attributes = message.attributes(ndmsg.bytes);
   const { buffer, start } = message;
-  const kind = familyOfNumber(buffer[start]!);
+  const kind = familyOfNumber(buffer.readUInt8(start + ndmsg.ndm_family));
   if (kind === null) return null;
-  const flags = buffer[start + 10]!;
-  const neighbour: Neighbor = {
+  const flags = buffer.readUInt8(start + ndmsg.ndm_flags);
+  const neighbor: Neighbor = {
     family: kind,
-    ifindex: buffer.readInt32LE(start + 4),
+    ifindex: buffer.readInt32LE(start + ndmsg.ndm_ifindex),
     address: '',
     mac: null,
-    state: stateName(buffer.readUInt16LE(start + 8)),
+    state: stateName(buffer.readUInt16LE(start + ndmsg.ndm_state)),
     router: (flags & NTF_ROUTER) !== 0,
     proxy: (flags & NTF_PROXY) !== 0,
     externallyLearned: (flags & NTF_EXT_LEARNED) !== 0,
     protocol: 0,
   };
   while (attributes.next()) {
-    if (attributes.type === nda.destination) neighbour.address = formatAddress(attributes.bytes());
-    else if (attributes.type === nda.linkLayerAddress) neighbour.mac = formatMac(attributes.bytes());
-    else if (attributes.type === nda.protocol) neighbour.protocol = attributes.u8();
+    if (attributes.type === nda.destination) neighbor.address = formatAddress(attributes.bytes());
+    else if (attributes.type === nda.linkLayerAddress) neighbor.mac = formatMac(attributes.bytes());
+    else if (attributes.type === nda.protocol) neighbor.protocol = attributes.u8();
   }
-  return neighbour;
+  return neighbor;
 }
 
 const stateNames = Object.keys(states) as (keyof typeof states)[];
-const stateName = (value: number): NeighborState =>
-  stateNames.find((name) => states[name] & value) ?? 'none';
+const stateName = (value: number): NeighborState => stateNames.find((name) => states[name] & value) ?? 'none';

@@ -1,18 +1,16 @@
+import { nlmFlag, rtm } from './constants.ts';
 import {
   checkDevicePair,
   deviceEndText,
-  ifla,
-  iflaInfo,
+  encodeDeviceEnd,
   type NewDeviceEnd,
   type NewDevicePeer,
-  encodeDeviceEnd,
-  encodeIfinfomsg,
-} from './ifinfomsg.ts';
+} from './device-pair.ts';
+import { encodeIfinfomsg, ifla, iflaInfo } from './link-attributes.ts';
 import type { AttributeReader, MessageWriter } from './message.ts';
-import { nlmFlag, rtm } from './constants.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** IFLA_NETKIT_* and values, <linux/if_link.h> of 6.15. */
+/** IFLA_NETKIT_*, <linux/if_link.h> of Linux 6.15. */
 const attribute = {
   peerInfo: 1,
   primary: 2,
@@ -25,7 +23,7 @@ const attribute = {
   tailroom: 9,
 } as const;
 const modes = ['l2', 'l3'] as const;
-/** A policy is the verdict of a hook without programs: NETKIT_PASS or NETKIT_DROP. */
+/** Verdicts of a hook without programs: NETKIT_PASS and NETKIT_DROP. */
 const policies = { forward: 0, blackhole: 2 } as const;
 const scrubs = ['none', 'default'] as const;
 
@@ -33,7 +31,7 @@ export type NetkitMode = (typeof modes)[number];
 export type NetkitPolicy = keyof typeof policies;
 export type NetkitScrub = (typeof scrubs)[number];
 
-/** Of each end; of what is left out, the kernel's default at creation, and what it is in a change. */
+/** Policy of each end; an end left out gets the kernel's default at creation and stays as it is in a change. */
 export interface NetkitPolicies {
   primary?: NetkitPolicy;
   peer?: NetkitPolicy;
@@ -41,24 +39,24 @@ export interface NetkitPolicies {
 
 export interface NewNetkit {
   mode: NetkitMode;
-  /** what happens to packets an end sends while no program is attached to it; the kernel's default: forward */
+  /** applied to packets that an end sends while no program is attached to it; the kernel's default: forward */
   policy?: NetkitPolicies;
-  /** whether mark and priority survive the crossing (Linux 6.13); the kernel's default: `default`, they do not */
+  /** `none` keeps mark and priority across the pair (Linux 6.13); the kernel's default, `default`, clears them */
   scrub?: { primary?: NetkitScrub; peer?: NetkitScrub };
-  /** bytes that drivers behind may need around a packet, of both ends (Linux 6.15) */
+  /** bytes reserved around a packet for lower drivers, on both ends (Linux 6.15) */
   headroom?: number;
   tailroom?: number;
-  /** MACs only in mode l2 */
+  /** MACs are allowed only in mode l2 */
   primary: NewDeviceEnd;
   peer: NewDevicePeer;
 }
 
-/** IFLA_INFO_DATA of a netkit link; null where the kernel did not say, as older ones do of scrub. */
+/** IFLA_INFO_DATA of a netkit link; null for attributes that the kernel did not send, as older ones omit scrub. */
 export interface NetkitData {
-  /** whether this end is the primary */
+  /** true if this end is the primary */
   primary: boolean;
   mode: NetkitMode | null;
-  /** of this end, and of the other */
+  /** of this end; `peerPolicy` is the other end's */
   policy: NetkitPolicy | null;
   peerPolicy: NetkitPolicy | null;
   scrub: NetkitScrub | null;
@@ -113,7 +111,7 @@ export function parseNetkitData(data: AttributeReader): NetkitData {
   return netkit;
 }
 
-/** The request of `addNetkit`, for a batch. */
+/** Builds the request of `addNetkit`, for a batch. */
 export const addNetkitRequest = (netkit: NewNetkit): NetlinkRequest => ({
   operation: `add netkit ${deviceEndText(netkit.primary)} with peer ${deviceEndText(netkit.peer)}`,
   type: rtm.newLink,
@@ -122,6 +120,7 @@ export const addNetkitRequest = (netkit: NewNetkit): NetlinkRequest => ({
 });
 
 /**
+ * Creates a netkit pair.
  * @throws NetlinkError EEXIST when a name or an ifindex is taken (newer kernels: EBUSY for the peer's ifindex),
  * EOPNOTSUPP for a MAC in mode l3, or when the kernel has no netkit (its text then is "Unknown device type", and the
  * error has a hint)
@@ -130,7 +129,7 @@ export const addNetkit = (socket: NetlinkSocket, netkit: NewNetkit): Promise<voi
   socket.request(addNetkitRequest(netkit));
 
 /**
- * Changes the policies of a running pair, of one end or both in one step; only through the primary.
+ * Changes the policy of one end or both of a running pair in one step. The kernel takes it through the primary only.
  * @throws NetlinkError EACCES through the peer, EINVAL when it is no netkit
  */
 export const setNetkitPolicies = (
@@ -139,7 +138,7 @@ export const setNetkitPolicies = (
   policy: NetkitPolicies,
 ): Promise<void> => socket.request(netkitPoliciesRequest(primaryIfindex, policy));
 
-/** The request of `setNetkitPolicies`, for a batch. */
+/** Builds the request of `setNetkitPolicies`, for a batch. */
 export const netkitPoliciesRequest = (primaryIfindex: number, policy: NetkitPolicies): NetlinkRequest => ({
   operation: `set policy ${policyText(policy)} on netkit ifindex ${primaryIfindex}`,
   type: rtm.newLink,

@@ -1,8 +1,8 @@
 import { type PollHandle, poll } from '../ffi/libc.ts';
 
 /**
- * Calls `read` while the socket has something to read: what a call leaves brings another one, since the poll goes by
- * level. The answer ends it; the socket is the caller's to close after.
+ * Calls `read` whenever `fd` is readable. Polling is level-triggered: data that a call leaves unread causes another.
+ * @returns a function that stops polling; the caller closes the descriptor after it
  */
 export function onReadable(fd: number, read: () => void): () => void {
   let handle: PollHandle | null = null;
@@ -11,7 +11,7 @@ export function onReadable(fd: number, read: () => void): () => void {
   const wake = (status: number): void => {
     // libuv stops polling a socket with an error (ENOBUFS of netlink, an ICMP error of a raw socket).
     if (status < 0) stopped = true;
-    // Out of koffi's callback, which runs no microtasks after it.
+    // Not inside koffi's callback, after which no microtasks run.
     if (!scheduled) setImmediate(drain);
     scheduled = true;
   };

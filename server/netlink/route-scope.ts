@@ -1,8 +1,10 @@
-/** RT_SCOPE_*, <linux/rtnetlink.h>: how far a route or an address reaches. */
+/** RT_SCOPE_*, <linux/rtnetlink.h>: the distance at which a route or an address is valid. */
 const scopes = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 } as const;
-const names = new Map<number, RouteScope>(Object.entries(scopes).map(([name, value]) => [value, name as RouteScope]));
+const names = new Map<number, RouteScope>(
+  Object.entries(scopes).map(([name, value]) => [value, name as RouteScope]),
+);
 
-/** By name, or as `ip` writes the nameless ones: the number. */
+/** A scope by name; those without a name by number, as `ip` prints them. */
 export type RouteScope = keyof typeof scopes | `${number}`;
 
 export const routeScopeNumber = (scope: RouteScope): number =>

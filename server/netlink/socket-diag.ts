@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { isNetlinkError } from './error.ts';
-import { type Family, addressFamily, familyOfNumber, formatAddress } from './ip-address.ts';
+import { addressFamily, type Family, familyOfNumber, formatAddress } from './ip-address.ts';
+import {
+  inet_diag_bc_op,
+  inet_diag_msg,
+  inet_diag_req_v2,
+  packet_diag_info,
+  packet_diag_msg,
+} from './kernel-structs.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import { withNamespace } from './setns.ts';
 import { NetlinkSocket } from './socket.ts';
@@ -12,13 +19,12 @@ const INET_DIAG_BC_DEV_COND = 9;
 const AF_PACKET = 17;
 const PACKET_SHOW_INFO = 1;
 const PACKET_DIAG_INFO = 0;
-const inetMessageBytes = 72;
-const packetMessageBytes = 16;
+
 const protocols = { tcp: 6, udp: 17, udplite: 136, raw: 255 } as const;
-/** All TCP states but TIME_WAIT, which belongs to no process any more. */
+/** All TCP states but TIME_WAIT, whose sockets belong to no process any more. */
 const liveStates = 0xffff_ffff & ~(1 << 6);
 const families = ['ipv4', 'ipv6'] as const;
-/** Tables that say whether there are sockets of a protocol that the kernel cannot tell more of. */
+/** Files of /proc/net that show if there are sockets of a protocol that the kernel cannot dump. */
 const tables: Partial<Record<SocketProtocol, readonly string[]>> = {
   udplite: ['udplite', 'udplite6'],
   raw: ['raw', 'raw6'],
@@ -27,29 +33,29 @@ const tables: Partial<Record<SocketProtocol, readonly string[]>> = {
 
 export type SocketProtocol = keyof typeof protocols | 'packet';
 
-/** A socket that sends and receives through one interface only: SO_BINDTODEVICE, or bind(2) of a packet socket. */
+/** A socket bound to one interface, by SO_BINDTODEVICE or by bind(2) of a packet socket. */
 export interface BoundSocket {
   protocol: SocketProtocol;
   /** null for packet sockets */
   family: Family | null;
-  /** `10.42.0.33:80`, `[fd00::33]:80`; null for packet sockets. The port of raw ones is the IP protocol */
+  /** `10.42.0.33:80`, `[fd00::33]:80`; null for packet sockets. The port of a raw socket is its IP protocol */
   local: string | null;
   /** null when it is not connected */
   remote: string | null;
   ifindex: number;
-  /** of the socket, as in `socket:[4711]` of /proc/PID/fd */
+  /** inode of the socket, as in `socket:[4711]` of /proc/PID/fd */
   inode: number;
 }
 
 export interface BoundSockets {
   sockets: BoundSocket[];
-  /** protocols of which there are sockets, but the kernel cannot tell to what they are bound (no raw_diag, …) */
+  /** protocols with open sockets whose binding the kernel cannot report (it lacks raw_diag, for example) */
   unreadable: SocketProtocol[];
 }
 
 /**
- * Sockets of a namespace that are bound to an interface of it, and so do not go on working on another one. TCP sockets
- * that neither listen nor connect are not known to the kernel by their namespace (TCP_BOUND_INACTIVE: since 6.8).
+ * Lists the sockets of a namespace that are bound to an interface of it, and so stop working when it is replaced. TCP
+ * sockets that neither listen nor connect are missing: kernels before 6.8 cannot dump them (TCP_BOUND_INACTIVE).
  * @throws NetlinkError
  */
 export async function listBoundSockets(namespaceFd: number, ifindex: number): Promise<BoundSockets> {
@@ -93,8 +99,9 @@ async function boundTo(
 }
 
 /**
- * struct inet_diag_req_v2: u8 family, protocol, extensions, pad; u32 states; struct inet_diag_sockid of 48 bytes. A
- * byte code lets through what is bound to the interface: struct inet_diag_bc_op (u8 code, u8 yes, u16 no), u32 ifindex.
+ * Writes struct inet_diag_req_v2 (u8 family, protocol, extensions, padding; u32 states; struct inet_diag_sockid of 48
+ * bytes) and a byte code that matches sockets bound to the interface: struct inet_diag_bc_op (u8 code, u8 yes, u16 no),
+ * u32 ifindex.
  */
 function encodeInetDiag(message: MessageWriter, kind: Family, protocol: number, ifindex: number): void {
   message
@@ -103,63 +110,62 @@ function encodeInetDiag(message: MessageWriter, kind: Family, protocol: number, 
     .u8(0)
     .u8(0)
     .u32(liveStates >>> 0);
-  for (let word = 0; word < 12; word++) message.u32(0);
-  const code = Buffer.alloc(8);
-  code.writeUInt8(INET_DIAG_BC_DEV_COND, 0);
-  code.writeUInt8(code.length, 1);
-  // Beyond the end: not this one.
-  code.writeUInt16LE(code.length + 4, 2);
-  code.writeUInt32LE(ifindex, 4);
+  for (let at = inet_diag_req_v2.id; at < inet_diag_req_v2.bytes; at += 4) message.u32(0);
+  const code = Buffer.alloc(inet_diag_bc_op.bytes + 4);
+  code.writeUInt8(INET_DIAG_BC_DEV_COND, inet_diag_bc_op.code);
+  code.writeUInt8(code.length, inet_diag_bc_op.yes);
+  // A jump beyond the end rejects the socket.
+  code.writeUInt16LE(code.length + 4, inet_diag_bc_op.no);
+  code.writeUInt32LE(ifindex, inet_diag_bc_op.bytes);
   message.attributeBytes(INET_DIAG_REQ_BYTECODE, code);
 }
 
-/** struct packet_diag_req: u8 family, protocol, u16 pad, u32 inode, show, cookie[2]. */
+/** Writes struct packet_diag_req: u8 family, u8 protocol, u16 padding, u32 inode, u32 show, u32 cookie[2]. */
 const encodePacketDiag = (message: MessageWriter): void => {
   message.u8(AF_PACKET).u8(0).u16(0).u32(0).u32(PACKET_SHOW_INFO).u32(0).u32(0);
 };
 
-/** Reads what sock_diag answers; null for a socket that is bound to no interface. @throws MalformedMessage */
+/** Parses a reply of sock_diag; null for a socket that is bound to no interface. @throws MalformedMessage */
 export function parseSocket(message: MessageReader, protocol: SocketProtocol): BoundSocket | null {
   return protocol === 'packet' ? parsePacket(message) : parseInet(message, protocol);
 }
 
-/**
- * struct inet_diag_msg: u8 family, state, timer, retransmits; sockid: be16 source and destination port, source@8 and
- * destination@24 address of 16 bytes, u32 interface@40, cookie; then u32 expires@52, two queues, uid, inode@68.
- */
+/** Parses struct inet_diag_msg; ports are big endian, addresses 4 of 16 bytes for IPv4. */
 function parseInet(message: MessageReader, protocol: keyof typeof protocols): BoundSocket | null {
-  message.attributes(inetMessageBytes);
+  message.attributes(inet_diag_msg.bytes);
   const { buffer, start } = message;
-  const kind = familyOfNumber(buffer[start]!);
-  const ifindex = buffer.readUInt32LE(start + 40);
+  const kind = familyOfNumber(buffer.readUInt8(start + inet_diag_msg.idiag_family));
+  const ifindex = buffer.readUInt32LE(start + inet_diag_msg['id.idiag_if']);
   if (kind === null || ifindex === 0) return null;
   const bytes = kind === 'ipv4' ? 4 : 16;
   const end = (address: number, port: number): string => {
     const text = formatAddress(buffer.subarray(start + address, start + address + bytes));
     return `${kind === 'ipv4' ? text : `[${text}]`}:${buffer.readUInt16BE(start + port)}`;
   };
-  const connected = buffer.subarray(start + 24, start + 24 + bytes).some((byte) => byte !== 0);
+  const remote = start + inet_diag_msg['id.idiag_dst'];
+  const connected = buffer.subarray(remote, remote + bytes).some((byte) => byte !== 0);
   return {
     protocol,
     family: kind,
-    local: end(8, 4),
-    remote: connected ? end(24, 6) : null,
+    local: end(inet_diag_msg['id.idiag_src'], inet_diag_msg['id.idiag_sport']),
+    remote: connected ? end(inet_diag_msg['id.idiag_dst'], inet_diag_msg['id.idiag_dport']) : null,
     ifindex,
-    inode: buffer.readUInt32LE(start + 68),
+    inode: buffer.readUInt32LE(start + inet_diag_msg.idiag_inode),
   };
 }
 
-/** struct packet_diag_msg: u8 family, type, u16 protocol, u32 inode, cookie[2]; PACKET_DIAG_INFO begins with u32 ifindex. */
+/** Parses struct packet_diag_msg; the ifindex is in attribute PACKET_DIAG_INFO, struct packet_diag_info. */
 function parsePacket(message: MessageReader): BoundSocket | null {
-  const attributes = message.attributes(packetMessageBytes);
+  const attributes = message.attributes(packet_diag_msg.bytes);
   let ifindex = 0;
-  while (attributes.next()) if (attributes.type === PACKET_DIAG_INFO) ifindex = attributes.u32();
+  while (attributes.next())
+    if (attributes.type === PACKET_DIAG_INFO) ifindex = attributes.u32(packet_diag_info.pdi_index);
   if (ifindex === 0) return null;
-  const inode = message.buffer.readUInt32LE(message.start + 4);
+  const inode = message.buffer.readUInt32LE(message.start + packet_diag_msg.pdiag_ino);
   return { protocol: 'packet', family: null, local: null, remote: null, ifindex, inode };
 }
 
-/** Whether /proc/net/TABLE has more than its heading. */
+/** Tests if /proc/net/TABLE has more than its heading. */
 const hasEntries = (namespaceFd: number, table: string): boolean =>
   withNamespace(namespaceFd, () => {
     try {

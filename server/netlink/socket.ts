@@ -1,95 +1,82 @@
 import { closeSync, openSync } from 'node:fs';
-import { bind, close, errno, recv, send, setsockopt, socket } from '../ffi/libc.ts';
+import { Mutex } from '../async/mutex.ts';
+import { Semaphore } from '../async/semaphore.ts';
+import { parseAcknowledgement } from './acknowledgement.ts';
+import { nlmFlag, nlmsg } from './constants.ts';
 import { NetlinkError } from './error.ts';
 import { MalformedMessage, MessageReader, MessageWriter } from './message.ts';
 import { withNamespace } from './setns.ts';
-import { nlmFlag, nlmsg } from './constants.ts';
+import { type NetlinkProtocol, type NetlinkTransport, openNetlinkTransport } from './transport.ts';
 
-const AF_NETLINK = 16;
-/** NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h> */
-const protocols = { route: 0, 'sock-diag': 4 } as const;
-const SOCK_RAW_CLOEXEC = 0x8_0003;
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
-const SO_RCVBUFFORCE = 33;
-const SOL_NETLINK = 270;
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-const NETLINK_GET_STRICT_CHK = 12;
-const MSG_TRUNC = 0x20;
-const MSG_DONTWAIT = 0x40;
 const EINTR = 4;
 const EAGAIN = 11;
 const EMSGSIZE = 90;
 const ETIMEDOUT = 110;
-const NLMSGERR_ATTR_MSG = 1;
 
-const answerSeconds = 10n;
-/** The kernel fills at most 32 KiB of a dump at once; single answers are smaller. */
+/** The kernel fills at most 32 KiB of a dump at once; other replies are smaller. */
 const receiveBytes = 65_536;
-const receiveQueueBytes = 1 << 20;
-/** What one send carries at most, so that its acknowledgements (about 1 KiB each queued) fit the queue. */
+/** Limits of one send, so that its acknowledgements (about 1 KiB each queued) fit the receive queue. */
 const batchMessages = 256;
 const batchBytes = 65_536;
-const dumpTries = 20;
+const dumpAttempts = 20;
 
-/** `sock-diag` speaks of sockets, by the same rules. */
-export type NetlinkProtocol = keyof typeof protocols;
+/** koffi throws when 256 asynchronous calls are queued, and each of a node's pods may have a socket. */
+const exchanges = new Semaphore(64);
 
-/** One message to the kernel. `tried` begins the error's sentence: `add address 10.42.0.33/32 to ifindex 7`. */
+/** One message to the kernel. `operation` begins the error's sentence: `add address 10.42.0.33/32 to ifindex 7`. */
 export interface NetlinkRequest {
   operation: string;
   type: number;
-  /** besides NLM_F_REQUEST and NLM_F_ACK */
+  /** flags besides NLM_F_REQUEST and NLM_F_ACK */
   flags?: number;
-  /** Writes body and attributes. Called when the request's turn has come. */
+  /** Writes body and attributes. It is called just before the request is sent. */
   encode(message: MessageWriter): void;
 }
 
 /**
- * An rtnetlink socket, <linux/rtnetlink.h>. It belongs to the namespace it was opened in, for good. Requests may
- * be made at any time and run one after the other. The kernel does the work inside send(2), where it may wait for
- * RTNL, so sending is asynchronous; the answers are queued when it returns.
+ * A netlink socket for requests, <linux/rtnetlink.h>. It belongs to the namespace it was opened in, for good. Requests
+ * may be made at any time and run one after the other. The kernel does the work inside send(2), where it may wait for
+ * RTNL, so sending is asynchronous; the replies are queued when it returns.
  */
 export class NetlinkSocket implements Disposable {
-  readonly #fd: number;
+  readonly #transport: NetlinkTransport;
   readonly #writer = new MessageWriter();
-  readonly #receive = Buffer.allocUnsafeSlow(receiveBytes);
+  readonly #received = Buffer.allocUnsafeSlow(receiveBytes);
+  readonly #exchange = new Mutex();
   #sequence = 0;
-  #busy = 0;
-  #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  private constructor(protocol: NetlinkProtocol) {
-    this.#fd = openRtnetlink(0, 0, protocol);
-    setOption(this.#fd, SO_RCVBUFFORCE, int(receiveQueueBytes));
-    const patience = Buffer.alloc(16);
-    patience.writeBigInt64LE(answerSeconds);
-    setOption(this.#fd, SO_RCVTIMEO, patience);
+  /** The socket owns the transport and closes it. */
+  constructor(transport: NetlinkTransport) {
+    this.#transport = transport;
   }
 
-  /** In the current namespace. @throws NetlinkError */
-  static open(): NetlinkSocket {
-    return new NetlinkSocket('route');
+  /** Opens a socket in the current namespace. @throws NetlinkError */
+  static open(protocol: NetlinkProtocol = 'route'): NetlinkSocket {
+    return new NetlinkSocket(openNetlinkTransport(protocol));
   }
 
-  /** In the network namespace of a descriptor or a path. @throws NetlinkError, or what opening the path throws */
+  /**
+   * Opens a socket in the network namespace of a descriptor or a path.
+   * @throws NetlinkError, or the error of opening the path
+   */
   static inNamespace(namespace: number | string, protocol: NetlinkProtocol = 'route'): NetlinkSocket {
-    if (typeof namespace === 'number') return withNamespace(namespace, () => new NetlinkSocket(protocol));
+    if (typeof namespace === 'number') return withNamespace(namespace, () => NetlinkSocket.open(protocol));
     const fd = openSync(namespace, 'r');
     try {
-      return withNamespace(fd, () => new NetlinkSocket(protocol));
+      return withNamespace(fd, () => NetlinkSocket.open(protocol));
     } finally {
       closeSync(fd);
     }
   }
 
-  /** Closes after the requests that were made before. */
+  /** Closes once the requests made before have ended. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#busy === 0) close(this.#fd);
-    else void this.#tail.then(() => close(this.#fd));
+    if (!this.#exchange.locked) this.#transport.close();
+    // Never rejects: a request's failure is its caller's.
+    else void this.#exchange.idle().then(() => this.#transport.close());
   }
 
   [Symbol.dispose](): void {
@@ -98,27 +85,28 @@ export class NetlinkSocket implements Disposable {
 
   /** @throws NetlinkError when the kernel refuses */
   async request(request: NetlinkRequest): Promise<void> {
-    const [refusal] = await this.batch([request]);
-    if (refusal) throw refusal;
+    const [error] = await this.batch([request]);
+    if (error) throw error;
   }
 
   /**
-   * Sends many at once. The kernel carries out each by itself: a refused one does not stop the others.
-   * @returns for each request, in order, null or why it was refused
+   * Sends many requests at once. The kernel carries out each by itself: a refused one does not stop the others.
+   * @returns for each request, in order, null or the error it was refused with
    */
   batch(requests: readonly NetlinkRequest[]): Promise<(NetlinkError | null)[]> {
     return this.#exclusively(async () => {
-      const refusals: (NetlinkError | null)[] = new Array(requests.length).fill(null);
-      for (let from = 0; from < requests.length; ) from = await this.#sendBatch(requests, from, refusals);
-      return refusals;
+      const errors: (NetlinkError | null)[] = [];
+      while (errors.length < requests.length)
+        errors.push(...(await this.#sendBatch(requests.slice(errors.length))));
+      return errors;
     });
   }
 
-  /** Asks for one object. @returns what `parse` makes of the answer @throws NetlinkError when there is none */
+  /** Requests one object. @returns its reply, parsed @throws NetlinkError when there is none */
   get<T>(request: NetlinkRequest, parse: (message: MessageReader) => T): Promise<T> {
     return this.#exclusively(async () => {
-      const sequence = this.#begin(request, nlmFlag.request | nlmFlag.ack);
-      await this.#send(request.operation, this.#writer.length);
+      const sequence = this.#encode(request, nlmFlag.request | nlmFlag.ack);
+      await this.#send(request.operation);
       let found: { value: T } | undefined;
       for (;;) {
         const messages = await this.#read(request.operation);
@@ -128,9 +116,10 @@ export class NetlinkSocket implements Disposable {
             found = { value: parse(messages) };
             continue;
           }
-          const refusal = acknowledgement(messages, request.operation);
-          if (refusal) throw refusal;
-          if (!found) throw new MalformedMessage(`no answer before the acknowledgement (${request.operation})`);
+          const error = parseAcknowledgement(messages, request.operation);
+          if (error) throw error;
+          if (!found)
+            throw new MalformedMessage(`no reply before the acknowledgement (${request.operation})`);
           return found.value;
         }
       }
@@ -138,32 +127,37 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * Asks for all objects that the request's body matches; a dump that changes interrupted is asked for again.
-   * @returns what `parse` makes of each answer, without the nulls
+   * Requests all objects that the request's body matches. A dump during which objects changed (NLM_F_DUMP_INTR) may
+   * miss some, so it is repeated.
+   * @returns the parsed replies without the nulls @throws NetlinkError EINTR when every attempt was interrupted
    */
   dump<T>(request: NetlinkRequest, parse: (message: MessageReader) => T | null): Promise<T[]> {
     return this.#exclusively(async () => {
-      for (let attempt = 0; attempt < dumpTries; attempt++) {
+      for (let attempt = 0; attempt < dumpAttempts; attempt++) {
         const found = await this.#dumpOnce(request, parse);
         if (found) return found;
       }
-      throw new NetlinkError(`${request.operation}, ${dumpTries} times while it changed`, EINTR);
+      throw new NetlinkError(`${request.operation}: interrupted by changes ${dumpAttempts} times`, EINTR);
     });
   }
 
-  async #dumpOnce<T>(request: NetlinkRequest, parse: (message: MessageReader) => T | null): Promise<T[] | null> {
+  /** @returns null when the dump was interrupted */
+  async #dumpOnce<T>(
+    request: NetlinkRequest,
+    parse: (message: MessageReader) => T | null,
+  ): Promise<T[] | null> {
     const found: T[] = [];
     let interrupted = false;
-    const sequence = this.#begin(request, nlmFlag.request | nlmFlag.dump);
-    await this.#send(request.operation, this.#writer.length);
+    const sequence = this.#encode(request, nlmFlag.request | nlmFlag.dump);
+    await this.#send(request.operation);
     for (;;) {
       const messages = await this.#read(request.operation, true);
       while (messages.next()) {
         if (messages.sequence !== sequence) continue;
         if (messages.flags & nlmFlag.dumpInterrupted) interrupted = true;
         if (messages.type === nlmsg.done || messages.type === nlmsg.error) {
-          const refusal = acknowledgement(messages, request.operation);
-          if (refusal) throw refusal;
+          const error = parseAcknowledgement(messages, request.operation);
+          if (error) throw error;
           return interrupted ? null : found;
         }
         const value = parse(messages);
@@ -172,37 +166,34 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** @returns index of the first request that was not sent */
-  async #sendBatch(
-    requests: readonly NetlinkRequest[],
-    from: number,
-    refusals: (NetlinkError | null)[],
-  ): Promise<number> {
+  /** Sends as many of the first requests as one send may carry. @returns their outcomes, in order */
+  async #sendBatch(requests: readonly NetlinkRequest[]): Promise<(NetlinkError | null)[]> {
+    const sent: NetlinkRequest[] = [];
     const first = (this.#sequence + 1) >>> 0;
-    let next = from;
-    for (let bytes = 0; next < requests.length; next++) {
-      if (next > from && (next - from >= batchMessages || bytes >= batchBytes)) break;
-      this.#begin(requests[next]!, nlmFlag.request | nlmFlag.ack, next === from);
-      bytes = this.#writer.length;
+    for (const request of requests) {
+      if (sent.length > 0 && (sent.length >= batchMessages || this.#writer.length >= batchBytes)) break;
+      this.#encode(request, nlmFlag.request | nlmFlag.ack, sent.length === 0);
+      sent.push(request);
     }
-    const tried =
-      next - from === 1 ? requests[from]!.operation : `${requests[from]!.operation} and ${next - from - 1} more`;
-    await this.#send(tried, this.#writer.length);
-    for (let left = next - from; left > 0; ) {
-      const messages = await this.#read(tried);
+    const operation = batchText(sent);
+    await this.#send(operation);
+    const errors = new Array<NetlinkError | null>(sent.length).fill(null);
+    for (let awaited = sent.length; awaited > 0; ) {
+      const messages = await this.#read(operation);
       while (messages.next()) {
-        const index = from + ((messages.sequence - first) >>> 0);
-        if (messages.type !== nlmsg.error || index >= next) continue;
-        refusals[index] = acknowledgement(messages, requests[index]!.operation);
-        left--;
+        const index = (messages.sequence - first) >>> 0;
+        const request = sent[index];
+        if (messages.type !== nlmsg.error || request === undefined) continue;
+        errors[index] = parseAcknowledgement(messages, request.operation);
+        awaited--;
       }
     }
-    return next;
+    return errors;
   }
 
-  /** Encodes one message; with `reset`, as the first of what is sent next. @returns its sequence number */
-  #begin(request: NetlinkRequest, flags: number, reset = true): number {
-    if (reset) this.#writer.reset();
+  /** Encodes one message; with `first`, as the first of the next send. @returns its sequence number */
+  #encode(request: NetlinkRequest, flags: number, first = true): number {
+    if (first) this.#writer.reset();
     this.#sequence = (this.#sequence + 1) >>> 0;
     this.#writer.begin(request.type, flags | (request.flags ?? 0), this.#sequence);
     request.encode(this.#writer);
@@ -210,124 +201,45 @@ export class NetlinkSocket implements Disposable {
     return this.#sequence;
   }
 
-  async #send(tried: string, length: number): Promise<void> {
-    const failed = await new Promise<number>((resolve, reject) => {
-      send.async(this.#fd, this.#writer.buffer, length, 0, (error, sent) => {
-        if (error) reject(error);
-        else resolve(sent < 0 ? errno() : 0);
-      });
-    });
-    if (failed) throw new NetlinkError(tried, failed);
+  async #send(operation: string): Promise<void> {
+    const errno = await this.#transport.send(this.#writer.buffer, this.#writer.length);
+    if (errno !== 0) throw new NetlinkError(operation, errno);
   }
 
-  /** The next datagram. Reading on in a dump makes the kernel fill the next part, under RTNL: `wait` at once. */
-  async #read(tried: string, wait = false): Promise<MessageReader> {
-    for (let mayWait = wait; ; ) {
-      const [length, failed] = mayWait ? await this.#receiveLater() : this.#receiveNow();
-      if (failed === 0) {
-        if (length > this.#receive.length)
-          throw new NetlinkError(`${tried}: answer of ${length} bytes`, EMSGSIZE);
-        return new MessageReader(this.#receive, length);
+  /**
+   * Reads the next datagram. Reading on in a dump makes the kernel fill the next part, under RTNL: `wait` at once.
+   * @throws NetlinkError ETIMEDOUT when the kernel does not reply
+   */
+  async #read(operation: string, wait = false): Promise<MessageReader> {
+    for (let mayWait = wait; ; mayWait = true) {
+      const { length, errno } = mayWait
+        ? await this.#transport.receive(this.#received)
+        : this.#transport.receiveNow(this.#received);
+      if (errno === 0) {
+        if (length > this.#received.length)
+          throw new NetlinkError(`${operation}: reply of ${length} bytes`, EMSGSIZE);
+        return new MessageReader(this.#received, length);
       }
-      if (failed === EAGAIN && mayWait) throw new NetlinkError(tried, ETIMEDOUT);
-      if (failed !== EAGAIN && failed !== EINTR) throw new NetlinkError(`${tried}: read the answer`, failed);
-      mayWait = true;
+      if (errno === EAGAIN && mayWait) throw new NetlinkError(operation, ETIMEDOUT);
+      if (errno !== EAGAIN && errno !== EINTR) throw new NetlinkError(`${operation}: read the reply`, errno);
     }
   }
 
-  #receiveNow(): [length: number, failed: number] {
-    const length = recv(this.#fd, this.#receive, this.#receive.length, MSG_DONTWAIT | MSG_TRUNC);
-    return [length, length < 0 ? errno() : 0];
-  }
-
-  #receiveLater(): Promise<[length: number, failed: number]> {
-    return new Promise((resolve, reject) => {
-      recv.async(this.#fd, this.#receive, this.#receive.length, MSG_TRUNC, (error, length) => {
-        if (error) reject(error);
-        else resolve([length, length < 0 ? errno() : 0]);
-      });
-    });
-  }
-
-  /** One exchange at a time. What a failed one left unread is thrown away, which also ends a running dump. */
+  /** Runs one exchange at a time. Replies that a failed one left unread are discarded, which also ends its dump. */
   #exclusively<T>(exchange: () => Promise<T>): Promise<T> {
-    if (this.#closed) return Promise.reject(new Error('rtnetlink socket is closed'));
-    this.#busy++;
-    const done = this.#tail
-      .then(() => amongFew(exchange))
-      .catch((error: unknown) => {
-        while (this.#receiveNow()[1] === 0);
-        throw error;
-      });
-    this.#tail = done.then(
-      () => this.#busy--,
-      () => this.#busy--,
+    if (this.#closed) return Promise.reject(new Error('netlink socket is closed'));
+    return this.#exchange.run(() =>
+      exchanges.run(async () => {
+        try {
+          return await exchange();
+        } catch (error) {
+          while (this.#transport.receiveNow(this.#received).errno === 0);
+          throw error;
+        }
+      }),
     );
-    return done;
   }
 }
 
-/** koffi throws when 256 asynchronous calls are queued, and a node's worth of pods may each have a socket. */
-const exchangesAtOnce = 64;
-let exchanges = 0;
-const waiting: (() => void)[] = [];
-
-async function amongFew<T>(exchange: () => Promise<T>): Promise<T> {
-  if (exchanges >= exchangesAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-  else exchanges++;
-  try {
-    return await exchange();
-  } finally {
-    const next = waiting.shift();
-    if (next) next();
-    else exchanges--;
-  }
-}
-
-/**
- * A bound rtnetlink socket in the current namespace; `groups` is the mask of multicast groups it listens to.
- * @returns its descriptor @throws NetlinkError
- */
-export function openRtnetlink(groups = 0, typeFlags = 0, protocol: NetlinkProtocol = 'route'): number {
-  const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC | typeFlags, protocols[protocol]);
-  if (fd < 0) throw new NetlinkError('open an rtnetlink socket', errno());
-  const address = Buffer.alloc(12); // struct sockaddr_nl: u16 family, pad, u32 pid, u32 groups
-  address.writeUInt16LE(AF_NETLINK, 0);
-  address.writeUInt32LE(groups, 8);
-  if (bind(fd, address, address.length) < 0) {
-    const failed = errno();
-    close(fd);
-    throw new NetlinkError('bind an rtnetlink socket', failed);
-  }
-  for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
-    setsockopt(fd, SOL_NETLINK, option, int(1), 4);
-  return fd;
-}
-
-/** Reads NLMSG_ERROR (struct nlmsgerr) or NLMSG_DONE: null when all went well. */
-export function acknowledgement(message: MessageReader, tried: string): NetlinkError | null {
-  // A failed dump's NLMSG_DONE has the error number but no copy of the request behind it.
-  const head = message.attributes(message.type === nlmsg.error ? 20 : 4);
-  const code = message.buffer.readInt32LE(message.start);
-  if (code === 0) return null;
-  if (!(message.flags & nlmFlag.acknowledgeTlvs)) return new NetlinkError(tried, -code);
-  const capped = message.type === nlmsg.done || (message.flags & nlmFlag.capped) !== 0;
-  const attributes = capped
-    ? head
-    : message.attributes(4 + Math.max(16, message.buffer.readUInt32LE(message.start + 4)));
-  while (attributes.next()) {
-    if (attributes.type === NLMSGERR_ATTR_MSG) return new NetlinkError(tried, -code, attributes.string());
-  }
-  return new NetlinkError(tried, -code);
-}
-
-const int = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(value);
-  return bytes;
-};
-
-const setOption = (fd: number, option: number, value: Buffer): void => {
-  if (setsockopt(fd, SOL_SOCKET, option, value, value.length) < 0)
-    throw new NetlinkError(`set option ${option} of an rtnetlink socket`, errno());
-};
+const batchText = ([first, ...others]: readonly NetlinkRequest[]): string =>
+  `${first?.operation ?? 'no request'}${others.length > 0 ? ` and ${others.length} more` : ''}`;

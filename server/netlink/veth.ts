@@ -1,13 +1,21 @@
-import { checkDevicePair, deviceEndText, ifla, iflaInfo, type NewDeviceEnd, type NewDevicePeer, encodeDeviceEnd } from './ifinfomsg.ts';
-import type { MessageWriter } from './message.ts';
 import { nlmFlag, rtm } from './constants.ts';
+import {
+  checkDevicePair,
+  deviceEndText,
+  encodeDeviceEnd,
+  type NewDeviceEnd,
+  type NewDevicePeer,
+} from './device-pair.ts';
+import { ifla, iflaInfo } from './link-attributes.ts';
+import type { MessageWriter } from './message.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** VETH_INFO_PEER, <linux/veth.h> */
 const infoPeer = 1;
 
 /**
- * Give both MACs here where permanent neighbours will name them: changing one later flushes those neighbours.
+ * A veth pair to be created. Set both MACs here if permanent neighbors will refer to them: changing a MAC later
+ * flushes these neighbors.
  */
 export interface NewVeth {
   primary: NewDeviceEnd;
@@ -28,7 +36,7 @@ export function encodeVeth(message: MessageWriter, veth: NewVeth): void {
   message.closeNest(info);
 }
 
-/** The request of `addVeth`, for a batch. */
+/** Builds the request of `addVeth`, for a batch. */
 export const addVethRequest = (veth: NewVeth): NetlinkRequest => ({
   operation: `add veth ${deviceEndText(veth.primary)} with peer ${deviceEndText(veth.peer)}`,
   type: rtm.newLink,
@@ -36,6 +44,6 @@ export const addVethRequest = (veth: NewVeth): NetlinkRequest => ({
   encode: (message) => encodeVeth(message, veth),
 });
 
-/** @throws NetlinkError EEXIST when a name or an ifindex is taken (newer kernels: EBUSY for the peer's ifindex) */
+/** Creates a veth pair. @throws NetlinkError EEXIST when a name or an ifindex is taken (newer kernels: EBUSY for the peer's ifindex) */
 export const addVeth = (socket: NetlinkSocket, veth: NewVeth): Promise<void> =>
   socket.request(addVethRequest(veth));

@@ -11,7 +11,7 @@ import type { NewPodInput, Pod } from '../../contract/pod.ts';
 import { startAgent } from '../../scripts/agent-process.ts';
 import type { Child } from '../../scripts/child.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/netns.ts';
-import { askAgent } from '../../server/lab/agent.ts';
+import { requestAgent } from '../../server/lab/agent-client.ts';
 
 /** A node of its own: a network namespace for the host, one for each pod, an agent with its own files and pins. */
 export interface RiggedNode extends AsyncDisposable {
@@ -73,7 +73,7 @@ export async function rigNode(flags: string[] = []): Promise<RiggedNode> {
     agent = await startAgent(socketPath, args, { netns: host });
   };
   const ask = <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> =>
-    askAgent({ socketPath }, method, `/api/v1${path}`, { body }) as Promise<T>;
+    requestAgent({ socketPath }, method, `/api/v1${path}`, { body }) as Promise<T>;
   const dispose = async (): Promise<void> => {
     await agent?.stop();
     for (const name of namespaces.reverse()) deleteNamedNamespace(name);

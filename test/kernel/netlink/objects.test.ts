@@ -215,7 +215,7 @@ describe('addresses', () => {
   });
 });
 
-describe('neighbours', () => {
+describe('neighbors', () => {
   test('permanent entries of both families read as `ip neigh` prints them', async () => {
     using host = testNamespace();
     using pod = testNamespace();
@@ -224,8 +224,8 @@ describe('neighbours', () => {
     await replaceNeighbor(host.socket, { ifindex: primary, address: 'fd00::33', mac: macs.peer });
     host.ip('neigh', 'add', '10.42.0.34', 'lladdr', macs.peer, 'nud', 'stale', 'dev', 'pl0', 'extern_learn');
     const ours = (await listNeighbors(host.socket, { ifindex: primary }))
-      .filter((neighbour) => neighbour.state !== 'noarp')
-      .map((neighbour) => formatNeighbor(neighbour, names));
+      .filter((neighbor) => neighbor.state !== 'noarp')
+      .map((neighbor) => formatNeighbor(neighbor, names));
     expect(ours.sort()).toEqual(printed(host.ip('neigh', 'show')).sort());
     expect(ours).toContain(`10.42.0.33 dev pl0 lladdr ${macs.peer} PERMANENT`);
     expect(await listNeighbors(pod.socket, { ifindex: peer, family: 'ipv4' })).toEqual([]);

@@ -2,17 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
-import {
-  addBpfFilter,
-  addClsact,
-  listBpfFilters,
-  deleteBpfFilter,
-  deleteClsact,
-  listTcFilters,
-  getIngressQdisc,
-  replaceBpfFilter,
-  type TcHook,
-} from '../../../server/netlink/tc-filter.ts';
+import { addBpfFilter, listBpfFilters, deleteBpfFilter, listTcFilters, replaceBpfFilter, type TcHook } from '../../../server/netlink/tc-filter.ts';
+import { addClsact, deleteClsact, getIngressQdisc } from '../../../server/netlink/clsact.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { type TestNamespace, testNamespace } from './namespaces.ts';
 

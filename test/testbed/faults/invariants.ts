@@ -2,22 +2,23 @@ import { closeSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HookFamily } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
+import { ArrayMap } from '../../../server/bpf/array-map.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
+import { openPinned } from '../../../server/bpf/pin.ts';
 import {
-  decodeEndpointKey,
   decodeEndpoint,
+  decodeEndpointKey,
   decodeSlot,
   peerIfindex,
   primaryIfindex,
   slotBytes,
 } from '../../../server/bpf/slot-layout.ts';
-import { ArrayMap } from '../../../server/bpf/array-map.ts';
-import { openPinned } from '../../../server/bpf/pin.ts';
 import { hooksOf } from '../../../server/datapath/device/hooks.ts';
 import { listAddresses as addressesOf } from '../../../server/netlink/address.ts';
 import { listLinks } from '../../../server/netlink/link.ts';
-import { type Neighbor, listNeighbors } from '../../../server/netlink/neighbor.ts';
-import { type Route, routeProtocol, listRoutes as routesOf } from '../../../server/netlink/route.ts';
+import { listNeighbors, type Neighbor } from '../../../server/netlink/neighbor.ts';
+import { listRoutes as routesOf } from '../../../server/netlink/route.ts';
+import { type Route, routeProtocol } from '../../../server/netlink/route-message.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { Look } from './agent.ts';
 import { addresses, type FaultStage, maxSlots, routes } from './fixture.ts';
@@ -63,7 +64,9 @@ function common({ listed, pod, used, wentBack }: Look, devices: number): Wrong[]
 async function leftovers(stage: FaultStage, slots: readonly number[], hooks: HookFamily): Promise<Wrong[]> {
   // Filters of clsact have no links.
   const pinned = hooks === 'tc' ? [] : slots;
-  const there = (await listLinks(stage.socket)).map((link) => link.name).filter((name) => /^p[ln]\d/.test(name));
+  const there = (await listLinks(stage.socket))
+    .map((link) => link.name)
+    .filter((name) => /^p[ln]\d/.test(name));
   const pins = readdirSync(join(stage.pins, 'links')).map((name) => Number.parseInt(name, 10));
   const expected = slots.map((slot) => `pl${slot}`);
   return [
@@ -117,7 +120,7 @@ function hooks({ device, hooks: family }: Pod): Wrong[] {
   return same(has, wanted) ? [] : [wrong(`programs on ${has.join(', ') || 'no hook'}`)];
 }
 
-/** Interfaces, addresses, routes and neighbours, by our own sockets beside the agent's. */
+/** Interfaces, addresses, routes and neighbors, by our own sockets beside the agent's. */
 async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
   using socket = NetlinkSocket.inNamespace(pod.netns.path);
   const ends = { primary: primaryIfindex(pod.slot), peer: peerIfindex(pod.slot) };
@@ -131,7 +134,9 @@ async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
     if (!same(has, wanted))
       found.push(wrong(`${what}: ${has.join(', ') || 'none'}, not ${wanted.join(', ')}`, family));
   };
-  const interfaces = (await listLinks(socket)).filter((link) => link.kind === 'veth' || link.kind === 'netkit');
+  const interfaces = (await listLinks(socket)).filter(
+    (link) => link.kind === 'veth' || link.kind === 'netkit',
+  );
   expect(
     null,
     'interfaces in the pod',
@@ -179,9 +184,9 @@ async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
       own.map(bare),
     );
     const forPod = own.map((address) => `${bare(address)} ${pod.device?.peer.mac}`);
-    expect(family, 'neighbours of the host', permanent(knownToHost), hasMacs ? forPod : []);
+    expect(family, 'neighbors of the host', permanent(knownToHost), hasMacs ? forPod : []);
     const forHost = [`${gateway} ${pod.device?.primary.mac}`];
-    expect(family, 'neighbours of the pod', permanent(knownToPod), hasMacs ? forHost : []);
+    expect(family, 'neighbors of the pod', permanent(knownToPod), hasMacs ? forHost : []);
   }
   return found;
 }

@@ -2,19 +2,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Btf, vmlinuxPath } from '../../../server/bpf/btf.ts';
+import { parseIgmp, parseIgmp6 } from '../../../server/kernel/multicast-groups.ts';
+import { parseAcknowledgement } from '../../../server/netlink/acknowledgement.ts';
 import { encodeAddress, parseAddress } from '../../../server/netlink/address.ts';
-import { parseSocket } from '../../../server/netlink/socket-diag.ts';
-import { parseFilter } from '../../../server/netlink/tc-filter.ts';
-import { parseLink } from '../../../server/netlink/link.ts';
+import { formatNeighbor, formatRoute } from '../../../server/netlink/iproute2-format.ts';
+import { parseLink } from '../../../server/netlink/link-message.ts';
 import { MalformedMessage, MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
 import { parseNetworkEvent } from '../../../server/netlink/monitor.ts';
-import { parseIgmp, parseIgmp6 } from '../../../server/kernel/multicast-groups.ts';
-import { nsidOfControlMessage, parseNamespaceId } from '../../../server/netlink/namespace-id.ts';
+import { parseNamespaceId } from '../../../server/netlink/namespace-id.ts';
 import { encodeNeighbor, parseNeighbor } from '../../../server/netlink/neighbor.ts';
 import { encodeNetkit } from '../../../server/netlink/netkit.ts';
-import { encodeRoute, parseRoute } from '../../../server/netlink/route.ts';
-import { acknowledgement } from '../../../server/netlink/socket.ts';
-import { formatNeighbor, formatRoute } from '../../../server/netlink/iproute2-format.ts';
+import { nsidOfControlMessage } from '../../../server/netlink/nsid-receiver.ts';
+import { encodeRoute, parseRoute } from '../../../server/netlink/route-message.ts';
+import { parseSocket } from '../../../server/netlink/socket-diag.ts';
+import { parseFilter } from '../../../server/netlink/tc-filter.ts';
 import { encodeVeth } from '../../../server/netlink/veth.ts';
 import { btfSample } from '../bpf/btf-sample.ts';
 
@@ -72,7 +73,7 @@ const multipath = message((w) =>
     ],
   }),
 );
-const neighbour = message((w) => encodeNeighbor(w, { ifindex: 7, address: 'fd00::33', mac, protocol: 4 }));
+const neighbor = message((w) => encodeNeighbor(w, { ifindex: 7, address: 'fd00::33', mac, protocol: 4 }));
 const filter = message((w) => {
   w.u32(0).i32(7).u32(1).u32(0xffff_fff2).u32(0x1_0300);
   w.attributeString(1, 'bpf');
@@ -103,15 +104,15 @@ const decoders: Record<string, { valid: Buffer[]; decode(reader: MessageReader):
   link: { valid: [link, netkit, named], decode: (m) => parseLink(m, true) },
   address: { valid: [address], decode: parseAddress },
   route: { valid: [route, multipath], decode: (m) => spoken(parseRoute(m)) },
-  neighbour: {
-    valid: [neighbour],
+  neighbor: {
+    valid: [neighbor],
     decode: (m) => {
       const found = parseNeighbor(m);
       return found && formatNeighbor(found, () => undefined);
     },
   },
   filter: { valid: [filter], decode: parseFilter },
-  acknowledgement: { valid: [refusal], decode: (m) => acknowledgement(m, 'try') },
+  acknowledgement: { valid: [refusal], decode: (m) => parseAcknowledgement(m, 'try') },
   'inet socket': { valid: [inet], decode: (m) => parseSocket(m, 'tcp') },
   'packet socket': { valid: [packet], decode: (m) => parseSocket(m, 'packet') },
   'namespace id': { valid: [namespace], decode: parseNamespaceId },

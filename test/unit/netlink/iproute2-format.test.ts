@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Neighbor } from '../../../server/netlink/neighbor.ts';
-import type { NextHop, Route } from '../../../server/netlink/route.ts';
-import { emptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
 import { formatNeighbor, formatRoute } from '../../../server/netlink/iproute2-format.ts';
+import type { Neighbor } from '../../../server/netlink/neighbor.ts';
+import type { NextHop } from '../../../server/netlink/next-hop.ts';
+import type { Route } from '../../../server/netlink/route-message.ts';
+import { emptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
 
 const names = (ifindex: number) => ({ 2: 'eth0', 3: 'pl64' })[ifindex];
 const hop = (more: Partial<NextHop>): NextHop => ({
@@ -84,7 +85,7 @@ test.each<[string, Partial<Neighbor>]>([
   ['10.42.0.33 dev pl64 FAILED', { mac: null, state: 'failed' }],
   ['10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 router STALE', { router: true, state: 'stale' }],
 ])('%s', (text, more) => {
-  const neighbour: Neighbor = {
+  const neighbor: Neighbor = {
     family: 'ipv4',
     ifindex: 3,
     address: '10.42.0.33',
@@ -96,5 +97,5 @@ test.each<[string, Partial<Neighbor>]>([
     protocol: 0,
     ...more,
   };
-  expect(formatNeighbor(neighbour, names)).toBe(text);
+  expect(formatNeighbor(neighbor, names)).toBe(text);
 });

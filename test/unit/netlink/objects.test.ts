@@ -1,14 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseAcknowledgement } from '../../../server/netlink/acknowledgement.ts';
 import { encodeAddress, parseAddress } from '../../../server/netlink/address.ts';
-import { encodeLinkChange, parseLink } from '../../../server/netlink/link.ts';
+import { rtm } from '../../../server/netlink/constants.ts';
+import { encodeLinkChange } from '../../../server/netlink/link.ts';
+import { parseLink } from '../../../server/netlink/link-message.ts';
 import { MalformedMessage, MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
 import { parseNetworkEvent } from '../../../server/netlink/monitor.ts';
 import { encodeNeighbor, parseNeighbor } from '../../../server/netlink/neighbor.ts';
 import { encodeNetkit } from '../../../server/netlink/netkit.ts';
-import { encodeRoute, parseRoute } from '../../../server/netlink/route.ts';
-import { rtm } from '../../../server/netlink/constants.ts';
-import { acknowledgement } from '../../../server/netlink/socket.ts';
+import { encodeRoute, parseRoute } from '../../../server/netlink/route-message.ts';
 import { encodeVeth } from '../../../server/netlink/veth.ts';
 
 const written = (type: number, write: (message: MessageWriter) => void): Buffer => {
@@ -187,7 +188,7 @@ describe('a request reads as the object it makes', () => {
     });
   });
 
-  test('neighbour', () => {
+  test('neighbor', () => {
     fc.assert(
       fc.property(ifindex, address, mac, (index, ip, m) => {
         const bytes = written(rtm.newNeighbor, (w) =>
@@ -217,28 +218,28 @@ describe('acknowledgements', () => {
   };
   const tlv = Buffer.concat([Buffer.of(4 + 8, 0, 1, 0), Buffer.from('go away\0')]);
 
-  test('0 is well', () => expect(read(error(0, 0), (m) => acknowledgement(m, 'try'))).toBeNull());
+  test('errno 0 is success', () => expect(read(error(0, 0), (m) => parseAcknowledgement(m, 'try'))).toBeNull());
 
   test('an error number alone is named', () => {
-    expect(read(error(-17, 0), (m) => acknowledgement(m, 'add veth pl0'))).toMatchObject({
+    expect(read(error(-17, 0), (m) => parseAcknowledgement(m, 'add veth pl0'))).toMatchObject({
       message: 'add veth pl0: File exists (EEXIST)',
       errno: 17,
       code: 'EEXIST',
       kernelText: null,
-      tried: 'add veth pl0',
+      operation: 'add veth pl0',
     });
   });
 
   test('the kernel’s own sentence is kept, with and without the request before it', () => {
-    expect(read(error(-95, 0x300, tlv), (m) => acknowledgement(m, 'try'))?.kernelText).toBe('go away');
+    expect(read(error(-95, 0x300, tlv), (m) => parseAcknowledgement(m, 'try'))?.kernelText).toBe('go away');
     const uncapped = error(-95, 0x200, Buffer.concat([Buffer.alloc(4), tlv]));
     uncapped.writeUInt32LE(20, 20);
-    expect(read(uncapped, (m) => acknowledgement(m, 'try'))?.kernelText).toBe('go away');
+    expect(read(uncapped, (m) => parseAcknowledgement(m, 'try'))?.kernelText).toBe('go away');
   });
 
   test('a kernel without netkit gets a hint', () => {
     const unknown = Buffer.concat([Buffer.of(4 + 20, 0, 1, 0), Buffer.from('Unknown device type\0')]);
-    expect(read(error(-95, 0x300, unknown), (m) => acknowledgement(m, 'add netkit pl0'))).toMatchObject({
+    expect(read(error(-95, 0x300, unknown), (m) => parseAcknowledgement(m, 'add netkit pl0'))).toMatchObject({
       message: 'add netkit pl0: Unknown device type (EOPNOTSUPP)',
       hint: expect.stringContaining('CONFIG_NETKIT'),
     });
@@ -247,9 +248,9 @@ describe('acknowledgements', () => {
   test('lengths that point outside are refused', () => {
     const uncapped = error(-95, 0x200, tlv);
     uncapped.writeUInt32LE(0xffff_fff0, 20);
-    expect(() => read(uncapped, (m) => acknowledgement(m, 'try'))).toThrow(MalformedMessage);
+    expect(() => read(uncapped, (m) => parseAcknowledgement(m, 'try'))).toThrow(MalformedMessage);
     const short = Buffer.from('12000000020000000100000000000000ffff', 'hex');
-    expect(() => read(short, (m) => acknowledgement(m, 'try'))).toThrow(MalformedMessage);
+    expect(() => read(short, (m) => parseAcknowledgement(m, 'try'))).toThrow(MalformedMessage);
   });
 });
 
@@ -278,7 +279,7 @@ describe('hostile bytes end in MalformedMessage or a value, never in a hang or a
       while (messages.next()) {
         parseNetworkEvent(messages);
         if (messages.type === rtm.newNeighbor) parseNeighbor(messages);
-        if (messages.type === 2 || messages.type === 3) acknowledgement(messages, 'try');
+        if (messages.type === 2 || messages.type === 3) parseAcknowledgement(messages, 'try');
       }
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;

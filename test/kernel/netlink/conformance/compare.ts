@@ -15,7 +15,7 @@ const key = ({
   metric,
   proxy,
 }: Told) =>
-  object === 'link' || object === 'address' || object === 'neighbour'
+  object === 'link' || object === 'address' || object === 'neighbor'
     ? [object, ifindex, address, proxy].filter((each) => each !== undefined && each !== false).join(' ')
     : [
         object,
@@ -128,7 +128,7 @@ const wanted = (world: World): ({ place: Place } & Told)[] =>
         };
       }),
     ),
-    ...endsOf(world).flatMap(({ place, ifindex, addresses, routes, neighbours }) => [
+    ...endsOf(world).flatMap(({ place, ifindex, addresses, routes, neighbors }) => [
       ...addresses.map(({ address, options }) => ({
         place,
         object: 'address' as const,
@@ -171,11 +171,11 @@ const wanted = (world: World): ({ place: Place } & Told)[] =>
           ...(only!.gateway === undefined ? {} : { gateway: only!.gateway }),
         };
       }),
-      ...neighbours.map(({ mac, state, protocol = 0, ...neighbour }) => ({
+      ...neighbors.map(({ mac, state, protocol = 0, ...neighbor }) => ({
         place,
-        object: 'neighbour' as const,
-        ...neighbour,
-        proxy: neighbour.proxy ?? false,
+        object: 'neighbor' as const,
+        ...neighbor,
+        proxy: neighbor.proxy ?? false,
         protocol,
         ...(mac === undefined ? {} : { mac }),
         ...(state === undefined ? {} : { state }),

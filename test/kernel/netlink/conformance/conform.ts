@@ -20,7 +20,7 @@ const directions = { 'made by us': makeByCodec, 'made by ip': makeByIp } as cons
 /**
  * Makes random worlds by our codec and by iproute2, and compares for each what both read with one another and with
  * what was asked for. The seed is random, or that of PODLANE_SEED. Prints one line, `conformance: 520 cases, …`; a case
- * is one device, address, route or neighbour. @throws Error with the smallest world that fast-check finds to differ
+ * is one device, address, route or neighbor. @throws Error with the smallest world that fast-check finds to differ
  */
 export async function conform({ kinds, runs, devices }: Amount): Promise<number> {
   const seed = Number(process.env.PODLANE_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));

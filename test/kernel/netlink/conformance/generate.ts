@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import type { AddressOptions } from '../../../../server/netlink/address.ts';
 import type { NewNeighbor } from '../../../../server/netlink/neighbor.ts';
 import type { NewNetkit } from '../../../../server/netlink/netkit.ts';
-import type { NewNextHop, NewRoute, RouteMetrics, RouteType } from '../../../../server/netlink/route.ts';
+import type { RouteMetrics } from '../../../../server/netlink/route-metrics.ts';
+import type { NewNextHop } from '../../../../server/netlink/next-hop.ts';
+import type { NewRoute, RouteType } from '../../../../server/netlink/route-message.ts';
 import * as arbitrary from './values.ts';
 
 export type Place = 'host' | 'pod';
@@ -20,7 +22,7 @@ export interface End {
   alternativeNames: string[];
   addresses: { address: string; options: AddressOptions }[];
   routes: NewRoute[];
-  neighbours: NewNeighbor[];
+  neighbors: NewNeighbor[];
 }
 
 export interface Device {
@@ -36,7 +38,7 @@ export type World = Device[];
 export const endsOf = (world: World): End[] => world.flatMap(({ primary, peer }) => [primary, peer]);
 export const objectsOf = (world: World): number =>
   endsOf(world).reduce(
-    (sum, { addresses, routes, neighbours }) => sum + addresses.length + routes.length + neighbours.length,
+    (sum, { addresses, routes, neighbors }) => sum + addresses.length + routes.length + neighbors.length,
     world.length,
   );
 
@@ -55,7 +57,7 @@ const end = fc.record({
   scope: optional(fc.constantFrom('global' as const, 'site' as const, 'link' as const, 'host' as const)),
   addresses: fc.array(fc.oneof(arbitrary.address4, arbitrary.address6), { maxLength: 5 }),
   routes: fc.array(fc.oneof(arbitrary.route4, arbitrary.route6), { maxLength: 7 }),
-  neighbours: fc.array(arbitrary.neighbour, { maxLength: 4 }),
+  neighbors: fc.array(arbitrary.neighbor, { maxLength: 4 }),
 });
 type RawEnd = typeof end extends fc.Arbitrary<infer T> ? T : never;
 
@@ -107,7 +109,7 @@ const plain = (raw: RawEnd, place: Place, index: number, side: number, bare: boo
   alternativeNames: raw.alternativeNames.map((name, number) => `${name}.${index}${'ab'[side]}${number}`),
   addresses: [],
   routes: [],
-  neighbours: [],
+  neighbors: [],
 });
 
 const speaksIpv6 = ({ mtu }: End): boolean => mtu >= 1280;
@@ -149,14 +151,14 @@ function furnish(
     if (once('route', family, table, destination, typeOfService, key)) into.routes.push(made);
   }
   if (bare) return;
-  for (const { proxy, mac, state, ...neighbour } of raw.neighbours) {
-    if (neighbour.address.includes(':') && !speaksIpv6(into)) continue;
+  for (const { proxy, mac, state, ...neighbor } of raw.neighbors) {
+    if (neighbor.address.includes(':') && !speaksIpv6(into)) continue;
     // Without carrier the kernel forgets all but the permanent ones.
     if (proxy && !carrier) continue;
-    if (!once('neighbour', into.ifindex, neighbour.address)) continue;
-    into.neighbours.push({
+    if (!once('neighbor', into.ifindex, neighbor.address)) continue;
+    into.neighbors.push({
       ifindex: into.ifindex,
-      ...neighbour,
+      ...neighbor,
       ...(proxy ? { proxy, externallyLearned: false } : { mac, state: carrier ? state : 'permanent' }),
     });
   }

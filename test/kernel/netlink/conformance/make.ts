@@ -2,7 +2,9 @@ import { addressRequest } from '../../../../server/netlink/address.ts';
 import { alternativeNamesRequest, linkChangeRequest } from '../../../../server/netlink/link.ts';
 import { type NewNeighbor, neighborRequest } from '../../../../server/netlink/neighbor.ts';
 import { addNetkitRequest } from '../../../../server/netlink/netkit.ts';
-import { type NewNextHop, type NewRoute, routeRequest } from '../../../../server/netlink/route.ts';
+import { routeRequest } from '../../../../server/netlink/route.ts';
+import { type NewNextHop } from '../../../../server/netlink/next-hop.ts';
+import { type NewRoute } from '../../../../server/netlink/route-message.ts';
 import { routeScopeNumber } from '../../../../server/netlink/route-scope.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../../../../server/netlink/socket.ts';
 import { addVethRequest } from '../../../../server/netlink/veth.ts';
@@ -44,10 +46,10 @@ const settings = ({ ifindex, up, group, alias, alternativeNames }: End): Netlink
   ...(alternativeNames.length > 0 ? [alternativeNamesRequest('add', ifindex, alternativeNames)] : []),
 ];
 
-const standings = ({ ifindex, addresses, routes, neighbours }: End): NetlinkRequest[] => [
+const standings = ({ ifindex, addresses, routes, neighbors }: End): NetlinkRequest[] => [
   ...addresses.map(({ address, options }) => addressRequest('add', ifindex, address, options)),
   ...routes.map((route) => routeRequest('add', route)),
-  ...neighbours.map(neighborRequest),
+  ...neighbors.map(neighborRequest),
 ];
 
 /** Makes the world by `ip -batch`. @throws Error with what it printed */
@@ -65,10 +67,10 @@ export function linesOf(world: World, podName: string): [Place, string[]][] {
   const names = new Map(ends.map(({ ifindex, name }) => [ifindex, name]));
   const lines = (place: Place, of: (end: End) => string[]): string[] =>
     ends.filter((end) => end.place === place).flatMap(of);
-  const standing = ({ name, addresses, routes, neighbours }: End): string[] => [
+  const standing = ({ name, addresses, routes, neighbors }: End): string[] => [
     ...addresses.map((address) => addressLine(address, name)),
     ...routes.map((route) => routeLine(route, names)),
-    ...neighbours.map((neighbour) => neighbourLine(neighbour, name)),
+    ...neighbors.map((neighbor) => neighborLine(neighbor, name)),
   ];
   const added = (kind: Device['kind']): string[] =>
     world.filter((device) => device.kind === kind).map((device) => linkLine(device, podName));
@@ -85,8 +87,8 @@ const settingLines = ({ name, up, group, alias, alternativeNames }: End): string
   ...alternativeNames.map((each) => `link property add dev ${name} altname ${each}`),
 ];
 
-function neighbourLine(neighbour: NewNeighbor, name: string): string {
-  const { address, mac, state, proxy, router, externallyLearned, protocol = 0 } = neighbour;
+function neighborLine(neighbor: NewNeighbor, name: string): string {
+  const { address, mac, state, proxy, router, externallyLearned, protocol = 0 } = neighbor;
   const flags = `${router ? ' router' : ''}${externallyLearned ? ' extern_learn' : ''} protocol ${protocol}`;
   return proxy
     ? `neigh add proxy ${address} dev ${name}${flags}`

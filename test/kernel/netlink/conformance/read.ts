@@ -7,7 +7,7 @@ import { routeScopeNumber } from '../../../../server/netlink/route-scope.ts';
 import type { TestNamespace } from '../namespaces.ts';
 
 /** An object as both tell it: fields by name, those without a value left out. */
-export type Told = { object: 'link' | 'address' | 'route' | 'neighbour' } & Record<string, unknown>;
+export type Told = { object: 'link' | 'address' | 'route' | 'neighbor' } & Record<string, unknown>;
 
 /** What our codec reads of a namespace. */
 export async function readByCodec({ socket }: TestNamespace): Promise<Told[]> {
@@ -25,9 +25,9 @@ export async function readByCodec({ socket }: TestNamespace): Promise<Told[]> {
       permanent: (flags & addressFlag.permanent) !== 0,
     })),
     ...(await listRoutes(socket, { table: 'all' })).map((route) => ({ object: 'route' as const, ...route })),
-    ...[...(await listNeighbors(socket)), ...(await listNeighbors(socket, { proxy: true }))].map((neighbour) => ({
-      object: 'neighbour' as const,
-      ...neighbour,
+    ...[...(await listNeighbors(socket)), ...(await listNeighbors(socket, { proxy: true }))].map((neighbor) => ({
+      object: 'neighbor' as const,
+      ...neighbor,
     })),
   ];
   return found.map(valued).filter(comparable);
@@ -56,7 +56,7 @@ export function readByIp({ name }: TestNamespace): Told[] {
   return printed
     .flatMap((each): object[] => {
       if (each.addr_info) return [linkOf(each, index), ...addressesOf(each)];
-      return [each.table === undefined ? neighbourOf(each, index) : routeOf(each, index)];
+      return [each.table === undefined ? neighborOf(each, index) : routeOf(each, index)];
     })
     .map(valued)
     .filter(comparable);
@@ -175,17 +175,17 @@ function routeOf(route: Printed, index: Map<string, number>) {
   };
 }
 
-const neighbourOf = (neighbour: Printed, index: Map<string, number>) => ({
-  object: 'neighbour',
-  family: neighbour.dst.includes(':') ? 'ipv6' : 'ipv4',
-  ifindex: index.get(neighbour.dev),
-  address: neighbour.dst,
-  mac: neighbour.lladdr,
-  state: neighbour.state?.[0]?.toLowerCase() ?? 'none',
-  router: 'router' in neighbour,
-  proxy: 'proxy' in neighbour,
-  externallyLearned: 'extern_learn' in neighbour,
-  protocol: Number(neighbour.protocol ?? 0),
+const neighborOf = (neighbor: Printed, index: Map<string, number>) => ({
+  object: 'neighbor',
+  family: neighbor.dst.includes(':') ? 'ipv6' : 'ipv4',
+  ifindex: index.get(neighbor.dev),
+  address: neighbor.dst,
+  mac: neighbor.lladdr,
+  state: neighbor.state?.[0]?.toLowerCase() ?? 'none',
+  router: 'router' in neighbor,
+  proxy: 'proxy' in neighbor,
+  externallyLearned: 'extern_learn' in neighbor,
+  protocol: Number(neighbor.protocol ?? 0),
 });
 
 /** Without what has no value; a scope as its number; without the lock of metrics, which ip's JSON leaves out. */
@@ -201,6 +201,6 @@ function valued(object: object): Told {
   return told;
 }
 
-/** The kernel's own neighbours for multicast come and go when they like. */
+/** The kernel's own neighbors for multicast come and go when they like. */
 const comparable = (told: Told): boolean =>
-  told.object !== 'neighbour' || !/^(ff|22[4-9]\.|23\d\.)/.test(String(told.address));
+  told.object !== 'neighbor' || !/^(ff|22[4-9]\.|23\d\.)/.test(String(told.address));

@@ -187,7 +187,7 @@ export const route6: fc.Arbitrary<RawRoute> = fc.record({
     .map(given),
 });
 
-export const neighbour = fc.record({
+export const neighbor = fc.record({
   address: fc.oneof(own4, gateway4, own6, linkLocal),
   mac,
   state: fc.constantFrom('permanent' as const, 'stale' as const, 'noarp' as const),

@@ -1,0 +1,85 @@
+import { nlmFlag, rtm } from './constants.ts';
+import { isNetlinkError } from './error.ts';
+import { tcmsg } from './kernel-structs.ts';
+import type { NetlinkSocket } from './socket.ts';
+import { clsactHandle, encodeTcmsg, tca } from './tc-message.ts';
+
+/** TC_H_CLSACT, <linux/pkt_sched.h>. */
+const clsactParent = 0xffff_fff1;
+
+/** Adds the clsact qdisc to an interface. @throws NetlinkError EEXIST when it has one, ENOENT without sch_ingress */
+export const addClsact = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
+  socket.request({
+    operation: `add clsact qdisc to ifindex ${ifindex}`,
+    type: rtm.newQdisc,
+    flags: nlmFlag.create | nlmFlag.exclusive,
+    encode: (message) => {
+      encodeTcmsg(message, { ifindex, handle: clsactHandle, parent: clsactParent });
+      message.attributeString(tca.kind, 'clsact');
+    },
+  });
+
+/** Deletes the clsact qdisc and with it all filters, also foreign ones: check `listTcFilters` first. */
+export const deleteClsact = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
+  socket.request({
+    operation: `delete clsact qdisc of ifindex ${ifindex}`,
+    type: rtm.delQdisc,
+    encode: (message) => {
+      encodeTcmsg(message, { ifindex, handle: clsactHandle, parent: clsactParent });
+      message.attributeString(tca.kind, 'clsact');
+    },
+  });
+
+/**
+ * Finds the qdisc that holds an interface's filters: clsact, or the older `ingress`, which has no egress and must be
+ * deleted before clsact can be added; null without either. @throws NetlinkError ENODEV
+ */
+export async function getIngressQdisc(
+  socket: NetlinkSocket,
+  ifindex: number,
+): Promise<'clsact' | 'ingress' | null> {
+  try {
+    const kind = await socket.get(
+      {
+        operation: `get clsact qdisc of ifindex ${ifindex}`,
+        type: rtm.getQdisc,
+        // Without it, kernels send the reply to multicast listeners only.
+        flags: nlmFlag.echo,
+        encode: (message) => encodeTcmsg(message, { ifindex, handle: clsactHandle, parent: clsactParent }),
+      },
+      (message) => {
+        const attributes = message.attributes(tcmsg.bytes);
+        while (attributes.next()) if (attributes.type === tca.kind) return attributes.string();
+        return null;
+      },
+    );
+    return kind === 'clsact' || kind === 'ingress' ? kind : null;
+  } catch (error) {
+    // EINVAL: there was one, and it was deleted.
+    if (isNetlinkError(error, 'ENOENT', 'EINVAL')) return null;
+    throw error;
+  }
+}
+
+/** Lists the interfaces of the socket's namespace with clsact or `ingress`, by ifindex. */
+export async function listIngressQdiscs(socket: NetlinkSocket): Promise<Map<number, 'clsact' | 'ingress'>> {
+  const found = new Map<number, 'clsact' | 'ingress'>();
+  await socket.dump(
+    {
+      operation: 'dump qdiscs',
+      type: rtm.getQdisc,
+      encode: (message) => encodeTcmsg(message, {}),
+    },
+    (message) => {
+      const attributes = message.attributes(tcmsg.bytes);
+      while (attributes.next()) {
+        if (attributes.type !== tca.kind) continue;
+        const kind = attributes.string();
+        if (kind === 'clsact' || kind === 'ingress')
+          found.set(message.buffer.readInt32LE(message.start + tcmsg.tcm_ifindex), kind);
+      }
+      return null;
+    },
+  );
+  return found;
+}

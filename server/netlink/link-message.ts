@@ -1,0 +1,148 @@
+import { formatMac } from './ip-address.ts';
+import { ifinfomsg, rtnl_link_stats64 } from './kernel-structs.ts';
+import { iff, ifla, iflaInfo } from './link-attributes.ts';
+import type { AttributeReader, MessageReader } from './message.ts';
+import { type NetkitData, parseNetkitData } from './netkit.ts';
+
+/** IF_OPER_*, RFC 2863. */
+const operationalStates = [
+  'unknown',
+  'notpresent',
+  'down',
+  'lowerlayerdown',
+  'testing',
+  'dormant',
+  'up',
+] as const;
+
+export interface LinkCounters {
+  packets: number;
+  bytes: number;
+  errors: number;
+  dropped: number;
+}
+
+/** A network interface, as seen from one network namespace. */
+export interface NetworkLink {
+  ifindex: number;
+  name: string;
+  /** IFLA_INFO_KIND; null for physical interfaces and loopback */
+  kind: string | null;
+  netkit: NetkitData | null;
+  /** administratively up */
+  up: boolean;
+  /** administratively up and with carrier */
+  running: boolean;
+  operationalState: (typeof operationalStates)[number];
+  /** `noop` drops all packets: a link that is up has it until the kernel has detected its carrier */
+  queueingDiscipline: string | null;
+  /** IFF_* of <linux/if.h> */
+  flags: number;
+  /** bytes */
+  mtu: number;
+  /** null for links without one, for which the kernel sends nothing or zeros (netkit l3, loopback) */
+  mac: string | null;
+  alias: string | null;
+  alternativeNames: string[];
+  group: number;
+  /** ifindex of the other end, in the namespace with id `peerNamespaceId` (null: the same one) */
+  peerIfindex: number | null;
+  peerNamespaceId: number | null;
+  /** null unless requested */
+  stats: { receive: LinkCounters; transmit: LinkCounters } | null;
+}
+
+/** Parses RTM_NEWLINK or RTM_DELLINK. @throws MalformedMessage */
+export function parseLink(message: MessageReader, stats = false): NetworkLink {
+  const attributes = message.attributes(ifinfomsg.bytes);
+  const flags = message.buffer.readUInt32LE(message.start + ifinfomsg.ifi_flags);
+  const link: NetworkLink = {
+    ifindex: message.buffer.readInt32LE(message.start + ifinfomsg.ifi_index),
+    name: '',
+    kind: null,
+    netkit: null,
+    up: (flags & iff.up) !== 0,
+    running: (flags & iff.up) !== 0 && (flags & iff.lowerUp) !== 0,
+    operationalState: 'unknown',
+    queueingDiscipline: null,
+    flags,
+    mtu: 0,
+    mac: null,
+    alias: null,
+    alternativeNames: [],
+    group: 0,
+    peerIfindex: null,
+    peerNamespaceId: null,
+    stats: null,
+  };
+  while (attributes.next()) {
+    if (attributes.type !== ifla.stats64) parseAttribute(link, attributes);
+    else if (stats) link.stats = parseStats(attributes);
+  }
+  return link;
+}
+
+function parseAttribute(link: NetworkLink, attribute: AttributeReader): void {
+  switch (attribute.type) {
+    case ifla.name:
+      link.name = attribute.string();
+      break;
+    case ifla.mtu:
+      link.mtu = attribute.u32();
+      break;
+    case ifla.address:
+      link.mac = parseMac(attribute);
+      break;
+    case ifla.operationalState:
+      link.operationalState = operationalStates[attribute.u8()] ?? 'unknown';
+      break;
+    case ifla.queueingDiscipline:
+      link.queueingDiscipline = attribute.string();
+      break;
+    case ifla.alias:
+      link.alias = attribute.string();
+      break;
+    case ifla.group:
+      link.group = attribute.u32();
+      break;
+    case ifla.link:
+      link.peerIfindex = attribute.u32();
+      break;
+    case ifla.linkNamespaceId:
+      link.peerNamespaceId = attribute.i32();
+      break;
+    case ifla.propertyList: {
+      const properties = attribute.nested();
+      while (properties.next())
+        if (properties.type === ifla.altname) link.alternativeNames.push(properties.string());
+      break;
+    }
+    case ifla.linkInfo: {
+      const info = attribute.nested();
+      while (info.next()) {
+        if (info.type === iflaInfo.kind) link.kind = info.string();
+        else if (info.type === iflaInfo.data && link.kind === 'netkit')
+          link.netkit = parseNetkitData(info.nested());
+      }
+    }
+  }
+}
+
+const parseMac = (attribute: AttributeReader): string | null =>
+  attribute.bytes().every((byte) => byte === 0) ? null : formatMac(attribute.bytes());
+
+/** Parses struct rtnl_link_stats64, all of u64. */
+const parseStats = (attribute: AttributeReader): NetworkLink['stats'] => ({
+  receive: {
+    packets: attribute.u64(rtnl_link_stats64.rx_packets),
+    bytes: attribute.u64(rtnl_link_stats64.rx_bytes),
+    errors: attribute.u64(rtnl_link_stats64.rx_errors),
+    dropped: attribute.u64(rtnl_link_stats64.rx_dropped),
+  },
+  transmit: {
+    packets: attribute.u64(rtnl_link_stats64.tx_packets),
+    bytes: attribute.u64(rtnl_link_stats64.tx_bytes),
+    errors: attribute.u64(rtnl_link_stats64.tx_errors),
+    dropped: attribute.u64(rtnl_link_stats64.tx_dropped),
+  },
+});

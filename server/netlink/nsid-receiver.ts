@@ -1,0 +1,64 @@
+import { addressOf, errno, recvmsg, setsockopt } from '../ffi/libc.ts';
+import { NetlinkError } from './error.ts';
+import { cmsghdr, user_msghdr } from './kernel-structs.ts';
+
+/** <linux/netlink.h>, <sys/socket.h> */
+const SOL_NETLINK = 270;
+const NETLINK_LISTEN_ALL_NSID = 8;
+const MSG_TRUNC = 0x20;
+
+/** Lets a socket of multicast groups receive events also of the namespaces that its own has ids for. */
+export function listenAllNamespaces(fd: number): void {
+  const on = Buffer.alloc(4);
+  on.writeInt32LE(1);
+  if (setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, on, 4) < 0)
+    throw new NetlinkError('listen to all network namespaces', errno());
+}
+
+/** Receives datagrams together with the id of the namespace each came from, which a control message carries. */
+export class NsidReceiver {
+  readonly buffer: Buffer;
+  /** namespace id of the last datagram; null: the socket's own namespace */
+  nsid: number | null = null;
+  readonly #fd: number;
+  readonly #message = Buffer.alloc(user_msghdr.bytes);
+  readonly #vector = Buffer.alloc(16); // struct iovec: u64 address, length
+  readonly #control = Buffer.alloc(64);
+
+  constructor(fd: number, bytes: number) {
+    this.#fd = fd;
+    this.buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#vector.writeBigUInt64LE(addressOf(this.buffer), 0);
+    this.#vector.writeBigUInt64LE(BigInt(bytes), 8);
+    this.#message.writeBigUInt64LE(addressOf(this.#vector), user_msghdr.msg_iov);
+    this.#message.writeBigUInt64LE(1n, user_msghdr.msg_iovlen);
+    this.#message.writeBigUInt64LE(addressOf(this.#control), user_msghdr.msg_control);
+  }
+
+  /** @returns bytes of the datagram, also when they are more than fit, or -1: see `errno()` */
+  receive(): number {
+    this.#message.writeBigUInt64LE(BigInt(this.#control.length), user_msghdr.msg_controllen);
+    const length = recvmsg(this.#fd, this.#message, MSG_TRUNC);
+    if (length >= 0) {
+      const used = Number(this.#message.readBigUInt64LE(user_msghdr.msg_controllen));
+      this.nsid = nsidOfControlMessage(this.#control.subarray(0, used));
+    }
+    return length;
+  }
+}
+
+/** Finds the namespace id in a sequence of struct cmsghdr, each with its data and aligned to 8; null without one. */
+export function nsidOfControlMessage(control: Buffer): number | null {
+  for (let at = 0; control.length - at >= cmsghdr.bytes; ) {
+    const length = Number(control.readBigUInt64LE(at + cmsghdr.cmsg_len));
+    if (length < cmsghdr.bytes || length > control.length - at) return null;
+    if (
+      length >= cmsghdr.bytes + 4 &&
+      control.readInt32LE(at + cmsghdr.cmsg_level) === SOL_NETLINK &&
+      control.readInt32LE(at + cmsghdr.cmsg_type) === NETLINK_LISTEN_ALL_NSID
+    )
+      return control.readInt32LE(at + cmsghdr.bytes);
+    at += (length + 7) & ~7;
+  }
+  return null;
+}

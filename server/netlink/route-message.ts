@@ -1,0 +1,244 @@
+import {
+  addressBytes,
+  addressFamily,
+  type Family,
+  familyOfAddress,
+  familyOfNumber,
+  formatAddress,
+  parsePrefix,
+} from './ip-address.ts';
+import { rtmsg } from './kernel-structs.ts';
+import type { MessageReader, MessageWriter } from './message.ts';
+import {
+  emptyNextHop,
+  encodeGateway,
+  encodeMultipath,
+  type NewNextHop,
+  type NextHop,
+  nextHopAttribute,
+  nextHopFlags,
+  parseMultipath,
+  parseNextHopAttribute,
+} from './next-hop.ts';
+import {
+  emptyRouteMetrics,
+  encodeRouteMetrics,
+  parseRouteMetrics,
+  type RouteMetrics,
+  routeMetricsAttribute,
+} from './route-metrics.ts';
+import { type RouteScope, routeScopeName, routeScopeNumber } from './route-scope.ts';
+
+/** RTA_*: attributes of a route, <linux/rtnetlink.h>. */
+export const routeAttribute = {
+  destination: 1,
+  priority: 6,
+  preferredSource: 7,
+  table: 15,
+  preference: 20,
+  nextHopId: 30,
+} as const;
+const RTM_F_CLONED = 0x200;
+/** RTN_*, by number. */
+const types = [
+  'unspec',
+  'unicast',
+  'local',
+  'broadcast',
+  'anycast',
+  'multicast',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+  'throw',
+] as const;
+/** ICMPV6_ROUTER_PREF_*, RFC 4191. */
+const preferences = { medium: 0, high: 1, low: 3 } as const;
+
+/** RTPROT_*: the origin of a route. */
+export const routeProtocol = { kernel: 2, boot: 3, static: 4 } as const;
+export const routeTable = { main: 254, local: 255 } as const;
+export type RouteType = (typeof types)[number];
+export type RoutePreference = keyof typeof preferences;
+
+export interface Route {
+  family: Family;
+  type: RouteType;
+  /** `default` or a prefix as `ip` prints it: `10.42.0.33`, `10.42.0.0/24` */
+  destination: string;
+  table: number;
+  /** RTPROT_*: 2 kernel, 3 boot (the default of `ip`), 4 static */
+  protocol: number;
+  scope: RouteScope;
+  /** IPv4: matches packets of this type of service only; 0: all */
+  typeOfService: number;
+  preferredSource: string | null;
+  /** RTA_PRIORITY: the lowest wins */
+  metric: number | null;
+  /** `metrics.values.mtu`, in bytes; null: the device's MTU */
+  mtu: number | null;
+  /** parameters of connections over it, such as the MTU */
+  metrics: RouteMetrics;
+  /** IPv6 */
+  preference: RoutePreference | null;
+  /** of the first next hop, or null */
+  gateway: string | null;
+  ifindex: number | null;
+  /** one; several for a multipath route; none for blackhole and similar types (IPv6: loopback) */
+  nextHops: NextHop[];
+  /** id of the nexthop object that it uses */
+  nextHopId: number | null;
+}
+
+export interface NewRoute extends Omit<NewNextHop, 'weight'> {
+  /** `default`, an address or a prefix */
+  destination: string;
+  /** required for `default` without a gateway */
+  family?: Family;
+  /** default unicast; blackhole, unreachable, prohibit and throw take neither device nor gateway */
+  type?: RouteType;
+  /** next hops of a multipath route; excludes `ifindex` and `gateway` */
+  nextHops?: readonly NewNextHop[];
+  /** default main; local for the types local, broadcast and anycast */
+  table?: number;
+  /** default as with `ip`: link for unicast without a gateway, host for local, else global */
+  scope?: RouteScope;
+  typeOfService?: number;
+  preferredSource?: string;
+  metric?: number;
+  /** shorthand for `metrics.values.mtu` */
+  mtu?: number;
+  metrics?: Partial<RouteMetrics>;
+  preference?: RoutePreference;
+  /** default boot, as with `ip` */
+  protocol?: number;
+}
+
+/**
+ * Writes a route. With `deleting`, properties left out match any value instead of having their defaults.
+ * @throws RangeError for text that is no address, or a device and gateway beside next hops
+ */
+export function encodeRoute(message: MessageWriter, route: NewRoute, deleting = false): void {
+  const { gateway, nextHops = [], typeOfService = 0, type } = route;
+  if (nextHops.length > 0 && (gateway !== undefined || route.ifindex !== undefined))
+    throw new RangeError(`route ${route.destination}: a device and gateway, or next hops, not both`);
+  const prefix = route.destination === 'default' ? null : parsePrefix(route.destination);
+  const via = gateway ?? nextHops.find((hop) => hop.gateway !== undefined)?.gateway;
+  const kind = prefix
+    ? familyOfAddress(prefix.address)
+    : (route.family ?? (via ? familyOfAddress(via) : 'ipv4'));
+  const table = route.table ?? defaultTable(type);
+  // struct rtmsg: u8 family, destination bits, source bits, tos, table, protocol, scope, type; u32 flags
+  message
+    .u8(addressFamily[kind])
+    .u8(prefix?.length ?? 0)
+    .u8(0)
+    .u8(typeOfService)
+    .u8(table < 256 ? table : 0)
+    .u8(route.protocol ?? (deleting ? 0 : routeProtocol.boot))
+    .u8(routeScopeNumber(route.scope ?? defaultScope(route, kind, deleting)))
+    .u8(types.indexOf(type ?? (deleting ? 'unspec' : 'unicast')))
+    .u32(nextHopFlags(route));
+  if (prefix) message.attributeBytes(routeAttribute.destination, addressBytes(prefix.address));
+  encodeGateway(message, gateway, kind);
+  if (route.ifindex !== undefined) message.attributeU32(nextHopAttribute.device, route.ifindex);
+  if (nextHops.length > 0) encodeMultipath(message, nextHops, kind);
+  message.attributeU32(routeAttribute.table, table);
+  if (route.preferredSource !== undefined)
+    message.attributeBytes(routeAttribute.preferredSource, addressBytes(route.preferredSource));
+  if (route.metric !== undefined) message.attributeU32(routeAttribute.priority, route.metric);
+  const { mtu, metrics = {} } = route;
+  encodeRouteMetrics(
+    message,
+    mtu === undefined ? metrics : { ...metrics, values: { ...metrics.values, mtu } },
+  );
+  if (route.preference !== undefined)
+    message.attributeU8(routeAttribute.preference, preferences[route.preference]);
+}
+
+const defaultTable = (type: RouteType = 'unicast'): number =>
+  type === 'local' || type === 'broadcast' || type === 'anycast' ? routeTable.local : routeTable.main;
+
+/** Chooses the scope as iproute2 does. */
+function defaultScope(route: NewRoute, kind: Family, deleting: boolean): RouteScope {
+  const { type = 'unicast' } = route;
+  if (deleting && type === 'unicast') return 'nowhere';
+  if (kind === 'ipv6') return 'global';
+  if (type === 'local') return 'host';
+  if (type === 'broadcast' || type === 'multicast' || type === 'anycast') return 'link';
+  return type === 'unicast' && route.gateway === undefined && !route.nextHops?.length ? 'link' : 'global';
+}
+
+/** Parses RTM_NEWROUTE or RTM_DELROUTE; null for cached entries and other families. @throws MalformedMessage */
+export function parseRoute(message: MessageReader): Route | null {
+  const attributes = message.attributes(rtmsg.bytes);
+  const { buffer, start } = message;
+  const u8 = (offset: number): number => buffer.readUInt8(start + offset);
+  const kind = familyOfNumber(u8(rtmsg.rtm_family));
+  const flags = buffer.readUInt32LE(start + rtmsg.rtm_flags);
+  if (kind === null || flags & RTM_F_CLONED) return null;
+  const bits = u8(rtmsg.rtm_dst_len);
+  const route: Route = {
+    family: kind,
+    type: types[u8(rtmsg.rtm_type)] ?? 'unspec',
+    destination: 'default',
+    table: u8(rtmsg.rtm_table),
+    protocol: u8(rtmsg.rtm_protocol),
+    scope: routeScopeName(u8(rtmsg.rtm_scope)),
+    typeOfService: u8(rtmsg.rtm_tos),
+    preferredSource: null,
+    metric: null,
+    mtu: null,
+    metrics: emptyRouteMetrics(),
+    preference: null,
+    gateway: null,
+    ifindex: null,
+    nextHops: [],
+    nextHopId: null,
+  };
+  const hop = emptyNextHop(flags, 1);
+  while (attributes.next()) {
+    switch (attributes.type) {
+      case routeAttribute.destination:
+        route.destination = formatPrefix(formatAddress(attributes.bytes()), bits, kind);
+        break;
+      case routeAttribute.table:
+        route.table = attributes.u32();
+        break;
+      case routeAttribute.preferredSource:
+        route.preferredSource = formatAddress(attributes.bytes());
+        break;
+      case routeAttribute.priority:
+        route.metric = attributes.u32();
+        break;
+      case routeMetricsAttribute:
+        route.metrics = parseRouteMetrics(attributes);
+        route.mtu = route.metrics.values.mtu ?? null;
+        break;
+      case routeAttribute.preference:
+        route.preference = preferenceName(attributes.u8());
+        break;
+      case routeAttribute.nextHopId:
+        route.nextHopId = attributes.u32();
+        break;
+      case nextHopAttribute.multipath:
+        route.nextHops = parseMultipath(attributes.bytes());
+        break;
+      default:
+        parseNextHopAttribute(hop, attributes);
+    }
+  }
+  // The kernel sends 0.0.0.0/1 and ::/1 without RTA_DST too.
+  if (bits > 0 && route.destination === 'default')
+    route.destination = formatPrefix(kind === 'ipv4' ? '0.0.0.0' : '::', bits, kind);
+  if (hop.ifindex !== null) route.nextHops.push(hop);
+  route.gateway = route.nextHops[0]?.gateway ?? null;
+  route.ifindex = route.nextHops[0]?.ifindex ?? null;
+  return route;
+}
+
+const preferenceName = (value: number): RoutePreference | null =>
+  (Object.keys(preferences) as RoutePreference[]).find((name) => preferences[name] === value) ?? null;
+
+const formatPrefix = (address: string, bits: number, kind: Family): string =>
+  bits === (kind === 'ipv4' ? 32 : 128) ? address : `${address}/${bits}`;

@@ -1,0 +1,16 @@
+import type { MessageWriter } from './message.ts';
+
+/** TCA_*: attributes of qdiscs and filters, <linux/rtnetlink.h>. */
+export const tca = { kind: 1, options: 2, chain: 11 } as const;
+
+/** Handle of the clsact qdisc, `ffff:` of tc(8). */
+export const clsactHandle = 0xffff_0000;
+
+/** Writes struct tcmsg: u8 family, 3 bytes of padding, i32 ifindex, u32 handle, u32 parent, u32 info. */
+export const encodeTcmsg = (
+  message: MessageWriter,
+  fields: { ifindex?: number; handle?: number; parent?: number; info?: number },
+): void => {
+  const { ifindex = 0, handle = 0, parent = 0, info = 0 } = fields;
+  message.u32(0).i32(ifindex).u32(handle).u32(parent).u32(info);
+};

@@ -1,0 +1,110 @@
+import { openedDescriptor } from '../ffi/descriptors.ts';
+import { bind, close, errno, recv, send, setsockopt, socket } from '../ffi/libc.ts';
+import { NetlinkError } from './error.ts';
+
+const AF_NETLINK = 16;
+/** NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h> */
+const protocols = { route: 0, 'sock-diag': 4 } as const;
+const SOCK_RAW_CLOEXEC = 0x8_0003;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
+
+const replyTimeoutSeconds = 10n;
+const receiveQueueBytes = 1 << 20;
+
+/** `sock-diag` lists sockets, in the same message format as rtnetlink. */
+export type NetlinkProtocol = keyof typeof protocols;
+
+/** The outcome of recv(2): bytes of the datagram, also when they are more than fit; `errno` is 0 on success. */
+export interface Received {
+  length: number;
+  errno: number;
+}
+
+/** Carries the messages of a netlink socket to the kernel and back; a fake one makes kernel errors testable. */
+export interface NetlinkTransport {
+  /** Sends the first `length` bytes as one datagram. @returns the errno, 0 on success */
+  send(data: Buffer, length: number): Promise<number>;
+  /** Waits for the next datagram; after 10 s it fails with EAGAIN. */
+  receive(into: Buffer): Promise<Received>;
+  /** Takes a datagram that has already arrived, else fails with EAGAIN. */
+  receiveNow(into: Buffer): Received;
+  close(): void;
+}
+
+/**
+ * Opens a netlink socket to the kernel of the current network namespace. The kernel may wait for RTNL in send(2) and
+ * in the recv(2) of a dump, so that both run on pool threads. @throws NetlinkError
+ */
+export function openNetlinkTransport(protocol: NetlinkProtocol): NetlinkTransport {
+  const fd = openNetlinkDescriptor(0, 0, protocol);
+  setSocketOption(fd, SO_RCVBUFFORCE, int(receiveQueueBytes));
+  const timeout = Buffer.alloc(16); // struct timeval
+  timeout.writeBigInt64LE(replyTimeoutSeconds);
+  setSocketOption(fd, SO_RCVTIMEO, timeout);
+  return {
+    send: (data, length) =>
+      new Promise((resolve, reject) => {
+        send.async(fd, data, length, 0, (error, sent) => {
+          if (error) reject(error);
+          else resolve(sent < 0 ? errno() : 0);
+        });
+      }),
+    receive: (into) =>
+      new Promise((resolve, reject) => {
+        recv.async(fd, into, into.length, MSG_TRUNC, (error, length) => {
+          if (error) reject(error);
+          else resolve({ length, errno: length < 0 ? errno() : 0 });
+        });
+      }),
+    receiveNow: (into) => {
+      const length = recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC);
+      return { length, errno: length < 0 ? errno() : 0 };
+    },
+    close: () => close(fd),
+  };
+}
+
+/**
+ * Opens and binds a netlink socket in the current network namespace.
+ * @param groups mask of the multicast groups that it receives
+ * @returns its descriptor @throws NetlinkError
+ */
+export function openNetlinkDescriptor(
+  groups = 0,
+  typeFlags = 0,
+  protocol: NetlinkProtocol = 'route',
+): number {
+  const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC | typeFlags, protocols[protocol]);
+  if (fd < 0) throw new NetlinkError('open a netlink socket', errno());
+  openedDescriptor(fd, `netlink socket (${protocol})`);
+  const address = Buffer.alloc(12); // struct sockaddr_nl: u16 family, pad, u32 pid, u32 groups
+  address.writeUInt16LE(AF_NETLINK, 0);
+  address.writeUInt32LE(groups, 8);
+  if (bind(fd, address, address.length) < 0) {
+    const failed = errno();
+    close(fd);
+    throw new NetlinkError('bind a netlink socket', failed);
+  }
+  for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
+    setsockopt(fd, SOL_NETLINK, option, int(1), 4);
+  return fd;
+}
+
+const int = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return bytes;
+};
+
+const setSocketOption = (fd: number, option: number, value: Buffer): void => {
+  if (setsockopt(fd, SOL_SOCKET, option, value, value.length) < 0)
+    throw new NetlinkError(`set option ${option} of a netlink socket`, errno());
+};
