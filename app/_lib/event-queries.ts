@@ -70,7 +70,7 @@ export const eventLabels: Record<EventType, string> = {
   'map.edited': 'map entry edited',
   'rules.applied': 'rules applied',
   'rules.removed': 'rules taken away',
-  'rules.drafted': 'draft of rules',
+  'rules.staged': 'draft of rules',
   'rules.failed': 'rules not in force',
   drift: 'drift',
 };

@@ -8,6 +8,9 @@ export interface Scaled {
 /** Narrow no-break space, between a number and its unit in prose. */
 export const thinSpace = '\u202f';
 
+/** Replaces thin spaces by full ones, for a live value beside a label, whose digits change every second. */
+export const withFullSpaces = (text: string): string => text.replaceAll(thinSpace, '\u00a0');
+
 const prefixes = ['', 'k', 'M', 'G', 'T', 'P'] as const;
 
 /**

@@ -46,7 +46,7 @@ export function clockWithMilliseconds(time: string): string {
 /** The pages' questions about a packet: why it was judged so, and where its like go. */
 export function explainHref(
   { source, destination, protocol, protocolName, icmp }: PacketHeaders,
-  set: 'active' | 'draft',
+  set: 'active' | 'staged',
 ): string {
   const query = new URLSearchParams({ source: source.address, destination: destination.address });
   const isIcmp = protocolName === 'icmp' || protocolName === 'icmpv6';

@@ -9,14 +9,15 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { KindBadge } from '../../_components/kind.tsx';
 import { WarningSign } from '../../_components/warning-sign.tsx';
-import { clock, count, span } from '../../_lib/format.ts';
+import { clock, count, span, withFullSpaces } from '../../_lib/format.ts';
+import { useNode } from '../../_lib/node-queries.ts';
 import { splitName } from '../../_lib/pod-queries.ts';
 import { useMissingRole } from '../../_lib/session-queries.ts';
-import { useNode } from '../../_lib/time-series/node-samples.ts';
-import { useNow, usePodTotals } from '../../_lib/time-series/pod-samples.ts';
-import { isAttachFallback, withFullSpaces } from './_charts/chart-labels.ts';
+import { usePodTotal } from '../../_lib/time-series/use-time-series.ts';
+import { useNow } from '../../_lib/use-now.ts';
 import { migrationDisabledReason, migrationLabel } from './_migration/text.ts';
 import { Addresses } from './_network/addresses.tsx';
+import { isAttachFallback } from './attach-fallback.ts';
 
 interface Actions {
   openPlan: (to: DeviceKind) => void;
@@ -27,9 +28,9 @@ interface Actions {
 export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
   const [own, generated] = splitName(pod.name);
   const now = useNow();
-  const totals = usePodTotals(pod.number);
+  const requestsOk = usePodTotal(pod.number, 'requestsOk');
+  const requestsFailed = usePodTotal(pod.number, 'requestsFailed');
   const since = (time: string) => (now === 0 ? '' : withFullSpaces(span(now - Date.parse(time))));
-  const failed = totals?.requestsFailed ?? 0;
   return (
     <header className="flex items-center gap-4 border-line-1 border-b px-(--gutter) py-3 max-md:flex-col max-md:items-stretch">
       <div className="min-w-0 flex-1">
@@ -64,13 +65,15 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
           <Fact label={`on ${pod.kind}`} title={`since ${clock(Date.parse(pod.kindSince))}`}>
             {since(pod.kindSince)}
           </Fact>
-          {totals !== null && totals.requestsOk !== null && (
+          {!Number.isNaN(requestsOk) && (
             <>
               <Fact label="requests ok" title="Counted by the pod’s own traffic since it started">
-                {count(totals.requestsOk)}
+                {count(requestsOk)}
               </Fact>
               <Fact label="failed" title="Counted by the pod’s own traffic since it started">
-                <span className={failed > 0 ? 'font-semibold text-signal-text' : ''}>{count(failed)}</span>
+                <span className={requestsFailed > 0 ? 'font-semibold text-signal-text' : ''}>
+                  {count(requestsFailed)}
+                </span>
               </Fact>
             </>
           )}

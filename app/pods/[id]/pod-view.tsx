@@ -2,10 +2,9 @@
 
 import type { Pod } from '../../../contract/pod.ts';
 import { usePodMigrations } from '../../_lib/migration-queries.ts';
-import { useStale } from '../../_lib/time-series/pod-samples.ts';
+import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
 import { LiveCharts } from './_charts/live-charts.tsx';
 import { useChartTime } from './_charts/use-chart-time.ts';
-import { useProgramIds, useRecording } from './_charts/use-recording.ts';
 import { DropsSection } from './_drops/drops-section.tsx';
 import { EventsSection } from './_events/events-section.tsx';
 import { GuardSection } from './_guard/guard-section.tsx';
@@ -23,11 +22,9 @@ import { PodHead } from './pod-head.tsx';
 const noMigrations: never[] = [];
 
 export function PodView({ pod }: { pod: Pod }) {
-  const stale = useStale();
+  const stale = useSamplesAreStale();
   const now = useChartTime(stale);
   const view = usePathView(pod, !stale);
-  const { recorder, version } = useRecording(pod);
-  const programs = useProgramIds(pod);
   const migrations = usePodMigrations(pod.id).data ?? noMigrations;
   const sheet = useMigrationSheet();
   return (
@@ -37,13 +34,7 @@ export function PodView({ pod }: { pod: Pod }) {
         <Path pod={pod} view={view} />
       </section>
       <div className="border-line-1 border-b px-(--gutter) pb-2">
-        <LiveCharts
-          recorder={recorder}
-          version={version}
-          programs={programs}
-          migrations={migrations}
-          now={now}
-        />
+        <LiveCharts pod={pod} migrations={migrations} now={now} />
       </div>
       <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
         <div className="min-w-0">

@@ -6,8 +6,9 @@ import {
   sortFn_basic,
   tableFeatures,
 } from '@tanstack/react-table';
+import type { RateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { podSeries, type RateField } from '../../_lib/time-series/pod-samples.ts';
+import { podSeries } from '../../_lib/time-series/store.ts';
 import { addressSortKey, type SortKey } from './list-view.ts';
 
 /** How a column looks: its width, and from which width of the window it is there. */
@@ -57,10 +58,10 @@ const helper = createColumnHelper<typeof features, PodSummary>();
 /** Seconds over which rates are averaged for the order, so that rows do not change places over nothing. */
 const orderSeconds = 15;
 
-function meanRate(pod: PodSummary, ...fields: RateField[]): number {
+function meanRate(pod: PodSummary, ...fields: RateName[]): number {
   let sum = 0;
   for (const field of fields)
-    for (const value of podSeries.series(pod.number, field, orderSeconds)) if (value > 0) sum += value;
+    for (const value of podSeries.values(pod.number, field, orderSeconds)) if (value > 0) sum += value;
   return sum;
 }
 

@@ -2,20 +2,20 @@
 
 import Link from 'next/link';
 import { memo } from 'react';
+import type { RateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import type { SampleColumn } from '../../../contract/sample-frame.ts';
+import type { FrameColumn } from '../../../contract/sample-frame.ts';
 import { Kind } from '../../_components/kind.tsx';
 import { DropRate, SiNumber } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { splitName } from '../../_lib/pod-queries.ts';
+import { podSeries } from '../../_lib/time-series/store.ts';
 import {
-  podSeries,
-  type RateField,
+  usePodIsStale,
   usePodRate,
-  usePodStale,
   usePodTotal,
   useSampleVersion,
-} from '../../_lib/time-series/pod-samples.ts';
+} from '../../_lib/time-series/use-time-series.ts';
 import { AddressCell } from './address-cell.tsx';
 import { Attention } from './attention.tsx';
 import { columnStyles } from './columns.ts';
@@ -45,7 +45,7 @@ export const PodRow = memo(function PodRow({
   select,
 }: PodRowProps) {
   const [own, generated] = splitName(pod.name);
-  const stale = usePodStale(pod.number);
+  const stale = usePodIsStale(pod.number);
   return (
     <tr
       data-index={index}
@@ -93,7 +93,7 @@ export const PodRow = memo(function PodRow({
       <Rate number={pod.number} field="egressPackets" from={columnStyles['pps-out'].from} />
       <Rate number={pod.number} field="ingressBits" from={columnStyles['bits-in'].from} />
       <Rate number={pod.number} field="egressBits" from={columnStyles['bits-out'].from} />
-      <DropRate number={pod.number} />
+      <DropCell number={pod.number} />
       {showRequests && (
         <>
           <Requests number={pod.number} column="requestsOk" />
@@ -110,7 +110,7 @@ export const PodRow = memo(function PodRow({
   );
 });
 
-function Rate({ number: pod, field, from }: { number: number; field: RateField; from: string }) {
+function Rate({ number: pod, field, from }: { number: number; field: RateName; from: string }) {
   return (
     <td className={`${number} ${from}`}>
       <SiNumber value={usePodRate(pod, field)} />
@@ -118,7 +118,7 @@ function Rate({ number: pod, field, from }: { number: number; field: RateField; 
   );
 }
 
-function DropRate({ number: pod }: { number: number }) {
+function DropCell({ number: pod }: { number: number }) {
   const out = usePodRate(pod, 'egressDroppedPackets');
   const into = usePodRate(pod, 'ingressDroppedPackets');
   return (
@@ -128,7 +128,7 @@ function DropRate({ number: pod }: { number: number }) {
   );
 }
 
-function Requests({ number: pod, column }: { number: number; column: SampleColumn & `requests${string}` }) {
+function Requests({ number: pod, column }: { number: number; column: FrameColumn & `requests${string}` }) {
   const value = usePodTotal(pod, column);
   const failed = column === 'requestsFailed';
   return (
@@ -147,8 +147,8 @@ function RateTrace({ number: pod }: { number: number }) {
   useSampleVersion();
   return (
     <Sparkline
-      values={podSeries.series(pod, 'ingressPackets', 60)}
-      kinds={podSeries.series(pod, 'kind', 60)}
+      values={podSeries.values(pod, 'ingressPackets', 60)}
+      kinds={podSeries.values(pod, 'kind', 60)}
       width={104}
       height={20}
     />

@@ -6,7 +6,8 @@ import type { PodSummary } from '../../../contract/pod.ts';
 import { RowSpacer } from '../../_components/table/row-spacer.tsx';
 import { useTableKeys } from '../../_components/table/use-table-keys.ts';
 import { useVisibleRows } from '../../_components/table/use-visible-rows.ts';
-import { podSeries, useSamples, useStale } from '../../_lib/time-series/pod-samples.ts';
+import { podSeries } from '../../_lib/time-series/store.ts';
+import { useSamplesAreStale, useSampleValue } from '../../_lib/time-series/use-time-series.ts';
 import { columns, features } from './columns.ts';
 import type { PodListView } from './list-view.ts';
 import { PodRow } from './pod-row.tsx';
@@ -33,7 +34,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   const { order, hold } = useSortInterval();
   // biome-ignore lint/correctness/useExhaustiveDependencies: new data makes the table sort by the rates of now
   const data = useMemo(() => (pods === null ? noPods : [...pods]), [pods, order]);
-  const showRequests = useSamples(
+  const showRequests = useSampleValue(
     () => data.some((pod) => !Number.isNaN(podSeries.total(pod.number, 'requestsOk'))),
     false,
   );
@@ -43,8 +44,8 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   const ids = useMemo(() => rows.map(({ id }) => id), [rows]);
   selection.rows.current = ids;
   const selected = ids.filter(selection.has).length;
-  const stale = useStale();
-  const { inSight, above, below, scrollTo } = useVisibleRows(body, rows.length);
+  const stale = useSamplesAreStale();
+  const { visible, above, below, scrollTo } = useVisibleRows(body, rows.length);
   useTableKeys({
     rows: rows.length,
     body,
@@ -80,7 +81,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
       <tbody ref={body} className={stale ? 'stale' : ''} {...hold}>
         {pods === null && <SkeletonRows rows={12} />}
         <RowSpacer height={above} />
-        {inSight.map((index) => {
+        {visible.map((index) => {
           const row = rows[index];
           if (row === undefined) return null;
           return (

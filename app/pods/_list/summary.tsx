@@ -6,14 +6,19 @@ import { Kind } from '../../_components/kind.tsx';
 import { Readout } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { percent } from '../../_lib/format.ts';
-import { nodeSampleHistory, softirqShare, useNodeSample } from '../../_lib/time-series/node-samples.ts';
-import { podSeries, useSampleVersion, useStale } from '../../_lib/time-series/pod-samples.ts';
+import { softirqShare } from '../../_lib/time-series/node-series.ts';
+import { nodeSeries, podSeries } from '../../_lib/time-series/store.ts';
+import {
+  useNodeSample,
+  useSamplesAreStale,
+  useSampleVersion,
+} from '../../_lib/time-series/use-time-series.ts';
 
 const seconds = 60;
 
 /** The node in one line: its pods by kind and what all of them carry together. */
 export function Summary({ pods, kinds }: { pods: number | null; kinds: Record<DeviceKind, number> }) {
-  const stale = useStale();
+  const stale = useSamplesAreStale();
   return (
     <section
       aria-label="Node summary"
@@ -73,14 +78,14 @@ function Live() {
     b?: 'egressBits' | 'egressDroppedPackets',
   ) => (sums === null ? Number.NaN : sums[a] + (b === undefined ? 0 : sums[b]));
   const dropped = sum('ingressDroppedPackets', 'egressDroppedPackets');
-  const shares = nodeSampleHistory().slice(-seconds).map(softirqShare);
+  const shares = nodeSeries.points.slice(-seconds).map(({ sample }) => softirqShare(sample));
   const softirq = [...Array<number>(seconds - shares.length).fill(Number.NaN), ...shares];
   return (
     <>
-      <Item label="packets" trace={<Trace values={podSeries.sumSeries('ingressPackets', seconds)} />}>
+      <Item label="packets" trace={<Trace values={podSeries.sumValues('ingressPackets', seconds)} />}>
         <Readout value={sum('ingressPackets')} unit="pps in" />
       </Item>
-      <Item label={'\u00a0'} trace={<Trace values={podSeries.sumSeries('egressPackets', seconds)} />}>
+      <Item label={'\u00a0'} trace={<Trace values={podSeries.sumValues('egressPackets', seconds)} />}>
         <Readout value={sum('egressPackets')} unit="pps out" />
       </Item>
       <Item label="bits, in and out" trace={<Trace values={both('ingressBits', 'egressBits')} />}>
@@ -111,8 +116,8 @@ function both(
   a: 'ingressBits' | 'ingressDroppedPackets',
   b: 'egressBits' | 'egressDroppedPackets',
 ): Float32Array {
-  const second = podSeries.sumSeries(b, seconds);
-  return podSeries.sumSeries(a, seconds).map((value, i) => value + second[i]!);
+  const second = podSeries.sumValues(b, seconds);
+  return podSeries.sumValues(a, seconds).map((value, i) => value + (second[i] ?? Number.NaN));
 }
 
 function Item({ label, trace, children }: { label: string; trace: ReactNode; children: ReactNode }) {

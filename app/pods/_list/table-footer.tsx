@@ -1,8 +1,7 @@
 'use client';
 
 import { clock, count, duration } from '../../_lib/format.ts';
-import { useNodeSample } from '../../_lib/time-series/node-samples.ts';
-import { useSampleClock } from '../../_lib/time-series/pod-samples.ts';
+import { useNodeSample, useSampleClock } from '../../_lib/time-series/use-time-series.ts';
 
 /** What is shown, and of which sample. `all` is null while the pods are not known. */
 export function PodTableFooter({

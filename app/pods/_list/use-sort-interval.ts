@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'react';
 import { useRowInteraction } from '../../_components/table/use-row-interaction.ts';
-import { onSample, podSeries } from '../../_lib/time-series/pod-samples.ts';
+import { onSample, podSeries } from '../../_lib/time-series/store.ts';
 
 const everySamples = 5;
 

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { packetQueryString, parsePacketQuery, emptyPacketQuery, validatePacketQuery } from '../../../app/rules/_explain/packet-query.ts';
+import {
+  emptyPacketQuery,
+  packetQueryString,
+  parsePacketQuery,
+  validatePacketQuery,
+} from '../../../app/rules/_explain/packet-query.ts';
 
 const form = { ...emptyPacketQuery, source: 'shop.cart', destination: '10.0.0.1', port: '443' };
 

@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import type { PodRates } from '../../../app/_lib/time-series/pod-series.ts';
-import {
-  type ChartPoint,
-  downsample,
-  findGaps,
-  nearestPoint,
-  rowsByKind,
-} from '../../../app/pods/[id]/_charts/downsample.ts';
-import { flagPositions } from '../../../app/pods/[id]/_charts/event-flags.ts';
-import { createRecorder } from '../../../app/pods/[id]/_charts/recorder.ts';
+import { createNodeSeries, type NodePoint } from '../../../app/_lib/time-series/node-series.ts';
+import { type PodHistory, rateNames } from '../../../app/_lib/time-series/rates.ts';
+import { type ChartPoint, chartPoints } from '../../../app/pods/[id]/_charts/chart-points.ts';
+import { downsample } from '../../../app/pods/[id]/_charts/downsample.ts';
+import { findGaps } from '../../../app/pods/[id]/_charts/gaps.ts';
+import { flagPositions } from '../../../app/pods/[id]/_charts/migration-flags.ts';
+import { nearestPoint } from '../../../app/pods/[id]/_charts/nearest-point.ts';
+import { rowsByKind } from '../../../app/pods/[id]/_charts/rows-by-kind.ts';
+import type { RateName } from '../../../contract/counters.ts';
 
 const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPackets = second): ChartPoint => ({
   time: second * 1000,
@@ -20,8 +19,8 @@ const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPacke
   drops: [second, 0, 0],
   egressCores: null,
   ingressCores: null,
-  nsOut: null,
-  nsIn: null,
+  egressNsPerRun: null,
+  ingressNsPerRun: null,
 });
 
 describe('gapsOf', () => {
@@ -57,8 +56,11 @@ describe('thin', () => {
     expect(downsample(mixed, 60_000, 12).map(({ kind }) => kind)).toEqual(['netkit', 'veth']);
   });
   test('keeps cost unknown where none of a stretch is known', () => {
-    const known = { ...point(1), nsOut: 200 };
-    expect(downsample([point(0), known], 60_000, 12)[0]).toMatchObject({ nsOut: 200, nsIn: null });
+    const known = { ...point(1), egressNsPerRun: 200 };
+    expect(downsample([point(0), known], 60_000, 12)[0]).toMatchObject({
+      egressNsPerRun: 200,
+      ingressNsPerRun: null,
+    });
   });
 });
 
@@ -88,53 +90,103 @@ test('nearest finds the point by time, within reach only', () => {
   expect(nearestPoint([], 1, 1000)).toBeNull();
 });
 
-describe('a recorder', () => {
-  const rates = (second: number, egressPackets: number): PodRates =>
-    ({
-      time: second * 1000,
-      kind: 'veth',
-      slot: 1,
-      egressPackets,
-      ingressPackets: 0,
-      egressBits: 0,
-      ingressBits: 0,
-      egressRedirectedPackets: 0,
-      egressDroppedPackets: 10,
-      ingressDroppedPackets: 0,
-      dropMalformed: 10,
-      dropUnknownProtocol: 0,
-      dropSpoofedSource: 0,
-    }) as PodRates;
-  const programs = { netkit: { out: 1, in: 2 }, veth: { out: 3, in: null } };
+describe('chartPoints', () => {
+  const history = (...seconds: { second: number; egressPackets: number; kind?: number }[]): PodHistory => {
+    const values = (value: number) => new Float32Array(seconds.length).fill(value);
+    const rates = Object.fromEntries(rateNames.map((name) => [name, values(0)])) as Record<
+      RateName,
+      Float32Array
+    >;
+    return {
+      ...rates,
+      egressPackets: new Float32Array(seconds.map((each) => each.egressPackets)),
+      egressDroppedPackets: values(10),
+      'droppedPackets.malformed': values(10),
+      times: new Float64Array(seconds.map(({ second }) => second * 1000)),
+      kinds: new Float32Array(seconds.map(({ kind = 1 }) => kind)),
+    };
+  };
+  const node = (time: number, ns: number): NodePoint => ({
+    sample: { time } as NodePoint['sample'],
+    nsPerRun: new Map([[3, ns]]),
+  });
+  const programs = { netkit: { egress: 1, ingress: 2 }, veth: { egress: 3, ingress: null } };
 
-  test('takes no reading twice, and none without an earlier one to compare with', () => {
-    const recorder = createRecorder(10);
-    expect(recorder.addRates(rates(1, Number.NaN))).toBe(false);
-    expect(recorder.addRates(rates(2, 5))).toBe(true);
-    expect(recorder.addRates(rates(2, 5))).toBe(false);
+  test('have no point for a missing sample or without an earlier one to compare with', () => {
+    const points = chartPoints(
+      history(
+        { second: 1, egressPackets: Number.NaN },
+        { second: 2, egressPackets: 5 },
+        { second: 3, egressPackets: 5, kind: Number.NaN },
+      ),
+      [],
+      programs,
+      0,
+    );
+    expect(points.map(({ time, kind, egressPackets }) => ({ time, kind, egressPackets }))).toEqual([
+      { time: 2000, kind: 'veth', egressPackets: 5 },
+    ]);
+    expect(points[0]?.drops[0]).toBe(10);
   });
 
-  test('forgets what is older than its capacity', () => {
-    const recorder = createRecorder(2);
-    for (const second of [1, 2, 3]) recorder.addRates(rates(second, 1));
-    expect(recorder.readings.map(({ time }) => time)).toEqual([2000, 3000]);
+  test('begin at a time', () => {
+    const seconds = [1, 2, 3].map((second) => ({ second, egressPackets: 1 }));
+    expect(chartPoints(history(...seconds), [], programs, 2000).map(({ time }) => time)).toEqual([
+      2000, 3000,
+    ]);
   });
 
-  test('charges the pod its own runs, dropped ones too, at the program’s mean time', () => {
-    const recorder = createRecorder(10);
-    recorder.addRates(rates(2, 990));
-    recorder.addCosts({ time: 2040, ns: new Map([[3, 200]]) });
-    const [only] = recorder.points(0, programs);
-    expect(only).toMatchObject({ nsOut: 200, nsIn: null, ingressCores: null });
+  test('charge the pod its own runs, dropped packets too, at the program’s mean time', () => {
+    const [only] = chartPoints(history({ second: 2, egressPackets: 990 }), [node(2040, 200)], programs, 0);
+    expect(only).toMatchObject({ egressNsPerRun: 200, ingressNsPerRun: null, ingressCores: null });
     expect(only?.egressCores).toBeCloseTo((1000 * 200) / 1e9, 12);
   });
 
-  test('knows no cost of a second that the node sample misses', () => {
-    const recorder = createRecorder(10);
-    recorder.addRates(rates(2, 990));
-    recorder.addRates(rates(9, 990));
-    recorder.addCosts({ time: 2040, ns: new Map([[3, 200]]) });
-    expect(recorder.points(0, programs).map(({ nsOut }) => nsOut)).toEqual([200, null]);
+  test('know no cost of a second that the node sample misses', () => {
+    const points = chartPoints(
+      history({ second: 2, egressPackets: 990 }, { second: 9, egressPackets: 990 }),
+      [node(2040, 200)],
+      programs,
+      0,
+    );
+    expect(points.map(({ egressNsPerRun }) => egressNsPerRun)).toEqual([200, null]);
+  });
+
+  test('take the node sample nearest in time', () => {
+    const points = chartPoints(
+      history({ second: 2, egressPackets: 1 }, { second: 3, egressPackets: 1 }),
+      [node(1040, 100), node(2040, 200), node(3040, 300)],
+      programs,
+      0,
+    );
+    expect(points.map(({ egressNsPerRun }) => egressNsPerRun)).toEqual([200, 300]);
+  });
+});
+
+describe('createNodeSeries', () => {
+  const sample = (time: number, ...programs: [id: number, runCount: number, runTimeNs: number][]) =>
+    ({
+      time,
+      programs: programs.map(([id, runCount, runTimeNs]) => ({ id, runCount, runTimeNs })),
+    }) as NodePoint['sample'];
+
+  test('derives the mean run time of each program between two samples', () => {
+    const series = createNodeSeries(10);
+    expect(series.push(sample(1000, [3, 10, 1000], [4, 5, 5]))).toBe(true);
+    expect(series.latest?.nsPerRun.size).toBe(0);
+    series.push(sample(2000, [3, 20, 3000], [4, 5, 5], [7, 1, 1]));
+    expect([...(series.latest?.nsPerRun ?? [])]).toEqual([[3, 200]]);
+  });
+
+  test('takes no sample twice, and forgets what is older than its capacity', () => {
+    const series = createNodeSeries(2);
+    expect([1000, 2000, 2000, 3000].map((time) => series.push(sample(time)))).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(series.points.map(({ sample: { time } }) => time)).toEqual([2000, 3000]);
   });
 });
 

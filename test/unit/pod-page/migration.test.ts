@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { migrationMarks } from '../../../app/pods/[id]/_charts/event-flags.ts';
+import { migrationMarks } from '../../../app/pods/[id]/_charts/migration-flags.ts';
 import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/sheet-state.ts';
-import {
-  migrationDisabledReason,
-  migrationOutcome,
-} from '../../../app/pods/[id]/_migration/text.ts';
+import { migrationDisabledReason, migrationOutcome } from '../../../app/pods/[id]/_migration/text.ts';
 import { durationWithoutDrain, migrationTiming, timeAxis } from '../../../app/pods/[id]/_migration/timing.ts';
 import { type Migration, migrationSteps, type RunStep } from '../../../contract/migration.ts';
 import type { Node } from '../../../contract/node.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isAttachFallback } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 import { type Move, moveSteps } from '../../../app/pods/[id]/_programs/move-steps.ts';
+import { isAttachFallback } from '../../../app/pods/[id]/attach-fallback.ts';
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 
 const program = (hook: Hook, more: Partial<AttachedProgram> = {}): AttachedProgram => ({

@@ -21,19 +21,19 @@ const pod = (
   ingressDroppedPackets,
 });
 
-describe('the ways of packets', () => {
+describe('splitTraffic', () => {
   test('without redirects all go through the host’s stack', () => {
-    const ways = splitTraffic(pod(100, 80), [pod(60, 70), pod(20, 30)]);
-    expect(ways).toMatchObject({ redirected: 0, toHost: 100, podsToHost: 80 });
-    expect(ways.shortIn).toEqual({ atLeast: 0, atMost: 0 });
-    expect(ways.hostToPods).toEqual({ atLeast: 100, atMost: 100 });
+    const split = splitTraffic(pod(100, 80), [pod(60, 70), pod(20, 30)]);
+    expect(split).toMatchObject({ redirected: 0, hostRouted: 100, podsToHost: 80 });
+    expect(split.ingressRedirected).toEqual({ atLeast: 0, atMost: 0 });
+    expect(split.hostToPods).toEqual({ atLeast: 100, atMost: 100 });
   });
 
-  test('with every packet between pods redirected none is left to the host, both ways exactly', () => {
-    const ways = splitTraffic(pod(100, 80, 100), [pod(80, 60, 80), pod(0, 40)]);
-    expect(ways).toMatchObject({ redirected: 100, toHost: 0, podsToHost: 0 });
-    expect(ways.shortIn).toEqual({ atLeast: 80, atMost: 80 });
-    expect(ways.hostToPods).toEqual({ atLeast: 0, atMost: 0 });
+  test('with every packet between pods redirected none goes through the host stack, in both directions exactly', () => {
+    const split = splitTraffic(pod(100, 80, 100), [pod(80, 60, 80), pod(0, 40)]);
+    expect(split).toMatchObject({ redirected: 100, hostRouted: 0, podsToHost: 0 });
+    expect(split.ingressRedirected).toEqual({ atLeast: 80, atMost: 80 });
+    expect(split.hostToPods).toEqual({ atLeast: 0, atMost: 0 });
   });
 
   test('counts what the receiver dropped as received', () => {
@@ -41,9 +41,9 @@ describe('the ways of packets', () => {
   });
 
   test('tells bounds where others redirect and this pod hears from the host as well', () => {
-    const ways = splitTraffic(pod(0, 50), [pod(200, 100, 100), pod(0, 0)]);
-    expect(ways.shortIn).toEqual({ atLeast: 0, atMost: 50 });
-    expect(isExactRate(ways.shortIn!)).toBe(false);
+    const split = splitTraffic(pod(0, 50), [pod(200, 100, 100), pod(0, 0)]);
+    expect(split.ingressRedirected).toEqual({ atLeast: 0, atMost: 50 });
+    expect(isExactRate(split.ingressRedirected!)).toBe(false);
   });
 
   test('takes what is within the noise of reading for nothing', () => {
@@ -52,10 +52,14 @@ describe('the ways of packets', () => {
   });
 
   test('are unknown before two samples, and then what the agent counted', () => {
-    expect(splitTraffic(null, [pod(1, 1)])).toMatchObject({ redirected: null, toHost: null, shortIn: null });
-    expect(splitFromAgent({ seconds: 2, redirected: 10, toHost: 4, dropped: 1 })).toMatchObject({
+    expect(splitTraffic(null, [pod(1, 1)])).toMatchObject({
+      redirected: null,
+      hostRouted: null,
+      ingressRedirected: null,
+    });
+    expect(splitFromAgent({ seconds: 2, redirected: 10, hostRouted: 4, dropped: 1 })).toMatchObject({
       redirected: 5,
-      toHost: 2,
+      hostRouted: 2,
     });
   });
 
@@ -67,7 +71,7 @@ describe('the ways of packets', () => {
         fc.boolean(),
         (go, redirect) => {
           const short = redirect ? 1 : 0;
-          const ways = splitTraffic(pod(go.ab + go.aHost, go.ba + go.hostA, short * go.ab), [
+          const split = splitTraffic(pod(go.ab + go.aHost, go.ba + go.hostA, short * go.ab), [
             pod(go.ba + go.bc + go.bHost, go.ab + go.hostB, short * (go.ba + go.bc)),
             pod(0, go.bc),
           ]);
@@ -77,9 +81,9 @@ describe('the ways of packets', () => {
             expect(value).toBeGreaterThanOrEqual(bounds!.atLeast - slack);
             expect(value).toBeLessThanOrEqual(bounds!.atMost + slack);
           };
-          between(short * go.ba, ways.shortIn);
-          between(redirect ? go.hostB : go.hostB + go.ab + go.bc, ways.hostToPods);
-          expect(ways.toHost).toBe(go.aHost + (redirect ? 0 : go.ab));
+          between(short * go.ba, split.ingressRedirected);
+          between(redirect ? go.hostB : go.hostB + go.ab + go.bc, split.hostToPods);
+          expect(split.hostRouted).toBe(go.aHost + (redirect ? 0 : go.ab));
         },
       ),
     );
@@ -90,14 +94,14 @@ test('what enters by one way is drawn on that way alone, and on both as possible
   const rates = (own: PodRateCounters, others: PodRateCounters[]) =>
     flowRates({
       rates: { ...own, egressBits: 0, ingressBits: 0, egressDroppedPackets: 0 },
-      ways: splitTraffic(own, others),
-      uplinkRates: { packets: { out: null, in: null }, bits: { out: null, in: null } },
+      traffic: splitTraffic(own, others),
+      uplinkRates: { packets: { egress: null, ingress: null }, bits: { egress: null, ingress: null } },
     } as PathView);
   const short = rates(pod(100, 100, 100), [pod(100, 100, 100)]);
-  expect(short['host-in']).toEqual({ atLeast: 0, atMost: 0 });
-  expect(short['short-in']?.atLeast).toBe(100);
+  expect(short['host-ingress']).toEqual({ atLeast: 0, atMost: 0 });
+  expect(short['redirect-ingress']?.atLeast).toBe(100);
   const either = rates(pod(0, 60), [pod(500, 440, 440), pod(0, 100)]);
-  expect(either['host-in']).toEqual({ atLeast: 0, atMost: 60 });
-  expect(either['short-in']).toEqual({ atLeast: 0, atMost: 60 });
-  expect(either['pod-in']).toEqual({ atLeast: 60, atMost: 60 });
+  expect(either['host-ingress']).toEqual({ atLeast: 0, atMost: 60 });
+  expect(either['redirect-ingress']).toEqual({ atLeast: 0, atMost: 60 });
+  expect(either['pod-ingress']).toEqual({ atLeast: 60, atMost: 60 });
 });

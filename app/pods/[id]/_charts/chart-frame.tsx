@@ -6,21 +6,24 @@ import { IconButton } from '../../../_components/button.tsx';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
 import { focusableRegion } from '../focusable-region.ts';
 import css from './chart.module.css';
+import type { ChartPoint } from './chart-points.ts';
 import { ChartTable, type Column } from './chart-table.tsx';
 import { Crosshair, type Dot } from './crosshair.tsx';
-import type { ChartPoint, Gap } from './downsample.ts';
-import type { MigrationMark } from './event-flags.ts';
-import { MigrationMarks } from './event-marks.tsx';
+import type { Gap } from './gaps.ts';
 import { Graticule } from './graticule.tsx';
+import type { MigrationMark } from './migration-flags.ts';
+import { MigrationMarks } from './migration-marks.tsx';
+import { chartLabel, chartsText, showAsChartLabel, showAsTableLabel } from './text.ts';
 import { plotSize, type TimeWindow, timeToX, xToTime } from './time-window.ts';
+import { useSeen } from './use-seen.ts';
 
-/** What all charts share: the window, what is missing in it, the migrations, and the crosshair. */
+/** State that all charts share: the time window, its gaps and migrations, and the crosshair. */
 export interface SharedChartState {
   window: TimeWindow;
   points: ChartPoint[];
   gaps: Gap[];
   events: MigrationMark[];
-  /** Time under the crosshair; null: the head shows the last values. */
+  /** Time under the crosshair, ms; null if there is none, and the head shows the last values. */
   at: number | null;
   onPoint: (time: number | null) => void;
 }
@@ -28,11 +31,11 @@ export interface SharedChartState {
 export interface ChartProps {
   title: string;
   unit: string;
-  /** Values at the crosshair, or the last ones: the right end of the head. */
+  /** Values at the crosshair, or the last ones, at the right end of the head. */
   read: ReactNode;
   legend: ReactNode;
   shared: SharedChartState;
-  /** Top of the scale; `mirrored`: the same below zero. */
+  /** Top of the scale. If `mirrored`, the scale goes as far below zero. */
   top: number;
   mirrored: boolean;
   label: (value: number) => string;
@@ -41,11 +44,12 @@ export interface ChartProps {
   children: (width: number) => ReactNode;
 }
 
-/** Head, legend, graticule, scale at the right where now is, crosshair; or the same as a table. */
+/** Frame of a chart: head, legend, graticule, crosshair, and the scale on the right, where now is; or a table instead. */
 export function ChartFrame(props: ChartProps) {
   const { title, unit, shared, top, mirrored, label, children } = props;
   const [asTable, setAsTable] = useState(false);
   const [ref, outer] = useElementWidth<HTMLDivElement>();
+  const seen = useSeen(ref);
   const width = Math.max(0, outer - plotSize.scale);
   const { window, points, at, onPoint } = shared;
   return (
@@ -56,7 +60,7 @@ export function ChartFrame(props: ChartProps) {
         </h3>
         <span className={css.read}>{props.read}</span>
         <IconButton
-          label={`Show ${title} as ${asTable ? 'a chart' : 'a table'}`}
+          label={asTable ? showAsChartLabel(title) : showAsTableLabel(title)}
           aria-pressed={asTable}
           className="-my-1 -mr-1.5 self-center text-muted"
           onClick={() => setAsTable(!asTable)}
@@ -68,10 +72,10 @@ export function ChartFrame(props: ChartProps) {
       <div ref={ref}>
         {asTable && <ChartTable title={title} points={points} columns={props.columns} />}
         {!asTable && outer > 0 && (
-          // biome-ignore lint/a11y/noStaticElementInteractions: its role comes with stop()
+          // biome-ignore lint/a11y/noStaticElementInteractions: its role comes from focusableRegion()
           <div
             className={css.plot}
-            {...focusableRegion(`${title}, chart. The arrow keys read it second by second.`)}
+            {...focusableRegion(chartLabel(title))}
             style={{ height: plotSize.height + plotSize.axis }}
             onPointerMove={(event) => {
               const { left } = event.currentTarget.getBoundingClientRect();
@@ -108,11 +112,11 @@ export function ChartFrame(props: ChartProps) {
             </svg>
             {points.length === 0 ? (
               <p className="absolute inset-x-0 top-[53px] text-center text-12 text-muted" style={{ width }}>
-                first sample in under 1 s
+                {chartsText.waiting}
               </p>
             ) : (
               <div className={css.traces} style={{ width, height: plotSize.height }} aria-hidden="true">
-                {children(width)}
+                {seen && children(width)}
               </div>
             )}
             <svg width={outer} height={plotSize.height + plotSize.axis} aria-hidden="true">

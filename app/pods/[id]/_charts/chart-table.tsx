@@ -1,17 +1,19 @@
 import { clock } from '../../../_lib/format.ts';
 import { focusableRegion } from '../focusable-region.ts';
 import css from './chart.module.css';
-import type { ChartPoint } from './downsample.ts';
+import type { ChartPoint } from './chart-points.ts';
+import { chartsText, chartTableLabel } from './text.ts';
 
-/** A column of the table that stands for a chart. */
+/** Column of the table that a chart can be replaced by. */
 export interface Column {
   label: string;
   value: (point: ChartPoint) => string;
 }
 
-const longest = 120;
+/** Most rows of the table. */
+const maxRows = 120;
 
-/** The chart's numbers, newest first. */
+/** Values of a chart as a table, newest first. */
 export function ChartTable({
   title,
   points,
@@ -22,11 +24,11 @@ export function ChartTable({
   columns: Column[];
 }) {
   return (
-    <div className={css.table} {...focusableRegion(`${title}, table`)}>
+    <div className={css.table} {...focusableRegion(chartTableLabel(title))}>
       <table>
         <thead>
           <tr>
-            <th scope="col">time</th>
+            <th scope="col">{chartsText.time}</th>
             {columns.map(({ label }) => (
               <th key={label} scope="col">
                 {label}
@@ -36,7 +38,7 @@ export function ChartTable({
         </thead>
         <tbody>
           {points
-            .slice(-longest)
+            .slice(-maxRows)
             .reverse()
             .map((point) => (
               <tr key={point.time}>

@@ -4,28 +4,27 @@ import { useMemo } from 'react';
 import { count, percent } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import { type ChartPoint, rowsByKind } from './downsample.ts';
-import { maxPointDistance } from './rate-chart.tsx';
-import { AreaTraces } from './recharts-traces.tsx';
+import type { ChartPoint } from './chart-points.ts';
+import { maxPointDistance, rowsByKind } from './rows-by-kind.ts';
+import { chartsText } from './text.ts';
 import { plotSize } from './time-window.ts';
+import { AreaTraces } from './traces.tsx';
 import { useAxisScale } from './use-axis-scale.ts';
 
-const share = (value: number | null): string => (value === null ? 'n/a' : `${percent(value)} %`);
-const nanoseconds = (value: number | null): string => (value === null ? 'n/a' : `${count(value)} ns`);
-const ofCore = (point: ChartPoint): number | null =>
+const share = (value: number | null): string => (value === null ? chartsText.unknown : `${percent(value)} %`);
+const nanoseconds = (value: number | null): string =>
+  value === null ? chartsText.unknown : `${count(value)} ns`;
+const totalCores = (point: ChartPoint): number | null =>
   point.egressCores === null && point.ingressCores === null
     ? null
     : (point.egressCores ?? 0) + (point.ingressCores ?? 0);
 
-const why =
-  'The pod’s part of our programs’ run time: its own runs × the mean time of a run on this node. The rest of the kernel’s work for a packet is not in it.';
-
-/** Share of a core that our two programs take for this pod: what leaves at the bottom, what enters on top of it. */
+/** Chart of the share of a core that Podlane's programs use for this pod: egress, and ingress stacked on it. */
 export function CpuChart({ shared, read }: { shared: SharedChartState; read: ChartPoint | null }) {
   const { window, points } = shared;
   const range = window.to - window.from;
   const top = useAxisScale(
-    Math.max(0, ...points.map((point) => (ofCore(point) ?? 0) * 100)),
+    Math.max(0, ...points.map((point) => (totalCores(point) ?? 0) * 100)),
     window.to,
     `${range}`,
   );
@@ -42,39 +41,41 @@ export function CpuChart({ shared, read }: { shared: SharedChartState; read: Cha
   const kind = read?.kind ?? 'netkit';
   return (
     <ChartFrame
-      title="Program CPU"
-      unit="% of a core"
+      title={chartsText.cpu}
+      unit={chartsText.cpuUnit}
       shared={shared}
       top={top}
       mirrored={false}
       label={(value) => (value === 0 ? '0' : `${Number(value.toPrecision(2))} %`)}
       read={
-        <span title={why}>
-          <em>both</em>
-          {share(read === null ? null : ofCore(read))}
+        <span title={chartsText.cpuDetail}>
+          <em>{chartsText.bothPrograms}</em>
+          {share(read === null ? null : totalCores(read))}
         </span>
       }
       legend={
         <span className={`flex gap-2.5 kind-${kind}`}>
-          <span title={why}>
+          <span title={chartsText.cpuDetail}>
             <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.55 }} />
-            out {share(read?.egressCores ?? null)}, {nanoseconds(read?.nsOut ?? null)}
+            {chartsText.egress} {share(read?.egressCores ?? null)},{' '}
+            {nanoseconds(read?.egressNsPerRun ?? null)}
           </span>
-          <span title={why}>
+          <span title={chartsText.cpuDetail}>
             <i className={css.swatch} style={{ background: 'var(--k)', opacity: 0.25 }} />
-            in {share(read?.ingressCores ?? null)}, {nanoseconds(read?.nsIn ?? null)}
+            {chartsText.ingress} {share(read?.ingressCores ?? null)},{' '}
+            {nanoseconds(read?.ingressNsPerRun ?? null)}
           </span>
         </span>
       }
       dots={(point) => [
         ...(point.egressCores === null ? [] : [{ value: point.egressCores * 100, kind: point.kind }]),
-        ...(point.ingressCores === null ? [] : [{ value: (ofCore(point) ?? 0) * 100, kind: point.kind }]),
+        ...(point.ingressCores === null ? [] : [{ value: (totalCores(point) ?? 0) * 100, kind: point.kind }]),
       ]}
       columns={[
-        { label: 'out', value: (point) => share(point.egressCores) },
-        { label: 'ns/run', value: (point) => nanoseconds(point.nsOut) },
-        { label: 'in', value: (point) => share(point.ingressCores) },
-        { label: 'ns/run ', value: (point) => nanoseconds(point.nsIn) },
+        { label: chartsText.egress, value: (point) => share(point.egressCores) },
+        { label: chartsText.nsPerRun, value: (point) => nanoseconds(point.egressNsPerRun) },
+        { label: chartsText.ingress, value: (point) => share(point.ingressCores) },
+        { label: `${chartsText.nsPerRun} `, value: (point) => nanoseconds(point.ingressNsPerRun) },
       ]}
     >
       {(width) => (

@@ -2,16 +2,17 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { kindScope } from '../../../_components/kind.tsx';
 import { clock } from '../../../_lib/format.ts';
 import css from './chart.module.css';
-import { type ChartPoint, nearestPoint } from './downsample.ts';
+import type { ChartPoint } from './chart-points.ts';
+import { nearestPoint } from './nearest-point.ts';
 import { plotSize, type TimeWindow, timeToX } from './time-window.ts';
 
-/** A ring on a trace, at the value under the crosshair. */
+/** Ring on a trace, at the value under the crosshair. */
 export interface Dot {
   value: number;
   kind: DeviceKind;
 }
 
-/** The line through all charts, the rings on the traces, and the time in a pill at its foot. */
+/** Line through all charts at the crosshair's time, with rings on the traces and the time below. */
 export function Crosshair(props: {
   at: number;
   window: TimeWindow;
@@ -21,8 +22,8 @@ export function Crosshair(props: {
   scale: { top: number; mirrored: boolean };
 }) {
   const { at, window, points, width, dots, scale } = props;
-  const reach = snapDistance(window, points);
-  const point = nearestPoint(points, at, reach);
+  const maxDistance = snapDistance(window, points);
+  const point = nearestPoint(points, at, maxDistance);
   const x = timeToX(window, point?.time ?? at, width);
   const zero = scale.mirrored ? plotSize.height / 2 : plotSize.height;
   const y = (value: number) => zero - (value / scale.top) * zero;
@@ -43,6 +44,6 @@ export function Crosshair(props: {
   );
 }
 
-/** How far from the crosshair a point may be: half the distance of two points, at least a second. */
+/** Largest distance in ms at which the crosshair snaps to a point: the mean distance of two points, at least 1 s. */
 export const snapDistance = (window: TimeWindow, points: ChartPoint[]): number =>
   Math.max(1000, (window.to - window.from) / Math.max(1, points.length));

@@ -1,19 +1,20 @@
 'use client';
 
 import { useMemo } from 'react';
-import { dropReasons } from '../../../../contract/sample-frame.ts';
+import { dropReasonLabels, dropReasons } from '../../../../contract/counters.ts';
 import { quantity } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { axisLabel, chartValueLabel } from './chart-labels.ts';
-import type { ChartPoint } from './downsample.ts';
-import { BarTraces } from './recharts-traces.tsx';
+import type { ChartPoint } from './chart-points.ts';
+import { chartsText } from './text.ts';
 import { plotSize } from './time-window.ts';
+import { BarTraces } from './traces.tsx';
 import { useAxisScale } from './use-axis-scale.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** What our programs dropped, by reason, the most frequent at the bottom. */
+/** Chart of the packets that Podlane's programs dropped, by reason, the most frequent at the bottom. */
 export function DropsChart({ shared, read }: { shared: SharedChartState; read: ChartPoint | null }) {
   const { window, points } = shared;
   const range = window.to - window.from;
@@ -24,33 +25,33 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
   const keys = order.map((reason) => dropReasons[reason]!);
   return (
     <ChartFrame
-      title="Drops"
-      unit="/s by reason"
+      title={chartsText.drops}
+      unit={chartsText.dropsUnit}
       shared={shared}
       top={top}
       mirrored={false}
       label={axisLabel}
       read={
         <span className={read !== null && sum(read.drops) > 0 ? 'text-signal-text' : ''}>
-          <em>all</em>
+          <em>{chartsText.allDrops}</em>
           {chartValueLabel(read && sum(read.drops))}
         </span>
       }
       legend={
         seen.length === 0 && points.length > 0 ? (
-          <span className="text-muted">none in this window</span>
+          <span className="text-muted">{chartsText.noDrops}</span>
         ) : (
           seen.map((reason, place) => (
             <span key={reason}>
               <i className={css.swatch} style={{ background: `var(--drop-${place + 1})` }} />
-              {dropReasons[reason]?.replaceAll('_', ' ')} {chartValueLabel(read?.drops[reason])}
+              {reasonLabel(reason)} {chartValueLabel(read?.drops[reason])}
             </span>
           ))
         )
       }
       dots={() => []}
       columns={dropReasons.map((name, reason) => ({
-        label: name.replaceAll('_', ' '),
+        label: dropReasonLabels[name],
         value: (point) => quantity(point.drops[reason] ?? 0),
       }))}
     >
@@ -69,13 +70,18 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
   );
 }
 
-/** Reasons by how often they occur in the window, ties in the contract's order. */
+const reasonLabel = (reason: number): string => {
+  const name = dropReasons[reason];
+  return name === undefined ? '' : dropReasonLabels[name];
+};
+
+/** Returns the indexes of the drop reasons by frequency in the window, ties in the contract's order. */
 export function rankDropReasons(points: readonly ChartPoint[]): number[] {
   const totals = dropReasons.map((_, reason) => sum(points.map(({ drops }) => drops[reason] ?? 0)));
   return dropReasons.map((_, reason) => reason).sort((a, b) => totals[b]! - totals[a]! || a - b);
 }
 
-/** Sixty bars to a window, each the mean of its stretch: a bar a second would be thinner than a pixel. */
+/** Divides the window into sixty bars, each the mean of its stretch: a bar per second would be thinner than a pixel. */
 function barsOf(
   points: readonly ChartPoint[],
   range: number,

@@ -1,12 +1,13 @@
 import { clock } from '../../../_lib/format.ts';
 import css from './chart.module.css';
+import { chartsText } from './text.ts';
 import { plotSize, type TimeWindow, timeToX } from './time-window.ts';
 
 const divisions = 5;
-/** Half the width of a time label and of the crosshair's pill. */
+/** Half the width of a time label and of the crosshair's time, px. */
 const half = 27;
 
-/** The dotted divisions, the scale's three labels, and the time below. */
+/** Dotted divisions, three labels of the scale, and times below the plot. */
 export function Graticule(props: {
   window: TimeWindow;
   width: number;
@@ -58,7 +59,7 @@ export function Graticule(props: {
       )}
       {free(width - half / 2) && (
         <text className={css.axis} x={width} y={height + 15} textAnchor="end">
-          {window.live ? 'now' : clock(window.to)}
+          {window.live ? chartsText.now : clock(window.to)}
         </text>
       )}
     </>

@@ -2,8 +2,8 @@
 
 import { Pause, Play } from 'lucide-react';
 import { useMemo, useState } from 'react';
-import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
+import type { Pod } from '../../../../contract/pod.ts';
 import { IconButton } from '../../../_components/button.tsx';
 import { Kind } from '../../../_components/kind.tsx';
 import { clock } from '../../../_lib/format.ts';
@@ -11,26 +11,27 @@ import css from './chart.module.css';
 import type { SharedChartState } from './chart-frame.tsx';
 import { CpuChart } from './cpu-chart.tsx';
 import { snapDistance } from './crosshair.tsx';
-import { downsample, findGaps, nearestPoint } from './downsample.ts';
+import { downsample } from './downsample.ts';
 import { DropsChart } from './drops-chart.tsx';
-import { migrationMarks } from './event-flags.ts';
+import { findGaps } from './gaps.ts';
+import { migrationMarks } from './migration-flags.ts';
+import { nearestPoint } from './nearest-point.ts';
 import { RateChart } from './rate-chart.tsx';
-import type { ProgramIds, Recorder } from './recorder.ts';
+import { chartsText } from './text.ts';
 import { type TimeWindow, timeRanges } from './time-window.ts';
+import { useChartPoints } from './use-chart-points.ts';
 
-/** Most points a trace is drawn with; more would be under a pixel apart. */
-const most = 300;
+/** Most points of a trace: more would be less than a pixel apart. */
+const maxPoints = 300;
 
-/** The live charts of a pod: what its counters did, in the colour of the device that carried it. */
+/** Live charts of a pod's counters, in the color of the device that carried the packets. */
 export function LiveCharts(props: {
-  recorder: Recorder;
-  version: number;
-  programs: Record<DeviceKind, ProgramIds>;
+  pod: Pod;
   migrations: readonly Migration[];
   /** Time of the last sample of the node, ms; null before the first. */
   now: number | null;
 }) {
-  const { recorder, version, programs, migrations, now } = props;
+  const { pod, migrations, now } = props;
   const [range, setRange] = useState<number>(timeRanges[1].ms);
   const [pausedAt, setPausedAt] = useState<number | null>(null);
   const [at, setAt] = useState<number | null>(null);
@@ -39,23 +40,23 @@ export function LiveCharts(props: {
     () => ({ from: to - range, to, live: pausedAt === null }),
     [to, range, pausedAt],
   );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the recording is new with every version
+  const all = useChartPoints(pod, window.from - 1000);
   const { points, gaps } = useMemo(() => {
-    const every = recorder.points(window.from - 1000, programs).filter(({ time }) => time <= window.to);
+    const shown = all.filter(({ time }) => time <= window.to);
     return {
-      points: downsample(every, window.to - window.from, most),
-      gaps: findGaps(every, window.from, window.to),
+      points: downsample(shown, window.to - window.from, maxPoints),
+      gaps: findGaps(shown, window.from, window.to),
     };
-  }, [recorder, version, programs, window]);
+  }, [all, window]);
   const events = useMemo(() => migrationMarks(migrations), [migrations]);
   const shared: SharedChartState = { window, points, gaps, events, at, onPoint: setAt };
   const read = at === null ? points.at(-1) : nearestPoint(points, at, snapDistance(window, points));
   return (
-    <section aria-label="Live charts">
+    <section aria-label={chartsText.section}>
       <div className="flex h-9 items-center gap-3">
-        <h2 className="font-semibold">Live</h2>
+        <h2 className="font-semibold">{chartsText.title}</h2>
         <fieldset className="inline-flex flex-none overflow-hidden rounded-2 border border-line-2">
-          <legend className="sr-only">Range</legend>
+          <legend className="sr-only">{chartsText.range}</legend>
           {timeRanges.map(({ label, ms }) => (
             <button
               key={label}
@@ -69,7 +70,7 @@ export function LiveCharts(props: {
           ))}
         </fieldset>
         <IconButton
-          label={pausedAt === null ? 'Pause' : 'Continue'}
+          label={pausedAt === null ? chartsText.pause : chartsText.resume}
           aria-pressed={pausedAt !== null}
           disabled={now === null}
           onClick={() => setPausedAt(pausedAt === null ? now : null)}
@@ -81,20 +82,20 @@ export function LiveCharts(props: {
           )}
         </IconButton>
         <span className="flex-1" />
-        <span className="text-12 text-muted max-lg:hidden">trace colour = the device that carried it</span>
+        <span className="text-12 text-muted max-lg:hidden">{chartsText.colorKey}</span>
         <span className="flex gap-3 text-12 max-md:hidden">
           <Kind kind="veth" />
           <Kind kind="netkit" />
         </span>
         <span className="h-5 w-px bg-line-2 max-md:hidden" />
         <span className="whitespace-nowrap text-12 tabular-nums">
-          <span className="text-muted">{pausedAt === null ? 'read at' : 'paused at'}</span>{' '}
+          <span className="text-muted">{pausedAt === null ? chartsText.sampledAt : chartsText.pausedAt}</span>{' '}
           {read === undefined || read === null ? 'n/a' : clock(read.time)}
         </span>
       </div>
       <div className={css.charts}>
         <RateChart
-          title="Packets"
+          title={chartsText.packets}
           unit="pps"
           up="ingressPackets"
           down="egressPackets"
@@ -102,7 +103,7 @@ export function LiveCharts(props: {
           read={read ?? null}
         />
         <RateChart
-          title="Bits"
+          title={chartsText.bits}
           unit="bit/s"
           up="ingressBits"
           down="egressBits"

@@ -4,14 +4,16 @@ import { useMemo } from 'react';
 import { quantity } from '../../../_lib/format.ts';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { axisLabel, chartValueLabel } from './chart-labels.ts';
-import { type ChartPoint, rowsByKind } from './downsample.ts';
-import { AreaTraces } from './recharts-traces.tsx';
+import type { ChartPoint } from './chart-points.ts';
+import { maxPointDistance, rowsByKind } from './rows-by-kind.ts';
+import { chartsText } from './text.ts';
 import { plotSize } from './time-window.ts';
+import { AreaTraces } from './traces.tsx';
 import { useAxisScale } from './use-axis-scale.ts';
 
 type Field = 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'egressBits';
 
-/** One rate in both directions on one scale: what enters the pod above zero, what leaves it below. */
+/** Chart of one rate in both directions on one scale: ingress above zero, egress below. */
 export function RateChart(props: {
   title: string;
   unit: string;
@@ -46,24 +48,24 @@ export function RateChart(props: {
       read={
         <>
           <span>
-            <em>in</em>
+            <em>{chartsText.ingress}</em>
             {chartValueLabel(read?.[up])}
           </span>
           <span>
-            <em>out</em>
+            <em>{chartsText.egress}</em>
             {chartValueLabel(read?.[down])}
           </span>
         </>
       }
-      legend={<span className="text-muted">above: to pod · below: from pod</span>}
+      legend={<span className="text-muted">{chartsText.directions}</span>}
       dots={(point) => [
         { value: point[up], kind: point.kind },
         { value: -point[down], kind: point.kind },
       ]}
       columns={[
-        { label: `in, ${unit}`, value: (point) => quantity(point[up]) },
-        { label: `out, ${unit}`, value: (point) => quantity(point[down]) },
-        { label: 'on', value: (point) => point.kind },
+        { label: `${chartsText.ingress}, ${unit}`, value: (point) => quantity(point[up]) },
+        { label: `${chartsText.egress}, ${unit}`, value: (point) => quantity(point[down]) },
+        { label: chartsText.device, value: (point) => point.kind },
       ]}
     >
       {(width) => (
@@ -80,6 +82,3 @@ export function RateChart(props: {
     </ChartFrame>
   );
 }
-
-/** Points of a range stand this far apart at the most; further is a gap. */
-export const maxPointDistance = (range: number): number => Math.max(1750, Math.ceil(range / 300_000) * 1750);

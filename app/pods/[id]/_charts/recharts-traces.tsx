@@ -2,7 +2,7 @@
 
 import { memo } from 'react';
 import { Area, AreaChart, Bar, BarChart, XAxis, YAxis } from 'recharts';
-import type { KindRow } from './downsample.ts';
+import type { KindRow } from './rows-by-kind.ts';
 import type { TimeWindow } from './time-window.ts';
 
 const still = {
@@ -22,10 +22,10 @@ interface Size {
 }
 
 /**
- * Two values per kind, each in the colour of the kind: one above and one below zero, or, `stacked`, one on
- * the other, the lower one filled stronger.
+ * Draws two values per device kind in the color of the kind: one above and one below zero or, if `stacked`, one on top
+ * of the other, where the lower one is filled more strongly.
  */
-export const AreaTraces = memo(function AreaTraces(
+export const RechartsAreaTraces = memo(function RechartsAreaTraces(
   props: Size & { rows: KindRow[]; bottom: number; top: number; stacked: boolean },
 ) {
   const { width, height, window, rows, bottom, top, stacked } = props;
@@ -34,7 +34,7 @@ export const AreaTraces = memo(function AreaTraces(
       <XAxis hide dataKey="time" type="number" domain={[window.from, window.to]} allowDataOverflow />
       <YAxis hide domain={[bottom, top]} allowDataOverflow />
       {series.map((key) => {
-        const colour = key.startsWith('netkit') ? 'var(--kind-netkit)' : 'var(--kind-veth)';
+        const color = key.startsWith('netkit') ? 'var(--kind-netkit)' : 'var(--kind-veth)';
         const strong = stacked && key.endsWith('Up');
         return (
           <Area
@@ -43,9 +43,9 @@ export const AreaTraces = memo(function AreaTraces(
             dataKey={key}
             {...(stacked ? { stackId: key.startsWith('netkit') ? 'netkit' : 'veth' } : {})}
             baseValue={0}
-            stroke={colour}
+            stroke={color}
             strokeWidth={1.5}
-            fill={colour}
+            fill={color}
             fillOpacity={strong ? 0.5 : 0.14}
           />
         );
@@ -54,8 +54,8 @@ export const AreaTraces = memo(function AreaTraces(
   );
 });
 
-/** A bar a second, stacked: the reasons in the order given, at the most four colours. */
-export const BarTraces = memo(function BarTraces(
+/** Draws stacked bars, one series per key; the series from the fourth on share a color. */
+export const RechartsBarTraces = memo(function RechartsBarTraces(
   props: Size & { rows: Record<string, number>[]; keys: readonly string[]; top: number; barWidth: number },
 ) {
   const { width, height, window, rows, keys, top, barWidth } = props;

@@ -1,4 +1,4 @@
-/** What the charts show: from and to in ms since the epoch. `live`: `to` is the last sample, else the page is paused. */
+/** Time that the charts show, ms since the epoch. If `live`, it ends at the last sample; else the charts are paused. */
 export interface TimeWindow {
   from: number;
   to: number;
@@ -11,7 +11,7 @@ export const timeRanges = [
   { label: '30 min', ms: 1_800_000 },
 ] as const;
 
-/** A chart's plot and the room around it, px. */
+/** Height of a plot, width of its scale and height of its time axis, px. */
 export const plotSize = { height: 124, scale: 38, axis: 20 };
 
 export const timeToX = (window: TimeWindow, time: number, width: number): number =>

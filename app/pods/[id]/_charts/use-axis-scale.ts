@@ -1,13 +1,16 @@
 'use client';
 
-import { useRef } from 'react';
+import { useState } from 'react';
 import { type AxisScale, nextAxisScale } from './axis-scale.ts';
 
-/** The top of a scale for the highest value shown now; see `nextAxisScale`. `key`: a new one starts anew. */
+/**
+ * Returns the top of a chart's scale for the highest value shown; see `nextAxisScale`.
+ * @param now time of the last sample, ms
+ * @param key a new key starts a new scale
+ */
 export function useAxisScale(highest: number, now: number, key: string): number {
-  const state = useRef<{ key: string; scale: AxisScale | null }>({ key, scale: null });
-  const before = state.current.key === key ? state.current.scale : null;
-  const scale = nextAxisScale(before, highest, now);
-  state.current = { key, scale };
+  const [state, setState] = useState<{ key: string; scale: AxisScale | null }>({ key, scale: null });
+  const scale = nextAxisScale(state.key === key ? state.scale : null, highest, now);
+  if (state.key !== key || state.scale !== scale) setState({ key, scale });
   return scale.top;
 }

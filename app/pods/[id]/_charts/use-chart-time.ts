@@ -1,10 +1,11 @@
 'use client';
 
-import { useNow, useSampleClock } from '../../../_lib/time-series/pod-samples.ts';
+import { useSampleClock } from '../../../_lib/time-series/use-time-series.ts';
+import { useNow } from '../../../_lib/use-now.ts';
 
 /**
- * Where the charts end, ms since the epoch on the node: at the last sample. While none come it goes on by
- * this machine's clock, so that the gap grows before one's eyes. Null before the first sample.
+ * Returns the time at which the charts end, ms since the epoch on the node: that of the last sample. While no samples
+ * come, it advances by the browser's clock, so that the gap is seen to grow. Null before the first sample.
  */
 export function useChartTime(stale: boolean): number | null {
   const clock = useSampleClock();

@@ -18,7 +18,7 @@ import type { Event } from '../../../../contract/event.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { eventLabel, usePodEvents } from '../../../_lib/event-queries.ts';
 import { clock, dayOf } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/time-series/pod-samples.ts';
+import { useNow } from '../../../_lib/use-now.ts';
 
 /** Events shown before more are asked for. */
 const few = 8;

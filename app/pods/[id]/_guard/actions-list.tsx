@@ -1,7 +1,7 @@
 import type { GuardAction } from '../../../../contract/guard.ts';
 import { clock } from '../../../_lib/format.ts';
 
-const words: Record<GuardAction['act'], string> = {
+const words: Record<GuardAction['action'], string> = {
   repair: 'Repaired',
   fallback: 'Moved to veth',
   'leave-alone': 'Left alone',
@@ -10,13 +10,13 @@ const words: Record<GuardAction['act'], string> = {
 
 /** What the guard did with the pod and why, the newest first. */
 export function GuardActionsList({
-  acts,
+  actions,
   openMigration,
 }: {
-  acts: readonly GuardAction[];
+  actions: readonly GuardAction[];
   openMigration: (id: string) => void;
 }) {
-  if (acts.length === 0)
+  if (actions.length === 0)
     return (
       <p className="flex h-9 items-center border-line-1 border-b text-12 text-ink-2">
         The guard has not had to do anything with this pod.
@@ -24,9 +24,9 @@ export function GuardActionsList({
     );
   return (
     <ul aria-label="Acts of the guard">
-      {acts.map(({ time, act, because, failure, migrationId }) => (
+      {actions.map(({ time, action, because, failure, migrationId }) => (
         <li
-          key={`${time} ${act}`}
+          key={`${time} ${action}`}
           className="grid grid-cols-[112px_minmax(0,1fr)] gap-2.5 border-line-1 border-b py-1.5 text-12"
         >
           <time dateTime={time} className="text-muted tabular-nums">
@@ -35,7 +35,7 @@ export function GuardActionsList({
           <div className="min-w-0">
             <p>
               <b className={`font-[550] ${failure === null ? '' : 'text-signal-text'}`}>
-                {words[act]}
+                {words[action]}
                 {failure !== null && ', which failed'}
               </b>
               {migrationId !== null && (

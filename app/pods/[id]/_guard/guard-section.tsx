@@ -51,7 +51,7 @@ export function GuardSection({ pod, openMigration }: Props) {
           <>
             <Sentence pod={pod} guard={guard} lacks={lacks} />
             {guard.readings.length > 0 && <GuardSignalsTable readings={guard.readings} />}
-            <GuardActionsList acts={guard.acts} openMigration={openMigration} />
+            <GuardActionsList actions={guard.actions} openMigration={openMigration} />
           </>
         ) : gone ? (
           <p className="flex h-9 items-center text-12 text-ink-2">The pod is gone.</p>
@@ -90,7 +90,7 @@ function Sentence({ pod, guard, lacks }: ActProps) {
   return (
     <div className="flex min-h-9 flex-wrap items-center gap-x-3 gap-y-1 border-line-1 border-b py-1 text-12 text-ink-2">
       {guard.stage === 'left-alone' && <WarningSign />}
-      <p>{guard.sentence}</p>
+      <p>{guard.status}</p>
       {stopped && (
         <Button
           size="small"

@@ -12,7 +12,7 @@ const names: Record<GuardSignal, string> = {
   'one-sided': 'Both ways',
   probe: 'Probe',
 };
-const states = { well: 'well', failing: 'failing', unknown: 'not known', off: 'off' } as const;
+const states = { healthy: 'OK', failing: 'failing', unknown: 'not known', off: 'off' } as const;
 
 /** Each signal with what was seen. */
 export function GuardSignalsTable({ readings }: { readings: readonly GuardReading[] }) {

@@ -3,7 +3,7 @@
 import type { Migration } from '../../../../contract/migration.ts';
 import { KindChange, kindScope } from '../../../_components/kind.tsx';
 import { clock, dayOf, duration } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/time-series/pod-samples.ts';
+import { useNow } from '../../../_lib/use-now.ts';
 import { migrationOutcome } from './text.ts';
 
 /** The pod's migrations, newest first; each opens its journal. */

@@ -7,7 +7,6 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { useMigration, useMigrationPlan, useStartMigration } from '../../../_lib/migration-queries.ts';
-import { useWatchPod } from '../../../_lib/time-series/pod-samples.ts';
 import { PlanFooter } from './plan-footer.tsx';
 import { PlanView } from './plan-view.tsx';
 import { RunFooter } from './run-footer.tsx';
@@ -29,8 +28,7 @@ interface Props {
  */
 export function MigrationSheet({ pod, migrations, sheet }: Props) {
   const { state } = sheet;
-  const ticks = useRequestTicks(pod.number);
-  useWatchPod(state.show === 'nothing' ? undefined : pod.id);
+  const ticks = useRequestTicks(pod, state.show !== 'nothing');
   const start = useStart(pod, migrations, sheet);
   const shown = state.show === 'migration' ? state.id : (start.begun?.id ?? null);
   const { data = start.begun, error } = useMigration(shown);
@@ -106,7 +104,9 @@ function useStart(pod: Pod, migrations: readonly Migration[], sheet: MigrationSh
   }, [show, reset]);
   const begun = before === null ? undefined : migrations.find(({ id }) => !before.has(id));
   const latest = useRef(begun);
-  latest.current = begun;
+  useEffect(() => {
+    latest.current = begun;
+  }, [begun]);
   return {
     asked: before !== null,
     begun,

@@ -1,10 +1,11 @@
 'use client';
 
 import { useEffect, useState } from 'react';
+import type { Pod } from '../../../../contract/pod.ts';
 import { decodeFrame, frameKinds, noValue } from '../../../../contract/sample-frame.ts';
 import { liveConnection } from '../../../_lib/live-connection.ts';
 
-/** Requests that a pod's traffic finished between two frames; `time` is the end, ms since the epoch. */
+/** Requests that a pod's traffic completed between the times of two frames, ms since the epoch. */
 export interface RequestTick {
   from: number;
   time: number;
@@ -12,29 +13,37 @@ export interface RequestTick {
   failed: number;
 }
 
-/** At ten frames a second, half a minute. */
-const kept = 300;
+const framesPerSecond = 10;
+/** Ticks of half a minute. */
+const maxTicks = 300;
 
-/** What the pod's own traffic counted between the frames of a watched pod; empty where nobody counts. */
-export function useRequestTicks(pod: number): RequestTick[] {
+/**
+ * Requests that the pod's own traffic counted between frames, ten a second while `watched`; empty if nobody counts them.
+ * @param pod its id and number
+ */
+export function useRequestTicks({ id, number }: Pick<Pod, 'id' | 'number'>, watched: boolean): RequestTick[] {
   const [ticks, setTicks] = useState<RequestTick[]>([]);
+  useEffect(() => {
+    if (watched) return liveConnection().subscribe({ topic: 'pod', pod: id, hz: framesPerSecond });
+    return undefined;
+  }, [id, watched]);
   useEffect(() => {
     let before: { time: number; ok: bigint; failed: bigint } | null = null;
     return liveConnection().onFrame((buffer) => {
       const frame = decodeFrame(buffer);
       if (frame.kind !== frameKinds.watched) return;
-      const row = frame.column('pod').indexOf(BigInt(pod));
+      const row = frame.column('pod').indexOf(BigInt(number));
       if (row < 0) return;
-      const ok = frame.column('requestsOk')[row]!;
-      const failed = frame.column('requestsFailed')[row]!;
-      if (ok === noValue) return;
+      const ok = frame.column('requestsOk')[row];
+      const failed = frame.column('requestsFailed')[row];
+      if (ok === undefined || failed === undefined || ok === noValue) return;
       const time = Number(frame.realtimeNs / 1_000_000n);
       const last = before;
       before = { time, ok, failed };
       if (last === null || time <= last.time || ok < last.ok) return;
       const tick = { from: last.time, time, ok: Number(ok - last.ok), failed: Number(failed - last.failed) };
-      setTicks((known) => [...known.slice(1 - kept), tick]);
+      setTicks((known) => [...known.slice(1 - maxTicks), tick]);
     });
-  }, [pod]);
+  }, [number]);
   return ticks;
 }

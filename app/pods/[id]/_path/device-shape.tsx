@@ -1,12 +1,13 @@
 import css from './path.module.css';
 import type { DeviceHop } from './path-view.ts';
 import { gateSize, twistedWire } from './svg-shapes.ts';
+import { pathText } from './text.ts';
 import type { UprightLayout } from './upright-layout.ts';
 import type { GatePlace, WideLayout } from './wide-layout.ts';
 
 type Layout = (WideLayout & { upright: false }) | (UprightLayout & { upright: true });
 
-/** The body of the device: netkit is one round lane, veth two square boxes on a cable. */
+/** Draws the device: netkit as one round lane, veth as two square boxes on a cable. */
 export function DeviceBody({ layout }: { layout: Layout }) {
   const { device, veth, upright } = layout;
   if (veth === null)
@@ -49,13 +50,13 @@ const box = ({ x, y, width, height }: { x: number; y: number; width: number; hei
   height,
 });
 
-/** Names and indexes of the two ends, beside or inside the body. */
+/** Draws the names and indexes of both ends, beside or inside the device. */
 export function DeviceNames({ layout, device }: { layout: Layout; device: DeviceHop }) {
   const { primary, peer } = device;
   if (layout.upright) return <UprightNames layout={layout} device={device} />;
   const middle = layout.tracks.egress + 18;
   if (layout.veth === null) {
-    // In attach fallback both gates stand at the primary, and the names before them.
+    // In attach fallback both hooks are at the primary, and the names are to their left.
     const right = (layout.gates.egress.x > layout.edge ? layout.gates.egress.x : layout.gates.ingress.x) - 16;
     const roomy = right - 276 > 270;
     return (
@@ -100,10 +101,10 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
         index={tight ? null : primary.ifindex}
       />
       <text className={css.noteHead} x={414} y={layout.device.y - 31} textAnchor="end">
-        L2 step
+        {pathText.l2Step}
       </text>
       <text className={css.note} x={414} y={layout.device.y - 16} textAnchor="end">
-        frame and MAC, then backlog and softirq
+        {pathText.l2StepDetail}
       </text>
       <path className={css.bracket} d={`M312 ${layout.device.y + 2}v-7H468v7`} />
     </>
@@ -112,9 +113,9 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
 
 function UprightNames({ layout, device }: { layout: UprightLayout; device: DeviceHop }) {
   const { primary, peer } = device;
-  // A netkit lane has its chips beside it from end to end: the names stand at the namespace edge.
+  // Program chips run along the whole netkit lane: the names are at the namespace edge.
   const peerY = layout.veth === null ? layout.edge - 30 : layout.device.y + 24;
-  // Beside the words “Host namespace” where chips begin right below, else under them.
+  // Beside the text “Host namespace” where chips begin right below it, else under it.
   const host =
     layout.gates.egress.y > layout.edge ? { x: 206, y: layout.edge + 15 } : { x: 104, y: layout.edge + 42 };
   return (
@@ -124,10 +125,10 @@ function UprightNames({ layout, device }: { layout: UprightLayout; device: Devic
       {layout.veth !== null && (
         <>
           <text className={css.noteHead} x={104} y={layout.device.y + 68}>
-            L2 step
+            {pathText.l2Step}
           </text>
           <text className={css.note} x={104} y={layout.device.y + 84}>
-            frame and MAC, then backlog and softirq
+            {pathText.l2StepDetail}
           </text>
         </>
       )}
@@ -149,7 +150,7 @@ function Name(props: { x: number; y: number; anchor: 'start' | 'end'; word: stri
   );
 }
 
-/** A valve on its track, the line that ties it to its chips, and the cross of what it drops. */
+/** Draws a hook on its line, its connection to its program chips, and a cross if it drops packets. */
 export function Gate({ place, drops, empty }: { place: GatePlace; drops: boolean; empty: boolean }) {
   const { x, y, upright } = place;
   const [width, height] = upright ? [gateSize.along, gateSize.across] : [gateSize.across, gateSize.along];

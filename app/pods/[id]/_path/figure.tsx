@@ -1,6 +1,6 @@
 import { scaled } from '../../../_lib/format.ts';
 
-/** A live number in prose: digits, then prefix and unit muted. `n/a` with its reason where it is not known. */
+/** A live number in prose: digits, then prefix and unit muted; `n/a` with the reason if the value is unknown. */
 export function Figure({ value, unit, reason }: { value: number | null; unit: string; reason: string }) {
   if (value === null || Number.isNaN(value))
     return (

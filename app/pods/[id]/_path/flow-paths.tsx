@@ -5,14 +5,14 @@ import type { RateBounds } from './traffic-split.ts';
 import type { FlowStretch } from './wide-layout.ts';
 
 /**
- * The tracks, as wide as what runs on them; one that carries nothing is a dotted hairline. What may run on one,
- * but is not certain, is drawn without the moving dashes.
+ * Draws the lines of the flows with a width by their packet rate; a line without packets is dotted. A rate that is only
+ * an upper bound is drawn without moving dashes.
  */
 export function FlowPaths(props: { stretches: FlowStretch[]; rates: Record<Flow, RateBounds | null> }) {
   return props.stretches.map(({ id, d, over }) => {
     const rate = props.rates[id];
-    const certain = rate !== null && rate.atLeast > 0;
-    const width = rate === null ? null : trackWidth(certain ? rate.atLeast : rate.atMost);
+    const isMeasured = rate !== null && rate.atLeast > 0;
+    const width = rate === null ? null : trackWidth(isMeasured ? rate.atLeast : rate.atMost);
     return (
       <g key={id} data-flow={id} className={isSharedFlow(id) ? css.all : undefined}>
         {over !== undefined && <path className={css.halo} d={over} />}
@@ -21,7 +21,7 @@ export function FlowPaths(props: { stretches: FlowStretch[]; rates: Record<Flow,
         ) : (
           <>
             <path className={css.track} d={d} strokeWidth={width} />
-            {certain && (
+            {isMeasured && (
               <path
                 className={css.flow}
                 data-direction={id.endsWith('-egress') ? 'egress' : 'ingress'}
@@ -36,7 +36,7 @@ export function FlowPaths(props: { stretches: FlowStretch[]; rates: Record<Flow,
   });
 }
 
-/** Arrow heads, drawn last so that nothing covers them. */
+/** Draws the arrow heads, last, so that nothing covers them. */
 export function FlowArrows({ stretches }: { stretches: FlowStretch[] }) {
   return stretches.map(
     ({ id, arrow }) =>

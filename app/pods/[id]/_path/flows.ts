@@ -20,32 +20,35 @@ export const flows = [
 ] as const;
 export type Flow = (typeof flows)[number];
 
-/** Flows that are not this pod’s alone are grey. */
+/** Returns true for flows that carry packets of other pods too; they are gray. */
 export const isSharedFlow = (flow: Flow): boolean => flow.startsWith('pods-') || flow.startsWith('uplink-');
 
-/** The rates to draw, those known within bounds with both of them; null: not counted yet. */
-export function flowRates({ rates, ways, uplinkRates }: PathView): Record<Flow, RateBounds | null> {
-  const into = rates === null ? null : acceptedPackets(rates, 'ingress');
-  const { ingressRedirected } = ways;
+/** Returns the rate of each flow in packets per second, with its bounds; null before it is counted. */
+export function flowRates({ rates, traffic, uplinkRates }: PathView): Record<Flow, RateBounds | null> {
+  const ingress = rates === null ? null : acceptedPackets(rates, 'ingress');
+  const { ingressRedirected } = traffic;
   return {
-    'pod-egress': exactly(rates === null ? null : acceptedPackets(rates, 'egress')),
-    'pod-ingress': exactly(into),
-    'host-egress': exactly(ways.hostRouted),
-    'host-ingress': into === null || ingressRedirected === null ? exactly(into) : without(into, ingressRedirected),
-    'redirect-egress': exactly(ways.redirected),
+    'pod-egress': exactRate(rates === null ? null : acceptedPackets(rates, 'egress')),
+    'pod-ingress': exactRate(ingress),
+    'host-egress': exactRate(traffic.hostRouted),
+    'host-ingress':
+      ingress === null || ingressRedirected === null
+        ? exactRate(ingress)
+        : subtractBounds(ingress, ingressRedirected),
+    'redirect-egress': exactRate(traffic.redirected),
     'redirect-ingress': ingressRedirected,
-    'pods-egress': ways.hostToPods,
-    'pods-ingress': exactly(ways.podsToHost),
-    'uplink-egress': exactly(uplinkRates.packets.egress),
-    'uplink-ingress': exactly(uplinkRates.packets.ingress),
+    'pods-egress': traffic.hostToPods,
+    'pods-ingress': exactRate(traffic.podsToHost),
+    'uplink-egress': exactRate(uplinkRates.packets.egress),
+    'uplink-ingress': exactRate(uplinkRates.packets.ingress),
   };
 }
 
-const exactly = (rate: number | null): RateBounds | null =>
+const exactRate = (rate: number | null): RateBounds | null =>
   rate === null ? null : { atLeast: rate, atMost: rate };
 
-/** What is left of `all`; what is less than the noise of reading is nothing. */
-function without(all: number, { atLeast, atMost }: RateBounds): RateBounds {
+/** Subtracts a rate within bounds from `all`. A rest below the noise of the readings counts as 0. */
+function subtractBounds(all: number, { atLeast, atMost }: RateBounds): RateBounds {
   const left = (part: number) => (isExactRate({ atLeast: part, atMost: all }) ? 0 : Math.max(0, all - part));
   return { atLeast: left(atMost), atMost: left(atLeast) };
 }

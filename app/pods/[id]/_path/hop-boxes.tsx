@@ -6,8 +6,9 @@ import { focusableRegion } from '../focusable-region.ts';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
 import type { ContainerHop, DeviceHop, EdgeRates, HostHop, UplinkHop } from './path-view.ts';
+import { droppedDetail, droppedFact, forwardingFact, pathText } from './text.ts';
 
-/** A box of the drawing that takes focus and says its name. */
+/** Box of the drawing that takes the focus and has a name for screen readers. */
 function Box(props: { name: string; style: CSSProperties; children: ReactNode }) {
   return (
     <div className={css.box} {...focusableRegion(props.name)} style={props.style}>
@@ -16,10 +17,10 @@ function Box(props: { name: string; style: CSSProperties; children: ReactNode })
   );
 }
 
-/** Label, value, and the whole of it where the value is a part. */
+/** Label and value of a fact, and the full value where the value is shortened. */
 export type FactRow = [label: string, value: string, whole?: string];
 
-/** Label and value, one line each; what is cut is whole in its title. */
+/** Facts with a label, one per line; a shortened value has the full one as its title. */
 export function Facts({ rows, align }: { rows: FactRow[]; align?: 'left' }) {
   return (
     <dl className={css.facts} data-align={align}>
@@ -35,30 +36,30 @@ export function Facts({ rows, align }: { rows: FactRow[]; align?: 'left' }) {
   );
 }
 
-/** The first address of each family, and how many more of it there are. */
+/** Returns a line for each address family: its first address and the number of further ones. */
 export function addressLines({ addresses }: Pick<ContainerHop, 'addresses'>): FactRow[] {
   const families = [addresses.filter((each) => !isIpv6(each)), addresses.filter(isIpv6)];
   const lines = families
     .filter((all) => all.length > 0)
     .map((all, index): FactRow => {
       const more = all.length > 1 ? ` +${all.length - 1}` : '';
-      return [index === 0 ? 'address' : '', `${plainAddress(all[0])}${more}`, all.join('\n')];
+      return [index === 0 ? pathText.address : '', `${plainAddress(all[0])}${more}`, all.join('\n')];
     });
-  return lines.length > 0 ? lines : [['address', 'none']];
+  return lines.length > 0 ? lines : [[pathText.address, pathText.none]];
 }
 
 export function ContainerBox({ hop, style }: { hop: ContainerHop; style: CSSProperties }) {
   return (
-    <Box name={`${hop.name}, container`} style={style}>
+    <Box name={`${hop.name}, ${pathText.container}`} style={style}>
       <h3 title={hop.name}>
-        {splitName(hop.name)[0]} <span className="font-normal text-muted">container</span>
+        {splitName(hop.name)[0]} <span className="font-normal text-muted">{pathText.container}</span>
       </h3>
       <Facts
         rows={[
-          ['interface', hop.interface],
+          [pathText.interface, hop.interface],
           ...addressLines(hop),
-          ['ifindex', String(hop.ifindex)],
-          ['MTU', String(hop.mtu)],
+          [pathText.ifindex, String(hop.ifindex)],
+          [pathText.mtu, String(hop.mtu)],
         ]}
       />
     </Box>
@@ -75,38 +76,38 @@ export function HostBox({
   style: CSSProperties;
 }) {
   return (
-    <Box name="Host stack" style={style}>
-      <h3>Host stack</h3>
+    <Box name={pathText.hostStack} style={style}>
+      <h3>{pathText.hostStack}</h3>
       <Facts
         align="left"
         rows={[
           [
-            'route',
-            viaOf(hop.defaultRoutes),
-            hop.defaultRoutes.join('\n') || 'The host has no default route',
+            pathText.route,
+            gatewayLabel(hop.defaultRoutes),
+            hop.defaultRoutes.join('\n') || pathText.noDefaultRouteDetail,
           ],
           [
-            'neigh',
-            neighbourOf(hop.neighbours, device),
-            hop.neighbours.join('\n') || 'The host has no neighbour for the pod',
+            pathText.neighbor,
+            neighborLabel(hop.neighbours, device),
+            hop.neighbours.join('\n') || pathText.noNeighborDetail,
           ],
-          ['forward', `${hop.forwarding ? 'on' : 'off'}, rp_filter ${hop.rpFilter}`],
+          [pathText.forwarding, forwardingFact(hop.forwarding, hop.rpFilter)],
         ]}
       />
     </Box>
   );
 }
 
-/** Where the host sends what is not for this node: `via 192.168.40.1`. */
-const viaOf = ([route]: readonly string[]): string =>
-  route === undefined ? 'no default route' : (/via \S+/.exec(route)?.[0] ?? route);
+/** Returns the gateway of the host's default route: `via 192.168.40.1`. */
+const gatewayLabel = ([route]: readonly string[]): string =>
+  route === undefined ? pathText.noDefaultRoute : (/via \S+/.exec(route)?.[0] ?? route);
 
-/** The pod's neighbour on the host, its address cut to the end that differs: `…01:41 PERMANENT`. */
-function neighbourOf([neighbour, ...more]: readonly string[], device: DeviceHop | null): string {
-  if (neighbour === undefined) return device?.mode === 'l3' ? 'none, L3' : 'none';
-  const [, end, state] = /lladdr (?:[0-9a-f]{2}:){4}(\S+).*?([A-Z]+)$/.exec(neighbour) ?? [];
+/** Returns the pod's neighbor entry on the host, with the last two bytes of its MAC: `…01:41 PERMANENT`. */
+function neighborLabel([neighbor, ...more]: readonly string[], device: DeviceHop | null): string {
+  if (neighbor === undefined) return device?.mode === 'l3' ? pathText.noNeighborL3 : pathText.none;
+  const [, end, state] = /lladdr (?:[0-9a-f]{2}:){4}(\S+).*?([A-Z]+)$/.exec(neighbor) ?? [];
   const others = more.length > 0 ? ` +${more.length}` : '';
-  return end === undefined ? neighbour : `…${end} ${state}${others}`;
+  return end === undefined ? neighbor : `…${end} ${state}${others}`;
 }
 
 export function UplinkBox(props: {
@@ -115,27 +116,31 @@ export function UplinkBox(props: {
   style: CSSProperties;
 }) {
   const { hop, rates } = props;
-  const waiting = 'Two readings of the interface are needed';
   return (
-    <Box name={`${hop.name}, uplink`} style={props.style}>
+    <Box name={`${hop.name}, ${pathText.uplink}`} style={props.style}>
       <div className="flex justify-between gap-3">
         <h3>
-          <span className="code">{hop.name}</span> <span className="font-normal text-muted">uplink</span>
+          <span className="code">{hop.name}</span>{' '}
+          <span className="font-normal text-muted">{pathText.uplink}</span>
         </h3>
-        <span className="text-12 text-muted">MTU {hop.mtu}</span>
+        <span className="text-12 text-muted">
+          {pathText.mtu} {hop.mtu}
+        </span>
       </div>
       <dl className="text-12 text-ink-2 leading-[18px] tabular-nums">
-        <div className="flex justify-between gap-3" title="Everything on this interface, all pods together">
-          <dt className="text-muted">node</dt>
+        <div className="flex justify-between gap-3" title={pathText.nodeTrafficDetail}>
+          <dt className="text-muted">{pathText.node}</dt>
           <dd className="whitespace-nowrap">
-            <Figure value={rates.bits.egress} unit="bit/s" reason={waiting} /> out ·{' '}
-            <Figure value={rates.bits.ingress} unit="bit/s" reason={waiting} /> in
+            <Figure value={rates.bits.egress} unit="bit/s" reason={pathText.needsTwoReadings} />{' '}
+            {pathText.egress} ·{' '}
+            <Figure value={rates.bits.ingress} unit="bit/s" reason={pathText.needsTwoReadings} />{' '}
+            {pathText.ingress}
           </dd>
         </div>
         <div className="flex justify-between gap-3">
-          <dt className="code text-muted">{plainAddress(hop.addresses[0]) || 'no address'}</dt>
-          <dd title={`received ${hop.rx.dropped}, sent ${hop.tx.dropped}, since the interface exists`}>
-            dropped {count(hop.rx.dropped + hop.tx.dropped)}
+          <dt className="code text-muted">{plainAddress(hop.addresses[0]) || pathText.noAddress}</dt>
+          <dd title={droppedDetail(hop.rx.dropped, hop.tx.dropped)}>
+            {droppedFact(count(hop.rx.dropped + hop.tx.dropped))}
           </dd>
         </div>
       </dl>

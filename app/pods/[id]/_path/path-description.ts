@@ -11,15 +11,15 @@ const bounded = (value: RateBounds | null, unit: string): string =>
     ? rate(value?.atMost, unit)
     : `between ${rate(value.atLeast, unit)} and ${rate(value.atMost, unit)}`;
 
-/** The path in sentences, in the order a leaving packet meets it: what the drawing says, for those who cannot see it. */
+/** Describes the path in sentences, in the order of an egress packet, for screen readers. */
 export function describePath(view: PathView): string[] {
-  const { container, device, host, uplink, rates, ways } = view;
+  const { container, device, host, uplink, rates, traffic } = view;
   const lines = [
     `Container ${container.name}: interface ${container.interface}, ifindex ${container.ifindex}, ` +
       `address ${container.addresses.join(', ') || 'none'}, MTU ${container.mtu}. ` +
       `Leaving ${rate(rates?.egressPackets, 'pps')}, entering ${rate(rates?.ingressPackets, 'pps')}.`,
   ];
-  if (device === null) lines.push('Device: the kernel has none.');
+  if (device === null) lines.push('Device: none in the kernel.');
   else {
     lines.push(
       `Device: ${device.kind}${device.mode === null ? '' : ` ${device.mode}`}, slot ${device.slot}, ` +
@@ -29,15 +29,14 @@ export function describePath(view: PathView): string[] {
     );
     for (const direction of ['egress', 'ingress'] as const)
       for (const { hook, programs } of programsOnHooks(device, direction)) {
-        const way = direction === 'egress' ? 'leaving' : 'entering';
-        if (programs.length === 0) lines.push(`Hook ${hook}, ${way} packets: no program.`);
+        if (programs.length === 0) lines.push(`Hook ${hook}, ${direction} packets: no program.`);
         for (const program of programs) {
           const ns = view.nsPerRun.get(program.id) ?? program.nsPerRun;
           const runs =
             program.ours && rates !== null ? rate(programRuns(rates, direction), 'runs/s') : 'unknown runs/s';
           const dropped = direction === 'egress' ? rates?.egressDroppedPackets : rates?.ingressDroppedPackets;
           lines.push(
-            `Hook ${hook}, ${way} packets: program ${program.name}, id ${program.id}, ${runs} for this pod, ` +
+            `Hook ${hook}, ${direction} packets: program ${program.name}, id ${program.id}, ${runs} for this pod, ` +
               `${ns === null ? 'unknown' : count(ns)} ns per run on the whole node, ` +
               `drops ${program.ours ? rate(dropped, '/s') : 'unknown'}.`,
           );
@@ -47,20 +46,20 @@ export function describePath(view: PathView): string[] {
   if (device !== null)
     lines.push(
       `Same-node redirect: ${view.redirect ? 'on' : 'off on this node'}. ` +
-        `${rate(ways.redirected, 'pps')} redirected to other pods, past the host stack; ` +
-        `${bounded(ways.ingressRedirected, 'pps')} redirected to this pod.`,
+        `${rate(traffic.redirected, 'pps')} redirected to other pods, past the host stack; ` +
+        `${bounded(traffic.ingressRedirected, 'pps')} redirected to this pod.`,
     );
   if (host !== null)
     lines.push(
       `Host stack: route to the pod ${host.routes.join(', ') || 'none'}, ` +
-        `neighbour ${host.neighbours.join(', ') || 'none'}, ` +
+        `neighbor ${host.neighbours.join(', ') || 'none'}, ` +
         `forwarding ${host.forwarding ? 'on' : 'off'}. ` +
-        `From this pod ${rate(ways.hostRouted, 'pps')}; ` +
-        `from all other pods ${rate(ways.podsToHost, 'pps')}, to them ${bounded(ways.hostToPods, 'pps')}.`,
+        `From this pod ${rate(traffic.hostRouted, 'pps')}; ` +
+        `from all other pods ${rate(traffic.podsToHost, 'pps')}, to them ${bounded(traffic.hostToPods, 'pps')}.`,
     );
   lines.push(
     view.pods.length === 0
-      ? 'Pods on this node: none but this one.'
+      ? 'Pods on this node: no others.'
       : `Pods on this node: ${view.pods.length}, all together receiving ${rate(sum(view, 'ingressPackets'), 'pps')} ` +
           `and sending ${rate(sum(view, 'egressPackets'), 'pps')}.`,
   );

@@ -5,11 +5,12 @@ import { useElementWidth } from '../../../_lib/use-element-width.ts';
 import { fallbackHookFamily } from './device-facts.ts';
 import { describePath } from './path-description.ts';
 import type { PathView } from './path-view.ts';
+import { pathLabel } from './text.ts';
 import { UprightDiagram } from './upright-diagram.tsx';
 import { WideDiagram } from './wide-diagram.tsx';
 import { minWideWidth } from './wide-layout.ts';
 
-/** The way of this pod's packets, hop by hop: from left to right where there is room, else from top to bottom. */
+/** Path of this pod's packets, hop by hop: from left to right in a wide window, else from top to bottom. */
 export function PathDiagram({ name, view }: { name: string; view: PathView }) {
   const [ref, width] = useElementWidth<HTMLDivElement>();
   return (
@@ -29,19 +30,19 @@ export function PathDiagram({ name, view }: { name: string; view: PathView }) {
 
 function Figure({ name, view, children }: { name: string; view: PathView; children: ReactNode }) {
   const kind = view.device?.kind ?? 'observed';
-  const moved = view.device === null ? null : fallbackHookFamily(view.device);
+  const fallbackFamily = view.device === null ? null : fallbackHookFamily(view.device);
   return (
     <figure
-      aria-label={`Network path of ${name}, ${view.device?.kind ?? 'no device'}${moved === null ? '' : `, programs on ${moved}`}`}
+      aria-label={pathLabel(name, view.device?.kind ?? null, fallbackFamily)}
       data-path-kind={view.device?.kind ?? 'none'}
       className={`kind-${kind}`}
     >
       {children}
       <figcaption className="sr-only">
         <ol>
-          {describePath(view).map((line, stop) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the way
-            <li key={stop}>{line}</li>
+          {describePath(view).map((line, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a line is its position on the path
+            <li key={index}>{line}</li>
           ))}
         </ol>
       </figcaption>

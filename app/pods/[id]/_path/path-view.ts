@@ -9,7 +9,7 @@ export type DeviceHop = Hop<'device'>;
 export type HostHop = Hop<'host'>;
 export type UplinkHop = Hop<'uplink'>;
 
-/** What a pod's counters did in the last second, all per second; `out` leaves the pod. */
+/** Rates of a pod over the last second. */
 export interface PathRates {
   egressPackets: number;
   ingressPackets: number;
@@ -20,7 +20,7 @@ export interface PathRates {
   ingressDroppedPackets: number;
 }
 
-/** Packets per second at both ends of a stretch; null while there are no two readings to compare. */
+/** Rates per second in both directions; null before the second reading. */
 export interface EdgeRates {
   egress: number | null;
   ingress: number | null;
@@ -36,31 +36,31 @@ export interface PathPod {
   egressPackets: number | null;
 }
 
-/** What the path diagram draws: the hops, and the figures on them. */
+/** Data of the path diagram: the hops and the rates between them. */
 export interface PathView {
   container: ContainerHop;
   device: DeviceHop | null;
   host: HostHop | null;
   uplink: UplinkHop | null;
   uplinkRates: { packets: EdgeRates; bits: EdgeRates };
-  /** The busiest first. */
+  /** Other pods of the node, the busiest first. */
   pods: PathPod[];
-  ways: TrafficSplit;
+  traffic: TrafficSplit;
   /** True if same-node redirect is on. */
   redirect: boolean;
   rates: PathRates | null;
   /** ns per run over the last second by program id, on the whole node. */
   nsPerRun: ReadonlyMap<number, number>;
-  /** Samples arrive; else the flow stands still. */
+  /** True while samples arrive; else the dashes stand still. */
   live: boolean;
 }
 
-/** The hop of a type; a path holds each type at most once. */
+/** Returns the hop of a type, which a path has at most once. */
 export function findHop<T extends PathHop['type']>(path: PodPath, type: T): Hop<T> | null {
   return (path.hops.find((hop) => hop.type === type) as Hop<T> | undefined) ?? null;
 }
 
-/** The programs a packet of that direction meets, in order of execution. */
+/** Returns the hooks that packets of a direction pass, each with its programs in order of execution. */
 export function programsOnHooks(
   device: DeviceHop,
   direction: Direction,
@@ -73,15 +73,15 @@ export function programsOnHooks(
     }));
 }
 
-/** Whether the gate that leaving packets meet stands on the host: always with veth, with netkit in attach fallback. */
+/** Returns true if the egress hook is on the host: always with veth, with netkit in attach fallback. */
 export const hooksAreOnHost = (device: DeviceHop | null): boolean =>
   device === null ||
   (device.gates.find(({ direction }) => direction === 'egress')?.end ?? 'primary') === 'primary';
 
-/** A namespace's name: the last part of its path. */
+/** Returns the name of a network namespace: the last part of its path. */
 export const netnsName = (path: string): string => path.split('/').at(-1) || path;
 
-/** Shares of what a program did with the pod's packets in the last second; they add up to 1. */
+/** Verdicts of a program on the pod's packets in the last second, as shares that add up to 1. */
 export interface VerdictShares {
   pass: number;
   redirect: number;
@@ -89,7 +89,7 @@ export interface VerdictShares {
   dropsPerSecond: number;
 }
 
-/** Verdicts of our program of a direction; null where nothing ran or nothing was read. */
+/** Returns the verdicts of our program of a direction; null if it did not run or before the first rates. */
 export function verdictShares(rates: PathRates | null, direction: Direction): VerdictShares | null {
   if (rates === null) return null;
   const runs = programRuns(rates, direction);
@@ -104,12 +104,12 @@ export function verdictShares(rates: PathRates | null, direction: Direction): Ve
   };
 }
 
-/** How often our program of a direction ran for this pod: once for each packet, accepted or dropped. */
+/** Returns the runs per second of our program of a direction: one for each packet, accepted or dropped. */
 export const programRuns = (rates: PathRates, direction: Direction): number =>
   direction === 'egress'
     ? rates.egressPackets + rates.egressDroppedPackets
     : rates.ingressPackets + rates.ingressDroppedPackets;
 
-/** What went on after the program of that direction. */
+/** Returns the packets per second that our program of a direction accepted. */
 export const acceptedPackets = (rates: PathRates, direction: Direction): number =>
   direction === 'egress' ? rates.egressPackets : rates.ingressPackets;

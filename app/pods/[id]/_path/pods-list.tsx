@@ -5,31 +5,30 @@ import { scaled } from '../../../_lib/format.ts';
 import { splitName } from '../../../_lib/pod-queries.ts';
 import css from './path.module.css';
 import type { PathPod } from './path-view.ts';
+import { othersLabel, pathText } from './text.ts';
 
-/** Pods listed by name; the rest is one line. */
-const listed = 4;
+/** Number of pods that are listed by name; one line stands for the others. */
+const maxListed = 4;
 
-/** Lines the list takes. */
+/** Returns the number of lines of the list. */
 export const otherPodsRows = (pods: readonly PathPod[]): number =>
-  Math.max(1, Math.min(pods.length, listed) + (pods.length > listed ? 1 : 0));
+  Math.max(1, Math.min(pods.length, maxListed) + (pods.length > maxListed ? 1 : 0));
 
-/** The other pods of the node, the busiest first, with the rates of their own counters. */
+/** Other pods of the node, the busiest first, with the rates of their own counters. */
 export function OtherPodsList({ pods, style }: { pods: readonly PathPod[]; style: CSSProperties }) {
-  const rest = pods.length - listed;
+  const rest = pods.length - maxListed;
   return (
     <div className={css.pods} style={style}>
-      <div className={css.podsHead} title="All traffic of each pod, not only what it exchanges with this one">
-        <b className="font-medium text-ink-2">Pods on this node</b>
-        <span className="text-right">pps in</span>
-        <span className="text-right">out</span>
+      <div className={css.podsHead} title={pathText.otherPodsListDetail}>
+        <b className="font-medium text-ink-2">{pathText.otherPods}</b>
+        <span className="text-right">{pathText.ingressPps}</span>
+        <span className="text-right">{pathText.egress}</span>
       </div>
-      {pods.slice(0, listed).map((pod) => (
+      {pods.slice(0, maxListed).map((pod) => (
         <PodRow key={pod.id} pod={pod} />
       ))}
-      {rest > 0 && (
-        <div className="h-5 leading-5 text-muted">{rest === 1 ? '1 other' : `${rest} others`}</div>
-      )}
-      {pods.length === 0 && <div className="h-5 leading-5 text-muted">none but this one</div>}
+      {rest > 0 && <div className="h-5 leading-5 text-muted">{othersLabel(rest)}</div>}
+      {pods.length === 0 && <div className="h-5 leading-5 text-muted">{pathText.noOtherPods}</div>}
     </div>
   );
 }
@@ -58,8 +57,8 @@ function PodRow({ pod }: { pod: PathPod }) {
 function Cell({ value }: { value: number | null }) {
   if (value === null)
     return (
-      <span className="text-right text-muted" title="No sample of that pod yet">
-        n/a
+      <span className="text-right text-muted" title={pathText.noSampleOfPod}>
+        {pathText.unknown}
       </span>
     );
   const { digits, prefix } = scaled(value);

@@ -5,18 +5,15 @@ import { focusableRegion } from '../focusable-region.ts';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
 import type { VerdictShares } from './path-view.ts';
+import { costDetail, pathText } from './text.ts';
 
-const notOurs = 'This program is not Podlane’s: how often it ran for this pod is not counted';
-const noSample = 'No sample of this pod yet';
-const noStatistics = 'The kernel’s BPF statistics are off, or the program has not run yet';
-
-/** One program on a hook: what it is, how often it ran for this pod, what it cost and what it decided. */
+/** A program on a hook with its runs for this pod, its cost and its verdicts. */
 export function ProgramChip(props: {
   hook: string;
   program: AttachedProgram;
-  /** Runs for this pod per second; null when not known. */
+  /** Runs per second for this pod; null if unknown. */
   runs: number | null;
-  /** ns per run over the last second, on the whole node. */
+  /** ns per run over the last second, on the whole node; null if unknown. */
   ns: number | null;
   verdicts: VerdictShares | null;
   style?: CSSProperties;
@@ -30,7 +27,7 @@ export function ProgramChip(props: {
       <div className={css.top}>
         <span className="code text-kind-text">{hook}</span>
         <span className="flex gap-2">
-          <span title={cost === null ? noStatistics : costTitle(program, ns)}>
+          <span title={cost === null ? pathText.noStatistics : costDetail(program, ns !== null)}>
             <span className="text-ink-2">{cost === null ? 'n/a' : count(cost)}</span> ns/run
           </span>
           <span className="code">id {program.id}</span>
@@ -39,25 +36,18 @@ export function ProgramChip(props: {
       <div className={css.middle}>
         <span className={css.name}>{program.name}</span>
         <span>
-          <Figure value={runs} unit="runs/s" reason={program.ours ? noSample : notOurs} />
+          <Figure value={runs} unit="runs/s" reason={program.ours ? pathText.noSample : pathText.notOurs} />
         </span>
       </div>
       <VerdictBar verdicts={verdicts} />
       <div className={css.legend}>
-        <Verdict verdicts={verdicts} reason={program.ours ? noSample : notOurs} />
+        <Verdict verdicts={verdicts} reason={program.ours ? pathText.noSample : pathText.notOurs} />
       </div>
     </div>
   );
 }
 
-function costTitle(program: AttachedProgram, ns: number | null): string {
-  const scope = `of all runs of ${program.name} (id ${program.id}) on this node, not only this pod’s`;
-  return ns === null
-    ? `ns per run, mean since it was loaded ${scope}`
-    : `ns per run, mean of the last second ${scope}`;
-}
-
-/** Whole per cent, since three shares stand in one line; finer where it would be nothing. */
+/** Formats a share in whole per cent, or with more digits below 10 %. */
 const shareText = (share: number): string => (share >= 0.1 ? `${Math.round(share * 100)}` : percent(share));
 
 function VerdictBar({ verdicts }: { verdicts: VerdictShares | null }) {
@@ -76,7 +66,8 @@ function Verdict({ verdicts, reason }: { verdicts: VerdictShares | null; reason:
   if (verdicts === null)
     return (
       <span title={reason}>
-        <em>verdicts</em>n/a
+        <em>{pathText.verdicts}</em>
+        {pathText.unknown}
       </span>
     );
   const { pass, redirect, dropsPerSecond } = verdicts;
@@ -84,16 +75,16 @@ function Verdict({ verdicts, reason }: { verdicts: VerdictShares | null; reason:
     <>
       {redirect > 0 && (
         <span>
-          <em>redirect</em>
+          <em>{pathText.redirected}</em>
           {shareText(redirect)} %
         </span>
       )}
       <span>
-        <em>pass</em>
+        <em>{pathText.passed}</em>
         {shareText(pass)} %
       </span>
       <span className={dropsPerSecond > 0 ? 'text-signal-text' : ''}>
-        <em>drop</em>
+        <em>{pathText.dropped}</em>
         {withFullSpaces(quantity(dropsPerSecond))}/s
       </span>
     </>

@@ -3,8 +3,9 @@ import type { Direction } from '../../../../contract/direction.ts';
 import css from './path.module.css';
 import { type PathView, programRuns, programsOnHooks, verdictShares } from './path-view.ts';
 import { ProgramChip } from './program-chip.tsx';
+import { emptyHookWithPolicy, pathText } from './text.ts';
 
-/** How many programs each direction has, for the layout. */
+/** Returns the number of programs per direction, which the layout depends on. */
 export function programCounts(view: PathView): { egress: number; ingress: number } {
   const of = (direction: Direction) =>
     view.device === null
@@ -13,7 +14,7 @@ export function programCounts(view: PathView): { egress: number; ingress: number
   return { egress: of('egress'), ingress: of('ingress') };
 }
 
-/** The programs of one direction, one below the other in order of execution. */
+/** Programs of one direction, one below the other in order of execution. */
 export function Chips(props: { view: PathView; direction: Direction; style: CSSProperties }) {
   const { view, direction, style } = props;
   if (view.device === null) return null;
@@ -38,7 +39,7 @@ export function Chips(props: { view: PathView; direction: Direction; style: CSSP
   );
 }
 
-/** A hook without a program: what then decides. */
+/** Hook without a program, with the netkit policy that applies instead. */
 function EmptyHook({ hook, view }: { hook: string; view: PathView }) {
   const policy = hook === 'netkit/peer' ? view.device?.policy?.peer : view.device?.policy?.primary;
   return (
@@ -47,7 +48,7 @@ function EmptyHook({ hook, view }: { hook: string; view: PathView }) {
         <span className="code text-kind-text">{hook}</span>
       </div>
       <p className="text-12 text-ink-2">
-        no program{policy === undefined ? ': packets pass uncounted' : `: policy ${policy} decides`}
+        {policy === undefined ? pathText.emptyHookUncounted : emptyHookWithPolicy(policy)}
       </p>
     </div>
   );

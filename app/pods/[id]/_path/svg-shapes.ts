@@ -1,13 +1,11 @@
-/** Numbers of the drawing that both layouts share, in px, and the few curves it is made of. */
-
-/** A gate: a valve 14 wide and 26 long, across its track. */
+/** Size of a hook's symbol across its line, px. */
 export const gateSize = { across: 14, along: 26 };
-/** Height of a program chip and the distance to the next one on the same hook. */
+/** Height of a program chip and distance to the next one, px. */
 export const chipSize = { height: 76, gap: 6 };
 
 /**
- * Width of a track by its packet rate: 2 px at 1 packet/s, 7 px at a million, by the logarithm.
- * Null: nothing flows, the track is a dotted hairline.
+ * Returns the width of a line by the logarithm of its packet rate: 2 px at 1 packet/s, 7 px at a million. Null for no
+ * packets: the line is dotted.
  */
 export function trackWidth(packetsPerSecond: number): number | null {
   if (!(packetsPerSecond > 0)) return null;
@@ -15,11 +13,11 @@ export function trackWidth(packetsPerSecond: number): number | null {
   return Math.min(7, Math.round(width * 100) / 100);
 }
 
-/** The dashes on a track are narrower than it, so that its edge stays visible. */
+/** Returns the width of the dashes on a line, which are narrower than it so that its edge stays visible. */
 export const dashWidth = (width: number): number => Math.max(1.5, Math.round(width * 42) / 100);
 
 /**
- * One wire of a twisted pair along an axis from `from` to `to`: a cosine around `middle`.
+ * Returns the path of one wire of a twisted pair along an axis from `from` to `to`: a cosine around `middle`.
  * @param start which side of the axis the wire starts on: −1 above (left), 1 below (right)
  */
 export function twistedWire(
@@ -42,7 +40,7 @@ export function twistedWire(
   return `M${points.join('L')}`;
 }
 
-/** An arrow head, 8 long and 10 wide, with its point at (x, y). */
+/** Returns the path of an arrow head, 8 px long and 10 px wide, with its tip at (x, y). */
 export function arrowHead(x: number, y: number, towards: 'right' | 'left' | 'down' | 'up'): string {
   if (towards === 'right') return `M${x} ${y}l-8-5v10z`;
   if (towards === 'left') return `M${x} ${y}l8-5v10z`;
@@ -50,6 +48,6 @@ export function arrowHead(x: number, y: number, towards: 'right' | 'left' | 'dow
   return `M${x} ${y}l-5 8h10z`;
 }
 
-/** Height of the chips of one hook, one above the other; one chip's height where the hook is empty. */
+/** Returns the height of the chips of one hook, one below the other, px; that of one chip for an empty hook. */
 export const chipStackHeight = (programs: number): number =>
   Math.max(1, programs) * chipSize.height + (Math.max(1, programs) - 1) * chipSize.gap;

@@ -3,33 +3,32 @@ import type { CSSProperties } from 'react';
 import { Figure } from './figure.tsx';
 import css from './path.module.css';
 import type { PathView } from './path-view.ts';
+import { pathText } from './text.ts';
 import { isExactRate, type RateBounds } from './traffic-split.ts';
 
-const noSample = 'No sample of this pod yet';
-const split =
-  'Redirects are counted at the sender only, so this is a range while both paths are in use';
-
-/** Rates of redirected packets, or a note that redirect is off on this node. */
+/** Rates of redirected packets in both directions, or a note that redirect is off. */
 export function RedirectLabel({ view, style }: { view: PathView; style: CSSProperties }) {
-  const { redirect, ways } = view;
-  const still = (ways.redirected ?? 0) > 0 || (ways.ingressRedirected?.atLeast ?? 0) > 0;
+  const { redirect, traffic } = view;
+  const hasTraffic = (traffic.redirected ?? 0) > 0 || (traffic.ingressRedirected?.atLeast ?? 0) > 0;
   return (
     <div className={css.words} style={style} data-redirect={redirect ? 'on' : 'off'}>
-      <b className={redirect ? 'text-kind-text!' : ''}>Redirect{!redirect && ' off'}</b>
-      {redirect || still ? (
+      <b className={redirect ? 'text-kind-text!' : ''}>
+        {redirect ? pathText.redirect : pathText.redirectOff}
+      </b>
+      {redirect || hasTraffic ? (
         <>
-          <span data-slot="" title="Redirected by this pod’s program to other pods of the node">
-            <Figure value={ways.redirected} unit="pps out" reason={noSample} />
+          <span data-slot="" title={pathText.redirectedOutDetail}>
+            <Figure value={traffic.redirected} unit={pathText.egressPps} reason={pathText.noSample} />
           </span>
-          <span data-slot="" title="Redirected to this pod by the programs of other pods">
-            <BoundedFigure value={ways.ingressRedirected} unit="in" />
+          <span data-slot="" title={pathText.redirectedInDetail}>
+            <BoundedFigure value={traffic.ingressRedirected} unit={pathText.ingress} />
           </span>
         </>
       ) : (
         <span className="text-muted">
-          on this node,{' '}
+          {pathText.redirectOffNote}{' '}
           <Link className="link" href="/settings#redirect">
-            see settings
+            {pathText.settingsLink}
           </Link>
         </span>
       )}
@@ -37,34 +36,30 @@ export function RedirectLabel({ view, style }: { view: PathView; style: CSSPrope
   );
 }
 
-/** What the host's stack carries between the pods of the node. */
-export function HostRouteLabel({ view: { ways }, style }: { view: PathView; style: CSSProperties }) {
+/** Rates between the host stack and the other pods of the node. */
+export function HostRouteLabel({ view: { traffic }, style }: { view: PathView; style: CSSProperties }) {
   return (
-    <div
-      className={css.words}
-      style={style}
-      title="What the other pods of the node get from the host’s stack, and give to it, all of them together"
-    >
-      <span className="text-muted">all pods</span>
+    <div className={css.words} style={style} title={pathText.otherPodsDetail}>
+      <span className="text-muted">{pathText.allPods}</span>
       <span data-slot="">
-        <BoundedFigure value={ways.hostToPods} unit="pps out" />
+        <BoundedFigure value={traffic.hostToPods} unit={pathText.egressPps} />
       </span>
       <span data-slot="">
-        <Figure value={ways.podsToHost} unit="in" reason={noSample} />
+        <Figure value={traffic.podsToHost} unit={pathText.ingress} reason={pathText.noSample} />
       </span>
     </div>
   );
 }
 
-/** What is certain of it; else what it cannot be more than. As the track is drawn. */
+/** A rate within bounds: its lower bound, or the upper one where the lower is 0, as its line is drawn. */
 export function BoundedFigure({ value, unit }: { value: RateBounds | null; unit: string }) {
   if (value === null || isExactRate(value))
-    return <Figure value={value?.atMost ?? null} unit={unit} reason={noSample} />;
-  const certain = value.atLeast > 0;
+    return <Figure value={value?.atMost ?? null} unit={unit} reason={pathText.noSample} />;
+  const isMeasured = value.atLeast > 0;
   return (
-    <span title={split}>
-      <span className="text-muted">{certain ? '≥' : '≤'}&nbsp;</span>
-      <Figure value={certain ? value.atLeast : value.atMost} unit={unit} reason={noSample} />
+    <span title={pathText.boundsDetail}>
+      <span className="text-muted">{isMeasured ? '≥' : '≤'}&nbsp;</span>
+      <Figure value={isMeasured ? value.atLeast : value.atMost} unit={unit} reason={pathText.noSample} />
     </span>
   );
 }

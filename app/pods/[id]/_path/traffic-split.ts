@@ -1,6 +1,6 @@
 import type { PathTraffic } from '../../../../contract/path.ts';
 
-/** What a pod's counters did, per second; `in` and `out` of the pod. */
+/** Rates of a pod's counters, packets per second. */
 export interface PodRateCounters {
   ingressPackets: number;
   egressPackets: number;
@@ -8,36 +8,37 @@ export interface PodRateCounters {
   egressRedirectedPackets: number;
 }
 
-/** A rate that the counters leave open: at least this, at most that. */
+/** Bounds of a rate that the counters do not determine exactly. */
 export interface RateBounds {
   atLeast: number;
   atMost: number;
 }
 
-/** Which ways packets took, in packets per second; null while it was not counted. */
+/** Packets per second by path: redirected or through the host stack; null before they are counted. */
 export interface TrafficSplit {
-  /** Handed straight to other pods by this pod’s program. */
+  /** Packets that this pod's program redirected to other pods. */
   redirected: number | null;
-  /** Given to the host’s stack by this pod. */
+  /** Packets that this pod sent through the host stack. */
   hostRouted: number | null;
-  /** Handed straight to this pod by others. */
+  /** Packets that other pods redirected to this pod. */
   ingressRedirected: RateBounds | null;
-  /** From the host’s stack to all other pods together. */
+  /** Packets from the host stack to all other pods together. */
   hostToPods: RateBounds | null;
-  /** From all other pods together to the host’s stack. */
+  /** Packets from all other pods together to the host stack. */
   podsToHost: number | null;
 }
 
-/** Counters of many pods are not read in one instant: less than this of the whole is no packet. */
+/** Returns 0 for rates below the noise of the readings: the counters of many pods are not read at one instant. */
 const noise = (rate: number, of: number): number => (rate < 0.5 + 0.01 * of ? 0 : rate);
 
+/** Returns true if the bounds differ by less than the noise of the readings. */
 export const isExactRate = ({ atLeast, atMost }: RateBounds): boolean =>
   noise(atMost - atLeast, atMost) === 0;
 
 /**
- * The ways of this second. A redirect is counted with its sender alone, so who received it follows from sums:
- * what the pods of the node were given, less what they handed each other, came from the host’s stack. Where
- * both exist the split is known within bounds only.
+ * Splits the traffic of the last second by path. A redirect is counted at its sender only, so its receiver follows from
+ * sums: packets that pods received and did not redirect to each other came from the host stack. If both paths are in
+ * use, the split is known within bounds only.
  */
 export function splitTraffic(own: PodRateCounters | null, others: readonly PodRateCounters[]): TrafficSplit {
   if (own === null)
@@ -48,18 +49,18 @@ export function splitTraffic(own: PodRateCounters | null, others: readonly PodRa
       hostToPods: null,
       podsToHost: null,
     };
-  const given = (pod: PodRateCounters) => pod.ingressPackets + pod.ingressDroppedPackets;
+  const received = (pod: PodRateCounters) => pod.ingressPackets + pod.ingressDroppedPackets;
   const sum = (of: (pod: PodRateCounters) => number) => others.reduce((total, pod) => total + of(pod), 0);
-  const toOthers = sum(given);
+  const toOthers = sum(received);
   const byOthers = sum((pod) => pod.egressRedirectedPackets);
-  const all = given(own) + toOthers;
+  const all = received(own) + toOthers;
   const byHost = noise(Math.max(0, all - own.egressRedirectedPackets - byOthers), all);
-  const ingressRedirected = Math.min(given(own), byOthers);
+  const ingressRedirected = Math.min(received(own), byOthers);
   const hostToPods = Math.min(byHost, Math.max(0, toOthers - own.egressRedirectedPackets));
   return {
     redirected: own.egressRedirectedPackets,
     hostRouted: Math.max(0, own.egressPackets - own.egressRedirectedPackets),
-    ingressRedirected: bounds(given(own) - byHost, ingressRedirected),
+    ingressRedirected: bounds(received(own) - byHost, ingressRedirected),
     hostToPods: bounds(noise(toOthers - own.egressRedirectedPackets - byOthers, all), hostToPods),
     podsToHost: Math.max(0, sum((pod) => pod.egressPackets) - byOthers),
   };
@@ -70,7 +71,7 @@ const bounds = (atLeast: number, atMost: number): RateBounds => ({
   atMost,
 });
 
-/** What the agent counted, until the page has two samples of its own. */
+/** Returns the split that the agent counted, which is shown until the page has two samples. */
 export const splitFromAgent = ({ seconds, redirected, hostRouted }: PathTraffic): TrafficSplit => ({
   ...splitTraffic(null, []),
   redirected: redirected / seconds,

@@ -8,13 +8,14 @@ import css from './path.module.css';
 import { hooksAreOnHost, netnsName, type PathView } from './path-view.ts';
 import { OtherPodsList, otherPodsRows } from './pods-list.tsx';
 import { Chips, programCounts } from './program-chips.tsx';
+import { pathText } from './text.ts';
 import { BoundedFigure, HostRouteLabel, RedirectLabel } from './traffic-split-labels.tsx';
 import { uprightLayout } from './upright-layout.ts';
 import type { LayoutBox } from './wide-layout.ts';
 
 const placed = ({ x, y, width, height }: LayoutBox) => ({ left: x, top: y, width, height });
 
-/** The path from top to bottom. */
+/** Draws the path from top to bottom, for narrow windows. */
 export function UprightDiagram({ view, width: available }: { view: PathView; width: number }) {
   const { device, host, rates, uplink } = view;
   const programs = programCounts(view);
@@ -28,7 +29,6 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
   const rate = flowRates(view);
   const { width, gates } = layout;
   const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedFlow(id));
-  const noSample = 'No sample of this pod yet';
   const place = (gate: typeof gates.egress) => ({
     left: gate.chips.x,
     top: gate.chips.y,
@@ -60,7 +60,7 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
       <ContainerBox hop={view.container} style={placed(layout.container)} />
       {device === null && (
         <p className={css.zone} style={{ left: 104, top: layout.device.y + 18 }}>
-          no device: the kernel has none for this pod
+          {pathText.noDevice}
         </p>
       )}
       <Chips view={view} direction="egress" style={place(gates.egress)} />
@@ -68,14 +68,14 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
         className={`${css.zone} truncate`}
         style={{ left: 104, top: layout.edge - 20, maxWidth: width - 104 }}
       >
-        Pod namespace <span className="code">{netnsName(view.container.netns)}</span>
+        {pathText.podNamespace} <span className="code">{netnsName(view.container.netns)}</span>
       </div>
       <div className={css.zone} style={{ left: 104, top: layout.edge + 4 }}>
-        Host namespace
+        {pathText.hostNamespace}
       </div>
       <div className={css.figures} style={{ left: 84, top: layout.host.y - 24 }}>
-        <Figure value={view.ways.hostRouted} unit="pps out," reason={noSample} />{' '}
-        <BoundedFigure value={rate['host-ingress']} unit="in" />
+        <Figure value={view.traffic.hostRouted} unit={`${pathText.egressPps},`} reason={pathText.noSample} />{' '}
+        <BoundedFigure value={rate['host-ingress']} unit={pathText.ingress} />
       </div>
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       {uplink !== null && layout.uplink !== null && (
@@ -83,15 +83,15 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
           <div className={css.figures} style={{ left: 84, top: layout.uplink.y - 31 }}>
             <Figure
               value={rate['uplink-egress']?.atMost ?? null}
-              unit="out,"
-              reason="Two readings of the interface are needed"
+              unit={`${pathText.egress},`}
+              reason={pathText.needsTwoReadings}
             />{' '}
             <Figure
               value={rate['uplink-ingress']?.atMost ?? null}
-              unit="in"
-              reason="Two readings of the interface are needed"
+              unit={pathText.ingress}
+              reason={pathText.needsTwoReadings}
             />
-            <span className="text-muted"> all pods</span>
+            <span className="text-muted"> {pathText.allPods}</span>
           </div>
           <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(layout.uplink)} />
         </>

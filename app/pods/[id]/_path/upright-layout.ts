@@ -5,14 +5,14 @@ import type { FlowStretch, GatePlace, LayoutBox, LayoutContent } from './wide-la
 export interface UprightLayout {
   width: number;
   height: number;
-  /** y of the namespace edge */
+  /** y of the namespace edge. */
   edge: number;
   container: LayoutBox;
   device: LayoutBox;
   veth: { peer: LayoutBox; primary: LayoutBox; cable: { from: number; to: number; middle: number } } | null;
   host: LayoutBox;
   uplink: LayoutBox | null;
-  /** y of the list of pods */
+  /** y of the list of pods. */
   pods: number;
   tracks: { egress: number; ingress: number };
   gates: { egress: GatePlace; ingress: GatePlace };
@@ -20,13 +20,13 @@ export interface UprightLayout {
   foot: number;
 }
 
-/** Widest the upright drawing gets: beyond it lines only grow apart. */
-const widest = 560;
+/** Largest width of the drawing, px. */
+const maxWidth = 560;
 
 /**
  * Lays the path out from top to bottom, for phones and narrow windows; the tracks run down at x = 40 and 68,
  * and rails on the right lead to the pods below, outside those of redirected packets, inside those of the host stack.
- * @param podRows lines of the list of pods, to know the height
+ * @param podRows number of lines of the list of pods
  */
 export function uprightLayout(
   available: number,
@@ -36,7 +36,7 @@ export function uprightLayout(
   podRows: number,
   { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: LayoutContent = {},
 ): UprightLayout {
-  const width = Math.min(available, widest);
+  const width = Math.min(available, maxWidth);
   const netkit = kind === 'netkit';
   const egress = 40;
   const ingress = 68;
@@ -46,7 +46,7 @@ export function uprightLayout(
   const container: LayoutBox = { x: 0, y: 0, width, height: 90 + 18 * addresses };
   const deviceTop = container.height + 24;
   const cable = { from: deviceTop + 64, to: deviceTop + 148, middle: 54 };
-  // On both sides of the edge a chip; with both gates on the host, both chips below it, and with veth the cable before.
+  // A chip on each side of the edge. With both hooks on the host both chips are below it, with veth below the cable.
   const edge = deviceTop + (netkit ? (atPrimary ? 50 : outStack + 50) : 126);
   const outChips = atPrimary ? edge + 34 : deviceTop;
   const inChips = atPrimary ? outChips + outStack + 10 : edge + 60;
@@ -74,13 +74,17 @@ export function uprightLayout(
     netkit
       ? `M${x} ${container.height}V${to}`
       : `M${x} ${container.height}V${deviceTop + 52}M${x} ${primaryTop}V${to}`;
-  /** To the right at y, then down the rail at `to` as far as `end`. */
+  /** Returns a path to the right at `y`, then down at `to` as far as `end`. */
   const down = (y: number, to: number, end: number): string =>
     `H${to - 14}Q${to} ${y} ${to} ${y + 14}V${end}`;
   const stretches: FlowStretch[] = [
     { id: 'pod-egress', d: inside(egress, gateOut), arrow: null },
     { id: 'pod-ingress', d: inside(ingress, join), arrow: arrowHead(ingress, container.height + 1, 'up') },
-    { id: 'host-egress', d: `M${egress} ${gateOut}V${hostTop}`, arrow: arrowHead(egress, hostTop - 1, 'down') },
+    {
+      id: 'host-egress',
+      d: `M${egress} ${gateOut}V${hostTop}`,
+      arrow: arrowHead(egress, hostTop - 1, 'down'),
+    },
     { id: 'host-ingress', d: `M${ingress} ${join}V${hostTop}`, arrow: null },
     {
       id: 'redirect-egress',

@@ -8,12 +8,13 @@ import css from './path.module.css';
 import { hooksAreOnHost, netnsName, type PathView } from './path-view.ts';
 import { OtherPodsList } from './pods-list.tsx';
 import { Chips, programCounts } from './program-chips.tsx';
+import { pathText } from './text.ts';
 import { HostRouteLabel, RedirectLabel } from './traffic-split-labels.tsx';
 import { type LayoutBox, wideLayout } from './wide-layout.ts';
 
 const placed = ({ x, y, width, height }: LayoutBox) => ({ left: x, top: y, width, height });
 
-/** The path from left to right. */
+/** Draws the path from left to right, for wide windows. */
 export function WideDiagram({ view, width }: { view: PathView; width: number }) {
   const { device, host, uplink, rates } = view;
   const programs = programCounts(view);
@@ -26,10 +27,9 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
   const rate = flowRates(view);
   const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedFlow(id));
   const { destinations, tracks, gates } = layout;
-  // The key gives way to the routes, which say more.
+  // In a narrower window the routes take the place of the key.
   const keyed = width >= 1340;
   const beyond = layout.host.x + layout.host.width;
-  const noSample = 'No sample of this pod yet';
   return (
     <div className={css.path} data-live={view.live} style={{ width, height: layout.height }}>
       <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
@@ -55,20 +55,20 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
         <path className={css.spine} d={`M${destinations.x} 20V132`} />
       </svg>
       <div className={css.zone} style={{ left: 0, top: 0 }}>
-        <b>Pod namespace</b>{' '}
+        <b>{pathText.podNamespace}</b>{' '}
         <span className="code" title={view.container.netns}>
           {netnsName(view.container.netns)}
         </span>
       </div>
       <div className={css.zone} style={{ left: layout.edge + 10, top: 0 }}>
-        <b>Host namespace</b>
+        <b>{pathText.hostNamespace}</b>
       </div>
       <div className={css.figures} style={{ left: 0, top: 40 }}>
-        <Figure value={rates?.egressPackets ?? null} unit="pps out" reason={noSample} />,{' '}
-        <Figure value={rates?.egressBits ?? null} unit="bit/s" reason={noSample} />
+        <Figure value={rates?.egressPackets ?? null} unit={pathText.egressPps} reason={pathText.noSample} />,{' '}
+        <Figure value={rates?.egressBits ?? null} unit="bit/s" reason={pathText.noSample} />
         <br />
-        <Figure value={rates?.ingressPackets ?? null} unit="pps in" reason={noSample} />,{' '}
-        <Figure value={rates?.ingressBits ?? null} unit="bit/s" reason={noSample} />
+        <Figure value={rates?.ingressPackets ?? null} unit={pathText.ingressPps} reason={pathText.noSample} />
+        , <Figure value={rates?.ingressBits ?? null} unit="bit/s" reason={pathText.noSample} />
       </div>
       <ContainerBox hop={view.container} style={placed(layout.container)} />
       <Chips
@@ -78,14 +78,20 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
       />
       {device === null && (
         <p className={css.zone} style={{ left: 208, top: tracks.egress + 6 }}>
-          no device on this pod
+          {pathText.noDevice}
         </p>
       )}
       {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
       {device !== null && (
-        <RedirectLabel view={view} style={{ left: layout.labels.redirect.x, top: layout.labels.redirect.y }} />
+        <RedirectLabel
+          view={view}
+          style={{ left: layout.labels.redirect.x, top: layout.labels.redirect.y }}
+        />
       )}
-      <HostRouteLabel view={view} style={{ right: layout.labels.hostRoute.right, top: layout.labels.hostRoute.y }} />
+      <HostRouteLabel
+        view={view}
+        style={{ right: layout.labels.hostRoute.right, top: layout.labels.hostRoute.y }}
+      />
       <OtherPodsList
         pods={view.pods}
         style={{ left: destinations.x + 12, top: destinations.podsY, width: destinations.width - 12 }}
@@ -130,14 +136,14 @@ function EdgeFigure({ x, end, top, value }: { x: number; end: number; top: numbe
     <div
       className={css.figures}
       style={{ left: x, width: end - x - 16, top, textAlign: 'right' }}
-      title="Everything on the uplink, all pods of the node together"
+      title={pathText.uplinkTrafficDetail}
     >
-      <Figure value={value} unit="pps" reason="Two readings of the interface are needed" />
+      <Figure value={value} unit="pps" reason={pathText.needsTwoReadings} />
     </div>
   );
 }
 
-/** What the signs mean. */
+/** Key of the drawing's symbols. */
 function Key({ style }: { style: { left: number; top: number } }) {
   return (
     <div className={css.key} style={style}>
@@ -146,32 +152,32 @@ function Key({ style }: { style: { left: number; top: number } }) {
           <path className={css.track} d="M0 4h22" strokeWidth="6" />
           <path className={css.leader} d="M0 4h22" />
         </svg>
-        width: log pps
+        {pathText.keyWidth}
       </span>
       <span>
         <svg aria-hidden="true" width="12" height="14" viewBox="0 0 12 14">
           <rect className={css.gate} x="2" y="1" width="7" height="12" />
           <path className={css.gateSlit} d="M5.5 1v4M5.5 9v4" />
         </svg>
-        gate: a hook
+        {pathText.keyHook}
       </span>
       <span>
         <svg aria-hidden="true" width="22" height="8" viewBox="0 0 22 8">
           <path className={css.edge} d="M1 4h22" />
         </svg>
-        namespace edge
+        {pathText.keyEdge}
       </span>
       <span>
         <svg aria-hidden="true" width="12" height="10" viewBox="0 0 12 10">
           <path className={css.drop} d="m2 1 8 8m0-8-8 8" />
         </svg>
-        drops
+        {pathText.keyDrops}
       </span>
-      <span title="What came this way is known within bounds only: a redirect is counted with its sender alone">
+      <span title={pathText.keyBoundsDetail}>
         <svg aria-hidden="true" width="22" height="8" viewBox="0 0 22 8">
           <path className={css.track} d="M0 4h22" strokeWidth="4" />
         </svg>
-        no dashes: possible
+        {pathText.keyBounds}
       </span>
     </div>
   );

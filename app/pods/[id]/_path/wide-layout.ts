@@ -2,22 +2,22 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Flow } from './flows.ts';
 import { arrowHead, chipStackHeight } from './svg-shapes.ts';
 
-/** A stretch of a track; it is drawn away from the pod, whichever way its packets go. */
+/** Line of a flow. Its path starts at the pod's side, whatever the direction of its packets. */
 export interface FlowStretch {
   id: Flow;
   d: string;
   arrow: string | null;
-  /** Where it bridges over another track, which is interrupted there. */
+  /** Part of the path that crosses over another line. */
   over?: string;
 }
 
-/** What of the device and of the texts decides the places. */
+/** Properties of the device and the texts that the layout depends on. */
 export interface LayoutContent {
-  /** Both gates stand on the host: always with veth, with netkit in attach fallback. */
+  /** True if both hooks are on the host: always with veth, with netkit in attach fallback. */
   atPrimary?: boolean;
-  /** Lines of addresses in the container's box. */
+  /** Number of address lines in the container's box. */
   addresses?: number;
-  /** Lines of facts under the drawing, the longer of its columns. */
+  /** Number of lines of facts below the drawing, in its longer column. */
   facts?: number;
 }
 
@@ -28,14 +28,14 @@ export interface LayoutBox {
   height: number;
 }
 
-/** Where a gate stands and where its program chips go. `leader` ties the two. */
+/** Position of a hook and of its program chips; `leader` connects the two. */
 export interface GatePlace {
   x: number;
   y: number;
   upright: boolean;
   chips: { x: number; y: number; width: number };
   leader: string;
-  /** The rose cross a gate that drops sends out: a stem and a cross at its end. */
+  /** Path of the cross that marks dropped packets. */
   drop: string;
 }
 
@@ -44,9 +44,9 @@ export interface WideLayout {
   height: number;
   edge: number;
   container: LayoutBox;
-  /** The whole device, from the outer edge of the peer to that of the primary. */
+  /** Whole device, from the outer edge of the peer to that of the primary. */
   device: LayoutBox;
-  /** Boxes of the two ends and the cable between the plugs; veth only. */
+  /** Boxes of both ends and the cable between them; veth only. */
   veth: { peer: LayoutBox; primary: LayoutBox; cable: { from: number; to: number; middle: number } } | null;
   host: LayoutBox;
   destinations: { x: number; width: number; podsY: number; uplink: LayoutBox };
@@ -55,20 +55,19 @@ export interface WideLayout {
   tracks: { egress: number; ingress: number };
   gates: { egress: GatePlace; ingress: GatePlace };
   stretches: FlowStretch[];
-  /** y of the facts under the drawing */
+  /** y of the facts below the drawing. */
   foot: number;
-  /** x of the routes there, clear of the chips. */
+  /** x of the routes there, to the right of the chips. */
   routes: number;
 }
 
-/** Under this width the upright layout is drawn: the boxes would touch. */
+/** Width below which the upright layout is used, px: boxes would overlap. */
 export const minWideWidth = 1200;
 
 /**
  * Lays the path out from left to right: container, device, host stack, destinations.
- * At 1392 px it stands as in the design. More width goes into the device and the gaps; what is missing is
- * taken from the host's box too.
- * @param programs how many programs each direction's hook carries: chips stack, and the drawing grows
+ * The coordinates are for 1392 px. More width goes to the device and the gaps; less is taken from the host's box too.
+ * @param programs number of programs per direction, whose chips are stacked
  */
 export function wideLayout(
   width: number,
@@ -88,7 +87,12 @@ export function wideLayout(
       : { device: 0.5, gap: 0.15, host: 0, destinations: 0 };
   const deviceEnd = Math.round(636 + spare * share.device);
   const hostX = deviceEnd + Math.round(88 + spare * share.gap);
-  const host: LayoutBox = { x: hostX, y: egress - 30, width: Math.round(224 + spare * share.host), height: 96 };
+  const host: LayoutBox = {
+    x: hostX,
+    y: egress - 30,
+    width: Math.round(224 + spare * share.host),
+    height: 96,
+  };
   const hostEnd = host.x + host.width;
   const destinationsWidth = Math.round(300 + spare * share.destinations);
   const destinationsX = width - destinationsWidth;
@@ -99,7 +103,7 @@ export function wideLayout(
     primary: { x: 480, y: egress - 16, width: deviceEnd + 4 - 480, height: 60 },
   };
   const netkit = kind === 'netkit';
-  // A chip stands on the side of the namespace edge where its hook runs.
+  // A chip is on the side of the namespace edge where its hook runs.
   const gateOut = atPrimary ? Math.min(520, deviceEnd - 78) : 256;
   const gateIn = deviceEnd - (netkit ? 52 : 36);
   const chipWidth = 224;

@@ -3,8 +3,8 @@
 import { useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
+import { useNode } from '../../../_lib/node-queries.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { useNode } from '../../../_lib/time-series/node-samples.ts';
 import { MoveDialog } from './move-dialog.tsx';
 import { hookNames, moveLabel } from './move-steps.ts';
 

@@ -123,7 +123,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
             group="place"
             checked={place === 'after'}
             choose={() => setPlace('after')}
-            words="sees what Podlane’s lets go on; packets on the short way end there"
+            words="runs only on packets Podlane passes; redirected packets never reach it"
           >
             after Podlane’s
           </Choice>

@@ -5,7 +5,7 @@ import type { Batch } from '../../../../contract/batch.ts';
 import type { BatchPodState } from '../../../../contract/batch-states.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count, span } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/time-series/pod-samples.ts';
+import { useNow } from '../../../_lib/use-now.ts';
 import { PodLines } from './pod-lines.tsx';
 import { Progress } from './progress.tsx';
 import { batchTitle, needsOperator, podStateLabel, podStateLabels } from './text.ts';

@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
 
-/** The moment a pod went over from one kind to the other. */
+/** Migration of a pod in a chart: when its packets moved from one device kind to the other. */
 export interface MigrationMark {
   id: string;
   time: number;
@@ -9,7 +9,7 @@ export interface MigrationMark {
   to: DeviceKind;
 }
 
-/** When the pod's packets went over: the end of the step that moved the host's route. */
+/** Returns the times at which a pod's packets moved: the ends of the steps that changed the host's route. */
 export function migrationMarks(migrations: readonly Migration[]): MigrationMark[] {
   return migrations.flatMap(({ id, startedAt, steps, from, to, state }) => {
     const moved = steps.find(({ step }) => step === 'routed-host');
@@ -19,16 +19,16 @@ export function migrationMarks(migrations: readonly Migration[]): MigrationMark[
   });
 }
 
-/** A flag hangs to the right of its pole, px. */
+/** Size of a flag, which stands to the right of its line, px. */
 export const flagSize = { width: 42, height: 14 };
 
-/** Left edges of the flags of poles, oldest first; null where it would cover that of a newer one. */
-export function flagPositions(poles: readonly number[], width: number): (number | null)[] {
+/** Returns the left edges of the flags of lines at `xs`, oldest first; null where a flag would cover a newer one. */
+export function flagPositions(xs: readonly number[], width: number): (number | null)[] {
   const taken: number[] = [];
-  return poles
+  return xs
     .toReversed()
     .map((x) => {
-      // Near the right edge it hangs on the other side.
+      // Near the right edge the flag stands to the left of its line.
       const left = x + flagSize.width > width ? x - flagSize.width : x + 1;
       if (taken.some((other) => Math.abs(other - left) < flagSize.width)) return null;
       taken.push(left);

@@ -1,10 +1,10 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { KindGlyph } from '../../../_components/kind.tsx';
 import css from './chart.module.css';
-import { flagPositions, flagSize, type MigrationMark } from './event-flags.ts';
+import { flagPositions, flagSize, type MigrationMark } from './migration-flags.ts';
 import { plotSize, type TimeWindow, timeToX } from './time-window.ts';
 
-/** A dashed line for each migration, with a flag of two glyphs. */
+/** Draws a dashed line for each migration, with a flag of the two device kinds. */
 export function MigrationMarks({
   events,
   window,

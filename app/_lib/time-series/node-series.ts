@@ -1,0 +1,48 @@
+import type { NodeSample } from '../../../contract/node.ts';
+
+/** A node sample with the mean run time of each program since the sample before it. */
+export interface NodePoint {
+  sample: NodeSample;
+  /** ns per run by program id; programs that did not run are left out. */
+  nsPerRun: ReadonlyMap<number, number>;
+}
+
+export type NodeSeries = ReturnType<typeof createNodeSeries>;
+
+/** Stores the last `capacity` node samples, oldest first. */
+export function createNodeSeries(capacity: number) {
+  const points: NodePoint[] = [];
+  return {
+    points: points as readonly NodePoint[],
+    get latest(): NodePoint | null {
+      return points.at(-1) ?? null;
+    },
+    /** @returns false if the sample is not newer than the last one, and was ignored */
+    push(sample: NodeSample): boolean {
+      const last = points.at(-1);
+      if (last !== undefined && sample.time <= last.sample.time) return false;
+      points.push({ sample, nsPerRun: meanRunTimes(last?.sample, sample) });
+      if (points.length > capacity) points.shift();
+      return true;
+    },
+  };
+}
+
+function meanRunTimes(before: NodeSample | undefined, after: NodeSample): Map<number, number> {
+  const result = new Map<number, number>();
+  const previous = new Map(before?.programs.map((program) => [program.id, program]));
+  for (const { id, runCount, runTimeNs } of after.programs) {
+    const first = previous.get(id);
+    if (first === undefined) continue;
+    const runs = runCount - first.runCount;
+    const ns = runTimeNs - first.runTimeNs;
+    if (runs > 0 && ns >= 0) result.set(id, ns / runs);
+  }
+  return result;
+}
+
+/** Share of all cores that softirqs took in the last second, 0 to 1; NaN without a sample. */
+export function softirqShare(sample: NodeSample | null): number {
+  if (sample === null || sample.cpus.length === 0) return Number.NaN;
+  return sample.cpus.reduce((sum, cpu) => sum + cpu.softirq, 0) / sample.cpus.length;
+}

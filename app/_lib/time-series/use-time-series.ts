@@ -1,0 +1,64 @@
+'use client';
+
+import { useSyncExternalStore } from 'react';
+import type { RateName } from '../../../contract/counters.ts';
+import type { NodeSample } from '../../../contract/node.ts';
+import type { FrameColumn } from '../../../contract/sample-frame.ts';
+import { onTick } from '../use-now.ts';
+import type { PodRates } from './rates.ts';
+import {
+  nodeSeries,
+  onNodeSample,
+  onSample,
+  podSeries,
+  type SampleClock,
+  sampleAge,
+  sampleClock,
+  staleAfterMs,
+} from './store.ts';
+
+/** Reads a value from the store after every frame; renders only when the value differs. */
+export function useSampleValue<T>(read: () => T, serverValue: T): T {
+  return useSyncExternalStore(onSample, read, () => serverValue);
+}
+
+/** Number of frames received; 0 before the first. */
+export const useSampleVersion = (): number => useSampleValue(() => podSeries.version, 0);
+/** Clock of the last frame; null before the first. */
+export const useSampleClock = (): SampleClock | null => useSampleValue(sampleClock, null);
+
+/** Rates of a pod over the last second; null before its first sample, NaN before its second. */
+export const usePodRates = (number: number): PodRates | null =>
+  useSampleValue(() => podSeries.rates(number), null);
+
+/** One rate of a pod; NaN if there is none. */
+export const usePodRate = (number: number, name: RateName): number =>
+  useSampleValue(() => podSeries.rate(number, name), Number.NaN);
+
+/** One total of a pod since it was attached; NaN if nobody counts it. */
+export const usePodTotal = (number: number, column: FrameColumn): number =>
+  useSampleValue(() => podSeries.total(number, column), Number.NaN);
+
+/** The last node sample; null before the first. */
+export const useNodeSample = (): NodeSample | null =>
+  useSyncExternalStore(
+    onNodeSample,
+    () => nodeSeries.latest?.sample ?? null,
+    () => null,
+  );
+
+/** True if no sample has come for three seconds, after there was one. */
+export const useSamplesAreStale = (): boolean =>
+  useSyncExternalStore(
+    onTick,
+    () => (sampleAge() ?? 0) > staleAfterMs,
+    () => false,
+  );
+
+/** True if the pod is missing from the samples of the last three seconds. */
+export const usePodIsStale = (number: number): boolean =>
+  useSampleValue(() => {
+    const time = podSeries.timeOf(number);
+    const clock = sampleClock();
+    return time > 0 && clock !== null && clock.time - time > staleAfterMs;
+  }, false);

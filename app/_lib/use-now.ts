@@ -1,0 +1,31 @@
+'use client';
+
+import { useSyncExternalStore } from 'react';
+
+let now = 0;
+let timer: ReturnType<typeof setInterval> | undefined;
+const listeners = new Set<() => void>();
+
+/** Calls `listener` every half second. @returns a function that stops the calls */
+export function onTick(listener: () => void): () => void {
+  listeners.add(listener);
+  timer ??= setInterval(() => {
+    now = Date.now();
+    for (const each of listeners) each();
+  }, 500);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+/** Time of the last tick. It must not change between ticks: React reads it again after each render. */
+function lastTick(): number {
+  if (now === 0) now = Date.now();
+  return now;
+}
+
+/** Current time, ms since the epoch, updated every half second; 0 on the server. */
+export const useNow = (): number => useSyncExternalStore(onTick, lastTick, () => 0);

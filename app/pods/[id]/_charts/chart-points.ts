@@ -1,0 +1,85 @@
+import { dropReasons } from '../../../../contract/counters.ts';
+import type { DeviceKind } from '../../../../contract/device.ts';
+import type { Direction } from '../../../../contract/direction.ts';
+import type { NodePoint } from '../../../_lib/time-series/node-series.ts';
+import type { PodHistory } from '../../../_lib/time-series/rates.ts';
+
+/** Rates of a pod over the second that ended at `time` (ms since the epoch). */
+export interface ChartPoint {
+  time: number;
+  kind: DeviceKind;
+  egressPackets: number;
+  ingressPackets: number;
+  egressBits: number;
+  ingressBits: number;
+  /** Packets per second that our programs dropped, both directions, in the order of `dropReasons`. */
+  drops: readonly number[];
+  /** Share of a core that the direction's program used, 0 to 1; null while run times are not counted. */
+  egressCores: number | null;
+  ingressCores: number | null;
+  /** ns per run of the direction's program, over the whole node. */
+  egressNsPerRun: number | null;
+  ingressNsPerRun: number | null;
+}
+
+/** Ids of our programs that a pod's packets run, by direction; null where no program of ours is attached. */
+export type ProgramIds = Record<Direction, number | null>;
+
+/** Node samples and frames are read in the same sweep: those of one second are no further apart, ms. */
+const sameSecondMs = 1500;
+
+/**
+ * Joins a pod's rates from `since` on with the cost of the programs on its device at that time. A program's run time is
+ * known for the whole node; the pod's share is its own number of runs times the mean time of a run.
+ */
+export function chartPoints(
+  history: PodHistory,
+  nodePoints: readonly NodePoint[],
+  programs: Readonly<Record<DeviceKind, ProgramIds>>,
+  since: number,
+): ChartPoint[] {
+  const points: ChartPoint[] = [];
+  const rate = (name: Exclude<keyof PodHistory, 'times' | 'kinds'>, index: number): number =>
+    history[name][index] ?? Number.NaN;
+  let node = 0;
+  for (const [index, time] of history.times.entries()) {
+    const kindCode = history.kinds[index] ?? Number.NaN;
+    const egressPackets = rate('egressPackets', index);
+    if (!(time >= since) || Number.isNaN(kindCode) || Number.isNaN(egressPackets)) continue;
+    node = nearestNodePoint(nodePoints, time, node);
+    const { nsPerRun, sample } = nodePoints[node] ?? {};
+    const isNear = sample !== undefined && Math.abs(sample.time - time) <= sameSecondMs;
+    const kind: DeviceKind = kindCode === 1 ? 'veth' : 'netkit';
+    const cost = (id: number | null): number | null =>
+      isNear && id !== null ? (nsPerRun?.get(id) ?? null) : null;
+    const egressNsPerRun = cost(programs[kind].egress);
+    const ingressNsPerRun = cost(programs[kind].ingress);
+    const ingressPackets = rate('ingressPackets', index);
+    points.push({
+      time,
+      kind,
+      egressPackets,
+      ingressPackets,
+      egressBits: rate('egressBits', index),
+      ingressBits: rate('ingressBits', index),
+      drops: dropReasons.map((reason) => rate(`droppedPackets.${reason}`, index)),
+      egressNsPerRun,
+      ingressNsPerRun,
+      egressCores: cores(egressNsPerRun, egressPackets + rate('egressDroppedPackets', index)),
+      ingressCores: cores(ingressNsPerRun, ingressPackets + rate('ingressDroppedPackets', index)),
+    });
+  }
+  return points;
+}
+
+const cores = (nsPerRun: number | null, runs: number): number | null =>
+  nsPerRun === null ? null : (nsPerRun * runs) / 1e9;
+
+/** Returns the index of the node point nearest to a time, from `start` on; points are in order of time. */
+function nearestNodePoint(points: readonly NodePoint[], time: number, start: number): number {
+  const distance = (index: number): number =>
+    Math.abs((points[index]?.sample.time ?? Number.POSITIVE_INFINITY) - time);
+  let index = start;
+  while (index + 1 < points.length && distance(index + 1) <= distance(index)) index++;
+  return index;
+}

@@ -1,0 +1,19 @@
+import type { ChartPoint } from './chart-points.ts';
+
+/** Returns the point nearest to a time; null if none is within `maxDistance` ms. Points are in order of time. */
+export function nearestPoint(
+  points: readonly ChartPoint[],
+  time: number,
+  maxDistance: number,
+): ChartPoint | null {
+  const next = points.findIndex((point) => point.time >= time);
+  const neighbors = next === -1 ? [points.at(-1)] : [points[next - 1], points[next]];
+  let nearest: ChartPoint | null = null;
+  for (const point of neighbors)
+    if (
+      point !== undefined &&
+      (nearest === null || Math.abs(point.time - time) < Math.abs(nearest.time - time))
+    )
+      nearest = point;
+  return nearest !== null && Math.abs(nearest.time - time) <= maxDistance ? nearest : null;
+}

@@ -1,0 +1,51 @@
+import type { DeviceKind } from '../../../../contract/device.ts';
+import type { ChartPoint } from './chart-points.ts';
+
+/** A row of a chart's data. The values of the kind that carried the packets are set, those of the other kind null. */
+export interface KindRow {
+  time: number;
+  netkitUp: number | null;
+  vethUp: number | null;
+  netkitDown: number | null;
+  vethDown: number | null;
+}
+
+/**
+ * Splits values by device kind, so that a trace has the color of the device that carried the packets. Both kinds share
+ * the point of a migration; in a gap both are null, so that no line crosses it.
+ * @param up value above zero; @param down value stacked on it or, negative, below zero
+ */
+export function rowsByKind(
+  points: readonly ChartPoint[],
+  up: (point: ChartPoint) => number | null,
+  down: (point: ChartPoint) => number | null,
+  maxDistance: number,
+): KindRow[] {
+  const rows: KindRow[] = [];
+  let before: ChartPoint | null = null;
+  for (const point of points) {
+    const isGap = before !== null && point.time - before.time > maxDistance;
+    if (isGap && before !== null)
+      rows.push({
+        time: (before.time + point.time) / 2,
+        netkitUp: null,
+        vethUp: null,
+        netkitDown: null,
+        vethDown: null,
+      });
+    const migrated = before !== null && !isGap && before.kind !== point.kind;
+    const carries = (kind: DeviceKind): boolean => point.kind === kind || migrated;
+    rows.push({
+      time: point.time,
+      netkitUp: carries('netkit') ? up(point) : null,
+      vethUp: carries('veth') ? up(point) : null,
+      netkitDown: carries('netkit') ? down(point) : null,
+      vethDown: carries('veth') ? down(point) : null,
+    });
+    before = point;
+  }
+  return rows;
+}
+
+/** Largest distance of two points of a range that a line connects, ms; further apart is a gap. */
+export const maxPointDistance = (range: number): number => Math.max(1750, Math.ceil(range / 300_000) * 1750);
