@@ -4,27 +4,44 @@ import { type CapabilityName, capabilityName } from '../contract/node.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { type ConntrackTimeouts, defaultTimeouts, parseTimeouts } from './acl/load/conntrack-timeouts.ts';
 
+interface OptionText {
+  /** Placeholder of the value in the help; a flag without one is a switch. */
+  value?: string;
+  text: string;
+  preset?: string;
+}
+
 const options = {
-  socket: ['PATH', 'Unix socket to answer on', '/run/podlane/agent.sock'],
-  'socket-gid': ['GID', 'group that may use the socket besides root', undefined],
-  listen: ['HOST:PORT', 'answer on TCP too; asks for --token-file', undefined],
-  'token-file': ['PATH', 'file with the bearer token that callers over TCP must bring', undefined],
-  database: ['PATH', 'SQLite file that stores names, history and journals', '/var/lib/podlane/podlane.db'],
-  pins: ['DIR', 'where programs, maps and links are pinned, in a bpf file system', '/sys/fs/bpf/podlane'],
-  trust: ['DIR', 'public keys, NAME.pem, whose builds of the datapath may be run', undefined],
-  'max-slots': ['N', 'devices that can be counted at one time', '2048'],
-  connections: ['N', 'connections that access rules remember', '65536'],
-  timeouts: ['LIST', 'seconds that connections are remembered for: udp=60/300,tcp=120/7440/60', undefined],
-  'verdict-rate': ['N[/BURST]', 'verdicts told per second and device, and at once', '50/100'],
-  environment: ['native|guest', 'guest: this is the virtual machine of the lab', 'native'],
-  'log-level': ['LEVEL', 'trace, debug, info, warn, error, fatal or silent', 'info'],
-  without: ['NAMES', 'do as if the kernel lacked these capabilities: tcx,live-rename', undefined],
-  lab: [undefined, 'take reports of the lab’s traffic', undefined],
-} as const satisfies Record<
-  string,
-  readonly [value: string | undefined, text: string, preset: string | undefined]
->;
-type Option = keyof typeof options;
+  socket: { value: 'PATH', text: 'Unix socket to listen on', preset: '/run/podlane/agent.sock' },
+  'socket-gid': { value: 'GID', text: 'group that may use the socket besides root' },
+  listen: { value: 'HOST:PORT', text: 'listen on TCP too; requires --token-file' },
+  'token-file': { value: 'PATH', text: 'file with the bearer token that TCP clients must send' },
+  database: {
+    value: 'PATH',
+    text: 'SQLite file for names, history and journals',
+    preset: '/var/lib/podlane/podlane.db',
+  },
+  pins: {
+    value: 'DIR',
+    text: 'folder in a BPF file system to pin programs, maps and links in',
+    preset: '/sys/fs/bpf/podlane',
+  },
+  trust: { value: 'DIR', text: 'public keys, NAME.pem, whose builds of the datapath may be run' },
+  'max-slots': { value: 'N', text: 'maximum number of devices', preset: '2048' },
+  connections: { value: 'N', text: 'size of the connection table of the access rules', preset: '65536' },
+  timeouts: { value: 'LIST', text: 'connection timeouts in seconds: udp=60/300,tcp=120/7440/60' },
+  'verdict-rate': {
+    value: 'N[/BURST]',
+    text: 'verdicts reported per second and device, and at once',
+    preset: '50/100',
+  },
+  environment: { value: 'native|guest', text: 'guest: the virtual machine of the lab', preset: 'native' },
+  'log-level': { value: 'LEVEL', text: 'trace, debug, info, warn, error, fatal or silent', preset: 'info' },
+  without: { value: 'NAMES', text: 'treat these kernel capabilities as missing: tcx,live-rename' },
+  lab: { text: 'accept reports of the lab’s traffic' },
+} as const satisfies Record<string, OptionText>;
+type OptionName = keyof typeof options;
+const optionTexts: Record<OptionName, OptionText> = options;
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const environments = ['native', 'guest'] as const;
@@ -32,53 +49,57 @@ const environments = ['native', 'guest'] as const;
 export interface Config {
   socket: string;
   socketGid: number | null;
-  /** Null: no TCP. */
+  /** Null: the agent does not listen on TCP. */
   listen: { host: string; port: number; token: string } | null;
   database: string;
   pins: string;
-  /** Folder of the keys that builds are signed by; null: only the installed build may run. */
+  /** Folder of the public keys that builds may be signed with; null: only the installed build may run. */
   trust: string | null;
   maxSlots: number;
-  /** That access rules remember. */
+  /** Size of the connection table of the access rules. */
   connections: number;
   timeouts: ConntrackTimeouts;
-  /** Of each device. */
+  /** Limit of reported verdicts of each device. */
   verdictRate: { perSecond: number; burst: number };
   environment: (typeof environments)[number];
   logLevel: (typeof logLevels)[number];
+  /** Kernel capabilities that are treated as missing. */
   without: CapabilityName[];
   lab: boolean;
 }
 
 export const help = `usage: node server/main.ts [options]
 
-The agent of a node: keeps its pods' devices and answers for them. Needs root.
+The agent of a node: manages the network devices of its pods. Needs root.
 
-${Object.entries(options)
-  .map(([name, [value, text, preset]]) => {
+${Object.entries(optionTexts)
+  .map(([name, { value, text, preset }]) => {
     const flag = `--${name}${value === undefined ? '' : ` ${value}`}`;
     return `  ${flag.padEnd(28)}${text}${preset === undefined ? '' : ` [${preset}]`}`;
   })
   .join('\n')}
   --help                      this text
 
-Each option can be given by the environment instead: --max-slots as PODLANE_MAX_SLOTS, --lab as PODLANE_LAB=1.
+Each option can also be set in the environment: --max-slots as PODLANE_MAX_SLOTS, --lab as PODLANE_LAB=1.
 `;
 
+const helpHint = 'node server/main.ts --help lists the options';
+
 /**
- * Reads the agent's configuration: flags, then the environment's PODLANE_*, then defaults.
- * @returns `'help'` when it was asked for
- * @throws ProblemError `bad_request`, `errors` naming each flag and what is wrong with it
+ * Reads the agent's configuration: flags first, then PODLANE_* of the environment, then defaults.
+ * @returns `'help'` when --help is given
+ * @throws ProblemError `bad_request`, whose `errors` name each invalid flag and the reason
  */
 export function readConfig(args: string[], env: Record<string, string | undefined>): Config | 'help' {
   const flags = readFlags(args);
   if (flags.help === true) return 'help';
   const errors: { path: string; message: string }[] = [];
-  const text = (name: Option) => {
+  const text = (name: OptionName) => {
     const given = flags[name] ?? (env[variable(name)] || undefined);
-    return typeof given === 'string' ? given : options[name][2];
+    return typeof given === 'string' ? given : optionTexts[name].preset;
   };
-  const read = <T>(name: Option, parse: (text: string) => T): T | null => {
+  /** @returns null for an option that is not set, or is invalid, which adds to `errors` */
+  const read = <T>(name: OptionName, parse: (text: string) => T): T | null => {
     const value = text(name);
     if (value === undefined) return null;
     try {
@@ -92,35 +113,55 @@ export function readConfig(args: string[], env: Record<string, string | undefine
   const address = read('listen', parseListen);
   const token = read('token-file', readToken);
   if (address !== null && text('token-file') === undefined)
-    errors.push({ path: '--listen', message: 'TCP is open to others: give --token-file too' });
-  const config = {
-    socket: read('socket', parseSocket)!,
+    errors.push({ path: '--listen', message: 'requires --token-file, because other hosts can reach it' });
+  const socket = read('socket', parseSocket);
+  const database = read('database', nonEmpty);
+  const pins = read('pins', nonEmpty);
+  // Interface indexes of primaries and peers start at 2^20, two for a slot, and must stay below 2^31.
+  const maxSlots = read('max-slots', (value) => integer(value, 1, 1_000_000));
+  const connections = read('connections', (value) => integer(value, 1024, 16_777_216));
+  const verdictRate = read('verdict-rate', parseRate);
+  const environment = read('environment', oneOf(environments));
+  const logLevel = read('log-level', oneOf(logLevels));
+  const optional = {
     socketGid: read('socket-gid', (value) => integer(value, 0, 2 ** 32 - 2)),
     listen: address === null ? null : { ...address, token: token ?? '' },
-    database: read('database', nonEmpty)!,
-    pins: read('pins', nonEmpty)!,
     trust: read('trust', nonEmpty),
-    // The peers' and primaries' indexes go up from 2^20, two for a slot, and must stay below 2^31.
-    maxSlots: read('max-slots', (value) => integer(value, 1, 1_000_000))!,
-    connections: read('connections', (value) => integer(value, 1024, 16_777_216))!,
     timeouts: read('timeouts', parseTimeouts) ?? defaultTimeouts,
-    verdictRate: read('verdict-rate', parseRate)!,
-    environment: read('environment', oneOf(environments))!,
-    logLevel: read('log-level', oneOf(logLevels))!,
     without: read('without', (value) => value.split(',').map(oneOf(capabilityName.options))) ?? [],
     lab: flags.lab === true || ['1', 'true'].includes(env.PODLANE_LAB ?? ''),
   };
-  if (errors.length === 0) return config;
-  throw new ProblemError('bad_request', errors.map(({ path, message }) => `${path} ${message}`).join('\n'), {
-    hint: 'node server/main.ts --help lists the options',
-    errors,
-  });
+  if (
+    errors.length > 0 ||
+    socket === null ||
+    database === null ||
+    pins === null ||
+    maxSlots === null ||
+    connections === null ||
+    verdictRate === null ||
+    environment === null ||
+    logLevel === null
+  ) {
+    const detail = errors.map(({ path, message }) => `${path} ${message}`).join('\n');
+    throw new ProblemError('bad_request', detail, { hint: helpHint, errors });
+  }
+  return {
+    ...optional,
+    socket,
+    database,
+    pins,
+    maxSlots,
+    connections,
+    verdictRate,
+    environment,
+    logLevel,
+  };
 }
 
-const variable = (name: Option) => `PODLANE_${name.toUpperCase().replaceAll('-', '_')}`;
+const variable = (name: OptionName) => `PODLANE_${name.toUpperCase().replaceAll('-', '_')}`;
 
-function readFlags(args: string[]): Partial<Record<Option | 'help', string | boolean>> {
-  const flags = Object.entries(options).map(([name, [value]]) => [
+function readFlags(args: string[]): Partial<Record<OptionName | 'help', string | boolean>> {
+  const flags = Object.entries(optionTexts).map(([name, { value }]) => [
     name,
     { type: value === undefined ? 'boolean' : 'string' } as const,
   ]);
@@ -132,7 +173,7 @@ function readFlags(args: string[]): Partial<Record<Option | 'help', string | boo
   } catch (error) {
     throw new ProblemError('bad_request', (error as Error).message, {
       cause: error,
-      hint: 'node server/main.ts --help lists the options',
+      hint: helpHint,
     });
   }
 }
@@ -143,21 +184,21 @@ function nonEmpty(text: string): string {
 }
 
 function parseSocket(text: string): string {
-  // sun_path of unix(7): 108 bytes with the terminating zero. Node would cut a longer one silently.
+  // sun_path of unix(7) has 108 bytes, the terminating zero included. Node truncates a longer path silently.
   if (Buffer.byteLength(nonEmpty(text)) > 107)
-    throw new Error('longer than the 107 bytes of a socket’s path');
+    throw new Error('longer than 107 bytes, the limit of a socket’s path');
   return text;
 }
 
 function parseRate(text: string): Config['verdictRate'] {
   const [rate = '', burst = rate, ...more] = text.split('/');
-  if (more.length > 0) throw new Error('not N or N/BURST');
+  if (more.length > 0) throw new Error('expected N or N/BURST');
   return { perSecond: integer(rate, 1, 100_000), burst: integer(burst, 1, 100_000) };
 }
 
 function integer(text: string, least: number, most: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most)) throw new Error(`not a whole number from ${least} to ${most}`);
+  if (!(value >= least && value <= most)) throw new Error(`expected a whole number from ${least} to ${most}`);
   return value;
 }
 
@@ -165,7 +206,7 @@ const oneOf =
   <T extends string>(allowed: readonly T[]) =>
   (text: string): T => {
     const found = allowed.find((value) => value === text);
-    if (found === undefined) throw new Error(`not one of ${allowed.join(', ')}`);
+    if (found === undefined) throw new Error(`expected one of ${allowed.join(', ')}`);
     return found;
   };
 
@@ -173,13 +214,13 @@ function parseListen(text: string): { host: string; port: number } {
   const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d+)$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined || Number(port) > 65535)
-    throw new Error('not HOST:PORT, e.g. 127.0.0.1:7481 or [::1]:7481');
+    throw new Error('expected HOST:PORT, e.g. 127.0.0.1:7481 or [::1]:7481');
   return { host, port: Number(port) };
 }
 
 function readToken(file: string): string {
   const token = readFileSync(nonEmpty(file), 'utf8').trim();
   if (!/^[\x21-\x7e]{16,512}$/.test(token))
-    throw new Error('the file must hold 16 to 512 printable characters and no spaces');
+    throw new Error('the file must contain 16 to 512 printable characters without spaces');
   return token;
 }

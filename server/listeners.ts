@@ -24,8 +24,7 @@ export async function openListeners(agent: Agent, { socket, socketGid, listen }:
   const apps = [local];
   stream.serve(local.server);
   const close = async () => {
-    stream.close();
-    await Promise.all(apps.map((app) => app.close()));
+    await Promise.all([stream.close(), ...apps.map((app) => app.close())]);
   };
   try {
     await listenOnSocket(local, socket, socketGid);

@@ -1,33 +1,36 @@
 import { WebSocket } from 'ws';
 import type { ServerMessage } from '../../contract/stream.ts';
 
-/** Above this, samples are skipped: the client is slower than they come. */
+/** Unsent bytes above which samples are skipped: the client reads more slowly than they are sent. */
 const skipAboveBytes = 1 << 20;
-/** Above this, a client that does not even take messages is let go: it shall not grow our memory. */
+/** Unsent bytes above which the client is disconnected, so that it cannot grow the agent's memory. */
 const closeAboveBytes = 4 << 20;
-/** How long a closed client may take to say so before its socket is dropped. */
-const closeWithinMs = 2_000;
+/** Milliseconds that a client has to answer the close frame before its socket is destroyed. */
+const closeTimeoutMs = 2_000;
 
-/** RFC 6455, and IANA's 1013: it may come back. */
+/** Close codes of RFC 6455, and IANA's 1013, after which the client may reconnect. */
 export const closeCodes = { goingAway: 1001, tryAgainLater: 1013 } as const;
 
-/** The sending side of one WebSocket: never holds more than the limits above. */
+/** Sends to one WebSocket and bounds what is buffered for it. */
 export class StreamClient {
   readonly #socket: WebSocket;
+  /** Resolves when the socket is closed. */
+  readonly closed: Promise<void>;
   #skipped = 0;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
-  /** Sends what must not be missed. `message` as text was made once for all clients. */
+  /** Sends a message that must not be skipped: an object, or the text of one that several clients receive. */
   send(message: ServerMessage | string): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     if (this.#socket.bufferedAmount > closeAboveBytes) this.close(closeCodes.tryAgainLater, 'too slow');
     else this.#socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
-  /** Sends a sample, binary or as text, or skips it; how many were skipped is told before the next one. */
+  /** Sends a sample, binary or text, or skips it. The number of skipped samples is sent before the next sample. */
   sendSample(sample: Uint8Array | string): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     if (this.#socket.bufferedAmount > skipAboveBytes) {
@@ -43,6 +46,7 @@ export class StreamClient {
 
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
-    setTimeout(() => this.#socket.terminate(), closeWithinMs).unref();
+    const timer = setTimeout(() => this.#socket.terminate(), closeTimeoutMs);
+    this.#socket.once('close', () => clearTimeout(timer));
   }
 }

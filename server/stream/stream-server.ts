@@ -11,7 +11,7 @@ import { TopicPublisher } from './topics.ts';
 const path = '/api/v1/stream';
 const maxMessageBytes = 64 << 10;
 
-/** The WebSocket `/api/v1/stream` (`contract/stream.ts`), on any number of HTTP servers. */
+/** Serves the WebSocket `/api/v1/stream` (`contract/stream.ts`) on any number of HTTP servers. */
 export class StreamServer {
   readonly #agent: Agent;
   readonly #topics: TopicPublisher;
@@ -24,51 +24,53 @@ export class StreamServer {
 
   readonly #heartbeatMs: number;
 
-  /** A client that does not answer a ping within `heartbeatMs` is dropped. */
+  /** @param heartbeatMs milliseconds after which a client that has not answered a ping is disconnected */
   constructor(agent: Agent, heartbeatMs = 15_000) {
     this.#agent = agent;
     this.#heartbeatMs = heartbeatMs;
     this.#topics = new TopicPublisher(agent);
   }
 
-  /** Takes `server`'s upgrades. `admit` throws ProblemError to refuse one. */
+  /** Handles the upgrade requests of `server`. @param admit throws ProblemError to reject one */
   serve(server: Server, admit: (request: IncomingMessage) => void = () => {}): void {
     server.on('upgrade', (request, socket: Duplex, head) => {
-      // ws takes over error handling only once the request is accepted.
+      // ws handles socket errors only after the upgrade.
       socket.on('error', () => socket.destroy());
       try {
         admit(request);
         if (request.url?.split('?')[0] !== path)
-          throw new ProblemError('not_found', `there is no WebSocket ${request.url?.slice(0, 200)}`);
+          throw new ProblemError('not_found', `no WebSocket at ${request.url?.slice(0, 200)}`);
       } catch (error) {
         return rejectUpgrade(socket, error);
       }
-      this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#join(webSocket));
+      this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#addClient(webSocket));
     });
   }
 
-  /** Tells all clients that the agent goes away. */
-  close(): void {
-    for (const client of this.#clients) client.close(closeCodes.goingAway, 'the agent is stopping');
+  /** Closes all clients with 1001, because the agent is stopping, and waits until their sockets are closed. */
+  async close(): Promise<void> {
+    const clients = [...this.#clients];
+    for (const client of clients) client.close(closeCodes.goingAway, 'the agent is stopping');
     this.#server.close();
+    await Promise.all(clients.map(({ closed }) => closed));
   }
 
-  #join(socket: WebSocket): void {
+  #addClient(socket: WebSocket): void {
     const client = new StreamClient(socket);
     const subscriptions = new ClientSubscriptions(this.#agent, this.#topics, client);
     this.#clients.add(client);
-    socket.on('message', (data, isBinary) => subscriptions.take(isBinary ? '' : String(data)));
-    // ws closes after an error (a message too large, not UTF-8) and says why to the client.
-    socket.on('error', (error) => this.#agent.log.debug({ err: error }, 'stream client'));
+    socket.on('message', (data, isBinary) => subscriptions.handle(isBinary ? '' : String(data)));
+    // ws closes the socket after an error (message too large, not UTF-8) and sends the client the reason.
+    socket.on('error', (error) => this.#agent.log.debug({ err: error }, 'stream client failed'));
     socket.on('close', () => {
       this.#clients.delete(client);
-      subscriptions.stop();
+      subscriptions.close();
     });
-    terminateWhenDead(socket, this.#heartbeatMs);
+    terminateWhenUnresponsive(socket, this.#heartbeatMs);
   }
 }
 
-function terminateWhenDead(socket: WebSocket, heartbeatMs: number): void {
+function terminateWhenUnresponsive(socket: WebSocket, heartbeatMs: number): void {
   let answered = true;
   socket.on('pong', () => {
     answered = true;

@@ -7,19 +7,20 @@ import { frameOf } from './sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
 import type { TopicPublisher } from './topics.ts';
 
-/** Pods that one client may watch at a time. */
+/** Pods, and traces, that one client may watch at a time. */
 const maxSubscriptions = 32;
 
-/** What one client has asked for. */
+/** The topics that one client is subscribed to. */
 export class ClientSubscriptions {
   readonly #agent: Agent;
   readonly #topics: TopicPublisher;
   readonly #client: StreamClient;
-  /** By pod id; calling the value stops the frames. */
-  readonly #watched = new Map<string, () => void>();
-  /** By id of the trace. */
+  /** Functions that end the sampling of a pod, by pod id. */
+  readonly #pods = new Map<string, () => void>();
+  /** Functions that end the watching of a trace, by trace id. */
   readonly #traces = new Map<string, () => void>();
-  #verdicts: (() => void) | null = null;
+  /** Ends the subscription to verdicts; a client has at most one. */
+  #endVerdicts: (() => void) | null = null;
 
   constructor(agent: Agent, topics: TopicPublisher, client: StreamClient) {
     this.#agent = agent;
@@ -34,37 +35,39 @@ export class ClientSubscriptions {
     });
   }
 
-  /** Does what `text` asks and answers `ack`, or `error` with the reason. */
-  take(text: string): void {
-    const asked = parse(text);
-    const id = askedId(asked);
+  /** Handles a message of the client and answers `ack`, or `error` with the problem. */
+  handle(text: string): void {
+    const message = parseJson(text);
     try {
-      this.#do(asked);
-      this.#client.send({ type: 'ack', id: id! });
+      const { id } = this.#apply(message);
+      this.#client.send({ type: 'ack', id });
     } catch (error) {
       const problem =
-        error instanceof ProblemError ? error : new ProblemError('internal', 'the agent’s log has the cause');
+        error instanceof ProblemError
+          ? error
+          : new ProblemError('internal', 'see the agent’s log for the cause');
       if (problem !== error) this.#agent.log.error({ err: error }, 'stream message failed');
-      this.#client.send({ type: 'error', id, problem: problem.toProblem() });
+      this.#client.send({ type: 'error', id: idOf(message), problem: problem.toProblem() });
     }
   }
 
-  stop(): void {
+  close(): void {
     this.#topics.removeFromAll(this.#client);
-    for (const unwatch of [...this.#watched.values(), ...this.#traces.values()]) unwatch();
-    this.#watched.clear();
+    for (const unwatch of [...this.#pods.values(), ...this.#traces.values()]) unwatch();
+    this.#pods.clear();
     this.#traces.clear();
     this.#watchVerdicts(null);
   }
 
-  #do(asked: unknown): void {
-    const { success, data, error } = clientMessage.safeParse(asked);
-    if (!success) throw notValid(error.issues);
+  /** @returns the message @throws ProblemError when it is not valid or cannot be carried out */
+  #apply(message: unknown): { id: number } {
+    const { success, data, error } = clientMessage.safeParse(message);
+    if (!success) throw invalidMessage(error.issues);
     const wanted = data.type === 'subscribe';
     switch (data.topic) {
       case 'pod':
-        if (wanted) this.#watch(data.pod, data.hz);
-        else this.#unwatch(data.pod);
+        if (wanted) this.#watchPod(data.pod, data.hz);
+        else this.#unwatchPod(data.pod);
         break;
       case 'verdicts':
         this.#watchVerdicts(wanted ? data.filter : null);
@@ -76,15 +79,16 @@ export class ClientSubscriptions {
         if (wanted) this.#topics.add(data.topic, this.#client);
         else this.#topics.remove(data.topic, this.#client);
     }
+    return data;
   }
 
-  /** @param filter null: no longer */
+  /** @param filter null ends the subscription */
   #watchVerdicts(filter: VerdictFilter | null): void {
-    this.#verdicts?.();
-    this.#verdicts =
+    this.#endVerdicts?.();
+    this.#endVerdicts =
       filter &&
       this.#agent.verdicts.watch(filter, (news) =>
-        // As samples: who is too slow misses some, and the log has them.
+        // Sent as samples: a slow client skips some, and finds them in the log.
         this.#client.sendSample(JSON.stringify({ type: 'verdicts', ...news } satisfies ServerMessage)),
       );
   }
@@ -101,26 +105,26 @@ export class ClientSubscriptions {
     );
   }
 
-  #watch(idOrName: string, hz: number): void {
+  #watchPod(idOrName: string, hz: number): void {
     const pod = this.#agent.pods.find(idOrName);
-    if (!this.#watched.has(pod) && this.#watched.size >= maxSubscriptions)
+    if (!this.#pods.has(pod) && this.#pods.size >= maxSubscriptions)
       throw new ProblemError('too_many', `a client may watch ${maxSubscriptions} pods at a time`);
-    this.#watched.get(pod)?.();
-    this.#watched.set(
+    this.#pods.get(pod)?.();
+    this.#pods.set(
       pod,
       this.#agent.sampler.watch(pod, hz, (sample) => this.#client.sendSample(frameOf(sample))),
     );
   }
 
-  /** Of a pod that is gone too: its id still stops the watching. */
-  #unwatch(idOrName: string): void {
-    const id = this.#watched.has(idOrName) ? idOrName : this.#agent.pods.find(idOrName);
-    this.#watched.get(id)?.();
-    this.#watched.delete(id);
+  /** Ends the sampling of a pod, which may be removed already: then only its id is known. */
+  #unwatchPod(idOrName: string): void {
+    const id = this.#pods.has(idOrName) ? idOrName : this.#agent.pods.find(idOrName);
+    this.#pods.get(id)?.();
+    this.#pods.delete(id);
   }
 }
 
-function parse(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -128,15 +132,16 @@ function parse(text: string): unknown {
   }
 }
 
-function askedId(asked: unknown): number | null {
-  const id = typeof asked === 'object' && asked !== null && 'id' in asked ? asked.id : null;
+/** Returns the id of a message that may not be valid; null if it has none. */
+function idOf(message: unknown): number | null {
+  const id = typeof message === 'object' && message !== null && 'id' in message ? message.id : null;
   return typeof id === 'number' && Number.isInteger(id) ? id : null;
 }
 
-function notValid(issues: { path: PropertyKey[]; message: string }[]): ProblemError {
+function invalidMessage(issues: { path: PropertyKey[]; message: string }[]): ProblemError {
   const errors = issues.map(({ path, message }) => ({ path: path.join('.'), message }));
   const detail = errors
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
     .join('; ');
-  return new ProblemError('bad_request', `not a message of the stream: ${detail}`, { errors });
+  return new ProblemError('bad_request', `invalid message: ${detail}`, { errors });
 }

@@ -5,7 +5,7 @@ import type { StreamClient } from './stream-client.ts';
 
 export type Topic = Exclude<ClientMessage['topic'], 'pod' | 'verdicts' | 'trace'>;
 
-/** Who gets what. A message is made into text once for all who get it, a frame not at all. */
+/** Publishes topics to their subscribers. A message is serialized once for all of them. */
 export class TopicPublisher {
   readonly #agent: Agent;
   readonly #clients: Record<Topic, Set<StreamClient>> = {
@@ -22,24 +22,24 @@ export class TopicPublisher {
     this.#agent = agent;
     const { pods, batches, dumps, sampler } = agent;
     sampler.on('sample', (sample) => {
-      if (this.#clients.samples.size > 0) this.#sample('samples', frameOf(sample));
+      if (this.#clients.samples.size > 0) this.#publishSample('samples', frameOf(sample));
     });
     sampler.on('node', (sample) => {
-      // They see what programs cost: the kernel measures it while somebody looks.
+      // The sample holds run counts of programs, which the kernel counts only while a client reads them.
       if (this.#clients.node.size > 0) agent.programs.look();
-      this.#sample('node', nodeText(sample));
+      this.#publishSample('node', nodeText(sample));
     });
-    pods.on('pod', (pod) => this.#message('pods', { type: 'pod', pod }));
-    pods.on('pod-removed', (id) => this.#message('pods', { type: 'pod-removed', id }));
-    pods.on('migration', (migration) => this.#message('migrations', { type: 'migration', migration }));
-    batches.on('batch', (batch) => this.#message('batches', { type: 'batch', batch }));
-    batches.on('pod', (batchId, pod) => this.#message('batches', { type: 'batch-pod', batchId, pod }));
-    dumps.on('dump', (dump) => this.#message('dumps', { type: 'dump', dump }));
-    dumps.on('dump-removed', (id) => this.#message('dumps', { type: 'dump-removed', id }));
-    pods.on('event', (event) => this.#message('events', { type: 'event', event }));
+    pods.on('pod', (pod) => this.#publish('pods', { type: 'pod', pod }));
+    pods.on('pod-removed', (id) => this.#publish('pods', { type: 'pod-removed', id }));
+    pods.on('migration', (migration) => this.#publish('migrations', { type: 'migration', migration }));
+    batches.on('batch', (batch) => this.#publish('batches', { type: 'batch', batch }));
+    batches.on('pod', (batchId, pod) => this.#publish('batches', { type: 'batch-pod', batchId, pod }));
+    dumps.on('dump', (dump) => this.#publish('dumps', { type: 'dump', dump }));
+    dumps.on('dump-removed', (id) => this.#publish('dumps', { type: 'dump-removed', id }));
+    pods.on('event', (event) => this.#publish('events', { type: 'event', event }));
   }
 
-  /** A new client gets the last sample at once. */
+  /** Subscribes a client and sends it the latest sample at once. */
   add(topic: Topic, client: StreamClient): void {
     if (this.#clients[topic].has(client)) return;
     this.#clients[topic].add(client);
@@ -56,11 +56,11 @@ export class TopicPublisher {
     for (const clients of Object.values(this.#clients)) clients.delete(client);
   }
 
-  #sample(topic: Topic, sample: Uint8Array | string): void {
+  #publishSample(topic: Topic, sample: Uint8Array | string): void {
     for (const client of this.#clients[topic]) client.sendSample(sample);
   }
 
-  #message(topic: Topic, message: ServerMessage): void {
+  #publish(topic: Topic, message: ServerMessage): void {
     if (this.#clients[topic].size === 0) return;
     const text = JSON.stringify(message);
     for (const client of this.#clients[topic]) client.send(text);

@@ -13,10 +13,10 @@ function refused(args: string[], env: Record<string, string | undefined> = {}): 
     expect(error).toBeInstanceOf(ProblemError);
     return (error as ProblemError).errors ?? [{ path: '', message: (error as ProblemError).message }];
   }
-  throw new Error(`${args.join(' ')} was taken`);
+  throw new Error(`${args.join(' ')} was accepted`);
 }
 
-test('defaults stand when nothing is said', () => {
+test('defaults apply without flags and environment', () => {
   expect(readConfig([], {})).toEqual({
     socket: '/run/podlane/agent.sock',
     socketGid: null,
@@ -35,7 +35,7 @@ test('defaults stand when nothing is said', () => {
   });
 });
 
-test('a flag goes before the environment, the environment before the default', () => {
+test('a flag overrides the environment, which overrides the default', () => {
   const env = {
     PODLANE_MAX_SLOTS: '10',
     PODLANE_PINS: '/sys/fs/bpf/x',
@@ -56,7 +56,7 @@ test('--help lists every option', () => {
     expect(help).toContain(flag);
 });
 
-test('TCP needs a token of a length worth the name', () => {
+test('TCP requires a token of at least 16 characters', () => {
   const token = path.join(temporaryFolder(), 'token');
   expect(refused(['--listen', '127.0.0.1:7481'])).toMatchObject([{ path: '--listen' }]);
   writeFileSync(token, 'short');
@@ -82,21 +82,21 @@ test.each([
   [['--listen', '127.0.0.1:99999', '--token-file', '/nonexistent'], '--listen'],
   [['--nonsense'], ''],
   [['extra'], ''],
-])('%j is refused by name', (args, flag) => {
+])('%j is rejected by the name of the flag', (args, flag) => {
   expect(refused(args)?.[0]?.path).toBe(flag);
 });
 
-test('all bad values are told at once, by where they came from', () => {
+test('all invalid values are reported at once by their source', () => {
   const errors = refused(['--max-slots', 'many'], { PODLANE_ENVIRONMENT: 'cloud' });
   expect(errors?.map(({ path }) => path)).toEqual(['--max-slots', 'PODLANE_ENVIRONMENT']);
 });
 
-test('capabilities to do without are named as the node names them', () => {
+test('capabilities to ignore have the names that the node reports', () => {
   expect(readConfig(['--without', 'tcx,live-rename'], {})).toMatchObject({ without: ['tcx', 'live-rename'] });
-  expect(() => readConfig(['--without', 'magic'], {})).toThrow(/--without "magic": not one of netkit, tcx/);
+  expect(() => readConfig(['--without', 'magic'], {})).toThrow(/--without "magic": expected one of netkit, tcx/);
 });
 
-test('timeouts of connections are given by kind, and by state', () => {
+test('connection timeouts are set by protocol and state', () => {
   expect(readConfig(['--timeouts', 'udp=5/20,tcp=1/2/3'], {})).toMatchObject({
     timeouts: {
       ...defaultTimeouts,

@@ -21,10 +21,11 @@ async function openStream({ token, heartbeatMs }: { token?: string; heartbeatMs?
   stream.serve(server, token === undefined ? undefined : requireBearerToken(token));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => {
-    stream.close();
+  onTestFinished(async () => {
+    const closed = stream.close();
     server.closeAllConnections();
     server.close();
+    await closed;
   });
   const { port } = server.address() as AddressInfo;
   return { ...fake, stream, port, url: `ws://127.0.0.1:${port}/api/v1/stream` };
@@ -270,7 +271,8 @@ test('malformed bytes close only the connection that sent them', async () => {
 test('clients are closed with 1001 when the agent stops', async () => {
   const { stream, url } = await openStream();
   const client = await join(url);
-  stream.close();
+  const closed = stream.close();
   const [code] = await once(client.socket, 'close');
+  await closed;
   expect(code).toBe(1001);
 });
