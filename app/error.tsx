@@ -3,7 +3,7 @@
 import { ErrorState } from './_components/error-state.tsx';
 import { sharedText } from './_text/shared.ts';
 
-/** A page that threw. The shell stays, and with it the connection and the numbers. */
+/** Error boundary of the pages. The frame and its live connection stay. */
 export default function PageError({ error, reset }: { error: Error; reset: () => void }) {
   return (
     <div className="px-(--gutter) py-6">

@@ -20,13 +20,13 @@ const newClient = () =>
     defaultOptions: {
       queries: {
         staleTime: 30_000,
-        // The stream says when it is back, and then everything is read again.
+        // Retries once at most: when the stream reconnects, all queries are invalidated.
         retry: (failures, error) => failures < 1 && !(error instanceof ApiError && error.status < 500),
       },
     },
   });
 
-/** What stands around every page, and what runs behind it: one stream, one cache. */
+/** The frame around every page. Owns the query cache and the subscriptions that fill it from the stream. */
 export function AppShell({ children }: { children: ReactNode }) {
   const [client] = useState(newClient);
   const chrome = useRef<HTMLDivElement>(null);
@@ -47,7 +47,7 @@ export function AppShell({ children }: { children: ReactNode }) {
   useEffect(() => {
     const element = chrome.current;
     if (element === null) return;
-    // What sticks below it asks how high it is: with the banner it is higher.
+    // Publishes the height of the top bar, which grows with the banner, for sticky elements below it.
     const observer = new ResizeObserver(() =>
       document.documentElement.style.setProperty('--chrome', `${element.offsetHeight}px`),
     );

@@ -15,11 +15,11 @@ const size = { small: 'h-6', normal: 'h-(--control)', large: 'h-8 px-3.5' } as c
 interface ButtonProps extends ComponentProps<'button'> {
   look?: keyof typeof look;
   size?: keyof typeof size;
-  /** Gives the looks to the child instead, e.g. a link. */
+  /** Renders the child with the button's styles, e.g. a link. */
   asChild?: boolean;
 }
 
-/** One primary a view. A disabled button has its reason beside it. */
+/** A button. Each view has at most one primary button; a disabled button has its reason beside it. */
 export function Button({
   look: chosen = 'default',
   size: chosenSize = 'normal',
@@ -37,7 +37,7 @@ export function Button({
   );
 }
 
-/** A square button with an icon alone; `label` is its name. */
+/** A square button with only an icon; `label` is its accessible name. */
 export function IconButton({ label, className = '', ...rest }: ComponentProps<'button'> & { label: string }) {
   return (
     <button
@@ -50,7 +50,7 @@ export function IconButton({ label, className = '', ...rest }: ComponentProps<'b
   );
 }
 
-/** A key, as it stands on the keyboard. */
+/** A key of the keyboard. */
 export function Key({ children }: { children: string }) {
   return (
     <kbd className="min-w-[18px] rounded-1 border border-line-2 px-1 text-center font-medium font-mono text-11 text-muted">

@@ -12,7 +12,7 @@ import { Button } from './button.tsx';
 
 const connecting: ConnectionStatus = { state: 'connecting', since: 0, nextTryAt: null, reason: null };
 
-/** Whether the stream stands, and when it tries again. */
+/** State of the live connection, and the time of the next attempt to reconnect. */
 export const useStreamStatus = (): ConnectionStatus =>
   useSyncExternalStore(
     (listener) => liveConnection().onStatus(listener),
@@ -20,7 +20,7 @@ export const useStreamStatus = (): ConnectionStatus =>
     () => connecting,
   );
 
-/** Says that the numbers are old, why, and that the pods do not mind. Nothing for interruptions under two seconds. */
+/** Shows that no new data arrives, and why. Interruptions under two seconds show nothing. */
 export function ConnectionBanner() {
   const status = useStreamStatus();
   const now = useNow();

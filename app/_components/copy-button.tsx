@@ -5,7 +5,7 @@ import { useEffect, useState } from 'react';
 import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
 
-/** Copies `text`; a tick says so for two seconds. `what` names it: `Copy the command`. */
+/** Copies `text` to the clipboard and confirms with a check mark for two seconds. The label is `Copy` followed by `what`. */
 export function CopyButton({
   text,
   what,

@@ -1,7 +1,7 @@
 import { ArrowDownLeft, ArrowUpRight } from 'lucide-react';
 import type { Direction } from '../../contract/direction.ts';
 
-/** An arrow into the pod or out of it, with the word. */
+/** Shows a direction as an arrow into or out of the pod, with the word. */
 export function DirectionMark({ direction }: { direction: Direction }) {
   const Arrow = direction === 'ingress' ? ArrowDownLeft : ArrowUpRight;
   return (

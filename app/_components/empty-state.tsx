@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** What stands where nothing is: what is missing, why, and what would fill it. */
+/** Takes the place of an empty list: says what is missing, why, and how to fill it. */
 export function EmptyState({
   title,
   children,

@@ -2,7 +2,7 @@ import { ApiError } from '../_lib/api.ts';
 import { VerifierError } from './verifier-error.tsx';
 import { WarningSign } from './warning-sign.tsx';
 
-/** Why something that was asked for was not done: title, detail, hint, and what the verifier said. `title` where the refusal has none. */
+/** Shows an API error with its detail, hint and verifier output. `title` is the fallback if the error has none. */
 export function ErrorNotice({ error, title }: { error: Error; title: string }) {
   const api = error instanceof ApiError ? error : null;
   return (

@@ -1,21 +1,21 @@
 import { type ComponentProps, type ReactNode, useId } from 'react';
 import { WarningSign } from './warning-sign.tsx';
 
-/** How an input, a select or a text area looks. */
+/** Styles that inputs, selects and text areas share. */
 export const inputLook =
   'h-(--control) min-w-0 rounded-2 border border-line-control bg-surface-1 px-2 text-ink-1 placeholder:text-muted placeholder:opacity-100 aria-invalid:border-signal disabled:border-line-2 disabled:text-muted';
 
 interface FieldProps {
   label: string;
-  /** Under the control. */
+  /** Text below the control. */
   hint?: ReactNode;
   problem?: string | undefined;
   className?: string;
-  /** Gives the control what ties it to its label and to what is said of it. */
+  /** Renders the control; `tied` connects it to its label, hint and error message. */
   children: (tied: Pick<ComponentProps<'input'>, 'id' | 'aria-describedby' | 'aria-invalid'>) => ReactNode;
 }
 
-/** A control with its label above it, and what is wrong with it below. */
+/** A form control with its label above it, and its hint or error message below. */
 export function Field({ label, hint, problem, className = '', children }: FieldProps) {
   const id = useId();
   const said = problem !== undefined || hint !== undefined;

@@ -3,7 +3,7 @@ import { bytes } from '../_lib/format.ts';
 
 interface Props {
   label: string;
-  /** What the browser offers first: `.o`. */
+  /** File types that the browser offers first, e.g. `.o`. */
   accept: string;
   file: File | null;
   choose: (file: File | null) => void;
@@ -11,7 +11,7 @@ interface Props {
   disabled?: boolean;
 }
 
-/** A file of this computer, by name and size. */
+/** Selects a local file and shows its size. */
 export function FileField({ label, accept, file, choose, hint, disabled = false }: Props) {
   const id = useId();
   return (

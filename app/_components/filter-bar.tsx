@@ -2,7 +2,7 @@
 
 import { type ReactNode, useEffect, useRef } from 'react';
 
-/** Holds what narrows a list, above it while it scrolls. What sticks below asks how high it is: `--bar`. */
+/** The bar with a list's filters, sticky above the list. Publishes its height as `--bar` for sticky elements below it. */
 export function FilterBar({ className = 'gap-1', children }: { className?: string; children: ReactNode }) {
   const bar = useRef<HTMLElement>(null);
   useEffect(() => {

@@ -7,16 +7,16 @@ import { Key } from './button.tsx';
 interface FilterFieldProps {
   text: string;
   change: (text: string) => void;
-  /** What is filtered: `Filter pods`. */
+  /** Accessible name, e.g. `Filter pods`. */
   label: string;
   placeholder: string;
-  /** Offered as it is typed. */
+  /** Suggestions. */
   options?: readonly string[];
-  /** From 720 px on. */
+  /** Width class from 720 px on. */
   width?: string;
 }
 
-/** The field that narrows a list; `/` goes to it. */
+/** The text field of a filter bar; `/` focuses it. */
 export function FilterField({
   text,
   change,
@@ -82,7 +82,7 @@ interface FacetProps {
   children: ReactNode;
 }
 
-/** A property that can be asked for, with how many have it. */
+/** A toggle that filters by a property; `count` is the number of items that have it. */
 export function Facet({ count, on, toggle, children }: FacetProps) {
   return (
     <button
@@ -97,10 +97,10 @@ export function Facet({ count, on, toggle, children }: FacetProps) {
   );
 }
 
-/** Between groups of facets. */
+/** Divider between groups of facets. */
 export const FacetDivider = () => <span className="mx-2 h-5 w-px bg-line-2 max-md:hidden" />;
 
-/** The list with `item` in it, or without when it was. */
+/** Returns the list with `item` added, or removed if it was present. */
 export function toggleItem<T>(list: readonly T[], item: T): T[] {
   return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
 }

@@ -17,12 +17,12 @@ import { WarningSign } from './warning-sign.tsx';
 
 interface Props {
   chosen: GuardChoice | null;
-  /** What holds where nothing is chosen, and whose it is: `default`, `node`. */
+  /** Values that apply to empty fields, and their origin: `default` or `node`. */
   inherited: GuardThresholds;
   from: string;
   save: (choice: GuardChoice) => void;
   saving: boolean;
-  /** Why the agent refused. */
+  /** Error of the last attempt to save. */
   error: Error | null;
   saved: boolean;
 }
@@ -30,7 +30,7 @@ interface Props {
 const control =
   'h-(--control) rounded-2 border border-line-control bg-surface-1 px-2 text-ink-1 placeholder:text-muted placeholder:opacity-100 aria-invalid:border-signal';
 
-/** The thresholds of the guard. An empty field is what the node has, or the default. */
+/** Form for the guard's thresholds. An empty field inherits the node's value or the default. */
 export function GuardForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
   const [texts, setTexts] = useState<GuardFieldTexts>(() => guardFieldTexts(chosen));
   const [tried, setTried] = useState(false);

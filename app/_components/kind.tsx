@@ -2,15 +2,18 @@ import { ArrowRight } from 'lucide-react';
 import type { DeviceKind } from '../../contract/device.ts';
 import { sharedText } from '../_text/shared.ts';
 
-/** `observed`: a device made by others, which Podlane only counts. */
+/** `observed`: a device that Podlane did not create and only counts. */
 export type ShownKind = DeviceKind | 'observed';
 
 const scope = { netkit: 'kind-netkit', veth: 'kind-veth', observed: 'kind-observed' } as const;
 
-/** Sets the colours of a kind for everything inside: `bg-kind`, `text-kind-text`, `stroke-kind`. */
+/** Sets the colors of a kind for its children: `bg-kind`, `text-kind-text`, `stroke-kind`. */
 export const kindScope = (kind: ShownKind): string => scope[kind];
 
-/** The shape of a kind: a lane with a gate slit, two boxes on a cable, a dashed ring. Never without its word near. */
+/**
+ * The shape of a device kind: a lane with a gate slit (netkit), two boxes on a cable (veth), a dashed ring
+ * (observed). Always has its word nearby.
+ */
 export function KindGlyph({ kind, className = 'h-3 w-4.5' }: { kind: ShownKind; className?: string }) {
   return (
     <svg viewBox="0 0 18 12" aria-hidden="true" className={`${scope[kind]} ${className}`}>
@@ -42,7 +45,7 @@ export function KindGlyph({ kind, className = 'h-3 w-4.5' }: { kind: ShownKind; 
   );
 }
 
-/** Shape and word in a row. `hideWord` where a legend or a neighbour names the kind; the word is then read out only. */
+/** Shape and word of a kind in a row. `hideWord` leaves the word to screen readers where a legend or neighbor names the kind. */
 export function Kind({
   kind,
   hideWord = false,
@@ -60,7 +63,7 @@ export function Kind({
   );
 }
 
-/** Shape and word as a badge on the kind's wash. */
+/** Shape and word of a kind as a badge. */
 export function KindBadge({ kind }: { kind: ShownKind }) {
   return (
     <span
@@ -72,7 +75,7 @@ export function KindBadge({ kind }: { kind: ShownKind }) {
   );
 }
 
-/** From one kind to the other, as shapes with hidden words. */
+/** A change of kind: both shapes, with hidden words. */
 export function KindChange({ from, to }: { from: DeviceKind; to: DeviceKind }) {
   return (
     <span className="inline-flex items-center gap-1.5">

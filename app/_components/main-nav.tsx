@@ -21,7 +21,7 @@ const useCurrentPage = () => {
   return pages.find(({ href }) => path === href || path.startsWith(`${href}/`));
 };
 
-/** The sections of the dashboard: side by side, and where they do not fit a menu that says which one this is. */
+/** The main navigation: links side by side, and a menu with the current page's name on narrow screens. */
 export function MainNav() {
   const current = useCurrentPage();
   return (

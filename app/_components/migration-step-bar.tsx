@@ -1,6 +1,6 @@
 import type { RunStep } from '../../contract/migration.ts';
 
-/** The ten steps of a migration as small bars: done, running, to come. The words stand beside it. */
+/** Shows the steps of a migration as small bars, colored by state. The words stand beside it. */
 export function MigrationStepBar({ steps }: { steps: readonly RunStep[] }) {
   return (
     <svg

@@ -6,14 +6,14 @@ import { ErrorState } from './error-state.tsx';
 
 interface MissingResourceProps {
   error: Error;
-  /** Said where the node has no such thing; null: it is not that, the call failed. */
+  /** Title if the resource does not exist; null if loading it failed for another reason. */
   gone: string | null;
-  /** Where all of them are listed. */
+  /** The list that contains such resources. */
   list: { href: string; words: string };
   retry: () => void;
 }
 
-/** What stands in place of the page of one thing that the node does not have, or that cannot be read. */
+/** Takes the place of a page whose resource does not exist or cannot be loaded. */
 export function MissingResource({ error, gone, list, retry }: MissingResourceProps) {
   if (gone === null) return <ErrorState error={error} retry={retry} />;
   return (

@@ -2,8 +2,8 @@ import { scaled } from '../_lib/format.ts';
 import { sharedText } from '../_text/shared.ts';
 
 /**
- * A number in three significant digits, its SI prefix in a slot of its own so that digits align in a column.
- * NaN is shown as `n/a` with the reason in its title; 0 is muted.
+ * Shows a number with three significant digits. Its SI prefix has a slot of its own so that digits align in a
+ * column. NaN is shown as `n/a` with the reason in its title; 0 is muted.
  */
 export function SiNumber({
   value,
@@ -32,14 +32,14 @@ export function SiNumber({
   );
 }
 
-/** A rate of something that should not happen: whole, muted at 0, bold rose above 100 a second. */
+/** Shows a drop rate: muted at 0, bold red above 100 per second. */
 export function DropRate({ value }: { value: number }) {
   if (Number.isNaN(value)) return <NotAvailable reason={sharedText.noData} slot={false} />;
   const tone = value === 0 ? 'text-muted' : value > 100 ? 'font-semibold text-signal-text' : '';
   return <SiNumber value={value} slot={false} className={tone} />;
 }
 
-/** Where a number would stand and none is known. */
+/** Takes the place of an unknown number; the title gives the reason. */
 export function NotAvailable({ reason, slot }: { reason: string; slot: boolean }) {
   return (
     <span className={`text-muted ${slot ? 'pr-[13px]' : ''}`} title={reason}>
@@ -48,7 +48,10 @@ export function NotAvailable({ reason, slot }: { reason: string; slot: boolean }
   );
 }
 
-/** A large number with its unit, for a summary: `1.84 M pps in`. `format` replaces the SI prefix, e.g. for per cent. */
+/**
+ * Shows a large number with its unit in a summary, e.g. `1.84 M packets/s`. `format` replaces the SI prefix,
+ * e.g. for percentages.
+ */
 export function Readout({
   value,
   unit,

@@ -7,11 +7,11 @@ import { useEffect, useRef } from 'react';
 export interface PageTab {
   href: string;
   label: string;
-  /** Beside the label, muted: how many there are, or a mark. */
+  /** Muted text beside the label: a count or a state. */
   count?: number | string | undefined;
 }
 
-/** The pages of one section, in a row below its head; the row scrolls where it does not fit. */
+/** Links to the pages of a section. The row scrolls if it does not fit. */
 export function PageTabs({ label, tabs }: { label: string; tabs: readonly PageTab[] }) {
   const path = usePathname();
   const current = tabs

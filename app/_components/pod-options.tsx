@@ -1,7 +1,7 @@
 import { qualifiedPodName } from '../_lib/packet-labels.ts';
 import { plainAddress, usePods } from '../_lib/pod-queries.ts';
 
-/** The node's pods, offered to fields whose `list` is `id`. */
+/** Suggests the node's pods to text fields whose `list` is `id`. */
 export function PodOptions({ id }: { id: string }) {
   const { data: pods = [] } = usePods();
   return (

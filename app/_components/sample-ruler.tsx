@@ -8,7 +8,7 @@ import { sharedText } from '../_text/shared.ts';
 
 const ticks = 60;
 
-/** One tick a second for the last minute; a rose stub is a sample that did not arrive. Beside it the age of the last one. */
+/** Shows a tick for each second of the last minute, a red stub for a missing sample, and the age of the last sample. */
 export function SampleRuler() {
   const sample = useSampleClock();
   useNow();
@@ -17,7 +17,7 @@ export function SampleRuler() {
   const came = [...podSeries.presence(ticks), ...Array<boolean>(Math.min(late, ticks)).fill(false)].slice(
     -ticks,
   );
-  // Long ticks stand at whole tens of samples, so that they move with the data.
+  // Long ticks mark every tenth sample, so that they move with the data.
   const newest = podSeries.version === 0 ? 0 : Math.floor((sample?.time ?? 0) / 1000) + late;
   return (
     <span

@@ -9,7 +9,7 @@ interface SelectFieldProps {
   disabled?: boolean;
 }
 
-/** One of a few. */
+/** A select field with its label. */
 export const SelectField = ({ label, problem, value, change, options, disabled }: SelectFieldProps) => (
   <Field label={label} problem={problem}>
     {(tied) => (

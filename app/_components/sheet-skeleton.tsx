@@ -1,7 +1,7 @@
 import { sharedText } from '../_text/shared.ts';
 import { Skeleton } from './skeleton.tsx';
 
-/** What is shown while the agent is asked for a plan, `lines` long. */
+/** Placeholder for the content of a sheet while it loads. */
 export function SheetSkeleton({ lines }: { lines: number }) {
   return (
     <div className="grid gap-4 p-6" aria-busy="true">

@@ -10,15 +10,15 @@ interface SheetProps {
   open: boolean;
   onOpenChange: (open: boolean) => void;
   title: string;
-  /** Read out after the title, not shown. */
+  /** Accessible description, not visible. */
   description: string;
-  /** Beside the title. */
+  /** Content beside the title. */
   head?: ReactNode;
   footer?: ReactNode;
   children: ReactNode;
 }
 
-/** A dialog that comes in from the right and keeps the page in sight. Under 720 px it takes the width. */
+/** A dialog that slides in from the right and leaves the page visible. Takes the full width under 720 px. */
 export function Sheet({ open, onOpenChange, title, description, head, footer, children }: SheetProps) {
   return (
     <Dialog.Root open={open} onOpenChange={onOpenChange}>

@@ -1,11 +1,14 @@
 export interface SparklineSegment {
   kind: 'netkit' | 'veth' | null;
   path: string;
-  /** Where the trace ends, when it ends at the last value. */
+  /** End point; null if the segment does not reach the last value. */
   end: { x: number; y: number } | null;
 }
 
-/** Cuts values into traces, one for each run of one kind without a gap; runs of two kinds share the value between them. */
+/**
+ * Splits values into segments of one device kind without gaps. Segments of different kinds share the value at
+ * which they meet.
+ */
 export function sparklineSegments(
   values: ArrayLike<number>,
   kinds: ArrayLike<number> | undefined,
@@ -16,13 +19,13 @@ export function sparklineSegments(
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < n; i++) {
-    const value = values[i]!;
+    const value = values[i] ?? Number.NaN;
     if (Number.isNaN(value)) continue;
     if (value < low) low = value;
     if (value > high) high = value;
   }
   const inset = 3;
-  // A steady rate is a straight line: noise under two per cent is not blown up to the full height.
+  // Keeps a steady rate straight: variation under 2 % is not scaled up to the full height.
   const range = Math.max(high - low, high * 0.02, 1e-9);
   const middle = (high + low) / 2;
   const x = (i: number) => round((i / Math.max(1, n - 1)) * width);
@@ -31,7 +34,7 @@ export function sparklineSegments(
   const traces: SparklineSegment[] = [];
   let open: SparklineSegment | null = null;
   for (let i = 0; i < n; i++) {
-    const value = values[i]!;
+    const value = values[i] ?? Number.NaN;
     if (Number.isNaN(value)) {
       open = null;
       continue;

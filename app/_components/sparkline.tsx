@@ -2,16 +2,16 @@ import { kindScope } from './kind.tsx';
 import { sparklineSegments } from './sparkline-segments.ts';
 
 interface SparklineProps {
-  /** Oldest first; NaN is a gap. */
+  /** Values, oldest first; NaN is a gap. */
   values: ArrayLike<number>;
-  /** The device that carried each value, 0 netkit, 1 veth: the trace takes its colour. */
+  /** Device kind that carried each value: 0 netkit, 1 veth. Sets the color of the line. */
   kinds?: ArrayLike<number>;
   width: number;
   height: number;
   tone?: 'muted' | 'signal';
 }
 
-/** A trace of the last values on a scale of its own, from their lowest to their highest. Decoration: the numbers stand beside it. */
+/** Draws the last values on a scale from their minimum to their maximum. Decorative: the numbers stand beside it. */
 export function Sparkline({ values, kinds, width, height, tone = 'muted' }: SparklineProps) {
   const traces = sparklineSegments(values, kinds, width - 4, height);
   const last = traces.at(-1);

@@ -13,7 +13,7 @@ interface TextFieldProps
   change: (value: string) => void;
 }
 
-/** A line of text that the browser does not fill in by itself. */
+/** A single-line text field without autofill. */
 export const TextField = ({ label, hint, problem, change, ...input }: TextFieldProps) => (
   <Field label={label} hint={hint} problem={problem}>
     {(tied) => (

@@ -23,14 +23,14 @@ function set(next: typeof notices): void {
   for (const listener of listeners) listener();
 }
 
-/** Says what happened and what next. Not for what a row shows already. */
+/** Shows a toast with the result of an action. Not for changes that the page already shows. */
 export function notify(notice: Notice): void {
   set([...notices.slice(-2), { ...notice, id: nextId++ }]);
 }
 
 const none: typeof notices = [];
 
-/** The notices, at the lower right; once in the shell. A failure stays until it is closed. */
+/** Renders the toasts at the lower right; mounted once in the frame. Failures stay until closed. */
 export function Toasts() {
   const shown = useSyncExternalStore(
     (listener) => {

@@ -16,7 +16,7 @@ const marks = {
   'staged-allow': { Icon: Check, tone: 'text-ink-2', icon: 'text-muted' },
 } as const;
 
-/** What became of a packet, or would have by the draft: a sign and the words. */
+/** Shows a verdict as an icon and a word. */
 export function VerdictMark({ kind }: { kind: VerdictKind }) {
   const { Icon, tone, icon } = marks[kind];
   return (

@@ -5,7 +5,7 @@ import { CopyButton } from './copy-button.tsx';
 
 const head = 'text-12 text-muted';
 
-/** What the verifier said, taken apart: the complaint, where, what it knew there; the log folded. */
+/** Shows a verifier error: message, source line, instructions, register state and the end of the log. */
 export function VerifierError({ refusal }: { refusal: Refusal }) {
   const { program, message, meaning, source, instruction, before, registers, log } = refusal;
   return (

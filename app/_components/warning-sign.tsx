@@ -1,4 +1,4 @@
-/** The triangle that stands beside everything in the signal colour, because colour alone says nothing. */
+/** Warning triangle beside text in the signal color, because color alone carries no meaning. */
 export function WarningSign({ className = 'size-3.5' }: { className?: string }) {
   return (
     <svg viewBox="0 0 24 24" aria-hidden="true" className={className}>

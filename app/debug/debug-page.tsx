@@ -10,7 +10,7 @@ import { DumpCard } from './dump-card.tsx';
 import { DumpContents } from './dump-contents.tsx';
 import { debugText } from './text.ts';
 
-/** What the kernel and the agent know, in one archive: made here, watched, had as a file. */
+/** Page of debug dumps: archives of the state of kernel and agent. */
 export function DebugPage() {
   const { data: dumps, error, refetch } = useDumps();
   const running = dumps?.find(({ state }) => state === 'running');

@@ -15,7 +15,7 @@ import { sharedText } from '../_text/shared.ts';
 import { DumpParts } from './dump-parts.tsx';
 import { debugText } from './text.ts';
 
-/** A dump as it is made, and what it became. */
+/** A debug dump: progress, result and actions. */
 export function DumpCard({ dump }: { dump: Dump }) {
   const problems = dump.parts.reduce((sum, part) => sum + part.problems.length, 0);
   const took = dump.endedAt === null ? null : Date.parse(dump.endedAt) - Date.parse(dump.startedAt);
@@ -101,7 +101,7 @@ function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
   );
 }
 
-/** Cancelling and deleting leave no file. */
+/** Buttons to cancel, download or delete a dump. Canceling and deleting leave no file. */
 function DumpActions({ dump }: { dump: Dump }) {
   const remove = useDeleteDump();
   const lacks = useMissingRole('admin');

@@ -12,7 +12,7 @@ const parts: Record<DumpPartName, [title: string, what: string]> = {
   log: [debugText.logPart, debugText.logPartDetail],
 };
 
-/** What goes into a dump, and what never does. */
+/** Lists the parts of a dump, and the data that is never included. */
 export function DumpContents() {
   return (
     <>

@@ -4,7 +4,7 @@ import { WarningSign } from '../_components/warning-sign.tsx';
 import { bytes, count } from '../_lib/format.ts';
 import { debugText } from './text.ts';
 
-/** How far each part of a dump is, and what could not be had. */
+/** Shows the progress and problems of each part of a dump. */
 export function DumpParts({ parts }: { parts: readonly DumpPart[] }) {
   return (
     <ol className="mt-2 max-w-[720px] border-line-1 border-t text-13">

@@ -15,7 +15,7 @@ const everyMs = 2000;
 const list = ['programs'] as const;
 const one = (id: number) => ['program', id] as const;
 
-/** All programs of the node, read again while they are looked at: that keeps the kernel counting their runs. */
+/** All eBPF programs on the node. Polling keeps the kernel's run stats enabled. */
 export const usePrograms = () =>
   useQuery({
     queryKey: list,
@@ -33,7 +33,7 @@ export const useProgram = (id: number) =>
     placeholderData: keepPreviousData,
   });
 
-/** Its translated instructions; they never change. */
+/** Translated instructions of a program; they never change. */
 export const useInstructions = (id: number) =>
   useQuery({
     queryKey: [...one(id), 'instructions'],
@@ -48,7 +48,7 @@ export const useBpfLinks = () =>
     staleTime: 5000,
   });
 
-/** Chooses whether the kernel counts runs when nobody looks. */
+/** Sets if run stats stay enabled when no page shows them. */
 export function useKeepStatistics() {
   const client = useQueryClient();
   return useMutation({
@@ -59,11 +59,11 @@ export function useKeepStatistics() {
   });
 }
 
-/** What a program is called: in full where its BTF tells, and `#412` where it has no name. */
+/** Name of a program: in full if its BTF has it, or `#412` if it has no name. */
 export const programName = ({ fullName, name, id }: Pick<Program, 'fullName' | 'name' | 'id'>): string =>
   fullName ?? (name === '' ? `#${id}` : name);
 
-/** Whose it is, on one line. */
+/** Labels an owner on one line. */
 export function ownerText(owner: BpfOwner): string {
   if (owner.kind === 'ours') return `Podlane, ${owner.what}`;
   if (owner.kind === 'process') return `${owner.name} (${owner.pid})`;

@@ -1,9 +1,9 @@
 import type { Peer, Rule, Selector, Subject } from '../../contract/acl.ts';
 import { rulesText } from './text.ts';
 
-/** What rules say, in few words; as their YAML says it in full. */
+/** Short labels for the terms of rules. */
 
-/** `app=cart, tier in (web, api)`; of an empty selector `every pod`. */
+/** Labels a selector, e.g. `app=cart, tier in (web, api)`; an empty one is `all pods`. */
 export function selectorLabel({ matchLabels, matchExpressions }: Selector): string {
   const words = [
     ...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`),
@@ -19,24 +19,24 @@ export function selectorLabel({ matchLabels, matchExpressions }: Selector): stri
 const within = (what: string, namespace: string | undefined): string =>
   namespace === undefined ? what : rulesText.inNamespace(what, namespace);
 
-/** Whose packets: `shop.cart`, `app=cart of shop`, `namespace shop`, `every pod`. */
+/** Labels the pods that a rule selects, e.g. `shop.cart`, `app=cart in namespace shop`, `namespace shop` or `all pods`. */
 export function subjectLabel(subject: Subject): string {
   if ('pod' in subject) return subject.pod;
   if ('selector' in subject) return within(selectorLabel(subject.selector), subject.namespace);
   return 'namespace' in subject ? rulesText.namespace(subject.namespace) : rulesText.allPods;
 }
 
-/** Who is at the other end: `10.0.0.0/8 but 10.1.0.0/16`. */
+/** Labels a peer, e.g. `10.0.0.0/8 except 10.1.0.0/16`. */
 export function peerLabel(peer: Peer): string {
   if (!('cidr' in peer)) return within(selectorLabel(peer.pods), peer.namespace);
   return peer.except.length === 0 ? peer.cidr : rulesText.cidrExcept(peer.cidr, peer.except.join(', '));
 }
 
-/** All of them, `anyone` when there are none. */
+/** Labels all peers of a rule; `any` if it names none. */
 export const peersLabel = (peers: readonly Peer[]): string =>
   peers.length === 0 ? 'anyone' : peers.map(peerLabel).join('; ');
 
-/** `tcp 80, 8000–8100`, `icmp 8`, `udp`, `any`. */
+/** Labels protocol and ports, e.g. `tcp 80, 8000–8100`, `icmp 8`, `udp` or `any`. */
 export function rulePortsLabel({ protocol, ports, icmp }: Pick<Rule, 'protocol' | 'ports' | 'icmp'>): string {
   const parts =
     protocol === 'icmp'
@@ -45,11 +45,14 @@ export function rulePortsLabel({ protocol, ports, icmp }: Pick<Rule, 'protocol' 
   return parts.length === 0 ? protocol : `${protocol} ${parts.join(', ')}`;
 }
 
-/** `80`, `8000–8100`. */
+/** Labels a range of ports, e.g. `80` or `8000–8100`. */
 export const portRangeLabel = (from: number, to: number): string =>
   from === to ? `${from}` : `${from}–${to}`;
 
-/** Ports of an entry, or types and codes of ICMP: those are kept as type × 256 + code. `all` when it says nothing of them. */
+/**
+ * Labels the ports of an entry, or ICMP types and codes, which entries keep as type × 256 + code; `all` if it
+ * covers every value.
+ */
 export function entryPortsLabel(protocol: Rule['protocol'], from: number, to: number): string {
   if (from === 0 && to === 65_535) return 'all';
   if (protocol !== 'icmp') return portRangeLabel(from, to);
@@ -58,13 +61,13 @@ export function entryPortsLabel(protocol: Rule['protocol'], from: number, to: nu
   return `type ${first} code ${portRangeLabel(from & 255, to & 255)}`;
 }
 
-/** Rules in the order in which they are asked, each with its place in the set. */
+/** Sorts rules by evaluation order; each keeps its index in the set. */
 export const inEvaluationOrder = (rules: readonly Rule[]): { rule: Rule; index: number }[] =>
   rules
     .map((rule, index) => ({ rule, index }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
 
-/** Whether every word of a text is in what a rule says. */
+/** Tells if a rule's labels contain every word of a text. */
 export function matchesSearch(rule: Rule, text: string): boolean {
   const said = [
     rule.name,

@@ -13,7 +13,7 @@ import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
 import { isDirty, useWorkingCopy } from './_editor/working-copy.ts';
 import { rulesText } from './text.ts';
 
-/** What is in force, and the pages of the section. */
+/** Header of the rules pages: facts about the active rules, and tabs. */
 export function RulesHeader() {
   const { data: active, error } = useActiveRules();
   const { data: staged } = useStagedRules();

@@ -7,7 +7,7 @@ import { Skeleton } from '../_components/skeleton.tsx';
 import { useNodeGuard, useSetNodeGuard } from '../_lib/guard-queries.ts';
 import { settingsText } from './text.ts';
 
-/** What the guard goes by on this node, where nothing is chosen for a pod. */
+/** Guard thresholds of this node; pods can override them. */
 export function GuardSettings() {
   const { data: guard, error, refetch } = useNodeGuard();
   const choose = useSetNodeGuard();

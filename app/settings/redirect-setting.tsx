@@ -12,7 +12,7 @@ import { settingsText } from './text.ts';
 
 const key = ['node', 'settings'] as const;
 
-/** Whether packets between pods of the node go past the host's stack. */
+/** Switch for the same-node redirect. */
 export function RedirectSetting() {
   const client = useQueryClient();
   const lacks = useMissingRole('operator');

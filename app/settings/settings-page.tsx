@@ -4,7 +4,7 @@ import { GuardSettings } from './guard-settings.tsx';
 import { RedirectSetting } from './redirect-setting.tsx';
 import { settingsText } from './text.ts';
 
-/** What is chosen for the whole node, kept over restarts of the agent. */
+/** Page of the node's settings. */
 export function SettingsPage() {
   return (
     <div className="max-w-[720px] px-(--gutter) py-4 pb-12">

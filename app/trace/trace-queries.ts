@@ -9,7 +9,7 @@ import { liveConnection } from '../_lib/live-connection.ts';
 const list = ['traces'] as const;
 const one = (id: string) => ['trace', id] as const;
 
-/** Traces that run, and the last that ended, newest first. */
+/** Running and recently ended traces, newest first. */
 export const useTraces = () =>
   useQuery({
     queryKey: list,
@@ -17,7 +17,7 @@ export const useTraces = () =>
     refetchInterval: 4000,
   });
 
-/** A trace with its packets, as they come over the stream while it runs. */
+/** A trace with its packets; the stream adds packets while it runs. */
 export function useTrace(id: string) {
   const client = useQueryClient();
   const query = useQuery({
@@ -45,7 +45,7 @@ export function useTrace(id: string) {
   return { ...query, refused };
 }
 
-/** A trace with what a message tells of it: new packets, and known ones that were seen again. */
+/** Merges a stream message into a trace: new packets, and new observations of known ones. */
 export function withPackets(
   known: Trace,
   { trace, items }: { trace: TraceSummary; items: readonly TracePacket[] },

@@ -2,7 +2,7 @@ import { parseCidr } from '../../contract/cidr.ts';
 import type { VerdictFilter, VerdictKind } from '../../contract/verdict.ts';
 import { verdictsText } from './text.ts';
 
-/** What the address keeps: the filter as it was typed. */
+/** Filter fields as typed; the URL keeps them. */
 export interface VerdictFilterFields {
   pod: string;
   rule: string;
@@ -38,7 +38,7 @@ export function verdictFilterUrl(view: VerdictFilterFields): string {
 
 export const hasVerdictFilter = (view: VerdictFilterFields): boolean => verdictFilterUrl(view) !== '';
 
-/** What the agent is asked for, and what of it cannot be asked, by field. */
+/** Returns the API filter, and the problems by field. */
 export function validateVerdictFilter(view: VerdictFilterFields): {
   filter: VerdictFilter;
   problems: { address?: string; port?: string };

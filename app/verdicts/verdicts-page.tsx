@@ -30,7 +30,7 @@ import {
 
 const settleMs = 300;
 
-/** Packets that were dropped or logged, and what a staged would do with them, as it happens. */
+/** Page of dropped and logged packets and of verdicts of the staged rules, live. */
 export function VerdictsPage() {
   const [view, change] = useUrlState(parseVerdictFilter, verdictFilterUrl);
   const { filter, problems } = useMemo(() => validateVerdictFilter(view), [view]);
@@ -94,7 +94,7 @@ export function VerdictsPage() {
   );
 }
 
-/** Nothing was dropped or logged, or nothing that the filter lets through. */
+/** Takes the place of an empty list: no verdicts at all, or none that match the filter. */
 function Nothing({ filtered, clear }: { filtered: boolean; clear: () => void }) {
   const { data: active } = useActiveRules();
   const { data: staged } = useStagedRules();

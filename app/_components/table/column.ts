@@ -1,30 +1,35 @@
 import type { ReactNode } from 'react';
 
-/** A column of a `DataTable`. Live values are read by the cell itself, so that a row need not render. */
+/** A column of a `DataTable`. A cell with a live value subscribes to it itself, so that its row need not render. */
 export interface Column<Row, Key extends string = string> {
   key: Key;
   label: string;
-  /** What the label leaves open. */
+  /** Head that adjacent columns share, e.g. `packets/s`; columns of a group stand side by side. */
+  group?: string;
+  /** Tooltip of the head: explains what the label leaves open. */
   title?: string;
-  /** Of the `<col>`, e.g. `w-20`; without, it takes what is left. */
+  /** Replaces the label in the head, e.g. a checkbox that selects all rows. */
+  headContent?: ReactNode;
+  /** Width class of the column, e.g. `w-20`; without one, the column takes the remaining width. */
   width?: string;
-  /** Hides the column where there is no room, e.g. `max-md:hidden`; the last that is left keeps the gutter: `max-md:pr-(--gutter)`. */
+  /** Classes of every cell that hide the column on narrow screens, e.g. `max-md:hidden`; the last visible column keeps the gutter with `max-md:pr-(--gutter)`. */
   from?: string;
-  /** `slot`: a number with a place for its SI prefix. */
+  /** `slot` aligns numbers right and leaves room for an SI prefix. */
   align?: 'left' | 'right' | 'slot';
-  /** What it is sorted by; without, it is not. Nulls and NaN come last, either way. */
+  /** Sort value of a row; null and NaN sort last in both directions. Columns without it cannot be sorted. */
   sort?: (row: Row) => string | number | null;
-  /** Names the row, and is read out with every cell of it. One column has it. */
+  /** Marks the cell that names the row: assistive technology reads it out with every other cell. One column has it. */
   head?: boolean;
   cell: (row: Row) => ReactNode;
 }
 
+/** Column and direction that a table is sorted by. */
 export interface Sorting<Key extends string = string> {
   sort: Key;
   descending: boolean;
 }
 
-/** Rows in the order of a column; equal ones stay as they came. */
+/** Returns the rows sorted by a column; rows with equal values keep their order. */
 export function sortRows<Row, Key extends string>(
   rows: readonly Row[],
   columns: readonly Column<Row, Key>[],

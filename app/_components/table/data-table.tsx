@@ -1,7 +1,7 @@
 'use client';
 
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { type ReactNode, useMemo, useRef } from 'react';
+import { memo, type ReactNode, useMemo, useRef } from 'react';
 import { Skeleton } from '../skeleton.tsx';
 import { type Column, type Sorting, sortRows } from './column.ts';
 import { RowSpacer } from './row-spacer.tsx';
@@ -12,26 +12,37 @@ import { useVisibleRows } from './use-visible-rows.ts';
 interface DataTableProps<Row, Key extends string> {
   label: string;
   columns: readonly Column<Row, Key>[];
-  /** Null while they are not known. */
+  /** Null while loading: skeleton rows are shown. */
   rows: readonly Row[] | null;
   rowKey: (row: Row) => string;
-  /** Without it the rows keep the order they came in, and no head is a button. */
+  /** Current sort order; without it the rows keep their order and no head is a button. */
   sorting?: Sorting<Key> & { change: (sorting: Sorting<Key>) => void };
-  /** What Escape does. */
+  /** Called on Escape: clears the filter. */
   clear?: () => void;
-  /** Of a row, e.g. `text-muted` for what has ended. */
+  /** Called on Escape before `clear`; returns true if it handled the key, e.g. by clearing a selection. */
+  onEscape?: () => boolean;
+  /** Handles further keys while no text field has the focus; `key` is the key of the focused row. Returns true if it handled the event. */
+  onKey?: (event: KeyboardEvent, key: string | null) => boolean;
+  isSelected?: (row: Row) => boolean;
+  /** Classes of a row, e.g. `text-muted` for one that has ended. */
   tone?: (row: Row) => string;
-  /** Where the head sticks, below the top of the window. */
+  /** Dims the rows while their data is outdated. */
+  stale?: boolean;
+  /** Position class of the sticky head. */
   top?: string;
+  /** Number of skeleton rows while loading. */
+  skeletonRows?: number;
+  /** Shown in place of the table when `rows` is empty: says why there is nothing and what to do. */
+  empty?: ReactNode;
 }
 
-const head = 'h-7 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted whitespace-nowrap';
+const head = 'border-line-2 border-b px-2 text-left font-[450] text-12 text-muted whitespace-nowrap';
 const cell = 'overflow-hidden border-line-1 border-b px-2 whitespace-nowrap text-ellipsis';
 const edges = 'first:pl-(--gutter) last:pr-(--gutter)';
 const alignment = { left: '', right: 'text-right', slot: 'text-right' } as const;
 const nothing = () => {};
 
-/** The column that is the first where the others before it are hidden keeps the gutter there. */
+/** Gives the gutter to the first column that stays visible on narrow screens. */
 function withEdge<Row, Key extends string>(
   columns: readonly Column<Row, Key>[],
 ): readonly Column<Row, Key>[] {
@@ -42,8 +53,15 @@ function withEdge<Row, Key extends string>(
 }
 
 /**
- * A dense table of any length: only the rows in sight are in the document. A row is opened through the link
- * in it that has `data-row-link`.
+ * The table of every list. It offers:
+ * - sorting: a column with `sort` has a button in its head; `aria-sort` names the current one. While the pointer
+ *   is over the rows or one has the focus, rows do not move.
+ * - virtual rows: only rows near the viewport are in the document, so that 10,000 rows scroll smoothly;
+ *   `aria-rowcount` and `aria-rowindex` give the whole table.
+ * - keyboard: arrows, `j` and `k`, Home and End move between rows, Enter opens the row through the link or button in it
+ *   that has `data-row-link`, Escape clears the selection (`onEscape`) and then the filter (`clear`); `onKey` adds keys.
+ * - live values: a row renders only when its data changes; cells subscribe to live values themselves.
+ * - groups of columns with a common head, a selected state, skeleton rows while loading, and an empty state.
  */
 export function DataTable<Row, Key extends string>({
   label,
@@ -52,26 +70,41 @@ export function DataTable<Row, Key extends string>({
   rowKey,
   sorting,
   clear = nothing,
+  onEscape,
+  onKey,
+  isSelected,
   tone,
+  stale = false,
   top = 'top-(--chrome)',
+  skeletonRows = 8,
+  empty,
 }: DataTableProps<Row, Key>) {
   const columns = useMemo(() => withEdge(given), [given]);
   const body = useRef<HTMLTableSectionElement>(null);
   const { sort, descending } = sorting ?? {};
-  const inOrder = useMemo(
+  const sortedRows = useMemo(
     () =>
       sort === undefined
         ? (rows ?? [])
         : sortRows(rows ?? [], columns, { sort, descending: descending === true }),
     [rows, columns, sort, descending],
   );
-  const { ordered, hold } = useHeldOrder(inOrder, rowKey, `${sort} ${descending}`);
-  const { inSight, above, below, scrollTo } = useVisibleRows(body, ordered.length);
-  useTableKeys({ rows: ordered.length, body, scrollTo, clear });
+  const { ordered, handlers } = useHeldOrder(sortedRows, rowKey, `${sort} ${descending}`);
+  const { visible, above, below, scrollTo } = useVisibleRows(body, ordered.length);
+  useTableKeys({
+    rows: ordered.length,
+    body,
+    scrollTo,
+    clear,
+    ...(onEscape === undefined ? {} : { onEscape }),
+    own: (event, row) => onKey?.(event, row?.dataset.key ?? null) === true,
+  });
+  const headRows = columns.some(({ group }) => group !== undefined) ? 2 : 1;
+  if (rows?.length === 0 && empty !== undefined) return empty;
   return (
     <table
       aria-label={label}
-      aria-rowcount={ordered.length + 1}
+      aria-rowcount={ordered.length + headRows}
       aria-busy={rows === null}
       className="w-full table-fixed border-separate border-spacing-0"
     >
@@ -81,31 +114,40 @@ export function DataTable<Row, Key extends string>({
         ))}
       </colgroup>
       <thead className={`sticky z-10 bg-surface-0 ${top}`}>
-        <tr aria-rowindex={1}>
+        {headRows === 2 && (
+          <tr aria-rowindex={1}>
+            <GroupHeads columns={columns} />
+          </tr>
+        )}
+        <tr aria-rowindex={headRows}>
           {columns.map((column) => (
-            <Head key={column.key} column={column} sorting={sorting} />
+            <Head
+              key={column.key}
+              column={column}
+              height={headRows === 2 ? 'h-6' : 'h-7'}
+              {...(sorting === undefined ? {} : { sorting })}
+            />
           ))}
         </tr>
       </thead>
-      <tbody ref={body} {...hold}>
-        {rows === null && <SkeletonRows columns={columns} />}
+      <tbody ref={body} className={stale ? 'stale' : ''} {...handlers}>
+        {rows === null && <SkeletonRows columns={columns} rows={skeletonRows} />}
         <RowSpacer height={above} />
-        {inSight.map((index) => {
+        {visible.map((index) => {
           const row = ordered[index];
           if (row === undefined) return null;
+          const key = rowKey(row);
           return (
-            <tr
-              key={rowKey(row)}
-              data-index={index}
-              aria-rowindex={index + 2}
-              className={`relative h-(--row) hover:bg-surface-2 has-[[data-row-link]:focus-visible]:outline-2 has-[[data-row-link]:focus-visible]:outline-focus has-[[data-row-link]:focus-visible]:-outline-offset-2 ${tone?.(row) ?? ''}`}
-            >
-              {columns.map((column) => (
-                <Cell key={column.key} column={column}>
-                  {column.cell(row)}
-                </Cell>
-              ))}
-            </tr>
+            <DataRow
+              key={key}
+              id={key}
+              row={row}
+              index={index}
+              headRows={headRows}
+              columns={columns}
+              selected={isSelected?.(row) === true}
+              tone={tone?.(row) ?? ''}
+            />
           );
         })}
         <RowSpacer height={below} />
@@ -113,6 +155,43 @@ export function DataTable<Row, Key extends string>({
     </table>
   );
 }
+
+interface DataRowProps<Row, Key extends string> {
+  id: string;
+  row: Row;
+  /** Index over all rows, from 0. */
+  index: number;
+  headRows: number;
+  columns: readonly Column<Row, Key>[];
+  selected: boolean;
+  tone: string;
+}
+
+const DataRow = memo(function DataRow<Row, Key extends string>({
+  id,
+  row,
+  index,
+  headRows,
+  columns,
+  selected,
+  tone,
+}: DataRowProps<Row, Key>) {
+  return (
+    <tr
+      data-index={index}
+      data-key={id}
+      data-selected={selected || undefined}
+      aria-rowindex={index + 1 + headRows}
+      className={`relative h-(--row) data-selected:bg-accent-wash hover:bg-surface-2 has-[[data-row-link]:focus-visible]:outline-2 has-[[data-row-link]:focus-visible]:outline-focus has-[[data-row-link]:focus-visible]:-outline-offset-2 ${tone}`}
+    >
+      {columns.map((column) => (
+        <Cell key={column.key} column={column}>
+          {column.cell(row)}
+        </Cell>
+      ))}
+    </tr>
+  );
+}) as <Row, Key extends string>(props: DataRowProps<Row, Key>) => ReactNode;
 
 function Cell<Row>({ column, children }: { column: Column<Row>; children: ReactNode }) {
   const { align = 'left', from = '' } = column;
@@ -126,15 +205,41 @@ function Cell<Row>({ column, children }: { column: Column<Row>; children: ReactN
   return <td className={className}>{children}</td>;
 }
 
-interface HeadProps<Row, Key extends string> {
-  column: Column<Row, Key>;
-  sorting: DataTableProps<Row, Key>['sorting'];
+/** Heads of groups of columns, above those of the columns. */
+function GroupHeads<Row, Key extends string>({ columns }: { columns: readonly Column<Row, Key>[] }) {
+  return columns.map(({ key, group, from = '' }, index) => {
+    if (group === undefined) return <td key={key} className={from} />;
+    if (columns[index - 1]?.group === group) return null;
+    const span = columns.filter((column) => column.group === group).length;
+    return (
+      <th
+        key={key}
+        scope="colgroup"
+        colSpan={span}
+        className={`h-5 px-2 align-bottom font-[450] text-12 text-muted ${from}`}
+      >
+        <span className="block border-line-1 border-b text-right leading-[17px]">{group}</span>
+      </th>
+    );
+  });
 }
 
-function Head<Row, Key extends string>({ column, sorting }: HeadProps<Row, Key>) {
-  const { key, label, title, align = 'left', from = '', sort } = column;
-  const className = `${head} ${edges} ${alignment[align]} ${from}`;
+interface HeadProps<Row, Key extends string> {
+  column: Column<Row, Key>;
+  height: string;
+  sorting?: NonNullable<DataTableProps<Row, Key>['sorting']>;
+}
+
+function Head<Row, Key extends string>({ column, height, sorting }: HeadProps<Row, Key>) {
+  const { key, label, group, title, headContent, align = 'left', from = '', sort } = column;
+  const className = `${head} ${height} ${edges} ${alignment[align]} ${from}`;
   const slot = align === 'slot' ? 'pr-[13px]' : '';
+  if (headContent !== undefined)
+    return (
+      <th scope="col" title={title} className={`${className} relative`}>
+        {headContent}
+      </th>
+    );
   if (sorting === undefined || sort === undefined)
     return (
       <th scope="col" title={title} className={className}>
@@ -159,6 +264,7 @@ function Head<Row, Key extends string>({ column, sorting }: HeadProps<Row, Key>)
         className={`inline-flex w-full items-center gap-0.5 hover:text-ink-1 ${align === 'left' ? '' : 'justify-end'} ${slot} ${current ? 'font-[550] text-ink-1' : ''}`}
       >
         {align !== 'left' && arrow}
+        {group !== undefined && <span className="sr-only">{group} </span>}
         {label}
         {align === 'left' && arrow}
       </button>
@@ -166,8 +272,13 @@ function Head<Row, Key extends string>({ column, sorting }: HeadProps<Row, Key>)
   );
 }
 
-function SkeletonRows<Row, Key extends string>({ columns }: { columns: readonly Column<Row, Key>[] }) {
-  return Array.from({ length: 8 }, (_, i) => (
+interface SkeletonRowsProps<Row, Key extends string> {
+  columns: readonly Column<Row, Key>[];
+  rows: number;
+}
+
+function SkeletonRows<Row, Key extends string>({ columns, rows }: SkeletonRowsProps<Row, Key>) {
+  return Array.from({ length: rows }, (_, i) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same and never move
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus
     <tr key={i} aria-hidden="true" className="h-(--row)">

@@ -1,4 +1,4 @@
-/** Stands for the rows out of sight: so many px. */
+/** A row that takes the place of the rows that are not rendered; `height` in px. */
 export const RowSpacer = ({ height }: { height: number }) =>
   height > 0 && (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus

@@ -3,15 +3,15 @@ import { Key } from '../button.tsx';
 import { WarningSign } from '../warning-sign.tsx';
 
 interface TableFooterProps {
-  /** What keys do besides moving. */
+  /** Keys other than those that move between rows. */
   keys: string;
-  /** How much is shown, and from when it is. */
+  /** Number of rows, and the time they were read. */
   text: string;
-  /** Why what is shown is old. */
+  /** Error of the last refresh; null if the data is current. */
   failed?: Error | null;
 }
 
-/** What is shown and of when, at the lower edge of the window. */
+/** Footer of a table at the bottom of the window: keys, number of rows and refresh errors. */
 export function TableFooter({ keys, text, failed = null }: TableFooterProps) {
   return (
     <footer className="sticky bottom-0 z-10 flex h-8 items-center gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">

@@ -1,20 +1,47 @@
 'use client';
 
-import { useRef } from 'react';
-import { useRowInteraction } from './use-row-interaction.ts';
+import { type FocusEvent, type PointerEvent, useState } from 'react';
+
+interface Held {
+  /** Sort key under which the order was captured. */
+  by: string;
+  positions: ReadonlyMap<string, number>;
+}
 
 /**
- * Keeps rows where they are while the pointer is over them or one has the focus, so that nothing moves away
- * under the hand; new rows come last until then.
- * @param rows as sorted now
- * @param by what the order depends on besides the rows: when it changes, rows move at once
+ * Holds the order of rows while the pointer is over them or one has the focus, so that no row moves away
+ * under the pointer; new rows come last until then.
+ * @param rows sorted by the current values
+ * @param by sort column and direction: rows move at once when it changes
+ * @returns the rows in the order to show, and handlers for the element that contains them
  */
 export function useHeldOrder<Row>(rows: readonly Row[], rowKey: (row: Row) => string, by: string) {
-  const { held, hold } = useRowInteraction();
-  const shown = useRef<{ by: string; order: ReadonlyMap<string, number> }>({ by, order: new Map() });
-  const { order, by: before } = shown.current;
-  const place = (row: Row): number => order.get(rowKey(row)) ?? order.size;
-  const ordered = by === before && held() ? [...rows].sort((a, b) => place(a) - place(b)) : rows;
-  shown.current = { by, order: new Map(ordered.map((row, index) => [rowKey(row), index])) };
-  return { ordered, hold };
+  const [hovered, setHovered] = useState(false);
+  const [focused, setFocused] = useState(false);
+  const [held, setHeld] = useState<Held | null>(null);
+  const capture = (shown: readonly Row[]): Held => ({
+    by,
+    positions: new Map(shown.map((row, index) => [rowKey(row), index])),
+  });
+  // Adjusts state while rendering, as React documents it, instead of showing the outdated order for one frame.
+  if (held !== null && held.by !== by) setHeld(capture(rows));
+  const positions = held?.by === by ? held.positions : null;
+  const position = (row: Row): number => positions?.get(rowKey(row)) ?? positions?.size ?? 0;
+  const ordered = positions === null ? rows : [...rows].sort((a, b) => position(a) - position(b));
+  const update = (isHovered: boolean, isFocused: boolean): void => {
+    setHovered(isHovered);
+    setFocused(isFocused);
+    if (!isHovered && !isFocused) setHeld(null);
+    else if (held === null) setHeld(capture(ordered));
+  };
+  return {
+    ordered,
+    handlers: {
+      onPointerEnter: ({ pointerType }: PointerEvent) => update(pointerType === 'mouse', focused),
+      onPointerLeave: () => update(false, focused),
+      onFocus: () => update(hovered, true),
+      onBlur: ({ currentTarget, relatedTarget }: FocusEvent) =>
+        update(hovered, currentTarget.contains(relatedTarget)),
+    },
+  };
 }

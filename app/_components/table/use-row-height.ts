@@ -4,7 +4,7 @@ import { useSyncExternalStore } from 'react';
 
 const coarse = '(pointer: coarse)';
 
-/** Height of a row in px: 28, under a finger 36. The same as `--row`. */
+/** Height of a table row in px: 28, or 36 on touch screens. Equals `--row`. */
 export const useRowHeight = (): number =>
   useSyncExternalStore(
     (listener) => {

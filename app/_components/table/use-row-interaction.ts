@@ -2,13 +2,13 @@
 
 import { type FocusEvent, type PointerEvent, useCallback, useRef } from 'react';
 
-/** Knows when rows must stay where they are: the pointer is over them or one has the focus. */
+/** Tracks if the pointer is over rows or one of them has the focus; `held` tells if they must not move. */
 export function useRowInteraction() {
   const pointer = useRef(false);
   const focus = useRef(false);
   return {
     held: useCallback(() => pointer.current || focus.current, []),
-    /** For the element that holds the rows. */
+    /** Handlers for the element that contains the rows. */
     hold: {
       onPointerEnter: ({ pointerType }: PointerEvent) => {
         pointer.current = pointerType === 'mouse';

@@ -1,52 +1,51 @@
 'use client';
 
-import { type RefObject, useEffect, useRef } from 'react';
+import { type RefObject, useEffect, useEffectEvent } from 'react';
 
 interface TableKeys {
   rows: number;
   body: RefObject<HTMLTableSectionElement | null>;
   scrollTo: (index: number) => void;
-  /** What Escape does: clears the filter. */
+  /** Called on Escape: clears the filter. */
   clear: () => void;
-  /** Comes before `clear`; true: it had something to end, and the filter stays. */
+  /** Called on Escape before `clear`; returns true if it handled the key, e.g. by clearing a selection. */
   onEscape?: () => boolean;
-  /** Keys that this table alone has, while nothing is typed; true: it was one. */
+  /** Handles keys that only this table has while no text field has the focus; returns true if it handled the key. */
   own?: (event: KeyboardEvent, row: HTMLElement | null) => boolean;
 }
 
 /**
- * Moves the focus from row to row: arrows, `j` and `k`, Home and End. Enter opens the row, being a link.
- * From the filter field the down arrow goes to the first row, and Enter opens it.
+ * Moves the focus from row to row with the arrow keys, `j` and `k`, Home and End. Enter activates the row's link.
+ * In the filter field, the down arrow moves to the first row and Enter opens it.
  */
 export function useTableKeys(keys: TableKeys): void {
-  const latest = useRef(keys);
-  latest.current = keys;
-  useEffect(() => {
-    function onKey(event: KeyboardEvent): void {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      const target = event.target instanceof Element ? event.target : null;
-      if (target?.closest('[role=dialog], [role=menu], textarea, select, [contenteditable=true]')) return;
-      const { rows, body, scrollTo, clear, onEscape, own } = latest.current;
-      const typing = target?.closest('input:not([type=checkbox])') ?? null;
-      if (typing !== null && !typing.matches('[data-filter]')) return;
-      if (event.key === 'Escape') {
-        if (onEscape?.() === true) return;
-        clear();
-        if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-        return;
-      }
-      if (typing !== null && event.key !== 'ArrowDown' && event.key !== 'Enter') return;
-      const row = target?.closest<HTMLElement>('tr[data-index]') ?? null;
-      if (typing === null && own?.(event, row) === true) return;
-      const at = row === null ? -1 : Number(row.dataset.index);
-      const to = typing === null ? destination(event.key, at, rows) : 0;
-      if (to === null || rows === 0) return;
-      event.preventDefault();
-      focusRow(body.current, to, scrollTo);
-      if (typing !== null && event.key === 'Enter') linkOf(body.current, 0)?.click();
+  const onKey = useEffectEvent((event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const target = event.target instanceof Element ? event.target : null;
+    if (target?.closest('[role=dialog], [role=menu], textarea, select, [contenteditable=true]')) return;
+    const { rows, body, scrollTo, clear, onEscape, own } = keys;
+    const typing = target?.closest('input:not([type=checkbox])') ?? null;
+    if (typing !== null && !typing.matches('[data-filter]')) return;
+    if (event.key === 'Escape') {
+      if (onEscape?.() === true) return;
+      clear();
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+      return;
     }
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
+    if (typing !== null && event.key !== 'ArrowDown' && event.key !== 'Enter') return;
+    const row = target?.closest<HTMLElement>('tr[data-index]') ?? null;
+    if (typing === null && own?.(event, row) === true) return;
+    const at = row === null ? -1 : Number(row.dataset.index);
+    const to = typing === null ? destination(event.key, at, rows) : 0;
+    if (to === null || rows === 0) return;
+    event.preventDefault();
+    focusRow(body.current, to, scrollTo);
+    if (typing !== null && event.key === 'Enter') linkOf(body.current, 0)?.click();
+  });
+  useEffect(() => {
+    const listener = (event: KeyboardEvent): void => onKey(event);
+    addEventListener('keydown', listener);
+    return () => removeEventListener('keydown', listener);
   }, []);
 }
 
@@ -61,7 +60,7 @@ function destination(key: string, at: number, rows: number): number | null {
 const linkOf = (body: Element | null, index: number): HTMLElement | null =>
   body?.querySelector<HTMLElement>(`tr[data-index="${index}"] [data-row-link]`) ?? null;
 
-/** A row out of sight is not in the document: it is scrolled to first and takes the focus once it is there. */
+/** Focuses a row. A row outside the viewport is not in the document: scrolls to it first and focuses it once it is rendered. */
 function focusRow(body: Element | null, index: number, scrollTo: (index: number) => void, tries = 10): void {
   const link = linkOf(body, index);
   if (link !== null) {

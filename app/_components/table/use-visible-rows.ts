@@ -4,7 +4,7 @@ import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { type RefObject, useLayoutEffect, useState } from 'react';
 import { useRowHeight } from './use-row-height.ts';
 
-/** Which rows of a body that scrolls with the window are to be in the document, and what stands for the others. */
+/** Selects the rows of a table body that are near the viewport; the window scrolls. The returned heights stand in for the other rows. */
 export function useVisibleRows(body: RefObject<HTMLTableSectionElement | null>, rows: number) {
   const height = useRowHeight();
   const [margin, setMargin] = useState(0);
@@ -19,9 +19,9 @@ export function useVisibleRows(body: RefObject<HTMLTableSectionElement | null>, 
   });
   const items = virtualizer.getVirtualItems();
   return {
-    /** Indexes of the rows. */
-    inSight: items.map(({ index }) => index),
-    /** Heights of the rows before and behind them, px. */
+    /** Indexes of the rows to render. */
+    visible: items.map(({ index }) => index),
+    /** Heights of the rows before and after them in px. */
     above: (items[0]?.start ?? margin) - margin,
     below: virtualizer.getTotalSize() - ((items.at(-1)?.end ?? margin) - margin),
     scrollTo: (index: number) => virtualizer.scrollToIndex(index),

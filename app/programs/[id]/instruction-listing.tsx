@@ -1,7 +1,7 @@
 'use client';
 
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type RefObject, useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Program } from '../../../contract/program.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
@@ -14,7 +14,7 @@ import { type ListingLine, listingLines, listingText } from './listing-lines.ts'
 
 const lineHeight = 20;
 
-/** The instructions as the kernel runs them, translated by the verifier, between the lines of source they come from. */
+/** Lists the translated instructions of a program, interleaved with its source lines. */
 export function InstructionListing({ program }: { program: Program }) {
   const { data, error, refetch } = useInstructions(program.id);
   const [source, setSource] = useState(true);
@@ -84,7 +84,7 @@ function Lines({ lines }: { lines: readonly ListingLine[] }) {
     setMarked(target);
     virtualizer.scrollToIndex(at, { align: 'center' });
   };
-  useSettledMark(marked, setMarked);
+  useFadingMark(marked, setMarked);
   return (
     <section
       ref={box}
@@ -115,15 +115,13 @@ function Lines({ lines }: { lines: readonly ListingLine[] }) {
   );
 }
 
-/** The mark of a jump’s target fades after a while. */
-function useSettledMark(marked: number | null, set: (marked: null) => void): void {
-  const latest: RefObject<typeof set> = useRef(set);
-  latest.current = set;
+/** Clears the mark of a jump target after three seconds. */
+function useFadingMark(marked: number | null, setMarked: (marked: null) => void): void {
   useEffect(() => {
     if (marked === null) return;
-    const timer = setTimeout(() => latest.current(null), 3000);
+    const timer = setTimeout(() => setMarked(null), 3000);
     return () => clearTimeout(timer);
-  }, [marked]);
+  }, [marked, setMarked]);
 }
 
 function LineText({ line, go }: { line: ListingLine; go: (target: number) => void }) {

@@ -5,7 +5,7 @@ export type ListingLine =
   | { kind: 'source'; file: string; line: number; text: string }
   | { kind: 'instruction'; instruction: Instruction };
 
-/** The lines of a listing: where a function begins its name, where a line of source begins that line. */
+/** Builds the lines of a listing: function names, source lines and instructions. */
 export function listingLines(instructions: readonly Instruction[], withSource: boolean): ListingLine[] {
   const lines: ListingLine[] = [];
   for (const instruction of instructions) {
@@ -18,7 +18,7 @@ export function listingLines(instructions: readonly Instruction[], withSource: b
   return lines;
 }
 
-/** A listing as text, as `bpftool prog dump xlated` writes it. */
+/** Formats a listing like `bpftool prog dump xlated`. */
 export const listingText = (instructions: readonly Instruction[]): string =>
   listingLines(instructions, true)
     .map((line) => {

@@ -10,10 +10,10 @@ import { programsText } from '../text.ts';
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 const wide = 'max-md:hidden';
-/** More are counted, not drawn: a program of ours can be on thousands of devices. */
+/** Limit of rendered rows: one of Podlane's programs can be attached to thousands of devices. */
 const shown = 200;
 
-/** Where a program runs, and its turn among the programs of each place. */
+/** Table of the attach points of a program, with its position among the programs there. */
 export function ProgramAttachments({ program }: { program: Program }) {
   const { attachments, attachmentCount, notAttached } = program;
   return (

@@ -12,7 +12,7 @@ import { programsText } from '../text.ts';
 
 const untold = programsText.notReported;
 
-/** What the kernel tells of a program, and the maps it uses. */
+/** Details of a program from the kernel, and the maps it uses. */
 export function ProgramDetails({ program }: { program: Program }) {
   const { runTimeNs, recursionMisses: misses, verifiedInstructions: verified, holders } = program;
   return (
@@ -57,7 +57,7 @@ export function ProgramDetails({ program }: { program: Program }) {
   );
 }
 
-/** Where something is pinned, a path a line. */
+/** Lists pin paths. */
 function Pins({ paths }: { paths: readonly string[] }) {
   return (
     <Detail label={programsText.pinnedAt} unknown={paths.length === 0 ? programsText.notPinned : null}>

@@ -9,7 +9,7 @@ import { Owner } from '../_components/owner.tsx';
 import { programName } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
-/** Which program it is, whose, since when; and what it costs now. */
+/** Header of a program's page: identity, owner and run stats. */
 export function ProgramHead({ program, gone }: { program: Program; gone: boolean }) {
   const { rate } = program;
   return (

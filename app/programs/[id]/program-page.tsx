@@ -10,7 +10,7 @@ import { ProgramAttachments } from './program-attachments.tsx';
 import { ProgramDetails } from './program-details.tsx';
 import { ProgramHead } from './program-head.tsx';
 
-/** One program: whose it is, what it costs, where it runs, what it uses and what it does. */
+/** Page of a program: owner, cost, attach points, maps and instructions. */
 export function ProgramPage({ id }: { id: number }) {
   const { data: program, error, refetch } = useProgram(id);
   const gone = error instanceof ApiError && error.status === 404;

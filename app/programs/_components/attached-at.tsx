@@ -1,7 +1,7 @@
 import type { Attachment, BpfDevice, Program } from '../../../contract/program.ts';
 import { programsText } from '../text.ts';
 
-/** The first place a program runs at, and how many more there are. */
+/** Shows the first attach point of a program, and the number of others. */
 export function AttachedAt({ program }: { program: Program }) {
   const [first] = program.attachments;
   if (first === undefined)
@@ -22,7 +22,7 @@ export function AttachedAt({ program }: { program: Program }) {
   );
 }
 
-/** Where among the programs of its place it runs; nothing where it is alone. */
+/** Shows the position among several programs at an attach point; nothing if the program is alone. */
 export function AttachOrder({ attachment: { position, of } }: { attachment: Attachment }) {
   if (position === null || of === null || of < 2) return null;
   return (
@@ -33,7 +33,7 @@ export function AttachOrder({ attachment: { position, of } }: { attachment: Atta
   );
 }
 
-/** Whose network namespace a device is in. */
+/** Labels the network namespace of a device. */
 export function namespaceLabel(device: BpfDevice): string {
   const { namespace } = device;
   if (namespace === null) return programsText.unknownNamespace;

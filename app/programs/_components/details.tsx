@@ -1,7 +1,7 @@
 import { type ReactNode, useId } from 'react';
 import { NotAvailable } from '../../_components/number.tsx';
 
-/** What is known of something, a line each. */
+/** List of labeled details, one per line. */
 export function DetailList({ label, children }: { label: string; children: ReactNode }) {
   const id = useId();
   return (
@@ -17,7 +17,7 @@ export function DetailList({ label, children }: { label: string; children: React
 interface DetailProps {
   label: string;
   title?: string;
-  /** Why there is nothing to show; null when there is. */
+  /** Reason why the value is unknown; null if it is known. */
   unknown?: string | null;
   children: ReactNode;
 }

@@ -1,7 +1,7 @@
 import { Skeleton } from '../../_components/skeleton.tsx';
 import { programsText } from '../text.ts';
 
-/** The head of one program's or map's page before it is known. */
+/** Placeholder for the header of a program's or map's page. */
 export const HeadSkeleton = ({ what }: { what: string }) => (
   <div className="border-line-1 border-b px-(--gutter) py-3" aria-busy="true">
     <p className="sr-only">{programsText.loading(what)}</p>

@@ -3,11 +3,11 @@ import { WarningSign } from '../../_components/warning-sign.tsx';
 interface HeadTitleProps {
   name: string;
   type: string;
-  /** Said where the node does not have it any more, else null. */
+  /** Text if the object no longer exists, else null. */
   gone: string | null;
 }
 
-/** Which program or map a page is of. */
+/** Title of a program's or map's page. */
 export const HeadTitle = ({ name, type, gone }: HeadTitleProps) => (
   <>
     <h1 className="break-all font-semibold text-20 tracking-[-.014em] max-md:text-[18px]">{name}</h1>

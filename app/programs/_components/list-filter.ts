@@ -1,12 +1,12 @@
 import type { Sorting } from '../../_components/table/column.ts';
 
-/** What the address keeps of a list that is narrowed by text and owner alone. */
+/** Filter and sort order of a list as kept in the URL. */
 export interface ListFilter<Key extends string> extends Sorting<Key> {
   text: string;
   owner: 'podlane' | 'foreign' | null;
 }
 
-/** The reader and the writer of such a view; `plain` is how the list comes, by the key that stands for that order. */
+/** Returns functions that parse and write such a filter; `plain` names the default order. */
 export function listFilter<Key extends string>(keys: readonly Key[], plain: Key) {
   return {
     plain: { text: '', owner: null, sort: plain, descending: false } satisfies ListFilter<Key>,
@@ -30,7 +30,7 @@ export function listFilter<Key extends string>(keys: readonly Key[], plain: Key)
   };
 }
 
-/** Whether every word of `text` is in one of the texts. */
+/** Tells if each word of `text` occurs in one of the texts. */
 export const containsAllWords = (text: string, texts: readonly string[]): boolean =>
   text
     .toLowerCase()

@@ -16,7 +16,7 @@ import { programsText } from '../text.ts';
 import { containsAllWords, type ListFilter } from './list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
-  /** In the plural: `maps`. */
+  /** Plural noun, e.g. `maps`. */
   what: string;
   title: string;
   placeholder: string;
@@ -24,15 +24,15 @@ interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string>
   error: Error | null;
   retry: () => void;
   columns: readonly Column<Row, Key>[];
-  /** Where words of the filter are looked for. */
+  /** Texts of a row that the filter searches. */
   texts: (row: Row) => readonly string[];
   view: ListFilter<Key>;
   change: (change: Partial<ListFilter<Key>>) => void;
-  /** What stands where the node has none. */
+  /** Shown if the node has no such objects. */
   none: ReactNode;
 }
 
-/** A list of the node's maps or links, narrowed by text and by whose they are. */
+/** Page of the node's maps or links, filtered by text and owner. */
 export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key extends string>({
   what,
   title,

@@ -2,7 +2,7 @@ import type { BpfOwner } from '../../../contract/program.ts';
 import { ownerText } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
-/** Whose a program, map or link is. What is not known says why when pointed at. */
+/** Shows the owner of a program, map or link; the title gives details. */
 export function Owner({ owner }: { owner: BpfOwner }) {
   if (owner.kind === 'ours')
     return (

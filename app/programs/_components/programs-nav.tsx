@@ -8,5 +8,5 @@ const tabs = [
   { href: '/programs/builds', label: programsText.builds },
 ] as const;
 
-/** What the section is made of. A program's own page belongs to Programs. */
+/** Tabs of the eBPF pages. A program's own page belongs to Programs. */
 export const ProgramsNav = () => <PageTabs label={programsText.ebpf} tabs={tabs} />;

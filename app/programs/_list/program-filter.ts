@@ -19,14 +19,14 @@ export const programSortKeys = [
 ] as const;
 export type ProgramSortKey = (typeof programSortKeys)[number];
 
-/** What the URL keeps of the page. */
+/** Filter and sort order as kept in the URL. */
 export interface ProgramFilter extends Sorting<ProgramSortKey> {
   text: string;
   owner: 'podlane' | 'foreign' | null;
   types: readonly string[];
 }
 
-/** Ours first, then by id: the order in which they come. */
+/** Default: Podlane's programs first, then by id. */
 export const emptyProgramFilter: ProgramFilter = {
   text: '',
   owner: null,
@@ -35,7 +35,7 @@ export const emptyProgramFilter: ProgramFilter = {
   descending: false,
 };
 
-/** Reads the view out of a query; what is not understood is as if it were not there. */
+/** Parses the filter from a query; ignores unknown values. */
 export function parseProgramFilter(query: URLSearchParams): ProgramFilter {
   const owner = query.get('owner');
   return {
@@ -47,7 +47,7 @@ export function parseProgramFilter(query: URLSearchParams): ProgramFilter {
   };
 }
 
-/** The query of a view, without what is as usual: `owner=others&type=xdp&sort=cpu&order=desc`. */
+/** Returns the query string of a filter without default values, e.g. `owner=foreign&type=xdp&sort=cpu&order=desc`. */
 export function programFilterQuery(view: ProgramFilter): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
@@ -62,8 +62,8 @@ export const hasProgramFilter = (view: ProgramFilter): boolean =>
   view.text !== '' || view.owner !== null || view.types.length > 0;
 
 /**
- * The programs that a view shows. Every word of the text must be found in the name, type, tag, owner or a place
- * it is attached at, or be its id.
+ * Returns the programs that match a filter. Every word of the text must occur in the name, type, tag, owner
+ * or an attach point, or equal the id.
  */
 export function filterPrograms(programs: readonly Program[], view: ProgramFilter): Program[] {
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -92,7 +92,7 @@ export interface ProgramFacets {
   types: [type: string, programs: number][];
 }
 
-/** How many programs each facet has on this node, whatever is filtered; types from the most frequent. */
+/** Counts the programs of each facet, regardless of the filter; types by descending count. */
 export function programFacets(programs: readonly Program[]): ProgramFacets {
   const types = new Map<string, number>();
   for (const { type } of programs) types.set(type, (types.get(type) ?? 0) + 1);

@@ -29,7 +29,7 @@ import { RunStatsSwitch } from './run-stats-switch.tsx';
 
 const shownTypes = 6;
 
-/** Every eBPF program of the node with what it costs now. */
+/** Page of all eBPF programs on the node with their current cost. */
 export function ProgramListPage() {
   const { data, error, refetch } = usePrograms();
   const [view, change] = useUrlState(parseProgramFilter, programFilterQuery);
@@ -124,7 +124,7 @@ export function ProgramListPage() {
   );
 }
 
-/** What could not be looked at: attachments may be missing from the list. */
+/** Lists what could not be read: attachments may be missing from the list. */
 function ScanProblems({ reasons }: { reasons: readonly string[] }) {
   return (
     <ul className="border-line-1 border-b px-(--gutter) py-1.5 text-12 text-ink-2">

@@ -5,7 +5,7 @@ import { percent } from '../../_lib/format.ts';
 import { programsText } from '../text.ts';
 import { programFacets } from './program-filter.ts';
 
-/** All programs of the node in one line: how many, what they cost. */
+/** Summary of all programs: count and total cost. */
 export function ProgramSummary({ programs, stale }: { programs: readonly Program[] | null; stale: boolean }) {
   const facets = programFacets(programs ?? []);
   const sum = (of: (program: Program) => number | null | undefined) =>

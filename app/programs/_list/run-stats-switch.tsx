@@ -7,7 +7,7 @@ import { useOptimisticSwitch } from '../../_lib/use-optimistic-switch.ts';
 import { useKeepStatistics } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
-/** Whether the kernel counts runs and time, and whether it goes on doing so when nobody looks. */
+/** Shows if run stats are enabled, and keeps them enabled if switched on. */
 export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }) {
   const keep = useKeepStatistics();
   const lacks = useMissingRole('operator');

@@ -1,6 +1,6 @@
 'use client';
 
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Build, Builds } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
@@ -25,13 +25,13 @@ interface Props {
   close: () => void;
 }
 
-/** What activating does, the command that does the same, then how it goes. */
+/** Sheet that activates a build: steps, equivalent command and progress. */
 export function ActivateSheet({ build, builds, close }: Props) {
   const { mutate, isPending, isSuccess, data, error } = useActivateBuild();
   const confirm = useRef<HTMLButtonElement>(null);
   useEffect(() => confirm.current?.focus(), []);
-  const from = useRef(builds.items.find(({ active }) => active)?.sha256 ?? '');
-  // While the call waits, the list tells how far it is.
+  const [previous] = useState(() => builds.items.find(({ active }) => active)?.sha256 ?? '');
+  // While the call is pending, the list of builds reports the progress.
   const known = builds.activation;
   const shown =
     data ?? (isPending && known?.build === build.sha256 && known.state === 'running' ? known : null);
@@ -79,7 +79,7 @@ export function ActivateSheet({ build, builds, close }: Props) {
       <div className="grid gap-5 px-6 py-4 max-md:px-4">
         <dl className="grid grid-cols-[104px_minmax(0,1fr)] gap-y-1">
           <dt className="text-muted">{isSuccess ? buildsText.previousBuild : buildsText.runningBuild}</dt>
-          <dd className="code break-all">{from.current}</dd>
+          <dd className="code break-all">{previous}</dd>
           <dt className="text-muted">{isSuccess ? buildsText.runningBuild : buildsText.newBuild}</dt>
           <dd className="code break-all">{build.sha256}</dd>
           <dt className="text-muted">{buildsText.signedBy}</dt>

@@ -15,12 +15,12 @@ import { buildsText } from './text.ts';
 
 const sign = 'node scripts/sign-build.ts --key NAME.key datapath.bpf.o';
 
-/** Brings a signed build to the node: it is checked and kept, and does not run yet. */
+/** Form that uploads a signed build. The agent verifies and stores it; it is not activated. */
 export function AddBuild({ refused }: { refused: string | null }) {
   const add = useAddBuild();
   const [object, chooseObject] = useState<File | null>(null);
   const [signature, chooseSignature] = useState<File | null>(null);
-  // The fields of files cannot be emptied but by making them anew.
+  // File inputs can only be cleared by mounting them again.
   const [round, next] = useState(0);
   const tooLarge = object !== null && object.size > maxObjectBytes;
   const reason =

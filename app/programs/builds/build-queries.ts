@@ -6,7 +6,7 @@ import { callApi } from '../../_lib/api.ts';
 
 const list = ['builds'] as const;
 
-/** The datapaths this node may run; read quickly while one is being put in the place of another. */
+/** All builds of the node; polled quickly during an activation. */
 export const useBuilds = () =>
   useQuery({
     queryKey: list,
@@ -15,14 +15,14 @@ export const useBuilds = () =>
     staleTime: 5000,
   });
 
-/** The keys whose builds are taken. */
+/** Trusted signing keys. */
 export const useSigners = () =>
   useQuery({
     queryKey: [...list, 'signers'],
     queryFn: async ({ signal }) => (await callApi<{ items: Signer[] }>('/builds/signers', { signal })).items,
   });
 
-/** A call about builds, after which the list is read again, also when it was refused. */
+/** Mutation after which the list of builds is loaded again, also if it failed. */
 function useBuildCall<Wanted, Answer>(ask: (wanted: Wanted) => Promise<Answer>) {
   const client = useQueryClient();
   return useMutation({ mutationFn: ask, onSettled: () => client.invalidateQueries({ queryKey: list }) });
@@ -34,7 +34,7 @@ export const useAddBuild = () =>
 export const useRemoveBuild = () =>
   useBuildCall((sha256: string) => callApi<unknown>(`/builds/${sha256}`, { method: 'DELETE' }));
 
-/** Puts a build in the place of the one that runs; resolves when it is done. `null`: the one before. */
+/** Activates a build; resolves when every hook runs it. null: rolls back to the previous build. */
 export const useActivateBuild = () =>
   useBuildCall((sha256: string | null) =>
     callApi<Activation>(sha256 === null ? '/builds/rollback' : `/builds/${sha256}/activation`, {

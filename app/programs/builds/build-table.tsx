@@ -21,12 +21,12 @@ const wide = 'max-md:hidden';
 
 interface Props {
   builds: readonly Build[];
-  /** The role is not enough to change anything. */
+  /** True if the session's role may not change builds. */
   refused: boolean;
   activate: (build: Build) => void;
 }
 
-/** The builds of this node, the installed one first. */
+/** Table of the node's builds, the bundled one first. */
 export function BuildTable({ builds, refused, activate }: Props) {
   return (
     <table aria-label={buildsText.builds} className="w-full table-fixed border-separate border-spacing-0">

@@ -17,7 +17,7 @@ import { shortBuildId } from './short-build-id.ts';
 import { SignerList } from './signer-list.tsx';
 import { buildsText } from './text.ts';
 
-/** The datapaths this node may run: which runs, what there is to go back to, and how another gets here. */
+/** Page of the datapath builds: running, previous and further ones, and a form to add one. */
 export function BuildsPage() {
   const { data, error, refetch } = useBuilds();
   const [chosen, choose] = useState<Build | null>(null);
@@ -74,7 +74,7 @@ interface NewerProps {
   refused: boolean;
 }
 
-/** After an upgrade of the agent: its build waits, since another was chosen. */
+/** Notice after an upgrade of the agent: its bundled build is not active, because another was activated before. */
 function NewerBuildNotice({ builds, choose, refused }: NewerProps) {
   const installed = builds.items.find((build) => build.installed);
   if (installed === undefined) return null;

@@ -5,7 +5,7 @@ import { clock, count, duration } from '../../_lib/format.ts';
 import { shortBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 
-/** How the last build was put in the place of another. */
+/** Shows the last activation of a build. */
 export function LastActivation({ activation }: { activation: Activation }) {
   const { build, from, actor, startedAt, state, error } = activation;
   return (
@@ -31,7 +31,7 @@ export function LastActivation({ activation }: { activation: Activation }) {
   );
 }
 
-/** Of how many hooks the program has been replaced, as a bar and in words. */
+/** Progress of an activation as a bar and text. */
 export function ActivationProgress({
   activation: { state, attachments, milliseconds },
 }: {

@@ -1,2 +1,2 @@
-/** A build as sentences name it: the first digits of its SHA-256. */
+/** Returns the first 12 digits of a build's SHA-256. */
 export const shortBuildId = (sha256: string): string => sha256.slice(0, 12);

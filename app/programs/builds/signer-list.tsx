@@ -6,7 +6,7 @@ import { Skeleton } from '../../_components/skeleton.tsx';
 import { useSigners } from './build-queries.ts';
 import { buildsText } from './text.ts';
 
-/** The keys whose builds this node takes. */
+/** List of trusted signing keys. */
 export function SignerList() {
   const { data: signers, error, refetch } = useSigners();
   return (

@@ -16,7 +16,7 @@ const texts = (link: BpfLink) => [
   ...[link.device?.name ?? '', link.device?.namespace?.name ?? ''],
 ];
 
-/** Every link of the node: what holds a program at its place. */
+/** Page of all bpf_links on the node. */
 export function LinkListPage() {
   const { data, error, refetch } = useBpfLinks();
   const [view, change] = useUrlState(parse, query);

@@ -6,7 +6,7 @@ import { callApi } from '../../_lib/api.ts';
 
 const one = (id: number) => ['map', id] as const;
 
-/** All maps of the node. */
+/** All eBPF maps on the node. */
 export const useMaps = () =>
   useQuery({
     queryKey: ['maps'],
@@ -14,7 +14,7 @@ export const useMaps = () =>
     staleTime: 5000,
   });
 
-/** One map with its types and how many entries it has. */
+/** A map with its types and number of entries. */
 export const useMap = (id: number) =>
   useQuery({
     queryKey: one(id),
@@ -28,7 +28,7 @@ export interface EntryFilter {
   filled: boolean;
 }
 
-/** Its entries, a page at a time, in the kernel's order. */
+/** Entries of a map page by page, in the kernel's order. */
 export const useEntries = (id: number, { search, filled }: EntryFilter, enabled: boolean) =>
   useInfiniteQuery({
     queryKey: [...one(id), 'entries', search, filled],
@@ -46,10 +46,10 @@ export const useEntries = (id: number, { search, filled }: EntryFilter, enabled:
     enabled,
   });
 
-/** Where all entries are had as a file. */
+/** Path that downloads all entries as a file. */
 export const exportPath = (id: number): string => `/api/v1/maps/${id}/export`;
 
-/** Writes one entry of a map that is ours. */
+/** Writes an entry of one of Podlane's maps. */
 export function useWriteEntry(id: number) {
   const client = useQueryClient();
   return useMutation({

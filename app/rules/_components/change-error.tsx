@@ -4,13 +4,13 @@ import { isWriteConflict } from '../../_lib/rule-queries.ts';
 
 interface ChangeErrorProps {
   error: Error | null;
-  /** What is said when somebody else has changed the rules meanwhile. */
+  /** Message if someone else changed the rules in the meantime. */
   conflict: string;
-  /** What stands there without an error. */
+  /** Shown if there is no error. */
   children?: ReactNode;
 }
 
-/** Why a change of the rules was not made, beside the buttons of its sheet. */
+/** Shows why a change of the rules failed, beside the buttons of its sheet. */
 export const ChangeError = ({ error, conflict, children }: ChangeErrorProps) => (
   <p role="status" className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full">
     {error === null ? (

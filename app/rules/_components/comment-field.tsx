@@ -4,13 +4,13 @@ import { rulesText } from '../text.ts';
 interface CommentFieldProps {
   value: string;
   change: (value: string) => void;
-  /** What Enter does. */
+  /** Called on Enter. */
   enter?: () => void;
   placeholder?: string;
   hint?: string;
 }
 
-/** Why the rules are changed. */
+/** Comment that is saved with a version of the rules. */
 export const CommentField = ({ enter, hint = rulesText.commentHint, ...field }: CommentFieldProps) => (
   <TextField
     {...field}

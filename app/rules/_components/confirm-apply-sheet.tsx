@@ -8,14 +8,14 @@ interface ConfirmApplySheetProps {
   title: string;
   description: string;
   apply: { error: Error | null; isPending: boolean };
-  /** What is said when somebody else has changed the rules meanwhile. */
+  /** Message if someone else changed the rules in the meantime. */
   conflict: string;
   go: () => void;
   close: () => void;
   children: ReactNode;
 }
 
-/** The sheet of a last look before rules are in force. */
+/** Sheet that confirms applying rules. */
 export const ConfirmApplySheet = ({
   title,
   description,

@@ -15,7 +15,7 @@ import { SizesTable } from './sizes-table.tsx';
 import { editorText } from './text.ts';
 import { changeCopy, type WorkingCopy } from './working-copy.ts';
 
-/** The last look before the rules hold: what changes, how much is written, why. */
+/** Confirms applying the editor's rules: shows changes, map updates and warnings, and takes a comment. */
 export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: RulesPlan; close: () => void }) {
   const [comment, setComment] = useState('');
   const apply = useApplyRules();

@@ -8,7 +8,7 @@ import { editorText } from './text.ts';
 import { workingCopyOf } from './use-synced-copy.ts';
 import { changeCopy, openCopy } from './working-copy.ts';
 
-/** Somebody else changed the rules while they were being written here: what to do is the reader's choice. */
+/** Shows that someone else applied rules while these were being edited, and offers to discard or keep the edits. */
 export function ConflictBanner({ active, staged }: { active: ActiveRules; staged: StagedRules | null }) {
   return (
     <div

@@ -14,14 +14,14 @@ interface EditorFooterProps {
   active: ActiveRules | undefined;
   staged: StagedRules | null;
   dirty: boolean;
-  /** Whether the agent would take the text as it stands. */
+  /** True if the agent accepts the current text. */
   ready: boolean;
-  /** Why this session may not change rules. */
+  /** Reason why this session may not change rules; null if it may. */
   lacks: string | null;
   apply: () => void;
 }
 
-/** Where the text comes from, and what can be done with it. */
+/** Footer of the editor: origin of the text, and buttons to discard, stage or apply it. */
 export function EditorFooter({ copy, active, staged, dirty, ready, lacks, apply }: EditorFooterProps) {
   const router = useRouter();
   const save = useStageRules();

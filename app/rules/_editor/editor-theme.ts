@@ -3,7 +3,7 @@ import type { Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 
-/** The editor in the tokens of both themes: they are variables, so it changes with the page. */
+/** Editor theme from the color tokens: CSS variables, so it follows the page's theme. */
 const look = EditorView.theme({
   '&': { height: '100%', fontSize: '12px', color: 'var(--text-1)', backgroundColor: 'var(--surface-0)' },
   '&.cm-focused': { outline: 'none' },
@@ -84,7 +84,7 @@ const look = EditorView.theme({
   '.cm-searchMatch-selected': { backgroundColor: 'var(--surface-3)' },
 });
 
-/** Keys stand back, words and numbers that are chosen stand out: colour is left to the data. */
+/** Mutes keys and emphasizes values; colors are left to the data. */
 const words = HighlightStyle.define([
   { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--text-2)' },
   {

@@ -14,7 +14,10 @@ import { sharedText } from '../../_text/shared.ts';
 import { editorText } from './text.ts';
 import { openCopy } from './working-copy.ts';
 
-/** Rules from a file or the clipboard, ours or Kubernetes NetworkPolicies, into the editor. `?import` opens it. */
+/**
+ * Imports rules from a file or pasted text, as a Podlane rule set or Kubernetes NetworkPolicies, into the
+ * editor. Opened by `?import`.
+ */
 export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveRules | undefined }) {
   const open = useSearchParams().has('import');
   const router = useRouter();

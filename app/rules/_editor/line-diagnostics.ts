@@ -2,7 +2,7 @@ import type { RulesPlan } from '../../../contract/rules.ts';
 import { ApiError } from '../../_lib/api.ts';
 import type { LineDiagnostic } from './yaml-editor.tsx';
 
-/** What is to be said of the lines of a text: why it was refused, else the plan's warnings. */
+/** Diagnostics by line: errors of an invalid text, or warnings of the plan. */
 export function lineDiagnostics(plan: RulesPlan | undefined, error: Error | null): LineDiagnostic[] {
   if (error instanceof ApiError)
     return error.errors.map(({ line, path, message }) => ({

@@ -15,14 +15,14 @@ interface PlanPaneProps {
   plan: RulesPlan | undefined;
   error: Error | null;
   notes: readonly LineDiagnostic[];
-  /** Whether the plan is of the text as it stands. */
+  /** True if the plan belongs to the current text. */
   current: boolean;
-  /** The name of the rule under the cursor. */
+  /** Name of the rule at the cursor. */
   rule: string | null;
   goToLine: (line: number) => void;
 }
 
-/** What the text beside it would do, as the agent says: nothing is written for it. */
+/** Shows the dry run of the editor's text: validity, changes and compiled sizes. Nothing is written. */
 export function PlanPane({ plan, error, notes, current, rule, goToLine }: PlanPaneProps) {
   return (
     <div className="grid content-start gap-5 px-4 py-3 max-lg:px-(--gutter)">
@@ -77,7 +77,7 @@ function statusOf({
     : editorText.validWithWarnings(notes.length, notes.length === 1 ? 'warning' : 'warnings');
 }
 
-/** What is wrong, each leading to its line. */
+/** Lists diagnostics; each one moves the cursor to its line. */
 function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
   if (notes.length === 0) return null;
   return (
@@ -109,7 +109,7 @@ function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
   );
 }
 
-/** The entries of the rule in which the cursor is. */
+/** Shows the compiled entries of the rule at the cursor. */
 export function RuleAtCursor({ view, rule }: { view: RuleView | null; rule: string | null }) {
   const shown = view !== null && view.rule.name === rule ? view : null;
   return (

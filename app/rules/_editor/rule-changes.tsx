@@ -9,7 +9,7 @@ const kinds = [
   { key: 'changed', sign: '~', word: 'changed' },
 ] as const;
 
-/** `2 rules added, 1 changed`; of nothing `the same rules`. */
+/** Summarizes changes as text, e.g. `2 added, 1 changed`. */
 export function ruleChangesSummary(changes: RuleChanges): string {
   const parts: string[] = kinds
     .filter(({ key }) => changes[key].length > 0)
@@ -18,7 +18,7 @@ export function ruleChangesSummary(changes: RuleChanges): string {
   return parts.length === 0 ? editorText.noChanges : parts.join(', ');
 }
 
-/** Which rules would come, go or change, by name. */
+/** Lists the names of added, removed and changed rules. */
 export function RuleChangeList({ changes }: { changes: RuleChanges }) {
   return (
     <ul className="text-12">
@@ -53,7 +53,7 @@ export function RuleChangeList({ changes }: { changes: RuleChanges }) {
   );
 }
 
-/** `Changes` under a title that counts them, with what else is to be said of them below. */
+/** Section with the list of changed rules under a title that counts them. */
 export const RuleChangesSection = ({ changes, children }: { changes: RuleChanges; children?: ReactNode }) => (
   <section>
     <h3 className="font-semibold">

@@ -21,10 +21,10 @@ import type { EditorHandle } from './yaml-editor.tsx';
 
 const YamlEditor = dynamic(() => import('./yaml-editor.tsx'), { ssr: false, loading: () => <Lines /> });
 
-/** Asked once the typing stops for this long. */
+/** Delay in ms between the last keystroke and the dry run. */
 const settleMs = 350;
 
-/** The rules as text, beside what the text would do. Nothing is changed before it is applied. */
+/** Page of the rule editor: YAML beside the result of a dry run. Nothing changes until the rules are applied. */
 export function RuleEditor() {
   const active = useActiveRules();
   const staged = useStagedRules();
@@ -40,7 +40,7 @@ export function RuleEditor() {
     useMemo(() => ({ text, rule }), [text, rule]),
     settleMs,
   );
-  // Who may not change rules may not ask what a change would do either: the rules as they are stand in.
+  // Sessions that may not change rules may not request a dry run either: shows the active rules instead.
   const plan = useRulesPlan(lacks === null ? asked.text : null, asked.rule);
   const { data: known } = useRuleView(
     lacks === null ? null : rule,
@@ -130,13 +130,13 @@ export function RuleEditor() {
   );
 }
 
-/** `?rule=NAME` puts the cursor there, once the editor is loaded. */
+/** Moves the cursor to the rule named by `?rule=` once the editor is loaded. */
 function useGoToRule(editor: React.RefObject<EditorHandle | null>, ready: boolean): void {
   const rule = useSearchParams().get('rule');
   const router = useRouter();
   useEffect(() => {
     if (rule === null || !ready) return;
-    // The editor is loaded on its own, after this page; a rule that is not there is looked for no longer.
+    // The editor loads after the page; a rule that does not exist is given up after three seconds.
     let tries = 60;
     const timer = setInterval(() => {
       tries -= 1;
@@ -148,7 +148,7 @@ function useGoToRule(editor: React.RefObject<EditorHandle | null>, ready: boolea
   }, [rule, ready, editor, router]);
 }
 
-/** Where the lines will stand. */
+/** Placeholder for the editor's lines. */
 function Lines() {
   return (
     <div aria-busy="true" className="grid content-start gap-3 p-4">

@@ -3,20 +3,19 @@ import type { syntaxTree } from '@codemirror/language';
 type Tree = ReturnType<typeof syntaxTree>;
 type SyntaxNode = Tree['topNode'];
 
-/** Where a rule stands in the text of a rule set. */
+/** Position of a rule in the text of a rule set. */
 export interface RuleSpan {
-  /** In the rule set, from 0. */
+  /** Index in the rule set, from 0. */
   index: number;
-  /** Null while none is written. */
+  /** Null if the rule has no name yet. */
   name: string | null;
   from: number;
   to: number;
 }
 
 /**
- * The rules of a rule set as the syntax tree of its text has them, also while the text is being written
- * and is no rule set yet.
- * @param slice gives a part of the text
+ * Finds the rules in the syntax tree of a text, including incomplete text that is not a valid rule set yet.
+ * @param slice returns a part of the text
  */
 export function ruleSpans(tree: Tree, slice: (from: number, to: number) => string): RuleSpan[] {
   const content = tree.topNode.getChild('Document');
@@ -29,14 +28,14 @@ export function ruleSpans(tree: Tree, slice: (from: number, to: number) => strin
     return {
       index,
       name: name ? plainText(slice(name.from, name.to)) : null,
-      // A rule in block style begins at its dash.
+      // In block style a rule begins at its dash.
       from: item.prevSibling?.name === '-' ? item.prevSibling.from : item.from,
       to: item.to,
     };
   });
 }
 
-/** The rule at a place of the text: the last one that began before it. */
+/** Returns the rule at a position of the text: the last one that begins before it. */
 export const ruleAt = (spans: readonly RuleSpan[], position: number): RuleSpan | null =>
   spans.findLast(({ from }) => from <= position) ?? null;
 
@@ -57,7 +56,7 @@ function valueUnder(
   return null;
 }
 
-/** What a scalar says, without its quotes. */
+/** Returns the value of a scalar without quotes. */
 function plainText(source: string): string {
   const text = source.trim();
   if (text.startsWith("'") && text.endsWith("'")) return text.slice(1, -1).replaceAll("''", "'");

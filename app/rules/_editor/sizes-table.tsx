@@ -12,7 +12,7 @@ const tables: readonly { key: keyof RuleSizes; label: string; title: string }[] 
   { key: 'entries', label: editorText.entries, title: editorText.entriesTitle },
 ];
 
-/** What the kernel's tables hold, and of how much they can. */
+/** Shows the sizes of the kernel tables and their limits. */
 export function SizesTable({ sizes, limits }: { sizes: RuleSizes; limits: RuleSizes }) {
   return (
     <dl className="grid grid-cols-2 gap-x-6 text-12">

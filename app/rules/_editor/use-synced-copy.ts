@@ -5,8 +5,9 @@ import type { ActiveRules, StagedRules } from '../../../contract/rules.ts';
 import { isDirty, openCopy, useWorkingCopy, type WorkingCopy } from './working-copy.ts';
 
 /**
- * What is being written. Without changes it follows what the agent has: the staged, else the rules in force.
- * With changes it stays, and `outdated` says that the rules in force are others than those it began with.
+ * Keeps the editor's text in sync with the agent. Unmodified text follows the staged rules, or else the
+ * active ones. Modified text stays, and `outdated` tells that other rules have been applied since it was
+ * opened.
  */
 export function useSyncedCopy(active: ActiveRules | undefined, staged: StagedRules | null | undefined) {
   const copy = useWorkingCopy();
@@ -14,7 +15,7 @@ export function useSyncedCopy(active: ActiveRules | undefined, staged: StagedRul
   useEffect(() => {
     if (active === undefined || staged === undefined) return;
     const next = workingCopyOf(active, staged);
-    // What was applied just now stays, although a staged may run beside it.
+    // Keeps rules that were just applied, although other rules may be staged.
     const applied = copy?.source === 'active' && copy.opened === (active.text ?? '');
     const same = copy?.etag === next.etag && (applied || copy.opened === next.opened);
     if (!dirty && !same) openCopy(next);
@@ -28,7 +29,7 @@ export function useSyncedCopy(active: ActiveRules | undefined, staged: StagedRul
   return { copy, dirty, outdated: dirty && active !== undefined && copy?.etag !== active.etag };
 }
 
-/** The staged where there is one, else the rules in force. */
+/** Returns the staged rules as a working copy, or else the active rules. */
 export function workingCopyOf(active: ActiveRules, staged: StagedRules | null): WorkingCopy {
   const text = staged?.text ?? active.text ?? '';
   const source = staged === null ? 'active' : 'staged';

@@ -2,13 +2,13 @@
 
 import { useSyncExternalStore } from 'react';
 
-/** A text of rules that is being written. It outlives the page of the editor, not the tab. */
+/** Rules being edited. Outlives the editor page, but not the browser tab. */
 export interface WorkingCopy {
   text: string;
-  /** What it was when it was opened. */
+  /** Text when the copy was opened. */
   opened: string;
   source: 'active' | 'staged' | 'import' | 'example' | 'version';
-  /** The version that was active then, and its ETag: what it is to replace. */
+  /** Version and ETag of the active rules that this text replaces. */
   version: number;
   etag: string;
 }
@@ -16,13 +16,13 @@ export interface WorkingCopy {
 let copy: WorkingCopy | null = null;
 const listeners = new Set<() => void>();
 
-/** Replaces what is being written; null forgets it. */
+/** Replaces the working copy; null discards it. */
 export function openCopy(next: WorkingCopy | null): void {
   copy = next;
   for (const listener of listeners) listener();
 }
 
-/** Changes a part of it. */
+/** Changes some fields of the working copy. */
 export function changeCopy(change: Partial<WorkingCopy>): void {
   if (copy !== null) openCopy({ ...copy, ...change });
 }

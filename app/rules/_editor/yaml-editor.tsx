@@ -17,11 +17,11 @@ import {
   lineNumbers,
   placeholder,
 } from '@codemirror/view';
-import { useEffect, useImperativeHandle, useRef } from 'react';
+import { useEffect, useEffectEvent, useImperativeHandle, useRef } from 'react';
 import { editorTheme } from './editor-theme.ts';
 import { type RuleSpan, ruleAt, ruleSpans } from './rule-spans.ts';
 
-/** Something to be said of a line, counted from 1. */
+/** Diagnostic of a line, counted from 1. */
 export interface LineDiagnostic {
   line: number;
   severity: 'error' | 'warning';
@@ -29,28 +29,28 @@ export interface LineDiagnostic {
 }
 
 export interface EditorHandle {
-  /** Puts the cursor on a line, counted from 1, and the line in the middle. */
+  /** Moves the cursor to a line, counted from 1, and centers it. */
   goToLine(line: number): void;
-  /** The same with the first line of a rule; false when there is no rule of this name. */
+  /** Moves the cursor to the first line of a rule; returns false if no rule has this name. */
   goToRule(name: string): boolean;
 }
 
 interface YamlEditorProps {
   text: string;
   change: (text: string) => void;
-  /** The rule that the cursor is in, as often as it is another one. */
+  /** Called when the cursor enters another rule. */
   onRule: (rule: RuleSpan | null) => void;
-  /** Ctrl-Enter. */
+  /** Called on Ctrl-Enter. */
   onSubmit: () => void;
   notes: readonly LineDiagnostic[];
   readOnly: boolean;
   label: string;
-  /** The id of what describes it. */
+  /** Id of the element that describes the editor. */
   describedBy: string;
   handle: React.Ref<EditorHandle>;
 }
 
-/** A moment is enough for ten thousand rules; what is not read by then is read later. */
+/** Parse time limit in ms, enough for ten thousand rules; the rest is parsed later. */
 const parseMs = 100;
 
 const spansOf = (state: EditorState): RuleSpan[] => {
@@ -58,7 +58,7 @@ const spansOf = (state: EditorState): RuleSpan[] => {
   return tree === null ? [] : ruleSpans(tree, (from, to) => state.sliceDoc(from, to));
 };
 
-/** The lines of the rule under the cursor carry a mark at their left. */
+/** Marks the lines of the rule at the cursor. */
 const markRule = StateEffect.define<RuleSpan | null>();
 const ruleMark = StateField.define<DecorationSet>({
   create: () => Decoration.none,
@@ -79,21 +79,24 @@ const ruleMark = StateField.define<DecorationSet>({
 });
 
 /**
- * The text of the rules. Tab leaves it, as everywhere on the page; Ctrl-] and Ctrl-[ indent. It is drawn
- * only as far as it is in sight, so it searches by itself: Ctrl-F.
+ * Editor for YAML. Tab leaves it, as everywhere on the page; Ctrl-] and Ctrl-[ indent. Has its own search
+ * (Ctrl-F), because only visible lines are in the document.
  */
 export default function YamlEditor(props: YamlEditorProps) {
   const { text, notes, readOnly, label, describedBy, handle } = props;
   const parent = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
-  const latest = useRef(props);
-  latest.current = props;
+  const textNow = useEffectEvent(() => text);
+  const submit = useEffectEvent(() => props.onSubmit());
+  const textChanged = useEffectEvent((next: string) => props.change(next));
+  const ruleEntered = useEffectEvent((rule: RuleSpan | null) => props.onRule(rule));
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what changes later is told to the editor below
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is created once; the effects below pass it what changes later
   useEffect(() => {
+    if (parent.current === null) return;
     const created = new EditorView({
-      doc: latest.current.text,
-      parent: parent.current!,
+      doc: textNow(),
+      parent: parent.current,
       extensions: [
         lineNumbers(),
         lintGutter(),
@@ -121,7 +124,7 @@ export default function YamlEditor(props: YamlEditorProps) {
           {
             key: 'Mod-Enter',
             run: () => {
-              latest.current.onSubmit();
+              submit();
               return true;
             },
           },
@@ -131,7 +134,7 @@ export default function YamlEditor(props: YamlEditorProps) {
           ...lintKeymap,
         ]),
         EditorView.updateListener.of((update) => {
-          if (update.docChanged) latest.current.change(update.state.doc.toString());
+          if (update.docChanged) textChanged(update.state.doc.toString());
           if (update.docChanged || update.selectionSet) follow(update.view);
         }),
       ],
@@ -142,8 +145,8 @@ export default function YamlEditor(props: YamlEditorProps) {
       const key = JSON.stringify(span);
       if (key === shown) return;
       shown = key;
-      latest.current.onRule(span);
-      // Not within the update that is being told of.
+      ruleEntered(span);
+      // CodeMirror forbids to dispatch within an update.
       queueMicrotask(() => of.dispatch({ effects: markRule.of(span) }));
     }
     view.current = created;

@@ -54,7 +54,7 @@ const useEntries = (query: string) =>
     refetchInterval: 4000,
   });
 
-/** The kernel's verdict table: from an entry to the rule it was made of, and to the pods that come to it. */
+/** Page of all compiled entries, with the rule, pods and peers of each. */
 export function RuleEntriesPage() {
   const [view, change] = useUrlState(parseView, viewQuery);
   const query = useDebounced(viewQuery(view), 300);

@@ -10,7 +10,7 @@ import { rulesText } from '../text.ts';
 
 type End = NonNullable<Explanation['egress']>;
 
-/** What becomes of the packet, and at each end why. */
+/** Shows the verdict on a packet, and the decision at each endpoint. */
 export function ExplanationView({ explanation, query }: { explanation: Explanation; query: string }) {
   const { verdict, source, destination, egress, ingress, set, note } = explanation;
   const asker = egress?.pod ?? ingress?.pod;
@@ -74,7 +74,7 @@ const mapTitles = {
   rule_entries: rulesText.ruleEntriesTitle,
 } as const;
 
-/** What one pod's rules say, by which entries. */
+/** Shows the decision of one pod's rules with the map lookups that led to it. */
 function EndpointVerdict({ end, set }: { end: End; set: RuleSetName }) {
   const { pod, direction, verdict, rule, log, shadowed, lookups } = end;
   return (
@@ -137,7 +137,7 @@ function EndpointVerdict({ end, set }: { end: End; set: RuleSetName }) {
   );
 }
 
-/** Leads to the rule; of the staged, into the editor. */
+/** Links to the rule; rules of the staged set open in the editor. */
 function RuleName({ name, set }: { name: string; set: RuleSetName }) {
   const page = set === 'active' ? '/rules' : '/rules/editor';
   return (

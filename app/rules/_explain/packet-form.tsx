@@ -17,7 +17,7 @@ interface PacketFormProps {
   asking: boolean;
 }
 
-/** A packet in five fields. */
+/** Form for the packet to look up. */
 export function PacketForm({ form, change, problems, ask, asking }: PacketFormProps) {
   const { data: staged } = useStagedRules();
   const list = useId();

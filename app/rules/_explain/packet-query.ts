@@ -1,12 +1,12 @@
 import type { ExplainRequest, RuleSetName } from '../../../contract/rules.ts';
 import { rulesText } from '../text.ts';
 
-/** The form as it is filled in; the address of the page keeps it. */
+/** Fields of the form as typed; the URL keeps them. */
 export interface PacketQuery {
   set: RuleSetName;
   source: string;
   destination: string;
-  /** A name, or an IP protocol number. */
+  /** Protocol name or IP protocol number. */
   protocol: string;
   port: string;
   type: string;
@@ -35,7 +35,7 @@ export function parsePacketQuery(query: URLSearchParams): PacketQuery {
   return { ...form, set: query.get('set') === 'staged' ? 'staged' : 'active' };
 }
 
-/** Without what the protocol does not have. */
+/** Returns the query string, without fields that the protocol does not have. */
 export function packetQueryString(form: PacketQuery): string {
   const query = new URLSearchParams({ source: form.source, destination: form.destination });
   query.set('protocol', form.protocol);
@@ -53,7 +53,7 @@ export type PacketQueryProblems = Partial<Record<keyof PacketQuery, string>>;
 const whole = (text: string, most: number): number | null =>
   /^\d{1,5}$/.test(text.trim()) && Number(text) <= most ? Number(text) : null;
 
-/** What the agent is asked, or what is missing, by field. */
+/** Returns the API request, or the problems by field. */
 export function validatePacketQuery(
   form: PacketQuery,
 ): { question: ExplainRequest } | { problems: PacketQueryProblems } {

@@ -15,7 +15,7 @@ import {
   validatePacketQuery,
 } from './packet-query.ts';
 
-/** Why a packet passes or does not: its rule, the entries that were looked up, the rules that came too late. */
+/** Page that looks up the verdict on a packet: deciding rule, map lookups, and shadowed rules. */
 export function PolicyLookup() {
   const search = useSearchParams();
   const router = useRouter();
@@ -23,7 +23,7 @@ export function PolicyLookup() {
   const [tried, setTried] = useState(search.has('source'));
   const linked = search.toString();
   useEffect(() => setForm(parsePacketQuery(new URLSearchParams(linked))), [linked]);
-  // What the address asks; the form may be ahead of it.
+  // The URL holds the query that was submitted; the form may differ from it.
   const asked = validatePacketQuery(parsePacketQuery(search));
   const question = search.has('source') && 'question' in asked ? asked.question : null;
   const { data, error, refetch, isFetching } = useExplanation(question);

@@ -1,4 +1,4 @@
-/** A rule set to begin with: it changes nothing until it is applied. */
+/** Example rule set for the editor. */
 export const exampleRules = `name: first-rules
 defaults:
   ingress: allow

@@ -8,7 +8,7 @@ import { openCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
 import { exampleRules } from './example-rules.ts';
 
-/** Nothing is in force: what rules are, and one to begin with. */
+/** Takes the place of the rule list if no rules are active: explains rules and offers an example. */
 export function NoRules({ active }: { active: ActiveRules }) {
   const router = useRouter();
   const begin = (text: string, source: 'example' | 'active') => {

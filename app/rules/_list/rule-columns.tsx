@@ -11,11 +11,11 @@ import type { RuleCounts } from './rule-counts.ts';
 
 export interface RuleRow {
   rule: Rule;
-  /** In the order in which rules are asked, from 1. */
+  /** Position in the evaluation order, from 1. */
   order: number;
   counts: RuleCounts | undefined;
   warning: string | undefined;
-  /** Where the row leads. */
+  /** Target of the row's link. */
   href: string;
 }
 

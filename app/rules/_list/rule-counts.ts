@@ -3,13 +3,13 @@ import type { StatisticsReading } from '../../_lib/rule-queries.ts';
 export interface RuleCounts {
   pods: number;
   entries: number;
-  /** NaN when nobody counts. */
+  /** NaN if unknown. */
   packets: number;
-  /** A second, over the readings kept; NaN before the second. */
+  /** Packets per second over the kept readings; NaN before the second reading. */
   rate: number;
 }
 
-/** What each rule decided, by name, of the readings of one generation; '' is what no rule decided. */
+/** Counts per rule name from readings of one generation; key '' holds packets that the default action decided. */
 export function ruleCounts(readings: readonly StatisticsReading[]): Map<string, RuleCounts> {
   const [first, last] = [readings[0], readings.at(-1)];
   if (first === undefined || last === undefined) return new Map();

@@ -1,4 +1,4 @@
-/** What the address keeps of the list. */
+/** Filter of the list as kept in the URL. */
 export interface RuleFilter {
   text: string;
   directions: readonly string[];
@@ -12,7 +12,7 @@ export function parseRuleFilter(query: URLSearchParams): RuleFilter {
   return { text: query.get('q') ?? '', directions: words('direction'), actions: words('action') };
 }
 
-/** Without what is as usual; the rule that is open stays. */
+/** Returns the query string without default values. */
 export function ruleFilterQuery(view: RuleFilter): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);

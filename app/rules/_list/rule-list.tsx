@@ -26,7 +26,7 @@ import { emptyRuleFilter, hasRuleFilter, parseRuleFilter, ruleFilterQuery } from
 const directions = ['ingress', 'egress'] as const;
 const actions = ['allow', 'deny', 'log'] as const;
 
-/** The rules in force, in the order in which they are asked, with what each decides now. */
+/** Page of the active rules in evaluation order, with live counts. */
 export function RuleList() {
   const { data: active, error, refetch } = useActiveRules();
   const rules = active?.rules?.rules;

@@ -3,7 +3,7 @@ import { count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { rulesText } from '../text.ts';
 
-/** `shop.cart ← 10.0.0.0/8, fd00::/8`: the pods, which way, the other end; the same pods once. */
+/** Summarizes uses as pods, direction and peers, e.g. `shop.cart ← 10.0.0.0/8, fd00::/8`; names the same pods once. */
 export function entryUsesSummary(uses: readonly EntryUse[]): string {
   const byPods = Map.groupBy(uses, ({ direction, pods, podCount }) => {
     const who = listWords(pods.map(qualifiedPodName), podCount);
@@ -18,7 +18,7 @@ const whom = ({ peers, peerCount }: EntryUse): string =>
 const listWords = (shown: readonly string[], all: number): string =>
   all > 2 ? rulesText.firstAndMore(shown[0] ?? '', count(all - 1)) : shown.join(', ');
 
-/** In full: up to twenty of each, and how many more there are. */
+/** Describes a use in full: up to 20 pods and peers, and the number of further ones. */
 export function entryUseDetails({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
   const more = (listed: readonly string[], all: number) =>
     all > listed.length ? rulesText.andMore(count(all - listed.length)) : '';

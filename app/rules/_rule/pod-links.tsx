@@ -2,7 +2,7 @@ import Link from 'next/link';
 import { count } from '../../_lib/format.ts';
 import { rulesText } from '../text.ts';
 
-/** Pods by name, each leading to its page; `all` when there are more than are named. */
+/** Links to pods by name; `all` is the total if it exceeds the list. */
 export function PodLinks({
   pods,
   all = pods.length,
@@ -10,7 +10,7 @@ export function PodLinks({
 }: {
   pods: readonly { id: string; namespace: string; name: string }[];
   all?: number;
-  /** Said when there are none. */
+  /** Text if there are no pods. */
   none: string;
 }) {
   if (pods.length === 0) return <span className="text-muted">{none}</span>;

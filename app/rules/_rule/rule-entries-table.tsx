@@ -9,7 +9,7 @@ import { entryUseDetails, entryUsesSummary } from './entry-uses.ts';
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 
-/** Entries of the kernel's verdict table, with who comes to them; `packets` only where something counts. */
+/** Table of compiled entries; the packets column is shown only if packets are counted. */
 export function RuleEntriesTable({
   entries,
   total,

@@ -21,7 +21,7 @@ import { rulesText } from '../text.ts';
 import { PodLinks } from './pod-links.tsx';
 import { RuleEntriesTable } from './rule-entries-table.tsx';
 
-/** One rule in force: what it says, whom it judges, and its entries with what they decided. */
+/** Sheet of an active rule: its terms, pods, peers and entries with counts. */
 export function RuleSheet({ name }: { name: string | null }) {
   const router = useRouter();
   const { data, error, refetch } = useRuleView(name);

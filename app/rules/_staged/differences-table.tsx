@@ -17,7 +17,7 @@ const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-(--gutter) last:
 const wide = 'max-lg:hidden';
 const shown = 12;
 
-/** By rule and pod, what a staged would do otherwise than the rules in force; of what was told of. */
+/** Table of different verdicts by rule and pod, from the reported packets. */
 export function DifferencesTable({ differences }: { differences: readonly VerdictDifference[] | null }) {
   return (
     <>

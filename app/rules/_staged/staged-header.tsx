@@ -18,7 +18,7 @@ import { ConfirmApplySheet } from '../_components/confirm-apply-sheet.tsx';
 import { RuleChangesSection, ruleChangesSummary } from '../_editor/rule-changes.tsx';
 import { rulesText } from '../text.ts';
 
-/** What is tried out, since when, and what can be done with it. */
+/** Header of the staged rules: origin, sizes, problems and buttons. */
 export function StagedHeader({ staged }: { staged: StagedRules }) {
   const { data: active } = useActiveRules();
   const now = useNow();
@@ -90,7 +90,7 @@ function ApplyStagedSheet({ staged, close }: { staged: StagedRules; close: () =>
   const router = useRouter();
   const [comment, setComment] = useState('');
   const apply = useApplyStagedRules();
-  // The stream may tell that the staged is gone, and take this away with it, before the call is answered.
+  // The stream may report that the stage is empty and unmount this component before the call returns.
   const go = () =>
     void apply.mutateAsync({ etag: staged.etag, comment }).then(
       ({ version }) => {

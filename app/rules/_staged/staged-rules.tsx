@@ -19,7 +19,7 @@ import { DifferencesTable } from './differences-table.tsx';
 import { StagedHeader } from './staged-header.tsx';
 import { verdictDifferences } from './verdict-differences.ts';
 
-/** Rules that judge live traffic beside those in force, and only report. */
+/** Page of the staged rules: verdicts on live traffic that differ from the active rules. */
 export function StagedRulesPage() {
   const { data: staged, error, refetch } = useStagedRules();
   if (staged === undefined)
@@ -54,7 +54,7 @@ function StagedRulesView({ staged }: { staged: StagedRules }) {
   const [opened, setOpened] = useState<Verdict | null>(null);
   const { log, waiting, error, retry } = useVerdicts(stagedOnly, held || opened !== null);
   const columns = useMemo(() => verdictColumns(setOpened), []);
-  // The log may have some of an earlier staged.
+  // The log may contain verdicts of rules that were staged earlier.
   const since = Date.parse(staged.time);
   const verdicts = useMemo(
     () => log.items?.filter(({ time }) => Date.parse(time) >= since) ?? null,

@@ -1,20 +1,20 @@
 import type { Verdict, VerdictKind } from '../../../contract/verdict.ts';
 import { rulesText } from '../text.ts';
 
-/** Packets that a staged judges otherwise than the rules in force, of one rule and pod. */
+/** Packets of one rule and pod on which the staged and the active rules differ. */
 export interface VerdictDifference {
   key: string;
   kind: VerdictKind;
-  /** Null: the staged's default. */
+  /** Null if the default action of the staged rules decided. */
   rule: string | null;
   pod: string;
   podHref: string | null;
   packets: number;
-  /** The newest of them. */
+  /** Newest of the packets. */
   last: Verdict;
 }
 
-/** Verdicts of a staged by what it would do, its rule and the pod, the most frequent first. */
+/** Groups verdicts of the staged rules by kind, rule and pod, the most frequent first. */
 export function verdictDifferences(verdicts: readonly Verdict[]): VerdictDifference[] {
   const differences = new Map<string, VerdictDifference>();
   for (const verdict of verdicts) {

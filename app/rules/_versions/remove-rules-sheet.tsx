@@ -11,7 +11,7 @@ import { sharedText } from '../../_text/shared.ts';
 import { ChangeError } from '../_components/change-error.tsx';
 import { rulesText } from '../text.ts';
 
-/** Ends all rules, after a second look. */
+/** Bar with a button that removes all rules, and the sheet that confirms it. */
 export function RemoveRulesSheet() {
   const { data: active } = useActiveRules();
   const lacks = useMissingRole('operator');

@@ -13,7 +13,7 @@ import { rulesText } from '../text.ts';
 import { RemoveRulesSheet } from './remove-rules-sheet.tsx';
 import { VersionSheet } from './version-sheet.tsx';
 
-/** Sets of rules that were in force, who put them there and why; each can be put there again. */
+/** Page of all versions of the rules, with author and comment; each can be rolled back to. */
 export function RuleVersions() {
   const { data, error, refetch } = useRuleVersions();
   const shown = Number(useSearchParams().get('version'));

@@ -20,7 +20,7 @@ import { RuleChangeList, ruleChangesSummary } from '../_editor/rule-changes.tsx'
 import { openCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
 
-/** One version: its text, what putting it in force again would change, and the button that does. */
+/** Sheet of a version: its text, the changes that a rollback would make, and the button to roll back. */
 export function VersionSheet({ version, close }: { version: RuleVersion | null; close: () => void }) {
   if (version === null) return null;
   return <VersionDetails version={version} close={close} key={version.number} />;

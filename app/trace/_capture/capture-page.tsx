@@ -30,7 +30,7 @@ const plain: PacketFilterForm = {
   seconds: '30',
 };
 const most = { packets: 100_000, seconds: 240 };
-/** What is kept of each packet: with headers alone, no payload is in the file. */
+/** Snap lengths; headers alone contain no payload. */
 const lengths: readonly [string, string][] = [
   ['65535', traceText.fullLength],
   ['256', traceText.first256],
@@ -42,7 +42,7 @@ const sizes: readonly [string, string][] = [
   ['268435456', '256 MiB'],
 ];
 
-/** A file of a pod's packets for Wireshark. */
+/** Page that captures a pod's packets to a file for Wireshark. */
 export function CapturePage() {
   const search = useSearchParams();
   const linked = search.toString();
@@ -162,7 +162,7 @@ function Command({ path }: { path: string }) {
   );
 }
 
-/** What there is of the file. */
+/** Progress of the capture, and the link to the file. */
 function CaptureFile({ state }: { state: CaptureState }) {
   const now = useNow();
   switch (state.step) {

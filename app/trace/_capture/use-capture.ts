@@ -9,11 +9,11 @@ export type CaptureState =
   | { step: 'done'; bytes: number; name: string; url: string; ended: 'limit' | 'stopped' }
   | { step: 'failed'; error: Error };
 
-/** Name of the file in a `content-disposition`. */
+/** Returns the file name in a `content-disposition` header. */
 const nameIn = (header: string | null): string =>
   /filename="([^"]+)"/.exec(header ?? '')?.[1] ?? 'capture.pcapng';
 
-/** Captures into this page, piece by piece as it comes. What was stopped is kept: a pcapng is whole after each block. */
+/** Captures into memory as the data arrives. A stopped capture is kept: a pcapng file is valid after each block. */
 export function useCapture() {
   const [state, setState] = useState<CaptureState>({ step: 'idle' });
   const running = useRef<AbortController | null>(null);
@@ -55,7 +55,7 @@ export function useCapture() {
   return {
     state,
     start: (path: string) => void start(path),
-    /** Ends it; what came is kept. */
+    /** Stops the capture and keeps the data received so far. */
     stop: () => running.current?.abort(),
   };
 }

@@ -14,7 +14,7 @@ interface PacketFieldsProps {
   disabled?: boolean;
 }
 
-/** Which packets, and how many of them at most: what a trace and a capture ask alike. */
+/** Form fields that traces and captures share: packet filter and limits. */
 export function PacketFields({ form, change, problems, disabled = false }: PacketFieldsProps) {
   const list = useId();
   const bound = (key: keyof PacketFilterForm) => ({

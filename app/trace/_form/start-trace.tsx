@@ -19,7 +19,7 @@ import { TraceList } from './trace-list.tsx';
 
 const most = { packets: 1000, seconds: 60 };
 
-/** Which packets are to be followed; and the traces there are. */
+/** Page that starts a trace and lists recent ones. */
 export function StartTrace() {
   const search = useSearchParams();
   const router = useRouter();

@@ -2,7 +2,7 @@ import { parseAddress } from '../../../contract/cidr.ts';
 import type { NewTraceInput, TraceProtocol } from '../../../contract/trace.ts';
 import { traceText } from '../text.ts';
 
-/** The fields as they are typed; the address of the page fills them. */
+/** Fields of the form as typed; the URL fills them. */
 export interface PacketFilterForm {
   pod: string;
   address: string;
@@ -32,7 +32,7 @@ export function parsePacketFilter(query: URLSearchParams, plain: PacketFilterFor
   return form;
 }
 
-/** Without what is as usual. */
+/** Returns the query string without default values. */
 export function formQuery(form: PacketFilterForm, plain: PacketFilterForm): string {
   const query = new URLSearchParams();
   for (const key of keys) if (form[key] !== plain[key]) query.set(key, form[key]);
@@ -46,7 +46,7 @@ interface PacketFilterLimits {
   seconds: number;
 }
 
-/** What the agent is asked for, or what is wrong, by field. */
+/** Returns the API request, or the problems by field. */
 export function validatePacketFilter(
   form: PacketFilterForm,
   most: PacketFilterLimits,

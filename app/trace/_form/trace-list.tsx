@@ -9,7 +9,7 @@ import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { traceText } from '../text.ts';
 import { useTraces } from '../trace-queries.ts';
 
-/** Traces that run, and the last that ended: the agent keeps a few. */
+/** Lists running and recently ended traces. */
 export function TraceList() {
   const { data, error, refetch } = useTraces();
   return (
@@ -67,7 +67,7 @@ function Row({ trace }: { trace: TraceSummary }) {
   );
 }
 
-/** `tcp port 80, 10.0.0.1`; of an empty filter `all packets`. */
+/** Summarizes a filter, e.g. `tcp port 80, 10.0.0.1`; an empty filter is `all packets`. */
 export function traceFilterSummary({ address, port, protocol, family }: TraceFilter): string {
   const parts = [
     [protocol, port === undefined ? undefined : traceText.portFilter(port)].filter(Boolean).join(' '),

@@ -20,7 +20,7 @@ import { useStartTrace, useStopTrace, useTrace } from '../trace-queries.ts';
 import { PacketTable } from './packet-table.tsx';
 import { TracePathDiagram } from './trace-path-diagram.tsx';
 
-/** A trace as it goes on: the ways that packets take, and each packet line by line. */
+/** Page of a trace: the paths of its packets, and each packet with its observations, live. */
 export function LiveTrace({ id }: { id: string }) {
   const { data: trace, error, refused, refetch } = useTrace(id);
   if (trace === undefined)

@@ -18,10 +18,10 @@ import {
 import { traceText } from '../text.ts';
 import { formatMicroseconds, pointLocation, pointVerdict, type TraceRow, traceRows } from './trace-rows.ts';
 
-/** Each packet with a line for every place where it was seen. */
+/** Table of packets with a row for each observation. */
 export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
   const [all, setAll] = useState(true);
-  /** Those that differ from `all`. */
+  /** Packets whose state differs from `all`. */
   const [others, setOthers] = useState<ReadonlySet<number>>(new Set());
   const lines = useMemo(
     () => traceRows(packets, (number) => others.has(number) !== all),

@@ -10,9 +10,9 @@ export interface PlacedNode extends TraceNode {
 export interface PlacedEdge extends TraceEdge {
   key: string;
   path: string;
-  /** Where the count stands. */
+  /** Position of the label. */
   at: { x: number; y: number };
-  /** px, by log10 of the packets. */
+  /** Line width in px, by log10 of the packets. */
   stroke: number;
   lost: boolean;
 }
@@ -22,16 +22,16 @@ const rowGap = 16;
 const shortestGap = 72;
 const widest = 260;
 
-/** Places where packets do not come on from. */
+/** Tells if packets end at a node without having been delivered. */
 export const isLoss = (where: TraceNode['where']): boolean => where === 'dropped' || where === 'kernel';
 
-/** How many steps each place is from a begin, by the longest way; a way back counts none. */
+/** Layer of each node: the length of the longest path that leads to it. Edges that close a cycle are ignored. */
 export function longestPathLayers(
   nodes: readonly TraceNode[],
   edges: readonly TraceEdge[],
 ): Map<string, number> {
   const layers = new Map(nodes.map(({ id }) => [id, 0]));
-  // No way is longer than there are places: this ends, also where a way leads back.
+  // Bounds the rounds by the number of nodes, so that cycles end.
   for (let round = 0; round < nodes.length; round++) {
     let moved = false;
     for (const { from, to } of edges) {
@@ -46,8 +46,8 @@ export function longestPathLayers(
 }
 
 /**
- * Places in columns from left to right, and the ways between them; within a column, the most packets on top.
- * @param width of the drawing, px
+ * Places nodes in columns from left to right, the busiest on top, and computes the edges between them.
+ * @param width width of the drawing in px
  */
 export function layoutTracePath(
   nodes: readonly TraceNode[],
@@ -89,7 +89,7 @@ export function layoutTracePath(
   };
 }
 
-/** Where ways from one place have parted, on their way to the next. */
+/** Position of an edge's label along its curve, where edges from one node have diverged. */
 const labelAt = 0.68;
 
 function onCurve(
@@ -111,7 +111,7 @@ function placeEdge(edge: TraceEdge, from: PlacedNode, to: PlacedNode): PlacedEdg
   const start = { x: from.x + from.width, y: from.y + from.height / 2 };
   const end = { x: to.x, y: to.y + to.height / 2 };
   const bend = Math.max(24, (end.x - start.x) / 2);
-  // Between the same places, what was redirected runs above what took the stack.
+  // Between the same nodes, redirected packets run above those through the host stack.
   const shift = edge.by === 'stack' ? 6 : edge.by === 'redirect' ? -6 : 0;
   return {
     ...edge,

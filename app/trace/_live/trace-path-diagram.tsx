@@ -39,12 +39,12 @@ const words: Record<TraceNode['where'], string> = {
   unknown: traceText.notSeenAgain,
 };
 const byWords = { redirect: traceText.redirected, stack: traceText.hostStack } as const;
-/** Narrower, the ways are a list. */
+/** Below this width in px the diagram becomes a list. */
 const drawnFrom = 640;
-/** So high is the word above a way. */
+/** Distance of a label from its edge in px. */
 const above = 11;
 
-/** The ways that packets took, from left to right, with how many took each. */
+/** Draws the paths that packets took, from left to right, with the number of packets on each edge. */
 export function TracePathDiagram({ path }: { path: TraceSummary['path'] }) {
   const [ref, width] = useElementWidth<HTMLDivElement>();
   const drawing = useMemo(
@@ -105,7 +105,7 @@ export function TracePathDiagram({ path }: { path: TraceSummary['path'] }) {
 const labelOf = (nodes: readonly TraceNode[], id: string): string =>
   nodes.find((node) => node.id === id)?.label ?? id;
 
-/** `out of the pod, tcx/ingress` and the pod; of an end, what it is and whose. */
+/** Head and name of a node, e.g. `from pod, tcx/ingress` and the pod. */
 function placeWords({ where, pod, label }: TraceNode): [head: string, name: string] {
   const seen = where === 'from-pod' || where === 'to-pod';
   if (seen && pod !== null) return [`${words[where]}, ${label.split(' ').at(-1)}`, qualifiedPodName(pod)];
@@ -137,7 +137,7 @@ function NodeBox({ node, style }: { node: TraceNode; style?: React.CSSProperties
   );
 }
 
-/** Where there is no room to draw: the same in lines. */
+/** The same edges as a list, for narrow screens. */
 function EdgeList({ path }: { path: TraceSummary['path'] }) {
   const placeOf = (id: string) => path.nodes.find((node) => node.id === id);
   return (

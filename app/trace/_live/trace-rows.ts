@@ -2,12 +2,12 @@ import type { TracePacket, TracePoint } from '../../../contract/trace.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { traceText } from '../text.ts';
 
-/** A packet, or one place where it was seen. */
+/** A packet, or one of its observations. */
 export type TraceRow =
   | { kind: 'packet'; key: string; packet: TracePacket }
   | { kind: 'point'; key: string; packet: TracePacket; point: TracePoint };
 
-/** Packets with the places of those that are open under them, newest packet last. */
+/** Lists packets, each followed by its observations if it is open; the newest packet is last. */
 export const traceRows = (packets: readonly TracePacket[], open: (number: number) => boolean): TraceRow[] =>
   packets.flatMap((packet): TraceRow[] => [
     { kind: 'packet', key: `${packet.number}`, packet },
@@ -20,7 +20,10 @@ export const traceRows = (packets: readonly TracePacket[], open: (number: number
 
 const directions = { 'from-pod': traceText.fromPodPrefix, 'to-pod': traceText.toPodPrefix } as const;
 
-/** `out of shop.cart, netkit/peer`; of what the kernel dropped `the kernel, in shop.cart`. */
+/**
+ * Labels the location of an observation, e.g. `from shop.cart, netkit/peer`, or the network namespace for
+ * drops by the kernel.
+ */
 export function pointLocation({ where, pod, device }: TracePoint): string {
   const name = pod === null ? null : `${pod.namespace}.${pod.name}`;
   if (where === 'kernel') return name === null ? traceText.kernelOnHost : traceText.kernelInPod(name);
@@ -28,7 +31,7 @@ export function pointLocation({ where, pod, device }: TracePoint): string {
   return `${directions[where]} ${name ?? traceText.deletedPod}${hook === null ? '' : `, ${hook}`}`;
 }
 
-/** What was decided there. */
+/** Labels the verdict of an observation. */
 export function pointVerdict({ where, verdict, to }: TracePoint): string {
   if (verdict === 'redirected')
     return to === null ? traceText.redirected : traceText.redirectedTo(qualifiedPodName(to));
@@ -36,7 +39,7 @@ export function pointVerdict({ where, verdict, to }: TracePoint): string {
   return where === 'from-pod' ? traceText.toHostStack : traceText.deliveredToPod;
 }
 
-/** Microseconds in three digits: `3.1 µs`, `842 µs`, `1.24 ms`. */
+/** Formats microseconds with three digits, e.g. `3.1 µs`, `842 µs` or `1.24 ms`. */
 export function formatMicroseconds(us: number): string {
   if (us < 99.95) return `${us.toFixed(1)} µs`;
   if (us < 999.5) return `${Math.round(us)} µs`;

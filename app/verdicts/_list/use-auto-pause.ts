@@ -3,8 +3,8 @@
 import { type FocusEvent, type PointerEvent, useEffect, useState } from 'react';
 
 /**
- * Whether a live list should stand still: while the pointer is over its rows, one of them has the focus, or
- * its begin is scrolled out of sight. Nothing moves away under the hand or the eye.
+ * Tells if a live list should pause: while the pointer is over its rows, one of them has the focus, or the
+ * top is scrolled out of view. Rows do not move while they are being read.
  */
 export function useAutoPause() {
   const [pointer, setPointer] = useState(false);
@@ -19,7 +19,7 @@ export function useAutoPause() {
   return {
     held: pointer || focus || scrolled,
     scrolled,
-    /** For the element around the list. */
+    /** Handlers for the element around the list. */
     hold: {
       onPointerEnter: ({ pointerType }: PointerEvent) => setPointer(pointerType === 'mouse'),
       onPointerLeave: () => setPointer(false),

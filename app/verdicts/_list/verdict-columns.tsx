@@ -12,7 +12,10 @@ import {
 } from '../../_lib/packet-labels.ts';
 import { verdictsText } from '../text.ts';
 
-/** Columns of a list of verdicts. @param open shows one of them */
+/**
+ * Columns of a list of verdicts.
+ * @param open opens the sheet of a verdict
+ */
 export const verdictColumns = (open: (verdict: Verdict) => void): readonly Column<Verdict>[] => [
   {
     key: 'time',
@@ -91,7 +94,7 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
   },
 ];
 
-/** The pod by name where it is one, then its address and port. */
+/** Shows an endpoint: the pod's name if it is one, address and port. */
 function EndpointCell({ end }: { end: PacketEnd }) {
   const words = endpointLabel(end);
   return (
@@ -105,7 +108,7 @@ function EndpointCell({ end }: { end: PacketEnd }) {
   );
 }
 
-/** The rule that decided; where none did, the set's default, or why else it was dropped. */
+/** Shows the rule that decided, or else the default action or the drop reason. */
 export function DecidedBy({ verdict: { rule, reason, kind } }: { verdict: Verdict }) {
   if (rule !== null) return <span className="font-[550]">{rule}</span>;
   if (reason !== null && reason !== 'denied') return <span className="code text-ink-2">{reason}</span>;

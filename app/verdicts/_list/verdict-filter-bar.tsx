@@ -20,13 +20,13 @@ interface VerdictFilterBarProps {
   problems: { address?: string; port?: string };
   paused: boolean;
   pause: (paused: boolean) => void;
-  /** Came since the list was held. */
+  /** Number of verdicts that arrived since the list was paused. */
   waiting: number;
 }
 
 const kinds = ['dropped', 'logged', 'staged-deny', 'staged-allow'] as const;
 
-/** What is looked for, and whether the list goes on. */
+/** Filter bar of the verdicts, with a pause button. */
 export function VerdictFilterBar({ view, change, problems, paused, pause, waiting }: VerdictFilterBarProps) {
   const pods = usePods().data ?? [];
   const rules = useActiveRules().data?.rules?.rules ?? [];

@@ -6,7 +6,7 @@ import type { VerdictLog } from '../../_lib/verdict-log.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { verdictsText } from '../text.ts';
 
-/** How much is shown of what there is, and what is not shown at all. */
+/** Footer of a list of verdicts: number shown, size of the log, and lost events. */
 export function VerdictLogFooter({ log, failed }: { log: VerdictLog; failed: Error | null }) {
   const { items, kept, capacity, losses } = log;
   const lost = losses === null ? 0 : losses.rateLimited + losses.bufferFull;

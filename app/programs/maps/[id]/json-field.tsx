@@ -4,7 +4,7 @@ import { mapsText } from '../text.ts';
 
 export type ParsedJson = { ok: true; value: unknown } | { ok: false; problem: string };
 
-/** Reads what was typed. Integers beyond 2^53 are written as text. */
+/** Parses JSON input. Integers beyond 2^53 are written as strings. */
 export function parseJson(text: string): ParsedJson {
   if (text.trim() === '') return { ok: false, problem: '' };
   try {
@@ -16,14 +16,14 @@ export function parseJson(text: string): ParsedJson {
 
 interface Props {
   label: string;
-  /** In C. */
+  /** C declaration. */
   type: string | undefined;
   text: string;
   change: (text: string) => void;
   read: ParsedJson;
 }
 
-/** A key or value as JSON, in the shape of its type. */
+/** JSON field for a key or value; shows its C type. */
 export function JsonField({ label, type, text, change, read }: Props) {
   const id = useId();
   const problem = read.ok ? '' : read.problem;

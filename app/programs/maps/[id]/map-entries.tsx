@@ -27,10 +27,10 @@ const query = ({ search, filled }: EntryFilter): string =>
     ...(filled ? { filled: '1' } : {}),
   }).toString();
 
-/** What is shown beside the list: an entry, or a new one. */
+/** Content of the sheet: an entry, or the form for a new one. */
 type Opened = { entry: MapEntry } | 'new' | null;
 
-/** The entries a page at a time, narrowed by text; one opens beside the list. */
+/** Entries of a map, loaded page by page and filtered by text. */
 export function MapEntries({ map }: { map: BpfMapDetail }) {
   const [filter, change] = useUrlState(parse, query);
   const search = useSettled(filter.search);
@@ -154,7 +154,7 @@ function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
   ];
 }
 
-/** Whether entries can be written here, or why not. */
+/** Button to add an entry, or the reason why the map is read-only. */
 function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
   const lacks = useMissingRole('admin');
   if (map.notEditable !== null)
@@ -164,7 +164,7 @@ function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
   return <Button onClick={add}>{mapsText.addEntry}</Button>;
 }
 
-/** A text once it has not changed for a moment: a search goes through the whole map. */
+/** Debounces a text: a search scans the whole map. */
 function useSettled(text: string): string {
   const [settled, settle] = useState(text);
   useEffect(() => {

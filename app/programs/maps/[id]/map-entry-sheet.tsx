@@ -17,14 +17,14 @@ import { ValueTree } from './value-tree.tsx';
 
 interface Props {
   map: BpfMapDetail;
-  /** Null: a new one. */
+  /** Null for a new entry. */
   entry: MapEntry | null;
   close: () => void;
 }
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
-/** One entry whole: key and value by their types, and as bytes. Of our maps an admin may write it. */
+/** Sheet of an entry: key and value by type and as raw bytes. Admins may edit entries of Podlane's maps. */
 export function MapEntrySheet({ map, entry, close }: Props) {
   const lacks = useMissingRole('admin');
   const editable = map.notEditable === null && lacks === null && entry?.unread == null;
@@ -174,7 +174,7 @@ function Part({ title, note, copy, children }: PartProps) {
   );
 }
 
-/** The bytes, folded where they are many. */
+/** Raw bytes in hexadecimal, collapsed. */
 function Hex({ hex }: { hex: string }) {
   const lines = hexLines(hex);
   return (

@@ -14,7 +14,7 @@ import { mapName } from '../_list/map-columns.tsx';
 import { exportPath } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
 
-/** Which map it is, whose, how large, and who uses it. */
+/** Header of a map's page: owner, size, types and programs that use it. */
 export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
   const flags = [...map.flagNames, ...(map.frozen ? ['frozen'] : [])];
   return (
@@ -87,7 +87,7 @@ function UsedBy({ ids }: { ids: readonly number[] }) {
   );
 }
 
-/** The C declarations of key and value, folded; or why there are none. */
+/** Collapsed C declarations of key and value, or the reason why there are none. */
 function Types({ map: { keyType, valueType, untyped } }: { map: BpfMapDetail }) {
   if (untyped !== null) return <p className="mt-1 text-12 text-muted">{mapsText.rawBytes(untyped)}</p>;
   if (keyType === null || valueType === null) return null;

@@ -8,7 +8,7 @@ import { mapsText } from '../text.ts';
 import { MapEntries } from './map-entries.tsx';
 import { MapHead } from './map-head.tsx';
 
-/** One map: what it is, who uses it, and its entries by their types. */
+/** Page of a map: header and entries. */
 export function MapPage({ id }: { id: number }) {
   const { data: map, error, refetch } = useMap(id);
   const missing = error instanceof ApiError && error.status === 404;

@@ -1,4 +1,4 @@
-/** A value of a map on one line: `{packets: 12, bytes: 3400}`, text in quotes, hex and numbers as they are. */
+/** Formats a map value on one line, e.g. `{packets: 12, bytes: 3400}`; strings are quoted. */
 export function inlineValue(value: unknown): string {
   if (Array.isArray(value)) return `[${runs(value.map(inlineValue)).join(', ')}]`;
   if (typeof value === 'object' && value !== null)
@@ -8,13 +8,13 @@ export function inlineValue(value: unknown): string {
   return scalarText(value);
 }
 
-/** A value that has no parts. Text that reads as a number or a name stands without quotes, so that words of enums do. */
+/** Formats a scalar. Strings that look like names or numbers are not quoted, so that enum constants read well. */
 export function scalarText(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return /^[\w.:/+-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
-/** Equal neighbours once, with their number: `0 ×12`. */
+/** Collapses runs of equal elements with their count, e.g. `0 ×12`. */
 function runs(texts: readonly string[]): string[] {
   const told: string[] = [];
   for (let i = 0, end = 0; i < texts.length; i = end) {
@@ -28,6 +28,6 @@ function runs(texts: readonly string[]): string[] {
 
 export const isComposite = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-/** Bytes in hex, in lines of sixteen: what `hexdump` would show. */
+/** Formats bytes in hexadecimal, sixteen per line, like `hexdump`. */
 export const hexLines = (hex: string): string[] =>
   (hex.match(/.{1,32}/g) ?? []).map((line) => (line.match(/../g) ?? []).join(' '));

@@ -1,10 +1,10 @@
 import { mapsText } from '../text.ts';
 import { inlineValue, isComposite, scalarText } from './value-text.ts';
 
-/** More are not drawn, but counted. */
+/** Limit of rendered members. */
 const shown = 256;
 
-/** A value by its type, a member a line, as deep as it goes; what has no parts of parts stands on one line. */
+/** Renders a typed value, one member per line; members without nested structures stand on one line. */
 export function ValueTree({ value }: { value: unknown }) {
   if (!isComposite(value)) return <span className="code [overflow-wrap:anywhere]">{scalarText(value)}</span>;
   const members = Array.isArray(value)
