@@ -48,7 +48,7 @@ export type GuardSignal = z.infer<typeof guardSignal>;
 
 export const guardReading = z.object({
   signal: guardSignal,
-  state: z.enum(['well', 'failing', 'unknown', 'off']),
+  state: z.enum(['healthy', 'failing', 'unknown', 'off']),
   evidence: z.string().describe('what was seen, with the threshold'),
   since: z.iso.datetime().nullable().describe('of a failing one'),
 });
@@ -63,7 +63,7 @@ export type GuardStage = z.infer<typeof guardStage>;
 
 export const guardAction = z.object({
   time: z.iso.datetime(),
-  act: z.enum(['repair', 'fallback', 'leave-alone', 'resume']),
+  action: z.enum(['repair', 'fallback', 'leave-alone', 'resume']),
   because: z.array(z.string()).describe('the evidence, a sentence for each signal'),
   failure: z.string().nullable().describe('why it did not succeed'),
   migrationId: z.string().nullable(),
@@ -76,9 +76,9 @@ export const podGuard = z.object({
   thresholds: guardThresholds.describe('in effect'),
   stage: guardStage,
   watched: z.boolean(),
-  sentence: z.string().describe('what the guard does with the pod now, and why'),
+  status: z.string().describe('what the guard does about the pod now, and why, in a sentence'),
   readings: z.array(guardReading),
-  acts: z.array(guardAction).describe('the newest first'),
+  actions: z.array(guardAction).describe('newest first'),
 });
 export type PodGuard = z.infer<typeof podGuard>;
 

@@ -21,13 +21,13 @@ import { Maps } from './programs/maps.ts';
 import { Programs } from './programs/programs.ts';
 import type { KnownNamespace } from './programs/scan/scan.ts';
 import { Scanner } from './programs/scanner.ts';
-import { Signers } from './programs/signers.ts';
+import { TrustedSigners } from './programs/trusted-signers.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import { Captures } from './trace/captures.ts';
-import { KernelSightings } from './trace/kernel-sightings.ts';
-import { PodNames } from './trace/names.ts';
+import { KernelDropObserver } from './trace/kernel-drop-observer.ts';
+import { PodNames } from './trace/pod-names.ts';
 import { Traces } from './trace/traces.ts';
-import { Verdicts } from './trace/verdicts.ts';
+import { VerdictRecorder } from './trace/verdicts.ts';
 import { version } from './version.ts';
 
 export interface RunningAgent {
@@ -64,7 +64,7 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
     const { pins, maxSlots, connections, without } = config;
     const builds = await Builds.open({
       files: new BuildFiles(join(dirname(config.database), 'builds')),
-      signers: new Signers(config.trust),
+      signers: new TrustedSigners(config.trust),
       store,
       installed: await installedObject(),
     });
@@ -112,13 +112,13 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
     const drops = new PodDropCounts(datapath, datapath.counters, kernelDrops);
     closers.push(() => drops.close());
     const names = new PodNames(datapath);
-    const verdicts = new Verdicts(kernel, names, rules);
-    const sightings = new KernelSightings({
+    const verdicts = new VerdictRecorder(kernel, names, rules);
+    const sightings = new KernelDropObserver({
       capability: dropReasons,
       hostNetns,
       maxSlots: datapath.slots.max,
     });
-    const traces = new Traces({ kernel, pods: datapath, names, rules, sightings, log });
+    const traces = new Traces({ kernel, pods: datapath, names, rules, kernelDrops: sightings, log });
     const captures = new Captures(datapath, `podlane ${version}`);
     closers.push(() => {
       for (const each of [captures, traces, verdicts, names]) each.close();
@@ -162,7 +162,7 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
       drops,
       guard: datapath.guard,
       builds,
-      userPrograms: datapath.users,
+      userPrograms: datapath.userPrograms,
       dumps,
       maps,
       programs,

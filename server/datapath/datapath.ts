@@ -147,7 +147,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       await options.rules?.activate(opened.programs, records.map(policyEndpoint));
     });
     const datapath = new Datapath(options, kernel, refusal);
-    await datapath.#takeOver(pods, open);
+    await datapath.#recover(pods, open);
     return datapath;
   }
 
@@ -319,7 +319,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#context.kernel.programs.close();
   }
 
-  async #takeOver(pods: readonly LivePod[], open: readonly Migration[]): Promise<void> {
+  async #recover(pods: readonly LivePod[], open: readonly Migration[]): Promise<void> {
     const { registry, slots } = this.#context;
     for (const pod of pods) {
       for (const device of pod.devices) slots.reserve(device.slot);
@@ -327,7 +327,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     }
     this.#reconciler.start();
     for (const migration of open) await this.#migrations.recover(migration, registry.get(migration.podId));
-    await this.batches.takeOver();
+    await this.batches.recover();
     for (const pod of pods) await this.#reconciler.reconcileAtStart(pod);
     await this.guard.start();
   }

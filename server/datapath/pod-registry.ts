@@ -3,26 +3,28 @@ import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/slot-layout.ts';
 import type { DeviceRecord, PodRecord } from '../store/records.ts';
+import { type Actor, isGone, migrationOf } from './pod-activity.ts';
 import { temporaryPeerName } from './slot-allocator.ts';
 
 /** What the agent keeps in memory of a pod: its record, its devices (two in a migration), what goes on with it. */
-export interface LivePod {
+export interface LivePod extends Actor {
   record: PodRecord;
   /** The one that carries the pod's traffic is last. */
   devices: DeviceRecord[];
-  /** Id of the migration that runs now. */
-  migration: string | null;
-  /** What reconciling does with it now; a migration waits for it. */
-  repairing: Promise<void> | null;
-  /** Being taken away: nothing else may start. */
-  leaving: boolean;
-  /** Its namespace is gone: the pod has ended. */
-  gone: boolean;
   /** Sentences by what they are about. */
   conditions: Map<string, string>;
   /** What the pod's own traffic counted, where it counts. */
   requests: { ok: number; failed: number } | null;
 }
+
+/** @param devices of the pod, the one that carries its traffic last */
+export const newLivePod = (record: PodRecord, devices: readonly DeviceRecord[]): LivePod => ({
+  record,
+  devices: [...devices],
+  activity: { type: 'idle' },
+  conditions: new Map(),
+  requests: null,
+});
 
 export class PodRegistry {
   readonly #pods = new Map<string, LivePod>();
@@ -97,10 +99,10 @@ export function podSummary(pod: LivePod): PodSummary {
     hooks: device.hooks,
     slot: device.slot,
     primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
-    state: pod.gone ? 'gone' : pod.migration ? 'migrating' : 'running',
+    state: isGone(pod) ? 'gone' : migrationOf(pod) === null ? 'running' : 'migrating',
     createdAt: pod.record.createdAt.toISOString(),
     kindSince: device.createdAt.toISOString(),
-    migration: pod.migration,
+    migration: migrationOf(pod),
     attention: [...pod.conditions.values()],
   };
 }

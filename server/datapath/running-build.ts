@@ -3,6 +3,7 @@ import type { ProblemError } from '../../contract/problem.ts';
 import type { DatapathContext } from './context.ts';
 import { attachFamily } from './device/our-programs.ts';
 import { asProblemError } from './errors.ts';
+import { isGone } from './pod-activity.ts';
 
 /** The object that our programs were loaded from, and how another gets in its place. */
 export class RunningBuild {
@@ -66,7 +67,7 @@ export class RunningBuild {
   #filtered(): number[] {
     return this.#context.registry
       .all()
-      .filter((pod) => !pod.gone)
+      .filter((pod) => !isGone(pod))
       .flatMap((pod) => pod.devices)
       .filter((device) => device.hooks === 'tc')
       .map((device) => device.slot);

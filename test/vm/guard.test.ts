@@ -37,8 +37,8 @@ afterAll(() => node?.[Symbol.asyncDispose]());
 
 const guardOf = (name: string): Promise<PodGuard> => node.ask<PodGuard>('GET', `/pods/shop.${name}/guard`);
 const podOf = (name: string): Promise<Pod> => node.ask<Pod>('GET', `/pods/shop.${name}`);
-const actsOf = async (name: string): Promise<GuardAction['act'][]> =>
-  (await guardOf(name)).acts.map(({ act }) => act).reverse();
+const actionsOf = async (name: string): Promise<GuardAction['action'][]> =>
+  (await guardOf(name)).actions.map(({ action }) => action).reverse();
 const eventsOf = async (name: string): Promise<Event[]> =>
   (await node.ask<{ items: Event[] }>('GET', `/events?pod=shop.${name}`)).items;
 const programs = (pod: Pod): string[] => pod.device!.programs.map(({ hook }) => hook).sort();
@@ -51,7 +51,7 @@ async function detachLink(name: string, hook: string): Promise<void> {
 
 test('a pod that somebody cut off is repaired within seconds, and the event says what was seen', async () => {
   await detachLink('closed', 'netkit/peer');
-  await vi.waitFor(async () => expect(await actsOf('closed')).toEqual(['repair']), soon);
+  await vi.waitFor(async () => expect(await actionsOf('closed')).toEqual(['repair']), soon);
   expect(programs(await podOf('closed'))).toEqual(['netkit/peer', 'netkit/primary']);
   expect(await ping(closed.netns.path, '10.42.0.2', 50)).toMatchObject({ sent: 50, lost: 0 });
   const event = (await eventsOf('closed')).find(({ type }) => type === 'guard.repaired');
@@ -66,17 +66,17 @@ test('detached again and again, it moves the pod to veth without losing a packet
   const pinging = ping(closed.netns.path, '10.42.0.2', 8000);
   for (const acts of [1, 2, 3]) {
     await detachLink('open', 'netkit/primary');
-    await vi.waitFor(async () => expect(await actsOf('open')).toHaveLength(acts), soon);
+    await vi.waitFor(async () => expect(await actionsOf('open')).toHaveLength(acts), soon);
   }
-  expect(await actsOf('open')).toEqual(['repair', 'repair', 'fallback']);
+  expect(await actionsOf('open')).toEqual(['repair', 'repair', 'fallback']);
   await vi.waitFor(async () => expect((await guardOf('open')).stage).toBe('fallen-back'), soon);
   expect(await pinging).toMatchObject({ lost: 0 });
 
-  const { acts } = await guardOf('open');
-  const times = acts.map(({ time }) => Date.parse(time));
+  const { actions } = await guardOf('open');
+  const times = actions.map(({ time }) => Date.parse(time));
   for (const [i, time] of times.slice(0, -1).entries())
     expect(time - times[i + 1]!).toBeGreaterThanOrEqual(coolDownMs);
-  const migration = await node.ask<Migration>('GET', `/migrations/${acts[0]!.migrationId}`);
+  const migration = await node.ask<Migration>('GET', `/migrations/${actions[0]!.migrationId}`);
   expect(migration).toMatchObject({ state: 'done', actor: 'guard', direction: 'fallback' });
   const pod = await podOf('open');
   expect(pod).toMatchObject({ kind: 'veth' });
@@ -94,11 +94,11 @@ test('a person promotes it again, and the guard watches it anew', async () => {
 
 test('probes that fail on veth too end in a pod left alone, with the reason, until somebody resumes', async () => {
   const probe = async () => (await guardOf('closed')).readings.find(({ signal }) => signal === 'probe');
-  await vi.waitFor(async () => expect(await probe()).toMatchObject({ state: 'well' }), soon);
+  await vi.waitFor(async () => expect(await probe()).toMatchObject({ state: 'healthy' }), soon);
   node.run(['ip', 'route', 'add', 'blackhole', hostAddress], closed.netns.path);
   await vi.waitFor(async () => expect((await guardOf('closed')).stage).toBe('left-alone'), soon);
   // The first repair is of the test before, and still counts.
-  expect(await actsOf('closed')).toEqual(['repair', 'repair', 'fallback', 'leave-alone']);
+  expect(await actionsOf('closed')).toEqual(['repair', 'repair', 'fallback', 'leave-alone']);
   const pod = await podOf('closed');
   expect(pod.kind).toBe('veth');
   expect(pod.attention).toEqual([
@@ -106,13 +106,13 @@ test('probes that fail on veth too end in a pod left alone, with the reason, unt
       /^the guard could not help and leaves it alone: ICMP echo to 10\.42\.0\.3: \d+ in a row without answer \(threshold 3\)/,
     ),
   ]);
-  const acts = await actsOf('closed');
+  const acts = await actionsOf('closed');
   // The agent that starts next leaves it alone as well.
   await node.killAgent();
   await node.startAgent();
   await sleep(1.5 * coolDownMs);
   expect(await guardOf('closed')).toMatchObject({ stage: 'left-alone' });
-  expect(await actsOf('closed')).toEqual(acts);
+  expect(await actionsOf('closed')).toEqual(acts);
 
   node.run(['ip', 'route', 'delete', 'blackhole', hostAddress], closed.netns.path);
   await node.ask('POST', '/pods/shop.closed/guard/resume');
@@ -121,7 +121,7 @@ test('probes that fail on veth too end in a pod left alone, with the reason, unt
 });
 
 test('switched off, the guard has done nothing', async () => {
-  expect(await guardOf('unguarded')).toMatchObject({ watched: false, readings: [], acts: [] });
+  expect(await guardOf('unguarded')).toMatchObject({ watched: false, readings: [], actions: [] });
   expect((await eventsOf('unguarded')).filter(({ type }) => type !== 'guard.changed')).not.toContainEqual(
     expect.objectContaining({ type: expect.stringMatching(/^guard\./) }),
   );

@@ -1,6 +1,7 @@
 import type { Batch, BatchPod, BatchState } from '../../../contract/batch.ts';
 import type { EventType } from '../../../contract/event.ts';
 import type { Migration } from '../../../contract/migration.ts';
+import type { ScopeTimer, TaskScope } from '../../async/task-scope.ts';
 import type { DatapathContext } from '../context.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
@@ -9,70 +10,78 @@ import { failureSummary } from './failure-summary.ts';
 import { TrafficBaseline } from './traffic-baseline.ts';
 import { watchHealth } from './watch-health.ts';
 
-const shortestBeatMs = 1000;
+/** Shortest period of the baseline samples. */
+const minSampleMs = 1000;
 
+/** Receives every change of a batch and of its pods. */
 export interface BatchPublisher {
   batch(batch: Batch): void;
   pod(batch: Batch, pod: BatchPod): void;
 }
 
 /**
- * One batch at work. Each of its pods is read for the settle time, migrated, and watched for the settle time; as many
- * at once as its parallelism says. The first unhealthy pod holds it, and what runs then is ended.
+ * Executes a batch: samples each pod's traffic for the settle time, migrates the pod, and watches its health for the
+ * settle time; as many pods at once as the parallelism allows. The first unhealthy pod pauses or stops the batch;
+ * migrations in progress finish.
  */
 export class BatchExecutor {
   readonly batch: Batch;
   readonly #context: DatapathContext;
   readonly #migrations: Pick<Migrations, 'start' | 'finished'>;
   readonly #publish: BatchPublisher;
-  readonly #pulse: TrafficBaseline;
+  readonly #scope: TaskScope;
+  readonly #baseline: TrafficBaseline;
   readonly #active = new Map<string, Promise<void>>();
-  #timers: NodeJS.Timeout[] = [];
-  /** Whether pods that wait have been read for long enough. */
+  #timers: ScopeTimer[] = [];
+  /** True once the waiting pods have been sampled for the settle time. */
   #ready = false;
 
+  /** @param scope owns its timers and migrations */
   constructor(
     context: DatapathContext,
     migrations: Pick<Migrations, 'start' | 'finished'>,
     publish: BatchPublisher,
     batch: Batch,
+    scope: TaskScope,
   ) {
     this.#context = context;
+    this.#scope = scope;
     this.#migrations = migrations;
     this.#publish = publish;
     this.batch = batch;
-    this.#pulse = new TrafficBaseline(context.kernel);
+    this.#baseline = new TrafficBaseline(context.kernel);
   }
 
-  /** Whether migrations of it run, or are about to. */
+  /** True while its migrations run or may start. */
   get busy(): boolean {
     return this.batch.state === 'running' || this.#active.size > 0;
   }
 
-  /** Begins, or goes on with the pods that wait. */
-  async go(event: 'batch.started' | 'batch.resumed', message: string): Promise<void> {
-    await this.turn('running', null, event, message);
+  /** Starts or resumes with the waiting pods. */
+  async run(event: 'batch.started' | 'batch.resumed', message: string): Promise<void> {
     this.#ready = false;
-    this.#beat();
+    await this.setState('running', null, event, message);
+    // It may have been paused or stopped during the write.
+    if (this.batch.state !== 'running') return;
     const { settleMs } = this.batch;
-    const begin = (): void => {
-      this.#ready = true;
-      this.#fill();
-    };
+    this.#sampleBaseline();
     this.#timers = [
-      setInterval(() => this.#beat(), Math.max(settleMs, shortestBeatMs)),
-      setTimeout(begin, settleMs),
+      this.#scope.every(Math.max(settleMs, minSampleMs), () => this.#sampleBaseline()),
+      this.#scope.after(settleMs, () => {
+        this.#ready = true;
+        this.#startWaiting();
+      }),
     ];
   }
 
-  /** Changes the state; what runs is ended, and nothing new is started unless it is `running`. */
-  async turn(state: BatchState, reason: string | null, event: EventType, message: string): Promise<void> {
+  /** Changes the state. Migrations in progress finish; only in the state `running` new ones start. */
+  async setState(state: BatchState, reason: string | null, event: EventType, message: string): Promise<void> {
     const { batch } = this;
     batch.state = state;
     batch.reason = reason;
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
-    this.#end();
+    this.#markEnded();
     await this.#save();
     await this.#context.publish.event({
       type: event,
@@ -83,55 +92,58 @@ export class BatchExecutor {
     });
   }
 
-  /** Unhealthy pods wait again. */
+  /** Makes unhealthy pods wait again. */
   async retry(): Promise<void> {
     for (const pod of this.batch.pods)
       if (pod.state === 'unhealthy') await this.#change(pod, { state: 'waiting', code: null, reason: null });
   }
 
-  /** Resolves when nothing of it runs. */
+  /** Resolves when none of its migrations runs. */
   async settled(): Promise<void> {
     await Promise.all(this.#active.values());
   }
 
-  #beat(): void {
+  #sampleBaseline(): void {
     const waiting = this.batch.pods.filter(({ state }) => state === 'waiting');
-    this.#pulse.beat(waiting.flatMap(({ podId }) => this.#context.registry.get(podId) ?? []));
+    this.#baseline.sample(waiting.flatMap(({ podId }) => this.#context.registry.get(podId) ?? []));
   }
 
-  #fill(): void {
+  /** Starts waiting pods up to the parallelism, and ends the batch after the last one. */
+  #startWaiting(): void {
     const { batch } = this;
     while (this.#ready && batch.state === 'running' && this.#active.size < batch.parallelism) {
       const next = batch.pods.find(({ podId, state }) => state === 'waiting' && !this.#active.has(podId));
       if (!next) break;
-      const moving = this.#move(next)
+      const moving = this.#migrateAndWatch(next)
         .catch((error: unknown) => this.#unhealthy(next, next.moved, asProblemError(error)))
         .finally(() => {
           this.#active.delete(next.podId);
-          this.#fill();
+          this.#startWaiting();
         });
       this.#active.set(next.podId, moving);
     }
     if (this.#active.size > 0 || batch.endedAt !== null) return;
     if (batch.state === 'stopped') {
-      this.#end();
-      void this.#save();
+      this.#markEnded();
+      this.#scope.start(() => this.#save());
     }
     if (batch.state === 'running' && this.#ready)
-      void this.turn(
-        'done',
-        null,
-        'batch.done',
-        `batch ${batch.number} to ${batch.to} is done: ${this.#sum()}`,
+      this.#scope.start(() =>
+        this.setState(
+          'done',
+          null,
+          'batch.done',
+          `batch ${batch.number} to ${batch.to} is done: ${this.#summary()}`,
+        ),
       );
   }
 
-  async #move(member: BatchPod): Promise<void> {
+  async #migrateAndWatch(member: BatchPod): Promise<void> {
     const { batch } = this;
     const pod = this.#context.registry.get(member.podId);
-    const before = pod && batch.settleMs > 0 ? this.#pulse.before(pod) : null;
+    const before = pod && batch.settleMs > 0 ? this.#baseline.read(pod) : null;
     await this.#change(member, { state: 'running', startedAt: now(), migrationId: null });
-    if (!pod) return this.#ended(member);
+    if (!pod) return this.#podGone(member);
     const migration = await this.#migrate(pod, member);
     if (!migration) return;
     if (migration.state !== 'done') {
@@ -140,17 +152,17 @@ export class BatchExecutor {
     }
     if (before) {
       await this.#change(member, { state: 'watched', moved: true });
-      const complaint = await watchHealth(this.#context.kernel, pod, before, batch.settleMs);
-      if (complaint) return this.#unhealthy(member, true, { code: null, message: complaint });
+      const fault = await watchHealth(this.#context.kernel, pod, before, batch.settleMs);
+      if (fault) return this.#unhealthy(member, true, { code: null, message: fault });
     }
     await this.#change(member, { state: 'done', moved: true, endedAt: now() });
   }
 
-  /** @returns the migration, ended; null when the pod could not, or need not, be migrated */
+  /** Migrates a pod. @returns the ended migration; null when the pod was refused or skipped */
   async #migrate(pod: LivePod, member: BatchPod): Promise<Migration | null> {
     const { actor, number, to, recreate } = this.batch;
     try {
-      // One that was moved and is tried again gets one more device.
+      // A retried pod that was already moved gets another new device.
       const begun = await this.#migrations.start(
         pod,
         to,
@@ -169,19 +181,19 @@ export class BatchExecutor {
           reason: problem.message,
           endedAt: now(),
         });
-      else if (problem.code === 'pod_gone' || pod.gone) await this.#ended(member);
+      else if (problem.code === 'pod_gone') await this.#podGone(member);
       else await this.#unhealthy(member, member.moved, problem);
       return null;
     }
   }
 
-  /** A pod that ends while its node is worked on is nobody's failure. */
-  #ended(member: BatchPod): Promise<void> {
+  /** A pod that ended before its turn does not make the batch unhealthy. */
+  #podGone(member: BatchPod): Promise<void> {
     return this.#change(member, {
       state: 'refused',
       code: 'pod_gone',
       endedAt: now(),
-      reason: 'it was no longer there when its turn came',
+      reason: 'the pod was gone when its turn came',
     });
   }
 
@@ -191,7 +203,7 @@ export class BatchExecutor {
     { code, message }: { code: BatchPod['code']; message: string },
   ): Promise<void> {
     const { batch } = this;
-    // Held before the first wait: another pod's end would start the next one.
+    // The state changes before the first await: the end of another pod would start the next one.
     const written = this.#change(member, {
       state: 'unhealthy',
       moved,
@@ -205,11 +217,12 @@ export class BatchExecutor {
         ? (['paused', 'batch.paused'] as const)
         : (['stopped', 'batch.stopped'] as const);
     const reason = `${member.namespace}/${member.name}: ${message}`;
-    await this.turn(state, reason, event, `batch ${batch.number} to ${batch.to} is ${state}: ${reason}`);
+    await this.setState(state, reason, event, `batch ${batch.number} to ${batch.to} is ${state}: ${reason}`);
     await written;
   }
 
-  #end(): void {
+  /** Notes the end of a batch that is done or stopped and has no running migration. */
+  #markEnded(): void {
     const { batch } = this;
     const over = batch.state === 'done' || batch.state === 'stopped';
     if (over && this.#active.size === 0) batch.endedAt ??= now();
@@ -225,7 +238,7 @@ export class BatchExecutor {
     try {
       await this.#context.store.saveBatchPod(batch.id, pod);
     } catch (error) {
-      this.#unwritten(error);
+      this.#journalFailed(error);
     }
   }
 
@@ -234,27 +247,29 @@ export class BatchExecutor {
     try {
       await this.#context.store.saveBatch(this.batch);
     } catch (error) {
-      this.#unwritten(error);
+      this.#journalFailed(error);
     }
   }
 
-  /** Without a journal nobody could tell after a crash what was moved: nothing new is started. */
-  #unwritten(error: unknown): void {
+  /** Pauses a batch whose journal cannot be stored: after a crash nobody could tell which pods were moved. */
+  #journalFailed(error: unknown): void {
     const { message } = asProblemError(error);
     this.#context.log.error({ err: error, batch: this.batch.id }, 'journal of a batch');
     if (this.batch.state !== 'running') return;
-    void this.turn('paused', message, 'batch.paused', `batch ${this.batch.number} is paused: ${message}`);
+    this.#scope.start(() =>
+      this.setState('paused', message, 'batch.paused', `batch ${this.batch.number} is paused: ${message}`),
+    );
   }
 
-  #sum(): string {
+  #summary(): string {
     const { done, unhealthy, skipped, refused } = this.batch.counts;
-    const words = [
+    const parts = [
       `${done} moved`,
       ...(unhealthy > 0 ? [`${unhealthy} unhealthy`] : []),
-      ...(skipped > 0 ? [`${skipped} there already`] : []),
+      ...(skipped > 0 ? [`${skipped} already on the kind`] : []),
       ...(refused > 0 ? [`${refused} refused`] : []),
     ];
-    return words.join(', ');
+    return parts.join(', ');
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   ResumeBatch,
 } from '../../../contract/batch.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import { TaskScope } from '../../async/task-scope.ts';
 import type { DatapathContext } from '../context.ts';
 import type { Migrations } from '../migration/migrations.ts';
 import { BatchExecutor } from './batch-executor.ts';
@@ -20,32 +21,34 @@ export interface BatchEvents {
   pod: [batchId: string, pod: BatchPod];
 }
 
-/** Moves many pods: one batch at work at a time, others may be paused. */
+/** Starts, pauses, resumes and stops batches, which migrate many pods. Only one batch runs at a time. */
 export class Batches extends EventEmitter<BatchEvents> {
   readonly #context: DatapathContext;
   readonly #migrations: Migrations;
-  /** Those that have not ended. */
+  /** Batches that have not ended. */
   readonly #runs = new Map<string, BatchExecutor>();
+  readonly #scope: TaskScope;
   #starting = false;
 
   constructor(context: DatapathContext, migrations: Migrations) {
     super();
     this.#context = context;
     this.#migrations = migrations;
+    this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'batch'));
   }
 
-  /** Changes nothing. @throws ProblemError `pod_not_found` */
+  /** Plans a batch and changes nothing. @throws ProblemError `pod_not_found` */
   plan(wanted: NewBatch): Promise<BatchPlan> {
     return planBatch(this.#context, this.#migrations, wanted);
   }
 
   /**
-   * Begins with the pods that can be moved, and names the others.
-   * @returns once the journal has it
+   * Starts a batch with the pods that can be moved; the others are named in it as refused or skipped.
+   * @returns once its journal is stored
    * @throws ProblemError `batch_running`, `pod_not_found`, `nothing_to_move`, `no_slot`, `store_failed`
    */
   async start(wanted: NewBatch, actor: string): Promise<Batch> {
-    return this.#alone(null, async () => {
+    return this.#exclusively(null, async () => {
       const { allowed, slots, pods, ...plan } = await this.plan(wanted);
       refuseBatch({ allowed, slots, pods, ...plan });
       const batch = await this.#context.store.addBatch({
@@ -59,86 +62,94 @@ export class Batches extends EventEmitter<BatchEvents> {
         endedAt: null,
         pods: pods.map(({ notes: _, ...pod }) => pod),
       });
-      const run = this.#hold(batch);
+      const run = this.#add(batch);
       const { waiting, skipped, refused } = batch.counts;
-      await run.go(
+      await run.run(
         'batch.started',
-        `${actor} started batch ${batch.number}: ${waiting} pods to ${batch.to}, ${batch.parallelism} at a time, ${skipped} there already, ${refused} refused`,
+        `${actor} started batch ${batch.number}: ${waiting} pods to ${batch.to}, ${batch.parallelism} at a time, ${skipped} already on it, ${refused} refused`,
       );
       return structuredClone(batch);
     });
   }
 
-  /** No further migration starts; again is as well. @throws ProblemError `batch_ended` */
+  /** Pauses a batch: migrations in progress finish, no further one starts. Idempotent. @throws ProblemError `batch_ended` */
   async pause(id: string, actor: string): Promise<Batch> {
-    const run = this.#must(id, 'pause');
+    const run = this.#require(id, 'pause');
     const { number, state } = run.batch;
     if (state === 'running')
-      await run.turn('paused', `${actor} paused it`, 'batch.paused', `${actor} paused batch ${number}`);
+      await run.setState('paused', `${actor} paused it`, 'batch.paused', `${actor} paused batch ${number}`);
     return structuredClone(run.batch);
   }
 
-  /** Goes on with what waits; again is as well. @throws ProblemError `batch_ended`, `batch_running` */
+  /** Resumes a batch with its waiting pods. Idempotent. @throws ProblemError `batch_ended`, `batch_running` */
   async resume(id: string, { unhealthy }: ResumeBatch, actor: string): Promise<Batch> {
-    const run = this.#must(id, 'resume');
+    const run = this.#require(id, 'resume');
     if (run.batch.state === 'running') return structuredClone(run.batch);
-    return this.#alone(run, async () => {
+    return this.#exclusively(run, async () => {
       if (unhealthy === 'retry') await run.retry();
-      await run.go('batch.resumed', `${actor} resumed batch ${run.batch.number}`);
+      // It may have been stopped meanwhile, which is final.
+      if (run.batch.state === 'stopped') throw ended('resume', id);
+      await run.run('batch.resumed', `${actor} resumed batch ${run.batch.number}`);
       return structuredClone(run.batch);
     });
   }
 
-  /** For good. What runs is ended, what waits stays where it is. @throws ProblemError `batch_ended` */
+  /** Stops a batch for good: migrations in progress finish, waiting pods stay as they are. Idempotent. @throws ProblemError `batch_ended` */
   async stop(id: string, actor: string): Promise<Batch> {
-    const run = this.#must(id, 'stop');
+    const run = this.#require(id, 'stop');
     const { number, state } = run.batch;
     if (state !== 'stopped')
-      await run.turn('stopped', `${actor} stopped it`, 'batch.stopped', `${actor} stopped batch ${number}`);
+      await run.setState(
+        'stopped',
+        `${actor} stopped it`,
+        'batch.stopped',
+        `${actor} stopped batch ${number}`,
+      );
     return structuredClone(run.batch);
   }
 
-  /** One that has not ended. */
+  /** Returns a batch that has not ended. */
   get(id: string): Batch | undefined {
     const batch = this.#runs.get(id)?.batch;
     return batch && structuredClone(batch);
   }
 
-  /** Tells the truth about what a stopped agent left; none goes on by itself. */
-  async takeOver(): Promise<void> {
+  /** Loads the batches that a stopped agent left open, as interrupted: none resumes by itself. */
+  async recover(): Promise<void> {
     for (const batch of await this.#context.store.openBatches()) {
       await reconcileBatchPods(this.#context.store, batch);
       if (batch.state === 'stopped') {
         await this.#context.store.saveBatch({ ...batch, endedAt: new Date().toISOString() });
         continue;
       }
-      const run = this.#hold(batch);
+      const run = this.#add(batch);
       if (batch.state === 'running')
-        await run.turn(
+        await run.setState(
           'interrupted',
           'the agent ended while it ran',
           'batch.interrupted',
-          `batch ${batch.number} to ${batch.to} was interrupted: ${batch.counts.waiting} of ${batch.pods.length} pods wait`,
+          `batch ${batch.number} to ${batch.to} was interrupted: ${batch.counts.waiting} of ${batch.pods.length} pods are waiting`,
         );
     }
   }
 
-  /** Starts nothing more and waits for what runs. */
+  /** Starts nothing more and waits for migrations in progress. */
   async close(): Promise<void> {
     for (const run of this.#runs.values()) {
       const { number, state, counts } = run.batch;
       if (state === 'running')
-        await run.turn(
+        await run.setState(
           'interrupted',
           'the agent was stopped',
           'batch.interrupted',
-          `batch ${number} is interrupted, since the agent stops: ${counts.waiting} pods wait`,
+          `batch ${number} is interrupted, since the agent stops: ${counts.waiting} pods are waiting`,
         );
       await run.settled();
     }
+    await this.#scope.close();
   }
 
-  #hold(batch: Batch): BatchExecutor {
+  #add(batch: Batch): BatchExecutor {
     const run = new BatchExecutor(
       this.#context,
       this.#migrations,
@@ -150,35 +161,39 @@ export class Batches extends EventEmitter<BatchEvents> {
         pod: ({ id }, pod) => this.emit('pod', id, { ...pod }),
       },
       batch,
+      this.#scope,
     );
     this.#runs.set(batch.id, run);
     return run;
   }
 
-  #must(id: string, verb: string): BatchExecutor {
+  #require(id: string, verb: string): BatchExecutor {
     const run = this.#runs.get(id);
     if (run) return run;
-    throw new ProblemError('batch_ended', `${verb} batch ${id}: it has ended`, {
-      hint: 'Start a new batch; pods on the kind already are skipped.',
-    });
+    throw ended(verb, id);
   }
 
-  /** Two at work at a time would each be more than the parallelism that its operator chose. */
-  async #alone<T>(self: BatchExecutor | null, act: () => Promise<T>): Promise<T> {
+  /** Two running batches would exceed the parallelism that each operator chose. */
+  async #exclusively<T>(self: BatchExecutor | null, work: () => Promise<T>): Promise<T> {
     const other = [...this.#runs.values()].find((run) => run !== self && run.busy);
     if (other || this.#starting)
       throw new ProblemError(
         'batch_running',
         other
-          ? `batch ${other.batch.number} to ${other.batch.to} is at work`
+          ? `batch ${other.batch.number} to ${other.batch.to} is running`
           : 'another batch is being started',
         { hint: 'Pause or stop it, or wait for its end: GET /api/v1/batches.' },
       );
     this.#starting = true;
     try {
-      return await act();
+      return await this.#scope.run(work);
     } finally {
       this.#starting = false;
     }
   }
 }
+
+const ended = (verb: string, id: string): ProblemError =>
+  new ProblemError('batch_ended', `${verb} batch ${id}: it has ended`, {
+    hint: 'Start a new batch; pods already on the kind are skipped.',
+  });

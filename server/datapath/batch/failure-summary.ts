@@ -1,7 +1,7 @@
 import type { BatchPod } from '../../../contract/batch.ts';
 import type { Migration } from '../../../contract/migration.ts';
 
-/** What became of a pod whose migration did not end `done`: a failed one is on its new device once the host sends there. */
+/** Summarizes a migration that did not end `done`. After `routed-host` the pod counts as moved: it is on its new device. */
 export function failureSummary({ state, error, steps }: Migration): {
   code: BatchPod['code'];
   message: string;
@@ -10,7 +10,7 @@ export function failureSummary({ state, error, steps }: Migration): {
   const routed = steps.some((each) => each.step === 'routed-host' && each.state === 'done');
   return {
     code: error?.code ?? null,
-    message: `${state} at ${error?.step ?? 'planned'}: ${error?.detail ?? 'the agent’s log has the cause'}`,
+    message: `${state} at ${error?.step ?? 'planned'}: ${error?.detail ?? 'see the agent’s log for the cause'}`,
     moved: state === 'failed' && routed,
   };
 }

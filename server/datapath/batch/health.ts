@@ -3,15 +3,15 @@ import { addCounters } from '../device/carried-counters.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 
-/** A pod's traffic so far, over all devices it had. */
+/** Totals of a pod's traffic over all its devices. */
 export interface TrafficReading {
-  /** ms, monotonic */
+  /** Monotonic time in milliseconds. */
   at: number;
   egressPackets: number;
   ingressPackets: number;
-  /** Of our programs, both directions. */
+  /** Packets that Podlane's programs dropped, both directions. */
   drops: number;
-  /** Requests that the pod's own traffic counted as failed; null where it does not count. */
+  /** Failed requests by the pod's own count; null when it does not count. */
   failed: number | null;
 }
 
@@ -21,37 +21,39 @@ export interface TrafficInterval {
   to: TrafficReading;
 }
 
-/** A direction with fewer packets in the span before may fall silent by itself. */
+/** A direction with fewer packets before the migration may fall silent on its own. */
 const busyPackets = 5;
-/** Drops that say nothing: a scan, a packet to a port that was just closed. */
+/** Drops that are no sign of a fault: a scan, a packet to a port that was just closed. */
 const strayDrops = 10;
 
+/** Reads a pod's totals from the counters, without a system call. */
 export function readTraffic({ programs }: KernelContext, pod: LivePod): TrafficReading {
   const sums = pod.devices.reduce<readonly bigint[]>(
     (total, { slot }) => addCounters(total, programs.counters.read(slot)),
     pod.record.carried,
   );
-  const of = (place: number): number => Number(sums[place] ?? 0n);
+  const counter = (index: number): number => Number(sums[index] ?? 0n);
   return {
     at: performance.now(),
-    egressPackets: of(counterIndex.egressPackets),
-    ingressPackets: of(counterIndex.ingressPackets),
-    drops: of(counterIndex.egressDroppedPackets) + of(counterIndex.ingressDroppedPackets),
+    egressPackets: counter(counterIndex.egressPackets),
+    ingressPackets: counter(counterIndex.ingressPackets),
+    drops: counter(counterIndex.egressDroppedPackets) + counter(counterIndex.ingressDroppedPackets),
     failed: pod.requests?.failed ?? null,
   };
 }
 
 /**
- * What got worse through a migration: more drops or failed requests than twice what the same time before had.
+ * Compares a pod's health after a migration with before: more drops or failed requests than twice the usual number are
+ * a regression.
  * @param before up to the migration's start
  * @param now after its end
- * @returns a sentence; null when nothing did
+ * @returns the regression in a clause, or null
  */
 export function healthRegression(before: TrafficInterval, now: TrafficReading): string | null {
   const since = { from: before.to, to: now };
   const drops = { had: rise(since, 'drops'), usual: usual(before, since, 'drops') };
   if (drops.had > strayDrops + 2 * drops.usual)
-    return `our programs dropped ${drops.had} of its packets since its migration began, ${Math.round(drops.usual)} in the same time before`;
+    return `Podlane’s programs dropped ${drops.had} of its packets since its migration began, ${Math.round(drops.usual)} in the same time before`;
   const failed = { had: rise(since, 'failed'), usual: usual(before, since, 'failed') };
   if (failed.had > 2 * failed.usual)
     return `${failed.had} of its requests failed since its migration began, ${Math.round(failed.usual)} in the same time before`;
@@ -59,8 +61,10 @@ export function healthRegression(before: TrafficInterval, now: TrafficReading): 
 }
 
 /**
- * Directions that had packets before and have none after. That may be chance: look again before believing it.
+ * Finds a direction that had packets before the migration and has none after. That may be chance, so the caller reads
+ * again before it counts as a fault.
  * @param after from the migration's end
+ * @returns the fault in a clause, or null
  */
 export function trafficLoss(before: TrafficInterval, after: TrafficInterval): string | null {
   const directions = [
@@ -77,7 +81,7 @@ const ms = ({ from, to }: TrafficInterval): number => Math.round(to.at - from.at
 const rise = ({ from, to }: TrafficInterval, key: Exclude<keyof TrafficReading, 'at'>): number =>
   (to[key] ?? 0) - (from[key] ?? 0);
 
-/** What a span as long as `since` had at the rate of `before`. */
+/** Scales the rise in `before` to the length of `since`. */
 const usual = (
   before: TrafficInterval,
   since: TrafficInterval,

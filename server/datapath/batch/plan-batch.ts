@@ -1,4 +1,4 @@
-import { type BatchPlan, type BatchPod, type NewBatch } from '../../../contract/batch.ts';
+import type { BatchPlan, BatchPod, NewBatch } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
 import type { Check } from '../../../contract/migration.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';

@@ -1,12 +1,12 @@
-import { type Batch, type BatchPod } from '../../../contract/batch.ts';
+import type { Batch, BatchPod } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { BatchStore, MigrationStore } from '../../store/port.ts';
 import { failureSummary } from './failure-summary.ts';
 
 /**
- * Brings the pods that a killed agent was at to what their migrations' journals say. To be called when those
- * have been ended.
+ * Brings the pods that a killed agent was migrating to the outcome in their migrations' journals, which must have been
+ * recovered before.
  */
 export async function reconcileBatchPods(
   store: Pick<BatchStore, 'saveBatchPod'> & Pick<MigrationStore, 'lastMigration'>,
@@ -20,16 +20,16 @@ export async function reconcileBatchPods(
   batch.counts = countPods(batch.pods);
 }
 
-/** The agent may have been killed after a migration began and before the batch's journal had its id. */
+/** The agent may have been killed after a migration started and before the batch's journal had its id. */
 function outcome(batch: Batch, pod: BatchPod, last: Migration | null): Partial<BatchPod> {
   const ours =
     last !== null &&
     (last.id === pod.migrationId ||
       (pod.migrationId === null && last.to.kind === batch.to && last.startedAt >= (pod.startedAt ?? '')));
-  if (!ours) return { state: 'waiting', reason: 'the agent ended before its migration began' };
+  if (!ours) return { state: 'waiting', reason: 'the agent ended before its migration started' };
   const migrationId = last.id;
   if (last.state === 'done') {
-    const reason = 'moved; the agent ended before its traffic was judged';
+    const reason = 'moved; the agent ended before its health was checked';
     return { state: 'done', moved: true, migrationId, reason, endedAt: last.endedAt };
   }
   const { code, message: reason, moved } = failureSummary(last);

@@ -2,28 +2,28 @@ import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { readTraffic, type TrafficInterval, type TrafficReading } from './health.ts';
 
-/** Remembers the traffic of pods that wait for their migration, beat by beat. */
+/** Samples the traffic of pods that wait for their migration, to compare their health with afterwards. */
 export class TrafficBaseline {
   readonly #kernel: KernelContext;
-  readonly #beats = new Map<LivePod, { last: TrafficReading; beforeLast: TrafficReading }>();
+  readonly #samples = new Map<LivePod, { last: TrafficReading; beforeLast: TrafficReading }>();
 
   constructor(kernel: KernelContext) {
     this.#kernel = kernel;
   }
 
-  /** Reads these pods now and forgets all others. */
-  beat(pods: readonly LivePod[]): void {
-    const known = new Map(this.#beats);
-    this.#beats.clear();
+  /** Samples these pods now and forgets all others. */
+  sample(pods: readonly LivePod[]): void {
+    const known = new Map(this.#samples);
+    this.#samples.clear();
     for (const pod of pods) {
       const last = readTraffic(this.#kernel, pod);
-      this.#beats.set(pod, { last, beforeLast: known.get(pod)?.last ?? last });
+      this.#samples.set(pod, { last, beforeLast: known.get(pod)?.last ?? last });
     }
   }
 
-  /** From the beat before the last to now: one to two beats long, once there were two. */
-  before(pod: LivePod): TrafficInterval {
+  /** Returns the traffic since the sample before the last: one to two sample periods, once there were two samples. */
+  read(pod: LivePod): TrafficInterval {
     const to = readTraffic(this.#kernel, pod);
-    return { from: this.#beats.get(pod)?.beforeLast ?? to, to };
+    return { from: this.#samples.get(pod)?.beforeLast ?? to, to };
   }
 }

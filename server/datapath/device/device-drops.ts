@@ -1,5 +1,6 @@
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
-import { getLink, type NetworkLink } from '../../netlink/link.ts';
+import { getLink } from '../../netlink/link.ts';
+import type { NetworkLink } from '../../netlink/link-message.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 

@@ -3,7 +3,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import { setNetkitPolicies } from '../../netlink/netkit.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
-import { type DatapathContext, podName } from '../context.ts';
+import type { DatapathContext } from '../context.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { devicePolicy } from './device.ts';
@@ -11,20 +11,21 @@ import { attachFamily, detachFamily, hooksWithoutOurProgram, writeSlotConfig } f
 import { attachUserPrograms } from './user-hooks.ts';
 
 /**
- * Attach fallback and its way back: our programs of a netkit device move between its own hooks and those of its
- * primary, under traffic. Both places check while both have programs, and one of them counts, so that no packet
- * goes by unchecked; the policy of an end changes while it has programs, which is when it has no effect.
- * @throws ProblemError `already_there`, `not_netkit`, `migration_running`, `kernel_refused`
+ * Moves Podlane's programs of a netkit device between its own hooks and those of its primary, under traffic. While
+ * both places have programs, both evaluate the rules and one of them counts, so that no packet passes unchecked. The
+ * policy of an end changes while the end has programs, since it has no effect then.
+ * @param what the operation and its pod, for errors
+ * @throws ProblemError `already_there`, `not_netkit`, `kernel_refused`
  */
 export async function moveHooks(
   context: DatapathContext,
   pod: LivePod,
   to: 'device' | 'primary',
+  what: string,
 ): Promise<void> {
   const { kernel, store } = context;
   const device = currentDevice(pod);
   const family: HookFamily = to === 'device' ? 'netkit' : kernel.primaryHooks;
-  const what = `move the programs of ${podName(pod)} to the ${to === 'device' ? 'netkit hooks' : 'primary'}`;
   if (device.kind !== 'netkit')
     throw new ProblemError('not_netkit', `${what}: ${device.primaryName} is a ${device.kind} device`, {
       hint: 'The programs of a veth device are on its primary already.',
@@ -42,17 +43,21 @@ export async function moveHooks(
     await detachFamily(kernel, device.slot, family);
     throw error;
   }
-  // From here on the store say where they belong, and an agent that starts goes on.
+  // The store now names the new hooks: an agent that is killed here finishes the move when it starts.
   device.hooks = family;
   await finishHookMove(kernel, pod.record, device);
   const missing = await hooksWithoutOurProgram(kernel, device);
   if (missing.length > 0)
-    throw new ProblemError('kernel_refused', `${what}: our program is not on ${missing.join(' and ')}`, {
-      hint: `Somebody may have detached it. The programs were on ${from}.`,
-    });
+    throw new ProblemError(
+      'kernel_refused',
+      `${what}: Podlane's program is not on ${missing.join(' and ')}`,
+      {
+        hint: `Another process may have detached it. The programs were on ${from}.`,
+      },
+    );
 }
 
-/** Ends a move between hooks wherever it stopped: programs are on the device's hooks, and on no others. */
+/** Finishes a move between hooks from wherever it stopped: detaches the programs from all but the device's hooks. */
 export async function finishHookMove(
   kernel: KernelContext,
   pod: PodRecord,

@@ -1,8 +1,10 @@
-import { isIpv6, type PodNetwork } from '../../../contract/network.ts';
+import { isIpv6 } from '../../../contract/cidr.ts';
+import type { PodNetwork } from '../../../contract/network.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { formatRoute } from '../../netlink/iproute2-format.ts';
-import { toNewRoute, type Route, replaceRoute, routeProtocol, listRoutes } from '../../netlink/route.ts';
+import { listRoutes, replaceRoute, toNewRoute } from '../../netlink/route.ts';
+import { type Route, routeProtocol } from '../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';

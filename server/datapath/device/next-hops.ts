@@ -1,4 +1,5 @@
-import { isIpv6, type PodNetwork } from '../../../contract/network.ts';
+import { isIpv6 } from '../../../contract/cidr.ts';
+import type { PodNetwork } from '../../../contract/network.ts';
 
 /**
  * Next hop of every pod's default routes. Nobody answers for the IPv4 one: neighbours are permanent, or there are

@@ -1,10 +1,10 @@
 import type { AttachedProgram } from '../../../contract/device.ts';
 import { describeAttachedProgram } from '../../bpf/hook-query.ts';
+import { addClsact } from '../../netlink/clsact.ts';
 import { isNetlinkError } from '../../netlink/error.ts';
 import {
-  addClsact,
-  listBpfFilters,
   deleteBpfFilter,
+  listBpfFilters,
   listTcFilters,
   replaceBpfFilter,
   type TcHook,

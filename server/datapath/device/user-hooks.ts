@@ -3,14 +3,9 @@ import type { Anchor } from '../../bpf/anchor.ts';
 import { type LinkHook, queryHook } from '../../bpf/hook-query.ts';
 import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
+import { addClsact } from '../../netlink/clsact.ts';
 import { isNetlinkError } from '../../netlink/error.ts';
-import {
-  addClsact,
-  deleteBpfFilter,
-  listTcFilters,
-  replaceBpfFilter,
-  type TcHook,
-} from '../../netlink/tc-filter.ts';
+import { deleteBpfFilter, listTcFilters, replaceBpfFilter, type TcHook } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { hooksOf } from './hooks.ts';

@@ -4,14 +4,17 @@ import type { Family } from '../../netlink/ip-address.ts';
 const types = { ipv4: { request: 8, reply: 0 }, ipv6: { request: 128, reply: 129 } } as const;
 const headerBytes = 8;
 
-/** Tells an answer from those to others: the identifier is the socket's, the nonce the probe's own. */
+/** Identifies an echo: the identifier is the socket's, the nonce is the probe's. */
 export interface Echo {
   identifier: number;
   sequence: number;
   nonce: bigint;
 }
 
-/** u8 type, u8 code, u16 checksum, u16 identifier, u16 sequence, u64 nonce. The kernel does ICMPv6's checksum. */
+/**
+ * Encodes an echo request: u8 type, u8 code, u16 checksum, u16 identifier, u16 sequence, u64 nonce. The kernel fills in
+ * the checksum of ICMPv6.
+ */
 export function encodeEcho(family: Family, { identifier, sequence, nonce }: Echo): Buffer {
   const message = Buffer.alloc(headerBytes + 8);
   message.writeUInt8(types[family].request, 0);
@@ -23,8 +26,8 @@ export function encodeEcho(family: Family, { identifier, sequence, nonce }: Echo
 }
 
 /**
- * Reads what a raw socket received: ICMPv4 comes behind its IP header, ICMPv6 without.
- * @returns null for what is no echo reply with a nonce
+ * Decodes a packet that a raw socket received: ICMPv4 with its IP header, ICMPv6 without one.
+ * @returns null for any other packet than an echo reply with a nonce
  */
 export function decodeEchoReply(family: Family, packet: Buffer): Echo | null {
   const at = family === 'ipv4' && packet.length > 0 ? (packet[0]! & 0xf) * 4 : 0;
@@ -36,7 +39,7 @@ export function decodeEchoReply(family: Family, packet: Buffer): Echo | null {
   };
 }
 
-/** RFC 1071. */
+/** Computes the Internet checksum (RFC 1071). */
 export function checksum(bytes: Buffer): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);
@@ -49,11 +52,11 @@ const ldxMsh = 0xb1; // X = 4 * (P[k] & 0xf)
 const ldHalfX = 0x48; // A = half word at P[X + k]
 const ldHalf = 0x28;
 const jumpEqual = 0x15;
-const give = 0x06;
+const ret = 0x06;
 
 /**
- * struct sock_filter instructions (u16 code, u8 jt, u8 jf, u32 k) that let through what has the identifier: answers
- * to other programs of the node would wake us for nothing.
+ * Builds struct sock_filter instructions (u16 code, u8 jt, u8 jf, u32 k) that pass only messages with the identifier,
+ * so that answers to other programs of the node do not wake the agent.
  */
 export function identifierFilter(family: Family, identifier: number): Buffer {
   const program = [
@@ -64,8 +67,8 @@ export function identifierFilter(family: Family, identifier: number): Buffer {
         ]
       : [[ldHalf, 0, 0, 4]]),
     [jumpEqual, 0, 1, identifier],
-    [give, 0, 0, 0xffff_ffff],
-    [give, 0, 0, 0],
+    [ret, 0, 0, 0xffff_ffff],
+    [ret, 0, 0, 0],
   ] as const;
   const bytes = Buffer.alloc(program.length * 8);
   program.forEach(([code, yes, no, k], i) => {

@@ -13,7 +13,6 @@ import {
 } from '../../ffi/libc.ts';
 import { addressBytes, type Family, addressFamily as families } from '../../netlink/ip-address.ts';
 import { onReadable } from '../../netlink/poll-readable.ts';
-import type { ProbeOutcome } from '../guard/probe-record.ts';
 import { decodeEchoReply, encodeEcho, identifierFilter } from './icmp-message.ts';
 
 /** <sys/socket.h>, <netinet/in.h> */
@@ -35,26 +34,29 @@ const typeFilters = {
   ipv6: { level: 58, refused: allBut(32, 129) },
 } as const;
 const EAGAIN = 11;
-/** Datagrams read before the event loop goes on to others. */
+/** Datagrams to read before the event loop gets its turn. */
 const burst = 64;
 
-interface Asked {
+/** Milliseconds until the answer, or the reason why there was none. */
+export type EchoOutcome = { ms: number } | { why: string };
+
+interface PendingEcho {
   nonce: bigint;
   at: number;
   timer: NodeJS.Timeout;
-  answer: (outcome: ProbeOutcome) => void;
+  answer: (outcome: EchoOutcome) => void;
 }
 
 /**
- * Sends ICMP echoes from the network namespace it was opened in, and tells which were answered. One socket for all
- * addresses of a family; no call waits. A raw one: datagram ICMP sockets are closed by default, to root as well
+ * Sends ICMP echo requests from the network namespace it was opened in, one socket for all addresses of a family. No
+ * call blocks. The socket is raw because datagram ICMP sockets are disabled by default, for root as well
  * (net.ipv4.ping_group_range).
  */
 export class EchoSocket implements Disposable {
   readonly #family: Family;
   readonly #fd: number;
   readonly #identifier = randomInt(0x1_0000);
-  readonly #asked = new Map<number, Asked>();
+  readonly #pending = new Map<number, PendingEcho>();
   readonly #receive = Buffer.allocUnsafeSlow(2048);
   #sequence = 0;
   #unpoll: (() => void) | null = null;
@@ -64,40 +66,44 @@ export class EchoSocket implements Disposable {
     const what = `open a raw ICMP socket for ${family === 'ipv4' ? 'IPv4' : 'IPv6'}`;
     this.#fd = socket(families[family], SOCK_RAW_CLOEXEC_NONBLOCK, protocols[family]);
     if (this.#fd < 0) throw refusal(what, errno());
-    this.#takeOnlyReplies(what);
-    this.#takeOnlyOurs(what);
+    this.#filterByType(what);
+    this.#filterByIdentifier(what);
     this.#unpoll = onReadable(this.#fd, () => this.#drain());
   }
 
-  /** By type, before the kernel makes a copy for us: what a socket's BPF filter refuses counts as a drop of the pod's. */
-  #takeOnlyReplies(what: string): void {
+  /** Filters by type before the kernel copies the packet: a packet that a BPF filter refuses counts as a drop of the pod. */
+  #filterByType(what: string): void {
     const { level, refused } = typeFilters[this.#family];
-    this.#set(`${what}: take replies only`, level, ICMP_FILTER, refused);
+    this.#setOption(`${what}: take replies only`, level, ICMP_FILTER, refused);
   }
 
-  #takeOnlyOurs(what: string): void {
+  /** Filters out answers to other programs' echo requests. */
+  #filterByIdentifier(what: string): void {
     // struct sock_fprog: u16 length in instructions, their address at 8
     const filter = identifierFilter(this.#family, this.#identifier);
     const program = Buffer.alloc(16);
     program.writeUInt16LE(filter.length / 8, 0);
     program.writeBigUInt64LE(addressOf(filter), 8);
-    this.#set(`${what}: attach its filter`, SOL_SOCKET, SO_ATTACH_FILTER, program);
+    this.#setOption(`${what}: attach its filter`, SOL_SOCKET, SO_ATTACH_FILTER, program);
   }
 
-  #set(what: string, level: number, option: number, value: Buffer): void {
+  #setOption(what: string, level: number, option: number, value: Buffer): void {
     if (setsockopt(this.#fd, level, option, value, value.length) === 0) return;
     const failed = errno();
     close(this.#fd);
     throw refusal(what, failed);
   }
 
-  /** In the current namespace. @throws ProblemError `kernel_refused` */
+  /** Opens a socket in the current namespace. @throws ProblemError `kernel_refused` */
   static open(family: Family): EchoSocket {
     return new EchoSocket(family);
   }
 
-  /** @param address of the socket's family, without a length @returns when it is answered or the time is over */
-  ask(address: string, timeoutMs: number): Promise<ProbeOutcome> {
+  /**
+   * Sends an echo request; resolves when it is answered or timed out.
+   * @param address of the socket's family, without a prefix length
+   */
+  probe(address: string, timeoutMs: number): Promise<EchoOutcome> {
     if (!this.#unpoll) return Promise.resolve({ why: 'the probes are closed' });
     this.#sequence = (this.#sequence + 1) & 0xffff;
     const sequence = this.#sequence;
@@ -106,19 +112,19 @@ export class EchoSocket implements Disposable {
     const to = socketAddress(this.#family, address);
     const at = performance.now();
     const sent = sendto(this.#fd, message, message.length, 0, to, to.length);
-    if (sent < 0) return Promise.resolve({ why: `it cannot be sent: ${strerror(errno())}` });
+    if (sent < 0) return Promise.resolve({ why: `send failed: ${strerror(errno())}` });
     return new Promise((resolve) => {
-      const answer = (outcome: ProbeOutcome): void => {
+      const answer = (outcome: EchoOutcome): void => {
         clearTimeout(timer);
-        if (this.#asked.get(sequence)?.nonce === nonce) this.#asked.delete(sequence);
+        if (this.#pending.get(sequence)?.nonce === nonce) this.#pending.delete(sequence);
         resolve(outcome);
       };
       const timer = setTimeout(() => {
-        // After a busy moment of ours, timers come before what waits in the socket.
+        // After the event loop was blocked, timers run before the socket is read: the answer may already be there.
         this.#drain();
         answer({ why: `no answer within ${timeoutMs} ms` });
       }, timeoutMs);
-      this.#asked.set(sequence, { nonce, at, timer, answer });
+      this.#pending.set(sequence, { nonce, at, timer, answer });
     });
   }
 
@@ -127,14 +133,14 @@ export class EchoSocket implements Disposable {
     this.#unpoll();
     this.#unpoll = null;
     close(this.#fd);
-    for (const { answer } of [...this.#asked.values()]) answer({ why: 'the probes are closed' });
+    for (const { answer } of [...this.#pending.values()]) answer({ why: 'the probes are closed' });
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** Any other error than EAGAIN is one that waited in the socket, and reading has taken it. */
+  /** Reads what has arrived. An error other than EAGAIN was pending on the socket, and reading has cleared it. */
   #drain(): void {
     for (let read = 0; read < burst && this.#unpoll; read++) {
       const length = recv(this.#fd, this.#receive, this.#receive.length, 0);
@@ -146,8 +152,8 @@ export class EchoSocket implements Disposable {
   #take(packet: Buffer): void {
     const echo = decodeEchoReply(this.#family, packet);
     if (echo === null || echo.identifier !== this.#identifier) return;
-    const asked = this.#asked.get(echo.sequence);
-    if (asked?.nonce === echo.nonce) asked.answer({ ms: performance.now() - asked.at });
+    const pending = this.#pending.get(echo.sequence);
+    if (pending?.nonce === echo.nonce) pending.answer({ ms: performance.now() - pending.at });
   }
 }
 

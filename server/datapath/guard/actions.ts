@@ -1,81 +1,70 @@
-import type { DatapathContext } from '../context.ts';
+import { type DatapathContext, podName } from '../context.ts';
 import { finishHookMove } from '../device/move-hooks.ts';
 import { attachPrograms, setEndpoints } from '../device/our-programs.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
+import { isIdle, withPod } from '../pod-activity.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import type { EscalationAction, EscalationState } from './escalation-policy.ts';
-import { clock, type GuardedPod, isBusy, newAction } from './guarded-pod.ts';
+import { clock, type GuardedPod, newAction } from './guarded-pod.ts';
 import { guardEvents } from './messages.ts';
 import { type GuardState, withAction } from './state.ts';
 
-interface Means {
+interface Dependencies {
   context: DatapathContext;
-  migrations: Migrations;
-  /** Has reconciling look at the pod: for what of a device is not its programs. */
-  look: (pod: LivePod) => void;
-  keep: (guarded: GuardedPod, kept: GuardState) => Promise<void>;
+  migrations: Pick<Migrations, 'start'>;
+  /** Enqueues the pod for reconciling, which repairs the rest of its device. */
+  enqueue: (pod: LivePod) => void;
+  save: (guarded: GuardedPod, state: GuardState) => Promise<void>;
 }
 
-/** Does what the ladder says, and tells of it. */
+/** Carries out the actions of the escalation policy, and records and publishes them. */
 export class GuardActions {
-  readonly #means: Means;
+  readonly #dependencies: Dependencies;
 
-  constructor(means: Means) {
-    this.#means = means;
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
   }
 
-  /** Kept before it is done: an agent that is killed meanwhile knows how far it went. */
+  /** Saves the escalation before it acts, so that an agent that is killed meanwhile knows how far it went. */
   async execute(
     guarded: GuardedPod,
-    ladder: EscalationState,
-    { act, because }: EscalationAction,
+    escalation: EscalationState,
+    { action, because }: EscalationAction,
   ): Promise<void> {
-    const { context, migrations, keep } = this.#means;
-    const { pod, state: kept } = guarded;
-    await keep(guarded, { ...kept, ladder });
-    // Something else may have begun while that was written.
-    if (isBusy(pod)) return keep(guarded, kept);
-    const action = newAction(clock(), act, because);
+    const { context, migrations, save } = this.#dependencies;
+    const { pod, state } = guarded;
+    await save(guarded, { ...state, escalation });
+    // Another activity may have begun during the write.
+    if (!isIdle(pod)) return save(guarded, state);
+    const taken = newAction(clock(), action, because);
     try {
-      if (act === 'repair') await this.#repair(pod);
-      if (act === 'fallback') action.migrationId = (await migrations.start(pod, 'veth', 'guard', false)).id;
+      if (action === 'repair') await this.#repair(pod);
+      if (action === 'fallback') taken.migrationId = (await migrations.start(pod, 'veth', 'guard', false)).id;
     } catch (error) {
-      action.failure = asProblemError(error).message;
+      taken.failure = asProblemError(error).message;
     }
     guarded.signals.restart();
     const refused =
-      act === 'fallback' && action.failure !== null ? [`falling back failed: ${action.failure}`] : [];
-    await keep(
-      guarded,
-      // The cool-down begins when it is done.
-      withAction(
-        { ...kept, ladder: { ...ladder, lastAct: clock(), because: [...ladder.because, ...refused] } },
-        action,
-      ),
-    );
-    await context.publish.event(guardEvents.act(pod, action));
+      action === 'fallback' && taken.failure !== null ? [`falling back failed: ${taken.failure}`] : [];
+    // The cool-down begins when the action has ended.
+    const ended = { ...escalation, lastAction: clock(), because: [...escalation.because, ...refused] };
+    await save(guarded, withAction({ ...state, escalation: ended }, taken));
+    await context.publish.event(guardEvents.action(pod, taken));
   }
 
-  /** Our programs, what they go by, and the policy; the rest of the device is left to reconciling, at once. */
+  /** Repairs Podlane's programs, their configuration and the netkit policy; reconciling repairs the rest at once. */
   async #repair(pod: LivePod): Promise<void> {
-    const { kernel } = this.#means.context;
-    const device = currentDevice(pod);
-    const repairing = (async () => {
-      setEndpoints(kernel, pod.record, device);
-      await attachPrograms(kernel, pod.record, device);
-      await finishHookMove(kernel, pod.record, device);
-    })();
-    pod.repairing = repairing
-      .catch(() => {})
-      .finally(() => {
-        pod.repairing = null;
-      });
+    const { kernel } = this.#dependencies.context;
     try {
-      await repairing;
+      await withPod(pod, { type: 'repairing' }, `repair ${podName(pod)}`, async () => {
+        const device = currentDevice(pod);
+        setEndpoints(kernel, pod.record, device);
+        await attachPrograms(kernel, pod.record, device);
+        await finishHookMove(kernel, pod.record, device);
+      });
     } finally {
-      await pod.repairing;
-      this.#means.look(pod);
+      this.#dependencies.enqueue(pod);
     }
   }
 }

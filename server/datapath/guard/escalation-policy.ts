@@ -1,26 +1,26 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { GuardStage, GuardThresholds } from '../../../contract/guard.ts';
 
-/** How far the guard has gone with a pod. Times are ms since the epoch. */
+/** How far the guard has escalated for a pod. Times are milliseconds since the epoch. */
 export interface EscalationState {
   stage: GuardStage;
-  lastAct: number | null;
-  /** Times of repairs, as far as they count. */
+  lastAction: number | null;
+  /** Times of the repairs that still count. */
   repairs: readonly number[];
-  /** Why it left `watching`; empty there. */
+  /** Evidence for leaving the stage `watching`; empty in it. */
   because: readonly string[];
 }
 
 export interface Situation {
   kind: DeviceKind;
-  /** Something else works on the pod, or it is leaving. */
+  /** True while the pod has an activity, or is gone. */
   busy: boolean;
-  /** A sentence for each signal that fails. */
+  /** Evidence of each failing signal. */
   failing: readonly string[];
 }
 
 export interface EscalationAction {
-  act: 'repair' | 'fallback' | 'leave-alone';
+  action: 'repair' | 'fallback' | 'leave-alone';
   because: readonly string[];
 }
 
@@ -28,56 +28,56 @@ type Rules = Pick<GuardThresholds, 'on' | 'repairs' | 'repairSeconds' | 'coolDow
 
 export const initialEscalation: EscalationState = {
   stage: 'watching',
-  lastAct: null,
+  lastAction: null,
   repairs: [],
   because: [],
 };
 
 /**
- * What to do with a pod now: repair a few times, then fall back to veth, then leave it alone for good. At most one
- * act in a cool-down, none while it is off or the pod is busy. What is left alone stays so until a person resumes.
+ * Decides the next action for a pod: a few repairs, then the fallback to veth, then none until a person resumes. At
+ * most one action in a cool-down, and none while the guard is off or the pod is busy.
  */
 export function nextAction(
   state: EscalationState,
   { kind, busy, failing }: Situation,
   rules: Rules,
   now: number,
-): { state: EscalationState; act: EscalationAction | null } {
-  if (!rules.on || busy || state.stage === 'left-alone') return { state, act: null };
-  const settled = applyDeviceKind(state, kind);
-  const wait = { state: settled, act: null };
-  if (settled.lastAct !== null && now - settled.lastAct < rules.coolDownSeconds * 1000) return wait;
+): { state: EscalationState; action: EscalationAction | null } {
+  if (!rules.on || busy || state.stage === 'left-alone') return { state, action: null };
+  const current = applyDeviceKind(state, kind);
+  const wait = { state: current, action: null };
+  if (current.lastAction !== null && now - current.lastAction < rules.coolDownSeconds * 1000) return wait;
 
-  // The migration is over, or was refused, and the pod is where it was.
-  if (settled.stage === 'falling-back') return leaveAlone(settled, settled.because, now);
+  // The migration ended or was refused, and the pod is still on netkit.
+  if (current.stage === 'falling-back') return leaveAlone(current, current.because, now);
   if (failing.length === 0) return wait;
-  if (settled.stage === 'fallen-back') return leaveAlone(settled, failing, now);
+  if (current.stage === 'fallen-back') return leaveAlone(current, failing, now);
   if (kind !== 'netkit') return wait;
 
-  const repairs = settled.repairs.filter((time) => now - time < rules.repairSeconds * 1000);
+  const repairs = current.repairs.filter((time) => now - time < rules.repairSeconds * 1000);
   if (repairs.length < rules.repairs)
     return {
-      state: { ...settled, lastAct: now, repairs: [...repairs, now] },
-      act: { act: 'repair', because: failing },
+      state: { ...current, lastAction: now, repairs: [...repairs, now] },
+      action: { action: 'repair', because: failing },
     };
   return {
-    state: { stage: 'falling-back', lastAct: now, repairs, because: failing },
-    act: { act: 'fallback', because: failing },
+    state: { stage: 'falling-back', lastAction: now, repairs, because: failing },
+    action: { action: 'fallback', because: failing },
   };
 }
 
-/** Whether so many pods fail their probes that the node is at fault, and moving pods would help none. */
+/** Returns true when so many pods fail their probes that the node is at fault, and moving pods would not help. */
 export const isNodeWide = (failing: number, probed: number): boolean => failing >= 3 && failing * 2 > probed;
 
-/** What became of a fallback; and a person who promoted the pod again wants it to be watched. */
+/** A fallback has ended when the pod is on veth; a pod that a person promoted again is watched anew. */
 function applyDeviceKind(state: EscalationState, kind: DeviceKind): EscalationState {
   if (state.stage === 'falling-back' && kind === 'veth') return { ...state, stage: 'fallen-back' };
   if (state.stage === 'fallen-back' && kind === 'netkit')
-    return { ...initialEscalation, lastAct: state.lastAct };
+    return { ...initialEscalation, lastAction: state.lastAction };
   return state;
 }
 
 const leaveAlone = (state: EscalationState, because: readonly string[], now: number) => ({
-  state: { ...state, stage: 'left-alone' as const, lastAct: now, because },
-  act: { act: 'leave-alone' as const, because },
+  state: { ...state, stage: 'left-alone' as const, lastAction: now, because },
+  action: { action: 'leave-alone' as const, because },
 });

@@ -1,90 +1,90 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type GuardChoice, type GuardThresholds, type NodeGuard, type PodGuard } from '../../../contract/guard.ts';
+import type { GuardChoice, GuardThresholds, NodeGuard, PodGuard } from '../../../contract/guard.ts';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
+import { TaskScope } from '../../async/task-scope.ts';
 import { type DatapathContext, podName, setCondition } from '../context.ts';
+import { EchoSockets } from '../echo/sockets.ts';
 import { asProblemError } from '../errors.ts';
 import type { Migrations } from '../migration/migrations.ts';
+import { isIdle, migrationOf } from '../pod-activity.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { GuardActions } from './actions.ts';
 import { type EscalationState, initialEscalation, isNodeWide, nextAction } from './escalation-policy.ts';
-import { clock, type GuardedPod, isBusy, newAction } from './guarded-pod.ts';
-import { conditionMessage, guardEvents, nodeWideFailureMessage, stateMessage } from './messages.ts';
-import { EchoSockets } from './pod-probes.ts';
+import { clock, type GuardedPod, newAction } from './guarded-pod.ts';
+import { conditionMessage, guardEvents, nodeWideFailureMessage, statusMessage } from './messages.ts';
 import { PodSignals } from './pod-signals.ts';
 import { type GuardState, GuardStore, withAction } from './state.ts';
 
-/** Every pod has a round a second; pods take turns within it. */
-const roundMs = 1000;
-const turnsPerRound = 10;
-/** Migrations of the guard that run at the same time. */
-const fallbacksAtOnce = 4;
+/** Each pod is evaluated this often; the evaluations are spread over the period. */
+const periodMs = 1000;
+const ticksPerPeriod = 10;
+/** Most fallbacks of the guard at the same time. */
+const maxFallbacks = 4;
 
 /**
- * Watches the pods on netkit, and those it took off it: repairs, falls back to veth, and gives up, with evidence.
- * Programs of pods that it watches are its to repair, not reconciling's.
+ * Watches pods on netkit, and those that it moved off it: repairs, falls back to veth, and stops, with evidence.
+ * Missing programs of a pod that it watches are repaired by the guard, not by reconciling.
  */
 export class Guard {
   readonly #context: DatapathContext;
-  readonly #acts: GuardActions;
+  readonly #actions: GuardActions;
+  readonly #scope: TaskScope;
   readonly #sockets = new EchoSockets();
   readonly #pods = new Map<string, GuardedPod>();
   #store: GuardStore | null = null;
-  #running: Promise<void> | null = null;
-  #closing = false;
 
-  /** @param look has reconciling look at the pod: for what of a device is not its programs */
-  constructor(context: DatapathContext, migrations: Migrations, look: (pod: LivePod) => void) {
+  /** @param enqueue enqueues a pod for reconciling, which repairs what is not a program */
+  constructor(context: DatapathContext, migrations: Migrations, enqueue: (pod: LivePod) => void) {
     this.#context = context;
-    this.#acts = new GuardActions({
+    this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'guard'));
+    this.#actions = new GuardActions({
       context,
       migrations,
-      look,
-      keep: (guarded, kept) => this.#keep(guarded, kept),
+      enqueue,
+      save: (guarded, state) => this.#save(guarded, state),
     });
   }
 
-  /** Reads what was chosen and how far it had gone, and begins. */
+  /** Reads choices and states from the store and starts watching. */
   async start(): Promise<void> {
     this.#store = await GuardStore.open(this.#context);
-    for (const pod of this.#context.registry.all()) this.#of(pod);
-    this.#running = this.#turns();
+    for (const pod of this.#context.registry.all()) this.#guarded(pod);
+    this.#scope.every(periodMs / ticksPerPeriod, () => this.#tick());
   }
 
-  /** Waits for rounds that run. */
+  /** Waits for running evaluations and actions. Probes in flight end as unanswered. */
   async close(): Promise<void> {
-    this.#closing = true;
-    await this.#running;
-    await Promise.all([...this.#pods.values()].map(({ evaluating: round }) => round));
     this.#sockets.close();
+    await this.#scope.close();
   }
 
-  /** Whether programs missing from the pod's hooks are for the guard to repair, or to leave; looks at them soon. */
-  owns(pod: LivePod): boolean {
+  /** Returns true when the guard, not reconciling, is responsible for the pod's missing programs; checks them soon. */
+  repairsPrograms(pod: LivePod): boolean {
     if (this.#store === null || currentDevice(pod).kind !== 'netkit' || !this.#thresholds(pod).on)
       return false;
-    const guarded = this.#of(pod);
+    const guarded = this.#guarded(pod);
     guarded.signals.checkHooksSoon();
     guarded.nextEvaluation = 0;
     return true;
   }
 
+  /** Forgets a pod that left the node. */
   removed(podId: string): void {
     this.#pods.delete(podId);
-    void this.#store?.forget(podId);
+    this.#scope.start(() => this.#store?.forget(podId));
   }
 
   node(): NodeGuard {
-    const store = this.#must();
-    const pods = this.#context.registry.all().map((pod) => this.#of(pod));
+    const { choices } = this.#opened();
+    const pods = this.#context.registry.all().map((pod) => this.#guarded(pod));
     return {
-      chosen: store.choices.get('node') ?? null,
-      thresholds: { ...guardDefaults, ...store.choices.get('node') },
+      chosen: choices.get('node') ?? null,
+      thresholds: { ...guardDefaults, ...choices.get('node') },
       defaults: guardDefaults,
       pods: {
         watched: pods.filter((guarded) => this.#watches(guarded)).length,
         fallenBack: this.#count('fallen-back'),
         leftAlone: this.#count('left-alone'),
-        chosen: pods.filter(({ pod }) => store.choices.has(pod.record.id)).length,
+        chosen: pods.filter(({ pod }) => choices.has(pod.record.id)).length,
       },
     };
   }
@@ -98,22 +98,22 @@ export class Guard {
 
   /** @throws ProblemError `pod_not_found` */
   of(id: string): PodGuard {
-    const guarded = this.#of(this.#context.registry.require(id));
-    const { pod, signals: watch, state: kept } = guarded;
+    const guarded = this.#guarded(this.#context.registry.require(id));
+    const { pod, signals, state } = guarded;
     const thresholds = this.#thresholds(pod);
     const watched = this.#watches(guarded);
     return {
       podId: pod.record.id,
-      chosen: this.#must().choices.get(pod.record.id) ?? null,
+      chosen: this.#opened().choices.get(pod.record.id) ?? null,
       thresholds,
-      stage: kept.ladder.stage,
+      stage: state.escalation.stage,
       watched,
-      sentence:
-        watch.probe === 'failing' && this.#nodeFails()
+      status:
+        signals.probe === 'failing' && this.#nodeFails()
           ? nodeWideFailureMessage
-          : stateMessage(kept, currentDevice(pod).kind, thresholds),
-      readings: watched ? watch.readings(thresholds) : [],
-      acts: [...kept.acts],
+          : statusMessage(state, currentDevice(pod).kind, thresholds),
+      readings: watched ? signals.readings(thresholds) : [],
+      actions: [...state.actions],
     };
   }
 
@@ -128,16 +128,17 @@ export class Guard {
     return this.of(id);
   }
 
-  /** Begins anew with a pod that it left alone or took to veth. @throws ProblemError `pod_not_found` */
+  /** Resumes recovery of a pod that the guard moved to veth or stopped acting on. @throws ProblemError `pod_not_found` */
   async resume(id: string, actor: string): Promise<PodGuard> {
-    const guarded = this.#of(this.#context.registry.require(id));
+    const guarded = this.#guarded(this.#context.registry.require(id));
     await guarded.evaluating;
-    const { pod, state: kept } = guarded;
+    const { pod, state } = guarded;
     guarded.signals.restart();
-    await this.#keep(
+    const { lastAction } = state.escalation;
+    await this.#save(
       guarded,
       withAction(
-        { ...kept, ladder: { ...initialEscalation, lastAct: kept.ladder.lastAct } },
+        { ...state, escalation: { ...initialEscalation, lastAction } },
         newAction(clock(), 'resume', [`resumed by ${actor}`]),
       ),
     );
@@ -147,96 +148,95 @@ export class Guard {
 
   async #choose(scope: string, choice: GuardChoice | null): Promise<void> {
     try {
-      await this.#must().choose(scope, choice);
+      await this.#opened().choose(scope, choice);
     } catch (error) {
       throw asProblemError(error);
     }
-    for (const { pod, signals: watch } of this.#pods.values())
-      if (scope === 'node' || scope === pod.record.id) watch.restart();
+    for (const { pod, signals } of this.#pods.values())
+      if (scope === 'node' || scope === pod.record.id) signals.restart();
   }
 
-  #must(): GuardStore {
+  #opened(): GuardStore {
     if (this.#store === null) throw new Error('the guard has not started');
     return this.#store;
   }
 
   #thresholds(pod: LivePod): GuardThresholds {
-    const { choices } = this.#must();
+    const { choices } = this.#opened();
     return { ...guardDefaults, ...choices.get('node'), ...choices.get(pod.record.id) };
   }
 
   #nodeFails(): boolean {
-    const probes = [...this.#pods.values()].map(({ signals: watch }) => watch.probe);
+    const probes = [...this.#pods.values()].map(({ signals }) => signals.probe);
     const failing = probes.filter((state) => state === 'failing').length;
-    return isNodeWide(failing, failing + probes.filter((state) => state === 'well').length);
+    return isNodeWide(failing, failing + probes.filter((state) => state === 'healthy').length);
   }
 
   #count(stage: EscalationState['stage']): number {
-    return [...this.#pods.values()].filter(({ state: kept }) => kept.ladder.stage === stage).length;
+    return [...this.#pods.values()].filter(({ state }) => state.escalation.stage === stage).length;
   }
 
-  #watches({ pod, state: kept }: GuardedPod): boolean {
+  #watches({ pod, state }: GuardedPod): boolean {
     if (!this.#thresholds(pod).on) return false;
-    return currentDevice(pod).kind === 'netkit' || kept.ladder.stage !== 'watching';
+    return currentDevice(pod).kind === 'netkit' || state.escalation.stage !== 'watching';
   }
 
-  #of(pod: LivePod): GuardedPod {
-    const there = this.#pods.get(pod.record.id);
-    if (there?.pod === pod) return there;
+  #guarded(pod: LivePod): GuardedPod {
+    const known = this.#pods.get(pod.record.id);
+    if (known?.pod === pod) return known;
     const now = clock();
     const guarded: GuardedPod = {
       pod,
-      signals: new PodSignals(this.#context.kernel, pod, this.#sockets),
-      state: this.#must().state(pod.record.id, now),
+      signals: new PodSignals(this.#context.kernel, pod, this.#sockets, this.#scope),
+      state: this.#opened().state(pod.record.id, now),
       evaluating: null,
-      // Neighbours by number are a turn apart.
-      nextEvaluation: now + ((pod.record.number % turnsPerRound) / turnsPerRound) * roundMs,
+      // Pods with consecutive numbers are evaluated in different ticks.
+      nextEvaluation: now + ((pod.record.number % ticksPerPeriod) / ticksPerPeriod) * periodMs,
     };
     this.#pods.set(pod.record.id, guarded);
     setCondition(this.#context, pod, 'guard', conditionMessage(guarded.state));
     return guarded;
   }
 
-  async #turns(): Promise<void> {
-    while (!this.#closing) {
-      const now = clock();
-      for (const pod of this.#context.registry.all()) {
-        const guarded = this.#of(pod);
-        if (guarded.evaluating || guarded.nextEvaluation > now) continue;
-        guarded.nextEvaluation = Math.max(guarded.nextEvaluation + roundMs, now + roundMs / 2);
-        if (!this.#watches(guarded)) continue;
-        guarded.evaluating = this.#round(guarded, now).finally(() => {
-          guarded.evaluating = null;
-        });
-      }
-      await sleep(roundMs / turnsPerRound, undefined, { ref: false });
+  /** Starts the evaluations that are due. */
+  #tick(): void {
+    const now = clock();
+    for (const pod of this.#context.registry.all()) {
+      const guarded = this.#guarded(pod);
+      if (guarded.evaluating || guarded.nextEvaluation > now) continue;
+      guarded.nextEvaluation = Math.max(guarded.nextEvaluation + periodMs, now + periodMs / 2);
+      if (!this.#watches(guarded)) continue;
+      guarded.evaluating = this.#evaluate(guarded, now).finally(() => {
+        guarded.evaluating = null;
+      });
+      this.#scope.start(() => guarded.evaluating);
     }
   }
 
-  async #round(guarded: GuardedPod, now: number): Promise<void> {
-    const { pod, signals: watch, state: kept } = guarded;
+  async #evaluate(guarded: GuardedPod, now: number): Promise<void> {
+    const { pod, signals, state } = guarded;
     try {
-      if (pod.migration) return watch.restart();
-      if (isBusy(pod)) return;
+      if (migrationOf(pod) !== null) return signals.restart();
+      if (!isIdle(pod)) return;
       const thresholds = this.#thresholds(pod);
-      if (!(await watch.measure(thresholds, now)) || this.#closing) return;
-      const failing = watch
+      if (!(await signals.measure(thresholds, now)) || this.#scope.closed) return;
+      const failing = signals
         .readings(thresholds)
         .filter(({ signal, state }) => state === 'failing' && !(signal === 'probe' && this.#nodeFails()))
         .map(({ evidence, since }) => `${evidence}${since === null ? '' : `, since ${since.slice(0, 19)}Z`}`);
-      const situation = { kind: currentDevice(pod).kind, busy: isBusy(pod), failing };
-      const { state, act } = nextAction(kept.ladder, situation, thresholds, now);
-      if (act?.act === 'fallback' && this.#count('falling-back') >= fallbacksAtOnce) return;
-      if (act) await this.#acts.execute(guarded, state, act);
-      else if (state !== kept.ladder) await this.#keep(guarded, { ...kept, ladder: state });
+      const situation = { kind: currentDevice(pod).kind, busy: !isIdle(pod), failing };
+      const { state: escalation, action } = nextAction(state.escalation, situation, thresholds, now);
+      if (action?.action === 'fallback' && this.#count('falling-back') >= maxFallbacks) return;
+      if (action) await this.#actions.execute(guarded, escalation, action);
+      else if (escalation !== state.escalation) await this.#save(guarded, { ...state, escalation });
     } catch (error) {
       this.#context.log.error({ err: error, pod: pod.record.id }, 'guard');
     }
   }
 
-  async #keep(guarded: GuardedPod, kept: GuardState): Promise<void> {
-    guarded.state = kept;
-    setCondition(this.#context, guarded.pod, 'guard', conditionMessage(kept));
-    await this.#must().save(guarded.pod.record.id, kept);
+  async #save(guarded: GuardedPod, state: GuardState): Promise<void> {
+    guarded.state = state;
+    setCondition(this.#context, guarded.pod, 'guard', conditionMessage(state));
+    await this.#opened().save(guarded.pod.record.id, state);
   }
 }

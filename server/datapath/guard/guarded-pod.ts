@@ -3,27 +3,28 @@ import type { LivePod } from '../pod-registry.ts';
 import type { PodSignals } from './pod-signals.ts';
 import type { GuardState } from './state.ts';
 
-/** What the guard has of a pod. */
+/** A pod with the guard's signals and state for it. */
 export interface GuardedPod {
   pod: LivePod;
   signals: PodSignals;
   state: GuardState;
-  /** A round of it runs. */
+  /** The evaluation that runs now. */
   evaluating: Promise<void> | null;
+  /** Milliseconds since the epoch. */
   nextEvaluation: number;
 }
 
-/** Something else works on the pod, or it is leaving. */
-export const isBusy = (pod: LivePod): boolean =>
-  pod.migration !== null || pod.repairing !== null || pod.leaving || pod.gone;
-
-/** ms since the epoch, never going back while the agent runs. */
+/** Returns milliseconds since the epoch, which never go back while the agent runs. */
 export const clock = (): number => Math.round(performance.timeOrigin + performance.now());
 
 /** @param now of `clock` */
-export const newAction = (now: number, act: GuardAction['act'], because: readonly string[]): GuardAction => ({
+export const newAction = (
+  now: number,
+  action: GuardAction['action'],
+  because: readonly string[],
+): GuardAction => ({
   time: new Date(now).toISOString(),
-  act,
+  action,
   because: [...because],
   failure: null,
   migrationId: null,

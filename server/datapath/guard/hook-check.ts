@@ -9,18 +9,19 @@ import { hooksOf } from '../device/hooks.ts';
 import { tcFilterPrograms } from '../device/tc-filter.ts';
 import type { KernelContext } from '../kernel-context.ts';
 
+/** Faults of a netkit device's hooks, each a clause for the evidence, or null. */
 export interface HookFindings {
-  /** Of hooks that our program is not on; null when it is on both. */
+  /** Names the hooks that Podlane's program is missing from. */
   program: string | null;
-  /** Of an end that lets nothing pass; null when none does. */
-  cutOff: string | null;
+  /** Names the ends that let no packet pass. */
+  blocked: string | null;
 }
 
-const ways = { 'netkit/peer': 'out of the pod', 'netkit/primary': 'into the pod' } as const;
+const directionText = { 'netkit/peer': 'out of the pod', 'netkit/primary': 'into the pod' } as const;
 
 /**
- * Whether our programs are on a netkit device's hooks, and whether an end without any is a black hole. Asks for ids
- * only: it is done often. A device that is gone has no findings, that is for reconciling.
+ * Checks that Podlane's programs are on a netkit device's hooks, and that no end without a program has the policy
+ * blackhole. Queries only ids, since it runs often. Reports nothing for a missing device: reconciling replaces it.
  */
 export async function checkHooks(
   kernel: KernelContext,
@@ -30,37 +31,37 @@ export async function checkHooks(
     const { egress, ingress } = hooksOf[device.hooks];
     const missing: string[] = [];
     for (const hook of [egress, ingress]) {
-      const there = await entriesAt(kernel, device.slot, hook);
-      if (there.some(({ programId }) => kernel.programs.isOurs(programId))) continue;
-      missing.push(`${hook}${strangers(there)}`);
+      const present = await programsAt(kernel, device.slot, hook);
+      if (present.some(({ programId }) => kernel.programs.isOurs(programId))) continue;
+      missing.push(`${hook}${otherPrograms(present)}`);
     }
     const program =
       missing.length === 0
         ? null
-        : `our program is not on ${missing.join(' nor on ')} of ${device.primaryName}`;
-    // With our programs on its own hooks, a policy has no effect.
-    const mayBeCutOff = program !== null || device.hooks !== 'netkit';
-    return { program, cutOff: mayBeCutOff ? await cutOff(kernel, device) : null };
+        : `Podlane’s program is not on ${missing.join(' nor on ')} of ${device.primaryName}`;
+    // A policy has no effect on an end that has a program.
+    const mayBeBlocked = program !== null || device.hooks !== 'netkit';
+    return { program, blocked: mayBeBlocked ? await findBlockedEnds(kernel, device) : null };
   } catch (error) {
     if (error instanceof ProblemError && error.code === 'device_missing')
-      return { program: null, cutOff: null };
+      return { program: null, blocked: null };
     throw error;
   }
 }
 
-async function entriesAt(kernel: KernelContext, slot: number, hook: Hook): Promise<HookedProgram[]> {
+async function programsAt(kernel: KernelContext, slot: number, hook: Hook): Promise<HookedProgram[]> {
   const ifindex = primaryIfindex(slot);
   if (hook !== 'tc/ingress' && hook !== 'tc/egress') return queryHook(ifindex, hook);
   const programs = await tcFilterPrograms(kernel, ifindex, hook);
   return programs.map(({ id, linkId }) => ({ programId: id, linkId }));
 }
 
-const strangers = (there: readonly HookedProgram[]): string =>
-  there.length === 0
+const otherPrograms = (present: readonly HookedProgram[]): string =>
+  present.length === 0
     ? ''
-    : ` (but ${there.map(({ programId }) => `${programInfoById(programId)?.name ?? '?'}, id ${programId}`).join('; ')})`;
+    : ` (but ${present.map(({ programId }) => `${programInfoById(programId)?.name ?? '?'}, id ${programId}`).join('; ')})`;
 
-async function cutOff(
+async function findBlockedEnds(
   kernel: KernelContext,
   { slot, primaryName }: Pick<DeviceRecord, 'slot' | 'primaryName'>,
 ): Promise<string | null> {
@@ -70,7 +71,9 @@ async function cutOff(
     ['netkit/peer', netkit?.peerPolicy],
     ['netkit/primary', netkit?.policy],
   ] as const)
-    if (policy === 'blackhole' && (await entriesAt(kernel, slot, hook)).length === 0)
-      closed.push(`nothing passes ${ways[hook]}, for no program is on ${hook} and its policy is blackhole`);
+    if (policy === 'blackhole' && (await programsAt(kernel, slot, hook)).length === 0)
+      closed.push(
+        `no packet passes ${directionText[hook]}, because ${hook} has no program and policy blackhole`,
+      );
   return closed.length === 0 ? null : `${primaryName}: ${closed.join('; ')}`;
 }

@@ -1,53 +1,62 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { GuardAction, GuardChoice, GuardThresholds } from '../../../contract/guard.ts';
-import { type NewEvent, podName } from '../context.ts';
+import type { NewEvent } from '../../store/records.ts';
+import { podName } from '../context.ts';
 import type { LivePod } from '../pod-registry.ts';
 import type { GuardState } from './state.ts';
 
-/** What wants looking at; null while the guard has done nothing that stays. */
-export function conditionMessage({ ladder: { stage, because } }: GuardState): string | null {
+/** Returns the condition of a pod that the guard moved or gave up on; null while it only watches. */
+export function conditionMessage({ escalation: { stage, because } }: GuardState): string | null {
   if (stage === 'fallen-back') return `the guard moved it to veth: ${because.join('; ')}`;
-  if (stage === 'left-alone') return `the guard could not help and leaves it alone: ${because.join('; ')}`;
+  if (stage === 'left-alone') return `automatic recovery failed and has stopped: ${because.join('; ')}`;
   return null;
 }
 
-/** Of pods whose probes fail with those of most others. */
+/** Status of a pod whose probes fail together with those of most other pods. */
 export const nodeWideFailureMessage =
-  'Probes of most pods of the node fail at once. That is not this pod’s device, so the guard does nothing about them.';
+  'Probes of most pods on this node fail at once. The cause is not this pod’s device, so the guard takes no action.';
 
-/** What the guard does with the pod now. */
-export function stateMessage({ ladder }: GuardState, kind: DeviceKind, thresholds: GuardThresholds): string {
-  const { stage, repairs } = ladder;
-  if (!thresholds.on) return 'The guard is off: it measures nothing and does nothing.';
+/** Describes the guard's current status for a pod. */
+export function statusMessage(
+  { escalation }: GuardState,
+  kind: DeviceKind,
+  thresholds: GuardThresholds,
+): string {
+  const { stage, repairs } = escalation;
+  if (!thresholds.on) return 'The guard is off: it measures nothing and takes no action.';
   if (stage === 'left-alone')
-    return 'The guard has left the pod alone: it measures, and does nothing until somebody lets it watch again.';
+    return 'Automatic recovery has stopped for this pod. The guard keeps measuring and takes no action until it is resumed.';
   if (stage === 'fallen-back')
-    return 'The guard moved the pod to veth and never moves it back. If veth fails too, it leaves the pod alone.';
+    return 'The guard moved the pod to veth and never moves it back by itself. If the pod fails on veth too, recovery stops.';
   if (stage === 'falling-back') return 'The guard is moving the pod to veth.';
   if (kind === 'veth') return 'The guard watches pods on netkit; this one is on veth.';
   const left = Math.max(0, thresholds.repairs - repairs.length);
-  return `The guard watches. Should a signal fail, it repairs${left === thresholds.repairs ? '' : ` ${left} more times`}, then moves the pod to veth, then leaves it alone.`;
+  const times = left === thresholds.repairs ? '' : ` up to ${left} more times`;
+  return `The guard is watching. If a signal fails, it repairs the programs${times}, then moves the pod to veth, then stops.`;
 }
 
-const acts = {
-  repair: { type: 'guard.repaired', severity: 'warning', done: 'the guard attached the programs of' },
+const actionEvents = {
+  repair: { type: 'guard.repaired', severity: 'warning', done: 'the guard reattached the programs of' },
   fallback: { type: 'guard.fallback', severity: 'warning', done: 'the guard moves to veth' },
-  'leave-alone': { type: 'guard.left-alone', severity: 'error', done: 'the guard leaves alone' },
+  'leave-alone': {
+    type: 'guard.left-alone',
+    severity: 'error',
+    done: 'the guard stopped automatic recovery of',
+  },
   resume: { type: 'guard.resumed', severity: 'info', done: 'the guard watches again' },
 } as const;
 
-/** Events of the guard. The message carries the evidence. */
+/** Events of the guard, with the evidence in the message. */
 export const guardEvents = {
-  act(pod: LivePod, { act, because, failure, migrationId }: GuardAction): NewEvent {
-    const { type, severity, done } = acts[act];
-    const again = act === 'repair' ? ' again' : '';
+  action(pod: LivePod, { action, because, failure, migrationId }: GuardAction): NewEvent {
+    const { type, severity, done } = actionEvents[action];
     const failed = failure === null ? '' : `; that failed: ${failure}`;
     return {
       type,
       severity: failure === null ? severity : 'error',
       podId: pod.record.id,
       migrationId,
-      message: `${done} ${podName(pod)}${again}: ${because.join('; ')}${failed}`,
+      message: `${done} ${podName(pod)}: ${because.join('; ')}${failed}`,
     };
   },
   resumed: (pod: LivePod, actor: string): NewEvent => ({
@@ -55,12 +64,12 @@ export const guardEvents = {
     severity: 'info',
     podId: pod.record.id,
     migrationId: null,
-    message: `${actor} lets the guard watch ${podName(pod)} again`,
+    message: `${actor} resumed automatic recovery of ${podName(pod)}`,
   }),
-  /** @param whom the pod's name, or `the node` */
+  /** @param subject the pod's name, or `the node` */
   settingsChanged: (
     podId: string | null,
-    whom: string,
+    subject: string,
     choice: GuardChoice | null,
     actor: string,
   ): NewEvent => ({
@@ -68,7 +77,7 @@ export const guardEvents = {
     severity: 'info',
     podId,
     migrationId: null,
-    message: `${actor} set the guard of ${whom}: ${
+    message: `${actor} set the guard of ${subject}: ${
       Object.entries(choice ?? {})
         .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
         .join(', ') || (podId === null ? 'the defaults' : 'as for the node')

@@ -4,19 +4,22 @@ import {
   type GuardThresholds,
   guardSignal,
 } from '../../../contract/guard.ts';
+import type { TaskScope } from '../../async/task-scope.ts';
 import { counterIndex } from '../../bpf/counter-layout.ts';
+import type { EchoSockets } from '../echo/sockets.ts';
 import type { KernelContext } from '../kernel-context.ts';
+import { isIdle } from '../pod-activity.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { checkHooks, type HookFindings } from './hook-check.ts';
-import { type EchoSockets, PodProbes } from './pod-probes.ts';
+import { PodProbes } from './pod-probes.ts';
 import { type Assessment, TrafficMonitor } from './traffic-monitor.ts';
 
-/** Hooks of a pod that gives no reason to look are asked this often: the question takes RTNL. */
-const hooksEveryMs = 4000;
+/** Period of the hook check while no other signal is suspicious: the query takes RTNL. */
+const hookCheckMs = 4000;
 
-const off: Assessment = { state: 'unknown', evidence: 'not measured', since: null };
+const notMeasuredYet: Assessment = { state: 'unknown', evidence: 'not measured', since: null };
 
-/** The senses of the guard for one pod: measures it round by round. */
+/** Measures the guard's signals of one pod: programs, blocked ends, drops, one-way traffic, probes. */
 export class PodSignals {
   readonly #kernel: KernelContext;
   readonly #pod: LivePod;
@@ -26,25 +29,26 @@ export class PodSignals {
   #slot: number | null = null;
   #hooks: HookFindings | null = null;
   #hooksDue = 0;
-  #probing: Assessment | null = null;
+  #probeAssessment: Assessment | null = null;
 
-  constructor(kernel: KernelContext, pod: LivePod, sockets: EchoSockets) {
+  /** @param scope owns the probes in flight */
+  constructor(kernel: KernelContext, pod: LivePod, sockets: EchoSockets, scope: TaskScope) {
     this.#kernel = kernel;
     this.#pod = pod;
-    this.#probes = new PodProbes(sockets, pod.record.network.addresses);
+    this.#probes = new PodProbes(sockets, pod.record.network.addresses, scope);
   }
 
-  /** What the probes say; null where none is on. */
+  /** The state by the last probes; null when no probe is enabled. */
   get probe(): Assessment['state'] | null {
-    return this.#probing?.state ?? null;
+    return this.#probeAssessment?.state ?? null;
   }
 
-  /** The hooks are looked at in the next round. */
+  /** Makes the next measurement check the hooks. */
   checkHooksSoon(): void {
     this.#hooksDue = 0;
   }
 
-  /** Evidence is gathered anew: after an act, and where nothing was measured for a while. */
+  /** Discards the evidence: after an action, and after a gap in the measurements. */
   restart(): void {
     this.#traffic.restart();
     this.#probes.restart();
@@ -54,7 +58,11 @@ export class PodSignals {
     this.#slot = null;
   }
 
-  /** Measures once. @param now ms since the epoch @returns whether it was of one device throughout */
+  /**
+   * Measures once.
+   * @param now milliseconds since the epoch
+   * @returns false when the pod's device changed meanwhile, or an activity began
+   */
   async measure(thresholds: GuardThresholds, now: number): Promise<boolean> {
     const device = currentDevice(this.#pod);
     if (this.#slot !== device.slot) {
@@ -62,75 +70,76 @@ export class PodSignals {
       this.#slot = device.slot;
     }
     const counters = this.#kernel.programs.counters.read(device.slot);
-    const of = (name: keyof typeof counterIndex): number => Number(counters[counterIndex[name]]);
+    const counter = (name: keyof typeof counterIndex): number => Number(counters[counterIndex[name]]);
     const silent = this.#traffic.add(
       {
         at: now,
-        egress: of('egressPackets'),
-        ingress: of('ingressPackets'),
-        dropped: of('egressDroppedPackets') + of('ingressDroppedPackets'),
+        egress: counter('egressPackets'),
+        ingress: counter('ingressPackets'),
+        dropped: counter('egressDroppedPackets') + counter('ingressDroppedPackets'),
         probes: this.#probes.packets,
       },
       thresholds,
     );
-    this.#probing = this.#probes.verdict(thresholds, now);
+    this.#probeAssessment = this.#probes.assess(thresholds, now);
     this.#probes.start(thresholds, now);
-    // The programs of a veth device are reconciling's.
+    // Reconciling repairs the programs of a veth device.
     if (device.kind !== 'netkit') this.#hooks = null;
     else if (silent || this.#probes.doubtful || now >= this.#hooksDue) {
       const { hooks } = device;
       const found = await checkHooks(this.#kernel, device);
       const pod = this.#pod;
-      if (pod.migration || pod.leaving || currentDevice(pod) !== device || device.hooks !== hooks)
-        return false;
+      if (!isIdle(pod) || currentDevice(pod) !== device || device.hooks !== hooks) return false;
       this.#hooks = found;
-      this.#hooksDue = (found.program ?? found.cutOff) ? now : now + hooksEveryMs;
+      this.#hooksDue = (found.program ?? found.blocked) ? now : now + hookCheckMs;
     }
-    this.#note(this.readings(thresholds), now);
+    this.#noteFailures(this.readings(thresholds), now);
     return true;
   }
 
+  /** Returns a reading for every signal, `off` for one that does not apply. */
   readings(thresholds: GuardThresholds): GuardReading[] {
-    if (!thresholds.on) return guardSignal.options.map((signal) => reading(signal, off, null, 'off'));
+    if (!thresholds.on)
+      return guardSignal.options.map((signal) => reading(signal, notMeasuredYet, null, 'off'));
     return guardSignal.options.map((signal) => {
-      const verdict = this.#slot === null ? off : this.#verdict(signal, thresholds);
-      if (verdict === null)
-        return reading(signal, { ...off, evidence: notMeasured[signal] ?? '' }, null, 'off');
-      return reading(signal, verdict, this.#since.get(signal) ?? verdict.since, verdict.state);
+      const assessment = this.#slot === null ? notMeasuredYet : this.#assess(signal, thresholds);
+      if (assessment === null)
+        return reading(signal, { ...notMeasuredYet, evidence: notApplicable[signal] ?? '' }, null, 'off');
+      return reading(signal, assessment, this.#since.get(signal) ?? assessment.since, assessment.state);
     });
   }
 
-  #verdict(signal: GuardSignal, thresholds: GuardThresholds): Assessment | null {
+  #assess(signal: GuardSignal, thresholds: GuardThresholds): Assessment | null {
     switch (signal) {
       case 'drops':
         return this.#traffic.drops(thresholds);
       case 'one-sided':
         return this.#traffic.oneSided(thresholds);
       case 'probe':
-        return this.#probing;
+        return this.#probeAssessment;
       case 'program':
-        return this.#hooks && found(this.#hooks.program, 'our programs are on both hooks');
+        return this.#hooks && finding(this.#hooks.program, 'Podlane’s programs are on both hooks');
       case 'cut-off':
-        return this.#hooks && found(this.#hooks.cutOff, 'no end without a program is a black hole');
+        return this.#hooks && finding(this.#hooks.blocked, 'no end without a program has policy blackhole');
     }
   }
 
-  #note(readings: readonly GuardReading[], now: number): void {
+  #noteFailures(readings: readonly GuardReading[], now: number): void {
     for (const { signal, state, since } of readings)
       if (state !== 'failing') this.#since.delete(signal);
       else if (!this.#since.has(signal)) this.#since.set(signal, since === null ? now : Date.parse(since));
   }
 }
 
-const notMeasured: Partial<Record<GuardSignal, string>> = {
-  program: 'not looked at on veth: reconciling does',
+const notApplicable: Partial<Record<GuardSignal, string>> = {
+  program: 'not checked on veth: reconciling repairs its programs',
   'cut-off': 'veth has no policy',
-  probe: 'no probe is switched on',
+  probe: 'no probe is enabled',
 };
 
-const found = (finding: string | null, well: string): Assessment => ({
-  state: finding === null ? 'well' : 'failing',
-  evidence: finding ?? well,
+const finding = (fault: string | null, healthy: string): Assessment => ({
+  state: fault === null ? 'healthy' : 'failing',
+  evidence: fault ?? healthy,
   since: null,
 });
 

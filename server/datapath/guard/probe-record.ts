@@ -1,21 +1,20 @@
 import type { GuardThresholds } from '../../../contract/guard.ts';
+import type { EchoOutcome } from '../echo/icmp-socket.ts';
 import type { Assessment } from './traffic-monitor.ts';
 
-/** What one way of asking one address has come to. Times are ms. */
+/** History of the probes of one target. Times are in milliseconds. */
 export interface ProbeRecord {
+  /** True once the target has answered a probe. */
   answered: boolean;
-  /** In a row. */
+  /** Unanswered probes in a row. */
   failures: number;
   firstFailure: number | null;
   lastAnswer: number | null;
-  /** Of the last answer. */
+  /** Round-trip time of the last answer. */
   tookMs: number | null;
-  /** Why the last probe was not answered. */
+  /** The reason why the last probe was not answered. */
   why: string | null;
 }
-
-/** `ms` until the answer, or why there was none. */
-export type ProbeOutcome = { ms: number } | { why: string };
 
 export const neverProbed: ProbeRecord = {
   answered: false,
@@ -26,7 +25,7 @@ export const neverProbed: ProbeRecord = {
   why: null,
 };
 
-export const recordOutcome = (record: ProbeRecord, outcome: ProbeOutcome, now: number): ProbeRecord =>
+export const recordOutcome = (record: ProbeRecord, outcome: EchoOutcome, now: number): ProbeRecord =>
   'ms' in outcome
     ? { ...neverProbed, answered: true, lastAnswer: now, tookMs: outcome.ms }
     : {
@@ -36,7 +35,7 @@ export const recordOutcome = (record: ProbeRecord, outcome: ProbeOutcome, now: n
         why: outcome.why,
       };
 
-/** After an act that may have helped; that it ever answered stays known. */
+/** Resets the failures after an action that may have helped, and keeps that the target has answered before. */
 export const resetFailures = (record: ProbeRecord): ProbeRecord => ({
   ...record,
   failures: 0,
@@ -44,35 +43,39 @@ export const resetFailures = (record: ProbeRecord): ProbeRecord => ({
   why: null,
 });
 
-/** When to probe again: at once while it fails, so that a verdict is not far. */
+/** Returns the delay until the next probe: none after a first failure, so that the threshold is reached soon. */
 export const probeDelayMs = (
   { answered, failures }: ProbeRecord,
   { probeSeconds, probeFailures }: Pick<GuardThresholds, 'probeSeconds' | 'probeFailures'>,
 ): number => (answered && failures > 0 && failures < probeFailures ? 0 : probeSeconds * 1000);
 
-/** @param what e.g. `ICMP echo to 10.42.0.33` @param sure whether an address that never answered fails as well */
+/**
+ * Assesses a target by its probes.
+ * @param what the probe and its target, e.g. `ICMP echo to 10.42.0.33`
+ * @param expected true when a target that never answered counts as failing
+ */
 export function assessProbe(
   what: string,
   record: ProbeRecord,
-  sure: boolean,
+  expected: boolean,
   { probeFailures }: Pick<GuardThresholds, 'probeFailures'>,
   now: number,
 ): Assessment {
   const { answered, failures, firstFailure, lastAnswer, tookMs, why } = record;
   if (failures === 0)
     return answered
-      ? { state: 'well', evidence: `${what} answered in ${(tookMs ?? 0).toFixed(1)} ms`, since: null }
+      ? { state: 'healthy', evidence: `${what} answered in ${(tookMs ?? 0).toFixed(1)} ms`, since: null }
       : { state: 'unknown', evidence: `${what}: not answered yet`, since: null };
   const ago =
     lastAnswer === null ? 'never answered' : `last answered ${Math.round((now - lastAnswer) / 1000)} s ago`;
   const evidence = `${what}: ${failures} in a row without answer (threshold ${probeFailures}), ${ago}; ${why}`;
-  if (!answered && !sure)
+  if (!answered && !expected)
     return {
       state: 'unknown',
-      evidence: `${what} was never answered, so it is not missed; ${why}`,
+      evidence: `${what} has never been answered, so a missing answer is no failure; ${why}`,
       since: null,
     };
   return failures >= probeFailures
     ? { state: 'failing', evidence, since: firstFailure }
-    : { state: 'well', evidence, since: null };
+    : { state: 'healthy', evidence, since: null };
 }

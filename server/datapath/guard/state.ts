@@ -9,35 +9,37 @@ import {
 import type { DatapathContext } from '../context.ts';
 import { type EscalationState, initialEscalation } from './escalation-policy.ts';
 
-/** How many of a pod's acts are kept. */
-const keptActs = 20;
+/** Actions of a pod that are kept, the newest. */
+const maxActions = 20;
+/** Names of settings in the store. */
 const setting = { choice: 'guard', state: 'guard-state' } as const;
 
-/** What of the guard of a pod outlives the agent. */
+/** The guard's state for a pod, which outlives the agent. */
 export interface GuardState {
-  ladder: EscalationState;
-  /** The newest first. */
-  acts: readonly GuardAction[];
+  escalation: EscalationState;
+  /** Newest first. */
+  actions: readonly GuardAction[];
 }
 
-const keptState = z.object({
-  ladder: z.object({
+const storedState = z.object({
+  escalation: z.object({
     stage: guardStage,
-    lastAct: z.number().nullable(),
+    lastAction: z.number().nullable(),
     repairs: z.array(z.number()),
     because: z.array(z.string()),
   }),
-  acts: z.array(guardAction),
+  actions: z.array(guardAction),
 });
 
-export const initialState: GuardState = { ladder: initialEscalation, acts: [] };
+const initialState: GuardState = { escalation: initialEscalation, actions: [] };
 
-export const withAction = ({ ladder, acts }: GuardState, act: GuardAction): GuardState => ({
-  ladder,
-  acts: [act, ...acts].slice(0, keptActs),
+/** Adds an action to the history of a state. */
+export const withAction = ({ escalation, actions }: GuardState, action: GuardAction): GuardState => ({
+  escalation,
+  actions: [action, ...actions].slice(0, maxActions),
 });
 
-/** The guard's part of the store: choices by scope (`node` or a pod's id), and how far it has gone with each pod. */
+/** Thresholds that users chose, by scope (`node` or a pod's id), and the state of each pod, in memory and stored. */
 export class GuardStore {
   readonly choices = new Map<string, GuardChoice>();
   readonly #states = new Map<string, GuardState>();
@@ -47,7 +49,7 @@ export class GuardStore {
     this.#context = context;
   }
 
-  /** What an agent of another version wrote and this one cannot read is as if it were not there. */
+  /** Reads all from the store. Ignores values of another version of the agent that this one cannot parse. */
   static async open(context: DatapathContext): Promise<GuardStore> {
     const store = new GuardStore(context);
     const [choices, states] = await Promise.all([
@@ -60,54 +62,57 @@ export class GuardStore {
       else context.log.warn({ scope, err: choice.error }, 'settings of the guard cannot be read');
     }
     for (const [scope, value] of states) {
-      const state = keptState.safeParse(value);
+      const state = storedState.safeParse(value);
       if (state.success) store.#states.set(scope, state.data);
       else context.log.warn({ scope, err: state.error }, 'the state of the guard cannot be read');
     }
     return store;
   }
 
-  /** The clock may have been set back since: what happened later than now happened now. */
-  state(pod: string, now: number): GuardState {
-    const { ladder, acts } = this.#states.get(pod) ?? initialState;
-    const { lastAct, repairs } = ladder;
+  /** Returns a pod's state with no time later than `now`: the clock may have been set back since it was stored. */
+  state(podId: string, now: number): GuardState {
+    const { escalation, actions } = this.#states.get(podId) ?? initialState;
+    const { lastAction, repairs } = escalation;
     return {
-      ladder: {
-        ...ladder,
-        lastAct: lastAct && Math.min(lastAct, now),
+      escalation: {
+        ...escalation,
+        lastAction: lastAction && Math.min(lastAction, now),
         repairs: repairs.map((time) => Math.min(time, now)),
       },
-      acts,
+      actions,
     };
   }
 
-  /** `null` takes the choice back. @throws what the store throw; then the old choice stands */
+  /** @param choice null removes it @throws the store's error; then the previous choice stands */
   async choose(scope: string, choice: GuardChoice | null): Promise<void> {
     await this.#context.store.saveSetting(scope, setting.choice, choice);
     if (choice === null) this.choices.delete(scope);
     else this.choices.set(scope, choice);
   }
 
-  /** A disk that is full must not stop the guard. */
-  async save(pod: string, kept: GuardState): Promise<void> {
-    this.#states.set(pod, kept);
+  /** Stores a pod's state. Logs a failure: a full disk must not stop the guard. */
+  async save(podId: string, state: GuardState): Promise<void> {
+    this.#states.set(podId, state);
     try {
-      await this.#context.store.saveSetting(pod, setting.state, kept);
+      await this.#context.store.saveSetting(podId, setting.state, state);
     } catch (error) {
-      this.#context.log.error({ err: error, pod }, 'the state of the guard could not be written');
+      this.#context.log.error({ err: error, pod: podId }, 'the state of the guard could not be stored');
     }
   }
 
-  /** Of a pod that is gone. */
-  async forget(pod: string): Promise<void> {
+  /** Deletes the choice and the state of a pod that is gone. */
+  async forget(podId: string): Promise<void> {
     const names = [
-      ...(this.choices.delete(pod) ? [setting.choice] : []),
-      ...(this.#states.delete(pod) ? [setting.state] : []),
+      ...(this.choices.delete(podId) ? [setting.choice] : []),
+      ...(this.#states.delete(podId) ? [setting.state] : []),
     ];
     try {
-      for (const name of names) await this.#context.store.saveSetting(pod, name, null);
+      for (const name of names) await this.#context.store.saveSetting(podId, name, null);
     } catch (error) {
-      this.#context.log.error({ err: error, pod }, 'settings of a pod that is gone could not be deleted');
+      this.#context.log.error(
+        { err: error, pod: podId },
+        'guard settings of a pod that is gone were not deleted',
+      );
     }
   }
 }

@@ -1,23 +1,31 @@
 import { connect } from 'node:net';
-import type { ProbeOutcome } from './probe-record.ts';
+import type { EchoOutcome } from '../echo/icmp-socket.ts';
 
 /**
- * Opens a TCP connection and closes it at once. A refusal is an answer too: the packets went both ways, and whether
- * something listens is not the device's matter.
+ * Opens a TCP connection and closes it at once. A refused connection counts as an answer: packets went both ways,
+ * and the device is not to blame for a port that nobody listens on.
  */
-export function probeTcp(address: string, port: number, timeoutMs: number): Promise<ProbeOutcome> {
+export function probeTcp(
+  address: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<EchoOutcome> {
   const at = performance.now();
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
-    const end = (outcome: ProbeOutcome): void => {
+    const end = (outcome: EchoOutcome): void => {
       clearTimeout(timer);
-      socket.removeAllListeners().on('error', () => {});
-      // Leaves no TIME_WAIT behind; before it is connected it would wait for that.
+      signal.removeEventListener('abort', abort);
+      socket.removeAllListeners().on('error', () => undefined);
+      // A reset leaves no TIME_WAIT behind; on a socket that is still connecting it would wait for the handshake.
       if (socket.connecting) socket.destroy();
       else socket.resetAndDestroy();
       resolve(outcome);
     };
+    const abort = (): void => end({ why: 'the probes are closed' });
     const timer = setTimeout(() => end({ why: `no answer within ${timeoutMs} ms` }), timeoutMs);
+    signal.addEventListener('abort', abort);
     socket.on('connect', () => end({ ms: performance.now() - at }));
     socket.on('error', (error: NodeJS.ErrnoException) =>
       end(

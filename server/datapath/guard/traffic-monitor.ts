@@ -1,19 +1,22 @@
 import type { Direction } from '../../../contract/direction.ts';
 import type { GuardThresholds } from '../../../contract/guard.ts';
 
-/** Totals of one device, by our counters. `probes`: packets each way that our own probes may have been at most. */
+/** Totals of one device from Podlane's counters. */
 export interface TrafficTotals {
-  /** ms */
+  /** Milliseconds. */
   at: number;
   egress: number;
   ingress: number;
   dropped: number;
+  /** Most packets in each direction that the guard's own probes have caused. */
   probes: number;
 }
 
+/** State of a signal with its evidence. */
 export interface Assessment {
-  state: 'well' | 'failing' | 'unknown';
+  state: 'healthy' | 'failing' | 'unknown';
   evidence: string;
+  /** Start of a failure, where the evidence itself tells it. */
   since: number | null;
 }
 
@@ -24,28 +27,28 @@ type Rules = Pick<
 
 const other = { ingress: 'egress', egress: 'ingress' } as const satisfies Record<Direction, Direction>;
 const done = { ingress: 'entered', egress: 'left' } as const;
-/** Packets in a round that make a way busy: when they stop at once, a program may have gone. */
+/** Packets in a round that make a direction busy: when they stop at once, a program may have been detached. */
 const busyPackets = 5;
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
 const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
 
-/** Judges a device's traffic, round by round, by what our programs counted. */
+/** Detects drops and one-way traffic of a device from successive counter totals. */
 export class TrafficMonitor {
   #readings: TrafficTotals[] = [];
-  /** The totals when a packet last went this way that was not a probe's. */
+  /** Totals at the last packet in this direction that was not a probe's. */
   readonly #moved: Record<Direction, TrafficTotals | null> = { ingress: null, egress: null };
-  /** Ways in which the pod was seen to have traffic: those that it can miss. */
+  /** Directions in which the pod has had traffic: only there can silence be a fault. */
   readonly #used: Record<Direction, boolean> = { ingress: false, egress: false };
 
-  /** Begins anew: another device, or an act that may have helped. Which ways the pod uses is still known. */
+  /** Discards the totals, for another device or after an action. Keeps which directions the pod uses. */
   restart(): void {
     this.#readings = [];
     this.#moved.ingress = null;
     this.#moved.egress = null;
   }
 
-  /** @returns whether a busy way has fallen silent with this reading */
+  /** @returns true when a busy direction fell silent with these totals */
   add(totals: TrafficTotals, { dropSeconds }: Pick<Rules, 'dropSeconds'>): boolean {
     const [before, last] = this.#readings.slice(-2);
     for (const direction of ['ingress', 'egress'] as const) {
@@ -56,7 +59,7 @@ export class TrafficMonitor {
       this.#moved[direction] = totals;
     }
     this.#readings.push(totals);
-    // One from before the window's begin stays.
+    // Keeps one reading from before the window, so that the rate covers all of it.
     while ((this.#readings[1]?.at ?? Number.POSITIVE_INFINITY) <= totals.at - dropSeconds * 1000)
       this.#readings.shift();
     if (!before || !last) return false;
@@ -66,26 +69,28 @@ export class TrafficMonitor {
     );
   }
 
+  /** Assesses the share and the rate of packets that Podlane's programs dropped in the last `dropSeconds`. */
   drops({ dropShare, dropsPerSecond, dropSeconds }: Rules): Assessment {
     const first = this.#readings[0];
     const last = this.#readings.at(-1);
     const seconds = first && last ? (last.at - first.at) / 1000 : 0;
     // A timer may come a fraction early.
     if (!first || !last || seconds < dropSeconds - 0.5)
-      return { state: 'unknown', evidence: `counting for ${whole(dropSeconds)} s first`, since: null };
+      return { state: 'unknown', evidence: `needs ${whole(dropSeconds)} s of counters first`, since: null };
     const dropped = last.dropped - first.dropped;
     const all = dropped + last.egress - first.egress + last.ingress - first.ingress;
     const share = all > 0 ? dropped / all : 0;
     const rate = dropped / seconds;
-    const evidence = `our programs dropped ${whole(dropped)} of ${whole(all)} packets in ${whole(seconds)} s: ${whole(rate)}/s, ${percent(share)} (thresholds ${whole(dropsPerSecond)}/s and ${percent(dropShare)})`;
+    const evidence = `Podlane’s programs dropped ${whole(dropped)} of ${whole(all)} packets in ${whole(seconds)} s: ${whole(rate)}/s, ${percent(share)} (thresholds ${whole(dropsPerSecond)}/s and ${percent(dropShare)})`;
     const failing = rate >= dropsPerSecond && share >= dropShare;
-    return { state: failing ? 'failing' : 'well', evidence, since: failing ? first.at : null };
+    return { state: failing ? 'failing' : 'healthy', evidence, since: failing ? first.at : null };
   }
 
+  /** Assesses whether packets go in one direction while none come back. */
   oneSided({ oneSidedPerSecond, oneSidedSeconds }: Rules): Assessment {
     const last = this.#readings.at(-1);
     if (!last) return { state: 'unknown', evidence: 'nothing counted yet', since: null };
-    let evidence = 'packets go both ways, or are too few to tell';
+    let evidence = 'traffic is bidirectional, or too little to tell';
     for (const silent of ['ingress', 'egress'] as const) {
       const anchor = this.#moved[silent];
       const busy = other[silent];
@@ -93,8 +98,8 @@ export class TrafficMonitor {
       const seconds = (last.at - anchor.at) / 1000;
       const packets = last[busy] - anchor[busy] - (last.probes - anchor.probes);
       if (seconds <= 0 || packets / seconds < oneSidedPerSecond) continue;
-      const seen = `${whole(packets)} packets ${done[busy]} the pod in ${whole(seconds)} s (${whole(packets / seconds)}/s) and none ${done[silent]} but probes’`;
-      if (!this.#used[silent]) evidence = `${seen}; none has since it is watched`;
+      const seen = `${whole(packets)} packets ${done[busy]} the pod in ${whole(seconds)} s (${whole(packets / seconds)}/s) and none ${done[silent]} it except probes`;
+      if (!this.#used[silent]) evidence = `${seen}; none has since the guard started watching`;
       else if (seconds >= oneSidedSeconds)
         return {
           state: 'failing',
@@ -104,6 +109,6 @@ export class TrafficMonitor {
       else if (seconds >= 3)
         evidence = `${seen}; failing after ${whole(oneSidedSeconds)} s at ${whole(oneSidedPerSecond)}/s`;
     }
-    return { state: 'well', evidence, since: null };
+    return { state: 'healthy', evidence, since: null };
   }
 }

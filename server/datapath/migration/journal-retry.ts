@@ -1,4 +1,5 @@
 import type { Migration } from '../../../contract/migration.ts';
+import type { TaskScope } from '../../async/task-scope.ts';
 
 const retryMs = 1000;
 
@@ -10,10 +11,16 @@ export class Unsaved {
   readonly #save: (migration: Migration) => Promise<void>;
   readonly #saved: (migration: Migration) => void;
   readonly #waiting = new Set<Migration>();
-  #timer: NodeJS.Timeout | null = null;
+  readonly #scope: TaskScope;
+  #retrying = false;
 
   /** @param saved told of a journal that was written late */
-  constructor(save: (migration: Migration) => Promise<void>, saved: (migration: Migration) => void) {
+  constructor(
+    save: (migration: Migration) => Promise<void>,
+    saved: (migration: Migration) => void,
+    scope: TaskScope,
+  ) {
+    this.#scope = scope;
     this.#save = save;
     this.#saved = saved;
   }
@@ -25,18 +32,19 @@ export class Unsaved {
       this.#waiting.delete(migration);
     } catch (error) {
       this.#waiting.add(migration);
-      this.#timer ??= setTimeout(() => this.#retry(), retryMs);
+      this.#retryLater();
       throw error;
     }
   }
 
-  close(): void {
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#waiting.clear();
+  #retryLater(): void {
+    if (this.#retrying) return;
+    this.#retrying = true;
+    this.#scope.after(retryMs, () => this.#retry());
   }
 
   async #retry(): Promise<void> {
-    this.#timer = null;
+    this.#retrying = false;
     for (const migration of this.#waiting) {
       // One that still runs writes itself.
       if (migration.state === 'running') continue;
@@ -45,6 +53,6 @@ export class Unsaved {
         () => {},
       );
     }
-    if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#retry(), retryMs);
+    if (this.#waiting.size > 0) this.#retryLater();
   }
 }

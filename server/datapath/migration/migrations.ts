@@ -1,11 +1,13 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { DeviceRecord } from '../../store/records.ts';
-import type { DatapathContext, NewEvent } from '../context.ts';
+import { TaskScope } from '../../async/task-scope.ts';
+import type { DeviceRecord, NewEvent } from '../../store/records.ts';
+import { type DatapathContext, podName } from '../context.ts';
 import { deviceDrops } from '../device/device-drops.ts';
 import type { NetworkState } from '../device/network-state.ts';
 import { asProblem } from '../errors.ts';
+import { obstacle, withPod } from '../pod-activity.ts';
 import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { addPendingDevice, makeCurrent, retireDevice } from '../pods/current-device.ts';
@@ -13,9 +15,18 @@ import { type Journal, runSteps, type StepActions } from './executor.ts';
 import { Unsaved } from './journal-retry.ts';
 import { refuse } from './preflight.ts';
 import { journalOf, prepare } from './prepare.ts';
-import { recoverMigration } from './recover.ts';
+import { type Recovery, recoverMigration } from './recover.ts';
 import type { DeviceMove } from './step.ts';
 import { stepActions } from './steps.ts';
+
+/** A migration whose journal is open, with all that its steps need. */
+interface Begun {
+  migration: Migration;
+  from: DeviceRecord;
+  to: DeviceRecord;
+  namespace: PodNamespace;
+  networkState: NetworkState;
+}
 
 /** Runs migrations, at most one of a pod at a time, and ends what a killed agent left open. */
 export class Migrations {
@@ -23,6 +34,7 @@ export class Migrations {
   readonly #ended: (pod: LivePod) => void;
   readonly #wrap: (actions: StepActions) => StepActions;
   readonly #unsaved: Unsaved;
+  readonly #scope: TaskScope;
   readonly #running = new Map<string, Promise<Migration>>();
   /** Ended, their requests to be filled in when the traffic has reported once more. */
   readonly #uncounted: { migration: Migration; pod: LivePod; before: { ok: number; failed: number } }[] = [];
@@ -39,82 +51,83 @@ export class Migrations {
     this.#core = core;
     this.#ended = ended;
     this.#wrap = wrap;
-    this.#unsaved = new Unsaved((migration) => core.store.saveMigration(migration), core.publish.migration);
+    this.#scope = new TaskScope((error) => core.log.error({ err: error }, 'migrations'));
+    this.#unsaved = new Unsaved(
+      (migration) => core.store.saveMigration(migration),
+      core.publish.migration,
+      this.#scope,
+    );
   }
 
   async plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
     using namespace = openPodNamespace(pod.record);
     const { plan } = await prepare(this.#core.kernel, pod, namespace, to, this.#core.slots.next(), {
-      running: pod.migration,
+      obstacle: obstacle(pod),
       recreate,
     });
     return plan;
   }
 
+  /**
+   * Starts a migration; resolves once its journal is stored and it runs.
+   * @throws ProblemError `migration_running`, `pod_busy`, `pod_gone`; the code of a check that refused; `store_failed`
+   */
   async start(pod: LivePod, to: DeviceKind, actor: string, recreate: boolean): Promise<Migration> {
-    const name = `${pod.record.namespace}/${pod.record.name}`;
-    if (pod.migration)
-      throw new ProblemError(
-        'migration_running',
-        `migrate ${name} to ${to}: migration ${pod.migration} is running`,
-        {
-          hint: 'Wait for it to end: GET /api/v1/migrations/:id.',
-        },
-      );
-    if (pod.leaving) throw new ProblemError('pod_gone', `migrate ${name} to ${to}: the pod is being removed`);
-    // Taken before the first wait: a second call finds it.
-    pod.migration = 'planning';
+    const what = `migrate ${podName(pod)} to ${to}`;
+    const started = Promise.withResolvers<Migration>();
+    const running = this.#scope.run(async () => {
+      const ended = await withPod(pod, { type: 'planning' }, what, async (enter) => {
+        const begun = await this.#begin(pod, to, actor, recreate, what);
+        enter({ type: 'migrating', migrationId: begun.migration.id });
+        started.resolve(structuredClone(begun.migration));
+        this.#core.publish.pod(pod);
+        const requests = pod.requests;
+        await this.#run(pod, begun);
+        return { migration: begun.migration, requests };
+      });
+      return this.#conclude(pod, ended);
+    });
+    running.catch(started.reject);
+    const migration = await started.promise;
+    this.#running.set(migration.id, running);
+    void running.catch(() => undefined).finally(() => this.#running.delete(migration.id));
+    return migration;
+  }
+
+  /** Prepares the move and opens its journal. A failure leaves no trace. */
+  async #begin(pod: LivePod, to: DeviceKind, actor: string, recreate: boolean, what: string): Promise<Begun> {
     let slot: number | null = null;
     let namespace: PodNamespace | null = null;
     let device: DeviceRecord | null = null;
     try {
-      await pod.repairing;
       slot = this.#core.slots.allocate();
       namespace = openPodNamespace(pod.record);
-      const {
-        plan,
-        networkState,
-        device: wanted,
-      } = await prepare(this.#core.kernel, pod, namespace, to, slot, {
-        running: null,
+      const prepared = await prepare(this.#core.kernel, pod, namespace, to, slot, {
+        obstacle: null,
         recreate,
       });
-      refuse(plan.checks, `migrate ${name} to ${to}`);
-      device = await this.#core.store.addDevice(wanted);
-      const migration = await this.#core.store.addMigration(journalOf(plan, pod, actor));
+      refuse(prepared.plan.checks, what);
+      device = await this.#core.store.addDevice(prepared.device);
+      const migration = await this.#core.store.addMigration(journalOf(prepared.plan, pod, actor));
       const from = currentDevice(pod);
       addPendingDevice(pod, device);
-      pod.migration = migration.id;
-      this.#core.publish.pod(pod);
-      const done = this.#run(migration, pod, from, device, namespace, networkState);
-      this.#running.set(migration.id, done);
-      void done.finally(() => this.#running.delete(migration.id));
-      return structuredClone(migration);
+      return { migration, from, to: device, namespace, networkState: prepared.networkState };
     } catch (error) {
       namespace?.[Symbol.dispose]();
       if (device) await this.#takeBack(pod, device);
       else if (slot !== null) this.#core.slots.release(slot);
-      pod.migration = null;
       this.#ended(pod);
       throw error;
     }
   }
 
-  /** A row that cannot be taken back keeps its slot: the pod has a second device until the books can be written. */
+  /** Removes the record of a device that was not created. While the store cannot be written, the pod keeps its slot. */
   async #takeBack(pod: LivePod, device: DeviceRecord): Promise<void> {
     addPendingDevice(pod, device);
     await this.#close(pod, device);
   }
 
-  async #run(
-    migration: Migration,
-    pod: LivePod,
-    from: DeviceRecord,
-    to: DeviceRecord,
-    namespace: PodNamespace,
-    networkState: NetworkState,
-  ): Promise<Migration> {
-    const requests = pod.requests;
+  async #run(pod: LivePod, { migration, from, to, namespace, networkState }: Begun): Promise<void> {
     try {
       const move = this.#move(pod, from, to, namespace, migration, networkState);
       await runSteps(migration, this.#actions(move), this.#journal);
@@ -123,8 +136,14 @@ export class Migrations {
       await failed(migration, error, this.#journal);
     } finally {
       namespace[Symbol.dispose]();
-      pod.migration = null;
     }
+  }
+
+  /** Publishes the end of a migration, when the pod is idle again. */
+  async #conclude(
+    pod: LivePod,
+    { migration, requests }: { migration: Migration; requests: LivePod['requests'] },
+  ): Promise<Migration> {
     if (requests && migration.result) this.#uncounted.push({ migration, pod, before: requests });
     this.#core.publish.pod(pod);
     await this.#core.publish.event(ended(migration));
@@ -138,22 +157,27 @@ export class Migrations {
       if (!pod.requests || !migration.result) continue;
       migration.result.requestsOk = pod.requests.ok - before.ok;
       migration.result.requestsFailed = pod.requests.failed - before.failed;
-      void this.#unsaved.save(migration).then(
-        () => this.#core.publish.migration(migration),
-        (error: unknown) =>
-          this.#core.log.error({ err: error, migration: migration.id }, 'requests of a migration'),
-      );
+      this.#scope.start(async () => {
+        await this.#unsaved.save(migration);
+        this.#core.publish.migration(migration);
+      });
     }
   }
 
   async recover(migration: Migration, pod: LivePod | undefined): Promise<void> {
-    const ended = await recoverMigration(migration, pod, {
+    const recovery: Recovery = {
       ground: this.#core.kernel,
       journal: this.#journal,
       actions: (move) => this.#actions(move),
       move: (livePod, from, to, namespace, journal) =>
         this.#move(livePod, from, to, namespace, journal, null),
-    });
+    };
+    const what = `recover migration ${migration.number}`;
+    const ended = pod
+      ? await withPod(pod, { type: 'migrating', migrationId: migration.id }, what, () =>
+          recoverMigration(migration, pod, recovery),
+        )
+      : await recoverMigration(migration, pod, recovery);
     await this.#core.publish.event({
       type: 'migration.recovered',
       severity: ended.state === 'failed' ? 'error' : 'warning',
@@ -170,10 +194,9 @@ export class Migrations {
     return migration;
   }
 
-  /** Resolves when no migration runs; none may be started after. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#running.values());
-    this.#unsaved.close();
+  /** Starts nothing more and waits for running migrations. */
+  close(): Promise<void> {
+    return this.#scope.close();
   }
 
   /**

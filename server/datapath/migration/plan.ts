@@ -1,7 +1,7 @@
 import type { DeviceRef, MigrationStep, StepRequest } from '../../../contract/migration.ts';
 import type { NetkitOptions, PodNetwork } from '../../../contract/network.ts';
 import type { SlotEntry } from '../../bpf/slot-layout.ts';
-import type { Route } from '../../netlink/route.ts';
+import type { Route } from '../../netlink/route-message.ts';
 import type { NewDeviceRecord } from '../../store/records.ts';
 import type { ForeignProgram } from '../device/foreign-programs.ts';
 

@@ -4,9 +4,11 @@ import type { Check } from '../../../contract/migration.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { readSysctl } from '../../kernel/procfs.ts';
-import { getLink, listLinks, type NetworkLink } from '../../netlink/link.ts';
+import { getLink, listLinks } from '../../netlink/link.ts';
+import type { NetworkLink } from '../../netlink/link-message.ts';
 import type { NetworkState } from '../device/network-state.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
+import type { Obstacle } from '../pod-activity.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { temporaryPeerName } from '../slot-allocator.ts';
@@ -25,8 +27,8 @@ export interface Intent {
   to: DeviceKind;
   slot: number;
   networkState: NetworkState;
-  /** id of a migration that runs */
-  running: string | null;
+  /** Another activity of the pod. */
+  obstacle: Obstacle | null;
   /** the kind may stay the same */
   recreate: boolean;
 }
@@ -36,7 +38,7 @@ export async function preflight(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
-  { to, slot, networkState, running, recreate }: Intent,
+  { to, slot, networkState, obstacle, recreate }: Intent,
 ): Promise<Check[]> {
   const current = currentDevice(pod);
   const inside = await listLinks(namespace.socket);
@@ -48,9 +50,9 @@ export async function preflight(
           recreate ? 'Device may be made anew' : `Pod is not on ${to} yet`,
           `${current.primaryName} is a ${current.kind} device`,
         ),
-    running
-      ? refused('No other migration of this pod', 'migration_running', `migration ${running} is running`)
-      : passed('No other migration of this pod', 'none is running'),
+    obstacle
+      ? refused('No other operation on this pod', obstacle.code, obstacle.detail)
+      : passed('No other operation on this pod', 'none is running'),
     await deviceCheck(kernel, current.slot),
     await freeCheck(kernel, slot, inside),
     forwardingCheck(pod, namespace),

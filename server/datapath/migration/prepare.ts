@@ -12,7 +12,7 @@ import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, deviceRef, type LivePod } from '../pod-registry.ts';
 import { newDeviceRecord } from '../pods/connect-pod.ts';
-import { preflight } from './preflight.ts';
+import { type Intent, preflight } from './preflight.ts';
 import { planScript } from './script.ts';
 import { planSteps } from './steps.ts';
 
@@ -30,12 +30,12 @@ export async function prepare(
   namespace: PodNamespace,
   to: DeviceKind,
   slot: number,
-  { running, recreate }: { running: string | null; recreate: boolean },
+  { obstacle, recreate }: Pick<Intent, 'obstacle' | 'recreate'>,
 ): Promise<Prepared> {
   const current = currentDevice(pod);
   const networkState = await readNetworkState(kernel, namespace, current);
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
-  const checks = await preflight(kernel, pod, namespace, { to, slot, networkState, running, recreate });
+  const checks = await preflight(kernel, pod, namespace, { to, slot, networkState, obstacle, recreate });
   const from = deviceRef(current, peer?.name ?? pod.record.network.interface);
   // A device of the same kind is made with its programs where the old one has them.
   const hooks = current.kind === to ? current.hooks : defaultHooks(kernel, to);

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { formatRoute } from '../../netlink/iproute2-format.ts';
-import type { Route } from '../../netlink/route.ts';
+import type { Route } from '../../netlink/route-message.ts';
 
 /** A word of a shell command, quoted where a shell would split or expand it: a pod chooses its interface's name. */
 export const shellWord = (text: string): string =>

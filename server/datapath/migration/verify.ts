@@ -3,7 +3,7 @@ import type { Direction } from '../../../contract/direction.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { PodRecord } from '../../store/records.ts';
 import { stripPrefixLength } from '../device/next-hops.ts';
-import { EchoSockets } from '../guard/pod-probes.ts';
+import { EchoSockets } from '../echo/sockets.ts';
 import { namespaceExists } from '../pod-namespaces.ts';
 import { packetsOf } from './packet-count.ts';
 import type { Step, StepContext } from './step.ts';
@@ -81,7 +81,7 @@ async function requestEcho({ network }: PodRecord): Promise<void> {
   if (address === undefined) return;
   const sockets = new EchoSockets();
   try {
-    await sockets.ask(stripPrefixLength(address), echoTimeoutMs);
+    await sockets.probe(stripPrefixLength(address), echoTimeoutMs);
   } finally {
     sockets.close();
   }

@@ -2,122 +2,137 @@ import { randomBytes } from 'node:crypto';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { PodRecord } from '../../store/records.ts';
-import { type DatapathContext, forgetPod, podName, policyEndpoint } from '../context.ts';
+import { type DatapathContext, podName, policyEndpoint } from '../context.ts';
 import { removeDevice } from '../device/device.ts';
 import { defaultHooks } from '../device/hooks.ts';
 import { removeEndpoints } from '../device/our-programs.ts';
+import { removeAllUserPrograms } from '../device/user-hooks.ts';
+import { type EnterActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
-import type { LivePod } from '../pod-registry.ts';
+import { type LivePod, newLivePod } from '../pod-registry.ts';
 import { chooseKind, connectPod, newDeviceRecord, validateNewPod } from './connect-pod.ts';
 
-/** Makes pods of network namespaces, and lets them go. */
+/** Attaches network namespaces to the node as pods, and detaches them. */
 export class PodLifecycle {
   readonly #context: DatapathContext;
-  readonly #pending = new Set<string>();
+  /** Names, addresses and namespaces of pods that are being attached. */
+  readonly #attaching = new Set<string>();
+  readonly #detaching = new Map<LivePod, Promise<void>>();
 
   constructor(context: DatapathContext) {
     this.#context = context;
   }
 
-  /** What fails leaves nothing behind. */
+  /** Attaches a pod; a failure leaves nothing behind. @throws ProblemError as `Datapath.attach` */
   async attach(wanted: NewPod): Promise<LivePod> {
     const { kernel, registry, slots } = this.#context;
     const kind = chooseKind(kernel, wanted.kind);
     const netnsInode = validateNewPod(registry, wanted);
     const keys = [`${wanted.namespace}.${wanted.name}`, ...wanted.addresses, String(netnsInode)];
-    if (keys.some((key) => this.#pending.has(key)))
+    if (keys.some((key) => this.#attaching.has(key)))
       throw new ProblemError(
         'pod_exists',
-        `attach pod ${wanted.namespace}/${wanted.name}: it, or one of its addresses, is being attached`,
-        {
-          hint: 'Wait for the other call to answer.',
-        },
+        `attach pod ${wanted.namespace}/${wanted.name}: it is being attached, or a pod with one of its addresses is`,
+        { hint: 'Wait for the other call to answer.' },
       );
-    for (const key of keys) this.#pending.add(key);
+    for (const key of keys) this.#attaching.add(key);
     const slot = slots.allocate();
     try {
-      const pod = await this.#connect(wanted, netnsInode, kind, slot);
+      const pod = await this.#addPod(wanted, netnsInode, kind, slot);
+      await withPod(pod, { type: 'attaching' }, `attach pod ${podName(pod)}`, () => this.#connect(pod, slot));
       registry.add(pod);
       return pod;
     } catch (error) {
       slots.release(slot);
       throw error;
     } finally {
-      for (const key of keys) this.#pending.delete(key);
+      for (const key of keys) this.#attaching.delete(key);
     }
   }
 
-  async #connect(
+  async #addPod(
     { namespace, name, labels, netns, kind: _, ...network }: NewPod,
     netnsInode: bigint,
     kind: ReturnType<typeof chooseKind>,
     slot: number,
   ): Promise<LivePod> {
-    const { kernel, store, rules } = this.#context;
+    const { kernel, store } = this.#context;
     const id = randomBytes(6).toString('hex');
     const record = { id, namespace, name, labels, netnsPath: netns, netnsInode, network };
-    const kept = await store.addPod(record, newDeviceRecord(record, kind, defaultHooks(kernel, kind), slot));
-    const pod: LivePod = {
-      record: kept.pod,
-      devices: [kept.device],
-      migration: null,
-      repairing: null,
-      leaving: false,
-      gone: false,
-      conditions: new Map(),
-      requests: null,
-    };
-    try {
-      await this.#letIn(kept.pod);
-      using opened = openPodNamespace(kept.pod);
-      await connectPod(kernel, opened, kept.pod, kept.device);
-    } catch (error) {
-      removeEndpoints(kernel, kept.pod);
-      await removeDevice(kernel, slot);
-      await store.forgetPod(id);
-      rules?.removePod(id);
-      throw error;
-    }
-    return pod;
+    const hooks = defaultHooks(kernel, kind);
+    const added = await store.addPod(record, newDeviceRecord(record, kind, hooks, slot));
+    return newLivePod(added.pod, [added.device]);
   }
 
-  /** No packet of the pod may pass before the rules hold for it. */
-  async #letIn(pod: PodRecord): Promise<void> {
+  async #connect({ record, devices }: LivePod, slot: number): Promise<void> {
+    const { kernel, store, rules } = this.#context;
+    try {
+      await this.#applyRules(record);
+      using namespace = openPodNamespace(record);
+      for (const device of devices) await connectPod(kernel, namespace, record, device);
+    } catch (error) {
+      removeEndpoints(kernel, record);
+      await removeDevice(kernel, slot);
+      await store.forgetPod(record.id);
+      rules?.removePod(record.id);
+      throw error;
+    }
+  }
+
+  /** Runs before the device exists: no packet of the pod may pass before the rules hold for it. */
+  async #applyRules(pod: PodRecord): Promise<void> {
     try {
       await this.#context.rules?.addPod(policyEndpoint(pod));
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       throw new ProblemError(
         error.code,
-        `attach pod ${pod.namespace}/${pod.name}: the access rules do not hold for it: ${error.message}`,
-        { cause: error, hint: 'Put rules in force that can be loaded, or take them away, then attach it.' },
+        `attach pod ${pod.namespace}/${pod.name}: the access rules cannot be applied to it: ${error.message}`,
+        { cause: error, hint: 'Activate rules that can be loaded, or remove the rules, then attach it.' },
       );
     }
   }
 
-  /** Takes the pod's device away. Of two calls, the second waits for nothing and finds it done. */
-  async detach(pod: LivePod): Promise<void> {
-    const { kernel, store } = this.#context;
+  /**
+   * Removes the pod's device and the pod. Calls during a detachment share its outcome, since a container runtime may
+   * repeat the request.
+   * @throws ProblemError `migration_running`, `pod_busy`, `pod_gone`
+   */
+  detach(pod: LivePod): Promise<void> {
+    const running = this.#detaching.get(pod);
+    if (running) return running;
     const name = podName(pod);
-    if (pod.migration)
-      throw new ProblemError(
-        'migration_running',
-        `detach pod ${name}: migration ${pod.migration} is running`,
-        {
-          hint: 'Wait for it to end.',
-        },
-      );
-    if (pod.leaving) return;
-    pod.leaving = true;
-    await pod.repairing;
-    try {
+    const detaching = withPod(pod, { type: 'detaching' }, `detach pod ${name}`, async (enter) => {
+      const { kernel, store } = this.#context;
       removeEndpoints(kernel, pod.record);
       for (const device of pod.devices) await removeDevice(kernel, device.slot);
       await store.removePod(pod.record.id);
-    } catch (error) {
-      pod.leaving = false;
-      throw error;
-    }
-    await forgetPod(this.#context, pod, 'pod.detached', `${name} detached`);
+      await forgetPod(this.#context, pod, enter, 'pod.detached', `${name} detached`);
+    }).finally(() => this.#detaching.delete(pod));
+    this.#detaching.set(pod, detaching);
+    return detaching;
   }
+}
+
+/**
+ * Drops a pod from memory, with its user programs and slots, and publishes its end. The device must be gone and the
+ * store must already say so.
+ */
+export async function forgetPod(
+  context: DatapathContext,
+  pod: LivePod,
+  enter: EnterActivity,
+  type: 'pod.detached' | 'pod.gone',
+  message: string,
+): Promise<void> {
+  const { kernel, store, slots, registry, publish, log } = context;
+  enter({ type: 'gone' });
+  await removeAllUserPrograms(kernel, pod.record.number);
+  await store
+    .saveSetting(pod.record.id, 'programs', null)
+    .catch((error: unknown) => log.warn({ err: error, pod: pod.record.id }, 'forget user programs'));
+  for (const device of pod.devices) slots.release(device.slot);
+  registry.remove(pod);
+  publish.removed(pod);
+  await publish.event({ type, severity: 'info', podId: pod.record.id, migrationId: null, message });
 }

@@ -5,7 +5,8 @@ import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { readSysctl } from '../../kernel/procfs.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { formatNeighbor, formatRoute } from '../../netlink/iproute2-format.ts';
-import { getLink, type NetworkLink } from '../../netlink/link.ts';
+import { getLink } from '../../netlink/link.ts';
+import type { NetworkLink } from '../../netlink/link-message.ts';
 import { listNeighbors } from '../../netlink/neighbor.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
@@ -13,6 +14,7 @@ import { hooksOf } from '../device/hooks.ts';
 import { hasIpv6, podGateways, stripPrefixLength } from '../device/next-hops.ts';
 import { readAttachedPrograms } from '../device/our-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
+import { isGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { policyOf, readDeviceEnd } from './read-pod.ts';
@@ -50,7 +52,9 @@ export async function readPath(
       name: pod.record.name,
       netns: pod.record.netnsPath,
       interface: peer.name,
-      addresses: (await listAddresses(namespace.socket, { ifindex: peer.ifindex })).map((each) => each.address),
+      addresses: (await listAddresses(namespace.socket, { ifindex: peer.ifindex })).map(
+        (each) => each.address,
+      ),
       ifindex: peer.ifindex,
       mtu: peer.mtu,
       routes: await defaultRoutes(namespace.socket, (ifindex) =>
@@ -72,7 +76,7 @@ export async function readPath(
     {
       type: 'pods',
       pods: others
-        .filter((other) => other !== pod && !other.gone)
+        .filter((other) => other !== pod && !isGone(other))
         .map((other) => ({
           id: other.record.id,
           namespace: other.record.namespace,
@@ -86,7 +90,7 @@ export async function readPath(
     pod: pod.record.id,
     hops: uplink ? [...hops, uplink] : hops,
     redirect: kernel.redirect,
-    taken: null,
+    traffic: null,
   };
 }
 

@@ -2,14 +2,17 @@ import type { AttachedProgram, Device, DeviceEnd } from '../../../contract/devic
 import type { Pod } from '../../../contract/pod.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { formatRoute } from '../../netlink/iproute2-format.ts';
-import { getLink, type NetworkLink, listLinks } from '../../netlink/link.ts';
-import { type Neighbor, listNeighbors } from '../../netlink/neighbor.ts';
-import { type Route, listRoutes } from '../../netlink/route.ts';
+import { getLink, listLinks } from '../../netlink/link.ts';
+import type { NetworkLink } from '../../netlink/link-message.ts';
+import { listNeighbors, type Neighbor } from '../../netlink/neighbor.ts';
+import { listRoutes } from '../../netlink/route.ts';
+import type { Route } from '../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { podGateways } from '../device/next-hops.ts';
 import { readAttachedPrograms } from '../device/our-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
+import { isGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod, podSummary } from '../pod-registry.ts';
 
@@ -23,7 +26,7 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
     gateways: podGateways(record.network),
   };
   const nothing = { device: null, routes: { pod: [], host: [] }, neighbours: { pod: [], host: [] } };
-  if (pod.gone) return { ...base, ...nothing };
+  if (isGone(pod)) return { ...base, ...nothing };
 
   using namespace = openPodNamespace(record);
   const current = currentDevice(pod);
@@ -62,7 +65,12 @@ export const readDeviceEnd = (link: NetworkLink): DeviceEnd => ({
   up: link.running,
 });
 
-function deviceOf(record: DeviceRecord, primary: NetworkLink, peer: NetworkLink, programs: AttachedProgram[]): Device {
+function deviceOf(
+  record: DeviceRecord,
+  primary: NetworkLink,
+  peer: NetworkLink,
+  programs: AttachedProgram[],
+): Device {
   return {
     kind: record.kind,
     mode: primary.netkit?.mode ?? null,

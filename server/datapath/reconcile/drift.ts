@@ -1,6 +1,7 @@
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { listAddresses } from '../../netlink/address.ts';
-import { addAlternativeNames, type NetworkLink, setLink } from '../../netlink/link.ts';
+import { addAlternativeNames, setLink } from '../../netlink/link.ts';
+import type { NetworkLink } from '../../netlink/link-message.ts';
 import { listNeighbors } from '../../netlink/neighbor.ts';
 import { setNetkitPolicies } from '../../netlink/netkit.ts';
 import { listRoutes } from '../../netlink/route.ts';
@@ -30,7 +31,11 @@ interface DeviceInPod {
 }
 
 /** Compares a device that is there with what its pod asked for; repairs come in the order they have to be done. */
-export async function detectDeviceDrift(place: DeviceInPod, primary: NetworkLink, peer: NetworkLink): Promise<Drift[]> {
+export async function detectDeviceDrift(
+  place: DeviceInPod,
+  primary: NetworkLink,
+  peer: NetworkLink,
+): Promise<Drift[]> {
   return [
     ...endDrift(place, primary, peer),
     ...(await programDrift(place)),
@@ -41,7 +46,11 @@ export async function detectDeviceDrift(place: DeviceInPod, primary: NetworkLink
   ];
 }
 
-function endDrift({ kernel, namespace, pod, device }: DeviceInPod, primary: NetworkLink, peer: NetworkLink): Drift[] {
+function endDrift(
+  { kernel, namespace, pod, device }: DeviceInPod,
+  primary: NetworkLink,
+  peer: NetworkLink,
+): Drift[] {
   const { mtu, interface: name } = pod.network;
   const found: Drift[] = [];
   for (const [socket, link] of [

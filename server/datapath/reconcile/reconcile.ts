@@ -1,5 +1,6 @@
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
-import { getLink, type NetworkLink } from '../../netlink/link.ts';
+import { getLink } from '../../netlink/link.ts';
+import type { NetworkLink } from '../../netlink/link-message.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { type DatapathContext, podName } from '../context.ts';
@@ -44,7 +45,9 @@ export async function removeExtraDevices(context: DatapathContext, pod: LivePod)
   if (pod.devices.length < 2) return [];
   const { kernel, store, slots } = context;
   const address = stripPrefixLength(pod.record.network.addresses[0]!);
-  const route = (await listRoutes(kernel.host)).find((each) => stripPrefixLength(each.destination) === address);
+  const route = (await listRoutes(kernel.host)).find(
+    (each) => stripPrefixLength(each.destination) === address,
+  );
   const routed = pod.devices.find((device) => primaryIfindex(device.slot) === route?.ifindex);
   if (routed) makeCurrent(pod, routed);
   setEndpoints(kernel, pod.record, currentDevice(pod));

@@ -1,9 +1,12 @@
+import { type ScopeTimer, TaskScope } from '../../async/task-scope.ts';
 import { slotOf } from '../../bpf/slot-layout.ts';
 import { type NetworkEvent, type NetworkWatch, watchNetwork } from '../../netlink/monitor.ts';
-import { type DatapathContext, forgetPod, podName, setCondition } from '../context.ts';
+import { type DatapathContext, podName, setCondition } from '../context.ts';
 import { asProblemError } from '../errors.ts';
+import { type EnterActivity, isGone, tryWithPod, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
+import type { LivePod } from '../pod-registry.ts';
+import { forgetPod } from '../pods/lifecycle.ts';
 import type { Drift } from './drift.ts';
 import {
   detectDrift,
@@ -13,154 +16,157 @@ import {
   writePodConfig,
 } from './reconcile.ts';
 
-/** Time for what belongs together to be over: a namespace goes link by link, a tool changes address by address. */
-const settleMs = 200;
-/** Every pod is looked at this often although nothing was heard: a program can be detached without a word. */
-const roundMs = 30_000;
-/** Somebody who changes the same thing again after this many repairs within the time means it: leave it to them. */
+/** Gathers events that belong together: a namespace disappears link by link, a tool changes address by address. */
+const debounceMs = 200;
+/** Period in which every pod is reconciled without an event: the kernel sends none when a program is detached. */
+const resyncMs = 30_000;
+/** Whoever changes the same thing again after this many repairs in the window means it: Podlane stops repairing it. */
 const repairLimit = 3;
 const repairWindowMs = 60_000;
-/** After which a repair is tried again. */
-const truceMs = 600_000;
+/** Time until a repair is tried again after the limit. */
+const backOffMs = 600_000;
 
 /**
- * Keeps devices as their pods asked for: looks when links, addresses or routes change in any namespace, and round
- * by round. What is ours is repaired, and what is not is shown; neither is fought over.
+ * Keeps devices as their pods asked for: reconciles a pod when links, addresses or routes change in any namespace, and
+ * all pods periodically. Repairs what is Podlane's, shows what is not as a condition, and backs off from a conflict.
  */
 export class Reconciler {
   readonly #context: DatapathContext;
-  readonly #leaves: (pod: LivePod, key: string) => boolean;
-  readonly #due = new Map<LivePod, NodeJS.Timeout>();
+  readonly #repairedElsewhere: (pod: LivePod, key: string) => boolean;
+  readonly #scope: TaskScope;
+  readonly #queued = new Map<LivePod, ScopeTimer>();
   readonly #repairs = new WeakMap<LivePod, Map<string, number[]>>();
   #watch: NetworkWatch | null = null;
-  #round: NodeJS.Timeout | null = null;
   #next = 0;
 
-  /** @param leaves whether what differs in a pod is somebody else's to repair */
-  constructor(context: DatapathContext, leaves: (pod: LivePod, key: string) => boolean = () => false) {
+  /** @param repairedElsewhere returns true for a drift that another part of the agent repairs */
+  constructor(
+    context: DatapathContext,
+    repairedElsewhere: (pod: LivePod, key: string) => boolean = () => false,
+  ) {
     this.#context = context;
-    this.#leaves = leaves;
+    this.#repairedElsewhere = repairedElsewhere;
+    this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'reconcile'));
   }
 
-  /** Watches from before the state is read, so that nothing falls between. */
+  /** Starts to watch before any state is read, so that no change is missed. */
   start(): void {
     this.#watch = watchNetwork(
       ['links', 'addresses', 'routes'],
       (event) => {
-        if (event.type === 'resync') return this.#lookAtAll();
+        if (event.type === 'resync') return this.#enqueueAll();
         const pod = this.#podOf(event);
         if (pod) this.enqueue(pod);
       },
       { allNamespaces: true },
     );
-    this.#turn();
+    // One pod at a time, so that a node with many pods has no moment in which all are read.
+    this.#scope.every(
+      () => resyncMs / (this.#context.registry.all().length + 1),
+      () => this.#resyncNext(),
+    );
   }
 
-  close(): void {
+  /** Stops, and waits for the pod that is being reconciled. */
+  async close(): Promise<void> {
     this.#watch?.close();
-    if (this.#round) clearTimeout(this.#round);
-    for (const timer of this.#due.values()) clearTimeout(timer);
-    this.#due.clear();
+    await this.#scope.close();
   }
 
+  /** Brings a pod's devices, its record and the kernel to agreement before the agent serves requests. */
   async reconcileAtStart(pod: LivePod): Promise<void> {
     try {
-      writePodConfig(this.#context.kernel, pod);
-      const done = await reconcileAtStart(this.#context, pod);
-      if (done === null) return this.#gone(pod);
-      for (const sentence of done) await this.#publish(pod, 'warning', sentence);
+      await withPod(pod, { type: 'repairing' }, `reconcile ${podName(pod)}`, async (enter) => {
+        writePodConfig(this.#context.kernel, pod);
+        const repaired = await reconcileAtStart(this.#context, pod);
+        if (repaired === null) return this.#forget(pod, enter);
+        for (const message of repaired) await this.#publish(pod, 'warning', message);
+      });
     } catch (error) {
-      const problem = asProblemError(error);
-      this.#context.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
-      setCondition(this.#context, pod, 'reconcile', problem.message);
+      this.#failed(pod, error);
     }
   }
 
+  /** Reconciles the pod soon. */
   enqueue(pod: LivePod): void {
-    if (this.#due.has(pod)) return;
-    const timer = setTimeout(() => {
-      this.#due.delete(pod);
-      void this.reconcile(pod);
-    }, settleMs);
-    this.#due.set(pod, timer);
+    if (this.#queued.has(pod)) return;
+    const timer = this.#scope.after(debounceMs, () => {
+      this.#queued.delete(pod);
+      return this.reconcile(pod);
+    });
+    this.#queued.set(pod, timer);
   }
 
-  /** Looks at a pod whose migration ended or was refused: repairs of the device before do not count against its new one. */
+  /** Reconciles a pod after a migration. Repairs of the old device do not count against the new one. */
   afterMigration(pod: LivePod): void {
     this.#repairs.delete(pod);
     this.enqueue(pod);
   }
 
-  /** Looks at the pod now, and repairs what may be repaired. Leaves a pod alone that something else works on. */
+  /** Compares the pod with the kernel now and repairs. Does nothing while another activity holds the pod. */
   async reconcile(pod: LivePod): Promise<void> {
-    if (pod.migration || pod.leaving || pod.gone || pod.repairing) return;
-    pod.repairing = this.#look(pod).finally(() => {
-      pod.repairing = null;
-    });
-    await pod.repairing;
+    await tryWithPod(pod, { type: 'repairing' }, (enter) => this.#repair(pod, enter));
   }
 
-  async #look(pod: LivePod): Promise<void> {
+  async #repair(pod: LivePod, enter: EnterActivity): Promise<void> {
     try {
-      if (await removeIfNamespaceGone(this.#context, pod)) return await this.#gone(pod);
-      for (const sentence of await removeExtraDevices(this.#context, pod))
-        await this.#publish(pod, 'warning', sentence);
+      if (await removeIfNamespaceGone(this.#context, pod)) return await this.#forget(pod, enter);
+      for (const message of await removeExtraDevices(this.#context, pod))
+        await this.#publish(pod, 'warning', message);
       using namespace = openPodNamespace(pod.record);
-      const device = currentDevice(pod);
       const all = await detectDrift(this.#context, pod, namespace);
-      // What was read while a migration began is of two devices.
-      if (pod.migration || pod.leaving || currentDevice(pod) !== device) return;
-      const found = all.filter(({ key }) => !this.#leaves(pod, key));
+      const found = all.filter(({ key }) => !this.#repairedElsewhere(pod, key));
       for (const key of pod.conditions.keys())
         if (key.startsWith('drift ') && !found.some((each) => `drift ${each.key}` === key))
           setCondition(this.#context, pod, key, null);
-      for (const difference of found) await this.#treat(pod, difference);
+      for (const drift of found) await this.#treat(pod, drift);
       setCondition(this.#context, pod, 'reconcile', null);
     } catch (error) {
-      if (pod.gone || pod.leaving || pod.migration) return;
-      const problem = asProblemError(error);
-      this.#context.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
-      setCondition(this.#context, pod, 'reconcile', problem.message);
+      this.#failed(pod, error);
     }
   }
 
-  async #treat(pod: LivePod, { key, message: sentence, repair }: Drift): Promise<void> {
-    const shown = pod.conditions.has(`drift ${key}`);
+  async #treat(pod: LivePod, { key, message, repair }: Drift): Promise<void> {
+    const condition = `drift ${key}`;
+    const known = pod.conditions.has(condition);
     if (!repair) {
-      setCondition(this.#context, pod, `drift ${key}`, sentence);
-      if (!shown) await this.#publish(pod, 'warning', `${podName(pod)}: ${sentence}`);
+      setCondition(this.#context, pod, condition, message);
+      if (!known) await this.#publish(pod, 'warning', `${podName(pod)}: ${message}`);
       return;
     }
-    const repairs = this.#recent(pod, key);
+    const repairs = this.#recentRepairs(pod, key);
     if (repairs.length >= repairLimit) {
-      const left = `${sentence}, again after ${repairs.length} repairs; it is left as it is`;
-      setCondition(this.#context, pod, `drift ${key}`, left);
-      if (!shown) await this.#publish(pod, 'error', `${podName(pod)}: ${left}`);
+      const conflict = `${message}, again after ${repairs.length} repairs; Podlane no longer repairs it`;
+      setCondition(this.#context, pod, condition, conflict);
+      if (!known) await this.#publish(pod, 'error', `${podName(pod)}: ${conflict}`);
       return;
     }
     repairs.push(Date.now());
     await repair();
-    await this.#publish(pod, 'warning', `${podName(pod)}: ${sentence}; repaired`);
+    await this.#publish(pod, 'warning', `${podName(pod)}: ${message}; repaired`);
   }
 
-  /** Times of this difference's repairs that still count against another one. */
-  #recent(pod: LivePod, key: string): number[] {
+  /** Returns the times of a drift's repairs that still count against another one. */
+  #recentRepairs(pod: LivePod, key: string): number[] {
     const all = this.#repairs.get(pod) ?? new Map<string, number[]>();
     this.#repairs.set(pod, all);
     const times = all.get(key) ?? [];
-    const horizon = Date.now() - (times.length >= repairLimit ? truceMs : repairWindowMs);
+    const horizon = Date.now() - (times.length >= repairLimit ? backOffMs : repairWindowMs);
     const recent = times.filter((time) => time > horizon);
     all.set(key, recent);
     return recent;
   }
 
-  async #gone(pod: LivePod): Promise<void> {
-    await forgetPod(
-      this.#context,
-      pod,
-      'pod.gone',
-      `the namespace of ${podName(pod)} at ${pod.record.netnsPath} is gone`,
-    );
+  #failed(pod: LivePod, error: unknown): void {
+    if (isGone(pod)) return;
+    const problem = asProblemError(error);
+    this.#context.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
+    setCondition(this.#context, pod, 'reconcile', problem.message);
+  }
+
+  #forget(pod: LivePod, enter: EnterActivity): Promise<void> {
+    const message = `the namespace of ${podName(pod)} at ${pod.record.netnsPath} is gone`;
+    return forgetPod(this.#context, pod, enter, 'pod.gone', message);
   }
 
   #publish(pod: LivePod, severity: 'warning' | 'error', message: string): Promise<void> {
@@ -173,7 +179,7 @@ export class Reconciler {
     });
   }
 
-  /** Our devices' ends have indexes of their own in every namespace. */
+  /** Finds the pod by ifindex, which Podlane chooses and which is unique over all namespaces. */
   #podOf(event: Exclude<NetworkEvent, { type: 'resync' }>): LivePod | undefined {
     const ifindex =
       event.type === 'link'
@@ -185,22 +191,13 @@ export class Reconciler {
     return slot === null ? undefined : this.#context.registry.findBySlot(slot);
   }
 
-  #lookAtAll(): void {
+  #enqueueAll(): void {
     for (const pod of this.#context.registry.all()) this.enqueue(pod);
   }
 
-  /** One pod at a time, so that a node of many has no moment in which all are read. */
-  #turn(): void {
-    const pods = this.#context.registry.all();
-    this.#round = setTimeout(
-      async () => {
-        const pod = this.#context.registry.all()[this.#next++];
-        if (pod) await this.reconcile(pod);
-        else this.#next = 0;
-        if (this.#round) this.#turn();
-      },
-      roundMs / (pods.length + 1),
-    );
-    this.#round.unref();
+  async #resyncNext(): Promise<void> {
+    const pod = this.#context.registry.all()[this.#next++];
+    if (pod) await this.reconcile(pod);
+    else this.#next = 0;
   }
 }

@@ -1,4 +1,4 @@
-import { type NewUserProgram } from '../../../contract/build.ts';
+import type { NewUserProgram } from '../../../contract/build.ts';
 import { maxObjectBytes } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { describeObject, type ObjectDescription, schedClsProgramType } from '../../bpf/object-loader.ts';

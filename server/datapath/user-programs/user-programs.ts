@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { UserProgram } from '../../../contract/build.ts';
 import { type NewUserProgram, userProgram } from '../../../contract/build.ts';
-import { maxUserPrograms } from '../../../contract/limits.ts';
 import type { AttachedProgram } from '../../../contract/device.ts';
+import { maxUserPrograms } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { mapInfo } from '../../bpf/array-map.ts';
 import { withObjectById } from '../../bpf/kernel-object.ts';
+import { mapInfo } from '../../bpf/map-info.ts';
 import { loadObject } from '../../bpf/object-loader.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
@@ -14,17 +14,17 @@ import { type DatapathContext, podName } from '../context.ts';
 import { hooksOf } from '../device/hooks.ts';
 import { readAttachedPrograms } from '../device/our-programs.ts';
 import { attachUserProgram, removeUserProgram } from '../device/user-hooks.ts';
-import { asProblemError } from '../errors.ts';
+import { withPod } from '../pod-activity.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { chooseProgram } from './choose-program.ts';
 
-/** What the kernel does not know of them; the store' setting `programs` of the pod. */
+/** Facts about user programs that the kernel does not hold; stored as the setting `programs` of the pod. */
 const notes = z.array(
   userProgram.pick({ number: true, name: true, section: true, object: true, actor: true, attachedAt: true }),
 );
 type Note = z.infer<typeof notes>[number];
 
-/** Programs that users put on pods, beside ours. */
+/** Attaches eBPF programs of users to pods, beside Podlane's, and detaches them. */
 export class UserPrograms {
   readonly #context: DatapathContext;
 
@@ -32,26 +32,27 @@ export class UserPrograms {
     this.#context = context;
   }
 
-  /** @throws ProblemError `pod_not_found`, `device_missing` */
+  /** Reads a pod's user programs from the kernel. @throws ProblemError `pod_not_found`, `device_missing` */
   async list(id: string): Promise<UserProgram[]> {
     const pod = this.#context.registry.require(id);
     const there = await readAttachedPrograms(this.#context.kernel, currentDevice(pod));
     const known = await this.#notes(pod);
     return this.#context.kernel.userPins.of(pod.record.number).flatMap((pinned) => {
-      return this.#described(pod, pinned, there, known) ?? [];
+      return this.#describe(pod, pinned, there, known) ?? [];
     });
   }
 
   /**
-   * Loads one program of an object and puts it on a hook of the pod's device, before or after ours.
-   * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `too_large`, `bad_object`,
-   * `verifier_refused`, `unprocessable` for a hook that the device's programs are not on, `too_many_programs`,
-   * `kernel_refused`, `store_failed`; then nothing of it is left
+   * Loads one program of an object and attaches it to a hook of the pod's device, before or after Podlane's program.
+   * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `pod_busy`, `too_large`, `bad_object`,
+   * `verifier_refused`, `unprocessable` for a hook without Podlane's program, `too_many_programs`, `kernel_refused`,
+   * `store_failed`; after each of them nothing of the program is left
    */
   attach(id: string, wanted: NewUserProgram, actor: string): Promise<UserProgram> {
     const pod = this.#context.registry.require(id);
     const chosen = chooseProgram(wanted);
-    return this.#alone(pod, `attach a program to ${podName(pod)}`, async (what) => {
+    const what = `attach a program to ${podName(pod)}`;
+    return withPod(pod, { type: 'changing-programs' }, what, async () => {
       const { kernel, store, publish } = this.#context;
       const device = currentDevice(pod);
       const direction = (['egress', 'ingress'] as const).find(
@@ -60,14 +61,15 @@ export class UserPrograms {
       if (direction === undefined)
         throw new ProblemError(
           'unprocessable',
-          `${what}: our programs of ${device.primaryName} are not on ${wanted.hook}`,
+          `${what}: Podlane's programs of ${device.primaryName} are not on ${wanted.hook}`,
           { hint: `They are on ${Object.values(hooksOf[device.hooks]).join(' and ')}.` },
         );
       const number = this.#freeNumber(pod, what);
       const object = await loadObject({ name: 'user', image: chosen.image, program: chosen.program });
       let pinned: UserProgramPin | null = null;
       try {
-        const fd = object.programs.get(chosen.program)!;
+        const fd = object.programs.get(chosen.program);
+        if (fd === undefined) throw new Error(`${what}: ${chosen.program} was not loaded`);
         pinned = kernel.userPins.add(fd, {
           owner: pod.record.number,
           number,
@@ -96,28 +98,33 @@ export class UserPrograms {
       } finally {
         object.close();
       }
-      const added = (await this.list(id)).find((each) => each.number === number)!;
+      const added = (await this.list(id)).find((each) => each.number === number);
+      if (added === undefined)
+        throw new ProblemError('program_not_found', `${what}: it was detached at once by another process`);
       await publish.event({
         type: 'program.attached',
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${actor} attached program ${added.name} to ${added.hook} of ${podName(pod)}, ${added.place} ours`,
+        message: `${actor} attached program ${added.name} to ${added.hook} of ${podName(pod)}, ${added.place} Podlane's`,
       });
       publish.pod(pod);
       return added;
     });
   }
 
-  /** Takes it off the pod; its maps go with it. @throws ProblemError `pod_not_found`, `program_not_found`, `migration_running` */
+  /**
+   * Detaches a user program; its maps are freed with it.
+   * @throws ProblemError `pod_not_found`, `program_not_found`, `migration_running`, `pod_busy`, `pod_gone`
+   */
   detach(id: string, number: number, actor: string): Promise<void> {
     const pod = this.#context.registry.require(id);
     const what = `detach program ${number} of ${podName(pod)}`;
-    return this.#alone(pod, what, async () => {
+    return withPod(pod, { type: 'changing-programs' }, what, async () => {
       const { kernel, store, publish } = this.#context;
       const pinned = kernel.userPins.of(pod.record.number).find((each) => each.number === number);
       if (pinned === undefined)
-        throw new ProblemError('program_not_found', `${what}: there is none of this number`);
+        throw new ProblemError('program_not_found', `${what}: the pod has no program of this number`);
       const known = await this.#notes(pod);
       await removeUserProgram(kernel, pinned, pod.devices);
       const left = known.filter((each) => each.number !== number);
@@ -134,43 +141,25 @@ export class UserPrograms {
     });
   }
 
-  /** While this runs no migration begins and nothing is repaired. */
-  async #alone<T>(pod: LivePod, what: string, act: (what: string) => Promise<T>): Promise<T> {
-    while (pod.repairing) await pod.repairing;
-    if (pod.gone || pod.leaving) throw new ProblemError('pod_gone', `${what}: it is going`);
-    if (pod.migration)
-      throw new ProblemError('migration_running', `${what}: migration ${pod.migration} is running`, {
-        hint: 'Wait for it to end.',
-      });
-    const acting = act(what).catch((error: unknown) => {
-      throw asProblemError(error);
-    });
-    pod.repairing = acting.then(
-      () => {},
-      () => {},
-    );
-    try {
-      return await acting;
-    } finally {
-      pod.repairing = null;
-    }
-  }
-
   #freeNumber(pod: LivePod, what: string): number {
     const taken = this.#context.kernel.userPins.of(pod.record.number).map(({ number }) => number);
     const free = Array.from({ length: maxUserPrograms }, (_, i) => i + 1).find((n) => !taken.includes(n));
     if (free !== undefined) return free;
-    throw new ProblemError('too_many_programs', `${what}: it has ${maxUserPrograms}, and no more`, {
-      hint: 'Detach one first.',
-    });
+    throw new ProblemError(
+      'too_many_programs',
+      `${what}: it has ${maxUserPrograms}, the most that a pod may have`,
+      {
+        hint: 'Detach one first.',
+      },
+    );
   }
 
   async #notes(pod: LivePod): Promise<Note[]> {
     return notes.safeParse(await this.#context.store.setting(pod.record.id, 'programs')).data ?? [];
   }
 
-  /** Null when the kernel has unloaded it meanwhile. */
-  #described(
+  /** @returns null when the kernel has unloaded the program meanwhile */
+  #describe(
     pod: LivePod,
     { number, programId, direction, place }: UserProgramPin,
     there: readonly AttachedProgram[],

@@ -31,31 +31,31 @@ describe('an ICMP echo from the host', () => {
     async (family, pod, host) => {
       using echo = openEcho(family);
       const version = family === 'ipv4' ? '-4' : '-6';
-      expect(await echo.ask(pod, 1000)).toEqual({ ms: expect.any(Number) });
+      expect(await echo.probe(pod, 1000)).toEqual({ ms: expect.any(Number) });
       node.run(['ip', version, 'route', 'add', 'blackhole', host], podPath);
-      expect(await echo.ask(pod, 100)).toEqual({ why: 'no answer within 100 ms' });
+      expect(await echo.probe(pod, 100)).toEqual({ why: 'no answer within 100 ms' });
       node.run(['ip', version, 'route', 'delete', 'blackhole', host], podPath);
-      expect(await echo.ask(pod, 1000)).toEqual({ ms: expect.any(Number) });
+      expect(await echo.probe(pod, 1000)).toEqual({ ms: expect.any(Number) });
     },
   );
 
   test('that has no route says so at once', async () => {
     using echo = openEcho('ipv4');
-    expect(await echo.ask('198.51.100.7', 1000)).toEqual({
-      why: 'it cannot be sent: Network is unreachable',
+    expect(await echo.probe('198.51.100.7', 1000)).toEqual({
+      why: 'send failed: Network is unreachable',
     });
   });
 
   test('is told from those of other sockets and of many at once', async () => {
     using one = openEcho('ipv4');
     using other = openEcho('ipv4');
-    const asked = Array.from({ length: 200 }, (_, i) => (i % 2 ? one : other).ask('10.42.0.2', 2000));
+    const asked = Array.from({ length: 200 }, (_, i) => (i % 2 ? one : other).probe('10.42.0.2', 2000));
     for (const outcome of await Promise.all(asked)) expect(outcome).toHaveProperty('ms');
   });
 
   test('is answered although the process was busy while the answer came', async () => {
     using echo = openEcho('ipv4');
-    const asked = echo.ask('10.42.0.2', 50);
+    const asked = echo.probe('10.42.0.2', 50);
     const until = performance.now() + 100;
     while (performance.now() < until);
     expect(await asked).toHaveProperty('ms');
@@ -66,10 +66,10 @@ describe('an ICMP echo from the host', () => {
     let turns = 0;
     const turning = setInterval(() => turns++, 5);
     node.run(['ip', 'route', 'add', 'blackhole', '192.0.2.1'], podPath);
-    await Promise.all(Array.from({ length: 50 }, () => echo.ask('10.42.0.2', 200)));
+    await Promise.all(Array.from({ length: 50 }, () => echo.probe('10.42.0.2', 200)));
     clearInterval(turning);
     expect(turns).toBeGreaterThan(20);
-    const waiting = echo.ask('10.42.0.2', 60_000);
+    const waiting = echo.probe('10.42.0.2', 60_000);
     echo.close();
     expect(await waiting).toEqual({ why: 'the probes are closed' });
     node.run(['ip', 'route', 'delete', 'blackhole', '192.0.2.1'], podPath);
@@ -96,8 +96,8 @@ test('a TCP probe is answered by a refusal as well; silence is none', () => {
 
 test('a pod on veth is not watched: it is where the guard would bring it', async () => {
   const guard = await node.ask<PodGuard>('GET', '/pods/shop.cart/guard');
-  expect(guard).toMatchObject({ stage: 'watching', watched: false, readings: [], acts: [] });
-  expect(guard.sentence).toBe('The guard watches pods on netkit; this one is on veth.');
+  expect(guard).toMatchObject({ stage: 'watching', watched: false, readings: [], actions: [] });
+  expect(guard.status).toBe('The guard watches pods on netkit; this one is on veth.');
 });
 
 test('choices are kept over a restart, and go with their pod', async () => {

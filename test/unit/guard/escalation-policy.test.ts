@@ -14,37 +14,37 @@ const rules = { ...guardDefaults, repairs: 2, repairSeconds: 600, coolDownSecond
 const failing: Situation = { kind: 'netkit', busy: false, failing: ['our program is not on netkit/peer'] };
 
 /** Goes through rounds of a second; the kind follows a fallback when `obeys`. */
-function climb(situations: (round: number, kind: DeviceKind) => Situation, rounds: number, obeys = true) {
+function escalate(situations: (round: number, kind: DeviceKind) => Situation, rounds: number, obeys = true) {
   let state: EscalationState = initialEscalation;
   let kind: DeviceKind = 'netkit';
-  const acts: string[] = [];
+  const actions: string[] = [];
   for (let round = 0; round < rounds; round++) {
     const step = nextAction(state, situations(round, kind), rules, round * 1000);
     state = step.state;
-    if (step.act) acts.push(`${round} ${step.act.act}`);
-    if (step.act?.act === 'fallback' && obeys) kind = 'veth';
+    if (step.action) actions.push(`${round} ${step.action.action}`);
+    if (step.action?.action === 'fallback' && obeys) kind = 'veth';
   }
-  return { state, acts };
+  return { state, actions };
 }
 
 describe('the ladder', () => {
   test('repairs at once, falls back when that did not last, and leaves alone what veth does not help either', () => {
-    const { state, acts } = climb((_, kind) => ({ ...failing, kind }), 600);
-    expect(acts).toEqual(['0 repair', '10 repair', '20 fallback', '30 leave-alone']);
+    const { state, actions } = escalate((_, kind) => ({ ...failing, kind }), 600);
+    expect(actions).toEqual(['0 repair', '10 repair', '20 fallback', '30 leave-alone']);
     expect(state).toMatchObject({ stage: 'left-alone', because: failing.failing });
   });
 
   test('stays on veth when all is well there, and never moves back', () => {
-    const { state, acts } = climb(
+    const { state, actions } = escalate(
       (_, kind) => ({ ...failing, kind, failing: kind === 'netkit' ? failing.failing : [] }),
       3600,
     );
-    expect(acts.at(-1)).toBe('20 fallback');
+    expect(actions.at(-1)).toBe('20 fallback');
     expect(state.stage).toBe('fallen-back');
   });
 
   test('leaves alone a pod whose fallback was refused', () => {
-    expect(climb(() => failing, 600, false).acts).toEqual([
+    expect(escalate(() => failing, 600, false).actions).toEqual([
       '0 repair',
       '10 repair',
       '20 fallback',
@@ -54,24 +54,24 @@ describe('the ladder', () => {
 
   test('forgets repairs that lasted', () => {
     const now = 1_000_000;
-    const state = { ...initialEscalation, lastAct: now - 700_000, repairs: [now - 800_000, now - 700_000] };
+    const state = { ...initialEscalation, lastAction: now - 700_000, repairs: [now - 800_000, now - 700_000] };
     expect(nextAction(state, failing, rules, now)).toMatchObject({
-      act: { act: 'repair' },
+      action: { action: 'repair' },
       state: { repairs: [now] },
     });
   });
 
   test('watches anew, after the cool-down, a pod that a person promoted again', () => {
-    const state: EscalationState = { stage: 'fallen-back', lastAct: 0, repairs: [0], because: ['x'] };
+    const state: EscalationState = { stage: 'fallen-back', lastAction: 0, repairs: [0], because: ['x'] };
     expect(nextAction(state, failing, rules, 9_000)).toEqual({
-      state: { ...initialEscalation, lastAct: 0 },
-      act: null,
+      state: { ...initialEscalation, lastAction: 0 },
+      action: null,
     });
-    expect(nextAction(state, failing, rules, 10_000).act?.act).toBe('repair');
+    expect(nextAction(state, failing, rules, 10_000).action?.action).toBe('repair');
   });
 
   test('has nothing to do with a pod on veth that it did not move there', () => {
-    expect(climb(() => ({ ...failing, kind: 'veth' }), 100).acts).toEqual([]);
+    expect(escalate(() => ({ ...failing, kind: 'veth' }), 100).actions).toEqual([]);
   });
 });
 
@@ -87,7 +87,7 @@ test('probes of most pods failing at once are the node’s fault, of one or two 
 
 const anyState: fc.Arbitrary<EscalationState> = fc.record({
   stage: fc.constantFrom('watching', 'falling-back', 'fallen-back', 'left-alone'),
-  lastAct: fc.option(fc.nat(100_000)),
+  lastAction: fc.option(fc.nat(100_000)),
   repairs: fc.array(fc.nat(100_000), { maxLength: 4 }),
   because: fc.array(fc.constant('x'), { maxLength: 2 }),
 });
@@ -104,7 +104,7 @@ const anyRules = fc.record({
 });
 
 describe('whatever happens', () => {
-  test('two acts are a cool-down apart', () => {
+  test('two actions are at least a cool-down apart', () => {
     fc.assert(
       fc.property(
         anyState,
@@ -113,12 +113,12 @@ describe('whatever happens', () => {
         (start, rules, rounds) => {
           let state = start;
           let now = 100_000;
-          let last = start.lastAct;
+          let last = start.lastAction;
           for (const [situation, later] of rounds) {
             now += later;
             const step = nextAction(state, situation, rules, now);
             state = step.state;
-            if (!step.act) continue;
+            if (!step.action) continue;
             if (last !== null) expect(now - last).toBeGreaterThanOrEqual(rules.coolDownSeconds * 1000);
             last = now;
           }
@@ -131,32 +131,32 @@ describe('whatever happens', () => {
   test('nothing is done while it is off, the pod is busy or leaving, or nothing fails and no fallback is open', () => {
     fc.assert(
       fc.property(anyState, anySituation, anyRules, fc.nat(1_000_000), (state, situation, rules, now) => {
-        const { act } = nextAction(state, situation, rules, now);
-        if (!rules.on || situation.busy || state.stage === 'left-alone') expect(act).toBeNull();
-        if (situation.failing.length === 0 && state.stage !== 'falling-back') expect(act).toBeNull();
-        if (act?.act === 'repair' || act?.act === 'fallback') expect(situation.kind).toBe('netkit');
+        const { action } = nextAction(state, situation, rules, now);
+        if (!rules.on || situation.busy || state.stage === 'left-alone') expect(action).toBeNull();
+        if (situation.failing.length === 0 && state.stage !== 'falling-back') expect(action).toBeNull();
+        if (action?.action === 'repair' || action?.action === 'fallback') expect(situation.kind).toBe('netkit');
       }),
       { numRuns: 5000 },
     );
   });
 
-  test('what keeps failing ends as left alone, after no more acts than there are rungs', () => {
+  test('a signal that keeps failing ends recovery, after no more actions than the policy has steps', () => {
     fc.assert(
       fc.property(anyRules, fc.boolean(), fc.boolean(), (given, obeys, flickers) => {
         // Repairs that take longer than they count are no ladder.
         const rules = { ...given, on: true, repairSeconds: given.repairs * given.coolDownSeconds * 2 + 10 };
         let state = initialEscalation;
         let kind: DeviceKind = 'netkit';
-        let acts = 0;
+        let actions = 0;
         for (let now = 0; state.stage !== 'left-alone'; now += rules.coolDownSeconds * 500) {
           const well = flickers && Math.floor(now / 1000) % 2 === 1;
           const step = nextAction(state, { kind, busy: false, failing: well ? [] : ['x'] }, rules, now);
           state = step.state;
-          if (step.act) acts++;
-          if (step.act?.act === 'fallback' && obeys) kind = 'veth';
+          if (step.action) actions++;
+          if (step.action?.action === 'fallback' && obeys) kind = 'veth';
           expect(now).toBeLessThan(3_600_000_000);
         }
-        expect(acts).toBeLessThanOrEqual(rules.repairs + 2);
+        expect(actions).toBeLessThanOrEqual(rules.repairs + 2);
       }),
       { numRuns: 500 },
     );

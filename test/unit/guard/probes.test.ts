@@ -2,29 +2,29 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { checksum, decodeEchoReply, encodeEcho } from '../../../server/datapath/echo/icmp-message.ts';
+import type { EchoOutcome } from '../../../server/datapath/echo/icmp-socket.ts';
 import {
   assessProbe,
   neverProbed,
-  type ProbeOutcome,
   probeDelayMs,
   recordOutcome,
   resetFailures,
 } from '../../../server/datapath/guard/probe-record.ts';
 
 const rules = { ...guardDefaults, probeFailures: 3, probeSeconds: 5 };
-const silence: ProbeOutcome = { why: 'no answer within 1000 ms' };
-const after = (outcomes: ProbeOutcome[]) =>
+const silence: EchoOutcome = { why: 'no answer within 1000 ms' };
+const after = (outcomes: EchoOutcome[]) =>
   outcomes.reduce((record, outcome, i) => recordOutcome(record, outcome, i * 1000), neverProbed);
-const state = (outcomes: ProbeOutcome[], sure = false) =>
+const state = (outcomes: EchoOutcome[], sure = false) =>
   assessProbe('ICMP echo to 10.42.0.2', after(outcomes), sure, rules, 9000).state;
 
 describe('a probe', () => {
   test('fails after so many in a row, if it was ever answered', () => {
     expect(state([])).toBe('unknown');
-    expect(state([{ ms: 1 }])).toBe('well');
-    expect(state([{ ms: 1 }, silence, silence])).toBe('well');
+    expect(state([{ ms: 1 }])).toBe('healthy');
+    expect(state([{ ms: 1 }, silence, silence])).toBe('healthy');
     expect(state([{ ms: 1 }, silence, silence, silence])).toBe('failing');
-    expect(state([{ ms: 1 }, silence, silence, { ms: 1 }, silence])).toBe('well');
+    expect(state([{ ms: 1 }, silence, silence, { ms: 1 }, silence])).toBe('healthy');
     expect(state(Array(50).fill(silence))).toBe('unknown');
   });
 
@@ -49,10 +49,10 @@ describe('a probe', () => {
     expect(probeDelayMs(after([silence]), rules)).toBe(5000);
   });
 
-  test('is counted anew after an act, and still known to have been answered', () => {
+  test('is counted anew after an action, and still known to have been answered before', () => {
     const record = resetFailures(after([{ ms: 1 }, silence, silence, silence]));
     expect(record).toMatchObject({ failures: 0, answered: true });
-    expect(assessProbe('x', recordOutcome(record, silence, 9000), false, rules, 9000).state).toBe('well');
+    expect(assessProbe('x', recordOutcome(record, silence, 9000), false, rules, 9000).state).toBe('healthy');
   });
 });
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { buildApp } from '../../../server/http/app.ts';
-import { scratchAgent } from '../http/fake-agent.ts';
+import { fakeAgent } from '../http/fake-agent.ts';
 
 async function door() {
-  const { agent, pods } = await scratchAgent();
+  const { agent, pods } = await fakeAgent();
   pods.add('cart');
   const app = await buildApp(agent, { version: 'test' });
   return async (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, payload?: object) => {

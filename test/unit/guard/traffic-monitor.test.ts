@@ -37,7 +37,7 @@ describe('our drops', () => {
     expect(traffic.drops(rules)).toEqual({
       state: 'failing',
       evidence:
-        'our programs dropped 1,500 of 2,500 packets in 10 s: 150/s, 60 % (thresholds 100/s and 50 %)',
+        'Podlane’s programs dropped 1,500 of 2,500 packets in 10 s: 150/s, 60 % (thresholds 100/s and 50 %)',
       since: 0,
     });
   });
@@ -45,23 +45,23 @@ describe('our drops', () => {
   test('are well where they are many but a small share, or a large share of few', () => {
     const many = feeder();
     many.feed(20, { egress: 1000, dropped: 500 });
-    expect(many.traffic.drops(rules).state).toBe('well');
+    expect(many.traffic.drops(rules).state).toBe('healthy');
     const few = feeder();
     few.feed(20, { egress: 1, dropped: 50 });
-    expect(few.traffic.drops(rules).state).toBe('well');
+    expect(few.traffic.drops(rules).state).toBe('healthy');
   });
 
-  test('of before the window, or of before an act, are forgotten', () => {
+  test('of before the window, or of before an action, are forgotten', () => {
     const { traffic, feed } = feeder();
     feed(10, { dropped: 1000 });
     feed(10, { egress: 1000 });
-    expect(traffic.drops(rules).state).toBe('well');
+    expect(traffic.drops(rules).state).toBe('healthy');
     feed(10, { dropped: 5000 });
     traffic.restart();
     feed(5, { egress: 10 });
     expect(traffic.drops(rules).state).toBe('unknown');
     feed(6, { egress: 10 });
-    expect(traffic.drops(rules).state).toBe('well');
+    expect(traffic.drops(rules).state).toBe('healthy');
   });
 });
 
@@ -73,23 +73,23 @@ describe('one-sided traffic', () => {
       const other = direction === 'ingress' ? 'egress' : 'ingress';
       feed(5, { egress: 200, ingress: 200 });
       feed(59, { [other]: 200 });
-      expect(traffic.oneSided(rules).state).toBe('well');
+      expect(traffic.oneSided(rules).state).toBe('healthy');
       feed(1, { [other]: 200 });
       expect(traffic.oneSided(rules)).toMatchObject({ state: 'failing', since: 5000 });
       expect(traffic.oneSided(rules).evidence).toContain('12,000 packets');
       feed(1, { ingress: 200, egress: 200 });
-      expect(traffic.oneSided(rules).state).toBe('well');
+      expect(traffic.oneSided(rules).state).toBe('healthy');
     },
   );
 
   test('is well for a pod that was always so, and below the rate', () => {
     const sender = feeder();
     sender.feed(600, { egress: 5000 });
-    expect(sender.traffic.oneSided(rules).state).toBe('well');
+    expect(sender.traffic.oneSided(rules).state).toBe('healthy');
     const idle = feeder();
     idle.feed(5, { egress: 200, ingress: 200 });
     idle.feed(600, { egress: 20 });
-    expect(idle.traffic.oneSided(rules).state).toBe('well');
+    expect(idle.traffic.oneSided(rules).state).toBe('healthy');
   });
 
   test('does not take our own probes for the traffic that is missing', () => {
@@ -99,10 +99,10 @@ describe('one-sided traffic', () => {
     expect(traffic.oneSided(rules).state).toBe('failing');
     const probed = feeder();
     probed.feed(600, { egress: 200, ingress: 1, probes: 1 });
-    expect(probed.traffic.oneSided(rules).state).toBe('well');
+    expect(probed.traffic.oneSided(rules).state).toBe('healthy');
   });
 
-  test('remembers through an act which ways the pod uses', () => {
+  test('keeps over an action which directions the pod uses', () => {
     const { traffic, feed } = feeder();
     feed(5, { egress: 200, ingress: 200 });
     traffic.restart();

@@ -1,5 +1,6 @@
 import type { StepRequest } from '../../../../contract/migration.ts';
-import { listRoutes, type Route } from '../../../netlink/route.ts';
+import { listRoutes } from '../../../netlink/route.ts';
+import type { Route } from '../../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../../netlink/socket.ts';
 import { addPodRoutes, moveRoutes, restoreRoutes, routeWithoutDevice } from '../../device/network-state.ts';
 import { setEndpoints } from '../../device/our-programs.ts';

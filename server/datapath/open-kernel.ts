@@ -1,0 +1,79 @@
+import type { Logger } from 'pino';
+import type { Capability, CapabilityName } from '../../contract/node.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import { openDatapath } from '../bpf/datapath.ts';
+import { UserProgramPins } from '../bpf/user-program-pins.ts';
+import { probeCapabilities } from '../kernel/probe.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
+import { removeAllUserPrograms } from './device/user-hooks.ts';
+import { hasCapability, type KernelContext } from './kernel-context.ts';
+
+export interface KernelOptions {
+  /** Folder of the pins. */
+  pins: string;
+  maxSlots: number;
+  /** Most connections that the access rules track. */
+  connections?: number | undefined;
+  log: Logger;
+  /** Object to run instead of the installed one. */
+  image?: Buffer | undefined;
+  /** Capabilities to do without although the kernel has them. */
+  without?: readonly CapabilityName[];
+}
+
+/** The opened kernel side, and the reason why the object that was asked for does not run. */
+export interface OpenedKernel {
+  kernel: KernelContext;
+  refusal: ProblemError | null;
+}
+
+/**
+ * Probes the kernel, loads or adopts the pinned programs and removes pins of user programs without a pod.
+ * @param owners numbers of the known pods
+ * @param fill writes the configuration of pods and rules before a program runs: the maps may be new
+ */
+export async function openKernel(
+  options: KernelOptions,
+  redirect: boolean,
+  owners: readonly number[],
+  fill: (kernel: KernelContext) => Promise<void>,
+): Promise<OpenedKernel> {
+  const { pins, maxSlots, connections } = options;
+  const capabilities = without(await probeCapabilities(), options.without ?? []);
+  const opened = {
+    host: NetlinkSocket.open(),
+    capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
+    redirect,
+    userPins: new UserProgramPins(pins),
+  };
+  const primaryHooks = hasCapability(opened, 'tcx') ? ('tcx' as const) : ('tc' as const);
+  for (const owner of opened.userPins.owners())
+    if (!owners.includes(owner)) await removeAllUserPrograms(opened, owner);
+  const withPrograms = (programs: KernelContext['programs']): KernelContext => ({
+    ...opened,
+    primaryHooks,
+    programs,
+  });
+  const openPrograms = (image?: Buffer): Promise<KernelContext['programs']> =>
+    openDatapath({
+      pins,
+      maxSlots,
+      connections,
+      image,
+      fill: (programs) => fill(withPrograms(programs)),
+    });
+  try {
+    return { kernel: withPrograms(await openPrograms(options.image)), refusal: null };
+  } catch (error) {
+    if (options.image === undefined || !(error instanceof ProblemError)) throw error;
+    return { kernel: withPrograms(await openPrograms()), refusal: error };
+  }
+}
+
+/** Marks capabilities as unavailable, as on a kernel that lacks them. */
+const without = (capabilities: Capability[], lacking: readonly CapabilityName[]): Capability[] =>
+  capabilities.map((capability) =>
+    lacking.includes(capability.name)
+      ? { ...capability, available: false, detail: 'disabled by --without', hint: null }
+      : capability,
+  );

@@ -1,0 +1,135 @@
+import { type ProblemCode, ProblemError } from '../../contract/problem.ts';
+
+/** The one thing that happens to a pod at a time. `gone` is final. */
+export type Activity =
+  | { type: 'idle' }
+  | { type: 'attaching' }
+  | { type: 'planning' }
+  | { type: 'migrating'; migrationId: string }
+  | { type: 'repairing' }
+  | { type: 'moving-hooks' }
+  | { type: 'changing-programs' }
+  | { type: 'detaching' }
+  | { type: 'gone' };
+
+/** An activity that a caller may begin. `gone` is entered from within one. */
+export type StartedActivity = Exclude<Activity, { type: 'idle' } | { type: 'gone' }>;
+
+/** Something with an activity. Only `withPod` and `tryWithPod` change it. */
+export interface Actor {
+  readonly activity: Activity;
+}
+
+/** Turns the running activity into the next one without letting go of the pod. */
+export type EnterActivity = (next: Activity) => void;
+
+const descriptions: Record<Activity['type'], string> = {
+  idle: 'nothing runs',
+  attaching: 'it is being attached',
+  planning: 'a migration of it is being planned',
+  migrating: 'it is being migrated',
+  repairing: 'its device is being repaired',
+  'moving-hooks': 'its programs are being moved to other hooks',
+  'changing-programs': 'a program is being attached to it or detached from it',
+  detaching: 'it is being detached',
+  gone: 'it is gone',
+};
+
+/** Describes an activity in a clause, for error texts and checks of a plan. */
+export const describeActivity = (activity: Activity): string =>
+  activity.type === 'migrating'
+    ? `migration ${activity.migrationId} is running`
+    : descriptions[activity.type];
+
+const codes: Partial<Record<Activity['type'], ProblemCode>> = {
+  planning: 'migration_running',
+  migrating: 'migration_running',
+  detaching: 'pod_gone',
+  gone: 'pod_gone',
+};
+
+/** Returns the 409 problem that names the activity in the way. @param what the refused operation and its pod */
+export const busy = (what: string, activity: Activity): ProblemError =>
+  new ProblemError(codes[activity.type] ?? 'pod_busy', `${what}: ${describeActivity(activity)}`, {
+    hint:
+      activity.type === 'gone'
+        ? 'The pod has ended.'
+        : activity.type === 'migrating'
+          ? 'Wait for it to end: GET /api/v1/migrations/:id.'
+          : 'Wait for it to end, then try again.',
+  });
+
+/** An activity that stands in the way of another, as a check of a plan names it. */
+export interface Obstacle {
+  code: ProblemCode;
+  detail: string;
+}
+
+/** Returns the activity that an operation would be refused for now; null when it would be done. */
+export const obstacle = ({ activity }: Actor): Obstacle | null =>
+  activity.type === 'idle' || activity.type === 'repairing'
+    ? null
+    : { code: codes[activity.type] ?? 'pod_busy', detail: describeActivity(activity) };
+
+const ends = new WeakMap<Actor, Promise<unknown>>();
+
+/**
+ * Does `work` as the pod's only activity. Waits for a running repair, which is Podlane's own and short.
+ * @param what the operation and its pod, for the error
+ * @throws ProblemError `migration_running`, `pod_gone`, `pod_busy`: 409 with the activity that holds the pod
+ */
+export async function withPod<T>(
+  pod: Actor,
+  activity: StartedActivity,
+  what: string,
+  work: (enter: EnterActivity) => Promise<T>,
+): Promise<T> {
+  while (pod.activity.type === 'repairing') await ends.get(pod);
+  if (pod.activity.type !== 'idle') throw busy(what, pod.activity);
+  return hold(pod, activity, work);
+}
+
+/** Does `work` as the pod's only activity if the pod is idle. @returns false when it was not, and nothing was done */
+export async function tryWithPod(
+  pod: Actor,
+  activity: StartedActivity,
+  work: (enter: EnterActivity) => Promise<void>,
+): Promise<boolean> {
+  if (pod.activity.type !== 'idle') return false;
+  await hold(pod, activity, work);
+  return true;
+}
+
+async function hold<T>(
+  pod: { activity: Activity },
+  activity: StartedActivity,
+  work: (enter: EnterActivity) => Promise<T>,
+): Promise<T> {
+  pod.activity = activity;
+  const running = (async () => {
+    try {
+      return await work((next) => {
+        pod.activity = next;
+      });
+    } finally {
+      if (pod.activity.type !== 'gone') pod.activity = { type: 'idle' };
+    }
+  })();
+  ends.set(
+    pod,
+    running.catch(() => undefined),
+  );
+  return running;
+}
+
+/** Returns the id of the running migration, or null. */
+export const migrationOf = ({ activity }: Actor): string | null =>
+  activity.type === 'migrating' ? activity.migrationId : null;
+
+export const isIdle = ({ activity }: Actor): boolean => activity.type === 'idle';
+
+export const isGone = ({ activity }: Actor): boolean => activity.type === 'gone';
+
+/** True once the pod is being detached or is gone: its device may be missing without a fault. */
+export const isLeaving = ({ activity }: Actor): boolean =>
+  activity.type === 'detaching' || activity.type === 'gone';
