@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+/** Types of events. */
 export const eventType = z.enum([
   'agent.started',
   'pod.attached',
@@ -32,18 +33,19 @@ export const eventType = z.enum([
   'drift',
   'rules.applied',
   'rules.removed',
-  'rules.drafted',
+  'rules.staged',
   'rules.failed',
 ]);
 
+/** An event of the node or of one of its pods. */
 export const event = z.object({
   id: z.number().int(),
   time: z.iso.datetime(),
   type: eventType,
   severity: z.enum(['info', 'warning', 'error']),
-  podId: z.string().nullable(),
+  podId: z.string().nullable().describe('Null for an event of the node'),
   migrationId: z.string().nullable(),
-  message: z.string(),
+  message: z.string().describe('The event in one sentence'),
 });
 export type Event = z.infer<typeof event>;
 export type EventType = z.infer<typeof eventType>;

@@ -1,14 +1,15 @@
 import { z } from 'zod';
 
-/** A page of a list, newest first where the items have a time. */
+/** Returns the schema of a page of a list. Items that have a time are sorted newest first. */
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({
     items: z.array(item),
-    next: z.string().nullable().describe('pass as `before` for the next page'),
+    next: z.string().nullable().describe('Value of `before` for the next page; null on the last page'),
   });
 
+/** Query of a list. */
 export const listQuery = z.object({
-  before: z.string().max(64).optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-  pod: z.string().max(320).optional(),
+  before: z.string().max(64).optional().describe('`next` of the previous page'),
+  limit: z.coerce.number().int().min(1).max(500).default(100).describe('Items per page'),
+  pod: z.string().max(320).optional().describe('Only items of this pod: its id, or `namespace.name`'),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+/** Kernel features that the agent probes. */
 export const capabilityName = z.enum([
   'netkit',
   'tcx',
@@ -11,43 +12,46 @@ export const capabilityName = z.enum([
 ]);
 export type CapabilityName = z.infer<typeof capabilityName>;
 
-/** Found by trying. `detail` says how it was tried and, for a no, what the kernel answered. */
+/** A feature of the kernel, found by trying it rather than by the kernel's version. */
 export const capability = z.object({
   name: capabilityName,
   available: z.boolean(),
-  detail: z.string(),
-  hint: z.string().nullable().describe('for a no: what would make it a yes'),
+  detail: z.string().describe('How it was probed and, if missing, the kernel’s error'),
+  hint: z.string().nullable().describe('What the kernel needs to have it, if missing'),
 });
 export type Capability = z.infer<typeof capability>;
 
+/** The node that the agent runs on. */
 export const node = z.object({
   name: z.string(),
   bootId: z.string(),
   kernel: z.object({ release: z.string(), version: z.string(), machine: z.string() }),
-  environment: z.enum(['native', 'guest']).describe('guest: in the virtual machine of the lab'),
-  lab: z.boolean(),
+  environment: z.enum(['native', 'guest']).describe('`guest`: the virtual machine of the lab'),
+  lab: z.boolean().describe('True if the agent accepts reports of the lab’s traffic'),
   cpus: z.number().int(),
   capabilities: z.array(capability),
-  slots: z.object({ used: z.number().int(), max: z.number().int() }),
+  slots: z
+    .object({ used: z.number().int(), max: z.number().int() })
+    .describe('Device slots; a pod uses one, and two during a migration'),
   versions: z.object({ podlane: z.string(), node: z.string(), libbpf: z.string(), api: z.string() }),
   agent: z.object({ pid: z.number().int(), startedAt: z.iso.datetime() }),
-  datapath: z.object({ pins: z.string(), build: z.string().describe('SHA-256 of the objects') }),
+  datapath: z.object({ pins: z.string(), build: z.string().describe('SHA-256 of the loaded BPF object') }),
 });
 export type Node = z.infer<typeof node>;
 
-/** 1 Hz, over the stream. Counters only grow; shares are over the last interval. */
+/** A sample of the node, sent over the stream once a second. Shares are of the last interval. */
 export const nodeSample = z.object({
-  time: z.number().describe('ms since the epoch'),
+  time: z.number().describe('Milliseconds since the epoch'),
   sequence: z.number().int(),
-  readMs: z.number().describe('time the counter sweep took'),
+  readMs: z.number().describe('Milliseconds that reading all counters took'),
   cpus: z.array(
     z.object({
-      busy: z.number().describe('share of the interval, 0 to 1'),
-      softirq: z.number().describe('share of the interval, 0 to 1'),
+      busy: z.number().describe('Share of the interval, 0 to 1'),
+      softirq: z.number().describe('Share of the interval, 0 to 1'),
     }),
   ),
   agent: z.object({
-    cpu: z.number().describe('share of one core, 0 to 1'),
+    cpu: z.number().describe('Share of one core, 0 to 1'),
     residentBytes: z.number(),
   }),
   programs: z.array(z.object({ id: z.number().int(), runCount: z.number(), runTimeNs: z.number() })),

@@ -2,39 +2,44 @@ import { z } from 'zod';
 import { device, deviceKind, hookFamily } from './device.ts';
 import { checkNetwork, podNetwork } from './network.ts';
 
-/** Packets a pod's traffic counted itself; null where nobody counts. */
+/** Requests of a pod's test traffic since it started. */
 export const requests = z.object({ ok: z.number().int(), failed: z.number().int() });
 
+/** `gone`: the pod's network namespace no longer exists. */
 export const podState = z.enum(['running', 'migrating', 'gone']);
 
-/** A row of the table. `id` is opaque; `namespace.name` finds a pod too. */
+/** A pod as lists and the stream report it. `id` is opaque; the API also accepts `namespace.name`. */
 export const podSummary = z.object({
   id: z.string(),
-  number: z.number().int().describe('names the pod in binary sample frames'),
+  number: z.number().int().describe('Identifies the pod in binary sample frames; never reused'),
   namespace: z.string(),
   name: z.string(),
   labels: z.record(z.string(), z.string()),
-  addresses: z.array(z.string()).describe('CIDR, e.g. 10.42.0.33/32'),
-  kind: deviceKind,
-  hooks: hookFamily,
+  addresses: z.array(z.string()).describe('CIDRs, e.g. 10.42.0.33/32'),
+  kind: deviceKind.describe('Kind of the current device'),
+  hooks: hookFamily.describe('Hooks that Podlane’s programs are attached to'),
   slot: z.number().int(),
   primary: z.object({ name: z.string(), ifindex: z.number().int() }),
   state: podState,
   createdAt: z.iso.datetime(),
-  kindSince: z.iso.datetime(),
-  migration: z.string().nullable().describe('id of the migration that runs now'),
-  attention: z.array(z.string()).describe('sentences; empty when all is well'),
+  kindSince: z.iso.datetime().describe('Time of the last change of kind'),
+  migration: z.string().nullable().describe('Id of the running migration'),
+  attention: z
+    .array(z.string())
+    .describe('Conditions that need attention, a sentence each; empty for a healthy pod'),
 });
 export type PodSummary = z.infer<typeof podSummary>;
 
+/** A route of the kernel. */
 export const route = z.object({
   destination: z.string(),
   gateway: z.string().nullable(),
   device: z.string().nullable(),
-  text: z.string().describe('as `ip route` prints it'),
+  text: z.string().describe('The route as `ip route` prints it'),
 });
 export type Route = z.infer<typeof route>;
 
+/** A neighbor entry of the kernel (ARP or NDP). */
 export const neighbour = z.object({
   address: z.string(),
   mac: z.string().nullable(),
@@ -43,13 +48,14 @@ export const neighbour = z.object({
 });
 export type Neighbour = z.infer<typeof neighbour>;
 
+/** A pod with its device and network state. */
 export const pod = podSummary.extend({
   netns: z.object({ path: z.string(), inode: z.number() }),
   network: podNetwork.describe(
-    'as it was asked for; routes, neighbours and device are as the kernel has them',
+    'Network configuration as requested; routes, neighbors and device are read from the kernel',
   ),
-  gateways: z.array(z.string()).describe('next hop of the default route of each of the pod’s families'),
-  device: device.nullable().describe('null when the kernel no longer has it'),
+  gateways: z.array(z.string()).describe('Next hop of the pod’s default route, one for each address family'),
+  device: device.nullable().describe('Null if the kernel no longer has it'),
   routes: z.object({ pod: z.array(route), host: z.array(route) }),
   neighbours: z.object({ pod: z.array(neighbour), host: z.array(neighbour) }),
 });
@@ -59,29 +65,29 @@ const name = z
   .string()
   .min(1)
   .max(253)
-  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'lower case letters, digits, - and . (RFC 1123)');
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be lowercase letters, digits, - and . (RFC 1123)');
 const namespace = z
   .string()
   .min(1)
   .max(63)
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'lower case letters, digits and - (RFC 1123 label)');
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be lowercase letters, digits and - (RFC 1123 label)');
 
-/** Gives a network namespace its device and makes it a pod of this node. */
+/** A request to attach a pod: its network namespace receives a device. */
 export const newPod = z
   .strictObject({
     namespace,
     name,
-    netns: z.string().min(1).max(4096).describe('path of the network namespace, e.g. /run/netns/cart'),
-    kind: deviceKind.optional().describe('default: netkit where the kernel has it, else veth'),
+    netns: z.string().min(1).max(4096).describe('Path of the network namespace, e.g. /run/netns/cart'),
+    kind: deviceKind.optional().describe('Default: netkit where the kernel has it, else veth'),
     ...podNetwork.shape,
     labels: z.record(z.string().max(317), z.string().max(63)).default({}),
   })
   .superRefine(checkNetwork);
 export type NewPod = z.infer<typeof newPod>;
-/** `newPod` before its defaults. */
+/** `newPod` before defaults are applied. */
 export type NewPodInput = z.input<typeof newPod>;
 
-/** What the lab's own traffic counted, since it started, by pod id. */
+/** Requests of the lab's traffic since it started, by pod id. */
 export const trafficReport = z.strictObject({
   pods: z.record(z.string(), requests),
 });

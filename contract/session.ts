@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { roles } from './roles.ts';
 
 /**
- * What somebody may do: a `viewer` reads; an `operator` also changes pods, devices, the guard and access rules,
- * and traces; an `admin` also decides which code runs in the kernel, edits maps and takes dumps.
+ * Rights of a session: a `viewer` reads; an `operator` also changes pods, devices, the guard and access rules, and
+ * traces packets; an `admin` also chooses the code that runs in the kernel, edits maps and makes dumps.
  */
 export const role = z.enum(roles);
 
-/** Who asks, as the agent believes it. */
+/** The caller as the agent identifies it. */
 export const session = z.object({
-  actor: z.string().describe('as events and journals name them'),
+  actor: z.string().describe('Name of the caller in events and journals'),
   role,
 });
 export type Session = z.infer<typeof session>;

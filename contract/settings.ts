@@ -1,13 +1,18 @@
 import { z } from 'zod';
 
-/** What an operator chose for the whole node; kept over restarts. */
+/** Settings of the whole node. They persist over restarts of the agent. */
 export const nodeSettings = z.strictObject({
   redirect: z
     .boolean()
-    .describe('packets between pods of this node are handed from device to device, past the host’s stack'),
+    .describe(
+      'Same-node redirect: packets between pods of this node go from device to device and bypass the host’s network stack',
+    ),
 });
 export type NodeSettings = z.infer<typeof nodeSettings>;
 
-/** Where the programs of a netkit device are to be: on its own hooks, or on its primary (attach fallback). */
+/**
+ * Hooks to move Podlane's programs of a netkit device to: the device's netkit hooks, or tcx hooks of its primary, which
+ * work where netkit's own attachment fails.
+ */
 export const hookPlace = z.strictObject({ to: z.enum(['device', 'primary']) });
 export type HookPlace = z.infer<typeof hookPlace>;

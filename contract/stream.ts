@@ -10,9 +10,9 @@ import { tracePacket, traceSummary } from './trace.ts';
 import { verdict, verdictFilter, verdictLosses } from './verdict.ts';
 
 /**
- * What a client may ask of `/api/v1/stream`. Every call is answered by `ack` or `error` with its `id`.
- * `samples` brings binary frames of all pods at 1 Hz; `pod` brings frames of one pod at `hz`.
- * `verdicts` brings what the filter lets through, `trace` one trace with its packets as they come.
+ * Messages of a client to `/api/v1/stream`. Each is answered by `ack` or `error` with its `id`. The topic `samples`
+ * sends binary frames of all pods once a second, `pod` frames of one pod at `hz`, `verdicts` those that match the
+ * filter, `trace` one trace with its packets as they are observed.
  */
 export const clientMessage = z.discriminatedUnion('topic', [
   z.strictObject({
@@ -31,7 +31,7 @@ export const clientMessage = z.discriminatedUnion('topic', [
     id: z.number().int(),
     type: z.enum(['subscribe', 'unsubscribe']),
     topic: z.literal('verdicts'),
-    filter: verdictFilter.default({}).describe('a client has one: the last it asked for'),
+    filter: verdictFilter.default({}).describe('A client has one filter; a new subscription replaces it'),
   }),
   z.strictObject({
     id: z.number().int(),
@@ -42,7 +42,7 @@ export const clientMessage = z.discriminatedUnion('topic', [
 ]);
 export type ClientMessage = z.input<typeof clientMessage>;
 
-/** JSON frames of the stream; samples come as binary frames (`sample.ts`). */
+/** JSON messages of the stream. Samples are binary frames (`sample-frame.ts`). */
 export const serverMessage = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
@@ -64,8 +64,8 @@ export const serverMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('event'), event }),
   z.object({
     type: z.literal('verdicts'),
-    items: z.array(verdict).describe('new ones, in order of time; none of before the subscription'),
-    missed: z.number().int().describe('more that came at once than one message tells; the log has them'),
+    items: z.array(verdict).describe('New verdicts in order of time; none from before the subscription'),
+    missed: z.number().int().describe('Verdicts that did not fit in this message; the log has them'),
     losses: verdictLosses,
   }),
   z.object({
@@ -73,11 +73,11 @@ export const serverMessage = z.discriminatedUnion('type', [
     trace: traceSummary,
     items: z
       .array(tracePacket)
-      .describe('what was seen or has changed since the message before; all of it after the subscription'),
+      .describe('Packets that are new or changed since the last message; the first message has all'),
   }),
   z.object({
     type: z.literal('skipped'),
-    count: z.number().int().describe('frames this client was too slow for'),
+    count: z.number().int().describe('Samples that were skipped because the client was too slow'),
   }),
 ]);
 export type ServerMessage = z.infer<typeof serverMessage>;

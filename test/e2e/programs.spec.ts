@@ -15,7 +15,7 @@ async function expectAccessible(page: Page, colorScheme: 'light' | 'dark'): Prom
 
 const object = (name: string, buffer: Buffer) => ({ name, mimeType: 'application/octet-stream', buffer });
 
-test('programs are listed with where they run and what they cost, and lead to their instructions and maps', async ({
+test('programs are listed with attach points and cost, and link to their instructions and maps', async ({
   node,
   page,
 }) => {
@@ -29,13 +29,13 @@ test('programs are listed with where they run and what they cost, and lead to th
   await expect(
     table.getByRole('row', { name: /count_drop tracing Podlane .* kfree_skb/ }).first(),
   ).toBeVisible();
-  await expect(page.getByText('Runs are counted while somebody looks.')).toBeVisible();
+  await expect(page.getByText('Run stats are enabled while this page is open.')).toBeVisible();
   await expectAccessible(page, 'light');
 
-  await page.getByRole('button', { name: /^ours/ }).click();
+  await page.getByRole('button', { name: /^Podlane/ }).click();
   await page.keyboard.press('/');
   await page.keyboard.type('from_pod_tcx');
-  await expect(page).toHaveURL(/\?q=from_pod_tcx&owner=ours$/);
+  await expect(page).toHaveURL(/\?q=from_pod_tcx&owner=podlane$/);
   await expect(table.getByRole('row')).toHaveCount(2);
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { name: 'from_pod_tcx', level: 1 })).toBeVisible();
@@ -49,7 +49,7 @@ test('programs are listed with where they run and what they cost, and lead to th
 
   await page.getByRole('region', { name: 'Maps' }).getByRole('link', { name: 'slots' }).click();
   await expect(page.getByRole('heading', { name: 'slots', level: 1 })).toBeVisible();
-  await page.getByLabel('Leave out values that are all zero').check();
+  await page.getByLabel('Hide zero values').check();
   const entries = page.getByRole('table', { name: 'Entries' });
   await expect(entries.getByRole('row').nth(1)).toContainText('flags:');
   await page.keyboard.press('j');
@@ -71,7 +71,7 @@ test('programs are listed with where they run and what they cost, and lead to th
   await expect(link.first()).toBeVisible();
 });
 
-test('a signed build is looked at, put in the place of the one that runs, and taken back', async ({
+test('a signed build is verified, activated and rolled back', async ({
   node,
   page,
 }) => {
@@ -85,30 +85,30 @@ test('a signed build is looked at, put in the place of the one that runs, and ta
   await page.goto('/programs/builds');
   await expect(page.getByRole('region', { name: 'Trusted keys' })).toContainText('pages');
   await add(refusedByVerifier());
-  await expect(page.getByRole('region', { name: 'Add a build' }).getByRole('alert')).toContainText(
-    'The verifier refused a program',
+  await expect(page.getByRole('region', { name: 'Add build' }).getByRole('alert')).toContainText(
+    'The verifier rejected a program',
   );
-  const said = page.getByRole('region', { name: 'What the verifier said' });
-  await expect(said).toContainText('R9 !read_ok');
-  await expect(said).toContainText('0: r0 = r9');
+  const output = page.getByRole('region', { name: 'Verifier output' });
+  await expect(output).toContainText('R9 !read_ok');
+  await expect(output).toContainText('0: r0 = r9');
 
   await add(anotherBuild('of the pages'));
   const builds = page.getByRole('table', { name: 'Builds' });
   const added = builds.getByRole('row', { name: /pages/ });
   await added.getByRole('button', { name: 'Activate…' }).click();
   const plan = page.getByRole('dialog');
-  await expect(plan).toContainText('A packet meets the one or the other, never none.');
+  await expect(plan).toContainText('Every packet runs either the old or the new program.');
   await plan.getByRole('button', { name: 'Activate', exact: true }).click();
   await expect(
     plan.getByRole('status').filter({ hasText: /replaced on (\d+) of \1 hooks in/ }),
   ).toBeVisible();
   await plan.getByRole('button', { name: 'Close' }).last().click();
-  await expect(added).toContainText('runs');
+  await expect(added).toContainText('running');
   await expectAccessible(page, 'light');
   await page.getByRole('button', { name: /^Roll back to/ }).click();
   await plan.getByRole('button', { name: 'Activate', exact: true }).click();
   await plan.getByRole('button', { name: 'Close' }).last().click();
-  await expect(builds.getByRole('row', { name: /came with the agent/ })).toContainText('runs');
+  await expect(builds.getByRole('row', { name: /bundled/ })).toContainText('running');
 });
 
 test('a user’s program goes on a pod beside Podlane’s, and off it; a lesser role is told why not', async ({
@@ -141,9 +141,9 @@ test('a user’s program goes on a pod beside Podlane’s, and off it; a lesser 
   await page.goto('/pods/shop.guest');
   await expect(users).toContainText('Needs the role admin; this session is viewer.');
   await expect(users.getByRole('button', { name: 'Attach a program…' })).toBeDisabled();
-  await page.getByRole('button', { name: 'Sections, now Pods' }).click();
+  await page.getByRole('button', { name: 'Menu, current page: Pods' }).click();
   await page.getByRole('menuitem', { name: 'Programs' }).click();
-  await expect(page.getByRole('checkbox', { name: 'Keep statistics on' })).toBeDisabled();
+  await expect(page.getByRole('checkbox', { name: 'Keep run stats enabled' })).toBeDisabled();
   await page.getByRole('button', { name: /role viewer/ }).click();
   await expect(page.getByRole('dialog')).toContainText('sees everything, changes nothing');
 });
