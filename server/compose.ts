@@ -6,8 +6,8 @@ import { AccessRules } from './acl/access-rules.ts';
 import { RuleLoader } from './acl/load/rule-loader.ts';
 import { installedObject } from './bpf/datapath-object.ts';
 import type { Config } from './config.ts';
-import { KernelDrops } from './counters/kernel-drops.ts';
-import { PodDropCounts } from './counters/pod-drops.ts';
+import { KernelDropCounters } from './counters/kernel-drops.ts';
+import { PodDropCounters } from './counters/pod-drops.ts';
 import { Sampler } from './counters/sampler.ts';
 import { Datapath } from './datapath/datapath.ts';
 import { Dumps } from './debug/dumps.ts';
@@ -16,11 +16,11 @@ import { describeNode, readBootId } from './describe-node.ts';
 import { currentNamespace } from './kernel/netns.ts';
 import { openListeners } from './listeners.ts';
 import { BuildFiles } from './programs/build-files.ts';
-import { Builds } from './programs/builds.ts';
-import { Maps } from './programs/maps.ts';
-import { Programs } from './programs/programs.ts';
+import { DatapathBuilds } from './programs/builds.ts';
+import { BpfMaps } from './programs/maps.ts';
+import { BpfPrograms } from './programs/programs.ts';
 import type { KnownNamespace } from './programs/scan/scan.ts';
-import { Scanner } from './programs/scanner.ts';
+import { BpfScanner } from './programs/scanner.ts';
 import { TrustedSigners } from './programs/trusted-signers.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import { Captures } from './trace/captures.ts';
@@ -62,7 +62,7 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
     });
     closers.push(() => store.close());
     const { pins, maxSlots, connections, without } = config;
-    const builds = await Builds.open({
+    const builds = await DatapathBuilds.open({
       files: new BuildFiles(join(dirname(config.database), 'builds')),
       signers: new TrustedSigners(config.trust),
       store,
@@ -108,8 +108,8 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
     closers.push(() => sampler.stop());
     const hostNetns = currentNetnsInode();
     const dropReasons = datapath.capabilities.find(({ name }) => name === 'drop-reasons');
-    const kernelDrops = await KernelDrops.open(dropReasons, { hostNetns, maxSlots: datapath.slots.max });
-    const drops = new PodDropCounts(datapath, datapath.counters, kernelDrops);
+    const kernelDrops = await KernelDropCounters.open(dropReasons, { hostNetns, maxSlots: datapath.slots.max });
+    const drops = new PodDropCounters(datapath, datapath.counters, kernelDrops);
     closers.push(() => drops.close());
     const names = new PodNames(datapath);
     const verdicts = new VerdictRecorder(kernel, names, rules);
@@ -130,15 +130,15 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
       migrationId: null,
       message: `The agent started with ${datapath.summaries().length} pods`,
     });
-    const scanner = new Scanner(() => knownNamespaces(datapath));
+    const scanner = new BpfScanner(() => knownNamespaces(datapath));
     closers.push(() => scanner.close());
     const ours = { pins, programIds: () => datapath.programIds() };
-    const programs = await Programs.open({ ours, scanner, store });
+    const programs = await BpfPrograms.open({ ours, scanner, store });
     closers.push(() => programs.close());
-    const maps = new Maps({
+    const maps = new BpfMaps({
       ours,
       scanner,
-      tell: async (message) => {
+      recordEdit: async (message) => {
         const about = { type: 'map.edited', severity: 'warning', podId: null, migrationId: null } as const;
         datapath.emit('event', await store.addEvent({ ...about, message }));
       },

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dump, type DumpPart, dumpPartNames, type NewDump, newDump } from '../../contract/dump.ts';
 import { defaultDumpBytes } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { dumpName } from '../../server/debug/name.ts';
+import { dumpName } from '../../server/debug/dump-name.ts';
 import { version } from '../../server/version.ts';
 import type { AgentClient } from '../agent-client.ts';
 import { type Command, type Invocation, printResult } from '../command.ts';
@@ -156,8 +156,8 @@ async function collectWithoutAgent(
   if (process.getuid?.() !== 0) progress.note('not running as root: most of the information will be missing');
   // Loaded here: they need libbpf, which the other commands do not.
   const [{ takeDump }, { findTools }, { probeCapabilities: probe }] = await Promise.all([
-    import('../../server/debug/dump.ts'),
-    import('../../server/debug/tools.ts'),
+    import('../../server/debug/take-dump.ts'),
+    import('../../server/debug/external-tools.ts'),
     import('../../server/kernel/probe.ts'),
   ]);
   let probed: ReturnType<typeof probe> | undefined;

@@ -1,11 +1,12 @@
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
-import { checkResult, callAsync } from './syscall.ts';
-import { HashMap } from './hash-map.ts';
 import { ArrayMap } from './array-map.ts';
+import { checkResult } from './error.ts';
+import { HashMap } from './hash-map.ts';
 import { type LoadedObject, loadObject } from './object-loader.ts';
 import { programInfo } from './program-info.ts';
+import { callAsync } from './syscall.ts';
 
 const committedObject = new URL('../../bpf/objects/drops.bpf.o', import.meta.url);
 
@@ -20,7 +21,7 @@ export interface DropProgramOptions {
 }
 
 /** Packets of a pod that the kernel dropped for a reason. */
-export interface DropCount {
+export interface KernelDropCount {
   pod: number;
   /** enum skb_drop_reason of the running kernel. */
   reason: number;
@@ -35,7 +36,7 @@ const u32 = (...numbers: number[]): Buffer => Buffer.from(Uint32Array.from(numbe
 const countBytes = 16;
 
 /** An entry of the map `kernel_drops`: struct drop_key (u32 pod, u32 reason), a struct drop_count of each CPU. */
-export function decodeDropCount(key: Buffer, values: Buffer): DropCount {
+export function decodeKernelDropCount(key: Buffer, values: Buffer): KernelDropCount {
   let [packets, lastNs] = [0n, 0n];
   for (let at = 0; at + countBytes <= values.length; at += countBytes) {
     packets += values.readBigUInt64LE(at);
@@ -49,7 +50,7 @@ export function decodeDropCount(key: Buffer, values: Buffer): DropCount {
  * The program of `bpf/drops.bpf.c`, attached. It is not pinned: a tracepoint of the whole machine is watched only
  * while somebody can ask what was seen.
  */
-export class DropProgram {
+export class KernelDropProgram {
   readonly #object: LoadedObject;
   readonly #link: number;
   readonly #slots: ArrayMap;
@@ -78,11 +79,11 @@ export class DropProgram {
     else this.#namespaces.set(u32(Number(inode)), u32(pod));
   }
 
-  counts(): DropCount[] {
-    return this.#counts.entries().map(([key, values]) => decodeDropCount(key, values));
+  counts(): KernelDropCount[] {
+    return this.#counts.entries().map(([key, values]) => decodeKernelDropCount(key, values));
   }
 
-  forget({ pod, reason }: DropCount): void {
+  forget({ pod, reason }: KernelDropCount): void {
     this.#counts.delete(u32(pod, reason));
   }
 
@@ -102,7 +103,7 @@ export class DropProgram {
 }
 
 /** @throws ProblemError `verifier_refused`, `kernel_refused` */
-export async function openDropProgram(options: DropProgramOptions): Promise<DropProgram> {
+export async function openKernelDropProgram(options: DropProgramOptions): Promise<KernelDropProgram> {
   const { hostNetns, maxSlots, maxCounts, receiverTold } = options;
   const object = await loadObject({
     name: 'drops',
@@ -120,7 +121,7 @@ export async function openDropProgram(options: DropProgramOptions): Promise<Drop
       'attach to tracepoint kfree_skb',
       await callAsync(bpf_raw_tracepoint_open, null, program),
     );
-    return new DropProgram(object, link);
+    return new KernelDropProgram(object, link);
   } catch (error) {
     object.close();
     throw error;

@@ -1,15 +1,15 @@
-import type { Direction } from '../../contract/direction.ts';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Place } from '../../contract/build.ts';
+import type { Direction } from '../../contract/direction.ts';
+import type { Anchor } from './anchor.ts';
 import { linkHooks } from './datapath-programs.ts';
-import { primaryIfindex, slotOf } from './slot-layout.ts';
+import type { LinkHook } from './hook-query.ts';
 import { detachLink, withPinnedLink } from './link.ts';
 import { attachNetkit } from './netkit-hook.ts';
-import type { Anchor } from './anchor.ts';
 import { ensurePinDirectory, openPinned, pin, pinnedNames, removePinDirectory, unpin } from './pin.ts';
 import { programInfo } from './program-info.ts';
-import type { LinkHook } from './hook-query.ts';
+import { primaryIfindex, slotOf } from './slot-layout.ts';
 import { attachTcx } from './tcx-hook.ts';
 
 /** A program that a user put on a pod, by its pins: they alone keep it, and say where it belongs. */
@@ -81,7 +81,10 @@ export class UserProgramPins {
   }
 
   /** Pins a loaded program, attached to nothing yet. */
-  add(program: number, where: Pick<UserProgramPin, 'owner' | 'number' | 'direction' | 'place'>): UserProgramPin {
+  add(
+    program: number,
+    where: Pick<UserProgramPin, 'owner' | 'number' | 'direction' | 'place'>,
+  ): UserProgramPin {
     const { owner, number, direction, place } = where;
     const path = join(this.#directory, `${owner}-${number}-${direction}-${place}`);
     removePinDirectory(path);

@@ -3,7 +3,7 @@ import type { PodDrops, KernelDrops as Reason } from '../../contract/drops.ts';
 import type { Capability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
-import { type DropCount, type DropProgram, openDropProgram } from '../bpf/kernel-drops.ts';
+import { type KernelDropCount, type KernelDropProgram, openKernelDropProgram } from '../bpf/kernel-drops.ts';
 import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
 
 /** A pod as the kernel's drops are found: by its namespace, and at the primaries of its devices by their slots. */
@@ -27,8 +27,8 @@ const countsPerSlot = 4;
  * The kernel's drops of the pods that are tracked, by pod and reason. Counts go on while a pod's devices change.
  * Where the kernel has no drop reasons, or refuses, nothing is counted and `read` says why.
  */
-export class KernelDrops {
-  readonly #program: DropProgram | null;
+export class KernelDropCounters {
+  readonly #program: KernelDropProgram | null;
   readonly #reasons: DropReasons | null;
   readonly #detail: string;
   readonly #hint: string | null;
@@ -37,7 +37,7 @@ export class KernelDrops {
   readonly #slots = new Map<number, number>();
 
   private constructor(
-    found: { program: DropProgram; reasons: DropReasons } | null,
+    found: { program: KernelDropProgram; reasons: DropReasons } | null,
     { detail, hint }: Pick<Capability, 'detail' | 'hint'>,
   ) {
     this.#program = found?.program ?? null;
@@ -53,20 +53,23 @@ export class KernelDrops {
   static async open(
     capability: Capability | undefined,
     where: { hostNetns: bigint; maxSlots: number },
-  ): Promise<KernelDrops> {
+  ): Promise<KernelDropCounters> {
     if (!capability?.available)
-      return new KernelDrops(null, capability ?? { detail: 'the kernel was not asked', hint: null });
+      return new KernelDropCounters(null, capability ?? { detail: 'the kernel was not asked', hint: null });
     try {
       const reasons = readDropReasons(await readVmlinuxBtf());
-      const program = await openDropProgram({
+      const program = await openKernelDropProgram({
         ...where,
         maxCounts: where.maxSlots * countsPerSlot,
         receiverTold: reasons.hasReceiverSocket,
       });
-      return new KernelDrops({ program, reasons }, { detail: capability.detail, hint: null });
+      return new KernelDropCounters({ program, reasons }, { detail: capability.detail, hint: null });
     } catch (error) {
       const hint = error instanceof ProblemError ? (error.hint ?? null) : null;
-      return new KernelDrops(null, { detail: error instanceof Error ? error.message : String(error), hint });
+      return new KernelDropCounters(null, {
+        detail: error instanceof Error ? error.message : String(error),
+        hint,
+      });
     }
   }
 
@@ -141,7 +144,7 @@ export class KernelDrops {
   }
 }
 
-const describe = (reason: string, count: DropCount): Reason => ({
+const describe = (reason: string, count: KernelDropCount): Reason => ({
   reason,
   number: count.reason,
   packets: Number(count.packets),

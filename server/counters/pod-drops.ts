@@ -4,15 +4,15 @@ import type { OwnDrops, PodDrops } from '../../contract/drops.ts';
 import { counterIndex } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 import type { Datapath, DatapathEvents, SampledPod } from '../datapath/datapath.ts';
-import type { KernelDrops } from './kernel-drops.ts';
+import type { KernelDropCounters } from './kernel-drops.ts';
 
 type Pods = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'get' | 'summaries'>;
 
 /** All dropped packets of the node's pods: ours out of our counters, the kernel's as long as this is open. */
-export class PodDropCounts {
+export class PodDropCounters {
   readonly #pods: Pods;
   readonly #counters: Pick<CounterMap, 'read'>;
-  readonly #kernel: KernelDrops;
+  readonly #kernel: KernelDropCounters;
   /** Numbers of the pods that are tracked, by id: of a pod that is removed only its id is told. */
   readonly #numbers = new Map<string, number>();
   readonly #changed = ({ id }: { id: string }): void => this.#track(this.#pods.get(id));
@@ -24,7 +24,7 @@ export class PodDropCounts {
     this.#numbers.delete(id);
   };
 
-  constructor(pods: Pods, counters: Pick<CounterMap, 'read'>, kernel: KernelDrops) {
+  constructor(pods: Pods, counters: Pick<CounterMap, 'read'>, kernel: KernelDropCounters) {
     this.#pods = pods;
     this.#counters = counters;
     this.#kernel = kernel;
@@ -40,7 +40,7 @@ export class PodDropCounts {
   }
 
   /** The kernel's, of all pods that have any, by their numbers. */
-  kernel(): ReturnType<KernelDrops['readAll']> {
+  kernel(): ReturnType<KernelDropCounters['readAll']> {
     return this.#kernel.readAll();
   }
 

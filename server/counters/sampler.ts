@@ -5,7 +5,7 @@ import type { CounterMap } from '../bpf/counter-map.ts';
 import type { SampledPod } from '../datapath/datapath.ts';
 import { NodeMeter } from './node-meter.ts';
 import { type Sample, samplePod } from './sample.ts';
-import { gridHz, isDue, Schedule } from './schedule.ts';
+import { gridHz, isDue, SampleSchedule } from './schedule.ts';
 import { type SlotReader, slotReader, sweepReader } from './slot-reader.ts';
 
 /** Source of the pods to sample. It is read on every tick, and must not read the kernel. */
@@ -45,7 +45,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
   readonly #programIds: () => readonly number[];
   readonly #meter = new NodeMeter();
   readonly #watches = new Set<Watch>();
-  readonly #schedule = new Schedule(
+  readonly #schedule = new SampleSchedule(
     (index) => isDue(index, 1) || [...this.#watches].some((watch) => isDue(index, watch.hz)),
     (index) => this.#tick(index),
   );

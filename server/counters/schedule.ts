@@ -6,14 +6,14 @@ const gridMs = 1000 / gridHz;
 export const isDue = (index: number, hz: number): boolean =>
   Math.floor((index * hz) / gridHz) !== Math.floor(((index - 1) * hz) / gridHz);
 
-export interface Clock {
+export interface ScheduleClock {
   /** ms, never going back. */
   now(): number;
   setTimer(ms: number, callback: () => void): unknown;
   clearTimer(timer: unknown): void;
 }
 
-const realClock: Clock = {
+const realClock: ScheduleClock = {
   now: () => performance.now(),
   setTimer: (ms, callback) => setTimeout(callback, ms),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
@@ -24,15 +24,19 @@ const realClock: Clock = {
  * waits for it. Points lie on the start's grid, so delays do not add up; those missed by a busy process are
  * left out, not made up for.
  */
-export class Schedule {
+export class SampleSchedule {
   readonly #wanted: (index: number) => boolean;
   readonly #tick: (index: number) => void;
-  readonly #clock: Clock;
+  readonly #clock: ScheduleClock;
   #start = 0;
   #timer: unknown = null;
   #last = 0;
 
-  constructor(wanted: (index: number) => boolean, tick: (index: number) => void, clock: Clock = realClock) {
+  constructor(
+    wanted: (index: number) => boolean,
+    tick: (index: number) => void,
+    clock: ScheduleClock = realClock,
+  ) {
     this.#wanted = wanted;
     this.#tick = tick;
     this.#clock = clock;

@@ -35,7 +35,7 @@ export class RunningBuild {
    * Puts another object's programs in the place of ours on all devices, no packet passing without; counters, rules
    * and connections go on. What fails leaves, or puts back, those of before.
    * @param each hears how many hooks have the new ones
-   * @throws ProblemError as `tryBuild`, `kernel_refused`
+   * @throws ProblemError as `testBuild`, `kernel_refused`
    */
   async replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void> {
     const { kernel } = this.#context;

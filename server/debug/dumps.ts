@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { type Dump, type DumpPart, type NewDump } from '../../contract/dump.ts';
+import type { Dump, DumpPart, NewDump } from '../../contract/dump.ts';
 import { keptDumpHours, keptDumps } from '../../contract/limits.ts';
 import type { Capability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { takeDump } from './dump.ts';
-import { KeptDumps } from './kept.ts';
+import type { AgentRequest } from './dump-context.ts';
+import { dumpName } from './dump-name.ts';
+import { findTools } from './external-tools.ts';
 import type { LogRing } from './log-ring.ts';
-import { dumpName } from './name.ts';
-import type { Ask } from './taking.ts';
-import { findTools } from './tools.ts';
+import { SavedDumps } from './saved-dumps.ts';
+import { takeDump } from './take-dump.ts';
 
 const pruneEveryMs = 3_600_000;
 /** Progress is told at most this often. */
@@ -22,7 +22,7 @@ export interface DumpEvents {
   'dump-removed': [id: string];
 }
 
-export interface DumpGround {
+export interface DumpsOptions {
   /** where archives are kept; made when the first is */
   folder: string;
   pins: string;
@@ -44,19 +44,19 @@ interface Running {
 
 /** The dumps of this node: one is made at a time, the last few are kept for a day. */
 export class Dumps extends EventEmitter<DumpEvents> {
-  readonly #ground: DumpGround;
-  readonly #kept: KeptDumps;
+  readonly #ground: DumpsOptions;
+  readonly #kept: SavedDumps;
   /** the newest first */
   #done: Dump[];
   #running: Running | null = null;
   readonly #pruning: NodeJS.Timeout;
 
   /** Takes over the archives of an agent before; what it left half made goes. */
-  constructor(ground: DumpGround) {
+  constructor(ground: DumpsOptions) {
     super();
     this.#ground = ground;
-    this.#kept = new KeptDumps(ground.folder);
-    this.#done = this.#kept.takeOver();
+    this.#kept = new SavedDumps(ground.folder);
+    this.#done = this.#kept.load();
     this.#prune();
     this.#pruning = setInterval(() => this.#prune(), pruneEveryMs).unref();
   }
@@ -80,7 +80,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
    * Begins a dump; `dump` events tell its progress.
    * @param ask what a GET of the agent's API answers @throws ProblemError `dump_running`, `unprocessable`
    */
-  start(wanted: NewDump, actor: string, ask: Ask): Dump {
+  start(wanted: NewDump, actor: string, ask: AgentRequest): Dump {
     if (this.#running)
       throw new ProblemError('dump_running', `the dump ${this.#running.dump.id} is being made`, {
         hint: 'wait for it, or cancel it with DELETE /api/v1/dumps/:id',
@@ -149,20 +149,20 @@ export class Dumps extends EventEmitter<DumpEvents> {
   async #make(
     running: Dump,
     { maxBytes, pods, parts }: NewDump,
-    ask: Ask,
+    ask: AgentRequest,
     signal: AbortSignal,
   ): Promise<void> {
     const { lines, configuration, pins, podlane, capabilities, secrets, log } = this.#ground;
     const told = throttled(() => this.emit('dump', running));
     try {
       const { archiveBytes, sha256 } = await takeDump({
-        file: this.#kept.growing(running.id),
+        file: this.#kept.partial(running.id),
         name: running.name,
         maxBytes,
         pods,
         parts,
         tools: await findTools(),
-        agent: { ask, configuration, log: () => ({ text: lines.text(), dropped: lines.dropped }) },
+        agent: { get: ask, configuration, log: () => ({ text: lines.text(), dropped: lines.evicted }) },
         pins,
         podlane,
         capabilities,
@@ -174,7 +174,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
         },
       });
       Object.assign(running, { state: 'done', archiveBytes, sha256, endedAt: new Date().toISOString() });
-      this.#kept.keep(running);
+      this.#kept.save(running);
     } catch (error) {
       this.#kept.remove(running.id);
       const reason = (error as Error).message;

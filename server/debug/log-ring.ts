@@ -12,7 +12,7 @@ export class LogRing {
   }
 
   /** Lines that had to go. */
-  get dropped(): number {
+  get evicted(): number {
     return this.#dropped;
   }
 

@@ -11,7 +11,7 @@ export interface StoredBuild extends z.infer<typeof note> {
   image: Buffer;
 }
 
-export const digestOf = (image: Buffer): Buffer => createHash('sha256').update(image).digest();
+export const objectDigest = (image: Buffer): Buffer => createHash('sha256').update(image).digest();
 
 /**
  * Builds that were added, in a folder: `SHA256.bpf.o` and beside it `SHA256.json` with its signature, which is written
@@ -35,7 +35,7 @@ export class BuildFiles {
   read(name: string): StoredBuild | null {
     try {
       const image = readFileSync(this.#object(name));
-      if (digestOf(image).toString('hex') !== name) return null;
+      if (objectDigest(image).toString('hex') !== name) return null;
       return { sha256: name, image, ...note.parse(JSON.parse(readFileSync(this.#note(name), 'utf8'))) };
     } catch {
       return null;

@@ -1,11 +1,17 @@
 import { z } from 'zod';
-import { type Activation, type Build, type Builds as BuildList, type Signer, sha256 } from '../../contract/build.ts';
-import { maxBuilds, maxObjectBytes } from '../../contract/limits.ts';
+import {
+  type Activation,
+  type Build,
+  type Builds as BuildList,
+  type Signer,
+  sha256,
+} from '../../contract/build.ts';
 import type { Event } from '../../contract/event.ts';
+import { maxBuilds, maxObjectBytes } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type { SettingStore } from '../store/port.ts';
-import { type BuildFiles, digestOf, type StoredBuild } from './build-files.ts';
-import type { Signers } from './signers.ts';
+import { type BuildFiles, objectDigest, type StoredBuild } from './build-files.ts';
+import type { TrustedSigners } from './trusted-signers.ts';
 
 /** What was chosen to run; `installed` was the installed one then. */
 const choice = z.object({ build: sha256, previous: sha256.nullable(), installed: sha256 });
@@ -18,37 +24,37 @@ export interface BuildRunner {
   /** Links and filters that run our programs. */
   attachments(): number;
   /** Loads it and lets it go. @throws ProblemError `build_incompatible`, `verifier_refused`, `bad_object` */
-  tryBuild(image: Buffer): Promise<void>;
-  /** Puts it in the place of what runs, or leaves that. `each` hears of every replacement. @throws as `tryBuild` */
+  testBuild(image: Buffer): Promise<void>;
+  /** Puts it in the place of what runs, or leaves that. `each` hears of every replacement. @throws as `testBuild` */
   replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void>;
   publish(event: Omit<Event, 'id' | 'time'>): Promise<void>;
 }
 
-interface BuildParts {
+interface DatapathBuildsOptions {
   files: BuildFiles;
-  signers: Signers;
+  signers: TrustedSigners;
   store: Pick<SettingStore, 'setting' | 'saveSetting'>;
   /** The object that comes with the agent. */
   installed: Buffer;
 }
 
 /** The datapaths that this node may run: which there are, which runs, and how another gets in its place. */
-export class Builds {
-  readonly #parts: BuildParts;
+export class DatapathBuilds {
+  readonly #parts: DatapathBuildsOptions;
   readonly #installed: string;
   #choice: Choice | null;
   #runner: BuildRunner | null = null;
   #activation: Activation | null = null;
 
-  private constructor(parts: BuildParts, chosen: Choice | null) {
+  private constructor(parts: DatapathBuildsOptions, chosen: Choice | null) {
     this.#parts = parts;
-    this.#installed = digestOf(parts.installed).toString('hex');
+    this.#installed = objectDigest(parts.installed).toString('hex');
     this.#choice = chosen;
   }
 
-  static async open(parts: BuildParts): Promise<Builds> {
+  static async open(parts: DatapathBuildsOptions): Promise<DatapathBuilds> {
     const kept = choice.safeParse(await parts.store.setting('node', 'build'));
-    return new Builds(parts, kept.success ? kept.data : null);
+    return new DatapathBuilds(parts, kept.success ? kept.data : null);
   }
 
   /** The object that is to run when the agent starts; null: the installed one. */
@@ -120,7 +126,7 @@ export class Builds {
         'too_large',
         `add a build of ${image.length} bytes: ${maxObjectBytes} at the most`,
       );
-    const digest = digestOf(image);
+    const digest = objectDigest(image);
     const name = digest.toString('hex');
     // Before anything reads what is in it.
     const signer = this.#parts.signers.signerOf(digest, signature);
@@ -135,7 +141,7 @@ export class Builds {
           hint: 'Remove one that is not needed.',
         },
       );
-    await this.#run.tryBuild(image);
+    await this.#run.testBuild(image);
     this.#parts.files.write({
       sha256: name,
       image,

@@ -1,10 +1,10 @@
 import type { BpfMapDetail } from '../../contract/map.ts';
-import { addressText } from '../bpf/ip-address.ts';
-import { btfObject } from '../bpf/loaded-btf.ts';
-import type { MapInfo } from '../bpf/array-map.ts';
 import { Btf } from '../bpf/btf.ts';
-import { declaration, typeName, valueType } from '../bpf/btf-types.ts';
-import { decodeValue, type TypedValue } from '../bpf/btf-decode.ts';
+import { decodeBtfValue, type TypedValue } from '../bpf/btf-decode.ts';
+import { cDeclaration, cTypeName, resolveValueType } from '../bpf/btf-types.ts';
+import { addressText } from '../bpf/ip-address.ts';
+import { readLoadedBtf } from '../bpf/loaded-btf.ts';
+import type { MapInfo } from '../bpf/map-info.ts';
 
 /** How the keys and values of a map are read: by their BTF types, or as hex. */
 export interface MapTypes {
@@ -16,17 +16,17 @@ export interface MapTypes {
 }
 
 /** Never throws: BTF that cannot be read is said to be none. */
-export function mapTypes({ btfId, keyTypeId, valueTypeId, valueBytes, keyBytes }: MapInfo): MapTypes {
+export function readMapTypes({ btfId, keyTypeId, valueTypeId, valueBytes, keyBytes }: MapInfo): MapTypes {
   const none = (untyped: string): MapTypes => ({ btf: null, key: 0, value: 0, untyped });
   if (btfId === 0) return none('it was made without BTF');
   try {
-    const object = btfObject(btfId);
+    const object = readLoadedBtf(btfId);
     if (object === null) return none(`its BTF ${btfId} is gone`);
     const btf = new Btf(object.bytes);
     // Global data has a value type alone; its key is the number 0.
-    if (keyTypeId !== 0 && valueType(btf, keyTypeId).bytes !== keyBytes)
+    if (keyTypeId !== 0 && resolveValueType(btf, keyTypeId).bytes !== keyBytes)
       return none(`its BTF tells keys of another length than ${keyBytes}`);
-    if (valueTypeId !== 0 && valueType(btf, valueTypeId).bytes > valueBytes)
+    if (valueTypeId !== 0 && resolveValueType(btf, valueTypeId).bytes > valueBytes)
       return none(`its BTF tells values of another length than ${valueBytes}`);
     return { btf, key: keyTypeId, value: valueTypeId, untyped: null };
   } catch (error) {
@@ -34,28 +34,28 @@ export function mapTypes({ btfId, keyTypeId, valueTypeId, valueBytes, keyBytes }
   }
 }
 
-export const typeTexts = ({
+export const typeDeclarations = ({
   btf,
   key,
   value,
   untyped,
 }: MapTypes): Pick<BpfMapDetail, 'keyType' | 'valueType' | 'untyped'> => {
   const text = (id: number) =>
-    btf === null || id === 0 ? null : { name: typeName(btf, id), declaration: declaration(btf, id) };
+    btf === null || id === 0 ? null : { name: cTypeName(btf, id), declaration: cDeclaration(btf, id) };
   return { keyType: text(key), valueType: text(value), untyped };
 };
 
 /** By its type; an untyped key of 4 bytes as a number, as arrays have them; else hex. */
-export function readTyped(btf: Btf | null, id: number, bytes: Buffer): TypedValue {
-  if (btf !== null && id !== 0) return decodeValue(btf, id, bytes);
+export function decodeTyped(btf: Btf | null, id: number, bytes: Buffer): TypedValue {
+  if (btf !== null && id !== 0) return decodeBtfValue(btf, id, bytes);
   return `0x${bytes.toString('hex')}`;
 }
 
-export const readKey = ({ btf, key }: MapTypes, bytes: Buffer, isArray: boolean): TypedValue =>
-  isArray && (btf === null || key === 0) ? bytes.readUInt32LE(0) : readTyped(btf, key, bytes);
+export const decodeKey = ({ btf, key }: MapTypes, bytes: Buffer, isArray: boolean): TypedValue =>
+  isArray && (btf === null || key === 0) ? bytes.readUInt32LE(0) : decodeTyped(btf, key, bytes);
 
 /** A key on one line: a prefix of an LPM trie, addresses as such, members as name=value. */
-export function keyText({ btf, key }: MapTypes, type: string, bytes: Buffer, typed: TypedValue): string {
+export function formatKey({ btf, key }: MapTypes, type: string, bytes: Buffer, typed: TypedValue): string {
   if (type === 'lpm_trie' && (bytes.length === 8 || bytes.length === 20)) return prefixText(bytes);
   if (btf === null || key === 0) return String(typed);
   return lineOf(btf, key, bytes, typed, '');
@@ -78,15 +78,15 @@ const isAddress = (bytes: Buffer, type: string, member: string): boolean =>
   (bytes.length === 16 && /addr|peer|source|destination/i.test(member));
 
 function lineOf(btf: Btf, id: number, bytes: Buffer, typed: TypedValue, member: string): string {
-  if (isAddress(bytes, typeName(btf, id), member)) return addressText(bytes).replace(mapped, '');
-  const type = valueType(btf, id);
+  if (isAddress(bytes, cTypeName(btf, id), member)) return addressText(bytes).replace(mapped, '');
+  const type = resolveValueType(btf, id);
   if (type.kind !== 'struct' || typeof typed !== 'object' || typed === null || Array.isArray(typed))
     return typeof typed === 'object' ? JSON.stringify(typed) : String(typed);
   return type.members
     .filter(({ name, bits }) => name !== '' && bits === 0)
     .map(({ name, type: of, bitOffset }) => {
       const from = bitOffset / 8;
-      const part = bytes.subarray(from, from + valueType(btf, of).bytes);
+      const part = bytes.subarray(from, from + resolveValueType(btf, of).bytes);
       return `${name}=${lineOf(btf, of, part, typed[name] ?? null, name)}`;
     })
     .join(' ');

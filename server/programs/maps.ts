@@ -1,55 +1,61 @@
 import { closeSync } from 'node:fs';
 import type { BpfMap, BpfMapDetail, EntryPage, EntryQuery, MapEntry } from '../../contract/map.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { deleteEntry, isArray, isPerCpu, notListed, writeEntry } from '../bpf/map-entries.ts';
-import { descriptorInfo, idsOf, lockedBytes, withId } from '../bpf/kernel-object.ts';
-import { mapFdById, mapInfo } from '../bpf/array-map.ts';
-import { mapFlagNames, mapTypeName } from '../bpf/type-names.ts';
+import { BtfValueError, encodeBtfValue } from '../bpf/btf-encode.ts';
+import { listObjectIds, memlockBytes, readFdinfo, withObjectById } from '../bpf/kernel-object.ts';
+import {
+  deleteMapEntry,
+  isArrayMapType,
+  isPerCpuMapType,
+  whyNotListable,
+  writeMapEntry,
+} from '../bpf/map-entries.ts';
+import { mapFdById, mapInfo } from '../bpf/map-info.ts';
 import { programInfoById } from '../bpf/program-info.ts';
-import { encodeValue, UnfitValue } from '../bpf/btf-encode.ts';
-import { editNote, whyNotEditable } from './editable.ts';
-import { countEntries, type ReadableMap, readEntry, readPage, walk } from './entries.ts';
-import { mapTypes, typeTexts } from './map-types.ts';
-import { type Ours, Owners } from './owners.ts';
-import type { Scanner } from './scanner.ts';
+import { mapFlagNames, mapTypeName } from '../bpf/type-names.ts';
+import { editNote, notEditableReason } from './map-editability.ts';
+import { countEntries, type ReadableMap, readEntry, readEntryPage, walkEntries } from './map-entry-pages.ts';
+import { readMapTypes, typeDeclarations } from './map-types.ts';
+import { type AgentObjects, ObjectOwners } from './object-owners.ts';
+import type { BpfScanner } from './scanner.ts';
 
 const mostCounted = 10_000;
 const mostExported = 200_000;
 /** Of an old and a new value in an event. */
 const mostText = 240;
 
-export interface MapParts {
-  ours: Ours;
-  scanner: Scanner;
+export interface BpfMapsOptions {
+  ours: AgentObjects;
+  scanner: BpfScanner;
   /** Writes what was edited into the history. */
-  tell: (message: string) => Promise<void>;
+  recordEdit: (message: string) => Promise<void>;
 }
 
 /** All eBPF maps of the node and their entries, read by their types. */
-export class Maps {
-  readonly #parts: MapParts;
+export class BpfMaps {
+  readonly #parts: BpfMapsOptions;
 
-  constructor(parts: MapParts) {
+  constructor(parts: BpfMapsOptions) {
     this.#parts = parts;
   }
 
   /** Ours first; entries are not counted. @throws ProblemError `kernel_refused` */
   async list(): Promise<BpfMap[]> {
-    const owners = new Owners(this.#parts.ours, await this.#parts.scanner.scan());
+    const owners = new ObjectOwners(this.#parts.ours, await this.#parts.scanner.scan());
     const users = usersOfMaps();
-    return idsOf('map')
-      .flatMap((id) => withId('map', id, (fd) => describe(fd, owners, users)) ?? [])
+    return listObjectIds('map')
+      .flatMap((id) => withObjectById('map', id, (fd) => describe(fd, owners, users)) ?? [])
       .sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)) || a.id - b.id);
   }
 
   /** @throws ProblemError `map_not_found`, `kernel_refused` */
   async get(id: number): Promise<BpfMapDetail> {
-    const owners = new Owners(this.#parts.ours, await this.#parts.scanner.scan());
-    const found = withId('map', id, (fd): BpfMapDetail => {
+    const owners = new ObjectOwners(this.#parts.ours, await this.#parts.scanner.scan());
+    const found = withObjectById('map', id, (fd): BpfMapDetail => {
       const map = describe(fd, owners, usersOfMaps());
       const info = mapInfo(fd);
       const counted = map.notListed === null ? countEntries({ fd, info }, mostCounted) : {};
-      return { ...map, ...counted, ...typeTexts(mapTypes(info)) };
+      return { ...map, ...counted, ...typeDeclarations(readMapTypes(info)) };
     });
     if (found === null) throw gone(id);
     return found;
@@ -57,7 +63,7 @@ export class Maps {
 
   /** @throws ProblemError `map_not_found`, `unprocessable` of a map without entries to list, `kernel_refused` */
   entries(id: number, query: EntryQuery): Promise<EntryPage> {
-    return withMap(id, (map) => readPage(map, query));
+    return withMap(id, (map) => readEntryPage(map, query));
   }
 
   /**
@@ -71,7 +77,7 @@ export class Maps {
       yield `{"map":${JSON.stringify(detail)},"entries":[`;
       let count = 0;
       let note: string | null = null;
-      for await (const { entry } of walk(map, null)) {
+      for await (const { entry } of walkEntries(map, null)) {
         if (entry === null) continue;
         if (count === mostExported) {
           note = `the first ${mostExported} entries`;
@@ -97,13 +103,18 @@ export class Maps {
       const key =
         keyType === 0
           ? arrayIndex(entry.key, map)
-          : fitted('key', () => encodeValue(btf!, keyType, entry.key));
-      const value = fitted('value', () => encodeValue(btf!, valueType, entry.value));
+          : fitted('key', () => encodeBtfValue(btf!, keyType, entry.key));
+      const value = fitted('value', () => encodeBtfValue(btf!, valueType, entry.value));
       const before = readEntry(map, key);
-      writeEntry(`write an entry of map ${name}`, map.fd, key, Buffer.concat([value], map.info.valueBytes));
+      writeMapEntry(
+        `write an entry of map ${name}`,
+        map.fd,
+        key,
+        Buffer.concat([value], map.info.valueBytes),
+      );
       const after = readEntry(map, key)!;
       const change = before === null ? `is new: ${shown(after)}` : `from ${shown(before)} to ${shown(after)}`;
-      await this.#parts.tell(`${actor} edited map ${name} (${id}): ${after.keyText} ${change}`);
+      await this.#parts.recordEdit(`${actor} edited map ${name} (${id}): ${after.keyText} ${change}`);
       return after;
     });
   }
@@ -111,7 +122,7 @@ export class Maps {
   /** @throws ProblemError `map_not_found`, `map_not_editable`, `entry_not_found`, `bad_entry`, `kernel_refused` */
   async remove(id: number, keyHex: string, actor: string): Promise<void> {
     const { name, type } = await this.#editable(id);
-    if (isArray(type))
+    if (isArrayMapType(type))
       throw new ProblemError(
         'map_not_editable',
         `delete an entry of map ${name}: an array has all of its entries, always`,
@@ -127,9 +138,9 @@ export class Maps {
           `a key of map ${name} has ${map.info.keyBytes} bytes, not ${key.length}`,
         );
       const before = readEntry(map, key);
-      if (before === null || !deleteEntry(`delete an entry of map ${name}`, map.fd, key))
+      if (before === null || !deleteMapEntry(`delete an entry of map ${name}`, map.fd, key))
         throw new ProblemError('entry_not_found', `map ${name} (${id}) has no entry ${keyHex}`);
-      await this.#parts.tell(
+      await this.#parts.recordEdit(
         `${actor} deleted from map ${name} (${id}): ${before.keyText}, which was ${shown(before)}`,
       );
     });
@@ -153,15 +164,15 @@ const gone = (id: number): ProblemError =>
 /** Programs by the maps that they use. */
 function usersOfMaps(): Map<number, number[]> {
   const users = new Map<number, number[]>();
-  for (const program of idsOf('program'))
+  for (const program of listObjectIds('program'))
     for (const map of programInfoById(program)?.mapIds ?? [])
       users.set(map, [...(users.get(map) ?? []), program]);
   return users;
 }
 
-function describe(fd: number, owners: Owners, users: ReadonlyMap<number, number[]>): BpfMap {
+function describe(fd: number, owners: ObjectOwners, users: ReadonlyMap<number, number[]>): BpfMap {
   const info = mapInfo(fd);
-  const told = descriptorInfo(fd);
+  const told = readFdinfo(fd);
   const type = mapTypeName(info.type);
   const programIds = users.get(info.id) ?? [];
   const map = {
@@ -173,17 +184,17 @@ function describe(fd: number, owners: Owners, users: ReadonlyMap<number, number[
     maxEntries: info.maxEntries,
     flags: info.flags,
     flagNames: mapFlagNames(info.flags),
-    memoryBytes: lockedBytes(told),
-    entries: isArray(type) ? info.maxEntries : null,
+    memoryBytes: memlockBytes(told),
+    entries: isArrayMapType(type) ? info.maxEntries : null,
     entriesAtLeast: false,
-    notListed: notListed(type),
+    notListed: whyNotListable(type),
     frozen: told.frozen === undefined ? null : told.frozen === '1',
     btfId: info.btfId || null,
     ...owners.map(info.id, programIds),
     programIds,
-    perCpu: isPerCpu(type),
+    perCpu: isPerCpuMapType(type),
   };
-  const notEditable = whyNotEditable(map);
+  const notEditable = notEditableReason(map);
   return { ...map, editNote: notEditable === null ? editNote(map) : null, notEditable };
 }
 
@@ -192,10 +203,10 @@ function openMap(id: number): ReadableMap {
   if (fd === null) throw gone(id);
   try {
     const info = mapInfo(fd);
-    const why = notListed(mapTypeName(info.type));
+    const why = whyNotListable(mapTypeName(info.type));
     if (why !== null)
       throw new ProblemError('unprocessable', `list the entries of map ${info.name} (${id}): ${why}`);
-    return { fd, info, types: mapTypes(info) };
+    return { fd, info, types: readMapTypes(info) };
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -215,7 +226,7 @@ function fitted(part: 'key' | 'value', encode: () => Buffer): Buffer {
   try {
     return encode();
   } catch (error) {
-    if (!(error instanceof UnfitValue)) throw error;
+    if (!(error instanceof BtfValueError)) throw error;
     throw new ProblemError('bad_entry', `${part}: ${error.message}`, {
       errors: [{ path: `body.${part}${error.path}`, message: error.message }],
     });

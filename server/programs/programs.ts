@@ -7,18 +7,18 @@ import {
   type ProgramList,
   type ProgramStatistics,
 } from '../../contract/program.ts';
-import { readLoadedBtf } from '../bpf/loaded-btf.ts';
-import { readFdinfo, listObjectIds, memlockBytes, withObjectById } from '../bpf/kernel-object.ts';
-import { programTypeName } from '../bpf/type-names.ts';
-import { type ProgramInfo, programInfoById } from '../bpf/program-info.ts';
-import { readXlatedProgram } from '../bpf/xlated.ts';
 import { Btf } from '../bpf/btf.ts';
-import { whyNotAttached } from './not-attached.ts';
-import { type Ours, Owners } from './owners.ts';
-import { Rates } from './rates.ts';
-import type { OwnScan, Scanner } from './scanner.ts';
+import { listObjectIds, memlockBytes, readFdinfo, withObjectById } from '../bpf/kernel-object.ts';
+import { readLoadedBtf } from '../bpf/loaded-btf.ts';
+import { type ProgramInfo, programInfoById } from '../bpf/program-info.ts';
+import { programTypeName } from '../bpf/type-names.ts';
+import { readXlatedProgram } from '../bpf/xlated.ts';
 import type { SettingStore } from '../store/port.ts';
-import { RunStatistics } from './statistics.ts';
+import { notAttachedReason } from './not-attached-reason.ts';
+import { type AgentObjects, ObjectOwners } from './object-owners.ts';
+import { RunRates } from './run-rates.ts';
+import { RunStatisticsSwitch } from './run-statistics-switch.ts';
+import type { BpfScanner, TimedScan } from './scanner.ts';
 
 const rateMs = 1_000;
 const shortNameBytes = 15;
@@ -35,30 +35,37 @@ interface Fixed {
 }
 
 /** All eBPF programs and links of the node, whoever loaded them. */
-export class Programs {
-  readonly #ours: Ours;
-  readonly #scanner: Scanner;
+export class BpfPrograms {
+  readonly #ours: AgentObjects;
+  readonly #scanner: BpfScanner;
   readonly #store: ChoiceStore;
-  readonly #statistics: RunStatistics;
-  readonly #rates = new Rates();
+  readonly #statistics: RunStatisticsSwitch;
+  readonly #rates = new RunRates();
   readonly #fixed = new Map<number, Fixed>();
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(options: { ours: Ours; scanner: Scanner; store: ChoiceStore }, always: boolean) {
+  private constructor(
+    options: { ours: AgentObjects; scanner: BpfScanner; store: ChoiceStore },
+    always: boolean,
+  ) {
     this.#ours = options.ours;
     this.#scanner = options.scanner;
     this.#store = options.store;
-    this.#statistics = new RunStatistics(always);
+    this.#statistics = new RunStatisticsSwitch(always);
     this.#timer = setInterval(() => this.#readRuns(), rateMs).unref();
   }
 
-  static async open(options: { ours: Ours; scanner: Scanner; store: ChoiceStore }): Promise<Programs> {
-    return new Programs(options, (await options.store.setting(setting.scope, setting.name)) === true);
+  static async open(options: {
+    ours: AgentObjects;
+    scanner: BpfScanner;
+    store: ChoiceStore;
+  }): Promise<BpfPrograms> {
+    return new BpfPrograms(options, (await options.store.setting(setting.scope, setting.name)) === true);
   }
 
   /** Somebody looks at what programs run: statistics are on for the next 30 s. */
-  look(): void {
-    this.#statistics.look();
+  keepStatisticsOn(): void {
+    this.#statistics.keepOn();
   }
 
   async chooseStatistics(always: boolean): Promise<ProgramStatistics> {
@@ -69,10 +76,12 @@ export class Programs {
 
   /** All programs, ours first; whoever asks looks. @throws ProblemError `kernel_refused` */
   async list(): Promise<ProgramList> {
-    this.look();
+    this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
-    const owners = new Owners(this.#ours, scan);
-    const items = listObjectIds('program').flatMap((id) => this.#describe(id, scan, owners, listedAttachments) ?? []);
+    const owners = new ObjectOwners(this.#ours, scan);
+    const items = listObjectIds('program').flatMap(
+      (id) => this.#describe(id, scan, owners, listedAttachments) ?? [],
+    );
     for (const id of this.#fixed.keys()) if (!items.some((item) => item.id === id)) this.#fixed.delete(id);
     return {
       items: items.sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)) || a.id - b.id),
@@ -84,9 +93,9 @@ export class Programs {
 
   /** One with all of its attachments. @throws ProblemError `program_not_found`, `kernel_refused` */
   async get(id: number): Promise<Program> {
-    this.look();
+    this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
-    const program = this.#describe(id, scan, new Owners(this.#ours, scan), Number.POSITIVE_INFINITY);
+    const program = this.#describe(id, scan, new ObjectOwners(this.#ours, scan), Number.POSITIVE_INFINITY);
     if (program === null)
       throw new ProblemError('program_not_found', `there is no program ${id} (any more)`, {
         hint: 'GET /api/v1/programs lists them',
@@ -101,7 +110,7 @@ export class Programs {
 
   async links(): Promise<BpfLink[]> {
     const scan = await this.#scanner.scan();
-    const owners = new Owners(this.#ours, scan);
+    const owners = new ObjectOwners(this.#ours, scan);
     return scan.links.map(({ link: { id, type, attachType, programId }, target, device }) => ({
       id,
       type,
@@ -130,7 +139,7 @@ export class Programs {
     );
   }
 
-  #describe(id: number, scan: OwnScan, owners: Owners, most: number): Program | null {
+  #describe(id: number, scan: TimedScan, owners: ObjectOwners, most: number): Program | null {
     const info = programInfoById(id);
     if (info === null) return null;
     const type = programTypeName(info.type);
@@ -158,7 +167,7 @@ export class Programs {
       btfId: info.btfId || null,
       attachments: attachments.slice(0, most),
       attachmentCount: attachments.length,
-      notAttached: attachments.length === 0 ? whyNotAttached(type) : null,
+      notAttached: attachments.length === 0 ? notAttachedReason(type) : null,
       ...this.#fixedOf(info),
       ...owners.program(id),
     };

@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../contract/problem.ts';
 import type { ProgramInstructions } from '../../contract/program.ts';
-import { idsOf } from '../bpf/kernel-object.ts';
-import { ownDescriptors } from './scan/processes.ts';
-import type { KnownNamespace, Scan } from './scan/scan.ts';
+import { listObjectIds } from '../bpf/kernel-object.ts';
+import { ownDescriptors } from './scan/process-descriptors.ts';
+import type { KnownNamespace, NodeScan } from './scan/scan.ts';
 // In this thread it does nothing: once loaded here, Node keeps it compiled, and the thread needs no compiler.
-import './scan/worker.ts';
-import type { ScanAnswer, ScanQuestion } from './scan/worker.ts';
+import './scan/scan.worker.ts';
+import type { ScanWorkerRequest, ScanWorkerResponse } from './scan/scan.worker.ts';
 
 /** A scan this old is as good as a new one, unless programs, links or maps came or went. */
 const freshMs = 1_000;
@@ -15,27 +15,27 @@ const usableMs = 5_000;
 /** The thread ends when nobody has asked for this long. */
 const idleMs = 60_000;
 
-export interface OwnScan extends Scan {
+export interface TimedScan extends NodeScan {
   /** What this process held when the scan began. */
   own: ReturnType<typeof ownDescriptors>;
   atMs: number;
 }
 
 /** Scans in a thread of its own, which is there while somebody asks; questions are answered one after the other. */
-export class Scanner {
+export class BpfScanner {
   readonly #namespaces: () => KnownNamespace[];
   #worker: Worker | null = null;
   #idle: NodeJS.Timeout | null = null;
   #tail: Promise<unknown> = Promise.resolve();
-  #last: { scan: OwnScan; objects: string } | null = null;
-  #running: { scan: Promise<OwnScan>; objects: string } | null = null;
+  #last: { scan: TimedScan; objects: string } | null = null;
+  #running: { scan: Promise<TimedScan>; objects: string } | null = null;
 
   constructor(namespaces: () => KnownNamespace[]) {
     this.#namespaces = namespaces;
   }
 
   /** What there is now, or was moments ago while the same objects were there. @throws ProblemError `internal` */
-  async scan(): Promise<OwnScan> {
+  async scan(): Promise<TimedScan> {
     const objects = this.#objects();
     const last = this.#last?.objects === objects ? this.#last.scan : null;
     const ageMs = last === null ? Number.POSITIVE_INFINITY : performance.now() - last.atMs;
@@ -69,11 +69,11 @@ export class Scanner {
   }
 
   #objects(): string {
-    return [idsOf('program'), idsOf('link'), idsOf('map')].join(' ');
+    return [listObjectIds('program'), listObjectIds('link'), listObjectIds('map')].join(' ');
   }
 
   /** The scan that runs, if it began with these objects; else one behind it. */
-  #next(objects: string): Promise<OwnScan> {
+  #next(objects: string): Promise<TimedScan> {
     if (this.#running?.objects === objects) return this.#running.scan;
     const running = {
       objects,
@@ -85,7 +85,7 @@ export class Scanner {
     return running.scan;
   }
 
-  async #scanNow(objects: string): Promise<OwnScan> {
+  async #scanNow(objects: string): Promise<TimedScan> {
     const atMs = performance.now();
     // The thread rests now, so that nothing it has open is taken for the agent's.
     const own = await this.#inTurn(async () => ownDescriptors());
@@ -102,10 +102,10 @@ export class Scanner {
     return done;
   }
 
-  #ask(question: ScanQuestion): Promise<Exclude<ScanAnswer, { failed: string }>> {
+  #ask(question: ScanWorkerRequest): Promise<Exclude<ScanWorkerResponse, { failed: string }>> {
     return this.#inTurn(async () => {
       const worker = this.#open();
-      const answer = await new Promise<ScanAnswer>((resolve) => {
+      const answer = await new Promise<ScanWorkerResponse>((resolve) => {
         worker.once('message', resolve);
         worker.once('exit', () => resolve({ failed: 'its thread has ended' }));
         worker.postMessage(question);
@@ -122,7 +122,7 @@ export class Scanner {
     this.#idle = setTimeout(() => void this.close(), idleMs).unref();
     if (this.#worker !== null) return this.#worker;
     // Its descriptors are libc's too, of which Node knows nothing.
-    const worker = new Worker(new URL('./scan/worker.ts', import.meta.url), {
+    const worker = new Worker(new URL('./scan/scan.worker.ts', import.meta.url), {
       trackUnmanagedFds: false,
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });

@@ -26,7 +26,7 @@ export class TopicPublisher {
     });
     sampler.on('node', (sample) => {
       // The sample holds run counts of programs, which the kernel counts only while a client reads them.
-      if (this.#clients.node.size > 0) agent.programs.look();
+      if (this.#clients.node.size > 0) agent.programs.keepStatisticsOn();
       this.#publishSample('node', nodeText(sample));
     });
     pods.on('pod', (pod) => this.#publish('pods', { type: 'pod', pod }));

@@ -1,7 +1,13 @@
 import { Readable } from 'node:stream';
 import type { CaptureQuery } from '../../contract/trace.ts';
 import type { PacketRing } from './packet-ring.ts';
-import { type CaptureDescription, capturedPacket, captureHead, captureTail, packetBytes } from './pcapng.ts';
+import {
+  type CaptureDescription,
+  encodeFileHeader,
+  encodePacketBlock,
+  encodeStatisticsBlock,
+  packetBlockBytes,
+} from './pcapng.ts';
 
 /** How long after the end a packet of before it may wait in a block that is not full. */
 const settleMs = 150;
@@ -15,7 +21,7 @@ const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
  * One capture as a file of pcapng. It reads the ring only while somebody reads it: what the ring cannot hold meanwhile
  * the kernel drops and counts, and the file's last block says how many.
  */
-export class Capture extends Readable {
+export class PacketCapture extends Readable {
   readonly #ring: PacketRing;
   readonly #limits: Limits;
   readonly #beganNs = nowNs();
@@ -34,7 +40,7 @@ export class Capture extends Readable {
     const milliseconds = Math.ceil(limits.seconds * 1000);
     this.#endsNs = this.#beganNs + BigInt(milliseconds) * 1_000_000n;
     this.#timer = setTimeout(() => this.finish(), milliseconds + settleMs);
-    const head = captureHead(description);
+    const head = encodeFileHeader(description);
     this.#bytes = head.length + tailBytes;
     this.push(head);
   }
@@ -51,14 +57,14 @@ export class Capture extends Readable {
   /** Writes what there is, and the end of the file. */
   finish(): void {
     if (this.#ended) return;
-    while (!this.#ended && this.#ring.waits) this.#takeBlock();
+    while (!this.#ended && this.#ring.blockReady) this.#takeBlock();
     if (!this.#ended) this.#end();
   }
 
   #take(): void {
     if (this.#ended) return;
     let room = true;
-    while (room && !this.#ended && this.#ring.waits) room = this.#takeBlock();
+    while (room && !this.#ended && this.#ring.blockReady) room = this.#takeBlock();
     if (this.#ended) return;
     if (!room) this.#rest();
     else this.#stopWaiting ??= this.#ring.whenReady(() => this.#wake());
@@ -66,7 +72,7 @@ export class Capture extends Readable {
 
   #wake(): void {
     // The device is down or gone, as after a migration: no packet comes any more.
-    if (!this.#ring.waits && this.#ring.error() !== 0) this.finish();
+    if (!this.#ring.blockReady && this.#ring.error() !== 0) this.finish();
     else this.#take();
   }
 
@@ -80,14 +86,14 @@ export class Capture extends Readable {
   #takeBlock(): boolean {
     const packets: Buffer[] = [];
     let full = false;
-    for (const packet of this.#ring.block()) {
-      const bytes = packetBytes(packet.bytes.length);
+    for (const packet of this.#ring.readBlock()) {
+      const bytes = packetBlockBytes(packet.bytes.length);
       full =
         this.#written >= this.#limits.packets ||
         this.#bytes + bytes > this.#limits.bytes ||
         packet.timeNs > this.#endsNs;
       if (full) break;
-      packets.push(capturedPacket(packet));
+      packets.push(encodePacketBlock(packet));
       this.#written += 1;
       this.#bytes += bytes;
     }
@@ -100,7 +106,7 @@ export class Capture extends Readable {
     this.#ended = true;
     const { received, dropped } = this.#ring.statistics();
     this.push(
-      captureTail({
+      encodeStatisticsBlock({
         beganNs: this.#beganNs,
         endedNs: nowNs(),
         received,

@@ -1,22 +1,22 @@
 import os from 'node:os';
 import type { Readable } from 'node:stream';
+import { maxCaptures } from '../../contract/limits.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { type CaptureQuery, captureSees } from '../../contract/trace.ts';
-import { maxCaptures } from '../../contract/limits.ts';
-import { Capture } from './capture.ts';
-import type { Pods } from './names.ts';
+import { PacketCapture } from './capture.ts';
+import { compileCaptureFilter, pcapExpression } from './capture-filter.ts';
 import { PacketRing } from './packet-ring.ts';
-import { compileFilter, filterText } from './socket-filter.ts';
+import type { PodSource } from './pod-names.ts';
 
 /** Captures at the primaries of pods. */
 export class Captures {
-  readonly #pods: Pick<Pods, 'summaries'>;
+  readonly #pods: Pick<PodSource, 'summaries'>;
   readonly #application: string;
-  readonly #open = new Set<Capture>();
+  readonly #open = new Set<PacketCapture>();
 
   /** @param application what files name as their writer */
-  constructor(pods: Pick<Pods, 'summaries'>, application: string) {
+  constructor(pods: Pick<PodSource, 'summaries'>, application: string) {
     this.#pods = pods;
     this.#application = application;
   }
@@ -31,13 +31,13 @@ export class Captures {
         hint: 'end one of them, or wait: each ends by itself at its limit',
       });
     const pod = this.#pods.summaries().find((summary) => summary.id === id)!;
-    const ring = new PacketRing(pod.primary.ifindex, compileFilter(what, what.snaplen));
-    const capture = new Capture(ring, what, {
+    const ring = new PacketRing(pod.primary.ifindex, compileCaptureFilter(what, what.snaplen));
+    const capture = new PacketCapture(ring, what, {
       application: this.#application,
       system: `${os.type()} ${os.release()}`,
       interfaceName: pod.primary.name,
       interfaceDescription: describe(pod),
-      filter: filterText(what),
+      filter: pcapExpression(what),
       snaplen: what.snaplen,
     });
     this.#open.add(capture);

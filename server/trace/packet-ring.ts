@@ -14,7 +14,7 @@ import {
   strerror,
   viewOf,
 } from '../ffi/libc.ts';
-import { whenReadable } from '../netlink/poll-readable.ts';
+import { onReadable } from '../netlink/poll-readable.ts';
 import type { CapturedPacket } from './pcapng.ts';
 
 const AF_PACKET = 17;
@@ -91,16 +91,16 @@ export class PacketRing {
 
   /** Calls `read` while a block waits or the socket has an error; the answer ends it. */
   whenReady(read: () => void): () => void {
-    return whenReadable(this.#fd, read);
+    return onReadable(this.#fd, read);
   }
 
   /**
    * The packets of the next block that is full or old enough, null when there is none. They are the ring's own
    * memory, given back when the caller takes the next one after them.
    */
-  *block(): Generator<CapturedPacket> {
+  *readBlock(): Generator<CapturedPacket> {
     const start = this.#block * blockBytes;
-    if (!this.waits) return;
+    if (!this.blockReady) return;
     try {
       let at = start + this.#ring.getUint32(start + blockAt.first, true);
       for (let left = this.#ring.getUint32(start + blockAt.packets, true); left > 0; left -= 1) {
@@ -114,7 +114,7 @@ export class PacketRing {
   }
 
   /** Whether `block` has packets. */
-  get waits(): boolean {
+  get blockReady(): boolean {
     const status = this.#ring.getUint32(this.#block * blockBytes + blockAt.status, true);
     return (status & TP_STATUS_USER) !== 0;
   }

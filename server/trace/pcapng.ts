@@ -43,7 +43,7 @@ export interface CaptureDescription {
 }
 
 /** What a file begins with. */
-export function captureHead(description: CaptureDescription): Buffer {
+export function encodeFileHeader(description: CaptureDescription): Buffer {
   const { application, system, interfaceName, interfaceDescription, filter, snaplen } = description;
   const section = Buffer.alloc(16);
   section.writeUInt32LE(byteOrderMagic, 0);
@@ -89,11 +89,11 @@ const receptions = [1, 3, 2, 4];
 const packetFlags = (type: number): number => (type === outgoing ? 2 : 1 | ((receptions[type] ?? 0) << 2));
 
 /** What `captured` takes in the file. */
-export const packetBytes = (captured: number): number => 32 + padded(captured) + 12;
+export const packetBlockBytes = (captured: number): number => 32 + padded(captured) + 12;
 
 /** An Enhanced Packet Block. */
-export function capturedPacket({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
-  const total = packetBytes(bytes.length);
+export function encodePacketBlock({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
+  const total = packetBlockBytes(bytes.length);
   const out = Buffer.alloc(total);
   out.writeUInt32LE(blocks.packet, 0);
   out.writeUInt32LE(total, 4);
@@ -121,7 +121,13 @@ export interface CaptureStatistics {
 }
 
 /** An Interface Statistics Block: what a file ends with. */
-export function captureTail({ beganNs, endedNs, received, dropped, written }: CaptureStatistics): Buffer {
+export function encodeStatisticsBlock({
+  beganNs,
+  endedNs,
+  received,
+  dropped,
+  written,
+}: CaptureStatistics): Buffer {
   const options: Option[] = [
     [2, time(beganNs)],
     [3, time(endedNs)],

@@ -1,7 +1,7 @@
 import { addressText, parseAddress } from '../../contract/cidr.ts';
 import type { TraceProtocol, TraceFilter as Wanted } from '../../contract/trace.ts';
 import type { TraceFilter } from '../acl/load/kernel-rules.ts';
-import type { Headers } from './headers.ts';
+import type { DecodedHeaders } from './packet-headers.ts';
 
 const protocols: Record<Exclude<TraceProtocol, 'icmp'>, number> = { tcp: 6, udp: 17, sctp: 132 };
 const protocolOf = (protocol: TraceProtocol, family: 4 | 6): number =>
@@ -11,7 +11,7 @@ const canonical = (address: string): string => addressText(parseAddress(address)
 const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
 /** The pod's addresses that packets of the filter may have. */
-export const addressesIn = ({ address, family }: Wanted, own: readonly string[]): string[] => {
+export const tracedAddresses = ({ address, family }: Wanted, own: readonly string[]): string[] => {
   const only = address === undefined ? family : familyOf(address);
   return only === undefined ? [...own] : own.filter((each) => familyOf(each) === only);
 };
@@ -21,7 +21,7 @@ export const addressesIn = ({ address, family }: Wanted, own: readonly string[])
  * They may tell of more than is wanted, never of less. @param own addresses of the pod, of which some meet the filter
  */
 export function kernelFilters(id: number, wanted: Wanted, own: readonly string[]): TraceFilter[] {
-  const addresses = wanted.address === undefined ? addressesIn(wanted, own) : [canonical(wanted.address)];
+  const addresses = wanted.address === undefined ? tracedAddresses(wanted, own) : [canonical(wanted.address)];
   return addresses.map((address) => ({
     id,
     address,
@@ -31,7 +31,7 @@ export function kernelFilters(id: number, wanted: Wanted, own: readonly string[]
 }
 
 /** Whether it is a packet of the pod, and of the filter. */
-export function traceMatcher(wanted: Wanted, own: readonly string[]): (headers: Headers) => boolean {
+export function traceMatcher(wanted: Wanted, own: readonly string[]): (headers: DecodedHeaders) => boolean {
   const peer = wanted.address === undefined ? null : canonical(wanted.address);
   const mine = new Set(own);
   return (headers) => {

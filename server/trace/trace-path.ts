@@ -45,7 +45,7 @@ function edgeBy(from: TracePoint | null, to: TraceNode): TraceEdge['by'] {
 }
 
 /** The ways that packets took, and how many took each. */
-export function pathOf(packets: Iterable<TracePacket>): { nodes: TraceNode[]; edges: TraceEdge[] } {
+export function tracePath(packets: Iterable<TracePacket>): { nodes: TraceNode[]; edges: TraceEdge[] } {
   const nodes = new Map<string, TraceNode>();
   const edges = new Map<string, TraceEdge>();
   for (const packet of packets) {

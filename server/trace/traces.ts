@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ProblemError } from '../../contract/problem.ts';
-import { type NewTrace, type Trace, type TraceSummary } from '../../contract/trace.ts';
 import { maxTraces } from '../../contract/limits.ts';
+import { ProblemError } from '../../contract/problem.ts';
+import type { NewTrace, Trace, TraceSummary } from '../../contract/trace.ts';
 import type { KernelRules, TraceEvent, TraceFilter } from '../acl/load/kernel-rules.ts';
-import { readClock } from './clock.ts';
-import type { Sighting } from './correlate.ts';
-import { decodeHeaders, type Headers } from './headers.ts';
-import type { KernelSightings } from './kernel-sightings.ts';
-import { addressesOf, type PodNames, type Pods, referenceTo } from './names.ts';
-import type { Teller } from './packet-story.ts';
-import { newSummary, RunningTrace, type TraceNews } from './running-trace.ts';
-import { addressesIn, kernelFilters, traceMatcher } from './trace-filter.ts';
+import type { Observation } from './correlator.ts';
+import { readKernelClock } from './kernel-clock.ts';
+import type { KernelDropObserver } from './kernel-drop-observer.ts';
+import { type DecodedHeaders, decodeHeaders } from './packet-headers.ts';
+import type { FormatContext } from './packet-trace.ts';
+import { type PodNames, type PodSource, podAddresses, podReferenceOf } from './pod-names.ts';
+import { newTraceSummary, RunningTrace, type TraceUpdate } from './running-trace.ts';
+import { kernelFilters, tracedAddresses, traceMatcher } from './trace-filter.ts';
 import type { RuleNames } from './verdicts.ts';
 
 /** How often traces take in what was seen, in ms. */
@@ -23,15 +23,15 @@ const maxFilters = 4;
 /** Ended traces that are kept. */
 const keptTraces = 16;
 
-type Kernel = Pick<KernelRules, 'setTraces' | 'onTraces' | 'lostTraces' | 'generation'>;
+type Kernel = Pick<KernelRules, 'setTraceFilters' | 'onTraceEvents' | 'lostTraces' | 'generation'>;
 
 export interface TracesOptions {
   kernel: Kernel;
-  pods: Pods;
+  pods: PodSource;
   names: PodNames;
   rules: RuleNames;
   /** What the kernel itself drops. */
-  sightings: KernelSightings;
+  kernelDrops: KernelDropObserver;
   log: Logger;
 }
 
@@ -40,7 +40,7 @@ interface Run {
   /** Its number towards the kernel, from 1. */
   number: number;
   filters: TraceFilter[];
-  matches: (headers: Headers) => boolean;
+  matches: (headers: DecodedHeaders) => boolean;
   abandoned: NodeJS.Timeout | null;
 }
 
@@ -67,7 +67,7 @@ export class Traces {
 
   /** @throws ProblemError `pod_not_found`, `too_many`, `unprocessable`, `kernel_refused` */
   async start(wanted: NewTrace, actor: string): Promise<Trace> {
-    const { kernel, pods, sightings } = this.#options;
+    const { kernel, pods, kernelDrops: sightings } = this.#options;
     const pod = pods
       .summaries()
       .find(({ id, namespace, name }) => [id, `${namespace}.${name}`].includes(wanted.pod));
@@ -75,8 +75,8 @@ export class Traces {
       throw new ProblemError('pod_not_found', `no pod of this node is called ${JSON.stringify(wanted.pod)}`, {
         hint: 'GET /api/v1/pods lists them; use an id or namespace.name.',
       });
-    const own = addressesOf(pod);
-    if (addressesIn(wanted, own).length === 0)
+    const own = podAddresses(pod);
+    if (tracedAddresses(wanted, own).length === 0)
       throw new ProblemError('unprocessable', `${pod.namespace}/${pod.name} has no address of that family`);
     const number = this.#freeNumber();
     const filters = kernelFilters(number, wanted, own);
@@ -87,13 +87,15 @@ export class Traces {
         `traces that run follow ${all.length} of ${maxFilters} addresses already`,
         { hint: 'say which address or family the trace is to follow, or end another one' },
       );
-    const trace = new RunningTrace(newSummary(wanted, { id: randomUUID(), pod: referenceTo(pod), actor }));
+    const trace = new RunningTrace(
+      newTraceSummary(wanted, { id: randomUUID(), pod: podReferenceOf(pod), actor }),
+    );
     const run: Run = { trace, number, filters, matches: traceMatcher(wanted, own), abandoned: null };
     // Its number and its filters are taken from here on: another one may start while this one waits.
     this.#running.set(trace.id, run);
     this.#timer ??= setInterval(() => this.#advance(), advanceMs);
-    const take = (seen: Sighting): void => this.#dropped(number, seen);
-    trace.summary.kernelDrops = await sightings.begin(number, wanted, addressesIn(wanted, own), take);
+    const take = (seen: Observation): void => this.#dropped(number, seen);
+    trace.summary.kernelDrops = await sightings.begin(number, wanted, tracedAddresses(wanted, own), take);
     if (!trace.running)
       sightings.end(number); // the agent is stopping
     else
@@ -123,7 +125,7 @@ export class Traces {
     return trace.trace();
   }
 
-  watch(id: string, listener: (news: TraceNews) => void): () => void {
+  watch(id: string, listener: (news: TraceUpdate) => void): () => void {
     const trace = this.#must(id);
     const stop = trace.watch(listener);
     const run = this.#running.get(id);
@@ -141,7 +143,7 @@ export class Traces {
   close(): void {
     for (const run of this.#running.values()) this.#end(run, 'stopped');
     this.#stopListening();
-    this.#options.sightings.close();
+    this.#options.kernelDrops.close();
   }
 
   #must(id: string): RunningTrace {
@@ -167,7 +169,7 @@ export class Traces {
   #seen(event: TraceEvent): void {
     const headers = decodeHeaders(event.headers);
     if (!headers) return;
-    const sighting: Sighting = {
+    const sighting: Observation = {
       timeNs: event.timeNs,
       slot: event.slot,
       owner: event.owner,
@@ -180,12 +182,13 @@ export class Traces {
       headers,
     };
     // The programs name the first filter that is met; another trace may want the packet as well.
-    for (const { trace, matches } of this.#running.values()) if (matches(headers)) trace.see(sighting);
+    for (const { trace, matches } of this.#running.values())
+      if (matches(headers)) trace.addObservation(sighting);
   }
 
-  #dropped(number: number, sighting: Sighting): void {
+  #dropped(number: number, sighting: Observation): void {
     const run = [...this.#running.values()].find((run) => run.number === number);
-    if (run?.matches(sighting.headers)) run.trace.see(sighting);
+    if (run?.matches(sighting.headers)) run.trace.addObservation(sighting);
   }
 
   #advance(): void {
@@ -199,17 +202,17 @@ export class Traces {
 
   /** The buffers are of all traces: what they lose may be of any. */
   #countLost(): void {
-    const [lost, lostKernel] = [this.#options.kernel.lostTraces(), this.#options.sightings.lost()];
+    const [lost, lostKernel] = [this.#options.kernel.lostTraces(), this.#options.kernelDrops.lost()];
     const news = lost - this.#lost + (lostKernel - this.#lostKernel);
     this.#lost = lost;
     this.#lostKernel = lostKernel;
-    if (news > 0n) for (const { trace } of this.#running.values()) trace.lose(Number(news));
+    if (news > 0n) for (const { trace } of this.#running.values()) trace.addLost(Number(news));
   }
 
   #end(run: Run | undefined, why: NonNullable<TraceSummary['ended']>): void {
     if (!run || !this.#running.delete(run.trace.id)) return;
     if (run.abandoned) clearTimeout(run.abandoned);
-    this.#options.sightings.end(run.number);
+    this.#options.kernelDrops.end(run.number);
     try {
       this.#options.kernel.setTraceFilters(this.#filters());
     } catch (err) {
@@ -223,11 +226,11 @@ export class Traces {
     this.#timer = null;
   }
 
-  #teller(): Teller {
-    const { names, rules, kernel, sightings } = this.#options;
+  #teller(): FormatContext {
+    const { names, rules, kernel, kernelDrops: sightings } = this.#options;
     const generation = kernel.generation('active');
     return {
-      clock: readClock(),
+      clock: readKernelClock(),
       names,
       kernelReason: (reason) => sightings.reasonName(reason),
       ruleName: (rule) => (generation === null ? null : rules.ruleName('active', generation, rule)),

@@ -5,7 +5,7 @@ import { verdictMatcher } from './verdict-filter.ts';
 const gatherMs = 200;
 const toldAtOnce = 200;
 
-export interface Gathered {
+export interface VerdictUpdate {
   items: Verdict[];
   /** More that came at once than are told. */
   missed: number;
@@ -23,11 +23,11 @@ export class VerdictLog {
     this.capacity = capacity;
   }
 
-  get kept(): number {
+  get size(): number {
     return this.#ring.length;
   }
 
-  get pushedOut(): number {
+  get evicted(): number {
     return this.#next - this.#ring.length;
   }
 
@@ -42,7 +42,7 @@ export class VerdictLog {
   page({ before, limit, ...filter }: VerdictListQuery): { items: Verdict[]; next: string | null } {
     const matches = verdictMatcher(filter);
     const items: Verdict[] = [];
-    for (let id = Math.min(Number(before ?? this.#next), this.#next) - 1; id >= this.pushedOut; id -= 1) {
+    for (let id = Math.min(Number(before ?? this.#next), this.#next) - 1; id >= this.evicted; id -= 1) {
       const verdict = this.#ring[id % this.capacity]!;
       if (!matches(verdict)) continue;
       if (items.length === limit) return { items, next: String(items.at(-1)!.id) };
@@ -55,8 +55,8 @@ export class VerdictLog {
   *matching(filter: VerdictFilter): Generator<Verdict> {
     const matches = verdictMatcher(filter);
     const end = this.#next;
-    for (let id = this.pushedOut; id < end; id += 1) {
-      id = Math.max(id, this.pushedOut);
+    for (let id = this.evicted; id < end; id += 1) {
+      id = Math.max(id, this.evicted);
       if (id >= end) return;
       const verdict = this.#ring[id % this.capacity]!;
       if (matches(verdict)) yield verdict;
@@ -64,9 +64,9 @@ export class VerdictLog {
   }
 
   /** New ones, gathered; the answer ends it. */
-  watch(filter: VerdictFilter, listener: (gathered: Gathered) => void): () => void {
+  watch(filter: VerdictFilter, listener: (gathered: VerdictUpdate) => void): () => void {
     const matches = verdictMatcher(filter);
-    let gathered: Gathered = { items: [], missed: 0 };
+    let gathered: VerdictUpdate = { items: [], missed: 0 };
     let timer: NodeJS.Timeout | null = null;
     const tell = (): void => {
       const told = gathered;

@@ -6,11 +6,11 @@ import type {
   VerdictListQuery,
   VerdictLosses,
 } from '../../contract/verdict.ts';
-import type { RuleKernel, RuleSetName, VerdictEvent } from '../acl/load/kernel-rules.ts';
-import { type Clock, readClock } from './clock.ts';
-import { describeHeaders, protocolName } from './headers.ts';
-import { type PodNames, referenceTo } from './names.ts';
-import { type Gathered, VerdictLog } from './verdict-log.ts';
+import type { KernelRules, RuleSetName, VerdictEvent } from '../acl/load/kernel-rules.ts';
+import { type KernelClock, readKernelClock } from './kernel-clock.ts';
+import { headersResponse, protocolName } from './packet-headers.ts';
+import { type PodNames, podReferenceOf } from './pod-names.ts';
+import { VerdictLog, type VerdictUpdate } from './verdict-log.ts';
 
 /** Verdicts that are kept: about 10 MB. */
 const capacity = 10_000;
@@ -23,35 +23,35 @@ export interface RuleNames {
   ruleName(set: RuleSetName, generation: number, rule: number): string | null;
 }
 
-const kinds: Record<VerdictEvent['verdict'], VerdictKind> = {
+const kinds: Record<VerdictEvent['kind'], VerdictKind> = {
   dropped: 'dropped',
   logged: 'logged',
-  'draft-drop': 'would-drop',
-  'draft-pass': 'would-pass',
+  'staged-deny': 'staged-deny',
+  'staged-allow': 'staged-allow',
 };
 const portless = new Set(['icmp', 'icmpv6']);
 
 /** The verdicts that the kernel's programs tell of, with the names of pods and rules. */
-export class Verdicts {
-  readonly #kernel: Pick<RuleKernel, 'onVerdicts' | 'lost'>;
+export class VerdictRecorder {
+  readonly #kernel: Pick<KernelRules, 'onVerdicts' | 'lostVerdicts'>;
   readonly #names: PodNames;
   readonly #rules: RuleNames;
   readonly #log = new VerdictLog(capacity);
   readonly #counts: Record<VerdictKind, number> = {
     dropped: 0,
     logged: 0,
-    'would-drop': 0,
-    'would-pass': 0,
+    'staged-deny': 0,
+    'staged-allow': 0,
   };
   readonly #end: () => void;
   #losses: { at: number; is: VerdictLosses } | null = null;
 
-  constructor(kernel: Pick<RuleKernel, 'onVerdicts' | 'lost'>, names: PodNames, rules: RuleNames) {
+  constructor(kernel: Pick<KernelRules, 'onVerdicts' | 'lostVerdicts'>, names: PodNames, rules: RuleNames) {
     this.#kernel = kernel;
     this.#names = names;
     this.#rules = rules;
     this.#end = kernel.onVerdicts((events) => {
-      const clock = readClock();
+      const clock = readKernelClock();
       for (const event of events) {
         const verdict = this.#describe(event, clock);
         this.#counts[verdict.kind] += 1;
@@ -61,7 +61,7 @@ export class Verdicts {
   }
 
   page(query: VerdictListQuery): VerdictList {
-    const { kept, capacity } = this.#log;
+    const { size: kept, capacity } = this.#log;
     return { ...this.#log.page(query), kept, capacity, losses: this.losses() };
   }
 
@@ -69,7 +69,10 @@ export class Verdicts {
     return this.#log.matching(filter);
   }
 
-  watch(filter: VerdictFilter, listener: (news: Gathered & { losses: VerdictLosses }) => void): () => void {
+  watch(
+    filter: VerdictFilter,
+    listener: (news: VerdictUpdate & { losses: VerdictLosses }) => void,
+  ): () => void {
     return this.#log.watch(filter, (gathered) => listener({ ...gathered, losses: this.losses() }));
   }
 
@@ -83,7 +86,7 @@ export class Verdicts {
     const now = performance.now();
     if (this.#losses === null || now - this.#losses.at > lossesMs)
       this.#losses = { at: now, is: this.#count() };
-    return { ...this.#losses.is, pushedOut: this.#log.pushedOut };
+    return { ...this.#losses.is, pushedOut: this.#log.evicted };
   }
 
   #count(): VerdictLosses {
@@ -94,12 +97,12 @@ export class Verdicts {
       pods: [],
     };
     const pods = new Map<string, VerdictLosses['pods'][number]>();
-    for (const { slot, limited, full } of this.#kernel.lost()) {
+    for (const { slot, limited, full } of this.#kernel.lostVerdicts()) {
       losses.rateLimited += Number(limited);
       losses.bufferFull += Number(full);
       const summary = this.#names.ofSlot(slot);
       if (!summary) continue;
-      const known = pods.get(summary.id) ?? { pod: referenceTo(summary), packets: 0 };
+      const known = pods.get(summary.id) ?? { pod: podReferenceOf(summary), packets: 0 };
       pods.set(summary.id, { ...known, packets: known.packets + Number(limited + full) });
     }
     losses.pods = [...pods.values()].sort((a, b) => b.packets - a.packets);
@@ -110,7 +113,7 @@ export class Verdicts {
     this.#end();
   }
 
-  #describe(event: VerdictEvent, clock: Clock): Omit<Verdict, 'id'> {
+  #describe(event: VerdictEvent, clock: KernelClock): Omit<Verdict, 'id'> {
     const { set, generation, rule, protocol, sourcePort, destinationPort, icmp, tcpFlags } = event;
     const hasPorts = !portless.has(protocolName(protocol)) && (sourcePort > 0 || destinationPort > 0);
     const headers = {
@@ -124,9 +127,9 @@ export class Verdicts {
       tcp: protocolName(protocol) === 'tcp' ? { flags: tcpFlags } : null,
     };
     return {
-      ...describeHeaders(headers, event.length, this.#names),
+      ...headersResponse(headers, event.length, this.#names),
       time: clock.milliseconds(event.timeNs),
-      kind: kinds[event.verdict],
+      kind: kinds[event.kind],
       direction: event.direction,
       pod: this.#names.ofNumber(event.owner),
       reason: event.reason,

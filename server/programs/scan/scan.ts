@@ -1,14 +1,14 @@
 import type { Attachment, BpfDevice, Holder, NamespaceRef } from '../../../contract/program.ts';
-import { type BpfObjectKind, idsOf } from '../../bpf/kernel-object.ts';
-import { type AnyLink, anyLink } from '../../bpf/link-info.ts';
-import { programTypeName } from '../../bpf/type-names.ts';
+import { type BpfObjectKind, listObjectIds } from '../../bpf/kernel-object.ts';
+import { type LinkInfo, linkInfoById } from '../../bpf/link-info.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
-import { cgroupAttachments } from './cgroups.ts';
-import { linkTargets } from './links.ts';
-import { mapAttachments } from './maps.ts';
-import { namespaceAttachments, openNamespaces } from './namespaces.ts';
-import { pinnedObjects } from './pins.ts';
-import { processes } from './processes.ts';
+import { programTypeName } from '../../bpf/type-names.ts';
+import { cgroupAttachments } from './cgroup-attachments.ts';
+import { linkTargets } from './link-targets.ts';
+import { mapAttachments } from './map-attachments.ts';
+import { namespaceAttachments, openNamespaces } from './namespace-attachments.ts';
+import { pinnedObjects } from './pinned-objects.ts';
+import { scanProcesses } from './process-descriptors.ts';
 
 /** A network namespace to look into. */
 export interface KnownNamespace {
@@ -24,7 +24,7 @@ export interface ScanRequest {
 export type PlacedProgram = Attachment & { programId: number };
 
 export interface ScannedLink {
-  link: AnyLink;
+  link: LinkInfo;
   target: string;
   device: BpfDevice | null;
 }
@@ -32,7 +32,7 @@ export interface ScannedLink {
 type Kind = Exclude<BpfObjectKind, 'btf'>;
 
 /** Where programs are attached, who holds what, and what is pinned, as of one moment. */
-export interface Scan {
+export interface NodeScan {
   attachments: PlacedProgram[];
   links: ScannedLink[];
   pins: { kind: Kind; id: number; path: string }[];
@@ -42,11 +42,13 @@ export interface Scan {
 }
 
 /** Looks everywhere that a program may be attached. Blocks again and again, so it belongs in a worker thread. */
-export async function scan({ namespaces: known }: ScanRequest): Promise<Scan> {
+export async function scanNode({ namespaces: known }: ScanRequest): Promise<NodeScan> {
   const unread: string[] = [];
-  const links = idsOf('link').flatMap((id) => anyLink(id) ?? []);
-  const types = new Set(idsOf('program').flatMap((id) => programTypeName(programInfoById(id)?.type ?? 0)));
-  const found = processes(unread);
+  const links = listObjectIds('link').flatMap((id) => linkInfoById(id) ?? []);
+  const types = new Set(
+    listObjectIds('program').flatMap((id) => programTypeName(programInfoById(id)?.type ?? 0)),
+  );
+  const found = scanProcesses(unread);
   const attachments: PlacedProgram[] = [...found.perfEvents];
   const namespaces = openNamespaces(known, found.namespaces, unread);
   try {

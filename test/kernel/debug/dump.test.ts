@@ -8,7 +8,7 @@ import type { Pod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { dumpsFolder, takeDumpOf, type Unpacked, unpack, wrongFiles } from '../../testbed/dump.ts';
 import { type RiggedNode, rigNode } from '../../testbed/node.ts';
-import { plain, printed, shape } from './equal.ts';
+import { plain, printed, shape } from './stable-output.ts';
 
 const token = 'podlane-test-token-5f1c9a7e';
 const secret = 'podlane-test-secret-77aa01';

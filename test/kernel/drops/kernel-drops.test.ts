@@ -1,3 +1,3 @@
-import { describeKernelDrops } from './kernel-drops.ts';
+import { describeKernelDrops } from './kernel-drops-suite.ts';
 
 describeKernelDrops('veth');

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
-import { attachTypeName, linkTypeName, mapTypeName, programTypeName } from '../../../server/bpf/type-names.ts';
 import { readVmlinuxBtf } from '../../../server/bpf/btf.ts';
+import {
+  attachTypeName,
+  linkTypeName,
+  mapTypeName,
+  programTypeName,
+} from '../../../server/bpf/type-names.ts';
 
 test('types that the running kernel has are called as it calls them', async () => {
   const btf = await readVmlinuxBtf();

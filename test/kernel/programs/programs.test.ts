@@ -4,9 +4,9 @@ import type { BpfMap, BpfMapDetail, EntryPage, MapEntry } from '../../../contrac
 import type { Pod } from '../../../contract/pod.ts';
 import type { BpfLink, Program, ProgramInstructions, ProgramList } from '../../../contract/program.ts';
 import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { expectOthers } from './attach-points.ts';
 import { bpftool, compareHooks, compareLinks, compareMaps, comparePrograms, type Said } from './bpftool.ts';
-import { attachOthers, type Others } from './others.ts';
-import { expectOthers } from './places.ts';
+import { attachOthers, type Others } from './foreign-objects.ts';
 
 let node: RiggedNode;
 let cart: Pod;

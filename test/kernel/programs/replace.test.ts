@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { anotherBuild, renamed } from '../../testbed/builds.ts';
 import { Agent, type Opened } from '../bpf/agent.ts';
-import { ethernet, ipv4 } from '../bpf/frames.ts';
 import { podAddress, Stage } from '../bpf/device-fixture.ts';
+import { ethernet, ipv4 } from '../bpf/frames.ts';
 
 const frame = ethernet(0x0800, ipv4());
 const slots = [1, 2, 3];

@@ -3,15 +3,15 @@ import { expect, test } from 'vitest';
 import type { Migration } from '../../../contract/migration.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
-import { decodeDropCount } from '../../../server/bpf/kernel-drops.ts';
-import type { KernelDrops, TrackedPod } from '../../../server/counters/kernel-drops.ts';
-import { PodDropCounts } from '../../../server/counters/pod-drops.ts';
+import { decodeKernelDropCount } from '../../../server/bpf/kernel-drops.ts';
+import type { KernelDropCounters, TrackedPod } from '../../../server/counters/kernel-drops.ts';
+import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
 import type { DatapathEvents, SampledPod } from '../../../server/datapath/datapath.ts';
 
 test('a map entry decodes to the sum over the CPUs and the latest time', () => {
   const key = Buffer.from(Uint32Array.of(7, 0x0003_0002).buffer);
   const values = Buffer.from(BigUint64Array.of(5n, 900n, 0n, 0n, 2n ** 40n, 800n).buffer);
-  expect(decodeDropCount(key, values)).toEqual({
+  expect(decodeKernelDropCount(key, values)).toEqual({
     pod: 7,
     reason: 0x0003_0002,
     packets: 2n ** 40n + 5n,
@@ -44,9 +44,9 @@ function open(read = (_slot: number): bigint[] => zeroCounters()) {
     read: () => ({ available: false, since: null, detail: '', hint: null, lost: 0, reasons: [] }),
     readAll: () => new Map(),
     close: () => void said.push(['close', 0]),
-  } satisfies Partial<KernelDrops>;
+  } satisfies Partial<KernelDropCounters>;
   const pods = new Pods();
-  const drops = new PodDropCounts(pods, { read }, kernel as unknown as KernelDrops);
+  const drops = new PodDropCounters(pods, { read }, kernel as unknown as KernelDropCounters);
   return { pods, drops, said };
 }
 

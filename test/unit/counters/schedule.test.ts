@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type Clock, isDue, Schedule } from '../../../server/counters/schedule.ts';
+import { isDue, SampleSchedule, type ScheduleClock } from '../../../server/counters/schedule.ts';
 
 /** A clock that a test moves: timers fire `late` ms after their time. */
-class TestClock implements Clock {
+class TestClock implements ScheduleClock {
   time = 5000.3;
   late = 0;
   #timer: { at: number; callback: () => void } | null = null;
@@ -31,7 +31,7 @@ class TestClock implements Clock {
 function started(wanted: (index: number) => boolean) {
   const clock = new TestClock();
   const ticks: number[] = [];
-  const schedule = new Schedule(wanted, (index) => ticks.push(index), clock);
+  const schedule = new SampleSchedule(wanted, (index) => ticks.push(index), clock);
   schedule.start();
   return { clock, ticks, schedule };
 }
@@ -84,7 +84,7 @@ test('what is wanted from now on begins at once, with the point just passed, and
 test('it stops, from within a tick too', () => {
   const clock = new TestClock();
   const ticks: number[] = [];
-  const schedule: Schedule = new Schedule(
+  const schedule: SampleSchedule = new SampleSchedule(
     everySecond,
     (index) => {
       ticks.push(index);

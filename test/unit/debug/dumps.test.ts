@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Dump } from '../../../contract/dump.ts';
+import type { Dump } from '../../../contract/dump.ts';
 import { keptDumps } from '../../../contract/limits.ts';
 import { Dumps } from '../../../server/debug/dumps.ts';
 import { LogRing } from '../../../server/debug/log-ring.ts';

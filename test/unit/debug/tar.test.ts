@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { Archive } from '../../../server/debug/archive.ts';
+import { DumpArchive } from '../../../server/debug/dump-archive.ts';
 import { tarEnd, tarHeader, tarPadding } from '../../../server/debug/tar.ts';
 
 function scratch(): string {
@@ -41,17 +41,17 @@ test('a path that no header can tell is refused', () => {
 test('an archive that is aborted, or cannot be written, leaves no file; one that was there stays', async () => {
   const folder = scratch();
   const file = join(folder, 'a.tar.gz');
-  const aborted = new Archive(file, 'a');
+  const aborted = new DumpArchive(file, 'a');
   await aborted.add('one', Buffer.alloc(1 << 20, 'x'), modified);
   await aborted.abort();
   expect(existsSync(file)).toBe(false);
 
   writeFileSync(file, 'there before');
-  const refused = new Archive(file, 'a');
+  const refused = new DumpArchive(file, 'a');
   await refused.add('one', Buffer.from('x'), modified).catch(() => {});
   await expect(refused.finish()).rejects.toMatchObject({ code: 'EEXIST' });
   expect(existsSync(file)).toBe(true);
 
-  const nowhere = new Archive(join(folder, 'none/a.tar.gz'), 'a');
+  const nowhere = new DumpArchive(join(folder, 'none/a.tar.gz'), 'a');
   await expect(nowhere.finish()).rejects.toMatchObject({ code: 'ENOENT' });
 });

@@ -2,17 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { maxBuilds, maxObjectBytes } from '../../../contract/limits.ts';
 import type { Event } from '../../../contract/event.ts';
+import { maxBuilds, maxObjectBytes } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { BuildFiles, digestOf } from '../../../server/programs/build-files.ts';
-import { type BuildRunner, Builds } from '../../../server/programs/builds.ts';
-import { Signers } from '../../../server/programs/signers.ts';
+import { BuildFiles, objectDigest } from '../../../server/programs/build-files.ts';
+import { type BuildRunner, DatapathBuilds } from '../../../server/programs/builds.ts';
+import { TrustedSigners } from '../../../server/programs/trusted-signers.ts';
 import type { SettingStore } from '../../../server/store/port.ts';
 import { SigningKey } from '../../testbed/builds.ts';
-import { scratchFolder } from '../store/temporary-store.ts';
+import { temporaryFolder } from '../store/temporary-store.ts';
 
-const named = (image: Buffer): string => digestOf(image).toString('hex');
+const named = (image: Buffer): string => objectDigest(image).toString('hex');
 
 /** Stands where the datapath would: the kernel is the subject of test/kernel/programs. */
 class Runner implements BuildRunner {
@@ -20,7 +20,7 @@ class Runner implements BuildRunner {
   readonly events: Pick<Event, 'type' | 'severity' | 'message'>[] = [];
   fail: Error | null = null;
   attachments = () => 4;
-  tryBuild = async () => this.#mayFail();
+  testBuild = async () => this.#mayFail();
 
   async replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void> {
     each(1);
@@ -39,7 +39,7 @@ class Runner implements BuildRunner {
 }
 
 async function scene(installed = Buffer.from('installed')) {
-  const folder = scratchFolder();
+  const folder = temporaryFolder();
   const trust = join(folder, 'trust');
   mkdirSync(trust, { mode: 0o700 });
   const settings = new Map<string, unknown>();
@@ -53,8 +53,12 @@ async function scene(installed = Buffer.from('installed')) {
   };
   /** An agent that starts, with what the one before left. */
   const start = async (comesWith = installed) => {
-    const parts = { files: new BuildFiles(join(folder, 'builds')), signers: new Signers(trust), store };
-    const builds = await Builds.open({ ...parts, installed: comesWith });
+    const parts = {
+      files: new BuildFiles(join(folder, 'builds')),
+      signers: new TrustedSigners(trust),
+      store,
+    };
+    const builds = await DatapathBuilds.open({ ...parts, installed: comesWith });
     const runner = new Runner();
     runner.build = named(builds.chosenImage() ?? comesWith);
     await builds.runOn(runner, null);
@@ -80,7 +84,7 @@ test('a build of a trusted key is kept, once', async () => {
 test('what is signed by nobody, by a key that is not trusted, or changed since, is refused before it is read', async () => {
   const { builds, key, runner } = await scene();
   runner.fail = new Error('was read');
-  const stranger = new SigningKey(scratchFolder());
+  const stranger = new SigningKey(temporaryFolder());
   for (const signature of [
     Buffer.alloc(64),
     Buffer.alloc(0),

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { capturedPacket, captureHead, captureTail, packetBytes } from '../../../server/trace/pcapng.ts';
+import {
+  encodeFileHeader,
+  encodePacketBlock,
+  encodeStatisticsBlock,
+  packetBlockBytes,
+} from '../../../server/trace/pcapng.ts';
 
 interface Block {
   type: number;
@@ -42,7 +47,7 @@ const description = {
 };
 
 test('a file begins with its section and its interface, times in nanoseconds', () => {
-  const [section, device, ...others] = blocksOf(captureHead(description));
+  const [section, device, ...others] = blocksOf(encodeFileHeader(description));
   expect(others).toEqual([]);
   expect(section!.type).toBe(0x0a0d0d0a);
   expect(section!.body.readUInt32LE(0)).toBe(0x1a2b3c4d);
@@ -54,7 +59,7 @@ test('a file begins with its section and its interface, times in nanoseconds', (
   expect([...options.get(9)!]).toEqual([9]);
   expect(String(options.get(11))).toBe('\0port 80');
   expect(
-    blocksOf(captureHead({ ...description, filter: '' }))[1]!
+    blocksOf(encodeFileHeader({ ...description, filter: '' }))[1]!
       .options(8)
       .has(11),
   ).toBe(false);
@@ -64,8 +69,8 @@ test('packets of any length keep their bytes, time, length and direction', () =>
   for (let captured = 0; captured < 9; captured += 1) {
     const bytes = Buffer.alloc(captured, 0xab);
     const timeNs = 1_795_392_862_523_317_682n;
-    const block = capturedPacket({ timeNs, bytes, length: 1500, type: captured % 2 ? 4 : 0 });
-    expect(block).toHaveLength(packetBytes(captured));
+    const block = encodePacketBlock({ timeNs, bytes, length: 1500, type: captured % 2 ? 4 : 0 });
+    expect(block).toHaveLength(packetBlockBytes(captured));
     const [{ type, body, options }] = blocksOf(block) as [Block];
     expect(type).toBe(6);
     expect((BigInt(body.readUInt32LE(4)) << 32n) | BigInt(body.readUInt32LE(8))).toBe(timeNs);
@@ -78,7 +83,9 @@ test('packets of any length keep their bytes, time, length and direction', () =>
 
 test('a file ends with what there was no room for', () => {
   const counts = { received: 12, dropped: 2, written: 10 };
-  const [{ type, options }] = blocksOf(captureTail({ beganNs: 1n, endedNs: 2n, ...counts })) as [Block];
+  const [{ type, options }] = blocksOf(encodeStatisticsBlock({ beganNs: 1n, endedNs: 2n, ...counts })) as [
+    Block,
+  ];
   expect(type).toBe(5);
   expect([6, 7, 8].map((code) => options(12).get(code)!.readBigUInt64LE(0))).toEqual([12n, 2n, 10n]);
 });

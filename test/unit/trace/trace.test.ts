@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import { newTrace } from '../../../contract/trace.ts';
-import { readClock } from '../../../server/trace/clock.ts';
-import type { Sighting } from '../../../server/trace/correlate.ts';
-import { PodNames, type Pods } from '../../../server/trace/names.ts';
-import type { Teller } from '../../../server/trace/packet-story.ts';
-import { newSummary, RunningTrace } from '../../../server/trace/running-trace.ts';
+import type { Observation } from '../../../server/trace/correlator.ts';
+import { readKernelClock } from '../../../server/trace/kernel-clock.ts';
+import type { FormatContext } from '../../../server/trace/packet-trace.ts';
+import { PodNames, type PodSource } from '../../../server/trace/pod-names.ts';
+import { newTraceSummary, RunningTrace } from '../../../server/trace/running-trace.ts';
 import { kernelFilters, traceMatcher } from '../../../server/trace/trace-filter.ts';
-import { echo, headersOf, sighting, udp } from './packets.ts';
+import { echo, headersOf, sighting, udp } from './packet-fixtures.ts';
 
 const pod = (number: number, name: string) => ({
   id: name,
@@ -22,9 +22,9 @@ const summaries = [pod(1, 'cart'), pod(2, 'web')];
 const pods = Object.assign(new EventEmitter(), {
   summaries: () => summaries,
   all: () => summaries.map(({ id, number }) => ({ id, slots: [number], netnsInode: BigInt(40 + number) })),
-}) as unknown as Pods;
-const teller: Teller = {
-  clock: readClock(),
+}) as unknown as PodSource;
+const teller: FormatContext = {
+  clock: readKernelClock(),
   names: new PodNames(pods),
   kernelReason: (reason) => (reason === 2 ? 'NO_SOCKET' : null),
   ruleName: (rule) => `rule-${rule}`,
@@ -33,7 +33,7 @@ const teller: Teller = {
 const begin = (more: object = {}): RunningTrace => {
   const reference = { id: 'cart', namespace: 'shop', name: 'cart' };
   const wanted = newTrace.parse({ pod: 'cart', ...more });
-  return new RunningTrace(newSummary(wanted, { id: 't', pod: reference, actor: 'me' }));
+  return new RunningTrace(newTraceSummary(wanted, { id: 't', pod: reference, actor: 'me' }));
 };
 
 const start = process.hrtime.bigint();
@@ -47,15 +47,15 @@ const ping = (sequence: number, ttl = 64) =>
     ttl,
     payload: echo(8, 1, sequence),
   });
-const fromCart: Partial<Sighting> = { slot: 1, owner: 1, hook: 'netkit/peer' };
-const toWeb: Partial<Sighting> = { where: 'to-pod', slot: 2, owner: 2, hook: 'netkit/primary' };
+const fromCart: Partial<Observation> = { slot: 1, owner: 1, hook: 'netkit/peer' };
+const toWeb: Partial<Observation> = { where: 'to-pod', slot: 2, owner: 2, hook: 'netkit/primary' };
 
 test('a packet is told as lines with the time between them, and as a path', () => {
   const trace = begin();
   // The buffers of programs and of the kernel are read one after the other: times put them in order.
-  trace.see(sighting(ping(1, 63), { ...toWeb, timeNs: at(12) }));
-  trace.see(sighting(ping(1), { ...fromCart, timeNs: at(3), verdict: 'redirected', target: 2 }));
-  trace.see(
+  trace.addObservation(sighting(ping(1, 63), { ...toWeb, timeNs: at(12) }));
+  trace.addObservation(sighting(ping(1), { ...fromCart, timeNs: at(3), verdict: 'redirected', target: 2 }));
+  trace.addObservation(
     sighting(ping(2), { ...fromCart, timeNs: at(20), verdict: 'dropped', reason: 'denied', rule: 7 }),
   );
   expect(trace.advance(teller, at(second))).toBeNull();
@@ -96,10 +96,10 @@ test('a packet that was given to a pod and then lost there says so, also to who 
     protocol: 17,
     payload: udp(9, 9),
   });
-  trace.see(sighting(headers, { ...fromCart, timeNs: at(0) }));
-  trace.see(sighting(headers, { ...toWeb, timeNs: at(5) }));
+  trace.addObservation(sighting(headers, { ...fromCart, timeNs: at(0) }));
+  trace.addObservation(sighting(headers, { ...toWeb, timeNs: at(5) }));
   trace.advance(teller, at(50_000));
-  trace.see(
+  trace.addObservation(
     sighting(headers, {
       timeNs: at(9),
       where: 'kernel',
@@ -120,8 +120,8 @@ test('a packet that was given to a pod and then lost there says so, also to who 
 test('nothing is said of a packet under way until it has been quiet', () => {
   const trace = begin();
   const away = headersOf({ source: '10.0.0.1', destination: '192.0.2.1', protocol: 17, payload: udp(9, 9) });
-  trace.see(sighting(away, { ...fromCart, timeNs: at(0) }));
-  trace.see(sighting(ping(5), { ...fromCart, timeNs: at(1), verdict: 'redirected', target: 2 }));
+  trace.addObservation(sighting(away, { ...fromCart, timeNs: at(0) }));
+  trace.addObservation(sighting(ping(5), { ...fromCart, timeNs: at(1), verdict: 'redirected', target: 2 }));
   trace.advance(teller, at(150_000));
   expect(trace.trace().items).toEqual([]);
   trace.advance(teller, at(300_000));
@@ -133,8 +133,8 @@ test('nothing is said of a packet under way until it has been quiet', () => {
 
 test('it ends with its last packet or its time, and takes in nothing new', () => {
   const few = begin({ packets: 1 });
-  few.see(sighting(ping(1), { ...fromCart, timeNs: at(0) }));
-  few.see(sighting(ping(2), { ...fromCart, timeNs: at(1) }));
+  few.addObservation(sighting(ping(1), { ...fromCart, timeNs: at(0) }));
+  few.addObservation(sighting(ping(2), { ...fromCart, timeNs: at(1) }));
   expect(few.advance(teller, at(100_000))).toBeNull();
   expect(few.advance(teller, at(400_000))).toBe('packets');
   few.end('packets', teller);
@@ -143,7 +143,7 @@ test('it ends with its last packet or its time, and takes in nothing new', () =>
   const short = begin({ seconds: 1 });
   expect(short.advance(teller, at(2 * second))).toBe('seconds');
   const stopped = begin();
-  stopped.see(sighting(ping(1), { ...fromCart, timeNs: process.hrtime.bigint() }));
+  stopped.addObservation(sighting(ping(1), { ...fromCart, timeNs: process.hrtime.bigint() }));
   stopped.end('stopped', teller);
   expect(stopped.trace().items).toMatchObject([{ outcome: 'unknown' }]);
 });

@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import type { VerdictListQuery } from '../../../contract/verdict.ts';
 import type { LostVerdicts, VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
-import { PodNames, type Pods } from '../../../server/trace/names.ts';
+import { PodNames, type PodSource } from '../../../server/trace/pod-names.ts';
 import { VerdictLog } from '../../../server/trace/verdict-log.ts';
-import { Verdicts } from '../../../server/trace/verdicts.ts';
-import { verdictEvent } from './events.ts';
+import { VerdictRecorder } from '../../../server/trace/verdicts.ts';
+import { verdictEvent } from './event-fixtures.ts';
 
 const summary = (number: number, name: string, addresses: string[]) => ({
   id: `id-${name}`,
@@ -22,7 +22,7 @@ function stage() {
   const pods = Object.assign(new EventEmitter(), {
     summaries: () => summaries,
     all: () => summaries.map(({ id, number }) => ({ id, slots: [number], netnsInode: BigInt(number) })),
-  }) as unknown as Pods;
+  }) as unknown as PodSource;
   let listener: (events: readonly VerdictEvent[]) => void = () => {};
   const lost: LostVerdicts[] = [];
   const kernel = {
@@ -36,7 +36,7 @@ function stage() {
   const rules = {
     ruleName: (set: string, generation: number, rule: number) => `${set}.${generation}.${rule}`,
   };
-  const verdicts = new Verdicts(kernel, names, rules);
+  const verdicts = new VerdictRecorder(kernel, names, rules);
   return { summaries, pods, verdicts, lost, tell: (...events: VerdictEvent[]) => listener(events) };
 }
 
@@ -81,10 +81,10 @@ test('filters hold together: pod at either end, range, port, rule, kind, set, di
   const { verdicts, tell } = stage();
   tell(
     verdictEvent({ destination: '10.0.0.2' }),
-    verdictEvent({ verdict: 'logged', reason: null, rule: 8 }),
+    verdictEvent({ kind: 'logged', reason: null, rule: 8 }),
     verdictEvent({
-      verdict: 'draft-drop',
-      set: 'draft',
+      kind: 'staged-deny',
+      set: 'staged',
       direction: 'ingress',
       owner: 2,
       source: '198.51.100.7',
@@ -101,7 +101,7 @@ test('filters hold together: pod at either end, range, port, rule, kind, set, di
   expect(ids({ protocol: 'udp' })).toEqual([3]);
   expect(ids({ protocol: '6', set: 'active' })).toEqual([1, 0]);
   expect(ids({ rule: 'active.3.8' })).toEqual([1]);
-  expect(ids({ verdict: 'would-drop' })).toEqual([2]);
+  expect(ids({ verdict: 'staged-deny' })).toEqual([2]);
   expect(ids({ pod: 'shop.cart', verdict: 'dropped', port: 80 })).toEqual([0]);
   expect([...verdicts.matching({ set: 'active' })].map(({ id }) => id)).toEqual([0, 1, 3]);
 });
@@ -120,9 +120,9 @@ test('a pod that is gone keeps its name in what comes of it later', () => {
 test('losses are told by pod, and what the log pushed out', () => {
   const { verdicts, lost } = stage();
   lost.push(
-    { slot: 1, limited: 5n, full: 1n },
-    { slot: 2, limited: 0n, full: 9n },
-    { slot: 7, limited: 2n, full: 0n },
+    { slot: 1, rateLimited: 5n, bufferFull: 1n },
+    { slot: 2, rateLimited: 0n, bufferFull: 9n },
+    { slot: 7, rateLimited: 2n, bufferFull: 0n },
   );
   const { losses } = verdicts.page(page());
   expect(losses).toMatchObject({ rateLimited: 7, bufferFull: 10, pushedOut: 0 });
@@ -138,7 +138,7 @@ test('the log holds the last ones; pages continue where the one before ended', (
   const { id: _, ...told } = verdicts.page(page()).items[0]!;
   const log = new VerdictLog(10);
   for (let i = 0; i < 25; i += 1) log.add({ ...told, length: i });
-  expect([log.kept, log.pushedOut]).toEqual([10, 15]);
+  expect([log.size, log.evicted]).toEqual([10, 15]);
   const first = log.page(page({ limit: 4 }));
   expect(first.items.map(({ id }) => id)).toEqual([24, 23, 22, 21]);
   const second = log.page(page({ limit: 4, before: first.next! }));

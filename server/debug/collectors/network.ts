@@ -1,0 +1,95 @@
+import { currentNamespace } from '../../kernel/netns.ts';
+import { listAddresses } from '../../netlink/address.ts';
+import { getIngressQdisc } from '../../netlink/clsact.ts';
+import { listLinks } from '../../netlink/link.ts';
+import type { NetworkLink } from '../../netlink/link-message.ts';
+import { listNeighbors } from '../../netlink/neighbor.ts';
+import { listRoutes } from '../../netlink/route.ts';
+import { NetlinkSocket } from '../../netlink/socket.ts';
+import { listTcFilters, type TcHook } from '../../netlink/tc-filter.ts';
+import { addCommand, addJson, type DumpContext, fileOf, type NamespaceTarget } from '../dump-context.ts';
+import type { ToolName } from '../external-tools.ts';
+
+/** Devices of one namespace whose filters are asked for. */
+const maxFiltered = 256;
+
+/** File, title, program and its words. */
+const commands: readonly [path: string, title: string, command: [ToolName, ...string[]]][] = [
+  ['ip/links.json', 'Links', ['ip', '-j', '-d', 'link', 'show']],
+  ['ip/addresses.json', 'Addresses', ['ip', '-j', '-d', 'address', 'show']],
+  [
+    'ip/routes-ipv4.json',
+    'IPv4 routes of all tables',
+    ['ip', '-j', '-d', '-4', 'route', 'show', 'table', 'all'],
+  ],
+  [
+    'ip/routes-ipv6.json',
+    'IPv6 routes of all tables',
+    ['ip', '-j', '-d', '-6', 'route', 'show', 'table', 'all'],
+  ],
+  ['ip/rules-ipv4.json', 'IPv4 routing rules', ['ip', '-j', '-d', '-4', 'rule', 'show']],
+  ['ip/rules-ipv6.json', 'IPv6 routing rules', ['ip', '-j', '-d', '-6', 'rule', 'show']],
+  ['ip/neighbours.json', 'Neighbours', ['ip', '-j', '-d', 'neighbour', 'show', 'nud', 'all']],
+  ['ip/link-statistics.json', 'Links’ statistics (IFLA_STATS64)', ['ip', '-j', '-s', '-s', 'link', 'show']],
+  ['tc/qdiscs.json', 'Queueing disciplines', ['tc', '-j', '-s', 'qdisc', 'show']],
+];
+
+/** What a namespace's network is: as iproute2 tells it, and as our own reading does. */
+export async function collectNetwork(taking: DumpContext, place: NamespaceTarget): Promise<void> {
+  for (const [path, title, command] of commands) await addCommand(taking, place, path, title, command);
+  using namespace = place.fd === null ? currentNamespace() : null;
+  using socket = NetlinkSocket.inNamespace(place.fd ?? namespace!.fd);
+  const { files } = taking;
+  const add = (path: string, title: string, command: string, read: () => unknown) =>
+    addJson(files, fileOf(place, `ours/${path}`, title, command), read);
+  let found: NetworkLink[] = [];
+  await add('links.json', 'Links, by our own reading', 'rtnetlink RTM_GETLINK', async () => {
+    found = await listLinks(socket, { stats: true });
+    return found;
+  });
+  await add('addresses.json', 'Addresses, by our own reading', 'rtnetlink RTM_GETADDR', () =>
+    listAddresses(socket),
+  );
+  await add('routes.json', 'Routes, by our own reading', 'rtnetlink RTM_GETROUTE', () =>
+    listRoutes(socket, { table: 'all' }),
+  );
+  await add('neighbours.json', 'Neighbours, by our own reading', 'rtnetlink RTM_GETNEIGH', async () => [
+    ...(await listNeighbors(socket)),
+    ...(await listNeighbors(socket, { proxy: true })),
+  ]);
+  const filtered = await withQdisc(socket, found);
+  await add('filters.json', 'Filters of clsact, by our own reading', 'rtnetlink RTM_GETTFILTER', async () => {
+    const told = [];
+    for (const { ifindex, name } of filtered)
+      for (const hook of ['tc/ingress', 'tc/egress'] as const)
+        told.push({ ifindex, name, hook, filters: await listTcFilters(socket, ifindex, hook) });
+    return told;
+  });
+  for (const { name } of filtered.slice(0, maxFiltered))
+    for (const hook of ['tc/ingress', 'tc/egress'] as const satisfies TcHook[]) {
+      const side = hook.slice('tc/'.length);
+      const title = `Filters of ${name}, ${side}`;
+      await addCommand(taking, place, `tc/filters-${fileName(name)}-${side}.json`, title, [
+        'tc',
+        '-j',
+        '-s',
+        'filter',
+        'show',
+        'dev',
+        name,
+        side,
+      ]);
+    }
+}
+
+/** Links that can have filters of clsact. */
+async function withQdisc(socket: NetlinkSocket, all: readonly NetworkLink[]): Promise<NetworkLink[]> {
+  const found: NetworkLink[] = [];
+  // A link that went meanwhile has none.
+  for (const link of all)
+    if ((await getIngressQdisc(socket, link.ifindex).catch(() => null)) !== null) found.push(link);
+  return found;
+}
+
+/** The kernel lets interfaces have names that are no good in a file's. */
+const fileName = (name: string): string => name.replaceAll(/[^\w.@-]/g, '_');

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip, type Gzip } from 'node:zlib';
+import { tarEnd, tarHeader, tarPadding } from './tar.ts';
+
+/** A .tar.gz that is written as it grows: one folder and the files in it. Holds no more than one file in memory. */
+export class DumpArchive {
+  readonly #file: string;
+  readonly #folder: string;
+  readonly #gzip: Gzip = createGzip();
+  readonly #hash = createHash('sha256');
+  readonly #written: Promise<void>;
+  #bytes = 0;
+  /** Whether the file is ours to take away. */
+  #made = false;
+
+  /** Creates `file`, which must not be there, for its owner alone. */
+  constructor(file: string, folder: string) {
+    this.#file = file;
+    this.#folder = folder;
+    const counted = new PassThrough();
+    counted.on('data', (chunk: Buffer) => {
+      this.#bytes += chunk.length;
+      this.#hash.update(chunk);
+    });
+    const sink = createWriteStream(file, { flags: 'wx', mode: 0o600 }).once('open', () => {
+      this.#made = true;
+    });
+    this.#written = pipeline(this.#gzip, counted, sink);
+    // Told by `add` and `finish`; `abort` does not care.
+    this.#written.catch(() => {});
+    this.#gzip.write(tarHeader({ path: `${folder}/`, bytes: 0, mode: 0o755, modified: new Date() }));
+  }
+
+  /** @param path below the folder @throws what the file system answered */
+  async add(path: string, content: Buffer, modified: Date): Promise<void> {
+    const entry = { path: `${this.#folder}/${path}`, bytes: content.length, mode: 0o644, modified };
+    for (const chunk of [tarHeader(entry), content, tarPadding(content.length)]) {
+      if (chunk.length === 0 || this.#gzip.write(chunk)) continue;
+      await Promise.race([once(this.#gzip, 'drain'), this.#written]);
+    }
+  }
+
+  /** @returns what the file is now @throws what the file system answered; then there is no file */
+  async finish(): Promise<{ bytes: number; sha256: string }> {
+    this.#gzip.end(tarEnd);
+    try {
+      await this.#written;
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+  }
+
+  /** Takes the file away. */
+  async abort(): Promise<void> {
+    this.#gzip.destroy();
+    await this.#written.catch(() => {});
+    if (this.#made) await rm(this.#file, { force: true });
+  }
+}

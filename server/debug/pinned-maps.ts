@@ -1,0 +1,32 @@
+import { closeSync, type Dirent, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openPinned } from '../bpf/pin.ts';
+
+/**
+ * Ids of the maps pinned below a folder, by what the kernel tells of a descriptor (`map_id:` of /proc/self/fdinfo).
+ * None where there is no such folder.
+ */
+export function pinnedMapIds(folder: string): number[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true, recursive: true });
+  } catch {
+    return [];
+  }
+  const ids = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => mapId(join(entry.parentPath, entry.name)))
+    .filter((id) => id !== null);
+  return [...new Set(ids)].sort((a, b) => a - b);
+}
+
+function mapId(path: string): number | null {
+  const fd = openPinned(path);
+  if (fd === null) return null;
+  try {
+    const [, id] = /^map_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
+    return id === undefined ? null : Number(id);
+  } finally {
+    closeSync(fd);
+  }
+}

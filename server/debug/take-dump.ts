@@ -1,0 +1,110 @@
+import os from 'node:os';
+import { type DumpManifest, type DumpPart, type DumpPartName, dumpPartNames } from '../../contract/dump.ts';
+import { bootId } from '../kernel/procfs.ts';
+import { collectAgent } from './collectors/agent.ts';
+import { collectKernel, collectSysctls } from './collectors/kernel.ts';
+import { collectLog } from './collectors/log.ts';
+import { collectMaps } from './collectors/maps.ts';
+import { collectNetwork } from './collectors/network.ts';
+import { collectPods } from './collectors/pods.ts';
+import { collectPrograms } from './collectors/programs.ts';
+import { collectStatistics } from './collectors/statistics.ts';
+import { DumpArchive } from './dump-archive.ts';
+import { type DumpContext, hostTarget } from './dump-context.ts';
+import { DumpFiles } from './dump-files.ts';
+import type { ToolName } from './external-tools.ts';
+import { indexPage } from './index-page.ts';
+
+const parts: Record<DumpPartName, (taking: DumpContext) => Promise<void>> = {
+  kernel: async (taking) => {
+    await collectKernel(taking);
+    await collectSysctls(taking, hostTarget);
+  },
+  network: (taking) => collectNetwork(taking, hostTarget),
+  pods: collectPods,
+  programs: collectPrograms,
+  maps: collectMaps,
+  statistics: collectStatistics,
+  agent: collectAgent,
+  log: collectLog,
+};
+
+/** What no archive holds. */
+const leftOut = [
+  'Bytes of packets.',
+  'Tokens, keys, cookies, the environment of processes, the kernel’s command line, sysctls that are keys.',
+  'Entries of maps that are not Podlane’s: of those only type, size and use.',
+  'Entries of ring buffers: nobody can read them twice.',
+];
+
+export interface DumpOptions extends Omit<DumpContext, 'files'> {
+  /** where the archive goes; must not be there */
+  file: string;
+  /** of the folder in it */
+  name: string;
+  podlane: string;
+  maxBytes: number;
+  /** all, when not given */
+  parts?: readonly DumpPartName[] | undefined;
+  /** texts that no file may hold */
+  secrets: readonly string[];
+  signal: AbortSignal;
+  onProgress(parts: readonly DumpPart[]): void;
+}
+
+export interface DumpResult {
+  archiveBytes: number;
+  sha256: string;
+  parts: readonly DumpPart[];
+}
+
+/**
+ * Takes a dump, part by part. What fails is in the manifest, and the rest is there.
+ * @throws the signal's reason, or why the archive cannot be written; then there is no file
+ */
+export async function takeDump(options: DumpOptions): Promise<DumpResult> {
+  const takenAt = new Date();
+  const wanted = dumpPartNames.filter((name) => options.parts?.includes(name) ?? true);
+  const archive = new DumpArchive(options.file, options.name);
+  try {
+    const files = new DumpFiles({
+      archive,
+      parts: wanted,
+      maxBytes: options.maxBytes,
+      secrets: options.secrets,
+      signal: options.signal,
+      onProgress: () => options.onProgress(files.parts),
+    });
+    const taking: DumpContext = { ...options, files };
+    for (const name of wanted) await files.collectPart(name, () => parts[name](taking));
+    const manifest = manifestOf(options, files, takenAt);
+    const pages = {
+      'manifest.json': `${JSON.stringify(manifest, null, 1)}\n`,
+      'index.html': indexPage(manifest, files.parts, await options.capabilities()),
+    };
+    for (const [path, text] of Object.entries(pages)) await archive.add(path, Buffer.from(text), takenAt);
+    options.signal.throwIfAborted();
+    const { bytes, sha256 } = await archive.finish();
+    return { archiveBytes: bytes, sha256, parts: files.parts };
+  } catch (error) {
+    await archive.abort();
+    throw error;
+  }
+}
+
+function manifestOf(options: DumpOptions, files: DumpFiles, takenAt: Date): DumpManifest {
+  const { tools } = options;
+  return {
+    format: 1,
+    name: options.name,
+    takenAt: takenAt.toISOString(),
+    endedAt: new Date().toISOString(),
+    host: { name: os.hostname(), kernel: os.release(), machine: os.machine(), bootId: bootId() },
+    podlane: options.podlane,
+    agent: options.agent !== null,
+    tools: (Object.keys(tools) as ToolName[]).map((name) => ({ name, version: tools[name].version })),
+    maxBytes: options.maxBytes,
+    leftOut,
+    files: files.files,
+  };
+}

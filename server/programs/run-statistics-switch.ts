@@ -1,0 +1,72 @@
+import type { ProgramStatistics } from '../../contract/program.ts';
+import { holdRunStatistics } from '../bpf/run-statistics.ts';
+
+/** How long somebody who looked counts as looking. */
+const lookMs = 30_000;
+
+/** Has the kernel count programs' runs and run time while somebody looks, or always. */
+export class RunStatisticsSwitch {
+  readonly #hold: () => () => void;
+  #always: boolean;
+  #until = 0;
+  #release: (() => void) | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #problem: string | null = null;
+
+  /** @param hold turns them on; what it answers turns them off */
+  constructor(always: boolean, hold = holdRunStatistics) {
+    this.#always = always;
+    this.#hold = hold;
+    this.#follow();
+  }
+
+  /** Somebody looks, and counts as looking for the next 30 s. */
+  keepOn(): void {
+    this.#until = Date.now() + lookMs;
+    this.#follow();
+  }
+
+  choose(always: boolean): void {
+    this.#always = always;
+    this.#follow();
+  }
+
+  get on(): boolean {
+    return this.#release !== null;
+  }
+
+  state(): ProgramStatistics {
+    return {
+      on: this.on,
+      always: this.#always,
+      until: this.on && !this.#always ? new Date(this.#until).toISOString() : null,
+      problem: this.#problem,
+    };
+  }
+
+  close(): void {
+    this.#always = false;
+    this.#until = 0;
+    this.#follow();
+  }
+
+  #follow(): void {
+    const leftMs = this.#until - Date.now();
+    const wanted = this.#always || leftMs > 0;
+    if (!wanted) {
+      this.#release?.();
+      this.#release = null;
+    } else if (this.#release === null) this.#turnOn();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = leftMs > 0 ? setTimeout(() => this.#follow(), leftMs + 1).unref() : null;
+  }
+
+  #turnOn(): void {
+    try {
+      this.#release = this.#hold();
+      this.#problem = null;
+    } catch (error) {
+      this.#problem = (error as Error).message;
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { queryHookSync } from '../../bpf/hook-query.ts';
+import type { LinkInfo } from '../../bpf/link-info.ts';
+import { cgroupAttachTypes } from '../../bpf/type-names.ts';
+import { attachmentAt } from './attachment.ts';
+import { mountPoints } from './pinned-objects.ts';
+import type { PlacedProgram } from './scan.ts';
+
+const mostCgroups = 5_000;
+const programTypes = [
+  'cgroup_skb',
+  'cgroup_sock',
+  'cgroup_device',
+  'cgroup_sock_addr',
+  'cgroup_sysctl',
+  'cgroup_sockopt',
+  'sock_ops',
+  'lsm',
+];
+
+/**
+ * Programs attached to the cgroups themselves (those above run for them too), in their order. Looks only when there
+ * are programs of such types.
+ * @returns with the paths of the cgroups by their ids, which are the inodes of their directories
+ */
+export function cgroupAttachments(
+  links: readonly LinkInfo[],
+  types: ReadonlySet<string>,
+  unread: string[],
+): { attachments: PlacedProgram[]; paths: Map<bigint, string> } {
+  const attachments: PlacedProgram[] = [];
+  const paths = new Map<bigint, string>();
+  if (!programTypes.some((type) => types.has(type))) return { attachments, paths };
+  const [root] = mountPoints('cgroup2');
+  if (root === undefined) {
+    unread.push('cgroups: no cgroup2 file system is mounted here');
+    return { attachments, paths };
+  }
+  const waiting = [root];
+  for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
+    if (paths.size >= mostCgroups) {
+      unread.push(`cgroups beyond the first ${mostCgroups}`);
+      break;
+    }
+    try {
+      const fd = openSync(path, 'r');
+      try {
+        const id = fstatSync(fd, { bigint: true }).ino;
+        const name = path.slice(root.length) || '/';
+        paths.set(id, name);
+        attachments.push(...programsOf(fd, id, name, links));
+      } finally {
+        closeSync(fd);
+      }
+      for (const entry of readdirSync(path, { withFileTypes: true }))
+        if (entry.isDirectory()) waiting.push(join(path, entry.name));
+    } catch {
+      // It is gone.
+    }
+  }
+  return { attachments, paths };
+}
+
+function programsOf(fd: number, id: bigint, name: string, links: readonly LinkInfo[]): PlacedProgram[] {
+  return cgroupAttachTypes.flatMap(({ type, name: hook }) => {
+    const entries = queryHookSync(fd, type);
+    return entries.map(({ programId, linkId }, position) =>
+      attachmentAt(programId, {
+        kind: 'cgroup',
+        hook,
+        target: name,
+        position,
+        of: entries.length,
+        // Kernels before 6.17 do not tell the link here.
+        linkId: linkId ?? linkOf(links, id, hook, programId),
+      }),
+    );
+  });
+}
+
+const linkOf = (links: readonly LinkInfo[], id: bigint, hook: string, programId: number): number | null =>
+  links.find(
+    (link) =>
+      link.at.kind === 'cgroup' &&
+      link.at.id === id &&
+      link.attachType === hook &&
+      link.programId === programId,
+  )?.id ?? null;

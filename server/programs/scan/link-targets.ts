@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import type { Attachment, NamespaceRef } from '../../../contract/program.ts';
+import { Btf, vmlinuxPath } from '../../bpf/btf.ts';
+import type { LinkInfo } from '../../bpf/link-info.ts';
+import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
+import { programInfoById } from '../../bpf/program-info.ts';
+import { attachmentAt } from './attachment.ts';
+import { namespaceLabel } from './namespace-attachments.ts';
+import type { PlacedProgram, ScannedLink } from './scan.ts';
+
+const kinds: Record<string, Attachment['kind']> = {
+  tcx: 'tcx',
+  netkit: 'netkit',
+  xdp: 'xdp',
+  cgroup: 'cgroup',
+  netns: 'netns',
+  tracing: 'tracing',
+  raw_tracepoint: 'raw_tracepoint',
+  perf_event: 'perf',
+  kprobe_multi: 'perf',
+  uprobe_multi: 'perf',
+  netfilter: 'netfilter',
+  struct_ops: 'struct_ops',
+  iter: 'iterator',
+};
+
+/** What each link holds its program at, and the attachments that only links tell of. */
+export function linkTargets(
+  links: readonly LinkInfo[],
+  placed: readonly PlacedProgram[],
+  cgroups: ReadonlyMap<bigint, string>,
+  namespaces: readonly { inode: bigint; ref: NamespaceRef }[],
+): { links: ScannedLink[]; attachments: PlacedProgram[] } {
+  const placedByLink = new Map(
+    placed.flatMap((each) => (each.linkId === null ? [] : [[each.linkId, each] as const])),
+  );
+  const attachments: PlacedProgram[] = [];
+  const scanned = links.map((link): ScannedLink => {
+    const place = placedByLink.get(link.id);
+    if (place) return { link, target: place.target, device: place.device };
+    const target = targetOf(link, cgroups, namespaces);
+    const isDevice = link.at.kind === 'device';
+    const device =
+      link.at.kind === 'device' && link.at.ifindex !== 0
+        ? { ifindex: link.at.ifindex, name: null, namespace: null }
+        : null;
+    const detached = isDevice && device === null;
+    if (!detached && link.programId !== 0)
+      attachments.push(
+        attachmentAt(link.programId, {
+          kind: kinds[link.type] ?? 'other',
+          hook: hookOf(link),
+          target,
+          device,
+          linkId: link.id,
+        }),
+      );
+    return { link, target, device };
+  });
+  return { links: scanned, attachments };
+}
+
+/** As bpftool names the place: netkit/peer, tcx/ingress; else the attach type or the link’s. */
+const hookOf = ({ type, attachType }: LinkInfo): string =>
+  attachType?.replace(/^(tcx|netkit)_/, '$1/') ?? type;
+
+function targetOf(
+  { at, programId }: LinkInfo,
+  cgroups: ReadonlyMap<bigint, string>,
+  namespaces: readonly { inode: bigint; ref: NamespaceRef }[],
+): string {
+  switch (at.kind) {
+    case 'device':
+      return at.ifindex === 0 ? 'detached' : `ifindex ${at.ifindex} of a namespace that was not looked into`;
+    case 'cgroup':
+      return cgroups.get(at.id) ?? `cgroup ${at.id}`;
+    case 'netns': {
+      const known = namespaces.find(({ inode }) => inode === BigInt(at.inode));
+      return known ? namespaceLabel(known.ref) : `network namespace ${at.inode}`;
+    }
+    case 'map':
+      return `map ${at.id}`;
+    case 'named':
+      return at.text;
+    case 'btf':
+      return tracedName(at, programId);
+  }
+}
+
+/** By object and type: the kernel's BTF is megabytes, and is not kept for a few names. */
+const tracedNames = new Map<string, string>();
+
+/** The function or tracepoint of a tracing program: its name in the BTF of the kernel, a module or a program. */
+function tracedName({ object, type }: { object: number; type: number }, programId: number): string {
+  const typeId = type || (programInfoById(programId)?.attachBtfId ?? 0);
+  const key = `${object} ${typeId}`;
+  const name = tracedNames.get(key) ?? readTracedName(object, typeId);
+  tracedNames.set(key, name);
+  return name;
+}
+
+function readTracedName(object: number, typeId: number): string {
+  const unnamed = `type ${typeId} of BTF ${object}`;
+  try {
+    // The kernel answers 0 for its own, or the number of its BTF.
+    const found = object === 0 ? null : readLoadedBtf(object);
+    const vmlinux = () => new Btf(readFileSync(vmlinuxPath));
+    const btf =
+      found === null || found.name === 'vmlinux'
+        ? vmlinux()
+        : new Btf(found.bytes, found.kernel ? vmlinux() : null);
+    return btf.type(typeId).name.replace(/^btf_trace_/, '') || unnamed;
+  } catch {
+    return unnamed;
+  }
+}

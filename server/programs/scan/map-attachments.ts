@@ -1,0 +1,51 @@
+import { queryHookSync } from '../../bpf/hook-query.ts';
+import { listObjectIds, withObjectById } from '../../bpf/kernel-object.ts';
+import { lookUpMapEntry, nextMapKey } from '../../bpf/map-entries.ts';
+import { type MapInfo, mapInfo } from '../../bpf/map-info.ts';
+import { mapTypeName } from '../../bpf/type-names.ts';
+import { attachmentAt } from './attachment.ts';
+import type { PlacedProgram } from './scan.ts';
+
+/** enum bpf_attach_type */
+const socketTypes = {
+  sk_skb_stream_parser: 4,
+  sk_skb_stream_verdict: 5,
+  sk_msg_verdict: 7,
+  sk_skb_verdict: 38,
+} as const;
+const mostSlots = 4_096;
+
+/** Programs that maps lead to: those of a prog_array, which others call, and those of maps of sockets. */
+export function mapAttachments(types: ReadonlySet<string>): PlacedProgram[] {
+  return listObjectIds('map').flatMap(
+    (id) =>
+      withObjectById('map', id, (fd) => {
+        const info = mapInfo(fd);
+        const type = mapTypeName(info.type);
+        if (type === 'prog_array') return calledThrough(fd, info);
+        if ((type === 'sockmap' || type === 'sockhash') && (types.has('sk_skb') || types.has('sk_msg')))
+          return ofSockets(fd, info);
+        return [];
+      }) ?? [],
+  );
+}
+
+function calledThrough(fd: number, { id, name, maxEntries }: MapInfo): PlacedProgram[] {
+  const found: PlacedProgram[] = [];
+  let key = nextMapKey(fd, null, 4);
+  for (let seen = 0; key !== null && seen < Math.min(maxEntries, mostSlots); seen += 1) {
+    const value = lookUpMapEntry(fd, key, 4);
+    const target = `map ${id} ${name}[${key.readUInt32LE(0)}], for tail calls`;
+    if (value !== null)
+      found.push(attachmentAt(value.readUInt32LE(0), { kind: 'other', hook: 'prog_array', target }));
+    key = nextMapKey(fd, key, 4);
+  }
+  return found;
+}
+
+const ofSockets = (fd: number, { id, name }: MapInfo): PlacedProgram[] =>
+  Object.entries(socketTypes).flatMap(([hook, type]) =>
+    queryHookSync(fd, type).map(({ programId, linkId }) =>
+      attachmentAt(programId, { kind: 'other', hook, target: `sockets of map ${id} ${name}`, linkId }),
+    ),
+  );

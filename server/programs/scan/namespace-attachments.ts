@@ -1,0 +1,171 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BpfDevice, NamespaceRef } from '../../../contract/program.ts';
+import { queryHookSync } from '../../bpf/hook-query.ts';
+import type { LinkInfo } from '../../bpf/link-info.ts';
+import { type NetworkNamespace, namedDirectory, openNamespace, withNamespace } from '../../kernel/netns.ts';
+import { listIngressQdiscs } from '../../netlink/clsact.ts';
+import { type LinkWithXdp, listLinksWithXdp } from '../../netlink/link-xdp.ts';
+import { NetlinkSocket } from '../../netlink/socket.ts';
+import { listBpfFilters } from '../../netlink/tc-filter.ts';
+import { attachmentAt } from './attachment.ts';
+import type { KnownNamespace, PlacedProgram } from './scan.ts';
+
+/** Beside the host's and the pods'. */
+const mostOthers = 256;
+
+export interface OpenNamespace extends NetworkNamespace {
+  path: string;
+  ref: NamespaceRef;
+}
+
+/** Each namespace once, held open; those that are gone are left out. */
+export function openNamespaces(
+  known: readonly KnownNamespace[],
+  ofProcesses: ReadonlyMap<bigint, string>,
+  unread: string[],
+): OpenNamespace[] {
+  const open: OpenNamespace[] = [];
+  const seen = new Set<bigint>();
+  const add = (path: string, ref: NamespaceRef | null): void => {
+    try {
+      const namespace = openNamespace(path);
+      if (seen.has(namespace.inode)) {
+        namespace.close();
+        return;
+      }
+      seen.add(namespace.inode);
+      const unknown = { inode: String(namespace.inode), host: false, pod: null, name: null };
+      open.push(Object.assign(namespace, { path, ref: ref ?? unknown }));
+    } catch {
+      // It is gone.
+    }
+  };
+  for (const { path, ref } of known) add(path, ref);
+  const others = [...ofProcesses].filter(([inode]) => !seen.has(inode)).map(([, path]) => path);
+  others.push(...namedNamespaces());
+  for (const path of others.slice(0, mostOthers)) add(path, null);
+  if (others.length > mostOthers)
+    unread.push(`${others.length - mostOthers} network namespaces beside the host’s and the pods’`);
+  return open;
+}
+
+function namedNamespaces(): string[] {
+  try {
+    return readdirSync(namedDirectory).map((name) => join(namedDirectory, name));
+  } catch {
+    return [];
+  }
+}
+
+/** enum bpf_attach_type */
+const tcxTypes = { 'tcx/ingress': 46, 'tcx/egress': 47 } as const;
+const netkitTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
+const netnsTypes = { flow_dissector: 17, sk_lookup: 36 } as const;
+
+/** All programs at the hooks of a namespace's devices, and of the namespace itself, in their order. */
+export async function namespaceAttachments(
+  namespace: OpenNamespace,
+  links: readonly LinkInfo[],
+  types: ReadonlySet<string>,
+): Promise<PlacedProgram[]> {
+  const found: PlacedProgram[] = [];
+  if (types.has('flow_dissector') || types.has('sk_lookup'))
+    for (const [hook, type] of Object.entries(netnsTypes))
+      found.push(
+        ...ordered(queryHookSync(namespace.fd, type), (programId, rest) =>
+          attachmentAt(programId, { kind: 'netns', hook, target: namespaceLabel(namespace.ref), ...rest }),
+        ),
+      );
+  // Nothing else is attached to devices.
+  if (!types.has('sched_cls') && !types.has('xdp')) return found;
+  using socket = NetlinkSocket.inNamespace(namespace.fd);
+  const devices = await listLinksWithXdp(socket);
+  for (const device of devices) found.push(...xdpAttachments(device, deviceIn(namespace, device), links));
+  if (!types.has('sched_cls')) return found;
+  withNamespace(namespace.fd, () => {
+    for (const device of devices)
+      for (const [hook, type] of hooksOf(device))
+        found.push(
+          ...ordered(queryHookSync(device.ifindex, type), (programId, rest) =>
+            attachmentAt(programId, {
+              kind: hook.startsWith('netkit') ? 'netkit' : 'tcx',
+              hook,
+              target: device.name,
+              device: deviceIn(namespace, device),
+              ...rest,
+            }),
+          ),
+        );
+  });
+  for (const [ifindex, qdisc] of await listIngressQdiscs(socket)) {
+    const device = devices.find((each) => each.ifindex === ifindex);
+    if (device) found.push(...(await filterAttachments(socket, device, deviceIn(namespace, device), qdisc)));
+  }
+  return found;
+}
+
+const hooksOf = ({ kind }: LinkWithXdp): [hook: string, type: number][] =>
+  Object.entries(kind === 'netkit' ? { ...netkitTypes, ...tcxTypes } : tcxTypes);
+
+const deviceIn = ({ ref }: OpenNamespace, { ifindex, name }: LinkWithXdp): BpfDevice => ({
+  ifindex,
+  name,
+  namespace: ref,
+});
+
+export const namespaceLabel = (ref: NamespaceRef): string =>
+  ref.name === null ? `network namespace ${ref.inode}` : `network namespace of ${ref.name}`;
+
+const ordered = (
+  entries: { programId: number; linkId: number | null }[],
+  place: (programId: number, order: { position: number; of: number; linkId: number | null }) => PlacedProgram,
+): PlacedProgram[] =>
+  entries.map(({ programId, linkId }, position) =>
+    place(programId, { position, of: entries.length, linkId }),
+  );
+
+/** One program a mode; the link is found by device and program, since the device tells the program alone. */
+const xdpAttachments = (link: LinkWithXdp, device: BpfDevice, links: readonly LinkInfo[]): PlacedProgram[] =>
+  link.xdp.map(({ mode, programId }) =>
+    attachmentAt(programId, {
+      kind: 'xdp',
+      hook: `xdp/${mode}`,
+      target: link.name,
+      device,
+      position: 0,
+      of: 1,
+      linkId:
+        links.find(
+          ({ type, at, programId: of }) =>
+            type === 'xdp' && of === programId && at.kind === 'device' && at.ifindex === link.ifindex,
+        )?.id ?? null,
+    }),
+  );
+
+async function filterAttachments(
+  socket: NetlinkSocket,
+  { ifindex, name }: LinkWithXdp,
+  device: BpfDevice,
+  qdisc: 'clsact' | 'ingress',
+): Promise<PlacedProgram[]> {
+  const hooks = qdisc === 'clsact' ? (['tc/ingress', 'tc/egress'] as const) : (['tc/ingress'] as const);
+  const found: PlacedProgram[] = [];
+  for (const hook of hooks) {
+    const filters = await listBpfFilters(socket, ifindex, hook);
+    for (const [position, { programId, priority }] of filters.entries())
+      if (programId !== null)
+        found.push(
+          attachmentAt(programId, {
+            kind: 'tc',
+            hook,
+            target: name,
+            device,
+            position,
+            of: filters.length,
+            priority,
+          }),
+        );
+  }
+  return found;
+}

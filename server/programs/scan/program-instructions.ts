@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import type { Instruction, ProgramInstructions } from '../../../contract/program.ts';
+import { Btf } from '../../bpf/btf.ts';
+import { disassemble } from '../../bpf/disassemble.ts';
+import { withObjectById } from '../../bpf/kernel-object.ts';
+import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
+import { programInfo } from '../../bpf/program-info.ts';
+import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated.ts';
+
+/** More are not told: a listing of this length is megabytes. */
+const mostInstructions = 100_000;
+
+/** A program's translated instructions with its functions and source lines; null when it is gone. */
+export function readInstructions(id: number): ProgramInstructions | null {
+  const found = withObjectById('program', id, (fd) => ({
+    info: programInfo(fd),
+    code: readXlatedProgram(fd),
+  }));
+  if (found === null) return null;
+  const { info, code } = found;
+  if (code.instructions === null)
+    return {
+      id,
+      tag: info.tag,
+      instructions: [],
+      unavailable:
+        'the kernel does not tell them: it blinded the constants (net.core.bpf_jit_harden) and hides addresses (kernel.kptr_restrict)',
+    };
+  const btf = info.btfId === 0 ? null : btfOf(info.btfId);
+  const bytes = code.instructions.subarray(0, mostInstructions * 8);
+  const instructions = describe(bytes, code, btf);
+  const left = code.instructions.length - bytes.length;
+  const unavailable = left > 0 ? `${left / 8} more of ${code.instructions.length / 8} instructions` : null;
+  return { id, tag: info.tag, instructions, unavailable };
+}
+
+function btfOf(id: number): Btf | null {
+  const object = readLoadedBtf(id);
+  return object === null ? null : new Btf(object.bytes);
+}
+
+function describe(bytes: Buffer, { functions, lines }: XlatedProgram, btf: Btf | null): Instruction[] {
+  const names = new Map(
+    functions.map(({ index, typeId }, number) => [index, nameOf(btf, typeId) ?? `function ${number}`]),
+  );
+  const sources = new Map(btf === null ? [] : lines.map((line) => [line.index, line]));
+  const helpers = helperNames(bytes);
+  return disassemble(bytes, {
+    call: (immediate) => helpers.get(immediate),
+    function: (index) => names.get(index),
+  }).map(({ index, units, text, target }) => {
+    const line = sources.get(index);
+    return {
+      index,
+      hex: bytes
+        .subarray(index * 8, (index + units) * 8)
+        .toString('hex')
+        .replace(/..(?=.)/g, '$& '),
+      text,
+      function: names.get(index) ?? null,
+      source: line
+        ? { file: btf!.string(line.file), line: line.line, column: line.column, text: btf!.string(line.text) }
+        : null,
+      target,
+    };
+  });
+}
+
+function nameOf(btf: Btf | null, typeId: number): string | null {
+  try {
+    return btf?.type(typeId).name || null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Names of the kernel's functions that calls in these instructions go to, by the calls' immediates: distances from
+ * __bpf_call_base, the addresses of /proc/kallsyms. None where the kernel hides addresses: all are zero then.
+ */
+function helperNames(bytes: Buffer): Map<number, string> {
+  const immediates = new Set<number>();
+  for (let at = 0; at + 8 <= bytes.length; at += 8)
+    // BPF_JMP | BPF_CALL, not of a function of the program.
+    if (bytes[at] === 0x85 && bytes[at + 1]! >> 4 !== 1) immediates.add(bytes.readInt32LE(at + 4));
+  const names = new Map<number, string>();
+  if (immediates.size === 0) return names;
+  // Megabytes of lines `address type name`, so they stay bytes.
+  const symbols = readFileSync('/proc/kallsyms');
+  const base = addressBefore(symbols, symbols.indexOf(' __bpf_call_base\n'));
+  if (base === 0n) return names;
+  for (const immediate of immediates) {
+    const address = BigInt.asUintN(64, base + BigInt(immediate));
+    const at = symbols.indexOf(`${address.toString(16).padStart(16, '0')} `);
+    const line = at === -1 ? '' : symbols.toString('latin1', at, at + 256);
+    const [, name] = /^\w+ \w (\S+)/.exec(line) ?? [];
+    if (name !== undefined) names.set(immediate, name);
+  }
+  return names;
+}
+
+/** The address in the line that has this place; 0 where there is none, or it is hidden. */
+function addressBefore(symbols: Buffer, at: number): bigint {
+  if (at === -1) return 0n;
+  const start = symbols.lastIndexOf('\n', at) + 1;
+  return BigInt(`0x${symbols.toString('latin1', start, start + 16)}`);
+}

@@ -1,0 +1,213 @@
+import { closeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { parseAddress } from '../../contract/cidr.ts';
+import type { Capability } from '../../contract/node.ts';
+import type { TraceFilter, TraceSummary } from '../../contract/trace.ts';
+import { ArrayMap } from '../bpf/array-map.ts';
+import { readVmlinuxBtf } from '../bpf/btf.ts';
+import { checkResult } from '../bpf/error.ts';
+import { HashMap } from '../bpf/hash-map.ts';
+import { type LoadedObject, loadObject } from '../bpf/object-loader.ts';
+import { programInfo } from '../bpf/program-info.ts';
+import { RingBuffer } from '../bpf/ring-buffer.ts';
+import { slotOf } from '../bpf/slot-layout.ts';
+import { callAsync } from '../bpf/syscall.ts';
+import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
+import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
+import { onReadable } from '../netlink/poll-readable.ts';
+import type { Observation } from './correlator.ts';
+import { decodeHeaders } from './packet-headers.ts';
+
+const committedObject = new URL('../../bpf/objects/trace-drops.bpf.o', import.meta.url);
+
+type DropTraceSupport = TraceSummary['kernelDrops'];
+type OnObservation = (sighting: Observation) => void;
+
+const protocols = { icmp: 1, tcp: 6, udp: 17, sctp: 132 } as const;
+
+/** struct address of `bpf/trace-drops.bpf.c`: 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+function addressBytes(text: string): Buffer {
+  const { family, value } = parseAddress(text);
+  const mapped = family === 4 ? (0xffffn << 32n) | value : value;
+  return Buffer.from(mapped.toString(16).padStart(32, '0'), 'hex');
+}
+
+/** struct trace_wish: address 0, port 16, protocol 18, family 19, whether there is an address 20; 24 bytes. */
+export function encodeDropFilter({ address, port, protocol, family }: TraceFilter): Buffer {
+  const wish = Buffer.alloc(24);
+  if (address !== undefined) addressBytes(address).copy(wish);
+  wish.writeUInt16BE(port ?? 0, 16);
+  wish.writeUInt8(protocol === undefined ? 0 : protocols[protocol], 18);
+  wish.writeUInt8(family ?? 0, 19);
+  wish.writeUInt32LE(address === undefined ? 0 : 1, 20);
+  return wish;
+}
+
+/** struct trace_drop. */
+function decodeDrop(record: Buffer) {
+  return {
+    timeNs: record.readBigUInt64LE(0),
+    traces: record.readUInt32LE(8),
+    reason: record.readUInt32LE(12),
+    netns: record.readUInt32LE(16),
+    ifindex: record.readInt32LE(20),
+    headers: decodeHeaders(record.subarray(24)),
+  };
+}
+
+interface Loaded {
+  object: LoadedObject;
+  link: number;
+  ring: RingBuffer;
+  stopReading: () => void;
+}
+
+export interface KernelDropObserverOptions {
+  /** `drop-reasons` of the probe. */
+  capability: Capability | undefined;
+  /** Inode of the namespace that the primaries are in. */
+  hostNetns: bigint;
+  maxSlots: number;
+}
+
+/** What the kernel drops of traced packets; its program is there while a trace runs. */
+export class KernelDropObserver {
+  readonly #options: KernelDropObserverOptions;
+  #reasons: DropReasons | null = null;
+  #loaded: Promise<Loaded> | null = null;
+  #now: Loaded | null = null;
+  readonly #traces = new Map<number, { addresses: Buffer[]; take: OnObservation }>();
+  #lostBefore = 0n;
+
+  constructor(options: KernelDropObserverOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Tells of the drops of packets of these addresses that meet the filter, until `end`. Never throws.
+   * @param number from 1 to 8 @returns whether it does, and why not
+   */
+  async begin(
+    number: number,
+    wanted: TraceFilter,
+    addresses: readonly string[],
+    take: OnObservation,
+  ): Promise<DropTraceSupport> {
+    const { capability } = this.#options;
+    if (!capability?.available)
+      return { available: false, ...(capability ?? { detail: 'the kernel was not asked', hint: null }) };
+    // Before the first await: an end of another trace must not close what this one needs.
+    this.#traces.set(number, { addresses: addresses.map(addressBytes), take });
+    try {
+      this.#loaded ??= this.#load();
+      const loading = this.#loaded;
+      const loaded = await loading;
+      if (this.#loaded === loading) this.#now = loaded;
+      const { object } = loaded;
+      new ArrayMap(object.maps.get('wishes')!, 'wishes', 24).set(number - 1, encodeDropFilter(wanted));
+      this.#follow(object);
+      return { available: true, detail: capability.detail, hint: null };
+    } catch (error) {
+      this.end(number);
+      return { available: false, detail: error instanceof Error ? error.message : String(error), hint: null };
+    }
+  }
+
+  end(number: number): void {
+    const trace = this.#traces.get(number);
+    if (!trace) return;
+    this.#traces.delete(number);
+    if (this.#traces.size === 0) this.close();
+    else if (this.#now) this.#follow(this.#now.object, trace.addresses);
+  }
+
+  /** Of enum skb_drop_reason; null for what is no drop, or when nothing was ever told. */
+  reasonName(reason: number): string | null {
+    return this.#reasons?.name(reason) ?? null;
+  }
+
+  /** Drops that could not be told, since the agent started. */
+  lost(): bigint {
+    return this.#lostBefore + (this.#now ? lostOf(this.#now.object) : 0n);
+  }
+
+  close(): void {
+    this.#traces.clear();
+    const loaded = this.#loaded;
+    this.#loaded = null;
+    this.#lostBefore = this.lost();
+    this.#now = null;
+    loaded?.then(
+      ({ object, link, ring, stopReading }) => {
+        stopReading();
+        closeSync(link);
+        ring.close();
+        object.close();
+      },
+      () => {},
+    );
+  }
+
+  async #load(): Promise<Loaded> {
+    this.#reasons ??= readDropReasons(await readVmlinuxBtf());
+    const told = Buffer.from(Uint32Array.of(Number(this.#reasons.hasReceiverSocket)).buffer);
+    const object = await loadObject({
+      name: 'trace-drops',
+      image: await readFile(committedObject),
+      rodata: (bytes) => void bytes.set(told),
+    });
+    try {
+      const program = object.programs.get('trace_drop')!;
+      const ring = new RingBuffer('dropped packets of traces', object.maps.get('trace_drops')!);
+      const link = checkResult(
+        'attach to tracepoint kfree_skb',
+        await callAsync(bpf_raw_tracepoint_open, null, program),
+      );
+      const stopReading = onReadable(ring.fd, () => ring.read((record) => this.#seen(record)));
+      return { object, link, ring, stopReading };
+    } catch (error) {
+      object.close();
+      throw error;
+    }
+  }
+
+  /** Writes which traces each address is of. @param gone of a trace that has ended */
+  #follow(object: LoadedObject, gone: readonly Buffer[] = []): void {
+    const traced = new HashMap(object.maps.get('traced')!, 'traced');
+    const bits = new Map<string, number>(gone.map((address) => [address.toString('hex'), 0]));
+    for (const [number, { addresses }] of this.#traces)
+      for (const address of addresses) {
+        const key = address.toString('hex');
+        bits.set(key, (bits.get(key) ?? 0) | (1 << (number - 1)));
+      }
+    for (const [hex, mask] of bits) {
+      const key = Buffer.from(hex, 'hex');
+      if (mask === 0) traced.delete(key);
+      else traced.set(key, Buffer.from(Uint32Array.of(mask).buffer));
+    }
+  }
+
+  #seen(record: Buffer): void {
+    const { timeNs, traces, reason, netns, ifindex, headers } = decodeDrop(record);
+    if (!headers || this.reasonName(reason) === null) return;
+    const slot = netns === Number(this.#options.hostNetns) ? slotOf(ifindex) : null;
+    const sighting: Observation = {
+      timeNs,
+      where: 'kernel',
+      verdict: 'dropped',
+      hook: null,
+      rule: 0,
+      target: null,
+      owner: netns,
+      reason,
+      headers,
+      slot: slot !== null && slot < this.#options.maxSlots ? slot : null,
+    };
+    for (const [number, { take }] of this.#traces) if (traces & (1 << (number - 1))) take(sighting);
+  }
+}
+
+/** Those that found the buffer full, and those that came while the program ran on the same CPU. */
+const lostOf = (object: LoadedObject): bigint =>
+  new ArrayMap(object.maps.get('lost_trace_drops')!, 'lost_trace_drops', 8).get(0).readBigUInt64LE() +
+  programInfo(object.programs.get('trace_drop')!).misses;

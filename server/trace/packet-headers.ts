@@ -1,0 +1,156 @@
+import { addressText } from '../../contract/cidr.ts';
+import type { PacketHeaders } from '../../contract/verdict.ts';
+import type { PodNames } from './pod-names.ts';
+
+/** What a packet's first bytes say, of layers 3 and 4. */
+export interface DecodedHeaders {
+  family: 4 | 6;
+  source: string;
+  destination: string;
+  /** IP protocol number: the last next header of IPv6. */
+  protocol: number;
+  /** Null without ports, in later fragments, and when cut off. */
+  sourcePort: number | null;
+  destinationPort: number | null;
+  ttl: number;
+  /** Bytes of the network packet, as its header says; of a super-packet beyond 64 KiB 0. */
+  length: number;
+  /** IPv4's identification; IPv6's flow label, which is the same for all packets of a flow. */
+  identification: number;
+  /** In bytes; 0 of the first and of what is no fragment. */
+  fragmentOffset: number;
+  tcp: { flags: number; sequence: number; acknowledgement: number } | null;
+  /** `identifier` and `sequence` of echo messages, else what is in their place. */
+  icmp: { type: number; code: number; identifier: number; sequence: number } | null;
+}
+
+const tcp = 6;
+const udp = 17;
+const sctp = 132;
+const icmp = 1;
+const icmpv6 = 58;
+const fragmentHeader = 44;
+const authenticationHeader = 51;
+/** Hop-by-hop options, routing, destination options, mobility: next header, length in 8 bytes less the first. */
+const optionHeaders = new Set([0, 43, 60, 135]);
+
+/** @param bytes from the network header on; null when they hold no whole IP header */
+export function decodeHeaders(bytes: Buffer): DecodedHeaders | null {
+  const version = bytes.length > 0 ? bytes[0]! >> 4 : 0;
+  if (version === 4 && bytes.length >= 20) return decode4(bytes);
+  return version === 6 && bytes.length >= 40 ? decode6(bytes) : null;
+}
+
+const addressAt = (bytes: Buffer, at: number, length: 4 | 16): string =>
+  addressText({
+    family: length === 4 ? 4 : 6,
+    value: BigInt(`0x${bytes.subarray(at, at + length).toString('hex')}`),
+  });
+
+/** RFC 791. */
+function decode4(bytes: Buffer): DecodedHeaders {
+  const fragmentOffset = (bytes.readUInt16BE(6) & 0x1fff) * 8;
+  const protocol = bytes[9]!;
+  return {
+    family: 4,
+    source: addressAt(bytes, 12, 4),
+    destination: addressAt(bytes, 16, 4),
+    protocol,
+    ttl: bytes[8]!,
+    length: bytes.readUInt16BE(2),
+    identification: bytes.readUInt16BE(4),
+    fragmentOffset,
+    ...transport(protocol, fragmentOffset > 0 ? Buffer.alloc(0) : bytes.subarray((bytes[0]! & 15) * 4)),
+  };
+}
+
+/** RFC 8200. */
+function decode6(bytes: Buffer): DecodedHeaders {
+  let [protocol, at, fragmentOffset] = [bytes[6]!, 40, 0];
+  while (at + 8 <= bytes.length) {
+    if (protocol === fragmentHeader) {
+      fragmentOffset = bytes.readUInt16BE(at + 2) & 0xfff8;
+      [protocol, at] = [bytes[at]!, at + 8];
+      if (fragmentOffset > 0) break;
+    } else if (optionHeaders.has(protocol)) [protocol, at] = [bytes[at]!, at + (bytes[at + 1]! + 1) * 8];
+    else if (protocol === authenticationHeader) [protocol, at] = [bytes[at]!, at + (bytes[at + 1]! + 2) * 4];
+    else break;
+  }
+  return {
+    family: 6,
+    source: addressAt(bytes, 8, 16),
+    destination: addressAt(bytes, 24, 16),
+    protocol,
+    ttl: bytes[7]!,
+    length: bytes.readUInt16BE(4) === 0 ? 0 : bytes.readUInt16BE(4) + 40,
+    identification: bytes.readUInt32BE(0) & 0xfffff,
+    fragmentOffset,
+    ...transport(protocol, fragmentOffset > 0 ? Buffer.alloc(0) : bytes.subarray(at)),
+  };
+}
+
+type Transport = Pick<DecodedHeaders, 'sourcePort' | 'destinationPort' | 'tcp' | 'icmp'>;
+
+function transport(protocol: number, bytes: Buffer): Transport {
+  const found: Transport = { sourcePort: null, destinationPort: null, tcp: null, icmp: null };
+  if ((protocol === tcp || protocol === udp || protocol === sctp) && bytes.length >= 4) {
+    found.sourcePort = bytes.readUInt16BE(0);
+    found.destinationPort = bytes.readUInt16BE(2);
+    if (protocol === tcp && bytes.length >= 14)
+      found.tcp = {
+        sequence: bytes.readUInt32BE(4),
+        acknowledgement: bytes.readUInt32BE(8),
+        flags: bytes[13]!,
+      };
+  }
+  if ((protocol === icmp || protocol === icmpv6) && bytes.length >= 8)
+    found.icmp = {
+      type: bytes[0]!,
+      code: bytes[1]!,
+      identifier: bytes.readUInt16BE(4),
+      sequence: bytes.readUInt16BE(6),
+    };
+  return found;
+}
+
+const protocolNames: Record<number, string> = {
+  [icmp]: 'icmp',
+  [tcp]: 'tcp',
+  [udp]: 'udp',
+  [icmpv6]: 'icmpv6',
+  [sctp]: 'sctp',
+};
+export const protocolName = (protocol: number): string => protocolNames[protocol] ?? String(protocol);
+
+/** From the lowest bit of the flags on, as tcpdump writes them. */
+const flagLetters = 'FSRP.UEW';
+/** `S.` for SYN and ACK: the acknowledgement last. */
+export function tcpFlagsText(flags: number): string {
+  const set = [...flagLetters].filter((_, bit) => flags & (1 << bit));
+  return [...set.filter((letter) => letter !== '.'), ...set.filter((letter) => letter === '.')].join('');
+}
+
+/** As the API tells headers, with the pods that the addresses are of. @param length bytes of the network packet */
+export function headersResponse(
+  headers: Pick<
+    DecodedHeaders,
+    'family' | 'source' | 'destination' | 'protocol' | 'sourcePort' | 'destinationPort'
+  > & {
+    tcp: Pick<NonNullable<DecodedHeaders['tcp']>, 'flags'> | null;
+    icmp: Pick<NonNullable<DecodedHeaders['icmp']>, 'type' | 'code'> | null;
+  },
+  length: number,
+  names: Pick<PodNames, 'ofAddress'>,
+): PacketHeaders {
+  const { family, protocol, source, destination, sourcePort, destinationPort, tcp, icmp } = headers;
+  return {
+    family,
+    protocol,
+    protocolName: protocolName(protocol),
+    length,
+    source: { address: source, port: sourcePort, pod: names.ofAddress(source) },
+    destination: { address: destination, port: destinationPort, pod: names.ofAddress(destination) },
+    icmp: icmp && { type: icmp.type, code: icmp.code },
+    tcpFlags: tcp && tcpFlagsText(tcp.flags),
+  };
+}
