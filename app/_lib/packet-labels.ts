@@ -59,7 +59,7 @@ export function explainHref(
     query.set('type', String(icmp.type));
     query.set('code', String(icmp.code));
   }
-  if (set === 'draft') query.set('set', 'draft');
+  if (set === 'staged') query.set('set', 'staged');
   return `/rules/explain?${query}`;
 }
 

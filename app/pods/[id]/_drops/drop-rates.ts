@@ -1,7 +1,7 @@
 import type { Direction } from '../../../../contract/direction.ts';
 import type { PodDrops } from '../../../../contract/drops.ts';
 
-/** What the agent answered, and when, ms. */
+/** Drops of a pod as read at a time, ms. */
 export interface DropReading {
   at: number;
   drops: PodDrops;
@@ -12,16 +12,16 @@ export interface DropRow {
   reason: string;
   where: Direction | 'kernel';
   packets: number;
-  /** A second, over what was read; NaN before the second reading. */
+  /** Packets per second over the readings; NaN before the second reading. */
   rate: number;
-  /** Of the kernel's: when the last one was, ms. */
+  /** Time of the last drop, ms; null for Podlane's programs. */
   lastSeen: number | null;
 }
 
-/** How far back a rate looks. */
+/** Time over which rates are computed. */
 export const rateWindowMs = 60_000;
 
-/** The readings of the last minute with this one; those of before the pod, or of another agent, are of no use. */
+/** Adds a reading to those of the last minute. Readings of other counters, before the pod or the agent started, are removed. */
 export function addDropReading(readings: readonly DropReading[], reading: DropReading): DropReading[] {
   const { since, kernel } = reading.drops;
   const kept = readings.filter(
@@ -31,16 +31,16 @@ export function addDropReading(readings: readonly DropReading[], reading: DropRe
   return [...kept, reading];
 }
 
-/** One row a reason, ours before the kernel's, each the most frequent first, as they come. */
+/** Returns a row for each reason: those of Podlane's programs, then the kernel's, each the most frequent first. */
 export function dropRows(readings: readonly DropReading[]): DropRow[] {
   const last = readings.at(-1);
   if (last === undefined) return [];
-  const first = readings[0]!;
+  const first = readings[0] ?? last;
   const seconds = (last.at - first.at) / 1000;
   const before = new Map(countsOf(first.drops).map(({ key, packets }) => [key, packets]));
   return countsOf(last.drops).map((row) => ({
     ...row,
-    // A reason that is new had no packet before.
+    // A new reason had no packets before.
     rate: seconds > 0 ? Math.max(0, row.packets - (before.get(row.key) ?? 0)) / seconds : Number.NaN,
   }));
 }

@@ -6,15 +6,23 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { Skeleton } from '../../../_components/skeleton.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { clock, count } from '../../../_lib/format.ts';
+import { clock } from '../../../_lib/format.ts';
+import { useDropReadings } from './drop-queries.ts';
 import { dropRows } from './drop-rates.ts';
 import { DropsTable } from './drops-table.tsx';
-import { useDropReadings } from './use-drops.ts';
+import {
+  countedSince,
+  dropsText,
+  kernelReasonsUnavailable,
+  noDropsSince,
+  notReadSince,
+  uncountedDrops,
+} from './text.ts';
 
-/** Where the table would stand. */
-const sentence = 'flex h-9 items-center border-line-2 border-t text-12 text-ink-2';
+/** Style of a text in place of the table. */
+const placeholder = 'flex h-9 items-center border-line-2 border-t text-12 text-ink-2';
 
-/** What of the pod's traffic was lost and why: what our programs dropped, and what the kernel did. */
+/** Dropped packets of a pod by reason: by Podlane's programs and by the kernel. */
 export function DropsSection({ pod }: { pod: Pod }) {
   const { data, error, refetch } = useDropReadings(pod);
   const last = data?.at(-1);
@@ -27,25 +35,25 @@ export function DropsSection({ pod }: { pod: Pod }) {
     >
       <div className="flex h-8 items-center gap-3">
         <h2 id="drop-reasons" className="font-semibold">
-          Drop reasons
+          {dropsText.title}
         </h2>
-        {last !== undefined && <span className="truncate text-12 text-muted">{spanOf(last.drops)}</span>}
+        {last !== undefined && <span className="truncate text-12 text-muted">{sinceLabel(last.drops)}</span>}
         <Link
           href={`/verdicts?pod=${pod.namespace}.${pod.name}&verdict=dropped`}
           className="link order-last ml-auto flex-none text-12"
         >
-          Verdicts
+          {dropsText.verdicts}
         </Link>
         {last !== undefined && error !== null && !gone && (
           <span className="flex min-w-0 items-center gap-1.5 text-12 text-ink-2" title={error.message}>
-            <WarningSign /> <span className="truncate">not read since {clock(last.at)}</span>
+            <WarningSign /> <span className="truncate">{notReadSince(clock(last.at))}</span>
           </span>
         )}
       </div>
       {last !== undefined ? (
         <Counted drops={last.drops} rows={dropRows(data ?? [])} />
       ) : gone ? (
-        <p className={sentence}>The pod is gone, and its counts with it.</p>
+        <p className={placeholder}>{dropsText.gone}</p>
       ) : error !== null ? (
         <ErrorState error={error} retry={() => void refetch()} />
       ) : (
@@ -62,47 +70,36 @@ function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof dro
       {rows.length > 0 ? (
         <DropsTable rows={rows} />
       ) : (
-        <p className={sentence}>
-          {kernel.available
-            ? `Nothing was dropped since ${clock(latest(drops))}.`
-            : `Podlane’s programs dropped nothing since ${clock(Date.parse(drops.since))}.`}
+        <p className={placeholder}>
+          {noDropsSince(
+            clock(kernel.available ? countedBothSince(drops) : Date.parse(drops.since)),
+            kernel.available,
+          )}
         </p>
       )}
       <div className="grid gap-1 pt-1.5 text-12 text-muted">
         {!kernel.available && (
-          <p className="text-ink-2">
-            The kernel’s reasons cannot be read here: {kernel.detail}
-            {kernel.hint !== null && ` (${kernel.hint})`}.
-          </p>
+          <p className="text-ink-2">{kernelReasonsUnavailable(kernel.detail, kernel.hint)}</p>
         )}
-        {kernel.lost > 0 && (
-          <p className="text-ink-2">
-            {count(kernel.lost)} more on this node could not be counted, whichever pod’s they were.
-          </p>
-        )}
-        {ours.length > 0 && kernel.reasons.length > 0 && (
-          <p>The kernel counts what Podlane’s programs drop once more, under a reason of its own.</p>
-        )}
+        {kernel.lost > 0 && <p className="text-ink-2">{uncountedDrops(kernel.lost)}</p>}
+        {ours.length > 0 && kernel.reasons.length > 0 && <p>{dropsText.countedTwice}</p>}
       </div>
     </>
   );
 }
 
-/** When both were counted from. */
-const latest = ({ since, kernel }: PodDrops): number =>
+/** Returns the time from which both are counted, ms. */
+const countedBothSince = ({ since, kernel }: PodDrops): number =>
   Math.max(Date.parse(since), Date.parse(kernel.since ?? since));
 
-function spanOf({ since, kernel }: PodDrops): string {
-  const [ours, kernels] = [since, kernel.since].map((time) => time && clock(Date.parse(time)));
-  if (!kernels) return `ours since ${ours}`;
-  return ours === kernels ? `since ${ours}` : `ours since ${ours}, the kernel’s since ${kernels}`;
-}
+const sinceLabel = ({ since, kernel }: PodDrops): string =>
+  countedSince(clock(Date.parse(since)), kernel.since === null ? null : clock(Date.parse(kernel.since)));
 
 function Waiting() {
   return (
     <>
       <p className="sr-only" role="status">
-        Reading the drops
+        {dropsText.reading}
       </p>
       {['w-40', 'w-28'].map((width) => (
         <span key={width} className="flex h-7 items-center border-line-1 border-t">

@@ -1,14 +1,8 @@
 import type { GuardAction } from '../../../../contract/guard.ts';
 import { clock } from '../../../_lib/format.ts';
+import { actionLabels, guardText } from './text.ts';
 
-const words: Record<GuardAction['action'], string> = {
-  repair: 'Repaired',
-  fallback: 'Moved to veth',
-  'leave-alone': 'Left alone',
-  resume: 'Resumed',
-};
-
-/** What the guard did with the pod and why, the newest first. */
+/** Actions of the guard on a pod with their reasons, newest first. */
 export function GuardActionsList({
   actions,
   openMigration,
@@ -18,12 +12,10 @@ export function GuardActionsList({
 }) {
   if (actions.length === 0)
     return (
-      <p className="flex h-9 items-center border-line-1 border-b text-12 text-ink-2">
-        The guard has not had to do anything with this pod.
-      </p>
+      <p className="flex h-9 items-center border-line-1 border-b text-12 text-ink-2">{guardText.noActions}</p>
     );
   return (
-    <ul aria-label="Acts of the guard">
+    <ul aria-label={guardText.actions}>
       {actions.map(({ time, action, because, failure, migrationId }) => (
         <li
           key={`${time} ${action}`}
@@ -35,18 +27,18 @@ export function GuardActionsList({
           <div className="min-w-0">
             <p>
               <b className={`font-[550] ${failure === null ? '' : 'text-signal-text'}`}>
-                {words[action]}
-                {failure !== null && ', which failed'}
+                {actionLabels[action]}
+                {failure !== null && guardText.actionFailed}
               </b>
               {migrationId !== null && (
                 <button type="button" className="link ml-2" onClick={() => openMigration(migrationId)}>
-                  the migration
+                  {guardText.migration}
                 </button>
               )}
             </p>
-            {[...because, ...(failure === null ? [] : [failure])].map((sentence) => (
-              <p key={sentence} className="break-words text-ink-2">
-                {sentence}
+            {[...because, ...(failure === null ? [] : [failure])].map((reason) => (
+              <p key={reason} className="break-words text-ink-2">
+                {reason}
               </p>
             ))}
           </div>

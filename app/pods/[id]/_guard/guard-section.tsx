@@ -12,6 +12,7 @@ import { usePodGuard, useResumeGuard, useSetPodGuard } from '../../../_lib/guard
 import { useMissingRole } from '../../../_lib/session-queries.ts';
 import { GuardActionsList } from './actions-list.tsx';
 import { GuardSignalsTable } from './signals-table.tsx';
+import { guardText, stageLabel } from './text.ts';
 import { ThresholdsSheet } from './thresholds-sheet.tsx';
 
 interface Props {
@@ -19,12 +20,12 @@ interface Props {
   openMigration: (id: string) => void;
 }
 
-/** What the guard sees of the pod, what it did, and the switch. */
+/** Status, signals and actions of a pod's guard, and the switch that turns it off. */
 export function GuardSection({ pod, openMigration }: Props) {
   const gone = pod.state === 'gone';
   const { data: guard, error, refetch } = usePodGuard(pod.id, !gone);
   const [open, setOpen] = useState(false);
-  const lacks = useMissingRole('operator');
+  const missingRole = useMissingRole('operator');
   return (
     <section
       aria-labelledby="guard"
@@ -33,28 +34,28 @@ export function GuardSection({ pod, openMigration }: Props) {
     >
       <div className="flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1">
         <h2 id="guard" className="font-semibold">
-          Guard
+          {guardText.title}
         </h2>
-        {guard !== undefined && <span className="text-12 text-muted">{stages[guard.stage](guard)}</span>}
+        {guard !== undefined && <span className="text-12 text-muted">{stageLabel(guard)}</span>}
         <span className="flex-1" />
         {guard !== undefined && !gone && (
           <>
             <Button size="small" onClick={() => setOpen(true)}>
-              Thresholds
+              {guardText.thresholds}
             </Button>
-            <Switch pod={pod} guard={guard} lacks={lacks} />
+            <Switch pod={pod} guard={guard} missingRole={missingRole} />
           </>
         )}
       </div>
       <div className="border-line-2 border-t">
         {guard !== undefined ? (
           <>
-            <Sentence pod={pod} guard={guard} lacks={lacks} />
+            <Status pod={pod} guard={guard} missingRole={missingRole} />
             {guard.readings.length > 0 && <GuardSignalsTable readings={guard.readings} />}
             <GuardActionsList actions={guard.actions} openMigration={openMigration} />
           </>
         ) : gone ? (
-          <p className="flex h-9 items-center text-12 text-ink-2">The pod is gone.</p>
+          <p className="flex h-9 items-center text-12 text-ink-2">{guardText.gone}</p>
         ) : error !== null ? (
           <div className="pt-3">
             <ErrorState error={error} retry={() => void refetch()} />
@@ -70,58 +71,52 @@ export function GuardSection({ pod, openMigration }: Props) {
   );
 }
 
-const stages: Record<PodGuard['stage'], (guard: PodGuard) => string> = {
-  watching: ({ watched, thresholds }) => (watched ? 'watching' : thresholds.on ? 'not watching' : 'off'),
-  'falling-back': () => 'moving the pod to veth',
-  'fallen-back': () => 'moved the pod to veth',
-  'left-alone': () => 'leaves the pod alone',
-};
-
-interface ActProps {
+interface ControlProps {
   pod: Pod;
   guard: PodGuard;
-  /** Why this session may not act; null when it may. */
-  lacks: string | null;
+  /** Why this session may not change the guard; null if it may. */
+  missingRole: string | null;
 }
 
-function Sentence({ pod, guard, lacks }: ActProps) {
+function Status({ pod, guard, missingRole }: ControlProps) {
   const resume = useResumeGuard(pod.id);
-  const stopped = guard.stage === 'left-alone' || guard.stage === 'fallen-back';
+  const canResume = guard.stage === 'left-alone' || guard.stage === 'fallen-back';
   return (
     <div className="flex min-h-9 flex-wrap items-center gap-x-3 gap-y-1 border-line-1 border-b py-1 text-12 text-ink-2">
       {guard.stage === 'left-alone' && <WarningSign />}
       <p>{guard.status}</p>
-      {stopped && (
+      {canResume && (
         <Button
           size="small"
-          disabled={resume.isPending || lacks !== null}
-          title={lacks ?? undefined}
-          onClick={() => resume.mutate(undefined, { onError: failed('The guard does not resume') })}
+          disabled={resume.isPending || missingRole !== null}
+          title={missingRole ?? undefined}
+          onClick={() => resume.mutate(undefined, { onError: notifyFailure(guardText.resumeFailed) })}
         >
-          {guard.stage === 'left-alone' ? 'Watch again' : 'Dismiss'}
+          {guard.stage === 'left-alone' ? guardText.resume : guardText.dismiss}
         </Button>
       )}
     </div>
   );
 }
 
-/** Off and on for this pod; what else was chosen for it stays. */
-function Switch({ pod, guard, lacks }: ActProps) {
+/** Turns the guard of this pod on or off; other choices for the pod stay. */
+function Switch({ pod, guard, missingRole }: ControlProps) {
   const choose = useSetPodGuard(pod.id);
   const { on } = guard.thresholds;
   return (
     <Button
       size="small"
-      disabled={choose.isPending || lacks !== null}
-      title={lacks ?? undefined}
+      disabled={choose.isPending || missingRole !== null}
+      title={missingRole ?? undefined}
       aria-pressed={on}
       onClick={() =>
-        choose.mutate({ ...guard.chosen, on: !on }, { onError: failed('The guard was not switched') })
+        choose.mutate({ ...guard.chosen, on: !on }, { onError: notifyFailure(guardText.switchFailed) })
       }
     >
-      {on ? 'Switch off' : 'Switch on'}
+      {on ? guardText.switchOff : guardText.switchOn}
     </Button>
   );
 }
 
-const failed = (title: string) => (error: Error) => notify({ title, detail: error.message, tone: 'failed' });
+const notifyFailure = (title: string) => (error: Error) =>
+  notify({ title, detail: error.message, tone: 'failed' });

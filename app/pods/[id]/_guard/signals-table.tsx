@@ -1,36 +1,28 @@
-import type { GuardReading, GuardSignal } from '../../../../contract/guard.ts';
+import type { GuardReading } from '../../../../contract/guard.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { clock } from '../../../_lib/format.ts';
+import { guardText, signalLabels, signalStateLabels } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'border-line-1 border-b px-2 py-1 align-top first:pl-0 last:pr-0';
 
-const names: Record<GuardSignal, string> = {
-  program: 'Programs',
-  'cut-off': 'Policy',
-  drops: 'Drops',
-  'one-sided': 'Both ways',
-  probe: 'Probe',
-};
-const states = { healthy: 'OK', failing: 'failing', unknown: 'not known', off: 'off' } as const;
-
-/** Each signal with what was seen. */
+/** Signals of the guard with their state and evidence. */
 export function GuardSignalsTable({ readings }: { readings: readonly GuardReading[] }) {
   return (
     <table className="w-full table-fixed border-separate border-spacing-0">
       <thead>
         <tr>
           <th scope="col" className={`${head} w-21`}>
-            signal
+            {guardText.signal}
           </th>
           <th scope="col" className={`${head} w-22`}>
-            state
+            {guardText.state}
           </th>
           <th scope="col" className={head}>
-            seen
+            {guardText.evidence}
           </th>
           <th scope="col" className={`${head} w-20 text-right max-md:hidden`}>
-            since
+            {guardText.since}
           </th>
         </tr>
       </thead>
@@ -38,12 +30,12 @@ export function GuardSignalsTable({ readings }: { readings: readonly GuardReadin
         {readings.map(({ signal, state, evidence, since }) => (
           <tr key={signal}>
             <th scope="row" className={`${cell} text-left font-[550]`}>
-              {names[signal]}
+              {signalLabels[signal]}
             </th>
             <td className={`${cell} ${state === 'failing' ? 'text-signal-text' : 'text-muted'}`}>
               <span className="flex items-center gap-1.5">
                 {state === 'failing' && <WarningSign />}
-                {states[state]}
+                {signalStateLabels[state]}
               </span>
             </td>
             <td className={`${cell} break-words text-12 text-ink-2 tabular-nums`}>{evidence}</td>

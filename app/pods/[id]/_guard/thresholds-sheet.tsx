@@ -6,6 +6,7 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { GuardForm } from '../../../_components/guard-form.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { useNodeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
+import { guardText } from './text.ts';
 
 interface Props {
   pod: Pod;
@@ -14,7 +15,7 @@ interface Props {
   onOpenChange: (open: boolean) => void;
 }
 
-/** What the guard of this pod goes by; where nothing is chosen, the node's. */
+/** Thresholds of a pod's guard; those that are not chosen are inherited from the node. */
 export function ThresholdsSheet({ pod, guard, open, onOpenChange }: Props) {
   const choose = useSetPodGuard(pod.id);
   const node = useNodeGuard().data;
@@ -23,13 +24,13 @@ export function ThresholdsSheet({ pod, guard, open, onOpenChange }: Props) {
     <Sheet
       open
       onOpenChange={onOpenChange}
-      title="Guard of this pod"
-      description="The thresholds of the guard for this pod alone; an empty field is as for the node."
+      title={guardText.sheetTitle}
+      description={guardText.sheetDescription}
       head={<span className="truncate text-12 text-muted">{pod.name}</span>}
     >
       <div className="p-6 max-md:p-4">
         <GuardForm
-          // The switch beside the sheet chooses as well.
+          // The switch beside the sheet changes the choice too.
           key={JSON.stringify(guard.chosen)}
           chosen={guard.chosen}
           inherited={node?.thresholds ?? guardDefaults}

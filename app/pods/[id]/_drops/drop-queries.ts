@@ -6,7 +6,7 @@ import { addDropReading, type DropReading } from './drop-rates.ts';
 
 const everyMs = 2000;
 
-/** The pod's drops as they were read during the last minute, as long as the page is looked at and the pod is there. */
+/** Readings of a pod's drops over the last minute; they stop when the pod is gone. */
 export const useDropReadings = (pod: Pod) =>
   useQuery({
     queryKey: ['pod', pod.id, 'drops'],

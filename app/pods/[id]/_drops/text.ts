@@ -1,0 +1,40 @@
+import { count } from '../../../_lib/format.ts';
+
+/** Texts of a pod's drop reasons. */
+export const dropsText = {
+  title: 'Drop reasons',
+  verdicts: 'Verdicts',
+  gone: 'The pod is gone, and so are its counters.',
+  reading: 'Reading the drops',
+  countedTwice:
+    'Packets that Podlane’s programs drop are also counted by the kernel, under a reason of its own.',
+
+  reason: 'reason',
+  by: 'by',
+  byDetail: 'Where the packets were dropped',
+  meaning: 'meaning',
+  packets: 'packets',
+  perSecond: '/s',
+  perSecondDetail: 'Mean of the last minute, or since the page was opened',
+  last: 'last',
+  noTime: 'Podlane’s programs do not record the time of a drop',
+} as const;
+
+/** Places where packets are dropped. */
+export const dropPlaces = {
+  egress: { label: 'ours, out', detail: 'Podlane’s egress program of the pod' },
+  ingress: { label: 'ours, in', detail: 'Podlane’s ingress program of the pod' },
+  kernel: { label: 'kernel', detail: 'The kernel, at the pod’s device, in its namespace or at its sockets' },
+} as const;
+
+export const notReadSince = (time: string): string => `not read since ${time}`;
+export const noDropsSince = (time: string, includesKernel: boolean): string =>
+  includesKernel ? `No drops since ${time}.` : `No drops by Podlane’s programs since ${time}.`;
+export const kernelReasonsUnavailable = (detail: string, hint: string | null): string =>
+  `Kernel drop reasons are not available: ${detail}${hint === null ? '' : ` (${hint})`}.`;
+export const uncountedDrops = (packets: number): string =>
+  `${count(packets)} more drops on this node could not be attributed to a pod.`;
+export function countedSince(ours: string, kernel: string | null): string {
+  if (kernel === null) return `ours since ${ours}`;
+  return ours === kernel ? `since ${ours}` : `ours since ${ours}, kernel since ${kernel}`;
+}

@@ -1,0 +1,61 @@
+import type { GuardAction, GuardSignal, GuardStage, PodGuard } from '../../../../contract/guard.ts';
+
+/** Texts of a pod's guard. */
+export const guardText = {
+  title: 'Guard',
+  thresholds: 'Thresholds',
+  switchOff: 'Switch off',
+  switchOn: 'Switch on',
+  gone: 'The pod is gone.',
+  resume: 'Resume',
+  dismiss: 'Dismiss',
+  resumeFailed: 'The guard was not resumed',
+  switchFailed: 'The guard was not switched',
+
+  sheetTitle: 'Guard of this pod',
+  sheetDescription: 'Thresholds for this pod only. Empty fields use the node’s settings.',
+
+  actions: 'Guard actions',
+  noActions: 'The guard has not acted on this pod.',
+  actionFailed: ', failed',
+  migration: 'migration',
+
+  signal: 'signal',
+  state: 'state',
+  evidence: 'evidence',
+  since: 'since',
+} as const;
+
+/** What the guard does with a pod. */
+export function stageLabel({ stage, watched, thresholds }: PodGuard): string {
+  if (stage === 'watching') return watched ? 'watching' : thresholds.on ? 'not watching' : 'off';
+  return stageLabels[stage];
+}
+
+const stageLabels: Record<Exclude<GuardStage, 'watching'>, string> = {
+  'falling-back': 'moving the pod to veth',
+  'fallen-back': 'moved the pod to veth',
+  'left-alone': 'automatic recovery stopped',
+};
+
+export const actionLabels: Record<GuardAction['action'], string> = {
+  repair: 'Repaired',
+  fallback: 'Moved to veth',
+  'leave-alone': 'Automatic recovery stopped',
+  resume: 'Resumed',
+};
+
+export const signalLabels: Record<GuardSignal, string> = {
+  program: 'Programs',
+  'cut-off': 'Policy',
+  drops: 'Drops',
+  'one-sided': 'Bidirectional traffic',
+  probe: 'Probe',
+};
+
+export const signalStateLabels = {
+  healthy: 'OK',
+  failing: 'failing',
+  unknown: 'unknown',
+  off: 'off',
+} as const;
