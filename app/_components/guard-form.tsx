@@ -82,8 +82,7 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
           ) : saved && !changed ? (
             sharedText.guardSaved
           ) : (
-            (lacks ??
-            `An empty field ${from === 'default' ? sharedText.emptyIsDefault : sharedText.emptyIsInherited(from)}.`)
+            (lacks ?? (from === 'default' ? sharedText.emptyIsDefault : sharedText.emptyIsInherited(from)))
           )}
         </p>
       </div>

@@ -70,11 +70,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
             <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">
               {debugText.partsSummary(
                 dump.parts.length,
-                problems > 0
-                  ? debugText.incompleteFiles(
-                      problems === 1 ? debugText.oneFile : debugText.fileCount(problems),
-                    )
-                  : '',
+                problems > 0 ? debugText.incompleteFiles(debugText.fileCount(problems)) : '',
               )}
             </summary>
             <DumpParts parts={dump.parts} />

@@ -1,16 +1,4 @@
-import type { DumpPartName } from '../../contract/dump.ts';
 import { debugText } from './text.ts';
-
-const parts: Record<DumpPartName, [title: string, what: string]> = {
-  kernel: [debugText.kernelPart, debugText.kernelPartDetail],
-  network: [debugText.hostPart, debugText.hostPartDetail],
-  pods: [debugText.podPart, debugText.podPartDetail],
-  programs: [debugText.programPart, debugText.programPartDetail],
-  maps: [debugText.mapPart, debugText.mapPartDetail],
-  statistics: [debugText.statisticsPart, debugText.statisticsPartDetail],
-  agent: [debugText.agentPart, debugText.agentPartDetail],
-  log: [debugText.logPart, debugText.logPartDetail],
-};
 
 /** Lists the parts of a dump, and the data that is never included. */
 export function DumpContents() {
@@ -21,13 +9,13 @@ export function DumpContents() {
           {debugText.included}
         </h2>
         <dl className="border-line-2 border-t">
-          {Object.entries(parts).map(([name, [title, what]]) => (
+          {Object.entries(debugText.parts).map(([name, { title, detail }]) => (
             <div
               key={name}
               className="grid grid-cols-[136px_minmax(0,1fr)] border-line-1 border-b py-1 text-12"
             >
               <dt>{title}</dt>
-              <dd className="text-ink-2">{what}</dd>
+              <dd className="text-ink-2">{detail}</dd>
             </div>
           ))}
         </dl>

@@ -1,7 +1,7 @@
 import { Check, CircleDashed, CircleDot } from 'lucide-react';
 import type { DumpPart } from '../../contract/dump.ts';
 import { WarningSign } from '../_components/warning-sign.tsx';
-import { bytes, count } from '../_lib/format.ts';
+import { bytes } from '../_lib/format.ts';
 import { debugText } from './text.ts';
 
 /** Shows the progress and problems of each part of a dump. */
@@ -15,17 +15,17 @@ export function DumpParts({ parts }: { parts: readonly DumpPart[] }) {
   );
 }
 
-function Part({ part: { title, state, files, bytes: size, problems } }: { part: DumpPart }) {
+function Part({ part: { name, state, files, bytes: size, problems } }: { part: DumpPart }) {
   return (
     <li className="border-line-1 border-b py-1">
       <div className="grid grid-cols-[18px_minmax(0,1fr)_72px_84px] items-center gap-x-1.5">
         <StateMark state={state} />
         <span className={state === 'waiting' ? 'text-muted' : ''}>
-          {title}
+          {debugText.parts[name].title}
           <span className="sr-only">, {words[state]}</span>
         </span>
         <span className="text-right text-12 text-muted tabular-nums">
-          {state !== 'waiting' && (files === 1 ? debugText.oneFile : debugText.fileCountText(count(files)))}
+          {state !== 'waiting' && debugText.fileCount(files)}
         </span>
         <span className="text-right text-12 text-muted tabular-nums">
           {state !== 'waiting' && bytes(size)}

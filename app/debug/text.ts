@@ -1,3 +1,19 @@
+import type { DumpPartName } from '../../contract/dump.ts';
+
+const parts: Record<DumpPartName, { title: string; detail: string }> = {
+  kernel: {
+    title: 'Kernel and feature probes',
+    detail: 'version, configuration, probed features, relevant sysctls',
+  },
+  network: { title: 'Host network', detail: 'links, addresses, routes, neighbors, rules, qdiscs, filters' },
+  pods: { title: 'Pod networks', detail: 'the same for each pod’s network namespace' },
+  programs: { title: 'eBPF programs and links', detail: 'all, with instructions, links and attach points' },
+  maps: { title: 'eBPF maps', detail: 'all; entries of Podlane’s maps only' },
+  statistics: { title: 'Statistics', detail: 'devices, protocols, softirqs, drops by reason' },
+  agent: { title: 'Agent', detail: 'API responses: migrations, rules, guard, events, metrics' },
+  log: { title: 'Agent log', detail: 'last lines of the agent’s log, without secrets' },
+};
+
 /** Texts of the debug dump page. */
 export const debugText = {
   dumpInProgress: 'Dump in progress.',
@@ -23,8 +39,7 @@ export const debugText = {
   sha256: 'SHA-256',
   copySha256: 'the SHA-256',
   incompleteFiles: (files: string) => `, ${files} missing or incomplete`,
-  oneFile: '1 file',
-  fileCount: (files: number) => `${files} files`,
+  fileCount: (files: number) => (files === 1 ? '1 file' : `${files.toLocaleString('en-US')} files`),
   cancelFailed: 'The dump was not canceled',
   deleteFailed: 'The dump was not deleted',
   canceled: 'Dump canceled',
@@ -35,26 +50,10 @@ export const debugText = {
   doneWithProblems: (problems: number) => `done, ${problems} ${problems === 1 ? 'problem' : 'problems'}`,
   failed: 'failed',
   deletePermanently: 'Delete permanently',
-  kernelPart: 'Kernel and feature probes',
-  kernelPartDetail: 'version, configuration, probed features, relevant sysctls',
-  hostPart: 'Host network',
-  hostPartDetail: 'links, addresses, routes, neighbors, rules, qdiscs, filters',
-  podPart: 'Pod networks',
-  podPartDetail: 'the same for each pod’s network namespace',
-  programPart: 'eBPF programs and links',
-  programPartDetail: 'all, with instructions, links and attach points',
-  mapPart: 'eBPF maps',
-  mapPartDetail: 'all; entries of Podlane’s maps only',
-  statisticsPart: 'Statistics',
-  statisticsPartDetail: 'devices, protocols, softirqs, drops by reason',
-  agentPart: 'Agent',
-  agentPartDetail: 'API responses: migrations, rules, guard, events, metrics',
-  logPart: 'Agent log',
-  logPartDetail: 'last lines of the agent’s log, without secrets',
+  parts,
   included: 'Included',
   notIncluded: 'Not included',
   notIncludedDetail:
     'Packet payloads, tokens, keys, process environments, and entries of foreign maps. The manifest lists the equivalent command, the time and the checksum of every file.',
-  fileCountText: (files: string) => `${files} files`,
   debug: 'Debug',
 };

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { httpCall } from '../http-call.ts';
 import { expect, bareTest as test } from './fixtures/index.ts';
 
-/** The status that an upgrade of the stream is answered with. */
+/** Returns the HTTP status of an upgrade of the stream. */
 function upgradeStatus(url: string, headers: Record<string, string>): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/api/v1/stream`, { headers });
@@ -42,7 +42,7 @@ test('a foreign Host is refused with 421, a foreign Origin with 403', async ({ n
   expect(await upgradeStatus(node.url, { origin: 'http://evil.example' })).toBe(403);
 });
 
-test('the link signs in once, and leaves no token in the address', async ({ node, page, browser }) => {
+test('a sign-in link works once and leaves no token in the URL', async ({ node, page, browser }) => {
   const link = await node.gateway.newLink();
   await page.goto(link);
   await expect(page).toHaveURL('/pods');
@@ -58,7 +58,7 @@ test('the link signs in once, and leaves no token in the address', async ({ node
   await other.close();
 });
 
-test('a page on another port of this machine reaches nothing, although the browser brings the cookie', async ({
+test('a page on another port of this machine is refused, although the browser sends the cookie', async ({
   node,
   page,
 }) => {
@@ -81,7 +81,7 @@ test('a page on another port of this machine reaches nothing, although the brows
   expect(tried).toEqual({ call: 'TypeError: Failed to fetch', opened: false });
 });
 
-test('no script runs but ours: the policy holds in the browser and the pages work under it', async ({
+test('the content security policy blocks injected scripts, and the pages work under it', async ({
   node,
   page,
 }) => {
@@ -101,7 +101,7 @@ test('no script runs but ours: the policy holds in the browser and the pages wor
   expect(ran).toBe(false);
 });
 
-test('the gateway has no capability and no way to one, and is not root', async ({ node }) => {
+test('the gateway has no capabilities, cannot gain any, and is not root', async ({ node }) => {
   const status = readFileSync(`/proc/${node.gateway.pid}/status`, 'utf8');
   const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim();
   for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])

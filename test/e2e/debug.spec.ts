@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, bareTest as test } from './fixtures/index.ts';
 
-test('a debug dump is made under the eye, had as a file that says what it holds, and deleted', async ({
+test('a debug dump shows its progress, is downloaded with a table of contents, and deleted', async ({
   node,
   page,
 }) => {
@@ -12,14 +12,14 @@ test('a debug dump is made under the eye, had as a file that says what it holds,
   await page.goto(await node.gateway.newLink());
   await page.goto('/debug');
   const dumps = page.getByRole('region', { name: 'Dumps' });
-  await expect(dumps).toContainText('No dump is kept');
-  await page.getByRole('button', { name: 'Make a dump' }).click();
+  await expect(dumps).toContainText('No dumps');
+  await page.getByRole('button', { name: 'Create dump' }).click();
   await dumps.getByRole('button', { name: 'Cancel' }).click();
-  await expect(dumps).toContainText('No dump is kept');
+  await expect(dumps).toContainText('No dumps');
 
-  await page.getByRole('button', { name: 'Make a dump' }).click();
-  await expect(dumps).toContainText('Network of the pods');
-  await expect(page.getByRole('button', { name: 'Make a dump' })).toBeDisabled();
+  await page.getByRole('button', { name: 'Create dump' }).click();
+  await expect(dumps).toContainText('Pod networks');
+  await expect(page.getByRole('button', { name: 'Create dump' })).toBeDisabled();
   const save = dumps.getByRole('link', { name: 'Download' });
   await expect(save).toBeVisible({ timeout: 20_000 });
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
@@ -33,12 +33,12 @@ test('a debug dump is made under the eye, had as a file that says what it holds,
   expect(execFileSync('tar', ['-tzf', path], { encoding: 'utf8' })).toMatch(/\/index\.html$/m);
 
   await dumps.getByRole('button', { name: 'Delete…' }).click();
-  await dumps.getByRole('button', { name: 'Delete for good' }).click();
-  await expect(dumps).toContainText('No dump is kept');
+  await dumps.getByRole('button', { name: 'Delete permanently' }).click();
+  await expect(dumps).toContainText('No dumps');
 
   await page.context().clearCookies();
   await page.goto(await node.gateway.newLink('operator'));
   await page.goto('/debug');
   await expect(page.getByText('Needs the role admin; this session is operator.')).toBeVisible();
-  await expect(page.getByRole('button', { name: 'Make a dump' })).toBeDisabled();
+  await expect(page.getByRole('button', { name: 'Create dump' })).toBeDisabled();
 });

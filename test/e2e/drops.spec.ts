@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, bareTest as test } from './fixtures/index.ts';
 
-test('the page of a pod tells its drops by reason, ours and the kernel’s, as they come', async ({
+test('the pod page shows drops by Podlane’s programs and by the kernel, by reason and live', async ({
   node,
   page,
 }) => {

@@ -12,7 +12,7 @@ const test = base.extend<{ url: string }>({
   },
 });
 
-test('the page of a pod says what the guard does with it, and lets a person choose for it', async ({
+test('the pod page shows what the guard does, and changes its thresholds for the pod', async ({
   url,
   page,
 }) => {
@@ -41,11 +41,11 @@ test('the page of a pod says what the guard does with it, and lets a person choo
   expect(violations).toEqual([]);
 });
 
-test('what is chosen for the node holds when the page is opened again', async ({ url, page }) => {
+test('settings of the node persist over a reload of the page', async ({ url, page }) => {
   await page.goto(url);
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Settings' }).click();
   await expect(page.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible();
-  const redirect = page.getByRole('checkbox', { name: /Hand packets between pods/ });
+  const redirect = page.getByRole('checkbox', { name: /Redirect same-node traffic/ });
   await expect(redirect).toBeChecked();
   await redirect.uncheck();
   await expect(redirect).toBeEnabled();

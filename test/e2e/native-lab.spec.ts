@@ -2,7 +2,7 @@ import { expect, test } from './fixtures/index.ts';
 
 test.use({ labArgs: ['--native', '--kind', 'veth'] });
 
-test('where the kernel has no netkit the lab runs on veth, and the page says why promotion is not to be had', async ({
+test('where the kernel has no netkit the lab runs on veth, and the page explains why promotion is unavailable', async ({
   page,
   lab,
 }) => {

@@ -29,7 +29,7 @@ const line = (page: Page, start: string) =>
     .getByRole('listitem')
     .filter({ hasText: start });
 
-test('the path shows how packets travel by their counters, and that redirect is off', async ({
+test('the path shows redirected and routed packets by their counters, and if redirect is off', async ({
   page,
 }) => {
   await page.goto(podPage);
@@ -60,7 +60,7 @@ test('the path shows how packets travel by their counters, and that redirect is 
   await expect(drawn('redirect-egress')).toHaveCount(2);
 });
 
-test('all addresses of a pod are a key away, and its routes and neighbours are there in both families', async ({
+test('all addresses of a pod open by keyboard, and its routes and neighbors are shown for both families', async ({
   page,
 }) => {
   await page.goto(podPage);
@@ -81,7 +81,7 @@ test('all addresses of a pod are a key away, and its routes and neighbours are t
     await expect(neighbours.getByRole('row').filter({ hasText: address })).toContainText('PERMANENT');
 });
 
-test('a veth says why its programs have nowhere to move, and events say what happened', async ({ page }) => {
+test('a veth pod explains why its programs cannot move, and events are listed', async ({ page }) => {
   await page.goto(podPage);
   const programs = page.getByRole('region', { name: 'Programs', exact: true });
   await expect(programs).toContainText('where a veth has its hooks: nothing to move between');
@@ -89,7 +89,7 @@ test('a veth says why its programs have nowhere to move, and events say what hap
   await expect(page.getByRole('region', { name: 'Events' })).toContainText('attached');
 });
 
-test('the table shows the first address and how many more, and any of them finds the pod', async ({
+test('the table shows the first address and the number of others, and each of them finds the pod', async ({
   page,
 }) => {
   await page.goto('/pods?q=FD00:99:0::1');
@@ -98,7 +98,7 @@ test('the table shows the first address and how many more, and any of them finds
 });
 
 for (const colorScheme of ['dark', 'light'] as const)
-  test(`the page of a dual-stack pod breaks no rule of WCAG 2 A and AA and fits a phone, ${colorScheme}`, async ({
+  test(`the page of a dual-stack pod conforms to WCAG 2 A and AA and fits a phone, ${colorScheme}`, async ({
     page,
   }) => {
     await page.emulateMedia({ colorScheme });

@@ -18,7 +18,7 @@ test.afterAll(() => void traffic?.kill());
 
 const row = (page: Page, name: string) =>
   page.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
-/** Packets a second into the pod, as its row shows them. */
+/** Ingress packets per second as the pod's row shows them. */
 const ingressPackets = (page: Page, name: string) => row(page, name).getByRole('cell').nth(4);
 const shownNames = (page: Page) => page.getByRole('rowheader').allInnerTexts();
 const filter = (page: Page) => page.getByRole('textbox', { name: 'Filter pods' });
@@ -28,7 +28,7 @@ test.beforeEach(async ({ page, node }) => {
   await expect(row(page, 'ledger')).toBeVisible();
 });
 
-test('each pod has its address, its kind in words and its rates of now, the busy ones first', async ({
+test('each pod shows its address, its kind as a word and its current rates, the busiest first', async ({
   page,
 }) => {
   await expect(row(page, 'pricing')).toContainText('veth');
@@ -43,7 +43,7 @@ test('each pod has its address, its kind in words and its rates of now, the busy
   }).toPass();
 });
 
-test('the slash filters, the URL keeps it, and a link with it opens the same', async ({ page }) => {
+test('the slash key focuses the filter, the URL keeps it, and a link restores it', async ({ page }) => {
   await page.keyboard.press('/');
   await page.keyboard.type('10.99.7.2');
   await expect(page.getByRole('rowheader')).toHaveText(['ledger']);
@@ -56,7 +56,7 @@ test('the slash filters, the URL keeps it, and a link with it opens the same', a
   await expect(page).toHaveURL(/\/pods$/);
 });
 
-test('ifindex and slot find a pod, facets narrow further', async ({ page }) => {
+test('the filter finds a pod by ifindex, and facets narrow the list', async ({ page }) => {
   const { items } = await (await page.request.get('/api/v1/pods')).json();
   const search = items.find(({ name }: { name: string }) => name === 'search');
   await filter(page).fill(String(search.primary.ifindex));
@@ -70,13 +70,13 @@ test('ifindex and slot find a pod, facets narrow further', async ({ page }) => {
   await expect(page).toHaveURL(/\?kind=veth$/);
 });
 
-test('what was mistyped is asked back', async ({ page }) => {
+test('a mistyped name is answered with a suggestion', async ({ page }) => {
   await filter(page).fill('pircing');
   await page.getByRole('button', { name: 'pricing', exact: true }).click();
   await expect(page.getByRole('rowheader')).toHaveText(['pricing']);
 });
 
-test('a column head sorts, says so, and the URL keeps it', async ({ page }) => {
+test('a column head sorts, announces it, and the URL keeps it', async ({ page }) => {
   const head = page.getByRole('columnheader', { name: 'pod', exact: true });
   await page.getByRole('button', { name: 'pod', exact: true }).click();
   await expect(head).toHaveAttribute('aria-sort', 'ascending');
@@ -91,7 +91,7 @@ test('a column head sorts, says so, and the URL keeps it', async ({ page }) => {
   expect(await shownNames(page)).toEqual((await shownNames(page)).toSorted().reverse());
 });
 
-test('the keyboard alone reaches a pod', async ({ page }) => {
+test('a pod is reached by keyboard alone', async ({ page }) => {
   await page.getByRole('button', { name: 'address' }).click();
   await filter(page).fill('10.99.7');
   await expect(page.getByRole('rowheader')).toHaveText(names);
@@ -122,25 +122,25 @@ for (const theme of ['dark', 'light'] as const) {
   });
 }
 
-test('a page that is not there says so and leads back', async ({ page }) => {
+test('an unknown page says so and links back', async ({ page }) => {
   await page.goto('/nowhere');
   await page.getByRole('link', { name: 'All pods' }).click();
   await expect(row(page, 'ledger')).toBeVisible();
 });
 
-test('without the agent the numbers turn grey and say how old they are, and “Try now” brings it back', async ({
+test('without the agent the numbers are dimmed and show their age, and “Retry now” reconnects', async ({
   page,
   node,
 }) => {
   await expect(ingressPackets(page, 'pricing')).toHaveText(/^\d+$/);
   await node.killAgent();
-  const banner = page.getByRole('status').filter({ hasText: 'No samples' });
-  await expect(banner).toContainText('Pods keep running');
+  const banner = page.getByRole('status').filter({ hasText: 'No new data' });
+  await expect(banner).toContainText('Pod traffic is not affected');
   await expect(banner).toContainText('does not answer');
-  await expect(banner).toContainText(/next try in|trying now/);
+  await expect(banner).toContainText(/retrying in|retrying…/);
   await expect(page.locator('tbody.stale')).toBeVisible();
   await node.startAgent();
-  await banner.getByRole('button', { name: 'Try now' }).click();
+  await banner.getByRole('button', { name: 'Retry now' }).click();
   await expect(banner).toBeHidden();
   await expect(page.locator('tbody.stale')).toBeHidden();
   await expect(ingressPackets(page, 'pricing')).toHaveText(/^[3-6]\d$/);

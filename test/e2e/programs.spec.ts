@@ -71,10 +71,7 @@ test('programs are listed with attach points and cost, and link to their instruc
   await expect(link.first()).toBeVisible();
 });
 
-test('a signed build is verified, activated and rolled back', async ({
-  node,
-  page,
-}) => {
+test('a signed build is verified, activated and rolled back', async ({ node, page }) => {
   const key = new SigningKey(node.trust, 'pages');
   const sign = (image: Buffer) => Buffer.from(key.sign(image).toString('base64'));
   const add = async (image: Buffer) => {
@@ -111,7 +108,7 @@ test('a signed build is verified, activated and rolled back', async ({
   await expect(builds.getByRole('row', { name: /bundled/ })).toContainText('running');
 });
 
-test('a user’s program goes on a pod beside Podlane’s, and off it; a lesser role is told why not', async ({
+test('a user program is attached to a pod beside Podlane’s and detached; a lesser role sees why it cannot', async ({
   node,
   page,
 }) => {

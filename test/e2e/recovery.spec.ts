@@ -1,9 +1,6 @@
 import { expect, bareTest as test } from './fixtures/index.ts';
 
-test('the page says when the agent is gone, and comes back by itself with the same pods', async ({
-  node,
-  page,
-}) => {
+test('the page reports a lost agent, and recovers by itself with the same pods', async ({ node, page }) => {
   const cart = await node.addPod('cart', '10.99.0.33/32');
   const web = await node.addPod('web', '10.99.0.34/32');
   await page.goto(await node.gateway.newLink());

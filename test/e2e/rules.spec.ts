@@ -36,14 +36,14 @@ const ping = (times = 3): string =>
     .run('bash', '-c', `ping -c ${times} -i 0.05 -W 1 10.42.8.1 | grep -o '[0-9]* received'; true`)
     .trim();
 
-const looksWell = async (page: Page, ...colorSchemes: ('light' | 'dark')[]): Promise<void> => {
+const expectAccessible = async (page: Page, ...colorSchemes: ('light' | 'dark')[]): Promise<void> => {
   for (const colorScheme of colorSchemes) {
     await page.emulateMedia({ colorScheme });
     expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
   }
 };
 
-test('rules are written with their errors at hand, tried out on live traffic, put in force and undone', async ({
+test('rules are edited with diagnostics, staged on live traffic, applied, removed and rolled back', async ({
   node,
   page,
 }) => {
@@ -52,26 +52,26 @@ test('rules are written with their errors at hand, tried out on live traffic, pu
   await page.goto('/rules');
   await page.getByRole('button', { name: 'Open this example in the editor' }).click();
   const editor = page.getByRole('textbox', { name: 'Rules as YAML' });
-  const pane = page.getByRole('complementary', { name: 'What it would do' });
-  await expect(pane).toContainText('would be taken');
+  const pane = page.getByRole('complementary', { name: 'Effect of the rules' });
+  await expect(pane).toContainText('Checkvalid');
 
   await editor.fill(rules(8080).replace('icmp: [{ type: 8 }]', 'icmp: [{ type: 800 }]'));
   await expect(pane.getByRole('button', { name: /line 15.*255/ })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Apply…' })).toBeDisabled();
   await editor.fill(rules(8080));
-  await expect(pane).toContainText('would be taken');
+  await expect(pane).toContainText('Checkvalid');
   await expect(pane.getByRole('heading', { name: /no-ping/ })).toContainText('1 entry');
   await expect(pane.getByRole('link', { name: 'shop.rules-front' })).toBeVisible();
-  await looksWell(page, 'light', 'dark');
+  await expectAccessible(page, 'light', 'dark');
 
-  await page.getByRole('button', { name: 'Try out' }).click();
-  await expect(page.getByRole('heading', { name: /e2e judges live traffic/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Stage', exact: true }).click();
+  await expect(page.getByRole('heading', { name: /e2e evaluates live traffic/ })).toBeVisible();
   expect(ping()).toBe('3 received');
   const differences = page.getByRole('table', { name: 'Differences' });
-  await expect(differences.getByRole('row', { name: /would drop no-ping shop.rules-front/ })).toBeVisible();
-  await looksWell(page, 'dark');
-  await page.getByRole('button', { name: 'Apply the draft…' }).click();
-  await page.getByRole('dialog').getByLabel('Why').fill('no more pings');
+  await expect(differences.getByRole('row', { name: /would deny no-ping shop.rules-front/ })).toBeVisible();
+  await expectAccessible(page, 'dark');
+  await page.getByRole('button', { name: 'Apply staged rules…' }).click();
+  await page.getByRole('dialog').getByLabel('Comment').fill('no more pings');
   await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click();
 
   const row = page.getByRole('row', { name: /no-ping/ });
@@ -94,26 +94,26 @@ test('rules are written with their errors at hand, tried out on live traffic, pu
   await expect(page.getByRole('dialog', { name: 'front' })).toContainText('10.42.8.0/24');
 
   await page.goto('/rules/explain?source=shop.rules-back&destination=10.42.8.1&protocol=icmp&type=8');
-  const answer = page.getByRole('region', { name: 'ingress of shop.rules-front' });
-  await expect(answer).toContainText(/deny\s*by no-ping/);
+  const result = page.getByRole('region', { name: 'ingress of shop.rules-front' });
+  await expect(result).toContainText(/deny\s*by no-ping/);
   await page.getByLabel('Protocol').fill('tcp');
   await page.getByLabel('Destination port').fill('8090');
-  await page.getByRole('button', { name: 'Explain', exact: true }).click();
-  await expect(answer).toContainText(/allow\s*by front/);
+  await page.getByRole('button', { name: 'Look up', exact: true }).click();
+  await expect(result).toContainText(/allow\s*by front/);
 
   await page.getByRole('link', { name: /^Versions/ }).click();
-  await expect(page.getByRole('row', { name: /^1 in force .* no more pings$/ })).toBeVisible();
-  await page.getByRole('button', { name: 'Take the rules away…' }).click();
-  await page.getByRole('button', { name: 'Take them away' }).click();
-  await expect(page.getByRole('row', { name: /^2 in force .*none: taken away/ })).toBeVisible();
+  await expect(page.getByRole('row', { name: /^1 active .* no more pings$/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Remove all rules…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove all rules' }).click();
+  await expect(page.getByRole('row', { name: /^2 active .*none \(rules removed\)/ })).toBeVisible();
   expect(ping(1)).toBe('1 received');
   await page.getByRole('link', { name: '1', exact: true }).click();
-  await page.getByRole('button', { name: 'Put in force again' }).click();
-  await expect(page.getByRole('row', { name: /^3 in force .*version 1 again/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Roll back to this version' }).click();
+  await expect(page.getByRole('row', { name: /^3 active .*rollback to version 1/ })).toBeVisible();
   await putRules(page, null);
 });
 
-test('two people at the rules do not overwrite one another; a viewer changes nothing', async ({
+test('concurrent editors do not overwrite each other’s rules; a viewer changes nothing', async ({
   node,
   page,
 }) => {
@@ -126,13 +126,13 @@ test('two people at the rules do not overwrite one another; a viewer changes not
   await editor.fill(rules(8090, 'rules-own'));
   await expect(page.getByRole('button', { name: 'Apply…' })).toBeEnabled();
   expect((await askApi(page, 'PUT', '/rules', rules(8085, 'rules-own'))).status).toBe(200);
-  const notice = page.getByRole('alert').filter({ hasText: 'changed meanwhile' });
+  const notice = page.getByRole('alert').filter({ hasText: 'The active rules have changed' });
   await expect(notice).toBeVisible();
   await page.getByRole('button', { name: 'Apply…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click();
   await expect(page.getByRole('dialog')).toContainText('Not applied');
   await page.keyboard.press('Escape');
-  await page.getByRole('button', { name: 'Keep mine' }).click();
+  await page.getByRole('button', { name: 'Keep mine and overwrite' }).click();
   await page.getByRole('button', { name: 'Apply…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Apply' }).click();
   await expect(page.getByRole('dialog')).toHaveCount(0);

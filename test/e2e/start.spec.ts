@@ -58,7 +58,7 @@ test('one command starts agent and gateway and prints a link; SIGINT ends both a
   }
 });
 
-test('when the agent dies the start command says so and ends the gateway', async () => {
+test('when the agent dies the start command reports it and stops the gateway', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-e-start-'));
   using host = makeNetns('start');
   try {
@@ -73,7 +73,7 @@ test('when the agent dies the start command says so and ends the gateway', async
   }
 });
 
-test('where nobody cannot read the installation its owner runs the gateway, without capabilities even as root', () => {
+test('if the user nobody cannot read the installation, its owner runs the gateway, without capabilities even as root', () => {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-e-private-'));
   try {
     const user = unprivilegedUser(folder);

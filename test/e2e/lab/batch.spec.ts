@@ -13,7 +13,7 @@ async function openPods(page: Page): Promise<void> {
   await expect(page.locator('tr[data-pod]').first()).toBeVisible();
 }
 
-test('pods are selected by click, range and key, and all that a filter shows at once', async ({ page }) => {
+test('pods are selected by click, range and keyboard, and all filtered pods at once', async ({ page }) => {
   await openPods(page);
   const bar = page.getByRole('region', { name: 'Selection' });
   const boxes = page.locator('tr[data-pod] [data-select]');
@@ -38,7 +38,7 @@ test('pods are selected by click, range and key, and all that a filter shows at 
   await expect(bar).toBeHidden();
 });
 
-test('what cannot be moved is named with its reason before anything is touched', async ({ page }) => {
+test('pods that cannot be moved are listed with the reason before anything changes', async ({ page }) => {
   await openPods(page);
   await page.getByRole('checkbox', { name: 'Select all shown' }).check();
   await page.getByRole('button', { name: 'Promote to netkit…' }).click();
@@ -51,7 +51,7 @@ test('what cannot be moved is named with its reason before anything is touched',
   await expect(page.getByRole('region', { name: 'Selection' })).toBeVisible();
 });
 
-test('the whole node moves: paused, resumed, done; no request fails, and its address shows it again', async ({
+test('the whole node is migrated, paused and resumed; no request fails, and the URL shows the batch again', async ({
   page,
   lab,
 }) => {

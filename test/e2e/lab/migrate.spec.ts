@@ -31,7 +31,7 @@ async function device(page: Page, id: string) {
   return (await (await page.request.get(`/api/v1/pods/${id}`)).json()).device;
 }
 
-test('cart falls back to veth and is promoted to netkit by the buttons: no request fails, no connection breaks', async ({
+test('cart falls back to veth and is promoted to netkit in the dashboard: no request fails, no connection breaks', async ({
   page,
   lab,
 }) => {

@@ -15,7 +15,7 @@ const violations = async (page: Page) =>
     .violations;
 
 for (const colorScheme of ['dark', 'light'] as const)
-  test(`the page of a pod and its plan break no rule of WCAG 2 A and AA, ${colorScheme}`, async ({
+  test(`the pod page and its migration plan conform to WCAG 2 A and AA, ${colorScheme}`, async ({
     page,
     lab: _,
   }) => {
@@ -29,7 +29,7 @@ for (const colorScheme of ['dark', 'light'] as const)
     expect(await violations(page)).toEqual([]);
   });
 
-test('the path says what the kernel has: the kind, both ends, and our programs with live rates', async ({
+test('the path shows the state of the kernel: kind, both ends, and Podlane’s programs with live rates', async ({
   page,
 }) => {
   await openPod(page, 'web');
@@ -52,7 +52,7 @@ test('the path says what the kernel has: the kind, both ends, and our programs w
   await expect(path).toBeVisible();
 });
 
-test('the keyboard goes the way of a leaving packet, and reads a chart second by second', async ({
+test('the keyboard follows the path of an egress packet, and reads a chart second by second', async ({
   page,
 }) => {
   await openPod(page, 'web');
@@ -72,7 +72,7 @@ test('the keyboard goes the way of a leaving packet, and reads a chart second by
   await expect(chart.getByRole('cell', { name: 'netkit' }).first()).toBeVisible();
 });
 
-test('the plan changes nothing, has its own address, and Escape closes it', async ({ page }) => {
+test('the plan changes nothing, has its own URL, and Escape closes it', async ({ page }) => {
   await openPod(page, 'web');
   const address = new URL(page.url()).pathname;
   await page.goto(`${address}?migrate=veth`);
@@ -88,7 +88,7 @@ test('the plan changes nothing, has its own address, and Escape closes it', asyn
   expect(items.filter(({ podName }: { podName: string }) => podName.startsWith('web-'))).toEqual([]);
 });
 
-test('programs move to the primary and back by keyboard, the order of it said before', async ({ page }) => {
+test('programs move to the primary and back by keyboard, after the steps are shown', async ({ page }) => {
   await openPod(page, 'web');
   const programs = page.getByRole('region', { name: 'Programs', exact: true });
   await programs.getByRole('button', { name: 'Move programs to the primary' }).press('Enter');
@@ -111,7 +111,7 @@ test('programs move to the primary and back by keyboard, the order of it said be
   await expect(page.getByRole('region', { name: 'Events' }).getByText('programs moved')).toHaveCount(2);
 });
 
-test('a pod that does not exist is said so, with a way back', async ({ page }) => {
+test('the page of an unknown pod says so and links back', async ({ page }) => {
   await page.goto('/pods/shop.nobody');
   await expect(page.getByRole('heading', { name: 'No such pod' })).toBeVisible();
   await page.getByRole('link', { name: 'All pods of this node' }).click();
