@@ -21,9 +21,23 @@ const jetbrains = localFont({
 export const metadata: Metadata = {
   title: { default: 'Podlane', template: '%s · Podlane' },
   description: sharedText.description,
+  icons: {
+    icon: [
+      { url: '/icon.svg', type: 'image/svg+xml' },
+      { url: '/favicon.ico', sizes: '32x32' },
+    ],
+    apple: '/apple-touch-icon.png',
+  },
 };
 
-export const viewport: Viewport = { width: 'device-width', initialScale: 1 };
+export const viewport: Viewport = {
+  width: 'device-width',
+  initialScale: 1,
+  themeColor: [
+    { media: '(prefers-color-scheme: dark)', color: '#0d1012' },
+    { media: '(prefers-color-scheme: light)', color: '#fbfcfc' },
+  ],
+};
 
 export default async function RootLayout({ children }: { children: ReactNode }) {
   const nonce = (await headers()).get('x-nonce') ?? undefined;
@@ -31,6 +45,8 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
     // The inline script sets the theme before the first paint, so the attributes differ from the server's.
     <html lang="en" className={`${inter.variable} ${jetbrains.variable}`} suppressHydrationWarning>
       <head>
+        {/* The gateway serves nothing without a session, and browsers fetch a manifest without cookies by default. */}
+        <link rel="manifest" href="/manifest.webmanifest" crossOrigin="use-credentials" />
         <script
           nonce={nonce}
           suppressHydrationWarning

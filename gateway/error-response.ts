@@ -2,23 +2,23 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../contract/problem.ts';
-import { closedContentPolicy, createNonce } from './security-headers.ts';
 import { renderNoticePage } from './notice-page.ts';
+import { closedContentPolicy, createNonce } from './security-headers.ts';
 
-/** The problem that an error is to the outside. What is not ours to explain is `internal`. */
+/** Returns an error as a ProblemError: an unexpected error becomes `internal`. */
 export function toProblemError(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   const { statusCode, message } = error as { statusCode?: number; message?: string };
-  if (statusCode === 413) return new ProblemError('too_large', 'The request’s body is larger than 1 MiB');
+  if (statusCode === 413) return new ProblemError('too_large', 'The request body is too large');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new ProblemError('bad_request', message ?? 'The request is not valid');
+    return new ProblemError('bad_request', message ?? 'Invalid request');
   return new ProblemError('internal', 'The gateway failed', {
     cause: error,
-    hint: 'See what the gateway printed.',
+    hint: 'See the gateway’s log.',
   });
 }
 
-/** Answers a refused request: a page to a browser that opens one, problem details to everything else. */
+/** Sends an error: as a page to a browser that navigates, as problem details otherwise. */
 export function sendError(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const problem = toProblemError(error).toProblem();
   reply.code(problem.status).header('Cache-Control', 'no-store');
@@ -27,15 +27,19 @@ export function sendError(request: FastifyRequest, reply: FastifyReply, error: u
   return sendNotice(reply, { title: problem.title, detail: problem.detail, hint: problem.hint });
 }
 
-export function sendNotice(reply: FastifyReply, notice: Parameters<typeof renderNoticePage>[0]): FastifyReply {
+/** Sends a page with a short notice. */
+export function sendNotice(
+  reply: FastifyReply,
+  notice: Parameters<typeof renderNoticePage>[0],
+): FastifyReply {
   const nonce = createNonce();
   return reply
-    .header('Content-Security-Policy', `${closedContentPolicy}; style-src 'nonce-${nonce}'`)
+    .header('Content-Security-Policy', `${closedContentPolicy}; style-src 'nonce-${nonce}'; img-src data:`)
     .type('text/html; charset=utf-8')
     .send(renderNoticePage(notice, nonce));
 }
 
-/** Answers a refused WebSocket upgrade, before anything is upgraded. */
+/** Answers an upgrade request with problem details instead of upgrading. */
 export function rejectUpgrade(socket: Duplex, error: unknown): void {
   const problem = toProblemError(error).toProblem();
   const body = JSON.stringify(problem);

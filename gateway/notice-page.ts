@@ -1,4 +1,4 @@
-/** Colours, sizes and mark are those of `app/tokens.css`; the page stands alone because no asset is served unsigned. */
+/** Colors, sizes and logo of `app/tokens.css`, inlined because assets are served only to signed-in browsers. */
 const style = `
 :root { color-scheme: dark light; --page: #0d1012; --line: #343d43; --name: #edf1f2; --text: #b9c2c7; --accent: #66dca6 }
 @media (prefers-color-scheme: light) {
@@ -17,21 +17,29 @@ const mark =
   '<svg width="22" height="16" viewBox="0 0 22 16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">' +
   '<path d="M0 4.5h3M0 11.5h3M19 4.5h3M19 11.5h3"/><rect x="4" y="1" width="14" height="14" rx="7"/><path d="M11 4.5v7"/></svg>';
 
+/** The icon inline: without one, the browser asks for /favicon.ico, which takes a session. */
+const icon = `data:image/svg+xml,${encodeURIComponent(
+  mark
+    .replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"')
+    .replace('width="22" height="16" viewBox="0 0 22 16"', 'viewBox="0 -3 22 22"')
+    .replace('currentColor', '#2f9d6d'),
+)}`;
+
 const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
 export interface Notice {
   title: string;
   detail: string;
   hint?: string | undefined;
-  /** A path that the browser goes on to by itself. */
+  /** Path that the browser opens automatically. */
   next?: string;
 }
 
-/** A page in the product's look that needs nothing else from the gateway. */
+/** Returns the HTML of a page that needs no assets. */
 export function renderNoticePage({ title, detail, hint, next }: Notice, nonce: string): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)} · Podlane</title>${next === undefined ? '' : `<meta http-equiv="refresh" content="0; url=${escapeHtml(next)}">`}
+<title>${escapeHtml(title)} · Podlane</title><link rel="icon" href="${icon}">${next === undefined ? '' : `<meta http-equiv="refresh" content="0; url=${escapeHtml(next)}">`}
 <style nonce="${nonce}">${style}</style></head>
 <body><header>${mark}Podlane</header><main><h1>${escapeHtml(title)}</h1><p>${escapeHtml(detail)}.</p>
 ${hint === undefined ? '' : `<p>${escapeHtml(hint)}</p>`}</main></body></html>
