@@ -45,7 +45,7 @@ function migration(done: number, state: Migration['state'] = 'running'): Migrati
 }
 
 describe('timing', () => {
-  test('knows of a step when the kernel has answered it', () => {
+  test('counts a step from the kernel’s acknowledgement', () => {
     expect(migrationTiming(migration(5), 7)).toMatchObject({
       new: { from: 2, to: null },
       podRoute: 5,
@@ -53,7 +53,7 @@ describe('timing', () => {
       end: 7,
     });
   });
-  test('of a whole migration says how long both devices were up', () => {
+  test('of a completed migration has the time for which both devices were up', () => {
     const whole = migration(10, 'done');
     expect(migrationTiming(whole, 0)).toMatchObject({
       bothUp: 105,
@@ -63,7 +63,7 @@ describe('timing', () => {
     });
     expect(durationWithoutDrain(whole)).toBe(9);
   });
-  test('of an undone one takes the new device away at the end', () => {
+  test('of a rolled back migration removes the new device at the end', () => {
     expect(migrationTiming({ ...migration(3, 'undone'), durationMs: 3 }, 0).new).toEqual({ from: 2, to: 3 });
   });
 });
@@ -78,14 +78,14 @@ test.each([
   expect(axis.ticks[1]).toBe(step);
 });
 
-test('the line in the charts stands where the host’s route moved, and nowhere for what was undone', () => {
+test('a migration is marked in the charts where the host’s route moved, and not at all if it was rolled back', () => {
   expect(migrationMarks([migration(10, 'done')])).toEqual([
     { id: 'm1', time: Date.parse('2026-11-22T12:00:00.006Z'), from: 'netkit', to: 'veth' },
   ]);
   expect(migrationMarks([migration(6, 'undone'), migration(3)])).toEqual([]);
 });
 
-describe('an outcome in half a sentence', () => {
+describe('migrationOutcome', () => {
   const result = {
     egressPackets: 9,
     ingressPackets: 9,
@@ -94,21 +94,19 @@ describe('an outcome in half a sentence', () => {
     requestsOk: 1199,
     requestsFailed: 1,
   };
-  test('names failed requests where they are counted, else what the devices dropped', () => {
+  test('states the failed requests if they are counted, else the device drops', () => {
     expect(migrationOutcome({ ...migration(10, 'done'), result })).toBe('1 of 1,200 requests failed');
     const uncounted = { ...result, requestsOk: null, requestsFailed: null };
-    expect(migrationOutcome({ ...migration(10, 'done'), result: uncounted })).toBe(
-      '2 dropped on the devices',
-    );
+    expect(migrationOutcome({ ...migration(10, 'done'), result: uncounted })).toBe('2 device drops');
   });
-  test('names the step it was undone at', () => {
+  test('names the step at which the migration was rolled back', () => {
     expect(migrationOutcome({ ...migration(3, 'undone'), error: { step: 'addressed' } } as Migration)).toBe(
       'undone at addressed',
     );
   });
 });
 
-describe('why not', () => {
+describe('migrationDisabledReason', () => {
   const pod = { state: 'running', device: {} } as Pod;
   const node = (available: boolean) =>
     ({
@@ -116,16 +114,16 @@ describe('why not', () => {
         { name: 'netkit', available, detail: 'RTM_NEWLINK answered EOPNOTSUPP', hint: 'Boot 6.7 or later' },
       ],
     }) as Node;
-  test('a pod is promoted: the kernel has no netkit, and what would help', () => {
+  test('says for a promotion that the kernel has no netkit, with a hint', () => {
     expect(migrationDisabledReason(pod, 'netkit', node(false))).toBe(
       'No netkit on this node: RTM_NEWLINK answered EOPNOTSUPP. Boot 6.7 or later.',
     );
     expect(migrationDisabledReason(pod, 'netkit', node(true))).toBeNull();
   });
-  test('a pod falls back: never for want of netkit', () => {
+  test('does not need netkit for a fallback', () => {
     expect(migrationDisabledReason(pod, 'veth', node(false))).toBeNull();
   });
-  test('a pod that is gone, migrating or without a device is moved', () => {
+  test('refuses a pod that is gone, migrating or without a device', () => {
     expect(migrationDisabledReason({ ...pod, state: 'gone' }, 'veth', undefined)).toBe('The pod is gone.');
     expect(migrationDisabledReason({ ...pod, state: 'migrating' }, 'veth', undefined)).toMatch(/running/);
     expect(migrationDisabledReason({ ...pod, device: null }, 'veth', undefined)).toMatch(/device is gone/);

@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
 import type { Migration, MigrationPlan } from '../../../../contract/migration.ts';
 import { count, duration } from '../../../_lib/format.ts';
+import { devicesNote, earlierMigrations, migrationText, slotsNote } from './text.ts';
 
-/** What will be different, and what this pod's earlier migrations to that kind came to. Nothing else is promised. */
+/** What a migration will change, and the results of this pod's earlier migrations to that kind. */
 export function ExpectedOutcome({
   plan,
   migrations,
@@ -16,7 +17,7 @@ export function ExpectedOutcome({
   const times = done.map(({ durationMs }) => durationMs ?? 0).sort((a, b) => a - b);
   const median = times[Math.floor(times.length / 2)];
   const { from, to } = plan;
-  // Kernels without tcx have the older hooks, and the plan's commands say so.
+  // On kernels without tcx the plan's commands use clsact.
   const clsact = plan.steps.some(({ requests }) =>
     requests.some(({ command }) => command.includes('clsact')),
   );
@@ -26,33 +27,27 @@ export function ExpectedOutcome({
     <section aria-labelledby="expected">
       <div className="flex h-7 items-center gap-3">
         <h3 id="expected" className="font-semibold">
-          Expected
+          {migrationText.expected}
         </h3>
-        <span className="truncate text-12 text-muted">
-          {done.length === 0
-            ? `no migration to ${to.kind} yet`
-            : `from ${done.length} of this pod to ${to.kind}`}
-        </span>
+        <span className="truncate text-12 text-muted">{earlierMigrations(done.length, to.kind)}</span>
       </div>
       <dl>
-        <Line label="device" note={`slot ${from.slot}, then ${to.slot}`}>
-          <span className="code">
-            {from.primary.name}, then {to.primary.name}
-          </span>
+        <Line label={migrationText.device} note={slotsNote(from.slot, to.slot)}>
+          <span className="code">{devicesNote(from.primary.name, to.primary.name)}</span>
         </Line>
-        <Line label="hooks" note="same counters">
+        <Line label={migrationText.hooks} note={migrationText.sameCounters}>
           <span className="code">{hooks}</span>
         </Line>
-        <Line label="address, TCP" note="stay open">
-          unchanged
+        <Line label={migrationText.connections} note={migrationText.stayOpen}>
+          {migrationText.unchangedValue}
         </Line>
         {median !== undefined && (
-          <Line label="time" note="median">
+          <Line label={migrationText.time} note={migrationText.median}>
             {duration(median)}
           </Line>
         )}
         {counted.length > 0 && (
-          <Line label="requests failed" note={`in ${counted.length}`}>
+          <Line label={migrationText.requestsFailed} note={`in ${counted.length}`}>
             {count(failed)}
           </Line>
         )}

@@ -4,16 +4,16 @@ import type { Migration } from '../../../../contract/migration.ts';
 import { KindChange, kindScope } from '../../../_components/kind.tsx';
 import { clock, dayOf, duration } from '../../../_lib/format.ts';
 import { useNow } from '../../../_lib/use-now.ts';
-import { migrationOutcome } from './text.ts';
+import { failedRequests, migrationOutcome, migrationText } from './text.ts';
 
-/** The pod's migrations, newest first; each opens its journal. */
+/** Migrations of a pod, newest first; each opens its sheet. */
 export function MigrationList(props: { migrations: readonly Migration[]; open: (id: string) => void }) {
   const { migrations, open } = props;
   return (
     <section aria-labelledby="migrations" className="min-w-0">
       <div className="flex h-8 items-center gap-3">
         <h2 id="migrations" className="font-semibold">
-          Migrations
+          {migrationText.list}
         </h2>
         <span className="text-12 text-muted">{summary(migrations)}</span>
       </div>
@@ -25,7 +25,7 @@ export function MigrationList(props: { migrations: readonly Migration[]; open: (
         ))}
         {migrations.length === 0 && (
           <li className="flex h-9 items-center border-line-1 border-b text-12 text-ink-2">
-            None yet: the pod is on the device it was given first.
+            {migrationText.noMigrations}
           </li>
         )}
       </ul>
@@ -33,14 +33,14 @@ export function MigrationList(props: { migrations: readonly Migration[]; open: (
   );
 }
 
-/** What can be said of all of them; nothing where nobody counted. */
+/** Summarizes the failed requests of all migrations; empty if none were counted. */
 function summary(migrations: readonly Migration[]): string {
   const counted = migrations.filter(
     ({ state, result }) => state === 'done' && result?.requestsFailed != null,
   );
   const failed = counted.reduce((sum, { result }) => sum + (result?.requestsFailed ?? 0), 0);
   if (counted.length === 0) return '';
-  return failed === 0 ? 'no request failed in any' : `${failed.toLocaleString('en-US')} requests failed`;
+  return failed === 0 ? migrationText.noFailedRequests : failedRequests(failed);
 }
 
 function Row({ migration, open }: { migration: Migration; open: (id: string) => void }) {
@@ -69,7 +69,7 @@ function Row({ migration, open }: { migration: Migration; open: (id: string) => 
   );
 }
 
-/** The two devices as levels, not to scale: the old one above, the new one below. */
+/** Draws both devices as levels, not to scale: the old one above, the new one below. */
 function Levels({ migration: { from, to, state, steps } }: { migration: Migration }) {
   const made = steps.some(({ step, state: is }) => step === 'made' && is !== 'pending');
   const stayed = state === 'undone' || state === 'failed';

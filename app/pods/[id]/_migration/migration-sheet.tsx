@@ -12,7 +12,7 @@ import { PlanView } from './plan-view.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunView } from './run-view.tsx';
 import { SheetHead } from './sheet-head.tsx';
-import { migrationLabel, migrationTitle } from './text.ts';
+import { migrationLabel, migrationText, migrationTitle } from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet.ts';
 import { useRequestTicks } from './use-request-ticks.ts';
 
@@ -23,8 +23,8 @@ interface Props {
 }
 
 /**
- * Plan, run and result of a migration in one sheet. What it shows is in the address. The pod is watched
- * from the moment the plan is open, so that the first request of the run is among the samples.
+ * Plan, run and result of a migration in one sheet, whose state is in the URL. The pod's requests are counted from the
+ * moment the plan is open, so that the first request of the run is among them.
  */
 export function MigrationSheet({ pod, migrations, sheet }: Props) {
   const { state } = sheet;
@@ -48,7 +48,7 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
         open
         onOpenChange={(open) => !open && sheet.close()}
         title={migrationLabel(to)}
-        description="What will be done, step by step, with the command that does the same. Nothing has been changed yet."
+        description={migrationText.planDescription}
         head={<SheetHead pod={pod} from={plan.data?.from.kind ?? pod.kind} to={to} />}
         footer={
           <PlanFooter
@@ -63,7 +63,6 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
         }
       >
         <PlanView
-          pod={pod}
           to={to}
           plan={plan.data}
           error={start.error ?? plan.error}
@@ -76,14 +75,20 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
     <Sheet
       open
       onOpenChange={(open) => !open && sheet.close()}
-      title={data === undefined ? (error === null ? 'Migration' : 'No such migration') : migrationTitle(data)}
-      description="The steps of the migration, as the journal has them."
+      title={
+        data === undefined
+          ? error === null
+            ? migrationText.sheet
+            : migrationText.notFound
+          : migrationTitle(data)
+      }
+      description={migrationText.runDescription}
       head={data && <SheetHead pod={pod} from={data.from.kind} to={data.to.kind} />}
       footer={data && <RunFooter migration={data} pod={pod} sheet={sheet} />}
     >
       {data === undefined ? (
         <p className="p-6 text-ink-2" aria-busy={error === null}>
-          {error === null ? 'Reading the journal' : error.message}
+          {error === null ? migrationText.reading : error.message}
         </p>
       ) : (
         <RunView migration={data} pod={pod} ticks={ticks} />
@@ -92,7 +97,7 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
   );
 }
 
-/** Starts a migration. `begun`: the one it started, known from the stream before the call is answered. */
+/** Starts a migration. `begun` is the one that it started, known from the live connection before the response. */
 function useStart(pod: Pod, migrations: readonly Migration[], sheet: MigrationSheetControl) {
   const { mutate, error, reset } = useStartMigration(pod.id);
   const [before, setBefore] = useState<ReadonlySet<string> | null>(null);
@@ -116,7 +121,7 @@ function useStart(pod: Pod, migrations: readonly Migration[], sheet: MigrationSh
       mutate(to, {
         onSuccess: ({ id }) => sheet.openMigration(id, true),
         onError: (refusal) => {
-          // The journal knows more of a migration that began and failed than the refusal does.
+          // The journal of a migration that began and failed says more than the error does.
           const failed =
             refusal instanceof ApiError && refusal.code === 'migration_failed' ? latest.current : undefined;
           if (failed === undefined) setBefore(null);

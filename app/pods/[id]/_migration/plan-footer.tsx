@@ -1,9 +1,9 @@
 import type { RefObject } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { Button, Key } from '../../../_components/button.tsx';
-import { migrationLabel } from './text.ts';
+import { migrationLabel, migrationText } from './text.ts';
 
-/** Cancel and the one that does it; its name is the sheet's. */
+/** Footer of a plan: cancel, and start the migration. */
 export function PlanFooter(props: {
   to: DeviceKind;
   ready: boolean;
@@ -14,19 +14,20 @@ export function PlanFooter(props: {
   onCancel: () => void;
 }) {
   const { to, ready, refused, pending, confirm, onConfirm, onCancel } = props;
-  const back = to === 'veth' ? 'promote' : 'fall';
   return (
     <>
       <span className="text-12 text-muted">
         {pending
-          ? 'The agent has been asked; the first step comes in a moment.'
+          ? migrationText.pending
           : refused
-            ? 'Refused: the checks above say why.'
-            : `A pod that is running stays running. You can ${back} it back at any time.`}
+            ? migrationText.refused
+            : to === 'veth'
+              ? migrationText.canPromote
+              : migrationText.canFallBack}
       </span>
       <span className="flex-1" />
       <Button size="large" onClick={onCancel}>
-        Cancel
+        {migrationText.cancel}
       </Button>
       <Button ref={confirm} look="primary" size="large" disabled={!ready || pending} onClick={onConfirm}>
         {migrationLabel(to)}

@@ -4,7 +4,6 @@ import { Copy } from 'lucide-react';
 import { Fragment } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration, MigrationPlan, PlannedStep } from '../../../../contract/migration.ts';
-import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
@@ -12,18 +11,17 @@ import { SheetSkeleton } from '../../../_components/sheet-skeleton.tsx';
 import { ExpectedOutcome } from './expected-outcome.tsx';
 import { PointOfNoReturn } from './point-of-no-return.tsx';
 import { PreflightChecks } from './preflight-checks.tsx';
-import { isLastUndoable, noReturn } from './text.ts';
+import { copyCommandLabel, lastUndoableIndex, migrationText, stepsSummary } from './text.ts';
 
-/** The checks and the ten steps, each with the command that does the same; nothing has been changed. */
+/** Checks and steps of a planned migration, each step with the equivalent command. */
 export function PlanView(props: {
-  pod: Pod;
   to: DeviceKind;
   plan: MigrationPlan | undefined;
   error: Error | null;
   retry: () => void;
   migrations: readonly Migration[];
 }) {
-  const { pod, to, plan, error, retry, migrations } = props;
+  const { to, plan, error, retry, migrations } = props;
   if (error !== null && plan === undefined)
     return (
       <div className="p-6">
@@ -35,7 +33,7 @@ export function PlanView(props: {
     <>
       {error !== null && (
         <div className="border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4" role="alert">
-          <p className="font-semibold">Nothing was changed.</p>
+          <p className="font-semibold">{migrationText.unchanged}</p>
           <p className="text-ink-2">{error.message}</p>
         </div>
       )}
@@ -49,11 +47,9 @@ export function PlanView(props: {
       <section className="px-6 pb-6 max-md:px-4" aria-labelledby="plan">
         <div className="flex h-7.5 items-center gap-3">
           <h3 id="plan" className="font-semibold">
-            Plan
+            {migrationText.plan}
           </h3>
-          <span className="truncate text-12 text-muted">
-            {plan.steps.length} steps, each with the command that does the same
-          </span>
+          <span className="truncate text-12 text-muted">{stepsSummary(plan.steps.length)}</span>
           <span className="flex-1" />
           <CopyScript script={plan.script} />
         </div>
@@ -61,7 +57,7 @@ export function PlanView(props: {
           {plan.steps.map((step, index) => (
             <Fragment key={step.step}>
               <Step step={step} number={index + 1} />
-              {isLastUndoable(step.step) && <PointOfNoReturn text={noReturn} />}
+              {index === lastUndoableIndex(plan.steps) && <PointOfNoReturn />}
             </Fragment>
           ))}
         </ol>
@@ -74,7 +70,7 @@ function CopyScript({ script }: { script: string }) {
   return (
     <Button look="quiet" size="small" onClick={() => void navigator.clipboard.writeText(script)}>
       <Copy aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-      Copy as script
+      {migrationText.copyScript}
     </Button>
   );
 }
@@ -89,7 +85,7 @@ function Step({ step, number }: { step: PlannedStep; number: number }) {
       <span className="text-ink-2 max-md:col-span-2 max-md:col-start-2">{step.description}</span>
       <span className="-my-1 row-start-1 col-start-4 max-md:col-start-3">
         {requests.length > 0 && (
-          <CopyButton text={commands} what={`the command of ${step.step}`} className="size-6! text-muted" />
+          <CopyButton text={commands} what={copyCommandLabel(step.step)} className="size-6! text-muted" />
         )}
       </span>
       <div className="col-span-2 col-start-3 max-md:col-start-2">
@@ -105,7 +101,9 @@ function Step({ step, number }: { step: PlannedStep; number: number }) {
             {command}
           </code>
         ))}
-        {requests.length === 0 && <span className="font-mono text-[11.5px] text-muted">journal only</span>}
+        {requests.length === 0 && (
+          <span className="font-mono text-[11.5px] text-muted">{migrationText.journalOnly}</span>
+        )}
       </div>
     </li>
   );

@@ -1,11 +1,13 @@
+import { migrationText } from './text.ts';
+
 const dashes = 'h-px bg-[repeating-linear-gradient(90deg,var(--line-control)_0_4px,transparent_4px_8px)]';
 
-/** The line that no migration goes back over. */
-export function PointOfNoReturn({ text }: { text: string }) {
+/** Line between the steps that can be rolled back and the rest. */
+export function PointOfNoReturn() {
   return (
     <li className="flex min-h-5 items-center gap-2.5 text-11 text-muted">
       <span aria-hidden="true" className={`w-6 ${dashes}`} />
-      {text}
+      {migrationText.pointOfNoReturn}
       <span aria-hidden="true" className={`flex-1 ${dashes}`} />
     </li>
   );

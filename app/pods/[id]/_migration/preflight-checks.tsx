@@ -1,26 +1,26 @@
 import { Check, Info } from 'lucide-react';
 import type { Check as PlanCheck } from '../../../../contract/migration.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { splitNote } from './text.ts';
+import { migrationText, splitNote } from './text.ts';
 
-/** What was looked at before, and what speaks against the migration. */
+/** Checks before a migration: passed, notes, and those that refuse it. */
 export function PreflightChecks({ checks }: { checks: readonly PlanCheck[] }) {
   const of = (state: PlanCheck['state']) => checks.filter((check) => check.state === state).length;
-  const words = [
+  const counts = [
     [of('refused'), 'refused'],
     [of('passed'), 'passed'],
-    [of('note'), 'to know'],
+    [of('note'), 'notes'],
   ] as const;
   return (
     <section aria-labelledby="preflight">
       <div className="flex h-7 items-center gap-3">
         <h3 id="preflight" className="font-semibold">
-          Preflight
+          {migrationText.preflight}
         </h3>
         <span className="text-12 text-muted">
-          {words
+          {counts
             .filter(([number]) => number > 0)
-            .map(([number, word]) => `${number} ${word}`)
+            .map(([number, label]) => `${number} ${label}`)
             .join(', ')}
         </span>
       </div>

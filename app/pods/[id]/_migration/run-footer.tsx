@@ -3,12 +3,12 @@ import { useEffect, useRef } from 'react';
 import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
-import { clock, count } from '../../../_lib/format.ts';
+import { clock } from '../../../_lib/format.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { undoLabel } from './text.ts';
+import { journalEntry, migrationText, undoLabel } from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet.ts';
 
-/** While it runs: what closing means. Afterwards: who, when, and the way back. */
+/** Footer of a migration: close while it runs; afterwards its actor and time, and the migration back. */
 export function RunFooter({
   migration,
   pod,
@@ -21,7 +21,7 @@ export function RunFooter({
   const done = useRef<HTMLButtonElement>(null);
   const { state, from, to } = migration;
   const running = state === 'running';
-  const lacks = useMissingRole('operator');
+  const missingRole = useMissingRole('operator');
   useEffect(() => {
     if (!running) done.current?.focus();
   }, [running]);
@@ -30,11 +30,12 @@ export function RunFooter({
     return (
       <>
         <span className="text-12 text-muted">
-          {past ? 'Past routed-host: the rest only goes forward. ' : ''}Closing this sheet does not stop it.
+          {past ? migrationText.pastNoReturn : ''}
+          {migrationText.closingDoesNotStop}
         </span>
         <span className="flex-1" />
         <Button size="large" onClick={sheet.close}>
-          Close
+          {migrationText.close}
         </Button>
       </>
     );
@@ -42,14 +43,14 @@ export function RunFooter({
   return (
     <>
       <span className="text-12 text-muted">
-        Journal {count(migration.number)} · by {migration.actor} · {clock(Date.parse(migration.startedAt))}
+        {journalEntry(migration.number, migration.actor, clock(Date.parse(migration.startedAt)))}
       </span>
       <span className="flex-1" />
       {state === 'done' && pod.kind === to.kind && pod.state === 'running' && (
         <Button
           size="large"
-          disabled={lacks !== null}
-          title={lacks ?? 'A new migration the other way; its plan comes first'}
+          disabled={missingRole !== null}
+          title={missingRole ?? migrationText.undoDetail}
           onClick={() => sheet.openPlan(from.kind)}
         >
           <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
@@ -57,7 +58,7 @@ export function RunFooter({
         </Button>
       )}
       <Button ref={done} look="primary" size="large" onClick={sheet.close}>
-        Done
+        {migrationText.done}
       </Button>
     </>
   );

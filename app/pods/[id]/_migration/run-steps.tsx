@@ -3,10 +3,10 @@ import { Fragment } from 'react';
 import type { Migration, RunStep } from '../../../../contract/migration.ts';
 import { duration } from '../../../_lib/format.ts';
 import { PointOfNoReturn } from './point-of-no-return.tsx';
-import { isLastUndoable } from './text.ts';
+import { lastUndoableIndex, migrationText, stepsDone, withoutDrain } from './text.ts';
 import { durationWithoutDrain } from './timing.ts';
 
-/** The steps with their times; a step is ticked when the kernel has answered it. */
+/** Steps of a migration with their times. A step is ticked when the kernel has acknowledged it. */
 export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {
   const { steps } = migration;
   const done = steps.filter(({ state }) => state === 'done').length;
@@ -15,21 +15,21 @@ export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed
     <section aria-labelledby="steps" className="px-6 max-md:px-4">
       <div className="flex h-8 items-center gap-3">
         <h3 id="steps" className="font-semibold">
-          Steps
+          {migrationText.steps}
         </h3>
         <span className="text-12 text-muted">
-          {done} of {steps.length}
-          {rest !== null && `, ${duration(rest)} without the drain`}
+          {stepsDone(done, steps.length)}
+          {rest !== null && withoutDrain(duration(rest))}
         </span>
         <span className="flex-1" />
-        <span className="w-18 text-right text-11 text-muted">step</span>
-        <span className="w-18 text-right text-11 text-muted max-md:hidden">ended at, ms</span>
+        <span className="w-18 text-right text-11 text-muted">{migrationText.stepTime}</span>
+        <span className="w-18 text-right text-11 text-muted max-md:hidden">{migrationText.endedAt}</span>
       </div>
       <ol className="border-line-1 border-t">
         {steps.map((step, index) => (
           <Fragment key={step.step}>
             <StepLine step={step} number={index + 1} elapsed={elapsed} />
-            {isLastUndoable(step.step) && <PointOfNoReturn text="only forward from here" />}
+            {index === lastUndoableIndex(steps) && <PointOfNoReturn />}
           </Fragment>
         ))}
       </ol>

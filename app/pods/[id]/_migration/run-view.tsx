@@ -8,12 +8,19 @@ import { NotAvailable } from '../../../_components/number.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count, duration } from '../../../_lib/format.ts';
 import { RunSteps } from './run-steps.tsx';
-import { migrationTitle } from './text.ts';
+import {
+  failureTitle,
+  migrationText,
+  migrationTitle,
+  ofPackets,
+  rolledBack,
+  verifiedDetail,
+} from './text.ts';
 import { TimingDiagram } from './timing-diagram.tsx';
 import { useElapsed } from './use-elapsed.ts';
 import type { RequestTick } from './use-request-ticks.ts';
 
-/** A migration that runs or ran: what it cost, when what happened, and its steps. */
+/** A running or ended migration: its counters, its timing diagram and its steps. */
 export function RunView({ migration, pod, ticks }: { migration: Migration; pod: Pod; ticks: RequestTick[] }) {
   const elapsed = useElapsed(migration);
   return (
@@ -52,31 +59,28 @@ function Counters({
   const running = state === 'running';
   const ok = result?.requestsOk ?? (running ? sum('ok') : null);
   const failed = result?.requestsFailed ?? (running ? sum('failed') : null);
-  const uncounted = running
-    ? 'The pod’s traffic reports ten times a second; no report has come yet'
-    : 'The pod’s traffic does not count its requests, or did not report in time';
+  const uncounted = running ? migrationText.noReportYet : migrationText.noRequestCounts;
   return (
     <dl className="grid grid-cols-4 border-line-1 border-b max-md:grid-cols-2">
-      <Counter label="requests ok">{number(ok, uncounted)}</Counter>
-      <Counter label="failed">
+      <Counter label={migrationText.requestsSucceeded}>{number(ok, uncounted)}</Counter>
+      <Counter label={migrationText.failed}>
         <span className={(failed ?? 0) > 0 ? 'text-signal-text' : ''}>{number(failed, uncounted)}</span>
       </Counter>
-      <Counter label="dropped on devices">
+      <Counter label={migrationText.deviceDrops}>
         <span
           className={
             result === null || running ? '' : result.deviceDrops > 0 ? 'text-signal-text' : 'text-accent-text'
           }
         >
-          {number(result?.deviceDrops ?? null, 'Counted when the migration ends')}
+          {number(result?.deviceDrops ?? null, migrationText.countedAtEnd)}
         </span>
         {result !== null && (
           <span className="text-13 text-muted">
-            {' '}
-            of {count(result.egressPackets + result.ingressPackets)}
+            {ofPackets(result.egressPackets + result.ingressPackets)}
           </span>
         )}
       </Counter>
-      <Counter label={running ? 'elapsed' : 'took'}>
+      <Counter label={running ? migrationText.elapsed : migrationText.duration}>
         <Duration ms={running ? elapsed : (durationMs ?? elapsed)} />
       </Counter>
     </dl>
@@ -113,15 +117,11 @@ function Failure({ migration: { error, state, from } }: { migration: Migration }
     <div role="alert" className="flex gap-3 border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4">
       <WarningSign className="mt-0.5 size-4" />
       <div className="min-w-0">
-        <p className="font-semibold">
-          {error.title}, at {error.step}.
-        </p>
+        <p className="font-semibold">{failureTitle(error.title, error.step)}</p>
         <p className="code [overflow-wrap:anywhere]">{error.detail}</p>
         {error.hint !== undefined && <p className="text-ink-2">{error.hint}</p>}
         <p className="text-ink-2">
-          {state === 'undone'
-            ? `Every step was undone; the pod is on ${from.kind} as before.`
-            : 'The pod is on a working device; the journal below says how far it came.'}
+          {state === 'undone' ? rolledBack(from.kind) : migrationText.workingDevice}
         </p>
       </div>
     </div>
@@ -134,11 +134,17 @@ function Verified({ migration: { result, from, to } }: { migration: Migration })
     <p className="flex items-center gap-3 px-6 py-3 max-md:px-4">
       <CircleCheck aria-hidden="true" className="size-4 text-accent-text" strokeWidth={1.6} />
       <span>
-        <b className="font-semibold">Verified.</b>{' '}
+        <b className="font-semibold">{migrationText.verified}</b>{' '}
         <span className="text-ink-2">
-          {count(result.ingressPackets)} in and {count(result.egressPackets)} out on {to.primary.name},{' '}
-          {result.packetsOnOldDevice === 0 ? 'none' : count(result.packetsOnOldDevice)} on {from.primary.name}{' '}
-          after both routes had moved.
+          {verifiedDetail(
+            {
+              ingress: result.ingressPackets,
+              egress: result.egressPackets,
+              onOldDevice: result.packetsOnOldDevice,
+            },
+            from.primary.name,
+            to.primary.name,
+          )}
         </span>
       </span>
     </p>

@@ -3,7 +3,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { KindBadge } from '../../../_components/kind.tsx';
 import { splitName } from '../../../_lib/pod-queries.ts';
 
-/** Whose device is changed, from which kind to which. */
+/** Head of a migration's sheet: the pod, and the device kinds before and after. */
 export function SheetHead({ pod, from, to }: { pod: { name: string }; from: DeviceKind; to: DeviceKind }) {
   const [own, generated] = splitName(pod.name);
   return (

@@ -1,12 +1,12 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 
-/** What the sheet shows, kept in the address so that it can be linked to: `?migrate=veth`, `?migration=ID`. */
+/** Content of the sheet, stored in the URL so that it can be linked to: `?migrate=veth`, `?migration=ID`. */
 export type MigrationSheetState =
   | { show: 'nothing' }
   | { show: 'plan'; to: DeviceKind }
   | { show: 'migration'; id: string };
 
-/** Reads the address; what it does not understand shows nothing. */
+/** Parses the URL's parameters; invalid ones show no sheet. */
 export function parseMigrationSheetState(
   migrate: string | null,
   migration: string | null,

@@ -2,16 +2,17 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
 import { KindGlyph, kindScope } from '../../../_components/kind.tsx';
 import { duration } from '../../../_lib/format.ts';
+import { bothUpLabel, deviceUpLabel, migrationText, totalLabel } from './text.ts';
 import css from './timing.module.css';
 import type { RequestTick } from './use-request-ticks.ts';
 
 /** Width of the labels on the left, px. */
 export const labelWidth = 112;
 
-/** Where a time, in ms since the start, stands in the drawing, px. */
+/** Converts a time, ms since the start, to its x in the diagram, px. */
 export type TimeToX = (ms: number) => number;
 
-/** A device that is up until it is removed; null: to the end. */
+/** Returns the path of a device that is up until it is removed; null for to the end. */
 export const levelPath = (removed: number | null, end: number, x: TimeToX, y: number): string =>
   removed === null ? `M${labelWidth} ${y}H${end}` : `M${labelWidth} ${y}H${x(removed)}V${y + 18}H${end}`;
 
@@ -23,7 +24,7 @@ export function DeviceLabel({ kind, name, y }: { kind: DeviceKind; name: string;
         <KindGlyph kind={kind} className="" />
       </svg>
       <text x={26} y={y + 13}>
-        {name} up
+        {deviceUpLabel(name)}
       </text>
     </>
   );
@@ -49,7 +50,7 @@ export function DeviceLevel(props: {
   );
 }
 
-/** A value that changes once: the old device's before, the new one's after. */
+/** Draws a route as a bus that changes once, from the old device to the new one. */
 export function RouteBus(props: {
   label: string;
   y: number;
@@ -91,7 +92,7 @@ export function RouteBus(props: {
   );
 }
 
-/** Bars of what was counted between two frames; without frames of that time, the totals in words. */
+/** Draws bars of the requests counted between two frames; without frames, the totals as text. */
 export function RequestBars(props: {
   migration: Migration;
   ticks: RequestTick[];
@@ -110,16 +111,22 @@ export function RequestBars(props: {
     .filter(({ from, to }) => to > 0 && from < limit && to > from);
   const most = Math.max(1, ...during.map(({ ok, failed }) => Math.max(ok, failed)));
   const { result } = migration;
-  const words = (value: number | null | undefined) =>
-    value == null ? 'not counted' : `${value.toLocaleString('en-US')} in all`;
+  const total = (value: number | null | undefined) =>
+    value == null ? migrationText.notCounted : totalLabel(value);
   const rows = [
-    { field: 'ok', label: 'requests ok', base: 158, className: css.ok, total: words(result?.requestsOk) },
+    {
+      field: 'ok',
+      label: migrationText.requestsSucceeded,
+      base: 158,
+      className: css.ok,
+      total: total(result?.requestsOk),
+    },
     {
       field: 'failed',
-      label: 'failed',
+      label: migrationText.failed,
       base: 188,
       className: css.failed,
-      total: words(result?.requestsFailed),
+      total: total(result?.requestsFailed),
     },
   ] as const;
   return rows.map(({ field, label, base, className, total }) => (
@@ -159,7 +166,7 @@ export function OverlapBracket({ from, to, ms }: { from: number; to: number; ms:
       <path className={css.bracket} d={`M${from} 25v8M${to} 25v8M${from} 29H${to}`} />
       <rect className={css.bracketGap} x={middle - 66} y={22} width={132} height={13} />
       <text x={middle} y={33} textAnchor="middle">
-        both up for {duration(ms)}
+        {bothUpLabel(duration(ms))}
       </text>
     </>
   );

@@ -3,6 +3,7 @@
 import type { Migration } from '../../../../contract/migration.ts';
 import { duration } from '../../../_lib/format.ts';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
+import { migrationText } from './text.ts';
 import css from './timing.module.css';
 import { type MigrationTiming, migrationTiming, timeAxis } from './timing.ts';
 import {
@@ -18,7 +19,7 @@ import type { RequestTick } from './use-request-ticks.ts';
 
 const height = 196;
 
-/** The devices as levels, the routes as two-valued buses, the requests as ticks, over the time of the migration. */
+/** Timing diagram of a migration: devices as levels, routes as buses, requests as bars. */
 export function TimingDiagram(props: {
   migration: Migration;
   elapsed: number;
@@ -75,7 +76,7 @@ export function TimingDiagram(props: {
             )}
             {timing.new === null && <DeviceLabel kind={to.kind} name={to.primary.name} y={36} />}
             <RouteBus
-              label="route in pod"
+              label={migrationText.routeInPod}
               y={72}
               at={timing.podRoute}
               kinds={[from.kind, to.kind]}
@@ -84,7 +85,7 @@ export function TimingDiagram(props: {
               end={end}
             />
             <RouteBus
-              label="route on host"
+              label={migrationText.routeOnHost}
               y={104}
               at={timing.hostRoute}
               kinds={[from.kind, to.kind]}
@@ -100,7 +101,7 @@ export function TimingDiagram(props: {
               <>
                 <path className={css.verified} d={`M${x(timing.verified)} 0V${height}`} />
                 <text className={css.good} {...besideOf(x(timing.verified), outer)} y={9}>
-                  verified
+                  {migrationText.verifiedMark}
                 </text>
               </>
             )}
@@ -120,7 +121,7 @@ export function TimingDiagram(props: {
   );
 }
 
-/** Right of a line, or left of it where the drawing ends. */
+/** Position of a label to the right of a line, or to its left near the end of the diagram. */
 const besideOf = (x: number, outer: number) =>
   x + 50 < outer ? { x: x + 5, textAnchor: 'start' as const } : { x: x - 5, textAnchor: 'end' as const };
 

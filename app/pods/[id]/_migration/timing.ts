@@ -1,22 +1,22 @@
 import type { Migration, MigrationStep, RunStep } from '../../../../contract/migration.ts';
 
-/** A level that is high from `from` to `to`, in ms since the migration started; null where not known yet. */
+/** Time during which a device was up, ms since the migration's start; `to` is null while it is up. */
 export interface Level {
   from: number;
   to: number | null;
 }
 
-/** What the timing view draws, all in ms since the migration started. */
+/** Data of the timing diagram, in ms since the migration's start. */
 export interface MigrationTiming {
-  /** Where the drawing ends: the end of the last step, or now. */
+  /** End of the diagram: the end of the last step, or now. */
   end: number;
   old: Level;
   new: Level | null;
-  /** When the route in the pod, and the one on the host, went over to the new device. */
+  /** Times at which the routes in the pod and on the host were moved to the new device. */
   podRoute: number | null;
   hostRoute: number | null;
   verified: number | null;
-  /** How long both devices were up; null before the old one was removed. */
+  /** Time during which both devices were up; null before the old one was removed. */
   bothUp: number | null;
 }
 
@@ -24,8 +24,8 @@ const endOf = (step: RunStep | undefined): number | null =>
   step?.startedMs == null || step.durationMs === null ? null : step.startedMs + step.durationMs;
 
 /**
- * Reads the timing out of the steps. A step's effect counts from its end: that is when the kernel has answered.
- * @param elapsed ms since the start, for a migration that still runs
+ * Derives the timing from the steps. A step takes effect at its end, when the kernel has acknowledged it.
+ * @param elapsed time since the start of a running migration, ms
  */
 export function migrationTiming(
   migration: Pick<Migration, 'steps' | 'state' | 'durationMs'>,
@@ -44,7 +44,7 @@ export function migrationTiming(
   return {
     end,
     old: { from: 0, to: removed },
-    // What was undone was taken away at the end.
+    // A rolled back device was removed at the end.
     new: made === null ? null : { from: made, to: madeStep?.state === 'undone' ? end : null },
     podRoute: done('routed-pod'),
     hostRoute: done('routed-host'),
@@ -53,13 +53,13 @@ export function migrationTiming(
   };
 }
 
-/** Time the migration took without the wait for packets still on the old device. */
+/** Duration of a migration without the wait for packets on the old device, ms; null if unknown. */
 export function durationWithoutDrain(migration: Pick<Migration, 'steps' | 'durationMs'>): number | null {
   const drain = migration.steps.find((step) => step.step === 'drained')?.durationMs;
   return migration.durationMs === null || drain == null ? null : migration.durationMs - drain;
 }
 
-/** Ends the axis at the next 1, 2 or 5 step after `end` and gives the labelled ticks. */
+/** Ends the axis at the next step of 1, 2 or 5 after `end` and returns its labeled ticks. */
 export function timeAxis(end: number): { to: number; ticks: number[] } {
   const rough = Math.max(1, end) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));

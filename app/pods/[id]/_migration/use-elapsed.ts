@@ -3,13 +3,13 @@
 import { useEffect, useState } from 'react';
 import type { Migration } from '../../../../contract/migration.ts';
 
-/** How far the journal says a migration has come, ms since its start. */
+/** Returns the end of the last step in the journal, ms since the migration's start. */
 const journalEnd = ({ steps }: Pick<Migration, 'steps'>): number =>
   Math.max(0, ...steps.map(({ startedMs, durationMs }) => (startedMs ?? 0) + (durationMs ?? 0)));
 
 /**
- * Time since a migration started. It goes on from the journal's last word by this machine's clock, since the
- * node's may differ; it stands still when the migration has ended.
+ * Returns the time since a migration's start, ms. It advances from the journal's last time by the browser's clock, since
+ * the node's clock may differ, and stops when the migration has ended.
  */
 export function useElapsed(migration: Migration): number {
   const [elapsed, setElapsed] = useState(() => journalEnd(migration));
@@ -19,9 +19,9 @@ export function useElapsed(migration: Migration): number {
       setElapsed(migration.durationMs ?? known);
       return;
     }
-    const heard = performance.now();
+    const receivedAt = performance.now();
     let frame = requestAnimationFrame(function tick() {
-      setElapsed(known + performance.now() - heard);
+      setElapsed(known + performance.now() - receivedAt);
       frame = requestAnimationFrame(tick);
     });
     return () => cancelAnimationFrame(frame);

@@ -7,16 +7,16 @@ import { parseMigrationSheetState } from './sheet-state.ts';
 
 export type MigrationSheetControl = ReturnType<typeof useMigrationSheet>;
 
-/** The sheet's state is the address: it can be linked to, and Back closes it. */
+/** Controls the migration sheet, whose state is in the URL: it can be linked to, and Back closes it. */
 export function useMigrationSheet() {
   const pathname = usePathname();
   const search = useSearchParams();
   const go = useCallback(
     (query: string, replace = false) => {
-      const address = query === '' ? pathname : `${pathname}?${query}`;
-      // The page itself stays: only the address changes, and Back closes the sheet.
-      if (replace) window.history.replaceState(null, '', address);
-      else window.history.pushState(null, '', address);
+      const url = query === '' ? pathname : `${pathname}?${query}`;
+      // The page stays: only the URL changes.
+      if (replace) window.history.replaceState(null, '', url);
+      else window.history.pushState(null, '', url);
     },
     [pathname],
   );
