@@ -17,7 +17,7 @@ import { Guard } from './guard/guard.ts';
 import type { KernelContext } from './kernel-context.ts';
 import type { StepActions } from './migration/executor.ts';
 import { Migrations } from './migration/migrations.ts';
-import { putCarrierLast } from './migration/recover.ts';
+import { selectCurrentDevice } from './migration/recover.ts';
 import { type KernelOptions, openKernel } from './open-kernel.ts';
 import { isGone, withPod } from './pod-activity.ts';
 import { currentDevice, type LivePod, newLivePod, PodRegistry, podSummary } from './pod-registry.ts';
@@ -140,7 +140,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       ),
     );
     for (const pod of pods)
-      for (const migration of open) if (migration.podId === pod.record.id) putCarrierLast(pod, migration);
+      for (const migration of open) if (migration.podId === pod.record.id) selectCurrentDevice(pod, migration);
     const owners = records.map(({ number }) => number);
     const { kernel, refusal } = await openKernel(options, redirect !== false, owners, async (opened) => {
       for (const pod of pods) writePodConfig(opened, pod);

@@ -1,7 +1,7 @@
 import { type Problem, type ProblemCode, ProblemError } from '../../contract/problem.ts';
 import { NetlinkError } from '../netlink/error.ts';
 
-/** Any failure below as an error with a code: a kernel's refusal keeps its sentence and its hint. */
+/** Converts any error to one with a code. A netlink error keeps its message and hint. */
 export function asProblemError(error: unknown, otherwise: ProblemCode = 'internal'): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof NetlinkError)

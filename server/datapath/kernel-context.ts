@@ -3,15 +3,15 @@ import type { DatapathPrograms } from '../bpf/datapath.ts';
 import type { UserProgramPins } from '../bpf/user-program-pins.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 
-/** What everything in the datapath stands on: the host's namespace, our programs, what the kernel can do. */
+/** The kernel side of the datapath: the host's namespace, Podlane's programs, and the kernel's capabilities. */
 export interface KernelContext {
-  /** in the namespace that holds the primaries: the agent's own */
+  /** Socket in the agent's own namespace, which holds the primaries. */
   host: NetlinkSocket;
   programs: DatapathPrograms;
-  /** programs that users put on pods */
+  /** Pins of programs that users attached to pods. */
   userPins: UserProgramPins;
   capabilities: ReadonlyMap<CapabilityName, Capability>;
-  /** The hooks of a primary: tcx, or clsact's where the kernel has no tcx. */
+  /** Hook family of primaries: tcx, or clsact filters where the kernel has no tcx. */
   primaryHooks: 'tcx' | 'tc';
   /** True if packets between pods of this node are redirected. */
   redirect: boolean;

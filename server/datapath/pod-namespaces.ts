@@ -3,17 +3,17 @@ import { type NetworkNamespace, openNamespace } from '../kernel/netns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { PodRecord } from '../store/records.ts';
 
-/** A pod's namespace, open. An open descriptor keeps a namespace alive, so none is held longer than a call. */
+/** An open network namespace of a pod. Held no longer than one operation: an open descriptor keeps a namespace alive. */
 export interface PodNamespace extends Disposable {
   fd: number;
   socket: NetlinkSocket;
 }
 
-type Where = Pick<PodRecord, 'netnsPath' | 'netnsInode' | 'namespace' | 'name'>;
+type NamespaceLocation = Pick<PodRecord, 'netnsPath' | 'netnsInode' | 'namespace' | 'name'>;
 
-/** @throws ProblemError `pod_gone` when nothing, or another namespace, is at the pod's path */
-export function openPodNamespace(pod: Where): PodNamespace {
-  const namespace = openSame(pod);
+/** Opens a pod's namespace. @throws ProblemError `pod_gone` when its path has none, or another one */
+export function openPodNamespace(pod: NamespaceLocation): PodNamespace {
+  const namespace = openIfSame(pod);
   if (namespace === null)
     throw new ProblemError(
       'pod_gone',
@@ -38,14 +38,14 @@ export function openPodNamespace(pod: Where): PodNamespace {
   }
 }
 
-/** Whether the pod's namespace is still at its path. */
-export function namespaceExists(pod: Where): boolean {
-  const namespace = openSame(pod);
+/** Returns true if the pod's namespace is still at its path. */
+export function namespaceExists(pod: NamespaceLocation): boolean {
+  const namespace = openIfSame(pod);
   namespace?.close();
   return namespace !== null;
 }
 
-function openSame(pod: Where): NetworkNamespace | null {
+function openIfSame(pod: NamespaceLocation): NetworkNamespace | null {
   let namespace: NetworkNamespace;
   try {
     namespace = openNamespace(pod.netnsPath);

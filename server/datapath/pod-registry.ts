@@ -6,14 +6,14 @@ import type { DeviceRecord, PodRecord } from '../store/records.ts';
 import { type Actor, isGone, migrationOf } from './pod-activity.ts';
 import { temporaryPeerName } from './slot-allocator.ts';
 
-/** What the agent keeps in memory of a pod: its record, its devices (two in a migration), what goes on with it. */
+/** A pod in memory: its record, its devices (two during a migration), its activity and conditions. */
 export interface LivePod extends Actor {
   record: PodRecord;
-  /** The one that carries the pod's traffic is last. */
+  /** The device that carries the pod's traffic is last. */
   devices: DeviceRecord[];
-  /** Sentences by what they are about. */
+  /** Messages about faults that need attention, by key. */
   conditions: Map<string, string>;
-  /** What the pod's own traffic counted, where it counts. */
+  /** Requests that the pod's own workload reported; null when it reports none. */
   requests: { ok: number; failed: number } | null;
 }
 
@@ -26,6 +26,7 @@ export const newLivePod = (record: PodRecord, devices: readonly DeviceRecord[]):
   requests: null,
 });
 
+/** The pods of this node by id and by name. */
 export class PodRegistry {
   readonly #pods = new Map<string, LivePod>();
   readonly #byName = new Map<string, LivePod>();
@@ -41,7 +42,7 @@ export class PodRegistry {
     if (this.#byName.get(name) === pod) this.#byName.delete(name);
   }
 
-  /** By id, or by `namespace.name`: a namespace has no dot. */
+  /** Finds a pod by id or `namespace.name`: a namespace contains no dot. */
   get(idOrName: string): LivePod | undefined {
     return this.#pods.get(idOrName) ?? this.#byName.get(idOrName);
   }
@@ -73,8 +74,12 @@ export class PodRegistry {
   }
 }
 
-/** The device that carries the pod's traffic. */
-export const currentDevice = (pod: LivePod): DeviceRecord => pod.devices.at(-1)!;
+/** Returns the device that carries the pod's traffic. */
+export function currentDevice({ record, devices }: LivePod): DeviceRecord {
+  const device = devices.at(-1);
+  if (device === undefined) throw new Error(`${record.namespace}/${record.name} has no device`);
+  return device;
+}
 
 export const deviceRef = (
   device: Pick<DeviceRecord, 'kind' | 'slot' | 'primaryName'>,

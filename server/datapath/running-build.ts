@@ -5,9 +5,9 @@ import { attachFamily } from './device/our-programs.ts';
 import { asProblemError } from './errors.ts';
 import { isGone } from './pod-activity.ts';
 
-/** The object that our programs were loaded from, and how another gets in its place. */
+/** The BPF object that Podlane's programs run from, and its replacement by another build. */
 export class RunningBuild {
-  /** Why the object that was asked for at the start does not run, and the installed one does. */
+  /** Reason why the installed object runs instead of the one that was asked for at the start; else null. */
   readonly refusal: ProblemError | null;
   readonly #context: DatapathContext;
 
@@ -21,27 +21,27 @@ export class RunningBuild {
     return this.#context.kernel.programs.build;
   }
 
-  /** Links and filters that run our programs. */
+  /** Counts the links and filters that run Podlane's programs. */
   attachments(): number {
-    return this.#context.kernel.programs.attachedLinks().length + 2 * this.#filtered().length;
+    return this.#context.kernel.programs.attachedLinks().length + 2 * this.#slotsWithFilters().length;
   }
 
-  /** Loads an object and lets it go. @throws ProblemError `bad_object`, `build_incompatible`, `verifier_refused` */
-  async tryBuild(image: Buffer): Promise<void> {
+  /** Loads an object and closes it, to test that the kernel accepts it. @throws ProblemError `bad_object`, `build_incompatible`, `verifier_refused` */
+  async testBuild(image: Buffer): Promise<void> {
     await this.#context.kernel.programs.tryOut(image).catch(rethrow);
   }
 
   /**
-   * Puts another object's programs in the place of ours on all devices, no packet passing without; counters, rules
-   * and connections go on. What fails leaves, or puts back, those of before.
-   * @param each hears how many hooks have the new ones
+   * Replaces the programs on all devices by another object's, with no packet unchecked in between. Counters, rules and
+   * connections stay. A failure leaves or restores the previous programs.
+   * @param each called with the number of replaced hooks
    * @throws ProblemError as `testBuild`, `kernel_refused`
    */
   async replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void> {
     const { kernel } = this.#context;
     let done = 0;
     const filters = async () => {
-      for (const slot of this.#filtered()) {
+      for (const slot of this.#slotsWithFilters()) {
         await attachFamily(kernel, slot, 'tc');
         done += 2;
         each(done);
@@ -58,13 +58,13 @@ export class RunningBuild {
       .catch(rethrow);
   }
 
-  /** Writes an event down and emits it. */
+  /** Stores an event and publishes it. */
   publish(event: Omit<Event, 'id' | 'time'>): Promise<void> {
     return this.#context.publish.event(event);
   }
 
-  /** Slots whose devices have our programs as filters of clsact, which no link holds. */
-  #filtered(): number[] {
+  /** Lists the slots whose programs are attached as clsact filters, which have no link. */
+  #slotsWithFilters(): number[] {
     return this.#context.registry
       .all()
       .filter((pod) => !isGone(pod))

@@ -1,10 +1,10 @@
 import { ProblemError } from '../../contract/problem.ts';
 
 export const primaryName = (slot: number): string => `pl${slot}`;
-/** Name of a peer that is not yet the pod's interface. */
+/** Names a peer until it becomes the pod's interface. */
 export const temporaryPeerName = (slot: number): string => `pn${slot}`;
 
-/** MAC addresses of a veth: locally administered, "pl", then the interface's index less the base. */
+/** Returns a locally administered MAC: 02, "pl", then the interface's index minus the base. */
 export const primaryMac = (slot: number): string => mac(2 * slot);
 export const peerMac = (slot: number): string => mac(2 * slot + 1);
 
@@ -13,24 +13,24 @@ const mac = (n: number): string =>
     ':',
   );
 
-/** Hands out slots, the one longest free first, so that a late event of a removed device meets no new one. */
+/** Allocates slots in rotation, so that a late event of a removed device does not hit a new one on the same slot. */
 export class SlotAllocator {
   readonly max: number;
-  readonly #taken: (slot: number) => void;
+  readonly #prepare: (slot: number) => void;
   readonly #used = new Set<number>();
   #next = 0;
 
-  /** @param taken told of a slot before `take` gives it: what its last device counted is to be forgotten */
-  constructor(max: number, taken: (slot: number) => void) {
+  /** @param prepare clears a slot's counters before it is allocated */
+  constructor(max: number, prepare: (slot: number) => void) {
     this.max = max;
-    this.#taken = taken;
+    this.#prepare = prepare;
   }
 
   get used(): number {
     return this.#used.size;
   }
 
-  /** Marks a slot used that the store already know. */
+  /** Marks a slot as used that the store has a device for. */
   reserve(slot: number): void {
     this.#used.add(slot);
     if (slot >= this.#next) this.#next = (slot + 1) % this.max;
@@ -39,13 +39,13 @@ export class SlotAllocator {
   /** @throws ProblemError `no_slot` */
   allocate(): number {
     const slot = this.next();
-    this.#taken(slot);
+    this.#prepare(slot);
     this.#used.add(slot);
     this.#next = (slot + 1) % this.max;
     return slot;
   }
 
-  /** The slot `take` would give. */
+  /** Returns the slot that `allocate` would. @throws ProblemError `no_slot` */
   next(): number {
     for (let i = 0; i < this.max; i++) {
       const slot = (this.#next + i) % this.max;

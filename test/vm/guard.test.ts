@@ -57,7 +57,7 @@ test('a pod that somebody cut off is repaired within seconds, and the event says
   const event = (await eventsOf('closed')).find(({ type }) => type === 'guard.repaired');
   expect(event).toMatchObject({ severity: 'warning' });
   expect(event!.message).toMatch(
-    /attached the programs of shop\/closed again: our program is not on netkit\/peer of pl\d+, since .*Z; pl\d+: nothing passes out of the pod, for no program is on netkit\/peer and its policy is blackhole, since/,
+    /reattached the programs of shop\/closed: Podlane’s program is not on netkit\/peer of pl\d+, since .*Z; pl\d+: no packet passes out of the pod, because netkit\/peer has no program and policy blackhole, since/,
   );
 });
 
@@ -81,7 +81,7 @@ test('detached again and again, it moves the pod to veth without losing a packet
   const pod = await podOf('open');
   expect(pod).toMatchObject({ kind: 'veth' });
   expect(pod.attention).toEqual([
-    expect.stringMatching(/^the guard moved it to veth: our program is not on netkit\/primary/),
+    expect.stringMatching(/^the guard moved it to veth: Podlane’s program is not on netkit\/primary/),
   ]);
 });
 
@@ -103,7 +103,7 @@ test('probes that fail on veth too end in a pod left alone, with the reason, unt
   expect(pod.kind).toBe('veth');
   expect(pod.attention).toEqual([
     expect.stringMatching(
-      /^the guard could not help and leaves it alone: ICMP echo to 10\.42\.0\.3: \d+ in a row without answer \(threshold 3\)/,
+      /^automatic recovery failed and has stopped: ICMP echo to 10\.42\.0\.3: \d+ in a row without answer \(threshold 3\)/,
     ),
   ]);
   const acts = await actionsOf('closed');

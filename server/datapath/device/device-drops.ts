@@ -4,7 +4,7 @@ import type { NetworkLink } from '../../netlink/link-message.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
-/** Packets dropped by both ends of the devices on `slots`, in both directions, since they were made. */
+/** Sums the packets that both ends of the devices on `slots` dropped in both directions since they were created. */
 export async function deviceDrops(
   kernel: KernelContext,
   namespace: PodNamespace,

@@ -17,13 +17,14 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 import { gateways, hasIpv6, podGateways, stripPrefixLength } from './next-hops.ts';
 import { releaseSlotPrograms } from './our-programs.ts';
 
-/** How long the kernel may take to notice that both ends are up. */
+/** Longest time for the kernel to notice that both ends are up. */
 const carrierLimitMs = 5000;
 
 /**
- * Makes the pair, both ends up, neighbours permanent where it has MACs (left to ARP, 0.2 % of packets are lost in a
- * migration). A pair that is there already is completed, one of another kind is an error.
- * @param addresses CIDRs that the pod has on it
+ * Creates the pair with both ends up and, where it has MACs, with permanent neighbor entries: with ARP a migration loses
+ * 0.2 % of the packets. Completes a pair that exists already.
+ * @param addresses CIDRs of the pod
+ * @throws ProblemError `kernel_refused` when the ifindex belongs to a device of another kind
  */
 export async function createDevice(
   kernel: KernelContext,
@@ -34,31 +35,32 @@ export async function createDevice(
   addresses: readonly string[],
 ): Promise<void> {
   const { slot, kind, primaryName } = device;
-  const there = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
-  if (there && there.kind !== kind)
+  const existing = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
+  if (existing && existing.kind !== kind)
     throw new ProblemError(
       'kernel_refused',
-      `make ${kind} ${primaryName}: ifindex ${there.ifindex} is ${there.name}, a ${there.kind ?? 'physical'} device`,
+      `create ${kind} ${primaryName}: ifindex ${existing.ifindex} is ${existing.name}, a ${existing.kind ?? 'physical'} device`,
       {
-        hint: `Delete it if it is yours: ip link delete ${there.name}`,
+        hint: `Delete it if it is yours: ip link delete ${existing.name}`,
       },
     );
-  if (!there) await addPair(kernel, namespace, pod, device, peerName);
+  if (!existing) await addPair(kernel, namespace, pod, device, peerName);
   setSysctls(primaryName, hasIpv6(pod.network));
   setSysctls(peerName, hasIpv6(pod.network), namespace.fd);
   await setLink(kernel.host, primaryIfindex(slot), { up: true });
   await setLink(namespace.socket, peerIfindex(slot), { up: true });
   if (hasIpv6(pod.network)) await replaceAddress(kernel.host, primaryIfindex(slot), `${gateways.ipv6}/128`);
-  await setNeighbours(kernel, namespace, pod, device, addresses);
-  await untilCarrying(kernel.host, primaryIfindex(slot));
-  await untilCarrying(namespace.socket, peerIfindex(slot));
+  await setNeighbors(kernel, namespace, pod, device, addresses);
+  await waitForCarrier(kernel.host, primaryIfindex(slot));
+  await waitForCarrier(namespace.socket, peerIfindex(slot));
 }
 
 /**
- * The end that goes up first has no carrier then and gets the `noop` queue, which drops all. The kernel replaces it
- * in a worker (net/context/link_watch.c) that waits for RTNL: usually done at once, but not on a busy node.
+ * Waits until an end carries traffic. The end that goes up first has no carrier yet and gets the `noop` queue, which
+ * drops all packets. The kernel replaces it in a worker (net/core/link_watch.c) that waits for RTNL: at once on an idle
+ * node, later on a busy one.
  */
-async function untilCarrying(socket: NetlinkSocket, ifindex: number): Promise<void> {
+async function waitForCarrier(socket: NetlinkSocket, ifindex: number): Promise<void> {
   const deadline = performance.now() + carrierLimitMs;
   for (;;) {
     const link = await getLink(socket, { ifindex });
@@ -74,9 +76,10 @@ async function untilCarrying(socket: NetlinkSocket, ifindex: number): Promise<vo
 }
 
 /**
- * Sysctls of an end, before it goes up. With two devices of one address, a strict reverse path check drops what
- * arrives on the one not routed to. No link-local addresses, duplicate detection or autoconfiguration: a pod has
- * the addresses it was given, and solicitations would be counted, and dropped, as somebody's loss.
+ * Lists the sysctls of an end, to be set before it goes up. During a migration two devices have the pod's address, and a
+ * strict reverse path check would drop what arrives on the one that is not routed to. Link-local addresses, duplicate
+ * address detection and autoconfiguration are off: a pod has the addresses it was given, and solicitations would be
+ * counted, and dropped, as packets of the pod.
  */
 export const deviceSysctls = (
   name: string,
@@ -117,22 +120,22 @@ function addPair(
   return addNetkit(kernel.host, {
     mode: netkit.mode,
     policy: devicePolicy(network, device),
-    // Kernels without the attribute do as `default` says.
+    // Kernels without the attribute behave as with `default`.
     ...(Object.values(netkit.scrub).includes('none') ? { scrub: netkit.scrub } : {}),
     primary,
     peer,
   });
 }
 
-/** With no program on its own hooks, a peer that is a black hole would be cut off. */
+/** Returns the policy of a device. With Podlane's programs on the primary, policy blackhole would drop all packets of the peer. */
 export const devicePolicy = (
   { netkit }: PodRecord['network'],
   { hooks }: Pick<DeviceRecord, 'hooks'>,
 ): PodRecord['network']['netkit']['policy'] =>
   hooks === 'netkit' ? netkit.policy : { primary: 'forward', peer: 'forward' };
 
-/** Permanent neighbours both ways: who the pod's addresses are for the host, and the gateways for the pod. */
-export async function setNeighbours(
+/** Sets permanent neighbor entries: for the pod's addresses on the host, and for the gateways in the pod. */
+export async function setNeighbors(
   kernel: KernelContext,
   namespace: PodNamespace,
   { network }: PodRecord,
@@ -151,7 +154,7 @@ export async function setNeighbours(
 }
 
 /**
- * Addresses, the preferred ones first, in the order in which an interface is given them: the kernel prefers the IPv4
+ * Orders addresses, given with the preferred ones first, as they have to be added to an interface: the kernel prefers the IPv4
  * address that was added first, and the IPv6 address that was added last.
  */
 export const assignmentOrder = (addresses: readonly string[]): string[] => [
@@ -159,7 +162,7 @@ export const assignmentOrder = (addresses: readonly string[]): string[] => [
   ...addresses.filter(isIpv6).toReversed(),
 ];
 
-/** Gives the peer these addresses, in their order: the first of a family is its preferred source. */
+/** Adds addresses to the peer so that the first of each family is its preferred source. */
 export async function addAddresses(
   namespace: PodNamespace,
   { slot }: Pick<DeviceRecord, 'slot'>,
@@ -170,11 +173,11 @@ export async function addAddresses(
 }
 
 /**
- * Deletes the pair, then its pins: in the other order a netkit would be a black hole, and a veth uncounted,
- * for the packets still on it. A pair that is gone is as well.
+ * Deletes the pair, then its pins. In the other order, netkit would drop the packets that are still in it, and veth
+ * would not count them. Idempotent.
  */
 export async function removeDevice(kernel: KernelContext, slot: number): Promise<void> {
-  // On a socket of its own: the kernel answers long after RTNL is free again, and requests of one socket are in a row.
+  // Uses a socket of its own: the kernel answers long after it released RTNL, and requests of one socket are serialized.
   using host = NetlinkSocket.open();
   try {
     await deleteLink(host, primaryIfindex(slot));

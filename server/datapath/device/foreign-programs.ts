@@ -14,27 +14,27 @@ import { readAttachedPrograms } from './our-programs.ts';
 import { ourFilterPriority } from './tc-filter.ts';
 import { attachUserProgram } from './user-hooks.ts';
 
-/** A program that is not ours on a device, and its place by ours: what a new device is to have as well. */
+/** A program of another owner on a device, with its order relative to Podlane's, to be attached to the new device too. */
 export interface ForeignProgram {
   id: number;
   name: string;
   hook: Hook;
   direction: Direction;
   beforeOurs: boolean;
-  /** of one that a user put there through us: its pins, which follow the pod */
+  /** Pins of a program that a user attached through Podlane; they follow the pod. */
   user: UserProgramPin | undefined;
 }
 
-/** Programs of others on the device's hooks, in the order they run. */
+/** Reads the programs of other owners on the device's hooks, in order of execution. */
 export async function readForeignPrograms(
   kernel: KernelContext,
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,
 ): Promise<ForeignProgram[]> {
   const programs = await readAttachedPrograms(kernel, device);
   return (['egress', 'ingress'] as const).flatMap((direction) => {
-    const here = programs.filter((program) => program.hook === hooksOf[device.hooks][direction]);
-    const ours = here.findIndex((program) => program.ours);
-    return here.flatMap((program, place) =>
+    const onHook = programs.filter((program) => program.hook === hooksOf[device.hooks][direction]);
+    const ours = onHook.findIndex((program) => program.ours);
+    return onHook.flatMap((program, place) =>
       program.ours
         ? []
         : [
@@ -52,37 +52,37 @@ export async function readForeignPrograms(
 const naming = ({ id, name, hook }: AttachedProgram) => ({ id, name, hook });
 
 /**
- * Puts programs of others on a pod's new device, in the same order around ours. They are attached without a link, so
- * that they go with the device, and their owners can take them off (`bpftool net detach`, `tc filter delete`). Users'
- * programs get a link of their own.
- * Those that are there already are left. @throws ProblemError `kernel_refused`
+ * Attaches foreign programs to a pod's new device in the same order around Podlane's. They are attached without a link,
+ * so that they go with the device and their owners can detach them (`bpftool net detach`, `tc filter delete`). User
+ * programs get links of their own. Idempotent.
+ * @throws ProblemError `kernel_refused`
  */
 export async function carryForeignPrograms(
   kernel: KernelContext,
-  strangers: readonly ForeignProgram[],
+  programs: readonly ForeignProgram[],
   to: Pick<DeviceRecord, 'slot' | 'hooks' | 'primaryName'>,
 ): Promise<void> {
-  if (strangers.length === 0) return;
-  const there = new Set(
+  if (programs.length === 0) return;
+  const attached = new Set(
     (await readForeignPrograms(kernel, to)).map(({ id, direction }) => `${id} ${direction}`),
   );
-  const missing = strangers.filter(({ id, direction }) => !there.has(`${id} ${direction}`));
-  for (const [index, stranger] of missing.entries()) {
-    const hook = hooksOf[to.hooks][stranger.direction];
-    if (stranger.user) await attachUserProgram(kernel, stranger.user, to);
+  const missing = programs.filter(({ id, direction }) => !attached.has(`${id} ${direction}`));
+  for (const [index, program] of missing.entries()) {
+    const hook = hooksOf[to.hooks][program.direction];
+    if (program.user) await attachUserProgram(kernel, program.user, to);
     else if (hook === 'tc/ingress' || hook === 'tc/egress')
-      await carryFilter(kernel, stranger, to, hook, index);
+      await carryFilter(kernel, program, to, hook, index);
     else
       await attachWithoutLink(
         primaryIfindex(to.slot),
         hook,
-        { id: stranger.id },
-        stranger.beforeOurs ? { before: { programId: kernel.programs.programId(hook) } } : 'last',
+        { id: program.id },
+        program.beforeOurs ? { before: { programId: kernel.programs.programId(hook) } } : 'tail',
       );
   }
 }
 
-/** Priority of the filter number `index` of foreign programs, below or above ours: clsact runs the lowest first. */
+/** Returns the priority of the foreign filter number `index`, below or above Podlane's: clsact runs the lowest first. */
 export const foreignFilterPriority = (beforeOurs: boolean, index: number): number =>
   beforeOurs ? index + 1 : ourFilterPriority + 1 + index;
 
@@ -97,7 +97,7 @@ async function carryFilter(
   if (program === null)
     throw new ProblemError(
       'kernel_refused',
-      `put program ${name} (id ${id}) on ${hook} of ${primaryName}: it was unloaded`,
+      `attach program ${name} (id ${id}) to ${hook} of ${primaryName}: it was unloaded`,
       { hint: 'Its owner is gone; migrate again.' },
     );
   try {

@@ -4,7 +4,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { readSysctl, writeSysctl } from '../../kernel/procfs.ts';
 import { hasIpv6 } from './next-hops.ts';
 
-/** Makes the host a router for the pod's families. */
+/** Enables forwarding on the host for the families of the pod's addresses. */
 export function enableForwarding(network: Pick<PodNetwork, 'addresses'>): void {
   if (network.addresses.length > 0) writeSysctl('net/ipv4/ip_forward', '1');
   if (!hasIpv6(network)) return;
@@ -22,8 +22,8 @@ function refuseWithoutIpv6(): void {
 }
 
 /**
- * A host that forwards takes no router advertisements where `accept_ra` is 1, and so would lose its own default
- * route; 2 takes them all the same (Documentation/networking/ip-sysctl.rst).
+ * Sets `accept_ra` from 1 to 2 on the host's devices. A host that forwards ignores router advertisements with 1 and
+ * would lose its own default route; with 2 it accepts them (Documentation/networking/ip-sysctl.rst).
  */
 function keepRouterAdvertisements(): void {
   for (const device of readdirSync('/proc/sys/net/ipv6/conf'))

@@ -12,13 +12,12 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 import { type ForeignProgram, readForeignPrograms } from './foreign-programs.ts';
 import { gatewayFor, podGateways } from './next-hops.ts';
 
-/** What stands on a device and has to stand on its successor. */
+/** Configuration of a device that a migration carries over to the new one. */
 export interface NetworkState {
-  /** CIDR, on the peer, in their order; link-local ones belong to the device and stay behind */
+  /** CIDRs on the peer, in order. Link-local ones belong to the device and are not carried. */
   addresses: string[];
   podRoutes: Route[];
   hostRoutes: Route[];
-  /** programs of others on its hooks */
   foreignPrograms: ForeignProgram[];
 }
 
@@ -36,13 +35,13 @@ export async function readNetworkState(
   };
 }
 
-/** The kernel lists the IPv4 address it prefers first, and the IPv6 one: added last, listed first. */
+/** Lists the peer's addresses, the preferred one of each family first, as the kernel lists them. */
 async function addressesOn(pod: PodNamespace, slot: number): Promise<string[]> {
   const onPeer = await listAddresses(pod.socket, { ifindex: peerIfindex(slot) });
   return onPeer.filter((each) => each.scope === 'global').map((each) => each.address);
 }
 
-/** Routes that somebody put on the device; the kernel's own come with the addresses. */
+/** Lists the device's routes except the kernel's own, which come with the addresses. */
 async function movableRoutes(socket: NetlinkSocket, ifindex: number): Promise<Route[]> {
   const found = await listRoutes(socket, { ifindex });
   return found.filter(
@@ -51,7 +50,7 @@ async function movableRoutes(socket: NetlinkSocket, ifindex: number): Promise<Ro
   );
 }
 
-/** Moves every route of one device to another, each in one replacement. Those moved already are left. */
+/** Moves all routes of one device to another, each in one atomic replacement. Idempotent. */
 export async function moveRoutes(socket: NetlinkSocket, from: number, to: number): Promise<void> {
   await restoreRoutes(socket, await movableRoutes(socket, from), to);
 }

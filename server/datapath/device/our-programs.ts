@@ -42,12 +42,12 @@ export function setEndpoints(
     kernel.programs.setEndpoint(stripPrefixLength(address), { slot, owner: pod.number });
 }
 
-/** The pod's addresses lead nowhere: to be called before its last device goes. */
+/** Removes the pod's addresses from redirection; to be called before its last device is deleted. */
 export function removeEndpoints(kernel: KernelContext, pod: PodRecord): void {
   for (const address of pod.network.addresses) kernel.programs.removeEndpoint(stripPrefixLength(address));
 }
 
-/** Puts our programs on the device's hooks; those that are there stay. What may leave is set before a packet can. */
+/** Attaches Podlane's programs to the device's hooks, after writing the slot's configuration. Idempotent. */
 export async function attachPrograms(
   kernel: KernelContext,
   pod: PodRecord,
@@ -57,7 +57,7 @@ export async function attachPrograms(
   await attachFamily(kernel, device.slot, device.hooks);
 }
 
-/** Our two programs on one family of hooks, the way in first: a netkit peer that is a black hole opens last. */
+/** Attaches both programs to one family of hooks, ingress first: a netkit peer with policy blackhole opens last. */
 export async function attachFamily(kernel: KernelContext, slot: number, family: HookFamily): Promise<void> {
   if (family === 'tc') {
     for (const direction of ['ingress', 'egress'] as const)
@@ -70,7 +70,7 @@ export async function attachFamily(kernel: KernelContext, slot: number, family: 
   }
 }
 
-/** Takes our two programs off one family of hooks, and those of users, which go with them; nobody else's. */
+/** Detaches Podlane's programs and user programs from one family of hooks, and leaves foreign ones. */
 export async function detachFamily(kernel: KernelContext, slot: number, family: HookFamily): Promise<void> {
   await detachUserPrograms(kernel, slot, family);
   if (family === 'tc') {
@@ -81,14 +81,14 @@ export async function detachFamily(kernel: KernelContext, slot: number, family: 
   await kernel.programs.detach(slot, [hooksOf[family].egress, hooksOf[family].ingress]);
 }
 
-/** Lets go of what is pinned and known of a slot whose device is gone. Filters of clsact went with it. */
+/** Removes pins and configuration of a slot whose device is gone. Filters of clsact went with the device. */
 export async function releaseSlotPrograms(kernel: KernelContext, slot: number): Promise<void> {
   await kernel.programs.detach(slot);
   await kernel.userPins.detach(slot);
   kernel.programs.clearSlot(slot);
 }
 
-/** Every program on the device's hooks, `from_pod`'s hook first, in order of execution. */
+/** Reads every program on the device's hooks in order of execution, the egress hook first. */
 export async function readAttachedPrograms(
   kernel: KernelContext,
   { slot, hooks }: Pick<DeviceRecord, 'slot' | 'hooks'>,
@@ -106,7 +106,7 @@ export async function readAttachedPrograms(
   });
 }
 
-/** The device's hooks that our program is not on. */
+/** Lists the device's hooks that Podlane's program is missing from. */
 export async function hooksWithoutOurProgram(
   kernel: KernelContext,
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,

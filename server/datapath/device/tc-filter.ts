@@ -12,13 +12,13 @@ import {
 import type { KernelContext } from '../kernel-context.ts';
 import { programName } from './hooks.ts';
 
-/** Where our filters are. Filters that are given no priority get 49152 and less from the kernel, and run later. */
+/** Priority of Podlane's filters. The kernel gives 49152 and less to filters without one, which then run later. */
 export const ourFilterPriority = 100;
 export const ourFilterHandle = 0x706c;
 
 const place = { priority: ourFilterPriority, handle: ourFilterHandle };
 
-/** Our program on a clsact hook of a link, for kernels without tcx. An older one of ours is swapped in one step. */
+/** Attaches Podlane's program to a clsact hook, on kernels without tcx. Replaces an older one atomically. */
 export async function attachTcFilter(kernel: KernelContext, ifindex: number, hook: TcHook): Promise<void> {
   try {
     await addClsact(kernel.host, ifindex);
@@ -33,25 +33,25 @@ export async function attachTcFilter(kernel: KernelContext, ifindex: number, hoo
       program,
       name: hook === 'tc/ingress' ? `${programName.egress}_tc` : `${programName.ingress}_tc`,
     });
-    // Another build may have come meanwhile.
+    // Another build may have been activated meanwhile.
   } while (program !== kernel.programs.programFd(hook));
 }
 
-/** Takes our filter away; those of others, and the qdisc they are on, stay. */
+/** Deletes Podlane's filter. Filters of others stay, and so does the qdisc. */
 export async function detachTcFilter(kernel: KernelContext, ifindex: number, hook: TcHook): Promise<void> {
-  const there = await listTcFilters(kernel.host, ifindex, hook);
-  if (there.some((each) => each.priority === place.priority && each.handle === place.handle))
+  const found = await listTcFilters(kernel.host, ifindex, hook);
+  if (found.some((each) => each.priority === place.priority && each.handle === place.handle))
     await deleteBpfFilter(kernel.host, ifindex, hook, place);
 }
 
-/** Every BPF program on a clsact hook, in the order they run. */
+/** Reads the BPF programs on a clsact hook in order of execution. */
 export async function tcFilterPrograms(
   kernel: KernelContext,
   ifindex: number,
   hook: TcHook,
 ): Promise<AttachedProgram[]> {
-  const there = await listBpfFilters(kernel.host, ifindex, hook);
-  return there.flatMap(({ programId }, position) =>
+  const found = await listBpfFilters(kernel.host, ifindex, hook);
+  return found.flatMap(({ programId }, position) =>
     programId === null
       ? []
       : (describeAttachedProgram({ hook, position, programId, linkId: null }, kernel.programs.ourIds) ?? []),

@@ -1,6 +1,7 @@
 import type { HookFamily } from '../../../contract/device.ts';
 import type { Anchor } from '../../bpf/anchor.ts';
-import { type LinkHook, queryHook } from '../../bpf/hook-query.ts';
+import { queryHook } from '../../bpf/hook-query.ts';
+import { type LinkHook } from '../../bpf/hook.ts';
 import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { addClsact } from '../../netlink/clsact.ts';
@@ -13,12 +14,13 @@ import { ourFilterPriority } from './tc-filter.ts';
 
 type Hooked = Pick<DeviceRecord, 'slot' | 'hooks'>;
 
-/** Filters of users' programs on clsact hooks: known by their handle, ordered by a priority under or over ours. */
+/** Handle that marks the filters of user programs on clsact hooks. */
 export const userFilterHandle = 0x7075;
+/** Returns a priority below or above Podlane's filter. */
 export const userFilterPriority = ({ place, number }: UserProgramPin): number =>
   ourFilterPriority + (place === 'before' ? number - 50 : number + 50);
 
-/** Puts the pod's users' programs on the device, beside ours, which is there. Those that are there stay. */
+/** Attaches the pod's user programs to the device, beside Podlane's, which is attached already. Idempotent. */
 export async function attachUserPrograms(
   kernel: KernelContext,
   owner: number,
@@ -27,43 +29,43 @@ export async function attachUserPrograms(
   for (const pinned of kernel.userPins.of(owner)) await attachUserProgram(kernel, pinned, device);
 }
 
-/** Puts one on the device's hook of its direction, in its place by ours. @throws ProblemError `kernel_refused` */
+/** Attaches a user program to the device's hook of its direction, before or after Podlane's. @throws ProblemError `kernel_refused` */
 export async function attachUserProgram(
   kernel: KernelContext,
   pinned: UserProgramPin,
   { slot, hooks }: Hooked,
 ): Promise<void> {
   const hook = hooksOf[hooks][pinned.direction];
-  if (hook === 'tc/ingress' || hook === 'tc/egress') await putFilter(kernel, pinned, slot, hook);
-  else await kernel.userPins.attach(pinned, hook, slot, await orderOf(kernel, pinned, slot, hook));
+  if (hook === 'tc/ingress' || hook === 'tc/egress') await attachFilter(kernel, pinned, slot, hook);
+  else await kernel.userPins.attach(pinned, hook, slot, await anchorOf(kernel, pinned, slot, hook));
 }
 
-/** Those before ours go right before it, those after ours to the end. */
-async function orderOf(
+/** Anchors a program immediately before Podlane's, or at the end of the hook. */
+async function anchorOf(
   kernel: KernelContext,
   { place }: UserProgramPin,
   slot: number,
   hook: LinkHook,
 ): Promise<Anchor> {
-  if (place === 'after') return 'last';
-  const there = await queryHook(primaryIfindex(slot), hook);
-  const ours = there.find(({ programId }) => kernel.programs.isOurs(programId));
-  return ours ? { before: { programId: ours.programId } } : 'first';
+  if (place === 'after') return 'tail';
+  const found = await queryHook(primaryIfindex(slot), hook);
+  const ours = found.find(({ programId }) => kernel.programs.isOurs(programId));
+  return ours ? { before: { programId: ours.programId } } : 'head';
 }
 
-/** Where ours go when they come back to a hook that users' programs are on: before those that are to be after them. */
+/** Anchors Podlane's program on a hook that has user programs: before the first that belongs after it. */
 export async function orderAmongUserPrograms(
   kernel: KernelContext,
   slot: number,
   hook: LinkHook,
 ): Promise<Anchor> {
-  if (kernel.userPins.owners().size === 0) return 'last';
-  const there = await queryHook(primaryIfindex(slot), hook);
-  const after = there.find(({ programId }) => kernel.userPins.find(programId)?.place === 'after');
-  return after ? { before: { programId: after.programId } } : 'last';
+  if (kernel.userPins.owners().size === 0) return 'tail';
+  const found = await queryHook(primaryIfindex(slot), hook);
+  const after = found.find(({ programId }) => kernel.userPins.find(programId)?.place === 'after');
+  return after ? { before: { programId: after.programId } } : 'tail';
 }
 
-async function putFilter(
+async function attachFilter(
   kernel: KernelContext,
   pinned: UserProgramPin,
   slot: number,
@@ -83,7 +85,7 @@ async function putFilter(
   );
 }
 
-/** Takes users' programs off one family of hooks of a slot's device. */
+/** Detaches user programs from one family of hooks of a slot's device. */
 export async function detachUserPrograms(
   kernel: KernelContext,
   slot: number,
@@ -97,7 +99,7 @@ export async function detachUserPrograms(
         await deleteBpfFilter(kernel.host, primaryIfindex(slot), hook, { priority, handle });
 }
 
-/** Takes one off all of the pod's devices, and lets it go. */
+/** Detaches a user program from all devices of the pod and removes its pins. */
 export async function removeUserProgram(
   kernel: KernelContext,
   pinned: UserProgramPin,
@@ -107,17 +109,17 @@ export async function removeUserProgram(
     if (hooks !== 'tc') continue;
     const hook = hooksOf.tc[pinned.direction];
     const place = { priority: userFilterPriority(pinned), handle: userFilterHandle };
-    const there = await listTcFilters(kernel.host, primaryIfindex(slot), hook);
-    if (there.some(({ priority, handle }) => priority === place.priority && handle === place.handle))
+    const found = await listTcFilters(kernel.host, primaryIfindex(slot), hook);
+    if (found.some(({ priority, handle }) => priority === place.priority && handle === place.handle))
       await deleteBpfFilter(kernel.host, primaryIfindex(slot), hook, place);
   }
   await kernel.userPins.remove(pinned);
 }
 
-/** Lets go of all of a pod that is no longer: its devices are gone, or go. */
+/** Removes all user programs of a pod whose devices are gone. */
 export async function removeAllUserPrograms(
-  { userPins: users }: Pick<KernelContext, 'userPins'>,
+  { userPins }: Pick<KernelContext, 'userPins'>,
   owner: number,
 ): Promise<void> {
-  for (const pinned of users.of(owner)) await users.remove(pinned);
+  for (const pinned of userPins.of(owner)) await userPins.remove(pinned);
 }

@@ -9,14 +9,18 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
-/** A plan is to be read: so many are named, the rest is counted. */
-const namedAtMost = 8;
+/** Items that a note names; the rest is counted. */
+const maxNamed = 8;
 
 /**
- * What in the pod holds on to the device itself and does not come along: sockets bound to it (SO_BINDTODEVICE, packet
- * sockets) and multicast groups joined on it. Reads only; says so when the kernel does not tell.
+ * Names what refers to the old device and cannot follow the pod: sockets bound to it (SO_BINDTODEVICE, packet sockets)
+ * and multicast groups joined on it. Reads only; a kernel that does not report them gets a note as well.
  */
-export async function boundChecks(pod: PodRecord, namespace: PodNamespace, slot: number): Promise<Check[]> {
+export async function boundSocketChecks(
+  pod: PodRecord,
+  namespace: PodNamespace,
+  slot: number,
+): Promise<Check[]> {
   const ifindex = peerIfindex(slot);
   const { interface: name } = pod.network;
   try {
@@ -30,12 +34,12 @@ export async function boundChecks(pod: PodRecord, namespace: PodNamespace, slot:
       ...groupNotes(listMulticastGroups(namespace.fd, ifindex), name),
     ];
   } catch (error) {
-    return [note(`Whether sockets are bound to ${name} is not known`, (error as Error).message)];
+    return [note(`Sockets bound to ${name} could not be listed`, (error as Error).message)];
   }
 }
 
 function socketNotes(
-  { sockets, unreadable: untold }: BoundSockets,
+  { sockets, unreadable }: BoundSockets,
   owners: ReadonlyMap<number, SocketOwner>,
   name: string,
 ): Check[] {
@@ -43,15 +47,15 @@ function socketNotes(
   if (sockets.length > 0)
     notes.push(
       note(
-        `${counted(sockets.length, 'socket')} bound to ${name} will be cut off`,
-        `${listed(sockets.map((socket) => `${socketText(socket)} of ${ownerText(owners.get(socket.inode))}`))}: bound to the old device, until the program binds again`,
+        `${counted(sockets.length, 'socket')} bound to ${name} will be disconnected`,
+        `${listed(sockets.map((socket) => `${socketText(socket)} of ${ownerText(owners.get(socket.inode))}`))}: they stay bound to the old device until the program binds again`,
       ),
     );
-  if (untold.length > 0)
+  if (unreadable.length > 0)
     notes.push(
       note(
-        `There are ${untold.join(' and ')} sockets`,
-        `this kernel does not tell whether they are bound to ${name}; those that are will be cut off`,
+        `The pod has ${unreadable.join(' and ')} sockets`,
+        `this kernel does not report whether they are bound to ${name}; those that are will be disconnected`,
       ),
     );
   return notes;
@@ -62,8 +66,8 @@ const groupNotes = (groups: readonly MulticastGroup[], name: string): Check[] =>
     ? []
     : [
         note(
-          `${counted(groups.length, 'multicast group')} joined on ${name} will be left`,
-          `${listed(groups.map(({ group, users }) => `${group} (${counted(users, 'socket')})`))}: joined on the old device, until the program joins again`,
+          `${counted(groups.length, 'multicast group')} joined on ${name} will be lost`,
+          `${listed(groups.map(({ group, users }) => `${group} (${counted(users, 'socket')})`))}: they are joined on the old device, until the program joins again`,
         ),
       ];
 
@@ -74,6 +78,6 @@ const ownerText = (owner: SocketOwner | undefined): string =>
   owner ? `${owner.name} (pid ${owner.pid})` : 'a process outside the pod';
 
 const listed = (all: readonly string[]): string =>
-  all.length <= namedAtMost
+  all.length <= maxNamed
     ? all.join(', ')
-    : `${all.slice(0, namedAtMost).join(', ')} and ${all.length - namedAtMost} more`;
+    : `${all.slice(0, maxNamed).join(', ')} and ${all.length - maxNamed} more`;

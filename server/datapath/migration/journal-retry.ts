@@ -4,17 +4,17 @@ import type { TaskScope } from '../../async/task-scope.ts';
 const retryMs = 1000;
 
 /**
- * Journals that a full disk kept from being written when their migration ended: what they say is written as soon as
- * that can be, so that none stays open for what has long ended. An agent that is killed before finds them open.
+ * Writes journals, and retries those that a full disk refused, so that no journal of an ended migration stays open. An
+ * agent that is killed before finds them open.
  */
-export class Unsaved {
+export class JournalRetry {
   readonly #save: (migration: Migration) => Promise<void>;
   readonly #saved: (migration: Migration) => void;
   readonly #waiting = new Set<Migration>();
   readonly #scope: TaskScope;
   #retrying = false;
 
-  /** @param saved told of a journal that was written late */
+  /** @param saved called with a journal that was written late */
   constructor(
     save: (migration: Migration) => Promise<void>,
     saved: (migration: Migration) => void,
@@ -25,7 +25,7 @@ export class Unsaved {
     this.#saved = saved;
   }
 
-  /** Writes the journal now; one that cannot be is kept and tried again. @throws ProblemError `store_failed` */
+  /** Writes a journal now; after a failure it is retried until it is written. @throws ProblemError `store_failed` */
   async save(migration: Migration): Promise<void> {
     try {
       await this.#save(migration);
@@ -46,7 +46,7 @@ export class Unsaved {
   async #retry(): Promise<void> {
     this.#retrying = false;
     for (const migration of this.#waiting) {
-      // One that still runs writes itself.
+      // A running migration writes its journal at each step.
       if (migration.state === 'running') continue;
       await this.save(migration).then(
         () => this.#saved(migration),

@@ -12,15 +12,15 @@ import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { addPendingDevice, makeCurrent, retireDevice } from '../pods/current-device.ts';
 import { type Journal, runSteps, type StepActions } from './executor.ts';
-import { Unsaved } from './journal-retry.ts';
-import { refuse } from './preflight.ts';
-import { journalOf, prepare } from './prepare.ts';
-import { type Recovery, recoverMigration } from './recover.ts';
+import { JournalRetry } from './journal-retry.ts';
+import { throwRefusals } from './preflight.ts';
+import { newJournal, prepareMigration } from './prepare.ts';
+import { type RecoveryContext, recoverMigration } from './recover.ts';
 import type { DeviceMove } from './step.ts';
 import { stepActions } from './steps.ts';
 
-/** A migration whose journal is open, with all that its steps need. */
-interface Begun {
+/** A migration whose journal is open, with everything that its steps need. */
+interface StartedMigration {
   migration: Migration;
   from: DeviceRecord;
   to: DeviceRecord;
@@ -28,20 +28,20 @@ interface Begun {
   networkState: NetworkState;
 }
 
-/** Runs migrations, at most one of a pod at a time, and ends what a killed agent left open. */
+/** Runs migrations, at most one of a pod at a time, and ends those that a killed agent left open. */
 export class Migrations {
   readonly #core: DatapathContext;
   readonly #ended: (pod: LivePod) => void;
   readonly #wrap: (actions: StepActions) => StepActions;
-  readonly #unsaved: Unsaved;
+  readonly #journals: JournalRetry;
   readonly #scope: TaskScope;
   readonly #running = new Map<string, Promise<Migration>>();
-  /** Ended, their requests to be filled in when the traffic has reported once more. */
+  /** Ended migrations whose requests are filled in when the pod's traffic reports next. */
   readonly #uncounted: { migration: Migration; pod: LivePod; before: { ok: number; failed: number } }[] = [];
 
   /**
-   * @param ended told of a pod whose migration ended or was refused
-   * @param wrap sees every migration's actions before they run
+   * @param ended called with a pod whose migration ended or was refused
+   * @param wrap replaces the actions of each migration; tests inject faults with it
    */
   constructor(
     core: DatapathContext,
@@ -52,7 +52,7 @@ export class Migrations {
     this.#ended = ended;
     this.#wrap = wrap;
     this.#scope = new TaskScope((error) => core.log.error({ err: error }, 'migrations'));
-    this.#unsaved = new Unsaved(
+    this.#journals = new JournalRetry(
       (migration) => core.store.saveMigration(migration),
       core.publish.migration,
       this.#scope,
@@ -61,7 +61,7 @@ export class Migrations {
 
   async plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
     using namespace = openPodNamespace(pod.record);
-    const { plan } = await prepare(this.#core.kernel, pod, namespace, to, this.#core.slots.next(), {
+    const { plan } = await prepareMigration(this.#core.kernel, pod, namespace, to, this.#core.slots.next(), {
       obstacle: obstacle(pod),
       recreate,
     });
@@ -77,13 +77,13 @@ export class Migrations {
     const started = Promise.withResolvers<Migration>();
     const running = this.#scope.run(async () => {
       const ended = await withPod(pod, { type: 'planning' }, what, async (enter) => {
-        const begun = await this.#begin(pod, to, actor, recreate, what);
-        enter({ type: 'migrating', migrationId: begun.migration.id });
-        started.resolve(structuredClone(begun.migration));
+        const opened = await this.#open(pod, to, actor, recreate, what);
+        enter({ type: 'migrating', migrationId: opened.migration.id });
+        started.resolve(structuredClone(opened.migration));
         this.#core.publish.pod(pod);
         const requests = pod.requests;
-        await this.#run(pod, begun);
-        return { migration: begun.migration, requests };
+        await this.#run(pod, opened);
+        return { migration: opened.migration, requests };
       });
       return this.#conclude(pod, ended);
     });
@@ -95,20 +95,26 @@ export class Migrations {
   }
 
   /** Prepares the move and opens its journal. A failure leaves no trace. */
-  async #begin(pod: LivePod, to: DeviceKind, actor: string, recreate: boolean, what: string): Promise<Begun> {
+  async #open(
+    pod: LivePod,
+    to: DeviceKind,
+    actor: string,
+    recreate: boolean,
+    what: string,
+  ): Promise<StartedMigration> {
     let slot: number | null = null;
     let namespace: PodNamespace | null = null;
     let device: DeviceRecord | null = null;
     try {
       slot = this.#core.slots.allocate();
       namespace = openPodNamespace(pod.record);
-      const prepared = await prepare(this.#core.kernel, pod, namespace, to, slot, {
+      const prepared = await prepareMigration(this.#core.kernel, pod, namespace, to, slot, {
         obstacle: null,
         recreate,
       });
-      refuse(prepared.plan.checks, what);
+      throwRefusals(prepared.plan.checks, what);
       device = await this.#core.store.addDevice(prepared.device);
-      const migration = await this.#core.store.addMigration(journalOf(prepared.plan, pod, actor));
+      const migration = await this.#core.store.addMigration(newJournal(prepared.plan, pod, actor));
       const from = currentDevice(pod);
       addPendingDevice(pod, device);
       return { migration, from, to: device, namespace, networkState: prepared.networkState };
@@ -127,13 +133,16 @@ export class Migrations {
     await this.#close(pod, device);
   }
 
-  async #run(pod: LivePod, { migration, from, to, namespace, networkState }: Begun): Promise<void> {
+  async #run(
+    pod: LivePod,
+    { migration, from, to, namespace, networkState }: StartedMigration,
+  ): Promise<void> {
     try {
       const move = this.#move(pod, from, to, namespace, migration, networkState);
       await runSteps(migration, this.#actions(move), this.#journal);
     } catch (error) {
       this.#core.log.error({ err: error, migration: migration.id }, 'migration');
-      await failed(migration, error, this.#journal);
+      await endAsFailed(migration, error, this.#journal);
     } finally {
       namespace[Symbol.dispose]();
     }
@@ -146,27 +155,27 @@ export class Migrations {
   ): Promise<Migration> {
     if (requests && migration.result) this.#uncounted.push({ migration, pod, before: requests });
     this.#core.publish.pod(pod);
-    await this.#core.publish.event(ended(migration));
+    await this.#core.publish.event(endEvent(migration));
     this.#ended(pod);
     return migration;
   }
 
-  /** Fills in what the pods' own traffic counted during migrations that have ended since its last report. */
+  /** Adds the requests of the pods' own traffic to migrations that have ended since its last report. */
   noteRequests(): void {
     for (const { migration, pod, before } of this.#uncounted.splice(0)) {
       if (!pod.requests || !migration.result) continue;
       migration.result.requestsOk = pod.requests.ok - before.ok;
       migration.result.requestsFailed = pod.requests.failed - before.failed;
       this.#scope.start(async () => {
-        await this.#unsaved.save(migration);
+        await this.#journals.save(migration);
         this.#core.publish.migration(migration);
       });
     }
   }
 
   async recover(migration: Migration, pod: LivePod | undefined): Promise<void> {
-    const recovery: Recovery = {
-      ground: this.#core.kernel,
+    const recovery: RecoveryContext = {
+      kernel: this.#core.kernel,
       journal: this.#journal,
       actions: (move) => this.#actions(move),
       move: (livePod, from, to, namespace, journal) =>
@@ -183,11 +192,11 @@ export class Migrations {
       severity: ended.state === 'failed' ? 'error' : 'warning',
       podId: ended.podId,
       migrationId: ended.id,
-      message: `migration ${ended.number} of ${ended.podNamespace}/${ended.podName}, found unfinished, is ${ended.state}`,
+      message: `migration ${ended.number} of ${ended.podNamespace}/${ended.podName}, interrupted by a restart, is ${ended.state}`,
     });
   }
 
-  /** Resolves when the migration, which was just started, has ended. */
+  /** Resolves when a migration that was just started has ended. */
   async finished(id: string): Promise<Migration> {
     const migration = await this.#running.get(id);
     if (!migration) throw new Error(`migration ${id} does not run`);
@@ -200,16 +209,16 @@ export class Migrations {
   }
 
   /**
-   * Closes a device that is gone. Where the disk is full its row stays, and with it its slot and what it counted:
-   * the pod is better off with its migration ended, and the row is dropped when the pod is looked at again.
+   * Retires a device that is gone. Where the disk is full its record stays, with its slot and counters: the migration
+   * ends nevertheless, and the next reconciliation of the pod removes the record.
    */
   async #close(pod: LivePod, device: DeviceRecord): Promise<void> {
-    const { kernel: ground, store: books, slots, log } = this.#core;
+    const { kernel, store, slots, log } = this.#core;
     try {
-      await retireDevice(ground, books, slots, pod, device);
+      await retireDevice(kernel, store, slots, pod, device);
     } catch (error) {
       if (!(error instanceof ProblemError) || error.code !== 'store_failed') throw error;
-      log.error({ err: error, pod: pod.record.id }, 'the books of a removed device');
+      log.error({ err: error, pod: pod.record.id }, 'the record of a removed device');
     }
   }
 
@@ -219,7 +228,7 @@ export class Migrations {
 
   get #journal(): Journal {
     return {
-      save: (migration) => this.#unsaved.save(migration),
+      save: (migration) => this.#journals.save(migration),
       emit: (migration) => this.#core.publish.migration(migration),
     };
   }
@@ -262,8 +271,8 @@ export class Migrations {
   }
 }
 
-/** For what no step is to blame. */
-async function failed(migration: Migration, error: unknown, journal: Journal): Promise<void> {
+/** Ends a migration as failed for a reason outside its steps. */
+async function endAsFailed(migration: Migration, error: unknown, journal: Journal): Promise<void> {
   const step = migration.steps.find((each) => each.state !== 'done')?.step ?? 'verified';
   Object.assign(migration, { state: 'failed', endedAt: new Date().toISOString() });
   migration.error = { ...asProblem(error), step };
@@ -271,7 +280,7 @@ async function failed(migration: Migration, error: unknown, journal: Journal): P
   journal.emit(migration);
 }
 
-const ended = (migration: Migration): NewEvent => {
+const endEvent = (migration: Migration): NewEvent => {
   const what = `${migration.podNamespace}/${migration.podName} ${migration.direction} to ${migration.to.kind}`;
   const because = migration.error ? ` at ${migration.error.step}: ${migration.error.detail}` : '';
   return {

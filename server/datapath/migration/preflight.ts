@@ -12,7 +12,7 @@ import type { Obstacle } from '../pod-activity.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { temporaryPeerName } from '../slot-allocator.ts';
-import { boundChecks } from './bound-sockets.ts';
+import { boundSocketChecks } from './bound-sockets.ts';
 
 const passed = (name: string, detail: string): Check => ({ name, state: 'passed', detail, code: null });
 const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
@@ -23,22 +23,22 @@ const refused = (name: string, code: ProblemCode, detail: string): Check => ({
   code,
 });
 
-export interface Intent {
+export interface MigrationRequest {
   to: DeviceKind;
   slot: number;
   networkState: NetworkState;
   /** Another activity of the pod. */
   obstacle: Obstacle | null;
-  /** the kind may stay the same */
+  /** True where the new device may be of the same kind. */
   recreate: boolean;
 }
 
-/** What has to hold before a pod may move to `to` on `slot`. Reads only. */
+/** Checks whether a pod may move to a kind of device on a slot. Reads only. */
 export async function preflight(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
-  { to, slot, networkState, obstacle, recreate }: Intent,
+  { to, slot, networkState, obstacle, recreate }: MigrationRequest,
 ): Promise<Check[]> {
   const current = currentDevice(pod);
   const inside = await listLinks(namespace.socket);
@@ -47,33 +47,33 @@ export async function preflight(
     current.kind === to && !recreate
       ? refused(`Pod is not on ${to} yet`, 'already_on_kind', `${current.primaryName} is a ${to} device`)
       : passed(
-          recreate ? 'Device may be made anew' : `Pod is not on ${to} yet`,
+          recreate ? 'Device may be recreated' : `Pod is not on ${to} yet`,
           `${current.primaryName} is a ${current.kind} device`,
         ),
     obstacle
       ? refused('No other operation on this pod', obstacle.code, obstacle.detail)
       : passed('No other operation on this pod', 'none is running'),
     await deviceCheck(kernel, current.slot),
-    await freeCheck(kernel, slot, inside),
+    await freeSlotCheck(kernel, slot, inside),
     forwardingCheck(pod, namespace),
     ...foreignProgramChecks(networkState),
-    ...(await boundChecks(pod.record, namespace, current.slot)),
+    ...(await boundSocketChecks(pod.record, namespace, current.slot)),
     interfaceCheck(inside, peerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
       `MTU ${pod.record.network.mtu}, ${networkState.addresses.length} ${networkState.addresses.length === 1 ? 'address' : 'addresses'}, ${networkState.podRoutes.length} + ${networkState.hostRoutes.length} routes`,
     ),
     hasCapability(kernel, 'live-rename')
-      ? passed(`New interface can be called ${pod.record.network.interface}`, 'live rename probed')
+      ? passed(`New interface can be renamed to ${pod.record.network.interface}`, 'live rename probed')
       : note(
-          `New interface has ${pod.record.network.interface} as a second name only`,
+          `New interface gets ${pod.record.network.interface} as an alternative name only`,
           `it is called ${temporaryPeerName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
         ),
   ];
 }
 
-/** @throws ProblemError with the first refusal's code, and all refusals as its errors */
-export function refuse(checks: readonly Check[], what: string): void {
+/** Throws when a check refused. @throws ProblemError with the first refusal's code, and all refusals as its errors */
+export function throwRefusals(checks: readonly Check[], what: string): void {
   const refusals = checks.filter((check) => check.state === 'refused');
   const first = refusals[0];
   if (!first) return;
@@ -82,7 +82,7 @@ export function refuse(checks: readonly Check[], what: string): void {
     `${what}: ${refusals.map((check) => check.detail).join('; ')}`,
     {
       errors: refusals.map((check) => ({ path: check.code ?? '', message: check.detail })),
-      hint: hints[first.code as ProblemCode] ?? 'Ask for the plan with dryRun to see every check.',
+      hint: hints[first.code as ProblemCode] ?? 'Request the plan with dryRun to see every check.',
     },
   );
 }
@@ -90,7 +90,7 @@ export function refuse(checks: readonly Check[], what: string): void {
 const hints: Partial<Record<ProblemCode, string>> = {
   no_netkit: 'The pod stays on veth. Boot a kernel with CONFIG_NETKIT (Linux 6.7, or a backport).',
   migration_running: 'Wait for it to end: GET /api/v1/migrations/:id.',
-  second_interface: 'Podlane moves pods with one interface beside the loopback.',
+  second_interface: 'Podlane migrates pods that have one interface beside the loopback.',
   host_not_ready:
     'sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0',
   pod_gone: 'The pod has ended; remove it with DELETE /api/v1/pods/:id.',
@@ -118,7 +118,7 @@ async function deviceCheck(kernel: KernelContext, slot: number): Promise<Check> 
       );
 }
 
-async function freeCheck(kernel: KernelContext, slot: number, inside: NetworkLink[]): Promise<Check> {
+async function freeSlotCheck(kernel: KernelContext, slot: number, inside: NetworkLink[]): Promise<Check> {
   const title = `Slot ${slot} and both ifindexes are free`;
   const taken = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
   if (taken) return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} is taken by ${taken.name}`);
@@ -128,7 +128,7 @@ async function freeCheck(kernel: KernelContext, slot: number, inside: NetworkLin
   return passed(title, `${primaryIfindex(slot)}/${String(peerIfindex(slot)).slice(-2)}`);
 }
 
-/** Each namespace's `all` is the least strict that its devices can be. IPv6 has no reverse path check of its own. */
+/** The kernel applies the stricter of `all` and the device's own value. IPv6 has no reverse path filter. */
 function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
   const forward = readSysctl('net/ipv4/ip_forward');
   const onHost = readSysctl('net/ipv4/conf/all/rp_filter');
@@ -137,7 +137,7 @@ function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
     ? readSysctl('net/ipv6/conf/all/forwarding')
     : null;
   const detail = `ip_forward ${forward}, ${forward6 === null ? '' : `IPv6 forwarding ${forward6}, `}rp_filter ${onHost} on the host, ${inPod} in the pod`;
-  const title = 'Host forwards, no strict reverse path check';
+  const title = 'Host forwards, without strict reverse path filtering';
   return forward === '1' && forward6 !== '0' && onHost !== '1' && inPod !== '1'
     ? passed(title, detail)
     : refused(title, 'host_not_ready', detail);
@@ -157,11 +157,11 @@ function foreignProgramChecks({ foreignPrograms }: NetworkState): Check[] {
   ];
 }
 
-/** Tunnel devices that the kernel puts into every namespace are down and do not count. */
+/** Tunnel devices that the kernel creates in every namespace are down, and do not count. */
 function interfaceCheck(inside: NetworkLink[], ours: number): Check {
   const others = inside.filter((link) => link.ifindex !== ours && link.name !== 'lo' && link.up);
   return others.length === 0
-    ? passed('Pod has one interface', 'none beside ours and the loopback')
+    ? passed('Pod has one interface', 'none beside the loopback')
     : refused(
         'Pod has one interface',
         'second_interface',

@@ -12,32 +12,32 @@ import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, deviceRef, type LivePod } from '../pod-registry.ts';
 import { newDeviceRecord } from '../pods/connect-pod.ts';
-import { type Intent, preflight } from './preflight.ts';
+import { type MigrationRequest, preflight } from './preflight.ts';
 import { planScript } from './script.ts';
 import { planSteps } from './steps.ts';
 
-/** A plan with what its steps are to carry over, and the device it leads to. */
-export interface Prepared {
+/** A plan, with the network state that its steps carry over and the record of the new device. */
+export interface PreparedMigration {
   plan: MigrationPlan;
   networkState: NetworkState;
   device: NewDeviceRecord;
 }
 
-/** Reads the pod and says what moving it to `to` on `slot` would do. Changes nothing. */
-export async function prepare(
+/** Plans a pod's move to a kind of device on a slot, from what the kernel reports now. Changes nothing. */
+export async function prepareMigration(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
   to: DeviceKind,
   slot: number,
-  { obstacle, recreate }: Pick<Intent, 'obstacle' | 'recreate'>,
-): Promise<Prepared> {
+  { obstacle, recreate }: Pick<MigrationRequest, 'obstacle' | 'recreate'>,
+): Promise<PreparedMigration> {
   const current = currentDevice(pod);
   const networkState = await readNetworkState(kernel, namespace, current);
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
   const checks = await preflight(kernel, pod, namespace, { to, slot, networkState, obstacle, recreate });
   const from = deviceRef(current, peer?.name ?? pod.record.network.interface);
-  // A device of the same kind is made with its programs where the old one has them.
+  // A device of the same kind gets its programs on the hooks that the old one uses.
   const hooks = current.kind === to ? current.hooks : defaultHooks(kernel, to);
   const device = newDeviceRecord(pod.record, to, hooks, slot);
   const target = deviceRef(device);
@@ -70,8 +70,8 @@ export async function prepare(
   };
 }
 
-/** The journal a plan begins with. Its number and start are the books' to give. */
-export const journalOf = (plan: MigrationPlan, pod: LivePod, actor: string): Migration => ({
+/** A plan's journal before its first step. The store sets its number and its start. */
+export const newJournal = (plan: MigrationPlan, pod: LivePod, actor: string): Migration => ({
   id: randomUUID(),
   number: 0,
   podId: plan.podId,
@@ -90,8 +90,13 @@ export const journalOf = (plan: MigrationPlan, pod: LivePod, actor: string): Mig
   error: null,
 });
 
-/** The pod's device on `slot`, or a stand-in for one that the books have closed already. */
-export const deviceOn = (kernel: KernelContext, pod: LivePod, slot: number, kind: DeviceKind): DeviceRecord =>
+/** The pod's device on a slot; for one that the store has removed already, a record made from the pod's. */
+export const deviceOnSlot = (
+  kernel: KernelContext,
+  pod: LivePod,
+  slot: number,
+  kind: DeviceKind,
+): DeviceRecord =>
   pod.devices.find((device) => device.slot === slot) ?? {
     id: 0,
     createdAt: new Date(),

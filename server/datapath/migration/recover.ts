@@ -5,11 +5,12 @@ import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { makeCurrent } from '../pods/current-device.ts';
 import { type Journal, runSteps, type StepActions, undoSteps } from './executor.ts';
-import { deviceOn } from './prepare.ts';
+import { deviceOnSlot } from './prepare.ts';
 import type { DeviceMove } from './step.ts';
 
-export interface Recovery {
-  ground: KernelContext;
+/** The parts of `Migrations` that a recovery uses. */
+export interface RecoveryContext {
+  kernel: KernelContext;
   journal: Journal;
   actions(move: DeviceMove): StepActions;
   move(
@@ -24,23 +25,23 @@ export interface Recovery {
 const hostRouted = ({ steps }: Migration): boolean =>
   steps.find(({ step }) => step === 'routed-host')?.state === 'done';
 
-/** Of the two devices that an open journal names, the one that carries the traffic goes last. */
-export function putCarrierLast(pod: LivePod, migration: Migration): void {
+/** Makes that device of an open journal current which the pod's traffic crosses. */
+export function selectCurrentDevice(pod: LivePod, migration: Migration): void {
   const { slot } = hostRouted(migration) ? migration.to : migration.from;
-  const carrier = pod.devices.find((device) => device.slot === slot);
-  if (carrier) makeCurrent(pod, carrier);
+  const current = pod.devices.find((device) => device.slot === slot);
+  if (current) makeCurrent(pod, current);
 }
 
 /**
- * Ends a journal that a killed agent left open: forward when the host's route had moved, else back. A pod that
- * ended in the meantime closes its journal as failed; what it leaves on the host is `reconcilePod`'s.
+ * Ends a journal that a killed agent left open: resumes it where the host's route had moved, undoes it otherwise. The
+ * journal of a pod that has ended is closed as failed; `reconcilePod` removes what the pod left on the host.
  */
 export async function recoverMigration(
   migration: Migration,
   pod: LivePod | undefined,
-  recovery: Recovery,
+  recovery: RecoveryContext,
 ): Promise<Migration> {
-  // One that is failed was being taken back.
+  // A failed step means that the migration was being undone.
   const stopped = (['running', 'failed', 'pending'] as const)
     .map((state) => migration.steps.find((step) => step.state === state))
     .find((step) => step !== undefined);
@@ -48,10 +49,10 @@ export async function recoverMigration(
   const interrupted = { ...asProblem(new Error(`the agent stopped at ${step}`)), step };
   let namespace: DeviceMove['namespace'] | null = null;
   try {
-    if (!pod) throw new Error('the pod is no longer in the books');
+    if (!pod) throw new Error('the store no longer has the pod');
     namespace = openPodNamespace(pod.record);
-    const from = deviceOn(recovery.ground, pod, migration.from.slot, migration.from.kind);
-    const to = deviceOn(recovery.ground, pod, migration.to.slot, migration.to.kind);
+    const from = deviceOnSlot(recovery.kernel, pod, migration.from.slot, migration.from.kind);
+    const to = deviceOnSlot(recovery.kernel, pod, migration.to.slot, migration.to.kind);
     const actions = recovery.actions(recovery.move(pod, from, to, namespace, migration));
     for (const each of migration.steps) if (each.state === 'running') each.state = 'pending';
     if (hostRouted(migration)) {
@@ -59,7 +60,7 @@ export async function recoverMigration(
       return await runSteps(migration, actions, recovery.journal);
     }
     makeCurrent(pod, from);
-    // The step it was killed in may be half done, so it is undone as well.
+    // The step in which the agent was killed may have run in part, so it is undone as well.
     if (stopped) stopped.state = 'failed';
     migration.error ??= interrupted;
     return await undoSteps(migration, actions, recovery.journal);

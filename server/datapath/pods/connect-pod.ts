@@ -15,7 +15,7 @@ import { namespaceExists, type PodNamespace } from '../pod-namespaces.ts';
 import type { PodRegistry } from '../pod-registry.ts';
 import { peerMac, primaryMac, primaryName } from '../slot-allocator.ts';
 
-/** @throws ProblemError `no_netkit`, `no_tcx` when the kernel lacks what the kind needs */
+/** Chooses the kind of a new device. @throws ProblemError `no_netkit`, `no_tcx` when the kernel cannot make it */
 export function chooseKind(kernel: KernelContext, wanted: DeviceKind | undefined): DeviceKind {
   const kind = wanted ?? (hasCapability(kernel, 'netkit') ? 'netkit' : 'veth');
   const needed = kind === 'netkit' ? 'netkit' : kernel.primaryHooks === 'tc' ? 'clsact' : 'tcx';
@@ -31,14 +31,14 @@ export function chooseKind(kernel: KernelContext, wanted: DeviceKind | undefined
 }
 
 /**
- * Everything that can be refused before anything is written.
+ * Checks all that can be refused before anything is changed.
  * @returns the namespace's inode
  * @throws ProblemError `pod_exists`, `address_in_use`, `bad_netns`
  */
 export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   const what = `attach pod ${pod.namespace}/${pod.name}`;
   if (registry.get(`${pod.namespace}.${pod.name}`))
-    throw new ProblemError('pod_exists', `${what}: there is one of this name`, {
+    throw new ProblemError('pod_exists', `${what}: a pod of this name exists`, {
       hint: 'Remove it first, or give another name.',
     });
   for (const address of pod.addresses) {
@@ -58,7 +58,7 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
     throw new ProblemError('bad_netns', `${what}: ${pod.netns} is the host's own network namespace`, {
       hint: 'A pod has a namespace of its own; host-network pods have no device to manage.',
     });
-  // The kernel gives a namespace's inode again once it is gone, so the same number alone says nothing.
+  // The kernel reuses the inode number of a deleted namespace, so an equal number alone proves nothing.
   const tenant = registry
     .all()
     .find((each) => each.record.netnsInode === namespace.inode && namespaceExists(each.record));
@@ -73,7 +73,7 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   return namespace.inode;
 }
 
-/** The store' row of a pod's device on `slot`. A device has MACs unless it is netkit in mode l3. */
+/** Builds the record of a pod's device on `slot`. A device has MACs unless it is netkit in mode l3. */
 export function newDeviceRecord(
   pod: Pick<PodRecord, 'id' | 'network'>,
   kind: DeviceKind,
@@ -93,7 +93,7 @@ export function newDeviceRecord(
   };
 }
 
-/** Gives the pod its device with addresses, routes and programs. Idempotent: completes what a killed agent began. */
+/** Creates the pod's device with programs, addresses and routes. Idempotent: completes what a killed agent started. */
 export async function connectPod(
   kernel: KernelContext,
   namespace: PodNamespace,
@@ -112,11 +112,11 @@ export async function connectPod(
 }
 
 async function refuseTakenName(namespace: PodNamespace, pod: PodRecord, device: DeviceRecord): Promise<void> {
-  const there = await getLink(namespace.socket, { name: pod.network.interface });
-  if (!there || there.ifindex === peerIfindex(device.slot)) return;
+  const existing = await getLink(namespace.socket, { name: pod.network.interface });
+  if (!existing || existing.ifindex === peerIfindex(device.slot)) return;
   throw new ProblemError(
     'interface_in_use',
-    `attach pod ${pod.namespace}/${pod.name}: its namespace has an interface ${pod.network.interface} (ifindex ${there.ifindex})`,
+    `attach pod ${pod.namespace}/${pod.name}: its namespace has an interface ${pod.network.interface} (ifindex ${existing.ifindex})`,
     {
       hint: 'Choose another interface name, or delete that one.',
     },

@@ -1,19 +1,19 @@
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 
-const tries = 5;
+const maxAttempts = 5;
 
 /**
- * Reads about a pod's device from many places of the kernel. A migration may change the device in between, and
- * what was read would be of two devices, or of one that is gone: then it is read again.
+ * Runs a read of several kernel objects of a pod's device, and repeats it when a migration replaced the device in
+ * between: the result would mix two devices.
  */
 export async function readConsistently<T>(pod: LivePod, read: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const device = currentDevice(pod);
     try {
       const found = await read();
-      if (currentDevice(pod) === device || attempt === tries) return found;
+      if (currentDevice(pod) === device || attempt === maxAttempts) return found;
     } catch (error) {
-      if (currentDevice(pod) === device || attempt === tries) throw error;
+      if (currentDevice(pod) === device || attempt === maxAttempts) throw error;
     }
   }
 }

@@ -6,22 +6,22 @@ import type { LivePod } from '../pod-registry.ts';
 import type { SlotAllocator } from '../slot-allocator.ts';
 
 /**
- * The device that takes a pod's traffic goes last, which is what names the pod's kind. During a migration the
- * order changes when the host's route does.
+ * Makes a device the pod's current one, which is the last in the list and determines the pod's kind. A migration calls it
+ * when the host's route has moved.
  */
 export function makeCurrent(pod: LivePod, device: DeviceRecord): void {
   if (!pod.devices.includes(device)) return;
   pod.devices = [...pod.devices.filter((each) => each !== device), device];
 }
 
-/** Before `makeCurrent`, a new device of a pod counts into its sums but does not name its kind. */
+/** Adds a new device whose counters count for the pod, but which is not yet current. */
 export function addPendingDevice(pod: LivePod, device: DeviceRecord): void {
   pod.devices = [device, ...pod.devices];
 }
 
 /**
- * Closes a removed device's store: its counters go into the pod's carried sums and its slot is free. In memory
- * both change in one turn of the event loop, so that no sample counts the device twice or not at all.
+ * Adds a removed device's counters to the pod's carried sums and releases its slot. Both change in one turn of the event
+ * loop, so that no sample counts the device twice or not at all.
  */
 export async function retireDevice(
   kernel: KernelContext,

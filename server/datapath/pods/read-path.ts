@@ -19,7 +19,7 @@ import { openPodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { policyOf, readDeviceEnd } from './read-pod.ts';
 
-/** The way of a leaving packet, hop by hop, read from the kernel now. @throws ProblemError `device_missing` */
+/** Reads the path of an egress packet from the kernel, hop by hop. @throws ProblemError `device_missing` */
 export async function readPath(
   kernel: KernelContext,
   pod: LivePod,
@@ -32,9 +32,9 @@ export async function readPath(
   if (!primary || !peer)
     throw new ProblemError(
       'device_missing',
-      `trace the path of ${pod.record.namespace}/${pod.record.name}: ${device.primaryName} (ifindex ${primaryIfindex(device.slot)}) is gone`,
+      `read the path of ${pod.record.namespace}/${pod.record.name}: ${device.primaryName} (ifindex ${primaryIfindex(device.slot)}) is gone`,
       {
-        hint: 'Something deleted the device; recreate the pod.',
+        hint: 'Another process deleted the device. Podlane replaces it within seconds.',
       },
     );
 

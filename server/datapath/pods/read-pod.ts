@@ -16,7 +16,7 @@ import { isGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { currentDevice, type LivePod, podSummary } from '../pod-registry.ts';
 
-/** A pod as the kernel shows it now: nothing here comes from memory that the kernel could contradict. */
+/** Reads a pod's device, routes and neighbors from the kernel, never from memory. */
 export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod> {
   const record = pod.record;
   const base = {

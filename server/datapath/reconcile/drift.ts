@@ -7,7 +7,7 @@ import { setNetkitPolicies } from '../../netlink/netkit.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
-import { addAddresses, devicePolicy, setNeighbours } from '../device/device.ts';
+import { addAddresses, devicePolicy, setNeighbors } from '../device/device.ts';
 import { hooksOf } from '../device/hooks.ts';
 import { addPodRoutes } from '../device/network-state.ts';
 import { podGateways, stripPrefixLength } from '../device/next-hops.ts';
@@ -15,24 +15,24 @@ import { attachPrograms, hooksWithoutOurProgram } from '../device/our-programs.t
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
-/** Something of a device that is not as its pod asked for. What is not ours to change has no `repair`. */
+/** A difference between a device and its pod's configuration. `repair` is null where Podlane must not change it. */
 export interface Drift {
-  /** The same difference has the same key when it is found again. */
+  /** Stable: the same difference has the same key when it is found again. */
   key: string;
   message: string;
   repair: (() => Promise<void>) | null;
 }
 
-interface DeviceInPod {
+interface DeviceState {
   kernel: KernelContext;
   namespace: PodNamespace;
   pod: PodRecord;
   device: DeviceRecord;
 }
 
-/** Compares a device that is there with what its pod asked for; repairs come in the order they have to be done. */
+/** Compares an existing device with its pod's configuration. Repairs are in the order in which they must be done. */
 export async function detectDeviceDrift(
-  place: DeviceInPod,
+  place: DeviceState,
   primary: NetworkLink,
   peer: NetworkLink,
 ): Promise<Drift[]> {
@@ -42,12 +42,12 @@ export async function detectDeviceDrift(
     ...policyDrift(place, primary),
     ...(await addressDrift(place)),
     ...(await routeDrift(place)),
-    ...(await neighbourDrift(place)),
+    ...(await neighborDrift(place)),
   ];
 }
 
 function endDrift(
-  { kernel, namespace, pod, device }: DeviceInPod,
+  { kernel, namespace, pod, device }: DeviceState,
   primary: NetworkLink,
   peer: NetworkLink,
 ): Drift[] {
@@ -82,7 +82,7 @@ function endDrift(
   return found;
 }
 
-async function programDrift({ kernel, pod, device }: DeviceInPod): Promise<Drift[]> {
+async function programDrift({ kernel, pod, device }: DeviceState): Promise<Drift[]> {
   const missing = await hooksWithoutOurProgram(kernel, device);
   const unpinned =
     device.hooks === 'tc'
@@ -94,8 +94,8 @@ async function programDrift({ kernel, pod, device }: DeviceInPod): Promise<Drift
         );
   const repair = () => attachPrograms(kernel, pod, device);
   return [
-    { key: 'programs', what: 'our program was taken from', hooks: missing },
-    { key: 'pins', what: 'the pin of our program was removed from', hooks: unpinned },
+    { key: 'programs', what: 'Podlane’s program was detached from', hooks: missing },
+    { key: 'pins', what: 'the pin of Podlane’s program was removed for', hooks: unpinned },
   ].flatMap(({ key, what, hooks }) =>
     hooks.length === 0
       ? []
@@ -103,7 +103,7 @@ async function programDrift({ kernel, pod, device }: DeviceInPod): Promise<Drift
   );
 }
 
-function policyDrift({ kernel, pod, device }: DeviceInPod, primary: NetworkLink): Drift[] {
+function policyDrift({ kernel, pod, device }: DeviceState, primary: NetworkLink): Drift[] {
   if (device.kind !== 'netkit' || !primary.netkit) return [];
   const wanted = devicePolicy(pod.network, device);
   const { policy, peerPolicy } = primary.netkit;
@@ -117,32 +117,32 @@ function policyDrift({ kernel, pod, device }: DeviceInPod, primary: NetworkLink)
   ];
 }
 
-async function addressDrift({ namespace, pod, device }: DeviceInPod): Promise<Drift[]> {
+async function addressDrift({ namespace, pod, device }: DeviceState): Promise<Drift[]> {
   const wanted = pod.network.addresses;
-  const there = (await listAddresses(namespace.socket, { ifindex: peerIfindex(device.slot) }))
+  const present = (await listAddresses(namespace.socket, { ifindex: peerIfindex(device.slot) }))
     .filter((each) => each.scope === 'global')
     .map((each) => each.address);
-  const missing = wanted.filter((address) => !there.includes(address));
-  const added = there.filter((address) => !wanted.includes(address));
+  const missing = wanted.filter((address) => !present.includes(address));
+  const added = present.filter((address) => !wanted.includes(address));
   return [
     ...(missing.length === 0
       ? []
       : [
           {
             key: `addresses ${missing.join(', ')}`,
-            message: `${missing.join(', ')} was taken from ${pod.network.interface} in the pod`,
+            message: `${missing.join(', ')} was removed from ${pod.network.interface} in the pod`,
             repair: () => addAddresses(namespace, device, missing),
           },
         ]),
     ...added.map((address) => ({
       key: `added ${address}`,
-      message: `${address} was added to ${pod.network.interface} by hand; what the pod sends from it is dropped`,
+      message: `${address} was added to ${pod.network.interface} by another process; packets from it are dropped`,
       repair: null,
     })),
   ];
 }
 
-async function routeDrift({ kernel, namespace, pod, device }: DeviceInPod): Promise<Drift[]> {
+async function routeDrift({ kernel, namespace, pod, device }: DeviceState): Promise<Drift[]> {
   const { network } = pod;
   const onHost = await listRoutes(kernel.host, { ifindex: primaryIfindex(device.slot) });
   const inPod = await listRoutes(namespace.socket, { ifindex: peerIfindex(device.slot) });
@@ -172,24 +172,24 @@ async function routeDrift({ kernel, namespace, pod, device }: DeviceInPod): Prom
   ];
 }
 
-/** A route to one host is told without its length. */
-const sameDestination = (told: string, wanted: string): boolean =>
-  told === wanted || (/\/(32|128)$/.test(wanted) && told === stripPrefixLength(wanted));
+/** Compares destinations; the kernel reports a route to one host without its prefix length. */
+const sameDestination = (reported: string, wanted: string): boolean =>
+  reported === wanted || (/\/(32|128)$/.test(wanted) && reported === stripPrefixLength(wanted));
 
-async function neighbourDrift({ kernel, namespace, pod, device }: DeviceInPod): Promise<Drift[]> {
-  const missing = await missingNeighbours(kernel, namespace, pod, device);
+async function neighborDrift({ kernel, namespace, pod, device }: DeviceState): Promise<Drift[]> {
+  const missing = await missingNeighbors(kernel, namespace, pod, device);
   if (missing.length === 0) return [];
   return [
     {
-      key: 'neighbours',
-      message: `the permanent ${missing.length === 1 ? 'neighbour' : 'neighbours'} ${missing.join(', ')} of ${device.primaryName} ${missing.length === 1 ? 'was' : 'were'} changed`,
-      repair: () => setNeighbours(kernel, namespace, pod, device, pod.network.addresses),
+      key: 'neighbors',
+      message: `the permanent neighbor ${missing.length === 1 ? 'entry' : 'entries'} ${missing.join(', ')} of ${device.primaryName} ${missing.length === 1 ? 'was' : 'were'} changed`,
+      repair: () => setNeighbors(kernel, namespace, pod, device, pod.network.addresses),
     },
   ];
 }
 
-/** Addresses that a device with MACs has no permanent neighbour for, the pod's own first. */
-export async function missingNeighbours(
+/** Lists addresses without a permanent neighbor entry, for a device with MACs, the pod's own first. */
+export async function missingNeighbors(
   kernel: KernelContext,
   namespace: PodNamespace,
   { network }: PodRecord,
@@ -208,9 +208,9 @@ async function unknown(
   expected: readonly string[],
   mac: string,
 ): Promise<string[]> {
-  const there = await listNeighbors(socket, { ifindex });
+  const present = await listNeighbors(socket, { ifindex });
   return expected.filter(
     (address) =>
-      !there.some((each) => each.address === address && each.mac === mac && each.state === 'permanent'),
+      !present.some((each) => each.address === address && each.mac === mac && each.state === 'permanent'),
   );
 }

@@ -1,6 +1,5 @@
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { getLink } from '../../netlink/link.ts';
-import type { NetworkLink } from '../../netlink/link-message.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { type DatapathContext, podName } from '../context.ts';
@@ -17,8 +16,8 @@ import { makeCurrent, retireDevice } from '../pods/current-device.ts';
 import { type Drift, detectDeviceDrift } from './drift.ts';
 
 /**
- * Closes a pod whose network namespace is gone: its device went with it.
- * @returns whether it was
+ * Removes the endpoints, pins and record of a pod whose network namespace is gone, and with it the device.
+ * @returns false when the namespace exists
  */
 export async function removeIfNamespaceGone(
   { kernel, store }: DatapathContext,
@@ -31,29 +30,29 @@ export async function removeIfNamespaceGone(
   return true;
 }
 
-/** Tells the programs of a pod and its devices, before any of them runs: their maps may be new. */
+/** Writes a pod's slots and endpoints to the BPF maps; before a program runs, since the maps may be new. */
 export function writePodConfig(kernel: KernelContext, pod: LivePod): void {
   for (const device of pod.devices) writeSlotConfig(kernel, pod.record, device);
   setEndpoints(kernel, pod.record, currentDevice(pod));
 }
 
 /**
- * A pod has one device: of two, the one that the host's route names carries the traffic.
- * @returns sentences of what was removed
+ * Removes all but one device of a pod, as a failed migration may leave them: keeps the one that the host's route uses.
+ * @returns a message for each removed device
  */
 export async function removeExtraDevices(context: DatapathContext, pod: LivePod): Promise<string[]> {
   if (pod.devices.length < 2) return [];
   const { kernel, store, slots } = context;
-  const address = stripPrefixLength(pod.record.network.addresses[0]!);
+  const [address] = pod.record.network.addresses.map(stripPrefixLength);
   const route = (await listRoutes(kernel.host)).find(
-    (each) => stripPrefixLength(each.destination) === address,
+    ({ destination }) => stripPrefixLength(destination) === address,
   );
   const routed = pod.devices.find((device) => primaryIfindex(device.slot) === route?.ifindex);
   if (routed) makeCurrent(pod, routed);
   setEndpoints(kernel, pod.record, currentDevice(pod));
   const removed: string[] = [];
   for (const extra of pod.devices.slice(0, -1)) {
-    await takeRoutes(context, pod, extra);
+    await moveRoutesToCurrent(context, pod, extra);
     await removeDevice(kernel, extra.slot);
     await retireDevice(kernel, store, slots, pod, extra);
     removed.push(`removed ${extra.primaryName}, a second device of ${podName(pod)}`);
@@ -61,8 +60,8 @@ export async function removeExtraDevices(context: DatapathContext, pod: LivePod)
   return removed;
 }
 
-/** A device takes its routes with it: those that lead through it move to the one that stays, if that is there. */
-async function takeRoutes(
+/** Moves the routes of a device to the current one before the device is deleted, which would delete them too. */
+async function moveRoutesToCurrent(
   { kernel, log }: DatapathContext,
   pod: LivePod,
   extra: DeviceRecord,
@@ -74,14 +73,14 @@ async function takeRoutes(
     await moveRoutes(namespace.socket, peerIfindex(extra.slot), peerIfindex(slot));
     await moveRoutes(kernel.host, primaryIfindex(extra.slot), primaryIfindex(slot));
   } catch (error) {
-    // What is missing then is put back when the pod is looked at.
+    // Missing routes are restored when the pod is reconciled.
     log.warn({ err: error, pod: pod.record.id }, 'routes of a second device');
   }
 }
 
 /**
- * What of the pod's device is not as it should be, each with its repair: the whole device gone, or parts of it.
- * Reads only.
+ * Compares the pod's device with its record: the whole device is missing, or parts of it differ. Changes nothing.
+ * @returns a repair for each difference
  */
 export async function detectDrift(
   context: DatapathContext,
@@ -92,21 +91,18 @@ export async function detectDrift(
   const device = currentDevice(pod);
   const primary = await getLink(kernel.host, { ifindex: primaryIfindex(device.slot) });
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(device.slot) });
-  if (!whole(device, primary, peer))
+  if (primary?.kind !== device.kind || peer === null)
     return [
       {
         key: 'device',
-        message: `${device.primaryName} of ${podName(pod)} was deleted by someone else`,
+        message: `${device.primaryName} of ${podName(pod)} was deleted by another process`,
         repair: () => replaceDevice(context, pod, namespace, device),
       },
     ];
-  return detectDeviceDrift({ kernel, namespace, pod: pod.record, device }, primary!, peer!);
+  return detectDeviceDrift({ kernel, namespace, pod: pod.record, device }, primary, peer);
 }
 
-const whole = (device: DeviceRecord, primary: NetworkLink | null, peer: NetworkLink | null): boolean =>
-  primary?.kind === device.kind && peer !== null;
-
-/** The new device takes another slot: the old one's counters are carried before the slot can be used again. */
+/** Replaces a lost device by one on another slot: the old slot's counters must be carried before it is used again. */
 async function replaceDevice(
   { kernel, store, slots }: DatapathContext,
   pod: LivePod,

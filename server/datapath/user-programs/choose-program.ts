@@ -3,9 +3,9 @@ import { maxObjectBytes } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { describeObject, type ObjectDescription, schedClsProgramType } from '../../bpf/object-loader.ts';
 
-/** Sections that mean a program of traffic control; libbpf before 1.4 does not know the last two. */
+/** Sections of traffic control programs. libbpf before 1.4 does not know the last two. */
 const sections = /^(tc|classifier|tcx|netkit)($|\/)/;
-/** What the maps of one program may take. */
+/** Most memory for the maps of one program. */
 const maxMapBytes = 64 << 20;
 
 export interface ChosenProgram {
@@ -15,10 +15,10 @@ export interface ChosenProgram {
 }
 
 const refuse = (message: string, hint: string): ProblemError =>
-  new ProblemError('bad_object', `attach a user’s program: ${message}`, { hint });
+  new ProblemError('bad_object', `attach a user program: ${message}`, { hint });
 
 /**
- * The program of an object that is meant, before anything of it is loaded.
+ * Finds the requested program in an object before anything of it is loaded.
  * @throws ProblemError `too_large`; `bad_object`: no BPF object, no such section or program in it, more than one and
  * none is named, of another type, maps too large
  */
@@ -30,11 +30,11 @@ export function chooseProgram({
   if (image.length > maxObjectBytes)
     throw new ProblemError(
       'too_large',
-      `attach a user’s program of ${image.length} bytes: ${maxObjectBytes} at the most`,
+      `attach a user program of ${image.length} bytes: at most ${maxObjectBytes} are allowed`,
     );
   const { programs, maps } = describeObject('the object', image);
   const named = (each: { name: string; section: string }): string => `${each.name} (${each.section})`;
-  const there = programs.map(named).join(', ') || 'none';
+  const available = programs.map(named).join(', ') || 'none';
   const found = programs.filter(
     ({ name, section }) => wanted === undefined || name === wanted || section === wanted,
   );
@@ -42,7 +42,7 @@ export function chooseProgram({
   if (chosen === undefined)
     throw refuse(
       `the object has no ${wanted === undefined ? 'program' : wanted}`,
-      `Its programs, with their sections: ${there}.`,
+      `Its programs, with their sections: ${available}.`,
     );
   if (others.length > 0)
     throw refuse(
@@ -56,7 +56,10 @@ export function chooseProgram({
     );
   const bytes = mapBytes(maps);
   if (bytes > maxMapBytes)
-    throw refuse(`its maps take ${bytes} bytes, ${maxMapBytes} at the most`, 'Give them fewer entries.');
+    throw refuse(
+      `its maps take ${bytes} bytes, at most ${maxMapBytes} are allowed`,
+      'Give them fewer entries.',
+    );
   return { image, program: chosen.name, section: chosen.section };
 }
 

@@ -100,7 +100,7 @@ test('an address added by hand is shown, not taken away, and goes from view with
   await expect.poll(async () => (await now()).attention, { timeout: 5000 }).toEqual([]);
 });
 
-test('a change made again and again is left as it is, and said so', async () => {
+test('a change that is made again and again is no longer repaired, and the pod says so', async () => {
   for (let i = 0; i < 5; i++) {
     inPod('ip', 'route', 'replace', 'default', 'via', '169.254.1.1', 'dev', 'eth0', 'onlink');
     inPod('ip', 'route', 'delete', 'default');
@@ -108,7 +108,7 @@ test('a change made again and again is left as it is, and said so', async () => 
   }
   const { attention } = await now();
   expect(attention).toHaveLength(1);
-  expect(attention[0]).toMatch(/again after 3 repairs; it is left as it is/);
+  expect(attention[0]).toMatch(/again after 3 repairs; Podlane no longer repairs it/);
   const count = (await drifts()).length;
   await sleep(1500);
   expect((await drifts()).length).toBe(count);

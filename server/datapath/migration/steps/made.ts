@@ -2,7 +2,7 @@ import type { StepRequest } from '../../../../contract/migration.ts';
 import { getLink } from '../../../netlink/link.ts';
 import { createDevice, deviceSysctls, removeDevice } from '../../device/device.ts';
 import { gateways, hasIpv6, podGateways, stripPrefixLength } from '../../device/next-hops.ts';
-import { missingNeighbours } from '../../reconcile/drift.ts';
+import { missingNeighbors } from '../../reconcile/drift.ts';
 import { temporaryPeerName } from '../../slot-allocator.ts';
 import type { PlanInput } from '../plan.ts';
 import { inNamespace, netnsArgument, waitCommand } from '../shell-commands.ts';
@@ -144,6 +144,6 @@ async function endsThatDiffer({ kernel, namespace, pod, to, ...context }: StepCo
 }
 
 async function neighborsThatDiffer({ kernel, namespace, pod, to }: StepContext): Promise<string[]> {
-  const missing = await missingNeighbours(kernel, namespace, pod, to);
+  const missing = await missingNeighbors(kernel, namespace, pod, to);
   return missing.map((address) => `the permanent neighbor ${address} is missing`);
 }

@@ -1,12 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../../../contract/problem.ts';
+import { retry } from '../../../async/retry.ts';
 import { isNetlinkError } from '../../../netlink/error.ts';
 import { addAlternativeNames, getLink, setLink } from '../../../netlink/link.ts';
 import { hasCapability } from '../../kernel-context.ts';
 import { inNamespace, shellWord } from '../shell-commands.ts';
 import type { Step } from '../step.ts';
 
-const pauseMs = 5;
+/** The old device's name may stay taken for a moment after the kernel has acknowledged its deletion. */
+const whileTaken = {
+  attempts: 2,
+  pauseMs: 5,
+  retryable: (error: unknown): boolean => isNetlinkError(error, 'EEXIST'),
+};
 
 /**
  * Gives the new peer the name of the pod's interface while it is up, since taking it down would lose its routes.
@@ -46,10 +51,12 @@ export const renamed: Step<'renamed'> = {
         `rename ifindex ${newPeer} to ${name}: the pod has no interface of this index any more`,
       );
     if (link.name === name || link.alternativeNames.includes(name)) return;
-    await retryOnceTaken(() =>
-      hasCapability(kernel, 'live-rename')
-        ? setLink(namespace.socket, newPeer, { name })
-        : addAlternativeNames(namespace.socket, newPeer, [name]),
+    await retry(
+      () =>
+        hasCapability(kernel, 'live-rename')
+          ? setLink(namespace.socket, newPeer, { name })
+          : addAlternativeNames(namespace.socket, newPeer, [name]),
+      whileTaken,
     );
   },
 
@@ -60,14 +67,3 @@ export const renamed: Step<'renamed'> = {
     return [`the peer is called ${link.name}, not ${name}`];
   },
 };
-
-/** Retries once after EEXIST: the deleted device's name may be taken for a moment after its deletion was acknowledged. */
-async function retryOnceTaken(rename: () => Promise<void>): Promise<void> {
-  try {
-    await rename();
-  } catch (error) {
-    if (!isNetlinkError(error, 'EEXIST')) throw error;
-    await sleep(pauseMs);
-    await rename();
-  }
-}
