@@ -4,28 +4,28 @@ import { ProblemError } from '../contract/problem.ts';
 
 export type AgentAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; origin: string };
 
-/** Reads `unix:/path` or `http://host:port`. @throws Error that says which forms there are */
+/** Parses `unix:/path` or `http://host:port`. @throws Error that names both forms */
 export function parseAgentAddress(text: string): AgentAddress {
   if (text.startsWith('unix:/')) return { kind: 'unix', path: text.slice('unix:'.length) };
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' && url.pathname === '/' && url.search === '')
     return { kind: 'tcp', origin: url.origin };
-  throw new Error(`--agent ${text}: not unix:/path and not http://host:port`);
+  throw new Error(`--agent ${text}: expected unix:/path or http://host:port`);
 }
 
-/** The way to one agent: HTTP over kept-alive connections, and its stream. */
+/** Connection to one agent: HTTP over kept-alive connections, and WebSockets. */
 export interface AgentConnection {
   name: string;
   /** @throws ProblemError agent_unreachable */
   request(options: Omit<Dispatcher.RequestOptions, 'origin'>): Promise<Dispatcher.ResponseData>;
-  /** A WebSocket to `path` that is still connecting. */
+  /** Opens a WebSocket to `path`; it is still connecting when this returns. */
   connect(path: string, headers: Record<string, string>): WebSocket;
   close(): Promise<void>;
 }
 
 const responseTimeoutMs = 30_000;
 
-/** The largest message the agent's stream may carry: samples of 100,000 pods are 12 MB. */
+/** Largest message of the agent's stream: a sample of 100,000 pods is 12 MB. */
 const maxMessageBytes = 32 << 20;
 
 export function connectAgent(address: AgentAddress, token: string | undefined): AgentConnection {
@@ -64,9 +64,9 @@ function unreachableProblem(what: string, cause: unknown): ProblemError {
   const said = cause instanceof Error && cause.message !== '' ? cause.message : String(code);
   const hint =
     code === 'EACCES'
-      ? 'The gateway’s user may not open the agent’s socket: start the agent with --socket-gid.'
+      ? 'The gateway’s user has no access to the agent’s socket: start the agent with --socket-gid.'
       : cause instanceof errors.HeadersTimeoutError
-        ? `The agent took longer than ${responseTimeoutMs / 1000} s: look at what it prints.`
-        : 'The pods keep their network. Start the agent again; the dashboard comes back by itself.';
+        ? `The agent did not respond within ${responseTimeoutMs / 1000} s: see its log.`
+        : 'The pods keep their network. Start the agent again; the dashboard reconnects.';
   return new ProblemError('agent_unreachable', `${what}: ${said}`, { cause, hint });
 }

@@ -3,22 +3,22 @@ import { parseArgs } from 'node:util';
 import { type AgentAddress, parseAgentAddress } from './agent-connection.ts';
 
 export interface GatewayConfig {
-  /** TCP port on 127.0.0.1; 0 takes a free one. */
+  /** TCP port on 127.0.0.1; 0 selects a free one. */
   port: number;
   agent: AgentAddress;
   /** Bearer token for an agent on TCP. */
   agentToken: string | undefined;
-  /** `host[:port]` values of the Host header that are ours besides 127.0.0.1, localhost and [::1]. */
+  /** Accepted `host[:port]` values of the Host header besides 127.0.0.1, localhost and [::1]. */
   allowHosts: string[];
-  /** The folder that holds `app/` and `.next/`. */
+  /** Folder that contains `app/` and `.next/`. */
   dir: string;
   dev: boolean;
 }
 
 /**
- * Reads the gateway's command line.
- * `--agent-token-file -` reads standard input, so that a token reaches a process that may not open the file.
- * @throws Error that names the flag
+ * Parses the gateway's command line. `--agent-token-file -` reads standard input, so that a token reaches a process that
+ * has no access to the file.
+ * @throws Error that names the invalid flag
  */
 export function readConfig(args: string[]): GatewayConfig {
   const { values } = parseArgs({
@@ -34,7 +34,7 @@ export function readConfig(args: string[]): GatewayConfig {
   });
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65535)
-    throw new Error(`--port ${values.port}: not a port, which is 0 to 65535`);
+    throw new Error(`--port ${values.port}: expected a number from 0 to 65535`);
   const tokenFile = values['agent-token-file'];
   const token =
     tokenFile === undefined ? undefined : readFileSync(tokenFile === '-' ? 0 : tokenFile, 'utf8').trim();

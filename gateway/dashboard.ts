@@ -4,20 +4,21 @@ import type { Duplex } from 'node:stream';
 import next from 'next';
 import { createNonce, pageContentPolicy } from './security-headers.ts';
 
-// Next is CommonJS and exports the function itself; its types describe the bundlers' view of it.
+// Next is CommonJS and exports the function itself; its types describe a default export.
 const createNext = next as unknown as typeof next.default;
 
+/** The Next.js app of the dashboard. */
 export interface Dashboard {
   answer(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): Promise<void>;
 }
 
-/** The dashboard, built by `next build` before; with `dev`, compiled as it is asked for. */
+/** Opens the dashboard that `next build` built; with `dev`, pages are compiled on request. */
 export async function openDashboard(dir: string, dev: boolean): Promise<Dashboard> {
-  // Left alone, Next listens for upgrades on our server at the first request and answers those meant for the agent.
-  const elsewhere = new EventEmitter() as unknown as Server;
-  const app = createNext({ dev, dir, httpServer: elsewhere, quiet: !dev });
+  // Without a server of its own, Next would handle upgrades of the gateway's server, including those for the agent.
+  const unusedServer = new EventEmitter() as unknown as Server;
+  const app = createNext({ dev, dir, httpServer: unusedServer, quiet: !dev });
   await app.prepare();
   const handle = app.getRequestHandler();
   const upgrade = app.getUpgradeHandler();

@@ -3,8 +3,8 @@ import { readConfig } from './config.ts';
 import { openDashboard } from './dashboard.ts';
 import { type Gateway, openGateway } from './server.ts';
 
-/** One JSON object a line on standard output, for whoever started us: `link` is an admin's. */
-const say = (gateway: Gateway, more: { ready: true; port: number } | Record<string, never>) => {
+/** Prints the sign-in links as one line of JSON for the parent process; `link` is an admin's. */
+const printLinks = (gateway: Gateway, more: { ready: true; port: number } | Record<string, never>) => {
   const links = { operator: gateway.newLink('operator'), viewer: gateway.newLink('viewer') };
   process.stdout.write(`${JSON.stringify({ ...more, link: gateway.newLink('admin'), links })}\n`);
 };
@@ -15,19 +15,24 @@ async function main(): Promise<void> {
     port: config.port,
     allowHosts: config.allowHosts,
     agent: connectAgent(config.agent, config.agentToken),
-    pages: await openDashboard(config.dir, config.dev),
+    dashboard: await openDashboard(config.dir, config.dev),
     dev: config.dev,
   });
-  say(gateway, { ready: true, port: gateway.port });
-  process.on('SIGUSR2', () => say(gateway, {}));
-  const stop = () => gateway.stop().finally(() => process.exit(0));
+  printLinks(gateway, { ready: true, port: gateway.port });
+  process.on('SIGUSR2', () => printLinks(gateway, {}));
+  const stop = () => {
+    void gateway
+      .stop()
+      .catch((error: unknown) => process.stderr.write(`gateway: stopping failed: ${error}\n`))
+      .finally(() => process.exit(0));
+  };
   process.once('SIGTERM', stop).once('SIGINT', stop);
 }
 
 main().catch((error: NodeJS.ErrnoException) => {
   const text =
     error.code === 'EADDRINUSE'
-      ? `${error.message}: another program listens there. Stop it, or take another with --port.`
+      ? `${error.message}: another program listens on it. Stop it, or choose another port with --port.`
       : (error.stack ?? error.message);
   process.stderr.write(`gateway: ${text}\n`);
   process.exit(1);

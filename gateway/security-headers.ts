@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 
+/** Creates a nonce for one response. */
 export const createNonce = () => randomBytes(16).toString('base64');
 
 /**
- * The policy of the dashboard's pages. Next puts the nonce on its own inline scripts when it finds the policy
- * among the *request's* headers. Styles stay open: charts and dialogs place things by style attributes.
+ * Returns the Content-Security-Policy of the dashboard's pages. Next adds the nonce to its inline scripts when it finds
+ * the policy in the headers of the request. Inline styles are allowed: charts and dialogs position elements by style
+ * attributes.
  */
 export function pageContentPolicy(nonce: string, dev: boolean): string {
   return [
@@ -20,10 +22,10 @@ export function pageContentPolicy(nonce: string, dev: boolean): string {
   ].join('; ');
 }
 
-/** The policy of everything that is not a page. */
+/** Content-Security-Policy of every response that is not a page. */
 export const closedContentPolicy = "default-src 'none'; frame-ancestors 'none'";
 
-/** Set on every answer, also on those that Next writes. */
+/** Sets the security headers of a response, including those that Next writes. */
 export function setSecurityHeaders(response: ServerResponse): void {
   response.setHeader('Content-Security-Policy', closedContentPolicy);
   response.setHeader('X-Content-Type-Options', 'nosniff');

@@ -7,38 +7,49 @@ import type { Role } from '../contract/roles.ts';
 import { Admission } from './admission.ts';
 import type { AgentConnection } from './agent-connection.ts';
 import { forwardToAgent } from './api-proxy.ts';
-import { setSecurityHeaders } from './security-headers.ts';
 import type { Dashboard } from './dashboard.ts';
-import { toProblemError, sendError, rejectUpgrade, sendNotice } from './error-response.ts';
+import { rejectUpgrade, sendError, sendNotice, toProblemError } from './error-response.ts';
+import { setSecurityHeaders } from './security-headers.ts';
 import type { Session } from './sessions.ts';
 import { openStreamProxy } from './stream-proxy.ts';
 
 const streamPath = '/api/v1/stream';
-/** As the agent takes at most, of access rules: what is larger shall not travel twice. */
+/** Largest request body, the agent's own limit for access rules. */
 const maxBodyBytes = 8 << 20;
-/** A request that runs while the gateway stops has this long to end. */
-const graceMs = 300;
+/** Milliseconds that requests in progress have to finish when the gateway stops. */
+const stopGraceMs = 300;
 
 export interface Gateway {
   port: number;
-  /** A new sign-in link; the one of this role before no longer works. */
+  /** Returns a new sign-in link; the previous link of this role becomes invalid. */
   newLink(role?: Role): string;
   stop(): Promise<void>;
 }
 
-export interface GatewayParts {
+export interface GatewayOptions {
   port: number;
   allowHosts: string[];
   agent: AgentConnection;
-  pages: Dashboard;
+  dashboard: Dashboard;
   dev: boolean;
 }
 
-/** Serves the dashboard and the agent's API on 127.0.0.1 to those who are signed in. @throws EADDRINUSE */
-export async function openGateway({ port, allowHosts, agent, pages, dev }: GatewayParts): Promise<Gateway> {
+/** Serves the dashboard and the agent's API on 127.0.0.1 to signed-in browsers. @throws Error EADDRINUSE */
+export async function openGateway({
+  port,
+  allowHosts,
+  agent,
+  dashboard,
+  dev,
+}: GatewayOptions): Promise<Gateway> {
   const admission = new Admission(allowHosts);
   const streams = openStreamProxy(agent, (session) => admission.sessions.isLive(session));
   const admitted = new WeakMap<FastifyRequest, Session>();
+  const sessionOf = (request: FastifyRequest): Session => {
+    const session = admitted.get(request);
+    if (session === undefined) throw new Error(`${request.method} ${request.url} was not admitted`);
+    return session;
+  };
   const app = fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: 30_000,
@@ -60,20 +71,23 @@ export async function openGateway({ port, allowHosts, agent, pages, dev }: Gatew
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.all('/api/v1/*', (request, reply) => forwardToAgent(agent, admitted.get(request)!, request, reply));
+  app.all('/api/v1/*', (request, reply) => forwardToAgent(agent, sessionOf(request), request, reply));
   app.all('/api/*', () => {
     throw new ProblemError('not_found', 'The API is under /api/v1');
   });
 
-  app.register(async (scope) => {
+  await app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    // Next reads a body itself; only its development overlay sends one.
+    // Next parses bodies itself; only its development overlay sends one.
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
     scope.all('/*', async (request, reply) => {
       if (!dev && request.method !== 'GET' && request.method !== 'HEAD')
-        throw new ProblemError('method_not_allowed', `${request.method} of a page`);
+        throw new ProblemError(
+          'method_not_allowed',
+          `${request.method} ${request.url}: pages support GET and HEAD`,
+        );
       reply.hijack();
-      await pages.answer(request.raw, reply.raw);
+      await dashboard.answer(request.raw, reply.raw);
     });
   });
 
@@ -83,8 +97,8 @@ export async function openGateway({ port, allowHosts, agent, pages, dev }: Gatew
       const session = admission.admit(request);
       const path = request.url?.split('?')[0];
       if (path === streamPath) streams.upgrade(request, socket, head, session);
-      else if (dev && path?.startsWith('/_next/')) pages.upgrade(request, socket, head);
-      else throw new ProblemError('not_found', `There is no WebSocket at ${path}`);
+      else if (dev && path?.startsWith('/_next/')) dashboard.upgrade(request, socket, head);
+      else throw new ProblemError('not_found', `No WebSocket at ${path}`);
     } catch (error) {
       rejectUpgrade(socket, error);
     }
@@ -92,26 +106,26 @@ export async function openGateway({ port, allowHosts, agent, pages, dev }: Gatew
 
   await app.listen({ host: '127.0.0.1', port });
   const bound = (app.server.address() as AddressInfo).port;
-  admission.listening(bound);
+  admission.setPort(bound);
 
   return {
     port: bound,
-    newLink: (role = 'admin') => `http://127.0.0.1:${bound}/?token=${admission.signIn.issue(role)}`,
+    newLink: (role = 'admin') => `http://127.0.0.1:${bound}/?token=${admission.signInLinks.issue(role)}`,
     async stop() {
       streams.close();
-      setTimeout(() => app.server.closeAllConnections(), graceMs).unref();
-      await Promise.all([app.close(), pages.close(), agent.close()]);
+      setTimeout(() => app.server.closeAllConnections(), stopGraceMs).unref();
+      await Promise.all([app.close(), dashboard.close(), agent.close()]);
     },
   };
 }
 
-/** The token of a sign-in link, `GET /?token=…`. */
+/** Returns the token of a sign-in link, `GET /?token=…`. */
 function tokenOfSignInLink(request: FastifyRequest): string | undefined {
   if (request.method !== 'GET' || !request.url.startsWith('/?')) return undefined;
   return new URLSearchParams(request.url.slice(2)).get('token') ?? undefined;
 }
 
-/** Answers a sign-in link with a session and the way to the page without the token. */
+/** Opens a session for a sign-in link and redirects to the dashboard without the token. */
 function handleSignIn(
   admission: Admission,
   token: string,
@@ -123,11 +137,11 @@ function handleSignIn(
   try {
     reply.header('Set-Cookie', admission.redeem(token));
   } catch (error) {
-    // Someone who is signed in and opens a used link again just gets in, as who they are.
+    // A browser that is signed in may open a used link again and keeps its session.
     if (session === undefined) throw error;
   }
-  // Browsers keep a SameSite=Strict cookie back on a redirect that a foreign page's link began, not on a refresh.
+  // Browsers do not send a SameSite=Strict cookie on a redirect of a cross-site navigation, but do on a refresh.
   if (request.headers['sec-fetch-site'] === 'cross-site')
-    return sendNotice(reply, { title: 'Signed in', detail: 'The dashboard opens', next: '/' });
+    return sendNotice(reply, { title: 'Signed in', detail: 'Opening the dashboard', next: '/' });
   return reply.redirect('/', 303);
 }

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Role } from '../contract/roles.ts';
 
-/** A session ends when it was not used for this long; an open stream uses it. */
+/** Milliseconds without use after which a session ends. An open stream counts as use. */
 export const sessionIdleMs = 12 * 3600_000;
 
 export interface Session {
-  /** Who acts, as the agent writes it down. */
+  /** Name of the caller in the agent's events and journals. */
   actor: string;
   role: Role;
   lastUsed: number;
@@ -13,7 +13,7 @@ export interface Session {
 
 const key = (id: string) => createHash('sha256').update(id).digest('base64');
 
-/** Who is signed in. Held in memory: a gateway that starts again asks for a new link. */
+/** Sessions of signed-in browsers. They are held in memory: after a restart a new sign-in link is required. */
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
   readonly #now: () => number;
@@ -22,7 +22,7 @@ export class Sessions {
     this.#now = now;
   }
 
-  /** Opens a session; answers its id, the cookie’s value. */
+  /** Opens a session. @returns its id, the value of the cookie */
   open(actor: string, role: Role): string {
     for (const [key, session] of this.#sessions) if (!this.isLive(session)) this.#sessions.delete(key);
     const id = randomBytes(32).toString('base64url');
@@ -30,7 +30,7 @@ export class Sessions {
     return id;
   }
 
-  /** The live session of this id, now used. */
+  /** Returns the live session of this id and extends it. */
   use(id: string | undefined): Session | undefined {
     const session = id === undefined ? undefined : this.#sessions.get(key(id));
     if (session === undefined || !this.isLive(session)) return undefined;

@@ -9,7 +9,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest();
 
 export type RedeemResult = { role: Role } | 'wrong' | 'too_many';
 
-/** The one-time tokens of the sign-in links. Each role has one at a time: a new one ends the one before. */
+/** One-time tokens of sign-in links. Each role has one valid token at a time: a new one replaces it. */
 export class SignInLinks {
   readonly #open = new Map<Role, { hash: Buffer; expires: number }>();
   #wrong: number[] = [];
@@ -19,14 +19,14 @@ export class SignInLinks {
     this.#now = now;
   }
 
-  /** A new token: 256 random bits, base64url. Whoever brings it has `role`. */
+  /** Issues a token that grants `role`: 256 random bits, base64url. */
   issue(role: Role): string {
     const token = randomBytes(32).toString('base64url');
     this.#open.set(role, { hash: sha256(token), expires: this.#now() + linkLifetimeMs });
     return token;
   }
 
-  /** Uses a token up. After ten wrong ones in a minute none is looked at until the minute is over. */
+  /** Consumes a token. After ten wrong tokens in a minute, all are rejected until the minute is over. */
   redeem(token: string): RedeemResult {
     const now = this.#now();
     this.#wrong = this.#wrong.filter((time) => time > now - wrongWindowMs);

@@ -5,22 +5,22 @@ import type { AgentConnection } from './agent-connection.ts';
 import { actorHeaders } from './api-proxy.ts';
 import type { Session } from './sessions.ts';
 
-/** Above this a receiver counts as slow: the sender is no longer read, and skips samples by itself. */
+/** Unsent bytes above which the sender is paused; the agent then skips samples by itself. */
 const highWaterBytes = 64 * 1024;
 const maxClientMessageBytes = 64 * 1024;
 const heartbeatMs = 15_000;
 
-/** RFC 6455 close codes, and ours: the page reconnects after 1001, 1006 and 1013, and shows 4401 as signed out. */
+/** Close codes of RFC 6455 and Podlane: the dashboard reconnects after 1001, 1006 and 1013; 4401 means signed out. */
 export const closeCodes = { goingAway: 1001, tryAgainLater: 1013, signedOut: 4401 } as const;
 
 export interface StreamProxy {
-  /** Takes over an admitted upgrade request and joins it to a stream of the agent. */
+  /** Upgrades an admitted request and connects it to a stream of the agent. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, session: Session): void;
-  /** Tells every browser that the gateway goes away. */
+  /** Closes every browser's stream with 1001, because the gateway stops. */
   close(): void;
 }
 
-/** @param isLive whether the session may go on; asked at every heartbeat */
+/** @param isLive returns true while the session is valid; called at every heartbeat */
 export function openStreamProxy(agent: AgentConnection, isLive: (session: Session) => boolean): StreamProxy {
   const server = new WebSocketServer({
     noServer: true,
@@ -42,31 +42,31 @@ export function openStreamProxy(agent: AgentConnection, isLive: (session: Sessio
     close() {
       for (const browser of server.clients) {
         browser.close(closeCodes.goingAway);
-        // The close frame is in the socket; an answer is not waited for.
+        // The close frame is sent; the browser's answer is not awaited.
         setTimeout(() => browser.terminate(), 200).unref();
       }
     },
   };
 }
 
-/** Passes messages both ways until either side ends. */
+/** Forwards messages in both directions until either side closes. */
 function joinSockets(browser: WebSocket, upstream: WebSocket): void {
   browser.pause();
   upstream.on('open', () => browser.resume());
   forwardMessages(upstream, browser);
   forwardMessages(browser, upstream);
-  // 'close' follows 'error' on both sides and does what there is to do.
+  // 'close' follows 'error' on both sides and cleans up.
   upstream.on('error', () => {});
   browser.on('error', () => {});
   upstream.on('close', (code, reason) => {
-    const meant = code === 1008 || code === 1009 || code >= 4000;
+    const intended = code === 1008 || code === 1009 || code >= 4000;
     browser.resume();
-    browser.close(meant ? code : closeCodes.tryAgainLater, meant ? reason : 'agent_unreachable');
+    browser.close(intended ? code : closeCodes.tryAgainLater, intended ? reason : 'agent_unreachable');
   });
   browser.on('close', () => upstream.terminate());
 }
 
-/** Stops reading `from` while `to` has too much unsent, so that a slow reader costs this process nothing. */
+/** Forwards messages, and pauses `from` while `to` has too much unsent, so that a slow reader uses no memory here. */
 function forwardMessages(from: WebSocket, to: WebSocket): void {
   from.on('message', (data, isBinary) => {
     if (to.readyState !== WebSocket.OPEN) return;
@@ -77,15 +77,15 @@ function forwardMessages(from: WebSocket, to: WebSocket): void {
   });
 }
 
-/** Ends a stream whose browser no longer answers, or whose session is over. */
-function watchBrowser(browser: WebSocket, mayGoOn: () => boolean): void {
+/** Closes the stream of a browser that no longer answers pings, or whose session has ended. */
+function watchBrowser(browser: WebSocket, isSessionLive: () => boolean): void {
   let answered = true;
   browser.on('pong', () => {
     answered = true;
   });
   const timer = setInterval(() => {
     if (!answered) return browser.terminate();
-    if (!mayGoOn()) return browser.close(closeCodes.signedOut, 'unauthorized');
+    if (!isSessionLive()) return browser.close(closeCodes.signedOut, 'unauthorized');
     answered = false;
     browser.ping();
   }, heartbeatMs);

@@ -53,7 +53,7 @@ test('a sign-in link works once and leaves no token in the URL', async ({ node, 
   const other = await browser.newContext();
   const late = await other.newPage();
   expect((await late.goto(link))?.status()).toBe(401);
-  await expect(late.getByText('This link was used already')).toBeVisible();
+  await expect(late.getByText('This link was already used')).toBeVisible();
   expect((await late.goto(link.replace(/.$/, '!')))?.status()).toBe(401);
   await other.close();
 });

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { expect, test } from 'vitest';
-import { openTestGateway } from './open-test-gateway.ts';
 import { startFakeAgent } from './fake-agent-server.ts';
+import { openTestGateway } from './open-test-gateway.ts';
 
-test('a call reaches the agent with its query and body, and without what the browser must not say', async () => {
+test('a call reaches the agent with its query and body, and without headers that the browser must not set', async () => {
   let seen: { url: string | undefined; headers: IncomingHttpHeaders; body: string } | undefined;
   using agent = await startFakeAgent(async (request, response) => {
     let body = '';
@@ -36,7 +36,7 @@ test('a call reaches the agent with its query and body, and without what the bro
     expect(seen?.headers).not.toHaveProperty(name);
 });
 
-test('the answer comes back with status, headers and problem, less what belongs to the connection', async () => {
+test('the response comes back with status, headers and problem, without hop-by-hop headers', async () => {
   using agent = await startFakeAgent((_request, response) => {
     response.writeHead(409, {
       'content-type': 'application/problem+json',
@@ -56,7 +56,7 @@ test('the answer comes back with status, headers and problem, less what belongs 
   expect(answer.headers).not.toHaveProperty('x-hop');
 });
 
-test('an answer streams: its first part arrives before its last is written', async () => {
+test('a response streams: its first part arrives before the last is written', async () => {
   let finish = () => {};
   using agent = await startFakeAgent((_request, response) => {
     response.write('first');
@@ -83,7 +83,7 @@ test('204 and HEAD pass', async () => {
   expect(await gateway.call('/api/v1/x', session, 'HEAD')).toMatchObject({ status: 200, text: '' });
 });
 
-test('a body over 256 KiB is 413, and the agent does not see it', async () => {
+test('a body that is too large is 413 and does not reach the agent', async () => {
   let calls = 0;
   using agent = await startFakeAgent((_request, response) => {
     calls++;
@@ -96,7 +96,7 @@ test('a body over 256 KiB is 413, and the agent does not see it', async () => {
   expect(calls).toBe(0);
 });
 
-test('an agent that is away is 502, with what was tried, and calls work again when it is back', async () => {
+test('an unreachable agent is 502 with the call that failed, and calls work again when it is back', async () => {
   await using gateway = await openTestGateway('/nonexistent/agent.sock');
   const { status, text } = await gateway.call('/api/v1/pods', await gateway.signIn());
   expect(status).toBe(502);
@@ -106,7 +106,7 @@ test('an agent that is away is 502, with what was tried, and calls work again wh
   expect(problem.hint).toContain('Start the agent again');
 });
 
-test('pages take GET and HEAD only; an unknown API path is a problem', async () => {
+test('pages support only GET and HEAD, and an unknown API path is a problem', async () => {
   await using gateway = await openTestGateway('/nonexistent/agent.sock');
   const session = await gateway.signIn();
   expect((await gateway.call('/pods', session)).text).toBe('page /pods');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-/** An HTTP and WebSocket server on a Unix socket in a folder of its own. */
+/** Starts an HTTP and WebSocket server on a Unix socket in a temporary folder. */
 export async function startFakeAgent(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
   stream: (socket: WebSocket, request: IncomingMessage) => void = () => {},
@@ -20,14 +20,14 @@ export async function startFakeAgent(
   await once(server, 'listening');
   return {
     path,
-    /** What SIGKILL does to the connections. */
-    die() {
+    /** Drops all connections, as SIGKILL does. */
+    kill() {
       for (const socket of sockets.clients) socket.terminate();
       server.closeAllConnections();
       server.close();
     },
     [Symbol.dispose]() {
-      this.die();
+      this.kill();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -4,8 +4,8 @@ import type { Dashboard } from '../../../gateway/dashboard.ts';
 import { openGateway } from '../../../gateway/server.ts';
 import { httpCall } from '../../http-call.ts';
 
-/** Stands where Next stands: answers every page with its path. */
-const pages: Dashboard = {
+/** Takes the place of Next: answers every page with its path. */
+const dashboard: Dashboard = {
   async answer(request, response) {
     response.setHeader('Content-Type', 'text/html');
     response.end(`page ${request.url}`);
@@ -14,10 +14,10 @@ const pages: Dashboard = {
   close: async () => {},
 };
 
-/** A gateway on a free port, before the agent at `agentPath`, and its cookie once signed in. */
+/** Opens a gateway on a free port for the agent at `agentPath`. */
 export async function openTestGateway(agentPath: string, allowHosts: string[] = []) {
   const agent = connectAgent({ kind: 'unix', path: agentPath }, undefined);
-  const gateway = await openGateway({ port: 0, allowHosts, agent, pages, dev: false });
+  const gateway = await openGateway({ port: 0, allowHosts, agent, dashboard, dev: false });
   const { port } = gateway;
   const call = (path: string, headers: Record<string, string> = {}, method = 'GET', body?: string | Buffer) =>
     httpCall(port, path, headers, method, body);

@@ -3,7 +3,7 @@ import { Sessions, sessionIdleMs } from '../../../gateway/sessions.ts';
 import { linkLifetimeMs, SignInLinks } from '../../../gateway/sign-in-links.ts';
 
 describe('a one-time token', () => {
-  test('is refused after ten minutes', () => {
+  test('is rejected after ten minutes', () => {
     let now = 0;
     const signIn = new SignInLinks(() => now);
     const token = signIn.issue('admin');
@@ -11,7 +11,7 @@ describe('a one-time token', () => {
     expect(signIn.redeem(token)).toBe('wrong');
   });
 
-  test('is not looked at after ten wrong ones, until the minute is over', () => {
+  test('is rejected after ten wrong ones until the minute is over', () => {
     let now = 0;
     const signIn = new SignInLinks(() => now);
     const token = signIn.issue('admin');
@@ -21,7 +21,7 @@ describe('a one-time token', () => {
     expect(signIn.redeem(token)).toEqual({ role: 'admin' });
   });
 
-  test('gives its role, once; a new one ends only the one of its role', () => {
+  test('grants its role once; a new one invalidates only the one of its role', () => {
     const signIn = new SignInLinks();
     const viewer = signIn.issue('viewer');
     const before = signIn.issue('operator');
@@ -32,7 +32,7 @@ describe('a one-time token', () => {
     expect(signIn.redeem(viewer)).toBe('wrong');
   });
 
-  test('is not there before one was issued', () => {
+  test('does not exist before one is issued', () => {
     expect(new SignInLinks().redeem('')).toBe('wrong');
   });
 });

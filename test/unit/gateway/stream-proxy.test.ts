@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { openTestGateway } from './open-test-gateway.ts';
 import { startFakeAgent } from './fake-agent-server.ts';
+import { openTestGateway } from './open-test-gateway.ts';
 
 async function browserAt(gateway: Awaited<ReturnType<typeof openTestGateway>>): Promise<WebSocket> {
   const headers = {
@@ -16,7 +16,7 @@ async function browserAt(gateway: Awaited<ReturnType<typeof openTestGateway>>): 
   return browser;
 }
 
-test('text and binary frames pass both ways as they are, the actor is named, nothing is deflated', async () => {
+test('text and binary frames pass unchanged in both directions with the actor and without compression', async () => {
   using agent = await startFakeAgent(
     (_request, response) => response.end(),
     (socket, request) => {
@@ -38,7 +38,7 @@ test('text and binary frames pass both ways as they are, the actor is named, not
   expect(new Uint8Array(data)).toEqual(new Uint8Array([1, 2, 3]));
 });
 
-test('what a browser says before the agent has answered is not lost', async () => {
+test('messages that a browser sends before the agent has connected are not lost', async () => {
   using agent = await startFakeAgent(
     (_request, response) => response.end(),
     (socket) => socket.on('message', (data) => socket.send(`heard ${data}`)),
@@ -51,7 +51,7 @@ test('what a browser says before the agent has answered is not lost', async () =
   expect(answer.toString()).toBe('heard early');
 });
 
-test('the browser is told to try again later when the agent is away, and when it dies', async () => {
+test('the browser is closed with “try again later” when the agent is unreachable, and when it dies', async () => {
   await using alone = await openTestGateway('/nonexistent/agent.sock');
   const [code] = await once(await browserAt(alone), 'close');
   expect(code).toBe(1013);
@@ -63,12 +63,12 @@ test('the browser is told to try again later when the agent is away, and when it
   await using gateway = await openTestGateway(agent.path);
   const browser = await browserAt(gateway);
   await once(browser, 'message');
-  agent.die();
+  agent.kill();
   const [died] = await once(browser, 'close');
   expect(died).toBe(1013);
 });
 
-test('when the browser goes, its stream at the agent ends', async () => {
+test('the stream at the agent closes when the browser disconnects', async () => {
   let ended: Promise<unknown> = Promise.reject(new Error('no stream was opened'));
   ended.catch(() => {});
   using agent = await startFakeAgent(
@@ -85,7 +85,7 @@ test('when the browser goes, its stream at the agent ends', async () => {
   await ended;
 });
 
-test('a browser that does not read makes the agent wait, and costs the gateway no memory', async () => {
+test('a browser that does not read pauses the agent and uses no memory of the gateway', async () => {
   const frame = Buffer.alloc(1 << 20, 1);
   let unsent = () => 0;
   using agent = await startFakeAgent(
@@ -110,7 +110,7 @@ test('a browser that does not read makes the agent wait, and costs the gateway n
   await expect.poll(() => bytes, { timeout: 10_000 }).toBe(64 << 20);
 });
 
-test('the gateway stops within a second while streams are open, and says that it goes', async () => {
+test('the gateway stops within a second while streams are open, and closes them with 1001', async () => {
   using agent = await startFakeAgent(
     (_request, response) => response.end(),
     (socket) => socket.send('hello'),
@@ -125,7 +125,7 @@ test('the gateway stops within a second while streams are open, and says that it
   expect((await closed)[0]).toBe(1001);
 });
 
-test('a message over 64 KiB from a browser ends its stream', async () => {
+test('a message of more than 64 KiB from a browser closes its stream', async () => {
   using agent = await startFakeAgent((_request, response) => response.end());
   await using gateway = await openTestGateway(agent.path);
   const browser = await browserAt(gateway);
