@@ -1,6 +1,6 @@
 import { ProblemError } from '../../contract/problem.ts';
 import type { Anchor } from '../../server/bpf/anchor.ts';
-import type { LinkHook } from '../../server/bpf/hook-query.ts';
+import type { LinkHook } from '../../server/bpf/hook.ts';
 import { type Command, type CommandOption, type Invocation, printResult } from '../command.ts';
 
 /** Commands that make bpf(2) calls in this process: they need root, and no agent. */
@@ -27,10 +27,7 @@ export const bpfLinkCreate: Command = {
     const bpf = await loadBpf();
     const fd = await openProgram(required(invocation, 'program'));
     const anchor = await anchorOf(invocation);
-    const link =
-      hook === 'netkit/primary' || hook === 'netkit/peer'
-        ? await bpf.attachNetkit(hook, ifindex, fd, anchor)
-        : await bpf.attachTcx(hook, ifindex, fd, anchor);
+    const link = await bpf.attachLink(hook, { program: fd, ifindex, anchor });
     bpf.pin(link, path);
     printResult(
       invocation,
@@ -110,24 +107,23 @@ export const bpfProgramDetach: Command = {
 
 /** Loads libbpf, which the other commands need not have. */
 async function loadBpf() {
-  const [link, netkit, tcx, pins, programs, hooks, attach] = await Promise.all([
+  const [link, info, pins, programs, hooks, attach] = await Promise.all([
     import('../../server/bpf/link.ts'),
-    import('../../server/bpf/netkit-hook.ts'),
-    import('../../server/bpf/tcx-hook.ts'),
+    import('../../server/bpf/link-info.ts'),
     import('../../server/bpf/pin.ts'),
     import('../../server/bpf/program-info.ts'),
-    import('../../server/bpf/hook-query.ts'),
+    import('../../server/bpf/hook.ts'),
     import('../../server/bpf/attach-without-link.ts'),
   ]);
-  return { ...link, ...netkit, ...tcx, ...pins, ...programs, ...hooks, ...attach };
+  return { ...link, ...info, ...pins, ...programs, ...hooks, ...attach };
 }
 
 /** Hook and device of an invocation. @throws ProblemError `bad_request`, `device_missing` */
 async function place({ args: [hook = '', device = ''] }: Invocation) {
-  const { attachTypes } = await loadBpf();
-  if (!Object.hasOwn(attachTypes, hook))
+  const { hookAttachTypes } = await loadBpf();
+  if (!Object.hasOwn(hookAttachTypes, hook))
     throw new ProblemError('bad_request', `${hook}: not a hook`, {
-      hint: `use one of ${Object.keys(attachTypes).join(', ')}`,
+      hint: `use one of ${Object.keys(hookAttachTypes).join(', ')}`,
     });
   const { NetlinkSocket } = await import('../../server/netlink/socket.ts');
   const { getLink } = await import('../../server/netlink/link.ts');
@@ -169,10 +165,10 @@ async function anchorOf(invocation: Invocation): Promise<Anchor> {
   const first = invocation.flag('first');
   if ([before !== undefined, after !== undefined, first].filter(Boolean).length > 1)
     throw new ProblemError('bad_request', 'only one of --before, --after and --first');
-  if (first) return 'first';
+  if (first) return 'head';
   if (before !== undefined) return { before: { programId: await programIdOf(before) } };
   if (after !== undefined) return { after: { programId: await programIdOf(after) } };
-  return 'last';
+  return 'tail';
 }
 
 async function programIdOf(reference: string): Promise<number> {

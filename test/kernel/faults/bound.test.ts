@@ -62,7 +62,7 @@ test('a plan names programs, sockets and groups that would stay on the old devic
     console.log('ready');
     setInterval(() => {}, 1000);`);
   const [bound] = await notes();
-  expect(bound).toMatchObject({ name: '3 sockets bound to eth0 will be cut off', state: 'note', code: null });
+  expect(bound).toMatchObject({ name: '3 sockets bound to eth0 will be disconnected', state: 'note', code: null });
   for (const socket of ['udp 0.0.0.0:68', 'tcp [fd00::2]:546', 'packet'])
     expect(bound!.detail).toContain(`${socket} of node (pid ${pid})`);
 
@@ -71,7 +71,7 @@ test('a plan names programs, sockets and groups that would stay on the old devic
     udp6.addMembership('ff15::4711', '::%eth0');
     console.log('ready');`);
   expect((await notes())[1]).toMatchObject({
-    name: '2 multicast groups joined on eth0 will be left',
+    name: '2 multicast groups joined on eth0 will be lost',
     detail: expect.stringMatching(
       /^239\.1\.2\.3 \(1 socket\), ff15::4711 \(1 socket\): joined on the old device/,
     ),

@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { generateCases } from '../testbed/migration-script/cases.ts';
+import { TwinNodes } from '../testbed/migration-script/twin-nodes.ts';
+
+const cases = generateCases(8, 3, [
+  { from: 'netkit', to: 'veth', mode: 'l3' },
+  { from: 'veth', to: 'netkit', mode: 'l2' },
+  { from: 'netkit', to: 'veth', mode: 'l2' },
+  { from: 'veth', to: 'netkit', mode: 'l3' },
+  { from: 'netkit', to: 'netkit', mode: 'l3', programsOnPrimary: true },
+  { from: 'netkit', to: 'veth', mode: 'l2', programsOnPrimary: true },
+  { from: 'netkit', to: 'netkit', mode: 'l2' },
+]);
+
+let nodes: TwinNodes;
+beforeAll(async () => {
+  nodes = await TwinNodes.open(cases);
+}, 600_000);
+afterAll(async () => {
+  await nodes?.[Symbol.asyncDispose]();
+  console.info(`${cases.length} scripts executed between netkit and veth`);
+});
+
+test.each(cases.map((each, index) => [each.name, index] as const))(
+  'the script of a plan ends in the state that the migration ends in, %s',
+  async (_, index) => {
+    const { before, after } = await nodes.run(index);
+    expect(before.scripted).toEqual(before.migrated);
+    expect(after.scripted).toEqual(after.migrated);
+    expect(after.scripted).not.toEqual(before.scripted);
+  },
+  300_000,
+);
