@@ -1,26 +1,26 @@
-/** A program on a hook, by itself or by its link. */
+/** A program on a hook, named by its own id or by its link's. */
 export type AnchorTarget = { programId: number } | { linkId: number };
 
-/** Where a program goes among those that are on the hook. */
-export type Anchor = 'first' | 'last' | { before: AnchorTarget } | { after: AnchorTarget };
+/** The position of a program among those on a hook: they run from head to tail. */
+export type Anchor = 'head' | 'tail' | { before: AnchorTarget } | { after: AnchorTarget };
 
-/** BPF_F_* (linux/bpf.h). */
+/** BPF_F_BEFORE, BPF_F_AFTER, BPF_F_ID, BPF_F_LINK, <linux/bpf.h>. */
 const flag = { before: 1 << 3, after: 1 << 4, id: 1 << 5, link: 1 << 13 } as const;
 
-/** The order as bpf(2) takes it (kernel/bpf/mprog.c): without a neighbour, before or after all there are. */
-export function encodeAnchor(order: Anchor): { flags: number; relativeId: number } {
-  if (order === 'first') return { flags: flag.before, relativeId: 0 };
-  if (order === 'last') return { flags: flag.after, relativeId: 0 };
-  const [side, neighbour] =
-    'before' in order ? [flag.before, order.before] : ([flag.after, order.after] as const);
-  return 'linkId' in neighbour
-    ? { flags: side | flag.id | flag.link, relativeId: neighbour.linkId }
-    : { flags: side | flag.id, relativeId: neighbour.programId };
+/** Encodes an anchor for bpf(2) (kernel/bpf/mprog.c), where before or after nothing means head or tail. */
+export function encodeAnchor(anchor: Anchor): { flags: number; relativeId: number } {
+  if (anchor === 'head') return { flags: flag.before, relativeId: 0 };
+  if (anchor === 'tail') return { flags: flag.after, relativeId: 0 };
+  const [side, target] =
+    'before' in anchor ? [flag.before, anchor.before] : ([flag.after, anchor.after] as const);
+  return 'linkId' in target
+    ? { flags: side | flag.id | flag.link, relativeId: target.linkId }
+    : { flags: side | flag.id, relativeId: target.programId };
 }
 
-/** What the kernel means by its answers to an attach in an order. */
-export const anchorHints: Record<string, string> = {
-  ENOENT: 'the program or link to stand next to is not on the hook',
-  EEXIST: 'the program is on the hook already',
-  ERANGE: 'the hook holds 64 programs and no more',
+/** Explanations of the errnos of an attach, by name. */
+export const anchorHints: Readonly<Record<string, string>> = {
+  ENOENT: 'the program or link to attach next to is not on the hook',
+  EEXIST: 'the program is already on the hook',
+  ERANGE: 'the hook already holds 64 programs, the maximum',
 };

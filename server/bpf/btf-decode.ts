@@ -1,5 +1,5 @@
 import type { Btf } from './btf.ts';
-import { maxDepth, type BtfValueType, resolveValueType } from './btf-types.ts';
+import { type BtfValueType, maxDepth, resolveValueType } from './btf-types.ts';
 
 /** A value as JSON has it; see `decodeBtfValue`. */
 export type TypedValue = number | string | boolean | null | TypedValue[] | { [member: string]: TypedValue };

@@ -1,6 +1,6 @@
 import type { Btf } from './btf.ts';
-import { type BtfMember, maxDepth, type BtfValueType, resolveValueType } from './btf-types.ts';
 import { isChar, readBits } from './btf-decode.ts';
+import { type BtfMember, type BtfValueType, maxDepth, resolveValueType } from './btf-types.ts';
 
 /** Why a value does not fit its type, and where in it: `.macs[2]`. */
 export class BtfValueError extends Error {
@@ -126,7 +126,10 @@ function encodeMembers(btf: Btf, type: Of<'struct' | 'union'>, value: unknown, p
   const names = new Set(members.map(({ name }) => name));
   for (const name of Object.keys(given))
     if (!names.has(name))
-      throw new BtfValueError(place.path, `has no member ${JSON.stringify(name)}, but ${[...names].join(', ')}`);
+      throw new BtfValueError(
+        place.path,
+        `has no member ${JSON.stringify(name)}, but ${[...names].join(', ')}`,
+      );
   const written: { member: NamedMember; at: Place }[] = [];
   for (const member of members) {
     const { name, bits, choice } = member;

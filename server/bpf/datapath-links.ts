@@ -1,14 +1,13 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import { BpfError } from './syscall.ts';
-import { type DatapathPrograms, linkHooks, programAt } from './datapath-programs.ts';
-import { primaryIfindex, slotOf } from './slot-layout.ts';
-import { detachLink, type DeviceLinkInfo, updateLink, withPinnedLink } from './link.ts';
-import { attachNetkit } from './netkit-hook.ts';
 import type { Anchor } from './anchor.ts';
+import { type DatapathPrograms, linkHooks, programAt } from './datapath-programs.ts';
+import { BpfError } from './error.ts';
+import { attachLink, type LinkHook } from './hook.ts';
+import { detachLink, updateLink, withPinnedLink } from './link.ts';
+import type { DeviceLinkInfo } from './link-info.ts';
 import { pin, pinnedNames, unpin } from './pin.ts';
-import type { LinkHook } from './hook-query.ts';
-import { attachTcx } from './tcx-hook.ts';
+import { primaryIfindex, slotOf } from './slot-layout.ts';
 
 /** A link of ours by its pin, `links/SLOT-HOOK` with - for /. */
 export interface PinnedLink {
@@ -43,7 +42,7 @@ export async function attachPinned(
   programs: DatapathPrograms,
   hook: LinkHook,
   slot: number,
-  order?: Anchor,
+  anchor?: Anchor,
 ): Promise<void> {
   const path = pathOf(pins, slot, hook);
   const program = programs[programAt[hook]];
@@ -54,11 +53,8 @@ export async function attachPinned(
   });
   if (there) return;
   unpin(path);
-  const ifindex = primaryIfindex(slot);
-  const fd =
-    hook === 'netkit/primary' || hook === 'netkit/peer'
-      ? await attachNetkit(hook, ifindex, program.fd, order)
-      : await attachTcx(hook, ifindex, program.fd, order);
+  const options = { ifindex: primaryIfindex(slot), program: program.fd };
+  const fd = await attachLink(hook, anchor === undefined ? options : { ...options, anchor });
   try {
     pin(fd, path);
   } finally {

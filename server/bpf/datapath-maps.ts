@@ -2,49 +2,49 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
+import { mapInfo } from './map-info.ts';
+import { openPinned, pinnedNames, pinOver, unpin } from './pin.ts';
+import { traceFilterBytes } from './rule-events.ts';
 import {
-  endpointKeyBytes,
+  conntrackEntryBytes,
+  conntrackKeyBytes,
+  fragmentKeyBytes,
+  ipcacheEntryBytes,
+  ipcacheKeyBytes,
+  lostVerdictsBytes,
+  nodeAddressBytes,
+  podPoliciesBytes,
+  policyEntryBytes,
+  policyKeyBytes,
+  ruleEntryBytes,
+  ruleMapCapacity,
+  settingsBytes,
+} from './rule-layout.ts';
+import {
   counterBytes,
   dropBytes,
   endpointBytes,
+  endpointKeyBytes,
   endpointsPerSlot,
   slotBytes,
 } from './slot-layout.ts';
-import { mapInfo } from './array-map.ts';
-import { openPinned, pinOver, unpin } from './pin.ts';
-import { traceFilterBytes } from './rule-events.ts';
-import {
-  assignedBytes,
-  assignmentBytes,
-  connectionBytes,
-  connectionKeyBytes,
-  entryBytes,
-  fragmentKeyBytes,
-  identityBytes,
-  lostBytes,
-  nodeAddressBytes,
-  policyBytes,
-  prefixBytes,
-  ruleRoom,
-  settingsBytes,
-} from './rule-layout.ts';
 
-/** What counts on through every build. */
-const kept = ['counters', 'drops'] as const;
-/** What the agent fills anew at each start, so that it may change its shape. */
+/** Maps that keep their content in every build. */
+const persistent = ['counters', 'drops'] as const;
+/** Maps that the agent fills at each start, so that another build may change their shape. */
 const derived = ['slots', 'endpoints4', 'endpoints6'] as const;
-/** Access rules and what belongs to them: in force over restarts of the agent and through builds of the same shapes. */
+/** Maps of access rules, kept over restarts of the agent and in builds with the same shapes. */
 export const ruleMapNames = [
   'settings',
-  'prefixes',
+  'ipcache',
+  'pods',
   'policies',
-  'assignments',
-  'draft_prefixes',
-  'draft_policies',
-  'draft_assignments',
-  'rows',
+  'staged_ipcache',
+  'staged_pods',
+  'staged_policies',
+  'rule_entries',
   'node_addresses',
-  'connections',
+  'conntrack',
   'fragments',
   'verdicts',
   'verdict_rates',
@@ -52,28 +52,36 @@ export const ruleMapNames = [
   'traces',
   'trace_filters',
 ] as const;
-/** Descriptors. */
+/** Descriptors of the rule maps, by name. */
 export type RuleMaps = Record<(typeof ruleMapNames)[number], number>;
-/** The maps of `bpf/datapath.bpf.c`. */
-export const mapNames = [...kept, ...derived, ...ruleMapNames] as const;
+/** Names of all maps of `bpf/datapath.bpf.c`, which are also the names of their pins. */
+export const mapNames = [...persistent, ...derived, ...ruleMapNames] as const;
 export type MapName = (typeof mapNames)[number];
 export type DatapathMaps = Record<MapName, number>;
 
-/** As the object has it: a variable in a section of its own is a map of that section's name. */
+/** Returns the map's name in the object: a variable in a section of its own becomes a map of that section's name. */
 export const nameInObject = (name: MapName): string => (name === 'settings' ? '.data.settings' : name);
 
-/** How much the maps hold. */
+/** Configured sizes of the maps. */
 export interface MapSizes {
-  /** Devices. */
+  /** Maximum number of devices. */
   slots: number;
-  /** Connections that are remembered; the least recently used go first. */
+  /** Maximum number of tracked connections; the least recently used are evicted. */
   connections: number;
 }
 
 type Shape = { key: number; value: number; entries: (sizes: MapSizes) => number };
-const tries = { key: prefixBytes, value: identityBytes, entries: () => ruleRoom.prefixes };
-const policies: Shape = { key: 4, value: policyBytes, entries: ({ slots }) => 2 * slots };
-const assignments = { key: assignmentBytes, value: assignedBytes, entries: () => ruleRoom.assignments };
+const ipcache: Shape = {
+  key: ipcacheKeyBytes,
+  value: ipcacheEntryBytes,
+  entries: () => ruleMapCapacity.ipcache,
+};
+const pods: Shape = { key: 4, value: podPoliciesBytes, entries: ({ slots }) => 2 * slots };
+const policies: Shape = {
+  key: policyKeyBytes,
+  value: policyEntryBytes,
+  entries: () => ruleMapCapacity.policies,
+};
 const perSlot = ({ slots }: MapSizes): number => slots;
 const perSlotAndCpu = ({ slots }: MapSizes): number => libbpf_num_possible_cpus() * slots;
 
@@ -92,48 +100,49 @@ const shape: Record<MapName, Shape> = {
     entries: ({ slots }) => endpointsPerSlot * slots,
   },
   settings: { key: 4, value: settingsBytes, entries: () => 1 },
-  prefixes: tries,
+  ipcache,
+  pods,
   policies,
-  assignments,
-  draft_prefixes: tries,
-  draft_policies: policies,
-  draft_assignments: assignments,
-  rows: { key: 4, value: entryBytes, entries: () => ruleRoom.entries },
-  node_addresses: { key: nodeAddressBytes, value: 4, entries: () => ruleRoom.nodeAddresses },
-  connections: {
-    key: connectionKeyBytes,
-    value: connectionBytes,
+  staged_ipcache: ipcache,
+  staged_pods: pods,
+  staged_policies: policies,
+  rule_entries: { key: 4, value: ruleEntryBytes, entries: () => ruleMapCapacity.entries },
+  node_addresses: { key: nodeAddressBytes, value: 4, entries: () => ruleMapCapacity.nodeAddresses },
+  conntrack: {
+    key: conntrackKeyBytes,
+    value: conntrackEntryBytes,
     entries: ({ connections }) => connections,
   },
-  fragments: { key: fragmentKeyBytes, value: 4, entries: () => ruleRoom.fragments },
-  verdicts: { key: 0, value: 0, entries: () => ruleRoom.verdictBytes },
+  fragments: { key: fragmentKeyBytes, value: 4, entries: () => ruleMapCapacity.fragments },
+  verdicts: { key: 0, value: 0, entries: () => ruleMapCapacity.verdictBytes },
   verdict_rates: { key: 4, value: 8, entries: perSlot },
-  lost_verdicts: { key: 4, value: lostBytes, entries: perSlotAndCpu },
-  traces: { key: 0, value: 0, entries: () => ruleRoom.traceBytes },
-  trace_filters: { key: 4, value: traceFilterBytes, entries: () => ruleRoom.traceFilters },
+  lost_verdicts: { key: 4, value: lostVerdictsBytes, entries: perSlotAndCpu },
+  traces: { key: 0, value: 0, entries: () => ruleMapCapacity.traceBytes },
+  trace_filters: { key: 4, value: traceFilterBytes, entries: () => ruleMapCapacity.traceFilters },
 };
 
-/** How many entries each map has. */
+/** Returns the map's max_entries. */
 export const mapEntries = (name: MapName, sizes: MapSizes): number => shape[name].entries(sizes);
 
-/** Key and value in bytes, as this agent reads and writes them. */
+/** Returns the sizes of the map's keys and values, as this agent reads and writes them. */
 export const mapBytes = (name: MapName): { keyBytes: number; valueBytes: number } => ({
   keyBytes: shape[name].key,
   valueBytes: shape[name].value,
 });
 
-const pathOf = (pins: string, name: MapName): string => join(pins, 'maps', name);
+const pinPath = (pins: string, name: string): string => join(pins, 'maps', name);
 
-function fits(fd: number, name: MapName, sizes: MapSizes): boolean {
+function hasShape(fd: number, name: MapName, sizes: MapSizes): boolean {
   const info = mapInfo(fd);
   const { key, value, entries } = shape[name];
   return info.keyBytes === key && info.valueBytes === value && info.maxEntries === entries(sizes);
 }
 
 /**
- * Descriptors of the maps an earlier agent pinned, and their number of slots; null where there are none. Derived
- * maps of another shape or size are left out: they are to be made anew, all of them; so are those of rules.
- * @throws ProblemError `unprocessable` for counters of another layout, which this build cannot count on with
+ * Opens the maps that an earlier agent pinned. The derived maps are left out, all of them, when one is missing or has
+ * another shape or size, and so are the rule maps: the load creates them anew.
+ * @returns descriptors and the number of slots; null where no counters are pinned
+ * @throws ProblemError `unprocessable` for counters of another layout, which this version cannot continue
  */
 export function openPinnedMaps(
   pins: string,
@@ -148,64 +157,89 @@ export function openPinnedMaps(
     }
   };
   for (const name of mapNames) {
-    const fd = openPinned(pathOf(pins, name));
+    const fd = openPinned(pinPath(pins, name));
     if (fd !== null) fds[name] = fd;
   }
-  if (kept.some((name) => fds[name] === undefined)) {
-    // Killed between two pins: no program was attached yet.
+  const { counters, drops } = fds;
+  if (counters === undefined || drops === undefined) {
+    // The earlier agent was killed between two pins: no program was attached yet.
     close(mapNames);
-    for (const name of mapNames) unpin(pathOf(pins, name));
+    for (const name of mapNames) unpin(pinPath(pins, name));
     return null;
   }
-  const maxSlots = mapInfo(fds.counters!).maxEntries / libbpf_num_possible_cpus();
+  const maxSlots = mapInfo(counters).maxEntries / libbpf_num_possible_cpus();
   const sizes = { slots: maxSlots, connections };
-  for (const name of kept) {
-    if (fits(fds[name]!, name, sizes)) continue;
-    const info = mapInfo(fds[name]!);
+  for (const [name, fd] of Object.entries({ counters, drops }) as [(typeof persistent)[number], number][]) {
+    if (hasShape(fd, name, sizes)) continue;
+    const info = mapInfo(fd);
     close(mapNames);
     throw new ProblemError(
       'unprocessable',
-      `take over the pinned map ${pathOf(pins, name)}: ${info.maxEntries} entries of ${info.valueBytes} bytes, ` +
+      `take over the pinned map ${pinPath(pins, name)}: it has ${info.maxEntries} entries of ${info.valueBytes} bytes, ` +
         `not ${mapEntries(name, sizes)} of ${shape[name].value}`,
-      { hint: `it is of another version of Podlane: detach the pods with that one, or remove ${pins}` },
+      {
+        hint: `It belongs to another version of Podlane: detach the pods with that version, or remove ${pins}.`,
+      },
     );
   }
-  for (const group of [derived, ruleMapNames])
-    if (!group.every((name) => fds[name] !== undefined && fits(fds[name], name, sizes))) close(group);
+  for (const group of [derived, ruleMapNames]) {
+    const isComplete = group.every((name) => {
+      const fd = fds[name];
+      return fd !== undefined && hasShape(fd, name, sizes);
+    });
+    if (!isComplete) close(group);
+  }
   return { fds, maxSlots };
 }
 
 /**
- * Descriptors of all maps while programs run with them, which the caller closes.
- * @throws ProblemError `unprocessable` when somebody took a pin away: another build could not go on with that map
+ * Opens all maps while programs run with them.
+ * @returns descriptors, which the caller closes
+ * @throws ProblemError `unprocessable` when a pin was removed: another build could not use that map
  */
 export function reopenMaps(pins: string): DatapathMaps {
   const fds: Partial<DatapathMaps> = {};
   for (const name of mapNames) {
-    const fd = openPinned(pathOf(pins, name));
+    const fd = openPinned(pinPath(pins, name));
     if (fd === null) {
       for (const open of Object.values(fds)) closeSync(open);
-      throw new ProblemError('unprocessable', `load another build: the pin ${pathOf(pins, name)} is gone`, {
-        hint: 'Somebody removed it: start the agent again, which makes it anew.',
-      });
+      throw new ProblemError(
+        'unprocessable',
+        `load another build: the pin ${pinPath(pins, name)} is missing`,
+        {
+          hint: 'It was removed by another process: restart the agent, which creates it again.',
+        },
+      );
     }
     fds[name] = fd;
   }
   return fds as DatapathMaps;
 }
 
-/** Pins those maps of a load that are not pinned, in place of what they replace; answers descriptors of our own. */
+/**
+ * Pins the maps of a load that are not pinned yet, and removes pins of maps that this version does not have.
+ * @returns new descriptors of all maps, which the caller closes
+ */
 export function pinMaps(
   pins: string,
   loaded: ReadonlyMap<string, number>,
   pinned: Partial<DatapathMaps>,
 ): DatapathMaps {
-  return Object.fromEntries(
-    mapNames.map((name) => {
-      const there = pinned[name];
-      if (there !== undefined) return [name, there];
-      pinOver(loaded.get(nameInObject(name))!, pathOf(pins, name));
-      return [name, openPinned(pathOf(pins, name))!];
-    }),
+  const fds = Object.fromEntries(
+    mapNames.map((name) => [
+      name,
+      pinned[name] ?? pinNewMap(pinPath(pins, name), loaded.get(nameInObject(name))),
+    ]),
   ) as DatapathMaps;
+  for (const name of pinnedNames(join(pins, 'maps')))
+    if (!(mapNames as readonly string[]).includes(name)) unpin(pinPath(pins, name));
+  return fds;
+}
+
+function pinNewMap(path: string, loaded: number | undefined): number {
+  if (loaded === undefined) throw new Error(`${path}: the object has no such map`);
+  pinOver(loaded, path);
+  const fd = openPinned(path);
+  if (fd === null) throw new Error(`${path}: the pin was removed at once`);
+  return fd;
 }

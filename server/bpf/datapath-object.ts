@@ -10,9 +10,9 @@ import {
   nameInObject,
 } from './datapath-maps.ts';
 import { programNames } from './datapath-programs.ts';
-import { configBuildOffset, configBytes } from './slot-layout.ts';
-import { type MapInfo, mapInfo } from './array-map.ts';
+import { type MapInfo, mapInfo } from './map-info.ts';
 import { describeObject, type LoadedObject, loadObject, schedClsProgramType } from './object-loader.ts';
+import { configBuildOffset, configBytes } from './slot-layout.ts';
 
 const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 

@@ -1,12 +1,13 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Hook } from '../../contract/device.ts';
+import { ArrayMap } from './array-map.ts';
+import type { LinkHook } from './hook.ts';
 import { withObjectById } from './kernel-object.ts';
-import { configBuildOffset, configBytes } from './slot-layout.ts';
-import { ArrayMap, mapInfo } from './array-map.ts';
+import { mapInfo } from './map-info.ts';
 import { openPinned, pinOver } from './pin.ts';
 import { type ProgramInfo, programFdById, programInfo } from './program-info.ts';
-import type { LinkHook } from './hook-query.ts';
+import { configBuildOffset, configBytes } from './slot-layout.ts';
 
 /** Which program of `bpf/datapath.bpf.c` runs where. */
 export const programAt = {

@@ -1,6 +1,8 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttachedProgram, Hook } from '../../contract/device.ts';
+import type { Anchor } from './anchor.ts';
+import { ArrayMap } from './array-map.ts';
 import { CounterMap } from './counter-map.ts';
 import { attachPinned, detachPinned, type PinnedLink, pinnedLinks, updateLinks } from './datapath-links.ts';
 import {
@@ -24,25 +26,25 @@ import {
   programNames,
 } from './datapath-programs.ts';
 import { HashMap } from './hash-map.ts';
+import type { LinkHook } from './hook.ts';
+import { listAttachedPrograms } from './hook-query.ts';
+import { mapInfo } from './map-info.ts';
+import type { LoadedObject } from './object-loader.ts';
+import { ensurePinDirectory, removePinDirectory } from './pin.ts';
 import {
-  endpointKeyBytes,
-  decodeEndpointKey,
+  type DecodedSlot,
   decodeEndpoint,
+  decodeEndpointKey,
   decodeSlot,
   type Endpoint,
-  encodeEndpointKey,
   encodeEndpoint,
+  encodeEndpointKey,
   encodeSlot,
+  endpointKeyBytes,
   primaryIfindex,
-  type DecodedSlot,
   type SlotEntry,
   slotBytes,
 } from './slot-layout.ts';
-import { ArrayMap, mapInfo } from './array-map.ts';
-import type { LoadedObject } from './object-loader.ts';
-import type { Anchor } from './anchor.ts';
-import { ensurePinDirectory, removePinDirectory } from './pin.ts';
-import { listAttachedPrograms, type LinkHook } from './hook-query.ts';
 
 /** Connections that access rules remember, unless told otherwise. */
 const defaultConnections = 65_536;

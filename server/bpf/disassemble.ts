@@ -1,20 +1,18 @@
-/** eBPF's instructions as text, as the kernel writes them (kernel/bpf/disasm.c); opcodes of <linux/bpf.h>. */
-
-/** What addresses and numbers in instructions stand for; what is not told is written as a number. */
+/** Resolves addresses and numbers in instructions to names; what it does not know is printed as a number. */
 export interface DisassemblySymbols {
-  /** A helper or kernel function by the immediate of its call. */
+  /** Names a helper or kernel function by the immediate of its call. */
   call?(immediate: number): string | undefined;
-  /** A function of the program by the index of its first instruction. */
+  /** Names a function of the program by the index of its first instruction. */
   function?(index: number): string | undefined;
 }
 
 export interface DisassembledInstruction {
-  /** In units of 8 bytes. */
+  /** in units of 8 bytes */
   index: number;
-  /** 1, or 2 of a 64-bit load. */
+  /** 1, or 2 for a 64-bit load */
   units: number;
   text: string;
-  /** Of a jump: the index that it goes to. */
+  /** index that a jump goes to */
   target: number | null;
 }
 
@@ -24,9 +22,9 @@ const sizes = ['u32', 'u16', 'u8', 'u64'];
 const signedSizes = ['s32', 's16', 's8', 's64'];
 const arithmetic = ['+=', '-=', '*=', '/=', '|=', '&=', '<<=', '>>=', 'neg', '%=', '^=', '=', 's>>='];
 const [NEG, MOV, END, DIV, MOD] = [8, 11, 13, 3, 9];
-/** By the upper four bits of a jump; 0 is goto, 8 call, 9 exit, 14 may_goto. */
+/** Comparison operators by the upper four bits of a jump's opcode; 0 is goto, 8 call, 9 exit, 14 may_goto. */
 const comparisons = ['', '==', '>', '>=', '&', '!=', 's>', 's>=', '', '', '<', '<=', 's<', 's<='];
-/** BPF_ADD, OR, AND, XOR as immediate of an atomic instruction; with BPF_FETCH (1) also their names. */
+/** BPF_ADD, OR, AND, XOR as immediate of an atomic instruction; with BPF_FETCH (1) the name is printed. */
 const atomics: Record<number, [sign: string, name: string]> = {
   0: ['+=', 'add'],
   64: ['|=', 'or'],
@@ -50,33 +48,38 @@ interface Fields {
 const signed = (value: number): string => (value < 0 ? String(value) : `+${value}`);
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
-/** @param bytes struct bpf_insn one behind the other: u8 code, 4 bits destination, 4 bits source, i16 offset, i32 immediate */
+/**
+ * Formats eBPF instructions as the kernel does (kernel/bpf/disasm.c).
+ * @param bytes an array of struct bpf_insn, <linux/bpf.h>: u8 code, 4 bits destination, 4 bits source, i16 offset, i32
+ * immediate
+ */
 export function disassemble(bytes: Buffer, symbols: DisassemblySymbols = {}): DisassembledInstruction[] {
   const found: DisassembledInstruction[] = [];
   const count = Math.floor(bytes.length / 8);
-  for (let index = 0; index < count; index += found.at(-1)!.units) {
+  for (let index = 0, units = 1; index < count; index += units) {
     const at = index * 8;
     const fields: Fields = {
       index,
-      code: bytes[at]!,
-      destination: bytes[at + 1]! & 15,
-      source: bytes[at + 1]! >> 4,
+      code: bytes.readUInt8(at),
+      destination: bytes.readUInt8(at + 1) & 15,
+      source: bytes.readUInt8(at + 1) >> 4,
       offset: bytes.readInt16LE(at + 2),
       immediate: bytes.readInt32LE(at + 4),
     };
-    // BPF_LD | BPF_DW | BPF_IMM: the upper half of the number is the next one's immediate.
+    // BPF_LD | BPF_DW | BPF_IMM: the upper half of the number is the immediate of the next instruction.
     const wide = fields.code === 0x18 && index + 1 < count;
+    units = wide ? 2 : 1;
     found.push({
       index,
-      units: wide ? 2 : 1,
-      text: wide ? loadImmediate(fields, bytes.readInt32LE(at + 12)) : one(fields, symbols),
+      units,
+      text: wide ? loadImmediate(fields, bytes.readInt32LE(at + 12)) : instructionText(fields, symbols),
       target: jumpTarget(fields),
     });
   }
   return found;
 }
 
-function one(fields: Fields, symbols: DisassemblySymbols): string {
+function instructionText(fields: Fields, symbols: DisassemblySymbols): string {
   const { code } = fields;
   switch (code & 7) {
     case classes.alu:
@@ -124,7 +127,7 @@ function arithmeticText({ code, destination, source, offset, immediate }: Fields
 
 function memoryText({ code, destination, source, offset, immediate }: Fields): string | null {
   const mode = code >> 5;
-  const size = sizes[(code >> 3) & 3]!;
+  const size = sizes[(code >> 3) & 3] ?? '';
   const at = (register: number): string => `*(${size} *)(r${register} ${signed(offset)})`;
   switch (code & 7) {
     case classes.ldx:
@@ -168,13 +171,16 @@ function atomicText(
 
 const [GOTO, CALL, EXIT, MAY_GOTO] = [0, 8, 9, 14];
 
-function jumpText({ index, code, destination, source, offset, immediate }: Fields, symbols: DisassemblySymbols): string {
+function jumpText(
+  { index, code, destination, source, offset, immediate }: Fields,
+  symbols: DisassemblySymbols,
+): string {
   const wide = (code & 7) === classes.jmp;
   const operation = code >> 4;
   if (operation === EXIT && wide) return 'exit';
   if (operation === CALL && wide) {
     if (source === pseudoCall.function) {
-      // Once JITed, the immediate is the function's number, and where it is stands in the offset.
+      // After JIT compilation the immediate is the function's number and the offset its distance.
       const distance = offset || immediate;
       const name = symbols.function?.(index + 1 + distance);
       return `call pc${signed(distance)}${name === undefined ? '' : `#${name}`}`;

@@ -4,20 +4,20 @@ import {
   bpf_map_update_elem,
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
-import { checkResult, BpfError } from './syscall.ts';
-import { mapInfo } from './array-map.ts';
+import { checkResult, failedWith } from './error.ts';
+import { mapInfo } from './map-info.ts';
 
 /** BPF_MAP_TYPE_PERCPU_HASH, <linux/bpf.h>. */
 const perCpuHash = 5;
-/** At least the largest bucket, else the kernel answers ENOSPC. */
-const chunk = 512;
+/** Entries of a batch lookup. With less than the largest bucket the kernel fails with ENOSPC. */
+const batchEntries = 512;
 
-/** A hash map, of one value per key or one per key and CPU. The descriptor stays the caller's. */
+/** A hash map with one value per key, or one per key and CPU. The descriptor stays the caller's. */
 export class HashMap {
   readonly fd: number;
   readonly name: string;
   readonly #keyBytes: number;
-  /** Of all CPUs together; each one's is rounded up to 8. */
+  /** of all CPUs together; each value is rounded up to 8 */
   readonly #valueBytes: number;
 
   constructor(fd: number, name: string) {
@@ -38,23 +38,27 @@ export class HashMap {
     checkResult(`write ${this.name}`, bpf_map_update_elem(this.fd, key, value, 0));
   }
 
-  /** None is as well. */
+  /** Deletes an entry. Idempotent. */
   delete(key: Buffer): void {
-    const answer = bpf_map_delete_elem(this.fd, key);
-    if (answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT') return;
-    checkResult(`delete from ${this.name}`, answer);
+    const result = bpf_map_delete_elem(this.fd, key);
+    if (!failedWith(result, 'ENOENT')) checkResult(`delete from ${this.name}`, result);
   }
 
-  /** All entries, a chunk a call; what changes meanwhile may be there or not. Per CPU: the values one behind the other. */
+  /**
+   * Reads all entries in batches; those that change meanwhile may be missing. Per-CPU values are concatenated.
+   */
   entries(): [key: Buffer, value: Buffer][] {
     const found: [Buffer, Buffer][] = [];
     const [place, count] = [Buffer.alloc(4), Buffer.alloc(4)];
     for (let from: Buffer | null = null, last = false; !last; from = place) {
-      const [keys, values] = [Buffer.alloc(chunk * this.#keyBytes), Buffer.alloc(chunk * this.#valueBytes)];
-      count.writeUInt32LE(chunk);
-      const answer = bpf_map_lookup_batch(this.fd, from, place, keys, values, count, null);
-      last = answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT';
-      if (!last) checkResult(`read ${this.name}`, answer);
+      const [keys, values] = [
+        Buffer.alloc(batchEntries * this.#keyBytes),
+        Buffer.alloc(batchEntries * this.#valueBytes),
+      ];
+      count.writeUInt32LE(batchEntries);
+      const result = bpf_map_lookup_batch(this.fd, from, place, keys, values, count, null);
+      last = failedWith(result, 'ENOENT');
+      if (!last) checkResult(`read ${this.name}`, result);
       for (let i = 0; i < count.readUInt32LE(); i += 1)
         found.push([
           keys.subarray(i * this.#keyBytes, (i + 1) * this.#keyBytes),

@@ -7,9 +7,11 @@ import {
   bpf_prog_get_fd_by_id,
 } from '../ffi/libbpf.ts';
 import { errno, syscall } from '../ffi/libc.ts';
-import { checkResult, BpfError, bpfSyscallNumber } from './syscall.ts';
+import { BpfError, checkResult, failedWith } from './error.ts';
+import { bpf_attr } from './kernel-structs.ts';
+import { bpfSyscallNumber } from './syscall.ts';
 
-/** Fills `info` with the kernel's struct bpf_{prog,map,link,btf}_info; what the kernel lacks stays zero. */
+/** Fills `info` with the kernel's struct bpf_{prog,map,link,btf}_info; fields that the kernel lacks stay zero. */
 export function readObjectInfo(what: string, fd: number, info: Buffer): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(info.length);
@@ -17,7 +19,7 @@ export function readObjectInfo(what: string, fd: number, info: Buffer): Buffer {
   return info;
 }
 
-/** A NUL-terminated name in an info struct. */
+/** Reads a NUL-terminated name in an info struct. */
 export const nameInInfo = (info: Buffer, offset: number, length = 16): string =>
   info.toString('latin1', offset, offset + length).replace(/\0.*$/s, '');
 
@@ -29,10 +31,10 @@ const openById = {
 };
 export type BpfObjectKind = keyof typeof openById;
 
-/** Runs `use` with a descriptor of the object `id`; null when the kernel has it no more. */
+/** Runs `use` with a descriptor of the object `id`; returns null when the object is gone. */
 export function withObjectById<T>(what: BpfObjectKind, id: number, use: (fd: number) => T): T | null {
   const fd = openById[what](id);
-  if (fd < 0 && new BpfError('', -fd).errnoName === 'ENOENT') return null;
+  if (failedWith(fd, 'ENOENT')) return null;
   checkResult(`open ${what} ${id}`, fd);
   try {
     return use(fd);
@@ -41,33 +43,32 @@ export function withObjectById<T>(what: BpfObjectKind, id: number, use: (fd: num
   }
 }
 
-/** BPF_{PROG,MAP,BTF,LINK}_GET_NEXT_ID */
+/** BPF_{PROG,MAP,BTF,LINK}_GET_NEXT_ID, <linux/bpf.h>. */
 const nextIdCommand: Record<BpfObjectKind, number> = { program: 11, map: 12, btf: 23, link: 31 };
 
-/** Ids of all programs, maps, links or BTF of this kernel, ascending. */
+/** Lists the ids of all programs, maps, links or BTF objects of this kernel, ascending. */
 export function listObjectIds(what: BpfObjectKind): number[] {
   const ids: number[] = [];
-  // union bpf_attr: start_id 0, next_id 4.
-  const attr = Buffer.alloc(16);
+  const attr = Buffer.alloc(bpf_attr.bytes);
   for (;;) {
     if (syscall(bpfSyscallNumber, nextIdCommand[what], attr, attr.length) < 0) {
-      const refusal = new BpfError(`list the ids of each ${what}`, errno());
-      if (refusal.errnoName === 'ENOENT') return ids;
-      throw refusal;
+      const error = new BpfError(`list the ids of each ${what}`, errno());
+      if (error.errnoName === 'ENOENT') return ids;
+      throw error;
     }
-    const id = attr.readUInt32LE(4);
+    const id = attr.readUInt32LE(bpf_attr.next_id);
     ids.push(id);
-    attr.writeUInt32LE(id, 0);
+    attr.writeUInt32LE(id, bpf_attr.start_id);
   }
 }
 
-/** What /proc/self/fdinfo says of a BPF descriptor beyond its info: `memlock` in bytes, `frozen`, … */
+/** Reads the fields that /proc/PID/fdinfo has for a BPF descriptor beyond its info: `memlock` in bytes, `frozen`, … */
 export function readFdinfo(fd: number): Record<string, string> {
   const text = readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1');
   return Object.fromEntries(Array.from(text.matchAll(/^(\w+):\s*(.*)$/gm), ([, key, value]) => [key, value]));
 }
 
-/** @returns bytes, or null from a kernel that does not say */
+/** Returns the `memlock` field of fdinfo in bytes; null from a kernel that does not report it. */
 export function memlockBytes(info: Record<string, string>): number | null {
   return info.memlock === undefined ? null : Number(info.memlock);
 }

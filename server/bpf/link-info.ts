@@ -1,17 +1,38 @@
 import { addressOf } from '../ffi/libc.ts';
 import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
+import { bpf_link_info as field } from './kernel-structs.ts';
 import { attachTypeName, linkTypeName } from './type-names.ts';
 
-/** A link of any type: what it holds a program at, as far as the kernel tells. */
+/** A tcx or netkit link. */
+export interface DeviceLinkInfo {
+  id: number;
+  programId: number;
+  /** 0: detached, because the device is gone */
+  ifindex: number;
+  attachType: number;
+}
+
+/** Reads struct bpf_link_info, <linux/bpf.h>, of a tcx or netkit link's descriptor. */
+export function deviceLinkInfo(fd: number): DeviceLinkInfo {
+  const info = readObjectInfo('a link', fd, Buffer.alloc(field.bytes));
+  return {
+    id: info.readUInt32LE(field.id),
+    programId: info.readUInt32LE(field.prog_id),
+    ifindex: info.readUInt32LE(field['tcx.ifindex']),
+    attachType: info.readUInt32LE(field['tcx.attach_type']),
+  };
+}
+
+/** A link of any type, with the target that its program is attached to, as far as the kernel reports it. */
 export interface LinkInfo {
   id: number;
-  /** enum bpf_link_type in small letters */
+  /** enum bpf_link_type in lower case */
   type: string;
   programId: number;
-  /** enum bpf_attach_type in small letters; null where the type has none */
+  /** enum bpf_attach_type in lower case; null for link types without one */
   attachType: string | null;
-  at:
-    | { kind: 'device' /** 0: gone */; ifindex: number }
+  at: /** ifindex 0: the device is gone */
+    | { kind: 'device'; ifindex: number }
     | { kind: 'cgroup'; id: bigint }
     | { kind: 'netns'; inode: number }
     | { kind: 'btf'; object: number; type: number }
@@ -19,59 +40,81 @@ export interface LinkInfo {
     | { kind: 'named'; text: string };
 }
 
-const infoBytes = 96;
 const nameBytes = 256;
 
-/** struct bpf_link_info (linux/bpf.h): type 0, id 4, prog_id 8, what the type has from 16 on. */
+/** Reads a link of this kernel by its id; null when it is gone. */
 export const linkInfoById = (id: number): LinkInfo | null =>
   withObjectById('link', id, (fd) => {
-    const info = readObjectInfo(`link ${id}`, fd, Buffer.alloc(infoBytes));
-    const type = linkTypeName(info.readUInt32LE(0));
+    const info = readObjectInfo(`link ${id}`, fd, Buffer.alloc(field.bytes));
+    const type = linkTypeName(info.readUInt32LE(field.type));
     const u32 = (at: number): number => info.readUInt32LE(at);
-    /** Asks again, with room for the name whose pointer and length are at these places. */
+    /** Reads the info again with a buffer for the name whose pointer and length are at these offsets. */
     const name = (at: number, lengthAt: number): string => {
       const text = Buffer.alloc(nameBytes);
-      const again = Buffer.alloc(infoBytes);
+      const again = Buffer.alloc(field.bytes);
       again.writeBigUInt64LE(addressOf(text), at);
       again.writeUInt32LE(nameBytes, lengthAt);
       readObjectInfo(`link ${id}`, fd, again);
       return nameInInfo(text, 0, nameBytes);
     };
-    const link = { id: u32(4), type, programId: u32(8), attachType: null };
+    const link = { id: u32(field.id), type, programId: u32(field.prog_id), attachType: null };
     const withAttachType = (at: number) => ({ ...link, attachType: attachTypeName(u32(at)) });
+    const named = (text: string): LinkInfo => ({ ...link, at: { kind: 'named', text } });
     switch (type) {
       case 'tcx':
       case 'netkit':
-        return { ...withAttachType(20), at: { kind: 'device', ifindex: u32(16) } };
-      case 'xdp':
-        return { ...link, at: { kind: 'device', ifindex: u32(16) } };
-      case 'cgroup':
-        return { ...withAttachType(24), at: { kind: 'cgroup', id: info.readBigUInt64LE(16) } };
-      case 'netns':
-        return { ...withAttachType(20), at: { kind: 'netns', inode: u32(16) } };
-      case 'tracing':
-        return { ...withAttachType(16), at: { kind: 'btf', object: u32(20), type: u32(24) } };
-      case 'sockmap':
-        return { ...withAttachType(20), at: { kind: 'map', id: u32(16) } };
-      case 'struct_ops':
-        return { ...link, at: { kind: 'map', id: u32(16) } };
-      case 'raw_tracepoint':
-        return { ...link, at: { kind: 'named', text: name(16, 24) } };
-      case 'iter':
-        return { ...link, at: { kind: 'named', text: `iterator ${name(16, 24)}` } };
-      case 'netfilter':
         return {
-          ...link,
-          at: { kind: 'named', text: netfilterText(u32(16), u32(20), info.readInt32LE(24)) },
+          ...withAttachType(field[`${type}.attach_type`]),
+          at: { kind: 'device', ifindex: u32(field[`${type}.ifindex`]) },
         };
+      case 'xdp':
+        return { ...link, at: { kind: 'device', ifindex: u32(field['xdp.ifindex']) } };
+      case 'cgroup':
+        return {
+          ...withAttachType(field['cgroup.attach_type']),
+          at: { kind: 'cgroup', id: info.readBigUInt64LE(field['cgroup.cgroup_id']) },
+        };
+      case 'netns':
+        return {
+          ...withAttachType(field['netns.attach_type']),
+          at: { kind: 'netns', inode: u32(field['netns.netns_ino']) },
+        };
+      case 'tracing':
+        return {
+          ...withAttachType(field['tracing.attach_type']),
+          at: {
+            kind: 'btf',
+            object: u32(field['tracing.target_obj_id']),
+            type: u32(field['tracing.target_btf_id']),
+          },
+        };
+      case 'sockmap':
+        return {
+          ...withAttachType(field['sockmap.attach_type']),
+          at: { kind: 'map', id: u32(field['sockmap.map_id']) },
+        };
+      case 'struct_ops':
+        return { ...link, at: { kind: 'map', id: u32(field['struct_ops.map_id']) } };
+      case 'raw_tracepoint':
+        return named(name(field['raw_tracepoint.tp_name'], field['raw_tracepoint.tp_name_len']));
+      case 'iter':
+        return named(`iterator ${name(field['iter.target_name'], field['iter.target_name_len'])}`);
+      case 'netfilter':
+        return named(
+          netfilterText(
+            u32(field['netfilter.pf']),
+            u32(field['netfilter.hooknum']),
+            info.readInt32LE(field['netfilter.priority']),
+          ),
+        );
       case 'kprobe_multi':
-        return { ...link, at: { kind: 'named', text: `${u32(24)} functions` } };
+        return named(`${u32(field['kprobe_multi.count'])} functions`);
       case 'uprobe_multi':
-        return { ...link, at: { kind: 'named', text: `${u32(52)} places in programs` } };
+        return named(`${u32(field['uprobe_multi.count'])} locations in programs`);
       case 'perf_event':
-        return { ...link, at: { kind: 'named', text: perfText(u32(16), name) } };
+        return named(perfEventText(u32(field['perf_event.type']), name));
       default:
-        return { ...link, at: { kind: 'named', text: `link of type ${type}, which is not known here` } };
+        return named(`link of type ${type}, unknown to this version`);
     }
   });
 
@@ -89,9 +132,10 @@ function netfilterText(family: number, hook: number, priority: number): string {
   return `${families[family] ?? `family ${family}`} ${hooks[hook] ?? `hook ${hook}`} priority ${priority}`;
 }
 
-/** enum bpf_perf_event_type; its name's pointer is at 24, the length at 32. */
-function perfText(type: number, name: (at: number, lengthAt: number) => string): string {
-  const what = ['', 'uprobe', 'uretprobe', 'kprobe', 'kretprobe', 'tracepoint'][type];
-  if (what) return `${what} ${name(24, 32)}`;
-  return type === 6 ? 'perf event' : 'perf event, which this kernel does not tell more of';
+/** Formats enum bpf_perf_event_type with the name of its target, which all types keep at the same offsets. */
+function perfEventText(type: number, name: (at: number, lengthAt: number) => string): string {
+  const typeName = ['', 'uprobe', 'uretprobe', 'kprobe', 'kretprobe', 'tracepoint'][type];
+  if (typeName)
+    return `${typeName} ${name(field['perf_event.kprobe.func_name'], field['perf_event.kprobe.name_len'])}`;
+  return type === 6 ? 'perf event' : 'perf event of a type that this kernel does not report';
 }

@@ -1,66 +1,57 @@
 import { closeSync } from 'node:fs';
+import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
 import { syscall } from '../ffi/libc.ts';
-import { checkResult, BpfError, bpfSyscallNumber, callAsync } from './syscall.ts';
-import { readObjectInfo } from './kernel-object.ts';
-import { encodeAnchor, type Anchor } from './anchor.ts';
+import { type Anchor, encodeAnchor } from './anchor.ts';
+import { checkResult, failedWith } from './error.ts';
+import { bpf_attr } from './kernel-structs.ts';
+import { type DeviceLinkInfo, deviceLinkInfo } from './link-info.ts';
 import { openPinned } from './pin.ts';
+import { bpfSyscallNumber, callAsync } from './syscall.ts';
 
-const linkCreate = 28;
+const BPF_LINK_CREATE = 28;
 
-export interface DeviceLinkInfo {
-  id: number;
-  programId: number;
-  /** 0: detached, its device is gone. */
+export interface LinkOptions {
+  /** of a device of the caller's namespace; for both netkit hooks the primary's */
   ifindex: number;
-  attachType: number;
-}
-
-/** struct bpf_link_info (linux/bpf.h) of a tcx or netkit link: id 4, prog_id 8, ifindex 16, attach_type 20. */
-export function deviceLinkInfo(fd: number): DeviceLinkInfo {
-  const info = readObjectInfo('a link', fd, Buffer.alloc(64));
-  return {
-    id: info.readUInt32LE(4),
-    programId: info.readUInt32LE(8),
-    ifindex: info.readUInt32LE(16),
-    attachType: info.readUInt32LE(20),
-  };
+  /** descriptor of the program */
+  program: number;
+  /** default tail */
+  anchor?: Anchor;
 }
 
 /**
- * A new link; answers its descriptor. libbpf 1.1 knows no order, so by hand. Takes RTNL.
- * union bpf_attr: prog_fd 0, target_ifindex 4, attach_type 8, flags 12, relative_id 16.
- * @throws BpfError, EEXIST when the program is on the hook, ENOENT without the neighbour
+ * Creates a tcx or netkit link by bpf(2), since libbpf 1.1 has no anchors. It takes RTNL.
+ * @returns the link's descriptor
+ * @throws BpfError EEXIST when the program is on the hook, ENOENT when the anchor's target is not
  */
 export async function createLink(
-  tried: string,
-  program: number,
-  ifindex: number,
-  attachType: number,
-  order: Anchor = 'last',
+  operation: string,
+  { ifindex, program, anchor = 'tail', attachType }: LinkOptions & { attachType: number },
 ): Promise<number> {
-  const { flags, relativeId } = encodeAnchor(order);
-  const attr = Buffer.alloc(64);
-  attr.writeUInt32LE(program, 0);
-  attr.writeUInt32LE(ifindex, 4);
-  attr.writeUInt32LE(attachType, 8);
-  attr.writeUInt32LE(flags, 12);
-  attr.writeUInt32LE(relativeId, 16);
-  return checkResult(tried, await callAsync(syscall, bpfSyscallNumber, linkCreate, attr, attr.length));
+  const { flags, relativeId } = encodeAnchor(anchor);
+  const attr = Buffer.alloc(bpf_attr.bytes);
+  attr.writeUInt32LE(program, bpf_attr['link_create.prog_fd']);
+  attr.writeUInt32LE(ifindex, bpf_attr['link_create.target_ifindex']);
+  attr.writeUInt32LE(attachType, bpf_attr['link_create.attach_type']);
+  attr.writeUInt32LE(flags, bpf_attr['link_create.flags']);
+  attr.writeUInt32LE(relativeId, bpf_attr['link_create.tcx.relative_id']);
+  const result = await callAsync(syscall, bpfSyscallNumber, BPF_LINK_CREATE, attr, attr.length);
+  return openedDescriptor(checkResult(operation, result), `link: ${operation}`);
 }
 
-/** Puts `program` in the place of the link's; no packet passes without one. Takes RTNL. */
-export async function updateLink(tried: string, link: number, program: number): Promise<void> {
-  checkResult(tried, await callAsync(bpf_link_update, link, program, null));
+/** Replaces the link's program atomically, so that no packet passes without one. It takes RTNL. */
+export async function updateLink(operation: string, link: number, program: number): Promise<void> {
+  checkResult(operation, await callAsync(bpf_link_update, link, program, null));
 }
 
-/** Takes the program off its hook now, whoever else holds the link; a detached one is as well. Takes RTNL. */
-export async function detachLink(tried: string, link: number): Promise<void> {
-  const answer = await callAsync(bpf_link_detach, link);
-  if (answer < 0 && new BpfError(tried, -answer).errnoName !== 'ENOLINK') checkResult(tried, answer);
+/** Detaches the link's program now, even if others hold the link. Idempotent. It takes RTNL. */
+export async function detachLink(operation: string, link: number): Promise<void> {
+  const result = await callAsync(bpf_link_detach, link);
+  if (!failedWith(result, 'ENOLINK')) checkResult(operation, result);
 }
 
-/** Runs `use` with a descriptor of the link pinned at `path`; null where none is. */
+/** Runs `use` with a descriptor of the link pinned at `path`; returns null when there is none. */
 export async function withPinnedLink<T>(
   path: string,
   use: (fd: number, info: DeviceLinkInfo) => T | Promise<T>,

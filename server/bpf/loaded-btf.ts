@@ -1,26 +1,31 @@
 import { addressOf } from '../ffi/libc.ts';
 import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
+import { bpf_btf_info as field } from './kernel-structs.ts';
 
-/** BTF that is loaded in the kernel: a program's, the kernel's own (`vmlinux`), or a module's. */
+/** BTF loaded in the kernel: a program's, the kernel's own (`vmlinux`) or a module's. */
 export interface LoadedBtf {
   bytes: Buffer;
-  /** Empty of a program's. */
+  /** empty for a program's */
   name: string;
-  /** The kernel's own or a module's, which builds on it. */
+  /** true for the kernel's own and for a module's, which extends it */
   kernel: boolean;
 }
 
-/** struct bpf_btf_info (linux/bpf.h): btf 0, btf_size 8, id 12, name 16, name_len 24, kernel_btf 28. */
+/** Reads a BTF object of this kernel by its id, by struct bpf_btf_info, <linux/bpf.h>; null when it is gone. */
 export const readLoadedBtf = (id: number): LoadedBtf | null =>
   withObjectById('btf', id, (fd) => {
-    const size = readObjectInfo(`BTF ${id}`, fd, Buffer.alloc(32)).readUInt32LE(8);
+    const size = readObjectInfo(`BTF ${id}`, fd, Buffer.alloc(field.bytes)).readUInt32LE(field.btf_size);
     const bytes = Buffer.alloc(size);
     const name = Buffer.alloc(64);
-    const info = Buffer.alloc(32);
-    info.writeBigUInt64LE(addressOf(bytes), 0);
-    info.writeUInt32LE(size, 8);
-    info.writeBigUInt64LE(addressOf(name), 16);
-    info.writeUInt32LE(name.length, 24);
+    const info = Buffer.alloc(field.bytes);
+    info.writeBigUInt64LE(addressOf(bytes), field.btf);
+    info.writeUInt32LE(size, field.btf_size);
+    info.writeBigUInt64LE(addressOf(name), field.name);
+    info.writeUInt32LE(name.length, field.name_len);
     readObjectInfo(`BTF ${id}`, fd, info);
-    return { bytes, name: nameInInfo(name, 0, name.length), kernel: info.readUInt32LE(28) !== 0 };
+    return {
+      bytes,
+      name: nameInInfo(name, 0, name.length),
+      kernel: info.readUInt32LE(field.kernel_btf) !== 0,
+    };
   });

@@ -5,8 +5,8 @@ import {
   bpf_map_update_elem,
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
-import { checkResult, BpfError } from './syscall.ts';
-import type { MapInfo } from './array-map.ts';
+import { checkResult, failedWith } from './error.ts';
+import type { MapInfo } from './map-info.ts';
 import { mapTypeName } from './type-names.ts';
 
 const arrays = new Set([
@@ -19,64 +19,65 @@ const arrays = new Set([
 ]);
 const perCpu = new Set(['percpu_hash', 'lru_percpu_hash', 'percpu_array', 'percpu_cgroup_storage']);
 
-/** Why the entries of a map of this type cannot be walked; null where they can (get_next_key, lookup). */
+/** Explains why the entries of a map of this type cannot be listed; null when they can (get_next_key, lookup). */
 export function whyNotListable(type: string): string | null {
   if (type === 'ringbuf' || type === 'user_ringbuf')
-    return 'a ring buffer holds records, which reading takes out';
-  if (type === 'queue' || type === 'stack') return `a ${type} has no keys: reading takes its values out`;
-  if (type === 'bloom_filter') return 'a bloom filter does not keep what was put in';
+    return 'a ring buffer holds records, and reading removes them';
+  if (type === 'queue' || type === 'stack') return `a ${type} has no keys, and reading removes its values`;
+  if (type === 'bloom_filter') return 'a bloom filter does not store the values added to it';
   if (type === 'arena') return 'an arena is memory without entries';
   if (/_storage$/.test(type))
-    return `values of a ${type} map hang on sockets, tasks, inodes or cgroups, one each`;
+    return `values of a ${type} map are attached to sockets, tasks, inodes or cgroups`;
   if (type === 'struct_ops') return 'it holds the functions of a kernel interface, not entries';
-  if (type === 'unspec' || type.startsWith('type ')) return 'a type of map that is not known here';
+  if (type === 'unspec' || type.startsWith('type ')) return 'an unknown map type';
   return null;
 }
 
 export const isArrayMapType = (type: string): boolean => arrays.has(type);
 export const isPerCpuMapType = (type: string): boolean => perCpu.has(type);
 
-/** Bytes of one CPU's value in what the kernel answers for all CPUs. */
-export const perCpuValueStride = (info: Pick<MapInfo, 'valueBytes'>): number => Math.ceil(info.valueBytes / 8) * 8;
+/** Distance in bytes between the values of two CPUs in a per-CPU lookup: the kernel rounds values up to 8. */
+export const perCpuValueStride = (info: Pick<MapInfo, 'valueBytes'>): number =>
+  Math.ceil(info.valueBytes / 8) * 8;
 
-/** Bytes that a lookup answers: of per-CPU maps the values of all possible CPUs, each rounded up to 8. */
+/** Bytes that a lookup returns: for per-CPU maps the values of all possible CPUs, each rounded up to 8. */
 export const lookupValueBytes = (info: Pick<MapInfo, 'type' | 'valueBytes'>): number => {
   const type = mapTypeName(info.type);
   if (isPerCpuMapType(type)) return perCpuValueStride(info) * libbpf_num_possible_cpus();
-  // Programs and maps are answered by their ids, cgroups and perf events not at all.
+  // A lookup returns the ids of programs and maps, and fails for cgroups and perf events.
   return Math.max(4, info.valueBytes);
 };
 
 /**
- * The key behind `key` in the kernel's order, null behind the last; `key` null: the first. A hash whose `key` is
- * gone begins again: see `hasKey`. @throws BpfError
+ * Returns the key after `key` in the kernel's order, or the first one for null; null after the last. A hash map whose
+ * `key` was deleted starts over. @throws BpfError
  */
 export function nextMapKey(fd: number, key: Buffer | null, keyBytes: number): Buffer | null {
   const next = Buffer.alloc(keyBytes);
-  const answer = bpf_map_get_next_key(fd, key, next);
-  if (answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT') return null;
-  checkResult('walk the keys of a map', answer);
+  const result = bpf_map_get_next_key(fd, key, next);
+  if (failedWith(result, 'ENOENT')) return null;
+  checkResult('list the keys of a map', result);
   return next;
 }
 
-/** The value of a key, or null where there is none. @throws BpfError EOPNOTSUPP of maps that cannot be read */
+/** Reads the value of a key; null when there is none. @throws BpfError EOPNOTSUPP for maps that cannot be read */
 export function lookUpMapEntry(fd: number, key: Buffer, bytes: number): Buffer | null {
   const value = Buffer.alloc(bytes);
-  const answer = bpf_map_lookup_elem(fd, key, value);
-  if (answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT') return null;
-  checkResult('read an entry of a map', answer);
+  const result = bpf_map_lookup_elem(fd, key, value);
+  if (failedWith(result, 'ENOENT')) return null;
+  checkResult('read an entry of a map', result);
   return value;
 }
 
-/** @throws BpfError, E2BIG when the map is full */
-export const writeMapEntry = (tried: string, fd: number, key: Buffer, value: Buffer): void => {
-  checkResult(tried, bpf_map_update_elem(fd, key, value, 0));
+/** Writes an entry. @throws BpfError E2BIG when the map is full */
+export const writeMapEntry = (operation: string, fd: number, key: Buffer, value: Buffer): void => {
+  checkResult(operation, bpf_map_update_elem(fd, key, value, 0));
 };
 
-/** @returns whether there was one @throws BpfError, EINVAL of an array */
-export function deleteMapEntry(tried: string, fd: number, key: Buffer): boolean {
-  const answer = bpf_map_delete_elem(fd, key);
-  if (answer < 0 && new BpfError('', -answer).errnoName === 'ENOENT') return false;
-  checkResult(tried, answer);
+/** Deletes an entry. @returns false when there was none @throws BpfError EINVAL for an array */
+export function deleteMapEntry(operation: string, fd: number, key: Buffer): boolean {
+  const result = bpf_map_delete_elem(fd, key);
+  if (failedWith(result, 'ENOENT')) return false;
+  checkResult(operation, result);
   return true;
 }

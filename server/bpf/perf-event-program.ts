@@ -1,23 +1,28 @@
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
-import { bpfSyscallNumber } from './syscall.ts';
 import { nameInInfo } from './kernel-object.ts';
+import { bpf_attr } from './kernel-structs.ts';
+import { bpfSyscallNumber } from './syscall.ts';
 
-const taskFdQuery = 20;
-/** enum bpf_task_fd_type */
+const BPF_TASK_FD_QUERY = 20;
+const ENOSPC = 28;
+/** enum bpf_task_fd_type, <linux/bpf.h>. */
 const fdTypes = ['raw_tracepoint', 'tracepoint', 'kprobe', 'kretprobe', 'uprobe', 'uretprobe'];
 
 /**
- * The program that a perf event of another process runs, by its descriptor there; null where it runs none, or is no
- * perf event. union bpf_attr: pid 0, fd 4, flags 8, buf_len 12, buf 16, prog_id 24, fd_type 28.
+ * Finds the program that a perf event of another process runs, by the event's descriptor in that process.
+ * @returns null for a perf event without a program and for other descriptors
  */
 export function perfEventProgram(pid: number, fd: number): { programId: number; target: string } | null {
   const text = Buffer.alloc(256);
-  const attr = Buffer.alloc(48);
-  attr.writeUInt32LE(pid, 0);
-  attr.writeUInt32LE(fd, 4);
-  attr.writeUInt32LE(text.length, 12);
-  attr.writeBigUInt64LE(addressOf(text), 16);
-  if (syscall(bpfSyscallNumber, taskFdQuery, attr, attr.length) < 0 && errno() !== 28) return null;
-  const type = fdTypes[attr.readUInt32LE(28)] ?? 'perf event';
-  return { programId: attr.readUInt32LE(24), target: `${type} ${nameInInfo(text, 0, text.length)}` };
+  const attr = Buffer.alloc(bpf_attr.bytes);
+  attr.writeUInt32LE(pid, bpf_attr['task_fd_query.pid']);
+  attr.writeUInt32LE(fd, bpf_attr['task_fd_query.fd']);
+  attr.writeUInt32LE(text.length, bpf_attr['task_fd_query.buf_len']);
+  attr.writeBigUInt64LE(addressOf(text), bpf_attr['task_fd_query.buf']);
+  if (syscall(bpfSyscallNumber, BPF_TASK_FD_QUERY, attr, attr.length) < 0 && errno() !== ENOSPC) return null;
+  const type = fdTypes[attr.readUInt32LE(bpf_attr['task_fd_query.fd_type'])] ?? 'perf event';
+  return {
+    programId: attr.readUInt32LE(bpf_attr['task_fd_query.prog_id']),
+    target: `${type} ${nameInInfo(text, 0, text.length)}`,
+  };
 }

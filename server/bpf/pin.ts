@@ -1,13 +1,14 @@
 import { mkdirSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
+import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_obj_get, bpf_obj_pin } from '../ffi/libbpf.ts';
 import { errno, mount } from '../ffi/libc.ts';
-import { checkResult, BpfError } from './syscall.ts';
+import { BpfError, checkResult, failedWith } from './error.ts';
 
 /** BPF_FS_MAGIC (linux/magic.h). */
 const bpffsMagic = 0xcafe4a11;
-const bpffsPlace = '/sys/fs/bpf';
+const bpffsMount = '/sys/fs/bpf';
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
@@ -21,22 +22,22 @@ function isBpffs(path: string): boolean {
 }
 
 /**
- * Makes `path` a directory of a bpf file system, mounting that at /sys/fs/bpf where it is not.
- * @throws ProblemError `unprocessable` for a path elsewhere, `kernel_refused`
+ * Creates directory `path` in the bpf file system, which is mounted at /sys/fs/bpf if it is not yet.
+ * @throws ProblemError `unprocessable` for a path outside of a bpf file system, `kernel_refused`
  */
 export function ensurePinDirectory(path: string): void {
   if (!isBpffs(path)) {
-    if (path !== bpffsPlace && !path.startsWith(`${bpffsPlace}/`))
+    if (path !== bpffsMount && !path.startsWith(`${bpffsMount}/`))
       throw new ProblemError('unprocessable', `pins at ${path}: not in a bpf file system`, {
-        hint: `choose a directory below ${bpffsPlace}`,
+        hint: `choose a directory below ${bpffsMount}`,
       });
-    if (mount('bpf', bpffsPlace, 'bpf', 0, 'mode=0700') < 0)
-      throw new BpfError(`mount the bpf file system at ${bpffsPlace}`, errno());
+    if (mount('bpf', bpffsMount, 'bpf', 0, 'mode=0700') < 0)
+      throw new BpfError(`mount the bpf file system at ${bpffsMount}`, errno());
   }
   mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/** Names in a pin directory; empty where there is none. */
+/** Lists the names in a pin directory; empty when there is none. */
 export function pinnedNames(directory: string): string[] {
   try {
     return readdirSync(directory);
@@ -46,12 +47,12 @@ export function pinnedNames(directory: string): string[] {
   }
 }
 
-/** Pins the object behind `fd`. @throws BpfError, EEXIST where the name is taken */
+/** Pins the object behind `fd`. @throws BpfError EEXIST when the name is taken */
 export function pin(fd: number, path: string): void {
   checkResult(`pin ${path}`, bpf_obj_pin(fd, path));
 }
 
-/** As `pin`, in place of what was pinned there, with no moment in between. */
+/** Pins the object behind `fd` and atomically replaces an older pin of that name. */
 export function pinOver(fd: number, path: string): void {
   const fresh = `${path}-new`;
   unpin(fresh);
@@ -59,14 +60,14 @@ export function pinOver(fd: number, path: string): void {
   renameSync(fresh, path);
 }
 
-/** A new descriptor of what is pinned at `path`, or null where nothing is. The caller closes it. */
+/** Opens the object pinned at `path`; null when there is none. @returns a descriptor that the caller closes */
 export function openPinned(path: string): number | null {
   const fd = bpf_obj_get(path);
-  if (fd < 0 && new BpfError('', -fd).errnoName === 'ENOENT') return null;
-  return checkResult(`open pinned ${path}`, fd);
+  if (failedWith(fd, 'ENOENT')) return null;
+  return openedDescriptor(checkResult(`open pin ${path}`, fd), `pin ${path}`);
 }
 
-/** Removes a pin; none is as well. */
+/** Removes a pin. Idempotent. */
 export function unpin(path: string): void {
   try {
     unlinkSync(path);
@@ -75,7 +76,7 @@ export function unpin(path: string): void {
   }
 }
 
-/** Removes a directory of pins with its subdirectories. */
+/** Removes a directory of pins with its subdirectories. Idempotent. */
 export function removePinDirectory(directory: string): void {
   for (const entry of pinnedEntries(directory))
     if (entry.isDirectory()) removePinDirectory(join(directory, entry.name));

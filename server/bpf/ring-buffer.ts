@@ -1,4 +1,4 @@
-import { mapInfo } from './array-map.ts';
+import { mapInfo } from './map-info.ts';
 import { MemoryMapping } from './mmap.ts';
 
 const pageBytes = 4096;
@@ -6,16 +6,16 @@ const pageBytes = 4096;
 const busy = 1 << 31;
 const discarded = 1 << 30;
 const headerBytes = 8;
-/** Records that are read before the event loop goes on. */
-const atOnce = 2000;
+/** Records that one call reads by default, so that the event loop is not blocked for long. */
+const maxRecords = 2000;
 
 /**
- * Reads a BPF_MAP_TYPE_RINGBUF through its own memory (Documentation/bpf/ringbuf.rst): a page with the consumer's
- * position, one with the producer's, then the data twice, so that no record is cut at the end. There may be one
+ * Reads a BPF_MAP_TYPE_RINGBUF through its mapped memory (Documentation/bpf/ringbuf.rst): a page with the consumer's
+ * position, one with the producer's, then the data twice, so that no record wraps around the end. A ring buffer has one
  * reader at a time.
  */
 export class RingBuffer {
-  /** Of the map: readable while there are records. */
+  /** descriptor of the map; polling reports it readable while there are records */
   readonly fd: number;
   readonly #bytes: bigint;
   readonly #maps: readonly MemoryMapping[];
@@ -24,13 +24,16 @@ export class RingBuffer {
   readonly #data: Buffer;
   readonly #headers: Int32Array;
 
-  /** @param fd of the map; it stays the caller's, open at least until `close` @throws ProblemError `kernel_refused` */
+  /** @param fd descriptor of the map; it stays the caller's, open until `close` @throws ProblemError `kernel_refused` */
   constructor(what: string, fd: number) {
     this.fd = fd;
     const bytes = mapInfo(fd).maxEntries;
     this.#bytes = BigInt(bytes);
-    const consumer = new MemoryMapping(`${what}: the consumer’s page`, fd, pageBytes);
-    const producer = new MemoryMapping(what, fd, pageBytes + 2 * bytes, { offset: pageBytes, readOnly: true });
+    const consumer = new MemoryMapping(`${what}: consumer page`, fd, pageBytes);
+    const producer = new MemoryMapping(what, fd, pageBytes + 2 * bytes, {
+      offset: pageBytes,
+      readOnly: true,
+    });
     this.#maps = [consumer, producer];
     this.#consumed = new BigInt64Array(consumer.buffer, 0, 1);
     this.#produced = new BigInt64Array(producer.buffer, 0, 1);
@@ -39,30 +42,30 @@ export class RingBuffer {
   }
 
   /**
-   * Hands over the records that are there, `most` of them; what comes meanwhile waits.
-   * @param take its record is the kernel's memory, to be read only and not kept: the kernel has it back after
-   * @returns how many were taken
+   * Reads up to `limit` of the records present at the call.
+   * @param consume gets each record as a view of kernel memory, read-only and valid only during the call
+   * @returns the number of records
    */
-  read(take: (record: Buffer) => void, most = atOnce): number {
+  read(consume: (record: Buffer) => void, limit = maxRecords): number {
     const end = Atomics.load(this.#produced, 0);
-    let at = this.#consumed[0]!;
-    let taken = 0;
-    while (at < end && taken < most) {
+    let at = Atomics.load(this.#consumed, 0);
+    let count = 0;
+    while (at < end && count < limit) {
       const start = Number(at % this.#bytes);
       const header = Atomics.load(this.#headers, start / 4);
       if (header & busy) break;
       const length = header & ~discarded;
       try {
         if (!(header & discarded)) {
-          taken += 1;
-          take(this.#data.subarray(start + headerBytes, start + headerBytes + length));
+          count += 1;
+          consume(this.#data.subarray(start + headerBytes, start + headerBytes + length));
         }
       } finally {
         at += BigInt((headerBytes + length + 7) & ~7);
         Atomics.store(this.#consumed, 0, at);
       }
     }
-    return taken;
+    return count;
   }
 
   close(): void {

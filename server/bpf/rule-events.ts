@@ -1,70 +1,71 @@
+import { type DropReason, dropReasons } from '../../contract/counters.ts';
 import { type Direction, directions } from '../../contract/direction.ts';
-import { type DropReason, dropReasons } from '../../contract/sample-frame.ts';
-import { mappedBytes, mappedText } from './rule-layout.ts';
+import type { RuleSetName } from '../../contract/rules.ts';
+import { decodeMappedAddress, encodeMappedAddress } from './rule-layout.ts';
 
-/** What `bpf/rule-layout.h` has programs tell of packets, and the packets that they are asked to tell of, for this side. */
+// Events that the programs send of packets, and the filters of traced packets, as bpf/rule-layout.h defines them.
 
-/** What was sent on the wire, as far as rules look at it. */
+/** Header fields of a packet that rules evaluate. */
 export interface PacketTuple {
-  /** IP protocol number. */
+  /** IP protocol number: the last next header of IPv6. */
   protocol: number;
   source: string;
   destination: string;
-  /** 0 without ports. */
+  /** 0 for protocols without ports. */
   sourcePort: number;
   destinationPort: number;
   icmp: { type: number; code: number } | null;
-  /** Of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; else 0. */
+  /** Flags of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; 0 for other protocols. */
   tcpFlags: number;
 }
 
-/** In the order of enum podlane_told. */
-const told = ['dropped', 'logged', 'draft-drop', 'draft-pass'] as const;
+/** Kinds of verdict events, in the order of enum podlane_verdict_kind. */
+const verdictKinds = ['dropped', 'logged', 'staged-deny', 'staged-allow'] as const;
 
-/** What was decided on a packet, as a rule wants it told. */
+/** Verdict on one packet that was dropped, logged, or that the staged rule set would decide otherwise. */
 export interface VerdictEvent extends PacketTuple {
   /** CLOCK_MONOTONIC. */
   timeNs: bigint;
   slot: number;
-  /** Number of the pod whose rules judged. */
+  /** Number of the pod whose rules evaluated the packet. */
   owner: number;
   direction: Direction;
-  /** `draft-drop`: it passed, and the draft would drop it; `draft-pass` the other way. */
-  verdict: (typeof told)[number];
-  /** Of a drop. */
+  /** With `staged-deny` the packet passed and the staged rules deny it, with `staged-allow` the reverse. */
+  kind: (typeof verdictKinds)[number];
+  /** Null unless the packet was dropped. */
   reason: DropReason | null;
-  /** Whose number `rule` is; a `log` rule may be of either. */
-  set: 'active' | 'draft';
-  /** Generation of the set, as the load of its tables told it: numbers are kept only while the rules' names are. */
+  /** Rule set that `rule` is a number of. */
+  set: RuleSetName;
+  /** Generation of the rule set, as the load of its tables returned it. */
   generation: number;
-  /** The rule that decided or logs; 0: the default of the direction. */
+  /** Number of the rule that decided or logs; 0: the default action of the direction. */
   rule: number;
   /** Bytes of the network packet. */
   length: number;
 }
 
 /**
- * struct podlane_verdict: time 0, slot 8, owner 12, direction 16, told 17, reason 18, set 19, generation 20, rule 24,
- * length 28; struct podlane_tuple from 32: source 0, destination 16, ports 32 and 34, protocol 36, ICMP type 37 and
+ * Decodes struct podlane_verdict_event: time 0, slot 8, owner 12, direction 16, kind 17, reason 18, rule_set 19,
+ * generation 20, rule 24, length 28; struct podlane_tuple from 32: source 0, destination 16, ports 32 and 34, protocol 36, ICMP type 37 and
  * code 38, TCP flags 39.
  */
 export function decodeVerdict(record: Buffer): VerdictEvent {
-  const verdict = told[record[17]!]!;
+  const verdict = verdictKinds[record[17]!]!;
   const protocol = record[68]!;
   return {
     timeNs: record.readBigUInt64LE(0),
     slot: record.readUInt32LE(8),
     owner: record.readUInt32LE(12),
     direction: directions[record[16]!]!,
-    verdict,
+    kind: verdict,
     reason: verdict === 'dropped' ? dropReasons[record[18]!]! : null,
-    set: record[19] === 1 ? 'draft' : 'active',
+    set: record[19] === 1 ? 'staged' : 'active',
     generation: record.readUInt32LE(20),
     rule: record.readUInt32LE(24),
     length: record.readUInt32LE(28),
     protocol,
-    source: mappedText(record.subarray(32, 48)),
-    destination: mappedText(record.subarray(48, 64)),
+    source: decodeMappedAddress(record.subarray(32, 48)),
+    destination: decodeMappedAddress(record.subarray(48, 64)),
     sourcePort: record.readUInt16LE(64),
     destinationPort: record.readUInt16LE(66),
     icmp: protocol === 1 || protocol === 58 ? { type: record[69]!, code: record[70]! } : null,
@@ -72,7 +73,7 @@ export function decodeVerdict(record: Buffer): VerdictEvent {
   };
 }
 
-/** Where our programs run, in the order of enum podlane_hook. */
+/** Hooks of our programs, in the order of enum podlane_hook (bpf/datapath.bpf.c). */
 const hooks = [
   'netkit/peer',
   'netkit/primary',
@@ -81,36 +82,36 @@ const hooks = [
   'tc/ingress',
   'tc/egress',
 ] as const;
-const ran = ['next', 'dropped', 'redirected'] as const;
+const traceVerdicts = ['next', 'dropped', 'redirected'] as const;
 
-/** One run of one of our programs, at its end. */
+/** Result of one run of one of our programs on a traced packet. */
 export interface TraceEvent {
-  /** Of the filter. */
+  /** Id of the filter that matched. */
   id: number;
   /** CLOCK_MONOTONIC. */
   timeNs: bigint;
   slot: number;
   owner: number;
   hook: (typeof hooks)[number];
-  verdict: (typeof ran)[number];
-  /** Of a drop. */
+  verdict: (typeof traceVerdicts)[number];
+  /** Null unless the packet was dropped. */
   reason: DropReason | null;
-  /** That denied, of the active set; 0: the default, or no rule was asked. */
+  /** Number of the active rule that denied the packet; 0: the default action, or the drop has another reason. */
   rule: number;
-  /** That it was redirected to. */
+  /** Slot that the packet was redirected to. */
   target: number | null;
   /** Bytes of the network packet. */
   length: number;
-  /** The packet's first bytes from its network header on, never payload behind layer 4's header; at most 96. */
+  /** Headers from the network header to the end of layer 4's, without payload; at most 96 bytes. */
   headers: Buffer;
 }
 
 /**
- * struct podlane_trace: time 0, id 8, slot 12, owner 16, target 20, rule 24, length 28, hook 32, ran 33, reason 34,
- * headers 35, header 36.
+ * Decodes struct podlane_trace_event: time 0, id 8, slot 12, owner 16, target 20, rule 24, length 28, hook 32,
+ * verdict 33, reason 34, header_bytes 35, header 36.
  */
 export function decodeTrace(record: Buffer): TraceEvent {
-  const verdict = ran[record[33]!]!;
+  const verdict = traceVerdicts[record[33]!]!;
   return {
     id: record.readUInt32LE(8),
     timeNs: record.readBigUInt64LE(0),
@@ -126,27 +127,27 @@ export function decodeTrace(record: Buffer): TraceEvent {
   };
 }
 
-/** Of what is not said, any. */
+/** Packets to trace; a field that is missing matches any packet. */
 export interface TraceFilter {
-  /** Told with each of its events; not 0. */
+  /** Returned with each event of the filter; not 0. */
   id: number;
   /** Number of the pod. */
   owner?: number;
-  /** At either end of the packet. */
+  /** Source or destination. */
   address?: string;
-  /** At either end of the packet. */
+  /** Source or destination port. */
   port?: number;
   protocol?: number;
   family?: 4 | 6;
 }
 
-/** struct podlane_trace_filter: id 0, owner 4, address 8, port 24, protocol 26, family 27. */
+/** Size of struct podlane_trace_filter: id 0, owner 4, address 8, port 24, protocol 26, family 27. */
 export const traceFilterBytes = 28;
 export function encodeTraceFilter(filter: TraceFilter): Buffer {
   const value = Buffer.alloc(traceFilterBytes);
   value.writeUInt32LE(filter.id, 0);
   value.writeUInt32LE(filter.owner ?? 0, 4);
-  if (filter.address !== undefined) mappedBytes(filter.address).copy(value, 8);
+  if (filter.address !== undefined) encodeMappedAddress(filter.address).copy(value, 8);
   value.writeUInt16LE(filter.port ?? 0, 24);
   value.writeUInt8(filter.protocol ?? 0, 26);
   value.writeUInt8(filter.family ?? 0, 27);

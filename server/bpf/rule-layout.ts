@@ -1,13 +1,14 @@
 import { address4Bytes, address6Bytes, addressText } from './ip-address.ts';
 
-/** What `bpf/rule-layout.h` says, for this side. */
+// Sizes, offsets and numbers of bpf/rule-layout.h.
 
-/** How much the maps of rules hold that are not sized by configuration. */
-export const ruleRoom = {
-  /** Of each set; twice what a set may have, since the next one is written beside. */
-  prefixes: 131_072,
-  assignments: 262_144,
-  /** Of all rows of both sets. */
+/** Capacities of the rule maps that the configuration does not size. */
+export const ruleMapCapacity = {
+  /** Prefixes of one rule set: twice as many as a set may have, since the next tables are written beside the current ones. */
+  ipcache: 131_072,
+  /** Elements of `policies` of one rule set. */
+  policies: 262_144,
+  /** Elements of `rule_entries`, which both rule sets share. */
   entries: 524_288,
   nodeAddresses: 4096,
   fragments: 1024,
@@ -16,59 +17,68 @@ export const ruleRoom = {
   traceFilters: 4,
 } as const;
 
-/** struct podlane_settings. */
+/** Size of struct podlane_settings. */
 export const settingsBytes = 112;
-export const setting = {
+/** Offsets of the fields of struct podlane_settings. */
+export const settingsOffset = {
   flags: 0,
   generation: 4,
-  unknownDenied: 12,
+  unknownPodDenied: 12,
   timeouts: 20,
   verdictInterval: 88,
   verdictBurst: 96,
   lostTraces: 104,
 } as const;
-export const settingFlag = { active: 1, draft: 2, trace: 4 } as const;
+/** Bits of `flags` in struct podlane_settings. */
+export const settingsFlag = { active: 1, staged: 2, trace: 4 } as const;
 
-/** enum podlane_timeouts: the order of their rows. */
+/** Protocols that have conntrack timeouts of their own, in the order of enum podlane_timeout_kind. */
 export const timeoutKinds = ['tcp', 'udp', 'icmp', 'other'] as const;
-/** enum podlane_state. */
-export const connectionStates = ['unreplied', 'replied', 'closing'] as const;
+/** States of a connection, in the order of enum podlane_conntrack_state. */
+export const conntrackStates = ['unreplied', 'replied', 'closing'] as const;
 
-/** struct podlane_prefix: length 0, address 4; struct podlane_identity, a u32 by half. */
-export const prefixBytes = 20;
-export const identityBytes = 8;
-/** struct podlane_policy: by half and direction u32 policy, u32 row; a lock, 4 bytes of nothing. */
-export const policyBytes = 40;
+/** Size of struct podlane_ipcache_key: prefix_length 0, address 4. */
+export const ipcacheKeyBytes = 20;
+/** Size of struct podlane_ipcache_entry: a u32 identity per table. */
+export const ipcacheEntryBytes = 8;
+/** Size of struct podlane_pod_policies: u32 policy and u32 default_entries per table and direction, a lock, 4 bytes of padding. */
+export const podPoliciesBytes = 40;
+/** Value of `default_entries` in a table that does not know the pod. */
 export const unknownPod = 0xffff_ffff;
-/** struct podlane_assignment: policy 0, identity 4; struct podlane_assigned: u32 row by half, a lock. */
-export const assignmentBytes = 8;
-export const assignedBytes = 12;
-/** struct podlane_entry: place 0, mask 4, said 8, rule 12, log 14, hits 16. */
-export const entryBytes = 24;
-export const verdictNumber = { allow: 0, deny: 1, pass: 2 } as const;
-export const lowerBits = 0xff_ffff;
+/** Size of struct podlane_policy_key: policy 0, identity 4. */
+export const policyKeyBytes = 8;
+/** Size of struct podlane_policy_entry: a u32 index of entries per table, a lock. */
+export const policyEntryBytes = 12;
+/** Size of struct podlane_rule_entry: protocol_port 0, mask 4, verdict_and_parent 8, rule 12, log_rule 14, hits 16. */
+export const ruleEntryBytes = 24;
+/** Numbers of verdicts in `verdict_and_parent`; with `default` the pod's default entries decide. */
+export const entryVerdicts = { allow: 0, deny: 1, default: 2 } as const;
+/** PODLANE_PARENT_MASK: bits of `verdict_and_parent` that are the offset of the enclosing entry. */
+export const parentMask = 0xff_ffff;
 
-/** An address as rules have it: 16 bytes, IPv4 as ::ffff:a.b.c.d. @throws RangeError */
-export function mappedBytes(address: string): Buffer {
+const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
+
+/** Encodes an address in 16 bytes, IPv4 as ::ffff:a.b.c.d. @throws RangeError */
+export function encodeMappedAddress(address: string): Buffer {
   if (address.includes(':')) return Buffer.from(address6Bytes(address));
   return Buffer.from([...mappedPrefix, ...address4Bytes(address)]);
 }
-const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
+/** Size of struct podlane_node_address. */
 export const nodeAddressBytes = 16;
 
-/** `mappedBytes` the other way. */
-export const mappedText = (bytes: Buffer): string =>
+/** Decodes what `encodeMappedAddress` returns. */
+export const decodeMappedAddress = (bytes: Buffer): string =>
   addressText(bytes.subarray(0, 12).equals(mappedPrefix) ? bytes.subarray(12, 16) : bytes.subarray(0, 16));
 
-/** struct podlane_connection_key: owner 0, peer 4, pod_port 20, peer_port 22, protocol 24. */
-export const connectionKeyBytes = 28;
+/** Size of struct podlane_conntrack_key: owner 0, peer 4, pod_port 20, peer_port 22, protocol 24. */
+export const conntrackKeyBytes = 28;
 /**
- * struct podlane_connection: generation 0, draft_generation 4, expires 8, rule 12, draft_rule 14, state 16,
- * begun_by 17, draft_denies 18.
+ * Size of struct podlane_conntrack_entry: generation 0, staged_generation 4, expires 8, rule 12, staged_rule 14,
+ * state 16, initiator 17, staged_denies 18.
  */
-export const connectionBytes = 20;
-/** struct podlane_fragments: owner, two addresses, id, protocol. */
+export const conntrackEntryBytes = 20;
+/** Size of struct podlane_fragment_key: owner, source and destination address, id, protocol. */
 export const fragmentKeyBytes = 44;
 
-/** struct podlane_lost, a u64 each: over the rate, buffer full. */
-export const lostBytes = 16;
+/** Size of struct podlane_lost_verdicts: rate_limited 0, buffer_full 8. */
+export const lostVerdictsBytes = 16;

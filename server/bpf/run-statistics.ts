@@ -1,19 +1,26 @@
 import { closeSync } from 'node:fs';
+import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_enable_stats } from '../ffi/libbpf.ts';
-import { checkResult } from './syscall.ts';
+import { checkResult } from './error.ts';
+
+const BPF_STATS_RUN_TIME = 0;
 
 let holders = 0;
 let fd = -1;
 
-/** Whether this process keeps run statistics on. */
+/** Tests if this process keeps BPF run statistics enabled. */
 export const runStatisticsHeld = (): boolean => holders > 0;
 
 /**
- * Has the kernel count runs and run time of all programs until the answered function is called
- * (BPF_ENABLE_STATS; measured cost within noise).
+ * Enables the kernel's counting of runs and run time of all programs (BPF_ENABLE_STATS; its measured cost is within
+ * noise). @returns a function that releases it; the last holder's call disables counting
  */
 export function holdRunStatistics(): () => void {
-  if (holders === 0) fd = checkResult('turn BPF run statistics on', bpf_enable_stats(0));
+  if (holders === 0)
+    fd = openedDescriptor(
+      checkResult('enable BPF run statistics', bpf_enable_stats(BPF_STATS_RUN_TIME)),
+      'BPF run statistics',
+    );
   holders += 1;
   let held = true;
   return () => {

@@ -1,35 +1,35 @@
 import { address4Bytes, address6Bytes, addressText, macBytes, macText } from './ip-address.ts';
 
-/** What `bpf/slot-layout.h` says, for this side. */
+// Keep this in step with bpf/slot-layout.h.
 
-/** ifindex of slot 0's primary. */
+/** ifindex of the primary in slot 0. */
 export const ifindexBase = 1_048_576;
 export const primaryIfindex = (slot: number): number => ifindexBase + 2 * slot;
 export const peerIfindex = (slot: number): number => primaryIfindex(slot) + 1;
-/** The slot a device end's index stands for, or null for a device that is not ours. */
+/** Returns the slot of a device end by its ifindex; null for a foreign device. */
 export const slotOf = (ifindex: number): number | null =>
   ifindex < ifindexBase ? null : (ifindex - ifindexBase) >>> 1;
 
-/** struct podlane_counters, 8 u64, and struct podlane_drops, 16. */
+/** Sizes of struct podlane_counters, 8 u64, and of struct podlane_drops, 16. */
 export const counterBytes = 64;
 export const dropBytes = 128;
 
-/** struct podlane_config, all of .rodata. */
+/** Size of struct podlane_config, which is all of .rodata. */
 export const configBytes = 36;
 export const configBuildOffset = 4;
 
-/** struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, macs 32. */
+/** Size of struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, macs 32. */
 export const slotBytes = 48;
 const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, redirect: 16 } as const;
 
-/** What a slot's programs go by. */
+/** The configuration that the programs of a slot's device use. */
 export interface SlotEntry {
-  /** The pod's number, the same on both devices of a migration: its addresses among the endpoints are sources too. */
+  /** number of the pod, the same for both devices of a migration; packets may come from any endpoint of this owner */
   owner: number;
-  /** The first address of each family, of which most packets are. */
+  /** first address of each family, checked before the endpoint maps because most packets have it */
   address4?: string | undefined;
   address6?: string | undefined;
-  /** Which programs count and redirect: those on the device's own hooks (netkit), or those on the primary's. */
+  /** hooks whose programs count and redirect: the device's own (netkit) or the primary's */
   hooks: 'device' | 'primary';
   /**
    * Redirects packets to other pods of the node, past the host's netfilter and past foreign programs that run after
@@ -37,13 +37,13 @@ export interface SlotEntry {
    * would not be translated back.
    */
   redirect: boolean;
-  /** Destination and source of frames towards the pod: the peer's MAC and the primary's. Null on netkit L3. */
+  /** destination and source of frames towards the pod: the peer's MAC and the primary's; null on netkit L3 */
   macs: { toPod: string; fromPod: string } | null;
-  /** Whether only the pod's own sources may leave it; by default so. */
+  /** drops packets from the pod with a source address that is not its own; default true */
   check?: boolean;
 }
 
-/** struct podlane_slot; null: all zero, nothing is checked. @throws RangeError */
+/** Encodes struct podlane_slot; null gives zeros, which disables all checks. @throws RangeError for an invalid address */
 export function encodeSlot(entry: SlotEntry | null): Buffer {
   const value = Buffer.alloc(slotBytes);
   if (entry === null) return value;
@@ -63,13 +63,13 @@ export function encodeSlot(entry: SlotEntry | null): Buffer {
   return value;
 }
 
-/** A slot as the map has it, every field told. */
+/** A slot read from the map, with every field present. */
 export interface DecodedSlot extends Required<Omit<SlotEntry, 'address4' | 'address6'>> {
   address4: string | undefined;
   address6: string | undefined;
 }
 
-/** `encodeSlot` the other way. */
+/** Decodes struct podlane_slot; null for zeros. */
 export function decodeSlot(value: Buffer): DecodedSlot | null {
   if (value.every((byte) => byte === 0)) return null;
   const flags = value.readUInt32LE(0);
@@ -87,14 +87,14 @@ export function decodeSlot(value: Buffer): DecodedSlot | null {
   };
 }
 
-/** struct podlane_address4 and struct podlane_address6. */
+/** Sizes of struct podlane_address4 and struct podlane_address6. */
 export const endpointKeyBytes = { 4: 8, 6: 16 } as const;
-/** struct podlane_endpoint: slot 0, owner 4. */
+/** Size of struct podlane_endpoint: slot 0, owner 4. */
 export const endpointBytes = 8;
-/** How many addresses of each family there is room for, by slots. */
+/** Capacity of the endpoint maps: addresses of each family per slot. */
 export const endpointsPerSlot = 8;
 
-/** Where packets to an address go, and whose it is. */
+/** The device slot that packets to an address go to, and the pod that owns the address. */
 export interface Endpoint {
   slot: number;
   owner: number;
@@ -102,14 +102,17 @@ export interface Endpoint {
 
 const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
-/** An address as a key of its family's endpoints; an IPv4-mapped IPv6 address is the IPv4 address. @throws RangeError */
+/**
+ * Encodes an address as a key of its family's endpoint map. An IPv4-mapped IPv6 address becomes the IPv4 address.
+ * @throws RangeError
+ */
 export function encodeEndpointKey(address: string): Buffer {
   if (!address.includes(':')) return Buffer.from([...address4Bytes(address), 0, 0, 0, 0]);
   const key = Buffer.from(address6Bytes(address));
   return key.subarray(0, 12).equals(mappedPrefix) ? encodeEndpointKey(addressText(key.subarray(12))) : key;
 }
 
-/** `encodeEndpointKey` the other way. */
+/** Decodes a key of an endpoint map to an address. */
 export const decodeEndpointKey = (key: Buffer): string =>
   addressText(key.length === endpointKeyBytes[4] ? key.subarray(0, 4) : key);
 

@@ -1,32 +1,26 @@
-import { BpfError } from './syscall.ts';
-import { createLink } from './link.ts';
-import { type Anchor, anchorHints } from './anchor.ts';
+import { anchorHints } from './anchor.ts';
+import { BpfError } from './error.ts';
+import { createLink, type LinkOptions } from './link.ts';
 
-/** enum bpf_attach_type (linux/bpf.h). */
+/** enum bpf_attach_type, <linux/bpf.h>. */
 export const tcxAttachTypes = { 'tcx/ingress': 46, 'tcx/egress': 47 } as const;
 export type TcxHook = keyof typeof tcxAttachTypes;
 
 /**
- * Attaches `program` to a device of the caller's namespace, by default after what is there; answers the link.
- * @throws BpfError, `no_tcx` on a kernel without it
+ * Attaches a program to a tcx hook.
+ * @returns the link's descriptor @throws BpfError, `no_tcx` on a kernel without tcx
  */
-export async function attachTcx(
-  hook: TcxHook,
-  ifindex: number,
-  program: number,
-  order?: Anchor,
-): Promise<number> {
-  const tried = `attach ${hook} of ifindex ${ifindex}`;
+export async function attachTcx(hook: TcxHook, options: LinkOptions): Promise<number> {
+  const operation = `attach a program to ${hook} of ifindex ${options.ifindex}`;
   try {
-    return await createLink(tried, program, ifindex, tcxAttachTypes[hook], order);
+    return await createLink(operation, { ...options, attachType: tcxAttachTypes[hook] });
   } catch (error) {
     if (!(error instanceof BpfError)) throw error;
     if (error.errnoName === 'EINVAL')
-      throw new BpfError(tried, error.errno, {
+      throw new BpfError(operation, error.errno, {
         code: 'no_tcx',
         hint: 'tcx needs Linux 6.6 or a backport with CONFIG_NET_XGRESS',
       });
-    const hint = anchorHints[error.errnoName];
-    throw hint === undefined ? error : new BpfError(tried, error.errno, { hint });
+    throw error.withHint(anchorHints[error.errnoName]);
   }
 }

@@ -4,19 +4,18 @@ import type { Place } from '../../contract/build.ts';
 import type { Direction } from '../../contract/direction.ts';
 import type { Anchor } from './anchor.ts';
 import { linkHooks } from './datapath-programs.ts';
-import type { LinkHook } from './hook-query.ts';
+import { attachLink, type LinkHook } from './hook.ts';
 import { detachLink, withPinnedLink } from './link.ts';
-import { attachNetkit } from './netkit-hook.ts';
+
 import { ensurePinDirectory, openPinned, pin, pinnedNames, removePinDirectory, unpin } from './pin.ts';
 import { programInfo } from './program-info.ts';
 import { primaryIfindex, slotOf } from './slot-layout.ts';
-import { attachTcx } from './tcx-hook.ts';
 
-/** A program that a user put on a pod, by its pins: they alone keep it, and say where it belongs. */
+/** A user program of a pod, as its pins describe it; they alone keep it loaded. */
 export interface UserProgramPin {
-  /** The pod's number, as slots name their owner. */
+  /** number of the pod, as in `owner` of its slots */
   owner: number;
-  /** Among those of the pod, from 1. */
+  /** from 1, unique within the pod */
   number: number;
   direction: Direction;
   place: Place;
@@ -35,8 +34,8 @@ const directionNamed: Readonly<Record<string, Direction>> = {
 const linkName = (slot: number, hook: LinkHook): string => `${slot}-${hook.replace('/', '-')}`;
 
 /**
- * Users' programs of this node: in `users/OWNER-NUMBER-DIRECTION-PLACE` of our pins, each its `program`, and by
- * `SLOT-HOOK` the links that hold it on devices. In memory, and read once: nobody else writes there.
+ * The pins of the node's user programs. Each has a directory `users/OWNER-NUMBER-DIRECTION-PLACE` with its `program` and
+ * its links to devices by `SLOT-HOOK`. They are read once and kept in memory, since only this class writes there.
  */
 export class UserProgramPins {
   readonly #directory: string;
@@ -49,7 +48,7 @@ export class UserProgramPins {
       const [, owner, number, direction, place] = directoryName.exec(name) ?? [];
       const fd = owner === undefined ? null : openPinned(join(path, 'program'));
       if (fd === null) {
-        // Killed before its program was pinned.
+        // The agent was killed before it pinned the program.
         removePinDirectory(path);
         continue;
       }
@@ -67,7 +66,7 @@ export class UserProgramPins {
     this.#pins.sort((a, b) => a.owner - b.owner || a.number - b.number);
   }
 
-  /** A pod's, in the order they were put there, as far as numbers tell. */
+  /** Returns a pod's user programs by number, the order in which they were added. */
   of(owner: number): UserProgramPin[] {
     return this.#pins.filter((each) => each.owner === owner);
   }
@@ -80,7 +79,7 @@ export class UserProgramPins {
     return new Set(this.#pins.map(({ owner }) => owner));
   }
 
-  /** Pins a loaded program, attached to nothing yet. */
+  /** Pins a loaded program without attaching it. */
   add(
     program: number,
     where: Pick<UserProgramPin, 'owner' | 'number' | 'direction' | 'place'>,
@@ -97,7 +96,8 @@ export class UserProgramPins {
 
   /** Runs `use` with a descriptor of the program. */
   async withProgram<T>({ path }: UserProgramPin, use: (fd: number) => Promise<T>): Promise<T> {
-    const fd = openPinned(join(path, 'program'))!;
+    const fd = openPinned(join(path, 'program'));
+    if (fd === null) throw new Error(`open the user program pinned at ${path}: the pin is gone`);
     try {
       return await use(fd);
     } finally {
@@ -105,18 +105,14 @@ export class UserProgramPins {
     }
   }
 
-  /** On a hook of the slot's device; one that is there stays. @throws BpfRefusal */
-  async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, order: Anchor): Promise<void> {
+  /** Attaches a program to a hook of the slot's device. Idempotent. @throws BpfError */
+  async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, anchor: Anchor): Promise<void> {
     const path = join(pinned.path, linkName(slot, hook));
-    const there = await withPinnedLink(path, (_, info) => slotOf(info.ifindex) === slot);
-    if (there) return;
+    const attached = await withPinnedLink(path, (_, info) => slotOf(info.ifindex) === slot);
+    if (attached) return;
     unpin(path);
     await this.withProgram(pinned, async (program) => {
-      const ifindex = primaryIfindex(slot);
-      const fd =
-        hook === 'netkit/primary' || hook === 'netkit/peer'
-          ? await attachNetkit(hook, ifindex, program, order)
-          : await attachTcx(hook, ifindex, program, order);
+      const fd = await attachLink(hook, { ifindex: primaryIfindex(slot), program, anchor });
       try {
         pin(fd, path);
       } finally {
@@ -125,12 +121,12 @@ export class UserProgramPins {
     });
   }
 
-  /** Takes all of them off `hooks` of the slot's device, which may be gone; by default off all. */
+  /** Detaches all user programs from `hooks` (default all) of the slot's device, which may already be gone. */
   async detach(slot: number, hooks: readonly LinkHook[] = linkHooks): Promise<void> {
     for (const pinned of this.#pins) await this.#detach(pinned, slot, hooks);
   }
 
-  /** Takes one off everything, and lets it go. */
+  /** Detaches a program from all devices and unloads it. */
   async remove(pinned: UserProgramPin): Promise<void> {
     for (const name of pinnedNames(pinned.path))
       if (name !== 'program') await this.#detach(pinned, Number.parseInt(name, 10), linkHooks);

@@ -1,8 +1,8 @@
-/** What the verifier's complaints (kernel/bpf/verifier.c) mean for whoever wrote the program. */
-const meanings: readonly [RegExp, string][] = [
+/** Advice to the program's author by the verifier's message (kernel/bpf/verifier.c). */
+const hints: readonly [RegExp, string][] = [
   [
     /invalid access to packet|outside of the packet/,
-    'compare the packet pointer plus the size of the access with data_end, and read only where it is not beyond',
+    'compare the packet pointer plus the size of the access with data_end, and read only if it is not beyond',
   ],
   [
     /(map_value|mem|sock|ptr)\w*_or_null/,
@@ -10,12 +10,12 @@ const meanings: readonly [RegExp, string][] = [
   ],
   [
     /invalid mem access '(scalar|inv)'/,
-    'a number is used as a pointer: pointers of the packet come from data and data_end, others from helpers',
+    'a number is used as a pointer: packet pointers come from data and data_end, others from helpers',
   ],
-  [/!read_ok/, 'the register is read before the program has written it: a path gives a variable no value'],
+  [/!read_ok/, 'the register is read before it is written: on some path a variable has no value'],
   [
     /unbounded|min value is negative|max value is outside/,
-    'the verifier knows no bound of an offset or a size: compare it with a constant before it is used',
+    'the verifier knows no bound for an offset or a size: compare it with a constant before it is used',
   ],
   [
     /back-edge|infinite loop|loop is not bounded/,
@@ -23,11 +23,11 @@ const meanings: readonly [RegExp, string][] = [
   ],
   [
     /too large|too many (states|instructions|jumps)|sequence of \d+ jumps/,
-    'there are too many ways through the program: fewer branches and shorter loops, or parts in functions of their own',
+    'the program has too many paths: use fewer branches and shorter loops, or move parts into functions of their own',
   ],
   [
     /unknown func|program of this type cannot use helper|cannot call (kernel function|GPL)|helper access/,
-    'programs of traffic control may not call this helper, or not with this licence',
+    'traffic control programs may not call this helper, or not with this license',
   ],
   [
     /R0 .*should have been|At program exit the register R0/,
@@ -35,21 +35,21 @@ const meanings: readonly [RegExp, string][] = [
   ],
   [
     /[Uu]nreleased reference/,
-    'what a helper gave out, as bpf_sk_lookup_tcp(), must be released on every path',
+    'a reference from a helper such as bpf_sk_lookup_tcp() must be released on every path',
   ],
   [
     /combined stack size|invalid.* stack|stack depth/,
-    'the stack has 512 bytes, and is read only where it was written',
+    'the stack has 512 bytes, and may be read only where it was written',
   ],
   [/misaligned/, 'the access must be aligned to its size'],
-  [/unreachable insn/, 'the program has instructions that no path leads to'],
+  [/unreachable insn/, 'the program has instructions that no path reaches'],
   [
     /invalid bpf_context access/,
-    'this field of __sk_buff does not exist for traffic control, or cannot be written',
+    'this field of __sk_buff does not exist for traffic control programs, or is read-only',
   ],
   [/invalid access to map value/, 'the access goes beyond the value: compare the index with its size'],
 ];
 
-/** The meaning of a complaint, as a sentence that says what to do; null for one that is not known here. */
+/** Returns advice for a message of the verifier; null for an unknown one. */
 export const verifierHint = (message: string): string | null =>
-  meanings.find(([pattern]) => pattern.test(message))?.[1] ?? null;
+  hints.find(([pattern]) => pattern.test(message))?.[1] ?? null;

@@ -6,9 +6,9 @@ const shownInstructions = 12;
 const shownLogLines = 60;
 
 /**
- * The lines of a log at level 1 (kernel/bpf/log.c, verifier.c): instructions `12: (61) r2 = …`, after some of them
- * `; ` and what changed; what is known where the way goes on elsewhere, `from 3 to 9: R0=…`; lines of the source,
- * since 6.8 with ` @ file:line`; last the complaint, of one line or more, and a line of statistics.
+ * A log at level 1 (kernel/bpf/log.c, verifier.c) has instructions, `12: (61) r2 = …`, some followed by `; ` and the
+ * registers that changed; the registers at a jump target, `from 3 to 9: R0=…`; source lines, since 6.8 with
+ * ` @ file:line`; at the end the message, of one line or more, and a line of statistics.
  */
 const instructionLine = /^(\d+): \([0-9a-f]{2}\) (.*?)(?:\s*; ((?:frame\d+: ?)?(?:R\d+|fp-\d+).*))?$/;
 const stateLine = /^(?:from \d+ to \d+[^:]*: ?|(?:\d+: ?)?)(?:frame\d+: ?)?((?:R\d+|fp-\d+)(?:_\w+)?=.*)$/;
@@ -18,15 +18,15 @@ const noise =
 
 type State = Map<string, string>;
 
-/** Adds `R1=ctx() R2_w=pkt(r=0) fp-8=mmmm`; a value has spaces only within brackets, of two levels. */
-function learn(state: State, text: string): void {
-  for (const [, name, value] of text.matchAll(
+/** Adds registers of `R1=ctx() R2_w=pkt(r=0) fp-8=mmmm`; values have spaces only in parentheses, nested at most twice. */
+function addRegisters(state: State, text: string): void {
+  for (const [, name = '', value = ''] of text.matchAll(
     /(R\d+|fp-\d+)(?:_\w+)?=((?:\((?:[^()]|\([^()]*\))*\)|[^\s(])*)/g,
   ))
-    state.set(name!, value!);
+    state.set(name, value);
 }
 
-/** What a log says of the program that was refused, taken apart. Pure; what is not in the log is null or empty. */
+/** Parses the log of a refused program; parts that the log lacks are null or empty. */
 export function parseVerifierLog(program: string, log: string): VerifierRefusal {
   const lines = log
     .split('\n')
@@ -35,48 +35,52 @@ export function parseVerifierLog(program: string, log: string): VerifierRefusal 
   const state: State = new Map();
   const before: string[] = [];
   let instruction: VerifierRefusal['instruction'] = null;
-  let known: string[] = [];
+  let registers: string[] = [];
   let source: VerifierRefusal['source'] = null;
-  let complaint: string[] = [];
+  let message: string[] = [];
   for (const line of lines.filter((line) => !noise.test(line))) {
     const read = instructionLine.exec(line);
     const states = read ? null : stateLine.exec(line);
     const code = read || states ? null : sourceLine.exec(line);
     if (read) {
-      known = told(state);
-      instruction = { number: Number(read[1]), text: read[2]! };
-      before.push(`${read[1]}: ${read[2]}`);
-      if (read[3]) learn(state, read[3]);
+      const [, number = '', text = '', changed] = read;
+      registers = registerTexts(state);
+      instruction = { number: Number(number), text };
+      before.push(`${number}: ${text}`);
+      if (changed) addRegisters(state, changed);
     } else if (states) {
+      const [, known = ''] = states;
       if (line.startsWith('from ') || line.startsWith('0: ')) state.clear();
-      learn(state, states[1]!);
-    } else if (code && code[1] !== '')
-      source = { text: code[1]!, file: code[2] ?? null, line: code[3] ? Number(code[3]) : null };
-    if (read || states || code) complaint = [];
-    else complaint.push(line);
+      addRegisters(state, known);
+    } else if (code) {
+      const [, text = '', file = null, number] = code;
+      if (text !== '') source = { text, file, line: number ? Number(number) : null };
+    }
+    if (read || states || code) message = [];
+    else message.push(line);
   }
-  const message = complaint.join('; ') || 'it gave no reason';
+  const text = message.join('; ') || 'no reason given';
   return {
     program,
-    message,
+    message: text,
     instruction,
     source,
-    registers: known,
+    registers,
     before: before.slice(-shownInstructions - 1, -1),
-    meaning: verifierHint(message),
+    meaning: verifierHint(text),
     log: lines.slice(-shownLogLines).join('\n'),
   };
 }
 
-/** Registers in their order, then the stack. */
-const told = (state: State): string[] =>
+/** Formats the registers in order, then the stack slots. */
+const registerTexts = (state: State): string[] =>
   [...state]
-    .sort(([a], [b]) => Number(a[0] === 'f') - Number(b[0] === 'f') || number(a) - number(b))
+    .sort(([a], [b]) => Number(a[0] === 'f') - Number(b[0] === 'f') || numberIn(a) - numberIn(b))
     .map(([name, value]) => `${name}=${value}`);
 
-const number = (name: string): number => Number(/\d+/.exec(name)![0]);
+const numberIn = (name: string): number => Number(name.replace(/\D/g, ''));
 
-/** The verifier's refusal as an error a person can read: the sentence first. The whole log is the error's cause. */
+/** Turns a verifier log into a readable error: its message first, the whole log as the cause. */
 export function verifierError(object: string, program: string, log: string, errno: number): ProblemError {
   const verifier = parseVerifierLog(program, log);
   const { message, instruction, source, meaning } = verifier;
@@ -86,7 +90,7 @@ export function verifierError(object: string, program: string, log: string, errn
     'verifier_refused',
     `load ${object}: the verifier refused ${program} (${errnoName(errno)}): ${message}${where}${line}`,
     {
-      hint: meaning ?? 'the log tells what the verifier knew where it stopped',
+      hint: meaning ?? 'the log shows the verifier’s state at the refused instruction',
       cause: new Error(log),
       verifier,
     },

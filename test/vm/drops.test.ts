@@ -1,3 +1,3 @@
-import { describeKernelDrops } from '../kernel/drops/kernel-drops.ts';
+import { describeKernelDrops } from '../kernel/drops/kernel-drops-suite.ts';
 
 describeKernelDrops('netkit');

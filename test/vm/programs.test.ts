@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/netns.ts';
-import { Maps } from '../../server/programs/maps.ts';
-import { Programs } from '../../server/programs/programs.ts';
-import { Scanner } from '../../server/programs/scanner.ts';
+import { BpfMaps } from '../../server/programs/maps.ts';
+import { BpfPrograms } from '../../server/programs/programs.ts';
+import { BpfScanner } from '../../server/programs/scanner.ts';
 import { compareHooks, compareLinks, compareMaps, comparePrograms } from '../kernel/programs/bpftool.ts';
-import { attachOthers } from '../kernel/programs/others.ts';
-import { expectOthers } from '../kernel/programs/places.ts';
+import { attachOthers } from '../kernel/programs/foreign-objects.ts';
+import { expectOthers } from '../kernel/programs/attach-points.ts';
 
 // bpftool on the guest's PATH is 7.5, which knows tcx and netkit. With an agent the same is tested natively.
 test('programs at netkit hooks are found, in their order, as bpftool finds them', async () => {
@@ -23,11 +23,11 @@ test('programs at netkit hooks are found, in their order, as bpftool finds them'
   onTestFinished(() => others[Symbol.dispose]());
 
   const ref = { inode: '0', host: true, pod: null, name: 'host' };
-  const scanner = new Scanner(() => [{ path: host, ref }]);
+  const scanner = new BpfScanner(() => [{ path: host, ref }]);
   onTestFinished(() => scanner.close());
   const ours = { pins: `/sys/fs/bpf/${name}`, programIds: () => [others.programs.device] };
   const store = { setting: async () => null, saveSetting: async () => undefined };
-  const programs = await Programs.open({ ours, scanner, store });
+  const programs = await BpfPrograms.open({ ours, scanner, store });
   onTestFinished(() => programs.close());
 
   const { items, statistics } = await programs.list();
@@ -38,6 +38,6 @@ test('programs at netkit hooks are found, in their order, as bpftool finds them'
   const named = items.find(({ id }) => id === others.programs.device);
   expect(named!.owner).toEqual({ kind: 'ours', what: 'datapath' });
   compareLinks(await programs.links(), []);
-  const maps = new Maps({ ours, scanner, tell: async () => undefined });
+  const maps = new BpfMaps({ ours, scanner, recordEdit: async () => undefined });
   compareMaps(await maps.list(), Object.values(others.maps));
 });

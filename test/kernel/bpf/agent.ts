@@ -4,7 +4,7 @@ import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 import type { Anchor } from '../../../server/bpf/anchor.ts';
 import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import type { PinnedLink } from '../../../server/bpf/datapath-links.ts';
-import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import type { LinkHook } from '../../../server/bpf/hook.ts';
 import type { DecodedSlot, Endpoint, SlotEntry } from '../../../server/bpf/slot-layout.ts';
 import type { TcHook } from '../../../server/netlink/tc-filter.ts';
 import { hooksOf, type PodDevice } from './node-fixture.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type DropReason, reasonCounter } from '../../../contract/counters.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
-import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { address4Bytes } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
 import { podAddress, Stage } from './device-fixture.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { Agent } from './agent.ts';
 import { Stage } from './device-fixture.ts';
 
@@ -39,11 +39,11 @@ export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook)
     test('ours goes where it is told, by default last', async () => {
       const [one, two] = strangers;
       await agent.attachForeign(one, hook, slot);
-      await agent.attachForeign(two, hook, slot, 'last');
+      await agent.attachForeign(two, hook, slot, 'tail');
       await agent.attach(hook, slot);
       expect(await order()).toEqual([one, two, 'ours']);
       await agent.detach(slot, [hook]);
-      await agent.attach(hook, slot, 'first');
+      await agent.attach(hook, slot, 'head');
       expect(await order()).toEqual(['ours', one, two]);
       await agent.detach(slot);
       await agent.attach(hook, slot, { before: { programId: two } });
@@ -56,11 +56,11 @@ export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook)
     test('attaching again, whatever the order, leaves all in their places', async () => {
       const [one, two] = strangers;
       await agent.attach(hook, slot);
-      await agent.attachForeign(one, hook, slot, 'first');
-      await agent.attachForeign(two, hook, slot, 'last');
+      await agent.attachForeign(one, hook, slot, 'head');
+      await agent.attachForeign(two, hook, slot, 'tail');
       const before = await agent.query(slot, hook);
       await agent.attach(hook, slot);
-      await agent.attach(hook, slot, 'last');
+      await agent.attach(hook, slot, 'tail');
       expect(await agent.query(slot, hook)).toEqual(before);
     });
 

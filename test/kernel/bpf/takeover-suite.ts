@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { createMmapableArray } from '../../../server/bpf/array-map.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
-import type { LinkHook } from '../../../server/bpf/hook-query.ts';
+import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { pinOver, unpin } from '../../../server/bpf/pin.ts';
 import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
 import { Agent } from './agent.ts';

@@ -17,9 +17,9 @@ describe.each([
     node = await rigNode([...flags]);
     before = await node.addPod('cart', ['10.42.0.2/32']);
     for (const [name, hook, order] of [
-      ['early', out, 'first'],
-      ['late', out, 'last'],
-      ['alone', into, 'first'],
+      ['early', out, 'head'],
+      ['late', out, 'tail'],
+      ['alone', into, 'head'],
     ] as const)
       ids[name] = Number(
         node.run([

@@ -51,7 +51,7 @@ afterAll(async () => {
 test('under traffic every packet is counted once, before, while and after all links are replaced', async () => {
   using fromPod = stage.packetsFromPod(1);
   const foreign = await agent.loadForeign('foreign');
-  await agent.attachForeign(foreign, 'tcx/ingress', 1, 'last');
+  await agent.attachForeign(foreign, 'tcx/ingress', 1, 'tail');
   let replacing = true;
   const replaced = agent.replace(object(anotherBuild())).finally(() => {
     replacing = false;

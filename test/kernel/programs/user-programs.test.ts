@@ -6,7 +6,7 @@ import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
 import { withObjectById } from '../../../server/bpf/kernel-object.ts';
-import { deviceLinkInfo } from '../../../server/bpf/link.ts';
+import { deviceLinkInfo } from '../../../server/bpf/link-info.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
 import { exampleObject, refusedByVerifier, renamed } from '../../testbed/builds.ts';

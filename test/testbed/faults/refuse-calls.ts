@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { constants } from 'node:os';
 import { DatapathPrograms } from '../../../server/bpf/datapath.ts';
-import { BpfError } from '../../../server/bpf/syscall.ts';
+import { BpfError } from '../../../server/bpf/error.ts';
 import { NetlinkError } from '../../../server/netlink/error.ts';
 import { type NetlinkRequest, NetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { Fault } from './fault.ts';

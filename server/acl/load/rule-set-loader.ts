@@ -1,0 +1,239 @@
+import { ProblemError } from '../../../contract/problem.ts';
+import type { RuleSetName } from '../../../contract/rules.ts';
+import { deleteMapBatch, updateMapBatch } from '../../bpf/map-batch.ts';
+import { waitForGracePeriod } from '../../bpf/rcu.ts';
+import { ruleMapCapacity } from '../../bpf/rule-layout.ts';
+import { BpfError } from '../../bpf/error.ts';
+import type { EntryAllocator } from '../tables/entry-allocator.ts';
+import { type PolicyMapFds, PolicyMaps, type RemovedKeys } from '../tables/policy-maps.ts';
+import type { PolicyTables, TableEntry } from '../tables/policy-tables.ts';
+import type { TableIndex } from '../tables/table-index.ts';
+import type { EntryHits, LoadRequest, LoadResult } from './kernel-rules.ts';
+import type { KernelSettings } from './kernel-settings.ts';
+
+/** An entry list in the kernel. */
+interface LoadedList {
+  index: number;
+  entries: readonly TableEntry[];
+}
+
+/** Extents of `rule_entries`: number of entries by index. */
+type Extents = ReadonlyMap<number, number>;
+
+/** Result of a switch to other tables. */
+export interface Switched {
+  result: LoadResult;
+  /** Removes what the switch made obsolete; to be awaited before the next load. */
+  cleanUp: () => Promise<void>;
+}
+
+/** Loads the tables of one rule set into its maps. Calls are made one after the other. */
+export class RuleSetLoader {
+  readonly #name: RuleSetName;
+  readonly #fds: PolicyMapFds;
+  readonly #settings: KernelSettings;
+  readonly #allocator: EntryAllocator;
+  readonly #maps: PolicyMaps;
+  /** Loaded lists by their number in the tables. */
+  #lists = new Map<number, LoadedList>();
+  /** Extents of the loaded lists, those of an earlier agent included. */
+  #extents: Extents;
+  /** A number above those of all lists that were loaded. */
+  nextEntryList = 1;
+  /** After a failed write the copy of the maps may differ from the kernel, and is read again. */
+  #outOfSync = false;
+
+  /** Adopts the tables that an earlier agent left: the extents that the active table leads to stay reserved. */
+  constructor(name: RuleSetName, fds: PolicyMapFds, settings: KernelSettings, allocator: EntryAllocator) {
+    this.#name = name;
+    this.#fds = fds;
+    this.#settings = settings;
+    this.#allocator = allocator;
+    this.#maps = new PolicyMaps(fds);
+    const extents = new Map<number, number>();
+    if (settings.hasFlag(name)) {
+      const table = (settings.generation(name) & 1) as TableIndex;
+      for (const index of this.#maps.entryListsOf(table)) {
+        extents.set(index, allocator.entryCountAt(index));
+        allocator.reserve(index);
+      }
+    }
+    this.#extents = extents;
+  }
+
+  /** @throws ProblemError `rules_too_large`, BpfError; the old tables stay */
+  async load(
+    { tables, defaults }: LoadRequest,
+    numberOf: (podId: string) => number | undefined,
+  ): Promise<Switched> {
+    const start = performance.now();
+    this.#synchronize();
+    const active = this.#settings.hasFlag(this.#name);
+    const generation = Math.max(1, (this.#settings.generation(this.#name) + 1) >>> 0);
+    const table = (generation & 1) as TableIndex;
+
+    const { lists, added } = this.#addLists(tables);
+    const indexOf = (entryList: number): number => {
+      const list = lists.get(entryList);
+      if (!list) throw new Error(`the tables have no entry list ${entryList}`);
+      return list.index;
+    };
+    let changes: ReturnType<PolicyMaps['prepare']>;
+    try {
+      changes = this.#maps.prepare(tables, active ? table : 'both', indexOf, numberOf);
+      this.#checkCapacity();
+      await updateMapBatch('ipcache', this.#fds.ipcache, changes.ipcache);
+      await updateMapBatch('policies', this.#fds.policies, changes.policies, true);
+      await updateMapBatch('pods', this.#fds.pods, changes.pods, true);
+    } catch (error) {
+      this.#outOfSync = true;
+      this.#free(added);
+      throw error instanceof BpfError && ['E2BIG', 'ENOSPC'].includes(error.errnoName)
+        ? tooLarge(error.message)
+        : error;
+    }
+    this.#settings.setUnknownPodDenied(this.#name, table, [
+      defaults.ingress === 'deny',
+      defaults.egress === 'deny',
+    ]);
+    this.#settings.setGeneration(this.#name, generation);
+    this.#settings.setFlag(this.#name, true);
+    const milliseconds = performance.now() - start;
+
+    const kept = new Map([...lists.values()].map(({ index, entries }) => [index, entries.length]));
+    const obsolete = new Map([...this.#extents].filter(([index]) => !kept.has(index)));
+    this.#extents = kept;
+    this.#lists = lists;
+    for (const list of tables.entryLists.keys())
+      this.nextEntryList = Math.max(this.nextEntryList, list + 1);
+    const { ipcache, pods, policies, remove } = changes;
+    return {
+      result: {
+        generation,
+        milliseconds,
+        written: ipcache.count + pods.count + policies.count + countEntries(added),
+        removed: countKeys(remove) + countEntries(obsolete),
+      },
+      cleanUp: () => this.#cleanUp(remove, obsolete),
+    };
+  }
+
+  /** Removes the rule set. */
+  remove(): Switched {
+    const start = performance.now();
+    this.#synchronize();
+    this.#settings.setFlag(this.#name, false);
+    const milliseconds = performance.now() - start;
+    const remove = this.#maps.clear();
+    const obsolete = this.#extents;
+    this.#extents = new Map();
+    this.#lists = new Map();
+    const removed = countKeys(remove) + countEntries(obsolete);
+    const generation = this.#settings.generation(this.#name);
+    return {
+      result: { generation, milliseconds, written: 0, removed },
+      cleanUp: () => this.#cleanUp(remove, obsolete),
+    };
+  }
+
+  /** Returns the hits of every entry. */
+  hits(): EntryHits[] {
+    const found: EntryHits[] = [];
+    for (const [entryList, { index, entries }] of this.#lists)
+      entries.forEach(({ protocol, port, length, rule, log }, i) => {
+        found.push({ entryList, protocol, port, length, rule, log, hits: this.#allocator.hitsAt(index + i) });
+      });
+    return found;
+  }
+
+  #synchronize(): void {
+    if (this.#outOfSync) this.#maps.read();
+    this.#outOfSync = false;
+  }
+
+  /**
+   * Waits for a grace period twice: before, since running programs may still evaluate by the old tables, and after,
+   * since the kernel reuses a deleted hash element at once.
+   */
+  async #cleanUp(remove: RemovedKeys, obsolete: Extents): Promise<void> {
+    try {
+      await waitForGracePeriod();
+      this.#free(obsolete);
+      if (countKeys(remove) === 0) return;
+      await deleteMapBatch('ipcache', this.#fds.ipcache, remove.ipcache);
+      await deleteMapBatch('policies', this.#fds.policies, remove.policies);
+      await deleteMapBatch('pods', this.#fds.pods, remove.pods);
+      this.#maps.confirmRemovals();
+      await waitForGracePeriod();
+    } catch {
+      // Elements that could not be removed are never read, and the next load finds them again.
+      this.#outOfSync = true;
+    }
+  }
+
+  /** Writes the lists that the kernel does not have. @throws ProblemError `rules_too_large` */
+  #addLists(tables: PolicyTables): { lists: Map<number, LoadedList>; added: Extents } {
+    const lists = new Map<number, LoadedList>();
+    const added = new Map<number, number>();
+    for (const [number, entries] of tables.entryLists) {
+      const known = this.#lists.get(number);
+      if (known && hasEntries(known, entries)) {
+        lists.set(number, known);
+        continue;
+      }
+      const index = this.#allocator.allocate(entries);
+      if (index === null) {
+        const { capacity, freeEntries } = this.#allocator;
+        this.#free(added);
+        throw tooLarge(
+          `write a list of ${entries.length} entries: ${freeEntries} of ${capacity} entries are free, ` +
+            'which the active and the staged rules share, each beside the tables that they replace',
+        );
+      }
+      lists.set(number, { index, entries });
+      added.set(index, entries.length);
+    }
+    return { lists, added };
+  }
+
+  #free(extents: Extents): void {
+    for (const [index, count] of extents) this.#allocator.free(index, count);
+  }
+
+  /** @throws ProblemError `rules_too_large`; `pods` has room for all pods that there can be, twice */
+  #checkCapacity(): void {
+    for (const map of ['ipcache', 'policies'] as const)
+      if (this.#maps.sizes[map] > ruleMapCapacity[map])
+        throw tooLarge(
+          `write ${map}: it holds ${ruleMapCapacity[map]} elements, ` +
+            `but the old and the new tables together need ${this.#maps.sizes[map]}`,
+        );
+  }
+}
+
+const countKeys = ({ ipcache, pods, policies }: RemovedKeys): number =>
+  ipcache.count + pods.count + policies.count;
+
+const countEntries = (extents: Extents): number =>
+  extents.values().reduce((sum, count) => sum + count, 0);
+
+const isSameEntry = (a: TableEntry, b: TableEntry): boolean =>
+  a.port === b.port &&
+  a.length === b.length &&
+  a.protocol === b.protocol &&
+  a.verdict === b.verdict &&
+  a.rule === b.rule &&
+  a.log === b.log;
+
+const hasEntries = ({ entries }: LoadedList, wanted: readonly TableEntry[]): boolean =>
+  entries === wanted ||
+  (entries.length === wanted.length &&
+    entries.every((entry, i) => {
+      const other = wanted[i];
+      return other !== undefined && (entry === other || isSameEntry(entry, other));
+    }));
+
+const tooLarge = (detail: string): ProblemError =>
+  new ProblemError('rules_too_large', detail, {
+    hint: 'The old rules stay active. Discard the staged rules, or make the change in two steps.',
+  });

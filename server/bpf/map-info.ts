@@ -1,0 +1,44 @@
+import { openedDescriptor } from '../ffi/descriptors.ts';
+import { bpf_map_get_fd_by_id } from '../ffi/libbpf.ts';
+import { checkResult, failedWith } from './error.ts';
+import { nameInInfo, readObjectInfo } from './kernel-object.ts';
+import { bpf_map_info } from './kernel-structs.ts';
+
+export interface MapInfo {
+  type: number;
+  id: number;
+  keyBytes: number;
+  valueBytes: number;
+  maxEntries: number;
+  flags: number;
+  name: string;
+  /** id of the BTF object that describes keys and values; 0: none */
+  btfId: number;
+  /** ids of types in that object; 0: none */
+  keyTypeId: number;
+  valueTypeId: number;
+}
+
+/** Reads struct bpf_map_info, <linux/bpf.h>, of a map's descriptor. */
+export function mapInfo(fd: number): MapInfo {
+  const info = readObjectInfo('a map', fd, Buffer.alloc(bpf_map_info.bytes));
+  return {
+    type: info.readUInt32LE(bpf_map_info.type),
+    id: info.readUInt32LE(bpf_map_info.id),
+    keyBytes: info.readUInt32LE(bpf_map_info.key_size),
+    valueBytes: info.readUInt32LE(bpf_map_info.value_size),
+    maxEntries: info.readUInt32LE(bpf_map_info.max_entries),
+    flags: info.readUInt32LE(bpf_map_info.map_flags),
+    name: nameInInfo(info, bpf_map_info.name),
+    btfId: info.readUInt32LE(bpf_map_info.btf_id),
+    keyTypeId: info.readUInt32LE(bpf_map_info.btf_key_type_id),
+    valueTypeId: info.readUInt32LE(bpf_map_info.btf_value_type_id),
+  };
+}
+
+/** Opens any map of this kernel by its id; null when it is gone. @returns a descriptor that the caller closes */
+export function mapFdById(id: number): number | null {
+  const fd = bpf_map_get_fd_by_id(id);
+  if (failedWith(fd, 'ENOENT')) return null;
+  return openedDescriptor(checkResult(`open map ${id}`, fd), `map ${id}`);
+}
