@@ -1,5 +1,6 @@
 'use client';
 
+import { lazy, Suspense } from 'react';
 import type { Pod } from '../../../contract/pod.ts';
 import { usePodMigrations } from '../../_lib/migration-queries.ts';
 import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
@@ -9,18 +10,22 @@ import { DropsSection } from './_drops/drops-section.tsx';
 import { EventsSection } from './_events/events-section.tsx';
 import { GuardSection } from './_guard/guard-section.tsx';
 import { MigrationList } from './_migration/migration-list.tsx';
-import { MigrationSheet } from './_migration/migration-sheet.tsx';
 import { useMigrationSheet } from './_migration/use-migration-sheet.ts';
 import { NetworkSection } from './_network/network-section.tsx';
 import { PathDiagram } from './_path/path-diagram.tsx';
 import type { PathView } from './_path/path-view.ts';
+import { pathText } from './_path/text.ts';
 import { usePathView } from './_path/use-path-view.ts';
 import { ProgramsTable } from './_programs/programs-table.tsx';
 import { UserProgramsSection } from './_user-programs/user-programs-section.tsx';
 import { PodHead } from './pod-head.tsx';
 
+const MigrationSheet = lazy(async () => ({
+  default: (await import('./_migration/migration-sheet.tsx')).MigrationSheet,
+}));
 const noMigrations: never[] = [];
 
+/** Page of a pod: its path, charts, programs, drops, guard, migrations, events and network. */
 export function PodView({ pod }: { pod: Pod }) {
   const stale = useSamplesAreStale();
   const now = useChartTime(stale);
@@ -30,7 +35,7 @@ export function PodView({ pod }: { pod: Pod }) {
   return (
     <>
       <PodHead pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />
-      <section aria-label="Path" className="border-line-1 border-b px-(--gutter) pt-4 pb-3">
+      <section aria-label={pathText.section} className="border-line-1 border-b px-(--gutter) pt-4 pb-3">
         <Path pod={pod} view={view} />
       </section>
       <div className="border-line-1 border-b px-(--gutter) pb-2">
@@ -49,15 +54,18 @@ export function PodView({ pod }: { pod: Pod }) {
           <NetworkSection pod={pod} />
         </div>
       </div>
-      <MigrationSheet pod={pod} migrations={migrations} sheet={sheet} />
+      {sheet.state.show !== 'nothing' && (
+        <Suspense fallback={null}>
+          <MigrationSheet pod={pod} migrations={migrations} sheet={sheet} />
+        </Suspense>
+      )}
     </>
   );
 }
 
-/** The diagram; before it was read its room, and of a pod that is gone a sentence. */
+/** Path diagram; its space before it was read, or a text if the pod is gone. */
 function Path({ pod, view }: { pod: Pod; view: PathView | null }) {
   if (view !== null) return <PathDiagram name={pod.name} view={view} />;
-  if (pod.state === 'gone')
-    return <p className="py-4 text-ink-2">The pod is gone, and with it the way of its packets.</p>;
+  if (pod.state === 'gone') return <p className="py-4 text-ink-2">{pathText.gone}</p>;
   return <div className="h-80" aria-busy="true" />;
 }

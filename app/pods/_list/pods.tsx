@@ -1,12 +1,11 @@
 'use client';
 
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { usePods } from '../../_lib/pod-queries.ts';
-import { BatchSheet } from './_batch/batch-sheet.tsx';
 import { BatchStrip } from './_batch/batch-strip.tsx';
 import { useBatchSheet } from './_batch/use-batch-sheet.ts';
 import { FilterBar } from './filter-bar.tsx';
@@ -19,6 +18,7 @@ import { PodTableFooter } from './table-footer.tsx';
 import { usePodListView } from './use-list-view.ts';
 import { usePodSelection } from './use-selection.ts';
 
+const BatchSheet = lazy(async () => ({ default: (await import('./_batch/batch-sheet.tsx')).BatchSheet }));
 const noPods: PodSummary[] = [];
 
 /** The pods of the node with their live rates. */
@@ -71,7 +71,11 @@ export function Pods() {
         move={sheet.plan}
       />
       <PodTableFooter shown={shown.length} all={pods?.length ?? null} filtered={isFiltered(view)} />
-      <BatchSheet sheet={sheet} pods={selection.pods} started={selection.clear} />
+      {sheet.isOpen && (
+        <Suspense fallback={null}>
+          <BatchSheet sheet={sheet} pods={selection.pods} started={selection.clear} />
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -31,19 +31,19 @@ describe('niceCeiling', () => {
 
 describe('nextScale', () => {
   test('grows at once', () => {
-    expect(nextAxisScale({ top: 10, roomSince: 5 }, 25, 6)).toEqual({ top: 30, roomSince: null });
+    expect(nextAxisScale({ top: 10, lowerSince: 5 }, 25, 6)).toEqual({ top: 30, lowerSince: null });
   });
 
   test('shrinks only after less was enough for 30 s', () => {
-    const first = nextAxisScale({ top: 100, roomSince: null }, 18, 1000);
-    expect(first).toEqual({ top: 100, roomSince: 1000 });
+    const first = nextAxisScale({ top: 100, lowerSince: null }, 18, 1000);
+    expect(first).toEqual({ top: 100, lowerSince: 1000 });
     expect(nextAxisScale(first, 18, 30_999).top).toBe(100);
-    expect(nextAxisScale(first, 18, 31_000)).toEqual({ top: 20, roomSince: null });
+    expect(nextAxisScale(first, 18, 31_000)).toEqual({ top: 20, lowerSince: null });
   });
 
   test('forgets the wait when the room was needed in between', () => {
-    const waiting = nextAxisScale({ top: 100, roomSince: null }, 18, 1000);
-    expect(nextAxisScale(waiting, 90, 20_000)).toEqual({ top: 100, roomSince: null });
+    const waiting = nextAxisScale({ top: 100, lowerSince: null }, 18, 1000);
+    expect(nextAxisScale(waiting, 90, 20_000)).toEqual({ top: 100, lowerSince: null });
   });
 });
 

@@ -16,28 +16,29 @@ import {
 import { useState } from 'react';
 import type { Event } from '../../../../contract/event.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { eventLabel, usePodEvents } from '../../../_lib/event-queries.ts';
+import { usePodEvents } from '../../../_lib/event-queries.ts';
 import { clock, dayOf } from '../../../_lib/format.ts';
 import { useNow } from '../../../_lib/use-now.ts';
+import { eventLabel, eventsText, showAllLabel, showLatestLabel } from './text.ts';
 
-/** Events shown before more are asked for. */
-const few = 8;
+/** Number of events shown at first. */
+const shownAtFirst = 8;
 
-/** What happened to the pod, newest first: sign, word and the sentence with its evidence. */
+/** Events of the pod, newest first, each with its time, label and message. */
 export function EventsSection({ podId }: { podId: string }) {
   const { data: events, error } = usePodEvents(podId);
   const [all, setAll] = useState(false);
   if (events === undefined && error === null) return null;
-  const shown = all ? (events ?? []) : (events ?? []).slice(0, few);
+  const shown = all ? (events ?? []) : (events ?? []).slice(0, shownAtFirst);
   return (
     <section aria-labelledby="events" className="min-w-0 pt-2">
       <div className="flex h-8 items-center gap-3">
         <h2 id="events" className="font-semibold">
-          Events
+          {eventsText.title}
         </h2>
-        {(events?.length ?? 0) > few && (
+        {(events?.length ?? 0) > shownAtFirst && (
           <button type="button" className="link text-12" aria-expanded={all} onClick={() => setAll(!all)}>
-            {all ? `the last ${few} only` : `all ${events?.length}`}
+            {all ? showLatestLabel(shownAtFirst) : showAllLabel(events?.length ?? 0)}
           </button>
         )}
       </div>
@@ -47,7 +48,7 @@ export function EventsSection({ podId }: { podId: string }) {
         ))}
         {shown.length === 0 && (
           <li className="flex min-h-9 items-center gap-1.5 border-line-1 border-b py-1 text-12 text-ink-2">
-            {error === null ? 'Nothing yet.' : error.message}
+            {error === null ? eventsText.none : error.message}
           </li>
         )}
       </ul>
@@ -66,7 +67,7 @@ function Line({ event }: { event: Event }) {
         {now === 0 || today ? clock(at, at) : dayOf(at)}
       </time>
       <span className="grid h-4 place-items-center">
-        <Sign event={event} />
+        <EventIcon event={event} />
       </span>
       <span className="min-w-0">
         <b className={`font-[550] ${severity === 'error' ? 'text-signal-text' : ''}`}>{eventLabel(type)}</b>{' '}
@@ -76,7 +77,7 @@ function Line({ event }: { event: Event }) {
   );
 }
 
-const signs: Partial<Record<Event['type'], LucideIcon>> = {
+const icons: Partial<Record<Event['type'], LucideIcon>> = {
   'agent.started': Power,
   'pod.attached': Plug,
   'pod.detached': Unplug,
@@ -91,10 +92,10 @@ const signs: Partial<Record<Event['type'], LucideIcon>> = {
   drift: Wrench,
 };
 
-/** Errors have the triangle; the rest a sign of what it is about, muted unless somebody should look. */
-function Sign({ event: { type, severity } }: { event: Event }) {
+/** Icon of an event: a triangle for errors, else one for its type, muted unless it is a warning. */
+function EventIcon({ event: { type, severity } }: { event: Event }) {
   if (severity === 'error') return <WarningSign />;
-  const Icon = signs[type] ?? (type.startsWith('batch.') ? Layers : Info);
+  const Icon = icons[type] ?? (type.startsWith('batch.') ? Layers : Info);
   return (
     <>
       <Icon
@@ -102,7 +103,7 @@ function Sign({ event: { type, severity } }: { event: Event }) {
         className={`size-3.5 ${severity === 'warning' ? 'text-signal-text' : 'text-muted'}`}
         strokeWidth={1.6}
       />
-      {severity === 'warning' && <span className="sr-only">warning</span>}
+      {severity === 'warning' && <span className="sr-only">{eventsText.warning}</span>}
     </>
   );
 }

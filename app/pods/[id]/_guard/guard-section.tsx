@@ -1,6 +1,6 @@
 'use client';
 
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { PodGuard } from '../../../../contract/guard.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
@@ -13,7 +13,10 @@ import { useMissingRole } from '../../../_lib/session-queries.ts';
 import { GuardActionsList } from './actions-list.tsx';
 import { GuardSignalsTable } from './signals-table.tsx';
 import { guardText, stageLabel } from './text.ts';
-import { ThresholdsSheet } from './thresholds-sheet.tsx';
+
+const ThresholdsSheet = lazy(async () => ({
+  default: (await import('./thresholds-sheet.tsx')).ThresholdsSheet,
+}));
 
 interface Props {
   pod: Pod;
@@ -66,7 +69,11 @@ export function GuardSection({ pod, openMigration }: Props) {
           </span>
         )}
       </div>
-      {guard !== undefined && <ThresholdsSheet pod={pod} guard={guard} open={open} onOpenChange={setOpen} />}
+      {guard !== undefined && open && (
+        <Suspense fallback={null}>
+          <ThresholdsSheet pod={pod} guard={guard} close={() => setOpen(false)} />
+        </Suspense>
+      )}
     </section>
   );
 }

@@ -11,19 +11,17 @@ import { guardText } from './text.ts';
 interface Props {
   pod: Pod;
   guard: PodGuard;
-  open: boolean;
-  onOpenChange: (open: boolean) => void;
+  close: () => void;
 }
 
 /** Thresholds of a pod's guard; those that are not chosen are inherited from the node. */
-export function ThresholdsSheet({ pod, guard, open, onOpenChange }: Props) {
+export function ThresholdsSheet({ pod, guard, close }: Props) {
   const choose = useSetPodGuard(pod.id);
   const node = useNodeGuard().data;
-  if (!open) return null;
   return (
     <Sheet
       open
-      onOpenChange={onOpenChange}
+      onOpenChange={(open) => !open && close()}
       title={guardText.sheetTitle}
       description={guardText.sheetDescription}
       head={<span className="truncate text-12 text-muted">{pod.name}</span>}

@@ -4,8 +4,9 @@ import { useId, useState } from 'react';
 import { isIpv6 } from '../../../../contract/cidr.ts';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { plainAddress } from '../../../_lib/pod-queries.ts';
+import { moreAddressesLabel, networkText } from './text.ts';
 
-/** The first address of each family; the count of the others opens all of them, each to be copied. */
+/** First address of each family, and a button that opens a list of all addresses to copy. */
 export function Addresses({ addresses }: { addresses: readonly string[] }) {
   const first = [addresses.find((each) => !isIpv6(each)), addresses.find(isIpv6)].filter(
     (each) => each !== undefined,
@@ -18,18 +19,18 @@ export function Addresses({ addresses }: { addresses: readonly string[] }) {
           {plainAddress(address)}
         </span>
       ))}
-      {first.length === 0 && 'none'}
-      {addresses.length > 0 && <All addresses={addresses} more={more} />}
+      {first.length === 0 && networkText.none}
+      {addresses.length > 0 && <AllAddresses addresses={addresses} more={more} />}
     </span>
   );
 }
 
-/** Opens under the pointer or the focus, stays while either is inside, and closes with Escape. */
-function All({ addresses, more }: { addresses: readonly string[]; more: number }) {
+/** List that opens on hover or focus, stays while either is inside, and closes with Escape. */
+function AllAddresses({ addresses, more }: { addresses: readonly string[]; more: number }) {
   const [open, setOpen] = useState(false);
   const id = useId();
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: hovering is a second way to what the button does
+    // biome-ignore lint/a11y/noStaticElementInteractions: hovering does the same as the button
     <span
       className="relative"
       onPointerEnter={(event) => event.pointerType === 'mouse' && setOpen(true)}
@@ -41,12 +42,12 @@ function All({ addresses, more }: { addresses: readonly string[]; more: number }
         type="button"
         aria-expanded={open}
         aria-controls={id}
-        aria-label={more > 0 ? `${more} more addresses` : 'Addresses to copy'}
+        aria-label={more > 0 ? moreAddressesLabel(more) : networkText.copyAddresses}
         className="link rounded-1 px-0.5 text-12"
         onFocus={() => setOpen(true)}
         onClick={() => setOpen(true)}
       >
-        {more > 0 ? `+${more}` : 'copy'}
+        {more > 0 ? `+${more}` : networkText.copy}
       </button>
       <ul
         id={id}

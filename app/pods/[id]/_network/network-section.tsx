@@ -2,37 +2,36 @@ import type { ReactNode } from 'react';
 import type { Device, DeviceEnd } from '../../../../contract/device.ts';
 import type { ExtraRoute } from '../../../../contract/network.ts';
 import type { Neighbour, Pod, Route } from '../../../../contract/pod.ts';
-import { count } from '../../../_lib/format.ts';
 import { bySideAndFamily } from './rows-by-family.ts';
+import { bothEnds, networkSummary, networkText, policyFact, requestedMtu } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell =
   'h-6 border-line-1 border-b px-2 py-0.5 align-baseline first:pl-0 last:pr-0 [overflow-wrap:anywhere] max-md:px-1';
 
-/** The family can be told from the address where there is no room for the word. */
+/** The address family is hidden in narrow windows, where the address itself shows it. */
 const family = 'max-md:hidden';
 const columnWidths = ['w-16 max-md:w-10', `w-16 ${family}`, '', 'w-40 max-md:w-33', 'w-24 max-md:w-20'];
 
-/** What the pod's interface has: how the device is made, and its routes and neighbours, as the kernel has them. */
+/** Network settings of a pod's device, and its routes and neighbors as the kernel reports them. */
 export function NetworkSection({ pod }: { pod: Pod }) {
   const { routes, neighbours, device } = pod;
   return (
     <section aria-labelledby="network" className="min-w-0 pt-2">
       <div className="flex h-8 items-center gap-3">
         <h2 id="network" className="font-semibold">
-          Network
+          {networkText.title}
         </h2>
         <span className="text-12 text-muted">
-          {count(pod.network.addresses.length)} {pod.network.addresses.length === 1 ? 'address' : 'addresses'}
-          , {routes.pod.length} + {routes.host.length} routes
+          {networkSummary(pod.network.addresses.length, routes.pod.length, routes.host.length)}
         </span>
       </div>
       <dl className="grid grid-cols-[112px_minmax(0,1fr)] gap-y-0.5 border-line-2 border-t py-1.5 text-12 leading-5 max-md:grid-cols-[88px_minmax(0,1fr)]">
-        <Fact label="addresses">{pod.network.addresses.join(', ')}</Fact>
-        <Fact label="MTU">{mtuText(pod)}</Fact>
+        <Fact label={networkText.addresses}>{pod.network.addresses.join(', ')}</Fact>
+        <Fact label={networkText.mtu}>{mtuText(pod)}</Fact>
         {device !== null && <DeviceFacts device={device} />}
         {pod.network.routes.length > 0 && (
-          <Fact label="extra routes">
+          <Fact label={networkText.extraRoutes}>
             {pod.network.routes.map((route) => (
               <span key={route.destination} className="block">
                 {extraText(route)}
@@ -41,8 +40,8 @@ export function NetworkSection({ pod }: { pod: Pod }) {
           </Fact>
         )}
       </dl>
-      <Routes pod={routes.pod} host={routes.host} />
-      <Neighbours pod={neighbours.pod} host={neighbours.host} arp={device?.primary.mac !== null} />
+      <RoutesTable pod={routes.pod} host={routes.host} />
+      <NeighborsTable pod={neighbours.pod} host={neighbours.host} hasMac={device?.primary.mac !== null} />
     </section>
   );
 }
@@ -50,7 +49,7 @@ export function NetworkSection({ pod }: { pod: Pod }) {
 function mtuText({ network, device }: Pod): string {
   const { mtu } = network;
   if (device === null || (device.primary.mtu === mtu && device.peer.mtu === mtu)) return String(mtu);
-  return `peer ${device.peer.mtu}, primary ${device.primary.mtu}; ${mtu} was asked for`;
+  return requestedMtu(bothEnds(device.peer.mtu, device.primary.mtu), mtu);
 }
 
 const extraText = ({ destination, metric, mtu }: ExtraRoute): string =>
@@ -62,19 +61,21 @@ const extraText = ({ destination, metric, mtu }: ExtraRoute): string =>
 
 function DeviceFacts({ device }: { device: Device }) {
   const { mode, policy, scrub, primary, peer } = device;
-  const ends = (of: (end: DeviceEnd) => string) => `peer ${of(peer)}, primary ${of(primary)}`;
+  const ends = (of: (end: DeviceEnd) => string) => bothEnds(of(peer), of(primary));
   return (
     <>
-      {mode !== null && <Fact label="mode">{mode.toUpperCase()}</Fact>}
+      {mode !== null && <Fact label={networkText.mode}>{mode.toUpperCase()}</Fact>}
       {policy !== null && (
-        <Fact label="policy">{`peer ${policy.peer}, primary ${policy.primary}, where no program is`}</Fact>
+        <Fact label={networkText.policy}>{policyFact(bothEnds(policy.peer, policy.primary))}</Fact>
       )}
-      {scrub !== null && <Fact label="scrub">{`peer ${scrub.peer}, primary ${scrub.primary}`}</Fact>}
-      <Fact label="MAC">
-        {primary.mac === null && peer.mac === null ? 'none, layer 3' : ends(({ mac }) => mac ?? 'none')}
+      {scrub !== null && <Fact label={networkText.scrub}>{bothEnds(scrub.peer, scrub.primary)}</Fact>}
+      <Fact label={networkText.mac}>
+        {primary.mac === null && peer.mac === null
+          ? networkText.noMac
+          : ends(({ mac }) => mac ?? networkText.none)}
       </Fact>
       {primary.altnames.length + peer.altnames.length > 0 && (
-        <Fact label="also called">
+        <Fact label={networkText.altnames}>
           {[peer, primary]
             .filter(({ altnames }) => altnames.length > 0)
             .map((end) => `${end.name}: ${end.altnames.join(', ')}`)
@@ -94,11 +95,17 @@ function Fact({ label, children }: { label: string; children: ReactNode }) {
   );
 }
 
-function Routes(props: { pod: readonly Route[]; host: readonly Route[] }) {
+function RoutesTable(props: { pod: readonly Route[]; host: readonly Route[] }) {
   return (
     <Table
-      caption="Routes"
-      columns={['in the', 'family', 'destination', 'via', 'device']}
+      caption={networkText.routes}
+      columns={[
+        networkText.namespace,
+        networkText.family,
+        networkText.destination,
+        networkText.gateway,
+        networkText.device,
+      ]}
       widths={columnWidths}
     >
       {bySideAndFamily(props, ({ destination, text }) =>
@@ -108,7 +115,9 @@ function Routes(props: { pod: readonly Route[]; host: readonly Route[] }) {
           <td className={`${cell} text-muted`}>{side}</td>
           <td className={`${cell} ${family} text-muted`}>{each}</td>
           <td className={`${cell} code`}>{item.destination}</td>
-          <td className={`${cell} code`}>{item.gateway ?? <span className="text-muted">direct</span>}</td>
+          <td className={`${cell} code`}>
+            {item.gateway ?? <span className="text-muted">{networkText.direct}</span>}
+          </td>
           <td className={`${cell} code`}>{item.device ?? ''}</td>
         </tr>
       ))}
@@ -116,19 +125,25 @@ function Routes(props: { pod: readonly Route[]; host: readonly Route[] }) {
   );
 }
 
-/** The kernel tells them in the order of its hash table, which changes. */
+/** The kernel dumps neighbors in the order of its hash table, which changes: they are sorted by address. */
 const byAddress = (a: Neighbour, b: Neighbour): number =>
   a.address.localeCompare(b.address, 'en', { numeric: true });
 
-function Neighbours(props: { pod: readonly Neighbour[]; host: readonly Neighbour[]; arp: boolean }) {
+function NeighborsTable(props: { pod: readonly Neighbour[]; host: readonly Neighbour[]; hasMac: boolean }) {
   const rows = bySideAndFamily(
     { pod: props.pod.toSorted(byAddress), host: props.host.toSorted(byAddress) },
     ({ address }) => address,
   );
   return (
     <Table
-      caption="Neighbours"
-      columns={['in the', 'family', 'address', 'MAC', 'state']}
+      caption={networkText.neighbors}
+      columns={[
+        networkText.namespace,
+        networkText.family,
+        networkText.address,
+        networkText.mac,
+        networkText.state,
+      ]}
       widths={columnWidths}
     >
       {rows.map(({ side, family: each, item }) => (
@@ -136,14 +151,16 @@ function Neighbours(props: { pod: readonly Neighbour[]; host: readonly Neighbour
           <td className={`${cell} text-muted`}>{side}</td>
           <td className={`${cell} ${family} text-muted`}>{each}</td>
           <td className={`${cell} code`}>{item.address}</td>
-          <td className={`${cell} code`}>{item.mac ?? <span className="text-muted">none</span>}</td>
+          <td className={`${cell} code`}>
+            {item.mac ?? <span className="text-muted">{networkText.none}</span>}
+          </td>
           <td className={`${cell} code`}>{item.state}</td>
         </tr>
       ))}
       {rows.length === 0 && (
         <tr>
           <td colSpan={5} className={`${cell} text-12 text-ink-2`}>
-            {props.arp ? 'None known.' : 'None: the device is of layer 3 and has no MAC addresses.'}
+            {props.hasMac ? networkText.noNeighbors : networkText.noNeighborsL3}
           </td>
         </tr>
       )}

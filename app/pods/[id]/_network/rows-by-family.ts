@@ -9,9 +9,8 @@ export interface SidedRow<T> {
 }
 
 /**
- * Rows of a table over both namespaces: those in the pod before those on the host, IPv4 before IPv6, else as
- * the kernel has them.
- * @param text what holds the row's addresses; one in it that is IPv6 makes the row of that family
+ * Orders the rows of a table over both namespaces: pod before host, IPv4 before IPv6, else in the kernel's order.
+ * @param text returns the text that contains the row's addresses
  */
 export function bySideAndFamily<T>(
   rows: Record<Side, readonly T[]>,
@@ -26,6 +25,6 @@ export function bySideAndFamily<T>(
   });
 }
 
-/** Of an address, or of a route as `ip route` prints it. MAC addresses in it do not count. */
+/** Returns the family of an address, or of a route as `ip route` prints it; MAC addresses in it are ignored. */
 export const familyOf = (text: string): 'IPv4' | 'IPv6' =>
   isIpv6(text.split(' lladdr ')[0] ?? '') ? 'IPv6' : 'IPv4';

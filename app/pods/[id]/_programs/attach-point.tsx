@@ -1,42 +1,39 @@
 'use client';
 
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { useNode } from '../../../_lib/node-queries.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { MoveDialog } from './move-dialog.tsx';
-import { hookNames, moveLabel } from './move-steps.ts';
+import { fallbackDetail, moveLabel, programsText } from './text.ts';
 
-/** Where the pod's programs are, and what moves them; a veth has one place for them only. */
+const MoveDialog = lazy(async () => ({ default: (await import('./move-dialog.tsx')).MoveDialog }));
+
+/** Hooks that the pod's programs are on, and the button that moves them; a veth has one pair of hooks only. */
 export function AttachPoint({ pod }: { pod: Pod }) {
   const [open, setOpen] = useState(false);
   const { data: node } = useNode();
-  const lacks = useMissingRole('operator');
+  const missingRole = useMissingRole('operator');
   const { device } = pod;
   if (device === null) return null;
-  if (device.kind === 'veth')
-    return (
-      <p className="text-12 text-muted">
-        on the primary, where a veth has its hooks: nothing to move between
-      </p>
-    );
+  if (device.kind === 'veth') return <p className="text-12 text-muted">{programsText.vethHooks}</p>;
   const to = device.hooks === 'netkit' ? 'primary' : 'device';
   const tcx = node?.capabilities.find(({ name }) => name === 'tcx');
   const reason =
     pod.state === 'gone'
-      ? 'the pod is gone'
+      ? programsText.podGone
       : pod.state === 'migrating'
-        ? 'a migration of this pod is running'
-        : lacks;
+        ? programsText.migrating
+        : missingRole;
   return (
     <>
       <p className="text-12 text-ink-2" data-hooks={device.hooks}>
         {device.hooks === 'netkit' ? (
-          'on the netkit hooks'
+          programsText.netkitHooks
         ) : (
           <>
-            <b className="font-[550]">attach fallback</b>: on {hookNames(device.hooks)} of the primary
+            <b className="font-[550]">{programsText.attachFallback}</b>
+            {fallbackDetail(device.hooks)}
           </>
         )}
       </p>
@@ -51,13 +48,15 @@ export function AttachPoint({ pod }: { pod: Pod }) {
         {moveLabel(to)}
       </Button>
       {open && (
-        <MoveDialog
-          pod={pod}
-          device={device}
-          to={to}
-          primaryHooks={tcx?.available === false ? 'tc' : 'tcx'}
-          close={() => setOpen(false)}
-        />
+        <Suspense fallback={null}>
+          <MoveDialog
+            pod={pod}
+            device={device}
+            to={to}
+            primaryHooks={tcx?.available === false ? 'tc' : 'tcx'}
+            close={() => setOpen(false)}
+          />
+        </Suspense>
       )}
     </>
   );

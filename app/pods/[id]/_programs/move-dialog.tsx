@@ -9,7 +9,8 @@ import { Button, Key } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { type Move, moveLabel, moveSteps } from './move-steps.ts';
+import { type Move, moveSteps } from './move-steps.ts';
+import { copyCommandsLabel, moveDescription, moveLabel, programsText } from './text.ts';
 import { useMoveHooks } from './use-move-hooks.ts';
 
 interface Props {
@@ -20,11 +21,11 @@ interface Props {
   close: () => void;
 }
 
-/** What a move does, in which order, with the commands that do the same; then the move. */
+/** Dialog that shows the steps of a move with the equivalent commands, and starts it. */
 export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
   const { mutate, isPending, error } = useMoveHooks(pod);
   const confirm = useRef<HTMLButtonElement>(null);
-  // The pod changes under the dialog as soon as it is moved: what is asked stays what was asked.
+  // The pod changes as soon as its programs are moved; the dialog keeps what it showed.
   const [asked] = useState({
     to,
     steps: moveSteps({ device, policy: pod.network.netkit.policy, to, primaryHooks }),
@@ -46,24 +47,24 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
           <header className="px-5 pt-4 pb-2 max-md:px-4">
             <Dialog.Title className="font-semibold text-15">{moveLabel(asked.to)}</Dialog.Title>
             <Dialog.Description className="text-12 text-ink-2">
-              {device.primary.name} stays the pod’s device. No packet is lost, and none goes by unchecked.
+              {moveDescription(device.primary.name)}
             </Dialog.Description>
           </header>
           <ol className="min-h-0 flex-1 overflow-y-auto border-line-1 border-t px-5 max-md:px-4">
-            {asked.steps.map(({ title, words, commands }, index) => (
+            {asked.steps.map(({ title, detail, commands }, index) => (
               <li
                 key={title}
                 className="grid grid-cols-[16px_96px_minmax(0,1fr)_auto] gap-x-2.5 border-line-1 border-b py-1.5 last:border-b-0 max-md:grid-cols-[16px_minmax(0,1fr)_auto]"
               >
                 <span className="text-right text-12 text-muted leading-5 tabular-nums">{index + 1}</span>
                 <span className="font-semibold">{title}</span>
-                <span className="text-ink-2 max-md:col-span-2 max-md:col-start-2">{words}</span>
+                <span className="text-ink-2 max-md:col-span-2 max-md:col-start-2">{detail}</span>
                 {commands.length > 0 && (
                   <>
                     <span className="-my-1 row-start-1 col-start-4 max-md:col-start-3">
                       <CopyButton
                         text={commands.join('\n')}
-                        what={`the commands of ${title}`}
+                        what={copyCommandsLabel(title)}
                         className="size-6! text-muted"
                       />
                     </span>
@@ -85,14 +86,14 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
               </li>
             ))}
           </ol>
-          {error !== null && <Refused error={error} />}
+          {error !== null && <MoveError error={error} />}
           <footer className="flex flex-wrap items-center gap-3 border-line-2 border-t px-5 py-3 max-md:px-4">
             <span className="text-12 text-muted" role="status">
-              {isPending ? 'The agent moves them.' : ''}
+              {isPending ? programsText.movePending : ''}
             </span>
             <span className="flex-1" />
             <Button size="large" onClick={close}>
-              Cancel
+              {programsText.cancel}
             </Button>
             <Button
               ref={confirm}
@@ -101,7 +102,7 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
               aria-disabled={isPending}
               onClick={() => !isPending && mutate(asked.to, { onSuccess: close })}
             >
-              {isPending ? 'Moving' : error === null ? 'Move' : 'Try again'}
+              {isPending ? programsText.moving : error === null ? programsText.move : programsText.tryAgain}
               {!isPending && (
                 <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
                   <Key>Enter</Key>
@@ -115,14 +116,12 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
   );
 }
 
-function Refused({ error }: { error: Error }) {
+function MoveError({ error }: { error: Error }) {
   return (
     <div role="alert" className="flex gap-3 border-signal border-y bg-signal-wash px-5 py-2.5 max-md:px-4">
       <WarningSign className="mt-0.5 size-4" />
       <div className="min-w-0">
-        <p className="font-semibold">
-          {error instanceof ApiError ? error.title : 'The programs were not moved'}
-        </p>
+        <p className="font-semibold">{error instanceof ApiError ? error.title : programsText.moveRefused}</p>
         <p className="text-12 [overflow-wrap:anywhere]">{error.message}</p>
         {error instanceof ApiError && error.hint !== undefined && (
           <p className="text-12 text-ink-2">{error.hint}</p>

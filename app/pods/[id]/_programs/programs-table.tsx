@@ -9,12 +9,13 @@ import { clock, count, percent } from '../../../_lib/format.ts';
 import { hookDirection } from '../_path/hook-direction.ts';
 import { type PathView, programRuns } from '../_path/path-view.ts';
 import { AttachPoint } from './attach-point.tsx';
+import { programCountLabel, programsText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 const wide = 'max-md:hidden';
 
-/** What is attached to the pod's device, and what each program costs this pod. */
+/** Programs on the pod's device with their cost for this pod. */
 export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }) {
   const programs = pod.device?.programs ?? [];
   const ours = programs.filter((program) => program.ours).length;
@@ -22,11 +23,10 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
     <section aria-labelledby="programs" className="min-w-0">
       <div className="flex min-h-8 flex-wrap items-center gap-x-3">
         <h2 id="programs" className="font-semibold">
-          Programs
+          {programsText.title}
         </h2>
         <span className="text-12 text-muted">
-          {programs.length} attached
-          {programs.length > ours && `, ${programs.length - ours} not Podlane’s`}
+          {programCountLabel(programs.length, programs.length - ours)}
         </span>
         <AttachPoint pod={pod} />
       </div>
@@ -34,43 +34,39 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
         <thead>
           <tr>
             <th scope="col" className={`${head} w-29`}>
-              hook
+              {programsText.hook}
             </th>
             <th scope="col" className={`${head} max-md:px-0`}>
-              program
+              {programsText.program}
             </th>
             <th scope="col" className={`${head} ${wide} w-13 text-right`}>
-              id
+              {programsText.id}
             </th>
             <th scope="col" className={`${head} ${wide} w-23`}>
-              tag
+              {programsText.tag}
             </th>
-            <th scope="col" className={`${head} w-20 pr-[21px] text-right max-md:w-17`} title="For this pod">
-              runs/s
+            <th
+              scope="col"
+              className={`${head} w-20 pr-[21px] text-right max-md:w-17`}
+              title={programsText.runsDetail}
+            >
+              {programsText.runs}
             </th>
             <th
               scope="col"
               className={`${head} w-16 text-right max-md:w-14`}
-              title="Mean of the last second, over the whole node"
+              title={programsText.nsPerRunDetail}
             >
-              ns/run
+              {programsText.nsPerRun}
             </th>
-            <th
-              scope="col"
-              className={`${head} ${wide} w-18 text-right`}
-              title="Share of one core: this pod’s runs × the mean time of a run"
-            >
-              core
+            <th scope="col" className={`${head} ${wide} w-18 text-right`} title={programsText.coreDetail}>
+              {programsText.core}
             </th>
-            <th
-              scope="col"
-              className={`${head} ${wide} w-19 text-right`}
-              title="Instructions the verifier walked"
-            >
-              verified
+            <th scope="col" className={`${head} ${wide} w-19 text-right`} title={programsText.verifiedDetail}>
+              {programsText.verified}
             </th>
             <th scope="col" className={`${head} ${wide} w-29`}>
-              loaded
+              {programsText.loaded}
             </th>
           </tr>
         </thead>
@@ -81,7 +77,7 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
           {programs.length === 0 && (
             <tr>
               <td colSpan={9} className={`${cell} text-ink-2`}>
-                {pod.device === null ? 'No device, so nothing to attach to.' : 'No program is attached.'}
+                {pod.device === null ? programsText.noDevice : programsText.noProgram}
               </td>
             </tr>
           )}
@@ -97,8 +93,7 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
   const rates = view?.rates ?? null;
   const runs = program.ours && rates !== null ? programRuns(rates, hookDirection(program.hook)) : null;
   const scope = program.ours ? kindScope(pod.device?.kind ?? pod.kind) : kindScope('observed');
-  const unknown = program.ours ? 'no sample yet' : 'not Podlane’s: its runs for this pod are not counted';
-  const noStatistics = 'BPF statistics are off, or it has not run yet';
+  const unknown = program.ours ? programsText.noSample : programsText.notOurs;
   return (
     <tr className={`${scope} hover:[&>td]:bg-surface-2`}>
       <td className={`${cell} code text-kind-text`}>{program.hook}</td>
@@ -116,13 +111,13 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
       </td>
       <td
         className={`${cell} text-right tabular-nums`}
-        title={live === null ? 'mean since it was loaded' : undefined}
+        title={live === null ? programsText.meanSinceLoad : undefined}
       >
-        {ns === null ? <NotAvailable reason={noStatistics} slot={false} /> : count(ns)}
+        {ns === null ? <NotAvailable reason={programsText.noStatistics} slot={false} /> : count(ns)}
       </td>
       <td className={`${cell} ${wide} text-right tabular-nums`}>
         {ns === null || runs === null ? (
-          <NotAvailable reason={runs === null ? unknown : noStatistics} slot={false} />
+          <NotAvailable reason={runs === null ? unknown : programsText.noStatistics} slot={false} />
         ) : (
           <>
             {percent((ns * runs) / 1e9)}
@@ -132,14 +127,14 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
       </td>
       <td className={`${cell} ${wide} text-right text-ink-2 tabular-nums`}>
         {program.verifiedInstructions === null ? (
-          <NotAvailable reason="this kernel does not tell" slot={false} />
+          <NotAvailable reason={programsText.notReported} slot={false} />
         ) : (
           count(program.verifiedInstructions)
         )}
       </td>
       <td className={`${cell} ${wide} text-ink-2 tabular-nums`}>
         {program.loadedAt === null ? (
-          <NotAvailable reason="this kernel does not tell" slot={false} />
+          <NotAvailable reason={programsText.notReported} slot={false} />
         ) : (
           clock(Date.parse(program.loadedAt))
         )}

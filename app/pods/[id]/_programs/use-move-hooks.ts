@@ -5,11 +5,11 @@ import type { Pod } from '../../../../contract/pod.ts';
 import type { HookPlace } from '../../../../contract/settings.ts';
 import { notify } from '../../../_components/toast.tsx';
 import { ApiError, callApi } from '../../../_lib/api.ts';
-import { hookNames } from './move-steps.ts';
+import { movedDetail, movedTitle, programsText } from './text.ts';
 
 type To = HookPlace['to'];
 
-/** Moves the programs of a pod's netkit device, and says so with a way back. Its error is for the caller to show. */
+/** Moves the programs of a pod's netkit device and shows a notice that can undo it. The caller shows its error. */
 export function useMoveHooks(pod: Pod) {
   const client = useQueryClient();
   return useMutation({ mutationFn: (to: To) => move(client, pod, to) });
@@ -27,17 +27,17 @@ async function move(client: QueryClient, pod: Pod, to: To): Promise<void> {
   const back: To = to === 'primary' ? 'device' : 'primary';
   notify({
     tone: 'done',
-    title: `Programs of ${pod.name} moved`,
-    detail: `They are on ${hookNames(moved.hooks)}. The device is the same.`,
-    action: { label: 'Undo: move them back', run: () => void move(client, pod, back).catch(tell) },
+    title: movedTitle(pod.name),
+    detail: movedDetail(moved.hooks),
+    action: { label: programsText.undo, run: () => void move(client, pod, back).catch(notifyFailure) },
   });
 }
 
-function tell(error: unknown): void {
+function notifyFailure(error: unknown): void {
   const hint = error instanceof ApiError ? error.hint : undefined;
   notify({
     tone: 'failed',
-    title: error instanceof ApiError ? error.title : 'The programs could not be moved back',
+    title: error instanceof ApiError ? error.title : programsText.moveBackFailed,
     detail: `${error instanceof Error ? error.message : String(error)}${hint === undefined ? '' : ` ${hint}`}`,
   });
 }

@@ -13,14 +13,23 @@ import { Sheet } from '../../../_components/sheet.tsx';
 import { notify } from '../../../_components/toast.tsx';
 import { fileToBase64 } from '../../../_lib/file-encoding.ts';
 import { hookDirection } from '../_path/hook-direction.ts';
+import {
+  attachedDetail,
+  attachedTitle,
+  directionDetail,
+  maxSizeReason,
+  placeDetail,
+  placeLabel,
+  userProgramsText,
+} from './text.ts';
 import { useAttachUserProgram } from './user-program-queries.ts';
 
-/** The hooks of the pod's device that Podlane's programs are on: a user's goes beside them. */
+/** Returns the hooks of the pod's device that Podlane's programs are on. */
 const hooksOf = (pod: Pod): Hook[] => [
   ...new Set((pod.device?.programs ?? []).filter(({ ours }) => ours).map(({ hook }) => hook)),
 ];
 
-/** Takes an object file and puts a program of it on one of the pod's hooks. */
+/** Form that attaches a program of an object file to one of the pod's hooks. */
 export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
   const [hooks] = useState(() => hooksOf(pod));
   const [file, choose] = useState<File | null>(null);
@@ -31,11 +40,11 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
   const attach = useAttachUserProgram(pod);
   const reason =
     hook === undefined
-      ? 'No program of Podlane’s is on this device: there is nothing to be before or after.'
+      ? userProgramsText.nothingToOrderAgainst
       : file === null
-        ? 'Choose an object file.'
+        ? userProgramsText.chooseFile
         : file.size > maxObjectBytes
-          ? `An object has at most ${maxObjectBytes / 1024} KiB.`
+          ? maxSizeReason(maxObjectBytes)
           : null;
   const submit = async () => {
     if (file === null || hook === undefined) return;
@@ -48,7 +57,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
     };
     attach.mutate(wanted, {
       onSuccess: (program) => {
-        notify({ tone: 'done', title: `${program.name} attached`, detail: `${place} Podlane’s on ${hook}` });
+        notify({ tone: 'done', title: attachedTitle(program.name), detail: attachedDetail(place, hook) });
         close();
       },
     });
@@ -57,17 +66,17 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
     <Sheet
       open
       onOpenChange={(open) => !open && close()}
-      title="Attach a program"
-      description="A compiled eBPF object, checked by the verifier before anything is changed."
+      title={userProgramsText.sheetTitle}
+      description={userProgramsText.sheetDescription}
       head={<span className="truncate text-ink-2">{pod.name}</span>}
       footer={
         <>
           <p id="not-attached" className="text-12 text-muted" role="status">
-            {attach.isPending ? 'The verifier looks at it.' : reason}
+            {attach.isPending ? userProgramsText.verifying : reason}
           </p>
           <span className="flex-1" />
           <Button size="large" onClick={close}>
-            Cancel
+            {userProgramsText.cancel}
           </Button>
           <Button
             look="primary"
@@ -76,7 +85,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
             aria-describedby="not-attached"
             onClick={() => void submit()}
           >
-            {attach.isPending ? 'Attaching' : 'Attach'}
+            {attach.isPending ? userProgramsText.attaching : userProgramsText.attachNow}
           </Button>
         </>
       }
@@ -89,47 +98,47 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
         }}
       >
         <FileField
-          label="Object file"
+          label={userProgramsText.objectFile}
           accept=".o"
           file={file}
           choose={choose}
-          hint="ELF, compiled by clang -target bpf, with a program of SEC(&quot;tc&quot;), tcx/… or netkit/…"
+          hint={userProgramsText.objectHint}
         />
         <fieldset>
-          <legend className="text-12 text-muted">Hook</legend>
+          <legend className="text-12 text-muted">{userProgramsText.hook}</legend>
           {hooks.map((each) => (
             <Choice
               key={each}
               group="hook"
               checked={hook === each}
               choose={() => setHook(each)}
-              words={hookDirection(each) === 'egress' ? 'packets that leave the pod' : 'packets to the pod'}
+              detail={directionDetail[hookDirection(each)]}
             >
               <span className="code">{each}</span>
             </Choice>
           ))}
         </fieldset>
         <fieldset>
-          <legend className="text-12 text-muted">Place</legend>
+          <legend className="text-12 text-muted">{userProgramsText.place}</legend>
           <Choice
             group="place"
             checked={place === 'before'}
             choose={() => setPlace('before')}
-            words="sees each packet before it is counted and judged"
+            detail={placeDetail.before}
           >
-            before Podlane’s
+            {placeLabel('before')}
           </Choice>
           <Choice
             group="place"
             checked={place === 'after'}
             choose={() => setPlace('after')}
-            words="runs only on packets Podlane passes; redirected packets never reach it"
+            detail={placeDetail.after}
           >
-            after Podlane’s
+            {placeLabel('after')}
           </Choice>
         </fieldset>
         <div className="grid grid-cols-2 gap-4 max-sm:grid-cols-1">
-          <Field label="Section or program" hint="may be left out where the object has one program">
+          <Field label={userProgramsText.section} hint={userProgramsText.sectionHint}>
             {(tied) => (
               <input
                 {...tied}
@@ -143,7 +152,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
               />
             )}
           </Field>
-          <Field label="Name" hint="for people; by default the program’s">
+          <Field label={userProgramsText.name} hint={userProgramsText.nameHint}>
             {(tied) => (
               <input
                 {...tied}
@@ -157,11 +166,8 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
             )}
           </Field>
         </div>
-        <p className="text-12 text-ink-2">
-          It goes with the pod, through migrations, and stays when the agent ends. It runs until it is
-          detached here or the pod is gone. What it drops is not in Podlane’s counters.
-        </p>
-        {attach.error !== null && <ErrorNotice error={attach.error} title="The program was not attached" />}
+        <p className="text-12 text-ink-2">{userProgramsText.lifetime}</p>
+        {attach.error !== null && <ErrorNotice error={attach.error} title={userProgramsText.refused} />}
         <button type="submit" className="hidden" aria-hidden="true" tabIndex={-1} />
       </form>
     </Sheet>
@@ -172,11 +178,11 @@ interface ChoiceProps {
   group: string;
   checked: boolean;
   choose: () => void;
-  words: string;
+  detail: string;
   children: ReactNode;
 }
 
-const Choice = ({ group, checked, choose, words, children }: ChoiceProps) => (
+const Choice = ({ group, checked, choose, detail, children }: ChoiceProps) => (
   <label className="flex min-h-8 cursor-pointer items-center gap-2 border-line-1 border-b max-md:min-h-9">
     <input
       type="radio"
@@ -186,6 +192,6 @@ const Choice = ({ group, checked, choose, words, children }: ChoiceProps) => (
       className="size-3.5 flex-none accent-accent"
     />
     <span className="whitespace-nowrap">{children}</span>
-    <span className="text-12 text-muted">{words}</span>
+    <span className="text-12 text-muted">{detail}</span>
   </label>
 );

@@ -8,7 +8,7 @@ import { callApi } from '../../../_lib/api.ts';
 const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/programs`;
 const keyOf = (id: string) => ['pod', id, 'programs'] as const;
 
-/** Users' programs on a pod; read again with the pod. */
+/** User programs of a pod, read again whenever the pod is. */
 export const useUserPrograms = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: keyOf(id),
@@ -16,7 +16,7 @@ export const useUserPrograms = (id: string, enabled: boolean) =>
     enabled,
   });
 
-/** What is on the pod's hooks has changed: everything of the pod is read again. */
+/** A change of the programs on a pod's hooks, after which everything about the pod is read again. */
 function useChange<Wanted, Answer>(pod: Pod, ask: (wanted: Wanted) => Promise<Answer>) {
   const client = useQueryClient();
   return useMutation({

@@ -1,7 +1,7 @@
 'use client';
 
 import Link from 'next/link';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import type { UserProgram } from '../../../../contract/build.ts';
 import { maxUserPrograms } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
@@ -12,24 +12,33 @@ import { notify } from '../../../_components/toast.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { clock } from '../../../_lib/format.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { AttachSheet } from './attach-sheet.tsx';
+import {
+  detachedTitle,
+  maxProgramsReason,
+  notDetachedTitle,
+  placeLabel,
+  positionLabel,
+  userProgramsText,
+} from './text.ts';
 import { useDetachUserProgram, useUserPrograms } from './user-program-queries.ts';
 
-/** Programs that users brought to this pod, and what attaches and detaches them. */
+const AttachSheet = lazy(async () => ({ default: (await import('./attach-sheet.tsx')).AttachSheet }));
+
+/** Programs that users attached to this pod, and the buttons that attach and detach them. */
 export function UserProgramsSection({ pod }: { pod: Pod }) {
   const gone = pod.state === 'gone';
   const { data: programs, error, refetch } = useUserPrograms(pod.id, !gone);
   const [open, setOpen] = useState(false);
-  const lacks = useMissingRole('admin');
+  const missingRole = useMissingRole('admin');
   const reason = gone
-    ? 'The pod is gone.'
+    ? userProgramsText.podGone
     : pod.device === null
-      ? 'The pod has no device.'
+      ? userProgramsText.noDevice
       : pod.state === 'migrating'
-        ? 'A migration of this pod is running.'
+        ? userProgramsText.migrating
         : (programs?.length ?? 0) >= maxUserPrograms
-          ? `A pod has at most ${maxUserPrograms}.`
-          : lacks;
+          ? maxProgramsReason(maxUserPrograms)
+          : missingRole;
   return (
     <section
       aria-labelledby="user-programs"
@@ -38,9 +47,9 @@ export function UserProgramsSection({ pod }: { pod: Pod }) {
     >
       <div className="flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1">
         <h2 id="user-programs" className="font-semibold">
-          Users’ programs
+          {userProgramsText.title}
         </h2>
-        <span className="text-12 text-muted">beside Podlane’s, with a life of their own</span>
+        <span className="text-12 text-muted">{userProgramsText.subtitle}</span>
         <span className="flex-1" />
         {reason !== null && <p className="text-12 text-muted">{reason}</p>}
         <Button
@@ -49,23 +58,23 @@ export function UserProgramsSection({ pod }: { pod: Pod }) {
           disabled={reason !== null}
           onClick={() => setOpen(true)}
         >
-          Attach a program…
+          {userProgramsText.attach}
         </Button>
       </div>
       <div className="border-line-2 border-t">
         {programs !== undefined ? (
           <ul>
             {programs.map((program) => (
-              <UserLine key={program.number} pod={pod} program={program} refused={lacks !== null} />
+              <UserLine key={program.number} pod={pod} program={program} refused={missingRole !== null} />
             ))}
             {programs.length === 0 && (
               <li className="flex min-h-9 items-center border-line-1 border-b text-12 text-ink-2">
-                None. A compiled object with a program for this hook can be put before or after Podlane’s.
+                {userProgramsText.none}
               </li>
             )}
           </ul>
         ) : gone ? (
-          <p className="flex h-9 items-center text-12 text-ink-2">They went with the pod.</p>
+          <p className="flex h-9 items-center text-12 text-ink-2">{userProgramsText.goneWithPod}</p>
         ) : error !== null ? (
           <div className="pt-3">
             <ErrorState error={error} retry={() => void refetch()} />
@@ -76,7 +85,11 @@ export function UserProgramsSection({ pod }: { pod: Pod }) {
           </span>
         )}
       </div>
-      {open && <AttachSheet pod={pod} close={() => setOpen(false)} />}
+      {open && (
+        <Suspense fallback={null}>
+          <AttachSheet pod={pod} close={() => setOpen(false)} />
+        </Suspense>
+      )}
     </section>
   );
 }
@@ -98,11 +111,12 @@ function UserLine({ pod, program, refused }: LineProps) {
       <span className="text-12 text-ink-2">
         {attached ? (
           <>
-            {place} Podlane’s{position !== null && `, ${ordinal(position)}`}
+            {placeLabel(place)}
+            {position !== null && `, ${positionLabel(position)}`}
           </>
         ) : (
           <span className="inline-flex items-center gap-1.5">
-            <WarningSign /> taken off its hook by somebody
+            <WarningSign /> {userProgramsText.detachedByOthers}
           </span>
         )}
       </span>
@@ -110,7 +124,7 @@ function UserLine({ pod, program, refused }: LineProps) {
         <span className="code">{section}</span>, by {actor}, {clock(Date.parse(attachedAt))}
         {maps.length > 0 && (
           <>
-            , maps{' '}
+            {userProgramsText.maps}{' '}
             {maps.map((map, index) => (
               <span key={map.id}>
                 {index > 0 && ', '}
@@ -128,31 +142,28 @@ function UserLine({ pod, program, refused }: LineProps) {
   );
 }
 
-const ordinal = (position: number): string =>
-  `runs ${position === 0 ? 'first' : `as number ${position + 1}`}`;
-
 function Detach({ pod, program, refused }: LineProps) {
   const detach = useDetachUserProgram(pod);
-  const [sure, setSure] = useState(false);
-  const go = () =>
+  const [isConfirming, setConfirming] = useState(false);
+  const confirm = () =>
     detach.mutate(program.number, {
-      onSuccess: () => notify({ tone: 'done', title: `${program.name} detached` }),
+      onSuccess: () => notify({ tone: 'done', title: detachedTitle(program.name) }),
       onError: ({ message }) =>
-        notify({ tone: 'failed', title: `${program.name} was not detached`, detail: message }),
+        notify({ tone: 'failed', title: notDetachedTitle(program.name), detail: message }),
     });
-  if (!sure)
+  if (!isConfirming)
     return (
-      <Button size="small" look="quiet" disabled={refused} onClick={() => setSure(true)}>
-        Detach…
+      <Button size="small" look="quiet" disabled={refused} onClick={() => setConfirming(true)}>
+        {userProgramsText.detach}
       </Button>
     );
   return (
     <span className="inline-flex gap-2">
-      <Button size="small" look="destructive" disabled={detach.isPending} onClick={go}>
-        Detach
+      <Button size="small" look="destructive" disabled={detach.isPending} onClick={confirm}>
+        {userProgramsText.detachNow}
       </Button>
-      <Button size="small" onClick={() => setSure(false)}>
-        Keep
+      <Button size="small" onClick={() => setConfirming(false)}>
+        {userProgramsText.keep}
       </Button>
     </span>
   );

@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import type { NewBatchInput } from '../../../../contract/batch.ts';
+import type { DeviceKind } from '../../../../contract/device.ts';
 import type { PodSummary } from '../../../../contract/pod.ts';
 import { KindBadge } from '../../../_components/kind.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
@@ -23,13 +24,13 @@ interface Props {
 
 /** Plan, run and result of a batch in one sheet. */
 export function BatchSheet({ sheet, pods, started }: Props) {
-  if (sheet.planned !== null) return <PlanSheet sheet={sheet} pods={pods} started={started} />;
+  if (sheet.planned !== null)
+    return <PlanSheet to={sheet.planned} sheet={sheet} pods={pods} started={started} />;
   return sheet.id === null ? null : <RunSheet id={sheet.id} sheet={sheet} />;
 }
 
-function PlanSheet({ sheet, pods, started }: Props) {
+function PlanSheet({ to, sheet, pods, started }: Props & { to: DeviceKind }) {
   const [options, setOptions] = useState<Options>(startOptions);
-  const to = sheet.planned!;
   const wanted: NewBatchInput = { pods: pods.map(({ id }) => id), to, ...options };
   const { data: plan, error, refetch } = useBatchPlan(wanted);
   const start = useStartBatch();

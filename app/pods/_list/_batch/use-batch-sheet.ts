@@ -6,7 +6,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 
 export type BatchSheetControl = ReturnType<typeof useBatchSheet>;
 
-/** A batch is in the address (`?batch=ID`), so that it can be linked to; a plan is of the selection and is not. */
+/** Controls the batch sheet. A batch is in the URL (`?batch=ID`), so that it can be linked to; a plan is not. */
 export function useBatchSheet() {
   const pathname = usePathname();
   const search = useSearchParams();
@@ -21,17 +21,21 @@ export function useBatchSheet() {
     },
     [pathname],
   );
+  const id = search.get('batch');
   return {
-    id: search.get('batch'),
+    /** Id of the batch that is shown; null if none is. */
+    id,
+    /** Kind that a batch is planned for; null if none is. */
     planned,
+    isOpen: planned !== null || id !== null,
     plan: setPlanned,
-    open: (id: string) => {
+    open: (batch: string) => {
       setPlanned(null);
-      write(id);
+      write(batch);
     },
     close: () => {
       setPlanned(null);
-      if (search.get('batch') !== null) write(null);
+      if (id !== null) write(null);
     },
   };
 }

@@ -1,0 +1,50 @@
+import type { EventType } from '../../../../contract/event.ts';
+
+/** Texts of a pod's events. */
+export const eventsText = {
+  title: 'Events',
+  none: 'No events.',
+  warning: 'warning',
+} as const;
+
+export const showAllLabel = (events: number): string => `Show all ${events}`;
+export const showLatestLabel = (events: number): string => `Show latest ${events}`;
+
+const eventLabels: Record<EventType, string> = {
+  'agent.started': 'agent started',
+  'pod.attached': 'attached',
+  'pod.detached': 'detached',
+  'pod.gone': 'gone',
+  'migration.done': 'migrated',
+  'migration.undone': 'migration rolled back',
+  'migration.failed': 'migration failed',
+  'migration.recovered': 'migration completed after a restart',
+  'batch.started': 'batch started',
+  'batch.paused': 'batch paused',
+  'batch.resumed': 'batch resumed',
+  'batch.interrupted': 'batch interrupted',
+  'batch.stopped': 'batch stopped',
+  'batch.done': 'batch done',
+  'build.added': 'build added',
+  'build.removed': 'build removed',
+  'build.activated': 'build activated',
+  'build.undone': 'build activation rolled back',
+  'build.newer': 'newer build installed',
+  'program.attached': 'program attached',
+  'program.detached': 'program detached',
+  'hooks.moved': 'programs moved',
+  'guard.repaired': 'guard repaired',
+  'guard.fallback': 'guard fell back to veth',
+  'guard.left-alone': 'automatic recovery stopped',
+  'guard.resumed': 'guard resumed',
+  'guard.changed': 'guard changed',
+  'map.edited': 'map entry edited',
+  'rules.applied': 'rules applied',
+  'rules.removed': 'rules removed',
+  'rules.staged': 'rules staged',
+  'rules.failed': 'rules not active',
+  drift: 'drift',
+};
+
+/** Label of an event; that of a type that this page does not know is the type itself. */
+export const eventLabel = (type: EventType): string => eventLabels[type] ?? type;

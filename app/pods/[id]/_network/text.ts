@@ -1,0 +1,41 @@
+import { count } from '../../../_lib/format.ts';
+
+/** Texts of a pod's network. */
+export const networkText = {
+  title: 'Network',
+  addresses: 'addresses',
+  mtu: 'MTU',
+  extraRoutes: 'extra routes',
+  mode: 'mode',
+  policy: 'policy',
+  scrub: 'scrub',
+  mac: 'MAC',
+  noMac: 'none, layer 3',
+  altnames: 'altnames',
+  none: 'none',
+
+  routes: 'Routes',
+  neighbors: 'Neighbors',
+  namespace: 'netns',
+  family: 'family',
+  destination: 'destination',
+  gateway: 'via',
+  device: 'device',
+  address: 'address',
+  state: 'state',
+  direct: 'direct',
+  noNeighbors: 'No entries.',
+  noNeighborsL3: 'No entries: a layer 3 device has no MAC addresses.',
+
+  copyAddresses: 'Addresses to copy',
+  copy: 'copy',
+} as const;
+
+export const networkSummary = (addresses: number, podRoutes: number, hostRoutes: number): string =>
+  `${count(addresses)} ${addresses === 1 ? 'address' : 'addresses'}, ${podRoutes} + ${hostRoutes} routes`;
+/** Values of both ends of a device. */
+export const bothEnds = (peer: string | number, primary: string | number): string =>
+  `peer ${peer}, primary ${primary}`;
+export const requestedMtu = (ends: string, mtu: number): string => `${ends}; requested ${mtu}`;
+export const policyFact = (ends: string): string => `${ends} (applies without a program)`;
+export const moreAddressesLabel = (addresses: number): string => `${addresses} more addresses`;
