@@ -14,5 +14,5 @@ export type NodeSettings = z.infer<typeof nodeSettings>;
  * Hooks to move Podlane's programs of a netkit device to: the device's netkit hooks, or tcx hooks of its primary, which
  * work where netkit's own attachment fails.
  */
-export const hookPlace = z.strictObject({ to: z.enum(['device', 'primary']) });
-export type HookPlace = z.infer<typeof hookPlace>;
+export const hookPlacement = z.strictObject({ to: z.enum(['device', 'primary']) });
+export type HookPlacement = z.infer<typeof hookPlacement>;

@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceKind } from '../../contract/device.ts';
-import { agentAnswers, type Door } from '../../server/lab/agent.ts';
-import { makeHost, removeHost } from '../../server/lab/host.ts';
-import { hostNetns } from '../../server/lab/names.ts';
-import { removePods } from '../../server/lab/pods.ts';
-import type { Counts } from '../../server/lab/traffic/client.ts';
+import { type AgentEndpoint, waitForAgent } from '../../server/lab/agent-client.ts';
+import { createLabHost, removeLabHost } from '../../server/lab/host.ts';
+import { labHostNetnsName } from '../../server/lab/names.ts';
+import { removeLabPods } from '../../server/lab/pods.ts';
+import type { RequestCounts } from '../../server/lab/traffic/traffic-client.ts';
 import { agentFlags } from '../agent-process.ts';
 import { type Child, startChild, untilReady } from '../child.ts';
 import { endProcessesIn } from './processes.ts';
@@ -34,7 +34,7 @@ export interface NodeOptions {
 }
 
 /** What each app's clients counted since the start. */
-export type TrafficCounts = Record<string, Counts>;
+export type TrafficCounts = Record<string, RequestCounts>;
 
 /** A node of the lab: host namespace, agent, pods and their traffic. */
 export interface LabNode {
@@ -62,17 +62,17 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
   const { lab, own, progress, signal } = options;
   const directory = labDirectory(lab);
   const socket = join(directory, 'agent.sock');
-  const door: Door = { socketPath: socket };
+  const endpoint: AgentEndpoint = { socketPath: socket };
   const children: Child[] = [];
   const stop = async () => {
     for (const child of children.reverse()) await child.stop();
-    await clear(lab, door);
+    await clear(lab, endpoint);
   };
   try {
-    await clear(lab, door);
+    await clear(lab, endpoint);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     progress('host namespace and uplink');
-    await makeHost(lab, { own });
+    await createLabHost(lab, { own });
     signal.throwIfAborted();
 
     progress('agent');
@@ -87,7 +87,7 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
     // Both load at the same time; the pods are attached as soon as the agent answers.
     const [traffic] = await Promise.all([
       startTraffic(options, socket, children),
-      untilReady(agent, agentAnswers(door, agentWithin * 1000, signal)),
+      untilReady(agent, waitForAgent(endpoint, agentWithin * 1000, signal)),
     ]);
     return { socket, agent, agentCommand, traffic, stop };
   } catch (error) {
@@ -97,11 +97,11 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
 }
 
 /** Removes all that can be left of a lab: pods, processes in its host namespace, that namespace, pins, files. */
-async function clear(lab: string, door: Door): Promise<void> {
-  await removePods(door, lab);
-  await endProcessesIn(`/run/netns/${hostNetns(lab)}`);
+async function clear(lab: string, endpoint: AgentEndpoint): Promise<void> {
+  await removeLabPods(endpoint, lab);
+  await endProcessesIn(`/run/netns/${labHostNetnsName(lab)}`);
   rmSync(labPins(lab), { recursive: true, force: true });
-  removeHost(lab);
+  removeLabHost(lab);
   rmSync(labDirectory(lab), { recursive: true, force: true });
 }
 
@@ -109,7 +109,7 @@ function commandOfAgent(options: NodeOptions, socket: string): string[] {
   const { lab, own, environment, listen, socketGid, trust } = options;
   return [
     // not `ip netns exec`, which would hide the pins
-    ...(own ? ['nsenter', `--net=/run/netns/${hostNetns(lab)}`, '--'] : []),
+    ...(own ? ['nsenter', `--net=/run/netns/${labHostNetnsName(lab)}`, '--'] : []),
     ...[process.execPath, ...agentFlags, join(root, 'server/main.ts')],
     ...['--socket', socket, '--database', join(labDirectory(lab), 'podlane.db')],
     ...['--pins', labPins(lab), '--environment', environment, '--lab', '--log-level', 'warn'],

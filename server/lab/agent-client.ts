@@ -3,20 +3,20 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError, problem } from '../../contract/problem.ts';
 
-/** Where an agent answers: a Unix socket, or TCP with the token it asks for. */
+/** Endpoint of an agent: a Unix socket, or TCP with its token. */
 export type AgentEndpoint = { socketPath: string } | { host: string; port: number; token: string };
 
 /**
- * Reads `unix:/run/podlane/agent.sock` or `http://127.0.0.1:7001`.
- * @throws ProblemError bad_request when it is neither, or TCP comes without a token
+ * Parses `unix:/run/podlane/agent.sock` or `http://127.0.0.1:7001`.
+ * @throws ProblemError `bad_request` for another form, or TCP without a token file
  */
 export function parseAgentEndpoint(text: string, tokenFile?: string): AgentEndpoint {
   if (text.startsWith('unix:')) return { socketPath: text.slice('unix:'.length) };
   const url = URL.parse(text);
   if (url?.protocol !== 'http:')
-    throw new ProblemError('bad_request', `agent ${text}: neither unix:PATH nor http://HOST:PORT`);
+    throw new ProblemError('bad_request', `agent ${text}: expected unix:PATH or http://HOST:PORT`);
   if (tokenFile === undefined)
-    throw new ProblemError('bad_request', `agent ${text}: over TCP it asks for a token`, {
+    throw new ProblemError('bad_request', `agent ${text}: a token is required over TCP`, {
       hint: 'give --token-file',
     });
   return { host: url.hostname, port: Number(url.port), token: readFileSync(tokenFile, 'utf8').trim() };
@@ -25,36 +25,49 @@ export function parseAgentEndpoint(text: string, tokenFile?: string): AgentEndpo
 const keepAlive = new Agent({ keepAlive: true, maxSockets: 4 });
 
 /**
- * Asks the agent for one thing and gives the JSON it answers, null when it answers nothing.
- * @throws ProblemError the agent's own problem; agent_unreachable when it does not answer in `withinMs`
+ * Sends a request to the agent. @returns the JSON of the response, null without a body
+ * @throws ProblemError the agent's problem, or `agent_unreachable` when it does not respond within `timeoutMs`
  */
 export async function requestAgent(
-  door: AgentEndpoint,
+  endpoint: AgentEndpoint,
   method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
-  { body, withinMs = 30_000 }: { body?: unknown; withinMs?: number } = {},
+  { body, timeoutMs = 30_000 }: { body?: unknown; timeoutMs?: number } = {},
 ): Promise<unknown> {
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const { status, answer } = await exchange(door, method, path, text, withinMs).catch((cause: Error) => {
-    throw new ProblemError('agent_unreachable', `${method} ${path} of ${endpointName(door)}: ${cause.message}`, {
-      cause,
-    });
-  });
-  const json = answer === '' ? null : JSON.parse(answer);
+  const { status, text: responseText } = await exchange(endpoint, method, path, text, timeoutMs).catch(
+    (cause: Error) => {
+      throw new ProblemError(
+        'agent_unreachable',
+        `${method} ${path} of ${endpointName(endpoint)}: ${cause.message}`,
+        {
+          cause,
+        },
+      );
+    },
+  );
+  const json: unknown = responseText === '' ? null : JSON.parse(responseText);
   if (status < 400) return json;
-  const told = problem.safeParse(json);
-  if (!told.success)
-    throw new ProblemError('internal', `${method} ${path} of ${endpointName(door)}: answered ${status} ${answer}`);
-  const { code, detail, hint, errors, verifier } = told.data;
+  const reported = problem.safeParse(json);
+  if (!reported.success)
+    throw new ProblemError(
+      'internal',
+      `${method} ${path} of ${endpointName(endpoint)}: status ${status} ${responseText}`,
+    );
+  const { code, detail, hint, errors, verifier } = reported.data;
   throw new ProblemError(code, detail, { hint, errors, verifier });
 }
 
-/** Waits until the agent answers. @throws ProblemError agent_unreachable, as it was at the end */
-export async function waitForAgent(door: AgentEndpoint, withinMs: number, signal?: AbortSignal): Promise<void> {
-  const until = performance.now() + withinMs;
+/** Waits until the agent responds. @throws ProblemError `agent_unreachable` of the last attempt */
+export async function waitForAgent(
+  endpoint: AgentEndpoint,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const until = performance.now() + timeoutMs;
   for (;;) {
     try {
-      await requestAgent(door, 'GET', '/api/v1/node', { withinMs: 5000 });
+      await requestAgent(endpoint, 'GET', '/api/v1/node', { timeoutMs: 5000 });
       return;
     } catch (error) {
       if (!(error instanceof ProblemError && error.code === 'agent_unreachable')) throw error;
@@ -64,21 +77,32 @@ export async function waitForAgent(door: AgentEndpoint, withinMs: number, signal
   }
 }
 
-const endpointName = (door: AgentEndpoint) =>
-  'socketPath' in door ? `the agent at ${door.socketPath}` : `the agent at ${door.host}:${door.port}`;
+const endpointName = (endpoint: AgentEndpoint) =>
+  'socketPath' in endpoint
+    ? `the agent at ${endpoint.socketPath}`
+    : `the agent at ${endpoint.host}:${endpoint.port}`;
 
-function exchange(door: AgentEndpoint, method: string, path: string, body: string | undefined, withinMs: number) {
-  const where = 'socketPath' in door ? { socketPath: door.socketPath } : { host: door.host, port: door.port };
-  return new Promise<{ status: number; answer: string }>((resolve, reject) => {
-    const asking = request(
+function exchange(
+  endpoint: AgentEndpoint,
+  method: string,
+  path: string,
+  body: string | undefined,
+  timeoutMs: number,
+) {
+  const where =
+    'socketPath' in endpoint
+      ? { socketPath: endpoint.socketPath }
+      : { host: endpoint.host, port: endpoint.port };
+  return new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const outgoing = request(
       {
         ...where,
         agent: keepAlive,
         method,
         path,
-        signal: AbortSignal.timeout(withinMs),
+        signal: AbortSignal.timeout(timeoutMs),
         headers: {
-          ...('token' in door ? { authorization: `Bearer ${door.token}` } : {}),
+          ...('token' in endpoint ? { authorization: `Bearer ${endpoint.token}` } : {}),
           ...(body === undefined
             ? {}
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
@@ -86,15 +110,15 @@ function exchange(door: AgentEndpoint, method: string, path: string, body: strin
       },
       async (response) => {
         try {
-          let answer = '';
-          for await (const chunk of response.setEncoding('utf8')) answer += chunk;
-          resolve({ status: response.statusCode!, answer });
+          let text = '';
+          for await (const chunk of response.setEncoding('utf8')) text += chunk;
+          resolve({ status: response.statusCode ?? 0, text });
         } catch (error) {
           reject(error);
         }
       },
     );
-    asking.on('error', reject);
-    asking.end(body);
+    outgoing.on('error', reject);
+    outgoing.end(body);
   });
 }

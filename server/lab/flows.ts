@@ -1,14 +1,14 @@
-/** How a client talks to a server: on connections kept open, one connection a request, or datagrams. */
+/** Transport of a flow: kept-alive TCP connections, one TCP connection per request, UDP, or UDP bursts. */
 export type FlowType = 'tcp' | 'short' | 'udp' | 'burst';
 
-/** Requests from the pod of app `from` to that of `to`. */
+/** Requests of the pod of app `from` to the pod of app `to`. */
 export interface Flow {
   type: FlowType;
   from: string;
   to: string;
-  /** requests a second at full rate; of `burst`: bursts a second */
+  /** Requests per second at full rate; bursts per second for `burst`. */
   rate: number;
-  /** bytes of a request and of its reply, our header included */
+  /** Bytes of a request, header included. */
   request: number;
   reply: number;
 }
@@ -29,7 +29,7 @@ const flow = (
   reply,
 });
 
-/** Who talks to whom. Every pod is a client of something, so that every pod counts. */
+/** Flows of the lab. Every pod is the client of at least one, so that every pod counts requests. */
 export const labFlows: readonly Flow[] = [
   flow('tcp', 'web', 'cart', 60, 220, 900),
   flow('tcp', 'web', 'catalogue', 50, 180, 6000),
@@ -53,14 +53,14 @@ export const labFlows: readonly Flow[] = [
   flow('burst', 'worker', 'indexer', 1 / 7, 120, 120),
 ];
 
-/** One port for everything a pod serves, TCP and UDP. */
+/** Port of every server, TCP and UDP. */
 export const serverPort = 8080;
 
 /**
- * What the load of a flow is multiplied by at a moment, between 0.55 and 1.45: slow waves, each flow its own,
- * so that a chart of it is no straight line.
- * @param index the flow's place in the table
- * @param seconds since the start
+ * Returns the factor of a flow's load at a moment, between 0.55 and 1.45: slow waves that differ by flow, so that charts
+ * are not straight lines.
+ * @param index index of the flow in `labFlows`
+ * @param seconds seconds since the start
  */
 export function loadFactor(index: number, seconds: number): number {
   const period = 40 + ((index * 17) % 50);

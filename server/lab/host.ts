@@ -4,20 +4,20 @@ import {
   currentNamespace,
   deleteNamedNamespace,
   openNamespace,
-  withNamespace,
 } from '../kernel/netns.ts';
 import { addAddress } from '../netlink/address.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import { addRoute } from '../netlink/route.ts';
+import { withNamespace } from '../netlink/setns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
-import { labHostNetnsName, labNetnsName, outsideService, labPodNetwork } from './names.ts';
+import { labHostNetnsName, labNetnsName, labPodNetwork, outsideService } from './names.ts';
 
 const mtu = 1500;
 
 /**
- * Makes what stands for the node: its host namespace, set to forward, and an uplink to a namespace outside.
- * @param own a namespace of the lab's own; else the one this process is in (the guest's)
+ * Creates the lab's node: a host namespace that forwards packets, with an uplink to a namespace outside.
+ * @param own true creates a host namespace; false uses the one of this process (in a guest)
  */
 export async function createLabHost(lab: string, { own }: { own: boolean }): Promise<void> {
   if (own) await setLoopbackUp(createNamedNamespace(labHostNetnsName(lab)));
@@ -47,29 +47,35 @@ export async function createLabHost(lab: string, { own }: { own: boolean }): Pro
     },
   ];
   for (const { socket, name, address } of ends) {
-    const { ifindex } = (await getLink(socket, { name }))!;
+    const ifindex = await ifindexOf(socket, name);
     await addAddress(socket, ifindex, `${address}/${outsideService.prefix}`);
     await setLink(socket, ifindex, { up: true });
   }
   for (const { socket, name, destination, gateway } of ends) {
-    const { ifindex } = (await getLink(socket, { name }))!;
+    const ifindex = await ifindexOf(socket, name);
     await addRoute(socket, { destination, gateway, ifindex });
   }
 }
 
-/** Removes what `createLabHost` makes, also what an earlier lab of this name left behind. */
+async function ifindexOf(socket: NetlinkSocket, name: string): Promise<number> {
+  const link = await getLink(socket, { name });
+  if (link === null) throw new Error(`no interface ${name}`);
+  return link.ifindex;
+}
+
+/** Removes what `createLabHost` creates, including what an earlier lab of this name left. */
 export function removeLabHost(lab: string): void {
   deleteNamedNamespace(labNetnsName(lab, outsideService.app));
   deleteNamedNamespace(labHostNetnsName(lab));
 }
 
-/** Ups the loopback of a new namespace; its index there is 1 always. */
+/** Sets the loopback of a new namespace up; its ifindex is always 1. */
 export async function setLoopbackUp(path: string): Promise<void> {
   using socket = NetlinkSocket.inNamespace(path);
   await setLink(socket, 1, { up: true });
 }
 
-/** /proc/sys/net shows the namespace of the thread that opens it. */
+/** Enables forwarding. The thread enters the namespace, because /proc/sys/net belongs to the namespace of its opener. */
 function setForwarding(fd: number) {
   withNamespace(fd, () => {
     writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');

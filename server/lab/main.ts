@@ -1,24 +1,30 @@
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKind } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { waitForAgent, type AgentEndpoint, parseAgentEndpoint } from './agent-client.ts';
+import { type AgentEndpoint, parseAgentEndpoint, waitForAgent } from './agent-client.ts';
 import { lockLabName } from './name-lock.ts';
-import { labNamePattern, labPods, labNetnsName, outsideService } from './names.ts';
-import { attachLabPods, detachLabPods, type AttachedLabPod, createPodNamespaces, removeLabPods } from './pods.ts';
-import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';
+import { labNamePattern, labNetnsPath, labPods, outsideService } from './names.ts';
+import {
+  type AttachedLabPod,
+  attachLabPods,
+  createPodNamespaces,
+  detachLabPods,
+  removeLabPods,
+} from './pods.ts';
 import { startTraffic, type TrafficEnd } from './traffic/traffic.ts';
+import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';
 
 const usage = `Usage: node server/lab/main.ts --agent unix:PATH|http://HOST:PORT [options]
 
-Makes the lab's six pods, gives them to the agent and lets them talk, until it is told to stop.
+Attaches the lab's six pods to the agent and runs traffic between them until it is stopped.
 
   --token-file FILE   the agent's token, for TCP
-  --name NAME         tells labs apart; default lab
+  --name NAME         name of the lab; default lab
   --kind KIND         netkit or veth; default: netkit where the kernel has it
   --rate FACTOR       multiplies the traffic; default 1
-  --cpu CORES         what the traffic may cost; it slows down by itself; default 0.25
-  --wait SECONDS      for the agent to answer; default 30
-  --outside           the namespace podlane-NAME-outside is there: talk to it too
+  --cpu CORES         limit of the traffic's CPU use, to which it slows down; default 0.25
+  --wait SECONDS      to wait for the agent; default 30
+  --outside           also send traffic to the namespace podlane-NAME-outside
   --json              one JSON object a line: progress, ready, traffic (each second), agent, stopped
 `;
 
@@ -43,10 +49,10 @@ if (values.help || values.agent === undefined) {
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
-process.stdout.on('error', () => stopping.abort()); // whoever read it has gone
+process.stdout.on('error', () => stopping.abort()); // the reader has exited
 
 try {
-  await run();
+  await run(values.agent);
 } catch (error) {
   if (!stopping.signal.aborted) printError(error);
 }
@@ -58,25 +64,25 @@ function printError(error: unknown) {
   process.exitCode = 1;
 }
 
-/** Gives the namespaces to the agent, once it answers. */
+/** Attaches the pods once the agent responds. */
 async function attach(
-  door: AgentEndpoint,
-  namespaces: Record<string, string>,
+  endpoint: AgentEndpoint,
+  lab: string,
   { kind, signal }: { kind: DeviceKind | undefined; signal: AbortSignal },
 ): Promise<AttachedLabPod[]> {
   const progress = (text: string) => print({ type: 'progress', text });
-  await waitForAgent(door, positiveOption('wait') * 1000, signal);
-  await detachLabPods(door);
-  const pods = await attachLabPods(door, namespaces, { kind, signal, progress });
-  progress('traffic between them');
+  await waitForAgent(endpoint, positiveOption('wait') * 1000, signal);
+  await detachLabPods(endpoint);
+  const pods = await attachLabPods(endpoint, lab, { kind, signal, progress });
+  progress('starting traffic');
   return pods;
 }
 
-async function run() {
-  const door = parseAgentEndpoint(values.agent!, values['token-file']);
+async function run(agent: string): Promise<void> {
+  const endpoint = parseAgentEndpoint(agent, values['token-file']);
   const lab = values.name;
   if (!labNamePattern.test(lab))
-    throw new ProblemError('bad_request', `--name ${lab}: lower case letters, digits, -`);
+    throw new ProblemError('bad_request', `--name ${lab}: expected lowercase letters, digits and -`);
   const kind = values.kind === undefined ? undefined : deviceKind.parse(values.kind);
   const rate = positiveOption('rate');
   const budget = positiveOption('cpu');
@@ -85,40 +91,46 @@ async function run() {
 
   await lockLabName(lab, signal);
   try {
-    await removeLabPods(door, lab);
-    const namespaces = await createPodNamespaces(lab);
+    await removeLabPods(endpoint, lab);
+    await createPodNamespaces(lab);
     const ends: TrafficEnd[] = labPods.map(({ app, addresses: [address] }) => ({
       app,
-      netns: namespaces[app]!,
-      address: address.split('/')[0]!,
+      netns: labNetnsPath(lab, app),
+      address: address.replace(/\/.*/, ''),
     }));
     if (values.outside)
       ends.push({
         app: outsideService.app,
-        netns: `/run/netns/${labNetnsName(lab, outsideService.app)}`,
+        netns: labNetnsPath(lab, outsideService.app),
         address: outsideService.address,
       });
-    const attaching = attach(door, namespaces, { kind, signal });
+    const attaching = attach(endpoint, lab, { kind, signal });
     const traffic = await startTraffic(ends, { attached: attaching, rate, budget, signal });
     const pods = await attaching;
     const reporting = new AbortController();
-    const reports = reportTrafficPeriodically(door, pods, traffic, { signal: reporting.signal, away: printAgentState });
-    print({ type: 'ready', pods: pods.map(({ app, id, namespace, name }) => ({ app, id, namespace, name })) });
-    const telling = setInterval(() => {
+    const reports = reportTrafficPeriodically(endpoint, pods, traffic, {
+      signal: reporting.signal,
+      onAgentState: printAgentState,
+    });
+    print({
+      type: 'ready',
+      pods: pods.map(({ app, id, namespace, name }) => ({ app, id, namespace, name })),
+    });
+    const printing = setInterval(() => {
       if (values.json) print({ type: 'traffic', ...traffic.load(), apps: traffic.counts() });
     }, 1000);
     try {
       await Promise.race([stop, traffic.failure]);
     } finally {
-      clearInterval(telling);
+      clearInterval(printing);
       reporting.abort();
       await reports;
       await traffic.stop();
-      await sendTrafficReport(door, pods, traffic);
+      await sendTrafficReport(endpoint, pods, traffic);
       print({ type: 'stopped', apps: traffic.counts() });
     }
   } finally {
-    await removeLabPods(door, lab);
+    await removeLabPods(endpoint, lab);
   }
 }
 
@@ -126,21 +138,26 @@ function printAgentState(error: Error | null) {
   print({
     type: 'agent',
     away: error !== null,
-    text: error ? `${error.message}; the traffic goes on` : 'the agent is back',
+    text: error ? `${error.message}; the traffic continues` : 'the agent is back',
   });
 }
 
-type Message = { type: 'progress' | 'agent'; text: string; away?: boolean } | { type: string; text?: undefined };
+type Message =
+  | { type: 'progress' | 'agent'; text: string; away?: boolean }
+  | { type: string; text?: undefined };
 
-function print(said: Message & Record<string, unknown>) {
-  if (values.json) process.stdout.write(`${JSON.stringify(said)}\n`);
-  else process.stdout.write(`${said.text ?? said.type}\n`);
+function print(message: Message & Record<string, unknown>): void {
+  if (values.json) process.stdout.write(`${JSON.stringify(message)}\n`);
+  else process.stdout.write(`${message.text ?? message.type}\n`);
 }
 
 function positiveOption(option: 'rate' | 'cpu' | 'wait'): number {
   const value = Number(values[option]);
   if (value > 0 && value <= 1000) return value;
-  throw new ProblemError('bad_request', `--${option} ${values[option]}: a number above 0, up to 1000`);
+  throw new ProblemError(
+    'bad_request',
+    `--${option} ${values[option]}: expected a number above 0, up to 1000`,
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

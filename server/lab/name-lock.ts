@@ -2,18 +2,18 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../contract/problem.ts';
 
-/** How long an earlier lab may take to stop, in tries of 100 ms. */
+/** Attempts, 100 ms apart, for which an earlier lab that is stopping is awaited. */
 const maxTries = 100;
 
 /**
- * Holds an abstract Unix socket (unix(7)), which ends with the process however it ends, so that two labs of
- * one name do not take each other's pods. An earlier one that is stopping is waited for.
- * @throws ProblemError bad_request when it goes on, or `signal` says to stop
+ * Binds an abstract Unix socket (unix(7)) as a lock, so that two labs of one name do not take each other's pods. The
+ * kernel releases it when the process ends. Waits for an earlier lab that is stopping.
+ * @throws ProblemError `bad_request` when the other lab keeps running, or `signal` is aborted
  */
 export async function lockLabName(lab: string, signal: AbortSignal): Promise<void> {
   for (let tried = 1; !(await tryLock(`\0podlane-pods-${lab}`)); tried++) {
     if (tried === maxTries || signal.aborted)
-      throw new ProblemError('bad_request', `a lab called ${lab} runs already`, { hint: 'give --name' });
+      throw new ProblemError('bad_request', `a lab named ${lab} is already running`, { hint: 'give --name' });
     await sleep(100);
   }
 }

@@ -1,9 +1,9 @@
-/** One pod of the lab, before the agent knows it. */
+/** A pod of the lab, before it is attached. */
 export interface LabPod {
   app: string;
   namespace: string;
   name: string;
-  /** CIDRs, the IPv4 one first */
+  /** CIDRs, the IPv4 one first. */
   addresses: [string, string];
   labels: Record<string, string>;
 }
@@ -16,7 +16,7 @@ const pod = (namespace: string, app: string, replica: string, host: number): Lab
   labels: { app, 'app.kubernetes.io/part-of': namespace, 'pod-template-hash': replica.split('-')[0]! },
 });
 
-/** The six pods, the same in every lab: who looked at one yesterday finds it again. */
+/** The six pods, with the same names and addresses in every lab. */
 export const labPods: readonly LabPod[] = [
   pod('shop', 'web', '6f5c9d7b8d-4jmtw', 32),
   pod('shop', 'cart', '7c9d8b6f4-x2kqp', 33),
@@ -26,17 +26,25 @@ export const labPods: readonly LabPod[] = [
   pod('batch', 'worker', '7d4b8f9c56-9wzpd', 37),
 ];
 
-/** Where the pods' packets go that leave the node: a service beyond the uplink. */
-export const outsideService = { app: 'outside', address: '10.41.0.1', node: '10.41.0.2', prefix: 24 } as const;
+/** The service beyond the uplink that pods send to. */
+export const outsideService = {
+  app: 'outside',
+  address: '10.41.0.1',
+  node: '10.41.0.2',
+  prefix: 24,
+} as const;
 
-/** The pods' addresses as one route, for the way back from outside. */
+/** Route to all pods, for the namespace outside. */
 export const labPodNetwork = '10.42.0.0/24';
 
-/** The network namespace that stands for the node where the lab does not use the running one. */
+/** Returns the name of the lab's host namespace. */
 export const labHostNetnsName = (lab: string): string => `podlane-${lab}`;
 
-/** The network namespace of a pod, or of outside, in the lab called `lab`. */
+/** Returns the name of the network namespace of a pod, or of the service outside. */
 export const labNetnsName = (lab: string, app: string): string => `podlane-${lab}-${app}`;
 
-/** A lab's name goes into names of namespaces and paths. */
+/** Returns the path of the network namespace of a pod, or of the service outside. */
+export const labNetnsPath = (lab: string, app: string): string => `/run/netns/${labNetnsName(lab, app)}`;
+
+/** Valid names of labs, which become parts of namespace names and paths. */
 export const labNamePattern = /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/;

@@ -1,43 +1,47 @@
 import { setInterval as every } from 'node:timers/promises';
 import type { TrafficReport } from '../../contract/pod.ts';
-import { requestAgent, type AgentEndpoint } from './agent-client.ts';
+import { type AgentEndpoint, requestAgent } from './agent-client.ts';
 import type { AttachedLabPod } from './pods.ts';
 import type { Traffic } from './traffic/traffic.ts';
 
-/** How often the agent hears of the counts, ms. */
-const interval = 500;
+/** Milliseconds between two reports. */
+const intervalMs = 500;
 
 /**
- * Tells the agent what the traffic counted, until `signal`. While the agent is away the counts go on;
- * `away` hears of each change, with the error when it begins.
+ * Reports the traffic's request counts to the agent until `signal` is aborted. `onAgentState` is called when the agent
+ * becomes unreachable, with the error, and when it is back, with null.
  */
 export async function reportTrafficPeriodically(
-  door: AgentEndpoint,
+  endpoint: AgentEndpoint,
   pods: readonly AttachedLabPod[],
   traffic: Traffic,
-  { signal, away }: { signal: AbortSignal; away(error: Error | null): void },
+  { signal, onAgentState }: { signal: AbortSignal; onAgentState(error: Error | null): void },
 ): Promise<void> {
-  let answered = true;
+  let reachable = true;
   try {
-    for await (const _ of every(interval, undefined, { signal })) {
-      const error = await sendTrafficReport(door, pods, traffic);
-      if (answered !== (error === null)) away(error);
-      answered = error === null;
+    for await (const _ of every(intervalMs, undefined, { signal })) {
+      const error = await sendTrafficReport(endpoint, pods, traffic);
+      if (reachable !== (error === null)) onAgentState(error);
+      reachable = error === null;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
 }
 
-/** One report; null when the agent took it. */
-export async function sendTrafficReport(door: AgentEndpoint, pods: readonly AttachedLabPod[], traffic: Traffic): Promise<Error | null> {
+/** Sends one report. @returns null, or why the agent did not accept it */
+export async function sendTrafficReport(
+  endpoint: AgentEndpoint,
+  pods: readonly AttachedLabPod[],
+  traffic: Traffic,
+): Promise<Error | null> {
   const counts = traffic.counts();
   const body: TrafficReport = {
     pods: Object.fromEntries(
-      pods.map(({ id, app }) => [id, { ok: counts[app]!.ok, failed: counts[app]!.failed }]),
+      pods.map(({ id, app }) => [id, { ok: counts[app]?.ok ?? 0, failed: counts[app]?.failed ?? 0 }]),
     ),
   };
-  return requestAgent(door, 'PUT', '/api/v1/lab/traffic', { body, withinMs: 5000 }).then(
+  return requestAgent(endpoint, 'PUT', '/api/v1/lab/traffic', { body, timeoutMs: 5000 }).then(
     () => null,
     (error: Error) => error,
   );

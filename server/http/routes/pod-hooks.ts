@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { pod } from '../../../contract/pod.ts';
-import { hookPlace } from '../../../contract/settings.ts';
+import { hookPlacement } from '../../../contract/settings.ts';
 import { actorOf } from '../actor.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
@@ -19,7 +19,7 @@ export const podHookRoutes =
           description: 'The device stays. No packet is lost, and none bypasses the programs.',
           tags: ['pods'],
           params: podParams,
-          body: hookPlace,
+          body: hookPlacement,
           response: { 200: pod, ...problemResponses },
         },
       },

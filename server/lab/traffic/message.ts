@@ -2,20 +2,19 @@ import { randomFillSync } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
- * What clients and servers of the lab say to each other; the same on TCP, where the length frames it, and
- * in a datagram. Little endian:
+ * Message format between clients and servers of the lab, over TCP (framed by the length) and UDP. Little-endian:
  *
  * | offset | type | field |
  * |---|---|---|
  * | 0 | u32 | bytes of the message, header included |
  * | 4 | u32 | CRC-32 of all that follows |
  * | 8 | u32 | id of the request; a reply repeats it |
- * | 12 | u32 | bytes of the reply that is asked for; 0 in a reply |
+ * | 12 | u32 | bytes of the requested reply; 0 in a reply |
  * | 16 | | payload |
  */
 export const headerBytes = 16;
 
-/** Longer ones are taken for rubbish. */
+/** Longer messages count as damaged. */
 export const maxBytes = 65536;
 
 export interface Message {
@@ -26,7 +25,7 @@ export interface Message {
 
 const noise = randomFillSync(Buffer.alloc(maxBytes + 4096));
 
-/** A message of `bytes` bytes (at least the header), filled with bytes that differ from id to id. */
+/** Encodes a message of `bytes` bytes (at least the header), with a payload that differs by id. */
 export function encodeMessage(id: number, bytes: number, reply: number): Buffer {
   const message = Buffer.allocUnsafe(bytes);
   noise.copy(message, headerBytes, id % 4096, (id % 4096) + bytes - headerBytes);
@@ -37,7 +36,7 @@ export function encodeMessage(id: number, bytes: number, reply: number): Buffer 
   return message;
 }
 
-/** Reads one whole message; null when its length or checksum is wrong. */
+/** Decodes one message. @returns null when its length or checksum is wrong */
 export function decodeMessage(message: Buffer): Message | null {
   if (message.length < headerBytes || message.readUInt32LE(0) !== message.length) return null;
   if (message.readUInt32LE(4) !== crc32(message.subarray(8))) return null;
@@ -47,9 +46,9 @@ export function decodeMessage(message: Buffer): Message | null {
 }
 
 /**
- * Cuts a byte stream into messages.
- * @returns a function that takes the next chunk and gives the messages it completes; null in place of a
- * message that is damaged, after which the stream is lost
+ * Splits a byte stream into messages.
+ * @returns a function that takes the next chunk and returns the messages that it completes; null for a damaged message,
+ * after which the stream cannot be decoded
  */
 export function messageSplitter(): (chunk: Buffer) => (Message | null)[] {
   let rest: Buffer = Buffer.alloc(0);

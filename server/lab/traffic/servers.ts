@@ -2,11 +2,14 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { decodeMessage, encodeMessage, messageSplitter } from './message.ts';
-import { socketMemory } from './udp.ts';
+import { socketMemory } from './udp-client.ts';
 
-/** Answers requests at `address`, TCP and UDP. @returns a function that stops it, after the clients. */
+/** Starts a TCP and a UDP server at `address`. @returns a function that stops both; call it after the clients have stopped */
 export async function startServers(address: string, port: number): Promise<() => void> {
-  const [stopTcp, stopUdp] = await Promise.all([startTcpServer(address, port), startUdpServer(address, port)]);
+  const [stopTcp, stopUdp] = await Promise.all([
+    startTcpServer(address, port),
+    startUdpServer(address, port),
+  ]);
   return () => {
     stopTcp();
     stopUdp();
@@ -36,7 +39,7 @@ async function startTcpServer(address: string, port: number): Promise<() => void
 }
 
 async function startUdpServer(address: string, port: number): Promise<() => void> {
-  // Addresses are numbers: answering without the resolver spares a tick a datagram.
+  // Addresses are numeric: skipping the resolver saves a tick per datagram.
   const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
   socket.on('message', (bytes, from) => {
     const message = decodeMessage(bytes);

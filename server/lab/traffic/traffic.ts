@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
 import { labFlows } from '../flows.ts';
-import { type RequestCounts, countsBytes, sharedCounts } from './client.ts';
-import { adjustRate } from './pace.ts';
-import type { FromThread, ThreadData, ToThread } from './talk.ts';
+import { adjustRate } from './adjust-rate.ts';
+import { countsBytes, type RequestCounts, sharedCounts } from './traffic-client.ts';
+import type { FromThread, ThreadData, ToThread } from './traffic-thread.ts';
 
-/** One end of the traffic: a network namespace and the address it answers at. */
+/** An endpoint of the traffic: a network namespace and the address of its servers. */
 export interface TrafficEnd {
   app: string;
   netns: string;
@@ -14,34 +14,34 @@ export interface TrafficEnd {
 }
 
 export interface Traffic {
-  /** What each app's clients counted since the start. */
+  /** Request counts of each app's clients since the start. */
   counts(): Record<string, RequestCounts>;
-  /** Share of the full load it runs at, and what that costs, in cores. */
+  /** Current factor of the full load, and the cores that it uses. */
   load(): { rate: number; cpu: number };
-  /** Settles only if a thread fails, with its error. */
+  /** Rejects with the error of a thread that fails; otherwise it stays pending. */
   failure: Promise<never>;
-  /** Stops the clients, then the servers; no request fails by it. */
+  /** Stops the clients, then the servers, so that no request fails. */
   stop(): Promise<void>;
 }
 
 export interface TrafficOptions {
-  /** When the ends have their addresses. The threads load meanwhile. */
+  /** Resolves when the endpoints have their addresses. The threads load in the meantime. */
   attached?: Promise<unknown>;
   /** Multiplies the load. */
   rate?: number;
-  /** What it may cost, in cores. */
+  /** Cores that it may use. */
   budget?: number;
-  /** Gives up while it starts. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 }
 
-/** How long the first answers may take, and the last ones, ms. */
-const joinWithin = 180_000;
-const hushWithin = 2500;
+/** Milliseconds that the first replies, and the last ones, may take. */
+const joinTimeoutMs = 180_000;
+const drainTimeoutMs = 2500;
 
 /**
- * Starts all traffic between `ends`, a thread for each; flows whose ends are not all there are left out.
- * @throws ProblemError when a server cannot listen, or a client is not answered within three minutes
+ * Starts the traffic between `ends`, a thread for each. Flows to or from an app that is not among `ends` are left out.
+ * @throws ProblemError when a server cannot listen, or a client has no reply within three minutes
  */
 export async function startTraffic(
   ends: TrafficEnd[],
@@ -51,7 +51,7 @@ export async function startTraffic(
   const failure = Promise.race(threads.map((thread) => thread.failure));
   failure.catch(() => {});
   const all = async (type: FromThread['type'], ms: number, signal?: AbortSignal) => {
-    await Promise.race([Promise.all(threads.map((thread) => thread.told(type, ms, signal))), failure]);
+    await Promise.race([Promise.all(threads.map((thread) => thread.waitFor(type, ms, signal))), failure]);
   };
   const send = (message: ToThread) => {
     for (const { worker } of threads) worker.postMessage(message);
@@ -67,10 +67,10 @@ export async function startTraffic(
   try {
     await Promise.race([attached, failure]);
     send({ type: 'serve' });
-    await all('serving', joinWithin, signal);
+    await all('serving', joinTimeoutMs, signal);
     send({ type: 'rate', rate: rate * scale });
-    send({ type: 'ask' });
-    await all('joined', joinWithin, signal);
+    send({ type: 'start' });
+    await all('joined', joinTimeoutMs, signal);
   } catch (error) {
     await end();
     throw error;
@@ -90,8 +90,8 @@ export async function startTraffic(
     failure,
     async stop() {
       clearInterval(pacing);
-      send({ type: 'hush', withinMs: hushWithin });
-      await all('hushed', hushWithin + 2000).catch(() => {});
+      send({ type: 'drain', timeoutMs: drainTimeoutMs });
+      await all('drained', drainTimeoutMs + 2000).catch(() => {});
       send({ type: 'end' });
       const ended = Promise.all(threads.map((thread) => thread.ended));
       await Promise.race([ended, new Promise((done) => setTimeout(done, 1000))]);
@@ -111,9 +111,12 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
     }),
     counts: memory,
   };
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData, name: end.app });
-  const heard = new Set<string>();
-  worker.on('message', ({ type }: FromThread) => heard.add(type));
+  const worker = new Worker(new URL('./traffic-thread.worker.ts', import.meta.url), {
+    workerData,
+    name: end.app,
+  });
+  const received = new Set<string>();
+  worker.on('message', ({ type }: FromThread) => received.add(type));
   const ended = once(worker, 'exit');
   const failure = new Promise<never>((_, reject) => {
     worker.on('error', (cause) => {
@@ -121,21 +124,21 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
     });
   });
   failure.catch(() => {});
-  const told = async (type: FromThread['type'], ms: number, stop?: AbortSignal) => {
+  const waitFor = async (type: FromThread['type'], ms: number, stop?: AbortSignal) => {
     const signal = AbortSignal.any([AbortSignal.timeout(ms), ...(stop ? [stop] : [])]);
     try {
-      while (!heard.has(type)) await once(worker, 'message', { signal });
+      while (!received.has(type)) await once(worker, 'message', { signal });
     } catch (cause) {
       if (stop?.aborted) throw cause;
       throw new ProblemError(
         'internal',
         `traffic of ${end.app} in ${end.netns}: not ${type} after ${ms / 1000} s`,
         {
-          hint: 'a pod cannot reach another: look at its routes and programs, and whether the node forwards',
+          hint: 'a pod cannot reach another pod: check its routes and programs, and forwarding of the node',
           cause,
         },
       );
     }
   };
-  return { app: end.app, worker, counts: sharedCounts(memory), ended, failure, told };
+  return { app: end.app, worker, counts: sharedCounts(memory), ended, failure, waitFor };
 }

@@ -1,22 +1,22 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import { AgentProcess, countsOf, Machine } from './machine.ts';
+import { AgentProcess, podCounts, TestHost } from './agent-fixture.ts';
 
 const soon = { timeout: 5000, interval: 20 };
 
-test('pods that are attached reach each other, and are told as the kernel has them', async () => {
-  const machine = new Machine();
-  const agent = await new AgentProcess(machine).ready();
-  expect(statSync(machine.socket).mode & 0o777).toBe(0o660);
+test('attached pods reach each other and are reported as the kernel has them', async () => {
+  const host = new TestHost();
+  const agent = await new AgentProcess(host).ready();
+  expect(statSync(host.socket).mode & 0o777).toBe(0o660);
   const cart = await agent.attach('cart', 33);
   const web = await agent.attach('web', 34);
-  expect(await machine.ping(cart.path, '10.42.0.34', 10)).toBe(10);
+  expect(await host.ping(cart.path, '10.42.0.34', 10)).toBe(10);
 
   const { body: list } = await agent.call('GET', '/pods');
   expect(list.items.map(({ name }: { name: string }) => name)).toEqual(['web', 'cart']);
   const { body: pod } = await agent.call('GET', '/pods/shop.cart');
-  const [primary] = JSON.parse(machine.in(machine.netns, 'ip', '-j', 'link', 'show', pod.primary.name));
-  const [peer] = JSON.parse(machine.in(cart.path, 'ip', '-j', 'link', 'show', 'eth0'));
+  const [primary] = JSON.parse(host.in(host.netns, 'ip', '-j', 'link', 'show', pod.primary.name));
+  const [peer] = JSON.parse(host.in(cart.path, 'ip', '-j', 'link', 'show', 'eth0'));
   expect(pod.device).toMatchObject({
     kind: 'veth',
     primary: { name: primary.ifname, ifindex: primary.ifindex, mtu: primary.mtu, mac: primary.address },
@@ -35,8 +35,8 @@ test('pods that are attached reach each other, and are told as the kernel has th
 
   expect((await agent.call('DELETE', '/pods/shop.cart')).status).toBe(204);
   expect((await agent.call('GET', '/pods/shop.cart')).body).toMatchObject({ code: 'pod_not_found' });
-  expect(machine.hasDevice(pod.primary.name)).toBe(false);
-  expect(await machine.ping(machine.netns, '10.42.0.34', 1)).toBe(1);
+  expect(host.hasDevice(pod.primary.name)).toBe(false);
+  expect(await host.ping(host.netns, '10.42.0.34', 1)).toBe(1);
   const { body: events } = await agent.call('GET', '/events');
   expect(events.items.map(({ type }: { type: string }) => type)).toEqual([
     'pod.detached',
@@ -48,8 +48,8 @@ test('pods that are attached reach each other, and are told as the kernel has th
   expect(web.addresses).toEqual(['10.42.0.34/32']);
 });
 
-test('the node tells its kernel and what that kernel can do', async () => {
-  const agent = await new AgentProcess(new Machine(), '--lab').ready();
+test('the node reports its kernel and the kernel’s capabilities', async () => {
+  const agent = await new AgentProcess(new TestHost(), '--lab').ready();
   const { body: node } = await agent.call('GET', '/node');
   expect(node).toMatchObject({ environment: 'native', lab: true, slots: { used: 0, max: 64 } });
   const capabilities = new Map(node.capabilities.map((one: { name: string }) => [one.name, one]));
@@ -58,12 +58,12 @@ test('the node tells its kernel and what that kernel can do', async () => {
   expect((await agent.call('PUT', '/lab/traffic', { pods: {} })).status).toBe(204);
 });
 
-test('over TCP, where it is asked for, only the token opens the door', async () => {
-  const machine = new Machine();
-  const tokenFile = `${machine.folder}/token`;
+test('over TCP the agent accepts only requests with the token', async () => {
+  const host = new TestHost();
+  const tokenFile = `${host.folder}/token`;
   writeFileSync(tokenFile, '0123456789abcdef\n');
   const flags = ['--listen', '127.0.0.1:0', '--token-file', tokenFile];
-  const agent = await new AgentProcess(machine, ...flags).ready();
+  const agent = await new AgentProcess(host, ...flags).ready();
   const [, port] = /and 127\.0\.0\.1:(\d+)/.exec(agent.stderr)!;
   const script = `
     const ask = async (headers) => (await fetch('http://127.0.0.1:${port}/api/v1/node', { headers })).status;
@@ -76,26 +76,26 @@ test('over TCP, where it is asked for, only the token opens the door', async () 
       console.log(JSON.stringify(all));
       process.exit();
     });`;
-  const said = JSON.parse(machine.in(machine.netns, process.execPath, '-e', script));
-  expect(said).toEqual([401, 200, 'Unexpected server response: 401', 'hello']);
+  const results = JSON.parse(host.in(host.netns, process.execPath, '-e', script));
+  expect(results).toEqual([401, 200, 'Unexpected server response: 401', 'hello']);
 });
 
-test('the stream brings every packet’s count, and ten frames a second of a pod that is watched', async () => {
-  const machine = new Machine();
-  const agent = await new AgentProcess(machine).ready();
+test('the stream counts every packet, and sends ten frames per second of a watched pod', async () => {
+  const host = new TestHost();
+  const agent = await new AgentProcess(host).ready();
   const cart = await agent.attach('cart', 33);
   const web = await agent.attach('web', 34);
   const listener = await agent.stream('samples', 'node', 'pods', 'events');
   listener.say({ id: 9, type: 'subscribe', topic: 'pod', pod: 'shop.cart', hz: 10 });
   const all = () => listener.frames.filter(({ kind }) => kind === 1);
-  await vi.waitFor(() => expect(countsOf(all().at(-1), web)).toBeDefined(), soon);
-  const before = countsOf(all().at(-1), cart)!;
+  await vi.waitFor(() => expect(podCounts(all().at(-1), web)).toBeDefined(), soon);
+  const before = podCounts(all().at(-1), cart)!;
 
-  expect(await machine.ping(cart.path, '10.42.0.34', 100)).toBe(100);
+  expect(await host.ping(cart.path, '10.42.0.34', 100)).toBe(100);
   // An echo request is 84 bytes of network packet: 20 of IPv4, 8 of ICMP, 56 of payload.
   await vi.waitFor(
     () =>
-      expect(countsOf(all().at(-1), cart)).toMatchObject({
+      expect(podCounts(all().at(-1), cart)).toMatchObject({
         egressPackets: before.egressPackets + 100,
         ingressPackets: before.ingressPackets + 100,
         egressBytes: before.egressBytes + 8400,
@@ -108,7 +108,7 @@ test('the stream brings every packet’s count, and ten frames a second of a pod
   expect(watched.every(({ rows }) => rows === 1)).toBe(true);
   const seconds = Number(watched.at(-1)!.monotonicNs - watched[0]!.monotonicNs) / 1e9;
   expect((watched.length - 1) / seconds).toBeGreaterThan(8);
-  expect(countsOf(watched.at(-1), cart)).toMatchObject({ egressPackets: before.egressPackets + 100 });
+  expect(podCounts(watched.at(-1), cart)).toMatchObject({ egressPackets: before.egressPackets + 100 });
   const sample = listener.messages.find(({ type }) => type === 'node');
   expect(sample).toMatchObject({
     sample: { cpus: expect.any(Array), agent: { residentBytes: expect.any(Number) } },
@@ -122,9 +122,9 @@ test('the stream brings every packet’s count, and ten frames a second of a pod
   );
 });
 
-test('a migration is told step by step and no ping is lost; what cannot be is refused with the reason', async () => {
-  const machine = new Machine();
-  const agent = await new AgentProcess(machine).ready();
+test('a migration is reported step by step without losing a ping, and an impossible one is refused with the reason', async () => {
+  const host = new TestHost();
+  const agent = await new AgentProcess(host).ready();
   const cart = await agent.attach('cart', 33);
   const web = await agent.attach('web', 34);
   const listener = await agent.stream('samples', 'migrations', 'pods');
@@ -134,7 +134,7 @@ test('a migration is told step by step and no ping is lost; what cannot be is re
   const plan = await agent.call('POST', '/pods/shop.cart/migrations', { ...wanted, dryRun: true });
   expect(plan).toMatchObject({ status: 200, body: { allowed: true, podId: cart.id } });
 
-  const pings = machine.ping(web.path, '10.42.0.33', 150);
+  const pings = host.ping(web.path, '10.42.0.33', 150);
   const started = await agent.call('POST', '/pods/shop.cart/migrations', wanted);
   expect(started).toMatchObject({ status: 202, body: { state: 'running', actor: 'local' } });
   await vi.waitFor(() => expect(listener.migrations().at(-1)?.state).toBe('done'), soon);
@@ -144,9 +144,9 @@ test('a migration is told step by step and no ping is lost; what cannot be is re
   expect(ended.steps.every(({ state }: { state: string }) => state === 'done')).toBe(true);
   const { body: after } = await agent.call('GET', '/pods/shop.cart');
   expect(after.slot).toBe(ended.to.slot);
-  expect(machine.hasDevice(cart.primary.name)).toBe(false);
+  expect(host.hasDevice(cart.primary.name)).toBe(false);
   await vi.waitFor(
-    () => expect(countsOf(listener.frames.at(-1), cart)?.ingressPackets).toBeGreaterThanOrEqual(150),
+    () => expect(podCounts(listener.frames.at(-1), cart)?.ingressPackets).toBeGreaterThanOrEqual(150),
     soon,
   );
 });

@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import { AgentProcess, countsOf, Machine } from './machine.ts';
+import { AgentProcess, podCounts, TestHost } from './agent-fixture.ts';
 
 const soon = { timeout: 5000, interval: 20 };
 
 test('a killed agent is missed by no packet; the next one has the same pods and counts that went on', async () => {
-  const machine = new Machine();
-  const first = await new AgentProcess(machine).ready();
+  const host = new TestHost();
+  const first = await new AgentProcess(host).ready();
   const cart = await first.attach('cart', 33);
   await first.attach('web', 34);
   const { body: before } = await first.call('GET', '/pods');
   const samples = await first.stream('samples');
-  expect(await machine.ping(cart.path, '10.42.0.34', 50)).toBe(50);
+  expect(await host.ping(cart.path, '10.42.0.34', 50)).toBe(50);
   await vi.waitFor(
-    () => expect(countsOf(samples.frames.at(-1), cart)?.egressPackets).toBeGreaterThanOrEqual(50),
+    () => expect(podCounts(samples.frames.at(-1), cart)?.egressPackets).toBeGreaterThanOrEqual(50),
     soon,
   );
-  const counted = countsOf(samples.frames.at(-1), cart)!;
+  const counted = podCounts(samples.frames.at(-1), cart)!;
 
-  const pings = machine.ping(cart.path, '10.42.0.34', 200);
+  const pings = host.ping(cart.path, '10.42.0.34', 200);
   await sleep(200);
   await first.stop('SIGKILL');
   await sleep(200);
-  const second = await new AgentProcess(machine).ready();
+  const second = await new AgentProcess(host).ready();
   expect(await pings).toBe(200);
 
   const { body: after } = await second.call('GET', '/pods');
@@ -30,7 +30,7 @@ test('a killed agent is missed by no packet; the next one has the same pods and 
   const again = await second.stream('samples');
   await vi.waitFor(
     () =>
-      expect(countsOf(again.frames.at(-1), cart)).toMatchObject({
+      expect(podCounts(again.frames.at(-1), cart)).toMatchObject({
         egressPackets: counted.egressPackets + 200,
         ingressPackets: counted.ingressPackets + 200,
       }),
@@ -39,22 +39,22 @@ test('a killed agent is missed by no packet; the next one has the same pods and 
 });
 
 test('an agent that is told to stop leaves the pods their devices, and no socket behind', async () => {
-  const machine = new Machine();
-  const agent = await new AgentProcess(machine).ready();
+  const host = new TestHost();
+  const agent = await new AgentProcess(host).ready();
   const cart = await agent.attach('cart', 33);
   const listener = await agent.stream('samples');
   const closed = vi.waitFor(() => expect(listener.closeCode).toBe(1001), soon);
   expect(await agent.stop('SIGTERM')).toBe(0);
   await closed;
-  expect(machine.hasDevice(cart.primary.name)).toBe(true);
-  expect(await machine.ping(machine.netns, '10.42.0.33', 5)).toBe(5);
+  expect(host.hasDevice(cart.primary.name)).toBe(true);
+  expect(await host.ping(host.netns, '10.42.0.33', 5)).toBe(5);
   await expect(agent.call('GET', '/node')).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test('a second agent is refused by the database, whatever its socket', async () => {
-  const machine = new Machine();
-  const first = await new AgentProcess(machine).ready();
-  const second = new AgentProcess(machine, '--socket', `${machine.folder}/second.sock`);
+  const host = new TestHost();
+  const first = await new AgentProcess(host).ready();
+  const second = new AgentProcess(host, '--socket', `${host.folder}/second.sock`);
   expect(await second.ended).toBe(1);
   expect(second.stderr).toMatch(/agent not started: open the database .*podlane\.db: database is locked/);
   expect((await first.call('GET', '/health')).status).toBe(200);

@@ -2,28 +2,28 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { AgentProcess, Machine } from './machine.ts';
+import { AgentProcess, TestHost } from './agent-fixture.ts';
 
-/** A machine with one pod whose agent was stopped. */
-async function stoppedMachine() {
-  const machine = new Machine();
-  const agent = await new AgentProcess(machine).ready();
+/** Returns a host with one pod whose agent has stopped. */
+async function stoppedHost() {
+  const host = new TestHost();
+  const agent = await new AgentProcess(host).ready();
   const cart = await agent.attach('cart', 33);
   await agent.stop('SIGTERM');
-  return { machine, cart };
+  return { host, cart };
 }
 
-/** The agent does not start and says why in a line of people’s words; the pod keeps its network. */
-async function refuses({ machine }: { machine: Machine }, database: string, said: RegExp) {
-  const agent = new AgentProcess(machine, '--database', database);
+/** Expects that the agent does not start and prints one line with the reason, and that the pod keeps its network. */
+async function expectRefusal({ host }: { host: TestHost }, database: string, reason: RegExp) {
+  const agent = new AgentProcess(host, '--database', database);
   expect(await agent.ended).toBe(1);
-  expect(agent.stderr).toMatch(said);
+  expect(agent.stderr).toMatch(reason);
   expect(agent.stderr).toContain(database);
   expect(agent.stderr).not.toContain('    at ');
-  expect(await machine.ping(machine.netns, '10.42.0.33', 5)).toBe(5);
+  expect(await host.ping(host.netns, '10.42.0.33', 5)).toBe(5);
 }
 
-/** A file system of the test’s own. */
+/** Mounts a tmpfs until the test has finished. */
 function mountTmpfs(folder: string, options: string): void {
   mkdirSync(folder, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'podlane-test', folder]);
@@ -33,42 +33,42 @@ function mountTmpfs(folder: string, options: string): void {
 }
 
 test('a corrupt database is named at start, and the pods keep their network', async () => {
-  const stopped = await stoppedMachine();
-  const { database } = stopped.machine;
+  const stopped = await stoppedHost();
+  const { database } = stopped.host;
   writeFileSync(database, Buffer.alloc(20_000, 'corrupt '));
-  await refuses(stopped, database, /file is not a database .*\n.*the pods keep their network/);
+  await expectRefusal(stopped, database, /file is not a database .*\n.*the pods keep their network/);
 });
 
 test('a database that cannot be written is named at start, and the pods keep their network', async () => {
-  const stopped = await stoppedMachine();
-  const folder = path.join(stopped.machine.folder, 'read-only');
+  const stopped = await stoppedHost();
+  const folder = path.join(stopped.host.folder, 'read-only');
   mountTmpfs(folder, 'size=1m');
   const database = path.join(folder, 'podlane.db');
-  cpSync(stopped.machine.database, database);
+  cpSync(stopped.host.database, database);
   execFileSync('mount', ['-o', 'remount,ro', folder]);
-  await refuses(stopped, database, /EROFS: read-only file system.*\n.*writable/);
+  await expectRefusal(stopped, database, /EROFS: read-only file system.*\n.*writable/);
 });
 
 test('a full disk is named at start, and the pods keep their network', async () => {
-  const stopped = await stoppedMachine();
-  const folder = path.join(stopped.machine.folder, 'full');
+  const stopped = await stoppedHost();
+  const folder = path.join(stopped.host.folder, 'full');
   mountTmpfs(folder, 'size=64k');
   writeFileSync(path.join(folder, 'filler'), Buffer.alloc(48 << 10));
-  await refuses(stopped, path.join(folder, 'podlane.db'), /disk is full .*\n.*space/);
+  await expectRefusal(stopped, path.join(folder, 'podlane.db'), /disk is full .*\n.*space/);
 });
 
-test('a disk that fills up later refuses what cannot be written down, and changes nothing', async () => {
-  const machine = new Machine();
-  const folder = path.join(machine.folder, 'small');
+test('a disk that fills up later refuses what cannot be stored and changes nothing', async () => {
+  const host = new TestHost();
+  const folder = path.join(host.folder, 'small');
   mountTmpfs(folder, 'size=1m');
-  const agent = await new AgentProcess(machine, '--database', path.join(folder, 'podlane.db')).ready();
+  const agent = await new AgentProcess(host, '--database', path.join(folder, 'podlane.db')).ready();
   const cart = await agent.attach('cart', 33);
   try {
     writeFileSync(path.join(folder, 'filler'), Buffer.alloc(1 << 20));
   } catch {}
   let refused = await agent.call('GET', '/pods');
   for (let last = 34; last < 60 && refused.status < 400; last++) {
-    const netns = machine.addNamespace(`p${last}`);
+    const netns = host.addNamespace(`p${last}`);
     const wanted = {
       namespace: 'shop',
       name: `p${last}`,
@@ -81,7 +81,7 @@ test('a disk that fills up later refuses what cannot be written down, and change
   expect(refused).toMatchObject({ status: 500, body: { code: 'store_failed' } });
   expect(refused.body.detail).toMatch(/disk (is )?full/);
   const { body } = await agent.call('GET', '/pods');
-  const devices = JSON.parse(machine.in(machine.netns, 'ip', '-j', 'link', 'show', 'type', 'veth'));
+  const devices = JSON.parse(host.in(host.netns, 'ip', '-j', 'link', 'show', 'type', 'veth'));
   expect(devices).toHaveLength(body.items.length);
-  expect(await machine.ping(machine.netns, cart.addresses[0]!.split('/')[0]!, 5)).toBe(5);
+  expect(await host.ping(host.netns, cart.addresses[0]!.split('/')[0]!, 5)).toBe(5);
 });

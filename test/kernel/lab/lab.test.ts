@@ -6,12 +6,12 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { askAgent } from '../../../server/lab/agent.ts';
-import { hostNetns, netnsOf } from '../../../server/lab/names.ts';
+import { requestAgent } from '../../../server/lab/agent-client.ts';
+import { labHostNetnsName, labNetnsName } from '../../../server/lab/names.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const lab = `k-${process.pid.toString(36)}`;
-const door = { socketPath: `/run/podlane-${lab}/agent.sock` };
+const endpoint = { socketPath: `/run/podlane-${lab}/agent.sock` };
 
 type Apps = Record<string, { ok: number; failed: number; reconnects: number }>;
 interface Lab {
@@ -27,13 +27,13 @@ afterEach(async () => {
   expect(leftovers()).toEqual([]);
 });
 
-test('six pods talk over veth devices, every request is answered, and SIGTERM leaves nothing', async () => {
+test('six pods exchange traffic over veth devices, every request is answered, and SIGTERM leaves nothing behind', async () => {
   const { apps } = await start();
   await until(() => Object.values(apps).filter(({ ok }) => ok > 100).length === 6);
   expect(sum(apps, 'failed')).toBe(0);
   expect(sum(apps, 'reconnects')).toBe(0);
 
-  const { items } = (await askAgent(door, 'GET', '/api/v1/pods')) as { items: PodSummary[] };
+  const { items } = (await requestAgent(endpoint, 'GET', '/api/v1/pods')) as { items: PodSummary[] };
   expect(items.map(({ kind }) => kind)).toEqual(Array(6).fill('veth'));
 
   await stop(running!, 'SIGTERM');
@@ -41,15 +41,15 @@ test('six pods talk over veth devices, every request is answered, and SIGTERM le
   expect(leftovers()).toEqual([]);
 });
 
-test('a pod whose device is cut off fails, on its side and on those that ask it, and no other does', async () => {
+test('a pod that loses its device fails, as do its clients, and no other pod does', async () => {
   const { apps } = await start();
   await until(() => apps.cart!.ok > 20);
-  execFileSync('ip', ['-n', netnsOf(lab, 'cart'), 'link', 'delete', 'eth0']);
+  execFileSync('ip', ['-n', labNetnsName(lab, 'cart'), 'link', 'delete', 'eth0']);
   await until(() => apps.cart!.failed > 0 && apps.web!.failed > 0 && apps.payments!.failed > 0);
   expect(apps.worker!.failed + apps.indexer!.failed).toBe(0);
 });
 
-test('an agent that is killed stops no traffic, and one started again hears of it', async () => {
+test('killing the agent stops no traffic, and a restarted agent receives its counts', async () => {
   const { apps, ready } = await start();
   await until(() => apps.cart!.ok > 20);
   process.kill(ready.agentPid, 'SIGKILL');
@@ -58,17 +58,17 @@ test('an agent that is killed stops no traffic, and one started again hears of i
   await until(() => apps.cart!.ok > count + 50);
 
   const again = spawn(ready.agentCommand[0]!, ready.agentCommand.slice(1), { stdio: 'ignore' });
-  await until(() => existsSync(door.socketPath) && answers());
-  const { items } = (await askAgent(door, 'GET', '/api/v1/pods')) as { items: PodSummary[] };
+  await until(() => existsSync(endpoint.socketPath) && agentResponds());
+  const { items } = (await requestAgent(endpoint, 'GET', '/api/v1/pods')) as { items: PodSummary[] };
   expect(items.map(({ state }) => state)).toEqual(Array(6).fill('running'));
   expect(sum(apps, 'failed')).toBe(0);
 
-  // One we started is in the lab's namespace: the lab takes it away too.
+  // The agent started here is in the lab's namespace, so the lab stops it too.
   await stop(running!, 'SIGTERM');
   await until(() => (again.exitCode ?? again.signalCode) !== null);
 });
 
-test('what a lab leaves that is killed, the next one of its name removes', async () => {
+test('a lab removes what a killed lab of its name left behind', async () => {
   const killed = await start();
   await stop(killed, 'SIGKILL');
   expect(leftovers()).not.toEqual([]);
@@ -77,7 +77,7 @@ test('what a lab leaves that is killed, the next one of its name removes', async
   expect(sum(apps, 'failed')).toBe(0);
 });
 
-test('stopped while it is still starting, it leaves nothing', async () => {
+test('a lab that is stopped while it starts leaves nothing behind', async () => {
   const starting = launch();
   await sleep(1500);
   await stop(starting, 'SIGINT');
@@ -118,19 +118,19 @@ async function stop(stopped: Lab, signal: NodeJS.Signals): Promise<void> {
   await once(child, 'close');
 }
 
-/** Everything on the machine that has the lab's name. */
+/** Returns everything on this machine that has the lab's name. */
 const leftovers = () =>
   ['/run/netns', '/run', '/sys/fs/bpf'].flatMap((folder) =>
     readdirSync(folder)
-      .filter((name) => name.startsWith(hostNetns(lab)))
+      .filter((name) => name.startsWith(labHostNetnsName(lab)))
       .map((name) => `${folder}/${name}`),
   );
 
 const sum = (apps: Apps, what: 'ok' | 'failed' | 'reconnects') =>
   Object.values(apps).reduce((total, app) => total + app[what], 0);
 
-const answers = () =>
-  askAgent(door, 'GET', '/api/v1/node').then(
+const agentResponds = () =>
+  requestAgent(endpoint, 'GET', '/api/v1/node').then(
     () => true,
     () => false,
   );

@@ -11,7 +11,7 @@ import {
 const id = fc.integer({ min: 0, max: 0xffff_ffff });
 const bytes = fc.integer({ min: headerBytes, max: 3000 });
 
-test('a message reads back as it was written', () => {
+test('a message decodes to what was encoded', () => {
   fc.assert(
     fc.property(id, bytes, bytes, (number, length, reply) => {
       expect(decodeMessage(encodeMessage(number, length, reply))).toEqual({
@@ -23,7 +23,7 @@ test('a message reads back as it was written', () => {
   );
 });
 
-test('a message with any one byte changed is refused', () => {
+test('a message with any one byte changed is rejected', () => {
   fc.assert(
     fc.property(id, bytes, fc.nat(), fc.integer({ min: 1, max: 255 }), (number, length, at, flip) => {
       const message = encodeMessage(number, length, 0);
@@ -33,12 +33,12 @@ test('a message with any one byte changed is refused', () => {
   );
 });
 
-test('two requests carry different bytes, so that a reply to another one is noticed', () => {
+test('two requests have different payloads, so that a reply to another request is detected', () => {
   const payload = (number: number) => encodeMessage(number, 500, 0).subarray(headerBytes);
   expect(payload(1).equals(payload(2))).toBe(false);
 });
 
-test('a stream gives the same messages however it is cut', () => {
+test('a stream decodes to the same messages however it is split', () => {
   fc.assert(
     fc.property(fc.array(bytes, { maxLength: 8 }), fc.integer({ min: 1, max: 4000 }), (lengths, cut) => {
       const split = messageSplitter();
@@ -50,7 +50,7 @@ test('a stream gives the same messages however it is cut', () => {
   );
 });
 
-test('a stream that is out of step says so at once, and does not wait for a length that is rubbish', () => {
+test('a stream that is out of sync is detected at once, without waiting for an invalid length', () => {
   const rubbish = Buffer.alloc(8);
   rubbish.writeUInt32LE(maxBytes + 1, 0);
   expect(messageSplitter()(rubbish)).toEqual([null]);

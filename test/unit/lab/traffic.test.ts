@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { newPod } from '../../../contract/pod.ts';
 import { labFlows, loadFactor } from '../../../server/lab/flows.ts';
 import { labPods, outsideService } from '../../../server/lab/names.ts';
-import { advanceClock, countsBytes, sharedCounts } from '../../../server/lab/traffic/client.ts';
+import { adjustRate, minRate } from '../../../server/lab/traffic/adjust-rate.ts';
 import { headerBytes, maxBytes } from '../../../server/lab/traffic/message.ts';
-import { adjustRate, minRate } from '../../../server/lab/traffic/pace.ts';
+import { advanceClock, countsBytes, sharedCounts } from '../../../server/lab/traffic/traffic-client.ts';
 
-test('the six pods are pods an agent takes, each with an address of its own', () => {
+test('the six pods are valid pods with distinct addresses', () => {
   for (const { namespace, name, addresses, labels } of labPods)
     expect(() => newPod.parse({ namespace, name, addresses, labels, netns: '/run/netns/x' })).not.toThrow();
   expect(new Set(labPods.flatMap(({ addresses }) => addresses)).size).toBe(12);
@@ -25,7 +25,7 @@ test('every pod is a client over TCP or UDP, so that every pod counts requests',
   expect(labPods.every(({ app }) => clients.has(app))).toBe(true);
 });
 
-test('every flow goes between ends that exist, in messages that can be sent', () => {
+test('every flow has existing endpoints and messages of a valid size', () => {
   const apps = new Set<string>([...labPods.map(({ app }) => app), outsideService.app]);
   for (const { type, from, to, request, reply } of labFlows) {
     expect(apps.has(from) && apps.has(to) && from !== to).toBe(true);
@@ -34,7 +34,7 @@ test('every flow goes between ends that exist, in messages that can be sent', ()
   }
 });
 
-test('the load waves around its rate and never stops', () => {
+test('the load varies around its rate and never stops', () => {
   for (const index of labFlows.keys())
     for (let seconds = 0; seconds < 300; seconds++) {
       expect(loadFactor(index, seconds)).toBeGreaterThanOrEqual(0.55);
@@ -52,14 +52,14 @@ test.each([
   expect(adjustRate(rate, cpu, budget)).toBeCloseTo(next);
 });
 
-test('a thread that got no CPU for ten seconds has waited half of one', () => {
+test('ten seconds without CPU count as half a second', () => {
   const clock = { now: 0 };
   advanceClock(clock, 20);
   advanceClock(clock, 10_000);
   expect(clock.now).toBe(520);
 });
 
-test('counts written in one place are read in another', () => {
+test('counts written in one thread are read in another', () => {
   const memory = new SharedArrayBuffer(countsBytes);
   const [writer, reader] = [sharedCounts(memory), sharedCounts(memory)];
   writer.ok += 2;

@@ -1,17 +1,17 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { type TrafficClient, type ClientOptions, responseTimeoutMs, retryDelayMs } from './client.ts';
 import { decodeMessage, encodeMessage } from './message.ts';
+import { type ClientOptions, responseTimeoutMs, retryDelayMs, type TrafficClient } from './traffic-client.ts';
 
-/** Datagrams of a burst, and the memory the kernel takes for a small one (its truesize), at most. */
+/** Datagrams of a burst, and the most memory that the kernel charges for a small one (its truesize). */
 const burstDatagrams = 300;
 const datagramMemory = 1536;
 
-/** What the sockets of the lab ask to hold, bytes; the kernel gives what net.core.rmem_max allows. */
+/** Requested buffer size of the lab's sockets in bytes; the kernel limits it to net.core.rmem_max. */
 export const socketMemory = 1 << 20;
 
 /**
- * Asks with numbered datagrams. Every request has to be answered once; `burst` sends many at a time back
- * to back, as many as two of them fit into a socket, so that a network that loses none has none lost.
+ * Sends numbered datagrams, each of which must be answered once. `burst` sends many back to back; two bursts fit into a
+ * socket buffer, so that a network without loss shows none.
  */
 export function udpClient(
   { address, port, request, reply, counts, clock }: ClientOptions,
@@ -25,7 +25,7 @@ export function udpClient(
   let connected = false;
   const socket: Socket = createSocket('udp4');
 
-  socket.on('error', () => {}); // an ICMP answer to an earlier datagram; that one is counted when it is late
+  socket.on('error', () => {}); // an ICMP error for an earlier datagram, which counts as failed when it is late
   socket.on('message', (bytes) => {
     const message = decodeMessage(bytes);
     if (message === null || message.bytes !== reply) return;

@@ -1,17 +1,17 @@
 import { connect, type Socket } from 'node:net';
-import { type TrafficClient, type ClientOptions, responseTimeoutMs, retryDelayMs } from './client.ts';
 import { encodeMessage, messageSplitter } from './message.ts';
+import { type ClientOptions, responseTimeoutMs, retryDelayMs, type TrafficClient } from './traffic-client.ts';
 
-/** Connections a flow keeps open; one request is under way on each. */
+/** Connections that a flow keeps open; each has at most one pending request. */
 const connections = 3;
 
-/** Asks on connections that stay open. A broken one is a failure, and is opened again. */
+/** Sends requests on connections that stay open. A broken connection counts as a failure and is opened again. */
 export function tcpClient(options: ClientOptions): TrafficClient {
-  const pool = Array.from({ length: connections }, () => longConnection(options));
+  const pool = Array.from({ length: connections }, () => keptConnection(options));
   let next = 0;
   return {
     send() {
-      for (let tried = 0; tried < pool.length; tried++) if (pool[next++ % pool.length]!.send()) return true;
+      for (let tried = 0; tried < pool.length; tried++) if (pool[next++ % pool.length]?.send()) return true;
       return false;
     },
     check() {
@@ -29,7 +29,7 @@ export function tcpClient(options: ClientOptions): TrafficClient {
   };
 }
 
-function longConnection({ address, port, request, reply, counts, clock }: ClientOptions): TrafficClient {
+function keptConnection({ address, port, request, reply, counts, clock }: ClientOptions): TrafficClient {
   let socket: Socket | null = null;
   let state: 'connecting' | 'open' | 'broken' | 'closed' = 'broken';
   let since = clock.now - retryDelayMs;
@@ -75,13 +75,14 @@ function longConnection({ address, port, request, reply, counts, clock }: Client
       id = (id + 1) >>> 0;
       asked = id;
       since = clock.now;
-      socket!.write(encodeMessage(id, request, reply));
+      socket?.write(encodeMessage(id, request, reply));
       return true;
     },
     check() {
       const waited = clock.now - since;
       if (state === 'broken' && waited >= retryDelayMs) open();
-      else if (socket && (state === 'connecting' || asked !== null) && waited > responseTimeoutMs.tcp) fail(socket);
+      else if (socket && (state === 'connecting' || asked !== null) && waited > responseTimeoutMs.tcp)
+        fail(socket);
     },
     get joined() {
       return joined;

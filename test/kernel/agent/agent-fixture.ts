@@ -16,15 +16,15 @@ import type { ServerMessage } from '../../../contract/stream.ts';
 const root = path.join(import.meta.dirname, '../../..');
 const exec = promisify(execFile);
 
-export interface Answer {
+export interface ApiResponse {
   status: number;
   location: string | undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: what a test expects of it is what it checks
+  // biome-ignore lint/suspicious/noExplicitAny: tests check the parts that they expect
   body: any;
 }
 
-/** A host of the test's own: a namespace that forwards, pods' namespaces, a pin directory and a folder. */
-export class Machine {
+/** A host for one test: a network namespace that forwards, pods' namespaces, a pin folder and a temporary folder. */
+export class TestHost {
   readonly name = `podlane-t-${randomBytes(3).toString('hex')}`;
   readonly netns = `/run/netns/${this.name}`;
   readonly pins = `/sys/fs/bpf/${this.name}`;
@@ -37,7 +37,7 @@ export class Machine {
     onTestFinished(() => this.#remove());
     this.#add(this.name);
     this.in(this.netns, 'sysctl', '-q', 'net.ipv4.ip_forward=1');
-    // What the host's own packets to a pod come from.
+    // Source address of the host's own packets to pods.
     this.in(this.netns, 'ip', 'address', 'add', '10.41.0.1/32', 'dev', 'lo');
   }
 
@@ -45,7 +45,7 @@ export class Machine {
     return execFileSync('nsenter', [`--net=${netns}`, ...words], { encoding: 'utf8' });
   }
 
-  /** A network namespace for a pod; returns its path. */
+  /** Adds a network namespace for a pod. @returns its path */
   addNamespace(pod: string): string {
     this.#add(`${this.name}-${pod}`);
     return `/run/netns/${this.name}-${pod}`;
@@ -58,7 +58,7 @@ export class Machine {
     return Number(/(\d+) received/.exec(stdout)?.[1] ?? 0);
   }
 
-  /** What there is to see of a pod’s device from the host. */
+  /** Returns true if the host has the primary of this name. */
   hasDevice = (name: string): boolean => this.in(this.netns, 'ip', '-br', 'link').includes(`${name}@`);
 
   #add(name: string): void {
@@ -74,17 +74,17 @@ export class Machine {
   }
 }
 
-/** Runs `server/main.ts` in the machine’s namespace until the test has finished. */
+/** Runs `server/main.ts` in the host's namespace until the test has finished. */
 export class AgentProcess {
-  readonly #machine: Machine;
+  readonly #host: TestHost;
   readonly #child;
   stderr = '';
   /** The exit code; null when a signal ended it. */
   readonly ended: Promise<number | null>;
 
-  constructor(machine: Machine, ...flags: string[]) {
-    this.#machine = machine;
-    const { netns, socket, database, pins } = machine;
+  constructor(host: TestHost, ...flags: string[]) {
+    this.#host = host;
+    const { netns, socket, database, pins } = host;
     const own = ['--socket', socket, '--database', database, '--pins', pins, '--max-slots', '64'];
     const main = path.join(root, 'server/main.ts');
     const command = [`--net=${netns}`, process.execPath, main, ...own, ...flags];
@@ -96,7 +96,7 @@ export class AgentProcess {
     onTestFinished(async () => void (await this.stop('SIGKILL')));
   }
 
-  /** @throws Error with what it said, when it ends instead */
+  /** Waits until the agent listens. @throws Error with its standard error when it exits instead */
   async ready(): Promise<this> {
     while (!this.stderr.includes('agent ready on')) {
       const over = await Promise.race([this.ended.then(() => true), once(this.#child.stderr, 'data')]);
@@ -110,11 +110,11 @@ export class AgentProcess {
     return await this.ended;
   }
 
-  call(method: string, target: string, body?: unknown): Promise<Answer> {
+  call(method: string, target: string, body?: unknown): Promise<ApiResponse> {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     return new Promise((resolve, reject) => {
       request(
-        { socketPath: this.#machine.socket, method, path: `/api/v1${target}`, headers },
+        { socketPath: this.#host.socket, method, path: `/api/v1${target}`, headers },
         async (answer) => {
           let text = '';
           for await (const chunk of answer) text += chunk;
@@ -129,25 +129,25 @@ export class AgentProcess {
 
   /** Attaches `shop/<name>` by veth at 10.42.0.<last>. */
   async attach(name: string, last: number): Promise<Pod & { path: string }> {
-    const netns = this.#machine.addNamespace(name);
+    const netns = this.#host.addNamespace(name);
     const wanted = { namespace: 'shop', name, netns, addresses: [`10.42.0.${last}/32`], kind: 'veth' };
     const { status, body } = await this.call('POST', '/pods', wanted);
     if (status !== 201) throw new Error(JSON.stringify(body));
     return { ...body, path: netns };
   }
 
-  async stream(...topics: string[]): Promise<Listener> {
-    const socket = new WebSocket(`ws+unix:${this.#machine.socket}:/api/v1/stream`);
+  async stream(...topics: string[]): Promise<StreamListener> {
+    const socket = new WebSocket(`ws+unix:${this.#host.socket}:/api/v1/stream`);
     onTestFinished(() => socket.terminate());
-    const listener = new Listener(socket);
+    const listener = new StreamListener(socket);
     await once(socket, 'open');
     for (const [id, topic] of topics.entries()) listener.say({ id, type: 'subscribe', topic });
     return listener;
   }
 }
 
-/** Keeps what a stream brings. */
-export class Listener {
+/** Collects the messages and frames of a stream. */
+export class StreamListener {
   readonly messages: ServerMessage[] = [];
   readonly frames: Frame[] = [];
   closeCode: number | null = null;
@@ -173,8 +173,8 @@ export class Listener {
   }
 }
 
-/** A pod’s counts in a frame, by column. */
-export function countsOf(frame: Frame | undefined, pod: { number: number }) {
+/** Returns a pod's counters in a frame. */
+export function podCounts(frame: Frame | undefined, pod: { number: number }) {
   const row = frame?.column('pod').indexOf(BigInt(pod.number)) ?? -1;
   if (frame === undefined || row < 0) return undefined;
   const value = (column: Parameters<Frame['column']>[0]) => Number(frame.column(column)[row]);

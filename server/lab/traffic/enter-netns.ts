@@ -4,8 +4,8 @@ import { errno, errnoName, setns } from '../../ffi/libc.ts';
 const CLONE_NEWNET = 0x4000_0000;
 
 /**
- * Moves this thread into a network namespace for good: every socket it makes from now on is there.
- * For worker threads only; Node makes many sockets in a later tick, so going there and back does not do.
+ * Moves this thread into a network namespace permanently. For worker threads only: Node creates many sockets in a later
+ * tick, so entering and leaving around a call would not be enough.
  */
 export function enterNetns(path: string): void {
   const fd = openSync(path, 'r');

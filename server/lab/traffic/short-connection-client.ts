@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
-import { type TrafficClient, type ClientOptions, responseTimeoutMs } from './client.ts';
 import { encodeMessage, messageSplitter } from './message.ts';
+import { type ClientOptions, responseTimeoutMs, type TrafficClient } from './traffic-client.ts';
 
-/** Connections that may be open at once. */
-const atOnce = 8;
+/** Maximum number of open connections. */
+const maxConnections = 8;
 
-/** Asks once on each connection: connect, request, reply, close. */
+/** Sends one request per connection: connect, request, reply, close. */
 export function shortClient({ address, port, request, reply, counts, clock }: ClientOptions): TrafficClient {
   const underWay = new Map<number, { since: number; end(ok: boolean): void }>();
   let id = 0;
@@ -14,7 +14,7 @@ export function shortClient({ address, port, request, reply, counts, clock }: Cl
 
   return {
     send() {
-      if (closed || underWay.size >= (joined ? atOnce : 1)) return false;
+      if (closed || underWay.size >= (joined ? maxConnections : 1)) return false;
       id = (id + 1) >>> 0;
       const asked = id;
       const split = messageSplitter();

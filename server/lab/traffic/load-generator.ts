@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Flow, loadFactor, serverPort } from '../flows.ts';
+import { shortClient } from './short-connection-client.ts';
+import { tcpClient } from './tcp-client.ts';
+import {
+  advanceClock,
+  type ClientOptions,
+  type RequestCounts,
+  type TrafficClient,
+} from './traffic-client.ts';
+import { udpClient } from './udp-client.ts';
+
+/** A flow with its index in `labFlows` and the address of its server. */
+export type AddressedFlow = Flow & { index: number; address: string };
+
+/** A client with its flow and the number of requests that are due, a fraction included. */
+interface PacedClient {
+  client: TrafficClient;
+  flow: AddressedFlow;
+  due: number;
+}
+
+/** Runs the clients of one pod, each at the rate of its flow. */
+export class LoadGenerator {
+  /** Factor of the full load. */
+  rate = 0;
+  readonly #clock = { now: 0 };
+  #clients: PacedClient[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #running = false;
+
+  /** @param joined called once, when every server has replied */
+  start(flows: readonly AddressedFlow[], counts: RequestCounts, joined: () => void): void {
+    this.#clients = flows.map((flow) => ({ flow, client: clientOf(flow, counts, this.#clock), due: 1 }));
+    this.#running = true;
+    const started = performance.now();
+    let last = started;
+    let toJoin = true;
+    const tick = () => {
+      if (!this.#running) return;
+      const now = performance.now();
+      advanceClock(this.#clock, now - last);
+      for (const paced of this.#clients) this.#pace(paced, now - last, now - started);
+      last = now;
+      if (toJoin && this.#clients.every(({ client }) => client.joined)) {
+        toJoin = false;
+        joined();
+      }
+      // Runs after the poll phase that follows the timer, when replies that arrived during the sleep have been read.
+      this.#timer = setTimeout(() => setImmediate(tick), this.#tickMs());
+    };
+    tick();
+  }
+
+  /** Sends no more requests, waits up to `timeoutMs` for pending replies, and closes the clients. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#running = false;
+    clearTimeout(this.#timer);
+    const until = performance.now() + timeoutMs;
+    while (performance.now() < until && this.#clients.some(({ client }) => client.pending > 0))
+      await sleep(20);
+    for (const { client } of this.#clients) client.close();
+  }
+
+  /** Sends the requests that are due. @param passed ms since the last tick @param elapsed ms since the start */
+  #pace(paced: PacedClient, passed: number, elapsed: number): void {
+    const { client, flow } = paced;
+    client.check();
+    const more = (flow.rate * this.rate * loadFactor(flow.index, elapsed / 1000) * passed) / 1000;
+    paced.due = client.joined ? Math.min(paced.due + more, dueLimit(flow)) : 1;
+    while (paced.due >= 1 && client.send()) paced.due--;
+  }
+
+  /** Returns the pause between ticks; it is longer at low rates, because waking up costs CPU too. */
+  #tickMs(): number {
+    return Math.min(200, Math.max(20, 10 / Math.max(this.rate, 0.01)));
+  }
+}
+
+/** Limits the requests that are due at once, so that a client that was blocked does not catch up in a burst. */
+const dueLimit = (flow: Flow): number => (flow.type === 'burst' ? 1 : 4);
+
+function clientOf(flow: AddressedFlow, counts: RequestCounts, clock: ClientOptions['clock']): TrafficClient {
+  const options: ClientOptions = { ...flow, port: serverPort, counts, clock };
+  if (flow.type === 'tcp') return tcpClient(options);
+  if (flow.type === 'short') return shortClient(options);
+  return udpClient(options, { burst: flow.type === 'burst' });
+}
