@@ -1,7 +1,7 @@
 'use client';
 
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { memo, type ReactNode, useMemo, useRef } from 'react';
+import { memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { Skeleton } from '../skeleton.tsx';
 import { type Column, type Sorting, sortRows } from './column.ts';
 import { RowSpacer } from './row-spacer.tsx';
@@ -23,6 +23,8 @@ interface DataTableProps<Row, Key extends string> {
   onEscape?: () => boolean;
   /** Handles further keys while no text field has the focus; `key` is the key of the focused row. Returns true if it handled the event. */
   onKey?: (event: KeyboardEvent, key: string | null) => boolean;
+  /** Called with the keys of all rows in their order whenever it changes; a stable function. */
+  onOrderChange?: (keys: readonly string[]) => void;
   isSelected?: (row: Row) => boolean;
   /** Classes of a row, e.g. `text-muted` for one that has ended. */
   tone?: (row: Row) => string;
@@ -72,6 +74,7 @@ export function DataTable<Row, Key extends string>({
   clear = nothing,
   onEscape,
   onKey,
+  onOrderChange,
   isSelected,
   tone,
   stale = false,
@@ -90,6 +93,8 @@ export function DataTable<Row, Key extends string>({
     [rows, columns, sort, descending],
   );
   const { ordered, handlers } = useHeldOrder(sortedRows, rowKey, `${sort} ${descending}`);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only the order of the rows matters
+  useEffect(() => onOrderChange?.(ordered.map(rowKey)), [ordered, onOrderChange]);
   const { visible, above, below, scrollTo } = useVisibleRows(body, ordered.length);
   useTableKeys({
     rows: ordered.length,

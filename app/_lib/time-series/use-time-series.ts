@@ -55,10 +55,18 @@ export const useSamplesAreStale = (): boolean =>
     () => false,
   );
 
-/** True if the pod is missing from the samples of the last three seconds. */
-export const usePodIsStale = (number: number): boolean =>
-  useSampleValue(() => {
-    const time = podSeries.timeOf(number);
-    const clock = sampleClock();
-    return time > 0 && clock !== null && clock.time - time > staleAfterMs;
-  }, false);
+/** Returns a function that tells if a pod is missing from the samples of the last three seconds. */
+export function usePodsAreStale(pods: readonly { number: number }[]): (number: number) => boolean {
+  const stale = useSampleValue(() => {
+    const now = sampleClock()?.time ?? 0;
+    return pods
+      .filter(({ number }) => {
+        const time = podSeries.timeOf(number);
+        return time > 0 && now - time > staleAfterMs;
+      })
+      .map(({ number }) => number)
+      .join(' ');
+  }, '');
+  const numbers = new Set(stale.split(' '));
+  return (number) => numbers.has(String(number));
+}

@@ -1,6 +1,6 @@
 import { plainAddress } from '../../_lib/pod-queries.ts';
 
-/** The first address, and how many more there are; all of them in the title. */
+/** First address and the number of further ones, which are in the title. */
 export function AddressCell({ addresses }: { addresses: readonly string[] }) {
   const more = addresses.length - 1;
   return (

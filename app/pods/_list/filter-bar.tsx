@@ -5,29 +5,30 @@ import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
 import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/filter-field.tsx';
 import { KindGlyph } from '../../_components/kind.tsx';
 import type { PodFacets, PodListView } from './list-view.ts';
+import { listText } from './text.ts';
 
 interface FilterBarProps {
   view: PodListView;
   change: (change: Partial<PodListView>) => void;
-  /** Null while the pods are not known. */
+  /** Null while the pods are loading. */
   facets: PodFacets | null;
 }
 
-const shownNamespaces = 6;
+const maxNamespaces = 6;
 
-/** Text and facets. Facets of one group widen what is shown, groups narrow it. */
+/** Filter text and facets. Facets of one group are combined by OR, groups by AND. */
 export function FilterBar({ view, change, facets }: FilterBarProps) {
   const all = facets?.namespaces ?? [];
   const chosen = all.filter(([name]) => view.namespaces.includes(name));
   const rest = all.filter(([name]) => !view.namespaces.includes(name));
-  const namespaces = [...chosen, ...rest].slice(0, Math.max(shownNamespaces, chosen.length));
+  const namespaces = [...chosen, ...rest].slice(0, Math.max(maxNamespaces, chosen.length));
   return (
     <Bar>
       <FilterField
         text={view.text}
         change={(text) => change({ text })}
-        label="Filter pods"
-        placeholder="Name, address, ifindex, slot"
+        label={listText.filter}
+        placeholder={listText.filterPlaceholder}
       />
       <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
         {(['netkit', 'veth'] as const).map((kind) => (
@@ -61,7 +62,7 @@ export function FilterBar({ view, change, facets }: FilterBarProps) {
               toggle={() => change({ attention: !view.attention })}
             >
               <TriangleAlert aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-              Attention
+              {listText.needsAttention}
             </Facet>
           </>
         )}

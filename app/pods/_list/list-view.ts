@@ -18,11 +18,13 @@ export const sortKeys = [
 ] as const;
 export type SortKey = (typeof sortKeys)[number];
 
-/** Columns of words sort from A first, columns of numbers from the highest. */
+export const isSortKey = (key: string): key is SortKey => sortKeys.some((each) => each === key);
+
+/** Returns true for columns of numbers, which sort from the highest; columns of text sort from A. */
 export const startsDescending = (key: SortKey): boolean =>
   !['kind', 'pod', 'namespace', 'address'].includes(key);
 
-/** What the URL keeps of the page. */
+/** State of the page that its URL stores. */
 export interface PodListView {
   text: string;
   kinds: readonly DeviceKind[];
@@ -41,7 +43,7 @@ export const defaultPodListView: PodListView = {
   descending: true,
 };
 
-/** Reads the view out of a query; what is not understood is as if it were not there. */
+/** Parses the view from a URL's query; invalid parameters are ignored. */
 export function parsePodListView(query: URLSearchParams): PodListView {
   const words = (key: string) => (query.get(key) ?? '').split(',').filter((word) => word !== '');
   const sort = sortKeys.find((key) => key === query.get('sort')) ?? defaultPodListView.sort;
@@ -56,7 +58,7 @@ export function parsePodListView(query: URLSearchParams): PodListView {
   };
 }
 
-/** The query of a view, without what is as usual: `q=cart&kind=veth&sort=pod`. Empty for the plain view. */
+/** Returns the URL's query of a view without defaults: `q=cart&kind=veth&sort=pod`. */
 export function podListQuery(view: PodListView): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
@@ -72,17 +74,17 @@ export const isFiltered = (view: PodListView): boolean =>
   view.text !== '' || view.kinds.length > 0 || view.namespaces.length > 0 || view.attention;
 
 /**
- * The pods that a view shows. Every word of the text must be found in a name, namespace, address, device
- * name or label (`app=cart` or `cart`), or be the ifindex or slot.
+ * Returns the pods that a view shows. Every word of its text must occur in the name, namespace, address, device name or
+ * a label (`app=cart` or `cart`), or equal the ifindex or slot.
  */
 export function filterPods(pods: readonly PodSummary[], view: PodListView): PodSummary[] {
-  const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const terms = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   return pods.filter(
     (pod) =>
       (view.kinds.length === 0 || view.kinds.includes(pod.kind)) &&
       (view.namespaces.length === 0 || view.namespaces.includes(pod.namespace)) &&
       (!view.attention || needsAttention(pod)) &&
-      words.every((word) => matches(pod, word)),
+      terms.every((term) => matches(pod, term)),
   );
 }
 
@@ -94,7 +96,7 @@ function matches(pod: PodSummary, word: string): boolean {
   return Object.entries(pod.labels).some(([key, value]) => `${key}=${value}`.toLowerCase().includes(word));
 }
 
-/** An IPv6 address as it was typed, `FD00:0::1`, in the one form that pods’ addresses have. */
+/** Returns the canonical form of an IPv6 address, which pods’ addresses have: `fd00::1` for `FD00:0::1`. */
 function canonical(word: string): string {
   if (!isIpv6(word) || !URL.canParse(`http://[${word}]/`)) return word;
   return new URL(`http://[${word}]/`).hostname.slice(1, -1);
@@ -108,7 +110,7 @@ export interface PodFacets {
   attention: number;
 }
 
-/** How many pods each facet has on this node, whatever is filtered; namespaces from the largest. */
+/** Counts the pods of each facet on this node, regardless of the filter; the largest namespace comes first. */
 export function countFacets(pods: readonly PodSummary[]): PodFacets {
   const kinds = { netkit: 0, veth: 0 };
   const namespaces = new Map<string, number>();
@@ -123,7 +125,7 @@ export function countFacets(pods: readonly PodSummary[]): PodFacets {
   };
 }
 
-/** The name on this node that is most like what was typed, when it is like enough; else null. */
+/** Returns the pod or namespace name most similar to the text; null if none is similar enough. */
 export function closestName(pods: readonly PodSummary[], text: string): string | null {
   const typed = text.trim().toLowerCase();
   const names = new Set(pods.flatMap((pod) => [splitName(pod.name)[0], pod.namespace]));
@@ -136,25 +138,26 @@ export function closestName(pods: readonly PodSummary[], text: string): string |
   return best;
 }
 
-/** Changes of one letter, or swaps of two neighbours, that make one word the other. */
+/** Returns the number of single-letter edits and swaps of adjacent letters between two words. */
 function editDistance(a: string, b: string): number {
+  const at = (values: readonly number[], index: number): number => values[index] ?? Number.POSITIVE_INFINITY;
   let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let row: number[] = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, replaced);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) next[j] = Math.min(next[j]!, before[j - 2]! + 1);
+      const replaced = at(row, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwapped ? at(before, j - 2) + 1 : Number.POSITIVE_INFINITY;
+      next[j] = Math.min(at(row, j) + 1, at(next, j - 1) + 1, replaced, swapped);
     }
     before = row;
     row = next;
   }
-  return row[b.length]!;
+  return at(row, b.length);
 }
 
-/** A key by which first addresses sort: IPv4 before IPv6, each by its number. */
+/** Returns a sort key of the first address: IPv4 before IPv6, each by its number. */
 export function addressSortKey(pod: PodSummary): string {
   const address = plainAddress(pod.addresses[0]);
   if (!isIpv6(address))

@@ -15,13 +15,14 @@ import { PodTable } from './pod-table.tsx';
 import { SelectionBar } from './selection-bar.tsx';
 import { Summary } from './summary.tsx';
 import { PodTableFooter } from './table-footer.tsx';
+import { listText, noMatchTitle, podsOnNode } from './text.ts';
 import { usePodListView } from './use-list-view.ts';
 import { usePodSelection } from './use-selection.ts';
 
 const BatchSheet = lazy(async () => ({ default: (await import('./_batch/batch-sheet.tsx')).BatchSheet }));
 const noPods: PodSummary[] = [];
 
-/** The pods of the node with their live rates. */
+/** List of the node's pods with their live rates. */
 export function Pods() {
   const { data: pods, error, refetch } = usePods();
   const [view, change] = usePodListView();
@@ -33,7 +34,7 @@ export function Pods() {
 
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
-      <h1 className="sr-only">Pods</h1>
+      <h1 className="sr-only">{listText.title}</h1>
       <Summary pods={pods?.length ?? null} kinds={facets.kinds} />
       <BatchStrip open={sheet.open} />
       <FilterBar view={view} change={change} facets={pods === undefined ? null : facets} />
@@ -91,15 +92,12 @@ interface NoMatchProps {
 function NoMatch({ text, pods, nearest, clear, use }: NoMatchProps) {
   return (
     <div className="px-(--gutter) py-6" role="status">
-      <EmptyState
-        title={text === '' ? 'No pod matches' : `No pod matches “${text}”`}
-        action={<Button onClick={clear}>Clear filter</Button>}
-      >
-        {pods === 1 ? '1 pod' : `${pods} pods`} on this node.
+      <EmptyState title={noMatchTitle(text)} action={<Button onClick={clear}>{listText.clearFilter}</Button>}>
+        {podsOnNode(pods)}
         {nearest !== null && (
           <>
             {' '}
-            Did you mean{' '}
+            {listText.didYouMean}{' '}
             <button type="button" className="link text-ink-1" onClick={() => use(nearest)}>
               {nearest}
             </button>

@@ -4,13 +4,13 @@ import { useRef } from 'react';
 
 interface SelectBoxProps {
   label: string;
-  /** `some`: of the rows, but not all. */
+  /** `some` if some rows are selected, but not all. */
   checked: boolean | 'some';
-  /** `extend`: with shift held. */
+  /** `extend` is true if shift is held. */
   onChange: (extend: boolean) => void;
 }
 
-/** A check box that takes the whole cell, above the row's link. */
+/** Check box that fills its cell, above the row's link. */
 export function SelectBox({ label, checked, onChange }: SelectBoxProps) {
   const extend = useRef(false);
   return (

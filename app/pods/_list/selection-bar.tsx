@@ -5,54 +5,54 @@ import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { KindGlyph } from '../../_components/kind.tsx';
 import { useMissingRole } from '../../_lib/session-queries.ts';
-import { podCountLabel } from './_batch/text.ts';
+import { listText, selectedLabel, selectMoreLabel } from './text.ts';
 
 interface SelectionBarProps {
   pods: readonly PodSummary[];
-  /** How many of the shown are not selected; null when the filter shows none. */
+  /** Number of shown pods that are not selected. */
   unselected: number;
   selectShown: () => void;
   clear: () => void;
   move: (to: DeviceKind) => void;
 }
 
-/** What is selected, by kind, and what can be done with it. It stands above the foot while something is. */
+/** Bar above the footer while pods are selected: their number by kind, and the actions on them. */
 export function SelectionBar({ pods, unselected, selectShown, clear, move }: SelectionBarProps) {
-  const lacks = useMissingRole('operator');
+  const missingRole = useMissingRole('operator');
   if (pods.length === 0) return null;
-  const of = (kind: DeviceKind): number => pods.filter((pod) => pod.kind === kind).length;
+  const countOf = (kind: DeviceKind): number => pods.filter((pod) => pod.kind === kind).length;
   return (
     <section
-      aria-label="Selection"
+      aria-label={listText.selection}
       className="sticky bottom-8 z-20 flex min-h-11 flex-wrap items-center gap-x-4 gap-y-2 border-line-control border-t bg-surface-1 px-(--gutter) py-2"
     >
       <span className="flex items-center gap-3" role="status">
-        <b className="font-semibold tabular-nums">{podCountLabel(pods.length)} selected</b>
+        <b className="font-semibold tabular-nums">{selectedLabel(pods.length)}</b>
         {(['netkit', 'veth'] as const).map((kind) => (
           <span key={kind} className="inline-flex items-center gap-1.5 text-12 text-ink-2 tabular-nums">
             <KindGlyph kind={kind} />
-            {of(kind)} {kind}
+            {countOf(kind)} {kind}
           </span>
         ))}
       </span>
       <span className="flex gap-3 text-12">
         {unselected > 0 && (
           <button type="button" className="link text-ink-2" onClick={selectShown}>
-            Select {unselected} more shown
+            {selectMoreLabel(unselected)}
           </button>
         )}
         <button type="button" className="link text-ink-2" onClick={clear}>
-          Clear
+          {listText.clear}
         </button>
       </span>
       <span className="flex-1 max-md:hidden" />
-      {lacks !== null && <span className="text-12 text-ink-2">{lacks}</span>}
+      {missingRole !== null && <span className="text-12 text-ink-2">{missingRole}</span>}
       <span className="flex gap-2">
-        <Button disabled={lacks !== null} onClick={() => move('veth')}>
-          Fall back to veth…
+        <Button disabled={missingRole !== null} onClick={() => move('veth')}>
+          {listText.fallBack}
         </Button>
-        <Button disabled={lacks !== null} onClick={() => move('netkit')}>
-          Promote to netkit…
+        <Button disabled={missingRole !== null} onClick={() => move('netkit')}>
+          {listText.promote}
         </Button>
       </span>
     </section>

@@ -13,19 +13,20 @@ import {
   useSamplesAreStale,
   useSampleVersion,
 } from '../../_lib/time-series/use-time-series.ts';
+import { listText, podsByKindLabel, softirqLabel } from './text.ts';
 
 const seconds = 60;
 
-/** The node in one line: its pods by kind and what all of them carry together. */
+/** Summary of the node: its pods by kind, and the rates of all pods together. */
 export function Summary({ pods, kinds }: { pods: number | null; kinds: Record<DeviceKind, number> }) {
   const stale = useSamplesAreStale();
   return (
     <section
-      aria-label="Node summary"
+      aria-label={listText.summary}
       className={`flex border-line-1 border-b px-(--gutter) max-lg:grid max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? 'saturate-20 [&_*]:text-muted' : ''}`}
     >
       <div className="w-[316px] flex-none py-3 pr-5 max-xl:w-56 max-lg:col-span-2 max-lg:w-auto max-lg:py-1 max-lg:pr-0">
-        <Label>{pods === null ? 'pods by kind' : `${pods} ${pods === 1 ? 'pod' : 'pods'} by kind`}</Label>
+        <Label>{pods === null ? listText.podsByKind : podsByKindLabel(pods)}</Label>
         <div className="flex h-8 flex-col justify-end gap-[7px]">
           <div className="flex gap-4">
             {(['netkit', 'veth'] as const).map((kind) => (
@@ -82,17 +83,20 @@ function Live() {
   const softirq = [...Array<number>(seconds - shares.length).fill(Number.NaN), ...shares];
   return (
     <>
-      <Item label="packets" trace={<Trace values={podSeries.sumValues('ingressPackets', seconds)} />}>
-        <Readout value={sum('ingressPackets')} unit="pps in" />
+      <Item
+        label={listText.packets}
+        trace={<Trace values={podSeries.sumValues('ingressPackets', seconds)} />}
+      >
+        <Readout value={sum('ingressPackets')} unit={listText.ppsIn} />
       </Item>
       <Item label={'\u00a0'} trace={<Trace values={podSeries.sumValues('egressPackets', seconds)} />}>
-        <Readout value={sum('egressPackets')} unit="pps out" />
+        <Readout value={sum('egressPackets')} unit={listText.ppsOut} />
       </Item>
-      <Item label="bits, in and out" trace={<Trace values={both('ingressBits', 'egressBits')} />}>
+      <Item label={listText.bits} trace={<Trace values={both('ingressBits', 'egressBits')} />}>
         <Readout value={sum('ingressBits', 'egressBits')} unit="bit/s" />
       </Item>
       <Item
-        label="drops by our programs"
+        label={listText.drops}
         trace={
           <Trace
             values={both('ingressDroppedPackets', 'egressDroppedPackets')}
@@ -103,7 +107,7 @@ function Live() {
         <Readout value={dropped} unit="/s" />
       </Item>
       <Item
-        label={node === null ? 'softirq' : `softirq, ${node.cpus.length} cores`}
+        label={node === null ? listText.softirq : softirqLabel(node.cpus.length)}
         trace={<Trace values={softirq} />}
       >
         <Readout value={softirqShare(node)} unit="%" format={percent} />

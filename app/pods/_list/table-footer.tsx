@@ -1,9 +1,10 @@
 'use client';
 
-import { clock, count, duration } from '../../_lib/format.ts';
+import { clock, duration } from '../../_lib/format.ts';
 import { useNodeSample, useSampleClock } from '../../_lib/time-series/use-time-series.ts';
+import { listText, podCountLabel, readTimeLabel, sampleLabel, shownLabel, skippedLabel } from './text.ts';
 
-/** What is shown, and of which sample. `all` is null while the pods are not known. */
+/** Footer of the list: keys, number of pods, and the last sample. `all` is null while the pods are loading. */
 export function PodTableFooter({
   shown,
   all,
@@ -18,19 +19,16 @@ export function PodTableFooter({
   return (
     <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
       <span className="max-md:hidden">
-        <kbd className="font-mono text-11">↑</kbd> <kbd className="font-mono text-11">↓</kbd> move, Enter
-        opens, x selects, a all, / filters
+        <kbd className="font-mono text-11">↑</kbd> <kbd className="font-mono text-11">↓</kbd> {listText.keys}
       </span>
       <span className="flex-1" />
-      <span role="status">
-        {all !== null && (filtered ? `${count(shown)} of ${count(all)} pods` : `${count(all)} pods`)}
-      </span>
+      <span role="status">{all !== null && (filtered ? shownLabel(shown, all) : podCountLabel(all))}</span>
       {sample !== null && (
         <>
-          <span>· sample {count(sample.sequence)}</span>
+          <span>{sampleLabel(sample.sequence)}</span>
           <span>· {clock(sample.time)}</span>
-          {node !== null && <span className="max-md:hidden">· read in {duration(node.readMs)}</span>}
-          <span className="max-md:hidden">· {count(sample.skipped)} skipped</span>
+          {node !== null && <span className="max-md:hidden">{readTimeLabel(duration(node.readMs))}</span>}
+          <span className="max-md:hidden">{skippedLabel(sample.skipped)}</span>
         </>
       )}
     </footer>

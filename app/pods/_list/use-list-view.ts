@@ -3,5 +3,5 @@
 import { useUrlState } from '../../_lib/use-url-state.ts';
 import { parsePodListView, podListQuery } from './list-view.ts';
 
-/** The view of this page, kept in the address. */
+/** View of the list, stored in the URL. */
 export const usePodListView = () => useUrlState(parsePodListView, podListQuery);

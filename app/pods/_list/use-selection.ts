@@ -5,40 +5,50 @@ import type { PodSummary } from '../../../contract/pod.ts';
 
 export type PodSelection = ReturnType<typeof usePodSelection>;
 
-const nothing: ReadonlySet<string> = new Set();
+const noIds: ReadonlySet<string> = new Set();
 
-/** Which pods are selected, by id; those that leave the node leave it too, those that a filter hides stay. */
+/** Set of selected pods by id. Pods that are removed leave it; pods that a filter hides stay. */
 export function usePodSelection(pods: readonly PodSummary[]) {
-  const [chosen, setChosen] = useState(nothing);
-  /** Ids of the rows in their order, and the one selected last: what a range is between. */
-  const rows = useRef<readonly string[]>([]);
+  const [ids, setIds] = useState(noIds);
+  /** Ids of the shown rows in their order, and the id that was selected last: a range is between two of them. */
+  const shown = useRef<readonly string[]>([]);
   const last = useRef<string | null>(null);
-  const selected = useMemo(() => pods.filter(({ id }) => chosen.has(id)), [pods, chosen]);
+  const selected = useMemo(() => pods.filter(({ id }) => ids.has(id)), [pods, ids]);
   const toggle = useCallback((id: string, extend: boolean) => {
-    const [from, to] = [rows.current.indexOf(last.current ?? id), rows.current.indexOf(id)];
-    const range =
-      extend && from !== -1 ? rows.current.slice(Math.min(from, to), Math.max(from, to) + 1) : [id];
+    const order = shown.current;
+    const [from, to] = [order.indexOf(last.current ?? id), order.indexOf(id)];
+    const range = extend && from !== -1 ? order.slice(Math.min(from, to), Math.max(from, to) + 1) : [id];
     last.current = id;
-    setChosen((known) => {
-      const on = !known.has(id);
-      const next = new Set(known);
-      for (const each of range) on ? next.add(each) : next.delete(each);
+    setIds((before) => {
+      const isAdded = !before.has(id);
+      const next = new Set(before);
+      for (const each of range) {
+        if (isAdded) next.add(each);
+        else next.delete(each);
+      }
       return next;
     });
   }, []);
+  const toggleAll = useCallback((all: readonly string[]) => {
+    setIds((before) =>
+      all.every((id) => before.has(id))
+        ? new Set([...before].filter((id) => !all.includes(id)))
+        : new Set([...before, ...all]),
+    );
+  }, []);
   return {
-    has: (id: string) => chosen.has(id),
+    has: useCallback((id: string) => ids.has(id), [ids]),
     pods: selected,
+    /** Adds or removes a pod; `extend` does the same to all rows from the last one on. */
     toggle,
-    clear: useCallback(() => setChosen(nothing), []),
-    /** Selects these as well, or when all are selected, none of them. */
-    toggleAll: useCallback((ids: readonly string[]) => {
-      setChosen((known) =>
-        ids.every((id) => known.has(id))
-          ? new Set([...known].filter((id) => !ids.includes(id)))
-          : new Set([...known, ...ids]),
-      );
+    clear: useCallback(() => setIds(noIds), []),
+    /** Adds these pods, or removes them if all are selected. */
+    toggleAll,
+    /** Adds all shown rows, or removes them if all are selected. */
+    toggleShown: useCallback(() => toggleAll(shown.current), [toggleAll]),
+    /** Records the order of the shown rows. */
+    setOrder: useCallback((order: readonly string[]) => {
+      shown.current = order;
     }, []),
-    rows,
   };
 }

@@ -10,13 +10,13 @@ const sheetOf = (page: Page) => page.getByRole('dialog');
 
 async function openPods(page: Page): Promise<void> {
   await page.goto('/pods');
-  await expect(page.locator('tr[data-pod]').first()).toBeVisible();
+  await expect(page.locator('tr[data-key]').first()).toBeVisible();
 }
 
 test('pods are selected by click, range and keyboard, and all filtered pods at once', async ({ page }) => {
   await openPods(page);
   const bar = page.getByRole('region', { name: 'Selection' });
-  const boxes = page.locator('tr[data-pod] [data-select]');
+  const boxes = page.locator('tr[data-key] [data-select]');
   await boxes.nth(0).click();
   await expect(bar).toContainText('1 pod selected');
   await boxes.nth(2).click({ modifiers: ['Shift'] });

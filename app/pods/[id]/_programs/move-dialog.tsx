@@ -4,7 +4,7 @@ import { Dialog } from 'radix-ui';
 import { useEffect, useRef, useState } from 'react';
 import type { Device } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import type { HookPlace } from '../../../../contract/settings.ts';
+import type { HookPlacement } from '../../../../contract/settings.ts';
 import { Button, Key } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
@@ -16,7 +16,7 @@ import { useMoveHooks } from './use-move-hooks.ts';
 interface Props {
   pod: Pod;
   device: Device;
-  to: HookPlace['to'];
+  to: HookPlacement['to'];
   primaryHooks: Move['primaryHooks'];
   close: () => void;
 }

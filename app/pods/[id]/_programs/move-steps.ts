@@ -1,5 +1,5 @@
 import type { AttachedProgram, Device, HookFamily } from '../../../../contract/device.ts';
-import type { HookPlace } from '../../../../contract/settings.ts';
+import type { HookPlacement } from '../../../../contract/settings.ts';
 import { hookDirection } from '../_path/hook-direction.ts';
 import {
   attachStepDetail,
@@ -21,7 +21,7 @@ export interface Move {
   device: Pick<Device, 'primary' | 'peer' | 'hooks' | 'programs' | 'policy'>;
   /** Configured policy, which applies while the programs are on the netkit hooks. */
   policy: NonNullable<Device['policy']>;
-  to: HookPlace['to'];
+  to: HookPlacement['to'];
   /** Hook family of the primary that this kernel supports. */
   primaryHooks: Exclude<HookFamily, 'netkit'>;
 }

@@ -1,5 +1,5 @@
 import type { HookFamily } from '../../../../contract/device.ts';
-import type { HookPlace } from '../../../../contract/settings.ts';
+import type { HookPlacement } from '../../../../contract/settings.ts';
 
 /** Texts of the programs on a pod's device. */
 export const programsText = {
@@ -45,7 +45,7 @@ export const programCountLabel = (programs: number, foreign: number): string =>
   `${programs} attached${foreign > 0 ? `, ${foreign} not Podlane’s` : ''}`;
 
 /** Label of the button that moves the programs, and title of its dialog. */
-export const moveLabel = (to: HookPlace['to']): string =>
+export const moveLabel = (to: HookPlacement['to']): string =>
   to === 'primary' ? 'Move programs to the primary' : 'Move programs to the netkit hooks';
 
 /** Names of both hooks of a family: `netkit/peer and netkit/primary`. */

@@ -2,12 +2,12 @@
 
 import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Pod } from '../../../../contract/pod.ts';
-import type { HookPlace } from '../../../../contract/settings.ts';
+import type { HookPlacement } from '../../../../contract/settings.ts';
 import { notify } from '../../../_components/toast.tsx';
 import { ApiError, callApi } from '../../../_lib/api.ts';
 import { movedDetail, movedTitle, programsText } from './text.ts';
 
-type To = HookPlace['to'];
+type To = HookPlacement['to'];
 
 /** Moves the programs of a pod's netkit device and shows a notice that can undo it. The caller shows its error. */
 export function useMoveHooks(pod: Pod) {

@@ -1,0 +1,68 @@
+import { count } from '../../_lib/format.ts';
+
+/** Texts of the list of pods. */
+export const listText = {
+  title: 'Pods',
+  table: 'Pods',
+  kind: 'kind',
+  pod: 'pod',
+  namespace: 'namespace',
+  address: 'address',
+  packetsPerSecond: 'packets/s',
+  bitsPerSecond: 'bit/s',
+  ingress: 'in',
+  egress: 'out',
+  dropsPerSecond: 'drops/s',
+  requests: 'requests',
+  succeeded: 'ok',
+  failed: 'failed',
+  sparkline: 'pps in, last 60 s',
+  attention: 'attention',
+  noRequestCounts: 'no test traffic that counts requests',
+  selectAll: 'Select all shown',
+
+  filter: 'Filter pods',
+  filterPlaceholder: 'Name, address, ifindex, slot',
+  needsAttention: 'Attention',
+  noMatch: 'No pod matches',
+  clearFilter: 'Clear filter',
+  didYouMean: 'Did you mean',
+
+  summary: 'Node summary',
+  podsByKind: 'pods by kind',
+  packets: 'packets',
+  ppsIn: 'pps in',
+  ppsOut: 'pps out',
+  bits: 'bits, in + out',
+  drops: 'drops by Podlane’s programs',
+  softirq: 'softirq',
+
+  netnsGone: 'network namespace is gone',
+
+  selection: 'Selection',
+  clear: 'Clear',
+  fallBack: 'Fall back to veth…',
+  promote: 'Promote to netkit…',
+
+  keys: 'move, Enter opens, x selects, a selects all, / filters',
+
+  noPods: 'No pods on this node',
+  noPodsDetail: 'Podlane lists a pod as soon as it has a device. To try it without a cluster, run the lab:',
+  addPodDetail: 'To add a network namespace of your own as a pod:',
+  command: 'the command',
+} as const;
+
+export const podCountLabel = (pods: number): string => (pods === 1 ? '1 pod' : `${count(pods)} pods`);
+export const selectPodLabel = (pod: string): string => `Select ${pod}`;
+export const noMatchTitle = (text: string): string =>
+  text === '' ? listText.noMatch : `${listText.noMatch} “${text}”`;
+export const podsOnNode = (pods: number): string => `${podCountLabel(pods)} on this node.`;
+export const podsByKindLabel = (pods: number): string => `${podCountLabel(pods)} by kind`;
+export const softirqLabel = (cores: number): string => `${listText.softirq}, ${cores} cores`;
+export const selectedLabel = (pods: number): string => `${podCountLabel(pods)} selected`;
+export const selectMoreLabel = (pods: number): string => `Select ${count(pods)} more shown`;
+export const shownLabel = (shown: number, all: number): string => `${count(shown)} of ${podCountLabel(all)}`;
+export const sampleLabel = (sequence: number): string => `· sample ${count(sequence)}`;
+export const readTimeLabel = (duration: string): string => `· read in ${duration}`;
+export const skippedLabel = (samples: number): string => `· ${count(samples)} skipped`;
+export const migratingLabel = (kind: string, step: string): string => `to ${kind}, ${step}`;
