@@ -11,31 +11,31 @@ import { callAsync } from './syscall.ts';
 const committedObject = new URL('../../bpf/objects/drops.bpf.o', import.meta.url);
 
 export interface DropProgramOptions {
-  /** Inode of the network namespace that the primaries are in. */
+  /** Inode of the network namespace with the primaries. */
   hostNetns: bigint;
   maxSlots: number;
-  /** How many pairs of pod and reason can be counted. */
+  /** Limit of counted pairs of pod and reason. */
   maxCounts: number;
-  /** Whether tracepoint kfree_skb tells the receiving socket (Linux 6.11). */
+  /** True if tracepoint kfree_skb passes the receiving socket (Linux 6.11). */
   receiverTold: boolean;
 }
 
-/** Packets of a pod that the kernel dropped for a reason. */
+/** Number of packets of a pod that the kernel dropped for a reason. */
 export interface KernelDropCount {
   pod: number;
-  /** enum skb_drop_reason of the running kernel. */
+  /** Value of the running kernel's enum skb_drop_reason. */
   reason: number;
   packets: bigint;
-  /** Of the last one: CLOCK_BOOTTIME, ns. */
+  /** Time of the last drop, CLOCK_BOOTTIME in ns. */
   lastNs: bigint;
 }
 
 const u32 = (...numbers: number[]): Buffer => Buffer.from(Uint32Array.from(numbers).buffer);
 
-/** One CPU's struct drop_count of `bpf/drops.bpf.c`: u64 packets, u64 last. */
+/** Size of struct drop_count of `bpf/drops.bpf.c`: u64 packets, u64 last. */
 const countBytes = 16;
 
-/** An entry of the map `kernel_drops`: struct drop_key (u32 pod, u32 reason), a struct drop_count of each CPU. */
+/** Decodes an entry of the map `kernel_drops`: struct drop_key (u32 pod, u32 reason), and a struct drop_count per CPU. */
 export function decodeKernelDropCount(key: Buffer, values: Buffer): KernelDropCount {
   let [packets, lastNs] = [0n, 0n];
   for (let at = 0; at + countBytes <= values.length; at += countBytes) {
@@ -47,8 +47,8 @@ export function decodeKernelDropCount(key: Buffer, values: Buffer): KernelDropCo
 }
 
 /**
- * The program of `bpf/drops.bpf.c`, attached. It is not pinned: a tracepoint of the whole machine is watched only
- * while somebody can ask what was seen.
+ * The loaded and attached program of `bpf/drops.bpf.c`. It is not pinned: a tracepoint of the whole machine is traced
+ * only while an agent can report the drops.
  */
 export class KernelDropProgram {
   readonly #object: LoadedObject;
@@ -68,12 +68,12 @@ export class KernelDropProgram {
     this.#lost = new ArrayMap(maps.get('lost_drops')!, 'lost_drops', 8);
   }
 
-  /** From now on drops at the slot's primary are the pod's; 0: nobody's. */
+  /** Assigns drops at the slot's primary to a pod; 0 to none. */
   setSlot(slot: number, pod: number): void {
     this.#slots.set(slot, u32(pod));
   }
 
-  /** From now on drops in the namespace are the pod's; 0: nobody's. */
+  /** Assigns drops in the namespace to a pod; 0 to none. */
   setNamespace(inode: bigint, pod: number): void {
     if (pod === 0) this.#namespaces.delete(u32(Number(inode)));
     else this.#namespaces.set(u32(Number(inode)), u32(pod));
@@ -88,21 +88,21 @@ export class KernelDropProgram {
   }
 
   /**
-   * Drops that could not be counted: pods' for which there was no room, and the whole machine's that came while
-   * the program ran on the same CPU.
+   * Returns the number of drops that were not counted: those of pods when the map was full, and any on the machine that
+   * occurred while the program ran on the same CPU.
    */
   lost(): bigint {
     return this.#lost.get(0).readBigUInt64LE() + programInfo(this.#object.programs.get('count_drop')!).misses;
   }
 
-  /** The program ends, and what it counted. */
+  /** Detaches the program and deletes its counts. */
   close(): void {
     closeSync(this.#link);
     this.#object.close();
   }
 }
 
-/** @throws ProblemError `verifier_refused`, `kernel_refused` */
+/** Loads and attaches the program. @throws ProblemError `verifier_refused`, `kernel_refused` */
 export async function openKernelDropProgram(options: DropProgramOptions): Promise<KernelDropProgram> {
   const { hostNetns, maxSlots, maxCounts, receiverTold } = options;
   const object = await loadObject({

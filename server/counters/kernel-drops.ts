@@ -6,7 +6,7 @@ import { readVmlinuxBtf } from '../bpf/btf.ts';
 import { type KernelDropCount, type KernelDropProgram, openKernelDropProgram } from '../bpf/kernel-drops.ts';
 import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
 
-/** A pod as the kernel's drops are found: by its namespace, and at the primaries of its devices by their slots. */
+/** A pod whose kernel drops are counted: in its namespace, and at the primaries of its slots. */
 export interface TrackedPod {
   number: number;
   netnsInode: bigint;
@@ -17,15 +17,15 @@ interface Tracked extends TrackedPod {
   since: string;
 }
 
-// CLOCK_BOOTTIME in wall time; taken once, so that a drop keeps its time.
+// Offset of CLOCK_BOOTTIME from wall time, read once, so that the time of a drop never changes.
 const bootedAtMs = Date.now() - uptime() * 1000;
 
-/** A node's pods have few reasons each; the table is made once and takes its room on each CPU. */
+/** Room for counts per slot: a pod has few drop reasons, and the per-CPU map is preallocated. */
 const countsPerSlot = 4;
 
 /**
- * The kernel's drops of the pods that are tracked, by pod and reason. Counts go on while a pod's devices change.
- * Where the kernel has no drop reasons, or refuses, nothing is counted and `read` says why.
+ * Counts kernel drops of tracked pods by pod and reason, also while a pod's devices change. If the kernel reports no
+ * drop reasons or refuses the program, nothing is counted and `read` says why.
  */
 export class KernelDropCounters {
   readonly #program: KernelDropProgram | null;
@@ -33,7 +33,7 @@ export class KernelDropCounters {
   readonly #detail: string;
   readonly #hint: string | null;
   readonly #pods = new Map<number, Tracked>();
-  /** Which pod each slot is told to be. */
+  /** Number of the pod by slot, as written to the BPF map. */
   readonly #slots = new Map<number, number>();
 
   private constructor(
@@ -47,15 +47,15 @@ export class KernelDropCounters {
   }
 
   /**
-   * Begins to count in the pods' namespaces and in the one that the primaries are in. Never throws.
-   * @param capability `drop-reasons` of the probe
+   * Starts counting in the pods' namespaces and in the namespace of the primaries. Never throws.
+   * @param capability capability `drop-reasons`, as probed
    */
   static async open(
     capability: Capability | undefined,
     where: { hostNetns: bigint; maxSlots: number },
   ): Promise<KernelDropCounters> {
     if (!capability?.available)
-      return new KernelDropCounters(null, capability ?? { detail: 'the kernel was not asked', hint: null });
+      return new KernelDropCounters(null, capability ?? { detail: 'the kernel was not probed', hint: null });
     try {
       const reasons = readDropReasons(await readVmlinuxBtf());
       const program = await openKernelDropProgram({
@@ -77,7 +77,7 @@ export class KernelDropCounters {
     return this.#program !== null;
   }
 
-  /** Counts for this pod from now on; again, with what its slots and its namespace are now. */
+  /** Starts counting for a pod, or updates its slots and namespace. */
   track({ number, netnsInode, slots }: TrackedPod): void {
     if (this.#program === null) return;
     const before = this.#pods.get(number);
@@ -95,18 +95,18 @@ export class KernelDropCounters {
     this.#pods.set(number, { number, netnsInode, slots: [...slots], since });
   }
 
-  /** The pod's counts are gone after this. */
+  /** Stops counting for a pod and deletes its counts. */
   untrack(number: number): void {
     const pod = this.#pods.get(number);
     if (this.#program === null || pod === undefined) return;
     this.#pods.delete(number);
     this.#program.setNamespace(pod.netnsInode, 0);
     for (const slot of pod.slots) this.#release(slot, number);
-    // Also what a drop under way wrote of a pod that was untracked before: its room would never come back.
+    // Also deletes counts that a concurrent drop wrote for an untracked pod, which would never be freed.
     for (const count of this.#program.counts()) if (!this.#pods.has(count.pod)) this.#program.forget(count);
   }
 
-  /** Of one pod; one that is not tracked has no reasons. */
+  /** Returns the kernel drops of one pod; an untracked pod has no reasons. */
   read(number: number): PodDrops['kernel'] {
     return {
       available: this.available,
@@ -118,7 +118,7 @@ export class KernelDropCounters {
     };
   }
 
-  /** Of every pod that has any, by its number, the most frequent reason first. */
+  /** Returns the kernel drops by number of the pod, most frequent reason first, without pods that have none. */
   readAll(): Map<number, Reason[]> {
     const pods = new Map<number, Reason[]>();
     for (const count of this.#program?.counts() ?? []) {
@@ -136,7 +136,7 @@ export class KernelDropCounters {
     this.#program?.close();
   }
 
-  /** Unless another pod has the slot by now. */
+  /** Clears a slot, unless another pod uses it now. */
   #release(slot: number, number: number): void {
     if (this.#slots.get(slot) !== number) return;
     this.#program!.setSlot(slot, 0);

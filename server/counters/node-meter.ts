@@ -2,13 +2,13 @@ import type { NodeSample } from '../../contract/node.ts';
 import { programInfoById } from '../bpf/program-info.ts';
 import { cpuShares, cpuTimes, ownUsage } from '../kernel/procfs.ts';
 
-/** Reads what the node and this process spend. Shares are over the time since the last reading. */
+/** Measures CPU and memory use of the node and of this process. Shares are over the time since the last reading. */
 export class NodeMeter {
   #cpus = cpuTimes();
   #own = ownUsage();
   #at = performance.now();
 
-  /** `readMs`: what the sweep of the same sample took. */
+  /** @param readMs duration of the counter sweep of the same sample */
   read(sequence: number, readMs: number, programIds: readonly number[]): NodeSample {
     const [cpus, own, at] = [cpuTimes(), ownUsage(), performance.now()];
     const seconds = (at - this.#at) / 1000;
@@ -17,7 +17,7 @@ export class NodeMeter {
       time: Date.now(),
       sequence,
       readMs,
-      // A CPU that came online meanwhile starts with shares of 0.
+      // A CPU that came online since the last reading starts with shares of 0.
       cpus: cpus.map((times, i) => cpuShares(this.#cpus[i] ?? times, times)),
       agent: { cpu: seconds > 0 ? Math.min(1, spent / seconds) : 0, residentBytes: own.residentBytes },
       programs: programIds.flatMap((id) => {

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { dropCounters } from '../../contract/counters.ts';
 import type { OwnDrops, PodDrops } from '../../contract/drops.ts';
+import { ProblemError } from '../../contract/problem.ts';
 import { counterIndex } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 import type { Datapath, DatapathEvents, SampledPod } from '../datapath/datapath.ts';
@@ -8,15 +9,15 @@ import type { KernelDropCounters } from './kernel-drops.ts';
 
 type Pods = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'get' | 'summaries'>;
 
-/** All dropped packets of the node's pods: ours out of our counters, the kernel's as long as this is open. */
+/** Dropped packets of the node's pods: Podlane's from its counters, and the kernel's while this is open. */
 export class PodDropCounters {
   readonly #pods: Pods;
   readonly #counters: Pick<CounterMap, 'read'>;
   readonly #kernel: KernelDropCounters;
-  /** Numbers of the pods that are tracked, by id: of a pod that is removed only its id is told. */
+  /** Numbers of tracked pods by id: the event of a removed pod has only its id. */
   readonly #numbers = new Map<string, number>();
   readonly #changed = ({ id }: { id: string }): void => this.#track(this.#pods.get(id));
-  /** A migration has the pod's second device before the pod is told to have changed. */
+  /** A migration adds the pod's second device before the event `pod`. */
   readonly #migrated = ({ podId }: { podId: string }): void => this.#track(this.#pods.get(podId));
   readonly #removed = (id: string): void => {
     const number = this.#numbers.get(id);
@@ -32,14 +33,16 @@ export class PodDropCounters {
     pods.on('pod', this.#changed).on('migration', this.#migrated).on('pod-removed', this.#removed);
   }
 
-  /** @param id of a pod that is there */
+  /** Returns the drops of a pod. @param id id of an existing pod */
   of(id: string): PodDrops {
-    const pod = this.#pods.get(id)!;
-    const { createdAt } = this.#pods.summaries().find((summary) => summary.id === id)!;
-    return { since: createdAt, ours: this.#ownDrops(pod), kernel: this.#kernel.read(pod.number) };
+    const pod = this.#pods.get(id);
+    const summary = this.#pods.summaries().find((summary) => summary.id === id);
+    if (pod === undefined || summary === undefined)
+      throw new ProblemError('pod_not_found', `there is no pod ${id}`);
+    return { since: summary.createdAt, ours: this.#ownDrops(pod), kernel: this.#kernel.read(pod.number) };
   }
 
-  /** The kernel's, of all pods that have any, by their numbers. */
+  /** Returns the kernel drops by number of the pod, without pods that have none. */
   kernel(): ReturnType<KernelDropCounters['readAll']> {
     return this.#kernel.readAll();
   }

@@ -1,13 +1,13 @@
-/** Ticks per second of the grid that everything is rounded to. */
+/** Points per second of the grid on which all samples are taken. */
 export const gridHz = 10;
 const gridMs = 1000 / gridHz;
 
-/** Whether grid point `index` is one for somebody who wants `hz` a second; whole seconds are, for all. */
+/** True if a watcher at `hz` gets a sample at grid point `index`. Whole seconds are due for every rate. */
 export const isDue = (index: number, hz: number): boolean =>
   Math.floor((index * hz) / gridHz) !== Math.floor(((index - 1) * hz) / gridHz);
 
 export interface ScheduleClock {
-  /** ms, never going back. */
+  /** Returns monotonic time in ms. */
   now(): number;
   setTimer(ms: number, callback: () => void): unknown;
   clearTimer(timer: unknown): void;
@@ -20,9 +20,8 @@ const realClock: ScheduleClock = {
 };
 
 /**
- * Calls `tick` with the index of the grid point, 10 points a second, of which `wanted` says whether somebody
- * waits for it. Points lie on the start's grid, so delays do not add up; those missed by a busy process are
- * left out, not made up for.
+ * Calls `tick` with the index of each grid point, 10 a second, for which `wanted` returns true. The grid starts with the
+ * schedule, so delays do not add up; points that a busy process missed are skipped.
  */
 export class SampleSchedule {
   readonly #wanted: (index: number) => boolean;
@@ -54,7 +53,7 @@ export class SampleSchedule {
     this.#timer = null;
   }
 
-  /** To be called when `wanted` has changed: what is wanted now may be due before the point waited for. */
+  /** Restarts the timer after `wanted` has changed: a point may be due earlier now. */
   refresh(): void {
     if (this.#timer === null) return;
     this.#clock.clearTimer(this.#timer);

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip, type Gzip } from 'node:zlib';
 import { tarEnd, tarHeader, tarPadding } from './tar.ts';
 
-/** A .tar.gz that is written as it grows: one folder and the files in it. Holds no more than one file in memory. */
+/** Writes a .tar.gz of one folder, file by file, with at most one file in memory. */
 export class DumpArchive {
   readonly #file: string;
   readonly #folder: string;
@@ -15,10 +15,10 @@ export class DumpArchive {
   readonly #hash = createHash('sha256');
   readonly #written: Promise<void>;
   #bytes = 0;
-  /** Whether the file is ours to take away. */
+  /** True once the file was created here, so that `abort` may delete it. */
   #made = false;
 
-  /** Creates `file`, which must not be there, for its owner alone. */
+  /** Creates `file`, which must not exist, readable by its owner only. */
   constructor(file: string, folder: string) {
     this.#file = file;
     this.#folder = folder;
@@ -31,12 +31,12 @@ export class DumpArchive {
       this.#made = true;
     });
     this.#written = pipeline(this.#gzip, counted, sink);
-    // Told by `add` and `finish`; `abort` does not care.
+    // `add` and `finish` throw the error; `abort` ignores it.
     this.#written.catch(() => {});
     this.#gzip.write(tarHeader({ path: `${folder}/`, bytes: 0, mode: 0o755, modified: new Date() }));
   }
 
-  /** @param path below the folder @throws what the file system answered */
+  /** @param path path below the folder @throws Error of the file system */
   async add(path: string, content: Buffer, modified: Date): Promise<void> {
     const entry = { path: `${this.#folder}/${path}`, bytes: content.length, mode: 0o644, modified };
     for (const chunk of [tarHeader(entry), content, tarPadding(content.length)]) {
@@ -45,7 +45,7 @@ export class DumpArchive {
     }
   }
 
-  /** @returns what the file is now @throws what the file system answered; then there is no file */
+  /** Completes the file. @throws Error of the file system, after deleting the file */
   async finish(): Promise<{ bytes: number; sha256: string }> {
     this.#gzip.end(tarEnd);
     try {
@@ -57,7 +57,7 @@ export class DumpArchive {
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
-  /** Takes the file away. */
+  /** Stops writing and deletes the file. */
   async abort(): Promise<void> {
     this.#gzip.destroy();
     await this.#written.catch(() => {});

@@ -4,66 +4,66 @@ import type { DumpFiles, FileContent, FileDescription } from './dump-files.ts';
 import { maxFileBytes } from './dump-files.ts';
 import { runCommand, type ToolName, type Tools } from './external-tools.ts';
 
-/** What a GET of the agent's API answers. */
+/** Sends a GET to the agent's API. */
 export type AgentRequest = (path: string) => Promise<{ status: number; body: Buffer }>;
 
-/** The agent's side of a dump. */
+/** Data of the agent for a dump. */
 export interface AgentSource {
   get: AgentRequest;
-  /** What it was told when it started, without secrets. */
+  /** Configuration of the agent, without secrets. */
   configuration: object;
-  /** Its last log lines, and how many older ones are gone. */
+  /** Returns the last log lines, and the number of older lines that are lost. */
   log(): { text: string; dropped: number };
 }
 
-/** What the parts of a dump have to work with. */
+/** Context that all parts of a dump share. */
 export interface DumpContext {
   files: DumpFiles;
   tools: Tools;
-  /** null: no agent answers */
+  /** Null if no agent responds. */
   agent: AgentSource | null;
-  /** folder of our pins */
+  /** Folder of Podlane's pins. */
   pins: string;
   capabilities(): Capability[] | Promise<Capability[]>;
-  /** ids or namespace.name; undefined: the first ones */
+  /** Ids or namespace.name; undefined for the newest pods. */
   pods: readonly string[] | undefined;
 }
 
-/** A network namespace that a part looks into. */
+/** A network namespace to collect data from. */
 export interface NamespaceTarget {
-  /** `host`, `pods/shop.cart` */
+  /** Folder of its files in the archive: `host`, `pods/shop.cart`. */
   folder: string;
-  /** namespace.name; null: the host */
+  /** namespace.name; null for the host. */
   pod: string | null;
-  /** open; null: the one that we are in */
+  /** Open descriptor; null for the current namespace. */
   fd: number | null;
-  /** begins the commands: empty, or `nsenter --net=/run/netns/cart ` */
+  /** Prefix of the commands shown: empty, or `nsenter --net=/run/netns/cart `. */
   prefix: string;
 }
 
 export const hostTarget: NamespaceTarget = { folder: 'host', pod: null, fd: null, prefix: '' };
 
-/** The JSON of a GET. @throws Error with what the agent answered instead */
-export async function getJson<T>(ask: AgentRequest, path: string): Promise<T> {
-  const { status, body } = await ask(path);
+/** Returns the JSON of a GET. @throws Error with the agent's refusal */
+export async function getJson<T>(get: AgentRequest, path: string): Promise<T> {
+  const { status, body } = await get(path);
   const text = body.toString('utf8');
   if (status >= 400) throw new Error(`GET ${path}: ${refusalText(status, text)}`);
   return JSON.parse(text) as T;
 }
 
-/** What the agent's refusal says, a problem's code and detail where it is one. */
+/** Formats a refusal of the agent: code and detail if it is a problem document. */
 export function refusalText(status: number, text: string): string {
   try {
     const { code, detail } = problem.parse(JSON.parse(text));
     return `${detail} (${code})`;
   } catch {
-    return `the agent answered ${status} ${text.slice(0, 300)}`;
+    return `the agent responded with ${status} ${text.slice(0, 300)}`;
   }
 }
 
 const commandWithinMs = 20_000;
 
-/** What a file of a place is told as. */
+/** Describes a file of a namespace. */
 export const fileOf = (
   place: NamespaceTarget,
   path: string,
@@ -76,7 +76,7 @@ export const fileOf = (
   ...(place.pod === null ? {} : { pod: place.pod }),
 });
 
-/** Adds what a program prints in the place's namespace. A program that is not installed is noted. @returns what it printed */
+/** Adds the output of a program run in the namespace, or a note that the program is not installed. @returns the output */
 export async function addCommand(
   { files, tools }: Pick<DumpContext, 'files' | 'tools'>,
   place: NamespaceTarget,
@@ -89,7 +89,7 @@ export async function addCommand(
     (tool) => tools[tool].file === null,
   );
   if (missing !== undefined) {
-    const problem = `${missing} is not installed (Debian package ${tools[missing].package}): what it would tell is left out here`;
+    const problem = `${missing} is not installed (Debian package ${tools[missing].package}): its output is missing here`;
     await files.noteMissingOnce(missing, wanted, problem);
     return null;
   }
@@ -108,11 +108,11 @@ export async function addCommand(
   return printed;
 }
 
-/** Adds a value as JSON; integers beyond 2^53 as decimal text. */
+/** Adds a value as JSON, with integers beyond 2^53 as decimal text. */
 export const addJson = (files: DumpFiles, wanted: FileDescription, read: () => unknown): Promise<void> =>
   files.add(wanted, async () => completeContent(json(await read())));
 
-/** A content that is all there. */
+/** Wraps content without problems. */
 export const completeContent = (content: Buffer | string): FileContent => ({
   bytes: typeof content === 'string' ? Buffer.from(content) : content,
   problem: null,

@@ -3,43 +3,43 @@ import type { DumpFile, DumpPart, DumpPartName } from '../../contract/dump.ts';
 import type { DumpArchive } from './dump-archive.ts';
 import { redactSecrets } from './redact.ts';
 
-/** What a file is: where it goes, what it shows, and the command whose output it equals. */
+/** Path and title of a file in the archive, and the command whose output it equals. */
 export interface FileDescription {
-  /** below the archive's folder */
+  /** Path below the archive's folder. */
   path: string;
   title: string;
   command: string;
-  /** namespace.name of the pod whose namespace it is of */
+  /** namespace.name of the pod whose namespace the file describes. */
   pod?: string;
 }
 
 export interface FileContent {
   bytes: Buffer;
-  /** why it is not whole */
+  /** Why it is incomplete; null if it is complete. */
   problem: string | null;
 }
 
-/** No single file may be larger. */
+/** Size limit of a single file. */
 export const maxFileBytes = 16 << 20;
-/** Problems of a part that its progress tells; the manifest has all. */
-const maxToldProblems = 50;
-/** Of manifest and index, beside what tells of the files. */
+/** Limit of problems reported in the progress of a part; the manifest has all. */
+const maxReportedProblems = 50;
+/** Size reserved for manifest and index, besides their entries for files. */
 const reservedBytes = 128 << 10;
 
 const titles: Record<DumpPartName, string> = {
   kernel: 'Kernel and probes',
-  network: 'Network of the host',
-  pods: 'Network of the pods',
+  network: 'Host network',
+  pods: 'Pod networks',
   programs: 'eBPF programs and links',
   maps: 'eBPF maps',
   statistics: 'Statistics',
   agent: 'Agent',
-  log: 'Agent’s log',
+  log: 'Agent log',
 };
 
 /**
- * The files of a dump as they are taken: puts them into the archive, keeps the account that becomes the manifest, and
- * sees that all files together stay within `maxBytes`. What fails is noted, and the dump goes on.
+ * Adds the files of a dump to the archive, records them for the manifest, and keeps their total size within `maxBytes`.
+ * Failures are recorded, and the dump continues.
  */
 export class DumpFiles {
   readonly parts: DumpPart[];
@@ -50,15 +50,15 @@ export class DumpFiles {
   readonly #progress: () => void;
   #left: number;
   #part: DumpPart | null = null;
-  #leftOut = 0;
-  #untold = 0;
+  #omitted = 0;
+  #unreported = 0;
   readonly #noted = new Set<string>();
 
   constructor(options: {
     archive: DumpArchive;
     parts: readonly DumpPartName[];
     maxBytes: number;
-    /** texts that no file may hold */
+    /** Texts that are redacted in all files. */
     secrets: readonly string[];
     signal: AbortSignal;
     onProgress: () => void;
@@ -78,17 +78,17 @@ export class DumpFiles {
     }));
   }
 
-  /** Whether nothing more fits. */
+  /** True if the size limit is reached. */
   get full(): boolean {
     return this.#left <= 0;
   }
 
-  /** Takes one part; what it throws is noted, except that the dump was cancelled or cannot be written. */
+  /** Collects one part and records its errors. Rethrows only if the dump was canceled or the archive cannot be written. */
   async collectPart(name: DumpPartName, part: () => Promise<void>): Promise<void> {
     this.#part = this.parts.find((each) => each.name === name)!;
     this.#part.state = 'running';
-    this.#leftOut = 0;
-    this.#untold = 0;
+    this.#omitted = 0;
+    this.#unreported = 0;
     this.#noted.clear();
     this.#progress();
     try {
@@ -98,22 +98,25 @@ export class DumpFiles {
       if (error instanceof ArchiveError) throw error;
       this.#part.problems.push({ path: `${name}/`, problem: textOf(error) });
     }
-    if (this.#leftOut > 0)
+    if (this.#omitted > 0)
       this.#part.problems.push({
         path: `${name}/`,
-        problem: `${this.#leftOut} more files are left out: the archive is full`,
+        problem: `${this.#omitted} more files were omitted: the archive is full`,
       });
-    if (this.#untold > 0)
-      this.#part.problems.push({ path: `${name}/`, problem: `${this.#untold} more: the manifest has them` });
+    if (this.#unreported > 0)
+      this.#part.problems.push({
+        path: `${name}/`,
+        problem: `${this.#unreported} more problems, see the manifest`,
+      });
     this.#part.state = 'done';
     this.#progress();
   }
 
-  /** Reads a file's content and adds it; a content that cannot be had is noted. Does not read what no longer fits. */
+  /** Reads a file's content and adds it, or records why it cannot be read. Reads nothing once the size limit is reached. */
   async add(wanted: FileDescription, read: () => FileContent | Promise<FileContent>): Promise<void> {
     this.signal.throwIfAborted();
     if (this.full) {
-      this.#leftOut += 1;
+      this.#omitted += 1;
       return;
     }
     const takenAt = new Date();
@@ -127,12 +130,12 @@ export class DumpFiles {
       this.signal.throwIfAborted();
       problem = textOf(error);
     }
-    // A program that failed and printed nothing left no file; one that was fine may have nothing to say.
+    // A program that failed without output leaves no file; one that succeeded may have no output.
     let bytes = content && (content.bytes.length > 0 || problem === null) ? content.bytes : null;
     if (bytes) bytes = redactSecrets(bytes, this.#secrets);
     const room = Math.min(this.#left, maxFileBytes);
     if (bytes && bytes.length > room) {
-      problem = `left out: ${bytes.length} bytes, and ${room} may be added`;
+      problem = `omitted: ${bytes.length} bytes exceed the remaining ${room}`;
       bytes = null;
     }
     const file: DumpFile = {
@@ -148,12 +151,12 @@ export class DumpFiles {
     await this.#store(file, bytes, takenAt);
   }
 
-  /** Says that something is not there, in the account alone. */
+  /** Records a missing file in the manifest. */
   noteMissing(wanted: FileDescription, problem: string): Promise<void> {
     return this.add(wanted, () => ({ bytes: Buffer.alloc(0), problem }));
   }
 
-  /** As `note`, once in a part for all that `cause` keeps away. */
+  /** Records a missing file once per part and cause. */
   async noteMissingOnce(cause: string, wanted: FileDescription, problem: string): Promise<void> {
     if (this.#noted.has(cause)) return;
     this.#noted.add(cause);
@@ -165,9 +168,9 @@ export class DumpFiles {
     this.files.push(file);
     this.#left -= (bytes?.length ?? 0) + costOf(file);
     if (file.problem !== null) {
-      if (part.problems.length < maxToldProblems)
+      if (part.problems.length < maxReportedProblems)
         part.problems.push({ path: file.path, problem: file.problem });
-      else this.#untold += 1;
+      else this.#unreported += 1;
     }
     if (bytes) {
       await this.#archive.add(file.path, bytes, takenAt).catch((error) => {
@@ -180,10 +183,10 @@ export class DumpFiles {
   }
 }
 
-/** The archive itself cannot be written. */
+/** Thrown if the archive itself cannot be written. */
 export class ArchiveError extends Error {}
 
-/** What a file takes in manifest and index together. */
+/** Estimates the size of a file's entries in manifest and index. */
 const costOf = (file: DumpFile): number => 3 * Buffer.byteLength(JSON.stringify(file)) + 200;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,6 @@
 import os from 'node:os';
 
-/** `podlane-debug-HOST-20261122T235900Z`: what a dump that begins now is called. */
+/** Returns the name of a dump that starts now: `podlane-debug-HOST-20261122T235900Z`. */
 export function dumpName(now: Date): string {
   const host = os
     .hostname()

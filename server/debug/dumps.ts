@@ -14,8 +14,8 @@ import { SavedDumps } from './saved-dumps.ts';
 import { takeDump } from './take-dump.ts';
 
 const pruneEveryMs = 3_600_000;
-/** Progress is told at most this often. */
-const tellEveryMs = 200;
+/** Minimum time between two progress events, in ms. */
+const publishEveryMs = 200;
 
 export interface DumpEvents {
   dump: [Dump];
@@ -23,14 +23,14 @@ export interface DumpEvents {
 }
 
 export interface DumpsOptions {
-  /** where archives are kept; made when the first is */
+  /** Folder of the archives, created with the first. */
   folder: string;
   pins: string;
   podlane: string;
   capabilities(): Capability[];
-  /** What the agent was told when it started, without secrets. */
+  /** Configuration of the agent, without secrets. */
   configuration: object;
-  /** texts that no file may hold */
+  /** Texts that are redacted in all files. */
   secrets: readonly string[];
   lines: LogRing;
   log: Logger;
@@ -42,56 +42,56 @@ interface Running {
   ended: Promise<void>;
 }
 
-/** The dumps of this node: one is made at a time, the last few are kept for a day. */
+/** Debug dumps of this node: one runs at a time, and the last few are kept for a day. */
 export class Dumps extends EventEmitter<DumpEvents> {
-  readonly #ground: DumpsOptions;
-  readonly #kept: SavedDumps;
-  /** the newest first */
+  readonly #options: DumpsOptions;
+  readonly #saved: SavedDumps;
+  /** Newest first. */
   #done: Dump[];
   #running: Running | null = null;
   readonly #pruning: NodeJS.Timeout;
 
-  /** Takes over the archives of an agent before; what it left half made goes. */
-  constructor(ground: DumpsOptions) {
+  /** Loads the archives of an earlier agent, and deletes incomplete ones. */
+  constructor(options: DumpsOptions) {
     super();
-    this.#ground = ground;
-    this.#kept = new SavedDumps(ground.folder);
-    this.#done = this.#kept.load();
+    this.#options = options;
+    this.#saved = new SavedDumps(options.folder);
+    this.#done = this.#saved.load();
     this.#prune();
     this.#pruning = setInterval(() => this.#prune(), pruneEveryMs).unref();
   }
 
-  /** The newest first. */
+  /** Lists all dumps, newest first. */
   list(): Dump[] {
     return [...(this.#running ? [this.#running.dump] : []), ...this.#done];
   }
 
-  /** @throws ProblemError `dump_not_found` */
+  /** Returns a dump. @throws ProblemError `dump_not_found` */
   get(id: string): Dump {
     const found = this.list().find((each) => each.id === id);
     if (!found)
       throw new ProblemError('dump_not_found', `there is no dump ${id}`, {
-        hint: `GET /api/v1/dumps lists them; the last ${keptDumps} are kept, for ${keptDumpHours} hours`,
+        hint: `GET /api/v1/dumps lists the dumps; the last ${keptDumps} are kept for ${keptDumpHours} hours.`,
       });
     return found;
   }
 
   /**
-   * Begins a dump; `dump` events tell its progress.
-   * @param ask what a GET of the agent's API answers @throws ProblemError `dump_running`, `unprocessable`
+   * Starts a dump; `dump` events report its progress.
+   * @param get sends a GET to the agent's API @throws ProblemError `dump_running`, `unprocessable`
    */
-  start(wanted: NewDump, actor: string, ask: AgentRequest): Dump {
+  start(wanted: NewDump, actor: string, get: AgentRequest): Dump {
     if (this.#running)
-      throw new ProblemError('dump_running', `the dump ${this.#running.dump.id} is being made`, {
-        hint: 'wait for it, or cancel it with DELETE /api/v1/dumps/:id',
+      throw new ProblemError('dump_running', `dump ${this.#running.dump.id} is in progress`, {
+        hint: 'Wait for it, or cancel it with DELETE /api/v1/dumps/:id.',
       });
-    const { folder } = this.#ground;
+    const { folder } = this.#options;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     } catch (cause) {
       throw new ProblemError(
         'unprocessable',
-        `make the folder of dumps ${folder}: ${(cause as Error).message}`,
+        `create the folder for dumps ${folder}: ${(cause as Error).message}`,
         {
           cause,
         },
@@ -114,55 +114,55 @@ export class Dumps extends EventEmitter<DumpEvents> {
       sha256: null,
     };
     const cancel = new AbortController();
-    this.#running = { dump: running, cancel, ended: this.#make(running, wanted, ask, cancel.signal) };
+    this.#running = { dump: running, cancel, ended: this.#run(running, wanted, get, cancel.signal) };
     this.emit('dump', running);
     return running;
   }
 
-  /** Deletes a dump; one that runs is cancelled first, and leaves no file. @throws ProblemError `dump_not_found` */
+  /** Deletes a dump. A running dump is canceled and leaves no file. @throws ProblemError `dump_not_found` */
   async remove(id: string): Promise<void> {
     this.get(id);
     if (this.#running?.dump.id === id) {
-      this.#running.cancel.abort(new Error('the dump was cancelled'));
+      this.#running.cancel.abort(new Error('the dump was canceled'));
       await this.#running.ended;
-    } else this.#forget(id);
+    } else this.#delete(id);
   }
 
-  /** @throws ProblemError `dump_not_found`, `dump_not_done` */
+  /** Returns the archive of a finished dump. @throws ProblemError `dump_not_found`, `dump_not_done` */
   archive(id: string): { file: string; name: string; bytes: number } {
     const { state, name, archiveBytes } = this.get(id);
     if (state !== 'done')
-      throw new ProblemError('dump_not_done', `the dump ${id} is ${state}: it has no archive`, {
-        hint: state === 'running' ? 'wait until it is done' : 'start another one',
+      throw new ProblemError('dump_not_done', `dump ${id} is ${state} and has no archive`, {
+        hint: state === 'running' ? 'Wait until it is done.' : 'Start another dump.',
       });
-    return { file: this.#kept.archive(id), name: `${name}.tar.gz`, bytes: archiveBytes! };
+    return { file: this.#saved.archive(id), name: `${name}.tar.gz`, bytes: archiveBytes! };
   }
 
-  /** Cancels what runs. */
+  /** Cancels a running dump and waits for it. */
   async close(): Promise<void> {
     clearInterval(this.#pruning);
     this.#running?.cancel.abort(new Error('the agent is stopping'));
     await this.#running?.ended;
   }
 
-  /** Never rejects: the dump tells how it ended. */
-  async #make(
+  /** Runs a dump. Never rejects: the dump's state tells how it ended. */
+  async #run(
     running: Dump,
     { maxBytes, pods, parts }: NewDump,
-    ask: AgentRequest,
+    get: AgentRequest,
     signal: AbortSignal,
   ): Promise<void> {
-    const { lines, configuration, pins, podlane, capabilities, secrets, log } = this.#ground;
-    const told = throttled(() => this.emit('dump', running));
+    const { lines, configuration, pins, podlane, capabilities, secrets, log } = this.#options;
+    const progress = throttled(() => this.emit('dump', running));
     try {
       const { archiveBytes, sha256 } = await takeDump({
-        file: this.#kept.partial(running.id),
+        file: this.#saved.partial(running.id),
         name: running.name,
         maxBytes,
         pods,
         parts,
         tools: await findTools(),
-        agent: { get: ask, configuration, log: () => ({ text: lines.text(), dropped: lines.evicted }) },
+        agent: { get, configuration, log: () => ({ text: lines.text(), dropped: lines.evicted }) },
         pins,
         podlane,
         capabilities,
@@ -170,28 +170,28 @@ export class Dumps extends EventEmitter<DumpEvents> {
         signal,
         onProgress: (taken) => {
           account(running, taken);
-          told.soon();
+          progress.soon();
         },
       });
       Object.assign(running, { state: 'done', archiveBytes, sha256, endedAt: new Date().toISOString() });
-      this.#kept.save(running);
+      this.#saved.save(running);
     } catch (error) {
-      this.#kept.remove(running.id);
+      this.#saved.remove(running.id);
       const reason = (error as Error).message;
       const nothing = { archiveBytes: null, sha256: null };
       Object.assign(running, { state: 'failed', reason, ...nothing, endedAt: new Date().toISOString() });
       if (!signal.aborted) log.error({ err: error, dump: running.id }, 'the dump failed');
     }
-    told.now();
+    progress.now();
     this.#running = null;
-    if (signal.aborted) return this.#forget(running.id);
+    if (signal.aborted) return this.#delete(running.id);
     this.#done = [running, ...this.#done];
     this.#prune();
   }
 
-  #forget(id: string): void {
+  #delete(id: string): void {
     this.#done = this.#done.filter((each) => each.id !== id);
-    this.#kept.remove(id);
+    this.#saved.remove(id);
     this.emit('dump-removed', id);
   }
 
@@ -200,7 +200,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
     const old = this.#done.filter(
       ({ startedAt }, index) => index >= keptDumps || Date.parse(startedAt) < oldest,
     );
-    for (const { id } of old) this.#forget(id);
+    for (const { id } of old) this.#delete(id);
   }
 }
 
@@ -210,19 +210,19 @@ function account(running: Dump, parts: readonly DumpPart[]): void {
   running.unpackedBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** Calls `tell` now, or once within `tellEveryMs`, however often it is asked. */
-function throttled(tell: () => void) {
+/** Throttles `publish`: `now` calls it at once, `soon` at most once per `publishEveryMs`. */
+function throttled(publish: () => void) {
   let timer: NodeJS.Timeout | undefined;
   return {
     soon: () => {
       timer ??= setTimeout(() => {
         timer = undefined;
-        tell();
-      }, tellEveryMs);
+        publish();
+      }, publishEveryMs);
     },
     now: () => {
       clearTimeout(timer);
-      tell();
+      publish();
     },
   };
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Programs whose output goes into a dump: how each says its version, and the Debian package that brings it. */
+/** Programs whose output a dump contains, with the arguments that print the version and the Debian package. */
 const known = {
   ip: { version: ['-V'], package: 'iproute2' },
   tc: { version: ['-V'], package: 'iproute2' },
@@ -12,7 +12,7 @@ const known = {
 export type ToolName = keyof typeof known;
 
 export interface Tool {
-  /** null: not installed */
+  /** Path; null if not installed. */
   file: string | null;
   version: string | null;
   package: string;
@@ -22,7 +22,7 @@ export type Tools = Record<ToolName, Tool>;
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const versionWithinMs = 5_000;
 
-/** Looks the programs up in a search path, that of the environment by default. */
+/** Finds the programs in a search path, by default that of the environment. */
 export async function findTools(path: string = process.env.PATH || systemPath): Promise<Tools> {
   const found = Object.entries(known).map(async ([name, { version, package: packageName }]) => {
     const file =
@@ -51,16 +51,16 @@ function isExecutable(file: string): boolean {
 
 export interface CommandBounds {
   withinMs: number;
-  /** of its standard output */
+  /** Size limit of the standard output. */
   maxBytes: number;
   signal?: AbortSignal;
-  /** open in the program as descriptor 3 */
+  /** Descriptor that the program gets as descriptor 3. */
   descriptor?: number;
 }
 
 /**
- * Runs a program and gives its standard output, however it ended; `problem` says how, when not well. Ends it when it
- * takes or prints too much. Throws nothing but the signal's reason.
+ * Runs a program and returns its standard output, even if it failed; `problem` says why. Kills the program if it
+ * exceeds the limits of time or output. Throws only the signal's reason.
  */
 export async function runCommand(
   [file, ...args]: string[],
@@ -70,7 +70,7 @@ export async function runCommand(
   const ended = await new Promise<{ output: Buffer; problem: string | null }>((resolve) => {
     const child: ChildProcess = spawn(file!, args, {
       stdio: ['ignore', 'pipe', 'pipe', ...(descriptor === undefined ? [] : [descriptor])],
-      // Its own environment may hold tokens; the program needs none of it.
+      // The agent's environment may hold tokens, and the program needs none of it.
       env: { PATH: systemPath, LC_ALL: 'C' } as unknown as NodeJS.ProcessEnv,
     });
     const chunks: Buffer[] = [];
@@ -82,7 +82,7 @@ export async function runCommand(
       child.kill('SIGKILL');
     };
     const timer = setTimeout(() => end(`took longer than ${withinMs / 1000} s`), withinMs);
-    const cancel = () => end('cancelled');
+    const cancel = () => end('canceled');
     signal?.addEventListener('abort', cancel, { once: true });
     child.stdout!.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
@@ -98,7 +98,7 @@ export async function runCommand(
     child.on('close', (code, by) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', cancel);
-      if (code !== 0) problem ??= said.trim().split('\n')[0] || `ended with ${code ?? by}`;
+      if (code !== 0) problem ??= said.trim().split('\n')[0] || `exited with ${code ?? by}`;
       resolve({ output: Buffer.concat(chunks), problem });
     });
   });

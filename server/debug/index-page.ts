@@ -1,7 +1,7 @@
 import type { DumpFile, DumpManifest, DumpPart } from '../../contract/dump.ts';
 import type { Capability } from '../../contract/node.ts';
 
-/** Colours, sizes and mark are those of `app/tokens.css`; the page stands alone: an archive is read without us. */
+/** Styles of the page, with the values of `app/tokens.css`: an archive is read without the dashboard. */
 const style = `
 :root { color-scheme: dark; --page: #0d1012; --raised: #14181b; --hair: #20262a; --line: #343d43; --name: #edf1f2; --text: #b9c2c7; --muted: #8c979e; --accent: #66dca6; --signal: #ff8d9d; --wash: #2b141a; --focus: #a5f3cf }
 @media (prefers-color-scheme: light) {
@@ -34,7 +34,7 @@ const mark =
   '<svg width="22" height="16" viewBox="0 0 22 16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">' +
   '<path d="M0 4.5h3M0 11.5h3M19 4.5h3M19 11.5h3"/><rect x="4" y="1" width="14" height="14" rx="7"/><path d="M11 4.5v7"/></svg>';
 
-/** `index.html` of an archive: what is in it, what is missing, and links to the files. Loads nothing else. */
+/** Renders `index.html` of an archive: its contents, what is missing, and links to the files. It loads nothing else. */
 export function indexPage(
   manifest: DumpManifest,
   parts: readonly DumpPart[],
@@ -48,14 +48,14 @@ export function indexPage(
 <title>${text(host.name)} · ${text(manifest.takenAt)} · Podlane</title><style>${style}</style></head>
 <body><header>${mark}Podlane</header><main>
 <h1>Debug archive of ${text(host.name)}</h1>
-<dl>${fact('Taken', `${manifest.takenAt} to ${manifest.endedAt}`)}${fact('Kernel', `${host.kernel}, ${host.machine}`)}${fact('Boot', host.bootId)}${fact('Podlane', `${manifest.podlane}${manifest.agent ? '' : ', by the command alone: no agent answered'}`)}${fact('Files', `${files.filter(({ bytes }) => bytes !== null).length}, ${size(sum(files))}`)}${manifest.tools.map(({ name, version }) => fact(name, version ?? 'not installed')).join('')}</dl>
+<dl>${fact('Taken', `${manifest.takenAt} to ${manifest.endedAt}`)}${fact('Kernel', `${host.kernel}, ${host.machine}`)}${fact('Boot', host.bootId)}${fact('Podlane', `${manifest.podlane}${manifest.agent ? '' : ', by the command alone: no agent responded'}`)}${fact('Files', `${files.filter(({ bytes }) => bytes !== null).length}, ${size(sum(files))}`)}${manifest.tools.map(({ name, version }) => fact(name, version ?? 'not installed')).join('')}</dl>
 ${missing(parts)}
 <h2 id="parts">Parts</h2>
 <nav aria-label="Parts"><ul>${sections.map(({ name, title, all }) => `<li><a href="#${name}">${text(title)}</a> ${all.length}</li>`).join('')}<li><a href="#capabilities">Capabilities</a></li><li><a href="manifest.json">manifest.json</a></li></ul></nav>
-<p>Each file equals what its command printed when it was taken; <a href="manifest.json">manifest.json</a> has its SHA-256. Never in it: ${text(manifest.leftOut.map((each) => each.replace(/\.$/, '')).join('; '))}.</p>
+<p>Each file is the output of its command; <a href="manifest.json">manifest.json</a> has its SHA-256. Not included: ${text(manifest.leftOut.map((each) => each.replace(/\.$/, '')).join('; '))}.</p>
 ${sections.map(({ name, title, all }) => `<section><h2 id="${name}">${text(title)}</h2>${byPod(all)}</section>`).join('\n')}
 <section><h2 id="capabilities">Capabilities</h2>${table(
-    ['Capability', 'Found', 'How it was tried'],
+    ['Capability', 'Available', 'Probe'],
     capabilities.map(({ name, available, detail, hint }) => [
       text(name),
       available ? 'yes' : '<span class="problem">no</span>',
@@ -71,10 +71,10 @@ function missing(parts: readonly DumpPart[]): string {
     problems.map(({ path, problem }) => [text(title), `<code>${text(path)}</code>`, text(problem)]),
   );
   if (rows.length === 0) return '<p>Nothing is missing.</p>';
-  return `<section class="missing"><h2 id="missing">Missing or not whole: ${rows.length}</h2>${table(['Part', 'File', 'Why'], rows)}</section>`;
+  return `<section class="missing"><h2 id="missing">Missing or incomplete: ${rows.length}</h2>${table(['Part', 'File', 'Why'], rows)}</section>`;
 }
 
-/** The host's files first, then each pod's, folded. */
+/** Lists the host's files, then those of each pod in a collapsed section. */
 function byPod(files: readonly DumpFile[]): string {
   const pods = [...new Set(files.map(({ pod }) => pod).filter((pod) => pod !== null))];
   const own = files.filter(({ pod }) => pod === null);
@@ -91,7 +91,7 @@ const fileTable = (files: readonly DumpFile[]): string =>
   files.length === 0
     ? '<p>No files.</p>'
     : table(
-        ['File', 'Equals', 'Size'],
+        ['File', 'Command', 'Size'],
         files.map(({ path, title, command, bytes, problem }) => [
           bytes === null ? text(title) : `<a href="${encodeURI(path)}">${text(title)}</a>`,
           `<code>${text(command)}</code>${problem === null ? '' : `<br/><span class="problem">${text(problem)}</span>`}`,
@@ -99,7 +99,7 @@ const fileTable = (files: readonly DumpFile[]): string =>
         ]),
       );
 
-/** The cells are HTML; a column called Size is of numbers. */
+/** Renders a table. Cells are HTML; the column Size is right-aligned. */
 const table = (head: readonly string[], rows: readonly string[][]): string => {
   const kind = (column: number) => (head[column] === 'Size' ? ' class="number"' : '');
   const cells = (tag: 'th' | 'td', row: readonly string[]) =>

@@ -1,6 +1,6 @@
 import { redactLine } from './redact.ts';
 
-/** The agent's last log lines, in memory: the oldest make room. */
+/** Keeps the agent's last log lines in memory, and evicts the oldest. */
 export class LogRing {
   readonly #maxBytes: number;
   #lines: string[] = [];
@@ -11,24 +11,24 @@ export class LogRing {
     this.#maxBytes = maxBytes;
   }
 
-  /** Lines that had to go. */
+  /** Number of evicted lines. */
   get evicted(): number {
     return this.#dropped;
   }
 
-  /** Takes a line as pino writes it, with its line feed. */
+  /** Adds a line as pino writes it, with its line feed. */
   write(line: string): void {
     this.#lines.push(line);
     this.#bytes += line.length;
     if (this.#bytes <= this.#maxBytes) return;
     let gone = 0;
-    // Down to three quarters, so that not every further line moves the others.
+    // Evicts down to three quarters, so that not every new line copies the array.
     while (this.#bytes > this.#maxBytes * 0.75) this.#bytes -= this.#lines[gone++]!.length;
     this.#lines = this.#lines.slice(gone);
     this.#dropped += gone;
   }
 
-  /** All that is kept, without what looks like a secret. */
+  /** Returns all lines, with likely secrets redacted. */
   text(): string {
     return this.#lines.map((line) => `${redactLine(line.trimEnd())}\n`).join('');
   }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { openPinned } from '../bpf/pin.ts';
 
 /**
- * Ids of the maps pinned below a folder, by what the kernel tells of a descriptor (`map_id:` of /proc/self/fdinfo).
- * None where there is no such folder.
+ * Returns the ids of the maps pinned below a folder, read from `map_id:` in /proc/self/fdinfo. Empty if the folder does
+ * not exist.
  */
 export function pinnedMapIds(folder: string): number[] {
   let entries: Dirent[];

@@ -1,12 +1,12 @@
-/** What takes a secret's place. */
+/** Replacement of a secret. */
 export const redacted = '[redacted]';
 
-/** Names of fields whose values are secrets, whatever they hold. */
+/** Names of fields whose values are always redacted. */
 const secretField = /token|secret|passw|authorization|cookie|credential|private.?key/i;
-/** Secrets within a text: of a header, of a link that signs in. */
+/** Secrets within a text: in an Authorization header, in a sign-in link. */
 const secretTexts = [/\b((?:bearer|basic)\s+)[\w.~+/=-]+/gi, /([?&]token=)[^&\s"']+/gi];
 
-/** `bytes` with every given secret, told as it is, replaced. */
+/** Replaces all occurrences of the given secrets. */
 export function redactSecrets(bytes: Buffer, secrets: readonly string[]): Buffer {
   if (!secrets.some((secret) => bytes.includes(secret))) return bytes;
   let text = bytes.toString('utf8');
@@ -14,7 +14,7 @@ export function redactSecrets(bytes: Buffer, secrets: readonly string[]): Buffer
   return Buffer.from(text);
 }
 
-/** A line of the agent's log without what looks like a secret: fields by their names, texts by their form. */
+/** Redacts likely secrets in a line of the agent's log: fields by their names, texts by their form. */
 export function redactLine(line: string): string {
   try {
     return JSON.stringify(

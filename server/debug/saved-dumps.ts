@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { type Dump, dump } from '../../contract/dump.ts';
 
-/** The folder of done dumps: of each the archive, and beside it what is told of it. */
+/** Folder of finished dumps: an archive and a JSON record for each. */
 export class SavedDumps {
   readonly #folder: string;
 
@@ -11,10 +11,10 @@ export class SavedDumps {
   }
 
   archive = (id: string): string => join(this.#folder, `${id}.tar.gz`);
-  /** Where an archive is while it grows. */
+  /** Path of an archive that is being written. */
   partial = (id: string): string => `${this.archive(id)}.part`;
 
-  /** Puts a grown archive among the others. @throws what the file system answered */
+  /** Moves a complete archive into place and writes its record. @throws Error of the file system */
   save(done: Dump): void {
     renameSync(this.partial(done.id), this.archive(done.id));
     writeFileSync(this.#record(done.id), JSON.stringify(done), { mode: 0o600 });
@@ -24,13 +24,13 @@ export class SavedDumps {
     for (const file of [this.archive(id), this.partial(id), this.#record(id)]) rmSync(file, { force: true });
   }
 
-  /** What is there, the newest first. What an agent left half made, or cannot be read, is deleted. */
+  /** Returns the dumps in the folder, newest first, and deletes incomplete and unreadable ones. */
   load(): Dump[] {
     let names: string[];
     try {
       names = readdirSync(this.#folder);
     } catch {
-      return []; // none was ever made
+      return []; // no dump was ever saved
     }
     const ids = new Set(names.map((name) => /^([\w-]+)\.(json|tar\.gz|tar\.gz\.part)$/.exec(name)?.[1]));
     const found: Dump[] = [];

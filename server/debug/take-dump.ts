@@ -15,12 +15,12 @@ import { DumpFiles } from './dump-files.ts';
 import type { ToolName } from './external-tools.ts';
 import { indexPage } from './index-page.ts';
 
-const parts: Record<DumpPartName, (taking: DumpContext) => Promise<void>> = {
-  kernel: async (taking) => {
-    await collectKernel(taking);
-    await collectSysctls(taking, hostTarget);
+const parts: Record<DumpPartName, (context: DumpContext) => Promise<void>> = {
+  kernel: async (context) => {
+    await collectKernel(context);
+    await collectSysctls(context, hostTarget);
   },
-  network: (taking) => collectNetwork(taking, hostTarget),
+  network: (context) => collectNetwork(context, hostTarget),
   pods: collectPods,
   programs: collectPrograms,
   maps: collectMaps,
@@ -29,24 +29,24 @@ const parts: Record<DumpPartName, (taking: DumpContext) => Promise<void>> = {
   log: collectLog,
 };
 
-/** What no archive holds. */
+/** Data that archives never contain. */
 const leftOut = [
-  'Bytes of packets.',
-  'Tokens, keys, cookies, the environment of processes, the kernel’s command line, sysctls that are keys.',
-  'Entries of maps that are not Podlane’s: of those only type, size and use.',
-  'Entries of ring buffers: nobody can read them twice.',
+  'Packet payloads.',
+  'Tokens, keys, cookies, environments of processes, the kernel command line, sysctls that hold keys.',
+  'Entries of foreign maps: only their type, size and users.',
+  'Entries of ring buffers: reading consumes them.',
 ];
 
 export interface DumpOptions extends Omit<DumpContext, 'files'> {
-  /** where the archive goes; must not be there */
+  /** Path of the archive, which must not exist. */
   file: string;
-  /** of the folder in it */
+  /** Name of the folder in the archive. */
   name: string;
   podlane: string;
   maxBytes: number;
-  /** all, when not given */
+  /** All parts by default. */
   parts?: readonly DumpPartName[] | undefined;
-  /** texts that no file may hold */
+  /** Texts that are redacted in all files. */
   secrets: readonly string[];
   signal: AbortSignal;
   onProgress(parts: readonly DumpPart[]): void;
@@ -59,8 +59,8 @@ export interface DumpResult {
 }
 
 /**
- * Takes a dump, part by part. What fails is in the manifest, and the rest is there.
- * @throws the signal's reason, or why the archive cannot be written; then there is no file
+ * Takes a dump, part by part. Failures are recorded in the manifest.
+ * @throws the signal's reason, or Error if the archive cannot be written; the file is deleted then
  */
 export async function takeDump(options: DumpOptions): Promise<DumpResult> {
   const takenAt = new Date();
@@ -75,8 +75,8 @@ export async function takeDump(options: DumpOptions): Promise<DumpResult> {
       signal: options.signal,
       onProgress: () => options.onProgress(files.parts),
     });
-    const taking: DumpContext = { ...options, files };
-    for (const name of wanted) await files.collectPart(name, () => parts[name](taking));
+    const context: DumpContext = { ...options, files };
+    for (const name of wanted) await files.collectPart(name, () => parts[name](context));
     const manifest = manifestOf(options, files, takenAt);
     const pages = {
       'manifest.json': `${JSON.stringify(manifest, null, 1)}\n`,

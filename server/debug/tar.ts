@@ -3,18 +3,18 @@ const nameBytes = 100;
 const prefixBytes = 155;
 
 export interface TarEntry {
-  /** relative, with `/` between; a folder's ends with one */
+  /** Relative path; that of a folder ends with `/`. */
   path: string;
   bytes: number;
-  /** permission bits */
+  /** Permission bits. */
   mode: number;
   modified: Date;
 }
 
 /**
- * The header block of a file or folder, in the ustar form of POSIX.1 (pax, “ustar Interchange Format”): name 0, mode
+ * Encodes the header of a file or folder in the ustar format of POSIX.1 (pax, “ustar Interchange Format”): name 0, mode
  * 100, uid 108, gid 116, size 124, mtime 136, checksum 148, type 156, magic and version 257, prefix 345; numbers octal.
- * @throws RangeError when the path cannot be told in it
+ * @throws RangeError if the path is too long
  */
 export function tarHeader({ path, bytes, mode, modified }: TarEntry): Buffer {
   const { name, prefix } = splitPath(path);
@@ -30,18 +30,18 @@ export function tarHeader({ path, bytes, mode, modified }: TarEntry): Buffer {
   header.write(path.endsWith('/') ? '5' : '0', 156, 'latin1');
   header.write('ustar\x0000', 257, 'latin1');
   header.write(prefix, 345);
-  // The sum is made with the checksum's own field as blanks.
+  // The checksum is computed with its own field filled with spaces.
   header.fill(' ', 148, 156);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return header;
 }
 
-/** What follows a file's bytes, up to the next block. */
+/** Returns the padding after a file's bytes, up to the next block. */
 export const tarPadding = (bytes: number): Buffer =>
   Buffer.alloc((blockBytes - (bytes % blockBytes)) % blockBytes);
 
-/** The end of an archive. */
+/** End-of-archive marker: two zero blocks. */
 export const tarEnd: Buffer = Buffer.alloc(2 * blockBytes);
 
 function splitPath(path: string): { name: string; prefix: string } {

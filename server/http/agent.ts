@@ -2,20 +2,20 @@ import type { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
 import type { Node } from '../../contract/node.ts';
 import type { AccessRules } from '../acl/access-rules.ts';
-import type { PodDropCounts } from '../counters/pod-drops.ts';
+import type { PodDropCounters } from '../counters/pod-drops.ts';
 import type { SampleEvents, Sampler } from '../counters/sampler.ts';
 import type { BatchEvents, Batches } from '../datapath/batch/batches.ts';
 import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
 import type { Guard } from '../datapath/guard/guard.ts';
 import type { UserPrograms } from '../datapath/user-programs/user-programs.ts';
 import type { DumpEvents, Dumps } from '../debug/dumps.ts';
-import type { Builds } from '../programs/builds.ts';
-import type { Maps } from '../programs/maps.ts';
-import type { Programs } from '../programs/programs.ts';
+import type { DatapathBuilds } from '../programs/builds.ts';
+import type { BpfMaps } from '../programs/maps.ts';
+import type { BpfPrograms } from '../programs/programs.ts';
 import type { HistoryStore } from '../store/port.ts';
 import type { Captures } from '../trace/captures.ts';
 import type { Traces } from '../trace/traces.ts';
-import type { Verdicts } from '../trace/verdicts.ts';
+import type { VerdictRecorder } from '../trace/verdicts.ts';
 
 /**
  * The agent as its listeners see it: the methods of each capability that HTTP and the stream call. Methods of a pod
@@ -40,13 +40,13 @@ export interface Agent {
     >;
   batches: EventEmitter<BatchEvents> & Pick<Batches, 'plan' | 'start' | 'pause' | 'resume' | 'stop' | 'get'>;
   sampler: EventEmitter<SampleEvents> & Pick<Sampler, 'latest' | 'previous' | 'node' | 'watch'>;
-  drops: Pick<PodDropCounts, 'of' | 'kernel'>;
+  drops: Pick<PodDropCounters, 'of' | 'kernel'>;
   guard: Pick<Guard, 'node' | 'chooseForNode' | 'of' | 'chooseForPod' | 'resume'>;
-  builds: Pick<Builds, 'list' | 'signers' | 'add' | 'remove' | 'activate' | 'rollBack'>;
+  builds: Pick<DatapathBuilds, 'list' | 'signers' | 'add' | 'remove' | 'activate' | 'rollBack'>;
   userPrograms: Pick<UserPrograms, 'list' | 'attach' | 'detach'>;
   dumps: EventEmitter<DumpEvents> & Pick<Dumps, 'list' | 'get' | 'start' | 'remove' | 'archive'>;
-  maps: Pick<Maps, 'list' | 'get' | 'entries' | 'export' | 'write' | 'remove'>;
-  programs: Pick<Programs, 'list' | 'get' | 'instructions' | 'links' | 'look' | 'chooseStatistics'>;
+  maps: Pick<BpfMaps, 'list' | 'get' | 'entries' | 'export' | 'write' | 'remove'>;
+  programs: Pick<BpfPrograms, 'list' | 'get' | 'instructions' | 'links' | 'keepStatisticsOn' | 'chooseStatistics'>;
   rules: Pick<
     AccessRules,
     | 'active'
@@ -64,7 +64,7 @@ export interface Agent {
     | 'version'
     | 'rollBack'
   >;
-  verdicts: Pick<Verdicts, 'page' | 'counts' | 'losses' | 'matching' | 'watch'>;
+  verdicts: Pick<VerdictRecorder, 'page' | 'counts' | 'losses' | 'matching' | 'watch'>;
   traces: Pick<Traces, 'start' | 'list' | 'get' | 'stop' | 'watch'>;
   captures: Pick<Captures, 'open'>;
   store: HistoryStore;

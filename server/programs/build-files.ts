@@ -14,8 +14,9 @@ export interface StoredBuild extends z.infer<typeof note> {
 export const objectDigest = (image: Buffer): Buffer => createHash('sha256').update(image).digest();
 
 /**
- * Builds that were added, in a folder: `SHA256.bpf.o` and beside it `SHA256.json` with its signature, which is written
- * last: without it there is no build. What does not hash to its name is not read.
+ * Folder of the builds that were added. A build is an object `SHA256.bpf.o` and a note `SHA256.json` with its
+ * signature. The note is written last, and an object without one is no build. An object whose hash differs from its
+ * name is ignored.
  */
 export class BuildFiles {
   readonly #folder: string;
@@ -24,14 +25,14 @@ export class BuildFiles {
     this.#folder = folder;
   }
 
-  /** The newest first. */
+  /** Returns all builds, newest first. */
   list(): StoredBuild[] {
     return this.#names()
       .flatMap((name) => this.read(name) ?? [])
       .sort((a, b) => b.addedAt.localeCompare(a.addedAt));
   }
 
-  /** Null where there is none of this name, or its files are not whole. */
+  /** Returns a build; null if it does not exist or is incomplete. */
   read(name: string): StoredBuild | null {
     try {
       const image = readFileSync(this.#object(name));
@@ -42,7 +43,7 @@ export class BuildFiles {
     }
   }
 
-  /** @throws Error of the file system; then there is nothing of it */
+  /** Writes both files, or none. @throws Error of the file system */
   write({ sha256: name, image, ...about }: StoredBuild): void {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     try {

@@ -13,19 +13,19 @@ import type { SettingStore } from '../store/port.ts';
 import { type BuildFiles, objectDigest, type StoredBuild } from './build-files.ts';
 import type { TrustedSigners } from './trusted-signers.ts';
 
-/** What was chosen to run; `installed` was the installed one then. */
+/** Stored choice of the build to run. `installed` is the bundled build at the time of the choice. */
 const choice = z.object({ build: sha256, previous: sha256.nullable(), installed: sha256 });
 type Choice = z.infer<typeof choice>;
 
-/** What builds run on. */
+/** The running datapath. */
 export interface BuildRunner {
-  /** The one that runs, by its SHA-256. */
+  /** SHA-256 of the running build. */
   readonly build: string;
-  /** Links and filters that run our programs. */
+  /** Number of links and filters that run Podlane's programs. */
   attachments(): number;
-  /** Loads it and lets it go. @throws ProblemError `build_incompatible`, `verifier_refused`, `bad_object` */
+  /** Loads a build and unloads it again. @throws ProblemError `build_incompatible`, `verifier_refused`, `bad_object` */
   testBuild(image: Buffer): Promise<void>;
-  /** Puts it in the place of what runs, or leaves that. `each` hears of every replacement. @throws as `testBuild` */
+  /** Replaces the running build on all hooks, or on none. Calls `each` after every replacement. @throws as `testBuild` */
   replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void>;
   publish(event: Omit<Event, 'id' | 'time'>): Promise<void>;
 }
@@ -34,54 +34,54 @@ interface DatapathBuildsOptions {
   files: BuildFiles;
   signers: TrustedSigners;
   store: Pick<SettingStore, 'setting' | 'saveSetting'>;
-  /** The object that comes with the agent. */
+  /** The object file bundled with the agent. */
   installed: Buffer;
 }
 
-/** The datapaths that this node may run: which there are, which runs, and how another gets in its place. */
+/** Builds of the datapath that this node may run: adds, removes and activates them. */
 export class DatapathBuilds {
-  readonly #parts: DatapathBuildsOptions;
+  readonly #options: DatapathBuildsOptions;
   readonly #installed: string;
   #choice: Choice | null;
   #runner: BuildRunner | null = null;
   #activation: Activation | null = null;
 
-  private constructor(parts: DatapathBuildsOptions, chosen: Choice | null) {
-    this.#parts = parts;
-    this.#installed = objectDigest(parts.installed).toString('hex');
+  private constructor(options: DatapathBuildsOptions, chosen: Choice | null) {
+    this.#options = options;
+    this.#installed = objectDigest(options.installed).toString('hex');
     this.#choice = chosen;
   }
 
-  static async open(parts: DatapathBuildsOptions): Promise<DatapathBuilds> {
-    const kept = choice.safeParse(await parts.store.setting('node', 'build'));
-    return new DatapathBuilds(parts, kept.success ? kept.data : null);
+  static async open(options: DatapathBuildsOptions): Promise<DatapathBuilds> {
+    const stored = choice.safeParse(await options.store.setting('node', 'build'));
+    return new DatapathBuilds(options, stored.success ? stored.data : null);
   }
 
-  /** The object that is to run when the agent starts; null: the installed one. */
+  /** Returns the object to load when the agent starts; null for the bundled one. */
   chosenImage(): Buffer | null {
     const wanted = this.#choice?.build ?? this.#installed;
     if (wanted === this.#installed) return null;
-    const stored = this.#parts.files.read(wanted);
+    const stored = this.#options.files.read(wanted);
     return stored && this.#signerOf(stored) ? stored.image : null;
   }
 
   /**
-   * To be called once the datapath runs; says what is not as it was chosen.
-   * @param refusal why the chosen build did not start
+   * Takes the running datapath, and publishes an event if it does not run the chosen build.
+   * @param refusal why the chosen build could not be loaded
    */
   async runOn(runner: BuildRunner, refusal: ProblemError | null): Promise<void> {
     this.#runner = runner;
     const chosen = this.#choice?.build ?? this.#installed;
     if (runner.build !== chosen)
-      await this.#tell(
+      await this.#publish(
         'build.undone',
-        `Build ${short(chosen)} was chosen and cannot run: ${refusal?.message ?? 'it is gone, or no trusted key signed it'}. Build ${short(runner.build)}, which came with the agent, runs`,
+        `The chosen build ${short(chosen)} cannot run: ${refusal?.message ?? 'it was removed, or is not signed by a trusted key'}. Running the bundled build ${short(runner.build)}`,
         'error',
       );
     else if (this.#newer())
-      await this.#tell(
+      await this.#publish(
         'build.newer',
-        `The agent came with build ${short(this.#installed)}; build ${short(chosen)} runs, because it was chosen before`,
+        `The agent bundles the newer build ${short(this.#installed)}; build ${short(chosen)} keeps running because it was chosen earlier`,
         'warning',
       );
   }
@@ -89,14 +89,14 @@ export class DatapathBuilds {
   list(): BuildList {
     const installed: Omit<Build, 'active' | 'previous'> = {
       sha256: this.#installed,
-      bytes: this.#parts.installed.length,
+      bytes: this.#options.installed.length,
       installed: true,
       trusted: true,
       signer: null,
       addedAt: null,
       addedBy: null,
     };
-    const added = this.#parts.files
+    const added = this.#options.files
       .list()
       .filter((stored) => stored.sha256 !== this.#installed)
       .map((stored) => this.#described(stored));
@@ -112,11 +112,11 @@ export class DatapathBuilds {
   }
 
   signers(): Signer[] {
-    return this.#parts.signers.list();
+    return this.#options.signers.list();
   }
 
   /**
-   * Keeps a build, once its signature is found good and the kernel has taken its programs. Again is as well.
+   * Stores a build after checking its signature and loading its programs once. Idempotent.
    * @throws ProblemError `unsigned_build`, `too_large`, `too_many_builds`, `bad_object`, `build_incompatible`,
    * `verifier_refused`
    */
@@ -124,54 +124,54 @@ export class DatapathBuilds {
     if (image.length > maxObjectBytes)
       throw new ProblemError(
         'too_large',
-        `add a build of ${image.length} bytes: ${maxObjectBytes} at the most`,
+        `add a build of ${image.length} bytes: the limit is ${maxObjectBytes}`,
       );
     const digest = objectDigest(image);
     const name = digest.toString('hex');
-    // Before anything reads what is in it.
-    const signer = this.#parts.signers.signerOf(digest, signature);
+    // Checked before anything parses the object.
+    const signer = this.#options.signers.signerOf(digest, signature);
     if (signer === null) throw this.#unsigned(`add build ${short(name)}`);
     const there = this.list().items.find((each) => each.sha256 === name);
     if (there?.trusted) return there;
-    if (this.#parts.files.list().length >= maxBuilds)
+    if (this.#options.files.list().length >= maxBuilds)
       throw new ProblemError(
         'too_many_builds',
-        `add build ${short(name)}: ${maxBuilds} are kept, and no more`,
+        `add build ${short(name)}: there are ${maxBuilds} builds already`,
         {
-          hint: 'Remove one that is not needed.',
+          hint: 'Remove a build that is no longer needed.',
         },
       );
     await this.#run.testBuild(image);
-    this.#parts.files.write({
+    this.#options.files.write({
       sha256: name,
       image,
       signature: signature.toString('base64'),
       addedAt: new Date().toISOString(),
       addedBy: actor,
     });
-    await this.#tell('build.added', `${actor} added build ${short(name)}, signed by ${signer.name}`);
+    await this.#publish('build.added', `${actor} added build ${short(name)}, signed by ${signer.name}`);
     return this.list().items.find((each) => each.sha256 === name)!;
   }
 
-  /** @throws ProblemError `build_not_found`, `build_active` */
+  /** Removes a build that was added. @throws ProblemError `build_not_found`, `build_active` */
   async remove(name: string, actor: string): Promise<void> {
     const found = this.#find(name);
     if (found.installed)
-      throw new ProblemError('build_active', `remove build ${short(name)}: it came with the agent`);
+      throw new ProblemError('build_active', `remove build ${short(name)}: it is bundled with the agent`);
     if (found.active || this.#activation?.state === 'running')
       throw new ProblemError(
         'build_active',
-        `remove build ${short(name)}: ${found.active ? 'it runs' : 'one is being activated'}`,
-        { hint: 'Activate another one first.' },
+        `remove build ${short(name)}: ${found.active ? 'it is running' : 'an activation is in progress'}`,
+        { hint: 'Activate another build first.' },
       );
-    this.#parts.files.remove(name);
-    await this.#tell('build.removed', `${actor} removed build ${short(name)}`);
+    this.#options.files.remove(name);
+    await this.#publish('build.removed', `${actor} removed build ${short(name)}`);
   }
 
   /**
-   * Puts a build in the place of what runs, on all devices. Resolves when it is done.
+   * Replaces the running build on all devices, and resolves when that is done. If it throws, the previous build runs.
    * @throws ProblemError `build_not_found`, `unsigned_build`, `build_active`, `activation_running`,
-   * `build_incompatible`, `verifier_refused`, `kernel_refused`; then what ran before runs
+   * `build_incompatible`, `verifier_refused`, `kernel_refused`
    */
   async activate(name: string, actor: string): Promise<Activation> {
     const runner = this.#run;
@@ -180,9 +180,9 @@ export class DatapathBuilds {
     if (this.#activation?.state === 'running')
       throw new ProblemError(
         'activation_running',
-        `${what}: ${short(this.#activation.build)} is being activated`,
+        `${what}: build ${short(this.#activation.build)} is being activated`,
       );
-    if (runner.build === name) throw new ProblemError('build_active', `${what}: it runs already`);
+    if (runner.build === name) throw new ProblemError('build_active', `${what}: it is already running`);
     const before = runner.build;
     const activation: Activation = {
       build: name,
@@ -208,41 +208,38 @@ export class DatapathBuilds {
       throw error;
     }
     activation.state = 'done';
-    await this.#tell(
+    await this.#publish(
       'build.activated',
-      `${actor} put build ${short(name)} in the place of ${short(before)} on ${activation.attachments.replaced} hooks`,
+      `${actor} replaced build ${short(before)} with ${short(name)} on ${activation.attachments.replaced} hooks`,
     );
     return activation;
   }
 
-  /** Activates the build before. @throws ProblemError `no_previous_build`, and as `activate` */
+  /** Activates the previous build. @throws ProblemError `no_previous_build`, and as `activate` */
   async rollBack(actor: string): Promise<Activation> {
     const previous = this.#choice?.previous;
     if (!previous || !this.list().items.some((each) => each.sha256 === previous))
-      throw new ProblemError(
-        'no_previous_build',
-        'roll back: no build ran before this one that is still here',
-      );
+      throw new ProblemError('no_previous_build', 'roll back: there is no previous build, or it was removed');
     return this.activate(previous, actor);
   }
 
   async #undo(activation: Activation, error: Error): Promise<void> {
     const { build, from } = activation;
-    // The choice could not be written: what an agent that starts would run is to run now.
-    const image = from === this.#installed ? this.#parts.installed : this.#parts.files.read(from)?.image;
+    // The choice could not be stored: run what a restarted agent would run.
+    const image = from === this.#installed ? this.#options.installed : this.#options.files.read(from)?.image;
     if (this.#run.build === build && image) await this.#run.replaceBuild(image, () => {});
     activation.state = 'undone';
     activation.error = error.message;
-    await this.#tell(
+    await this.#publish(
       'build.undone',
-      `Build ${short(build)} could not be activated, ${short(this.#run.build)} runs: ${error.message}`,
+      `Build ${short(build)} could not be activated: ${error.message}. Running build ${short(this.#run.build)}`,
       'error',
     );
   }
 
   async #choose(build: string, previous: string): Promise<void> {
     const chosen = { build, previous, installed: this.#installed };
-    await this.#parts.store.saveSetting('node', 'build', chosen);
+    await this.#options.store.saveSetting('node', 'build', chosen);
     this.#choice = chosen;
   }
 
@@ -260,19 +257,19 @@ export class DatapathBuilds {
     const found = this.list().items.find((each) => each.sha256 === name);
     if (found) return found;
     throw new ProblemError('build_not_found', `there is no build ${name}`, {
-      hint: 'GET /api/v1/builds lists those that are kept.',
+      hint: 'GET /api/v1/builds lists the builds.',
     });
   }
 
   #imageOf({ sha256: name, installed }: Build, what: string): Buffer {
-    if (installed) return this.#parts.installed;
-    const stored = this.#parts.files.read(name)!;
+    if (installed) return this.#options.installed;
+    const stored = this.#options.files.read(name)!;
     if (this.#signerOf(stored) === null) throw this.#unsigned(what);
     return stored.image;
   }
 
   #signerOf({ sha256: name, signature }: StoredBuild): Signer | null {
-    return this.#parts.signers.signerOf(Buffer.from(name, 'hex'), Buffer.from(signature, 'base64'));
+    return this.#options.signers.signerOf(Buffer.from(name, 'hex'), Buffer.from(signature, 'base64'));
   }
 
   #described(stored: StoredBuild): Omit<Build, 'active' | 'previous'> {
@@ -293,22 +290,22 @@ export class DatapathBuilds {
     const names = this.signers().map(({ name }) => name);
     return new ProblemError(
       'unsigned_build',
-      `${what}: the signature is of none of the trusted keys${names.length > 0 ? ` (${names.join(', ')})` : ': there are none'}`,
+      `${what}: it is not signed by a trusted key (${names.length > 0 ? names.join(', ') : 'no key is trusted'})`,
       {
-        hint: 'Sign it with node scripts/sign-build.ts, and give the agent the folder of public keys by --trust.',
+        hint: 'Sign it with node scripts/sign-build.ts, and pass the folder of public keys to the agent with --trust.',
       },
     );
   }
 
   get #run(): BuildRunner {
-    if (this.#runner === null) throw new ProblemError('internal', 'the datapath does not run yet');
+    if (this.#runner === null) throw new ProblemError('internal', 'the datapath is not running yet');
     return this.#runner;
   }
 
-  async #tell(type: Event['type'], message: string, severity: Event['severity'] = 'info'): Promise<void> {
+  async #publish(type: Event['type'], message: string, severity: Event['severity'] = 'info'): Promise<void> {
     await this.#run.publish({ type, severity, podId: null, migrationId: null, message });
   }
 }
 
-/** A build as sentences name it. */
+/** Short form of a build's SHA-256 for messages. */
 const short = (name: string): string => name.slice(0, 12);

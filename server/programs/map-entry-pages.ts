@@ -12,20 +12,20 @@ import type { MapInfo } from '../bpf/map-info.ts';
 import { mapTypeName } from '../bpf/type-names.ts';
 import { decodeKey, decodeTyped, formatKey, type MapTypes } from './map-types.ts';
 
-/** A search looks at so many entries, and for so long, before it answers what it has. */
+/** Limits of one search, in entries and ms: at the first of them it returns what it has found. */
 const mostScanned = 200_000;
 const mostMs = 400;
-/** Samples and other requests have their turn after so many milliseconds. */
+/** Time after which the walk yields to samples and other requests, in ms. */
 const turnMs = 8;
 
-/** One map open for reading. */
+/** A map open for reading, with its types. */
 export interface ReadableMap {
   fd: number;
   info: MapInfo;
   types: MapTypes;
 }
 
-/** The entry of a key; null where there is none (any more), or with `filled`, where its value is all zero. */
+/** Returns the entry of a key; null if it does not exist or, with `filled`, if its value is all zeros. */
 export function readEntry({ fd, info, types }: ReadableMap, key: Buffer, filled = false): MapEntry | null {
   const type = mapTypeName(info.type);
   const named = () => {
@@ -57,14 +57,14 @@ function cpus(bytes: Buffer, info: MapInfo, { btf, value }: MapTypes): MapEntry[
   );
 }
 
-/** Entries in the kernel's order, from behind `cursor`, with `filled` null for zeros; gives way to others from time to time. */
+/** Yields the entries after `cursor` in the kernel's order; with `filled`, null for a value that is all zeros. Yields to the event loop now and then. */
 export async function* walkEntries(
   map: ReadableMap,
   cursor: Buffer | null,
   filled = false,
 ): AsyncGenerator<{ key: Buffer; entry: MapEntry | null }> {
   let turn = performance.now();
-  // A hash that changes meanwhile may begin again and again: no more than it can hold twice.
+  // A hash that changes meanwhile may start over again and again: stop after twice its size.
   let left = 2 * map.info.maxEntries + 1;
   for (let key = nextMapKey(map.fd, cursor, map.info.keyBytes); key !== null && left > 0; left -= 1) {
     yield { key, entry: readEntry(map, key, filled) };
@@ -76,7 +76,7 @@ export async function* walkEntries(
   }
 }
 
-/** One page; what does not match is looked at and left out. @throws BpfRefusal */
+/** Reads one page of the entries that match the query. @throws BpfRefusal */
 export async function readEntryPage(map: ReadableMap, query: EntryQuery): Promise<EntryPage> {
   const wanted = query.search?.toLowerCase();
   const { cursor, note } = startOf(map, query.cursor);
@@ -85,7 +85,7 @@ export async function readEntryPage(map: ReadableMap, query: EntryQuery): Promis
   let scanned = 0;
   let last: Buffer | null = null;
   for await (const { key, entry } of walkEntries(map, cursor, query.filled)) {
-    // The page is full, and there is one more: what is behind it is asked for with its last key.
+    // The page is full and there are more: the cursor of the next page is the last key.
     if (items.length === query.limit) return { items, next: last!.toString('hex'), scanned, note };
     if (scanned >= mostScanned || performance.now() > until)
       return {
@@ -102,7 +102,7 @@ export async function readEntryPage(map: ReadableMap, query: EntryQuery): Promis
   return { items, next: null, scanned, note };
 }
 
-/** A hash begins again behind a key that is gone, which must not be taken for going on. */
+/** Returns where a page starts. After a deleted key the kernel starts a hash over, which the note reports. */
 function startOf(
   map: ReadableMap,
   cursor: string | undefined,
@@ -110,17 +110,17 @@ function startOf(
   if (cursor === undefined) return { cursor: null, note: null };
   const key = Buffer.from(cursor, 'hex');
   if (key.length !== map.info.keyBytes)
-    return { cursor: null, note: `the cursor is no key of this map: from its beginning` };
+    return { cursor: null, note: 'the cursor is no key of this map: starting over' };
   const there = isArrayMapType(mapTypeName(map.info.type)) || readEntry(map, key) !== null;
   return there
     ? { cursor: key, note: null }
-    : { cursor: null, note: 'the entry that the page before ended with is gone: from the beginning' };
+    : { cursor: null, note: 'the last entry of the previous page was deleted: starting over' };
 }
 
 const textOf = ({ keyText: text, key, keyHex, value, cpus: each }: MapEntry): string =>
   `${text} ${JSON.stringify(key)} ${keyHex} ${JSON.stringify(each ?? value)}`.toLowerCase();
 
-/** How many entries there are, as far as so many can be counted. */
+/** Counts the entries of a map, up to `most`. */
 export function countEntries(
   { fd, info }: Pick<ReadableMap, 'fd' | 'info'>,
   most: number,

@@ -6,28 +6,28 @@ import { addressText } from '../bpf/ip-address.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
 import type { MapInfo } from '../bpf/map-info.ts';
 
-/** How the keys and values of a map are read: by their BTF types, or as hex. */
+/** BTF types of a map's keys and values; without BTF they are shown as hex. */
 export interface MapTypes {
   btf: Btf | null;
   key: number;
   value: number;
-  /** why there is no BTF; null where there is */
+  /** Why there is no BTF; null if there is. */
   untyped: string | null;
 }
 
-/** Never throws: BTF that cannot be read is said to be none. */
+/** Reads the BTF types of a map. Never throws: `untyped` says why BTF is missing or unusable. */
 export function readMapTypes({ btfId, keyTypeId, valueTypeId, valueBytes, keyBytes }: MapInfo): MapTypes {
   const none = (untyped: string): MapTypes => ({ btf: null, key: 0, value: 0, untyped });
-  if (btfId === 0) return none('it was made without BTF');
+  if (btfId === 0) return none('it was created without BTF');
   try {
     const object = readLoadedBtf(btfId);
     if (object === null) return none(`its BTF ${btfId} is gone`);
     const btf = new Btf(object.bytes);
-    // Global data has a value type alone; its key is the number 0.
+    // Global data has only a value type; its key is the index 0.
     if (keyTypeId !== 0 && resolveValueType(btf, keyTypeId).bytes !== keyBytes)
-      return none(`its BTF tells keys of another length than ${keyBytes}`);
+      return none(`its BTF describes keys of another size than ${keyBytes}`);
     if (valueTypeId !== 0 && resolveValueType(btf, valueTypeId).bytes > valueBytes)
-      return none(`its BTF tells values of another length than ${valueBytes}`);
+      return none(`its BTF describes values of another size than ${valueBytes}`);
     return { btf, key: keyTypeId, value: valueTypeId, untyped: null };
   } catch (error) {
     return none(`its BTF ${btfId} cannot be read: ${(error as Error).message}`);
@@ -45,7 +45,7 @@ export const typeDeclarations = ({
   return { keyType: text(key), valueType: text(value), untyped };
 };
 
-/** By its type; an untyped key of 4 bytes as a number, as arrays have them; else hex. */
+/** Decodes bytes by their BTF type; without a type, as hex. */
 export function decodeTyped(btf: Btf | null, id: number, bytes: Buffer): TypedValue {
   if (btf !== null && id !== 0) return decodeBtfValue(btf, id, bytes);
   return `0x${bytes.toString('hex')}`;
@@ -54,7 +54,7 @@ export function decodeTyped(btf: Btf | null, id: number, bytes: Buffer): TypedVa
 export const decodeKey = ({ btf, key }: MapTypes, bytes: Buffer, isArray: boolean): TypedValue =>
   isArray && (btf === null || key === 0) ? bytes.readUInt32LE(0) : decodeTyped(btf, key, bytes);
 
-/** A key on one line: a prefix of an LPM trie, addresses as such, members as name=value. */
+/** Formats a key on one line: prefixes of an LPM trie and addresses as text, members as name=value. */
 export function formatKey({ btf, key }: MapTypes, type: string, bytes: Buffer, typed: TypedValue): string {
   if (type === 'lpm_trie' && (bytes.length === 8 || bytes.length === 20)) return prefixText(bytes);
   if (btf === null || key === 0) return String(typed);
@@ -63,7 +63,7 @@ export function formatKey({ btf, key }: MapTypes, type: string, bytes: Buffer, t
 
 const mapped = /^::ffff:(?=\d+\.)/;
 
-/** struct bpf_lpm_trie_key: u32 length, an address; IPv4 ones among those of IPv6 (RFC 4291, 2.5.5.2) as IPv4. */
+/** Formats a struct bpf_lpm_trie_key (u32 length, address) as CIDR; IPv4-mapped IPv6 (RFC 4291, 2.5.5.2) as IPv4. */
 function prefixText(bytes: Buffer): string {
   const [address, length] = [addressText(bytes.subarray(4)), bytes.readUInt32LE(0)];
   return mapped.test(address) && length >= 96
@@ -71,7 +71,7 @@ function prefixText(bytes: Buffer): string {
     : `${address}/${length}`;
 }
 
-/** What is called an address, by its type or its member, and has the length of one. */
+/** True if the name of the type or member says address, and the size fits. */
 const isAddress = (bytes: Buffer, type: string, member: string): boolean =>
   (bytes.length === 4 && type === '__be32') ||
   (bytes.length === 16 && /addr/i.test(type)) ||

@@ -21,36 +21,36 @@ import type { BpfScanner } from './scanner.ts';
 
 const mostCounted = 10_000;
 const mostExported = 200_000;
-/** Of an old and a new value in an event. */
+/** Characters of the old and of the new value in an event. */
 const mostText = 240;
 
 export interface BpfMapsOptions {
   ours: AgentObjects;
   scanner: BpfScanner;
-  /** Writes what was edited into the history. */
+  /** Publishes an event about an edit. */
   recordEdit: (message: string) => Promise<void>;
 }
 
-/** All eBPF maps of the node and their entries, read by their types. */
+/** Lists all eBPF maps of the node, and reads and edits their entries by their BTF types. */
 export class BpfMaps {
-  readonly #parts: BpfMapsOptions;
+  readonly #options: BpfMapsOptions;
 
-  constructor(parts: BpfMapsOptions) {
-    this.#parts = parts;
+  constructor(options: BpfMapsOptions) {
+    this.#options = options;
   }
 
-  /** Ours first; entries are not counted. @throws ProblemError `kernel_refused` */
+  /** Lists all maps, Podlane's first, without counting entries. @throws ProblemError `kernel_refused` */
   async list(): Promise<BpfMap[]> {
-    const owners = new ObjectOwners(this.#parts.ours, await this.#parts.scanner.scan());
+    const owners = new ObjectOwners(this.#options.ours, await this.#options.scanner.scan());
     const users = usersOfMaps();
     return listObjectIds('map')
       .flatMap((id) => withObjectById('map', id, (fd) => describe(fd, owners, users)) ?? [])
       .sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)) || a.id - b.id);
   }
 
-  /** @throws ProblemError `map_not_found`, `kernel_refused` */
+  /** Returns a map with its types and number of entries. @throws ProblemError `map_not_found`, `kernel_refused` */
   async get(id: number): Promise<BpfMapDetail> {
-    const owners = new ObjectOwners(this.#parts.ours, await this.#parts.scanner.scan());
+    const owners = new ObjectOwners(this.#options.ours, await this.#options.scanner.scan());
     const found = withObjectById('map', id, (fd): BpfMapDetail => {
       const map = describe(fd, owners, usersOfMaps());
       const info = mapInfo(fd);
@@ -61,14 +61,14 @@ export class BpfMaps {
     return found;
   }
 
-  /** @throws ProblemError `map_not_found`, `unprocessable` of a map without entries to list, `kernel_refused` */
+  /** Reads a page of entries. @throws ProblemError `map_not_found`, `kernel_refused`, `unprocessable` if its type has no entries to list */
   entries(id: number, query: EntryQuery): Promise<EntryPage> {
     return withMap(id, (map) => readEntryPage(map, query));
   }
 
   /**
-   * All of a map as JSON, piece by piece: `{"map": …, "entries": [ … ], "note": …}`. It ends at 200,000 entries, and
-   * says so. @throws ProblemError as `entries`, before the first piece
+   * Yields the map as JSON text in pieces: `{"map": …, "entries": [ … ], "note": …}`, up to 200,000 entries. `note`
+   * says if there are more. @throws ProblemError as `entries`, before the first piece
    */
   async *export(id: number): AsyncGenerator<string> {
     const detail = await this.get(id);
@@ -80,7 +80,7 @@ export class BpfMaps {
       for await (const { entry } of walkEntries(map, null)) {
         if (entry === null) continue;
         if (count === mostExported) {
-          note = `the first ${mostExported} entries`;
+          note = `truncated after ${mostExported} entries`;
           break;
         }
         yield `${count === 0 ? '' : ',\n'}${JSON.stringify(entry)}`;
@@ -93,7 +93,7 @@ export class BpfMaps {
   }
 
   /**
-   * Writes one entry of a map that is ours, checked against its types.
+   * Writes an entry of an editable map, checked against the map's types.
    * @throws ProblemError `map_not_found`, `map_not_editable`, `bad_entry`, `kernel_refused`
    */
   async write(id: number, entry: { key: unknown; value: unknown }, actor: string): Promise<MapEntry> {
@@ -114,20 +114,23 @@ export class BpfMaps {
       );
       const after = readEntry(map, key)!;
       const change = before === null ? `is new: ${shown(after)}` : `from ${shown(before)} to ${shown(after)}`;
-      await this.#parts.recordEdit(`${actor} edited map ${name} (${id}): ${after.keyText} ${change}`);
+      await this.#options.recordEdit(`${actor} edited map ${name} (${id}): ${after.keyText} ${change}`);
       return after;
     });
   }
 
-  /** @throws ProblemError `map_not_found`, `map_not_editable`, `entry_not_found`, `bad_entry`, `kernel_refused` */
+  /**
+   * Deletes an entry of an editable map.
+   * @throws ProblemError `map_not_found`, `map_not_editable`, `entry_not_found`, `bad_entry`, `kernel_refused`
+   */
   async remove(id: number, keyHex: string, actor: string): Promise<void> {
     const { name, type } = await this.#editable(id);
     if (isArrayMapType(type))
       throw new ProblemError(
         'map_not_editable',
-        `delete an entry of map ${name}: an array has all of its entries, always`,
+        `delete an entry of map ${name}: entries of an array cannot be deleted`,
         {
-          hint: 'write zeros instead',
+          hint: 'Write zeros instead.',
         },
       );
     await withMap(id, async (map) => {
@@ -140,7 +143,7 @@ export class BpfMaps {
       const before = readEntry(map, key);
       if (before === null || !deleteMapEntry(`delete an entry of map ${name}`, map.fd, key))
         throw new ProblemError('entry_not_found', `map ${name} (${id}) has no entry ${keyHex}`);
-      await this.#parts.recordEdit(
+      await this.#options.recordEdit(
         `${actor} deleted from map ${name} (${id}): ${before.keyText}, which was ${shown(before)}`,
       );
     });
@@ -157,11 +160,11 @@ export class BpfMaps {
 const isOurs = ({ owner }: BpfMap): boolean => owner.kind === 'ours';
 
 const gone = (id: number): ProblemError =>
-  new ProblemError('map_not_found', `there is no map ${id} (any more)`, {
-    hint: 'GET /api/v1/maps lists them',
+  new ProblemError('map_not_found', `there is no map ${id}`, {
+    hint: 'GET /api/v1/maps lists the maps.',
   });
 
-/** Programs by the maps that they use. */
+/** Returns the ids of the programs that use each map, by map id. */
 function usersOfMaps(): Map<number, number[]> {
   const users = new Map<number, number[]>();
   for (const program of listObjectIds('program'))
@@ -233,7 +236,7 @@ function fitted(part: 'key' | 'value', encode: () => Buffer): Buffer {
   }
 }
 
-/** Global data has an array of one entry, whose key has no type. */
+/** Encodes the key of an array without a key type, such as global data. */
 function arrayIndex(key: unknown, { info }: ReadableMap): Buffer {
   if (typeof key !== 'number' || !Number.isInteger(key) || key < 0 || key >= info.maxEntries)
     throw new ProblemError('bad_entry', `key: not an index from 0 to ${info.maxEntries - 1}`, {

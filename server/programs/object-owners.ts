@@ -3,25 +3,25 @@ import type { TimedScan } from './scanner.ts';
 
 type Kind = 'program' | 'map' | 'link';
 
-/** What of this node is the agent's. */
+/** Objects that belong to the agent. */
 export interface AgentObjects {
-  /** The directory of our pins. */
+  /** Directory of Podlane's pins. */
   pins: string;
-  /** Of the datapath that runs. */
+  /** Returns the ids of the running datapath's programs. */
   programIds(): readonly number[];
 }
 
-/** What is known of who has one object. */
+/** Owner of a BPF object, the processes that hold it open, and its pins. */
 export interface Ownership {
   owner: BpfOwner;
   holders: Holder[];
   pins: string[];
 }
 
-/** Programs that users attached to pods, with their maps. */
+/** Owner of the programs that users attached to pods, and of their maps. */
 export const userProgramOwner = 'user of a pod';
 
-/** Whose the folders of our pins are; others are named by themselves. */
+/** Owners by folder of Podlane's pins; other folders are their own owner. */
 const folders: Record<string, string> = {
   programs: 'datapath',
   maps: 'datapath',
@@ -29,7 +29,7 @@ const folders: Record<string, string> = {
   users: userProgramOwner,
 };
 
-/** Whose programs, maps and links are, by what one scan found of descriptors and pins. */
+/** Finds the owners of programs, maps and links from the descriptors and pins of one scan. */
 export class ObjectOwners {
   readonly #ours: AgentObjects;
   readonly #scan: TimedScan;
@@ -45,7 +45,7 @@ export class ObjectOwners {
     for (const { kind, id, pid, name } of scan.holders) add(this.#holders, `${kind} ${id}`, { pid, name });
   }
 
-  /** A program is also whose links hold it at a place: many are loaded, attached and let go of. */
+  /** Finds a program's owner. Many programs are held only by their link, so the link's owner counts too. */
   program(id: number): Ownership {
     const links = this.#scan.links.filter(({ link }) => link.programId === id);
     return this.#held('program', id, () => {
@@ -56,13 +56,13 @@ export class ObjectOwners {
       const places = this.#scan.attachments.filter(({ programId }) => programId === id);
       const why =
         places.length === 0
-          ? 'no process was found that holds it, and it is not pinned'
-          : `no process was found that holds it, and it is not pinned: ${places[0]!.hook} of ${places[0]!.target} keeps it`;
+          ? 'not pinned, and no process that holds it was found'
+          : `not pinned, and no process that holds it was found: ${places[0]!.hook} of ${places[0]!.target} keeps it`;
       return { kind: 'unknown', why };
     });
   }
 
-  /** @param programs that use it */
+  /** @param programs ids of the programs that use the map */
   map(id: number, programs: readonly number[]): Ownership {
     return this.#held('map', id, () => {
       for (const program of programs) {
@@ -71,8 +71,8 @@ export class ObjectOwners {
       }
       const why =
         programs.length === 0
-          ? 'no process was found that holds it, it is not pinned, and no program was found that uses it'
-          : `only programs were found that hold it: ${programs.join(', ')}`;
+          ? 'not pinned, and neither a process that holds it nor a program that uses it was found'
+          : `held only by programs: ${programs.join(', ')}`;
       return { kind: 'unknown', why };
     });
   }
@@ -80,7 +80,7 @@ export class ObjectOwners {
   link(id: number): Ownership {
     return this.#held('link', id, () => ({
       kind: 'unknown',
-      why: 'no process was found that holds it, and it is not pinned',
+      why: 'not pinned, and no process that holds it was found',
     }));
   }
 

@@ -24,17 +24,17 @@ const rateMs = 1_000;
 const shortNameBytes = 15;
 const setting = { scope: 'node', name: 'programStatistics' } as const;
 
-/** Where the choice about statistics is kept. */
+/** Store of the setting that keeps run statistics on. */
 type ChoiceStore = Pick<SettingStore, 'setting' | 'saveSetting'>;
 
-/** What does not change while a program is loaded. */
+/** Properties that do not change while a program is loaded. */
 interface Fixed {
   tag: string;
   memoryBytes: number | null;
   fullName: string | null;
 }
 
-/** All eBPF programs and links of the node, whoever loaded them. */
+/** Lists all eBPF programs and links of the node, whoever loaded them. */
 export class BpfPrograms {
   readonly #ours: AgentObjects;
   readonly #scanner: BpfScanner;
@@ -63,7 +63,7 @@ export class BpfPrograms {
     return new BpfPrograms(options, (await options.store.setting(setting.scope, setting.name)) === true);
   }
 
-  /** Somebody looks at what programs run: statistics are on for the next 30 s. */
+  /** Keeps run statistics on for the next 30 s. */
   keepStatisticsOn(): void {
     this.#statistics.keepOn();
   }
@@ -74,7 +74,7 @@ export class BpfPrograms {
     return this.#statistics.state();
   }
 
-  /** All programs, ours first; whoever asks looks. @throws ProblemError `kernel_refused` */
+  /** Lists all programs, Podlane's first, and keeps run statistics on. @throws ProblemError `kernel_refused` */
   async list(): Promise<ProgramList> {
     this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
@@ -91,19 +91,19 @@ export class BpfPrograms {
     };
   }
 
-  /** One with all of its attachments. @throws ProblemError `program_not_found`, `kernel_refused` */
+  /** Returns a program with all its attachments. @throws ProblemError `program_not_found`, `kernel_refused` */
   async get(id: number): Promise<Program> {
     this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
     const program = this.#describe(id, scan, new ObjectOwners(this.#ours, scan), Number.POSITIVE_INFINITY);
     if (program === null)
-      throw new ProblemError('program_not_found', `there is no program ${id} (any more)`, {
-        hint: 'GET /api/v1/programs lists them',
+      throw new ProblemError('program_not_found', `there is no program ${id}`, {
+        hint: 'GET /api/v1/programs lists the programs.',
       });
     return program;
   }
 
-  /** @throws ProblemError `program_not_found`, `kernel_refused` */
+  /** Disassembles a program. @throws ProblemError `program_not_found`, `kernel_refused` */
   instructions(id: number): Promise<ProgramInstructions> {
     return this.#scanner.instructions(id);
   }
@@ -191,7 +191,7 @@ function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
   return read ?? { memoryBytes: null, fullName: null };
 }
 
-/** The kernel keeps 15 characters of a name; BTF has all of it, as the name of the first function. */
+/** Returns a program's full name: the kernel truncates it to 15 characters, BTF has it as name of the first function. */
 function fullName(fd: number, info: ProgramInfo): string | null {
   if (info.name.length < shortNameBytes) return info.name || null;
   const main = readXlatedProgram(fd).functions[0];

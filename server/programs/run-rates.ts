@@ -1,6 +1,6 @@
 import type { Program } from '../../contract/program.ts';
 
-/** What a program has run since it was loaded, while statistics were on. */
+/** Run count and run time of a program since it was loaded, while statistics were on. */
 export interface RunTotals {
   id: number;
   runCount: number;
@@ -12,7 +12,7 @@ interface Reading {
   runs: ReadonlyMap<number, RunTotals>;
 }
 
-/** What programs do in a second, from two readings about a second apart. Pure: time is given. */
+/** Computes runs per second and time per run from two readings about a second apart. The caller passes the time. */
 export class RunRates {
   #before: Reading | null = null;
   #last: Reading | null = null;
@@ -22,13 +22,13 @@ export class RunRates {
     this.#last = { atMs, runs: new Map(runs.map((each) => [each.id, each])) };
   }
 
-  /** Statistics were off: what comes is not to be compared with what was. */
+  /** Discards both readings: statistics were off, so the next reading does not compare with them. */
   forget(): void {
     this.#before = null;
     this.#last = null;
   }
 
-  /** Null before a program's second reading. */
+  /** Returns a program's rate; null before its second reading. */
   of(id: number): Program['rate'] {
     const [before, last] = [this.#before?.runs.get(id), this.#last?.runs.get(id)];
     const ms = (this.#last?.atMs ?? 0) - (this.#before?.atMs ?? 0);

@@ -1,10 +1,10 @@
 import type { ProgramStatistics } from '../../contract/program.ts';
 import { holdRunStatistics } from '../bpf/run-statistics.ts';
 
-/** How long somebody who looked counts as looking. */
-const lookMs = 30_000;
+/** Time that statistics stay on after `keepOn`, in ms. */
+const keepOnMs = 30_000;
 
-/** Has the kernel count programs' runs and run time while somebody looks, or always. */
+/** Turns the kernel's BPF run statistics on: always, or for 30 s after each request. */
 export class RunStatisticsSwitch {
   readonly #hold: () => () => void;
   #always: boolean;
@@ -13,22 +13,22 @@ export class RunStatisticsSwitch {
   #timer: NodeJS.Timeout | null = null;
   #problem: string | null = null;
 
-  /** @param hold turns them on; what it answers turns them off */
+  /** @param hold turns statistics on, and returns a function that turns them off */
   constructor(always: boolean, hold = holdRunStatistics) {
     this.#always = always;
     this.#hold = hold;
-    this.#follow();
+    this.#update();
   }
 
-  /** Somebody looks, and counts as looking for the next 30 s. */
+  /** Keeps statistics on for the next 30 s. */
   keepOn(): void {
-    this.#until = Date.now() + lookMs;
-    this.#follow();
+    this.#until = Date.now() + keepOnMs;
+    this.#update();
   }
 
   choose(always: boolean): void {
     this.#always = always;
-    this.#follow();
+    this.#update();
   }
 
   get on(): boolean {
@@ -47,10 +47,10 @@ export class RunStatisticsSwitch {
   close(): void {
     this.#always = false;
     this.#until = 0;
-    this.#follow();
+    this.#update();
   }
 
-  #follow(): void {
+  #update(): void {
     const leftMs = this.#until - Date.now();
     const wanted = this.#always || leftMs > 0;
     if (!wanted) {
@@ -58,7 +58,7 @@ export class RunStatisticsSwitch {
       this.#release = null;
     } else if (this.#release === null) this.#turnOn();
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = leftMs > 0 ? setTimeout(() => this.#follow(), leftMs + 1).unref() : null;
+    this.#timer = leftMs > 0 ? setTimeout(() => this.#update(), leftMs + 1).unref() : null;
   }
 
   #turnOn(): void {

@@ -1,32 +1,33 @@
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../contract/problem.ts';
 import type { ProgramInstructions } from '../../contract/program.ts';
+import { Mutex } from '../async/mutex.ts';
 import { listObjectIds } from '../bpf/kernel-object.ts';
 import { ownDescriptors } from './scan/process-descriptors.ts';
 import type { KnownNamespace, NodeScan } from './scan/scan.ts';
-// In this thread it does nothing: once loaded here, Node keeps it compiled, and the thread needs no compiler.
+// Does nothing in this thread. Loaded here, Node caches its compiled form, so that the worker starts fast.
 import './scan/scan.worker.ts';
 import type { ScanWorkerRequest, ScanWorkerResponse } from './scan/scan.worker.ts';
 
-/** A scan this old is as good as a new one, unless programs, links or maps came or went. */
+/** Age in ms up to which a scan counts as current, unless programs, links or maps were added or removed. */
 const freshMs = 1_000;
-/** One this old is answered while the next is made: who looks again and again sees what was there the last time. */
+/** Age in ms up to which a scan is returned while the next one runs: a client that polls gets the previous result at once. */
 const usableMs = 5_000;
-/** The thread ends when nobody has asked for this long. */
+/** Time without requests after which the worker stops, in ms. */
 const idleMs = 60_000;
 
 export interface TimedScan extends NodeScan {
-  /** What this process held when the scan began. */
+  /** Objects that this process held open when the scan started. */
   own: ReturnType<typeof ownDescriptors>;
   atMs: number;
 }
 
-/** Scans in a thread of its own, which is there while somebody asks; questions are answered one after the other. */
+/** Scans in a worker thread that is started on demand and stopped when idle. Requests are served one at a time. */
 export class BpfScanner {
   readonly #namespaces: () => KnownNamespace[];
   #worker: Worker | null = null;
   #idle: NodeJS.Timeout | null = null;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #requests = new Mutex();
   #last: { scan: TimedScan; objects: string } | null = null;
   #running: { scan: Promise<TimedScan>; objects: string } | null = null;
 
@@ -34,7 +35,7 @@ export class BpfScanner {
     this.#namespaces = namespaces;
   }
 
-  /** What there is now, or was moments ago while the same objects were there. @throws ProblemError `internal` */
+  /** Returns a scan, which may be up to 5 s old if the node's objects are the same. @throws ProblemError `internal` */
   async scan(): Promise<TimedScan> {
     const objects = this.#objects();
     const last = this.#last?.objects === objects ? this.#last.scan : null;
@@ -42,26 +43,26 @@ export class BpfScanner {
     if (last !== null && ageMs < freshMs) return last;
     const next = this.#next(objects);
     if (last === null || ageMs >= usableMs) return next;
-    next.catch(() => undefined); // Who asks next gets it.
+    void next.catch(() => undefined); // The next caller gets it.
     return last;
   }
 
-  /** @throws ProblemError `program_not_found`, `kernel_refused` */
+  /** Disassembles a program. @throws ProblemError `program_not_found`, `kernel_refused` */
   async instructions(id: number): Promise<ProgramInstructions> {
-    const answer = await this.#ask({ instructions: id });
+    const answer = await this.#send({ instructions: id });
     if (!('instructions' in answer))
-      throw new ProblemError('internal', 'the scanner answered something else');
+      throw new ProblemError('internal', 'the scan worker sent an unexpected response');
     if (answer.instructions === null)
-      throw new ProblemError('program_not_found', `there is no program ${id} (any more)`, {
-        hint: 'GET /api/v1/programs lists them',
+      throw new ProblemError('program_not_found', `there is no program ${id}`, {
+        hint: 'GET /api/v1/programs lists the programs.',
       });
     return answer.instructions;
   }
 
-  /** Waits for the question that is being answered: a thread must not end within a call. */
+  /** Stops the worker after the current request: a thread must not be terminated within a system call. */
   close(): Promise<void> {
     if (this.#idle !== null) clearTimeout(this.#idle);
-    return this.#inTurn(async () => {
+    return this.#requests.run(async () => {
       const worker = this.#worker;
       this.#worker = null;
       await worker?.terminate();
@@ -72,7 +73,7 @@ export class BpfScanner {
     return [listObjectIds('program'), listObjectIds('link'), listObjectIds('map')].join(' ');
   }
 
-  /** The scan that runs, if it began with these objects; else one behind it. */
+  /** Returns the running scan if it started with the same objects, else starts another. */
   #next(objects: string): Promise<TimedScan> {
     if (this.#running?.objects === objects) return this.#running.scan;
     const running = {
@@ -87,41 +88,36 @@ export class BpfScanner {
 
   async #scanNow(objects: string): Promise<TimedScan> {
     const atMs = performance.now();
-    // The thread rests now, so that nothing it has open is taken for the agent's.
-    const own = await this.#inTurn(async () => ownDescriptors());
-    const answer = await this.#ask({ namespaces: this.#namespaces() });
-    if (!('scan' in answer)) throw new ProblemError('internal', 'the scanner answered something else');
+    // Taken while the worker is idle, so that its descriptors do not count as the agent's.
+    const own = await this.#requests.run(ownDescriptors);
+    const answer = await this.#send({ namespaces: this.#namespaces() });
+    if (!('scan' in answer))
+      throw new ProblemError('internal', 'the scan worker sent an unexpected response');
     const scan = { ...answer.scan, own, atMs };
     this.#last = { scan, objects };
     return scan;
   }
 
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const done = this.#tail.then(act);
-    this.#tail = done.catch(() => undefined);
-    return done;
-  }
-
-  #ask(question: ScanWorkerRequest): Promise<Exclude<ScanWorkerResponse, { failed: string }>> {
-    return this.#inTurn(async () => {
-      const worker = this.#open();
+  #send(request: ScanWorkerRequest): Promise<Exclude<ScanWorkerResponse, { failed: string }>> {
+    return this.#requests.run(async () => {
+      const worker = this.#startWorker();
       const answer = await new Promise<ScanWorkerResponse>((resolve) => {
         worker.once('message', resolve);
-        worker.once('exit', () => resolve({ failed: 'its thread has ended' }));
-        worker.postMessage(question);
+        worker.once('exit', () => resolve({ failed: 'the worker stopped' }));
+        worker.postMessage(request);
       });
       worker.removeAllListeners('message').removeAllListeners('exit');
       if ('failed' in answer)
-        throw new ProblemError('internal', `look at the node’s programs: ${answer.failed}`);
+        throw new ProblemError('internal', `scan the node’s programs: ${answer.failed}`);
       return answer;
     });
   }
 
-  #open(): Worker {
+  #startWorker(): Worker {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = setTimeout(() => void this.close(), idleMs).unref();
     if (this.#worker !== null) return this.#worker;
-    // Its descriptors are libc's too, of which Node knows nothing.
+    // The worker opens descriptors through libc, which Node does not know about.
     const worker = new Worker(new URL('./scan/scan.worker.ts', import.meta.url), {
       trackUnmanagedFds: false,
       resourceLimits: { maxYoungGenerationSizeMb: 4 },

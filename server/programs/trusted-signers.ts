@@ -6,25 +6,25 @@ import { ProblemError } from '../../contract/problem.ts';
 
 const keyFile = /^(?<name>[\w.-]{1,64})\.pem$/;
 
-/** Keys whose signature makes a build one that this node may run: public ed25519 keys in PEM files of a folder. */
+/** Public ed25519 keys, PEM files in a folder, whose signatures allow a build to run on this node. */
 export class TrustedSigners {
   readonly #folder: string | null;
 
-  /** @param folder null: none are trusted */
+  /** @param folder null: no key is trusted */
   constructor(folder: string | null) {
     this.#folder = folder;
   }
 
   /**
-   * Read anew each time, so that a key counts from when its file is there until it is gone.
-   * @throws ProblemError `unprocessable`: the folder cannot be read, others may write to it, or a file is no such key
+   * Returns the trusted keys. The folder is read on every call, so that added and removed keys take effect at once.
+   * @throws ProblemError `unprocessable` if the folder is unreadable or writable by others, or a file is no such key
    */
   list(): Signer[] {
     return this.#keys().map(({ name, fingerprint }) => ({ name, fingerprint }));
   }
 
   /**
-   * Whose signature this is, null when it is of none of them.
+   * Returns the signer of a build; null if no trusted key made the signature.
    * @param digest the object's SHA-256, 32 bytes
    * @param signature ed25519, 64 bytes
    */
@@ -38,7 +38,7 @@ export class TrustedSigners {
     if (folder === null) return [];
     return this.#read(folder, () => {
       if ((statSync(folder).mode & 0o022) !== 0)
-        throw new Error('others may write to it, so that anybody could add a key');
+        throw new Error('it is writable by others, so that anybody could add a key');
       return readdirSync(folder)
         .sort()
         .flatMap((file) => {
@@ -54,7 +54,7 @@ export class TrustedSigners {
     } catch (error) {
       if (error instanceof ProblemError) throw error;
       throw new ProblemError('unprocessable', `read the trusted keys, ${path}: ${(error as Error).message}`, {
-        hint: 'It takes public ed25519 keys in PEM files NAME.pem, in a folder that only root writes to.',
+        hint: 'Put public ed25519 keys as NAME.pem into a folder that only root can write to.',
         cause: error,
       });
     }
@@ -63,9 +63,10 @@ export class TrustedSigners {
 
 function readKey(file: string): Omit<Signer, 'name'> & { key: KeyObject } {
   const text = readFileSync(file, 'utf8');
-  if (text.includes('PRIVATE KEY')) throw new Error('it is a private key, which does not belong here');
+  if (text.includes('PRIVATE KEY')) throw new Error('it is a private key: only public keys belong here');
   const key = createPublicKey(text);
-  if (key.asymmetricKeyType !== 'ed25519') throw new Error(`a key of type ${key.asymmetricKeyType}`);
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new Error(`it is a key of type ${key.asymmetricKeyType}, not ed25519`);
   const fingerprint = createHash('sha256')
     .update(key.export({ type: 'spki', format: 'der' }))
     .digest('hex');

@@ -2,9 +2,9 @@ import { parseAddress } from '../../contract/cidr.ts';
 import type { TraceFilter } from '../../contract/trace.ts';
 
 /**
- * Classic BPF, <linux/filter.h>, of a filter of packets. It reads from the network header on (SKF_NET_OFF), so that
- * it holds whatever the device puts before it. Ports are read behind IPv6's own header alone: with extension headers
- * a packet has none for it.
+ * Compiles capture filters to classic BPF, <linux/filter.h>. Offsets are from the network header (SKF_NET_OFF), so a
+ * filter works on devices with and without link-layer headers. Ports of IPv6 packets with extension headers do not
+ * match.
  */
 
 const netOffset = -0x100000; // SKF_NET_OFF
@@ -29,7 +29,7 @@ const ipv4 = 0x0800;
 const ipv6 = 0x86dd;
 
 type Label = string;
-/** `match`, `otherwise`: where to; the next instruction when left out. */
+/** One instruction. `match` and `otherwise` are jump targets; without one, the next instruction follows. */
 interface Instruction {
   op: number;
   value?: number;
@@ -46,14 +46,14 @@ const equal = (value: number, match?: Label, otherwise?: Label): Instruction => 
   ...(otherwise ? { otherwise } : {}),
 });
 
-/** The words of an address, as `loadWord` gives them. */
+/** Returns the 32-bit words of an address in host order, as `loadWord` loads them. */
 function wordsOf(text: string): number[] {
   const { family, value } = parseAddress(text);
   const shifts = family === 4 ? [0n] : [96n, 64n, 32n, 0n];
   return shifts.map((shift) => Number((value >> shift) & 0xffff_ffffn));
 }
 
-/** Source, else destination; `name` keeps the labels apart. */
+/** Matches an address as source or as destination; `name` makes the labels unique. */
 function addressLines(name: string, text: string, source: number, destination: number): Line[] {
   const words = wordsOf(text);
   const at = (start: number, otherwise: Label): Line[] =>
@@ -76,7 +76,7 @@ function protocolLines(name: string, protocol: TraceFilter['protocol'], icmp: nu
   ];
 }
 
-/** X is where the ports are, from the network header on. */
+/** Matches a source or destination port at offset X from the network header. */
 function portLines(name: string, port: number | undefined, protocolAt: number): Line[] {
   if (port === undefined) return [];
   return [
@@ -101,7 +101,7 @@ const xOfIpv4: Line[] = [
   { op: code.toX },
 ];
 
-/** @returns the program, to take `snaplen` bytes of each packet of the filter */
+/** Assembles a program that accepts `snaplen` bytes of each matching packet. */
 function assemble({ address, family, port, protocol }: TraceFilter, snaplen: number): Line[] {
   const yes: Line[] = [{ label: 'yes' }, { op: code.answer, value: snaplen }];
   if (address === undefined && family === undefined && port === undefined && protocol === undefined)
@@ -138,7 +138,7 @@ function assemble({ address, family, port, protocol }: TraceFilter, snaplen: num
   ];
 }
 
-/** struct sock_filter, 8 bytes each: u16 code, u8 jump if true, u8 if false, u32 k. Jumps are forwards, relative. */
+/** Encodes a filter as struct sock_filter, 8 bytes each: u16 code, u8 jt, u8 jf, u32 k. Jumps are relative and forward. */
 export function compileCaptureFilter(filter: TraceFilter, snaplen: number): Buffer {
   const steps: Instruction[] = [];
   const labels = new Map<Label, number>();
@@ -161,7 +161,7 @@ export function compileCaptureFilter(filter: TraceFilter, snaplen: number): Buff
   return out;
 }
 
-/** As tcpdump would be told; empty: everything. */
+/** Returns the filter as a tcpdump expression; empty if it matches all packets. */
 export function pcapExpression({ address, family, port, protocol }: TraceFilter): string {
   const words: string[] = [];
   if (family !== undefined) words.push(family === 4 ? 'ip' : 'ip6');

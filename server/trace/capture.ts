@@ -9,36 +9,36 @@ import {
   packetBlockBytes,
 } from './pcapng.ts';
 
-/** How long after the end a packet of before it may wait in a block that is not full. */
+/** Time in ms that a packet may stay in a block that is not full: the ring is read this long after the end. */
 const settleMs = 150;
-/** What the tail of a file takes. */
+/** Size of the statistics block at the end of a file. */
 const tailBytes = 120;
 
 type Limits = Pick<CaptureQuery, 'packets' | 'seconds' | 'bytes'>;
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
 
 /**
- * One capture as a file of pcapng. It reads the ring only while somebody reads it: what the ring cannot hold meanwhile
- * the kernel drops and counts, and the file's last block says how many.
+ * A packet capture as a stream in pcapng format. It reads the ring only while the stream is read. Packets that the
+ * ring cannot hold meanwhile are dropped and counted by the kernel; the last block of the file has their number.
  */
 export class PacketCapture extends Readable {
   readonly #ring: PacketRing;
   readonly #limits: Limits;
-  readonly #beganNs = nowNs();
-  readonly #endsNs: bigint;
+  readonly #startNs = nowNs();
+  readonly #deadlineNs: bigint;
   readonly #timer: NodeJS.Timeout;
   #stopWaiting: (() => void) | null = null;
   #written = 0;
   #bytes: number;
   #ended = false;
 
-  /** The ring is closed with it. */
+  /** @param ring closed when the stream ends */
   constructor(ring: PacketRing, limits: Limits, description: CaptureDescription) {
     super({ highWaterMark: 1 << 18 });
     this.#ring = ring;
     this.#limits = limits;
     const milliseconds = Math.ceil(limits.seconds * 1000);
-    this.#endsNs = this.#beganNs + BigInt(milliseconds) * 1_000_000n;
+    this.#deadlineNs = this.#startNs + BigInt(milliseconds) * 1_000_000n;
     this.#timer = setTimeout(() => this.finish(), milliseconds + settleMs);
     const head = encodeFileHeader(description);
     this.#bytes = head.length + tailBytes;
@@ -54,7 +54,7 @@ export class PacketCapture extends Readable {
     done(error);
   }
 
-  /** Writes what there is, and the end of the file. */
+  /** Writes the remaining packets and the end of the file. */
   finish(): void {
     if (this.#ended) return;
     while (!this.#ended && this.#ring.blockReady) this.#takeBlock();
@@ -66,23 +66,23 @@ export class PacketCapture extends Readable {
     let room = true;
     while (room && !this.#ended && this.#ring.blockReady) room = this.#takeBlock();
     if (this.#ended) return;
-    if (!room) this.#rest();
-    else this.#stopWaiting ??= this.#ring.whenReady(() => this.#wake());
+    if (!room) this.#pauseReading();
+    else this.#stopWaiting ??= this.#ring.whenReady(() => this.#onReady());
   }
 
-  #wake(): void {
-    // The device is down or gone, as after a migration: no packet comes any more.
+  #onReady(): void {
+    // The device is down or was removed, as after a migration: no packets follow.
     if (!this.#ring.blockReady && this.#ring.error() !== 0) this.finish();
     else this.#take();
   }
 
-  /** Until it is read again: a socket that has something to read would wake us for ever. */
-  #rest(): void {
+  /** Stops waiting until the stream is read again: a readable socket would wake the event loop over and over. */
+  #pauseReading(): void {
     this.#stopWaiting?.();
     this.#stopWaiting = null;
   }
 
-  /** @returns whether there is room for more */
+  /** @returns true if the stream accepts more data */
   #takeBlock(): boolean {
     const packets: Buffer[] = [];
     let full = false;
@@ -91,7 +91,7 @@ export class PacketCapture extends Readable {
       full =
         this.#written >= this.#limits.packets ||
         this.#bytes + bytes > this.#limits.bytes ||
-        packet.timeNs > this.#endsNs;
+        packet.timeNs > this.#deadlineNs;
       if (full) break;
       packets.push(encodePacketBlock(packet));
       this.#written += 1;
@@ -107,7 +107,7 @@ export class PacketCapture extends Readable {
     const { received, dropped } = this.#ring.statistics();
     this.push(
       encodeStatisticsBlock({
-        beganNs: this.#beganNs,
+        beganNs: this.#startNs,
         endedNs: nowNs(),
         received,
         dropped,
@@ -121,7 +121,7 @@ export class PacketCapture extends Readable {
   #release(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#rest();
+    this.#pauseReading();
     this.#ring.close();
   }
 }

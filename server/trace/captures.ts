@@ -9,26 +9,26 @@ import { compileCaptureFilter, pcapExpression } from './capture-filter.ts';
 import { PacketRing } from './packet-ring.ts';
 import type { PodSource } from './pod-names.ts';
 
-/** Captures at the primaries of pods. */
+/** Packet captures at the primaries of pods' devices. */
 export class Captures {
   readonly #pods: Pick<PodSource, 'summaries'>;
   readonly #application: string;
   readonly #open = new Set<PacketCapture>();
 
-  /** @param application what files name as their writer */
+  /** @param application name of the writing application in the files */
   constructor(pods: Pick<PodSource, 'summaries'>, application: string) {
     this.#pods = pods;
     this.#application = application;
   }
 
   /**
-   * Begins at once; the file comes as it is read, and the kernel keeps 2 MiB for a reader that is slow.
-   * @param id of a pod that is there @throws ProblemError `too_many`, `kernel_refused`
+   * Starts a capture and returns its file as a stream. The kernel buffers 2 MiB for a slow reader.
+   * @param id id of an existing pod @throws ProblemError `too_many`, `kernel_refused`
    */
   async open(id: string, what: CaptureQuery): Promise<Readable> {
     if (this.#open.size >= maxCaptures)
-      throw new ProblemError('too_many', `${maxCaptures} captures run already`, {
-        hint: 'end one of them, or wait: each ends by itself at its limit',
+      throw new ProblemError('too_many', `${maxCaptures} captures are running already`, {
+        hint: 'Stop a capture, or wait: each ends at its limit.',
       });
     const pod = this.#pods.summaries().find((summary) => summary.id === id)!;
     const ring = new PacketRing(pod.primary.ifindex, compileCaptureFilter(what, what.snaplen));
@@ -45,7 +45,7 @@ export class Captures {
     return capture;
   }
 
-  /** All end, with their files whole. */
+  /** Ends all captures with complete files. */
   close(): void {
     for (const capture of this.#open) capture.finish();
   }

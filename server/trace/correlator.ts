@@ -2,34 +2,34 @@ import type { DropReason } from '../../contract/counters.ts';
 import type { Hook } from '../../contract/device.ts';
 import type { DecodedHeaders } from './packet-headers.ts';
 
-/** One place that a packet was seen at: a run of one of our programs, or the kernel freeing it. */
+/** One observation of a packet: a run of one of Podlane's programs on it, or its drop by the kernel. */
 export interface Observation {
-  /** CLOCK_MONOTONIC. */
+  /** CLOCK_MONOTONIC in ns. */
   timeNs: bigint;
   where: 'from-pod' | 'to-pod' | 'kernel';
-  /** Of our device; of `kernel`, null when it was at none. */
+  /** Slot of the device; null for a kernel drop that was at no device of ours. */
   slot: number | null;
-  /** Number of the slot's pod; of `kernel`, the inode of the network namespace. */
+  /** Number of the slot's pod; for a kernel drop the inode of the network namespace. */
   owner: number;
   hook: Hook | null;
   verdict: 'passed' | 'redirected' | 'dropped';
-  /** Of a drop; the kernel's by its number. */
+  /** Reason of a drop; a number of enum skb_drop_reason for a kernel drop. */
   reason: DropReason | number | null;
   rule: number;
-  /** Slot that it was redirected to. */
+  /** Slot that the packet was redirected to. */
   target: number | null;
   headers: DecodedHeaders;
 }
 
-/** A packet, by where it was seen, in order of time. */
+/** A packet with its observations in order of time. */
 export interface TracedPacket {
   number: number;
   observations: Observation[];
 }
 
 /**
- * What stays the same of a packet from hook to hook. Of UDP without an identification (IPv4 that must not be
- * fragmented, IPv6) equal packets of a flow have the same: those are told apart by their order.
+ * Returns a key of the header fields that do not change from hook to hook. Equal UDP packets of a flow without an
+ * identification (IPv6, or IPv4 with DF) share a key; their order tells them apart.
  */
 export function packetKey(headers: DecodedHeaders): string {
   const { family, source, destination, protocol, sourcePort, destinationPort } = headers;
@@ -42,70 +42,70 @@ export function packetKey(headers: DecodedHeaders): string {
   ].join(' ');
 }
 
-/** Whether a packet that was last seen at `last` may come to `next`. Routers count the time to live down. */
+/** True if `next` can be the next observation of a packet after `last`. Routing decrements the time to live. */
 function canFollow(last: Observation, next: Observation): boolean {
   if (last.where === 'kernel' || next.headers.ttl > last.headers.ttl) return false;
-  // The kernel tells of every packet that a program drops, too.
+  // The kernel also reports every packet that a program drops.
   if (last.verdict === 'dropped') return next.where === 'kernel';
   if (next.where === 'kernel') return true;
-  // While programs move between hooks of a device, both are there.
+  // While programs move between the hooks of a device, both run.
   if (next.where === last.where) return next.slot === last.slot && next.hook !== last.hook;
   if (next.where === 'from-pod') return false;
   return last.verdict !== 'redirected' || next.slot === last.target;
 }
 
-/** Puts sightings of the same packet together. They must come in order of time. */
+/** Groups observations by packet. Observations must be added in order of time. */
 export class Correlator {
   readonly #quietNs: bigint;
-  /** Packets that may yet be seen again, by key, the oldest first. */
+  /** Packets that may be observed again, by key, oldest first. */
   readonly #open = new Map<string, TracedPacket[]>();
   #limit: number;
   #count = 0;
 
-  /** @param limit of packets that are followed @param quietMs how long nothing is seen before a packet has gone */
+  /** @param limit number of packets to trace @param quietMs time without an observation after which a packet is settled */
   constructor(limit: number, quietMs: number) {
     this.#limit = limit;
     this.#quietNs = BigInt(quietMs) * 1_000_000n;
   }
 
-  /** Whether there are as many packets as are followed. */
+  /** True if the limit of packets is reached. */
   get full(): boolean {
     return this.#count >= this.#limit;
   }
 
-  /** Whether no packet is waited for. */
+  /** True if no packet can be observed again. */
   get done(): boolean {
     return this.#open.size === 0;
   }
 
-  /** Begins no more packets. */
+  /** Lowers the limit to the packets traced so far. */
   acceptNoMore(): void {
     this.#limit = this.#count;
   }
 
-  /** @returns the packet, with the sighting; null: it is beyond the limit, or was told of before */
-  add(sighting: Observation): TracedPacket | null {
-    const key = packetKey(sighting.headers);
+  /** @returns the packet with the observation added; null if it is over the limit, or a drop that is known already */
+  add(observation: Observation): TracedPacket | null {
+    const key = packetKey(observation.headers);
     const open = this.#open.get(key) ?? [];
-    const known = open.find(({ observations: sightings }) => canFollow(sightings.at(-1)!, sighting));
+    const known = open.find(({ observations }) => canFollow(observations.at(-1)!, observation));
     if (known) {
       if (known.observations.at(-1)!.verdict === 'dropped') return null;
-      known.observations.push(sighting);
+      known.observations.push(observation);
       return known;
     }
     if (this.full) return null;
     this.#count += 1;
-    const packet = { number: this.#count, sightings: [sighting] };
+    const packet = { number: this.#count, observations: [observation] };
     this.#open.set(key, [...open, packet]);
     return packet;
   }
 
-  /** Packets of which nothing was seen for long enough: they are not waited for any more. */
+  /** Returns packets without an observation for `quietMs`, and stops waiting for them. */
   settle(nowNs: bigint): TracedPacket[] {
     const settled: TracedPacket[] = [];
     for (const [key, packets] of this.#open) {
       const waiting = packets.filter(
-        ({ observations: sightings }) => sightings.at(-1)!.timeNs + this.#quietNs > nowNs,
+        ({ observations }) => observations.at(-1)!.timeNs + this.#quietNs > nowNs,
       );
       if (waiting.length === packets.length) continue;
       settled.push(...packets.filter((packet) => !waiting.includes(packet)));

@@ -1,12 +1,12 @@
-/** Wall time of kernel times: CLOCK_MONOTONIC, ns, which Node's hrtime reads too. */
+/** Converts kernel times (CLOCK_MONOTONIC in ns, as Node's hrtime) to wall time. */
 export interface KernelClock {
-  /** ISO 8601 with microseconds. */
+  /** Returns ISO 8601 text with microseconds. */
   microseconds(ktimeNs: bigint): string;
-  /** ISO 8601 with milliseconds. */
+  /** Returns ISO 8601 text with milliseconds. */
   milliseconds(ktimeNs: bigint): string;
 }
 
-/** Both clocks as they are now: a step of the wall clock is in what comes after it. */
+/** Reads the offset between both clocks now. A clock read later includes steps of the wall clock. */
 export function readKernelClock(): KernelClock {
   const offsetNs =
     BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - process.hrtime.bigint();

@@ -21,18 +21,18 @@ import { decodeHeaders } from './packet-headers.ts';
 const committedObject = new URL('../../bpf/objects/trace-drops.bpf.o', import.meta.url);
 
 type DropTraceSupport = TraceSummary['kernelDrops'];
-type OnObservation = (sighting: Observation) => void;
+type OnObservation = (observation: Observation) => void;
 
 const protocols = { icmp: 1, tcp: 6, udp: 17, sctp: 132 } as const;
 
-/** struct address of `bpf/trace-drops.bpf.c`: 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+/** Encodes struct address of `bpf/trace-drops.bpf.c`: 16 bytes, IPv4 as ::ffff:a.b.c.d. */
 function addressBytes(text: string): Buffer {
   const { family, value } = parseAddress(text);
   const mapped = family === 4 ? (0xffffn << 32n) | value : value;
   return Buffer.from(mapped.toString(16).padStart(32, '0'), 'hex');
 }
 
-/** struct trace_wish: address 0, port 16, protocol 18, family 19, whether there is an address 20; 24 bytes. */
+/** Encodes a drop filter of `bpf/trace-drops.bpf.c`, 24 bytes: address 0, port 16, protocol 18, family 19, has address 20. */
 export function encodeDropFilter({ address, port, protocol, family }: TraceFilter): Buffer {
   const wish = Buffer.alloc(24);
   if (address !== undefined) addressBytes(address).copy(wish);
@@ -43,7 +43,7 @@ export function encodeDropFilter({ address, port, protocol, family }: TraceFilte
   return wish;
 }
 
-/** struct trace_drop. */
+/** Decodes struct trace_drop of `bpf/trace-drops.bpf.c`. */
 function decodeDrop(record: Buffer) {
   return {
     timeNs: record.readBigUInt64LE(0),
@@ -63,14 +63,14 @@ interface Loaded {
 }
 
 export interface KernelDropObserverOptions {
-  /** `drop-reasons` of the probe. */
+  /** Capability `drop-reasons`, as probed. */
   capability: Capability | undefined;
-  /** Inode of the namespace that the primaries are in. */
+  /** Inode of the network namespace with the primaries. */
   hostNetns: bigint;
   maxSlots: number;
 }
 
-/** What the kernel drops of traced packets; its program is there while a trace runs. */
+/** Observes kernel drops of traced packets. Its program is loaded only while a trace runs. */
 export class KernelDropObserver {
   readonly #options: KernelDropObserverOptions;
   #reasons: DropReasons | null = null;
@@ -84,8 +84,8 @@ export class KernelDropObserver {
   }
 
   /**
-   * Tells of the drops of packets of these addresses that meet the filter, until `end`. Never throws.
-   * @param number from 1 to 8 @returns whether it does, and why not
+   * Reports drops of packets with these addresses that match the filter, until `end`. Never throws.
+   * @param number number of the trace, 1 to 8 @returns whether drops are reported, and why not
    */
   async begin(
     number: number,
@@ -95,8 +95,8 @@ export class KernelDropObserver {
   ): Promise<DropTraceSupport> {
     const { capability } = this.#options;
     if (!capability?.available)
-      return { available: false, ...(capability ?? { detail: 'the kernel was not asked', hint: null }) };
-    // Before the first await: an end of another trace must not close what this one needs.
+      return { available: false, ...(capability ?? { detail: 'the kernel was not probed', hint: null }) };
+    // Before the first await: the end of another trace must not unload the program that this one needs.
     this.#traces.set(number, { addresses: addresses.map(addressBytes), take });
     try {
       this.#loaded ??= this.#load();
@@ -105,7 +105,7 @@ export class KernelDropObserver {
       if (this.#loaded === loading) this.#now = loaded;
       const { object } = loaded;
       new ArrayMap(object.maps.get('wishes')!, 'wishes', 24).set(number - 1, encodeDropFilter(wanted));
-      this.#follow(object);
+      this.#writeAddresses(object);
       return { available: true, detail: capability.detail, hint: null };
     } catch (error) {
       this.end(number);
@@ -118,15 +118,15 @@ export class KernelDropObserver {
     if (!trace) return;
     this.#traces.delete(number);
     if (this.#traces.size === 0) this.close();
-    else if (this.#now) this.#follow(this.#now.object, trace.addresses);
+    else if (this.#now) this.#writeAddresses(this.#now.object, trace.addresses);
   }
 
-  /** Of enum skb_drop_reason; null for what is no drop, or when nothing was ever told. */
+  /** Returns the name of a value of enum skb_drop_reason; null if it is no drop or reasons were never read. */
   reasonName(reason: number): string | null {
     return this.#reasons?.name(reason) ?? null;
   }
 
-  /** Drops that could not be told, since the agent started. */
+  /** Returns the number of drops that were not reported, since the agent started. */
   lost(): bigint {
     return this.#lostBefore + (this.#now ? lostOf(this.#now.object) : 0n);
   }
@@ -163,7 +163,7 @@ export class KernelDropObserver {
         'attach to tracepoint kfree_skb',
         await callAsync(bpf_raw_tracepoint_open, null, program),
       );
-      const stopReading = onReadable(ring.fd, () => ring.read((record) => this.#seen(record)));
+      const stopReading = onReadable(ring.fd, () => ring.read((record) => this.#observe(record)));
       return { object, link, ring, stopReading };
     } catch (error) {
       object.close();
@@ -171,8 +171,8 @@ export class KernelDropObserver {
     }
   }
 
-  /** Writes which traces each address is of. @param gone of a trace that has ended */
-  #follow(object: LoadedObject, gone: readonly Buffer[] = []): void {
+  /** Writes the set of traces of each address into the BPF map. @param gone addresses of a trace that ended */
+  #writeAddresses(object: LoadedObject, gone: readonly Buffer[] = []): void {
     const traced = new HashMap(object.maps.get('traced')!, 'traced');
     const bits = new Map<string, number>(gone.map((address) => [address.toString('hex'), 0]));
     for (const [number, { addresses }] of this.#traces)
@@ -187,11 +187,11 @@ export class KernelDropObserver {
     }
   }
 
-  #seen(record: Buffer): void {
+  #observe(record: Buffer): void {
     const { timeNs, traces, reason, netns, ifindex, headers } = decodeDrop(record);
     if (!headers || this.reasonName(reason) === null) return;
     const slot = netns === Number(this.#options.hostNetns) ? slotOf(ifindex) : null;
-    const sighting: Observation = {
+    const observation: Observation = {
       timeNs,
       where: 'kernel',
       verdict: 'dropped',
@@ -203,11 +203,11 @@ export class KernelDropObserver {
       headers,
       slot: slot !== null && slot < this.#options.maxSlots ? slot : null,
     };
-    for (const [number, { take }] of this.#traces) if (traces & (1 << (number - 1))) take(sighting);
+    for (const [number, { take }] of this.#traces) if (traces & (1 << (number - 1))) take(observation);
   }
 }
 
-/** Those that found the buffer full, and those that came while the program ran on the same CPU. */
+/** Counts drops that found the buffer full, and those that occurred while the program ran on the same CPU. */
 const lostOf = (object: LoadedObject): bigint =>
   new ArrayMap(object.maps.get('lost_trace_drops')!, 'lost_trace_drops', 8).get(0).readBigUInt64LE() +
   programInfo(object.programs.get('trace_drop')!).misses;

@@ -2,25 +2,25 @@ import { addressText } from '../../contract/cidr.ts';
 import type { PacketHeaders } from '../../contract/verdict.ts';
 import type { PodNames } from './pod-names.ts';
 
-/** What a packet's first bytes say, of layers 3 and 4. */
+/** Network and transport headers of a packet, decoded from its first bytes. */
 export interface DecodedHeaders {
   family: 4 | 6;
   source: string;
   destination: string;
-  /** IP protocol number: the last next header of IPv6. */
+  /** IP protocol number; for IPv6 the last next header. */
   protocol: number;
-  /** Null without ports, in later fragments, and when cut off. */
+  /** Null for protocols without ports, for later fragments, and if truncated. */
   sourcePort: number | null;
   destinationPort: number | null;
   ttl: number;
-  /** Bytes of the network packet, as its header says; of a super-packet beyond 64 KiB 0. */
+  /** Length of the network packet by its header; 0 for a GSO packet beyond 64 KiB. */
   length: number;
-  /** IPv4's identification; IPv6's flow label, which is the same for all packets of a flow. */
+  /** IPv4 identification, or IPv6 flow label, which is the same for all packets of a flow. */
   identification: number;
-  /** In bytes; 0 of the first and of what is no fragment. */
+  /** Offset in bytes; 0 for first fragments and unfragmented packets. */
   fragmentOffset: number;
   tcp: { flags: number; sequence: number; acknowledgement: number } | null;
-  /** `identifier` and `sequence` of echo messages, else what is in their place. */
+  /** `identifier` and `sequence` of echo messages; other messages have other values in these bytes. */
   icmp: { type: number; code: number; identifier: number; sequence: number } | null;
 }
 
@@ -31,10 +31,10 @@ const icmp = 1;
 const icmpv6 = 58;
 const fragmentHeader = 44;
 const authenticationHeader = 51;
-/** Hop-by-hop options, routing, destination options, mobility: next header, length in 8 bytes less the first. */
+/** IPv6 extension headers of the common form (hop-by-hop, routing, destination options, mobility): next header, length in 8-byte units without the first. */
 const optionHeaders = new Set([0, 43, 60, 135]);
 
-/** @param bytes from the network header on; null when they hold no whole IP header */
+/** Decodes bytes from the network header on; null if they do not hold a whole IP header. */
 export function decodeHeaders(bytes: Buffer): DecodedHeaders | null {
   const version = bytes.length > 0 ? bytes[0]! >> 4 : 0;
   if (version === 4 && bytes.length >= 20) return decode4(bytes);
@@ -47,7 +47,7 @@ const addressAt = (bytes: Buffer, at: number, length: 4 | 16): string =>
     value: BigInt(`0x${bytes.subarray(at, at + length).toString('hex')}`),
   });
 
-/** RFC 791. */
+/** Decodes an IPv4 header, RFC 791. */
 function decode4(bytes: Buffer): DecodedHeaders {
   const fragmentOffset = (bytes.readUInt16BE(6) & 0x1fff) * 8;
   const protocol = bytes[9]!;
@@ -64,7 +64,7 @@ function decode4(bytes: Buffer): DecodedHeaders {
   };
 }
 
-/** RFC 8200. */
+/** Decodes an IPv6 header with its extension headers, RFC 8200. */
 function decode6(bytes: Buffer): DecodedHeaders {
   let [protocol, at, fragmentOffset] = [bytes[6]!, 40, 0];
   while (at + 8 <= bytes.length) {
@@ -122,15 +122,15 @@ const protocolNames: Record<number, string> = {
 };
 export const protocolName = (protocol: number): string => protocolNames[protocol] ?? String(protocol);
 
-/** From the lowest bit of the flags on, as tcpdump writes them. */
+/** Letters of the TCP flags from the lowest bit, as tcpdump prints them. */
 const flagLetters = 'FSRP.UEW';
-/** `S.` for SYN and ACK: the acknowledgement last. */
+/** Formats TCP flags as tcpdump does, the acknowledgement last: `S.` for SYN and ACK. */
 export function tcpFlagsText(flags: number): string {
   const set = [...flagLetters].filter((_, bit) => flags & (1 << bit));
   return [...set.filter((letter) => letter !== '.'), ...set.filter((letter) => letter === '.')].join('');
 }
 
-/** As the API tells headers, with the pods that the addresses are of. @param length bytes of the network packet */
+/** Returns headers in the form of the API, with the pods of the addresses. @param length bytes of the network packet */
 export function headersResponse(
   headers: Pick<
     DecodedHeaders,

@@ -33,15 +33,15 @@ const TP_STATUS_VLAN_VALID = 1 << 4;
 const protReadWrite = 3;
 const mapShared = 1;
 
-/** A block holds a packet of any size that a device may have; it comes when full, or after a while. */
+/** Size of a ring block: it holds the largest packet of any device. A block is handed over when full, or after `retireMs`. */
 const blockBytes = 131_072;
 const blockCount = 16;
 const frameBytes = 2048;
 const retireMs = 50;
 
-/** struct tpacket_block_desc: status, packets, the first one's place; <linux/if_packet.h>. */
+/** Offsets in struct tpacket_block_desc, <linux/if_packet.h>: status, number of packets, offset of the first. */
 const blockAt = { status: 8, packets: 12, first: 16 } as const;
-/** struct tpacket3_hdr, and the type in the struct sockaddr_ll behind its 48 bytes. */
+/** Offsets in struct tpacket3_hdr, 48 bytes, and of the packet type in the struct sockaddr_ll that follows it. */
 const packetAt = {
   next: 0,
   seconds: 4,
@@ -56,8 +56,8 @@ const packetAt = {
 } as const;
 
 /**
- * A packet socket on one device that fills a ring in memory that is shared with the kernel: packet(7), TPACKET_V3. It
- * sees what taps see: packets that come in before, and that go out after the device's tc and tcx hooks.
+ * A packet socket on one device with a ring in memory shared with the kernel: packet(7), TPACKET_V3. Like any tap it
+ * sees received packets before, and sent packets after, the device's tc and tcx hooks.
  */
 export class PacketRing {
   readonly #fd: number;
@@ -66,7 +66,7 @@ export class PacketRing {
   #block = 0;
   #closed = false;
 
-  /** @param filter instructions of classic BPF @throws ProblemError `kernel_refused` */
+  /** @param filter classic BPF instructions @throws ProblemError `kernel_refused` */
   constructor(ifindex: number, filter: Buffer) {
     this.#fd = must(`open a packet socket for ifindex ${ifindex}`, socket(AF_PACKET, SOCK_RAW_CLOEXEC, 0));
     try {
@@ -81,7 +81,7 @@ export class PacketRing {
       throw error;
     }
     this.#ring = new DataView(viewOf(this.#address, blockBytes * blockCount));
-    // Only now does it take packets.
+    // The socket receives packets only once it is bound.
     if (bind(this.#fd, packetAddress(ifindex), 20) < 0) {
       const refused = errno();
       this.close();
@@ -89,14 +89,14 @@ export class PacketRing {
     }
   }
 
-  /** Calls `read` while a block waits or the socket has an error; the answer ends it. */
+  /** Calls `read` when a block is ready or the socket has an error, until the returned function is called. */
   whenReady(read: () => void): () => void {
     return onReadable(this.#fd, read);
   }
 
   /**
-   * The packets of the next block that is full or old enough, null when there is none. They are the ring's own
-   * memory, given back when the caller takes the next one after them.
+   * Yields the packets of the next ready block. They are views of the ring's memory, which returns to the kernel when
+   * the generator ends.
    */
   *readBlock(): Generator<CapturedPacket> {
     const start = this.#block * blockBytes;
@@ -113,7 +113,7 @@ export class PacketRing {
     }
   }
 
-  /** Whether `block` has packets. */
+  /** True if `readBlock` has packets. */
   get blockReady(): boolean {
     const status = this.#ring.getUint32(this.#block * blockBytes + blockAt.status, true);
     return (status & TP_STATUS_USER) !== 0;
@@ -130,7 +130,7 @@ export class PacketRing {
       type: this.#ring.getUint8(at + packetAt.type),
     };
     if ((word(packetAt.status) & TP_STATUS_VLAN_VALID) === 0) return packet;
-    // The kernel keeps the tag beside the frame; on the wire it is behind the addresses.
+    // The kernel keeps the VLAN tag apart from the frame; on the wire it follows the addresses.
     const tag = Buffer.alloc(4);
     tag.writeUInt16BE(this.#ring.getUint16(at + packetAt.vlanProtocol, true) || 0x8100, 0);
     tag.writeUInt16BE(word(packetAt.vlan) & 0xffff, 2);
@@ -138,7 +138,7 @@ export class PacketRing {
     return { ...packet, bytes: tagged, length: packet.length + tag.length };
   }
 
-  /** Since the last time it was asked. */
+  /** Returns the packets received and dropped since the last call. */
   statistics(): { received: number; dropped: number } {
     const statistics = Buffer.alloc(12);
     must(
@@ -148,19 +148,19 @@ export class PacketRing {
     return { received: statistics.readUInt32LE(0), dropped: statistics.readUInt32LE(4) };
   }
 
-  /** The socket's error, which is taken from it; 0: none. ENETDOWN when the device is down or gone. */
+  /** Returns and clears the socket's error; 0 for none. ENETDOWN if the device is down or was removed. */
   error(): number {
     const value = int(0);
     getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, value, int(value.length));
     return value.readInt32LE(0);
   }
 
-  /** Packets that were given must not be touched after this. */
+  /** Unmaps the ring: packets that were yielded must not be used afterwards. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     munmap(this.#address, blockBytes * blockCount);
-    // Waits until no CPU delivers to the socket, which takes milliseconds.
+    // The kernel waits until no CPU delivers to the socket, which takes milliseconds.
     (close.async as (fd: number, done: () => void) => void)(this.#fd, () => {});
   }
 
@@ -177,7 +177,7 @@ function must(tried: string, answer: number): number {
 
 const int = (value: number): Buffer => Buffer.from(Int32Array.of(value).buffer);
 
-/** struct sock_fprog: u16 length, pointer. The kernel copies the instructions within the call. */
+/** Encodes struct sock_fprog: u16 length, pointer. The kernel copies the instructions within the call. */
 function filterProgram(instructions: Buffer): Buffer {
   const program = Buffer.alloc(16);
   program.writeUInt16LE(instructions.length / 8, 0);
@@ -185,7 +185,7 @@ function filterProgram(instructions: Buffer): Buffer {
   return program;
 }
 
-/** struct tpacket_req3. */
+/** Encodes struct tpacket_req3. */
 const ringRequest = (): Buffer =>
   Buffer.from(
     Uint32Array.of(
@@ -194,7 +194,7 @@ const ringRequest = (): Buffer =>
     ).buffer,
   );
 
-/** struct sockaddr_ll. */
+/** Encodes struct sockaddr_ll for all protocols of a device. */
 function packetAddress(ifindex: number): Buffer {
   const address = Buffer.alloc(20);
   address.writeUInt16LE(AF_PACKET, 0);

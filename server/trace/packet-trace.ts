@@ -6,32 +6,31 @@ import type { KernelClock } from './kernel-clock.ts';
 import { headersResponse } from './packet-headers.ts';
 import type { PodNames } from './pod-names.ts';
 
-/** What the sightings of packets are told with. */
+/** Names and clock for formatting observations. */
 export interface FormatContext {
   clock: KernelClock;
   names: PodNames;
-  /** Name of enum skb_drop_reason; null of what is no drop. */
+  /** Returns the name of a value of enum skb_drop_reason; null if it is no drop. */
   kernelReason(reason: number): string | null;
-  /** Of the active rule set, by number. */
+  /** Returns the name of a rule of the active rule set by its number. */
   ruleName(rule: number): string | null;
 }
 
-const nameOf = (pod: PodReference | null): string =>
-  pod ? `${pod.namespace}/${pod.name}` : 'a pod that is gone';
+const nameOf = (pod: PodReference | null): string => (pod ? `${pod.namespace}/${pod.name}` : 'a removed pod');
 
-/** The packet as the API tells it. */
+/** Formats a traced packet for the API. */
 export function formatPacketTrace(
   { number, observations: sightings }: TracedPacket,
-  teller: FormatContext,
+  context: FormatContext,
 ): TracePacket {
   const first = sightings[0]!;
-  const points = sightings.map((sighting, i) => pointOf(sighting, first, sightings[i - 1] ?? first, teller));
-  const headers = headersResponse(first.headers, first.headers.length, teller.names);
+  const points = sightings.map((sighting, i) => pointOf(sighting, first, sightings[i - 1] ?? first, context));
+  const headers = headersResponse(first.headers, first.headers.length, context.names);
   const outcome = outcomeOf(points.at(-1)!, headers.destination.pod);
   return {
     ...headers,
     number,
-    time: teller.clock.microseconds(first.timeNs),
+    time: context.clock.microseconds(first.timeNs),
     ttl: first.headers.ttl,
     points,
     outcome,
@@ -39,7 +38,7 @@ export function formatPacketTrace(
   };
 }
 
-/** Whether what was seen last says what became of the packet, without waiting. */
+/** True if the observation determines the packet's outcome without waiting for another. */
 export const hasOutcome = (point: Pick<TracePoint, 'where' | 'verdict'>): boolean =>
   point.where !== 'from-pod' || point.verdict === 'dropped';
 
@@ -50,14 +49,14 @@ function pointOf(
   seen: Observation,
   first: Observation,
   before: Observation,
-  teller: FormatContext,
+  context: FormatContext,
 ): TracePoint {
-  const { names } = teller;
+  const { names } = context;
   const own = seen.slot === null ? null : names.ofSlot(seen.slot);
   const pod = seen.where === 'kernel' ? names.ofNamespace(BigInt(seen.owner)) : names.ofNumber(seen.owner);
   const target = seen.target === null ? null : names.ofSlot(seen.target);
   return {
-    time: teller.clock.microseconds(seen.timeNs),
+    time: context.clock.microseconds(seen.timeNs),
     sinceUs: microsecondsBetween(first, seen),
     deltaUs: microsecondsBetween(before, seen),
     where: seen.where,
@@ -65,12 +64,12 @@ function pointOf(
     verdict: seen.verdict,
     device: seen.slot === null ? null : { kind: kindOf(seen, own?.kind), slot: seen.slot, hook: seen.hook },
     to: target && { id: target.id, namespace: target.namespace, name: target.name },
-    reason: typeof seen.reason === 'number' ? teller.kernelReason(seen.reason) : seen.reason,
-    rule: seen.rule === 0 ? null : teller.ruleName(seen.rule),
+    reason: typeof seen.reason === 'number' ? context.kernelReason(seen.reason) : seen.reason,
+    rule: seen.rule === 0 ? null : context.ruleName(seen.rule),
   };
 }
 
-/** A device on its way out has another kind than the pod’s current one: its netkit hooks say so. */
+/** Returns the kind of the observed device. A device that a migration replaced may differ from the current one: its hook tells. */
 const kindOf = ({ hook }: Observation, current: 'netkit' | 'veth' | undefined): 'netkit' | 'veth' =>
   hook?.startsWith('netkit') ? 'netkit' : (current ?? 'veth');
 
@@ -84,16 +83,16 @@ function outcomeOf(last: TracePoint, destination: PodReference | null): TraceOut
 function sentenceOf(outcome: TraceOutcome, last: TracePoint, { address }: { address: string }): string {
   switch (outcome) {
     case 'delivered':
-      return `given to ${nameOf(last.pod)}`;
+      return `delivered to ${nameOf(last.pod)}`;
     case 'dropped': {
       const by = last.rule === null ? '' : ` by rule ${last.rule}`;
-      return `dropped on the way ${last.where === 'to-pod' ? 'into' : 'out of'} ${nameOf(last.pod)}: ${last.reason}${by}`;
+      return `dropped at ${last.where === 'to-pod' ? 'ingress' : 'egress'} of ${nameOf(last.pod)}: ${last.reason}${by}`;
     }
     case 'lost':
       return `dropped by the kernel${last.pod ? ` in ${nameOf(last.pod)}` : ' on the node'}: ${last.reason}`;
     case 'left':
-      return `handed to the host’s stack for ${address}, which is no pod of this node`;
+      return `passed to the host stack for ${address}, which is not a pod of this node`;
     case 'unknown':
-      return `${last.verdict === 'redirected' ? `put on the device of ${nameOf(last.to)}` : `handed to the host’s stack for ${address}`}, and not seen again in ${traceQuietMs} ms`;
+      return `${last.verdict === 'redirected' ? `redirected to ${nameOf(last.to)}` : `passed to the host stack for ${address}`}, then not observed for ${traceQuietMs} ms`;
   }
 }

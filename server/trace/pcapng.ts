@@ -1,4 +1,4 @@
-/** Writes pcapng, draft-ietf-opsawg-pcapng: little endian, one section, one interface, times in ns. */
+/** Encodes pcapng (draft-ietf-opsawg-pcapng): little endian, one section, one interface, times in ns. */
 
 const blocks = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
 const byteOrderMagic = 0x1a2b3c4d;
@@ -11,7 +11,7 @@ type Option = [code: number, value: Buffer | string];
 const padded = (length: number): number => (length + 3) & ~3;
 const u32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);
 const u64 = (value: bigint): Buffer => Buffer.from(BigUint64Array.of(value).buffer);
-/** Times are told as two words, the high one first, unlike other numbers of 64 bits. */
+/** Encodes a time as two words, the high one first, unlike other 64-bit numbers of the format. */
 const time = (ns: bigint): Buffer => Buffer.concat([u32(Number(ns >> 32n)), u32(Number(ns & 0xffff_ffffn))]);
 
 function optionBytes(options: readonly Option[]): Buffer {
@@ -36,13 +36,13 @@ export interface CaptureDescription {
   system: string;
   interfaceName: string;
   interfaceDescription: string;
-  /** In words. */
+  /** Filter as a tcpdump expression; empty for all packets. */
   filter: string;
-  /** Bytes of a packet that are kept. */
+  /** Limit of captured bytes per packet. */
   snaplen: number;
 }
 
-/** What a file begins with. */
+/** Encodes the section header and the interface description, with which a file begins. */
 export function encodeFileHeader(description: CaptureDescription): Buffer {
   const { application, system, interfaceName, interfaceDescription, filter, snaplen } = description;
   const section = Buffer.alloc(16);
@@ -73,25 +73,25 @@ export function encodeFileHeader(description: CaptureDescription): Buffer {
 }
 
 export interface CapturedPacket {
-  /** CLOCK_REALTIME. */
+  /** CLOCK_REALTIME in ns. */
   timeNs: bigint;
-  /** As captured; shorter than `length` when it was cut. */
+  /** Captured bytes; fewer than `length` if the packet was truncated. */
   bytes: Uint8Array;
   length: number;
-  /** <linux/if_packet.h>: PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3, OUTGOING 4. */
+  /** Packet type of <linux/if_packet.h>: PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3, OUTGOING 4. */
   type: number;
 }
 
 const outgoing = 4;
-/** Reception by packet type: unicast 1, broadcast 3, multicast 2, promiscuous 4. */
+/** Reception type of the format by packet type: unicast 1, broadcast 3, multicast 2, promiscuous 4. */
 const receptions = [1, 3, 2, 4];
-/** Direction in the lowest bits (1 in, 2 out), reception in the three above. */
+/** Encodes epb_flags: direction in the lowest two bits (1 inbound, 2 outbound), reception type in the next three. */
 const packetFlags = (type: number): number => (type === outgoing ? 2 : 1 | ((receptions[type] ?? 0) << 2));
 
-/** What `captured` takes in the file. */
+/** Returns the size of the block for a packet of `captured` bytes. */
 export const packetBlockBytes = (captured: number): number => 32 + padded(captured) + 12;
 
-/** An Enhanced Packet Block. */
+/** Encodes an Enhanced Packet Block. */
 export function encodePacketBlock({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
   const total = packetBlockBytes(bytes.length);
   const out = Buffer.alloc(total);
@@ -113,14 +113,14 @@ export function encodePacketBlock({ timeNs, bytes, length, type }: CapturedPacke
 export interface CaptureStatistics {
   beganNs: bigint;
   endedNs: bigint;
-  /** That met the filter. */
+  /** Packets that matched the filter. */
   received: number;
-  /** Of these, for which the kernel had no room. */
+  /** Matching packets that the kernel dropped because the ring was full. */
   dropped: number;
   written: number;
 }
 
-/** An Interface Statistics Block: what a file ends with. */
+/** Encodes an Interface Statistics Block, with which a file ends. */
 export function encodeStatisticsBlock({
   beganNs,
   endedNs,

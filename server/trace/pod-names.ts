@@ -6,13 +6,13 @@ import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
 
 export type PodSource = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'summaries'>;
 
-/** Names of removed pods that are kept: an event of one may come after it is gone. */
+/** Limit of remembered names of removed pods: their events may arrive after the removal. */
 const keptNames = 1000;
 
-/** Pods by what packets and programs know of them. */
+/** Finds pods by number, slot, address or network namespace. */
 export class PodNames {
   readonly #pods: PodSource;
-  /** Null when a pod has come, gone or changed since. */
+  /** Null after a pod was added, changed or removed. */
   #index: Index | null = null;
   readonly #byNumber = new Map<number, PodReference>();
   readonly #changed = (): void => {
@@ -24,32 +24,32 @@ export class PodNames {
     pods.on('pod', this.#changed).on('migration', this.#changed).on('pod-removed', this.#changed);
   }
 
-  /** @param number the pod's, as the slots' owner has it; also of a pod that is gone since it was last asked for any */
+  /** @param number the pod's number, as in the slots; a recently removed pod is found too */
   ofNumber(number: number): PodReference | null {
-    this.#known();
+    this.#current();
     return this.#byNumber.get(number) ?? null;
   }
 
   ofSlot(slot: number): PodSummary | null {
-    return this.#known().bySlot.get(slot) ?? null;
+    return this.#current().bySlot.get(slot) ?? null;
   }
 
-  /** @param address as `addressText` writes it */
+  /** @param address in the form of `addressText` */
   ofAddress(address: string): PodReference | null {
-    const pod = this.#known().byAddress.get(address);
+    const pod = this.#current().byAddress.get(address);
     return pod ? podReferenceOf(pod) : null;
   }
 
-  /** @param inode of a network namespace */
+  /** @param inode inode of a network namespace */
   ofNamespace(inode: bigint): PodReference | null {
-    return this.#known().byNamespace.get(inode) ?? null;
+    return this.#current().byNamespace.get(inode) ?? null;
   }
 
   close(): void {
     this.#pods.off('pod', this.#changed).off('migration', this.#changed).off('pod-removed', this.#changed);
   }
 
-  #known(): Index {
+  #current(): Index {
     if (this.#index) return this.#index;
     const summaries = this.#pods.summaries();
     for (const pod of summaries) {
@@ -77,7 +77,7 @@ export const podReferenceOf = ({ id, namespace, name }: PodSummary): PodReferenc
   name,
 });
 
-/** The addresses themselves, of CIDRs of single addresses. */
+/** Returns a pod's addresses without prefix lengths. */
 export const podAddresses = ({ addresses }: Pick<PodSummary, 'addresses'>): string[] =>
   addresses.map((cidr) => addressText(parseAddress(cidr.split('/')[0]!)));
 
@@ -89,7 +89,7 @@ function indexOf(summaries: readonly PodSummary[], counted: ReturnType<PodSource
     const pod = byId.get(id);
     if (!pod) continue;
     index.byNamespace.set(netnsInode, podReferenceOf(pod));
-    // A migration has two devices.
+    // A pod has two devices during a migration.
     for (const slot of slots) index.bySlot.set(slot, pod);
   }
   return index;

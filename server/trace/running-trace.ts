@@ -4,25 +4,25 @@ import { Correlator, type Observation, type TracedPacket } from './correlator.ts
 import { type FormatContext, formatPacketTrace, hasOutcome } from './packet-trace.ts';
 import { tracePath } from './trace-path.ts';
 
-/** How long a sighting waits for those that were earlier and come later: two buffers tell of one packet. */
+/** Time in ns that observations are held back for sorting: those of one packet arrive through two buffers. */
 const sortNs = 30_000_000n;
-/** How long after a trace's end its packets may still come to where they go. */
+/** Time in ns after a trace's limit in which its packets may still be observed. */
 const lingerNs = BigInt(traceQuietMs + 100) * 1_000_000n;
 
 export type TraceUpdate = { trace: TraceSummary; items: TracePacket[] };
 
-/** A trace that runs, or has ended: what was seen, as packets. */
+/** A trace, running or ended, with its packets. */
 export class RunningTrace {
   readonly #summary: TraceSummary;
   readonly #correlator: Correlator;
   readonly #packets = new Map<number, TracePacket>();
-  readonly #listeners = new Set<(news: TraceUpdate) => void>();
+  readonly #listeners = new Set<(update: TraceUpdate) => void>();
   readonly #untilNs: bigint;
   #waiting: Observation[] = [];
-  /** Why it begins no more packets, and since when. */
+  /** Limit that was reached, and when; null while new packets are traced. */
   #closing: { why: 'packets' | 'seconds'; sinceNs: bigint } | null = null;
 
-  /** @param summary of a trace that has seen nothing */
+  /** @param summary summary of a trace without packets */
   constructor(summary: TraceSummary) {
     this.#summary = summary;
     this.#correlator = new Correlator(summary.packets, traceQuietMs);
@@ -49,20 +49,20 @@ export class RunningTrace {
     return { ...this.#summary, items: [...this.#packets.values()].sort((a, b) => a.number - b.number) };
   }
 
-  addObservation(sighting: Observation): void {
-    this.#waiting.push(sighting);
+  addObservation(observation: Observation): void {
+    this.#waiting.push(observation);
   }
 
-  /** Events that nobody could read; those behind its last packet are none of its own. */
+  /** Counts events that were lost before the trace reached its limit. */
   addLost(events: number): void {
     if (this.#closing === null) this.#summary.lost += events;
   }
 
-  /** Takes in what was seen up to a moment ago. @returns why the trace is over, null while it is not */
-  advance(teller: FormatContext, nowNs = process.hrtime.bigint()): 'packets' | 'seconds' | null {
-    const changed = this.#takeIn(nowNs - sortNs);
+  /** Processes the observations that are old enough to be in order. @returns the limit that ended the trace; null while it runs */
+  advance(context: FormatContext, nowNs = process.hrtime.bigint()): 'packets' | 'seconds' | null {
+    const changed = this.#correlate(nowNs - sortNs);
     for (const packet of this.#correlator.settle(nowNs - sortNs)) changed.add(packet);
-    this.#tell(changed, teller);
+    this.#publish(changed, context);
     if (this.#closing === null) {
       const why = this.#correlator.full ? 'packets' : nowNs >= this.#untilNs ? 'seconds' : null;
       if (why === null) return null;
@@ -73,43 +73,43 @@ export class RunningTrace {
     return this.#correlator.done || lingered ? this.#closing.why : null;
   }
 
-  /** Nothing more is taken in; packets that are under way are told as they were last seen. */
-  end(why: NonNullable<TraceSummary['ended']>, teller: FormatContext): void {
-    const changed = this.#takeIn(2n ** 63n);
+  /** Ends the trace. Packets without an outcome are reported as last observed. */
+  end(why: NonNullable<TraceSummary['ended']>, context: FormatContext): void {
+    const changed = this.#correlate(2n ** 63n);
     for (const packet of this.#correlator.settle(2n ** 63n)) changed.add(packet);
     Object.assign(this.#summary, { state: 'ended', ended: why, endedAt: new Date().toISOString() });
-    this.#tell(changed, teller, true);
+    this.#publish(changed, context, true);
   }
 
-  /** Tells all there is at once, and what comes; the answer ends it. */
-  watch(listener: (news: TraceUpdate) => void): () => void {
+  /** Calls `listener` with all packets at once, then with updates, until the returned function is called. */
+  watch(listener: (update: TraceUpdate) => void): () => void {
     const { items, ...trace } = this.trace();
     listener({ trace, items });
-    // Its own, so that one who listens twice is two.
-    const own = (news: TraceUpdate): void => listener(news);
+    // A new function, so that the same listener can be added twice.
+    const own = (update: TraceUpdate): void => listener(update);
     this.#listeners.add(own);
     return () => void this.#listeners.delete(own);
   }
 
-  /** Those up to `untilNs`, in order. @returns packets of which it is known by now where they went */
-  #takeIn(untilNs: bigint): Set<TracedPacket> {
+  /** Correlates observations up to `untilNs` in order. @returns packets whose outcome is known now */
+  #correlate(untilNs: bigint): Set<TracedPacket> {
     const changed = new Set<TracedPacket>();
     const ready = this.#waiting.filter(({ timeNs }) => timeNs <= untilNs);
     if (ready.length === 0) return changed;
     this.#waiting = this.#waiting.filter(({ timeNs }) => timeNs > untilNs);
     ready.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
-    for (const sighting of ready) {
-      const packet = this.#correlator.add(sighting);
-      if (packet && hasOutcome(sighting)) changed.add(packet);
+    for (const observation of ready) {
+      const packet = this.#correlator.add(observation);
+      if (packet && hasOutcome(observation)) changed.add(packet);
     }
     return changed;
   }
 
-  #tell(changed: ReadonlySet<TracedPacket>, teller: FormatContext, always = false): void {
+  #publish(changed: ReadonlySet<TracedPacket>, context: FormatContext, always = false): void {
     if (changed.size === 0 && !always) return;
     const items = [...changed]
       .sort((a, b) => a.number - b.number)
-      .map((one) => formatPacketTrace(one, teller));
+      .map((one) => formatPacketTrace(one, context));
     for (const item of items) this.#packets.set(item.number, item);
     this.#summary.seen = this.#packets.size;
     this.#summary.path = tracePath(this.#packets.values());
@@ -117,7 +117,7 @@ export class RunningTrace {
   }
 }
 
-/** As a trace begins. */
+/** Returns the summary of a trace that starts now. */
 export const newTraceSummary = (
   wanted: NewTrace,
   more: Pick<TraceSummary, 'id' | 'pod' | 'actor'>,
@@ -140,6 +140,6 @@ export const newTraceSummary = (
     seen: 0,
     path: { nodes: [], edges: [] },
     lost: 0,
-    kernelDrops: { available: false, detail: 'the kernel is being asked', hint: null },
+    kernelDrops: { available: false, detail: 'being set up', hint: null },
   };
 };

@@ -1,6 +1,6 @@
 import { addressText, parseAddress } from '../../contract/cidr.ts';
 import type { TraceProtocol, TraceFilter as Wanted } from '../../contract/trace.ts';
-import type { TraceFilter } from '../acl/load/kernel-rules.ts';
+import type { TraceFilter } from '../bpf/rule-events.ts';
 import type { DecodedHeaders } from './packet-headers.ts';
 
 const protocols: Record<Exclude<TraceProtocol, 'icmp'>, number> = { tcp: 6, udp: 17, sctp: 132 };
@@ -10,15 +10,15 @@ const protocolOf = (protocol: TraceProtocol, family: 4 | 6): number =>
 const canonical = (address: string): string => addressText(parseAddress(address));
 const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
-/** The pod's addresses that packets of the filter may have. */
+/** Returns the pod's addresses that matching packets can have. */
 export const tracedAddresses = ({ address, family }: Wanted, own: readonly string[]): string[] => {
   const only = address === undefined ? family : familyOf(address);
   return only === undefined ? [...own] : own.filter((each) => familyOf(each) === only);
 };
 
 /**
- * What to ask of the programs. They go by one address: the other end's where it is asked for, else each of the pod's.
- * They may tell of more than is wanted, never of less. @param own addresses of the pod, of which some meet the filter
+ * Returns the filters for the BPF programs. Each matches one address: the peer's if given, else each address of the
+ * pod. They may match more packets than wanted, never fewer. @param own addresses of the pod, some of which match
  */
 export function kernelFilters(id: number, wanted: Wanted, own: readonly string[]): TraceFilter[] {
   const addresses = wanted.address === undefined ? tracedAddresses(wanted, own) : [canonical(wanted.address)];
@@ -30,7 +30,7 @@ export function kernelFilters(id: number, wanted: Wanted, own: readonly string[]
   }));
 }
 
-/** Whether it is a packet of the pod, and of the filter. */
+/** Returns a predicate for packets of the pod that match the filter. */
 export function traceMatcher(wanted: Wanted, own: readonly string[]): (headers: DecodedHeaders) => boolean {
   const peer = wanted.address === undefined ? null : canonical(wanted.address);
   const mine = new Set(own);

@@ -1,7 +1,7 @@
 import type { TraceEdge, TraceNode, TracePacket, TracePoint } from '../../contract/trace.ts';
 
 const nameOf = (pod: TracePoint['pod']): string => (pod ? `${pod.namespace}/${pod.name}` : 'unknown pod');
-const direction = { 'from-pod': 'out', 'to-pod': 'in' } as const;
+const direction = { 'from-pod': 'egress', 'to-pod': 'ingress' } as const;
 
 function nodeOf({ where, pod, device, reason }: TracePoint): TraceNode {
   if (where === 'kernel') {
@@ -12,7 +12,7 @@ function nodeOf({ where, pod, device, reason }: TracePoint): TraceNode {
   return { id: `${where} ${pod?.id ?? ''} ${device?.hook ?? ''}`, where, pod, label };
 }
 
-/** Where the packet's way ends; null: with its last point. */
+/** Returns the final node of a packet's path; null if its last point is the end. */
 function endOf({ outcome, points, destination }: TracePacket): TraceNode | null {
   const last = points.at(-1)!;
   switch (outcome) {
@@ -28,15 +28,15 @@ function endOf({ outcome, points, destination }: TracePacket): TraceNode | null 
       return { id: `${label} ${last.pod?.id ?? ''}`, where: outcome, pod: last.pod, label };
     }
     case 'left':
-      return { id: 'left', where: outcome, pod: null, label: 'left the pods of this node' };
+      return { id: 'left', where: outcome, pod: null, label: 'left the node’s pods' };
     case 'unknown':
-      return { id: 'unknown', where: outcome, pod: destination.pod, label: 'not seen again' };
+      return { id: 'unknown', where: outcome, pod: destination.pod, label: 'not observed again' };
     case 'lost':
       return null;
   }
 }
 
-const outside: TraceNode = { id: 'outside', where: 'outside', pod: null, label: 'the host, or beyond' };
+const outside: TraceNode = { id: 'outside', where: 'outside', pod: null, label: 'host or external' };
 
 function edgeBy(from: TracePoint | null, to: TraceNode): TraceEdge['by'] {
   if (from?.where !== 'from-pod' || to.where === 'kernel' || to.where === 'dropped') return null;
@@ -44,7 +44,7 @@ function edgeBy(from: TracePoint | null, to: TraceNode): TraceEdge['by'] {
   return from.verdict === 'redirected' ? 'redirect' : 'stack';
 }
 
-/** The ways that packets took, and how many took each. */
+/** Returns the paths of the packets as a graph; edges count packets. */
 export function tracePath(packets: Iterable<TracePacket>): { nodes: TraceNode[]; edges: TraceEdge[] } {
   const nodes = new Map<string, TraceNode>();
   const edges = new Map<string, TraceEdge>();

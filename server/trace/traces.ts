@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import { maxTraces } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type { NewTrace, Trace, TraceSummary } from '../../contract/trace.ts';
-import type { KernelRules, TraceEvent, TraceFilter } from '../acl/load/kernel-rules.ts';
+import type { KernelRules } from '../acl/load/kernel-rules.ts';
+import type { TraceEvent, TraceFilter } from '../bpf/rule-events.ts';
 import type { Observation } from './correlator.ts';
 import { readKernelClock } from './kernel-clock.ts';
 import type { KernelDropObserver } from './kernel-drop-observer.ts';
@@ -14,13 +15,13 @@ import { newTraceSummary, RunningTrace, type TraceUpdate } from './running-trace
 import { kernelFilters, tracedAddresses, traceMatcher } from './trace-filter.ts';
 import type { RuleNames } from './verdicts.ts';
 
-/** How often traces take in what was seen, in ms. */
+/** Interval in which running traces process observations, in ms. */
 const advanceMs = 50;
-/** How long a trace that was watched goes on with nobody watching: a page that is loaded again, in ms. */
+/** Time in ms after which a trace ends when its last watcher left; reloading a page takes less. */
 const abandonedMs = 3000;
-/** Addresses that the programs follow at the same time, of all traces together. */
+/** Limit of traced addresses over all running traces. */
 const maxFilters = 4;
-/** Ended traces that are kept. */
+/** Ended traces that stay available. */
 const keptTraces = 16;
 
 type Kernel = Pick<KernelRules, 'setTraceFilters' | 'onTraceEvents' | 'lostTraces' | 'generation'>;
@@ -30,23 +31,23 @@ export interface TracesOptions {
   pods: PodSource;
   names: PodNames;
   rules: RuleNames;
-  /** What the kernel itself drops. */
+  /** Observes drops by the kernel. */
   kernelDrops: KernelDropObserver;
   log: Logger;
 }
 
 interface Run {
   trace: RunningTrace;
-  /** Its number towards the kernel, from 1. */
+  /** Number of the trace in the BPF programs, from 1. */
   number: number;
   filters: TraceFilter[];
   matches: (headers: DecodedHeaders) => boolean;
   abandoned: NodeJS.Timeout | null;
 }
 
-const towardsHost = new Set(['netkit/peer', 'tcx/ingress', 'tc/ingress']);
+const egressHooks = new Set(['netkit/peer', 'tcx/ingress', 'tc/ingress']);
 
-/** Traces of pods' packets through the hooks of all pods. */
+/** Traces packets of a pod through the hooks of all pods. */
 export class Traces {
   readonly #options: TracesOptions;
   readonly #running = new Map<string, Run>();
@@ -56,24 +57,24 @@ export class Traces {
   #lost = 0n;
   #lostKernel = 0n;
 
-  /** An agent that was killed left its filters behind: they are taken back. */
+  /** Removes the filters that a killed agent left in the kernel. */
   constructor(options: TracesOptions) {
     this.#options = options;
     options.kernel.setTraceFilters([]);
     this.#stopListening = options.kernel.onTraceEvents((events) => {
-      for (const event of events) this.#seen(event);
+      for (const event of events) this.#onTraceEvent(event);
     });
   }
 
-  /** @throws ProblemError `pod_not_found`, `too_many`, `unprocessable`, `kernel_refused` */
+  /** Starts a trace. @throws ProblemError `pod_not_found`, `too_many`, `unprocessable`, `kernel_refused` */
   async start(wanted: NewTrace, actor: string): Promise<Trace> {
-    const { kernel, pods, kernelDrops: sightings } = this.#options;
+    const { kernel, pods, kernelDrops } = this.#options;
     const pod = pods
       .summaries()
       .find(({ id, namespace, name }) => [id, `${namespace}.${name}`].includes(wanted.pod));
     if (!pod)
-      throw new ProblemError('pod_not_found', `no pod of this node is called ${JSON.stringify(wanted.pod)}`, {
-        hint: 'GET /api/v1/pods lists them; use an id or namespace.name.',
+      throw new ProblemError('pod_not_found', `there is no pod ${JSON.stringify(wanted.pod)} on this node`, {
+        hint: 'GET /api/v1/pods lists the pods; use an id or namespace.name.',
       });
     const own = podAddresses(pod);
     if (tracedAddresses(wanted, own).length === 0)
@@ -84,20 +85,20 @@ export class Traces {
     if (all.length + filters.length > maxFilters)
       throw new ProblemError(
         'too_many',
-        `traces that run follow ${all.length} of ${maxFilters} addresses already`,
-        { hint: 'say which address or family the trace is to follow, or end another one' },
+        `running traces use ${all.length} of ${maxFilters} addresses already`,
+        { hint: 'Restrict the trace to an address or family, or stop another trace.' },
       );
     const trace = new RunningTrace(
       newTraceSummary(wanted, { id: randomUUID(), pod: podReferenceOf(pod), actor }),
     );
     const run: Run = { trace, number, filters, matches: traceMatcher(wanted, own), abandoned: null };
-    // Its number and its filters are taken from here on: another one may start while this one waits.
+    // Reserves the number and the filters: another trace may start while this one waits.
     this.#running.set(trace.id, run);
     this.#timer ??= setInterval(() => this.#advance(), advanceMs);
-    const take = (seen: Observation): void => this.#dropped(number, seen);
-    trace.summary.kernelDrops = await sightings.begin(number, wanted, tracedAddresses(wanted, own), take);
+    const onDrop = (observation: Observation): void => this.#onKernelDrop(number, observation);
+    trace.summary.kernelDrops = await kernelDrops.begin(number, wanted, tracedAddresses(wanted, own), onDrop);
     if (!trace.running)
-      sightings.end(number); // the agent is stopping
+      kernelDrops.end(number); // the agent is stopping
     else
       try {
         kernel.setTraceFilters(this.#filters());
@@ -116,17 +117,17 @@ export class Traces {
   }
 
   get(id: string): Trace {
-    return this.#must(id).trace();
+    return this.#find(id).trace();
   }
 
   async stop(id: string): Promise<Trace> {
-    const trace = this.#must(id);
+    const trace = this.#find(id);
     this.#end(this.#running.get(id), 'stopped');
     return trace.trace();
   }
 
   watch(id: string, listener: (news: TraceUpdate) => void): () => void {
-    const trace = this.#must(id);
+    const trace = this.#find(id);
     const stop = trace.watch(listener);
     const run = this.#running.get(id);
     if (run?.abandoned) clearTimeout(run.abandoned);
@@ -139,18 +140,18 @@ export class Traces {
     };
   }
 
-  /** All end; the programs tell nothing any more. */
+  /** Stops all traces and removes their filters. */
   close(): void {
     for (const run of this.#running.values()) this.#end(run, 'stopped');
     this.#stopListening();
     this.#options.kernelDrops.close();
   }
 
-  #must(id: string): RunningTrace {
+  #find(id: string): RunningTrace {
     const trace = this.#running.get(id)?.trace ?? this.#ended.find((one) => one.id === id);
     if (trace) return trace;
     throw new ProblemError('trace_not_found', `there is no trace ${id}`, {
-      hint: `the last ${keptTraces} that ended are kept until the agent ends`,
+      hint: `The last ${keptTraces} ended traces stay available until the agent stops.`,
     });
   }
 
@@ -161,46 +162,46 @@ export class Traces {
   #freeNumber(): number {
     const used = new Set([...this.#running.values()].map(({ number }) => number));
     for (let number = 1; number <= maxTraces; number += 1) if (!used.has(number)) return number;
-    throw new ProblemError('too_many', `${maxTraces} traces run already`, {
-      hint: 'end one of them, or wait: each ends by itself at its limit',
+    throw new ProblemError('too_many', `${maxTraces} traces are running already`, {
+      hint: 'Stop a trace, or wait: each ends at its limit.',
     });
   }
 
-  #seen(event: TraceEvent): void {
+  #onTraceEvent(event: TraceEvent): void {
     const headers = decodeHeaders(event.headers);
     if (!headers) return;
-    const sighting: Observation = {
+    const observation: Observation = {
       timeNs: event.timeNs,
       slot: event.slot,
       owner: event.owner,
       hook: event.hook,
-      where: towardsHost.has(event.hook) ? 'from-pod' : 'to-pod',
+      where: egressHooks.has(event.hook) ? 'from-pod' : 'to-pod',
       verdict: event.verdict === 'next' ? 'passed' : event.verdict,
       reason: event.reason,
       rule: event.rule,
       target: event.target,
       headers,
     };
-    // The programs name the first filter that is met; another trace may want the packet as well.
+    // The programs report the first matching filter; another trace may match the packet too.
     for (const { trace, matches } of this.#running.values())
-      if (matches(headers)) trace.addObservation(sighting);
+      if (matches(headers)) trace.addObservation(observation);
   }
 
-  #dropped(number: number, sighting: Observation): void {
+  #onKernelDrop(number: number, observation: Observation): void {
     const run = [...this.#running.values()].find((run) => run.number === number);
-    if (run?.matches(sighting.headers)) run.trace.addObservation(sighting);
+    if (run?.matches(observation.headers)) run.trace.addObservation(observation);
   }
 
   #advance(): void {
     this.#countLost();
-    const teller = this.#teller();
+    const context = this.#formatContext();
     for (const run of this.#running.values()) {
-      const why = run.trace.advance(teller);
+      const why = run.trace.advance(context);
       if (why !== null) this.#end(run, why);
     }
   }
 
-  /** The buffers are of all traces: what they lose may be of any. */
+  /** Adds lost events to all running traces: the buffers are shared. */
   #countLost(): void {
     const [lost, lostKernel] = [this.#options.kernel.lostTraces(), this.#options.kernelDrops.lost()];
     const news = lost - this.#lost + (lostKernel - this.#lostKernel);
@@ -216,9 +217,9 @@ export class Traces {
     try {
       this.#options.kernel.setTraceFilters(this.#filters());
     } catch (err) {
-      this.#options.log.error({ err }, 'the filters of a trace could not be taken back');
+      this.#options.log.error({ err }, 'the filters of a trace could not be removed');
     }
-    run.trace.end(why, this.#teller());
+    run.trace.end(why, this.#formatContext());
     this.#ended.unshift(run.trace);
     this.#ended.splice(keptTraces);
     if (this.#running.size > 0 || this.#timer === null) return;
@@ -226,13 +227,13 @@ export class Traces {
     this.#timer = null;
   }
 
-  #teller(): FormatContext {
-    const { names, rules, kernel, kernelDrops: sightings } = this.#options;
+  #formatContext(): FormatContext {
+    const { names, rules, kernel, kernelDrops } = this.#options;
     const generation = kernel.generation('active');
     return {
       clock: readKernelClock(),
       names,
-      kernelReason: (reason) => sightings.reasonName(reason),
+      kernelReason: (reason) => kernelDrops.reasonName(reason),
       ruleName: (rule) => (generation === null ? null : rules.ruleName('active', generation, rule)),
     };
   }

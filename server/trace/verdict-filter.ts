@@ -1,7 +1,7 @@
 import { contains, parseAddress, parseCidr } from '../../contract/cidr.ts';
 import type { PodReference, Verdict, VerdictFilter } from '../../contract/verdict.ts';
 
-/** Whether a verdict is one that the filter asks for; the filter is read once. */
+/** Returns a predicate for verdicts that match the filter. The filter is parsed once. */
 export function verdictMatcher(filter: VerdictFilter): (verdict: Verdict) => boolean {
   const { pod, rule, address, port, protocol, verdict: kind, direction, set } = filter;
   const range = address === undefined ? null : parseCidr(address);

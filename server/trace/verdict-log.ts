@@ -1,20 +1,20 @@
 import type { Verdict, VerdictFilter, VerdictListQuery } from '../../contract/verdict.ts';
 import { verdictMatcher } from './verdict-filter.ts';
 
-/** How long new verdicts are gathered for one message, in ms, and how many one tells. */
-const gatherMs = 200;
-const toldAtOnce = 200;
+/** Interval of updates in ms, and limit of verdicts in one update. */
+const updateMs = 200;
+const maxPerUpdate = 200;
 
 export interface VerdictUpdate {
   items: Verdict[];
-  /** More that came at once than are told. */
+  /** Number of further verdicts, over the limit of one update. */
   missed: number;
 }
 
-/** The last verdicts, as many as the capacity; older ones are pushed out. */
+/** The most recent verdicts, up to a capacity; older ones are evicted. */
 export class VerdictLog {
   readonly capacity: number;
-  /** Place of id `n`: n modulo the capacity. */
+  /** Verdict `id` is at index `id` modulo the capacity. */
   readonly #ring: Verdict[] = [];
   readonly #listeners = new Set<(verdict: Verdict) => void>();
   #next = 0;
@@ -38,7 +38,7 @@ export class VerdictLog {
     for (const listener of this.#listeners) listener(verdict);
   }
 
-  /** The newest first. `next` continues with what is older still. */
+  /** Returns a page of matching verdicts, newest first. `next` continues with older ones. */
   page({ before, limit, ...filter }: VerdictListQuery): { items: Verdict[]; next: string | null } {
     const matches = verdictMatcher(filter);
     const items: Verdict[] = [];
@@ -51,7 +51,7 @@ export class VerdictLog {
     return { items, next: null };
   }
 
-  /** All that it holds when asked, the oldest first; what is pushed out before its turn is left out. */
+  /** Yields the matching verdicts of this moment, oldest first, without those evicted before they are read. */
   *matching(filter: VerdictFilter): Generator<Verdict> {
     const matches = verdictMatcher(filter);
     const end = this.#next;
@@ -63,22 +63,22 @@ export class VerdictLog {
     }
   }
 
-  /** New ones, gathered; the answer ends it. */
-  watch(filter: VerdictFilter, listener: (gathered: VerdictUpdate) => void): () => void {
+  /** Calls `listener` with new matching verdicts in batches, until the returned function is called. */
+  watch(filter: VerdictFilter, listener: (update: VerdictUpdate) => void): () => void {
     const matches = verdictMatcher(filter);
-    let gathered: VerdictUpdate = { items: [], missed: 0 };
+    let update: VerdictUpdate = { items: [], missed: 0 };
     let timer: NodeJS.Timeout | null = null;
     const tell = (): void => {
-      const told = gathered;
-      gathered = { items: [], missed: 0 };
+      const told = update;
+      update = { items: [], missed: 0 };
       timer = null;
       listener(told);
     };
     const take = (verdict: Verdict): void => {
       if (!matches(verdict)) return;
-      if (gathered.items.length < toldAtOnce) gathered.items.push(verdict);
-      else gathered.missed += 1;
-      timer ??= setTimeout(tell, gatherMs);
+      if (update.items.length < maxPerUpdate) update.items.push(verdict);
+      else update.missed += 1;
+      timer ??= setTimeout(tell, updateMs);
     };
     this.#listeners.add(take);
     return () => {

@@ -1,3 +1,4 @@
+import type { RuleSetName } from '../../contract/rules.ts';
 import type {
   Verdict,
   VerdictFilter,
@@ -6,32 +7,27 @@ import type {
   VerdictListQuery,
   VerdictLosses,
 } from '../../contract/verdict.ts';
-import type { KernelRules, RuleSetName, VerdictEvent } from '../acl/load/kernel-rules.ts';
+import type { KernelRules } from '../acl/load/kernel-rules.ts';
+import type { VerdictEvent } from '../bpf/rule-events.ts';
 import { type KernelClock, readKernelClock } from './kernel-clock.ts';
 import { headersResponse, protocolName } from './packet-headers.ts';
 import { type PodNames, podReferenceOf } from './pod-names.ts';
 import { VerdictLog, type VerdictUpdate } from './verdict-log.ts';
 
-/** Verdicts that are kept: about 10 MB. */
+/** Capacity of the log: about 10 MB. */
 const capacity = 10_000;
-/** How old a count of what was lost may be, in ms. */
+/** Age in ms up to which a count of lost verdicts is reused. */
 const lossesMs = 250;
 
-/** Names of rules, as far back as they are known. */
+/** Finds names of rules, including those of earlier generations. */
 export interface RuleNames {
-  /** Of a rule's number in what the generation judged by; null: not known any more. */
+  /** Returns the name of a rule by its number in a generation; null if it is no longer known. */
   ruleName(set: RuleSetName, generation: number, rule: number): string | null;
 }
 
-const kinds: Record<VerdictEvent['kind'], VerdictKind> = {
-  dropped: 'dropped',
-  logged: 'logged',
-  'staged-deny': 'staged-deny',
-  'staged-allow': 'staged-allow',
-};
 const portless = new Set(['icmp', 'icmpv6']);
 
-/** The verdicts that the kernel's programs tell of, with the names of pods and rules. */
+/** Records the verdicts that the BPF programs report, with the names of pods and rules. */
 export class VerdictRecorder {
   readonly #kernel: Pick<KernelRules, 'onVerdicts' | 'lostVerdicts'>;
   readonly #names: PodNames;
@@ -43,14 +39,14 @@ export class VerdictRecorder {
     'staged-deny': 0,
     'staged-allow': 0,
   };
-  readonly #end: () => void;
+  readonly #unsubscribe: () => void;
   #losses: { at: number; is: VerdictLosses } | null = null;
 
   constructor(kernel: Pick<KernelRules, 'onVerdicts' | 'lostVerdicts'>, names: PodNames, rules: RuleNames) {
     this.#kernel = kernel;
     this.#names = names;
     this.#rules = rules;
-    this.#end = kernel.onVerdicts((events) => {
+    this.#unsubscribe = kernel.onVerdicts((events) => {
       const clock = readKernelClock();
       for (const event of events) {
         const verdict = this.#describe(event, clock);
@@ -76,12 +72,12 @@ export class VerdictRecorder {
     return this.#log.watch(filter, (gathered) => listener({ ...gathered, losses: this.losses() }));
   }
 
-  /** By what was decided, since the agent started. */
+  /** Returns the number of verdicts by kind since the agent started. */
   counts(): Record<VerdictKind, number> {
     return { ...this.#counts };
   }
 
-  /** What the log does not show; as it was a moment ago, since counting goes through all slots. */
+  /** Returns the number of verdicts missing from the log. It may be 250 ms old, since counting reads all slots. */
   losses(): VerdictLosses {
     const now = performance.now();
     if (this.#losses === null || now - this.#losses.at > lossesMs)
@@ -97,20 +93,20 @@ export class VerdictRecorder {
       pods: [],
     };
     const pods = new Map<string, VerdictLosses['pods'][number]>();
-    for (const { slot, limited, full } of this.#kernel.lostVerdicts()) {
-      losses.rateLimited += Number(limited);
-      losses.bufferFull += Number(full);
+    for (const { slot, rateLimited, bufferFull } of this.#kernel.lostVerdicts()) {
+      losses.rateLimited += Number(rateLimited);
+      losses.bufferFull += Number(bufferFull);
       const summary = this.#names.ofSlot(slot);
       if (!summary) continue;
       const known = pods.get(summary.id) ?? { pod: podReferenceOf(summary), packets: 0 };
-      pods.set(summary.id, { ...known, packets: known.packets + Number(limited + full) });
+      pods.set(summary.id, { ...known, packets: known.packets + Number(rateLimited + bufferFull) });
     }
     losses.pods = [...pods.values()].sort((a, b) => b.packets - a.packets);
     return losses;
   }
 
   close(): void {
-    this.#end();
+    this.#unsubscribe();
   }
 
   #describe(event: VerdictEvent, clock: KernelClock): Omit<Verdict, 'id'> {
@@ -129,7 +125,7 @@ export class VerdictRecorder {
     return {
       ...headersResponse(headers, event.length, this.#names),
       time: clock.milliseconds(event.timeNs),
-      kind: kinds[event.kind],
+      kind: event.kind,
       direction: event.direction,
       pod: this.#names.ofNumber(event.owner),
       reason: event.reason,

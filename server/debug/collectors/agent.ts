@@ -3,63 +3,63 @@ import { addJson, completeContent, type DumpContext, refusalText } from '../dump
 import type { FileDescription } from '../dump-files.ts';
 import { redactLine } from '../redact.ts';
 
-/** Pages of one list. */
+/** Limit of pages of one list. */
 const maxPages = 4;
 const pageLength = 500;
 
-/** GETs that are told as they answer: file and title. */
+/** Responses stored unchanged: path, file and title. */
 const single: readonly [path: string, file: string, title: string][] = [
   ['/node', 'node.json', 'Node'],
-  ['/node/settings', 'settings.json', 'Settings of the node'],
-  ['/node/guard', 'guard.json', 'Guard of the node'],
+  ['/node/settings', 'settings.json', 'Node settings'],
+  ['/node/guard', 'guard.json', 'Node guard'],
   ['/health', 'health.json', 'Health'],
   ['/metrics', 'metrics.txt', 'Prometheus metrics'],
-  ['/rules/staged', 'rule-draft.json', 'Access rules that are tried out'],
-  ['/rules/statistics', 'rule-statistics.json', 'Access rules by what they decided'],
-  ['/rules/versions', 'rule-versions.json', 'Versions of the access rules'],
-  ['/builds', 'builds.json', 'Builds of the datapath'],
+  ['/rules/staged', 'staged-rules.json', 'Staged access rules'],
+  ['/rules/statistics', 'rule-statistics.json', 'Access rules by their decisions'],
+  ['/rules/versions', 'rule-versions.json', 'Access rule versions'],
+  ['/builds', 'builds.json', 'Datapath builds'],
 ];
 
-/** Lists, newest first, and of batches the whole of each. */
+/** Paginated lists, newest first; each batch is stored in full too. */
 const lists: readonly [path: string, file: string, title: string][] = [
   ['/pods', 'pods', 'Pods'],
   ['/events', 'events', 'Events'],
-  ['/migrations', 'migrations', 'Migrations, with their journals'],
+  ['/migrations', 'migrations', 'Migrations with their journals'],
   ['/batches', 'batches', 'Batches'],
 ];
 
-/** What the agent's API answers: settings, journals, events, metrics. */
-export async function collectAgent(taking: DumpContext): Promise<void> {
-  const { agent, files } = taking;
+/** Collects responses of the agent's API: settings, journals, events, metrics. */
+export async function collectAgent(context: DumpContext): Promise<void> {
+  const { agent, files } = context;
   if (agent === null)
     return files.noteMissing(
       { path: 'agent/', title: 'Agent', command: 'GET /api/v1' },
-      'no agent answers: its journals, events, metrics and rules are not here',
+      'no agent responds: its journals, events, metrics and rules are missing',
     );
   await addJson(
     files,
     { path: 'agent/configuration.json', title: 'Configuration, without secrets', command: 'server/main.ts' },
-    // By the fields' names too: one that is added some day shall not slip through.
+    // Redacts by field name too, so that a secret field added later is covered.
     () => JSON.parse(redactLine(JSON.stringify(agent.configuration))),
   );
   for (const [path, file, title] of single)
-    await addAgentResponse(taking, path, { path: `agent/${file}`, title });
-  await addRules(taking);
-  for (const [path, file, title] of lists) await addList(taking, path, file, title);
+    await addAgentResponse(context, path, { path: `agent/${file}`, title });
+  await addRules(context);
+  for (const [path, file, title] of lists) await addList(context, path, file, title);
 }
 
-/** The rules in force with the sizes of their tables, and as they were written where there are any. */
-async function addRules(taking: DumpContext): Promise<void> {
-  const title = 'Access rules in force, with the sizes of their tables';
-  const answer = await addAgentResponse(taking, '/rules', { path: 'agent/rules.json', title });
+/** Adds the active rules with the sizes of their tables, and as YAML if there are any. */
+async function addRules(context: DumpContext): Promise<void> {
+  const title = 'Active access rules, with the sizes of their tables';
+  const answer = await addAgentResponse(context, '/rules', { path: 'agent/rules.json', title });
   if (answer === null || (JSON.parse(answer.toString('utf8')) as ActiveRules).rules === null) return;
-  await addAgentResponse(taking, '/rules/export', {
+  await addAgentResponse(context, '/rules/export', {
     path: 'agent/rules.yaml',
-    title: 'Access rules in force, as YAML',
+    title: 'Active access rules, as YAML',
   });
 }
 
-/** Adds what a GET answers, as it comes; a refusal is noted. @returns the answer, null when refused */
+/** Adds the response to a GET unchanged, or records the refusal. @returns the response; null if refused */
 export async function addAgentResponse(
   { agent, files }: DumpContext,
   path: string,
@@ -75,11 +75,11 @@ export async function addAgentResponse(
   return answer;
 }
 
-async function addList(taking: DumpContext, path: string, file: string, title: string): Promise<void> {
+async function addList(context: DumpContext, path: string, file: string, title: string): Promise<void> {
   let before = '';
   for (let page = 1; page <= maxPages; page++) {
     const name = page === 1 ? file : `${file}-${page}`;
-    const answer = await addAgentResponse(taking, `${path}?limit=${pageLength}${before}`, {
+    const answer = await addAgentResponse(context, `${path}?limit=${pageLength}${before}`, {
       path: `agent/${name}.json`,
       title: page === 1 ? title : `${title}, page ${page}`,
     });
@@ -90,7 +90,7 @@ async function addList(taking: DumpContext, path: string, file: string, title: s
     };
     if (path === '/batches')
       for (const { id } of items.slice(0, 10))
-        await addAgentResponse(taking, `/batches/${id}`, {
+        await addAgentResponse(context, `/batches/${id}`, {
           path: `agent/batch-${id}.json`,
           title: 'A batch with its pods',
         });

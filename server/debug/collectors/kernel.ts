@@ -6,7 +6,7 @@ import { gunzip } from 'node:zlib';
 import { dumpNetworkSysctls } from '../../kernel/sysctl-dump.ts';
 import { addJson, completeContent, type DumpContext, fileOf, type NamespaceTarget } from '../dump-context.ts';
 
-/** Files of /proc that are told as they are. */
+/** Files of /proc stored unchanged. */
 const files: readonly [path: string, title: string][] = [
   ['/proc/version', 'Version'],
   ['/proc/uptime', 'Uptime, in seconds'],
@@ -15,10 +15,10 @@ const files: readonly [path: string, title: string][] = [
   ['/proc/modules', 'Modules'],
 ];
 
-/** What the kernel is, and what it was found able to do. */
+/** Collects the kernel's version, configuration and probed capabilities. */
 export async function collectKernel({ files: into, capabilities }: DumpContext): Promise<void> {
   for (const [path, title] of files) {
-    // A kernel without modules has no such file.
+    // A kernel without module support lacks /proc/modules.
     if (!existsSync(path)) continue;
     await into.add({ path: `kernel/${path.split('/').at(-1)}`, title, command: `cat ${path}` }, async () =>
       completeContent(await readFile(path)),
@@ -26,7 +26,7 @@ export async function collectKernel({ files: into, capabilities }: DumpContext):
   }
   await addJson(
     into,
-    { path: 'kernel/capabilities.json', title: 'Capabilities, found by trying', command: 'Podlane’s probes' },
+    { path: 'kernel/capabilities.json', title: 'Probed capabilities', command: 'Podlane’s probes' },
     capabilities,
   );
   const configuration = `/boot/config-${os.release()}`;
@@ -38,8 +38,8 @@ export async function collectKernel({ files: into, capabilities }: DumpContext):
   });
 }
 
-/** The sysctls of a namespace that decide about packets. */
-export const collectSysctls = ({ files: into }: DumpContext, place: NamespaceTarget): Promise<void> =>
-  into.add(fileOf(place, 'sysctls.txt', 'Sysctls of networking', 'sysctl, of the names listed'), async () =>
-    completeContent(await dumpNetworkSysctls(place.fd)),
+/** Collects the sysctls of a namespace that affect packets. */
+export const collectSysctls = ({ files: into }: DumpContext, target: NamespaceTarget): Promise<void> =>
+  into.add(fileOf(target, 'sysctls.txt', 'Network sysctls', 'sysctl, of the names listed'), async () =>
+    completeContent(await dumpNetworkSysctls(target.fd)),
   );

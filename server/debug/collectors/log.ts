@@ -1,15 +1,16 @@
 import type { DumpContext } from '../dump-context.ts';
 
+/** Collects the agent's last log lines. */
 export async function collectLog({ files, agent }: DumpContext): Promise<void> {
   const wanted = {
     path: 'agent/log.jsonl',
-    title: 'The agent’s last log lines, without secrets',
-    command: 'what the agent wrote to standard error',
+    title: 'Last log lines of the agent, without secrets',
+    command: 'standard error of the agent',
   };
-  if (agent === null) return files.noteMissing(wanted, 'no agent answers');
+  if (agent === null) return files.noteMissing(wanted, 'no agent responds');
   await files.add(wanted, () => {
     const { text, dropped } = agent.log();
-    const problem = dropped === 0 ? null : `${dropped} older lines are no longer kept`;
+    const problem = dropped === 0 ? null : `${dropped} older lines were evicted`;
     return { bytes: Buffer.from(text), problem };
   });
 }

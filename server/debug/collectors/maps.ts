@@ -4,12 +4,12 @@ import { pinnedMapIds } from '../pinned-maps.ts';
 import { addAgentResponse } from './agent.ts';
 import { bpfTarget } from './programs.ts';
 
-/** Entries of one map that our own reading tells. */
+/** Limit of entries per map that the agent's API returns. */
 const maxEntries = 500;
-/** bpftool prints every byte as `"0x00",`, and again by its type: of larger maps only our own reading is there. */
+/** Size limit of maps dumped with bpftool, which prints every byte as `"0x00",` and again by type. */
 const maxPrintedBytes = 256 << 10;
 
-/** As bpftool tells them. */
+/** A map as bpftool prints it. */
 interface ShownMap {
   id: number;
   type: string;
@@ -20,12 +20,12 @@ interface ShownMap {
 }
 
 /**
- * All maps of the node by size and use. Entries of ours alone: what is in others’ maps is theirs, and may be keys or
- * payload.
+ * Collects all maps of the node by size and users, and the entries of Podlane's maps. Entries of foreign maps may be
+ * keys or payload, and are never read.
  */
-export async function collectMaps(taking: DumpContext): Promise<void> {
-  const { agent, pins } = taking;
-  const shown = await addCommand(taking, bpfTarget, 'bpftool/maps.json', 'Maps', [
+export async function collectMaps(context: DumpContext): Promise<void> {
+  const { agent, pins } = context;
+  const shown = await addCommand(context, bpfTarget, 'bpftool/maps.json', 'Maps', [
     'bpftool',
     '-j',
     'map',
@@ -36,7 +36,7 @@ export async function collectMaps(taking: DumpContext): Promise<void> {
     if (!ours.has(map.id) || !isListable(map.type)) continue;
     if (map.max_entries * (map.bytes_key + map.bytes_value * copiesOf(map.type)) > maxPrintedBytes) continue;
     await addCommand(
-      taking,
+      context,
       bpfTarget,
       `bpftool/map-${map.id}.json`,
       `Entries of ${map.name ?? 'a map'} (${map.id})`,
@@ -44,17 +44,17 @@ export async function collectMaps(taking: DumpContext): Promise<void> {
     );
   }
   if (agent === null) return;
-  const answer = await addAgentResponse(taking, '/maps', {
+  const answer = await addAgentResponse(context, '/maps', {
     path: 'bpf/ours/maps.json',
-    title: 'Maps, by our own reading',
+    title: 'Maps, from the agent',
   });
   if (answer === null) return;
   const { items } = JSON.parse(answer.toString('utf8')) as { items: BpfMap[] };
   for (const { id, name, owner, notListed } of items)
     if (owner.kind === 'ours' && notListed === null)
-      await addAgentResponse(taking, `/maps/${id}/entries?filled=true&limit=${maxEntries}`, {
+      await addAgentResponse(context, `/maps/${id}/entries?filled=true&limit=${maxEntries}`, {
         path: `bpf/ours/map-${id}.json`,
-        title: `Entries of ${name} (${id}) that are not zero, the first ${maxEntries}`,
+        title: `Entries of ${name} (${id}) that are not zero, up to ${maxEntries}`,
       });
 }
 
@@ -66,6 +66,6 @@ function shownMaps(shown: Buffer): ShownMap[] {
   try {
     return JSON.parse(shown.toString('utf8')) as ShownMap[];
   } catch {
-    return []; // it printed an error, which is noted
+    return []; // bpftool printed an error, which is recorded
   }
 }

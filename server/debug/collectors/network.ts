@@ -10,10 +10,10 @@ import { listTcFilters, type TcHook } from '../../netlink/tc-filter.ts';
 import { addCommand, addJson, type DumpContext, fileOf, type NamespaceTarget } from '../dump-context.ts';
 import type { ToolName } from '../external-tools.ts';
 
-/** Devices of one namespace whose filters are asked for. */
+/** Limit of devices per namespace whose filters are collected. */
 const maxFiltered = 256;
 
-/** File, title, program and its words. */
+/** Path, title, and program with its arguments. */
 const commands: readonly [path: string, title: string, command: [ToolName, ...string[]]][] = [
   ['ip/links.json', 'Links', ['ip', '-j', '-d', 'link', 'show']],
   ['ip/addresses.json', 'Addresses', ['ip', '-j', '-d', 'address', 'show']],
@@ -29,36 +29,34 @@ const commands: readonly [path: string, title: string, command: [ToolName, ...st
   ],
   ['ip/rules-ipv4.json', 'IPv4 routing rules', ['ip', '-j', '-d', '-4', 'rule', 'show']],
   ['ip/rules-ipv6.json', 'IPv6 routing rules', ['ip', '-j', '-d', '-6', 'rule', 'show']],
-  ['ip/neighbours.json', 'Neighbours', ['ip', '-j', '-d', 'neighbour', 'show', 'nud', 'all']],
-  ['ip/link-statistics.json', 'Links’ statistics (IFLA_STATS64)', ['ip', '-j', '-s', '-s', 'link', 'show']],
+  ['ip/neighbours.json', 'Neighbors', ['ip', '-j', '-d', 'neighbour', 'show', 'nud', 'all']],
+  ['ip/link-statistics.json', 'Link statistics (IFLA_STATS64)', ['ip', '-j', '-s', '-s', 'link', 'show']],
   ['tc/qdiscs.json', 'Queueing disciplines', ['tc', '-j', '-s', 'qdisc', 'show']],
 ];
 
-/** What a namespace's network is: as iproute2 tells it, and as our own reading does. */
-export async function collectNetwork(taking: DumpContext, place: NamespaceTarget): Promise<void> {
-  for (const [path, title, command] of commands) await addCommand(taking, place, path, title, command);
-  using namespace = place.fd === null ? currentNamespace() : null;
-  using socket = NetlinkSocket.inNamespace(place.fd ?? namespace!.fd);
-  const { files } = taking;
+/** Collects the network of a namespace, by iproute2 and by Podlane's own rtnetlink code. */
+export async function collectNetwork(context: DumpContext, target: NamespaceTarget): Promise<void> {
+  for (const [path, title, command] of commands) await addCommand(context, target, path, title, command);
+  using namespace = target.fd === null ? currentNamespace() : null;
+  using socket = NetlinkSocket.inNamespace(target.fd ?? namespace!.fd);
+  const { files } = context;
   const add = (path: string, title: string, command: string, read: () => unknown) =>
-    addJson(files, fileOf(place, `ours/${path}`, title, command), read);
+    addJson(files, fileOf(target, `ours/${path}`, title, command), read);
   let found: NetworkLink[] = [];
-  await add('links.json', 'Links, by our own reading', 'rtnetlink RTM_GETLINK', async () => {
+  await add('links.json', 'Links, by Podlane', 'rtnetlink RTM_GETLINK', async () => {
     found = await listLinks(socket, { stats: true });
     return found;
   });
-  await add('addresses.json', 'Addresses, by our own reading', 'rtnetlink RTM_GETADDR', () =>
-    listAddresses(socket),
-  );
-  await add('routes.json', 'Routes, by our own reading', 'rtnetlink RTM_GETROUTE', () =>
+  await add('addresses.json', 'Addresses, by Podlane', 'rtnetlink RTM_GETADDR', () => listAddresses(socket));
+  await add('routes.json', 'Routes, by Podlane', 'rtnetlink RTM_GETROUTE', () =>
     listRoutes(socket, { table: 'all' }),
   );
-  await add('neighbours.json', 'Neighbours, by our own reading', 'rtnetlink RTM_GETNEIGH', async () => [
+  await add('neighbours.json', 'Neighbors, by Podlane', 'rtnetlink RTM_GETNEIGH', async () => [
     ...(await listNeighbors(socket)),
     ...(await listNeighbors(socket, { proxy: true })),
   ]);
   const filtered = await withQdisc(socket, found);
-  await add('filters.json', 'Filters of clsact, by our own reading', 'rtnetlink RTM_GETTFILTER', async () => {
+  await add('filters.json', 'Filters of clsact, by Podlane', 'rtnetlink RTM_GETTFILTER', async () => {
     const told = [];
     for (const { ifindex, name } of filtered)
       for (const hook of ['tc/ingress', 'tc/egress'] as const)
@@ -69,7 +67,7 @@ export async function collectNetwork(taking: DumpContext, place: NamespaceTarget
     for (const hook of ['tc/ingress', 'tc/egress'] as const satisfies TcHook[]) {
       const side = hook.slice('tc/'.length);
       const title = `Filters of ${name}, ${side}`;
-      await addCommand(taking, place, `tc/filters-${fileName(name)}-${side}.json`, title, [
+      await addCommand(context, target, `tc/filters-${fileName(name)}-${side}.json`, title, [
         'tc',
         '-j',
         '-s',
@@ -82,14 +80,14 @@ export async function collectNetwork(taking: DumpContext, place: NamespaceTarget
     }
 }
 
-/** Links that can have filters of clsact. */
+/** Returns the links with a clsact or ingress qdisc. */
 async function withQdisc(socket: NetlinkSocket, all: readonly NetworkLink[]): Promise<NetworkLink[]> {
   const found: NetworkLink[] = [];
-  // A link that went meanwhile has none.
+  // A link may have been removed meanwhile.
   for (const link of all)
     if ((await getIngressQdisc(socket, link.ifindex).catch(() => null)) !== null) found.push(link);
   return found;
 }
 
-/** The kernel lets interfaces have names that are no good in a file's. */
+/** Retargets characters of an interface name that are unsuitable in file names. */
 const fileName = (name: string): string => name.replaceAll(/[^\w.@-]/g, '_');

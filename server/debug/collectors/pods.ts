@@ -6,39 +6,39 @@ import { collectSysctls } from './kernel.ts';
 import { collectNetwork } from './network.ts';
 import { collectNamespaceStatistics } from './statistics.ts';
 
-/** Pods that are looked into when none are named. */
+/** Limit of pods if none are named. */
 export const defaultPods = 64;
 const podFolderLength = 80;
 
-/** Each pod's namespace as the host's, and what the agent tells of the pod. */
-export async function collectPods(taking: DumpContext): Promise<void> {
-  const { agent, files } = taking;
+/** Collects each pod's namespace as for the host, and the agent's data about the pod. */
+export async function collectPods(context: DumpContext): Promise<void> {
+  const { agent, files } = context;
   if (agent === null)
     return files.noteMissing(
       { path: 'pods/', title: 'Pods', command: 'GET /api/v1/pods' },
-      'no agent answers: only it knows which namespaces are pods’',
+      'no agent responds: only the agent knows the pods’ namespaces',
     );
   const { items, next } = await getJson<{ items: PodSummary[]; next: string | null }>(
     agent.get,
     `/pods?limit=${defaultPods}`,
   );
-  const ids = taking.pods ?? items.map(({ id }) => id);
-  if (!taking.pods && next !== null)
+  const ids = context.pods ?? items.map(({ id }) => id);
+  if (!context.pods && next !== null)
     await files.noteMissing(
       { path: 'pods/', title: 'Pods', command: 'GET /api/v1/pods' },
-      `there are more than ${defaultPods} pods: the newest were looked into; others can be named`,
+      `limited to the newest ${defaultPods} pods; name other pods to include them`,
     );
   for (const id of ids) {
     files.signal.throwIfAborted();
-    await takePod(taking, id);
+    await takePod(context, id);
   }
 }
 
-async function takePod(taking: DumpContext, id: string): Promise<void> {
-  const { files } = taking;
+async function takePod(context: DumpContext, id: string): Promise<void> {
+  const { files } = context;
   let pod: Pod;
   try {
-    pod = await getJson<Pod>(taking.agent!.get, `/pods/${encodeURIComponent(id)}`);
+    pod = await getJson<Pod>(context.agent!.get, `/pods/${encodeURIComponent(id)}`);
   } catch (error) {
     const wanted = { path: `pods/${id}/`, title: `Pod ${id}`, command: `GET /api/v1/pods/${id}` };
     return files.noteMissing(wanted, (error as Error).message);
@@ -46,13 +46,13 @@ async function takePod(taking: DumpContext, id: string): Promise<void> {
   const name = `${pod.namespace}.${pod.name}`;
   const folder = `pods/${name.length <= podFolderLength ? name : `${name.slice(0, podFolderLength - 12)}-${pod.number}`}`;
   for (const [path, title, file] of [
-    ['', 'Pod, device, routes and neighbours', 'pod'],
-    ['/path', 'Way of a packet', 'path'],
-    ['/drops', 'Drops by reason since they are counted', 'drops'],
+    ['', 'Pod, device, routes and neighbors', 'pod'],
+    ['/path', 'Packet path', 'path'],
+    ['/drops', 'Drops by reason', 'drops'],
     ['/guard', 'Guard', 'guard'],
-    ['/programs', 'Programs that users attached', 'programs'],
+    ['/programs', 'User programs', 'programs'],
   ] as const)
-    await addAgentResponse(taking, `/pods/${pod.id}${path}`, {
+    await addAgentResponse(context, `/pods/${pod.id}${path}`, {
       path: `${folder}/agent/${file}.json`,
       title,
       pod: name,
@@ -66,27 +66,27 @@ async function takePod(taking: DumpContext, id: string): Promise<void> {
         command: `nsenter --net=${pod.netns.path}`,
         pod: name,
       },
-      'its namespace is gone: the pod has ended',
+      'its network namespace is gone',
     );
-  const place: NamespaceTarget = {
+  const target: NamespaceTarget = {
     folder,
     pod: name,
     fd: namespace.fd,
     prefix: `nsenter --net=${pod.netns.path} `,
   };
-  await collectNetwork(taking, place);
-  await collectNamespaceStatistics(taking, place);
-  await collectSysctls(taking, place);
+  await collectNetwork(context, target);
+  await collectNamespaceStatistics(context, target);
+  await collectSysctls(context, target);
 }
 
-/** Null when nothing, or another namespace, is at the pod's path. */
+/** Opens a pod's namespace; null if it is gone or another namespace is at the pod's path. */
 function openPod({ netns }: Pod): NetworkNamespace | null {
   try {
     const namespace = openNamespace(netns.path);
     if (namespace.inode === BigInt(netns.inode)) return namespace;
     namespace.close();
   } catch {
-    // The same to the reader.
+    // Treated as gone.
   }
   return null;
 }

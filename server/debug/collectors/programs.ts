@@ -2,7 +2,7 @@ import type { ProgramList } from '../../../contract/program.ts';
 import { addCommand, type DumpContext, hostTarget, type NamespaceTarget } from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';
 
-/** Programs whose instructions are told, ours first. */
+/** Limit of programs whose instructions are collected, Podlane's first. */
 const maxListed = 128;
 export const bpfTarget: NamespaceTarget = { ...hostTarget, folder: 'bpf' };
 
@@ -12,17 +12,17 @@ interface Listed {
   ours: boolean;
 }
 
-/** Programs, links and attachments of the node, and the programs' instructions. */
-export async function collectPrograms(taking: DumpContext): Promise<void> {
-  const { agent, tools, files } = taking;
-  const shown = await addCommand(taking, bpfTarget, 'bpftool/programs.json', 'Programs', [
+/** Collects the node's programs, links and attachments, and the programs' instructions. */
+export async function collectPrograms(context: DumpContext): Promise<void> {
+  const { agent, tools, files } = context;
+  const shown = await addCommand(context, bpfTarget, 'bpftool/programs.json', 'Programs', [
     'bpftool',
     '-j',
     'prog',
     'show',
   ]);
-  await addCommand(taking, bpfTarget, 'bpftool/links.json', 'Links', ['bpftool', '-j', 'link', 'show']);
-  await addCommand(taking, bpfTarget, 'bpftool/net.json', 'Programs on the host’s devices', [
+  await addCommand(context, bpfTarget, 'bpftool/links.json', 'Links', ['bpftool', '-j', 'link', 'show']);
+  await addCommand(context, bpfTarget, 'bpftool/net.json', 'Programs on the host’s devices', [
     'bpftool',
     '-j',
     'net',
@@ -30,31 +30,31 @@ export async function collectPrograms(taking: DumpContext): Promise<void> {
   ]);
   let listed = shown === null ? [] : listedByBpftool(shown);
   if (agent !== null) {
-    const title = 'Programs, by our own reading';
-    const answer = await addAgentResponse(taking, '/programs', { path: 'bpf/ours/programs.json', title });
-    await addAgentResponse(taking, '/bpf-links', {
+    const title = 'Programs, from the agent';
+    const answer = await addAgentResponse(context, '/programs', { path: 'bpf/ours/programs.json', title });
+    await addAgentResponse(context, '/bpf-links', {
       path: 'bpf/ours/links.json',
-      title: 'Links, by our own reading',
+      title: 'Links, from the agent',
     });
     if (answer !== null) listed = listedByAgent(answer);
   }
   for (const { id, name, ours } of listed.slice(0, maxListed)) {
-    const title = `Instructions of ${name || 'a program without a name'} (${id})`;
+    const title = `Instructions of ${name || 'an unnamed program'} (${id})`;
     if (tools.bpftool.file !== null)
-      await addCommand(taking, bpfTarget, `bpftool/instructions-${id}.txt`, title, [
+      await addCommand(context, bpfTarget, `bpftool/instructions-${id}.txt`, title, [
         ...(['bpftool', 'prog', 'dump', 'xlated', 'id'] as const),
         String(id),
       ]);
     if (agent !== null && (ours || tools.bpftool.file === null))
-      await addAgentResponse(taking, `/programs/${id}/instructions`, {
+      await addAgentResponse(context, `/programs/${id}/instructions`, {
         path: `bpf/ours/instructions-${id}.json`,
-        title: `${title}, by our own reading`,
+        title: `${title}, from the agent`,
       });
   }
   if (listed.length > maxListed)
     await files.noteMissing(
       { path: 'bpf/bpftool/', title: 'Instructions', command: 'bpftool prog dump xlated' },
-      `there are ${listed.length} programs: the instructions of ${maxListed} are here, ours first`,
+      `limited to ${maxListed} of ${listed.length} programs, Podlane’s first`,
     );
 }
 
@@ -70,6 +70,6 @@ function listedByBpftool(shown: Buffer): Listed[] {
     const programs = JSON.parse(shown.toString('utf8')) as { id: number; name?: string }[];
     return programs.map(({ id, name = '' }) => ({ id, name, ours: false }));
   } catch {
-    return []; // it printed an error, which is noted
+    return []; // bpftool printed an error, which is recorded
   }
 }

@@ -1,6 +1,6 @@
 import type { Attachment } from '../../../contract/program.ts';
 
-/** An attachment with what a place without device, order or link has not. */
+/** Makes an attachment; device, position and link are null unless given. */
 export const attachmentAt = (
   programId: number,
   at: Pick<Attachment, 'kind' | 'hook' | 'target'> & Partial<Attachment>,

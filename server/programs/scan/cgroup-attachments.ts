@@ -20,9 +20,9 @@ const programTypes = [
 ];
 
 /**
- * Programs attached to the cgroups themselves (those above run for them too), in their order. Looks only when there
- * are programs of such types.
- * @returns with the paths of the cgroups by their ids, which are the inodes of their directories
+ * Finds the programs attached directly to each cgroup, in order; programs of parent cgroups run too but are not
+ * repeated. Searches only if programs of cgroup types are loaded.
+ * @returns the attachments, and the cgroups' paths by id, which is the inode of the cgroup's directory
  */
 export function cgroupAttachments(
   links: readonly LinkInfo[],
@@ -56,7 +56,7 @@ export function cgroupAttachments(
       for (const entry of readdirSync(path, { withFileTypes: true }))
         if (entry.isDirectory()) waiting.push(join(path, entry.name));
     } catch {
-      // It is gone.
+      // The cgroup was removed.
     }
   }
   return { attachments, paths };
@@ -72,7 +72,7 @@ function programsOf(fd: number, id: bigint, name: string, links: readonly LinkIn
         target: name,
         position,
         of: entries.length,
-        // Kernels before 6.17 do not tell the link here.
+        // Kernels before 6.17 do not report the link here.
         linkId: linkId ?? linkOf(links, id, hook, programId),
       }),
     );

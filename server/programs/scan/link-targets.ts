@@ -24,7 +24,7 @@ const kinds: Record<string, Attachment['kind']> = {
   iter: 'iterator',
 };
 
-/** What each link holds its program at, and the attachments that only links tell of. */
+/** Resolves the target of each link, and adds the attachments that are known from links only. */
 export function linkTargets(
   links: readonly LinkInfo[],
   placed: readonly PlacedProgram[],
@@ -60,7 +60,7 @@ export function linkTargets(
   return { links: scanned, attachments };
 }
 
-/** As bpftool names the place: netkit/peer, tcx/ingress; else the attach type or the link’s. */
+/** Names a link's hook as bpftool does: netkit/peer, tcx/ingress; else by the attach type or the link type. */
 const hookOf = ({ type, attachType }: LinkInfo): string =>
   attachType?.replace(/^(tcx|netkit)_/, '$1/') ?? type;
 
@@ -71,7 +71,7 @@ function targetOf(
 ): string {
   switch (at.kind) {
     case 'device':
-      return at.ifindex === 0 ? 'detached' : `ifindex ${at.ifindex} of a namespace that was not looked into`;
+      return at.ifindex === 0 ? 'detached' : `ifindex ${at.ifindex} in a namespace that was not scanned`;
     case 'cgroup':
       return cgroups.get(at.id) ?? `cgroup ${at.id}`;
     case 'netns': {
@@ -87,10 +87,10 @@ function targetOf(
   }
 }
 
-/** By object and type: the kernel's BTF is megabytes, and is not kept for a few names. */
+/** Cached names by BTF object and type. The kernel's BTF takes megabytes, so it is not kept in memory for a few names. */
 const tracedNames = new Map<string, string>();
 
-/** The function or tracepoint of a tracing program: its name in the BTF of the kernel, a module or a program. */
+/** Returns the function or tracepoint of a tracing program, named by the BTF of the kernel, a module or a program. */
 function tracedName({ object, type }: { object: number; type: number }, programId: number): string {
   const typeId = type || (programInfoById(programId)?.attachBtfId ?? 0);
   const key = `${object} ${typeId}`;
@@ -102,7 +102,7 @@ function tracedName({ object, type }: { object: number; type: number }, programI
 function readTracedName(object: number, typeId: number): string {
   const unnamed = `type ${typeId} of BTF ${object}`;
   try {
-    // The kernel answers 0 for its own, or the number of its BTF.
+    // The kernel returns 0 or the id of vmlinux's BTF for its own functions.
     const found = object === 0 ? null : readLoadedBtf(object);
     const vmlinux = () => new Btf(readFileSync(vmlinuxPath));
     const btf =

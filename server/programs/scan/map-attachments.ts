@@ -6,7 +6,7 @@ import { mapTypeName } from '../../bpf/type-names.ts';
 import { attachmentAt } from './attachment.ts';
 import type { PlacedProgram } from './scan.ts';
 
-/** enum bpf_attach_type */
+/** Values of enum bpf_attach_type. */
 const socketTypes = {
   sk_skb_stream_parser: 4,
   sk_skb_stream_verdict: 5,
@@ -15,7 +15,7 @@ const socketTypes = {
 } as const;
 const mostSlots = 4_096;
 
-/** Programs that maps lead to: those of a prog_array, which others call, and those of maps of sockets. */
+/** Finds programs attached through maps: those in a prog_array, for tail calls, and those of sockmaps and sockhashes. */
 export function mapAttachments(types: ReadonlySet<string>): PlacedProgram[] {
   return listObjectIds('map').flatMap(
     (id) =>

@@ -3,15 +3,16 @@ import { join } from 'node:path';
 import type { BpfDevice, NamespaceRef } from '../../../contract/program.ts';
 import { queryHookSync } from '../../bpf/hook-query.ts';
 import type { LinkInfo } from '../../bpf/link-info.ts';
-import { type NetworkNamespace, namedDirectory, openNamespace, withNamespace } from '../../kernel/netns.ts';
+import { type NetworkNamespace, namedDirectory, openNamespace } from '../../kernel/netns.ts';
 import { listIngressQdiscs } from '../../netlink/clsact.ts';
 import { type LinkWithXdp, listLinksWithXdp } from '../../netlink/link-xdp.ts';
+import { withNamespace } from '../../netlink/setns.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import { listBpfFilters } from '../../netlink/tc-filter.ts';
 import { attachmentAt } from './attachment.ts';
 import type { KnownNamespace, PlacedProgram } from './scan.ts';
 
-/** Beside the host's and the pods'. */
+/** Limit of namespaces other than the host's and the pods'. */
 const mostOthers = 256;
 
 export interface OpenNamespace extends NetworkNamespace {
@@ -19,7 +20,7 @@ export interface OpenNamespace extends NetworkNamespace {
   ref: NamespaceRef;
 }
 
-/** Each namespace once, held open; those that are gone are left out. */
+/** Opens each namespace once. Namespaces that no longer exist are left out. */
 export function openNamespaces(
   known: readonly KnownNamespace[],
   ofProcesses: ReadonlyMap<bigint, string>,
@@ -38,7 +39,7 @@ export function openNamespaces(
       const unknown = { inode: String(namespace.inode), host: false, pod: null, name: null };
       open.push(Object.assign(namespace, { path, ref: ref ?? unknown }));
     } catch {
-      // It is gone.
+      // The namespace was removed.
     }
   };
   for (const { path, ref } of known) add(path, ref);
@@ -46,7 +47,9 @@ export function openNamespaces(
   others.push(...namedNamespaces());
   for (const path of others.slice(0, mostOthers)) add(path, null);
   if (others.length > mostOthers)
-    unread.push(`${others.length - mostOthers} network namespaces beside the host’s and the pods’`);
+    unread.push(
+      `${others.length - mostOthers} network namespaces besides those of the host and the pods: the limit is ${mostOthers}`,
+    );
   return open;
 }
 
@@ -58,12 +61,12 @@ function namedNamespaces(): string[] {
   }
 }
 
-/** enum bpf_attach_type */
+/** Values of enum bpf_attach_type. */
 const tcxTypes = { 'tcx/ingress': 46, 'tcx/egress': 47 } as const;
 const netkitTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
 const netnsTypes = { flow_dissector: 17, sk_lookup: 36 } as const;
 
-/** All programs at the hooks of a namespace's devices, and of the namespace itself, in their order. */
+/** Finds the programs at the hooks of a namespace and of its devices, in the order they run. */
 export async function namespaceAttachments(
   namespace: OpenNamespace,
   links: readonly LinkInfo[],
@@ -77,7 +80,7 @@ export async function namespaceAttachments(
           attachmentAt(programId, { kind: 'netns', hook, target: namespaceLabel(namespace.ref), ...rest }),
         ),
       );
-  // Nothing else is attached to devices.
+  // No other program type is attached to devices.
   if (!types.has('sched_cls') && !types.has('xdp')) return found;
   using socket = NetlinkSocket.inNamespace(namespace.fd);
   const devices = await listLinksWithXdp(socket);
@@ -125,7 +128,7 @@ const ordered = (
     place(programId, { position, of: entries.length, linkId }),
   );
 
-/** One program a mode; the link is found by device and program, since the device tells the program alone. */
+/** Returns the device's XDP programs, one per mode. The device reports no link: it is found by device and program. */
 const xdpAttachments = (link: LinkWithXdp, device: BpfDevice, links: readonly LinkInfo[]): PlacedProgram[] =>
   link.xdp.map(({ mode, programId }) =>
     attachmentAt(programId, {

@@ -8,7 +8,7 @@ const mostPins = 20_000;
 const deepest = 16;
 const kinds = { 'bpf-prog': 'program', 'bpf-map': 'map', bpf_link: 'link', 'bpf-link': 'link' } as const;
 
-/** What is pinned in every bpf file system that this mount namespace has. */
+/** Lists the objects pinned in all bpf file systems of this mount namespace. */
 export function pinnedObjects(unread: string[]): NodeScan['pins'] {
   const pins: NodeScan['pins'] = [];
   const roots = mountPoints('bpf');
@@ -33,7 +33,7 @@ export function pinnedObjects(unread: string[]): NodeScan['pins'] {
   return pins;
 }
 
-/** Where file systems of a type are mounted, one place of each: proc(5), /proc/PID/mountinfo. */
+/** Returns one mount point of each file system of a type: proc(5), /proc/PID/mountinfo. */
 export function mountPoints(type: string): string[] {
   const places = new Map<string, string>();
   for (const line of readFileSync('/proc/thread-self/mountinfo', 'utf8').split('\n')) {
@@ -55,7 +55,7 @@ function entriesOf(directory: string) {
   }
 }
 
-/** The id is at 4 of every info. */
+/** Returns the kind and id of a pinned object. In the info of every kind the id is at offset 4. */
 function pinned(path: string): { kind: NodeScan['pins'][number]['kind']; id: number } | null {
   try {
     const fd = openPinned(path);
@@ -70,6 +70,6 @@ function pinned(path: string): { kind: NodeScan['pins'][number]['kind']; id: num
       closeSync(fd);
     }
   } catch {
-    return null; // no object of these, or removed
+    return null; // another kind of object, or removed
   }
 }

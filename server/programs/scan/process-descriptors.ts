@@ -5,19 +5,19 @@ import { perfEventProgram } from '../../bpf/perf-event-program.ts';
 import { attachmentAt } from './attachment.ts';
 import type { NodeScan, PlacedProgram } from './scan.ts';
 
-/** Looking through all descriptors of a machine takes a while: more than this it may not. */
+/** Time limit in ms for reading the descriptors of all processes. */
 const mostMs = 1_000;
-/** Of one program, map or link. */
+/** Limit of processes listed for one object. */
 const mostHolders = 8;
 
 const kinds = { 'bpf-prog': 'program', 'bpf-map': 'map', bpf_link: 'link', 'bpf-link': 'link' } as const;
 const idLine = { program: /^prog_id:\s*(\d+)/m, map: /^map_id:\s*(\d+)/m, link: /^link_id:\s*(\d+)/m };
 
-/** What the processes of the machine, but this one, tell: who holds what, programs of perf events, namespaces. */
+/** Reads from /proc, for all processes but this one, the BPF objects they hold, programs of perf events, and namespaces. */
 export function scanProcesses(unread: string[]): {
   holders: NodeScan['holders'];
   perfEvents: PlacedProgram[];
-  /** By inode, a path to it. */
+  /** Paths of network namespaces by inode. */
   namespaces: Map<bigint, string>;
 } {
   const holders: NodeScan['holders'] = [];
@@ -39,7 +39,7 @@ export function scanProcesses(unread: string[]): {
       const path = `/proc/${pid}/ns/net`;
       const { ino } = statSync(path, { bigint: true });
       if (!namespaces.has(ino)) namespaces.set(ino, path);
-      // The agent's own are told by the agent: this thread's come and go.
+      // `ownDescriptors` covers the agent: descriptors of this thread come and go.
       if (pid === process.pid) continue;
       for (const { fd, kind } of bpfDescriptors(pid))
         if (kind === 'perf') perfEvents.push(...perfAttachment(pid, fd));
@@ -54,13 +54,13 @@ export function scanProcesses(unread: string[]): {
             holders.push({ kind, id, ...holder(pid) });
         }
     } catch {
-      // It has ended.
+      // The process has exited.
     }
   }
   return { holders, perfEvents, namespaces };
 }
 
-/** By the program that was started: a process may call itself otherwise in /proc/PID/comm, as Node does. */
+/** Names a process by the program it runs: /proc/PID/comm may hold another name, as for Node. */
 function holder(pid: number): Holder {
   const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   return { pid, name: basename(program) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim() };
@@ -87,7 +87,7 @@ function bpfDescriptors(pid: number | 'self'): BpfDescriptor[] {
   });
 }
 
-/** What this process holds at this moment, by kind: call it where no other thread opens any. */
+/** Returns the ids of the objects that this process holds open. Call it while no other thread opens any. */
 export function ownDescriptors(): Record<'program' | 'map' | 'link', Set<number>> {
   const held = { program: new Set<number>(), map: new Set<number>(), link: new Set<number>() };
   for (const { fd, kind } of bpfDescriptors('self')) {

@@ -7,10 +7,10 @@ import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
 import { programInfo } from '../../bpf/program-info.ts';
 import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated.ts';
 
-/** More are not told: a listing of this length is megabytes. */
+/** Limit of listed instructions: a listing of this length takes megabytes. */
 const mostInstructions = 100_000;
 
-/** A program's translated instructions with its functions and source lines; null when it is gone. */
+/** Disassembles a program's translated instructions, with functions and source lines; null if it no longer exists. */
 export function readInstructions(id: number): ProgramInstructions | null {
   const found = withObjectById('program', id, (fd) => ({
     info: programInfo(fd),
@@ -24,7 +24,7 @@ export function readInstructions(id: number): ProgramInstructions | null {
       tag: info.tag,
       instructions: [],
       unavailable:
-        'the kernel does not tell them: it blinded the constants (net.core.bpf_jit_harden) and hides addresses (kernel.kptr_restrict)',
+        'the kernel does not return them: it blinded the constants (net.core.bpf_jit_harden) and hides addresses (kernel.kptr_restrict)',
     };
   const btf = info.btfId === 0 ? null : btfOf(info.btfId);
   const bytes = code.instructions.subarray(0, mostInstructions * 8);
@@ -75,17 +75,17 @@ function nameOf(btf: Btf | null, typeId: number): string | null {
 }
 
 /**
- * Names of the kernel's functions that calls in these instructions go to, by the calls' immediates: distances from
- * __bpf_call_base, the addresses of /proc/kallsyms. None where the kernel hides addresses: all are zero then.
+ * Returns the names of the kernel functions that the instructions call, by the immediate of the call. An immediate is
+ * the distance from __bpf_call_base; addresses are from /proc/kallsyms. Empty if the kernel hides addresses as zeros.
  */
 function helperNames(bytes: Buffer): Map<number, string> {
   const immediates = new Set<number>();
   for (let at = 0; at + 8 <= bytes.length; at += 8)
-    // BPF_JMP | BPF_CALL, not of a function of the program.
+    // BPF_JMP | BPF_CALL of a helper or kfunc, not of a subprogram.
     if (bytes[at] === 0x85 && bytes[at + 1]! >> 4 !== 1) immediates.add(bytes.readInt32LE(at + 4));
   const names = new Map<number, string>();
   if (immediates.size === 0) return names;
-  // Megabytes of lines `address type name`, so they stay bytes.
+  // Megabytes of lines `address type name`: searched as bytes, without splitting.
   const symbols = readFileSync('/proc/kallsyms');
   const base = addressBefore(symbols, symbols.indexOf(' __bpf_call_base\n'));
   if (base === 0n) return names;
@@ -99,7 +99,7 @@ function helperNames(bytes: Buffer): Map<number, string> {
   return names;
 }
 
-/** The address in the line that has this place; 0 where there is none, or it is hidden. */
+/** Returns the address in the line at this offset; 0 if there is none or it is hidden. */
 function addressBefore(symbols: Buffer, at: number): bigint {
   if (at === -1) return 0n;
   const start = symbols.lastIndexOf('\n', at) + 1;

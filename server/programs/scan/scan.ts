@@ -10,14 +10,14 @@ import { namespaceAttachments, openNamespaces } from './namespace-attachments.ts
 import { pinnedObjects } from './pinned-objects.ts';
 import { scanProcesses } from './process-descriptors.ts';
 
-/** A network namespace to look into. */
+/** A network namespace to scan. */
 export interface KnownNamespace {
   path: string;
   ref: NamespaceRef;
 }
 
 export interface ScanRequest {
-  /** The host's and the pods'; those that processes are in are found. */
+  /** Namespaces of the host and the pods. Namespaces of other processes are found by the scan. */
   namespaces: KnownNamespace[];
 }
 
@@ -31,17 +31,17 @@ export interface ScannedLink {
 
 type Kind = Exclude<BpfObjectKind, 'btf'>;
 
-/** Where programs are attached, who holds what, and what is pinned, as of one moment. */
+/** Attachments, links, pins and holders of BPF objects on the node at one moment. */
 export interface NodeScan {
   attachments: PlacedProgram[];
   links: ScannedLink[];
   pins: { kind: Kind; id: number; path: string }[];
   holders: ({ kind: Kind; id: number } & Holder)[];
-  /** What could not be looked at, and why. */
+  /** What could not be scanned, and why. */
   unread: string[];
 }
 
-/** Looks everywhere that a program may be attached. Blocks again and again, so it belongs in a worker thread. */
+/** Searches everything that a program may be attached to. It blocks repeatedly, so it runs in a worker thread. */
 export async function scanNode({ namespaces: known }: ScanRequest): Promise<NodeScan> {
   const unread: string[] = [];
   const links = listObjectIds('link').flatMap((id) => linkInfoById(id) ?? []);

@@ -9,16 +9,18 @@ export type ScanWorkerResponse =
   | { instructions: ProgramInstructions | null }
   | { failed: string };
 
-async function answer(question: ScanWorkerRequest): Promise<ScanWorkerResponse> {
+async function respond(request: ScanWorkerRequest): Promise<ScanWorkerResponse> {
   try {
-    if ('instructions' in question) return { instructions: readInstructions(question.instructions) };
-    return { scan: await scanNode(question) };
+    if ('instructions' in request) return { instructions: readInstructions(request.instructions) };
+    return { scan: await scanNode(request) };
   } catch (error) {
     return { failed: (error as Error).message };
   }
 }
 
-// One question at a time. In a main thread nobody asks.
-parentPort?.on('message', async (question: ScanWorkerRequest) =>
-  parentPort!.postMessage(await answer(question)),
-);
+// `BpfScanner` sends one request at a time. In the main thread there is no parent port.
+const port = parentPort;
+port?.on('message', (request: ScanWorkerRequest) => {
+  // `respond` never rejects.
+  void respond(request).then((response) => port.postMessage(response));
+});

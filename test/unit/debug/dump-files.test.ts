@@ -61,7 +61,7 @@ test('a file that fails is noted with its reason, and the others are there', asy
   expect(progress()).toBeGreaterThanOrEqual(6);
 });
 
-test('what no longer fits is left out, smaller files still go in, and the end is said once', async () => {
+test('a file over the limit is omitted, smaller files are still added, and a full archive is reported once', async () => {
   const { files } = collect();
   await files.collectPart('kernel', async () => {
     await files.add(wanted('most'), () => completeContent('x'.repeat(700 << 10)));
@@ -79,7 +79,7 @@ test('what no longer fits is left out, smaller files still go in, and the end is
   const [kernel] = files.parts;
   expect(files.files.find(({ path }) => path === 'too much')).toMatchObject({ bytes: null, sha256: null });
   expect(files.files.find(({ path }) => path === 'small')).toMatchObject({ bytes: 1 });
-  expect(kernel!.problems.at(-1)!.problem).toMatch(/^\d+ more files are left out: the archive is full$/);
+  expect(kernel!.problems.at(-1)!.problem).toMatch(/^\d+ more files were omitted: the archive is full$/);
 });
 
 test('secrets are taken out of every file, the sum is of what is in the archive', async () => {
@@ -120,14 +120,14 @@ test('a program that is not installed is noted once in a part, with the package 
   ]);
 });
 
-test('progress tells the first problems of a part, the account all', async () => {
+test('progress reports the first problems of a part, the manifest all', async () => {
   const { files } = collect();
   await files.collectPart('kernel', async () => {
     for (let i = 0; i < 60; i++) await files.noteMissing(wanted(`${i}`), 'not there');
   });
   expect(files.files).toHaveLength(60);
   expect(files.parts[0]!.problems).toHaveLength(51);
-  expect(files.parts[0]!.problems.at(-1)!.problem).toBe('10 more: the manifest has them');
+  expect(files.parts[0]!.problems.at(-1)!.problem).toBe('10 more problems, see the manifest');
 });
 
 test('a program ends when it takes or prints too much, or is cancelled, and sees nothing of our environment', async () => {

@@ -31,7 +31,10 @@ async function dumpApp({ admit = false } = {}) {
   });
   const told: (Dump['state'] | 'removed')[] = [];
   dumps.on('dump', ({ state }) => told.push(state)).on('dump-removed', () => told.push('removed'));
-  const app = await buildApp({ ...agent, dumps }, { version: '0', ...(admit && { admit: requireBearerToken(token) }) });
+  const app = await buildApp(
+    { ...agent, dumps },
+    { version: '0', ...(admit && { admit: requireBearerToken(token) }) },
+  );
   onTestFinished(async () => {
     await app.close();
     await dumps.close();

@@ -20,11 +20,11 @@ import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
 import type { DumpEvents } from '../../../server/debug/dumps.ts';
 import type { Agent } from '../../../server/http/agent.ts';
 import { Captures } from '../../../server/trace/captures.ts';
-import { KernelSightings } from '../../../server/trace/kernel-sightings.ts';
-import { PodNames } from '../../../server/trace/names.ts';
+import { KernelDropObserver } from '../../../server/trace/kernel-drop-observer.ts';
+import { PodNames } from '../../../server/trace/pod-names.ts';
 import { Traces } from '../../../server/trace/traces.ts';
-import { Verdicts } from '../../../server/trace/verdicts.ts';
-import { ScratchKernel } from '../acl/fake-kernel-rules.ts';
+import { VerdictRecorder } from '../../../server/trace/verdicts.ts';
+import { FakeKernelRules } from '../acl/fake-kernel-rules.ts';
 import { newMigration } from '../store/records.ts';
 import { openTemporaryStore } from '../store/temporary-store.ts';
 
@@ -243,7 +243,7 @@ class FakeUserPrograms {
 class FakePrograms {
   statistics = { on: false, always: false, until: null, problem: null };
 
-  look = (): void => undefined;
+  keepStatisticsOn = (): void => undefined;
   list = async () => ({
     items: [],
     statistics: this.statistics,
@@ -297,10 +297,10 @@ export async function fakeAgent({ lab = false } = {}) {
   const startedAt = new Date();
   const rules = new AccessRules({ store: store, log });
   onTestFinished(() => rules.close());
-  const kernel = new ScratchKernel();
+  const kernel = new FakeKernelRules();
   await rules.open(kernel, []);
   const names = new PodNames(pods);
-  const sightings = new KernelSightings({ capability: undefined, hostNetns: 0n, maxSlots: 8 });
+  const sightings = new KernelDropObserver({ capability: undefined, hostNetns: 0n, maxSlots: 8 });
   const agent: Agent = {
     pods,
     batches,
@@ -313,8 +313,8 @@ export async function fakeAgent({ lab = false } = {}) {
     maps: new FakeMaps(),
     programs: new FakePrograms(),
     rules,
-    verdicts: new Verdicts(kernel, names, rules),
-    traces: new Traces({ kernel, pods, names, rules, sightings, log }),
+    verdicts: new VerdictRecorder(kernel, names, rules),
+    traces: new Traces({ kernel, pods, names, rules, kernelDrops: sightings, log }),
     captures: new Captures(pods, 'podlane'),
     store,
     node: () => node,

@@ -2,8 +2,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { counters, reasonCounter } from '../../../contract/counters.ts';
 import { decodeFrame } from '../../../contract/sample-frame.ts';
 import { counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
-import type { KernelDrops } from '../../../server/counters/kernel-drops.ts';
-import { PodDropCounts } from '../../../server/counters/pod-drops.ts';
+import type { KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
+import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
 import { counterValue, type Sample, samplePod } from '../../../server/counters/sample.ts';
 import { slotReader } from '../../../server/counters/slot-reader.ts';
 import type { Datapath, SampledPod } from '../../../server/datapath/datapath.ts';
@@ -121,7 +121,7 @@ test('a reason that never occurred has no series', async () => {
 test('frame, metrics and REST give the same value of every counter in the table', async () => {
   const { agent, pods, sampler } = await fakeAgent();
   const sample = sampleAt(2, 2);
-  const own = new PodDropCounts(
+  const own = new PodDropCounters(
     Object.assign(pods, { all: () => [cart], get: () => cart }) as unknown as Datapath,
     { read: (slot) => slotCounters(slot, 2) },
     noKernelDrops,
@@ -196,4 +196,4 @@ const noKernelDrops = {
   read: () => ({ available: false, since: null, detail: '', hint: null, lost: 0, reasons: [] }),
   readAll: () => new Map(),
   close: () => {},
-} satisfies Partial<KernelDrops> as unknown as KernelDrops;
+} satisfies Partial<KernelDropCounters> as unknown as KernelDropCounters;

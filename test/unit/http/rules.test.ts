@@ -107,16 +107,16 @@ test('a change that was made from an older state is refused', async () => {
 
 test('a draft is saved, read, applied and dropped', async () => {
   const ask = await scratchApp();
-  expect(await ask('GET', '/draft')).toMatchObject({ status: 200, body: { draft: null } });
-  expect((await ask('GET', '/entries?set=draft')).body).toMatchObject({ code: 'no_draft' });
-  const saved = await ask('PUT', '/draft', text());
+  expect(await ask('GET', '/staged')).toMatchObject({ status: 200, body: { draft: null } });
+  expect((await ask('GET', '/entries?set=draft')).body).toMatchObject({ code: 'no_staged_rules' });
+  const saved = await ask('PUT', '/staged', text());
   expect(saved.body).toMatchObject({ draft: { judging: true, text: text() } });
-  expect((await ask('PUT', '/draft', text(81), { 'if-match': '"d0"' })).status).toBe(409);
-  const applied = await ask('POST', '/draft/apply', undefined, { 'if-match': saved.etag as string });
+  expect((await ask('PUT', '/staged', text(81), { 'if-match': '"d0"' })).status).toBe(409);
+  const applied = await ask('POST', '/staged/apply', undefined, { 'if-match': saved.etag as string });
   expect(applied).toMatchObject({ status: 200, body: { version: 1 } });
-  await ask('PUT', '/draft', text(82));
-  expect((await ask('DELETE', '/draft')).status).toBe(204);
-  expect((await ask('POST', '/draft/apply')).status).toBe(404);
+  await ask('PUT', '/staged', text(82));
+  expect((await ask('DELETE', '/staged')).status).toBe(204);
+  expect((await ask('POST', '/staged/apply')).status).toBe(404);
 });
 
 test('rules are found by names with slashes and of any length that a rule may have', async () => {
@@ -154,8 +154,8 @@ test('a viewer explains, imports and exports, and changes nothing', async () => 
   for (const [method, path] of [
     ['PUT', ''],
     ['DELETE', ''],
-    ['PUT', '/draft'],
-    ['POST', '/draft/apply'],
+    ['PUT', '/staged'],
+    ['POST', '/staged/apply'],
     ['POST', '/versions/1/apply'],
   ] as const)
     expect((await ask(method, path, method === 'PUT' ? text(1) : undefined, viewer)).status, path).toBe(403);

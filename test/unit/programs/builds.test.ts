@@ -187,7 +187,7 @@ test('a chosen build whose key is no longer trusted does not start', async () =>
 test('keys in a folder that others write to, private keys and other keys are refused', async () => {
   const { builds, trust, key } = await scene();
   chmodSync(trust, 0o777);
-  await expect(builds.add(image, key.sign(image), 'ada')).rejects.toThrow('others may write to it');
+  await expect(builds.add(image, key.sign(image), 'ada')).rejects.toThrow('it is writable by others');
   chmodSync(trust, 0o700);
   writeFileSync(join(trust, 'bad.pem'), 'no key');
   expect(() => builds.signers()).toThrow(/bad\.pem/);

@@ -63,7 +63,7 @@ test('a process is told before a pin; a program is also whose link holds it', ()
   expect(owners.program(11).owner).toEqual({ kind: 'process', pid: 41, name: 'bpftrace' });
 });
 
-test('what nobody was found to have is unknown, and why', () => {
+test('an object without holders and pins has an unknown owner, with the reason', () => {
   const attachment = {
     kind: 'tc',
     hook: 'tc/ingress',
@@ -78,38 +78,29 @@ test('what nobody was found to have is unknown, and why', () => {
   );
   expect(owners.program(12).owner).toEqual({
     kind: 'unknown',
-    why: 'no process was found that holds it, and it is not pinned: tc/ingress of eth0 keeps it',
+    why: 'not pinned, and no process that holds it was found: tc/ingress of eth0 keeps it',
   });
   expect(owners.map(13, [12]).owner).toEqual({
     kind: 'unknown',
-    why: 'only programs were found that hold it: 12',
+    why: 'held only by programs: 12',
   });
 });
 
 test.each([
   [{}, null],
-  [{ owner: { kind: 'process', pid: 4, name: 'x' } }, 'it is not ours: process 4 (x) has it'],
-  [
-    { frozen: true },
-    'it is constant: the verifier took its values for granted when the programs were loaded',
-  ],
+  [{ owner: { kind: 'process', pid: 4, name: 'x' } }, 'it belongs to process 4 (x), not to Podlane'],
+  [{ frozen: true }, 'it is constant: the verifier relied on its values when the programs were loaded'],
   [
     { flagNames: ['mmapable'] },
-    'programs and its owner share its memory: a write between theirs would be lost, or undo theirs',
+    'programs and its owner write to its memory directly: an edit could be lost, or undo their writes',
   ],
-  [{ name: 'draft_policies' }, 'it is compiled from the access rules as a whole: change the rules'],
+  [{ name: 'staged_policies' }, 'it is compiled from the access rules: change the rules instead'],
   [{ name: 'policies', owner: { kind: 'ours', what: 'user of a pod' } }, null],
-  [
-    { name: 'fragments' },
-    'our programs keep their own state in it, which must agree with what they have elsewhere',
-  ],
-  [
-    { perCpu: true, type: 'percpu_hash' },
-    'programs count in it, on each CPU: what is written over would be lost',
-  ],
+  [{ name: 'fragments' }, 'it holds state of Podlane’s programs that must stay consistent with other maps'],
+  [{ perCpu: true, type: 'percpu_hash' }, 'programs count in it on each CPU: an edit would lose counts'],
   [{ type: 'ringbuf', notListed: 'a ring buffer' }, 'a ring buffer'],
-  [{ type: 'prog_array' }, 'a map of type prog_array holds no values, but other objects'],
-  [{ btfId: null }, 'its types are not known: it was made without BTF'],
+  [{ type: 'prog_array' }, 'a map of type prog_array holds references to objects, not values'],
+  [{ btfId: null }, 'its types are unknown: it was created without BTF'],
 ] as const)('a map with %o: %s', (more, why) => {
   const map = {
     type: 'hash',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Correlator, type Observation } from '../../../server/trace/correlator.ts';
-import { echo, headersOf, sighting, tcp, udp } from './packet-fixtures.ts';
+import { echo, headersOf, observation, tcp, udp } from './packet-fixtures.ts';
 
 const ping = (sequence: number, ttl = 64) =>
   headersOf({
@@ -16,8 +16,8 @@ const ms = (count: number): bigint => BigInt(count) * 1_000_000n;
 
 test('a packet that is redirected is known again at the pod it was sent to, a hop further', () => {
   const correlator = new Correlator(10, quietMs);
-  const sent = correlator.add(sighting(ping(1), { verdict: 'redirected', target: 2 }))!;
-  const came = correlator.add(sighting(ping(1, 63), { where: 'to-pod', slot: 2, timeNs: 9000n }))!;
+  const sent = correlator.add(observation(ping(1), { verdict: 'redirected', target: 2 }))!;
+  const came = correlator.add(observation(ping(1, 63), { where: 'to-pod', slot: 2, timeNs: 9000n }))!;
   expect(came).toBe(sent);
   expect(came.observations.map(({ where, slot }) => [where, slot])).toEqual([
     ['from-pod', 1],
@@ -27,42 +27,42 @@ test('a packet that is redirected is known again at the pod it was sent to, a ho
 
 test('another sequence number is another packet, and so is the same one sent again', () => {
   const correlator = new Correlator(10, quietMs);
-  const numbers = [ping(1), ping(2), ping(1)].map((headers) => correlator.add(sighting(headers))!.number);
+  const numbers = [ping(1), ping(2), ping(1)].map((headers) => correlator.add(observation(headers))!.number);
   expect(numbers).toEqual([1, 2, 3]);
-  const first = correlator.add(sighting(ping(1), { where: 'to-pod', slot: 2 }))!;
-  const second = correlator.add(sighting(ping(1), { where: 'to-pod', slot: 2 }))!;
+  const first = correlator.add(observation(ping(1), { where: 'to-pod', slot: 2 }))!;
+  const second = correlator.add(observation(ping(1), { where: 'to-pod', slot: 2 }))!;
   expect([first.number, second.number]).toEqual([1, 3]);
 });
 
 test('it does not go to a pod that it was not redirected to, nor gain time to live', () => {
   const correlator = new Correlator(10, quietMs);
-  correlator.add(sighting(ping(1, 63), { verdict: 'redirected', target: 2 }));
-  expect(correlator.add(sighting(ping(1, 63), { where: 'to-pod', slot: 3 }))!.number).toBe(2);
-  expect(correlator.add(sighting(ping(1, 64), { where: 'to-pod', slot: 2 }))!.number).toBe(3);
+  correlator.add(observation(ping(1, 63), { verdict: 'redirected', target: 2 }));
+  expect(correlator.add(observation(ping(1, 63), { where: 'to-pod', slot: 3 }))!.number).toBe(2);
+  expect(correlator.add(observation(ping(1, 64), { where: 'to-pod', slot: 2 }))!.number).toBe(3);
 });
 
 test('what one of our programs drops, the kernel tells too: it is told once', () => {
   const correlator = new Correlator(10, quietMs);
-  const packet = correlator.add(sighting(ping(1), { verdict: 'dropped', reason: 'denied' }))!;
+  const packet = correlator.add(observation(ping(1), { verdict: 'dropped', reason: 'denied' }))!;
   const freed: Partial<Observation> = { where: 'kernel', verdict: 'dropped', reason: 47, slot: null };
-  expect(correlator.add(sighting(ping(1), freed))).toBeNull();
+  expect(correlator.add(observation(ping(1), freed))).toBeNull();
   expect(packet.observations).toHaveLength(1);
-  const lost = correlator.add(sighting(ping(2), { where: 'to-pod' }))!;
-  expect(correlator.add(sighting(ping(2), freed))).toBe(lost);
+  const lost = correlator.add(observation(ping(2), { where: 'to-pod' }))!;
+  expect(correlator.add(observation(ping(2), freed))).toBe(lost);
 });
 
 test('both hooks of a device whose programs move see one packet', () => {
   const correlator = new Correlator(10, quietMs);
-  const packet = correlator.add(sighting(ping(1), { hook: 'netkit/peer' }))!;
-  expect(correlator.add(sighting(ping(1), { hook: 'tcx/ingress' }))).toBe(packet);
+  const packet = correlator.add(observation(ping(1), { hook: 'netkit/peer' }))!;
+  expect(correlator.add(observation(ping(1), { hook: 'tcx/ingress' }))).toBe(packet);
 });
 
 test('beyond the limit no packet is begun, those that are go on', () => {
   const correlator = new Correlator(1, quietMs);
-  correlator.add(sighting(ping(1)));
+  correlator.add(observation(ping(1)));
   expect(correlator.full).toBe(true);
-  expect(correlator.add(sighting(ping(2)))).toBeNull();
-  expect(correlator.add(sighting(ping(1), { where: 'to-pod', slot: 2, timeNs: ms(1) }))!.number).toBe(1);
+  expect(correlator.add(observation(ping(2)))).toBeNull();
+  expect(correlator.add(observation(ping(1), { where: 'to-pod', slot: 2, timeNs: ms(1) }))!.number).toBe(1);
   expect(correlator.done).toBe(false);
   expect(correlator.settle(ms(100))).toEqual([]);
   expect(correlator.settle(ms(202)).map(({ number }) => number)).toEqual([1]);
@@ -95,7 +95,7 @@ test('whatever packets go which ways, one after the other: each is put together 
         };
         const at = (ttl: number, more: Partial<Observation>) => {
           now += 1000n;
-          return correlator.add(sighting(headersOf({ ...base, ttl }), { timeNs: now, ...more }));
+          return correlator.add(observation(headersOf({ ...base, ttl }), { timeNs: now, ...more }));
         };
         const toPod: Partial<Observation> = { where: 'to-pod', slot: 9 };
         const freed: Partial<Observation> = { where: 'kernel', verdict: 'dropped', reason: 2, slot: null };
@@ -131,7 +131,7 @@ test('packets do not mix, however they interleave', () => {
         const sent = numbers.get(sequence);
         const more: Partial<Observation> = sent === undefined ? {} : { where: 'to-pod', slot: 2 };
         const headers = ping(sequence, sent === undefined ? 64 : 63);
-        const { number } = correlator.add(sighting(headers, { ...more, timeNs: BigInt(i) }))!;
+        const { number } = correlator.add(observation(headers, { ...more, timeNs: BigInt(i) }))!;
         if (sent !== undefined) expect(number).toBe(sent);
         numbers.set(sequence, number);
       }

@@ -1,4 +1,4 @@
-import type { TraceEvent, VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
+import type { TraceEvent, VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import { type PacketParts, packet } from './packet-fixtures.ts';
 
 /** A TCP SYN of the pod numbered 1 that was denied, unless said otherwise. */
@@ -23,7 +23,7 @@ export const verdictEvent = (more: Partial<VerdictEvent> = {}): VerdictEvent => 
   ...more,
 });
 
-/** A run on the way out of slot 1 that passed, unless said otherwise. */
+/** An egress run of slot 1 that passed, with the given changes. */
 export function traceEvent(parts: PacketParts, more: Partial<TraceEvent> = {}): TraceEvent {
   const headers = packet(parts);
   return {

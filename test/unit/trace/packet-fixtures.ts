@@ -79,7 +79,7 @@ export const headersOf = (parts: PacketParts): DecodedHeaders => decodeHeaders(p
 export const canonical = (text: string): string => addressText(parseAddress(text));
 
 /** A run of `from_pod` on slot 1 that passed, unless said otherwise. */
-export const sighting = (headers: DecodedHeaders, more: Partial<Observation> = {}): Observation => ({
+export const observation = (headers: DecodedHeaders, more: Partial<Observation> = {}): Observation => ({
   timeNs: 0n,
   where: 'from-pod',
   slot: 1,

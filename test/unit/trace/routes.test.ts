@@ -50,7 +50,7 @@ async function join(agent: Awaited<ReturnType<typeof fakeAgent>>['agent']) {
 
 test('verdicts are listed, filtered, and exported a line each', async () => {
   const { app, kernel } = await scratch();
-  kernel.tellVerdicts([verdictEvent(), verdictEvent({ destinationPort: 443 }), verdictEvent()]);
+  kernel.publishVerdicts([verdictEvent(), verdictEvent({ destinationPort: 443 }), verdictEvent()]);
   const list = (await app.inject('/api/v1/verdicts?port=80&limit=1')).json();
   expect(list).toMatchObject({ items: [{ id: 2 }], next: '2', kept: 3, losses: { rateLimited: 0 } });
   const rest = (await app.inject(`/api/v1/verdicts?port=80&limit=1&before=${list.next}`)).json();
@@ -75,12 +75,12 @@ test.each(['address=300.1.1.1', 'port=70000', 'verdict=lost', 'before=x', 'limit
 test('who subscribes to verdicts gets what comes after, by the last filter given', async () => {
   const { agent, kernel } = await scratch();
   const { say, got } = await join(agent);
-  kernel.tellVerdicts([verdictEvent()]);
+  kernel.publishVerdicts([verdictEvent()]);
   await say({ type: 'subscribe', topic: 'verdicts' });
-  kernel.tellVerdicts([verdictEvent()]);
+  kernel.publishVerdicts([verdictEvent()]);
   await vi.waitFor(() => expect(got('verdicts')).toMatchObject([{ items: [{ id: 1 }], missed: 0 }]));
   await say({ type: 'subscribe', topic: 'verdicts', filter: { port: 443 } });
-  kernel.tellVerdicts([verdictEvent(), verdictEvent({ destinationPort: 443 })]);
+  kernel.publishVerdicts([verdictEvent(), verdictEvent({ destinationPort: 443 })]);
   await vi.waitFor(() => expect(got('verdicts').at(-1)).toMatchObject({ items: [{ id: 3 }] }));
   expect(got('verdicts')).toHaveLength(2);
   await say({ type: 'unsubscribe', topic: 'verdicts' });
@@ -91,7 +91,7 @@ test('a trace asks the programs, tells what they see, and takes back what it ask
   const body = { pod: 'shop.cart', protocol: 'udp', port: 53, packets: 10 };
   const headers = { 'x-podlane-actor': 'ada' };
   const answer = await app.inject({ method: 'POST', url: '/api/v1/traces', headers, body });
-  expect([answer.statusCode, kernel.traced]).toEqual([
+  expect([answer.statusCode, kernel.traceFilters]).toEqual([
     201,
     [{ id: 1, address: '10.42.0.1', port: 53, protocol: 17 }],
   ]);
@@ -106,7 +106,7 @@ test('a trace asks the programs, tells what they see, and takes back what it ask
   const { say, got } = await join(agent);
   await say({ type: 'subscribe', topic: 'trace', trace: trace.id });
   const query = { source: '10.42.0.1', destination: '192.0.2.53', protocol: 17, payload: udp(999, 53) };
-  kernel.tellTraces([
+  kernel.publishTraces([
     traceEvent(query, { verdict: 'dropped', reason: 'spoofed_source' }),
     traceEvent({ ...query, source: '10.42.0.99' }),
   ]);
@@ -115,7 +115,7 @@ test('a trace asks the programs, tells what they see, and takes back what it ask
   );
   const ended = await app.inject({ method: 'DELETE', url: `/api/v1/traces/${trace.id}` });
   expect(ended.json()).toMatchObject({ state: 'ended', ended: 'stopped', seen: 1, items: [{ number: 1 }] });
-  expect(kernel.traced).toEqual([]);
+  expect(kernel.traceFilters).toEqual([]);
   expect((await app.inject('/api/v1/traces')).json()).toMatchObject({
     items: [{ id: trace.id }],
     next: null,
@@ -131,7 +131,7 @@ test('a trace whose last reader has gone ends by itself', async () => {
   await say({ type: 'subscribe', topic: 'trace', trace: id });
   socket.close();
   await vi.waitFor(async () => expect(agent.traces.get(id).ended).toBe('abandoned'), { timeout: 6000 });
-  expect(kernel.traced).toEqual([]);
+  expect(kernel.traceFilters).toEqual([]);
 });
 
 test('what cannot be traced is refused, and asks nothing of the programs', async () => {
@@ -141,7 +141,7 @@ test('what cannot be traced is refused, and asks nothing of the programs', async
   expect((await post({ pod: 'shop.cart', family: 6 })).json().code).toBe('unprocessable');
   for (const bad of [{ port: 80, protocol: 'icmp' }, { address: '10.0.0.1', family: 6 }, { packets: 1001 }])
     expect((await post({ pod: 'shop.cart', ...bad })).json().code).toBe('bad_request');
-  expect(kernel.traced).toEqual([]);
+  expect(kernel.traceFilters).toEqual([]);
   const viewer = { 'x-podlane-role': 'viewer' };
   const refused = await app.inject({
     method: 'POST',

@@ -7,7 +7,7 @@ import type { FormatContext } from '../../../server/trace/packet-trace.ts';
 import { PodNames, type PodSource } from '../../../server/trace/pod-names.ts';
 import { newTraceSummary, RunningTrace } from '../../../server/trace/running-trace.ts';
 import { kernelFilters, traceMatcher } from '../../../server/trace/trace-filter.ts';
-import { echo, headersOf, sighting, udp } from './packet-fixtures.ts';
+import { echo, headersOf, observation, udp } from './packet-fixtures.ts';
 
 const pod = (number: number, name: string) => ({
   id: name,
@@ -23,7 +23,7 @@ const pods = Object.assign(new EventEmitter(), {
   summaries: () => summaries,
   all: () => summaries.map(({ id, number }) => ({ id, slots: [number], netnsInode: BigInt(40 + number) })),
 }) as unknown as PodSource;
-const teller: FormatContext = {
+const context: FormatContext = {
   clock: readKernelClock(),
   names: new PodNames(pods),
   kernelReason: (reason) => (reason === 2 ? 'NO_SOCKET' : null),
@@ -53,18 +53,20 @@ const toWeb: Partial<Observation> = { where: 'to-pod', slot: 2, owner: 2, hook: 
 test('a packet is told as lines with the time between them, and as a path', () => {
   const trace = begin();
   // The buffers of programs and of the kernel are read one after the other: times put them in order.
-  trace.addObservation(sighting(ping(1, 63), { ...toWeb, timeNs: at(12) }));
-  trace.addObservation(sighting(ping(1), { ...fromCart, timeNs: at(3), verdict: 'redirected', target: 2 }));
+  trace.addObservation(observation(ping(1, 63), { ...toWeb, timeNs: at(12) }));
   trace.addObservation(
-    sighting(ping(2), { ...fromCart, timeNs: at(20), verdict: 'dropped', reason: 'denied', rule: 7 }),
+    observation(ping(1), { ...fromCart, timeNs: at(3), verdict: 'redirected', target: 2 }),
   );
-  expect(trace.advance(teller, at(second))).toBeNull();
+  trace.addObservation(
+    observation(ping(2), { ...fromCart, timeNs: at(20), verdict: 'dropped', reason: 'denied', rule: 7 }),
+  );
+  expect(trace.advance(context, at(second))).toBeNull();
   const { items, path, seen } = trace.trace();
   expect(seen).toBe(2);
   expect(items[0]).toMatchObject({
     number: 1,
     outcome: 'delivered',
-    sentence: 'given to shop/web',
+    sentence: 'delivered to shop/web',
     protocolName: 'icmp',
     ttl: 64,
     points: [
@@ -76,7 +78,7 @@ test('a packet is told as lines with the time between them, and as a path', () =
   expect(items[1]).toMatchObject({
     outcome: 'dropped',
     points: [{ reason: 'denied', rule: 'rule-7' }],
-    sentence: 'dropped on the way out of shop/cart: denied by rule rule-7',
+    sentence: 'dropped at egress of shop/cart: denied by rule rule-7',
   });
   const label = (id: string) => path.nodes.find((node) => node.id === id)!.label;
   expect(path.edges.map(({ from, to, by, packets }) => [label(from), label(to), by, packets])).toEqual([
@@ -86,7 +88,7 @@ test('a packet is told as lines with the time between them, and as a path', () =
   ]);
 });
 
-test('a packet that was given to a pod and then lost there says so, also to who was told before', () => {
+test('a delivered packet that is lost in the pod is reported again to watchers', () => {
   const trace = begin();
   const told: string[] = [];
   trace.watch(({ items }) => void told.push(...items.map(({ outcome }) => outcome)));
@@ -96,11 +98,11 @@ test('a packet that was given to a pod and then lost there says so, also to who 
     protocol: 17,
     payload: udp(9, 9),
   });
-  trace.addObservation(sighting(headers, { ...fromCart, timeNs: at(0) }));
-  trace.addObservation(sighting(headers, { ...toWeb, timeNs: at(5) }));
-  trace.advance(teller, at(50_000));
+  trace.addObservation(observation(headers, { ...fromCart, timeNs: at(0) }));
+  trace.addObservation(observation(headers, { ...toWeb, timeNs: at(5) }));
+  trace.advance(context, at(50_000));
   trace.addObservation(
-    sighting(headers, {
+    observation(headers, {
       timeNs: at(9),
       where: 'kernel',
       slot: null,
@@ -110,45 +112,45 @@ test('a packet that was given to a pod and then lost there says so, also to who 
       reason: 2,
     }),
   );
-  trace.advance(teller, at(100_000));
+  trace.advance(context, at(100_000));
   expect(told).toEqual(['delivered', 'lost']);
   const [packet] = trace.trace().items;
   expect(packet!.sentence).toBe('dropped by the kernel in shop/web: NO_SOCKET');
   expect(packet!.points[2]).toMatchObject({ pod: { name: 'web' }, device: null, reason: 'NO_SOCKET' });
 });
 
-test('nothing is said of a packet under way until it has been quiet', () => {
+test('a packet in transit is not reported until it settles', () => {
   const trace = begin();
   const away = headersOf({ source: '10.0.0.1', destination: '192.0.2.1', protocol: 17, payload: udp(9, 9) });
-  trace.addObservation(sighting(away, { ...fromCart, timeNs: at(0) }));
-  trace.addObservation(sighting(ping(5), { ...fromCart, timeNs: at(1), verdict: 'redirected', target: 2 }));
-  trace.advance(teller, at(150_000));
-  expect(trace.trace().items).toEqual([]);
-  trace.advance(teller, at(300_000));
-  expect(trace.trace().items.map(({ outcome }) => outcome)).toEqual(['left', 'unknown']);
-  expect(trace.trace().items[1]!.sentence).toBe(
-    'put on the device of shop/web, and not seen again in 200 ms',
+  trace.addObservation(observation(away, { ...fromCart, timeNs: at(0) }));
+  trace.addObservation(
+    observation(ping(5), { ...fromCart, timeNs: at(1), verdict: 'redirected', target: 2 }),
   );
+  trace.advance(context, at(150_000));
+  expect(trace.trace().items).toEqual([]);
+  trace.advance(context, at(300_000));
+  expect(trace.trace().items.map(({ outcome }) => outcome)).toEqual(['left', 'unknown']);
+  expect(trace.trace().items[1]!.sentence).toBe('redirected to shop/web, then not observed for 200 ms');
 });
 
-test('it ends with its last packet or its time, and takes in nothing new', () => {
+test('a trace ends at its limit of packets or time, and adds nothing afterwards', () => {
   const few = begin({ packets: 1 });
-  few.addObservation(sighting(ping(1), { ...fromCart, timeNs: at(0) }));
-  few.addObservation(sighting(ping(2), { ...fromCart, timeNs: at(1) }));
-  expect(few.advance(teller, at(100_000))).toBeNull();
-  expect(few.advance(teller, at(400_000))).toBe('packets');
-  few.end('packets', teller);
+  few.addObservation(observation(ping(1), { ...fromCart, timeNs: at(0) }));
+  few.addObservation(observation(ping(2), { ...fromCart, timeNs: at(1) }));
+  expect(few.advance(context, at(100_000))).toBeNull();
+  expect(few.advance(context, at(400_000))).toBe('packets');
+  few.end('packets', context);
   expect(few.trace()).toMatchObject({ state: 'ended', ended: 'packets', seen: 1 });
 
   const short = begin({ seconds: 1 });
-  expect(short.advance(teller, at(2 * second))).toBe('seconds');
+  expect(short.advance(context, at(2 * second))).toBe('seconds');
   const stopped = begin();
-  stopped.addObservation(sighting(ping(1), { ...fromCart, timeNs: process.hrtime.bigint() }));
-  stopped.end('stopped', teller);
+  stopped.addObservation(observation(ping(1), { ...fromCart, timeNs: process.hrtime.bigint() }));
+  stopped.end('stopped', context);
   expect(stopped.trace().items).toMatchObject([{ outcome: 'unknown' }]);
 });
 
-test('the programs are asked by one address, and what they tell too much is left out', () => {
+test('the programs filter by one address, and further packets that they report are discarded', () => {
   const own = ['10.0.0.1', 'fd00::1'];
   expect(kernelFilters(3, {}, own)).toEqual([
     { id: 3, address: '10.0.0.1' },

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import type { VerdictListQuery } from '../../../contract/verdict.ts';
-import type { LostVerdicts, VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
+import type { LostVerdicts } from '../../../server/acl/load/kernel-rules.ts';
+import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import { PodNames, type PodSource } from '../../../server/trace/pod-names.ts';
 import { VerdictLog } from '../../../server/trace/verdict-log.ts';
 import { VerdictRecorder } from '../../../server/trace/verdicts.ts';
@@ -30,7 +31,7 @@ function stage() {
       listener = told;
       return () => {};
     },
-    lost: () => lost,
+    lostVerdicts: () => lost,
   };
   const names = new PodNames(pods);
   const rules = {
