@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { type Browser, chromium as playwrightChromium } from '@playwright/test';
+import { type Browser, chromium as playwrightChromium, type Request } from '@playwright/test';
 import { chromium } from '../playwright.config.ts';
 import { startNode } from '../test/e2e/fixtures/node.ts';
 import { type Report, summary } from './report.ts';
@@ -78,19 +78,22 @@ async function loadPage(
   const context = await browser.newContext({ storageState, viewport: { width: 1440, height: 900 } });
   try {
     const page = await context.newPage();
+    const requests: Request[] = [];
+    page.on('request', (request) => {
+      if (request.resourceType() === 'script') requests.push(request);
+    });
     await page.goto(url, { waitUntil: 'load' });
     await page.locator(shows).first().waitFor();
     await page.waitForTimeout(lateMs);
-    return await page.evaluate(() => {
-      const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
-      const loadedAt = navigation?.loadEventStart ?? 0;
-      const sizes = { first: 0, late: 0 };
-      for (const entry of performance.getEntriesByType('resource') as PerformanceResourceTiming[]) {
-        if (!new URL(entry.name).pathname.endsWith('.js')) continue;
-        sizes[entry.startTime < loadedAt ? 'first' : 'late'] += entry.encodedBodySize;
-      }
-      return sizes;
-    });
+    const loadedAt = await page.evaluate<number>(
+      "performance.timeOrigin + performance.getEntriesByType('navigation')[0].loadEventStart",
+    );
+    const sizes = { first: 0, late: 0 };
+    for (const request of requests) {
+      const { responseBodySize } = await request.sizes();
+      sizes[request.timing().startTime < loadedAt ? 'first' : 'late'] += responseBodySize;
+    }
+    return sizes;
   } finally {
     await context.close();
   }

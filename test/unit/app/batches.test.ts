@@ -5,31 +5,31 @@ import { member, newBatch } from '../batch/records.ts';
 
 const batch = newBatch('b', [member('web'), member('cart')], { number: 3 });
 
-test('a pod takes the place of the one with its id, and is counted', () => {
+test('a pod replaces the one with its id, and is counted', () => {
   const next = updateBatchPod(batch, member('cart', { state: 'done', moved: true }));
   expect(next.pods.map(({ state }) => state)).toEqual(['waiting', 'done']);
   expect(next.counts).toMatchObject({ waiting: 1, done: 1 });
 });
 
-test('a new batch stands first in the list, a known one keeps its place', () => {
+test('a new batch is first in the list, a known one keeps its position', () => {
   const { pods: _, ...summary } = batch;
   const newer = { ...summary, id: 'newer' };
   expect(upsertBatch([summary], newer).map(({ id }) => id)).toEqual(['newer', 'b']);
   expect(upsertBatch([newer, summary], { ...summary, state: 'done' })[1]?.state).toBe('done');
 });
 
-test('words say what is done to how many, and whether the kind stays', () => {
-  const there = [member('web', { from: 'veth' })];
+test('labels state the action, the number of pods, and if the kind stays', () => {
+  const onVeth = [member('web', { from: 'veth' })];
   expect(batchLabel('veth', batch.pods)).toBe('Fall back 2 pods to veth');
-  expect(batchLabel('veth', there)).toBe('Renew the veth of 1 pod');
-  expect(batchLabel('netkit', there)).toBe('Promote 1 pod to netkit');
+  expect(batchLabel('veth', onVeth)).toBe('Recreate the veth devices of 1 pod');
+  expect(batchLabel('netkit', onVeth)).toBe('Promote 1 pod to netkit');
   expect(batchLabel('netkit', [])).toBe('Promote to netkit');
   expect(batchTitle(batch)).toBe('Falling back 2 pods');
   expect(batchTitle({ ...batch, state: 'paused' })).toBe('Batch 3 is paused');
-  expect(podStateLabel('waiting', { endedAt: batch.startedAt })).toBe('not begun');
+  expect(podStateLabel('waiting', { endedAt: batch.startedAt })).toBe('not started');
 });
 
-test('held by its operator, it is not in trouble', () => {
+test('a batch that its operator paused does not need one', () => {
   expect(needsOperator({ ...batch, state: 'paused' })).toBe(false);
   expect(needsOperator({ ...batch, state: 'interrupted' })).toBe(true);
   const { counts } = newBatch('b', [member('web', { state: 'unhealthy' })]);

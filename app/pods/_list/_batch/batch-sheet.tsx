@@ -12,13 +12,13 @@ import { PlanFooter } from './plan-footer.tsx';
 import { PlanView } from './plan-view.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunView } from './run-view.tsx';
-import { batchLabel, batchTitle } from './text.ts';
+import { batchLabel, batchText, batchTitle } from './text.ts';
 import type { BatchSheetControl } from './use-batch-sheet.ts';
 
 interface Props {
   sheet: BatchSheetControl;
   pods: readonly PodSummary[];
-  /** The selection became a batch. */
+  /** Called when the batch was started: clears the selection. */
   started: () => void;
 }
 
@@ -40,7 +40,7 @@ function PlanSheet({ to, sheet, pods, started }: Props & { to: DeviceKind }) {
       open
       onOpenChange={(open) => !open && sheet.close()}
       title={action}
-      description="Which pods will be moved, and which will not and why. Nothing has been changed yet."
+      description={batchText.planDescription}
       head={<KindBadge kind={to} />}
       footer={
         <PlanFooter
@@ -72,19 +72,19 @@ function PlanSheet({ to, sheet, pods, started }: Props & { to: DeviceKind }) {
 
 function RunSheet({ id, sheet }: { id: string; sheet: BatchSheetControl }) {
   const { data: batch, error } = useBatch(id);
-  const title = batch ? batchTitle(batch) : error ? 'No such batch' : 'Batch';
+  const title = batch ? batchTitle(batch) : error ? batchText.notFound : batchText.sheet;
   return (
     <Sheet
       open
       onOpenChange={(open) => !open && sheet.close()}
       title={title}
-      description="The pods of the batch, as the journal has them."
+      description={batchText.runDescription}
       head={batch && <KindBadge kind={batch.to} />}
       footer={batch && <RunFooter batch={batch} close={sheet.close} />}
     >
       {batch === undefined ? (
         <p className="p-6 text-ink-2" aria-busy={error === null}>
-          {error === null ? 'Reading the journal' : error.message}
+          {error === null ? batchText.reading : error.message}
         </p>
       ) : (
         <RunView batch={batch} />

@@ -2,7 +2,9 @@
 
 import { type ReactNode, useId } from 'react';
 import type { NewBatch } from '../../../../contract/batch.ts';
+import type { DeviceKind } from '../../../../contract/device.ts';
 import { maxParallelism } from '../../../../contract/limits.ts';
+import { batchText, podsValue, recreateLabel } from './text.ts';
 
 export type Options = Pick<NewBatch, 'parallelism' | 'onUnhealthy' | 'recreate'>;
 
@@ -11,32 +13,29 @@ export const startOptions: Options = { parallelism: 4, onUnhealthy: 'pause', rec
 interface Props {
   options: Options;
   change: (change: Partial<Options>) => void;
-  /** Pods that are on the kind already. */
-  there: number;
+  /** Kind of the batch, and the number of pods that are on it already. */
+  to: DeviceKind;
+  skipped: number;
 }
 
-/** How the batch is to be carried out. */
-export function OptionFields({ options, change, there }: Props) {
+/** Form fields of a batch's options. */
+export function OptionFields({ options, change, to, skipped }: Props) {
   return (
     <section aria-labelledby="options" className="border-line-1 border-b px-6 py-3 max-md:px-4">
       <h3 id="options" className="pb-1 font-semibold">
-        How
+        {batchText.options}
       </h3>
       <Parallelism value={options.parallelism} change={(parallelism) => change({ parallelism })} />
       <Switch
-        label="Stop at the first unhealthy pod"
-        detail={
-          options.onUnhealthy === 'stop'
-            ? 'for good: what has not begun stays where it is'
-            : 'otherwise it pauses there and can be resumed'
-        }
+        label={batchText.onUnhealthy}
+        detail={options.onUnhealthy === 'stop' ? batchText.stops : batchText.pauses}
         on={options.onUnhealthy === 'stop'}
         change={(on) => change({ onUnhealthy: on ? 'stop' : 'pause' })}
       />
-      {(there > 0 || options.recreate) && (
+      {(skipped > 0 || options.recreate) && (
         <Switch
-          label="Give those that are there already a new device too"
-          detail="of the same kind, e.g. after a change of its settings"
+          label={recreateLabel(to)}
+          detail={batchText.recreateDetail}
           on={options.recreate}
           change={(recreate) => change({ recreate })}
         />
@@ -49,7 +48,7 @@ function Parallelism({ value, change }: { value: number; change: (value: number)
   const id = useId();
   return (
     <div className="flex min-h-8 flex-wrap items-center gap-x-3 py-0.5">
-      <label htmlFor={id}>At the same time</label>
+      <label htmlFor={id}>{batchText.parallelism}</label>
       <input
         id={id}
         type="range"
@@ -58,12 +57,10 @@ function Parallelism({ value, change }: { value: number; change: (value: number)
         value={value}
         onChange={({ target }) => change(Number(target.value))}
         className="w-40 accent-accent"
-        aria-valuetext={`${value} pods`}
+        aria-valuetext={podsValue(value)}
       />
       <b className="w-5 font-semibold tabular-nums">{value}</b>
-      <span className="text-12 text-muted">
-        {value === 1 ? 'the next begins when this one is known to be well' : 'migrations at most'}
-      </span>
+      <span className="text-12 text-muted">{value === 1 ? batchText.oneAtATime : batchText.atMost}</span>
     </div>
   );
 }

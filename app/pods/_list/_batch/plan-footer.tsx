@@ -1,5 +1,6 @@
 import type { BatchPlan } from '../../../../contract/batch.ts';
 import { Button } from '../../../_components/button.tsx';
+import { batchText, needsSlots } from './text.ts';
 
 interface Props {
   plan: BatchPlan | undefined;
@@ -9,15 +10,16 @@ interface Props {
   onCancel: () => void;
 }
 
+/** Footer of a batch's plan: cancel, and start the batch. */
 export function PlanFooter({ plan, action, pending, onConfirm, onCancel }: Props) {
   return (
     <>
       <span className="min-w-0 flex-1 text-12 text-muted max-md:flex-none" role="status">
-        {plan && words(plan)}
+        {plan && statusText(plan)}
       </span>
       <span className="ml-auto flex flex-wrap justify-end gap-3">
         <Button size="large" onClick={onCancel}>
-          Cancel
+          {batchText.cancel}
         </Button>
         <Button look="primary" size="large" disabled={!plan?.allowed || pending} onClick={onConfirm}>
           {action}
@@ -27,9 +29,8 @@ export function PlanFooter({ plan, action, pending, onConfirm, onCancel }: Props
   );
 }
 
-function words({ counts, slots, allowed }: BatchPlan): string {
-  if (counts.waiting === 0) return 'None of the selected pods can be moved.';
-  if (!allowed)
-    return `${slots.needed} slots are needed meanwhile, ${slots.free} are free: fewer at the same time.`;
-  return 'Traffic is watched before and after each; the first unhealthy pod holds the rest.';
+function statusText({ counts, slots, allowed }: BatchPlan): string {
+  if (counts.waiting === 0) return batchText.noneMovable;
+  if (!allowed) return needsSlots(slots.needed, slots.free);
+  return batchText.watched;
 }

@@ -5,6 +5,7 @@ import { ErrorState } from '../../../_components/error-state.tsx';
 import { SheetSkeleton } from '../../../_components/sheet-skeleton.tsx';
 import { OptionFields, type Options } from './options.tsx';
 import { PodLines } from './pod-lines.tsx';
+import { batchText, plannedStateLabel } from './text.ts';
 
 interface Props {
   plan: BatchPlan | undefined;
@@ -14,7 +15,7 @@ interface Props {
   change: (change: Partial<Options>) => void;
 }
 
-/** Which pods would be moved and how; nothing has been changed. */
+/** Plan of a batch: its options, and the pods by what would happen to them. */
 export function PlanView({ plan, error, retry, options, change }: Props) {
   if (plan === undefined)
     return error === null ? (
@@ -28,18 +29,16 @@ export function PlanView({ plan, error, retry, options, change }: Props) {
     <>
       {error !== null && (
         <div className="border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4" role="alert">
-          <p className="font-semibold">Nothing was changed.</p>
+          <p className="font-semibold">{batchText.unchanged}</p>
           <p className="text-ink-2">{error.message}</p>
         </div>
       )}
-      <OptionFields options={options} change={change} there={plan.counts.skipped} />
+      <OptionFields options={options} change={change} to={plan.to} skipped={plan.counts.skipped} />
       <PodLines
         pods={plan.pods}
         to={plan.to}
         order={['refused', 'waiting', 'skipped']}
-        word={(state) =>
-          ({ refused: 'cannot be moved', skipped: 'there already' })[state as 'refused'] ?? 'to move'
-        }
+        label={(state) => plannedStateLabel(state, plan.to)}
       />
     </>
   );

@@ -11,19 +11,20 @@ import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { count } from '../../../_lib/format.ts';
 import { useMigration } from '../../../_lib/migration-queries.ts';
 import { splitName } from '../../../_lib/pod-queries.ts';
+import { batchText } from './text.ts';
 
 interface Props {
   pods: readonly (BatchPod & { notes?: readonly string[] })[];
   to: DeviceKind;
   order: readonly BatchPodState[];
-  word: (state: BatchPodState) => string;
+  label: (state: BatchPodState) => string;
 }
 
-/** The pods of a batch under the states they are in, with what there is to say of each. */
-export function PodLines({ pods, to, order, word }: Props) {
+/** Pods of a batch grouped by state, each with its steps, reason and notes. */
+export function PodLines({ pods, to, order, label }: Props) {
   return order.map((state) => {
     const some = pods.filter((pod) => pod.state === state);
-    return some.length === 0 ? null : <Group key={state} title={word(state)} pods={some} to={to} />;
+    return some.length === 0 ? null : <Group key={state} title={label(state)} pods={some} to={to} />;
   });
 }
 
@@ -46,10 +47,10 @@ function Group({ title, pods, to }: { title: string; pods: Props['pods']; to: De
 
 function Line({ pod, to }: { pod: Props['pods'][number]; to: DeviceKind }) {
   const [own, generated] = splitName(pod.name);
-  const trouble = pod.state === 'unhealthy' || pod.state === 'refused';
+  const hasFailed = pod.state === 'unhealthy' || pod.state === 'refused';
   const page = `/pods/${pod.namespace}.${pod.name}`;
   return (
-    // Of thousands of pods only those in sight are laid out.
+    // Only visible lines are laid out, since a batch can have thousands of pods.
     <li className="border-line-1 border-b py-1 [contain-intrinsic-size:auto_29px] [content-visibility:auto]">
       <div className="flex min-h-5 items-center gap-x-3">
         <KindChange from={pod.from} to={pod.state === 'skipped' ? pod.from : to} />
@@ -67,12 +68,11 @@ function Line({ pod, to }: { pod: Props['pods'][number]; to: DeviceKind }) {
         {pod.code !== null && <span className="code text-muted max-md:hidden">{pod.code}</span>}
       </div>
       {pod.reason !== null && (
-        <p className={`flex items-start gap-1.5 text-12 ${trouble ? 'text-signal-text' : 'text-muted'}`}>
-          {trouble && <WarningSign />}
+        <p className={`flex items-start gap-1.5 text-12 ${hasFailed ? 'text-signal-text' : 'text-muted'}`}>
+          {hasFailed && <WarningSign />}
           <span className="min-w-0 [overflow-wrap:anywhere]">
             {pod.reason}
-            {pod.state === 'unhealthy' &&
-              (pod.moved ? ' It is on its new device.' : ' It is on its old device.')}
+            {pod.state === 'unhealthy' && (pod.moved ? batchText.onNewDevice : batchText.onOldDevice)}
           </span>
         </p>
       )}

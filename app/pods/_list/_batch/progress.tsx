@@ -1,20 +1,20 @@
 import type { BatchCounts, BatchPodState } from '../../../../contract/batch-states.ts';
 
-const shown: [BatchPodState, string][] = [
+const segments: [BatchPodState, string][] = [
   ['done', 'fill-accent'],
   ['watched', 'fill-ink-2'],
   ['running', 'fill-ink-1'],
   ['unhealthy', 'fill-signal'],
 ];
 
-/** How far a batch is: a bar of what is moved, under way and unhealthy. The words stand beside it. */
+/** Progress bar of a batch: migrated, in progress and unhealthy pods. A text beside it says the same. */
 export function Progress({ counts, className }: { counts: BatchCounts; className: string }) {
-  const all = counts.waiting + shown.reduce((sum, [state]) => sum + counts[state], 0);
+  const all = counts.waiting + segments.reduce((sum, [state]) => sum + counts[state], 0);
   let before = 0;
   return (
     <svg aria-hidden="true" className={`h-1 rounded-1 ${className}`}>
       <rect width="100%" height="4" className="fill-surface-3" />
-      {shown.map(([state, fill]) => {
+      {segments.map(([state, fill]) => {
         const from = before;
         before += counts[state];
         const per = (pods: number): string => `${(pods / Math.max(all, 1)) * 100}%`;

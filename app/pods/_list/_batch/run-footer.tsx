@@ -4,19 +4,20 @@ import { Pause, Play, RotateCcw, Square } from 'lucide-react';
 import type { Batch } from '../../../../contract/batch.ts';
 import { Button } from '../../../_components/button.tsx';
 import { type BatchCommand, useBatchCommand } from '../../../_lib/batch-queries.ts';
-import { clock, count } from '../../../_lib/format.ts';
+import { clock } from '../../../_lib/format.ts';
 import { useMissingRole } from '../../../_lib/session-queries.ts';
+import { batchText, retryLabel, startedBy } from './text.ts';
 
 const icon = { 'aria-hidden': true, className: 'size-3.5', strokeWidth: 1.6 } as const;
 
-/** What can be done with a batch now; when it has ended, who did what when. */
+/** Footer of a batch: the actions on it, and who started it and when. */
 export function RunFooter({ batch, close }: { batch: Batch; close: () => void }) {
   const { mutate, isPending, error } = useBatchCommand(batch.id);
-  const lacks = useMissingRole('operator');
-  const disabled = isPending || lacks !== null;
-  const act = (asked: BatchCommand) => () => mutate(asked);
+  const missingRole = useMissingRole('operator');
+  const disabled = isPending || missingRole !== null;
+  const send = (command: BatchCommand) => () => mutate(command);
   const { state, counts, endedAt } = batch;
-  const held = state === 'paused' || state === 'interrupted';
+  const isHeld = state === 'paused' || state === 'interrupted';
   return (
     <>
       <span
@@ -24,48 +25,48 @@ export function RunFooter({ batch, close }: { batch: Batch; close: () => void })
         role={error ? 'alert' : undefined}
       >
         {error?.message ??
-          `${lacks === null || batch.endedAt !== null ? '' : `${lacks} `}Batch ${count(batch.number)} · by ${batch.actor} · ${clock(Date.parse(batch.startedAt))}`}
+          `${missingRole === null || batch.endedAt !== null ? '' : `${missingRole} `}${startedBy(batch.number, batch.actor, clock(Date.parse(batch.startedAt)))}`}
       </span>
       <span className="ml-auto flex flex-wrap justify-end gap-3">
-        {/* Stop keeps its place: what is under the pointer after Pause is not it. */}
-        {(held || state === 'running') && (
+        {/* Stop keeps its position, so that it is not under the pointer after a click on Pause. */}
+        {(isHeld || state === 'running') && (
           <Button
             look="destructive"
             size="large"
             disabled={disabled}
-            title="What has not begun stays where it is; what runs is ended"
-            onClick={act({ act: 'stop' })}
+            title={batchText.stopDetail}
+            onClick={send({ act: 'stop' })}
           >
             <Square {...icon} />
-            Stop
+            {batchText.stop}
           </Button>
         )}
         {state === 'running' && (
-          <Button size="large" disabled={disabled} onClick={act({ act: 'pause' })}>
+          <Button size="large" disabled={disabled} onClick={send({ act: 'pause' })}>
             <Pause {...icon} />
-            Pause
+            {batchText.pause}
           </Button>
         )}
-        {held && counts.unhealthy > 0 && (
-          <Button size="large" disabled={disabled} onClick={act({ act: 'resume', unhealthy: 'retry' })}>
+        {isHeld && counts.unhealthy > 0 && (
+          <Button size="large" disabled={disabled} onClick={send({ act: 'resume', unhealthy: 'retry' })}>
             <RotateCcw {...icon} />
-            Retry {counts.unhealthy} unhealthy
+            {retryLabel(counts.unhealthy)}
           </Button>
         )}
-        {held && (
+        {isHeld && (
           <Button
             look="primary"
             size="large"
             disabled={disabled}
-            onClick={act({ act: 'resume', unhealthy: 'skip' })}
+            onClick={send({ act: 'resume', unhealthy: 'skip' })}
           >
             <Play {...icon} />
-            {counts.unhealthy > 0 ? 'Skip and resume' : 'Resume'}
+            {counts.unhealthy > 0 ? batchText.skipAndResume : batchText.resume}
           </Button>
         )}
         {endedAt !== null && (
           <Button look="primary" size="large" onClick={close}>
-            Done
+            {batchText.done}
           </Button>
         )}
       </span>

@@ -8,11 +8,11 @@ import { count, span } from '../../../_lib/format.ts';
 import { useNow } from '../../../_lib/use-now.ts';
 import { PodLines } from './pod-lines.tsx';
 import { Progress } from './progress.tsx';
-import { batchTitle, needsOperator, podStateLabel, podStateLabels } from './text.ts';
+import { batchText, batchTitle, needsOperator, optionsLabel, podStateLabel, podStateLabels } from './text.ts';
 
 const order = Object.keys(podStateLabels) as BatchPodState[];
 
-/** A batch that runs or ran: how far it is, why it is held, and each of its pods. */
+/** A running or ended batch: its progress, why it waits, and its pods. */
 export function RunView({ batch }: { batch: Batch }) {
   const { counts, state, reason } = batch;
   const trouble = needsOperator(batch);
@@ -20,10 +20,12 @@ export function RunView({ batch }: { batch: Batch }) {
     <>
       <Progress counts={counts} className="block w-full" />
       <dl className="grid grid-cols-4 border-line-1 border-b max-md:grid-cols-2">
-        <Counter label="moved">{count(counts.done)}</Counter>
-        <Counter label="under way">{count(counts.running + counts.watched)}</Counter>
-        <Counter label={batch.endedAt === null ? 'waiting' : 'not begun'}>{count(counts.waiting)}</Counter>
-        <Counter label="unhealthy">
+        <Counter label={batchText.migrated}>{count(counts.done)}</Counter>
+        <Counter label={batchText.inProgress}>{count(counts.running + counts.watched)}</Counter>
+        <Counter label={batch.endedAt === null ? batchText.waiting : batchText.notStarted}>
+          {count(counts.waiting)}
+        </Counter>
+        <Counter label={batchText.unhealthy}>
           <span className={counts.unhealthy > 0 ? 'text-signal-text' : ''}>{count(counts.unhealthy)}</span>
         </Counter>
       </dl>
@@ -34,28 +36,22 @@ export function RunView({ batch }: { batch: Batch }) {
         >
           {trouble && <WarningSign className="mt-0.5 size-4" />}
           <div className="min-w-0">
-            <p className="font-semibold">{held[state]}</p>
+            <p className="font-semibold">{batchText[state]}</p>
             {reason !== null && <p className="[overflow-wrap:anywhere]">{reason}</p>}
           </div>
         </div>
       )}
       <p className="px-6 py-2 text-12 text-muted max-md:px-4">
-        {batch.parallelism} at the same time, {batch.onUnhealthy === 'pause' ? 'pauses' : 'stops'} at the
-        first unhealthy pod, {batch.endedAt === null ? 'for' : 'took'} <Elapsed batch={batch} />
+        {optionsLabel(batch)} {batch.endedAt === null ? batchText.elapsed : batchText.took}{' '}
+        <Elapsed batch={batch} />
       </p>
       <p className="sr-only" role="status">
         {state === 'running' ? '' : batchTitle(batch)}
       </p>
-      <PodLines pods={batch.pods} to={batch.to} order={order} word={(each) => podStateLabel(each, batch)} />
+      <PodLines pods={batch.pods} to={batch.to} order={order} label={(each) => podStateLabel(each, batch)} />
     </>
   );
 }
-
-const held = {
-  paused: 'Paused: no further pod is moved.',
-  interrupted: 'Interrupted: it does not go on by itself.',
-  stopped: 'Stopped: what had not begun stays where it is.',
-} as const;
 
 function Elapsed({ batch: { startedAt, endedAt } }: { batch: Batch }) {
   const now = useNow();

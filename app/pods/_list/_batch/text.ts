@@ -1,50 +1,125 @@
 import type { Batch, BatchPod, BatchSummary } from '../../../../contract/batch.ts';
-import type { BatchPodState } from '../../../../contract/batch-states.ts';
+import type { BatchCounts, BatchPodState } from '../../../../contract/batch-states.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
+import { count } from '../../../_lib/format.ts';
+import { podCountLabel } from '../text.ts';
 
-export const podCountLabel = (pods: number): string =>
-  pods === 1 ? '1 pod' : `${pods.toLocaleString('en-US')} pods`;
+/** Texts of batches of migrations. */
+export const batchText = {
+  sheet: 'Batch',
+  notFound: 'No such batch',
+  reading: 'Reading the journal',
+  planDescription:
+    'Pods that will be migrated, and pods that will not, with the reason. Nothing has been changed yet.',
+  runDescription: 'Pods of the batch, from its journal.',
+  unchanged: 'Nothing was changed.',
+  cancel: 'Cancel',
+  open: 'Open',
+  stop: 'Stop',
+  stopDetail: 'Pods not started yet stay as they are. Migrations in progress finish.',
+  pause: 'Pause',
+  resume: 'Resume',
+  skipAndResume: 'Skip and resume',
+  done: 'Done',
 
-/** Whether all are on the kind already and get new devices of it. */
-const renews = (to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): boolean =>
+  options: 'Options',
+  parallelism: 'Parallelism',
+  oneAtATime: 'the next pod starts when this one is healthy',
+  atMost: 'concurrent migrations at most',
+  onUnhealthy: 'Stop at the first unhealthy pod',
+  stops: 'permanently: pods not started yet stay as they are',
+  pauses: 'otherwise the batch pauses and can be resumed',
+  recreateDetail: 'for example after a change of its settings',
+
+  noneMovable: 'None of the selected pods can be migrated.',
+  watched: 'Traffic is checked before and after each migration. The batch pauses on the first unhealthy pod.',
+
+  migrated: 'migrated',
+  inProgress: 'in progress',
+  waiting: 'waiting',
+  notStarted: 'not started',
+  unhealthy: 'unhealthy',
+  elapsed: 'elapsed',
+  took: 'took',
+  onNewDevice: ' It is on its new device.',
+  onOldDevice: ' It is on its old device.',
+
+  paused: 'Paused: no further pod is migrated.',
+  interrupted: 'Interrupted: resume or stop the batch.',
+  stopped: 'Stopped: pods not started yet stay as they are.',
+} as const;
+
+export const recreateLabel = (kind: DeviceKind): string => `Also recreate pods already on ${kind}`;
+export const alreadyOnLabel = (kind: DeviceKind): string => `already on ${kind}`;
+export const needsSlots = (needed: number, free: number): string =>
+  `${needed} slots are needed during the batch, ${free} are free: reduce the parallelism.`;
+export const batchNumberLabel = (number: number): string => `Batch ${count(number)}`;
+export const stripTitle = (number: number, pods: number): string =>
+  `${batchNumberLabel(number)}, ${podCountLabel(pods)} to`;
+export const retryLabel = (pods: number): string => `Retry ${count(pods)} unhealthy`;
+export const startedBy = (number: number, actor: string, time: string): string =>
+  `${batchNumberLabel(number)} · by ${actor} · ${time}`;
+export const podsValue = (pods: number): string => podCountLabel(pods);
+/** Progress in words: `3 migrated, 2 in progress, 1 unhealthy`. */
+export const progressLabel = ({ done, running, watched, unhealthy }: BatchCounts): string =>
+  [
+    `${count(done)} ${batchText.migrated}`,
+    ...(running + watched > 0 ? [`${count(running + watched)} ${batchText.inProgress}`] : []),
+    ...(unhealthy > 0 ? [`${count(unhealthy)} ${batchText.unhealthy}`] : []),
+  ].join(', ');
+/** Options of a batch in words, without its duration. */
+export const optionsLabel = ({
+  parallelism,
+  onUnhealthy,
+}: Pick<Batch, 'parallelism' | 'onUnhealthy'>): string =>
+  `Parallelism ${parallelism}, ${onUnhealthy === 'pause' ? 'pauses' : 'stops'} on the first unhealthy pod,`;
+
+/** Returns true if all pods are on the kind already and get new devices of it. */
+const recreates = (to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): boolean =>
   pods.length > 0 && pods.every(({ from }) => from === to);
 
-/** Name of the action that moves these pods to a kind. */
+/** Label of the action that migrates these pods to a kind. */
 export function batchLabel(to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): string {
-  if (renews(to, pods)) return `Renew the ${to} of ${podCountLabel(pods.length)}`;
+  if (recreates(to, pods)) return `Recreate the ${to} devices of ${podCountLabel(pods.length)}`;
   const many = pods.length === 0 ? '' : `${podCountLabel(pods.length)} `;
   return to === 'veth' ? `Fall back ${many}to veth` : `Promote ${many}to netkit`;
 }
 
-/** Pods of the batch that are to be moved, or were. */
+/** Number of pods of the batch that are or will be migrated. */
 export const podsToMigrate = ({ counts }: Pick<BatchSummary, 'counts'>): number =>
   counts.waiting + counts.running + counts.watched + counts.done + counts.unhealthy;
 
-/** Title of the sheet, by what the batch does now. */
+/** Title of a batch's sheet by its state. */
 export function batchTitle(batch: Pick<Batch, 'state' | 'to' | 'counts' | 'number' | 'pods'>): string {
   const { state, to, counts, number, pods } = batch;
   if (state === 'done')
-    return `${podCountLabel(counts.done)} on ${renews(to, pods) ? `new ${to} devices` : to}`;
+    return `${podCountLabel(counts.done)} on ${recreates(to, pods) ? `new ${to} devices` : to}`;
   if (state !== 'running') return `Batch ${number} is ${state}`;
-  const verb = renews(to, pods) ? 'Renewing' : to === 'veth' ? 'Falling back' : 'Promoting';
+  const verb = recreates(to, pods) ? 'Recreating' : to === 'veth' ? 'Falling back' : 'Promoting';
   return `${verb} ${podCountLabel(podsToMigrate(batch))}`;
 }
 
-/** Whether it is held by something that went wrong, and not by its operator. */
+/** Returns true if the batch waits for an operator because something failed. */
 export const needsOperator = ({ state, counts }: Pick<BatchSummary, 'state' | 'counts'>): boolean =>
   state === 'interrupted' || (state !== 'running' && state !== 'done' && counts.unhealthy > 0);
 
-/** What each state is called, and the order in which they are listed: what needs an eye first. */
+/** Labels of the states of pods, in the order in which they are listed. */
 export const podStateLabels: Record<BatchPodState, string> = {
   unhealthy: 'unhealthy',
-  running: 'moving',
-  watched: 'moved, being watched',
+  running: 'migrating',
+  watched: 'migrated, health check running',
   waiting: 'waiting',
   refused: 'refused',
-  done: 'moved',
-  skipped: 'there already',
+  done: 'migrated',
+  skipped: 'already there',
 };
 
-/** In an ended batch nothing waits any longer. */
+/** Label of a pod's state; in an ended batch no pod is waiting. */
 export const podStateLabel = (state: BatchPodState, { endedAt }: Pick<Batch, 'endedAt'>): string =>
-  state === 'waiting' && endedAt !== null ? 'not begun' : podStateLabels[state];
+  state === 'waiting' && endedAt !== null ? batchText.notStarted : podStateLabels[state];
+
+/** Label of the pods of a plan by what would happen to them. */
+export function plannedStateLabel(state: BatchPodState, to: DeviceKind): string {
+  if (state === 'refused') return 'cannot be migrated';
+  return state === 'skipped' ? alreadyOnLabel(to) : 'to be migrated';
+}
