@@ -98,7 +98,7 @@ export function VerdictsPage() {
 function Nothing({ filtered, clear }: { filtered: boolean; clear: () => void }) {
   const { data: active } = useActiveRules();
   const { data: staged } = useStagedRules();
-  const judging = active?.rules != null || staged != null;
+  const hasRules = active?.rules != null || staged != null;
   return (
     <div className="px-(--gutter) py-6" role="status">
       {filtered ? (
@@ -112,14 +112,14 @@ function Nothing({ filtered, clear }: { filtered: boolean; clear: () => void }) 
         <EmptyState
           title={verdictsText.noVerdicts}
           action={
-            !judging && (
+            !hasRules && (
               <Button asChild>
                 <Link href="/rules">{verdictsText.openRules}</Link>
               </Button>
             )
           }
         >
-          <p>{judging ? verdictsText.noVerdictsDetail : verdictsText.noRulesDetail}</p>
+          <p>{hasRules ? verdictsText.noVerdictsDetail : verdictsText.noRulesDetail}</p>
         </EmptyState>
       )}
     </div>

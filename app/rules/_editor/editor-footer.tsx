@@ -26,7 +26,7 @@ export function EditorFooter({ copy, active, staged, dirty, ready, lacks, apply 
   const router = useRouter();
   const save = useStageRules();
   const changed = dirty || copy?.source === 'staged';
-  const tryOut = () => {
+  const stage = () => {
     if (copy === null) return;
     const { text } = copy;
     save.mutate(
@@ -62,7 +62,7 @@ export function EditorFooter({ copy, active, staged, dirty, ready, lacks, apply 
       <Button
         disabled={!ready || lacks !== null || save.isPending}
         title={editorText.stageTitle}
-        onClick={tryOut}
+        onClick={stage}
       >
         {editorText.stage}
       </Button>

@@ -83,7 +83,7 @@ function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
   return (
     <ul className="max-h-56 overflow-y-auto border-line-2 border-t text-12">
       {notes.map(({ line, severity, message }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: two lines may be told the same
+        // biome-ignore lint/suspicious/noArrayIndexKey: two lines may have the same message
         <li key={index} className="border-line-1 border-b">
           <button
             type="button"

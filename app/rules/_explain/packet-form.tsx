@@ -13,18 +13,18 @@ interface PacketFormProps {
   form: PacketQuery;
   change: (change: Partial<PacketQuery>) => void;
   problems: PacketQueryProblems;
-  ask: () => void;
-  asking: boolean;
+  submit: () => void;
+  pending: boolean;
 }
 
 /** Form for the packet to look up. */
-export function PacketForm({ form, change, problems, ask, asking }: PacketFormProps) {
+export function PacketForm({ form, change, problems, submit, pending }: PacketFormProps) {
   const { data: staged } = useStagedRules();
   const list = useId();
-  const numbered = useId();
-  const submit = (event: FormEvent) => {
+  const protocolList = useId();
+  const onSubmit = (event: FormEvent) => {
     event.preventDefault();
-    ask();
+    submit();
   };
   const text = (key: keyof PacketQuery, label: string, placeholder: string, more: { list?: string } = {}) => (
     <TextField
@@ -38,9 +38,9 @@ export function PacketForm({ form, change, problems, ask, asking }: PacketFormPr
     />
   );
   return (
-    <form onSubmit={submit} noValidate className="grid content-start gap-3">
+    <form onSubmit={onSubmit} noValidate className="grid content-start gap-3">
       <PodOptions id={list} />
-      <datalist id={numbered}>
+      <datalist id={protocolList}>
         {protocols.map((name) => (
           <option key={name} value={name} />
         ))}
@@ -58,7 +58,7 @@ export function PacketForm({ form, change, problems, ask, asking }: PacketFormPr
       </div>
       {text('destination', rulesText.destination, rulesText.endpointHint, { list })}
       <div className="grid grid-cols-2 gap-3">
-        {text('protocol', rulesText.protocolField, 'tcp', { list: numbered })}
+        {text('protocol', rulesText.protocolField, 'tcp', { list: protocolList })}
         {hasPorts(form.protocol) && text('port', rulesText.destinationPort, '443')}
         {hasTypes(form.protocol) && (
           <div className="grid grid-cols-2 gap-3">
@@ -87,7 +87,7 @@ export function PacketForm({ form, change, problems, ask, asking }: PacketFormPr
         ))}
       </fieldset>
       <div>
-        <Button type="submit" look="primary" disabled={asking}>
+        <Button type="submit" look="primary" disabled={pending}>
           {rulesText.lookUp}
         </Button>
       </div>

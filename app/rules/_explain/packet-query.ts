@@ -56,7 +56,7 @@ const whole = (text: string, most: number): number | null =>
 /** Returns the API request, or the problems by field. */
 export function validatePacketQuery(
   form: PacketQuery,
-): { question: ExplainRequest } | { problems: PacketQueryProblems } {
+): { request: ExplainRequest } | { problems: PacketQueryProblems } {
   const problems: PacketQueryProblems = {};
   const source = form.source.trim();
   const destination = form.destination.trim();
@@ -72,7 +72,7 @@ export function validatePacketQuery(
   if (hasTypes(form.protocol) && code === null) problems.code = rulesText.icmpProblem;
   if (Object.keys(problems).length > 0 || protocol === null) return { problems };
   return {
-    question: {
+    request: {
       set: form.set,
       source,
       destination,

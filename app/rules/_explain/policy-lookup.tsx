@@ -24,13 +24,13 @@ export function PolicyLookup() {
   const linked = search.toString();
   useEffect(() => setForm(parsePacketQuery(new URLSearchParams(linked))), [linked]);
   // The URL holds the query that was submitted; the form may differ from it.
-  const asked = validatePacketQuery(parsePacketQuery(search));
-  const question = search.has('source') && 'question' in asked ? asked.question : null;
-  const { data, error, refetch, isFetching } = useExplanation(question);
-  const mine = validatePacketQuery(form);
-  const ask = () => {
+  const submitted = validatePacketQuery(parsePacketQuery(search));
+  const request = search.has('source') && 'request' in submitted ? submitted.request : null;
+  const { data, error, refetch, isFetching } = useExplanation(request);
+  const validated = validatePacketQuery(form);
+  const lookUp = () => {
     setTried(true);
-    if ('problems' in mine) return;
+    if ('problems' in validated) return;
     const next = packetQueryString(form);
     if (next === linked) void refetch();
     else router.push(`/rules/explain?${next}`, { scroll: false });
@@ -40,9 +40,9 @@ export function PolicyLookup() {
       <PacketForm
         form={form}
         change={(change) => setForm({ ...form, ...change })}
-        problems={tried && 'problems' in mine ? mine.problems : {}}
-        ask={ask}
-        asking={isFetching}
+        problems={tried && 'problems' in validated ? validated.problems : {}}
+        submit={lookUp}
+        pending={isFetching}
       />
       <section
         aria-label={rulesText.lookupResult}
@@ -50,7 +50,7 @@ export function PolicyLookup() {
         aria-busy={isFetching}
         className="min-w-0"
       >
-        {question === null ? (
+        {request === null ? (
           <p className="text-ink-2">{rulesText.lookupIntro}</p>
         ) : error !== null ? (
           <ErrorState error={error} retry={() => void refetch()} />
