@@ -7,18 +7,18 @@ import { version } from '../../../server/version.ts';
 import { newDevice, newMigration, newPod } from '../store/records.ts';
 import { fakeAgent } from './fake-agent.ts';
 
-async function scratchApp(options: { lab?: boolean; token?: string } = {}) {
-  const scratch = await fakeAgent(options);
+async function openApp(options: { lab?: boolean; token?: string } = {}) {
+  const fake = await fakeAgent(options);
   const admit = options.token === undefined ? undefined : requireBearerToken(options.token);
-  const app = await buildApp(scratch.agent, { version: '0', ...(admit && { admit }) });
+  const app = await buildApp(fake.agent, { version: '0', ...(admit && { admit }) });
   onTestFinished(() => app.close());
-  return { ...scratch, app };
+  return { ...fake, app };
 }
 
 const attach = { namespace: 'shop', name: 'cart', netns: '/run/netns/cart', addresses: ['10.42.0.33/32'] };
 
-test('pods are listed by page, the newest first, and found by id and by name', async () => {
-  const { app, pods } = await scratchApp();
+test('pods are listed by page, newest first, and found by id and by name', async () => {
+  const { app, pods } = await openApp();
   for (const name of ['web', 'cart', 'payments']) pods.add(name);
   const first = (await app.inject('/api/v1/pods?limit=2')).json();
   expect(first.items.map(({ name }: { name: string }) => name)).toEqual(['payments', 'cart']);
@@ -33,8 +33,8 @@ test('pods are listed by page, the newest first, and found by id and by name', a
   });
 });
 
-test('attaching answers 201 with the pod and where it is; defaults are filled in', async () => {
-  const { app, pods } = await scratchApp();
+test('attaching a pod returns 201 with the pod and its location, and applies defaults', async () => {
+  const { app, pods } = await openApp();
   const answer = await app.inject({ method: 'POST', url: '/api/v1/pods', body: attach });
   expect(answer.statusCode).toBe(201);
   expect(answer.headers.location).toBe('/api/v1/pods/id-cart');
@@ -57,8 +57,8 @@ test('attaching answers 201 with the pod and where it is; defaults are filled in
   ]);
 });
 
-test('a dry run answers the plan, a migration 202 with its place and the gateway’s actor', async () => {
-  const { app, pods } = await scratchApp();
+test('a dry run returns the plan; a migration returns 202 with its location and the gateway’s actor', async () => {
+  const { app, pods } = await openApp();
   pods.add('cart');
   const url = '/api/v1/pods/shop.cart/migrations';
   const plan = await app.inject({ method: 'POST', url, body: { to: 'veth', dryRun: true } });
@@ -76,8 +76,8 @@ test('a dry run answers the plan, a migration 202 with its place and the gateway
   ]);
 });
 
-test('migrations and events come from the store, of removed pods too', async () => {
-  const { app, store } = await scratchApp();
+test('migrations and events come from the store, including those of removed pods', async () => {
+  const { app, store } = await openApp();
   await store.addPod(newPod('cart'), newDevice('id-cart', 1));
   await store.addMigration(newMigration('m1', 'cart'));
   await store.addEvent({
@@ -109,8 +109,8 @@ test.each([
   ['POST', '/api/v1/pods', JSON.stringify({ ...attach, more: 1 }), 400, 'bad_request'],
   ['POST', '/api/v1/pods', `"${'x'.repeat(1 << 20)}"`, 413, 'too_large'],
   ['PUT', '/api/v1/lab/traffic', '{"pods":{}}', 404, 'not_found'],
-] as const)('%s %s is refused as problem details', async (method, url, body, status, code) => {
-  const { app, pods } = await scratchApp();
+] as const)('%s %s is rejected with problem details', async (method, url, body, status, code) => {
+  const { app, pods } = await openApp();
   const headers = body === undefined ? {} : { 'content-type': 'application/json' };
   const answer = await app.inject({ method, url, headers, ...(body !== undefined && { body }) });
   expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
@@ -120,34 +120,34 @@ test.each([
   expect(pods.asked).toEqual([]);
 });
 
-test('each bad field is named', async () => {
-  const { app } = await scratchApp();
+test('each invalid field is named', async () => {
+  const { app } = await openApp();
   const body = { ...attach, name: 'Cart!', mtu: 5 };
   const answer = await app.inject({ method: 'POST', url: '/api/v1/pods', body });
   const { errors } = answer.json() as { errors: { path: string }[] };
   expect(errors.map(({ path }) => path).sort()).toEqual(['body.mtu', 'body.name']);
 });
 
-test('what fails inside is logged with its cause and told without it', async () => {
-  const { app, pods, logged } = await scratchApp();
+test('an internal error is logged with its cause and reported without it', async () => {
+  const { app, pods, logged } = await openApp();
   pods.add('cart');
   const answer = await app.inject({ method: 'DELETE', url: '/api/v1/pods/shop.cart' });
   expect(answer.statusCode).toBe(500);
   expect(answer.json()).toMatchObject({ code: 'internal' });
   expect(answer.body).not.toContain('secret');
-  expect(JSON.stringify(logged)).toContain('secret of the inside');
+  expect(JSON.stringify(logged)).toContain('internal secret');
 });
 
-test('a lab’s agent takes reports of its traffic', async () => {
-  const { app, pods } = await scratchApp({ lab: true });
+test('an agent of the lab accepts reports of its traffic', async () => {
+  const { app, pods } = await openApp({ lab: true });
   const body = { pods: { 'id-cart': { ok: 5, failed: 0 } } };
   const answer = await app.inject({ method: 'PUT', url: '/api/v1/lab/traffic', body });
   expect(answer.statusCode).toBe(204);
   expect(pods.asked).toEqual([['traffic', body]]);
 });
 
-test('with a token, nothing is answered without it', async () => {
-  const { app } = await scratchApp({ token: '0123456789abcdef' });
+test('an app with a token answers no request without it', async () => {
+  const { app } = await openApp({ token: '0123456789abcdef' });
   for (const authorization of [undefined, '', 'Bearer 0123456789abcdee', 'Basic 0123456789abcdef'])
     for (const url of ['/api/v1/pods', '/api/v1/metrics', '/api/v1/openapi.json', '/nothing']) {
       const answer = await app.inject({ url, headers: authorization === undefined ? {} : { authorization } });
@@ -157,8 +157,8 @@ test('with a token, nothing is answered without it', async () => {
   expect((await app.inject({ url: '/api/v1/pods', headers })).statusCode).toBe(200);
 });
 
-test('a pod’s drops are told by id and by name; where the kernel’s are not counted, why', async () => {
-  const { app, pods } = await scratchApp();
+test('drops of a pod are found by id and name, with the reason where the kernel’s are not counted', async () => {
+  const { app, pods } = await openApp();
   pods.add('cart');
   const { body } = await app.inject('/api/v1/pods/id-cart/drops');
   expect(JSON.parse(body)).toMatchObject({ ours: [], kernel: { available: false, detail: 'no BTF' } });
@@ -166,7 +166,7 @@ test('a pod’s drops are told by id and by name; where the kernel’s are not c
   expect((await app.inject('/api/v1/pods/shop.none/drops')).json()).toMatchObject({ code: 'pod_not_found' });
 });
 
-test('the committed OpenAPI document is that of the routes', async () => {
+test('the committed OpenAPI document matches the routes', async () => {
   const committed = JSON.parse(readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8'));
   expect(committed).toEqual(JSON.parse(JSON.stringify(await openapiDocument(version))));
   expect(committed.openapi).toBe('3.1.0');

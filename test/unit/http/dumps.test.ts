@@ -50,7 +50,7 @@ vi.setConfig({ testTimeout: 30_000 });
 const url = '/api/v1/dumps';
 const body = { parts: ['agent', 'log'] };
 
-test('a dump is begun, told of while it grows, and brought as a file; the agent’s answers are in it', async () => {
+test('a dump is started, reported while it runs and downloaded, and contains the API’s responses', async () => {
   const { app, told } = await dumpApp();
   const begun = await app.inject({ method: 'POST', url, body, headers: { 'x-podlane-actor': 'ada' } });
   expect(begun.statusCode).toBe(202);
@@ -86,7 +86,7 @@ test('a dump is begun, told of while it grows, and brought as a file; the agent�
   expect((await app.inject(`${url}/${id}`)).json()).toMatchObject({ code: 'dump_not_found' });
 });
 
-test('only an admin makes, gets and deletes dumps; others see that there are some', async () => {
+test('only an admin makes, downloads and deletes dumps; others list them', async () => {
   const { app } = await dumpApp();
   for (const role of ['viewer', 'operator']) {
     const headers = { 'x-podlane-role': role };
@@ -100,7 +100,7 @@ test('only an admin makes, gets and deletes dumps; others see that there are som
   }
 });
 
-test('behind a token, the agent asks itself with the one that was shown', async () => {
+test('with a token, the agent calls its own API with the caller’s token', async () => {
   const { app } = await dumpApp({ admit: true });
   const headers = { authorization: `Bearer ${token}` };
   const { id } = (await app.inject({ method: 'POST', url, body, headers })).json<Dump>();
@@ -114,7 +114,7 @@ test('behind a token, the agent asks itself with the one that was shown', async 
   expect(problems.join()).not.toMatch(/unauthorized/);
 });
 
-test('what is asked for is checked', async () => {
+test('the request is validated', async () => {
   const { app } = await dumpApp();
   for (const wrong of [{ parts: [] }, { parts: ['all'] }, { maxBytes: 1 }, { other: 1 }])
     expect((await app.inject({ method: 'POST', url, body: wrong })).json()).toMatchObject({

@@ -28,10 +28,7 @@ import { FakeKernelRules } from '../acl/fake-kernel-rules.ts';
 import { newMigration } from '../store/records.ts';
 import { openTemporaryStore } from '../store/temporary-store.ts';
 
-/**
- * Stands where the datapath would, for what the wire does; the kernel is the subject of test/kernel.
- * The store is a real one.
- */
+/** Takes the place of the datapath; the kernel is tested in test/kernel. */
 class FakeDatapath extends EventEmitter<DatapathEvents> {
   readonly pods: PodSummary[] = [];
   readonly asked: unknown[][] = [];
@@ -97,7 +94,7 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
 
   async detach(id: string): Promise<void> {
     this.asked.push(['detach', id]);
-    throw new Error('secret of the inside');
+    throw new Error('internal secret');
   }
 
   async plan(id: string): Promise<MigrationPlan> {
@@ -115,7 +112,7 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
   }
 }
 
-/** Knows no batch: what they do is the subject of test/kernel/datapath/batch. */
+/** Has no batches; they are tested in test/kernel/datapath/batch. */
 class FakeBatches extends EventEmitter<BatchEvents> {
   readonly asked: unknown[] = [];
 
@@ -127,7 +124,7 @@ class FakeBatches extends EventEmitter<BatchEvents> {
 
   async start(wanted: NewBatch): Promise<Batch> {
     this.asked.push(wanted);
-    throw new ProblemError('nothing_to_move', 'there is no pod');
+    throw new ProblemError('nothing_to_move', 'no pod matches');
   }
 
   pause = this.#ended;
@@ -199,7 +196,7 @@ class FakeGuard {
   resume = async (id: string): Promise<PodGuard> => this.of(id);
 }
 
-/** A node that has no dump and makes none. */
+/** Has no dumps and makes none. */
 class FakeDumps extends EventEmitter<DumpEvents> {
   list = (): never[] => [];
   get(id: string): never {
@@ -210,7 +207,7 @@ class FakeDumps extends EventEmitter<DumpEvents> {
   archive = (id: string): never => this.get(id);
 }
 
-/** Has the installed build alone: the others are the subject of test/unit/programs and test/kernel/programs. */
+/** Has no builds; they are tested in test/unit/programs and test/kernel/programs. */
 class FakeBuilds {
   readonly asked: unknown[][] = [];
 
@@ -228,7 +225,7 @@ class FakeBuilds {
   }
 }
 
-/** Of pods without any: what they do is the subject of test/kernel/programs. */
+/** Has no user programs; they are tested in test/kernel/programs. */
 class FakeUserPrograms {
   list = async () => [];
   attach = this.#none;
@@ -239,7 +236,7 @@ class FakeUserPrograms {
   }
 }
 
-/** A kernel without programs and maps: what there is, is the subject of test/kernel/programs. */
+/** A kernel without programs; they are tested in test/kernel/programs. */
 class FakePrograms {
   statistics = { on: false, always: false, until: null, problem: null };
 
@@ -286,6 +283,7 @@ const node: Node = {
   datapath: { pins: '/sys/fs/bpf/x', build: '0' },
 };
 
+/** Creates an agent whose store, access rules, traces and captures are real and whose other capabilities are fakes. */
 export async function fakeAgent({ lab = false } = {}) {
   const { store } = await openTemporaryStore();
   const pods = new FakeDatapath();

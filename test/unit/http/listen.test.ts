@@ -8,7 +8,7 @@ import { listenOnSocket, listenOnTcp } from '../../../server/http/listen.ts';
 import { temporaryFolder } from '../store/temporary-store.ts';
 import { fakeAgent } from './fake-agent.ts';
 
-async function scratchApp() {
+async function openApp() {
   const { agent } = await fakeAgent();
   const app = await buildApp(agent, { version: '0' });
   onTestFinished(() => app.close());
@@ -22,9 +22,9 @@ const statusOf = (socketPath: string) =>
       .end();
   });
 
-test('the socket is for root and the group alone, and goes with its agent', async () => {
+test('only root and the group may use the socket, and it is removed when the agent closes', async () => {
   const file = path.join(temporaryFolder(), 'run', 'agent.sock');
-  const app = await scratchApp();
+  const app = await openApp();
   await listenOnSocket(app, file, process.getgid!());
   expect(statSync(file).mode & 0o777).toBe(0o660);
   expect(statSync(path.dirname(file)).mode & 0o111).toBe(0o111);
@@ -33,29 +33,29 @@ test('the socket is for root and the group alone, and goes with its agent', asyn
   expect(existsSync(file)).toBe(false);
 });
 
-test('a socket that nobody answers on is replaced', { timeout: 30_000 }, async () => {
+test('a stale socket is replaced', { timeout: 30_000 }, async () => {
   const file = path.join(temporaryFolder(), 'agent.sock');
   const leave = `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`;
   spawnSync(process.execPath, ['-e', leave]);
   expect(statSync(file).isSocket()).toBe(true);
-  await listenOnSocket(await scratchApp(), file, null);
+  await listenOnSocket(await openApp(), file, null);
   expect(await statusOf(file)).toBe(200);
 });
 
-test('a socket that an agent answers on, and a file that is no socket, are left alone', async () => {
+test('a socket with a listening agent, and a file that is not a socket, are kept', async () => {
   const folder = temporaryFolder();
   const file = path.join(folder, 'agent.sock');
-  await listenOnSocket(await scratchApp(), file, null);
-  await expect(listenOnSocket(await scratchApp(), file, null)).rejects.toThrow(/another agent listens/);
+  await listenOnSocket(await openApp(), file, null);
+  await expect(listenOnSocket(await openApp(), file, null)).rejects.toThrow(/another agent listens/);
   expect(await statusOf(file)).toBe(200);
   writeFileSync(path.join(folder, 'file'), 'precious');
-  await expect(listenOnSocket(await scratchApp(), path.join(folder, 'file'), null)).rejects.toThrow(
-    /no socket/,
+  await expect(listenOnSocket(await openApp(), path.join(folder, 'file'), null)).rejects.toThrow(
+    /not a socket/,
   );
 });
 
-test('a TCP address that is not to be had is named', async () => {
-  await expect(listenOnTcp(await scratchApp(), '192.0.2.1', 7481)).rejects.toMatchObject({
+test('a TCP address that is not available is named', async () => {
+  await expect(listenOnTcp(await openApp(), '192.0.2.1', 7481)).rejects.toMatchObject({
     message: expect.stringContaining('192.0.2.1:7481'),
     hint: expect.stringContaining('--listen'),
   });

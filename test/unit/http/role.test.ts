@@ -3,7 +3,7 @@ import type { Role } from '../../../contract/roles.ts';
 import { buildApp } from '../../../server/http/app.ts';
 import { fakeAgent } from './fake-agent.ts';
 
-async function scratchApp() {
+async function openApp() {
   const { agent, pods } = await fakeAgent();
   const app = await buildApp(agent, { version: '0' });
   onTestFinished(() => app.close());
@@ -31,7 +31,7 @@ const changes = [
 ] as const;
 
 test('a viewer reads everything and changes nothing', async () => {
-  const { ask, pods } = await scratchApp();
+  const { ask, pods } = await openApp();
   for (const url of ['/pods', '/node', '/node/guard', '/events', '/batches'])
     expect((await ask('GET', url, 'viewer')).status, url).toBe(200);
   for (const [method, url, body] of changes)
@@ -40,7 +40,7 @@ test('a viewer reads everything and changes nothing', async () => {
 });
 
 test('an operator changes pods, and so does an admin', async () => {
-  const { ask, pods } = await scratchApp();
+  const { ask, pods } = await openApp();
   for (const role of ['operator', 'admin'] satisfies Role[])
     expect(await ask('PUT', '/node/settings', role, { redirect: role === 'admin' })).toEqual({
       status: 200,
@@ -49,8 +49,8 @@ test('an operator changes pods, and so does an admin', async () => {
   expect(pods.redirect).toBe(true);
 });
 
-test('which code runs in the kernel is for admins', async () => {
-  const { ask } = await scratchApp();
+test('only admins choose the code that runs in the kernel', async () => {
+  const { ask } = await openApp();
   const sha256 = 'a'.repeat(64);
   const build = { object: 'AAAA', signature: 'AAAA' };
   const program = { object: 'AAAA', hook: 'tcx/ingress', place: 'before' };
@@ -69,15 +69,15 @@ test('which code runs in the kernel is for admins', async () => {
     expect((await ask('GET', url, 'viewer')).status, url).toBe(200);
 });
 
-test('without the gateway’s header the caller is admin; one that names no role is a viewer', async () => {
-  const { ask } = await scratchApp();
+test('a caller without the gateway’s header is an admin, and one with an unknown role a viewer', async () => {
+  const { ask } = await openApp();
   expect(await ask('GET', '/session')).toEqual({ status: 200, actor: 'local', role: 'admin' });
   expect(await ask('GET', '/session', 'operator')).toMatchObject({ role: 'operator' });
   for (const role of ['root', '', 'Admin', 'admin, viewer'])
     expect(await ask('GET', '/session', role)).toMatchObject({ role: 'viewer' });
 });
 
-test('what is not there is 404 for everybody', async () => {
-  const { ask } = await scratchApp();
+test('an unknown resource is 404 for every role', async () => {
+  const { ask } = await openApp();
   expect(await ask('POST', '/nothing', 'viewer', {})).toMatchObject({ status: 404, code: 'not_found' });
 });

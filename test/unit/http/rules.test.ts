@@ -4,7 +4,7 @@ import { fakeAgent } from './fake-agent.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-async function scratchApp() {
+async function openRules() {
   const { agent } = await fakeAgent();
   const app = await buildApp(agent, { version: '0' });
   onTestFinished(() => app.close());
@@ -37,7 +37,7 @@ rules:
 const json = { 'content-type': 'application/json' };
 
 test('rules are put as YAML or JSON, answered with their ETag, and exported in the words they came in', async () => {
-  const ask = await scratchApp();
+  const ask = await openRules();
   expect(await ask('GET', '')).toMatchObject({
     status: 200,
     etag: '"v0"',
@@ -70,7 +70,7 @@ test('rules are put as YAML or JSON, answered with their ETag, and exported in t
 });
 
 test('what is wrong in a text is told by line, of JSON too, and a dry run tells what would change', async () => {
-  const ask = await scratchApp();
+  const ask = await openRules();
   expect(await ask('PUT', '', text(70_000))).toMatchObject({
     status: 422,
     body: { code: 'bad_rules', errors: [{ path: 'rules[0].ports[0].from', line: 9 }] },
@@ -94,7 +94,7 @@ test('what is wrong in a text is told by line, of JSON too, and a dry run tells 
 });
 
 test('a change that was made from an older state is refused', async () => {
-  const ask = await scratchApp();
+  const ask = await openRules();
   await ask('PUT', '', text());
   const late = await ask('PUT', '', text(81), { 'if-match': '"v0"' });
   expect(late).toMatchObject({
@@ -106,7 +106,7 @@ test('a change that was made from an older state is refused', async () => {
 });
 
 test('a draft is saved, read, applied and dropped', async () => {
-  const ask = await scratchApp();
+  const ask = await openRules();
   expect(await ask('GET', '/staged')).toMatchObject({ status: 200, body: { draft: null } });
   expect((await ask('GET', '/entries?set=draft')).body).toMatchObject({ code: 'no_staged_rules' });
   const saved = await ask('PUT', '/staged', text());
@@ -120,7 +120,7 @@ test('a draft is saved, read, applied and dropped', async () => {
 });
 
 test('rules are found by names with slashes and of any length that a rule may have', async () => {
-  const ask = await scratchApp();
+  const ask = await openRules();
   const long = 'ü'.repeat(400);
   await ask('PUT', '', text().replace('web/cart', long));
   expect(await ask('GET', `/${encodeURIComponent(long)}`)).toMatchObject({
@@ -132,7 +132,7 @@ test('rules are found by names with slashes and of any length that a rule may ha
 });
 
 test('a viewer explains, imports and exports, and changes nothing', async () => {
-  const ask = await scratchApp();
+  const ask = await openRules();
   const viewer = { 'x-podlane-role': 'viewer' };
   await ask('PUT', '', text());
   const question = { source: '10.0.0.1', destination: '10.0.0.2', protocol: 'tcp', port: 80 };
