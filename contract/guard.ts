@@ -7,30 +7,30 @@ const numberInRange = (name: keyof typeof guardThresholdRanges) => {
   return number.min(min).max(max);
 };
 
-/** What the guard of a pod goes by. Each has a default, which the node's choice and then the pod's replace. */
+/** Thresholds of the guard. A pod's choice overrides the node's, which overrides the default. */
 export const guardThresholds = z.strictObject({
-  on: z.boolean().describe('false: the guard measures nothing and does nothing'),
+  on: z.boolean().describe('False: the guard measures nothing and takes no action'),
   dropShare: numberInRange('dropShare').describe(
-    'of the pod’s packets, dropped by our programs; both drop thresholds have to be reached',
+    'Share of the pod’s packets that Podlane’s programs dropped; both drop thresholds must be reached',
   ),
   dropsPerSecond: numberInRange('dropsPerSecond'),
-  dropSeconds: numberInRange('dropSeconds').describe('how far back the drop rate looks'),
+  dropSeconds: numberInRange('dropSeconds').describe('Window of the drop rate'),
   oneSidedPerSecond: numberInRange('oneSidedPerSecond').describe(
-    'packets one way while none go the other; a way that was never used is not missed',
+    'Packets in one direction while none go in the other; a direction that never had traffic does not count',
   ),
-  oneSidedSeconds: numberInRange('oneSidedSeconds').describe('how long it has to last'),
-  icmp: z
-    .boolean()
-    .describe('probe by ICMP echo; an address that never answered is not taken for one that fails'),
+  oneSidedSeconds: numberInRange('oneSidedSeconds').describe('How long one-way traffic must last'),
+  icmp: z.boolean().describe('Probe by ICMP echo; an address that never answered does not count as failing'),
   tcpPort: numberInRange('tcpPort')
     .nullable()
-    .describe('probe by TCP connections as well; a refusal is an answer'),
-  probeSeconds: numberInRange('probeSeconds').describe('between probes that are answered'),
+    .describe('Also probe by TCP connections; a refused connection counts as an answer'),
+  probeSeconds: numberInRange('probeSeconds').describe('Interval of probes that are answered'),
   probeTimeoutMs: numberInRange('probeTimeoutMs'),
-  probeFailures: numberInRange('probeFailures').describe('unanswered probes in a row'),
-  repairs: numberInRange('repairs').describe('before the guard falls back to veth'),
-  repairSeconds: numberInRange('repairSeconds').describe('how long a repair counts'),
-  coolDownSeconds: numberInRange('coolDownSeconds').describe('between two acts on a pod'),
+  probeFailures: numberInRange('probeFailures').describe(
+    'Unanswered probes in a row that count as a failure',
+  ),
+  repairs: numberInRange('repairs').describe('Repairs before the guard falls back to veth'),
+  repairSeconds: numberInRange('repairSeconds').describe('How long a repair counts'),
+  coolDownSeconds: numberInRange('coolDownSeconds').describe('Shortest time between two actions on a pod'),
 });
 export type GuardThresholds = z.infer<typeof guardThresholds>;
 
@@ -40,8 +40,8 @@ export type GuardChoice = Partial<GuardThresholds>;
 export const guardChoice = guardThresholds.partial() as unknown as z.ZodType<GuardChoice>;
 
 /**
- * `program`: ours is not on a hook. `cut-off`: nothing can pass, for there is no program and the policy is
- * blackhole. `drops`, `one-sided`: by our counters. `probe`: echoes or connections from the host.
+ * `program`: Podlane's program is missing from a hook. `cut-off`: an end has no program and policy blackhole, so no packet
+ * passes. `drops`, `one-sided`: from Podlane's counters. `probe`: ICMP echoes or TCP connections from the host.
  */
 export const guardSignal = z.enum(['program', 'cut-off', 'drops', 'one-sided', 'probe']);
 export type GuardSignal = z.infer<typeof guardSignal>;
@@ -49,14 +49,14 @@ export type GuardSignal = z.infer<typeof guardSignal>;
 export const guardReading = z.object({
   signal: guardSignal,
   state: z.enum(['healthy', 'failing', 'unknown', 'off']),
-  evidence: z.string().describe('what was seen, with the threshold'),
-  since: z.iso.datetime().nullable().describe('of a failing one'),
+  evidence: z.string().describe('The measurement, with the threshold'),
+  since: z.iso.datetime().nullable().describe('Start of the failure'),
 });
 export type GuardReading = z.infer<typeof guardReading>;
 
 /**
- * `falling-back`: a migration to veth was asked for. `fallen-back`: the pod is on veth because of the guard.
- * `left-alone`: nothing helped, and the guard waits for a person.
+ * `falling-back`: a migration to veth is running. `fallen-back`: the guard moved the pod to veth. `left-alone`: no action
+ * helped, and the guard waits for a person to resume it.
  */
 export const guardStage = z.enum(['watching', 'falling-back', 'fallen-back', 'left-alone']);
 export type GuardStage = z.infer<typeof guardStage>;
@@ -64,33 +64,33 @@ export type GuardStage = z.infer<typeof guardStage>;
 export const guardAction = z.object({
   time: z.iso.datetime(),
   action: z.enum(['repair', 'fallback', 'leave-alone', 'resume']),
-  because: z.array(z.string()).describe('the evidence, a sentence for each signal'),
-  failure: z.string().nullable().describe('why it did not succeed'),
+  because: z.array(z.string()).describe('The evidence, one entry per failing signal'),
+  failure: z.string().nullable().describe('Reason of a failed action'),
   migrationId: z.string().nullable(),
 });
 export type GuardAction = z.infer<typeof guardAction>;
 
 export const podGuard = z.object({
   podId: z.string(),
-  chosen: guardChoice.nullable().describe('for this pod; null: as for the node'),
-  thresholds: guardThresholds.describe('in effect'),
+  chosen: guardChoice.nullable().describe('Thresholds chosen for this pod; null: as for the node'),
+  thresholds: guardThresholds.describe('In effect'),
   stage: guardStage,
   watched: z.boolean(),
-  status: z.string().describe('what the guard does about the pod now, and why, in a sentence'),
+  status: z.string().describe('Current status of the guard for the pod, in a sentence'),
   readings: z.array(guardReading),
-  actions: z.array(guardAction).describe('newest first'),
+  actions: z.array(guardAction).describe('Newest first'),
 });
 export type PodGuard = z.infer<typeof podGuard>;
 
 export const nodeGuard = z.object({
-  chosen: guardChoice.nullable().describe('null: nobody chose'),
-  thresholds: guardThresholds.describe('in effect where nothing was chosen for a pod'),
+  chosen: guardChoice.nullable().describe('Null: none were chosen'),
+  thresholds: guardThresholds.describe('In effect for pods without a choice of their own'),
   defaults: guardThresholds,
   pods: z.object({
     watched: z.number().int(),
     fallenBack: z.number().int(),
     leftAlone: z.number().int(),
-    chosen: z.number().int().describe('with a choice of their own'),
+    chosen: z.number().int().describe('Pods with thresholds of their own'),
   }),
 });
 export type NodeGuard = z.infer<typeof nodeGuard>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isIpv6 } from './cidr.ts';
 import { policy, scrub } from './device.ts';
 
-/** RFC 5952 text of an IPv6 address: what the kernel's tools print. */
+/** Formats an IPv6 address as RFC 5952 does, like the kernel's tools. */
 const canonical6 = (address: string): string => {
   try {
     return new URL(`http://[${address}]/`).hostname.slice(1, -1);
@@ -11,13 +11,13 @@ const canonical6 = (address: string): string => {
   }
 };
 
-/** `2001:DB8::0:1/64` as `2001:db8::1/64`; IPv4 as it is. */
+/** Formats `2001:DB8::0:1/64` as `2001:db8::1/64`; returns IPv4 as it is. */
 const canonicalCidr = (cidr: string): string => {
   const [address = '', length = ''] = cidr.split('/');
   return address.includes(':') ? `${canonical6(address)}/${length}` : cidr;
 };
 
-/** An address that one host can have: not loopback, multicast, link-local or the unspecified one. */
+/** Returns true for an address that a pod can have: not loopback, multicast, link-local or unspecified. */
 const unicast = (cidr: string): boolean =>
   isIpv6(cidr)
     ? !/^(ff|fe[89ab]|::ffff:)/.test(cidr) && !['::', '::1'].includes(cidr.split('/')[0]!)
@@ -40,36 +40,36 @@ const mac = z
   })
   .refine((text) => text !== '00:00:00:00:00:00', { error: 'all zero is no address' });
 
-/** A route in the pod beside its default ones, through its device and the host. */
+/** A route in the pod in addition to its default routes, through its device and the host. */
 export const extraRoute = z.strictObject({
   destination: z.union([z.cidrv4(), z.cidrv6()]).overwrite(canonicalCidr),
   metric: z.number().int().min(1).max(4294967295).optional(),
-  mtu: z.number().int().min(68).max(65535).optional().describe('bytes; path MTU of this destination'),
+  mtu: z.number().int().min(68).max(65535).optional().describe('Path MTU of this destination, bytes'),
 });
 export type ExtraRoute = z.infer<typeof extraRoute>;
 
-/** How the pod's device is made while it is netkit; kept through fallbacks. */
+/** Options of the pod's device while it is netkit; kept through fallbacks. */
 export const netkitOptions = z.strictObject({
   mode: z.enum(['l3', 'l2']).default('l3'),
   policy: z
     .strictObject({ primary: policy.default('forward'), peer: policy.default('blackhole') })
     .prefault({})
-    .describe('what passes an end that has no program'),
+    .describe('Fate of packets at an end without a program'),
   scrub: z
     .strictObject({ primary: scrub.default('default'), peer: scrub.default('default') })
     .prefault({})
-    .describe('whether a packet’s mark and priority are cleared on its way between the namespaces'),
+    .describe('Clears mark and priority of packets between the namespaces (default), or keeps them (none)'),
 });
 export type NetkitOptions = z.infer<typeof netkitOptions>;
 
-/** What a pod's interface has, on whichever kind of device. */
+/** Network configuration of a pod, the same on either kind of device. */
 export const podNetwork = z.object({
   addresses: z
     .array(podAddress)
     .min(1)
     .max(16)
     .refine((all) => new Set(all).size === all.length, { error: 'an address is given twice' })
-    .describe('CIDRs of either family, /32 and /128; the first of a family is its preferred source'),
+    .describe('CIDRs of either family, /32 and /128; the first of each family is the preferred source'),
   routes: z.array(extraRoute).max(64).default([]),
   interface: z
     .string()
@@ -77,16 +77,18 @@ export const podNetwork = z.object({
     .max(15)
     .regex(/^(?!\.{1,2}$)(?!lo$)[^\s/:%]+$/, 'a name that the kernel takes: no space, / or :')
     .default('eth0'),
-  mtu: z.number().int().min(576).max(65535).default(1500).describe('bytes; at least 1280 with IPv6'),
+  mtu: z.number().int().min(576).max(65535).default(1500).describe('Bytes; at least 1280 with IPv6'),
   netkit: netkitOptions.prefault({}),
   macs: z
     .strictObject({ primary: mac, peer: mac })
     .optional()
-    .describe('of both ends where the device has MACs (veth, netkit L2); default: made from its index'),
+    .describe(
+      'MAC addresses of both ends, for devices that have them (veth, netkit L2); default: derived from the index',
+    ),
 });
 export type PodNetwork = z.infer<typeof podNetwork>;
 
-/** IPv6 asks for links of 1280 bytes (RFC 8200, section 5); a route needs an address of its family. */
+/** Checks that IPv6 has links of 1280 bytes (RFC 8200, section 5) and that each route has an address of its family. */
 export function checkNetwork(
   network: Pick<PodNetwork, 'addresses' | 'routes' | 'mtu' | 'macs'>,
   context: z.RefinementCtx,

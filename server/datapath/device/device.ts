@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isIpv6 } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
-import { writeSysctl } from '../../kernel/procfs.ts';
+import { writeSysctl } from '../../kernel/sysctl.ts';
 import { replaceAddress } from '../../netlink/address.ts';
 import { isNetlinkError } from '../../netlink/error.ts';
 import { deleteLink, getLink, setLink } from '../../netlink/link.ts';

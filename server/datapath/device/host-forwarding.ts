@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import type { PodNetwork } from '../../../contract/network.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { readSysctl, writeSysctl } from '../../kernel/procfs.ts';
+import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { hasIpv6 } from './next-hops.ts';
 
 /** Enables forwarding on the host for the families of the pod's addresses. */

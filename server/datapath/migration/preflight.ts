@@ -3,7 +3,7 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import type { Check } from '../../../contract/migration.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
-import { readSysctl } from '../../kernel/procfs.ts';
+import { readSysctl } from '../../kernel/sysctl.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
 import type { NetworkState } from '../device/network-state.ts';

@@ -2,7 +2,7 @@ import type { Direction } from '../../../contract/direction.ts';
 import type { Gate, PathHop, PodPath } from '../../../contract/path.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
-import { readSysctl } from '../../kernel/procfs.ts';
+import { readSysctl } from '../../kernel/sysctl.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { formatNeighbor, formatRoute } from '../../netlink/iproute2-format.ts';
 import { getLink } from '../../netlink/link.ts';

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { NodeGuard, PodGuard } from '../../../contract/guard.ts';
 import { EchoSocket } from '../../../server/datapath/echo/icmp-socket.ts';
-import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
+import { openNamespace } from '../../../server/kernel/netns.ts';
+import { withNamespace } from '../../../server/netlink/setns.ts';
 import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 
 let node: RiggedNode;

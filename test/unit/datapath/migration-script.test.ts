@@ -1,0 +1,196 @@
+import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { migrationSteps } from '../../../contract/migration.ts';
+import type { ForeignProgram } from '../../../server/datapath/device/foreign-programs.ts';
+import { hooksOf } from '../../../server/datapath/device/hooks.ts';
+import type { PlanInput } from '../../../server/datapath/migration/plan.ts';
+import { planScript } from '../../../server/datapath/migration/script.ts';
+import { planSteps } from '../../../server/datapath/migration/steps.ts';
+import type { Route } from '../../../server/netlink/route.ts';
+import { noMetrics } from '../../../server/netlink/route-metrics.ts';
+
+const route = (more: Partial<Route>): Route => ({
+  family: 'ipv4',
+  type: 'unicast',
+  destination: 'default',
+  table: 254,
+  protocol: 3,
+  scope: 'global',
+  typeOfService: 0,
+  preferredSource: null,
+  metric: null,
+  mtu: null,
+  metrics: noMetrics(),
+  preference: null,
+  gateway: '169.254.1.1',
+  ifindex: 7,
+  nextHops: [{ gateway: '169.254.1.1', ifindex: 7, onlink: true, dead: false, linkdown: true, weight: 1 }],
+  nextHopId: null,
+  ...more,
+});
+
+/** Names that the kernel takes and a shell would read otherwise; a pod chooses its interface's name. */
+const interfaceName = fc.constantFrom(
+  'eth0',
+  "e'th",
+  'e$(id)',
+  'a;b',
+  'a&b',
+  'a`b`',
+  '*',
+  '-x',
+  'a"b',
+  '#a',
+  'a|b>c',
+);
+
+const foreignProgram = (hooks: PlanInput['device']['hooks']): fc.Arbitrary<ForeignProgram> =>
+  fc
+    .record({
+      id: fc.nat(9999),
+      name: fc.constantFrom('', 'guard'),
+      direction: fc.constantFrom('egress' as const, 'ingress' as const),
+      beforeOurs: fc.boolean(),
+      byUser: fc.boolean(),
+    })
+    .map(({ byUser, ...program }) => ({
+      ...program,
+      hook: hooksOf[hooks][program.direction],
+      user: byUser
+        ? {
+            owner: 3,
+            number: 1,
+            direction: program.direction,
+            place: program.beforeOurs ? 'before' : 'after',
+            programId: program.id,
+            path: '/sys/fs/bpf/pod lane/users/3-1',
+          }
+        : undefined,
+    }));
+
+const plan: fc.Arbitrary<PlanInput> = fc
+  .record({
+    from: fc.constantFrom('veth' as const, 'netkit' as const),
+    to: fc.constantFrom('veth' as const, 'netkit' as const),
+    hooks: fc.constantFrom('netkit' as const, 'tcx' as const, 'tc' as const),
+    mode: fc.constantFrom('l2' as const, 'l3' as const),
+    addresses: fc.constantFrom(
+      ['10.42.0.2/32'],
+      ['fd42::2/128'],
+      ['10.42.0.2/32', 'fd42::2/128', 'fd42::3/128'],
+    ),
+    name: interfaceName,
+    netns: fc.constantFrom('/run/netns/cart', '/var/run/netns/a b', '/proc/7/ns/net', "/run/netns/c'd"),
+    liveRename: fc.boolean(),
+    ipv6: fc.boolean(),
+    macs: fc.boolean(),
+    tos: fc.constantFrom(0, 16),
+  })
+  .chain(({ from, to, hooks, mode, addresses, name, netns, liveRename, ipv6, macs, tos }) =>
+    fc.array(foreignProgram(hooks), { maxLength: 3 }).map((foreignPrograms): PlanInput => {
+      const end = (kind: 'veth' | 'netkit', slot: number, peer: string) => ({
+        kind,
+        slot,
+        primary: { name: `pl${slot}`, ifindex: 2 * slot },
+        peer: { name: peer, ifindex: 2 * slot + 1 },
+      });
+      return {
+        from: end(from, 4, name),
+        to: end(to, 5, 'pn5'),
+        device: {
+          hooks,
+          primaryMac: to === 'veth' || macs ? '02:00:00:00:00:01' : null,
+          peerMac: to === 'veth' || macs ? '02:00:00:00:00:02' : null,
+        },
+        policy: { primary: 'forward', peer: 'blackhole' },
+        netns,
+        network: {
+          addresses,
+          routes: [],
+          interface: name,
+          mtu: 1500,
+          netkit: {
+            mode,
+            policy: { primary: 'forward', peer: 'blackhole' },
+            scrub: { primary: 'none', peer: 'default' },
+          },
+        },
+        addresses,
+        podRoutes: [route({ typeOfService: tos })],
+        hostRoutes: [
+          route({
+            family: 'ipv6',
+            gateway: null,
+            metric: 1024,
+            nextHops: [{ gateway: null, ifindex: 7, onlink: false, dead: true, linkdown: false, weight: 1 }],
+          }),
+        ],
+        foreignPrograms,
+        pins: '/sys/fs/bpf/pod lane',
+        slotEntry: { owner: 3, address4: '10.42.0.2', hooks: 'device', redirect: true, macs: null },
+        liveRename,
+        ipv6,
+      };
+    }),
+  );
+
+const scriptOf = (input: PlanInput): string =>
+  planScript({ namespace: 'shop', name: 'cart', kind: input.to.kind }, planSteps(input));
+
+test('the script of every plan is one that a shell can read', () => {
+  fc.assert(
+    fc.property(plan, (input) => {
+      const { status, stderr } = spawnSync('sh', ['-n'], { input: scriptOf(input), encoding: 'utf8' });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a shell expands nothing in the names of a plan', () => {
+  fc.assert(
+    fc.property(interfaceName, (name) => {
+      const [input] = fc.sample(plan, { numRuns: 1, seed: 1 });
+      if (!input) throw new Error('no sample');
+      const named = {
+        ...input,
+        network: { ...input.network, interface: name },
+        liveRename: true,
+        netns: '/run/netns/c',
+      };
+      const line =
+        scriptOf(named)
+          .split('\n')
+          .find((each) => each.includes('link set pn5 name')) ?? '';
+      const [command = ''] = line.split(' || ');
+      const echoed = spawnSync('sh', ['-c', command.replace(/^ip -n c link set pn5 name/, 'printf %s')], {
+        encoding: 'utf8',
+      });
+      expect(echoed.stdout).toBe(name);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('the script holds each command once, in the order of the steps, and each step as a comment', () => {
+  const [input] = fc.sample(plan, { numRuns: 1, seed: 2 });
+  if (!input) throw new Error('no sample');
+  const steps = planSteps(input);
+  expect(steps.map(({ step }) => step)).toEqual(migrationSteps);
+  const lines = scriptOf(input).split('\n');
+  expect(lines.filter((line) => line !== '' && !line.startsWith('#') && line !== 'set -e')).toEqual(
+    steps.flatMap(({ requests }) => requests.map(({ command }) => command)),
+  );
+  expect(lines.filter((line) => /^# \d+ /.test(line))).toEqual(
+    steps.map(({ step, description }, index) => `# ${index + 1} ${step}: ${description}`),
+  );
+});
+
+test('a route keeps its type of service, and loses the flags that the kernel sets', () => {
+  const [input] = fc.sample(plan, { numRuns: 1, seed: 3 });
+  if (!input) throw new Error('no sample');
+  const script = scriptOf({ ...input, netns: '/run/netns/c', podRoutes: [route({ typeOfService: 16 })] });
+  expect(script).toContain('ip -n c route replace default tos 0x10 via 169.254.1.1 dev pn5 onlink\n');
+  expect(script).toContain('ip -6 route replace default dev pl5 metric 1024\n');
+});
