@@ -1,10 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+/** Makes a test file fail that leaves a descriptor of the agent's code open. */
+const setupFiles = ['test/setup/descriptors.ts'];
+
 /**
  * Tests that share one machine: one file after the other, all in one process, so that native code is loaded once.
  * Time-outs only end what hangs: they leave room for a machine that is busy with other work.
  */
 const onTheMachine = {
+  setupFiles,
   pool: 'forks',
   maxWorkers: 1,
   isolate: false,
@@ -16,7 +20,7 @@ const onTheMachine = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], setupFiles } },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...onTheMachine } },
       // The emulated guest takes ten times as long.
       {

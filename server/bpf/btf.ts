@@ -1,45 +1,46 @@
 import { readFile } from 'node:fs/promises';
 
-/** The running kernel's own types; there when it was built with CONFIG_DEBUG_INFO_BTF. */
+/** BTF of the running kernel, present if it was built with CONFIG_DEBUG_INFO_BTF. */
 export const vmlinuxPath = '/sys/kernel/btf/vmlinux';
 const magic = 0xeb9f;
 
 /** BTF_KIND_*, <linux/btf.h>. */
-const kinds = { enum: 6, typedef: 8, function: 12, prototype: 13, enum64: 19 } as const;
-/** Bytes behind a type's 12: fixed, and for each of its members. */
+const kinds = { struct: 4, union: 5, enum: 6, typedef: 8, function: 12, prototype: 13, enum64: 19 } as const;
+/** Bytes after the 12 of struct btf_type, by kind: a fixed part, and one for each member. */
 const fixedBytes: Record<number, number> = { 1: 4, 3: 12, 14: 4, 17: 4 };
 const memberBytes: Record<number, number> = { 4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12 };
 
+/** A type as encoded, struct btf_type of <linux/btf.h>. */
 export interface BtfType {
   id: number;
   kind: number;
-  /** of its members, parameters or values */
+  /** number of members, parameters or values */
   count: number;
-  /** of structs: members may be bitfields; of enums: values are signed */
+  /** kind_flag. For structs: members may be bitfields; for enums: values are signed */
   flag: boolean;
-  /** empty where it has none */
+  /** empty for anonymous types */
   name: string;
-  /** id of the type it refers to; size in bytes where it has one */
+  /** size in bytes, or for kinds without one the id of the type it refers to */
   sizeOrType: number;
-  /** what follows the type, and more */
+  /** bytes from the end of struct btf_type on */
   data: Buffer;
 }
 
 /**
- * BTF, <linux/btf.h>: a header, types one after the other (ids from 1), strings. That of a module goes on where its
- * base, the kernel's, ends: with ids and with strings. `btf-types.ts` says what the types are.
+ * Reads BTF, <linux/btf.h>: a header, a sequence of types (ids from 1) and strings. A module's BTF continues the ids and
+ * strings of its base, the kernel's.
  */
 export class Btf {
   readonly #bytes: Buffer;
   readonly #strings: Buffer;
   readonly #base: Btf | null;
-  /** Id of the first type, and offset of the first string, that are not the base's. */
+  /** id of the first type, and offset of the first string, that are not in the base */
   readonly #firstId: number;
   readonly #firstString: number;
-  /** Where each type begins, by id from `#firstId`. */
+  /** offset of each type, by id from `#firstId` */
   readonly #starts: number[] = [];
 
-  /** @throws RangeError when it is no BTF or cut short */
+  /** @throws RangeError for bytes that are no BTF or truncated */
   constructor(bytes: Buffer, base: Btf | null = null) {
     if (bytes.length < 24 || bytes.readUInt16LE(0) !== magic) throw new RangeError('not BTF');
     const header = bytes.readUInt32LE(4);
@@ -47,7 +48,7 @@ export class Btf {
     const end = types + bytes.readUInt32LE(12);
     const strings = header + bytes.readUInt32LE(16);
     const stringsEnd = strings + bytes.readUInt32LE(20);
-    if (end > bytes.length || stringsEnd > bytes.length) throw new RangeError('BTF cut short');
+    if (end > bytes.length || stringsEnd > bytes.length) throw new RangeError('BTF is truncated');
     this.#bytes = bytes;
     this.#strings = bytes.subarray(strings, stringsEnd);
     this.#base = base;
@@ -58,30 +59,30 @@ export class Btf {
       const info = bytes.readUInt32LE(at + 4);
       const kind = (info >>> 24) & 0x1f;
       at += 12 + (fixedBytes[kind] ?? 0) + (memberBytes[kind] ?? 0) * (info & 0xffff);
-      if (at > end) throw new RangeError(`BTF type ${this.typeCount} ends behind the types`);
+      if (at > end) throw new RangeError(`BTF type ${this.typeCount} extends beyond the types`);
     }
   }
 
-  /** The base's counted too: the last id. */
+  /** The number of types, which is the last id; it includes the base's. */
   get typeCount(): number {
     return this.#firstId - 1 + this.#starts.length;
   }
 
-  /** The type of this kind and name, or null; not the base's. */
+  /** Finds a type by kind and name, but not in the base; null when there is none. */
   find(kind: keyof typeof kinds, name: string): BtfType | null {
-    // The name is looked for once; the types are then compared by its offset.
+    // Searching for the name once makes it possible to compare types by its offset.
     const offset = this.#strings.indexOf(`\0${name}\0`, 0, 'latin1') + 1;
     if (offset === 0) return null;
     for (const [index, at] of this.#starts.entries())
       if (
         this.#bytes.readUInt32LE(at) === offset + this.#firstString &&
-        ((this.#bytes[at + 7]! & 0x1f) as number) === kinds[kind]
+        (this.#bytes.readUInt8(at + 7) & 0x1f) === kinds[kind]
       )
         return this.type(this.#firstId + index);
     return null;
   }
 
-  /** @throws RangeError for an id that is not there */
+  /** @throws RangeError for an unknown id */
   type(id: number): BtfType {
     if (this.#base !== null && id < this.#firstId) return this.#base.type(id);
     const at = this.#starts[id - this.#firstId];
@@ -98,7 +99,7 @@ export class Btf {
     };
   }
 
-  /** Names of an enum by value: struct btf_enum, u32 name, i32 value. */
+  /** Returns the names of an enum by value (struct btf_enum: u32 name, i32 value); null when there is no such enum. */
   enumNames(name: string): Map<number, string> | null {
     const type = this.find('enum', name);
     if (!type) return null;
@@ -110,7 +111,7 @@ export class Btf {
     );
   }
 
-  /** Type ids of the parameters behind a typedef of a pointer to a function: how BTF tells a tracepoint. */
+  /** Returns the type ids of a tracepoint's parameters; BTF has it as typedef `btf_trace_NAME` of a function pointer. */
   tracepointParameters(name: string): { id: number; parameters: number[] } | null {
     const typedef = this.find('typedef', `btf_trace_${name}`);
     if (!typedef) return null;
@@ -123,7 +124,7 @@ export class Btf {
     return { id: typedef.id, parameters };
   }
 
-  /** The string at an offset, as types and line information give them; empty where none is. */
+  /** Returns the string at an offset that a type or line info refers to; empty for an invalid offset. */
   string(offset: number): string {
     if (this.#base !== null && offset < this.#firstString) return this.#base.string(offset);
     const start = offset - this.#firstString;
@@ -133,5 +134,5 @@ export class Btf {
   }
 }
 
-/** @throws ENOENT when the kernel has none */
+/** Reads the kernel's BTF. @throws ENOENT on a kernel without BTF */
 export const readVmlinuxBtf = async (): Promise<Btf> => new Btf(await readFile(vmlinuxPath));

@@ -1,29 +1,29 @@
 import type { Btf } from '../bpf/btf.ts';
 
-/** SKB_DROP_REASON_SUBSYS_SHIFT, <net/dropreason-core.h>: above it a subsystem's number, below its own reason. */
+/** SKB_DROP_REASON_SUBSYS_SHIFT, <net/dropreason-core.h>: bits above are the subsystem, bits below its reason. */
 const subsystemShift = 16;
-/** What the kernel tells by the same enum, and is no drop. */
-const noDrops = new Set(['SKB_NOT_DROPPED_YET', 'SKB_CONSUMED']);
+/** Values of the enum that are no drops. */
+const notDrops = new Set(['SKB_NOT_DROPPED_YET', 'SKB_CONSUMED']);
 
-/** What the running kernel says of a dropped packet. */
+/** The drop reasons of the running kernel. */
 export interface DropReasons {
-  /** `NO_SOCKET`; a subsystem's by its number, `OPENVSWITCH_2`; null for what is no drop. */
+  /** Names a reason, as in `NO_SOCKET`; one of a subsystem by number, `OPENVSWITCH_2`; null for values that are no drop. */
   name(reason: number): string | null;
-  /** Whether tracepoint kfree_skb tells the socket that should have received the packet (Linux 6.11). */
+  /** true if tracepoint kfree_skb has the receiving socket as an argument (Linux 6.11) */
   hasReceiverSocket: boolean;
 }
 
-/** Out of the kernel's own types, since numbers differ from kernel to kernel. */
+/** Reads the reasons from the kernel's BTF, since numbers differ between kernels. */
 export function readDropReasons(btf: Btf): DropReasons {
   const reasons = btf.enumNames('skb_drop_reason') ?? new Map<number, string>();
   const subsystems = btf.enumNames('skb_drop_reason_subsys') ?? new Map<number, string>();
-  // void *, skb, location, reason, from 6.11 the socket.
+  // Parameters: void *, skb, location, reason, since 6.11 the socket.
   const receiverTold = (btf.tracepointParameters('kfree_skb')?.parameters.length ?? 0) > 4;
   return {
     hasReceiverSocket: receiverTold,
     name(reason) {
       const known = reasons.get(reason);
-      if (known !== undefined) return noDrops.has(known) ? null : known.replace(/^SKB_DROP_REASON_/, '');
+      if (known !== undefined) return notDrops.has(known) ? null : known.replace(/^SKB_DROP_REASON_/, '');
       const subsystem = reason >>> subsystemShift;
       if (subsystem === 0) return `REASON_${reason}`;
       const name = subsystems.get(subsystem)?.replace(/^SKB_DROP_REASON_SUBSYS_/, '');

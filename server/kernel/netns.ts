@@ -1,12 +1,11 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
+import { openedDescriptor } from '../ffi/descriptors.ts';
 import { errno, errnoName, ioctl, mount, statfs, strerror, umount2, unshare } from '../ffi/libc.ts';
 import { withNamespace } from '../netlink/setns.ts';
 
-export { withNamespace };
-
-/** Where `ip netns` looks for named namespaces. */
+/** The directory of named namespaces, as of `ip netns`. */
 export const namedDirectory = '/run/netns';
 const CLONE_NEWNET = 0x4000_0000;
 const NS_GET_NSTYPE = 0xb703;
@@ -18,26 +17,26 @@ const MNT_DETACH = 2;
 const EINVAL = 22;
 const own = '/proc/thread-self/ns/net';
 
-/** A network namespace held open: it lives at least until `close`. `inode` tells namespaces apart. */
+/** An open network namespace, which exists at least until `close`. `inode` identifies it. */
 export interface NetworkNamespace extends Disposable {
   readonly fd: number;
   readonly inode: bigint;
   close(): void;
 }
 
-const hold = (fd: number): NetworkNamespace => ({
-  fd,
+const hold = (fd: number, path: string): NetworkNamespace => ({
+  fd: openedDescriptor(fd, `network namespace ${path}`),
   inode: fstatSync(fd, { bigint: true }).ino,
   close: () => closeSync(fd),
   [Symbol.dispose]: () => closeSync(fd),
 });
 
-/** The namespace this thread is in. */
-export const currentNamespace = (): NetworkNamespace => hold(openSync(own, 'r'));
+/** Opens the network namespace of this thread. */
+export const currentNamespace = (): NetworkNamespace => hold(openSync(own, 'r'), own);
 
 /**
  * Opens the network namespace at an absolute path: `/run/netns/cart`, `/proc/4711/ns/net`.
- * @throws ProblemError bad_netns when nothing is there, or something else
+ * @throws ProblemError `bad_netns` when the path does not exist or is no network namespace
  */
 export function openNamespace(path: string): NetworkNamespace {
   const refuse = (why: string): never => {
@@ -46,21 +45,21 @@ export function openNamespace(path: string): NetworkNamespace {
     });
   };
   if (!isAbsolute(path) || path.includes('\0')) refuse('not an absolute path');
-  // Asked before opening: opening a FIFO would hang, and a device may act on being opened.
+  // Checked before opening, because opening a FIFO would block, and a device may react to it.
   const stat = Buffer.alloc(120);
   if (statfs(path, stat) < 0) refuse(strerror(errno()).toLowerCase());
   if (stat.readBigUInt64LE(0) !== NSFS_MAGIC) refuse('not a namespace');
   const fd = openSync(path, 'r');
-  if (ioctl(fd, NS_GET_NSTYPE, null) === CLONE_NEWNET) return hold(fd);
+  if (ioctl(fd, NS_GET_NSTYPE, null) === CLONE_NEWNET) return hold(fd, path);
   closeSync(fd);
   return refuse('a namespace of another type');
 }
 
-/** A namespace without a name: it goes when `close` is called and nothing else is in it. */
+/** Creates a namespace without a name. It ends after `close`, when nothing else is in it. */
 export function createNamespace(): NetworkNamespace {
   const home = currentNamespace();
   try {
-    // Entering the present namespace is free, and brings the way back that aborts when it fails.
+    // Entering the current namespace costs nothing, and makes the return from the new one abort if it fails.
     return withNamespace(home.fd, () => {
       enterNew('create a network namespace');
       return currentNamespace();
@@ -71,20 +70,20 @@ export function createNamespace(): NetworkNamespace {
 }
 
 /**
- * Creates a namespace that stays, as `ip netns add NAME` does: a mount on /run/netns/NAME.
- * @returns its path @throws ProblemError kernel_refused
+ * Creates a persistent namespace mounted at /run/netns/NAME, as `ip netns add NAME` does.
+ * @returns its path @throws ProblemError `kernel_refused`
  */
 export function createNamedNamespace(name: string): string {
   const path = namedPath(name);
-  const tried = `create network namespace ${name}`;
-  shareNamedDirectory(tried);
-  if (existsSync(path)) throw new ProblemError('kernel_refused', `${tried}: ${path} exists`);
+  const operation = `create network namespace ${name}`;
+  shareNamedDirectory(operation);
+  if (existsSync(path)) throw new ProblemError('kernel_refused', `${operation}: ${path} exists`);
   const home = currentNamespace();
   try {
     closeSync(openSync(path, 'wx', 0o000));
     withNamespace(home.fd, () => {
-      enterNew(tried);
-      check(mount(own, path, 'none', MS_BIND, null), `${tried}: bind it to ${path}`);
+      enterNew(operation);
+      check(mount(own, path, 'none', MS_BIND, null), `${operation}: bind it to ${path}`);
     });
     return path;
   } catch (error) {
@@ -95,7 +94,7 @@ export function createNamedNamespace(name: string): string {
   }
 }
 
-/** As `ip netns delete NAME`; one that is gone already is fine. What is still in use lives on without the name. */
+/** Deletes a named namespace as `ip netns delete NAME` does; one still in use lives on without its name. Idempotent. */
 export function deleteNamedNamespace(name: string): void {
   const path = namedPath(name);
   if (!existsSync(path)) return;
@@ -110,24 +109,24 @@ function namedPath(name: string): string {
   return join(namedDirectory, name);
 }
 
-/** As `ip netns`: a shared mount, so that namespaces made in one mount namespace can be deleted in another. */
-function shareNamedDirectory(tried: string): void {
+/** Makes /run/netns a shared mount as `ip netns` does, so that other mount namespaces can delete its entries. */
+function shareNamedDirectory(operation: string): void {
   mkdirSync(namedDirectory, { recursive: true, mode: 0o755 });
   const share = (): number => mount('', namedDirectory, 'none', MS_SHARED | MS_REC, null);
   if (share() === 0) return;
   check(
     mount(namedDirectory, namedDirectory, 'none', MS_BIND | MS_REC, null),
-    `${tried}: bind ${namedDirectory}`,
+    `${operation}: bind ${namedDirectory}`,
   );
-  check(share(), `${tried}: share ${namedDirectory}`);
+  check(share(), `${operation}: share ${namedDirectory}`);
 }
 
-const enterNew = (tried: string): void => check(unshare(CLONE_NEWNET), tried);
+const enterNew = (operation: string): void => check(unshare(CLONE_NEWNET), operation);
 
-function check(result: number, tried: string): void {
+function check(result: number, operation: string): void {
   if (result === 0) return;
   const code = errno();
-  throw new ProblemError('kernel_refused', `${tried}: ${strerror(code)} (${errnoName(code)})`, {
+  throw new ProblemError('kernel_refused', `${operation}: ${strerror(code)} (${errnoName(code)})`, {
     hint: 'run as root, with CAP_SYS_ADMIN',
   });
 }

@@ -1,28 +1,28 @@
-import { checkResult, callAsync } from '../bpf/syscall.ts';
+import { checkResult } from '../bpf/error.ts';
+import { bpf_attr } from '../bpf/kernel-structs.ts';
+import { bpfSyscallNumber, callAsync } from '../bpf/syscall.ts';
+import { openedDescriptor } from '../ffi/descriptors.ts';
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
 
-/** bpf(2) by hand, for probes: nothing but the kernel decides. Commands of enum bpf_cmd, <linux/bpf.h>. */
-const SYS_bpf: Record<string, number> = { x64: 321, arm64: 280 };
+// Calls bpf(2) without libbpf, so that a probe's outcome depends on nothing but the kernel.
+
+/** enum bpf_cmd, <linux/bpf.h>. */
 const BPF_PROG_LOAD = 5;
 const BPF_RAW_TRACEPOINT_OPEN = 17;
 const BPF_LINK_CREATE = 28;
 const BPF_ENABLE_STATS = 32;
 
+/** enum bpf_prog_type, <linux/bpf.h>. */
 export const programType = { schedulerClassifier: 3, tracing: 26 } as const;
+/** enum bpf_attach_type, <linux/bpf.h>. */
 export const attachType = { rawTracepoint: 23, tcxIngress: 46, netkitPeer: 55 } as const;
 
-const number = (): number => {
-  const known = SYS_bpf[process.arch];
-  if (known === undefined) throw new Error(`the number of bpf(2) is not known on ${process.arch}`);
-  return known;
-};
-
 /**
- * Loads the smallest program, `return result`, off the event loop. On tcx and netkit -1 means "next program".
- * @returns its descriptor @throws BpfRefusal
+ * Loads the smallest program, `return result`, off the event loop. On tcx and netkit hooks -1 means "next program".
+ * @returns its descriptor @throws BpfError
  */
 export async function loadMinimalProgram(
-  tried: string,
+  operation: string,
   type: number,
   { result = 0, expectedAttachType = 0, attachBtfId = 0 } = {},
 ): Promise<number> {
@@ -32,48 +32,46 @@ export async function loadMinimalProgram(
   instructions.writeInt32LE(result, 4);
   instructions.writeUInt8(0x95, 8);
   const license = Buffer.from('GPL\0');
-  // union bpf_attr: prog_type 0, insn_cnt 4, insns 8, license 16, prog_name 48, expected_attach_type 68, attach_btf_id 108
-  const attributes = Buffer.alloc(120);
-  attributes.writeUInt32LE(type, 0);
-  attributes.writeUInt32LE(2, 4);
-  attributes.writeBigUInt64LE(addressOf(instructions), 8);
-  attributes.writeBigUInt64LE(addressOf(license), 16);
-  attributes.write('podlane_probe', 48);
-  attributes.writeUInt32LE(expectedAttachType, 68);
-  attributes.writeUInt32LE(attachBtfId, 108);
-  const answer = await callAsync(syscall, number(), BPF_PROG_LOAD, attributes, attributes.length);
+  const attr = Buffer.alloc(bpf_attr.bytes);
+  attr.writeUInt32LE(type, bpf_attr.prog_type);
+  attr.writeUInt32LE(2, bpf_attr.insn_cnt);
+  attr.writeBigUInt64LE(addressOf(instructions), bpf_attr.insns);
+  attr.writeBigUInt64LE(addressOf(license), bpf_attr.license);
+  attr.write('podlane_probe', bpf_attr.prog_name);
+  attr.writeUInt32LE(expectedAttachType, bpf_attr.expected_attach_type);
+  attr.writeUInt32LE(attachBtfId, bpf_attr.attach_btf_id);
+  const fd = await callAsync(syscall, bpfSyscallNumber, BPF_PROG_LOAD, attr, attr.length);
   // The kernel reads both buffers inside the call: they must not be collected before.
   void [instructions, license];
-  return checkResult(tried, answer);
+  return openedDescriptor(checkResult(operation, fd), `program: ${operation}`);
 }
 
 /**
- * Attaches to a device of the namespace this thread is in, which is why it is synchronous.
- * @returns the link's descriptor @throws BpfRefusal
+ * Attaches a program to a device of this thread's network namespace, which is why it is synchronous.
+ * @returns the link's descriptor @throws BpfError
  */
-export function createLinkSync(tried: string, program: number, ifindex: number, type: number): number {
-  // union bpf_attr: link_create.prog_fd 0, target_ifindex 4, attach_type 8
-  const attributes = Buffer.alloc(64);
-  attributes.writeUInt32LE(program, 0);
-  attributes.writeUInt32LE(ifindex, 4);
-  attributes.writeUInt32LE(type, 8);
-  const answer = syscall(number(), BPF_LINK_CREATE, attributes, attributes.length);
-  return checkResult(tried, answer < 0 ? -errno() : answer);
+export function createLinkSync(operation: string, program: number, ifindex: number, type: number): number {
+  const attr = Buffer.alloc(bpf_attr.bytes);
+  attr.writeUInt32LE(program, bpf_attr['link_create.prog_fd']);
+  attr.writeUInt32LE(ifindex, bpf_attr['link_create.target_ifindex']);
+  attr.writeUInt32LE(type, bpf_attr['link_create.attach_type']);
+  const result = syscall(bpfSyscallNumber, BPF_LINK_CREATE, attr, attr.length);
+  const fd = checkResult(operation, result < 0 ? -errno() : result);
+  return openedDescriptor(fd, `link: ${operation}`);
 }
 
-/** Attaches a tracing program to its tracepoint. @returns the link's descriptor @throws BpfRefusal */
-export async function openTracepoint(tried: string, program: number): Promise<number> {
-  // union bpf_attr: raw_tracepoint.name 0 (none: the program's own), prog_fd 8
-  const attributes = Buffer.alloc(24);
-  attributes.writeUInt32LE(program, 8);
-  return checkResult(
-    tried,
-    await callAsync(syscall, number(), BPF_RAW_TRACEPOINT_OPEN, attributes, attributes.length),
-  );
+/** Attaches a tracing program to its tracepoint. @returns the link's descriptor @throws BpfError */
+export async function openTracepoint(operation: string, program: number): Promise<number> {
+  // Without a name the kernel takes the tracepoint that the program was loaded for.
+  const attr = Buffer.alloc(bpf_attr.bytes);
+  attr.writeUInt32LE(program, bpf_attr['raw_tracepoint.prog_fd']);
+  const fd = await callAsync(syscall, bpfSyscallNumber, BPF_RAW_TRACEPOINT_OPEN, attr, attr.length);
+  return openedDescriptor(checkResult(operation, fd), `link: ${operation}`);
 }
 
-/** Run statistics are on while the answered descriptor is open. @throws BpfRefusal */
-export async function enableRunStatistics(tried: string): Promise<number> {
-  const attributes = Buffer.alloc(4); // BPF_STATS_RUN_TIME
-  return checkResult(tried, await callAsync(syscall, number(), BPF_ENABLE_STATS, attributes, attributes.length));
+/** Enables run statistics while the returned descriptor is open. @throws BpfError */
+export async function enableRunStatistics(operation: string): Promise<number> {
+  const attr = Buffer.alloc(bpf_attr.bytes); // type 0, BPF_STATS_RUN_TIME
+  const fd = await callAsync(syscall, bpfSyscallNumber, BPF_ENABLE_STATS, attr, attr.length);
+  return openedDescriptor(checkResult(operation, fd), 'BPF run statistics');
 }

@@ -1,13 +1,16 @@
 import { closeSync } from 'node:fs';
 import type { Capability, CapabilityName } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { NetlinkError } from '../netlink/error.ts';
-import { addBpfFilter } from '../netlink/tc-filter.ts';
+import { type Btf, readVmlinuxBtf, vmlinuxPath } from '../bpf/btf.ts';
 import { addClsact, deleteClsact } from '../netlink/clsact.ts';
+import { NetlinkError } from '../netlink/error.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import { addNetkit } from '../netlink/netkit.ts';
+import { withNamespace } from '../netlink/setns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
+import { addBpfFilter } from '../netlink/tc-filter.ts';
 import { addVeth } from '../netlink/veth.ts';
+import { createNamespace, type NetworkNamespace } from './netns.ts';
 import {
   attachType,
   createLinkSync,
@@ -16,38 +19,43 @@ import {
   openTracepoint,
   programType,
 } from './probe-programs.ts';
-import { type Btf, readVmlinuxBtf, vmlinuxPath } from '../bpf/btf.ts';
-import { createNamespace, type NetworkNamespace, withNamespace } from './netns.ts';
 
-/** Where the trying happens: a namespace of its own, with an rtnetlink socket in it. */
-interface Bench {
+/** A disposable namespace in which the probes run, with a netlink socket in it. */
+interface ProbeNamespace {
   namespace: NetworkNamespace;
   socket: NetlinkSocket;
   /** the kernel's, read once */
   btf(): Promise<Btf>;
 }
 
-interface Trial {
+interface Probe {
   name: CapabilityName;
-  /** what would make a no a yes */
-  hint: string;
-  /** @returns how it was tried, of a yes @throws why it is a no */
-  run(bench: Bench): Promise<string>;
+  /** the first mainline release with the feature; distributions may backport it */
+  since: `${number}.${number}`;
+  /** kernel configuration that it needs */
+  config: readonly string[];
+  /** further advice to an administrator without the feature */
+  advice?: string;
+  /** Uses the feature. @returns a sentence on what succeeded @throws the reason why it is missing */
+  run(context: ProbeNamespace): Promise<string>;
 }
 
-const trials: readonly Trial[] = [
+/** One probe a capability. A kernel test checks `since` and `config` against the kernels that tests run on. */
+export const capabilityProbes: readonly Probe[] = [
   {
     name: 'netkit',
-    hint: 'needs CONFIG_NETKIT: Linux 6.7 or a backport',
+    since: '6.7',
+    config: ['CONFIG_NETKIT'],
     run: async ({ namespace, socket }) => {
       await addNetkit(socket, { mode: 'l3', primary: { name: 'netkit0' }, peer: { name: 'netkit1' } });
       await attachOnce(namespace, await ifindexOf(socket, 'netkit0'), 'netkit/peer', attachType.netkitPeer);
-      return 'made a netkit pair and attached a program at netkit/peer';
+      return 'created a netkit pair and attached a program at netkit/peer';
     },
   },
   {
     name: 'tcx',
-    hint: 'needs CONFIG_NET_XGRESS: Linux 6.6 or a backport',
+    since: '6.6',
+    config: ['CONFIG_NET_XGRESS'],
     run: async ({ namespace, socket }) => {
       await addVeth(socket, { primary: { name: 'tcx0' }, peer: { name: 'tcx1' } });
       await attachOnce(namespace, await ifindexOf(socket, 'tcx0'), 'tcx/ingress', attachType.tcxIngress);
@@ -56,7 +64,9 @@ const trials: readonly Trial[] = [
   },
   {
     name: 'clsact',
-    hint: 'needs CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF (modules sch_ingress and cls_bpf)',
+    since: '4.5',
+    config: ['CONFIG_NET_SCH_INGRESS', 'CONFIG_NET_CLS_BPF'],
+    advice: 'load modules sch_ingress and cls_bpf',
     run: async ({ socket }) => {
       await addVeth(socket, { primary: { name: 'clsact0' }, peer: { name: 'clsact1' } });
       const ifindex = await ifindexOf(socket, 'clsact0');
@@ -71,22 +81,24 @@ const trials: readonly Trial[] = [
   },
   {
     name: 'btf',
-    hint: 'needs CONFIG_DEBUG_INFO_BTF',
-    run: async (bench) => {
-      const btf = await bench.btf();
+    since: '5.4',
+    config: ['CONFIG_DEBUG_INFO_BTF'],
+    run: async (context) => {
+      const btf = await context.btf();
       return `read ${btf.typeCount.toLocaleString('en')} types from ${vmlinuxPath}`;
     },
   },
   {
     name: 'drop-reasons',
-    hint: 'needs CONFIG_DEBUG_INFO_BTF and Linux 5.17 or later',
-    run: async (bench) => {
-      const btf = await bench.btf();
+    since: '5.17',
+    config: ['CONFIG_DEBUG_INFO_BTF'],
+    run: async (context) => {
+      const btf = await context.btf();
       const reasons = btf.find('enum', 'skb_drop_reason');
-      if (!reasons) throw new Error('look up enum skb_drop_reason in the kernel’s BTF: not there');
+      if (!reasons) throw new Error('look up enum skb_drop_reason in the kernel’s BTF: not found');
       const tracepoint = btf.tracepointParameters('kfree_skb');
       if (!tracepoint?.parameters.includes(reasons.id))
-        throw new Error('look up tracepoint kfree_skb in the kernel’s BTF: it tells no reason');
+        throw new Error('look up tracepoint kfree_skb in the kernel’s BTF: it has no reason parameter');
       const program = await loadMinimalProgram('load a tp_btf program for kfree_skb', programType.tracing, {
         expectedAttachType: attachType.rawTracepoint,
         attachBtfId: tracepoint.id,
@@ -94,20 +106,24 @@ const trials: readonly Trial[] = [
       await closing(program, async () =>
         closeSync(await openTracepoint('attach to tracepoint kfree_skb', program)),
       );
-      return `attached to tracepoint kfree_skb, which tells ${reasons.count} reasons`;
+      return `attached to tracepoint kfree_skb, which reports ${reasons.count} reasons`;
     },
   },
   {
     name: 'bpf-stats',
-    hint: 'needs Linux 5.8 and CAP_SYS_ADMIN',
+    since: '5.8',
+    config: [],
+    advice: 'run the agent with CAP_SYS_ADMIN',
     run: async () => {
-      closeSync(await enableRunStatistics('turn BPF run statistics on'));
-      return 'turned BPF run statistics on and off';
+      closeSync(await enableRunStatistics('enable BPF run statistics'));
+      return 'enabled and disabled BPF run statistics';
     },
   },
   {
     name: 'live-rename',
-    hint: 'needs Linux 6.2; without it a migrated pod keeps the new device’s name',
+    since: '6.2',
+    config: [],
+    advice: 'without it a migrated pod keeps the new device’s name',
     run: async ({ socket }) => {
       await addVeth(socket, { primary: { name: 'rename0', up: true }, peer: { name: 'rename1' } });
       await setLink(socket, await ifindexOf(socket, 'rename0'), { name: 'renamed0' });
@@ -117,21 +133,28 @@ const trials: readonly Trial[] = [
 ];
 
 /**
- * Finds what this kernel can do by trying it in a throw-away namespace, never by its version: distributions
- * backport and leave out. Leaves nothing behind. @throws ProblemError when not even a namespace can be had
+ * Detects the kernel's capabilities by using each in a disposable namespace. It never compares versions, because
+ * distributions backport features and leave them out.
+ * @throws ProblemError when no namespace can be created
  */
 export async function probeCapabilities(): Promise<Capability[]> {
   const namespace = createNamespace();
   const socket = NetlinkSocket.inNamespace(namespace.fd);
   let btf: Promise<Btf> | undefined;
-  const bench: Bench = { namespace, socket, btf: () => (btf ??= readVmlinuxBtf()) };
+  const context: ProbeNamespace = { namespace, socket, btf: () => (btf ??= readVmlinuxBtf()) };
   try {
     const capabilities: Capability[] = [];
-    for (const { name, hint, run } of trials) {
+    for (const probe of capabilityProbes) {
+      const { name } = probe;
       try {
-        capabilities.push({ name, available: true, detail: await run(bench), hint: null });
+        capabilities.push({ name, available: true, detail: await probe.run(context), hint: null });
       } catch (error) {
-        capabilities.push({ name, available: false, detail: textOf(error), hint: hintOf(error) ?? hint });
+        capabilities.push({
+          name,
+          available: false,
+          detail: textOf(error),
+          hint: rootHint(error) ?? requirementHint(probe),
+        });
       }
     }
     return capabilities;
@@ -147,7 +170,9 @@ async function attachOnce(
   hook: string,
   type: number,
 ): Promise<void> {
-  const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, { result: -1 });
+  const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, {
+    result: -1,
+  });
   await closing(program, () => {
     const link = withNamespace(namespace.fd, () => createLinkSync(`attach ${hook}`, program, ifindex, type));
     closeSync(link);
@@ -164,14 +189,21 @@ async function closing(fd: number, act: () => void | Promise<void>): Promise<voi
 
 async function ifindexOf(socket: NetlinkSocket, name: string): Promise<number> {
   const link = await getLink(socket, { name });
-  if (!link) throw new Error(`find ${name}, just made: not there`);
+  if (!link) throw new Error(`find ${name}, just created: not found`);
   return link.ifindex;
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Not being root explains a no better than the kernel's configuration. */
-const hintOf = (error: unknown): string | undefined => {
+/** Formats the requirements: `needs Linux 6.7 or a backport with CONFIG_NETKIT`. */
+const requirementHint = ({ since, config, advice }: Probe): string =>
+  [
+    `needs Linux ${since} or a backport${config.length > 0 ? ` with ${config.join(' and ')}` : ''}`,
+    ...(advice === undefined ? [] : [advice]),
+  ].join('; ');
+
+/** Missing privileges explain a failure better than the kernel's configuration. */
+const rootHint = (error: unknown): string | undefined => {
   const refusal =
     error instanceof NetlinkError ? error.code : error instanceof ProblemError ? error.message : '';
   return /\bE(PERM|ACCES)\b/.test(refusal) ? 'run the agent as root' : undefined;

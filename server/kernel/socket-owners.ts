@@ -1,15 +1,16 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 
+/** A process that has a socket open. */
 export interface SocketOwner {
   pid: number;
-  /** The program's, as it was started: a thread may have renamed itself in /proc/PID/comm. */
+  /** from the command line, since /proc/PID/comm may have been changed by the process */
   name: string;
 }
 
 /**
- * Who has these sockets open, of the processes in a network namespace: the first of each. Reads /proc, and nothing of
- * processes that are elsewhere; one that ends meanwhile is not found.
+ * Finds the first process of a network namespace that has each of these sockets open. It reads /proc, but no descriptors
+ * of processes in other namespaces; a process that ends meanwhile is not found.
  * @param inodes as in `socket:[4711]` of /proc/PID/fd
  */
 export async function findSocketOwners(
@@ -26,7 +27,7 @@ export async function findSocketOwners(
         if (inodes.has(inode) && !owners.has(inode))
           owners.set(inode, { pid: Number(name), name: await programOf(name) });
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
   return owners;

@@ -1,23 +1,23 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
-import { setImmediate as turn } from 'node:timers/promises';
-import { withNamespace } from './netns.ts';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import { withNamespace } from '../netlink/setns.ts';
 
 const root = '/proc/sys';
 
-/** Those that decide how a node forwards, filters and buffers packets, and what BPF may do. */
+/** Sysctls that decide how a node forwards, filters and buffers packets, and which BPF features are allowed. */
 const wanted =
   /^(net\/(core|ipv4|ipv6|netfilter)\/|kernel\/(unprivileged_bpf_disabled|bpf_stats_enabled|kptr_restrict|dmesg_restrict|osrelease|version|sched_rt_runtime_us)$|user\/max_net_namespaces$|fs\/(file-max|nr_open)$)/;
-/** Of one interface; those of `all`, `default` and `lo` are told in full. */
+/** Sysctls of a single interface that are included; those of `all`, `default` and `lo` are all included. */
 const ofInterface =
   /\/(forwarding|rp_filter|proxy_arp|proxy_ndp|accept_local|route_localnet|send_redirects|accept_redirects|arp_ignore|arp_announce|arp_filter|arp_notify|src_valid_mark|disable_policy|disable_ipv6|accept_ra|accept_dad|dad_transmits|addr_gen_mode|mtu|hop_limit)$/;
 const interfaceFolder = /^net\/ipv[46]\/(conf|neigh)\/(?!(all|default|lo)\/)/;
-/** Keys, not settings: what they are derived from would tell connections of others. */
+/** Secret keys, which would reveal or allow to forge connections. */
 const secret = /(^|\/)(tcp_fastopen_key|stable_secret)$/;
 const readAtOnce = 100;
 
 /**
- * `name = value` lines, as `sysctl` prints them, of the sysctls that matter to networking, in the namespace of `fd` (null: ours). Never
- * keys. Lets other work go on between.
+ * Reads the sysctls that matter to networking in the namespace of `fd` (null: the current one) as `name = value` lines,
+ * like sysctl(8), without secret keys. It yields to the event loop in between.
  */
 export async function dumpNetworkSysctls(fd: number | null): Promise<string> {
   const within = <T>(act: () => T): T => (fd === null ? act() : withNamespace(fd, act));
@@ -26,7 +26,7 @@ export async function dumpNetworkSysctls(fd: number | null): Promise<string> {
   for (let from = 0; from < paths.length; from += readAtOnce) {
     const some = paths.slice(from, from + readAtOnce);
     lines.push(...within(() => some.flatMap(read)));
-    await turn();
+    await yieldToEventLoop();
   }
   return lines.map((line) => `${line}\n`).join('');
 }
@@ -39,20 +39,20 @@ function pathsBelow(folder: string): string[] {
   try {
     entries = readdirSync(`${root}/${folder}`, { withFileTypes: true });
   } catch {
-    return []; // an interface that has gone
+    return []; // the interface is gone
   }
   return entries
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) =>
-      entry.isDirectory() ? deeper(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`],
+      entry.isDirectory() ? pathsBelowIfWanted(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`],
     );
 }
 
-/** Folders that hold nothing wanted are not looked into. */
-const deeper = (folder: string): string[] =>
+/** Lists the paths below a folder, unless it contains no wanted sysctl. */
+const pathsBelowIfWanted = (folder: string): string[] =>
   /^net(\/(core|ipv4|ipv6|netfilter)(\/|$)|$)/.test(folder) ? pathsBelow(folder) : [];
 
-/** Nothing of one that can only be written, or whose interface has gone. */
+/** Formats one sysctl; empty for a write-only one and for one whose interface is gone. */
 function read(path: string): string[] {
   try {
     const name = path.replaceAll(/[./]/g, (mark) => (mark === '/' ? '.' : '/'));

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import { compile } from '../../../server/acl/compile/compile.ts';
-import type { Compiled } from '../../../server/acl/compile/compiled-rules.ts';
-import type { RuleSetName } from '../../../server/acl/load/kernel-rules.ts';
+import { compileRules } from '../../../server/acl/compile/compile.ts';
+import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
+import type { RuleSetName } from '../../../contract/rules.ts';
 import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load/rule-loader.ts';
-import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
-import { defaultTimeouts, type Timeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import { defaultTimeouts, type ConntrackTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
@@ -17,9 +17,9 @@ import { frame, type Packet } from './packets.ts';
 export const drop = 2;
 
 /** Connections are forgotten at once: every packet is judged by the rules alone. */
-export const forgetful: Timeouts = Object.fromEntries(
+export const forgetful: ConntrackTimeouts = Object.fromEntries(
   Object.keys(defaultTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
-) as Timeouts;
+) as ConntrackTimeouts;
 
 /** A namespace with a device for each pod, and the real programs, run on packets that nobody sends. */
 export class JudgeStage implements AsyncDisposable {
@@ -27,16 +27,16 @@ export class JudgeStage implements AsyncDisposable {
   readonly programs: DatapathPrograms;
   readonly loader: RuleLoader;
   readonly #runs = new ProgramTestRun();
-  readonly #last: Partial<Record<RuleSetName, Compiled>> = {};
+  readonly #last: Partial<Record<RuleSetName, CompiledRules>> = {};
 
-  private constructor(programs: DatapathPrograms, name: string, timeouts: Timeouts) {
+  private constructor(programs: DatapathPrograms, name: string, timeouts: ConntrackTimeouts) {
     this.name = name;
     this.programs = programs;
     this.loader = new Loader(programs.ruleMaps, { slots: programs.maxSlots, timeouts });
   }
 
   /** @param pods how many: pod `i` has slot `i` and number `i + 1` */
-  static async open(pods: number, timeouts: Timeouts = defaultTimeouts): Promise<JudgeStage> {
+  static async open(pods: number, timeouts: ConntrackTimeouts = defaultTimeouts): Promise<JudgeStage> {
     const name = `podlane-t-${randomBytes(3).toString('hex')}`;
     run('ip', 'netns', 'add', name);
     const programs = await openDatapath({ pins: `/sys/fs/bpf/${name}`, maxSlots: 64 });
@@ -58,13 +58,13 @@ export class JudgeStage implements AsyncDisposable {
   }
 
   /** Compiles and loads; pod `pods[i]` is that of slot `i`. */
-  async load(set: RuleSetName, rules: RuleSet | null, pods: readonly AclPod[]) {
+  async load(set: RuleSetName, rules: RuleSet | null, pods: readonly PolicyEndpoint[]) {
     if (rules === null) {
       delete this.#last[set];
       return { compiled: null, loaded: await this.loader.load(set, null, () => undefined) };
     }
     const last = this.#last[set];
-    const compiled = compile(rules, pods, last ? { last } : {});
+    const compiled = compileRules(rules, pods, last ? { previous: last } : {});
     this.#last[set] = compiled;
     const numbers = new Map(pods.map(({ id }, i) => [id, i + 1]));
     const request = { tables: compiled.tables, defaults: rules.defaults };

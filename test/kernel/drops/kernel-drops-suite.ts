@@ -7,7 +7,7 @@ import type { Capability } from '../../../contract/node.ts';
 import { openKernelDropProgram } from '../../../server/bpf/kernel-drops.ts';
 import { KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
 import { openNamespace } from '../../../server/kernel/netns.ts';
-import { writeSysctl } from '../../../server/kernel/procfs.ts';
+import { writeSysctl } from '../../../server/kernel/sysctl.ts';
 import { hostAddress, podAddress, Stage } from '../bpf/device-fixture.ts';
 import { checksum, ethernet, ethernetToPod, ipv4 } from '../bpf/frames.ts';
 

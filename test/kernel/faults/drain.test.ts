@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Migration } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { openNamespace, withNamespace } from '../../../server/kernel/netns.ts';
+import { openNamespace } from '../../../server/kernel/netns.ts';
+import { withNamespace } from '../../../server/netlink/setns.ts';
 import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { ethernetToPod, ipv4 } from '../bpf/frames.ts';
 import { PacketSocket } from '../bpf/packet-socket.ts';

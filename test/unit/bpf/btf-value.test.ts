@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Btf } from '../../../server/bpf/btf.ts';
-import { encodeBtfValue, BtfValueError } from '../../../server/bpf/btf-encode.ts';
-import { cDeclaration, cTypeName, resolveValueType } from '../../../server/bpf/btf-types.ts';
 import { decodeBtfValue } from '../../../server/bpf/btf-decode.ts';
+import { BtfValueError, encodeBtfValue } from '../../../server/bpf/btf-encode.ts';
+import { cDeclaration, cTypeName, resolveValueType } from '../../../server/bpf/btf-types.ts';
 import { btf } from './btf-sample.ts';
 import { elfSection } from './elf-section.ts';
 

@@ -53,7 +53,7 @@ R0 invalid mem access 'map_value_or_null'`;
   expect(meaning).toContain('may be NULL');
 });
 
-test('a refusal before the first instruction has the complaint alone', () => {
+test('a refusal before the first instruction has only a message', () => {
   expect(parseVerifierLog('tested', 'unreachable insn 5\nprocessed 0 insns\n')).toMatchObject({
     message: 'unreachable insn 5',
     instruction: null,
@@ -61,5 +61,5 @@ test('a refusal before the first instruction has the complaint alone', () => {
     registers: [],
     before: [],
   });
-  expect(parseVerifierLog('tested', '').message).toBe('it gave no reason');
+  expect(parseVerifierLog('tested', '').message).toBe('no reason given');
 });

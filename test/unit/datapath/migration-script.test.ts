@@ -7,8 +7,8 @@ import { hooksOf } from '../../../server/datapath/device/hooks.ts';
 import type { PlanInput } from '../../../server/datapath/migration/plan.ts';
 import { planScript } from '../../../server/datapath/migration/script.ts';
 import { planSteps } from '../../../server/datapath/migration/steps.ts';
-import type { Route } from '../../../server/netlink/route.ts';
-import { noMetrics } from '../../../server/netlink/route-metrics.ts';
+import type { Route } from '../../../server/netlink/route-message.ts';
+import { emptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
 
 const route = (more: Partial<Route>): Route => ({
   family: 'ipv4',
@@ -21,7 +21,7 @@ const route = (more: Partial<Route>): Route => ({
   preferredSource: null,
   metric: null,
   mtu: null,
-  metrics: noMetrics(),
+  metrics: emptyRouteMetrics(),
   preference: null,
   gateway: '169.254.1.1',
   ifindex: 7,

@@ -30,7 +30,10 @@ test.each([
 });
 
 test('the receiving socket is told where the tracepoint has a fourth argument', () => {
-  expect([4, 5].map((parameters) => readDropReasons(kernel(parameters)).hasReceiverSocket)).toEqual([false, true]);
+  expect([4, 5].map((parameters) => readDropReasons(kernel(parameters)).hasReceiverSocket)).toEqual([
+    false,
+    true,
+  ]);
 });
 
 test('a kernel without reasons gives numbers', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { cpuShares, parseCpuTimes, readSysctl, writeSysctl } from '../../../server/kernel/procfs.ts';
+import { cpuShares, parseCpuTimes } from '../../../server/kernel/procfs.ts';
+import { readSysctl, writeSysctl } from '../../../server/kernel/sysctl.ts';
 
 const stat = `cpu  30 0 30 200 10 0 12 0 0 0
 cpu0 10 1 20 100 5 2 6 3 4 0

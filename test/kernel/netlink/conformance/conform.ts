@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { writeSysctl } from '../../../../server/kernel/procfs.ts';
+import { writeSysctl } from '../../../../server/kernel/sysctl.ts';
 import { setLink } from '../../../../server/netlink/link.ts';
 import { testNamespace } from '../namespaces.ts';
 import { differences, unmet } from './compare.ts';

@@ -1,0 +1,3 @@
+import { describeKernelFacts } from './kernel-facts-suite.ts';
+
+describeKernelFacts([]);

@@ -1,0 +1,3 @@
+import { describeKernelFacts } from '../kernel/kernel-facts-suite.ts';
+
+describeKernelFacts([]);
