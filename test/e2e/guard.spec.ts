@@ -19,19 +19,19 @@ test('the pod page shows what the guard does, and changes its thresholds for the
   await page.goto(`${url}/pods/shop.cart`);
   const guard = page.getByRole('region', { name: 'Guard' });
   await expect(guard).toContainText('The guard watches pods on netkit; this one is on veth.');
-  await expect(guard).toContainText('has not had to do anything with this pod');
+  await expect(guard).toContainText('has not acted on this pod');
 
   await guard.getByRole('button', { name: 'Switch off' }).click();
   await expect(guard).toContainText('The guard is off');
   await guard.getByRole('button', { name: 'Thresholds' }).click();
   const sheet = page.getByRole('dialog', { name: 'Guard of this pod' });
-  await expect(sheet.getByLabel('Watch and act')).toHaveValue('off');
-  await sheet.getByLabel('Of all packets').fill('250');
+  await expect(sheet.getByLabel('Monitor and act')).toHaveValue('off');
+  await sheet.getByLabel('Drop ratio').fill('250');
   await sheet.getByRole('button', { name: 'Save' }).click();
   await expect(sheet.getByRole('status')).toContainText('Not saved');
-  await expect(sheet.getByLabel('Of all packets')).toHaveAttribute('aria-invalid', 'true');
-  await sheet.getByLabel('Of all packets').fill('25');
-  await sheet.getByLabel('Watch and act').selectOption('on');
+  await expect(sheet.getByLabel('Drop ratio')).toHaveAttribute('aria-invalid', 'true');
+  await sheet.getByLabel('Drop ratio').fill('25');
+  await sheet.getByLabel('Monitor and act').selectOption('on');
   await sheet.getByRole('button', { name: 'Save' }).click();
   await expect(sheet.getByRole('button', { name: 'Save' })).toBeDisabled();
   expect((await new AxeBuilder({ page }).include('[role=dialog]').analyze()).violations).toEqual([]);
@@ -49,7 +49,7 @@ test('settings of the node persist over a reload of the page', async ({ url, pag
   await expect(redirect).toBeChecked();
   await redirect.uncheck();
   await expect(redirect).toBeEnabled();
-  const repairs = page.getByLabel('Repairs before veth');
+  const repairs = page.getByLabel('Repairs before fallback');
   await expect(repairs).toHaveAttribute('placeholder', '2 (default)');
   await repairs.fill('7');
   await page.getByLabel('ICMP echo').selectOption('off');

@@ -76,15 +76,15 @@ test('all addresses of a pod open by keyboard, and its routes and neighbors are 
   await expect(routes.getByRole('row', { name: 'pod IPv4 default 169.254.1.1' })).toHaveCount(1);
   await expect(routes.getByRole('row', { name: 'pod IPv6 default fe80::1' })).toHaveCount(1);
   await expect(routes.getByRole('row', { name: 'pod IPv6 fd00:77::/64' })).toHaveCount(1);
-  const neighbours = page.getByRole('table', { name: 'Neighbours' });
+  const neighbors = page.getByRole('table', { name: 'Neighbors' });
   for (const address of ['10.99.8.1', '10.99.9.1', 'fd00:99::1'])
-    await expect(neighbours.getByRole('row').filter({ hasText: address })).toContainText('PERMANENT');
+    await expect(neighbors.getByRole('row').filter({ hasText: address })).toContainText('PERMANENT');
 });
 
 test('a veth pod explains why its programs cannot move, and events are listed', async ({ page }) => {
   await page.goto(podPage);
   const programs = page.getByRole('region', { name: 'Programs', exact: true });
-  await expect(programs).toContainText('where a veth has its hooks: nothing to move between');
+  await expect(programs).toContainText('on the primary: a veth device has no other hooks');
   await expect(programs.getByRole('button', { name: /^Move programs/ })).toHaveCount(0);
   await expect(page.getByRole('region', { name: 'Events' })).toContainText('attached');
 });

@@ -114,7 +114,7 @@ test('a user program is attached to a pod beside Podlane’s and detached; a les
 }) => {
   await node.addPod('guest', '10.42.12.3/32');
   await page.goto('/pods/shop.guest');
-  const users = page.getByRole('region', { name: 'Users’ programs' });
+  const users = page.getByRole('region', { name: 'Custom programs' });
   await users.getByRole('button', { name: 'Attach a program…' }).click();
   const sheet = page.getByRole('dialog', { name: 'Attach a program' });
   await sheet.getByLabel('Object file').setInputFiles(object('ports.bpf.o', readFileSync(exampleObject)));

@@ -1,6 +1,6 @@
 /**
- * Makes a part of a drawing a stop of the Tab key: it is read by its name, in the order of the drawing.
- * Parts that scroll are stops too, so that the arrow keys reach what is out of sight.
+ * Returns the props of a region that the Tab key reaches and that is read out by its name: a part of a drawing, or a
+ * part that scrolls, so that the arrow keys reach all of it.
  */
 export const focusableRegion = (name: string) =>
   ({ role: 'group', tabIndex: 0, 'aria-label': name }) as const;

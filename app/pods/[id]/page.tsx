@@ -5,7 +5,7 @@ interface Props {
   params: Promise<{ id: string }>;
 }
 
-/** The id is opaque; `namespace.name` finds a pod too and makes the better title. */
+/** Uses the name in `namespace.name` as the title; an opaque id has none. */
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const id = decodeURIComponent((await params).id);
   const name = /^[a-z0-9-]+\.(.+)$/.exec(id)?.[1];

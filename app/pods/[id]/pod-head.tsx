@@ -18,13 +18,14 @@ import { useNow } from '../../_lib/use-now.ts';
 import { migrationDisabledReason, migrationLabel } from './_migration/text.ts';
 import { Addresses } from './_network/addresses.tsx';
 import { isAttachFallback } from './attach-fallback.ts';
+import { attachedAt, onKindLabel, podText, programsOnLabel, sinceLabel } from './text.ts';
 
 interface Actions {
   openPlan: (to: DeviceKind) => void;
   openMigration: (id: string) => void;
 }
 
-/** Who the pod is, what carries it and since when, and the one action. */
+/** Head of a pod's page: name, device kind, facts, conditions, and the button that migrates it. */
 export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
   const [own, generated] = splitName(pod.name);
   const now = useNow();
@@ -41,36 +42,34 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
           </h1>
           <KindBadge kind={pod.kind} />
           {isAttachFallback(pod) && (
-            <span
-              className="text-12 text-ink-2"
-              title="Attach fallback: its own hooks have no program of ours"
-            >
-              <span className="sr-only">netkit </span>· programs on {pod.hooks}
+            <span className="text-12 text-ink-2" title={podText.fallbackDetail}>
+              <span className="sr-only">netkit </span>
+              {programsOnLabel(pod.hooks)}
             </span>
           )}
           {pod.state === 'gone' && (
             <span className="flex items-center gap-1.5 text-12 text-signal-text">
-              <WarningSign /> gone
+              <WarningSign /> {podText.gone}
             </span>
           )}
         </div>
         <dl className="mt-1 flex flex-wrap gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">
-          <Fact label="namespace">{pod.namespace}</Fact>
-          <Fact label={pod.addresses.length > 1 ? 'addresses' : 'address'}>
+          <Fact label={podText.namespace}>{pod.namespace}</Fact>
+          <Fact label={pod.addresses.length > 1 ? podText.addresses : podText.address}>
             <Addresses addresses={pod.addresses} />
           </Fact>
-          <Fact label="up" title={`attached ${clock(Date.parse(pod.createdAt))}`}>
+          <Fact label={podText.up} title={attachedAt(clock(Date.parse(pod.createdAt)))}>
             {since(pod.createdAt)}
           </Fact>
-          <Fact label={`on ${pod.kind}`} title={`since ${clock(Date.parse(pod.kindSince))}`}>
+          <Fact label={onKindLabel(pod.kind)} title={sinceLabel(clock(Date.parse(pod.kindSince)))}>
             {since(pod.kindSince)}
           </Fact>
           {!Number.isNaN(requestsOk) && (
             <>
-              <Fact label="requests ok" title="Counted by the pod’s own traffic since it started">
+              <Fact label={podText.requestsSucceeded} title={podText.requestsDetail}>
                 {count(requestsOk)}
               </Fact>
-              <Fact label="failed" title="Counted by the pod’s own traffic since it started">
+              <Fact label={podText.requestsFailed} title={podText.requestsDetail}>
                 <span className={requestsFailed > 0 ? 'font-semibold text-signal-text' : ''}>
                   {count(requestsFailed)}
                 </span>
@@ -78,9 +77,9 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
             </>
           )}
         </dl>
-        {[...goneSentence(pod), ...pod.attention].map((sentence) => (
-          <p key={sentence} className="mt-1 flex items-center gap-1.5 text-12 text-ink-2">
-            <WarningSign /> {sentence}
+        {[...goneConditions(pod), ...pod.attention].map((condition) => (
+          <p key={condition} className="mt-1 flex items-center gap-1.5 text-12 text-ink-2">
+            <WarningSign /> {condition}
           </p>
         ))}
       </div>
@@ -89,9 +88,9 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
   );
 }
 
-function goneSentence(pod: Pod): string[] {
-  if (pod.state === 'gone') return ['Its network namespace is gone. What is shown was read before.'];
-  return pod.device === null ? ['The kernel no longer has its device: the pod has no network.'] : [];
+function goneConditions(pod: Pod): string[] {
+  if (pod.state === 'gone') return [podText.netnsGone];
+  return pod.device === null ? [podText.deviceGone] : [];
 }
 
 function Fact({ label, title, children }: { label: string; title?: string; children: ReactNode }) {
@@ -107,8 +106,8 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
   const { data: node } = useNode();
   const reasonId = useId();
   const to: DeviceKind = pod.kind === 'netkit' ? 'veth' : 'netkit';
-  const lacks = useMissingRole('operator');
-  const reason = migrationDisabledReason(pod, to, node) ?? lacks;
+  const missingRole = useMissingRole('operator');
+  const reason = migrationDisabledReason(pod, to, node) ?? missingRole;
   const running = pod.migration;
   return (
     <div className="flex items-center gap-2 max-md:flex-wrap">
@@ -119,7 +118,7 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
       )}
       {running !== null && pod.state === 'migrating' ? (
         <Button className="max-md:flex-1" onClick={() => openMigration(running)}>
-          Show the migration
+          {podText.showMigration}
         </Button>
       ) : (
         <Button
@@ -136,14 +135,10 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
       <Button asChild>
         <Link href={`/trace?pod=${pod.namespace}.${pod.name}`}>
           <Activity aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-          Trace
+          {podText.trace}
         </Link>
       </Button>
-      <CopyButton
-        text={linkTo(pod)}
-        what="the link to this pod"
-        className="size-(--control)! border border-line-2"
-      />
+      <CopyButton text={linkTo(pod)} what={podText.link} className="size-(--control)! border border-line-2" />
     </div>
   );
 }

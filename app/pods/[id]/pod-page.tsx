@@ -5,20 +5,21 @@ import { ApiError } from '../../_lib/api.ts';
 import { usePod } from '../../_lib/pod-queries.ts';
 import { PodSkeleton } from './pod-skeleton.tsx';
 import { PodView } from './pod-view.tsx';
+import { podText } from './text.ts';
 
-/** One pod: its path, its charts, its programs and its migrations. */
+/** Page of a pod, with its loading and error states. */
 export function PodPage({ id }: { id: string }) {
   const { data: pod, error, refetch } = usePod(id);
   const notFound = error instanceof ApiError && error.code === 'pod_not_found';
-  // A pod that is taken away while it is looked at stays on the page, marked as gone.
+  // A pod that is removed while its page is open stays on the page, marked as gone.
   if (pod !== undefined) return <PodView pod={notFound ? { ...pod, state: 'gone' } : pod} />;
   if (error === null) return <PodSkeleton />;
   return (
     <div className="p-(--gutter)">
       <MissingResource
         error={error}
-        gone={notFound ? 'No such pod' : null}
-        list={{ href: '/pods', words: 'All pods of this node' }}
+        gone={notFound ? podText.notFound : null}
+        list={{ href: '/pods', words: podText.allPods }}
         retry={() => void refetch()}
       />
     </div>

@@ -1,13 +1,14 @@
 import { Skeleton } from '../../_components/skeleton.tsx';
+import { podText } from './text.ts';
 
 const boxes = ['h-28 w-45', 'h-15 flex-1', 'h-24 w-56', 'h-18 w-75'];
 
-/** The page before its pod is known: where things will stand. */
+/** Placeholder of the page while its pod is loading. */
 export function PodSkeleton() {
   return (
     <div aria-busy="true">
       <p className="sr-only" role="status">
-        Reading the pod
+        {podText.reading}
       </p>
       <div className="flex h-17 items-center gap-4 border-line-1 border-b px-(--gutter)">
         <div className="grid gap-3">

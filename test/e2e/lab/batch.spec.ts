@@ -38,12 +38,12 @@ test('pods are selected by click, range and keyboard, and all filtered pods at o
   await expect(bar).toBeHidden();
 });
 
-test('pods that cannot be moved are listed with the reason before anything changes', async ({ page }) => {
+test('pods that cannot be migrated are listed with the reason before anything changes', async ({ page }) => {
   await openPods(page);
   await page.getByRole('checkbox', { name: 'Select all shown' }).check();
   await page.getByRole('button', { name: 'Promote to netkit…' }).click();
   const sheet = sheetOf(page);
-  await expect(sheet.getByRole('heading', { name: 'cannot be moved' })).toBeVisible();
+  await expect(sheet.getByRole('heading', { name: 'cannot be migrated' })).toBeVisible();
   await expect(sheet.getByText('no_netkit').first()).toBeVisible();
   await expect(sheet.getByRole('button', { name: /^Promote/ })).toBeDisabled();
   await sheet.getByRole('button', { name: 'Cancel' }).click();
@@ -62,15 +62,15 @@ test('the whole node is migrated, paused and resumed; no request fails, and the 
   await page.getByRole('checkbox', { name: 'Select all shown' }).check();
   await page.getByRole('button', { name: 'Fall back to veth…' }).click();
   const sheet = sheetOf(page);
-  await expect(sheet.getByRole('heading', { name: 'there already' })).toContainText(String(pods));
-  await sheet.getByRole('switch', { name: /new device too/ }).check();
-  await sheet.getByRole('slider', { name: 'At the same time' }).fill('3');
-  await sheet.getByRole('button', { name: `Renew the veth of ${pods} pods` }).click();
+  await expect(sheet.getByRole('heading', { name: 'already on veth' })).toContainText(String(pods));
+  await sheet.getByRole('switch', { name: /recreate pods already on veth/ }).check();
+  await sheet.getByRole('slider', { name: 'Parallelism' }).fill('3');
+  await sheet.getByRole('button', { name: `Recreate the veth devices of ${pods} pods` }).click();
 
-  await expect(sheet.getByRole('heading', { name: `Renewing ${pods} pods` })).toBeVisible();
+  await expect(sheet.getByRole('heading', { name: `Recreating ${pods} pods` })).toBeVisible();
   await expect(page).toHaveURL(/\?batch=/);
   await sheet.getByRole('button', { name: 'Pause' }).click();
-  await expect(sheet.getByText('Paused: no further pod is moved.')).toBeVisible();
+  await expect(sheet.getByText('Paused: no further pod is migrated.')).toBeVisible();
   const found = await new AxeBuilder({ page }).include('[role=dialog]').analyze();
   expect(found.violations).toEqual([]);
   await sheet.getByRole('button', { name: 'Close' }).click();

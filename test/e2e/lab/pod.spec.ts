@@ -78,7 +78,7 @@ test('the plan changes nothing, has its own URL, and Escape closes it', async ({
   await page.goto(`${address}?migrate=veth`);
   const sheet = page.getByRole('dialog', { name: 'Fall back to veth' });
   await expect(sheet.getByRole('listitem').filter({ hasText: /planned|verified/ })).toHaveCount(2);
-  await expect(sheet.getByText('up to here every step can be undone')).toBeVisible();
+  await expect(sheet.getByText('rollback possible until here')).toBeVisible();
   await expect(sheet.getByRole('button', { name: 'Fall back to veth' })).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(sheet).toBeHidden();
@@ -94,10 +94,10 @@ test('programs move to the primary and back by keyboard, after the steps are sho
   await programs.getByRole('button', { name: 'Move programs to the primary' }).press('Enter');
   const dialog = page.getByRole('dialog', { name: 'Move programs to the primary' });
   await expect(dialog.getByRole('listitem')).toHaveText([
-    /Attach there/,
-    /Count there/,
+    /Attach new/,
+    /Switch counters/,
     /Policy/,
-    /Detach here/,
+    /Detach old/,
   ]);
   await expect(dialog.getByRole('button', { name: 'Move' })).toBeFocused();
   expect(await violations(page)).toEqual([]);

@@ -44,12 +44,12 @@ const move = (more: Omit<Partial<Move>, 'device'> & { device?: Partial<Move['dev
 const commands = (what: Move) => moveSteps(what).map((step) => step.commands);
 
 describe('moving programs between hooks', () => {
-  test('attaches there before it detaches here, and opens the policy in between', () => {
+  test('attaches to the new hooks before it detaches from the old, and opens the policy in between', () => {
     expect(moveSteps(move()).map(({ title }) => title)).toEqual([
-      'Attach there',
-      'Count there',
+      'Attach new',
+      'Switch counters',
       'Policy',
-      'Detach here',
+      'Detach old',
     ]);
     expect(commands(move())).toEqual([
       [
@@ -62,7 +62,7 @@ describe('moving programs between hooks', () => {
     ]);
   });
 
-  test('closes the policy again on the way back, as it was asked for', () => {
+  test('restores the configured policy when moving back', () => {
     const back = move({
       to: 'device',
       device: {
@@ -75,21 +75,21 @@ describe('moving programs between hooks', () => {
     expect(commands(back)[3]).toEqual(['bpftool link detach id 7']);
   });
 
-  test('leaves a policy that is right, and programs of others', () => {
+  test('leaves a policy that is already set, and foreign programs', () => {
     const open = { primary: 'forward', peer: 'forward' } as const;
-    const stranger = program('netkit/peer', { ours: false, linkId: 99 });
-    const [, , policy, detach] = moveSteps(move({ device: { policy: open, programs: [stranger] } }));
+    const foreign = program('netkit/peer', { ours: false, linkId: 99 });
+    const [, , policy, detach] = moveSteps(move({ device: { policy: open, programs: [foreign] } }));
     expect(policy?.commands).toEqual([]);
-    expect(policy?.words).toMatch(/^Stays/);
+    expect(policy?.detail).toMatch(/^Unchanged/);
     expect(detach?.commands).toEqual([]);
   });
 
-  test('uses clsact where the kernel has no tcx', () => {
+  test('uses clsact on a kernel without tcx', () => {
     expect(commands(move({ primaryHooks: 'tc' }))[0]).toEqual(['tc qdisc replace dev pl32 clsact']);
   });
 });
 
-test('a netkit device with its programs on the primary is told from one without', () => {
+test('attach fallback is a netkit device with its programs on the primary', () => {
   expect(isAttachFallback({ kind: 'netkit', hooks: 'tcx' })).toBe(true);
   expect(isAttachFallback({ kind: 'netkit', hooks: 'netkit' })).toBe(false);
   expect(isAttachFallback({ kind: 'veth', hooks: 'tcx' })).toBe(false);
