@@ -14,7 +14,7 @@ export const dumpPartNames = [
 export const dumpPartName = z
   .enum(dumpPartNames)
   .describe(
-    'kernel: version, configuration, probes, sysctls; network: the host’s links, addresses, routes, neighbours, rules, qdiscs, filters; pods: the same of each pod; statistics: of devices, protocols, softirqs, drops; agent: what its API answers',
+    'kernel: version, configuration, probes, sysctls; network: links, addresses, routes, neighbors, rules, qdiscs and filters of the host; pods: the same for each pod; statistics: devices, protocols, softirqs, drops; agent: responses of its API',
   );
 export type DumpPartName = z.infer<typeof dumpPartName>;
 
@@ -24,83 +24,83 @@ export const newDump = z.strictObject({
     .min(1 << 20)
     .max(1 << 30)
     .default(defaultDumpBytes)
-    .describe('of all files unpacked; what does not fit is left out and noted'),
+    .describe('limit of the uncompressed size; files that do not fit are omitted and reported'),
   pods: z
     .array(z.string().min(1).max(320))
     .max(64)
     .optional()
-    .describe('ids or namespace.name of the pods to look into; by default the first 64'),
-  parts: z.array(dumpPartName).min(1).optional().describe('what to take; by default all of it'),
+    .describe('ids or namespace.name of pods to include; by default the newest 64'),
+  parts: z.array(dumpPartName).min(1).optional().describe('parts to include; by default all'),
 });
 export type NewDump = z.infer<typeof newDump>;
-/** `newDump` before its defaults. */
+/** Input of `newDump`, without defaults. */
 export type NewDumpInput = z.input<typeof newDump>;
 
-/** A file that could not be had, or not in full. */
+/** A file that is missing or incomplete. */
 export const dumpProblem = z.object({
-  path: z.string().describe('below the archive’s folder'),
+  path: z.string().describe('path below the archive’s folder'),
   problem: z.string(),
 });
 export type DumpProblem = z.infer<typeof dumpProblem>;
 
-/** Progress of one part. */
+/** Progress of one part of a dump. */
 export const dumpPart = z.object({
   name: dumpPartName,
   title: z.string(),
   state: z.enum(['waiting', 'running', 'done']),
-  files: z.int().describe('that are in the archive'),
-  bytes: z.int().describe('of them, unpacked'),
-  problems: z.array(dumpProblem).describe('what is missing; the rest is there'),
+  files: z.int().describe('number of files in the archive'),
+  bytes: z.int().describe('their uncompressed size'),
+  problems: z.array(dumpProblem).describe('missing and incomplete files'),
 });
 export type DumpPart = z.infer<typeof dumpPart>;
 
-/** An archive of what the kernel and the agent know. While it runs, a DELETE cancels it and leaves no file. */
+/** A debug dump: an archive of the state of kernel and agent. A DELETE while it runs cancels it and leaves no file. */
 export const dump = z.object({
   id: z.string(),
-  name: z.string().describe('of the archive’s folder; its file is `<name>.tar.gz`'),
+  name: z.string().describe('name of the archive’s folder; the file is `<name>.tar.gz`'),
   actor: z.string(),
   state: z.enum(['running', 'done', 'failed']),
-  reason: z.string().nullable().describe('of a failed one: why there is no archive'),
+  reason: z.string().nullable().describe('why the dump failed'),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
   maxBytes: z.int(),
-  parts: z.array(dumpPart).describe('in the order in which they are taken'),
+  parts: z.array(dumpPart).describe('in the order of collection'),
   files: z.int(),
   unpackedBytes: z.int(),
-  archiveBytes: z.int().nullable().describe('of the .tar.gz; null until it is done'),
-  sha256: z.string().nullable().describe('of the .tar.gz; null until it is done'),
+  archiveBytes: z.int().nullable().describe('of the .tar.gz; null until done'),
+  sha256: z.string().nullable().describe('of the .tar.gz; null until done'),
 });
 export type Dump = z.infer<typeof dump>;
 
-/** One line of the archive’s `manifest.json`. */
+/** A file in the archive's `manifest.json`. */
 export const dumpFile = z.object({
-  path: z.string().describe('below the archive’s folder'),
+  path: z.string().describe('path below the archive’s folder'),
   part: dumpPartName,
   title: z.string(),
-  command: z.string().describe('whose output the file equals'),
-  pod: z.string().nullable().describe('namespace.name, when the command ran in a pod’s network namespace'),
+  command: z.string().describe('command whose output the file holds'),
+  pod: z.string().nullable().describe('namespace.name, if the command ran in a pod’s network namespace'),
   takenAt: z.iso.datetime(),
-  ms: z.number().describe('how long it took'),
-  bytes: z.int().nullable().describe('null: the file is not there'),
+  ms: z.number().describe('duration'),
+  bytes: z.int().nullable().describe('null if the file is missing'),
   sha256: z.string().nullable(),
-  problem: z.string().nullable().describe('why the file is missing or not whole'),
+  problem: z.string().nullable().describe('why the file is missing or incomplete'),
 });
 export type DumpFile = z.infer<typeof dumpFile>;
 
-/** `manifest.json` of an archive. */
+/** Content of an archive's `manifest.json`. */
 export const dumpManifest = z.object({
   format: z.literal(1),
   name: z.string(),
   takenAt: z.iso.datetime(),
   endedAt: z.iso.datetime(),
   host: z.object({ name: z.string(), kernel: z.string(), machine: z.string(), bootId: z.string() }),
-  podlane: z.string().describe('version'),
-  agent: z.boolean().describe('false: taken by the command alone, no agent answered'),
+  podlane: z.string().describe('Version of Podlane'),
+  agent: z.boolean().describe('false if taken by the command without an agent'),
   tools: z.array(
-    z.object({ name: z.string(), version: z.string().nullable().describe('null: not installed') }),
+    z.object({ name: z.string(), version: z.string().nullable().describe('null if not installed') }),
   ),
   maxBytes: z.int(),
-  leftOut: z.array(z.string()).describe('what an archive never holds, in sentences'),
+  leftOut: z.array(z.string()).describe('data that archives never contain'),
   files: z.array(dumpFile),
 });
 export type DumpManifest = z.infer<typeof dumpManifest>;

@@ -20,8 +20,8 @@ export const pathHop = z.discriminatedUnion('type', [
     addresses: z.array(z.string()),
     ifindex: z.number().int(),
     mtu: z.number().int(),
-    routes: z.array(z.string()).describe('the pod’s default routes, as `ip route` prints them'),
-    neighbours: z.array(z.string()).describe('the gateways’ entries, as `ip neigh` prints them'),
+    routes: z.array(z.string()).describe('Default routes of the pod, as `ip route` prints them'),
+    neighbours: z.array(z.string()).describe('Neighbor entries of the gateways, as `ip neigh` prints them'),
   }),
   z.object({
     type: z.literal('device'),
@@ -31,14 +31,14 @@ export const pathHop = z.discriminatedUnion('type', [
     policy: z.object({ primary: policy, peer: policy }).nullable(),
     primary: deviceEnd,
     peer: deviceEnd,
-    gates: z.array(gate).describe('in the order an egress packet passes them'),
+    gates: z.array(gate).describe('In the order that an egress packet passes them'),
   }),
   z.object({
     type: z.literal('host'),
-    routes: z.array(z.string()).describe('the host’s routes to the pod'),
+    routes: z.array(z.string()).describe('Routes of the host to the pod'),
     neighbours: z.array(z.string()),
     defaultRoutes: z.array(z.string()),
-    forwarding: z.boolean().describe('on for every address family of the pod'),
+    forwarding: z.boolean().describe('True if forwarding is on for every address family of the pod'),
     rpFilter: z.number().int(),
   }),
   z.object({
@@ -59,10 +59,10 @@ export type PathHop = z.infer<typeof pathHop>;
 
 /** Egress packets of the pod by what happened to them, counted over an interval. */
 export const pathTraffic = z.object({
-  seconds: z.number().describe('length of the interval'),
-  redirected: z.number().describe('packets redirected to another pod of the node'),
-  hostRouted: z.number().describe('packets passed to the host’s network stack'),
-  dropped: z.number().describe('packets dropped by Podlane’s programs'),
+  seconds: z.number().describe('Length of the interval in seconds'),
+  redirected: z.number().describe('Packets redirected to another pod of the node'),
+  hostRouted: z.number().describe('Packets passed to the host’s network stack'),
+  dropped: z.number().describe('Packets dropped by Podlane’s programs'),
 });
 export type PathTraffic = z.infer<typeof pathTraffic>;
 
@@ -70,7 +70,7 @@ export type PathTraffic = z.infer<typeof pathTraffic>;
 export const podPath = z.object({
   pod: z.string(),
   hops: z.array(pathHop),
-  redirect: z.boolean().describe('whether same-node redirect is on'),
-  traffic: pathTraffic.nullable().describe('between the last two samples; null before the second'),
+  redirect: z.boolean().describe('True if same-node redirect is on'),
+  traffic: pathTraffic.nullable().describe('Between the last two samples; null before the second'),
 });
 export type PodPath = z.infer<typeof podPath>;

@@ -1,35 +1,35 @@
 import { z } from 'zod';
 
-/** A process that has a descriptor of a program, a map or a link. */
+/** A process that holds a program, map or link open. */
 export const holder = z.object({ pid: z.number().int(), name: z.string() });
 export type Holder = z.infer<typeof holder>;
 
-/** Whose a program, a map or a link is, as far as the kernel lets it be known. */
+/** Owner of a program, map or link, as far as the kernel reveals it. */
 export const bpfOwner = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('ours'), what: z.string().describe('e.g. “datapath”, “drop reasons”') }),
+  z.object({ kind: z.literal('ours'), what: z.string().describe('E.g. “datapath”, “drop reasons”') }),
   z.object({ kind: z.literal('process'), pid: z.number().int(), name: z.string() }),
   z.object({ kind: z.literal('pin'), path: z.string() }),
   z.object({ kind: z.literal('unknown'), why: z.string() }),
 ]);
 export type BpfOwner = z.infer<typeof bpfOwner>;
 
-/** A network namespace, by what is known of it. */
+/** A network namespace. */
 export const namespaceRef = z.object({
-  inode: z.string().describe('as in /proc/PID/ns/net, decimal'),
-  host: z.boolean().describe('the one that the agent is in'),
-  pod: z.string().nullable().describe('id of the pod it is of'),
-  name: z.string().nullable().describe('namespace/name of the pod; “host”; null where it is neither'),
+  inode: z.string().describe('Inode as in /proc/PID/ns/net, decimal'),
+  host: z.boolean().describe('true for the agent’s own namespace'),
+  pod: z.string().nullable().describe('id of the pod, if it is a pod’s'),
+  name: z.string().nullable().describe('namespace/name of the pod, or “host”; null for other namespaces'),
 });
 export type NamespaceRef = z.infer<typeof namespaceRef>;
 
 export const bpfDevice = z.object({
   ifindex: z.number().int(),
-  name: z.string().nullable().describe('null where the device is gone, or its namespace is not known'),
+  name: z.string().nullable().describe('null if the device was removed or its namespace is unknown'),
   namespace: namespaceRef.nullable(),
 });
 export type BpfDevice = z.infer<typeof bpfDevice>;
 
-/** A place that a program runs at. Order is of the programs at one place, the first runs first. */
+/** An attachment of a program. `position` is its order among the programs of the hook. */
 export const attachment = z.object({
   kind: z.enum([
     'netkit',
@@ -46,98 +46,90 @@ export const attachment = z.object({
     'iterator',
     'other',
   ]),
-  hook: z
-    .string()
-    .describe('as bpftool names it: netkit/peer, tcx/ingress, xdp/generic, cgroup_inet_egress, …'),
-  target: z.string().describe('readable: the device, the cgroup’s path, the tracepoint, the function'),
+  hook: z.string().describe('bpftool’s name: netkit/peer, tcx/ingress, xdp/generic, cgroup_inet_egress, …'),
+  target: z.string().describe('for display: device, cgroup path, tracepoint or function'),
   device: bpfDevice.nullable(),
-  position: z
-    .number()
-    .int()
-    .nullable()
-    .describe('from 0; null where there is no order, or it cannot be known'),
-  of: z.number().int().nullable().describe('how many programs are at the place'),
-  linkId: z.number().int().nullable().describe('null: attached without a link'),
-  priority: z.number().int().nullable().describe('of a tc filter: the lowest runs first'),
+  position: z.number().int().nullable().describe('from 0; null if there is no order or it is unknown'),
+  of: z.number().int().nullable().describe('number of programs at the hook'),
+  linkId: z.number().int().nullable().describe('null if attached without a link'),
+  priority: z.number().int().nullable().describe('priority of a tc filter: the lowest runs first'),
 });
 export type Attachment = z.infer<typeof attachment>;
 
-/** Over the last second. */
+/** Runs and cost of a program over the last second. */
 export const programRate = z.object({
   runsPerSecond: z.number(),
-  nsPerRun: z.number().nullable().describe('null where it did not run'),
-  cpu: z.number().describe('share of one CPU, 1 is all of it; above 1 where it runs on several at once'),
+  nsPerRun: z.number().nullable().describe('null if it did not run'),
+  cpu: z.number().describe('share of one CPU; above 1 if it runs on several at once'),
 });
 
-/** As many attachments as a list tells of one program. */
+/** Limit of attachments per program in lists. */
 export const listedAttachments = 8;
 
-/** An eBPF program of the node, as bpf_prog_info tells it. */
+/** An eBPF program of the node, from bpf_prog_info. */
 export const program = z.object({
   id: z.number().int(),
-  type: z.string().describe('as bpftool names it: sched_cls, xdp, cgroup_skb, tracing, …'),
-  name: z.string().describe('up to 15 characters; may be empty'),
-  fullName: z.string().nullable().describe('from its BTF, where it has one'),
-  tag: z.string().describe('the kernel’s hash of the instructions, 16 hex digits'),
+  type: z.string().describe('bpftool’s name: sched_cls, xdp, cgroup_skb, tracing, …'),
+  name: z.string().describe('Up to 15 characters; may be empty'),
+  fullName: z.string().nullable().describe('from BTF; null without BTF'),
+  tag: z.string().describe('The kernel’s hash of the instructions, 16 hex digits'),
   loadedAt: z.iso.datetime(),
-  uid: z.number().int().describe('of who loaded it'),
+  uid: z.number().int().describe('user id of the process that loaded it'),
   gpl: z.boolean(),
   owner: bpfOwner,
-  holders: z.array(holder).describe('processes that have a descriptor of it, the first few'),
+  holders: z.array(holder).describe('processes that hold it open, the first few'),
   pins: z.array(z.string()),
-  xlatedBytes: z.number().int().describe('translated instructions; 0 where the kernel does not tell'),
+  xlatedBytes: z.number().int().describe('size of the translated instructions; 0 if the kernel hides it'),
   jitedBytes: z.number().int(),
-  instructions: z.number().int().describe('translated: xlatedBytes ÷ 8'),
-  verifiedInstructions: z.number().int().nullable().describe('that the verifier went through'),
-  memoryBytes: z.number().int().nullable().describe('locked by it, without its maps'),
+  instructions: z.number().int().describe('number of translated instructions: xlatedBytes ÷ 8'),
+  verifiedInstructions: z.number().int().nullable().describe('instructions processed by the verifier'),
+  memoryBytes: z.number().int().nullable().describe('locked memory, maps excluded'),
   runCount: z
     .number()
     .nullable()
-    .describe('since load, while statistics were on; null where they never were'),
+    .describe('runs since load while statistics were on; null if they never were'),
   runTimeNs: z.number().nullable(),
-  recursionMisses: z.number().nullable().describe('runs left out, since the program ran on the CPU already'),
-  rate: programRate.nullable().describe('null while statistics are off, and for the first second'),
+  recursionMisses: z
+    .number()
+    .nullable()
+    .describe('runs skipped because the program was already running on the CPU'),
+  rate: programRate.nullable().describe('null while statistics are off and for the first second'),
   mapIds: z.array(z.number().int()),
   btfId: z.number().int().nullable(),
-  attachments: z
-    .array(attachment)
-    .describe(`all of them of one program; in the list the first ${listedAttachments}`),
+  attachments: z.array(attachment).describe(`all attachments; in lists the first ${listedAttachments}`),
   attachmentCount: z.number().int(),
-  notAttached: z
-    .string()
-    .nullable()
-    .describe('where there is no attachment: what that means, or why it cannot be known'),
+  notAttached: z.string().nullable().describe('why no attachment was found; null if there is one'),
 });
 export type Program = z.infer<typeof program>;
 
 export const programStatistics = z.object({
-  on: z.boolean().describe('the kernel counts runs and run time now'),
-  always: z.boolean().describe('chosen; otherwise only while somebody looks'),
-  until: z.iso.datetime().nullable().describe('goes off then, unless somebody looks again'),
-  problem: z.string().nullable().describe('why they cannot be turned on'),
+  on: z.boolean().describe('true while the kernel counts runs and run time'),
+  always: z.boolean().describe('true if they are kept on; otherwise they are on for 30 s after a request'),
+  until: z.iso.datetime().nullable().describe('when they turn off without a further request'),
+  problem: z.string().nullable().describe('Why they cannot be turned on'),
 });
 export type ProgramStatistics = z.infer<typeof programStatistics>;
 export const statisticsChoice = z.strictObject({ always: z.boolean() });
 
 export const programList = z.object({
-  items: z.array(program).describe('ours first, then by id'),
+  items: z.array(program).describe('Podlane’s first, then by id'),
   statistics: programStatistics,
-  time: z.iso.datetime().describe('when it was read'),
-  unread: z.array(z.string()).describe('what could not be looked at, and why: attachments may be missing'),
+  time: z.iso.datetime().describe('time of the reading'),
+  unread: z.array(z.string()).describe('what could not be scanned, and why: attachments may be missing'),
 });
 export type ProgramList = z.infer<typeof programList>;
 
-/** One translated instruction; a 16-byte one is told once. */
+/** One translated instruction; a 16-byte one is listed once. */
 export const instruction = z.object({
-  index: z.number().int().describe('in units of 8 bytes, as jumps count'),
-  hex: z.string().describe('8 or 16 bytes, two digits each, separated by blanks'),
-  text: z.string().describe('as bpftool writes it: r0 = *(u32 *)(r1 +76)'),
-  function: z.string().nullable().describe('where one begins: its name, or its number'),
+  index: z.number().int().describe('In units of 8 bytes, as jump offsets'),
+  hex: z.string().describe('8 or 16 bytes in hex, separated by spaces'),
+  text: z.string().describe('as bpftool prints it: r0 = *(u32 *)(r1 +76)'),
+  function: z.string().nullable().describe('name or number of the function that starts here'),
   source: z
     .object({ file: z.string(), line: z.number().int(), column: z.number().int(), text: z.string() })
     .nullable()
-    .describe('where a line of source begins, from the program’s BTF'),
-  target: z.number().int().nullable().describe('of a jump: the index that it goes to'),
+    .describe('source line that starts here, from the program’s BTF'),
+  target: z.number().int().nullable().describe('index of a jump’s target'),
 });
 export type Instruction = z.infer<typeof instruction>;
 
@@ -148,18 +140,18 @@ export const programInstructions = z.object({
   unavailable: z
     .string()
     .nullable()
-    .describe('why there are none: the kernel hides them (bpf_jit_harden, …)'),
+    .describe('Why there are no instructions: the kernel hides them (bpf_jit_harden, …)'),
 });
 export type ProgramInstructions = z.infer<typeof programInstructions>;
 
-/** A link: what holds a program at a place. */
+/** A BPF link: it holds a program attached to a target. */
 export const bpfLink = z.object({
   id: z.number().int(),
-  type: z.string().describe('as bpftool names it: tcx, netkit, xdp, cgroup, raw_tracepoint, tracing, …'),
-  attachType: z.string().nullable().describe('e.g. tcx_ingress, cgroup_inet_egress, trace_raw_tp'),
+  type: z.string().describe('bpftool’s name: tcx, netkit, xdp, cgroup, raw_tracepoint, tracing, …'),
+  attachType: z.string().nullable().describe('E.g. tcx_ingress, cgroup_inet_egress, trace_raw_tp'),
   programId: z.number().int(),
   programName: z.string(),
-  target: z.string().describe('readable; “detached” where the device is gone'),
+  target: z.string().describe('for display; “detached” if the device was removed'),
   device: bpfDevice.nullable(),
   owner: bpfOwner,
   holders: z.array(holder),

@@ -5,22 +5,22 @@ import { direction } from './direction.ts';
 import { listOf, listQuery } from './list.ts';
 import { ruleSetName } from './rules.ts';
 
-/** A pod as it was named when the packet was seen; it may be gone since. */
+/** A pod by its name at the time of the packet; it may have been removed since. */
 export const podReference = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
 export type PodReference = z.infer<typeof podReference>;
 
-/** One side of a packet. `pod` is there when the address is one of the node's pods. */
+/** Source or destination of a packet. `pod` is null unless the address belongs to a pod of the node. */
 export const packetEnd = z.object({
   address: z.string(),
-  port: z.int().nullable().describe('null for protocols that have none'),
+  port: z.int().nullable().describe('null for protocols without ports'),
   pod: podReference.nullable(),
 });
 export type PacketEnd = z.infer<typeof packetEnd>;
 
-/** What a packet's headers say of it. */
+/** Headers of a packet. */
 export const packetHeaders = z.object({
   family: z.literal([4, 6]),
-  protocol: z.int().describe('IP protocol number: the last next header of IPv6'),
+  protocol: z.int().describe('IP protocol number; for IPv6 the last next header'),
   protocolName: z.string().describe('tcp, udp, sctp, icmp, icmpv6, else the number as text'),
   source: packetEnd,
   destination: packetEnd,
@@ -28,7 +28,7 @@ export const packetHeaders = z.object({
   tcpFlags: z
     .string()
     .nullable()
-    .describe('letters as tcpdump writes them: F S R P . U E W, e.g. `S.` for SYN and ACK'),
+    .describe('letters as tcpdump prints them: F S R P . U E W, e.g. `S.` for SYN and ACK'),
   length: z.int().describe('bytes from the network header on'),
 });
 export type PacketHeaders = z.infer<typeof packetHeaders>;
@@ -42,12 +42,12 @@ export type VerdictKind = z.infer<typeof verdictKind>;
 
 /** A packet that was dropped or logged, or that the staged rules would decide otherwise. A sample: see `losses`. */
 export const verdict = packetHeaders.extend({
-  id: z.int().describe('ascending since the agent started; what is missing in between was pushed out'),
+  id: z.int().describe('ascending since the agent started; missing ids were evicted from the log'),
   time: z.iso.datetime(),
   kind: verdictKind,
   direction,
   pod: podReference.nullable().describe('pod whose rules evaluated it; null: it was removed meanwhile'),
-  reason: z.enum(dropReasons).nullable().describe('why it was dropped; null when it was not'),
+  reason: z.enum(dropReasons).nullable().describe('why it was dropped; null if it was not'),
   set: ruleSetName,
   generation: z.int().describe('generation of the rule set that evaluated it'),
   rule: z
@@ -57,18 +57,18 @@ export const verdict = packetHeaders.extend({
 });
 export type Verdict = z.infer<typeof verdict>;
 
-/** What the log does not show, since the agent started. */
+/** Numbers of verdicts missing from the log, since the agent started. */
 export const verdictLosses = z.object({
-  rateLimited: z.int().describe('beyond a pod’s rate of events'),
-  bufferFull: z.int().describe('came faster than the agent read them'),
-  pushedOut: z.int().describe('older than the log holds'),
+  rateLimited: z.int().describe('above the pod’s rate limit'),
+  bufferFull: z.int().describe('lost because the ring buffer was full'),
+  pushedOut: z.int().describe('evicted from the log'),
   pods: z
     .array(z.object({ pod: podReference, packets: z.int() }))
-    .describe('of rateLimited and bufferFull, the pods there are now, most first'),
+    .describe('current pods by rateLimited plus bufferFull, highest first'),
 });
 export type VerdictLosses = z.infer<typeof verdictLosses>;
 
-const range = z.string().max(64).refine(isRange, 'not an address, nor a range of addresses as 10.0.0.0/8');
+const range = z.string().max(64).refine(isRange, 'not an address or CIDR such as 10.0.0.0/8');
 
 function isRange(text: string): boolean {
   try {
@@ -80,23 +80,23 @@ function isRange(text: string): boolean {
 }
 
 const filter = {
-  pod: z.string().max(320).optional().describe('at either end; id or namespace.name'),
+  pod: z.string().max(320).optional().describe('source or destination; id or namespace.name'),
   rule: z.string().max(400).optional(),
-  address: range.optional().describe('of either end; an address or a range in CIDR form'),
+  address: range.optional().describe('source or destination; an address or CIDR'),
   protocol: z.string().max(8).optional().describe('name or number'),
   verdict: verdictKind.optional(),
   direction: direction.optional(),
   set: ruleSetName.optional(),
 };
-const port = z.int().min(0).max(65_535).optional().describe('of either end');
+const port = z.int().min(0).max(65_535).optional().describe('source or destination');
 
-/** Which verdicts; all that is given must hold. */
+/** Filter of verdicts; all given fields must match. */
 export const verdictFilter = z.strictObject({ ...filter, port });
 export type VerdictFilter = z.infer<typeof verdictFilter>;
-/** The same in a query string. */
+/** `verdictFilter` in a query string. */
 export const verdictQuery = z.object({
   ...filter,
-  port: z.coerce.number().int().min(0).max(65_535).optional().describe('of either end'),
+  port: z.coerce.number().int().min(0).max(65_535).optional().describe('source or destination'),
 });
 
 export const verdictListQuery = verdictQuery.extend({
@@ -109,10 +109,10 @@ export const verdictListQuery = verdictQuery.extend({
 
 export type VerdictListQuery = z.infer<typeof verdictListQuery>;
 
-/** A page of the log, the newest first. */
+/** A page of the log, newest first. */
 export const verdictList = listOf(verdict).extend({
-  kept: z.int().describe('verdicts in the log, whatever the filter'),
-  capacity: z.int().describe('verdicts that it can hold'),
+  kept: z.int().describe('verdicts in the log, regardless of the filter'),
+  capacity: z.int().describe('capacity of the log'),
   losses: verdictLosses,
 });
 export type VerdictList = z.infer<typeof verdictList>;

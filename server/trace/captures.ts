@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { maxCaptures } from '../../contract/limits.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { type CaptureQuery, captureSees } from '../../contract/trace.ts';
+import { type CaptureQuery, captureVisibility } from '../../contract/trace.ts';
 import { PacketCapture } from './capture.ts';
 import { compileCaptureFilter, pcapExpression } from './capture-filter.ts';
 import { PacketRing } from './packet-ring.ts';
@@ -52,4 +52,4 @@ export class Captures {
 }
 
 const describe = ({ namespace, name, kind, hooks }: PodSummary): string =>
-  `primary of pod ${namespace}/${name} (${kind}, programs on ${hooks}); shows ${captureSees[hooks]}`;
+  `primary of pod ${namespace}/${name} (${kind}, programs on ${hooks}); shows ${captureVisibility[hooks]}`;

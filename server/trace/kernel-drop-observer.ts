@@ -104,7 +104,10 @@ export class KernelDropObserver {
       const loaded = await loading;
       if (this.#loaded === loading) this.#now = loaded;
       const { object } = loaded;
-      new ArrayMap(object.maps.get('wishes')!, 'wishes', 24).set(number - 1, encodeDropFilter(wanted));
+      new ArrayMap(object.maps.get('drop_filters')!, 'drop_filters', 24).set(
+        number - 1,
+        encodeDropFilter(wanted),
+      );
       this.#writeAddresses(object);
       return { available: true, detail: capability.detail, hint: null };
     } catch (error) {

@@ -3,7 +3,7 @@
 import { Download } from 'lucide-react';
 import { useSearchParams } from 'next/navigation';
 import { type FormEvent, useEffect, useState } from 'react';
-import { captureSees } from '../../../contract/trace.ts';
+import { captureVisibility } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { SelectField } from '../../_components/select-field.tsx';
@@ -123,12 +123,12 @@ export function CapturePage() {
           {chosen === undefined ? (
             (['netkit', 'tcx'] as const).map((hooks) => (
               <p key={hooks} className="mt-1">
-                {traceText.seesOn(hooks === 'netkit' ? 'netkit' : traceText.tcxOrTc, captureSees[hooks])}
+                {traceText.seesOn(hooks === 'netkit' ? 'netkit' : traceText.tcxOrTc, captureVisibility[hooks])}
               </p>
             ))
           ) : (
             <p className="mt-1">
-              {traceText.podSees(qualifiedPodName(chosen), chosen.hooks, captureSees[chosen.hooks])}
+              {traceText.podSees(qualifiedPodName(chosen), chosen.hooks, captureVisibility[chosen.hooks])}
             </p>
           )}
         </section>

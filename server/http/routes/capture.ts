@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { captureQuery, captureSees } from '../../../contract/trace.ts';
+import { captureQuery, captureVisibility } from '../../../contract/trace.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParams } from '../pod-ref.ts';
 
-/** What Wireshark and the desktop's own types call it; none is registered. */
+/** Media type that Wireshark and desktops use; none is registered. */
 const pcapng = 'application/x-pcapng';
 
 export const captureRoutes =
@@ -16,8 +16,8 @@ export const captureRoutes =
       {
         config: { role: 'operator' },
         schema: {
-          summary: 'Captures packets at the primary of the pod’s device, as pcapng',
-          description: `The file comes as packets do, until a limit is met, or the reader goes. Its times are the kernel’s, in ns; its last block counts what the kernel had no room for. With programs on netkit hooks it shows ${captureSees.netkit}. With programs on tcx or tc hooks it shows ${captureSees.tcx}.`,
+          summary: 'Captures packets at the primary of the pod’s device in pcapng format',
+          description: `The response streams packets until a limit is reached or the client disconnects. Times are the kernel’s, in ns; the last block counts packets that the kernel dropped. With programs on netkit hooks it shows ${captureVisibility.netkit}. With programs on tcx or tc hooks it shows ${captureVisibility.tcx}.`,
           tags: ['trace'],
           params: podParams,
           querystring: captureQuery,

@@ -17,9 +17,9 @@ export const traceRoutes =
       '/traces',
       {
         schema: {
-          summary: 'Follows a pod’s packets through the hooks of all pods',
+          summary: 'Traces packets of a pod through the hooks of all pods',
           description:
-            'Answers once the programs tell of the packets; the stream’s topic `trace` brings them, and the trace itself has them when asked. At most 4 run at a time. The same packet is known again by what does not change on its way: addresses, ports, identification, sequence numbers, length.',
+            'Responds once the BPF programs report packets. The trace and the stream topic `trace` have the packets. At most 4 traces run at a time. Observations of a packet are matched by headers that do not change on its path: addresses, ports, identification, sequence numbers, length.',
           tags,
           body: newTrace,
           response: { 201: trace, ...problemResponses },
@@ -35,7 +35,7 @@ export const traceRoutes =
       '/traces',
       {
         schema: {
-          summary: 'Traces that run and the last that have ended, the newest first',
+          summary: 'Lists running and recently ended traces, newest first',
           tags,
           response: { 200: listOf(traceSummary), ...problemResponses },
         },
@@ -47,7 +47,7 @@ export const traceRoutes =
       '/traces/:id',
       {
         schema: {
-          summary: 'A trace with its packets',
+          summary: 'Returns a trace with its packets',
           tags,
           params,
           response: { 200: trace, ...problemResponses },
@@ -60,7 +60,7 @@ export const traceRoutes =
       '/traces/:id',
       {
         schema: {
-          summary: 'Ends a trace; what it saw is kept for a while',
+          summary: 'Stops a trace; its packets stay available for a while',
           tags,
           params,
           response: { 200: trace, ...problemResponses },

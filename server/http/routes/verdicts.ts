@@ -8,10 +8,10 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['verdicts'];
 const jsonLines = 'application/x-ndjson';
-/** Lines that are made at once: few enough not to hold up what else the agent does. */
+/** Lines encoded per chunk: few enough not to block the event loop. */
 const linesAtOnce = 500;
 
-/** Dropped and logged packets, as the programs tell of them. */
+/** Verdicts on packets that the BPF programs dropped or logged. */
 export const verdictRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
@@ -19,9 +19,9 @@ export const verdictRoutes =
       '/verdicts',
       {
         schema: {
-          summary: 'Packets that were dropped or logged, the newest first',
+          summary: 'Lists dropped and logged packets, newest first',
           description:
-            'A sample of them: each pod has a rate, and the log keeps the last ones. `losses` counts what it does not show. New ones come over the stream, topic `verdicts`.',
+            'Sampled: events are rate-limited per pod, and the log keeps the most recent. `losses` counts what is missing. The stream topic `verdicts` has new ones.',
           tags,
           querystring: verdictListQuery,
           response: { 200: verdictList, ...problemResponses },
@@ -34,12 +34,12 @@ export const verdictRoutes =
       '/verdicts/export',
       {
         schema: {
-          summary: 'All of the log that the filter lets through, the oldest first, as JSON lines',
+          summary: 'Exports the matching part of the log as JSON lines, oldest first',
           tags,
           querystring: verdictQuery,
           response: {
             200: {
-              description: 'a verdict a line',
+              description: 'One verdict per line',
               content: { [jsonLines]: { schema: z.any().describe('lines of Verdict') } },
             },
             ...problemResponses,

@@ -29,7 +29,7 @@ test('pods are listed by page, newest first, and found by id and by name', async
     pod: 'id-cart',
     hops: [],
     redirect: true,
-    taken: null,
+    traffic: null,
   });
 });
 

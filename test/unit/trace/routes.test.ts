@@ -101,7 +101,7 @@ test('a trace asks the programs, tells what they see, and takes back what it ask
     actor: 'ada',
     filter: { protocol: 'udp', port: 53 },
     pod: { name: 'cart' },
-    kernelDrops: { available: false, detail: 'the kernel was not asked' },
+    kernelDrops: { available: false, detail: 'the kernel was not probed' },
   });
   const { say, got } = await join(agent);
   await say({ type: 'subscribe', topic: 'trace', trace: trace.id });
