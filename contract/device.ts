@@ -30,8 +30,8 @@ export const policy = z.enum(['forward', 'blackhole']);
 export const scrub = z.enum(['default', 'none']);
 
 /**
- * The family of hooks that our two programs of a device are on: its own (netkit), or those of its primary. A
- * netkit device with its programs on the primary is in attach fallback.
+ * Hook family that Podlane's two programs of a device are attached to: the device's own (netkit), or those of its primary
+ * (tcx, tc). A netkit device whose programs are on the primary is in attach fallback.
  */
 export const hookFamily = z.enum(['netkit', 'tcx', 'tc']);
 export type HookFamily = z.infer<typeof hookFamily>;
@@ -49,7 +49,7 @@ export const attachedProgram = z.object({
   loadedAt: z.iso.datetime().nullable(),
   runCount: z.number().nullable().describe('Since load, over all devices; null while statistics are off'),
   runTimeNs: z.number().nullable().describe('Since load, over all devices; null while statistics are off'),
-  nsPerRun: z.number().nullable().describe('runTimeNs ÷ runCount; null before the first run'),
+  nsPerRun: z.number().nullable().describe('`runTimeNs` ÷ `runCount`; null before the first run'),
   verifiedInstructions: z.number().int().nullable(),
   jitedBytes: z.number().int(),
 });

@@ -25,8 +25,8 @@ export const isUndoable = (step: MigrationStep): boolean =>
 
 /** A request that a step makes to the kernel, and the shell command that makes the same request. */
 export const stepRequest = z.object({
-  words: z.string().describe('the request by its name in the kernel: `RTM_NEWADDR …`'),
-  command: z.string().describe('the shell command that makes the same request'),
+  words: z.string().describe('The request by the kernel’s name: `RTM_NEWADDR …`'),
+  command: z.string().describe('Shell command that makes the same request'),
 });
 export type StepRequest = z.infer<typeof stepRequest>;
 
@@ -42,7 +42,7 @@ export const check = z.object({
   name: z.string(),
   state: z.enum(['passed', 'note', 'refused']),
   detail: z.string(),
-  code: z.string().nullable().describe('error code of the problem that a refused migration returns'),
+  code: z.string().nullable().describe('Error code that a rejected migration returns'),
 });
 export type Check = z.infer<typeof check>;
 
@@ -56,7 +56,7 @@ export type DeviceRef = z.infer<typeof deviceRef>;
 
 export const migrationDirection = z
   .enum(['fallback', 'promotion', 'recreation'])
-  .describe('to veth, to netkit, or a new device of the same kind');
+  .describe('To veth, to netkit, or to a new device of the same kind');
 
 /** Result of a dry run, which changes nothing. */
 export const migrationPlan = z.object({
@@ -77,7 +77,7 @@ export type MigrationPlan = z.infer<typeof migrationPlan>;
 
 export const runStep = plannedStep.extend({
   state: z.enum(['pending', 'running', 'done', 'undone', 'failed']),
-  startedMs: z.number().nullable().describe('ms since the migration started'),
+  startedMs: z.number().nullable().describe('Milliseconds since the migration started'),
   durationMs: z.number().nullable(),
 });
 export type RunStep = z.infer<typeof runStep>;
@@ -86,17 +86,17 @@ export const migrationState = z.enum(['running', 'done', 'undone', 'failed']);
 
 /** Packets and requests counted while a migration ran. */
 export const migrationResult = z.object({
-  egressPackets: z.number().describe('from the pod, on the new device, until verified'),
-  ingressPackets: z.number().describe('to the pod, on the new device, until verified'),
-  packetsOnOldDevice: z.number().describe('on the old device, after both routes had moved'),
-  deviceDrops: z.number().describe('rx and tx dropped of both devices while it ran'),
+  egressPackets: z.number().describe('Packets from the pod on the new device, until it is verified'),
+  ingressPackets: z.number().describe('Packets to the pod on the new device, until it is verified'),
+  packetsOnOldDevice: z.number().describe('Packets on the old device after both routes had moved'),
+  deviceDrops: z.number().describe('Dropped rx and tx packets of both devices during the migration'),
   requestsOk: z.number().nullable(),
   requestsFailed: z.number().nullable(),
 });
 
 export const migration = z.object({
   id: z.string(),
-  number: z.number().int().describe('the journal’s number, ascending'),
+  number: z.number().int().describe('Number in the journal, ascending'),
   podId: z.string(),
   podNamespace: z.string(),
   podName: z.string(),
@@ -120,6 +120,6 @@ export const newMigration = z.strictObject({
   recreate: z
     .boolean()
     .default(false)
-    .describe('replaces the device although it is of that kind already, e.g. to change its index'),
+    .describe('Replaces the device even if it is already of this kind, e.g. to change its ifindex'),
 });
 export type NewMigration = z.infer<typeof newMigration>;
