@@ -2,7 +2,9 @@ import type { RuleSet } from '../contract/acl.ts';
 import type { Direction } from '../contract/direction.ts';
 import { ruleSet } from '../contract/acl.ts';
 import { addressBits, addressText, type Cidr, cidrText, parseCidr } from '../contract/cidr.ts';
-import type { AclPod } from '../server/acl/spec/pod-selector.ts';
+import type { PolicyEndpoint } from '../server/acl/spec/pod-selector.ts';
+import { emptyTables, type PolicyTables } from '../server/acl/tables/policy-tables.ts';
+import { countElements, diffTables } from '../server/acl/tables/tables-diff.ts';
 
 /** Numbers from 0 to 1 that are the same in every run (mulberry32). */
 export function chance(seed: number): () => number {
@@ -19,7 +21,7 @@ const tiers = ['front', 'middle', 'back'];
 const namespaces = Array.from({ length: 7 }, (_, index) => `team-${index}`);
 
 /** Pods as a node has them: five of each app, both families. */
-export function podsOf(count: number): AclPod[] {
+export function podsOf(count: number): PolicyEndpoint[] {
   const kinds = Math.ceil(count / 5);
   return Array.from({ length: count }, (_, index) => {
     const app = index % kinds;
@@ -131,3 +133,12 @@ export function randomCidr(random: () => number, range: string, longer: number):
     if (random() < 0.5) value |= 1n << BigInt(bits - bit - 1);
   return `${addressText({ family, value })}/${length + longer}`;
 }
+
+/** Returns how many map elements a change of tables writes or removes. */
+export function changedElements(from: PolicyTables, to: PolicyTables): number {
+  const diff = diffTables(from, to);
+  return countElements(diff, 'put') + countElements(diff, 'remove');
+}
+
+/** Returns how many map elements tables have. */
+export const tableElements = (tables: PolicyTables): number => changedElements(emptyTables, tables);

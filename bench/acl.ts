@@ -1,6 +1,5 @@
-import { compile } from '../server/acl/compile/compile.ts';
-import { diffSize, diffTables, tablesSize } from '../server/acl/tables/policy-tables.ts';
-import { podsOf, rulesOf } from './acl-rules.ts';
+import { compileRules } from '../server/acl/compile/compile.ts';
+import { changedElements, podsOf, rulesOf, tableElements } from './acl-rules.ts';
 import { runSealed } from './sandbox.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
@@ -21,14 +20,14 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
     progress(`${rules} rules over ${cidrs} CIDRs for ${count} pods`);
     const pods = podsOf(count);
     const set = rulesOf(rules, cidrs, count);
-    const first = compile(set, pods);
-    const entries = tablesSize(first.tables);
+    const first = compileRules(set, pods);
+    const entries = tableElements(first.tables);
     const about = { bench: 'acl', rules, cidrs, pods: count, entries };
     const times: number[] = [];
     // The first rounds are for the compiler of the language.
     for (let round = quick ? -1 : -3; round < (quick ? 3 : 15); round += 1) {
       const start = performance.now();
-      compile(set, pods);
+      compileRules(set, pods);
       if (round >= 0) times.push(performance.now() - start);
     }
     report({ ...about, metric: 'compile_ms', unit: 'ms', ...summary(times) });
@@ -39,8 +38,8 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
       const next = set.rules.map((rule, index) =>
         index === changed ? { ...rule, ports: [{ from: 4444 }] } : rule,
       );
-      const { tables } = compile({ ...set, rules: next }, pods, { last: first });
-      touched.push(diffSize(diffTables(first.tables, tables)));
+      const { tables } = compileRules({ ...set, rules: next }, pods, { previous: first });
+      touched.push(changedElements(first.tables, tables));
     }
     report({ ...about, metric: 'update_entries', unit: 'entries', ...summary(touched) });
   }

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import type { RuleSet } from '../contract/acl.ts';
 import { addressBits, contains, parseCidr } from '../contract/cidr.ts';
-import { compile } from '../server/acl/compile/compile.ts';
+import { compileRules } from '../server/acl/compile/compile.ts';
 import { RuleLoader } from '../server/acl/load/rule-loader.ts';
-import { type Tables, tablesSize } from '../server/acl/tables/policy-tables.ts';
-import { defaultTimeouts, type Timeouts } from '../server/acl/load/conntrack-timeouts.ts';
+import type { PolicyTables } from '../server/acl/tables/policy-tables.ts';
+import { defaultTimeouts, type ConntrackTimeouts } from '../server/acl/load/conntrack-timeouts.ts';
 import { primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { ProgramTestRun } from '../server/bpf/program-test-run.ts';
-import { chance, podsOf, rulesOf } from './acl-rules.ts';
+import { chance, podsOf, rulesOf, tableElements } from './acl-rules.ts';
 import { openGround } from './fixture.ts';
 import { jsonLines, type Report, summary } from './report.ts';
 
@@ -15,7 +15,7 @@ const drop = 2;
 /** Every packet is the first of its connection. */
 const forgetful = Object.fromEntries(
   Object.keys(defaultTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
-) as Timeouts;
+) as ConntrackTimeouts;
 
 /** An opening TCP packet to the pod, from its Ethernet header on. */
 function opening(source: bigint, destination: bigint, sourcePort: number, port: number): Buffer {
@@ -42,19 +42,19 @@ function setOf(entries: number) {
       defaults: { ingress: 'allow', egress: 'allow' },
       rules: generated.rules.map((rule) => ({ ...rule, ...ours })),
     };
-    const { tables } = compile(set, pods);
-    if (tablesSize(tables) >= entries) return { set, tables };
+    const { tables } = compileRules(set, pods);
+    if (tableElements(tables) >= entries) return { set, tables };
   }
 }
 
-/** Packets from addresses in rules' CIDRs and their neighbourhood, to ports that rules name. */
-function packetsFor(tables: Tables, count: number): Buffer[] {
+/** Packets from addresses in rules' CIDRs and their neighborhood, to ports that rules name. */
+function packetsFor(tables: PolicyTables, count: number): Buffer[] {
   const random = chance(1);
   const pod = parseCidr(podsOf(1)[0]!.addresses[0]!).address;
-  const prefixes = [...tables.prefixes.values()]
+  const prefixes = [...tables.ipcache.values()]
     .map(({ prefix }) => prefix)
     .filter(({ family }) => family === 4);
-  const ports = [...tables.rows.values()].flat().filter(({ protocol }) => protocol === 6);
+  const ports = [...tables.entryLists.values()].flat().filter(({ protocol }) => protocol === 6);
   const pick = <T>(all: readonly T[]): T | undefined => all[Math.floor(random() * all.length)];
   return Array.from({ length: count }, (_, i) => {
     const prefix = pick(prefixes) ?? parseCidr('192.0.2.0/24');
@@ -79,7 +79,7 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
   ] as const) {
     const pods = podsOf(count);
     const set = rulesOf(rules, cidrs, count);
-    const { tables } = compile(set, pods);
+    const { tables } = compileRules(set, pods);
     const numbers = new Map(pods.map(({ id }, index) => [id, index + 1]));
     const times: number[] = [];
     let entries = 0;
@@ -113,7 +113,7 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
       const means: number[] = [];
       for (let round = 0; round < (quick ? 3 : 9); round += 1)
         means.push(some.reduce((sum, frame) => sum + run(frame, quick ? 1000 : 5000).ns, 0) / some.length);
-      const entries = wanted === 0 ? 0 : tablesSize(tables);
+      const entries = wanted === 0 ? 0 : tableElements(tables);
       report({
         bench: 'acl',
         entries,

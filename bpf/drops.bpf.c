@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's drops of pods, by pod and reason: tracepoint kfree_skb, which fires for the whole machine. What is
- * of no pod costs a few loads, and one hash lookup where it is not of the host's namespace.
+ * Counts the kernel's drops of pods' packets, by pod and reason, at tracepoint kfree_skb, which fires for the whole
+ * machine. A packet of no pod costs a few loads, and one hash look-up where its device is in another namespace.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -13,10 +13,10 @@
 volatile const struct {
 	__u32 host_netns;    /*  0: inode of the agent's network namespace */
 	__u32 max_slots;     /*  4 */
-	__u32 receiver_told; /*  8: the tracepoint has a fourth argument, the receiving socket (Linux 6.11) */
+	__u32 has_receiver; /*  8: the tracepoint has a fourth argument, the receiving socket (Linux 6.11) */
 } drop_config = {};
 
-/* Pod numbers begin at 1: a slot of 0 is nobody's. */
+/* Pod numbers by slot; they begin at 1, and 0 is a free slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -27,16 +27,16 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__type(key, __u32); /* inode */
+	__type(key, __u32); /* inode of the namespace */
 	__type(value, __u32);
 } pod_of_netns SEC(".maps");
 
-struct drop_key {
+struct kernel_drop_key {
 	__u32 pod;
 	__u32 reason;
 };
 
-struct drop_count {
+struct kernel_drop_count {
 	__u64 packets;
 	__u64 last; /* CLOCK_BOOTTIME, ns */
 };
@@ -44,11 +44,11 @@ struct drop_count {
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1);
-	__type(key, struct drop_key);
-	__type(value, struct drop_count);
+	__type(key, struct kernel_drop_key);
+	__type(value, struct kernel_drop_count);
 } kernel_drops SEC(".maps");
 
-/* Drops of pods for which kernel_drops had no room. */
+/* Drops that are not counted, since kernel_drops is full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -56,7 +56,7 @@ struct {
 	__type(value, __u64);
 } lost_drops SEC(".maps");
 
-static __always_inline __u32 pod_in(__u32 netns)
+static __always_inline __u32 pod_in_netns(__u32 netns)
 {
 	__u32 *pod = bpf_map_lookup_elem(&pod_of_netns, &netns);
 
@@ -74,11 +74,11 @@ static __always_inline __u32 pod_of_primary(int ifindex)
 }
 
 /*
- * The number of the pod that loses the packet, 0 for none. The index of a device says nothing without its
+ * Returns the number of the pod that loses the packet, 0 for none. An ifindex identifies a device only together with its
  * namespace: other namespaces have devices of the same index.
  *
- * skb->dev shares its place with UDP's scratch and the rbtree of TCP, which clears it too, before a socket drops;
- * then the socket tells. Such a value read as a pointer faults to 0 or finds no namespace that we know.
+ * skb->dev shares a union with UDP's scratch space and TCP's rbtree node, which overwrite it before a socket drops the
+ * packet; the socket gives the namespace then. Such a value read as a pointer faults to 0 or finds no known namespace.
  */
 static __always_inline __u32 pod_of(struct sk_buff *skb, struct sock *receiver)
 {
@@ -90,24 +90,24 @@ static __always_inline __u32 pod_of(struct sk_buff *skb, struct sock *receiver)
 		__u32 netns = dev->nd_net.net->ns.inum;
 		if (netns == drop_config.host_netns)
 			return pod_of_primary(dev->ifindex);
-		pod = pod_in(netns);
+		pod = pod_in_netns(netns);
 		if (pod)
 			return pod;
 	}
 	if (sk) {
-		pod = pod_in(sk->__sk_common.skc_net.net->ns.inum);
+		pod = pod_in_netns(sk->__sk_common.skc_net.net->ns.inum);
 		if (pod)
 			return pod;
 	}
-	return receiver ? pod_in(receiver->__sk_common.skc_net.net->ns.inum) : 0;
+	return receiver ? pod_in_netns(receiver->__sk_common.skc_net.net->ns.inum) : 0;
 }
 
-static __always_inline void count(struct drop_key *key)
+static __always_inline void count_kernel_drop(struct kernel_drop_key *key)
 {
-	struct drop_count first = { .packets = 1, .last = bpf_ktime_get_boot_ns() };
-	struct drop_count *known = bpf_map_lookup_elem(&kernel_drops, key);
+	struct kernel_drop_count first = { .packets = 1, .last = bpf_ktime_get_boot_ns() };
+	struct kernel_drop_count *known = bpf_map_lookup_elem(&kernel_drops, key);
 
-	/* NOEXIST: another CPU may just have made the entry, this one's value in it is then zero. */
+	/* NOEXIST: another CPU may just have created the entry; this CPU's value in it is zero then. */
 	if (!known && bpf_map_update_elem(&kernel_drops, key, &first, BPF_NOEXIST)) {
 		known = bpf_map_lookup_elem(&kernel_drops, key);
 		if (!known) {
@@ -119,7 +119,7 @@ static __always_inline void count(struct drop_key *key)
 	}
 	if (!known)
 		return;
-	/* Plain: a tracing program does not run within itself on one CPU. */
+	/* Plain additions: a tracing program does not interrupt itself on one CPU. */
 	known->packets++;
 	known->last = first.last;
 }
@@ -127,11 +127,11 @@ static __always_inline void count(struct drop_key *key)
 /* Arguments: skb, location, reason, and from 6.11 the receiving socket. */
 SEC("tp_btf/kfree_skb") int count_drop(__u64 *ctx)
 {
-	struct drop_key key = { .reason = ctx[2] };
+	struct kernel_drop_key key = { .reason = ctx[2] };
 
-	key.pod = pod_of((struct sk_buff *)ctx[0], drop_config.receiver_told ? (struct sock *)ctx[3] : 0);
-	if (key.pod && !taken_echo((struct sk_buff *)ctx[0], key.reason))
-		count(&key);
+	key.pod = pod_of((struct sk_buff *)ctx[0], drop_config.has_receiver ? (struct sock *)ctx[3] : 0);
+	if (key.pod && !is_echo_reply((struct sk_buff *)ctx[0], key.reason))
+		count_kernel_drop(&key);
 	return 0;
 }
 

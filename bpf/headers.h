@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* How packets are laid out, and how a program gets at their bytes. */
-#ifndef PODLANE_PACKET_H
-#define PODLANE_PACKET_H
+/* Layouts of Ethernet, IPv4 and IPv6 headers, access to a packet's bytes, and the programs' return codes. */
+#ifndef PODLANE_HEADERS_H
+#define PODLANE_HEADERS_H
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -10,13 +10,14 @@
 #include <bpf/bpf_helpers.h>
 
 /*
- * -1 is TCX_NEXT, NETKIT_NEXT and TC_ACT_UNSPEC: programs of others after ours still run. After the last
+ * -1 is TCX_NEXT, NETKIT_NEXT and TC_ACT_UNSPEC: foreign programs after ours still run. After the last
  * program NEXT lets the packet pass, on a netkit end with policy blackhole too: the policy counts only
  * where no program is attached.
  */
 #define VERDICT_NEXT (-1)
 #define VERDICT_DROP 2
 #define VERDICT_REDIRECT 7
+/* Returned instead of an enum podlane_drop_reason. */
 #define ACCEPT (-1)
 
 struct ipv4 {
@@ -40,7 +41,7 @@ struct frame {
 	__be16 type;
 };
 
-/* Of an accepted frame that carries IP, one of both; NULL else. Linear with all of their size. */
+/* IP header of a valid frame: one of both is set where the frame carries IP. Its bytes are linear. */
 struct headers {
 	struct ipv4 *ip4;
 	struct ipv6 *ip6;
@@ -58,11 +59,11 @@ struct headers {
 	pointer; })
 
 /*
- * The frame with its first `size` bytes in linear memory, or NULL: it is shorter. Frames are read at their
+ * Returns the frame with its first `size` bytes in linear memory, NULL where it is shorter. Frames are read at their
  * Ethernet header, as eth_type_trans() on the other side will: at netkit/peer skb->protocol and the network
  * header are what a packet socket in the pod chose.
  */
-static __always_inline void *linear(struct __sk_buff *skb, __u32 size)
+static __always_inline void *pull_linear(struct __sk_buff *skb, __u32 size)
 {
 	void *data = PACKET_POINTER(skb, data);
 

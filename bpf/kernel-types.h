@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Of the kernel's types only the fields read here; where they are in the running kernel is found at the load. */
-#ifndef PODLANE_KERNEL_SKB_H
-#define PODLANE_KERNEL_SKB_H
+/* Kernel types with the fields read here. CO-RE relocates them to the running kernel's offsets at the load. */
+#ifndef PODLANE_KERNEL_TYPES_H
+#define PODLANE_KERNEL_TYPES_H
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -37,7 +37,7 @@ struct sk_buff {
 	unsigned short protocol, transport_header, network_header;
 };
 
-/* Its number differs between kernels. */
+/* The number differs between kernels; CO-RE looks it up by name. */
 enum skb_drop_reason {
 	SKB_DROP_REASON_NO_SOCKET,
 };

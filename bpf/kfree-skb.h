@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What tracepoint kfree_skb tells as a drop, and is none. */
-#ifndef PODLANE_KERNEL_DROP_H
-#define PODLANE_KERNEL_DROP_H
+/* Filters what tracepoint kfree_skb reports as a drop and is none. */
+#ifndef PODLANE_KFREE_SKB_H
+#define PODLANE_KFREE_SKB_H
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -19,10 +19,10 @@ static __always_inline __u8 byte_at(const unsigned char *at)
 }
 
 /*
- * An echo reply is freed for want of a socket also after a raw one took it (ping_rcv(), net/ipv4/ping.c): every ping
- * of root, and our own probes, would count.
+ * Returns whether the packet is an echo reply that no ping socket received. The kernel reports it as a drop even after a
+ * raw socket has received it (ping_rcv(), net/ipv4/ping.c): every ping by root, and our own probes, would count.
  */
-static __always_inline int taken_echo(struct sk_buff *skb, __u32 reason)
+static __always_inline int is_echo_reply(struct sk_buff *skb, __u32 reason)
 {
 	if (!bpf_core_enum_value_exists(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET) ||
 	    reason != bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_NO_SOCKET))

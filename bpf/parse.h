@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What rules look at in a packet. Read by copying: what is slow already need not have its bytes in linear memory. */
-#ifndef PODLANE_TUPLE_H
-#define PODLANE_TUPLE_H
+/*
+ * Parses the headers that rules, conntrack and verdict events need. Bytes are copied out of the packet: on this path,
+ * which is slower anyway, they need not be in linear memory.
+ */
+#ifndef PODLANE_PARSE_H
+#define PODLANE_PARSE_H
 
 #include <linux/in.h>
-#include "slot-maps.h"
 #include "headers.h"
+#include "slot-layout.h"
 #include "rule-layout.h"
 
 #define PROTOCOL_ICMPV6 58
@@ -15,29 +18,29 @@
 #define TCP_RST 4
 #define TCP_ACK 16
 
-/* What is to be done with a packet. */
-enum kind {
-	EXEMPT,  /* passes: no rule is asked */
-	TRACKED, /* begins a connection, or belongs to one */
-	ANSWER,  /* belongs to a connection, or stands alone */
-	ERROR,   /* quotes a packet of a connection, or stands alone */
-	ALONE,
-	LATER,   /* goes by its first fragment */
+/* How rules and conntrack treat a packet. */
+enum packet_kind {
+	PACKET_EXEMPT,         /* passes without an evaluation */
+	PACKET_TRACKED,        /* opens a connection, or belongs to one */
+	PACKET_REPLY,          /* ICMP reply: belongs to a connection, or is evaluated by itself */
+	PACKET_ICMP_ERROR,     /* quotes a packet of a connection, or is evaluated by itself */
+	PACKET_UNTRACKED,      /* is evaluated by itself */
+	PACKET_LATER_FRAGMENT, /* follows the verdict of the first fragment */
 };
 
-/* A packet in the words of a verdict on it. */
+/* A parsed packet; its tuple is in the verdict event that it may cause. */
 struct packet {
-	struct podlane_verdict verdict;
+	struct podlane_verdict_event event;
 	__u32 fragment_id;
-	__u16 offset, end; /* of layer 4, from the frame's beginning; `end` at most 65535, also of longer packets */
-	__u16 sender, receiver; /* ports as connections have them */
-	__u8 family;       /* 0: not IP */
-	__u8 first;        /* is a first fragment */
-	__u8 kind;
+	__u16 offset, end; /* of layer 4, from the frame's beginning; `end` at most 65535, also for longer packets */
+	__u16 sender, receiver; /* ports as conntrack keys have them */
+	__u8 family;         /* 0: not IP */
+	__u8 first_fragment; /* and more follow */
+	__u8 kind;           /* enum packet_kind */
 	__u8 hop_limit;
 };
 
-static __always_inline void map4(__u32 *to, __be32 address)
+static __always_inline void set_mapped4(__u32 *to, __be32 address)
 {
 	to[0] = 0;
 	to[1] = 0;
@@ -53,9 +56,9 @@ static __always_inline int is_mapped(const __u32 *address)
 #define NO_HEADER (~0ULL)
 #define LATER_FRAGMENT 2
 /*
- * Behind the extension headers that begin at `offset` (RFC 8200, RFC 4302): offset | next header << 16 | 1 for a first
- * fragment, 2 for a later one << 24 | the fragment's id << 32; NO_HEADER where they end beyond the packet, or are more
- * than anybody sends.
+ * Skips the extension headers that begin at `offset` (RFC 8200, RFC 4302). Returns the offset after them | next header
+ * << 16 | 1 for a first fragment, 2 for a later one << 24 | the fragment's id << 32; NO_HEADER where they end beyond
+ * the packet, or where there are more than 8.
  */
 __noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 next)
 {
@@ -69,13 +72,13 @@ __noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 next
 			return NO_HEADER;
 		__u32 size = 8 + 8 * (__u32)header[1];
 		if (next == 44) {
-			__u32 place = header[2] << 8 | header[3];
+			__u32 fragment_offset = header[2] << 8 | header[3];
 			__u32 id = header[4] << 24 | header[5] << 16 | header[6] << 8 | header[7];
 			size = 8;
-			/* Neither later nor more to come: not a fragment but in name (RFC 6946). */
-			if (place >> 3)
+			/* An atomic fragment has offset 0 and no more to come (RFC 6946): it is not treated as a fragment. */
+			if (fragment_offset >> 3)
 				return (offset & 0xffff) | header[0] << 16 | LATER_FRAGMENT << 24 | (__u64)id << 32;
-			if (place & 1)
+			if (fragment_offset & 1)
 				fragment = 1 << 24 | (__u64)id << 32;
 		} else if (next == 51) {
 			size = 8 + 4 * (__u32)header[1];
@@ -88,21 +91,24 @@ __noinline __u64 skip_extensions(struct __sk_buff *skb, __u32 offset, __u32 next
 
 static __always_inline int is_icmp(const struct packet *packet)
 {
-	return packet->verdict.tuple.protocol == (packet->family == 4 ? IPPROTO_ICMP : PROTOCOL_ICMPV6);
+	return packet->event.tuple.protocol == (packet->family == 4 ? IPPROTO_ICMP : PROTOCOL_ICMPV6);
 }
 
-/* The type of the query that a type of ICMP asks or answers (RFC 792, RFC 4443); 0: neither. Echo reply of IPv4 is 0. */
-static __always_inline __u8 query_of(__u8 family, __u8 type)
+/*
+ * Returns the ICMP type of the query that `type` is a request or reply of (RFC 792, RFC 4443); 0 where it is neither.
+ * Type 0 of IPv4 is an echo reply.
+ */
+static __always_inline __u8 icmp_query(__u8 family, __u8 type)
 {
 	if (family == 6)
 		return type == 128 || type == 129 ? 128 : 0;
 	return type == 8 || type == 0 ? 8 : type == 13 || type == 14 ? 13 : 0;
 }
 
-/* Ports as connections have them, of an ICMP packet that is a query or its answer. */
-static __always_inline void query_ends(struct packet *packet, __u8 query, __u16 id)
+/* Sets the ports that conntrack uses for an ICMP query or its reply. */
+static __always_inline void set_icmp_ports(struct packet *packet, __u8 query, __u16 id)
 {
-	if (packet->verdict.tuple.icmp_type == query) {
+	if (packet->event.tuple.icmp_type == query) {
 		packet->sender = id;
 		packet->receiver = query << 8;
 	} else {
@@ -111,9 +117,9 @@ static __always_inline void query_ends(struct packet *packet, __u8 query, __u16 
 	}
 }
 
-static __always_inline int is_error(const struct packet *packet)
+static __always_inline int is_icmp_error(const struct packet *packet)
 {
-	__u8 type = packet->verdict.tuple.icmp_type;
+	__u8 type = packet->event.tuple.icmp_type;
 
 	if (packet->family == 6)
 		return type >= 1 && type <= 4;
@@ -121,13 +127,13 @@ static __always_inline int is_error(const struct packet *packet)
 }
 
 /*
- * Neighbour discovery of the link itself (RFC 4861: no router passes a hop limit of 255 on), and reports of the
- * groups that it needs (RFC 2710, RFC 3810), from addresses that stay on the link.
+ * Returns whether the packet is neighbor discovery of the link itself (RFC 4861: no router forwards a hop limit of 255),
+ * or a multicast listener message that it needs (RFC 2710, RFC 3810) from an address of the link.
  */
-static __always_inline int is_of_link(const struct packet *packet)
+static __always_inline int is_link_icmp(const struct packet *packet)
 {
-	__u8 type = packet->verdict.tuple.icmp_type;
-	const __u32 *source = packet->verdict.tuple.source;
+	__u8 type = packet->event.tuple.icmp_type;
+	const __u32 *source = packet->event.tuple.source;
 
 	if (type >= 133 && type <= 137)
 		return packet->hop_limit == 255;
@@ -137,14 +143,14 @@ static __always_inline int is_of_link(const struct packet *packet)
 	       !(source[0] | source[1] | source[2] | source[3]);
 }
 
-/* Layer 4; ACCEPT, or PODLANE_MALFORMED: its header is not whole. */
-static __always_inline int read_transport(struct __sk_buff *skb, struct packet *packet)
+/* Parses layer 4. Returns ACCEPT, or PODLANE_MALFORMED where its header is incomplete. */
+static __always_inline int parse_transport(struct __sk_buff *skb, struct packet *packet)
 {
-	struct podlane_tuple *tuple = &packet->verdict.tuple;
+	struct podlane_tuple *tuple = &packet->event.tuple;
 	__u8 header[8];
 	__u32 size;
 
-	packet->kind = TRACKED;
+	packet->kind = PACKET_TRACKED;
 	if (tuple->protocol == IPPROTO_TCP)
 		size = 20;
 	else if (tuple->protocol == PROTOCOL_SCTP)
@@ -166,19 +172,19 @@ static __always_inline int read_transport(struct __sk_buff *skb, struct packet *
 	}
 	tuple->icmp_type = header[0];
 	tuple->icmp_code = header[1];
-	__u8 query = query_of(packet->family, header[0]);
+	__u8 query = icmp_query(packet->family, header[0]);
 	if (query && !header[1]) {
-		query_ends(packet, query, header[4] << 8 | header[5]);
-		packet->kind = header[0] == query ? TRACKED : ANSWER;
-	} else if (packet->family == 6 && is_of_link(packet)) {
-		packet->kind = EXEMPT;
+		set_icmp_ports(packet, query, header[4] << 8 | header[5]);
+		packet->kind = header[0] == query ? PACKET_TRACKED : PACKET_REPLY;
+	} else if (packet->family == 6 && is_link_icmp(packet)) {
+		packet->kind = PACKET_EXEMPT;
 	} else {
-		packet->kind = is_error(packet) ? ERROR : ALONE;
+		packet->kind = is_icmp_error(packet) ? PACKET_ICMP_ERROR : PACKET_UNTRACKED;
 	}
 	return ACCEPT;
 }
 
-static __always_inline int read4(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse4(struct __sk_buff *skb, struct packet *packet)
 {
 	struct ipv4 ip;
 
@@ -189,22 +195,22 @@ static __always_inline int read4(struct __sk_buff *skb, struct packet *packet)
 
 	if (!ip.total_length || end > 0xffff)
 		end = 0xffff;
-	map4(packet->verdict.tuple.source, ip.source);
-	map4(packet->verdict.tuple.destination, ip.destination);
-	packet->verdict.tuple.protocol = ip.protocol;
+	set_mapped4(packet->event.tuple.source, ip.source);
+	set_mapped4(packet->event.tuple.destination, ip.destination);
+	packet->event.tuple.protocol = ip.protocol;
 	packet->family = 4;
 	packet->offset = ETH_HLEN + (ip.version_ihl & 15) * 4;
 	packet->end = end;
 	packet->fragment_id = ip.id;
 	if (fragment & 0x1fff) {
-		packet->kind = LATER;
+		packet->kind = PACKET_LATER_FRAGMENT;
 		return ACCEPT;
 	}
-	packet->first = fragment >> 13 & 1;
-	return read_transport(skb, packet);
+	packet->first_fragment = fragment >> 13 & 1;
+	return parse_transport(skb, packet);
 }
 
-static __always_inline int read6(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse6(struct __sk_buff *skb, struct packet *packet)
 {
 	struct ipv6 ip;
 
@@ -214,31 +220,31 @@ static __always_inline int read6(struct __sk_buff *skb, struct packet *packet)
 
 	if (!ip.payload_length || end > 0xffff)
 		end = 0xffff;
-	__builtin_memcpy(packet->verdict.tuple.source, ip.source, sizeof(ip.source));
-	__builtin_memcpy(packet->verdict.tuple.destination, ip.destination, sizeof(ip.destination));
-	packet->verdict.tuple.protocol = ip.next_header;
+	__builtin_memcpy(packet->event.tuple.source, ip.source, sizeof(ip.source));
+	__builtin_memcpy(packet->event.tuple.destination, ip.destination, sizeof(ip.destination));
+	packet->event.tuple.protocol = ip.next_header;
 	packet->family = 6;
 	packet->end = end;
 	packet->hop_limit = ip.hop_limit;
-	/* An IPv4 address in IPv6's clothes would be judged as the IPv4 address. */
+	/* An IPv4-mapped address would be evaluated as the IPv4 address. */
 	if (is_mapped(ip.source) || is_mapped(ip.destination))
 		return PODLANE_MALFORMED;
-	__u64 behind = skip_extensions(skb, ETH_HLEN + sizeof(ip), ip.next_header);
-	if (behind == NO_HEADER)
+	__u64 after = skip_extensions(skb, ETH_HLEN + sizeof(ip), ip.next_header);
+	if (after == NO_HEADER)
 		return PODLANE_MALFORMED;
-	packet->offset = behind;
-	packet->verdict.tuple.protocol = behind >> 16;
-	packet->fragment_id = behind >> 32;
-	if ((__u8)(behind >> 24) == LATER_FRAGMENT) {
-		packet->kind = LATER;
+	packet->offset = after;
+	packet->event.tuple.protocol = after >> 16;
+	packet->fragment_id = after >> 32;
+	if ((__u8)(after >> 24) == LATER_FRAGMENT) {
+		packet->kind = PACKET_LATER_FRAGMENT;
 		return ACCEPT;
 	}
-	packet->first = behind >> 24 & 1;
-	return read_transport(skb, packet);
+	packet->first_fragment = after >> 24 & 1;
+	return parse_transport(skb, packet);
 }
 
-/* ACCEPT or PODLANE_MALFORMED, `packet` filled as far as it can be read. What is not IP is EXEMPT. */
-__noinline int read_packet(struct __sk_buff *skb, struct packet *packet)
+/* Returns ACCEPT or PODLANE_MALFORMED, `packet` filled in as far as it can be read. Packets other than IP are exempt. */
+__noinline int parse_packet(struct __sk_buff *skb, struct packet *packet)
 {
 	__be16 type;
 
@@ -248,17 +254,17 @@ __noinline int read_packet(struct __sk_buff *skb, struct packet *packet)
 	if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)) < 0)
 		return PODLANE_MALFORMED;
 	if (type == bpf_htons(ETH_P_IP))
-		return read4(skb, packet);
+		return parse4(skb, packet);
 	if (type == bpf_htons(ETH_P_IPV6))
-		return read6(skb, packet);
+		return parse6(skb, packet);
 	return ACCEPT;
 }
 
 /*
- * The connection of the packet that an ICMP error quotes: its protocol and ends into `key`, as its sender's; 0: it
- * cannot be read. RFC 792 and RFC 4443 have it begin after 8 bytes, with at least 8 bytes of its layer 4.
+ * Parses the packet that an ICMP error quotes, as its sender sent it. Returns 0 where it cannot be read. It begins after
+ * 8 bytes of the error, and at least 8 bytes of its layer 4 are quoted (RFC 792, RFC 4443).
  */
-__noinline int read_quoted(struct __sk_buff *skb, struct packet *packet)
+__noinline int parse_quoted(struct __sk_buff *skb, struct packet *packet)
 {
 	if (!packet)
 		return 0;
@@ -270,35 +276,35 @@ __noinline int read_quoted(struct __sk_buff *skb, struct packet *packet)
 		struct ipv4 ip;
 		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) < 0 || ip.fragment & bpf_htons(0x1fff))
 			return 0;
-		map4(packet->verdict.tuple.source, ip.source);
-		map4(packet->verdict.tuple.destination, ip.destination);
-		packet->verdict.tuple.protocol = ip.protocol;
+		set_mapped4(packet->event.tuple.source, ip.source);
+		set_mapped4(packet->event.tuple.destination, ip.destination);
+		packet->event.tuple.protocol = ip.protocol;
 		offset += (ip.version_ihl & 15) * 4;
 	} else {
 		struct ipv6 ip;
 		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) < 0)
 			return 0;
-		__u64 behind = skip_extensions(skb, offset + sizeof(ip), ip.next_header);
-		if (behind == NO_HEADER || (__u8)(behind >> 24) == LATER_FRAGMENT)
+		__u64 after = skip_extensions(skb, offset + sizeof(ip), ip.next_header);
+		if (after == NO_HEADER || (__u8)(after >> 24) == LATER_FRAGMENT)
 			return 0;
-		__builtin_memcpy(packet->verdict.tuple.source, ip.source, sizeof(ip.source));
-		__builtin_memcpy(packet->verdict.tuple.destination, ip.destination, sizeof(ip.destination));
-		packet->verdict.tuple.protocol = behind >> 16;
-		offset = behind & 0xffff;
+		__builtin_memcpy(packet->event.tuple.source, ip.source, sizeof(ip.source));
+		__builtin_memcpy(packet->event.tuple.destination, ip.destination, sizeof(ip.destination));
+		packet->event.tuple.protocol = after >> 16;
+		offset = after & 0xffff;
 	}
 	if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)) < 0)
 		return 0;
-	__u8 protocol = packet->verdict.tuple.protocol;
+	__u8 protocol = packet->event.tuple.protocol;
 	packet->sender = packet->receiver = 0;
 	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == PROTOCOL_SCTP) {
 		packet->sender = header[0] << 8 | header[1];
 		packet->receiver = header[2] << 8 | header[3];
 	} else if (is_icmp(packet)) {
-		packet->verdict.tuple.icmp_type = header[0];
-		__u8 query = query_of(family, header[0]);
+		packet->event.tuple.icmp_type = header[0];
+		__u8 query = icmp_query(family, header[0]);
 		if (!query)
 			return 0;
-		query_ends(packet, query, header[4] << 8 | header[5]);
+		set_icmp_ports(packet, query, header[4] << 8 | header[5]);
 	}
 	return 1;
 }

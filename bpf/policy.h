@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Asks the tables of a rule set. `Lookup` in server/acl/tables/table-lookup.ts is the same in TypeScript. */
-#ifndef PODLANE_TABLES_H
-#define PODLANE_TABLES_H
+/*
+ * Looks up the verdict of a rule set in its tables. `TableLookup` in server/acl/tables/table-lookup.ts is the same in
+ * TypeScript.
+ */
+#ifndef PODLANE_POLICY_H
+#define PODLANE_POLICY_H
 
 #include "rule-maps.h"
 #include "parse.h"
 
-struct question {
+struct policy_query {
 	__u32 owner;
 	__u32 direction;
 	__u32 peer[4];
-	__u32 place;   /* as in entries */
-	__u32 counted; /* whether the entry that decides gets a hit */
+	__u32 protocol_port; /* as in entries */
+	__u32 count_hit;     /* whether the deciding entry's hits rise */
 };
 
-/* Verdict | deciding rule << 16 | logging rule << 32 */
-#define DENIES(answer) ((answer) & 1)
-#define RULE_OF(answer) ((__u16)((answer) >> 16))
-#define LOG_OF(answer) ((__u16)((answer) >> 32))
+/* A policy verdict is PODLANE_ALLOW or PODLANE_DENY | deciding rule << 16 | logging rule << 32. */
+#define IS_DENY(verdict) ((verdict) & 1)
+#define DECIDING_RULE(verdict) ((__u16)((verdict) >> 16))
+#define LOG_RULE(verdict) ((__u16)((verdict) >> 32))
 
-/* The place of a port: ICMPv6 is judged as ICMP, and ICMP of the other family is none that a host understands. */
-static __always_inline __u32 place_of(__u8 family, __u8 protocol, __u16 port)
+/*
+ * Returns protocol and port as entries have them: ICMPv6 is evaluated as ICMP. ICMP of the other family, which no host
+ * understands, only matches entries for any protocol.
+ */
+static __always_inline __u32 protocol_port(__u8 family, __u8 protocol, __u16 port)
 {
 	if (family == 6 && protocol == IPPROTO_ICMP)
 		return 0;
@@ -29,104 +35,105 @@ static __always_inline __u32 place_of(__u8 family, __u8 protocol, __u16 port)
 	return (__u32)protocol << 16 | port;
 }
 
-static __always_inline struct podlane_entry *entry_at(__u32 index)
+static __always_inline struct podlane_rule_entry *entry_at(__u32 index)
 {
-	return bpf_map_lookup_elem(&rows, &index);
+	return bpf_map_lookup_elem(&rule_entries, &index);
 }
 
 /*
- * The index of the first entry that holds for the place among one of a row and those around it; 0: none does. Functions
- * of their own to the verifier, which looks at them once for all that call them.
+ * Returns the index of the first entry that contains the port, from entry `offset` on through the entries that enclose
+ * it; 0 where none does. This and find_entry are functions of their own, so that the verifier checks them once for all
+ * their callers.
  */
-__noinline __u32 climb(__u32 row, __u32 lower, __u32 place)
+__noinline __u32 find_enclosing(__u32 entries, __u32 offset, __u32 port)
 {
-	/* Up to 17 prefixes lie in one another, and the entry for any protocol is around all. */
+	/* Up to 17 prefixes lie in one another, and the entry for any protocol encloses all. */
 	for (int i = 0; i < 19; i++) {
-		struct podlane_entry *entry = entry_at(row + lower);
+		struct podlane_rule_entry *entry = entry_at(entries + offset);
 		if (!entry)
 			return 0;
-		if (!((entry->place ^ place) & entry->mask))
-			return row + lower;
-		if (!lower)
+		if (!((entry->protocol_port ^ port) & entry->mask))
+			return entries + offset;
+		if (!offset)
 			return 0;
-		lower = entry->said & PODLANE_LOWER;
-		if (lower == PODLANE_LOWER)
+		offset = entry->verdict_and_parent & PODLANE_PARENT_MASK;
+		if (offset == PODLANE_PARENT_MASK)
 			return 0;
 	}
 	return 0;
 }
 
-/* The index of the entry with the longest prefix that holds for the place; 0: the row says nothing of it. */
-__noinline __u32 find_entry(__u32 row, __u32 place)
+/* Returns the index of the entry with the longest prefix that contains the port; 0 where there is none. */
+__noinline __u32 find_entry(__u32 entries, __u32 port)
 {
-	struct podlane_entry *entry = entry_at(row);
+	struct podlane_rule_entry *entry = entry_at(entries);
 
-	if (!entry || entry->place > place)
+	if (!entry || entry->protocol_port > port)
 		return 0;
-	__u32 low = 0, high = entry->said & PODLANE_LOWER;
+	__u32 low = 0, high = entry->verdict_and_parent & PODLANE_PARENT_MASK;
 	for (int i = 0; i < 19 && high - low > 1; i++) {
 		__u32 middle = (low + high) / 2;
-		entry = entry_at(row + middle);
+		entry = entry_at(entries + middle);
 		if (!entry)
 			return 0;
-		if (entry->place > place)
+		if (entry->protocol_port > port)
 			high = middle;
 		else
 			low = middle;
 	}
-	return climb(row, low, place);
+	return find_enclosing(entries, low, port);
 }
 
-static __always_inline struct podlane_entry *entry_of(__u32 row, __u32 place)
+static __always_inline struct podlane_rule_entry *lookup_entry(__u32 entries, __u32 port)
 {
-	__u32 index = find_entry(row, place);
+	__u32 index = find_entry(entries, port);
 
 	return index ? entry_at(index) : NULL;
 }
 
-static __always_inline __u64 ask(const struct question *question, __u32 generation, __u32 set, void *prefixes,
-				 void *policies, void *assignments)
+static __always_inline __u64 lookup_policy(const struct policy_query *query, __u32 generation, __u32 set,
+					   void *ipcache, void *pods, void *policies)
 {
-	__u32 half = generation & 1, direction = question->direction & 1;
-	struct podlane_prefix prefix = { .length = 128 };
+	__u32 table = generation & 1, direction = query->direction & 1;
+	struct podlane_ipcache_key prefix = { .prefix_length = 128 };
 
-	__builtin_memcpy(prefix.address, question->peer, sizeof(prefix.address));
-	/* What the node itself sends to its pods passes, as Kubernetes has it: its probes. */
+	__builtin_memcpy(prefix.address, query->peer, sizeof(prefix.address));
+	/* Kubernetes requires that the node reaches its pods, for its probes. */
 	if (direction == PODLANE_INGRESS && bpf_map_lookup_elem(&node_addresses, prefix.address))
 		return PODLANE_ALLOW;
-	struct podlane_policy *policy = bpf_map_lookup_elem(policies, &question->owner);
-	struct podlane_direction judged = { .row = PODLANE_UNKNOWN_POD };
-	if (policy)
-		judged = policy->of[half][direction];
-	if (judged.row == PODLANE_UNKNOWN_POD)
-		return settings.unknown_denied[set] >> (half * 2 + direction) & 1;
-	if (!judged.row)
+	struct podlane_pod_policies *pod = bpf_map_lookup_elem(pods, &query->owner);
+	struct podlane_pod_policy own = { .default_entries = PODLANE_UNKNOWN_POD };
+	if (pod)
+		own = pod->of[table][direction];
+	if (own.default_entries == PODLANE_UNKNOWN_POD)
+		return settings.unknown_pod_denied[set] >> (table * 2 + direction) & 1;
+	if (!own.default_entries)
 		return PODLANE_ALLOW;
-	struct podlane_identity *identity = bpf_map_lookup_elem(prefixes, &prefix);
-	struct podlane_assignment assignment = { judged.policy, identity ? identity->identity[half] : 0 };
-	struct podlane_assigned *assigned = bpf_map_lookup_elem(assignments, &assignment);
-	struct podlane_entry *entry = NULL;
-	if (assigned && assigned->row[half])
-		entry = entry_of(assigned->row[half], question->place);
-	if (!entry || entry->said >> 24 == PODLANE_PASS)
-		entry = entry_of(judged.row, question->place);
-	if (!entry) /* a base row says something of everything */
+	struct podlane_ipcache_entry *cached = bpf_map_lookup_elem(ipcache, &prefix);
+	struct podlane_policy_key key = { own.policy, cached ? cached->identity[table] : 0 };
+	struct podlane_policy_entry *policy = bpf_map_lookup_elem(policies, &key);
+	struct podlane_rule_entry *entry = NULL;
+	if (policy && policy->entries[table])
+		entry = lookup_entry(policy->entries[table], query->protocol_port);
+	if (!entry || entry->verdict_and_parent >> 24 == PODLANE_DEFAULT)
+		entry = lookup_entry(own.default_entries, query->protocol_port);
+	if (!entry) /* cannot happen: default entries contain every port */
 		return PODLANE_DENY;
-	if (question->counted)
+	if (query->count_hit)
 		__sync_fetch_and_add(&entry->hits, 1);
-	return entry->said >> 24 | (__u64)entry->rule << 16 | (__u64)entry->log << 32;
+	return entry->verdict_and_parent >> 24 | (__u64)entry->rule << 16 | (__u64)entry->log_rule << 32;
 }
 
-__noinline __u64 ask_active(const struct question *question, __u32 generation)
+__noinline __u64 lookup_active(const struct policy_query *query, __u32 generation)
 {
-	return question ? ask(question, generation, PODLANE_ACTIVE, &prefixes, &policies, &assignments) : PODLANE_DENY;
+	return query ? lookup_policy(query, generation, PODLANE_ACTIVE, &ipcache, &pods, &policies) : PODLANE_DENY;
 }
 
-__noinline __u64 ask_draft(const struct question *question, __u32 generation)
+__noinline __u64 lookup_staged(const struct policy_query *query, __u32 generation)
 {
-	return question ? ask(question, generation, PODLANE_DRAFT, &draft_prefixes, &draft_policies,
-			      &draft_assignments)
-			: PODLANE_DENY;
+	return query ? lookup_policy(query, generation, PODLANE_STAGED, &staged_ipcache, &staged_pods,
+				     &staged_policies)
+		     : PODLANE_DENY;
 }
 
 #endif

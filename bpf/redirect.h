@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The short way to another pod of the node. */
+/* Redirects packets to another pod of the node, past the host stack. */
 #ifndef PODLANE_REDIRECT_H
 #define PODLANE_REDIRECT_H
 
@@ -7,11 +7,12 @@
 #include "validate.h"
 
 /*
- * Where a packet of slot `own` to the address of `endpoint` can be sent at once: the target's slot, its number in
- * `number`; NULL: to the stack. A packet too big for the target is the stack's, which answers so.
+ * Returns the slot that a packet of slot `own` to the address of `endpoint` can be redirected to, its number in
+ * `number`; NULL where the packet belongs to the host stack. So does one that is too big for the target: the stack
+ * answers it with an ICMP error.
  */
-static __always_inline struct podlane_slot *target_of(struct __sk_buff *skb, __u32 own,
-						      const struct podlane_endpoint *endpoint, __u32 *number)
+static __always_inline struct podlane_slot *find_target(struct __sk_buff *skb, __u32 own,
+							const struct podlane_endpoint *endpoint, __u32 *number)
 {
 	__u32 mtu = 0;
 
@@ -21,18 +22,18 @@ static __always_inline struct podlane_slot *target_of(struct __sk_buff *skb, __u
 	struct podlane_slot *target = bpf_map_lookup_elem(&slots, number);
 	if (!target || !target->owner || target->owner != endpoint->owner)
 		return NULL;
-	/* Answers an error when the device is gone. */
+	/* Returns an error when the device is gone. */
 	if (bpf_check_mtu(skb, PODLANE_IFINDEX_BASE + 2 * *number, &mtu, 0, BPF_MTU_CHK_SEGS))
 		return NULL;
 	return target;
 }
 
 /*
- * `ip`: the header behind the frame's. Written in place, which a call would take longer for; the verifier has a
- * packet's headers made its own before from_pod runs, and nothing is written before it is certain to be sent on.
- * Words that are not aligned: machines that BPF is fast on have those.
+ * Writes the MAC addresses and redirects; `ip` is the header after the Ethernet header. Writes in place are faster than
+ * a helper call: the verifier makes the program unclone the packet's headers before from_pod runs, and nothing is
+ * written before the redirect is certain. The words are not aligned, which machines with a BPF JIT allow.
  */
-static __always_inline int send_on(void *ip, const struct podlane_slot *target, __u32 number)
+static __always_inline int redirect_to(void *ip, const struct podlane_slot *target, __u32 number)
 {
 	struct frame *frame = ip - ETH_HLEN;
 
@@ -45,37 +46,37 @@ static __always_inline int redirect4(struct __sk_buff *skb, __u32 own, struct ip
 {
 	if (ip->version_ihl != 0x45 || ip->ttl <= 1)
 		return VERDICT_NEXT;
-	struct podlane_slot *target = target_of(skb, own, endpoint4(ip->destination), number);
+	struct podlane_slot *target = find_target(skb, own, lookup_endpoint4(ip->destination), number);
 	if (!target)
 		return VERDICT_NEXT;
 	ip->ttl--;
-	/* RFC 1141, as ip_decrease_ttl(): the header's sum stays what it was, and with it a CHECKSUM_COMPLETE. */
+	/* RFC 1141, as ip_decrease_ttl(): the sum over the header stays the same, and with it a CHECKSUM_COMPLETE. */
 	__u32 checksum = ip->checksum + bpf_htons(0x0100);
 	ip->checksum = checksum + (checksum >= 0xffff);
-	return send_on(ip, target, *number);
+	return redirect_to(ip, target, *number);
 }
 
 static __always_inline int redirect6(struct __sk_buff *skb, __u32 own, struct ipv6 *ip, __u32 *number)
 {
 	/* Next header 0 is hop-by-hop options, which every router reads. */
-	if (!ip->next_header || ip->hop_limit <= 1 || stays_on_link(ip->source))
+	if (!ip->next_header || ip->hop_limit <= 1 || is_link_scoped(ip->source))
 		return VERDICT_NEXT;
-	struct podlane_slot *target = target_of(skb, own, endpoint6(ip->destination), number);
+	struct podlane_slot *target = find_target(skb, own, lookup_endpoint6(ip->destination), number);
 	if (!target)
 		return VERDICT_NEXT;
 	ip->hop_limit--;
-	/* A sum of the whole packet, where the skb carries one: a 16-bit word has become one less. */
+	/* Updates the skb's sum of the whole packet, where it has one: a 16-bit word has become one less. */
 	bpf_csum_update(skb, bpf_htons(0xfffe));
-	return send_on(ip, target, *number);
+	return redirect_to(ip, target, *number);
 }
 
 /*
- * VERDICT_REDIRECT when the packet goes to another pod of this node, its slot in `number`; else VERDICT_NEXT, the
- * packet as it was.
+ * Returns VERDICT_REDIRECT when the packet goes to another pod of this node, its slot in `number`; else VERDICT_NEXT,
+ * the packet unchanged.
  */
 static __always_inline int redirect(struct __sk_buff *skb, __u32 own, const struct headers *headers, __u32 *number)
 {
-	if (skb->pkt_type != PACKET_HOST) /* to a MAC address that is not the primary's: no router takes it */
+	if (skb->pkt_type != PACKET_HOST) /* to a MAC address that is not the primary's: no router accepts it */
 		return VERDICT_NEXT;
 	if (headers->ip4)
 		return redirect4(skb, own, headers->ip4, number);

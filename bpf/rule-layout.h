@@ -1,183 +1,197 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Access rules as the programs and the agent share them; mirrored in server/bpf/rule-layout.ts.
+ * Values of the maps of access rules, connections, verdict events and traces. server/bpf/rule-layout.ts and
+ * rule-events.ts mirror sizes and offsets.
  *
- * A peer's address leads to an identity, the pod to a policy and its base row, policy and identity to a row of their
- * own, protocol and port to an entry of that row, else of the base row. Values that a new rule set changes have two
- * halves: packets are judged by half `generation & 1`, which nobody writes; the other is made ready, then the
- * generation is switched by one write.
+ * A packet is evaluated in four look-ups: `ipcache` maps the peer's address to an identity, `pods` the pod and
+ * direction to a policy and its default entries, `policies` policy and identity to entries of their own, and among
+ * those protocol and port lead to one entry. Where there is none, the default entries decide.
+ *
+ * Values that a new rule set changes are double-buffered, tables A and B: packets are evaluated by table
+ * `generation & 1`, which nobody writes; the other one is prepared, then one write switches the generation.
  */
-#ifndef PODLANE_RULES_H
-#define PODLANE_RULES_H
+#ifndef PODLANE_RULE_LAYOUT_H
+#define PODLANE_RULE_LAYOUT_H
 
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-enum podlane_set { PODLANE_ACTIVE = 0, PODLANE_DRAFT = 1 };
+/* The staged rule set is evaluated beside the active one and not enforced. */
+enum podlane_rule_set { PODLANE_ACTIVE = 0, PODLANE_STAGED = 1 };
 
-/* What a connection is forgotten by, when nothing more comes. */
-enum podlane_state { PODLANE_UNREPLIED = 0, PODLANE_REPLIED = 1, PODLANE_CLOSING = 2 };
-enum podlane_timeouts { PODLANE_TCP = 0, PODLANE_UDP = 1, PODLANE_ICMP = 2, PODLANE_OTHER = 3 };
+/* A connection's state and protocol choose its timeout. */
+enum podlane_conntrack_state { PODLANE_UNREPLIED = 0, PODLANE_REPLIED = 1, PODLANE_CLOSING = 2 };
+enum podlane_timeout_kind { PODLANE_TCP = 0, PODLANE_UDP = 1, PODLANE_ICMP = 2, PODLANE_OTHER = 3 };
 
-#define PODLANE_RULES 1   /* there is an active set */
-#define PODLANE_TRY_OUT 2 /* there is a draft */
-#define PODLANE_TRACE 4   /* there are trace filters */
+#define PODLANE_ACTIVE_RULES 1 /* there is an active rule set */
+#define PODLANE_STAGED_RULES 2 /* there is a staged rule set */
+#define PODLANE_TRACE 4        /* there are trace filters */
 
-/* In memory that the agent maps. All zero: nothing is judged or traced, nothing is told of drops. */
+/* In memory that the agent maps. All zero: nothing is evaluated or traced, and no verdict events are sent. */
 struct podlane_settings {
-	__u32 flags;              /*   0 */
-	__u32 generation[2];      /*   4: by set; never 0 where the set is */
-	__u32 unknown_denied[2];  /*  12: by set, pods that it does not know: bit of half * 2 + direction */
-	__u32 timeouts[16];       /*  20: seconds, by enum podlane_timeouts * 4 + podlane_state */
-	__u32 zero;               /*  84 */
-	__u64 verdict_interval;   /*  88: ns between two verdicts of one slot, in the long run; 0: none are sent */
-	__u64 verdict_burst;      /*  96: ns that may be saved up */
-	__u64 lost_traces;        /* 104: found the ring buffer full */
+	__u32 flags;                 /*   0 */
+	__u32 generation[2];         /*   4: by rule set; never 0 while there is one */
+	__u32 unknown_pod_denied[2]; /*  12: by rule set, for pods it does not know: bit of table * 2 + direction */
+	__u32 timeouts[16];          /*  20: seconds, by enum podlane_timeout_kind * 4 + podlane_conntrack_state */
+	__u32 zero;                  /*  84 */
+	__u64 verdict_interval;      /*  88: ns between two verdict events of one slot, on average; 0: none are sent */
+	__u64 verdict_burst;         /*  96: ns that a slot may save up */
+	__u64 lost_traces;           /* 104: trace events that found the ring buffer full */
 };
 
-#define PODLANE_INGRESS 0
-#define PODLANE_EGRESS 1
+enum podlane_direction { PODLANE_INGRESS = 0, PODLANE_EGRESS = 1 };
 
-/* Key of the tries of prefixes: an address of either family, IPv4 as ::ffff:a.b.c.d. */
-struct podlane_prefix {
-	__u32 length;
+/* Keys of `ipcache`, an LPM trie of addresses of either family, IPv4 as ::ffff:a.b.c.d. */
+struct podlane_ipcache_key {
+	__u32 prefix_length;
 	__u32 address[4];
 };
-struct podlane_identity {
-	__u32 identity[2]; /* by half; no prefix is 0 */
+struct podlane_ipcache_entry {
+	__u32 identity[2]; /* by table; an address without a prefix has identity 0 */
 };
 
-#define PODLANE_UNKNOWN_POD 0xffffffff /* as `row`: the tables of this half have no such pod */
-struct podlane_direction {
+#define PODLANE_UNKNOWN_POD 0xffffffff /* as `default_entries`: this table does not know the pod */
+struct podlane_pod_policy {
 	__u32 policy;
-	__u32 row; /* the base row; 0: everything passes */
+	__u32 default_entries; /* index of the first one; 0: all packets are allowed */
 };
-/* By the number of the pod. */
-struct podlane_policy {
-	struct podlane_direction of[2][2]; /* 0: by half and direction */
-	struct bpf_spin_lock lock;         /* 32: the agent writes in place: no program meets an element used again */
+/* Values of `pods`, by pod number. */
+struct podlane_pod_policies {
+	struct podlane_pod_policy of[2][2]; /* 0: by table and direction */
+	struct bpf_spin_lock lock;          /* 32: the agent updates in place: no program reads a reused element */
 	__u32 zero;
 };
 
-struct podlane_assignment {
+/* Keys and values of `policies`: entries that a policy has for an identity. */
+struct podlane_policy_key {
 	__u32 policy;
 	__u32 identity;
 };
-struct podlane_assigned {
-	__u32 row[2];              /* 0: by half; 0: none */
+struct podlane_policy_entry {
+	__u32 entries[2];          /* 0: by table, index of the first one; 0: none */
 	struct bpf_spin_lock lock; /* 8 */
 };
 
 #define PODLANE_ALLOW 0
 #define PODLANE_DENY 1
-#define PODLANE_PASS 2 /* the base row is asked */
+#define PODLANE_DEFAULT 2 /* the default entries decide */
 /*
- * An entry of a row, which is the index of its first one. Rows are written before anything leads to them, and never
- * changed after. Entries are in the order of `place`, of equal ones the shorter prefix first, so that the last one at
- * or before a packet's place is the longest that holds for it, or lies in that.
+ * An element of `rule_entries`. Entries of one policy and identity are consecutive; they are written before any map
+ * leads to them and never changed afterwards. They are sorted by protocol and port, equal ones by prefix length, so
+ * that the last one at or before a packet's port is the longest prefix that contains it, or lies in that prefix.
  */
-struct podlane_entry {
-	__u32 place;  /*  0: protocol << 16 | port, both 0 for any */
-	__u32 mask;   /*  4: bits of `place` that count */
-	__u32 said;   /*  8: PODLANE_ALLOW and so on << 24 | the entry around it, counted from the row's first */
-	__u16 rule;   /* 12: the number of the one that decided; 0: the default did */
-	__u16 log;    /* 14: of the one that logs; 0: none */
-	__u64 hits;   /* 16 */
+struct podlane_rule_entry {
+	__u32 protocol_port;      /*  0: protocol << 16 | port, both 0 for any protocol */
+	__u32 mask;               /*  4: bits of `protocol_port` that are compared */
+	__u32 verdict_and_parent; /*  8: PODLANE_ALLOW, _DENY or _DEFAULT << 24 | offset of the enclosing entry */
+	__u16 rule;               /* 12: number of the deciding rule; 0: the default action */
+	__u16 log_rule;           /* 14: number of the rule that logs; 0: none */
+	__u64 hits;               /* 16 */
 };
-#define PODLANE_LOWER 0xffffff
+/* Bits of the parent: all set, no entry encloses it. The first entry has the number of entries instead. */
+#define PODLANE_PARENT_MASK 0xffffff
 
 struct podlane_node_address {
 	__u32 address[4];
 };
 
 /*
- * A connection, by the pod's number and all but the pod's own address. Ports in host order. Of ICMP queries the asking
- * end has the identifier for a port, the other one the query's type << 8.
+ * Keys of `conntrack`: the pod's number and all but the pod's own address. Ports in host order. For ICMP queries the
+ * requesting end has the identifier as its port, the other end the query's type << 8.
  */
-struct podlane_connection_key {
+struct podlane_conntrack_key {
 	__u32 owner;
 	__u32 peer[4];
 	__u16 pod_port, peer_port;
 	__u32 protocol;
 };
 
-#define PODLANE_BEGUN_BY_POD 0
-#define PODLANE_BEGUN_BY_PEER 1
-struct podlane_connection {
-	__u32 generation;       /*  0: of the active set that let it pass; 0: there was none */
-	__u32 draft_generation; /*  4 */
-	__u32 expires;          /*  8: s, CLOCK_MONOTONIC */
-	__u16 rule, draft_rule; /* 12, 14 */
-	__u8 state;             /* 16: enum podlane_state */
-	__u8 begun_by;          /* 17 */
-	__u8 draft_denies;      /* 18 */
+#define PODLANE_INITIATOR_POD 0
+#define PODLANE_INITIATOR_PEER 1
+struct podlane_conntrack_entry {
+	__u32 generation;        /*  0: of the active rule set that allowed it; 0: there was none */
+	__u32 staged_generation; /*  4 */
+	__u32 expires;           /*  8: s, CLOCK_MONOTONIC */
+	__u16 rule, staged_rule; /* 12, 14 */
+	__u8 state;              /* 16: enum podlane_conntrack_state */
+	__u8 initiator;          /* 17 */
+	__u8 staged_denies;      /* 18 */
 	__u8 zero;
 };
 
-/* A packet whose first fragment has passed. */
-struct podlane_fragments {
+/* Keys of `fragments`: packets whose first fragment has passed. */
+struct podlane_fragment_key {
 	__u32 owner;
 	__u32 source[4], destination[4];
 	__u32 id;
 	__u32 protocol;
 };
 
-enum podlane_told { PODLANE_DROPPED = 0, PODLANE_LOGGED = 1, PODLANE_WOULD_DROP = 2, PODLANE_WOULD_PASS = 3 };
-
-/* Of a packet as far as its headers can be read; the rest is zero. */
-struct podlane_tuple {
-	__u32 source[4], destination[4]; /*  0, 16 */
-	__u16 source_port, destination_port; /* 32, 34 */
-	__u8 protocol;                   /* 36 */
-	__u8 icmp_type, icmp_code;       /* 37, 38 */
-	__u8 tcp_flags;                  /* 39 */
+/* The last two: the staged rule set would decide otherwise. */
+enum podlane_verdict_kind {
+	PODLANE_DROPPED = 0,
+	PODLANE_LOGGED = 1,
+	PODLANE_STAGED_DENY = 2,
+	PODLANE_STAGED_ALLOW = 3,
 };
 
-struct podlane_verdict {
+/* Header fields of a packet, as far as they can be read; the rest is zero. */
+struct podlane_tuple {
+	__u32 source[4], destination[4];     /*  0, 16 */
+	__u16 source_port, destination_port; /* 32, 34 */
+	__u8 protocol;                       /* 36 */
+	__u8 icmp_type, icmp_code;           /* 37, 38 */
+	__u8 tcp_flags;                      /* 39 */
+};
+
+/* Records of the ring buffer `verdicts`. */
+struct podlane_verdict_event {
 	__u64 time;       /*  0: CLOCK_MONOTONIC, ns */
 	__u32 slot;       /*  8 */
 	__u32 owner;      /* 12 */
 	__u8 direction;   /* 16 */
-	__u8 told;        /* 17: enum podlane_told */
-	__u8 reason;      /* 18: enum podlane_reason, of a drop */
-	__u8 set;         /* 19: whose number `rule` is */
-	__u32 generation; /* 20: of that set */
+	__u8 kind;        /* 17: enum podlane_verdict_kind */
+	__u8 reason;      /* 18: enum podlane_drop_reason, for a drop */
+	__u8 rule_set;    /* 19: enum podlane_rule_set, which `rule` belongs to */
+	__u32 generation; /* 20: of that rule set */
 	__u32 rule;       /* 24 */
 	__u32 length;     /* 28: of the network packet */
 	struct podlane_tuple tuple; /* 32 */
 };
 
-/* By slot and CPU, as the counters. */
-struct podlane_lost {
-	__u64 limited; /* 0: over the rate */
-	__u64 full;    /* 8: the ring buffer was full */
+/* Verdict events that were not sent, by slot and CPU like the counters. */
+struct podlane_lost_verdicts {
+	__u64 rate_limited; /* 0 */
+	__u64 buffer_full;  /* 8 */
 };
 
 #define PODLANE_TRACES 4
-#define PODLANE_HEADERS 96
+#define PODLANE_HEADER_BYTES 96
+/* Values of `trace_filters`. A field that is 0 matches any packet. */
 struct podlane_trace_filter {
-	__u32 id;         /*  0: 0: there is none */
-	__u32 owner;      /*  4: 0: any; as all that follow */
-	__u32 address[4]; /*  8: of either end */
-	__u16 port;       /* 24: of either end, host order */
+	__u32 id;         /*  0: 0: no filter */
+	__u32 owner;      /*  4 */
+	__u32 address[4]; /*  8: source or destination */
+	__u16 port;       /* 24: source or destination, host order */
 	__u8 protocol;    /* 26 */
 	__u8 family;      /* 27: 4 or 6 */
 };
 
-enum podlane_ran { PODLANE_RAN_NEXT = 0, PODLANE_RAN_DROPPED = 1, PODLANE_RAN_REDIRECTED = 2 };
-struct podlane_trace {
+enum podlane_trace_verdict { PODLANE_TRACED_NEXT = 0, PODLANE_TRACED_DROP = 1, PODLANE_TRACED_REDIRECT = 2 };
+/* Records of the ring buffer `traces`: one run of one program. */
+struct podlane_trace_event {
 	__u64 time;   /*  0: CLOCK_MONOTONIC, ns */
 	__u32 id;     /*  8: of the filter */
 	__u32 slot;   /* 12 */
 	__u32 owner;  /* 16 */
-	__u32 target; /* 20: slot, where redirected */
-	__u32 rule;   /* 24: that denied */
+	__u32 target; /* 20: slot that it was redirected to */
+	__u32 rule;   /* 24: number of the rule that denied it */
 	__u32 length; /* 28: of the network packet */
 	__u8 hook;    /* 32: enum podlane_hook */
-	__u8 ran;     /* 33: enum podlane_ran */
-	__u8 reason;  /* 34: enum podlane_reason */
-	__u8 headers; /* 35: how many bytes of `header` count */
-	__u8 header[PODLANE_HEADERS]; /* 36 */
+	__u8 verdict; /* 33: enum podlane_trace_verdict */
+	__u8 reason;  /* 34: enum podlane_drop_reason */
+	__u8 header_bytes; /* 35: valid bytes of `header` */
+	__u8 header[PODLANE_HEADER_BYTES]; /* 36 */
 	__u32 zero;
 };
 

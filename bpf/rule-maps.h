@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The maps of access rules, connections, verdicts and traces. The loader sets max_entries. */
+/* Maps of access rules, connections, verdict events and traces. The loader sets max_entries. */
 #ifndef PODLANE_RULE_MAPS_H
 #define PODLANE_RULE_MAPS_H
 
@@ -10,40 +10,41 @@
 /* One value of a map that the agent maps: read without a call, switched by one write. */
 SEC(".data.settings") volatile struct podlane_settings settings = {};
 
-#define TABLES(prefixes, policies, assignments)                \
+#define RULE_SET_MAPS(ipcache, pods, policies)                 \
 	struct {                                               \
 		__uint(type, BPF_MAP_TYPE_LPM_TRIE);           \
 		__uint(map_flags, BPF_F_NO_PREALLOC);          \
 		__uint(max_entries, 1);                        \
-		__type(key, struct podlane_prefix);            \
-		__type(value, struct podlane_identity);        \
-	} prefixes SEC(".maps");                               \
+		__type(key, struct podlane_ipcache_key);       \
+		__type(value, struct podlane_ipcache_entry);   \
+	} ipcache SEC(".maps");                                \
 	struct {                                               \
 		__uint(type, BPF_MAP_TYPE_HASH);               \
 		__uint(map_flags, BPF_F_NO_PREALLOC);          \
 		__uint(max_entries, 1);                        \
 		__type(key, __u32);                            \
-		__type(value, struct podlane_policy);          \
-	} policies SEC(".maps");                               \
+		__type(value, struct podlane_pod_policies);    \
+	} pods SEC(".maps");                                   \
 	struct {                                               \
 		__uint(type, BPF_MAP_TYPE_HASH);               \
 		__uint(map_flags, BPF_F_NO_PREALLOC);          \
 		__uint(max_entries, 1);                        \
-		__type(key, struct podlane_assignment);        \
-		__type(value, struct podlane_assigned);        \
-	} assignments SEC(".maps")
+		__type(key, struct podlane_policy_key);        \
+		__type(value, struct podlane_policy_entry);    \
+	} policies SEC(".maps")
 
-TABLES(prefixes, policies, assignments);
-TABLES(draft_prefixes, draft_policies, draft_assignments);
+/* Names reach the user through bpf_map_info: at most 15 characters. */
+RULE_SET_MAPS(ipcache, pods, policies);
+RULE_SET_MAPS(staged_ipcache, staged_pods, staged_policies);
 
-/* Rows of both sets. */
+/* Entries of both rule sets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct podlane_entry);
-} rows SEC(".maps");
+	__type(value, struct podlane_rule_entry);
+} rule_entries SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -56,15 +57,15 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1);
-	__type(key, struct podlane_connection_key);
-	__type(value, struct podlane_connection);
-} connections SEC(".maps");
+	__type(key, struct podlane_conntrack_key);
+	__type(value, struct podlane_conntrack_entry);
+} conntrack SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1);
-	__type(key, struct podlane_fragments);
-	__type(value, __u32); /* as podlane_connection.expires */
+	__type(key, struct podlane_fragment_key);
+	__type(value, __u32); /* s, as podlane_conntrack_entry.expires */
 } fragments SEC(".maps");
 
 struct {
@@ -72,7 +73,7 @@ struct {
 	__uint(max_entries, 4096);
 } verdicts SEC(".maps");
 
-/* By slot: until when verdicts were sent in advance of the rate; CLOCK_MONOTONIC, ns. */
+/* Token buckets by slot: the time until which the slot's tokens are spent; CLOCK_MONOTONIC, ns. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -85,7 +86,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct podlane_lost);
+	__type(value, struct podlane_lost_verdicts);
 } lost_verdicts SEC(".maps");
 
 struct {

@@ -1,73 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the programs and the agent share. Sizes and offsets are mirrored in server/bpf/slot-layout.ts. */
-#ifndef PODLANE_H
-#define PODLANE_H
+/*
+ * Values of the device maps: counters, drops, slots and endpoints. server/bpf/slot-layout.ts mirrors sizes and
+ * offsets.
+ */
+#ifndef PODLANE_SLOT_LAYOUT_H
+#define PODLANE_SLOT_LAYOUT_H
 
 #include <linux/types.h>
 
 /* A device is its slot: ifindex of the primary = BASE + 2 * slot, of the peer one more. */
 #define PODLANE_IFINDEX_BASE 1048576
 
-/* Order of dropReasons in contract/sample.ts; at most PODLANE_REASONS. Only ever appended to. */
-enum podlane_reason {
+/* Order of dropReasons in contract/counters.ts; at most PODLANE_DROP_REASONS. Only ever appended to. */
+enum podlane_drop_reason {
 	PODLANE_MALFORMED = 0,        /* IP header missing, or version, header length and length disagree */
 	PODLANE_UNKNOWN_PROTOCOL = 1, /* neither IPv4, IPv6 nor ARP, or VLAN-tagged */
 	PODLANE_SPOOFED_SOURCE = 2,   /* leaves the pod with a source that is not the pod's */
-	PODLANE_DENIED = 3,           /* by a rule of access, or the rule set's default */
-	PODLANE_FRAGMENT = 4,         /* a later fragment of a packet whose first one has not passed */
+	PODLANE_DENIED = 3,           /* by an access rule, or by the rule set's default action */
+	PODLANE_FRAGMENT = 4,         /* a later fragment of a packet whose first fragment has not passed */
 };
-#define PODLANE_REASONS 8
+#define PODLANE_DROP_REASONS 8
 
 /*
  * Counters of one slot on one CPU, index cpu * max_slots + slot of an mmapable array: one cache line, all that
- * a sweep of all devices reads. `out` leaves the pod. Bytes are of network packets: without the 14 bytes of
+ * a sweep of all devices reads. Egress leaves the pod. Bytes are of network packets: without the 14 bytes of
  * Ethernet header, which netkit L3 carries too. A GSO packet counts as one packet.
  *
  * Plain additions: only the own CPU writes a line, and our hooks run with bottom halves off, so that
  * neither another CPU nor a softirq on this one gets between load and store.
  */
 struct podlane_counters {
-	__u64 packets_out;            /*  0: accepted */
-	__u64 bytes_out;              /*  8 */
-	__u64 packets_in;             /* 16 */
-	__u64 bytes_in;               /* 24 */
-	__u64 redirected_packets_out; /* 32: of packets_out, those sent on by redirect */
-	__u64 redirected_bytes_out;   /* 40 */
-	__u64 dropped_packets_out;    /* 48: by us, for any reason */
-	__u64 dropped_packets_in;     /* 56 */
+	__u64 egress_packets;             /*  0: accepted */
+	__u64 egress_bytes;               /*  8 */
+	__u64 ingress_packets;            /* 16 */
+	__u64 ingress_bytes;              /* 24 */
+	__u64 egress_redirected_packets;  /* 32: part of egress_packets */
+	__u64 egress_redirected_bytes;    /* 40 */
+	__u64 egress_dropped_packets;     /* 48: by our programs, for any reason */
+	__u64 ingress_dropped_packets;    /* 56 */
 } __attribute__((aligned(64)));
 
-/* The same index of a second array: packets dropped by us, by enum podlane_reason. */
+/* The same index of a second array: packets that our programs dropped, by enum podlane_drop_reason. */
 struct podlane_drops {
-	__u64 out[PODLANE_REASONS]; /*  0 */
-	__u64 in[PODLANE_REASONS];  /* 64 */
+	__u64 egress[PODLANE_DROP_REASONS];  /*  0 */
+	__u64 ingress[PODLANE_DROP_REASONS]; /* 64 */
 } __attribute__((aligned(64)));
 
 /*
- * What a slot's programs go by, 48 bytes, addresses in network order. All zero: not checked, never redirected,
- * counted on the netkit hooks.
+ * Configuration of a slot's programs, 48 bytes, addresses in network order. All zero: sources are not checked,
+ * nothing is redirected, and packets count on the netkit hooks.
  */
 #define PODLANE_CHECK_SOURCE 1 /* only the pod's own sources leave it */
 #define PODLANE_HAS_ADDR4 2
 #define PODLANE_HAS_ADDR6 4
 #define PODLANE_AT_PRIMARY 8 /* count and redirect at the primary's tcx or tc hooks, not at the netkit hooks */
-#define PODLANE_REDIRECT 16  /* what leaves for another pod of the node takes the short way */
-/* What a frame towards the pod begins with: destination, the peer's, and source, the primary's; zero on netkit L3. */
+#define PODLANE_REDIRECT 16  /* packets for another pod of the node are redirected past the host stack */
+/* First bytes of a frame towards the pod: destination, the peer's, and source, the primary's; zero on netkit L3. */
 struct podlane_macs {
 	__u64 to_and_from; /* 0: six bytes of the destination, two of the source */
-	__u32 from;        /* 8: the other four */
+	__u32 from;        /* 8: the other four bytes of the source */
 };
 struct podlane_slot {
 	__u32 flags;      /*  0 */
-	__u32 owner;      /*  4: the pod's number, the same on both devices of a migration; 0: nobody */
+	__u32 owner;      /*  4: number of the pod, the same on both devices of a migration; 0: the slot is free */
 	__be32 addr4;     /*  8: the first address of each family; further ones are in the endpoints alone */
 	__u32 addr6[4];   /* 12 */
 	struct podlane_macs macs; /* 32 */
 };
 
 /*
- * Keys of `endpoints4` and `endpoints6`, hashes of all addresses of the node's pods. IPv4's is of 8 bytes because
- * the kernel compares keys by words of 8, and what is left by bytes; a shorter key takes longer.
+ * Keys of `endpoints4` and `endpoints6`, hashes of all addresses of the node's pods. An IPv4 key has 8 bytes because
+ * the kernel compares keys by words of 8 bytes and a remainder byte by byte: a shorter key takes longer.
  */
 struct podlane_address4 {
 	__be32 address;
@@ -77,8 +80,8 @@ struct podlane_address6 {
 	__u32 word[4];
 };
 struct podlane_endpoint {
-	__u32 slot;  /* 0: the device that packets to the address go to */
-	__u32 owner; /* 4: as in the slots */
+	__u32 slot;  /* 0: the device that receives packets to the address */
+	__u32 owner; /* 4: number of the pod, as in the slots */
 };
 
 /* In .rodata, written by the loader before the load. */

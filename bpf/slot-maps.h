@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The maps of devices and pods, and who finds what in them. */
-#ifndef PODLANE_MAPS_H
-#define PODLANE_MAPS_H
+/* Maps of slots and endpoints, and look-ups in them. */
+#ifndef PODLANE_SLOT_MAPS_H
+#define PODLANE_SLOT_MAPS_H
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -9,26 +9,7 @@
 
 volatile const struct podlane_config config = { .max_slots = 2048 };
 
-/*
- * The loader sets max_entries: possible CPUs * max_slots for both arrays of counters, max_slots for slots,
- * 8 * max_slots for the endpoints of either family.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct podlane_counters);
-} counters SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct podlane_drops);
-} drops SEC(".maps");
-
+/* The loader sets max_entries: max_slots for slots, 8 * max_slots for the endpoints of either family. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -51,27 +32,22 @@ struct {
 } endpoints6 SEC(".maps");
 
 /*
- * skb->ifindex is the primary's at the primary's hooks and at netkit/peer, the peer's at netkit/primary (a
- * netkit program sees the receiving end): halved, both are the slot.
+ * Returns the slot of the device that a program runs on. skb->ifindex is the primary's at the primary's hooks and at
+ * netkit/peer, the peer's at netkit/primary (a netkit program sees the receiving end): halved, both are the slot.
  */
 static __always_inline __u32 slot_of(const struct __sk_buff *skb)
 {
 	return (skb->ifindex - PODLANE_IFINDEX_BASE) >> 1;
 }
 
-static __always_inline __u32 counter_index(__u32 slot)
-{
-	return bpf_get_smp_processor_id() * config.max_slots + slot;
-}
-
-static __always_inline struct podlane_endpoint *endpoint4(__be32 address)
+static __always_inline struct podlane_endpoint *lookup_endpoint4(__be32 address)
 {
 	struct podlane_address4 key = { address, 0 };
 
 	return bpf_map_lookup_elem(&endpoints4, &key);
 }
 
-static __always_inline struct podlane_endpoint *endpoint6(const __u32 *words)
+static __always_inline struct podlane_endpoint *lookup_endpoint6(const __u32 *words)
 {
 	struct podlane_address6 key = { { words[0], words[1], words[2], words[3] } };
 

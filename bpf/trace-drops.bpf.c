@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel drops of the packets that are traced: tracepoint kfree_skb, which fires for the whole machine.
- * Attached while a trace runs.
+ * Reports the kernel's drops of traced packets, at tracepoint kfree_skb, which fires for the whole machine. Attached
+ * while a trace runs.
  */
 #include <linux/bpf.h>
 #include <linux/in.h>
@@ -16,7 +16,7 @@ struct address {
 	__u64 word[2]; /* network order; IPv4 as ::ffff:a.b.c.d */
 };
 
-/* Addresses of the traced pods: the bits of their traces. */
+/* Traces by address of a traced pod, a bit each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -24,11 +24,11 @@ struct {
 	__type(value, __u32);
 } traced SEC(".maps");
 
-/* What of its pod's packets a trace is told of; all zero: any. Mirrored in server/trace/kernel-drops.ts. */
-struct trace_wish {
+/* A trace's filter of its pod's packets; a field that is 0 matches any. Mirrored in server/trace/kernel-drop-observer.ts. */
+struct drop_filter {
 	struct address peer;
 	__be16 port;
-	__u8 protocol; /* ICMP stands for ICMPv6 too */
+	__u8 protocol; /* ICMP matches ICMPv6 as well */
 	__u8 family;
 	__u32 has_peer;
 };
@@ -37,14 +37,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, TRACES);
 	__type(key, __u32);
-	__type(value, struct trace_wish);
-} wishes SEC(".maps");
+	__type(value, struct drop_filter);
+} drop_filters SEC(".maps");
 
 struct trace_drop {
 	__u64 time; /*  0: CLOCK_MONOTONIC, ns */
 	__u32 traces; /*  8: a bit each */
 	__u32 reason; /* 12 */
-	__u32 netns; /* 16: inode of the device's or the socket's network namespace; 0: not known */
+	__u32 netns; /* 16: inode of the device's or the socket's network namespace; 0: unknown */
 	__u32 ifindex; /* 20 */
 	__u8 headers[HEADER_BYTES]; /* 24: from the network header on */
 };
@@ -54,7 +54,7 @@ struct {
 	__uint(max_entries, 262144);
 } trace_drops SEC(".maps");
 
-/* Drops that found the buffer full. */
+/* Drops that found the ring buffer full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -83,7 +83,7 @@ struct ipv6_start {
 	struct address source, destination;
 };
 
-static __always_inline struct address mapped(__be32 address)
+static __always_inline struct address mapped_address(__be32 address)
 {
 	return (struct address){ { 0, bpf_cpu_to_be64(0xffff00000000ULL) | (__u64)address << 32 } };
 }
@@ -93,7 +93,7 @@ static __always_inline int has_ports(__u8 protocol)
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
-/* Ports behind extension headers of IPv6 are not looked for. */
+/* Reads addresses and ports. Ports after extension headers of IPv6 are not searched for. */
 static __always_inline int read_flow(struct sk_buff *skb, struct flow *flow)
 {
 	const unsigned char *start = skb->head + skb->network_header, *ports;
@@ -105,8 +105,8 @@ static __always_inline int read_flow(struct sk_buff *skb, struct flow *flow)
 			return -1;
 		flow->family = 4;
 		flow->protocol = ip.protocol;
-		flow->source = mapped(ip.source);
-		flow->destination = mapped(ip.destination);
+		flow->source = mapped_address(ip.source);
+		flow->destination = mapped_address(ip.destination);
 		ports = ip.fragment & bpf_htons(0x1fff) ? 0 : start + (ip.version_ihl & 15) * 4;
 	} else if (protocol == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6_start ip;
@@ -127,24 +127,24 @@ static __always_inline int read_flow(struct sk_buff *skb, struct flow *flow)
 	return 0;
 }
 
-static __always_inline int same(const struct address *a, const struct address *b)
+static __always_inline int same_address(const struct address *a, const struct address *b)
 {
 	return a->word[0] == b->word[0] && a->word[1] == b->word[1];
 }
 
-static __always_inline int meets(const struct flow *flow, const struct trace_wish *wish)
+static __always_inline int matches_filter(const struct flow *flow, const struct drop_filter *filter)
 {
-	if (wish->family && wish->family != flow->family)
+	if (filter->family && filter->family != flow->family)
 		return 0;
-	if (wish->protocol && wish->protocol != flow->protocol &&
-	    !(wish->protocol == IPPROTO_ICMP && flow->protocol == IPPROTO_ICMPV6))
+	if (filter->protocol && filter->protocol != flow->protocol &&
+	    !(filter->protocol == IPPROTO_ICMP && flow->protocol == IPPROTO_ICMPV6))
 		return 0;
-	if (wish->port && wish->port != flow->source_port && wish->port != flow->destination_port)
+	if (filter->port && filter->port != flow->source_port && filter->port != flow->destination_port)
 		return 0;
-	return !wish->has_peer || same(&wish->peer, &flow->source) || same(&wish->peer, &flow->destination);
+	return !filter->has_peer || same_address(&filter->peer, &flow->source) || same_address(&filter->peer, &flow->destination);
 }
 
-static __always_inline __u32 traces_of(const struct flow *flow)
+static __always_inline __u32 matching_traces(const struct flow *flow)
 {
 	__u32 *source = bpf_map_lookup_elem(&traced, &flow->source);
 	__u32 *destination = bpf_map_lookup_elem(&traced, &flow->destination);
@@ -154,20 +154,20 @@ static __always_inline __u32 traces_of(const struct flow *flow)
 		__u32 number = i;
 		if (!(traces & 1 << i))
 			continue;
-		struct trace_wish *wish = bpf_map_lookup_elem(&wishes, &number);
-		if (!wish || !meets(flow, wish))
+		struct drop_filter *filter = bpf_map_lookup_elem(&drop_filters, &number);
+		if (!filter || !matches_filter(flow, filter))
 			traces &= ~(1 << i);
 	}
 	return traces;
 }
 
-static __always_inline __u32 namespace_of(struct sk_buff *skb, struct sock *receiver, __u32 *ifindex)
+static __always_inline __u32 drop_netns(struct sk_buff *skb, struct sock *receiver, __u32 *ifindex)
 {
 	struct net_device *dev = skb->dev;
 	struct sock *sk = skb->sk;
 	__u32 netns = 0;
 
-	/* skb->dev may be something else by now, see drops.bpf.c: then there is no namespace, and the socket tells. */
+	/* skb->dev may be overwritten, see drops.bpf.c: then it has no namespace, and the socket's is used. */
 	if (dev) {
 		netns = dev->nd_net.net->ns.inum;
 		*ifindex = dev->ifindex;
@@ -180,7 +180,7 @@ static __always_inline __u32 namespace_of(struct sk_buff *skb, struct sock *rece
 }
 
 /* In .rodata, written by the loader: the tracepoint has a fourth argument, the receiving socket (Linux 6.11). */
-volatile const __u32 receiver_told = 0;
+volatile const __u32 has_receiver = 0;
 
 SEC("tp_btf/kfree_skb") int trace_drop(__u64 *ctx)
 {
@@ -189,8 +189,8 @@ SEC("tp_btf/kfree_skb") int trace_drop(__u64 *ctx)
 
 	if (read_flow(skb, &flow))
 		return 0;
-	__u32 traces = traces_of(&flow);
-	if (!traces || taken_echo(skb, ctx[2]))
+	__u32 traces = matching_traces(&flow);
+	if (!traces || is_echo_reply(skb, ctx[2]))
 		return 0;
 	struct trace_drop *drop = bpf_ringbuf_reserve(&trace_drops, sizeof(*drop), 0);
 	if (!drop) {
@@ -204,7 +204,7 @@ SEC("tp_btf/kfree_skb") int trace_drop(__u64 *ctx)
 	drop->traces = traces;
 	drop->reason = ctx[2];
 	drop->ifindex = 0;
-	drop->netns = namespace_of(skb, receiver_told ? (struct sock *)ctx[3] : 0, &drop->ifindex);
+	drop->netns = drop_netns(skb, has_receiver ? (struct sock *)ctx[3] : 0, &drop->ifindex);
 	if (bpf_probe_read_kernel(drop->headers, HEADER_BYTES, skb->head + skb->network_header))
 		drop->headers[0] = 0;
 	bpf_ringbuf_submit(drop, 0);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Tells the agent of verdicts, no more often than a slot may. */
-#ifndef PODLANE_VERDICTS_H
-#define PODLANE_VERDICTS_H
+/* Sends verdict events to the agent, rate-limited per slot. */
+#ifndef PODLANE_VERDICT_EVENTS_H
+#define PODLANE_VERDICT_EVENTS_H
 
+#include "counters.h"
 #include "rule-maps.h"
 #include "parse.h"
 
-/* A bucket of tokens, kept as the time until which they are spent: 0 where there is none. */
-static __always_inline int may_tell(__u32 slot, __u64 now)
+/* Takes a token of the slot's bucket, kept as the time until which its tokens are spent. Returns 0 where it is empty. */
+static __always_inline int take_token(__u32 slot, __u64 now)
 {
 	__u64 *spent = bpf_map_lookup_elem(&verdict_rates, &slot);
 
@@ -20,46 +21,46 @@ static __always_inline int may_tell(__u32 slot, __u64 now)
 	return 1;
 }
 
-/* Sends the verdict, its time set. */
-__noinline int tell(struct podlane_verdict *verdict)
+/* Sets the event's time and sends it. */
+__noinline int send_verdict(struct podlane_verdict_event *event)
 {
-	if (!verdict || !settings.verdict_interval)
+	if (!event || !settings.verdict_interval)
 		return 0;
-	__u32 index = counter_index(verdict->slot);
-	struct podlane_lost *lost = bpf_map_lookup_elem(&lost_verdicts, &index);
+	__u32 index = counter_index(event->slot);
+	struct podlane_lost_verdicts *lost = bpf_map_lookup_elem(&lost_verdicts, &index);
 	__u64 now = bpf_ktime_get_ns();
 
-	verdict->time = now;
-	if (!may_tell(verdict->slot, now)) {
+	event->time = now;
+	if (!take_token(event->slot, now)) {
 		if (lost)
-			lost->limited++;
+			lost->rate_limited++;
 		return 0;
 	}
-	if (bpf_ringbuf_output(&verdicts, verdict, sizeof(*verdict), 0) < 0 && lost)
-		lost->full++;
+	if (bpf_ringbuf_output(&verdicts, event, sizeof(*event), 0) < 0 && lost)
+		lost->buffer_full++;
 	return 0;
 }
 
-static __always_inline void begin_verdict(struct podlane_verdict *verdict, struct __sk_buff *skb, __u32 slot,
-					  __u32 owner, __u32 direction)
+static __always_inline void init_event(struct podlane_verdict_event *event, struct __sk_buff *skb, __u32 slot,
+				       __u32 owner, __u32 direction)
 {
-	verdict->slot = slot;
-	verdict->owner = owner;
-	verdict->direction = direction;
-	verdict->length = skb->len - ETH_HLEN;
+	event->slot = slot;
+	event->owner = owner;
+	event->direction = direction;
+	event->length = skb->len - ETH_HLEN;
 }
 
-/* Tells of a drop that no rule had a part in. */
-__noinline int tell_drop(struct __sk_buff *skb, __u32 slot, __u32 owner, __u32 direction, __u32 reason)
+/* Sends the event of a drop that no rule caused. */
+__noinline int send_drop(struct __sk_buff *skb, __u32 slot, __u32 owner, __u32 direction, __u32 reason)
 {
 	struct packet packet = {};
 
 	if (!settings.verdict_interval)
 		return 0;
-	read_packet(skb, &packet);
-	begin_verdict(&packet.verdict, skb, slot, owner, direction);
-	packet.verdict.reason = reason;
-	return tell(&packet.verdict);
+	parse_packet(skb, &packet);
+	init_event(&packet.event, skb, slot, owner, direction);
+	packet.event.reason = reason;
+	return send_verdict(&packet.event);
 }
 
 #endif

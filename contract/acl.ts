@@ -1,25 +1,25 @@
 import { z } from 'zod';
 import { cidrText, covers, parseCidr } from './cidr.ts';
+import { direction } from './direction.ts';
 
-/** Rules of one set, at most. */
+/** Maximum number of rules in one set. */
 export const maxRules = 10_000;
-/** The label that stands for a pod's namespace, as Kubernetes puts it on namespaces. */
+/** Label that selects by a pod's namespace; Kubernetes sets it on every namespace. */
 export const namespaceLabel = 'kubernetes.io/metadata.name';
 
 const mapped = parseCidr('::ffff:0.0.0.0/96');
 
-/** What is wrong with the text as a range of addresses, in a sentence; null when nothing is. */
+/** Explains why a text is not a CIDR that rules accept; null where it is one. */
 function cidrProblem(text: string): string | null {
   if (!text.includes('/'))
-    return `no prefix length: ${text}/${text.includes(':') ? 128 : 32} for a single address`;
+    return `has no prefix length; write ${text}/${text.includes(':') ? 128 : 32} for a single address`;
   try {
     const cidr = parseCidr(text);
-    if (covers(mapped, cidr)) return 'an IPv4 address in IPv6’s clothes: write it as IPv4';
+    if (covers(mapped, cidr)) return 'IPv4-mapped IPv6 address; use the IPv4 form';
     const [, length] = text.split('/');
-    // With a length of all bits, an address is equal to its range, whatever its spelling.
+    // Parsed without its length, so that two spellings of one address are equal.
     const whole = parseCidr(text.slice(0, text.indexOf('/')));
-    if (whole.address !== cidr.address)
-      return `bits are set after the first ${length}: write ${cidrText(cidr)}`;
+    if (whole.address !== cidr.address) return `has host bits set after /${length}; write ${cidrText(cidr)}`;
     return null;
   } catch (error) {
     return (error as Error).message;
@@ -34,7 +34,7 @@ const cidr = z
     if (message !== null) context.addIssue({ code: 'custom', message });
   })
   .overwrite((text) => (cidrProblem(text) === null ? cidrText(parseCidr(text)) : text))
-  .describe('of either family, e.g. 10.0.0.0/8');
+  .describe('IPv4 or IPv6 CIDR, e.g. 10.0.0.0/8');
 
 const labels = z.record(z.string().max(317), z.string().max(63));
 
@@ -56,14 +56,14 @@ const labelExpression = z
 
 export const selector = z
   .strictObject({ matchLabels: labels.default({}), matchExpressions: z.array(labelExpression).default([]) })
-  .describe(`all must hold; empty: every pod. ${namespaceLabel} is the pod’s namespace`);
+  .describe(`all terms must match; empty: every pod. ${namespaceLabel} selects by namespace`);
 export type Selector = z.infer<typeof selector>;
 
 const namespace = z.string().min(1).max(63);
 
-/** Whose packets a rule judges. */
+/** Pods that a rule applies to. */
 export const subject = z.union([
-  z.strictObject({ pod: z.string().min(1).max(320).describe('id or namespace.name') }),
+  z.strictObject({ pod: z.string().min(1).max(320).describe('pod id or namespace.name') }),
   z.strictObject({ selector, namespace: namespace.optional() }),
   z.strictObject({ namespace }),
   z.strictObject({ all: z.literal(true) }),
@@ -82,14 +82,14 @@ export const cidrPeer = z
         context.addIssue({
           code: 'custom',
           path: ['except', index],
-          message: `${text} is not a part of ${cidr}`,
+          message: `${text} is not inside ${cidr}`,
         });
     });
   });
 const podPeer = z.strictObject({ pods: selector, namespace: namespace.optional() });
 export type PodPeer = z.infer<typeof podPeer>;
 
-/** Who is at the other end. */
+/** Addresses or pods at the other end of the connection. */
 export const peer = z.union([cidrPeer, podPeer]);
 export type Peer = z.infer<typeof peer>;
 
@@ -97,11 +97,9 @@ const port = z.int().min(0).max(65_535);
 const byte = z.int().min(0).max(255);
 
 export const portRange = z
-  .strictObject({ from: port, to: port.optional().describe('included; default: `from` alone') })
+  .strictObject({ from: port, to: port.optional().describe('inclusive; default: `from`') })
   .refine(({ from, to }) => to === undefined || to >= from, { path: ['to'], error: 'less than `from`' });
 
-export const direction = z.enum(['ingress', 'egress']).describe('ingress: towards the pod');
-export type Direction = z.infer<typeof direction>;
 export const ruleProtocol = z
   .enum(['any', 'tcp', 'udp', 'sctp', 'icmp'])
   .describe('icmp: ICMP of IPv4 packets, ICMPv6 of IPv6 packets');
@@ -116,39 +114,45 @@ export const rule = z
       .regex(/^\P{C}+$/u, 'has a control character'),
     direction,
     subject,
-    peers: z.array(peer).max(4096).default([]).describe('any of them; empty: anyone'),
+    peers: z.array(peer).max(4096).default([]).describe('any of these; empty: any peer'),
     protocol: ruleProtocol.default('any'),
-    ports: z.array(portRange).max(1024).default([]).describe('destination; any of them; empty: all'),
+    ports: z.array(portRange).max(1024).default([]).describe('destination ports, any of these; empty: all'),
     icmp: z
       .array(z.strictObject({ type: byte, code: byte.optional() }))
       .max(256)
       .default([])
-      .describe('types of the packet’s own family (echo request: 8 of ICMP, 128 of ICMPv6); empty: all'),
-    action: z.enum(['allow', 'deny', 'log']).describe('log: is recorded, and the next rule is asked'),
-    priority: port.default(1000).describe('the lower one is asked first; among equals, the earlier one'),
+      .describe('types of the packet’s own family (echo request: 8 in ICMP, 128 in ICMPv6); empty: all'),
+    action: z
+      .enum(['allow', 'deny', 'log'])
+      .describe('log: records the packet and continues with the next rule'),
+    priority: port.default(1000).describe('lower numbers are evaluated first, equal ones in their order'),
   })
   .superRefine(({ protocol, ports, icmp }, context) => {
     if (ports.length > 0 && (protocol === 'any' || protocol === 'icmp'))
-      context.addIssue({ code: 'custom', path: ['ports'], message: `ports need tcp, udp or sctp` });
+      context.addIssue({
+        code: 'custom',
+        path: ['ports'],
+        message: 'ports require protocol tcp, udp or sctp',
+      });
     if (icmp.length > 0 && protocol !== 'icmp')
-      context.addIssue({ code: 'custom', path: ['icmp'], message: 'types need the protocol icmp' });
+      context.addIssue({ code: 'custom', path: ['icmp'], message: 'types require protocol icmp' });
   });
 export type Rule = z.infer<typeof rule>;
 
-const fallback = z.enum(['allow', 'deny']);
+const defaultAction = z.enum(['allow', 'deny']);
 
-/** What decides which new connections the node's pods may have; replies to allowed ones always pass. */
+/** Rules for new connections of the node's pods. Replies of allowed connections always pass. */
 export const ruleSet = z
   .strictObject({
     name: z
       .string()
       .min(1)
       .max(253)
-      .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'lower case letters, digits, - and . (RFC 1123)'),
+      .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'use lowercase letters, digits, - and . (RFC 1123)'),
     defaults: z
-      .strictObject({ ingress: fallback.default('allow'), egress: fallback.default('allow') })
+      .strictObject({ ingress: defaultAction.default('allow'), egress: defaultAction.default('allow') })
       .prefault({})
-      .describe('for packets that no rule decides'),
+      .describe('default actions, for packets that no rule decides'),
     rules: z.array(rule),
   })
   .superRefine(({ rules }, context) => {
@@ -156,7 +160,7 @@ export const ruleSet = z
       context.addIssue({
         code: 'custom',
         path: ['rules', maxRules],
-        message: `${rules.length} rules are too many: the first ${maxRules} end before this one`,
+        message: `${rules.length} rules; the limit is ${maxRules}`,
       });
     const names = new Map<string, number>();
     rules.forEach(({ name }, index) => {
@@ -166,10 +170,10 @@ export const ruleSet = z
         context.addIssue({
           code: 'custom',
           path: ['rules', index, 'name'],
-          message: `rule ${first + 1} has the name ${JSON.stringify(name)} already`,
+          message: `rule ${first + 1} already has the name ${JSON.stringify(name)}`,
         });
     });
   });
 export type RuleSet = z.infer<typeof ruleSet>;
-/** `ruleSet` before its defaults. */
+/** Input of the `ruleSet` schema, before defaults are filled in. */
 export type RuleSetInput = z.input<typeof ruleSet>;

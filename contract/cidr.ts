@@ -1,10 +1,10 @@
-/** `value` has 32 or 128 bits, the first bit of the address the highest. */
+/** An IP address; `value` has 32 or 128 bits in network order. */
 export interface Address {
   family: 4 | 6;
   value: bigint;
 }
 
-/** `address` is the first of the range: the bits after `length` are zero. */
+/** A CIDR; `address` is its first address, so the bits after `length` are zero. */
 export interface Cidr {
   family: 4 | 6;
   address: bigint;
@@ -18,7 +18,7 @@ export const isIpv6 = (text: string): boolean => text.includes(':');
 
 const decimal = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
 
-/** Text of either family; no zone, no port. @throws RangeError */
+/** Parses an IPv4 or IPv6 address without zone or port. @throws RangeError */
 export function parseAddress(text: string): Address {
   if (decimal.test(text)) {
     const bytes = text.split('.').map(Number);
@@ -31,7 +31,7 @@ export function parseAddress(text: string): Address {
   throw new RangeError(`not an IP address: ${JSON.stringify(text)}`);
 }
 
-/** Of the canonical form that URLs have: hexadecimal groups, `::` at most once. */
+/** Decodes IPv6 text in the canonical form of URLs: hexadecimal groups, `::` at most once. */
 function groupsValue(host: string): bigint {
   const [head = '', tail] = host.split('::');
   const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
@@ -41,14 +41,17 @@ function groupsValue(host: string): bigint {
   return BigInt(`0x${[...before, ...zeros, ...after].map((group) => group.padStart(4, '0')).join('')}`);
 }
 
-/** As RFC 5952 and `ip` write it. */
+/** Formats an address as RFC 5952 and `ip` do. */
 export function addressText({ family, value }: Address): string {
   if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
   const groups = value.toString(16).padStart(32, '0').match(/.{4}/g)!;
   return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
 }
 
-/** `10.0.0.0/8`; without a length, a single address. Bits after the length may be set, and are cleared. @throws RangeError */
+/**
+ * Parses `10.0.0.0/8`; a text without a length is a single address. Host bits may be set and are cleared.
+ * @throws RangeError
+ */
 export function parseCidr(text: string): Cidr {
   const [, before = '', after] = /^([^/]*)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
   const { family, value } = parseAddress(before);
@@ -65,13 +68,13 @@ export function parseCidr(text: string): Cidr {
 export const cidrText = ({ family, address, length }: Cidr): string =>
   `${addressText({ family, value: address })}/${length}`;
 
-/** Whether every address of `inner` is one of `outer`. */
+/** Returns whether every address of `inner` is in `outer`. */
 export function covers(outer: Cidr, inner: Cidr): boolean {
   if (outer.family !== inner.family || outer.length > inner.length) return false;
   return (outer.address ^ inner.address) >> BigInt(addressBits(outer.family) - outer.length) === 0n;
 }
 
-/** Whether the address is in the range. */
+/** Returns whether the address is in the range. */
 export function contains(cidr: Cidr, { family, value }: Address): boolean {
   return covers(cidr, { family, address: value, length: addressBits(family) });
 }

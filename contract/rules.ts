@@ -1,60 +1,69 @@
 import { z } from 'zod';
-import { direction, rule, ruleProtocol, ruleSet } from './acl.ts';
+import { rule, ruleProtocol, ruleSet } from './acl.ts';
+import { direction } from './direction.ts';
 import { problem } from './problem.ts';
 
-/** Which of the two that the kernel judges by: the draft only reports. */
-export const whichRules = z.enum(['active', 'draft']);
-export type WhichRules = z.infer<typeof whichRules>;
+/** The rule sets in the kernel: the active one is enforced, the staged one is evaluated beside it and only reports. */
+export const ruleSetName = z
+  .enum(['active', 'staged'])
+  .describe('active: enforced; staged: evaluated beside the active rules and only reported');
+export type RuleSetName = z.infer<typeof ruleSetName>;
 
 const count = z.number().int();
 
-/** Entries of the kernel's tables, by table. */
+/** Sizes of a rule set and of the kernel tables that it is compiled to. */
 export const ruleSizes = z.object({
   rules: count,
-  prefixes: count.describe('address ranges of the peers, after overlaps are resolved'),
-  identities: count.describe('kinds of addresses: all in the same rules’ peers'),
-  policies: count.describe('different lists of rules that pods have'),
-  assignments: count.describe('rows that policies have for identities'),
-  rows: count,
-  entries: count.describe('verdicts by protocol and port prefix, of all rows'),
+  prefixes: count.describe('ipcache prefixes: address ranges of the peers, after overlaps are resolved'),
+  identities: count.describe('sets of addresses that are peers of the same rules'),
+  policies: count.describe('different lists of rules that pods have in one direction'),
+  policyEntries: count.describe('pairs of policy and identity that have entries of their own'),
+  entryLists: count.describe('different lists of entries'),
+  entries: count.describe('verdicts by protocol and port prefix, over all lists'),
 });
 export type RuleSizes = z.infer<typeof ruleSizes>;
 
-/** A rule that no packet of today's pods can come to. */
+/** A rule that no packet of the pods on this node can reach. */
 export const ruleWarning = z.object({
   rule: z.string(),
-  index: count.describe('in the rule set, from 0'),
-  line: count.optional().describe('of the text, from 1'),
+  index: count.describe('position in the rule set, from 0'),
+  line: count.optional().describe('line of the text, from 1'),
   message: z.string(),
 });
 export type RuleWarning = z.infer<typeof ruleWarning>;
 
-/** What the last compiling and loading of a set took. */
+/** Cost of the last compilation and load of a rule set. */
 export const ruleLoad = z.object({
   compileMs: z.number(),
   loadMs: z.number(),
-  written: count.describe('entries of kernel maps'),
-  removed: count,
+  written: count.describe('map elements written'),
+  removed: count.describe('map elements removed'),
 });
 export type RuleLoad = z.infer<typeof ruleLoad>;
 
-/** Rules by name, from one set to another. */
+/** Names of the rules that differ between two rule sets. */
 export const ruleChanges = z.object({
   added: z.array(z.string()),
   removed: z.array(z.string()),
-  changed: z.array(z.string()).describe('their content, or their place among equals'),
-  defaults: z.boolean().describe('whether the defaults differ'),
+  changed: z
+    .array(z.string())
+    .describe('rules whose content changed, or their order among rules of equal priority'),
+  defaults: z.boolean().describe('whether a default action changed'),
 });
 export type RuleChanges = z.infer<typeof ruleChanges>;
 
-const sha = z.string().describe('of the ETag; If-Match on a write refuses what another changed meanwhile');
+const etag = z
+  .string()
+  .describe(
+    'value of the ETag header; a write with If-Match of an older state is rejected as `rules_changed`',
+  );
 
-/** The rules that are in force. */
+/** The active rules with their state in the kernel. */
 export const activeRules = z.object({
-  version: count.describe('the last one in the list of versions; 0: there never were any'),
-  etag: sha,
-  rules: ruleSet.nullable().describe('null: none, all packets pass'),
-  text: z.string().nullable().describe('as it was written, YAML'),
+  version: count.describe('number of the newest version; 0: no rules were ever applied'),
+  etag,
+  rules: ruleSet.nullable().describe('null: no rules are active and all traffic is allowed'),
+  text: z.string().nullable().describe('YAML as it was written, comments included'),
   actor: z.string().nullable(),
   time: z.iso.datetime().nullable(),
   comment: z.string().nullable(),
@@ -65,47 +74,49 @@ export const activeRules = z.object({
   load: ruleLoad.nullable(),
   problem: problem
     .nullable()
-    .describe('why the kernel judges by older tables than these rules and pods; null: it does not'),
+    .describe(
+      'why the kernel still evaluates older tables than these rules and pods; null: it is up to date',
+    ),
 });
 export type ActiveRules = z.infer<typeof activeRules>;
 
-/** Rules that are tried out beside the active ones, or null. */
-export const draftRules = z.object({
-  etag: sha,
+/** The staged rules with their state in the kernel. */
+export const stagedRules = z.object({
+  etag,
   rules: ruleSet,
   text: z.string(),
-  base: count.describe('the version that was active when it was saved'),
+  base: count.describe('version that was active when the rules were staged'),
   actor: z.string(),
   time: z.iso.datetime(),
-  judging: z.boolean().describe('on live traffic, reporting only'),
+  evaluating: z.boolean().describe('whether live traffic is evaluated by them'),
   generation: count,
   sizes: ruleSizes,
   warnings: z.array(ruleWarning),
-  changes: ruleChanges.describe('from the active rules'),
+  changes: ruleChanges.describe('differences from the active rules'),
   load: ruleLoad.nullable(),
   problem: problem.nullable(),
 });
-export type DraftRules = z.infer<typeof draftRules>;
-export const draftAnswer = z.object({ draft: draftRules.nullable() });
+export type StagedRules = z.infer<typeof stagedRules>;
+export const stagedRulesResponse = z.object({ staged: stagedRules.nullable() });
 
-/** Rules read from a text, nothing applied. */
+/** Rules parsed from a text; nothing is applied. */
 export const importedRules = z.object({
   source: z.enum(['rules', 'network-policy']),
   rules: ruleSet,
-  text: z.string().describe('YAML of ours'),
+  text: z.string().describe('the rule set as YAML'),
   sizes: ruleSizes,
   warnings: z.array(ruleWarning),
 });
 export type ImportedRules = z.infer<typeof importedRules>;
 
-/** A set of rules that was in force at some time. */
+/** An entry of the version history: rules that were applied or removed. */
 export const ruleVersion = z.object({
   number: count,
   time: z.iso.datetime(),
   actor: z.string(),
   comment: z.string(),
-  restored: count.nullable().describe('the version that was applied again'),
-  name: z.string().nullable().describe('of the rule set; null: the rules were taken away'),
+  restored: count.nullable().describe('the version that was rolled back to'),
+  name: z.string().nullable().describe('name of the rule set; null: the rules were removed'),
   rules: count,
   active: z.boolean(),
 });
@@ -115,7 +126,7 @@ export type RuleVersionText = z.infer<typeof ruleVersionText>;
 
 const podName = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
 
-/** Who comes to a row of entries: pods, and addresses at the other end. */
+/** Pods and peers whose packets are evaluated by a list of entries. */
 export const entryUse = z.object({
   direction,
   pods: z.array(podName).describe('up to 20'),
@@ -123,25 +134,25 @@ export const entryUse = z.object({
   peers: z
     .array(z.string())
     .nullable()
-    .describe('prefixes, up to 20; null: all addresses of which the policy says nothing of their own'),
+    .describe('prefixes, up to 20; null: default entries, for all peers without entries of their own'),
   peerCount: count,
 });
 export type EntryUse = z.infer<typeof entryUse>;
 
-/** An entry of the kernel's verdict table. */
+/** An entry of the kernel's policy tables: the verdict on packets of a protocol and port prefix. */
 export const ruleEntry = z.object({
-  row: count,
+  entryList: count.describe('number of the list that the entry belongs to'),
   protocol: ruleProtocol,
-  from: count.describe('first port; of ICMP type × 256 + code'),
+  from: count.describe('first port; for ICMP type × 256 + code'),
   to: count.describe('last port'),
-  length: count.describe('bits of the port prefix'),
-  verdict: z.enum(['allow', 'deny', 'pass']).describe('pass: the base row is asked'),
-  rule: z.string().nullable().describe('that decided; null: the default did'),
-  log: z.string().nullable().describe('the rule that records'),
+  length: count.describe('length of the port prefix in bits'),
+  verdict: z.enum(['allow', 'deny', 'default']).describe('default: the default entries decide'),
+  rule: z.string().nullable().describe('deciding rule; null: the default action'),
+  log: z.string().nullable().describe('rule that logs the packet'),
   packets: count
     .nullable()
     .describe(
-      'that it judged: first ones of connections, and those judged again after a change; null: unknown',
+      'packets that it decided: the first of each connection, and those re-evaluated after a change; null: unknown',
     ),
   uses: z.array(entryUse).describe('up to 20'),
 });
@@ -153,52 +164,54 @@ export const ruleEntries = z.object({
 });
 export type RuleEntries = z.infer<typeof ruleEntries>;
 
-/** Of each rule, in their order. */
+/** Entries, pods and packets of each rule, in the order of the rule set. */
 export const ruleStatistics = z.object({
   generation: count,
   items: z.array(
     z.object({
       rule: z.string(),
       index: count,
-      pods: count.describe('that it applies to'),
+      pods: count.describe('pods that the rule applies to'),
       entries: count,
-      packets: count.nullable().describe('decided, or recorded, since its entries were written'),
+      packets: count.nullable().describe('packets that it decided or logged since its entries were written'),
     }),
   ),
-  defaults: z.object({ entries: count, packets: count.nullable() }).describe('decided by no rule'),
+  defaults: z.object({ entries: count, packets: count.nullable() }).describe('decided by the default action'),
 });
 export type RuleStatistics = z.infer<typeof ruleStatistics>;
 
-/** One rule in force: whom it judges and by which entries. */
+/** One rule with the pods it applies to, its peers and its entries. */
 export const ruleView = z.object({
-  set: whichRules,
+  set: ruleSetName,
   rule,
   index: count,
-  number: count.describe('names the rule in entries and verdicts'),
+  number: count.describe('number of the rule in kernel entries and verdict events'),
   line: count.nullable(),
-  pods: z.array(podName).describe('that it applies to'),
-  peers: z.array(z.string()).describe('ranges at the other end, up to 100; empty: anyone'),
+  pods: z.array(podName).describe('pods that the rule applies to'),
+  peers: z.array(z.string()).describe('CIDRs of the peers, up to 100; empty: any peer'),
   peerCount: count,
-  entries: z.array(ruleEntry).describe('up to 100 that decide or record by it'),
+  entries: z.array(ruleEntry).describe('up to 100 entries in which it decides or logs'),
   entryCount: count,
   packets: count.nullable(),
   warning: z.string().nullable(),
 });
 export type RuleView = z.infer<typeof ruleView>;
 
-/** What `dryRun` answers: nothing was written. */
+/** Result of a dry run; nothing is written. */
 export const rulesPlan = z.object({
   rules: ruleSet,
   sizes: ruleSizes,
   limits: ruleSizes,
   warnings: z.array(ruleWarning),
   changes: ruleChanges,
-  write: z.object({ written: count, removed: count }).describe('entries of kernel maps'),
+  write: z
+    .object({ written: count, removed: count })
+    .describe('map elements that applying would write and remove'),
   compileMs: z.number(),
   view: ruleView
     .nullable()
     .optional()
-    .describe('of the rule that `rule` in the query names, as these rules would have it; packets are null'),
+    .describe('the rule that `rule` in the query names, as it would be compiled; packets are null'),
 });
 export type RulesPlan = z.infer<typeof rulesPlan>;
 
@@ -206,10 +219,10 @@ const port = z.int().min(0).max(65_535);
 const byte = z.int().min(0).max(255);
 const end = z.string().min(1).max(320).describe('an address, or a pod by id or `namespace.name`');
 
-/** The first packet of a connection. */
-export const explainQuestion = z
+/** The first packet of a connection, to be evaluated by a rule set. */
+export const explainRequest = z
   .strictObject({
-    set: whichRules.default('active'),
+    set: ruleSetName.default('active'),
     source: end,
     destination: end,
     protocol: z
@@ -219,58 +232,66 @@ export const explainQuestion = z
     icmp: z.strictObject({ type: byte, code: byte.default(0) }).optional(),
   })
   .superRefine(({ protocol, port, icmp }, context) => {
-    const ported =
+    const hasPorts =
       protocol === 'tcp' ||
       protocol === 'udp' ||
       protocol === 'sctp' ||
       [6, 17, 132].includes(Number(protocol));
-    const typed = protocol === 'icmp' || protocol === 1 || protocol === 58;
-    if (ported !== (port !== undefined))
+    const isIcmp = protocol === 'icmp' || protocol === 1 || protocol === 58;
+    if (hasPorts !== (port !== undefined))
       context.addIssue({
         code: 'custom',
         path: ['port'],
-        message: ported ? 'is needed' : 'is of tcp, udp and sctp',
+        message: hasPorts ? 'required for this protocol' : 'only for tcp, udp and sctp',
       });
-    if (typed !== (icmp !== undefined))
+    if (isIcmp !== (icmp !== undefined))
       context.addIssue({
         code: 'custom',
         path: ['icmp'],
-        message: typed ? 'is needed' : 'is of the protocol icmp',
+        message: isIcmp ? 'required for icmp' : 'only for icmp',
       });
   });
-export type ExplainQuestion = z.infer<typeof explainQuestion>;
+export type ExplainRequest = z.infer<typeof explainRequest>;
 
 const verdict = z.enum(['allow', 'deny']);
 
-/** What one pod's rules say. */
-export const explainedEnd = z.object({
+/** Decision of one endpoint's rules, with the kernel look-ups that lead to it. */
+export const endpointExplanation = z.object({
   pod: podName,
   direction,
   verdict,
-  rule: z.string().nullable().describe('that decided; null: the default did'),
-  log: z.string().nullable(),
-  losers: z.array(z.string()).describe('rules that match as well, but come later'),
+  rule: z.string().nullable().describe('deciding rule; null: the default action'),
+  log: z.string().nullable().describe('rule that logs the packet'),
+  shadowed: z
+    .array(z.string())
+    .describe('rules that also match but are not evaluated, because an earlier rule decides'),
   lookups: z.array(
     z.object({
-      table: z.enum(['pods', 'prefixes', 'assignments', 'rows']),
+      table: z
+        .enum(['pods', 'ipcache', 'policies', 'rule_entries'])
+        .describe('BPF map; the staged rule set’s have the prefix `staged_`'),
       key: z.string(),
-      value: z.string().nullable().describe('null: there is no such entry'),
+      value: z.string().nullable().describe('null: no such element'),
     }),
   ),
 });
 
-/** Both ends' rules; without a pod of this node at an end, nobody judges there. */
+/** Decision on a flow: egress rules of the sending pod, ingress rules of the receiving pod, where it is on this node. */
 export const explanation = z.object({
-  set: whichRules,
+  set: ruleSetName,
   source: z.string(),
   destination: z.string(),
   protocol: count,
   port: count.nullable(),
   verdict,
-  note: z.string().nullable().describe('why nobody judges where somebody would be expected to'),
-  egress: explainedEnd.nullable().describe('by the rules of the pod that sends'),
-  ingress: explainedEnd
+  note: z.string().nullable().describe('why no rule applies where one would be expected'),
+  egress: endpointExplanation
     .nullable()
-    .describe('by the rules of the pod that gets it; null too where it does not leave'),
+    .describe('egress rules of the sending pod; null: it is not on this node'),
+  ingress: endpointExplanation
+    .nullable()
+    .describe(
+      'ingress rules of the receiving pod; null: it is not on this node, or the packet is dropped at egress',
+    ),
 });
 export type Explanation = z.infer<typeof explanation>;

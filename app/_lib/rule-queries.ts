@@ -39,9 +39,9 @@ export function useActiveRules() {
 export function useStagedRules() {
   useTopic('events');
   return useQuery({
-    queryKey: [...root, 'draft'],
+    queryKey: [...root, 'staged'],
     queryFn: async ({ signal }) =>
-      (await callApi<{ draft: StagedRules | null }>('/rules/staged', { signal })).draft,
+      (await callApi<{ staged: StagedRules | null }>('/rules/staged', { signal })).staged,
   });
 }
 
@@ -165,7 +165,7 @@ export const useRemoveRules = () =>
 
 export const useStageRules = () =>
   useChange(({ text, etag }: Write) =>
-    callApi<{ draft: StagedRules }>('/rules/staged', {
+    callApi<{ staged: StagedRules }>('/rules/staged', {
       method: 'PUT',
       text: yaml(text),
       headers: matching(etag),

@@ -4,378 +4,352 @@ import type { Event, EventType } from '../../contract/event.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
   ActiveRules,
-  DraftRules,
   ImportedRules,
+  RuleSetName,
   RulesPlan,
   RuleVersionText,
-  WhichRules,
+  StagedRules as StagedRulesResponse,
 } from '../../contract/rules.ts';
-import { activeAnswer, activeTag, draftAnswer, draftTag, noDraft, versionAnswer } from './rule-responses.ts';
+import { Mutex } from '../async/mutex.ts';
+import { type ScopeTimer, TaskScope } from '../async/task-scope.ts';
 import type { RuleStore } from '../store/port.ts';
-import type { RuleVersionRecord, StagedRulesRecord } from '../store/records.ts';
-import { type JudgedPod, Judging } from './staged/loaded-rule-sets.ts';
-import type { RuleKernel } from './load/kernel-rules.ts';
-import { checkMatch } from '../http/precondition.ts';
+import type { RuleVersionRecord } from '../store/records.ts';
+import type { KernelRules } from './load/kernel-rules.ts';
 import { watchNodeAddresses } from './load/node-addresses.ts';
-import { RemoteCompiler } from './worker/compiler-client.ts';
-import { Turns } from './turns.ts';
-import { RuleViews } from './rule-queries.ts';
+import type { RuleChange } from './rule-change.ts';
+import { RuleQueries } from './rule-queries.ts';
+import { activeResponse, activeRulesEtag, versionResponse } from './rule-responses.ts';
+import { LoadedRuleSets, type LocalEndpoint } from './staged/loaded-rule-sets.ts';
+import { noStagedRules, StagedRules } from './staged/staged-rules.ts';
+import { CompilerClient } from './worker/compiler-client.ts';
 
-/** After which rules are compiled for pods that went. Those that come do not wait. */
+/** Delay before rules are compiled without a removed pod. An added pod does not wait. */
 const settleMs = 200;
-/** After which a thread that died is started again. */
-const reviveMs = 2000;
+/** Delay before a compiler thread that died is replaced. */
+const restartMs = 2000;
 
-/** Who changes rules, and from what. */
-export interface Change {
-  actor: string;
-  comment?: string | undefined;
-  /** ETag of the state that the change was made from. */
-  ifMatch?: string | undefined;
-}
-
-export interface RuleOptions {
-  books: RuleStore;
+export interface AccessRulesOptions {
+  store: RuleStore;
   log: Logger;
 }
 
 /**
- * The node's access rules: those in force and those that are tried out. What the books hold is what is wanted; it is
- * compiled for the pods there are and loaded, and `problem` says when the kernel could not follow.
+ * The node's access rules, active and staged. The store holds the desired rules; they are compiled for the node's pods
+ * and loaded into the kernel, and `problem` says when the kernel could not follow.
  */
-export class Rules extends EventEmitter<{ event: [Event]; changed: [WhichRules] }> {
-  readonly #books: RuleStore;
+export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSetName] }> {
+  readonly #store: RuleStore;
   readonly #log: Logger;
-  readonly #compiler = new RemoteCompiler((error) => this.#revive(error));
-  readonly #turns = new Turns();
-  readonly #pods = new Map<string, JudgedPod>();
-  #judging!: Judging;
-  #views!: RuleViews;
+  readonly #scope: TaskScope;
+  readonly #compiler = new CompilerClient((error) => this.#restartCompiler(error));
+  readonly #changes = new Mutex();
+  readonly #pods = new Map<string, LocalEndpoint>();
+  readonly #staged: StagedRules;
+  #opened: { sets: LoadedRuleSets; queries: RuleQueries } | null = null;
   #active: RuleVersionRecord | null = null;
-  #draft: StagedRulesRecord | null = null;
-  #again: Promise<void> | null = null;
-  #later: NodeJS.Timeout | null = null;
-  #told = '';
-  #closed = false;
-  #unwatch: (() => void) | null = null;
+  #pendingReload: Promise<void> | null = null;
+  #scheduledReload: ScopeTimer | null = null;
+  /** Failure that was published last, so that a repeated one is not. */
+  #publishedFailure = '';
+  #stopWatching: (() => Promise<void>) | null = null;
 
-  constructor({ books, log }: RuleOptions) {
+  constructor({ store, log }: AccessRulesOptions) {
     super();
-    this.#books = books;
+    this.#store = store;
     this.#log = log;
+    this.#scope = new TaskScope((err) => this.#log.error({ err }, 'reloading the access rules failed'));
+    this.#staged = new StagedRules({
+      store,
+      compiler: this.#compiler,
+      sets: () => this.#sets,
+      pods: () => this.#allPods(),
+      publish: (type, message, severity) => this.#publish(type, message, severity),
+      changed: () => this.#onLoaded('staged'),
+    });
   }
 
   /**
-   * Puts what the books hold in force, before the first packet of a pod meets our programs. Rules that cannot be are
-   * told as `problem`; the kernel then goes on as an earlier agent left it.
+   * Loads the stored rules before a packet of a pod meets our programs. Rules that cannot be loaded become a `problem`;
+   * the kernel then keeps the rules of an earlier agent.
    */
-  async open(kernel: RuleKernel, pods: readonly JudgedPod[]): Promise<void> {
-    this.#judging = new Judging(kernel, this.#compiler);
-    this.#views = new RuleViews(this.#judging, this.#compiler, this.#pods);
+  async open(kernel: KernelRules, pods: readonly LocalEndpoint[]): Promise<void> {
+    const sets = new LoadedRuleSets(kernel, this.#compiler);
+    this.#opened = { sets, queries: new RuleQueries(sets, this.#compiler, this.#pods) };
     for (const pod of pods) this.#pods.set(pod.id, pod);
-    this.#active = await this.#books.lastRuleVersion();
-    this.#draft = (await this.#books.setting('node', 'rules.draft')) as StagedRulesRecord | null;
-    for (const set of ['active', 'draft'] as const) {
-      if (this.#wanted(set) === null) await this.#judging.takeAway(set);
-      else await this.#apply(set).catch(() => {});
+    this.#active = await this.#store.lastRuleVersion();
+    await this.#staged.open();
+    for (const set of ['active', 'staged'] as const) {
+      if (this.#storedText(set) === null) await sets.remove(set);
+      // The failure is logged, published and kept as the rule set's problem.
+      else await this.#reapply(set).catch(() => undefined);
     }
   }
 
-  /** Packets of the node itself, by the addresses that it has from now on, are not judged towards pods. */
+  /** Follows the node's addresses, whose packets to pods are allowed without an evaluation. */
   async watchNode(): Promise<void> {
-    this.#unwatch = await watchNodeAddresses(
+    this.#stopWatching = await watchNodeAddresses(
       (addresses) => {
-        this.#judging.kernel.setNodeAddresses(addresses);
-        this.#views.setNodeAddresses(addresses);
+        this.#sets.kernel.setNodeAddresses(addresses);
+        this.queries.setNodeAddresses(addresses);
       },
-      (err) => this.#log.error({ err }, 'the node’s addresses could not be told to the access rules'),
+      (err) => this.#log.error({ err }, 'the access rules could not follow the node’s addresses'),
     );
   }
 
-  /** Waits for what is under way; the kernel goes on judging. */
+  /** Waits for running changes. The kernel goes on enforcing the rules. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#unwatch?.();
-    if (this.#later) clearTimeout(this.#later);
-    await this.#turns.settled();
+    await this.#stopWatching?.();
+    await this.#scope.close();
+    await this.#changes.idle();
     await this.#compiler.close();
   }
 
-  get views(): RuleViews {
-    return this.#views;
+  get #sets(): LoadedRuleSets {
+    if (!this.#opened) throw new Error('the access rules are not open');
+    return this.#opened.sets;
+  }
+
+  get queries(): RuleQueries {
+    if (!this.#opened) throw new Error('the access rules are not open');
+    return this.#opened.queries;
   }
 
   /**
-   * Makes the rules hold for a pod before it gets a device.
-   * @throws ProblemError where they cannot: the pod would be open, or cut off
+   * Applies the rules to a pod before it gets a device.
+   * @throws ProblemError when they cannot be loaded: the pod would be open, or cut off
    */
-  async welcome(pod: JudgedPod): Promise<void> {
+  async addPod(pod: LocalEndpoint): Promise<void> {
     this.#pods.set(pod.id, pod);
     try {
-      await this.#soon();
+      await this.#reload();
     } catch (error) {
       this.#pods.delete(pod.id);
       throw error;
     }
   }
 
-  /** The pod is no longer one of this node, or never became one. */
-  leave(id: string): void {
-    if (!this.#pods.delete(id) || this.#later || this.#closed) return;
-    if (this.#wanted('active') === null && this.#wanted('draft') === null) return;
-    this.#later = setTimeout(() => {
-      this.#later = null;
-      this.#soon().catch(() => {});
-    }, settleMs);
+  /** Forgets a pod that left the node, or whose attachment failed. */
+  removePod(id: string): void {
+    if (!this.#pods.delete(id) || this.#scheduledReload) return;
+    if (this.#storedText('active') === null && this.#storedText('staged') === null) return;
+    this.#scheduledReload = this.#scope.after(settleMs, async () => {
+      this.#scheduledReload = null;
+      await this.#reload().catch(() => undefined);
+    });
   }
 
-  /** Name of a rule by its number in that generation's entries; null: the default, or long ago. */
-  ruleName(set: WhichRules, generation: number, number: number): string | null {
-    return this.#judging.ruleName(set, generation, number);
+  /** Returns the name of a rule by its number in one generation; null for the default action, or an old generation. */
+  ruleName(set: RuleSetName, generation: number, number: number): string | null {
+    return this.#sets.ruleName(set, generation, number);
   }
 
   active(): ActiveRules {
-    return activeAnswer(this.#active, this.#judging);
+    return activeResponse(this.#active, this.#sets);
   }
 
-  /** What is tried out. */
-  draft(): DraftRules | null {
-    return this.#draft && draftAnswer(this.#draft, this.#judging);
+  /** @returns null where no rules are staged */
+  staged(): StagedRulesResponse | null {
+    return this.#staged.response();
   }
 
-  /** What a text would do. @throws ProblemError `bad_rules`, `rules_too_large` */
+  /** Compiles a text without loading it. @throws ProblemError `bad_rules`, `rules_too_large` */
   plan(text: string, rule?: string): Promise<RulesPlan> {
-    return this.#compiler.plan(text, this.#all(), rule);
+    return this.#compiler.plan(text, this.#allPods(), rule);
   }
 
-  /** Reads rules of ours or NetworkPolicies. @throws ProblemError `bad_rules`, `rules_too_large` */
+  /** Parses a rule set or NetworkPolicies. @throws ProblemError `bad_rules`, `rules_too_large` */
   import(text: string): Promise<ImportedRules> {
-    return this.#compiler.import(text, this.#all());
+    return this.#compiler.import(text, this.#allPods());
   }
 
-  /** Puts a text in force. @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`; nothing is changed */
-  put(text: string, change: Change): Promise<ActiveRules> {
-    return this.#turns.take(async () => {
-      checkMatch('put access rules in force', change.ifMatch, activeTag(this.#active));
-      await this.#put(text, change, null);
+  /** Activates a text. @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`; nothing is changed then */
+  apply(text: string, change: RuleChange): Promise<ActiveRules> {
+    return this.#changes.run(async () => {
+      change.precondition?.('apply access rules', activeRulesEtag(this.#active));
+      await this.#apply(text, change, null);
       return this.active();
     });
   }
 
-  /** Takes the rules away: all packets pass. @throws ProblemError `rules_changed` */
-  remove(change: Change): Promise<ActiveRules> {
-    return this.#turns.take(async () => {
-      checkMatch('take the access rules away', change.ifMatch, activeTag(this.#active));
+  /** Removes the active rules: all traffic is allowed. @throws ProblemError `rules_changed` */
+  remove(change: RuleChange): Promise<ActiveRules> {
+    return this.#changes.run(async () => {
+      change.precondition?.('remove the access rules', activeRulesEtag(this.#active));
       await this.#remove(change, null);
       return this.active();
     });
   }
 
-  /** Puts rules beside the active ones, to be tried out. @throws ProblemError as `put` */
-  putDraft(text: string, change: Change): Promise<DraftRules> {
-    return this.#turns.take(async () => {
-      checkMatch('save the draft', change.ifMatch, this.#draft && draftTag(this.#draft));
-      const own = await this.#compiler.ownText(text);
-      const before = this.#draft;
-      const draft = {
-        text: own,
-        base: this.#active?.number ?? 0,
-        actor: change.actor,
-        time: new Date().toISOString(),
-      };
-      let saved = false;
-      try {
-        const { rules, sizes } = await this.#judging.put('draft', own, this.#all(), async () => {
-          await this.#books.saveSetting('node', 'rules.draft', draft);
-          saved = true;
-        });
-        this.#draft = draft;
-        this.#loaded('draft');
-        const counted = `${rules.rules.length} rules, ${sizes.entries} entries`;
-        await this.#tell('rules.drafted', `${change.actor} tries out rules ${rules.name} (${counted})`);
-      } catch (error) {
-        if (saved && this.#draft !== draft) await this.#books.saveSetting('node', 'rules.draft', before);
-        throw error;
-      }
-      return this.draft()!;
-    });
+  /** Stages a text beside the active rules. @throws ProblemError as `apply` */
+  stage(text: string, change: RuleChange): Promise<StagedRulesResponse> {
+    return this.#changes.run(() => this.#staged.stage(text, change, this.#active?.number ?? 0));
   }
 
-  /** Ends trying out; none is as well. @throws ProblemError `rules_changed` */
-  removeDraft(change: Change): Promise<void> {
-    return this.#turns.take(async () => {
-      if (!this.#draft) return;
-      checkMatch('remove the draft', change.ifMatch, draftTag(this.#draft));
-      await this.#removeDraft();
-      await this.#tell('rules.drafted', `${change.actor} removed the draft of access rules`);
-    });
+  /** Discards the staged rules. Idempotent. @throws ProblemError `rules_changed` */
+  discardStaged(change: RuleChange): Promise<void> {
+    return this.#changes.run(() => this.#staged.discard(change));
   }
 
-  /** Puts the draft in force, and ends trying it out. @throws ProblemError `no_draft`, `rules_changed`, as `put` */
-  applyDraft(change: Change): Promise<ActiveRules> {
-    return this.#turns.take(async () => {
-      const draft = this.#draft;
-      if (!draft) throw noDraft();
-      checkMatch('apply the draft', change.ifMatch, draftTag(draft));
-      const now = this.#active?.number ?? 0;
-      if (draft.base !== now)
+  /** Activates the staged rules and clears the stage. @throws ProblemError `no_staged_rules`, and as `apply` */
+  applyStaged(change: RuleChange): Promise<ActiveRules> {
+    return this.#changes.run(async () => {
+      const { record } = this.#staged;
+      if (!record) throw noStagedRules();
+      change.precondition?.('apply the staged access rules', this.#staged.etag);
+      const active = this.#active?.number ?? 0;
+      if (record.base !== active)
         throw new ProblemError(
           'rules_changed',
-          `apply the draft: it was saved beside version ${draft.base}, and version ${now} is in force`,
-          { hint: 'Nothing was changed. Compare it with what is in force, save it again, then apply it.' },
+          `apply the staged access rules: they were staged on version ${record.base}, and version ${active} is active`,
+          { hint: 'Nothing was changed. Compare them with the active rules, stage them again, then apply them.' },
         );
-      await this.#put(draft.text, change, null);
-      await this.#removeDraft();
+      await this.#apply(record.text, change, null);
+      await this.#staged.clear();
       return this.active();
     });
   }
 
   async versions(page: { before?: string | undefined; limit: number }) {
-    const { items, next } = await this.#books.listRuleVersions(page);
-    return { items: items.map((record) => versionAnswer(record, this.#active?.number)), next };
+    const { items, next } = await this.#store.listRuleVersions(page);
+    return { items: items.map((record) => versionResponse(record, this.#active?.number)), next };
   }
 
   /** @throws ProblemError `version_not_found` */
   async version(number: number): Promise<RuleVersionText> {
-    const record = await this.#record(number);
+    const record = await this.#findVersion(number);
     const set = record.text === null ? null : await this.#compiler.ruleSet(record.text);
-    return { ...versionAnswer(record, this.#active?.number), text: record.text, set };
+    return { ...versionResponse(record, this.#active?.number), text: record.text, set };
   }
 
-  /** Puts an earlier version in force again, as a new one. @throws ProblemError `version_not_found`, as `put` */
-  restore(number: number, change: Change): Promise<ActiveRules> {
-    return this.#turns.take(async () => {
-      checkMatch(`apply version ${number}`, change.ifMatch, activeTag(this.#active));
-      const { text } = await this.#record(number);
-      const again = { ...change, comment: change.comment ?? `version ${number} again` };
-      if (text === null) await this.#remove(again, number);
-      else await this.#put(text, again, number);
+  /** Activates an earlier version again, as a new one. @throws ProblemError `version_not_found`, and as `apply` */
+  rollBack(number: number, change: RuleChange): Promise<ActiveRules> {
+    return this.#changes.run(async () => {
+      change.precondition?.(`roll back to version ${number}`, activeRulesEtag(this.#active));
+      const { text } = await this.#findVersion(number);
+      const commented = { ...change, comment: change.comment ?? `Roll back to version ${number}` };
+      if (text === null) await this.#remove(commented, number);
+      else await this.#apply(text, commented, number);
       return this.active();
     });
   }
 
-  /** YAML. @throws ProblemError `no_draft`, `not_found` where there is none */
-  text(set: WhichRules): string {
-    const text = this.#wanted(set);
+  /** Returns a rule set as YAML. @throws ProblemError `no_staged_rules`, `not_found` */
+  text(set: RuleSetName): string {
+    const text = this.#storedText(set);
     if (text !== null) return text;
-    if (set === 'draft') throw noDraft();
-    throw new ProblemError('not_found', 'no access rules are in force', {
-      hint: 'PUT /api/v1/rules puts some in force',
+    if (set === 'staged') throw noStagedRules();
+    throw new ProblemError('not_found', 'no access rules are active', {
+      hint: 'PUT /api/v1/rules applies rules',
     });
   }
 
-  async #put(text: string, { actor, comment = '' }: Change, restored: number | null): Promise<void> {
-    const own = await this.#compiler.ownText(text);
-    if (own === this.#active?.text && this.#judging.problem('active') === null) return;
-    const before = this.#active;
-    let added: RuleVersionRecord | null = null;
+  async #apply(text: string, { actor, comment = '' }: RuleChange, restored: number | null): Promise<void> {
+    const stored = await this.#compiler.ruleSetText(text);
+    if (stored === this.#active?.text && this.#sets.problem('active') === null) return;
+    const added: { version: RuleVersionRecord | null } = { version: null };
     try {
-      const { rules, load, sizes } = await this.#judging.put(
+      const { rules, load, sizes } = await this.#sets.apply(
         'active',
-        own,
-        this.#all(),
+        stored,
+        this.#allPods(),
         async ({ rules }) => {
-          const about = { name: rules.name, rules: rules.rules.length, text: own };
-          added = await this.#books.addRuleVersion({ time: new Date(), actor, comment, restored, ...about });
+          const content = { name: rules.name, rules: rules.rules.length, text: stored };
+          const version = { time: new Date(), actor, comment, restored, ...content };
+          added.version = await this.#store.addRuleVersion(version);
         },
       );
-      this.#active = added;
-      this.#loaded('active');
-      const counted = `${rules.rules.length} rules, ${sizes.entries} entries, ${load.written} written`;
-      await this.#tell(
+      this.#active = added.version;
+      this.#onLoaded('active');
+      const size = `${rules.rules.length} rules, ${sizes.entries} entries, ${load.written} written`;
+      await this.#publish(
         'rules.applied',
-        `${actor} put rules ${rules.name} in force as version ${this.#active!.number} (${counted})`,
+        `${actor} applied rules ${rules.name} as version ${this.#active?.number ?? 0} (${size})`,
       );
     } catch (error) {
-      if (added && this.#active === before)
-        await this.#books.removeRuleVersion((added as RuleVersionRecord).number);
+      if (added.version && this.#active !== added.version)
+        await this.#store.removeRuleVersion(added.version.number);
       throw error;
     }
   }
 
-  async #remove({ actor, comment = '' }: Change, restored: number | null): Promise<void> {
-    if (this.#wanted('active') === null) return;
-    const about = { name: null, rules: 0, text: null };
-    const added = await this.#books.addRuleVersion({ time: new Date(), actor, comment, restored, ...about });
+  async #remove({ actor, comment = '' }: RuleChange, restored: number | null): Promise<void> {
+    if (this.#storedText('active') === null) return;
+    const content = { name: null, rules: 0, text: null };
+    const version = { time: new Date(), actor, comment, restored, ...content };
+    const added = await this.#store.addRuleVersion(version);
     try {
-      await this.#judging.takeAway('active');
+      await this.#sets.remove('active');
     } catch (error) {
-      await this.#books.removeRuleVersion(added.number);
+      await this.#store.removeRuleVersion(added.number);
       throw error;
     }
     this.#active = added;
-    this.#loaded('active');
-    await this.#tell('rules.removed', `${actor} took the access rules away: all packets pass`);
+    this.#onLoaded('active');
+    await this.#publish('rules.removed', `${actor} removed the access rules: all traffic is allowed`);
   }
 
-  async #removeDraft(): Promise<void> {
-    await this.#books.saveSetting('node', 'rules.draft', null);
-    this.#draft = null;
-    await this.#judging.takeAway('draft');
-    this.#loaded('draft');
-  }
-
-  /** For the pods there are when its turn comes; calls before that are one. */
-  #soon(): Promise<void> {
-    this.#again ??= this.#turns.take(async () => {
-      this.#again = null;
-      await this.#apply('draft').catch(() => {});
-      await this.#apply('active');
+  /** Compiles and loads both rule sets for the current pods; calls made before it starts share one reload. */
+  #reload(): Promise<void> {
+    this.#pendingReload ??= this.#changes.run(async () => {
+      this.#pendingReload = null;
+      // A failure of the staged rules is logged and kept as their problem.
+      await this.#reapply('staged').catch(() => undefined);
+      await this.#reapply('active');
     });
-    return this.#again;
+    return this.#pendingReload;
   }
 
-  /** A failure is told once, and remembered as the set's problem. */
-  async #apply(set: WhichRules): Promise<void> {
-    const text = this.#wanted(set);
+  /** Loads the stored text again. A failure is published once, kept as the rule set's problem, and thrown. */
+  async #reapply(set: RuleSetName): Promise<void> {
+    const text = this.#storedText(set);
     if (text === null) return;
     try {
-      await this.#judging.again(set, text, this.#all());
-      this.#loaded(set);
-      if (set === 'active') this.#told = '';
+      await this.#sets.reapply(set, text, this.#allPods());
+      this.#onLoaded(set);
+      if (set === 'active') this.#publishedFailure = '';
     } catch (err) {
-      this.#log.error({ err, set }, 'access rules could not be put in force');
-      const message = `The ${set} access rules could not be put in force: ${(err as Error).message}`;
-      if (set === 'active' && this.#told !== message) {
-        this.#told = message;
-        await this.#tell('rules.failed', message, 'error').catch(() => {});
+      this.#log.error({ err, set }, 'access rules could not be loaded');
+      const message = `The ${set} access rules could not be loaded: ${(err as Error).message}`;
+      if (set === 'active' && this.#publishedFailure !== message) {
+        this.#publishedFailure = message;
+        await this.#publish('rules.failed', message, 'error');
       }
       throw err;
     }
   }
 
-  #loaded(set: WhichRules): void {
-    this.#views.forget(set);
+  #onLoaded(set: RuleSetName): void {
+    this.queries.invalidate(set);
     this.emit('changed', set);
   }
 
-  #revive(err: Error): void {
+  #restartCompiler(err: Error): void {
     this.#log.error({ err }, 'the thread that compiles access rules died');
-    if (!this.#closed) setTimeout(() => this.#soon().catch(() => {}), reviveMs).unref();
+    this.#scope.after(restartMs, () => this.#reload().catch(() => undefined));
   }
 
-  #wanted(set: WhichRules): string | null {
-    return (set === 'active' ? this.#active?.text : this.#draft?.text) ?? null;
+  #storedText(set: RuleSetName): string | null {
+    return (set === 'active' ? this.#active?.text : this.#staged.record?.text) ?? null;
   }
 
-  #all(): JudgedPod[] {
+  #allPods(): LocalEndpoint[] {
     return [...this.#pods.values()];
   }
 
-  async #record(number: number): Promise<RuleVersionRecord> {
-    const record = await this.#books.ruleVersion(number);
+  async #findVersion(number: number): Promise<RuleVersionRecord> {
+    const record = await this.#store.ruleVersion(number);
     if (record) return record;
-    throw new ProblemError('version_not_found', `there is no version ${number} of the access rules`, {
-      hint: 'GET /api/v1/rules/versions lists those that are kept',
+    throw new ProblemError('version_not_found', `the access rules have no version ${number}`, {
+      hint: 'GET /api/v1/rules/versions lists the stored versions',
     });
   }
 
-  async #tell(type: EventType, message: string, severity: Event['severity'] = 'info'): Promise<void> {
+  async #publish(type: EventType, message: string, severity: Event['severity'] = 'info'): Promise<void> {
     try {
       const event = { type, severity, podId: null, migrationId: null, message };
-      this.emit('event', await this.#books.addEvent(event));
+      this.emit('event', await this.#store.addEvent(event));
     } catch (err) {
-      this.#log.error({ err, type, message }, 'the event could not be written');
+      this.#log.error({ err, type, message }, 'an event could not be stored');
     }
   }
 }

@@ -1,63 +1,64 @@
 import { addressText } from '../../contract/cidr.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
-  ExplainQuestion,
+  ExplainRequest,
   Explanation,
   RuleEntries,
+  RuleSetName,
   RuleStatistics,
   RuleView,
-  WhichRules,
 } from '../../contract/rules.ts';
-import { noDraft } from './rule-responses.ts';
+import { EntryHitCounts } from './explain/entry-hits.ts';
 import type { EntryFilter } from './explain/entry-index.ts';
-import type { Explanation as End } from './explain/explainer.ts';
-import type { JudgedPod, Judging } from './staged/loaded-rule-sets.ts';
-import { flowOf, flowText } from './explain/flow.ts';
-import type { Remote } from './worker/compiler-client.ts';
-import type { AclPod } from './spec/pod-selector.ts';
-import { Tally } from './explain/entry-hits.ts';
+import type { EndpointExplanation } from './explain/explainer.ts';
+import { formatFlow, resolveFlow } from './explain/flow.ts';
+import type { PolicyEndpoint } from './spec/pod-selector.ts';
+import type { LoadedRuleSets, LocalEndpoint } from './staged/loaded-rule-sets.ts';
+import { noStagedRules } from './staged/staged-rules.ts';
+import type { AsyncCompiler } from './worker/compiler-client.ts';
 
-/** What is asked of the rules that judge: the compiler knows what entries mean, the kernel how often they were hit. */
-export class RuleViews {
-  readonly #judging: Judging;
-  readonly #compiler: Remote;
-  readonly #pods: ReadonlyMap<string, JudgedPod>;
-  readonly #tallies: Record<WhichRules, Tally>;
-  /** Addresses whose packets towards pods are not judged. */
+/** Answers queries about loaded rules: the compiler knows the meaning of entries, the kernel counts their hits. */
+export class RuleQueries {
+  readonly #sets: LoadedRuleSets;
+  readonly #compiler: AsyncCompiler;
+  readonly #pods: ReadonlyMap<string, LocalEndpoint>;
+  readonly #hits: Record<RuleSetName, EntryHitCounts>;
+  /** Addresses of the node, whose packets to pods are allowed without an evaluation. */
   #nodeAddresses: ReadonlySet<string> = new Set();
 
-  constructor(judging: Judging, compiler: Remote, pods: ReadonlyMap<string, JudgedPod>) {
-    this.#judging = judging;
+  constructor(sets: LoadedRuleSets, compiler: AsyncCompiler, pods: ReadonlyMap<string, LocalEndpoint>) {
+    this.#sets = sets;
     this.#compiler = compiler;
     this.#pods = pods;
-    const tally = (set: WhichRules) => new Tally(() => judging.kernel.hits(set));
-    this.#tallies = { active: tally('active'), draft: tally('draft') };
+    const hitsOf = (set: RuleSetName) => new EntryHitCounts(() => sets.kernel.hits(set));
+    this.#hits = { active: hitsOf('active'), staged: hitsOf('staged') };
   }
 
-  /** The set's tables are others. */
-  forget(set: WhichRules): void {
-    this.#tallies[set].forget();
+  /** Drops cached counts: the rule set's tables have been replaced. */
+  invalidate(set: RuleSetName): void {
+    this.#hits[set].invalidate();
   }
 
   setNodeAddresses(addresses: readonly string[]): void {
     this.#nodeAddresses = new Set(addresses);
   }
 
-  /** @param rule name @param pod id @throws ProblemError `no_draft`, `rule_not_found` */
-  async entries(set: WhichRules, filter: EntryFilter, from: number, limit: number): Promise<RuleEntries> {
-    if (filter.rule !== undefined) await this.#known(set, filter.rule);
+  /** Returns a page of entries. @throws ProblemError `no_staged_rules`, `rule_not_found` */
+  async entries(set: RuleSetName, filter: EntryFilter, from: number, limit: number): Promise<RuleEntries> {
+    if (filter.rule !== undefined) await this.#findRule(set, filter.rule);
     const found = await this.#compiler.entries(set, filter, from, limit);
-    if (!found) return this.#none(set, { items: [], total: 0, next: null });
+    if (!found) return this.#withoutRules(set, { items: [], total: 0, next: null });
     const { items, total, next } = found;
-    return { items: this.#tallies[set].entries(items), total, next: next === null ? null : String(next) };
+    return { items: this.#hits[set].entries(items), total, next: next === null ? null : String(next) };
   }
 
-  /** @throws ProblemError `no_draft` */
-  async statistics(set: WhichRules): Promise<RuleStatistics> {
-    const generation = this.#judging.kernel.generation(set) ?? 0;
+  /** @throws ProblemError `no_staged_rules` */
+  async statistics(set: RuleSetName): Promise<RuleStatistics> {
+    const generation = this.#sets.kernel.generation(set) ?? 0;
     const found = await this.#compiler.statistics(set);
-    if (!found) return this.#none(set, { generation, items: [], defaults: { entries: 0, packets: null } });
-    const packets = this.#tallies[set].byRule();
+    if (!found)
+      return this.#withoutRules(set, { generation, items: [], defaults: { entries: 0, packets: null } });
+    const packets = this.#hits[set].byRule();
     return {
       generation,
       items: found.items.map(({ number, ...item }) => ({ ...item, packets: packets.get(number) ?? 0 })),
@@ -65,52 +66,60 @@ export class RuleViews {
     };
   }
 
-  /** @throws ProblemError `no_draft`, `rule_not_found` */
-  async rule(set: WhichRules, name: string): Promise<RuleView> {
-    const found = await this.#known(set, name);
-    const packets = this.#tallies[set].byRule().get(found.number) ?? 0;
-    return { ...found, set, entries: this.#tallies[set].entries(found.entries), packets };
+  /** @throws ProblemError `no_staged_rules`, `rule_not_found` */
+  async rule(set: RuleSetName, name: string): Promise<RuleView> {
+    const found = await this.#findRule(set, name);
+    const packets = this.#hits[set].byRule().get(found.number) ?? 0;
+    return { ...found, set, entries: this.#hits[set].entries(found.entries), packets };
   }
 
-  /** @throws ProblemError `no_draft`, `unprocessable` */
-  async explain(question: ExplainQuestion): Promise<Explanation> {
-    const { set } = question;
-    const flow = flowOf(question, (name) => this.#pod(name));
-    const told = { set, ...flowText(flow) };
+  /** Evaluates a packet by a rule set. @throws ProblemError `no_staged_rules`, `unprocessable` */
+  async explain(request: ExplainRequest): Promise<Explanation> {
+    const { set } = request;
+    const flow = resolveFlow(request, (name) => this.#findPod(name));
+    const header = { set, ...formatFlow(flow) };
     const found = await this.#compiler.explain(set, flow);
-    if (!found) {
-      const open = { verdict: 'allow' as const, egress: null, ingress: null };
-      return this.#none(set, { ...told, ...open, note: 'no access rules are in force: all packets pass' });
-    }
+    const allowed = { verdict: 'allow' as const, egress: null, ingress: null };
+    if (!found)
+      return this.#withoutRules(set, {
+        ...header,
+        ...allowed,
+        note: 'No access rules are active. All traffic is allowed.',
+      });
     const { egress, ingress, verdict } = found;
-    if (!ingress || !this.#nodeAddresses.has(addressText(flow.source)))
-      return { ...told, verdict, note: null, egress: this.#end(egress), ingress: this.#end(ingress) };
-    const note = 'it comes from the node itself: what does so is not judged towards pods';
-    return { ...told, verdict: 'allow', note, egress: null, ingress: null };
+    if (ingress && this.#nodeAddresses.has(addressText(flow.source)))
+      return {
+        ...header,
+        ...allowed,
+        note: 'The node itself sends the packet: traffic from the node to its pods is always allowed.',
+      };
+    return { ...header, verdict, note: null, egress: this.#endpoint(egress), ingress: this.#endpoint(ingress) };
   }
 
-  #end(end: End | null): Explanation['egress'] {
-    if (!end) return null;
-    const { namespace, name } = this.#pods.get(end.pod) ?? { namespace: '', name: end.pod };
-    return { ...end, pod: { id: end.pod, namespace, name } };
+  #endpoint(explanation: EndpointExplanation | null): Explanation['egress'] {
+    if (!explanation) return null;
+    const { namespace, name } = this.#pods.get(explanation.pod) ?? { namespace: '', name: explanation.pod };
+    return { ...explanation, pod: { id: explanation.pod, namespace, name } };
   }
 
-  async #known(set: WhichRules, name: string) {
+  async #findRule(set: RuleSetName, name: string) {
     const found = await this.#compiler.rule(set, name);
     if (found) return found;
-    this.#none(set, null);
-    throw new ProblemError('rule_not_found', `there is no rule ${JSON.stringify(name)} in the ${set} rules`, {
-      hint: `GET /api/v1/rules${set === 'draft' ? '/draft' : ''} lists the rules`,
-    });
+    this.#withoutRules(set, null);
+    throw new ProblemError(
+      'rule_not_found',
+      `the ${set} access rules have no rule ${JSON.stringify(name)}`,
+      { hint: `GET /api/v1/rules${set === 'staged' ? '/staged' : ''} lists the rules` },
+    );
   }
 
-  /** The answer where there are no rules; of the draft, that there is none. */
-  #none<T>(set: WhichRules, answer: T): T {
-    if (set === 'draft' && !this.#judging.judged('draft')) throw noDraft();
-    return answer;
+  /** Returns the response for a rule set without rules. @throws ProblemError `no_staged_rules` where none are staged */
+  #withoutRules<T>(set: RuleSetName, response: T): T {
+    if (set === 'staged' && !this.#sets.loaded('staged')) throw noStagedRules();
+    return response;
   }
 
-  #pod(name: string): AclPod | undefined {
+  #findPod(name: string): PolicyEndpoint | undefined {
     const byId = this.#pods.get(name);
     return byId ?? [...this.#pods.values()].find((pod) => `${pod.namespace}.${pod.name}` === name);
   }

@@ -1,22 +1,24 @@
 import { ProblemError } from '../../contract/problem.ts';
+import type { Precondition } from '../acl/rule-change.ts';
 
 /**
- * What a write says of the state that it was made from: If-Match, RFC 9110 13.1.1; undefined: nothing.
- * @param etag of the state now; null: there is none
- * @throws ProblemError `rules_changed`
+ * Returns the precondition of an If-Match header (RFC 9110 13.1.1): the resource still has one of the ETags that the
+ * client names. Without the header there is none.
  */
-export function checkIfMatch(what: string, ifMatch: string | undefined, etag: string | null): void {
-  if (ifMatch === undefined) return;
-  const named = ifMatch.split(',').map((each) =>
-    each
+export function ifMatch(header: string | undefined): Precondition | undefined {
+  if (header === undefined) return undefined;
+  const etags = header.split(',').map((etag) =>
+    etag
       .trim()
       .replace(/^W\//, '')
       .replace(/^"(.*)"$/, '$1'),
   );
-  if (etag !== null && (named.includes('*') || named.includes(etag))) return;
-  throw new ProblemError(
-    'rules_changed',
-    `${what}: it was made from ${named.join(', ')}, and ${etag === null ? 'there is none any more' : `there is ${etag} now`}`,
-    { hint: 'Nothing was changed. Read what is there now, put your change into it, and send that.' },
-  );
+  return (operation, current) => {
+    if (current !== null && (etags.includes('*') || etags.includes(current))) return;
+    throw new ProblemError(
+      'rules_changed',
+      `${operation}: the change was made from ${etags.join(', ')}, but ${current === null ? 'there are no rules any more' : `the current ETag is ${current}`}`,
+      { hint: 'Nothing was changed. Fetch the current rules, merge your change and send it again.' },
+    );
+  };
 }

@@ -1,70 +1,69 @@
 import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import { noPeerSets, type PeerSets } from './peer-sets.ts';
-import { noTables, type Tables } from '../tables/policy-tables.ts';
-import type { RuleWarning } from './unreachable-rules.ts';
+import type { RuleWarning } from '../../../contract/rules.ts';
+import { emptyTables, type PolicyTables } from '../tables/policy-tables.ts';
+import { emptyPeerSets, type PeerSets } from './peer-sets.ts';
 
-/** The tables of a rule set, and what their numbers mean. Never changed once made. */
-export interface Compiled {
+/** The tables of a rule set and the meaning of the numbers in them. Immutable. */
+export interface CompiledRules {
   ruleSet: RuleSet;
-  tables: Tables;
-  /** By number. */
+  tables: PolicyTables;
+  /** Rules by their number in entries. */
   rules: ReadonlyMap<number, NumberedRule>;
-  /** By number. */
   policies: ReadonlyMap<number, Policy>;
-  /** Numbers of the sets of peers that an identity is in. */
+  /** Peer sets that the addresses of an identity are in. */
   identities: ReadonlyMap<number, readonly number[]>;
   warnings: readonly RuleWarning[];
-  numbers: Numbers;
+  ids: AllocatedIds;
 }
 
 export interface NumberedRule {
   rule: Rule;
-  /** In the rule set, from 0. */
+  /** Position in the rule set, from 0. */
   index: number;
-  /** Number of its set of peers; 0: anyone. */
+  /** Number of its peer set; 0: any peer. */
   peers: number;
 }
 
-/** Rules that hold for some pods, in one direction. */
+/** The list of rules that some pods have in one direction. */
 export interface Policy {
   direction: Direction;
-  /** Numbers of its rules, in the order of evaluation. */
+  /** Numbers of its rules in evaluation order. */
   rules: readonly number[];
-  /** Ids. */
+  /** Ids of the pods. */
   pods: readonly string[];
 }
 
-/** Numbers by what they stand for, so that the next tables keep them. */
-export interface Numbers {
-  /** By name. */
+/** Numbers by what they identify, so that the next compilation keeps them. */
+export interface AllocatedIds {
+  /** Rule numbers by rule name. */
   rules: ReadonlyMap<string, number>;
   peers: PeerSets;
-  /** By the sets' numbers. */
+  /** Identities by the numbers of their peer sets. */
   identities: ReadonlyMap<string, number>;
-  /** By direction and the rules' numbers. */
+  /** Policies by direction and the numbers of their rules. */
   policies: ReadonlyMap<string, number>;
-  /** By content. */
-  rows: ReadonlyMap<string, number>;
-  /** The first row number never given. */
-  nextRow: number;
+  /** Entry lists by content. */
+  entryLists: ReadonlyMap<string, number>;
+  /** First number that no entry list ever had. */
+  nextEntryList: number;
 }
 
-/** What tables are to replace. */
-export type Last = Pick<Compiled, 'tables' | 'numbers'>;
+/** Tables that a compilation is to replace. */
+export type PreviousCompile = Pick<CompiledRules, 'tables' | 'ids'>;
 
 /**
- * Where there are no tables before.
- * @param nextRow behind all rows that the kernel may still have: a row's number never changes its meaning
+ * Returns the start for the first compilation.
+ * @param nextEntryList above all lists that the kernel may still have: a list's number never changes its meaning
  */
-export const nothing = (nextRow = 1): Last => ({
-  tables: noTables,
-  numbers: {
+export const noPreviousCompile = (nextEntryList = 1): PreviousCompile => ({
+  tables: emptyTables,
+  ids: {
     rules: new Map(),
-    peers: noPeerSets,
+    peers: emptyPeerSets,
     identities: new Map(),
     policies: new Map(),
-    rows: new Map(),
-    nextRow,
+    entryLists: new Map(),
+    nextEntryList,
   },
 });

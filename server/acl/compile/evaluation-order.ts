@@ -1,21 +1,21 @@
 import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import type { Order } from './port-ranges.ts';
-import { type RuleClaims, ruleClaims } from './protocol-ports.ts';
-import { type AclPod, isSubject } from '../spec/pod-selector.ts';
+import { matchesSubject, type PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { RuleOrder } from './port-ranges.ts';
+import { claimsOfRule, type RuleClaims } from './protocol-ports.ts';
 
-/** A rule in its place. */
+/** A rule with its place in the evaluation order. */
 export interface OrderedRule {
   rule: Rule;
-  /** In the rule set, from 0. */
+  /** Position in the rule set, from 0. */
   index: number;
-  order: Order;
+  order: RuleOrder;
   claims: RuleClaims;
-  /** Number of its set of peers; 0: anyone. */
+  /** Number of its peer set; 0: any peer. */
   peers: number;
 }
 
-/** In the order of evaluation: by priority, equal ones as they are written. */
+/** Sorts rules in evaluation order: by priority, rules of equal priority in the order of the set. */
 export function orderRules({ rules }: RuleSet, peersOf: (rule: Rule) => number): OrderedRule[] {
   return rules
     .map((rule, index) => ({ rule, index }))
@@ -24,33 +24,34 @@ export function orderRules({ rules }: RuleSet, peersOf: (rule: Rule) => number):
       rule,
       index,
       order,
-      claims: ruleClaims(rule, order),
+      claims: claimsOfRule(rule, order),
       peers: peersOf(rule),
     }));
 }
 
-/** Pods that the same rules hold for, in one direction. */
-export interface Group {
+/** Pods that the same rules apply to in one direction. */
+export interface PodGroup {
   direction: Direction;
   rules: OrderedRule[];
-  pods: AclPod[];
+  pods: PolicyEndpoint[];
 }
 
-/** Groups that have rules; a pod without rules is in none. */
-export function groupPods(ordered: readonly OrderedRule[], pods: readonly AclPod[]): Group[] {
-  const subjects = new Map<string, ReadonlySet<AclPod>>();
-  const selected = ordered.map(({ rule: { subject } }) => {
+/** Groups pods by the rules that apply to them; a pod without rules is in no group. */
+export function groupPods(ordered: readonly OrderedRule[], pods: readonly PolicyEndpoint[]): PodGroup[] {
+  const bySubject = new Map<string, ReadonlySet<PolicyEndpoint>>();
+  const subjects = ordered.map((entry) => {
+    const { subject } = entry.rule;
     const key = JSON.stringify(subject);
-    const known = subjects.get(key) ?? new Set(pods.filter((pod) => isSubject(subject, pod)));
-    subjects.set(key, known);
-    return known;
+    const known = bySubject.get(key) ?? new Set(pods.filter((pod) => matchesSubject(subject, pod)));
+    bySubject.set(key, known);
+    return { entry, pods: known };
   });
-  const groups = new Map<string, Group>();
+  const groups = new Map<string, PodGroup>();
   for (const direction of ['ingress', 'egress'] as const)
     for (const pod of pods) {
-      const rules = ordered.filter(
-        ({ rule, order }) => rule.direction === direction && selected[order]!.has(pod),
-      );
+      const rules = subjects
+        .filter(({ entry, pods }) => entry.rule.direction === direction && pods.has(pod))
+        .map(({ entry }) => entry);
       if (rules.length === 0) continue;
       const key = `${direction} ${rules.map(({ order }) => order).join()}`;
       const group = groups.get(key);

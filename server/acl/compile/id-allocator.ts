@@ -1,21 +1,21 @@
 /**
- * Numbers for things that come and go: each keeps the one it had, new ones get the least that neither the last nor
- * this round uses, so that a number does not change its meaning between two rounds.
- * @param wanted keys @param last numbers by key @param first the least number to give
+ * Numbers keys from one compilation to the next: a known key keeps its number, a new one gets the least number that
+ * neither compilation uses, so that no number changes its meaning from one to the next.
+ * @param previous numbers by key @param first least number to assign
  */
-export function keepNumbers(
-  wanted: Iterable<string>,
-  last: ReadonlyMap<string, number>,
+export function reuseIds(
+  keys: Iterable<string>,
+  previous: ReadonlyMap<string, number>,
   first = 1,
 ): Map<string, number> {
-  const free = freeNumbers(last.values(), first);
-  const numbers = new Map<string, number>();
-  for (const key of wanted) if (!numbers.has(key)) numbers.set(key, last.get(key) ?? free());
-  return numbers;
+  const nextFree = idAllocator(previous.values(), first);
+  const ids = new Map<string, number>();
+  for (const key of keys) if (!ids.has(key)) ids.set(key, previous.get(key) ?? nextFree());
+  return ids;
 }
 
-/** Gives the least numbers, one after the other, that are not used. */
-export function freeNumbers(used: Iterable<number>, first: number): () => number {
+/** Returns a function that returns the unused numbers from `first` on, in ascending order. */
+export function idAllocator(used: Iterable<number>, first: number): () => number {
   const taken = new Set(used);
   let next = first;
   return () => {
@@ -25,27 +25,34 @@ export function freeNumbers(used: Iterable<number>, first: number): () => number
 }
 
 /**
- * As `keepNumbers`, and a key that is new takes the number of an old one that is gone: the one that it succeeds.
- * @param wanted key and the number it would take over, where there is one
+ * Numbers keys as `reuseIds` does, and lets a new key take over the number of the key that it replaces.
+ * @param keys each with the number that it would take over; undefined: none
  */
-export function inheritNumbers(
-  wanted: ReadonlyMap<string, number | undefined>,
-  last: ReadonlyMap<string, number>,
+export function inheritIds(
+  keys: ReadonlyMap<string, number | undefined>,
+  previous: ReadonlyMap<string, number>,
 ): Map<string, number> {
-  const free = freeNumbers(last.values(), 1);
-  const numbers = new Map<string, number>();
-  const held = new Set<number>();
-  for (const key of wanted.keys()) {
-    const number = last.get(key);
-    if (number === undefined) continue;
-    numbers.set(key, number);
-    held.add(number);
+  const nextFree = idAllocator(previous.values(), 1);
+  const ids = new Map<string, number>();
+  const taken = new Set<number>();
+  for (const key of keys.keys()) {
+    const id = previous.get(key);
+    if (id === undefined) continue;
+    ids.set(key, id);
+    taken.add(id);
   }
-  for (const [key, heir] of wanted) {
-    if (numbers.has(key)) continue;
-    const number = heir !== undefined && !held.has(heir) ? heir : free();
-    numbers.set(key, number);
-    held.add(number);
+  for (const [key, inherited] of keys) {
+    if (ids.has(key)) continue;
+    const id = inherited !== undefined && !taken.has(inherited) ? inherited : nextFree();
+    ids.set(key, id);
+    taken.add(id);
   }
-  return numbers;
+  return ids;
+}
+
+/** Returns the number of a key that has one. @throws Error */
+export function idOf<K>(ids: ReadonlyMap<K, number>, key: K): number {
+  const id = ids.get(key);
+  if (id === undefined) throw new Error(`${JSON.stringify(key)} has no number`);
+  return id;
 }

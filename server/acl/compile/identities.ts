@@ -1,119 +1,129 @@
 import { addressBits, type Cidr, cidrText, covers } from '../../../contract/cidr.ts';
 
-/** A range of addresses without the parts in `except`. A set of peers has several. */
-export interface Range {
+/** A range of addresses without some parts, like ipBlock of a NetworkPolicy. */
+export interface IpBlock {
   cidr: Cidr;
   except: readonly Cidr[];
 }
 
-export interface ClassedPrefix {
-  /** As `cidrText` writes it. */
+export interface ClassifiedPrefix {
+  /** The prefix as `cidrText` formats it. */
   key: string;
   prefix: Cidr;
   /** Index in `classes`. */
   class: number;
 }
 
-export interface Classes {
-  /** The sets of peers, as ascending numbers, that an address can be in; the first one: none. */
+/** Classes of addresses: all addresses of a class are in the same peer sets. */
+export interface AddressClasses {
+  /** Ascending numbers of the peer sets by class; class 0 is in none. */
   classes: (readonly number[])[];
-  prefixes: ClassedPrefix[];
+  prefixes: ClassifiedPrefix[];
 }
 
-interface Mark {
+/** A prefix at which blocks begin, or parts of them are excluded. */
+interface BlockBoundary {
   key: string;
   prefix: Cidr;
   begins: number[];
   ends: number[];
 }
 
-/** IPv4 is a part of the trie’s IPv6: ::ffff:0:0/96. */
+/** The trie holds IPv4 as a part of IPv6: ::ffff:0:0/96. */
 const root4: Cidr = { family: 4, address: 0n, length: 0 };
 const root4In6: Cidr = { family: 6, address: 0xffffn << 32n, length: 96 };
 
 /**
- * Sorts addresses by the sets of peers that they are in. All whose longest prefix is the same are in the same sets;
- * a prefix of the class that the next shorter one has is left out, and one that longer ones fill.
- * @param sets ranges by number of the set
+ * Classifies addresses by the peer sets that they are in. Addresses with the same longest prefix are in the same sets.
+ * A prefix is left out when it has the class of the next shorter one, or when longer ones fill it.
+ * @param sets blocks by number of the peer set
  */
-export function classify(sets: ReadonlyMap<number, readonly Range[]>): Classes {
-  const marks = new Map<string, Mark>();
-  const mark = (prefix: Cidr): Mark => {
+export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>): AddressClasses {
+  const boundaries = new Map<string, BlockBoundary>();
+  const boundaryAt = (prefix: Cidr): BlockBoundary => {
     const key = cidrText(prefix);
-    const known = marks.get(key) ?? { key, prefix, begins: [], ends: [] };
-    marks.set(key, known);
+    const known = boundaries.get(key) ?? { key, prefix, begins: [], ends: [] };
+    boundaries.set(key, known);
     return known;
   };
-  /** The set that each range belongs to. */
+  /** Peer set of each block. */
   const setOf: number[] = [];
-  for (const [set, ranges] of sets)
-    for (const { cidr, except } of ranges) {
-      const range = setOf.push(set) - 1;
-      mark(cidr).begins.push(range);
-      for (const part of except) mark(part).ends.push(range);
+  for (const [set, blocks] of sets)
+    for (const { cidr, except } of blocks) {
+      const block = setOf.push(set) - 1;
+      boundaryAt(cidr).begins.push(block);
+      for (const part of except) boundaryAt(part).ends.push(block);
     }
-  mark(root4);
+  boundaryAt(root4);
 
-  const sorted = [...marks.values()].sort(byPlace);
-  const hidden = findHidden(sorted);
-  const classes = new ClassNumbers();
-  const prefixes: ClassedPrefix[] = [];
-  const above: { prefix: Cidr; ranges: readonly number[]; class: number }[] = [];
-  let under4 = 0;
-  for (const mark of sorted) {
-    const { key, prefix, begins, ends } = mark;
-    while (above.length > 0 && !covers(above.at(-1)!.prefix, prefix)) above.pop();
-    const parent = above.at(-1);
-    const inherited = parent?.class ?? (prefix.family === 4 ? under4 : 0);
-    const ranges = [...(parent?.ranges ?? []).filter((range) => !ends.includes(range)), ...begins];
-    const found = hidden.has(mark) ? inherited : classes.of(ranges.map((range) => setOf[range]!));
-    above.push({ prefix, ranges, class: found });
-    if (covers(prefix, root4In6)) under4 = found;
+  const sorted = [...boundaries.values()].sort(compareBoundaries);
+  const filled = findFilled(sorted);
+  const classes = new ClassIds();
+  const prefixes: ClassifiedPrefix[] = [];
+  const enclosing: { prefix: Cidr; blocks: readonly number[]; class: number }[] = [];
+  let classOfRoot4 = 0;
+  for (const boundary of sorted) {
+    const { key, prefix, begins, ends } = boundary;
+    let parent = enclosing.at(-1);
+    while (parent && !covers(parent.prefix, prefix)) {
+      enclosing.pop();
+      parent = enclosing.at(-1);
+    }
+    const inherited = parent?.class ?? (prefix.family === 4 ? classOfRoot4 : 0);
+    const blocks = [...(parent?.blocks ?? []).filter((block) => !ends.includes(block)), ...begins];
+    const found = filled.has(boundary)
+      ? inherited
+      : classes.of(blocks.map((block) => setOf[block] ?? 0));
+    enclosing.push({ prefix, blocks, class: found });
+    if (covers(prefix, root4In6)) classOfRoot4 = found;
     if (found !== inherited) prefixes.push({ key, prefix, class: found });
   }
   return { classes: classes.all, prefixes };
 }
 
-/** Prefixes that are the longest of no address, since longer ones fill them. */
-function findHidden(sorted: readonly Mark[]): Set<Mark> {
-  const hidden = new Set<Mark>();
-  const above: { mark: Mark; filled: bigint }[] = [];
+/** Returns prefixes that are the longest one of no address, since longer ones fill them. */
+function findFilled(sorted: readonly BlockBoundary[]): Set<BlockBoundary> {
+  const filled = new Set<BlockBoundary>();
+  const enclosing: { boundary: BlockBoundary; covered: bigint }[] = [];
   const size = ({ family, length }: Cidr): bigint => 1n << BigInt(addressBits(family) - length);
-  for (const mark of sorted) {
-    while (above.length > 0 && !covers(above.at(-1)!.mark.prefix, mark.prefix)) above.pop();
-    const parent = above.at(-1);
-    if (parent) {
-      parent.filled += size(mark.prefix);
-      if (parent.filled === size(parent.mark.prefix)) hidden.add(parent.mark);
+  for (const boundary of sorted) {
+    let parent = enclosing.at(-1);
+    while (parent && !covers(parent.boundary.prefix, boundary.prefix)) {
+      enclosing.pop();
+      parent = enclosing.at(-1);
     }
-    above.push({ mark, filled: 0n });
+    if (parent) {
+      parent.covered += size(boundary.prefix);
+      if (parent.covered === size(parent.boundary.prefix)) filled.add(parent.boundary);
+    }
+    enclosing.push({ boundary, covered: 0n });
   }
-  return hidden;
+  return filled;
 }
 
-/** IPv6 first, since it may go on under IPv4's root; then by address, shorter ones first. */
-function byPlace({ prefix: a }: Mark, { prefix: b }: Mark): number {
+/** Sorts IPv6 first, since one of its prefixes may cover all of IPv4; then by address, shorter prefixes first. */
+function compareBoundaries({ prefix: a }: BlockBoundary, { prefix: b }: BlockBoundary): number {
   if (a.family !== b.family) return b.family - a.family;
   if (a.address !== b.address) return a.address < b.address ? -1 : 1;
   return a.length - b.length;
 }
 
-class ClassNumbers {
+class ClassIds {
   readonly all: (readonly number[])[] = [[]];
-  readonly #numbers = new Map<string, number>([['', 0]]);
+  readonly #ids = new Map<string, number>([['', 0]]);
 
   of(sets: readonly number[]): number {
     const sorted = [...new Set(sets)].sort((a, b) => a - b);
     const key = sorted.join();
-    const known = this.#numbers.get(key);
+    const known = this.#ids.get(key);
     if (known !== undefined) return known;
-    this.#numbers.set(key, this.all.length);
+    this.#ids.set(key, this.all.length);
     return this.all.push(sorted) - 1;
   }
 }
 
-/** A pod's address as a range of its own. */
-export const single = (family: 4 | 6, address: bigint): Range => ({
+/** Returns a pod's address as a block. */
+export const singleAddress = (family: 4 | 6, address: bigint): IpBlock => ({
   cidr: { family, address, length: addressBits(family) },
   except: [],
 });

@@ -1,47 +1,47 @@
 import type { Peer, RuleSet } from '../../../contract/acl.ts';
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import { type Range, single } from './identities.ts';
-import { inheritNumbers } from './id-allocator.ts';
-import { type AclPod, isPeer } from '../spec/pod-selector.ts';
+import { matchesPeer, type PolicyEndpoint } from '../spec/pod-selector.ts';
+import { idOf, inheritIds } from './id-allocator.ts';
+import { type IpBlock, singleAddress } from './identities.ts';
 
-/** Sets of peers: equal lists of terms are one set. */
+/** Peer sets: rules with equal lists of peer terms share one. */
 export interface PeerSets {
-  /** Number by the terms' text. */
+  /** Numbers by the terms as JSON. */
   byTerms: ReadonlyMap<string, number>;
-  /** By a rule's name; of those for anyone there is none. */
+  /** Numbers by rule name; a rule for any peer has none. */
   byRule: ReadonlyMap<string, number>;
 }
 
-export const noPeerSets: PeerSets = { byTerms: new Map(), byRule: new Map() };
+export const emptyPeerSets: PeerSets = { byTerms: new Map(), byRule: new Map() };
 
-/** A rule whose terms change keeps its set's number, unless other rules share the old terms. */
-export function numberPeerSets({ rules }: RuleSet, last: PeerSets): PeerSets {
+/** Numbers the peer sets. A rule whose terms change keeps its set's number, unless other rules still have the old terms. */
+export function assignPeerSetIds({ rules }: RuleSet, previous: PeerSets): PeerSets {
   const terms = rules
     .filter(({ peers }) => peers.length > 0)
     .map(({ name, peers }) => [name, JSON.stringify(peers)] as const);
-  const wanted = new Map<string, number | undefined>();
-  for (const [name, text] of terms) if (!wanted.has(text)) wanted.set(text, last.byRule.get(name));
-  const byTerms = inheritNumbers(wanted, last.byTerms);
-  return { byTerms, byRule: new Map(terms.map(([name, text]) => [name, byTerms.get(text)!])) };
+  const inherited = new Map<string, number | undefined>();
+  for (const [name, text] of terms) if (!inherited.has(text)) inherited.set(text, previous.byRule.get(name));
+  const byTerms = inheritIds(inherited, previous.byTerms);
+  return { byTerms, byRule: new Map(terms.map(([name, text]) => [name, idOf(byTerms, text)])) };
 }
 
-/** The addresses of each set, by its number, as far as the pods are known. */
-export function peerRanges({ byTerms }: PeerSets, pods: readonly AclPod[]): Map<number, Range[]> {
+/** Returns the addresses of each peer set by its number; selectors match the given pods. */
+export function peerIpBlocks({ byTerms }: PeerSets, pods: readonly PolicyEndpoint[]): Map<number, IpBlock[]> {
   return new Map(
     [...byTerms].map(([text, set]) => [
       set,
-      (JSON.parse(text) as Peer[]).flatMap((peer) => rangesOf(peer, pods)),
+      (JSON.parse(text) as Peer[]).flatMap((peer) => ipBlocksOf(peer, pods)),
     ]),
   );
 }
 
-function rangesOf(peer: Peer, pods: readonly AclPod[]): Range[] {
+function ipBlocksOf(peer: Peer, pods: readonly PolicyEndpoint[]): IpBlock[] {
   if ('cidr' in peer) return [{ cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) }];
   return pods
-    .filter((pod) => isPeer(peer, pod))
+    .filter((pod) => matchesPeer(peer, pod))
     .flatMap(({ addresses }) => addresses)
     .map((text) => {
       const { family, value } = parseAddress(text.replace(/\/.*/, ''));
-      return single(family, value);
+      return singleAddress(family, value);
     });
 }

@@ -1,86 +1,89 @@
 import type { Direction } from '../../../contract/direction.ts';
-import type { Last, Policy } from './compiled-rules.ts';
-import { inheritNumbers } from './id-allocator.ts';
-import type { Group } from './evaluation-order.ts';
-import type { RowBook } from './entry-lists.ts';
-import type { AclPod } from '../spec/pod-selector.ts';
+import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import type { PodPolicy } from '../tables/policy-tables.ts';
+import type { Policy, PreviousCompile } from './compiled-rules.ts';
+import type { EntryListBuilder } from './entry-lists.ts';
+import type { PodGroup } from './evaluation-order.ts';
+import { idOf, inheritIds } from './id-allocator.ts';
 
-/** By direction and the rules' numbers, whatever their order. */
-const signature = ({ direction, rules }: Group, numberOf: readonly number[]): string =>
+/** Identifies a group by direction and its rules' numbers, in whatever order the rules are. */
+const groupKey = ({ direction, rules }: PodGroup, numberOf: readonly number[]): string =>
   `${direction} ${rules
-    .map(({ order }) => numberOf[order]!)
+    .map(({ order }) => numberOf[order] ?? 0)
     .sort((a, b) => a - b)
     .join()}`;
 
-/** Pods whose list of rules changes keep their policy's number, unless other pods keep the list. */
-export function numberGroups(
-  groups: readonly Group[],
+/** Numbers the policies. Pods whose rules change keep their policy's number, unless other pods keep the old rules. */
+export function assignPolicyIds(
+  groups: readonly PodGroup[],
   numberOf: readonly number[],
-  { tables, numbers }: Last,
+  { tables, ids }: PreviousCompile,
 ): Map<string, number> {
-  const wanted = groups.map((group) => {
-    const policy = tables.pods.get(group.pods[0]!.id)?.[group.direction].policy;
-    return [signature(group, numberOf), policy || undefined] as const;
+  const inherited = groups.map((group) => {
+    const [first] = group.pods;
+    const policy = first && tables.pods.get(first.id)?.[group.direction].policy;
+    return [groupKey(group, numberOf), policy || undefined] as const;
   });
-  return inheritNumbers(new Map(wanted), numbers.policies);
+  return inheritIds(new Map(inherited), ids.policies);
 }
 
-export interface Addresses {
-  /** Classes of addresses that are in a set of peers, by its number. */
+export interface AddressIdentities {
+  /** Classes of addresses that are in a peer set, by the set's number. */
   classesOf: ReadonlyMap<number, readonly number[]>;
-  /** Identity by class. */
+  /** Identities by class. */
   identityOf: readonly number[];
-  /** Rule number by order. */
+  /** Rule numbers by evaluation order. */
   numberOf: readonly number[];
-  /** Is told how many assignments there are so far, to end what gets too large. */
-  assigned: (count: number) => void;
+  /** Called with the size of the policy map so far; throws when it is too large. */
+  checkSize: (size: number) => void;
 }
 
-/** Gives each group a base row, and rows of their own to the addresses that its rules name. */
-export function makePolicies(
-  groups: readonly Group[],
-  numbers: ReadonlyMap<string, number>,
-  pods: readonly AclPod[],
-  book: RowBook,
-  { classesOf, identityOf, numberOf, assigned }: Addresses,
+/** Builds the policies: default entries for each group of pods, and entries for the identities that its rules name. */
+export function buildPolicies(
+  groups: readonly PodGroup[],
+  policyIds: ReadonlyMap<string, number>,
+  pods: readonly PolicyEndpoint[],
+  builder: EntryListBuilder,
+  { classesOf, identityOf, numberOf, checkSize }: AddressIdentities,
 ) {
-  const found = {
-    pods: new Map<string, Record<Direction, PodPolicy>>(),
-    policies: new Map<number, Policy>(),
-    assignments: new Map<number, Map<number, number>>(),
-  };
-  const unruled = (direction: Direction): PodPolicy => ({
+  const policies = new Map<number, Policy>();
+  const policyMap = new Map<number, Map<number, number>>();
+  const withoutRules = (direction: Direction): PodPolicy => ({
     policy: 0,
-    base: book.unruled(direction),
+    defaultEntries: builder.withoutRules(direction),
   });
-  for (const { id } of pods) found.pods.set(id, { ingress: unruled('ingress'), egress: unruled('egress') });
+  const podPolicies = new Map<string, Record<Direction, PodPolicy>>(
+    pods.map(({ id }) => [id, { ingress: withoutRules('ingress'), egress: withoutRules('egress') }]),
+  );
 
-  let count = 0;
+  let size = 0;
   for (const group of groups) {
     const { direction, rules } = group;
-    const policy = numbers.get(signature(group, numberOf))!;
-    const forAnyone = rules.filter(({ peers }) => peers === 0).map(({ order }) => order);
-    const base = book.base(direction, forAnyone);
-    /** By class, the rules that name it. */
-    const listOf = new Uint32Array(identityOf.length);
+    const policy = idOf(policyIds, groupKey(group, numberOf));
+    const forAnyPeer = rules.filter(({ peers }) => peers === 0).map(({ order }) => order);
+    const defaults = builder.defaultEntries(direction, forAnyPeer);
+    /** List of the rules that name a class, by class; 0: none. */
+    const rulesOf = new Uint32Array(identityOf.length);
     for (const { order, peers } of rules)
-      for (const each of (peers !== 0 && classesOf.get(peers)) || [])
-        listOf[each] = book.lists.append(listOf[each]!, order);
-    const rows = new Map<number, number>();
-    listOf.forEach((list, each) => {
-      const row = list === 0 ? 0 : book.beside(base, list, direction);
-      if (row !== 0) rows.set(identityOf[each]!, row);
+      for (const index of (peers !== 0 && classesOf.get(peers)) || [])
+        rulesOf[index] = builder.ruleLists.append(rulesOf[index] ?? 0, order);
+    const lists = new Map<number, number>();
+    rulesOf.forEach((ruleList, index) => {
+      const list = ruleList === 0 ? 0 : builder.specificEntries(defaults, ruleList, direction);
+      if (list !== 0) lists.set(identityOf[index] ?? 0, list);
     });
-    count += rows.size;
-    assigned(count);
-    if (rows.size > 0) found.assignments.set(policy, rows);
-    for (const { id } of group.pods) found.pods.get(id)![direction] = { policy, base: base.row };
-    found.policies.set(policy, {
+    size += lists.size;
+    checkSize(size);
+    if (lists.size > 0) policyMap.set(policy, lists);
+    for (const { id } of group.pods) {
+      const own = podPolicies.get(id);
+      if (own) own[direction] = { policy, defaultEntries: defaults.list };
+    }
+    policies.set(policy, {
       direction,
-      rules: rules.map(({ order }) => numberOf[order]!),
+      rules: rules.map(({ order }) => numberOf[order] ?? 0),
       pods: group.pods.map(({ id }) => id),
     });
   }
-  return found;
+  return { pods: podPolicies, policies, policyMap };
 }

@@ -1,46 +1,46 @@
-/** Place of a rule in the order of evaluation; `none` is behind all of them. */
-export type Order = number;
-export const none: Order = 16_383;
+/** Position of a rule in the evaluation order; `noRule` comes after all of them. */
+export type RuleOrder = number;
+export const noRule: RuleOrder = 16_383;
 
-/** Ports, both ends included, that a rule means. */
-export interface Claim {
+/** A range of ports, both ends included, that a rule matches. */
+export interface PortClaim {
   from: number;
   to: number;
-  order: Order;
+  order: RuleOrder;
   log: boolean;
 }
 
 /**
- * A function of the port as a binary tree: who decides, and whose log comes before that. A leaf holds for its
- * whole range; `decides` and `logs` of an inner node are the least ones below.
+ * The deciding rule and the first log rule before it, as a binary tree over the ports. A leaf holds for its whole range;
+ * `decides` and `logs` of an inner node are the least ones below it.
  */
 export interface PortTree {
-  readonly decides: Order;
-  readonly logs: Order;
+  readonly decides: RuleOrder;
+  readonly logs: RuleOrder;
   readonly low: PortTree | null;
   readonly high: PortTree | null;
 }
 
-/** A log behind the decision is never asked: two leaves are equal exactly when they judge alike. */
-export const leaf = (decides: Order, logs: Order): PortTree => ({
+/** Creates a leaf. A log rule after the decision is dropped, so that leaves are equal exactly when they decide alike. */
+export const portLeaf = (decides: RuleOrder, logs: RuleOrder): PortTree => ({
   decides,
-  logs: logs < decides ? logs : none,
+  logs: logs < decides ? logs : noRule,
   low: null,
   high: null,
 });
 
-/** The same function as runs of ports: each from its start up to the next one's. */
+/** The same as runs of ports, each from its start up to the start of the next. */
 export interface PortRuns {
   readonly starts: readonly number[];
-  readonly decides: readonly Order[];
-  readonly logs: readonly Order[];
+  readonly decides: readonly RuleOrder[];
+  readonly logs: readonly RuleOrder[];
 }
 
-/** @param claims in the order of evaluation @param bits of a port: 16, fewer in tests */
-export function portRuns(claims: readonly Claim[], bits = 16): PortRuns {
+/** Splits the ports into runs. @param claims in evaluation order @param bits of a port: 16, fewer in tests */
+export function buildPortRuns(claims: readonly PortClaim[], bits = 16): PortRuns {
   const size = 1 << bits;
   if (claims.every(({ from, to }) => from === 0 && to === size - 1)) {
-    const first = (log: boolean): Order => claims.find((claim) => claim.log === log)?.order ?? none;
+    const first = (log: boolean): RuleOrder => claims.find((claim) => claim.log === log)?.order ?? noRule;
     return { starts: [0], decides: [first(false)], logs: [first(true)] };
   }
   const ends = [0];
@@ -48,24 +48,25 @@ export function portRuns(claims: readonly Claim[], bits = 16): PortRuns {
   const starts = ends
     .sort((a, b) => a - b)
     .filter((start, index, all) => start < size && start !== all[index - 1]);
-  const at = (port: number): number => firstFrom(starts, port, 0, starts.length);
-  const decides = new Paint(starts.length);
-  const logs = new Paint(starts.length);
-  for (const { from, to, order, log } of claims) (log ? logs : decides).over(at(from), at(to + 1), order);
-  return { starts, decides: decides.colours, logs: logs.colours };
+  const runOf = (port: number): number => lowerBound(starts, port, 0, starts.length);
+  const decides = new FirstClaim(starts.length);
+  const logs = new FirstClaim(starts.length);
+  for (const { from, to, order, log } of claims)
+    (log ? logs : decides).claim(runOf(from), runOf(to + 1), order);
+  return { starts, decides: decides.orders, logs: logs.orders };
 }
 
-/** The run that a port is in, where `next` is the first one from there on: the one before it, unless it starts there. */
+/** Returns the run that contains a port, given the first run that starts at or after the port. */
 export const runAt = (starts: readonly number[], port: number, next: number, end: number): number =>
   next === end || starts[next] !== port ? next - 1 : next;
 
-/** @param bits of a port: 16, fewer in tests */
-export function portTree({ starts, decides, logs }: PortRuns, bits = 16): PortTree {
+/** Converts runs to a tree. @param bits of a port: 16, fewer in tests */
+export function buildPortTree({ starts, decides, logs }: PortRuns, bits = 16): PortTree {
   const build = (start: number, width: number, first: number, end: number): PortTree => {
-    if (end - first === 1) return leaf(decides[first]!, logs[first]!);
+    if (end - first === 1) return portLeaf(decides[first] ?? noRule, logs[first] ?? noRule);
     const half = width / 2;
-    const high = firstFrom(starts, start + half, first, end);
-    return join(
+    const high = lowerBound(starts, start + half, first, end);
+    return joinTrees(
       build(start, half, first, high),
       build(start + half, half, runAt(starts, start + half, high, end), end),
     );
@@ -73,7 +74,7 @@ export function portTree({ starts, decides, logs }: PortRuns, bits = 16): PortTr
   return build(0, 1 << bits, 0, starts.length);
 }
 
-function join(low: PortTree, high: PortTree): PortTree {
+function joinTrees(low: PortTree, high: PortTree): PortTree {
   if (!low.low && !high.low && low.decides === high.decides && low.logs === high.logs) return low;
   return {
     decides: Math.min(low.decides, high.decides),
@@ -83,37 +84,41 @@ function join(low: PortTree, high: PortTree): PortTree {
   };
 }
 
-/** Index of the first value that is not less, between `first` and `end`; `end` where there is none. */
-export function firstFrom(sorted: readonly number[], value: number, first: number, end: number): number {
+/** Returns the index of the first value between `first` and `end` that is not less; `end` where there is none. */
+export function lowerBound(sorted: readonly number[], value: number, first: number, end: number): number {
   while (first < end) {
     const middle = (first + end) >> 1;
-    if (sorted[middle]! < value) first = middle + 1;
+    if ((sorted[middle] ?? 0) < value) first = middle + 1;
     else end = middle;
   }
   return first;
 }
 
-/** Segments that keep the first colour they get; what is painted is skipped. */
-class Paint {
-  readonly colours: Order[];
-  /** Of each segment, one at or before the next that has no colour. */
+/** Gives each run to the first rule that claims it, skipping claimed runs with a union-find structure. */
+class FirstClaim {
+  readonly orders: RuleOrder[];
+  /** For each run, one at or before the next unclaimed run. */
   readonly #next: number[];
 
-  constructor(segments: number) {
-    this.colours = Array<Order>(segments).fill(none);
-    this.#next = Array.from({ length: segments + 1 }, (_, index) => index);
+  constructor(runs: number) {
+    this.orders = Array<RuleOrder>(runs).fill(noRule);
+    this.#next = Array.from({ length: runs + 1 }, (_, index) => index);
   }
 
-  over(first: number, end: number, order: Order): void {
-    for (let index = this.#free(first); index < end; index = this.#free(index)) {
-      this.colours[index] = order;
+  claim(first: number, end: number, order: RuleOrder): void {
+    for (let index = this.#unclaimed(first); index < end; index = this.#unclaimed(index)) {
+      this.orders[index] = order;
       this.#next[index] = index + 1;
     }
   }
 
-  #free(index: number): number {
+  #unclaimed(from: number): number {
     const next = this.#next;
-    while (next[index] !== index) index = next[index] = next[next[index]!]!;
+    let index = from;
+    for (let after = next[index] ?? index; after !== index; after = next[index] ?? index) {
+      next[index] = next[after] ?? after;
+      index = next[index] ?? index;
+    }
     return index;
   }
 }

@@ -1,33 +1,35 @@
 import type { Rule } from '../../../contract/acl.ts';
-import { type BaseTree, baseTree } from './port-prefixes.ts';
-import { type Claim, type Order, type PortRuns, portRuns, portTree } from './port-ranges.ts';
+import { buildDefaultTree, type DefaultTree } from './port-prefixes.ts';
+import { buildPortRuns, buildPortTree, type PortClaim, type PortRuns, type RuleOrder } from './port-ranges.ts';
 
-/** Protocols with ports or types, and all the others. */
-export const judged = ['icmp', 'tcp', 'udp', 'sctp', 'other'] as const;
-export type JudgedProtocol = (typeof judged)[number];
-export type Ported = Exclude<JudgedProtocol, 'other'>;
-export const ported = judged.filter((protocol) => protocol !== 'other');
+/** Protocols with ports or ICMP types, and `other` for all the rest. */
+export const protocolGroups = ['icmp', 'tcp', 'udp', 'sctp', 'other'] as const;
+export type ProtocolGroup = (typeof protocolGroups)[number];
+export type PortProtocol = Exclude<ProtocolGroup, 'other'>;
+export const portProtocols = protocolGroups.filter((protocol) => protocol !== 'other');
 
-/** Of some rules that hold for the same pods and addresses: who judges what. */
-export type Judges = Record<JudgedProtocol, PortRuns>;
-export type BaseJudges = Record<JudgedProtocol, BaseTree>;
+/** Port runs of a list of rules, for each protocol. */
+export type RunsByProtocol = Record<ProtocolGroup, PortRuns>;
+export type DefaultTreesByProtocol = Record<ProtocolGroup, DefaultTree>;
 
-export function byProtocol<T>(make: (protocol: JudgedProtocol) => T): Record<JudgedProtocol, T> {
-  return Object.fromEntries(judged.map((protocol) => [protocol, make(protocol)])) as Record<
-    JudgedProtocol,
+/** Builds a record with a value for each protocol. */
+export function mapProtocols<T>(make: (protocol: ProtocolGroup) => T): Record<ProtocolGroup, T> {
+  return Object.fromEntries(protocolGroups.map((protocol) => [protocol, make(protocol)])) as Record<
+    ProtocolGroup,
     T
   >;
 }
 
-export const asBase = (judges: Judges): BaseJudges =>
-  byProtocol((protocol) => baseTree(portTree(judges[protocol])));
+export const buildDefaultTrees = (runs: RunsByProtocol): DefaultTreesByProtocol =>
+  mapProtocols((protocol) => buildDefaultTree(buildPortTree(runs[protocol])));
 
-/** What a rule claims, whoever comes before it. */
-export type RuleClaims = Pick<Rule, 'protocol'> & { claims: readonly Claim[] };
+/** Ports that a rule matches, whichever rules come before it. */
+export type RuleClaims = Pick<Rule, 'protocol'> & { claims: readonly PortClaim[] };
 
 const allPorts = { from: 0, to: 65_535 };
 
-export function ruleClaims({ protocol, ports, icmp, action }: Rule, order: Order): RuleClaims {
+/** Returns the port ranges of a rule; for ICMP, ranges of `type << 8 | code`. */
+export function claimsOfRule({ protocol, ports, icmp, action }: Rule, order: RuleOrder): RuleClaims {
   const log = action === 'log';
   const ranges =
     protocol === 'icmp'
@@ -37,9 +39,9 @@ export function ruleClaims({ protocol, ports, icmp, action }: Rule, order: Order
   return { protocol, claims };
 }
 
-export const judges = (rule: Pick<Rule, 'protocol'>, protocol: JudgedProtocol): boolean =>
+export const appliesTo = (rule: Pick<Rule, 'protocol'>, protocol: ProtocolGroup): boolean =>
   rule.protocol === protocol || rule.protocol === 'any';
 
-/** @param rules in the order of evaluation; those of other protocols are passed over */
-export const judgeRuns = (rules: readonly RuleClaims[], protocol: JudgedProtocol): PortRuns =>
-  portRuns(rules.flatMap((rule) => (judges(rule, protocol) ? rule.claims : [])));
+/** Builds the runs of one protocol. @param rules in evaluation order; those of other protocols are skipped */
+export const runsOfProtocol = (rules: readonly RuleClaims[], protocol: ProtocolGroup): PortRuns =>
+  buildPortRuns(rules.flatMap((rule) => (appliesTo(rule, protocol) ? rule.claims : [])));

@@ -1,59 +1,60 @@
 import type { Rule } from '../../../contract/acl.ts';
-import { none, type Order } from './port-ranges.ts';
-import { byProtocol, type JudgedProtocol, judged, judges } from './protocol-ports.ts';
+import { noRule, type RuleOrder } from './port-ranges.ts';
+import { appliesTo, mapProtocols, type ProtocolGroup, protocolGroups } from './protocol-ports.ts';
 
-/** Ascending lists of orders as numbers, so that equal ones are found without comparing: 0 is the empty one. */
+/** Interns ascending lists of rule orders as numbers, so that equal lists have equal numbers; 0 is the empty list. */
 class OrderLists {
   readonly #longer = new Map<number, number>();
-  readonly #ends: Order[] = [none];
-  readonly #before: number[] = [0];
+  readonly #last: RuleOrder[] = [noRule];
+  readonly #prefix: number[] = [0];
 
-  append(list: number, order: Order): number {
+  append(list: number, order: RuleOrder): number {
     const key = list * 16_384 + order;
     const known = this.#longer.get(key);
     if (known !== undefined) return known;
-    this.#before.push(list);
-    const longer = this.#ends.push(order) - 1;
+    this.#prefix.push(list);
+    const longer = this.#last.push(order) - 1;
     this.#longer.set(key, longer);
     return longer;
   }
 
-  orders(list: number): Order[] {
-    const orders: Order[] = [];
-    for (let at = list; at !== 0; at = this.#before[at]!) orders.push(this.#ends[at]!);
+  orders(list: number): RuleOrder[] {
+    const orders: RuleOrder[] = [];
+    for (let at = list; at !== 0; at = this.#prefix[at] ?? 0) orders.push(this.#last[at] ?? noRule);
     return orders.reverse();
   }
 }
 
-/** Lists of rules, and of each the parts that judge a protocol: lists that differ elsewhere have the same part. */
+/** Interns lists of rules, and for each protocol the part of a list that applies to it: most lists share their parts. */
 export class RuleLists {
-  readonly #ruleOf: (order: Order) => Pick<Rule, 'protocol'>;
+  readonly #ruleOf: (order: RuleOrder) => Pick<Rule, 'protocol'>;
   readonly #whole = new OrderLists();
-  readonly #parts = byProtocol(() => ({ lists: new OrderLists(), of: [0] }));
+  readonly #parts = mapProtocols(() => ({ lists: new OrderLists(), of: [0] }));
 
-  constructor(ruleOf: (order: Order) => Pick<Rule, 'protocol'>) {
+  constructor(ruleOf: (order: RuleOrder) => Pick<Rule, 'protocol'>) {
     this.#ruleOf = ruleOf;
   }
 
-  /** @param list 0: the empty one */
-  append(list: number, order: Order): number {
+  /** @param list 0: the empty list */
+  append(list: number, order: RuleOrder): number {
     const longer = this.#whole.append(list, order);
     if (this.#parts.other.of[longer] !== undefined) return longer;
     const rule = this.#ruleOf(order);
-    for (const protocol of judged) {
+    for (const protocol of protocolGroups) {
       const { lists, of } = this.#parts[protocol];
-      of[longer] = judges(rule, protocol) ? lists.append(of[list]!, order) : of[list]!;
+      const part = of[list] ?? 0;
+      of[longer] = appliesTo(rule, protocol) ? lists.append(part, order) : part;
     }
     return longer;
   }
 
-  /** Number of the part; equal parts have the same. */
-  part(list: number, protocol: JudgedProtocol): number {
-    return this.#parts[protocol].of[list]!;
+  /** Returns the number of the list's part that applies to the protocol. */
+  part(list: number, protocol: ProtocolGroup): number {
+    return this.#parts[protocol].of[list] ?? 0;
   }
 
-  /** Of a part. */
-  orders(part: number, protocol: JudgedProtocol): Order[] {
+  /** Returns the rules of a part in evaluation order. */
+  orders(part: number, protocol: ProtocolGroup): RuleOrder[] {
     return this.#parts[protocol].lists.orders(part);
   }
 }

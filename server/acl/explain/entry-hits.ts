@@ -1,41 +1,41 @@
 import type { RuleEntry } from '../../../contract/rules.ts';
-import type { KnownEntry } from './entry-index.ts';
+import { protocolIndex } from '../compile/entry-factory.ts';
 import type { EntryHits } from '../load/kernel-rules.ts';
-import type { RowEntry } from '../tables/policy-tables.ts';
+import type { TableEntry } from '../tables/policy-tables.ts';
+import type { IndexedEntry } from './entry-index.ts';
 
-/** Entries of large sets take a while to read: what was read just now is read once. */
-const freshMs = 1000;
+/** Time for which a reading is reused: reading the entries of a large rule set takes a while. */
+const cacheMs = 1000;
 
-/** How often entries decided, as the kernel counts. Null where it cannot be read. */
-export class Tally {
+/** Counts of packets by entry and by rule, read from the kernel. */
+export class EntryHitCounts {
   readonly #read: () => EntryHits[];
-  #at = 0;
+  #readAt = 0;
   #hits: EntryHits[] | null = null;
 
   constructor(read: () => EntryHits[]) {
     this.#read = read;
   }
 
-  /** What was read is of other tables from now on. */
-  forget(): void {
+  /** Drops the cached reading: the tables have been replaced. */
+  invalidate(): void {
     this.#hits = null;
   }
 
-  /** Entries with their hits. */
-  entries(known: readonly KnownEntry[]): RuleEntry[] {
-    const wanted = new Map(known.map((entry) => [keyOf(entry.row, entry.key, entry.port, entry.length), 0]));
-    const hits = this.#fresh();
-    for (const { row, protocol, port, length, hits: count } of hits) {
-      const key = keyOf(row, protocol, port, length);
-      if (wanted.has(key)) wanted.set(key, Number(count));
+  /** Adds the counts to entries. */
+  entries(indexed: readonly IndexedEntry[]): RuleEntry[] {
+    const counts = new Map(indexed.map((entry) => [keyOf(entry.entryList, entry.key, entry.port, entry.length), 0]));
+    for (const { entryList, protocol, port, length, hits } of this.#fresh()) {
+      const key = keyOf(entryList, protocol, port, length);
+      if (counts.has(key)) counts.set(key, Number(hits));
     }
-    return known.map(({ key, port, ...entry }) => ({
+    return indexed.map(({ key, port, ...entry }) => ({
       ...entry,
-      packets: wanted.get(keyOf(entry.row, key, port, entry.length)) ?? 0,
+      packets: counts.get(keyOf(entry.entryList, key, port, entry.length)) ?? 0,
     }));
   }
 
-  /** Packets by number of the rule that decided or recorded; of rule 0, the default. */
+  /** Returns packets by number of the rule that decided or logged them; rule 0 is the default action. */
   byRule(): Map<number, number> {
     const counts = new Map<number, number>();
     const add = (rule: number, count: number) => counts.set(rule, (counts.get(rule) ?? 0) + count);
@@ -48,17 +48,14 @@ export class Tally {
   }
 
   #fresh(): EntryHits[] {
-    const now = performance.now();
-    if (!this.#hits || now - this.#at > freshMs) {
-      this.#hits = this.#read();
-      this.#at = performance.now();
-    }
-    return this.#hits;
+    if (this.#hits && performance.now() - this.#readAt <= cacheMs) return this.#hits;
+    const hits = this.#read();
+    this.#hits = hits;
+    this.#readAt = performance.now();
+    return hits;
   }
 }
 
-const protocolIndex = { 0: 0, 1: 1, 6: 2, 17: 3, 132: 4 } as const;
-
-/** A number of less than 53 bits, as long as rows have less than 30. */
-const keyOf = (row: number, protocol: RowEntry['protocol'], port: number, length: number): number =>
-  ((row * 5 + protocolIndex[protocol]) * 17 + length) * 65_536 + port;
+/** Packs an entry's key into a number of less than 53 bits, as long as list numbers have less than 30. */
+const keyOf = (list: number, protocol: TableEntry['protocol'], port: number, length: number): number =>
+  ((list * 5 + protocolIndex[protocol]) * 17 + length) * 65_536 + port;

@@ -1,60 +1,61 @@
-import type { Direction } from '../../../contract/direction.ts';
 import { cidrText } from '../../../contract/cidr.ts';
+import type { Direction } from '../../../contract/direction.ts';
 import type { EntryUse, RuleEntry, RuleStatistics, RuleView } from '../../../contract/rules.ts';
-import type { Compiled, NumberedRule } from '../compile/compiled-rules.ts';
-import type { AclPod } from '../spec/pod-selector.ts';
-import type { RowEntry } from '../tables/policy-tables.ts';
+import type { CompiledRules, NumberedRule } from '../compile/compiled-rules.ts';
+import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { TableEntry } from '../tables/policy-tables.ts';
 
-/** The most uses of an entry, pods and prefixes of a use, that are told. */
-const most = 20;
-/** The most entries and prefixes of one rule. */
-const mostOfRule = 100;
+/** Maximum number of uses of an entry, and of pods and prefixes of a use, in a response. */
+const maxUses = 20;
+/** Maximum number of entries and prefixes of one rule in a response. */
+const maxOfRule = 100;
 
-/** What of the entries is asked for; all of it where nothing is said. */
+/** Filter of entries; a field that is missing matches all. */
 export interface EntryFilter {
-  /** Name. */
+  /** Name of the rule that decides or logs. */
   rule?: string | undefined;
-  /** Id. */
+  /** Id of a pod whose packets are evaluated by the entries. */
   pod?: string | undefined;
 }
 
-/** An entry as the compiler knows it: how often it was hit is the kernel's to say. */
-export type KnownEntry = Omit<RuleEntry, 'packets'> & Pick<RowEntry, 'port'> & { key: RowEntry['protocol'] };
+/** An entry without its packet count, which only the kernel knows. */
+export type IndexedEntry = Omit<RuleEntry, 'packets'> &
+  Pick<TableEntry, 'port'> & { key: TableEntry['protocol'] };
 
 const protocolNames = { 0: 'any', 1: 'icmp', 6: 'tcp', 17: 'udp', 132: 'sctp' } as const;
 
-interface Use {
+interface EntryListUse {
   direction: Direction;
   pods: readonly string[];
-  /** null: it is their base row. */
+  /** null: the list is the pods' default entries. */
   identity: number | null;
 }
 
-/** Leads from entries to rules, pods and addresses, and back. Made once for tables. */
+/** Finds the rules, pods and peers of entries, and the entries of rules and pods. */
 export class EntryIndex {
-  readonly #compiled: Compiled;
-  readonly #pods: ReadonlyMap<string, AclPod>;
-  #uses: Map<number, Use[]> | null = null;
+  readonly #compiled: CompiledRules;
+  readonly #pods: ReadonlyMap<string, PolicyEndpoint>;
+  #uses: Map<number, EntryListUse[]> | null = null;
   #prefixes: Map<number, string[]> | null = null;
 
-  /** @param pods those that were compiled */
-  constructor(compiled: Compiled, pods: readonly AclPod[]) {
+  /** @param pods those that the rules were compiled for */
+  constructor(compiled: CompiledRules, pods: readonly PolicyEndpoint[]) {
     this.#compiled = compiled;
     this.#pods = new Map(pods.map((pod) => [pod.id, pod]));
   }
 
-  /** Entries row by row, from the `from`-th on; `next` is null at the end. */
+  /** Returns up to `limit` entries from the `from`-th on; `next` is null at the end. */
   page(filter: EntryFilter, from: number, limit: number) {
-    const items: KnownEntry[] = [];
+    const items: IndexedEntry[] = [];
     let at = 0;
-    for (const [row, entry] of this.#matching(filter)) {
-      if (at >= from && items.length < limit) items.push(this.#known(row, entry));
+    for (const [list, entry] of this.#matching(filter)) {
+      if (at >= from && items.length < limit) items.push(this.#indexed(list, entry));
       at += 1;
     }
     return { items, total: at, next: from + items.length < at ? from + items.length : null };
   }
 
-  /** Entries and pods of each rule. */
+  /** Counts entries and pods of each rule. */
   statistics(): {
     items: (Omit<RuleStatistics['items'][number], 'packets'> & { number: number })[];
     defaults: number;
@@ -62,9 +63,9 @@ export class EntryIndex {
     const { tables, rules } = this.#compiled;
     const entries = new Map<number, number>();
     const count = (rule: number) => entries.set(rule, (entries.get(rule) ?? 0) + 1);
-    for (const row of tables.rows.values())
-      for (const { verdict, rule, log } of row) {
-        if (verdict !== 'pass') count(rule);
+    for (const list of tables.entryLists.values())
+      for (const { verdict, rule, log } of list) {
+        if (verdict !== 'default') count(rule);
         if (log !== 0) count(log);
       }
     const items = [...rules]
@@ -82,18 +83,18 @@ export class EntryIndex {
   /** @returns null when there is no rule of this name */
   rule(
     name: string,
-  ): (Omit<RuleView, 'set' | 'line' | 'entries' | 'packets'> & { entries: KnownEntry[] }) | null {
+  ): (Omit<RuleView, 'set' | 'line' | 'entries' | 'packets'> & { entries: IndexedEntry[] }) | null {
     const numbered = this.#numbered(name);
     if (!numbered) return null;
     const [number, { rule, index, peers }] = numbered;
-    const { items, total } = this.page({ rule: name }, 0, mostOfRule);
+    const { items, total } = this.page({ rule: name }, 0, maxOfRule);
     const prefixes = peers === 0 ? [] : this.#prefixesOfSet(peers);
     return {
       rule,
       index,
       number,
       pods: [...this.#podsOf(number)].map((id) => this.#name(id)),
-      peers: prefixes.slice(0, mostOfRule),
+      peers: prefixes.slice(0, maxOfRule),
       peerCount: prefixes.length,
       entries: items,
       entryCount: total,
@@ -101,20 +102,21 @@ export class EntryIndex {
     };
   }
 
-  *#matching({ rule, pod }: EntryFilter): Generator<[row: number, RowEntry]> {
+  *#matching({ rule, pod }: EntryFilter): Generator<[list: number, TableEntry]> {
     const number = rule === undefined ? null : (this.#numbered(rule)?.[0] ?? -1);
-    const rows = pod === undefined ? null : this.#rowsOf(pod);
-    for (const [row, entries] of this.#compiled.tables.rows) {
-      if (rows && !rows.has(row)) continue;
+    const lists = pod === undefined ? null : this.#listsOf(pod);
+    for (const [list, entries] of this.#compiled.tables.entryLists) {
+      if (lists && !lists.has(list)) continue;
       for (const entry of entries)
-        if (number === null || entry.rule === number || entry.log === number) yield [row, entry];
+        if (number === null || entry.rule === number || entry.log === number) yield [list, entry];
     }
   }
 
   #numbered(name: string): [number, NumberedRule] | undefined {
-    const number = this.#compiled.numbers.rules.get(name);
-    const numbered = number === undefined ? undefined : this.#compiled.rules.get(number);
-    return numbered && [number!, numbered];
+    const number = this.#compiled.ids.rules.get(name);
+    if (number === undefined) return undefined;
+    const numbered = this.#compiled.rules.get(number);
+    return numbered && [number, numbered];
   }
 
   #podsOf(rule: number): Set<string> {
@@ -124,21 +126,21 @@ export class EntryIndex {
     return pods;
   }
 
-  #rowsOf(pod: string): Set<number> {
+  #listsOf(pod: string): Set<number> {
     const { tables } = this.#compiled;
-    const rows = new Set<number>();
-    for (const { policy, base } of Object.values(tables.pods.get(pod) ?? {})) {
-      rows.add(base);
-      for (const row of tables.assignments.get(policy)?.values() ?? []) rows.add(row);
+    const lists = new Set<number>();
+    for (const { policy, defaultEntries } of Object.values(tables.pods.get(pod) ?? {})) {
+      lists.add(defaultEntries);
+      for (const list of tables.policyMap.get(policy)?.values() ?? []) lists.add(list);
     }
-    return rows;
+    return lists;
   }
 
-  #known(row: number, { protocol, port, length, verdict, rule, log }: RowEntry): KnownEntry {
-    const name = (number: number) => (number === 0 ? null : this.#compiled.rules.get(number)!.rule.name);
-    const uses = this.#usesOf(row);
+  #indexed(list: number, { protocol, port, length, verdict, rule, log }: TableEntry): IndexedEntry {
+    const ruleName = (number: number) => this.#compiled.rules.get(number)?.rule.name ?? null;
+    const uses = this.#usesOf(list);
     return {
-      row,
+      entryList: list,
       protocol: protocolNames[protocol],
       key: protocol,
       port,
@@ -146,53 +148,61 @@ export class EntryIndex {
       verdict,
       from: port,
       to: port | (0xffff >> length),
-      rule: name(rule),
-      log: name(log),
-      uses: uses.slice(0, most).map((use) => this.#use(use)),
+      rule: ruleName(rule),
+      log: ruleName(log),
+      uses: uses.slice(0, maxUses).map((use) => this.#use(use)),
     };
   }
 
-  #use({ direction, pods, identity }: Use): EntryUse {
+  #use({ direction, pods, identity }: EntryListUse): EntryUse {
     const prefixes = identity === null ? null : (this.#byIdentity().get(identity) ?? []);
     return {
       direction,
-      pods: pods.slice(0, most).map((id) => this.#name(id)),
+      pods: pods.slice(0, maxUses).map((id) => this.#name(id)),
       podCount: pods.length,
-      peers: prefixes?.slice(0, most) ?? null,
+      peers: prefixes?.slice(0, maxUses) ?? null,
       peerCount: prefixes?.length ?? 0,
     };
   }
 
-  #usesOf(row: number): Use[] {
+  #usesOf(list: number): EntryListUse[] {
     if (!this.#uses) {
       const { tables, policies } = this.#compiled;
-      const uses = new Map<number, Use[]>();
-      const add = (row: number, use: Use) => {
-        const known = uses.get(row);
+      const uses = new Map<number, EntryListUse[]>();
+      const add = (list: number, use: EntryListUse) => {
+        const known = uses.get(list);
         if (known) known.push(use);
-        else uses.set(row, [use]);
+        else uses.set(list, [use]);
       };
-      for (const { direction, pods } of policies.values())
-        add(tables.pods.get(pods[0]!)![direction].base, { direction, pods, identity: null });
-      for (const direction of ['ingress', 'egress'] as const) {
-        const unruled = [...tables.pods].filter(([, each]) => each[direction].policy === 0);
-        const [first] = unruled;
-        if (first)
-          add(first[1][direction].base, { direction, pods: unruled.map(([id]) => id), identity: null });
+      for (const { direction, pods } of policies.values()) {
+        // All pods of a policy have the same default entries.
+        const [first = ''] = pods;
+        const own = tables.pods.get(first);
+        if (own) add(own[direction].defaultEntries, { direction, pods, identity: null });
       }
-      for (const [policy, rows] of tables.assignments) {
-        const { direction, pods } = policies.get(policy)!;
-        for (const [identity, row] of rows) add(row, { direction, pods, identity });
+      for (const direction of ['ingress', 'egress'] as const) {
+        const withoutRules = [...tables.pods].filter(([, policies]) => policies[direction].policy === 0);
+        const [first] = withoutRules;
+        if (!first) continue;
+        const pods = withoutRules.map(([id]) => id);
+        add(first[1][direction].defaultEntries, { direction, pods, identity: null });
+      }
+      for (const [policy, lists] of tables.policyMap) {
+        const known = policies.get(policy);
+        if (!known) continue;
+        const { direction, pods } = known;
+        for (const [identity, list] of lists) add(list, { direction, pods, identity });
       }
       this.#uses = uses;
     }
-    return this.#uses.get(row) ?? [];
+    return this.#uses.get(list) ?? [];
   }
 
+  /** Returns prefixes by identity, IPv4 first. */
   #byIdentity(): Map<number, string[]> {
     if (!this.#prefixes) {
       this.#prefixes = new Map();
-      const prefixes = [...this.#compiled.tables.prefixes.values()];
+      const prefixes = [...this.#compiled.tables.ipcache.values()];
       prefixes.sort((a, b) => a.prefix.family - b.prefix.family);
       for (const { prefix, identity } of prefixes)
         this.#prefixes.set(identity, [...(this.#prefixes.get(identity) ?? []), cidrText(prefix)]);
@@ -200,7 +210,7 @@ export class EntryIndex {
     return this.#prefixes;
   }
 
-  /** Prefixes whose addresses are in the set of peers. */
+  /** Returns prefixes whose addresses are in the peer set. */
   #prefixesOfSet(set: number): string[] {
     return [...this.#compiled.identities]
       .filter(([, sets]) => sets.includes(set))
@@ -208,7 +218,7 @@ export class EntryIndex {
   }
 
   #name(id: string) {
-    const { namespace, name } = this.#pods.get(id)!;
+    const { namespace = '', name = id } = this.#pods.get(id) ?? {};
     return { id, namespace, name };
   }
 }

@@ -1,132 +1,147 @@
 import type { Rule } from '../../../contract/acl.ts';
-import type { Direction } from '../../../contract/direction.ts';
 import { type Address, addressText, cidrText, parseAddress } from '../../../contract/cidr.ts';
-import type { Compiled } from '../compile/compiled-rules.ts';
-import { type Found, keyProtocol, Lookup } from '../tables/table-lookup.ts';
-import { type Packet, protocolOf, type Verdict } from '../spec/policy-packet.ts';
-import type { Judgement } from '../../../test/unit/acl/reference-evaluator.ts';
-import { ruleClaims } from '../compile/protocol-ports.ts';
-import type { AclPod } from '../spec/pod-selector.ts';
-import type { RowEntry } from '../tables/policy-tables.ts';
+import type { Direction } from '../../../contract/direction.ts';
+import type { CompiledRules } from '../compile/compiled-rules.ts';
+import { claimsOfRule } from '../compile/protocol-ports.ts';
+import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import { type PolicyPacket, type PolicyVerdict, ruleProtocolOf } from '../spec/policy-packet.ts';
+import type { TableEntry } from '../tables/policy-tables.ts';
+import { entryProtocol, type LookupResult, TableLookup } from '../tables/table-lookup.ts';
+import type { Flow } from './flow.ts';
 
-/** The first packet of a connection. */
-export interface Flow {
-  source: Address;
-  destination: Address;
-  protocol: number;
-  /** Destination port; of ICMP `type << 8 | code`. */
-  port: number;
+/** Result of evaluating a packet by the rules of one pod. */
+export interface PolicyDecision {
+  verdict: PolicyVerdict;
+  /** Name of the deciding rule; null: the default action. */
+  rule: string | null;
+  /** Name of the first `log` rule that is evaluated before the decision. */
+  log: string | null;
+  /** Names of rules that also match but are not evaluated, in evaluation order. */
+  shadowed: string[];
 }
 
-/** One look into a table, as text; `value` null: there is no such entry. */
-export interface LookedUp {
-  table: 'pods' | 'prefixes' | 'assignments' | 'rows';
+/** A look-up in one BPF map, as text; `value` is null where there is no element. */
+export interface LookupStep {
+  table: 'pods' | 'ipcache' | 'policies' | 'rule_entries';
   key: string;
   value: string | null;
 }
 
-/** What one pod's rules say. */
-export interface Explanation extends Judgement {
+/** Decision of one endpoint's rules. */
+export interface EndpointExplanation extends PolicyDecision {
+  /** Id of the pod. */
   pod: string;
   direction: Direction;
-  /** In the order in which the kernel looks. */
-  lookups: LookedUp[];
+  /** Look-ups in the order in which the kernel makes them. */
+  lookups: LookupStep[];
 }
 
-/** Both ends' rules; a flow without a pod of these tables is judged by nobody, and passes. */
+/** Decisions at both ends; a flow between addresses that are no pods of the tables is allowed. */
 export interface FlowExplanation {
-  verdict: Verdict;
-  egress: Explanation | null;
-  ingress: Explanation | null;
+  verdict: PolicyVerdict;
+  egress: EndpointExplanation | null;
+  ingress: EndpointExplanation | null;
 }
 
-/** Explains what the tables do, from the tables. @param pods those that were compiled */
+/** Explains decisions by the compiled tables. */
 export class Explainer {
-  readonly #compiled: Compiled;
-  readonly #lookup: Lookup;
+  readonly #compiled: CompiledRules;
+  readonly #lookup: TableLookup;
+  /** Pod ids by address. */
   readonly #pods = new Map<string, string>();
 
-  constructor(compiled: Compiled, pods: readonly AclPod[]) {
+  /** @param pods those that the rules were compiled for */
+  constructor(compiled: CompiledRules, pods: readonly PolicyEndpoint[]) {
     this.#compiled = compiled;
-    this.#lookup = new Lookup(compiled.tables);
+    this.#lookup = new TableLookup(compiled.tables);
     for (const { id, addresses } of pods)
       for (const text of addresses) this.#pods.set(addressText(parseAddress(text.replace(/\/.*/, ''))), id);
   }
 
   flow({ source, destination, protocol, port }: Flow): FlowExplanation {
-    const end = (direction: Direction, own: Address, peer: Address): Explanation | null => {
+    const explain = (direction: Direction, own: Address, peer: Address): EndpointExplanation | null => {
       const pod = this.#pods.get(addressText(own));
       return pod === undefined ? null : this.packet({ pod, direction, peer, protocol, port });
     };
-    const egress = end('egress', source, destination);
-    // What may not leave does not arrive.
-    const ingress = egress?.verdict === 'deny' ? null : end('ingress', destination, source);
+    const egress = explain('egress', source, destination);
+    // A packet that is dropped at egress does not reach the receiver.
+    const ingress = egress?.verdict === 'deny' ? null : explain('ingress', destination, source);
     return { verdict: ingress?.verdict ?? egress?.verdict ?? 'allow', egress, ingress };
   }
 
   /** @throws RangeError when the tables do not know the pod */
-  packet(packet: Packet): Explanation {
+  packet(packet: PolicyPacket): EndpointExplanation {
     const { rules, ruleSet, policies, identities } = this.#compiled;
     const found = this.#lookup.find(packet);
-    const name = (number: number): string | null => (number === 0 ? null : rules.get(number)!.rule.name);
+    const { decidingEntry } = found;
+    const nameOf = (number: number): string | null => rules.get(number)?.rule.name ?? null;
     const sets = identities.get(found.identity) ?? [];
-    const own = (policies.get(found.policy.policy)?.rules ?? []).map((number) => ({
-      number,
-      ...rules.get(number)!,
-    }));
-    const decided = own.findIndex(({ number }) => number === found.entry?.rule);
-    const behind = decided < 0 ? [] : own.slice(decided + 1);
-    const verdict = found.entry?.verdict ?? ruleSet.defaults[packet.direction];
+    const numbers = policies.get(found.policy.policy)?.rules ?? [];
+    const decided = decidingEntry ? numbers.indexOf(decidingEntry.rule) : -1;
+    const later = decided < 0 ? [] : numbers.slice(decided + 1);
+    const verdict = decidingEntry?.verdict ?? ruleSet.defaults[packet.direction];
     return {
       pod: packet.pod,
       direction: packet.direction,
       verdict: verdict === 'deny' ? 'deny' : 'allow',
-      rule: name(found.entry?.rule ?? 0),
-      log: name(found.entry?.log ?? 0),
-      losers: behind
-        .filter(({ peers, rule }) => (peers === 0 || sets.includes(peers)) && means(rule, packet))
+      rule: nameOf(decidingEntry?.rule ?? 0),
+      log: nameOf(decidingEntry?.log ?? 0),
+      shadowed: later
+        .flatMap((number) => rules.get(number) ?? [])
+        .filter(({ peers, rule }) => (peers === 0 || sets.includes(peers)) && matchesPort(rule, packet))
         .map(({ rule }) => rule.name),
-      lookups: lookupsOf(packet, found),
+      lookups: lookupSteps(packet, found),
     };
   }
 }
 
-function means(rule: Rule, packet: Packet): boolean {
+function matchesPort(rule: Rule, packet: PolicyPacket): boolean {
   if (rule.protocol === 'any') return true;
-  if (rule.protocol !== protocolOf(packet)) return false;
-  return ruleClaims(rule, 0).claims.some(({ from, to }) => packet.port >= from && packet.port <= to);
+  if (rule.protocol !== ruleProtocolOf(packet)) return false;
+  return claimsOfRule(rule, 0).claims.some(({ from, to }) => packet.port >= from && packet.port <= to);
 }
 
-function lookupsOf(packet: Packet, { policy, prefix, identity, row, own, base }: Found): LookedUp[] {
-  const lookups: LookedUp[] = [
+function lookupSteps(packet: PolicyPacket, found: LookupResult): LookupStep[] {
+  const { policy, prefix, identity, entryList, ownEntry, defaultEntry } = found;
+  const steps: LookupStep[] = [
     {
       table: 'pods',
-      key: `${packet.pod} ${packet.direction}`,
-      value: policy.base === 0 ? null : `policy ${policy.policy}, base row ${policy.base}`,
+      key: `pod ${packet.pod}, ${packet.direction}`,
+      value:
+        policy.defaultEntries === 0
+          ? null
+          : `policy ${policy.policy}, default entries ${policy.defaultEntries}`,
     },
   ];
-  if (policy.base === 0) return lookups;
-  lookups.push({
-    table: 'prefixes',
+  if (policy.defaultEntries === 0) return steps;
+  steps.push({
+    table: 'ipcache',
     key: prefix ? cidrText(prefix) : addressText(packet.peer),
     value: prefix ? `identity ${identity}` : null,
   });
-  const assignment = `policy ${policy.policy}, identity ${identity}`;
-  lookups.push({ table: 'assignments', key: assignment, value: row === 0 ? null : `row ${row}` });
-  const look = (row: number, entry: RowEntry | null): void => {
-    lookups.push({ table: 'rows', key: keyText(row, entry, packet), value: entry && entryText(entry) });
+  steps.push({
+    table: 'policies',
+    key: `policy ${policy.policy}, identity ${identity}`,
+    value: entryList === 0 ? null : `entries ${entryList}`,
+  });
+  const lookUp = (list: number, entry: TableEntry | null): void => {
+    steps.push({
+      table: 'rule_entries',
+      key: entryKeyText(list, entry, packet),
+      value: entry && entryText(entry),
+    });
   };
-  if (row !== 0) look(row, own);
-  if (base) look(policy.base, base);
-  return lookups;
+  if (entryList !== 0) lookUp(entryList, ownEntry);
+  if (defaultEntry) lookUp(policy.defaultEntries, defaultEntry);
+  return steps;
 }
 
-/** Of the entry that was found, else of what was looked for. */
-function keyText(row: number, entry: RowEntry | null, packet: Packet): string {
-  if (!entry) return `row ${row}, protocol ${keyProtocol(packet)}, port ${packet.port}/16`;
-  if (entry.protocol === 0) return `row ${row}, any protocol`;
-  return `row ${row}, protocol ${entry.protocol}, port ${entry.port}/${entry.length}`;
+/** Formats the key of the entry that was found, else the key that was searched for. */
+function entryKeyText(list: number, entry: TableEntry | null, packet: PolicyPacket): string {
+  if (!entry) return `entries ${list}, protocol ${entryProtocol(packet)}, port ${packet.port}/16`;
+  if (entry.protocol === 0) return `entries ${list}, any protocol`;
+  return `entries ${list}, protocol ${entry.protocol}, port ${entry.port}/${entry.length}`;
 }
 
-const entryText = ({ verdict, rule, log }: RowEntry): string =>
+const entryText = ({ verdict, rule, log }: TableEntry): string =>
   `${verdict}${rule === 0 ? '' : `, rule ${rule}`}${log === 0 ? '' : `, log rule ${log}`}`;

@@ -1,38 +1,52 @@
 import { type Address, addressText, parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { ExplainQuestion } from '../../../contract/rules.ts';
-import type { Flow } from './explainer.ts';
+import type { ExplainRequest } from '../../../contract/rules.ts';
+import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import { ipProtocol } from '../spec/policy-packet.ts';
-import type { AclPod } from '../spec/pod-selector.ts';
 
-/**
- * The packet that is asked about. A pod stands for its first address of the family of both ends.
- * @param find a pod by id or `namespace.name`
- * @throws ProblemError `unprocessable` for an end that is no address and no pod, or ends of two families
- */
-export function flowOf(question: ExplainQuestion, find: (pod: string) => AclPod | undefined): Flow {
-  const { source, destination, protocol, port, icmp } = question;
-  const from = addressesOf(source, find);
-  const to = addressesOf(destination, find);
-  const family = [4 as const, 6 as const].find((family) =>
-    [from, to].every((end) => end.some((address) => address.family === family)),
-  );
-  if (family === undefined)
-    throw new ProblemError(
-      'unprocessable',
-      `explain a packet from ${source} to ${destination}: one has no address of the other’s family`,
-      { hint: 'Name two addresses, or pods, of one family.' },
-    );
-  const numbers = { ...ipProtocol, icmp: family === 4 ? ipProtocol.icmp : ipProtocol.icmpv6 };
-  return {
-    source: from.find((address) => address.family === family)!,
-    destination: to.find((address) => address.family === family)!,
-    protocol: typeof protocol === 'number' ? protocol : numbers[protocol],
-    port: icmp ? (icmp.type << 8) | icmp.code : (port ?? 0),
-  };
+/** The first packet of a connection. */
+export interface Flow {
+  source: Address;
+  destination: Address;
+  /** IP protocol number. */
+  protocol: number;
+  /** Destination port; for ICMP `type << 8 | code`. */
+  port: number;
 }
 
-function addressesOf(end: string, find: (pod: string) => AclPod | undefined): Address[] {
+/**
+ * Resolves the ends of a flow to addresses. A pod is represented by its first address of the family that both ends have.
+ * @param find returns a pod by id or `namespace.name`
+ * @throws ProblemError `unprocessable` for an end that is neither an address nor a pod, or ends without a common family
+ */
+export function resolveFlow(
+  request: ExplainRequest,
+  find: (pod: string) => PolicyEndpoint | undefined,
+): Flow {
+  const { source, destination, protocol, port, icmp } = request;
+  const sources = addressesOf(source, find);
+  const destinations = addressesOf(destination, find);
+  const ofFamily = (addresses: readonly Address[], family: 4 | 6) =>
+    addresses.find((address) => address.family === family);
+  for (const family of [4, 6] as const) {
+    const [from, to] = [ofFamily(sources, family), ofFamily(destinations, family)];
+    if (!from || !to) continue;
+    const numbers = { ...ipProtocol, icmp: family === 4 ? ipProtocol.icmp : ipProtocol.icmpv6 };
+    return {
+      source: from,
+      destination: to,
+      protocol: typeof protocol === 'number' ? protocol : numbers[protocol],
+      port: icmp ? (icmp.type << 8) | icmp.code : (port ?? 0),
+    };
+  }
+  throw new ProblemError(
+    'unprocessable',
+    `explain a packet from ${source} to ${destination}: the ends have no common address family`,
+    { hint: 'Use two addresses or pods of one family.' },
+  );
+}
+
+function addressesOf(end: string, find: (pod: string) => PolicyEndpoint | undefined): Address[] {
   const pod = find(end);
   if (pod) return pod.addresses.map((address) => parseAddress(address.replace(/\/.*/, '')));
   try {
@@ -40,16 +54,14 @@ function addressesOf(end: string, find: (pod: string) => AclPod | undefined): Ad
   } catch {
     throw new ProblemError(
       'unprocessable',
-      `explain a packet: ${JSON.stringify(end)} is no address, and no pod here`,
-      {
-        hint: 'Name an address without a length, or a pod as namespace.name.',
-      },
+      `explain a packet: ${JSON.stringify(end)} is neither an address nor a pod of this node`,
+      { hint: 'Use an address without a prefix length, or a pod as namespace.name.' },
     );
   }
 }
 
-/** As it is told back. */
-export const flowText = ({ source, destination, protocol, port }: Flow) => ({
+/** Formats a flow for the API; `port` is null for protocols without ports. */
+export const formatFlow = ({ source, destination, protocol, port }: Flow) => ({
   source: addressText(source),
   destination: addressText(destination),
   protocol,

@@ -1,43 +1,43 @@
-import type { ConnectionState } from './kernel-rules.ts';
+import { timeoutKinds } from '../../bpf/rule-layout.ts';
+import type { ConntrackState } from './kernel-rules.ts';
 
-/** Rows of the programs' table of timeouts, in their order (enum podlane_timeouts, `bpf/rule-layout.h`). */
-const kinds = ['tcp', 'udp', 'icmp', 'other'] as const;
-
-/** Seconds after which a connection is forgotten when nothing more comes; up to one less by the programs' clock. */
-export type Timeouts = Record<(typeof kinds)[number], Record<ConnectionState, number>>;
+/** Seconds after which a connection expires if no packet follows; by the programs' clock up to one second less. */
+export type ConntrackTimeouts = Record<(typeof timeoutKinds)[number], Record<ConntrackState, number>>;
 
 /**
- * As the protocols' authors ask of those that remember connections: TCP RFC 5382 (REQ-5), UDP RFC 4787 (REQ-5), ICMP
- * RFC 5508 (REQ-1).
+ * The RFCs' recommendations for middleboxes: TCP RFC 5382 (REQ-5), UDP RFC 4787 (REQ-5), ICMP RFC 5508 (REQ-1).
  */
-export const defaultTimeouts: Timeouts = {
+export const defaultTimeouts: ConntrackTimeouts = {
   tcp: { unreplied: 120, replied: 7440, closing: 60 },
   udp: { unreplied: 60, replied: 300, closing: 60 },
   icmp: { unreplied: 60, replied: 60, closing: 60 },
   other: { unreplied: 60, replied: 600, closing: 60 },
 };
 
-const most = 30 * 86_400;
+const maxSeconds = 30 * 86_400;
 
 /**
- * `tcp=120/7440/60,udp=60/300`: unreplied, replied and closing of each kind that is named; the others keep their
- * defaults. @throws Error that says what is wrong
+ * Parses `tcp=120/7440/60,udp=60/300`: seconds of the states unreplied, replied and closing. Protocols and states that
+ * are not named keep their defaults. @throws Error
  */
-export function parseTimeouts(text: string): Timeouts {
+export function parseTimeouts(text: string): ConntrackTimeouts {
   const timeouts = structuredClone(defaultTimeouts);
   for (const part of text.split(',')) {
     const [name, list = ''] = part.split('=');
-    const kind = kinds.find((kind) => kind === name);
+    const kind = timeoutKinds.find((kind) => kind === name);
     const seconds = list.split('/').map((value) => (/^\d{1,7}$/.test(value) ? Number(value) : Number.NaN));
-    if (!kind) throw new Error(`${JSON.stringify(name)} is none of ${kinds.join(', ')}`);
-    if (seconds.length > 3 || seconds.some((value) => !(value >= 1 && value <= most)))
-      throw new Error(`${kind} wants up to three numbers of seconds from 1 to ${most}, as 60/300/60`);
+    if (!kind) throw new Error(`${JSON.stringify(name)} is not one of ${timeoutKinds.join(', ')}`);
+    if (seconds.length > 3 || seconds.some((value) => !(value >= 1 && value <= maxSeconds)))
+      throw new Error(
+        `${kind} needs one to three numbers of seconds, each from 1 to ${maxSeconds}, for example 60/300/60`,
+      );
     const [unreplied, replied, closing] = seconds;
-    Object.assign(timeouts[kind], {
-      unreplied,
-      ...(replied === undefined ? {} : { replied }),
-      ...(closing === undefined ? {} : { closing }),
-    });
+    const defaults = timeouts[kind];
+    timeouts[kind] = {
+      unreplied: unreplied ?? defaults.unreplied,
+      replied: replied ?? defaults.replied,
+      closing: closing ?? defaults.closing,
+    };
   }
   return timeouts;
 }

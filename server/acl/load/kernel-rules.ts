@@ -1,101 +1,97 @@
 import type { Direction } from '../../../contract/direction.ts';
+import type { RuleSetName } from '../../../contract/rules.ts';
 import type { TraceEvent, TraceFilter, VerdictEvent } from '../../bpf/rule-events.ts';
-import type { connectionStates } from '../../bpf/rule-layout.ts';
-import type { RowEntry, Tables } from '../tables/policy-tables.ts';
+import type { conntrackStates } from '../../bpf/rule-layout.ts';
+import type { PolicyTables, TableEntry } from '../tables/policy-tables.ts';
 
-export type { TraceEvent, TraceFilter, VerdictEvent };
-
-/** What judges, and what is tried out beside it: the draft is only reported on, never enforced. */
-export type RuleSetName = 'active' | 'draft';
-
-/** Tables for the kernel. */
+/** Tables to load into the kernel. */
 export interface LoadRequest {
-  tables: Tables;
-  /** What happens to packets of pods that the tables do not know yet, as the rule set's defaults have it. */
+  tables: PolicyTables;
+  /** Default actions of the rule set, applied to packets of pods that the tables do not know yet. */
   defaults: Readonly<Record<Direction, 'allow' | 'deny'>>;
 }
 
-export interface Loaded {
-  /** Of the set, one more at each load; connections that were judged by another one are judged again. */
+export interface LoadResult {
+  /** Rises by one with each load of the rule set; packets of connections of another generation are re-evaluated. */
   generation: number;
-  /** Entries of maps, new or changed. */
+  /** Map elements written, new or changed. */
   written: number;
-  /** Entries that nobody needs any more; they go once no packet is judged by the old tables. */
+  /** Map elements that are removed once no packet is evaluated by the old tables. */
   removed: number;
-  /** From the call to the switch. */
+  /** Time from the call to the switch. */
   milliseconds: number;
 }
 
-/** How often an entry decided: packets that began a connection, or that belong to none. */
-export interface EntryHits extends Pick<RowEntry, 'protocol' | 'port' | 'length' | 'rule' | 'log'> {
-  row: number;
+/** Packets that an entry decided: those that opened a connection or belong to none. */
+export interface EntryHits extends Pick<TableEntry, 'protocol' | 'port' | 'length' | 'rule' | 'log'> {
+  entryList: number;
   hits: bigint;
 }
 
-export type ConnectionState = (typeof connectionStates)[number];
+export type ConntrackState = (typeof conntrackStates)[number];
 
-/** A connection that passed. */
+/** A connection that the rules allowed. */
 export interface TrackedConnection {
   /** Number of the pod. */
   owner: number;
   /** IP protocol number; 1 for ICMP and 58 for ICMPv6, of which only echo and other queries are tracked. */
   protocol: number;
   peer: string;
-  /** Of the pod's end; of ICMP queries the identifier, at the end that began. */
+  /** Port of the pod; for ICMP queries of the pod the identifier. */
   podPort: number;
-  /** Of the peer's end; of ICMP queries `type << 8`, at the end that answers. */
+  /** Port of the peer; for ICMP queries to the peer `type << 8`. */
   peerPort: number;
-  begunBy: 'pod' | 'peer';
-  state: ConnectionState;
-  /** Number of the rule that let it pass; 0: the default, or it is the node's own. */
+  initiator: 'pod' | 'peer';
+  state: ConntrackState;
+  /** Number of the rule that allowed it; 0: the default action, or the node itself is the initiator. */
   rule: number;
-  /** What the draft says: null where there was none. */
-  draft: { verdict: 'allow' | 'deny'; rule: number } | null;
-  /** Seconds until it is forgotten, when nothing more comes. */
+  /** Verdict of the staged rules; null where none are staged. */
+  staged: { verdict: 'allow' | 'deny'; rule: number } | null;
+  /** Seconds until the connection expires if no packet follows. */
   expiresIn: number;
 }
 
-/** Verdict events that a slot's programs did not send, since they were loaded. */
+/** Verdict events that a slot's programs did not send, since the maps were created. */
 export interface LostVerdicts {
   slot: number;
-  /** Over the rate. */
-  limited: bigint;
-  /** The ring buffer was full. */
-  full: bigint;
+  /** Events over the slot's rate. */
+  rateLimited: bigint;
+  /** Events that found the ring buffer full. */
+  bufferFull: bigint;
 }
 
-/** The kernel's access rules, as `RuleLoader` gives them. */
-export interface RuleKernel {
+/** Access rules in the kernel, implemented by `RuleLoader`. */
+export interface KernelRules {
   /**
-   * Makes the kernel judge by other tables: everything is written beside what judges, then the generation is switched
-   * by one write, so that no packet meets a part of either. Loads of both sets wait for each other.
-   * @param request null: the set is taken away
-   * @param numberOf the pod's number, by id; a pod without one is left out
-   * @throws ProblemError `rules_too_large` when a map has no room: the old tables go on
+   * Replaces the tables of a rule set. Everything is written beside the current tables, then one write switches the
+   * generation, so that no packet is evaluated by a mixture. Loads of both rule sets run one after the other.
+   * @param request null removes the rule set
+   * @param numberOf number of a pod by its id; pods without one are left out
+   * @throws ProblemError `rules_too_large` when a map has no room; the old tables stay
    */
   load(
     set: RuleSetName,
     request: LoadRequest | null,
     numberOf: (podId: string) => number | undefined,
-  ): Promise<Loaded>;
-  /** The generation that judges; null: there is no such set. */
+  ): Promise<LoadResult>;
+  /** Returns the rule set's generation; null where there is no such rule set. */
   generation(set: RuleSetName): number | null;
-  /** Behind all row numbers that were loaded as this set: for `nothing(nextRow)` where there are no last tables. */
-  nextRow(set: RuleSetName): number;
-  /** Of every entry, the hits since it is in the kernel. */
+  /** Returns a number above those of all entry lists loaded for the rule set, for `noPreviousCompile`. */
+  nextEntryList(set: RuleSetName): number;
+  /** Returns the hits of every entry since it was written. */
   hits(set: RuleSetName): EntryHits[];
-  /** Connections that are not forgotten yet, of one pod or of all. */
+  /** Returns the connections that have not expired, of one pod or of all. */
   connections(owner?: number): TrackedConnection[];
-  /** The host's own addresses: what comes from them towards pods is not judged, and answers pass. */
+  /** Sets the node's own addresses: packets from them to pods are allowed without an evaluation, and so are replies. */
   setNodeAddresses(addresses: readonly string[]): void;
-  /** Listens to verdicts; the answer ends it. */
+  /** Subscribes to verdict events. @returns a function that ends the subscription */
   onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void;
-  /** Of slots that lost any. */
-  lost(): LostVerdicts[];
-  /** At most 4; none: nothing is traced. */
-  setTraces(filters: readonly TraceFilter[]): void;
-  /** Listens to trace events; the answer ends it. */
-  onTraces(listener: (events: readonly TraceEvent[]) => void): () => void;
-  /** Trace events that found the ring buffer full, since the programs were loaded. */
+  /** Returns the slots that lost verdict events. */
+  lostVerdicts(): LostVerdicts[];
+  /** Replaces the trace filters, at most 4; an empty list turns tracing off. */
+  setTraceFilters(filters: readonly TraceFilter[]): void;
+  /** Subscribes to trace events. @returns a function that ends the subscription */
+  onTraceEvents(listener: (events: readonly TraceEvent[]) => void): () => void;
+  /** Returns how many trace events found the ring buffer full, since the maps were created. */
   lostTraces(): bigint;
 }

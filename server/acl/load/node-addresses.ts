@@ -1,40 +1,45 @@
-import { addresses } from '../../netlink/address.ts';
+import { TaskScope } from '../../async/task-scope.ts';
+import { listAddresses } from '../../netlink/address.ts';
 import { watchNetwork } from '../../netlink/monitor.ts';
-import { RtnetlinkSocket } from '../../netlink/socket.ts';
+import { NetlinkSocket } from '../../netlink/socket.ts';
 
-/** Time for a tool that changes address by address to be done. */
+/** Pause after a change, since tools add and remove addresses one by one. */
 const settleMs = 50;
 
 /**
- * Tells the addresses of the present namespace, without lengths, once they are read and whenever they change.
- * @returns once they were told; ends it
+ * Publishes the addresses of the current namespace, without prefix lengths: once now, and again after each change.
+ * @param failed receives errors of later reads
+ * @returns after the first read, a function that stops watching
  */
 export async function watchNodeAddresses(
-  tell: (addresses: string[]) => void,
+  publish: (addresses: string[]) => void,
   failed: (error: unknown) => void,
-): Promise<() => void> {
-  const socket = RtnetlinkSocket.open();
+): Promise<() => Promise<void>> {
+  const scope = new TaskScope(failed);
+  const socket = NetlinkSocket.open();
   const read = async () => {
-    const found = await addresses(socket);
-    tell([...new Set(found.map(({ address }) => address.replace(/\/.*/, '')))]);
+    const found = await listAddresses(socket);
+    publish([...new Set(found.map(({ address }) => address.replace(/\/.*/, '')))]);
   };
-  let due: NodeJS.Timeout | null = null;
+  let scheduled = false;
   const watch = watchNetwork(['addresses'], () => {
-    due ??= setTimeout(() => {
-      due = null;
-      read().catch(failed);
-    }, settleMs);
+    if (scheduled) return;
+    scheduled = true;
+    scope.after(settleMs, () => {
+      scheduled = false;
+      return read();
+    });
   });
-  const end = () => {
+  const stop = async () => {
     watch.close();
-    if (due) clearTimeout(due);
+    await scope.close();
     socket.close();
   };
   try {
-    await read();
+    await scope.run(read);
   } catch (error) {
-    end();
+    await stop();
     throw error;
   }
-  return end;
+  return stop;
 }

@@ -1,30 +1,36 @@
 import { RingBuffer } from '../../bpf/ring-buffer.ts';
-import { whenReadable } from '../../netlink/poll-readable.ts';
+import { onReadable } from '../../netlink/poll-readable.ts';
 
-/** A ring buffer's records, as they come, for whoever listens; without a listener nobody reads them. */
-export class Listened<T> {
+/** Publishes the records of a ring buffer to subscribers. Without a subscriber the buffer is not read. */
+export class RingBufferSubscription<T> {
   readonly #listeners = new Set<(records: readonly T[]) => void>();
   readonly #open: () => RingBuffer;
   readonly #decode: (record: Buffer) => T;
-  readonly #turned: (on: boolean) => void;
+  readonly #activate: (active: boolean) => void;
   #reading: { ring: RingBuffer; stop: () => void } | null = null;
 
   /**
-   * @param decode gets memory that is the kernel's again after it
-   * @param turned is told of the first listener, and when the last has gone
+   * @param decode receives memory that belongs to the kernel again when it returns
+   * @param activate is called with true for the first subscriber, with false after the last has left
    */
-  constructor(fd: number, name: string, decode: (record: Buffer) => T, turned: (on: boolean) => void) {
+  constructor(
+    fd: number,
+    name: string,
+    decode: (record: Buffer) => T,
+    activate: (active: boolean) => void = () => undefined,
+  ) {
     this.#open = () => new RingBuffer(name, fd);
     this.#decode = decode;
-    this.#turned = turned;
+    this.#activate = activate;
   }
 
-  listen(listener: (records: readonly T[]) => void): () => void {
+  /** @returns a function that ends the subscription */
+  subscribe(listener: (records: readonly T[]) => void): () => void {
     this.#listeners.add(listener);
     if (!this.#reading) {
       const ring = this.#open();
-      this.#reading = { ring, stop: whenReadable(ring.fd, () => this.#read(ring)) };
-      this.#turned(true);
+      this.#reading = { ring, stop: onReadable(ring.fd, () => this.#read(ring)) };
+      this.#activate(true);
     }
     return () => {
       if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.close();
@@ -37,10 +43,11 @@ export class Listened<T> {
     if (records.length > 0) for (const listener of this.#listeners) listener(records);
   }
 
+  /** Ends all subscriptions. */
   close(): void {
     this.#listeners.clear();
     if (!this.#reading) return;
-    this.#turned(false);
+    this.#activate(false);
     this.#reading.stop();
     this.#reading.ring.close();
     this.#reading = null;

@@ -215,7 +215,7 @@ const countKeys = ({ ipcache, pods, policies }: RemovedKeys): number =>
   ipcache.count + pods.count + policies.count;
 
 const countEntries = (extents: Extents): number =>
-  extents.values().reduce((sum, count) => sum + count, 0);
+  [...extents.values()].reduce((sum, count) => sum + count, 0);
 
 const isSameEntry = (a: TableEntry, b: TableEntry): boolean =>
   a.port === b.port &&

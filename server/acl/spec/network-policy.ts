@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { cidrPeer, namespaceLabel, type RuleSet, type RuleSetInput, ruleSet, type Selector } from '../../../contract/acl.ts';
 import { type Direction } from '../../../contract/direction.ts';
-import { type Complaint, complaintsOf, type Path, type Source } from './located-document.ts';
+import { type LocatedError, locateErrors, type Path, type LocatedDocument } from './located-document.ts';
 
-// networking.k8s.io/v1. Fields that are not known here could forbid something, so they are refused.
+// Schema of networking.k8s.io/v1. Unknown fields are rejected, since they could restrict traffic.
 
-const nothing = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
+const orUndefined = <T>(value: T | null | undefined): T | undefined => value ?? undefined;
 const labels = z.record(z.string(), z.string());
 const expression = z.strictObject({
   key: z.string().min(1),
@@ -22,17 +22,17 @@ const selector = z
   );
 
 const namespaceSelector = selector.superRefine(({ matchLabels, matchExpressions }, context) => {
-  const known = (key: string, path: Path): void => {
+  const checkKey = (key: string, path: Path): void => {
     if (key !== namespaceLabel)
       context.addIssue({
         code: 'custom',
         path: [...path],
-        message: `namespaces have no label ${key} here, only ${namespaceLabel}`,
+        message: `namespace label ${key} is not known to Podlane; only ${namespaceLabel} is`,
       });
   };
-  for (const key of Object.keys(matchLabels)) known(key, ['matchLabels', key]);
+  for (const key of Object.keys(matchLabels)) checkKey(key, ['matchLabels', key]);
   matchExpressions.forEach(({ key }, index) => {
-    known(key, ['matchExpressions', index, 'key']);
+    checkKey(key, ['matchExpressions', index, 'key']);
   });
 });
 
@@ -44,11 +44,11 @@ const peer = z
   })
   .superRefine(({ ipBlock, podSelector, namespaceSelector }, context) => {
     if (ipBlock && (podSelector || namespaceSelector))
-      context.addIssue({ code: 'custom', message: 'ipBlock stands alone, without selectors' });
+      context.addIssue({ code: 'custom', message: 'ipBlock cannot be combined with selectors' });
     if (!ipBlock && !podSelector && !namespaceSelector)
       context.addIssue({
         code: 'custom',
-        message: 'names nobody: ipBlock, podSelector or namespaceSelector',
+        message: 'is empty: it needs ipBlock, podSelector or namespaceSelector',
       });
   });
 
@@ -60,13 +60,13 @@ const port = z
     endPort: portNumber.nullish(),
   })
   .superRefine(({ port, endPort }, context) => {
-    const complain = (path: string, message: string): void =>
+    const addIssue = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
     if (typeof port === 'string')
-      complain('port', `the port name ${JSON.stringify(port)} is not known here: write its number`);
-    else if (nothing(endPort) !== undefined && nothing(port) === undefined)
-      complain('endPort', 'needs `port`');
-    else if (endPort && port && endPort < port) complain('endPort', 'less than `port`');
+      addIssue('port', `named port ${JSON.stringify(port)} is not supported; use its number`);
+    else if (orUndefined(endPort) !== undefined && orUndefined(port) === undefined)
+      addIssue('endPort', 'requires `port`');
+    else if (endPort && port && endPort < port) addIssue('endPort', 'less than `port`');
   });
 
 const ports = z.array(port).nullish();
@@ -91,52 +91,52 @@ type RuleInput = RuleSetInput['rules'][number];
 const kindOf = (value: unknown): unknown => (value as { kind?: unknown } | null)?.kind;
 const isList = (value: unknown): boolean => kindOf(value) === 'List' || kindOf(value) === 'NetworkPolicyList';
 
-/** Whether it is meant as a NetworkPolicy or a list of some, well made or not. */
+/** Returns whether the value is meant as a NetworkPolicy or a list of them, valid or not. */
 export const isNetworkPolicy = (value: unknown): boolean =>
   kindOf(value) === 'NetworkPolicy' || isList(value);
 
-/** Policies allow, together; a pod of which one speaks may have nothing else in that direction. */
-const allowed = 1000;
-const theRest = 2000;
+// Policies are additive and only allow; a pod that one of them selects is denied everything else in that direction.
+const allowPriority = 1000;
+const denyPriority = 2000;
 
 /**
- * Makes one rule set of all policies: a rule for each of theirs and protocol, and one behind them that denies.
- * Ports that name no protocol are TCP's; pods of other nodes are known only by address.
+ * Converts all policies to one rule set: a rule for each of their rules and protocols, and one after them that denies
+ * the rest. A port without a protocol is TCP's. Selectors only match pods of this node.
  */
-export function readNetworkPolicies(
-  sources: readonly Source[],
-): { ruleSet: RuleSet; lineOf(index: number): number } | { wrong: Complaint[] } {
-  const wrong: Complaint[] = [];
+export function convertNetworkPolicies(
+  documents: readonly LocatedDocument[],
+): { ruleSet: RuleSet; lineOf(index: number): number } | { errors: LocatedError[] } {
+  const errors: LocatedError[] = [];
   const rules: (RuleInput & { line: number })[] = [];
-  for (const source of sources) {
-    const items = isList(source.value) ? (source.value as { items?: unknown[] | null }).items : null;
-    const places = Array.isArray(items)
+  for (const document of documents) {
+    const items = isList(document.value) ? (document.value as { items?: unknown[] | null }).items : null;
+    const policies = Array.isArray(items)
       ? items.map((value, index) => ({ value, root: ['items', index] as Path }))
-      : [{ value: source.value, root: [] as Path }];
-    for (const { value, root } of places) {
+      : [{ value: document.value, root: [] as Path }];
+    for (const { value, root } of policies) {
       const parsed = networkPolicy.safeParse(value);
-      if (!parsed.success) wrong.push(...complaintsOf(parsed.error, source, root));
+      if (!parsed.success) errors.push(...locateErrors(parsed.error, document, root));
       else
-        for (const { path, ...rule } of rulesOf(parsed.data))
-          rules.push({ ...rule, line: source.lineOf([...root, ...path]) });
+        for (const { path, ...rule } of convertRules(parsed.data))
+          rules.push({ ...rule, line: document.lineOf([...root, ...path]) });
     }
   }
-  if (wrong.length > 0) return { wrong };
+  if (errors.length > 0) return { errors };
   const lineOf = (index: number): number => rules[index]?.line ?? 1;
   const parsed = ruleSet.safeParse({
     name: 'network-policies',
     rules: rules.map(({ line: _, ...rule }) => rule),
   });
   if (parsed.success) return { ruleSet: parsed.data, lineOf };
-  const whole: Source = { value: null, lineOf: ([, index]) => lineOf(Number(index ?? 0)) };
-  return { wrong: complaintsOf(parsed.error, whole) };
+  const converted: LocatedDocument = { value: null, lineOf: ([, index]) => lineOf(Number(index ?? 0)) };
+  return { errors: locateErrors(parsed.error, converted) };
 }
 
-function rulesOf({ metadata, spec }: NetworkPolicy): (RuleInput & { path: Path })[] {
+function convertRules({ metadata, spec }: NetworkPolicy): (RuleInput & { path: Path })[] {
   const namespace = metadata.namespace ?? 'default';
   const subject = { selector: spec.podSelector ?? { matchLabels: {}, matchExpressions: [] }, namespace };
   const types = spec.policyTypes ?? (spec.egress ? ['Ingress', 'Egress'] : ['Ingress']);
-  const sides = [
+  const directions = [
     {
       type: 'Ingress',
       direction: 'ingress',
@@ -148,29 +148,29 @@ function rulesOf({ metadata, spec }: NetworkPolicy): (RuleInput & { path: Path }
       from: (spec.egress ?? []).map(({ to, ports }) => ({ peers: to, ports })),
     },
   ] as const;
-  return sides
+  return directions
     .filter(({ type }) => types.includes(type))
     .flatMap(({ direction, from }) => {
-      const named = `${namespace}/${metadata.name} ${direction}`;
-      const about = { direction: direction as Direction, subject };
+      const prefix = `${namespace}/${metadata.name} ${direction}`;
+      const shared = { direction: direction as Direction, subject };
       const allow = from.flatMap(({ peers, ports }, index) =>
-        byProtocol(ports).map((matched) => ({
-          ...about,
+        splitByProtocol(ports).map((matched) => ({
+          ...shared,
           ...matched,
           action: 'allow' as const,
-          priority: allowed,
-          name: `${named} ${index + 1}${matched.protocol === 'any' ? '' : ` ${matched.protocol}`}`,
-          peers: (peers ?? []).map((peer) => peerOf(peer, namespace)),
+          priority: allowPriority,
+          name: `${prefix} ${index + 1}${matched.protocol === 'any' ? '' : ` ${matched.protocol}`}`,
+          peers: (peers ?? []).map((peer) => convertPeer(peer, namespace)),
           path: ['spec', direction, index],
         })),
       );
-      const deny = { ...about, name: `${named} rest`, action: 'deny' as const, priority: theRest };
+      const deny = { ...shared, name: `${prefix} rest`, action: 'deny' as const, priority: denyPriority };
       return [...allow, { ...deny, path: ['spec'] }];
     });
 }
 
-/** A selector of pods alone means those of the policy's namespace; one of namespaces alone, all their pods. */
-function peerOf({ ipBlock, podSelector, namespaceSelector }: z.infer<typeof peer>, namespace: string) {
+/** Converts a peer: podSelector alone selects in the policy's namespace, namespaceSelector alone all pods of the namespaces. */
+function convertPeer({ ipBlock, podSelector, namespaceSelector }: z.infer<typeof peer>, namespace: string) {
   if (ipBlock) return ipBlock;
   const pods = podSelector ?? { matchLabels: {}, matchExpressions: [] };
   if (!namespaceSelector) return { pods, namespace };
@@ -182,7 +182,7 @@ function peerOf({ ipBlock, podSelector, namespaceSelector }: z.infer<typeof peer
   };
 }
 
-function byProtocol(ports: z.infer<typeof port>[] | null | undefined) {
+function splitByProtocol(ports: z.infer<typeof port>[] | null | undefined) {
   if (!ports || ports.length === 0) return [{ protocol: 'any' as const }];
   const protocols = [...new Set(ports.map(({ protocol }) => protocol ?? 'TCP'))];
   return protocols.map((protocol) => {
@@ -190,8 +190,8 @@ function byProtocol(ports: z.infer<typeof port>[] | null | undefined) {
     const ranges = own.map(({ port, endPort }) => ({ from: Number(port), to: endPort ?? undefined }));
     return {
       protocol: protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp',
-      // One without a port means them all.
-      ports: own.some(({ port }) => nothing(port) === undefined) ? [] : ranges,
+      // A port entry without a number means all ports.
+      ports: own.some(({ port }) => orUndefined(port) === undefined) ? [] : ranges,
     };
   });
 }

@@ -2,26 +2,29 @@ import type { RuleProtocol } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { Address } from '../../../contract/cidr.ts';
 
-/** The first packet of a connection, as a rule sees it. */
-export interface Packet {
-  /** Id of the pod that sends (egress) or gets (ingress) it. */
+/** The first packet of a connection, as the rules of one pod evaluate it. */
+export interface PolicyPacket {
+  /** Id of the pod that sends (egress) or receives (ingress) the packet. */
   pod: string;
   direction: Direction;
-  /** The address at the other end. */
+  /** Address of the other end. */
   peer: Address;
   /** IP protocol number: the last next header of IPv6. */
   protocol: number;
-  /** Destination port; of ICMP `type << 8 | code`; of others 0. */
+  /** Destination port; for ICMP `type << 8 | code`; 0 for protocols without ports. */
   port: number;
 }
 
-export type Verdict = 'allow' | 'deny';
+export type PolicyVerdict = 'allow' | 'deny';
 
-/** IP protocol numbers, as <linux/in.h> and <linux/in6.h> have them. */
+/** IP protocol numbers of <linux/in.h> and <linux/in6.h>. */
 export const ipProtocol = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 
-/** What a rule calls the packet's protocol. ICMP of the other family is none that a host understands. */
-export function protocolOf({ protocol, peer }: Pick<Packet, 'protocol' | 'peer'>): RuleProtocol {
+/**
+ * Returns the protocol of rules that match the packet. ICMP of the other address family, which no host understands,
+ * only matches rules for any protocol.
+ */
+export function ruleProtocolOf({ protocol, peer }: Pick<PolicyPacket, 'protocol' | 'peer'>): RuleProtocol {
   switch (protocol) {
     case ipProtocol.tcp:
       return 'tcp';

@@ -2,23 +2,25 @@ import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { RuleChanges } from '../../../contract/rules.ts';
 
 /**
- * What differs between two sets, by the rules' names. A rule that came behind or before another of its priority has
- * changed as well: those are the ones that were moved, not those that they were moved past, as far as fewest goes.
- * @param from null: there were no rules
+ * Compares two rule sets by the names of their rules. A rule counts as changed too when it moved relative to rules of
+ * equal priority; of several explanations the one with the fewest moved rules is taken.
+ * @param from null where there were no rules
  */
-export function ruleChanges(from: RuleSet | null, to: RuleSet): RuleChanges {
-  const old = new Map((from?.rules ?? []).map((rule) => [rule.name, rule]));
-  const now = new Map(to.rules.map((rule) => [rule.name, rule]));
-  const kept = to.rules.filter(({ name }) => old.has(name));
+export function diffRuleSets(from: RuleSet | null, to: RuleSet): RuleChanges {
+  const before = new Map((from?.rules ?? []).map((rule) => [rule.name, rule]));
+  const after = new Map(to.rules.map((rule) => [rule.name, rule]));
+  const kept = to.rules.filter(({ name }) => before.has(name));
   const moved = movedRules(
-    (from?.rules ?? []).filter(({ name }) => now.has(name)),
+    (from?.rules ?? []).filter(({ name }) => after.has(name)),
     kept,
   );
   return {
-    added: to.rules.filter(({ name }) => !old.has(name)).map(({ name }) => name),
-    removed: [...old.keys()].filter((name) => !now.has(name)),
+    added: to.rules.filter(({ name }) => !before.has(name)).map(({ name }) => name),
+    removed: [...before.keys()].filter((name) => !after.has(name)),
     changed: kept
-      .filter((rule) => moved.has(rule.name) || JSON.stringify(rule) !== JSON.stringify(old.get(rule.name)))
+      .filter(
+        (rule) => moved.has(rule.name) || JSON.stringify(rule) !== JSON.stringify(before.get(rule.name)),
+      )
       .map(({ name }) => name),
     defaults:
       (from?.defaults.ingress ?? 'allow') !== to.defaults.ingress ||
@@ -26,34 +28,33 @@ export function ruleChanges(from: RuleSet | null, to: RuleSet): RuleChanges {
   };
 }
 
-/** Names of the rules outside the longest part that kept its order among rules of equal priority. */
+/** Returns names of rules outside the longest sequence that kept its order among rules of equal priority. */
 function movedRules(before: readonly Rule[], after: readonly Rule[]): Set<string> {
-  const place = new Map(before.map(({ name }, index) => [name, index]));
+  const indexBefore = new Map(before.map(({ name }, index) => [name, index]));
   const moved = new Set<string>();
   for (const equals of Map.groupBy(after, ({ priority }) => priority).values()) {
-    const places = equals.map(({ name }) => place.get(name)!);
-    const stay = longestAscent(places);
-    for (const { name } of equals) if (!stay.has(place.get(name)!)) moved.add(name);
+    const kept = longestIncreasingSubsequence(equals.map(({ name }) => indexBefore.get(name) ?? -1));
+    for (const { name } of equals) if (!kept.has(indexBefore.get(name) ?? -1)) moved.add(name);
   }
   return moved;
 }
 
-/** The members of a longest ascending part of different numbers (patience sorting). */
-function longestAscent(numbers: readonly number[]): Set<number> {
-  /** The least number that an ascent of each length ends with. */
+/** Returns the members of a longest increasing subsequence of distinct numbers (patience sorting). */
+function longestIncreasingSubsequence(numbers: readonly number[]): Set<number> {
+  /** Least last number of an increasing subsequence of each length. */
   const ends: number[] = [];
-  const before = new Map<number, number | undefined>();
+  const previous = new Map<number, number | undefined>();
   for (const number of numbers) {
     let [low, high] = [0, ends.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (ends[middle]! < number) low = middle + 1;
+      if ((ends[middle] ?? Infinity) < number) low = middle + 1;
       else high = middle;
     }
-    before.set(number, ends[low - 1]);
+    previous.set(number, ends[low - 1]);
     ends[low] = number;
   }
   const found = new Set<number>();
-  for (let at = ends.at(-1); at !== undefined; at = before.get(at)) found.add(at);
+  for (let at = ends.at(-1); at !== undefined; at = previous.get(at)) found.add(at);
   return found;
 }

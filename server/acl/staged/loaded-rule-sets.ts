@@ -1,23 +1,22 @@
 import type { RuleSet } from '../../../contract/acl.ts';
-import type { Problem } from '../../../contract/problem.ts';
-import { ProblemError } from '../../../contract/problem.ts';
-import type { RuleLoad, RuleSizes, RuleWarning, WhichRules } from '../../../contract/rules.ts';
-import type { Staged } from '../worker/rule-compiler.ts';
-import type { RuleKernel } from '../load/kernel-rules.ts';
-import type { Remote } from '../worker/compiler-client.ts';
-import type { AclPod } from '../spec/pod-selector.ts';
+import { type Problem, ProblemError } from '../../../contract/problem.ts';
+import type { RuleLoad, RuleSetName, RuleSizes, RuleWarning } from '../../../contract/rules.ts';
+import type { KernelRules } from '../load/kernel-rules.ts';
+import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { AsyncCompiler } from '../worker/compiler-client.ts';
+import type { PreparedRules } from '../worker/rule-compiler.ts';
 
-/** Generations whose rules' names are remembered: events of packets that they judged may still come. */
-const remembered = 16;
+/** Generations whose rule names are kept: verdict events of packets that they evaluated may still arrive. */
+const keptGenerations = 16;
 
 /** A pod of this node. */
-export interface JudgedPod extends AclPod {
-  /** The owner of its slots. */
+export interface LocalEndpoint extends PolicyEndpoint {
+  /** Owner number in the pod's slots. */
   number: number;
 }
 
-/** A set as the kernel judges by it. */
-export interface Judged {
+/** A rule set as the kernel evaluates it. */
+export interface LoadedRuleSet {
   rules: RuleSet;
   text: string;
   generation: number;
@@ -26,97 +25,92 @@ export interface Judged {
   load: RuleLoad;
 }
 
-/** The two sets in the kernel: compiles texts for the pods and loads them. Calls are to be made one after the other. */
-export class Judging {
-  readonly #kernel: RuleKernel;
-  readonly #compiler: Remote;
-  readonly #judged: Record<WhichRules, Judged | null> = { active: null, draft: null };
-  /** Why the kernel does not judge by what it should. */
-  readonly #problems: Record<WhichRules, Problem | null> = { active: null, draft: null };
-  readonly #names: Record<WhichRules, Map<number, Map<number, string>>> = {
+/** The active and the staged rule set: compiles texts for the node's pods and loads them. Calls are made one after the other. */
+export class LoadedRuleSets {
+  readonly kernel: KernelRules;
+  readonly #compiler: AsyncCompiler;
+  readonly #loaded: Record<RuleSetName, LoadedRuleSet | null> = { active: null, staged: null };
+  readonly #problems: Record<RuleSetName, Problem | null> = { active: null, staged: null };
+  /** Rule names by number, by generation. */
+  readonly #names: Record<RuleSetName, Map<number, Map<number, string>>> = {
     active: new Map(),
-    draft: new Map(),
+    staged: new Map(),
   };
 
-  constructor(kernel: RuleKernel, compiler: Remote) {
-    this.#kernel = kernel;
+  constructor(kernel: KernelRules, compiler: AsyncCompiler) {
+    this.kernel = kernel;
     this.#compiler = compiler;
   }
 
-  get kernel(): RuleKernel {
-    return this.#kernel;
+  loaded(set: RuleSetName): LoadedRuleSet | null {
+    return this.#loaded[set];
   }
 
-  judged(set: WhichRules): Judged | null {
-    return this.#judged[set];
-  }
-
-  problem(set: WhichRules): Problem | null {
+  /** Returns why the kernel does not evaluate what it should; null where it does. */
+  problem(set: RuleSetName): Problem | null {
     return this.#problems[set];
   }
 
   /**
-   * Makes the kernel judge by a text.
-   * @param beforeLoad is called when nothing but the kernel can refuse the text any more
-   * @throws ProblemError `bad_rules`, `rules_too_large`, `kernel_refused`; the kernel goes on as before
+   * Compiles and loads a text.
+   * @param beforeLoad is called when only the kernel can still refuse the text
+   * @throws ProblemError `bad_rules`, `rules_too_large`, `kernel_refused`; the kernel is unchanged then
    */
-  async put(
-    set: WhichRules,
+  async apply(
+    set: RuleSetName,
     text: string,
-    pods: readonly JudgedPod[],
-    beforeLoad: (staged: Staged) => Promise<void> = async () => {},
-  ): Promise<Judged> {
-    const staged = await this.#compiler.stage(set, text, pods, this.#kernel.nextRow(set));
-    await beforeLoad(staged);
+    pods: readonly LocalEndpoint[],
+    beforeLoad: (prepared: PreparedRules) => Promise<void> = async () => {},
+  ): Promise<LoadedRuleSet> {
+    const prepared = await this.#compiler.prepare(set, text, pods, this.kernel.nextEntryList(set));
+    await beforeLoad(prepared);
     const numbers = new Map(pods.map(({ id, number }) => [id, number]));
-    const { tables, rules, sizes, warnings, compileMs, names } = staged;
-    const loaded = await this.#kernel.load(set, { tables, defaults: rules.defaults }, (id) =>
-      numbers.get(id),
-    );
-    await this.#compiler.keep(set);
-    const { generation, milliseconds: loadMs, written, removed } = loaded;
-    this.#remember(set, generation, names);
+    const { tables, rules, sizes, warnings, compileMs, names } = prepared;
+    const result = await this.kernel.load(set, { tables, defaults: rules.defaults }, (id) => numbers.get(id));
+    await this.#compiler.commit(set);
+    const { generation, milliseconds: loadMs, written, removed } = result;
+    this.#keepNames(set, generation, names);
     const load = { compileMs, loadMs, written, removed };
-    const judged = { rules, text, generation, sizes, warnings, load };
-    this.#judged[set] = judged;
+    const loaded = { rules, text, generation, sizes, warnings, load };
+    this.#loaded[set] = loaded;
     this.#problems[set] = null;
-    return judged;
+    return loaded;
   }
 
-  /** As `put`, of what is wanted already: a failure is remembered, and thrown. */
-  async again(set: WhichRules, text: string, pods: readonly JudgedPod[]): Promise<void> {
+  /** Applies a text that is already the stored one: a failure becomes the rule set's problem, and is thrown. */
+  async reapply(set: RuleSetName, text: string, pods: readonly LocalEndpoint[]): Promise<void> {
     try {
-      await this.put(set, text, pods);
+      await this.apply(set, text, pods);
     } catch (error) {
-      this.#problems[set] = problemOf(error);
+      this.#problems[set] = asProblem(error);
       throw error;
     }
   }
 
-  /** The set is no more: without an active one all packets pass. */
-  async takeAway(set: WhichRules): Promise<void> {
-    if (this.#kernel.generation(set) !== null) await this.#kernel.load(set, null, () => undefined);
-    await this.#compiler.drop(set);
-    this.#judged[set] = null;
+  /** Removes a rule set; without an active one all traffic is allowed. */
+  async remove(set: RuleSetName): Promise<void> {
+    if (this.kernel.generation(set) !== null) await this.kernel.load(set, null, () => undefined);
+    await this.#compiler.discard(set);
+    this.#loaded[set] = null;
     this.#problems[set] = null;
   }
 
-  /** Name of a rule by the number that an entry or event of that generation has; null: the default, or long ago. */
-  ruleName(set: WhichRules, generation: number, number: number): string | null {
+  /** Returns the name of a rule by its number in one generation; null for the default action, or an old generation. */
+  ruleName(set: RuleSetName, generation: number, number: number): string | null {
     return this.#names[set].get(generation)?.get(number) ?? null;
   }
 
-  #remember(set: WhichRules, generation: number, names: Map<number, string>): void {
+  #keepNames(set: RuleSetName, generation: number, names: Map<number, string>): void {
     const known = this.#names[set];
     known.set(generation, names);
-    for (const old of known.keys()) if (known.size > remembered) known.delete(old);
+    for (const oldest of known.keys()) if (known.size > keptGenerations) known.delete(oldest);
   }
 }
 
-const problemOf = (error: unknown): Problem =>
+const asProblem = (error: unknown): Problem =>
   (error instanceof ProblemError
     ? error
-    : new ProblemError('internal', `put access rules in force: ${(error as Error).message}`, {
-        hint: 'The agent’s log has the cause.',
+    : new ProblemError('internal', `load access rules: ${(error as Error).message}`, {
+        hint: 'See the agent’s log for the cause.',
       })
   ).toProblem();

@@ -1,56 +1,59 @@
-import { entryBytes, lowerBits, verdictNumber } from '../../bpf/rule-layout.ts';
-import type { RowEntry } from './policy-tables.ts';
+import { entryVerdicts, parentMask, ruleEntryBytes } from '../../bpf/rule-layout.ts';
+import type { TableEntry } from './policy-tables.ts';
 
-const words = entryBytes / 4;
-/** Of an entry that no other one is around. */
-const alone = lowerBits;
+const words = ruleEntryBytes / 4;
+/** Parent of an entry that no other one encloses. */
+const noParent = parentMask;
 
 interface Extent {
   index: number;
   count: number;
 }
 
-/** Bits of an entry's place that count: protocol << 16 | port. */
-const maskOf = ({ protocol, length }: Pick<RowEntry, 'protocol' | 'length'>): number =>
+/** Returns the bits of `protocol << 16 | port` that an entry compares. */
+const maskOf = ({ protocol, length }: Pick<TableEntry, 'protocol' | 'length'>): number =>
   protocol === 0 ? 0 : (0xff_ffff << (16 - length)) >>> 0;
 
+const encloses = (entry: TableEntry, protocolPort: number): boolean =>
+  (((entry.protocol * 65_536 + entry.port) ^ protocolPort) & maskOf(entry)) === 0;
+
 /**
- * The memory of the map `rows`, where each row has a piece of its own: written before anything leads to it, read by
- * programs with no lock. A row is named by the index of its first entry, never 0.
+ * Allocates the memory of the map `rule_entries`, an extent for each entry list. A list is written before any map leads
+ * to it, and programs read it without a lock. It is identified by the index of its first entry, which is never 0.
  */
-export class RowArena {
-  readonly size: number;
+export class EntryAllocator {
+  readonly capacity: number;
   readonly #u32: Uint32Array;
   readonly #u16: Uint16Array;
   readonly #hits: BigUint64Array;
-  /** What no row has, by index. */
+  /** Free extents, by index. */
   #free: Extent[];
 
   constructor(memory: ArrayBuffer) {
     this.#u32 = new Uint32Array(memory);
     this.#u16 = new Uint16Array(memory);
     this.#hits = new BigUint64Array(memory);
-    this.size = memory.byteLength / entryBytes;
-    this.#free = [{ index: 1, count: this.size - 1 }];
+    this.capacity = memory.byteLength / ruleEntryBytes;
+    this.#free = [{ index: 1, count: this.capacity - 1 }];
   }
 
-  /** Entries that there is room for, if not in one piece. */
-  get room(): number {
+  /** Number of free entries, possibly in several extents. */
+  get freeEntries(): number {
     return this.#free.reduce((sum, { count }) => sum + count, 0);
   }
 
-  /** How many entries the row at `index` has, as an earlier agent has written it. */
-  countAt(index: number): number {
-    return this.#u32[index * words + 2]! & lowerBits;
+  /** Returns the length of the list at `index`, as an earlier agent has written it. */
+  entryCountAt(index: number): number {
+    return (this.#u32[index * words + 2] ?? 0) & parentMask;
   }
 
   hitsAt(index: number): bigint {
-    return this.#hits[index * (words / 2) + 2]!;
+    return this.#hits[index * (words / 2) + 2] ?? 0n;
   }
 
-  /** A row that is there already is not given away. */
-  keep(index: number): void {
-    const end = index + this.countAt(index);
+  /** Reserves the extent of a list that an earlier agent has written. */
+  reserve(index: number): void {
+    const end = index + this.entryCountAt(index);
     this.#free = this.#free.flatMap((extent) => {
       const before = { index: extent.index, count: Math.min(extent.count, index - extent.index) };
       const from = Math.max(extent.index, end);
@@ -59,8 +62,8 @@ export class RowArena {
     });
   }
 
-  /** Writes a row; answers its index, or null: there is no room. @param entries in the order of `tellEntries` */
-  add(entries: readonly RowEntry[]): number | null {
+  /** Writes a list. @param entries as `emitPrefixes` orders them @returns its index; null where no extent is large enough */
+  allocate(entries: readonly TableEntry[]): number | null {
     const place = this.#free.findIndex(({ count }) => count >= entries.length);
     const extent = this.#free[place];
     if (!extent) return null;
@@ -72,32 +75,35 @@ export class RowArena {
     return index;
   }
 
-  #write(index: number, entries: readonly RowEntry[]): void {
-    /** Entries that the next one may lie in, from the outermost. */
-    const around: number[] = [];
+  #write(index: number, entries: readonly TableEntry[]): void {
+    /** Entries that may enclose the next one, the outermost first, with their offsets. */
+    const enclosing: { entry: TableEntry; offset: number }[] = [];
     let last = -1;
-    entries.forEach((entry, i) => {
+    entries.forEach((entry, offset) => {
       const { protocol, port, length, verdict, rule, log } = entry;
-      const mask = maskOf(entry);
-      const place = protocol * 65_536 + port;
-      const order = place * 32 + length;
-      if (order <= last) throw new Error('a row whose entries are not in order');
+      const protocolPort = protocol * 65_536 + port;
+      const order = protocolPort * 32 + length;
+      if (order <= last) throw new Error('the entries of a list are not sorted');
       last = order;
-      while (around.length > 0 && !covers(entries[around.at(-1)!]!, place)) around.pop();
-      const lower = i === 0 ? entries.length : (around.at(-1) ?? alone);
-      const at = (index + i) * words;
-      this.#u32[at] = place;
-      this.#u32[at + 1] = mask;
-      this.#u32[at + 2] = verdictNumber[verdict] * 2 ** 24 + lower;
+      let parent = enclosing.at(-1);
+      while (parent && !encloses(parent.entry, protocolPort)) {
+        enclosing.pop();
+        parent = enclosing.at(-1);
+      }
+      const parentOffset = offset === 0 ? entries.length : (parent?.offset ?? noParent);
+      const at = (index + offset) * words;
+      this.#u32[at] = protocolPort;
+      this.#u32[at + 1] = maskOf(entry);
+      this.#u32[at + 2] = entryVerdicts[verdict] * 2 ** 24 + parentOffset;
       this.#u16[(at + 3) * 2] = rule;
       this.#u16[(at + 3) * 2 + 1] = log;
       this.#hits[at / 2 + 2] = 0n;
-      around.push(i);
+      enclosing.push({ entry, offset });
     });
   }
 
-  /** No program reads the row any more. */
-  remove(index: number, count: number): void {
+  /** Frees the extent of a list that no program reads any more. */
+  free(index: number, count: number): void {
     let place = this.#free.findIndex((extent) => extent.index > index);
     if (place < 0) place = this.#free.length;
     const extent = { index, count };
@@ -110,6 +116,3 @@ export class RowArena {
     else this.#free.splice(place, 0, extent);
   }
 }
-
-const covers = (entry: RowEntry, place: number): boolean =>
-  (((entry.protocol * 65_536 + entry.port) ^ place) & maskOf(entry)) === 0;

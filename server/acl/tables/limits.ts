@@ -2,73 +2,85 @@ import { maxRules } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { RuleSizes } from '../../../contract/rules.ts';
 
-/** What the kernel's maps hold; as they are created. */
-export interface AclLimits {
-  /** Prefixes of both families in the trie. */
+/** Maximum sizes of one rule set's tables; the kernel maps have room for a set and its successor. */
+export interface TableLimits {
+  /** Prefixes of both families in the ipcache. */
   prefixes: number;
-  /** Different sets of rules' peers that an address can be in. */
+  /** Different sets of peers that an address can be in. */
   identities: number;
-  /** Different lists of rules that a pod and direction can have. */
+  /** Different lists of rules that a pod can have in one direction. */
   policies: number;
-  /** Identities of which a policy says something of their own, over all policies. */
-  assignments: number;
-  /** Entries of all rows. */
+  /** Identities that policies have entries for, over all policies. */
+  policyEntries: number;
+  /** Entries of all lists. */
   entries: number;
 }
 
-export const defaultLimits: AclLimits = {
+export const defaultLimits: TableLimits = {
   prefixes: 65_536,
   identities: 65_536,
   policies: 8192,
-  assignments: 262_144,
+  policyEntries: 262_144,
   entries: 262_144,
 };
 
-/** As sizes are told. */
-export const ruleLimits: RuleSizes = { ...defaultLimits, rules: maxRules, rows: defaultLimits.entries };
-export const noSizes: RuleSizes = {
+/** Limits in the form of the API. */
+export const ruleLimits: RuleSizes = { ...defaultLimits, rules: maxRules, entryLists: defaultLimits.entries };
+export const emptySizes: RuleSizes = {
   rules: 0,
   prefixes: 0,
   identities: 0,
   policies: 0,
-  assignments: 0,
-  rows: 0,
+  policyEntries: 0,
+  entryLists: 0,
   entries: 0,
 };
 
-/** The rule that needs most of what there is too much of. */
-export interface Culprit {
+/** The rule that needs most of a table that is too small. */
+export interface LargestRule {
   name: string;
   index: number;
   count: number;
-  /** Of the text that the rules came from. */
+  /** Line of the text that the rules came from. */
   line?: number | undefined;
 }
 
-const hints: Record<keyof AclLimits, string> = {
-  prefixes: 'Join neighbouring CIDRs, or name pods by fewer selectors.',
-  identities: 'Let rules share their lists of peers.',
-  policies: 'Let rules mean whole namespaces instead of single pods.',
-  assignments: 'Let rules share their lists of peers, or mean whole namespaces instead of single pods.',
-  entries: 'Let port ranges begin and end at multiples of large powers of two, or join rules.',
+const hints: Record<keyof TableLimits, string> = {
+  prefixes: 'Aggregate adjacent CIDRs, or select pods with fewer selectors.',
+  identities: 'Use the same peer lists in several rules.',
+  policies: 'Apply rules to whole namespaces instead of single pods.',
+  policyEntries: 'Use the same peer lists in several rules, or apply rules to whole namespaces instead of single pods.',
+  entries: 'Align port ranges to powers of two, or merge rules.',
 };
 
-/** @throws ProblemError `rules_too_large` where `have` is more than the limit; `culprit` is asked only then */
+/** Names of the tables in messages. */
+const titles: Record<keyof TableLimits, string> = {
+  prefixes: 'prefixes',
+  identities: 'identities',
+  policies: 'policies',
+  policyEntries: 'policy entries',
+  entries: 'entries',
+};
+
+/**
+ * @param largest finds the rule to name; called only when the limit is exceeded
+ * @throws ProblemError `rules_too_large` when `size` exceeds the limit
+ */
 export function checkLimit(
-  limits: AclLimits,
-  what: keyof AclLimits,
-  have: number,
-  culprit: () => Culprit | undefined,
+  limits: TableLimits,
+  table: keyof TableLimits,
+  size: number,
+  largest: () => LargestRule | undefined,
 ): void {
-  if (have <= limits[what]) return;
-  const found = culprit();
-  const detail = `the rules need at least ${have} ${what}, the tables hold ${limits[what]}`;
-  if (!found) throw new ProblemError('rules_too_large', detail, { hint: hints[what] });
+  if (size <= limits[table]) return;
+  const found = largest();
+  const detail = `the rules need at least ${size} ${titles[table]}, the limit is ${limits[table]}`;
+  if (!found) throw new ProblemError('rules_too_large', detail, { hint: hints[table] });
   const { name, index, count, line } = found;
   const at = line === undefined ? '' : ` (line ${line})`;
-  const message = `needs ${count} of ${have} ${what}, more than any other rule`;
+  const message = `needs ${count} of ${size} ${titles[table]}, more than any other rule`;
   throw new ProblemError('rules_too_large', `${detail}; rule ${JSON.stringify(name)}${at} ${message}`, {
-    hint: hints[what],
+    hint: hints[table],
     errors: [{ path: `rules[${index}]`, message, ...(line === undefined ? {} : { line }) }],
   });
 }

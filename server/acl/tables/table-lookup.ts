@@ -1,77 +1,85 @@
 import type { Cidr } from '../../../contract/cidr.ts';
+import { ipProtocol, type PolicyPacket } from '../spec/policy-packet.ts';
+import type { PodPolicy, PolicyTables, TableEntry } from './policy-tables.ts';
 
-import { ipProtocol, type Packet } from '../spec/policy-packet.ts';
-import type { PodPolicy, RowEntry, Tables } from './policy-tables.ts';
-
-export interface Found {
+export interface LookupResult {
   policy: PodPolicy;
-  /** The longest prefix of the peer; null: there is none, and the identity is 0. */
+  /** Longest prefix of the peer's address; null where there is none, and the identity is 0. */
   prefix: Cidr | null;
   identity: number;
-  /** The row for that identity; 0: there is none. */
-  row: number;
-  /** What the row says; null: nothing. */
-  own: RowEntry | null;
-  /** What the base row says where the row says nothing or passes on; null: it was not asked. */
-  base: RowEntry | null;
-  /** What decides; null: nothing is judged for this pod, the packet passes. */
-  entry: RowEntry | null;
+  /** Entry list of policy and identity; 0: none. */
+  entryList: number;
+  /** Entry in that list; null: none. */
+  ownEntry: TableEntry | null;
+  /** Entry among the pod's default entries; null where they are not needed. */
+  defaultEntry: TableEntry | null;
+  /** Entry that decides; null where no rules apply to the pod and its packets are allowed. */
+  decidingEntry: TableEntry | null;
 }
 
-/** IPv4 as the part ::ffff:0:0/96 of IPv6, as the trie's keys have it. */
+/** Maps an IPv4 address into ::ffff:0:0/96, as the keys of the ipcache have it. */
 const mapped = (family: 4 | 6, value: bigint): bigint => (family === 4 ? (0xffffn << 32n) | value : value);
 const mappedLength = ({ family, length }: Cidr): number => (family === 4 ? 96 + length : length);
 
-/** The protocol as the keys of entries have it; what the other family's ICMP has there is no protocol of a row. */
-export function keyProtocol({ protocol, peer }: Pick<Packet, 'protocol' | 'peer'>): number {
+/** Returns the protocol as entries have it; 0, which only entries for any protocol match, for ICMP of the other family. */
+export function entryProtocol({ protocol, peer }: Pick<PolicyPacket, 'protocol' | 'peer'>): number {
   if (peer.family === 4) return protocol;
   return protocol === ipProtocol.icmpv6 ? 1 : protocol === ipProtocol.icmp ? 0 : protocol;
 }
 
-/** The kernel's lookups, one for one, over tables that are indexed once. */
-export class Lookup {
-  readonly #tables: Tables;
-  /** Entries of the trie by their first bits, the longest first. */
-  readonly #trie: [length: number, Map<bigint, { prefix: Cidr; identity: number }>][];
-  /** Rows as tries: by protocol, length and port. */
-  readonly #rows = new Map<number, Map<number, RowEntry>>();
+/** Looks packets up as `lookup_policy` in bpf/policy.h does, step by step, in tables that are indexed once. */
+export class TableLookup {
+  readonly #tables: PolicyTables;
+  /** Ipcache entries by their first bits, the longest prefixes first. */
+  readonly #ipcache: [length: number, Map<bigint, { prefix: Cidr; identity: number }>][];
+  /** Entries by list and `entryKey`. */
+  readonly #lists = new Map<number, Map<number, TableEntry>>();
 
-  constructor(tables: Tables) {
+  constructor(tables: PolicyTables) {
     this.#tables = tables;
     const byLength = new Map<number, Map<bigint, { prefix: Cidr; identity: number }>>();
-    for (const entry of tables.prefixes.values()) {
+    for (const entry of tables.ipcache.values()) {
       const length = mappedLength(entry.prefix);
       const keys = byLength.get(length) ?? new Map();
       byLength.set(length, keys);
       keys.set(mapped(entry.prefix.family, entry.prefix.address) >> BigInt(128 - length), entry);
     }
-    this.#trie = [...byLength].sort(([a], [b]) => b - a);
+    this.#ipcache = [...byLength].sort(([a], [b]) => b - a);
   }
 
   /** @throws RangeError when the tables do not know the pod */
-  find(packet: Packet): Found {
+  find(packet: PolicyPacket): LookupResult {
     const policy = this.#tables.pods.get(packet.pod)?.[packet.direction];
-    if (!policy) throw new RangeError(`no pod ${packet.pod}`);
-    const found: Found = { policy, prefix: null, identity: 0, row: 0, own: null, base: null, entry: null };
-    if (policy.base === 0) return found;
+    if (!policy) throw new RangeError(`pod ${packet.pod} is not in the tables`);
+    const found: LookupResult = {
+      policy,
+      prefix: null,
+      identity: 0,
+      entryList: 0,
+      ownEntry: null,
+      defaultEntry: null,
+      decidingEntry: null,
+    };
+    if (policy.defaultEntries === 0) return found;
     const key = mapped(packet.peer.family, packet.peer.value);
-    for (const [length, keys] of this.#trie) {
+    for (const [length, keys] of this.#ipcache) {
       const entry = keys.get(key >> BigInt(128 - length));
       if (!entry) continue;
       found.prefix = entry.prefix;
       found.identity = entry.identity;
       break;
     }
-    found.row = this.#tables.assignments.get(policy.policy)?.get(found.identity) ?? 0;
-    found.own = found.row === 0 ? null : this.#longest(found.row, packet);
-    found.base = found.own && found.own.verdict !== 'pass' ? null : this.#longest(policy.base, packet);
-    found.entry = found.base ?? found.own;
+    found.entryList = this.#tables.policyMap.get(policy.policy)?.get(found.identity) ?? 0;
+    found.ownEntry = found.entryList === 0 ? null : this.#longestPrefix(found.entryList, packet);
+    if (!found.ownEntry || found.ownEntry.verdict === 'default')
+      found.defaultEntry = this.#longestPrefix(policy.defaultEntries, packet);
+    found.decidingEntry = found.defaultEntry ?? found.ownEntry;
     return found;
   }
 
-  #longest(row: number, packet: Packet): RowEntry | null {
-    const entries = this.#row(row);
-    const protocol = keyProtocol(packet);
+  #longestPrefix(list: number, packet: PolicyPacket): TableEntry | null {
+    const entries = this.#entries(list);
+    const protocol = entryProtocol(packet);
     for (let length = 16; length >= 0; length -= 1) {
       const entry = entries.get(entryKey(protocol, packet.port & (0xffff0000 >> length), length));
       if (entry) return entry;
@@ -79,13 +87,16 @@ export class Lookup {
     return entries.get(entryKey(0, 0, 0)) ?? null;
   }
 
-  #row(row: number): Map<number, RowEntry> {
-    const known = this.#rows.get(row);
+  #entries(list: number): Map<number, TableEntry> {
+    const known = this.#lists.get(list);
     if (known) return known;
     const entries = new Map(
-      this.#tables.rows.get(row)!.map((entry) => [entryKey(entry.protocol, entry.port, entry.length), entry]),
+      (this.#tables.entryLists.get(list) ?? []).map((entry) => [
+        entryKey(entry.protocol, entry.port, entry.length),
+        entry,
+      ]),
     );
-    this.#rows.set(row, entries);
+    this.#lists.set(list, entries);
     return entries;
   }
 }

@@ -1,90 +1,97 @@
 import { Worker } from 'node:worker_threads';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
-import type { Compiler } from './rule-compiler.ts';
+import type { RuleCompiler } from './rule-compiler.ts';
 
-type Method = keyof Compiler;
+type Method = keyof RuleCompiler;
 
-/** A `Compiler` somewhere else. */
-export type Remote = {
-  [M in Method]: (...args: Parameters<Compiler[M]>) => Promise<ReturnType<Compiler[M]>>;
+/** `RuleCompiler` with asynchronous methods. */
+export type AsyncCompiler = {
+  [M in Method]: (...args: Parameters<RuleCompiler[M]>) => Promise<ReturnType<RuleCompiler[M]>>;
 };
 
-export interface Call {
+/** Message to the compiler thread. */
+export interface CompilerRequest {
   id: number;
   method: Method;
   args: unknown[];
 }
 
-export type Answer = { id: number } & ({ value: unknown } | { problem: Problem } | { error: unknown });
+/** Message from the compiler thread. */
+export type CompilerResponse = { id: number } & (
+  | { value: unknown }
+  | { problem: Problem }
+  | { error: unknown }
+);
 
-/** Ten thousand rules fit; without a bound, a thousand take twice the memory that they need. */
+/** Enough for 10,000 rules. Without a limit, 1,000 rules take twice the memory that they need. */
 const resourceLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 };
-/** After which a thread that holds no rules ends. */
+/** Time after which a thread without a rule set is stopped. */
 const idleMs = 10_000;
 
-interface Waiting {
+interface PendingRequest {
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * A `Compiler` in a thread of its own: rules of a company take longer to read and compile than samples and
- * verdicts can wait. The thread is there while it holds a set, and a while after a call.
+ * Runs a `RuleCompiler` in a worker thread: large rule sets take longer to compile than samples and verdict events can
+ * wait. The thread is started on demand and kept while it has a rule set.
  */
-export class RemoteCompiler implements Remote {
+export class CompilerClient implements AsyncCompiler {
   readonly #onLost: (error: Error) => void;
-  readonly #waiting = new Map<number, Waiting>();
-  readonly #holds = new Set<string>();
+  readonly #pending = new Map<number, PendingRequest>();
+  /** Rule sets that the thread has. */
+  readonly #sets = new Set<string>();
   #worker: Worker | null = null;
   #idle: NodeJS.Timeout | null = null;
-  #last = 0;
+  #lastId = 0;
 
-  /** @param onLost is told of a thread that died: its sets are to be staged and kept again */
+  /** @param onLost is called when the thread died with rule sets, which must be prepared and committed again */
   constructor(onLost: (error: Error) => void) {
     this.#onLost = onLost;
   }
 
   import = this.#method('import');
   plan = this.#method('plan');
-  stage = this.#method('stage');
+  prepare = this.#method('prepare');
   ruleSet = this.#method('ruleSet');
-  ownText = this.#method('ownText');
+  ruleSetText = this.#method('ruleSetText');
   explain = this.#method('explain');
   entries = this.#method('entries');
   statistics = this.#method('statistics');
   rule = this.#method('rule');
 
-  async keep(...args: Parameters<Compiler['keep']>): Promise<void> {
-    this.#holds.add(args[0]);
-    await this.#call('keep', args);
+  async commit(...args: Parameters<RuleCompiler['commit']>): Promise<void> {
+    this.#sets.add(args[0]);
+    await this.#call('commit', args);
   }
 
-  async drop(...args: Parameters<Compiler['drop']>): Promise<void> {
-    this.#holds.delete(args[0]);
-    if (this.#worker) await this.#call('drop', args);
+  async discard(...args: Parameters<RuleCompiler['discard']>): Promise<void> {
+    this.#sets.delete(args[0]);
+    if (this.#worker) await this.#call('discard', args);
   }
 
   async close(): Promise<void> {
-    this.#holds.clear();
+    this.#sets.clear();
     const worker = this.#worker;
-    this.#forget(new ProblemError('stopping', 'the agent is stopping'));
+    this.#abandonThread(new ProblemError('stopping', 'the agent is stopping'));
     await worker?.terminate();
   }
 
-  #method<M extends Method>(method: M): Remote[M] {
-    return ((...args: unknown[]) => this.#call(method, args)) as unknown as Remote[M];
+  #method<M extends Method>(method: M): AsyncCompiler[M] {
+    return ((...args: unknown[]) => this.#call(method, args)) as unknown as AsyncCompiler[M];
   }
 
   #call(method: Method, args: unknown[]): Promise<never> {
-    const id = ++this.#last;
+    const id = ++this.#lastId;
     const worker = this.#thread();
-    // An agent that starts waits for nothing else.
+    // An agent that is starting has nothing else that keeps its process alive.
     worker.ref();
     if (this.#idle) clearTimeout(this.#idle);
     this.#idle = null;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, method, args } satisfies Call);
+      this.#pending.set(id, { resolve, reject });
+      worker.postMessage({ id, method, args } satisfies CompilerRequest);
     });
   }
 
@@ -96,51 +103,52 @@ export class RemoteCompiler implements Remote {
     });
     const lost = (error: Error) => {
       if (this.#worker !== worker) return;
-      const held = this.#holds.size > 0;
-      this.#forget(
+      const hadRules = this.#sets.size > 0;
+      this.#abandonThread(
         new ProblemError('internal', `the thread that compiles access rules ended: ${error.message}`, {
           cause: error,
-          hint: 'The rules in the kernel stay as they are. The agent’s log has the cause.',
+          hint: 'The rules in the kernel are unchanged. See the agent’s log for the cause.',
         }),
       );
-      this.#holds.clear();
-      if (held) this.#onLost(error);
+      this.#sets.clear();
+      if (hadRules) this.#onLost(error);
     };
-    worker.on('message', (answer: Answer) => this.#answered(answer));
+    worker.on('message', (response: CompilerResponse) => this.#settle(response));
     worker.on('error', lost);
-    worker.on('exit', (code) => lost(new Error(`it ended with code ${code}`)));
+    worker.on('exit', (code) => lost(new Error(`it exited with code ${code}`)));
     worker.unref();
     this.#worker = worker;
     return worker;
   }
 
-  #answered(answer: Answer): void {
-    const waiting = this.#waiting.get(answer.id);
-    this.#waiting.delete(answer.id);
-    if ('value' in answer) waiting?.resolve(answer.value as never);
-    else waiting?.reject('problem' in answer ? asError(answer.problem) : answer.error);
-    if (this.#waiting.size > 0) return;
+  #settle(response: CompilerResponse): void {
+    const request = this.#pending.get(response.id);
+    this.#pending.delete(response.id);
+    if ('value' in response) request?.resolve(response.value as never);
+    else request?.reject('problem' in response ? asError(response.problem) : response.error);
+    if (this.#pending.size > 0) return;
     this.#worker?.unref();
-    if (this.#holds.size > 0) return;
+    if (this.#sets.size > 0) return;
     this.#idle = setTimeout(() => {
       const worker = this.#worker;
       this.#worker = null;
-      void worker?.terminate();
+      // A thread that does not stop in order is gone all the same.
+      worker?.terminate().catch(() => undefined);
     }, idleMs).unref();
   }
 
-  #forget(error: Error): void {
+  /** Fails all pending requests; the next call starts another thread. */
+  #abandonThread(error: Error): void {
     this.#worker = null;
     if (this.#idle) clearTimeout(this.#idle);
     this.#idle = null;
-    for (const { reject } of this.#waiting.values()) reject(error);
-    this.#waiting.clear();
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
   }
 }
 
-function asError({ code, detail, hint, errors }: Problem): ProblemError {
-  return new ProblemError(code, detail, {
+const asError = ({ code, detail, hint, errors }: Problem): ProblemError =>
+  new ProblemError(code, detail, {
     ...(hint === undefined ? {} : { hint }),
     ...(errors === undefined ? {} : { errors }),
   });
-}

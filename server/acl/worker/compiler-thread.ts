@@ -1,16 +1,16 @@
 import { parentPort } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
-import { Compiler } from './rule-compiler.ts';
-import type { Answer, Call } from './compiler-client.ts';
+import type { CompilerRequest, CompilerResponse } from './compiler-client.ts';
+import { RuleCompiler } from './rule-compiler.ts';
 
-// The thread of `RemoteCompiler`: answers its calls in their order.
+// Worker thread of `CompilerClient`: serves its requests one after the other.
 if (parentPort) {
   const port = parentPort;
-  const compiler = new Compiler();
-  port.on('message', ({ id, method, args }: Call) => {
-    port.postMessage(answer(id, () => (compiler[method] as (...args: unknown[]) => unknown)(...args)));
+  const compiler = new RuleCompiler();
+  port.on('message', ({ id, method, args }: CompilerRequest) => {
+    port.postMessage(respond(id, () => (compiler[method] as (...args: unknown[]) => unknown)(...args)));
   });
-  const answer = (id: number, work: () => unknown): Answer => {
+  const respond = (id: number, work: () => unknown): CompilerResponse => {
     try {
       return { id, value: work() };
     } catch (error) {

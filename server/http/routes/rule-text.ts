@@ -5,34 +5,43 @@ import { activeRules, importedRules, rulesPlan, stagedRulesResponse } from '../.
 import { actorOf } from '../actor.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
+import { ifMatch } from '../precondition.ts';
 
 const tags = ['rules'];
-/** Ten thousand rules of a few lines each. */
+/** Enough for 10,000 rules of a few lines each. */
 const maxRulesBytes = 8 << 20;
 const textTypes = ['application/yaml', 'application/json'];
 const textHint =
-  'YAML or JSON of a rule set (the schema RuleSet), or NetworkPolicies of networking.k8s.io/v1. If-Match takes the ETag of what the change was made from; another is refused with `rules_changed`.';
+  'YAML or JSON of a rule set (schema RuleSet), or NetworkPolicies of networking.k8s.io/v1. If-Match takes the ETag that the change was made from; with an older one the change is rejected as `rules_changed`.';
 
-export const comment = z.string().max(500).optional().describe('why, kept with the version');
+export const comment = z
+  .string()
+  .max(500)
+  .optional()
+  .describe('reason for the change, stored with the version');
 
-/** What brings rules as a text. */
+/** Routes whose body is the text of rules. */
 export const ruleTextRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
-    readText(app);
+    acceptText(app);
 
     app.put(
       '/rules',
       {
         schema: {
-          summary: 'Puts rules in force, or with `dryRun` tells what would change',
-          description: `${textHint} What is not valid is refused with \`bad_rules\` and the lines, and changes nothing.`,
+          summary: 'Applies rules, or with `dryRun` returns what would change',
+          description: `${textHint} Invalid rules are rejected with \`bad_rules\` and the lines of all errors; nothing is changed.`,
           tags,
           consumes: textTypes,
           body: z.string(),
           querystring: z.object({
             dryRun: z.enum(['true', 'false']).default('false'),
-            rule: z.string().max(400).optional().describe('of a dry run: one to be shown with its entries'),
+            rule: z
+              .string()
+              .max(400)
+              .optional()
+              .describe('dry run only: name of a rule to return with its entries'),
             comment,
           }),
           response: { 200: z.union([activeRules, rulesPlan]), ...problemResponses },
@@ -40,8 +49,8 @@ export const ruleTextRoutes =
       },
       async (request, reply) => {
         const { body, query } = request;
-        if (query.dryRun === 'true') return send(reply, await agent.rules.plan(body, query.rule));
-        return send(reply, await agent.rules.apply(body, changeOf(request, query.comment)));
+        if (query.dryRun === 'true') return sendWithEtag(reply, await agent.rules.plan(body, query.rule));
+        return sendWithEtag(reply, await agent.rules.apply(body, changeOf(request, query.comment)));
       },
     );
 
@@ -49,7 +58,7 @@ export const ruleTextRoutes =
       '/rules/staged',
       {
         schema: {
-          summary: 'Saves a draft and tries it out on live traffic',
+          summary: 'Stages rules: live traffic is evaluated by them without enforcing them',
           description: textHint,
           tags,
           consumes: textTypes,
@@ -57,7 +66,7 @@ export const ruleTextRoutes =
           response: { 200: stagedRulesResponse, ...problemResponses },
         },
       },
-      async (request, reply) => sendDraft(reply, await agent.rules.stage(request.body, changeOf(request))),
+      async (request, reply) => sendStaged(reply, await agent.rules.stage(request.body, changeOf(request))),
     );
 
     app.post(
@@ -65,21 +74,21 @@ export const ruleTextRoutes =
       {
         config: { role: 'viewer' },
         schema: {
-          summary: 'Reads rules of ours or NetworkPolicies; nothing is applied',
+          summary: 'Parses a rule set or NetworkPolicies; nothing is applied',
           tags,
           consumes: textTypes,
           body: z.string(),
           response: { 200: importedRules, ...problemResponses },
         },
       },
-      async ({ body }, reply) => send(reply, await agent.rules.import(body)),
+      async ({ body }, reply) => sendWithEtag(reply, await agent.rules.import(body)),
     );
   };
 
 type App = Parameters<FastifyPluginAsyncZod>[0];
 
-/** Bodies of the routes of this plugin are texts: what is wrong in them is told by line. */
-function readText(app: App): void {
+/** Passes bodies on as text, so that errors in them have lines. */
+function acceptText(app: App): void {
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser(
     /^(application|text)\/(x-)?(yaml|json)\b/,
@@ -88,24 +97,24 @@ function readText(app: App): void {
   );
 }
 
-/** Who changes rules, from what state, and why. */
+/** Reads author, reason and precondition of a change of the rules. */
 export const changeOf = ({ headers }: FastifyRequest, comment?: string) => ({
   actor: actorOf(headers),
   comment,
-  ifMatch: headers['if-match'],
+  precondition: ifMatch(headers['if-match']),
 });
 
-/** Made by the agent itself of what was checked when it was read: large sets are not looked through again. */
-export function send<T extends object>(reply: FastifyReply, answer: T): T {
+/** Sends a response with its ETag, without validating it: the agent built it from validated rules, which may be many. */
+export function sendWithEtag<T extends object>(reply: FastifyReply, answer: T): T {
   if ('etag' in answer) reply.header('etag', `"${String(answer.etag)}"`);
   reply.type('application/json; charset=utf-8').serializer((payload: unknown) => JSON.stringify(payload));
   return answer;
 }
 
-export function sendDraft<T extends { etag: string }>(
+export function sendStaged<T extends { etag: string }>(
   reply: FastifyReply,
-  draft: T | null,
-): { draft: T | null } {
-  if (draft) reply.header('etag', `"${draft.etag}"`);
-  return send(reply, { draft });
+  staged: T | null,
+): { staged: T | null } {
+  if (staged) reply.header('etag', `"${staged.etag}"`);
+  return sendWithEtag(reply, { staged });
 }

@@ -17,7 +17,7 @@ import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 import { pageQuery } from '../paging.ts';
 import { resolvePodId } from '../pod-ref.ts';
-import { changeOf, comment, ruleTextRoutes, send, sendDraft } from './rule-text.ts';
+import { changeOf, comment, ruleTextRoutes, sendStaged, sendWithEtag } from './rule-text.ts';
 
 const tags = ['rules'];
 
@@ -31,35 +31,41 @@ const numberParam = z.object({
 });
 const changed = { 200: activeRules, ...problemResponses };
 
-/** Access rules: those in force, those that are tried out, and what they mean in the kernel. */
+/** Routes of the access rules: active and staged rules, versions, and their entries in the kernel. */
 export const ruleRoutes =
   (agent: Agent): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/rules',
-      { schema: { summary: 'The rules in force, and how the kernel has them', tags, response: changed } },
-      (_, reply) => send(reply, agent.rules.active()),
+      {
+        schema: {
+          summary: 'Returns the active rules and their state in the kernel',
+          tags,
+          response: changed,
+        },
+      },
+      (_, reply) => sendWithEtag(reply, agent.rules.active()),
     );
 
     app.delete(
       '/rules',
       {
         schema: {
-          summary: 'Takes the rules away: all packets pass',
+          summary: 'Removes the active rules: all traffic is allowed',
           tags,
           querystring: z.object({ comment }),
           response: changed,
         },
       },
       async (request, reply) =>
-        send(reply, await agent.rules.remove(changeOf(request, request.query.comment))),
+        sendWithEtag(reply, await agent.rules.remove(changeOf(request, request.query.comment))),
     );
 
     app.get(
       '/rules/export',
       {
         schema: {
-          summary: 'The rules as YAML, as they were written',
+          summary: 'Returns rules as YAML, as they were written',
           tags,
           querystring: z.object({ set }),
           response: {
@@ -80,22 +86,21 @@ export const ruleRoutes =
       '/rules/staged',
       {
         schema: {
-          summary:
-            'The rules that are tried out: they judge live traffic beside those in force, and only report',
+          summary: 'Returns the staged rules, which are evaluated beside the active ones and not enforced',
           tags,
           response: { 200: stagedRulesResponse, ...problemResponses },
         },
       },
-      (_, reply) => sendDraft(reply, agent.rules.staged()),
+      (_, reply) => sendStaged(reply, agent.rules.staged()),
     );
 
     app.delete(
       '/rules/staged',
       {
         schema: {
-          summary: 'Ends trying out',
+          summary: 'Discards the staged rules',
           tags,
-          response: { 204: z.null().describe('done'), ...problemResponses },
+          response: { 204: z.null().describe('discarded'), ...problemResponses },
         },
       },
       async (request, reply) => {
@@ -108,23 +113,23 @@ export const ruleRoutes =
       '/rules/staged/apply',
       {
         schema: {
-          summary: 'Puts the draft in force',
+          summary: 'Applies the staged rules and clears the stage',
           description:
-            'Refused with `rules_changed` when the rules in force are no longer those that it was saved beside.',
+            'Rejected with `rules_changed` when another version is active than when the rules were staged.',
           tags,
           querystring: z.object({ comment }),
           response: changed,
         },
       },
       async (request, reply) =>
-        send(reply, await agent.rules.applyStaged(changeOf(request, request.query.comment))),
+        sendWithEtag(reply, await agent.rules.applyStaged(changeOf(request, request.query.comment))),
     );
 
     app.get(
       '/rules/versions',
       {
         schema: {
-          summary: 'Rules that were in force, the newest first',
+          summary: 'Lists versions of the rules, newest first',
           tags,
           querystring: pageQuery,
           response: { 200: listOf(ruleVersion), ...problemResponses },
@@ -137,20 +142,20 @@ export const ruleRoutes =
       '/rules/versions/:number',
       {
         schema: {
-          summary: 'A version with its text',
+          summary: 'Returns a version with its text',
           tags,
           params: numberParam,
           response: { 200: ruleVersionText, ...problemResponses },
         },
       },
-      async ({ params }, reply) => send(reply, await agent.rules.version(params.number)),
+      async ({ params }, reply) => sendWithEtag(reply, await agent.rules.version(params.number)),
     );
 
     app.post(
       '/rules/versions/:number/apply',
       {
         schema: {
-          summary: 'Puts a version in force again, as a new one: undo',
+          summary: 'Rolls back to a version: applies it again, as a new one',
           tags,
           params: numberParam,
           querystring: z.object({ comment }),
@@ -159,7 +164,10 @@ export const ruleRoutes =
       },
       async (request, reply) => {
         const { params, query } = request;
-        return send(reply, await agent.rules.rollBack(params.number, changeOf(request, query.comment)));
+        return sendWithEtag(
+          reply,
+          await agent.rules.rollBack(params.number, changeOf(request, query.comment)),
+        );
       },
     );
 
@@ -167,12 +175,16 @@ export const ruleRoutes =
       '/rules/entries',
       {
         schema: {
-          summary: 'Entries of the kernel’s verdict table: whose they are, and how often they decided',
+          summary: 'Lists entries of the kernel’s policy tables with their pods, peers and packet counts',
           tags,
           querystring: z.object({
             set,
-            rule: z.string().max(400).optional().describe('that decides or records by them'),
-            pod: z.string().max(320).optional().describe('whose packets come to them'),
+            rule: z.string().max(400).optional().describe('name of a rule that decides or logs'),
+            pod: z
+              .string()
+              .max(320)
+              .optional()
+              .describe('id or namespace.name of a pod whose packets the entries decide'),
             cursor: z
               .string()
               .regex(/^\d{1,9}$/, 'not the `next` of a page')
@@ -195,7 +207,7 @@ export const ruleRoutes =
       '/rules/statistics',
       {
         schema: {
-          summary: 'Of each rule, the pods it applies to, its entries and the packets that it decided',
+          summary: 'Counts pods, entries and packets of each rule',
           tags,
           querystring: z.object({ set }),
           response: { 200: ruleStatistics, ...problemResponses },
@@ -210,7 +222,7 @@ export const ruleRoutes =
         config: { role: 'viewer' },
         schema: {
           summary:
-            'What the rules say to the first packet of a connection, by which rule and entries, and which came later',
+            'Evaluates the first packet of a connection: verdict, deciding rule, look-ups, and shadowed rules',
           tags,
           body: explainRequest,
           response: { 200: explanation, ...problemResponses },
@@ -223,7 +235,7 @@ export const ruleRoutes =
       '/rules/:name',
       {
         schema: {
-          summary: 'A rule with its pods and entries',
+          summary: 'Returns a rule with its pods and entries',
           tags,
           params: z.object({ name: z.string().max(400) }),
           querystring: z.object({ set }),

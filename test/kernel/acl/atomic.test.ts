@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { reference } from '../../unit/acl/reference-evaluator.ts';
+import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { edgePackets } from '../../unit/acl/rule-set-generators.ts';
 import { forgetful, JudgeStage } from './rule-fixture.ts';
@@ -23,7 +23,7 @@ afterAll(async () => {
 
 /** Packets that all sets judge alike, though by other rules, identities and rows: who mixes two of them shows it. */
 function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
-  const judges = sets.map((set) => reference(set, pods));
+  const judges = sets.map((set) => referenceEvaluator(set, pods));
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
   const packets = sets.flatMap((set, seed) => edgePackets(set, pods, 3000, chance(seed)));
   const programs = {

@@ -4,7 +4,7 @@ import type { RuleSet, RuleSetInput } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
-import type { VerdictEvent } from '../../../server/acl/load/kernel-rules.ts';
+import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
-import { compile } from '../../../server/acl/compile/compile.ts';
+import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
-import type { RowEntry, Tables } from '../../../server/acl/tables/policy-tables.ts';
+import type { TableEntry, PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
 import { forgetful, JudgeStage } from './rule-fixture.ts';
 import { tcp } from './packets.ts';
@@ -51,7 +51,7 @@ function entered(...ports: number[]): number[] {
 }
 const sizes = () =>
   (
-    ['prefixes', 'policies', 'assignments', 'draft_prefixes', 'draft_policies', 'draft_assignments'] as const
+    ['ipcache', 'pods', 'policies', 'staged_ipcache', 'staged_pods', 'staged_policies'] as const
   ).map((name) => new HashMap(stage.programs.ruleMaps[name], name).entries().length);
 
 test('changing one rule writes a small share, and what it leaves is removed', async () => {
@@ -70,18 +70,18 @@ test('changing one rule writes a small share, and what it leaves is removed', as
   const { removed } = (await stage.load('active', null, pods)).loaded;
   expect(removed).toBeGreaterThan(loaded.written * 0.9);
   // The next load waits for the removal.
-  await stage.load('draft', null, pods);
+  await stage.load('staged', null, pods);
   expect(sizes()).toEqual([0, 0, 0, 0, 0, 0]);
 });
 
 test('rules without room change nothing, and say so', async () => {
   await stage.load('active', lets(80), pods);
   const before = stage.loader.generation('active');
-  const entry: RowEntry = { protocol: 6, port: 0, length: 16, verdict: 'allow', rule: 1, log: 0 };
-  const { tables } = compile(lets(81), pods);
-  const huge: Tables = {
+  const entry: TableEntry = { protocol: 6, port: 0, length: 16, verdict: 'allow', rule: 1, log: 0 };
+  const { tables } = compileRules(lets(81), pods);
+  const huge: PolicyTables = {
     ...tables,
-    rows: new Map([...tables.rows, [99, Array<RowEntry>(600_000).fill(entry)]]),
+    entryLists: new Map([...tables.entryLists, [99, Array<TableEntry>(600_000).fill(entry)]]),
   };
   const defaults = { ingress: 'deny', egress: 'allow' } as const;
   await expect(stage.loader.load('active', { tables: huge, defaults }, numberOf)).rejects.toMatchObject({
@@ -97,24 +97,24 @@ test('rules without room change nothing, and say so', async () => {
 
 test('an agent that starts again finds its rules in force, and replaces them whole', async () => {
   await stage.load('active', lets(80), pods);
-  await stage.load('draft', lets(82), pods);
+  await stage.load('staged', lets(82), pods);
   const generation = stage.loader.generation('active')!;
-  await stage.load('draft', lets(83), pods); // waits until what the loads left is removed
+  await stage.load('staged', lets(83), pods); // waits until what the loads left is removed
   const [prefixes, policies, assignments] = sizes();
 
   const next = new RuleLoader(stage.programs.ruleMaps, { slots: 64, timeouts: forgetful });
   expect(next.generation('active')).toBe(generation);
   expect(entered(80, 81)).toEqual([80]);
-  const { tables } = compile(lets(81), pods.slice(1));
+  const { tables } = compileRules(lets(81), pods.slice(1));
   const defaults = { ingress: 'allow', egress: 'allow' } as const;
   await next.load('active', { tables, defaults }, numberOf);
   // Pod 0 is not known any more, and goes by the default.
   expect(entered(80, 81)).toEqual([80, 81]);
-  const again = await next.load('active', { ...compile(lets(81), pods), defaults }, numberOf);
+  const again = await next.load('active', { ...compileRules(lets(81), pods), defaults }, numberOf);
   expect(again.generation).toBe(generation + 2);
   expect(entered(80, 81)).toEqual([81]);
-  await next.load('draft', null, numberOf);
-  await next.load('draft', null, numberOf);
+  await next.load('staged', null, numberOf);
+  await next.load('staged', null, numberOf);
   expect(sizes()).toEqual([prefixes, policies, assignments, 0, 0, 0]);
   await next.close();
 });

@@ -1,13 +1,13 @@
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import type { Packet as Judged } from '../../../server/acl/spec/policy-packet.ts';
-import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import type { PolicyPacket as Judged } from '../../../server/acl/spec/policy-packet.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { type Packet, tcp } from './packets.ts';
 
 /** Of a pod that has none of the family. */
 const elsewhere = { 4: parseAddress('198.51.100.9'), 6: parseAddress('fd42::9999') };
 
 /** The packet that a judged one is on the wire: the first of its connection. */
-export function wire({ direction, peer, protocol, port }: Judged, pod: AclPod): Packet {
+export function wire({ direction, peer, protocol, port }: Judged, pod: PolicyEndpoint): Packet {
   const found = pod.addresses.map((text) => parseCidr(text)).find(({ family }) => family === peer.family);
   const own = found ? { family: found.family, value: found.address } : elsewhere[peer.family];
   const [source, destination] = direction === 'egress' ? [own, peer] : [peer, own];

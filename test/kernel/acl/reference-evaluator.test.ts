@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import type { Packet as Judged } from '../../../server/acl/spec/policy-packet.ts';
-import { reference } from '../../unit/acl/reference-evaluator.ts';
-import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import type { PolicyPacket as Judged } from '../../../server/acl/spec/policy-packet.ts';
+import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { edgePackets, ruleSets, somePods } from '../../unit/acl/rule-set-generators.ts';
 import { forgetful, JudgeStage } from './rule-fixture.ts';
 import { isOutside, wire } from './packet-bytes.ts';
@@ -19,9 +19,9 @@ afterAll(async () => {
 });
 
 /** @returns how many packets the kernel and the reference have judged alike, with the same rules */
-async function compare(set: RuleSet, pods: readonly AclPod[], packets: readonly Judged[]): Promise<number> {
+async function compare(set: RuleSet, pods: readonly PolicyEndpoint[], packets: readonly Judged[]): Promise<number> {
   const { compiled } = await stage.load('active', set, pods);
-  const expected = reference(set, pods);
+  const expected = referenceEvaluator(set, pods);
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
   const before = hits();
   const judged = packets.filter((packet) => !isOutside(packet));
@@ -38,7 +38,7 @@ async function compare(set: RuleSet, pods: readonly AclPod[], packets: readonly 
     const { verdict, rule, log } = expected(packet);
     const actual = found[i] === 'drop' ? 'deny' : 'allow';
     if (verdict !== actual) expect({ packet, verdict: actual }).toEqual({ packet, verdict, rule });
-    const { base } = compiled!.tables.pods.get(packet.pod)![packet.direction];
+    const { defaultEntries: base } = compiled!.tables.pods.get(packet.pod)![packet.direction];
     const key = `${number(rule)} ${number(log)}`;
     if (base !== 0) expectedHits.set(key, (expectedHits.get(key) ?? 0) + 1);
   });

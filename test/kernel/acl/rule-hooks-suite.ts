@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
-import { compile } from '../../../server/acl/compile/compile.ts';
-import type { TraceEvent } from '../../../server/acl/load/kernel-rules.ts';
+import { compileRules } from '../../../server/acl/compile/compile.ts';
+import type { TraceEvent } from '../../../server/bpf/rule-events.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import { macBytes } from '../../../server/bpf/ip-address.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
@@ -61,7 +61,7 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
         labels: {},
         addresses: [`${address4}/32`, `${address6}/128`],
       }));
-      const { tables } = compile(rules, pods);
+      const { tables } = compileRules(rules, pods);
       await loader.load('active', { tables, defaults: rules.defaults }, Number);
     });
     afterAll(async () => {
@@ -108,8 +108,8 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
 
     test('a trace tells each program’s run: out of one pod, into the other, or dropped there', async () => {
       const events: TraceEvent[] = [];
-      const stop = loader.onTraces((batch) => events.push(...batch));
-      loader.setTraces([
+      const stop = loader.onTraceEvents((batch) => events.push(...batch));
+      loader.setTraceFilters([
         { id: 7, address: b.address4, protocol: 17, port: 3100 },
         { id: 8, owner: 2, port: 1100 },
       ]);
@@ -117,7 +117,7 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
       send(a, b, 4, 900, 1100);
       send(a, b, 4, 900, 1200);
       await expect.poll(() => events.length, { timeout: 5000 }).toBe(3);
-      loader.setTraces([]);
+      loader.setTraceFilters([]);
       stop();
       const out = {
         id: 7,

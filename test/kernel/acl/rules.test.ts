@@ -207,17 +207,17 @@ test('a draft says what it would drop and drops nothing, until it is applied', a
   const allow = shop.rules.map((rule) =>
     rule.name === 'web to cart' ? { ...rule, action: 'deny' as const } : rule,
   );
-  await put({ ...shop, name: 'stricter', rules: allow }, '/rules/draft');
+  await put({ ...shop, name: 'stricter', rules: allow }, '/rules/staged');
   expect(await passes('web', 'tcp', '10.42.0.2')).toBe(true);
-  expect(await explained('web', 'tcp', '10.42.0.2', '8080', 'draft')).toMatchObject({
+  expect(await explained('web', 'tcp', '10.42.0.2', '8080', 'staged')).toMatchObject({
     verdict: 'deny',
     ingress: { rule: 'web to cart' },
   });
-  expect(await packetsOf('web to cart', 'draft')).toBe(1);
-  expect(await node.ask('GET', '/rules/draft')).toMatchObject({
+  expect(await packetsOf('web to cart', 'staged')).toBe(1);
+  expect(await node.ask('GET', '/rules/staged')).toMatchObject({
     draft: { changes: { changed: ['web to cart'] } },
   });
-  await node.ask('POST', '/rules/draft/apply?comment=stricter');
+  await node.ask('POST', '/rules/staged/apply?comment=stricter');
   expect(await passes('web', 'tcp', '10.42.0.2')).toBe(false);
   expect(await node.ask('POST', '/rules/versions/1/apply')).toMatchObject({
     version: 3,

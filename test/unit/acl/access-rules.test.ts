@@ -2,13 +2,14 @@ import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { Event } from '../../../contract/event.ts';
-import type { JudgedPod } from '../../../server/acl/staged/loaded-rule-sets.ts';
-import { Rules } from '../../../server/acl/access-rules.ts';
-import { writeRules } from '../../../server/acl/spec/rule-yaml.ts';
-import { openScratch } from '../store/scratch.ts';
-import { noRoom, ScratchKernel } from './fake-kernel-rules.ts';
+import type { LocalEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
+import { AccessRules } from '../../../server/acl/access-rules.ts';
+import { formatRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { openTemporaryStore } from '../store/temporary-store.ts';
+import { ifMatch } from '../../../server/http/precondition.ts';
+import { noRoom, FakeKernelRules } from './fake-kernel-rules.ts';
 
-const pod = (number: number, name: string, labels: Record<string, string> = {}): JudgedPod => {
+const pod = (number: number, name: string, labels: Record<string, string> = {}): LocalEndpoint => {
   return { id: `id-${name}`, number, namespace: 'shop', name, labels, addresses: [`10.42.0.${number}/32`] };
 };
 const cart = pod(1, 'cart', { app: 'cart' });
@@ -29,16 +30,16 @@ rules:
 `;
 
 async function open({
-  kernel = new ScratchKernel(),
+  kernel = new FakeKernelRules(),
   file,
   pods = [cart, web],
 }: {
-  kernel?: ScratchKernel;
+  kernel?: FakeKernelRules;
   file?: string;
-  pods?: JudgedPod[];
+  pods?: LocalEndpoint[];
 } = {}) {
-  const scratch = await openScratch(...(file === undefined ? [] : [file]));
-  const rules = new Rules({ books: scratch.store, log: pino({ level: 'silent' }) });
+  const scratch = await openTemporaryStore(...(file === undefined ? [] : [file]));
+  const rules = new AccessRules({ store: scratch.store, log: pino({ level: 'silent' }) });
   onTestFinished(() => rules.close());
   const events: Event[] = [];
   rules.on('event', (event) => events.push(event));
@@ -59,7 +60,7 @@ describe('access rules in force', () => {
   test('a text is compiled for the pods, loaded, kept as a version with its own words, and told', async () => {
     const { rules, kernel, events } = await open();
     expect(rules.active()).toMatchObject({ version: 0, etag: 'v0', rules: null, text: null });
-    const active = await rules.put(shop(), { actor: 'ada', comment: 'opening day' });
+    const active = await rules.apply(shop(), { actor: 'ada', comment: 'opening day' });
     expect(active).toMatchObject({
       version: 1,
       etag: 'v1',
@@ -84,29 +85,29 @@ describe('access rules in force', () => {
 
   test('what cannot be put in force changes nothing: neither kernel nor books', async () => {
     const { rules, kernel, store } = await open();
-    await rules.put(shop(), ada);
-    expect(await why(rules.put(shop().replace('80', '99999'), ada))).toEqual(['bad_rules', [10]]);
-    expect(await why(rules.put(shop('other'), { ...ada, ifMatch: '"v0"' }))).toEqual([
+    await rules.apply(shop(), ada);
+    expect(await why(rules.apply(shop().replace('80', '99999'), ada))).toEqual(['bad_rules', [10]]);
+    expect(await why(rules.apply(shop('other'), { ...ada, precondition: ifMatch('"v0"') }))).toEqual([
       'rules_changed',
       undefined,
     ]);
-    kernel.refuse = noRoom();
-    expect(await why(rules.put(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
+    kernel.nextError = noRoom();
+    expect(await why(rules.apply(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
     expect(rules.active()).toMatchObject({ version: 1, text: shop(), problem: null });
     expect((await store.listRuleVersions({ limit: 9 })).items).toHaveLength(1);
     expect(kernel.loads).toBe(1);
     // The number that was taken back is not given again.
-    expect(await rules.put(shop('other'), { ...ada, ifMatch: '"v1"' })).toMatchObject({ version: 3 });
+    expect(await rules.apply(shop('other'), { ...ada, precondition: ifMatch('"v1"') })).toMatchObject({ version: 3 });
   });
 
   test('any version can be put in force again, as a new one, and having none is a version too', async () => {
     const { rules, kernel } = await open();
-    await rules.put(shop(), ada);
-    await rules.put(shop('other'), ada);
+    await rules.apply(shop(), ada);
+    await rules.apply(shop('other'), ada);
     await rules.remove({ actor: 'bob' });
     expect(kernel.sets.active.request).toBeNull();
     expect(rules.active()).toMatchObject({ version: 3, text: null, rules: null, sizes: { entries: 0 } });
-    expect(await rules.restore(1, { actor: 'eve' })).toMatchObject({
+    expect(await rules.rollBack(1, { actor: 'eve' })).toMatchObject({
       version: 4,
       text: shop(),
       comment: 'version 1 again',
@@ -129,17 +130,17 @@ describe('access rules in force', () => {
 
   test('an agent that starts again loads what was in force, the draft too; rules that it cannot load are told', async () => {
     const first = await open();
-    await first.rules.put(shop(), ada);
-    await first.rules.putDraft(shop('other'), ada);
+    await first.rules.apply(shop(), ada);
+    await first.rules.stage(shop('other'), ada);
     await first.rules.close();
     await first.store.close();
     const second = await open({ file: first.file });
     expect(second.rules.active()).toMatchObject({ version: 1, text: shop(), generation: 1, problem: null });
-    expect(second.rules.draft()).toMatchObject({ text: shop('other'), judging: true });
+    expect(second.rules.staged()).toMatchObject({ text: shop('other'), evaluating: true });
     await second.rules.close();
     await second.store.close();
-    const kernel = new ScratchKernel();
-    kernel.refuse = noRoom();
+    const kernel = new FakeKernelRules();
+    kernel.nextError = noRoom();
     const third = await open({ file: first.file, kernel });
     expect(third.rules.active()).toMatchObject({
       version: 1,
@@ -156,33 +157,33 @@ describe('access rules in force', () => {
 describe('pods that come and go', () => {
   test('the rules hold for a pod before it gets a device, and pods that come at once are compiled once', async () => {
     const { rules, kernel } = await open({ pods: [cart] });
-    await rules.put(shop(), ada);
-    expect(kernel.sets.active.request?.tables.prefixes.size).toBe(0);
-    await Promise.all([rules.welcome(web), rules.welcome(pod(3, 'api')), rules.welcome(pod(4, 'job'))]);
+    await rules.apply(shop(), ada);
+    expect(kernel.sets.active.request?.tables.ipcache.size).toBe(0);
+    await Promise.all([rules.addPod(web), rules.addPod(pod(3, 'api')), rules.addPod(pod(4, 'job'))]);
     expect([...kernel.sets.active.owners.values()]).toEqual([1, 2, 3, 4]);
-    expect([...kernel.sets.active.request!.tables.prefixes.keys()]).toEqual(['10.42.0.2/32']);
+    expect([...kernel.sets.active.request!.tables.ipcache.keys()]).toEqual(['10.42.0.2/32']);
     expect(kernel.loads).toBe(2);
-    rules.leave(web.id);
+    rules.removePod(web.id);
     await expect.poll(() => kernel.sets.active.owners.has(web.id)).toBe(false);
     expect(rules.active().warnings).toMatchObject([{ rule: 'to cart', line: 5 }]);
   });
 
   test('a pod for which the rules cannot be loaded is refused, and what holds goes on', async () => {
     const { rules, kernel, events } = await open({ pods: [cart] });
-    await rules.put(shop(), ada);
-    kernel.refuse = noRoom();
-    expect(await why(rules.welcome(web))).toEqual(['rules_too_large', undefined]);
+    await rules.apply(shop(), ada);
+    kernel.nextError = noRoom();
+    expect(await why(rules.addPod(web))).toEqual(['rules_too_large', undefined]);
     expect(rules.active().problem?.code).toBe('rules_too_large');
     expect(events.at(-1)?.type).toBe('rules.failed');
-    await rules.welcome(web);
+    await rules.addPod(web);
     expect(rules.active().problem).toBeNull();
     expect(kernel.sets.active.owners.size).toBe(2);
   });
 
   test('without rules nothing is loaded for them', async () => {
     const { rules, kernel } = await open({ pods: [] });
-    await rules.welcome(cart);
-    rules.leave(cart.id);
+    await rules.addPod(cart);
+    rules.removePod(cart.id);
     expect(kernel.loads).toBe(0);
   });
 });
@@ -190,41 +191,41 @@ describe('pods that come and go', () => {
 describe('a draft', () => {
   test('judges beside the rules in force, says what it changes, and becomes them', async () => {
     const { rules, kernel, events } = await open();
-    await rules.put(shop(), ada);
-    const draft = await rules.putDraft(shop('other').replace('to cart', 'others to cart'), ada);
+    await rules.apply(shop(), ada);
+    const draft = await rules.stage(shop('other').replace('to cart', 'others to cart'), ada);
     expect(draft).toMatchObject({
       base: 1,
-      judging: true,
+      evaluating: true,
       generation: 1,
       changes: { added: ['others to cart'], removed: ['to cart'], changed: [], defaults: false },
     });
     expect(rules.active()).toMatchObject({ version: 1, generation: 1 });
-    expect(await why(rules.applyDraft({ ...ada, ifMatch: '"old"' }))).toEqual(['rules_changed', undefined]);
-    const applied = await rules.applyDraft({ ...ada, ifMatch: `"${draft.etag}"` });
+    expect(await why(rules.applyStaged({ ...ada, precondition: ifMatch('"old"') }))).toEqual(['rules_changed', undefined]);
+    const applied = await rules.applyStaged({ ...ada, precondition: ifMatch(`"${draft.etag}"`) });
     expect(applied).toMatchObject({ version: 2, rules: { rules: [{ name: 'others to cart' }] } });
-    expect(rules.draft()).toBeNull();
-    expect(kernel.sets.draft.request).toBeNull();
-    expect(events.map(({ type }) => type)).toEqual(['rules.applied', 'rules.drafted', 'rules.applied']);
+    expect(rules.staged()).toBeNull();
+    expect(kernel.sets.staged.request).toBeNull();
+    expect(events.map(({ type }) => type)).toEqual(['rules.applied', 'rules.staged', 'rules.applied']);
   });
 
   test('is not applied over rules that came into force since it was saved', async () => {
     const { rules } = await open();
-    await rules.putDraft(shop(), ada);
-    await rules.put(shop('other'), { actor: 'bob' });
-    expect(await why(rules.applyDraft(ada))).toEqual(['rules_changed', undefined]);
-    await rules.putDraft(shop(), ada);
-    expect(await rules.applyDraft(ada)).toMatchObject({ version: 2, text: shop() });
-    expect(await why(rules.applyDraft(ada))).toEqual(['no_draft', undefined]);
+    await rules.stage(shop(), ada);
+    await rules.apply(shop('other'), { actor: 'bob' });
+    expect(await why(rules.applyStaged(ada))).toEqual(['rules_changed', undefined]);
+    await rules.stage(shop(), ada);
+    expect(await rules.applyStaged(ada)).toMatchObject({ version: 2, text: shop() });
+    expect(await why(rules.applyStaged(ada))).toEqual(['no_staged_rules', undefined]);
   });
 
   test('that cannot be loaded leaves the one before, in the books too', async () => {
     const { rules, kernel, store } = await open();
-    await rules.putDraft(shop(), ada);
-    kernel.refuse = noRoom();
-    expect(await why(rules.putDraft(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
-    expect(rules.draft()).toMatchObject({ text: shop(), judging: true });
+    await rules.stage(shop(), ada);
+    kernel.nextError = noRoom();
+    expect(await why(rules.stage(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
+    expect(rules.staged()).toMatchObject({ text: shop(), evaluating: true });
     expect(await store.setting('node', 'rules.draft')).toMatchObject({ text: shop() });
-    await rules.removeDraft(ada);
+    await rules.discardStaged(ada);
     expect(await store.setting('node', 'rules.draft')).toBeNull();
   });
 });
@@ -232,8 +233,8 @@ describe('a draft', () => {
 describe('from a rule to its entries and back', () => {
   test('entries name their rule, pods and addresses, with the hits that the kernel counted', async () => {
     const { rules, kernel } = await open();
-    await rules.put(shop(), ada);
-    const { items, total } = await rules.views.entries('active', { rule: 'to cart' }, 0, 10);
+    await rules.apply(shop(), ada);
+    const { items, total } = await rules.queries.entries('active', { rule: 'to cart' }, 0, 10);
     expect(total).toBe(1);
     expect(items[0]).toMatchObject({
       protocol: 'tcp',
@@ -246,10 +247,10 @@ describe('from a rule to its entries and back', () => {
       uses: [{ direction: 'ingress', pods: [{ name: 'cart' }], peers: ['10.42.0.2/32'], peerCount: 1 }],
     });
     const entry = items[0]!;
-    kernel.counted = [{ row: entry.row, protocol: 6, port: 80, length: 16, rule: 1, log: 0, hits: 7n }];
+    kernel.hitCounts = [{ entryList: entry.entryList, protocol: 6, port: 80, length: 16, rule: 1, log: 0, hits: 7n }];
     await new Promise((resolve) => setTimeout(resolve, 1050));
     expect(
-      (await rules.views.entries('active', { pod: cart.id }, 0, 10)).items.map(({ rule, packets }) => [
+      (await rules.queries.entries('active', { pod: cart.id }, 0, 10)).items.map(({ rule, packets }) => [
         rule,
         packets,
       ]),
@@ -259,11 +260,11 @@ describe('from a rule to its entries and back', () => {
         [null, 0],
       ]),
     );
-    expect(await rules.views.statistics('active')).toMatchObject({
+    expect(await rules.queries.statistics('active')).toMatchObject({
       items: [{ rule: 'to cart', pods: 1, entries: 1, packets: 7 }],
       defaults: { packets: 0 },
     });
-    expect(await rules.views.rule('active', 'to cart')).toMatchObject({
+    expect(await rules.queries.rule('active', 'to cart')).toMatchObject({
       number: 1,
       line: 5,
       pods: [{ name: 'cart' }],
@@ -272,19 +273,19 @@ describe('from a rule to its entries and back', () => {
       warning: null,
       entries: [{ packets: 7 }],
     });
-    expect(await why(rules.views.rule('active', 'other'))).toEqual(['rule_not_found', undefined]);
+    expect(await why(rules.queries.rule('active', 'other'))).toEqual(['rule_not_found', undefined]);
     expect(rules.ruleName('active', 1, 1)).toBe('to cart');
   });
 
   test('a packet is explained by pods’ names or addresses, by the draft too, and without rules passes', async () => {
     const { rules } = await open();
-    const ask = (source: string, port: number, set: 'active' | 'draft' = 'active') =>
-      rules.views.explain({ set, source, destination: 'shop.cart', protocol: 'tcp', port });
+    const ask = (source: string, port: number, set: 'active' | 'staged' = 'active') =>
+      rules.queries.explain({ set, source, destination: 'shop.cart', protocol: 'tcp', port });
     expect(await ask('shop.web', 80)).toMatchObject({
       verdict: 'allow',
       note: expect.stringContaining('no access rules'),
     });
-    await rules.put(shop(), ada);
+    await rules.apply(shop(), ada);
     expect(await ask('shop.web', 80)).toMatchObject({
       verdict: 'allow',
       source: '10.42.0.2',
@@ -301,12 +302,12 @@ describe('from a rule to its entries and back', () => {
     });
     expect(await ask('10.42.0.2', 81)).toMatchObject({ verdict: 'deny', ingress: { rule: null } });
     expect(await ask('192.0.2.1', 80)).toMatchObject({ verdict: 'deny', egress: null });
-    rules.views.setNodeAddresses(['192.0.2.1']);
+    rules.queries.setNodeAddresses(['192.0.2.1']);
     expect(await ask('192.0.2.1', 80)).toMatchObject({
       verdict: 'allow',
       note: expect.stringContaining('node itself'),
     });
-    expect(await why(ask('shop.web', 80, 'draft'))).toEqual(['no_draft', undefined]);
+    expect(await why(ask('shop.web', 80, 'staged'))).toEqual(['no_staged_rules', undefined]);
     expect(await why(ask('nobody', 80))).toEqual(['unprocessable', undefined]);
     expect(await why(ask('fd00::1', 80))).toEqual(['unprocessable', undefined]);
   });
@@ -315,14 +316,14 @@ describe('from a rule to its entries and back', () => {
 test('a company’s rules are read and compiled beside the event loop, which goes on', async () => {
   const pods = podsOf(100).map((each, number) => ({ ...each, number }));
   const { rules } = await open({ pods });
-  const text = writeRules(rulesOf(300, 600, 100));
+  const text = formatRules(rulesOf(300, 600, 100));
   let longest = 0;
   let last = performance.now();
   const beat = setInterval(() => {
     longest = Math.max(longest, performance.now() - last);
     last = performance.now();
   }, 1);
-  const active = await rules.put(text, ada);
+  const active = await rules.apply(text, ada);
   clearInterval(beat);
   expect(active.sizes.entries).toBeGreaterThan(10_000);
   // Reading and compiling take several times as long.

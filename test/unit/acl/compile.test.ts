@@ -2,23 +2,23 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { compile } from '../../../server/acl/compile/compile.ts';
-import type { Compiled } from '../../../server/acl/compile/compiled-rules.ts';
-import { Lookup } from '../../../server/acl/tables/table-lookup.ts';
-import type { Packet } from '../../../server/acl/spec/policy-packet.ts';
-import { reference } from './reference-evaluator.ts';
-import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import { compileRules } from '../../../server/acl/compile/compile.ts';
+import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
+import { TableLookup } from '../../../server/acl/tables/table-lookup.ts';
+import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
+import { referenceEvaluator } from './reference-evaluator.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
 /** What the tables say, in the reference's words. */
-function judge({ tables, rules, ruleSet }: Compiled): (packet: Packet) => unknown {
-  const lookup = new Lookup(tables);
+function judge({ tables, rules, ruleSet }: CompiledRules): (packet: PolicyPacket) => unknown {
+  const lookup = new TableLookup(tables);
   const name = (number: number): string | null => (number === 0 ? null : rules.get(number)!.rule.name);
   return (packet) => {
-    const { policy, entry } = lookup.find(packet);
+    const { policy, decidingEntry: entry } = lookup.find(packet);
     if (!entry) {
       // Every base row has an entry for every packet.
-      expect(policy.base).toBe(0);
+      expect(policy.defaultEntries).toBe(0);
       return { verdict: ruleSet.defaults[packet.direction], rule: null, log: null };
     }
     return { verdict: entry.verdict, rule: name(entry.rule), log: name(entry.log) };
@@ -26,11 +26,11 @@ function judge({ tables, rules, ruleSet }: Compiled): (packet: Packet) => unknow
 }
 
 /** @returns how many packets were judged alike */
-function compare(compiled: Compiled, set: RuleSet, pods: readonly AclPod[], packets: Packet[]): number {
-  const expected = reference(set, pods);
+function compare(compiled: CompiledRules, set: RuleSet, pods: readonly PolicyEndpoint[], packets: PolicyPacket[]): number {
+  const expected = referenceEvaluator(set, pods);
   const actual = judge(compiled);
   for (const packet of packets) {
-    const { losers: _, ...judgement } = expected(packet);
+    const { shadowed: _, ...judgement } = expected(packet);
     const found = actual(packet);
     if (JSON.stringify(found) !== JSON.stringify(judgement))
       expect({ packet, ...(found as object) }).toEqual({ packet, ...judgement });
@@ -44,7 +44,7 @@ describe('compiled tables judge as the reference does', () => {
     fc.assert(
       fc.property(ruleSets, fc.integer(), (set, seed) => {
         const sample = edgePackets(set, somePods, 250, chance(seed));
-        packets += compare(compile(set, somePods), set, somePods, sample);
+        packets += compare(compileRules(set, somePods), set, somePods, sample);
       }),
       { numRuns: 300 },
     );
@@ -56,7 +56,7 @@ describe('compiled tables judge as the reference does', () => {
     let packets = 0;
     for (const seed of [1, 2, 3]) {
       const set = rulesOf(300, 600, 60, seed);
-      packets += compare(compile(set, pods), set, pods, edgePackets(set, pods, 10_000, chance(seed)));
+      packets += compare(compileRules(set, pods), set, pods, edgePackets(set, pods, 10_000, chance(seed)));
     }
     expect(packets).toBe(30_000);
   }, 30_000);

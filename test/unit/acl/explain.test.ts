@@ -3,16 +3,16 @@ import { expect, test } from 'vitest';
 import { chance } from '../../../bench/acl-rules.ts';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
-import { compile } from '../../../server/acl/compile/compile.ts';
+import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { Explainer } from '../../../server/acl/explain/explainer.ts';
-import { reference } from './reference-evaluator.ts';
+import { referenceEvaluator } from './reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
 test('names the deciding rule, the log and those that lost out as the reference does', () => {
   fc.assert(
     fc.property(ruleSets, fc.integer(), (set, seed) => {
-      const expected = reference(set, somePods);
-      const explainer = new Explainer(compile(set, somePods), somePods);
+      const expected = referenceEvaluator(set, somePods);
+      const explainer = new Explainer(compileRules(set, somePods), somePods);
       for (const packet of edgePackets(set, somePods, 60, chance(seed))) {
         const { lookups: _, pod: __, direction: ___, ...explanation } = explainer.packet(packet);
         expect({ packet, ...explanation }).toEqual({ packet, ...expected(packet) });
@@ -47,7 +47,7 @@ test('a flow between two pods is judged by both, in order, with each look into t
     ],
   });
   const [web, db] = somePods;
-  const explainer = new Explainer(compile(set, somePods), somePods);
+  const explainer = new Explainer(compileRules(set, somePods), somePods);
   const flow = {
     source: parseAddress('10.42.0.0'),
     destination: parseAddress('10.42.0.1'),

@@ -1,51 +1,45 @@
 import { ProblemError } from '../../../contract/problem.ts';
-import type {
-  EntryHits,
-  Loaded,
-  LoadRequest,
-  RuleKernel,
-  RuleSetName,
-  TraceEvent,
-  TraceFilter,
-  VerdictEvent,
-} from '../../../server/acl/load/kernel-rules.ts';
-import { diffTables, noTables } from '../../../server/acl/tables/policy-tables.ts';
+import type { EntryHits, LoadResult, LoadRequest, KernelRules } from '../../../server/acl/load/kernel-rules.ts';
+import type { TraceEvent, TraceFilter, VerdictEvent } from '../../../server/bpf/rule-events.ts';
+import type { RuleSetName } from '../../../contract/rules.ts';
+import { emptyTables } from '../../../server/acl/tables/policy-tables.ts';
+import { diffTables } from '../../../server/acl/tables/tables-diff.ts';
 
-interface Set {
+interface LoadedSet {
   request: LoadRequest | null;
   generation: number;
   owners: Map<string, number | undefined>;
 }
 
-/** Keeps what it is given, where the kernel's maps would be; those are the subject of test/kernel/acl. */
-export class ScratchKernel implements RuleKernel {
-  readonly sets: Record<RuleSetName, Set> = {
+/** Keeps loaded tables in memory; test/kernel/acl tests the kernel maps. */
+export class FakeKernelRules implements KernelRules {
+  readonly sets: Record<RuleSetName, LoadedSet> = {
     active: { request: null, generation: 0, owners: new Map() },
-    draft: { request: null, generation: 0, owners: new Map() },
+    staged: { request: null, generation: 0, owners: new Map() },
   };
-  /** What the next load is refused with. */
-  refuse: ProblemError | null = null;
+  /** Error of the next load. */
+  nextError: ProblemError | null = null;
   loads = 0;
-  counted: EntryHits[] = [];
+  hitCounts: EntryHits[] = [];
 
   async load(
     name: RuleSetName,
     request: LoadRequest | null,
     numberOf: (podId: string) => number | undefined,
-  ): Promise<Loaded> {
-    const { refuse } = this;
-    this.refuse = null;
-    if (refuse) throw refuse;
+  ): Promise<LoadResult> {
+    const { nextError } = this;
+    this.nextError = null;
+    if (nextError) throw nextError;
     this.loads += 1;
     const set = this.sets[name];
-    const diff = diffTables(set.request?.tables ?? noTables, request?.tables ?? noTables);
+    const diff = diffTables(set.request?.tables ?? emptyTables, request?.tables ?? emptyTables);
     set.request = request;
     set.generation += 1;
     set.owners = new Map([...(request?.tables.pods.keys() ?? [])].map((id) => [id, numberOf(id)]));
     return {
       generation: set.generation,
-      written: diff.rows.put.length,
-      removed: diff.rows.remove.length,
+      written: diff.entryLists.put.length,
+      removed: diff.entryLists.remove.length,
       milliseconds: 1,
     };
   }
@@ -54,28 +48,28 @@ export class ScratchKernel implements RuleKernel {
     return this.sets[name].request ? this.sets[name].generation : null;
   }
 
-  nextRow = () => 1;
-  hits = () => this.counted;
+  nextEntryList = () => 1;
+  hits = () => this.hitCounts;
   connections = () => [];
   setNodeAddresses = () => {};
-  /** Who listens to verdicts, and to traces. */
-  tellVerdicts: (events: readonly VerdictEvent[]) => void = () => {};
-  tellTraces: (events: readonly TraceEvent[]) => void = () => {};
-  traced: readonly TraceFilter[] = [];
+  /** Publishes events to the subscriber. */
+  publishVerdicts: (events: readonly VerdictEvent[]) => void = () => {};
+  publishTraces: (events: readonly TraceEvent[]) => void = () => {};
+  traceFilters: readonly TraceFilter[] = [];
   onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void {
-    this.tellVerdicts = listener;
+    this.publishVerdicts = listener;
     return () => {};
   }
-  lost = () => [];
-  setTraces(filters: readonly TraceFilter[]): void {
-    this.traced = filters;
+  lostVerdicts = () => [];
+  setTraceFilters(filters: readonly TraceFilter[]): void {
+    this.traceFilters = filters;
   }
-  onTraces(listener: (events: readonly TraceEvent[]) => void): () => void {
-    this.tellTraces = listener;
+  onTraceEvents(listener: (events: readonly TraceEvent[]) => void): () => void {
+    this.publishTraces = listener;
     return () => {};
   }
   lostTraces = () => 0n;
 }
 
 export const noRoom = () =>
-  new ProblemError('rules_too_large', 'write rows: the map is full (E2BIG)', { hint: 'Use fewer.' });
+  new ProblemError('rules_too_large', 'write rule_entries: the map is full (E2BIG)', { hint: 'Use fewer.' });

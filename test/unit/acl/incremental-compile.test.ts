@@ -1,17 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
+import { changedElements, chance, podsOf, rulesOf, tableElements } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { compile } from '../../../server/acl/compile/compile.ts';
-import { type Compiled, nothing } from '../../../server/acl/compile/compiled-rules.ts';
-import { applyDiff, diffSize, diffTables, noTables, tablesSize } from '../../../server/acl/tables/policy-tables.ts';
+import { cidrText } from '../../../contract/cidr.ts';
+import { compileRules } from '../../../server/acl/compile/compile.ts';
+import { type CompiledRules, noPreviousCompile } from '../../../server/acl/compile/compiled-rules.ts';
+import { emptyTables, type PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
+import { diffTables, type TablesDiff } from '../../../server/acl/tables/tables-diff.ts';
 import { ruleSets, somePods } from './rule-set-generators.ts';
 
-/** Tables with each number said as what it stands for: equal when they judge by the same lookups. */
-function spelled({ tables, rules, policies, identities }: Compiled) {
+/** Replaces each number in tables by what it identifies: equal for tables that decide by the same look-ups. */
+function withoutNumbers({ tables, rules, policies, identities }: CompiledRules) {
   const name = (rule: number) => (rule === 0 ? null : rules.get(rule)!.rule.name);
-  const row = (number: number) =>
-    (tables.rows.get(number) ?? []).map((entry) => ({
+  const entries = (list: number) =>
+    (tables.entryLists.get(list) ?? []).map((entry) => ({
       ...entry,
       rule: name(entry.rule),
       log: name(entry.log),
@@ -24,39 +26,67 @@ function spelled({ tables, rules, policies, identities }: Compiled) {
       .sort();
   const sorted = (all: unknown[]) => all.map((each) => JSON.stringify(each)).sort();
   return {
-    prefixes: sorted([...tables.prefixes].map(([key, entry]) => [key, identity(entry.identity)])),
+    ipcache: sorted([...tables.ipcache].map(([key, entry]) => [key, identity(entry.identity)])),
     pods: sorted(
       [...tables.pods].map(([pod, { ingress, egress }]) => [
         pod,
-        ...[ingress, egress].map(({ policy, base }) => [policies.get(policy)?.rules.map(name), row(base)]),
+        ...[ingress, egress].map(({ policy, defaultEntries }) => [
+          policies.get(policy)?.rules.map(name),
+          entries(defaultEntries),
+        ]),
       ]),
     ),
-    assignments: sorted(
-      [...tables.assignments].flatMap(([policy, assigned]) =>
-        [...assigned].map(([id, number]) => [
+    policyMap: sorted(
+      [...tables.policyMap].flatMap(([policy, lists]) =>
+        [...lists].map(([id, list]) => [
           policies.get(policy)!.direction,
           policies.get(policy)!.rules.map(name),
           identity(id),
-          row(number),
+          entries(list),
         ]),
       ),
     ),
-    rows: tables.rows.size,
+    entryLists: tables.entryLists.size,
   };
 }
 
+/** Applies a difference to tables. */
+function applyDiff(from: PolicyTables, { ipcache, pods, policyMap, entryLists }: TablesDiff): PolicyTables {
+  const next = {
+    ipcache: new Map(from.ipcache),
+    pods: new Map(from.pods),
+    policyMap: new Map([...from.policyMap].map(([policy, lists]) => [policy, new Map(lists)])),
+    entryLists: new Map(from.entryLists),
+  };
+  for (const entry of ipcache.put) next.ipcache.set(cidrText(entry.prefix), entry);
+  for (const prefix of ipcache.remove) next.ipcache.delete(cidrText(prefix));
+  for (const [pod, policies] of pods.put) next.pods.set(pod, policies);
+  for (const pod of pods.remove) next.pods.delete(pod);
+  for (const [policy, identity] of policyMap.remove) {
+    next.policyMap.get(policy)?.delete(identity);
+    if (next.policyMap.get(policy)?.size === 0) next.policyMap.delete(policy);
+  }
+  for (const [policy, identity, list] of policyMap.put) {
+    if (!next.policyMap.has(policy)) next.policyMap.set(policy, new Map());
+    next.policyMap.get(policy)!.set(identity, list);
+  }
+  for (const [list, entries] of entryLists.put) next.entryLists.set(list, entries);
+  for (const [list] of entryLists.remove) next.entryLists.delete(list);
+  return next;
+}
+
 describe('a changed rule set', () => {
-  test('the difference from the tables before, applied to them, is the tables after, and they are as fresh ones', () => {
+  test('the difference applied to the previous tables gives the next tables, which equal a fresh compilation', () => {
     fc.assert(
       fc.property(fc.array(ruleSets, { minLength: 2, maxLength: 4 }), fc.array(fc.nat(5)), (sets, gone) => {
-        let last: Compiled | undefined;
+        let last: CompiledRules | undefined;
         for (const [index, set] of sets.entries()) {
           const pods = somePods.filter((_, pod) => gone[index] !== pod);
-          const next = compile(set, pods, last ? { last } : {});
-          const before = last?.tables ?? noTables;
+          const next = compileRules(set, pods, last ? { previous: last } : {});
+          const before = last?.tables ?? emptyTables;
           const diff = diffTables(before, next.tables);
           expect(applyDiff(before, diff)).toEqual(next.tables);
-          expect(spelled(next)).toEqual(spelled(compile(set, pods)));
+          expect(withoutNumbers(next)).toEqual(withoutNumbers(compileRules(set, pods)));
           last = next;
         }
       }),
@@ -64,13 +94,13 @@ describe('a changed rule set', () => {
     );
   }, 30_000);
 
-  test('a number never changes its meaning while the tables before may still be looked at', () => {
+  test('a number never changes its meaning from one compilation to the next', () => {
     fc.assert(
       fc.property(ruleSets, ruleSets, (one, other) => {
-        const last = compile(one, somePods);
-        const next = compile(other, somePods, { last });
-        for (const [number, entries] of next.tables.rows)
-          if (last.tables.rows.has(number)) expect(entries).toEqual(last.tables.rows.get(number));
+        const last = compileRules(one, somePods);
+        const next = compileRules(other, somePods, { previous: last });
+        for (const [number, entries] of next.tables.entryLists)
+          if (last.tables.entryLists.has(number)) expect(entries).toEqual(last.tables.entryLists.get(number));
         for (const [number, { rule }] of next.rules)
           if (last.rules.has(number)) expect(rule.name).toBe(last.rules.get(number)!.rule.name);
         for (const [number, sets] of next.identities)
@@ -80,18 +110,18 @@ describe('a changed rule set', () => {
     );
   });
 
-  test('compiled again, nothing is to be written', () => {
+  test('compiling the same rules again writes nothing', () => {
     const [set, pods] = [rulesOf(200, 400, 50), podsOf(50)];
-    const last = compile(set, pods);
-    const next = compile(structuredClone(set), structuredClone(pods), { last });
-    expect(diffSize(diffTables(last.tables, next.tables))).toBe(0);
+    const last = compileRules(set, pods);
+    const next = compileRules(structuredClone(set), structuredClone(pods), { previous: last });
+    expect(changedElements(last.tables, next.tables)).toBe(0);
     expect(next.tables).toEqual(last.tables);
   });
 
   test('one rule of 400 changes a small share of the entries, whatever changes in it', () => {
     const [set, pods] = [rulesOf(400, 800, 50), podsOf(50)];
-    const last = compile(set, pods);
-    const all = tablesSize(last.tables);
+    const last = compileRules(set, pods);
+    const all = tableElements(last.tables);
     const random = chance(7);
     const named = set.rules.flatMap(({ peers }, index) => (peers.length > 0 ? [index] : []));
     const changes: ((rule: RuleSet['rules'][number]) => RuleSet['rules'][number] | null)[] = [
@@ -102,10 +132,10 @@ describe('a changed rule set', () => {
     ];
     const shares = changes.flatMap((change) =>
       Array.from({ length: 6 }, () => {
-        const place = named[Math.floor(random() * named.length)]!;
-        const rules = set.rules.flatMap((rule, index) => (index === place ? (change(rule) ?? []) : rule));
-        const next = compile({ ...set, rules }, pods, { last });
-        return diffSize(diffTables(last.tables, next.tables)) / all;
+        const changed = named[Math.floor(random() * named.length)]!;
+        const rules = set.rules.flatMap((rule, index) => (index === changed ? (change(rule) ?? []) : rule));
+        const next = compileRules({ ...set, rules }, pods, { previous: last });
+        return changedElements(last.tables, next.tables) / all;
       }),
     );
     const sorted = shares.sort((a, b) => a - b);
@@ -113,10 +143,10 @@ describe('a changed rule set', () => {
     expect(sorted.at(-1)).toBeLessThan(0.25);
   });
 
-  test('behind the rows that an agent finds in the kernel, others get their numbers', () => {
+  test('new entry lists get numbers above those that an earlier agent left in the kernel', () => {
     const set = rulesOf(20, 40, 10);
-    const { tables, numbers } = compile(set, podsOf(10), { last: nothing(5000) });
-    expect(Math.min(...tables.rows.keys())).toBe(5000);
-    expect(numbers.nextRow).toBe(5000 + tables.rows.size);
+    const { tables, ids } = compileRules(set, podsOf(10), { previous: noPreviousCompile(5000) });
+    expect(Math.min(...tables.entryLists.keys())).toBe(5000);
+    expect(ids.nextEntryList).toBe(5000 + tables.entryLists.size);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { ruleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { compile } from '../../../server/acl/compile/compile.ts';
+import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { defaultLimits } from '../../../server/acl/tables/limits.ts';
-import { readRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
 import { somePods } from './rule-set-generators.ts';
 
 const text = `name: shop
@@ -38,7 +38,7 @@ const refusal = (run: () => unknown): ProblemError => {
 };
 
 describe('too many', () => {
-  const { ruleSet: set, lineOf } = readRules(text);
+  const { ruleSet: set, lineOf } = parseRules(text);
 
   test.each([
     ['prefixes', 3, /need at least 4 prefixes, the tables hold 3; rule "large" \(line 9\) needs 4 of 4/],
@@ -48,7 +48,7 @@ describe('too many', () => {
     ['policies', 1, /need at least 2 policies, the tables hold 1$/],
   ] as const)('%s are refused, with the rule that needs most and its line', (what, most, message) => {
     const error = refusal(() =>
-      compile(set, somePods, { limits: { ...defaultLimits, [what]: most }, lineOf }),
+      compileRules(set, somePods, { limits: { ...defaultLimits, [what]: most }, lineOf }),
     );
     expect(error).toMatchObject({ code: 'rules_too_large', hint: expect.any(String) });
     expect(error.message).toMatch(message);
@@ -56,7 +56,7 @@ describe('too many', () => {
   });
 
   test('what just fits is not', () => {
-    expect(() => compile(set, somePods, { lineOf })).not.toThrow();
+    expect(() => compileRules(set, somePods, { lineOf })).not.toThrow();
   });
 
   test('rules: ten thousand and one, with the line of the last', () => {
@@ -64,7 +64,7 @@ describe('too many', () => {
     const rule = (index: number) =>
       `  - {name: r${index}, direction: ingress, subject: {all: true}, action: deny}\n`;
     const error = refusal(() =>
-      readRules(head + Array.from({ length: 10_001 }, (_, index) => rule(index)).join('')),
+      parseRules(head + Array.from({ length: 10_001 }, (_, index) => rule(index)).join('')),
     );
     expect(error.errors).toEqual([
       { path: 'rules[10000]', line: 10_003, message: expect.stringMatching(/^10001 rules are too many/) },
@@ -81,7 +81,7 @@ describe('a rule that can match nothing is a warning that says why', () => {
     ...more,
   });
   const warn = (...rules: object[]): string[] =>
-    compile(ruleSet.parse({ name: 'x', rules }), somePods, { lineOf: (index) => 10 + index }).warnings.map(
+    compileRules(ruleSet.parse({ name: 'x', rules }), somePods, { lineOf: (index) => 10 + index }).warnings.map(
       ({ rule, line, message }) => `${rule} (${line}) ${message}`,
     );
 

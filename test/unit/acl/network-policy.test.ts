@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { ipProtocol } from '../../../server/acl/spec/policy-packet.ts';
-import { reference } from './reference-evaluator.ts';
-import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
-import { readRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { referenceEvaluator } from './reference-evaluator.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
 
-const pod = (namespace: string, name: string, labels: Record<string, string>, address: string): AclPod => ({
+const pod = (namespace: string, name: string, labels: Record<string, string>, address: string): PolicyEndpoint => ({
   id: `${namespace}.${name}`,
   namespace,
   name,
@@ -54,15 +54,15 @@ spec:
 
 /** Verdicts for the pod `shop.db`. */
 const judge = (text: string, of = 'shop.db') => {
-  const { ruleSet } = readRules(text);
-  const verdict = reference(ruleSet, pods);
+  const { ruleSet } = parseRules(text);
+  const verdict = referenceEvaluator(ruleSet, pods);
   return (direction: 'ingress' | 'egress', peer: string, protocol: 'tcp' | 'udp' | 'icmp', port = 0) =>
     verdict({ pod: of, direction, peer: parseAddress(peer), protocol: ipProtocol[protocol], port }).verdict;
 };
 
 const faults = (text: string): string[] => {
   try {
-    readRules(text);
+    parseRules(text);
   } catch (error) {
     if (error instanceof ProblemError && error.code === 'bad_rules')
       return error.errors!.map(({ line, path, message }) => `${line} ${path}: ${message}`);
@@ -130,7 +130,7 @@ spec:
   });
 
   test('each rule has the line that it was made from', () => {
-    const { ruleSet, lineOf } = readRules(policy);
+    const { ruleSet, lineOf } = parseRules(policy);
     expect(ruleSet.rules.map(({ name }, index) => `${lineOf(index)} ${name}`)).toEqual([
       '13 shop/db ingress 1 tcp',
       '13 shop/db ingress 1 udp',

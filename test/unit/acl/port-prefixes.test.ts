@@ -1,29 +1,29 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  baseTree,
-  decides,
-  type Label,
+  buildDefaultTree,
+  decidingOrder,
+  type PortLabel,
   labelOf,
-  labelOfAll,
-  pass,
-  Splitter,
-  tellPrefixes,
+  wholeLabel,
+  useDefault,
+  PrefixSplitter,
+  emitPrefixes,
 } from '../../../server/acl/compile/port-prefixes.ts';
 import {
-  type Claim,
-  leaf,
+  type PortClaim,
+  portLeaf,
   type PortRuns,
   type PortTree,
-  portRuns,
-  portTree,
+  buildPortRuns,
+  buildPortTree,
 } from '../../../server/acl/compile/port-ranges.ts';
-import { asBase, byProtocol, judgeRuns, ported } from '../../../server/acl/compile/protocol-ports.ts';
+import { buildDefaultTrees, mapProtocols, runsOfProtocol, portProtocols } from '../../../server/acl/compile/protocol-ports.ts';
 
 interface Prefix {
   port: number;
   length: number;
-  label: Label;
+  label: PortLabel;
 }
 
 const bits = 3;
@@ -36,7 +36,7 @@ const claims = (parity: 0 | 1) =>
     .map((drawn) =>
       drawn
         .map(
-          ([a, b, order, log]): Claim => ({
+          ([a, b, order, log]): PortClaim => ({
             from: Math.min(a, b),
             to: Math.max(a, b),
             order: 2 * order + parity,
@@ -53,22 +53,22 @@ function at(tree: PortTree, port: number, bit = bits - 1): PortTree {
 }
 
 /** What each port may be said to have. */
-function allowed(own: PortTree, base: PortTree | null): Label[][] {
+function allowed(own: PortTree, base: PortTree | null): PortLabel[][] {
   return Array.from({ length: size }, (_, port) => {
     const [mine, other] = [at(own, port), base && at(base, port)];
     if (!other) return [labelOf(mine)];
-    const label = labelOf(leaf(Math.min(mine.decides, other.decides), Math.min(mine.logs, other.logs)));
-    return label === labelOf(other) ? [label, pass] : [label];
+    const label = labelOf(portLeaf(Math.min(mine.decides, other.decides), Math.min(mine.logs, other.logs)));
+    return label === labelOf(other) ? [label, useDefault] : [label];
   });
 }
 
-function said(prefixes: readonly Prefix[], port: number, inherited: Label): Label {
+function said(prefixes: readonly Prefix[], port: number, inherited: PortLabel): PortLabel {
   const matching = prefixes.filter(({ port: first, length }) => (port ^ first) >> (bits - length) === 0);
   return matching.sort((a, b) => b.length - a.length)[0]?.label ?? inherited;
 }
 
 /** Whether `count` prefixes can say it: every choice of prefixes and labels is tried. */
-function possible(count: number, wanted: readonly Label[][], inherited: Label): boolean {
+function possible(count: number, wanted: readonly PortLabel[][], inherited: PortLabel): boolean {
   const labels = [...new Set(wanted.flat())];
   const places = Array.from({ length: bits + 1 }, (_, length) =>
     Array.from({ length: 1 << length }, (_, index) => ({ port: index << (bits - length), length })),
@@ -85,11 +85,11 @@ function possible(count: number, wanted: readonly Label[][], inherited: Label): 
 }
 
 const split = (own: PortRuns, base: PortTree | null, of = bits) =>
-  new Splitter().split(own, base && baseTree(base), of);
+  new PrefixSplitter().split(own, base && buildDefaultTree(base), of);
 
-function found(own: PortRuns, base: PortTree | null, inherited: Label): Prefix[] {
+function found(own: PortRuns, base: PortTree | null, inherited: PortLabel): Prefix[] {
   const prefixes: Prefix[] = [];
-  tellPrefixes(
+  emitPrefixes(
     split(own, base),
     inherited,
     (port, length, label) => prefixes.push({ port, length, label }),
@@ -102,11 +102,11 @@ describe('ports are split into the fewest prefixes', () => {
   test('what rules claim is what the first of them says at each port', () => {
     fc.assert(
       fc.property(claims(0), (all) => {
-        const tree = portTree(portRuns(all, bits), bits);
+        const tree = buildPortTree(buildPortRuns(all, bits), bits);
         for (let port = 0; port < size; port += 1) {
           const there = all.filter(({ from, to }) => port >= from && port <= to);
           const first = (log: boolean) => there.find((claim) => claim.log === log)?.order ?? 16_383;
-          expect(labelOf(at(tree, port))).toBe(labelOf(leaf(first(false), first(true))));
+          expect(labelOf(at(tree, port))).toBe(labelOf(portLeaf(first(false), first(true))));
         }
       }),
     );
@@ -118,10 +118,10 @@ describe('ports are split into the fewest prefixes', () => {
   ])('%s, none can be spared: every choice of fewer is tried', (_, withBase) => {
     fc.assert(
       fc.property(claims(0), claims(1), (mine, others) => {
-        const own = portRuns(mine, bits);
-        const base = withBase ? portTree(portRuns(others, bits), bits) : null;
-        const inherited = pass;
-        const wanted = allowed(portTree(own, bits), base);
+        const own = buildPortRuns(mine, bits);
+        const base = withBase ? buildPortTree(buildPortRuns(others, bits), bits) : null;
+        const inherited = useDefault;
+        const wanted = allowed(buildPortTree(own, bits), base);
         const prefixes = found(own, base, inherited);
         for (let port = 0; port < size; port += 1)
           expect(wanted[port]).toContain(said(prefixes, port, inherited));
@@ -134,18 +134,18 @@ describe('ports are split into the fewest prefixes', () => {
   });
 
   test('ports 1 to 65,534 take three nested prefixes, where disjoint ones would be 30', () => {
-    const own = portRuns([{ from: 1, to: 65_534, order: 0, log: false }]);
-    const count = (base: PortTree | null, inherited: Label): number => {
+    const own = buildPortRuns([{ from: 1, to: 65_534, order: 0, log: false }]);
+    const count = (base: PortTree | null, inherited: PortLabel): number => {
       let prefixes = 0;
-      tellPrefixes(split(own, base, 16), inherited, () => {
+      emitPrefixes(split(own, base, 16), inherited, () => {
         prefixes += 1;
       });
       return prefixes;
     };
     // One for all, and one for each end: nested prefixes do what 30 disjoint ones did.
-    expect(count(null, pass)).toBe(3);
-    expect(count(portTree(portRuns([{ from: 0, to: 65_535, order: 1, log: false }])), pass)).toBe(3);
-    expect(count(portTree(portRuns([])), pass)).toBe(3);
+    expect(count(null, useDefault)).toBe(3);
+    expect(count(buildPortTree(buildPortRuns([{ from: 0, to: 65_535, order: 1, log: false }])), useDefault)).toBe(3);
+    expect(count(buildPortTree(buildPortRuns([])), useDefault)).toBe(3);
   });
 
   test('a row says only what its rules change, and what holds for all protocols once', () => {
@@ -154,14 +154,14 @@ describe('ports are split into the fewest prefixes', () => {
       claims: [{ from: 0, to: 65_535, order, log: false }],
     });
     const entries = (own: ReturnType<typeof claims>, base: ReturnType<typeof claims>): string[] => {
-      const runs = (rule: typeof own) => byProtocol((protocol) => judgeRuns([rule], protocol));
-      const [mine, below] = [runs(own), asBase(runs(base))];
-      const splitter = new Splitter();
-      const label = labelOfAll(splitter.split(mine.other, below.other));
-      const text = (label: Label) => (label === pass ? 'pass' : decides(label));
-      const told = label === pass ? [] : [`any ${text(label)}`];
-      for (const protocol of ported)
-        tellPrefixes(splitter.split(mine[protocol], below[protocol]), label, (port, length, each) =>
+      const runs = (rule: typeof own) => mapProtocols((protocol) => runsOfProtocol([rule], protocol));
+      const [mine, below] = [runs(own), buildDefaultTrees(runs(base))];
+      const splitter = new PrefixSplitter();
+      const label = wholeLabel(splitter.split(mine.other, below.other));
+      const text = (label: PortLabel) => (label === useDefault ? 'pass' : decidingOrder(label));
+      const told = label === useDefault ? [] : [`any ${text(label)}`];
+      for (const protocol of portProtocols)
+        emitPrefixes(splitter.split(mine[protocol], below[protocol]), label, (port, length, each) =>
           told.push(`${protocol} ${port}/${length} ${text(each)}`),
         );
       return told;

@@ -1,23 +1,23 @@
 import type { Peer, Rule, RuleSet } from '../../../contract/acl.ts';
 import { type Address, type Cidr, contains, parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import { type Packet, protocolOf, type Verdict } from '../../../server/acl/spec/policy-packet.ts';
-import { type AclPod, isPeer, isSubject } from '../../../server/acl/spec/pod-selector.ts';
+import { type PolicyPacket, ruleProtocolOf, type PolicyVerdict } from '../../../server/acl/spec/policy-packet.ts';
+import { type PolicyEndpoint, matchesPeer, matchesSubject } from '../../../server/acl/spec/pod-selector.ts';
 
-export interface Judgement {
-  verdict: Verdict;
+export interface PolicyDecision {
+  verdict: PolicyVerdict;
   /** Name of the rule that decided; null: none did, and the default holds. */
   rule: string | null;
   /** Name of the first `log` rule that was asked before the decision. */
   log: string | null;
   /** Names of the rules that match as well, but were not asked any more, in their order. */
-  losers: string[];
+  shadowed: string[];
 }
 
 /**
  * The meaning of a rule set, without any cleverness: the compiler is tested against this.
  * @returns what judges a packet of one of `pods`
  */
-export function reference(ruleSet: RuleSet, pods: readonly AclPod[]): (packet: Packet) => Judgement {
+export function referenceEvaluator(ruleSet: RuleSet, pods: readonly PolicyEndpoint[]): (packet: PolicyPacket) => PolicyDecision {
   const rules = ruleSet.rules
     .map((rule, index) => ({ rule, index, terms: rule.peers.map((peer) => readTerm(peer, pods)) }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
@@ -32,10 +32,10 @@ export function reference(ruleSet: RuleSet, pods: readonly AclPod[]): (packet: P
     const asked = decided < 0 ? matching : matching.slice(0, decided + 1);
     const rule = matching[decided];
     return {
-      verdict: rule ? (rule.action as Verdict) : ruleSet.defaults[packet.direction],
+      verdict: rule ? (rule.action as PolicyVerdict) : ruleSet.defaults[packet.direction],
       rule: rule?.name ?? null,
       log: asked.find(({ action }) => action === 'log')?.name ?? null,
-      losers: matching.slice(asked.length).map(({ name }) => name),
+      shadowed: matching.slice(asked.length).map(({ name }) => name),
     };
   };
 }
@@ -43,17 +43,17 @@ export function reference(ruleSet: RuleSet, pods: readonly AclPod[]): (packet: P
 /** A term of a rule's peers, with its texts read once. */
 type Term = { cidr: Cidr; except: Cidr[] } | { addresses: Address[] };
 
-function readTerm(peer: Peer, pods: readonly AclPod[]): Term {
+function readTerm(peer: Peer, pods: readonly PolicyEndpoint[]): Term {
   if ('cidr' in peer) return { cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) };
-  const addresses = pods.filter((pod) => isPeer(peer, pod)).flatMap((pod) => pod.addresses);
+  const addresses = pods.filter((pod) => matchesPeer(peer, pod)).flatMap((pod) => pod.addresses);
   return { addresses: addresses.map((text) => parseAddress(text.replace(/\/.*/, ''))) };
 }
 
-function matches(rule: Rule, terms: Term[], pod: AclPod, packet: Packet): boolean {
-  if (rule.direction !== packet.direction || !isSubject(rule.subject, pod)) return false;
+function matches(rule: Rule, terms: Term[], pod: PolicyEndpoint, packet: PolicyPacket): boolean {
+  if (rule.direction !== packet.direction || !matchesSubject(rule.subject, pod)) return false;
   if (terms.length > 0 && !terms.some((term) => holds(term, packet.peer))) return false;
   if (rule.protocol === 'any') return true;
-  if (rule.protocol !== protocolOf(packet)) return false;
+  if (rule.protocol !== ruleProtocolOf(packet)) return false;
   if (rule.protocol === 'icmp')
     return (
       rule.icmp.length === 0 ||

@@ -8,8 +8,8 @@ import {
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';
-import type { Packet } from '../../../server/acl/spec/policy-packet.ts';
-import type { AclPod } from '../../../server/acl/spec/pod-selector.ts';
+import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 
 const apps = ['web', 'db', 'cache'];
 const teams = ['shop', 'ops'];
@@ -146,7 +146,7 @@ export const ruleSets: fc.Arbitrary<RuleSet> = fc
     }),
   );
 
-export const somePods: AclPod[] = Array.from({ length: 6 }, (_, i) => ({
+export const somePods: PolicyEndpoint[] = Array.from({ length: 6 }, (_, i) => ({
   id: `pod-${i}`,
   namespace: teams[i % 2]!,
   name: `${apps[i % 3]}-${i}`,
@@ -155,7 +155,7 @@ export const somePods: AclPod[] = Array.from({ length: 6 }, (_, i) => ({
 }));
 
 /** Addresses at and around the ends of everything that rules and pods name. */
-export function edgeAddresses({ rules }: RuleSet, pods: readonly AclPod[]): Address[] {
+export function edgeAddresses({ rules }: RuleSet, pods: readonly PolicyEndpoint[]): Address[] {
   const cidrs = [
     ...rules.flatMap(({ peers }) =>
       peers.flatMap((peer) => ('cidr' in peer ? [peer.cidr, ...peer.except] : [])),
@@ -191,10 +191,10 @@ export function edgePorts({ rules }: RuleSet): { protocol: number; port: number 
 /** `count` packets of all pods and directions whose addresses and ports are at boundaries, mostly. */
 export function edgePackets(
   set: RuleSet,
-  pods: readonly AclPod[],
+  pods: readonly PolicyEndpoint[],
   count: number,
   random: () => number,
-): Packet[] {
+): PolicyPacket[] {
   const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
   const addresses = edgeAddresses(set, pods);
   const places = edgePorts(set);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { readRules, writeRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { parseRules, formatRules } from '../../../server/acl/spec/rule-yaml.ts';
 import { ruleSets } from './rule-set-generators.ts';
 
 const text = `# of the shop
@@ -34,7 +34,7 @@ rules:
 
 const faults = (text: string): string[] => {
   try {
-    readRules(text);
+    parseRules(text);
   } catch (error) {
     if (error instanceof ProblemError && error.code === 'bad_rules')
       return error.errors!.map(({ line, path, message }) => `${line} ${path}: ${message}`);
@@ -44,7 +44,7 @@ const faults = (text: string): string[] => {
 };
 
 test('a rule set is read with its defaults and lines', () => {
-  const { ruleSet, lineOf } = readRules(text);
+  const { ruleSet, lineOf } = parseRules(text);
   expect(ruleSet.defaults).toEqual({ ingress: 'deny', egress: 'allow' });
   expect(ruleSet.rules[0]).toMatchObject({ name: 'web', priority: 1000, icmp: [] });
   expect([lineOf(0), lineOf(1), lineOf(2)]).toEqual([6, 19, 5]);
@@ -52,9 +52,9 @@ test('a rule set is read with its defaults and lines', () => {
 
 test('what is written reads back the same', () => {
   const same = (set: RuleSet): void => {
-    expect(readRules(writeRules(set)).ruleSet).toEqual(set);
+    expect(parseRules(formatRules(set)).ruleSet).toEqual(set);
   };
-  same(readRules(text).ruleSet);
+  same(parseRules(text).ruleSet);
   same(rulesOf(100, 200, 50));
   fc.assert(fc.property(ruleSets, same), { numRuns: 50 });
 });

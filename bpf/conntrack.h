@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Connection tracking: connections that the rules allowed, by pod. */
+#ifndef PODLANE_CONNTRACK_H
+#define PODLANE_CONNTRACK_H
+
+#include "rule-maps.h"
+#include "parse.h"
+
+static __always_inline __u32 now_seconds(void)
+{
+	return bpf_ktime_get_coarse_ns() / 1000000000;
+}
+
+static __always_inline int is_tcp(const struct packet *packet)
+{
+	return packet->event.tuple.protocol == IPPROTO_TCP;
+}
+
+static __always_inline int is_tcp_syn(const struct packet *packet)
+{
+	return is_tcp(packet) && (packet->event.tuple.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+static __always_inline int is_tcp_end(const struct packet *packet)
+{
+	return is_tcp(packet) && packet->event.tuple.tcp_flags & (TCP_FIN | TCP_RST);
+}
+
+/* Returns seconds. */
+static __always_inline __u32 conntrack_timeout(__u8 protocol, __u8 state)
+{
+	__u32 kind = protocol == IPPROTO_TCP   ? PODLANE_TCP
+		     : protocol == IPPROTO_UDP ? PODLANE_UDP
+		     : protocol == IPPROTO_ICMP || protocol == PROTOCOL_ICMPV6 ? PODLANE_ICMP
+									       : PODLANE_OTHER;
+
+	/* Kept in one register: the compiler would bound-check a copy, which proves nothing to the verifier. */
+	__u32 index = kind * 4 + state;
+	asm volatile("" : "+r"(index));
+	return settings.timeouts[index & 15];
+}
+
+/* Fills in the key of a packet's connection. A packet that an ICMP error quotes went in the other direction. */
+static __always_inline void conntrack_key(struct podlane_conntrack_key *key, __u32 owner,
+					  const struct packet *packet, int towards_pod)
+{
+	key->owner = owner;
+	key->protocol = packet->event.tuple.protocol;
+	__builtin_memcpy(key->peer, towards_pod ? packet->event.tuple.source : packet->event.tuple.destination,
+			 sizeof(key->peer));
+	key->pod_port = towards_pod ? packet->receiver : packet->sender;
+	key->peer_port = towards_pod ? packet->sender : packet->receiver;
+}
+
+/* Returns NULL for a connection that is unknown or has expired. */
+static __always_inline struct podlane_conntrack_entry *lookup_conntrack(const struct podlane_conntrack_key *key,
+									__u32 now)
+{
+	struct podlane_conntrack_entry *entry = bpf_map_lookup_elem(&conntrack, key);
+
+	return entry && (__s32)(entry->expires - now) > 0 ? entry : NULL;
+}
+
+/* Moves on the state and expiry of a connection by a packet from `sender`, a PODLANE_INITIATOR_. */
+static __always_inline void update_conntrack(struct podlane_conntrack_entry *entry, const struct packet *packet,
+					     __u8 sender, __u32 now)
+{
+	__u8 state = entry->state;
+
+	if (state == PODLANE_UNREPLIED && sender != entry->initiator)
+		state = PODLANE_REPLIED;
+	if (is_tcp_end(packet))
+		state = PODLANE_CLOSING;
+	__u32 expires = now + conntrack_timeout(packet->event.tuple.protocol, state);
+	/* At most once a second: other CPUs read the same cache line. */
+	if (state != entry->state || expires != entry->expires) {
+		entry->state = state;
+		entry->expires = expires;
+	}
+}
+
+/* Adds a connection whose first packet, from `sender`, was allowed; the caller has filled in rules and initiator. */
+static __always_inline void create_conntrack(const struct podlane_conntrack_key *key,
+					     struct podlane_conntrack_entry *entry, const struct packet *packet,
+					     __u8 sender, __u32 now)
+{
+	if (sender != entry->initiator || (is_tcp(packet) && packet->event.tuple.tcp_flags & TCP_ACK))
+		entry->state = PODLANE_REPLIED;
+	if (is_tcp_end(packet))
+		entry->state = PODLANE_CLOSING;
+	entry->expires = now + conntrack_timeout(packet->event.tuple.protocol, entry->state);
+	bpf_map_update_elem(&conntrack, key, entry, BPF_ANY);
+}
+
+/* Returns whether an ICMP error quotes a packet of a known connection. */
+__noinline int quotes_connection(struct __sk_buff *skb, __u32 family, __u32 offset, __u32 owner, __u32 towards_pod)
+{
+	struct packet quoted = { .family = family, .offset = offset };
+	struct podlane_conntrack_key key = {};
+
+	if (!parse_quoted(skb, &quoted))
+		return 0;
+	conntrack_key(&key, owner, &quoted, !towards_pod);
+	return lookup_conntrack(&key, now_seconds()) != NULL;
+}
+
+#endif

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import type { RuleSet } from '../../../contract/acl.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import type { StagedRules as StagedRulesResponse } from '../../../contract/rules.ts';
+import type { RuleStore } from '../../store/port.ts';
+import type { StagedRulesRecord } from '../../store/records.ts';
+import type { PublishEvent, RuleChange } from '../rule-change.ts';
+import { diffRuleSets } from '../spec/rule-set-diff.ts';
+import { emptySizes } from '../tables/limits.ts';
+import type { AsyncCompiler } from '../worker/compiler-client.ts';
+import type { LoadedRuleSets, LocalEndpoint } from './loaded-rule-sets.ts';
+
+/** Name of the setting that holds the staged rules. */
+const settingName = 'rules.staged';
+
+/** Parts of the access rules that the staged rules need. */
+export interface StagedRulesContext {
+  store: RuleStore;
+  compiler: AsyncCompiler;
+  sets: () => LoadedRuleSets;
+  pods: () => LocalEndpoint[];
+  publish: PublishEvent;
+  /** Called when the staged rules were loaded or removed. */
+  changed: () => void;
+}
+
+/** The staged rules: evaluated beside the active ones and only reported. Calls are made one after the other. */
+export class StagedRules {
+  readonly #context: StagedRulesContext;
+  #record: StagedRulesRecord | null = null;
+
+  constructor(context: StagedRulesContext) {
+    this.#context = context;
+  }
+
+  get record(): StagedRulesRecord | null {
+    return this.#record;
+  }
+
+  get etag(): string | null {
+    return this.#record && stagedRulesEtag(this.#record);
+  }
+
+  /** Reads the stored record. */
+  async open(): Promise<void> {
+    this.#record = (await this.#context.store.setting('node', settingName)) as StagedRulesRecord | null;
+  }
+
+  response(): StagedRulesResponse | null {
+    return this.#record && stagedResponse(this.#record, this.#context.sets());
+  }
+
+  /**
+   * Stages a text.
+   * @param base number of the active version
+   * @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`; nothing is changed then
+   */
+  async stage(text: string, change: RuleChange, base: number): Promise<StagedRulesResponse> {
+    const { store, compiler, sets, pods, publish, changed } = this.#context;
+    change.precondition?.('stage access rules', this.etag);
+    const before = this.#record;
+    const record = {
+      text: await compiler.ruleSetText(text),
+      base,
+      actor: change.actor,
+      time: new Date().toISOString(),
+    };
+    let saved = false;
+    try {
+      const { rules, sizes } = await sets().apply('staged', record.text, pods(), async () => {
+        await store.saveSetting('node', settingName, record);
+        saved = true;
+      });
+      this.#record = record;
+      changed();
+      const size = `${rules.rules.length} rules, ${sizes.entries} entries`;
+      await publish('rules.staged', `${change.actor} staged rules ${rules.name} (${size})`);
+    } catch (error) {
+      if (saved && this.#record !== record) await store.saveSetting('node', settingName, before);
+      throw error;
+    }
+    return stagedResponse(record, sets());
+  }
+
+  /** Discards the staged rules. Idempotent. @throws ProblemError `rules_changed` */
+  async discard(change: RuleChange): Promise<void> {
+    if (!this.#record) return;
+    change.precondition?.('discard the staged access rules', this.etag);
+    await this.clear();
+    await this.#context.publish('rules.staged', `${change.actor} discarded the staged access rules`);
+  }
+
+  /** Removes the record and the rule set. */
+  async clear(): Promise<void> {
+    const { store, sets, changed } = this.#context;
+    await store.saveSetting('node', settingName, null);
+    this.#record = null;
+    await sets().remove('staged');
+    changed();
+  }
+}
+
+const stagedRulesEtag = ({ text, base, time }: StagedRulesRecord): string =>
+  `s${createHash('sha256').update(`${base} ${time} ${text}`).digest('hex').slice(0, 16)}`;
+
+/** Shown for staged rules that could not be loaded: only their text is known. */
+const unknownRules: RuleSet = {
+  name: 'staged',
+  defaults: { ingress: 'allow', egress: 'allow' },
+  rules: [],
+};
+
+function stagedResponse(record: StagedRulesRecord, sets: LoadedRuleSets): StagedRulesResponse {
+  const loaded = sets.loaded('staged');
+  const rules = loaded?.rules ?? unknownRules;
+  return {
+    etag: stagedRulesEtag(record),
+    rules,
+    text: record.text,
+    base: record.base,
+    actor: record.actor,
+    time: record.time,
+    evaluating: loaded !== null,
+    generation: sets.kernel.generation('staged') ?? 0,
+    sizes: loaded?.sizes ?? emptySizes,
+    warnings: loaded?.warnings ?? [],
+    changes: diffRuleSets(sets.loaded('active')?.rules ?? null, rules),
+    load: loaded?.load ?? null,
+    problem: sets.problem('staged'),
+  };
+}
+
+export const noStagedRules = (): ProblemError =>
+  new ProblemError('no_staged_rules', 'no access rules are staged', {
+    hint: 'PUT /api/v1/rules/staged stages rules',
+  });
