@@ -31,7 +31,7 @@ export function SessionMenu() {
             {sharedText.auditNote}
           </p>
           <ul className="mt-2 border-line-1 border-t">
-            {roleDescriptions.map(({ role, may }) => (
+            {roleDescriptions.map(({ role, description }) => (
               <li
                 key={role}
                 className="grid grid-cols-[14px_64px_minmax(0,1fr)] gap-x-1.5 border-line-1 border-b py-1.5 last:border-b-0 last:pb-0"
@@ -45,7 +45,7 @@ export function SessionMenu() {
                   )}
                 </span>
                 <b className={role === session.role ? 'font-semibold' : 'font-normal text-muted'}>{role}</b>
-                <span className="text-ink-2">{may}</span>
+                <span className="text-ink-2">{description}</span>
               </li>
             ))}
           </ul>

@@ -1,15 +1,15 @@
 import type { Problem } from '../../contract/problem.ts';
 
-/** A call that the gateway or the agent refused, or that never arrived. */
+/** Error of an API request that was refused, or that got no response. */
 export class ApiError extends Error {
-  /** Stable code of `contract/problem.ts`; `network` when nothing answered, `invalid` when no problem details came. */
+  /** Code of `contract/problem.ts`; `network` for no response, `invalid` for one without problem details. */
   readonly code: Problem['code'] | 'network' | 'invalid';
   readonly status: number;
   readonly title: string;
   readonly hint: string | undefined;
-  /** What is wrong with which part of what was sent; of a text, on which line. */
+  /** Errors of parts of the request: fields, or lines of a text. */
   readonly errors: NonNullable<Problem['errors']>;
-  /** What the verifier said of a program that it refused. */
+  /** Message of the verifier about a program that it refused. */
   readonly verifier: Problem['verifier'];
   constructor(
     code: ApiError['code'],
@@ -30,12 +30,12 @@ export class ApiError extends Error {
   }
 }
 
-interface Call {
-  /** A call with a body is a POST unless it says otherwise. */
+interface ApiRequest {
+  /** Default: POST with a body, else GET. */
   method?: 'POST' | 'PUT' | 'DELETE';
-  /** Sent as JSON. */
+  /** Body that is sent as JSON. */
   body?: unknown;
-  /** Sent as it is instead. */
+  /** Body that is sent as text instead. */
   text?: { type: string; content: string };
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
@@ -44,23 +44,23 @@ interface Call {
 const root = '/api/v1';
 
 /**
- * Calls the API of the node and gives the answer's body; null where it has none.
+ * Requests the node's API and returns the response's JSON body; null for a response without one.
  * @param path under `/api/v1`, e.g. `/pods`
  * @throws ApiError
  */
-export async function callApi<T>(path: string, init: Call = {}): Promise<T> {
-  const answer = await fetchApi(path, init);
-  return (answer.status === 204 ? null : await answer.json()) as T;
+export async function callApi<T>(path: string, init: ApiRequest = {}): Promise<T> {
+  const response = await fetchApi(path, init);
+  return (response.status === 204 ? null : await response.json()) as T;
 }
 
 /**
- * The whole answer, for what is not JSON or says more in its headers.
+ * Requests the node's API and returns the response, for bodies other than JSON and for headers.
  * @throws ApiError
  */
-export async function fetchApi(path: string, init: Call = {}): Promise<Response> {
+export async function fetchApi(path: string, init: ApiRequest = {}): Promise<Response> {
   const { body, text, headers, signal } = init;
   const content = text?.content ?? (body === undefined ? null : JSON.stringify(body));
-  const answer = await fetch(root + path, {
+  const response = await fetch(root + path, {
     method: init.method ?? (content === null ? 'GET' : 'POST'),
     headers: {
       accept: 'application/json',
@@ -75,16 +75,16 @@ export async function fetchApi(path: string, init: Call = {}): Promise<Response>
     throw new ApiError(
       'network',
       0,
-      'Podlane does not answer',
-      'The web process could not be reached.',
-      'Is it still running? Pods keep running without it.',
+      'Gateway unreachable',
+      'The gateway does not respond.',
+      'Check that it is running. Pod traffic is not affected.',
     );
   });
-  if (!answer.ok) throw await refusal(answer);
-  return answer;
+  if (!response.ok) throw await errorOf(response);
+  return response;
 }
 
-/** All items of a paged list, page after page. */
+/** Requests all pages of a list and returns their items. */
 export async function callApiAllPages<T>(path: string, signal?: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let before: string | null = null;
@@ -97,15 +97,15 @@ export async function callApiAllPages<T>(path: string, signal?: AbortSignal): Pr
   return items;
 }
 
-async function refusal(answer: Response): Promise<ApiError> {
-  const body: unknown = await answer.json().catch(() => null);
+async function errorOf(response: Response): Promise<ApiError> {
+  const body: unknown = await response.json().catch(() => null);
   if (isProblem(body)) return new ApiError(body.code, body.status, body.title, body.detail, body.hint, body);
-  const title = answer.statusText === '' ? `HTTP ${answer.status}` : answer.statusText;
+  const title = response.statusText === '' ? `HTTP ${response.status}` : response.statusText;
   return new ApiError(
     'invalid',
-    answer.status,
+    response.status,
     title,
-    `${new URL(answer.url).pathname} answered ${answer.status} without saying why.`,
+    `${new URL(response.url).pathname} returned ${response.status} without problem details.`,
   );
 }
 

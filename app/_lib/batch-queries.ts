@@ -17,7 +17,7 @@ import { useTopic } from './pod-queries.ts';
 const list = ['batches'] as const;
 const one = (id: string) => ['batch', id] as const;
 
-/** The newest batches without their pods, newest first. */
+/** Latest batches without their pods, newest first. */
 export function useBatches() {
   useTopic('batches');
   return useQuery({
@@ -27,7 +27,7 @@ export function useBatches() {
   });
 }
 
-/** A batch with its pods, each as it gets on. */
+/** A batch with its pods, updated as they migrate. */
 export function useBatch(id: string | null) {
   useTopic('batches');
   return useQuery({
@@ -37,7 +37,7 @@ export function useBatch(id: string | null) {
   });
 }
 
-/** What a batch would do; nothing is changed. Read anew whenever what is asked for changes. */
+/** Plan of a batch (dry run), read again whenever the request changes. */
 export const useBatchPlan = (wanted: NewBatchInput | null) =>
   useQuery({
     queryKey: ['batch-plan', wanted],
@@ -49,7 +49,7 @@ export const useBatchPlan = (wanted: NewBatchInput | null) =>
     retry: false,
   });
 
-/** Starts a batch; its progress comes over the stream (`useBatch`). */
+/** Starts a batch; `useBatch` returns its progress. */
 export const useStartBatch = () =>
   useMutation({ mutationFn: (wanted: NewBatchInput) => callApi<Batch>('/batches', { body: wanted }) });
 
@@ -61,7 +61,7 @@ export const useBatchCommand = (id: string) =>
       callApi<Batch>(`/batches/${encodeURIComponent(id)}/${act}`, { body }),
   });
 
-/** Carries the stream's messages about batches into the queries; once for the tab. */
+/** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
 export function startBatchUpdates(client: QueryClient): () => void {
   return liveConnection().onMessage((message) => {
     if (message.type === 'batch-pod') {
@@ -74,23 +74,23 @@ export function startBatchUpdates(client: QueryClient): () => void {
     client.setQueryData<Batch>(
       one(batch.id),
       (before) =>
-        // Counts go with the pods: a message of one is ahead of the other's.
+        // The counts must fit the pods, which come in messages of their own.
         before && { ...before, ...batch, counts: before.counts },
     );
     client.setQueryData<BatchSummary[]>(list, (batches) => batches && upsertBatch(batches, batch));
-    // An answer that was on its way may have put older pods over newer ones.
+    // A response in flight may have replaced newer pods by older ones.
     if (known?.state !== batch.state || batch.endedAt !== null)
       void client.invalidateQueries({ queryKey: one(batch.id) });
   });
 }
 
-/** A batch with `pod` in the place of the one with its id, counted anew. */
+/** Replaces a pod of a batch by id, and counts the pods again. */
 export function updateBatchPod(batch: Batch, pod: BatchPod): Batch {
   const pods = batch.pods.map((known) => (known.podId === pod.podId ? pod : known));
   return { ...batch, pods, counts: countPods(pods) };
 }
 
-/** A list, newest first, with `batch` in it. */
+/** Replaces a batch in a list by id, or adds it at the front. */
 export function upsertBatch(batches: readonly BatchSummary[], batch: BatchSummary): BatchSummary[] {
   const index = batches.findIndex(({ id }) => id === batch.id);
   return index === -1 ? [batch, ...batches] : batches.with(index, batch);

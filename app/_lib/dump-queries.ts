@@ -8,7 +8,7 @@ import { useTopic } from './pod-queries.ts';
 
 const list = ['dumps'] as const;
 
-/** The dumps that are kept, newest first, with the one that is being made. */
+/** Stored dumps and the one in progress, newest first. */
 export function useDumps() {
   useTopic('dumps');
   return useQuery({
@@ -25,7 +25,7 @@ export function useCreateDump() {
   });
 }
 
-/** Cancels a dump that runs, deletes one that is done. */
+/** Cancels a running dump or deletes a completed one. */
 export function useDeleteDump() {
   const client = useQueryClient();
   return useMutation({
@@ -35,17 +35,17 @@ export function useDeleteDump() {
   });
 }
 
-/** Where the archive is had as a file. */
+/** Returns the URL path of a dump's archive. */
 export const archivePath = (id: string): string => `/api/v1/dumps/${encodeURIComponent(id)}/archive`;
 
-/** A list, newest first, with `dump` in it; what is known already is not overwritten by something older. */
+/** Replaces a dump in a list by id unless the known state is newer, or adds it at the front. */
 export function upsertDump(dumps: readonly Dump[], dump: Dump): Dump[] {
   const index = dumps.findIndex(({ id }) => id === dump.id);
   if (index === -1) return [dump, ...dumps];
   return dumps[index]?.endedAt !== null && dump.endedAt === null ? [...dumps] : dumps.with(index, dump);
 }
 
-/** Carries the stream's messages about dumps into the query; once for the tab. */
+/** Updates the query from the live connection's messages; called once per tab. @returns a function that stops it */
 export function startDumpUpdates(client: QueryClient): () => void {
   return liveConnection().onMessage((message) => {
     if (message.type === 'dump')

@@ -1,4 +1,4 @@
-/** The bytes of a file in base64, as calls carry them. */
+/** Encodes the bytes of a file in base64, as API requests contain them. */
 export async function fileToBase64(file: Blob): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   let text = '';
@@ -7,7 +7,7 @@ export async function fileToBase64(file: Blob): Promise<string> {
   return btoa(text);
 }
 
-/** SHA-256 of a file in lower-case hex; null where the page is not served safely enough for the browser to tell. */
+/** Returns the SHA-256 of a file in lower-case hex; null if the page is not a secure context, which it requires. */
 export async function fileSha256(file: Blob): Promise<string | null> {
   if (globalThis.crypto?.subtle === undefined) return null;
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()));

@@ -1,4 +1,4 @@
-/** How numbers and times are written. Pure functions; `n/a` and muted zeros are the components' matter. */
+/** Formats of numbers and times. Components add `n/a` and muted zeros. */
 
 export interface Scaled {
   digits: string;
@@ -71,13 +71,13 @@ export function duration(ms: number): string {
   return coarse(t);
 }
 
-/** How long something has lasted, in whole units: `12 s`, `3 min 54 s`, `3 d 4 h`. */
+/** Formats an elapsed time in whole units: `12 s`, `3 min 54 s`, `3 d 4 h`. */
 export function span(ms: number): string {
   const t = Math.max(0, ms);
   return t < minute ? `${Math.floor(t / second)}${thinSpace}s` : coarse(t);
 }
 
-/** The time of day with seconds when `ms` is on the day of `now`, else the date before it: `19 Nov 14:06:32`. */
+/** Formats a time of day with seconds, after its date unless `ms` is on the day of `now`: `19 Nov 14:06:32`. */
 export function clock(ms: number, now = Date.now()): string {
   const date = new Date(ms);
   const time = date.toLocaleTimeString('en-GB', { hour12: false });

@@ -9,7 +9,7 @@ const ofPod = (id: string) => ['pod', id, 'guard'] as const;
 const ofNode = ['guard'] as const;
 const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/guard`;
 
-/** What the guard sees of a pod, read again and again while the page is looked at. */
+/** Guard of a pod with its signals and actions, read every two seconds. */
 export const usePodGuard = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: ofPod(id),
@@ -22,7 +22,7 @@ export const usePodGuard = (id: string, enabled: boolean) =>
 export const useNodeGuard = () =>
   useQuery({ queryKey: ofNode, queryFn: ({ signal }) => callApi<NodeGuard>('/node/guard', { signal }) });
 
-/** Chooses for the pod; `null`: as for the node. */
+/** Sets the pod's thresholds; null removes them, so that the node's apply. */
 export function useSetPodGuard(id: string) {
   const client = useQueryClient();
   return useMutation({

@@ -5,15 +5,15 @@ import { createSubscriptions, type SubscriptionTopic } from './subscriptions.ts'
 
 export interface ConnectionStatus {
   state: 'connecting' | 'connected' | 'lost';
-  /** When it came into this state, ms since the epoch. */
+  /** Time at which the state began, ms since the epoch. */
   since: number;
-  /** When the next try begins; null unless lost. */
+  /** Time of the next attempt, ms since the epoch; null unless lost. */
   nextTryAt: number | null;
-  /** Why it is lost: who does not answer. Null until that is known. */
+  /** Process that does not respond, or `signed-out`; null until it is known. */
   reason: 'agent' | 'gateway' | 'signed-out' | null;
 }
 
-/** What the stream needs of a WebSocket. */
+/** Part of the WebSocket interface that the connection uses. */
 export interface Socket {
   binaryType: string;
   onopen: (() => void) | null;
@@ -26,7 +26,7 @@ export interface Socket {
 
 export interface ConnectionOptions {
   open: () => Socket;
-  /** Finds out who does not answer. */
+  /** Finds the process that does not respond. */
   probe: () => Promise<ConnectionStatus['reason']>;
   random?: () => number;
 }
@@ -35,14 +35,14 @@ const firstDelayMs = 500;
 const longestDelayMs = 5000;
 const openWithinMs = 8000;
 const ackWithinMs = 5000;
-/** Samples come once a second; a socket that is this long silent is dead without saying so. */
+/** Samples come once a second: a socket without messages for this long is dead. */
 const silentAfterMs = 10_000;
 
 export type LiveConnection = ReturnType<typeof createLiveConnection>;
 
 /**
- * The one connection of this tab. It opens with the first subscription, subscribes again after each
- * reconnect, and tries again after 0.5 s, 1 s, 2 s, 4 s, then every 5 s, each less up to a quarter.
+ * Creates the WebSocket connection of a tab. It opens with the first subscription and subscribes again after each
+ * reconnect. The delay of reconnects is 0.5 s, 1 s, 2 s, 4 s, then 5 s, each reduced by up to a quarter at random.
  */
 export function createLiveConnection({ open, probe, random = Math.random }: ConnectionOptions) {
   let socket: Socket | null = null;
@@ -95,7 +95,7 @@ export function createLiveConnection({ open, probe, random = Math.random }: Conn
     for (const listener of messageListeners) listener(message);
   }
 
-  /** Closes the socket when nothing comes for `ms` although something must. */
+  /** Closes the socket if no message arrives for `ms` although samples are subscribed to. */
   function watch(ms: number): void {
     clearTimeout(watchTimer);
     watchTimer = setTimeout(() => {
@@ -128,7 +128,7 @@ export function createLiveConnection({ open, probe, random = Math.random }: Conn
     get status(): ConnectionStatus {
       return status;
     },
-    /** Tries at once instead of waiting; does nothing while connected or on the way. */
+    /** Reconnects at once instead of after the delay; does nothing while connected or connecting. */
     retryNow(): void {
       if (status.state !== 'lost' || socket !== null) return;
       attempt = 0;
@@ -136,8 +136,8 @@ export function createLiveConnection({ open, probe, random = Math.random }: Conn
       connect();
     },
     /**
-     * Asks for a topic until the returned function is called. Counted per topic: the agent hears of the
-     * first subscriber and of the last. `onProblem` hears why the agent refused.
+     * Subscribes to a topic until the returned function is called. The agent gets one subscription for all subscribers
+     * of a topic. `onProblem` is called if the agent refuses it.
      */
     subscribe(topic: SubscriptionTopic, onProblem?: (problem: Problem) => void): () => void {
       const release = subscriptions.add(topic, onProblem);
@@ -160,7 +160,7 @@ function listen<T>(listeners: Set<T>, listener: T): () => void {
   };
 }
 
-/** Asks the API who does not answer: a 502 is the agent's silence, no answer at all the gateway's. */
+/** Requests the API to find the silent process: a 502 means the agent, no response the gateway. */
 async function findSilentProcess(): Promise<ConnectionStatus['reason']> {
   try {
     await callApi('/node', { signal: AbortSignal.timeout(4000) });
@@ -174,7 +174,7 @@ async function findSilentProcess(): Promise<ConnectionStatus['reason']> {
 
 let tabConnection: LiveConnection | undefined;
 
-/** The stream of this tab; only in the browser. */
+/** Returns the tab's connection; only in the browser. */
 export function liveConnection(): LiveConnection {
   if (tabConnection !== undefined) return tabConnection;
   const created = createLiveConnection({

@@ -10,7 +10,7 @@ import { useTopic } from './pod-queries.ts';
 const one = (id: string) => ['migration', id] as const;
 const of = (pod: string) => ['migrations', pod] as const;
 
-/** A migration, step by step as it runs. */
+/** A migration, updated with each step. */
 export function useMigration(id: string | null) {
   useTopic('migrations');
   return useQuery({
@@ -20,7 +20,7 @@ export function useMigration(id: string | null) {
   });
 }
 
-/** The newest migrations of a pod, newest first. */
+/** Latest migrations of a pod, newest first. */
 export function usePodMigrations(podId: string) {
   useTopic('migrations');
   return useQuery({
@@ -34,7 +34,7 @@ export function usePodMigrations(podId: string) {
   });
 }
 
-/** What a migration would do; nothing is changed. Read anew each time it is asked for. */
+/** Plan of a migration (dry run), read again each time it is shown. */
 export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean) =>
   useQuery({
     queryKey: ['plan', podId, to],
@@ -49,14 +49,14 @@ export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean
     retry: false,
   });
 
-/** Starts a migration; its steps come over the stream (`useMigration`). */
+/** Starts a migration; `useMigration` returns its steps. */
 export const useStartMigration = (podId: string) =>
   useMutation({
     mutationFn: (to: DeviceKind) =>
       callApi<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, { body: { to, dryRun: false } }),
   });
 
-/** The newer of two states of one migration: messages and answers may overtake each other. */
+/** Returns the newer of two states of one migration, since messages and responses may arrive out of order. */
 export function newerMigrationState(known: Migration | undefined, next: Migration): Migration {
   if (known === undefined) return next;
   if (known.endedAt !== null && next.endedAt === null) return known;
@@ -64,7 +64,7 @@ export function newerMigrationState(known: Migration | undefined, next: Migratio
   return next.endedAt === null && settled(next) < settled(known) ? known : next;
 }
 
-/** Carries the stream's messages about migrations into the queries; once for the tab. */
+/** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
 export function startMigrationUpdates(client: QueryClient): () => void {
   return liveConnection().onMessage((message) => {
     if (message.type !== 'migration') return;
@@ -77,7 +77,7 @@ export function startMigrationUpdates(client: QueryClient): () => void {
   });
 }
 
-/** A list, newest first, with `migration` in it. */
+/** Replaces a migration in a list by id, or adds it at the front. */
 export function upsertMigration(list: readonly Migration[], migration: Migration): Migration[] {
   const index = list.findIndex(({ id }) => id === migration.id);
   if (index === -1) return [migration, ...list];

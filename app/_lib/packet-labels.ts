@@ -1,7 +1,5 @@
 import type { PacketEnd, PacketHeaders, PodReference } from '../../contract/verdict.ts';
 
-/** What packets' headers say, in few words. */
-
 /** `shop.cart`. */
 export const qualifiedPodName = ({ namespace, name }: Pick<PodReference, 'namespace' | 'name'>): string =>
   `${namespace}.${name}`;
@@ -37,7 +35,7 @@ const icmpTypes: Readonly<Record<string, string>> = {
 const icmpWords = (protocol: string, { type, code }: { type: number; code: number }): string =>
   icmpTypes[`${protocol} ${type}`] ?? `${type}/${code}`;
 
-/** The time of day with milliseconds: `14:06:32.081`. */
+/** Formats a time of day with milliseconds: `14:06:32.081`. */
 export function clockWithMilliseconds(time: string): string {
   const date = new Date(time);
   return `${date.toLocaleTimeString('en-GB', { hour12: false })}.${String(date.getMilliseconds()).padStart(3, '0')}`;

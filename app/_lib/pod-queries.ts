@@ -2,7 +2,6 @@
 
 import { type QueryClient, useQuery } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import type { PodPath } from '../../contract/path.ts';
 import type { Pod, PodSummary } from '../../contract/pod.ts';
 import { callApi, callApiAllPages } from './api.ts';
 import { liveConnection } from './live-connection.ts';
@@ -10,13 +9,13 @@ import { liveConnection } from './live-connection.ts';
 const list = ['pods'] as const;
 const one = (id: string) => ['pod', id] as const;
 
-/** All pods of the node, kept up to date by the stream. */
+/** All pods of the node, updated by the live connection. */
 export function usePods() {
   useTopic('pods');
   return useQuery({ queryKey: list, queryFn: ({ signal }) => callApiAllPages<PodSummary>('/pods', signal) });
 }
 
-/** One pod with its device, read again whenever something about it changes. */
+/** A pod with its device, read again whenever it changes. */
 export function usePod(id: string) {
   useTopic('pods');
   return useQuery({
@@ -25,25 +24,18 @@ export function usePod(id: string) {
   });
 }
 
-/** The way of a packet that leaves the pod. */
-export const usePodPath = (id: string) =>
-  useQuery({
-    queryKey: [...one(id), 'path'],
-    queryFn: ({ signal }) => callApi<PodPath>(`/pods/${encodeURIComponent(id)}/path`, { signal }),
-  });
-
-/** Holds a topic of the stream as long as the component stands. */
+/** Subscribes to a topic of the live connection while the component is mounted. */
 export function useTopic(topic: 'pods' | 'migrations' | 'batches' | 'dumps' | 'events'): void {
   useEffect(() => liveConnection().subscribe({ topic }), [topic]);
 }
 
-/** A list with `pod` in it, in place of the one with the same id or at the end. */
+/** Replaces a pod in a list by id, or adds it at the end. */
 export function upsertPod(pods: readonly PodSummary[], pod: PodSummary): PodSummary[] {
   const index = pods.findIndex(({ id }) => id === pod.id);
   return index === -1 ? [...pods, pod] : pods.with(index, pod);
 }
 
-/** Carries the stream's messages about pods into the queries; once for the tab. */
+/** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
 export function startPodUpdates(client: QueryClient): () => void {
   const stream = liveConnection();
   const stops = [
@@ -57,7 +49,7 @@ export function startPodUpdates(client: QueryClient): () => void {
         client.setQueryData<PodSummary[]>(list, (pods) => pods?.filter(({ id }) => id !== message.id));
         void client.invalidateQueries({ queryKey: one(message.id) });
       }
-      // What happened while the connection was away came with no message.
+      // Changes during a disconnection came without messages.
       if (message.type === 'hello') void client.invalidateQueries();
     }),
   ];
@@ -66,7 +58,7 @@ export function startPodUpdates(client: QueryClient): () => void {
   };
 }
 
-/** The names of a pod split where the generated suffix of its owner begins: `cart`, `-7c9d8b6f4-x2kqp`. */
+/** Splits a pod's name before the suffix that its owner generated: `cart`, `-7c9d8b6f4-x2kqp`. */
 export function splitName(name: string): [own: string, generated: string] {
   const match =
     /^(.+?)(-[0-9a-f]{6,10}-[0-9a-z]{5}|-\d{8,}-[0-9a-z]{4,5}|-[0-9bcdfghjklmnpqrstvwxz2456789]{5})$/.exec(
@@ -75,5 +67,5 @@ export function splitName(name: string): [own: string, generated: string] {
   return match?.[1] === undefined || match[2] === undefined ? [name, ''] : [match[1], match[2]];
 }
 
-/** The address without its prefix length. */
+/** Returns an address without its prefix length; empty for none. */
 export const plainAddress = (cidr: string | undefined): string => cidr?.split('/')[0] ?? '';

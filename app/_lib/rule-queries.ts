@@ -26,7 +26,7 @@ const named = (path: string, query: Record<string, string | undefined>): string 
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
 };
 
-/** The rules in force. Read again when an event says that somebody changed them. */
+/** Active rules, read again when an event reports a change. */
 export function useActiveRules() {
   useTopic('events');
   return useQuery({
@@ -35,7 +35,7 @@ export function useActiveRules() {
   });
 }
 
-/** What is tried out beside them; null when nothing is. */
+/** Staged rules; null if there are none. */
 export function useStagedRules() {
   useTopic('events');
   return useQuery({
@@ -45,7 +45,7 @@ export function useStagedRules() {
   });
 }
 
-/** Sets that were in force, the newest first. */
+/** Versions that were active, newest first. */
 export function useRuleVersions() {
   useTopic('events');
   return useQuery({
@@ -63,7 +63,7 @@ export const useRuleVersion = (number: number | null) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-/** Counts of each rule now and at an earlier reading, for rates. */
+/** Counts of each rule at a time, ms since the epoch. */
 export interface StatisticsReading {
   at: number;
   statistics: RuleStatistics;
@@ -71,7 +71,7 @@ export interface StatisticsReading {
 
 const keptReadings = 16;
 
-/** What each rule decided, read every two seconds while somebody looks; the readings since the rules were loaded. */
+/** Readings of the rules' counts every two seconds, since the rules were loaded. */
 export const useRuleStatistics = (enabled: boolean, set: RuleSetName = 'active') =>
   useQuery({
     queryKey: [...root, 'statistics', set],
@@ -88,7 +88,7 @@ export const useRuleStatistics = (enabled: boolean, set: RuleSetName = 'active')
     enabled,
   });
 
-/** One rule with its pods and entries, and what they decided, every two seconds. */
+/** A rule with its pods, entries and counts, read every two seconds. */
 export const useRuleView = (name: string | null, set: RuleSetName = 'active') =>
   useQuery({
     queryKey: [...root, 'view', set, name],
@@ -98,7 +98,7 @@ export const useRuleView = (name: string | null, set: RuleSetName = 'active') =>
     enabled: name !== null,
   });
 
-/** What a text would change if it were applied, and the entries of one of its rules; nothing is written. */
+/** Changes that applying a text would make (dry run), and the entries of one of its rules. */
 export const useRulesPlan = (text: string | null, rule: string | null) =>
   useQuery({
     queryKey: [...root, 'plan', text, rule],
@@ -115,7 +115,7 @@ export const useRulesPlan = (text: string | null, rule: string | null) =>
     retry: false,
   });
 
-/** The answer to a question; asked when there is one. */
+/** Result of a policy lookup; none without a query. */
 export const useExplanation = (question: ExplainRequest | null) =>
   useQuery({
     queryKey: [...root, 'explanation', question],
@@ -125,7 +125,7 @@ export const useExplanation = (question: ExplainRequest | null) =>
     retry: false,
   });
 
-/** A change of the rules. What it answers is not kept: everything of the rules is read again. */
+/** A change of the rules, after which everything about the rules is read again. */
 function useChange<Input, Answer>(change: (input: Input) => Promise<Answer>) {
   const client = useQueryClient();
   return useMutation({
@@ -134,7 +134,7 @@ function useChange<Input, Answer>(change: (input: Input) => Promise<Answer>) {
   });
 }
 
-/** What a write of rules goes by: refused with 412 or 409 when somebody else wrote since `etag`. */
+/** A write of rules; the agent refuses it with 412 or 409 if they were changed since `etag`. */
 interface Write {
   text: string;
   etag: string | null;
@@ -143,21 +143,21 @@ interface Write {
 
 const matching = (etag: string | null): Record<string, string> =>
   etag === null ? {} : { 'if-match': `"${etag.replaceAll('"', '')}"` };
-const told = (comment: string | undefined): string | undefined => comment?.trim() || undefined;
+const trimmed = (comment: string | undefined): string | undefined => comment?.trim() || undefined;
 
 export const useApplyRules = () =>
   useChange(({ text, etag, comment }: Write) =>
-    callApi<ActiveRules>(named('/rules', { comment: told(comment) }), {
+    callApi<ActiveRules>(named('/rules', { comment: trimmed(comment) }), {
       method: 'PUT',
       text: yaml(text),
       headers: matching(etag),
     }),
   );
 
-/** Takes the rules away: everything passes. */
+/** Removes all rules, after which all traffic is allowed. */
 export const useRemoveRules = () =>
   useChange(({ etag, comment }: Omit<Write, 'text'>) =>
-    callApi<ActiveRules>(named('/rules', { comment: told(comment) }), {
+    callApi<ActiveRules>(named('/rules', { comment: trimmed(comment) }), {
       method: 'DELETE',
       headers: matching(etag),
     }),
@@ -177,7 +177,7 @@ export const useDiscardStagedRules = () =>
 
 export const useApplyStagedRules = () =>
   useChange(({ etag, comment }: { etag: string; comment: string }) =>
-    callApi<ActiveRules>(named('/rules/staged/apply', { comment: told(comment) }), {
+    callApi<ActiveRules>(named('/rules/staged/apply', { comment: trimmed(comment) }), {
       method: 'POST',
       headers: matching(etag),
     }),
@@ -185,23 +185,23 @@ export const useApplyStagedRules = () =>
 
 export const useApplyVersion = () =>
   useChange(({ number, etag, comment }: { number: number; etag: string | null; comment: string }) =>
-    callApi<ActiveRules>(named(`/rules/versions/${number}/apply`, { comment: told(comment) }), {
+    callApi<ActiveRules>(named(`/rules/versions/${number}/apply`, { comment: trimmed(comment) }), {
       method: 'POST',
       headers: matching(etag),
     }),
   );
 
-/** Rules out of a text of ours or of Kubernetes NetworkPolicies; nothing is applied. */
+/** Converts a text of rules or Kubernetes NetworkPolicies to rules, without applying them. */
 export const useImportRules = () =>
   useMutation({
     mutationFn: (text: string) => callApi<ImportedRules>('/rules/import', { text: yaml(text) }),
   });
 
-/** Whether a write was refused because somebody else wrote first. */
+/** Returns true if a write was refused because the rules were changed meanwhile. */
 export const isWriteConflict = (error: Error | null): boolean =>
   error instanceof ApiError && (error.status === 409 || error.status === 412);
 
-/** Reads the rules again when the stream says that they were changed; once for the tab. */
+/** Reads the rules again after a change; called once per tab. @returns a function that stops it */
 export function startRuleUpdates(client: QueryClient): () => void {
   return liveConnection().onMessage((message) => {
     if (message.type === 'event' && message.event.type.startsWith('rules.'))

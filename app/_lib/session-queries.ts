@@ -5,14 +5,14 @@ import { mayAct, type Role } from '../../contract/roles.ts';
 import type { Session } from '../../contract/session.ts';
 import { callApi } from './api.ts';
 
-/** What each role may do beyond the one before it, from the least. */
-export const roleDescriptions: readonly { role: Role; may: string }[] = [
-  { role: 'viewer', may: 'sees everything, changes nothing' },
-  { role: 'operator', may: 'moves pods, sets rules and the guard, traces packets' },
-  { role: 'admin', may: 'loads programs, edits maps, makes debug dumps' },
+/** Descriptions of the roles, the one with the fewest rights first; each includes those before it. */
+export const roleDescriptions: readonly { role: Role; description: string }[] = [
+  { role: 'viewer', description: 'reads everything, changes nothing' },
+  { role: 'operator', description: 'migrates pods, sets rules and the guard, traces packets' },
+  { role: 'admin', description: 'loads programs, edits maps, creates debug dumps' },
 ];
 
-/** Who this browser is signed in as. */
+/** Session of this browser. */
 export const useSession = () =>
   useQuery({
     queryKey: ['session'],
@@ -21,11 +21,11 @@ export const useSession = () =>
   });
 
 /**
- * Why a control that needs `role` cannot be used; null when it can. While the session is not known, it can:
- * the agent decides, this only says it beforehand.
+ * Returns why a control that requires `role` is disabled, or null. While the session is loading no control is disabled:
+ * the agent checks each request anyway.
  */
 export function useMissingRole(role: Role): string | null {
   const { data: session } = useSession();
   if (session === undefined || mayAct(session.role, role)) return null;
-  return `Needs the role ${role}; this session is ${session.role}.`;
+  return `Requires role ${role}; this session has role ${session.role}.`;
 }

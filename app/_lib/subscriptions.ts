@@ -3,8 +3,8 @@ import type { ClientMessage } from '../../contract/stream.ts';
 import type { VerdictFilter } from '../../contract/verdict.ts';
 
 /**
- * What can be asked for. Two subscribers of one pod share the first one's `hz`; of verdicts the tab has one
- * filter, the last that was asked for.
+ * Topics of the live connection. Two subscribers of one pod share the first one's `hz`; the tab has one filter of
+ * verdicts, the last that was subscribed to.
  */
 export type SubscriptionTopic =
   | { topic: 'samples' | 'node' | 'pods' | 'migrations' | 'batches' | 'dumps' | 'events' }
@@ -12,7 +12,7 @@ export type SubscriptionTopic =
   | { topic: 'verdicts'; filter: VerdictFilter }
   | { topic: 'trace'; trace: string };
 
-/** Two of the same key are one call to the agent. */
+/** Returns a topic's key: topics of one key are one subscription at the agent. */
 function keyOf(topic: SubscriptionTopic): string {
   if (topic.topic === 'pod') return `pod/${topic.pod}`;
   if (topic.topic === 'trace') return `trace/${topic.trace}`;
@@ -21,18 +21,18 @@ function keyOf(topic: SubscriptionTopic): string {
 
 interface Entry {
   topic: SubscriptionTopic;
-  holders: Set<object>;
+  subscribers: Set<object>;
   onProblem: Set<(problem: Problem) => void>;
 }
 
 interface Options {
   send: (message: ClientMessage) => void;
   ackWithinMs: number;
-  /** A call stayed unanswered. */
+  /** Called when the agent did not acknowledge a call in time. */
   onSilence: () => void;
 }
 
-/** Counts who holds which topic, and matches the agent's answers to the calls. */
+/** Counts the subscribers of each topic, and matches the agent's acknowledgements to the calls. */
 export function createSubscriptions({ send, ackWithinMs, onSilence }: Options) {
   const entries = new Map<string, Entry>();
   const calls = new Map<number, { key: string; timer: ReturnType<typeof setTimeout> }>();
@@ -47,31 +47,31 @@ export function createSubscriptions({ send, ackWithinMs, onSilence }: Options) {
   }
 
   return {
-    /** @returns what gives the topic back; calling it twice is harmless */
+    /** Adds a subscriber of a topic. @returns a function that removes it; idempotent */
     add(topic: SubscriptionTopic, onProblem?: (problem: Problem) => void): () => void {
       const key = keyOf(topic);
-      const holder = {};
-      const entry = entries.get(key) ?? { topic, holders: new Set(), onProblem: new Set() };
-      entry.holders.add(holder);
+      const subscriber = {};
+      const entry = entries.get(key) ?? { topic, subscribers: new Set(), onProblem: new Set() };
+      entry.subscribers.add(subscriber);
       if (onProblem !== undefined) entry.onProblem.add(onProblem);
       if (!entries.has(key)) {
         entries.set(key, entry);
         ask('subscribe', key, topic);
       }
       return () => {
-        if (!entry.holders.delete(holder)) return;
+        if (!entry.subscribers.delete(subscriber)) return;
         if (onProblem !== undefined) entry.onProblem.delete(onProblem);
-        if (entry.holders.size > 0 || entries.get(key) !== entry) return;
+        if (entry.subscribers.size > 0 || entries.get(key) !== entry) return;
         entries.delete(key);
         ask('unsubscribe', key, entry.topic);
       };
     },
-    /** The connection is new: everything held is asked for again. */
+    /** Subscribes to all topics again on a new connection. */
     sendAll(): void {
       live = true;
       for (const [key, { topic }] of entries) ask('subscribe', key, topic);
     },
-    /** The connection is gone, and with it every open call. */
+    /** Drops all open calls when the connection is lost. */
     lose(): void {
       live = false;
       for (const { timer } of calls.values()) clearTimeout(timer);
@@ -83,9 +83,9 @@ export function createSubscriptions({ send, ackWithinMs, onSilence }: Options) {
       clearTimeout(open.timer);
       calls.delete(id);
       if (problem === null) return;
-      for (const tell of entries.get(open.key)?.onProblem ?? []) tell(problem);
+      for (const notify of entries.get(open.key)?.onProblem ?? []) notify(problem);
     },
-    /** Whether something is held that must come once a second. */
+    /** Returns true if a topic is subscribed to that sends a message every second. */
     expectsSamples: (): boolean => entries.has('samples') || entries.has('node'),
   };
 }

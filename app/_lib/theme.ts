@@ -25,7 +25,7 @@ export function setTheme(theme: Theme): void {
   for (const listener of listeners) listener();
 }
 
-/** The chosen theme; follows the system and the other tabs as long as the component stands. */
+/** Returns the chosen theme, and applies changes of the system and of other tabs while mounted. */
 export function useTheme(): Theme {
   useEffect(() => {
     const system = matchMedia('(prefers-color-scheme: light)');

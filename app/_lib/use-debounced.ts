@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'react';
 
-/** A value once it has stood still for `ms`: what is typed is asked about when the typing stops. */
+/** Returns a value after it has not changed for `ms`, so that requests are made when typing stops. */
 export function useDebounced<T>(value: T, ms: number): T {
   const [settled, setSettled] = useState(value);
   useEffect(() => {

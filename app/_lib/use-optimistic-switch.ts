@@ -3,8 +3,8 @@
 import { useState } from 'react';
 
 /**
- * A switch that the agent keeps: it shows what was chosen in the same moment, and what holds once that is answered. A
- * mutation tells of itself a moment later, in which the browser would put the switch back.
+ * State of a switch that the agent stores: it shows the choice at once, and the stored value after the response. Without
+ * it the browser would reset the switch until the mutation's state is rendered.
  */
 export function useOptimisticSwitch(
   held: boolean,
@@ -13,7 +13,7 @@ export function useOptimisticSwitch(
   const [chosen, setChosen] = useState<boolean | null>(null);
   const choose = (wanted: boolean): void => {
     setChosen(wanted);
-    // Whoever keeps it tells of a failure.
+    // The mutation shows its error.
     keep(wanted)
       .catch(() => {})
       .finally(() => setChosen(null));

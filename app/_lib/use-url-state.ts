@@ -6,10 +6,10 @@ import { useEffect, useRef, useState } from 'react';
 const writeAfterMs = 150;
 
 /**
- * What a page shows, kept in its address: the view follows the address, and the address follows it a moment
- * later, without a history entry.
- * @param parse reads the view out of a query; what it does not understand is as if it were not there
- * @param query the view as a query, empty for the plain view. Both are constants of the page
+ * State of a page that is stored in its URL. The state follows the URL, and the URL follows the state after a short
+ * delay, without a history entry.
+ * @param parse parses the state from a query; invalid parameters are ignored
+ * @param query returns the state as a query, empty for the default state. Both functions must be stable
  */
 export function useUrlState<View extends object>(
   parse: (query: URLSearchParams) => View,
@@ -20,7 +20,7 @@ export function useUrlState<View extends object>(
   const written = useRef(query(view));
 
   useEffect(() => {
-    // Not our own writing: a link, or the way back.
+    // A link or Back changed the URL, not this hook.
     const arrived = parse(search);
     if (query(arrived) === written.current) return;
     written.current = query(arrived);
@@ -36,7 +36,7 @@ export function useUrlState<View extends object>(
       history.replaceState(null, '', next === '' ? location.pathname : `?${next}`);
     }
     const timer = setTimeout(write, writeAfterMs);
-    // A link that is followed before then: Next would take the later writing for a navigation of its own, and stay.
+    // A click on a link writes first: Next would take a later write for a navigation, and stay on the page.
     function writeFirst(): void {
       clearTimeout(timer);
       write();

@@ -13,7 +13,7 @@ import {
   verdictFilterQuery,
 } from './verdict-log.ts';
 
-/** New verdicts come into the list this often; one by one they would take all the time there is. */
+/** Interval at which new verdicts are added to the list: adding each by itself would take too much time. */
 const flushMs = 250;
 const pageSize = 200;
 
@@ -25,8 +25,8 @@ const readPage = (filter: VerdictFilter, before: string | null, signal?: AbortSi
 };
 
 /**
- * Verdicts that a filter lets through, of before and as they come. While `held`, new ones wait: `waiting` says
- * how many.
+ * Verdicts that match a filter: those of the agent's log, and new ones. While `held`, new ones are not added, and
+ * `waiting` is their number.
  */
 export function useVerdicts(filter: VerdictFilter, held: boolean) {
   const key = verdictFilterQuery(filter).toString();
@@ -35,13 +35,15 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
   const [error, setError] = useState<Error | null>(null);
   const [attempt, setAttempt] = useState(0);
   const isHeld = useRef(held);
-  isHeld.current = held;
-  const asked = useRef(filter);
-  asked.current = filter;
+  const latestFilter = useRef(filter);
+  useEffect(() => {
+    isHeld.current = held;
+    latestFilter.current = filter;
+  });
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the filter
   useEffect(() => {
-    const wanted = asked.current;
+    const wanted = latestFilter.current;
     const stream = liveConnection();
     const leaving = new AbortController();
     let arrived: Verdict[] = [];
@@ -78,11 +80,11 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
           came += message.items.length + message.missed;
           arrived = [...arrived, ...message.items].slice(-maxShownVerdicts);
           losses = message.losses;
-          // The rest is in the log.
+          // The rest is in the agent's log.
           if (message.missed > 0) read();
         }
         if (message.type !== 'hello') return;
-        // Another agent counts its verdicts from the start.
+        // A restarted agent numbers its verdicts from the start.
         if (agent !== null && agent !== message.startedAt) setLog(emptyVerdictLog);
         agent = message.startedAt;
         read();
@@ -103,7 +105,7 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
   const { next } = log;
   const loadOlder = useCallback(async () => {
     if (next === null) return;
-    const page = await readPage(asked.current, next);
+    const page = await readPage(latestFilter.current, next);
     setLog((known) => addPage(known, page, true));
   }, [next]);
 

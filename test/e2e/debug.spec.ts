@@ -39,6 +39,6 @@ test('a debug dump shows its progress, is downloaded with a table of contents, a
   await page.context().clearCookies();
   await page.goto(await node.gateway.newLink('operator'));
   await page.goto('/debug');
-  await expect(page.getByText('Needs the role admin; this session is operator.')).toBeVisible();
+  await expect(page.getByText('Requires role admin; this session has role operator.')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Create dump' })).toBeDisabled();
 });

@@ -136,11 +136,11 @@ test('a user program is attached to a pod beside Podlane’s and detached; a les
   await page.setViewportSize({ width: 390, height: 844 });
   await page.goto(await node.gateway.newLink('viewer'));
   await page.goto('/pods/shop.guest');
-  await expect(users).toContainText('Needs the role admin; this session is viewer.');
+  await expect(users).toContainText('Requires role admin; this session has role viewer.');
   await expect(users.getByRole('button', { name: 'Attach a program…' })).toBeDisabled();
   await page.getByRole('button', { name: 'Menu, current page: Pods' }).click();
   await page.getByRole('menuitem', { name: 'Programs' }).click();
   await expect(page.getByRole('checkbox', { name: 'Keep run stats enabled' })).toBeDisabled();
   await page.getByRole('button', { name: /role viewer/ }).click();
-  await expect(page.getByRole('dialog')).toContainText('sees everything, changes nothing');
+  await expect(page.getByRole('dialog')).toContainText('reads everything, changes nothing');
 });

@@ -22,7 +22,7 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
   const top = useAxisScale(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
   const { rows, slots } = useMemo(() => barsOf(points, range), [points, range]);
   const seen = order.filter((reason) => points.some(({ drops }) => (drops[reason] ?? 0) > 0));
-  const keys = order.map((reason) => dropReasons[reason]!);
+  const keys = order.flatMap((reason) => dropReasons[reason] ?? []);
   return (
     <ChartFrame
       title={chartsText.drops}
@@ -78,7 +78,7 @@ const reasonLabel = (reason: number): string => {
 /** Returns the indexes of the drop reasons by frequency in the window, ties in the contract's order. */
 export function rankDropReasons(points: readonly ChartPoint[]): number[] {
   const totals = dropReasons.map((_, reason) => sum(points.map(({ drops }) => drops[reason] ?? 0)));
-  return dropReasons.map((_, reason) => reason).sort((a, b) => totals[b]! - totals[a]! || a - b);
+  return dropReasons.map((_, reason) => reason).sort((a, b) => (totals[b] ?? 0) - (totals[a] ?? 0) || a - b);
 }
 
 /** Divides the window into sixty bars, each the mean of its stretch: a bar per second would be thinner than a pixel. */

@@ -14,7 +14,7 @@ export function useSeen(ref: RefObject<Element | null>): boolean {
       observer.disconnect();
     });
     const observe = () => observer.observe(element);
-    // What is loaded for a chart must not delay what the page shows first.
+    // Scripts of a chart must not delay the page's first content.
     if (document.readyState === 'complete') observe();
     else addEventListener('load', observe, { once: true });
     return () => {

@@ -26,7 +26,7 @@ export const guardText = {
   since: 'since',
 } as const;
 
-/** What the guard does with a pod. */
+/** Label of what the guard does with a pod. */
 export function stageLabel({ stage, watched, thresholds }: PodGuard): string {
   if (stage === 'watching') return watched ? 'watching' : thresholds.on ? 'not watching' : 'off';
   return stageLabels[stage];

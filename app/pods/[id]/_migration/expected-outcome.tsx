@@ -3,7 +3,7 @@ import type { Migration, MigrationPlan } from '../../../../contract/migration.ts
 import { count, duration } from '../../../_lib/format.ts';
 import { devicesNote, earlierMigrations, migrationText, slotsNote } from './text.ts';
 
-/** What a migration will change, and the results of this pod's earlier migrations to that kind. */
+/** Changes that a migration makes, and the results of this pod's earlier migrations to that kind. */
 export function ExpectedOutcome({
   plan,
   migrations,

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import type { Device, DeviceEnd } from '../../../../contract/device.ts';
 import type { ExtraRoute } from '../../../../contract/network.ts';
-import type { Neighbour, Pod, Route } from '../../../../contract/pod.ts';
+import type { Neighbor, Pod, Route } from '../../../../contract/pod.ts';
 import { bySideAndFamily } from './rows-by-family.ts';
 import { bothEnds, networkSummary, networkText, policyFact, requestedMtu } from './text.ts';
 
@@ -15,7 +15,7 @@ const columnWidths = ['w-16 max-md:w-10', `w-16 ${family}`, '', 'w-40 max-md:w-3
 
 /** Network settings of a pod's device, and its routes and neighbors as the kernel reports them. */
 export function NetworkSection({ pod }: { pod: Pod }) {
-  const { routes, neighbours, device } = pod;
+  const { routes, neighbors, device } = pod;
   return (
     <section aria-labelledby="network" className="min-w-0 pt-2">
       <div className="flex h-8 items-center gap-3">
@@ -41,7 +41,7 @@ export function NetworkSection({ pod }: { pod: Pod }) {
         )}
       </dl>
       <RoutesTable pod={routes.pod} host={routes.host} />
-      <NeighborsTable pod={neighbours.pod} host={neighbours.host} hasMac={device?.primary.mac !== null} />
+      <NeighborsTable pod={neighbors.pod} host={neighbors.host} hasMac={device?.primary.mac !== null} />
     </section>
   );
 }
@@ -126,10 +126,10 @@ function RoutesTable(props: { pod: readonly Route[]; host: readonly Route[] }) {
 }
 
 /** The kernel dumps neighbors in the order of its hash table, which changes: they are sorted by address. */
-const byAddress = (a: Neighbour, b: Neighbour): number =>
+const byAddress = (a: Neighbor, b: Neighbor): number =>
   a.address.localeCompare(b.address, 'en', { numeric: true });
 
-function NeighborsTable(props: { pod: readonly Neighbour[]; host: readonly Neighbour[]; hasMac: boolean }) {
+function NeighborsTable(props: { pod: readonly Neighbor[]; host: readonly Neighbor[]; hasMac: boolean }) {
   const rows = bySideAndFamily(
     { pod: props.pod.toSorted(byAddress), host: props.host.toSorted(byAddress) },
     ({ address }) => address,

@@ -12,11 +12,11 @@ export function deviceFacts({ device, container }: PathView): FactRow[] {
   if (family !== null) facts.push([pathText.hooks, fallbackHooksFact(family)]);
   if (device.policy !== null)
     facts.push([pathText.policy, `peer ${device.policy.peer}, primary ${device.policy.primary}`]);
-  if (container.neighbours.length > 0)
+  if (container.neighbors.length > 0)
     facts.push(
       ...ofEachFamily(
         pathText.neighbor,
-        container.neighbours.map((each) => each.replace(/ dev \S+/, '')),
+        container.neighbors.map((each) => each.replace(/ dev \S+/, '')),
       ),
     );
   if (device.primary.mtu !== device.peer.mtu)

@@ -2,9 +2,9 @@ import { acceptedPackets, type PathView } from './path-view.ts';
 import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 /**
- * What runs on the stretches of the drawing, packets per second. `pod-…`: between the container and its gate (out)
- * or where the redirect joins (ingress); `host-…`: from there to the host’s stack; `redirect-…`: past it; `pods-…` and
- * `uplink-…`: between the host’s stack and its destinations, all pods of the node together.
+ * Flows of packets in the drawing. `pod-…` runs between the container and its hook; `host-…` from there to the host
+ * stack; `redirect-…` past the host stack; `pods-…` and `uplink-…` between the host stack and its destinations, for all
+ * pods of the node together.
  */
 export const flows = [
   'pod-egress',

@@ -88,8 +88,8 @@ export function HostBox({
           ],
           [
             pathText.neighbor,
-            neighborLabel(hop.neighbours, device),
-            hop.neighbours.join('\n') || pathText.noNeighborDetail,
+            neighborLabel(hop.neighbors, device),
+            hop.neighbors.join('\n') || pathText.noNeighborDetail,
           ],
           [pathText.forwarding, forwardingFact(hop.forwarding, hop.rpFilter)],
         ]}

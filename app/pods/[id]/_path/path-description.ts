@@ -52,7 +52,7 @@ export function describePath(view: PathView): string[] {
   if (host !== null)
     lines.push(
       `Host stack: route to the pod ${host.routes.join(', ') || 'none'}, ` +
-        `neighbor ${host.neighbours.join(', ') || 'none'}, ` +
+        `neighbor ${host.neighbors.join(', ') || 'none'}, ` +
         `forwarding ${host.forwarding ? 'on' : 'off'}. ` +
         `From this pod ${rate(traffic.hostRouted, 'pps')}; ` +
         `from all other pods ${rate(traffic.podsToHost, 'pps')}, to them ${bounded(traffic.hostToPods, 'pps')}.`,
