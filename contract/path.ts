@@ -21,7 +21,7 @@ export const pathHop = z.discriminatedUnion('type', [
     ifindex: z.number().int(),
     mtu: z.number().int(),
     routes: z.array(z.string()).describe('Default routes of the pod, as `ip route` prints them'),
-    neighbours: z.array(z.string()).describe('Neighbor entries of the gateways, as `ip neigh` prints them'),
+    neighbors: z.array(z.string()).describe('Neighbor entries of the gateways, as `ip neigh` prints them'),
   }),
   z.object({
     type: z.literal('device'),
@@ -36,7 +36,7 @@ export const pathHop = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('host'),
     routes: z.array(z.string()).describe('Routes of the host to the pod'),
-    neighbours: z.array(z.string()),
+    neighbors: z.array(z.string()),
     defaultRoutes: z.array(z.string()),
     forwarding: z.boolean().describe('True if forwarding is on for every address family of the pod'),
     rpFilter: z.number().int(),

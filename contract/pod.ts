@@ -40,13 +40,13 @@ export const route = z.object({
 export type Route = z.infer<typeof route>;
 
 /** A neighbor entry of the kernel (ARP or NDP). */
-export const neighbour = z.object({
+export const neighbor = z.object({
   address: z.string(),
   mac: z.string().nullable(),
   state: z.string(),
   device: z.string(),
 });
-export type Neighbour = z.infer<typeof neighbour>;
+export type Neighbor = z.infer<typeof neighbor>;
 
 /** A pod with its device and network state. */
 export const pod = podSummary.extend({
@@ -57,7 +57,7 @@ export const pod = podSummary.extend({
   gateways: z.array(z.string()).describe('Next hop of the pod’s default route, one for each address family'),
   device: device.nullable().describe('Null if the kernel no longer has it'),
   routes: z.object({ pod: z.array(route), host: z.array(route) }),
-  neighbours: z.object({ pod: z.array(neighbour), host: z.array(neighbour) }),
+  neighbors: z.object({ pod: z.array(neighbor), host: z.array(neighbor) }),
 });
 export type Pod = z.infer<typeof pod>;
 

@@ -39,7 +39,7 @@ export const podsCommand: Command = {
 export const podCommand: Command = {
   name: 'pod',
   parameters: ['POD'],
-  summary: 'shows a pod: its device, programs, routes and neighbours',
+  summary: 'shows a pod: its device, programs, routes and neighbors',
   options: {},
   async run({ agent, args: [id = ''], json }) {
     const found = await agent.request<Pod>('GET', `/pods/${encodeURIComponent(id)}`);

@@ -1,6 +1,6 @@
 /**
- * Wraps `work` so that calls made while it runs share the running promise. A call after it has ended, well or not,
- * runs it again.
+ * Wraps `work` so that calls made while it runs share the running promise. A call after it has ended runs
+ * it again.
  */
 export function singleFlight<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | null = null;

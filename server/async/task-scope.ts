@@ -16,7 +16,7 @@ export class TaskScope {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #failed: (error: unknown) => void;
 
-  /** @param failed receives errors of work that nobody awaits: of `start`, `after` and `every` */
+  /** @param failed receives errors of work that no caller awaits: of `start`, `after` and `every` */
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
   }
@@ -42,7 +42,7 @@ export class TaskScope {
     }
   }
 
-  /** Starts work that nobody awaits. Once the scope is closed it starts nothing. */
+  /** Starts work without a caller that awaits it. Once the scope is closed it starts nothing. */
   start(work: (signal: AbortSignal) => unknown): void {
     if (this.closed) return;
     void this.run(work).catch((error: unknown) => {

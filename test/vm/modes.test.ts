@@ -50,7 +50,7 @@ test('netkit in mode l2 has the MACs, policies and scrub it was given, and neigh
   });
   // Kernels before 6.13 do not tell the scrub.
   if (layer2.device?.scrub) expect(layer2.device.scrub).toEqual({ primary: 'none', peer: 'none' });
-  expect(layer2.neighbours.pod.map((each) => `${each.address} ${each.mac} ${each.state}`).sort()).toEqual([
+  expect(layer2.neighbors.pod.map((each) => `${each.address} ${each.mac} ${each.state}`).sort()).toEqual([
     '169.254.1.1 02:00:00:00:bb:01 PERMANENT',
     'fe80::1 02:00:00:00:bb:01 PERMANENT',
   ]);
@@ -91,7 +91,7 @@ test.each<DeviceKind>(['veth', 'netkit'])(
     expect(after.device?.peer.mac).toBe('02:00:00:00:bb:02');
     expect(after.device?.peer.name).toBe('eth0');
     expect(after.routes.pod).toEqual(before.routes.pod);
-    expect(after.neighbours.pod).toEqual(before.neighbours.pod);
+    expect(after.neighbors.pod).toEqual(before.neighbors.pod);
     expectIproute2Agrees(node, after);
   },
 );

@@ -251,7 +251,7 @@ export class BatchExecutor {
     }
   }
 
-  /** Pauses a batch whose journal cannot be stored: after a crash nobody could tell which pods were moved. */
+  /** Pauses a batch whose journal cannot be stored: after a crash it would be unknown which pods were moved. */
   #journalFailed(error: unknown): void {
     const { message } = asProblemError(error);
     this.#context.log.error({ err: error, batch: this.batch.id }, 'journal of a batch');

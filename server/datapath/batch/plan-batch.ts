@@ -10,8 +10,8 @@ import { currentDevice, type LivePod } from '../pod-registry.ts';
 type PlannedPod = BatchPlan['pods'][number];
 
 /**
- * What a batch would do to each pod, in the order in which they would be moved. Reads only.
- * @throws ProblemError `pod_not_found` naming all that are not there
+ * Plans a batch: checks each pod in the order in which they would be migrated. Changes nothing.
+ * @throws ProblemError `pod_not_found` with all names that no pod has
  */
 export async function planBatch(
   context: DatapathContext,
@@ -19,7 +19,7 @@ export async function planBatch(
   { to, recreate, parallelism, onUnhealthy, settleMs, ...wanted }: NewBatch,
 ): Promise<BatchPlan> {
   const pods: PlannedPod[] = [];
-  for (const pod of chosen(context, wanted)) pods.push(await planPod(migrations, pod, to, recreate));
+  for (const pod of selectPods(context, wanted)) pods.push(await planPod(migrations, pod, to, recreate));
   const counts = countPods(pods);
   const slots = {
     needed: Math.min(parallelism, counts.waiting),
@@ -29,7 +29,7 @@ export async function planBatch(
   return { to, recreate, parallelism, onUnhealthy, settleMs, allowed, slots, counts, pods };
 }
 
-/** @throws ProblemError `nothing_to_move`, `no_slot` for a plan that is not allowed */
+/** Refuses a plan that is not allowed. @throws ProblemError `nothing_to_move`, `no_slot` */
 export function refuseBatch({ allowed, slots, to, parallelism, pods }: BatchPlan): void {
   if (allowed) return;
   const what = `migrate ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} to ${to}`;
@@ -50,12 +50,12 @@ export function refuseBatch({ allowed, slots, to, parallelism, pods }: BatchPlan
   }));
   throw new ProblemError(
     'nothing_to_move',
-    pods.length === 0 ? `${what}: none was chosen` : `${what}: all are skipped or refused`,
-    { errors, hint: 'Ask for the plan with dryRun to see why each is not moved.' },
+    pods.length === 0 ? `${what}: none was chosen` : `${what}: every pod is skipped or refused`,
+    { errors, hint: 'Request the plan with dryRun to see the reason for each pod.' },
   );
 }
 
-function chosen(
+function selectPods(
   { registry }: DatapathContext,
   { pods, selector }: Pick<NewBatch, 'pods' | 'selector' | 'all'>,
 ): LivePod[] {
@@ -64,7 +64,7 @@ function chosen(
     if (missing.length > 0)
       throw new ProblemError(
         'pod_not_found',
-        `${missing.length} of the ${pods.length} named pods ${missing.length === 1 ? 'is' : 'are'} not of this node: ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', …' : ''}`,
+        `${missing.length} of the ${pods.length} named pods ${missing.length === 1 ? 'is' : 'are'} not on this node: ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', …' : ''}`,
         {
           errors: missing.map((name) => ({ path: 'pods', message: name })),
           hint: 'GET /api/v1/pods lists them; use ids or namespace.name.',
@@ -101,15 +101,15 @@ async function planPod(
     const notes = checks
       .filter(({ state }) => state === 'note')
       .map(({ name, detail }) => `${name}: ${detail}`);
-    return { ...planned, ...verdict(checks), notes };
+    return { ...planned, ...stateByChecks(checks), notes };
   } catch (error) {
     const { code, message } = asProblemError(error);
     return { ...planned, state: 'refused', code, reason: message };
   }
 }
 
-/** A pod that is on the kind already is skipped, whatever else speaks against moving it. */
-function verdict(checks: readonly Check[]): Pick<BatchPod, 'state' | 'code' | 'reason'> {
+/** Skips a pod that is already on the kind, even when other checks refuse it too. */
+function stateByChecks(checks: readonly Check[]): Pick<BatchPod, 'state' | 'code' | 'reason'> {
   const refusals = checks.filter(({ state }) => state === 'refused');
   const there = refusals.find(({ code }) => code === 'already_on_kind');
   const [first] = there ? [there] : refusals;

@@ -11,9 +11,10 @@ const silentSettles = 3;
 const shortestSilenceMs = 3000;
 
 /**
- * Watches a pod that was just migrated for `settleMs`, longer while it is silent; a pod that ends meanwhile is well.
+ * Watches the health of a pod that was just migrated for `settleMs`, longer while it has no traffic. A pod that ends
+ * meanwhile counts as healthy.
  * @param before its traffic up to the migration's start
- * @returns what it lost, in a sentence; null when all is well
+ * @returns the regression in a clause; null for a healthy pod
  */
 export async function watchHealth(
   kernel: KernelContext,

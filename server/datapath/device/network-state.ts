@@ -64,7 +64,7 @@ export async function restoreRoutes(
   for (const route of wanted) await replaceRoute(socket, toNewRoute(route, ifindex));
 }
 
-/** A pod's own routes: everything through the gateways that nobody has, and its addresses from the host. */
+/** Adds the pod's routes: default and extra routes through the gateways in the pod, and its addresses on the host. */
 export async function addPodRoutes(
   kernel: KernelContext,
   pod: PodNamespace,

@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { GuardStage, GuardThresholds } from '../../../contract/guard.ts';
 
-/** How far the guard has escalated for a pod. Times are milliseconds since the epoch. */
+/** Stage of the guard's escalation for a pod, with its history. Times are milliseconds since the epoch. */
 export interface EscalationState {
   stage: GuardStage;
   lastAction: number | null;

@@ -9,7 +9,7 @@ import {
 import type { DatapathContext } from '../context.ts';
 import { type EscalationState, initialEscalation } from './escalation-policy.ts';
 
-/** Actions of a pod that are kept, the newest. */
+/** Most actions of a pod to store; older ones are dropped. */
 const maxActions = 20;
 /** Names of settings in the store. */
 const setting = { choice: 'guard', state: 'guard-state' } as const;

@@ -3,7 +3,7 @@ import type { EchoOutcome } from '../echo/icmp-socket.ts';
 
 /**
  * Opens a TCP connection and closes it at once. A refused connection counts as an answer: packets went both ways,
- * and the device is not to blame for a port that nobody listens on.
+ * and a port without a listener is no fault of the device.
  */
 export function probeTcp(
   address: string,

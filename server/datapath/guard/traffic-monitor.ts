@@ -16,7 +16,7 @@ export interface TrafficTotals {
 export interface Assessment {
   state: 'healthy' | 'failing' | 'unknown';
   evidence: string;
-  /** Start of a failure, where the evidence itself tells it. */
+  /** Start of a failure, in milliseconds; null when the guard has to note it itself. */
   since: number | null;
 }
 

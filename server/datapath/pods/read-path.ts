@@ -60,7 +60,7 @@ export async function readPath(
       routes: await defaultRoutes(namespace.socket, (ifindex) =>
         ifindex === peer.ifindex ? peer.name : undefined,
       ),
-      neighbours: await neighboursOf(namespace.socket, podGateways(pod.record.network), peer),
+      neighbors: await neighborsOf(namespace.socket, podGateways(pod.record.network), peer),
     },
     {
       type: 'device',
@@ -106,7 +106,7 @@ async function hostHop(kernel: KernelContext, pod: LivePod, primary: NetworkLink
   return {
     type: 'host',
     routes: toPod.map((route) => formatRoute(route, name)),
-    neighbours: await neighboursOf(kernel.host, addresses, primary),
+    neighbors: await neighborsOf(kernel.host, addresses, primary),
     defaultRoutes: await defaultRoutes(kernel.host, (ifindex) =>
       ifindex === uplink?.ifindex ? uplink.name : undefined,
     ),
@@ -156,7 +156,7 @@ async function defaultRoutes(
   return found.map((route) => formatRoute(route, name));
 }
 
-async function neighboursOf(
+async function neighborsOf(
   socket: NetlinkSocket,
   wanted: readonly string[],
   link: NetworkLink,

@@ -25,7 +25,7 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
     network: record.network,
     gateways: podGateways(record.network),
   };
-  const nothing = { device: null, routes: { pod: [], host: [] }, neighbours: { pod: [], host: [] } };
+  const nothing = { device: null, routes: { pod: [], host: [] }, neighbors: { pod: [], host: [] } };
   if (isGone(pod)) return { ...base, ...nothing };
 
   using namespace = openPodNamespace(record);
@@ -49,9 +49,9 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
         routeOf(route, nameOnHost),
       ),
     },
-    neighbours: {
-      pod: await neighboursOn(namespace.socket, peerIfindex(current.slot), nameInPod),
-      host: await neighboursOn(kernel.host, primaryIfindex(current.slot), nameOnHost),
+    neighbors: {
+      pod: await neighborsOn(namespace.socket, peerIfindex(current.slot), nameInPod),
+      host: await neighborsOn(kernel.host, primaryIfindex(current.slot), nameOnHost),
     },
   };
 }
@@ -104,11 +104,11 @@ const routeOf = (route: Route, name: DeviceName): Pod['routes']['pod'][number] =
   text: formatRoute(route, name),
 });
 
-async function neighboursOn(
+async function neighborsOn(
   socket: NetlinkSocket,
   ifindex: number,
   name: DeviceName,
-): Promise<Pod['neighbours']['pod']> {
+): Promise<Pod['neighbors']['pod']> {
   const found: Neighbor[] = await listNeighbors(socket, { ifindex });
   return found
     .filter((each) => each.state !== 'noarp')

@@ -29,7 +29,7 @@ const commands: readonly [path: string, title: string, command: [ToolName, ...st
   ],
   ['ip/rules-ipv4.json', 'IPv4 routing rules', ['ip', '-j', '-d', '-4', 'rule', 'show']],
   ['ip/rules-ipv6.json', 'IPv6 routing rules', ['ip', '-j', '-d', '-6', 'rule', 'show']],
-  ['ip/neighbours.json', 'Neighbors', ['ip', '-j', '-d', 'neighbour', 'show', 'nud', 'all']],
+  ['ip/neighbors.json', 'Neighbors', ['ip', '-j', '-d', 'neighbour', 'show', 'nud', 'all']],
   ['ip/link-statistics.json', 'Link statistics (IFLA_STATS64)', ['ip', '-j', '-s', '-s', 'link', 'show']],
   ['tc/qdiscs.json', 'Queueing disciplines', ['tc', '-j', '-s', 'qdisc', 'show']],
 ];
@@ -51,7 +51,7 @@ export async function collectNetwork(context: DumpContext, target: NamespaceTarg
   await add('routes.json', 'Routes, by Podlane', 'rtnetlink RTM_GETROUTE', () =>
     listRoutes(socket, { table: 'all' }),
   );
-  await add('neighbours.json', 'Neighbors, by Podlane', 'rtnetlink RTM_GETNEIGH', async () => [
+  await add('neighbors.json', 'Neighbors, by Podlane', 'rtnetlink RTM_GETNEIGH', async () => [
     ...(await listNeighbors(socket)),
     ...(await listNeighbors(socket, { proxy: true })),
   ]);

@@ -47,7 +47,7 @@ function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
   });
 }
 
-test('under traffic, 200 changes of all rules: no packet is judged by parts of two sets', async () => {
+test('during 200 changes of all rules under traffic no packet is evaluated by a mixture of two sets', async () => {
   const sets = [1, 2, 3].map((seed) => rulesOf(60, 120, count, seed));
   await stage.load('active', sets[0]!, pods);
   const packets = agreed(sets);

@@ -77,7 +77,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     const opening = protocol === 6 ? { tcpFlags: tcp.syn } : {};
     const answer = protocol === 6 ? { tcpFlags: tcp.syn | tcp.ack } : {};
 
-    test('answers to what may leave pass, and nothing else comes in', async () => {
+    test('replies of allowed egress connections pass, and nothing else enters', async () => {
       await stage.load('active', rules(closed, letOut), [pod]);
       expect(back({ protocol, ...home(answer) })).toBe(protocol === 6 ? 'pass' : 'drop');
       port += 1;
@@ -86,11 +86,11 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
       expect(back({ protocol, ...home(answer) })).toBe('pass');
       expect(back({ protocol, ...home({ ...opening, sourcePort: 81 }) })).toBe('drop');
       expect(stage.loader.connections(1)).toContainEqual(
-        expect.objectContaining({ protocol, podPort: port, peerPort: 80, begunBy: 'pod', state: 'replied' }),
+        expect.objectContaining({ protocol, podPort: port, peerPort: 80, initiator: 'pod', state: 'replied' }),
       );
     });
 
-    test('a connection is judged again when the rules change, by what its beginner may', async () => {
+    test('a connection is re-evaluated in its initiator’s direction when the rules change', async () => {
       await stage.load('active', rules(closed, letOut), [pod]);
       out({ protocol, ...there(opening) });
       await stage.load('active', rules({ ...closed, egress: 'allow' }), [pod]);
@@ -102,7 +102,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     });
   });
 
-  test('TCP in the middle of a connection nobody knows passes if either side may have begun it', async () => {
+  test('mid-stream TCP of an unknown connection passes if either end may have initiated it', async () => {
     const middle = { protocol: 6, tcpFlags: tcp.ack };
     await stage.load('active', rules(closed, { ...letIn, protocol: 'tcp', ports: [{ from: 80 }] }), [pod]);
     expect(back({ ...middle, sourcePort: port, destinationPort: 80 })).toBe('pass');
@@ -111,7 +111,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     expect(out({ ...middle, sourcePort: port, destinationPort: 80 })).toBe('drop');
   });
 
-  test('a SYN on the ports of a connection is judged as its sender’s', async () => {
+  test('a SYN on the ports of a connection opens a new one, initiated by its sender', async () => {
     await stage.load('active', rules(closed, letOut), [pod]);
     out({ protocol: 6, ...there({ tcpFlags: tcp.syn }) });
     expect(back({ protocol: 6, ...home({ tcpFlags: tcp.syn }) })).toBe('drop');
@@ -122,7 +122,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     });
   });
 
-  test('answers to echo requests pass by their identifier, requests the other way do not', async () => {
+  test('echo replies pass by their identifier, requests in the other direction do not', async () => {
     await stage.load('active', rules(closed, letOut), [pod]);
     const { icmp: protocol, echo, reply } = family;
     expect(back({ protocol, icmp: { type: reply, id: port } })).toBe('drop');
@@ -132,7 +132,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     expect(back({ protocol, icmp: { type: echo, id: port } })).toBe('drop');
   });
 
-  test('ICMP errors pass when they quote a packet of a connection, whoever sends them', async () => {
+  test('ICMP errors that quote a packet of a connection pass, from any sender', async () => {
     await stage.load('active', rules(closed, letOut), [pod]);
     const { icmp: protocol, error: type } = family;
     const sent = { source: own, destination: peer, protocol: 17, sourcePort: port, destinationPort: 80 };
@@ -157,7 +157,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     ).toBe('drop');
   });
 
-  test('later fragments go as their first one', async () => {
+  test('later fragments follow the first one’s verdict', async () => {
     await stage.load('active', rules(closed, letOut), [pod]);
     const later = { fragment: { id: port, offset: 9, more: false } };
     const before = stage.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]!;
@@ -175,7 +175,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     expect(events.filter(({ reason }) => reason === 'fragment')).toHaveLength(4);
   });
 
-  test('what the node sends to its pod is not judged, and is answered', async () => {
+  test('packets from the node to its pod are always allowed, and so are the replies', async () => {
     await stage.load('active', rules(closed), [pod]);
     expect(back(home())).toBe('drop');
     stage.loader.setNodeAddresses([family.peer]);
@@ -186,7 +186,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     expect(back(home({ destinationPort: port + 1 }))).toBe('drop');
   });
 
-  test('a pod that the rules do not know goes by their default', async () => {
+  test('the default action applies to a pod that the rules do not know', async () => {
     await stage.load('active', rules({ ingress: 'deny', egress: 'allow' }), []);
     expect([out(there()), back({ sourcePort: 9, destinationPort: port })]).toEqual(['pass', 'drop']);
     await stage.load('active', rules({ ingress: 'allow', egress: 'deny' }), []);
@@ -196,7 +196,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     ]);
   });
 
-  test('a draft drops nothing, and tells what it would drop or let pass', async () => {
+  test('staged rules drop nothing, and report what they would deny or allow', async () => {
     const drafted = rules(open, {
       ...letOut,
       name: 'not-80',
@@ -236,7 +236,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     });
   });
 
-  test('a rule that logs is told once for a connection', async () => {
+  test('a log rule reports once per connection', async () => {
     await stage.load('active', rules(open, { ...letOut, name: 'seen', action: 'log' }), [pod]);
     out(there());
     out(there());
@@ -254,7 +254,7 @@ describe('over IPv6', () => {
   const to = (packet: Partial<Packet>): 'pass' | 'drop' =>
     judge('ingress', { source: link, destination: own, protocol: 58, ...packet });
 
-  test('neighbour discovery and reports of groups are not judged, on the link', async () => {
+  test('neighbor discovery and reports of groups are not judged, on the link', async () => {
     await stage.load('active', rules(closed), [pod]);
     for (const type of [133, 134, 135, 136, 137]) {
       expect(to({ icmp: { type }, hopLimit: 255 })).toBe('pass');
@@ -267,7 +267,7 @@ describe('over IPv6', () => {
     }
   });
 
-  test('extension headers are walked, as many as anybody sends', async () => {
+  test('up to 8 extension headers are skipped', async () => {
     await stage.load('active', rules(closed, { ...letIn, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
     const udp = { protocol: 17, sourcePort: port, destinationPort: 80 };
     expect(to({ ...udp, extensions: [0, 43, 60] })).toBe('pass');
@@ -275,7 +275,7 @@ describe('over IPv6', () => {
     expect(to({ ...udp, extensions: [0, 60, 60, 60, 60, 60, 60, 60, 60] })).toBe('drop');
   });
 
-  test('an IPv4 address in IPv6’s clothes is malformed', async () => {
+  test('an IPv4-mapped IPv6 address is malformed', async () => {
     const mapped = { source: parseAddress('::ffff:10.42.0.9'), protocol: 17 };
     expect(to(mapped)).toBe('pass');
     await stage.load('active', rules(open), [pod]);
@@ -285,7 +285,7 @@ describe('over IPv6', () => {
   });
 });
 
-test('UDP is forgotten by its state', async () => {
+test('UDP connections expire by state', async () => {
   await stage.load('active', rules(closed, letOut), [pod]);
   const [own, peer] = [parseAddress(families.IPv4.pod), parseAddress(families.IPv4.peer)];
   const send = (sourcePort: number) =>
@@ -300,7 +300,7 @@ test('UDP is forgotten by its state', async () => {
   expect(answer(port + 5000)).toBe('drop');
 });
 
-test('verdicts over a slot’s rate are counted, not told', async () => {
+test('verdict events over a slot’s rate are counted and not sent', async () => {
   const before = stage.loader.lostVerdicts().find(({ slot }) => slot === 0)?.rateLimited ?? 0n;
   await stage.load('active', rules(closed), [pod]);
   const packet = { source: parseAddress('192.0.2.9'), destination: parseAddress('10.42.0.1'), protocol: 17 };

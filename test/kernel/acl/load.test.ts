@@ -54,7 +54,7 @@ const sizes = () =>
     ['ipcache', 'pods', 'policies', 'staged_ipcache', 'staged_pods', 'staged_policies'] as const
   ).map((name) => new HashMap(stage.programs.ruleMaps[name], name).entries().length);
 
-test('changing one rule writes a small share, and what it leaves is removed', async () => {
+test('changing one rule writes a small share of the tables, and obsolete elements are removed', async () => {
   const set = rulesOf(300, 600, count);
   const { loaded } = await stage.load('active', set, pods);
   const changed = set.rules.findIndex(({ ports }) => ports.length > 0);
@@ -62,7 +62,7 @@ test('changing one rule writes a small share, and what it leaves is removed', as
   const after = await stage.load('active', { ...set, rules }, pods);
   expect(after.loaded.written).toBeGreaterThan(0);
   expect(after.loaded.written).toBeLessThan(loaded.written / 10);
-  // What is written again of the other half included.
+  // Includes updates of the other table.
   expect((await stage.load('active', { ...set, rules }, pods)).loaded.written).toBeLessThan(
     after.loaded.written,
   );
@@ -74,7 +74,7 @@ test('changing one rule writes a small share, and what it leaves is removed', as
   expect(sizes()).toEqual([0, 0, 0, 0, 0, 0]);
 });
 
-test('rules without room change nothing, and say so', async () => {
+test('rules that do not fit are rejected and change nothing', async () => {
   await stage.load('active', lets(80), pods);
   const before = stage.loader.generation('active');
   const entry: TableEntry = { protocol: 6, port: 0, length: 16, verdict: 'allow', rule: 1, log: 0 };
@@ -95,7 +95,7 @@ test('rules without room change nothing, and say so', async () => {
   expect(entered(80, 81)).toEqual([81]);
 });
 
-test('an agent that starts again finds its rules in force, and replaces them whole', async () => {
+test('a restarted agent finds its rules enforced, and replaces them as a whole', async () => {
   await stage.load('active', lets(80), pods);
   await stage.load('staged', lets(82), pods);
   const generation = stage.loader.generation('active')!;

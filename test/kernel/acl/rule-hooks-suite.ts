@@ -106,7 +106,7 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
       },
     );
 
-    test('a trace tells each program’s run: out of one pod, into the other, or dropped there', async () => {
+    test('a trace reports each program’s run: out of one pod, into the other, or the drop there', async () => {
       const events: TraceEvent[] = [];
       const stop = loader.onTraceEvents((batch) => events.push(...batch));
       loader.setTraceFilters([
@@ -139,7 +139,7 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
 
     // Programs of a fallen back device are on its primary, while those on its own hooks are taken off.
     if (to.hooks === 'netkit')
-      test('while hooks are moved, nothing comes in unjudged', async () => {
+      test('while hooks are moved, no packet enters without an evaluation', async () => {
         await agent.attachBoth(b.slot, 'tcx');
         for (let turn = 0; turn < 20; turn += 1) {
           await agent.setSlot(b.slot, { ...entryOf(b), hooks: turn % 2 === 0 ? 'primary' : 'device' });

@@ -159,7 +159,7 @@ const questions = (['web', 'job'] as const).flatMap((from) =>
   ),
 );
 
-test('what is explained is what happens to real packets, of both families and all protocols; replies pass', async () => {
+test('explanations agree with real packets of both families and all protocols; replies pass', async () => {
   const active = await put(shop);
   expect(active).toMatchObject({ version: 1, problem: null, warnings: [], sizes: { rules: 4 } });
   const outcomes = await Promise.all(
@@ -180,7 +180,7 @@ test('what is explained is what happens to real packets, of both families and al
   expect(await denied('cart')).toBeGreaterThan(8);
 }, 20_000);
 
-test('hits rise with what a rule decides, by rule and by entry', async () => {
+test('hits count what a rule decides, by rule and by entry', async () => {
   const before = await packetsOf('web to cart');
   await new Promise((resolve) => setTimeout(resolve, 1050));
   for (let n = 0; n < 3; n += 1) expect(await passes('web', 'tcp', '10.42.0.2')).toBe(true);
@@ -196,14 +196,14 @@ test('hits rise with what a rule decides, by rule and by entry', async () => {
   expect(await packetsOf('seen')).toBeGreaterThan(0);
 });
 
-test('the host reaches its pods, whatever the rules', () => {
+test('the node reaches its pods, whatever the rules', () => {
   node.run(['ip', 'address', 'add', '10.42.255.1/32', 'dev', 'lo']);
   expect(
     node.run(['sh', '-c', 'sleep 0.2; timeout 1 bash -c "exec 3<>/dev/tcp/10.42.0.2/9090; head -1 <&3"']),
   ).toContain('hello');
 });
 
-test('a draft says what it would drop and drops nothing, until it is applied', async () => {
+test('staged rules report what they would deny and drop nothing until they are applied', async () => {
   const allow = shop.rules.map((rule) =>
     rule.name === 'web to cart' ? { ...rule, action: 'deny' as const } : rule,
   );
@@ -226,7 +226,7 @@ test('a draft says what it would drop and drops nothing, until it is applied', a
   expect(await passes('web', 'tcp', '10.42.0.2')).toBe(true);
 });
 
-test('a text with mistakes is refused by line, and the rules in force go on', async () => {
+test('an invalid text is rejected with lines, and the active rules stay', async () => {
   const refused = put({ ...shop, rules: [{ ...shop.rules[0]!, ports: [{ from: 70_000 }] }] });
   await expect(refused).rejects.toMatchObject({
     code: 'bad_rules',
@@ -236,7 +236,7 @@ test('a text with mistakes is refused by line, and the rules in force go on', as
   expect(await passes('web', 'tcp', 'fd42::2', '9090')).toBe(false);
 });
 
-test('a pod that comes is judged from its first packet, and is a peer of others at once', async () => {
+test('an added pod’s first packet is evaluated, and the pod is a peer of others at once', async () => {
   pods.late = await node.addPod('late', ['10.42.0.5/32'], { kind: 'veth', labels: { app: 'web' } });
   expect(await passes('late' as Name, 'tcp', '10.42.0.2')).toBe(true);
   expect(await passes('late' as Name, 'tcp', '10.42.0.2', '9090')).toBe(false);
@@ -244,7 +244,7 @@ test('a pod that comes is judged from its first packet, and is a peer of others 
   expect(await passes('web', 'udp', '10.42.0.5')).toBe(false);
 });
 
-test('a migration, and an agent that dies and starts again, leave connections and rules as they are', async () => {
+test('a migration and an agent restart keep connections and rules', async () => {
   const connection = await connect(pods.web!.netns.path, pods.cart!.netns.path, '10.42.0.2');
   onTestFinished(() => connection[Symbol.dispose]());
   const migrated = await node.migrate('shop.cart', 'veth', true);
@@ -265,7 +265,7 @@ test('a migration, and an agent that dies and starts again, leave connections an
   expect(await passes('job', 'tcp', '10.42.0.2')).toBe(false);
 }, 20_000);
 
-test('without rules everything passes again', async () => {
+test('without rules all traffic is allowed again', async () => {
   await node.ask('DELETE', '/rules');
   expect(await passes('job', 'tcp', '10.42.0.2')).toBe(true);
   expect(await passes('job', 'udp', 'fd42::2')).toBe(true);

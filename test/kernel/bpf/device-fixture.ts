@@ -13,7 +13,7 @@ export const hostMac = '02:70:6c:00:00:01';
 export const podMac = '02:70:6c:00:00:02';
 
 /**
- * Two namespaces of the test's own, host and pod, and a pin directory. IPv6 is off in both and neighbours are
+ * Two namespaces of the test's own, host and pod, and a pin directory. IPv6 is off in both and neighbors are
  * permanent, so that only what the test sends is counted.
  */
 export class Stage implements Disposable {
@@ -53,8 +53,8 @@ export class Stage implements Disposable {
     at(this.host, `ip address add ${hostAddress}/32 peer ${podAddress} dev ${primary}`);
     at(this.pod, `ip address add ${podAddress}/32 peer ${hostAddress} dev ${peer}`);
     if (kind === 'netkit') return;
-    at(this.host, `ip neighbour replace ${podAddress} lladdr ${podMac} dev ${primary}`);
-    at(this.pod, `ip neighbour replace ${hostAddress} lladdr ${hostMac} dev ${peer}`);
+    at(this.host, `ip neighbor replace ${podAddress} lladdr ${podMac} dev ${primary}`);
+    at(this.pod, `ip neighbor replace ${hostAddress} lladdr ${hostMac} dev ${peer}`);
   }
 
   removeDevice(slot: number): void {

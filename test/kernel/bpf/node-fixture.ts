@@ -35,7 +35,7 @@ export interface StagedPod {
 const gateway4 = '169.254.1.1';
 const gateway6 = 'fe80::1';
 
-/** A node of the test's own: a host namespace and pods on it, both families, neighbours permanent. */
+/** A node of the test's own: a host namespace and pods on it, both families, neighbors permanent. */
 export class NodeStage implements Disposable {
   readonly name = `podlane-t-${randomBytes(3).toString('hex')}`;
   readonly pins = `/sys/fs/bpf/${this.name}`;
@@ -99,13 +99,13 @@ export class NodeStage implements Disposable {
     this.#must(netns, `ip address add ${pod.address6}/128 dev ${peer} nodad`);
     for (const address of [pod.address4, pod.address6]) {
       this.#must(this.host, `ip route add ${address} dev ${primary}`);
-      if (macs) this.#must(this.host, `ip neighbour replace ${address} lladdr ${macs.toPod} dev ${primary}`);
+      if (macs) this.#must(this.host, `ip neighbor replace ${address} lladdr ${macs.toPod} dev ${primary}`);
     }
     this.#must(netns, `ip route add default via ${gateway4} dev ${peer} onlink`);
     this.#must(netns, `ip -6 route add default via ${gateway6} dev ${peer}`);
     if (macs)
       for (const gateway of [gateway4, gateway6])
-        this.#must(netns, `ip neighbour replace ${gateway} lladdr ${macs.fromPod} dev ${peer}`);
+        this.#must(netns, `ip neighbor replace ${gateway} lladdr ${macs.fromPod} dev ${peer}`);
     return pod;
   }
 

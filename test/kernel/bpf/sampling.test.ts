@@ -76,7 +76,7 @@ test('a sweep reads what single reads do', () => {
     );
 });
 
-test('clearing a slot leaves its neighbours', () => {
+test('clearing a slot leaves its neighbors', () => {
   const all = Object.fromEntries(zeroCounters().map((_, i) => [i, 9n]));
   for (const slot of [1, 2, 3]) for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, all);
   counters.clear(2);

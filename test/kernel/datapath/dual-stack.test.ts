@@ -72,7 +72,7 @@ test('a migration carries all of it, and the plan names it', async () => {
   const after = await now();
   expect(after.slot).not.toBe(before.slot);
   expect(after.routes.pod).toEqual(before.routes.pod);
-  expect(after.neighbours.pod).toEqual(before.neighbours.pod);
+  expect(after.neighbors.pod).toEqual(before.neighbors.pod);
   expect(after.routes.host.map((route) => route.destination).sort()).toEqual(
     before.routes.host.map((route) => route.destination).sort(),
   );

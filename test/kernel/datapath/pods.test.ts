@@ -32,8 +32,8 @@ describe('a pod on veth', () => {
       ['tcx/egress', true],
     ]);
     expectIproute2Agrees(node, pod);
-    const neighbours = node.run(['ip', 'neigh', 'show', 'dev', pod.primary.name]);
-    expect(neighbours).toContain(`10.42.0.2 lladdr ${pod.device?.peer.mac} PERMANENT`);
+    const neighbors = node.run(['ip', 'neigh', 'show', 'dev', pod.primary.name]);
+    expect(neighbors).toContain(`10.42.0.2 lladdr ${pod.device?.peer.mac} PERMANENT`);
   });
 
   test('keeps its MTU on both ends', async () => {

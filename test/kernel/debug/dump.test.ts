@@ -88,7 +88,7 @@ test('files of iproute2 equal what its commands say now, of the host and of a po
   expect(taken.paths.filter((path) => path.includes('tc/filters-'))).toHaveLength(2);
 });
 
-test('our own reading tells the same links, addresses, routes and neighbours as iproute2', () => {
+test('our own reading tells the same links, addresses, routes and neighbors as iproute2', () => {
   for (const place of ['host', 'pods/shop.cart']) {
     const ip = (file: string) => taken.json(`${place}/ip/${file}.json`);
     const ours = (file: string) => taken.json(`${place}/ours/${file}.json`);
@@ -112,9 +112,9 @@ test('our own reading tells the same links, addresses, routes and neighbours as 
     ).toEqual(routes.map(({ dst }: Any) => dst).sort());
     expect(
       sorted(
-        ours('neighbours').map((each: Any) => `${each.address} ${each.mac ?? ''} ${nameOf[each.ifindex]}`),
+        ours('neighbors').map((each: Any) => `${each.address} ${each.mac ?? ''} ${nameOf[each.ifindex]}`),
       ),
-    ).toEqual(sorted(ip('neighbours').map((each: Any) => `${each.dst} ${mac(each.lladdr)} ${each.dev}`)));
+    ).toEqual(sorted(ip('neighbors').map((each: Any) => `${each.dst} ${mac(each.lladdr)} ${each.dev}`)));
   }
 });
 

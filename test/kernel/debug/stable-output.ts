@@ -3,7 +3,7 @@ const volatile = new Set([
   ...['stats', 'stats64', 'packets', 'bytes', 'drops', 'overlimits', 'requeues', 'backlog', 'qlen'],
   ...['maxpacket', 'drop_overlimit', 'new_flow_count', 'ecn_mark', 'new_flows_len', 'old_flows_len'],
   ...['expires', 'valid_life_time', 'preferred_life_time', 'used', 'confirmed', 'updated', 'probes'],
-  // A neighbour goes by itself from one state to the next.
+  // A neighbor goes by itself from one state to the next.
   'state',
   ...['run_time_ns', 'run_cnt', 'pids', 'recursion_misses'],
 ]);

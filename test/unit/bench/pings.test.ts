@@ -8,7 +8,7 @@ describe('a pinger’s account', () => {
     expect(lostOf({ family: 'ipv4', sent: replies, arrived: replies })).toBe(1);
   });
 
-  it('takes a lost reply as part of the gap between its neighbours', () => {
+  it('takes a lost reply as part of the gap between its neighbors', () => {
     expect(longestGap(replies, 100, 107)).toBe(4);
   });
 

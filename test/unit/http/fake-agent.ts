@@ -75,7 +75,7 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
       network: podNetwork.parse({ addresses: summary.addresses }),
       device: null,
       routes: { pod: [], host: [] },
-      neighbours: { pod: [], host: [] },
+      neighbors: { pod: [], host: [] },
     };
   }
 

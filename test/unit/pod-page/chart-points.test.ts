@@ -24,7 +24,7 @@ const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPacke
 });
 
 describe('gapsOf', () => {
-  test('a missing second is a gap between its neighbours', () => {
+  test('a missing second is a gap between its neighbors', () => {
     expect(findGaps([point(1), point(2), point(4)], 0, 4000)).toEqual([{ from: 2000, to: 4000 }]);
   });
   test('the time since the last sample is one too', () => {

@@ -15,7 +15,7 @@ test('rows of both namespaces stand by side, then by family', () => {
   ]);
 });
 
-test('the family of a neighbour is that of its address, not of its MAC', () => {
+test('the family of a neighbor is that of its address, not of its MAC', () => {
   expect(familyOf('169.254.1.1 lladdr 02:70:6c:00:00:00 PERMANENT')).toBe('IPv4');
   expect(familyOf('default via fe80::1 dev eth0')).toBe('IPv6');
 });
