@@ -45,7 +45,8 @@ export async function startAgent(
 
 async function untilAnswers(socket: string, child: Child): Promise<void> {
   let over = false;
-  child.ended.then(() => {
+  // Never rejects: it resolves with the way the process ended.
+  void child.ended.then(() => {
     over = true;
   });
   const deadline = Date.now() + readyWithinMs;

@@ -56,9 +56,15 @@ async function restartOnChange(agent: Child, command: string[]): Promise<never> 
       const file = await nextChange(watched, stopping.signal);
       progress(`${file} changed: restarting the agent`);
       await running.stop();
-      running = startChild({ name: 'the agent', command, stopWithinMs: 12_000, onLine: (line) => progress(line) });
+      running = startChild({
+        name: 'the agent',
+        command,
+        stopWithinMs: 12_000,
+        onLine: (line) => progress(line),
+      });
       running.ended.then(
-        (how) => stopping.signal.aborted || progress(`the agent ${how}; it starts again after the next change`),
+        (how) =>
+          stopping.signal.aborted || progress(`the agent ${how}; it starts again after the next change`),
         () => {},
       );
     }
@@ -81,7 +87,11 @@ async function main(): Promise<void> {
     signal: stopping.signal,
   });
   try {
-    const gateway = await startGateway({ agent: `unix:${node.socket}`, port: Number(values.port), dev: true });
+    const gateway = await startGateway({
+      agent: `unix:${node.socket}`,
+      port: Number(values.port),
+      dev: true,
+    });
     try {
       process.stdout.write(`\n  ${gateway.link}\n\nThe link works once, within ten minutes. Ctrl-C: stop.\n`);
       await restartOnChange(node.agent, node.agentCommand);

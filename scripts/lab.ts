@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKind } from '../contract/device.ts';
 import { probeCapabilities } from '../server/kernel/probe.ts';
-import { labName } from '../server/lab/names.ts';
+import { labNamePattern } from '../server/lab/names.ts';
 import { type GatewayProcess, type Links, linksText, startGateway } from './gateway-process.ts';
 import { startGuestNode } from './lab/guest.ts';
 import { labDirectory, startNode, type TrafficCounts } from './lab/node.ts';
@@ -83,13 +83,15 @@ process.exit();
 async function main(): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new Error('making network namespaces and devices needs root: sudo npm run lab');
-  if (!labName.test(values.name)) throw new Error(`--name ${values.name}: lower case letters, digits and -`);
+  if (!labNamePattern.test(values.name))
+    throw new Error(`--name ${values.name}: lower case letters, digits and -`);
   if (!(Number(values.rate) > 0)) throw new Error(`--rate ${values.rate}: a number above 0`);
   const kind = values.kind === undefined ? undefined : deviceKind.parse(values.kind);
   if (values.dashboard && !existsSync(join(root, '.next/BUILD_ID')))
     throw new Error('the dashboard is not built: run `npm run build`');
 
-  const netkit = (await probeCapabilities()).find(({ name }) => name === 'netkit')!;
+  const netkit = (await probeCapabilities()).find(({ name }) => name === 'netkit');
+  if (!netkit) throw new Error('the kernel was not probed for netkit');
   const environment = values.native || netkit.available ? 'native' : 'guest';
   if (environment === 'guest')
     progress(`this kernel has no netkit (${netkit.detail}): using a guest that has it`);
@@ -179,7 +181,8 @@ async function untilOver(running: Running, gateway: GatewayProcess | undefined):
     if (stopping.signal.aborted) resolve();
     stopping.signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  running.agentEnded.then((how) => {
+  // Never rejects: it resolves with the way the agent ended.
+  void running.agentEnded.then((how) => {
     if (stopping.signal.aborted) return;
     progress(`the agent ${how}; the pods and their traffic go on without it`);
     if (running.agentCommand) progress(`to start it again: ${running.agentCommand.join(' ')}`);

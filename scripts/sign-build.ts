@@ -22,8 +22,10 @@ const { values, positionals } = parseArgs({
 });
 
 try {
-  if (values['new-key'] !== undefined && positionals.length === 0) makeKey(values['new-key']);
-  else if (values.key !== undefined && positionals.length === 1) signObject(values.key, positionals[0]!);
+  const [object, ...others] = positionals;
+  if (values['new-key'] !== undefined && object === undefined) makeKey(values['new-key']);
+  else if (values.key !== undefined && object !== undefined && others.length === 0)
+    signObject(values.key, object);
   else {
     (values.help ? process.stdout : process.stderr).write(usage);
     process.exitCode = values.help ? 0 : 2;

@@ -85,20 +85,21 @@ async function main(): Promise<void> {
   process.on('SIGUSR2', newLinks);
   if (process.stdin.isTTY) process.stdin.on('data', newLinks);
 
+  // Never rejects: it resolves with the way the process ended.
   for (const [name, child] of [
     ['agent', agent],
     ['gateway', gateway],
   ] as const)
-    child.ended.then((how) => {
+    void child.ended.then((how) => {
       if (stopping) return;
       process.stderr.write(
         `The ${name} (pid ${child.pid}) ${how}; stopping the rest. The pods keep their network.\n`,
       );
-      stop(1);
+      void stop(1);
     });
 }
 
 main().catch((error: Error) => {
   process.stderr.write(`podlane: ${error.message}\n`);
-  stop(1);
+  return stop(1);
 });

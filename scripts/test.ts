@@ -28,7 +28,9 @@ interface Row extends Counts {
 
 async function run(level: string, to: Terminal): Promise<Row> {
   const started = Date.now();
-  const counts = await levels[level]!(folder, filters, to).catch((error: Error) => {
+  const runLevel = levels[level];
+  if (runLevel === undefined) throw new Error(`there is no level ${level}`);
+  const counts = await runLevel(folder, filters, to).catch((error: Error) => {
     to.err(`${error.message}\n`);
     return { passed: 0, failed: 1 };
   });

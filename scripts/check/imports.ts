@@ -69,7 +69,7 @@ export function importsOf(source: string): string[] {
     /^\s*import\s*['"]([^'"]+)['"]/gm,
     /\bimport\(\s*['"]([^'"]+)['"]/g,
   ];
-  return patterns.flatMap((pattern) => [...source.matchAll(pattern)].map(([, name]) => name!));
+  return patterns.flatMap((pattern) => [...source.matchAll(pattern)].map(([, name = '']) => name));
 }
 
 const isBelow = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
@@ -92,17 +92,18 @@ export function forbidden(file: string, name: string): string | undefined {
   if (from === undefined) return undefined;
   const target = name.startsWith('@/') ? name.slice(2) : join(dirname(file), name);
   const to = folderOf(target);
-  const root = from.split('/')[0]!;
+  const mayImport = allowed[from] ?? [];
+  const [root] = from.split('/');
   if (to === undefined) {
     if (!target.includes('/') && !target.startsWith('..')) return undefined; // package.json and the like
     return `${file} imports ${name}: ${root}/ may not import ${target.split('/')[0]}/`;
   }
   if (
     to === from ||
-    allowed[from]!.some((folder) => (folder === 'server' ? isBelow(to, 'server') : to === folder))
+    mayImport.some((folder) => (folder === 'server' ? isBelow(to, 'server') : to === folder))
   )
     return undefined;
-  return `${file} imports ${name}: ${from}/ may import ${allowed[from]!.join(', ') || 'nothing'}`;
+  return `${file} imports ${name}: ${from}/ may import ${mayImport.join(', ') || 'nothing'}`;
 }
 
 /** Everything among `files` that breaks the table of folders. */

@@ -24,6 +24,13 @@ export interface GuestOptions {
   signal: AbortSignal;
 }
 
+/** A line that `in-guest.ts` prints. */
+export type GuestEvent =
+  | { type: 'ready' }
+  | { type: 'traffic'; apps: TrafficCounts }
+  | { type: 'agent'; how: string }
+  | { type: 'progress'; text: string };
+
 /** The lab's node in a guest: its agent, reached through a forwarded port. */
 export interface GuestNode {
   /** `http://127.0.0.1:PORT` */
@@ -46,11 +53,11 @@ export async function startGuestNode(options: GuestOptions): Promise<GuestNode> 
   const agentEnded = Promise.withResolvers<string>();
   const output = new PassThrough();
   createInterface({ input: output }).on('line', (line) => {
-    const said = JSON.parse(line) as { type: string; text?: string; how?: string; apps?: TrafficCounts };
-    if (said.type === 'ready') ready.resolve();
-    else if (said.type === 'traffic') counted(said.apps!);
-    else if (said.type === 'agent') agentEnded.resolve(said.how!);
-    else progress(said.text!);
+    const event = JSON.parse(line) as GuestEvent;
+    if (event.type === 'ready') ready.resolve();
+    else if (event.type === 'traffic') counted(event.apps);
+    else if (event.type === 'agent') agentEnded.resolve(event.how);
+    else progress(event.text);
   });
 
   progress('booting Linux with netkit in QEMU');

@@ -2,11 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DeviceKind } from '../../contract/device.ts';
+import type { GuestEvent } from './guest.ts';
 import { startNode } from './node.ts';
 
 /**
  * The lab's node inside the guest; `guest.ts` starts it. The guest's own namespace is the host namespace, so
- * that the forwarded port reaches the agent. Says what happens as one JSON object a line.
+ * that the forwarded port reaches the agent. It reports events as one JSON object a line.
  */
 const { values } = parseArgs({
   options: {
@@ -16,11 +17,13 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '1' },
   },
 });
-const say = (said: object) => process.stdout.write(`${JSON.stringify(said)}\n`);
+const report = (event: GuestEvent): void => {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+};
 
 const tokenFile = '/run/podlane-token/token';
 mkdirSync(join(tokenFile, '..'), { recursive: true, mode: 0o700 });
-writeFileSync(tokenFile, process.env.PODLANE_LAB_TOKEN!, { mode: 0o600 });
+writeFileSync(tokenFile, process.env.PODLANE_LAB_TOKEN ?? '', { mode: 0o600 });
 delete process.env.PODLANE_LAB_TOKEN;
 
 try {
@@ -39,12 +42,13 @@ async function run(): Promise<void> {
     listen: { address: `0.0.0.0:${values.port}`, tokenFile },
     kind: values.kind as DeviceKind | undefined,
     rate: Number(values.rate),
-    progress: (text) => say({ type: 'progress', text }),
-    counted: (apps) => say({ type: 'traffic', apps }),
+    progress: (text) => report({ type: 'progress', text }),
+    counted: (apps) => report({ type: 'traffic', apps }),
     signal: new AbortController().signal,
   });
-  say({ type: 'ready' });
-  node.agent.ended.then((how) => say({ type: 'agent', how }));
+  report({ type: 'ready' });
+  // Never rejects: it resolves with the way the agent ended.
+  void node.agent.ended.then((how) => report({ type: 'agent', how }));
   const how = await node.traffic.ended;
   await node.stop();
   throw new Error(`the lab’s traffic ${how}`);

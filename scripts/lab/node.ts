@@ -131,10 +131,10 @@ async function startTraffic(options: NodeOptions, socket: string, children: Chil
       ...(kind === undefined ? [] : ['--kind', kind]),
     ],
     onLine(line) {
-      const said = JSON.parse(line) as { type: string; text?: string; apps?: TrafficCounts };
-      if (said.type === 'ready') ready.resolve();
-      else if (said.type === 'traffic') counted(said.apps!);
-      else if (said.text !== undefined) progress(said.text);
+      const event = JSON.parse(line) as { type: string; text?: string; apps?: TrafficCounts };
+      if (event.type === 'ready') ready.resolve();
+      else if (event.apps !== undefined) counted(event.apps);
+      else if (event.text !== undefined) progress(event.text);
     },
   });
   children.push(child);

@@ -9,8 +9,8 @@ export function parseOneLine(text: string): Stanza[] {
   return text.split('\n').flatMap((raw) => {
     const match = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)/.exec(raw.trim());
     if (!match) return [];
-    const [, options = '', uris, suites, components] = match;
-    const stanza: Stanza = { types: 'deb', uris: uris!, suites: suites! };
+    const [, options = '', uris = '', suites = '', components] = match;
+    const stanza: Stanza = { types: 'deb', uris, suites };
     if (components?.trim()) stanza.components = components.trim();
     for (const option of options.trim().split(/\s+/).filter(Boolean)) {
       const [, name, value] = /^([^=]*)=?(.*)$/.exec(option) as unknown as [string, string, string];
@@ -32,8 +32,9 @@ export function parseDeb822(text: string): Stanza[] {
       if (line.startsWith('#')) continue;
       const named = /^([A-Za-z0-9-]+):\s*(.*)$/.exec(line);
       if (named) {
-        field = named[1]!.toLowerCase();
-        stanza[field] = named[2]!.trim();
+        const [, name = '', value = ''] = named;
+        field = name.toLowerCase();
+        stanza[field] = value.trim();
       } else if (field && /^[ \t]/.test(line)) {
         stanza[field] += `\n${line}`;
       }

@@ -35,8 +35,8 @@ const guest = await bootGuest({
   command: positionals.join(' '),
   env: Object.fromEntries([...inherited, ...values.env.map(pair)]) as Record<string, string>,
   forward: values.forward.map((text) => {
-    const [hostPort, guestPort] = text.split(':').map(Number);
-    return { hostPort: hostPort!, guestPort: guestPort ?? hostPort! };
+    const [hostPort = Number.NaN, guestPort = hostPort] = text.split(':').map(Number);
+    return { hostPort, guestPort };
   }),
   memoryMiB: Number(values.memory),
   ...(values.cpus === undefined ? {} : { cpus: Number(values.cpus) }),

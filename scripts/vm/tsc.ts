@@ -1,7 +1,10 @@
 import koffi from 'koffi';
 
 const pageSize = 4096;
-const [readable, writable, executable] = [1, 2, 4]; // PROT_*, asm-generic/mman-common.h
+/** PROT_READ, PROT_WRITE, PROT_EXEC, <asm-generic/mman-common.h>. */
+const readable = 1;
+const writable = 2;
+const executable = 4;
 const privateAnonymous = 0x22; // MAP_PRIVATE | MAP_ANONYMOUS
 const code = [
   0x0f,
@@ -25,9 +28,9 @@ export function measureTscKhz(): number {
   const libc = koffi.load('libc.so.6');
   const mmap = libc.func('void *mmap(void *, size_t, int, int, int, int64_t)');
   const mprotect = libc.func('int mprotect(void *, size_t, int)');
-  const page = mmap(null, pageSize, readable! | writable!, privateAnonymous, -1, 0);
+  const page = mmap(null, pageSize, readable | writable, privateAnonymous, -1, 0);
   koffi.encode(page, koffi.array('uint8_t', code.length), code);
-  if (mprotect(page, pageSize, readable! | executable!) !== 0)
+  if (mprotect(page, pageSize, readable | executable) !== 0)
     throw new Error('mprotect of a page of code failed');
   const rdtsc = koffi.decode(page, prototype);
 

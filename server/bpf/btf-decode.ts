@@ -14,7 +14,7 @@ export function readBits(bytes: Buffer, from: number, bits: number): bigint {
   let value = 0n;
   const first = from >> 3;
   const last = Math.min(bytes.length, (from + bits + 7) >> 3);
-  for (let at = last - 1; at >= first; at -= 1) value = (value << 8n) | BigInt(bytes[at]!);
+  for (let at = last - 1; at >= first; at -= 1) value = (value << 8n) | BigInt(bytes.readUInt8(at));
   return BigInt.asUintN(bits, value >> BigInt(from & 7));
 }
 

@@ -63,7 +63,8 @@ function encodeAt(btf: Btf, id: number, value: unknown, place: Place): void {
 function writeBits({ bytes, bit: from }: Place, bits: number, value: bigint): void {
   for (let bit = 0; bit < bits; bit += 1) {
     const [at, mask] = [(from + bit) >> 3, 1 << ((from + bit) & 7)];
-    bytes[at] = (value >> BigInt(bit)) & 1n ? bytes[at]! | mask : bytes[at]! & ~mask;
+    const others = bytes.readUInt8(at) & ~mask;
+    bytes.writeUInt8((value >> BigInt(bit)) & 1n ? others | mask : others, at);
   }
 }
 

@@ -68,8 +68,12 @@ export function openPinnedPrograms(
 /** Descriptors of our own of freshly loaded programs, which end with their object. */
 export function keepPrograms(loaded: ReadonlyMap<string, number>): DatapathPrograms {
   const entries = programNames.map((name) => {
-    const { id } = programInfo(loaded.get(name)!);
-    return [name, { fd: programFdById(id)!, id }] as const;
+    const own = loaded.get(name);
+    if (own === undefined) throw new Error(`the object has no program ${name}`);
+    const { id } = programInfo(own);
+    const fd = programFdById(id);
+    if (fd === null) throw new Error(`program ${name} was unloaded right after it was loaded`);
+    return [name, { fd, id }] as const;
   });
   return Object.fromEntries(entries) as DatapathPrograms;
 }

@@ -1,7 +1,7 @@
 import type { HookFamily } from '../../../contract/device.ts';
 import type { Anchor } from '../../bpf/anchor.ts';
+import type { LinkHook } from '../../bpf/hook.ts';
 import { queryHook } from '../../bpf/hook-query.ts';
-import { type LinkHook } from '../../bpf/hook.ts';
 import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { addClsact } from '../../netlink/clsact.ts';

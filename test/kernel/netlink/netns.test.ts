@@ -3,9 +3,15 @@ import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createNamedNamespace, createNamespace, currentNamespace, deleteNamedNamespace, openNamespace } from '../../../server/kernel/netns.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import {
+  createNamedNamespace,
+  createNamespace,
+  currentNamespace,
+  deleteNamedNamespace,
+  openNamespace,
+} from '../../../server/kernel/netns.ts';
 import { readSysctl, writeSysctl } from '../../../server/kernel/sysctl.ts';
+import { withNamespace } from '../../../server/netlink/setns.ts';
 import { testNamespace } from './namespaces.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'podlane-netns-'));

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { probeCapabilities } from '../../../server/kernel/probe.ts';
-import { addAddress, listAddresses, deleteAddress, replaceAddress } from '../../../server/netlink/address.ts';
+import { addAddress, deleteAddress, listAddresses, replaceAddress } from '../../../server/netlink/address.ts';
+import { formatNeighbor } from '../../../server/netlink/iproute2-format.ts';
 import { deleteLink, deleteLinks, getLink, listLinks, setLink } from '../../../server/netlink/link.ts';
 import { deleteNeighbor, listNeighbors, replaceNeighbor } from '../../../server/netlink/neighbor.ts';
 import { addNetkit } from '../../../server/netlink/netkit.ts';
-import { formatNeighbor } from '../../../server/netlink/iproute2-format.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { device, macs, names, peer, primary, printed } from './device.ts';
 import { testNamespace } from './namespaces.ts';
@@ -203,7 +203,9 @@ describe('addresses', () => {
     await expect(addAddress(pod.socket, peer, address)).rejects.toMatchObject({ code: 'EEXIST' });
     await replaceAddress(pod.socket, peer, address);
     await deleteAddress(pod.socket, peer, address);
-    expect((await listAddresses(pod.socket, { ifindex: peer })).map((one) => one.address)).not.toContain(address);
+    expect((await listAddresses(pod.socket, { ifindex: peer })).map((one) => one.address)).not.toContain(
+      address,
+    );
     await expect(deleteAddress(pod.socket, peer, address)).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
   });
 

@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { addAddress } from '../../../server/netlink/address.ts';
-import { setLink } from '../../../server/netlink/link.ts';
-import { addRoute, deleteRoute, toNewRoute, replaceRoute, listRoutes } from '../../../server/netlink/route.ts';
 import { formatRoute } from '../../../server/netlink/iproute2-format.ts';
+import { setLink } from '../../../server/netlink/link.ts';
+import {
+  addRoute,
+  deleteRoute,
+  listRoutes,
+  replaceRoute,
+  toNewRoute,
+} from '../../../server/netlink/route.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { device, names, peer, primary, printed } from './device.ts';
 import { testNamespace } from './namespaces.ts';
@@ -60,7 +66,9 @@ describe('routes', () => {
         ['ipv4', '-4'],
         ['ipv6', '-6'],
       ] as const) {
-        const ours = (await listRoutes(namespace.socket, { family })).map((route) => formatRoute(route, names));
+        const ours = (await listRoutes(namespace.socket, { family })).map((route) =>
+          formatRoute(route, names),
+        );
         expect(ours).toEqual(printed(namespace.ip(flag, 'route', 'show')));
       }
     }

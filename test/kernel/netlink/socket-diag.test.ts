@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { listMulticastGroups } from '../../../server/kernel/multicast-groups.ts';
 import { addAddress } from '../../../server/netlink/address.ts';
-import { listBoundSockets } from '../../../server/netlink/socket-diag.ts';
 import { addressBytes } from '../../../server/netlink/ip-address.ts';
 import { setLink } from '../../../server/netlink/link.ts';
-import { listMulticastGroups } from '../../../server/kernel/multicast-groups.ts';
+import { listBoundSockets } from '../../../server/netlink/socket-diag.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { type TestNamespace, testNamespace } from './namespaces.ts';
 import { HeldSockets } from './sockets.ts';
@@ -63,7 +63,9 @@ describe('sockets bound to a device', () => {
       },
       { ...bound, protocol: 'packet', family: null, local: null, inode: packet },
     ]);
-    expect((await listBoundSockets(namespace.fd, other)).sockets.map(({ inode }) => inode)).toEqual([elsewhere]);
+    expect((await listBoundSockets(namespace.fd, other)).sockets.map(({ inode }) => inode)).toEqual([
+      elsewhere,
+    ]);
   });
 
   test('raw ones are found, or said to be there where the kernel cannot tell more', async () => {

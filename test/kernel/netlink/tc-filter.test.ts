@@ -2,8 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
-import { addBpfFilter, listBpfFilters, deleteBpfFilter, listTcFilters, replaceBpfFilter, type TcHook } from '../../../server/netlink/tc-filter.ts';
 import { addClsact, deleteClsact, getIngressQdisc } from '../../../server/netlink/clsact.ts';
+import {
+  addBpfFilter,
+  deleteBpfFilter,
+  listBpfFilters,
+  listTcFilters,
+  replaceBpfFilter,
+  type TcHook,
+} from '../../../server/netlink/tc-filter.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { type TestNamespace, testNamespace } from './namespaces.ts';
 
@@ -62,7 +69,9 @@ test.each<[TcHook, string]>([
     const place = { priority: 10, handle: 1 };
     await addBpfFilter(host.socket, ifindex, hook, { ...place, program: first, name: 'podlane' });
 
-    const theirs = (await listTcFilters(host.socket, ifindex, hook)).filter(({ priority }) => priority !== 10);
+    const theirs = (await listTcFilters(host.socket, ifindex, hook)).filter(
+      ({ priority }) => priority !== 10,
+    );
     expect(theirs).toMatchObject([
       { kind: 'u32', priority: 5, handle: 0x8000_0000, chain: 0, programId: null },
       { kind: 'u32', priority: 5, handle: 0x8000_0800, chain: 0, programId: null },

@@ -1,4 +1,4 @@
-import { type Batch, type BatchPod } from '../../../contract/batch.ts';
+import type { Batch, BatchPod } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
 
 export const member = (name: string, more: Partial<BatchPod> = {}): BatchPod => ({

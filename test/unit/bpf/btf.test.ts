@@ -26,5 +26,5 @@ test('what is no BTF, or cut short, is refused', () => {
   expect(() => new Btf(Buffer.alloc(24))).toThrow('not BTF');
   expect(() => new Btf(Buffer.alloc(3))).toThrow('not BTF');
   for (let length = 24; length < sample.length; length++)
-    expect(() => new Btf(sample.subarray(0, length))).toThrow('BTF cut short');
+    expect(() => new Btf(sample.subarray(0, length))).toThrow('BTF is truncated');
 });

@@ -7,13 +7,15 @@ import { type WebSocket, WebSocketServer } from 'ws';
 
 /** Starts an HTTP and WebSocket server on a Unix socket in a temporary folder. */
 export async function startFakeAgent(
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  answer: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
   stream: (socket: WebSocket, request: IncomingMessage) => void = () => {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-agent-'));
   chmodSync(folder, 0o755);
   const path = join(folder, 'agent.sock');
-  const server = createServer(answer);
+  const server = createServer((request, response) => {
+    Promise.resolve(answer(request, response)).catch((error: Error) => response.destroy(error));
+  });
   const sockets = new WebSocketServer({ server, perMessageDeflate: false });
   sockets.on('connection', stream);
   server.listen(path);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Told } from './read.ts';
 import { endsOf, type Place, type World } from './generate.ts';
+import type { Told } from './read.ts';
 
 /** What tells an object from the others of its namespace. */
 const key = ({

@@ -4,9 +4,9 @@ import { writeSysctl } from '../../../../server/kernel/sysctl.ts';
 import { setLink } from '../../../../server/netlink/link.ts';
 import { testNamespace } from '../namespaces.ts';
 import { differences, unmet } from './compare.ts';
+import { type Device, objectsOf, type World, worlds } from './generate.ts';
 import { linesOf, makeByCodec, makeByIp, type Namespaces } from './make.ts';
 import { readByCodec, readByIp } from './read.ts';
-import { type Device, objectsOf, type World, worlds } from './generate.ts';
 
 interface Amount {
   kinds: Device['kind'][];

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import type { AddressOptions } from '../../../../server/netlink/address.ts';
 import type { NewNeighbor } from '../../../../server/netlink/neighbor.ts';
 import type { NewNetkit } from '../../../../server/netlink/netkit.ts';
-import type { RouteMetrics } from '../../../../server/netlink/route-metrics.ts';
 import type { NewNextHop } from '../../../../server/netlink/next-hop.ts';
 import type { NewRoute, RouteType } from '../../../../server/netlink/route-message.ts';
+import type { RouteMetrics } from '../../../../server/netlink/route-metrics.ts';
 import * as arbitrary from './values.ts';
 
 export type Place = 'host' | 'pod';

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { listAddresses, addressFlag } from '../../../../server/netlink/address.ts';
+import { addressFlag, listAddresses } from '../../../../server/netlink/address.ts';
 import { listLinks } from '../../../../server/netlink/link.ts';
 import { listNeighbors } from '../../../../server/netlink/neighbor.ts';
 import { listRoutes } from '../../../../server/netlink/route.ts';
@@ -25,10 +25,12 @@ export async function readByCodec({ socket }: TestNamespace): Promise<Told[]> {
       permanent: (flags & addressFlag.permanent) !== 0,
     })),
     ...(await listRoutes(socket, { table: 'all' })).map((route) => ({ object: 'route' as const, ...route })),
-    ...[...(await listNeighbors(socket)), ...(await listNeighbors(socket, { proxy: true }))].map((neighbor) => ({
-      object: 'neighbor' as const,
-      ...neighbor,
-    })),
+    ...[...(await listNeighbors(socket)), ...(await listNeighbors(socket, { proxy: true }))].map(
+      (neighbor) => ({
+        object: 'neighbor' as const,
+        ...neighbor,
+      }),
+    ),
   ];
   return found.map(valued).filter(comparable);
 }
