@@ -8,14 +8,14 @@ import { encodeMappedAddress, decodeMappedAddress } from '../../server/bpf/rule-
 const address4 = '00000000000000000000ffff0a2a0021';
 const address6 = 'fd420000000000000000000000000001';
 
-test('an address is 16 bytes, IPv4 as a part of IPv6', () => {
+test('an address is 16 bytes, IPv4 as IPv4-mapped IPv6', () => {
   expect(encodeMappedAddress('10.42.0.33').toString('hex')).toBe(address4);
   expect(encodeMappedAddress('fd42::1').toString('hex')).toBe(address6);
   for (const text of ['10.42.0.33', 'fd42::1', '::', '0.0.0.0'])
     expect(decodeMappedAddress(encodeMappedAddress(text))).toBe(text);
 });
 
-test('struct podlane_verdict', () => {
+test('struct podlane_verdict_event', () => {
   const record = Buffer.from(
     [
       ...['0100000000000000', '05000000', '07000000', '01000300', '09000000', '02000000', '3c000000'],
@@ -28,7 +28,7 @@ test('struct podlane_verdict', () => {
     slot: 5,
     owner: 7,
     direction: 'egress',
-    verdict: 'dropped',
+    kind: 'dropped',
     reason: 'denied',
     set: 'active',
     generation: 9,
@@ -44,7 +44,7 @@ test('struct podlane_verdict', () => {
   });
 });
 
-test('struct podlane_trace: only what counts of the headers', () => {
+test('struct podlane_trace_event: only the valid header bytes', () => {
   const record = Buffer.from(
     [
       ...['0200000000000000', '01000000', '05000000', '07000000', '06000000', '00000000', '1c000000'],
@@ -75,7 +75,7 @@ test('struct podlane_trace_filter', () => {
   ).toBe(`${'03000000'}${'07000000'}${address6}${'5000'}${'06'}${'06'}`);
 });
 
-test('struct podlane_connection', () => {
+test('struct podlane_conntrack_entry', () => {
   const key = Buffer.from(`${'07000000'}${address4}${'5000'}${'9a02'}${'06000000'}`, 'hex');
   const value = Buffer.from(`${'01000000'}${'02000000'}${'64000000'}${'0300'}${'0400'}${'01010100'}`, 'hex');
   expect(decodeConnection(key, value, 90)).toEqual({
@@ -84,15 +84,15 @@ test('struct podlane_connection', () => {
     peer: '10.42.0.33',
     podPort: 80,
     peerPort: 666,
-    begunBy: 'peer',
+    initiator: 'peer',
     state: 'replied',
     rule: 3,
-    draft: { verdict: 'deny', rule: 4 },
+    staged: { verdict: 'deny', rule: 4 },
     expiresIn: 10,
   });
 });
 
-test('reasons are numbered as dropReasons are ordered', () => {
+test('drop reasons are numbered in the order of dropReasons', () => {
   const header = readFileSync(new URL('../../bpf/slot-layout.h', import.meta.url), 'utf8');
   const numbers = [...header.matchAll(/^\tPODLANE_(\w+) = (\d),/gm)].map(([, name]) => name!.toLowerCase());
   expect(numbers).toEqual(dropReasons);

@@ -6,16 +6,16 @@ import type { RuleSet } from '../../../contract/acl.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { edgePackets } from '../../unit/acl/rule-set-generators.ts';
-import { forgetful, JudgeStage } from './rule-fixture.ts';
+import { noTracking, RuleFixture } from './rule-fixture.ts';
 import { frame } from './packets.ts';
 import type { Carried, Traffic } from './traffic-worker.ts';
 import { isOutside, wire } from './packet-bytes.ts';
 
 const count = 10;
 const pods = podsOf(count);
-let stage: JudgeStage;
+let stage: RuleFixture;
 beforeAll(async () => {
-  stage = await JudgeStage.open(count, forgetful);
+  stage = await RuleFixture.open(count, noTracking);
 });
 afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();

@@ -8,7 +8,7 @@ import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
-import { JudgeStage } from './rule-fixture.ts';
+import { RuleFixture } from './rule-fixture.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';
 
 const pod: PolicyEndpoint = {
@@ -32,12 +32,12 @@ const families = {
 } as const;
 const protocols = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 
-let stage: JudgeStage;
+let stage: RuleFixture;
 let events: VerdictEvent[] = [];
 /** Each test has ports of its own: what one leaves behind does not touch the next. */
 let port = 1000;
 beforeAll(async () => {
-  stage = await JudgeStage.open(1, { ...defaultTimeouts, udp: { unreplied: 1, replied: 4, closing: 1 } });
+  stage = await RuleFixture.open(1, { ...defaultTimeouts, udp: { unreplied: 1, replied: 4, closing: 1 } });
   stage.loader.onVerdicts((batch) => events.push(...batch));
 });
 afterAll(async () => {
@@ -56,20 +56,20 @@ const rules = (defaults: RuleSet['defaults'], ...list: RuleSetInput['rules']): R
 const all = { all: true } as const;
 const closed = { ingress: 'deny', egress: 'deny' } as const;
 const open = { ingress: 'allow', egress: 'allow' } as const;
-const letOut = { name: 'out', direction: 'egress', subject: all, action: 'allow' } as const;
-const letIn = { name: 'in', direction: 'ingress', subject: all, action: 'allow' } as const;
+const allowEgress = { name: 'out', direction: 'egress', subject: all, action: 'allow' } as const;
+const allowIngress = { name: 'in', direction: 'ingress', subject: all, action: 'allow' } as const;
 
-function judge(direction: Direction, packet: Packet): 'pass' | 'drop' {
-  return stage.judge([{ slot: 0, direction, packet }])[0]!;
+function evaluate(direction: Direction, packet: Packet): 'pass' | 'drop' {
+  return stage.evaluate([{ slot: 0, direction, packet }])[0]!;
 }
 
 describe.each(Object.entries(families))('over %s', (_, family) => {
   const own = parseAddress(family.pod);
   const peer = parseAddress(family.peer);
   const out = (packet: Partial<Packet>): 'pass' | 'drop' =>
-    judge('egress', { source: own, destination: peer, protocol: 17, ...packet });
+    evaluate('egress', { source: own, destination: peer, protocol: 17, ...packet });
   const back = (packet: Partial<Packet>): 'pass' | 'drop' =>
-    judge('ingress', { source: peer, destination: own, protocol: 17, ...packet });
+    evaluate('ingress', { source: peer, destination: own, protocol: 17, ...packet });
   const there = (more: Partial<Packet> = {}) => ({ sourcePort: port, destinationPort: 80, ...more });
   const home = (more: Partial<Packet> = {}) => ({ sourcePort: 80, destinationPort: port, ...more });
 
@@ -78,7 +78,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     const answer = protocol === 6 ? { tcpFlags: tcp.syn | tcp.ack } : {};
 
     test('replies of allowed egress connections pass, and nothing else enters', async () => {
-      await stage.load('active', rules(closed, letOut), [pod]);
+      await stage.load('active', rules(closed, allowEgress), [pod]);
       expect(back({ protocol, ...home(answer) })).toBe(protocol === 6 ? 'pass' : 'drop');
       port += 1;
       expect(back({ protocol, ...home(opening) })).toBe('drop');
@@ -91,7 +91,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     });
 
     test('a connection is re-evaluated in its initiator’s direction when the rules change', async () => {
-      await stage.load('active', rules(closed, letOut), [pod]);
+      await stage.load('active', rules(closed, allowEgress), [pod]);
       out({ protocol, ...there(opening) });
       await stage.load('active', rules({ ...closed, egress: 'allow' }), [pod]);
       expect(back({ protocol, ...home(answer) })).toBe('pass');
@@ -104,7 +104,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
 
   test('mid-stream TCP of an unknown connection passes if either end may have initiated it', async () => {
     const middle = { protocol: 6, tcpFlags: tcp.ack };
-    await stage.load('active', rules(closed, { ...letIn, protocol: 'tcp', ports: [{ from: 80 }] }), [pod]);
+    await stage.load('active', rules(closed, { ...allowIngress, protocol: 'tcp', ports: [{ from: 80 }] }), [pod]);
     expect(back({ ...middle, sourcePort: port, destinationPort: 80 })).toBe('pass');
     expect(out({ ...middle, sourcePort: 80, destinationPort: port + 1 })).toBe('pass');
     expect(back({ ...middle, sourcePort: port, destinationPort: 81 })).toBe('drop');
@@ -112,7 +112,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('a SYN on the ports of a connection opens a new one, initiated by its sender', async () => {
-    await stage.load('active', rules(closed, letOut), [pod]);
+    await stage.load('active', rules(closed, allowEgress), [pod]);
     out({ protocol: 6, ...there({ tcpFlags: tcp.syn }) });
     expect(back({ protocol: 6, ...home({ tcpFlags: tcp.syn }) })).toBe('drop');
     expect(back({ protocol: 6, ...home({ tcpFlags: tcp.ack }) })).toBe('pass');
@@ -123,7 +123,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('echo replies pass by their identifier, requests in the other direction do not', async () => {
-    await stage.load('active', rules(closed, letOut), [pod]);
+    await stage.load('active', rules(closed, allowEgress), [pod]);
     const { icmp: protocol, echo, reply } = family;
     expect(back({ protocol, icmp: { type: reply, id: port } })).toBe('drop');
     expect(out({ protocol, icmp: { type: echo, id: port } })).toBe('pass');
@@ -133,7 +133,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('ICMP errors that quote a packet of a connection pass, from any sender', async () => {
-    await stage.load('active', rules(closed, letOut), [pod]);
+    await stage.load('active', rules(closed, allowEgress), [pod]);
     const { icmp: protocol, error: type } = family;
     const sent = { source: own, destination: peer, protocol: 17, sourcePort: port, destinationPort: 80 };
     const error = (quoted: Packet): Packet => ({
@@ -143,14 +143,14 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
       icmp: { type, code: 3 },
       quoted: networkPacket(quoted),
     });
-    expect(judge('ingress', error(sent))).toBe('drop');
+    expect(evaluate('ingress', error(sent))).toBe('drop');
     out(there());
-    expect(judge('ingress', error(sent))).toBe('pass');
-    expect(judge('ingress', error({ ...sent, destinationPort: 81 }))).toBe('drop');
+    expect(evaluate('ingress', error(sent))).toBe('pass');
+    expect(evaluate('ingress', error({ ...sent, destinationPort: 81 }))).toBe('drop');
     // Of what came in, the error goes out.
-    await stage.load('active', rules(closed, letIn), [pod]);
+    await stage.load('active', rules(closed, allowIngress), [pod]);
     const came = { source: peer, destination: own, protocol: 17, sourcePort: 5, destinationPort: port };
-    expect(judge('ingress', came)).toBe('pass');
+    expect(evaluate('ingress', came)).toBe('pass');
     expect(out({ protocol, icmp: { type, code: 3 }, quoted: networkPacket(came) })).toBe('pass');
     expect(
       out({ protocol, icmp: { type, code: 3 }, quoted: networkPacket({ ...came, sourcePort: 6 }) }),
@@ -158,7 +158,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('later fragments follow the first one’s verdict', async () => {
-    await stage.load('active', rules(closed, letOut), [pod]);
+    await stage.load('active', rules(closed, allowEgress), [pod]);
     const later = { fragment: { id: port, offset: 9, more: false } };
     const before = stage.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]!;
     expect(out(later)).toBe('drop');
@@ -169,7 +169,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     expect(back({ ...home({ sourcePort: 81 }), fragment: { id: port, offset: 0, more: true } })).toBe('drop');
     expect(back(later)).toBe('drop');
     expect(
-      judge('egress', { source: own, destination: parseAddress(family.router), protocol: 17, ...later }),
+      evaluate('egress', { source: own, destination: parseAddress(family.router), protocol: 17, ...later }),
     ).toBe('drop');
     await sleep(50);
     expect(events.filter(({ reason }) => reason === 'fragment')).toHaveLength(4);
@@ -197,22 +197,22 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('staged rules drop nothing, and report what they would deny or allow', async () => {
-    const drafted = rules(open, {
-      ...letOut,
+    const staged = rules(open, {
+      ...allowEgress,
       name: 'not-80',
       action: 'deny',
       protocol: 'udp',
       ports: [{ from: 80 }],
     });
-    const { loaded } = await stage.load('staged', drafted, [pod]);
+    const { loaded } = await stage.load('staged', staged, [pod]);
     expect(out(there())).toBe('pass');
     expect(out(there())).toBe('pass');
     expect(out(there({ destinationPort: 81 }))).toBe('pass');
-    await stage.load('active', rules(closed, { ...letOut, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
+    await stage.load('active', rules(closed, { ...allowEgress, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
     expect(out(there())).toBe('pass');
     expect(out(there({ sourcePort: port + 1, destinationPort: 82 }))).toBe('drop');
     await sleep(50);
-    const told = {
+    const expected = {
       set: 'staged',
       direction: 'egress',
       owner: 1,
@@ -220,7 +220,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
       generation: loaded.generation,
     } as const;
     expect(
-      events.map(({ kind: verdict, set, destinationPort, rule }) => [verdict, set, destinationPort, rule]),
+      events.map(({ kind, set, destinationPort, rule }) => [kind, set, destinationPort, rule]),
     ).toEqual([
       ['staged-deny', 'staged', 80, 1],
       ['staged-deny', 'staged', 80, 1],
@@ -229,7 +229,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
       ['dropped', 'active', 82, 0],
     ]);
     expect(events[0]).toMatchObject({
-      ...told,
+      ...expected,
       source: family.pod,
       destination: family.peer,
       sourcePort: port,
@@ -237,12 +237,12 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('a log rule reports once per connection', async () => {
-    await stage.load('active', rules(open, { ...letOut, name: 'seen', action: 'log' }), [pod]);
+    await stage.load('active', rules(open, { ...allowEgress, name: 'seen', action: 'log' }), [pod]);
     out(there());
     out(there());
     back(home());
     await sleep(50);
-    expect(events.map(({ kind: verdict, rule, protocol }) => [verdict, rule, protocol])).toEqual([
+    expect(events.map(({ kind, rule, protocol }) => [kind, rule, protocol])).toEqual([
       ['logged', 1, 17],
     ]);
   });
@@ -252,9 +252,9 @@ describe('over IPv6', () => {
   const own = parseAddress('fd42::1');
   const link = parseAddress('fe80::7');
   const to = (packet: Partial<Packet>): 'pass' | 'drop' =>
-    judge('ingress', { source: link, destination: own, protocol: 58, ...packet });
+    evaluate('ingress', { source: link, destination: own, protocol: 58, ...packet });
 
-  test('neighbor discovery and reports of groups are not judged, on the link', async () => {
+  test('neighbor discovery and multicast listener reports of the link are exempt', async () => {
     await stage.load('active', rules(closed), [pod]);
     for (const type of [133, 134, 135, 136, 137]) {
       expect(to({ icmp: { type }, hopLimit: 255 })).toBe('pass');
@@ -268,7 +268,7 @@ describe('over IPv6', () => {
   });
 
   test('up to 8 extension headers are skipped', async () => {
-    await stage.load('active', rules(closed, { ...letIn, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
+    await stage.load('active', rules(closed, { ...allowIngress, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
     const udp = { protocol: 17, sourcePort: port, destinationPort: 80 };
     expect(to({ ...udp, extensions: [0, 43, 60] })).toBe('pass');
     expect(to({ ...udp, destinationPort: 81, extensions: [0, 43, 60] })).toBe('drop');
@@ -281,17 +281,17 @@ describe('over IPv6', () => {
     await stage.load('active', rules(open), [pod]);
     expect(to(mapped)).toBe('drop');
     await sleep(50);
-    expect(events.map(({ kind: verdict, reason }) => [verdict, reason])).toEqual([['dropped', 'malformed']]);
+    expect(events.map(({ kind, reason }) => [kind, reason])).toEqual([['dropped', 'malformed']]);
   });
 });
 
 test('UDP connections expire by state', async () => {
-  await stage.load('active', rules(closed, letOut), [pod]);
+  await stage.load('active', rules(closed, allowEgress), [pod]);
   const [own, peer] = [parseAddress(families.IPv4.pod), parseAddress(families.IPv4.peer)];
   const send = (sourcePort: number) =>
-    judge('egress', { source: own, destination: peer, protocol: 17, sourcePort, destinationPort: 80 });
+    evaluate('egress', { source: own, destination: peer, protocol: 17, sourcePort, destinationPort: 80 });
   const answer = (destinationPort: number) =>
-    judge('ingress', { source: peer, destination: own, protocol: 17, sourcePort: 80, destinationPort });
+    evaluate('ingress', { source: peer, destination: own, protocol: 17, sourcePort: 80, destinationPort });
   send(port);
   send(port + 5000);
   expect(answer(port)).toBe('pass');
@@ -304,7 +304,7 @@ test('verdict events over a slot’s rate are counted and not sent', async () =>
   const before = stage.loader.lostVerdicts().find(({ slot }) => slot === 0)?.rateLimited ?? 0n;
   await stage.load('active', rules(closed), [pod]);
   const packet = { source: parseAddress('192.0.2.9'), destination: parseAddress('10.42.0.1'), protocol: 17 };
-  stage.judge(Array.from({ length: 500 }, () => ({ slot: 0, direction: 'ingress' as const, packet })));
+  stage.evaluate(Array.from({ length: 500 }, () => ({ slot: 0, direction: 'ingress' as const, packet })));
   await sleep(50);
   const limited = stage.loader.lostVerdicts().find(({ slot }) => slot === 0)!.rateLimited - before;
   expect(events.length + Number(limited)).toBe(500);

@@ -6,15 +6,15 @@ import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import type { TableEntry, PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
-import { forgetful, JudgeStage } from './rule-fixture.ts';
+import { noTracking, RuleFixture } from './rule-fixture.ts';
 import { tcp } from './packets.ts';
 
 const count = 10;
 const pods = podsOf(count);
 const numberOf = (id: string): number => pods.findIndex((pod) => pod.id === id) + 1;
-let stage: JudgeStage;
+let stage: RuleFixture;
 beforeAll(async () => {
-  stage = await JudgeStage.open(count, forgetful);
+  stage = await RuleFixture.open(count, noTracking);
 });
 afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
@@ -46,7 +46,7 @@ function entered(...ports: number[]): number[] {
     destinationPort,
     tcpFlags: tcp.syn,
   });
-  const found = stage.judge(ports.map((port) => ({ slot: 0, direction: 'ingress', packet: packet(port) })));
+  const found = stage.evaluate(ports.map((port) => ({ slot: 0, direction: 'ingress', packet: packet(port) })));
   return ports.filter((_, i) => found[i] === 'pass');
 }
 const sizes = () =>
@@ -102,7 +102,7 @@ test('a restarted agent finds its rules enforced, and replaces them as a whole',
   await stage.load('staged', lets(83), pods); // waits until what the loads left is removed
   const [prefixes, policies, assignments] = sizes();
 
-  const next = new RuleLoader(stage.programs.ruleMaps, { slots: 64, timeouts: forgetful });
+  const next = new RuleLoader(stage.programs.ruleMaps, { slots: 64, timeouts: noTracking });
   expect(next.generation('active')).toBe(generation);
   expect(entered(80, 81)).toEqual([80]);
   const { tables } = compileRules(lets(81), pods.slice(1));

@@ -6,13 +6,13 @@ import type { PolicyPacket as Judged } from '../../../server/acl/spec/policy-pac
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { edgePackets, ruleSets, somePods } from '../../unit/acl/rule-set-generators.ts';
-import { forgetful, JudgeStage } from './rule-fixture.ts';
+import { noTracking, RuleFixture } from './rule-fixture.ts';
 import { isOutside, wire } from './packet-bytes.ts';
 
 const pods = 40;
-let stage: JudgeStage;
+let stage: RuleFixture;
 beforeAll(async () => {
-  stage = await JudgeStage.open(pods, forgetful);
+  stage = await RuleFixture.open(pods, noTracking);
 });
 afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
@@ -25,7 +25,7 @@ async function compare(set: RuleSet, pods: readonly PolicyEndpoint[], packets: r
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
   const before = hits();
   const judged = packets.filter((packet) => !isOutside(packet));
-  const found = stage.judge(
+  const found = stage.evaluate(
     judged.map((packet) => {
       const slot = slots.get(packet.pod)!;
       return { slot, direction: packet.direction, packet: wire(packet, pods[slot]!) };

@@ -16,13 +16,13 @@ import { frame, type Packet } from './packets.ts';
 
 export const drop = 2;
 
-/** Connections are forgotten at once: every packet is judged by the rules alone. */
-export const forgetful: ConntrackTimeouts = Object.fromEntries(
+/** Connections expire at once, so that every packet is evaluated by the rules alone. */
+export const noTracking: ConntrackTimeouts = Object.fromEntries(
   Object.keys(defaultTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
 ) as ConntrackTimeouts;
 
-/** A namespace with a device for each pod, and the real programs, run on packets that nobody sends. */
-export class JudgeStage implements AsyncDisposable {
+/** A namespace with a device for each pod and the real programs, which run on constructed packets. */
+export class RuleFixture implements AsyncDisposable {
   readonly name = `podlane-t-${randomBytes(3).toString('hex')}`;
   readonly programs: DatapathPrograms;
   readonly loader: RuleLoader;
@@ -35,8 +35,8 @@ export class JudgeStage implements AsyncDisposable {
     this.loader = new Loader(programs.ruleMaps, { slots: programs.maxSlots, timeouts });
   }
 
-  /** @param pods how many: pod `i` has slot `i` and number `i + 1` */
-  static async open(pods: number, timeouts: ConntrackTimeouts = defaultTimeouts): Promise<JudgeStage> {
+  /** @param pods number of pods: pod `i` has slot `i` and number `i + 1` */
+  static async open(pods: number, timeouts: ConntrackTimeouts = defaultTimeouts): Promise<RuleFixture> {
     const name = `podlane-t-${randomBytes(3).toString('hex')}`;
     run('ip', 'netns', 'add', name);
     const programs = await openDatapath({ pins: `/sys/fs/bpf/${name}`, maxSlots: 64 });
@@ -54,10 +54,10 @@ export class JudgeStage implements AsyncDisposable {
         check: false,
       });
     }
-    return new JudgeStage(programs, name, timeouts);
+    return new RuleFixture(programs, name, timeouts);
   }
 
-  /** Compiles and loads; pod `pods[i]` is that of slot `i`. */
+  /** Compiles and loads rules; `pods[i]` is the pod of slot `i`. */
   async load(set: RuleSetName, rules: RuleSet | null, pods: readonly PolicyEndpoint[]) {
     if (rules === null) {
       delete this.#last[set];
@@ -72,8 +72,8 @@ export class JudgeStage implements AsyncDisposable {
     return { compiled, loaded };
   }
 
-  /** What the programs answer to packets of slots, in their order. */
-  judge(packets: readonly { slot: number; direction: Direction; packet: Packet }[]): ('pass' | 'drop')[] {
+  /** Runs the programs on packets of slots. @returns the verdicts in the same order */
+  evaluate(packets: readonly { slot: number; direction: Direction; packet: Packet }[]): ('pass' | 'drop')[] {
     const of = {
       egress: this.programs.programFd('tcx/ingress'),
       ingress: this.programs.programFd('tcx/egress'),

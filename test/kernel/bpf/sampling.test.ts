@@ -8,7 +8,7 @@ import { CounterMap } from '../../../server/bpf/counter-map.ts';
 import { counterBytes, dropBytes } from '../../../server/bpf/slot-layout.ts';
 import type { Sample } from '../../../server/counters/sample.ts';
 import { Sampler } from '../../../server/counters/sampler.ts';
-import type { SampledPod } from '../../../server/datapath/datapath.ts';
+import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { libbpf_num_possible_cpus } from '../../../server/ffi/libbpf.ts';
 import { frameOf } from '../../../server/stream/sample-frame.ts';
 

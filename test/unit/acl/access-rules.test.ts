@@ -56,8 +56,8 @@ const why = async (answer: Promise<unknown>) => {
   return problem && [problem.code, problem.errors?.map(({ line }) => line)];
 };
 
-describe('access rules in force', () => {
-  test('a text is compiled for the pods, loaded, kept as a version with its own words, and told', async () => {
+describe('active access rules', () => {
+  test('applying a text compiles it for the pods, loads it, stores it unchanged as a version, and publishes an event', async () => {
     const { rules, kernel, events } = await open();
     expect(rules.active()).toMatchObject({ version: 0, etag: 'v0', rules: null, text: null });
     const active = await rules.apply(shop(), { actor: 'ada', comment: 'opening day' });
@@ -80,10 +80,10 @@ describe('access rules in force', () => {
     );
     expect(kernel.sets.active.request?.defaults).toEqual({ ingress: 'deny', egress: 'allow' });
     expect(events.map(({ type }) => type)).toEqual(['rules.applied']);
-    expect(events[0]?.message).toMatch(/^ada put rules shop in force as version 1 \(1 rules, \d+ entries/);
+    expect(events[0]?.message).toMatch(/^ada applied rules shop as version 1 \(1 rules, \d+ entries/);
   });
 
-  test('what cannot be put in force changes nothing: neither kernel nor books', async () => {
+  test('rules that cannot be applied change neither kernel nor store', async () => {
     const { rules, kernel, store } = await open();
     await rules.apply(shop(), ada);
     expect(await why(rules.apply(shop().replace('80', '99999'), ada))).toEqual(['bad_rules', [10]]);
@@ -100,7 +100,7 @@ describe('access rules in force', () => {
     expect(await rules.apply(shop('other'), { ...ada, precondition: ifMatch('"v1"') })).toMatchObject({ version: 3 });
   });
 
-  test('any version can be put in force again, as a new one, and having none is a version too', async () => {
+  test('rolling back to any version adds a new one, and removing the rules is a version too', async () => {
     const { rules, kernel } = await open();
     await rules.apply(shop(), ada);
     await rules.apply(shop('other'), ada);
@@ -128,7 +128,7 @@ describe('access rules in force', () => {
     expect(await why(rules.version(9))).toEqual(['version_not_found', undefined]);
   });
 
-  test('an agent that starts again loads what was in force, the draft too; rules that it cannot load are told', async () => {
+  test('a restarted agent loads the active and the staged rules; rules that it cannot load are a problem', async () => {
     const first = await open();
     await first.rules.apply(shop(), ada);
     await first.rules.stage(shop('other'), ada);
@@ -154,8 +154,8 @@ describe('access rules in force', () => {
   });
 });
 
-describe('pods that come and go', () => {
-  test('the rules hold for a pod before it gets a device, and pods that come at once are compiled once', async () => {
+describe('added and removed pods', () => {
+  test('rules apply to a pod before it gets a device, and pods added at once are compiled once', async () => {
     const { rules, kernel } = await open({ pods: [cart] });
     await rules.apply(shop(), ada);
     expect(kernel.sets.active.request?.tables.ipcache.size).toBe(0);
@@ -168,7 +168,7 @@ describe('pods that come and go', () => {
     expect(rules.active().warnings).toMatchObject([{ rule: 'to cart', line: 5 }]);
   });
 
-  test('a pod for which the rules cannot be loaded is refused, and what holds goes on', async () => {
+  test('a pod for which the rules cannot be loaded is rejected, and the active rules stay', async () => {
     const { rules, kernel, events } = await open({ pods: [cart] });
     await rules.apply(shop(), ada);
     kernel.nextError = noRoom();
@@ -180,7 +180,7 @@ describe('pods that come and go', () => {
     expect(kernel.sets.active.owners.size).toBe(2);
   });
 
-  test('without rules nothing is loaded for them', async () => {
+  test('without rules nothing is loaded', async () => {
     const { rules, kernel } = await open({ pods: [] });
     await rules.addPod(cart);
     rules.removePod(cart.id);
@@ -188,8 +188,8 @@ describe('pods that come and go', () => {
   });
 });
 
-describe('a draft', () => {
-  test('judges beside the rules in force, says what it changes, and becomes them', async () => {
+describe('staged rules', () => {
+  test('are evaluated beside the active rules, show what they change, and become active', async () => {
     const { rules, kernel, events } = await open();
     await rules.apply(shop(), ada);
     const draft = await rules.stage(shop('other').replace('to cart', 'others to cart'), ada);
@@ -208,7 +208,7 @@ describe('a draft', () => {
     expect(events.map(({ type }) => type)).toEqual(['rules.applied', 'rules.staged', 'rules.applied']);
   });
 
-  test('is not applied over rules that came into force since it was saved', async () => {
+  test('are not applied when another version was activated since they were staged', async () => {
     const { rules } = await open();
     await rules.stage(shop(), ada);
     await rules.apply(shop('other'), { actor: 'bob' });
@@ -218,20 +218,20 @@ describe('a draft', () => {
     expect(await why(rules.applyStaged(ada))).toEqual(['no_staged_rules', undefined]);
   });
 
-  test('that cannot be loaded leaves the one before, in the books too', async () => {
+  test('that cannot be loaded leave the previous ones staged, in the store too', async () => {
     const { rules, kernel, store } = await open();
     await rules.stage(shop(), ada);
     kernel.nextError = noRoom();
     expect(await why(rules.stage(shop('other'), ada))).toEqual(['rules_too_large', undefined]);
     expect(rules.staged()).toMatchObject({ text: shop(), evaluating: true });
-    expect(await store.setting('node', 'rules.draft')).toMatchObject({ text: shop() });
+    expect(await store.setting('node', 'rules.staged')).toMatchObject({ text: shop() });
     await rules.discardStaged(ada);
-    expect(await store.setting('node', 'rules.draft')).toBeNull();
+    expect(await store.setting('node', 'rules.staged')).toBeNull();
   });
 });
 
-describe('from a rule to its entries and back', () => {
-  test('entries name their rule, pods and addresses, with the hits that the kernel counted', async () => {
+describe('entries of rules', () => {
+  test('entries name their rule, pods and peers, with the hits counted by the kernel', async () => {
     const { rules, kernel } = await open();
     await rules.apply(shop(), ada);
     const { items, total } = await rules.queries.entries('active', { rule: 'to cart' }, 0, 10);
@@ -277,7 +277,7 @@ describe('from a rule to its entries and back', () => {
     expect(rules.ruleName('active', 1, 1)).toBe('to cart');
   });
 
-  test('a packet is explained by pods’ names or addresses, by the draft too, and without rules passes', async () => {
+  test('a packet is explained by pod name or address, by active and staged rules; without rules it is allowed', async () => {
     const { rules } = await open();
     const ask = (source: string, port: number, set: 'active' | 'staged' = 'active') =>
       rules.queries.explain({ set, source, destination: 'shop.cart', protocol: 'tcp', port });
@@ -297,7 +297,7 @@ describe('from a rule to its entries and back', () => {
       ingress: {
         pod: { name: 'cart' },
         rule: 'to cart',
-        lookups: expect.arrayContaining([expect.objectContaining({ table: 'rows' })]),
+        lookups: expect.arrayContaining([expect.objectContaining({ table: 'rule_entries' })]),
       },
     });
     expect(await ask('10.42.0.2', 81)).toMatchObject({ verdict: 'deny', ingress: { rule: null } });
@@ -313,7 +313,7 @@ describe('from a rule to its entries and back', () => {
   });
 });
 
-test('a company’s rules are read and compiled beside the event loop, which goes on', async () => {
+test('large rule sets are parsed and compiled off the event loop', async () => {
   const pods = podsOf(100).map((each, number) => ({ ...each, number }));
   const { rules } = await open({ pods });
   const text = formatRules(rulesOf(300, 600, 100));

@@ -38,7 +38,7 @@ function compare(compiled: CompiledRules, set: RuleSet, pods: readonly PolicyEnd
   return packets.length;
 }
 
-describe('compiled tables judge as the reference does', () => {
+describe('compiled tables decide as the reference evaluator does', () => {
   test('generated rule sets, 75,000 packets at boundaries', () => {
     let packets = 0;
     fc.assert(

@@ -4,7 +4,7 @@ import { EntryAllocator } from '../../../server/acl/tables/entry-allocator.ts';
 import type { TableEntry } from '../../../server/acl/tables/policy-tables.ts';
 import { ruleEntryBytes } from '../../../server/bpf/rule-layout.ts';
 
-const rowOf = (count: number): TableEntry[] =>
+const entriesOf = (count: number): TableEntry[] =>
   Array.from({ length: count }, (_, port) => ({
     protocol: 6,
     port,
@@ -14,42 +14,42 @@ const rowOf = (count: number): TableEntry[] =>
     log: 0,
   }));
 
-test('rows never overlap, and what is removed can be had again, whole', () => {
+test('lists never overlap, and freed extents are merged and allocated again', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -20, max: 40 }), { maxLength: 60 }), (steps) => {
       const memory = new ArrayBuffer(300 * ruleEntryBytes);
-      const arena = new EntryAllocator(memory);
-      const rows: [index: number, count: number][] = [];
+      const allocator = new EntryAllocator(memory);
+      const lists: [index: number, count: number][] = [];
       for (const step of steps) {
-        const place = -step % Math.max(1, rows.length);
-        if (step <= 0) for (const [index, count] of rows.splice(place, 1)) arena.free(index, count);
+        const place = -step % Math.max(1, lists.length);
+        if (step <= 0) for (const [index, count] of lists.splice(place, 1)) allocator.free(index, count);
         else {
-          const index = arena.allocate(rowOf(step));
-          if (index !== null) rows.push([index, step]);
+          const index = allocator.allocate(entriesOf(step));
+          if (index !== null) lists.push([index, step]);
         }
-        const sorted = rows.toSorted(([a], [b]) => a - b);
+        const sorted = lists.toSorted(([a], [b]) => a - b);
         sorted.forEach(([index, count], i) => {
           expect(index).toBeGreaterThan(0);
-          expect(arena.entryCountAt(index)).toBe(count);
+          expect(allocator.entryCountAt(index)).toBe(count);
           expect(index + count).toBeLessThanOrEqual(sorted[i + 1]?.[0] ?? 300);
         });
-        expect(arena.freeEntries).toBe(299 - rows.reduce((sum, [, count]) => sum + count, 0));
-        // The next agent finds the same room.
+        expect(allocator.freeEntries).toBe(299 - lists.reduce((sum, [, count]) => sum + count, 0));
+        // A restarted agent finds the same free entries.
         const next = new EntryAllocator(memory);
-        for (const [index] of rows) next.reserve(index);
-        expect(next.freeEntries).toBe(arena.freeEntries);
+        for (const [index] of lists) next.reserve(index);
+        expect(next.freeEntries).toBe(allocator.freeEntries);
       }
-      for (const [index, count] of rows) arena.free(index, count);
-      expect(arena.allocate(rowOf(299))).toBe(1);
-      expect(arena.allocate(rowOf(1))).toBeNull();
+      for (const [index, count] of lists) allocator.free(index, count);
+      expect(allocator.allocate(entriesOf(299))).toBe(1);
+      expect(allocator.allocate(entriesOf(1))).toBeNull();
     }),
   );
 });
 
-test('an entry is bytes as bpf/rule-layout.h says, and leads to the one around it', () => {
+test('an entry has the layout of bpf/rule-layout.h, with the offset of the entry that encloses it', () => {
   const memory = new ArrayBuffer(10 * ruleEntryBytes);
-  const arena = new EntryAllocator(memory);
-  arena.allocate([
+  const allocator = new EntryAllocator(memory);
+  allocator.allocate([
     { protocol: 0, port: 0, length: 0, verdict: 'deny', rule: 0, log: 9 },
     { protocol: 6, port: 0, length: 1, verdict: 'default', rule: 0, log: 0 },
     { protocol: 6, port: 80, length: 16, verdict: 'allow', rule: 0x1234, log: 2 },

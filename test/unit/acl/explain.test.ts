@@ -8,7 +8,7 @@ import { Explainer } from '../../../server/acl/explain/explainer.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
-test('names the deciding rule, the log and those that lost out as the reference does', () => {
+test('names the deciding rule, the log rule and shadowed rules as the reference evaluator does', () => {
   fc.assert(
     fc.property(ruleSets, fc.integer(), (set, seed) => {
       const expected = referenceEvaluator(set, somePods);
@@ -22,7 +22,7 @@ test('names the deciding rule, the log and those that lost out as the reference 
   );
 });
 
-test('a flow between two pods is judged by both, in order, with each look into the tables', () => {
+test('a flow between two pods is evaluated at both ends, egress first, with each look-up', () => {
   const set = ruleSet.parse({
     name: 'shop',
     defaults: { ingress: 'deny', egress: 'allow' },
@@ -58,17 +58,17 @@ test('a flow between two pods is judged by both, in order, with each look into t
   expect(explanation).toMatchObject({
     verdict: 'allow',
     egress: { pod: web!.id, verdict: 'allow', rule: null, lookups: [{ table: 'pods', value: null }] },
-    ingress: { pod: db!.id, rule: 'web to db', log: 'watch', losers: ['nobody else'] },
+    ingress: { pod: db!.id, rule: 'web to db', log: 'watch', shadowed: ['nobody else'] },
   });
   expect(explanation.ingress!.lookups.map(({ table, key }) => `${table}: ${key}`)).toEqual([
-    'pods: pod-1 ingress',
-    'prefixes: 10.42.0.0/32',
-    expect.stringMatching(/^assignments: policy \d+, identity 1$/),
-    expect.stringMatching(/^rows: row \d+, protocol 6, port 5432\/15$/),
+    'pods: pod pod-1, ingress',
+    'ipcache: 10.42.0.0/32',
+    expect.stringMatching(/^policies: policy \d+, identity 1$/),
+    expect.stringMatching(/^rule_entries: entries \d+, protocol 6, port 5432\/15$/),
   ]);
   expect(explainer.flow({ ...flow, port: 5434 })).toMatchObject({
     verdict: 'deny',
-    ingress: { rule: 'nobody else', losers: [] },
+    ingress: { rule: 'nobody else', shadowed: [] },
   });
   const outside = parseAddress('192.0.2.1');
   expect(explainer.flow({ ...flow, source: outside, destination: outside }).verdict).toBe('allow');

@@ -34,19 +34,19 @@ const refusal = (run: () => unknown): ProblemError => {
     if (error instanceof ProblemError) return error;
     throw error;
   }
-  throw new Error('was not refused');
+  throw new Error('was not rejected');
 };
 
-describe('too many', () => {
+describe('limits', () => {
   const { ruleSet: set, lineOf } = parseRules(text);
 
   test.each([
-    ['prefixes', 3, /need at least 4 prefixes, the tables hold 3; rule "large" \(line 9\) needs 4 of 4/],
+    ['prefixes', 3, /need at least 4 prefixes, the limit is 3; rule "large" \(line 9\) needs 4 of 4/],
     ['identities', 1, /need at least 3 identities.*; rule "\w+" \(line \d\) needs 2 of 3 identities/],
-    ['entries', 5, /need at least \d+ entries, the tables hold 5; rule "large" \(line 9\)/],
-    ['assignments', 2, /assignments, the tables hold 2/],
-    ['policies', 1, /need at least 2 policies, the tables hold 1$/],
-  ] as const)('%s are refused, with the rule that needs most and its line', (what, most, message) => {
+    ['entries', 5, /need at least \d+ entries, the limit is 5; rule "large" \(line 9\)/],
+    ['policyEntries', 2, /policy entries, the limit is 2/],
+    ['policies', 1, /need at least 2 policies, the limit is 1$/],
+  ] as const)('%s are rejected, with the rule that needs most and its line', (what, most, message) => {
     const error = refusal(() =>
       compileRules(set, somePods, { limits: { ...defaultLimits, [what]: most }, lineOf }),
     );
@@ -55,11 +55,11 @@ describe('too many', () => {
     if (what === 'entries') expect(error.errors).toMatchObject([{ path: 'rules[1]', line: 9 }]);
   });
 
-  test('what just fits is not', () => {
+  test('rules at the limit compile', () => {
     expect(() => compileRules(set, somePods, { lineOf })).not.toThrow();
   });
 
-  test('rules: ten thousand and one, with the line of the last', () => {
+  test('10,001 rules are rejected with the line of the last one', () => {
     const head = 'name: many\nrules:\n';
     const rule = (index: number) =>
       `  - {name: r${index}, direction: ingress, subject: {all: true}, action: deny}\n`;
@@ -67,12 +67,12 @@ describe('too many', () => {
       parseRules(head + Array.from({ length: 10_001 }, (_, index) => rule(index)).join('')),
     );
     expect(error.errors).toEqual([
-      { path: 'rules[10000]', line: 10_003, message: expect.stringMatching(/^10001 rules are too many/) },
+      { path: 'rules[10000]', line: 10_003, message: expect.stringMatching(/^10001 rules; the limit is 10000$/) },
     ]);
   });
 });
 
-describe('a rule that can match nothing is a warning that says why', () => {
+describe('a rule that matches no packet is a warning with the reason', () => {
   const rule = (name: string, more: object) => ({
     name,
     direction: 'ingress',
@@ -87,23 +87,23 @@ describe('a rule that can match nothing is a warning that says why', () => {
 
   test('no pod is its subject', () => {
     expect(warn(rule('a', { subject: { pod: 'nobody' } }))).toEqual([
-      'a (10) matches nothing: no pod is its subject',
+      'a (10) matches no packet: no pod is its subject',
     ]);
   });
 
-  test('its peers mean no address, exceptions considered', () => {
+  test('its peers have no addresses, exceptions considered', () => {
     expect(
       warn(
         rule('a', { peers: [{ pods: { matchLabels: { app: 'none' } } }] }),
         rule('b', { peers: [{ cidr: '10.0.0.0/31', except: ['10.0.0.0/32', '10.0.0.1/32'] }] }),
       ),
     ).toEqual([
-      'a (10) matches nothing: its peers mean no address',
-      'b (11) matches nothing: its peers mean no address',
+      'a (10) matches no packet: its peers have no addresses',
+      'b (11) matches no packet: its peers have no addresses',
     ]);
   });
 
-  test('others come first, together', () => {
+  test('other rules precede it together', () => {
     const tcp = (from: number, to: number) => ({ protocol: 'tcp', ports: [{ from, to }] });
     expect(
       warn(
@@ -112,12 +112,12 @@ describe('a rule that can match nothing is a warning that says why', () => {
         rule('late', tcp(500, 1500)),
         rule('last', tcp(1, 2001)),
       ),
-    ).toEqual(['late (12) is never asked: "low", "high" come first wherever it matches']);
+    ).toEqual(['late (12) is never evaluated: "low", "high" precede it wherever it matches']);
   });
 
-  test('a log that only comes after decisions', () => {
+  test('a log rule after all decisions', () => {
     expect(warn(rule('all', {}), rule('see', { action: 'log' }))).toEqual([
-      'see (11) is never asked: "all" comes first wherever it matches',
+      'see (11) is never evaluated: "all" precedes it wherever it matches',
     ]);
     expect(warn(rule('see', { action: 'log' }), rule('all', {}))).toEqual([]);
   });

@@ -71,8 +71,8 @@ const faults = (text: string): string[] => {
   return [];
 };
 
-describe('a NetworkPolicy means what Kubernetes says', () => {
-  test('of those who may come in, at these ports only', () => {
+describe('a NetworkPolicy is converted as Kubernetes defines it', () => {
+  test('listed peers are allowed, at listed ports only', () => {
     const verdict = judge(policy);
     expect(verdict('ingress', '172.17.0.5', 'tcp', 6379)).toBe('allow');
     expect(verdict('ingress', '172.17.1.5', 'tcp', 6379)).toBe('deny');
@@ -86,18 +86,18 @@ describe('a NetworkPolicy means what Kubernetes says', () => {
     expect(verdict('ingress', '10.42.0.4', 'tcp', 6379)).toBe('allow');
   });
 
-  test('both selectors of one peer must hold; without ports all protocols pass', () => {
+  test('both selectors of one peer must match; without ports all protocols are allowed', () => {
     const verdict = judge(policy);
     expect(verdict('egress', '10.42.0.3', 'icmp')).toBe('allow');
     expect(verdict('egress', '10.42.0.2', 'tcp', 80)).toBe('deny');
     expect(verdict('egress', '192.0.2.1', 'tcp', 80)).toBe('deny');
   });
 
-  test('pods that none speaks of are free', () => {
+  test('pods that no policy selects are not restricted', () => {
     expect(judge(policy, 'shop.web')('ingress', '192.0.2.1', 'tcp', 1)).toBe('allow');
   });
 
-  test('several add up, as documents or as a list', () => {
+  test('several policies are additive, as documents or as a list', () => {
     const more = `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: all, namespace: shop}
@@ -141,7 +141,7 @@ spec:
   });
 });
 
-describe('what cannot be carried out is refused with its line', () => {
+describe('unsupported fields are rejected with their line', () => {
   test.each([
     ['port: 6379', 'port: http', /^25 spec.ingress\[0\].ports\[0\].port: the port name "http" is not known/],
     ['endPort: 32768', 'endPort: 31999', /^26 .*endPort: less than `port`$/],
@@ -157,7 +157,7 @@ describe('what cannot be carried out is refused with its line', () => {
     expect(faults(policy.replace(right, wrong)).join('\n')).toMatch(message);
   });
 
-  test('one name twice', () => {
+  test('a duplicate name is rejected', () => {
     expect(faults(`${policy}---\n${policy}`)[0]).toMatch(/^44 rules\[5\].name: rule 1 has the name/);
   });
 });

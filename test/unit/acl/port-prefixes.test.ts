@@ -99,7 +99,7 @@ function found(own: PortRuns, base: PortTree | null, inherited: PortLabel): Pref
 }
 
 describe('ports are split into the fewest prefixes', () => {
-  test('what rules claim is what the first of them says at each port', () => {
+  test('at each port the first rule that claims it decides', () => {
     fc.assert(
       fc.property(claims(0), (all) => {
         const tree = buildPortTree(buildPortRuns(all, bits), bits);
@@ -148,7 +148,7 @@ describe('ports are split into the fewest prefixes', () => {
     expect(count(buildPortTree(buildPortRuns([])), useDefault)).toBe(3);
   });
 
-  test('a row says only what its rules change, and what holds for all protocols once', () => {
+  test('a list has entries only where its rules change the decision, and one for all protocols', () => {
     const claims = (protocol: 'any' | 'tcp', order: number) => ({
       protocol,
       claims: [{ from: 0, to: 65_535, order, log: false }],

@@ -1,25 +1,17 @@
 import type { Peer, Rule, RuleSet } from '../../../contract/acl.ts';
 import { type Address, type Cidr, contains, parseAddress, parseCidr } from '../../../contract/cidr.ts';
+import type { PolicyDecision } from '../../../server/acl/explain/explainer.ts';
 import { type PolicyPacket, ruleProtocolOf, type PolicyVerdict } from '../../../server/acl/spec/policy-packet.ts';
 import { type PolicyEndpoint, matchesPeer, matchesSubject } from '../../../server/acl/spec/pod-selector.ts';
 
-export interface PolicyDecision {
-  verdict: PolicyVerdict;
-  /** Name of the rule that decided; null: none did, and the default holds. */
-  rule: string | null;
-  /** Name of the first `log` rule that was asked before the decision. */
-  log: string | null;
-  /** Names of the rules that match as well, but were not asked any more, in their order. */
-  shadowed: string[];
-}
 
 /**
- * The meaning of a rule set, without any cleverness: the compiler is tested against this.
- * @returns what judges a packet of one of `pods`
+ * Defines the meaning of a rule set by the simplest evaluation, as the oracle of the compiler's tests.
+ * @returns a function that evaluates a packet of one of `pods`
  */
 export function referenceEvaluator(ruleSet: RuleSet, pods: readonly PolicyEndpoint[]): (packet: PolicyPacket) => PolicyDecision {
   const rules = ruleSet.rules
-    .map((rule, index) => ({ rule, index, terms: rule.peers.map((peer) => readTerm(peer, pods)) }))
+    .map((rule, index) => ({ rule, index, terms: rule.peers.map((peer) => parseTerm(peer, pods)) }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
   const byId = new Map(pods.map((pod) => [pod.id, pod]));
   return (packet) => {
@@ -29,21 +21,21 @@ export function referenceEvaluator(ruleSet: RuleSet, pods: readonly PolicyEndpoi
       .filter(({ rule, terms }) => matches(rule, terms, pod, packet))
       .map(({ rule }) => rule);
     const decided = matching.findIndex(({ action }) => action !== 'log');
-    const asked = decided < 0 ? matching : matching.slice(0, decided + 1);
+    const evaluated = decided < 0 ? matching : matching.slice(0, decided + 1);
     const rule = matching[decided];
     return {
       verdict: rule ? (rule.action as PolicyVerdict) : ruleSet.defaults[packet.direction],
       rule: rule?.name ?? null,
-      log: asked.find(({ action }) => action === 'log')?.name ?? null,
-      shadowed: matching.slice(asked.length).map(({ name }) => name),
+      log: evaluated.find(({ action }) => action === 'log')?.name ?? null,
+      shadowed: matching.slice(evaluated.length).map(({ name }) => name),
     };
   };
 }
 
-/** A term of a rule's peers, with its texts read once. */
+/** A term of a rule's peers, parsed. */
 type Term = { cidr: Cidr; except: Cidr[] } | { addresses: Address[] };
 
-function readTerm(peer: Peer, pods: readonly PolicyEndpoint[]): Term {
+function parseTerm(peer: Peer, pods: readonly PolicyEndpoint[]): Term {
   if ('cidr' in peer) return { cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) };
   const addresses = pods.filter((pod) => matchesPeer(peer, pod)).flatMap((pod) => pod.addresses);
   return { addresses: addresses.map((text) => parseAddress(text.replace(/\/.*/, ''))) };
@@ -51,7 +43,7 @@ function readTerm(peer: Peer, pods: readonly PolicyEndpoint[]): Term {
 
 function matches(rule: Rule, terms: Term[], pod: PolicyEndpoint, packet: PolicyPacket): boolean {
   if (rule.direction !== packet.direction || !matchesSubject(rule.subject, pod)) return false;
-  if (terms.length > 0 && !terms.some((term) => holds(term, packet.peer))) return false;
+  if (terms.length > 0 && !terms.some((term) => containsPeer(term, packet.peer))) return false;
   if (rule.protocol === 'any') return true;
   if (rule.protocol !== ruleProtocolOf(packet)) return false;
   if (rule.protocol === 'icmp')
@@ -68,7 +60,7 @@ function matches(rule: Rule, terms: Term[], pod: PolicyEndpoint, packet: PolicyP
   );
 }
 
-function holds(term: Term, peer: Address): boolean {
+function containsPeer(term: Term, peer: Address): boolean {
   if ('addresses' in term)
     return term.addresses.some(({ family, value }) => family === peer.family && value === peer.value);
   return contains(term.cidr, peer) && !term.except.some((except) => contains(except, peer));

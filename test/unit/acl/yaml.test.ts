@@ -43,14 +43,14 @@ const faults = (text: string): string[] => {
   return [];
 };
 
-test('a rule set is read with its defaults and lines', () => {
+test('a rule set is parsed with its defaults and lines', () => {
   const { ruleSet, lineOf } = parseRules(text);
   expect(ruleSet.defaults).toEqual({ ingress: 'deny', egress: 'allow' });
   expect(ruleSet.rules[0]).toMatchObject({ name: 'web', priority: 1000, icmp: [] });
   expect([lineOf(0), lineOf(1), lineOf(2)]).toEqual([6, 19, 5]);
 });
 
-test('what is written reads back the same', () => {
+test('formatted rules parse as the same rule set', () => {
   const same = (set: RuleSet): void => {
     expect(parseRules(formatRules(set)).ruleSet).toEqual(set);
   };
@@ -59,7 +59,7 @@ test('what is written reads back the same', () => {
   fc.assert(fc.property(ruleSets, same), { numRuns: 50 });
 });
 
-describe('a fault is told with its line', () => {
+describe('errors have a line', () => {
   test.each([
     ['10.0.0.0/8', '10.0.0.0/33', /^11 rules\[0\].peers\[0\].cidr: not an IP prefix: "10.0.0.0\/33"/],
     ['10.0.0.0/8', '10.0.0.300/8', /^11 .*: not an IP address: "10.0.0.300"/],
@@ -74,7 +74,7 @@ describe('a fault is told with its line', () => {
     ['protocol: tcp', 'protocol: any', /^17 rules\[0\].ports: ports need tcp, udp or sctp$/],
     ['protocol: icmp', 'protocol: udp', /^23 rules\[1\].icmp: types need the protocol icmp$/],
     ['action: allow', 'action: drop', /^18 rules\[0\].action: /],
-    ['action: allow', 'verdict: allow', /^18 rules\[0\].verdict: no such field$/m],
+    ['action: allow', 'verdict: allow', /^18 rules\[0\].verdict: unknown field$/m],
     ['name: ping', 'name: web', /^19 rules\[1\].name: rule 1 has the name "web" already$/],
     ['{all: true}', '{everyone: true}', /^21 rules\[1\].subject/],
     [
@@ -91,13 +91,13 @@ describe('a fault is told with its line', () => {
     expect(faults(text.replace(right, wrong)).join('\n')).toMatch(message);
   });
 
-  test('an empty text, one of comments, and one that is no map', () => {
+  test('an empty text, comments alone, and a document that is not a map', () => {
     expect(faults('')).toEqual(['1 : there is nothing in the text']);
     expect(faults('# nothing\n')).toEqual(['1 : there is nothing in the text']);
     expect(faults('- a\n')).toHaveLength(1);
   });
 
-  test('aliases that multiply are refused and not unfolded', () => {
+  test('aliases that multiply are rejected without expansion', () => {
     const levels = 'abcdefgh'
       .split('')
       .map((key, index, all) =>

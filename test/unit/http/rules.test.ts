@@ -107,11 +107,11 @@ test('a change that was made from an older state is refused', async () => {
 
 test('a draft is saved, read, applied and dropped', async () => {
   const ask = await openRules();
-  expect(await ask('GET', '/staged')).toMatchObject({ status: 200, body: { draft: null } });
-  expect((await ask('GET', '/entries?set=draft')).body).toMatchObject({ code: 'no_staged_rules' });
+  expect(await ask('GET', '/staged')).toMatchObject({ status: 200, body: { staged: null } });
+  expect((await ask('GET', '/entries?set=staged')).body).toMatchObject({ code: 'no_staged_rules' });
   const saved = await ask('PUT', '/staged', text());
-  expect(saved.body).toMatchObject({ draft: { judging: true, text: text() } });
-  expect((await ask('PUT', '/staged', text(81), { 'if-match': '"d0"' })).status).toBe(409);
+  expect(saved.body).toMatchObject({ staged: { evaluating: true, text: text() } });
+  expect((await ask('PUT', '/staged', text(81), { 'if-match': '"s0"' })).status).toBe(409);
   const applied = await ask('POST', '/staged/apply', undefined, { 'if-match': saved.etag as string });
   expect(applied).toMatchObject({ status: 200, body: { version: 1 } });
   await ask('PUT', '/staged', text(82));
