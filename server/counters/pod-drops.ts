@@ -4,7 +4,8 @@ import type { OwnDrops, PodDrops } from '../../contract/drops.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { counterIndex } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
-import type { Datapath, DatapathEvents, SampledPod } from '../datapath/datapath.ts';
+import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
+import type { SampledPod } from '../datapath/sampled-pod.ts';
 import type { KernelDropCounters } from './kernel-drops.ts';
 
 type Pods = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'get' | 'summaries'>;

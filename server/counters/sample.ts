@@ -1,7 +1,7 @@
 import type { CounterName, DatapathCounterName } from '../../contract/counters.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import { counterIndex, counterWidth } from '../bpf/counter-layout.ts';
-import type { SampledPod } from '../datapath/datapath.ts';
+import type { SampledPod } from '../datapath/sampled-pod.ts';
 import type { SlotReader } from './slot-reader.ts';
 
 /** A pod's counters at one moment. */

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { NodeSample } from '../../contract/node.ts';
 import { sweptWidth } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
-import type { SampledPod } from '../datapath/datapath.ts';
+import type { SampledPod } from '../datapath/sampled-pod.ts';
 import { NodeMeter } from './node-meter.ts';
 import { type Sample, samplePod } from './sample.ts';
 import { gridHz, isDue, SampleSchedule } from './schedule.ts';

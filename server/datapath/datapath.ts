@@ -28,6 +28,7 @@ import { readPod } from './pods/read-pod.ts';
 import { writePodConfig } from './reconcile/reconcile.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { RunningBuild } from './running-build.ts';
+import { type SampledPod, sampledPod } from './sampled-pod.ts';
 import { SlotAllocator } from './slot-allocator.ts';
 import { UserPrograms } from './user-programs/user-programs.ts';
 
@@ -44,20 +45,6 @@ export interface DatapathEvents {
   'pod-removed': [id: string];
   migration: [Migration];
   event: [Event];
-}
-
-/** A pod as the sampler reads it. */
-export interface SampledPod {
-  id: string;
-  number: number;
-  /** Slots of its devices, the one that carries its traffic last. */
-  slots: readonly number[];
-  /** Inode of its network namespace. */
-  netnsInode: bigint;
-  kind: DeviceKind;
-  /** Sums of its removed devices, in the order of `counterFields`. */
-  carried: readonly bigint[];
-  requests: { ok: number; failed: number } | null;
 }
 
 /** Attaches, reads, migrates and detaches the pods of this node, and publishes their changes. */
@@ -140,7 +127,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       ),
     );
     for (const pod of pods)
-      for (const migration of open) if (migration.podId === pod.record.id) selectCurrentDevice(pod, migration);
+      for (const migration of open)
+        if (migration.podId === pod.record.id) selectCurrentDevice(pod, migration);
     const owners = records.map(({ number }) => number);
     const { kernel, refusal } = await openKernel(options, redirect !== false, owners, async (opened) => {
       for (const pod of pods) writePodConfig(opened, pod);
@@ -300,12 +288,12 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#context.registry
       .all()
       .filter((pod) => !isGone(pod))
-      .map(sampled);
+      .map(sampledPod);
   }
 
   get(id: string): SampledPod | undefined {
     const pod = this.#context.registry.get(id);
-    return pod && !isGone(pod) ? sampled(pod) : undefined;
+    return pod && !isGone(pod) ? sampledPod(pod) : undefined;
   }
 
   /** Waits for running operations and migrations. Devices, programs and counters stay as they are. */
@@ -346,13 +334,3 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     }
   }
 }
-
-const sampled = (pod: LivePod): SampledPod => ({
-  id: pod.record.id,
-  number: pod.record.number,
-  slots: pod.devices.map((device) => device.slot),
-  netnsInode: pod.record.netnsInode,
-  kind: currentDevice(pod).kind,
-  carried: pod.record.carried,
-  requests: pod.requests,
-});

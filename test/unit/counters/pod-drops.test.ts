@@ -6,7 +6,8 @@ import { counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.t
 import { decodeKernelDropCount } from '../../../server/bpf/kernel-drops.ts';
 import type { KernelDropCounters, TrackedPod } from '../../../server/counters/kernel-drops.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
-import type { DatapathEvents, SampledPod } from '../../../server/datapath/datapath.ts';
+import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
+import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 
 test('a map entry decodes to the sum over the CPUs and the latest time', () => {
   const key = Buffer.from(Uint32Array.of(7, 0x0003_0002).buffer);

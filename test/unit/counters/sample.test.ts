@@ -3,7 +3,7 @@ import { decodeFrame, frameColumns, noValue } from '../../../contract/sample-fra
 import { counterIndex, sweptWidth, zeroCounters } from '../../../server/bpf/counter-layout.ts';
 import { samplePod } from '../../../server/counters/sample.ts';
 import { type SlotReader, slotReader, sweepReader } from '../../../server/counters/slot-reader.ts';
-import type { SampledPod } from '../../../server/datapath/datapath.ts';
+import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { frameOf } from '../../../server/stream/sample-frame.ts';
 
 const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicNs: 123n };

@@ -6,7 +6,8 @@ import type { KernelDropCounters } from '../../../server/counters/kernel-drops.t
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
 import { counterValue, type Sample, samplePod } from '../../../server/counters/sample.ts';
 import { slotReader } from '../../../server/counters/slot-reader.ts';
-import type { Datapath, SampledPod } from '../../../server/datapath/datapath.ts';
+import type { Datapath } from '../../../server/datapath/datapath.ts';
+import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { buildApp } from '../../../server/http/app.ts';
 import { frameOf } from '../../../server/stream/sample-frame.ts';
 import { version } from '../../../server/version.ts';

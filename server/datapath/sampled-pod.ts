@@ -1,0 +1,26 @@
+import type { DeviceKind } from '../../contract/device.ts';
+import { currentDevice, type LivePod } from './pod-registry.ts';
+
+/** A pod as the sampler reads it. */
+export interface SampledPod {
+  id: string;
+  number: number;
+  /** Slots of its devices, the one that carries its traffic last. */
+  slots: readonly number[];
+  /** Inode of its network namespace. */
+  netnsInode: bigint;
+  kind: DeviceKind;
+  /** Sums of its removed devices, in the order of the counters in a slot. */
+  carried: readonly bigint[];
+  requests: { ok: number; failed: number } | null;
+}
+
+export const sampledPod = (pod: LivePod): SampledPod => ({
+  id: pod.record.id,
+  number: pod.record.number,
+  slots: pod.devices.map((device) => device.slot),
+  netnsInode: pod.record.netnsInode,
+  kind: currentDevice(pod).kind,
+  carried: pod.record.carried,
+  requests: pod.requests,
+});
