@@ -4,7 +4,7 @@ import { CircleCheck, Info, X } from 'lucide-react';
 import { Toast } from 'radix-ui';
 import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
-import type { ShownNotice } from './toast.tsx';
+import type { ShownNotice } from './notice.ts';
 import { WarningSign } from './warning-sign.tsx';
 
 interface ToastListProps {

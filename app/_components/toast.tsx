@@ -1,17 +1,7 @@
 'use client';
 
-import { lazy, type ReactNode, Suspense, useSyncExternalStore } from 'react';
-
-interface Notice {
-  title: string;
-  detail?: ReactNode;
-  tone: 'done' | 'failed' | 'info';
-  action?: { label: string; run: () => void };
-}
-
-export interface ShownNotice extends Notice {
-  id: number;
-}
+import { lazy, Suspense, useSyncExternalStore } from 'react';
+import type { Notice, ShownNotice } from './notice.ts';
 
 let notices: readonly ShownNotice[] = [];
 let nextId = 1;

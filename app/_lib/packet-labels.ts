@@ -41,7 +41,7 @@ export function clockWithMilliseconds(time: string): string {
   return `${date.toLocaleTimeString('en-GB', { hour12: false })}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
-/** The pages' questions about a packet: why it was judged so, and where its like go. */
+/** Returns the URL of a policy lookup for a packet. */
 export function explainHref(
   { source, destination, protocol, protocolName, icmp }: PacketHeaders,
   set: 'active' | 'staged',
@@ -61,7 +61,7 @@ export function explainHref(
   return `/rules/explain?${query}`;
 }
 
-/** Follows what goes between the pod and the other end as this packet did. */
+/** Returns the URL of the form that traces the packet's flow between the pod and its peer. */
 export function traceHref(pod: PodReference, { source, destination, protocolName }: PacketHeaders): string {
   const peer = source.pod?.id === pod.id ? destination : source;
   const query = new URLSearchParams({ pod: qualifiedPodName(pod), address: peer.address });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { anotherBuild, exampleObject, refusedByVerifier, SigningKey } from '../testbed/builds.ts';
+import { anotherBuild, exampleObject, objectRefusedByVerifier, SigningKey } from '../testbed/builds.ts';
 import { expect, bareTest as test } from './fixtures/index.ts';
 
 test.beforeEach(async ({ node, page }) => {
@@ -81,7 +81,7 @@ test('a signed build is verified, activated and rolled back', async ({ node, pag
   };
   await page.goto('/programs/builds');
   await expect(page.getByRole('region', { name: 'Trusted keys' })).toContainText('pages');
-  await add(refusedByVerifier());
+  await add(objectRefusedByVerifier());
   await expect(page.getByRole('region', { name: 'Add build' }).getByRole('alert')).toContainText(
     'The verifier rejected a program',
   );

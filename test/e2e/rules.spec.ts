@@ -144,7 +144,7 @@ test('concurrent editors do not overwrite each other’s rules; a viewer changes
   await page.goto(await node.gateway.newLink('viewer'));
   await page.goto('/rules/editor?rule=no-ping');
   await expect(page.getByRole('button', { name: 'Apply…' })).toBeDisabled();
-  await expect(page.getByText('Needs the role operator')).toBeVisible();
+  await expect(page.getByText('Requires role operator')).toBeVisible();
   await expect(page.getByRole('row', { name: /icmp type 8( .8)? deny/ })).toBeVisible();
   await page.context().clearCookies();
   await page.goto(await node.gateway.newLink());

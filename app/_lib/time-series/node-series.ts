@@ -7,8 +7,6 @@ export interface NodePoint {
   nsPerRun: ReadonlyMap<number, number>;
 }
 
-export type NodeSeries = ReturnType<typeof createNodeSeries>;
-
 /** Stores the last `capacity` node samples, oldest first. */
 export function createNodeSeries(capacity: number) {
   const points: NodePoint[] = [];

@@ -24,8 +24,6 @@ interface PodTrack {
   ratesObject: PodRates | null;
 }
 
-export type PodSeries = ReturnType<typeof createPodSeries>;
-
 export interface PodSeriesOptions {
   /** Samples stored for every pod. */
   capacity: number;

@@ -31,7 +31,7 @@ describe('scaled', () => {
   });
 });
 
-test('a quantity carries prefix and unit, pps apart from its prefix', () => {
+test('a quantity has a prefix and a unit, pps with a space after its prefix', () => {
   expect(plain(quantity(1_840_000, 'pps'))).toBe('1.84 M pps');
   expect(plain(quantity(9.62e9, 'bit/s'))).toBe('9.62 Gbit/s');
   expect(plain(quantity(842, 'bit/s'))).toBe('842 bit/s');
@@ -70,7 +70,7 @@ test('a span is in whole units', () => {
   expect([400, 12_900, 61_000].map((ms) => plain(span(ms)))).toEqual(['0 s', '12 s', '1 min 1 s']);
 });
 
-test('a time of another day has its date', () => {
+test('a time on another day has a date', () => {
   const now = new Date(2026, 10, 22, 15, 0, 0).getTime();
   expect(clock(new Date(2026, 10, 22, 14, 6, 32).getTime(), now)).toBe('14:06:32');
   expect(clock(new Date(2026, 10, 19, 14, 2, 38).getTime(), now)).toBe('19 Nov 14:02:38');

@@ -6,7 +6,7 @@ import {
 } from '../../../app/_lib/live-connection.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 
-/** The other end of the wire: says what it is told to, remembers what it hears. */
+/** Fake WebSocket that records what is sent and delivers given messages. */
 class Wire implements Socket {
   binaryType = '';
   onopen: Socket['onopen'] = null;
@@ -61,7 +61,7 @@ test('nothing is opened before the first subscription, and one connection serves
   expect(wires).toHaveLength(1);
 });
 
-test('it subscribes once it was greeted', () => {
+test('it subscribes after the agent’s hello', () => {
   const { stream, last } = open();
   stream.subscribe({ topic: 'samples' });
   expect(stream.status.state).toBe('connecting');
@@ -71,7 +71,7 @@ test('it subscribes once it was greeted', () => {
   expect(last().topics()).toEqual(['subscribe samples']);
 });
 
-test('the agent hears of the first subscriber of a topic and of the last', () => {
+test('the agent gets a subscription for the first subscriber of a topic, and an end for the last', () => {
   const { stream, last } = open();
   const first = stream.subscribe({ topic: 'pods' });
   last().hello();
@@ -94,7 +94,7 @@ test('two pods are two topics', () => {
   ]);
 });
 
-test('a refusal reaches who asked', () => {
+test('a refused subscription is reported to its subscriber', () => {
   const { stream, last } = open();
   const problems: string[] = [];
   stream.subscribe({ topic: 'pod', pod: 'gone', hz: 10 }, ({ code }) => problems.push(code));
@@ -116,7 +116,7 @@ test('a refusal reaches who asked', () => {
 });
 
 describe('after the connection is lost', () => {
-  test('it tries again after 0.5, 1, 2, 4, 5 and 5 seconds', () => {
+  test('it reconnects after 0.5, 1, 2, 4, 5 and 5 seconds', () => {
     const { stream, wires, last } = open();
     stream.subscribe({ topic: 'samples' });
     last().hello();
@@ -134,7 +134,7 @@ describe('after the connection is lost', () => {
     expect(delays).toEqual([500, 1000, 2000, 4000, 5000, 5000]);
   });
 
-  test('it subscribes again to what is still held', () => {
+  test('it subscribes again to topics that still have subscribers', () => {
     const { stream, last } = open();
     stream.subscribe({ topic: 'samples' });
     const release = stream.subscribe({ topic: 'pods' });
@@ -147,7 +147,7 @@ describe('after the connection is lost', () => {
     expect(stream.status).toMatchObject({ state: 'connected', nextTryAt: null, reason: null });
   });
 
-  test('it can be told to try now, once', () => {
+  test('retryNow reconnects at once, and only once', () => {
     const { stream, wires, last } = open();
     stream.subscribe({ topic: 'samples' });
     last().onclose?.();
@@ -159,7 +159,7 @@ describe('after the connection is lost', () => {
     expect(wires).toHaveLength(2);
   });
 
-  test('it says who does not answer', async () => {
+  test('its status names the process that does not respond', async () => {
     const { stream, last } = open('signed-out');
     stream.subscribe({ topic: 'samples' });
     last().onclose?.();
@@ -168,7 +168,7 @@ describe('after the connection is lost', () => {
   });
 });
 
-test('a call that is not answered within five seconds ends the connection', () => {
+test('a call that is not acknowledged within five seconds closes the connection', () => {
   const { stream, last, wires } = open();
   stream.subscribe({ topic: 'pods' });
   const wire = last();
@@ -183,7 +183,7 @@ test('a call that is not answered within five seconds ends the connection', () =
   expect(wires).toHaveLength(2);
 });
 
-test('silence of ten seconds ends it when samples must come, and not otherwise', () => {
+test('ten seconds without messages close it if samples are expected, and not otherwise', () => {
   const quiet = open();
   quiet.stream.subscribe({ topic: 'pods' });
   quiet.last().hello();
@@ -195,7 +195,7 @@ test('silence of ten seconds ends it when samples must come, and not otherwise',
   expect(loud.stream.status.state).toBe('lost');
 });
 
-test('frames and messages reach their listeners until they leave', () => {
+test('listeners get frames and messages until they are removed', () => {
   const { stream, last } = open();
   const frames: number[] = [];
   const leave = stream.onFrame((frame) => frames.push(frame.byteLength));

@@ -9,7 +9,7 @@ const at = (done: number, ended = false): Migration =>
     steps: Array.from({ length: 10 }, (_, i) => ({ state: i < done ? 'done' : 'pending' })),
   }) as Migration;
 
-test('of two states of a migration the later one stays, in whichever order they come', () => {
+test('the later of two states of a migration wins, in either order', () => {
   const [early, late, ended] = [at(3), at(6), at(10, true)];
   expect(newerMigrationState(undefined, early)).toBe(early);
   expect(newerMigrationState(early, late)).toBe(late);
@@ -18,7 +18,7 @@ test('of two states of a migration the later one stays, in whichever order they 
   expect(newerMigrationState(late, ended)).toBe(ended);
 });
 
-test('a new migration stands first in the list', () => {
+test('a new migration is first in the list', () => {
   const old = { ...at(10, true), id: 'old' };
   expect(upsertMigration([old], at(1)).map(({ id }) => id)).toEqual(['m', 'old']);
   expect(upsertMigration([at(1), old], at(2))[0]?.steps[1]?.state).toBe('done');

@@ -26,7 +26,9 @@ test('missing fields are reported by name', () => {
       protocol: 'Enter a protocol name or a number from 0 to 255',
     },
   });
-  expect(validatePacketQuery({ ...form, port: '70000' })).toEqual({ problems: { port: 'Enter a port from 0 to 65535' } });
+  expect(validatePacketQuery({ ...form, port: '70000' })).toEqual({
+    problems: { port: 'Enter a port from 0 to 65535' },
+  });
 });
 
 test('a request is kept by its address', () => {

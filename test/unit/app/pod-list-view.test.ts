@@ -54,18 +54,18 @@ describe('the text', () => {
     expect(found(text)).toContain(cart);
   });
 
-  test('finds only what has all its words', () => {
+  test('finds only pods that contain all words', () => {
     expect(found('shop web')).toEqual([web]);
     expect(found('shop worker')).toEqual([]);
     expect(found('  ')).toEqual(pods);
   });
 
-  test('takes an ifindex as a whole', () => {
+  test('matches a whole ifindex only', () => {
     expect(found('104864')).toEqual([]);
   });
 });
 
-test('facets of one group widen, groups narrow', () => {
+test('facets of one group are combined by OR, groups by AND', () => {
   const show = (change: Partial<typeof defaultPodListView>) =>
     filterPods(pods, { ...defaultPodListView, ...change });
   expect(show({ namespaces: ['shop', 'batch'] })).toEqual(pods);
@@ -86,12 +86,12 @@ test('facets count the whole node, namespaces from the largest', () => {
 });
 
 describe('the URL', () => {
-  test('of the plain view is empty', () => {
+  test('of the default view is empty', () => {
     expect(podListQuery(defaultPodListView)).toBe('');
     expect(parsePodListView(new URLSearchParams())).toEqual(defaultPodListView);
   });
 
-  test('gives back what it was given', () => {
+  test('is parsed to the view it was made of', () => {
     const view = {
       text: 'a b',
       kinds: ['veth'],
@@ -104,14 +104,14 @@ describe('the URL', () => {
     expect(parsePodListView(new URLSearchParams(podListQuery(view)))).toEqual(view);
   });
 
-  test('with nonsense in it is as if that were not there', () => {
+  test('with invalid parameters is parsed without them', () => {
     expect(parsePodListView(new URLSearchParams('kind=ipvlan&sort=colour&order=up&ns='))).toEqual(
       defaultPodListView,
     );
   });
 });
 
-test('what was mistyped finds the nearest name', () => {
+test('a mistyped name finds the closest one', () => {
   expect(closestName(pods, 'crat')).toBe('cart');
   expect(closestName(pods, 'shpo')).toBe('shop');
   expect(closestName(pods, 'kubernetes')).toBeNull();

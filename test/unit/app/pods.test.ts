@@ -13,7 +13,7 @@ test.each([
   expect(splitName(name)).toEqual([own, generated]);
 });
 
-test('a message about a pod replaces its row or adds one, and leaves the others as they are', () => {
+test('a pod replaces the one with its id or is added, and the others stay the same', () => {
   const [a, b] = [{ id: 'a' }, { id: 'b' }] as PodSummary[];
   const changed = { id: 'a', name: 'new' } as PodSummary;
   const list = [a!, b!];

@@ -3,19 +3,19 @@ import { sparklineSegments } from '../../../app/_components/sparkline-segments.t
 
 const { NaN: none } = Number;
 
-test('a trace runs from the lowest at the bottom to the highest at the top', () => {
+test('a sparkline runs from the lowest value at the bottom to the highest at the top', () => {
   expect(sparklineSegments([0, 50, 100], undefined, 100, 20)).toEqual([
     { kind: null, path: 'M0 17L50 10L100 3', end: { x: 100, y: 3 } },
   ]);
 });
 
-test('a missing sample cuts it, and nothing is drawn in between', () => {
+test('a missing sample splits it, and nothing is drawn in between', () => {
   const traces = sparklineSegments([1, 2, none, 1, none], undefined, 100, 20);
   expect(traces.map(({ path }) => path)).toEqual(['M0 17L25 3', 'M75 17']);
   expect(traces.at(-1)?.end).toBeNull();
 });
 
-test('a change of device changes the colour where it happened, without a gap', () => {
+test('a migration changes the color at its sample, without a gap', () => {
   const traces = sparklineSegments([1, 1, 1], [0, 0, 1], 100, 20);
   expect(traces.map(({ kind }) => kind)).toEqual(['netkit', 'veth']);
   expect(traces[1]?.path.startsWith('M50 ')).toBe(true);
@@ -26,6 +26,6 @@ test('an idle pod has a line at the bottom, a steady one in the middle', () => {
   expect(sparklineSegments([500, 500], undefined, 10, 20)[0]?.path).toBe('M0 10L10 10');
 });
 
-test('nothing known draws nothing', () => {
+test('no values draw nothing', () => {
   expect(sparklineSegments([none, none], undefined, 10, 20)).toEqual([]);
 });

@@ -20,19 +20,19 @@ const page = (ids: number[], next: string | null): VerdictList => ({
 });
 const ids = (items: readonly Verdict[] | null) => items?.map(({ id }) => id);
 
-test('two lists become one, the newest first, each verdict once', () => {
+test('two lists are merged, newest first, each verdict once', () => {
   expect(ids(mergeVerdicts(verdicts(9, 7, 3), verdicts(8, 7, 2)))).toEqual([9, 8, 7, 3, 2]);
   expect(ids(mergeVerdicts([], verdicts(1)))).toEqual([1]);
 });
 
-test('what came before the first page is not lost, nor told twice', () => {
+test('verdicts that arrive before the first page are neither lost nor duplicated', () => {
   const early = addLiveVerdicts(emptyVerdictLog, verdicts(5, 6), losses);
   const read = addPage(early, page([6, 5, 4], '4'), false);
   expect(ids(read.items)).toEqual([6, 5, 4]);
   expect(read.next).toBe('4');
 });
 
-test('older pages go on where the list ends, and a page read anew does not move its end', () => {
+test('older pages continue the list, and the first page read again does not move its end', () => {
   const first = addPage(emptyVerdictLog, page([9, 8], '8'), false);
   const second = addPage(first, page([7, 6], null), true);
   expect(ids(second.items)).toEqual([9, 8, 7, 6]);
@@ -40,14 +40,14 @@ test('older pages go on where the list ends, and a page read anew does not move 
   expect(addPage(second, page([10, 9], '9'), false)).toMatchObject({ next: null });
 });
 
-test('after a long interruption the list begins anew: it has no gap', () => {
+test('after a long interruption the list starts again, without a gap', () => {
   const before = addPage(emptyVerdictLog, page([3, 2], '2'), false);
   const after = addPage(before, page([90, 80], '80'), false);
   expect(ids(after.items)).toEqual([90, 80]);
   expect(after.next).toBe('80');
 });
 
-test('the oldest make room, and can be read again', () => {
+test('the oldest verdicts are removed, and can be read again', () => {
   const full = addPage(emptyVerdictLog, page([2, 1], null), false);
   const many = Array.from({ length: maxShownVerdicts }, (_, index) => index + 3);
   const log = addLiveVerdicts(full, verdicts(...many), losses);
@@ -55,7 +55,7 @@ test('the oldest make room, and can be read again', () => {
   expect(log.next).toBe('3');
 });
 
-test('a filter as a query has what is asked for', () => {
+test('the query of a filter has its non-empty fields', () => {
   expect(verdictFilterQuery({ pod: 'shop.cart', port: 80, rule: '', verdict: undefined }).toString()).toBe(
     'pod=shop.cart&port=80',
   );

@@ -18,7 +18,7 @@ describe('niceCeiling', () => {
     expect(niceCeiling(value)).toBeCloseTo(top, 10);
   });
 
-  test('is never under the value, and never twice as much', () => {
+  test('is at least the value, and less than twice the value', () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-6, max: 1e12, noNaN: true }), (value) => {
         const top = niceCeiling(value);
@@ -29,25 +29,25 @@ describe('niceCeiling', () => {
   });
 });
 
-describe('nextScale', () => {
+describe('nextAxisScale', () => {
   test('grows at once', () => {
     expect(nextAxisScale({ top: 10, lowerSince: 5 }, 25, 6)).toEqual({ top: 30, lowerSince: null });
   });
 
-  test('shrinks only after less was enough for 30 s', () => {
+  test('shrinks only after a lower top was enough for 30 s', () => {
     const first = nextAxisScale({ top: 100, lowerSince: null }, 18, 1000);
     expect(first).toEqual({ top: 100, lowerSince: 1000 });
     expect(nextAxisScale(first, 18, 30_999).top).toBe(100);
     expect(nextAxisScale(first, 18, 31_000)).toEqual({ top: 20, lowerSince: null });
   });
 
-  test('forgets the wait when the room was needed in between', () => {
+  test('starts the wait again after a high value', () => {
     const waiting = nextAxisScale({ top: 100, lowerSince: null }, 18, 1000);
     expect(nextAxisScale(waiting, 90, 20_000)).toEqual({ top: 100, lowerSince: null });
   });
 });
 
-test('labels of a scale are round', () => {
+test('axis labels are round', () => {
   expect([0, 25, 1000, 15_000, 2_000_000].map(axisLabel)).toEqual([
     '0',
     '25',

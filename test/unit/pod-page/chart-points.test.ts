@@ -23,11 +23,11 @@ const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPacke
   ingressNsPerRun: null,
 });
 
-describe('gapsOf', () => {
+describe('findGaps', () => {
   test('a missing second is a gap between its neighbors', () => {
     expect(findGaps([point(1), point(2), point(4)], 0, 4000)).toEqual([{ from: 2000, to: 4000 }]);
   });
-  test('the time since the last sample is one too', () => {
+  test('the time since the last sample is a gap too', () => {
     expect(findGaps([point(1)], 0, 5000)).toEqual([{ from: 1000, to: 5000 }]);
   });
   test('nothing is missing before the first sample', () => {
@@ -38,9 +38,9 @@ describe('gapsOf', () => {
   });
 });
 
-describe('thin', () => {
+describe('downsample', () => {
   const minute = Array.from({ length: 60 }, (_, second) => point(second));
-  test('leaves points alone that are far enough apart', () => {
+  test('keeps points that are far enough apart', () => {
     expect(downsample(minute, 60_000, 300)).toEqual(minute);
   });
   test('joins the points of a stretch to their mean, drops by reason too', () => {
@@ -51,11 +51,11 @@ describe('thin', () => {
     const later = downsample(minute.slice(7), 60_000, 12).slice(1, 4);
     expect(later).toEqual(downsample(minute, 60_000, 12).slice(2, 5));
   });
-  test('never joins two kinds', () => {
+  test('never joins points of two kinds', () => {
     const mixed = [point(0), point(1), point(2, 'veth'), point(3, 'veth')];
     expect(downsample(mixed, 60_000, 12).map(({ kind }) => kind)).toEqual(['netkit', 'veth']);
   });
-  test('keeps cost unknown where none of a stretch is known', () => {
+  test('keeps the cost unknown if no point of a stretch has one', () => {
     const known = { ...point(1), egressNsPerRun: 200 };
     expect(downsample([point(0), known], 60_000, 12)[0]).toMatchObject({
       egressNsPerRun: 200,
@@ -64,7 +64,7 @@ describe('thin', () => {
   });
 });
 
-describe('rowsOf', () => {
+describe('rowsByKind', () => {
   const rows = (points: ChartPoint[]) =>
     rowsByKind(
       points,
@@ -72,7 +72,7 @@ describe('rowsOf', () => {
       () => null,
       1750,
     );
-  test('a trace has the kind that carried it; both share the point of the switch', () => {
+  test('a trace has the kind that carried the packets; both kinds share the point of a migration', () => {
     const [first, second] = rows([point(1, 'netkit'), point(2, 'veth')]);
     expect(first).toMatchObject({ netkitUp: 1, vethUp: null });
     expect(second).toMatchObject({ netkitUp: 2, vethUp: 2 });
@@ -82,7 +82,7 @@ describe('rowsOf', () => {
   });
 });
 
-test('nearest finds the point by time, within reach only', () => {
+test('nearestPoint finds the point by time, up to a distance', () => {
   const points = [point(1), point(2), point(5)];
   expect(nearestPoint(points, 2400, 1000)?.time).toBe(2000);
   expect(nearestPoint(points, 4100, 1000)?.time).toBe(5000);

@@ -28,7 +28,7 @@ const reading = (at: number, spoofed: number, noSocket: number, kernel: Partial<
     },
   }) satisfies DropReading as DropReading;
 
-test('one reading tells counts and no rate', () => {
+test('one reading gives counts and no rate', () => {
   const [spoofed, noSocket] = dropRows([reading(5000, 4, 9)]);
   expect(spoofed).toMatchObject({ reason: 'spoofed_source', where: 'egress', packets: 4, rate: Number.NaN });
   expect(noSocket).toMatchObject({ reason: 'NO_SOCKET', where: 'kernel', packets: 9, rate: Number.NaN });
@@ -36,7 +36,7 @@ test('one reading tells counts and no rate', () => {
   expect(dropRows([])).toEqual([]);
 });
 
-test('rates are over all that was read; a reason that is new had none before', () => {
+test('rates cover all readings; a new reason had no packets before', () => {
   const rows = dropRows([reading(0, 0, 9), reading(2000, 0, 9), reading(4000, 8, 11)]);
   expect(rows.map(({ reason, rate }) => [reason, rate])).toEqual([
     ['spoofed_source', 2],
@@ -44,7 +44,7 @@ test('rates are over all that was read; a reason that is new had none before', (
   ]);
 });
 
-test('a minute is kept; what was counted before the agent began anew is let go', () => {
+test('readings of a minute are kept; those before a restart of the agent are removed', () => {
   const old = reading(0, 1, 1);
   const kept = addDropReading([old, reading(2000, 1, 2)], reading(rateWindowMs + 1000, 1, 3));
   expect(kept.map(({ at }) => at)).toEqual([2000, rateWindowMs + 1000]);

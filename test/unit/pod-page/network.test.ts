@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { splitNote } from '../../../app/pods/[id]/_migration/text.ts';
 import { bySideAndFamily, familyOf } from '../../../app/pods/[id]/_network/rows-by-family.ts';
 
-test('rows of both namespaces stand by side, then by family', () => {
+test('rows are ordered by namespace, then by family', () => {
   const rows = bySideAndFamily(
     { pod: ['fe80::1', '169.254.1.1'], host: ['fd00::1', '10.42.0.33'] },
     (row) => row,
@@ -20,7 +20,7 @@ test('the family of a neighbor is that of its address, not of its MAC', () => {
   expect(familyOf('default via fe80::1 dev eth0')).toBe('IPv6');
 });
 
-test('what a note of the plan names stands a line each', () => {
+test('a note of the plan is split into lines', () => {
   expect(splitNote('udp 0.0.0.0:68 bound to eth0; 239.1.1.1 joined')).toEqual([
     'udp 0.0.0.0:68 bound to eth0',
     '239.1.1.1 joined',

@@ -7,12 +7,12 @@ import { type LayoutBox, minWideWidth, wideLayout } from '../../../app/pods/[id]
 const one = { egress: 1, ingress: 1 };
 const right = ({ x, width }: LayoutBox) => x + width;
 
-describe('a track', () => {
-  test('that carries nothing has no width', () => {
+describe('the width of a line', () => {
+  test('without packets is null', () => {
     expect(trackWidth(0)).toBeNull();
     expect(trackWidth(Number.NaN)).toBeNull();
   });
-  test('is 2 px at a packet a second and 7 px at a million and beyond', () => {
+  test('is 2 px at one packet per second and 7 px at a million or more', () => {
     expect([1, 1_000_000, 50_000_000].map(trackWidth)).toEqual([2, 7, 7]);
     expect(trackWidth(1000)).toBe(4.5);
   });
@@ -25,13 +25,13 @@ test('the wires of a pair start on opposite sides and end where they started', (
   expect(ends(twistedWire(196, 280, 54, 1, true))).toEqual(['M64.0 196.0', '64.0 280.0']);
 });
 
-test('an arrow has its point where it points', () => {
+test('an arrow head has its tip at its position', () => {
   expect(arrowHead(10, 20, 'right')).toBe('M10 20l-8-5v10z');
   expect(arrowHead(10, 20, 'up')).toBe('M10 20l-5 8h10z');
 });
 
 describe('the wide layout', () => {
-  test('at 1392 px stands as designed', () => {
+  test('has the designed coordinates at 1392 px', () => {
     const layout = wideLayout(1392, 'netkit', one, true);
     expect(layout).toMatchObject({
       width: 1392,
@@ -58,7 +58,7 @@ describe('the wide layout', () => {
     }
   });
 
-  test('both gates of a veth are on the host’s side of the namespace edge, a netkit’s on one side each', () => {
+  test('both hooks of a veth are on the host’s side of the namespace edge, those of a netkit on one side each', () => {
     const veth = wideLayout(1392, 'veth', one, true);
     const netkit = wideLayout(1392, 'netkit', one, true);
     expect([veth.gates.egress.x, veth.gates.ingress.x].every((x) => x > veth.edge)).toBe(true);
@@ -73,7 +73,7 @@ describe('the wide layout', () => {
     expect(layout.tracks.egress).toBe(170 + 2 * 82);
   });
 
-  test('draws no way to an uplink that is not there', () => {
+  test('draws no line to a missing uplink', () => {
     const ids = (uplink: boolean) => wideLayout(1392, 'netkit', one, uplink).stretches.map(({ id }) => id);
     expect(ids(true).filter((id) => id.startsWith('uplink'))).toHaveLength(2);
     expect(ids(false).filter((id) => id.startsWith('uplink'))).toEqual([]);
@@ -105,7 +105,7 @@ describe('verdicts', () => {
     egressDroppedPackets: 10,
     ingressDroppedPackets: 0,
   };
-  test('a program runs for every packet, accepted or dropped', () => {
+  test('a program runs once for every packet, accepted or dropped', () => {
     expect(programRuns(rates, 'egress')).toBe(1000);
   });
   test('add up to one', () => {
@@ -123,7 +123,7 @@ describe('verdicts', () => {
 });
 
 describe('attach fallback', () => {
-  test('draws both gates of a netkit device on the host', () => {
+  test('draws both hooks of a netkit device on the host', () => {
     const { gates, edge, veth } = wideLayout(1392, 'netkit', one, true, { atPrimary: true });
     expect(veth).toBeNull();
     expect(gates.egress.x).toBeGreaterThan(edge);
@@ -146,7 +146,7 @@ test.each(['netkit', 'veth'] as const)(
   },
 );
 
-test('two families of addresses and more facts make room for themselves', () => {
+test('two address families and more facts increase the height', () => {
   const plain = wideLayout(1392, 'veth', one, true);
   const both = wideLayout(1392, 'veth', one, true, { addresses: 2, facts: 5 });
   expect(both.container.height).toBe(plain.container.height + 18);

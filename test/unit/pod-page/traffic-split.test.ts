@@ -22,7 +22,7 @@ const pod = (
 });
 
 describe('splitTraffic', () => {
-  test('without redirects all go through the host’s stack', () => {
+  test('without redirects all packets go through the host stack', () => {
     const split = splitTraffic(pod(100, 80), [pod(60, 70), pod(20, 30)]);
     expect(split).toMatchObject({ redirected: 0, hostRouted: 100, podsToHost: 80 });
     expect(split.ingressRedirected).toEqual({ atLeast: 0, atMost: 0 });
@@ -36,22 +36,22 @@ describe('splitTraffic', () => {
     expect(split.hostToPods).toEqual({ atLeast: 0, atMost: 0 });
   });
 
-  test('counts what the receiver dropped as received', () => {
+  test('counts packets that the receiver dropped as received', () => {
     expect(splitTraffic(pod(100, 0, 100), [pod(0, 70, 0, 30)]).hostToPods?.atMost).toBe(0);
   });
 
-  test('tells bounds where others redirect and this pod hears from the host as well', () => {
+  test('gives bounds if others redirect and this pod also receives from the host stack', () => {
     const split = splitTraffic(pod(0, 50), [pod(200, 100, 100), pod(0, 0)]);
     expect(split.ingressRedirected).toEqual({ atLeast: 0, atMost: 50 });
     expect(isExactRate(split.ingressRedirected!)).toBe(false);
   });
 
-  test('takes what is within the noise of reading for nothing', () => {
+  test('counts rates within the noise of the readings as 0', () => {
     const { hostToPods } = splitTraffic(pod(10_000, 0, 10_000), [pod(0, 10_040)]);
     expect(hostToPods).toEqual({ atLeast: 0, atMost: 0 });
   });
 
-  test('are unknown before two samples, and then what the agent counted', () => {
+  test('is unknown before two samples; until then the agent’s counts are used', () => {
     expect(splitTraffic(null, [pod(1, 1)])).toMatchObject({
       redirected: null,
       hostRouted: null,
@@ -63,7 +63,7 @@ describe('splitTraffic', () => {
     });
   });
 
-  test('hold the truth within their bounds, whatever goes where', () => {
+  test('contain the actual rates within their bounds, for any traffic', () => {
     const flow = fc.integer({ min: 0, max: 5000 });
     fc.assert(
       fc.property(
@@ -90,7 +90,7 @@ describe('splitTraffic', () => {
   });
 });
 
-test('what enters by one way is drawn on that way alone, and on both as possible where nobody knows', () => {
+test('packets that take one path are drawn on that path only, and on both with bounds if the split is unknown', () => {
   const rates = (own: PodRateCounters, others: PodRateCounters[]) =>
     flowRates({
       rates: { ...own, egressBits: 0, ingressBits: 0, egressDroppedPackets: 0 },
