@@ -1,7 +1,7 @@
 import type { RuleSet } from '../contract/acl.ts';
-import type { Direction } from '../contract/direction.ts';
 import { ruleSet } from '../contract/acl.ts';
 import { addressBits, addressText, type Cidr, cidrText, parseCidr } from '../contract/cidr.ts';
+import type { Direction } from '../contract/direction.ts';
 import type { PolicyEndpoint } from '../server/acl/spec/pod-selector.ts';
 import { emptyTables, type PolicyTables } from '../server/acl/tables/policy-tables.ts';
 import { countElements, diffTables } from '../server/acl/tables/tables-diff.ts';

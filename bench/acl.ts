@@ -1,8 +1,8 @@
 import { compileRules } from '../server/acl/compile/compile.ts';
 import { changedElements, podsOf, rulesOf, tableElements } from './acl-rules.ts';
-import { runSealed } from './sandbox.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
+import { runInNamespaces } from './sandbox.ts';
 
 /** Rules, the CIDRs that they name, and pods: five of each kind. */
 const sizes = [
@@ -44,5 +44,5 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
     report({ ...about, metric: 'update_entries', unit: 'entries', ...summary(touched) });
   }
   progress('loading rules, and the cost of a packet');
-  await runSealed(report, 'acl.worker.ts', [quick ? 'quick' : 'whole']);
+  await runInNamespaces(report, 'acl.worker.ts', [quick ? 'quick' : 'whole']);
 }

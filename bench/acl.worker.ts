@@ -2,18 +2,18 @@ import { execFileSync } from 'node:child_process';
 import type { RuleSet } from '../contract/acl.ts';
 import { addressBits, contains, parseCidr } from '../contract/cidr.ts';
 import { compileRules } from '../server/acl/compile/compile.ts';
+import { type ConntrackTimeouts, defaultTimeouts } from '../server/acl/load/conntrack-timeouts.ts';
 import { RuleLoader } from '../server/acl/load/rule-loader.ts';
 import type { PolicyTables } from '../server/acl/tables/policy-tables.ts';
-import { defaultTimeouts, type ConntrackTimeouts } from '../server/acl/load/conntrack-timeouts.ts';
-import { primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { ProgramTestRun } from '../server/bpf/program-test-run.ts';
+import { primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { chance, podsOf, rulesOf, tableElements } from './acl-rules.ts';
-import { openGround } from './fixture.ts';
+import { openKernelContext } from './fixture.ts';
 import { jsonLines, type Report, summary } from './report.ts';
 
 const drop = 2;
 /** Every packet is the first of its connection. */
-const forgetful = Object.fromEntries(
+const noTracking = Object.fromEntries(
   Object.keys(defaultTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
 ) as ConntrackTimeouts;
 
@@ -71,7 +71,7 @@ function packetsFor(tables: PolicyTables, count: number): Buffer[] {
  * `new`: each packet begins a connection, and is judged by the tables; `known`: it belongs to one.
  */
 async function measure(report: Report, { quick }: { quick: boolean }): Promise<void> {
-  const { programs } = await openGround();
+  const { programs } = await openKernelContext();
   const loader = new RuleLoader(programs.ruleMaps, { slots: programs.maxSlots });
   for (const [rules, cidrs, count] of [
     [1000, 2000, 100],
@@ -104,7 +104,7 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
   for (const wanted of [0, 10, 1000, 10_000]) {
     const { set, tables } = setOf(wanted || 1);
     for (const connections of ['new', 'known'] as const) {
-      const timeouts = connections === 'new' ? forgetful : defaultTimeouts;
+      const timeouts = connections === 'new' ? noTracking : defaultTimeouts;
       const loader = new RuleLoader(programs.ruleMaps, { slots: programs.maxSlots, timeouts });
       if (wanted > 0) await loader.load('active', { tables, defaults: set.defaults }, () => 1);
       const passing = packetsFor(tables, 400).filter((frame) => run(frame, 1).verdict !== drop);

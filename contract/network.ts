@@ -20,7 +20,7 @@ const canonicalCidr = (cidr: string): string => {
 /** Returns true for an address that a pod can have: not loopback, multicast, link-local or unspecified. */
 const unicast = (cidr: string): boolean =>
   isIpv6(cidr)
-    ? !/^(ff|fe[89ab]|::ffff:)/.test(cidr) && !['::', '::1'].includes(cidr.split('/')[0]!)
+    ? !/^(ff|fe[89ab]|::ffff:)/.test(cidr) && !['::', '::1'].includes(cidr.split('/', 1).join(''))
     : !/^(0|127|169\.254|22[4-9]|23\d|24\d|25[0-5])\./.test(cidr);
 
 const podAddress = z

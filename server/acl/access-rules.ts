@@ -201,7 +201,9 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
         throw new ProblemError(
           'rules_changed',
           `apply the staged access rules: they were staged on version ${record.base}, and version ${active} is active`,
-          { hint: 'Nothing was changed. Compare them with the active rules, stage them again, then apply them.' },
+          {
+            hint: 'Nothing was changed. Compare them with the active rules, stage them again, then apply them.',
+          },
         );
       await this.#apply(record.text, change, null);
       await this.#staged.clear();

@@ -93,7 +93,13 @@ export class RuleQueries {
         ...allowed,
         note: 'The node itself sends the packet: traffic from the node to its pods is always allowed.',
       };
-    return { ...header, verdict, note: null, egress: this.#endpoint(egress), ingress: this.#endpoint(ingress) };
+    return {
+      ...header,
+      verdict,
+      note: null,
+      egress: this.#endpoint(egress),
+      ingress: this.#endpoint(ingress),
+    };
   }
 
   #endpoint(explanation: EndpointExplanation | null): Explanation['egress'] {
@@ -106,11 +112,9 @@ export class RuleQueries {
     const found = await this.#compiler.rule(set, name);
     if (found) return found;
     this.#withoutRules(set, null);
-    throw new ProblemError(
-      'rule_not_found',
-      `the ${set} access rules have no rule ${JSON.stringify(name)}`,
-      { hint: `GET /api/v1/rules${set === 'staged' ? '/staged' : ''} lists the rules` },
-    );
+    throw new ProblemError('rule_not_found', `the ${set} access rules have no rule ${JSON.stringify(name)}`, {
+      hint: `GET /api/v1/rules${set === 'staged' ? '/staged' : ''} lists the rules`,
+    });
   }
 
   /** Returns the response for a rule set without rules. @throws ProblemError `no_staged_rules` where none are staged */

@@ -9,7 +9,7 @@ import type { DeviceLinkInfo } from './link-info.ts';
 import { pin, pinnedNames, unpin } from './pin.ts';
 import { primaryIfindex, slotOf } from './slot-layout.ts';
 
-/** A link of ours by its pin, `links/SLOT-HOOK` with - for /. */
+/** A pinned link of Podlane's. Its pin is `links/SLOT-HOOK`, with - for / in the hook. */
 export interface PinnedLink {
   slot: number;
   hook: LinkHook;
@@ -19,7 +19,7 @@ export interface PinnedLink {
 const pathOf = (pins: string, slot: number, hook: LinkHook): string =>
   join(pins, 'links', `${slot}-${hook.replace('/', '-')}`);
 
-/** All links that are pinned, by slot. */
+/** Lists the pinned links, by slot. */
 export function pinnedLinks(pins: string): PinnedLink[] {
   return pinnedNames(join(pins, 'links'))
     .flatMap((name) => {
@@ -30,12 +30,12 @@ export function pinnedLinks(pins: string): PinnedLink[] {
     .sort((a, b) => a.slot - b.slot);
 }
 
-/** A link at netkit/peer tells the peer's index, although it is made through the primary (netkit_link_fill_info). */
+/** Returns whether the link belongs to the slot. A link at netkit/peer has the peer's ifindex (netkit_link_fill_info). */
 const attachesTo = (info: DeviceLinkInfo, slot: number): boolean => slotOf(info.ifindex) === slot;
 
 /**
- * Our program at `hook` of the slot's device, pinned. One that is there already is brought up to date and keeps
- * its place, a new one goes where `order` says.
+ * Attaches the program at `hook` of the slot's device and pins the link. An attached program of another build is
+ * replaced and keeps its place; a new one goes where `order` says.
  */
 export async function attachPinned(
   pins: string,
@@ -62,15 +62,15 @@ export async function attachPinned(
   }
 }
 
-/** Takes the link's program off the hook, then the pin away: a removed pin alone may outlive in a descriptor. */
+/** Detaches the link and removes its pin. Without detaching, an open descriptor would keep the program attached. */
 export async function detachPinned(link: PinnedLink): Promise<void> {
   await withPinnedLink(link.path, (fd) => detachLink(`detach ${link.path}`, fd));
   unpin(link.path);
 }
 
 /**
- * Has every pinned link run these programs: those of another build are replaced, no packet passing without.
- * `each` hears of every replacement. @returns how many there were
+ * Replaces programs of another build on all pinned links, without a gap for any packet.
+ * @param each is called after every replacement with their number so far @returns the number of replacements
  */
 export async function updateLinks(
   pins: string,
@@ -90,7 +90,7 @@ export async function updateLinks(
   return updated;
 }
 
-/** A link whose device was deleted meanwhile has nothing to replace. */
+/** Replaces a link's program. @returns false where the device was removed meanwhile */
 async function replaceUnlessGone(tried: string, link: number, program: number): Promise<boolean> {
   try {
     await updateLink(tried, link, program);

@@ -16,16 +16,16 @@ import { configBuildOffset, configBytes } from './slot-layout.ts';
 
 const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
-/** What a build is named by: SHA-256 of the object, hex. */
+/** Returns the name of a build: SHA-256 of the object, hex. */
 export const buildOf = (image: Buffer): string => createHash('sha256').update(image).digest('hex');
 
-/** The object that comes with the agent. */
+/** Reads the object that is bundled with the agent. */
 export const installedObject = (): Promise<Buffer> => readFile(committedObject);
 
 /**
- * Whether an object can run under this agent: our programs, and our maps in the shapes that the agent reads and
- * writes, and of those that are pinned, which it is to go on with. What else it has is its own.
- * @param pinned descriptors; those of another shape left out
+ * Checks that an object has the programs that the agent attaches, and maps with the shapes that the agent uses, or of
+ * the pinned maps that it is loaded with. Further programs and maps are allowed.
+ * @param pinned descriptors of pinned maps with usable shapes
  * @throws ProblemError `bad_object`, `build_incompatible` with each difference in `errors`
  */
 export function checkObject(image: Buffer, pinned: Partial<DatapathMaps>): void {
@@ -72,7 +72,7 @@ const fields = [
   ['flags', 'flags'],
 ] as const;
 
-/** The object in the kernel, attached to nothing yet, using the maps that are `pinned`. */
+/** Loads an object with the `pinned` maps; its programs are not attached yet. */
 export function loadBuild(
   image: Buffer,
   build: string,

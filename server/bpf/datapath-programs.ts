@@ -9,7 +9,7 @@ import { openPinned, pinOver } from './pin.ts';
 import { type ProgramInfo, programFdById, programInfo } from './program-info.ts';
 import { configBuildOffset, configBytes } from './slot-layout.ts';
 
-/** Which program of `bpf/datapath.bpf.c` runs where. */
+/** Programs of bpf/datapath.bpf.c by the hook that they are attached to. */
 export const programAt = {
   'netkit/peer': 'from_pod_netkit',
   'netkit/primary': 'to_pod_netkit',
@@ -20,7 +20,7 @@ export const programAt = {
 } as const satisfies Record<Hook, string>;
 export type ProgramName = (typeof programAt)[Hook];
 export const programNames: readonly ProgramName[] = Object.values(programAt);
-/** Those whose programs are attached by links of ours; filters of clsact are rtnetlink's. */
+/** Hooks that programs are attached to by links; clsact filters are attached over rtnetlink. */
 export const linkHooks = (Object.keys(programAt) as Hook[]).filter(
   (hook): hook is LinkHook => hook !== 'tc/ingress' && hook !== 'tc/egress',
 );
@@ -33,7 +33,7 @@ export type DatapathPrograms = Record<ProgramName, LoadedProgram>;
 
 const pathOf = (pins: string, name: ProgramName): string => join(pins, 'programs', name);
 
-/** SHA-256 of the object a program was loaded from, out of its .rodata; null for a program of another make. */
+/** Reads the build of a program from its .rodata map; null for a foreign program. */
 function buildOf(program: ProgramInfo): string | null {
   for (const id of program.mapIds) {
     const build = withObjectById('map', id, (fd) => {
@@ -46,7 +46,7 @@ function buildOf(program: ProgramInfo): string | null {
   return null;
 }
 
-/** The programs an earlier agent pinned, if they are all of `build` and use the maps `mapIds`. */
+/** Opens the programs that an earlier agent pinned; null unless all are of `build` and use the maps `mapIds`. */
 export function openPinnedPrograms(
   pins: string,
   build: string,
@@ -65,7 +65,7 @@ export function openPinnedPrograms(
   return null;
 }
 
-/** Descriptors of our own of freshly loaded programs, which end with their object. */
+/** Opens own descriptors of loaded programs; those of the object are closed with it. */
 export function keepPrograms(loaded: ReadonlyMap<string, number>): DatapathPrograms {
   const entries = programNames.map((name) => {
     const own = loaded.get(name);
@@ -78,7 +78,7 @@ export function keepPrograms(loaded: ReadonlyMap<string, number>): DatapathProgr
   return Object.fromEntries(entries) as DatapathPrograms;
 }
 
-/** Pins programs in the place of older ones: what an agent that starts finds. */
+/** Pins the programs in place of older ones, for the next agent to take over. */
 export function pinPrograms(pins: string, programs: DatapathPrograms): void {
   for (const name of programNames) pinOver(programs[name].fd, pathOf(pins, name));
 }

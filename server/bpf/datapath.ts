@@ -46,49 +46,48 @@ import {
   slotBytes,
 } from './slot-layout.ts';
 
-/** Connections that access rules remember, unless told otherwise. */
+/** Default size of the connection table. */
 const defaultConnections = 65_536;
 
 export interface DatapathOptions {
-  /** Directory of a bpf file system, made if missing. One agent at a time. */
+  /** Pin directory in a bpf file system, created if missing; used by one agent at a time. */
   pins: string;
-  /** How many devices can be counted; pinned maps keep the size they were made with. */
+  /** Maximum number of devices. Pinned maps keep the size that they were created with. */
   maxSlots: number;
-  /** Connections that access rules remember; with another number than before, none of them is known any more. */
+  /** Size of the connection table. A change empties it, since the map is created anew. */
   connections?: number | undefined;
-  /** The compiled object to run, by default the committed one. Another is looked at before it is loaded. */
+  /** Compiled object to load, by default the committed one. Any other is checked first. */
   image?: Buffer | undefined;
   /**
-   * Sets slots and endpoints of the devices there are, at each start: they are empty when a build gave them a new
-   * shape, and may be out of date. Called before attached links get new programs, so that no packet meets an
-   * empty map.
+   * Sets the slots and endpoints of all devices at each start: the maps may be out of date, and are empty after a
+   * change of shape. Called before attached links get new programs, so that no program runs with an empty map.
    */
   fill?: (programs: DatapathPrograms) => void | Promise<void>;
 }
 
-/** What opening found: `loaded` on a fresh node, `kept` the pinned programs, `replaced` those of another build. */
+/** Result of opening: `loaded` without pinned programs, `kept` those that are pinned, or `replaced` another build's. */
 export type Takeover = 'loaded' | 'kept' | 'replaced';
 
 /**
- * Our programs and maps, pinned: they outlive this process, and counting goes on.
- * Calls that take RTNL run off the event loop. Devices are those of the caller's namespace, found by slot.
+ * Podlane's programs and maps. They are pinned, so that they go on running and counting when this process ends. Calls
+ * that take RTNL run off the event loop. Devices are found by slot in the caller's namespace.
  */
 export class DatapathPrograms {
   readonly pins: string;
   readonly maxSlots: number;
-  /** SHA-256 of the object that runs, hex. */
+  /** Build of the running programs: SHA-256 of the object, hex. */
   build: string;
   readonly takeover: Takeover;
-  /** Links whose program was replaced when opening. Filters of clsact are the caller's to replace. */
+  /** Number of links whose program was replaced by opening. The caller replaces filters of clsact. */
   updatedLinks = 0;
   readonly counters: CounterMap;
   #programs: Programs;
-  /** Those that `replace` put ours in the place of: kept, for whoever reads or attaches meanwhile. */
+  /** Programs before the last `replace`, kept for callers that still use their descriptors. */
   #before: Programs | null = null;
   readonly #slots: ArrayMap;
   readonly #endpoints4: HashMap;
   readonly #endpoints6: HashMap;
-  /** Descriptors of what belongs to access rules, which `server/acl/load/rule-loader.ts` uses. */
+  /** Descriptors of the rule maps, for `RuleLoader` in server/acl. */
   readonly ruleMaps: RuleMaps;
   readonly #connections: number;
 
@@ -113,12 +112,12 @@ export class DatapathPrograms {
     closeSync(maps.drops);
   }
 
-  /** Ids of our programs, in the order of `programNames`. */
+  /** Ids of the programs, in the order of `programNames`. */
   get programIds(): number[] {
     return programNames.map((name) => this.#programs[name].id);
   }
 
-  /** Whether a program is ours: one that runs now, or one that was just replaced. */
+  /** Returns whether a program is Podlane's: one that runs, or one that was just replaced. */
   isOurs(id: number): boolean {
     return this.ourIds.has(id);
   }
@@ -128,12 +127,12 @@ export class DatapathPrograms {
     return new Set([...this.programIds, ...(before ? programNames.map((name) => before[name].id) : [])]);
   }
 
-  /** Our program for `hook`, of which this object keeps the descriptor: what a filter of clsact is made with. */
+  /** Returns the descriptor of the program for `hook`, to create a clsact filter with; this object closes it. */
   programFd(hook: Hook): number {
     return this.#programs[programAt[hook]].fd;
   }
 
-  /** The kernel's id of our program for `hook`. */
+  /** Returns the kernel's id of the program for `hook`. */
   programId(hook: Hook): number {
     return this.#programs[programAt[hook]].id;
   }
@@ -143,8 +142,8 @@ export class DatapathPrograms {
   }
 
   /**
-   * Our program at `hook` of the slot's primary, its link pinned. Again is as well, and keeps the program's place;
-   * a new one goes where `order` says, by default last. Programs of others stay as they are.
+   * Attaches the program at `hook` of the slot's primary and pins its link. Idempotent: an attached program keeps its
+   * place; a new one goes where `order` says, by default last. Foreign programs are unchanged.
    * @throws ProblemError `no_tcx`, `no_netkit`, `kernel_refused`
    */
   async attach(hook: LinkHook, slot: number, order?: Anchor): Promise<void> {
@@ -156,20 +155,20 @@ export class DatapathPrograms {
   }
 
   /**
-   * Loads another object's programs, uses them for nothing, and lets them go.
+   * Loads another object and unloads it again, to find out whether the kernel accepts it.
    * @throws ProblemError `build_incompatible`, `verifier_refused`, `bad_object`
    */
-  async tryOut(image: Buffer): Promise<void> {
+  async testLoad(image: Buffer): Promise<void> {
     (await this.#load(image, buildOf(image))).close();
   }
 
   /**
-   * Puts another object's programs in the place of ours on all devices; no packet passes without. Maps, links and
-   * places on hooks stay, so that counters go on. What fails leaves, or puts back, the programs of before.
-   * @param filters puts ours on what no link holds (clsact); called again with the old ones in force to undo
-   * @param each hears how many links were replaced; what it throws undoes
-   * @returns how many links were replaced
-   * @throws ProblemError as `tryOut`, `kernel_refused`
+   * Replaces the programs on all devices by another object's, without a gap for any packet. Maps, links and places on
+   * hooks stay, so that counters continue. After a failure the old programs run on all devices.
+   * @param filters replaces the programs of clsact filters, which have no links; called again to roll back
+   * @param each is called with the number of links replaced so far; an error that it throws rolls back
+   * @returns the number of replaced links
+   * @throws ProblemError as `testLoad`, `kernel_refused`
    */
   async replace(
     image: Buffer,
@@ -204,7 +203,7 @@ export class DatapathPrograms {
     }
   }
 
-  /** The object, loaded with the maps that are pinned. */
+  /** Loads an object with the pinned maps. */
   async #load(image: Buffer, build: string): Promise<LoadedObject> {
     const maps = reopenMaps(this.pins);
     try {
@@ -216,35 +215,35 @@ export class DatapathPrograms {
   }
 
   /**
-   * Takes our programs off `hooks` of the slot's device, which may be gone; by default off all that have links.
-   * A blackhole netkit is cut off then.
+   * Detaches the programs from `hooks` of the slot's device, by default from all hooks with links. The device may have
+   * been removed. A netkit device with policy blackhole passes no packets afterwards.
    */
   async detach(slot: number, hooks?: readonly Hook[]): Promise<void> {
     for (const link of pinnedLinks(this.pins))
       if (link.slot === slot && (hooks?.includes(link.hook) ?? true)) await detachPinned(link);
   }
 
-  /** Pinned links, by slot; those of deleted devices are among them until `detach`. */
+  /** Returns the pinned links, by slot. Links of removed devices stay until `detach`. */
   attachedLinks(): PinnedLink[] {
     return pinnedLinks(this.pins);
   }
 
   /**
-   * What the slot's programs go by from now on. Not atomic towards running packets: set addresses and MACs before
-   * `attach`, and before endpoints lead to the slot.
+   * Sets the configuration of the slot's programs. Not atomic for packets that are being processed: set addresses and
+   * MACs before `attach`, and before endpoints lead to the slot.
    */
   setSlot(slot: number, entry: SlotEntry): void {
     this.#check(slot);
     this.#slots.set(slot, encodeSlot(entry));
   }
 
-  /** The slot's sources are no longer checked, and nothing is redirected to or from it. */
+  /** Clears the slot: sources are not checked, and nothing is redirected from or to it. */
   clearSlot(slot: number): void {
     this.#check(slot);
     this.#slots.set(slot, encodeSlot(null));
   }
 
-  /** What `setSlot` set; null for a slot that is clear. */
+  /** Returns the slot's configuration; null for a cleared slot. */
   readSlot(slot: number): DecodedSlot | null {
     this.#check(slot);
     return decodeSlot(this.#slots.get(slot));
@@ -255,8 +254,9 @@ export class DatapathPrograms {
   }
 
   /**
-   * Packets to `address`, without a length, go to the slot's device; those from it may leave all slots of `owner`.
-   * Pods of an `owner` other than the slot's are not reached by redirect. Packets see the old endpoint or the new.
+   * Sets the slot that packets to `address` are redirected to; packets from it may leave all slots of `owner`. Nothing is
+   * redirected when the slot has another owner. The update is atomic for packets.
+   * @param address without a prefix length
    * @throws RangeError for no address, BpfRefusal with E2BIG when there are 8 * maxSlots of its family
    */
   setEndpoint(address: string, endpoint: Endpoint): void {
@@ -271,26 +271,26 @@ export class DatapathPrograms {
     this.#endpointsOf(key).delete(key);
   }
 
-  /** All endpoints, in no order. */
+  /** Returns all endpoints, in no particular order. */
   endpoints(): ({ address: string } & Endpoint)[] {
     return [this.#endpoints4, this.#endpoints6]
       .flatMap((map) => map.entries())
       .map(([key, value]) => ({ address: decodeEndpointKey(key), ...decodeEndpoint(value) }));
   }
 
-  /** All programs, ours and others', at `hook` of the slot's device. @throws ProblemError `device_missing` */
+  /** Returns all programs at `hook` of the slot's device, foreign ones included. @throws ProblemError `device_missing` */
   query(slot: number, hook: LinkHook): Promise<AttachedProgram[]> {
     return listAttachedPrograms(primaryIfindex(slot), hook, this.ourIds);
   }
 
-  /** Takes everything of ours off the node: links, programs, maps, pins. */
+  /** Removes Podlane's links, programs, maps and pins from the node. */
   async destroy(): Promise<void> {
     for (const link of pinnedLinks(this.pins)) await detachPinned(link);
     removePinDirectory(this.pins);
     this.close();
   }
 
-  /** Lets go of descriptors and the mapping; what is pinned goes on. */
+  /** Closes descriptors and unmaps the counters. Pinned programs go on running. */
   close(): void {
     this.counters.close();
     closeSync(this.#slots.fd);
@@ -303,8 +303,8 @@ export class DatapathPrograms {
 }
 
 /**
- * Loads our programs, or takes over what an earlier agent left pinned: counters go on, and links of another
- * build get the new programs with no packet passing unseen in between.
+ * Loads the programs, or takes over those that an earlier agent pinned: counters continue, and links of another build
+ * get the new programs without a gap for any packet.
  * @throws ProblemError `build_incompatible`, `bad_object`, `verifier_refused`, `kernel_refused`, `unprocessable`
  */
 export async function openDatapath(options: DatapathOptions): Promise<DatapathPrograms> {
@@ -315,7 +315,7 @@ export async function openDatapath(options: DatapathOptions): Promise<DatapathPr
 
   const pinned = openPinnedMaps(pins, { connections });
   const maxSlots = pinned?.maxSlots ?? options.maxSlots;
-  const kept = pinned && keptPrograms(pins, build, pinned.fds);
+  const kept = pinned && openKept(pins, build, pinned.fds);
   let opened = kept;
   try {
     if (opened === null && options.image !== undefined) checkObject(image, {});
@@ -346,8 +346,8 @@ interface Opened {
   maps: DatapathMaps;
 }
 
-/** What is pinned, if it is all of this build and in use together. */
-function keptPrograms(pins: string, build: string, fds: Partial<DatapathMaps>): Opened | null {
+/** Opens the pinned programs and maps; null unless all are of this build and belong together. */
+function openKept(pins: string, build: string, fds: Partial<DatapathMaps>): Opened | null {
   if (mapNames.some((name) => fds[name] === undefined)) return null;
   const maps = fds as DatapathMaps;
   const ids = [maps.counters, maps.slots, maps.settings].map((fd) => mapInfo(fd).id);

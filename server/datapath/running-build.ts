@@ -28,7 +28,7 @@ export class RunningBuild {
 
   /** Loads an object and closes it, to test that the kernel accepts it. @throws ProblemError `bad_object`, `build_incompatible`, `verifier_refused` */
   async testBuild(image: Buffer): Promise<void> {
-    await this.#context.kernel.programs.tryOut(image).catch(rethrow);
+    await this.#context.kernel.programs.testLoad(image).catch(rethrow);
   }
 
   /**

@@ -31,11 +31,7 @@ export class EntryFactory {
   /** Entries by label, then by protocol and prefix: a small number is found sooner than one of 52 bits. */
   readonly #known = new Map<PortLabel, Map<number, { entry: TableEntry; content: string }>>();
 
-  constructor(
-    ordered: readonly OrderedRule[],
-    numberOf: readonly number[],
-    defaultAction: 'allow' | 'deny',
-  ) {
+  constructor(ordered: readonly OrderedRule[], numberOf: readonly number[], defaultAction: 'allow' | 'deny') {
     this.#ordered = ordered;
     this.#numberOf = numberOf;
     this.#defaultAction = defaultAction;

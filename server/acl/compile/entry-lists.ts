@@ -86,9 +86,7 @@ export class EntryListBuilder {
     const runs = mapProtocols((protocol) => runsOfProtocol(claims, protocol));
     const factory = this.#factories[direction];
     const label = wholeLabel(this.#splitter.split(runs.other, null));
-    const parts = portProtocols.map((protocol) =>
-      this.#part(factory, protocol, runs[protocol], null, label),
-    );
+    const parts = portProtocols.map((protocol) => this.#part(factory, protocol, runs[protocol], null, label));
     const created = {
       list: this.#addList([factory.whole(label), ...parts]),
       trees: buildDefaultTrees(runs),

@@ -71,9 +71,7 @@ export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>)
     }
     const inherited = parent?.class ?? (prefix.family === 4 ? classOfRoot4 : 0);
     const blocks = [...(parent?.blocks ?? []).filter((block) => !ends.includes(block)), ...begins];
-    const found = filled.has(boundary)
-      ? inherited
-      : classes.of(blocks.map((block) => setOf[block] ?? 0));
+    const found = filled.has(boundary) ? inherited : classes.of(blocks.map((block) => setOf[block] ?? 0));
     enclosing.push({ prefix, blocks, class: found });
     if (covers(prefix, root4In6)) classOfRoot4 = found;
     if (found !== inherited) prefixes.push({ key, prefix, class: found });

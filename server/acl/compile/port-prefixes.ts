@@ -5,7 +5,8 @@ export type PortLabel = number;
 /** The default entries decide, as if there were no entry. Never a label of rules: rule 0 cannot both decide and log. */
 export const useDefault: PortLabel = 0;
 
-export const labelOf = ({ decides, logs }: Pick<PortTree, 'decides' | 'logs'>): PortLabel => decides * 16_384 + logs;
+export const labelOf = ({ decides, logs }: Pick<PortTree, 'decides' | 'logs'>): PortLabel =>
+  decides * 16_384 + logs;
 export const decidingOrder = (label: PortLabel): RuleOrder => Math.floor(label / 16_384);
 export const loggingOrder = (label: PortLabel): RuleOrder => label % 16_384;
 

@@ -1,6 +1,12 @@
 import type { Rule } from '../../../contract/acl.ts';
 import { buildDefaultTree, type DefaultTree } from './port-prefixes.ts';
-import { buildPortRuns, buildPortTree, type PortClaim, type PortRuns, type RuleOrder } from './port-ranges.ts';
+import {
+  buildPortRuns,
+  buildPortTree,
+  type PortClaim,
+  type PortRuns,
+  type RuleOrder,
+} from './port-ranges.ts';
 
 /** Protocols with ports or ICMP types, and `other` for all the rest. */
 export const protocolGroups = ['icmp', 'tcp', 'udp', 'sctp', 'other'] as const;

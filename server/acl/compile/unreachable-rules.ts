@@ -28,7 +28,8 @@ export function findUnreachableRules(
   const explain = (number: number, late: NumberedRule): string => {
     const own = policiesOf.get(number);
     if (!own) return 'matches no packet: no pod is its subject';
-    if (late.peers !== 0 && !overlapsOf.has(late.peers)) return 'matches no packet: its peers have no addresses';
+    if (late.peers !== 0 && !overlapsOf.has(late.peers))
+      return 'matches no packet: its peers have no addresses';
     const overlapping = new Set([0, ...(overlapsOf.get(late.peers) ?? []).flat()]);
     const names = findPreceding(rules, number, late, own, overlapping);
     return `is never evaluated: ${names.join(', ')} ${names.length === 1 ? 'precedes' : 'precede'} it wherever it matches`;

@@ -24,7 +24,9 @@ export class EntryHitCounts {
 
   /** Adds the counts to entries. */
   entries(indexed: readonly IndexedEntry[]): RuleEntry[] {
-    const counts = new Map(indexed.map((entry) => [keyOf(entry.entryList, entry.key, entry.port, entry.length), 0]));
+    const counts = new Map(
+      indexed.map((entry) => [keyOf(entry.entryList, entry.key, entry.port, entry.length), 0]),
+    );
     for (const { entryList, protocol, port, length, hits } of this.#fresh()) {
       const key = keyOf(entryList, protocol, port, length);
       if (counts.has(key)) counts.set(key, Number(hits));

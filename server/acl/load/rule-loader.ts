@@ -158,9 +158,7 @@ export class RuleLoader implements KernelRules {
 
   setTraceFilters(filters: readonly TraceFilter[]): void {
     if (filters.length > ruleMapCapacity.traceFilters)
-      throw new RangeError(
-        `${filters.length} trace filters; the limit is ${ruleMapCapacity.traceFilters}`,
-      );
+      throw new RangeError(`${filters.length} trace filters; the limit is ${ruleMapCapacity.traceFilters}`);
     if (filters.length === 0) this.#settings.setFlag('trace', false);
     for (let i = 0; i < ruleMapCapacity.traceFilters; i += 1) {
       const filter = filters[i];

@@ -1,9 +1,9 @@
 import { ProblemError } from '../../../contract/problem.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
+import { BpfError } from '../../bpf/error.ts';
 import { deleteMapBatch, updateMapBatch } from '../../bpf/map-batch.ts';
 import { waitForGracePeriod } from '../../bpf/rcu.ts';
 import { ruleMapCapacity } from '../../bpf/rule-layout.ts';
-import { BpfError } from '../../bpf/error.ts';
 import type { EntryAllocator } from '../tables/entry-allocator.ts';
 import { type PolicyMapFds, PolicyMaps, type RemovedKeys } from '../tables/policy-maps.ts';
 import type { PolicyTables, TableEntry } from '../tables/policy-tables.ts';
@@ -104,8 +104,7 @@ export class RuleSetLoader {
     const obsolete = new Map([...this.#extents].filter(([index]) => !kept.has(index)));
     this.#extents = kept;
     this.#lists = lists;
-    for (const list of tables.entryLists.keys())
-      this.nextEntryList = Math.max(this.nextEntryList, list + 1);
+    for (const list of tables.entryLists.keys()) this.nextEntryList = Math.max(this.nextEntryList, list + 1);
     const { ipcache, pods, policies, remove } = changes;
     return {
       result: {

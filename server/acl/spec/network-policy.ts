@@ -1,7 +1,14 @@
 import { z } from 'zod';
-import { cidrPeer, namespaceLabel, type RuleSet, type RuleSetInput, ruleSet, type Selector } from '../../../contract/acl.ts';
-import { type Direction } from '../../../contract/direction.ts';
-import { type LocatedError, locateErrors, type Path, type LocatedDocument } from './located-document.ts';
+import {
+  cidrPeer,
+  namespaceLabel,
+  type RuleSet,
+  type RuleSetInput,
+  ruleSet,
+  type Selector,
+} from '../../../contract/acl.ts';
+import type { Direction } from '../../../contract/direction.ts';
+import { type LocatedDocument, type LocatedError, locateErrors, type Path } from './located-document.ts';
 
 // Schema of networking.k8s.io/v1. Unknown fields are rejected, since they could restrict traffic.
 

@@ -41,5 +41,7 @@ export function matchesSubject(subject: Subject, pod: PolicyEndpoint): boolean {
 
 /** Returns whether the pod is one of the term's peers. */
 export function matchesPeer(term: PodPeer, pod: PolicyEndpoint): boolean {
-  return (term.namespace === undefined || term.namespace === pod.namespace) && matchesSelector(term.pods, pod);
+  return (
+    (term.namespace === undefined || term.namespace === pod.namespace) && matchesSelector(term.pods, pod)
+  );
 }

@@ -1,6 +1,6 @@
 import type { RuleProtocol } from '../../../contract/acl.ts';
-import type { Direction } from '../../../contract/direction.ts';
 import type { Address } from '../../../contract/cidr.ts';
+import type { Direction } from '../../../contract/direction.ts';
 
 /** The first packet of a connection, as the rules of one pod evaluate it. */
 export interface PolicyPacket {

@@ -1,8 +1,8 @@
 import { isMap, LineCounter, parseAllDocuments, stringify } from 'yaml';
 import { type RuleSet, ruleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { isNetworkPolicy, convertNetworkPolicies } from './network-policy.ts';
-import { type LocatedError, locateErrors, type Path, type LocatedDocument } from './located-document.ts';
+import { type LocatedDocument, type LocatedError, locateErrors, type Path } from './located-document.ts';
+import { convertNetworkPolicies, isNetworkPolicy } from './network-policy.ts';
 
 /** A rule set parsed from a text, with the lines of its rules. */
 export interface ParsedRules {
@@ -41,7 +41,11 @@ export function parseRules(text: string): ParsedRules {
   }
   if (second)
     rejectText([
-      { path: '', message: 'a rule set is a single document, but the text has another one', line: second.lineOf([]) },
+      {
+        path: '',
+        message: 'a rule set is a single document, but the text has another one',
+        line: second.lineOf([]),
+      },
     ]);
   const parsed = ruleSet.safeParse(first.value);
   if (!parsed.success) rejectText(locateErrors(parsed.error, first));

@@ -2,8 +2,8 @@ import { addressBits, type Cidr } from '../../../contract/cidr.ts';
 import { HashMap } from '../../bpf/hash-map.ts';
 import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
 import { ipcacheEntryBytes, ipcacheKeyBytes } from '../../bpf/rule-layout.ts';
-import type { TableIndex, TargetTable } from './table-index.ts';
 import type { PolicyTables } from './policy-tables.ts';
+import type { TableIndex, TargetTable } from './table-index.ts';
 import { WordBuffer } from './word-buffer.ts';
 
 /** A prefix of the LPM trie with its identities in tables A and B. */

@@ -49,7 +49,8 @@ const hints: Record<keyof TableLimits, string> = {
   prefixes: 'Aggregate adjacent CIDRs, or select pods with fewer selectors.',
   identities: 'Use the same peer lists in several rules.',
   policies: 'Apply rules to whole namespaces instead of single pods.',
-  policyEntries: 'Use the same peer lists in several rules, or apply rules to whole namespaces instead of single pods.',
+  policyEntries:
+    'Use the same peer lists in several rules, or apply rules to whole namespaces instead of single pods.',
   entries: 'Align port ranges to powers of two, or merge rules.',
 };
 

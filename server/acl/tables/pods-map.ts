@@ -1,8 +1,8 @@
 import { HashMap } from '../../bpf/hash-map.ts';
 import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
 import { podPoliciesBytes, unknownPod } from '../../bpf/rule-layout.ts';
-import type { TableIndex, TargetTable } from './table-index.ts';
 import type { PolicyTables } from './policy-tables.ts';
+import type { TableIndex, TargetTable } from './table-index.ts';
 import { WordBuffer } from './word-buffer.ts';
 
 /** Ingress policy and default entries, egress policy and default entries, of table A, then of table B. */

@@ -1,8 +1,8 @@
 import { HashMap } from '../../bpf/hash-map.ts';
 import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
 import { policyEntryBytes, policyKeyBytes } from '../../bpf/rule-layout.ts';
-import type { TableIndex, TargetTable } from './table-index.ts';
 import type { PolicyTables } from './policy-tables.ts';
+import type { TableIndex, TargetTable } from './table-index.ts';
 import { WordBuffer } from './word-buffer.ts';
 
 /** Packs the indexes of tables A and B into one number: each has 20 bits at most. */

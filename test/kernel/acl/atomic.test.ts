@@ -3,22 +3,22 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
+import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { edgePackets } from '../../unit/acl/rule-set-generators.ts';
-import { noTracking, RuleFixture } from './rule-fixture.ts';
-import { frame } from './packets.ts';
-import type { Carried, Traffic } from './traffic-worker.ts';
 import { isOutside, wire } from './packet-bytes.ts';
+import { frame } from './packets.ts';
+import { noTracking, RuleFixture } from './rule-fixture.ts';
+import type { CarriedTraffic, Traffic } from './traffic-worker.ts';
 
 const count = 10;
 const pods = podsOf(count);
-let stage: RuleFixture;
+let fixture: RuleFixture;
 beforeAll(async () => {
-  stage = await RuleFixture.open(count, noTracking);
+  fixture = await RuleFixture.open(count, noTracking);
 });
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await fixture?.[Symbol.asyncDispose]();
 });
 
 /** Packets that all sets judge alike, though by other rules, identities and rows: who mixes two of them shows it. */
@@ -27,8 +27,8 @@ function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
   const packets = sets.flatMap((set, seed) => edgePackets(set, pods, 3000, chance(seed)));
   const programs = {
-    egress: stage.programs.programFd('tcx/ingress'),
-    ingress: stage.programs.programFd('tcx/egress'),
+    egress: fixture.programs.programFd('tcx/ingress'),
+    ingress: fixture.programs.programFd('tcx/egress'),
   };
   return packets.flatMap((packet) => {
     if (isOutside(packet)) return [];
@@ -49,18 +49,18 @@ function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
 
 test('during 200 changes of all rules under traffic no packet is evaluated by a mixture of two sets', async () => {
   const sets = [1, 2, 3].map((seed) => rulesOf(60, 120, count, seed));
-  await stage.load('active', sets[0]!, pods);
+  await fixture.load('active', sets[0]!, pods);
   const packets = agreed(sets);
   for (const dropped of [true, false])
     expect(packets.filter((packet) => packet.dropped === dropped).length).toBeGreaterThan(50);
 
   const stop = new Int32Array(new SharedArrayBuffer(4));
-  const workerData: Traffic = { netns: `/run/netns/${stage.name}`, packets, stop };
+  const workerData: Traffic = { netns: `/run/netns/${fixture.name}`, packets, stop };
   const worker = new Worker(new URL('./traffic-worker.ts', import.meta.url), { workerData });
-  const carried = once(worker, 'message') as Promise<[Carried]>;
+  const carried = once(worker, 'message') as Promise<[CarriedTraffic]>;
   try {
     for (let change = 1; change <= 200; change += 1)
-      await stage.load('active', sets[change % sets.length]!, pods);
+      await fixture.load('active', sets[change % sets.length]!, pods);
   } finally {
     Atomics.store(stop, 0, 1);
   }
@@ -68,5 +68,5 @@ test('during 200 changes of all rules under traffic no packet is evaluated by a 
   await worker.terminate();
   expect(wrong.map((i) => packets[i])).toEqual([]);
   expect(judged).toBeGreaterThan(50_000);
-  expect(stage.loader.generation('active')).toBe(201);
+  expect(fixture.loader.generation('active')).toBe(201);
 }, 60_000);

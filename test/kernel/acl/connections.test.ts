@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RuleSet, RuleSetInput } from '../../../contract/acl.ts';
-import type { Direction } from '../../../contract/direction.ts';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
-import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
-import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { Direction } from '../../../contract/direction.ts';
 import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
-import { RuleFixture } from './rule-fixture.ts';
+import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';
+import { RuleFixture } from './rule-fixture.ts';
 
 const pod: PolicyEndpoint = {
   id: 'pod-0',
@@ -32,20 +32,20 @@ const families = {
 } as const;
 const protocols = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 
-let stage: RuleFixture;
+let fixture: RuleFixture;
 let events: VerdictEvent[] = [];
 /** Each test has ports of its own: what one leaves behind does not touch the next. */
 let port = 1000;
 beforeAll(async () => {
-  stage = await RuleFixture.open(1, { ...defaultTimeouts, udp: { unreplied: 1, replied: 4, closing: 1 } });
-  stage.loader.onVerdicts((batch) => events.push(...batch));
+  fixture = await RuleFixture.open(1, { ...defaultTimeouts, udp: { unreplied: 1, replied: 4, closing: 1 } });
+  fixture.loader.onVerdicts((batch) => events.push(...batch));
 });
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await fixture?.[Symbol.asyncDispose]();
 });
 beforeEach(async () => {
-  await stage.load('staged', null, [pod]);
-  await stage.load('active', null, [pod]);
+  await fixture.load('staged', null, [pod]);
+  await fixture.load('active', null, [pod]);
   port += 1;
   await sleep(20);
   events = [];
@@ -60,7 +60,7 @@ const allowEgress = { name: 'out', direction: 'egress', subject: all, action: 'a
 const allowIngress = { name: 'in', direction: 'ingress', subject: all, action: 'allow' } as const;
 
 function evaluate(direction: Direction, packet: Packet): 'pass' | 'drop' {
-  return stage.evaluate([{ slot: 0, direction, packet }])[0]!;
+  return fixture.evaluate([{ slot: 0, direction, packet }])[0]!;
 }
 
 describe.each(Object.entries(families))('over %s', (_, family) => {
@@ -78,33 +78,41 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     const answer = protocol === 6 ? { tcpFlags: tcp.syn | tcp.ack } : {};
 
     test('replies of allowed egress connections pass, and nothing else enters', async () => {
-      await stage.load('active', rules(closed, allowEgress), [pod]);
+      await fixture.load('active', rules(closed, allowEgress), [pod]);
       expect(back({ protocol, ...home(answer) })).toBe(protocol === 6 ? 'pass' : 'drop');
       port += 1;
       expect(back({ protocol, ...home(opening) })).toBe('drop');
       expect(out({ protocol, ...there(opening) })).toBe('pass');
       expect(back({ protocol, ...home(answer) })).toBe('pass');
       expect(back({ protocol, ...home({ ...opening, sourcePort: 81 }) })).toBe('drop');
-      expect(stage.loader.connections(1)).toContainEqual(
-        expect.objectContaining({ protocol, podPort: port, peerPort: 80, initiator: 'pod', state: 'replied' }),
+      expect(fixture.loader.connections(1)).toContainEqual(
+        expect.objectContaining({
+          protocol,
+          podPort: port,
+          peerPort: 80,
+          initiator: 'pod',
+          state: 'replied',
+        }),
       );
     });
 
     test('a connection is re-evaluated in its initiator’s direction when the rules change', async () => {
-      await stage.load('active', rules(closed, allowEgress), [pod]);
+      await fixture.load('active', rules(closed, allowEgress), [pod]);
       out({ protocol, ...there(opening) });
-      await stage.load('active', rules({ ...closed, egress: 'allow' }), [pod]);
+      await fixture.load('active', rules({ ...closed, egress: 'allow' }), [pod]);
       expect(back({ protocol, ...home(answer) })).toBe('pass');
-      await stage.load('active', rules({ ...open, egress: 'deny' }), [pod]);
+      await fixture.load('active', rules({ ...open, egress: 'deny' }), [pod]);
       // What comes in may, but the pod may not have begun it.
       expect(back({ protocol, ...home(answer) })).toBe('drop');
-      expect(stage.loader.connections(1).some(({ podPort }) => podPort === port)).toBe(false);
+      expect(fixture.loader.connections(1).some(({ podPort }) => podPort === port)).toBe(false);
     });
   });
 
   test('mid-stream TCP of an unknown connection passes if either end may have initiated it', async () => {
     const middle = { protocol: 6, tcpFlags: tcp.ack };
-    await stage.load('active', rules(closed, { ...allowIngress, protocol: 'tcp', ports: [{ from: 80 }] }), [pod]);
+    await fixture.load('active', rules(closed, { ...allowIngress, protocol: 'tcp', ports: [{ from: 80 }] }), [
+      pod,
+    ]);
     expect(back({ ...middle, sourcePort: port, destinationPort: 80 })).toBe('pass');
     expect(out({ ...middle, sourcePort: 80, destinationPort: port + 1 })).toBe('pass');
     expect(back({ ...middle, sourcePort: port, destinationPort: 81 })).toBe('drop');
@@ -112,18 +120,18 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('a SYN on the ports of a connection opens a new one, initiated by its sender', async () => {
-    await stage.load('active', rules(closed, allowEgress), [pod]);
+    await fixture.load('active', rules(closed, allowEgress), [pod]);
     out({ protocol: 6, ...there({ tcpFlags: tcp.syn }) });
     expect(back({ protocol: 6, ...home({ tcpFlags: tcp.syn }) })).toBe('drop');
     expect(back({ protocol: 6, ...home({ tcpFlags: tcp.ack }) })).toBe('pass');
     expect(back({ protocol: 6, ...home({ tcpFlags: tcp.rst | tcp.ack }) })).toBe('pass');
-    expect(stage.loader.connections(1).find(({ podPort }) => podPort === port)).toMatchObject({
+    expect(fixture.loader.connections(1).find(({ podPort }) => podPort === port)).toMatchObject({
       state: 'closing',
     });
   });
 
   test('echo replies pass by their identifier, requests in the other direction do not', async () => {
-    await stage.load('active', rules(closed, allowEgress), [pod]);
+    await fixture.load('active', rules(closed, allowEgress), [pod]);
     const { icmp: protocol, echo, reply } = family;
     expect(back({ protocol, icmp: { type: reply, id: port } })).toBe('drop');
     expect(out({ protocol, icmp: { type: echo, id: port } })).toBe('pass');
@@ -133,7 +141,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('ICMP errors that quote a packet of a connection pass, from any sender', async () => {
-    await stage.load('active', rules(closed, allowEgress), [pod]);
+    await fixture.load('active', rules(closed, allowEgress), [pod]);
     const { icmp: protocol, error: type } = family;
     const sent = { source: own, destination: peer, protocol: 17, sourcePort: port, destinationPort: 80 };
     const error = (quoted: Packet): Packet => ({
@@ -148,7 +156,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     expect(evaluate('ingress', error(sent))).toBe('pass');
     expect(evaluate('ingress', error({ ...sent, destinationPort: 81 }))).toBe('drop');
     // Of what came in, the error goes out.
-    await stage.load('active', rules(closed, allowIngress), [pod]);
+    await fixture.load('active', rules(closed, allowIngress), [pod]);
     const came = { source: peer, destination: own, protocol: 17, sourcePort: 5, destinationPort: port };
     expect(evaluate('ingress', came)).toBe('pass');
     expect(out({ protocol, icmp: { type, code: 3 }, quoted: networkPacket(came) })).toBe('pass');
@@ -158,11 +166,11 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('later fragments follow the first one’s verdict', async () => {
-    await stage.load('active', rules(closed, allowEgress), [pod]);
+    await fixture.load('active', rules(closed, allowEgress), [pod]);
     const later = { fragment: { id: port, offset: 9, more: false } };
-    const before = stage.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]!;
+    const before = fixture.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]!;
     expect(out(later)).toBe('drop');
-    expect(stage.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]! - before).toBe(1n);
+    expect(fixture.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]! - before).toBe(1n);
     expect(out({ ...there(), fragment: { id: port, offset: 0, more: true } })).toBe('pass');
     expect(out(later)).toBe('pass');
     expect(out({ fragment: { id: port + 1, offset: 9, more: false } })).toBe('drop');
@@ -176,20 +184,20 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('packets from the node to its pod are always allowed, and so are the replies', async () => {
-    await stage.load('active', rules(closed), [pod]);
+    await fixture.load('active', rules(closed), [pod]);
     expect(back(home())).toBe('drop');
-    stage.loader.setNodeAddresses([family.peer]);
+    fixture.loader.setNodeAddresses([family.peer]);
     expect(back(home())).toBe('pass');
     expect(out(there())).toBe('pass');
     expect(out(there({ sourcePort: port + 1 }))).toBe('drop');
-    stage.loader.setNodeAddresses([]);
+    fixture.loader.setNodeAddresses([]);
     expect(back(home({ destinationPort: port + 1 }))).toBe('drop');
   });
 
   test('the default action applies to a pod that the rules do not know', async () => {
-    await stage.load('active', rules({ ingress: 'deny', egress: 'allow' }), []);
+    await fixture.load('active', rules({ ingress: 'deny', egress: 'allow' }), []);
     expect([out(there()), back({ sourcePort: 9, destinationPort: port })]).toEqual(['pass', 'drop']);
-    await stage.load('active', rules({ ingress: 'allow', egress: 'deny' }), []);
+    await fixture.load('active', rules({ ingress: 'allow', egress: 'deny' }), []);
     expect([out(there({ sourcePort: port + 1 })), back({ sourcePort: 10, destinationPort: port })]).toEqual([
       'drop',
       'pass',
@@ -204,11 +212,13 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
       protocol: 'udp',
       ports: [{ from: 80 }],
     });
-    const { loaded } = await stage.load('staged', staged, [pod]);
+    const { loaded } = await fixture.load('staged', staged, [pod]);
     expect(out(there())).toBe('pass');
     expect(out(there())).toBe('pass');
     expect(out(there({ destinationPort: 81 }))).toBe('pass');
-    await stage.load('active', rules(closed, { ...allowEgress, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
+    await fixture.load('active', rules(closed, { ...allowEgress, protocol: 'udp', ports: [{ from: 80 }] }), [
+      pod,
+    ]);
     expect(out(there())).toBe('pass');
     expect(out(there({ sourcePort: port + 1, destinationPort: 82 }))).toBe('drop');
     await sleep(50);
@@ -219,9 +229,7 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
       slot: 0,
       generation: loaded.generation,
     } as const;
-    expect(
-      events.map(({ kind, set, destinationPort, rule }) => [kind, set, destinationPort, rule]),
-    ).toEqual([
+    expect(events.map(({ kind, set, destinationPort, rule }) => [kind, set, destinationPort, rule])).toEqual([
       ['staged-deny', 'staged', 80, 1],
       ['staged-deny', 'staged', 80, 1],
       ['staged-deny', 'staged', 80, 1],
@@ -237,14 +245,12 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   });
 
   test('a log rule reports once per connection', async () => {
-    await stage.load('active', rules(open, { ...allowEgress, name: 'seen', action: 'log' }), [pod]);
+    await fixture.load('active', rules(open, { ...allowEgress, name: 'seen', action: 'log' }), [pod]);
     out(there());
     out(there());
     back(home());
     await sleep(50);
-    expect(events.map(({ kind, rule, protocol }) => [kind, rule, protocol])).toEqual([
-      ['logged', 1, 17],
-    ]);
+    expect(events.map(({ kind, rule, protocol }) => [kind, rule, protocol])).toEqual([['logged', 1, 17]]);
   });
 });
 
@@ -255,7 +261,7 @@ describe('over IPv6', () => {
     evaluate('ingress', { source: link, destination: own, protocol: 58, ...packet });
 
   test('neighbor discovery and multicast listener reports of the link are exempt', async () => {
-    await stage.load('active', rules(closed), [pod]);
+    await fixture.load('active', rules(closed), [pod]);
     for (const type of [133, 134, 135, 136, 137]) {
       expect(to({ icmp: { type }, hopLimit: 255 })).toBe('pass');
       expect(to({ icmp: { type }, hopLimit: 64 })).toBe('drop');
@@ -268,7 +274,9 @@ describe('over IPv6', () => {
   });
 
   test('up to 8 extension headers are skipped', async () => {
-    await stage.load('active', rules(closed, { ...allowIngress, protocol: 'udp', ports: [{ from: 80 }] }), [pod]);
+    await fixture.load('active', rules(closed, { ...allowIngress, protocol: 'udp', ports: [{ from: 80 }] }), [
+      pod,
+    ]);
     const udp = { protocol: 17, sourcePort: port, destinationPort: 80 };
     expect(to({ ...udp, extensions: [0, 43, 60] })).toBe('pass');
     expect(to({ ...udp, destinationPort: 81, extensions: [0, 43, 60] })).toBe('drop');
@@ -278,7 +286,7 @@ describe('over IPv6', () => {
   test('an IPv4-mapped IPv6 address is malformed', async () => {
     const mapped = { source: parseAddress('::ffff:10.42.0.9'), protocol: 17 };
     expect(to(mapped)).toBe('pass');
-    await stage.load('active', rules(open), [pod]);
+    await fixture.load('active', rules(open), [pod]);
     expect(to(mapped)).toBe('drop');
     await sleep(50);
     expect(events.map(({ kind, reason }) => [kind, reason])).toEqual([['dropped', 'malformed']]);
@@ -286,7 +294,7 @@ describe('over IPv6', () => {
 });
 
 test('UDP connections expire by state', async () => {
-  await stage.load('active', rules(closed, allowEgress), [pod]);
+  await fixture.load('active', rules(closed, allowEgress), [pod]);
   const [own, peer] = [parseAddress(families.IPv4.pod), parseAddress(families.IPv4.peer)];
   const send = (sourcePort: number) =>
     evaluate('egress', { source: own, destination: peer, protocol: 17, sourcePort, destinationPort: 80 });
@@ -301,12 +309,12 @@ test('UDP connections expire by state', async () => {
 });
 
 test('verdict events over a slot’s rate are counted and not sent', async () => {
-  const before = stage.loader.lostVerdicts().find(({ slot }) => slot === 0)?.rateLimited ?? 0n;
-  await stage.load('active', rules(closed), [pod]);
+  const before = fixture.loader.lostVerdicts().find(({ slot }) => slot === 0)?.rateLimited ?? 0n;
+  await fixture.load('active', rules(closed), [pod]);
   const packet = { source: parseAddress('192.0.2.9'), destination: parseAddress('10.42.0.1'), protocol: 17 };
-  stage.evaluate(Array.from({ length: 500 }, () => ({ slot: 0, direction: 'ingress' as const, packet })));
+  fixture.evaluate(Array.from({ length: 500 }, () => ({ slot: 0, direction: 'ingress' as const, packet })));
   await sleep(50);
-  const limited = stage.loader.lostVerdicts().find(({ slot }) => slot === 0)!.rateLimited - before;
+  const limited = fixture.loader.lostVerdicts().find(({ slot }) => slot === 0)!.rateLimited - before;
   expect(events.length + Number(limited)).toBe(500);
   // What the tests before have spent of the burst may be missing.
   expect(events.length).toBeGreaterThan(50);

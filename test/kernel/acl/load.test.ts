@@ -4,20 +4,20 @@ import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
-import type { TableEntry, PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
+import type { PolicyTables, TableEntry } from '../../../server/acl/tables/policy-tables.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
-import { noTracking, RuleFixture } from './rule-fixture.ts';
 import { tcp } from './packets.ts';
+import { noTracking, RuleFixture } from './rule-fixture.ts';
 
 const count = 10;
 const pods = podsOf(count);
 const numberOf = (id: string): number => pods.findIndex((pod) => pod.id === id) + 1;
-let stage: RuleFixture;
+let fixture: RuleFixture;
 beforeAll(async () => {
-  stage = await RuleFixture.open(count, noTracking);
+  fixture = await RuleFixture.open(count, noTracking);
 });
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await fixture?.[Symbol.asyncDispose]();
 });
 
 const lets = (port: number) =>
@@ -46,37 +46,39 @@ function entered(...ports: number[]): number[] {
     destinationPort,
     tcpFlags: tcp.syn,
   });
-  const found = stage.evaluate(ports.map((port) => ({ slot: 0, direction: 'ingress', packet: packet(port) })));
+  const found = fixture.evaluate(
+    ports.map((port) => ({ slot: 0, direction: 'ingress', packet: packet(port) })),
+  );
   return ports.filter((_, i) => found[i] === 'pass');
 }
 const sizes = () =>
-  (
-    ['ipcache', 'pods', 'policies', 'staged_ipcache', 'staged_pods', 'staged_policies'] as const
-  ).map((name) => new HashMap(stage.programs.ruleMaps[name], name).entries().length);
+  (['ipcache', 'pods', 'policies', 'staged_ipcache', 'staged_pods', 'staged_policies'] as const).map(
+    (name) => new HashMap(fixture.programs.ruleMaps[name], name).entries().length,
+  );
 
 test('changing one rule writes a small share of the tables, and obsolete elements are removed', async () => {
   const set = rulesOf(300, 600, count);
-  const { loaded } = await stage.load('active', set, pods);
+  const { loaded } = await fixture.load('active', set, pods);
   const changed = set.rules.findIndex(({ ports }) => ports.length > 0);
   const rules = set.rules.map((rule, i) => (i === changed ? { ...rule, ports: [{ from: 4444 }] } : rule));
-  const after = await stage.load('active', { ...set, rules }, pods);
+  const after = await fixture.load('active', { ...set, rules }, pods);
   expect(after.loaded.written).toBeGreaterThan(0);
   expect(after.loaded.written).toBeLessThan(loaded.written / 10);
   // Includes updates of the other table.
-  expect((await stage.load('active', { ...set, rules }, pods)).loaded.written).toBeLessThan(
+  expect((await fixture.load('active', { ...set, rules }, pods)).loaded.written).toBeLessThan(
     after.loaded.written,
   );
-  expect((await stage.load('active', { ...set, rules }, pods)).loaded.written).toBe(0);
-  const { removed } = (await stage.load('active', null, pods)).loaded;
+  expect((await fixture.load('active', { ...set, rules }, pods)).loaded.written).toBe(0);
+  const { removed } = (await fixture.load('active', null, pods)).loaded;
   expect(removed).toBeGreaterThan(loaded.written * 0.9);
   // The next load waits for the removal.
-  await stage.load('staged', null, pods);
+  await fixture.load('staged', null, pods);
   expect(sizes()).toEqual([0, 0, 0, 0, 0, 0]);
 });
 
 test('rules that do not fit are rejected and change nothing', async () => {
-  await stage.load('active', lets(80), pods);
-  const before = stage.loader.generation('active');
+  await fixture.load('active', lets(80), pods);
+  const before = fixture.loader.generation('active');
   const entry: TableEntry = { protocol: 6, port: 0, length: 16, verdict: 'allow', rule: 1, log: 0 };
   const { tables } = compileRules(lets(81), pods);
   const huge: PolicyTables = {
@@ -84,25 +86,25 @@ test('rules that do not fit are rejected and change nothing', async () => {
     entryLists: new Map([...tables.entryLists, [99, Array<TableEntry>(600_000).fill(entry)]]),
   };
   const defaults = { ingress: 'deny', egress: 'allow' } as const;
-  await expect(stage.loader.load('active', { tables: huge, defaults }, numberOf)).rejects.toMatchObject({
+  await expect(fixture.loader.load('active', { tables: huge, defaults }, numberOf)).rejects.toMatchObject({
     code: 'rules_too_large',
     message: expect.stringMatching(/a row of 600000 entries: 524288 entries .* are left/),
     hint: expect.stringContaining('The old rules go on'),
   });
-  expect(stage.loader.generation('active')).toBe(before);
+  expect(fixture.loader.generation('active')).toBe(before);
   expect(entered(80, 81)).toEqual([80]);
-  await stage.load('active', lets(81), pods);
+  await fixture.load('active', lets(81), pods);
   expect(entered(80, 81)).toEqual([81]);
 });
 
 test('a restarted agent finds its rules enforced, and replaces them as a whole', async () => {
-  await stage.load('active', lets(80), pods);
-  await stage.load('staged', lets(82), pods);
-  const generation = stage.loader.generation('active')!;
-  await stage.load('staged', lets(83), pods); // waits until what the loads left is removed
+  await fixture.load('active', lets(80), pods);
+  await fixture.load('staged', lets(82), pods);
+  const generation = fixture.loader.generation('active')!;
+  await fixture.load('staged', lets(83), pods); // waits until what the loads left is removed
   const [prefixes, policies, assignments] = sizes();
 
-  const next = new RuleLoader(stage.programs.ruleMaps, { slots: 64, timeouts: noTracking });
+  const next = new RuleLoader(fixture.programs.ruleMaps, { slots: 64, timeouts: noTracking });
   expect(next.generation('active')).toBe(generation);
   expect(entered(80, 81)).toEqual([80]);
   const { tables } = compileRules(lets(81), pods.slice(1));

@@ -1,6 +1,6 @@
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import type { PolicyPacket as Judged } from '../../../server/acl/spec/policy-packet.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { PolicyPacket as Judged } from '../../../server/acl/spec/policy-packet.ts';
 import { type Packet, tcp } from './packets.ts';
 
 /** Of a pod that has none of the family. */

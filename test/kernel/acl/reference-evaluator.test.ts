@@ -2,30 +2,34 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
+import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import type { PolicyPacket as Judged } from '../../../server/acl/spec/policy-packet.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
-import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { edgePackets, ruleSets, somePods } from '../../unit/acl/rule-set-generators.ts';
-import { noTracking, RuleFixture } from './rule-fixture.ts';
 import { isOutside, wire } from './packet-bytes.ts';
+import { noTracking, RuleFixture } from './rule-fixture.ts';
 
 const pods = 40;
-let stage: RuleFixture;
+let fixture: RuleFixture;
 beforeAll(async () => {
-  stage = await RuleFixture.open(pods, noTracking);
+  fixture = await RuleFixture.open(pods, noTracking);
 });
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await fixture?.[Symbol.asyncDispose]();
 });
 
 /** @returns how many packets the kernel and the reference have judged alike, with the same rules */
-async function compare(set: RuleSet, pods: readonly PolicyEndpoint[], packets: readonly Judged[]): Promise<number> {
-  const { compiled } = await stage.load('active', set, pods);
+async function compare(
+  set: RuleSet,
+  pods: readonly PolicyEndpoint[],
+  packets: readonly Judged[],
+): Promise<number> {
+  const { compiled } = await fixture.load('active', set, pods);
   const expected = referenceEvaluator(set, pods);
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
   const before = hits();
   const judged = packets.filter((packet) => !isOutside(packet));
-  const found = stage.evaluate(
+  const found = fixture.evaluate(
     judged.map((packet) => {
       const slot = slots.get(packet.pod)!;
       return { slot, direction: packet.direction, packet: wire(packet, pods[slot]!) };
@@ -53,7 +57,7 @@ async function compare(set: RuleSet, pods: readonly PolicyEndpoint[], packets: r
 /** By numbers of the deciding and the logging rule. Rows of the set before may be among them, and have hits. */
 function hits(): Map<string, number> {
   const sums = new Map<string, number>();
-  for (const { rule, log, hits } of stage.loader.hits('active')) {
+  for (const { rule, log, hits } of fixture.loader.hits('active')) {
     const key = `${rule} ${log}`;
     sums.set(key, (sums.get(key) ?? 0) + Number(hits));
   }
@@ -64,7 +68,7 @@ test('kernel and reference evaluator agree on 60,000 packets of generated rule s
   let packets = 0;
   const sets = fc.sample(fc.tuple(ruleSets, fc.integer()), { numRuns: 60, seed: 7 });
   for (const [set, seed] of sets) {
-    await stage.load('active', null, somePods);
+    await fixture.load('active', null, somePods);
     packets += await compare(set, somePods, edgePackets(set, somePods, 1100, chance(seed)));
   }
   expect(packets).toBeGreaterThan(60_000);

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
+import type { RuleSetName } from '../../../contract/rules.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
-import type { RuleSetName } from '../../../contract/rules.ts';
+import { type ConntrackTimeouts, defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
-import { defaultTimeouts, type ConntrackTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
-import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
+import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from '../bpf/namespaces.ts';
 import { frame, type Packet } from './packets.ts';

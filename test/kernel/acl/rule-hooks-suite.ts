@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ruleSet } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
-import type { TraceEvent } from '../../../server/bpf/rule-events.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
-import { macBytes } from '../../../server/bpf/ip-address.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
+import { macBytes } from '../../../server/bpf/ip-address.ts';
+import type { TraceEvent } from '../../../server/bpf/rule-events.ts';
 import { Agent } from '../bpf/agent.ts';
-import { entryOf, hooksOf, NodeStage, type PodDevice, type StagedPod } from '../bpf/node-fixture.ts';
+import { entryOf, type FixturePod, hooksOf, NodeFixture, type PodDevice } from '../bpf/node-fixture.ts';
 import type { PacketSocket } from '../bpf/packet-socket.ts';
 import { frame } from './packets.ts';
 
@@ -30,29 +30,29 @@ const rules = ruleSet.parse({
 /** Real packets between two pods, whose programs are where `from` and `to` say. */
 export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
   describe(`rules at ${from.kind} ${from.hooks} and ${to.kind} ${to.hooks}`, () => {
-    let stage: NodeStage;
+    let fixture: NodeFixture;
     let agent: Agent;
     let programs: DatapathPrograms;
     let loader: RuleLoader;
-    let a: StagedPod;
-    let b: StagedPod;
+    let a: FixturePod;
+    let b: FixturePod;
     let framesOfA: PacketSocket;
     let framesOfB: PacketSocket;
 
     beforeAll(async () => {
-      stage = new NodeStage();
-      agent = new Agent(stage);
+      fixture = new NodeFixture();
+      agent = new Agent(fixture);
       await agent.open();
-      [a, b] = [stage.addPod(1, from), stage.addPod(2, to)];
+      [a, b] = [fixture.addPod(1, from), fixture.addPod(2, to)];
       for (const pod of [a, b]) {
         await agent.setSlot(pod.slot, entryOf(pod));
         for (const address of [pod.address4, pod.address6])
           await agent.setEndpoint(address, { slot: pod.slot, owner: pod.slot });
         await agent.attachBoth(pod.slot, pod.device.hooks);
       }
-      framesOfA = stage.frames(a);
-      framesOfB = stage.frames(b);
-      programs = await openDatapath({ pins: stage.pins, maxSlots: 64 });
+      framesOfA = fixture.frames(a);
+      framesOfB = fixture.frames(b);
+      programs = await openDatapath({ pins: fixture.pins, maxSlots: 64 });
       loader = new RuleLoader(programs.ruleMaps, { slots: programs.maxSlots });
       const pods = [a, b].map(({ slot, address4, address6 }) => ({
         id: `${slot}`,
@@ -70,17 +70,22 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
       await loader?.close();
       programs?.close();
       await agent?.kill();
-      stage?.[Symbol.dispose]();
+      fixture?.[Symbol.dispose]();
     });
 
-    function send(from: StagedPod, to: StagedPod, family: 4 | 6, sourcePort: number, port: number): void {
-      const address = (pod: StagedPod) => parseAddress(family === 4 ? pod.address4 : pod.address6);
+    function send(from: FixturePod, to: FixturePod, family: 4 | 6, sourcePort: number, port: number): void {
+      const address = (pod: FixturePod) => parseAddress(family === 4 ? pod.address4 : pod.address6);
       const ports = { sourcePort, destinationPort: port };
       const bytes = frame({ source: address(from), destination: address(to), protocol: 17, ...ports });
       if (from.macs) bytes.set([...macBytes(from.macs.fromPod), ...macBytes(from.macs.toPod)]);
       (from === a ? framesOfA : framesOfB).send(bytes);
     }
-    const arrives = async (at: StagedPod, family: 4 | 6, port: number, limitMs: number): Promise<boolean> => {
+    const arrives = async (
+      at: FixturePod,
+      family: 4 | 6,
+      port: number,
+      limitMs: number,
+    ): Promise<boolean> => {
       const udp = 14 + (family === 4 ? 20 : 40);
       const wanted = (frame: Buffer) =>
         frame.length === udp + 8 &&

@@ -6,8 +6,8 @@ import type { RuleSetInput } from '../../../contract/acl.ts';
 import type { PodDrops } from '../../../contract/drops.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import type { ActiveRules, Explanation, RuleStatistics, RuleView } from '../../../contract/rules.ts';
-import { connect } from '../../testbed/connection.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { openTestConnection } from '../../testbed/connection.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
 const run = promisify(execFile);
 const ports = ['8080', '9090'] as const;
@@ -21,7 +21,7 @@ const answering = `
   }
   setTimeout(() => console.log('ready'), 50);`;
 
-let node: RiggedNode;
+let node: TestNode;
 const pods: Record<string, Pod> = {};
 const addresses = {
   cart: ['10.42.0.2', 'fd42::2'],
@@ -31,7 +31,7 @@ const addresses = {
 type Name = keyof typeof addresses;
 
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   for (const [name, [four, six]] of Object.entries(addresses))
     pods[name] = await node.addPod(name, [`${four}/32`, `${six}/128`], {
       kind: 'veth',
@@ -245,7 +245,7 @@ test('an added pod’s first packet is evaluated, and the pod is a peer of other
 });
 
 test('a migration and an agent restart keep connections and rules', async () => {
-  const connection = await connect(pods.web!.netns.path, pods.cart!.netns.path, '10.42.0.2');
+  const connection = await openTestConnection(pods.web!.netns.path, pods.cart!.netns.path, '10.42.0.2');
   onTestFinished(() => connection[Symbol.dispose]());
   const migrated = await node.migrate('shop.cart', 'veth', true);
   expect(migrated.state, JSON.stringify(migrated.error)).toBe('done');

@@ -12,13 +12,13 @@ export interface Traffic {
 }
 
 /** What a thread tells that ran programs on the same packets again and again. */
-export interface Carried {
+export interface CarriedTraffic {
   packets: number;
   /** Indexes of packets that were once judged otherwise. */
   wrong: number[];
 }
 
-function carry({ netns, packets, stop }: Traffic): Carried {
+function carry({ netns, packets, stop }: Traffic): CarriedTraffic {
   const runs = new ProgramTestRun();
   const wrong = new Set<number>();
   const frames = packets.map(({ frame }) => Buffer.from(frame));

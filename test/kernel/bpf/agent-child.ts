@@ -5,10 +5,10 @@ import { programInfo } from '../../../server/bpf/program-info.ts';
 import { holdRunStatistics } from '../../../server/bpf/run-statistics.ts';
 import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
+import { addClsact } from '../../../server/netlink/clsact.ts';
 import { isNetlinkError } from '../../../server/netlink/error.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import { addBpfFilter } from '../../../server/netlink/tc-filter.ts';
-import { addClsact } from '../../../server/netlink/clsact.ts';
 import type { Call } from './agent.ts';
 
 /** Runs in the test's host namespace and does what it is told over IPC, until it is killed. */

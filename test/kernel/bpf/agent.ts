@@ -9,7 +9,7 @@ import type { DecodedSlot, Endpoint, SlotEntry } from '../../../server/bpf/slot-
 import type { TcHook } from '../../../server/netlink/tc-filter.ts';
 import { hooksOf, type PodDevice } from './node-fixture.ts';
 
-export interface OpenWords {
+export interface OpenArguments {
   maxSlots?: number;
   /** Path of the object to load. */
   object?: string;
@@ -18,7 +18,7 @@ export interface OpenWords {
 }
 
 export type Call =
-  | { name: 'open'; words: [pins: string, words: OpenWords] }
+  | { name: 'open'; words: [pins: string, words: OpenArguments] }
   | { name: 'replace'; words: [words: { object: string; failAt?: number | undefined }] }
   | { name: 'holdStatistics' | 'links' | 'endpoints' | 'destroy'; words: [] }
   | { name: 'attach'; words: [hook: LinkHook, slot: number, order?: Anchor | undefined] }
@@ -46,11 +46,11 @@ export class Agent implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #pins: string;
 
-  constructor(stage: { host: string; pins: string }) {
-    this.#pins = stage.pins;
+  constructor(fixture: { host: string; pins: string }) {
+    this.#pins = fixture.pins;
     this.#child = fork(new URL('agent-child.ts', import.meta.url), {
       execPath: 'nsenter',
-      execArgv: [`--net=${stage.host}`, process.execPath],
+      execArgv: [`--net=${fixture.host}`, process.execPath],
       serialization: 'advanced',
     });
   }
@@ -64,7 +64,7 @@ export class Agent implements AsyncDisposable {
     return reply.answer;
   }
 
-  open = (words: OpenWords = {}) =>
+  open = (words: OpenArguments = {}) =>
     this.#call({ name: 'open', words: [this.#pins, words] }) as Promise<Opened>;
   /** Replaces the programs while they run; with `failAt` it fails once so many links are replaced. */
   replace = (object: string, failAt?: number) =>

@@ -5,7 +5,7 @@ import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { address4Bytes } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
-import { podAddress, Stage } from './device-fixture.ts';
+import { DeviceFixture, podAddress } from './device-fixture.ts';
 import { echoRequest, ethernet, ethernetToPod, ipv4, ipv6 } from './frames.ts';
 import type { PacketSocket } from './packet-socket.ts';
 
@@ -28,27 +28,27 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
       redirect: false,
       macs: null,
     } as const;
-    let stage: Stage;
+    let fixture: DeviceFixture;
     let agent: Agent;
     let fromPod: PacketSocket;
     let toPod: PacketSocket;
 
     beforeAll(async () => {
-      stage = new Stage();
+      fixture = new DeviceFixture();
       // A netkit end that has no program of its own passes packets on by its policy.
-      stage.addDevice(kind, slot, fromHook === 'netkit/peer' ? 'blackhole' : 'forward');
-      agent = new Agent(stage);
+      fixture.addDevice(kind, slot, fromHook === 'netkit/peer' ? 'blackhole' : 'forward');
+      agent = new Agent(fixture);
       await agent.open();
       await agent.attach(fromHook, slot);
       await agent.attach(toHook, slot);
-      fromPod = stage.packetsFromPod(slot);
-      toPod = stage.packetsToPod(slot);
+      fromPod = fixture.packetsFromPod(slot);
+      toPod = fixture.packetsToPod(slot);
     });
     afterAll(async () => {
       fromPod?.[Symbol.dispose]();
       toPod?.[Symbol.dispose]();
       await agent?.kill();
-      stage?.[Symbol.dispose]();
+      fixture?.[Symbol.dispose]();
     });
     beforeEach(async () => {
       await agent.clear(slot);
@@ -220,7 +220,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
       });
 
       test('a packet socket that calls its packets ARP does not get around the check', async () => {
-        using liar = stage.packetsFromPod(slot, ARP);
+        using liar = fixture.packetsFromPod(slot, ARP);
         liar.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 5);
         liar.send(ethernet(LLDP, Buffer.alloc(46)), 2);
         expect(await counted()).toEqual({

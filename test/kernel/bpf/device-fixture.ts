@@ -16,7 +16,7 @@ export const podMac = '02:70:6c:00:00:02';
  * Two namespaces of the test's own, host and pod, and a pin directory. IPv6 is off in both and neighbors are
  * permanent, so that only what the test sends is counted.
  */
-export class Stage implements Disposable {
+export class DeviceFixture implements Disposable {
   readonly name = `podlane-t-${randomBytes(3).toString('hex')}`;
   readonly pins = `/sys/fs/bpf/${this.name}`;
   readonly host = `/run/netns/${this.name}-host`;

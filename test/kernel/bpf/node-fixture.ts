@@ -22,7 +22,7 @@ export interface PodDevice {
   hooks: keyof typeof hooksOf;
 }
 
-export interface StagedPod {
+export interface FixturePod {
   slot: number;
   device: PodDevice;
   netns: string;
@@ -36,7 +36,7 @@ const gateway4 = '169.254.1.1';
 const gateway6 = 'fe80::1';
 
 /** A node of the test's own: a host namespace and pods on it, both families, neighbors permanent. */
-export class NodeStage implements Disposable {
+export class NodeFixture implements Disposable {
   readonly name = `podlane-t-${randomBytes(3).toString('hex')}`;
   readonly pins = `/sys/fs/bpf/${this.name}`;
   readonly host = `/run/netns/${this.name}-host`;
@@ -77,7 +77,7 @@ export class NodeStage implements Disposable {
     if (code !== 0) throw new Error(`${words}: ${output}`);
   }
 
-  addPod(slot: number, device: PodDevice): StagedPod {
+  addPod(slot: number, device: PodDevice): FixturePod {
     const netns = this.#addNamespace(`pod${slot}`);
     const l3 = device.kind === 'netkit' && device.mode !== 'l2';
     const macs = l3 ? null : { toPod: `02:70:6c:00:01:0${slot}`, fromPod: `02:70:6c:00:00:0${slot}` };
@@ -109,22 +109,22 @@ export class NodeStage implements Disposable {
     return pod;
   }
 
-  setPrimaryMtu({ slot }: StagedPod, mtu: number): void {
+  setPrimaryMtu({ slot }: FixturePod, mtu: number): void {
     this.#must(this.host, `ip link set pl${slot} mtu ${mtu}`);
   }
 
   /** Both ends. */
-  setMtu(pod: StagedPod, mtu: number): void {
+  setMtu(pod: FixturePod, mtu: number): void {
     this.setPrimaryMtu(pod, mtu);
     this.#must(pod.netns, `ip link set eth0 mtu ${mtu}`);
   }
 
-  removeDevice({ slot }: StagedPod): void {
+  removeDevice({ slot }: FixturePod): void {
     this.#must(this.host, `ip link delete pl${slot}`);
   }
 
   /** Sends and receives whole frames at the pod's end. */
-  frames(pod: StagedPod): PacketSocket {
+  frames(pod: FixturePod): PacketSocket {
     return within(pod.netns, (fd) =>
       withNamespace(fd, () => new PacketSocket(peerIfindex(pod.slot), allProtocols)),
     );
@@ -139,7 +139,7 @@ export class NodeStage implements Disposable {
 const allProtocols = 3;
 
 /** The slot of a staged pod, as the agent would set it: its number is the slot's, from 1. */
-export const entryOf = (pod: StagedPod, redirect = true): SlotEntry => ({
+export const entryOf = (pod: FixturePod, redirect = true): SlotEntry => ({
   owner: pod.slot,
   address4: pod.address4,
   address6: pod.address6,

@@ -2,27 +2,27 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { Agent } from './agent.ts';
-import { Stage } from './device-fixture.ts';
+import { DeviceFixture } from './device-fixture.ts';
 
 const slot = 4;
 
 /** Programs of others beside ours on the hooks of a device of `kind`. */
 export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook): void {
   describe(`beside programs of others at ${hook}`, () => {
-    let stage: Stage;
+    let fixture: DeviceFixture;
     let agent: Agent;
     let strangers: [number, number];
 
     beforeAll(async () => {
-      stage = new Stage();
-      stage.addDevice(kind, slot);
-      agent = new Agent(stage);
+      fixture = new DeviceFixture();
+      fixture.addDevice(kind, slot);
+      agent = new Agent(fixture);
       await agent.open();
       strangers = [await agent.loadForeign('one'), await agent.loadForeign('two')];
     });
     afterAll(async () => {
       await agent?.kill();
-      stage?.[Symbol.dispose]();
+      fixture?.[Symbol.dispose]();
     });
     afterEach(async () => {
       await agent.detach(slot);

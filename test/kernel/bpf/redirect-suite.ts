@@ -3,7 +3,7 @@ import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { address6Bytes } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
 import { checksum, etherHeader } from './frames.ts';
-import { entryOf, NodeStage, type PodDevice, type StagedPod } from './node-fixture.ts';
+import { entryOf, type FixturePod, NodeFixture, type PodDevice } from './node-fixture.ts';
 import type { PacketSocket } from './packet-socket.ts';
 import { StreamEnd } from './tcp-stream.ts';
 
@@ -14,7 +14,7 @@ const nameOf = ({ kind, mode, hooks }: PodDevice): string =>
 const families = {
   IPv4: {
     type: 0x0800,
-    address: (pod: StagedPod) => pod.address4,
+    address: (pod: FixturePod) => pod.address4,
     hops: (packet: Buffer) => packet[8],
     overhead: 28,
     tooBig: /Frag needed and DF set \(mtu = 1400\)/,
@@ -23,7 +23,7 @@ const families = {
   },
   IPv6: {
     type: 0x86dd,
-    address: (pod: StagedPod) => pod.address6,
+    address: (pod: FixturePod) => pod.address6,
     hops: (packet: Buffer) => packet[7],
     overhead: 48,
     tooBig: /Packet too big: mtu=1400/,
@@ -35,23 +35,23 @@ const families = {
 /** Tests the redirect between two pods of a node, whose devices are `from` and `to`. */
 export function describeRedirect(from: PodDevice, to: PodDevice): void {
   describe(`from ${nameOf(from)} to ${nameOf(to)}`, () => {
-    let stage: NodeStage;
+    let fixture: NodeFixture;
     let agent: Agent;
-    let a: StagedPod;
-    let b: StagedPod;
+    let a: FixturePod;
+    let b: FixturePod;
     let framesOfA: PacketSocket;
     let framesOfB: PacketSocket;
     let sending: StreamEnd;
     let serving: StreamEnd;
 
     beforeAll(async () => {
-      stage = new NodeStage();
-      agent = new Agent(stage);
+      fixture = new NodeFixture();
+      agent = new Agent(fixture);
       await agent.open();
-      [a, b] = [stage.addPod(1, from), stage.addPod(2, to)];
+      [a, b] = [fixture.addPod(1, from), fixture.addPod(2, to)];
       for (const pod of [a, b]) await agent.attachBoth(pod.slot, pod.device.hooks);
-      framesOfA = stage.frames(a);
-      framesOfB = stage.frames(b);
+      framesOfA = fixture.frames(a);
+      framesOfB = fixture.frames(b);
       sending = new StreamEnd(a.netns);
       serving = new StreamEnd(b.netns);
     });
@@ -61,12 +61,12 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       framesOfA?.[Symbol.dispose]();
       framesOfB?.[Symbol.dispose]();
       await agent?.kill();
-      stage?.[Symbol.dispose]();
+      fixture?.[Symbol.dispose]();
     });
     beforeEach(async () => {
-      stage.forward(true);
+      fixture.forward(true);
       for (const pod of [a, b]) {
-        stage.setMtu(pod, 1500);
+        fixture.setMtu(pod, 1500);
         await agent.setSlot(pod.slot, entryOf(pod));
         for (const address of [pod.address4, pod.address6])
           await agent.setEndpoint(address, { slot: pod.slot, owner: pod.slot });
@@ -75,12 +75,12 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       for (const frames of [framesOfA, framesOfB]) while (frames.receive());
     });
 
-    const ping = (words: string) => stage.in(a.netns, `ping -n -i 0.2 -W 2 ${words}`);
-    const redirected = async (pod: StagedPod) =>
+    const ping = (words: string) => fixture.in(a.netns, `ping -n -i 0.2 -W 2 ${words}`);
+    const redirected = async (pod: FixturePod) =>
       (await agent.read(pod.slot))[counterIndex.egressRedirectedPackets]!;
 
     const forgetMtu = (): void => {
-      for (const words of ['ip route flush cache', 'ip -6 route flush cache']) stage.in(a.netns, words);
+      for (const words of ['ip route flush cache', 'ip -6 route flush cache']) fixture.in(a.netns, words);
     };
 
     describe.each(Object.entries(families))('over %s', (_, family) => {
@@ -88,7 +88,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         frame.readUInt16BE(12) === family.type && family.echoRequest(frame.subarray(etherHeader));
 
       test('packets arrive without the stack, one hop older, and are counted on both devices', async () => {
-        stage.forward(false);
+        fixture.forward(false);
         expect(ping(`-c 3 -t 9 ${family.address(b)}`)).toMatchObject({ code: 0 });
         const frame = await framesOfB.find(isRequest);
         const packet = frame!.subarray(etherHeader);
@@ -112,7 +112,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       });
 
       test('a packet over the target’s MTU is the stack’s, which says so; one that just fits is not', async () => {
-        stage.setMtu(b, 1400);
+        fixture.setMtu(b, 1400);
         const fits = 1400 - family.overhead;
         expect(ping(`-c 1 -M do -s ${fits} ${family.address(b)}`).code).toBe(0);
         expect(await redirected(a)).toBe(1n);
@@ -154,7 +154,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       }
 
       test('a TCP stream arrives as it was sent, in packets of many segments', async () => {
-        stage.forward(false);
+        fixture.forward(false);
         await stream();
         const counters = await agent.read(a.slot);
         expect(counters[counterIndex.egressRedirectedBytes]).toBeGreaterThan(8n << 20n);
@@ -165,7 +165,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       });
 
       test('a TCP stream of segments over the target’s MTU is told by the stack, and goes on in smaller ones', async () => {
-        stage.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
+        fixture.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
         await stream();
         const counters = await agent.read(a.slot);
         expect(counters[counterIndex.egressPackets]).toBeGreaterThan(

@@ -10,7 +10,7 @@ import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { pinOver, unpin } from '../../../server/bpf/pin.ts';
 import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
 import { Agent } from './agent.ts';
-import { podAddress, Stage } from './device-fixture.ts';
+import { DeviceFixture, podAddress } from './device-fixture.ts';
 import { ethernet, ipv4 } from './frames.ts';
 import type { PacketSocket } from './packet-socket.ts';
 
@@ -28,13 +28,13 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       redirect: false,
       macs: null,
     } as const;
-    let stage: Stage;
+    let fixture: DeviceFixture;
     let directory: string;
     let agents: Agent[];
     let fromPod: PacketSocket;
 
     const start = (): Agent => {
-      const agent = new Agent(stage);
+      const agent = new Agent(fixture);
       agents.push(agent);
       return agent;
     };
@@ -43,15 +43,15 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
 
     beforeEach(() => {
       agents = [];
-      stage = new Stage();
+      fixture = new DeviceFixture();
       directory = mkdtempSync(join(tmpdir(), 'podlane-takeover-'));
-      stage.addDevice(kind, slot);
-      fromPod = stage.packetsFromPod(slot);
+      fixture.addDevice(kind, slot);
+      fromPod = fixture.packetsFromPod(slot);
     });
     afterEach(async () => {
       fromPod[Symbol.dispose]();
       for (const agent of agents) await agent.kill();
-      stage[Symbol.dispose]();
+      fixture[Symbol.dispose]();
       rmSync(directory, { recursive: true });
     });
 
@@ -66,7 +66,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
     /** Puts an array in the place of a pinned map. */
     function pinArray(name: string, valueBytes: number, entries: number): void {
       const fd = createMmapableArray(name, valueBytes, entries);
-      pinOver(fd, `${stage.pins}/maps/${name}`);
+      pinOver(fd, `${fixture.pins}/maps/${name}`);
       closeSync(fd);
     }
 
@@ -119,7 +119,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
     if (kind === 'veth') {
       test.each([
         ['keeps its maps', () => {}],
-        ['knew no endpoints', () => unpin(`${stage.pins}/maps/endpoints4`)],
+        ['knew no endpoints', () => unpin(`${fixture.pins}/maps/endpoints4`)],
         ['had smaller slots', () => pinArray('slots', 24, 64)],
         ['was killed after it made new maps', () => pinArray('slots', slotBytes, 64)],
       ])('a build that follows one that %s checks every packet, and counts on', async (_, before) => {
@@ -211,14 +211,14 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
     test('links of a deleted device are told and taken away, and its slot can be used again', async () => {
       const { agent } = await startAttached();
       fromPod.send(frame, 1);
-      stage.removeDevice(slot);
+      fixture.removeDevice(slot);
       expect((await agent.links()).map(({ slot, hook }) => [slot, hook]).sort()).toEqual(
         [
           [slot, into],
           [slot, out],
         ].sort(),
       );
-      stage.addDevice(kind, slot);
+      fixture.addDevice(kind, slot);
       await agent.attach(out, slot);
       expect(await agent.query(slot, out)).toHaveLength(1);
       await agent.detach(slot);

@@ -2,12 +2,12 @@ import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { Event } from '../../../contract/event.ts';
-import type { LocalEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
 import { formatRules } from '../../../server/acl/spec/rule-yaml.ts';
-import { openTemporaryStore } from '../store/temporary-store.ts';
+import type { LocalEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
 import { ifMatch } from '../../../server/http/precondition.ts';
-import { noRoom, FakeKernelRules } from './fake-kernel-rules.ts';
+import { openTemporaryStore } from '../store/temporary-store.ts';
+import { FakeKernelRules, noRoom } from './fake-kernel-rules.ts';
 
 const pod = (number: number, name: string, labels: Record<string, string> = {}): LocalEndpoint => {
   return { id: `id-${name}`, number, namespace: 'shop', name, labels, addresses: [`10.42.0.${number}/32`] };
@@ -97,7 +97,9 @@ describe('active access rules', () => {
     expect((await store.listRuleVersions({ limit: 9 })).items).toHaveLength(1);
     expect(kernel.loads).toBe(1);
     // The number that was taken back is not given again.
-    expect(await rules.apply(shop('other'), { ...ada, precondition: ifMatch('"v1"') })).toMatchObject({ version: 3 });
+    expect(await rules.apply(shop('other'), { ...ada, precondition: ifMatch('"v1"') })).toMatchObject({
+      version: 3,
+    });
   });
 
   test('rolling back to any version adds a new one, and removing the rules is a version too', async () => {
@@ -200,7 +202,10 @@ describe('staged rules', () => {
       changes: { added: ['others to cart'], removed: ['to cart'], changed: [], defaults: false },
     });
     expect(rules.active()).toMatchObject({ version: 1, generation: 1 });
-    expect(await why(rules.applyStaged({ ...ada, precondition: ifMatch('"old"') }))).toEqual(['rules_changed', undefined]);
+    expect(await why(rules.applyStaged({ ...ada, precondition: ifMatch('"old"') }))).toEqual([
+      'rules_changed',
+      undefined,
+    ]);
     const applied = await rules.applyStaged({ ...ada, precondition: ifMatch(`"${draft.etag}"`) });
     expect(applied).toMatchObject({ version: 2, rules: { rules: [{ name: 'others to cart' }] } });
     expect(rules.staged()).toBeNull();
@@ -247,7 +252,9 @@ describe('entries of rules', () => {
       uses: [{ direction: 'ingress', pods: [{ name: 'cart' }], peers: ['10.42.0.2/32'], peerCount: 1 }],
     });
     const entry = items[0]!;
-    kernel.hitCounts = [{ entryList: entry.entryList, protocol: 6, port: 80, length: 16, rule: 1, log: 0, hits: 7n }];
+    kernel.hitCounts = [
+      { entryList: entry.entryList, protocol: 6, port: 80, length: 16, rule: 1, log: 0, hits: 7n },
+    ];
     await new Promise((resolve) => setTimeout(resolve, 1050));
     expect(
       (await rules.queries.entries('active', { pod: cart.id }, 0, 10)).items.map(({ rule, packets }) => [

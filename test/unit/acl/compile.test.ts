@@ -4,10 +4,10 @@ import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
-import { TableLookup } from '../../../server/acl/tables/table-lookup.ts';
-import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
-import { referenceEvaluator } from './reference-evaluator.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
+import { TableLookup } from '../../../server/acl/tables/table-lookup.ts';
+import { referenceEvaluator } from './reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
 /** What the tables say, in the reference's words. */
@@ -26,7 +26,12 @@ function judge({ tables, rules, ruleSet }: CompiledRules): (packet: PolicyPacket
 }
 
 /** @returns how many packets were judged alike */
-function compare(compiled: CompiledRules, set: RuleSet, pods: readonly PolicyEndpoint[], packets: PolicyPacket[]): number {
+function compare(
+  compiled: CompiledRules,
+  set: RuleSet,
+  pods: readonly PolicyEndpoint[],
+  packets: PolicyPacket[],
+): number {
   const expected = referenceEvaluator(set, pods);
   const actual = judge(compiled);
   for (const packet of packets) {

@@ -1,9 +1,14 @@
 import { ProblemError } from '../../../contract/problem.ts';
-import type { EntryHits, LoadResult, LoadRequest, KernelRules } from '../../../server/acl/load/kernel-rules.ts';
-import type { TraceEvent, TraceFilter, VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
+import type {
+  EntryHits,
+  KernelRules,
+  LoadRequest,
+  LoadResult,
+} from '../../../server/acl/load/kernel-rules.ts';
 import { emptyTables } from '../../../server/acl/tables/policy-tables.ts';
 import { diffTables } from '../../../server/acl/tables/tables-diff.ts';
+import type { TraceEvent, TraceFilter, VerdictEvent } from '../../../server/bpf/rule-events.ts';
 
 interface LoadedSet {
   request: LoadRequest | null;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { changedElements, chance, podsOf, rulesOf, tableElements } from '../../../bench/acl-rules.ts';
+import { chance, changedElements, podsOf, rulesOf, tableElements } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { cidrText } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { ruleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
-import { defaultLimits } from '../../../server/acl/tables/limits.ts';
 import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { defaultLimits } from '../../../server/acl/tables/limits.ts';
 import { somePods } from './rule-set-generators.ts';
 
 const text = `name: shop
@@ -67,7 +67,11 @@ describe('limits', () => {
       parseRules(head + Array.from({ length: 10_001 }, (_, index) => rule(index)).join('')),
     );
     expect(error.errors).toEqual([
-      { path: 'rules[10000]', line: 10_003, message: expect.stringMatching(/^10001 rules; the limit is 10000$/) },
+      {
+        path: 'rules[10000]',
+        line: 10_003,
+        message: expect.stringMatching(/^10001 rules; the limit is 10000$/),
+      },
     ]);
   });
 });
@@ -81,9 +85,9 @@ describe('a rule that matches no packet is a warning with the reason', () => {
     ...more,
   });
   const warn = (...rules: object[]): string[] =>
-    compileRules(ruleSet.parse({ name: 'x', rules }), somePods, { lineOf: (index) => 10 + index }).warnings.map(
-      ({ rule, line, message }) => `${rule} (${line}) ${message}`,
-    );
+    compileRules(ruleSet.parse({ name: 'x', rules }), somePods, {
+      lineOf: (index) => 10 + index,
+    }).warnings.map(({ rule, line, message }) => `${rule} (${line}) ${message}`);
 
   test('no pod is its subject', () => {
     expect(warn(rule('a', { subject: { pod: 'nobody' } }))).toEqual([

@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { ipProtocol } from '../../../server/acl/spec/policy-packet.ts';
-import { referenceEvaluator } from './reference-evaluator.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import { ipProtocol } from '../../../server/acl/spec/policy-packet.ts';
 import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { referenceEvaluator } from './reference-evaluator.ts';
 
-const pod = (namespace: string, name: string, labels: Record<string, string>, address: string): PolicyEndpoint => ({
+const pod = (
+  namespace: string,
+  name: string,
+  labels: Record<string, string>,
+  address: string,
+): PolicyEndpoint => ({
   id: `${namespace}.${name}`,
   namespace,
   name,

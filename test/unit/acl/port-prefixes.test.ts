@@ -3,22 +3,27 @@ import { describe, expect, test } from 'vitest';
 import {
   buildDefaultTree,
   decidingOrder,
-  type PortLabel,
-  labelOf,
-  wholeLabel,
-  useDefault,
-  PrefixSplitter,
   emitPrefixes,
+  labelOf,
+  type PortLabel,
+  PrefixSplitter,
+  useDefault,
+  wholeLabel,
 } from '../../../server/acl/compile/port-prefixes.ts';
 import {
-  type PortClaim,
-  portLeaf,
-  type PortRuns,
-  type PortTree,
   buildPortRuns,
   buildPortTree,
+  type PortClaim,
+  type PortRuns,
+  type PortTree,
+  portLeaf,
 } from '../../../server/acl/compile/port-ranges.ts';
-import { buildDefaultTrees, mapProtocols, runsOfProtocol, portProtocols } from '../../../server/acl/compile/protocol-ports.ts';
+import {
+  buildDefaultTrees,
+  mapProtocols,
+  portProtocols,
+  runsOfProtocol,
+} from '../../../server/acl/compile/protocol-ports.ts';
 
 interface Prefix {
   port: number;
@@ -144,7 +149,9 @@ describe('ports are split into the fewest prefixes', () => {
     };
     // One for all, and one for each end: nested prefixes do what 30 disjoint ones did.
     expect(count(null, useDefault)).toBe(3);
-    expect(count(buildPortTree(buildPortRuns([{ from: 0, to: 65_535, order: 1, log: false }])), useDefault)).toBe(3);
+    expect(
+      count(buildPortTree(buildPortRuns([{ from: 0, to: 65_535, order: 1, log: false }])), useDefault),
+    ).toBe(3);
     expect(count(buildPortTree(buildPortRuns([])), useDefault)).toBe(3);
   });
 

@@ -1,15 +1,21 @@
 import type { Peer, Rule, RuleSet } from '../../../contract/acl.ts';
 import { type Address, type Cidr, contains, parseAddress, parseCidr } from '../../../contract/cidr.ts';
 import type { PolicyDecision } from '../../../server/acl/explain/explainer.ts';
-import { type PolicyPacket, ruleProtocolOf, type PolicyVerdict } from '../../../server/acl/spec/policy-packet.ts';
-import { type PolicyEndpoint, matchesPeer, matchesSubject } from '../../../server/acl/spec/pod-selector.ts';
-
+import { matchesPeer, matchesSubject, type PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import {
+  type PolicyPacket,
+  type PolicyVerdict,
+  ruleProtocolOf,
+} from '../../../server/acl/spec/policy-packet.ts';
 
 /**
  * Defines the meaning of a rule set by the simplest evaluation, as the oracle of the compiler's tests.
  * @returns a function that evaluates a packet of one of `pods`
  */
-export function referenceEvaluator(ruleSet: RuleSet, pods: readonly PolicyEndpoint[]): (packet: PolicyPacket) => PolicyDecision {
+export function referenceEvaluator(
+  ruleSet: RuleSet,
+  pods: readonly PolicyEndpoint[],
+): (packet: PolicyPacket) => PolicyDecision {
   const rules = ruleSet.rules
     .map((rule, index) => ({ rule, index, terms: rule.peers.map((peer) => parseTerm(peer, pods)) }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);

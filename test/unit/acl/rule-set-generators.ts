@@ -8,8 +8,8 @@ import {
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';
-import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 
 const apps = ['web', 'db', 'cache'];
 const teams = ['shop', 'ops'];

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { parseRules, formatRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { formatRules, parseRules } from '../../../server/acl/spec/rule-yaml.ts';
 import { ruleSets } from './rule-set-generators.ts';
 
 const text = `# of the shop
