@@ -10,7 +10,7 @@ export const podText = {
   up: 'up',
   gone: 'gone',
   fallbackDetail: 'Attach fallback: its own hooks have no program of Podlane',
-  requestsSucceeded: 'requests ok',
+  requestsSucceeded: 'requests succeeded',
   requestsFailed: 'failed',
   requestsDetail: 'Counted by the pod’s test traffic since it started',
   netnsGone: 'Its network namespace is gone. The values shown are the last ones read.',

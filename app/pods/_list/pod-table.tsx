@@ -35,6 +35,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
     () => (pods ?? noPods).some(({ number }) => !Number.isNaN(podSeries.total(number, 'requestsOk'))),
     false,
   );
+  const stale = useSamplesAreStale();
   const isStale = usePodsAreStale(pods ?? noPods);
   const { has, toggle, toggleAll } = selection;
   const columns = useMemo(
@@ -72,7 +73,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
       onOrderChange={selection.setOrder}
       isSelected={({ id }) => has(id)}
       tone={({ number }) => (isStale(number) ? 'stale' : '')}
-      stale={useSamplesAreStale()}
+      stale={stale}
       top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"
       skeletonRows={12}
     />

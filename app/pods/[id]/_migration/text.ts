@@ -45,6 +45,7 @@ export const migrationText = {
   endedAt: 'ended at, ms',
   pointOfNoReturn: 'rollback possible until here',
   requestsSucceeded: 'requests succeeded',
+  succeeded: 'succeeded',
   failed: 'failed',
   deviceDrops: 'device drops',
   elapsed: 'elapsed',

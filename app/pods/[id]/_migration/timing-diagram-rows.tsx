@@ -116,7 +116,7 @@ export function RequestBars(props: {
   const rows = [
     {
       field: 'ok',
-      label: migrationText.requestsSucceeded,
+      label: migrationText.succeeded,
       base: 158,
       className: css.ok,
       total: total(result?.requestsOk),
