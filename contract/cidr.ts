@@ -44,7 +44,7 @@ function groupsValue(host: string): bigint {
 /** Formats an address as RFC 5952 and `ip` do. */
 export function addressText({ family, value }: Address): string {
   if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
-  const groups = value.toString(16).padStart(32, '0').match(/.{4}/g)!;
+  const groups = value.toString(16).padStart(32, '0').match(/.{4}/g) ?? [];
   return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
 }
 

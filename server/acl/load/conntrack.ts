@@ -24,7 +24,7 @@ export function decodeConnection(key: Buffer, value: Buffer, now: number): Track
     podPort: key.readUInt16LE(20),
     peerPort: key.readUInt16LE(22),
     initiator: value[17] === 0 ? 'pod' : 'peer',
-    state: conntrackStates[value[16]!]!,
+    state: conntrackStates[value.readUInt8(16)] ?? 'unreplied',
     rule: value.readUInt16LE(12),
     staged:
       value.readUInt32LE(4) === 0
