@@ -100,7 +100,7 @@ export class PodLifecycle {
    */
   detach(pod: LivePod): Promise<void> {
     const running = this.#detaching.get(pod);
-    if (running) return running;
+    if (running !== undefined) return running;
     const name = podName(pod);
     const detaching = withPod(pod, { type: 'detaching' }, `detach pod ${name}`, async (enter) => {
       const { kernel, store } = this.#context;

@@ -13,8 +13,8 @@ import { HashMap } from '../../../server/bpf/hash-map.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import { decodeEndpoint, decodeEndpointKey } from '../../../server/bpf/slot-layout.ts';
 import { exampleObject } from '../../testbed/builds.ts';
-import { addMany, addressOf, countLeft, unreachable } from '../../testbed/many-pods.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { addPods, countNodeObjects, podAddress, unreachablePods } from '../../testbed/many-pods.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
 const object = readFileSync(exampleObject).toString('base64');
 const podCount = 10;
@@ -42,7 +42,7 @@ interface Answer {
 }
 
 /** Asks over as many connections as there are calls. @returns null when the agent is down */
-function ask(node: RiggedNode, method: string, path: string, body?: unknown): Promise<Answer | null> {
+function ask(node: TestNode, method: string, path: string, body?: unknown): Promise<Answer | null> {
   return new Promise((resolve, reject) => {
     const call = request(
       {
@@ -89,7 +89,7 @@ const activityClause =
 describe('a thousand acts of all kinds on ten pods', () => {
   const seed = Number(process.env.ACTIVITIES_SEED ?? randomInt(2 ** 31));
   const pick = random(seed);
-  let node: RiggedNode;
+  let node: TestNode;
   let pods: Pod[];
   let restarting = false;
   const outcomes = new Map<string, number>();
@@ -98,8 +98,8 @@ describe('a thousand acts of all kinds on ten pods', () => {
 
   beforeAll(async () => {
     process.stderr.write(`activities: seed ${seed} (ACTIVITIES_SEED=${seed} repeats its acts)\n`);
-    node = await rigNode();
-    pods = await addMany(node, podCount);
+    node = await startTestNode();
+    pods = await addPods(node, podCount);
   }, 120_000);
   afterAll(() => node?.[Symbol.asyncDispose]());
 
@@ -168,7 +168,7 @@ describe('a thousand acts of all kinds on ten pods', () => {
       namespace: 'shop',
       name: `many-${index}`,
       netns: pods[index]?.netns.path,
-      addresses: [`${addressOf(index)}/32`],
+      addresses: [`${podAddress(index)}/32`],
     });
     note(`attach ${nameOf(index)}`, answer, ['pod_exists', 'address_in_use']);
   }
@@ -281,11 +281,11 @@ describe('a thousand acts of all kinds on ten pods', () => {
     for (let index = 0; index < podCount; index++) if (!there.includes(`many-${index}`)) await attach(index);
     expect(wrong).toEqual([]);
     // Whatever was broken last is repaired within the resync period at the latest.
-    await vi.waitFor(() => expect(unreachable(node, podCount)).toEqual([]), {
+    await vi.waitFor(() => expect(unreachablePods(node, podCount)).toEqual([]), {
       timeout: 60_000,
       interval: 500,
     });
-    expect(await countLeft(node)).toEqual({
+    expect(await countNodeObjects(node)).toEqual({
       devices: podCount,
       routes: podCount,
       pins: 2 * podCount,
@@ -305,7 +305,7 @@ describe('a thousand acts of all kinds on ten pods', () => {
             .map(({ ours, user }) => (ours ? 'ours' : user)),
           `${pod.name} ${hook}`,
         ).toEqual([...numbersOf(programs, hook, 'before'), 'ours', ...numbersOf(programs, hook, 'after')]);
-      endpoints.push(`${addressOf(Number(pod.name.slice(5)))} slot ${pod.slot} of ${pod.number}`);
+      endpoints.push(`${podAddress(Number(pod.name.slice(5)))} slot ${pod.slot} of ${pod.number}`);
     }
     expect(readdirSync(join(node.pins, 'users'))).toHaveLength(users);
     expect(readEndpoints().sort()).toEqual(endpoints.sort());
@@ -333,10 +333,10 @@ describe('a thousand acts of all kinds on ten pods', () => {
 });
 
 describe('during a migration', () => {
-  let node: RiggedNode;
+  let node: TestNode;
   beforeAll(async () => {
-    node = await rigNode();
-    await addMany(node, 1);
+    node = await startTestNode();
+    await addPods(node, 1);
   }, 60_000);
   afterAll(() => node?.[Symbol.asyncDispose]());
 
@@ -399,6 +399,6 @@ describe('during a migration', () => {
     await untilIdle();
     const both = [0, 1].map(() => node.ask('DELETE', '/pods/shop.many-0'));
     expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
-    expect(await countLeft(node)).toEqual({ devices: 0, routes: 0, pins: 0, slots: 0 });
+    expect(await countNodeObjects(node)).toEqual({ devices: 0, routes: 0, pins: 0, slots: 0 });
   });
 });

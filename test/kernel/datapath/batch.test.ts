@@ -5,16 +5,16 @@ import type { Batch, BatchPlan, BatchSummary, NewBatchInput } from '../../../con
 import type { Event } from '../../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
-import { expectNothingLeft } from '../../testbed/leak-check.ts';
-import { addMany, runBatch, unreachable, untilQuiet } from '../../testbed/many-pods.ts';
-import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { expectNoLeaks } from '../../testbed/leak-check.ts';
+import { addPods, runBatch, unreachablePods, waitForBatchEnd } from '../../testbed/many-pods.ts';
+import { ping, startTestNode, type TestNode } from '../../testbed/node.ts';
 
 const count = 8;
-let node: RiggedNode;
+let node: TestNode;
 let pods: Pod[];
 beforeAll(async () => {
-  node = await rigNode();
-  pods = await addMany(node, count);
+  node = await startTestNode();
+  pods = await addPods(node, count);
 });
 afterAll(() => node?.[Symbol.asyncDispose]());
 
@@ -88,14 +88,14 @@ describe('the plan', () => {
     expect([await slots(), await events()]).toEqual(before);
   });
 
-  test('a batch that is not there, and one that has ended', async () => {
+  test('a batch that does not exist, and one that has ended', async () => {
     await expect(act('none', 'pause')).rejects.toMatchObject({ code: 'batch_not_found' });
     const { id } = await runBatch(node, { pods: named(0), ...again });
     await expect(act(id, 'resume', {})).rejects.toMatchObject({ code: 'batch_ended' });
   });
 });
 
-test('the pods of a selector move, as many at a time as asked for; none is lost', async () => {
+test('the pods of a selector migrate with the requested parallelism, and no packet is lost', async () => {
   const labelled = await node.addPod('labelled', '10.42.1.1/32', { labels: { app: 'cart', tier: 'web' } });
   const before = await slots();
   const pinging = ping(pods[0]!.netns.path, '10.42.1.1', 500);
@@ -110,14 +110,14 @@ test('the pods of a selector move, as many at a time as asked for; none is lost'
   await node.removeNamespace('labelled');
 });
 
-test('the whole node moves, at most three at a time, and one batch at once', async () => {
+test('the whole node migrates, at most three pods and one batch at a time', async () => {
   const started = node.ask<Batch>('POST', '/batches', { all: true, ...again, parallelism: 3 });
   const { id } = await started;
   await expect(node.ask('POST', '/batches', { all: true, ...again })).rejects.toMatchObject({
     code: 'batch_running',
   });
   let most = 0;
-  const done = untilQuiet(node, id);
+  const done = waitForBatchEnd(node, id);
   for (let ended = false; !ended; ) {
     const { counts, endedAt } = await node.ask<Batch>('GET', `/batches/${id}`);
     most = Math.max(most, counts.running + counts.watched);
@@ -126,8 +126,8 @@ test('the whole node moves, at most three at a time, and one batch at once', asy
   }
   expect(most).toBe(3);
   expect(await done).toMatchObject({ state: 'done', counts: { done: count } });
-  expect(unreachable(node, count)).toEqual([]);
-  await expectNothingLeft(node, count);
+  expect(unreachablePods(node, count)).toEqual([]);
+  await expectNoLeaks(node, count);
   const { items } = await node.ask<{ items: BatchSummary[] }>('GET', '/batches?limit=1');
   expect(items).toMatchObject([{ id, state: 'done', counts: { done: count } }]);
   expect((await events()).slice(0, 2)).toEqual([
@@ -137,7 +137,7 @@ test('the whole node moves, at most three at a time, and one batch at once', asy
 });
 
 describe('the first unhealthy pod', () => {
-  test('pauses: what runs is ended, nothing new starts; resumed, it is tried again', async () => {
+  test('pauses the batch: migrations in progress finish, none starts; resumed, the pod is retried', async () => {
     const mend = await spoil(1);
     const paused = await runBatch(node, { pods: named(0, 1, 2, 3, 4, 5), ...again, parallelism: 2 });
     expect(paused).toMatchObject({ state: 'paused', endedAt: null, counts: { unhealthy: 1 } });
@@ -150,21 +150,21 @@ describe('the first unhealthy pod', () => {
     expect(await node.ask('GET', `/batches/${paused.id}`)).toEqual(paused);
     mend();
     await act(paused.id, 'resume', { unhealthy: 'retry' });
-    expect(await untilQuiet(node, paused.id)).toMatchObject({ state: 'done', counts: { done: 6 } });
-    await expectNothingLeft(node, count);
+    expect(await waitForBatchEnd(node, paused.id)).toMatchObject({ state: 'done', counts: { done: 6 } });
+    await expectNoLeaks(node, count);
   });
 
-  test('is skipped when resumed so, and stays as it was', async () => {
+  test('is skipped when the batch is resumed with skip, and stays unchanged', async () => {
     const mend = await spoil(0);
     const { id } = await runBatch(node, { pods: named(0, 1), ...again, parallelism: 1 });
     await act(id, 'resume', { unhealthy: 'skip' });
-    const done = await untilQuiet(node, id);
+    const done = await waitForBatchEnd(node, id);
     expect(done).toMatchObject({ state: 'done', counts: { done: 1, unhealthy: 1 } });
     mend();
-    await expectNothingLeft(node, count);
+    await expectNoLeaks(node, count);
   });
 
-  test('stops for good where that was chosen', async () => {
+  test('stops the batch for good with onUnhealthy stop', async () => {
     const mend = await spoil(0);
     const stopped = await runBatch(node, {
       pods: named(0, 1, 2),
@@ -178,7 +178,7 @@ describe('the first unhealthy pod', () => {
     mend();
   });
 
-  test('is also one whose traffic stops after it moved', async () => {
+  test('is also a pod whose traffic stops after its migration', async () => {
     const path = pods[7]!.netns.path;
     const pinger = spawn('nsenter', [`--net=${path}`, 'ping', '-q', '-i', '0.005', '10.43.0.0']);
     const { id } = await node.ask<Batch>('POST', '/batches', {
@@ -191,7 +191,7 @@ describe('the first unhealthy pod', () => {
     await expect.poll(() => stepOf(id), { interval: 5 }).toBe('drained');
     await sleep(50);
     pinger.kill();
-    const paused = await untilQuiet(node, id);
+    const paused = await waitForBatchEnd(node, id);
     expect(paused).toMatchObject({ state: 'paused', counts: { unhealthy: 1, waiting: 1 } });
     expect(paused.pods[0]).toMatchObject({ moved: true, code: null });
     expect(paused.reason).toMatch(/^shop\/many-0: no packet (left|reached) the pod for \d+ ms after/);
@@ -199,11 +199,11 @@ describe('the first unhealthy pod', () => {
   });
 });
 
-test('paused and stopped by hand, with who did it', async () => {
+test('a user pauses and stops a batch, and is named in it', async () => {
   const { id, number } = await node.ask<Batch>('POST', '/batches', { all: true, ...again, parallelism: 2 });
   await sleep(500);
   expect(await act(id, 'pause')).toMatchObject({ state: 'paused', reason: 'local paused it' });
-  const { counts } = await untilQuiet(node, id);
+  const { counts } = await waitForBatchEnd(node, id);
   expect(counts.waiting).toBeGreaterThan(0);
   const stopped = await act(id, 'stop');
   expect(stopped).toMatchObject({ state: 'stopped', counts });
@@ -234,10 +234,10 @@ test.each([400, 700, 1000])(
     await sleep(300);
     expect(await node.ask('GET', `/batches/${id}`)).toEqual(found);
     await act(id, 'resume', {});
-    const done = await untilQuiet(node, id);
+    const done = await waitForBatchEnd(node, id);
     expect(done, JSON.stringify(done.pods)).toMatchObject({ state: 'done', counts: { done: count } });
     expect(await pinging).toMatchObject({ sent: 1500, lost: 0 });
-    await expectNothingLeft(node, count);
+    await expectNoLeaks(node, count);
   },
 );
 
@@ -249,5 +249,5 @@ test('an agent that is stopped leaves it interrupted, nothing half done', async 
   const found = await node.ask<Batch>('GET', `/batches/${id}`);
   expect(found).toMatchObject({ state: 'interrupted', counts: { running: 0, watched: 0, unhealthy: 0 } });
   await act(id, 'stop');
-  await expectNothingLeft(node, count);
+  await expectNoLeaks(node, count);
 });

@@ -4,15 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Event } from '../../../contract/event.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let pod: Pod;
 let other: Pod;
 
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   pod = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128']);
   other = await node.addPod('web', ['10.42.0.3/32', 'fd42::3/128']);
 }, 60_000);
@@ -89,7 +89,7 @@ test.each<[what: string, change: (device: { primary: string }) => unknown, sente
   reachable();
 });
 
-test('an address added by hand is shown, not taken away, and goes from view with it', async () => {
+test('an address added by another process becomes a condition, is not removed, and the condition clears with it', async () => {
   inPod('ip', 'address', 'add', '10.9.9.9/32', 'dev', 'eth0');
   await expect
     .poll(async () => (await now()).attention, { timeout: 5000 })
@@ -116,7 +116,7 @@ test('a change that is made again and again is no longer repaired, and the pod s
   await expect.poll(async () => (await now()).attention, { timeout: 5000 }).toEqual([]);
 });
 
-test('a pin that somebody removed is made again when the agent starts', async () => {
+test('a removed pin is restored when the agent starts', async () => {
   const links = join(node.pins, 'links');
   const pins = readdirSync(links).length;
   for (const name of readdirSync(links).slice(0, 2)) rmSync(join(links, name));
@@ -128,7 +128,7 @@ test('a pin that somebody removed is made again when the agent starts', async ()
   reachable();
 });
 
-test('a pod whose namespace is gone is closed', async () => {
+test('a pod whose namespace is gone is removed', async () => {
   await node.addPod('gone', ['10.42.0.9/32']);
   node.removeNamespace('gone');
   await expect

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let cart: Pod;
 let web: Pod;
 
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   cart = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128', '10.42.0.20/32', 'fd42::20/128'], {
     mtu: 1400,
     macs: { primary: '02:00:00:00:aa:01', peer: '02:00:00:00:aa:02' },

@@ -3,14 +3,14 @@ import type { NodeGuard, PodGuard } from '../../../contract/guard.ts';
 import { EchoSocket } from '../../../server/datapath/echo/icmp-socket.ts';
 import { openNamespace } from '../../../server/kernel/netns.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let podPath: string;
 const addresses = ['10.42.0.2/32', 'fd00:42::2/128'];
 
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   // What the host asks from: a node has addresses, this one is bare.
   node.run(['ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo']);
   node.run(['ip', 'address', 'add', '2001:db8::1/128', 'dev', 'lo']);
@@ -40,21 +40,21 @@ describe('an ICMP echo from the host', () => {
     },
   );
 
-  test('that has no route says so at once', async () => {
+  test('without a route fails at once', async () => {
     using echo = openEcho('ipv4');
     expect(await echo.probe('198.51.100.7', 1000)).toEqual({
       why: 'send failed: Network is unreachable',
     });
   });
 
-  test('is told from those of other sockets and of many at once', async () => {
+  test('matches its own reply among those of other sockets and many in flight', async () => {
     using one = openEcho('ipv4');
     using other = openEcho('ipv4');
     const asked = Array.from({ length: 200 }, (_, i) => (i % 2 ? one : other).probe('10.42.0.2', 2000));
     for (const outcome of await Promise.all(asked)) expect(outcome).toHaveProperty('ms');
   });
 
-  test('is answered although the process was busy while the answer came', async () => {
+  test('counts as answered although the event loop was blocked when the reply came', async () => {
     using echo = openEcho('ipv4');
     const asked = echo.probe('10.42.0.2', 50);
     const until = performance.now() + 100;
@@ -62,7 +62,7 @@ describe('an ICMP echo from the host', () => {
     expect(await asked).toHaveProperty('ms');
   });
 
-  test('leaves the event loop free, and a closed socket answers those that wait', async () => {
+  test('leaves the event loop free, and closing the socket ends those in flight', async () => {
     const echo = openEcho('ipv4');
     let turns = 0;
     const turning = setInterval(() => turns++, 5);
@@ -77,7 +77,7 @@ describe('an ICMP echo from the host', () => {
   });
 });
 
-test('a TCP probe is answered by a refusal as well; silence is none', () => {
+test('a refused connection answers a TCP probe, silence does not', () => {
   const module = new URL('../../../server/datapath/guard/tcp-probe.ts', import.meta.url).href;
   const probe = (address: string): unknown =>
     JSON.parse(
@@ -95,13 +95,13 @@ test('a TCP probe is answered by a refusal as well; silence is none', () => {
   expect(probe('198.51.100.7')).toEqual({ why: 'it cannot connect: ENETUNREACH' });
 });
 
-test('a pod on veth is not watched: it is where the guard would bring it', async () => {
+test('a pod on veth is not watched: the guard would move it there', async () => {
   const guard = await node.ask<PodGuard>('GET', '/pods/shop.cart/guard');
-  expect(guard).toMatchObject({ stage: 'watching', watched: false, readings: [], actions: [] });
+  expect(guard).toMatchObject({ fixture: 'watching', watched: false, readings: [], actions: [] });
   expect(guard.status).toBe('The guard watches pods on netkit; this one is on veth.');
 });
 
-test('choices are kept over a restart, and go with their pod', async () => {
+test('choices survive a restart and are deleted with their pod', async () => {
   await node.ask('PUT', '/node/guard', { repairs: 7 });
   await node.ask('PUT', '/pods/shop.cart/guard', { on: false });
   await node.stopAgent();

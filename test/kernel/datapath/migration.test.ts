@@ -4,14 +4,14 @@ import { type Migration, type MigrationPlan, migrationSteps } from '../../../con
 import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
+import { ping, startTestNode, type TestNode } from '../../testbed/node.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let moved: Pod;
 let still: Pod;
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   // As every node has one: what the host asks a silent pod from.
   node.run(['ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo']);
   moved = await node.addPod('moved', '10.42.0.2/32');
@@ -256,7 +256,7 @@ async function podTotal(): Promise<number> {
     .split('\n')
     .find(
       (each) =>
-        each.startsWith('podlane_pod_packets_total') && each.includes('moved') && each.includes('"in"'),
+        each.startsWith('podlane_pod_packets_total') && each.includes('moved') && each.includes('"ingress"'),
     );
   if (!line) throw new Error(`no packets of moved among the metrics:\n${text.slice(0, 2000)}`);
   return Number(line.split(' ').at(-1));

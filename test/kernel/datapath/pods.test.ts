@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
 });
 afterAll(() => node?.[Symbol.asyncDispose]());
 
@@ -25,7 +25,7 @@ const primaries = (): string[] =>
     .filter((name) => name.startsWith('pl'));
 
 describe('a pod on veth', () => {
-  test('has what iproute2 reads', async () => {
+  test('is reported as iproute2 reads it', async () => {
     const pod = await node.addPod('whole', '10.42.0.2/32', 'veth');
     expect(pod.device?.programs.map((program) => [program.hook, program.ours])).toEqual([
       ['tcx/ingress', true],
@@ -59,7 +59,7 @@ describe('a pod on veth', () => {
     expect(path.hops.map((hop) => hop.type)).toEqual(['container', 'device', 'host', 'pods']);
   });
 
-  test('leaves nothing when it is taken away', async () => {
+  test('leaves nothing behind when it is detached', async () => {
     const pod = await node.addPod('short', '10.42.0.6/32');
     const link = `${pod.slot}-tcx-ingress`;
     expect(readdirSync(`${node.pins}/links`)).toContain(link);
@@ -69,7 +69,7 @@ describe('a pod on veth', () => {
     expect(node.run(['ip', 'route'])).not.toContain('10.42.0.6');
   });
 
-  test('ends by itself with its namespace', async () => {
+  test('is removed together with its namespace', async () => {
     const pod = await node.addPod('ending', '10.42.0.7/32');
     node.removeNamespace('ending');
     await expect

@@ -12,7 +12,7 @@ const at = (ms: number, more: Partial<TrafficReading> = {}): TrafficReading => (
 });
 const before = (more: Partial<TrafficReading>) => ({ from: at(0), to: at(1000, more) });
 
-describe('silence', () => {
+describe('traffic loss', () => {
   const busy = before({ egressPackets: 50, ingressPackets: 50 });
   const after = (more: Partial<TrafficReading>) => ({
     from: at(1200, { egressPackets: 60, ingressPackets: 60 }),
@@ -21,7 +21,11 @@ describe('silence', () => {
 
   test.each<[string, Partial<TrafficReading>, RegExp | null]>([
     ['both directions flow', { egressPackets: 61, ingressPackets: 61 }, null],
-    ['nothing leaves', { ingressPackets: 99 }, /^no packet left the pod for 1000 ms .* 50 did in 1000 ms before$/],
+    [
+      'nothing leaves',
+      { ingressPackets: 99 },
+      /^no packet left the pod for 1000 ms .* 50 did in 1000 ms before$/,
+    ],
     ['nothing arrives', { egressPackets: 99 }, /^no packet reached the pod/],
   ])('%s', (_, more, sentence) => {
     const found = trafficLoss(busy, after(more));
@@ -29,12 +33,12 @@ describe('silence', () => {
     else expect(found).toMatch(sentence);
   });
 
-  test('of a direction that had little before says nothing', () => {
+  test('of a direction with little traffic before is no fault', () => {
     expect(trafficLoss(before({ egressPackets: 4, ingressPackets: 0 }), after({}))).toBeNull();
   });
 });
 
-describe('harm', () => {
+describe('a health regression', () => {
   test.each<[string, Partial<TrafficReading>, Partial<TrafficReading>, RegExp | null]>([
     ['no drops at all', {}, {}, null],
     ['a few stray ones', {}, { drops: 10 }, null],
@@ -50,7 +54,7 @@ describe('harm', () => {
     else expect(found).toMatch(sentence);
   });
 
-  test('is never seen in traffic that goes on as it was', () => {
+  test('is never detected in traffic that continues unchanged', () => {
     const rate = fc.integer({ min: 0, max: 1_000_000 });
     fc.assert(
       fc.property(rate, rate, rate, fc.integer({ min: 1, max: 60 }), (packets, drops, failed, seconds) => {

@@ -28,13 +28,13 @@ function escalate(situations: (round: number, kind: DeviceKind) => Situation, ro
 }
 
 describe('the ladder', () => {
-  test('repairs at once, falls back when that did not last, and leaves alone what veth does not help either', () => {
+  test('repairs at once, falls back when repairs do not last, and stops when veth does not help either', () => {
     const { state, actions } = escalate((_, kind) => ({ ...failing, kind }), 600);
     expect(actions).toEqual(['0 repair', '10 repair', '20 fallback', '30 leave-alone']);
     expect(state).toMatchObject({ stage: 'left-alone', because: failing.failing });
   });
 
-  test('stays on veth when all is well there, and never moves back', () => {
+  test('stays on veth when the pod is healthy there, and never moves back', () => {
     const { state, actions } = escalate(
       (_, kind) => ({ ...failing, kind, failing: kind === 'netkit' ? failing.failing : [] }),
       3600,
@@ -43,7 +43,7 @@ describe('the ladder', () => {
     expect(state.stage).toBe('fallen-back');
   });
 
-  test('leaves alone a pod whose fallback was refused', () => {
+  test('stops acting on a pod whose fallback was refused', () => {
     expect(escalate(() => failing, 600, false).actions).toEqual([
       '0 repair',
       '10 repair',
@@ -54,14 +54,18 @@ describe('the ladder', () => {
 
   test('forgets repairs that lasted', () => {
     const now = 1_000_000;
-    const state = { ...initialEscalation, lastAction: now - 700_000, repairs: [now - 800_000, now - 700_000] };
+    const state = {
+      ...initialEscalation,
+      lastAction: now - 700_000,
+      repairs: [now - 800_000, now - 700_000],
+    };
     expect(nextAction(state, failing, rules, now)).toMatchObject({
       action: { action: 'repair' },
       state: { repairs: [now] },
     });
   });
 
-  test('watches anew, after the cool-down, a pod that a person promoted again', () => {
+  test('watches a pod again, after the cool-down, that a person promoted again', () => {
     const state: EscalationState = { stage: 'fallen-back', lastAction: 0, repairs: [0], because: ['x'] };
     expect(nextAction(state, failing, rules, 9_000)).toEqual({
       state: { ...initialEscalation, lastAction: 0 },
@@ -70,12 +74,12 @@ describe('the ladder', () => {
     expect(nextAction(state, failing, rules, 10_000).action?.action).toBe('repair');
   });
 
-  test('has nothing to do with a pod on veth that it did not move there', () => {
+  test('takes no action on a pod on veth that it did not move there', () => {
     expect(escalate(() => ({ ...failing, kind: 'veth' }), 100).actions).toEqual([]);
   });
 });
 
-test('probes of most pods failing at once are the node’s fault, of one or two pods they are not', () => {
+test('failing probes of most pods are the node’s fault, those of one or two pods are not', () => {
   expect([
     isNodeWide(1, 1),
     isNodeWide(2, 2),
@@ -103,7 +107,7 @@ const anyRules = fc.record({
   coolDownSeconds: fc.integer({ min: 1, max: 100 }),
 });
 
-describe('whatever happens', () => {
+describe('in every sequence of situations', () => {
   test('two actions are at least a cool-down apart', () => {
     fc.assert(
       fc.property(
@@ -134,7 +138,8 @@ describe('whatever happens', () => {
         const { action } = nextAction(state, situation, rules, now);
         if (!rules.on || situation.busy || state.stage === 'left-alone') expect(action).toBeNull();
         if (situation.failing.length === 0 && state.stage !== 'falling-back') expect(action).toBeNull();
-        if (action?.action === 'repair' || action?.action === 'fallback') expect(situation.kind).toBe('netkit');
+        if (action?.action === 'repair' || action?.action === 'fallback')
+          expect(situation.kind).toBe('netkit');
       }),
       { numRuns: 5000 },
     );

@@ -35,7 +35,7 @@ test('a choice shown in the form and read again is the same', () => {
   );
 });
 
-test('whatever is typed is a valid choice or a problem of its field', () => {
+test('any input is a valid choice or an error of its field', () => {
   const typed = fc.oneof(
     fc.string(),
     fc.double().map(String),
@@ -54,7 +54,7 @@ test('whatever is typed is a valid choice or a problem of its field', () => {
   );
 });
 
-test('what is left empty is not chosen; the share is in per cent', () => {
+test('an empty field makes no choice; the share is in percent', () => {
   expect(parseGuardFields({ dropShare: '12.5', repairs: '', tcpPort: 'none' })).toEqual({
     choice: { dropShare: 0.125, tcpPort: null },
     problems: {},

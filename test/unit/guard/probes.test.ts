@@ -32,7 +32,7 @@ describe('a probe', () => {
     expect(state([silence, silence, silence], true)).toBe('failing');
   });
 
-  test('says what was seen, the threshold and since when', () => {
+  test('reports the measurement, the threshold and the start', () => {
     const record = after([{ ms: 1 }, silence, silence, silence]);
     expect(assessProbe('ICMP echo to 10.42.0.2', record, false, rules, 9000)).toEqual({
       state: 'failing',
@@ -63,7 +63,7 @@ const echo = fc.record({
 });
 
 describe('an echo', () => {
-  test('is read as it was written, whatever the options of the IP header', () => {
+  test('is decoded as it was encoded, with any options in the IP header', () => {
     fc.assert(
       fc.property(echo, fc.integer({ min: 5, max: 15 }), (asked, words) => {
         const message4 = encodeEcho('ipv4', asked);
@@ -79,7 +79,7 @@ describe('an echo', () => {
     );
   });
 
-  test('of whatever bytes is read or refused, never over their end', () => {
+  test('of arbitrary bytes is decoded or refused, never read past its end', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), fc.constantFrom('ipv4', 'ipv6'), (bytes, family) => {
         const read = decodeEchoReply(family, Buffer.from(bytes));

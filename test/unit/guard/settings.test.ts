@@ -13,7 +13,7 @@ async function door() {
   };
 }
 
-test('a pod goes by its own choice, then the node’s, then the defaults', async () => {
+test('a pod uses its own choice, then the node’s, then the defaults', async () => {
   const ask = await door();
   expect((await ask('GET', '/node/guard')).body).toMatchObject({ chosen: null, thresholds: guardDefaults });
   await ask('PUT', '/node/guard', { repairs: 5, coolDownSeconds: 60 });
@@ -48,7 +48,7 @@ test.each([
   }
 });
 
-test('the guard of a pod that is not there is not found', async () => {
+test('the guard of an unknown pod is not found', async () => {
   const ask = await door();
   for (const method of ['GET', 'DELETE'] as const)
     expect((await ask(method, '/pods/shop.none/guard')).body.code).toBe('pod_not_found');

@@ -28,7 +28,7 @@ function feeder() {
   return { traffic, feed };
 }
 
-describe('our drops', () => {
+describe('drops by Podlane’s programs', () => {
   test('fail at both thresholds together, over the whole window, with the figures as evidence', () => {
     const { traffic, feed } = feeder();
     feed(9, { egress: 100, dropped: 150 });
@@ -42,7 +42,7 @@ describe('our drops', () => {
     });
   });
 
-  test('are well where they are many but a small share, or a large share of few', () => {
+  test('are healthy when they are many but a small share, or a large share of few', () => {
     const many = feeder();
     many.feed(20, { egress: 1000, dropped: 500 });
     expect(many.traffic.drops(rules).state).toBe('healthy');
@@ -51,7 +51,7 @@ describe('our drops', () => {
     expect(few.traffic.drops(rules).state).toBe('healthy');
   });
 
-  test('of before the window, or of before an action, are forgotten', () => {
+  test('from before the window or before an action do not count', () => {
     const { traffic, feed } = feeder();
     feed(10, { dropped: 1000 });
     feed(10, { egress: 1000 });
@@ -65,7 +65,7 @@ describe('our drops', () => {
   });
 });
 
-describe('one-sided traffic', () => {
+describe('one-way traffic', () => {
   test.each(['ingress', 'egress'] as const)(
     'fails when %s, used before, is silent for the whole time',
     (direction) => {
@@ -82,7 +82,7 @@ describe('one-sided traffic', () => {
     },
   );
 
-  test('is well for a pod that was always so, and below the rate', () => {
+  test('is healthy for a pod that always had it, and below the rate', () => {
     const sender = feeder();
     sender.feed(600, { egress: 5000 });
     expect(sender.traffic.oneSided(rules).state).toBe('healthy');
@@ -92,7 +92,7 @@ describe('one-sided traffic', () => {
     expect(idle.traffic.oneSided(rules).state).toBe('healthy');
   });
 
-  test('does not take our own probes for the traffic that is missing', () => {
+  test('does not count the guard’s own probes as traffic', () => {
     const { traffic, feed } = feeder();
     feed(5, { egress: 200, ingress: 200 });
     feed(60, { egress: 200, ingress: 1, probes: 1 });
@@ -111,7 +111,7 @@ describe('one-sided traffic', () => {
   });
 });
 
-test('a busy way that falls silent is noticed in the same round', () => {
+test('a busy direction that falls silent is noticed in the same round', () => {
   const { feed } = feeder();
   expect(feed(3, { egress: 50, ingress: 50 })).toBe(false);
   expect(feed(1, { ingress: 50 })).toBe(true);

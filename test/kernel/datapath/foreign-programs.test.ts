@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
 describe.each([
   ['tcx', []],
   ['tc', ['--without', 'tcx']],
 ] as const)('programs of others on hooks of %s', (family, flags) => {
-  let node: RiggedNode;
+  let node: TestNode;
   let before: Pod;
   const ids: Record<string, number> = {};
   const out = `${family}/ingress`;
   const into = `${family}/egress`;
 
   beforeAll(async () => {
-    node = await rigNode([...flags]);
+    node = await startTestNode([...flags]);
     before = await node.addPod('cart', ['10.42.0.2/32']);
     for (const [name, hook, order] of [
       ['early', out, 'head'],
@@ -50,7 +50,7 @@ describe.each([
     expect(await order()).toEqual(expected());
   });
 
-  test('are named in the plan, go along to the new device, and stay in order', async () => {
+  test('are named in the plan, are carried to the new device, and keep their order', async () => {
     const plan = await node.ask<MigrationPlan>('POST', '/pods/shop.cart/migrations', {
       to: 'veth',
       recreate: true,
@@ -66,7 +66,7 @@ describe.each([
     expect(await order()).toEqual(expected());
   });
 
-  test('stay where they are when our programs are taken over by a new agent', async () => {
+  test('stay in place when a new agent adopts Podlane’s programs', async () => {
     await node.killAgent();
     await node.startAgent();
     expect(await order()).toEqual(expected());

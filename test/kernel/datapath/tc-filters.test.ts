@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
 import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
+import { ping, startTestNode, type TestNode } from '../../testbed/node.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let pod: Pod;
 let other: Pod;
 
 beforeAll(async () => {
-  node = await rigNode(['--without', 'tcx,live-rename']);
+  node = await startTestNode(['--without', 'tcx,live-rename']);
   pod = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128']);
   other = await node.addPod('web', ['10.42.0.3/32']);
 }, 60_000);
@@ -19,7 +19,7 @@ const now = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.cart');
 const filters = (name: string, direction: string): string =>
   node.run(['tc', 'filter', 'show', 'dev', name, direction]);
 
-test('without tcx, programs are filters of clsact, as tc shows them', async () => {
+test('without tcx the programs are clsact filters, as tc shows them', async () => {
   const { capabilities } = await node.ask<Node>('GET', '/node');
   expect(capabilities.find((each) => each.name === 'tcx')).toMatchObject({ available: false });
   const { hooks, device } = pod;
@@ -39,7 +39,7 @@ test('without tcx, programs are filters of clsact, as tc shows them', async () =
   }
 });
 
-test('the pod is counted and moved without a loss, and is found by its name though nothing can be renamed', async () => {
+test('the pod is counted and migrated without loss, and keeps its name although no interface can be renamed', async () => {
   const pinging = ping(other.netns.path, '10.42.0.2', 800);
   const migration = await node.migrate('shop.cart', 'veth', true);
   expect(migration.state, JSON.stringify(migration.error)).toBe('done');
@@ -51,7 +51,7 @@ test('the pod is counted and moved without a loss, and is found by its name thou
   expectIproute2Agrees(node, after);
 });
 
-test('a filter of ours that is taken away comes back when the agent starts', async () => {
+test('a deleted filter is restored when the agent starts', async () => {
   const { primary } = await now();
   node.run(['tc', 'filter', 'delete', 'dev', primary.name, 'ingress']);
   await node.killAgent();
