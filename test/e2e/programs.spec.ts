@@ -1,11 +1,18 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { anotherBuild, exampleObject, objectRefusedByVerifier, SigningKey } from '../testbed/builds.ts';
 import { expect, bareTest as test } from './fixtures/index.ts';
 
+let traffic: ChildProcess | undefined;
+
 test.beforeEach(async ({ node, page }) => {
   await page.goto(await node.gateway.newLink());
+});
+
+test.afterEach(() => {
+  traffic?.kill();
 });
 
 async function expectAccessible(page: Page, colorScheme: 'light' | 'dark'): Promise<void> {
@@ -21,7 +28,8 @@ test('programs are listed with attach points and cost, and link to their instruc
 }) => {
   const lister = await node.addPod('lister', '10.42.12.1/32');
   await node.addPod('listed', '10.42.12.2/32');
-  lister.run('bash', '-c', 'ping -q -c 500 -i 0.02 10.42.12.2 >/dev/null 2>&1 &');
+  const ping = ['ping', '-q', '-i', '0.02', '10.42.12.2'];
+  traffic = spawn('nsenter', [`--net=${lister.path}`, ...ping], { stdio: 'ignore' });
   await page.goto('/programs');
   const table = page.getByRole('table', { name: 'Programs' });
   const own = table.getByRole('row', { name: /from_pod_tcx sched_cls Podlane datapath tcx\/ingress/ });
