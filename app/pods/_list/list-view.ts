@@ -45,13 +45,13 @@ export const defaultPodListView: PodListView = {
 
 /** Parses the view from a URL's query; invalid parameters are ignored. */
 export function parsePodListView(query: URLSearchParams): PodListView {
-  const words = (key: string) => (query.get(key) ?? '').split(',').filter((word) => word !== '');
+  const values = (key: string) => (query.get(key) ?? '').split(',').filter((value) => value !== '');
   const sort = sortKeys.find((key) => key === query.get('sort')) ?? defaultPodListView.sort;
   const order = query.get('order');
   return {
     text: query.get('q') ?? '',
-    kinds: words('kind').filter((word): word is DeviceKind => word === 'netkit' || word === 'veth'),
-    namespaces: words('ns'),
+    kinds: values('kind').filter((value): value is DeviceKind => value === 'netkit' || value === 'veth'),
+    namespaces: values('ns'),
     attention: query.get('attention') === '1',
     sort,
     descending: order === 'asc' ? false : order === 'desc' ? true : startsDescending(sort),

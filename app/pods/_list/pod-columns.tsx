@@ -1,19 +1,14 @@
 'use client';
 
-import Link from 'next/link';
 import type { RateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import type { FrameColumn } from '../../../contract/sample-frame.ts';
 import { Kind } from '../../_components/kind.tsx';
-import { DropRate, SiNumber } from '../../_components/number.tsx';
-import { Sparkline } from '../../_components/sparkline.tsx';
 import type { Column } from '../../_components/table/column.ts';
-import { splitName } from '../../_lib/pod-queries.ts';
 import { podSeries } from '../../_lib/time-series/store.ts';
-import { usePodRate, usePodTotal, useSampleVersion } from '../../_lib/time-series/use-time-series.ts';
 import { AddressCell } from './address-cell.tsx';
 import { Attention } from './attention.tsx';
 import { addressSortKey, type SortKey } from './list-view.ts';
+import { DropCell, NameCell, RateCell, RateSparkline, RequestCell } from './pod-cells.tsx';
 import { SelectBox } from './select-box.tsx';
 import { listText, selectPodLabel } from './text.ts';
 import type { PodSelection } from './use-selection.ts';
@@ -191,69 +186,4 @@ function meanRate(pod: PodSummary, ...names: RateName[]): number {
   for (const name of names)
     for (const value of podSeries.values(pod.number, name, sortSeconds)) if (value > 0) sum += value;
   return sum;
-}
-
-function NameCell({ pod }: { pod: PodSummary }) {
-  const [own, generated] = splitName(pod.name);
-  return (
-    <span className="flex items-center gap-2">
-      <Link
-        href={`/pods/${pod.namespace}.${pod.name}`}
-        prefetch={false}
-        data-row-link
-        className="min-w-0 truncate after:absolute after:inset-0 focus-visible:outline-none"
-      >
-        <b className="font-[550]">{own}</b>
-        <span className="text-muted">{generated}</span>
-      </Link>
-      <span className="2xl:hidden">
-        <Attention pod={pod} short />
-      </span>
-    </span>
-  );
-}
-
-function RateCell({ number, name }: { number: number; name: RateName }) {
-  return (
-    <span className="font-[450]">
-      <SiNumber value={usePodRate(number, name)} />
-    </span>
-  );
-}
-
-function DropCell({ number }: { number: number }) {
-  const egress = usePodRate(number, 'egressDroppedPackets');
-  const ingress = usePodRate(number, 'ingressDroppedPackets');
-  return (
-    <span className="font-[450]">
-      <DropRate value={egress + ingress} />
-    </span>
-  );
-}
-
-function RequestCell({ number, column }: { number: number; column: FrameColumn & `requests${string}` }) {
-  const value = usePodTotal(number, column);
-  const isFailed = column === 'requestsFailed';
-  return (
-    <span className="font-[450]">
-      <SiNumber
-        value={value}
-        slot={!isFailed}
-        unknown={listText.noRequestCounts}
-        className={isFailed && value > 0 ? 'font-semibold text-signal-text' : ''}
-      />
-    </span>
-  );
-}
-
-function RateSparkline({ number }: { number: number }) {
-  useSampleVersion();
-  return (
-    <Sparkline
-      values={podSeries.values(number, 'ingressPackets', 60)}
-      kinds={podSeries.values(number, 'kind', 60)}
-      width={104}
-      height={20}
-    />
-  );
 }

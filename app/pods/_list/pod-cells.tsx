@@ -1,0 +1,89 @@
+'use client';
+
+import Link from 'next/link';
+import type { RateName } from '../../../contract/counters.ts';
+import type { PodSummary } from '../../../contract/pod.ts';
+import type { FrameColumn } from '../../../contract/sample-frame.ts';
+import { DropRate, SiNumber } from '../../_components/number.tsx';
+import { Sparkline } from '../../_components/sparkline.tsx';
+import { splitName } from '../../_lib/pod-queries.ts';
+import { podSeries } from '../../_lib/time-series/store.ts';
+import { usePodRate, usePodTotal, useSampleVersion } from '../../_lib/time-series/use-time-series.ts';
+import { Attention } from './attention.tsx';
+import { listText } from './text.ts';
+
+/** Name of a pod, linked to its page, with its conditions in narrow windows. */
+export function NameCell({ pod }: { pod: PodSummary }) {
+  const [own, generated] = splitName(pod.name);
+  return (
+    <span className="flex items-center gap-2">
+      <Link
+        href={`/pods/${pod.namespace}.${pod.name}`}
+        prefetch={false}
+        data-row-link
+        className="min-w-0 truncate after:absolute after:inset-0 focus-visible:outline-none"
+      >
+        <b className="font-[550]">{own}</b>
+        <span className="text-muted">{generated}</span>
+      </Link>
+      <span className="2xl:hidden">
+        <Attention pod={pod} short />
+      </span>
+    </span>
+  );
+}
+
+/** Live value of one rate. */
+export function RateCell({ number, name }: { number: number; name: RateName }) {
+  return (
+    <span className="font-[450]">
+      <SiNumber value={usePodRate(number, name)} />
+    </span>
+  );
+}
+
+/** Live rate of dropped packets in both directions. */
+export function DropCell({ number }: { number: number }) {
+  const egress = usePodRate(number, 'egressDroppedPackets');
+  const ingress = usePodRate(number, 'ingressDroppedPackets');
+  return (
+    <span className="font-[450]">
+      <DropRate value={egress + ingress} />
+    </span>
+  );
+}
+
+/** Live total of requests that the pod’s test traffic counts. */
+export function RequestCell({
+  number,
+  column,
+}: {
+  number: number;
+  column: FrameColumn & `requests${string}`;
+}) {
+  const value = usePodTotal(number, column);
+  const isFailed = column === 'requestsFailed';
+  return (
+    <span className="font-[450]">
+      <SiNumber
+        value={value}
+        slot={!isFailed}
+        unknown={listText.noRequestCounts}
+        className={isFailed && value > 0 ? 'font-semibold text-signal-text' : ''}
+      />
+    </span>
+  );
+}
+
+/** Ingress packet rate of the last 60 seconds, in the color of the device kind. */
+export function RateSparkline({ number }: { number: number }) {
+  useSampleVersion();
+  return (
+    <Sparkline
+      values={podSeries.values(number, 'ingressPackets', 60)}
+      kinds={podSeries.values(number, 'kind', 60)}
+      width={104}
+      height={20}
+    />
+  );
+}
