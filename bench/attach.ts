@@ -1,15 +1,15 @@
 import { hasNetkit } from '../scripts/vm/netkit.ts';
-import { runInGuest, runSealed } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
+import { runInGuest, runInNamespaces } from './sandbox.ts';
 import { compile } from './traffic.ts';
 
 /** Attaching and detaching pods against iproute2 doing the same: veth here, netkit here or else in the guest. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   const [rounds, pods] = quick ? [2, 3] : [10, 10];
   progress('attaching pods by veth, with and without programs');
-  await runSealed(report, 'attach.worker.ts', ['native', 'veth', rounds, pods]);
-  if (hasNetkit()) return runSealed(report, 'attach.worker.ts', ['native', 'netkit', rounds, pods]);
+  await runInNamespaces(report, 'attach.worker.ts', ['native', 'veth', rounds, pods]);
+  if (hasNetkit()) return runInNamespaces(report, 'attach.worker.ts', ['native', 'netkit', rounds, pods]);
   progress('attaching pods by netkit, in the guest');
   compile('timed');
   compile('attach', ['-lbpf']);

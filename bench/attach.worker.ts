@@ -1,18 +1,18 @@
 import { rmSync } from 'node:fs';
 import type { DeviceKind } from '../contract/device.ts';
 import { removeDevice } from '../server/datapath/device/device.ts';
-import { attachCommands, detachCommands, idle, linkPins } from './batch.ts';
+import { attachCommands, detachCommands, idleCommands, linkPins } from './batch.ts';
 import {
   addNamespace,
-  attachSubject,
+  attachBenchPod,
+  benchPod,
   type Hooks,
-  openGround,
+  openKernelContext,
   pins,
-  subject,
   withoutHooks,
 } from './fixture.ts';
 import { jsonLines, type Report, summary } from './report.ts';
-import { Timed } from './timed.ts';
+import { TimedRunner } from './timed.ts';
 
 const hooksOfKind: Record<DeviceKind, Hooks[]> = { veth: ['none', 'tc', 'tcx'], netkit: ['none', 'netkit'] };
 const acts = ['attach', 'detach'] as const;
@@ -28,33 +28,33 @@ interface Measure {
 
 /**
  * Attaches and detaches pods by what the agent does it with, and by iproute2 in batches: the same devices, MACs,
- * neighbours, addresses, routes and programs, in the same namespaces, by turns.
+ * neighbors, addresses, routes and programs, in the same namespaces, by turns.
  */
 async function measure(report: Report, { env, kind, rounds, pods }: Measure): Promise<void> {
-  const ground = await openGround();
+  const kernel = await openKernelContext();
   const namespaces = Array.from({ length: pods }, (_, i) => addNamespace(String(i)));
-  using timed = new Timed();
+  using timed = new TimedRunner();
 
   for (const hooks of hooksOfKind[kind]) {
-    const within = hooks === 'none' ? withoutHooks(ground) : ground;
-    const subjects = namespaces.map((netns, number) => subject({ number, netns, kind, hooks }));
+    const within = hooks === 'none' ? withoutHooks(kernel) : kernel;
+    const subjects = namespaces.map((netns, number) => benchPod({ number, netns, kind, hooks }));
     const [ours, theirs, starts]: Times[] = [noTimes(), noTimes(), noTimes()] as const;
     // The first round warms all up.
     for (let round = -1; round < rounds; round++) {
       const keep = (times: Times, act: keyof Times, ms: number): void =>
         void (round >= 0 && times[act].push(ms));
-      for (const each of subjects) keep(ours!, 'attach', await spent(() => attachSubject(within, each)));
+      for (const each of subjects) keep(ours!, 'attach', await spent(() => attachBenchPod(within, each)));
       for (const { device } of subjects)
         keep(ours!, 'detach', await spent(() => removeDevice(within, device.slot)));
       for (const each of subjects) {
         const commands = attachCommands(each, hooks, pins);
         keep(theirs!, 'attach', await timed.run(commands));
-        keep(starts!, 'attach', await timed.run(idle(commands)));
+        keep(starts!, 'attach', await timed.run(idleCommands(commands)));
       }
       for (const each of subjects) {
         const commands = detachCommands(each);
         keep(theirs!, 'detach', await timed.run(commands));
-        keep(starts!, 'detach', await timed.run(idle(commands)));
+        keep(starts!, 'detach', await timed.run(idleCommands(commands)));
         for (const link of linkPins(pins, each)) rmSync(link, { force: true });
       }
     }

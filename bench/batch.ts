@@ -1,19 +1,19 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { isIpv6 } from '../contract/network.ts';
+import { isIpv6 } from '../contract/cidr.ts';
 import { programAt } from '../server/bpf/datapath-programs.ts';
-import { peerIfindex, primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
+import { peerIfindex, primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx-hook.ts';
 import { hooksOf } from '../server/datapath/device/hooks.ts';
 import { podGateways } from '../server/datapath/device/next-hops.ts';
 import type { DeviceRecord } from '../server/store/records.ts';
-import type { Hooks, Subject } from './fixture.ts';
+import type { BenchPod, Hooks } from './fixture.ts';
 import { compile } from './traffic.ts';
 
 /** A program and its arguments. */
-export type Command = string[];
+export type BatchCommand = string[];
 
 const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
 /**
@@ -21,7 +21,7 @@ const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
  * batch of `tc`, or the C program `attach.c` on hooks that iproute2 does not know. It sets no sysctls, as
  * iproute2 cannot, and does not wait for the device to carry.
  */
-export function attachCommands({ pod, device }: Subject, hooks: Hooks, pins: string): Command[] {
+export function attachCommands({ pod, device }: BenchPod, hooks: Hooks, pins: string): BatchCommand[] {
   const { primaryName: primary, primaryMac, peerMac, slot, kind } = device;
   const { addresses, mtu, interface: peer, netkit } = pod.network;
   const { policy, mode } = netkit;
@@ -57,7 +57,7 @@ export function attachCommands({ pod, device }: Subject, hooks: Hooks, pins: str
   ];
 }
 
-function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: Hooks, pins: string): Command[] {
+function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: Hooks, pins: string): BatchCommand[] {
   if (hooks === 'none') return [];
   const pinned = (hook: keyof typeof programAt): string => join(pins, 'programs', programAt[hook]);
   if (hooks === 'tc')
@@ -80,19 +80,19 @@ function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: Hooks, pins:
   return [[compile('attach', ['-lbpf']), String(primaryIfindex(slot)), ...links]];
 }
 
-/** Deletes the device; addresses, routes, neighbours and programs go with it. */
-export const detachCommands = ({ device }: Subject): Command[] => [
+/** Deletes the device; addresses, routes, neighbors and programs go with it. */
+export const detachCommands = ({ device }: BenchPod): BatchCommand[] => [
   ['ip', '-batch', file(`${device.slot}-delete`, [`link delete ${device.primaryName}`])],
 ];
 
 /** The same processes with nothing to do: what starting them costs. */
-export const idle = (commands: Command[]): Command[] =>
+export const idleCommands = (commands: BatchCommand[]): BatchCommand[] =>
   commands.map(([program = '', ...words]) =>
     words.includes('-batch') ? [program, ...words.slice(0, -1), file('empty', [])] : [program, words[0]!],
   );
 
 /** Pins that `attach.c` left of a device that is gone. */
-export const linkPins = (pins: string, { device }: Subject): string[] =>
+export const linkPins = (pins: string, { device }: BenchPod): string[] =>
   Object.keys(attachTypes).map((hook) => linkPin(pins, device.slot, hook));
 
 const linkPin = (pins: string, slot: number, hook: string): string =>

@@ -1,6 +1,6 @@
-import { runInGuest } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
+import { runInGuest } from './sandbox.ts';
 import { compile } from './traffic.ts';
 
 /** What each path between two pods of a host carries, in a guest whose time runs by counted instructions. */

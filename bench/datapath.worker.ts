@@ -3,9 +3,16 @@ import { counterIndex } from '../server/bpf/counter-layout.ts';
 import { removeDevice } from '../server/datapath/device/device.ts';
 import { removeEndpoints } from '../server/datapath/device/our-programs.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
-import { addNamespace, attachSubject, type Hooks, openGround, subject, withoutHooks } from './fixture.ts';
+import {
+  addNamespace,
+  attachBenchPod,
+  benchPod,
+  type Hooks,
+  openKernelContext,
+  withoutHooks,
+} from './fixture.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
-import { Client, type Round, serve, type Traffic } from './traffic.ts';
+import { Client, serve, type Traffic, type TrafficRound } from './traffic.ts';
 
 /** How packets go from one pod to another of the same host. `redirect`: our programs send them on, past the routing. */
 interface Path {
@@ -28,14 +35,14 @@ const paths: Path[] = [
 ];
 
 const metrics = {
-  requests: ['requests_per_s', '1/s', ({ amount, seconds }: Round) => amount / seconds],
-  udp: ['udp_pps', 'packets/s', ({ arrived, settledSeconds }: Round) => arrived / settledSeconds],
+  requests: ['requests_per_s', '1/s', ({ amount, seconds }: TrafficRound) => amount / seconds],
+  udp: ['udp_pps', 'packets/s', ({ arrived, settledSeconds }: TrafficRound) => arrived / settledSeconds],
   stream: [
     'stream_mbps',
     'Mbit/s',
-    ({ amount, settledSeconds }: Round) => (amount * 8) / settledSeconds / 1e6,
+    ({ amount, settledSeconds }: TrafficRound) => (amount * 8) / settledSeconds / 1e6,
   ],
-} as const satisfies Record<Traffic, readonly [string, string, (round: Round) => number]>;
+} as const satisfies Record<Traffic, readonly [string, string, (round: TrafficRound) => number]>;
 const traffics = Object.keys(metrics) as Traffic[];
 
 interface Measure {
@@ -49,7 +56,7 @@ interface Measure {
  * where time runs by counted instructions, what ran before does not matter.
  */
 async function measure(report: Report, { env, rounds, milliseconds }: Measure): Promise<void> {
-  const ground = await openGround();
+  const kernel = await openKernelContext();
   const results = new Map<string, number[]>();
   const between = async (name: string, from: string | undefined, address: string, to: string | undefined) => {
     using _server = await serve(to === undefined ? {} : { netns: to });
@@ -63,7 +70,7 @@ async function measure(report: Report, { env, rounds, milliseconds }: Measure): 
     }
   };
   await between(loopback.name, undefined, '127.0.0.1', undefined);
-  for (const [index, path] of paths.entries()) await overPath(ground, path, index, between);
+  for (const [index, path] of paths.entries()) await overPath(kernel, path, index, between);
 
   for (const traffic of traffics) {
     const [metric, unit] = metrics[traffic];
@@ -83,26 +90,26 @@ async function measure(report: Report, { env, rounds, milliseconds }: Measure): 
 
 type Between = (name: string, from: string, address: string, to: string) => Promise<void>;
 
-async function overPath(ground: KernelContext, path: Path, index: number, between: Between): Promise<void> {
+async function overPath(kernel: KernelContext, path: Path, index: number, between: Between): Promise<void> {
   const { kind, hooks, redirect } = path;
-  const ours: KernelContext = { ...(hooks === 'none' ? withoutHooks(ground) : ground), redirect };
+  const ours: KernelContext = { ...(hooks === 'none' ? withoutHooks(kernel) : kernel), redirect };
   const pods = [2 * index, 2 * index + 1].map((number) =>
-    subject({ number, netns: addNamespace(String(number)), kind, hooks }),
+    benchPod({ number, netns: addNamespace(String(number)), kind, hooks }),
   );
-  for (const pod of pods) await attachSubject(ours, pod);
+  for (const pod of pods) await attachBenchPod(ours, pod);
   const [from, to] = pods;
-  const before = redirected(ground, from!.device.slot);
+  const before = redirected(kernel, from!.device.slot);
   await between(path.name, from!.pod.netnsPath, `10.42.0.${2 * index + 3}`, to!.pod.netnsPath);
-  const took = redirected(ground, from!.device.slot) - before > 0;
+  const took = redirected(kernel, from!.device.slot) - before > 0;
   if (took !== redirect) throw new Error(`${path.name}: packets were ${took ? '' : 'not '}redirected`);
   for (const { pod, device } of pods) {
-    removeEndpoints(ground, pod);
-    await removeDevice(ground, device.slot);
+    removeEndpoints(kernel, pod);
+    await removeDevice(kernel, device.slot);
   }
 }
 
-const redirected = (ground: KernelContext, slot: number): number =>
-  Number(ground.programs.counters.read(slot)[counterIndex.egressRedirectedPackets]);
+const redirected = (kernel: KernelContext, slot: number): number =>
+  Number(kernel.programs.counters.read(slot)[counterIndex.egressRedirectedPackets]);
 
 const [env = 'native', rounds = '5', milliseconds = '100'] = process.argv.slice(2);
 await measure(

@@ -6,17 +6,17 @@ import { UserProgramPins } from '../server/bpf/user-program-pins.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
 import { connectPod, newDeviceRecord } from '../server/datapath/pods/connect-pod.ts';
-import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
 import { createNamedNamespace, openNamespace } from '../server/kernel/netns.ts';
 import { NetlinkSocket } from '../server/netlink/socket.ts';
+import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
 
 export const pins = '/sys/fs/bpf/podlane';
 
 /** The hooks that our two programs are attached to; `none`: the device alone. */
 export type Hooks = HookFamily | 'none';
 
-/** A pod and its device, as the agent's books hold them. */
-export interface Subject {
+/** A pod and its device, as the agent's store records them. */
+export interface BenchPod {
   pod: PodRecord;
   device: DeviceRecord;
 }
@@ -25,7 +25,7 @@ export interface Subject {
  * What the agent's datapath stands on, in the namespaces of this program: below `runSealed` or in the guest, whose
  * end takes down what was made.
  */
-export async function openGround(): Promise<KernelContext> {
+export async function openKernelContext(): Promise<KernelContext> {
   const programs = await openDatapath({ pins, maxSlots: 256 });
   const host = NetlinkSocket.open();
   const users = new UserProgramPins(pins);
@@ -39,7 +39,7 @@ export function addNamespace(name: string): string {
   return path;
 }
 
-export interface Wanted {
+export interface BenchPodOptions {
   /** Its slot too. */
   number: number;
   /** Path of its namespace. */
@@ -50,7 +50,7 @@ export interface Wanted {
   addresses?: string[];
 }
 
-export function subject({ number, netns, kind, hooks, addresses }: Wanted): Subject {
+export function benchPod({ number, netns, kind, hooks, addresses }: BenchPodOptions): BenchPod {
   using namespace = openNamespace(netns);
   const createdAt = new Date();
   const policy = { primary: 'forward', peer: hooks === 'none' ? 'forward' : 'blackhole' } as const;
@@ -73,15 +73,15 @@ export function subject({ number, netns, kind, hooks, addresses }: Wanted): Subj
 }
 
 /** Attaches the pod by what the agent does it with. */
-export async function attachSubject(ground: KernelContext, { pod, device }: Subject): Promise<void> {
+export async function attachBenchPod(kernel: KernelContext, { pod, device }: BenchPod): Promise<void> {
   using namespace = openPodNamespace(pod);
-  await connectPod(ground, namespace, pod, device);
+  await connectPod(kernel, namespace, pod, device);
 }
 
 /** Our programs, attached to nothing: what is left is the device. */
-export const withoutHooks = (ground: KernelContext): KernelContext => ({
-  ...ground,
-  programs: unattached(ground.programs),
+export const withoutHooks = (kernel: KernelContext): KernelContext => ({
+  ...kernel,
+  programs: unattached(kernel.programs),
 });
 
 const unattached = (programs: DatapathPrograms): DatapathPrograms =>

@@ -1,8 +1,8 @@
 import { hasNetkit } from '../scripts/vm/netkit.ts';
-import { runInGuest } from './sandbox.ts';
 import { measureBatches } from './migrate-many.worker.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
+import { runInGuest } from './sandbox.ts';
 
 /**
  * Time and losses of batches: on this kernel, and in the guest where this one has no netkit. There 200 pods take

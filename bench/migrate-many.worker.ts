@@ -1,7 +1,14 @@
 import type { DeviceKind } from '../contract/device.ts';
 import type { Node } from '../contract/node.ts';
-import { addMany, addressOf, countLeft, pingUntil, runBatch, unreachable } from '../test/testbed/many-pods.ts';
-import { rigNode } from '../test/testbed/node.ts';
+import {
+  addPods,
+  countNodeObjects,
+  pingUntilAborted,
+  podAddress,
+  runBatch,
+  unreachablePods,
+} from '../test/testbed/many-pods.ts';
+import { startTestNode } from '../test/testbed/node.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
 
 export interface Measure {
@@ -20,11 +27,11 @@ const pairs = 4;
  * and counts what was lost meanwhile and what is left over. Without the time that batches watch traffic.
  */
 export async function measureBatches(report: Report, { env, pods, parallelism }: Measure): Promise<void> {
-  await using node = await rigNode(['--max-slots', String(2 * pods)]);
+  await using node = await startTestNode(['--max-slots', String(2 * pods)]);
   const { capabilities } = await node.ask<Node>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
-  const paths = (await addMany(node, pods)).map((pod) => pod.netns.path);
-  const before = await countLeft(node);
+  const paths = (await addPods(node, pods)).map((pod) => pod.netns.path);
+  const before = await countNodeObjects(node);
   const kinds: DeviceKind[] = netkit ? ['veth', 'netkit'] : ['veth'];
   for (const atOnce of parallelism)
     for (const to of kinds) {
@@ -39,7 +46,7 @@ export async function measureBatches(report: Report, { env, pods, parallelism }:
       const stop = new AbortController();
       const pinging = Array.from({ length: pairs }, (_, i) => {
         const [from, other] = [i, pods - 1 - i];
-        return pingUntil(stop.signal, paths[from]!, addressOf(other), 20);
+        return pingUntilAborted(stop.signal, paths[from]!, podAddress(other), 20);
       });
       const batch = await runBatch(node, {
         all: true,
@@ -57,8 +64,8 @@ export async function measureBatches(report: Report, { env, pods, parallelism }:
       figure('wall_ms_per_pod', 'ms', ms / pods);
       figure('sent', 'packets', sum(sides.map((side) => side.sent)));
       figure('lost', 'packets', sum(sides.map((side) => side.lost)));
-      figure('unreachable', 'pods', unreachable(node, pods).length);
-      const after = await countLeft(node);
+      figure('unreachable', 'pods', unreachablePods(node, pods).length);
+      const after = await countNodeObjects(node);
       figure('left_over', 'objects', sum(Object.values(after)) - sum(Object.values(before)));
     }
 }

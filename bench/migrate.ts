@@ -1,7 +1,7 @@
 import { hasNetkit } from '../scripts/vm/netkit.ts';
-import { runInGuest, runSealed } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
+import { runInGuest, runInNamespaces } from './sandbox.ts';
 import { compile } from './traffic.ts';
 
 /** Packets lost, blackout and time of migrations: on this kernel, and in the guest where this one has no netkit. */
@@ -9,7 +9,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
   const [migrations, pings] = quick ? [4, 1500] : [20, 11_000];
   for (const name of ['pings', 'traffic']) compile(name);
   progress(`${migrations} migrations under pings and ${2 * migrations} under streams, on this kernel`);
-  await runSealed(report, 'migrate.worker.ts', ['native', migrations, pings]);
+  await runInNamespaces(report, 'migrate.worker.ts', ['native', migrations, pings]);
   if (hasNetkit()) return;
   progress('the same in the guest');
   await runInGuest(report, 'migrate.worker.ts', ['guest', migrations, 2 * pings], {

@@ -3,11 +3,11 @@ import type { DeviceKind } from '../contract/device.ts';
 import { type Migration, migrationSteps } from '../contract/migration.ts';
 import type { Node } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
-import { connect } from '../test/testbed/connection.ts';
-import { rigNode } from '../test/testbed/node.ts';
-import { longestGap, lostOf, type Pings, ping } from './pings.ts';
+import { openTestConnection } from '../test/testbed/connection.ts';
+import { startTestNode } from '../test/testbed/node.ts';
+import { longestGap, lostPings, type Pings, startPing } from './pings.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
-import { Client, type Round, serve } from './traffic.ts';
+import { Client, serve, type TrafficRound } from './traffic.ts';
 
 const moved = { ipv4: '10.42.0.2', ipv6: 'fd00:42::2' } as const;
 const still = { ipv4: '10.42.0.3', ipv6: 'fd00:42::3' } as const;
@@ -41,7 +41,7 @@ type MoveOn = () => Promise<Migration>;
  * both families and one TCP connection between them lives on, then while a TCP stream takes all there is.
  */
 async function measure(report: Report, env: keyof typeof measures, measure: Measure): Promise<void> {
-  await using node = await rigNode();
+  await using node = await startTestNode();
   const { capabilities } = await node.ask<Node>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
   const pods = {
@@ -72,10 +72,10 @@ async function underPings(
   { migrations, pings, intervalMs, priority }: Measure,
   figure: Tell,
 ): Promise<void> {
-  using connection = await connect(pods.still.netns.path, pods.moved.netns.path, moved.ipv4);
+  using connection = await openTestConnection(pods.still.netns.path, pods.moved.netns.path, moved.ipv4);
   const pinging = families.flatMap((family) => [
-    ping(pods.still.netns.path, moved[family], { count: pings, intervalMs, priority }),
-    ping(pods.moved.netns.path, still[family], { count: pings, intervalMs, priority }),
+    startPing(pods.still.netns.path, moved[family], { count: pings, intervalMs, priority }),
+    startPing(pods.moved.netns.path, still[family], { count: pings, intervalMs, priority }),
   ]);
   // Spread over the pings, so that each migration has some before and behind it.
   const started = Date.now();
@@ -109,7 +109,7 @@ async function underPings(
   for (const family of families) {
     const of = sides.filter((side) => side.family === family);
     figure('sent', 'packets', [pings * of.length], { family, migrations: windows.length, intervalMs });
-    figure('lost', 'packets', [of.reduce((sum, side) => sum + lostOf(side), 0)], {
+    figure('lost', 'packets', [of.reduce((sum, side) => sum + lostPings(side), 0)], {
       family,
       migrations: windows.length,
     });
@@ -151,7 +151,7 @@ async function underStream(
           : [pods.moved, pods.still, still[family]];
       using _server = await serve({ netns: server.netns.path });
       using stream = new Client({ netns: client.netns.path }, 'stream', address);
-      const [during, beside]: [Round[], Round[]] = [[], []];
+      const [during, beside]: [TrafficRound[], TrafficRound[]] = [[], []];
       await stream.round(roundMs);
       for (let round = 0; round < rounds; round++) {
         const moving = settled(sleep(roundMs / 5).then(moveOn));
@@ -159,11 +159,11 @@ async function underStream(
         while (!moving.over) parts.push(await stream.round(roundMs));
         await moving.done;
         during.push(together(parts));
-        const others: Round[] = [];
+        const others: TrafficRound[] = [];
         for (let part = 0; part < parts.length; part++) others.push(await stream.round(roundMs));
         beside.push(together(others));
       }
-      const compare = (metric: string, unit: string, of: (round: Round) => number): void => {
+      const compare = (metric: string, unit: string, of: (round: TrafficRound) => number): void => {
         const peerValue = summary(beside.map(of)).value;
         const value = summary(during.map(of)).value;
         const ratio = peerValue === 0 ? {} : { ratio: value / peerValue };
@@ -191,7 +191,7 @@ function settled(done: Promise<unknown>): { over: boolean; done: Promise<unknown
   return asked;
 }
 
-const together = (rounds: Round[]): Round =>
+const together = (rounds: TrafficRound[]): TrafficRound =>
   rounds.reduce((sum, round) => ({
     amount: sum.amount + round.amount,
     seconds: sum.seconds + round.seconds,

@@ -1,13 +1,13 @@
-import { runInGuest, runSealed } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
+import { runInGuest, runInNamespaces } from './sandbox.ts';
 import { compile } from './traffic.ts';
 
 /** Packet rate over a veth with our programs off, counting and full: here, and by counted instructions in the guest. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   compile('traffic');
   progress('datagrams with programs off, counting and full, by turns');
-  await runSealed(report, 'overhead.worker.ts', ['native', ...(quick ? [6, 30] : [100, 40])]);
+  await runInNamespaces(report, 'overhead.worker.ts', ['native', ...(quick ? [6, 30] : [100, 40])]);
   progress('the same in an instruction-counted guest');
   await runInGuest(report, 'overhead.worker.ts', ['guest', ...(quick ? [1, 20] : [5, 60])], {
     instructionCounted: true,

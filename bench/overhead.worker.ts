@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import type { DatapathPrograms } from '../server/bpf/datapath.ts';
-import { addNamespace, attachSubject, openGround, subject } from './fixture.ts';
+import { addNamespace, attachBenchPod, benchPod, openKernelContext } from './fixture.ts';
 import { jsonLines, type Report, summary } from './report.ts';
-import { Client, type Round, serve } from './traffic.ts';
+import { Client, serve, type TrafficRound } from './traffic.ts';
 
 /** `off`: no program on any hook. `counting`: they count and check no source, look no destination up. `full`: as the agent set it. */
 const variants = ['counting', 'full', 'off'] as const;
@@ -24,11 +24,11 @@ interface Path {
  * on the same devices.
  */
 async function measure(report: Report, env: string, rounds: number, milliseconds: number): Promise<void> {
-  const ground = await openGround();
-  const { programs } = ground;
+  const kernel = await openKernelContext();
+  const { programs } = kernel;
   const place = async (number: number) => {
-    const placed = subject({ number, netns: addNamespace(String(number)), kind: 'veth', hooks: 'tcx' });
-    await attachSubject(ground, placed);
+    const placed = benchPod({ number, netns: addNamespace(String(number)), kind: 'veth', hooks: 'tcx' });
+    await attachBenchPod(kernel, placed);
     const { slot } = placed.device;
     return { netns: placed.pod.netnsPath, slot, entry: programs.readSlot(slot)! };
   };
@@ -57,7 +57,7 @@ async function measure(report: Report, env: string, rounds: number, milliseconds
       await programs.attach('tcx/ingress', slot);
     }
   };
-  const done = new Map<string, Round[]>();
+  const done = new Map<string, TrafficRound[]>();
   const key = (path: Path, variant: Variant): string => `${path.name} ${variant}`;
   for (let round = -1; round < rounds; round++) {
     // Each variant comes first, second and last equally often.
@@ -81,9 +81,9 @@ async function measure(report: Report, env: string, rounds: number, milliseconds
     for (const variant of ['counting', 'full'] as const) {
       const ours = done.get(key(path, variant))!;
       const peers = done.get(key(path, 'off'))!;
-      const compare = (metric: string, unit: string, of: (round: Round) => number): void => {
+      const compare = (metric: string, unit: string, of: (round: TrafficRound) => number): void => {
         const peerValue = summary(peers.map(of)).value;
-        // Of each round by itself: what else runs on the machine slows neighbouring rounds alike.
+        // Of each round by itself: what else runs on the machine slows neighboring rounds alike.
         const ratio = summary(ours.map((round, i) => of(round) / of(peers[i]!))).value;
         const dimensions = { path: path.name, programs: variant, env };
         report({

@@ -1,4 +1,4 @@
-import { compile, startAt } from './traffic.ts';
+import { compile, startInNamespace } from './traffic.ts';
 
 /** One pinger's account, request by request; times in ms since the epoch. */
 export interface Pings {
@@ -8,7 +8,7 @@ export interface Pings {
   arrived: Float64Array;
 }
 
-export interface Pinging {
+export interface RunningPing {
   count: number;
   intervalMs: number;
   /** Real-time; null: none. */
@@ -16,12 +16,12 @@ export interface Pinging {
 }
 
 /** Pings from a namespace, on time with a priority (`bench/pings.c`). Ends with its account. */
-export async function ping(
+export async function startPing(
   netns: string,
   address: string,
-  { count, intervalMs, priority }: Pinging,
+  { count, intervalMs, priority }: RunningPing,
 ): Promise<Pings> {
-  const child = startAt({ netns, ...(priority === null ? {} : { priority }) }, [
+  const child = startInNamespace({ netns, ...(priority === null ? {} : { priority }) }, [
     compile('pings'),
     address,
     String(count),
@@ -36,7 +36,7 @@ export async function ping(
   return { family: address.includes(':') ? 'ipv6' : 'ipv4', sent: column(0), arrived: column(1) };
 }
 
-export const lostOf = ({ arrived }: Pings): number => arrived.filter((at) => at === 0).length;
+export const lostPings = ({ arrived }: Pings): number => arrived.filter((at) => at === 0).length;
 
 /** The longest time between two moments that follow each other, of those that reach into the window. */
 export function longestGap(moments: Float64Array, from: number, until: number): number {

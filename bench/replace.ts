@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Activation, Build } from '../contract/build.ts';
 import { anotherBuild, SigningKey } from '../test/testbed/builds.ts';
-import { addMany, addressOf, pingUntil } from '../test/testbed/many-pods.ts';
-import { type RiggedNode, rigNode } from '../test/testbed/node.ts';
+import { addPods, pingUntilAborted, podAddress } from '../test/testbed/many-pods.ts';
+import { startTestNode, type TestNode } from '../test/testbed/node.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
@@ -21,14 +21,14 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
   const rounds = quick ? 4 : 20;
   const trust = mkdtempSync(join(tmpdir(), 'podlane-bench-trust-'));
   try {
-    await using node = await rigNode(['--max-slots', String(2 * pods), '--trust', trust]);
+    await using node = await startTestNode(['--max-slots', String(2 * pods), '--trust', trust]);
     progress(`${pods} pods`);
-    await addMany(node, pods, 'veth');
+    await addPods(node, pods, 'veth');
     await node.ask<Build>('POST', '/builds', new SigningKey(trust).body(anotherBuild()));
 
     const stop = new AbortController();
     const pinging = Array.from({ length: pods }, (_, n) =>
-      pingUntil(stop.signal, node.host, addressOf(n), interval),
+      pingUntilAborted(stop.signal, node.host, podAddress(n), interval),
     );
     const watching = watch(node, stop.signal);
     await sleep(1000);
@@ -71,7 +71,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
 }
 
 /** What left each pod, by the last sample. */
-async function egressPackets(node: RiggedNode): Promise<Map<string, number>> {
+async function egressPackets(node: TestNode): Promise<Map<string, number>> {
   const lines = (await node.metrics()).matchAll(
     /^podlane_pod_packets_total\{namespace="shop",pod="([^"]+)",direction="egress"\} (\d+)$/gm,
   );
@@ -79,7 +79,7 @@ async function egressPackets(node: RiggedNode): Promise<Map<string, number>> {
 }
 
 /** Reads the counters twice a second; `wentBack` counts those that became less. */
-function watch(node: RiggedNode, signal: AbortSignal): { wentBack: number; ended: Promise<void> } {
+function watch(node: TestNode, signal: AbortSignal): { wentBack: number; ended: Promise<void> } {
   const watching = { wentBack: 0, ended: Promise.resolve() };
   watching.ended = (async () => {
     let before = new Map<string, number>();

@@ -9,9 +9,13 @@ import type { Figure, Report } from './report.ts';
 /**
  * Runs a program of this folder in network, mount and process namespaces of its own, with a bpf file system and a
  * /run/netns of their own: however it ends, and however we end, the kernel takes down devices, pins and processes.
- * Its temporary files go with us. Each line it prints is a figure.
+ * Its temporary files are deleted when it ends. Each line it prints is a figure.
  */
-export async function runSealed(report: Report, program: string, args: readonly unknown[]): Promise<void> {
+export async function runInNamespaces(
+  report: Report,
+  program: string,
+  args: readonly unknown[],
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-bench-'));
   const clean = (): void => rmSync(folder, { recursive: true, force: true });
   process.once('exit', clean);
@@ -36,7 +40,7 @@ export async function runSealed(report: Report, program: string, args: readonly 
   );
   try {
     for await (const line of createInterface({ input: child.stdout })) report(JSON.parse(line) as Figure);
-    await succeeded(child, program);
+    await waitForSuccess(child, program);
   } finally {
     process.off('exit', clean);
     clean();
@@ -66,13 +70,13 @@ export async function runInGuest(
   if (code !== 0) throw new Error(`${program} in the guest ended with code ${code}`);
 }
 
-function succeeded(child: ChildProcess, program: string): Promise<void> {
+function waitForSuccess(child: ChildProcess, program: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const judge = (): void => {
+    const settle = (): void => {
       if (child.exitCode === 0) resolve();
       else reject(new Error(`${program} ended with ${child.signalCode ?? `code ${child.exitCode}`}`));
     };
-    if (child.exitCode !== null || child.signalCode !== null) judge();
-    else child.once('exit', judge).once('error', reject);
+    if (child.exitCode !== null || child.signalCode !== null) settle();
+    else child.once('exit', settle).once('error', reject);
   });
 }

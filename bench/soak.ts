@@ -1,13 +1,13 @@
 import { hasNetkit } from '../scripts/vm/netkit.ts';
-import { runInGuest, runSealed } from './sandbox.ts';
 import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
+import { runInGuest, runInNamespaces } from './sandbox.ts';
 
 /** What is left over of 2,000 migrations: here, and of fewer in the guest where this kernel has no netkit. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   const migrations = quick ? 80 : 2000;
   progress(`${migrations} migrations on this kernel: some minutes`);
-  await runSealed(report, 'soak.worker.ts', ['native', migrations, 4]);
+  await runInNamespaces(report, 'soak.worker.ts', ['native', migrations, 4]);
   if (hasNetkit()) return;
   const guests = quick ? 16 : 200;
   progress(`${guests} migrations between netkit and veth in the guest`);

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../contract/device.ts';
 import type { Node } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
-import { connect } from '../test/testbed/connection.ts';
-import { type RiggedNode, rigNode } from '../test/testbed/node.ts';
+import { openTestConnection } from '../test/testbed/connection.ts';
+import { startTestNode, type TestNode } from '../test/testbed/node.ts';
 import { fillHistory } from './history.ts';
 import { jsonLines, type Report, summary } from './report.ts';
 
@@ -25,7 +25,7 @@ const warmUp = { native: 600, guest: 40 } as const;
 /** Migrates pods side by side for long, and reads before and after it what could grow. */
 async function measure(report: Report, { env, migrations, pods }: Measure): Promise<void> {
   process.env.NODE_OPTIONS = `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${snapshots}`;
-  await using node = await rigNode();
+  await using node = await startTestNode();
   const { capabilities } = await node.ask<Node>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
   const moved: Pod[] = [];
@@ -51,7 +51,7 @@ async function measure(report: Report, { env, migrations, pods }: Measure): Prom
   await node.stopAgent();
   fillHistory(node.database);
   await node.startAgent();
-  using connection = await connect(still.netns.path, moved[0]!.netns.path, '10.42.0.2');
+  using connection = await openTestConnection(still.netns.path, moved[0]!.netns.path, '10.42.0.2');
   await migrate(2 * Math.ceil(Math.min(warmUp[env], migrations) / pods / 2));
   const before = await take(node, [...moved, still]);
   const start = performance.now();
@@ -78,7 +78,7 @@ async function measure(report: Report, { env, migrations, pods }: Measure): Prom
 }
 
 /** What migrations make and are to take away again. */
-async function take(node: RiggedNode, pods: Pod[]) {
+async function take(node: TestNode, pods: Pod[]) {
   // What was deleted last is let go of after a moment.
   await sleep(3000);
   const places = [node.host, ...pods.map(({ netns }) => netns.path)];
@@ -90,7 +90,7 @@ async function take(node: RiggedNode, pods: Pod[]) {
     links: count(countOf('link')),
     addresses: count(countOf('address')),
     routes: count(countOf('route', 'show', 'table', 'all') + countOf('-6', 'route', 'show', 'table', 'all')),
-    neighbours: count(countOf('neigh')),
+    neighbors: count(countOf('neigh')),
     pins: count(readdirSync(node.pins, { recursive: true }).length),
     descriptors: count(readdirSync(`/proc/${node.agentPid}/fd`).length),
     threads: count(readdirSync(`/proc/${node.agentPid}/task`).length),

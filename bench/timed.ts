@@ -1,14 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { compile, startAt } from './traffic.ts';
+import { compile, startInNamespace } from './traffic.ts';
 
 /** `bench/timed.c`, running. */
-export class Timed implements Disposable {
+export class TimedRunner implements Disposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
   constructor() {
-    this.#child = startAt({}, [compile('timed')]);
+    this.#child = startInNamespace({}, [compile('timed')]);
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 export type Traffic = 'requests' | 'udp' | 'stream';
 
 /** What a client says of one round. `cpuSeconds` is its thread's, the interrupts on it included. */
-export interface Round {
+export interface TrafficRound {
   amount: number;
   seconds: number;
   cpuSeconds: number;
@@ -18,7 +18,7 @@ export interface Round {
   retransmits: number;
 }
 
-export interface Place {
+export interface TrafficPlacement {
   /** Path of the network namespace; ours without. */
   netns?: string;
   /** Pins it there, with real-time priority where one is given. */
@@ -40,7 +40,10 @@ export function compile(name: string, flags: string[] = ['-static']): string {
 }
 
 /** Starts a program that ends when we do, at a place. Its standard error is ours. */
-export function startAt({ netns, cpu, priority }: Place, command: string[]): ChildProcess {
+export function startInNamespace(
+  { netns, cpu, priority }: TrafficPlacement,
+  command: string[],
+): ChildProcess {
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
   const env = {
     ...process.env,
@@ -54,8 +57,8 @@ export function startAt({ netns, cpu, priority }: Place, command: string[]): Chi
 }
 
 /** `traffic serve` at a place, ready. */
-export async function serve(place: Place): Promise<Disposable> {
-  const child = startAt(place, [compile('traffic'), 'serve']);
+export async function serve(place: TrafficPlacement): Promise<Disposable> {
+  const child = startInNamespace(place, [compile('traffic'), 'serve']);
   await nextLine(createInterface({ input: child.stdout! })[Symbol.asyncIterator](), 'the traffic server');
   return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
 }
@@ -66,13 +69,13 @@ export class Client implements Disposable {
   readonly #lines: AsyncIterator<string>;
   readonly #name: string;
 
-  constructor(place: Place, traffic: Traffic, address: string) {
-    this.#child = startAt(place, [compile('traffic'), traffic, address]);
+  constructor(place: TrafficPlacement, traffic: Traffic, address: string) {
+    this.#child = startInNamespace(place, [compile('traffic'), traffic, address]);
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
     this.#name = `${traffic} to ${address}`;
   }
 
-  async round(milliseconds: number): Promise<Round> {
+  async round(milliseconds: number): Promise<TrafficRound> {
     this.#child.stdin!.write(`${milliseconds}\n`);
     const line = await nextLine(this.#lines, this.#name);
     const [amount = 0, seconds = 0, cpuSeconds = 0, arrived = 0, settledSeconds = 0, retransmits = 0] = line

@@ -2,12 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { type Btf, readVmlinuxBtf } from '../../server/bpf/btf.ts';
+import { Btf, readVmlinuxBtf } from '../../server/bpf/btf.ts';
 import { type BtfMember, resolveValueType } from '../../server/bpf/btf-types.ts';
 import * as bpfStructs from '../../server/bpf/kernel-structs.ts';
 import { readDropReasons } from '../../server/kernel/drop-reasons.ts';
+import { currentNamespace } from '../../server/kernel/netns.ts';
 import { capabilityProbes, probeCapabilities } from '../../server/kernel/probe.ts';
 import * as netlinkStructs from '../../server/netlink/kernel-structs.ts';
+import { listBoundSockets } from '../../server/netlink/socket-diag.ts';
 
 type Layout = Readonly<Record<string, number>>;
 
@@ -28,9 +30,19 @@ function memberOffset(btf: Btf, { name, type }: BtfMember, path: string): number
   return path.startsWith(`${name}.`) ? offsetOf(btf, type, path.slice(name.length + 1)) : null;
 }
 
-function differences(btf: Btf, name: string, layout: Layout, checkSize: boolean): string[] {
-  const found = btf.find('struct', name) ?? btf.find('union', name);
-  if (found === null) return [`${name}: not in the kernel’s BTF`];
+/** Reads the BTF of the kernel and of the modules that define some of the structs, which dumping sockets loads. */
+async function readKernelBtf(): Promise<Btf[]> {
+  using namespace = currentNamespace();
+  await listBoundSockets(namespace.fd, 1);
+  const kernel = await readVmlinuxBtf();
+  const modules = ['inet_diag', 'af_packet_diag'].map((name) => `/sys/kernel/btf/${name}`).filter(existsSync);
+  return [kernel, ...modules.map((path) => new Btf(readFileSync(path), kernel))];
+}
+
+function differences(all: readonly Btf[], name: string, layout: Layout, checkSize: boolean): string[] {
+  const btf = all.find((each) => each.find('struct', name) ?? each.find('union', name));
+  const found = btf?.find('struct', name) ?? btf?.find('union', name);
+  if (!btf || !found) return [`${name}: not in the kernel’s BTF`];
   const { bytes, ...fields } = layout;
   const size = resolveValueType(btf, found.id).bytes;
   return [
@@ -60,7 +72,7 @@ function hasConfig(option: string): boolean | null {
 /** Checks what the code states about kernels against the running one. @param absent fields that it does not have yet */
 export function describeKernelFacts(absent: readonly string[]): void {
   describe('offsets of kernel structs agree with the BTF of the running kernel', async () => {
-    const btf = await readVmlinuxBtf();
+    const btf = await readKernelBtf();
     const newer = (difference: string): boolean =>
       absent.some((field) => difference.startsWith(`${field}: `));
 

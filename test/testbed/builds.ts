@@ -12,14 +12,14 @@ export const anotherBuild = (mark = 'another build'): Buffer =>
   Buffer.concat([readFileSync(committedObject), Buffer.from(mark)]);
 
 /** An object with one name in it changed, everywhere. */
-export function renamed(from: string, to: string, object: URL = committedObject): Buffer {
+export function renamedObject(from: string, to: string, object: URL = committedObject): Buffer {
   if (from.length !== to.length) throw new RangeError('names of one length');
   const text = readFileSync(object).toString('latin1');
   return Buffer.from(text.replaceAll(from, to), 'latin1');
 }
 
 /** An object with the first instruction of a section of programs reading a register that holds nothing. */
-export function refusedByVerifier(object: URL = committedObject, section = 'tc'): Buffer {
+export function objectRefusedByVerifier(object: URL = committedObject, section = 'tc'): Buffer {
   const image = readFileSync(object);
   // Elf64_Ehdr: e_shoff 40, e_shentsize 58, e_shnum 60, e_shstrndx 62. Elf64_Shdr: sh_name 0, sh_offset 24.
   const sections = Array.from(

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
-import type { RiggedNode } from './node.ts';
+import type { TestNode } from './node.ts';
 
 /** A capture that runs. */
 export interface OpenCapture {
@@ -14,7 +14,7 @@ export interface OpenCapture {
 
 /** Resolves when the agent captures: the file's head has come. */
 export function openCapture(
-  { socket }: Pick<RiggedNode, 'socket'>,
+  { socket }: Pick<TestNode, 'socket'>,
   pod: string,
   query: Record<string, string | number>,
 ): Promise<OpenCapture> {
@@ -39,7 +39,7 @@ export function openCapture(
 }
 
 /** Fields of each packet that Wireshark's reader finds in the file. @throws Error with what it complained of */
-export function readByTshark(folder: string, file: Buffer, fields: readonly string[]): string[][] {
+export function readWithTshark(folder: string, file: Buffer, fields: readonly string[]): string[][] {
   const path = join(folder, 'capture.pcapng');
   writeFileSync(path, file);
   const wanted = fields.flatMap((field) => ['-e', field]);

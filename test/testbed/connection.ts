@@ -5,7 +5,7 @@ const program = new URL('./echo.ts', import.meta.url).pathname;
 const port = '7000';
 
 /** One TCP connection between two namespaces, carrying a request and its echo every 5 ms. */
-export interface Connection extends Disposable {
+export interface TestConnection extends Disposable {
   /** Echoes so far; fails when the connection broke, which is never mended. */
   echoes(): number;
   /** Resolves when one more echo has come. @throws Error when none does in 5 s */
@@ -13,7 +13,7 @@ export interface Connection extends Disposable {
 }
 
 /** @param from namespace of the client @param to namespace of the server, at `address` */
-export async function connect(from: string, to: string, address: string): Promise<Connection> {
+export async function openTestConnection(from: string, to: string, address: string): Promise<TestConnection> {
   const server = start(to, ['serve', port]);
   await line(server);
   const client = start(from, ['talk', port, address]);
@@ -28,7 +28,7 @@ export async function connect(from: string, to: string, address: string): Promis
     if (client.exitCode !== null) throw new Error(`TCP client ended with code ${client.exitCode}`);
     return echoes;
   };
-  const connection: Connection = {
+  const connection: TestConnection = {
     echoes: read,
     async carries() {
       const before = read();

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dump, type DumpManifest, dumpManifest, type NewDumpInput } from '../../contract/dump.ts';
-import type { RiggedNode } from './node.ts';
+import type { TestNode } from './node.ts';
 
 /** An archive, unpacked by tar(1) into a folder that goes with it. */
-export interface Unpacked extends Disposable {
+export interface UnpackedDump extends Disposable {
   manifest: DumpManifest;
   /** Paths of all files, those of the manifest and itself, sorted. */
   paths: string[];
@@ -17,7 +17,7 @@ export interface Unpacked extends Disposable {
   json(path: string): any;
 }
 
-export function unpack(archive: string): Unpacked {
+export function unpackDump(archive: string): UnpackedDump {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-dump-'));
   execFileSync('tar', ['-xzf', archive, '-C', folder]);
   const [name, ...others] = readdirSync(folder);
@@ -39,7 +39,7 @@ export function unpack(archive: string): Unpacked {
 }
 
 /** Files of the manifest that are not there as it says, and files that it does not know; none when all is well. */
-export function wrongFiles({ manifest, paths, read }: Unpacked): string[] {
+export function corruptFiles({ manifest, paths, read }: UnpackedDump): string[] {
   const told = manifest.files.filter(({ bytes }) => bytes !== null);
   const wrong = told.filter(({ path, bytes, sha256 }) => {
     const content = paths.includes(path) ? read(path) : null;
@@ -50,8 +50,8 @@ export function wrongFiles({ manifest, paths, read }: Unpacked): string[] {
 }
 
 /** Has the agent make a dump. @returns it, done, and where its archive is */
-export async function takeDumpOf(
-  node: RiggedNode,
+export async function createDump(
+  node: TestNode,
   wanted: NewDumpInput = {},
 ): Promise<{ dump: Dump; archive: string }> {
   let dump = await node.ask<Dump>('POST', '/dumps', wanted);
@@ -62,4 +62,4 @@ export async function takeDumpOf(
   return { dump, archive: join(dumpsFolder(node), `${dump.id}.tar.gz`) };
 }
 
-export const dumpsFolder = ({ database }: RiggedNode): string => join(database, '../dumps');
+export const dumpsFolder = ({ database }: TestNode): string => join(database, '../dumps');

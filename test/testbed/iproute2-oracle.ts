@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Pod } from '../../contract/pod.ts';
-import type { RiggedNode } from './node.ts';
+import type { TestNode } from './node.ts';
 
 interface IpLink {
   ifindex: number;
@@ -16,7 +16,7 @@ interface IpRoute {
 }
 
 /** Compares what the agent says of a pod with what iproute2 reads, on the host and in the pod. */
-export function expectIproute2Agrees(node: RiggedNode, pod: Pod): void {
+export function expectIproute2Agrees(node: TestNode, pod: Pod): void {
   const { device } = pod;
   if (!device) throw new Error(`${pod.name} has no device`);
   const host = JSON.parse(

@@ -6,27 +6,27 @@ import type { Batch, NewBatchInput } from '../../contract/batch.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Node } from '../../contract/node.ts';
 import type { Pod } from '../../contract/pod.ts';
-import type { RiggedNode } from './node.ts';
+import type { TestNode } from './node.ts';
 
 /** The address of the n-th of many pods, and the host's own, from which all are reached. */
-export const addressOf = (n: number): string => `10.43.${n >> 8}.${n & 255}`;
+export const podAddress = (n: number): string => `10.43.${n >> 8}.${n & 255}`;
 const hostAddress = '10.43.255.1';
 
 /** Adds pods `many-0`, `many-1`, … one after the other. */
-export async function addMany(node: RiggedNode, count: number, kind?: DeviceKind): Promise<Pod[]> {
+export async function addPods(node: TestNode, count: number, kind?: DeviceKind): Promise<Pod[]> {
   node.run(['ip', 'address', 'replace', `${hostAddress}/32`, 'dev', 'lo']);
   const pods: Pod[] = [];
   for (let n = 0; n < count; n++)
-    pods.push(await node.addPod(`many-${n}`, `${addressOf(n)}/32`, kind ? { kind } : {}));
+    pods.push(await node.addPod(`many-${n}`, `${podAddress(n)}/32`, kind ? { kind } : {}));
   return pods;
 }
 
 /** Starts a batch and waits until it is no longer running, and none of its migrations is. */
-export async function runBatch(node: RiggedNode, wanted: NewBatchInput): Promise<Batch> {
-  return untilQuiet(node, (await node.ask<Batch>('POST', '/batches', wanted)).id);
+export async function runBatch(node: TestNode, wanted: NewBatchInput): Promise<Batch> {
+  return waitForBatchEnd(node, (await node.ask<Batch>('POST', '/batches', wanted)).id);
 }
 
-export async function untilQuiet(node: RiggedNode, id: string): Promise<Batch> {
+export async function waitForBatchEnd(node: TestNode, id: string): Promise<Batch> {
   for (;;) {
     const batch = await node.ask<Batch>('GET', `/batches/${id}`);
     const { running, watched } = batch.counts;
@@ -36,14 +36,14 @@ export async function untilQuiet(node: RiggedNode, id: string): Promise<Batch> {
 }
 
 /** Addresses of the first `count` pods that do not answer the host. */
-export function unreachable(node: RiggedNode, count: number): string[] {
+export function unreachablePods(node: TestNode, count: number): string[] {
   const each = `ping -n -c 1 -W 5 -I ${hostAddress} 10.43.$((i / 256)).$((i % 256)) > /dev/null || echo 10.43.$((i / 256)).$((i % 256))`;
   // A few at a time: each is a process.
   const all = `i=0; while [ $i -lt ${count} ]; do (${each}) & i=$((i + 1)); [ $((i % 20)) -eq 0 ] && wait; done; wait`;
   return node.run(['sh', '-c', all]).split('\n').filter(Boolean);
 }
 
-export interface Left {
+export interface NodeObjectCounts {
   devices: number;
   routes: number;
   pins: number;
@@ -51,7 +51,7 @@ export interface Left {
 }
 
 /** Counts what pods need one of, or two: devices and routes on the host, pinned links, slots. */
-export async function countLeft(node: RiggedNode): Promise<Left> {
+export async function countNodeObjects(node: TestNode): Promise<NodeObjectCounts> {
   const count = (command: string[], matches: RegExp): number =>
     node
       .run(command)
@@ -66,7 +66,7 @@ export async function countLeft(node: RiggedNode): Promise<Left> {
 }
 
 /** Pings every `intervalMs` until `signal`. Lost are those without a reply before the last that has one. */
-export function pingUntil(
+export function pingUntilAborted(
   signal: AbortSignal,
   netns: string,
   address: string,

@@ -14,7 +14,7 @@ import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/
 import { requestAgent } from '../../server/lab/agent-client.ts';
 
 /** A node of its own: a network namespace for the host, one for each pod, an agent with its own files and pins. */
-export interface RiggedNode extends AsyncDisposable {
+export interface TestNode extends AsyncDisposable {
   readonly host: string;
   readonly pins: string;
   readonly database: string;
@@ -41,7 +41,7 @@ export interface RiggedNode extends AsyncDisposable {
 }
 
 /** @param flags of the agent beside its own paths */
-export async function rigNode(flags: string[] = []): Promise<RiggedNode> {
+export async function startTestNode(flags: string[] = []): Promise<TestNode> {
   const id = `podlane-t-${randomBytes(3).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), `${id}-`));
   const socketPath = join(folder, 'agent.sock');
@@ -142,7 +142,7 @@ function read(socketPath: string, path: string): Promise<string> {
 }
 
 /** A pinger's account. Gaps are between replies. */
-export interface Pings {
+export interface PingCounts {
   sent: number;
   lost: number;
   /** When replies came, ms since the epoch. */
@@ -150,7 +150,7 @@ export interface Pings {
 }
 
 /** Pings `count` times, one every `intervalMs`, from a namespace; lost are those with no reply within 5 s. */
-export function ping(netns: string, address: string, count: number, intervalMs = 2): Promise<Pings> {
+export function ping(netns: string, address: string, count: number, intervalMs = 2): Promise<PingCounts> {
   return new Promise((resolve, reject) => {
     const args = ['-n', '-D', '-c', String(count), '-i', String(intervalMs / 1000), '-W', '5', address];
     const child = spawn('nsenter', [`--net=${netns}`, 'ping', ...args], {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
-import type { RiggedNode } from './node.ts';
+import type { TestNode } from './node.ts';
 
 type Subscription = ClientMessage extends infer M
   ? M extends unknown
@@ -16,8 +16,8 @@ export interface StreamListener extends Disposable {
 }
 
 /** Subscribes, and resolves when the agent has said yes. @throws Error with what it said instead */
-export async function listen(
-  { socket }: Pick<RiggedNode, 'socket'>,
+export async function listenToStream(
+  { socket }: Pick<TestNode, 'socket'>,
   wanted: Subscription,
 ): Promise<StreamListener> {
   const stream = new WebSocket(`ws+unix:${socket}:/api/v1/stream`);

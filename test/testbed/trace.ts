@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Pod } from '../../contract/pod.ts';
 import type { NewTraceInput, Trace, TracePacket } from '../../contract/trace.ts';
-import { openCapture, readByTshark } from './capture.ts';
-import { ping, type RiggedNode } from './node.ts';
-import { listen } from './stream.ts';
+import { openCapture, readWithTshark } from './capture.ts';
+import { ping, type TestNode } from './node.ts';
+import { listenToStream } from './stream.ts';
 
 /** A pod of `shop` with an address of each family. */
 export interface TracedPod {
@@ -13,12 +13,12 @@ export interface TracedPod {
   addresses: readonly [four: string, six: string];
 }
 
-export const startTrace = (node: RiggedNode, pod: string, more: Partial<NewTraceInput>): Promise<Trace> =>
+export const startTrace = (node: TestNode, pod: string, more: Partial<NewTraceInput>): Promise<Trace> =>
   node.ask<Trace>('POST', '/traces', { pod: `shop.${pod}`, seconds: 20, ...more });
 
 /** @throws Error with the trace, when it does not come to that in 10 s */
-export async function untilTrace(
-  node: RiggedNode,
+export async function waitForTrace(
+  node: TestNode,
   id: string,
   enough: (trace: Trace) => boolean,
 ): Promise<Trace> {
@@ -32,35 +32,41 @@ export async function untilTrace(
 }
 
 /** `from-pod cart redirected web`, in order of time. */
-export const placesOf = ({ points }: TracePacket): string[] =>
+export const observationPoints = ({ points }: TracePacket): string[] =>
   points.map(({ where, pod, verdict, to }) =>
     [where, pod?.name, verdict, to?.name].filter((word) => word !== undefined).join(' '),
   );
 
-export const sendUdp = (node: RiggedNode, from: Pod, address: string, port: number): string =>
+export const sendUdp = (node: TestNode, from: Pod, address: string, port: number): string =>
   node.run(['bash', '-c', `echo -n ping > /dev/udp/${address}/${port}`], from.netns.path);
 
 /** Expects three redirected echo requests and their replies at the hooks of both pods, in the trace and in the stream. */
 export async function expectEchoesTraced(
-  node: RiggedNode,
+  node: TestNode,
   from: TracedPod,
   to: TracedPod,
   family: 4 | 6,
 ): Promise<void> {
   const [here, there] = [from.pod.name, to.pod.name];
   const { id } = await startTrace(node, here, { protocol: 'icmp', family, packets: 6 });
-  using stream = await listen(node, { topic: 'trace', trace: id });
+  using stream = await listenToStream(node, { topic: 'trace', trace: id });
   const address = to.addresses[family === 4 ? 0 : 1];
   expect(await ping(from.pod.netns.path, address, 3, 20)).toMatchObject({ lost: 0 });
-  const trace = await untilTrace(node, id, ({ state }) => state === 'ended');
+  const trace = await waitForTrace(node, id, ({ state }) => state === 'ended');
   expect(trace).toMatchObject({ ended: 'packets', seen: 6, lost: 0 });
   const ofTypes = (...types: number[]) => trace.items.filter(({ icmp }) => types.includes(icmp!.type));
   const [echoes, answers] = [ofTypes(8, 128), ofTypes(0, 129)];
   expect([echoes.length, answers.length]).toEqual([3, 3]);
   for (const echo of echoes)
-    expect(placesOf(echo)).toEqual([`from-pod ${here} redirected ${there}`, `to-pod ${there} passed`]);
+    expect(observationPoints(echo)).toEqual([
+      `from-pod ${here} redirected ${there}`,
+      `to-pod ${there} passed`,
+    ]);
   for (const answer of answers)
-    expect(placesOf(answer)).toEqual([`from-pod ${there} redirected ${here}`, `to-pod ${here} passed`]);
+    expect(observationPoints(answer)).toEqual([
+      `from-pod ${there} redirected ${here}`,
+      `to-pod ${here} passed`,
+    ]);
   const hooks = ({ device }: Pod, direction: number) => device!.programs[direction]!.hook;
   for (const item of trace.items) {
     expect(item).toMatchObject({ family, outcome: 'delivered', length: family === 4 ? 84 : 104 });
@@ -75,13 +81,13 @@ export async function expectEchoesTraced(
 }
 
 /** One to a closed port of the other pod, one to where nobody is: the kernel says why. */
-export async function expectLostTraced(node: RiggedNode, from: TracedPod, to: TracedPod): Promise<void> {
+export async function expectLostTraced(node: TestNode, from: TracedPod, to: TracedPod): Promise<void> {
   const [here, there] = [from.pod.name, to.pod.name];
   const { id, kernelDrops } = await startTrace(node, here, { protocol: 'udp' });
   expect(kernelDrops).toMatchObject({ available: true });
   sendUdp(node, from.pod, to.addresses[0], 7999);
   sendUdp(node, from.pod, '203.0.113.9', 7999);
-  const { items, path } = await untilTrace(
+  const { items, path } = await waitForTrace(
     node,
     id,
     ({ items }) => items.length > 1 && items.every(({ outcome }) => outcome === 'lost'),
@@ -90,7 +96,7 @@ export async function expectLostTraced(node: RiggedNode, from: TracedPod, to: Tr
     sentence: `dropped by the kernel in shop/${there}: NO_SOCKET`,
     destination: { port: 7999, pod: { name: there } },
   });
-  expect(placesOf(items[0]!)).toEqual([
+  expect(observationPoints(items[0]!)).toEqual([
     ...[`from-pod ${here} redirected ${there}`, `to-pod ${there} passed`],
     `kernel ${there} dropped`,
   ]);
@@ -104,11 +110,7 @@ export async function expectLostTraced(node: RiggedNode, from: TracedPod, to: Tr
  * What tshark reads from two captures is what was sent: addresses, order, times, directions, lengths. What a program
  * on netkit/peer hands to the other pod never comes to the primary: there the answers are missing.
  */
-export async function expectEchoesCaptured(
-  node: RiggedNode,
-  here: TracedPod,
-  there: TracedPod,
-): Promise<void> {
+export async function expectEchoesCaptured(node: TestNode, here: TracedPod, there: TracedPod): Promise<void> {
   const folder = dirname(node.database);
   const name = `shop.${here.pod.name}`;
   const [mine, other] = [here.addresses, there.addresses];
@@ -123,7 +125,7 @@ export async function expectEchoesCaptured(
   await ping(there.pod.netns.path, mine[0], 5, 20);
   await ping(there.pod.netns.path, mine[1], 1);
   const fields = ['ip.src', 'ip.dst', 'icmp.type', 'icmp.seq'];
-  const packets = readByTshark(folder, await all.file, [
+  const packets = readWithTshark(folder, await all.file, [
     ...fields,
     ...['frame.time_epoch', 'frame.packet_flags_direction', 'frame.len'],
   ]);
@@ -141,7 +143,7 @@ export async function expectEchoesCaptured(
     // Out of the primary is into the pod.
     expect([direction, length]).toEqual([type === '8' ? '0x00000002' : '0x00000001', '98']);
   }
-  const cut = readByTshark(folder, await few.file, ['ipv6.src', 'frame.cap_len', 'frame.interface_name']);
+  const cut = readWithTshark(folder, await few.file, ['ipv6.src', 'frame.cap_len', 'frame.interface_name']);
   const primary = here.pod.primary.name;
   expect(cut).toEqual([other[1], mine[1]].slice(0, both).map((source) => [source, '54', primary]));
 }

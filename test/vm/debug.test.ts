@@ -2,13 +2,18 @@ import { closeSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { takeDump } from '../../server/debug/take-dump.ts';
 import { findTools } from '../../server/debug/external-tools.ts';
-import { attachType, createLinkSync, loadMinimalProgram, programType } from '../../server/kernel/probe-programs.ts';
+import { takeDump } from '../../server/debug/take-dump.ts';
+import {
+  attachType,
+  createLinkSync,
+  loadMinimalProgram,
+  programType,
+} from '../../server/kernel/probe-programs.ts';
 import { deleteLink, getLink } from '../../server/netlink/link.ts';
 import { addNetkit } from '../../server/netlink/netkit.ts';
 import { NetlinkSocket } from '../../server/netlink/socket.ts';
-import { unpack, wrongFiles } from '../testbed/dump.ts';
+import { corruptFiles, unpackDump } from '../testbed/dump.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: as iproute2 and our own reading tell it
 const named = (links: any[], name: string) => links.find((link) => (link.ifname ?? link.name) === name);
@@ -19,7 +24,9 @@ test('an archive taken without an agent tells netkit devices, their policies and
   const primary = { name: 'nkt0' };
   await addNetkit(socket, { mode: 'l3', primary, peer: { name: 'nkt1' }, policy: { peer: 'blackhole' } });
   const { ifindex } = (await getLink(socket, primary))!;
-  const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, { result: -1 });
+  const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, {
+    result: -1,
+  });
   const link = createLinkSync('attach netkit/peer', program, ifindex, attachType.netkitPeer);
   onTestFinished(async () => {
     for (const fd of [link, program]) closeSync(fd);
@@ -43,8 +50,8 @@ test('an archive taken without an agent tells netkit devices, their policies and
     signal: new AbortController().signal,
     onProgress: () => {},
   });
-  using taken = unpack(file);
-  expect(wrongFiles(taken)).toEqual([]);
+  using taken = unpackDump(file);
+  expect(corruptFiles(taken)).toEqual([]);
   expect(taken.manifest.files.filter(({ problem }) => problem !== null)).toEqual([]);
   expect(named(taken.json('host/ip/links.json'), 'nkt0').linkinfo).toMatchObject({
     info_kind: 'netkit',

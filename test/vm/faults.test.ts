@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { migrationSteps } from '../../contract/migration.ts';
-import { allColumns, matrixTable, realKill, runMatrix } from '../testbed/faults/matrix.ts';
+import { faultColumns, formatFaultMatrix, processKill, runFaultMatrix } from '../testbed/faults/matrix.ts';
 
 /**
  * The guest is slow. Agents are killed at every step both ways: the datapath is left as it stands, and another opened
@@ -16,25 +16,25 @@ const columns = ['kill before', 'kill after', ...groups.flat()];
 test('migrations between netkit and veth survive faults at every step', { timeout: 600_000 }, async ({
   onTestFinished,
 }) => {
-  const matrix = await runMatrix({
+  const matrix = await runFaultMatrix({
     onEnd: onTestFinished,
     directions: [
       { from: 'netkit', to: 'veth' },
       { from: 'veth', to: 'netkit' },
     ],
-    columns: [...allColumns.filter(({ name }) => columns.includes(name)), realKill],
+    columns: [...faultColumns.filter(({ name }) => columns.includes(name)), processKill],
     kill: 'datapath',
     pingMs: 50,
     settleMs: 20_000,
     leave({ step, column }, direction) {
-      if (column === realKill.name) return step !== (direction === 0 ? 'routed-host' : 'removed');
+      if (column === processKill.name) return step !== (direction === 0 ? 'routed-host' : 'removed');
       const group = groups.find((each) => each.includes(column));
       if (!group || process.env.FAULTS === 'all') return false;
       const turn = migrationSteps.indexOf(step) + direction * (group.length >> 1);
       return group[turn % group.length] !== column;
     },
   });
-  const table = matrixTable(matrix);
+  const table = formatFaultMatrix(matrix);
   process.stdout.write(table);
   expect(table).toMatch(/fault matrix: (\d+) cells, \1 ok/);
 });

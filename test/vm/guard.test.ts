@@ -5,19 +5,19 @@ import type { Event } from '../../contract/event.ts';
 import type { GuardAction, PodGuard } from '../../contract/guard.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { Pod } from '../../contract/pod.ts';
-import { ping, type RiggedNode, rigNode } from '../testbed/node.ts';
+import { ping, startTestNode, type TestNode } from '../testbed/node.ts';
 
 const hostAddress = '192.0.2.1';
 const soon = { timeout: 40_000, interval: 200 };
 const coolDownMs = 3000;
 
-let node: RiggedNode;
+let node: TestNode;
 let open: Pod;
 let closed: Pod;
 let unguarded: Pod;
 
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   node.run(['ip', 'address', 'add', `${hostAddress}/32`, 'dev', 'lo']);
   await node.ask('PUT', '/node/guard', {
     coolDownSeconds: coolDownMs / 1000,

@@ -7,19 +7,19 @@ import type { PodDrops } from '../../contract/drops.ts';
 import type { Node } from '../../contract/node.ts';
 import type { Pod } from '../../contract/pod.ts';
 import type { ActiveRules } from '../../contract/rules.ts';
-import { type Connection, connect } from '../testbed/connection.ts';
-import { ping, type RiggedNode, rigNode } from '../testbed/node.ts';
+import { openTestConnection, type TestConnection } from '../testbed/connection.ts';
 import { expectIproute2Agrees } from '../testbed/iproute2-oracle.ts';
+import { ping, startTestNode, type TestNode } from '../testbed/node.ts';
 
-let node: RiggedNode;
-let connection: Connection;
+let node: TestNode;
+let connection: TestConnection;
 let moved: Pod;
 let still: Pod;
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   moved = await node.addPod('moved', '10.42.0.2/32');
   still = await node.addPod('still', '10.42.0.3/32');
-  connection = await connect(still.netns.path, moved.netns.path, '10.42.0.2');
+  connection = await openTestConnection(still.netns.path, moved.netns.path, '10.42.0.2');
 });
 afterAll(async () => {
   connection?.[Symbol.dispose]();
@@ -110,7 +110,9 @@ test.each<DeviceKind>(['veth', 'netkit', 'veth', 'netkit'])(
 test('without an agent traffic goes on and is counted; a new one shows the same pods, no count gone back', async () => {
   const counted = async (): Promise<number> =>
     Number(
-      /podlane_pod_packets_total\{[^}]*moved[^}]*direction="ingress"[^}]*\} (\d+)/.exec(await node.metrics())?.[1],
+      /podlane_pod_packets_total\{[^}]*moved[^}]*direction="ingress"[^}]*\} (\d+)/.exec(
+        await node.metrics(),
+      )?.[1],
     );
   // Natively rules outlive an agent: here it would have a thread to start, which takes a guest long.
   await node.ask('DELETE', '/rules');

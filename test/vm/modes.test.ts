@@ -7,17 +7,22 @@ import type { DeviceKind } from '../../contract/device.ts';
 import type { PodPath } from '../../contract/path.ts';
 import type { Pod } from '../../contract/pod.ts';
 import { anotherBuild, exampleObject, SigningKey } from '../testbed/builds.ts';
-import { ping, type RiggedNode, rigNode } from '../testbed/node.ts';
-import { expectEchoesCaptured, expectEchoesTraced, expectLostTraced, type TracedPod } from '../testbed/trace.ts';
 import { expectIproute2Agrees } from '../testbed/iproute2-oracle.ts';
+import { ping, startTestNode, type TestNode } from '../testbed/node.ts';
+import {
+  expectEchoesCaptured,
+  expectEchoesTraced,
+  expectLostTraced,
+  type TracedPod,
+} from '../testbed/trace.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let trust: string;
 let layer2: Pod;
 let layer3: Pod;
 beforeAll(async () => {
   trust = mkdtempSync(join(tmpdir(), 'podlane-trust-'));
-  node = await rigNode(['--trust', trust]);
+  node = await startTestNode(['--trust', trust]);
   layer2 = await node.addPod('layer2', ['10.42.0.2/32', 'fd42::2/128', 'fd42::20/128'], {
     mtu: 1400,
     netkit: {

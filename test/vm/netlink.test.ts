@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { addAddress } from '../../server/netlink/address.ts';
 import { getLink, listLinks, setLink } from '../../server/netlink/link.ts';
 import { addNetkit, setNetkitPolicies } from '../../server/netlink/netkit.ts';
-import { replaceRoute, listRoutes } from '../../server/netlink/route.ts';
+import { listRoutes, replaceRoute } from '../../server/netlink/route.ts';
 import { testNamespace } from '../kernel/netlink/namespaces.ts';
 
 const primary = 1_048_576;

@@ -5,9 +5,9 @@ import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/
 import { BpfMaps } from '../../server/programs/maps.ts';
 import { BpfPrograms } from '../../server/programs/programs.ts';
 import { BpfScanner } from '../../server/programs/scanner.ts';
+import { expectForeignObjects } from '../kernel/programs/attach-points.ts';
 import { compareHooks, compareLinks, compareMaps, comparePrograms } from '../kernel/programs/bpftool.ts';
-import { attachOthers } from '../kernel/programs/foreign-objects.ts';
-import { expectOthers } from '../kernel/programs/attach-points.ts';
+import { attachForeignObjects } from '../kernel/programs/foreign-objects.ts';
 
 // bpftool on the guest's PATH is 7.5, which knows tcx and netkit. With an agent the same is tested natively.
 test('programs at netkit hooks are found, in their order, as bpftool finds them', async () => {
@@ -19,7 +19,7 @@ test('programs at netkit hooks are found, in their order, as bpftool finds them'
     `--net=${host}`,
     ...'ip link add nk0 index 4711 type netkit mode l3 peer name nk1'.split(' '),
   ]);
-  const others = await attachOthers(host, { ifindex: device.ifindex, hook: 'netkit/peer' });
+  const others = await attachForeignObjects(host, { ifindex: device.ifindex, hook: 'netkit/peer' });
   onTestFinished(() => others[Symbol.dispose]());
 
   const ref = { inode: '0', host: true, pod: null, name: 'host' };
@@ -34,7 +34,7 @@ test('programs at netkit hooks are found, in their order, as bpftool finds them'
   expect(statistics.on).toBe(true);
   comparePrograms(items, Object.values(others.programs), process.pid);
   compareHooks(items, host);
-  expectOthers(items, others, { hook: 'netkit/peer', device, before: 0 });
+  expectForeignObjects(items, others, { hook: 'netkit/peer', device, before: 0 });
   const named = items.find(({ id }) => id === others.programs.device);
   expect(named!.owner).toEqual({ kind: 'ours', what: 'datapath' });
   compareLinks(await programs.links(), []);

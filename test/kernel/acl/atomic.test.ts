@@ -21,9 +21,9 @@ afterAll(async () => {
   await fixture?.[Symbol.asyncDispose]();
 });
 
-/** Packets that all sets judge alike, though by other rules, identities and rows: who mixes two of them shows it. */
+/** Packets for which all rule sets decide alike, by different rules, identities and entries: a mixture would differ. */
 function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
-  const judges = sets.map((set) => referenceEvaluator(set, pods));
+  const evaluators = sets.map((set) => referenceEvaluator(set, pods));
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
   const packets = sets.flatMap((set, seed) => edgePackets(set, pods, 3000, chance(seed)));
   const programs = {
@@ -32,10 +32,10 @@ function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
   };
   return packets.flatMap((packet) => {
     if (isOutside(packet)) return [];
-    const said = judges.map((judge) => judge(packet));
-    const [first] = said;
-    const alike = said.every(({ verdict }) => verdict === first!.verdict);
-    const bySame = said.every(({ rule }) => rule === null);
+    const decisions = evaluators.map((evaluate) => evaluate(packet));
+    const [first] = decisions;
+    const alike = decisions.every(({ verdict }) => verdict === first!.verdict);
+    const bySame = decisions.every(({ rule }) => rule === null);
     if (!alike || bySame) return [];
     const slot = slots.get(packet.pod)!;
     return {
@@ -64,9 +64,9 @@ test('during 200 changes of all rules under traffic no packet is evaluated by a 
   } finally {
     Atomics.store(stop, 0, 1);
   }
-  const [{ packets: judged, wrong }] = await carried;
+  const [{ packets: evaluated, wrong }] = await carried;
   await worker.terminate();
   expect(wrong.map((i) => packets[i])).toEqual([]);
-  expect(judged).toBeGreaterThan(50_000);
+  expect(evaluated).toBeGreaterThan(50_000);
   expect(fixture.loader.generation('active')).toBe(201);
 }, 60_000);

@@ -88,7 +88,7 @@ test('rules that do not fit are rejected and change nothing', async () => {
   const defaults = { ingress: 'deny', egress: 'allow' } as const;
   await expect(fixture.loader.load('active', { tables: huge, defaults }, numberOf)).rejects.toMatchObject({
     code: 'rules_too_large',
-    message: expect.stringMatching(/a row of 600000 entries: 524288 entries .* are left/),
+    message: expect.stringMatching(/a list of 600000 entries: \d+ of 524288 entries are free/),
     hint: expect.stringContaining('The old rules go on'),
   });
   expect(fixture.loader.generation('active')).toBe(before);

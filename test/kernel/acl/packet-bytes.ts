@@ -1,13 +1,13 @@
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
-import type { PolicyPacket as Judged } from '../../../server/acl/spec/policy-packet.ts';
+import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import { type Packet, tcp } from './packets.ts';
 
 /** Of a pod that has none of the family. */
 const elsewhere = { 4: parseAddress('198.51.100.9'), 6: parseAddress('fd42::9999') };
 
-/** The packet that a judged one is on the wire: the first of its connection. */
-export function wire({ direction, peer, protocol, port }: Judged, pod: PolicyEndpoint): Packet {
+/** Converts an evaluated packet to the first packet of its connection on the wire. */
+export function wire({ direction, peer, protocol, port }: PolicyPacket, pod: PolicyEndpoint): Packet {
   const found = pod.addresses.map((text) => parseCidr(text)).find(({ family }) => family === peer.family);
   const own = found ? { family: found.family, value: found.address } : elsewhere[peer.family];
   const [source, destination] = direction === 'egress' ? [own, peer] : [peer, own];
@@ -22,7 +22,7 @@ export function wire({ direction, peer, protocol, port }: Judged, pod: PolicyEnd
   };
 }
 
-/** Packets that no rule is asked about, or that cannot be sent as they are. */
-export const isOutside = ({ peer, protocol, port }: Judged): boolean =>
+/** Returns whether a packet is exempt from rules, or cannot be sent as it is. */
+export const isOutside = ({ peer, protocol, port }: PolicyPacket): boolean =>
   (peer.family === 6 && protocol === 0) ||
   (peer.family === 6 && protocol === 58 && [130, 131, 132, 143].includes(port >> 8));

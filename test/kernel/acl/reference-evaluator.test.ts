@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
-import type { PolicyPacket as Judged } from '../../../server/acl/spec/policy-packet.ts';
+import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from '../../unit/acl/rule-set-generators.ts';
 import { isOutside, wire } from './packet-bytes.ts';
@@ -18,19 +18,19 @@ afterAll(async () => {
   await fixture?.[Symbol.asyncDispose]();
 });
 
-/** @returns how many packets the kernel and the reference have judged alike, with the same rules */
+/** @returns the number of packets for which kernel and reference decide alike, by the same rules */
 async function compare(
   set: RuleSet,
   pods: readonly PolicyEndpoint[],
-  packets: readonly Judged[],
+  packets: readonly PolicyPacket[],
 ): Promise<number> {
   const { compiled } = await fixture.load('active', set, pods);
   const expected = referenceEvaluator(set, pods);
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
   const before = hits();
-  const judged = packets.filter((packet) => !isOutside(packet));
+  const evaluated = packets.filter((packet) => !isOutside(packet));
   const found = fixture.evaluate(
-    judged.map((packet) => {
+    evaluated.map((packet) => {
       const slot = slots.get(packet.pod)!;
       return { slot, direction: packet.direction, packet: wire(packet, pods[slot]!) };
     }),
@@ -38,7 +38,7 @@ async function compare(
   const numbers = new Map([...compiled!.rules].map(([number, { rule }]) => [rule.name, number]));
   const number = (name: string | null): number => (name === null ? 0 : numbers.get(name)!);
   const expectedHits = new Map<string, number>();
-  judged.forEach((packet, i) => {
+  evaluated.forEach((packet, i) => {
     const { verdict, rule, log } = expected(packet);
     const actual = found[i] === 'drop' ? 'deny' : 'allow';
     if (verdict !== actual) expect({ packet, verdict: actual }).toEqual({ packet, verdict, rule });
@@ -51,10 +51,10 @@ async function compare(
     [...after].map(([key, count]) => [key, count - (before.get(key) ?? 0)] as const).filter(([, n]) => n > 0),
   );
   expect(Object.fromEntries([...counted].sort())).toEqual(Object.fromEntries([...expectedHits].sort()));
-  return judged.length;
+  return evaluated.length;
 }
 
-/** By numbers of the deciding and the logging rule. Rows of the set before may be among them, and have hits. */
+/** Hits by numbers of the deciding and the logging rule. Entries of the previous rule set may have hits too. */
 function hits(): Map<string, number> {
   const sums = new Map<string, number>();
   for (const { rule, log, hits } of fixture.loader.hits('active')) {

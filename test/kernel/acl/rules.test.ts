@@ -215,7 +215,7 @@ test('staged rules report what they would deny and drop nothing until they are a
   });
   expect(await packetsOf('web to cart', 'staged')).toBe(1);
   expect(await node.ask('GET', '/rules/staged')).toMatchObject({
-    draft: { changes: { changed: ['web to cart'] } },
+    staged: { changes: { changed: ['web to cart'] } },
   });
   await node.ask('POST', '/rules/staged/apply?comment=stricter');
   expect(await passes('web', 'tcp', '10.42.0.2')).toBe(false);

@@ -11,10 +11,10 @@ export interface Traffic {
   stop: Int32Array;
 }
 
-/** What a thread tells that ran programs on the same packets again and again. */
+/** Result of a thread that runs programs on the same packets repeatedly. */
 export interface CarriedTraffic {
   packets: number;
-  /** Indexes of packets that were once judged otherwise. */
+  /** Indexes of packets with a different verdict at least once. */
   wrong: number[];
 }
 

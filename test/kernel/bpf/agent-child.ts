@@ -11,10 +11,10 @@ import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import { addBpfFilter } from '../../../server/netlink/tc-filter.ts';
 import type { Call } from './agent.ts';
 
-/** Runs in the test's host namespace and does what it is told over IPC, until it is killed. */
+/** Runs in the test's host namespace and executes calls received over IPC until it is killed. */
 let datapath: DatapathPrograms | null = null;
 
-const calls: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['words']) => unknown } = {
+const calls: { [Name in Call['name']]: (...args: Extract<Call, { name: Name }>['args']) => unknown } = {
   async open(pins, { maxSlots = 64, object, fill }) {
     datapath = await openDatapath({
       pins,
@@ -66,10 +66,10 @@ const calls: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>[
   destroy: () => datapath!.destroy(),
 };
 
-process.on('message', async ({ name, words }: Call) => {
+process.on('message', async ({ name, args }: Call) => {
   try {
     const call = calls[name] as (...all: unknown[]) => unknown;
-    process.send!({ answer: await call(...words) });
+    process.send!({ answer: await call(...args) });
   } catch (error) {
     const { message, code, hint } = error as Error & { code?: string; hint?: string };
     process.send!({ error: { message, code, hint } });

@@ -18,30 +18,30 @@ export interface OpenArguments {
 }
 
 export type Call =
-  | { name: 'open'; words: [pins: string, words: OpenArguments] }
-  | { name: 'replace'; words: [words: { object: string; failAt?: number | undefined }] }
-  | { name: 'holdStatistics' | 'links' | 'endpoints' | 'destroy'; words: [] }
-  | { name: 'attach'; words: [hook: LinkHook, slot: number, order?: Anchor | undefined] }
-  | { name: 'detach'; words: [slot: number, hooks?: readonly Hook[] | undefined] }
-  | { name: 'clearSlot' | 'readSlot' | 'read' | 'clear'; words: [slot: number] }
-  | { name: 'query'; words: [slot: number, hook: LinkHook] }
-  | { name: 'setSlot'; words: [slot: number, entry: SlotEntry] }
-  | { name: 'setEndpoint'; words: [address: string, endpoint: Endpoint] }
-  | { name: 'removeEndpoint'; words: [address: string] }
-  | { name: 'attachFilter'; words: [hook: TcHook, slot: number] }
-  | { name: 'loadForeign'; words: [name: string] }
+  | { name: 'open'; args: [pins: string, args: OpenArguments] }
+  | { name: 'replace'; args: [args: { object: string; failAt?: number | undefined }] }
+  | { name: 'holdStatistics' | 'links' | 'endpoints' | 'destroy'; args: [] }
+  | { name: 'attach'; args: [hook: LinkHook, slot: number, order?: Anchor | undefined] }
+  | { name: 'detach'; args: [slot: number, hooks?: readonly Hook[] | undefined] }
+  | { name: 'clearSlot' | 'readSlot' | 'read' | 'clear'; args: [slot: number] }
+  | { name: 'query'; args: [slot: number, hook: LinkHook] }
+  | { name: 'setSlot'; args: [slot: number, entry: SlotEntry] }
+  | { name: 'setEndpoint'; args: [address: string, endpoint: Endpoint] }
+  | { name: 'removeEndpoint'; args: [address: string] }
+  | { name: 'attachFilter'; args: [hook: TcHook, slot: number] }
+  | { name: 'loadForeign'; args: [name: string] }
   | {
       name: 'attachForeign';
-      words: [id: number, hook: LinkHook, slot: number, order?: Anchor | undefined];
+      args: [id: number, hook: LinkHook, slot: number, order?: Anchor | undefined];
     }
-  | { name: 'detachForeign'; words: [id: number, hook: LinkHook, slot: number] };
+  | { name: 'detachForeign'; args: [id: number, hook: LinkHook, slot: number] };
 
 export type Opened = Pick<
   DatapathPrograms,
   'takeover' | 'build' | 'updatedLinks' | 'programIds' | 'maxSlots'
 >;
 
-/** A datapath in a process of its own, in the stage's host namespace, that can be killed. */
+/** A datapath in a process of its own, in the fixture's host namespace, that can be killed. */
 export class Agent implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #pins: string;
@@ -64,32 +64,32 @@ export class Agent implements AsyncDisposable {
     return reply.answer;
   }
 
-  open = (words: OpenArguments = {}) =>
-    this.#call({ name: 'open', words: [this.#pins, words] }) as Promise<Opened>;
+  open = (args: OpenArguments = {}) =>
+    this.#call({ name: 'open', args: [this.#pins, args] }) as Promise<Opened>;
   /** Replaces the programs while they run; with `failAt` it fails once so many links are replaced. */
   replace = (object: string, failAt?: number) =>
-    this.#call({ name: 'replace', words: [{ object, failAt }] }) as Promise<{
+    this.#call({ name: 'replace', args: [{ object, failAt }] }) as Promise<{
       replaced: number;
       build: string;
       programIds: number[];
     }>;
-  holdStatistics = () => this.#call({ name: 'holdStatistics', words: [] });
+  holdStatistics = () => this.#call({ name: 'holdStatistics', args: [] });
   attach = (hook: LinkHook, slot: number, order?: Anchor) =>
-    this.#call({ name: 'attach', words: [hook, slot, order] });
-  detach = (slot: number, hooks?: readonly Hook[]) => this.#call({ name: 'detach', words: [slot, hooks] });
-  links = () => this.#call({ name: 'links', words: [] }) as Promise<PinnedLink[]>;
+    this.#call({ name: 'attach', args: [hook, slot, order] });
+  detach = (slot: number, hooks?: readonly Hook[]) => this.#call({ name: 'detach', args: [slot, hooks] });
+  links = () => this.#call({ name: 'links', args: [] }) as Promise<PinnedLink[]>;
   query = (slot: number, hook: LinkHook) =>
-    this.#call({ name: 'query', words: [slot, hook] }) as Promise<AttachedProgram[]>;
-  setSlot = (slot: number, entry: SlotEntry) => this.#call({ name: 'setSlot', words: [slot, entry] });
-  readSlot = (slot: number) => this.#call({ name: 'readSlot', words: [slot] }) as Promise<DecodedSlot | null>;
-  clearSlot = (slot: number) => this.#call({ name: 'clearSlot', words: [slot] });
+    this.#call({ name: 'query', args: [slot, hook] }) as Promise<AttachedProgram[]>;
+  setSlot = (slot: number, entry: SlotEntry) => this.#call({ name: 'setSlot', args: [slot, entry] });
+  readSlot = (slot: number) => this.#call({ name: 'readSlot', args: [slot] }) as Promise<DecodedSlot | null>;
+  clearSlot = (slot: number) => this.#call({ name: 'clearSlot', args: [slot] });
   setEndpoint = (address: string, endpoint: Endpoint) =>
-    this.#call({ name: 'setEndpoint', words: [address, endpoint] });
-  removeEndpoint = (address: string) => this.#call({ name: 'removeEndpoint', words: [address] });
+    this.#call({ name: 'setEndpoint', args: [address, endpoint] });
+  removeEndpoint = (address: string) => this.#call({ name: 'removeEndpoint', args: [address] });
   endpoints = () =>
-    this.#call({ name: 'endpoints', words: [] }) as Promise<ReturnType<DatapathPrograms['endpoints']>>;
+    this.#call({ name: 'endpoints', args: [] }) as Promise<ReturnType<DatapathPrograms['endpoints']>>;
   /** Our program as a filter of clsact, which is made. */
-  attachFilter = (hook: TcHook, slot: number) => this.#call({ name: 'attachFilter', words: [hook, slot] });
+  attachFilter = (hook: TcHook, slot: number) => this.#call({ name: 'attachFilter', args: [hook, slot] });
   /** Both programs of ours at a pod's device, as links or as filters. */
   attachBoth = async (slot: number, hooks: PodDevice['hooks']) => {
     for (const hook of [hooksOf[hooks].ingress, hooksOf[hooks].egress])
@@ -97,14 +97,14 @@ export class Agent implements AsyncDisposable {
       else await this.attach(hook, slot);
   };
   /** Loads a program that only says NEXT; the agent process holds it. Answers its id. */
-  loadForeign = (name: string) => this.#call({ name: 'loadForeign', words: [name] }) as Promise<number>;
+  loadForeign = (name: string) => this.#call({ name: 'loadForeign', args: [name] }) as Promise<number>;
   attachForeign = (id: number, hook: LinkHook, slot: number, order?: Anchor) =>
-    this.#call({ name: 'attachForeign', words: [id, hook, slot, order] });
+    this.#call({ name: 'attachForeign', args: [id, hook, slot, order] });
   detachForeign = (id: number, hook: LinkHook, slot: number) =>
-    this.#call({ name: 'detachForeign', words: [id, hook, slot] });
-  read = (slot: number) => this.#call({ name: 'read', words: [slot] }) as Promise<bigint[]>;
-  clear = (slot: number) => this.#call({ name: 'clear', words: [slot] });
-  destroy = () => this.#call({ name: 'destroy', words: [] });
+    this.#call({ name: 'detachForeign', args: [id, hook, slot] });
+  read = (slot: number) => this.#call({ name: 'read', args: [slot] }) as Promise<bigint[]>;
+  clear = (slot: number) => this.#call({ name: 'clear', args: [slot] });
+  destroy = () => this.#call({ name: 'destroy', args: [] });
 
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;

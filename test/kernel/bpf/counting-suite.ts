@@ -61,7 +61,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
       return Object.fromEntries([...counters.entries()].filter(([, value]) => value !== 0n));
     }
 
-    describe('what passes', () => {
+    describe('accepted packets', () => {
       test('packets out of the pod are counted with their bytes, the Ethernet header left out', async () => {
         fromPod.send(ethernet(IPv4, ipv4({ payload: 80 })), 7);
         expect(await counted()).toEqual({
@@ -78,7 +78,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         });
       });
 
-      test('an echo request and its answer are one packet each way', async () => {
+      test('an echo request and its reply are one packet in each direction', async () => {
         const frame = ethernet(IPv4, echoRequest());
         if (kind === 'netkit') frame.fill(0, 0, 12); // L3: no MAC addresses
         fromPod.send(frame, 10);
@@ -107,7 +107,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
       });
     });
 
-    describe('what is dropped, with the reason', () => {
+    describe('dropped packets, by reason', () => {
       const drops = (reason: DropReason, count: number) => ({
         [counterIndex.egressDroppedPackets]: BigInt(count),
         [counterIndex[reasonCounter('egress', reason)]]: BigInt(count),
@@ -127,7 +127,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         expect(await counted()).toEqual(drops(malformed, 3));
       });
 
-      test('a protocol that is none of IPv4, IPv6 and ARP is unknown', async () => {
+      test('a protocol other than IPv4, IPv6 and ARP is unknown', async () => {
         fromPod.send(ethernet(LLDP, Buffer.alloc(46)), 4);
         expect(await counted()).toEqual(drops(unknownProtocol, 4));
       });
@@ -167,7 +167,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         });
       });
 
-      test('further addresses of the same owner pass, those of another or of nobody are spoofed', async () => {
+      test('further addresses of the same owner pass, those of another owner or of none are spoofed', async () => {
         await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 1 });
         await agent.setEndpoint('fd00::2', { slot: 9, owner: 1 });
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
@@ -197,7 +197,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         await agent.removeEndpoint(podAddress);
       });
 
-      test('the hooks that do not count check and drop all the same', async () => {
+      test('hooks that do not count still check and drop', async () => {
         await agent.setSlot(slot, { ...entry, hooks: entry.hooks === 'device' ? 'primary' : 'device' });
         fromPod.send(ethernet(IPv4, ipv4()), 2);
         toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 2);
@@ -210,7 +210,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         });
       });
 
-      test('a slot that is not to be checked is not', async () => {
+      test('a slot without the check flag is not checked', async () => {
         await agent.setSlot(slot, { ...entry, check: false });
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 2);
         expect(await counted()).toEqual({
@@ -219,7 +219,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         });
       });
 
-      test('a packet socket that calls its packets ARP does not get around the check', async () => {
+      test('a packet socket that declares its packets as ARP does not bypass the check', async () => {
         using liar = fixture.packetsFromPod(slot, ARP);
         liar.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 5);
         liar.send(ethernet(LLDP, Buffer.alloc(46)), 2);

@@ -28,15 +28,15 @@ export class DeviceFixture implements Disposable {
       within(namespace, (fd) => writeSysctl('net/ipv6/conf/default/disable_ipv6', 1, fd));
   }
 
-  in(namespace: string, ...words: string[]): void {
-    run('nsenter', `--net=${namespace}`, ...words);
+  in(namespace: string, ...args: string[]): void {
+    run('nsenter', `--net=${namespace}`, ...args);
   }
 
   /** A device of this slot, up, with addresses, between host and pod. `peerPolicy` is for netkit only. */
   addDevice(kind: DeviceKind, slot: number, peerPolicy: 'blackhole' | 'forward' = 'blackhole'): void {
     const [primary, peer] = [`pl${slot}`, `eth${slot}`];
     const [host, pod] = [primaryIfindex(slot), peerIfindex(slot)];
-    const at = (namespace: string, words: string): void => this.in(namespace, ...words.split(' '));
+    const at = (namespace: string, args: string): void => this.in(namespace, ...args.split(' '));
     const peerWords = `${peer} index ${pod} netns ${this.name}-pod`;
     if (kind === 'veth')
       at(

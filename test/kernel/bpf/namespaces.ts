@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 
 /** Runs a program, its complaints on the terminal. */
-export const run = (command: string, ...words: string[]): void => {
-  execFileSync(command, words, { stdio: ['ignore', 'ignore', 'inherit'] });
+export const run = (command: string, ...args: string[]): void => {
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 };
 
 /** Calls `act` with a descriptor of the namespace at this path. */

@@ -66,15 +66,15 @@ export class NodeFixture implements Disposable {
     });
   }
 
-  /** `words` in a namespace, what it wrote and its exit code. */
-  in(netns: string, words: string): { output: string; code: number } {
-    const done = spawnSync('nsenter', [`--net=${netns}`, ...words.split(' ')], { encoding: 'utf8' });
+  /** Runs a command in a namespace. @returns its output and exit code */
+  in(netns: string, args: string): { output: string; code: number } {
+    const done = spawnSync('nsenter', [`--net=${netns}`, ...args.split(' ')], { encoding: 'utf8' });
     return { output: done.stdout + done.stderr, code: done.status ?? -1 };
   }
 
-  #must(netns: string, words: string): void {
-    const { output, code } = this.in(netns, words);
-    if (code !== 0) throw new Error(`${words}: ${output}`);
+  #must(netns: string, args: string): void {
+    const { output, code } = this.in(netns, args);
+    if (code !== 0) throw new Error(`${args}: ${output}`);
   }
 
   addPod(slot: number, device: PodDevice): FixturePod {

@@ -8,17 +8,17 @@ const slot = 4;
 
 /** Programs of others beside ours on the hooks of a device of `kind`. */
 export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook): void {
-  describe(`beside programs of others at ${hook}`, () => {
+  describe(`beside foreign programs at ${hook}`, () => {
     let fixture: DeviceFixture;
     let agent: Agent;
-    let strangers: [number, number];
+    let foreign: [number, number];
 
     beforeAll(async () => {
       fixture = new DeviceFixture();
       fixture.addDevice(kind, slot);
       agent = new Agent(fixture);
       await agent.open();
-      strangers = [await agent.loadForeign('one'), await agent.loadForeign('two')];
+      foreign = [await agent.loadForeign('one'), await agent.loadForeign('two')];
     });
     afterAll(async () => {
       await agent?.kill();
@@ -36,8 +36,8 @@ export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook)
       return (await agent.query(slot, at)).map(({ id, ours }) => (ours ? 'ours' : id));
     }
 
-    test('ours goes where it is told, by default last', async () => {
-      const [one, two] = strangers;
+    test('our program goes where the order says, by default last', async () => {
+      const [one, two] = foreign;
       await agent.attachForeign(one, hook, slot);
       await agent.attachForeign(two, hook, slot, 'tail');
       await agent.attach(hook, slot);
@@ -53,8 +53,8 @@ export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook)
       expect(await order()).toEqual([one, 'ours', two]);
     });
 
-    test('attaching again, whatever the order, leaves all in their places', async () => {
-      const [one, two] = strangers;
+    test('attaching again with any order keeps all places', async () => {
+      const [one, two] = foreign;
       await agent.attach(hook, slot);
       await agent.attachForeign(one, hook, slot, 'head');
       await agent.attachForeign(two, hook, slot, 'tail');
@@ -64,8 +64,8 @@ export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook)
       expect(await agent.query(slot, hook)).toEqual(before);
     });
 
-    test('programs of others follow by id, before or after our link, and have no link', async () => {
-      const [one, two] = strangers;
+    test('foreign programs are placed by id, before or after our link', async () => {
+      const [one, two] = foreign;
       await agent.attach(hook, slot);
       const [ours] = await agent.query(slot, hook);
       await agent.attachForeign(one, hook, slot, { before: { linkId: ours!.linkId! } });
@@ -84,8 +84,8 @@ export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook)
       expect(await agent.links()).toMatchObject([{ slot, hook: other }]);
     });
 
-    test('refusals say what is wrong with the place', async () => {
-      const [one, two] = strangers;
+    test('errors say what is wrong with the place', async () => {
+      const [one, two] = foreign;
       await agent.attachForeign(one, hook, slot);
       await expect(agent.attachForeign(one, hook, slot)).rejects.toMatchObject({
         hint: 'the program is on the hook already',

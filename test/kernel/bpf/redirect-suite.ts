@@ -75,19 +75,19 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       for (const frames of [framesOfA, framesOfB]) while (frames.receive());
     });
 
-    const ping = (words: string) => fixture.in(a.netns, `ping -n -i 0.2 -W 2 ${words}`);
+    const ping = (args: string) => fixture.in(a.netns, `ping -n -i 0.2 -W 2 ${args}`);
     const redirected = async (pod: FixturePod) =>
       (await agent.read(pod.slot))[counterIndex.egressRedirectedPackets]!;
 
     const forgetMtu = (): void => {
-      for (const words of ['ip route flush cache', 'ip -6 route flush cache']) fixture.in(a.netns, words);
+      for (const words of ['ip route flush cache', 'ip -6 route flush cache']) fixture.in(a.netns, args);
     };
 
     describe.each(Object.entries(families))('over %s', (_, family) => {
       const isRequest = (frame: Buffer): boolean =>
         frame.readUInt16BE(12) === family.type && family.echoRequest(frame.subarray(etherHeader));
 
-      test('packets arrive without the stack, one hop older, and are counted on both devices', async () => {
+      test('packets bypass the host stack with a decremented TTL, and are counted on both devices', async () => {
         fixture.forward(false);
         expect(ping(`-c 3 -t 9 ${family.address(b)}`)).toMatchObject({ code: 0 });
         const frame = await framesOfB.find(isRequest);
@@ -106,12 +106,12 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         }
       });
 
-      test('a packet at its last hop is the stack’s, which says so', async () => {
+      test('a packet at its last hop goes to the host stack, which answers time exceeded', async () => {
         expect(ping(`-c 1 -t 1 ${family.address(b)}`).output).toMatch(family.hopLimitExceeded);
         expect(await redirected(a)).toBe(0n);
       });
 
-      test('a packet over the target’s MTU is the stack’s, which says so; one that just fits is not', async () => {
+      test('a packet over the target’s MTU goes to the host stack, which answers; one that just fits is redirected', async () => {
         fixture.setMtu(b, 1400);
         const fits = 1400 - family.overhead;
         expect(ping(`-c 1 -M do -s ${fits} ${family.address(b)}`).code).toBe(0);
@@ -122,7 +122,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         forgetMtu();
       });
 
-      test('switched off, for a destination nobody has and for one’s own, the stack is asked', async () => {
+      test('with redirect off, and for an unknown or the pod’s own destination, packets go to the host stack', async () => {
         await agent.setSlot(a.slot, entryOf(a, false));
         expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
         expect([await redirected(a), await redirected(b)]).toEqual([0n, 1n]);
@@ -135,7 +135,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         expect(await redirected(a)).toBe(0n);
       });
 
-      test('an endpoint that leads to a slot of another pod, or of none, is not followed', async () => {
+      test('an endpoint whose slot belongs to another pod or to none is ignored', async () => {
         await agent.setEndpoint(family.address(b), { slot: b.slot, owner: 99 });
         expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
         await agent.setEndpoint(family.address(b), { slot: 40, owner: 40 });
@@ -153,7 +153,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         expect(await serving.answer()).toBe(await sending.answer());
       }
 
-      test('a TCP stream arrives as it was sent, in packets of many segments', async () => {
+      test('a TCP stream arrives intact, in GSO packets', async () => {
         fixture.forward(false);
         await stream();
         const counters = await agent.read(a.slot);
@@ -164,7 +164,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         expect(counters[counterIndex.egressDroppedPackets]).toBe(0n);
       });
 
-      test('a TCP stream of segments over the target’s MTU is told by the stack, and goes on in smaller ones', async () => {
+      test('a TCP stream with segments over the target’s MTU continues with smaller ones after the host stack’s error', async () => {
         fixture.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
         await stream();
         const counters = await agent.read(a.slot);
@@ -176,7 +176,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       });
     });
 
-    test('IPv4 options are the stack’s', async () => {
+    test('IPv4 packets with options go to the host stack', async () => {
       expect(ping(`-c 1 -R ${b.address4}`).code).toBe(0);
       expect(await redirected(a)).toBe(0n);
     });
@@ -196,7 +196,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
     }
     const experimental = 253;
 
-    test('frames of any protocol are sent on, except from sources that no router forwards', async () => {
+    test('frames of any protocol are redirected, except from sources that no router forwards', async () => {
       framesOfA.send(frame6(experimental, a.address6, [78]), 2);
       expect(await redirected(a)).toBe(2n);
       framesOfA.send(frame6(experimental, 'fe80::9', [77]), 2);
@@ -207,13 +207,13 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       expect(await framesOfB.find((frame) => frame[etherHeader + 40] === 77, 100)).toBeNull();
     });
 
-    test('frames to a MAC address that is not the primary’s are not sent on', async () => {
+    test('frames to a MAC address other than the primary’s are not redirected', async () => {
       framesOfA.send(frame6(experimental, a.address6, [1], '02:70:6c:ff:ff:ff'));
       framesOfA.send(frame6(experimental, a.address6, [1], 'ff:ff:ff:ff:ff:ff'));
       expect(await redirected(a)).toBe(0n);
     });
 
-    test('hop-by-hop options are the stack’s', async () => {
+    test('packets with hop-by-hop options go to the host stack', async () => {
       // An experimental protocol follows; padding of 6 bytes.
       framesOfA.send(frame6(0, a.address6, [experimental, 0, 1, 4]));
       const arrived = await framesOfB.find((frame) => frame[etherHeader + 40] === 253);
@@ -221,7 +221,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       expect(await redirected(a)).toBe(0n);
     });
 
-    test('packets to a group are not sent on', async () => {
+    test('multicast packets are not redirected', async () => {
       ping('-c 1 -W 0.1 -I eth0 224.0.0.1');
       ping('-c 1 -W 0.1 -I eth0 ff02::1');
       expect(await redirected(a)).toBe(0n);

@@ -76,7 +76,7 @@ test('a sweep reads what single reads do', () => {
     );
 });
 
-test('clearing a slot leaves its neighbors', () => {
+test('clearing a slot leaves adjacent slots unchanged', () => {
   const all = Object.fromEntries(zeroCounters().map((_, i) => [i, 9n]));
   for (const slot of [1, 2, 3]) for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, all);
   counters.clear(2);
@@ -85,13 +85,13 @@ test('clearing a slot leaves its neighbors', () => {
   expect(counters.read(1)).toEqual(zeroCounters().map(() => 9n * BigInt(cpus)));
 });
 
-test('slots that are not there are refused', () => {
+test('slots out of range are rejected', () => {
   expect(() => counters.read(slots)).toThrow(RangeError);
   expect(() => counters.sweep(new BigUint64Array(8), 2)).toThrow(RangeError);
   expect(() => counters.clear(-1)).toThrow(RangeError);
 });
 
-test('all pods are sampled each second, a watched one as often as asked, until nobody watches', async () => {
+test('all pods are sampled every second, a watched one at its own rate until the last watcher leaves', async () => {
   const pods = [podAt(1), podAt(2)];
   const sampler = new Sampler(
     { all: () => pods, get: (id) => pods.find((pod) => pod.id === id) },

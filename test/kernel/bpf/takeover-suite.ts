@@ -80,7 +80,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       return { agent, ...opened };
     }
 
-    test('after SIGKILL packets are still counted, and the next agent counts on with the same programs', async () => {
+    test('after SIGKILL packets are still counted, and the next agent keeps the programs and counters', async () => {
       const { agent, programIds } = await startAttached();
       fromPod.send(frame, 10);
       expect(await egressPackets(agent)).toBe(10n);
@@ -97,7 +97,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       expect((await next.read(slot))[counterIndex['egressDroppedPackets.spoofed_source']]).toBe(1n);
     });
 
-    test('another build replaces the programs: links stay, counters go on', async () => {
+    test('another build replaces the programs: links stay and counters continue', async () => {
       const { agent, build } = await startAttached();
       fromPod.send(frame, 10);
       const [before] = await agent.query(slot, out);
@@ -153,7 +153,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
         expect(await next.readSlot(slot)).toMatchObject(entry);
       });
 
-      test('what fills the maps may fail: the links then run what they ran', async () => {
+      test('when filling the maps fails, the links keep their programs', async () => {
         const { agent } = await startAttached();
         await agent.kill();
         const fill = { slots: [], endpoints: [['10.42.0', { slot, owner: 1 }]] as [string, Endpoint][] };
@@ -164,7 +164,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
         expect(await egressPackets(agents.at(-1)!)).toBe(10n);
       });
 
-      test('slots and endpoints are read as they were set, through a restart', async () => {
+      test('slots and endpoints survive a restart', async () => {
         const { agent } = await startAttached();
         const entry = {
           owner: 7,
@@ -208,7 +208,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       expect(await agent.query(slot, out)).toEqual(before);
     });
 
-    test('links of a deleted device are told and taken away, and its slot can be used again', async () => {
+    test('links of a removed device are listed and can be detached, and its slot can be reused', async () => {
       const { agent } = await startAttached();
       fromPod.send(frame, 1);
       fixture.removeDevice(slot);
@@ -226,7 +226,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       expect(await agent.query(slot, out)).toEqual([]);
     });
 
-    test('a program’s hook tells its id, tag and runs', async () => {
+    test('a hook query returns a program’s id, tag and run count', async () => {
       const { agent, programIds } = await startAttached();
       await agent.holdStatistics();
       fromPod.send(frame, 5);
@@ -244,7 +244,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       expect(Math.abs(Date.parse(program!.loadedAt!) - Date.now())).toBeLessThan(60_000);
     });
 
-    test('a device that does not exist is refused with what was tried', async () => {
+    test('a missing device is an error that names the operation', async () => {
       const { agent } = await startAttached();
       await expect(agent.attach(out, 40)).rejects.toMatchObject({
         code: 'kernel_refused',
@@ -253,7 +253,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       await expect(agent.query(40, out)).rejects.toMatchObject({ code: 'device_missing' });
     });
 
-    test('destroy leaves no program on the device and no pin', async () => {
+    test('destroy removes all programs from the device and all pins', async () => {
       const { agent } = await startAttached();
       await agent.destroy();
       const fresh = start();

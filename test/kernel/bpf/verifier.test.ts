@@ -28,7 +28,7 @@ char LICENSE[] SEC("license") = "GPL";`,
   return readFileSync(object);
 }
 
-test('a refused program’s error names it and gives the verifier’s reason first', async () => {
+test('the error of a rejected program names it and starts with the verifier’s reason', async () => {
   // Packet data read without comparing it with data_end.
   const image = compile('return *(char *)(long)skb->data;');
   const error = await loadObject({ name: 'case', image }).catch((error: unknown) => error);
@@ -48,14 +48,14 @@ test('a refused program’s error names it and gives the verifier’s reason fir
   expect(error.cause).toHaveProperty('message', expect.stringContaining('processed'));
 });
 
-test('what is no object is refused as such', async () => {
+test('a file that is not an object is rejected', async () => {
   await expect(loadObject({ name: 'case', image: Buffer.from('not an ELF file') })).rejects.toMatchObject({
     code: 'bad_object',
     message: expect.stringMatching(/^open case as a BPF object: /),
   });
 });
 
-test('an object that is in order is loaded, and its descriptors end with it', async () => {
+test('a valid object is loaded, and closing it closes its descriptors', async () => {
   const object = await loadObject({ name: 'case', image: compile('return -1;') });
   expect([...object.programs.keys()]).toEqual(['harmless', 'tested']);
   object.close();

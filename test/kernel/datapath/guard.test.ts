@@ -97,7 +97,7 @@ test('a refused connection answers a TCP probe, silence does not', () => {
 
 test('a pod on veth is not watched: the guard would move it there', async () => {
   const guard = await node.ask<PodGuard>('GET', '/pods/shop.cart/guard');
-  expect(guard).toMatchObject({ fixture: 'watching', watched: false, readings: [], actions: [] });
+  expect(guard).toMatchObject({ stage: 'watching', watched: false, readings: [], actions: [] });
   expect(guard.status).toBe('The guard watches pods on netkit; this one is on veth.');
 });
 

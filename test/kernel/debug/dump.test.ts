@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Dump } from '../../../contract/dump.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { dumpsFolder, takeDumpOf, type Unpacked, unpack, wrongFiles } from '../../testbed/dump.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { corruptFiles, createDump, dumpsFolder, type UnpackedDump, unpackDump } from '../../testbed/dump.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 import { plain, printed, shape } from './stable-output.ts';
 
 const token = 'podlane-test-token-5f1c9a7e';
@@ -19,16 +19,16 @@ const soon = { timeout: 20_000, interval: 5 };
 // A dump asks some hundred programs of iproute2 and bpftool, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-let node: RiggedNode;
+let node: TestNode;
 let cart: Pod;
 let dump: Dump;
-let taken: Unpacked;
+let taken: UnpackedDump;
 
 beforeAll(async () => {
   writeFileSync(tokenFile, `${token}\n`);
   process.env.PODLANE_TEST_SECRET = secret;
   try {
-    node = await rigNode(['--listen', '127.0.0.1:0', '--token-file', tokenFile, '--log-level', 'info']);
+    node = await startTestNode(['--listen', '127.0.0.1:0', '--token-file', tokenFile, '--log-level', 'info']);
   } finally {
     delete process.env.PODLANE_TEST_SECRET;
   }
@@ -51,9 +51,9 @@ beforeAll(async () => {
     ],
   });
   await node.migrate('shop.cart', 'veth', true);
-  const made = await takeDumpOf(node);
+  const made = await createDump(node);
   dump = made.dump;
-  taken = unpack(made.archive);
+  taken = unpackDump(made.archive);
 });
 afterAll(async () => {
   taken?.[Symbol.dispose]();
@@ -61,9 +61,9 @@ afterAll(async () => {
   rmSync(tokenFile, { force: true });
 });
 
-test('the archive unpacks into one folder whose files are those of the manifest, sum by sum', () => {
+test('the archive unpacks into one folder whose files match the manifest’s checksums', () => {
   expect(dump).toMatchObject({ state: 'done', actor: 'local', reason: null });
-  expect(wrongFiles(taken)).toEqual([]);
+  expect(corruptFiles(taken)).toEqual([]);
   expect(taken.manifest).toMatchObject({ name: dump.name, agent: true });
   expect(dump.files).toBe(taken.paths.length - 2);
   expect(dump.parts.map(({ state }) => state)).toEqual(dump.parts.map(() => 'done'));
@@ -73,7 +73,7 @@ test('the archive unpacks into one folder whose files are those of the manifest,
   expect(missing.filter(unexpected)).toEqual([]);
 });
 
-test('files of iproute2 equal what its commands say now, of the host and of a pod', () => {
+test('files of iproute2 equal the current output of its commands, for the host and a pod', () => {
   const compared = taken.manifest.files.filter(
     ({ path, pod }) => /\/(ip|tc)\//.test(path) && (pod === null || pod === 'shop.cart'),
   );
@@ -118,7 +118,7 @@ test('our own reading tells the same links, addresses, routes and neighbors as i
   }
 });
 
-test('programs, maps and links equal what bpftool says now, and our own reading agrees', () => {
+test('programs, maps and links equal the current output of bpftool and our own reading', () => {
   for (const [file, what] of [
     ['programs', 'prog'],
     ['maps', 'map'],
@@ -155,7 +155,7 @@ test('programs, maps and links equal what bpftool says now, and our own reading 
   expect(taken.paths.some((path) => /^bpf\/ours\/map-\d+\.json$/.test(path))).toBe(true);
 });
 
-test('files of /proc and sysctls have the lines that are there now', () => {
+test('files of /proc and sysctls have the current lines', () => {
   const compared = taken.manifest.files.filter(
     ({ path, pod }) => /^(statistics|host\/proc|pods\/shop.cart\/proc)\//.test(path) && pod !== 'shop.web',
   );
@@ -182,7 +182,7 @@ test('files of /proc and sysctls have the lines that are there now', () => {
   }
 });
 
-test('the agent’s part has journals, events, metrics, drops and its log; nowhere is a secret', () => {
+test('the agent’s part has journals, events, metrics, drops and log, and no secret', () => {
   const [migration] = taken.json('agent/migrations.json').items;
   expect(migration).toMatchObject({ podName: 'cart', state: 'done' });
   expect(migration.steps.at(-1)).toMatchObject({ step: 'verified', state: 'done' });
@@ -202,15 +202,15 @@ test('the agent’s part has journals, events, metrics, drops and its log; nowhe
   }
 });
 
-test('an archive never holds more than was allowed, and says what it left out', async () => {
+test('an archive stays within its limit and reports omitted files', async () => {
   const maxBytes = 1 << 20;
-  const { dump: small, archive } = await takeDumpOf(node, {
+  const { dump: small, archive } = await createDump(node, {
     maxBytes,
     pods: ['shop.cart'],
     parts: ['kernel', 'pods', 'maps'],
   });
-  using unpacked = unpack(archive);
-  expect(wrongFiles(unpacked)).toEqual([]);
+  using unpacked = unpackDump(archive);
+  expect(corruptFiles(unpacked)).toEqual([]);
   const bytes = unpacked.paths.reduce((sum, path) => sum + unpacked.read(path).length, 0);
   expect(bytes).toBeLessThanOrEqual(maxBytes);
   const why = small.parts.flatMap(({ problems }) => problems.map(({ problem }) => problem));
@@ -219,7 +219,7 @@ test('an archive never holds more than was allowed, and says what it left out', 
   expect(unpacked.paths.some((path) => path.startsWith('pods/shop.web/'))).toBe(false);
 });
 
-test('one dump is made at a time; cancelling it leaves no file, nor does an agent that dies under it', async () => {
+test('one dump runs at a time; canceling it leaves no file, nor does a killed agent', async () => {
   const before = readdirSync(dumpsFolder(node)).sort();
   const running = await node.ask<Dump>('POST', '/dumps', {});
   await expect(node.ask('POST', '/dumps', {})).rejects.toMatchObject({ code: 'dump_running' });
@@ -241,7 +241,7 @@ test('one dump is made at a time; cancelling it leaves no file, nor does an agen
   await expect(node.ask('DELETE', `/dumps/${dump.id}`)).rejects.toBeInstanceOf(ProblemError);
 });
 
-test('`podlane debug` brings the agent’s archive; interrupted, it leaves none; without an agent it takes one itself', async () => {
+test('`podlane debug` downloads the agent’s archive, leaves none when interrupted, and collects one itself without an agent', async () => {
   const folder = join(node.database, '..');
   const socket = join(folder, 'agent.sock');
   const podlane = (...words: string[]) => node.run([process.execPath, main, ...words]);
@@ -249,8 +249,8 @@ test('`podlane debug` brings the agent’s archive; interrupted, it leaves none;
   const told = JSON.parse(podlane('debug', '--socket', socket, '--output', file, '--json'));
   expect(told).toMatchObject({ file, agent: true });
   expect(told.problems.filter(unexpected)).toEqual([]);
-  using brought = unpack(file);
-  expect(wrongFiles(brought)).toEqual([]);
+  using brought = unpackDump(file);
+  expect(corruptFiles(brought)).toEqual([]);
   expect(brought.manifest.agent).toBe(true);
   expect(podlane('pods', '--socket', socket)).toMatch(/^shop\.cart +veth +tcx/m);
   expect(podlane('pod', 'shop.cart', '--socket', socket)).toContain('10.42.0.33');
@@ -281,8 +281,8 @@ test('`podlane debug` brings the agent’s archive; interrupted, it leaves none;
     ),
   );
   expect(without).toMatchObject({ agent: false });
-  using own = unpack(alone);
-  expect(wrongFiles(own)).toEqual([]);
+  using own = unpackDump(alone);
+  expect(corruptFiles(own)).toEqual([]);
   expect(own.json('host/ip/links.json').map(({ ifname }: Any) => ifname)).toContain('pl1');
   expect(own.paths.some((path) => /^bpf\/bpftool\/map-\d+\.json$/.test(path))).toBe(true);
   expect(without.problems.map(({ path }: Any) => path)).toContain('agent/');

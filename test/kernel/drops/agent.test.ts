@@ -4,14 +4,14 @@ import type { PodDrops } from '../../../contract/drops.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { openNamespace } from '../../../server/kernel/netns.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 import { ipv4 } from '../bpf/frames.ts';
 import { PacketSocket } from '../bpf/packet-socket.ts';
 
 const soon = { timeout: 5000, interval: 20 };
 
-test('an agent tells of each pod what was dropped by whom, through a migration and until the pod is gone', async () => {
-  const node = await rigNode();
+test('an agent reports the drops of each pod by Podlane and the kernel, through a migration, until the pod is removed', async () => {
+  const node = await startTestNode();
   onTestFinished(() => node[Symbol.asyncDispose]());
   const cart = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128'], 'veth');
   const web = await node.addPod('web', ['10.42.0.3/32', 'fd42::3/128'], 'veth');
@@ -55,7 +55,7 @@ test('an agent tells of each pod what was dropped by whom, through a migration a
   expect((await dropsOf(cart)).ours).toEqual([{ reason: 'spoofed_source', direction: 'egress', packets: 7 }]);
   expect((await dropsOf(web)).ours).toEqual([]);
   expect(await node.metrics()).toContain(
-    'podlane_pod_kernel_drops_total{namespace="shop",pod="cart",reason="NO_SOCKET"} 7',
+    'podlane_pod_kernel_dropped_packets_total{namespace="shop",pod="cart",reason="NO_SOCKET"} 7',
   );
 
   await node.ask('DELETE', '/pods/shop.cart');
@@ -65,7 +65,7 @@ test('an agent tells of each pod what was dropped by whom, through a migration a
   expect(readdirSync(node.pins).sort()).toEqual(['links', 'maps', 'programs']);
 });
 
-const sendDatagrams = (node: RiggedNode, from: string, to: string, count: number): string =>
+const sendDatagrams = (node: TestNode, from: string, to: string, count: number): string =>
   node.run(['bash', '-c', `for i in $(seq ${count}); do echo x >/dev/udp/${to}/9; done`], from);
 
 /** From the pod, with a source that is not the pod's. */

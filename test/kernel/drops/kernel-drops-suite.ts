@@ -8,7 +8,7 @@ import { openKernelDropProgram } from '../../../server/bpf/kernel-drops.ts';
 import { KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
 import { openNamespace } from '../../../server/kernel/netns.ts';
 import { writeSysctl } from '../../../server/kernel/sysctl.ts';
-import { hostAddress, podAddress, Stage } from '../bpf/device-fixture.ts';
+import { DeviceFixture, hostAddress, podAddress } from '../bpf/device-fixture.ts';
 import { checksum, ethernet, ethernetToPod, ipv4 } from '../bpf/frames.ts';
 
 const slot = 3;
@@ -16,23 +16,23 @@ const [cart, web] = [11, 12];
 const available: Capability = { name: 'drop-reasons', available: true, detail: 'attached', hint: null };
 const inode = (path: string): bigint => statSync(path, { bigint: true }).ino;
 
-/** The kernel's drops of two pods on two hosts of the same machine, whose devices have the same indexes. */
+/** Tests kernel drops of two pods on two simulated hosts, whose devices have the same indexes. */
 export function describeKernelDrops(kind: DeviceKind): void {
   describe(`the kernel's drops of a pod on ${kind}`, () => {
-    let stage: Stage;
-    let elsewhere: Stage;
+    let fixture: DeviceFixture;
+    let elsewhere: DeviceFixture;
     let drops: KernelDropCounters;
     beforeAll(async () => {
-      stage = preparedStage(kind);
+      fixture = preparedStage(kind);
       elsewhere = preparedStage(kind);
-      drops = await KernelDropCounters.open(available, { hostNetns: inode(stage.host), maxSlots: 8 });
+      drops = await KernelDropCounters.open(available, { hostNetns: inode(fixture.host), maxSlots: 8 });
       expect(drops.read(cart)).toMatchObject({ available: true, detail: 'attached', since: null });
-      drops.track({ number: cart, netnsInode: inode(stage.pod), slots: [slot] });
+      drops.track({ number: cart, netnsInode: inode(fixture.pod), slots: [slot] });
       drops.track({ number: web, netnsInode: inode(elsewhere.pod), slots: [] });
     });
     afterAll(() => {
       drops?.close();
-      stage?.[Symbol.dispose]();
+      fixture?.[Symbol.dispose]();
       elsewhere?.[Symbol.dispose]();
     });
 
@@ -51,37 +51,37 @@ export function describeKernelDrops(kind: DeviceKind): void {
 
     test('a datagram to a closed port of the pod: NO_SOCKET', async () => {
       const began = Date.now();
-      expect(await dropped(cart, () => sendDatagrams(stage, 5))).toEqual({ NO_SOCKET: 5 });
+      expect(await dropped(cart, () => sendDatagrams(fixture, 5))).toEqual({ NO_SOCKET: 5 });
       const [reason] = drops.read(cart).reasons;
       expect(reason).toMatchObject({ reason: 'NO_SOCKET', packets: 5, number: expect.any(Number) });
       expect(Math.abs(Date.parse(reason!.lastSeen) - began)).toBeLessThan(5000);
     });
 
     test('a packet of the pod whose time to live ends at the host: IP_INHDR, at the primary', async () => {
-      expect(await dropped(cart, () => sendDying(stage, kind, 3))).toEqual({ IP_INHDR: 3 });
+      expect(await dropped(cart, () => sendDying(fixture, kind, 3))).toEqual({ IP_INHDR: 3 });
     });
 
     test('a packet of the pod from an address that is not routed back: IP_RPFILTER, at the primary', async () => {
-      sysctl(stage.host, `net/ipv4/conf/pl${slot}/rp_filter`, 1);
+      sysctl(fixture.host, `net/ipv4/conf/pl${slot}/rp_filter`, 1);
       const strange = summed(ipv4({ source: '192.0.2.7', destination: hostAddress }));
       const sent = await dropped(cart, () => {
-        using packets = stage.packetsFromPod(slot);
+        using packets = fixture.packetsFromPod(slot);
         packets.send(frameOf(kind, ethernet(0x0800, strange)), 4);
       });
-      sysctl(stage.host, `net/ipv4/conf/pl${slot}/rp_filter`, 0);
+      sysctl(fixture.host, `net/ipv4/conf/pl${slot}/rp_filter`, 0);
       expect(sent).toEqual({ IP_RPFILTER: 4 });
     });
 
-    test('what a listening socket refuses, when the packet no longer says its device: TCP_FLAGS', async () => {
-      await using _ = await listening(stage.pod, 80);
+    test('a packet that a listening socket refuses, after it lost its device: TCP_FLAGS', async () => {
+      await using _ = await listening(fixture.pod, 80);
       const sent = await dropped(cart, () => {
-        using packets = stage.packetsToPod(slot);
+        using packets = fixture.packetsToPod(slot);
         packets.send(frameOf(kind, ethernetToPod(0x0800, segmentWithoutFlags(80))), 2);
       });
       expect(sent).toEqual({ TCP_FLAGS: 2 });
     });
 
-    test('another pod’s are its own, also where its device has the same index', async () => {
+    test('drops of another pod whose device has the same index are counted separately', async () => {
       let webs: Record<string, number> = {};
       const carts = await dropped(cart, async () => {
         webs = await dropped(web, () => sendDatagrams(elsewhere, 3));
@@ -91,44 +91,44 @@ export function describeKernelDrops(kind: DeviceKind): void {
       expect(await dropped(cart, () => sendDying(elsewhere, kind, 1))).toEqual({});
     });
 
-    test('counts go on when the pod’s device is another, and its slot then is nobody’s', async () => {
+    test('counts continue on a new device, and drops at the old slot count for no pod', async () => {
       const before = drops.read(cart);
-      drops.track({ number: cart, netnsInode: inode(stage.pod), slots: [5] });
-      expect(await dropped(cart, () => sendDatagrams(stage, 1))).toEqual({ NO_SOCKET: 1 });
-      expect(await dropped(cart, () => sendDying(stage, kind, 1))).toEqual({});
-      drops.track({ number: cart, netnsInode: inode(stage.pod), slots: [5, slot] });
-      expect(await dropped(cart, () => sendDying(stage, kind, 1))).toEqual({ IP_INHDR: 1 });
+      drops.track({ number: cart, netnsInode: inode(fixture.pod), slots: [5] });
+      expect(await dropped(cart, () => sendDatagrams(fixture, 1))).toEqual({ NO_SOCKET: 1 });
+      expect(await dropped(cart, () => sendDying(fixture, kind, 1))).toEqual({});
+      drops.track({ number: cart, netnsInode: inode(fixture.pod), slots: [5, slot] });
+      expect(await dropped(cart, () => sendDying(fixture, kind, 1))).toEqual({ IP_INHDR: 1 });
       expect(drops.read(cart)).toMatchObject({ since: before.since, lost: 0 });
     });
 
-    test('a pod that is untracked is forgotten; another of its slot begins at nothing', async () => {
+    test('counts of an untracked pod are deleted, and another pod on its slot starts at 0', async () => {
       drops.track({ number: cart + 5, netnsInode: 1n, slots: [slot] });
       drops.untrack(cart);
       expect(drops.read(cart)).toMatchObject({ since: null, reasons: [] });
-      sendDatagrams(stage, 1);
-      const next = await dropped(cart + 5, () => sendDying(stage, kind, 1));
+      sendDatagrams(fixture, 1);
+      const next = await dropped(cart + 5, () => sendDying(fixture, kind, 1));
       expect(next).toEqual({ IP_INHDR: 1 });
       expect([...drops.readAll().keys()].sort()).toEqual([web, cart + 5]);
     });
 
-    test('what finds no room is counted as lost', async () => {
-      const hostNetns = inode(stage.host);
+    test('drops without room in the map are counted as lost', async () => {
+      const hostNetns = inode(fixture.host);
       const program = await openKernelDropProgram({
         hostNetns,
         maxSlots: 8,
         maxCounts: 1,
         receiverTold: false,
       });
-      program.setNamespace(inode(stage.pod), cart);
+      program.setNamespace(inode(fixture.pod), cart);
       program.setSlot(slot, cart);
-      sendDatagrams(stage, 2);
+      sendDatagrams(fixture, 2);
       await vi.waitFor(() => expect(program.counts()).toMatchObject([{ pod: cart, packets: 2n }]));
-      sendDying(stage, kind, 3);
+      sendDying(fixture, kind, 3);
       await vi.waitFor(() => expect(program.lost()).toBe(3n));
       program.close();
     });
 
-    test('closing leaves no program, no map and no descriptor', async () => {
+    test('closing leaves no program, map or descriptor', async () => {
       const descriptors = () => readdirSync('/proc/self/fd').length;
       const before = descriptors();
       const again = await KernelDropCounters.open(available, { hostNetns: 1n, maxSlots: 8 });
@@ -139,7 +139,7 @@ export function describeKernelDrops(kind: DeviceKind): void {
   });
 }
 
-test('where the kernel tells no reasons, reading says why', async () => {
+test('without drop reasons of the kernel, reading says why', async () => {
   const detail = 'look up enum skb_drop_reason in the kernel’s BTF: not there';
   const capability: Capability = { name: 'drop-reasons', available: false, detail, hint: 'needs BTF' };
   const drops = await KernelDropCounters.open(capability, { hostNetns: 1n, maxSlots: 8 });
@@ -150,15 +150,15 @@ test('where the kernel tells no reasons, reading says why', async () => {
   drops.close();
 });
 
-function preparedStage(kind: DeviceKind): Stage {
-  const stage = new Stage();
-  stage.addDevice(kind, slot, 'forward');
-  stage.in(stage.pod, 'ip', 'link', 'set', 'lo', 'up');
-  stage.in(stage.pod, 'ip', 'route', 'add', 'default', 'via', hostAddress, 'dev', `eth${slot}`);
-  stage.in(stage.host, 'ip', 'route', 'add', '10.9.9.9', 'via', podAddress, 'dev', `pl${slot}`);
-  sysctl(stage.host, 'net/ipv4/ip_forward', 1);
-  for (const name of ['all', `pl${slot}`]) sysctl(stage.host, `net/ipv4/conf/${name}/rp_filter`, 0);
-  return stage;
+function preparedStage(kind: DeviceKind): DeviceFixture {
+  const fixture = new DeviceFixture();
+  fixture.addDevice(kind, slot, 'forward');
+  fixture.in(fixture.pod, 'ip', 'link', 'set', 'lo', 'up');
+  fixture.in(fixture.pod, 'ip', 'route', 'add', 'default', 'via', hostAddress, 'dev', `eth${slot}`);
+  fixture.in(fixture.host, 'ip', 'route', 'add', '10.9.9.9', 'via', podAddress, 'dev', `pl${slot}`);
+  sysctl(fixture.host, 'net/ipv4/ip_forward', 1);
+  for (const name of ['all', `pl${slot}`]) sysctl(fixture.host, `net/ipv4/conf/${name}/rp_filter`, 0);
+  return fixture;
 }
 
 function sysctl(namespace: string, name: string, value: number): void {
@@ -167,12 +167,17 @@ function sysctl(namespace: string, name: string, value: number): void {
 }
 
 /** To the discard port, which nobody listens on, each by a socket of its own. */
-const sendDatagrams = (stage: Stage, count: number): void =>
-  stage.in(stage.host, 'bash', '-c', `for i in $(seq ${count}); do echo x >/dev/udp/${podAddress}/9; done`);
+const sendDatagrams = (fixture: DeviceFixture, count: number): void =>
+  fixture.in(
+    fixture.host,
+    'bash',
+    '-c',
+    `for i in $(seq ${count}); do echo x >/dev/udp/${podAddress}/9; done`,
+  );
 
 /** From the pod to where the host would send them on, had they more than one hop to live. */
-function sendDying(stage: Stage, kind: DeviceKind, count: number): void {
-  using packets = stage.packetsFromPod(slot);
+function sendDying(fixture: DeviceFixture, kind: DeviceKind, count: number): void {
+  using packets = fixture.packetsFromPod(slot);
   const packet = ipv4({ destination: '10.9.9.9' });
   packet[8] = 1;
   packets.send(frameOf(kind, ethernet(0x0800, summed(packet))), count);

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Check, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let pod: Pod;
 const programs: ChildProcess[] = [];
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   pod = await node.addPod('bound', ['10.42.0.2/32', 'fd00::2/128']);
 });
 afterAll(async () => {
@@ -62,7 +62,11 @@ test('a plan names programs, sockets and groups that would stay on the old devic
     console.log('ready');
     setInterval(() => {}, 1000);`);
   const [bound] = await notes();
-  expect(bound).toMatchObject({ name: '3 sockets bound to eth0 will be disconnected', state: 'note', code: null });
+  expect(bound).toMatchObject({
+    name: '3 sockets bound to eth0 will be disconnected',
+    state: 'note',
+    code: null,
+  });
   for (const socket of ['udp 0.0.0.0:68', 'tcp [fd00::2]:546', 'packet'])
     expect(bound!.detail).toContain(`${socket} of node (pid ${pid})`);
 

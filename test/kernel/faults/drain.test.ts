@@ -3,14 +3,14 @@ import type { Migration } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { openNamespace } from '../../../server/kernel/netns.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
-import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { ping, startTestNode, type TestNode } from '../../testbed/node.ts';
 import { ethernetToPod, ipv4 } from '../bpf/frames.ts';
 import { PacketSocket } from '../bpf/packet-socket.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let quiet: Pod;
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   quiet = await node.addPod('quiet', '10.42.0.2/32');
 });
 afterAll(() => node?.[Symbol.asyncDispose]());

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allColumns, matrixTable, runMatrix } from '../../testbed/faults/matrix.ts';
+import { faultColumns, formatFaultMatrix, runFaultMatrix } from '../../testbed/faults/matrix.ts';
 
 /** `FAULTS='made × kill'` runs only the cells whose step and fault match. */
 const wanted = new RegExp(process.env.FAULTS ?? '');
@@ -7,16 +7,16 @@ const wanted = new RegExp(process.env.FAULTS ?? '');
 test('a migration from veth to veth survives every fault at every step', { timeout: 300_000 }, async ({
   onTestFinished,
 }) => {
-  const matrix = await runMatrix({
+  const matrix = await runFaultMatrix({
     onEnd: onTestFinished,
     directions: [{ from: 'veth', to: 'veth' }],
-    columns: allColumns,
+    columns: faultColumns,
     kill: 'process',
     pingMs: 10,
     settleMs: 4000,
     leave: ({ step, column }) => !wanted.test(`${step} × ${column}`),
   });
-  const table = matrixTable(matrix);
+  const table = formatFaultMatrix(matrix);
   process.stdout.write(table);
   expect(table).toMatch(/fault matrix: (\d+) cells, \1 ok/);
   expect(matrix.descriptors.after).toEqual(matrix.descriptors.before);
@@ -26,17 +26,17 @@ test('a migration from veth to veth survives every fault at every step', { timeo
 const otherWay = ['kill before', 'kill after', 'EBUSY later all', 'undo refused', 'pod gone', 'new deleted'];
 
 test('the same on a kernel without tcx and live rename', { timeout: 120_000 }, async ({ onTestFinished }) => {
-  const matrix = await runMatrix({
+  const matrix = await runFaultMatrix({
     onEnd: onTestFinished,
     directions: [{ from: 'veth', to: 'veth' }],
-    columns: allColumns.filter(({ name }) => process.env.FAULTS || otherWay.includes(name)),
+    columns: faultColumns.filter(({ name }) => process.env.FAULTS || otherWay.includes(name)),
     kill: 'process',
     pingMs: 10,
     settleMs: 4000,
     without: ['tcx', 'live-rename'],
     leave: ({ step, column }) => !wanted.test(`${step} × ${column}`),
   });
-  const table = matrixTable(matrix);
+  const table = formatFaultMatrix(matrix);
   process.stdout.write(table);
   expect(table).toMatch(/fault matrix: (\d+) cells, \1 ok/);
 });

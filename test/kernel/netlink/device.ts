@@ -17,7 +17,7 @@ export async function device(host: TestNamespace, pod: TestNamespace): Promise<v
 }
 
 /** Lines as `ip` prints them, without the spaces it puts at their ends; a multipath route is on several. */
-export const printed = (output: string): string[] =>
+export const outputLines = (output: string): string[] =>
   output
     .replaceAll(/\n\t/g, '')
     .split('\n')

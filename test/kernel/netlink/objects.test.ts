@@ -6,7 +6,7 @@ import { deleteLink, deleteLinks, getLink, listLinks, setLink } from '../../../s
 import { deleteNeighbor, listNeighbors, replaceNeighbor } from '../../../server/netlink/neighbor.ts';
 import { addNetkit } from '../../../server/netlink/netkit.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
-import { device, macs, names, peer, primary, printed } from './device.ts';
+import { device, macs, names, outputLines, peer, primary } from './device.ts';
 import { testNamespace } from './namespaces.ts';
 
 describe('links', () => {
@@ -228,7 +228,7 @@ describe('neighbors', () => {
     const ours = (await listNeighbors(host.socket, { ifindex: primary }))
       .filter((neighbor) => neighbor.state !== 'noarp')
       .map((neighbor) => formatNeighbor(neighbor, names));
-    expect(ours.sort()).toEqual(printed(host.ip('neigh', 'show')).sort());
+    expect(ours.sort()).toEqual(outputLines(host.ip('neigh', 'show')).sort());
     expect(ours).toContain(`10.42.0.33 dev pl0 lladdr ${macs.peer} PERMANENT`);
     expect(await listNeighbors(pod.socket, { ifindex: peer, family: 'ipv4' })).toEqual([]);
   });

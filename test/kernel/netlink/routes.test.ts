@@ -10,7 +10,7 @@ import {
   toNewRoute,
 } from '../../../server/netlink/route.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
-import { device, names, peer, primary, printed } from './device.ts';
+import { device, names, outputLines, peer, primary } from './device.ts';
 import { testNamespace } from './namespaces.ts';
 
 describe('routes', () => {
@@ -69,7 +69,7 @@ describe('routes', () => {
         const ours = (await listRoutes(namespace.socket, { family })).map((route) =>
           formatRoute(route, names),
         );
-        expect(ours).toEqual(printed(namespace.ip(flag, 'route', 'show')));
+        expect(ours).toEqual(outputLines(namespace.ip(flag, 'route', 'show')));
       }
     }
     expect(await listRoutes(host.socket)).toHaveLength(
@@ -79,7 +79,7 @@ describe('routes', () => {
     const all = (await listRoutes(host.socket, { table: 'all', family: 'ipv4' })).map((route) =>
       formatRoute(route, names),
     );
-    expect(all).toEqual(printed(host.ip('-4', 'route', 'show', 'table', 'all')));
+    expect(all).toEqual(outputLines(host.ip('-4', 'route', 'show', 'table', 'all')));
   });
 
   test('are replaced in one step, and kept in the table they are put in', async () => {

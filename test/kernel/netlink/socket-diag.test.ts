@@ -6,7 +6,7 @@ import { setLink } from '../../../server/netlink/link.ts';
 import { listBoundSockets } from '../../../server/netlink/socket-diag.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { type TestNamespace, testNamespace } from './namespaces.ts';
-import { HeldSockets } from './sockets.ts';
+import { BoundTestSockets } from './sockets.ts';
 
 const peer = 1_048_577;
 const other = 7;
@@ -27,7 +27,7 @@ async function pod(): Promise<TestNamespace> {
 describe('sockets bound to a device', () => {
   test('listening, connected and datagram ones of both families, and packet sockets, are found', async () => {
     using namespace = await pod();
-    using held = new HeldSockets(namespace.fd);
+    using held = new BoundTestSockets(namespace.fd);
     const device = 'eth0';
     const tcp4 = held.open({ domain: 'ipv4', type: 'stream', device, bind: ['10.42.0.33', 8080] });
     const tcp6 = held.open({ domain: 'ipv6', type: 'stream', device, bind: ['fd00::33', 8081] });
@@ -71,7 +71,7 @@ describe('sockets bound to a device', () => {
   test('raw ones are found, or said to be there where the kernel cannot tell more', async () => {
     using namespace = await pod();
     expect(await listBoundSockets(namespace.fd, peer)).toEqual({ sockets: [], untold: [] });
-    using held = new HeldSockets(namespace.fd);
+    using held = new BoundTestSockets(namespace.fd);
     const inodes = [
       held.open({ domain: 'ipv4', type: 'raw', protocol: 1, device: 'eth0' }),
       held.open({ domain: 'ipv6', type: 'raw', protocol: 89, device: 'eth0' }),
@@ -83,7 +83,7 @@ describe('sockets bound to a device', () => {
 
   test('one among a thousand is told alone', async () => {
     using namespace = await pod();
-    using held = new HeldSockets(namespace.fd);
+    using held = new BoundTestSockets(namespace.fd);
     for (let port = 10_000; port < 11_000; port++)
       held.open({ domain: 'ipv4', type: 'datagram', bind: ['0.0.0.0', port] });
     held.open({ domain: 'ipv4', type: 'datagram', device: 'eth0', bind: ['0.0.0.0', 9999] });
@@ -110,7 +110,7 @@ describe('multicast memberships', () => {
     using namespace = await pod();
     expect(namespace.ip('maddress', 'show', 'dev', 'eth0')).toContain('ff02::1:ff00:33');
     expect(listMulticastGroups(namespace.fd, peer)).toEqual([]);
-    using held = new HeldSockets(namespace.fd);
+    using held = new BoundTestSockets(namespace.fd);
     for (const group of ['224.0.0.251', '239.1.2.3', '239.1.2.3', 'ff02::fb', 'ff15::4711'])
       held.open({
         domain: group.includes(':') ? 'ipv6' : 'ipv4',

@@ -27,7 +27,7 @@ interface Wanted {
 }
 
 /** Sockets that are open until the block ends. Made by calls, so that they can be in any namespace. */
-export class HeldSockets implements Disposable {
+export class BoundTestSockets implements Disposable {
   readonly #namespace: number;
   readonly #fds: number[] = [];
 

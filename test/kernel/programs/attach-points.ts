@@ -1,11 +1,11 @@
 import { expect } from 'vitest';
 import type { BpfDevice, Program } from '../../../contract/program.ts';
-import type { Others } from './foreign-objects.ts';
+import type { ForeignObjects } from './foreign-objects.ts';
 
 /** Expects programs of others where `attachOthers` put them. `before` run at the device's hook before theirs. */
-export function expectOthers(
+export function expectForeignObjects(
   told: readonly Program[],
-  others: Others,
+  others: ForeignObjects,
   at: { hook: string; device: Pick<BpfDevice, 'ifindex' | 'name'>; before: number },
 ): void {
   const namespace = expect.objectContaining({ host: true, pod: null, name: 'host' });
@@ -20,7 +20,7 @@ export function expectOthers(
     linkId: expect.any(Number),
   };
   const calls = `map ${others.maps.calls} t_calls[3], for tail calls`;
-  const places: Record<keyof Others['programs'], object | null> = {
+  const places: Record<keyof ForeignObjects['programs'], object | null> = {
     xdp: { kind: 'xdp', hook: 'xdp/generic', target: 'lo', device: loopback, ...alone },
     device: { ...atDevice, position: at.before },
     behind: { ...atDevice, position: at.before + 1 },
@@ -31,7 +31,7 @@ export function expectOthers(
     socket: null,
   };
   for (const [name, place] of Object.entries(places)) {
-    const each = told.find(({ id }) => id === others.programs[name as keyof Others['programs']]);
+    const each = told.find(({ id }) => id === others.programs[name as keyof ForeignObjects['programs']]);
     expect(each, name).toMatchObject({
       attachments: place === null ? [] : [place],
       attachmentCount: place === null ? 0 : 1,

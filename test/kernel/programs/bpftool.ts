@@ -5,17 +5,17 @@ import type { BpfLink, Program } from '../../../contract/program.ts';
 
 /** What bpftool prints: other fields with each version. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
-export type Said = any;
+export type BpftoolJson = any;
 
 /** What bpftool (Debian package bpftool) says, here or in a network namespace. */
-export function bpftool<T = Said[]>(args: string[], netns?: string): T {
+export function bpftool<T = BpftoolJson[]>(args: string[], netns?: string): T {
   const command = ['bpftool', '-j', '-f', ...args];
   const [program, ...rest] = netns === undefined ? command : ['nsenter', `--net=${netns}`, ...command];
   return JSON.parse(execFileSync(program!, rest, { encoding: 'utf8', maxBuffer: 1 << 26 }));
 }
 
 /** Pairs of what both have: of other tests' some come and go meanwhile. `needed` must be there. */
-function pairs<T extends { id: number }>(told: readonly T[], said: Said[], needed: readonly number[]) {
+function pairs<T extends { id: number }>(told: readonly T[], said: BpftoolJson[], needed: readonly number[]) {
   const byId = new Map(said.map((each) => [each.id, each]));
   for (const id of needed) expect(told.some((each) => each.id === id) && byId.has(id), `id ${id}`).toBe(true);
   return told.flatMap((each) => (byId.has(each.id) ? [[each, byId.get(each.id)] as const] : []));
@@ -52,7 +52,7 @@ export function compareHooks(told: readonly Program[], host: string): void {
       device?.namespace?.host ? [{ id, place: `${hook} ${device.ifindex}`, position: position! }] : [],
     ),
   );
-  const theirs: { id: number; place: string }[] = said.tc.map((each: Said) => ({
+  const theirs: { id: number; place: string }[] = said.tc.map((each: BpftoolJson) => ({
     id: each.prog_id ?? each.id,
     place: `${each.kind.replace('clsact/', 'tc/')} ${each.ifindex}`,
   }));
@@ -66,7 +66,7 @@ export function compareHooks(told: readonly Program[], host: string): void {
       place,
     ).toEqual(theirs.filter((each) => each.place === place).map(({ id }) => id));
   expect(inHost.filter(({ place }) => place.startsWith('xdp')).map(({ place }) => place)).toEqual(
-    said.xdp.map(({ ifindex }: Said) => `xdp/generic ${ifindex}`),
+    said.xdp.map(({ ifindex }: BpftoolJson) => `xdp/generic ${ifindex}`),
   );
 }
 

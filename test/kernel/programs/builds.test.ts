@@ -6,15 +6,15 @@ import type { Activation, Build, Builds } from '../../../contract/build.ts';
 import type { Event } from '../../../contract/event.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { anotherBuild, refusedByVerifier, SigningKey } from '../../testbed/builds.ts';
-import { addMany } from '../../testbed/many-pods.ts';
-import { ping, type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { anotherBuild, objectRefusedByVerifier, SigningKey } from '../../testbed/builds.ts';
+import { addPods } from '../../testbed/many-pods.ts';
+import { ping, startTestNode, type TestNode } from '../../testbed/node.ts';
 
 const pods = 20;
 const image = anotherBuild();
 let trust: string;
 let key: SigningKey;
-let node: RiggedNode;
+let node: TestNode;
 let added: Build;
 let client: Pod;
 
@@ -28,7 +28,7 @@ const programsOf = async (n: number): Promise<number[]> => {
 /** Packets in and out of a pod by the last sample. */
 async function packetsOf(n: number): Promise<number[]> {
   const text = await node.metrics();
-  return ['in', 'out'].map((direction) => {
+  return ['ingress', 'egress'].map((direction) => {
     const line = `podlane_pod_packets_total{namespace="shop",pod="many-${n}",direction="${direction}"} `;
     return Number(text.split(line)[1]?.split('\n')[0] ?? Number.NaN);
   });
@@ -37,20 +37,20 @@ async function packetsOf(n: number): Promise<number[]> {
 beforeAll(async () => {
   trust = mkdtempSync(join(tmpdir(), 'podlane-trust-'));
   key = new SigningKey(trust);
-  node = await rigNode(['--trust', trust]);
-  client = (await addMany(node, pods, 'veth'))[1]!;
+  node = await startTestNode(['--trust', trust]);
+  client = (await addPods(node, pods, 'veth'))[1]!;
 }, 60_000);
 afterAll(async () => {
   await node?.[Symbol.asyncDispose]();
   rmSync(trust, { recursive: true });
 });
 
-test('a build that is not signed, or that the verifier refuses, is not taken', async () => {
+test('a build that is unsigned or refused by the verifier is not added', async () => {
   const stranger = new SigningKey(mkdtempSync(join(trust, 'not-')));
   await expect(node.ask('POST', '/builds', stranger.body(image))).rejects.toMatchObject({
     code: 'unsigned_build',
   });
-  await expect(node.ask('POST', '/builds', key.body(refusedByVerifier()))).rejects.toMatchObject({
+  await expect(node.ask('POST', '/builds', key.body(objectRefusedByVerifier()))).rejects.toMatchObject({
     code: 'verifier_refused',
     message: expect.stringMatching(/R9 !read_ok, at instruction 0 \(r0 = r9\)/),
     hint: expect.stringContaining('read before'),
@@ -58,7 +58,7 @@ test('a build that is not signed, or that the verifier refuses, is not taken', a
   expect((await list()).items).toHaveLength(1);
 });
 
-test('activated under traffic, no packet is lost and counters go on', async () => {
+test('activation under traffic loses no packet, and counters continue', async () => {
   added = await node.ask<Build>('POST', '/builds', key.body(image));
   await node.ask('PUT', '/rules', {
     name: 'shop',
@@ -90,7 +90,7 @@ test('activated under traffic, no packet is lost and counters go on', async () =
   expect(new Set((await Promise.all([0, 1, 19].map(programsOf))).map(String)).size).toBe(1);
 });
 
-test('access rules are in force with the programs of another build', async () => {
+test('access rules stay active with the programs of another build', async () => {
   const answers = (n: number): string =>
     node.run(
       ['sh', '-c', `ping -n -c 2 -i 0.05 -W 0.5 10.43.0.${n} > /dev/null && echo yes || echo no`],
@@ -110,7 +110,7 @@ test('the chosen build runs after a restart, with the same programs', async () =
   expect(await programsOf(3)).toEqual(before);
 });
 
-test('a pod that comes later gets the programs that run, and who did what is told', async () => {
+test('a pod added later gets the running programs, and events name the users', async () => {
   const pod = await node.addPod('later', '10.43.1.1/32', 'veth');
   expect(pod.device!.programs.map(({ id }) => id)).toEqual(await programsOf(0));
   const { items } = await node.ask<{ items: Event[] }>('GET', '/events');

@@ -4,9 +4,9 @@ import { programInfo } from '../../../server/bpf/program-info.ts';
 import { bpf_map_create, bpf_map_update_elem, bpf_raw_tracepoint_open } from '../../../server/ffi/libbpf.ts';
 import { mount, umount2 } from '../../../server/ffi/libc.ts';
 import { openNamespace } from '../../../server/kernel/netns.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
 import { createLinkSync, loadMinimalProgram } from '../../../server/kernel/probe-programs.ts';
 import { addClsact } from '../../../server/netlink/clsact.ts';
+import { withNamespace } from '../../../server/netlink/setns.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import { addBpfFilter } from '../../../server/netlink/tc-filter.ts';
 
@@ -23,7 +23,7 @@ const mapType = { hash: 1, progArray: 3, percpuArray: 6, lpmTrie: 11, ringbuf: 2
 const noPrealloc = 1;
 
 /** Programs and maps of somebody else, this process: one for each way to attach that a node may have. */
-export interface Others extends Disposable {
+export interface ForeignObjects extends Disposable {
   programs: Record<
     'xdp' | 'device' | 'behind' | 'filter' | 'cgroup' | 'tracepoint' | 'socket' | 'tailCalled',
     number
@@ -38,10 +38,10 @@ const ids = (fd: number): number => programInfo(fd).id;
  * Loads and attaches them in the host's namespace: XDP and a filter on its loopback, two links behind what is on
  * the hook of a device.
  */
-export async function attachOthers(
+export async function attachForeignObjects(
   host: string,
   { ifindex, hook }: { ifindex: number; hook: 'tcx/ingress' | 'netkit/peer' },
-): Promise<Others> {
+): Promise<ForeignObjects> {
   const ends: (() => void)[] = [];
   const load = async (name: string, type: number, result = 0): Promise<number> => {
     const fd = await loadMinimalProgram(`load ${name}`, type, { result });

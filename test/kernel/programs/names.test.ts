@@ -7,7 +7,7 @@ import {
   programTypeName,
 } from '../../../server/bpf/type-names.ts';
 
-test('types that the running kernel has are called as it calls them', async () => {
+test('type names agree with those of the running kernel', async () => {
   const btf = await readVmlinuxBtf();
   for (const [enumeration, prefix, nameOf] of [
     ['bpf_prog_type', 'BPF_PROG_TYPE_', programTypeName],

@@ -3,15 +3,22 @@ import type { Event } from '../../../contract/event.ts';
 import type { BpfMap, BpfMapDetail, EntryPage, MapEntry } from '../../../contract/map.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import type { BpfLink, Program, ProgramInstructions, ProgramList } from '../../../contract/program.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
-import { expectOthers } from './attach-points.ts';
-import { bpftool, compareHooks, compareLinks, compareMaps, comparePrograms, type Said } from './bpftool.ts';
-import { attachOthers, type Others } from './foreign-objects.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
+import { expectForeignObjects } from './attach-points.ts';
+import {
+  type BpftoolJson,
+  bpftool,
+  compareHooks,
+  compareLinks,
+  compareMaps,
+  comparePrograms,
+} from './bpftool.ts';
+import { attachForeignObjects, type ForeignObjects } from './foreign-objects.ts';
 
-let node: RiggedNode;
+let node: TestNode;
 let cart: Pod;
 let web: Pod;
-let others: Others;
+let others: ForeignObjects;
 const list = async () => (await node.ask<ProgramList>('GET', '/programs')).items;
 const program = (id: number) => node.ask<Program>('GET', `/programs/${id}`);
 const maps = async () => (await node.ask<{ items: BpfMap[] }>('GET', '/maps')).items;
@@ -19,22 +26,22 @@ const entries = (id: number, query = '') => node.ask<EntryPage>('GET', `/maps/${
 const hook = 'tcx/ingress';
 
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   cart = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128'], 'veth');
   web = await node.addPod('web', '10.42.0.3/32', 'veth');
-  others = await attachOthers(node.host, { ifindex: cart.device!.primary.ifindex, hook });
+  others = await attachForeignObjects(node.host, { ifindex: cart.device!.primary.ifindex, hook });
 });
 afterAll(async () => {
   others?.[Symbol.dispose]();
   await node?.[Symbol.asyncDispose]();
 });
 
-test('every program is told as bpftool tells it, with whose it is and where it is attached, in order', async () => {
+test('every program agrees with bpftool, with its owner and its attachments in order', async () => {
   const told = await list();
   const ours = cart.device!.programs;
   comparePrograms(told, [...ours.map(({ id }) => id), ...Object.values(others.programs)], node.agentPid);
   compareHooks(await Promise.all(told.map(({ id }) => program(id))), node.host);
-  expectOthers(told, others, { hook, device: pick(cart), before: 1 });
+  expectForeignObjects(told, others, { hook, device: pick(cart), before: 1 });
   for (const id of Object.values(others.programs))
     expect(told.find((each) => each.id === id)!.owner).toMatchObject({ kind: 'process', pid: process.pid });
   for (const { id, position } of ours) {
@@ -54,7 +61,7 @@ test('every program is told as bpftool tells it, with whose it is and where it i
   expect(told.slice(0, 6).every(({ owner }) => owner.kind === 'ours')).toBe(true);
 });
 
-test('every link and map is told as bpftool tells it', async () => {
+test('every link and map agrees with bpftool', async () => {
   const links = (await node.ask<{ items: BpfLink[] }>('GET', '/bpf-links')).items;
   const ours = links.filter(({ programId }) => cart.device!.programs.some(({ id }) => id === programId));
   expect(ours).toHaveLength(4);
@@ -69,7 +76,7 @@ test('every link and map is told as bpftool tells it', async () => {
   compareMaps(await maps(), Object.values(others.maps));
 });
 
-test('instructions and their source lines are those that bpftool prints', async () => {
+test('instructions and source lines agree with bpftool', async () => {
   for (const { id } of cart.device!.programs) {
     const { instructions } = await node.ask<ProgramInstructions>('GET', `/programs/${id}/instructions`);
     const theirs = bpftool(['prog', 'dump', 'xlated', 'id', String(id)]);
@@ -84,10 +91,10 @@ test('instructions and their source lines are those that bpftool prints', async 
   }
 });
 
-test('entries are read by their types, as bpftool does; by pages, searched, exported', async () => {
+test('entries are decoded by their types as by bpftool, in pages, searched and exported', async () => {
   const map = (await maps()).find(({ name, owner }) => name === 'endpoints4' && owner.kind === 'ours')!;
   const [theirs, page] = [bpftool(['map', 'dump', 'id', String(map.id)]), await entries(map.id)];
-  const formatted = (each: Said) => each.formatted ?? each;
+  const formatted = (each: BpftoolJson) => each.formatted ?? each;
   expect(page.items.map(({ key, value }) => ({ key, value }))).toEqual(
     theirs.map((each) => ({ key: formatted(each).key, value: formatted(each).value })),
   );
@@ -128,7 +135,7 @@ test('entries are read by their types, as bpftool does; by pages, searched, expo
   await expect(program(0xfffffff)).rejects.toMatchObject({ code: 'program_not_found' });
 });
 
-test('entries of ours are edited by their types, with what was there before in the history', async () => {
+test('entries of Podlane’s maps are edited by their types, and events have the previous values', async () => {
   const mine = (await maps()).filter(({ owner }) => owner.kind === 'ours');
   const { id } = mine.find(({ name }) => name === 'endpoints4')!;
   const put = (map: number, entry: object) => node.ask<MapEntry>('PUT', `/maps/${map}/entries`, entry);
@@ -161,7 +168,7 @@ test('entries of ours are edited by their types, with what was there before in t
     await expect(put(other, { key: 0, value: 0 })).rejects.toMatchObject({ code: 'map_not_editable' });
 });
 
-test('who looks has runs counted, per second and as a share of a CPU; also always, when chosen', async () => {
+test('run statistics are on after a request, or always if chosen', async () => {
   const { id } = cart.device!.programs.find((each) => each.hook === hook)!;
   await program(id);
   node.run(['ping', '-c', '120', '-i', '0.02', '10.42.0.3'], cart.netns.path);
@@ -169,7 +176,7 @@ test('who looks has runs counted, per second and as a share of a CPU; also alway
   expect(each.runCount).toBeGreaterThan(120);
   expect(each.rate!.runsPerSecond).toBeGreaterThan(10);
   expect(each.rate!.cpu).toBeCloseTo((each.rate!.runsPerSecond * each.rate!.nsPerRun!) / 1e9, 6);
-  const [theirs] = [bpftool<Said>(['prog', 'show', 'id', String(id)])];
+  const [theirs] = [bpftool<BpftoolJson>(['prog', 'show', 'id', String(id)])];
   expect(theirs.run_cnt).toBeGreaterThanOrEqual(each.runCount!);
   expect(await node.ask('PUT', '/programs/statistics', { always: true })).toEqual({
     on: true,
@@ -181,7 +188,7 @@ test('who looks has runs counted, per second and as a share of a CPU; also alway
   await node.ask('PUT', '/programs/statistics', { always: false });
 });
 
-test('what comes and goes is seen at once', async () => {
+test('added and removed objects are seen at once', async () => {
   expect((await list()).some(({ id }) => id === others.programs.xdp)).toBe(true);
   others[Symbol.dispose]();
   await vi.waitFor(

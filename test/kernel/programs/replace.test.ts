@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
-import { anotherBuild, renamed } from '../../testbed/builds.ts';
+import { anotherBuild, renamedObject } from '../../testbed/builds.ts';
 import { Agent, type Opened } from '../bpf/agent.ts';
-import { podAddress, Stage } from '../bpf/device-fixture.ts';
+import { DeviceFixture, podAddress } from '../bpf/device-fixture.ts';
 import { ethernet, ipv4 } from '../bpf/frames.ts';
 
 const frame = ethernet(0x0800, ipv4());
@@ -14,7 +14,7 @@ const slots = [1, 2, 3];
 const hooks = ['tcx/ingress', 'tcx/egress'] as const;
 const entry = { owner: 1, address4: podAddress, hooks: 'primary', redirect: false, macs: null } as const;
 
-let stage: Stage;
+let fixture: DeviceFixture;
 let agent: Agent;
 let first: Opened;
 let folder: string;
@@ -33,9 +33,9 @@ const running = async (): Promise<Set<number>> => {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'podlane-replace-'));
-  stage = new Stage();
-  for (const slot of slots) stage.addDevice('veth', slot);
-  agent = new Agent(stage);
+  fixture = new DeviceFixture();
+  for (const slot of slots) fixture.addDevice('veth', slot);
+  agent = new Agent(fixture);
   first = await agent.open();
   for (const slot of slots) {
     await agent.setSlot(slot, entry);
@@ -44,12 +44,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await agent?.kill();
-  stage?.[Symbol.dispose]();
+  fixture?.[Symbol.dispose]();
   rmSync(folder, { recursive: true });
 });
 
-test('under traffic every packet is counted once, before, while and after all links are replaced', async () => {
-  using fromPod = stage.packetsFromPod(1);
+test('every packet is counted exactly once before, during and after the replacement of all links', async () => {
+  using fromPod = fixture.packetsFromPod(1);
   const foreign = await agent.loadForeign('foreign');
   await agent.attachForeign(foreign, 'tcx/ingress', 1, 'tail');
   let replacing = true;
@@ -73,22 +73,22 @@ test('under traffic every packet is counted once, before, while and after all li
   expect([...(await running())].some((id) => first.programIds.includes(id))).toBe(false);
 });
 
-test('failing halfway puts the programs of before back on all devices', async () => {
+test('a failure halfway restores the previous programs on all devices', async () => {
   const before = await running();
   await expect(agent.replace(object(anotherBuild('a third')), 3)).rejects.toThrow('failed after 3');
   expect(await running()).toEqual(before);
-  using fromPod = stage.packetsFromPod(2);
+  using fromPod = fixture.packetsFromPod(2);
   fromPod.send(frame, 7);
   expect((await agent.read(2))[counterIndex.egressPackets]).toBe(7n);
 });
 
-test('an object that does not fit is refused, saying what differs, and nothing changes', async () => {
+test('an incompatible object is refused with the differences, and nothing changes', async () => {
   const before = await running();
-  await expect(agent.replace(object(renamed('to_pod_tcx', 'to_pod_xct')))).rejects.toMatchObject({
+  await expect(agent.replace(object(renamedObject('to_pod_tcx', 'to_pod_xct')))).rejects.toMatchObject({
     code: 'build_incompatible',
     message: 'to_pod_tcx: the program is missing',
   });
-  await expect(agent.replace(object(renamed('endpoints4\0', 'endpointsX\0')))).rejects.toMatchObject({
+  await expect(agent.replace(object(renamedObject('endpoints4\0', 'endpointsX\0')))).rejects.toMatchObject({
     code: 'build_incompatible',
     message: 'endpoints4: the map is missing',
   });
@@ -96,15 +96,15 @@ test('an object that does not fit is refused, saying what differs, and nothing c
   expect(await running()).toEqual(before);
 });
 
-test('a link whose device was deleted meanwhile does not stop the others', async () => {
-  stage.removeDevice(3);
+test('a link whose device was deleted meanwhile does not prevent the others', async () => {
+  fixture.removeDevice(3);
   expect(await agent.replace(object(anotherBuild('a fourth')))).toMatchObject({ replaced: 4 });
 });
 
-test('the next agent finds what runs pinned, and keeps it when it is told to', async () => {
+test('the next agent finds the running programs pinned and keeps the chosen build', async () => {
   const fourth = object(anotherBuild('a fourth'));
   const { build, programIds } = await agent.replace(fourth);
   await agent.kill();
-  agent = new Agent(stage);
+  agent = new Agent(fixture);
   expect(await agent.open({ object: fourth })).toMatchObject({ takeover: 'kept', build, programIds });
 });

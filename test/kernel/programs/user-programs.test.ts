@@ -9,8 +9,8 @@ import { withObjectById } from '../../../server/bpf/kernel-object.ts';
 import { deviceLinkInfo } from '../../../server/bpf/link-info.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
-import { exampleObject, refusedByVerifier, renamed } from '../../testbed/builds.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
+import { exampleObject, objectRefusedByVerifier, renamedObject } from '../../testbed/builds.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
 const object = readFileSync(exampleObject).toString('base64');
 const hostAddress = '10.42.255.1';
@@ -29,7 +29,7 @@ describe.each([
   ['tc', ['--without', 'tcx']],
 ] as const)('users’ programs on hooks of %s', (family, flags) => {
   const out = `${family}/ingress` as const;
-  let node: RiggedNode;
+  let node: TestNode;
   let netns: string;
   const added: Record<string, UserProgram> = {};
 
@@ -69,14 +69,14 @@ describe.each([
   };
 
   beforeAll(async () => {
-    node = await rigNode([...flags]);
+    node = await startTestNode([...flags]);
     node.run(['ip', 'address', 'add', `${hostAddress}/32`, 'dev', 'lo']);
     const pod = await node.addPod('cart', '10.42.0.2/32', 'veth');
     netns = pod.netns.path;
   }, 60_000);
   afterAll(() => node?.[Symbol.asyncDispose]());
 
-  test('run before and after ours, in the order they were put there, each with maps of its own', async () => {
+  test('run before and after ours in the order of attachment, each with its own maps', async () => {
     added.first = await attach({ name: 'first count' });
     added.drop = await attach({ section: 'netkit/peer', place: 'after' });
     added.last = await attach({ place: 'after' });
@@ -94,14 +94,14 @@ describe.each([
     expect(counted(added.last)).toEqual({ 5000: 2 });
   });
 
-  test('are on the pod’s way, with their numbers', async () => {
+  test('appear on the pod’s path with their numbers', async () => {
     const { hops } = await node.ask<PodPath>('GET', '/pods/shop.cart/path');
     const device = hops.find((hop) => hop.type === 'device')!;
     const gate = device.gates.find(({ hook }) => hook === out)!;
     expect(gate.programs.map(({ user }) => user)).toEqual([1, undefined, 2, 3]);
   });
 
-  test('run on while there is no agent, and the next one knows them', async () => {
+  test('keep running without an agent, and the next agent knows them', async () => {
     const before = await list();
     await node.killAgent();
     send(5000, 2);
@@ -110,7 +110,7 @@ describe.each([
     expect(counted(added.last!)).toEqual({ 5000: 4 });
   });
 
-  test('go along to a new device, in the same places and with the same maps', async () => {
+  test('follow the pod to a new device, in the same places and with the same maps', async () => {
     const { state, error } = await node.migrate('shop.cart', 'veth', true);
     expect(state, JSON.stringify(error)).toBe('done');
     expect(await order()).toEqual(['count_ports 1', 'ours', 'drop_port 2', 'count_ports 3']);
@@ -120,7 +120,7 @@ describe.each([
   });
 
   if (family === 'tcx')
-    test('keep their places when ours are put back on a hook that somebody took them off', async () => {
+    test('keep their places when our programs are reattached after another process detached them', async () => {
       const { device } = await node.ask<Pod>('GET', '/pods/shop.cart');
       detachLinkOf(device!.programs.find(({ ours, hook }) => ours && hook === out)!.id, node.pins);
       expect(await order()).toEqual(['count_ports 1', 'drop_port 2', 'count_ports 3']);
@@ -129,7 +129,7 @@ describe.each([
       expect(await order()).toEqual(['count_ports 1', 'ours', 'drop_port 2', 'count_ports 3']);
     });
 
-  test('are on the device that takes the place of one that somebody deleted', async () => {
+  test('are on the device that replaces one that another process deleted', async () => {
     const { primary } = await node.ask<Pod>('GET', '/pods/shop.cart');
     node.run(['ip', 'link', 'delete', primary.name]);
     await expect.poll(order, { timeout: 5000 }).toHaveLength(4);
@@ -137,7 +137,7 @@ describe.each([
     expect(counted(added.last!)).toEqual({ 5000: 6 });
   });
 
-  test('are taken off one by one, their maps with them; their number is free again', async () => {
+  test('are detached one by one with their maps, and their numbers become free', async () => {
     await node.ask('DELETE', '/pods/shop.cart/programs/2');
     expect(await order()).toEqual(['count_ports 1', 'ours', 'count_ports 3']);
     await expect.poll(() => unloaded(added.drop!)).toBe(true);
@@ -149,7 +149,7 @@ describe.each([
     expect((await list()).map(({ number }) => number).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  test('go with the pod, and who did what is told', async () => {
+  test('are removed with the pod, and events name the users', async () => {
     await node.ask('DELETE', '/pods/shop.cart');
     expect(readdirSync(`${node.pins}/users`)).toEqual([]);
     await expect.poll(() => unloaded(added.first!)).toBe(true);
@@ -162,7 +162,7 @@ describe.each([
 
   // What is refused is so before a hook is looked at.
   if (family === 'tcx')
-    test('what cannot be attached is refused, saying why, and leaves nothing', async () => {
+    test('an invalid program is refused with the reason and leaves nothing', async () => {
       await node.addPod('web', '10.42.0.3/32', 'veth');
       const refused = (more: Partial<NewUserProgram>) =>
         node
@@ -175,8 +175,8 @@ describe.each([
           })
           .catch((error: unknown) => error);
       const text = (image: Buffer): string => image.toString('base64');
-      const broken = refusedByVerifier(exampleObject);
-      const foreign = renamed('netkit/peer', 'kprobe/peer', exampleObject);
+      const broken = objectRefusedByVerifier(exampleObject);
+      const foreign = renamedObject('netkit/peer', 'kprobe/peer', exampleObject);
       for (const [more, expected] of [
         [{ object: text(Buffer.from('no object')) }, { code: 'bad_object' }],
         [{ section: undefined }, { code: 'bad_object', hint: 'Name one of count_ports, drop_port.' }],

@@ -8,9 +8,9 @@ import { ArrayMap } from '../../../server/bpf/array-map.ts';
 import { checkResult } from '../../../server/bpf/error.ts';
 import { mapInfo } from '../../../server/bpf/map-info.ts';
 import { bpf_obj_get } from '../../../server/ffi/libbpf.ts';
-import { openCapture, readByTshark } from '../../testbed/capture.ts';
-import { type RiggedNode, rigNode } from '../../testbed/node.ts';
-import { listen } from '../../testbed/stream.ts';
+import { openCapture, readWithTshark } from '../../testbed/capture.ts';
+import { startTestNode, type TestNode } from '../../testbed/node.ts';
+import { listenToStream } from '../../testbed/stream.ts';
 import {
   expectEchoesCaptured,
   expectEchoesTraced,
@@ -18,15 +18,15 @@ import {
   sendUdp,
   startTrace,
   type TracedPod,
-  untilTrace,
+  waitForTrace,
 } from '../../testbed/trace.ts';
 
 // Of netkit pods the guest tests the same, in test/vm/modes.test.ts.
-let node: RiggedNode;
+let node: TestNode;
 let cart: TracedPod;
 let web: TracedPod;
 beforeAll(async () => {
-  node = await rigNode();
+  node = await startTestNode();
   const add = async (name: string, addresses: TracedPod['addresses']): Promise<TracedPod> => ({
     pod: await node.addPod(name, [`${addresses[0]}/32`, `${addresses[1]}/128`], 'veth'),
     addresses,
@@ -38,7 +38,7 @@ afterAll(async () => {
   await node?.[Symbol.asyncDispose]();
 });
 
-test('an echo and its answer are followed through the hooks of both pods, in both families', async () => {
+test('an echo request and its reply are traced through the hooks of both pods, in both families', async () => {
   for (const family of [4, 6] as const) await expectEchoesTraced(node, cart, web, family);
 });
 
@@ -56,13 +56,13 @@ const rules: RuleSetInput = {
   ],
 };
 
-test('a packet that a rule denies is told with the rule, by the trace and by the log', async () => {
+test('a packet that a rule denies is reported with the rule by the trace and the log', async () => {
   await node.ask('PUT', '/rules', rules);
   try {
-    using stream = await listen(node, { topic: 'verdicts', filter: { rule: 'no discard' } });
+    using stream = await listenToStream(node, { topic: 'verdicts', filter: { rule: 'no discard' } });
     const { id } = await startTrace(node, 'cart', { protocol: 'udp', address: web.addresses[0], port: 9 });
     for (let i = 0; i < 2; i += 1) sendUdp(node, cart.pod, web.addresses[0], 9);
-    const { items } = await untilTrace(node, id, ({ seen }) => seen === 2);
+    const { items } = await waitForTrace(node, id, ({ seen }) => seen === 2);
     await node.ask('DELETE', `/traces/${id}`);
     for (const item of items) {
       expect(item).toMatchObject({ outcome: 'dropped', destination: { pod: { name: 'web' }, port: 9 } });
@@ -93,11 +93,12 @@ test('a packet that a rule denies is told with the rule, by the trace and by the
   }
 });
 
-test('a packet that the kernel drops says where and why', () => expectLostTraced(node, cart, web));
+test('a packet that the kernel drops is reported with place and reason', () =>
+  expectLostTraced(node, cart, web));
 
-test('tshark reads from a capture what was sent, and no more', () => expectEchoesCaptured(node, cart, web));
+test('tshark reads exactly the sent packets from a capture', () => expectEchoesCaptured(node, cart, web));
 
-test('a capture whose reader goes makes room for another; an empty one is a file too', async () => {
+test('a capture whose client disconnects frees its place, and an empty capture is a valid file', async () => {
   const port = 4999;
   const four = [];
   for (let i = 0; i < 4; i += 1) four.push(await openCapture(node, 'shop.web', { port, seconds: 60 }));
@@ -106,13 +107,13 @@ test('a capture whose reader goes makes room for another; an empty one is a file
   const again = () => openCapture(node, 'shop.web', { port, seconds: 0.1 });
   await expect.poll(() => again().then(({ answer }) => answer.statusCode)).toBe(200);
   const { file } = await again();
-  expect(readByTshark(dirname(node.database), await file, ['frame.number'])).toEqual([]);
+  expect(readWithTshark(dirname(node.database), await file, ['frame.number'])).toEqual([]);
 });
 
-test('a capture ends with the device that it is on', async () => {
+test('a capture ends when its device is removed', async () => {
   const capture = await openCapture(node, 'shop.web', { seconds: 60 });
   expect(await node.migrate('shop.web', 'veth', true)).toMatchObject({ state: 'done' });
-  readByTshark(dirname(node.database), await capture.file, ['frame.number']);
+  readWithTshark(dirname(node.database), await capture.file, ['frame.number']);
 });
 
 /** Filters of traces that the programs have. */
@@ -125,7 +126,7 @@ function filtersInKernel(): number {
   return used.filter(Boolean).length;
 }
 
-test('there are no more than four at a time, and none are left when the agent was killed', async () => {
+test('at most four traces run at a time, and a killed agent leaves no filters', async () => {
   const traces = [];
   for (let i = 0; i < 4; i += 1) traces.push(await startTrace(node, 'cart', { family: 4 }));
   await expect(startTrace(node, 'cart', { family: 4 })).rejects.toMatchObject({ code: 'too_many' });

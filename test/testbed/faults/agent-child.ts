@@ -6,20 +6,20 @@ import { Datapath } from '../../../server/datapath/datapath.ts';
 import { addCounters } from '../../../server/datapath/device/carried-counters.ts';
 import type { StepAction, StepActions } from '../../../server/datapath/migration/executor.ts';
 import { SqliteStore } from '../../../server/store/sqlite-store.ts';
-import type { Call, FromAgent, Look, ToAgent } from './agent.ts';
+import type { AgentCall, AgentReply, Call, NodeObservation } from './agent.ts';
 import type { FaultAt } from './fault.ts';
-import { type Calls, stepBetween, withCalls } from './refuse-calls.ts';
+import { interceptKernelCalls, type KernelCalls, withCalls } from './refuse-calls.ts';
 
 // The agent's datapath and books without its doors, doing what it is told over IPC; faults come where it is told.
-stepBetween();
+interceptKernelCalls();
 
 let store: SqliteStore | null = null;
 let datapath: Datapath | null = null;
 let fault: FaultAt | null = null;
 /** Of the migration that ran last, by step. */
-let calls: Record<string, Calls> = {};
+let calls: Record<string, KernelCalls> = {};
 /** Of what it took back. */
-let undoing: Calls = { made: 0, refused: 0, refusal: null };
+let undoing: KernelCalls = { made: 0, refused: 0, refusal: null };
 /** Whether this agent is killed after the first action of a recovery. */
 let dyingAgain = false;
 /** Whether a kill ends the process, or leaves the datapath as it stands for a new one in this process. */
@@ -28,7 +28,7 @@ let lastTotals = new Map<string, bigint[]>();
 let wentBack: string[] = [];
 let sampling: NodeJS.Timeout | undefined;
 
-const tell = (message: FromAgent): void => void process.send!(message);
+const tell = (message: AgentReply): void => void process.send!(message);
 
 let goOn = (): void => {};
 /** Says that the fault's moment has come, and waits until the other side has done its part. */
@@ -55,15 +55,15 @@ const wrap = (actions: StepActions): StepActions =>
 function faulty(name: MigrationStep, { do: act, undo }: StepAction): StepAction {
   const here = fault?.step === name ? fault.fault : null;
   const kill = here?.type === 'kill' ? here.when : null;
-  const refusal: Calls['refusal'] =
+  const refusal: KernelCalls['refusal'] =
     here?.type === 'refusal' ? here : kill === 'undoing' ? { errno: 'EBUSY', call: 1, always: true } : null;
-  let deed = here?.type === 'deed';
+  let event = here?.type === 'event';
   return {
     async do() {
       calls[name] ??= { made: 0, refused: 0, refusal };
       if (kill === 'before') await die();
-      if (deed) await reached();
-      deed = false;
+      if (event) await reached();
+      event = false;
       await withCalls(calls[name], act);
       if (kill === 'after' || dyingAgain) await die();
     },
@@ -149,9 +149,9 @@ const noneIfGone = (error: { code?: string }): null => {
   throw error;
 };
 
-async function look(id: string, migration: string | null): Promise<Look> {
+async function observe(id: string, migration: string | null): Promise<NodeObservation> {
   const listed = datapath!.summaries().some((pod) => pod.id === id);
-  const answer: Look = {
+  const answer: NodeObservation = {
     listed,
     pod: listed ? await datapath!.describe(id).catch(noneIfGone) : null,
     used: datapath!.slots.used,
@@ -188,7 +188,7 @@ const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['
   attach: (pod) => datapath!.attach(newPod.parse(pod)),
   detach: (id) => datapath!.detach(id),
   migrate,
-  look,
+  observe,
   async close() {
     await datapath!.close();
     await store!.close();
@@ -197,7 +197,7 @@ const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['
   },
 };
 
-process.on('message', async (message: ToAgent) => {
+process.on('message', async (message: AgentCall) => {
   if (message.type === 'go-on') return goOn();
   try {
     const call = does[message.call.name] as (...all: unknown[]) => unknown;

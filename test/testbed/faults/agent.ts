@@ -6,7 +6,7 @@ import type { CapabilityName } from '../../../contract/node.ts';
 import type { NewPodInput, Pod } from '../../../contract/pod.ts';
 import type { FaultAt } from './fault.ts';
 
-export interface OpenWords {
+export interface OpenArguments {
   database: string;
   pins: string;
   maxSlots: number;
@@ -23,7 +23,7 @@ export interface OpenWords {
 }
 
 /** What the agent says of a pod and its last migration. */
-export interface Look {
+export interface NodeObservation {
   listed: boolean;
   /** null when its namespace is gone */
   pod: Pod | null;
@@ -36,14 +36,14 @@ export interface Look {
 }
 
 export type Call =
-  | { name: 'open'; words: [OpenWords] }
+  | { name: 'open'; words: [OpenArguments] }
   | { name: 'attach'; words: [NewPodInput] }
   | { name: 'detach'; words: [id: string] }
   | { name: 'migrate'; words: [id: string, to: DeviceKind, fault: FaultAt | null] }
-  | { name: 'look'; words: [id: string, migration: string | null] }
+  | { name: 'observe'; words: [id: string, migration: string | null] }
   | { name: 'close'; words: [] };
-export type ToAgent = { type: 'call'; call: Call } | { type: 'go-on' };
-export type FromAgent =
+export type AgentCall = { type: 'call'; call: Call } | { type: 'go-on' };
+export type AgentReply =
   | { type: 'answer'; answer: unknown }
   | { type: 'refused'; error: { message: string; code: string | undefined } }
   | { type: 'begun'; migration: string }
@@ -59,7 +59,7 @@ export type Outcome = { begun: string | null } & (
 );
 
 /** An agent in a process of its own, in the stage's host namespace, in which things go wrong. */
-export class FaultyAgent {
+export class FaultInjectedAgent {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
 
@@ -79,7 +79,7 @@ export class FaultyAgent {
   }
 
   /** @returns whether it lives */
-  async open(words: OpenWords): Promise<boolean> {
+  async open(words: OpenArguments): Promise<boolean> {
     const said = await this.#converse({ name: 'open', words: [words] }, () => {});
     if (said.type === 'refused') throw new Error(`open: ${said.error.message}`);
     return said.type === 'answer';
@@ -87,8 +87,8 @@ export class FaultyAgent {
 
   attach = (pod: NewPodInput): Promise<Pod> => this.#ask({ name: 'attach', words: [pod] }) as Promise<Pod>;
   detach = (id: string): Promise<void> => this.#ask({ name: 'detach', words: [id] }) as Promise<void>;
-  look = (id: string, migration: string | null): Promise<Look> =>
-    this.#ask({ name: 'look', words: [id, migration] }) as Promise<Look>;
+  observe = (id: string, migration: string | null): Promise<NodeObservation> =>
+    this.#ask({ name: 'observe', words: [id, migration] }) as Promise<NodeObservation>;
   close = (): Promise<void> => this.#ask({ name: 'close', words: [] }) as Promise<void>;
 
   /** @param reached does what the fault is, when its moment has come */
@@ -103,7 +103,7 @@ export class FaultyAgent {
       if (message.type === 'begun') begun = message.migration;
       if (message.type !== 'reached') return;
       await reached();
-      this.#child.send({ type: 'go-on' } satisfies ToAgent);
+      this.#child.send({ type: 'go-on' } satisfies AgentCall);
     });
     if (ended.type === 'dead') return { how: 'killed', begun };
     if (ended.type === 'refused') return { how: 'refused', begun, ...ended.error };
@@ -125,15 +125,15 @@ export class FaultyAgent {
   /** Asks, and hears what is said until the answer, a refusal or the end. */
   #converse(
     call: Call,
-    hear: (message: FromAgent) => void | Promise<void>,
-  ): Promise<Extract<FromAgent, { type: 'answer' | 'refused' | 'dead' }>> {
+    hear: (message: AgentReply) => void | Promise<void>,
+  ): Promise<Extract<AgentReply, { type: 'answer' | 'refused' | 'dead' }>> {
     return new Promise((resolve, reject) => {
-      const onMessage = (message: FromAgent): void => {
+      const onMessage = (message: AgentReply): void => {
         if (message.type === 'answer' || message.type === 'refused' || message.type === 'dead') end(message);
         else Promise.resolve(hear(message)).catch(reject);
       };
       const onExit = (): void => end({ type: 'dead' });
-      const end = (message: Extract<FromAgent, { type: 'answer' | 'refused' | 'dead' }>): void => {
+      const end = (message: Extract<AgentReply, { type: 'answer' | 'refused' | 'dead' }>): void => {
         this.#child.off('message', onMessage);
         this.#child.off('exit', onExit);
         resolve(message);
@@ -141,7 +141,7 @@ export class FaultyAgent {
       this.#child.on('message', onMessage);
       this.#child.on('exit', onExit);
       if (this.#child.exitCode !== null || this.#child.signalCode !== null) return onExit();
-      this.#child.send({ type: 'call', call } satisfies ToAgent);
+      this.#child.send({ type: 'call', call } satisfies AgentCall);
     });
   }
 }

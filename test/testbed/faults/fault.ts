@@ -17,7 +17,7 @@ export type Fault =
   /** The `call`th call to the kernel of the step is refused, once or from then on; the kernel does not see it. */
   | { type: 'refusal'; errno: InjectedErrno; call: number; always: boolean; undo?: UndoRefusal }
   /** Somebody does this before the step: unmounts the pod's namespace, deletes one of its devices. */
-  | { type: 'deed'; deed: 'pod-gone' | 'old-deleted' | 'new-deleted' }
+  | { type: 'event'; event: 'pod-gone' | 'old-deleted' | 'new-deleted' }
   /** The file system of the database is full from this write on: of the step, or of what comes before the first. */
   | { type: 'disk-full'; writing: 'device' | 'journal' | 'step' };
 

@@ -20,7 +20,7 @@ import { createNamedNamespace, deleteNamedNamespace } from '../../../server/kern
 import { addAddress } from '../../../server/netlink/address.ts';
 import { deleteLink, getLink, setLink } from '../../../server/netlink/link.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
-import { FaultyAgent, type Look, type Outcome } from './agent.ts';
+import { FaultInjectedAgent, type NodeObservation, type Outcome } from './agent.ts';
 import type { FaultAt } from './fault.ts';
 import { type Pinger, startPinger } from './pinger.ts';
 
@@ -31,7 +31,7 @@ const hostAddresses = ['10.42.0.1/32', 'fd00::1/128'];
 export const maxSlots = 8;
 const bare = (cidr: string): string => cidr.split('/')[0]!;
 
-export interface StageOptions {
+export interface FaultFixtureOptions {
   kind: DeviceKind;
   kill: 'process' | 'datapath';
   pingMs: number;
@@ -46,44 +46,44 @@ const pingersWithinMs = 20_000;
  * A host with two pods of both families, one to be moved and one that stays, pinged all the time: the host the pod by
  * the host's routes, the pod the other pod the short way. The books are on a small file system of their own.
  */
-export class FaultStage implements AsyncDisposable {
+export class FaultFixture implements AsyncDisposable {
   readonly host: string;
   readonly pins: string;
   readonly socket: NetlinkSocket;
   readonly #id = `podlane-t-${randomBytes(3).toString('hex')}`;
   readonly #folder: string;
-  readonly #options: StageOptions;
-  #agent: FaultyAgent;
+  readonly #options: FaultFixtureOptions;
+  #agent: FaultInjectedAgent;
   #pingers: Pinger[] = [];
-  #totals: Look['totals'] = new Map();
+  #totals: NodeObservation['totals'] = new Map();
   pod!: Pod;
   still!: Pod;
   restarts = 0;
 
-  static async open(options: StageOptions): Promise<FaultStage> {
-    const stage = new FaultStage(options);
+  static async open(options: FaultFixtureOptions): Promise<FaultFixture> {
+    const fixture = new FaultFixture(options);
     try {
-      const loopback = (await getLink(stage.socket, { name: 'lo' }))!.ifindex;
-      await setLink(stage.socket, loopback, { up: true });
-      for (const address of hostAddresses) await addAddress(stage.socket, loopback, address);
-      await stage.#open();
-      stage.still = await stage.#attach('still', 'veth');
-      await stage.newPod();
-      return stage;
+      const loopback = (await getLink(fixture.socket, { name: 'lo' }))!.ifindex;
+      await setLink(fixture.socket, loopback, { up: true });
+      for (const address of hostAddresses) await addAddress(fixture.socket, loopback, address);
+      await fixture.#open();
+      fixture.still = await fixture.#attach('still', 'veth');
+      await fixture.newPod();
+      return fixture;
     } catch (error) {
-      await stage[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  private constructor(options: StageOptions) {
+  private constructor(options: FaultFixtureOptions) {
     this.#options = options;
     this.#folder = mkdtempSync(join(tmpdir(), `${this.#id}-`));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'podlane-t', this.#folder]);
     this.pins = `/sys/fs/bpf/${this.#id}`;
     this.host = createNamedNamespace(`${this.#id}-host`);
     this.socket = NetlinkSocket.inNamespace(this.host);
-    this.#agent = new FaultyAgent(this.host);
+    this.#agent = new FaultInjectedAgent(this.host);
   }
 
   /** Runs a migration with a fault, and an agent again if that was killed. */
@@ -98,10 +98,10 @@ export class FaultStage implements AsyncDisposable {
     return outcome;
   }
 
-  look(migration: string | null): Promise<Look> {
-    return this.#agent.look(this.pod.id, migration).then((look) => {
-      this.#totals = look.totals;
-      return look;
+  observe(migration: string | null): Promise<NodeObservation> {
+    return this.#agent.observe(this.pod.id, migration).then((observed) => {
+      this.#totals = observed.totals;
+      return observed;
     });
   }
 
@@ -166,7 +166,7 @@ export class FaultStage implements AsyncDisposable {
     this.restarts += 1;
     if (process || this.#options.kill === 'process') {
       await this.#agent.kill();
-      this.#agent = new FaultyAgent(this.host);
+      this.#agent = new FaultInjectedAgent(this.host);
     }
     await this.#open(again);
   }
@@ -206,19 +206,19 @@ export class FaultStage implements AsyncDisposable {
   /** Does what somebody else does to the pod or the node. */
   async #strike({ fault }: FaultAt): Promise<void> {
     if (fault.type === 'disk-full') return this.#fillDisk();
-    if (fault.type === 'kill' || (fault.type === 'deed' && fault.deed === 'pod-gone')) {
+    if (fault.type === 'kill' || (fault.type === 'event' && fault.event === 'pod-gone')) {
       await this.#stopPinging();
       return deleteNamedNamespace(`${this.#id}-moved`);
     }
-    if (fault.type !== 'deed') return;
+    if (fault.type !== 'event') return;
     // The old device is the one the pod was last seen on, and any other is the new one.
     const ours = primaryIfindex(this.pod.slot);
     for (let slot = 0; slot < maxSlots; slot++) {
       const ifindex = primaryIfindex(slot);
-      if (slot === this.still.slot || (ifindex === ours) !== (fault.deed === 'old-deleted')) continue;
+      if (slot === this.still.slot || (ifindex === ours) !== (fault.event === 'old-deleted')) continue;
       if (await getLink(this.socket, { ifindex })) return deleteLink(this.socket, ifindex);
     }
-    throw new Error(`there is no device to delete: ${fault.deed}`);
+    throw new Error(`there is no device to delete: ${fault.event}`);
   }
 
   #fillDisk(): void {

@@ -20,12 +20,12 @@ import { listNeighbors, type Neighbor } from '../../../server/netlink/neighbor.t
 import { listRoutes as routesOf } from '../../../server/netlink/route.ts';
 import { type Route, routeProtocol } from '../../../server/netlink/route-message.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
-import type { Look } from './agent.ts';
-import { addresses, type FaultStage, maxSlots, routes } from './fixture.ts';
+import type { NodeObservation } from './agent.ts';
+import { addresses, type FaultFixture, maxSlots, routes } from './fixture.ts';
 
 export type Family = 'ipv4' | 'ipv6';
 /** Something that is not as it has to be. Without a family it is wrong in both. */
-export interface Wrong {
+export interface Violation {
   family: Family | null;
   what: string;
 }
@@ -36,76 +36,83 @@ const same = (a: readonly string[], b: readonly string[]): boolean =>
   JSON.stringify([...a].sort()) === JSON.stringify([...b].sort());
 
 /** Compares kernel, pins, maps and agent with a node of one pod that stays and, unless it is gone, one that moved. */
-export async function whatIsWrong(stage: FaultStage, look: Look): Promise<Wrong[]> {
-  const { pod } = look;
-  const slots = [stage.still.slot, ...(pod ? [pod.slot] : [])];
+export async function findViolations(fixture: FaultFixture, observed: NodeObservation): Promise<Violation[]> {
+  const { pod } = observed;
+  const slots = [fixture.still.slot, ...(pod ? [pod.slot] : [])];
   return [
-    ...common(look, slots.length),
-    ...(await leftovers(stage, slots, pod?.hooks ?? stage.still.hooks)),
-    ...maps(stage, pod),
+    ...common(observed, slots.length),
+    ...(await leftovers(fixture, slots, pod?.hooks ?? fixture.still.hooks)),
+    ...maps(fixture, pod),
     ...(pod ? hooks(pod) : []),
-    ...(pod ? await inside(stage, pod) : []),
+    ...(pod ? await inside(fixture, pod) : []),
   ];
 }
 
-const wrong = (what: string, family: Family | null = null): Wrong => ({ family, what });
+const violation = (what: string, family: Family | null = null): Violation => ({ family, what });
 
-function common({ listed, pod, used, wentBack }: Look, devices: number): Wrong[] {
+function common({ listed, pod, used, wentBack }: NodeObservation, devices: number): Violation[] {
   return [
-    ...wentBack.map((what) => wrong(`counters: ${what}`)),
-    ...(used === devices ? [] : [wrong(`${used} slots are used, not ${devices}`)]),
-    ...(listed && !pod ? [wrong('the pod is listed although its namespace is gone')] : []),
-    ...(pod && pod.state !== 'running' ? [wrong(`the pod is ${pod.state}`)] : []),
-    ...(pod && !pod.device ? [wrong('the pod has no device')] : []),
-    ...(pod?.attention ?? []).map((sentence) => wrong(`attention: ${sentence}`)),
+    ...wentBack.map((what) => violation(`counters: ${what}`)),
+    ...(used === devices ? [] : [violation(`${used} slots are used, not ${devices}`)]),
+    ...(listed && !pod ? [violation('the pod is listed although its namespace is gone')] : []),
+    ...(pod && pod.state !== 'running' ? [violation(`the pod is ${pod.state}`)] : []),
+    ...(pod && !pod.device ? [violation('the pod has no device')] : []),
+    ...(pod?.attention ?? []).map((sentence) => violation(`attention: ${sentence}`)),
   ];
 }
 
-async function leftovers(stage: FaultStage, slots: readonly number[], hooks: HookFamily): Promise<Wrong[]> {
+async function leftovers(
+  fixture: FaultFixture,
+  slots: readonly number[],
+  hooks: HookFamily,
+): Promise<Violation[]> {
   // Filters of clsact have no links.
   const pinned = hooks === 'tc' ? [] : slots;
-  const there = (await listLinks(stage.socket))
+  const there = (await listLinks(fixture.socket))
     .map((link) => link.name)
     .filter((name) => /^p[ln]\d/.test(name));
-  const pins = readdirSync(join(stage.pins, 'links')).map((name) => Number.parseInt(name, 10));
+  const pins = readdirSync(join(fixture.pins, 'links')).map((name) => Number.parseInt(name, 10));
   const expected = slots.map((slot) => `pl${slot}`);
   return [
-    ...(same(there, expected) ? [] : [wrong(`the host has ${there.join(', ')}, not ${expected.join(', ')}`)]),
+    ...(same(there, expected)
+      ? []
+      : [violation(`the host has ${there.join(', ')}, not ${expected.join(', ')}`)]),
     ...(same(
       pins.map(String),
       pinned.flatMap((slot) => [String(slot), String(slot)]),
     )
       ? []
-      : [wrong(`links are pinned of slots ${pins.join(', ')}, not two each of ${pinned.join(', ')}`)]),
+      : [violation(`links are pinned of slots ${pins.join(', ')}, not two each of ${pinned.join(', ')}`)]),
   ];
 }
 
 /** The programs' maps, read from where they are pinned. */
-function maps(stage: FaultStage, pod: Pod | null): Wrong[] {
-  const found: Wrong[] = [];
-  const live = [stage.still, ...(pod ? [pod] : [])];
+function maps(fixture: FaultFixture, pod: Pod | null): Violation[] {
+  const found: Violation[] = [];
+  const live = [fixture.still, ...(pod ? [pod] : [])];
   const wanted = live.flatMap((each) =>
     each.addresses.map((address) => `${bare(address)} slot ${each.slot} of ${each.number}`),
   );
-  const endpoints = ['endpoints4', 'endpoints6'].map((name) => openPinned(join(stage.pins, 'maps', name))!);
-  const slots = openPinned(join(stage.pins, 'maps/slots'))!;
+  const endpoints = ['endpoints4', 'endpoints6'].map((name) => openPinned(join(fixture.pins, 'maps', name))!);
+  const slots = openPinned(join(fixture.pins, 'maps/slots'))!;
   try {
     const entries = endpoints.flatMap((fd) => new HashMap(fd, 'endpoints').entries());
     const has = entries.map(([key, value]) => {
       const { slot, owner } = decodeEndpoint(value);
       return `${decodeEndpointKey(key)} slot ${slot} of ${owner}`;
     });
-    for (const each of has) if (!wanted.includes(each)) found.push(wrong(`endpoint ${each}`, familyOf(each)));
+    for (const each of has)
+      if (!wanted.includes(each)) found.push(violation(`endpoint ${each}`, familyOf(each)));
     for (const each of wanted)
-      if (!has.includes(each)) found.push(wrong(`no endpoint ${each}`, familyOf(each)));
+      if (!has.includes(each)) found.push(violation(`no endpoint ${each}`, familyOf(each)));
     const described = new ArrayMap(slots, 'slots', slotBytes);
     for (let slot = 0; slot < maxSlots; slot++) {
       const entry = decodeSlot(described.get(slot));
       const owner = live.find((each) => each.slot === slot);
       if (entry?.owner !== owner?.number)
-        found.push(wrong(`slot ${slot} is described as pod ${entry?.owner}'s, not ${owner?.number}'s`));
+        found.push(violation(`slot ${slot} is described as pod ${entry?.owner}'s, not ${owner?.number}'s`));
       if (owner && entry?.hooks !== (owner.hooks === 'netkit' ? 'device' : 'primary'))
-        found.push(wrong(`slot ${slot} counts at the ${entry?.hooks}`));
+        found.push(violation(`slot ${slot} counts at the ${entry?.hooks}`));
     }
   } finally {
     endpoints.forEach(closeSync);
@@ -114,17 +121,17 @@ function maps(stage: FaultStage, pod: Pod | null): Wrong[] {
   return found;
 }
 
-function hooks({ device, hooks: family }: Pod): Wrong[] {
+function hooks({ device, hooks: family }: Pod): Violation[] {
   const wanted = Object.values(hooksOf[family]);
   const has = device?.programs.map((each) => `${each.hook}${each.ours ? '' : ' not ours'}`) ?? [];
-  return same(has, wanted) ? [] : [wrong(`programs on ${has.join(', ') || 'no hook'}`)];
+  return same(has, wanted) ? [] : [violation(`programs on ${has.join(', ') || 'no hook'}`)];
 }
 
 /** Interfaces, addresses, routes and neighbors, by our own sockets beside the agent's. */
-async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
+async function inside(fixture: FaultFixture, pod: Pod): Promise<Violation[]> {
   using socket = NetlinkSocket.inNamespace(pod.netns.path);
   const ends = { primary: primaryIfindex(pod.slot), peer: peerIfindex(pod.slot) };
-  const found: Wrong[] = [];
+  const found: Violation[] = [];
   const expect = (
     family: Family | null,
     what: string,
@@ -132,7 +139,7 @@ async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
     wanted: readonly string[],
   ): void => {
     if (!same(has, wanted))
-      found.push(wrong(`${what}: ${has.join(', ') || 'none'}, not ${wanted.join(', ')}`, family));
+      found.push(violation(`${what}: ${has.join(', ') || 'none'}, not ${wanted.join(', ')}`, family));
   };
   const interfaces = (await listLinks(socket)).filter(
     (link) => link.kind === 'veth' || link.kind === 'netkit',
@@ -147,8 +154,8 @@ async function inside(stage: FaultStage, pod: Pod): Promise<Wrong[]> {
 
   const placed = await addressesOf(socket, { ifindex: ends.peer });
   const inPod = await routesOf(socket, { ifindex: ends.peer });
-  const onHost = await routesOf(stage.socket, { ifindex: ends.primary });
-  const knownToHost = await listNeighbors(stage.socket, { ifindex: ends.primary });
+  const onHost = await routesOf(fixture.socket, { ifindex: ends.primary });
+  const knownToHost = await listNeighbors(fixture.socket, { ifindex: ends.primary });
   const knownToPod = await listNeighbors(socket, { ifindex: ends.peer });
   const hasMacs = pod.kind === 'veth';
   for (const family of ['ipv4', 'ipv6'] as const) {

@@ -7,31 +7,31 @@ import {
   type MigrationStep,
   migrationSteps,
 } from '../../../contract/migration.ts';
-import type { Look, Outcome } from './agent.ts';
+import type { NodeObservation, Outcome } from './agent.ts';
 import { errnos, type Fault } from './fault.ts';
-import { FaultStage, type StageOptions } from './fixture.ts';
-import { type Family, type Wrong, whatIsWrong } from './invariants.ts';
+import { FaultFixture, type FaultFixtureOptions } from './fixture.ts';
+import { type Family, findViolations, type Violation } from './invariants.ts';
 
-export interface Direction {
+export interface MigrationDirection {
   from: DeviceKind;
   to: DeviceKind;
 }
 
 /** A column of the table. `faultAt` is null where the step has no such moment. */
-export interface Column {
+export interface FaultColumn {
   name: string;
   faultAt(step: MigrationStep, calls: number): Fault | null;
 }
 
 const place = (step: MigrationStep): number => migrationSteps.indexOf(step);
 
-const kill = (name: string, fault: Omit<Extract<Fault, { type: 'kill' }>, 'type'>): Column => ({
+const kill = (name: string, fault: Omit<Extract<Fault, { type: 'kill' }>, 'type'>): FaultColumn => ({
   name,
   faultAt: () => ({ type: 'kill', ...fault }),
 });
 
 /** The first call of a step is call 1; the later one is in its second half. */
-const refusals: Column[] = errnos.flatMap((errno) =>
+const refusals: FaultColumn[] = errnos.flatMap((errno) =>
   [false, true].flatMap((later) =>
     [false, true].map((always) => ({
       name: `${errno}${later ? ' later' : ''}${always ? ' all' : ''}`,
@@ -44,7 +44,7 @@ const refusals: Column[] = errnos.flatMap((errno) =>
 );
 
 /** Steps that are refused, and then their taking back does not go well either. */
-const undoings: Column[] = [
+const undoings: FaultColumn[] = [
   { name: 'kill undoing', fault: { type: 'kill', when: 'undoing' } },
   {
     name: 'undo refused once',
@@ -56,68 +56,68 @@ const undoings: Column[] = [
   faultAt: (step, calls) => (place(step) <= place(lastUndoable) && calls > 0 ? (fault as Fault) : null),
 }));
 
-const deeds: Column[] = [
-  { name: 'pod gone', faultAt: () => ({ type: 'deed', deed: 'pod-gone' }) },
+const injectedEvents: FaultColumn[] = [
+  { name: 'pod gone', faultAt: () => ({ type: 'event', event: 'pod-gone' }) },
   {
     name: 'old deleted',
-    faultAt: (step) => (place(step) <= place('removed') ? { type: 'deed', deed: 'old-deleted' } : null),
+    faultAt: (step) => (place(step) <= place('removed') ? { type: 'event', event: 'old-deleted' } : null),
   },
   {
     name: 'new deleted',
-    faultAt: (step) => (place(step) > place('made') ? { type: 'deed', deed: 'new-deleted' } : null),
+    faultAt: (step) => (place(step) > place('made') ? { type: 'event', event: 'new-deleted' } : null),
   },
 ];
 
 /** For where a kill leaves the process, and only some cells are to end it. */
-export const realKill: Column = kill('SIGKILL', { when: 'after', process: true });
+export const processKill: FaultColumn = kill('SIGKILL', { when: 'after', process: true });
 
-export const allColumns: readonly Column[] = [
+export const faultColumns: readonly FaultColumn[] = [
   kill('kill before', { when: 'before' }),
   kill('kill after', { when: 'after' }),
   kill('kill twice', { when: 'before', twice: true }),
   kill('kill, pod gone', { when: 'before', podGone: true }),
   ...refusals,
   ...undoings,
-  ...deeds,
+  ...injectedEvents,
   { name: 'disk full', faultAt: () => ({ type: 'disk-full', writing: 'step' }) },
 ];
 
-export interface Cell {
-  direction: Direction;
+export interface FaultCell {
+  direction: MigrationDirection;
   step: MigrationStep;
   column: string;
   fault: Fault;
   /** null until it was run */
-  wrong: Wrong[] | null;
+  wrong: Violation[] | null;
   /** Left to another run. */
   left: boolean;
 }
 
-export interface MatrixOptions extends Omit<StageOptions, 'kind'> {
-  /** Gets what takes the stage down, however the run ends. */
+export interface MatrixOptions extends Omit<FaultFixtureOptions, 'kind'> {
+  /** Gets what takes the fixture down, however the run ends. */
   onEnd: (takeDown: () => Promise<void>) => void;
-  directions: readonly Direction[];
-  columns: readonly Column[];
+  directions: readonly MigrationDirection[];
+  columns: readonly FaultColumn[];
   /** How long what is to settle by itself may take: repairs, journals that wait for space. */
   settleMs: number;
   /** Cells to leave to another run, by all there is to say of them. */
-  leave?: (cell: Omit<Cell, 'wrong' | 'left'>, direction: number) => boolean;
+  leave?: (cell: Omit<FaultCell, 'wrong' | 'left'>, direction: number) => boolean;
 }
 
-export interface Matrix {
-  cells: Cell[];
+export interface FaultMatrix {
+  cells: FaultCell[];
   /** Agents that were killed and started again. */
   restarts: number;
   descriptors: { before: Record<string, number>; after: Record<string, number> };
 }
 
 /** Runs every cell that the steps and columns make, each on the node as the one before left it. */
-export async function runMatrix(options: MatrixOptions): Promise<Matrix> {
-  const stage = await FaultStage.open({ ...options, kind: options.directions[0]!.from });
-  options.onEnd(() => stage[Symbol.asyncDispose]());
-  const cells: Cell[] = [];
+export async function runFaultMatrix(options: MatrixOptions): Promise<FaultMatrix> {
+  const fixture = await FaultFixture.open({ ...options, kind: options.directions[0]!.from });
+  options.onEnd(() => fixture[Symbol.asyncDispose]());
+  const cells: FaultCell[] = [];
   for (const [number, direction] of options.directions.entries()) {
-    const calls = await plainMigration(stage, direction, options.settleMs);
+    const calls = await plainMigration(fixture, direction, options.settleMs);
     for (const { name, faultAt } of options.columns)
       for (const step of migrationSteps) {
         const fault = faultAt(step, calls[step]?.made ?? 0);
@@ -125,102 +125,108 @@ export async function runMatrix(options: MatrixOptions): Promise<Matrix> {
         if (cell) cells.push({ ...cell, wrong: null, left: options.leave?.(cell, number) ?? false });
       }
   }
-  const before = stage.descriptors();
-  for (let cell = next(cells, stage); cell; cell = next(cells, stage)) {
-    if (stage.pod.kind !== cell.direction.from) {
-      await plainMigration(stage, { from: stage.pod.kind, to: cell.direction.from }, options.settleMs);
+  const before = fixture.descriptors();
+  for (let cell = next(cells, fixture); cell; cell = next(cells, fixture)) {
+    if (fixture.pod.kind !== cell.direction.from) {
+      await plainMigration(fixture, { from: fixture.pod.kind, to: cell.direction.from }, options.settleMs);
       continue;
     }
     const start = performance.now();
-    cell.wrong = await runCell(stage, cell, options.settleMs);
+    cell.wrong = await runCell(fixture, cell, options.settleMs);
     if (cell.wrong.length > 0 || process.env.FAULTS_TRACE)
       process.stderr.write(
         `${cell.direction.from}→${cell.direction.to} ${cell.step} × ${cell.column}: ${cell.wrong.map(({ what }) => what).join('; ') || 'ok'}, ${Math.round(performance.now() - start)} ms\n`,
       );
-    if (cell.wrong.length > 0) await stage.newPod();
+    if (cell.wrong.length > 0) await fixture.newPod();
   }
-  return { cells, restarts: stage.restarts, descriptors: { before, after: await likeBefore(stage, before) } };
+  return {
+    cells,
+    restarts: fixture.restarts,
+    descriptors: { before, after: await likeBefore(fixture, before) },
+  };
 }
 
 /** The agent's descriptors, when it has closed those of what it was about to look at. */
 async function likeBefore(
-  stage: FaultStage,
+  fixture: FaultFixture,
   before: Record<string, number>,
 ): Promise<Record<string, number>> {
   const deadline = performance.now() + 3000;
   for (;;) {
-    const now = stage.descriptors();
+    const now = fixture.descriptors();
     if (isDeepStrictEqual(now, before) || performance.now() > deadline) return now;
     await sleep(50);
   }
 }
 
 /** The next cell to run, by preference one whose direction begins where the pod is. */
-function next(cells: readonly Cell[], stage: FaultStage): Cell | undefined {
+function next(cells: readonly FaultCell[], fixture: FaultFixture): FaultCell | undefined {
   const waiting = cells.filter((cell) => cell.wrong === null && !cell.left);
-  return waiting.find((cell) => cell.direction.from === stage.pod.kind) ?? waiting[0];
+  return waiting.find((cell) => cell.direction.from === fixture.pod.kind) ?? waiting[0];
 }
 
 /** @returns how many calls to the kernel each step makes */
 async function plainMigration(
-  stage: FaultStage,
-  { to }: Direction,
+  fixture: FaultFixture,
+  { to }: MigrationDirection,
   settleMs: number,
 ): Promise<Record<string, { made: number }>> {
-  const outcome = await stage.migrate(to, null);
-  const { wrongs, look } = await settled(stage, outcome.begun, settleMs);
-  if (outcome.how !== 'ended' || outcome.migration.state !== 'done' || wrongs.length > 0)
+  const outcome = await fixture.migrate(to, null);
+  const { violations, observed } = await waitUntilSettled(fixture, outcome.begun, settleMs);
+  if (outcome.how !== 'ended' || outcome.migration.state !== 'done' || violations.length > 0)
     throw new Error(
-      `without a fault, a migration to ${to} ${JSON.stringify(outcome)}: ${wrongs.map(({ what }) => what).join('; ')}`,
+      `without a fault, a migration to ${to} ${JSON.stringify(outcome)}: ${violations.map(({ what }) => what).join('; ')}`,
     );
-  return look.calls;
+  return observed.calls;
 }
 
 async function runCell(
-  stage: FaultStage,
-  { direction, step, fault }: Cell,
+  fixture: FaultFixture,
+  { direction, step, fault }: FaultCell,
   settleMs: number,
-): Promise<Wrong[]> {
-  if (fault.type === 'disk-full') await stage.shortenLog();
-  const from = stage.pod.slot;
-  const lost = stage.pingers.map((pinger) => pinger.lost);
-  const outcome = await stage.migrate(direction.to, { step, fault });
-  const { wrongs, look } = await settled(stage, outcome.begun, settleMs);
-  const { migration, calls, pod } = look;
+): Promise<Violation[]> {
+  if (fault.type === 'disk-full') await fixture.shortenLog();
+  const from = fixture.pod.slot;
+  const lost = fixture.pingers.map((pinger) => pinger.lost);
+  const outcome = await fixture.migrate(direction.to, { step, fault });
+  const { violations, observed } = await waitUntilSettled(fixture, outcome.begun, settleMs);
+  const { migration, calls, pod } = observed;
   if (fault.type === 'refusal' && !calls[step]?.refused)
-    wrongs.push({ family: null, what: 'the fault did not come' });
-  if (fault.type !== 'deed')
-    stage.pingers.forEach((pinger, i) => {
+    violations.push({ family: null, what: 'the fault did not come' });
+  if (fault.type !== 'event')
+    fixture.pingers.forEach((pinger, i) => {
       const count = pinger.lost - (lost[i] ?? 0);
-      if (count > 0) wrongs.push({ family: pinger.family, what: `${count} packets lost, ${pinger.name}` });
+      if (count > 0)
+        violations.push({ family: pinger.family, what: `${count} packets lost, ${pinger.name}` });
     });
   const story = { outcome, migration, step, fault, from, now: pod?.slot ?? null };
-  wrongs.push(...untruths(story).map((what) => ({ family: null, what })));
-  if (!pod) await stage.newPod();
-  return wrongs;
+  violations.push(...untruths(story).map((what) => ({ family: null, what })));
+  if (!pod) await fixture.newPod();
+  return violations;
 }
 
 /** Looks until nothing is wrong any more. @returns the last look, and what still is wrong when the time is up */
-export async function settled(
-  stage: FaultStage,
+export async function waitUntilSettled(
+  fixture: FaultFixture,
   migration: string | null,
   settleMs: number,
-): Promise<{ wrongs: Wrong[]; look: Look }> {
+): Promise<{ violations: Violation[]; observed: NodeObservation }> {
   const deadline = performance.now() + settleMs;
   for (;;) {
-    const look = await stage.look(migration);
-    const wrongs = await whatIsWrong(stage, look);
-    if (look.migration?.state === 'running') wrongs.push({ family: null, what: 'the journal is open' });
-    if (look.pod && wrongs.length === 0) wrongs.push(...(await silences(stage)));
-    if (wrongs.length === 0 && look.pod) stage.pod = look.pod;
-    if (wrongs.length === 0 || performance.now() > deadline) return { wrongs, look };
+    const observed = await fixture.observe(migration);
+    const violations = await findViolations(fixture, observed);
+    if (observed.migration?.state === 'running')
+      violations.push({ family: null, what: 'the journal is open' });
+    if (observed.pod && violations.length === 0) violations.push(...(await silences(fixture)));
+    if (violations.length === 0 && observed.pod) fixture.pod = observed.pod;
+    if (violations.length === 0 || performance.now() > deadline) return { violations, observed };
     await sleep(50);
   }
 }
 
-async function silences(stage: FaultStage): Promise<Wrong[]> {
-  const flow = await Promise.all(stage.pingers.map((pinger) => pinger.flows(1000)));
-  return stage.pingers.flatMap(({ family, name }, i) =>
+async function silences(fixture: FaultFixture): Promise<Violation[]> {
+  const flow = await Promise.all(fixture.pingers.map((pinger) => pinger.flows(1000)));
+  return fixture.pingers.flatMap(({ family, name }, i) =>
     flow[i] ? [] : [{ family, what: `nothing flows, ${name}` }],
   );
 }
@@ -244,13 +250,14 @@ function untruths({ outcome, migration, step, fault, from, now }: Story): string
   const { state, error, to, steps } = migration;
   const detail = error?.detail ?? '';
   const gone =
-    (fault.type === 'deed' && fault.deed === 'pod-gone') || (fault.type === 'kill' && fault.podGone === true);
+    (fault.type === 'event' && fault.event === 'pod-gone') ||
+    (fault.type === 'kill' && fault.podGone === true);
   const said: string[] = [];
   if (gone !== (now === null)) said.push(gone ? 'the pod is still listed' : 'the pod is no longer listed');
   if (migration.endedAt === null) said.push(`${state} without an end`);
   if (state === 'done' && (now !== to.slot || steps.some((each) => each.state !== 'done')))
     said.push(`done, but on slot ${now} with steps ${steps.map((each) => each.state).join(' ')}`);
-  if (state === 'undone' && (now === to.slot || (now !== from && fault.type !== 'deed')))
+  if (state === 'undone' && (now === to.slot || (now !== from && fault.type !== 'event')))
     said.push(`undone, but on slot ${now}`);
   if (state !== 'done' && !error) said.push(`${state}, and no word of why`);
   if (state === 'failed' && gone && !/gone/.test(detail))
@@ -274,7 +281,7 @@ function untruths({ outcome, migration, step, fault, from, now }: Story): string
 }
 
 /** One table for each direction and family, and what was wrong below. */
-export function matrixTable({ cells }: Matrix): string {
+export function formatFaultMatrix({ cells }: FaultMatrix): string {
   const lines: string[] = [];
   const directions = [...new Set(cells.map((cell) => cell.direction))];
   const columns = [...new Set(cells.map((cell) => cell.column))];
@@ -323,7 +330,7 @@ export function matrixTable({ cells }: Matrix): string {
   return `${lines.join('\n')}\n`;
 }
 
-const wrongIn = (cell: Cell, family: Family): string[] =>
+const wrongIn = (cell: FaultCell, family: Family): string[] =>
   cell.wrong === null
     ? ['not run']
     : cell.wrong.filter((each) => each.family === null || each.family === family).map((each) => each.what);

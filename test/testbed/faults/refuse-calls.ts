@@ -7,16 +7,17 @@ import { type NetlinkRequest, NetlinkSocket } from '../../../server/netlink/sock
 import type { Fault } from './fault.ts';
 
 /** The calls to the kernel that one piece of work makes, and which of them are refused. */
-export interface Calls {
+export interface KernelCalls {
   made: number;
   refused: number;
   refusal: Pick<Extract<Fault, { type: 'refusal' }>, 'errno' | 'call' | 'always'> | null;
 }
 
-const working = new AsyncLocalStorage<Calls>();
+const working = new AsyncLocalStorage<KernelCalls>();
 
 /** Counts the calls that `work` makes to the kernel, and refuses those of `calls.refusal`. */
-export const withCalls = <T>(calls: Calls, work: () => Promise<T>): Promise<T> => working.run(calls, work);
+export const withCalls = <T>(calls: KernelCalls, work: () => Promise<T>): Promise<T> =>
+  working.run(calls, work);
 
 /** The errno that the next call is to be refused with, null for one that goes through. */
 function refusalOfNext(): number | null {
@@ -30,7 +31,7 @@ function refusalOfNext(): number | null {
 }
 
 /** Puts us between the agent and the kernel: netlink's three kinds of exchange, and what is asked of bpf(2). */
-export function stepBetween(): void {
+export function interceptKernelCalls(): void {
   const socket = NetlinkSocket.prototype;
   for (const name of ['get', 'dump'] as const) {
     const real = socket[name] as (

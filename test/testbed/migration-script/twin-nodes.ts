@@ -7,7 +7,7 @@ import type { MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { exampleObject } from '../builds.ts';
-import { type RiggedNode, rigNode } from '../node.ts';
+import { startTestNode, type TestNode } from '../node.ts';
 import type { BpfState, WorkerCall } from './bpf-worker.ts';
 import type { ScriptCase } from './cases.ts';
 
@@ -19,7 +19,7 @@ const hooksOf: Record<HookFamily, Record<'egress' | 'ingress', string>> = {
 
 /** A node with the pods of all cases, and a process in its host namespace. */
 interface Twin extends AsyncDisposable {
-  node: RiggedNode;
+  node: TestNode;
   pods: Pod[];
   call<T>(call: WorkerCall): Promise<T>;
 }
@@ -117,7 +117,7 @@ function at<T>(values: readonly T[], index: number): T {
 
 /** A node with a pod for each case, and what was added to the pods since. */
 async function twinOf(cases: readonly ScriptCase[], flags: string[]): Promise<Twin> {
-  const node = await rigNode(flags);
+  const node = await startTestNode(flags);
   const worker = await startWorker(node.host);
   const twin: Twin = {
     node,
@@ -165,7 +165,7 @@ async function addPod({ node, call }: Twin, each: ScriptCase, index: number): Pr
  * Makes all plans, each with a slot of its own: a pod that comes and goes takes the slot that the plan named, as the
  * migration does on the other node.
  */
-async function planAll(node: RiggedNode, cases: readonly ScriptCase[]): Promise<PlannedCase[]> {
+async function planAll(node: TestNode, cases: readonly ScriptCase[]): Promise<PlannedCase[]> {
   const netns = node.addNamespace('passing');
   const plans: PlannedCase[] = [];
   for (const [index, { to, pod }] of cases.entries()) {
@@ -213,8 +213,10 @@ async function stateOf({ node, call }: Twin, pod: Pod, newSlot: number): Promise
       routes: ['-4', '-6'].flatMap((family) =>
         json([family, 'route', 'show', 'table', 'all'], netns).filter(onOurs),
       ),
-      // Others come and go with traffic.
-      neighbors: json(['neigh', 'show', 'nud', 'permanent'], netns).filter(onOurs),
+      // The others come and go with traffic. The kernel lists them by hash.
+      neighbors: json(['neigh', 'show', 'nud', 'permanent'], netns)
+        .filter(onOurs)
+        .toSorted((a, b) => String(a.dst).localeCompare(String(b.dst))),
       rules: node.run(['ip', 'rule'], netns),
       sysctls: [...names].map((name) => sysctls(node, name, netns)),
     };
@@ -250,7 +252,7 @@ async function stateOf({ node, call }: Twin, pod: Pod, newSlot: number): Promise
 }
 
 /** Sysctls of an interface, of both families and of its neighbor tables. */
-const sysctls = (node: RiggedNode, name: string, netns?: string): string =>
+const sysctls = (node: TestNode, name: string, netns?: string): string =>
   node.run(
     [
       'sh',
@@ -262,7 +264,7 @@ const sysctls = (node: RiggedNode, name: string, netns?: string): string =>
   );
 
 /** What `bpftool net` shows on devices: the hook and the program's name. Versions before 7.3 know filters of clsact only. */
-function bpftoolNet(node: RiggedNode, devices: readonly string[]): string[] {
+function bpftoolNet(node: TestNode, devices: readonly string[]): string[] {
   const [shown] = JSON.parse(node.run(['bpftool', '-j', 'net', 'show'])) as {
     tc: { devname: string; kind: string; id?: number; prog_id?: number }[];
   }[];

@@ -7,14 +7,14 @@ import { type WebSocket, WebSocketServer } from 'ws';
 
 /** Starts an HTTP and WebSocket server on a Unix socket in a temporary folder. */
 export async function startFakeAgent(
-  answer: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
+  answer: (request: IncomingMessage, response: ServerResponse) => unknown,
   stream: (socket: WebSocket, request: IncomingMessage) => void = () => {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-agent-'));
   chmodSync(folder, 0o755);
   const path = join(folder, 'agent.sock');
   const server = createServer((request, response) => {
-    Promise.resolve(answer(request, response)).catch((error: Error) => response.destroy(error));
+    void Promise.resolve(answer(request, response)).catch((error: Error) => response.destroy(error));
   });
   const sockets = new WebSocketServer({ server, perMessageDeflate: false });
   sockets.on('connection', stream);
