@@ -37,11 +37,14 @@ function started(wanted: (index: number) => boolean) {
 }
 const everySecond = (index: number): boolean => isDue(index, 1);
 
-test.each([1, 2, 3, 4, 5, 7, 10])('%i Hz is so many points a second, the whole second among them', (hz) => {
-  const points = Array.from({ length: 100 }, (_, i) => i + 1).filter((index) => isDue(index, hz));
-  expect(points).toHaveLength(hz * 10);
-  expect(points.filter((index) => index % 10 === 0)).toHaveLength(10);
-});
+test.each([1, 2, 3, 4, 5, 7, 10])(
+  '%i Hz gives this many points a second, including the whole second',
+  (hz) => {
+    const points = Array.from({ length: 100 }, (_, i) => i + 1).filter((index) => isDue(index, hz));
+    expect(points).toHaveLength(hz * 10);
+    expect(points.filter((index) => index % 10 === 0)).toHaveLength(10);
+  },
+);
 
 test('it ticks on whole seconds after the start', () => {
   const { clock, ticks } = started(everySecond);
@@ -49,14 +52,14 @@ test('it ticks on whole seconds after the start', () => {
   expect(ticks).toEqual([10, 20, 30]);
 });
 
-test('late timers do not add up', () => {
+test('delays of late timers do not accumulate', () => {
   const { clock, ticks } = started(everySecond);
   clock.late = 30;
   clock.advance(100_031);
   expect(ticks).toHaveLength(100);
 });
 
-test('points a busy process missed are left out', () => {
+test('points that a busy process missed are skipped', () => {
   const { clock, ticks } = started(everySecond);
   clock.late = 2500;
   clock.advance(3600);
@@ -65,7 +68,7 @@ test('points a busy process missed are left out', () => {
   expect(ticks).toEqual([10, 40]);
 });
 
-test('what is wanted from now on begins at once, with the point just passed, and nothing due is lost by asking', () => {
+test('a refresh takes effect at once, starts with the point just passed, and loses no due point', () => {
   let hz = 1;
   const { clock, ticks, schedule } = started((index) => isDue(index, 1) || isDue(index, hz));
   clock.advance(550);
@@ -81,7 +84,7 @@ test('what is wanted from now on begins at once, with the point just passed, and
   expect(ticks.at(-1)).toBe(10);
 });
 
-test('it stops, from within a tick too', () => {
+test('it can be stopped from within a tick', () => {
   const clock = new TestClock();
   const ticks: number[] = [];
   const schedule: SampleSchedule = new SampleSchedule(

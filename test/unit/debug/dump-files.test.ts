@@ -32,7 +32,7 @@ function collect({ maxBytes = 1 << 20, secrets = [] as string[] } = {}) {
 
 const wanted = (path: string) => ({ path, title: path, command: `cat ${path}` });
 
-test('a file that fails is noted with its reason, and the others are there', async () => {
+test('a file that fails is recorded with the reason, and the others are added', async () => {
   const { files, progress } = collect();
   await files.collectPart('kernel', async () => {
     await files.add(wanted('one'), () => completeContent('1'));
@@ -82,7 +82,7 @@ test('a file over the limit is omitted, smaller files are still added, and a ful
   expect(kernel!.problems.at(-1)!.problem).toMatch(/^\d+ more files were omitted: the archive is full$/);
 });
 
-test('secrets are taken out of every file, the sum is of what is in the archive', async () => {
+test('secrets are redacted in every file, and checksums are of the redacted files', async () => {
   const { files } = collect({ secrets: ['', 'hunter2'] });
   await files.collectPart('kernel', () =>
     files.add(wanted('log'), () => completeContent('token hunter2, hunter2')),
@@ -90,7 +90,7 @@ test('secrets are taken out of every file, the sum is of what is in the archive'
   expect(files.files[0]).toMatchObject({ bytes: Buffer.byteLength('token [redacted], [redacted]') });
 });
 
-test('a cancelled collection ends at once with the reason', async () => {
+test('a canceled collection ends at once with the reason', async () => {
   const { files, cancel } = collect();
   const taken = files.collectPart('kernel', async () => {
     await files.add(wanted('one'), () => {
@@ -102,7 +102,7 @@ test('a cancelled collection ends at once with the reason', async () => {
   await expect(taken).rejects.toThrow('cancelled by ada');
 });
 
-test('a program that is not installed is noted once in a part, with the package that brings it', async () => {
+test('a program that is not installed is recorded once per part, with its package', async () => {
   const { files } = collect();
   const tools = await findTools('/nonexistent');
   await files.collectPart('network', async () => {
@@ -130,7 +130,7 @@ test('progress reports the first problems of a part, the manifest all', async ()
   expect(files.parts[0]!.problems.at(-1)!.problem).toBe('10 more problems, see the manifest');
 });
 
-test('a program ends when it takes or prints too much, or is cancelled, and sees nothing of our environment', async () => {
+test('a program is killed at its limits or when canceled, and does not see our environment', async () => {
   const bounds = { withinMs: 5000, maxBytes: 100 };
   const sh = (script: string, more = {}) => runCommand(['/bin/sh', '-c', script], { ...bounds, ...more });
   expect(await sh('echo hi; echo no >&2; exit 3')).toEqual({ output: Buffer.from('hi\n'), problem: 'no' });

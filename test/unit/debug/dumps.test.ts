@@ -51,7 +51,7 @@ const record = (more: Partial<Dump>): Dump => ({
 });
 const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
 
-test('an agent that starts takes over the last few archives of the day, and deletes the others', () => {
+test('a starting agent loads the last few archives of the day and deletes the others', () => {
   const { folder, open } = keeping(
     ...Array.from({ length: keptDumps + 1 }, (_, hours) => ({ id: `h${hours}`, startedAt: ago(hours) })),
     { id: 'old', startedAt: ago(25) },
@@ -66,7 +66,7 @@ test('an agent that starts takes over the last few archives of the day, and dele
   );
 });
 
-test('what was left half made, is unreadable or stands alone is deleted; other files stay', () => {
+test('incomplete, unreadable and orphaned files are deleted; other files stay', () => {
   const { folder, open } = keeping({ id: 'good' }, { id: 'bad' }, { id: 'bare' });
   writeFileSync(join(folder, 'bad.json'), '{');
   rmSync(join(folder, 'bare.tar.gz'));
@@ -83,7 +83,7 @@ test('what was left half made, is unreadable or stands alone is deleted; other f
   expect(() => dumps.archive('bad')).toThrow(expect.objectContaining({ code: 'dump_not_found' }));
 });
 
-test('deleting a dump takes its files away and is told', async () => {
+test('deleting a dump removes its files and publishes an event', async () => {
   const { folder, open } = keeping({ id: 'a' });
   const dumps = open();
   const told: string[] = [];

@@ -48,7 +48,7 @@ const page = indexPage(
   [{ name: 'netkit', available: false, detail: 'EOPNOTSUPP', hint: 'needs CONFIG_NETKIT' }],
 );
 
-test('every element of the page is closed by its own, and nothing of a file becomes an element', () => {
+test('all elements are closed, and content of files never becomes an element', () => {
   const open: string[] = [];
   const body = page.replace(/^<!doctype html>/, '').replace(/<style>[^<]*<\/style>/, '');
   for (const [, closing, name, selfClosing] of body.matchAll(/<(\/?)([a-z][a-z0-9]*)[^<>]*?(\/?)>/g)) {
@@ -60,7 +60,7 @@ test('every element of the page is closed by its own, and nothing of a file beco
   expect(page).toContain('&#60;script&#62;');
 });
 
-test('it links to the files that are there, names those that are not, and loads nothing', () => {
+test('it links to existing files, names missing ones, and loads nothing', () => {
   const links = Array.from(page.matchAll(/href="([^"#][^"]*)"/g), ([, href]) => href);
   expect(links).toContain('host/ip/links.json');
   expect(links).toContain('host/a%20b&%3Cc%3E.txt');

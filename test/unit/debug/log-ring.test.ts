@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { LogRing } from '../../../server/debug/log-ring.ts';
 import { redactLine, redactSecrets } from '../../../server/debug/redact.ts';
 
-test('the log keeps its last lines within its bound, and counts those that had to go', () => {
+test('the log keeps its last lines within its limit and counts evicted ones', () => {
   const ring = new LogRing(1000);
   for (let i = 0; i < 200; i++) ring.write(`{"line":${i}}\n`);
   const lines = ring.text().trimEnd().split('\n');
@@ -12,7 +12,7 @@ test('the log keeps its last lines within its bound, and counts those that had t
   expect(lines[0]).toBe(`{"line":${ring.evicted}}`);
 });
 
-test('secrets go by the names of their fields and by their form; the rest of a line stays', () => {
+test('secrets are redacted by field name and by form; the rest of a line stays', () => {
   expect(
     JSON.parse(
       redactLine(
@@ -29,7 +29,7 @@ test('secrets go by the names of their fields and by their form; the rest of a l
   expect(redactLine('not JSON, Basic dXNlcg== here')).toBe('not JSON, Basic [redacted] here');
 });
 
-test('bytes that hold no secret stay as they are, whatever they are', () => {
+test('bytes without a secret are unchanged', () => {
   const bytes = Buffer.from([0xff, 0xfe, 0, 1]);
   expect(redactSecrets(bytes, ['secret'])).toBe(bytes);
   expect(redactSecrets(Buffer.from('a secret b'), ['secret']).toString()).toBe('a [redacted] b');

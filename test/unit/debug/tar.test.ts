@@ -15,7 +15,7 @@ function scratch(): string {
 const modified = new Date('2026-11-22T12:34:56Z');
 const entry = (path: string, bytes = 0) => ({ path, bytes, mode: 0o644, modified });
 
-test('tar(1) reads back what was written: names, sizes, times, content', () => {
+test('tar(1) reads names, sizes, times and content as written', () => {
   const folder = scratch();
   const long = `${'deep/'.repeat(25)}${'n'.repeat(90)}.json`;
   const files = { 'a.txt': 'abc', 'folder/ä ö.txt': 'x'.repeat(512), [long]: '' };
@@ -32,13 +32,13 @@ test('tar(1) reads back what was written: names, sizes, times, content', () => {
     expect(execFileSync('tar', ['-xOf', file, path], { encoding: 'utf8' })).toBe(text);
 });
 
-test('a path that no header can tell is refused', () => {
+test('a path that is too long for a header is refused', () => {
   expect(() => tarHeader(entry('n'.repeat(101)))).toThrow(RangeError);
   expect(() => tarHeader(entry(`${'p'.repeat(156)}/name`))).toThrow(RangeError);
   expect(tarHeader(entry(`${'p'.repeat(155)}/${'n'.repeat(100)}`))).toHaveLength(512);
 });
 
-test('an archive that is aborted, or cannot be written, leaves no file; one that was there stays', async () => {
+test('an aborted or failed archive leaves no file, and never deletes an existing one', async () => {
   const folder = scratch();
   const file = join(folder, 'a.tar.gz');
   const aborted = new DumpArchive(file, 'a');

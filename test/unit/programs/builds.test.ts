@@ -70,7 +70,7 @@ async function scene(installed = Buffer.from('installed')) {
 const image = Buffer.from('another');
 const name = named(image);
 
-test('a build of a trusted key is kept, once', async () => {
+test('a build signed by a trusted key is stored once', async () => {
   const { builds, key, runner } = await scene();
   const added = await builds.add(image, key.sign(image), 'ada');
   expect(added).toMatchObject({ sha256: name, signer: 'release', trusted: true, active: false });
@@ -81,7 +81,7 @@ test('a build of a trusted key is kept, once', async () => {
   ]);
 });
 
-test('what is signed by nobody, by a key that is not trusted, or changed since, is refused before it is read', async () => {
+test('an unsigned, untrusted or modified build is refused before it is parsed', async () => {
   const { builds, key, runner } = await scene();
   runner.fail = new Error('was read');
   const stranger = new SigningKey(temporaryFolder());
@@ -98,7 +98,7 @@ test('what is signed by nobody, by a key that is not trusted, or changed since, 
   expect(builds.list().items).toHaveLength(1);
 });
 
-test('a build that is refused by the kernel, too large or one too many is not kept', async () => {
+test('a build that the kernel refuses, that is too large or over the limit is not stored', async () => {
   const { builds, key, runner } = await scene();
   runner.fail = new ProblemError('verifier_refused', 'R9 !read_ok');
   await expect(builds.add(image, key.sign(image), 'ada')).rejects.toMatchObject({ code: 'verifier_refused' });
@@ -113,7 +113,7 @@ test('a build that is refused by the kernel, too large or one too many is not ke
   expect(builds.list().items).toHaveLength(1 + maxBuilds);
 });
 
-test('an activated build runs, is chosen for the next agent, and is gone back from', async () => {
+test('an activated build runs, persists for the next agent, and can be rolled back', async () => {
   const { builds, key, start, runner } = await scene();
   await builds.add(image, key.sign(image), 'ada');
   await expect(builds.rollBack('ada')).rejects.toMatchObject({ code: 'no_previous_build' });
@@ -137,7 +137,7 @@ test('an activated build runs, is chosen for the next agent, and is gone back fr
   expect(runner.events.map(({ type }) => type)).toEqual(['build.added', 'build.activated']);
 });
 
-test('one that fails halfway is told as undone, and changes nothing', async () => {
+test('an activation that fails halfway is reported as undone and changes nothing', async () => {
   const { builds, key, runner, start } = await scene();
   await builds.add(image, key.sign(image), 'ada');
   runner.fail = new ProblemError('kernel_refused', 'no memory');
@@ -147,7 +147,7 @@ test('one that fails halfway is told as undone, and changes nothing', async () =
   expect((await start()).builds.chosenImage()).toBeNull();
 });
 
-test('a choice that cannot be written is taken back: what runs is what the next agent would run', async () => {
+test('if the choice cannot be stored, the build that the next agent would run is restored', async () => {
   const { builds, key, runner, store } = await scene();
   await builds.add(image, key.sign(image), 'ada');
   store.full = true;
@@ -155,7 +155,7 @@ test('a choice that cannot be written is taken back: what runs is what the next 
   expect(runner.build).toBe(named(Buffer.from('installed')));
 });
 
-test('an upgraded agent runs what was chosen, and says that it came with another build', async () => {
+test('an upgraded agent runs the chosen build and reports that it bundles another', async () => {
   const { builds, key, start } = await scene();
   await builds.add(image, key.sign(image), 'ada');
   await builds.activate(name, 'ada');
@@ -165,14 +165,14 @@ test('an upgraded agent runs what was chosen, and says that it came with another
   expect(upgraded.runner.events).toMatchObject([{ type: 'build.newer', severity: 'warning' }]);
 });
 
-test('an upgraded agent on which nobody chose runs what it came with', async () => {
+test('an upgraded agent without a choice runs the bundled build', async () => {
   const { start } = await scene();
   const upgraded = await start(Buffer.from('a newer one'));
   expect(upgraded.builds.chosenImage()).toBeNull();
   expect(upgraded.builds.list().newer).toBe(false);
 });
 
-test('a chosen build whose key is no longer trusted does not start', async () => {
+test('a chosen build whose key is no longer trusted does not run', async () => {
   const { builds, key, start, trust } = await scene();
   await builds.add(image, key.sign(image), 'ada');
   await builds.activate(name, 'ada');
@@ -184,7 +184,7 @@ test('a chosen build whose key is no longer trusted does not start', async () =>
   await expect(next.builds.activate(name, 'ada')).rejects.toMatchObject({ code: 'unsigned_build' });
 });
 
-test('keys in a folder that others write to, private keys and other keys are refused', async () => {
+test('a folder writable by others, private keys and other key types are refused', async () => {
   const { builds, trust, key } = await scene();
   chmodSync(trust, 0o777);
   await expect(builds.add(image, key.sign(image), 'ada')).rejects.toThrow('it is writable by others');
@@ -193,7 +193,7 @@ test('keys in a folder that others write to, private keys and other keys are ref
   expect(() => builds.signers()).toThrow(/bad\.pem/);
 });
 
-test('the script makes keys and signatures that count', async () => {
+test('keys and signatures made by the script are accepted', async () => {
   const { builds, trust } = await scene();
   const script = join(import.meta.dirname, '../../../scripts/sign-build.ts');
   const run = (...words: string[]) =>

@@ -20,7 +20,7 @@ const link = (id: number, programId: number): TimedScan['links'][number] => ({
   device: null,
 });
 
-test('the datapath, what is pinned below our pins, and what this process holds are ours', () => {
+test('the datapath, objects below our pins, and objects held by this process are ours', () => {
   const owners = new ObjectOwners(
     ours,
     scan({
@@ -43,7 +43,7 @@ test('the datapath, what is pinned below our pins, and what this process holds a
   });
 });
 
-test('a process is told before a pin; a program is also whose link holds it', () => {
+test('a process takes precedence over a pin, and the owner of a link owns its program', () => {
   const owners = new ObjectOwners(
     ours,
     scan({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RunRates } from '../../../server/programs/run-rates.ts';
 
-test('a rate is from two readings, over the time between them', () => {
+test('a rate is the difference of two readings over the time between them', () => {
   const rates = new RunRates();
   rates.read([{ id: 7, runCount: 100, runTimeNs: 5_000 }], 1_000);
   expect(rates.of(7)).toBeNull();
@@ -18,7 +18,7 @@ test('a rate is from two readings, over the time between them', () => {
   expect(rates.of(7)).toEqual({ runsPerSecond: 0, nsPerRun: null, cpu: 0 });
 });
 
-test('what came while statistics were off is in no rate', () => {
+test('runs from before statistics were turned off count in no rate', () => {
   const rates = new RunRates();
   rates.read([{ id: 7, runCount: 1, runTimeNs: 1 }], 0);
   rates.forget();

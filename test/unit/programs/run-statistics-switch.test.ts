@@ -16,7 +16,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('they are on for 30 seconds after the last look', () => {
+test('statistics stay on for 30 s after the last request', () => {
   const statistics = new RunStatisticsSwitch(false, hold);
   expect(statistics.state()).toEqual({ on: false, always: false, until: null, problem: null });
   statistics.keepOn();
@@ -30,7 +30,7 @@ test('they are on for 30 seconds after the last look', () => {
   expect(statistics.on).toBe(false);
 });
 
-test('as chosen they stay on, and go off with the choice or at the end', () => {
+test('statistics that are kept on turn off with the choice or on close', () => {
   const statistics = new RunStatisticsSwitch(true, hold);
   vi.advanceTimersByTime(100_000);
   expect(statistics.state()).toEqual({ on: true, always: true, until: null, problem: null });
@@ -41,7 +41,7 @@ test('as chosen they stay on, and go off with the choice or at the end', () => {
   expect(held).toBe(0);
 });
 
-test('a kernel that refuses is told, and asked again at the next look', () => {
+test('a refusal of the kernel is reported, and retried at the next request', () => {
   let refuses = true;
   const statistics = new RunStatisticsSwitch(false, () => {
     if (refuses) throw new Error('turn BPF run statistics on: Operation not permitted (EPERM)');

@@ -14,7 +14,7 @@ const ping = (sequence: number, ttl = 64) =>
 const quietMs = 200;
 const ms = (count: number): bigint => BigInt(count) * 1_000_000n;
 
-test('a packet that is redirected is known again at the pod it was sent to, a hop further', () => {
+test('a redirected packet is matched at the destination pod, with a lower time to live', () => {
   const correlator = new Correlator(10, quietMs);
   const sent = correlator.add(observation(ping(1), { verdict: 'redirected', target: 2 }))!;
   const came = correlator.add(observation(ping(1, 63), { where: 'to-pod', slot: 2, timeNs: 9000n }))!;
@@ -25,7 +25,7 @@ test('a packet that is redirected is known again at the pod it was sent to, a ho
   ]);
 });
 
-test('another sequence number is another packet, and so is the same one sent again', () => {
+test('another sequence number is another packet, and so is a retransmission', () => {
   const correlator = new Correlator(10, quietMs);
   const numbers = [ping(1), ping(2), ping(1)].map((headers) => correlator.add(observation(headers))!.number);
   expect(numbers).toEqual([1, 2, 3]);
@@ -34,14 +34,14 @@ test('another sequence number is another packet, and so is the same one sent aga
   expect([first.number, second.number]).toEqual([1, 3]);
 });
 
-test('it does not go to a pod that it was not redirected to, nor gain time to live', () => {
+test('a packet does not match at another pod than its target, nor with a higher time to live', () => {
   const correlator = new Correlator(10, quietMs);
   correlator.add(observation(ping(1, 63), { verdict: 'redirected', target: 2 }));
   expect(correlator.add(observation(ping(1, 63), { where: 'to-pod', slot: 3 }))!.number).toBe(2);
   expect(correlator.add(observation(ping(1, 64), { where: 'to-pod', slot: 2 }))!.number).toBe(3);
 });
 
-test('what one of our programs drops, the kernel tells too: it is told once', () => {
+test('a drop by a program, which the kernel reports too, appears once', () => {
   const correlator = new Correlator(10, quietMs);
   const packet = correlator.add(observation(ping(1), { verdict: 'dropped', reason: 'denied' }))!;
   const freed: Partial<Observation> = { where: 'kernel', verdict: 'dropped', reason: 47, slot: null };
@@ -51,13 +51,13 @@ test('what one of our programs drops, the kernel tells too: it is told once', ()
   expect(correlator.add(observation(ping(2), freed))).toBe(lost);
 });
 
-test('both hooks of a device whose programs move see one packet', () => {
+test('both hooks of a device whose programs move observe one packet', () => {
   const correlator = new Correlator(10, quietMs);
   const packet = correlator.add(observation(ping(1), { hook: 'netkit/peer' }))!;
   expect(correlator.add(observation(ping(1), { hook: 'tcx/ingress' }))).toBe(packet);
 });
 
-test('beyond the limit no packet is begun, those that are go on', () => {
+test('at the limit no new packet is traced, and known packets continue', () => {
   const correlator = new Correlator(1, quietMs);
   correlator.add(observation(ping(1)));
   expect(correlator.full).toBe(true);
@@ -77,7 +77,7 @@ const journey = fc.record({
   way: fc.constantFrom('redirected', 'stack', 'dropped', 'left', 'lost'),
 });
 
-test('whatever packets go which ways, one after the other: each is put together whole', () => {
+test('packets in sequence on any paths are each grouped completely', () => {
   fc.assert(
     fc.property(fc.array(journey, { maxLength: 60 }), (journeys) => {
       const correlator = new Correlator(1000, quietMs);
@@ -118,7 +118,7 @@ test('whatever packets go which ways, one after the other: each is put together 
   );
 });
 
-test('packets do not mix, however they interleave', () => {
+test('interleaved packets are not mixed up', () => {
   const order = fc
     .uniqueArray(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 20 })
     .map((sequences) => [...sequences, ...sequences])

@@ -4,7 +4,7 @@ import { echo, packet, tcp, udp } from './packet-fixtures.ts';
 
 const [a4, b4, a6, b6] = ['10.42.0.1', '10.42.0.2', 'fd00::1', 'fd00::2'] as const;
 
-test('headers of both families are read: ports, flags, echo, identification, length', () => {
+test('headers of both families are decoded: ports, flags, echo, identification, length', () => {
   expect(
     decodeHeaders(
       packet({
@@ -42,7 +42,7 @@ test('headers of both families are read: ports, flags, echo, identification, len
   });
 });
 
-test('extension headers of IPv6 are passed over, a later fragment has no ports', () => {
+test('IPv6 extension headers are skipped, and later fragments have no ports', () => {
   const options = Buffer.from([17, 0, 1, 4, 0, 0, 0, 0]);
   const behind = decodeHeaders(
     packet({ source: a6, destination: b6, protocol: 60, payload: Buffer.concat([options, udp(1, 53)]) }),
@@ -58,7 +58,7 @@ test('extension headers of IPv6 are passed over, a later fragment has no ports',
   expect(decodeHeaders(bytes)).toMatchObject({ fragmentOffset: 80, sourcePort: null });
 });
 
-test('what is cut short says what it can, and no header is no packet', () => {
+test('a truncated packet is decoded as far as possible, and null without a whole IP header', () => {
   const whole = packet({ source: a4, destination: b4, protocol: 6, payload: tcp(1, 2, 2) });
   expect(decodeHeaders(whole.subarray(0, 19))).toBeNull();
   expect(decodeHeaders(Buffer.alloc(40))).toBeNull();
@@ -69,7 +69,7 @@ test('what is cut short says what it can, and no header is no packet', () => {
   });
 });
 
-test('flags are written as tcpdump does, protocols by name', () => {
+test('flags are formatted as by tcpdump, protocols by name', () => {
   expect([0x02, 0x12, 0x10, 0x18, 0x04, 0x11].map(tcpFlagsText)).toEqual(['S', 'S.', '.', 'P.', 'R', 'F.']);
   const headers = decodeHeaders(
     packet({ source: a4, destination: b4, protocol: 47, payload: Buffer.alloc(8) }),

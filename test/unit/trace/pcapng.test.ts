@@ -46,7 +46,7 @@ const description = {
   filter: 'port 80',
 };
 
-test('a file begins with its section and its interface, times in nanoseconds', () => {
+test('a file starts with a section and an interface with times in ns', () => {
   const [section, device, ...others] = blocksOf(encodeFileHeader(description));
   expect(others).toEqual([]);
   expect(section!.type).toBe(0x0a0d0d0a);
@@ -65,7 +65,7 @@ test('a file begins with its section and its interface, times in nanoseconds', (
   ).toBe(false);
 });
 
-test('packets of any length keep their bytes, time, length and direction', () => {
+test('packets of any length keep bytes, time, length and direction', () => {
   for (let captured = 0; captured < 9; captured += 1) {
     const bytes = Buffer.alloc(captured, 0xab);
     const timeNs = 1_795_392_862_523_317_682n;
@@ -81,7 +81,7 @@ test('packets of any length keep their bytes, time, length and direction', () =>
   }
 });
 
-test('a file ends with what there was no room for', () => {
+test('a file ends with the number of dropped packets', () => {
   const counts = { received: 12, dropped: 2, written: 10 };
   const [{ type, options }] = blocksOf(encodeStatisticsBlock({ beganNs: 1n, endedNs: 2n, ...counts })) as [
     Block,

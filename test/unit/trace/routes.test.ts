@@ -48,7 +48,7 @@ async function join(agent: Awaited<ReturnType<typeof fakeAgent>>['agent']) {
   return { say, got, socket };
 }
 
-test('verdicts are listed, filtered, and exported a line each', async () => {
+test('verdicts are listed, filtered, and exported one per line', async () => {
   const { app, kernel } = await scratch();
   kernel.publishVerdicts([verdictEvent(), verdictEvent({ destinationPort: 443 }), verdictEvent()]);
   const list = (await app.inject('/api/v1/verdicts?port=80&limit=1')).json();
@@ -72,7 +72,7 @@ test.each(['address=300.1.1.1', 'port=70000', 'verdict=lost', 'before=x', 'limit
   },
 );
 
-test('who subscribes to verdicts gets what comes after, by the last filter given', async () => {
+test('a subscriber of verdicts receives new ones that match its last filter', async () => {
   const { agent, kernel } = await scratch();
   const { say, got } = await join(agent);
   kernel.publishVerdicts([verdictEvent()]);
@@ -86,7 +86,7 @@ test('who subscribes to verdicts gets what comes after, by the last filter given
   await say({ type: 'unsubscribe', topic: 'verdicts' });
 });
 
-test('a trace asks the programs, tells what they see, and takes back what it asked', async () => {
+test('a trace sets the programs’ filters, reports their observations, and removes the filters', async () => {
   const { app, agent, kernel } = await scratch();
   const body = { pod: 'shop.cart', protocol: 'udp', port: 53, packets: 10 };
   const headers = { 'x-podlane-actor': 'ada' };
@@ -122,7 +122,7 @@ test('a trace asks the programs, tells what they see, and takes back what it ask
   });
 });
 
-test('a trace whose last reader has gone ends by itself', async () => {
+test('a trace ends when its last watcher has left', async () => {
   const { app, agent, kernel } = await scratch();
   const { id } = (
     await app.inject({ method: 'POST', url: '/api/v1/traces', body: { pod: 'shop.cart' } })
@@ -134,7 +134,7 @@ test('a trace whose last reader has gone ends by itself', async () => {
   expect(kernel.traceFilters).toEqual([]);
 });
 
-test('what cannot be traced is refused, and asks nothing of the programs', async () => {
+test('an invalid trace is refused without setting filters', async () => {
   const { app, kernel } = await scratch();
   const post = (body: object) => app.inject({ method: 'POST', url: '/api/v1/traces', body });
   expect((await post({ pod: 'shop.none' })).json().code).toBe('pod_not_found');

@@ -50,7 +50,7 @@ const ping = (sequence: number, ttl = 64) =>
 const fromCart: Partial<Observation> = { slot: 1, owner: 1, hook: 'netkit/peer' };
 const toWeb: Partial<Observation> = { where: 'to-pod', slot: 2, owner: 2, hook: 'netkit/primary' };
 
-test('a packet is told as lines with the time between them, and as a path', () => {
+test('a packet is reported as observations with the time between them, and as a path', () => {
   const trace = begin();
   // The buffers of programs and of the kernel are read one after the other: times put them in order.
   trace.addObservation(observation(ping(1, 63), { ...toWeb, timeNs: at(12) }));

@@ -43,7 +43,7 @@ function stage() {
 
 const page = (more: Partial<VerdictListQuery> = {}): VerdictListQuery => ({ limit: 100, ...more });
 
-test('an event is told with the names of pods and of the rule, at its time', () => {
+test('an event is recorded with the names of pods and rule and its time', () => {
   const { verdicts, tell } = stage();
   tell(
     verdictEvent(),
@@ -78,7 +78,7 @@ test('an event is told with the names of pods and of the rule, at its time', () 
   expect(Math.abs(Date.parse(first!.time) - Date.now())).toBeLessThan(1000);
 });
 
-test('filters hold together: pod at either end, range, port, rule, kind, set, direction', () => {
+test('all fields of a filter must match: pod, CIDR, port, rule, kind, set, direction', () => {
   const { verdicts, tell } = stage();
   tell(
     verdictEvent({ destination: '10.0.0.2' }),
@@ -107,7 +107,7 @@ test('filters hold together: pod at either end, range, port, rule, kind, set, di
   expect([...verdicts.matching({ set: 'active' })].map(({ id }) => id)).toEqual([0, 1, 3]);
 });
 
-test('a pod that is gone keeps its name in what comes of it later', () => {
+test('later events of a removed pod still have its name', () => {
   const { summaries, pods, verdicts, tell } = stage();
   tell(verdictEvent());
   summaries.shift();
@@ -118,7 +118,7 @@ test('a pod that is gone keeps its name in what comes of it later', () => {
   expect(later!.source.pod).toBeNull();
 });
 
-test('losses are told by pod, and what the log pushed out', () => {
+test('lost verdicts are counted by pod, and evicted ones in total', () => {
   const { verdicts, lost } = stage();
   lost.push(
     { slot: 1, rateLimited: 5n, bufferFull: 1n },
@@ -133,7 +133,7 @@ test('losses are told by pod, and what the log pushed out', () => {
   ]);
 });
 
-test('the log holds the last ones; pages continue where the one before ended', () => {
+test('the log keeps the most recent verdicts, and pages continue each other', () => {
   const { verdicts, tell } = stage();
   tell(verdictEvent());
   const { id: _, ...told } = verdicts.page(page()).items[0]!;
@@ -158,7 +158,7 @@ test('the log holds the last ones; pages continue where the one before ended', (
   expect(seen).toEqual([15, 17, 19, 21, 23]);
 });
 
-test('who watches gets what its filter lets through, gathered, and nothing after it left', () => {
+test('a watcher receives batches of matching verdicts until it stops', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
     const { verdicts, tell } = stage();
