@@ -3,13 +3,14 @@
 import { useSearchParams } from 'next/navigation';
 import { useMemo } from 'react';
 import { ActionMark } from '../../_components/action-mark.tsx';
-import { Button, Key } from '../../_components/button.tsx';
+import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
 import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/filter-field.tsx';
 import { SiNumber } from '../../_components/number.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
+import { TableFooter } from '../../_components/table/table-footer.tsx';
 import { count } from '../../_lib/format.ts';
 import { useActiveRules, useRuleStatistics } from '../../_lib/rule-queries.ts';
 import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
@@ -132,18 +133,16 @@ export function RuleList() {
         </p>
       )}
       <span className="mt-auto" />
-      <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
-        <span className="max-md:hidden">
-          <Key>j</Key> <Key>k</Key> {rulesText.keyHints}
-        </span>
-        <span className="flex-1" />
-        <span role="status">
-          {rows !== null &&
-            (hasRuleFilter(view)
+      <TableFooter
+        keys={rulesText.keyHints}
+        text={
+          rows === null
+            ? ''
+            : hasRuleFilter(view)
               ? rulesText.filteredRuleCount(count(rows.length), count(rules?.length ?? 0))
-              : `${count(rows.length)} ${rows.length === 1 ? 'rule' : 'rules'}`)}
-        </span>
-      </footer>
+              : rulesText.ruleCount(rows.length)
+        }
+      />
       <RuleSheet name={search.get('rule')} />
     </>
   );

@@ -123,7 +123,10 @@ export function CapturePage() {
           {chosen === undefined ? (
             (['netkit', 'tcx'] as const).map((hooks) => (
               <p key={hooks} className="mt-1">
-                {traceText.seesOn(hooks === 'netkit' ? 'netkit' : traceText.tcxOrTc, captureVisibility[hooks])}
+                {traceText.seesOn(
+                  hooks === 'netkit' ? 'netkit' : traceText.tcxOrTc,
+                  captureVisibility[hooks],
+                )}
               </p>
             ))
           ) : (

@@ -39,7 +39,8 @@ export function useCapture() {
     try {
       const answer = await fetchApi(path, { headers: { accept: '*/*' }, signal: leaving.signal });
       name = nameIn(answer.headers.get('content-disposition'));
-      const reader = answer.body!.getReader();
+      const reader = answer.body?.getReader();
+      if (reader === undefined) throw new Error('The response has no body');
       for (let read = await reader.read(); !read.done; read = await reader.read()) {
         pieces.push(read.value);
         bytes += read.value.byteLength;
