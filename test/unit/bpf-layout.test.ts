@@ -2,18 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressText } from '../../server/bpf/ip-address.ts';
 import {
-  decodeEndpointKey,
   decodeEndpoint,
+  decodeEndpointKey,
   decodeSlot,
-  encodeEndpointKey,
   encodeEndpoint,
+  encodeEndpointKey,
   encodeSlot,
   peerIfindex,
   primaryIfindex,
   slotOf,
 } from '../../server/bpf/slot-layout.ts';
 
-test('both ends’ indexes lead back to the slot', () => {
+test('the ifindexes of both ends lead back to the slot', () => {
   fc.assert(
     fc.property(fc.nat(1_000_000), (slot) => {
       expect(slotOf(primaryIfindex(slot))).toBe(slot);
@@ -26,19 +26,19 @@ test('both ends’ indexes lead back to the slot', () => {
 const macs = { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' };
 
 describe('struct podlane_slot', () => {
-  test('all zero: nothing is checked', () => {
+  test('all zero disables the check', () => {
     expect(encodeSlot(null)).toEqual(Buffer.alloc(48));
     expect(decodeSlot(Buffer.alloc(48))).toBeNull();
   });
 
-  test('of IPv4, on netkit L3', () => {
+  test('IPv4 on netkit L3', () => {
     const entry = { owner: 7, address4: '10.42.0.33', hooks: 'device', redirect: false, macs: null } as const;
     const slot = encodeSlot(entry);
     expect(slot.toString('hex')).toBe(`${'03000000'}${'07000000'}${'0a2a0021'}${'00'.repeat(36)}`);
     expect(decodeSlot(slot)).toEqual({ ...entry, address6: undefined, check: true });
   });
 
-  test('of both families, on veth, redirecting', () => {
+  test('both families on veth, with redirect', () => {
     const entry = { owner: 7, address4: '10.42.0.33', address6: 'fd00::2', macs } as const;
     const slot = encodeSlot({ ...entry, hooks: 'primary', redirect: true });
     expect(slot.toString('hex')).toBe(
@@ -47,13 +47,13 @@ describe('struct podlane_slot', () => {
     expect(decodeSlot(slot)).toEqual({ ...entry, hooks: 'primary', redirect: true, check: true });
   });
 
-  test('of no address, not checked', () => {
+  test('without address and check', () => {
     const slot = encodeSlot({ owner: 7, hooks: 'primary', redirect: false, macs: null, check: false });
     expect(slot.readUInt32LE(0)).toBe(8);
     expect(decodeSlot(slot)).toMatchObject({ check: false, address4: undefined, address6: undefined });
   });
 
-  test.each(['02:70:6c:00:00', '02:70:6c:00:00:4g', ''])('%j is no MAC address', (toPod) => {
+  test.each(['02:70:6c:00:00', '02:70:6c:00:00:4g', ''])('%j is not a MAC address', (toPod) => {
     expect(() =>
       encodeSlot({ owner: 7, hooks: 'primary', redirect: false, macs: { ...macs, toPod } }),
     ).toThrow(RangeError);
@@ -76,7 +76,7 @@ describe('struct podlane_address4 and struct podlane_address6', () => {
     expect(encodeEndpointKey('::ffff:192.0.2.1')).toEqual(encodeEndpointKey('192.0.2.1'));
   });
 
-  test('any address leads back to its key', () => {
+  test('any address is decoded from its key', () => {
     const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
     fc.assert(
       fc.property(fc.oneof(bytes(16), bytes(4)), (address) => {
@@ -88,14 +88,14 @@ describe('struct podlane_address4 and struct podlane_address6', () => {
   });
 
   test.each(['10.42.0', '10.42.0.256', '10.42.0.x', '', '10.42.0.1/32'])(
-    '%j is no IPv4 address',
+    '%j is not an IPv4 address',
     (address) => {
       expect(() => encodeEndpointKey(address)).toThrow(RangeError);
     },
   );
 
   test.each(['fd00::1::2', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', 'fd00::g', '1:2:3:4::5:6:7:8', 'fe80::1%2'])(
-    '%j is no IPv6 address',
+    '%j is not an IPv6 address',
     (address) => {
       expect(() => encodeEndpointKey(address)).toThrow(RangeError);
     },

@@ -80,7 +80,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       (await agent.read(pod.slot))[counterIndex.egressRedirectedPackets]!;
 
     const forgetMtu = (): void => {
-      for (const words of ['ip route flush cache', 'ip -6 route flush cache']) fixture.in(a.netns, args);
+      for (const command of ['ip route flush cache', 'ip -6 route flush cache']) fixture.in(a.netns, command);
     };
 
     describe.each(Object.entries(families))('over %s', (_, family) => {

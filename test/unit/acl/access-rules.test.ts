@@ -194,8 +194,8 @@ describe('staged rules', () => {
   test('are evaluated beside the active rules, show what they change, and become active', async () => {
     const { rules, kernel, events } = await open();
     await rules.apply(shop(), ada);
-    const draft = await rules.stage(shop('other').replace('to cart', 'others to cart'), ada);
-    expect(draft).toMatchObject({
+    const staged = await rules.stage(shop('other').replace('to cart', 'others to cart'), ada);
+    expect(staged).toMatchObject({
       base: 1,
       evaluating: true,
       generation: 1,
@@ -206,7 +206,7 @@ describe('staged rules', () => {
       'rules_changed',
       undefined,
     ]);
-    const applied = await rules.applyStaged({ ...ada, precondition: ifMatch(`"${draft.etag}"`) });
+    const applied = await rules.applyStaged({ ...ada, precondition: ifMatch(`"${staged.etag}"`) });
     expect(applied).toMatchObject({ version: 2, rules: { rules: [{ name: 'others to cart' }] } });
     expect(rules.staged()).toBeNull();
     expect(kernel.sets.staged.request).toBeNull();

@@ -10,14 +10,14 @@ import { TableLookup } from '../../../server/acl/tables/table-lookup.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
-/** What the tables say, in the reference's words. */
-function judge({ tables, rules, ruleSet }: CompiledRules): (packet: PolicyPacket) => unknown {
+/** Evaluates packets by the tables, with decisions in the form of the reference evaluator. */
+function tableEvaluator({ tables, rules, ruleSet }: CompiledRules): (packet: PolicyPacket) => unknown {
   const lookup = new TableLookup(tables);
   const name = (number: number): string | null => (number === 0 ? null : rules.get(number)!.rule.name);
   return (packet) => {
     const { policy, decidingEntry: entry } = lookup.find(packet);
     if (!entry) {
-      // Every base row has an entry for every packet.
+      // Default entries contain every port.
       expect(policy.defaultEntries).toBe(0);
       return { verdict: ruleSet.defaults[packet.direction], rule: null, log: null };
     }
@@ -25,7 +25,7 @@ function judge({ tables, rules, ruleSet }: CompiledRules): (packet: PolicyPacket
   };
 }
 
-/** @returns how many packets were judged alike */
+/** @returns the number of packets with equal decisions */
 function compare(
   compiled: CompiledRules,
   set: RuleSet,
@@ -33,12 +33,12 @@ function compare(
   packets: PolicyPacket[],
 ): number {
   const expected = referenceEvaluator(set, pods);
-  const actual = judge(compiled);
+  const actual = tableEvaluator(compiled);
   for (const packet of packets) {
-    const { shadowed: _, ...judgement } = expected(packet);
+    const { shadowed: _, ...decision } = expected(packet);
     const found = actual(packet);
-    if (JSON.stringify(found) !== JSON.stringify(judgement))
-      expect({ packet, ...(found as object) }).toEqual({ packet, ...judgement });
+    if (JSON.stringify(found) !== JSON.stringify(decision))
+      expect({ packet, ...(found as object) }).toEqual({ packet, ...decision });
   }
   return packets.length;
 }

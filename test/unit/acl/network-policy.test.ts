@@ -58,7 +58,7 @@ spec:
 `;
 
 /** Verdicts for the pod `shop.db`. */
-const judge = (text: string, of = 'shop.db') => {
+const evaluatorOf = (text: string, of = 'shop.db') => {
   const { ruleSet } = parseRules(text);
   const verdict = referenceEvaluator(ruleSet, pods);
   return (direction: 'ingress' | 'egress', peer: string, protocol: 'tcp' | 'udp' | 'icmp', port = 0) =>
@@ -78,7 +78,7 @@ const faults = (text: string): string[] => {
 
 describe('a NetworkPolicy is converted as Kubernetes defines it', () => {
   test('listed peers are allowed, at listed ports only', () => {
-    const verdict = judge(policy);
+    const verdict = evaluatorOf(policy);
     expect(verdict('ingress', '172.17.0.5', 'tcp', 6379)).toBe('allow');
     expect(verdict('ingress', '172.17.1.5', 'tcp', 6379)).toBe('deny');
     expect(verdict('ingress', '172.17.0.5', 'udp', 32_768)).toBe('allow');
@@ -92,14 +92,14 @@ describe('a NetworkPolicy is converted as Kubernetes defines it', () => {
   });
 
   test('both selectors of one peer must match; without ports all protocols are allowed', () => {
-    const verdict = judge(policy);
+    const verdict = evaluatorOf(policy);
     expect(verdict('egress', '10.42.0.3', 'icmp')).toBe('allow');
     expect(verdict('egress', '10.42.0.2', 'tcp', 80)).toBe('deny');
     expect(verdict('egress', '192.0.2.1', 'tcp', 80)).toBe('deny');
   });
 
   test('pods that no policy selects are not restricted', () => {
-    expect(judge(policy, 'shop.web')('ingress', '192.0.2.1', 'tcp', 1)).toBe('allow');
+    expect(evaluatorOf(policy, 'shop.web')('ingress', '192.0.2.1', 'tcp', 1)).toBe('allow');
   });
 
   test('several policies are additive, as documents or as a list', () => {
@@ -110,13 +110,13 @@ spec:
   podSelector: {}
   ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]
 `;
-    const verdict = judge(`${policy}---\n${more}`);
+    const verdict = evaluatorOf(`${policy}---\n${more}`);
     expect(verdict('ingress', '192.0.2.1', 'tcp', 1)).toBe('allow');
     expect(verdict('ingress', '172.17.0.5', 'tcp', 6379)).toBe('allow');
     expect(verdict('ingress', '198.51.100.1', 'tcp', 6379)).toBe('deny');
     const list = `apiVersion: v1\nkind: List\nitems:\n  - ${more.trimEnd().replaceAll('\n', '\n    ')}\n`;
-    expect(judge(list, 'shop.web')('ingress', '192.0.2.1', 'tcp', 1)).toBe('allow');
-    expect(judge(list, 'shop.web')('ingress', '192.0.3.1', 'tcp', 1)).toBe('deny');
+    expect(evaluatorOf(list, 'shop.web')('ingress', '192.0.2.1', 'tcp', 1)).toBe('allow');
+    expect(evaluatorOf(list, 'shop.web')('ingress', '192.0.3.1', 'tcp', 1)).toBe('deny');
   });
 
   test.each([
@@ -129,7 +129,7 @@ spec:
   ])('%s: in %s, out %s', (spec, ingress, egress) => {
     const head =
       'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x, namespace: shop}\n';
-    const verdict = judge(head + spec);
+    const verdict = evaluatorOf(head + spec);
     expect(verdict('ingress', '192.0.2.1', 'tcp', 1)).toBe(ingress);
     expect(verdict('egress', '192.0.2.1', 'tcp', 1)).toBe(egress);
   });

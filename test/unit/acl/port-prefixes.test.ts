@@ -34,7 +34,7 @@ interface Prefix {
 const bits = 3;
 const size = 1 << bits;
 
-/** Rules 0, 2 … are the row's own and 1, 3 … the base's: they come before one another as they like. */
+/** Even rules belong to the list and odd ones to the default entries, in an arbitrary evaluation order. */
 const claims = (parity: 0 | 1) =>
   fc
     .array(fc.tuple(fc.nat(size - 1), fc.nat(size - 1), fc.nat(3), fc.boolean()), { maxLength: 4 })
@@ -166,12 +166,12 @@ describe('ports are split into the fewest prefixes', () => {
       const splitter = new PrefixSplitter();
       const label = wholeLabel(splitter.split(mine.other, below.other));
       const text = (label: PortLabel) => (label === useDefault ? 'pass' : decidingOrder(label));
-      const told = label === useDefault ? [] : [`any ${text(label)}`];
+      const lines = label === useDefault ? [] : [`any ${text(label)}`];
       for (const protocol of portProtocols)
         emitPrefixes(splitter.split(mine[protocol], below[protocol]), label, (port, length, each) =>
-          told.push(`${protocol} ${port}/${length} ${text(each)}`),
+          lines.push(`${protocol} ${port}/${length} ${text(each)}`),
         );
-      return told;
+      return lines;
     };
     expect(entries(claims('any', 1), claims('tcp', 0))).toEqual(['any 1', 'tcp 0/0 0']);
     expect(entries(claims('tcp', 1), claims('any', 2))).toEqual(['tcp 0/0 1']);
