@@ -4,6 +4,7 @@ import { Check, Copy } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
+import { notify } from './toast.tsx';
 
 /** Copies `text` to the clipboard and confirms with a check mark for two seconds. The label is `Copy` followed by `what`. */
 export function CopyButton({
@@ -26,7 +27,10 @@ export function CopyButton({
       label={copied ? sharedText.copied : sharedText.copy(what)}
       className={className}
       onClick={() => {
-        void navigator.clipboard.writeText(text).then(() => setCopied(true));
+        navigator.clipboard.writeText(text).then(
+          () => setCopied(true),
+          ({ message }: Error) => notify({ title: sharedText.copyFailed, detail: message, tone: 'failed' }),
+        );
       }}
     >
       {copied ? (

@@ -30,6 +30,8 @@ export const sharedText = {
   moreThanThreeSeconds: 'more than three seconds',
   retryNow: 'Retry now',
   copied: 'Copied',
+  copyFailed: 'Could not copy to the clipboard',
+  fileUnreadable: 'The file could not be read',
   copy: (what: string) => `Copy ${what}`,
   pageFailed: 'This page failed to load',
   notSaved: 'Not saved: correct the marked fields.',

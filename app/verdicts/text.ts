@@ -62,6 +62,7 @@ export const verdictsText = {
   verdictsIntro: 'Dropped and logged packets, newest first. Sampled, rate-limited per pod.',
   exportLines: 'Export JSON Lines',
   loadOlder: 'Load older',
+  loadOlderFailed: 'Older verdicts could not be loaded',
   noVerdictMatchesDetail: 'New matching verdicts appear here.',
   openRules: 'Open rules',
 };

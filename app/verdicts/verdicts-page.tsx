@@ -8,6 +8,7 @@ import { Button } from '../_components/button.tsx';
 import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { DataTable } from '../_components/table/data-table.tsx';
+import { notify } from '../_components/toast.tsx';
 import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
 import { useDebounced } from '../_lib/use-debounced.ts';
 import { useUrlState } from '../_lib/use-url-state.ts';
@@ -82,7 +83,15 @@ export function VerdictsPage() {
           />
           {log.next !== null && (
             <div className="px-(--gutter) py-2">
-              <Button onClick={() => void loadOlder()}>{verdictsText.loadOlder}</Button>
+              <Button
+                onClick={() => {
+                  loadOlder().catch(({ message }: Error) =>
+                    notify({ title: verdictsText.loadOlderFailed, detail: message, tone: 'failed' }),
+                  );
+                }}
+              >
+                {verdictsText.loadOlder}
+              </Button>
             </div>
           )}
         </div>

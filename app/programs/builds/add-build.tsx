@@ -56,7 +56,10 @@ export function AddBuild({ refused }: { refused: string | null }) {
         className="grid gap-3 border-line-2 border-t pt-3"
         onSubmit={(event) => {
           event.preventDefault();
-          if (reason === null && !add.isPending) void submit();
+          if (reason !== null || add.isPending) return;
+          submit().catch(({ message }: Error) =>
+            notify({ tone: 'failed', title: sharedText.fileUnreadable, detail: message }),
+          );
         }}
       >
         <FileField

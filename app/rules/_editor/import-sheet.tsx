@@ -78,7 +78,13 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
               {...tied}
               type="file"
               accept=".yaml,.yml,.json,application/yaml,text/yaml,application/json"
-              onChange={(event) => void event.target.files?.[0]?.text().then(setText)}
+              onChange={(event) => {
+                event.target.files?.[0]
+                  ?.text()
+                  .then(setText, ({ message }: Error) =>
+                    notify({ title: sharedText.fileUnreadable, detail: message, tone: 'failed' }),
+                  );
+              }}
               className="min-h-(--control) text-12 text-ink-2 file:mr-3 file:h-(--control) file:rounded-2 file:border file:border-line-2 file:bg-surface-1 file:px-2.5 file:text-13 file:text-ink-1"
             />
           )}
