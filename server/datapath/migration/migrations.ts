@@ -30,7 +30,7 @@ interface StartedMigration {
 
 /** Runs migrations, at most one of a pod at a time, and ends those that a killed agent left open. */
 export class Migrations {
-  readonly #core: DatapathContext;
+  readonly #context: DatapathContext;
   readonly #ended: (pod: LivePod) => void;
   readonly #wrap: (actions: StepActions) => StepActions;
   readonly #journals: JournalRetry;
@@ -44,27 +44,34 @@ export class Migrations {
    * @param wrap replaces the actions of each migration; tests inject faults with it
    */
   constructor(
-    core: DatapathContext,
+    context: DatapathContext,
     ended: (pod: LivePod) => void,
     wrap: (actions: StepActions) => StepActions = (actions) => actions,
   ) {
-    this.#core = core;
+    this.#context = context;
     this.#ended = ended;
     this.#wrap = wrap;
-    this.#scope = new TaskScope((error) => core.log.error({ err: error }, 'migrations'));
+    this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'migrations'));
     this.#journals = new JournalRetry(
-      (migration) => core.store.saveMigration(migration),
-      core.publish.migration,
+      (migration) => context.store.saveMigration(migration),
+      context.publish.migration,
       this.#scope,
     );
   }
 
   async plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
     using namespace = openPodNamespace(pod.record);
-    const { plan } = await prepareMigration(this.#core.kernel, pod, namespace, to, this.#core.slots.next(), {
-      obstacle: obstacle(pod),
-      recreate,
-    });
+    const { plan } = await prepareMigration(
+      this.#context.kernel,
+      pod,
+      namespace,
+      to,
+      this.#context.slots.next(),
+      {
+        obstacle: obstacle(pod),
+        recreate,
+      },
+    );
     return plan;
   }
 
@@ -80,7 +87,7 @@ export class Migrations {
         const opened = await this.#open(pod, to, actor, recreate, what);
         enter({ type: 'migrating', migrationId: opened.migration.id });
         started.resolve(structuredClone(opened.migration));
-        this.#core.publish.pod(pod);
+        this.#context.publish.pod(pod);
         const requests = pod.requests;
         await this.#run(pod, opened);
         return { migration: opened.migration, requests };
@@ -106,22 +113,22 @@ export class Migrations {
     let namespace: PodNamespace | null = null;
     let device: DeviceRecord | null = null;
     try {
-      slot = this.#core.slots.allocate();
+      slot = this.#context.slots.allocate();
       namespace = openPodNamespace(pod.record);
-      const prepared = await prepareMigration(this.#core.kernel, pod, namespace, to, slot, {
+      const prepared = await prepareMigration(this.#context.kernel, pod, namespace, to, slot, {
         obstacle: null,
         recreate,
       });
       throwRefusals(prepared.plan.checks, what);
-      device = await this.#core.store.addDevice(prepared.device);
-      const migration = await this.#core.store.addMigration(newJournal(prepared.plan, pod, actor));
+      device = await this.#context.store.addDevice(prepared.device);
+      const migration = await this.#context.store.addMigration(newJournal(prepared.plan, pod, actor));
       const from = currentDevice(pod);
       addPendingDevice(pod, device);
       return { migration, from, to: device, namespace, networkState: prepared.networkState };
     } catch (error) {
       namespace?.[Symbol.dispose]();
       if (device) await this.#takeBack(pod, device);
-      else if (slot !== null) this.#core.slots.release(slot);
+      else if (slot !== null) this.#context.slots.release(slot);
       this.#ended(pod);
       throw error;
     }
@@ -141,7 +148,7 @@ export class Migrations {
       const move = this.#move(pod, from, to, namespace, migration, networkState);
       await runSteps(migration, this.#actions(move), this.#journal);
     } catch (error) {
-      this.#core.log.error({ err: error, migration: migration.id }, 'migration');
+      this.#context.log.error({ err: error, migration: migration.id }, 'migration');
       await endAsFailed(migration, error, this.#journal);
     } finally {
       namespace[Symbol.dispose]();
@@ -154,8 +161,8 @@ export class Migrations {
     { migration, requests }: { migration: Migration; requests: LivePod['requests'] },
   ): Promise<Migration> {
     if (requests && migration.result) this.#uncounted.push({ migration, pod, before: requests });
-    this.#core.publish.pod(pod);
-    await this.#core.publish.event(endEvent(migration));
+    this.#context.publish.pod(pod);
+    await this.#context.publish.event(endEvent(migration));
     this.#ended(pod);
     return migration;
   }
@@ -168,14 +175,14 @@ export class Migrations {
       migration.result.requestsFailed = pod.requests.failed - before.failed;
       this.#scope.start(async () => {
         await this.#journals.save(migration);
-        this.#core.publish.migration(migration);
+        this.#context.publish.migration(migration);
       });
     }
   }
 
   async recover(migration: Migration, pod: LivePod | undefined): Promise<void> {
     const recovery: RecoveryContext = {
-      kernel: this.#core.kernel,
+      kernel: this.#context.kernel,
       journal: this.#journal,
       actions: (move) => this.#actions(move),
       move: (livePod, from, to, namespace, journal) =>
@@ -187,7 +194,7 @@ export class Migrations {
           recoverMigration(migration, pod, recovery),
         )
       : await recoverMigration(migration, pod, recovery);
-    await this.#core.publish.event({
+    await this.#context.publish.event({
       type: 'migration.recovered',
       severity: ended.state === 'failed' ? 'error' : 'warning',
       podId: ended.podId,
@@ -213,7 +220,7 @@ export class Migrations {
    * ends nevertheless, and the next reconciliation of the pod removes the record.
    */
   async #close(pod: LivePod, device: DeviceRecord): Promise<void> {
-    const { kernel, store, slots, log } = this.#core;
+    const { kernel, store, slots, log } = this.#context;
     try {
       await retireDevice(kernel, store, slots, pod, device);
     } catch (error) {
@@ -223,13 +230,13 @@ export class Migrations {
   }
 
   #actions(move: DeviceMove): StepActions {
-    return this.#wrap(stepActions(this.#core.kernel, move));
+    return this.#wrap(stepActions(this.#context.kernel, move));
   }
 
   get #journal(): Journal {
     return {
       save: (migration) => this.#journals.save(migration),
-      emit: (migration) => this.#core.publish.migration(migration),
+      emit: (migration) => this.#context.publish.migration(migration),
     };
   }
 
@@ -249,14 +256,14 @@ export class Migrations {
       to,
       networkState,
       starting: async () => {
-        dropsBefore = await deviceDrops(this.#core.kernel, namespace, [from.slot]);
+        dropsBefore = await deviceDrops(this.#context.kernel, namespace, [from.slot]);
       },
       switched: (device) => {
         makeCurrent(pod, device);
-        this.#core.publish.pod(pod);
+        this.#context.publish.pod(pod);
       },
       removing: async () => {
-        drops = await deviceDrops(this.#core.kernel, namespace, [from.slot, to.slot]);
+        drops = await deviceDrops(this.#context.kernel, namespace, [from.slot, to.slot]);
       },
       removed: (device) => this.#close(pod, device),
       verified: (counted) => {
