@@ -34,7 +34,7 @@ export const verdictsText = {
   logTitle: (capacity: string) => `The log holds ${capacity} verdicts; the oldest are evicted`,
   shownCount: (shown: string) => `${shown} shown`,
   keyHints: 'move, Enter opens, / filters',
-  logUsage: (kept: string, capacity: string) => `log ${kept} of ${capacity}`,
+  logUsage: (size: string, capacity: string) => `log ${size} of ${capacity}`,
   verdictTitle: 'Verdict',
   verdictDescription: 'The packet and the rule that decided.',
   copyVerdict: 'the verdict as JSON',

@@ -8,7 +8,7 @@ import { verdictsText } from '../text.ts';
 
 /** Footer of a list of verdicts: number shown, size of the log, and lost events. */
 export function VerdictLogFooter({ log, failed }: { log: VerdictLog; failed: Error | null }) {
-  const { items, kept, capacity, losses } = log;
+  const { items, size, capacity, losses } = log;
   const lost = losses === null ? 0 : losses.rateLimited + losses.bufferFull;
   return (
     <footer className="sticky bottom-0 z-10 flex min-h-8 flex-wrap items-center gap-x-3 border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
@@ -38,7 +38,7 @@ export function VerdictLogFooter({ log, failed }: { log: VerdictLog; failed: Err
       )}
       {capacity > 0 && (
         <span title={verdictsText.logTitle(count(capacity))}>
-          {verdictsText.logUsage(count(kept), count(capacity))}
+          {verdictsText.logUsage(count(size), count(capacity))}
         </span>
       )}
       <span role="status">{items !== null && verdictsText.shownCount(count(items.length))}</span>
