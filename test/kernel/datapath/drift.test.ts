@@ -45,12 +45,12 @@ test.each<[what: string, change: (device: { primary: string }) => unknown, sente
   [
     'an address deleted',
     () => inPod('ip', 'address', 'delete', '10.42.0.2/32', 'dev', 'eth0'),
-    /10\.42\.0\.2\/32 was taken/,
+    /10\.42\.0\.2\/32 was removed from eth0/,
   ],
   [
     'its IPv6 address deleted',
     () => inPod('ip', 'address', 'delete', 'fd42::2/128', 'dev', 'eth0'),
-    /fd42::2\/128 was taken/,
+    /fd42::2\/128 was removed from eth0/,
   ],
   [
     'its default route deleted',
@@ -67,9 +67,9 @@ test.each<[what: string, change: (device: { primary: string }) => unknown, sente
   [
     'its device deleted from inside',
     () => inPod('ip', 'link', 'delete', 'eth0'),
-    /was deleted by someone else/,
+    /was deleted by another process/,
   ],
-])('a pod with %s has it back, and an event tells', async (_, change, sentence) => {
+])('a pod with %s is repaired, and an event reports it', async (_, change, sentence) => {
   const before = await now();
   const old = await drifts();
   change({ primary: before.primary.name });
@@ -93,7 +93,7 @@ test('an address added by another process becomes a condition, is not removed, a
   inPod('ip', 'address', 'add', '10.9.9.9/32', 'dev', 'eth0');
   await expect
     .poll(async () => (await now()).attention, { timeout: 5000 })
-    .toEqual(['10.9.9.9/32 was added to eth0 by hand; what the pod sends from it is dropped']);
+    .toEqual(['10.9.9.9/32 was added to eth0 by another process; packets from it are dropped']);
   await sleep(500);
   expect(inPod('ip', 'address', 'show', 'dev', 'eth0')).toContain('10.9.9.9');
   inPod('ip', 'address', 'delete', '10.9.9.9/32', 'dev', 'eth0');
