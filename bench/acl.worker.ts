@@ -68,7 +68,7 @@ function packetsFor(tables: PolicyTables, count: number): Buffer[] {
 /**
  * Loads sets into the kernel, each into empty maps; then the cost of a packet to a pod by the entries of the tables,
  * as BPF_PROG_TEST_RUN has it: the mean over packets that pass, of which each is given to the program many times.
- * `new`: each packet begins a connection, and is judged by the tables; `known`: it belongs to one.
+ * `new`: each packet starts a connection, and is evaluated against the tables; `known`: it belongs to one.
  */
 async function measure(report: Report, { quick }: { quick: boolean }): Promise<void> {
   const { programs } = await openKernelContext();

@@ -20,7 +20,7 @@ const usage = `Usage: npm run bench -- NAME… [--json] [--quick]
 
 Benches: `;
 
-/** A bench is told from the programs beside it by what it exports. */
+/** Benchmarks export `run`; the other files of this folder do not. */
 const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts') && /^export (const|async function) run\b/m.test(source(file)))
   .map((file) => file.slice(0, -3))

@@ -77,7 +77,7 @@ async function measure(report: Report, { env, migrations, pods }: Measure): Prom
   }
 }
 
-/** What migrations make and are to take away again. */
+/** Objects that a migration creates and has to remove again. */
 async function take(node: TestNode, pods: Pod[]) {
   // What was deleted last is let go of after a moment.
   await sleep(3000);

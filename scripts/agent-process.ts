@@ -23,7 +23,7 @@ export async function startAgent(
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
   const child = startChild({
     name: 'the agent',
-    // It gives what is under way ten seconds.
+    // The agent gives requests in progress ten seconds.
     stopWithinMs: 12_000,
     // Compiled sources are kept from start to start: less time, and 25 MB less memory while it runs.
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache/node') },

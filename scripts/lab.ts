@@ -59,7 +59,7 @@ const stopping = new AbortController();
 let told = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
-    if (stopping.signal.aborted) progress('still taking the lab away, a few seconds');
+    if (stopping.signal.aborted) progress('still removing the lab, a few seconds');
     else stopping.abort(new Error(`stopped by ${signal}`));
   });
 // The terminal, or whoever read the output, has gone.
@@ -112,7 +112,7 @@ async function main(): Promise<void> {
     tellReady(running, environment, gateway?.links);
     await untilOver(running, gateway);
   } finally {
-    progress('taking the lab away');
+    progress('removing the lab');
     await Promise.all([gateway?.stop(), running.stop()]);
     rmSync(labDirectory(values.name), { recursive: true, force: true });
   }
@@ -175,7 +175,7 @@ function writeToken(token: string): string {
   return file;
 }
 
-/** Until we are told to stop, or what the lab cannot go on without ends. @throws then, saying what did */
+/** Waits for a signal to stop. @throws an error that names the process when one that the lab needs ends before */
 async function untilOver(running: Running, gateway: GatewayProcess | undefined): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     if (stopping.signal.aborted) resolve();

@@ -22,7 +22,7 @@ const prototype = koffi.proto('uint64_t rdtsc()');
 
 /**
  * Rate of this machine's time stamp counter in kHz. QEMU's emulation hands the host's counter to the guest, and a guest that
- * calibrates it by itself can hang on a busy host, so it is told.
+ * calibrates it by itself can hang on a busy host, so the rate is passed to it.
  */
 export function measureTscKhz(): number {
   const libc = koffi.load('libc.so.6');

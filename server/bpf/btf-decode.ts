@@ -72,7 +72,7 @@ function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left 
         const text = textOf(bytes.subarray(bit >> 3, (bit >> 3) + type.length));
         if (text !== null) return text;
       }
-      // An array may claim more than there is: what is beyond the value is not told.
+      // An array may be declared longer than the value: elements beyond its end are omitted.
       const room = element.bytes === 0 ? 0 : Math.floor((bytes.length - (bit >> 3)) / element.bytes);
       return Array.from({ length: Math.max(0, Math.min(type.length, room)) }, (_, i) =>
         decodeAt(btf, type.element, bytes, { ...inside, bit: bit + i * element.bytes * 8 }),

@@ -181,7 +181,7 @@ export class DatapathPrograms {
     try {
       if (this.#before) closePrograms(this.#before);
       this.#before = before;
-      // In force from here on: what is attached while the links are replaced gets the new ones at once.
+      // Set before the links are replaced, so that programs attached meanwhile are the new ones.
       this.#programs = keepPrograms(loaded.programs);
     } finally {
       loaded.close();

@@ -37,7 +37,7 @@ export interface ObjectDescription {
   programs: { name: string; section: string; type: number }[];
   /** includes data sections; `maxEntries` is 0 when the loader has to set it */
   maps: (Pick<MapInfo, 'name' | 'type' | 'keyBytes' | 'valueBytes' | 'maxEntries' | 'flags'> & {
-    /** true for a data section such as .rodata, which libbpf turns into a map */
+    /** true for a data section such as .rodata, which libbpf loads as a map */
     data: boolean;
   })[];
 }

@@ -80,7 +80,7 @@ const registerTexts = (state: State): string[] =>
 
 const numberIn = (name: string): number => Number(name.replace(/\D/g, ''));
 
-/** Turns a verifier log into a readable error: its message first, the whole log as the cause. */
+/** Builds a readable error from a verifier log: its message first, the whole log as the cause. */
 export function verifierError(object: string, program: string, log: string, errno: number): ProblemError {
   const verifier = parseVerifierLog(program, log);
   const { message, instruction, source, meaning } = verifier;

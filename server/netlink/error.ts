@@ -36,7 +36,7 @@ export class NetlinkError extends Error {
 export const isNetlinkError = (error: unknown, ...codes: string[]): error is NetlinkError =>
   error instanceof NetlinkError && codes.includes(error.code);
 
-/** Turns ENODEV into an empty list, for dumps of one interface's objects: an interface that is gone has none. */
+/** Replaces ENODEV by an empty list, for dumps of one interface's objects: an interface that is gone has none. */
 export const emptyWhenDeviceGone = <T>(error: unknown): T[] => {
   if (isNetlinkError(error, 'ENODEV')) return [];
   throw error;

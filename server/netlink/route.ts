@@ -14,7 +14,7 @@ import {
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /**
- * Turns a route that was read into one to be added, on the same device or on `ifindex`. A multipath route keeps the
+ * Converts a route that was read into one to be added, on the same device or on `ifindex`. A multipath route keeps the
  * devices of its next hops.
  */
 export function toNewRoute(route: Route, ifindex?: number): NewRoute {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { capability, capabilityName } from '../../contract/node.ts';
 import { probeCapabilities } from '../../server/kernel/probe.ts';
 
-test('every capability is tried, and each answer says how or why not', async () => {
+test('every capability is probed, with a detail of what succeeded or why it is missing', async () => {
   const capabilities = await probeCapabilities();
   expect(capabilities.map(({ name }) => name).sort()).toEqual([...capabilityName.options].sort());
   for (const one of capabilities) {
@@ -14,7 +14,7 @@ test('every capability is tried, and each answer says how or why not', async () 
   }
 });
 
-test('netkit is told as `ip` finds it', async () => {
+test('netkit is available exactly if `ip` can create it', async () => {
   const netkit = (await probeCapabilities()).find(({ name }) => name === 'netkit');
   const namespace = `podlane-t-probe-${process.pid}`;
   execFileSync('ip', ['netns', 'add', namespace]);
@@ -35,7 +35,7 @@ test('netkit is told as `ip` finds it', async () => {
   }
 });
 
-test('nothing is left behind: descriptors, namespace', async () => {
+test('a probe leaks no descriptor and stays in its namespace', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length;
   const before = [descriptors(), readlinkSync('/proc/self/ns/net')];
   await probeCapabilities();

@@ -38,7 +38,7 @@ test('a killed agent is missed by no packet; the next one has the same pods and 
   );
 });
 
-test('an agent that is told to stop leaves the pods their devices, and no socket behind', async () => {
+test('an agent that gets a signal to stop keeps the pods’ devices and removes its socket', async () => {
   const host = new TestHost();
   const agent = await new AgentProcess(host).ready();
   const cart = await agent.attach('cart', 33);

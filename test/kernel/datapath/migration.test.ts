@@ -110,7 +110,7 @@ test('routes and addresses that somebody added go along', async () => {
   }
 });
 
-test('while it runs, pod and path are read of one device, never of two halves', async () => {
+test('during a migration, pod and path are read from one device, never from a mix of two', async () => {
   const migrating = node.migrate('shop.moved', 'veth', true);
   let running = true;
   void migrating.finally(() => {

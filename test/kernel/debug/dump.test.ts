@@ -67,7 +67,7 @@ test('the archive unpacks into one folder whose files match the manifest’s che
   expect(taken.manifest).toMatchObject({ name: dump.name, agent: true });
   expect(dump.files).toBe(taken.paths.length - 2);
   expect(dump.parts.map(({ state }) => state)).toEqual(dump.parts.map(() => 'done'));
-  // What is missing, if anything, is told in both places.
+  // Both places report missing files.
   const missing = taken.manifest.files.filter(({ problem }) => problem !== null);
   expect(dump.parts.flatMap(({ problems }) => problems)).toHaveLength(missing.length);
   expect(missing.filter(unexpected)).toEqual([]);

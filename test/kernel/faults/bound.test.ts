@@ -46,7 +46,7 @@ const datagrams = `import { createSocket } from 'node:dgram';
   const udp6 = createSocket('udp6').bind(5001);
   await new Promise((bound) => udp6.on('listening', bound));`;
 
-test('a pod whose sockets are bound to no device has nothing to be told', async () => {
+test('a pod without sockets bound to a device gets no note', async () => {
   await run(`${datagrams} console.log('ready');`);
   expect(await notes()).toEqual([]);
 });

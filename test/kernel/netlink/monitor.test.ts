@@ -181,7 +181,7 @@ describe('in all namespaces', () => {
     expect(events.filter((event) => has(event, { link: { ifindex: peer } }))).toEqual([]);
   });
 
-  test('loss inside a pod is told, and events go on after it', async () => {
+  test('lost events inside a pod are reported, and events continue after them', async () => {
     using host = testNamespace();
     using pod = testNamespace();
     const events: NetworkEvent[] = [];

@@ -81,7 +81,7 @@ describe('sockets bound to a device', () => {
     else expect(sockets.map(({ inode }) => inode)).toEqual(inodes);
   });
 
-  test('one among a thousand is told alone', async () => {
+  test('only the bound one of a thousand sockets is listed', async () => {
     using namespace = await pod();
     using held = new BoundTestSockets(namespace.fd);
     for (let port = 10_000; port < 11_000; port++)

@@ -46,8 +46,8 @@ afterAll(async () => {
 });
 
 test('a build that is unsigned or refused by the verifier is not added', async () => {
-  const stranger = new SigningKey(mkdtempSync(join(trust, 'not-')));
-  await expect(node.ask('POST', '/builds', stranger.body(image))).rejects.toMatchObject({
+  const otherKey = new SigningKey(mkdtempSync(join(trust, 'not-')));
+  await expect(node.ask('POST', '/builds', otherKey.body(image))).rejects.toMatchObject({
     code: 'unsigned_build',
   });
   await expect(node.ask('POST', '/builds', key.body(objectRefusedByVerifier()))).rejects.toMatchObject({

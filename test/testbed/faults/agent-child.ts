@@ -10,7 +10,7 @@ import type { AgentCall, AgentReply, Call, NodeObservation } from './agent.ts';
 import type { FaultAt } from './fault.ts';
 import { interceptKernelCalls, type KernelCalls, withCalls } from './refuse-calls.ts';
 
-// The agent's datapath and books without its doors, doing what it is told over IPC; faults come where it is told.
+// The agent's datapath and store without its listeners, controlled over IPC; faults are injected at the chosen step.
 interceptKernelCalls();
 
 let store: SqliteStore | null = null;
@@ -78,7 +78,7 @@ function faulty(name: MigrationStep, { do: act, undo }: StepAction): StepAction 
 
 const writes = { addDevice: 'device', addMigration: 'journal', saveMigration: 'step' } as const;
 
-/** The books on a file system that is full by the time the fault's write comes. */
+/** Opens the store on a file system that is full at the fault's write. */
 const booksOf = (real: SqliteStore): SqliteStore =>
   new Proxy(real, {
     get(target, name) {

@@ -43,8 +43,8 @@ export interface FaultFixtureOptions {
 const pingersWithinMs = 20_000;
 
 /**
- * A host with two pods of both families, one to be moved and one that stays, pinged all the time: the host the pod by
- * the host's routes, the pod the other pod the short way. The books are on a small file system of their own.
+ * A host with two dual-stack pods, one that migrates and one that stays. Pings run all the time: from the host to the pod
+ * by the host's routes, and from pod to pod by redirect. The store is on a small file system of its own.
  */
 export class FaultFixture implements AsyncDisposable {
   readonly host: string;

@@ -80,7 +80,7 @@ test.each<[string, number, string, unknown]>([
     '01000000000000000000000000000080',
     '0x80000000000000000000000000000001',
   ],
-  ['a truth', id.bool, '01', true],
+  ['a bool', id.bool, '01', true],
   ['text that ends early', id.text, '6361727400000000', 'cart'],
   ['text that fills its array', id.text, '6361727463617274', 'cartcart'],
   ['bytes that are no text', id.text, '63000000000000ff', [99, 0, 0, 0, 0, 0, 0, -1].map((n) => n)],

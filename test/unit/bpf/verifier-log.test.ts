@@ -10,7 +10,7 @@ R1 offset is outside of the packet
 processed 2 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
 `;
 
-test('a refusal is told by complaint, instruction, source line, registers and the way there', () => {
+test('a refusal has its message, instruction, source line, registers and the instructions before it', () => {
   expect(parseVerifierLog('tested', packet)).toEqual({
     program: 'tested',
     message: 'invalid access to packet, off=0 size=1, R1(id=0,off=0,r=0); R1 offset is outside of the packet',

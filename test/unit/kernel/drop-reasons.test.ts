@@ -29,7 +29,7 @@ test.each([
   expect(readDropReasons(kernel(4)).name(reason)).toBe(name);
 });
 
-test('the receiving socket is told where the tracepoint has a fourth argument', () => {
+test('there is a receiving socket if the tracepoint has a fourth argument', () => {
   expect([4, 5].map((parameters) => readDropReasons(kernel(parameters)).hasReceiverSocket)).toEqual([
     false,
     true,

@@ -3,8 +3,8 @@ import type { AddressOptions } from '../../../../server/netlink/address.ts';
 import type { NewNeighbor } from '../../../../server/netlink/neighbor.ts';
 import type { NewNetkit } from '../../../../server/netlink/netkit.ts';
 import type { NewNextHop } from '../../../../server/netlink/next-hop.ts';
-import type { NewRoute, RouteType } from '../../../../server/netlink/route-message.ts';
-import type { RouteMetrics } from '../../../../server/netlink/route-metrics.ts';
+import type { NewRoute } from '../../../../server/netlink/route-message.ts';
+import type { RawRoute } from './values.ts';
 import * as arbitrary from './values.ts';
 
 export type Place = 'host' | 'pod';
@@ -164,21 +164,6 @@ function furnish(
   }
 }
 
-export interface RawRoute {
-  family: 'ipv4' | 'ipv6';
-  type: RouteType;
-  destination: string;
-  way: 'device' | 'gateway' | 'gateway6' | 'several';
-  gateways: string[];
-  gateway6: string;
-  weights: number[];
-  devices: number[];
-  ownSource: boolean;
-  more: Pick<NewRoute, 'table' | 'protocol' | 'metric' | 'typeOfService' | 'preference' | 'scope'> & {
-    metrics?: Partial<RouteMetrics>;
-  };
-}
-
 function routeOn(into: End, near: End[], raw: RawRoute): NewRoute {
   const { family, type, destination, gateways, gateway6, more } = raw;
   const { scope, preference, ...rest } = more;
@@ -192,7 +177,7 @@ function routeOn(into: End, near: End[], raw: RawRoute): NewRoute {
   );
   const source = raw.ownSource && own ? { preferredSource: own.address.split('/')[0]! } : {};
   const onlink = (gateway: string) => !gateway.startsWith('fe80:');
-  if (raw.way === 'several') {
+  if (raw.via === 'several') {
     const candidates = near.filter((each) => family === 'ipv4' || speaksIpv6(each));
     const hops = gateways.map((gateway, index): NewNextHop => {
       const through = candidates[raw.devices[index]! % candidates.length]!;
@@ -200,14 +185,14 @@ function routeOn(into: End, near: End[], raw: RawRoute): NewRoute {
     });
     return { ...base, ...source, nextHops: hops };
   }
-  if (raw.way === 'gateway6' && family === 'ipv4' && speaksIpv6(into))
+  if (raw.via === 'gateway6' && family === 'ipv4' && speaksIpv6(into))
     return { ...base, ...source, ifindex: into.ifindex, gateway: gateway6, onlink: false };
-  if (raw.way === 'gateway' || family === 'ipv6')
+  if (raw.via === 'gateway' || family === 'ipv6')
     return {
       ...base,
       ...source,
       ifindex: into.ifindex,
-      ...(raw.way === 'device' ? {} : { gateway: gateways[0]!, onlink: onlink(gateways[0]!) }),
+      ...(raw.via === 'device' ? {} : { gateway: gateways[0]!, onlink: onlink(gateways[0]!) }),
     };
   return { ...base, ...source, ifindex: into.ifindex, ...(scope ? { scope } : {}) };
 }

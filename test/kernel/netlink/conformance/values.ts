@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { addressBytes, formatAddress } from '../../../../server/netlink/ip-address.ts';
-import type { RawRoute } from './generate.ts';
+import type { NewRoute, RouteType } from '../../../../server/netlink/route-message.ts';
+import type { RouteMetrics } from '../../../../server/netlink/route-metrics.ts';
 
 const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(value, { nil: undefined });
@@ -141,7 +142,7 @@ const metrics = fc.record({ values: metricValues, lock: fc.boolean(), reno: fc.b
   }),
 );
 const common = {
-  way: fc.constantFrom('device' as const, 'gateway' as const, 'gateway6' as const, 'several' as const),
+  via: fc.constantFrom('device' as const, 'gateway' as const, 'gateway6' as const, 'several' as const),
   type: fc.oneof(
     { weight: 4, arbitrary: fc.constant('unicast' as const) },
     {
@@ -196,3 +197,17 @@ export const neighbor = fc.record({
   externallyLearned: fc.boolean(),
   protocol: fc.constantFrom(0, 4, 186, 250),
 });
+export interface RawRoute {
+  family: 'ipv4' | 'ipv6';
+  type: RouteType;
+  destination: string;
+  via: 'device' | 'gateway' | 'gateway6' | 'several';
+  gateways: string[];
+  gateway6: string;
+  weights: number[];
+  devices: number[];
+  ownSource: boolean;
+  more: Pick<NewRoute, 'table' | 'protocol' | 'metric' | 'typeOfService' | 'preference' | 'scope'> & {
+    metrics?: Partial<RouteMetrics>;
+  };
+}
