@@ -34,7 +34,7 @@ export function peerLabel(peer: Peer): string {
 
 /** Labels all peers of a rule; `any` if it names none. */
 export const peersLabel = (peers: readonly Peer[]): string =>
-  peers.length === 0 ? 'anyone' : peers.map(peerLabel).join('; ');
+  peers.length === 0 ? rulesText.anyPeer : peers.map(peerLabel).join('; ');
 
 /** Labels protocol and ports, e.g. `tcp 80, 8000–8100`, `icmp 8`, `udp` or `any`. */
 export function rulePortsLabel({ protocol, ports, icmp }: Pick<Rule, 'protocol' | 'ports' | 'icmp'>): string {

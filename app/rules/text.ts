@@ -198,6 +198,7 @@ export const rulesText = {
   entriesPageTitle: 'Rule entries',
   lookupTitle: 'Policy lookup',
   allPods: 'all pods',
+  anyPeer: 'any',
   inNamespace: (what: string, namespace: string) => `${what} in namespace ${namespace}`,
   namespace: (namespace: string) => `namespace ${namespace}`,
   cidrExcept: (cidr: string, except: string) => `${cidr} except ${except}`,

@@ -43,7 +43,7 @@ const program = (id: number, more: Partial<Program>): Program => ({
 const ours = program(7, { name: 'from_pod', owner: { kind: 'ours', what: 'datapath' } });
 const cilium = program(8, { type: 'xdp', owner: { kind: 'process', pid: 312, name: 'cilium-agent' } });
 
-test('programs are found by every word, in the name, the owner or the id', () => {
+test('programs match every word of the filter in name, owner or id', () => {
   const shown = (text: string, more = {}) =>
     filterPrograms([ours, cilium], { ...emptyProgramFilter, text, ...more }).map(({ id }) => id);
   expect(shown('pod datapath')).toEqual([7]);
@@ -62,7 +62,7 @@ test('programs are found by every word, in the name, the owner or the id', () =>
   });
 });
 
-test('a view survives its address; what is not understood is left out', () => {
+test('a filter survives its URL; unknown values are ignored', () => {
   const view = {
     ...emptyProgramFilter,
     text: 'a b',
@@ -72,12 +72,12 @@ test('a view survives its address; what is not understood is left out', () => {
   } as const;
   expect(programFilterQuery(emptyProgramFilter)).toBe('');
   expect(parseProgramFilter(new URLSearchParams(programFilterQuery(view)))).toEqual(view);
-  expect(parseProgramFilter(new URLSearchParams('owner=me&sort=colour&order=up'))).toEqual(
+  expect(parseProgramFilter(new URLSearchParams('owner=me&sort=unknown&order=up'))).toEqual(
     emptyProgramFilter,
   );
 });
 
-test('rows are sorted by a column; what is not known comes last either way', () => {
+test('rows are sorted by a column; unknown values come last in both directions', () => {
   const columns: Column<{ n: number | null }>[] = [
     { key: 'n', label: 'n', sort: ({ n }) => n, cell: () => null },
   ];
@@ -89,7 +89,7 @@ test('rows are sorted by a column; what is not known comes last either way', () 
   expect(order(true)).toEqual([10, 2, null, Number.NaN]);
 });
 
-test('a listing has functions and lines of source between its instructions', () => {
+test('a listing has function names and source lines between its instructions', () => {
   const plain = { hex: '', function: null, source: null, target: null };
   const instructions: Instruction[] = [
     {
@@ -108,7 +108,7 @@ test('a listing has functions and lines of source between its instructions', () 
   expect(listingText(instructions)).toBe('from_pod:\n; return 0;\n   0: r0 = 0\n   1: exit');
 });
 
-test('a value stands on one line: members by name, runs of the same counted, text in quotes where it must', () => {
+test('a value is formatted on one line: named members, counted runs, strings quoted where needed', () => {
   expect(inlineValue({ address: '10.0.0.1', ports: [80, 443], on: true })).toBe(
     '{address: 10.0.0.1, ports: [80, 443], on: true}',
   );

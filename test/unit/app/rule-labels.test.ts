@@ -13,10 +13,10 @@ const made = (more: object) =>
   rule.parse({ name: 'web', direction: 'ingress', subject: { all: true }, action: 'allow', ...more });
 
 test.each([
-  [{ all: true }, 'every pod'],
+  [{ all: true }, 'all pods'],
   [{ namespace: 'shop' }, 'namespace shop'],
   [{ pod: 'shop.cart' }, 'shop.cart'],
-  [{ selector: {}, namespace: 'shop' }, 'every pod of shop'],
+  [{ selector: {}, namespace: 'shop' }, 'all pods in namespace shop'],
   [
     { selector: { matchLabels: { app: 'cart' }, matchExpressions: [{ key: 'old', operator: 'Exists' }] } },
     'app=cart, old',
@@ -30,11 +30,11 @@ test.each([
 });
 
 test('peers, protocols and ports', () => {
-  expect(peersLabel([])).toBe('anyone');
+  expect(peersLabel([])).toBe('any');
   const { peers } = made({
     peers: [{ cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] }, { pods: { matchLabels: { app: 'a' } } }],
   });
-  expect(peersLabel(peers)).toBe('10.0.0.0/8 but 10.1.0.0/16; app=a');
+  expect(peersLabel(peers)).toBe('10.0.0.0/8 except 10.1.0.0/16; app=a');
   expect(rulePortsLabel(made({}))).toBe('any');
   expect(rulePortsLabel(made({ protocol: 'tcp', ports: [{ from: 80 }, { from: 8000, to: 8100 }] }))).toBe(
     'tcp 80, 8000–8100',
@@ -50,11 +50,11 @@ test.each([
   ['udp', 8000, 8063, '8000–8063'],
   ['icmp', 8 * 256, 8 * 256 + 255, 'type 8'],
   ['icmp', 3 * 256 + 4, 3 * 256 + 4, 'type 3 code 4'],
-] as const)('an entry of %s %i to %i is of ports %s', (protocol, from, to, words) => {
+] as const)('an entry of %s %i to %i has ports %s', (protocol, from, to, words) => {
   expect(entryPortsLabel(protocol, from, to)).toBe(words);
 });
 
-test('rules are asked by priority, and among equals in their order', () => {
+test('rules are evaluated by priority, and in their order within a priority', () => {
   const rules = [made({ name: 'b' }), made({ name: 'c', priority: 5 }), made({ name: 'a' })];
   expect(inEvaluationOrder(rules).map(({ rule, index }) => [rule.name, index])).toEqual([
     ['c', 1],
@@ -63,7 +63,7 @@ test('rules are asked by priority, and among equals in their order', () => {
   ]);
 });
 
-test('a rule is found by any of its words', () => {
+test('a rule is found by each of its words', () => {
   const one = made({ protocol: 'tcp', ports: [{ from: 443 }], action: 'deny' });
   expect(matchesSearch(one, 'DENY 443')).toBe(true);
   expect(matchesSearch(one, '')).toBe(true);

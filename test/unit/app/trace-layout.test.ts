@@ -15,7 +15,7 @@ const edge = (from: string, to: string, packets = 1, by: TraceEdge['by'] = null)
   packets,
 });
 
-test('a place stands behind all that lead to it', () => {
+test('a node stands right of all nodes that lead to it', () => {
   const nodes = ['a', 'b', 'c', 'd'].map((id) => node(id));
   const layers = longestPathLayers(nodes, [edge('a', 'b'), edge('b', 'c'), edge('a', 'c'), edge('c', 'd')]);
   expect([...layers]).toEqual([
@@ -26,12 +26,12 @@ test('a place stands behind all that lead to it', () => {
   ]);
 });
 
-test('ways that lead back end as well', () => {
+test('edges that close a cycle do not loop forever', () => {
   const nodes = [node('a'), node('b')];
   expect(longestPathLayers(nodes, [edge('a', 'b'), edge('b', 'a'), edge('a', 'a')]).size).toBe(2);
 });
 
-test('in a column the most packets are on top, and nothing overlaps', () => {
+test('the busiest node of a column is on top, and no nodes overlap', () => {
   const nodes = [node('a'), node('few', 'dropped'), node('many', 'to-pod')];
   const { places, lines, width } = layoutTracePath(
     nodes,
@@ -48,6 +48,6 @@ test('in a column the most packets are on top, and nothing overlaps', () => {
   expect(lines[1]!.stroke).toBeGreaterThan(lines[0]!.stroke);
 });
 
-test('without packets there is nothing to draw', () => {
+test('a trace without packets has an empty layout', () => {
   expect(layoutTracePath([], [], 800)).toMatchObject({ places: [], lines: [] });
 });

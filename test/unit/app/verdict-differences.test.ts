@@ -5,7 +5,7 @@ import type { Verdict, VerdictKind } from '../../../contract/verdict.ts';
 const verdict = (id: number, kind: VerdictKind, rule: string | null, pod: string | null) =>
   ({ id, kind, rule, pod: pod === null ? null : { id: pod, namespace: 'shop', name: pod } }) as Verdict;
 
-test('what a draft would do differently is counted by rule and pod, each with its newest packet', () => {
+test('verdicts that differ under the staged rules are counted by rule and pod, each with its newest packet', () => {
   const differences = verdictDifferences([
     verdict(6, 'staged-deny', 'no-web', 'cart'),
     verdict(5, 'dropped', 'no-web', 'cart'),
@@ -19,6 +19,6 @@ test('what a draft would do differently is counted by rule and pod, each with it
   ).toEqual([
     ['staged-deny', 'no-web', 'shop.cart', 2, 6],
     ['staged-allow', null, 'shop.cart', 1, 4],
-    ['staged-deny', 'no-web', 'a pod that is gone', 1, 2],
+    ['staged-deny', 'no-web', 'deleted pod', 1, 2],
   ]);
 });
