@@ -26,7 +26,7 @@ enum podlane_drop_reason {
  * a sweep of all devices reads. Egress leaves the pod. Bytes are of network packets: without the 14 bytes of
  * Ethernet header, which netkit L3 carries too. A GSO packet counts as one packet.
  *
- * Plain additions: only the own CPU writes a line, and our hooks run with bottom halves off, so that
+ * Plain additions: only the own CPU writes a line, and our hooks run with softirqs disabled, so that
  * neither another CPU nor a softirq on this one gets between load and store.
  */
 struct podlane_counters {

@@ -28,7 +28,7 @@ const components = {
   Build: build,
   UserProgram: userProgram,
   ActiveRules: activeRules,
-  DraftRules: stagedRules,
+  StagedRules: stagedRules,
   Rule: rule,
   RuleEntry: ruleEntry,
   RuleSet: ruleSet,

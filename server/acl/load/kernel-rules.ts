@@ -88,7 +88,7 @@ export interface KernelRules {
   onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void;
   /** Returns the slots that lost verdict events. */
   lostVerdicts(): LostVerdicts[];
-  /** Replaces the trace filters, at most 4; an empty list turns tracing off. */
+  /** Replaces the trace filters, at most 4; an empty list disables tracing. */
   setTraceFilters(filters: readonly TraceFilter[]): void;
   /** Subscribes to trace events. @returns a function that ends the subscription */
   onTraceEvents(listener: (events: readonly TraceEvent[]) => void): () => void;

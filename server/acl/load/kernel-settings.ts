@@ -52,9 +52,9 @@ export class KernelSettings {
   }
 
   setTimeouts(timeouts: ConntrackTimeouts): void {
-    timeoutKinds.forEach((kind, row) => {
-      conntrackStates.forEach((state, column) => {
-        this.#u32[settingsOffset.timeouts / 4 + row * 4 + column] = timeouts[kind][state];
+    timeoutKinds.forEach((kind, kindIndex) => {
+      conntrackStates.forEach((state, stateIndex) => {
+        this.#u32[settingsOffset.timeouts / 4 + kindIndex * 4 + stateIndex] = timeouts[kind][state];
       });
     });
   }

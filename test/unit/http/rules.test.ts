@@ -69,7 +69,7 @@ test('rules are put as YAML or JSON, answered with their ETag, and exported in t
   });
 });
 
-test('what is wrong in a text is told by line, of JSON too, and a dry run tells what would change', async () => {
+test('errors of a text are reported by line, also in JSON, and a dry run returns the changes', async () => {
   const ask = await openRules();
   expect(await ask('PUT', '', text(70_000))).toMatchObject({
     status: 422,
@@ -105,7 +105,7 @@ test('a change that was made from an older state is refused', async () => {
   expect((await ask('DELETE', '', undefined, { 'if-match': '"v1"' })).status).toBe(409);
 });
 
-test('a draft is saved, read, applied and dropped', async () => {
+test('staged rules are saved, read, applied and discarded', async () => {
   const ask = await openRules();
   expect(await ask('GET', '/staged')).toMatchObject({ status: 200, body: { staged: null } });
   expect((await ask('GET', '/entries?set=staged')).body).toMatchObject({ code: 'no_staged_rules' });
