@@ -39,7 +39,7 @@ export interface PodStore {
   pods(): Promise<PodRecord[]>;
   /** Devices that are not removed; a pod that is being migrated has two. */
   devices(): Promise<DeviceRecord[]>;
-  /** Adds a pod with its first device in one transaction, before the kernel is asked for anything. */
+  /** Adds a pod with its first device in one transaction, before anything is created in the kernel. */
   addPod(pod: NewPodRecord, device: NewDeviceRecord): Promise<{ pod: PodRecord; device: DeviceRecord }>;
   /** Marks the pod and all its devices as removed. */
   removePod(id: string): Promise<void>;

@@ -42,7 +42,7 @@ export interface SqliteStoreOptions {
 /**
  * Stores what the kernel cannot hold in one SQLite file: names of pods, the history of their devices, journals of
  * migrations and batches, versions of the access rules, settings, events. A write is in the file when its promise
- * resolves: a killed agent loses nothing that it was told is written. A power cut may lose the last writes, but never
+ * resolves: a killed agent loses no acknowledged write. A power cut may lose the last writes, but never
  * leaves the file inconsistent. Every method throws ProblemError `store_failed` with SQLite's error.
  */
 export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {

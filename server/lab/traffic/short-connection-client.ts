@@ -7,20 +7,20 @@ const maxConnections = 8;
 
 /** Sends one request per connection: connect, request, reply, close. */
 export function shortClient({ address, port, request, reply, counts, clock }: ClientOptions): TrafficClient {
-  const underWay = new Map<number, { since: number; end(ok: boolean): void }>();
+  const pending = new Map<number, { since: number; end(ok: boolean): void }>();
   let id = 0;
   let joined = false;
   let closed = false;
 
   return {
     send() {
-      if (closed || underWay.size >= (joined ? maxConnections : 1)) return false;
+      if (closed || pending.size >= (joined ? maxConnections : 1)) return false;
       id = (id + 1) >>> 0;
-      const asked = id;
+      const requestId = id;
       const split = messageSplitter();
       const socket = connect({ host: address, port, noDelay: true });
       const end = (ok: boolean) => {
-        if (!underWay.delete(asked)) return;
+        if (!pending.delete(requestId)) return;
         if (ok) {
           joined = true;
           counts.ok++;
@@ -30,18 +30,18 @@ export function shortClient({ address, port, request, reply, counts, clock }: Cl
           socket.destroy();
         }
       };
-      underWay.set(asked, { since: clock.now, end });
-      socket.on('connect', () => socket.write(encodeMessage(asked, request, reply)));
+      pending.set(requestId, { since: clock.now, end });
+      socket.on('connect', () => socket.write(encodeMessage(requestId, request, reply)));
       socket.on('data', (chunk) => {
         for (const message of split(chunk))
-          end(message !== null && message.id === asked && message.bytes === reply);
+          end(message !== null && message.id === requestId && message.bytes === reply);
       });
       socket.on('error', () => end(false));
       socket.on('close', () => end(false));
       return true;
     },
     check() {
-      for (const { since, end } of underWay.values()) {
+      for (const { since, end } of pending.values()) {
         if (clock.now - since <= responseTimeoutMs.tcp) break;
         end(false);
       }
@@ -50,11 +50,11 @@ export function shortClient({ address, port, request, reply, counts, clock }: Cl
       return joined;
     },
     get pending() {
-      return underWay.size;
+      return pending.size;
     },
     close() {
       closed = true;
-      for (const { end } of underWay.values()) end(false);
+      for (const { end } of pending.values()) end(false);
     },
   };
 }

@@ -34,7 +34,7 @@ function keptConnection({ address, port, request, reply, counts, clock }: Client
   let state: 'connecting' | 'open' | 'broken' | 'closed' = 'broken';
   let since = clock.now - retryDelayMs;
   let id = 0;
-  let asked: number | null = null;
+  let pendingId: number | null = null;
   let joined = false;
 
   function open() {
@@ -49,8 +49,8 @@ function keptConnection({ address, port, request, reply, counts, clock }: Client
     });
     opening.on('data', (chunk) => {
       for (const message of split(chunk)) {
-        if (message === null || message.id !== asked || message.bytes !== reply) return fail(opening);
-        asked = null;
+        if (message === null || message.id !== pendingId || message.bytes !== reply) return fail(opening);
+        pendingId = null;
         joined = true;
         counts.ok++;
       }
@@ -65,15 +65,15 @@ function keptConnection({ address, port, request, reply, counts, clock }: Client
     socket = null;
     state = 'broken';
     since = clock.now;
-    asked = null;
+    pendingId = null;
     which.destroy();
   }
 
   return {
     send() {
-      if (state !== 'open' || asked !== null) return false;
+      if (state !== 'open' || pendingId !== null) return false;
       id = (id + 1) >>> 0;
-      asked = id;
+      pendingId = id;
       since = clock.now;
       socket?.write(encodeMessage(id, request, reply));
       return true;
@@ -81,20 +81,20 @@ function keptConnection({ address, port, request, reply, counts, clock }: Client
     check() {
       const waited = clock.now - since;
       if (state === 'broken' && waited >= retryDelayMs) open();
-      else if (socket && (state === 'connecting' || asked !== null) && waited > responseTimeoutMs.tcp)
+      else if (socket && (state === 'connecting' || pendingId !== null) && waited > responseTimeoutMs.tcp)
         fail(socket);
     },
     get joined() {
       return joined;
     },
     get pending() {
-      return asked === null ? 0 : 1;
+      return pendingId === null ? 0 : 1;
     },
     close() {
       const open = socket;
       socket = null;
       state = 'closed';
-      asked = null;
+      pendingId = null;
       open?.end();
       open?.destroySoon();
     },

@@ -17,7 +17,7 @@ export function udpClient(
   { address, port, request, reply, counts, clock }: ClientOptions,
   { burst = false }: { burst?: boolean } = {},
 ): TrafficClient {
-  const asked = new Map<number, number>();
+  const pendingSince = new Map<number, number>();
   let id = 0;
   let joined = false;
   let room = 0;
@@ -31,8 +31,8 @@ export function udpClient(
     if (message === null || message.bytes !== reply) return;
     if (!joined) {
       joined = true;
-      asked.clear(); // probes, sent before the server listened
-    } else if (asked.delete(message.id)) counts.ok++;
+      pendingSince.clear(); // probes, sent before the server listened
+    } else if (pendingSince.delete(message.id)) counts.ok++;
   });
   socket.bind(0, () => {
     socket.setRecvBufferSize(socketMemory);
@@ -45,10 +45,10 @@ export function udpClient(
 
   function ask() {
     id = (id + 1) >>> 0;
-    const asking = id;
-    asked.set(asking, clock.now);
-    socket.send(encodeMessage(asking, request, reply), (error) => {
-      if (error && asked.delete(asking) && joined) counts.failed++;
+    const requestId = id;
+    pendingSince.set(requestId, clock.now);
+    socket.send(encodeMessage(requestId, request, reply), (error) => {
+      if (error && pendingSince.delete(requestId) && joined) counts.failed++;
     });
   }
 
@@ -65,9 +65,9 @@ export function udpClient(
       return true;
     },
     check() {
-      for (const [late, since] of asked) {
+      for (const [late, since] of pendingSince) {
         if (clock.now - since <= responseTimeoutMs.udp) break;
-        asked.delete(late);
+        pendingSince.delete(late);
         if (joined) counts.failed++;
       }
     },
@@ -75,11 +75,11 @@ export function udpClient(
       return joined;
     },
     get pending() {
-      return asked.size;
+      return pendingSince.size;
     },
     close() {
       connected = false;
-      asked.clear();
+      pendingSince.clear();
       socket.close();
     },
   };

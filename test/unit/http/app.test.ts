@@ -38,7 +38,7 @@ test('attaching a pod returns 201 with the pod and its location, and applies def
   const answer = await app.inject({ method: 'POST', url: '/api/v1/pods', body: attach });
   expect(answer.statusCode).toBe(201);
   expect(answer.headers.location).toBe('/api/v1/pods/id-cart');
-  expect(pods.asked).toEqual([
+  expect(pods.calls).toEqual([
     [
       'attach',
       {
@@ -70,7 +70,7 @@ test('a dry run returns the plan; a migration returns 202 with its location and 
   expect(started.headers.location).toBe('/api/v1/migrations/m1');
   expect(started.json()).toMatchObject({ actor: 'ada', state: 'running' });
   await app.inject({ method: 'POST', url, headers: { 'x-podlane-actor': 'a\tb' }, body: { to: 'veth' } });
-  expect(pods.asked).toEqual([
+  expect(pods.calls).toEqual([
     ['migrate', 'id-cart', 'veth', 'ada', false],
     ['migrate', 'id-cart', 'veth', 'local', false],
   ]);
@@ -117,7 +117,7 @@ test.each([
   expect(answer.statusCode).toBe(status);
   expect(answer.json()).toMatchObject({ status, code, type: `about:podlane/${code}` });
   if (status === 405) expect(answer.headers.allow).toBe('GET, HEAD, POST');
-  expect(pods.asked).toEqual([]);
+  expect(pods.calls).toEqual([]);
 });
 
 test('each invalid field is named', async () => {
@@ -143,7 +143,7 @@ test('an agent of the lab accepts reports of its traffic', async () => {
   const body = { pods: { 'id-cart': { ok: 5, failed: 0 } } };
   const answer = await app.inject({ method: 'PUT', url: '/api/v1/lab/traffic', body });
   expect(answer.statusCode).toBe(204);
-  expect(pods.asked).toEqual([['traffic', body]]);
+  expect(pods.calls).toEqual([['traffic', body]]);
 });
 
 test('an app with a token answers no request without it', async () => {

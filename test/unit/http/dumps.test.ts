@@ -8,17 +8,17 @@ import { Dumps } from '../../../server/debug/dumps.ts';
 import { LogRing } from '../../../server/debug/log-ring.ts';
 import { buildApp } from '../../../server/http/app.ts';
 import { requireBearerToken } from '../../../server/http/bearer-token.ts';
-import { unpack } from '../../testbed/dump.ts';
+import { unpackDump } from '../../testbed/dump.ts';
 import { fakeAgent } from './fake-agent.ts';
 
 const token = 'a-token-of-16-characters';
 
-/** The doors with dumps that are real, of an agent whose pods are not. */
+/** Builds the API of a fake agent with real dumps. */
 async function dumpApp({ admit = false } = {}) {
   const { agent } = await fakeAgent();
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-dumps-'));
   const lines = new LogRing();
-  lines.write(`{"msg":"asked with Bearer ${token}"}\n`);
+  lines.write(`{"msg":"called with Bearer ${token}"}\n`);
   const dumps = new Dumps({
     folder,
     pins: '/sys/fs/bpf/none',
@@ -29,8 +29,8 @@ async function dumpApp({ admit = false } = {}) {
     lines,
     log: agent.log,
   });
-  const told: (Dump['state'] | 'removed')[] = [];
-  dumps.on('dump', ({ state }) => told.push(state)).on('dump-removed', () => told.push('removed'));
+  const states: (Dump['state'] | 'removed')[] = [];
+  dumps.on('dump', ({ state }) => states.push(state)).on('dump-removed', () => states.push('removed'));
   const app = await buildApp(
     { ...agent, dumps },
     { version: '0', ...(admit && { admit: requireBearerToken(token) }) },
@@ -40,7 +40,7 @@ async function dumpApp({ admit = false } = {}) {
     await dumps.close();
     rmSync(folder, { recursive: true });
   });
-  return { app, told };
+  return { app, states };
 }
 
 /** Programs are started for a dump, if only to say their versions. */
@@ -51,7 +51,7 @@ const url = '/api/v1/dumps';
 const body = { parts: ['agent', 'log'] };
 
 test('a dump is started, reported while it runs and downloaded, and contains the API’s responses', async () => {
-  const { app, told } = await dumpApp();
+  const { app, states } = await dumpApp();
   const begun = await app.inject({ method: 'POST', url, body, headers: { 'x-podlane-actor': 'ada' } });
   expect(begun.statusCode).toBe(202);
   const { id } = begun.json<Dump>();
@@ -62,8 +62,8 @@ test('a dump is started, reported while it runs and downloaded, and contains the
     expect(now.state).toBe('done');
     return now;
   }, soon);
-  expect(told.at(0)).toBe('running');
-  expect(told.at(-1)).toBe('done');
+  expect(states.at(0)).toBe('running');
+  expect(states.at(-1)).toBe('done');
   expect((await app.inject(url)).json()).toEqual({ items: [dump] });
 
   const { headers, rawPayload } = await app.inject(`${url}/${id}/archive`);
@@ -76,13 +76,13 @@ test('a dump is started, reported while it runs and downloaded, and contains the
   const file = join(mkdtempSync(join(tmpdir(), 'podlane-t-dumps-')), 'a.tar.gz');
   writeFileSync(file, rawPayload);
   onTestFinished(() => rmSync(join(file, '..'), { recursive: true }));
-  using taken = unpack(file);
+  using taken = unpackDump(file);
   expect(taken.json('agent/configuration.json')).toEqual({ a: 1, apiToken: '[redacted]' });
   expect(taken.json('agent/pods.json')).toEqual((await app.inject('/api/v1/pods?limit=500')).json());
-  expect(taken.read('agent/log.jsonl').toString()).toBe('{"msg":"asked with Bearer [redacted]"}\n');
+  expect(taken.read('agent/log.jsonl').toString()).toBe('{"msg":"called with Bearer [redacted]"}\n');
 
   expect((await app.inject({ method: 'DELETE', url: `${url}/${id}` })).statusCode).toBe(204);
-  expect(told.at(-1)).toBe('removed');
+  expect(states.at(-1)).toBe('removed');
   expect((await app.inject(`${url}/${id}`)).json()).toMatchObject({ code: 'dump_not_found' });
 });
 

@@ -31,7 +31,7 @@ import { openTemporaryStore } from '../store/temporary-store.ts';
 /** Takes the place of the datapath; the kernel is tested in test/kernel. */
 class FakeDatapath extends EventEmitter<DatapathEvents> {
   readonly pods: PodSummary[] = [];
-  readonly asked: unknown[][] = [];
+  readonly calls: unknown[][] = [];
 
   add(name: string): PodSummary {
     const number = this.pods.length + 1;
@@ -88,12 +88,12 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
   path = async (id: string) => ({ pod: id, hops: [], redirect: true, traffic: null });
 
   async attach(pod: NewPod): Promise<Pod> {
-    this.asked.push(['attach', pod]);
+    this.calls.push(['attach', pod]);
     return this.describe(this.add(pod.name).id);
   }
 
   async detach(id: string): Promise<void> {
-    this.asked.push(['detach', id]);
+    this.calls.push(['detach', id]);
     throw new Error('internal secret');
   }
 
@@ -103,27 +103,27 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
   }
 
   async migrate(id: string, to: string, actor: string, recreate: boolean): Promise<Migration> {
-    this.asked.push(['migrate', id, to, actor, recreate]);
+    this.calls.push(['migrate', id, to, actor, recreate]);
     return { ...newMigration('m1', 'cart'), actor };
   }
 
   reportTraffic(report: unknown): void {
-    this.asked.push(['traffic', report]);
+    this.calls.push(['traffic', report]);
   }
 }
 
 /** Has no batches; they are tested in test/kernel/datapath/batch. */
 class FakeBatches extends EventEmitter<BatchEvents> {
-  readonly asked: unknown[] = [];
+  readonly calls: unknown[] = [];
 
   async plan(wanted: NewBatch): Promise<BatchPlan> {
-    this.asked.push(wanted);
+    this.calls.push(wanted);
     const { pods: _, selector: __, all: ___, dryRun: ____, ...rest } = wanted;
     return { ...rest, allowed: false, slots: { needed: 0, free: 8 }, counts: countPods([]), pods: [] };
   }
 
   async start(wanted: NewBatch): Promise<Batch> {
-    this.asked.push(wanted);
+    this.calls.push(wanted);
     throw new ProblemError('nothing_to_move', 'no pod matches');
   }
 
@@ -209,7 +209,7 @@ class FakeDumps extends EventEmitter<DumpEvents> {
 
 /** Has no builds; they are tested in test/unit/programs and test/kernel/programs. */
 class FakeBuilds {
-  readonly asked: unknown[][] = [];
+  readonly calls: unknown[][] = [];
 
   list = (): Builds => ({ items: [], newer: false, activation: null });
   signers = () => [];
@@ -219,8 +219,8 @@ class FakeBuilds {
   activate = async (sha256: string, actor: string): Promise<never> => this.#none('activate', sha256, actor);
   remove = async (sha256: string, actor: string): Promise<never> => this.#none('remove', sha256, actor);
 
-  #none(...asked: unknown[]): never {
-    this.asked.push(asked);
+  #none(...calls: unknown[]): never {
+    this.calls.push(calls);
     throw new ProblemError('build_not_found', 'there is none');
   }
 }

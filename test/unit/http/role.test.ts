@@ -36,7 +36,7 @@ test('a viewer reads everything and changes nothing', async () => {
     expect((await ask('GET', url, 'viewer')).status, url).toBe(200);
   for (const [method, url, body] of changes)
     expect(await ask(method, url, 'viewer', body), url).toMatchObject({ status: 403, code: 'forbidden' });
-  expect(pods.asked).toEqual([]);
+  expect(pods.calls).toEqual([]);
 });
 
 test('an operator changes pods, and so does an admin', async () => {

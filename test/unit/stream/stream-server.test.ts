@@ -176,7 +176,7 @@ test('a message of more than 64 KiB closes only that client', async () => {
 /** The socket under a client: paused, it takes no more bytes and the agent’s buffers fill. */
 const wire = (socket: WebSocket) => (socket as unknown as { _socket: Socket })._socket;
 
-test('a slow client skips samples and is told how many; the others receive all of them', {
+test('a slow client skips samples and receives their number; the others receive all of them', {
   timeout: 30_000,
 }, async () => {
   const { sampler, url } = await openStream();
