@@ -93,7 +93,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       },
     };
     this.running = new RunningBuild(this.#context, refusal);
-    this.userPrograms = new UserPrograms(this.#context);
+    this.userPrograms = new UserPrograms(this.#context, this.#scope);
     this.#lifecycle = new PodLifecycle(this.#context);
     this.#reconciler = new Reconciler(
       this.#context,

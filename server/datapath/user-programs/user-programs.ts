@@ -5,6 +5,7 @@ import { type NewUserProgram, userProgram } from '../../../contract/build.ts';
 import type { AttachedProgram } from '../../../contract/device.ts';
 import { maxUserPrograms } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import type { TaskScope } from '../../async/task-scope.ts';
 import { withObjectById } from '../../bpf/kernel-object.ts';
 import { mapInfo } from '../../bpf/map-info.ts';
 import { loadObject } from '../../bpf/object-loader.ts';
@@ -14,6 +15,7 @@ import { type DatapathContext, podName } from '../context.ts';
 import { hooksOf } from '../device/hooks.ts';
 import { readAttachedPrograms } from '../device/our-programs.ts';
 import { attachUserProgram, removeUserProgram } from '../device/user-hooks.ts';
+import { asProblemError } from '../errors.ts';
 import { withPod } from '../pod-activity.ts';
 import { currentDevice, type LivePod } from '../pod-registry.ts';
 import { chooseProgram } from './choose-program.ts';
@@ -27,9 +29,12 @@ type Note = z.infer<typeof notes>[number];
 /** Attaches eBPF programs of users to pods, beside Podlane's, and detaches them. */
 export class UserPrograms {
   readonly #context: DatapathContext;
+  readonly #scope: TaskScope;
 
-  constructor(context: DatapathContext) {
+  /** @param scope owns running changes */
+  constructor(context: DatapathContext, scope: TaskScope) {
     this.#context = context;
+    this.#scope = scope;
   }
 
   /** Reads a pod's user programs from the kernel. @throws ProblemError `pod_not_found`, `device_missing` */
@@ -52,7 +57,7 @@ export class UserPrograms {
     const pod = this.#context.registry.require(id);
     const chosen = chooseProgram(wanted);
     const what = `attach a program to ${podName(pod)}`;
-    return withPod(pod, { type: 'changing-programs' }, what, async () => {
+    return this.#change(pod, what, async () => {
       const { kernel, store, publish } = this.#context;
       const device = currentDevice(pod);
       const direction = (['egress', 'ingress'] as const).find(
@@ -120,7 +125,7 @@ export class UserPrograms {
   detach(id: string, number: number, actor: string): Promise<void> {
     const pod = this.#context.registry.require(id);
     const what = `detach program ${number} of ${podName(pod)}`;
-    return withPod(pod, { type: 'changing-programs' }, what, async () => {
+    return this.#change(pod, what, async () => {
       const { kernel, store, publish } = this.#context;
       const pinned = kernel.userPins.of(pod.record.number).find((each) => each.number === number);
       if (pinned === undefined)
@@ -139,6 +144,14 @@ export class UserPrograms {
       });
       publish.pod(pod);
     });
+  }
+
+  async #change<T>(pod: LivePod, what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#scope.run(() => withPod(pod, { type: 'changing-programs' }, what, work));
+    } catch (error) {
+      throw asProblemError(error);
+    }
   }
 
   #freeNumber(pod: LivePod, what: string): number {
