@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import { ProblemError, problem } from '../contract/problem.ts';
 
 interface RequestOptions {
@@ -12,11 +12,18 @@ interface RequestOptions {
 /** Client of the agent's API on its Unix socket. @throws ProblemError the agent's own, or `agent_unreachable` */
 export class AgentClient {
   readonly socket: string;
-  readonly #pool: Pool;
+  #pool: Promise<Pool> | null = null;
 
   constructor(socket: string) {
     this.socket = socket;
-    this.#pool = new Pool('http://localhost', { socketPath: socket, bodyTimeout: 0 });
+  }
+
+  /** Loads the HTTP client with the first request: commands that need no agent start faster. */
+  #open(): Promise<Pool> {
+    this.#pool ??= import('undici').then(
+      ({ Pool }) => new Pool('http://localhost', { socketPath: this.socket, bodyTimeout: 0 }),
+    );
+    return this.#pool;
   }
 
   /** Returns the response's JSON, null for an empty one. @param path below `/api/v1` */
@@ -34,14 +41,15 @@ export class AgentClient {
     return (await this.#call('GET', path, signal ? { signal } : {})).body;
   }
 
-  close(): Promise<void> {
-    return this.#pool.destroy();
+  async close(): Promise<void> {
+    await (await this.#pool)?.destroy();
   }
 
   async #call(method: Dispatcher.HttpMethod, path: string, { body, type, signal }: RequestOptions) {
     let response: Dispatcher.ResponseData;
+    const pool = await this.#open();
     try {
-      response = await this.#pool.request({
+      response = await pool.request({
         method,
         path: `/api/v1${path}`,
         headers: body === undefined ? {} : { 'content-type': type ?? 'application/json' },

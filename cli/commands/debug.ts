@@ -1,3 +1,4 @@
+import { required } from '../../contract/required.ts';
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -112,8 +113,8 @@ async function collectByAgent(
   }
   return {
     file,
-    bytes: dump.archiveBytes!,
-    sha256: dump.sha256!,
+    bytes: required(dump.archiveBytes, 'size of the archive'),
+    sha256: required(dump.sha256, 'checksum of the archive'),
     agent: true,
     files: dump.files,
     problems: dump.parts.flatMap(({ problems }) => problems),
