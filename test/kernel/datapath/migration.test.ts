@@ -12,7 +12,7 @@ let moved: Pod;
 let still: Pod;
 beforeAll(async () => {
   node = await startTestNode();
-  // As every node has one: what the host asks a silent pod from.
+  // Every node has an address: the source of the host's echo requests.
   node.run(['ip', 'address', 'add', '192.0.2.1/32', 'dev', 'lo']);
   moved = await node.addPod('moved', '10.42.0.2/32');
   still = await node.addPod('still', '10.42.0.3/32');
@@ -28,7 +28,7 @@ const interfaces = (netns?: string): string[] =>
     .sort();
 const codeOf = (error: unknown): string => (error instanceof ProblemError ? error.code : String(error));
 
-test('a plan names ten steps with their commands, and changes nothing', async () => {
+test('a plan lists ten steps with their commands, and changes nothing', async () => {
   const before = interfaces();
   const { steps, allowed, checks } = await plan('veth', true);
   expect(steps.map((step) => step.step)).toEqual(migrationSteps);
@@ -43,11 +43,11 @@ test('a plan names ten steps with their commands, and changes nothing', async ()
   expect(interfaces()).toEqual(before);
 });
 
-test('the plan’s commands do what they say: run by hand, they make the device', async () => {
+test('the plan’s commands, run by hand, create the device', async () => {
   const { steps, to } = await plan('veth', true);
   const commands = steps.find((step) => step.step === 'made')!.requests.map((request) => request.command);
   try {
-    for (const command of commands) node.run(command.split(' '));
+    for (const command of commands) node.run(['sh', '-c', command]);
     const links = JSON.parse(node.run(['ip', '-j', '-d', 'link', 'show', to.primary.name])) as {
       ifindex: number;
     }[];
@@ -57,7 +57,7 @@ test('the plan’s commands do what they say: run by hand, they make the device'
   }
 });
 
-test('no packet is lost, and the pod is as before on the new device', async () => {
+test('no packet is lost, and the pod has the same network state on the new device', async () => {
   const before = await podNow();
   const pinging = [ping(still.netns.path, '10.42.0.2', 1000), ping(moved.netns.path, '10.42.0.3', 1000)];
   await sleep(300);
@@ -81,7 +81,7 @@ test('no packet is lost, and the pod is as before on the new device', async () =
 });
 
 test.each([10, 20, 25, 30, 40])(
-  'traffic that ends by itself under a migration, after %i packets, fails nothing',
+  'traffic that ends by itself during a migration, after %i packets, does not fail it',
   async (count) => {
     const pinging = ping(still.netns.path, '10.42.0.2', count);
     await sleep(30);
@@ -91,7 +91,7 @@ test.each([10, 20, 25, 30, 40])(
   },
 );
 
-test('routes and addresses that somebody added go along', async () => {
+test('routes and addresses that were added by hand are carried over', async () => {
   node.run(['ip', 'address', 'add', '10.42.9.9/32', 'dev', 'eth0'], moved.netns.path);
   node.run(
     ['ip', 'route', 'add', '10.99.0.0/16', 'via', '169.254.1.1', 'dev', 'eth0', 'onlink'],
@@ -127,7 +127,7 @@ test('during a migration, pod and path are read from one device, never from a mi
   expect((await migrating).state).toBe('done');
 });
 
-describe('refused, with the reason', () => {
+describe('refuses, with the reason', () => {
   test('a kernel without netkit', async () => {
     await expect(node.migrate('shop.moved', 'netkit')).rejects.toMatchObject({ code: 'no_netkit' });
     const { allowed, checks } = await plan('netkit');
@@ -146,7 +146,7 @@ describe('refused, with the reason', () => {
     }
   });
 
-  test('a migration that runs already', async () => {
+  test('a second migration of the pod', async () => {
     const both = await Promise.allSettled([
       node.migrate('shop.moved', 'veth', true),
       node.migrate('shop.moved', 'veth', true),
@@ -156,7 +156,7 @@ describe('refused, with the reason', () => {
     ).toEqual(['done', 'migration_running']);
   });
 
-  test('a strict reverse path check', async () => {
+  test('strict reverse path filtering', async () => {
     node.run(['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1']);
     try {
       await expect(node.migrate('shop.moved', 'veth', true)).rejects.toMatchObject({
@@ -167,7 +167,7 @@ describe('refused, with the reason', () => {
     }
   });
 
-  test('a pod that is gone, and one that never was', async () => {
+  test('a pod that is gone, and one that never existed', async () => {
     await node.addPod('gone', '10.42.0.9/32');
     node.removeNamespace('gone');
     const code = await node.migrate('shop.gone', 'veth', true).then(() => 'migrated', codeOf);
@@ -176,10 +176,10 @@ describe('refused, with the reason', () => {
   });
 });
 
-test('a step that fails is taken back, and the pod stays on its device', async () => {
+test('a step that fails is undone, and the pod stays on its device', async () => {
   const before = await podNow();
   const { to } = await plan('veth', true);
-  // The peer's name is taken in the pod, which no check looks for: making the pair answers EEXIST.
+  // The peer's name is taken in the pod, which no check covers: creating the pair fails with EEXIST.
   node.run(['ip', 'link', 'add', to.peer.name, 'type', 'veth'], moved.netns.path);
   try {
     const migration = await node.migrate('shop.moved', 'veth', true);
@@ -197,7 +197,7 @@ test('a step that fails is taken back, and the pod stays on its device', async (
 });
 
 test.each([0, 30, 80, 150])(
-  'a device that somebody deletes %i ms after it was made: the pod has one again',
+  'a device that is deleted %i ms after it was created is replaced',
   async (after) => {
     await node.addPod('robbed', '10.42.0.11/32');
     const { to } = await node.ask<MigrationPlan>('POST', '/pods/shop.robbed/migrations', {
@@ -207,13 +207,13 @@ test.each([0, 30, 80, 150])(
     });
     const migrating = node.migrate('shop.robbed', 'veth', true);
     const robbed = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.robbed');
-    // While both are there: the one that is to stay.
+    // While both devices exist: deletes the new one.
     await expect.poll(() => interfaces(), { interval: 1 }).toContain(to.primary.name);
     await sleep(after);
     node.run(['ip', 'link', 'delete', to.primary.name]);
     const { state, error } = await migrating;
     if (after < 100) expect(['undone', 'failed']).toContain(state);
-    // Deleted while the old device is there, the pod is back on that; after, it gets one in its place.
+    // While the old device exists the pod returns to it; later it gets another device.
     const reaches = (pod: Pod): string =>
       node.run(['ping', '-c', '2', '-i', '0.01', '10.42.0.3'], pod.netns.path);
     await expect.poll(async () => (await robbed()).device, { message: JSON.stringify(error) }).not.toBeNull();
@@ -227,7 +227,7 @@ test.each([0, 30, 80, 150])(
 );
 
 test.each([2, 15, 40, 90, 130])(
-  'an agent killed %i ms into a migration ends it when it starts again',
+  'an agent killed %i ms into a migration finishes or undoes it when it starts again',
   async (after) => {
     const pinging = ping(still.netns.path, '10.42.0.2', 1500);
     const before = await podTotal();
@@ -249,7 +249,7 @@ test.each([2, 15, 40, 90, 130])(
   },
 );
 
-/** Packets to the pod since it was attached, from the agent's metrics. */
+/** Ingress packets of the pod since it was attached, from the agent's metrics. */
 async function podTotal(): Promise<number> {
   const text = await node.metrics();
   const line = text
