@@ -1,4 +1,3 @@
-import { required } from '../../contract/required.ts';
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -8,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dump, type DumpPart, dumpPartNames, type NewDump, newDump } from '../../contract/dump.ts';
 import { defaultDumpBytes } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import { required } from '../../contract/required.ts';
 import { dumpName } from '../../server/debug/dump-name.ts';
 import { version } from '../../server/version.ts';
 import type { AgentClient } from '../agent-client.ts';

@@ -1,7 +1,7 @@
 import type { Btf } from './btf.ts';
 import { type BtfValueType, maxDepth, resolveValueType } from './btf-types.ts';
 
-/** A value as JSON has it; see `decodeBtfValue`. */
+/** A decoded value, representable as JSON; see `decodeBtfValue`. */
 export type TypedValue = number | string | boolean | null | TypedValue[] | { [member: string]: TypedValue };
 
 const exact = (value: bigint): number | string =>
@@ -9,7 +9,7 @@ const exact = (value: bigint): number | string =>
     ? Number(value)
     : String(value);
 
-/** The bits of a little-endian number: `bits` of them, from bit `from` on. Beyond the end they are zero. */
+/** Reads `bits` bits of a little-endian number, beginning at bit `from`. Bits beyond the end are zero. */
 export function readBits(bytes: Buffer, from: number, bits: number): bigint {
   let value = 0n;
   const first = from >> 3;
@@ -22,15 +22,15 @@ export const isChar = (type: BtfValueType): boolean =>
   type.kind === 'int' && type.encoding === 'char' && type.bytes === 1;
 
 /**
- * A value by its type: struct and union as objects, members of anonymous ones among the outer's; arrays as arrays,
- * of char as text where they hold printable text; enums by name; integers as numbers, as decimal text beyond 2^53,
- * those of 16 bytes in hex; pointers in hex. @throws RangeError for BTF that is not sound
+ * Decodes a value by its type: structs and unions as objects, with members of anonymous ones in the outer object; arrays
+ * as arrays, char arrays with printable text as strings; enums by name; integers as numbers, beyond 2^53 as decimal text,
+ * those of 16 bytes in hex; pointers in hex. @throws RangeError for invalid BTF
  */
 export function decodeBtfValue(btf: Btf, id: number, bytes: Buffer): TypedValue {
   return decodeAt(btf, id, bytes, { bit: 0, bits: 0, depth: 0, left: { values: 4 * bytes.length + 1_000 } });
 }
 
-/** Where a value is: from `bit` on, `bits` of a bitfield, else 0. BTF in circles ends when no `values` are left. */
+/** The position of a value: `bits` is the width of a bitfield, else 0. `values` limits circular BTF. */
 interface Place {
   bit: number;
   bits: number;
@@ -94,7 +94,7 @@ function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left 
   }
 }
 
-/** Printable text that ends with zeros alone, at most filling the array; null for anything else. */
+/** Reads printable text that is followed only by zeros; null for anything else. */
 function textOf(bytes: Buffer): string | null {
   const end = bytes.indexOf(0) === -1 ? bytes.length : bytes.indexOf(0);
   if (bytes.subarray(end).some((byte) => byte !== 0)) return null;

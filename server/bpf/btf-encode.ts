@@ -2,7 +2,7 @@ import type { Btf } from './btf.ts';
 import { isChar, readBits } from './btf-decode.ts';
 import { type BtfMember, type BtfValueType, maxDepth, resolveValueType } from './btf-types.ts';
 
-/** Why a value does not fit its type, and where in it: `.macs[2]`. */
+/** Thrown when a value does not fit its type; `path` is the position in the value, as in `.macs[2]`. */
 export class BtfValueError extends Error {
   readonly path: string;
   constructor(path: string, why: string) {
@@ -12,7 +12,7 @@ export class BtfValueError extends Error {
   }
 }
 
-/** Where a value goes: bits of `bytes` from `bit` on; `bits` of a bitfield, else 0. `path` names it in errors. */
+/** The target of a value: bits of `bytes` from `bit` on; `bits` is the width of a bitfield, else 0; `path` is for errors. */
 interface Place {
   bytes: Buffer;
   bit: number;
@@ -23,8 +23,8 @@ interface Place {
 type Of<Kind extends BtfValueType['kind']> = Extract<BtfValueType, { kind: Kind }>;
 
 /**
- * `decodeValue` the other way: every member must be there, and nothing else; of a union one member is enough, and
- * several must agree. @throws BtfValueError
+ * Encodes a value as `decodeBtfValue` returns it. Every member is required and no other is allowed; for a union one
+ * member is enough, and several must agree. @throws BtfValueError
  */
 export function encodeBtfValue(btf: Btf, id: number, value: unknown): Buffer {
   const bytes = Buffer.alloc(resolveValueType(btf, id).bytes);
@@ -56,7 +56,7 @@ function encodeAt(btf: Btf, id: number, value: unknown, place: Place): void {
       encodeMembers(btf, type, value, place);
       break;
     case 'none':
-      throw new BtfValueError(place.path, 'of a type that has no values');
+      throw new BtfValueError(place.path, 'its type has no values');
   }
 }
 
@@ -142,20 +142,23 @@ function encodeMembers(btf: Btf, type: Of<'struct' | 'union'>, value: unknown, p
     encodeAt(btf, member.type, given[name], at);
     if (choice) written.push({ member, at });
   }
-  // Those of a union lie one over the other: each must still be what was given.
+  // Members of a union overlap: each must still have the value given for it.
   for (const { member, at } of written) {
     const width = member.bits || resolveValueType(btf, member.type).bytes * 8;
     const alone = Buffer.alloc(place.bytes.length);
     encodeAt(btf, member.type, given[member.name], { ...at, bytes: alone });
     if (readBits(place.bytes, at.bit, width) !== readBits(alone, at.bit, width))
-      throw new BtfValueError(at.path, 'other members of the union say otherwise: give one of them');
+      throw new BtfValueError(
+        at.path,
+        'other members of the union have another value: give only one of them',
+      );
   }
 }
 
-/** `choice`: one of a union, of which one is enough. */
+/** `choice` marks members of a union, of which one is enough. */
 type NamedMember = BtfMember & { choice: boolean };
 
-/** Members with those of anonymous structs and unions; no padding. */
+/** Lists named members, including those of anonymous structs and unions, without padding. */
 function namedMembers(
   btf: Btf,
   type: Of<'struct' | 'union'>,

@@ -1,6 +1,6 @@
 import type { Btf } from './btf.ts';
 
-/** What a value of a type is made of. Sizes are in bytes, places in bits. */
+/** The structure of a type's values. Sizes are in bytes, member offsets in bits. */
 export type BtfValueType =
   | { kind: 'int'; name: string; bytes: number; encoding: 'unsigned' | 'signed' | 'bool' | 'char' }
   | { kind: 'float'; name: string; bytes: number }
@@ -8,15 +8,15 @@ export type BtfValueType =
   | { kind: 'pointer'; bytes: 8; to: number }
   | { kind: 'array'; bytes: number; element: number; length: number }
   | { kind: 'struct' | 'union'; name: string; bytes: number; members: BtfMember[] }
-  /** void, a function, what is only declared: no value can be of it */
+  /** void, a function or a forward declaration: no value can have this type */
   | { kind: 'none'; name: string; bytes: 0 };
 
 export interface BtfMember {
-  /** empty for an anonymous struct or union, whose members are as if they were the outer one's */
+  /** empty for an anonymous struct or union, whose members count as the outer one's */
   name: string;
   type: number;
   bitOffset: number;
-  /** of a bitfield, else 0 */
+  /** width of a bitfield, else 0 */
   bits: number;
 }
 
@@ -47,7 +47,7 @@ const transparent: ReadonlySet<number> = new Set([
   kind.variable,
   kind.typeTag,
 ]);
-/** No type that a kernel takes goes deeper (MAX_RESOLVE_DEPTH of kernel/bpf/btf.c); deeper ones lead in circles. */
+/** The kernel's limit of nested types (MAX_RESOLVE_DEPTH of kernel/bpf/btf.c); deeper ones are circular. */
 export const maxDepth = 32;
 
 const deeper = (depth: number, id: number): number => {
@@ -55,7 +55,7 @@ const deeper = (depth: number, id: number): number => {
   return depth + 1;
 };
 
-/** What values of type `id` are, past typedefs and qualifiers. @throws RangeError for BTF that is not sound */
+/** Resolves type `id` through typedefs and qualifiers. @throws RangeError for invalid BTF */
 export function resolveValueType(btf: Btf, id: number, depth = 0): BtfValueType {
   if (id === 0) return { kind: 'none', name: 'void', bytes: 0 };
   const type = btf.type(id);
@@ -65,7 +65,7 @@ export function resolveValueType(btf: Btf, id: number, depth = 0): BtfValueType 
     case kind.int: {
       const bits = behind.readUInt32LE(0);
       const encoding = (bits >>> 24) & 0xf;
-      // clang says of a char that it is signed; its name tells.
+      // clang encodes char as a signed integer, so its name decides.
       const isChar = (encoding & 2) !== 0 || (reference === 1 && /^(un)?(signed )?char$/.test(name));
       const of = encoding & 4 ? 'bool' : isChar ? 'char' : encoding & 1 ? 'signed' : 'unsigned';
       return { kind: 'int', name, bytes: reference, encoding: of };
@@ -115,7 +115,7 @@ export function resolveValueType(btf: Btf, id: number, depth = 0): BtfValueType 
   }
 }
 
-/** struct btf_enum: u32 name, i32 value; struct btf_enum64: u32 name, low half, high half. */
+/** Reads struct btf_enum (u32 name, i32 value) or struct btf_enum64 (u32 name, u32 low and high word of the value). */
 function enumValues(btf: Btf, id: number): { name: string; value: bigint }[] {
   const { kind: of, count, flag, data: behind } = btf.type(id);
   return Array.from({ length: count }, (_, i) => {
@@ -128,7 +128,7 @@ function enumValues(btf: Btf, id: number): { name: string; value: bigint }[] {
   });
 }
 
-/** The name that a type is written by in C: `struct podlane_slot`, `__u32`, `char[16]`, `void *`. */
+/** Returns a type's name in C: `struct podlane_slot`, `__u32`, `char[16]`, `void *`. */
 export function cTypeName(btf: Btf, id: number, depth = 0): string {
   if (id === 0) return 'void';
   const type = btf.type(id);
@@ -159,15 +159,15 @@ export function cTypeName(btf: Btf, id: number, depth = 0): string {
   }
 }
 
-/** Structs that have a name are written out in others down to here. */
+/** The depth to which named structs are written out inside of others. */
 const writtenDepth = 2;
 
-/** A declaration has no more than so many members; BTF in circles would have no end. */
-const mostMembers = 1_000;
+/** Maximum of members in a declaration, since circular BTF would have no end. */
+const maxMembers = 1_000;
 
-/** A type as C declares it, its structs written out. */
+/** Formats a type's declaration in C, with its structs written out. */
 export function cDeclaration(btf: Btf, id: number): string {
-  return declared(btf, id, '', 0, { members: mostMembers });
+  return declared(btf, id, '', 0, { members: maxMembers });
 }
 
 function declared(btf: Btf, id: number, indent: string, depth: number, left: { members: number }): string {

@@ -2,6 +2,7 @@ import { uptime } from 'node:os';
 import type { PodDrops, KernelDrops as Reason } from '../../contract/drops.ts';
 import type { Capability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import { required } from '../../contract/required.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
 import { type KernelDropCount, type KernelDropProgram, openKernelDropProgram } from '../bpf/kernel-drops.ts';
 import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
@@ -122,7 +123,7 @@ export class KernelDropCounters {
   readAll(): Map<number, Reason[]> {
     const pods = new Map<number, Reason[]>();
     for (const count of this.#program?.counts() ?? []) {
-      const reason = this.#reasons!.name(count.reason);
+      const reason = required(this.#reasons, 'drop reasons').name(count.reason);
       if (reason === null || !this.#pods.has(count.pod)) continue;
       const known = pods.get(count.pod) ?? [];
       known.push(describe(reason, count));
@@ -139,7 +140,7 @@ export class KernelDropCounters {
   /** Clears a slot, unless another pod uses it now. */
   #release(slot: number, number: number): void {
     if (this.#slots.get(slot) !== number) return;
-    this.#program!.setSlot(slot, 0);
+    this.#program?.setSlot(slot, 0);
     this.#slots.delete(slot);
   }
 }

@@ -1,5 +1,6 @@
 import type { Capability } from '../../contract/node.ts';
 import { problem } from '../../contract/problem.ts';
+import { required } from '../../contract/required.ts';
 import type { DumpFiles, FileContent, FileDescription } from './dump-files.ts';
 import { maxFileBytes } from './dump-files.ts';
 import { runCommand, type ToolName, type Tools } from './external-tools.ts';
@@ -94,14 +95,18 @@ export async function addCommand(
     return null;
   }
   let printed: Buffer | null = null;
-  const enter = place.fd === null ? [] : [tools.nsenter.file!, '--net=/proc/self/fd/3', '--'];
+  const enter =
+    place.fd === null ? [] : [required(tools.nsenter.file, 'path of nsenter'), '--net=/proc/self/fd/3', '--'];
   await files.add(wanted, async () => {
-    const { output, problem } = await runCommand([...enter, tools[name].file!, ...args], {
-      withinMs: commandWithinMs,
-      maxBytes: maxFileBytes,
-      signal: files.signal,
-      ...(place.fd === null ? {} : { descriptor: place.fd }),
-    });
+    const { output, problem } = await runCommand(
+      [...enter, required(tools[name].file, `path of ${name}`), ...args],
+      {
+        withinMs: commandWithinMs,
+        maxBytes: maxFileBytes,
+        signal: files.signal,
+        ...(place.fd === null ? {} : { descriptor: place.fd }),
+      },
+    );
     printed = output;
     return { bytes: output, problem };
   });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DumpFile, DumpPart, DumpPartName } from '../../contract/dump.ts';
+import { required } from '../../contract/required.ts';
 import type { DumpArchive } from './dump-archive.ts';
 import { redactSecrets } from './redact.ts';
 
@@ -85,7 +86,10 @@ export class DumpFiles {
 
   /** Collects one part and records its errors. Rethrows only if the dump was canceled or the archive cannot be written. */
   async collectPart(name: DumpPartName, part: () => Promise<void>): Promise<void> {
-    this.#part = this.parts.find((each) => each.name === name)!;
+    this.#part = required(
+      this.parts.find((each) => each.name === name),
+      `part ${name}`,
+    );
     this.#part.state = 'running';
     this.#omitted = 0;
     this.#unreported = 0;
@@ -140,7 +144,7 @@ export class DumpFiles {
     }
     const file: DumpFile = {
       ...wanted,
-      part: this.#part!.name,
+      part: required(this.#part, 'part of the dump').name,
       pod: wanted.pod ?? null,
       takenAt: takenAt.toISOString(),
       ms: Math.round((performance.now() - before) * 10) / 10,
@@ -164,7 +168,7 @@ export class DumpFiles {
   }
 
   async #store(file: DumpFile, bytes: Buffer | null, takenAt: Date): Promise<void> {
-    const part = this.#part!;
+    const part = required(this.#part, 'part of the dump');
     this.files.push(file);
     this.#left -= (bytes?.length ?? 0) + costOf(file);
     if (file.problem !== null) {

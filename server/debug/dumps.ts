@@ -6,6 +6,7 @@ import type { Dump, DumpPart, NewDump } from '../../contract/dump.ts';
 import { keptDumpHours, keptDumps } from '../../contract/limits.ts';
 import type { Capability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import { required } from '../../contract/required.ts';
 import type { AgentRequest } from './dump-context.ts';
 import { dumpName } from './dump-name.ts';
 import { findTools } from './external-tools.ts';
@@ -135,7 +136,11 @@ export class Dumps extends EventEmitter<DumpEvents> {
       throw new ProblemError('dump_not_done', `dump ${id} is ${state} and has no archive`, {
         hint: state === 'running' ? 'Wait until it is done.' : 'Start another dump.',
       });
-    return { file: this.#saved.archive(id), name: `${name}.tar.gz`, bytes: archiveBytes! };
+    return {
+      file: this.#saved.archive(id),
+      name: `${name}.tar.gz`,
+      bytes: required(archiveBytes, 'size of the archive'),
+    };
   }
 
   /** Cancels a running dump and waits for it. */

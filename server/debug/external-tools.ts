@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { required } from '../../contract/required.ts';
 
 /** Programs whose output a dump contains, with the arguments that print the version and the Debian package. */
 const known = {
@@ -33,7 +34,7 @@ export async function findTools(path: string = process.env.PATH || systemPath): 
     const tool: Tool = { file, version: null, package: packageName };
     if (file !== null) {
       const { output } = await runCommand([file, ...version], { withinMs: versionWithinMs, maxBytes: 4096 });
-      tool.version = output.toString('utf8').split('\n')[0]!.trim() || 'unknown';
+      tool.version = output.toString('utf8').split('\n')[0]?.trim() || 'unknown';
     }
     return [name, tool];
   });
@@ -68,7 +69,7 @@ export async function runCommand(
 ): Promise<{ output: Buffer; problem: string | null }> {
   signal?.throwIfAborted();
   const ended = await new Promise<{ output: Buffer; problem: string | null }>((resolve) => {
-    const child: ChildProcess = spawn(file!, args, {
+    const child: ChildProcess = spawn(required(file, 'path of the tool'), args, {
       stdio: ['ignore', 'pipe', 'pipe', ...(descriptor === undefined ? [] : [descriptor])],
       // The agent's environment may hold tokens, and the program needs none of it.
       env: { PATH: systemPath, LC_ALL: 'C' } as unknown as NodeJS.ProcessEnv,
@@ -84,12 +85,12 @@ export async function runCommand(
     const timer = setTimeout(() => end(`took longer than ${withinMs / 1000} s`), withinMs);
     const cancel = () => end('canceled');
     signal?.addEventListener('abort', cancel, { once: true });
-    child.stdout!.on('data', (chunk: Buffer) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= maxBytes) chunks.push(chunk);
       else end(`printed more than ${maxBytes} bytes`);
     });
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(0, 500);
     });
     child.on('error', (error) => {

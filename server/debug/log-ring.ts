@@ -23,7 +23,8 @@ export class LogRing {
     if (this.#bytes <= this.#maxBytes) return;
     let gone = 0;
     // Evicts down to three quarters, so that not every new line copies the array.
-    while (this.#bytes > this.#maxBytes * 0.75) this.#bytes -= this.#lines[gone++]!.length;
+    while (this.#bytes > this.#maxBytes * 0.75 && gone < this.#lines.length)
+      this.#bytes -= this.#lines[gone++]?.length ?? 0;
     this.#lines = this.#lines.slice(gone);
     this.#dropped += gone;
   }

@@ -1,12 +1,12 @@
 import koffi, { type KoffiFunc } from 'koffi';
 
 /**
- * libbpf, declared: only what exists in 1.1.2 and in 1.4.6 alike. `bpf_*` calls that answer an int answer a
- * negative errno themselves. Buffers pass by address: keep them alive until an `.async` call has called back.
+ * Declarations of libbpf functions that exist in 1.1.2 and in 1.4.6 alike. `bpf_*` calls with an int result return a
+ * negative errno on failure. Buffers are passed by address: keep them alive until an `.async` call has called back.
  */
 const libbpf = koffi.load('libbpf.so.1');
 
-/** A pointer libbpf gave out; null when it refused (then `errno()`). */
+/** A pointer returned by libbpf; null on failure, with the reason in `errno()`. */
 export type Pointer = bigint | null;
 type Address = Buffer | ArrayBufferView | bigint | null;
 
@@ -42,7 +42,7 @@ export const bpf_program__fd: KoffiFunc<(program: Pointer) => number> = libbpf.f
 export const bpf_program__section_name: KoffiFunc<(program: Pointer) => string> = libbpf.func(
   'const char *bpf_program__section_name(void *program)',
 );
-/** enum bpf_prog_type; 0 for a section that this libbpf does not know. */
+/** Returns enum bpf_prog_type; 0 for a section that this libbpf does not know. */
 export const bpf_program__type: KoffiFunc<(program: Pointer) => number> = libbpf.func(
   'int bpf_program__type(void *program)',
 );
@@ -70,7 +70,7 @@ export const bpf_map__max_entries: KoffiFunc<(map: Pointer) => number> = libbpf.
 export const bpf_map__map_flags: KoffiFunc<(map: Pointer) => number> = libbpf.func(
   'uint32_t bpf_map__map_flags(void *map)',
 );
-/** null: not pinned, whatever the object asks for. */
+/** Sets the pin path of a map; null disables pinning, whatever the object declares. */
 export const bpf_map__set_pin_path: KoffiFunc<(map: Pointer, path: string | null) => number> = libbpf.func(
   'int bpf_map__set_pin_path(void *map, const char *path)',
 );
@@ -80,7 +80,7 @@ export const bpf_map__set_max_entries: KoffiFunc<(map: Pointer, entries: number)
 export const bpf_map__reuse_fd: KoffiFunc<(map: Pointer, fd: number) => number> = libbpf.func(
   'int bpf_map__reuse_fd(void *map, int fd)',
 );
-/** Content of a data section, writable before the load; fills `bytes` (u64) with its length. */
+/** Returns the content of a data section, writable before the load, and its length in `bytes` (u64). */
 export const bpf_map__initial_value: KoffiFunc<(map: Pointer, bytes: Buffer) => Pointer> = libbpf.func(
   'void *bpf_map__initial_value(void *map, void *bytes)',
 );
@@ -107,7 +107,7 @@ export const bpf_map_update_elem: KoffiFunc<
 export const bpf_map_delete_elem: KoffiFunc<(fd: number, key: Buffer) => number> = libbpf.func(
   'int bpf_map_delete_elem(int fd, void *key)',
 );
-/** `count` (u32): room before, entries read after; -ENOENT: they were the last. */
+/** Reads entries; `count` (u32) is the capacity before and the number read after the call. -ENOENT: the last batch. */
 export const bpf_map_lookup_batch: KoffiFunc<
   (
     fd: number,
@@ -121,18 +121,18 @@ export const bpf_map_lookup_batch: KoffiFunc<
 > = libbpf.func(
   'int bpf_map_lookup_batch(int fd, void *from, void *next, void *keys, void *values, void *count, void *options)',
 );
-/** `count` (u32): entries before, those done after; `options`: struct bpf_map_batch_opts. */
+/** Writes entries; `count` (u32) is their number before, and of those written after the call. `options`: struct bpf_map_batch_opts. */
 export const bpf_map_update_batch: KoffiFunc<
   (fd: number, keys: Buffer, values: Buffer, count: Buffer, options: Buffer) => number
 > = libbpf.func('int bpf_map_update_batch(int fd, void *keys, void *values, void *count, void *options)');
 export const bpf_map_delete_batch: KoffiFunc<
   (fd: number, keys: Buffer, count: Buffer, options: Buffer) => number
 > = libbpf.func('int bpf_map_delete_batch(int fd, void *keys, void *count, void *options)');
-/** `options`: struct bpf_test_run_opts. */
+/** Runs a program on a packet; `options`: struct bpf_test_run_opts. */
 export const bpf_prog_test_run_opts: KoffiFunc<(program: number, options: Buffer) => number> = libbpf.func(
   'int bpf_prog_test_run_opts(int program, void *options)',
 );
-/** Without a name: the tracepoint that the program was loaded for. */
+/** Attaches to a raw tracepoint; without a name, to the one that the program was loaded for. */
 export const bpf_raw_tracepoint_open: KoffiFunc<(name: string | null, program: number) => number> =
   libbpf.func('int bpf_raw_tracepoint_open(const char *name, int program)');
 export const bpf_link_update: KoffiFunc<(link: number, program: number, options: Address) => number> =
@@ -146,7 +146,7 @@ export const bpf_obj_pin: KoffiFunc<(fd: number, path: string) => number> = libb
 export const bpf_obj_get: KoffiFunc<(path: string) => number> = libbpf.func(
   'int bpf_obj_get(const char *path)',
 );
-/** `bytes` (u32): room in `info` before, what the kernel filled after. */
+/** Reads an object's info; `bytes` (u32) is the size of `info` before, and of what the kernel filled in after the call. */
 export const bpf_obj_get_info_by_fd: KoffiFunc<(fd: number, info: Buffer, bytes: Buffer) => number> =
   libbpf.func('int bpf_obj_get_info_by_fd(int fd, void *info, void *bytes)');
 export const bpf_prog_get_fd_by_id: KoffiFunc<(id: number) => number> = libbpf.func(
@@ -167,5 +167,5 @@ export const bpf_enable_stats: KoffiFunc<(type: number) => number> = libbpf.func
   'int bpf_enable_stats(int type)',
 );
 
-// libbpf prints every refusal to stderr; ours say the same and more.
+// libbpf prints every failure to stderr. Errors of the agent contain the same and more.
 libbpf_set_print(null);

@@ -1,8 +1,8 @@
 import koffi, { type KoffiFunc } from 'koffi';
 
 /**
- * libc, declared. Buffers pass by address: keep them alive until an `.async` call has called back.
- * A failed call answers -1 (`mmap`: `mapFailed`); read `errno()` at once, in an `.async` call inside its callback.
+ * Declarations of libc functions. Buffers are passed by address: keep them alive until an `.async` call has called back.
+ * A failed call returns -1 (`mmap`: `mapFailed`); read `errno()` at once, for an `.async` call inside its callback.
  */
 const libc = koffi.load('libc.so.6');
 
@@ -18,7 +18,7 @@ export const bind: KoffiFunc<(fd: number, address: Buffer, length: number) => nu
 export const setsockopt: KoffiFunc<
   (fd: number, level: number, option: number, value: Buffer, length: number) => number
 > = libc.func('int setsockopt(int fd, int level, int option, void *value, uint32_t length)');
-/** `length` is a socklen_t, in and out. */
+/** Reads a socket option; `length` is a socklen_t, in and out. */
 export const getsockopt: KoffiFunc<
   (fd: number, level: number, option: number, value: Buffer, length: Buffer) => number
 > = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
@@ -33,17 +33,17 @@ export const sendto: KoffiFunc<
 export const recv: KoffiFunc<(fd: number, data: Buffer, length: number, flags: number) => number> = libc.func(
   'long recv(int fd, void *data, size_t length, int flags)',
 );
-/** `message` is a struct msghdr of 56 bytes. */
+/** Receives a datagram with control messages; `message` is a struct msghdr of 56 bytes. */
 export const recvmsg: KoffiFunc<(fd: number, message: Buffer, flags: number) => number> = libc.func(
   'long recvmsg(int fd, void *message, int flags)',
 );
 
-// <unistd.h>, <sys/ioctl.h>: the variadic ones declared with the arguments we pass
+// <unistd.h>, <sys/ioctl.h>: variadic functions are declared with the arguments that the agent passes.
 export const close: KoffiFunc<(fd: number) => number> = libc.func('int close(int fd)');
 export const ioctl: KoffiFunc<(fd: number, request: number, argument: Address) => number> = libc.func(
   'int ioctl(int fd, unsigned long request, void *argument)',
 );
-/** `syscall(321, command, attr, attrBytes)` is bpf(2) on x86-64. */
+/** Makes a system call by number, as in `syscall(321, command, attr, attrBytes)` for bpf(2) on x86-64. */
 export const syscall: KoffiFunc<(number: number, a: number, b: Address, c: number) => number> = libc.func(
   'long syscall(long number, long a, void *b, long c)',
 );
@@ -94,7 +94,7 @@ const names = new Map(
     .filter(([name]) => !aliases.has(name))
     .map(([name, value]) => [value, name]),
 );
-/** `17` → `EEXIST`; a number koffi does not name → `errno 524`. */
+/** Names an errno: 17 is `EEXIST`, an unknown one `errno 524`. */
 export const errnoName = (value: number): string => names.get(value) ?? `errno ${value}`;
 
 export interface PollHandle {
@@ -102,14 +102,14 @@ export interface PollHandle {
   close(): void;
 }
 /**
- * Calls back on the event loop when `fd` is readable, with 0, or with a negative status when it has an error: then
- * it is stopped and wants `start`. Keep the handle referenced, or events stop silently.
+ * Calls back on the event loop with 0 when `fd` is readable, or with a negative status on an error, after which polling
+ * is stopped until `start`. Keep the handle referenced, or events stop silently.
  */
 export const poll: (fd: number, callback: (status: number) => void) => PollHandle =
-  // koffi's types leave the status out.
+  // koffi's types lack the status.
   koffi.node.poll as unknown as typeof poll;
 
-/** A number for a pointer field of a struct: the address of `buffer`, which must outlive its use. */
+/** Returns the address of `buffer` for a pointer field of a struct; the buffer must outlive its use. */
 export const addressOf = (buffer: Buffer): bigint => koffi.address(buffer);
-/** `length` bytes of memory at `address`, as mapped, not copied. */
+/** Returns a view of `length` bytes of memory at `address`, not a copy. */
 export const viewOf = (address: bigint, length: number): ArrayBuffer => koffi.view(address, length);

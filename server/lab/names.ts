@@ -13,7 +13,7 @@ const pod = (namespace: string, app: string, replica: string, host: number): Lab
   namespace,
   name: `${app}-${replica}`,
   addresses: [`10.42.0.${host}/32`, `fd42::${host}/128`],
-  labels: { app, 'app.kubernetes.io/part-of': namespace, 'pod-template-hash': replica.split('-')[0]! },
+  labels: { app, 'app.kubernetes.io/part-of': namespace, 'pod-template-hash': replica.replace(/-.*/s, '') },
 });
 
 /** The six pods, with the same names and addresses in every lab. */

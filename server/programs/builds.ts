@@ -9,6 +9,7 @@ import {
 import type { Event } from '../../contract/event.ts';
 import { maxBuilds, maxObjectBytes } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import { required } from '../../contract/required.ts';
 import type { SettingStore } from '../store/port.ts';
 import { type BuildFiles, objectDigest, type StoredBuild } from './build-files.ts';
 import type { TrustedSigners } from './trusted-signers.ts';
@@ -150,7 +151,10 @@ export class DatapathBuilds {
       addedBy: actor,
     });
     await this.#publish('build.added', `${actor} added build ${short(name)}, signed by ${signer.name}`);
-    return this.list().items.find((each) => each.sha256 === name)!;
+    return required(
+      this.list().items.find((each) => each.sha256 === name),
+      `build ${name}`,
+    );
   }
 
   /** Removes a build that was added. @throws ProblemError `build_not_found`, `build_active` */
@@ -263,7 +267,7 @@ export class DatapathBuilds {
 
   #imageOf({ sha256: name, installed }: Build, what: string): Buffer {
     if (installed) return this.#options.installed;
-    const stored = this.#options.files.read(name)!;
+    const stored = required(this.#options.files.read(name), `build ${name}`);
     if (this.#signerOf(stored) === null) throw this.#unsigned(what);
     return stored.image;
   }

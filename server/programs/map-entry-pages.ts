@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { EntryPage, EntryQuery, MapEntry } from '../../contract/map.ts';
+import { required } from '../../contract/required.ts';
 import {
   isArrayMapType,
   isPerCpuMapType,
@@ -86,11 +87,12 @@ export async function readEntryPage(map: ReadableMap, query: EntryQuery): Promis
   let last: Buffer | null = null;
   for await (const { key, entry } of walkEntries(map, cursor, query.filled)) {
     // The page is full and there are more: the cursor of the next page is the last key.
-    if (items.length === query.limit) return { items, next: last!.toString('hex'), scanned, note };
+    if (items.length === query.limit)
+      return { items, next: required(last, 'last key').toString('hex'), scanned, note };
     if (scanned >= mostScanned || performance.now() > until)
       return {
         items,
-        next: last!.toString('hex'),
+        next: required(last, 'last key').toString('hex'),
         scanned,
         note: `looked at ${scanned} entries of up to ${map.info.maxEntries}: ask for the next page to go on`,
       };

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { BpfMap, BpfMapDetail, EntryPage, EntryQuery, MapEntry } from '../../contract/map.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import { required } from '../../contract/required.ts';
 import { BtfValueError, encodeBtfValue } from '../bpf/btf-encode.ts';
 import { listObjectIds, memlockBytes, readFdinfo, withObjectById } from '../bpf/kernel-object.ts';
 import {
@@ -103,8 +104,10 @@ export class BpfMaps {
       const key =
         keyType === 0
           ? arrayIndex(entry.key, map)
-          : fitted('key', () => encodeBtfValue(btf!, keyType, entry.key));
-      const value = fitted('value', () => encodeBtfValue(btf!, valueType, entry.value));
+          : fitted('key', () => encodeBtfValue(required(btf, 'BTF of the map'), keyType, entry.key));
+      const value = fitted('value', () =>
+        encodeBtfValue(required(btf, 'BTF of the map'), valueType, entry.value),
+      );
       const before = readEntry(map, key);
       writeMapEntry(
         `write an entry of map ${name}`,
@@ -112,7 +115,7 @@ export class BpfMaps {
         key,
         Buffer.concat([value], map.info.valueBytes),
       );
-      const after = readEntry(map, key)!;
+      const after = required(readEntry(map, key), 'entry just written');
       const change = before === null ? `is new: ${shown(after)}` : `from ${shown(before)} to ${shown(after)}`;
       await this.#options.recordEdit(`${actor} edited map ${name} (${id}): ${after.keyText} ${change}`);
       return after;
@@ -175,7 +178,7 @@ function usersOfMaps(): Map<number, number[]> {
 
 function describe(fd: number, owners: ObjectOwners, users: ReadonlyMap<number, number[]>): BpfMap {
   const info = mapInfo(fd);
-  const told = readFdinfo(fd);
+  const fdinfo = readFdinfo(fd);
   const type = mapTypeName(info.type);
   const programIds = users.get(info.id) ?? [];
   const map = {
@@ -187,11 +190,11 @@ function describe(fd: number, owners: ObjectOwners, users: ReadonlyMap<number, n
     maxEntries: info.maxEntries,
     flags: info.flags,
     flagNames: mapFlagNames(info.flags),
-    memoryBytes: memlockBytes(told),
+    memoryBytes: memlockBytes(fdinfo),
     entries: isArrayMapType(type) ? info.maxEntries : null,
     entriesAtLeast: false,
     notListed: whyNotListable(type),
-    frozen: told.frozen === undefined ? null : told.frozen === '1',
+    frozen: fdinfo.frozen === undefined ? null : fdinfo.frozen === '1',
     btfId: info.btfId || null,
     ...owners.map(info.id, programIds),
     programIds,

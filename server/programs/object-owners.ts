@@ -57,7 +57,7 @@ export class ObjectOwners {
       const why =
         places.length === 0
           ? 'not pinned, and no process that holds it was found'
-          : `not pinned, and no process that holds it was found: ${places[0]!.hook} of ${places[0]!.target} keeps it`;
+          : `not pinned, and no process that holds it was found: ${places[0]?.hook} of ${places[0]?.target} keeps it`;
       return { kind: 'unknown', why };
     });
   }

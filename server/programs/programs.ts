@@ -7,6 +7,7 @@ import {
   type ProgramList,
   type ProgramStatistics,
 } from '../../contract/program.ts';
+import { required } from '../../contract/required.ts';
 import { Btf } from '../bpf/btf.ts';
 import { listObjectIds, memlockBytes, readFdinfo, withObjectById } from '../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
@@ -196,5 +197,7 @@ function fullName(fd: number, info: ProgramInfo): string | null {
   if (info.name.length < shortNameBytes) return info.name || null;
   const main = readXlatedProgram(fd).functions[0];
   const object = main === undefined ? null : readLoadedBtf(info.btfId);
-  return object === null ? null : new Btf(object.bytes).type(main!.typeId).name || null;
+  return object === null
+    ? null
+    : new Btf(object.bytes).type(required(main, 'main function').typeId).name || null;
 }

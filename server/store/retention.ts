@@ -1,3 +1,4 @@
+import { required } from '../../contract/required.ts';
 import type { PrismaClient } from './client/client.ts';
 
 /** Rows of history that the store keeps; older ones are deleted. */
@@ -87,7 +88,12 @@ async function outdatedRows(prisma: PrismaClient, limits: RetentionLimits): Prom
   });
   if (pod !== null)
     deletes.push((limit) =>
-      count(prisma.pod.deleteMany({ where: { removedAt: { lte: pod.removedAt! } }, limit })),
+      count(
+        prisma.pod.deleteMany({
+          where: { removedAt: { lte: required(pod.removedAt, 'time of removal') } },
+          limit,
+        }),
+      ),
     );
   return deletes;
 }

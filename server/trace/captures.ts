@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { maxCaptures } from '../../contract/limits.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import { required } from '../../contract/required.ts';
 import { type CaptureQuery, captureVisibility } from '../../contract/trace.ts';
 import { PacketCapture } from './capture.ts';
 import { compileCaptureFilter, pcapExpression } from './capture-filter.ts';
@@ -30,7 +31,10 @@ export class Captures {
       throw new ProblemError('too_many', `${maxCaptures} captures are running already`, {
         hint: 'Stop a capture, or wait: each ends at its limit.',
       });
-    const pod = this.#pods.summaries().find((summary) => summary.id === id)!;
+    const pod = required(
+      this.#pods.summaries().find((summary) => summary.id === id),
+      `pod ${id}`,
+    );
     const ring = new PacketRing(pod.primary.ifindex, compileCaptureFilter(what, what.snaplen));
     const capture = new PacketCapture(ring, what, {
       application: this.#application,

@@ -1,5 +1,6 @@
 import type { DropReason } from '../../contract/counters.ts';
 import type { Hook } from '../../contract/device.ts';
+import { required } from '../../contract/required.ts';
 import type { DecodedHeaders } from './packet-headers.ts';
 
 /** One observation of a packet: a run of one of Podlane's programs on it, or its drop by the kernel. */
@@ -87,9 +88,9 @@ export class Correlator {
   add(observation: Observation): TracedPacket | null {
     const key = packetKey(observation.headers);
     const open = this.#open.get(key) ?? [];
-    const known = open.find(({ observations }) => canFollow(observations.at(-1)!, observation));
+    const known = open.find(({ observations }) => canFollow(lastOf(observations), observation));
     if (known) {
-      if (known.observations.at(-1)!.verdict === 'dropped') return null;
+      if (lastOf(known.observations).verdict === 'dropped') return null;
       known.observations.push(observation);
       return known;
     }
@@ -105,7 +106,7 @@ export class Correlator {
     const settled: TracedPacket[] = [];
     for (const [key, packets] of this.#open) {
       const waiting = packets.filter(
-        ({ observations }) => observations.at(-1)!.timeNs + this.#quietNs > nowNs,
+        ({ observations }) => lastOf(observations).timeNs + this.#quietNs > nowNs,
       );
       if (waiting.length === packets.length) continue;
       settled.push(...packets.filter((packet) => !waiting.includes(packet)));
@@ -115,3 +116,6 @@ export class Correlator {
     return settled;
   }
 }
+
+/** The latest observation; a packet has at least one. */
+const lastOf = <T>(observations: readonly T[]): T => required(observations.at(-1), 'last observation');

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { parseAddress } from '../../contract/cidr.ts';
 import type { Capability } from '../../contract/node.ts';
+import { required } from '../../contract/required.ts';
 import type { TraceFilter, TraceSummary } from '../../contract/trace.ts';
 import { ArrayMap } from '../bpf/array-map.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
@@ -104,7 +105,7 @@ export class KernelDropObserver {
       const loaded = await loading;
       if (this.#loaded === loading) this.#now = loaded;
       const { object } = loaded;
-      new ArrayMap(object.maps.get('drop_filters')!, 'drop_filters', 24).set(
+      new ArrayMap(required(object.maps.get('drop_filters'), 'map drop_filters'), 'drop_filters', 24).set(
         number - 1,
         encodeDropFilter(wanted),
       );
@@ -153,15 +154,18 @@ export class KernelDropObserver {
 
   async #load(): Promise<Loaded> {
     this.#reasons ??= readDropReasons(await readVmlinuxBtf());
-    const told = Buffer.from(Uint32Array.of(Number(this.#reasons.hasReceiverSocket)).buffer);
+    const rodata = Buffer.from(Uint32Array.of(Number(this.#reasons.hasReceiverSocket)).buffer);
     const object = await loadObject({
       name: 'trace-drops',
       image: await readFile(committedObject),
-      rodata: (bytes) => void bytes.set(told),
+      rodata: (bytes) => void bytes.set(rodata),
     });
     try {
-      const program = object.programs.get('trace_drop')!;
-      const ring = new RingBuffer('dropped packets of traces', object.maps.get('trace_drops')!);
+      const program = required(object.programs.get('trace_drop'), 'program trace_drop');
+      const ring = new RingBuffer(
+        'dropped packets of traces',
+        required(object.maps.get('trace_drops'), 'map trace_drops'),
+      );
       const link = checkResult(
         'attach to tracepoint kfree_skb',
         await callAsync(bpf_raw_tracepoint_open, null, program),
@@ -176,7 +180,7 @@ export class KernelDropObserver {
 
   /** Writes the set of traces of each address into the BPF map. @param gone addresses of a trace that ended */
   #writeAddresses(object: LoadedObject, gone: readonly Buffer[] = []): void {
-    const traced = new HashMap(object.maps.get('traced')!, 'traced');
+    const traced = new HashMap(required(object.maps.get('traced'), 'map traced'), 'traced');
     const bits = new Map<string, number>(gone.map((address) => [address.toString('hex'), 0]));
     for (const [number, { addresses }] of this.#traces)
       for (const address of addresses) {
@@ -212,5 +216,7 @@ export class KernelDropObserver {
 
 /** Counts drops that found the buffer full, and those that occurred while the program ran on the same CPU. */
 const lostOf = (object: LoadedObject): bigint =>
-  new ArrayMap(object.maps.get('lost_trace_drops')!, 'lost_trace_drops', 8).get(0).readBigUInt64LE() +
-  programInfo(object.programs.get('trace_drop')!).misses;
+  new ArrayMap(required(object.maps.get('lost_trace_drops'), 'map lost_trace_drops'), 'lost_trace_drops', 8)
+    .get(0)
+    .readBigUInt64LE() +
+  programInfo(required(object.programs.get('trace_drop'), 'program trace_drop')).misses;

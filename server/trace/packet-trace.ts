@@ -1,3 +1,4 @@
+import { required } from '../../contract/required.ts';
 import type { TraceOutcome, TracePacket, TracePoint } from '../../contract/trace.ts';
 import { traceQuietMs } from '../../contract/trace.ts';
 import type { PodReference } from '../../contract/verdict.ts';
@@ -20,13 +21,15 @@ const nameOf = (pod: PodReference | null): string => (pod ? `${pod.namespace}/${
 
 /** Formats a traced packet for the API. */
 export function formatPacketTrace(
-  { number, observations: sightings }: TracedPacket,
+  { number, observations }: TracedPacket,
   context: FormatContext,
 ): TracePacket {
-  const first = sightings[0]!;
-  const points = sightings.map((sighting, i) => pointOf(sighting, first, sightings[i - 1] ?? first, context));
+  const first = required(observations[0], 'first observation');
+  const points = observations.map((observation, i) =>
+    pointOf(observation, first, observations[i - 1] ?? first, context),
+  );
   const headers = headersResponse(first.headers, first.headers.length, context.names);
-  const outcome = outcomeOf(points.at(-1)!, headers.destination.pod);
+  const outcome = outcomeOf(required(points.at(-1), 'last point'), headers.destination.pod);
   return {
     ...headers,
     number,
@@ -34,7 +37,7 @@ export function formatPacketTrace(
     ttl: first.headers.ttl,
     points,
     outcome,
-    sentence: sentenceOf(outcome, points.at(-1)!, headers.destination),
+    sentence: sentenceOf(outcome, required(points.at(-1), 'last point'), headers.destination),
   };
 }
 

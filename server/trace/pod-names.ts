@@ -79,7 +79,7 @@ export const podReferenceOf = ({ id, namespace, name }: PodSummary): PodReferenc
 
 /** Returns a pod's addresses without prefix lengths. */
 export const podAddresses = ({ addresses }: Pick<PodSummary, 'addresses'>): string[] =>
-  addresses.map((cidr) => addressText(parseAddress(cidr.split('/')[0]!)));
+  addresses.map((cidr) => addressText(parseAddress(cidr.replace(/\/.*/, ''))));
 
 function indexOf(summaries: readonly PodSummary[], counted: ReturnType<PodSource['all']>): Index {
   const index: Index = { bySlot: new Map(), byAddress: new Map(), byNamespace: new Map() };

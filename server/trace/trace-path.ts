@@ -1,3 +1,4 @@
+import { required } from '../../contract/required.ts';
 import type { TraceEdge, TraceNode, TracePacket, TracePoint } from '../../contract/trace.ts';
 
 const nameOf = (pod: TracePoint['pod']): string => (pod ? `${pod.namespace}/${pod.name}` : 'unknown pod');
@@ -14,7 +15,7 @@ function nodeOf({ where, pod, device, reason }: TracePoint): TraceNode {
 
 /** Returns the final node of a packet's path; null if its last point is the end. */
 function endOf({ outcome, points, destination }: TracePacket): TraceNode | null {
-  const last = points.at(-1)!;
+  const last = required(points.at(-1), 'last point');
   switch (outcome) {
     case 'delivered':
       return {
@@ -50,7 +51,7 @@ export function tracePath(packets: Iterable<TracePacket>): { nodes: TraceNode[];
   const edges = new Map<string, TraceEdge>();
   for (const packet of packets) {
     let before: { node: TraceNode; point: TracePoint | null } | null =
-      packet.points[0]!.where === 'to-pod' ? { node: outside, point: null } : null;
+      packet.points[0]?.where === 'to-pod' ? { node: outside, point: null } : null;
     const visit = (node: TraceNode, point: TracePoint | null): void => {
       if (before) {
         nodes.set(before.node.id, before.node);

@@ -6,7 +6,7 @@ export function verdictMatcher(filter: VerdictFilter): (verdict: Verdict) => boo
   const { pod, rule, address, port, protocol, verdict: kind, direction, set } = filter;
   const range = address === undefined ? null : parseCidr(address);
   const inRange = (family: 4 | 6, text: string): boolean =>
-    family === range!.family && contains(range!, parseAddress(text));
+    range === null || (family === range.family && contains(range, parseAddress(text)));
   const isPod = (reference: PodReference | null): boolean =>
     reference !== null && (reference.id === pod || `${reference.namespace}.${reference.name}` === pod);
   return (verdict) => {
@@ -19,6 +19,6 @@ export function verdictMatcher(filter: VerdictFilter): (verdict: Verdict) => boo
     if (protocol !== undefined && verdict.protocolName !== protocol && String(verdict.protocol) !== protocol)
       return false;
     if (pod !== undefined && !isPod(verdict.pod) && !ends.some((end) => isPod(end.pod))) return false;
-    return range === null || ends.some((end) => inRange(verdict.family, end.address));
+    return ends.some((end) => inRange(verdict.family, end.address));
   };
 }

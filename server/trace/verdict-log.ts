@@ -1,3 +1,4 @@
+import { required } from '../../contract/required.ts';
 import type { Verdict, VerdictFilter, VerdictListQuery } from '../../contract/verdict.ts';
 import { verdictMatcher } from './verdict-filter.ts';
 
@@ -43,9 +44,9 @@ export class VerdictLog {
     const matches = verdictMatcher(filter);
     const items: Verdict[] = [];
     for (let id = Math.min(Number(before ?? this.#next), this.#next) - 1; id >= this.evicted; id -= 1) {
-      const verdict = this.#ring[id % this.capacity]!;
+      const verdict = required(this.#ring[id % this.capacity], `verdict ${id}`);
       if (!matches(verdict)) continue;
-      if (items.length === limit) return { items, next: String(items.at(-1)!.id) };
+      if (items.length === limit) return { items, next: String(required(items.at(-1), 'last verdict').id) };
       items.push(verdict);
     }
     return { items, next: null };
@@ -58,7 +59,7 @@ export class VerdictLog {
     for (let id = this.evicted; id < end; id += 1) {
       id = Math.max(id, this.evicted);
       if (id >= end) return;
-      const verdict = this.#ring[id % this.capacity]!;
+      const verdict = required(this.#ring[id % this.capacity], `verdict ${id}`);
       if (matches(verdict)) yield verdict;
     }
   }
@@ -68,17 +69,17 @@ export class VerdictLog {
     const matches = verdictMatcher(filter);
     let update: VerdictUpdate = { items: [], missed: 0 };
     let timer: NodeJS.Timeout | null = null;
-    const tell = (): void => {
-      const told = update;
+    const publish = (): void => {
+      const batch = update;
       update = { items: [], missed: 0 };
       timer = null;
-      listener(told);
+      listener(batch);
     };
     const take = (verdict: Verdict): void => {
       if (!matches(verdict)) return;
       if (update.items.length < maxPerUpdate) update.items.push(verdict);
       else update.missed += 1;
-      timer ??= setTimeout(tell, updateMs);
+      timer ??= setTimeout(publish, updateMs);
     };
     this.#listeners.add(take);
     return () => {

@@ -1,3 +1,4 @@
+import { required } from '../../../contract/required.ts';
 import type { ActiveRules } from '../../../contract/rules.ts';
 import { addJson, completeContent, type DumpContext, refusalText } from '../dump-context.ts';
 import type { FileDescription } from '../dump-files.ts';
@@ -67,7 +68,7 @@ export async function addAgentResponse(
 ): Promise<Buffer | null> {
   let answer: Buffer | null = null;
   await files.add({ ...wanted, command: `GET /api/v1${path}` }, async () => {
-    const { status, body } = await agent!.get(path);
+    const { status, body } = await required(agent, 'agent').get(path);
     if (status >= 400) throw new Error(refusalText(status, body.toString('utf8')));
     answer = body;
     return completeContent(body);

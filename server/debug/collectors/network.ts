@@ -1,3 +1,4 @@
+import { required } from '../../../contract/required.ts';
 import { currentNamespace } from '../../kernel/netns.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { getIngressQdisc } from '../../netlink/clsact.ts';
@@ -38,7 +39,7 @@ const commands: readonly [path: string, title: string, command: [ToolName, ...st
 export async function collectNetwork(context: DumpContext, target: NamespaceTarget): Promise<void> {
   for (const [path, title, command] of commands) await addCommand(context, target, path, title, command);
   using namespace = target.fd === null ? currentNamespace() : null;
-  using socket = NetlinkSocket.inNamespace(target.fd ?? namespace!.fd);
+  using socket = NetlinkSocket.inNamespace(target.fd ?? required(namespace, 'network namespace').fd);
   const { files } = context;
   const add = (path: string, title: string, command: string, read: () => unknown) =>
     addJson(files, fileOf(target, `ours/${path}`, title, command), read);
@@ -57,11 +58,11 @@ export async function collectNetwork(context: DumpContext, target: NamespaceTarg
   ]);
   const filtered = await withQdisc(socket, found);
   await add('filters.json', 'Filters of clsact, by Podlane', 'rtnetlink RTM_GETTFILTER', async () => {
-    const told = [];
+    const collected = [];
     for (const { ifindex, name } of filtered)
       for (const hook of ['tc/ingress', 'tc/egress'] as const)
-        told.push({ ifindex, name, hook, filters: await listTcFilters(socket, ifindex, hook) });
-    return told;
+        collected.push({ ifindex, name, hook, filters: await listTcFilters(socket, ifindex, hook) });
+    return collected;
   });
   for (const { name } of filtered.slice(0, maxFiltered))
     for (const hook of ['tc/ingress', 'tc/egress'] as const satisfies TcHook[]) {

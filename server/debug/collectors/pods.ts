@@ -1,4 +1,5 @@
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
+import { required } from '../../../contract/required.ts';
 import { type NetworkNamespace, openNamespace } from '../../kernel/netns.ts';
 import { type DumpContext, getJson, type NamespaceTarget } from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';
@@ -38,7 +39,7 @@ async function takePod(context: DumpContext, id: string): Promise<void> {
   const { files } = context;
   let pod: Pod;
   try {
-    pod = await getJson<Pod>(context.agent!.get, `/pods/${encodeURIComponent(id)}`);
+    pod = await getJson<Pod>(required(context.agent, 'agent').get, `/pods/${encodeURIComponent(id)}`);
   } catch (error) {
     const wanted = { path: `pods/${id}/`, title: `Pod ${id}`, command: `GET /api/v1/pods/${id}` };
     return files.noteMissing(wanted, (error as Error).message);

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { required } from '../../../contract/required.ts';
 import { readEthtoolStatistics } from '../../kernel/ethtool-statistics.ts';
 import { currentNamespace } from '../../kernel/netns.ts';
 import { listLinks } from '../../netlink/link.ts';
@@ -48,7 +49,7 @@ export async function collectNamespaceStatistics(
   target: NamespaceTarget,
 ): Promise<void> {
   using own = target.fd === null ? currentNamespace() : null;
-  const fd = target.fd ?? own!.fd;
+  const fd = target.fd ?? required(own, 'network namespace').fd;
   for (const [file, title] of namespaceFiles)
     await files.add(fileOf(target, `proc/${file}`, title, `cat /proc/net/${file}`), () =>
       // thread-self: /proc/net shows the main thread's namespace, not that of this thread.

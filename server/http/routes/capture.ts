@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { required } from '../../../contract/required.ts';
 import { captureQuery, captureVisibility } from '../../../contract/trace.ts';
 import type { Agent } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
@@ -32,7 +33,10 @@ export const captureRoutes =
       },
       async ({ params, query }, reply) => {
         const id = agent.pods.find(params.id);
-        const { namespace, name } = agent.pods.summaries().find((pod) => pod.id === id)!;
+        const { namespace, name } = required(
+          agent.pods.summaries().find((pod) => pod.id === id),
+          `pod ${id}`,
+        );
         const file = await agent.captures.open(id, query);
         const time = new Date().toISOString().slice(0, 19).replaceAll(':', '');
         return reply

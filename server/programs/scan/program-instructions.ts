@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Instruction, ProgramInstructions } from '../../../contract/program.ts';
+import { required } from '../../../contract/required.ts';
 import { Btf } from '../../bpf/btf.ts';
 import { disassemble } from '../../bpf/disassemble.ts';
 import { withObjectById } from '../../bpf/kernel-object.ts';
@@ -59,7 +60,12 @@ function describe(bytes: Buffer, { functions, lines }: XlatedProgram, btf: Btf |
       text,
       function: names.get(index) ?? null,
       source: line
-        ? { file: btf!.string(line.file), line: line.line, column: line.column, text: btf!.string(line.text) }
+        ? {
+            file: required(btf, 'BTF of the program').string(line.file),
+            line: line.line,
+            column: line.column,
+            text: required(btf, 'BTF of the program').string(line.text),
+          }
         : null,
       target,
     };
@@ -82,7 +88,7 @@ function helperNames(bytes: Buffer): Map<number, string> {
   const immediates = new Set<number>();
   for (let at = 0; at + 8 <= bytes.length; at += 8)
     // BPF_JMP | BPF_CALL of a helper or kfunc, not of a subprogram.
-    if (bytes[at] === 0x85 && bytes[at + 1]! >> 4 !== 1) immediates.add(bytes.readInt32LE(at + 4));
+    if (bytes[at] === 0x85 && bytes.readUInt8(at + 1) >> 4 !== 1) immediates.add(bytes.readInt32LE(at + 4));
   const names = new Map<number, string>();
   if (immediates.size === 0) return names;
   // Megabytes of lines `address type name`: searched as bytes, without splitting.

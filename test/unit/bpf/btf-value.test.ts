@@ -124,7 +124,7 @@ test.each<[string, number, unknown, string]>([
     'a union that disagrees',
     id.outer,
     { name: '', word: 3, half: 2, verdict: 0 },
-    '.word: other members of the union say otherwise',
+    '.word: other members of the union have another value',
   ],
   ['what is no object', id.outer, null, 'the value: not an object, for struct outer'],
 ])('refuses %s', (_, type, value, why) => {
