@@ -99,7 +99,7 @@ test('a change that was made from an older state is refused', async () => {
   const late = await ask('PUT', '', text(81), { 'if-match': '"v0"' });
   expect(late).toMatchObject({
     status: 409,
-    body: { code: 'rules_changed', hint: expect.stringContaining('Read') },
+    body: { code: 'rules_changed', hint: expect.stringContaining('Fetch') },
   });
   expect(await ask('PUT', '', text(81), { 'if-match': '"v1"' })).toMatchObject({ status: 200 });
   expect((await ask('DELETE', '', undefined, { 'if-match': '"v1"' })).status).toBe(409);
