@@ -96,7 +96,7 @@ export type Peer = z.infer<typeof peer>;
 const port = z.int().min(0).max(65_535);
 const byte = z.int().min(0).max(255);
 
-export const portRange = z
+const portRange = z
   .strictObject({ from: port, to: port.optional().describe('inclusive; default: `from`') })
   .refine(({ from, to }) => to === undefined || to >= from, { path: ['to'], error: 'less than `from`' });
 

@@ -12,7 +12,7 @@ export type RuleSetName = z.infer<typeof ruleSetName>;
 const count = z.number().int();
 
 /** Sizes of a rule set and of the kernel tables that it is compiled to. */
-export const ruleSizes = z.object({
+const ruleSizes = z.object({
   rules: count,
   prefixes: count.describe('ipcache prefixes: address ranges of the peers, after overlaps are resolved'),
   identities: count.describe('sets of addresses that are peers of the same rules'),
@@ -24,7 +24,7 @@ export const ruleSizes = z.object({
 export type RuleSizes = z.infer<typeof ruleSizes>;
 
 /** A rule that no packet of the pods on this node can reach. */
-export const ruleWarning = z.object({
+const ruleWarning = z.object({
   rule: z.string(),
   index: count.describe('position in the rule set, from 0'),
   line: count.optional().describe('line of the text, from 1'),
@@ -33,7 +33,7 @@ export const ruleWarning = z.object({
 export type RuleWarning = z.infer<typeof ruleWarning>;
 
 /** Cost of the last compilation and load of a rule set. */
-export const ruleLoad = z.object({
+const ruleLoad = z.object({
   compileMs: z.number(),
   loadMs: z.number(),
   written: count.describe('map elements written'),
@@ -42,7 +42,7 @@ export const ruleLoad = z.object({
 export type RuleLoad = z.infer<typeof ruleLoad>;
 
 /** Names of the rules that differ between two rule sets. */
-export const ruleChanges = z.object({
+const ruleChanges = z.object({
   added: z.array(z.string()),
   removed: z.array(z.string()),
   changed: z
@@ -256,7 +256,7 @@ export type ExplainRequest = z.infer<typeof explainRequest>;
 const verdict = z.enum(['allow', 'deny']);
 
 /** Decision of one endpoint's rules, with the kernel look-ups that lead to it. */
-export const endpointExplanation = z.object({
+const endpointExplanation = z.object({
   pod: podName,
   direction,
   verdict,

@@ -19,7 +19,7 @@ import {
 import { RuleLists } from './rule-lists.ts';
 
 /** Entries of rules for any peer in one direction, and the lists that refer to them. */
-export interface DefaultEntries {
+interface DefaultEntries {
   /** Number of the entry list. */
   list: number;
   trees: DefaultTreesByProtocol;
@@ -30,7 +30,7 @@ export interface DefaultEntries {
 }
 
 /** Called with the number of entries of all lists so far; throws when there are too many. */
-export type CheckSize = (size: number, entryLists: ReadonlyMap<number, readonly TableEntry[]>) => void;
+type CheckSize = (size: number, entryLists: ReadonlyMap<number, readonly TableEntry[]>) => void;
 
 /** Builds entry lists, each once: lists with equal entries are one, and so are those of the previous tables. */
 export class EntryListBuilder {

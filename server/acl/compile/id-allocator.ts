@@ -15,7 +15,7 @@ export function reuseIds(
 }
 
 /** Returns a function that returns the unused numbers from `first` on, in ascending order. */
-export function idAllocator(used: Iterable<number>, first: number): () => number {
+function idAllocator(used: Iterable<number>, first: number): () => number {
   const taken = new Set(used);
   let next = first;
   return () => {

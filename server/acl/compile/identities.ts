@@ -6,7 +6,7 @@ export interface IpBlock {
   except: readonly Cidr[];
 }
 
-export interface ClassifiedPrefix {
+interface ClassifiedPrefix {
   /** The prefix as `cidrText` formats it. */
   key: string;
   prefix: Cidr;
@@ -15,7 +15,7 @@ export interface ClassifiedPrefix {
 }
 
 /** Classes of addresses: all addresses of a class are in the same peer sets. */
-export interface AddressClasses {
+interface AddressClasses {
   /** Ascending numbers of the peer sets by class; class 0 is in none. */
   classes: (readonly number[])[];
   prefixes: ClassifiedPrefix[];

@@ -27,7 +27,7 @@ export function assignPolicyIds(
   return inheritIds(new Map(inherited), ids.policies);
 }
 
-export interface AddressIdentities {
+interface AddressIdentities {
   /** Classes of addresses that are in a peer set, by the set's number. */
   classesOf: ReadonlyMap<number, readonly number[]>;
   /** Identities by class. */

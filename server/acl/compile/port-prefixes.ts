@@ -35,7 +35,7 @@ export const wholeLabel = ({ labels }: PrefixCover): PortLabel =>
   labels.includes(useDefault) ? useDefault : (labels[0] ?? useDefault);
 
 /** Receives a prefix: the first `length` bits of a port; the others are zero. */
-export type PrefixSink = (port: number, length: number, label: PortLabel) => void;
+type PrefixSink = (port: number, length: number, label: PortLabel) => void;
 
 /** Default entries as other lists see them, which differ from them on few ports. */
 export interface DefaultTree {

@@ -15,7 +15,7 @@ export type PortProtocol = Exclude<ProtocolGroup, 'other'>;
 export const portProtocols = protocolGroups.filter((protocol) => protocol !== 'other');
 
 /** Port runs of a list of rules, for each protocol. */
-export type RunsByProtocol = Record<ProtocolGroup, PortRuns>;
+type RunsByProtocol = Record<ProtocolGroup, PortRuns>;
 export type DefaultTreesByProtocol = Record<ProtocolGroup, DefaultTree>;
 
 /** Builds a record with a value for each protocol. */

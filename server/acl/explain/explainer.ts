@@ -21,7 +21,7 @@ export interface PolicyDecision {
 }
 
 /** A look-up in one BPF map, as text; `value` is null where there is no element. */
-export interface LookupStep {
+interface LookupStep {
   table: 'pods' | 'ipcache' | 'policies' | 'rule_entries';
   key: string;
   value: string | null;
@@ -37,7 +37,7 @@ export interface EndpointExplanation extends PolicyDecision {
 }
 
 /** Decisions at both ends; a flow between addresses that are no pods of the tables is allowed. */
-export interface FlowExplanation {
+interface FlowExplanation {
   verdict: PolicyVerdict;
   egress: EndpointExplanation | null;
   ingress: EndpointExplanation | null;

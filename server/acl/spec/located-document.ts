@@ -52,7 +52,7 @@ function countMismatches(issues: readonly Issue[]): number {
 }
 
 /** Formats a path like `rules[3].peers[0].cidr`. */
-export function formatPath(path: Path): string {
+function formatPath(path: Path): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
     return text === '' ? String(key) : `${text}.${String(key)}`;

@@ -18,7 +18,7 @@ function label({ namespace, labels }: Names, key: string): string | undefined {
 }
 
 /** Matches labels as Kubernetes does: `NotIn` also matches where the label is missing. */
-export function matchesSelector({ matchLabels, matchExpressions }: Selector, pod: Names): boolean {
+function matchesSelector({ matchLabels, matchExpressions }: Selector, pod: Names): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => label(pod, key) === value) &&
     matchExpressions.every((expression) => matchesExpression(expression, label(pod, expression.key)))

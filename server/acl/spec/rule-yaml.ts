@@ -5,7 +5,7 @@ import { type LocatedDocument, type LocatedError, locateErrors, type Path } from
 import { convertNetworkPolicies, isNetworkPolicy } from './network-policy.ts';
 
 /** A rule set parsed from a text, with the lines of its rules. */
-export interface ParsedRules {
+interface ParsedRules {
   /** Format of the text. */
   source: 'rules' | 'network-policy';
   ruleSet: RuleSet;

@@ -14,7 +14,7 @@ import type { LoadedRuleSets, LocalEndpoint } from './loaded-rule-sets.ts';
 const settingName = 'rules.staged';
 
 /** Parts of the access rules that the staged rules need. */
-export interface StagedRulesContext {
+interface StagedRulesContext {
   store: RuleStore;
   compiler: AsyncCompiler;
   sets: () => LoadedRuleSets;

@@ -13,7 +13,7 @@ export interface PolicyMapFds {
 }
 
 /** Updates of a rule set's maps to make before the switch, and keys to remove once no packet is evaluated by them. */
-export interface MapChanges {
+interface MapChanges {
   ipcache: MapEntries;
   pods: MapEntries;
   policies: MapEntries;
