@@ -76,6 +76,7 @@ export async function openGateway({
     throw new ProblemError('not_found', 'The API is under /api/v1');
   });
 
+  // biome-ignore lint/nursery/noMisusedPromises: Fastify awaits plugins; the rule sees only the overload with a callback.
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     // Next parses bodies itself; only its development overlay sends one.

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
 import { ArrayMap } from './array-map.ts';
 import { checkResult } from './error.ts';
@@ -117,9 +118,9 @@ export async function openKernelDropProgram(options: DropProgramOptions): Promis
   });
   try {
     const program = object.programs.get('count_drop')!;
-    const link = checkResult(
-      'attach to tracepoint kfree_skb',
-      await callAsync(bpf_raw_tracepoint_open, null, program),
+    const link = openedDescriptor(
+      checkResult('attach to tracepoint kfree_skb', await callAsync(bpf_raw_tracepoint_open, null, program)),
+      'link to tracepoint kfree_skb',
     );
     return new KernelDropProgram(object, link);
   } catch (error) {

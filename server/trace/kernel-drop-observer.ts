@@ -13,6 +13,7 @@ import { programInfo } from '../bpf/program-info.ts';
 import { RingBuffer } from '../bpf/ring-buffer.ts';
 import { slotOf } from '../bpf/slot-layout.ts';
 import { callAsync } from '../bpf/syscall.ts';
+import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
 import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
 import { onReadable } from '../netlink/poll-readable.ts';
@@ -166,9 +167,12 @@ export class KernelDropObserver {
         'dropped packets of traces',
         required(object.maps.get('trace_drops'), 'map trace_drops'),
       );
-      const link = checkResult(
-        'attach to tracepoint kfree_skb',
-        await callAsync(bpf_raw_tracepoint_open, null, program),
+      const link = openedDescriptor(
+        checkResult(
+          'attach to tracepoint kfree_skb',
+          await callAsync(bpf_raw_tracepoint_open, null, program),
+        ),
+        'link to tracepoint kfree_skb',
       );
       const stopReading = onReadable(ring.fd, () => ring.read((record) => this.#observe(record)));
       return { object, link, ring, stopReading };

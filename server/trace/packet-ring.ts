@@ -1,4 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
+import { openedDescriptor } from '../ffi/descriptors.ts';
 import {
   addressOf,
   bind,
@@ -68,7 +69,10 @@ export class PacketRing {
 
   /** @param filter classic BPF instructions @throws ProblemError `kernel_refused` */
   constructor(ifindex: number, filter: Buffer) {
-    this.#fd = must(`open a packet socket for ifindex ${ifindex}`, socket(AF_PACKET, SOCK_RAW_CLOEXEC, 0));
+    this.#fd = openedDescriptor(
+      must(`open a packet socket for ifindex ${ifindex}`, socket(AF_PACKET, SOCK_RAW_CLOEXEC, 0)),
+      `packet socket of ifindex ${ifindex}`,
+    );
     try {
       this.#set('attach the filter', SOL_SOCKET, SO_ATTACH_FILTER, filterProgram(filter));
       this.#set('choose TPACKET_V3', SOL_PACKET, PACKET_VERSION, int(TPACKET_V3));

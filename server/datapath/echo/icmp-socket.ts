@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { ProblemError } from '../../../contract/problem.ts';
+import { openedDescriptor } from '../../ffi/descriptors.ts';
 import {
   addressOf,
   close,
@@ -64,7 +65,10 @@ export class EchoSocket implements Disposable {
   private constructor(family: Family) {
     this.#family = family;
     const what = `open a raw ICMP socket for ${family === 'ipv4' ? 'IPv4' : 'IPv6'}`;
-    this.#fd = socket(families[family], SOCK_RAW_CLOEXEC_NONBLOCK, protocols[family]);
+    this.#fd = openedDescriptor(
+      socket(families[family], SOCK_RAW_CLOEXEC_NONBLOCK, protocols[family]),
+      `ICMP socket (${family})`,
+    );
     if (this.#fd < 0) throw refusal(what, errno());
     this.#filterByType(what);
     this.#filterByIdentifier(what);
