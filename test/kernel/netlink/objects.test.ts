@@ -130,12 +130,12 @@ describe('links', () => {
     expect(await listLinks(host.socket)).toHaveLength(1);
   });
 
-  test('refusals carry what was tried and the kernel’s own sentence', async () => {
+  test('refusals carry the operation and the kernel’s own sentence', async () => {
     using host = testNamespace();
     await addVeth(host.socket, { primary: { name: 'a', ifindex: 7 }, peer: { name: 'b' } });
     await expect(setLink(host.socket, 7, { mtu: 10 })).rejects.toMatchObject({
       message: 'set link ifindex 7 mtu 10: mtu less than device minimum (EINVAL)',
-      tried: 'set link ifindex 7 mtu 10',
+      operation: 'set link ifindex 7 mtu 10',
       kernelText: 'mtu less than device minimum',
     });
     await expect(deleteLink(host.socket, 4711)).rejects.toMatchObject({

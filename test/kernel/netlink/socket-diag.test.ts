@@ -70,14 +70,14 @@ describe('sockets bound to a device', () => {
 
   test('raw ones are found, or said to be there where the kernel cannot tell more', async () => {
     using namespace = await pod();
-    expect(await listBoundSockets(namespace.fd, peer)).toEqual({ sockets: [], untold: [] });
+    expect(await listBoundSockets(namespace.fd, peer)).toEqual({ sockets: [], unreadable: [] });
     using held = new BoundTestSockets(namespace.fd);
     const inodes = [
       held.open({ domain: 'ipv4', type: 'raw', protocol: 1, device: 'eth0' }),
       held.open({ domain: 'ipv6', type: 'raw', protocol: 89, device: 'eth0' }),
     ];
-    const { sockets, unreadable: untold } = await listBoundSockets(namespace.fd, peer);
-    if (untold.length > 0) expect({ sockets, untold }).toEqual({ sockets: [], untold: ['raw'] });
+    const { sockets, unreadable: unreadable } = await listBoundSockets(namespace.fd, peer);
+    if (unreadable.length > 0) expect({ sockets, unreadable }).toEqual({ sockets: [], unreadable: ['raw'] });
     else expect(sockets.map(({ inode }) => inode)).toEqual(inodes);
   });
 

@@ -19,13 +19,13 @@ describe('the table of folders', () => {
     ['app/pods/page.tsx', '../../contract/pod.ts'],
     ['app/pods/page.tsx', '@/app/_lib/format'],
     ['server/main.ts', './http/server.ts'],
-    ['server/http/pods.ts', '../datapath/datapath.ts'],
+    ['server/http/routes/pods.ts', '../datapath/datapath.ts'],
     ['server/netlink/link.ts', '../ffi/libc.ts'],
     ['server/netlink/link.ts', './message.ts'],
     ['server/netlink/link.ts', 'node:fs'],
     ['server/store/sqlite-store.ts', '@prisma/client'],
     ['server/datapath/context.ts', '../store/port.ts'],
-    ['gateway/pages.ts', 'next'],
+    ['gateway/dashboard.ts', 'next'],
     ['scripts/generate-sql.ts', '@prisma/adapter-better-sqlite3'],
     ['test/kernel/link.test.ts', '../../server/netlink/link.ts'],
   ])('%s may import %s', (file, name) => {
@@ -41,12 +41,12 @@ describe('the table of folders', () => {
     ['server/datapath/datapath.ts', '../http/server.ts'],
     ['server/datapath/datapath.ts', '../store/sqlite-store.ts'],
     ['server/datapath/datapath.ts', '../../scripts/vm/guest.ts'],
-    ['server/http/pods.ts', '../netlink/link.ts'],
-    ['server/http/pods.ts', '@prisma/client'],
+    ['server/http/routes/pods.ts', '../../netlink/link.ts'],
+    ['server/http/routes/pods.ts', '@prisma/client'],
     ['gateway/server.ts', 'better-sqlite3'],
     ['gateway/server.ts', 'koffi'],
     ['gateway/server.ts', '../server/config.ts'],
-    ['server/http/pods.ts', 'next/server'],
+    ['server/http/routes/pods.ts', 'next/server'],
   ])('%s may not import %s, and is told so', (file, name) => {
     expect(forbidden(file, name)).toContain(`${file} imports ${name}`);
   });
