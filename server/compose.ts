@@ -108,17 +108,20 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
     closers.push(() => sampler.stop());
     const hostNetns = currentNetnsInode();
     const dropReasons = datapath.capabilities.find(({ name }) => name === 'drop-reasons');
-    const kernelDrops = await KernelDropCounters.open(dropReasons, { hostNetns, maxSlots: datapath.slots.max });
+    const kernelDrops = await KernelDropCounters.open(dropReasons, {
+      hostNetns,
+      maxSlots: datapath.slots.max,
+    });
     const drops = new PodDropCounters(datapath, datapath.counters, kernelDrops);
     closers.push(() => drops.close());
     const names = new PodNames(datapath);
     const verdicts = new VerdictRecorder(kernel, names, rules);
-    const sightings = new KernelDropObserver({
+    const dropObserver = new KernelDropObserver({
       capability: dropReasons,
       hostNetns,
       maxSlots: datapath.slots.max,
     });
-    const traces = new Traces({ kernel, pods: datapath, names, rules, kernelDrops: sightings, log });
+    const traces = new Traces({ kernel, pods: datapath, names, rules, kernelDrops: dropObserver, log });
     const captures = new Captures(datapath, `podlane ${version}`);
     closers.push(() => {
       for (const each of [captures, traces, verdicts, names]) each.close();

@@ -21,7 +21,7 @@ const forbidden: Forbidden[] = [
   { word: /\bstrangers?\b|\w*Strangers?\b/i, say: 'foreign program' },
   { word: /judg(e|es|ed|ing|ement)/i, say: 'evaluate, verdict' },
   { word: /\bhalves\b|\w*Halves\b/i, say: 'A/B tables, generation' },
-  { word: /\bdrafts?\b|\w+Draft\b/i, say: 'staged rule set' },
+  { word: /\bdrafts?\b(?!-ietf)|\w+Draft\b/i, say: 'staged rule set' },
   { word: /\btry[- ]?outs?\b|\btr(y|ied|ying|ies) out\b|TRY_OUT|tryOut/i, say: 'staged (audit)' },
   {
     word: /\b(put|puts|putting|came|come|is|are|rules?|what is|be) in force\b|\bin force (since|now)\b/i,
@@ -50,7 +50,6 @@ const forbidden: Forbidden[] = [
   { word: /\btruths?\b/i, say: 'oracle', only: tests },
   { word: /\brows?\b|\w*Rows?\b/, say: 'entry', only: /^(server\/acl|bpf|contract\/(acl|rules))/ },
   { word: /\bquestions?\b/i, say: 'evaluation, lookup', only: access },
-  { word: /\bturns\b|\bTurns\b/, say: 'mutex, generation', only: /^server\// },
   { word: /\bpasses? it by\b|\bby the way of\b/i, say: 'bypass', only: prose },
 ];
 

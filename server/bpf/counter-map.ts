@@ -9,7 +9,7 @@ const dropWidth = dropBytes / 8;
  * Reads the counters of all slots out of the maps' own memory, without a system call.
  *
  * Reading an element of a BigUint64Array is one load, so no value tears. V8 compiles the sum of two elements, stored
- * into a third, to one 64-bit addition: exact, and several times faster than adding the 32-bit halves of a copy.
+ * into a third, to one 64-bit addition: exact, and several times faster than adding the 32-bit words of a copy.
  */
 export class CounterMap {
   readonly slots: number;

@@ -54,7 +54,7 @@ test.each<[string, BatchPod, Migration | null, Partial<BatchPod>]>([
     ended('failed'),
     { state: 'unhealthy', moved: false },
   ],
-])('%s', async (_, pod, last, truth) => {
+])('%s', async (_, pod, last, expected) => {
   const batch = newBatch('b', [pod]);
   const saved: BatchPod[] = [];
   const was = pod.state;
@@ -65,7 +65,7 @@ test.each<[string, BatchPod, Migration | null, Partial<BatchPod>]>([
     },
     batch,
   );
-  expect(batch.pods[0]).toMatchObject(truth);
-  expect(batch.counts[truth.state!]).toBe(1);
+  expect(batch.pods[0]).toMatchObject(expected);
+  expect(batch.counts[expected.state!]).toBe(1);
   expect(saved).toHaveLength(was === 'running' || was === 'watched' ? 1 : 0);
 });

@@ -27,7 +27,7 @@ function escalate(situations: (round: number, kind: DeviceKind) => Situation, ro
   return { state, actions };
 }
 
-describe('the ladder', () => {
+describe('the escalation policy', () => {
   test('repairs at once, falls back when repairs do not last, and stops when veth does not help either', () => {
     const { state, actions } = escalate((_, kind) => ({ ...failing, kind }), 600);
     expect(actions).toEqual(['0 repair', '10 repair', '20 fallback', '30 leave-alone']);
@@ -148,7 +148,7 @@ describe('in every sequence of situations', () => {
   test('a signal that keeps failing ends recovery, after no more actions than the policy has steps', () => {
     fc.assert(
       fc.property(anyRules, fc.boolean(), fc.boolean(), (given, obeys, flickers) => {
-        // Repairs that take longer than they count are no ladder.
+        // Repairs that take longer than they count do not escalate.
         const rules = { ...given, on: true, repairSeconds: given.repairs * given.coolDownSeconds * 2 + 10 };
         let state = initialEscalation;
         let kind: DeviceKind = 'netkit';

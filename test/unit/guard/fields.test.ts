@@ -41,13 +41,13 @@ test('any input is a valid choice or an error of its field', () => {
     fc.double().map(String),
     fc.constantFrom('on', 'off', 'none', ' 5 ', '1e9'),
   );
-  const drafts = fc.dictionary(
+  const forms = fc.dictionary(
     fc.constantFrom(...(Object.keys(guardDefaults) as (keyof GuardChoice)[])),
     typed,
   );
   fc.assert(
-    fc.property(drafts, (draft) => {
-      const { choice, problems } = parseGuardFields(draft);
+    fc.property(forms, (form) => {
+      const { choice, problems } = parseGuardFields(form);
       expect(guardChoice.parse(choice)).toEqual(choice);
       for (const name of Object.keys(problems)) expect(choice).not.toHaveProperty(name);
     }),

@@ -3,7 +3,7 @@ import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { buildApp } from '../../../server/http/app.ts';
 import { fakeAgent } from '../http/fake-agent.ts';
 
-async function door() {
+async function openRoutes() {
   const { agent, pods } = await fakeAgent();
   pods.add('cart');
   const app = await buildApp(agent, { version: 'test' });
@@ -14,7 +14,7 @@ async function door() {
 }
 
 test('a pod uses its own choice, then the node’s, then the defaults', async () => {
-  const ask = await door();
+  const ask = await openRoutes();
   expect((await ask('GET', '/node/guard')).body).toMatchObject({ chosen: null, thresholds: guardDefaults });
   await ask('PUT', '/node/guard', { repairs: 5, coolDownSeconds: 60 });
   await ask('PUT', '/pods/shop.cart/guard', { repairs: 0, on: false });
@@ -38,7 +38,7 @@ test.each([
   { dropSeconds: null },
   { unheardOf: 1 },
 ])('%j is refused and changes nothing', async (choice) => {
-  const ask = await door();
+  const ask = await openRoutes();
   await ask('PUT', '/node/guard', { repairs: 3 });
   for (const url of ['/node/guard', '/pods/shop.cart/guard']) {
     const { status, body } = await ask('PUT', url, choice);
@@ -49,7 +49,7 @@ test.each([
 });
 
 test('the guard of an unknown pod is not found', async () => {
-  const ask = await door();
+  const ask = await openRoutes();
   for (const method of ['GET', 'DELETE'] as const)
     expect((await ask(method, '/pods/shop.none/guard')).body.code).toBe('pod_not_found');
 });

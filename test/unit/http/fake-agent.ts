@@ -298,7 +298,7 @@ export async function fakeAgent({ lab = false } = {}) {
   const kernel = new FakeKernelRules();
   await rules.open(kernel, []);
   const names = new PodNames(pods);
-  const sightings = new KernelDropObserver({ capability: undefined, hostNetns: 0n, maxSlots: 8 });
+  const kernelDrops = new KernelDropObserver({ capability: undefined, hostNetns: 0n, maxSlots: 8 });
   const agent: Agent = {
     pods,
     batches,
@@ -312,7 +312,7 @@ export async function fakeAgent({ lab = false } = {}) {
     programs: new FakePrograms(),
     rules,
     verdicts: new VerdictRecorder(kernel, names, rules),
-    traces: new Traces({ kernel, pods, names, rules, kernelDrops: sightings, log }),
+    traces: new Traces({ kernel, pods, names, rules, kernelDrops, log }),
     captures: new Captures(pods, 'podlane'),
     store,
     node: () => node,

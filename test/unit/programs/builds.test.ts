@@ -84,11 +84,11 @@ test('a build signed by a trusted key is stored once', async () => {
 test('an unsigned, untrusted or modified build is refused before it is parsed', async () => {
   const { builds, key, runner } = await scene();
   runner.fail = new Error('was read');
-  const stranger = new SigningKey(temporaryFolder());
+  const unknownSigner = new SigningKey(temporaryFolder());
   for (const signature of [
     Buffer.alloc(64),
     Buffer.alloc(0),
-    stranger.sign(image),
+    unknownSigner.sign(image),
     key.sign(Buffer.from('x')),
   ])
     await expect(builds.add(image, signature, 'ada')).rejects.toMatchObject({
