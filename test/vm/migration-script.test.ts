@@ -13,18 +13,20 @@ const cases = generateCases(8, 3, [
 ]);
 
 let nodes: TwinNodes;
+let executed = 0;
 beforeAll(async () => {
   nodes = await TwinNodes.open(cases);
 }, 600_000);
 afterAll(async () => {
   await nodes?.[Symbol.asyncDispose]();
-  console.info(`${cases.length} scripts executed between netkit and veth`);
+  console.info(`${executed} of ${cases.length} scripts executed between netkit and veth`);
 });
 
 test.each(cases.map((each, index) => [each.name, index] as const))(
   'the script of a plan ends in the state that the migration ends in, %s',
   async (_, index) => {
     const { before, after } = await nodes.run(index);
+    executed += 1;
     expect(before.scripted).toEqual(before.migrated);
     expect(after.scripted).toEqual(after.migrated);
     expect(after.scripted).not.toEqual(before.scripted);

@@ -12,18 +12,20 @@ describe.each([
 ] as const)('the script of a plan, with programs on %s', (name, count, flags) => {
   const cases = generateCases(count, count, [{ from: 'veth', to: 'veth' }]);
   let nodes: TwinNodes;
+  let executed = 0;
   beforeAll(async () => {
     nodes = await TwinNodes.open(cases, [...flags]);
   }, 300_000);
   afterAll(async () => {
     await nodes?.[Symbol.asyncDispose]();
-    console.info(`${count} scripts executed with programs on ${name}`);
+    console.info(`${executed} of ${count} scripts executed with programs on ${name}`);
   });
 
   test.each(cases.map((each, index) => [each.name, index] as const))(
     'ends in the state that the migration ends in, %s',
     async (_, index) => {
       const { before, after } = await nodes.run(index);
+      executed += 1;
       expect(before.scripted).toEqual(before.migrated);
       expect(after.scripted).toEqual(after.migrated);
       expect(after.scripted).not.toEqual(before.scripted);
