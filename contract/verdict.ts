@@ -111,7 +111,7 @@ export type VerdictListQuery = z.infer<typeof verdictListQuery>;
 
 /** A page of the log, newest first. */
 export const verdictList = listOf(verdict).extend({
-  kept: z.int().describe('verdicts in the log, regardless of the filter'),
+  size: z.int().describe('verdicts in the log, regardless of the filter'),
   capacity: z.int().describe('capacity of the log'),
   losses: verdictLosses,
 });

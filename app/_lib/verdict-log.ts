@@ -9,12 +9,12 @@ export interface VerdictLog {
   /** Cursor of the next older page (`before`); null at the end. */
   next: string | null;
   /** Number of verdicts in the agent's log, regardless of the filter, and its capacity. */
-  kept: number;
+  size: number;
   capacity: number;
   losses: VerdictLosses | null;
 }
 
-export const emptyVerdictLog: VerdictLog = { items: null, next: null, kept: 0, capacity: 0, losses: null };
+export const emptyVerdictLog: VerdictLog = { items: null, next: null, size: 0, capacity: 0, losses: null };
 
 /** Merges two lists, newest first, without duplicates. */
 export function mergeVerdicts(a: readonly Verdict[], b: readonly Verdict[]): Verdict[] {
@@ -33,7 +33,7 @@ export function mergeVerdicts(a: readonly Verdict[], b: readonly Verdict[]): Ver
 
 /** Adds a page of the agent's log. @param older true if it is the next older page */
 export function addPage(log: VerdictLog, page: VerdictList, older: boolean): VerdictLog {
-  const { next, kept, capacity, losses } = page;
+  const { next, size, capacity, losses } = page;
   const known = log.items ?? [];
   const [newestKnown = 0, oldestKnown = Number.POSITIVE_INFINITY] = [known[0]?.id, known.at(-1)?.id];
   const oldestRead = page.items.at(-1)?.id ?? 0;
@@ -42,7 +42,7 @@ export function addPage(log: VerdictLog, page: VerdictList, older: boolean): Ver
   return {
     items: gap ? page.items : mergeVerdicts(known, page.items),
     next: older || gap || oldestRead <= oldestKnown ? next : log.next,
-    kept,
+    size,
     capacity,
     losses,
   };
@@ -58,8 +58,8 @@ export function addLiveVerdicts(
   const items = all.slice(0, maxShownVerdicts);
   const oldest = items.at(-1);
   const next = oldest !== undefined && items.length < all.length ? String(oldest.id) : log.next;
-  const kept = Math.min(log.capacity, log.kept + arrived.length);
-  return { ...log, items, next, kept, losses };
+  const size = Math.min(log.capacity, log.size + arrived.length);
+  return { ...log, items, next, size, losses };
 }
 
 /** Returns a filter as a URL query without its empty fields. */

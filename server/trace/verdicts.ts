@@ -57,8 +57,8 @@ export class VerdictRecorder {
   }
 
   page(query: VerdictListQuery): VerdictList {
-    const { size: kept, capacity } = this.#log;
-    return { ...this.#log.page(query), kept, capacity, losses: this.losses() };
+    const { size, capacity } = this.#log;
+    return { ...this.#log.page(query), size, capacity, losses: this.losses() };
   }
 
   matching(filter: VerdictFilter): Iterable<Verdict> {

@@ -51,7 +51,7 @@ function addPods(register: Registry, { pods }: Agent): void {
   });
 }
 
-/** Labels that tell the counters of one metric apart. */
+/** Labels that distinguish the counters of one metric. */
 const counterLabels = ['direction', 'reason', 'result'] as const;
 
 /** Adds the metrics of the table of counters. */

@@ -52,7 +52,7 @@ test('verdicts are listed, filtered, and exported one per line', async () => {
   const { app, kernel } = await scratch();
   kernel.publishVerdicts([verdictEvent(), verdictEvent({ destinationPort: 443 }), verdictEvent()]);
   const list = (await app.inject('/api/v1/verdicts?port=80&limit=1')).json();
-  expect(list).toMatchObject({ items: [{ id: 2 }], next: '2', kept: 3, losses: { rateLimited: 0 } });
+  expect(list).toMatchObject({ items: [{ id: 2 }], next: '2', size: 3, losses: { rateLimited: 0 } });
   const rest = (await app.inject(`/api/v1/verdicts?port=80&limit=1&before=${list.next}`)).json();
   expect(rest).toMatchObject({ items: [{ id: 0, destination: { port: 80 } }], next: null });
   const exported = await app.inject('/api/v1/verdicts/export?verdict=dropped&address=192.0.2.0/24');
