@@ -61,16 +61,16 @@ export interface BoundSockets {
 export async function listBoundSockets(namespaceFd: number, ifindex: number): Promise<BoundSockets> {
   using socket = NetlinkSocket.inNamespace(namespaceFd, 'sock-diag');
   const sockets: BoundSocket[] = [];
-  const untold: SocketProtocol[] = [];
+  const unreadable: SocketProtocol[] = [];
   for (const protocol of [...inetProtocols, 'packet'] as const) {
     try {
       sockets.push(...(await boundTo(socket, protocol, ifindex)));
     } catch (error) {
       if (!isNetlinkError(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) throw error;
-      if (tables[protocol]?.some((table) => hasEntries(namespaceFd, table))) untold.push(protocol);
+      if (tables[protocol]?.some((table) => hasEntries(namespaceFd, table))) unreadable.push(protocol);
     }
   }
-  return { sockets, unreadable: untold };
+  return { sockets, unreadable };
 }
 
 const inetProtocols = Object.keys(protocols) as (keyof typeof protocols)[];

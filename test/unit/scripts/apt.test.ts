@@ -29,7 +29,7 @@ deb-src ${mirror} bookworm main
 });
 
 describe('the deb822 format', () => {
-  test('stanzas are told apart, disabled and source-only ones left out', () => {
+  test('stanzas are reported apart, disabled and source-only ones left out', () => {
     const text = `Types: deb deb-src
 # a comment inside
 URIs: ${mirror}

@@ -47,7 +47,7 @@ describe('the table of folders', () => {
     ['gateway/server.ts', 'koffi'],
     ['gateway/server.ts', '../server/config.ts'],
     ['server/http/routes/pods.ts', 'next/server'],
-  ])('%s may not import %s, and is told so', (file, name) => {
+  ])('%s may not import %s, and the message says so', (file, name) => {
     expect(forbidden(file, name)).toContain(`${file} imports ${name}`);
   });
 });
