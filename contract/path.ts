@@ -3,13 +3,13 @@ import { attachedProgram, deviceEnd, deviceKind, hook, policy } from './device.t
 import { direction } from './direction.ts';
 
 /** A hook of the pod's device with its programs in the order they run. `end` is the device end that it belongs to. */
-export const gate = z.object({
+export const pathHook = z.object({
   hook,
   direction,
   end: z.enum(['primary', 'peer']),
   programs: z.array(attachedProgram),
 });
-export type Gate = z.infer<typeof gate>;
+export type PathHook = z.infer<typeof pathHook>;
 
 export const pathHop = z.discriminatedUnion('type', [
   z.object({
@@ -31,7 +31,7 @@ export const pathHop = z.discriminatedUnion('type', [
     policy: z.object({ primary: policy, peer: policy }).nullable(),
     primary: deviceEnd,
     peer: deviceEnd,
-    gates: z.array(gate).describe('In the order that an egress packet passes them'),
+    hooks: z.array(pathHook).describe('In the order that an egress packet passes them'),
   }),
   z.object({
     type: z.literal('host'),

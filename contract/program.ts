@@ -6,7 +6,7 @@ export type Holder = z.infer<typeof holder>;
 
 /** Owner of a program, map or link, as far as the kernel reveals it. */
 export const bpfOwner = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('ours'), what: z.string().describe('E.g. “datapath”, “drop reasons”') }),
+  z.object({ kind: z.literal('podlane'), what: z.string().describe('E.g. “datapath”, “drop reasons”') }),
   z.object({ kind: z.literal('process'), pid: z.number().int(), name: z.string() }),
   z.object({ kind: z.literal('pin'), path: z.string() }),
   z.object({ kind: z.literal('unknown'), why: z.string() }),

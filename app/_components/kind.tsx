@@ -11,7 +11,7 @@ const scope = { netkit: 'kind-netkit', veth: 'kind-veth', observed: 'kind-observ
 export const kindScope = (kind: ShownKind): string => scope[kind];
 
 /**
- * The shape of a device kind: a lane with a gate slit (netkit), two boxes on a cable (veth), a dashed ring
+ * The shape of a device kind: a lane with a slit (netkit), two boxes on a cable (veth), a dashed ring
  * (observed). Always has its word nearby.
  */
 export function KindGlyph({ kind, className = 'h-3 w-4.5' }: { kind: ShownKind; className?: string }) {

@@ -65,7 +65,7 @@ export const programName = ({ fullName, name, id }: Pick<Program, 'fullName' | '
 
 /** Labels an owner on one line. */
 export function ownerText(owner: BpfOwner): string {
-  if (owner.kind === 'ours') return `Podlane, ${owner.what}`;
+  if (owner.kind === 'podlane') return `Podlane, ${owner.what}`;
   if (owner.kind === 'process') return `${owner.name} (${owner.pid})`;
   return owner.kind === 'pin' ? owner.path : 'unknown';
 }

@@ -32,7 +32,7 @@ export const programsCommand: Command = {
 };
 
 const ownerText = (owner: BpfOwner): string =>
-  owner.kind === 'ours'
+  owner.kind === 'podlane'
     ? `podlane: ${owner.what}`
     : owner.kind === 'process'
       ? `${owner.name} (${owner.pid})`

@@ -21,7 +21,7 @@ export function notEditableReason(
 ): string | null {
   const { owner } = map;
   if (owner.kind === 'process') return `it belongs to process ${owner.pid} (${owner.name}), not to Podlane`;
-  if (owner.kind !== 'ours') return 'it does not belong to Podlane';
+  if (owner.kind !== 'podlane') return 'it does not belong to Podlane';
   if (map.frozen || map.name.endsWith('.rodata'))
     return 'it is constant: the verifier relied on its values when the programs were loaded';
   if (owner.what !== userProgramOwner && compiled.test(map.name))
@@ -44,6 +44,6 @@ const noteOf = (name: string): string | undefined =>
 /** Returns what a user should know before editing the map. */
 export function editNote({ name, owner }: Pick<BpfMap, 'name' | 'owner'>): string {
   const effect = 'running programs use the new value from the next packet on';
-  const note = owner.kind === 'ours' && owner.what !== userProgramOwner ? noteOf(name) : undefined;
+  const note = owner.kind === 'podlane' && owner.what !== userProgramOwner ? noteOf(name) : undefined;
   return note === undefined ? effect : `${effect}; ${note}`;
 }

@@ -160,7 +160,7 @@ export class BpfMaps {
   }
 }
 
-const isOurs = ({ owner }: BpfMap): boolean => owner.kind === 'ours';
+const isOurs = ({ owner }: BpfMap): boolean => owner.kind === 'podlane';
 
 const gone = (id: number): ProblemError =>
   new ProblemError('map_not_found', `there is no map ${id}`, {

@@ -91,13 +91,13 @@ export class ObjectOwners {
   }
 
   #owner(kind: Kind, id: number, pins: readonly string[], [holder]: readonly Holder[]): BpfOwner | null {
-    if (kind === 'program' && this.#datapath.has(id)) return { kind: 'ours', what: 'datapath' };
+    if (kind === 'program' && this.#datapath.has(id)) return { kind: 'podlane', what: 'datapath' };
     const own = pins.find((path) => path.startsWith(`${this.#ours.pins}/`));
     if (own !== undefined) {
       const [folder = ''] = own.slice(this.#ours.pins.length + 1).split('/');
-      return { kind: 'ours', what: folders[folder] ?? folder };
+      return { kind: 'podlane', what: folders[folder] ?? folder };
     }
-    if (this.#scan.own[kind].has(id)) return { kind: 'ours', what: 'agent' };
+    if (this.#scan.own[kind].has(id)) return { kind: 'podlane', what: 'agent' };
     if (holder !== undefined) return { kind: 'process', ...holder };
     return pins[0] === undefined ? null : { kind: 'pin', path: pins[0] };
   }

@@ -182,7 +182,7 @@ export class BpfPrograms {
   }
 }
 
-const isOurs = ({ owner }: Program): boolean => owner.kind === 'ours';
+const isOurs = ({ owner }: Program): boolean => owner.kind === 'podlane';
 
 function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
   const read = withObjectById('program', info.id, (fd) => ({

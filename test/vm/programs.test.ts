@@ -36,7 +36,7 @@ test('programs at netkit hooks are found, in their order, as bpftool finds them'
   compareHooks(items, host);
   expectForeignObjects(items, others, { hook: 'netkit/peer', device, before: 0 });
   const named = items.find(({ id }) => id === others.programs.device);
-  expect(named!.owner).toEqual({ kind: 'ours', what: 'datapath' });
+  expect(named!.owner).toEqual({ kind: 'podlane', what: 'datapath' });
   compareLinks(await programs.links(), []);
   const maps = new BpfMaps({ ours, scanner, recordEdit: async () => undefined });
   compareMaps(await maps.list(), Object.values(others.maps));

@@ -46,9 +46,9 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
   change,
   none,
 }: Props<Row, Key>) {
-  const ownCount = useMemo(() => rows?.filter(({ owner }) => owner.kind === 'ours').length ?? 0, [rows]);
+  const ownCount = useMemo(() => rows?.filter(({ owner }) => owner.kind === 'podlane').length ?? 0, [rows]);
   const shown = useMemo(() => {
-    const isPodlane = ({ owner }: Row) => owner.kind === 'ours';
+    const isPodlane = ({ owner }: Row) => owner.kind === 'podlane';
     const found = (rows ?? []).filter(
       (row) =>
         (view.owner === null || isPodlane(row) === (view.owner === 'podlane')) &&

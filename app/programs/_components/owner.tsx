@@ -4,7 +4,7 @@ import { programsText } from '../text.ts';
 
 /** Shows the owner of a program, map or link; the title gives details. */
 export function Owner({ owner }: { owner: BpfOwner }) {
-  if (owner.kind === 'ours')
+  if (owner.kind === 'podlane')
     return (
       <span title={ownerText(owner)}>
         <b className="font-[550]">Podlane</b> <span className="text-muted">{owner.what}</span>

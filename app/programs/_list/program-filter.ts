@@ -69,7 +69,7 @@ export function filterPrograms(programs: readonly Program[], view: ProgramFilter
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   return programs.filter(
     (program) =>
-      (view.owner === null || (program.owner.kind === 'ours') === (view.owner === 'podlane')) &&
+      (view.owner === null || (program.owner.kind === 'podlane') === (view.owner === 'podlane')) &&
       (view.types.length === 0 || view.types.includes(program.type)) &&
       words.every((word) => matches(program, word)),
   );
@@ -96,7 +96,7 @@ export interface ProgramFacets {
 export function programFacets(programs: readonly Program[]): ProgramFacets {
   const types = new Map<string, number>();
   for (const { type } of programs) types.set(type, (types.get(type) ?? 0) + 1);
-  const podlane = programs.filter(({ owner }) => owner.kind === 'ours').length;
+  const podlane = programs.filter(({ owner }) => owner.kind === 'podlane').length;
   return {
     podlane,
     foreign: programs.length - podlane,

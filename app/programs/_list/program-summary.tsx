@@ -12,7 +12,7 @@ export function ProgramSummary({ programs, stale }: { programs: readonly Program
     programs === null ? Number.NaN : programs.reduce((total, program) => total + (of(program) ?? 0), 0);
   const counted = programs?.some(({ rate }) => rate !== null) === true;
   const rate = (of: (program: Program) => number | undefined) => (counted ? sum(of) : Number.NaN);
-  const own = programs?.filter(({ owner }) => owner.kind === 'ours') ?? [];
+  const own = programs?.filter(({ owner }) => owner.kind === 'podlane') ?? [];
   const ownCpu = own.reduce((total, program) => total + (program.rate?.cpu ?? 0), 0);
   return (
     <section

@@ -1,5 +1,5 @@
 import type { Direction } from '../../../contract/direction.ts';
-import type { Gate, PathHop, PodPath } from '../../../contract/path.ts';
+import type { PathHook, PathHop, PodPath } from '../../../contract/path.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { readSysctl } from '../../kernel/sysctl.ts';
@@ -40,7 +40,7 @@ export async function readPath(
 
   const programs = await readAttachedPrograms(kernel, device);
   const hooks = hooksOf[device.hooks];
-  const gate = (direction: Direction): Gate => ({
+  const pathHook = (direction: Direction): PathHook => ({
     hook: hooks[direction],
     direction,
     end: hooks[direction] === 'netkit/peer' ? 'peer' : 'primary',
@@ -70,7 +70,7 @@ export async function readPath(
       policy: policyOf(primary),
       primary: readDeviceEnd(primary),
       peer: readDeviceEnd(peer),
-      gates: [gate('egress'), gate('ingress')],
+      hooks: [pathHook('egress'), pathHook('ingress')],
     },
     await hostHop(kernel, pod, primary),
     {

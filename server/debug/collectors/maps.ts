@@ -51,7 +51,7 @@ export async function collectMaps(context: DumpContext): Promise<void> {
   if (answer === null) return;
   const { items } = JSON.parse(answer.toString('utf8')) as { items: BpfMap[] };
   for (const { id, name, owner, notListed } of items)
-    if (owner.kind === 'ours' && notListed === null)
+    if (owner.kind === 'podlane' && notListed === null)
       await addAgentResponse(context, `/maps/${id}/entries?filled=true&limit=${maxEntries}`, {
         path: `bpf/ours/map-${id}.json`,
         title: `Entries of ${name} (${id}) that are not zero, up to ${maxEntries}`,

@@ -62,7 +62,7 @@ const listedByAgent = (answer: Buffer): Listed[] =>
   (JSON.parse(answer.toString('utf8')) as ProgramList).items.map(({ id, name, owner }) => ({
     id,
     name,
-    ours: owner.kind === 'ours',
+    ours: owner.kind === 'podlane',
   }));
 
 function listedByBpftool(shown: Buffer): Listed[] {

@@ -121,7 +121,7 @@ test('during a migration, pod and path are read from one device, never from a mi
     expect(pod.device?.primary.name).toMatch(/^pl\d+$/);
     expect(path.hops[1]).toMatchObject({
       type: 'device',
-      gates: [{ direction: 'egress' }, { direction: 'ingress' }],
+      hooks: [{ direction: 'egress' }, { direction: 'ingress' }],
     });
   }
   expect((await migrating).state).toBe('done');

@@ -127,7 +127,7 @@ test('programs, maps and links equal the current output of bpftool and our own r
     const then = taken.json(`bpf/bpftool/${file}.json`) as Any[];
     const ofOurs = new Set(
       (taken.json(`bpf/ours/${file}.json`).items as Any[])
-        .filter(({ owner }) => owner.kind === 'ours')
+        .filter(({ owner }) => owner.kind === 'podlane')
         .map(({ id }) => id),
     );
     expect(ofOurs.size, file).toBeGreaterThan(0);

@@ -46,7 +46,7 @@ test('every program agrees with bpftool, with its owner and its attachments in o
     expect(told.find((each) => each.id === id)!.owner).toMatchObject({ kind: 'process', pid: process.pid });
   for (const { id, position } of ours) {
     const each = await program(id);
-    expect(each.owner).toEqual({ kind: 'ours', what: 'datapath' });
+    expect(each.owner).toEqual({ kind: 'podlane', what: 'datapath' });
     expect(each.verifiedInstructions).toBeGreaterThan(each.instructions / 4);
     const namespace = expect.objectContaining({ host: true });
     for (const pod of [cart, web])
@@ -58,7 +58,7 @@ test('every program agrees with bpftool, with its owner and its attachments in o
         }),
       );
   }
-  expect(told.slice(0, 6).every(({ owner }) => owner.kind === 'ours')).toBe(true);
+  expect(told.slice(0, 6).every(({ owner }) => owner.kind === 'podlane')).toBe(true);
 });
 
 test('every link and map agrees with bpftool', async () => {
@@ -66,7 +66,7 @@ test('every link and map agrees with bpftool', async () => {
   const ours = links.filter(({ programId }) => cart.device!.programs.some(({ id }) => id === programId));
   expect(ours).toHaveLength(4);
   expect(ours[0]).toMatchObject({
-    owner: { kind: 'ours', what: 'datapath' },
+    owner: { kind: 'podlane', what: 'datapath' },
     device: { namespace: { host: true } },
   });
   compareLinks(
@@ -92,7 +92,7 @@ test('instructions and source lines agree with bpftool', async () => {
 });
 
 test('entries are decoded by their types as by bpftool, in pages, searched and exported', async () => {
-  const map = (await maps()).find(({ name, owner }) => name === 'endpoints4' && owner.kind === 'ours')!;
+  const map = (await maps()).find(({ name, owner }) => name === 'endpoints4' && owner.kind === 'podlane')!;
   const [theirs, page] = [bpftool(['map', 'dump', 'id', String(map.id)]), await entries(map.id)];
   const formatted = (each: BpftoolJson) => each.formatted ?? each;
   expect(page.items.map(({ key, value }) => ({ key, value }))).toEqual(
@@ -136,7 +136,7 @@ test('entries are decoded by their types as by bpftool, in pages, searched and e
 });
 
 test('entries of Podlane’s maps are edited by their types, and events have the previous values', async () => {
-  const mine = (await maps()).filter(({ owner }) => owner.kind === 'ours');
+  const mine = (await maps()).filter(({ owner }) => owner.kind === 'podlane');
   const { id } = mine.find(({ name }) => name === 'endpoints4')!;
   const put = (map: number, entry: object) => node.ask<MapEntry>('PUT', `/maps/${map}/entries`, entry);
   const [entry] = (await entries(id, '?search=10.42.0.3')).items;

@@ -97,8 +97,8 @@ describe.each([
   test('appear on the pod’s path with their numbers', async () => {
     const { hops } = await node.ask<PodPath>('GET', '/pods/shop.cart/path');
     const device = hops.find((hop) => hop.type === 'device')!;
-    const gate = device.gates.find(({ hook }) => hook === out)!;
-    expect(gate.programs.map(({ user }) => user)).toEqual([1, undefined, 2, 3]);
+    const pathHook = device.hooks.find(({ hook }) => hook === out)!;
+    expect(pathHook.programs.map(({ user }) => user)).toEqual([1, undefined, 2, 3]);
   });
 
   test('keep running without an agent, and the next agent knows them', async () => {

@@ -40,7 +40,7 @@ const program = (id: number, more: Partial<Program>): Program => ({
   ...more,
 });
 
-const ours = program(7, { name: 'from_pod', owner: { kind: 'ours', what: 'datapath' } });
+const ours = program(7, { name: 'from_pod', owner: { kind: 'podlane', what: 'datapath' } });
 const cilium = program(8, { type: 'xdp', owner: { kind: 'process', pid: 312, name: 'cilium-agent' } });
 
 test('programs match every word of the filter in name, owner or id', () => {

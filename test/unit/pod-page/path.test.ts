@@ -42,29 +42,29 @@ describe('the wide layout', () => {
     });
     expect(layout.device).toEqual({ x: 208, y: 154, width: 428, height: 60 });
     expect(layout.host).toEqual({ x: 724, y: 140, width: 224, height: 96 });
-    expect(layout.gates.egress).toMatchObject({ x: 256, y: 170 });
-    expect(layout.gates.ingress).toMatchObject({ x: 584, y: 198 });
+    expect(layout.hooks.egress).toMatchObject({ x: 256, y: 170 });
+    expect(layout.hooks.ingress).toMatchObject({ x: 584, y: 198 });
   });
 
   test.each(['netkit', 'veth'] as const)('keeps %s boxes apart from the narrowest width on', (kind) => {
     for (let width = minWideWidth; width <= 2560; width += 40) {
-      const { container, device, host, destinations, gates } = wideLayout(width, kind, one, true);
+      const { container, device, host, destinations, hooks } = wideLayout(width, kind, one, true);
       expect(right(container)).toBeLessThan(device.x);
       expect(right(device)).toBeLessThan(host.x - 20);
       expect(right(host)).toBeLessThan(destinations.x - 40);
       expect(destinations.x + destinations.width).toBe(width);
-      expect(gates.ingress.x).toBeLessThan(right(device));
-      expect(gates.egress.x + 40).toBeLessThan(gates.ingress.x);
+      expect(hooks.ingress.x).toBeLessThan(right(device));
+      expect(hooks.egress.x + 40).toBeLessThan(hooks.ingress.x);
     }
   });
 
   test('both hooks of a veth are on the host’s side of the namespace edge, those of a netkit on one side each', () => {
     const veth = wideLayout(1392, 'veth', one, true);
     const netkit = wideLayout(1392, 'netkit', one, true);
-    expect([veth.gates.egress.x, veth.gates.ingress.x].every((x) => x > veth.edge)).toBe(true);
-    expect(netkit.gates.egress.x).toBeLessThan(netkit.edge);
-    expect(netkit.gates.ingress.x).toBeGreaterThan(netkit.edge);
-    expect(netkit.gates.egress.chips.x + netkit.gates.egress.chips.width).toBeLessThanOrEqual(netkit.edge);
+    expect([veth.hooks.egress.x, veth.hooks.ingress.x].every((x) => x > veth.edge)).toBe(true);
+    expect(netkit.hooks.egress.x).toBeLessThan(netkit.edge);
+    expect(netkit.hooks.ingress.x).toBeGreaterThan(netkit.edge);
+    expect(netkit.hooks.egress.chips.x + netkit.hooks.egress.chips.width).toBeLessThanOrEqual(netkit.edge);
   });
 
   test('grows by a chip for each further program on a hook', () => {
@@ -124,12 +124,12 @@ describe('verdicts', () => {
 
 describe('attach fallback', () => {
   test('draws both hooks of a netkit device on the host', () => {
-    const { gates, edge, veth } = wideLayout(1392, 'netkit', one, true, { atPrimary: true });
+    const { hooks, edge, veth } = wideLayout(1392, 'netkit', one, true, { atPrimary: true });
     expect(veth).toBeNull();
-    expect(gates.egress.x).toBeGreaterThan(edge);
-    expect(gates.egress.chips.x).toBeGreaterThan(edge);
+    expect(hooks.egress.x).toBeGreaterThan(edge);
+    expect(hooks.egress.chips.x).toBeGreaterThan(edge);
     const upright = uprightLayout(358, 'netkit', one, true, 5, { atPrimary: true });
-    expect(upright.gates.egress.y).toBeGreaterThan(upright.edge);
+    expect(upright.hooks.egress.y).toBeGreaterThan(upright.edge);
   });
 });
 
@@ -137,10 +137,10 @@ test.each(['netkit', 'veth'] as const)(
   'the redirect path of %s joins between the device and the host',
   (kind) => {
     for (let width = minWideWidth; width <= 2560; width += 40) {
-      const { stretches, device, host, gates } = wideLayout(width, kind, one, true);
+      const { stretches, device, host, hooks } = wideLayout(width, kind, one, true);
       const short = stretches.find(({ id }) => id === 'redirect-ingress')!;
       const join = Number(/^M(\d+) /.exec(short.over!)![1]);
-      expect(join).toBeGreaterThan(Math.max(right(device), kind === 'veth' ? gates.egress.chips.x + 224 : 0));
+      expect(join).toBeGreaterThan(Math.max(right(device), kind === 'veth' ? hooks.egress.chips.x + 224 : 0));
       expect(join).toBeLessThan(host.x - 8);
     }
   },

@@ -32,11 +32,11 @@ test('the datapath, objects below our pins, and objects held by this process are
       own: { program: new Set([7]), map: new Set(), link: new Set() },
     }),
   );
-  expect(owners.program(1).owner).toEqual({ kind: 'ours', what: 'datapath' });
-  expect(owners.program(5).owner).toEqual({ kind: 'ours', what: 'user of a pod' });
-  expect(owners.program(7).owner).toEqual({ kind: 'ours', what: 'agent' });
-  expect(owners.map(6, []).owner).toEqual({ kind: 'ours', what: 'datapath' });
-  expect(owners.map(9, [3, 1]).owner).toEqual({ kind: 'ours', what: 'datapath' });
+  expect(owners.program(1).owner).toEqual({ kind: 'podlane', what: 'datapath' });
+  expect(owners.program(5).owner).toEqual({ kind: 'podlane', what: 'user of a pod' });
+  expect(owners.program(7).owner).toEqual({ kind: 'podlane', what: 'agent' });
+  expect(owners.map(6, []).owner).toEqual({ kind: 'podlane', what: 'datapath' });
+  expect(owners.map(9, [3, 1]).owner).toEqual({ kind: 'podlane', what: 'datapath' });
   expect(owners.map(8, []).owner).toEqual({
     kind: 'pin',
     path: '/sys/fs/bpf/podlane-of-others/maps/counters',
@@ -95,7 +95,7 @@ test.each([
     'programs and its owner write to its memory directly: an edit could be lost, or undo their writes',
   ],
   [{ name: 'staged_policies' }, 'it is compiled from the access rules: change the rules instead'],
-  [{ name: 'policies', owner: { kind: 'ours', what: 'user of a pod' } }, null],
+  [{ name: 'policies', owner: { kind: 'podlane', what: 'user of a pod' } }, null],
   [{ name: 'fragments' }, 'it holds state of Podlane’s programs that must stay consistent with other maps'],
   [{ perCpu: true, type: 'percpu_hash' }, 'programs count in it on each CPU: an edit would lose counts'],
   [{ type: 'ringbuf', notListed: 'a ring buffer' }, 'a ring buffer'],
@@ -111,6 +111,6 @@ test.each([
     notListed: null,
   };
   expect(
-    notEditableReason({ ...map, btfId: 3, owner: { kind: 'ours', what: 'datapath' }, ...more } as never),
+    notEditableReason({ ...map, btfId: 3, owner: { kind: 'podlane', what: 'datapath' }, ...more } as never),
   ).toBe(why);
 });

@@ -27,7 +27,7 @@ export function deviceFacts({ device, container }: PathView): FactRow[] {
 /** Returns the hook family of a netkit device in attach fallback; null if its programs are on its netkit hooks. */
 export function fallbackHookFamily(device: NonNullable<PathView['device']>): string | null {
   if (device.kind !== 'netkit' || !hooksAreOnHost(device)) return null;
-  return device.gates[0]?.hook.split('/')[0] ?? null;
+  return device.hooks[0]?.hook.split('/')[0] ?? null;
 }
 
 /** Returns the pod's and the host's route, which a migration changes. */

@@ -1,9 +1,9 @@
 import css from './path.module.css';
 import type { DeviceHop } from './path-view.ts';
-import { gateSize, twistedWire } from './svg-shapes.ts';
+import { hookSymbolSize, twistedWire } from './svg-shapes.ts';
 import { pathText } from './text.ts';
 import type { UprightLayout } from './upright-layout.ts';
-import type { GatePlace, WideLayout } from './wide-layout.ts';
+import type { HookPosition, WideLayout } from './wide-layout.ts';
 
 type Layout = (WideLayout & { upright: false }) | (UprightLayout & { upright: true });
 
@@ -57,7 +57,7 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
   const middle = layout.tracks.egress + 18;
   if (layout.veth === null) {
     // In attach fallback both hooks are at the primary, and the names are to their left.
-    const right = (layout.gates.egress.x > layout.edge ? layout.gates.egress.x : layout.gates.ingress.x) - 16;
+    const right = (layout.hooks.egress.x > layout.edge ? layout.hooks.egress.x : layout.hooks.ingress.x) - 16;
     const roomy = right - 276 > 270;
     return (
       <>
@@ -79,7 +79,7 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
     );
   }
   const under = layout.device.y + 76;
-  const tight = layout.gates.ingress.x - layout.gates.egress.x < 60;
+  const tight = layout.hooks.ingress.x - layout.hooks.egress.x < 60;
   return (
     <>
       <text className={css.label} x={254} y={middle} textAnchor="middle">
@@ -89,7 +89,7 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
         {peer.mac ?? peer.ifindex}
       </text>
       {!tight && (
-        <text className={css.label} x={layout.gates.egress.x + 13} y={middle}>
+        <text className={css.label} x={layout.hooks.egress.x + 13} y={middle}>
           {primary.name}
         </text>
       )}
@@ -117,7 +117,7 @@ function UprightNames({ layout, device }: { layout: UprightLayout; device: Devic
   const peerY = layout.veth === null ? layout.edge - 30 : layout.device.y + 24;
   // Beside the text “Host namespace” where chips begin right below it, else under it.
   const host =
-    layout.gates.egress.y > layout.edge ? { x: 206, y: layout.edge + 15 } : { x: 104, y: layout.edge + 42 };
+    layout.hooks.egress.y > layout.edge ? { x: 206, y: layout.edge + 15 } : { x: 104, y: layout.edge + 42 };
   return (
     <>
       <Name x={104} y={peerY} anchor="start" word={`${peer.name} peer`} index={peer.ifindex} />
@@ -151,15 +151,17 @@ function Name(props: { x: number; y: number; anchor: 'start' | 'end'; word: stri
 }
 
 /** Draws a hook on its line, its connection to its program chips, and a cross if it drops packets. */
-export function Gate({ place, drops, empty }: { place: GatePlace; drops: boolean; empty: boolean }) {
+export function HookSymbol({ place, drops, empty }: { place: HookPosition; drops: boolean; empty: boolean }) {
   const { x, y, upright } = place;
-  const [width, height] = upright ? [gateSize.along, gateSize.across] : [gateSize.across, gateSize.along];
+  const [width, height] = upright
+    ? [hookSymbolSize.along, hookSymbolSize.across]
+    : [hookSymbolSize.across, hookSymbolSize.along];
   const slit = upright ? `M${x - 13} ${y}h7M${x + 6} ${y}h7` : `M${x} ${y - 13}v7M${x} ${y + 6}v7`;
   return (
     <>
       {!empty && <path className={css.leader} d={place.leader} />}
       <rect
-        className={css.gate}
+        className={css.hook}
         data-empty={empty || undefined}
         x={x - width / 2}
         y={y - height / 2}
@@ -167,7 +169,7 @@ export function Gate({ place, drops, empty }: { place: GatePlace; drops: boolean
         height={height}
         rx={1}
       />
-      <path className={css.gateSlit} d={slit} />
+      <path className={css.hookSlit} d={slit} />
       {drops && <path className={css.drop} d={place.drop} />}
     </>
   );

@@ -65,18 +65,18 @@ export function programsOnHooks(
   device: DeviceHop,
   direction: Direction,
 ): { hook: string; programs: AttachedProgram[] }[] {
-  return device.gates
-    .filter((gate) => gate.direction === direction)
-    .map((gate) => ({
-      hook: gate.hook,
-      programs: [...gate.programs].sort((a, b) => a.position - b.position),
+  return device.hooks
+    .filter((each) => each.direction === direction)
+    .map(({ hook, programs }) => ({
+      hook,
+      programs: [...programs].sort((a, b) => a.position - b.position),
     }));
 }
 
 /** Returns true if the egress hook is on the host: always with veth, with netkit in attach fallback. */
 export const hooksAreOnHost = (device: DeviceHop | null): boolean =>
   device === null ||
-  (device.gates.find(({ direction }) => direction === 'egress')?.end ?? 'primary') === 'primary';
+  (device.hooks.find(({ direction }) => direction === 'egress')?.end ?? 'primary') === 'primary';
 
 /** Returns the name of a network namespace: the last part of its path. */
 export const netnsName = (path: string): string => path.split('/').at(-1) || path;

@@ -1,5 +1,5 @@
 /** Size of a hook's symbol across its line, px. */
-export const gateSize = { across: 14, along: 26 };
+export const hookSymbolSize = { across: 14, along: 26 };
 /** Height of a program chip and distance to the next one, px. */
 export const chipSize = { height: 76, gap: 6 };
 

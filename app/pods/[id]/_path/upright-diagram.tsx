@@ -1,5 +1,5 @@
 import { deviceFacts, routeFacts } from './device-facts.ts';
-import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
+import { DeviceBody, DeviceNames, HookSymbol } from './device-shape.tsx';
 import { Figure } from './figure.tsx';
 import { FlowArrows, FlowPaths } from './flow-paths.tsx';
 import { flowRates, isSharedFlow } from './flows.ts';
@@ -27,12 +27,12 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
     facts: facts.length,
   });
   const rate = flowRates(view);
-  const { width, gates } = layout;
+  const { width, hooks } = layout;
   const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedFlow(id));
-  const place = (gate: typeof gates.egress) => ({
-    left: gate.chips.x,
-    top: gate.chips.y,
-    width: gate.chips.width,
+  const place = ({ chips }: typeof hooks.egress) => ({
+    left: chips.x,
+    top: chips.y,
+    width: chips.width,
   });
   return (
     <div className={css.path} data-live={view.live} style={{ width, height: layout.height }}>
@@ -43,13 +43,13 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
         {device !== null && (
           <>
             <DeviceNames layout={{ ...layout, upright: true }} device={device} />
-            <Gate
-              place={gates.egress}
+            <HookSymbol
+              place={hooks.egress}
               drops={(rates?.egressDroppedPackets ?? 0) > 0}
               empty={programs.egress === 0}
             />
-            <Gate
-              place={gates.ingress}
+            <HookSymbol
+              place={hooks.ingress}
               drops={(rates?.ingressDroppedPackets ?? 0) > 0}
               empty={programs.ingress === 0}
             />
@@ -63,7 +63,7 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
           {pathText.noDevice}
         </p>
       )}
-      <Chips view={view} direction="egress" style={place(gates.egress)} />
+      <Chips view={view} direction="egress" style={place(hooks.egress)} />
       <div
         className={`${css.zone} truncate`}
         style={{ left: 104, top: layout.edge - 20, maxWidth: width - 104 }}
@@ -99,7 +99,7 @@ export function UprightDiagram({ view, width: available }: { view: PathView; wid
       <HostRouteLabel view={view} style={{ left: 0, top: layout.pods - 42 }} />
       {device !== null && <RedirectLabel view={view} style={{ left: 0, top: layout.pods - 22 }} />}
       <OtherPodsList pods={view.pods} style={{ left: 0, top: layout.pods, width }} />
-      <Chips view={view} direction="ingress" style={place(gates.ingress)} />
+      <Chips view={view} direction="ingress" style={place(hooks.ingress)} />
       <div style={{ left: 0, top: layout.foot, width }}>
         <Facts align="left" rows={facts} />
       </div>

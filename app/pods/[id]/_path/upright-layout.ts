@@ -1,6 +1,6 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { arrowHead, chipStackHeight } from './svg-shapes.ts';
-import type { FlowStretch, GatePlace, LayoutBox, LayoutContent } from './wide-layout.ts';
+import type { FlowStretch, HookPosition, LayoutBox, LayoutContent } from './wide-layout.ts';
 
 export interface UprightLayout {
   width: number;
@@ -15,7 +15,7 @@ export interface UprightLayout {
   /** y of the list of pods. */
   pods: number;
   tracks: { egress: number; ingress: number };
-  gates: { egress: GatePlace; ingress: GatePlace };
+  hooks: { egress: HookPosition; ingress: HookPosition };
   stretches: FlowStretch[];
   foot: number;
 }
@@ -65,8 +65,8 @@ export function uprightLayout(
     podsOut: width - 63,
     podsIn: width - 44,
   };
-  const gateOut = outChips + 36;
-  const gateIn = inChips + 36;
+  const hookOut = outChips + 36;
+  const hookIn = inChips + 36;
   const primaryTop = outChips;
   const device: LayoutBox = { x: 20, y: deviceTop, width: 68, height: deviceEnd - deviceTop };
   const chipsEnd = width - 24;
@@ -78,11 +78,11 @@ export function uprightLayout(
   const down = (y: number, to: number, end: number): string =>
     `H${to - 14}Q${to} ${y} ${to} ${y + 14}V${end}`;
   const stretches: FlowStretch[] = [
-    { id: 'pod-egress', d: inside(egress, gateOut), arrow: null },
+    { id: 'pod-egress', d: inside(egress, hookOut), arrow: null },
     { id: 'pod-ingress', d: inside(ingress, join), arrow: arrowHead(ingress, container.height + 1, 'up') },
     {
       id: 'host-egress',
-      d: `M${egress} ${gateOut}V${hostTop}`,
+      d: `M${egress} ${hookOut}V${hostTop}`,
       arrow: arrowHead(egress, hostTop - 1, 'down'),
     },
     { id: 'host-ingress', d: `M${ingress} ${join}V${hostTop}`, arrow: null },
@@ -121,7 +121,7 @@ export function uprightLayout(
       },
     );
   const foot = pods + 20 + podRows * 20 + 24;
-  const place = (x: number, y: number, top: number): GatePlace => ({
+  const place = (x: number, y: number, top: number): HookPosition => ({
     x,
     y,
     upright: true,
@@ -149,7 +149,7 @@ export function uprightLayout(
     uplink,
     pods,
     tracks: { egress, ingress },
-    gates: { egress: place(egress, gateOut, outChips), ingress: place(ingress, gateIn, inChips) },
+    hooks: { egress: place(egress, hookOut, outChips), ingress: place(ingress, hookIn, inChips) },
     stretches,
     foot,
   };

@@ -1,5 +1,5 @@
 import { deviceFacts, routeFacts } from './device-facts.ts';
-import { DeviceBody, DeviceNames, Gate } from './device-shape.tsx';
+import { DeviceBody, DeviceNames, HookSymbol } from './device-shape.tsx';
 import { Figure } from './figure.tsx';
 import { FlowArrows, FlowPaths } from './flow-paths.tsx';
 import { flowRates, isSharedFlow } from './flows.ts';
@@ -26,7 +26,7 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
   });
   const rate = flowRates(view);
   const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedFlow(id));
-  const { destinations, tracks, gates } = layout;
+  const { destinations, tracks, hooks } = layout;
   // In a narrower window the routes take the place of the key.
   const keyed = width >= 1340;
   const beyond = layout.host.x + layout.host.width;
@@ -39,13 +39,13 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
         {device !== null && (
           <>
             <DeviceNames layout={{ ...layout, upright: false }} device={device} />
-            <Gate
-              place={gates.egress}
+            <HookSymbol
+              place={hooks.egress}
               drops={(rates?.egressDroppedPackets ?? 0) > 0}
               empty={programs.egress === 0}
             />
-            <Gate
-              place={gates.ingress}
+            <HookSymbol
+              place={hooks.ingress}
               drops={(rates?.ingressDroppedPackets ?? 0) > 0}
               empty={programs.ingress === 0}
             />
@@ -74,7 +74,7 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
       <Chips
         view={view}
         direction="egress"
-        style={{ left: gates.egress.chips.x, top: gates.egress.chips.y, width: 224 }}
+        style={{ left: hooks.egress.chips.x, top: hooks.egress.chips.y, width: 224 }}
       />
       {device === null && (
         <p className={css.zone} style={{ left: 208, top: tracks.egress + 6 }}>
@@ -116,7 +116,7 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
       <Chips
         view={view}
         direction="ingress"
-        style={{ left: gates.ingress.chips.x, top: gates.ingress.chips.y, width: 224 }}
+        style={{ left: hooks.ingress.chips.x, top: hooks.ingress.chips.y, width: 224 }}
       />
       <div style={{ left: 0, top: layout.foot, width: 408 }}>
         <Facts align="left" rows={facts.device} />
@@ -156,8 +156,8 @@ function Key({ style }: { style: { left: number; top: number } }) {
       </span>
       <span>
         <svg aria-hidden="true" width="12" height="14" viewBox="0 0 12 14">
-          <rect className={css.gate} x="2" y="1" width="7" height="12" />
-          <path className={css.gateSlit} d="M5.5 1v4M5.5 9v4" />
+          <rect className={css.hook} x="2" y="1" width="7" height="12" />
+          <path className={css.hookSlit} d="M5.5 1v4M5.5 9v4" />
         </svg>
         {pathText.keyHook}
       </span>

@@ -29,7 +29,7 @@ export interface LayoutBox {
 }
 
 /** Position of a hook and of its program chips; `leader` connects the two. */
-export interface GatePlace {
+export interface HookPosition {
   x: number;
   y: number;
   upright: boolean;
@@ -53,7 +53,7 @@ export interface WideLayout {
   /** Left and top edge of the redirect label, and right and top edge of the label on the host's. */
   labels: { redirect: { x: number; y: number }; hostRoute: { right: number; y: number } };
   tracks: { egress: number; ingress: number };
-  gates: { egress: GatePlace; ingress: GatePlace };
+  hooks: { egress: HookPosition; ingress: HookPosition };
   stretches: FlowStretch[];
   /** y of the facts below the drawing. */
   foot: number;
@@ -104,11 +104,11 @@ export function wideLayout(
   };
   const netkit = kind === 'netkit';
   // A chip is on the side of the namespace edge where its hook runs.
-  const gateOut = atPrimary ? Math.min(520, deviceEnd - 78) : 256;
-  const gateIn = deviceEnd - (netkit ? 52 : 36);
+  const hookOut = atPrimary ? Math.min(520, deviceEnd - 78) : 256;
+  const hookIn = deviceEnd - (netkit ? 52 : 36);
   const chipWidth = 224;
   const chipsOut = { x: atPrimary ? 432 : 188, y: 20, width: chipWidth };
-  const chipsIn = Math.max(432, gateIn - 168);
+  const chipsIn = Math.max(432, hookIn - 168);
   const chipsEnd = chipsOut.x + chipWidth;
   const footChips = egress + 86;
   const up = host.x + host.width - 76;
@@ -122,9 +122,9 @@ export function wideLayout(
   const track = (from: number, y: number, to: number) => `M${from} ${y}H${to}`;
   const inside = (y: number, to: number) => (netkit ? track(180, y, to) : `M180 ${y}H300M480 ${y}H${to}`);
   const stretches: FlowStretch[] = [
-    { id: 'pod-egress', d: inside(egress, gateOut), arrow: null },
+    { id: 'pod-egress', d: inside(egress, hookOut), arrow: null },
     { id: 'pod-ingress', d: inside(ingress, join), arrow: arrowHead(181, ingress, 'left') },
-    { id: 'host-egress', d: track(gateOut, egress, host.x), arrow: arrowHead(host.x - 1, egress, 'right') },
+    { id: 'host-egress', d: track(hookOut, egress, host.x), arrow: arrowHead(host.x - 1, egress, 'right') },
     { id: 'host-ingress', d: track(join, ingress, host.x), arrow: null },
     {
       id: 'redirect-egress',
@@ -182,22 +182,22 @@ export function wideLayout(
       hostRoute: { right: width - destinationsX + 14, y: 74 },
     },
     tracks: { egress, ingress },
-    gates: {
+    hooks: {
       egress: {
-        x: gateOut,
+        x: hookOut,
         y: egress,
         upright: false,
         chips: chipsOut,
-        leader: `M${gateOut} ${20 + chipStackHeight(programs.egress)}V${egress - 13}`,
-        drop: `M${gateOut - 7} ${egress - 6}l-18-22m-4-4l8 8m0-8l-8 8`,
+        leader: `M${hookOut} ${20 + chipStackHeight(programs.egress)}V${egress - 13}`,
+        drop: `M${hookOut - 7} ${egress - 6}l-18-22m-4-4l8 8m0-8l-8 8`,
       },
       ingress: {
-        x: gateIn,
+        x: hookIn,
         y: ingress,
         upright: false,
         chips: { x: chipsIn, y: footChips, width: chipWidth },
-        leader: `M${gateIn} ${ingress + 13}V${footChips}`,
-        drop: `M${gateIn + 7} ${ingress + 6}l18 22m-4-4l8 8m0-8l-8 8`,
+        leader: `M${hookIn} ${ingress + 13}V${footChips}`,
+        drop: `M${hookIn + 7} ${ingress + 6}l18 22m-4-4l8 8m0-8l-8 8`,
       },
     },
     stretches,
