@@ -122,7 +122,7 @@ test('entries are decoded by their types as by bpftool, in pages, searched and e
   expect([seen.length, new Set(seen).size]).toEqual([300, 300]);
   expect(await entries(others.maps.hash, '?cursor=ffffffff&limit=1')).toMatchObject({
     items: [{ keyHex: expect.any(String) }],
-    note: expect.stringContaining('from the beginning'),
+    note: expect.stringContaining('starting over'),
   });
   expect((await entries(others.maps.prefixes)).items.map(({ keyText }) => keyText).sort()).toEqual([
     '10.0.0.0/8',

@@ -14,7 +14,7 @@ const verdicts = (...ids: number[]) => ids.map((id) => ({ id })) as Verdict[];
 const page = (ids: number[], next: string | null): VerdictList => ({
   items: verdicts(...ids),
   next,
-  kept: 10,
+  size: 10,
   capacity: 100,
   losses,
 });
