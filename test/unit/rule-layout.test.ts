@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { dropReasons } from '../../contract/counters.ts';
 import { decodeConnection } from '../../server/acl/load/conntrack.ts';
 import { decodeTrace, decodeVerdict, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
-import { encodeMappedAddress, decodeMappedAddress } from '../../server/bpf/rule-layout.ts';
+import { decodeMappedAddress, encodeMappedAddress } from '../../server/bpf/rule-layout.ts';
 
 const address4 = '00000000000000000000ffff0a2a0021';
 const address6 = 'fd420000000000000000000000000001';

@@ -89,7 +89,7 @@ test('rules that do not fit are rejected and change nothing', async () => {
   await expect(fixture.loader.load('active', { tables: huge, defaults }, numberOf)).rejects.toMatchObject({
     code: 'rules_too_large',
     message: expect.stringMatching(/a list of 600000 entries: \d+ of 524288 entries are free/),
-    hint: expect.stringContaining('The old rules go on'),
+    hint: expect.stringContaining('The old rules stay active'),
   });
   expect(fixture.loader.generation('active')).toBe(before);
   expect(entered(80, 81)).toEqual([80]);

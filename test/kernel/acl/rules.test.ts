@@ -53,17 +53,17 @@ const put = (rules: RuleSetInput, path = '/rules') => node.ask<ActiveRules>('PUT
 
 /** Ends in time with output where the packets pass. */
 const tries = {
-  icmp: (address: string) => ['ping', '-n', '-c', '1', '-W', '0.4', address],
+  icmp: (address: string) => ['ping', '-n', '-c', '1', '-W', '2', address],
   tcp: (address: string, port: string) => [
     'timeout',
-    '0.4',
+    '2',
     'bash',
     '-c',
     `exec 3<>/dev/tcp/${address}/${port}; head -1 <&3 | grep hello`,
   ],
   udp: (address: string, port: string) => [
     'timeout',
-    '0.4',
+    '2',
     'bash',
     '-c',
     `exec 3<>/dev/udp/${address}/${port}; echo x >&3; head -c 5 <&3 | grep hello`,
@@ -166,16 +166,16 @@ test('explanations agree with real packets of both families and all protocols; r
     questions.map(async (question) => ({
       question,
       passed: await passes(...question),
-      said: await explained(...question),
+      explanation: await explained(...question),
     })),
   );
-  for (const { question, passed, said } of outcomes)
-    expect(said.verdict, `${question.join(' ')}: ${JSON.stringify(said)}`).toBe(passed ? 'allow' : 'deny');
+  for (const { question, passed, explanation } of outcomes)
+    expect(explanation.verdict, `${question.join(' ')}: ${JSON.stringify(explanation)}`).toBe(passed ? 'allow' : 'deny');
   expect(outcomes.filter(({ passed }) => passed).map(({ question }) => question.join(' '))).toEqual([
     ...['web tcp 10.42.0.2 8080', 'web icmp 10.42.0.2 0', 'web tcp fd42::2 8080', 'web icmp fd42::2 0'],
     ...['job udp 10.42.0.2 9090', 'job icmp 10.42.0.2 0', 'job icmp fd42::2 0'],
   ]);
-  const logged = outcomes.find(({ question }) => question.join(' ') === 'job udp 10.42.0.2 9090')!.said;
+  const logged = outcomes.find(({ question }) => question.join(' ') === 'job udp 10.42.0.2 9090')!.explanation;
   expect(logged).toMatchObject({ egress: { rule: null, log: 'seen' }, ingress: { rule: 'job writes' } });
   expect(await denied('cart')).toBeGreaterThan(8);
 }, 20_000);
@@ -221,7 +221,7 @@ test('staged rules report what they would deny and drop nothing until they are a
   expect(await passes('web', 'tcp', '10.42.0.2')).toBe(false);
   expect(await node.ask('POST', '/rules/versions/1/apply')).toMatchObject({
     version: 3,
-    comment: 'version 1 again',
+    comment: 'Roll back to version 1',
   });
   expect(await passes('web', 'tcp', '10.42.0.2')).toBe(true);
 });

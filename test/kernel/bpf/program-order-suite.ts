@@ -88,10 +88,10 @@ export function describeOrder(kind: DeviceKind, hook: LinkHook, other: LinkHook)
       const [one, two] = foreign;
       await agent.attachForeign(one, hook, slot);
       await expect(agent.attachForeign(one, hook, slot)).rejects.toMatchObject({
-        hint: 'the program is on the hook already',
+        hint: 'the program is already on the hook',
       });
       await expect(agent.attach(hook, slot, { before: { programId: two } })).rejects.toMatchObject({
-        hint: 'the program or link to stand next to is not on the hook',
+        hint: 'the program or link to attach next to is not on the hook',
       });
       expect(await order()).toEqual([one]);
     });

@@ -248,7 +248,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       const { agent } = await startAttached();
       await expect(agent.attach(out, 40)).rejects.toMatchObject({
         code: 'kernel_refused',
-        message: `attach ${out} of ifindex 1048656: No such device (ENODEV)`,
+        message: `attach a program to ${out} of ifindex 1048656: No such device (ENODEV)`,
       });
       await expect(agent.query(40, out)).rejects.toMatchObject({ code: 'device_missing' });
     });

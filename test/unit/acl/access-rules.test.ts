@@ -112,7 +112,7 @@ describe('active access rules', () => {
     expect(await rules.rollBack(1, { actor: 'eve' })).toMatchObject({
       version: 4,
       text: shop(),
-      comment: 'version 1 again',
+      comment: 'Roll back to version 1',
     });
     const { items } = await rules.versions({ limit: 9 });
     expect(
@@ -290,7 +290,7 @@ describe('entries of rules', () => {
       rules.queries.explain({ set, source, destination: 'shop.cart', protocol: 'tcp', port });
     expect(await ask('shop.web', 80)).toMatchObject({
       verdict: 'allow',
-      note: expect.stringContaining('no access rules'),
+      note: expect.stringContaining('No access rules'),
     });
     await rules.apply(shop(), ada);
     expect(await ask('shop.web', 80)).toMatchObject({

@@ -148,21 +148,21 @@ spec:
 
 describe('unsupported fields are rejected with their line', () => {
   test.each([
-    ['port: 6379', 'port: http', /^25 spec.ingress\[0\].ports\[0\].port: the port name "http" is not known/],
+    ['port: 6379', 'port: http', /^25 spec.ingress\[0\].ports\[0\].port: named port "http" is not supported/],
     ['endPort: 32768', 'endPort: 31999', /^26 .*endPort: less than `port`$/],
-    ['{protocol: UDP, port: 32000, endPort: 32768}', '{endPort: 7}', /^26 .*endPort: needs `port`$/],
+    ['{protocol: UDP, port: 32000, endPort: 32768}', '{endPort: 7}', /^26 .*endPort: requires `port`$/],
     ['protocol: UDP', 'protocol: ICMP', /^26 .*protocol: /],
-    ['{kubernetes.io/metadata.name: other}', '{team: a}', /^29 .*namespaces have no label team here/],
-    ['172.17.1.0/24', '172.18.1.0/24', /^17 .*is not a part of 172.17.0.0\/16$/],
-    ['policyTypes', 'policytypes', /^11 spec.policytypes: no such field$/],
+    ['{kubernetes.io/metadata.name: other}', '{team: a}', /^29 .*namespace label team is not known to Podlane/],
+    ['172.17.1.0/24', '172.18.1.0/24', /^17 .*is not inside 172.17.0.0\/16$/],
+    ['policyTypes', 'policytypes', /^11 spec.policytypes: unknown field$/],
     ['networking.k8s.io/v1', 'extensions/v1beta1', /^1 apiVersion: /],
-    ['- podSelector:', '- ipBlock: {cidr: 10.0.0.0/8}\n          podSelector:', /^21 .*ipBlock stands alone/],
+    ['- podSelector:', '- ipBlock: {cidr: 10.0.0.0/8}\n          podSelector:', /^21 .*ipBlock cannot be combined/],
   ])('%s as %s', (right, wrong, message) => {
     expect(policy).toContain(right);
     expect(faults(policy.replace(right, wrong)).join('\n')).toMatch(message);
   });
 
   test('a duplicate name is rejected', () => {
-    expect(faults(`${policy}---\n${policy}`)[0]).toMatch(/^44 rules\[5\].name: rule 1 has the name/);
+    expect(faults(`${policy}---\n${policy}`)[0]).toMatch(/^44 rules\[5\].name: rule 1 already has the name/);
   });
 });

@@ -1,4 +1,4 @@
-import type { Peer, Rule, RuleSet } from '../../../contract/acl.ts';
+import type { RulePeer, Rule, RuleSet } from '../../../contract/acl.ts';
 import { type Address, type Cidr, contains, parseAddress, parseCidr } from '../../../contract/cidr.ts';
 import type { PolicyDecision } from '../../../server/acl/explain/explainer.ts';
 import { matchesPeer, matchesSubject, type PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
@@ -41,7 +41,7 @@ export function referenceEvaluator(
 /** A term of a rule's peers, parsed. */
 type Term = { cidr: Cidr; except: Cidr[] } | { addresses: Address[] };
 
-function parseTerm(peer: Peer, pods: readonly PolicyEndpoint[]): Term {
+function parseTerm(peer: RulePeer, pods: readonly PolicyEndpoint[]): Term {
   if ('cidr' in peer) return { cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) };
   const addresses = pods.filter((pod) => matchesPeer(peer, pod)).flatMap((pod) => pod.addresses);
   return { addresses: addresses.map((text) => parseAddress(text.replace(/\/.*/, ''))) };

@@ -63,37 +63,37 @@ describe('errors have a line', () => {
   test.each([
     ['10.0.0.0/8', '10.0.0.0/33', /^11 rules\[0\].peers\[0\].cidr: not an IP prefix: "10.0.0.0\/33"/],
     ['10.0.0.0/8', '10.0.0.300/8', /^11 .*: not an IP address: "10.0.0.300"/],
-    ['10.0.0.0/8', '10.0.0.7/8', /^11 .*: bits are set after the first 8: write 10.0.0.0\/8$/],
-    ['10.0.0.0/8', '10.0.0.7', /^11 .*: no prefix length: 10.0.0.7\/32 for a single address$/],
-    ['10.0.0.0/8', '"::ffff:10.0.0.0/104"', /^11 .*write it as IPv4$/],
-    ['10.1.0.0/16', '11.1.0.0/16', /^13 .*except\[0\]: 11.1.0.0\/16 is not a part of 10.0.0.0\/8$/],
-    ['10.1.0.0/16', '10.0.0.0/8', /^13 .*is not a part of/],
-    ['10.1.0.0/16', 'fd00::/16', /^13 .*is not a part of/],
+    ['10.0.0.0/8', '10.0.0.7/8', /^11 .*: has host bits set after \/8; write 10.0.0.0\/8$/],
+    ['10.0.0.0/8', '10.0.0.7', /^11 .*: has no prefix length; write 10.0.0.7\/32 for a single address$/],
+    ['10.0.0.0/8', '"::ffff:10.0.0.0/104"', /^11 .*IPv4-mapped IPv6 address; use the IPv4 form$/],
+    ['10.1.0.0/16', '11.1.0.0/16', /^13 .*except\[0\]: 11.1.0.0\/16 is not inside 10.0.0.0\/8$/],
+    ['10.1.0.0/16', '10.0.0.0/8', /^13 .*is not inside/],
+    ['10.1.0.0/16', 'fd00::/16', /^13 .*is not inside/],
     ['to: 8999', 'to: 7999', /^17 rules\[0\].ports\[1\].to: less than `from`$/],
     ['from: 80}', 'from: 65536}', /^17 rules\[0\].ports\[0\].from: /],
-    ['protocol: tcp', 'protocol: any', /^17 rules\[0\].ports: ports need tcp, udp or sctp$/],
-    ['protocol: icmp', 'protocol: udp', /^23 rules\[1\].icmp: types need the protocol icmp$/],
+    ['protocol: tcp', 'protocol: any', /^17 rules\[0\].ports: ports require protocol tcp, udp or sctp$/],
+    ['protocol: icmp', 'protocol: udp', /^23 rules\[1\].icmp: types require protocol icmp$/],
     ['action: allow', 'action: drop', /^18 rules\[0\].action: /],
     ['action: allow', 'verdict: allow', /^18 rules\[0\].verdict: unknown field$/m],
-    ['name: ping', 'name: web', /^19 rules\[1\].name: rule 1 has the name "web" already$/],
+    ['name: ping', 'name: web', /^19 rules\[1\].name: rule 1 already has the name "web"$/],
     ['{all: true}', '{everyone: true}', /^21 rules\[1\].subject/],
     [
       '{matchLabels: {app: web}}',
       '{matchLabels: {app: [web]}}',
       /^9 rules\[0\].subject.selector.matchLabels.app: /,
     ],
-    ['name: shop\ndefaults', 'name: Shop\ndefaults', /^2 name: lower case/],
+    ['name: shop\ndefaults', 'name: Shop\ndefaults', /^2 name: use lowercase/],
     ['  - name: ping', '- name: ping', /^19 : /],
     ['{type: 8}', '{type: 8', /^23 : /],
-    ['# of the shop', '---\n{}\n---', /^4 : a second document/],
+    ['# of the shop', '---\n{}\n---', /^4 : a rule set is a single document/],
   ])('%s as %s', (right, wrong, message) => {
     expect(text).toContain(right);
     expect(faults(text.replace(right, wrong)).join('\n')).toMatch(message);
   });
 
   test('an empty text, comments alone, and a document that is not a map', () => {
-    expect(faults('')).toEqual(['1 : there is nothing in the text']);
-    expect(faults('# nothing\n')).toEqual(['1 : there is nothing in the text']);
+    expect(faults('')).toEqual(['1 : the text is empty']);
+    expect(faults('# nothing\n')).toEqual(['1 : the text is empty']);
     expect(faults('- a\n')).toHaveLength(1);
   });
 
