@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import {
-  type Activation,
+  type BuildActivation,
   type Build,
   type Builds as BuildList,
-  type Signer,
+  type BuildSigner,
   sha256,
 } from '../../contract/build.ts';
 import type { Event } from '../../contract/event.ts';
@@ -45,7 +45,7 @@ export class DatapathBuilds {
   readonly #installed: string;
   #choice: Choice | null;
   #runner: BuildRunner | null = null;
-  #activation: Activation | null = null;
+  #activation: BuildActivation | null = null;
 
   private constructor(options: DatapathBuildsOptions, chosen: Choice | null) {
     this.#options = options;
@@ -112,7 +112,7 @@ export class DatapathBuilds {
     };
   }
 
-  signers(): Signer[] {
+  signers(): BuildSigner[] {
     return this.#options.signers.list();
   }
 
@@ -177,7 +177,7 @@ export class DatapathBuilds {
    * @throws ProblemError `build_not_found`, `unsigned_build`, `build_active`, `activation_running`,
    * `build_incompatible`, `verifier_refused`, `kernel_refused`
    */
-  async activate(name: string, actor: string): Promise<Activation> {
+  async activate(name: string, actor: string): Promise<BuildActivation> {
     const runner = this.#run;
     const what = `activate build ${short(name)}`;
     const image = this.#imageOf(this.#find(name), what);
@@ -188,7 +188,7 @@ export class DatapathBuilds {
       );
     if (runner.build === name) throw new ProblemError('build_active', `${what}: it is already running`);
     const before = runner.build;
-    const activation: Activation = {
+    const activation: BuildActivation = {
       build: name,
       from: before,
       actor,
@@ -220,14 +220,14 @@ export class DatapathBuilds {
   }
 
   /** Activates the previous build. @throws ProblemError `no_previous_build`, and as `activate` */
-  async rollBack(actor: string): Promise<Activation> {
+  async rollBack(actor: string): Promise<BuildActivation> {
     const previous = this.#choice?.previous;
     if (!previous || !this.list().items.some((each) => each.sha256 === previous))
       throw new ProblemError('no_previous_build', 'roll back: there is no previous build, or it was removed');
     return this.activate(previous, actor);
   }
 
-  async #undo(activation: Activation, error: Error): Promise<void> {
+  async #undo(activation: BuildActivation, error: Error): Promise<void> {
     const { build, from } = activation;
     // The choice could not be stored: run what a restarted agent would run.
     const image = from === this.#installed ? this.#options.installed : this.#options.files.read(from)?.image;
@@ -272,7 +272,7 @@ export class DatapathBuilds {
     return stored.image;
   }
 
-  #signerOf({ sha256: name, signature }: StoredBuild): Signer | null {
+  #signerOf({ sha256: name, signature }: StoredBuild): BuildSigner | null {
     return this.#options.signers.signerOf(Buffer.from(name, 'hex'), Buffer.from(signature, 'base64'));
   }
 

@@ -1,4 +1,4 @@
-import type { BpfOwner, Holder } from '../../contract/program.ts';
+import type { BpfOwner, BpfObjectHolder } from '../../contract/program.ts';
 import type { TimedScan } from './scanner.ts';
 
 type Kind = 'program' | 'map' | 'link';
@@ -14,7 +14,7 @@ export interface AgentObjects {
 /** Owner of a BPF object, the processes that hold it open, and its pins. */
 export interface Ownership {
   owner: BpfOwner;
-  holders: Holder[];
+  holders: BpfObjectHolder[];
   pins: string[];
 }
 
@@ -35,7 +35,7 @@ export class ObjectOwners {
   readonly #scan: TimedScan;
   readonly #datapath: ReadonlySet<number>;
   readonly #pins = new Map<string, string[]>();
-  readonly #holders = new Map<string, Holder[]>();
+  readonly #holders = new Map<string, BpfObjectHolder[]>();
 
   constructor(ours: AgentObjects, scan: TimedScan) {
     this.#ours = ours;
@@ -90,7 +90,7 @@ export class ObjectOwners {
     return { owner: this.#owner(kind, id, pins, holders) ?? otherwise(), holders, pins };
   }
 
-  #owner(kind: Kind, id: number, pins: readonly string[], [holder]: readonly Holder[]): BpfOwner | null {
+  #owner(kind: Kind, id: number, pins: readonly string[], [holder]: readonly BpfObjectHolder[]): BpfOwner | null {
     if (kind === 'program' && this.#datapath.has(id)) return { kind: 'podlane', what: 'datapath' };
     const own = pins.find((path) => path.startsWith(`${this.#ours.pins}/`));
     if (own !== undefined) {

@@ -2,7 +2,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import {
   type BpfLink,
   listedAttachments,
-  type Program,
+  type BpfProgram,
   type ProgramInstructions,
   type ProgramList,
   type ProgramStatistics,
@@ -93,7 +93,7 @@ export class BpfPrograms {
   }
 
   /** Returns a program with all its attachments. @throws ProblemError `program_not_found`, `kernel_refused` */
-  async get(id: number): Promise<Program> {
+  async get(id: number): Promise<BpfProgram> {
     this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
     const program = this.#describe(id, scan, new ObjectOwners(this.#ours, scan), Number.POSITIVE_INFINITY);
@@ -140,7 +140,7 @@ export class BpfPrograms {
     );
   }
 
-  #describe(id: number, scan: TimedScan, owners: ObjectOwners, most: number): Program | null {
+  #describe(id: number, scan: TimedScan, owners: ObjectOwners, most: number): BpfProgram | null {
     const info = programInfoById(id);
     if (info === null) return null;
     const type = programTypeName(info.type);
@@ -182,7 +182,7 @@ export class BpfPrograms {
   }
 }
 
-const isOurs = ({ owner }: Program): boolean => owner.kind === 'podlane';
+const isOurs = ({ owner }: BpfProgram): boolean => owner.kind === 'podlane';
 
 function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
   const read = withObjectById('program', info.id, (fd) => ({

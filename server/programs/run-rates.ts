@@ -1,4 +1,4 @@
-import type { Program } from '../../contract/program.ts';
+import type { BpfProgram } from '../../contract/program.ts';
 
 /** Run count and run time of a program since it was loaded, while statistics were on. */
 export interface RunTotals {
@@ -29,7 +29,7 @@ export class RunRates {
   }
 
   /** Returns a program's rate; null before its second reading. */
-  of(id: number): Program['rate'] {
+  of(id: number): BpfProgram['rate'] {
     const [before, last] = [this.#before?.runs.get(id), this.#last?.runs.get(id)];
     const ms = (this.#last?.atMs ?? 0) - (this.#before?.atMs ?? 0);
     if (before === undefined || last === undefined || ms <= 0) return null;

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Signer } from '../../contract/build.ts';
+import type { BuildSigner } from '../../contract/build.ts';
 import { ProblemError } from '../../contract/problem.ts';
 
 const keyFile = /^(?<name>[\w.-]{1,64})\.pem$/;
@@ -19,7 +19,7 @@ export class TrustedSigners {
    * Returns the trusted keys. The folder is read on every call, so that added and removed keys take effect at once.
    * @throws ProblemError `unprocessable` if the folder is unreadable or writable by others, or a file is no such key
    */
-  list(): Signer[] {
+  list(): BuildSigner[] {
     return this.#keys().map(({ name, fingerprint }) => ({ name, fingerprint }));
   }
 
@@ -28,12 +28,12 @@ export class TrustedSigners {
    * @param digest the object's SHA-256, 32 bytes
    * @param signature ed25519, 64 bytes
    */
-  signerOf(digest: Buffer, signature: Buffer): Signer | null {
+  signerOf(digest: Buffer, signature: Buffer): BuildSigner | null {
     const found = this.#keys().find(({ key }) => verify(null, digest, key, signature));
     return found ? { name: found.name, fingerprint: found.fingerprint } : null;
   }
 
-  #keys(): (Signer & { key: KeyObject })[] {
+  #keys(): (BuildSigner & { key: KeyObject })[] {
     const folder = this.#folder;
     if (folder === null) return [];
     return this.#read(folder, () => {
@@ -61,7 +61,7 @@ export class TrustedSigners {
   }
 }
 
-function readKey(file: string): Omit<Signer, 'name'> & { key: KeyObject } {
+function readKey(file: string): Omit<BuildSigner, 'name'> & { key: KeyObject } {
   const text = readFileSync(file, 'utf8');
   if (text.includes('PRIVATE KEY')) throw new Error('it is a private key: only public keys belong here');
   const key = createPublicKey(text);

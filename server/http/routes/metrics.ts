@@ -4,7 +4,7 @@ import { counters, metricHelp } from '../../../contract/counters.ts';
 import { deviceKind } from '../../../contract/device.ts';
 import { emptySizes } from '../../acl/tables/limits.ts';
 import { counterValue } from '../../counters/sample.ts';
-import { version } from '../../version.ts';
+import { podlaneVersion } from '../../version.ts';
 import type { Agent } from '../agent.ts';
 
 /**
@@ -35,7 +35,7 @@ function addBuildInfo(register: Registry): void {
     labelNames: ['version', 'node_version'],
     registers: [register],
   });
-  info.set({ version, node_version: process.version }, 1);
+  info.set({ version: podlaneVersion, node_version: process.version }, 1);
 }
 
 function addPods(register: Registry, { pods }: Agent): void {

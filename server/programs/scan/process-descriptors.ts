@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Holder } from '../../../contract/program.ts';
+import type { BpfObjectHolder } from '../../../contract/program.ts';
 import { perfEventProgram } from '../../bpf/perf-event-program.ts';
 import { attachmentAt } from './attachment.ts';
 import type { NodeScan, PlacedProgram } from './scan.ts';
@@ -61,7 +61,7 @@ export function scanProcesses(unread: string[]): {
 }
 
 /** Names a process by the program it runs: /proc/PID/comm may hold another name, as for Node. */
-function holder(pid: number): Holder {
+function holder(pid: number): BpfObjectHolder {
   const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   return { pid, name: basename(program) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim() };
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Instruction, ProgramInstructions } from '../../../contract/program.ts';
+import type { BpfInstruction, ProgramInstructions } from '../../../contract/program.ts';
 import { required } from '../../../contract/required.ts';
 import { Btf } from '../../bpf/btf.ts';
 import { disassemble } from '../../bpf/disassemble.ts';
@@ -40,7 +40,7 @@ function btfOf(id: number): Btf | null {
   return object === null ? null : new Btf(object.bytes);
 }
 
-function describe(bytes: Buffer, { functions, lines }: XlatedProgram, btf: Btf | null): Instruction[] {
+function describe(bytes: Buffer, { functions, lines }: XlatedProgram, btf: Btf | null): BpfInstruction[] {
   const names = new Map(
     functions.map(({ index, typeId }, number) => [index, nameOf(btf, typeId) ?? `function ${number}`]),
   );

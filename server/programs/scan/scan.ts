@@ -1,4 +1,4 @@
-import type { Attachment, BpfDevice, Holder, NamespaceRef } from '../../../contract/program.ts';
+import type { Attachment, BpfDevice, BpfObjectHolder, NamespaceRef } from '../../../contract/program.ts';
 import { type BpfObjectKind, listObjectIds } from '../../bpf/kernel-object.ts';
 import { type LinkInfo, linkInfoById } from '../../bpf/link-info.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
@@ -36,7 +36,7 @@ export interface NodeScan {
   attachments: PlacedProgram[];
   links: ScannedLink[];
   pins: { kind: Kind; id: number; path: string }[];
-  holders: ({ kind: Kind; id: number } & Holder)[];
+  holders: ({ kind: Kind; id: number } & BpfObjectHolder)[];
   /** What could not be scanned, and why. */
   unread: string[];
 }
