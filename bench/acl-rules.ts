@@ -6,7 +6,7 @@ import type { PolicyEndpoint } from '../server/acl/spec/pod-selector.ts';
 import { emptyTables, type PolicyTables } from '../server/acl/tables/policy-tables.ts';
 import { countElements, diffTables } from '../server/acl/tables/tables-diff.ts';
 
-/** Numbers from 0 to 1 that are the same in every run (mulberry32). */
+/** Returns a random number generator (mulberry32) that yields the same numbers between 0 and 1 for the same seed. */
 export function chance(seed: number): () => number {
   let state = seed;
   return () => {
@@ -20,7 +20,7 @@ export function chance(seed: number): () => number {
 const tiers = ['front', 'middle', 'back'];
 const namespaces = Array.from({ length: 7 }, (_, index) => `team-${index}`);
 
-/** Pods as a node has them: five of each app, both families. */
+/** Generates pods like those of a real node: five replicas of each app, with an IPv4 and an IPv6 address each. */
 export function podsOf(count: number): PolicyEndpoint[] {
   const kinds = Math.ceil(count / 5);
   return Array.from({ length: count }, (_, index) => {
@@ -51,7 +51,7 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
   );
   const known: Cidr[] = sites.map(parseCidr);
 
-  /** One in a network that is there already, mostly; or somewhere on the Internet. */
+  /** Picks a random CIDR: mostly inside one that was picked before, sometimes anywhere on the Internet. */
   const network = (): Cidr => {
     const outer = random() < 0.75 ? pick(known) : parseCidr(random() < 0.6 ? '0.0.0.0/2' : '2000::/3');
     const most = addressBits(outer.family);
@@ -98,7 +98,7 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
     if (kind < 0.9) return { protocol: 'icmp' as const, icmp: [{ type: pick([0, 3, 8, 11, 128, 129]) }] };
     return {};
   };
-  /** Rules that name CIDRs; the others name pods or nobody. */
+  /** True for each rule whose peers are CIDRs; the peers of the other rules are pods or empty. */
   const named = Array.from({ length: count }, () => random() < 0.85);
   const first = named.indexOf(true);
   const terms = named.map((is) => (is ? 1 : 0));
@@ -124,7 +124,7 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
   });
 }
 
-/** A part of the range, `longer` bits longer. */
+/** Returns a random CIDR inside `range` whose prefix is `longer` bits longer. */
 export function randomCidr(random: () => number, range: string, longer: number): string {
   const { family, address, length } = parseCidr(range);
   const bits = addressBits(family);
@@ -134,11 +134,11 @@ export function randomCidr(random: () => number, range: string, longer: number):
   return `${addressText({ family, value })}/${length + longer}`;
 }
 
-/** Returns how many map elements a change of tables writes or removes. */
+/** Counts the map elements that are written or deleted when one set of policy tables replaces another. */
 export function changedElements(from: PolicyTables, to: PolicyTables): number {
   const diff = diffTables(from, to);
   return countElements(diff, 'put') + countElements(diff, 'remove');
 }
 
-/** Returns how many map elements tables have. */
+/** Counts the map elements of a set of policy tables. */
 export const tableElements = (tables: PolicyTables): number => changedElements(emptyTables, tables);

@@ -4,7 +4,7 @@ import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { runInNamespaces } from './sandbox.ts';
 
-/** Rules, the CIDRs that they name, and pods: five of each kind. */
+/** Sizes of the generated rule sets: number of rules, of CIDRs that the rules name, and of pods. */
 const sizes = [
   [100, 200, 100],
   [1000, 2000, 100],

@@ -12,12 +12,12 @@ import { openKernelContext } from './fixture.ts';
 import { jsonLines, type Report, summary } from './report.ts';
 
 const drop = 2;
-/** Every packet is the first of its connection. */
+/** Conntrack timeouts of zero, which make every packet the first of its connection. */
 const noTracking = Object.fromEntries(
   Object.keys(defaultTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
 ) as ConntrackTimeouts;
 
-/** An opening TCP packet to the pod, from its Ethernet header on. */
+/** Builds an Ethernet frame with the TCP SYN packet of a new connection to the pod. */
 function opening(source: bigint, destination: bigint, sourcePort: number, port: number): Buffer {
   const frame = Buffer.alloc(14 + 20 + 20);
   frame.writeUInt16BE(0x0800, 12);
@@ -31,7 +31,7 @@ function opening(source: bigint, destination: bigint, sourcePort: number, port: 
   return frame;
 }
 
-/** The least of this bench's rule sets, all for one pod's ingress, whose tables have so many entries. */
+/** Generates the smallest rule set for one pod's ingress whose tables have at least `entries` map elements. */
 function setOf(entries: number) {
   const pods = podsOf(1);
   for (let rules = 1; ; rules = Math.ceil(rules * 1.05)) {
@@ -47,7 +47,7 @@ function setOf(entries: number) {
   }
 }
 
-/** Packets from addresses in rules' CIDRs and their neighborhood, to ports that rules name. */
+/** Generates TCP packets from addresses inside and near the rules' CIDRs to ports that the rules name. */
 function packetsFor(tables: PolicyTables, count: number): Buffer[] {
   const random = chance(1);
   const pod = parseCidr(podsOf(1)[0]!.addresses[0]!).address;

@@ -4,7 +4,7 @@ import type { BenchOptions } from './run.ts';
 import { runInGuest, runInNamespaces } from './sandbox.ts';
 import { compile } from './traffic.ts';
 
-/** Attaching and detaching pods against iproute2 doing the same: veth here, netkit here or else in the guest. */
+/** Compares attaching and detaching pods with iproute2 doing the same: veth natively, netkit in a guest if needed. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   const [rounds, pods] = quick ? [2, 3] : [10, 10];
   progress('attaching pods by veth, with and without programs');

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { DeviceKind } from '../contract/device.ts';
-import { removeDevice } from '../server/datapath/device/device.ts';
+import { deleteDevicePair } from '../server/datapath/device/device.ts';
 import { attachCommands, detachCommands, idleCommands, linkPins } from './batch.ts';
 import {
   addNamespace,
@@ -22,7 +22,7 @@ interface Measure {
   env: string;
   kind: DeviceKind;
   rounds: number;
-  /** in each round */
+  /** Number of pods per round. */
   pods: number;
 }
 
@@ -45,7 +45,7 @@ async function measure(report: Report, { env, kind, rounds, pods }: Measure): Pr
         void (round >= 0 && times[act].push(ms));
       for (const each of subjects) keep(ours!, 'attach', await spent(() => attachBenchPod(within, each)));
       for (const { device } of subjects)
-        keep(ours!, 'detach', await spent(() => removeDevice(within, device.slot)));
+        keep(ours!, 'detach', await spent(() => deleteDevicePair(within, device.slot)));
       for (const each of subjects) {
         const commands = attachCommands(each, hooks, pins);
         keep(theirs!, 'attach', await timed.run(commands));

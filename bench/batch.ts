@@ -6,13 +6,13 @@ import { programAt } from '../server/bpf/datapath-programs.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
 import { peerIfindex, primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx-hook.ts';
-import { hooksOf } from '../server/datapath/device/hooks.ts';
-import { podGateways } from '../server/datapath/device/next-hops.ts';
+import { programHooks } from '../server/datapath/device/hooks.ts';
+import { listPodGateways } from '../server/datapath/device/next-hops.ts';
 import type { DeviceRecord } from '../server/store/records.ts';
 import type { BenchPod, Hooks } from './fixture.ts';
 import { compile } from './traffic.ts';
 
-/** A program and its arguments. */
+/** A command line: the program followed by its arguments. */
 export type BatchCommand = string[];
 
 const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
@@ -43,12 +43,12 @@ export function attachCommands({ pod, device }: BenchPod, hooks: Hooks, pins: st
     `link set ${peer} addrgenmode none`,
     `link set ${peer} up`,
     ...(both
-      ? podGateways(pod.network).map(
+      ? listPodGateways(pod.network).map(
           (each) => `neigh replace ${each} lladdr ${primaryMac} dev ${peer} nud permanent`,
         )
       : []),
     ...addresses.map((each) => `address add ${each} dev ${peer}${isIpv6(each) ? ' nodad' : ''}`),
-    ...podGateways(pod.network).map((each) => `route replace default via ${each} dev ${peer} onlink`),
+    ...listPodGateways(pod.network).map((each) => `route replace default via ${each} dev ${peer} onlink`),
   ];
   return [
     ['ip', '-batch', file(`${slot}-host`, host)],
@@ -72,7 +72,7 @@ function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: Hooks, pins:
         ]),
       ],
     ];
-  const links = Object.values(hooksOf[hooks]).flatMap((hook) => [
+  const links = Object.values(programHooks[hooks]).flatMap((hook) => [
     String(attachTypes[hook]),
     pinned(hook),
     linkPin(pins, slot, hook),
@@ -80,18 +80,18 @@ function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: Hooks, pins:
   return [[compile('attach', ['-lbpf']), String(primaryIfindex(slot)), ...links]];
 }
 
-/** Deletes the device; addresses, routes, neighbors and programs go with it. */
+/** Returns the commands that delete a device; the kernel then removes its addresses, routes, neighbors and programs. */
 export const detachCommands = ({ device }: BenchPod): BatchCommand[] => [
   ['ip', '-batch', file(`${device.slot}-delete`, [`link delete ${device.primaryName}`])],
 ];
 
-/** The same processes with nothing to do: what starting them costs. */
+/** Returns the same commands without any work to do, to measure the cost of starting the processes. */
 export const idleCommands = (commands: BatchCommand[]): BatchCommand[] =>
   commands.map(([program = '', ...words]) =>
     words.includes('-batch') ? [program, ...words.slice(0, -1), file('empty', [])] : [program, words[0]!],
   );
 
-/** Pins that `attach.c` left of a device that is gone. */
+/** Lists the paths of the link pins that `attach.c` leaves behind after its device was deleted. */
 export const linkPins = (pins: string, { device }: BenchPod): string[] =>
   Object.keys(attachTypes).map((hook) => linkPin(pins, device.slot, hook));
 

@@ -11,7 +11,7 @@ import { libbpf_num_possible_cpus } from '../server/ffi/libbpf.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
-/** Their names in figures, and the map each sweeps (`bench/counters.c`). */
+/** Map type that each C program of the comparison sweeps (`bench/counters.c`), by the program's name in the figures. */
 const peers = { 'c-batch': 'hash', 'c-batch-array': 'array' } as const;
 
 /**
@@ -70,7 +70,7 @@ async function compare(program: string, devices: number, runs: number) {
   }
 }
 
-/** The maps as `bpf/datapath.bpf.c` declares them, with every counter different from zero. */
+/** Creates the counter maps as `bpf/datapath.bpf.c` declares them and fills every counter with a nonzero value. */
 function makeCounters(devices: number): { fd: number; counters: CounterMap } {
   const entries = libbpf_num_possible_cpus() * devices;
   const fd = createMmapableArray('bench_counters', counterBytes, entries);
@@ -86,7 +86,7 @@ function makeCounters(devices: number): { fd: number; counters: CounterMap } {
   return { fd, counters };
 }
 
-/** `bench/counters.c`, running: one sweep at a time, on demand. */
+/** A running `bench/counters.c`, which sweeps its map once per request. */
 class Peer {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;

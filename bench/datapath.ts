@@ -3,7 +3,7 @@ import type { BenchOptions } from './run.ts';
 import { runInGuest } from './sandbox.ts';
 import { compile } from './traffic.ts';
 
-/** What each path between two pods of a host carries, in a guest whose time runs by counted instructions. */
+/** Measures the traffic between two pods over each path, in a guest whose clock counts executed instructions. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   compile('traffic');
   progress('requests, datagrams and streams by path, in an instruction-counted guest');

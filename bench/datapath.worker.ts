@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../contract/device.ts';
 import { counterIndex } from '../server/bpf/counter-layout.ts';
-import { removeDevice } from '../server/datapath/device/device.ts';
-import { removeEndpoints } from '../server/datapath/device/our-programs.ts';
+import { deleteDevicePair } from '../server/datapath/device/device.ts';
+import { removeRedirectEndpoints } from '../server/datapath/device/our-programs.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import {
   addNamespace,
@@ -14,7 +14,7 @@ import {
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
 import { Client, serve, type Traffic, type TrafficRound } from './traffic.ts';
 
-/** How packets go from one pod to another of the same host. `redirect`: our programs send them on, past the routing. */
+/** A path between two pods of a host. With `redirect`, Podlane's programs bypass the routing of the host. */
 interface Path {
   name: string;
   kind: DeviceKind;
@@ -103,8 +103,8 @@ async function overPath(kernel: KernelContext, path: Path, index: number, betwee
   const took = redirected(kernel, from!.device.slot) - before > 0;
   if (took !== redirect) throw new Error(`${path.name}: packets were ${took ? '' : 'not '}redirected`);
   for (const { pod, device } of pods) {
-    removeEndpoints(kernel, pod);
-    await removeDevice(kernel, device.slot);
+    removeRedirectEndpoints(kernel, pod);
+    await deleteDevicePair(kernel, device.slot);
   }
 }
 

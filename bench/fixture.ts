@@ -12,10 +12,10 @@ import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
 
 export const pins = '/sys/fs/bpf/podlane';
 
-/** The hooks that our two programs are attached to; `none`: the device alone. */
+/** Hooks that Podlane's two programs are attached to; `none` measures the device without programs. */
 export type Hooks = HookFamily | 'none';
 
-/** A pod and its device, as the agent's store records them. */
+/** A benchmark pod with its device, both as records of the agent's store. */
 export interface BenchPod {
   pod: PodRecord;
   device: DeviceRecord;
@@ -32,7 +32,7 @@ export async function openKernelContext(): Promise<KernelContext> {
   return { host, programs, userPins: users, capabilities: new Map(), primaryHooks: 'tcx', redirect: true };
 }
 
-/** A new namespace with loopback up. @returns its path */
+/** Creates a named network namespace with its loopback interface up. @returns the namespace's path */
 export function addNamespace(name: string): string {
   const path = createNamedNamespace(`bench-${name}`);
   execFileSync('nsenter', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
@@ -40,13 +40,13 @@ export function addNamespace(name: string): string {
 }
 
 export interface BenchPodOptions {
-  /** Its slot too. */
+  /** Number of the benchmark pod, which is also its slot. */
   number: number;
-  /** Path of its namespace. */
+  /** Path of the pod's network namespace. */
   netns: string;
   kind: DeviceKind;
   hooks: Hooks;
-  /** CIDRs; default 10.42.0.NUMBER+2/32. */
+  /** The pod's addresses as CIDRs; default 10.42.0.(number + 2)/32. */
   addresses?: string[];
 }
 
@@ -72,13 +72,13 @@ export function benchPod({ number, netns, kind, hooks, addresses }: BenchPodOpti
   return { pod, device: { id: number, ...row, createdAt } };
 }
 
-/** Attaches the pod by what the agent does it with. */
+/** Attaches a benchmark pod with the same code as the agent. */
 export async function attachBenchPod(kernel: KernelContext, { pod, device }: BenchPod): Promise<void> {
   using namespace = openPodNamespace(pod);
   await connectPod(kernel, namespace, pod, device);
 }
 
-/** Our programs, attached to nothing: what is left is the device. */
+/** Returns a kernel context that attaches no programs, to measure the device alone. */
 export const withoutHooks = (kernel: KernelContext): KernelContext => ({
   ...kernel,
   programs: unattached(kernel.programs),

@@ -12,14 +12,14 @@ import { startTestNode } from '../test/testbed/node.ts';
 import { type Figure, jsonLines, type Report, summary } from './report.ts';
 
 export interface Measure {
-  /** `native` or `guest` */
+  /** Environment of the benchmark: `native` or `guest`. */
   env: string;
   pods: number;
-  /** Migrations at the same time: a batch over all pods for each. */
+  /** Numbers of concurrent migrations to measure; each is a batch over all pods. */
   parallelism: readonly number[];
 }
 
-/** Pairs of pods that ping each other every 20 ms throughout. */
+/** Number of pod pairs that ping each other every 20 ms during the benchmark. */
 const pairs = 4;
 
 /**

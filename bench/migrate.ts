@@ -4,7 +4,7 @@ import type { BenchOptions } from './run.ts';
 import { runInGuest, runInNamespaces } from './sandbox.ts';
 import { compile } from './traffic.ts';
 
-/** Packets lost, blackout and time of migrations: on this kernel, and in the guest where this one has no netkit. */
+/** Measures lost packets, blackout and duration of migrations, in a guest if this kernel has no netkit. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   const [migrations, pings] = quick ? [4, 1500] : [20, 11_000];
   for (const name of ['pings', 'traffic']) compile(name);

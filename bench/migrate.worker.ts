@@ -15,25 +15,25 @@ const families = ['ipv4', 'ipv6'] as const;
 
 interface Measure {
   migrations: number;
-  /** of each side and family */
+  /** Number of pings that each of the two pods sends per address family. */
   pings: number;
-  /** Between two pings of one side and family. */
+  /** Milliseconds between two pings of the same pod and address family. */
   intervalMs: number;
-  /** Of the pingers: real-time, or null where they would leave the one CPU to nobody else. */
+  /** Real-time priority of the pingers; null on a single CPU, which they would not share with other processes. */
   priority: number | null;
-  /** Rounds of each stream, with a migration and without. */
+  /** Number of measured rounds of each stream; every round is run with and without a migration. */
   rounds: number;
-  /** A round with a migration is as many of these as it takes. */
+  /** Length of a part of a round, in ms. A round has as many parts as its migration takes. */
   roundMs: number;
 }
 
-/** The guest has one processor, emulated: there the two families share the beat, and rounds are few and long. */
+/** Settings by environment. The guest emulates one CPU, so that it gets slower pings and fewer but longer rounds. */
 const measures = {
   native: { intervalMs: 2, priority: 10, rounds: 10, roundMs: 500 },
   guest: { intervalMs: 4, priority: null, rounds: 2, roundMs: 3000 },
 } as const;
 
-/** Migrates the pod to its next kind: both ways where the kernel has netkit, else to a new device of its kind. */
+/** Migrates the pod to the other device kind, or to a new device of the same kind on a kernel without netkit. */
 type MoveOn = () => Promise<Migration>;
 
 /**
@@ -136,7 +136,7 @@ async function underPings(
     );
 }
 
-/** A saturating stream of each direction and family, in rounds with a migration and equal ones without, by turns. */
+/** Saturates each direction and family with a TCP stream, alternating rounds with a migration and without. */
 async function underStream(
   pods: Pods,
   moveOn: MoveOn,
@@ -181,7 +181,7 @@ async function underStream(
     }
 }
 
-/** A promise that can be asked whether it is over. */
+/** Wraps a promise so that `over` tells synchronously if it has settled. */
 function settled(done: Promise<unknown>): { over: boolean; done: Promise<unknown> } {
   const asked = { over: false, done };
   const end = (): void => {

@@ -3,7 +3,7 @@ import type { BenchOptions } from './run.ts';
 import { runInGuest, runInNamespaces } from './sandbox.ts';
 import { compile } from './traffic.ts';
 
-/** Packet rate over a veth with our programs off, counting and full: here, and by counted instructions in the guest. */
+/** Measures the packet rate of a veth with Podlane's programs off, only counting and full, natively and in a guest. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   compile('traffic');
   progress('datagrams with programs off, counting and full, by turns');

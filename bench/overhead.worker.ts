@@ -5,16 +5,22 @@ import { addNamespace, attachBenchPod, benchPod, openKernelContext } from './fix
 import { jsonLines, type Report, summary } from './report.ts';
 import { Client, serve, type TrafficRound } from './traffic.ts';
 
-/** `off`: no program on any hook. `counting`: they count and check no source, look no destination up. `full`: as the agent set it. */
+/**
+ * `off`: no programs attached. `counting`: programs that only count, without source check and redirect. `full`: the
+ * agent's defaults.
+ */
 const variants = ['counting', 'full', 'off'] as const;
 type Variant = (typeof variants)[number];
 
 const hostAddress = '10.42.0.1';
-/** The sender's CPU does all the work of a datagram up to the receiver's socket; the receiver has the other. */
+/**
+ * CPUs of receiver and sender, and their real-time priority. The sender's CPU carries datagrams to the receiver's
+ * socket.
+ */
 const [receiverCpu, senderCpu, realTime] = [0, 1, 10];
 
 interface Path {
-  /** `pod-host`: one program runs. `pod-pod`: two, with a route of the host in between, or a redirect. */
+  /** `pod-host` runs one program per packet, `pod-pod` two with a host route or a redirect between them. */
   name: 'pod-host' | 'pod-pod';
   client: Client;
 }

@@ -1,21 +1,21 @@
 import { compile, startInNamespace } from './traffic.ts';
 
-/** One pinger's account, request by request; times in ms since the epoch. */
+/** Times at which one pinger's requests were sent and answered, in ms since the epoch. */
 export interface Pings {
   family: 'ipv4' | 'ipv6';
   sent: Float64Array;
-  /** By the kernel's time stamp; 0: lost. */
+  /** Arrival time of each reply by the kernel's time stamp; 0 for a lost reply. */
   arrived: Float64Array;
 }
 
 export interface RunningPing {
   count: number;
   intervalMs: number;
-  /** Real-time; null: none. */
+  /** Real-time priority of the pinger; null for the normal scheduling policy. */
   priority: number | null;
 }
 
-/** Pings from a namespace, on time with a priority (`bench/pings.c`). Ends with its account. */
+/** Pings an address from a network namespace with `bench/pings.c` and returns the times once all requests are done. */
 export async function startPing(
   netns: string,
   address: string,
@@ -38,7 +38,7 @@ export async function startPing(
 
 export const lostPings = ({ arrived }: Pings): number => arrived.filter((at) => at === 0).length;
 
-/** The longest time between two moments that follow each other, of those that reach into the window. */
+/** Returns the longest gap between consecutive times, among gaps that overlap the window from `from` to `until`. */
 export function longestGap(moments: Float64Array, from: number, until: number): number {
   let longest = 0;
   let last = 0;

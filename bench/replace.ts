@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Activation, Build } from '../contract/build.ts';
+import type { Build, BuildActivation } from '../contract/build.ts';
 import { anotherBuild, SigningKey } from '../test/testbed/builds.ts';
 import { addPods, pingUntilAborted, podAddress } from '../test/testbed/many-pods.ts';
 import { startTestNode, type TestNode } from '../test/testbed/node.ts';
 import { type Report, summary } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
-/** How often the host pings each pod, ms. */
+/** Interval at which the host pings each pod, in ms. */
 const interval = 40;
 
 /**
@@ -32,11 +32,11 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
     );
     const watching = watch(node, stop.signal);
     await sleep(1000);
-    const activations: Activation[] = [];
+    const activations: BuildActivation[] = [];
     for (let round = 0; round < rounds; round++) {
       const { items } = await node.ask<{ items: Build[] }>('GET', '/builds');
       const next = items.find(({ active }) => !active)!;
-      activations.push(await node.ask<Activation>('POST', `/builds/${next.sha256}/activation`));
+      activations.push(await node.ask<BuildActivation>('POST', `/builds/${next.sha256}/activation`));
       await sleep(250);
     }
     stop.abort();
@@ -70,7 +70,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
   }
 }
 
-/** What left each pod, by the last sample. */
+/** Reads the number of packets that each pod has sent from the agent's metrics. */
 async function egressPackets(node: TestNode): Promise<Map<string, number>> {
   const lines = (await node.metrics()).matchAll(
     /^podlane_pod_packets_total\{namespace="shop",pod="([^"]+)",direction="egress"\} (\d+)$/gm,
@@ -78,7 +78,7 @@ async function egressPackets(node: TestNode): Promise<Map<string, number>> {
   return new Map(Array.from(lines, ([, pod, packets]) => [pod!, Number(packets)]));
 }
 
-/** Reads the counters twice a second; `wentBack` counts those that became less. */
+/** Polls the counters twice a second; `wentBack` counts the readings that were lower than the previous one. */
 function watch(node: TestNode, signal: AbortSignal): { wentBack: number; ended: Promise<void> } {
   const watching = { wentBack: 0, ended: Promise.resolve() };
   watching.ended = (async () => {

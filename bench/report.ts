@@ -1,4 +1,4 @@
-/** One measured figure: the line that --json prints. `min` and `max` are over the runs, `value` is their median or mean. */
+/** One measured figure, a line of `--json`: `value` is the median or mean of the runs between `min` and `max`. */
 export interface Figure {
   bench: string;
   metric: string;
@@ -7,12 +7,12 @@ export interface Figure {
   min: number;
   max: number;
   runs: number;
-  /** What we are compared with, measured in the same run, interleaved. */
+  /** Name of the alternative that Podlane is compared with, measured in the same run by turns. */
   peer?: string;
   peerValue?: number;
-  /** Ours ÷ the peer's. */
+  /** Podlane's value divided by the alternative's. */
   ratio?: number;
-  /** What else tells this figure from others of the same metric: env, devices, path… */
+  /** Further dimensions that distinguish figures of the same metric, such as environment, device kind or path. */
   [dimension: string]: string | number | undefined;
 }
 
@@ -22,12 +22,12 @@ const columns = ['metric', 'value', 'unit', 'min', 'max', 'runs', 'peer', 'peerV
 
 const round = (value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 
-/** A report that prints one JSON object a line as figures come. */
+/** Returns a reporter that writes each figure as one line of JSON. */
 export const jsonLines = (write: (text: string) => void): Report => {
   return (figure) => write(`${JSON.stringify(figure)}\n`);
 };
 
-/** Figures of one bench as a table, its dimensions before the metric's columns; empty columns are left out. */
+/** Formats the figures of one benchmark as a text table, with dimensions first and without empty columns. */
 export function table(figures: Figure[]): string {
   const dimensions = [...new Set(figures.flatMap((figure) => Object.keys(figure)))].filter(
     (key) => key !== 'bench' && !columns.includes(key),
@@ -47,7 +47,7 @@ export function table(figures: Figure[]): string {
     .join('\n');
 }
 
-/** Median, least and greatest of a metric's runs, ready to be spread into a figure. */
+/** Returns the median, minimum and maximum of a metric's runs as fields of a figure. */
 export function summary(values: number[]): Pick<Figure, 'value' | 'min' | 'max' | 'runs'> {
   if (values.length === 0) throw new Error('a figure needs at least one run');
   const sorted = values.toSorted((a, b) => a - b);

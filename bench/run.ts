@@ -5,9 +5,9 @@ import { parseArgs } from 'node:util';
 import { type Figure, jsonLines, type Report, table } from './report.ts';
 
 export interface BenchOptions {
-  /** Fewer and shorter runs: to see that the bench works, not for figures. */
+  /** Runs fewer and shorter rounds, to see that a benchmark works rather than to get figures. */
   quick: boolean;
-  /** Says what is going on, on standard error. */
+  /** Writes a line about the current step to standard error. */
   progress(text: string): void;
 }
 
@@ -20,7 +20,7 @@ const usage = `Usage: npm run bench -- NAME… [--json] [--quick]
 
 Benches: `;
 
-/** Benchmarks export `run`; the other files of this folder do not. */
+/** Names of the benchmarks: the files of this folder that export `run`. */
 const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts') && /^export (const|async function) run\b/m.test(source(file)))
   .map((file) => file.slice(0, -3))

@@ -47,7 +47,7 @@ export async function runInNamespaces(
   }
 }
 
-/** Runs a program of this folder in the guest; each line it prints is a figure. */
+/** Runs a program of this folder in the guest and reports each line that it prints as a figure. */
 export async function runInGuest(
   report: Report,
   program: string,

@@ -3,7 +3,7 @@ import type { Report } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { runInGuest, runInNamespaces } from './sandbox.ts';
 
-/** What is left over of 2,000 migrations: here, and of fewer in the guest where this kernel has no netkit. */
+/** Measures what 2,000 migrations leave behind, or fewer in a guest if this kernel has no netkit. */
 export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
   const migrations = quick ? 80 : 2000;
   progress(`${migrations} migrations on this kernel: some minutes`);

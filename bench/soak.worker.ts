@@ -16,13 +16,13 @@ interface Measure {
   pods: number;
 }
 
-/** Where the agent writes heap snapshots. */
+/** Directory that the agent writes its heap snapshots to. */
 const snapshots = mkdtempSync(join(tmpdir(), 'podlane-soak-'));
 
-/** Migrations before the first reading: compiled code, caches, and a heap that has grown to its working size. */
+/** Migrations before the first reading, until code is compiled, caches are filled and the heap has its working size. */
 const warmUp = { native: 600, guest: 40 } as const;
 
-/** Migrates pods side by side for long, and reads before and after it what could grow. */
+/** Migrates pods concurrently and compares the agent's resources before and after. */
 async function measure(report: Report, { env, migrations, pods }: Measure): Promise<void> {
   process.env.NODE_OPTIONS = `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${snapshots}`;
   await using node = await startTestNode();
@@ -77,7 +77,7 @@ async function measure(report: Report, { env, migrations, pods }: Measure): Prom
   }
 }
 
-/** Objects that a migration creates and has to remove again. */
+/** Counts the kernel objects, files and memory that migrations might leak. */
 async function take(node: TestNode, pods: Pod[]) {
   // What was deleted last is let go of after a moment.
   await sleep(3000);
@@ -127,7 +127,7 @@ async function liveHeap(pid: number): Promise<number> {
   throw new Error('the agent wrote no heap snapshot');
 }
 
-/** The least of some readings, KiB: garbage comes and goes. */
+/** Returns the lowest of 20 readings of a process's resident memory in KiB, since garbage inflates single ones. */
 async function leastResident(pid: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let reading = 0; reading < 20; reading++) {

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { compile, startInNamespace } from './traffic.ts';
 
-/** `bench/timed.c`, running. */
+/** A running `bench/timed.c`, which executes commands and measures them. */
 export class TimedRunner implements Disposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -12,7 +12,7 @@ export class TimedRunner implements Disposable {
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 
-  /** Runs the commands one after the other. @returns milliseconds */
+  /** Runs commands one after the other. @returns the total time in milliseconds */
   async run(commands: readonly (readonly string[])[]): Promise<number> {
     this.#child.stdin!.write(`${commands.map((words) => words.join('\t')).join('\t;\t')}\n`);
     const line = await this.#lines.next();

@@ -3,32 +3,35 @@ import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** What one client does, and what its amount counts: requests, datagrams, bytes. */
+/** Kind of traffic that a client sends. Its amount counts requests, datagrams (`udp`) or bytes (`stream`). */
 export type Traffic = 'requests' | 'udp' | 'stream';
 
-/** What a client says of one round. `cpuSeconds` is its thread's, the interrupts on it included. */
+/** Result of one round of a traffic client. `cpuSeconds` is CPU time of the client's thread, including interrupts. */
 export interface TrafficRound {
   amount: number;
   seconds: number;
   cpuSeconds: number;
   arrived: number;
-  /** Until the last had arrived. */
+  /** Seconds from the start of the round until its last datagram or byte had arrived. */
   settledSeconds: number;
-  /** TCP segments. */
+  /** Number of retransmitted TCP segments. */
   retransmits: number;
 }
 
 export interface TrafficPlacement {
-  /** Path of the network namespace; ours without. */
+  /** Path of the network namespace to run in; default the caller's. */
   netns?: string;
-  /** Pins it there, with real-time priority where one is given. */
+  /** CPU that the program is pinned to, with the real-time priority `priority` if given. */
   cpu?: number;
   priority?: number;
 }
 
 const folder = join(import.meta.dirname, '../.cache/bench');
 
-/** Compiles `NAME.c` of this folder where it is newer than its program. @returns the program's path, in the guest too */
+/**
+ * Compiles `bench/NAME.c` unless the program is up to date.
+ * @returns the program's path, which is the same in the guest
+ */
 export function compile(name: string, flags: string[] = ['-static']): string {
   const source = join(import.meta.dirname, `${name}.c`);
   const program = join(folder, name);
@@ -39,7 +42,10 @@ export function compile(name: string, flags: string[] = ['-static']): string {
   return program;
 }
 
-/** Starts a program that ends when we do, at a place. Its standard error is ours. */
+/**
+ * Starts a program in a network namespace. The program is killed when this process ends and shares its standard
+ * error.
+ */
 export function startInNamespace(
   { netns, cpu, priority }: TrafficPlacement,
   command: string[],
@@ -56,14 +62,14 @@ export function startInNamespace(
   });
 }
 
-/** `traffic serve` at a place, ready. */
+/** Starts `traffic serve` and waits until it is ready. */
 export async function serve(place: TrafficPlacement): Promise<Disposable> {
   const child = startInNamespace(place, [compile('traffic'), 'serve']);
   await nextLine(createInterface({ input: child.stdout! })[Symbol.asyncIterator](), 'the traffic server');
   return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
 }
 
-/** `bench/traffic.c` as a client, one round at a time. */
+/** A running `bench/traffic.c` in client mode, which sends one round of traffic per call. */
 export class Client implements Disposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;

@@ -8,7 +8,7 @@ import type { BenchOptions } from './run.ts';
 
 const root = join(import.meta.dirname, '..');
 
-/** Pages that are measured, and what of them shows that their data has arrived. */
+/** Pages to measure, each with a selector that matches once the page shows its data. */
 const pages = [
   { page: '/pods', path: '/pods', shows: 'table[aria-label=Pods] [data-row-link]' },
   { page: '/pods/:id', path: '/pods/shop.cart', shows: '[data-path-kind]' },
@@ -17,13 +17,13 @@ const pages = [
   { page: '/settings', path: '/settings', shows: 'h1' },
 ] as const;
 
-/** Time that scripts which are loaded late are waited for, ms. */
+/** Time to wait for scripts that load late, in ms. */
 const lateMs = 3000;
 
 interface ScriptSizes {
-  /** Compressed bytes of the scripts that were requested before the page's load event. */
+  /** Compressed size in bytes of the scripts that were requested before the page's load event. */
   first: number;
-  /** Compressed bytes of the scripts that were requested later, e.g. for a chart that is in view. */
+  /** Compressed size in bytes of the scripts that were requested later, e.g. for a chart that scrolls into view. */
   late: number;
 }
 
@@ -68,7 +68,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
 
 type StorageState = Awaited<ReturnType<Awaited<ReturnType<Browser['newContext']>>['storageState']>>;
 
-/** Loads a page in a new context, whose cache is empty. */
+/** Loads a page in a new browser context, whose cache is empty. */
 async function loadPage(
   browser: Browser,
   storageState: StorageState,

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, startChild, untilReady } from './child.ts';
 
 const root = join(import.meta.dirname, '..');
-/** Of Node: new objects of the agent live long or very briefly, so that a small nursery does, and spares it 30 MB. */
+/** Node.js flags of the agent. A small young generation saves 30 MB, since most objects die young or live long. */
 export const agentFlags = ['--max-semi-space-size=2'];
-/** Long, for an emulated guest: reading the programs alone takes it ten seconds and more. */
+/** Time that the agent has to become ready, in ms; an emulated guest takes 10 s just to load the BPF programs. */
 const readyWithinMs = 120_000;
 
 /**

@@ -13,7 +13,7 @@ import { run } from './setup/progress.js';
 const root = join(import.meta.dirname, '..');
 const { values } = parseArgs({ options: { report: { type: 'string' } } });
 
-/** Returns the problems as text; empty when there are none. */
+/** A check of the repository, which returns the problems that it found as text, or an empty string. */
 type Check = () => Promise<string> | string;
 
 const checks: Record<string, Check> = {
@@ -47,7 +47,7 @@ console.log(`${passed} checks passed, ${failed} failed`);
 if (values.report) writeFileSync(values.report, JSON.stringify({ passed, failed }));
 process.exitCode = failed > 0 ? 1 : 0;
 
-/** A check that a program makes: it fails when the program's exit code is not 0. */
+/** Returns a check that runs a program and fails if its exit code is not 0. */
 function program(command: string, ...args: string[]): () => Promise<string> {
   return () =>
     new Promise((resolve) => {
@@ -60,7 +60,7 @@ function program(command: string, ...args: string[]): () => Promise<string> {
     });
 }
 
-/** Files that git knows or would add. */
+/** Lists the files that Git tracks or would add. */
 async function committed(): Promise<string[]> {
   const listed = await run('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
     cwd: root,

@@ -1,29 +1,29 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** A process we started. It gets SIGTERM when we die, however we die (`prctl(2)`, PR_SET_PDEATHSIG). */
+/** A child process, which the kernel sends SIGTERM when this process dies (PR_SET_PDEATHSIG, `prctl(2)`). */
 export interface Child {
   name: string;
   pid: number;
-  /** Resolves when it ended, in words: `ended with code 1`. */
+  /** Resolves once the child process has exited, with a phrase such as `ended with code 1`. */
   ended: Promise<string>;
-  /** Ends it: SIGTERM, and SIGKILL when it has not ended in time. */
+  /** Sends SIGTERM to the child process, then SIGKILL if it does not exit in time. */
   stop(): Promise<void>;
 }
 
 export interface ChildOptions {
-  /** Words for messages: `the agent`. */
+  /** Name of the child process in messages, such as `the agent`. */
   name: string;
-  /** A program and its arguments. */
+  /** The program followed by its arguments. */
   command: string[];
-  /** Arguments for setpriv(1), by default none but the signal. */
+  /** Further arguments for setpriv(1), for example to drop capabilities. */
   privileges?: string[];
   env?: NodeJS.ProcessEnv;
-  /** Written to its standard input, which then ends. */
+  /** Text written to the child's standard input, which is then closed. */
   input?: string | undefined;
-  /** Gets its standard output line by line. */
+  /** Receives each line of the child's standard output. */
   onLine: (line: string) => void;
-  /** How long `stop` waits before SIGKILL; default 5 s. */
+  /** Time that `stop` waits before it sends SIGKILL, in ms; default 5000. */
   stopWithinMs?: number;
 }
 
@@ -66,7 +66,7 @@ function endOf(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Waits for `ready`, and fails as soon as the child ends instead. */
+/** Waits for `ready`. @throws Error if the child exits first */
 export async function untilReady<T>(child: Child, ready: Promise<T>): Promise<T> {
   const ended = child.ended.then((how) => {
     throw new Error(`${child.name} ${how} before it was ready`);

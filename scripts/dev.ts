@@ -17,7 +17,7 @@ Ctrl-C removes all of it. Unit tests on each change, without root: npm run dev:u
 const root = join(import.meta.dirname, '..');
 const watched = ['server', 'contract', 'bpf/objects'];
 const lab = 'dev';
-/** An editor writes a file in several steps, and a checkout writes many: milliseconds without a change. */
+/** Milliseconds without a file change before a restart, since editors and checkouts write files in several steps. */
 const quietMs = 300;
 
 const { values } = parseArgs({
@@ -29,7 +29,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 const progress = (text: string): void => void process.stderr.write(`… ${text}\n`);
 
-/** Resolves after the next change below `folders`, once they have been quiet; rejects when `signal` aborts. */
+/**
+ * Resolves once files below `folders` have changed and then stayed unchanged for a moment; rejects if `signal`
+ * aborts.
+ */
 function nextChange(folders: string[], signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;

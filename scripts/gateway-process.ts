@@ -6,39 +6,41 @@ import { dropPrivileges, type UnprivilegedUser, unprivilegedUser } from './unpri
 const root = join(import.meta.dirname, '..');
 
 export interface GatewayOptions {
-  /** `unix:/path` or `http://host:port`. */
+  /** Address of the agent: `unix:/path` or `http://host:port`. */
   agent: string;
-  /** The bearer token of an agent on TCP. It travels through a pipe, not through argv or the environment. */
+  /**
+   * Bearer token for an agent on TCP, passed to the gateway through a pipe rather than its arguments or environment.
+   */
   agentToken?: string;
-  /** Default 7480; 0 takes a free one. */
+  /** TCP port of the gateway; default 7480, and 0 picks a free one. */
   port?: number;
   allowHosts?: string[];
-  /** Compiles pages as they are asked for. It writes to `.next`, so it keeps the caller's user and privileges. */
+  /** Compiles pages on demand. The gateway then keeps the caller's user, since it writes to `.next`. */
   dev?: boolean;
-  /** The folder that holds the built dashboard; default this installation. */
+  /** Folder of the built dashboard; default this installation. */
   dir?: string;
 }
 
-/** Sign-in links by role. Each signs in whoever opens it first, within ten minutes. */
+/** Sign-in links by role. Each link works once, within ten minutes. */
 export type Links = Record<Role, string>;
 
 export interface GatewayProcess {
-  /** An admin's. */
+  /** Sign-in link for the admin role. */
   link: string;
   links: Links;
   port: number;
   pid: number;
-  /** The user it runs as; null in development. */
+  /** User that the gateway runs as; null in development, when it keeps the caller's user. */
   user: UnprivilegedUser | null;
-  /** New links; those before no longer work. */
+  /** Creates new sign-in links and invalidates the previous ones. */
   newLinks(): Promise<Links>;
   newLink(role?: Role): Promise<string>;
-  /** Resolves when the process ended, in words. */
+  /** Resolves once the gateway has exited, with a phrase such as `ended with code 1`. */
   ended: Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts the gateway without any capability and waits until it serves. @throws Error when it ends before that */
+/** Starts the gateway without capabilities and waits until it serves requests. @throws Error if it exits first */
 export async function startGateway(options: GatewayOptions): Promise<GatewayProcess> {
   const { agent, agentToken, port = 7480, allowHosts = [], dev = false, dir = root } = options;
   const user = dev ? null : unprivilegedUser(root);
@@ -100,7 +102,7 @@ interface Said {
   links: Links;
 }
 
-/** A message of `gateway/main.ts`; undefined for what Next prints. */
+/** Parses a message of `gateway/main.ts`; returns undefined for a line printed by Next.js. */
 function parse(line: string): Said | undefined {
   try {
     const { link, links, ...said } = JSON.parse(line);
@@ -110,6 +112,6 @@ function parse(line: string): Said | undefined {
   }
 }
 
-/** For a terminal: the links with what each is for. */
+/** Formats the sign-in links of all roles for a terminal. */
 export const linksText = ({ admin, operator, viewer }: Links): string =>
   `\n  admin     ${admin}\n  operator  ${operator}\n  viewer    ${viewer}\n`;

@@ -2,11 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { openapiDocument } from '../server/http/openapi-document.ts';
-import { version } from '../server/version.ts';
+import { podlaneVersion } from '../server/version.ts';
 
 const file = new URL('../docs/openapi.json', import.meta.url);
 const { values } = parseArgs({ options: { check: { type: 'boolean' } } });
-const text = `${JSON.stringify(await openapiDocument(version), null, 2)}\n`;
+const text = `${JSON.stringify(await openapiDocument(podlaneVersion), null, 2)}\n`;
 if (values.check !== true) {
   writeFileSync(file, text);
 } else if (readFileSync(file, 'utf8') !== text) {

@@ -47,7 +47,7 @@ function readMigrations() {
     }));
 }
 
-/** The SQL from the committed migrations to the models; empty when there is none to write. */
+/** Returns the SQL that turns the committed migrations' schema into the models' schema; empty if they are equal. */
 async function missingSql(): Promise<string> {
   const files = ['datasource.prisma', 'models.prisma'].map((name) => ({
     path: path.join(schemaDir, name),

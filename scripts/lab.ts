@@ -42,14 +42,14 @@ const { values } = parseArgs({
   allowNegative: true,
 });
 
-/** What a lab consists of besides the gateway. `agent` is an address the gateway takes. */
+/** The running lab without its gateway. `agent` is an address in the form that the gateway accepts. */
 interface Running {
   agent: string;
   token?: string;
   agentEnded: Promise<string>;
-  /** When this ends, the lab has. */
+  /** Resolves once the lab has ended, with the reason. */
   ended: Promise<string>;
-  /** Natively: the agent's process, and what starts it again. */
+  /** Process id of the agent; set only in a lab without a guest. */
   agentPid?: number;
   agentCommand?: string[];
   stop(): Promise<void>;
@@ -175,7 +175,7 @@ function writeToken(token: string): string {
   return file;
 }
 
-/** Waits for a signal to stop. @throws an error that names the process when one that the lab needs ends before */
+/** Waits for a signal to stop. @throws Error naming a process that the lab needs if that process exits first */
 async function untilOver(running: Running, gateway: GatewayProcess | undefined): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     if (stopping.signal.aborted) resolve();
@@ -214,7 +214,7 @@ function say(said: object): void {
   process.stdout.write(`${JSON.stringify(said)}\n`);
 }
 
-/** Told at the start of each step, on standard error. */
+/** Prints the start of each step to standard error. */
 function progress(text: string): void {
   process.stderr.write(told ? `${text}\n` : `… ${text}\n`);
 }

@@ -35,7 +35,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Refuses to overwrite either file. */
+/** Creates a key pair. @throws Error if either file exists */
 function makeKey(name: string): void {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const write = (file: string, text: string | Buffer, mode: number) =>

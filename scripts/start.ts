@@ -32,7 +32,7 @@ const { values } = parseArgs({
   },
 });
 
-/** What must end before we do, last started first. */
+/** Child processes to stop at exit, in reverse order of their start. */
 const running: { stop(): Promise<void> }[] = [];
 let stopping = false;
 
@@ -43,7 +43,7 @@ async function stop(code: number): Promise<void> {
   process.exit(code);
 }
 
-/** Tells of new links: the first, of which a terminal gets the admin's, or those that were asked for. */
+/** Prints sign-in links: with `ready` the first ones, of which a terminal shows only the admin's, else new ones. */
 function showLinks(links: Links, ready: boolean): void {
   if (values.json)
     process.stdout.write(`${JSON.stringify({ ...(ready && { ready }), link: links.admin, links })}\n`);

@@ -37,7 +37,7 @@ async function run(level: string, to: Terminal): Promise<Row> {
   return { level, seconds: secondsSince(started), ...counts };
 }
 
-/** Runs the levels of a lane one after the other. */
+/** Runs the test levels of a lane one after the other. */
 async function runLane(lane: readonly string[], to: Terminal): Promise<Row[]> {
   const done: Row[] = [];
   for (const level of lane) {

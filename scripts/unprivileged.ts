@@ -2,17 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** `nobody` and `nogroup` on Debian. */
+/** User and group id of `nobody` and `nogroup` on Debian. */
 const nobody = 65534;
 
 export interface UnprivilegedUser {
   uid: number;
   gid: number;
-  /** What `nobody` cannot read, when that is why it is another. */
+  /** Path that `nobody` cannot read, if another user was chosen for that reason. */
   because: string | null;
 }
 
-/** setpriv(1) arguments that leave a process no capability and no way to one; it keeps its user when it is not root. */
+/** Returns setpriv(1) arguments that drop all capabilities for good; without root, the user stays the same. */
 export function dropPrivileges({ uid, gid }: { uid: number; gid: number }): string[] {
   if (process.getuid?.() !== 0) return ['--no-new-privs'];
   return [

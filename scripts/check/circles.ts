@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { importsOf } from './imports.ts';
 
-/** Import graph: path of each file to the paths of the project's files that it imports, types included. */
+/** Import graph: maps the path of each file to the paths of the project's files that it imports, including types. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
-/** Reads the graph of all TypeScript and JavaScript files among `files`. */
+/** Builds the import graph of all TypeScript and JavaScript files among `files`. */
 export function importGraph(root: string, files: string[]): ImportGraph {
   const sources = files.filter((file) => /\.(ts|tsx|js)$/.test(file));
   return new Map(
@@ -24,7 +24,7 @@ export function importGraph(root: string, files: string[]): ImportGraph {
   );
 }
 
-/** Groups nodes that reach each other (Tarjan's strongly connected components), one-node groups left out. */
+/** Finds import cycles: groups of nodes that reach each other (Tarjan's strongly connected components). */
 export function circles(graph: ImportGraph): string[][] {
   const index = new Map<string, number>();
   const low = new Map<string, number>();
@@ -51,7 +51,7 @@ export function circles(graph: ImportGraph): string[][] {
   return found;
 }
 
-/** Merges the files of each folder of `depth` below `below` into one node, to find circles of folders. */
+/** Merges the files of each folder below `below` into one node, to find import cycles between folders. */
 export function foldersOf(graph: ImportGraph, below: string): ImportGraph {
   const folder = (file: string): string | undefined => {
     if (!file.startsWith(`${below}/`)) return undefined;
@@ -72,7 +72,7 @@ export function foldersOf(graph: ImportGraph, below: string): ImportGraph {
   return merged;
 }
 
-/** Circles among files, and among the folders of each capability. */
+/** Reports import cycles between files, and between the folders of each part of the agent. */
 export function checkCircles(root: string, files: string[]): string[] {
   const graph = importGraph(root, files);
   const capabilities = files

@@ -10,7 +10,7 @@ const rules: { pattern: RegExp; says: string }[] = [
   { pattern: /(^|[\s"'`(=:])\/(home|Users|work)\/[\w.-]+/m, says: 'holds a path of one person’s machine' },
 ];
 
-/** What no committed text may hold: the rule broken, and the line. */
+/** Returns each line of a committed text that breaks a rule, with the rule. */
 export function findForbidden(file: string, text: string): string[] {
   return text
     .split('\n')
@@ -19,7 +19,7 @@ export function findForbidden(file: string, text: string): string[] {
     );
 }
 
-/** Looks through all text files. */
+/** Checks the content of all text files. */
 export function checkContent(root: string, files: string[]): string[] {
   return files.flatMap((file) => {
     const bytes = readFileSync(join(root, file));

@@ -10,7 +10,7 @@ const capabilities = [
   'server/debug',
   'server/trace',
 ];
-/** What capabilities persist, as types; what implements it is for the composition alone. */
+/** Types of persistent data, which every capability may import, unlike the store that implements them. */
 const storePort = ['server/store/port.ts', 'server/store/records.ts'];
 const allAbove = ['contract', 'server/async', ...kernelLayers, ...storePort, 'server/datapath'];
 const listeners = [
@@ -24,7 +24,10 @@ const listeners = [
   'server/cni',
 ];
 
-/** What a folder may import beside itself; the longest matching folder counts. A folder not listed here may import all. */
+/**
+ * Paths that each folder may import besides itself. The longest matching folder applies; unlisted ones may import
+ * all.
+ */
 const allowed: Record<string, string[]> = {
   contract: [],
   app: ['contract'],
@@ -51,7 +54,7 @@ const allowed: Record<string, string[]> = {
   'server/lab': ['contract', 'server/async', ...kernelLayers, ...capabilities],
 };
 
-/** Packages that only some folders below these may import. */
+/** Packages that only the listed folders may import. */
 const reserved: { package: RegExp; below: string[]; only: string[] }[] = [
   {
     package: /^@?prisma(\/|$)|better-sqlite3/,
@@ -62,7 +65,7 @@ const reserved: { package: RegExp; below: string[]; only: string[] }[] = [
   { package: /^(next|react|react-dom)(\/|$)/, below: ['server', 'contract'], only: [] },
 ];
 
-/** Module names that a source imports, types included. Reads text, not syntax: an import in a template string counts too. */
+/** Returns the module names that a source imports, including types, by a text search without parsing. */
 export function importsOf(source: string): string[] {
   const patterns = [
     /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
@@ -80,7 +83,7 @@ function folderOf(path: string): string | undefined {
     .sort((a, b) => b.length - a.length)[0];
 }
 
-/** Why `file` (path below the project) may not import `name`, or nothing. */
+/** Explains why a file may not import a module; undefined if it may. */
 export function forbidden(file: string, name: string): string | undefined {
   if (!name.startsWith('.') && !name.startsWith('@/')) {
     const rule = reserved.find((candidate) => candidate.package.test(name));
@@ -106,7 +109,7 @@ export function forbidden(file: string, name: string): string | undefined {
   return `${file} imports ${name}: ${from}/ may import ${mayImport.join(', ') || 'nothing'}`;
 }
 
-/** Everything among `files` that breaks the table of folders. */
+/** Reports all imports among `files` that break the table of folders. */
 export function checkImports(root: string, files: string[]): string[] {
   return files
     .filter((file) => /\.(ts|tsx|js)$/.test(file))

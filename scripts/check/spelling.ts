@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Returns misspelled words with their places, by cspell: American English and `scripts/check/dictionary.txt`. */
+/** Reports misspelled words (cspell with American English and `scripts/check/dictionary.txt`). */
 export function checkSpelling(root: string): string {
   const { status, stdout, stderr } = spawnSync('cspell', ['lint', '--no-progress', '--no-summary', '.'], {
     cwd: root,

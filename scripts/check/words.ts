@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A private word, and the field's word for it. `docs/glossary.md` defines the latter. */
+/** A forbidden word with its replacement from `docs/glossary.md`. */
 interface Forbidden {
   word: RegExp;
   say: string;
-  /** Paths in which the word is private; without it, all. Elsewhere it has its ordinary meaning. */
+  /** Paths in which the word is forbidden; by default all. */
   only?: RegExp;
 }
 
@@ -13,7 +13,7 @@ const access = /^(server\/acl|bpf|contract\/(acl|rules|verdict)|app\/(rules|verd
 const tests = /^(test|bench)\//;
 const prose = /^(?!scripts\/check\/)/;
 
-/** Words that the project once used for things that have a name in the field. In identifiers too, whatever their case. */
+/** Forbidden words, which the project once used instead of established terms. Identifiers are checked too. */
 const forbidden: Forbidden[] = [
   { word: /\bshort[ -_]?ways?\b|shortWay|WayTaken/i, say: 'redirect' },
   { word: /\bbooks\b|\w+Books\b/, say: 'store, record' },
@@ -53,7 +53,7 @@ const forbidden: Forbidden[] = [
   { word: /\bpasses? it by\b|\bby the way of\b/i, say: 'bypass', only: prose },
 ];
 
-/** Broken entries of the list: file, line, the word and what to say instead. */
+/** Reports forbidden words in a text, each with its file, line and replacement. */
 export function findWords(file: string, text: string): string[] {
   const list = forbidden.filter(({ only }) => only === undefined || only.test(file));
   return text.split('\n').flatMap((line, index) =>
@@ -68,7 +68,7 @@ const checked = /\.(ts|tsx|js|c|h|md|css|sh|json|prisma)$/;
 const unchecked =
   /^(scripts\/check\/|test\/unit\/scripts\/words|package-lock\.json|docs\/glossary\.md|CHANGELOG\.md)|\/generated\//;
 
-/** Looks for private words in code, comments, texts and docs, names of files included. */
+/** Reports forbidden words in code, comments, documentation and file names. */
 export function checkWords(root: string, files: string[]): string[] {
   return files
     .filter((file) => checked.test(file) && !unchecked.test(file))

@@ -11,12 +11,12 @@ import type { TrafficCounts } from './node.ts';
 
 const root = join(import.meta.dirname, '../..');
 const guestPort = 7481;
-/** Node's, also the agent's: emulated, stripping types and compiling is a third of the start. */
+/** Compile cache of Node.js, shared with the guest, where compiling takes a third of the agent's start. */
 const compileCache = join(root, '.cache/node');
 
 export interface GuestOptions {
   lab: string;
-  /** Undefined: netkit where the kernel has it. */
+  /** Device kind of all pods; undefined selects netkit if the kernel supports it. */
   kind: DeviceKind | undefined;
   rate: number;
   progress(text: string): void;
@@ -24,27 +24,27 @@ export interface GuestOptions {
   signal: AbortSignal;
 }
 
-/** A line that `in-guest.ts` prints. */
+/** An event that `in-guest.ts` prints as a line of JSON. */
 export type GuestEvent =
   | { type: 'ready' }
   | { type: 'traffic'; apps: TrafficCounts }
   | { type: 'agent'; how: string }
   | { type: 'progress'; text: string };
 
-/** The lab's node in a guest: its agent, reached through a forwarded port. */
+/** The lab's node in a guest, whose agent is reached through a forwarded port. */
 export interface GuestNode {
-  /** `http://127.0.0.1:PORT` */
+  /** Address of the agent: `http://127.0.0.1:PORT`. */
   agent: string;
   token: string;
-  /** Resolves when the agent ended, in words; the pods and their traffic go on. */
+  /** Resolves once the agent has exited, with the reason; the pods and their traffic go on. */
   agentEnded: Promise<string>;
-  /** Resolves when the guest ended, in words. */
+  /** Resolves once the guest has exited, with the reason. */
   ended: Promise<string>;
-  /** Ends the guest, and all with it. */
+  /** Stops the guest and thereby everything in it. */
   stop(): Promise<void>;
 }
 
-/** Boots the guest and waits until its pods talk. @throws when the guest ends instead; nothing is left then */
+/** Boots the guest and waits until its pods have traffic. @throws Error if the guest ends first, after cleaning up */
 export async function startGuestNode(options: GuestOptions): Promise<GuestNode> {
   const { lab, kind, rate, progress, counted, signal } = options;
   const token = randomBytes(32).toString('base64url');
@@ -101,7 +101,7 @@ export async function startGuestNode(options: GuestOptions): Promise<GuestNode> 
   };
 }
 
-/** Loads natively what the guest will load. */
+/** Fills the compile cache natively with the modules that the guest will load. */
 async function fillCompileCache(): Promise<void> {
   const env = { NODE_COMPILE_CACHE: compileCache };
   const programs = ['server/main.ts', 'server/lab/main.ts'];

@@ -33,7 +33,7 @@ try {
 }
 process.exit(1);
 
-/** Until the traffic ends by itself: the lab is stopped by ending the guest. */
+/** Runs the lab's node until its traffic ends; normally the guest is stopped before. */
 async function run(): Promise<void> {
   const node = await startNode({
     lab: values.name,

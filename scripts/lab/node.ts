@@ -14,43 +14,43 @@ const root = join(import.meta.dirname, '../..');
 
 export interface NodeOptions {
   lab: string;
-  /** Whether the host namespace is the lab's own, or the one we are in (the guest's). */
+  /** True if the lab has a host namespace of its own; false in a guest, which uses its initial namespace. */
   own: boolean;
   environment: 'native' | 'guest';
-  /** The agent answers on TCP too. */
+  /** TCP address on which the agent listens too, and the file with its bearer token. */
   listen?: { address: string; tokenFile: string };
   /** Group that may use the agent's socket. */
   socketGid?: number;
-  /** Undefined: netkit where the kernel has it. */
+  /** Device kind of all pods; undefined selects netkit if the kernel supports it. */
   kind: DeviceKind | undefined;
-  /** Folder of keys that builds are signed by. */
+  /** Folder of the public keys that trusted builds are signed with. */
   trust?: string;
-  /** Multiplies the traffic. */
+  /** Factor that multiplies the rate of the lab's traffic. */
   rate: number;
   progress(text: string): void;
-  /** Hears once a second what the traffic has counted. */
+  /** Receives the traffic counts once a second. */
   counted(apps: TrafficCounts): void;
   signal: AbortSignal;
 }
 
-/** What each app's clients counted since the start. */
+/** Request counts since the start, by app. */
 export type TrafficCounts = Record<string, RequestCounts>;
 
-/** A node of the lab: host namespace, agent, pods and their traffic. */
+/** A node of the lab: host namespace, agent, and pods with traffic. */
 export interface LabNode {
   socket: string;
   agent: Child;
-  /** What starts the agent again, should it end. */
+  /** Command line that restarts the agent. */
   agentCommand: string[];
   traffic: Child;
-  /** Takes all of it away, clients before servers before devices. */
+  /** Stops traffic and agent, then removes everything else of the lab. */
   stop(): Promise<void>;
 }
 
-/** In an emulated guest on a busy machine everything takes ten times as long: seconds. */
+/** Time that the agent has to become ready, in seconds; an emulated guest on a busy machine is ten times slower. */
 const agentWithin = 300;
 
-/** Where a lab keeps its socket and database, and its pins. */
+/** Returns the directory of a lab's socket and database. */
 export const labDirectory = (lab: string): string => `/run/podlane-${lab}`;
 const labPins = (lab: string) => `/sys/fs/bpf/podlane-${lab}`;
 
@@ -96,7 +96,7 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
   }
 }
 
-/** Removes all that can be left of a lab: pods, processes in its host namespace, that namespace, pins, files. */
+/** Removes everything that a killed lab may have left: pods, processes, host namespace, pins and files. */
 async function clear(lab: string, endpoint: AgentEndpoint): Promise<void> {
   await removeLabPods(endpoint, lab);
   await endProcessesIn(`/run/netns/${labHostNetnsName(lab)}`);

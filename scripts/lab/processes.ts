@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const politeMs = 5000;
 
-/** Ends the processes whose main thread is in the network namespace at `path`: the lab's own, so all are its. */
+/** Kills all processes whose main thread is in the network namespace at `path`. */
 export async function endProcessesIn(path: string): Promise<void> {
   const namespace = statSync(path, { throwIfNoEntry: false });
   if (namespace === undefined) return;

@@ -1,4 +1,4 @@
-/** What came of a level's tests. Skipped ones count as failed: a test that needs what the machine lacks must say so. */
+/** Test counts of a level. Skipped tests count as failed, so that a machine lacking a requirement is noticed. */
 export interface Counts {
   passed: number;
   failed: number;
@@ -11,7 +11,7 @@ interface VitestReport {
   testResults: { status: string; assertionResults: unknown[] }[];
 }
 
-/** Counts of Vitest's JSON report. A file that failed before its first test counts once. */
+/** Counts the tests of a Vitest JSON report. A file that failed before its first test counts as one failure. */
 export function countVitest(report: VitestReport): Counts {
   const broken = report.testResults.filter(
     (file) => file.status === 'failed' && file.assertionResults.length === 0,
@@ -27,12 +27,12 @@ interface PlaywrightReport {
   errors: unknown[];
 }
 
-/** Counts of Playwright's JSON report. Errors outside tests count, and so does a test that passed only when repeated. */
+/** Counts the tests of a Playwright JSON report. Flaky tests and errors outside tests count as failures. */
 export function countPlaywright({ stats, errors }: PlaywrightReport): Counts {
   return { passed: stats.expected, failed: stats.unexpected + stats.flaky + stats.skipped + errors.length };
 }
 
-/** A level that ran nothing, or whose program failed without a failed test to show for it, has failed. */
+/** Adds a failure if a level ran no tests, or if its program failed without a failed test. */
 export function settle(counts: Counts | undefined, exitCode: number): Counts {
   const { passed, failed } = counts ?? { passed: 0, failed: 0 };
   const unexplained = failed === 0 && (exitCode !== 0 || passed === 0);

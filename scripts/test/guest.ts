@@ -1,7 +1,7 @@
 import { bootGuest, quote } from '../vm/guest.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Ends a guest that hangs: its tests take 12 minutes on an idle machine, and three times as long on a busy one. */
+/** Time limit of the guest's tests, in seconds; they take 12 minutes on an idle machine and 36 on a busy one. */
 const timeoutSeconds = 2700;
 const mark = '\0report\0';
 

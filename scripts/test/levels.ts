@@ -6,10 +6,10 @@ import { runInGuest } from './guest.ts';
 import { show } from './show.ts';
 import type { Terminal } from './terminal.ts';
 
-/** True for a level that runs in a guest, and so can run beside levels that use this machine's devices. */
+/** True for a test level that runs in a guest, and can therefore run beside levels that use this machine's devices. */
 export const inGuest = (level: string): boolean => level === 'vm' && !hasNetkit();
 
-/** Runs one level of tests with its output on the terminal. `folder` receives its report; `filters` pick files. */
+/** Runs one test level with its output on the terminal. `folder` receives the report; `filters` select test files. */
 export type Level = (folder: string, filters: string[], terminal: Terminal) => Promise<Counts>;
 
 export const levels: Record<string, Level> = {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-/** Ends a level that hangs: the slowest takes 8 minutes on an idle machine, and four times as long on a busy one. */
+/** Time limit of a test level, in minutes; the slowest level takes 8 on an idle machine and 32 on a busy one. */
 const timeoutMinutes = 40;
 
 /**

@@ -1,4 +1,4 @@
-/** Receives the output of a level. */
+/** Output streams that a test level writes to. */
 export interface Terminal {
   out(chunk: Buffer | string): void;
   err(chunk: Buffer | string): void;
@@ -9,7 +9,7 @@ export const terminal: Terminal = {
   err: (chunk) => void process.stderr.write(chunk),
 };
 
-/** Buffers the output of a level that runs beside others until `release()`; passes it through from then on. */
+/** Returns a terminal that buffers output until `release()` is called and passes it through afterwards. */
 export function bufferedTerminal(): Terminal & { release(): void } {
   const held: [keyof Terminal, Buffer | string][] = [];
   let released = false;

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** One entry of apt's sources as deb822 fields, names in lower case (sources.list(5)). */
+/** One entry of apt's sources as deb822 fields with lowercase names (sources.list(5)). */
 export type Stanza = Record<string, string>;
 
-/** Reads the one-line format: `deb [signed-by=… arch=…] URI SUITE COMPONENT…`. Comments and deb-src are left out. */
+/**
+ * Parses apt's one-line format, `deb [signed-by=… arch=…] URI SUITE COMPONENT…`, without comments and deb-src lines.
+ */
 export function parseOneLine(text: string): Stanza[] {
   return text.split('\n').flatMap((raw) => {
     const match = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)/.exec(raw.trim());
@@ -22,7 +24,7 @@ export function parseOneLine(text: string): Stanza[] {
 
 const deb822Names: Record<string, string> = { arch: 'architectures', lang: 'languages', target: 'targets' };
 
-/** Reads the deb822 format; values of several lines (an embedded key) keep their line breaks. */
+/** Parses apt's deb822 format; values that span several lines, such as an embedded key, keep their line breaks. */
 export function parseDeb822(text: string): Stanza[] {
   const stanzas: Stanza[] = [];
   for (const paragraph of text.split(/\n[ \t]*\n/)) {
@@ -47,7 +49,7 @@ export function parseDeb822(text: string): Stanza[] {
 
 const words = (value = '') => value.split(/\s+/).filter(Boolean);
 
-/** All enabled binary sources of the machine, from sources.list and both formats of sources.list.d. */
+/** Reads all enabled binary package sources of the machine, from sources.list and both formats in sources.list.d. */
 export function readSources(etc = '/etc/apt'): Stanza[] {
   const parts = join(etc, 'sources.list.d');
   const files = [join(etc, 'sources.list'), ...list(parts).map((name) => join(parts, name))];
@@ -94,7 +96,7 @@ export function withBackports(sources: Stanza[], codename: string): Stanza[] {
   return [...own, { ...mirror, suites: backports, components: 'main' }];
 }
 
-/** Writes stanzas as a deb822 file. */
+/** Formats apt sources as a deb822 file. */
 export function formatDeb822(stanzas: Stanza[]): string {
   return stanzas
     .map((stanza) =>

@@ -5,7 +5,7 @@ import { run, step } from '../setup/progress.js';
 import { formatDeb822, readSources, withBackports } from './apt.ts';
 import { extractVmlinux } from './vmlinux.ts';
 
-/** Where the fetched guest lies: `root` holds the packages' files, `vmlinux` the kernel, `modules` its modules. */
+/** Paths of the fetched guest: `root` holds the unpacked packages, `vmlinux` the kernel and `modules` its modules. */
 export interface GuestFiles {
   folder: string;
   root: string;
@@ -16,7 +16,7 @@ export interface GuestFiles {
 const release = 'bookworm'; // Debian 12: its QEMU 7.2 still brings the C virtiofsd, its backports the netkit kernel
 const packages = ['qemu-system-x86', 'busybox-static', 'iproute2', 'bpftool', 'iputils-ping', 'tcpdump'];
 const fromBackports = ['iproute2', 'bpftool'];
-/** In the order of their loading. The cloud kernel has everything else built in. */
+/** Kernel modules of the guest, in load order. Everything else is built into Debian's cloud kernel. */
 export const kernelModules = [
   'overlay',
   'veth',
@@ -78,7 +78,7 @@ async function fetchGuest(folder: string): Promise<void> {
   }
 }
 
-/** Resolves what is missing on this machine for `packages` and a netkit kernel, downloads and unpacks it. */
+/** Downloads and unpacks `packages` and a kernel with netkit, along with the dependencies that this machine lacks. */
 async function unpackPackages(apt: string, root: string): Promise<void> {
   requireRelease();
   writeFileSync(join(apt, 'sources/guest.sources'), formatDeb822(withBackports(readSources(), release)));

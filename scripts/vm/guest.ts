@@ -8,30 +8,33 @@ import { consoleTail, makeJob, removeJob, socketName } from './job.ts';
 import { type Accelerator, chooseAccelerator, ports, qemuArguments } from './qemu.ts';
 
 export interface GuestOptions {
-  /** For sh, run as root in the guest. The host's files are there, at their own paths; what it writes is gone with the guest. */
+  /**
+   * Shell command to run as root in the guest. The guest sees the host's files at the same paths but cannot change
+   * them.
+   */
   command: string;
-  /** Default: the caller's. */
+  /** Working directory of the command; default the caller's. */
   cwd?: string;
-  /** Added to PATH, HOME and LANG. */
+  /** Environment variables added to PATH, HOME and LANG. */
   env?: Record<string, string>;
-  /** TCP ports on the host's 127.0.0.1 that lead to ports of the guest's address 10.0.2.15. */
+  /** TCP ports of 127.0.0.1 on the host, each forwarded to a port of the guest's address 10.0.2.15. */
   forward?: { hostPort: number; guestPort: number }[];
   memoryMiB?: number;
   cpus?: number;
-  /** Time runs by counted instructions: slow, one CPU, but figures repeat. */
+  /** True to let the guest's clock count executed instructions: slow and on one CPU, but with repeatable figures. */
   instructionCounted?: boolean;
-  /** From boot to end; without it the command may run as long as it wants. */
+  /** Time limit from boot to exit, in seconds; default none. */
   timeoutSeconds?: number;
   onStdout?(chunk: Buffer): void;
   onStderr?(chunk: Buffer): void;
 }
 
 export interface Guest {
-  /** Resolves when the command is about to start, rejects when the guest ends before. */
+  /** Resolves just before the guest starts the command; rejects if the guest exits first. */
   started: Promise<void>;
-  /** The command's exit code; 143 after `stop`. Rejects when the guest fails or its time is up. */
+  /** Exit code of the command, 143 after `stop`. Rejects if the guest fails or exceeds its time limit. */
   exit: Promise<number>;
-  /** Ends the guest at once; nothing is left behind. */
+  /** Kills the guest and removes all its temporary files. */
   stop(): Promise<void>;
 }
 
@@ -92,7 +95,7 @@ async function boot(
   }
 }
 
-/** A word for the shell, whatever is in it. */
+/** Quotes a text as one word for the shell. */
 export const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function script(options: GuestOptions, { root }: GuestFiles): string {
@@ -109,7 +112,10 @@ function script(options: GuestOptions, { root }: GuestFiles): string {
   );
 }
 
-/** Starts a program that is killed when this process ends, outside its process group, so that Ctrl-C reaches only us. */
+/**
+ * Starts a program outside this process group, so that Ctrl-C does not reach it; it is killed when this process
+ * exits.
+ */
 function launch(
   files: GuestFiles,
   program: string,
@@ -168,7 +174,7 @@ function startMachine(
   return launch(files, 'usr/bin/qemu-system-x86_64', args, job, 2 + Object.keys(ports).length);
 }
 
-/** What a program has said on its own standard output and error. */
+/** Collects the last 4000 characters that a program writes to standard output and standard error. */
 function collect(child: ChildProcess): () => string {
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -12,10 +12,10 @@ import { kernelModules } from './fetch.ts';
 
 const jobs = join(import.meta.dirname, '../../.cache/vm/jobs');
 
-/** The file server's socket in a job's folder. The server locks a file of this name for the whole machine. */
+/** Name of the virtiofsd socket in a job's folder; unique on the machine, since virtiofsd locks a file of this name. */
 export const socketName = (job: string) => `${basename(job)}.sock`;
 
-/** Makes the folder through which one guest gets its command (for sh); process 1 of the guest reads it. */
+/** Creates the folder that hands one guest its shell command; process 1 of the guest reads it. */
 export function makeJob(command: string): string {
   mkdirSync(jobs, { recursive: true });
   for (const name of readdirSync(jobs)) {
@@ -28,13 +28,13 @@ export function makeJob(command: string): string {
   return job;
 }
 
-/** Removes the folder, and what the file server leaves. */
+/** Removes the folder of a guest's job, along with virtiofsd's pid file. */
 export function removeJob(job: string): void {
   rmSync(job, { recursive: true, force: true });
   rmSync(`/run/virtiofsd/${socketName(job)}.pid`, { force: true });
 }
 
-/** The last lines that the guest's kernel and process 1 said. */
+/** Returns the last 20 lines of the guest's console. */
 export function consoleTail(job: string): string {
   const file = join(job, 'console');
   if (!existsSync(file)) return '';

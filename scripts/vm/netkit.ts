@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Whether the running kernel makes netkit devices, found by making one in a namespace that goes at once. Needs root. */
+/** Tests whether the running kernel supports netkit by creating a device in a temporary namespace; needs root. */
 export function hasNetkit(): boolean {
   const made = spawnSync('unshare', ['--net', 'ip', 'link', 'add', 'nk', 'type', 'netkit']);
   return made.status === 0;

@@ -7,7 +7,10 @@ import { measureTscKhz } from './tsc.ts';
 export interface Machine {
   memoryMiB: number;
   cpus: number;
-  /** Time runs by counted instructions: slow, one CPU, but figures repeat. Always emulated. */
+  /**
+   * True to let the guest's clock count executed instructions: slow and on one emulated CPU, but with repeatable
+   * figures.
+   */
   instructionCounted: boolean;
   forward: { hostPort: number; guestPort: number }[];
 }

@@ -1,7 +1,7 @@
 import koffi from 'koffi';
 
 const pageSize = 4096;
-/** PROT_READ, PROT_WRITE, PROT_EXEC, <asm-generic/mman-common.h>. */
+/** PROT_READ, PROT_WRITE and PROT_EXEC, <asm-generic/mman-common.h>. */
 const readable = 1;
 const writable = 2;
 const executable = 4;
@@ -34,7 +34,7 @@ export function measureTscKhz(): number {
     throw new Error('mprotect of a page of code failed');
   const rdtsc = koffi.decode(page, prototype);
 
-  /** Nanoseconds and ticks read closest together of 50 tries. */
+  /** Reads clock and time stamp counter together, and returns the closest pair of 50 attempts. */
   const pair = () => {
     let best = { nanoseconds: 0n, ticks: 0n, apart: 1n << 63n };
     for (let i = 0; i < 50; i++) {

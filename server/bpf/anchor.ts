@@ -1,13 +1,16 @@
-/** A program on a hook, named by its own id or by its link's. */
+/** A program on a hook, identified by its own id or by the id of its link. */
 export type AnchorTarget = { programId: number } | { linkId: number };
 
-/** The position of a program among those on a hook: they run from head to tail. */
+/** A position among the programs of a hook, which run from head to tail. */
 export type Anchor = 'head' | 'tail' | { before: AnchorTarget } | { after: AnchorTarget };
 
-/** BPF_F_BEFORE, BPF_F_AFTER, BPF_F_ID, BPF_F_LINK, <linux/bpf.h>. */
+/** BPF_F_BEFORE, BPF_F_AFTER, BPF_F_ID and BPF_F_LINK, <linux/bpf.h>. */
 const flag = { before: 1 << 3, after: 1 << 4, id: 1 << 5, link: 1 << 13 } as const;
 
-/** Encodes an anchor for bpf(2) (kernel/bpf/mprog.c), where before or after nothing means head or tail. */
+/**
+ * Encodes an anchor for bpf(2). The kernel (kernel/bpf/mprog.c) takes before or after without a target as head or
+ * tail.
+ */
 export function encodeAnchor(anchor: Anchor): { flags: number; relativeId: number } {
   if (anchor === 'head') return { flags: flag.before, relativeId: 0 };
   if (anchor === 'tail') return { flags: flag.after, relativeId: 0 };
@@ -18,7 +21,7 @@ export function encodeAnchor(anchor: Anchor): { flags: number; relativeId: numbe
     : { flags: side | flag.id, relativeId: target.programId };
 }
 
-/** Explanations of the errnos of an attach, by name. */
+/** Explanations of attach errors, by errno name. */
 export const anchorHints: Readonly<Record<string, string>> = {
   ENOENT: 'the program or link to attach next to is not on the hook',
   EEXIST: 'the program is already on the hook',

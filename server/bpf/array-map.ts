@@ -2,7 +2,7 @@ import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_map_create, bpf_map_lookup_elem, bpf_map_update_elem } from '../ffi/libbpf.ts';
 import { checkResult } from './error.ts';
 
-/** An array map of values of `valueBytes`, one per index and not per CPU. The descriptor stays the caller's. */
+/** A BPF array map with one value per index. The caller owns the descriptor. */
 export class ArrayMap {
   readonly fd: number;
   readonly name: string;
@@ -25,7 +25,7 @@ export class ArrayMap {
     return value;
   }
 
-  /** Writes a value; a program that reads it at the same time may see a part of it. */
+  /** Writes a value of an array map. A program that reads it at the same time may see a partly written value. */
   set(index: number, value: Buffer): void {
     if (value.length !== this.valueBytes)
       throw new RangeError(`${this.name}: ${value.length} bytes, not ${this.valueBytes}`);
@@ -36,7 +36,7 @@ export class ArrayMap {
 const BPF_MAP_TYPE_ARRAY = 2;
 const BPF_F_MMAPABLE = 1 << 10;
 
-/** Creates an array map whose memory can be mapped (BPF_F_MMAPABLE). @returns its descriptor @throws BpfError */
+/** Creates a BPF array map that can be memory-mapped (BPF_F_MMAPABLE). @returns its descriptor @throws BpfError */
 export function createMmapableArray(name: string, valueBytes: number, entries: number): number {
   // struct bpf_map_create_opts (bpf/bpf.h): sz 0, map_flags 28.
   const options = Buffer.alloc(48);

@@ -11,7 +11,7 @@ const BPF_PROG_ATTACH = 8;
 const BPF_PROG_DETACH = 9;
 const ENOENT = 2;
 
-/** A program by a descriptor or by its id. */
+/** A BPF program, given by a descriptor or by its id. */
 export type ProgramRef = { fd: number } | { id: number };
 
 /**

@@ -1,7 +1,7 @@
 import type { Btf } from './btf.ts';
 import { type BtfValueType, maxDepth, resolveValueType } from './btf-types.ts';
 
-/** A decoded value, representable as JSON; see `decodeBtfValue`. */
+/** A JSON value, to which `decodeBtfValue` decodes bytes. */
 export type TypedValue = number | string | boolean | null | TypedValue[] | { [member: string]: TypedValue };
 
 const exact = (value: bigint): number | string =>
@@ -9,7 +9,7 @@ const exact = (value: bigint): number | string =>
     ? Number(value)
     : String(value);
 
-/** Reads `bits` bits of a little-endian number, beginning at bit `from`. Bits beyond the end are zero. */
+/** Reads `bits` bits of a little-endian number from bit `from` on. Bits beyond the end are zero. */
 export function readBits(bytes: Buffer, from: number, bits: number): bigint {
   let value = 0n;
   const first = from >> 3;
@@ -30,7 +30,9 @@ export function decodeBtfValue(btf: Btf, id: number, bytes: Buffer): TypedValue 
   return decodeAt(btf, id, bytes, { bit: 0, bits: 0, depth: 0, left: { values: 4 * bytes.length + 1_000 } });
 }
 
-/** The position of a value: `bits` is the width of a bitfield, else 0. `values` limits circular BTF. */
+/**
+ * Position of a value during decoding. `bits` is the width of a bitfield, else 0; `left.values` limits circular BTF.
+ */
 interface Place {
   bit: number;
   bits: number;
@@ -94,7 +96,7 @@ function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left 
   }
 }
 
-/** Reads printable text that is followed only by zeros; null for anything else. */
+/** Reads bytes as text if they are printable and followed only by zeros; else returns null. */
 function textOf(bytes: Buffer): string | null {
   const end = bytes.indexOf(0) === -1 ? bytes.length : bytes.indexOf(0);
   if (bytes.subarray(end).some((byte) => byte !== 0)) return null;

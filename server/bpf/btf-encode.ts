@@ -2,7 +2,7 @@ import type { Btf } from './btf.ts';
 import { isChar, readBits } from './btf-decode.ts';
 import { type BtfMember, type BtfValueType, maxDepth, resolveValueType } from './btf-types.ts';
 
-/** Thrown when a value does not fit its type; `path` is the position in the value, as in `.macs[2]`. */
+/** Error for a value that does not fit its BTF type; `path` locates it within the whole value, as in `.macs[2]`. */
 export class BtfValueError extends Error {
   readonly path: string;
   constructor(path: string, why: string) {
@@ -12,7 +12,7 @@ export class BtfValueError extends Error {
   }
 }
 
-/** The target of a value: bits of `bytes` from `bit` on; `bits` is the width of a bitfield, else 0; `path` is for errors. */
+/** Target of a value during encoding: bit `bit` of `bytes`. `bits` is the width of a bitfield, else 0. */
 interface Place {
   bytes: Buffer;
   bit: number;
@@ -155,10 +155,10 @@ function encodeMembers(btf: Btf, type: Of<'struct' | 'union'>, value: unknown, p
   }
 }
 
-/** `choice` marks members of a union, of which one is enough. */
+/** A named member; `choice` is true in a union, where giving one member is enough. */
 type NamedMember = BtfMember & { choice: boolean };
 
-/** Lists named members, including those of anonymous structs and unions, without padding. */
+/** Lists the named members of a type, including those of nested anonymous structs and unions. */
 function namedMembers(
   btf: Btf,
   type: Of<'struct' | 'union'>,

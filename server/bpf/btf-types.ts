@@ -1,6 +1,6 @@
 import type { Btf } from './btf.ts';
 
-/** The structure of a type's values. Sizes are in bytes, member offsets in bits. */
+/** Structure of the values of a BTF type. Sizes are in bytes and member offsets in bits. */
 export type BtfValueType =
   | { kind: 'int'; name: string; bytes: number; encoding: 'unsigned' | 'signed' | 'bool' | 'char' }
   | { kind: 'float'; name: string; bytes: number }
@@ -8,19 +8,19 @@ export type BtfValueType =
   | { kind: 'pointer'; bytes: 8; to: number }
   | { kind: 'array'; bytes: number; element: number; length: number }
   | { kind: 'struct' | 'union'; name: string; bytes: number; members: BtfMember[] }
-  /** void, a function or a forward declaration: no value can have this type */
+  /** A type without values: void, a function or a forward declaration. */
   | { kind: 'none'; name: string; bytes: 0 };
 
 export interface BtfMember {
-  /** empty for an anonymous struct or union, whose members count as the outer one's */
+  /** Name of the member; empty for an anonymous struct or union, whose members belong to the outer type. */
   name: string;
   type: number;
   bitOffset: number;
-  /** width of a bitfield, else 0 */
+  /** Width of a bitfield in bits; 0 for other members. */
   bits: number;
 }
 
-/** BTF_KIND_*, <linux/btf.h> */
+/** BTF_KIND_*, <linux/btf.h>. */
 const kind = {
   int: 1,
   pointer: 2,
@@ -47,7 +47,7 @@ const transparent: ReadonlySet<number> = new Set([
   kind.variable,
   kind.typeTag,
 ]);
-/** The kernel's limit of nested types (MAX_RESOLVE_DEPTH of kernel/bpf/btf.c); deeper ones are circular. */
+/** Maximum nesting of BTF types, as in the kernel (MAX_RESOLVE_DEPTH, kernel/bpf/btf.c). Deeper types are circular. */
 export const maxDepth = 32;
 
 const deeper = (depth: number, id: number): number => {
@@ -55,7 +55,7 @@ const deeper = (depth: number, id: number): number => {
   return depth + 1;
 };
 
-/** Resolves type `id` through typedefs and qualifiers. @throws RangeError for invalid BTF */
+/** Resolves a BTF type through typedefs and qualifiers. @throws RangeError if the BTF is invalid */
 export function resolveValueType(btf: Btf, id: number, depth = 0): BtfValueType {
   if (id === 0) return { kind: 'none', name: 'void', bytes: 0 };
   const type = btf.type(id);
@@ -115,7 +115,7 @@ export function resolveValueType(btf: Btf, id: number, depth = 0): BtfValueType 
   }
 }
 
-/** Reads struct btf_enum (u32 name, i32 value) or struct btf_enum64 (u32 name, u32 low and high word of the value). */
+/** Reads the values of an enum: struct btf_enum (u32 name, i32 value) or btf_enum64 (u32 name, u32 low, u32 high). */
 function enumValues(btf: Btf, id: number): { name: string; value: bigint }[] {
   const { kind: of, count, flag, data: behind } = btf.type(id);
   return Array.from({ length: count }, (_, i) => {
@@ -128,7 +128,7 @@ function enumValues(btf: Btf, id: number): { name: string; value: bigint }[] {
   });
 }
 
-/** Returns a type's name in C: `struct podlane_slot`, `__u32`, `char[16]`, `void *`. */
+/** Formats the name of a BTF type in C, such as `struct podlane_slot`, `__u32`, `char[16]` or `void *`. */
 export function cTypeName(btf: Btf, id: number, depth = 0): string {
   if (id === 0) return 'void';
   const type = btf.type(id);
@@ -159,13 +159,13 @@ export function cTypeName(btf: Btf, id: number, depth = 0): string {
   }
 }
 
-/** The depth to which named structs are written out inside of others. */
+/** Nesting depth down to which a declaration writes out the members of named structs. */
 const writtenDepth = 2;
 
-/** Maximum of members in a declaration, since circular BTF would have no end. */
+/** Maximum number of members in a declaration, which keeps circular BTF finite. */
 const maxMembers = 1_000;
 
-/** Formats a type's declaration in C, with its structs written out. */
+/** Formats the declaration of a BTF type in C, with the members of its structs. */
 export function cDeclaration(btf: Btf, id: number): string {
   return declared(btf, id, '', 0, { members: maxMembers });
 }

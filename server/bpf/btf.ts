@@ -1,28 +1,28 @@
 import { readFile } from 'node:fs/promises';
 
-/** BTF of the running kernel, present if it was built with CONFIG_DEBUG_INFO_BTF. */
+/** File with the BTF of the running kernel; exists if the kernel was built with CONFIG_DEBUG_INFO_BTF. */
 export const vmlinuxPath = '/sys/kernel/btf/vmlinux';
 const magic = 0xeb9f;
 
 /** BTF_KIND_*, <linux/btf.h>. */
 const kinds = { struct: 4, union: 5, enum: 6, typedef: 8, function: 12, prototype: 13, enum64: 19 } as const;
-/** Bytes after the 12 of struct btf_type, by kind: a fixed part, and one for each member. */
+/** Number of bytes that follow the 12 of struct btf_type, by kind: a fixed part and a part per member. */
 const fixedBytes: Record<number, number> = { 1: 4, 3: 12, 14: 4, 17: 4 };
 const memberBytes: Record<number, number> = { 4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12 };
 
-/** A type as encoded, struct btf_type of <linux/btf.h>. */
+/** A BTF type as encoded in struct btf_type, <linux/btf.h>. */
 export interface BtfType {
   id: number;
   kind: number;
-  /** number of members, parameters or values */
+  /** Number of members, parameters or enum values of the type. */
   count: number;
-  /** kind_flag. For structs: members may be bitfields; for enums: values are signed */
+  /** The kind_flag of the type: true for a struct with bitfields, and for an enum with signed values. */
   flag: boolean;
-  /** empty for anonymous types */
+  /** Name of the type; empty for an anonymous one. */
   name: string;
-  /** size in bytes, or for kinds without one the id of the type it refers to */
+  /** Size of the type in bytes, or the id of the type that it refers to, depending on the kind. */
   sizeOrType: number;
-  /** bytes from the end of struct btf_type on */
+  /** The encoded bytes that follow struct btf_type. */
   data: Buffer;
 }
 
@@ -34,13 +34,13 @@ export class Btf {
   readonly #bytes: Buffer;
   readonly #strings: Buffer;
   readonly #base: Btf | null;
-  /** id of the first type, and offset of the first string, that are not in the base */
+  /** Id of the first type and offset of the first string in this BTF, after those of its base. */
   readonly #firstId: number;
   readonly #firstString: number;
-  /** offset of each type, by id from `#firstId` */
+  /** Byte offset of each type, indexed by type id minus `#firstId`. */
   readonly #starts: number[] = [];
 
-  /** @throws RangeError for bytes that are no BTF or truncated */
+  /** Parses a BTF blob. @throws RangeError if it is truncated or not BTF */
   constructor(bytes: Buffer, base: Btf | null = null) {
     if (bytes.length < 24 || bytes.readUInt16LE(0) !== magic) throw new RangeError('not BTF');
     const header = bytes.readUInt32LE(4);
@@ -63,12 +63,12 @@ export class Btf {
     }
   }
 
-  /** The number of types, which is the last id; it includes the base's. */
+  /** Number of BTF types including those of the base, which is also the last type id. */
   get typeCount(): number {
     return this.#firstId - 1 + this.#starts.length;
   }
 
-  /** Finds a type by kind and name, but not in the base; null when there is none. */
+  /** Finds a BTF type by kind and name, without searching the base; null if there is none. */
   find(kind: keyof typeof kinds, name: string): BtfType | null {
     // Searching for the name once makes it possible to compare types by its offset.
     const offset = this.#strings.indexOf(`\0${name}\0`, 0, 'latin1') + 1;
@@ -82,7 +82,7 @@ export class Btf {
     return null;
   }
 
-  /** @throws RangeError for an unknown id */
+  /** Returns a BTF type by its id. @throws RangeError if the id is unknown */
   type(id: number): BtfType {
     if (this.#base !== null && id < this.#firstId) return this.#base.type(id);
     const at = this.#starts[id - this.#firstId];
@@ -99,7 +99,7 @@ export class Btf {
     };
   }
 
-  /** Returns the names of an enum by value (struct btf_enum: u32 name, i32 value); null when there is no such enum. */
+  /** Returns the names of an enum by value (struct btf_enum: u32 name, i32 value); null if there is no such enum. */
   enumNames(name: string): Map<number, string> | null {
     const type = this.find('enum', name);
     if (!type) return null;
@@ -111,7 +111,7 @@ export class Btf {
     );
   }
 
-  /** Returns the type ids of a tracepoint's parameters; BTF has it as typedef `btf_trace_NAME` of a function pointer. */
+  /** Returns the parameter types of a tracepoint, which BTF describes as function pointer typedef `btf_trace_NAME`. */
   tracepointParameters(name: string): { id: number; parameters: number[] } | null {
     const typedef = this.find('typedef', `btf_trace_${name}`);
     if (!typedef) return null;
@@ -124,7 +124,7 @@ export class Btf {
     return { id: typedef.id, parameters };
   }
 
-  /** Returns the string at an offset that a type or line info refers to; empty for an invalid offset. */
+  /** Returns the BTF string at an offset; empty if the offset is invalid. */
   string(offset: number): string {
     if (this.#base !== null && offset < this.#firstString) return this.#base.string(offset);
     const start = offset - this.#firstString;
@@ -134,5 +134,5 @@ export class Btf {
   }
 }
 
-/** Reads the kernel's BTF. @throws ENOENT on a kernel without BTF */
+/** Reads the BTF of the running kernel. @throws ENOENT if the kernel has no BTF */
 export const readVmlinuxBtf = async (): Promise<Btf> => new Btf(await readFile(vmlinuxPath));

@@ -6,11 +6,14 @@ import {
 } from '../../contract/counters.ts';
 import { counterBytes, dropBytes } from './slot-layout.ts';
 
-/** u64 fields of struct podlane_counters (`bpf/slot-layout.h`): those that a sweep over all slots reads. */
+/** Number of u64 counters in struct podlane_counters (`bpf/slot-layout.h`), which a sweep reads for every slot. */
 export const sweptWidth = counterBytes / 8;
-/** u64 fields of both structs of a slot. Counters of removed devices are stored as an array of this length. */
+/**
+ * Number of u64 counters of a slot in both structs; counters of removed devices are stored as an array of this
+ * length.
+ */
 export const counterWidth = sweptWidth + dropBytes / 8;
-/** PODLANE_DROP_REASONS: the room for reasons in each direction of struct podlane_drops. */
+/** PODLANE_DROP_REASONS: maximum number of drop reasons per direction in struct podlane_drops. */
 const reasonRoom = dropBytes / 8 / 2;
 
 if (datapathCounters.length !== sweptWidth || dropReasons.length > reasonRoom)
@@ -30,5 +33,5 @@ export const counterIndex = Object.fromEntries([
   ...dropIndex,
 ]) as Readonly<Record<DatapathCounterName, number>>;
 
-/** Counters of a slot that has counted nothing. */
+/** Returns counters that are all zero, as of an unused slot. */
 export const zeroCounters = (): bigint[] => Array<bigint>(counterWidth).fill(0n);

@@ -39,7 +39,7 @@ export class CounterMap {
     if (!(slot >= 0 && slot < this.slots)) throw new RangeError(`slot ${slot} of ${this.slots}`);
   }
 
-  /** Returns the slot's sums over the CPUs, at the indexes of `counterIndex`. */
+  /** Returns the counters of a slot, summed over all CPUs and indexed by `counterIndex`. */
   read(slot: number): bigint[] {
     this.#check(slot);
     const sums = zeroCounters();
@@ -70,7 +70,9 @@ export class CounterMap {
     for (let cpu = 2; cpu < this.cpus; cpu += 1) sumInto(out, out, ofCpu(cpu), length);
   }
 
-  /** Zeroes a slot before a new device uses it. A packet that is passing meanwhile may still be counted. */
+  /**
+   * Resets the counters of a slot before another device uses it. A packet in flight may still be counted afterwards.
+   */
   clear(slot: number): void {
     this.#check(slot);
     for (let entry = slot; entry < this.cpus * this.slots; entry += this.slots) {

@@ -9,7 +9,7 @@ import type { DeviceLinkInfo } from './link-info.ts';
 import { pin, pinnedNames, unpin } from './pin.ts';
 import { primaryIfindex, slotOf } from './slot-layout.ts';
 
-/** A pinned link of Podlane's. Its pin is `links/SLOT-HOOK`, with - for / in the hook. */
+/** A link of Podlane's pinned as `links/SLOT-HOOK`, with `-` instead of `/` in the name of the hook. */
 export interface PinnedLink {
   slot: number;
   hook: LinkHook;
@@ -19,7 +19,7 @@ export interface PinnedLink {
 const pathOf = (pins: string, slot: number, hook: LinkHook): string =>
   join(pins, 'links', `${slot}-${hook.replace('/', '-')}`);
 
-/** Lists the pinned links, by slot. */
+/** Lists Podlane's pinned links in the order of their slots. */
 export function pinnedLinks(pins: string): PinnedLink[] {
   return pinnedNames(join(pins, 'links'))
     .flatMap((name) => {
@@ -30,7 +30,7 @@ export function pinnedLinks(pins: string): PinnedLink[] {
     .sort((a, b) => a.slot - b.slot);
 }
 
-/** Returns whether the link belongs to the slot. A link at netkit/peer has the peer's ifindex (netkit_link_fill_info). */
+/** True if a link belongs to the slot. The kernel reports the peer's ifindex for a link at netkit/peer. */
 const attachesTo = (info: DeviceLinkInfo, slot: number): boolean => slotOf(info.ifindex) === slot;
 
 /**
@@ -62,7 +62,7 @@ export async function attachPinned(
   }
 }
 
-/** Detaches the link and removes its pin. Without detaching, an open descriptor would keep the program attached. */
+/** Detaches a link and removes its pin. Removing the pin alone would leave it attached while any process holds it. */
 export async function detachPinned(link: PinnedLink): Promise<void> {
   await withPinnedLink(link.path, (fd) => detachLink(`detach ${link.path}`, fd));
   unpin(link.path);
@@ -90,7 +90,7 @@ export async function updateLinks(
   return updated;
 }
 
-/** Replaces a link's program. @returns false where the device was removed meanwhile */
+/** Replaces the program of a link. @returns false if the device was removed in the meantime */
 async function replaceUnlessGone(tried: string, link: number, program: number): Promise<boolean> {
   try {
     await updateLink(tried, link, program);

@@ -29,11 +29,11 @@ import {
   slotBytes,
 } from './slot-layout.ts';
 
-/** Maps that keep their content in every build. */
+/** Maps whose content is kept when another build is loaded. */
 const persistent = ['counters', 'drops'] as const;
-/** Maps that the agent fills at each start, so that another build may change their shape. */
+/** Maps that the agent refills at each start, so that another build may change their layout. */
 const derived = ['slots', 'endpoints4', 'endpoints6'] as const;
-/** Maps of access rules, kept over restarts of the agent and in builds with the same shapes. */
+/** Maps of the access rules, kept when the agent restarts or loads a build with the same map layouts. */
 export const ruleMapNames = [
   'settings',
   'ipcache',
@@ -52,21 +52,24 @@ export const ruleMapNames = [
   'traces',
   'trace_filters',
 ] as const;
-/** Descriptors of the rule maps, by name. */
+/** Descriptors of the maps of the access rules, by map name. */
 export type RuleMaps = Record<(typeof ruleMapNames)[number], number>;
-/** Names of all maps of `bpf/datapath.bpf.c`, which are also the names of their pins. */
+/** Names of all maps in `bpf/datapath.bpf.c`, which are also the names of their pins. */
 export const mapNames = [...persistent, ...derived, ...ruleMapNames] as const;
 export type MapName = (typeof mapNames)[number];
 export type DatapathMaps = Record<MapName, number>;
 
-/** Returns the map's name in the object: a variable in a section of its own becomes a map of that section's name. */
+/**
+ * Returns the name of a map in the object file. A global variable in its own section is a map with the section's
+ * name.
+ */
 export const nameInObject = (name: MapName): string => (name === 'settings' ? '.data.settings' : name);
 
-/** Configured sizes of the maps. */
+/** Configured capacities of the datapath maps. */
 export interface MapSizes {
-  /** Maximum number of devices. */
+  /** Maximum number of devices that the maps have room for. */
   slots: number;
-  /** Maximum number of tracked connections; the least recently used are evicted. */
+  /** Maximum number of tracked connections, beyond which the least recently used are evicted. */
   connections: number;
 }
 
@@ -121,10 +124,10 @@ const shape: Record<MapName, Shape> = {
   trace_filters: { key: 4, value: traceFilterBytes, entries: () => ruleMapCapacity.traceFilters },
 };
 
-/** Returns the map's max_entries. */
+/** Returns the max_entries of a datapath map. */
 export const mapEntries = (name: MapName, sizes: MapSizes): number => shape[name].entries(sizes);
 
-/** Returns the sizes of the map's keys and values, as this agent reads and writes them. */
+/** Returns the key and value size of a datapath map in bytes, as this version of the agent expects them. */
 export const mapBytes = (name: MapName): { keyBytes: number; valueBytes: number } => ({
   keyBytes: shape[name].key,
   valueBytes: shape[name].value,

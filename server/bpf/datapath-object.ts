@@ -16,10 +16,10 @@ import { configBuildOffset, configBytes } from './slot-layout.ts';
 
 const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
-/** Returns the name of a build: SHA-256 of the object, hex. */
+/** Returns the id of a build: the SHA-256 digest of its object file in hex. */
 export const buildOf = (image: Buffer): string => createHash('sha256').update(image).digest('hex');
 
-/** Reads the object that is bundled with the agent. */
+/** Reads the BPF object file that is bundled with the agent. */
 export const installedObject = (): Promise<Buffer> => readFile(committedObject);
 
 /**
@@ -72,7 +72,7 @@ const fields = [
   ['flags', 'flags'],
 ] as const;
 
-/** Loads an object with the `pinned` maps; its programs are not attached yet. */
+/** Loads a datapath object, reusing the `pinned` maps, without attaching its programs. */
 export function loadBuild(
   image: Buffer,
   build: string,

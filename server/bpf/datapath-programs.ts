@@ -9,7 +9,7 @@ import { openPinned, pinOver } from './pin.ts';
 import { type ProgramInfo, programFdById, programInfo } from './program-info.ts';
 import { configBuildOffset, configBytes } from './slot-layout.ts';
 
-/** Programs of bpf/datapath.bpf.c by the hook that they are attached to. */
+/** Names of the programs in `bpf/datapath.bpf.c`, by the hook that each is attached to. */
 export const programAt = {
   'netkit/peer': 'from_pod_netkit',
   'netkit/primary': 'to_pod_netkit',
@@ -20,7 +20,7 @@ export const programAt = {
 } as const satisfies Record<Hook, string>;
 export type ProgramName = (typeof programAt)[Hook];
 export const programNames: readonly ProgramName[] = Object.values(programAt);
-/** Hooks that programs are attached to by links; clsact filters are attached over rtnetlink. */
+/** Hooks at which programs are attached by BPF links; clsact filters are attached over rtnetlink instead. */
 export const linkHooks = (Object.keys(programAt) as Hook[]).filter(
   (hook): hook is LinkHook => hook !== 'tc/ingress' && hook !== 'tc/egress',
 );
@@ -33,7 +33,7 @@ export type DatapathPrograms = Record<ProgramName, LoadedProgram>;
 
 const pathOf = (pins: string, name: ProgramName): string => join(pins, 'programs', name);
 
-/** Reads the build of a program from its .rodata map; null for a foreign program. */
+/** Reads the id of a program's build from its .rodata map; null for a program that is not Podlane's. */
 function buildOf(program: ProgramInfo): string | null {
   for (const id of program.mapIds) {
     const build = withObjectById('map', id, (fd) => {
@@ -65,7 +65,7 @@ export function openPinnedPrograms(
   return null;
 }
 
-/** Opens own descriptors of loaded programs; those of the object are closed with it. */
+/** Opens new descriptors of loaded programs, since closing the object closes its own. */
 export function keepPrograms(loaded: ReadonlyMap<string, number>): DatapathPrograms {
   const entries = programNames.map((name) => {
     const own = loaded.get(name);
@@ -78,7 +78,7 @@ export function keepPrograms(loaded: ReadonlyMap<string, number>): DatapathProgr
   return Object.fromEntries(entries) as DatapathPrograms;
 }
 
-/** Pins the programs in place of older ones, for the next agent to take over. */
+/** Pins the programs for the next agent, atomically replacing older pins. */
 export function pinPrograms(pins: string, programs: DatapathPrograms): void {
   for (const name of programNames) pinOver(programs[name].fd, pathOf(pins, name));
 }

@@ -46,17 +46,17 @@ import {
   slotBytes,
 } from './slot-layout.ts';
 
-/** Default size of the connection table. */
+/** Default maximum number of tracked connections. */
 const defaultConnections = 65_536;
 
 export interface DatapathOptions {
-  /** Pin directory in a bpf file system, created if missing; used by one agent at a time. */
+  /** Directory for pins in a BPF file system. It is created if missing and belongs to a single agent. */
   pins: string;
-  /** Maximum number of devices. Pinned maps keep the size that they were created with. */
+  /** Maximum number of devices. Maps that are already pinned keep their size. */
   maxSlots: number;
-  /** Size of the connection table. A change empties it, since the map is created anew. */
+  /** Maximum number of tracked connections. Changing it recreates the connection table empty. */
   connections?: number | undefined;
-  /** Compiled object to load, by default the committed one. Any other is checked first. */
+  /** Datapath object to load; default the bundled one. Any other object is checked first. */
   image?: Buffer | undefined;
   /**
    * Sets the slots and endpoints of all devices at each start: the maps may be out of date, and are empty after a
@@ -65,7 +65,7 @@ export interface DatapathOptions {
   fill?: (programs: DatapathPrograms) => void | Promise<void>;
 }
 
-/** Result of opening: `loaded` without pinned programs, `kept` those that are pinned, or `replaced` another build's. */
+/** How the agent started: `loaded` new programs, `kept` its pinned ones, or `replaced` those of another build. */
 export type Takeover = 'loaded' | 'kept' | 'replaced';
 
 /**
@@ -75,19 +75,19 @@ export type Takeover = 'loaded' | 'kept' | 'replaced';
 export class DatapathPrograms {
   readonly pins: string;
   readonly maxSlots: number;
-  /** Build of the running programs: SHA-256 of the object, hex. */
+  /** Id of the running build: the SHA-256 digest of its object file in hex. */
   build: string;
   readonly takeover: Takeover;
-  /** Number of links whose program was replaced by opening. The caller replaces filters of clsact. */
+  /** Number of links whose program was replaced at start. The caller replaces the clsact filters. */
   updatedLinks = 0;
   readonly counters: CounterMap;
   #programs: Programs;
-  /** Programs before the last `replace`, kept for callers that still use their descriptors. */
+  /** Programs before the last `replace`, kept open for callers that still use their descriptors. */
   #before: Programs | null = null;
   readonly #slots: ArrayMap;
   readonly #endpoints4: HashMap;
   readonly #endpoints6: HashMap;
-  /** Descriptors of the rule maps, for `RuleLoader` in server/acl. */
+  /** Descriptors of the maps of the access rules, which server/acl writes. */
   readonly ruleMaps: RuleMaps;
   readonly #connections: number;
 
@@ -112,12 +112,12 @@ export class DatapathPrograms {
     closeSync(maps.drops);
   }
 
-  /** Ids of the programs, in the order of `programNames`. */
+  /** Ids of the running programs, in the order of `programNames`. */
   get programIds(): number[] {
     return programNames.map((name) => this.#programs[name].id);
   }
 
-  /** Returns whether a program is Podlane's: one that runs, or one that was just replaced. */
+  /** True if a program is one of Podlane's running programs or was replaced by them last. */
   isOurs(id: number): boolean {
     return this.ourIds.has(id);
   }
@@ -127,12 +127,12 @@ export class DatapathPrograms {
     return new Set([...this.programIds, ...(before ? programNames.map((name) => before[name].id) : [])]);
   }
 
-  /** Returns the descriptor of the program for `hook`, to create a clsact filter with; this object closes it. */
+  /** Returns a borrowed descriptor of the program for `hook`, for use in a clsact filter. */
   programFd(hook: Hook): number {
     return this.#programs[programAt[hook]].fd;
   }
 
-  /** Returns the kernel's id of the program for `hook`. */
+  /** Returns the id of the running program for `hook`. */
   programId(hook: Hook): number {
     return this.#programs[programAt[hook]].id;
   }
@@ -203,7 +203,7 @@ export class DatapathPrograms {
     }
   }
 
-  /** Loads an object with the pinned maps. */
+  /** Loads a datapath object that uses the pinned maps. */
   async #load(image: Buffer, build: string): Promise<LoadedObject> {
     const maps = reopenMaps(this.pins);
     try {
@@ -223,7 +223,7 @@ export class DatapathPrograms {
       if (link.slot === slot && (hooks?.includes(link.hook) ?? true)) await detachPinned(link);
   }
 
-  /** Returns the pinned links, by slot. Links of removed devices stay until `detach`. */
+  /** Lists Podlane's pinned links by slot. Links of removed devices are listed until `detach` is called. */
   attachedLinks(): PinnedLink[] {
     return pinnedLinks(this.pins);
   }
@@ -237,13 +237,13 @@ export class DatapathPrograms {
     this.#slots.set(slot, encodeSlot(entry));
   }
 
-  /** Clears the slot: sources are not checked, and nothing is redirected from or to it. */
+  /** Clears the configuration of a slot, which turns off its source check and redirection from and to it. */
   clearSlot(slot: number): void {
     this.#check(slot);
     this.#slots.set(slot, encodeSlot(null));
   }
 
-  /** Returns the slot's configuration; null for a cleared slot. */
+  /** Reads the configuration of a slot; null if it was cleared. */
   readSlot(slot: number): DecodedSlot | null {
     this.#check(slot);
     return decodeSlot(this.#slots.get(slot));
@@ -257,7 +257,7 @@ export class DatapathPrograms {
    * Sets the slot that packets to `address` are redirected to; packets from it may leave all slots of `owner`. Nothing is
    * redirected when the slot has another owner. The update is atomic for packets.
    * @param address without a prefix length
-   * @throws RangeError for no address, BpfRefusal with E2BIG when there are 8 * maxSlots of its family
+   * @throws RangeError for no address, BpfError E2BIG if there are 8 * maxSlots of its family
    */
   setEndpoint(address: string, endpoint: Endpoint): void {
     this.#check(endpoint.slot);
@@ -265,20 +265,23 @@ export class DatapathPrograms {
     this.#endpointsOf(key).set(key, encodeEndpoint(endpoint));
   }
 
-  /** Stops redirecting to `address`. Only a pod whose first address it is may still send from it. */
+  /** Stops redirecting packets to `address`. The pod may still send from it if it is the pod's first address. */
   removeEndpoint(address: string): void {
     const key = encodeEndpointKey(address);
     this.#endpointsOf(key).delete(key);
   }
 
-  /** Returns all endpoints, in no particular order. */
+  /** Lists the endpoints in no particular order. */
   endpoints(): ({ address: string } & Endpoint)[] {
     return [this.#endpoints4, this.#endpoints6]
       .flatMap((map) => map.entries())
       .map(([key, value]) => ({ address: decodeEndpointKey(key), ...decodeEndpoint(value) }));
   }
 
-  /** Returns all programs at `hook` of the slot's device, foreign ones included. @throws ProblemError `device_missing` */
+  /**
+   * Lists all programs at `hook` of the slot's device, including foreign ones.
+   * @throws ProblemError `device_missing`
+   */
   query(slot: number, hook: LinkHook): Promise<AttachedProgram[]> {
     return listAttachedPrograms(primaryIfindex(slot), hook, this.ourIds);
   }
@@ -290,7 +293,7 @@ export class DatapathPrograms {
     this.close();
   }
 
-  /** Closes descriptors and unmaps the counters. Pinned programs go on running. */
+  /** Closes all descriptors and unmaps the counters. The pinned programs keep running. */
   close(): void {
     this.counters.close();
     closeSync(this.#slots.fd);
@@ -346,7 +349,7 @@ interface Opened {
   maps: DatapathMaps;
 }
 
-/** Opens the pinned programs and maps; null unless all are of this build and belong together. */
+/** Opens the pinned programs and maps; null unless all are of this build and use each other. */
 function openKept(pins: string, build: string, fds: Partial<DatapathMaps>): Opened | null {
   if (mapNames.some((name) => fds[name] === undefined)) return null;
   const maps = fds as DatapathMaps;

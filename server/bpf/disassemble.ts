@@ -1,18 +1,18 @@
-/** Resolves addresses and numbers in instructions to names; what it does not know is printed as a number. */
+/** Resolves addresses and numbers in BPF instructions to names. Unresolved numbers are printed as such. */
 export interface DisassemblySymbols {
-  /** Names a helper or kernel function by the immediate of its call. */
+  /** Returns the name of a helper or kernel function for the immediate value of a call instruction. */
   call?(immediate: number): string | undefined;
-  /** Names a function of the program by the index of its first instruction. */
+  /** Returns the name of a program's function for the index of its first instruction. */
   function?(index: number): string | undefined;
 }
 
 export interface DisassembledInstruction {
-  /** in units of 8 bytes */
+  /** Index of the instruction in the program, in units of 8 bytes. */
   index: number;
-  /** 1, or 2 for a 64-bit load */
+  /** Length of the instruction in units of 8 bytes: 2 for a 64-bit load, else 1. */
   units: number;
   text: string;
-  /** index that a jump goes to */
+  /** Index of the instruction that a jump leads to; null for other instructions. */
   target: number | null;
 }
 
@@ -22,9 +22,9 @@ const sizes = ['u32', 'u16', 'u8', 'u64'];
 const signedSizes = ['s32', 's16', 's8', 's64'];
 const arithmetic = ['+=', '-=', '*=', '/=', '|=', '&=', '<<=', '>>=', 'neg', '%=', '^=', '=', 's>>='];
 const [NEG, MOV, END, DIV, MOD] = [8, 11, 13, 3, 9];
-/** Comparison operators by the upper four bits of a jump's opcode; 0 is goto, 8 call, 9 exit, 14 may_goto. */
+/** Comparison operators by the upper four bits of a jump's opcode; 0 is goto, 8 call, 9 exit and 14 may_goto. */
 const comparisons = ['', '==', '>', '>=', '&', '!=', 's>', 's>=', '', '', '<', '<=', 's<', 's<='];
-/** BPF_ADD, OR, AND, XOR as immediate of an atomic instruction; with BPF_FETCH (1) the name is printed. */
+/** Atomic operations by immediate value (BPF_ADD, BPF_OR, BPF_AND, BPF_XOR). With BPF_FETCH, the name is printed. */
 const atomics: Record<number, [sign: string, name: string]> = {
   0: ['+=', 'add'],
   64: ['|=', 'or'],
@@ -32,7 +32,7 @@ const atomics: Record<number, [sign: string, name: string]> = {
   160: ['^=', 'xor'],
 };
 const [XCHG, CMPXCHG, LOAD_ACQUIRE, STORE_RELEASE] = [0xe1, 0xf1, 0x100, 0x110];
-/** BPF_PSEUDO_* in the source register of a 64-bit load, and of a call. */
+/** BPF_PSEUDO_* values in the source register of a 64-bit load or a call, <linux/bpf.h>. */
 const pseudo = { map: 1, mapValue: 2, btf: 3, function: 4, mapIndex: 5, mapIndexValue: 6 } as const;
 const pseudoCall = { function: 1, kernel: 2 } as const;
 

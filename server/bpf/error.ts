@@ -6,7 +6,7 @@ interface BpfErrorOptions {
   code?: 'no_netkit' | 'no_tcx';
 }
 
-/** A BPF call that the kernel refused: the operation with its object, and the errno (positive) with its name. */
+/** Error of a BPF call, with the attempted operation, the positive errno and the errno's name. */
 export class BpfError extends ProblemError {
   readonly operation: string;
   readonly errno: number;
@@ -26,7 +26,7 @@ export class BpfError extends ProblemError {
     this.errnoName = name;
   }
 
-  /** Returns the error with a hint; without one, as it is. */
+  /** Returns a copy of the error with a hint, or the error itself if there is no hint. */
   withHint(hint: string | undefined): BpfError {
     return hint === undefined ? this : new BpfError(this.operation, this.errno, { hint });
   }
@@ -42,6 +42,6 @@ export function checkResult(operation: string, result: number): number {
   return result;
 }
 
-/** Tests if the result of a libbpf call is one of these errnos, negative. */
+/** True if a libbpf call failed with one of the named errnos; libbpf returns them as negative numbers. */
 export const failedWith = (result: number, ...names: string[]): boolean =>
   result < 0 && names.includes(errnoName(-result));

@@ -9,15 +9,15 @@ import { mapInfo } from './map-info.ts';
 
 /** BPF_MAP_TYPE_PERCPU_HASH, <linux/bpf.h>. */
 const perCpuHash = 5;
-/** Entries of a batch lookup. With less than the largest bucket the kernel fails with ENOSPC. */
+/** Number of entries per batch lookup. The kernel fails with ENOSPC if a bucket has more. */
 const batchEntries = 512;
 
-/** A hash map with one value per key, or one per key and CPU. The descriptor stays the caller's. */
+/** A BPF hash map, optionally per CPU. The caller owns the descriptor. */
 export class HashMap {
   readonly fd: number;
   readonly name: string;
   readonly #keyBytes: number;
-  /** of all CPUs together; each value is rounded up to 8 */
+  /** Size of a value in bytes; for a per-CPU map, of the values of all CPUs, each padded to a multiple of 8. */
   readonly #valueBytes: number;
 
   constructor(fd: number, name: string) {
@@ -31,14 +31,14 @@ export class HashMap {
         : info.valueBytes;
   }
 
-  /** @throws BpfError E2BIG when the map is full */
+  /** Writes an entry of a hash map. @throws BpfError E2BIG if the map is full */
   set(key: Buffer, value: Buffer): void {
     if (key.length !== this.#keyBytes || value.length !== this.#valueBytes)
       throw new RangeError(`${this.name}: a key of ${key.length}, a value of ${value.length} bytes`);
     checkResult(`write ${this.name}`, bpf_map_update_elem(this.fd, key, value, 0));
   }
 
-  /** Deletes an entry. Idempotent. */
+  /** Deletes an entry of a hash map; does nothing if there is none. */
   delete(key: Buffer): void {
     const result = bpf_map_delete_elem(this.fd, key);
     if (!failedWith(result, 'ENOENT')) checkResult(`delete from ${this.name}`, result);

@@ -9,16 +9,16 @@ import { runStatisticsHeld } from './run-statistics.ts';
 import { bpfSyscallNumber, callAsync } from './syscall.ts';
 
 const BPF_PROG_QUERY = 16;
-/** BPF_MPROG_MAX (kernel/bpf/mprog.c), the limit of programs on a hook. */
+/** Maximum number of programs on a hook: BPF_MPROG_MAX, kernel/bpf/mprog.c. */
 const maxPrograms = 64;
 
-/** A program on a hook; `linkId` is null for one attached without a link. */
+/** A program on a hook. `linkId` is null if it was attached without a link. */
 export interface HookedProgram {
   programId: number;
   linkId: number | null;
 }
 
-/** The argument of BPF_PROG_QUERY, with buffers for the kernel's reply. */
+/** The argument of BPF_PROG_QUERY with buffers for the kernel's reply. */
 class Query {
   readonly attr = Buffer.alloc(bpf_attr.bytes);
   readonly #programs = Buffer.alloc(maxPrograms * 4);
@@ -57,7 +57,7 @@ export async function queryHook(ifindex: number, hook: LinkHook): Promise<Hooked
   return query.programs;
 }
 
-/** Errnos of targets that cannot hold programs or are gone: no such hook, no such device, a closed descriptor. */
+/** Errnos for targets without programs, since they do not support the hook or no longer exist. */
 const nothingAttached = new Set(['EINVAL', 'ENXIO', 'ENODEV', 'ENOENT', 'EOPNOTSUPP', 'EACCES', 'EBADF']);
 
 /**
@@ -86,7 +86,7 @@ export async function listAttachedPrograms(
   );
 }
 
-/** Combines a program's position on a hook with its kernel info; null when the program is gone. */
+/** Combines a program's position on a hook with its kernel info; null if the program no longer exists. */
 export function describeAttachedProgram(
   { hook, position, programId, linkId }: HookedProgram & Pick<AttachedProgram, 'hook' | 'position'>,
   ours: ReadonlySet<number>,

@@ -1,12 +1,12 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 
-/** Encodes an IPv4 address as four bytes in network order. @throws RangeError */
+/** Encodes an IPv4 address as four bytes in network byte order. @throws RangeError if the text is no IPv4 address */
 export function address4Bytes(text: string): number[] {
   if (!isIPv4(text)) throw new RangeError(`not an IPv4 address: ${text}`);
   return text.split('.').map(Number);
 }
 
-/** Encodes an IPv6 address as sixteen bytes in network order. @throws RangeError */
+/** Encodes an IPv6 address as sixteen bytes in network byte order. @throws RangeError if the text is no IPv6 address */
 export function address6Bytes(text: string): number[] {
   if (!isIPv6(text) || text.includes('%')) throw new RangeError(`not an IPv6 address: ${text}`);
   const [, prefix, dotted] = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text) ?? [];
@@ -19,14 +19,14 @@ export function address6Bytes(text: string): number[] {
   return words.map((word) => Number.parseInt(word, 16)).flatMap((word) => [word >> 8, word & 255]);
 }
 
-/** Formats four bytes as an IPv4 address, sixteen as an IPv6 address by RFC 5952. */
+/** Formats four bytes as an IPv4 address and sixteen bytes as an IPv6 address (RFC 5952). */
 export function addressText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
   const words = Buffer.from(bytes).toString('hex').match(/.{4}/g) ?? [];
   return new SocketAddress({ address: words.join(':'), family: 'ipv6' }).address;
 }
 
-/** Encodes a MAC address such as `02:70:6c:00:00:01` as six bytes. @throws RangeError */
+/** Encodes a MAC address such as `02:70:6c:00:00:01` as six bytes. @throws RangeError if the text is no MAC address */
 export function macBytes(text: string): number[] {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) throw new RangeError(`not a MAC address: ${text}`);
   return text.split(':').map((byte) => Number.parseInt(byte, 16));

@@ -12,31 +12,31 @@ import { callAsync } from './syscall.ts';
 const committedObject = new URL('../../bpf/objects/drops.bpf.o', import.meta.url);
 
 export interface DropProgramOptions {
-  /** Inode of the network namespace with the primaries. */
+  /** Inode of the network namespace that contains the primaries. */
   hostNetns: bigint;
   maxSlots: number;
-  /** Limit of counted pairs of pod and reason. */
+  /** Maximum number of pairs of pod and drop reason that are counted. */
   maxCounts: number;
-  /** True if tracepoint kfree_skb passes the receiving socket (Linux 6.11). */
+  /** True if tracepoint kfree_skb has the receiving socket as an argument (Linux 6.11). */
   receiverTold: boolean;
 }
 
-/** Number of packets of a pod that the kernel dropped for a reason. */
+/** Number of a pod's packets that the kernel dropped for a certain reason. */
 export interface KernelDropCount {
   pod: number;
-  /** Value of the running kernel's enum skb_drop_reason. */
+  /** Drop reason as a value of the running kernel's enum skb_drop_reason. */
   reason: number;
   packets: bigint;
-  /** Time of the last drop, CLOCK_BOOTTIME in ns. */
+  /** Time of the last drop in ns of CLOCK_BOOTTIME. */
   lastNs: bigint;
 }
 
 const u32 = (...numbers: number[]): Buffer => Buffer.from(Uint32Array.from(numbers).buffer);
 
-/** Size of struct drop_count of `bpf/drops.bpf.c`: u64 packets, u64 last. */
+/** Size of struct drop_count in `bpf/drops.bpf.c`: u64 packets, u64 last. */
 const countBytes = 16;
 
-/** Decodes an entry of the map `kernel_drops`: struct drop_key (u32 pod, u32 reason), and a struct drop_count per CPU. */
+/** Decodes an entry of map `kernel_drops`: struct drop_key (u32 pod, u32 reason) and a struct drop_count per CPU. */
 export function decodeKernelDropCount(key: Buffer, values: Buffer): KernelDropCount {
   let [packets, lastNs] = [0n, 0n];
   for (let at = 0; at + countBytes <= values.length; at += countBytes) {
@@ -69,12 +69,12 @@ export class KernelDropProgram {
     this.#lost = new ArrayMap(maps.get('lost_drops')!, 'lost_drops', 8);
   }
 
-  /** Assigns drops at the slot's primary to a pod; 0 to none. */
+  /** Attributes drops at the slot's primary to a pod; pod 0 stops this. */
   setSlot(slot: number, pod: number): void {
     this.#slots.set(slot, u32(pod));
   }
 
-  /** Assigns drops in the namespace to a pod; 0 to none. */
+  /** Attributes drops in a network namespace to a pod; pod 0 stops this. */
   setNamespace(inode: bigint, pod: number): void {
     if (pod === 0) this.#namespaces.delete(u32(Number(inode)));
     else this.#namespaces.set(u32(Number(inode)), u32(pod));
@@ -96,14 +96,14 @@ export class KernelDropProgram {
     return this.#lost.get(0).readBigUInt64LE() + programInfo(this.#object.programs.get('count_drop')!).misses;
   }
 
-  /** Detaches the program and deletes its counts. */
+  /** Detaches the drop tracing program and deletes its counts. */
   close(): void {
     closeSync(this.#link);
     this.#object.close();
   }
 }
 
-/** Loads and attaches the program. @throws ProblemError `verifier_refused`, `kernel_refused` */
+/** Loads and attaches the drop tracing program. @throws ProblemError `verifier_refused`, `kernel_refused` */
 export async function openKernelDropProgram(options: DropProgramOptions): Promise<KernelDropProgram> {
   const { hostNetns, maxSlots, maxCounts, receiverTold } = options;
   const object = await loadObject({

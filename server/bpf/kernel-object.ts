@@ -11,7 +11,9 @@ import { BpfError, checkResult, failedWith } from './error.ts';
 import { bpf_attr } from './kernel-structs.ts';
 import { bpfSyscallNumber } from './syscall.ts';
 
-/** Fills `info` with the kernel's struct bpf_{prog,map,link,btf}_info; fields that the kernel lacks stay zero. */
+/**
+ * Fills `info` with the kernel's struct bpf_{prog,map,link,btf}_info. Fields that the kernel does not have stay zero.
+ */
 export function readObjectInfo(what: string, fd: number, info: Buffer): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(info.length);
@@ -19,7 +21,7 @@ export function readObjectInfo(what: string, fd: number, info: Buffer): Buffer {
   return info;
 }
 
-/** Reads a NUL-terminated name in an info struct. */
+/** Reads a NUL-terminated name from a kernel info struct. */
 export const nameInInfo = (info: Buffer, offset: number, length = 16): string =>
   info.toString('latin1', offset, offset + length).replace(/\0.*$/s, '');
 
@@ -31,7 +33,7 @@ const openById = {
 };
 export type BpfObjectKind = keyof typeof openById;
 
-/** Runs `use` with a descriptor of the object `id`; returns null when the object is gone. */
+/** Runs `use` with a temporary descriptor of the BPF object with this id; returns null if the object does not exist. */
 export function withObjectById<T>(what: BpfObjectKind, id: number, use: (fd: number) => T): T | null {
   const fd = openById[what](id);
   if (failedWith(fd, 'ENOENT')) return null;
@@ -46,7 +48,7 @@ export function withObjectById<T>(what: BpfObjectKind, id: number, use: (fd: num
 /** BPF_{PROG,MAP,BTF,LINK}_GET_NEXT_ID, <linux/bpf.h>. */
 const nextIdCommand: Record<BpfObjectKind, number> = { program: 11, map: 12, btf: 23, link: 31 };
 
-/** Lists the ids of all programs, maps, links or BTF objects of this kernel, ascending. */
+/** Lists the ids of all programs, maps, links or BTF objects in the kernel in ascending order. */
 export function listObjectIds(what: BpfObjectKind): number[] {
   const ids: number[] = [];
   const attr = Buffer.alloc(bpf_attr.bytes);
@@ -62,13 +64,13 @@ export function listObjectIds(what: BpfObjectKind): number[] {
   }
 }
 
-/** Reads the fields that /proc/PID/fdinfo has for a BPF descriptor beyond its info: `memlock` in bytes, `frozen`, … */
+/** Reads the fields of a BPF descriptor from /proc/thread-self/fdinfo, such as `memlock` (in bytes) and `frozen`. */
 export function readFdinfo(fd: number): Record<string, string> {
   const text = readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1');
   return Object.fromEntries(Array.from(text.matchAll(/^(\w+):\s*(.*)$/gm), ([, key, value]) => [key, value]));
 }
 
-/** Returns the `memlock` field of fdinfo in bytes; null from a kernel that does not report it. */
+/** Returns the locked memory of a BPF object in bytes from its fdinfo fields; null if the kernel does not report it. */
 export function memlockBytes(info: Record<string, string>): number | null {
   return info.memlock === undefined ? null : Number(info.memlock);
 }

@@ -17,7 +17,7 @@ export const bpf_prog_info = {
   nr_map_ids: 52,
   map_ids: 56,
   name: 64,
-  /** bit 0 of a bitfield */
+  /** Bit 0 of the bitfield at this offset. */
   gpl_compatible: 84,
   btf_id: 128,
   func_info_rec_size: 132,
@@ -92,7 +92,7 @@ export const bpf_btf_info = {
   kernel_btf: 28,
 } as const;
 
-/** union bpf_attr, a struct for each command of bpf(2). */
+/** Offsets in union bpf_attr, which has a struct for each command of bpf(2). */
 export const bpf_attr = {
   bytes: 120,
   // BPF_PROG_LOAD
@@ -142,8 +142,8 @@ export const bpf_line_info = {
   line_off: 8,
   line_col: 12,
 } as const;
-/** `dst_reg` and `src_reg` are the lower and upper half of the byte at 1. */
+/** Layout of struct bpf_insn; `dst_reg` and `src_reg` are the lower and upper half of the byte at offset 1. */
 export const bpf_insn = { bytes: 8, code: 0, dst_reg: 1, off: 2, imm: 4 } as const;
 
-/** Context of traffic control programs in BPF_PROG_TEST_RUN. */
+/** Layout of struct __sk_buff, the context of traffic control programs in BPF_PROG_TEST_RUN. */
 export const __sk_buff = { bytes: 192, ifindex: 40 } as const;

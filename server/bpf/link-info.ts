@@ -3,16 +3,16 @@ import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
 import { bpf_link_info as field } from './kernel-structs.ts';
 import { attachTypeName, linkTypeName } from './type-names.ts';
 
-/** A tcx or netkit link. */
+/** Kernel info of a tcx or netkit link. */
 export interface DeviceLinkInfo {
   id: number;
   programId: number;
-  /** 0: detached, because the device is gone */
+  /** Interface index of the device; 0 after the device was removed, which detaches the link. */
   ifindex: number;
   attachType: number;
 }
 
-/** Reads struct bpf_link_info, <linux/bpf.h>, of a tcx or netkit link's descriptor. */
+/** Reads struct bpf_link_info (<linux/bpf.h>) of a tcx or netkit link by its descriptor. */
 export function deviceLinkInfo(fd: number): DeviceLinkInfo {
   const info = readObjectInfo('a link', fd, Buffer.alloc(field.bytes));
   return {
@@ -23,13 +23,13 @@ export function deviceLinkInfo(fd: number): DeviceLinkInfo {
   };
 }
 
-/** A link of any type, with the target that its program is attached to, as far as the kernel reports it. */
+/** Kernel info of a link of any type, with the target that its program is attached to. */
 export interface LinkInfo {
   id: number;
-  /** enum bpf_link_type in lower case */
+  /** Link type: the name from enum bpf_link_type in lowercase. */
   type: string;
   programId: number;
-  /** enum bpf_attach_type in lower case; null for link types without one */
+  /** Attach type: the name from enum bpf_attach_type in lowercase; null for link types without an attach type. */
   attachType: string | null;
   at: /** ifindex 0: the device is gone */
     | { kind: 'device'; ifindex: number }
@@ -42,13 +42,13 @@ export interface LinkInfo {
 
 const nameBytes = 256;
 
-/** Reads a link of this kernel by its id; null when it is gone. */
+/** Reads the kernel info of a link by its id; null if the link does not exist. */
 export const linkInfoById = (id: number): LinkInfo | null =>
   withObjectById('link', id, (fd) => {
     const info = readObjectInfo(`link ${id}`, fd, Buffer.alloc(field.bytes));
     const type = linkTypeName(info.readUInt32LE(field.type));
     const u32 = (at: number): number => info.readUInt32LE(at);
-    /** Reads the info again with a buffer for the name whose pointer and length are at these offsets. */
+    /** Reads a name by requesting the info again with a buffer at the offsets of the name's pointer and length. */
     const name = (at: number, lengthAt: number): string => {
       const text = Buffer.alloc(nameBytes);
       const again = Buffer.alloc(field.bytes);
@@ -118,7 +118,7 @@ export const linkInfoById = (id: number): LinkInfo | null =>
     }
   });
 
-/** NFPROTO_* and NF_INET_* hooks, <linux/netfilter.h>. */
+/** Formats NFPROTO_* and NF_INET_* values of a netfilter link (<linux/netfilter.h>) with its priority. */
 function netfilterText(family: number, hook: number, priority: number): string {
   const families: Record<number, string> = {
     1: 'inet',
@@ -132,7 +132,7 @@ function netfilterText(family: number, hook: number, priority: number): string {
   return `${families[family] ?? `family ${family}`} ${hooks[hook] ?? `hook ${hook}`} priority ${priority}`;
 }
 
-/** Formats enum bpf_perf_event_type with the name of its target, which all types keep at the same offsets. */
+/** Formats enum bpf_perf_event_type with the name of the target, which is at the same offset for all types. */
 function perfEventText(type: number, name: (at: number, lengthAt: number) => string): string {
   const typeName = ['', 'uprobe', 'uretprobe', 'kprobe', 'kretprobe', 'tracepoint'][type];
   if (typeName)

@@ -12,11 +12,11 @@ import { bpfSyscallNumber, callAsync } from './syscall.ts';
 const BPF_LINK_CREATE = 28;
 
 export interface LinkOptions {
-  /** of a device of the caller's namespace; for both netkit hooks the primary's */
+  /** Interface index in the caller's network namespace; that of the primary for both netkit hooks. */
   ifindex: number;
-  /** descriptor of the program */
+  /** Descriptor of the program to attach. */
   program: number;
-  /** default tail */
+  /** Position among the programs of the hook; default `tail`. */
   anchor?: Anchor;
 }
 
@@ -40,18 +40,18 @@ export async function createLink(
   return openedDescriptor(checkResult(operation, result), `link: ${operation}`);
 }
 
-/** Replaces the link's program atomically, so that no packet passes without one. It takes RTNL. */
+/** Replaces the program of a link atomically, so that every packet meets the old or the new one. Waits for RTNL. */
 export async function updateLink(operation: string, link: number, program: number): Promise<void> {
   checkResult(operation, await callAsync(bpf_link_update, link, program, null));
 }
 
-/** Detaches the link's program now, even if others hold the link. Idempotent. It takes RTNL. */
+/** Detaches a link's program even if other processes hold the link. Does nothing if it is detached. Waits for RTNL. */
 export async function detachLink(operation: string, link: number): Promise<void> {
   const result = await callAsync(bpf_link_detach, link);
   if (!failedWith(result, 'ENOLINK')) checkResult(operation, result);
 }
 
-/** Runs `use` with a descriptor of the link pinned at `path`; returns null when there is none. */
+/** Runs `use` with a temporary descriptor of the link pinned at `path`; returns null if nothing is pinned there. */
 export async function withPinnedLink<T>(
   path: string,
   use: (fd: number, info: DeviceLinkInfo) => T | Promise<T>,

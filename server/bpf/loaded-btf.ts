@@ -2,16 +2,16 @@ import { addressOf } from '../ffi/libc.ts';
 import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
 import { bpf_btf_info as field } from './kernel-structs.ts';
 
-/** BTF loaded in the kernel: a program's, the kernel's own (`vmlinux`) or a module's. */
+/** BTF that is loaded in the kernel: of a program, of the kernel itself (`vmlinux`) or of a module. */
 export interface LoadedBtf {
   bytes: Buffer;
-  /** empty for a program's */
+  /** Name of the kernel or module that the BTF describes; empty for a program's BTF. */
   name: string;
-  /** true for the kernel's own and for a module's, which extends it */
+  /** True for the BTF of the kernel and of its modules, which extends the kernel's. */
   kernel: boolean;
 }
 
-/** Reads a BTF object of this kernel by its id, by struct bpf_btf_info, <linux/bpf.h>; null when it is gone. */
+/** Reads a BTF object by its id (struct bpf_btf_info, <linux/bpf.h>); null if it does not exist. */
 export const readLoadedBtf = (id: number): LoadedBtf | null =>
   withObjectById('btf', id, (fd) => {
     const size = readObjectInfo(`BTF ${id}`, fd, Buffer.alloc(field.bytes)).readUInt32LE(field.btf_size);

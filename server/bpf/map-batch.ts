@@ -7,12 +7,12 @@ import {
 import { checkResult, failedWith } from './error.ts';
 import { callAsync } from './syscall.ts';
 
-/** BPF_F_LOCK: writes the value of an existing entry in place, under its spin lock. */
+/** BPF_F_LOCK, <linux/bpf.h>: updates the value of an existing entry in place under its spin lock. */
 const BPF_F_LOCK = 4;
-/** The kernel's internal ENOTSUPP, which user space has no name for. */
+/** ENOTSUPP, an errno that is internal to the kernel and unknown to user space. */
 const ENOTSUPP = 524;
 
-/** Keys of one length, concatenated. */
+/** Keys of a map, all of the same size, concatenated in one buffer. */
 export interface MapKeys {
   count: number;
   keys: Buffer;
@@ -31,7 +31,7 @@ function options(elementFlags: number): Buffer {
 
 const u32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);
 
-/** Tests for a kernel without batch operations on this type of map (before 5.6, or 5.12 for tries). */
+/** True if the kernel has no batch operations for this type of map (before Linux 5.6, or 5.12 for LPM tries). */
 const batchUnsupported = (result: number): boolean =>
   result === -ENOTSUPP || failedWith(result, 'EINVAL', 'EOPNOTSUPP');
 
@@ -64,7 +64,7 @@ export async function updateMapBatch(
   }
 }
 
-/** Deletes entries off the event loop and ignores missing ones. @throws BpfError */
+/** Deletes map entries without blocking the event loop, ignoring missing keys. @throws BpfError */
 export async function deleteMapBatch(map: string, fd: number, { count, keys }: MapKeys): Promise<void> {
   const keyBytes = keys.length / count;
   for (let from = 0; from < count; ) {

@@ -19,7 +19,7 @@ const arrays = new Set([
 ]);
 const perCpu = new Set(['percpu_hash', 'lru_percpu_hash', 'percpu_array', 'percpu_cgroup_storage']);
 
-/** Explains why the entries of a map of this type cannot be listed; null when they can (get_next_key, lookup). */
+/** Explains why the entries of a map type cannot be listed; null if they can. */
 export function whyNotListable(type: string): string | null {
   if (type === 'ringbuf' || type === 'user_ringbuf')
     return 'a ring buffer holds records, and reading removes them';
@@ -36,11 +36,11 @@ export function whyNotListable(type: string): string | null {
 export const isArrayMapType = (type: string): boolean => arrays.has(type);
 export const isPerCpuMapType = (type: string): boolean => perCpu.has(type);
 
-/** Distance in bytes between the values of two CPUs in a per-CPU lookup: the kernel rounds values up to 8. */
+/** Returns the distance in bytes between the values of two CPUs in a per-CPU lookup: the value size padded to 8. */
 export const perCpuValueStride = (info: Pick<MapInfo, 'valueBytes'>): number =>
   Math.ceil(info.valueBytes / 8) * 8;
 
-/** Bytes that a lookup returns: for per-CPU maps the values of all possible CPUs, each rounded up to 8. */
+/** Returns the size of a lookup result in bytes; for a per-CPU map it has the padded values of all possible CPUs. */
 export const lookupValueBytes = (info: Pick<MapInfo, 'type' | 'valueBytes'>): number => {
   const type = mapTypeName(info.type);
   if (isPerCpuMapType(type)) return perCpuValueStride(info) * libbpf_num_possible_cpus();
@@ -60,7 +60,10 @@ export function nextMapKey(fd: number, key: Buffer | null, keyBytes: number): Bu
   return next;
 }
 
-/** Reads the value of a key; null when there is none. @throws BpfError EOPNOTSUPP for maps that cannot be read */
+/**
+ * Looks up the value of a map key; null if there is no entry.
+ * @throws BpfError EOPNOTSUPP for an unreadable map type
+ */
 export function lookUpMapEntry(fd: number, key: Buffer, bytes: number): Buffer | null {
   const value = Buffer.alloc(bytes);
   const result = bpf_map_lookup_elem(fd, key, value);
@@ -69,12 +72,12 @@ export function lookUpMapEntry(fd: number, key: Buffer, bytes: number): Buffer |
   return value;
 }
 
-/** Writes an entry. @throws BpfError E2BIG when the map is full */
+/** Writes a map entry. @throws BpfError E2BIG if the map is full */
 export const writeMapEntry = (operation: string, fd: number, key: Buffer, value: Buffer): void => {
   checkResult(operation, bpf_map_update_elem(fd, key, value, 0));
 };
 
-/** Deletes an entry. @returns false when there was none @throws BpfError EINVAL for an array */
+/** Deletes a map entry. @returns false if there was none @throws BpfError EINVAL for an array map */
 export function deleteMapEntry(operation: string, fd: number, key: Buffer): boolean {
   const result = bpf_map_delete_elem(fd, key);
   if (failedWith(result, 'ENOENT')) return false;

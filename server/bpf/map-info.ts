@@ -12,14 +12,14 @@ export interface MapInfo {
   maxEntries: number;
   flags: number;
   name: string;
-  /** id of the BTF object that describes keys and values; 0: none */
+  /** Id of the BTF object that describes the map's keys and values; 0 if there is none. */
   btfId: number;
-  /** ids of types in that object; 0: none */
+  /** Type id of the map's keys in its BTF object; 0 if unknown. */
   keyTypeId: number;
   valueTypeId: number;
 }
 
-/** Reads struct bpf_map_info, <linux/bpf.h>, of a map's descriptor. */
+/** Reads struct bpf_map_info (<linux/bpf.h>) by a map's descriptor. */
 export function mapInfo(fd: number): MapInfo {
   const info = readObjectInfo('a map', fd, Buffer.alloc(bpf_map_info.bytes));
   return {
@@ -36,7 +36,7 @@ export function mapInfo(fd: number): MapInfo {
   };
 }
 
-/** Opens any map of this kernel by its id; null when it is gone. @returns a descriptor that the caller closes */
+/** Opens a map by its id. @returns a descriptor for the caller to close, or null if the map does not exist */
 export function mapFdById(id: number): number | null {
   const fd = bpf_map_get_fd_by_id(id);
   if (failedWith(fd, 'ENOENT')) return null;

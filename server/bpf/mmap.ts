@@ -5,12 +5,12 @@ const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 
-/** The memory of an array map (BPF_F_MMAPABLE) or ring buffer, shared with the programs: access needs no system call. */
+/** Memory of an array map (BPF_F_MMAPABLE) or ring buffer, shared with BPF programs and read without system calls. */
 export class MemoryMapping {
   readonly buffer: ArrayBuffer;
   readonly #address: bigint;
 
-  /** @throws ProblemError `kernel_refused` */
+  /** Maps the memory of a BPF map into this process. @throws ProblemError `kernel_refused` */
   constructor(what: string, fd: number, bytes: number, { offset = 0, readOnly = false } = {}) {
     this.#address = mmap(null, bytes, readOnly ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
     if (this.#address === mapFailed)
@@ -18,7 +18,7 @@ export class MemoryMapping {
     this.buffer = viewOf(this.#address, bytes);
   }
 
-  /** Unmaps the memory. Access to `buffer` or its views crashes the process afterwards. */
+  /** Unmaps the memory. Using `buffer` or a view of it afterwards crashes the process. */
   close(): void {
     munmap(this.#address, this.buffer.byteLength);
   }

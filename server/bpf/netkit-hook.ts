@@ -2,7 +2,7 @@ import { anchorHints } from './anchor.ts';
 import { BpfError } from './error.ts';
 import { createLink, type LinkOptions } from './link.ts';
 
-/** enum bpf_attach_type, <linux/bpf.h>. */
+/** Values of enum bpf_attach_type for netkit hooks, <linux/bpf.h>. */
 export const netkitAttachTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
 export type NetkitHook = keyof typeof netkitAttachTypes;
 

@@ -9,40 +9,40 @@ import { verifierError } from './verifier-log.ts';
 
 export interface MapOptions {
   maxEntries?: number;
-  /** descriptor of a map to use instead of a new one; it stays the caller's */
+  /** Descriptor of an existing map to use instead of a new one; the caller keeps it open and closes it. */
   reuse?: number;
 }
 
 export interface LoadOptions {
-  /** names the object in errors, and prefixes the map names of its data sections */
+  /** Name of the object in error messages, and prefix of the map names of its data sections. */
   name: string;
   image: Buffer;
   maps?: Record<string, MapOptions>;
-  /** Writes .rodata, whose values the verifier then treats as constants. */
+  /** Sets the content of .rodata, which the verifier treats as constants. */
   rodata?: (bytes: Buffer) => void;
-  /** the only program to load, as a traffic control program whatever its section; default all */
+  /** Name of the only program to load, as a traffic control program regardless of its section; default all programs. */
   program?: string;
 }
 
-/** A loaded object. It owns its descriptors: `close` closes them; pinned and attached objects stay in the kernel. */
+/** A loaded BPF object. `close` closes its descriptors; what is pinned or attached stays in the kernel. */
 export interface LoadedObject {
   programs: ReadonlyMap<string, number>;
   maps: ReadonlyMap<string, number>;
   close(): void;
 }
 
-/** The programs and maps that an object declares, read before anything is loaded. */
+/** Programs and maps that a BPF object file declares. */
 export interface ObjectDescription {
-  /** `type` is enum bpf_prog_type, 0 for a section that libbpf does not know. */
+  /** Programs in the object file; `type` is a value of enum bpf_prog_type, or 0 for a section unknown to libbpf. */
   programs: { name: string; section: string; type: number }[];
-  /** includes data sections; `maxEntries` is 0 when the loader has to set it */
+  /** Maps in the object file, including data sections; `maxEntries` is 0 if the loader has to set it. */
   maps: (Pick<MapInfo, 'name' | 'type' | 'keyBytes' | 'valueBytes' | 'maxEntries' | 'flags'> & {
-    /** true for a data section such as .rodata, which libbpf loads as a map */
+    /** True for a data section such as .rodata, which libbpf loads as a map. */
     data: boolean;
   })[];
 }
 
-/** BPF_PROG_TYPE_SCHED_CLS, <linux/bpf.h>: the type of programs on tcx, netkit and clsact hooks. */
+/** BPF_PROG_TYPE_SCHED_CLS, <linux/bpf.h>: type of the programs on tcx, netkit and clsact hooks. */
 export const schedClsProgramType = 3;
 
 const logBytes = 1 << 20;
@@ -55,7 +55,7 @@ function openOptions(name: Buffer): Buffer {
   return options;
 }
 
-/** Iterates over the programs or maps of an object. */
+/** Iterates over the programs or maps of an open BPF object. */
 function* members(
   next: (object: libbpf.Pointer, previous: libbpf.Pointer) => libbpf.Pointer,
   object: libbpf.Pointer,
@@ -63,7 +63,7 @@ function* members(
   for (let member = next(object, null); member; member = next(object, member)) yield member;
 }
 
-/** Builds the error of a refused load: the kernel writes a log only for the program that it refuses. */
+/** Creates the error of a failed load. The kernel writes a log only for the program that the verifier refuses. */
 function loadError(name: string, error: number, logs: ReadonlyMap<string, Buffer>): ProblemError {
   for (const [program, log] of logs) {
     const end = log.indexOf(0);
@@ -72,7 +72,7 @@ function loadError(name: string, error: number, logs: ReadonlyMap<string, Buffer
   return new BpfError(`load ${name}`, error);
 }
 
-/** enum libbpf_errno (bpf/libbpf.h). */
+/** Meaning of the errors in enum libbpf_errno, <bpf/libbpf.h>. */
 const libbpfErrors: Record<number, string> = {
   4000: 'not an ELF file that libelf can read',
   4001: 'not a BPF object',
@@ -80,7 +80,7 @@ const libbpfErrors: Record<number, string> = {
   4005: 'it has an unresolvable relocation',
 };
 
-/** Opens an object without loading it. @throws ProblemError `bad_object` when libbpf cannot read it */
+/** Opens a BPF object file without loading it. @throws ProblemError `bad_object` if libbpf cannot read it */
 function openObject(name: string, image: Buffer): bigint {
   const cName = Buffer.from(`${name}\0`);
   const object = libbpf.bpf_object__open_mem(image, image.length, openOptions(cName));
@@ -92,7 +92,7 @@ function openObject(name: string, image: Buffer): bigint {
   });
 }
 
-/** Lists the programs and maps of an object without loading it. @throws ProblemError `bad_object` */
+/** Lists the programs and maps in a BPF object file without loading it. @throws ProblemError `bad_object` */
 export function describeObject(name: string, image: Buffer): ObjectDescription {
   const object = openObject(name, image);
   try {
@@ -160,7 +160,7 @@ export async function loadObject(request: LoadOptions): Promise<LoadedObject> {
   }
 }
 
-/** Selects the named program to be loaded for traffic control, and excludes any other. @returns true if selected */
+/** Selects a program by name for loading and excludes all others. @returns true if `program` is the selected one */
 function selectProgram(name: string, program: bigint): boolean {
   const selected = libbpf.bpf_program__name(program) === name;
   if (selected)

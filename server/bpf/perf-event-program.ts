@@ -5,7 +5,7 @@ import { bpfSyscallNumber } from './syscall.ts';
 
 const BPF_TASK_FD_QUERY = 20;
 const ENOSPC = 28;
-/** enum bpf_task_fd_type, <linux/bpf.h>. */
+/** Names of the values of enum bpf_task_fd_type, <linux/bpf.h>. */
 const fdTypes = ['raw_tracepoint', 'tracepoint', 'kprobe', 'kretprobe', 'uprobe', 'uretprobe'];
 
 /**

@@ -6,7 +6,7 @@ import { bpf_obj_get, bpf_obj_pin } from '../ffi/libbpf.ts';
 import { errno, mount } from '../ffi/libc.ts';
 import { BpfError, checkResult, failedWith } from './error.ts';
 
-/** BPF_FS_MAGIC (linux/magic.h). */
+/** BPF_FS_MAGIC, <linux/magic.h>. */
 const bpffsMagic = 0xcafe4a11;
 const bpffsMount = '/sys/fs/bpf';
 
@@ -37,7 +37,7 @@ export function ensurePinDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/** Lists the names in a pin directory; empty when there is none. */
+/** Lists the names in a directory of pins; empty if the directory does not exist. */
 export function pinnedNames(directory: string): string[] {
   try {
     return readdirSync(directory);
@@ -47,12 +47,12 @@ export function pinnedNames(directory: string): string[] {
   }
 }
 
-/** Pins the object behind `fd`. @throws BpfError EEXIST when the name is taken */
+/** Pins a BPF object by its descriptor. @throws BpfError EEXIST if the path exists */
 export function pin(fd: number, path: string): void {
   checkResult(`pin ${path}`, bpf_obj_pin(fd, path));
 }
 
-/** Pins the object behind `fd` and atomically replaces an older pin of that name. */
+/** Pins a BPF object by its descriptor, atomically replacing an older pin at this path. */
 export function pinOver(fd: number, path: string): void {
   const fresh = `${path}-new`;
   unpin(fresh);
@@ -60,14 +60,14 @@ export function pinOver(fd: number, path: string): void {
   renameSync(fresh, path);
 }
 
-/** Opens the object pinned at `path`; null when there is none. @returns a descriptor that the caller closes */
+/** Opens the BPF object pinned at `path`. @returns a descriptor for the caller to close, or null if there is no pin */
 export function openPinned(path: string): number | null {
   const fd = bpf_obj_get(path);
   if (failedWith(fd, 'ENOENT')) return null;
   return openedDescriptor(checkResult(`open pin ${path}`, fd), `pin ${path}`);
 }
 
-/** Removes a pin. Idempotent. */
+/** Removes a pin; does nothing if there is none. */
 export function unpin(path: string): void {
   try {
     unlinkSync(path);
@@ -76,7 +76,7 @@ export function unpin(path: string): void {
   }
 }
 
-/** Removes a directory of pins with its subdirectories. Idempotent. */
+/** Removes a directory of pins with its subdirectories; does nothing if it does not exist. */
 export function removePinDirectory(directory: string): void {
   for (const entry of pinnedEntries(directory))
     if (entry.isDirectory()) removePinDirectory(join(directory, entry.name));

@@ -10,25 +10,25 @@ export interface ProgramInfo {
   id: number;
   type: number;
   name: string;
-  /** the kernel's hash of the instructions, 16 hexadecimal digits */
+  /** The kernel's hash of the program's instructions as 16 hexadecimal digits. */
   tag: string;
   loadedAt: Date;
   jitedBytes: number;
   xlatedBytes: number;
-  /** since load, while run statistics were enabled */
+  /** Total run time since the program was loaded, in ns, counted only while run statistics are enabled. */
   runTimeNs: number;
   runCount: number;
-  /** runs skipped since load because the program was already running on that CPU */
+  /** Number of skipped runs since load, because the program was already running on the same CPU. */
   misses: bigint;
-  /** 0 from a kernel that does not report it */
+  /** Number of instructions that the verifier processed; 0 if the kernel does not report it. */
   verifiedInstructions: number;
   mapIds: number[];
-  /** of the user who loaded it */
+  /** Id of the user who loaded the program. */
   uid: number;
   gpl: boolean;
-  /** 0: none */
+  /** Id of the program's BTF object; 0 if it has none. */
   btfId: number;
-  /** the kernel function or program it attaches to: id of a BTF object (0: none) and of a type in it */
+  /** Id of the BTF object with the kernel function or program that the program attaches to; 0 if there is none. */
   attachBtfObjectId: number;
   attachBtfId: number;
 }
@@ -37,7 +37,7 @@ export interface ProgramInfo {
 const bootedAtMs = Date.now() - uptime() * 1000;
 const maxMaps = 64;
 
-/** Reads struct bpf_prog_info, <linux/bpf.h>, of a program's descriptor. */
+/** Reads struct bpf_prog_info (<linux/bpf.h>) by a program's descriptor. */
 export function programInfo(fd: number): ProgramInfo {
   const info = Buffer.alloc(field.bytes);
   const ids = Buffer.alloc(maxMaps * 4);
@@ -67,12 +67,12 @@ export function programInfo(fd: number): ProgramInfo {
   };
 }
 
-/** Opens any program of this kernel by its id; null when it is gone. @returns a descriptor that the caller closes */
+/** Opens a program by its id. @returns a descriptor for the caller to close, or null if the program does not exist */
 export function programFdById(id: number): number | null {
   const fd = bpf_prog_get_fd_by_id(id);
   if (failedWith(fd, 'ENOENT')) return null;
   return openedDescriptor(checkResult(`open program ${id}`, fd), `program ${id}`);
 }
 
-/** Reads the info of any program of this kernel; null when it is gone. */
+/** Reads the kernel info of a program by its id; null if the program does not exist. */
 export const programInfoById = (id: number): ProgramInfo | null => withObjectById('program', id, programInfo);

@@ -3,7 +3,10 @@ import { addressOf } from '../ffi/libc.ts';
 import { checkResult, failedWith } from './error.ts';
 import { __sk_buff } from './kernel-structs.ts';
 
-/** struct bpf_test_run_opts, <bpf/bpf.h>: data_in 8, data_size_in 24, ctx_in 32, ctx_size_in 48, retval 56, repeat 60, duration 64. */
+/**
+ * Size of struct bpf_test_run_opts, <bpf/bpf.h>: data_in 8, data_size_in 24, ctx_in 32, ctx_size_in 48, retval 56,
+ * repeat 60, duration 64.
+ */
 const optionsBytes = 80;
 
 /**

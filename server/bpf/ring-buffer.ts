@@ -2,11 +2,11 @@ import { mapInfo } from './map-info.ts';
 import { MemoryMapping } from './mmap.ts';
 
 const pageBytes = 4096;
-/** BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ, <linux/bpf.h>. */
+/** BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT and BPF_RINGBUF_HDR_SZ, <linux/bpf.h>. */
 const busy = 1 << 31;
 const discarded = 1 << 30;
 const headerBytes = 8;
-/** Records that one call reads by default, so that the event loop is not blocked for long. */
+/** Default maximum number of records per read, which keeps the event loop responsive. */
 const maxRecords = 2000;
 
 /**
@@ -15,7 +15,7 @@ const maxRecords = 2000;
  * reader at a time.
  */
 export class RingBuffer {
-  /** descriptor of the map; polling reports it readable while there are records */
+  /** Descriptor of the ring buffer map, which poll(2) reports as readable while there are records. */
   readonly fd: number;
   readonly #bytes: bigint;
   readonly #maps: readonly MemoryMapping[];
@@ -24,7 +24,11 @@ export class RingBuffer {
   readonly #data: Buffer;
   readonly #headers: Int32Array;
 
-  /** @param fd descriptor of the map; it stays the caller's, open until `close` @throws ProblemError `kernel_refused` */
+  /**
+   * Maps the ring buffer.
+   * @param fd descriptor of the map, which must stay open until `close`
+   * @throws ProblemError `kernel_refused`
+   */
   constructor(what: string, fd: number) {
     this.fd = fd;
     const bytes = mapInfo(fd).maxEntries;

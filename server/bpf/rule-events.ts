@@ -5,42 +5,42 @@ import { decodeMappedAddress, encodeMappedAddress } from './rule-layout.ts';
 
 // Events that the programs send of packets, and the filters of traced packets, as bpf/rule-layout.h defines them.
 
-/** Header fields of a packet that rules evaluate. */
+/** Packet header fields that access rules are evaluated against. */
 export interface PacketTuple {
-  /** IP protocol number: the last next header of IPv6. */
+  /** IP protocol number; for IPv6, the last next header. */
   protocol: number;
   source: string;
   destination: string;
-  /** 0 for protocols without ports. */
+  /** Source port of the packet; 0 for protocols without ports. */
   sourcePort: number;
   destinationPort: number;
   icmp: { type: number; code: number } | null;
-  /** Flags of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; 0 for other protocols. */
+  /** TCP flags of the packet: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; 0 for other protocols. */
   tcpFlags: number;
 }
 
 /** Kinds of verdict events, in the order of enum podlane_verdict_kind. */
 const verdictKinds = ['dropped', 'logged', 'staged-deny', 'staged-allow'] as const;
 
-/** Verdict on one packet that was dropped, logged, or that the staged rule set would decide otherwise. */
+/** Event of a packet that was dropped or logged, or that the staged rule set would treat differently. */
 export interface VerdictEvent extends PacketTuple {
-  /** CLOCK_MONOTONIC. */
+  /** Time of the event in ns of CLOCK_MONOTONIC. */
   timeNs: bigint;
   slot: number;
-  /** Number of the pod whose rules evaluated the packet. */
+  /** Number of the pod whose rules were evaluated. */
   owner: number;
   direction: Direction;
-  /** With `staged-deny` the packet passed and the staged rules deny it, with `staged-allow` the reverse. */
+  /** Kind of the event; `staged-deny` is an allowed packet that the staged rules deny, `staged-allow` the reverse. */
   kind: (typeof verdictKinds)[number];
-  /** Null unless the packet was dropped. */
+  /** Reason of the drop; null if the packet was not dropped. */
   reason: DropReason | null;
-  /** Rule set that `rule` is a number of. */
+  /** Rule set that the rule number refers to. */
   set: RuleSetName;
-  /** Generation of the rule set, as the load of its tables returned it. */
+  /** Generation of the rule set, as returned when its tables were loaded. */
   generation: number;
-  /** Number of the rule that decided or logs; 0: the default action of the direction. */
+  /** Number of the rule that decided or logged; 0 for the default action of the direction. */
   rule: number;
-  /** Bytes of the network packet. */
+  /** Length of the packet in bytes from the network header on. */
   length: number;
 }
 
@@ -73,7 +73,7 @@ export function decodeVerdict(record: Buffer): VerdictEvent {
   };
 }
 
-/** Hooks of our programs, in the order of enum podlane_hook (bpf/datapath.bpf.c). */
+/** Hooks of Podlane's programs, in the order of enum podlane_hook (`bpf/datapath.bpf.c`). */
 const hooks = [
   'netkit/peer',
   'netkit/primary',
@@ -84,25 +84,25 @@ const hooks = [
 ] as const;
 const traceVerdicts = ['next', 'dropped', 'redirected'] as const;
 
-/** Result of one run of one of our programs on a traced packet. */
+/** Event of one program run on a traced packet. */
 export interface TraceEvent {
-  /** Id of the filter that matched. */
+  /** Id of the trace filter that matched. */
   id: number;
-  /** CLOCK_MONOTONIC. */
+  /** Time of the event in ns of CLOCK_MONOTONIC. */
   timeNs: bigint;
   slot: number;
   owner: number;
   hook: (typeof hooks)[number];
   verdict: (typeof traceVerdicts)[number];
-  /** Null unless the packet was dropped. */
+  /** Reason of the drop; null if the packet was not dropped. */
   reason: DropReason | null;
-  /** Number of the active rule that denied the packet; 0: the default action, or the drop has another reason. */
+  /** Number of the active rule that denied the packet; 0 for the default action or a drop for another reason. */
   rule: number;
-  /** Slot that the packet was redirected to. */
+  /** Slot that the packet was redirected to; null if it was not redirected. */
   target: number | null;
-  /** Bytes of the network packet. */
+  /** Length of the packet in bytes from the network header on. */
   length: number;
-  /** Headers from the network header to the end of layer 4's, without payload; at most 96 bytes. */
+  /** Packet headers up to and including layer 4, without payload; at most 96 bytes. */
   headers: Buffer;
 }
 
@@ -127,15 +127,15 @@ export function decodeTrace(record: Buffer): TraceEvent {
   };
 }
 
-/** Packets to trace; a field that is missing matches any packet. */
+/** Filter of the packets to trace; a missing field matches any packet. */
 export interface TraceFilter {
-  /** Returned with each event of the filter; not 0. */
+  /** Id of the filter, which each of its events carries; must not be 0. */
   id: number;
-  /** Number of the pod. */
+  /** Number of the pod whose packets are traced. */
   owner?: number;
-  /** Source or destination. */
+  /** Address that must be the packet's source or destination. */
   address?: string;
-  /** Source or destination port. */
+  /** Port that must be the packet's source or destination port. */
   port?: number;
   protocol?: number;
   family?: 4 | 6;

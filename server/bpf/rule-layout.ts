@@ -2,13 +2,15 @@ import { address4Bytes, address6Bytes, addressText } from './ip-address.ts';
 
 // Sizes, offsets and numbers of bpf/rule-layout.h.
 
-/** Capacities of the rule maps that the configuration does not size. */
+/** Capacities of the rule maps that are not configurable. */
 export const ruleMapCapacity = {
-  /** Prefixes of one rule set: twice as many as a set may have, since the next tables are written beside the current ones. */
+  /**
+   * Number of prefixes per rule set: twice the allowed number, since new tables are written beside the current ones.
+   */
   ipcache: 131_072,
-  /** Elements of `policies` of one rule set. */
+  /** Number of elements in the policies map of a rule set. */
   policies: 262_144,
-  /** Elements of `rule_entries`, which both rule sets share. */
+  /** Number of elements in the rule entries map, which both rule sets share. */
   entries: 524_288,
   nodeAddresses: 4096,
   fragments: 1024,
@@ -17,9 +19,9 @@ export const ruleMapCapacity = {
   traceFilters: 4,
 } as const;
 
-/** Size of struct podlane_settings. */
+/** Size of struct podlane_settings in bytes. */
 export const settingsBytes = 112;
-/** Offsets of the fields of struct podlane_settings. */
+/** Offsets of the fields in struct podlane_settings. */
 export const settingsOffset = {
   flags: 0,
   generation: 4,
@@ -29,44 +31,47 @@ export const settingsOffset = {
   verdictBurst: 96,
   lostTraces: 104,
 } as const;
-/** Bits of `flags` in struct podlane_settings. */
+/** Bits of the field `flags` in struct podlane_settings. */
 export const settingsFlag = { active: 1, staged: 2, trace: 4 } as const;
 
-/** Protocols that have conntrack timeouts of their own, in the order of enum podlane_timeout_kind. */
+/** Protocols with their own conntrack timeouts, in the order of enum podlane_timeout_kind. */
 export const timeoutKinds = ['tcp', 'udp', 'icmp', 'other'] as const;
-/** States of a connection, in the order of enum podlane_conntrack_state. */
+/** Conntrack states, in the order of enum podlane_conntrack_state. */
 export const conntrackStates = ['unreplied', 'replied', 'closing'] as const;
 
 /** Size of struct podlane_ipcache_key: prefix_length 0, address 4. */
 export const ipcacheKeyBytes = 20;
-/** Size of struct podlane_ipcache_entry: a u32 identity per table. */
+/** Size of struct podlane_ipcache_entry: a u32 identity for each of the A/B tables. */
 export const ipcacheEntryBytes = 8;
-/** Size of struct podlane_pod_policies: u32 policy and u32 default_entries per table and direction, a lock, 4 bytes of padding. */
+/**
+ * Size of struct podlane_pod_policies: u32 policy and u32 default_entries per A/B table and direction, a lock,
+ * padding.
+ */
 export const podPoliciesBytes = 40;
-/** Value of `default_entries` in a table that does not know the pod. */
+/** Value of `default_entries` for a pod that the rule tables do not know. */
 export const unknownPod = 0xffff_ffff;
 /** Size of struct podlane_policy_key: policy 0, identity 4. */
 export const policyKeyBytes = 8;
-/** Size of struct podlane_policy_entry: a u32 index of entries per table, a lock. */
+/** Size of struct podlane_policy_entry: a u32 index of rule entries for each of the A/B tables, a lock. */
 export const policyEntryBytes = 12;
 /** Size of struct podlane_rule_entry: protocol_port 0, mask 4, verdict_and_parent 8, rule 12, log_rule 14, hits 16. */
 export const ruleEntryBytes = 24;
-/** Numbers of verdicts in `verdict_and_parent`; with `default` the pod's default entries decide. */
+/** Values of the verdict in `verdict_and_parent`; `default` leaves the decision to the pod's default entries. */
 export const entryVerdicts = { allow: 0, deny: 1, default: 2 } as const;
-/** PODLANE_PARENT_MASK: bits of `verdict_and_parent` that are the offset of the enclosing entry. */
+/** PODLANE_PARENT_MASK: bits of `verdict_and_parent` with the offset of the enclosing entry. */
 export const parentMask = 0xff_ffff;
 
 const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
-/** Encodes an address in 16 bytes, IPv4 as ::ffff:a.b.c.d. @throws RangeError */
+/** Encodes an IP address as 16 bytes, IPv4 as ::ffff:a.b.c.d. @throws RangeError if the text is no IP address */
 export function encodeMappedAddress(address: string): Buffer {
   if (address.includes(':')) return Buffer.from(address6Bytes(address));
   return Buffer.from([...mappedPrefix, ...address4Bytes(address)]);
 }
-/** Size of struct podlane_node_address. */
+/** Size of struct podlane_node_address in bytes. */
 export const nodeAddressBytes = 16;
 
-/** Decodes what `encodeMappedAddress` returns. */
+/** Decodes the 16 bytes of an IP address; IPv4 is encoded as ::ffff:a.b.c.d. */
 export const decodeMappedAddress = (bytes: Buffer): string =>
   addressText(bytes.subarray(0, 12).equals(mappedPrefix) ? bytes.subarray(12, 16) : bytes.subarray(0, 16));
 

@@ -8,7 +8,7 @@ const BPF_STATS_RUN_TIME = 0;
 let holders = 0;
 let fd = -1;
 
-/** Tests if this process keeps BPF run statistics enabled. */
+/** True while this process keeps BPF run statistics enabled. */
 export const runStatisticsHeld = (): boolean => holders > 0;
 
 /**

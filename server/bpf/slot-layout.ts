@@ -2,19 +2,19 @@ import { address4Bytes, address6Bytes, addressText, macBytes, macText } from './
 
 // Keep this in step with bpf/slot-layout.h.
 
-/** ifindex of the primary in slot 0. */
+/** Interface index of the primary in slot 0. */
 export const ifindexBase = 1_048_576;
 export const primaryIfindex = (slot: number): number => ifindexBase + 2 * slot;
 export const peerIfindex = (slot: number): number => primaryIfindex(slot) + 1;
-/** Returns the slot of a device end by its ifindex; null for a foreign device. */
+/** Returns the slot of a primary or peer by its ifindex; null for a device that is not Podlane's. */
 export const slotOf = (ifindex: number): number | null =>
   ifindex < ifindexBase ? null : (ifindex - ifindexBase) >>> 1;
 
-/** Sizes of struct podlane_counters, 8 u64, and of struct podlane_drops, 16. */
+/** Sizes of struct podlane_counters (8 u64) and struct podlane_drops (16 u64) in bytes. */
 export const counterBytes = 64;
 export const dropBytes = 128;
 
-/** Size of struct podlane_config, which is all of .rodata. */
+/** Size of struct podlane_config, the only content of .rodata. */
 export const configBytes = 36;
 export const configBuildOffset = 4;
 
@@ -22,14 +22,14 @@ export const configBuildOffset = 4;
 export const slotBytes = 48;
 const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, redirect: 16 } as const;
 
-/** The configuration that the programs of a slot's device use. */
+/** Configuration of a slot, which the programs of its device read. */
 export interface SlotEntry {
-  /** number of the pod, the same for both devices of a migration; packets may come from any endpoint of this owner */
+  /** Number of the pod, which both devices of a migration share; packets may come from any address of the pod. */
   owner: number;
-  /** first address of each family, checked before the endpoint maps because most packets have it */
+  /** First IPv4 address of the pod, checked before the endpoint map, since most packets have it. */
   address4?: string | undefined;
   address6?: string | undefined;
-  /** hooks whose programs count and redirect: the device's own (netkit) or the primary's */
+  /** Hooks whose programs count and redirect packets: those of the device itself (netkit) or those of the primary. */
   hooks: 'device' | 'primary';
   /**
    * Redirects packets to other pods of the node, past the host's netfilter and past foreign programs that run after
@@ -37,13 +37,16 @@ export interface SlotEntry {
    * would not be translated back.
    */
   redirect: boolean;
-  /** destination and source of frames towards the pod: the peer's MAC and the primary's; null on netkit L3 */
+  /** Destination and source MAC of frames to the pod (the peer's and the primary's); null for netkit in L3 mode. */
   macs: { toPod: string; fromPod: string } | null;
-  /** drops packets from the pod with a source address that is not its own; default true */
+  /** Drops packets from the pod with a source address that is not the pod's; default true. */
   check?: boolean;
 }
 
-/** Encodes struct podlane_slot; null gives zeros, which disables all checks. @throws RangeError for an invalid address */
+/**
+ * Encodes struct podlane_slot; null gives zeros, which disable all checks.
+ * @throws RangeError for an invalid address
+ */
 export function encodeSlot(entry: SlotEntry | null): Buffer {
   const value = Buffer.alloc(slotBytes);
   if (entry === null) return value;
@@ -63,13 +66,13 @@ export function encodeSlot(entry: SlotEntry | null): Buffer {
   return value;
 }
 
-/** A slot read from the map, with every field present. */
+/** Configuration of a slot as read from the map, with every field present. */
 export interface DecodedSlot extends Required<Omit<SlotEntry, 'address4' | 'address6'>> {
   address4: string | undefined;
   address6: string | undefined;
 }
 
-/** Decodes struct podlane_slot; null for zeros. */
+/** Decodes struct podlane_slot; null if it is all zeros. */
 export function decodeSlot(value: Buffer): DecodedSlot | null {
   if (value.every((byte) => byte === 0)) return null;
   const flags = value.readUInt32LE(0);
@@ -87,14 +90,17 @@ export function decodeSlot(value: Buffer): DecodedSlot | null {
   };
 }
 
-/** Sizes of struct podlane_address4 and struct podlane_address6. */
+/** Sizes of struct podlane_address4 and struct podlane_address6, the keys of the endpoint maps, by IP version. */
 export const endpointKeyBytes = { 4: 8, 6: 16 } as const;
 /** Size of struct podlane_endpoint: slot 0, owner 4. */
 export const endpointBytes = 8;
-/** Capacity of the endpoint maps: addresses of each family per slot. */
+/** Maximum number of addresses per slot and address family in the endpoint maps. */
 export const endpointsPerSlot = 8;
 
-/** The device slot that packets to an address go to, and the pod that owns the address. */
+/**
+ * Endpoint of an IP address: the slot that packets are redirected to, and the number of the pod that owns the
+ * address.
+ */
 export interface Endpoint {
   slot: number;
   owner: number;
@@ -112,7 +118,7 @@ export function encodeEndpointKey(address: string): Buffer {
   return key.subarray(0, 12).equals(mappedPrefix) ? encodeEndpointKey(addressText(key.subarray(12))) : key;
 }
 
-/** Decodes a key of an endpoint map to an address. */
+/** Decodes the IP address that is the key of an endpoint map. */
 export const decodeEndpointKey = (key: Buffer): string =>
   addressText(key.length === endpointKeyBytes[4] ? key.subarray(0, 4) : key);
 

@@ -1,7 +1,7 @@
 import type { KoffiFunc } from 'koffi';
 import { errno } from '../ffi/libc.ts';
 
-/** The number of bpf(2), for commands and fields that libbpf 1.1 lacks. */
+/** System call number of bpf(2), for commands and fields that libbpf 1.1 lacks. */
 export const bpfSyscallNumber = process.arch === 'arm64' ? 280 : 321;
 
 /**

@@ -2,7 +2,7 @@ import { anchorHints } from './anchor.ts';
 import { BpfError } from './error.ts';
 import { createLink, type LinkOptions } from './link.ts';
 
-/** enum bpf_attach_type, <linux/bpf.h>. */
+/** Values of enum bpf_attach_type for tcx hooks, <linux/bpf.h>. */
 export const tcxAttachTypes = { 'tcx/ingress': 46, 'tcx/egress': 47 } as const;
 export type TcxHook = keyof typeof tcxAttachTypes;
 

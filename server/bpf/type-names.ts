@@ -7,14 +7,14 @@ const named = (names: string): ((number: number) => string) => {
   return (number) => list[number] ?? `type ${number}`;
 };
 
-/** Names a number of enum bpf_prog_type. */
+/** Returns the name of a value of enum bpf_prog_type. */
 export const programTypeName = named(`
   unspec socket_filter kprobe sched_cls sched_act tracepoint xdp perf_event cgroup_skb cgroup_sock lwt_in lwt_out
   lwt_xmit sock_ops sk_skb cgroup_device sk_msg raw_tracepoint cgroup_sock_addr lwt_seg6local lirc_mode2 sk_reuseport
   flow_dissector cgroup_sysctl raw_tracepoint_writable cgroup_sockopt tracing struct_ops ext lsm sk_lookup syscall
   netfilter`);
 
-/** Names a number of enum bpf_map_type. */
+/** Returns the name of a value of enum bpf_map_type. */
 export const mapTypeName = named(`
   unspec hash array prog_array perf_event_array percpu_hash percpu_array stack_trace cgroup_array lru_hash
   lru_percpu_hash lpm_trie array_of_maps hash_of_maps devmap sockmap cpumap xskmap sockhash cgroup_storage
@@ -32,28 +32,28 @@ const attachTypes = `
   trace_kprobe_multi lsm_cgroup struct_ops netfilter tcx_ingress tcx_egress trace_uprobe_multi cgroup_unix_connect
   cgroup_unix_sendmsg cgroup_unix_recvmsg cgroup_unix_getpeername cgroup_unix_getsockname netkit_primary netkit_peer
   trace_kprobe_session trace_uprobe_session`;
-/** Names a number of enum bpf_attach_type. */
+/** Returns the name of a value of enum bpf_attach_type. */
 export const attachTypeName = named(attachTypes);
-/** The attach types of cgroups. */
+/** Attach types of cgroup programs, with their values in enum bpf_attach_type. */
 export const cgroupAttachTypes: readonly { type: number; name: string }[] = attachTypes
   .trim()
   .split(/\s+/)
   .map((name, type) => ({ type, name }))
   .filter(({ name }) => name.startsWith('cgroup_') || name === 'lsm_cgroup');
 
-/** Names a number of enum bpf_link_type. */
+/** Returns the name of a value of enum bpf_link_type. */
 export const linkTypeName = named(`
   unspec raw_tracepoint tracing cgroup iter netns xdp perf_event kprobe_multi struct_ops netfilter tcx uprobe_multi
   netkit sockmap`);
 
-/** BPF_F_* of map creation, <linux/bpf.h>, by bit. */
+/** Names of the BPF_F_* flags of map creation (<linux/bpf.h>), in the order of their bits. */
 const mapFlags = `
   no_prealloc no_common_lru numa_node rdonly wronly stack_build_id zero_seed rdonly_prog wronly_prog clone mmapable
   preserve_elems inner_map link path_fd vtype_btf_obj_fd token_fd segv_on_fault no_user_conv`
   .trim()
   .split(/\s+/);
 
-/** Names the bits of a map's flags. */
+/** Returns the names of the flags that are set in a map's `map_flags`. */
 export const mapFlagNames = (flags: number): string[] =>
   Array.from({ length: 32 }, (_, bit) => bit)
     .filter((bit) => (flags >>> bit) & 1)

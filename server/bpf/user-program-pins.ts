@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Place } from '../../contract/build.ts';
+import type { UserProgramOrder } from '../../contract/build.ts';
 import type { Direction } from '../../contract/direction.ts';
 import type { Anchor } from './anchor.ts';
 import { linkHooks } from './datapath-programs.ts';
@@ -11,20 +11,20 @@ import { ensurePinDirectory, openPinned, pin, pinnedNames, removePinDirectory, u
 import { programInfo } from './program-info.ts';
 import { primaryIfindex, slotOf } from './slot-layout.ts';
 
-/** A user program of a pod, as its pins describe it; they alone keep it loaded. */
+/** A pod's user program, described by its pins, which keep it loaded. */
 export interface UserProgramPin {
-  /** number of the pod, as in `owner` of its slots */
+  /** Number of the pod, the same as `owner` in the pod's slots. */
   owner: number;
-  /** from 1, unique within the pod */
+  /** Number of the user program within the pod, starting at 1. */
   number: number;
   direction: Direction;
-  place: Place;
+  place: UserProgramOrder;
   programId: number;
   path: string;
 }
 
 const directoryName = /^(\d+)-(\d+)-(egress|ingress|out|in)-(before|after)$/;
-/** Directions by their word in a directory's name. Earlier versions wrote `out` and `in`. */
+/** Directions by their spelling in the name of a pin directory. Earlier versions wrote `out` and `in`. */
 const directionNamed: Readonly<Record<string, Direction>> = {
   egress: 'egress',
   ingress: 'ingress',
@@ -60,13 +60,13 @@ export class UserProgramPins {
         programId,
         path,
         direction: directionNamed[String(direction)] ?? 'egress',
-        place: place as Place,
+        place: place as UserProgramOrder,
       });
     }
     this.#pins.sort((a, b) => a.owner - b.owner || a.number - b.number);
   }
 
-  /** Returns a pod's user programs by number, the order in which they were added. */
+  /** Lists a pod's user programs in the order in which they were added. */
   of(owner: number): UserProgramPin[] {
     return this.#pins.filter((each) => each.owner === owner);
   }
@@ -79,7 +79,7 @@ export class UserProgramPins {
     return new Set(this.#pins.map(({ owner }) => owner));
   }
 
-  /** Pins a loaded program without attaching it. */
+  /** Pins a loaded user program without attaching it. */
   add(
     program: number,
     where: Pick<UserProgramPin, 'owner' | 'number' | 'direction' | 'place'>,
@@ -94,7 +94,7 @@ export class UserProgramPins {
     return added;
   }
 
-  /** Runs `use` with a descriptor of the program. */
+  /** Runs `use` with a temporary descriptor of the user program. */
   async withProgram<T>({ path }: UserProgramPin, use: (fd: number) => Promise<T>): Promise<T> {
     const fd = openPinned(join(path, 'program'));
     if (fd === null) throw new Error(`open the user program pinned at ${path}: the pin is gone`);
@@ -105,7 +105,7 @@ export class UserProgramPins {
     }
   }
 
-  /** Attaches a program to a hook of the slot's device. Idempotent. @throws BpfError */
+  /** Attaches a user program to a hook of the slot's device, unless it already is. @throws BpfError */
   async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, anchor: Anchor): Promise<void> {
     const path = join(pinned.path, linkName(slot, hook));
     const attached = await withPinnedLink(path, (_, info) => slotOf(info.ifindex) === slot);
@@ -121,12 +121,12 @@ export class UserProgramPins {
     });
   }
 
-  /** Detaches all user programs from `hooks` (default all) of the slot's device, which may already be gone. */
+  /** Detaches all user programs from `hooks` (default all) of the slot's device, which may no longer exist. */
   async detach(slot: number, hooks: readonly LinkHook[] = linkHooks): Promise<void> {
     for (const pinned of this.#pins) await this.#detach(pinned, slot, hooks);
   }
 
-  /** Detaches a program from all devices and unloads it. */
+  /** Detaches a user program from all devices and unloads it. */
   async remove(pinned: UserProgramPin): Promise<void> {
     for (const name of pinnedNames(pinned.path))
       if (name !== 'program') await this.#detach(pinned, Number.parseInt(name, 10), linkHooks);

@@ -1,4 +1,4 @@
-/** Advice to the program's author by the verifier's message (kernel/bpf/verifier.c). */
+/** Advice for a program's author, by the verifier's message (kernel/bpf/verifier.c). */
 const hints: readonly [RegExp, string][] = [
   [
     /invalid access to packet|outside of the packet/,
@@ -50,6 +50,6 @@ const hints: readonly [RegExp, string][] = [
   [/invalid access to map value/, 'the access goes beyond the value: compare the index with its size'],
 ];
 
-/** Returns advice for a message of the verifier; null for an unknown one. */
+/** Returns advice for a message of the BPF verifier; null if the message is unknown. */
 export const verifierHint = (message: string): string | null =>
   hints.find(([pattern]) => pattern.test(message))?.[1] ?? null;

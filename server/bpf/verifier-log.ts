@@ -18,7 +18,9 @@ const noise =
 
 type State = Map<string, string>;
 
-/** Adds registers of `R1=ctx() R2_w=pkt(r=0) fp-8=mmmm`; values have spaces only in parentheses, nested at most twice. */
+/**
+ * Adds the registers in text such as `R1=ctx() R2_w=pkt(r=0) fp-8=mmmm`. Spaces in values occur only in parentheses.
+ */
 function addRegisters(state: State, text: string): void {
   for (const [, name = '', value = ''] of text.matchAll(
     /(R\d+|fp-\d+)(?:_\w+)?=((?:\((?:[^()]|\([^()]*\))*\)|[^\s(])*)/g,
@@ -26,7 +28,7 @@ function addRegisters(state: State, text: string): void {
     state.set(name, value);
 }
 
-/** Parses the log of a refused program; parts that the log lacks are null or empty. */
+/** Parses the verifier's log of a refused program. Parts that are missing in the log are null or empty. */
 export function parseVerifierLog(program: string, log: string): VerifierRefusal {
   const lines = log
     .split('\n')
@@ -72,7 +74,7 @@ export function parseVerifierLog(program: string, log: string): VerifierRefusal 
   };
 }
 
-/** Formats the registers in order, then the stack slots. */
+/** Formats the verifier's state: registers in numerical order, then stack slots. */
 const registerTexts = (state: State): string[] =>
   [...state]
     .sort(([a], [b]) => Number(a[0] === 'f') - Number(b[0] === 'f') || numberIn(a) - numberIn(b))
@@ -80,7 +82,7 @@ const registerTexts = (state: State): string[] =>
 
 const numberIn = (name: string): number => Number(name.replace(/\D/g, ''));
 
-/** Builds a readable error from a verifier log: its message first, the whole log as the cause. */
+/** Creates an error from a verifier log, with the verifier's message as its text and the log as its cause. */
 export function verifierError(object: string, program: string, log: string, errno: number): ProblemError {
   const verifier = parseVerifierLog(program, log);
   const { message, instruction, source, meaning } = verifier;

@@ -2,11 +2,11 @@ import { addressOf } from '../ffi/libc.ts';
 import { readObjectInfo } from './kernel-object.ts';
 import { bpf_func_info, bpf_line_info, bpf_prog_info as field } from './kernel-structs.ts';
 
-/** A program's translated instructions, with the instructions at which functions and source lines begin. */
+/** The translated instructions of a program, with the indexes at which its functions and source lines begin. */
 export interface XlatedProgram {
-  /** struct bpf_insn, 8 bytes each; null if the kernel withholds them */
+  /** Instructions as 8-byte struct bpf_insn; null if the kernel withholds them. */
   instructions: Buffer | null;
-  /** `index` is the instruction's; types and strings refer to the program's BTF */
+  /** Functions of the program: index of the first instruction, and type id in the program's BTF. */
   functions: { index: number; typeId: number }[];
   lines: { index: number; file: number; text: number; line: number; column: number }[];
 }

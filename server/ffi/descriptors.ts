@@ -1,24 +1,24 @@
 import { readlinkSync } from 'node:fs';
 
-/** A descriptor that is still open, with the stack that opened it. */
+/** An open file descriptor with the stack trace of the code that opened it. */
 export interface OpenDescriptor {
   fd: number;
-  /** The object it was opened for, as in `network namespace /run/netns/cart`. */
+  /** Object that the descriptor was opened for, such as `network namespace /run/netns/cart`. */
   opened: string;
   stack: string;
 }
 
-/** The file behind a descriptor tells whether its number has been closed, or used again, since. */
+/** A tracked descriptor. `file` tells whether its number was closed or reused in the meantime. */
 type Tracked = OpenDescriptor & { file: string };
 
 let tracked: Map<number, Tracked> | null = null;
 
-/** Starts recording who opens descriptors. For tests: taking a stack trace costs more than opening. */
+/** Starts tracking opened descriptors for leak checks in tests; taking stack traces is too slow for production. */
 export function trackDescriptors(): void {
   tracked ??= new Map();
 }
 
-/** Records `fd` as opened by the caller, and returns it. Negative numbers are failed calls. */
+/** Records the caller as the opener of `fd` and returns `fd`; negative numbers are results of failed calls. */
 export function openedDescriptor(fd: number, opened: string): number {
   if (tracked !== null && fd >= 0) {
     const stack = new Error(opened).stack ?? '';
@@ -27,14 +27,14 @@ export function openedDescriptor(fd: number, opened: string): number {
   return fd;
 }
 
-/** Lists the recorded descriptors of this thread that nobody has closed. */
+/** Lists the tracked descriptors of this thread that are still open. */
 export function openDescriptors(): OpenDescriptor[] {
   if (tracked === null) return [];
   for (const { fd, file } of [...tracked.values()]) if (fileOf(fd) !== file) tracked.delete(fd);
   return Array.from(tracked.values(), ({ fd, opened, stack }) => ({ fd, opened, stack }));
 }
 
-/** Returns the target of the descriptor, as in `socket:[4711]`; null when it is closed. */
+/** Returns what a descriptor refers to, such as `socket:[4711]`; null if it is closed. */
 function fileOf(fd: number): string | null {
   try {
     return readlinkSync(`/proc/thread-self/fd/${fd}`);

@@ -42,7 +42,7 @@ export const bpf_program__fd: KoffiFunc<(program: Pointer) => number> = libbpf.f
 export const bpf_program__section_name: KoffiFunc<(program: Pointer) => string> = libbpf.func(
   'const char *bpf_program__section_name(void *program)',
 );
-/** Returns enum bpf_prog_type; 0 for a section that this libbpf does not know. */
+/** Returns the type of a BPF program (enum bpf_prog_type); 0 for a section that this libbpf does not know. */
 export const bpf_program__type: KoffiFunc<(program: Pointer) => number> = libbpf.func(
   'int bpf_program__type(void *program)',
 );
@@ -70,7 +70,7 @@ export const bpf_map__max_entries: KoffiFunc<(map: Pointer) => number> = libbpf.
 export const bpf_map__map_flags: KoffiFunc<(map: Pointer) => number> = libbpf.func(
   'uint32_t bpf_map__map_flags(void *map)',
 );
-/** Sets the pin path of a map; null disables pinning, whatever the object declares. */
+/** Sets the path at which a map is pinned; null disables pinning, even if the object file declares it. */
 export const bpf_map__set_pin_path: KoffiFunc<(map: Pointer, path: string | null) => number> = libbpf.func(
   'int bpf_map__set_pin_path(void *map, const char *path)',
 );
@@ -107,7 +107,10 @@ export const bpf_map_update_elem: KoffiFunc<
 export const bpf_map_delete_elem: KoffiFunc<(fd: number, key: Buffer) => number> = libbpf.func(
   'int bpf_map_delete_elem(int fd, void *key)',
 );
-/** Reads entries; `count` (u32) is the capacity before and the number read after the call. -ENOENT: the last batch. */
+/**
+ * Reads a batch of map entries. `count` (u32) is the capacity before the call and the number read afterwards; -ENOENT
+ * marks the last batch.
+ */
 export const bpf_map_lookup_batch: KoffiFunc<
   (
     fd: number,
@@ -121,18 +124,21 @@ export const bpf_map_lookup_batch: KoffiFunc<
 > = libbpf.func(
   'int bpf_map_lookup_batch(int fd, void *from, void *next, void *keys, void *values, void *count, void *options)',
 );
-/** Writes entries; `count` (u32) is their number before, and of those written after the call. `options`: struct bpf_map_batch_opts. */
+/**
+ * Writes a batch of map entries. `count` (u32) is their number before the call and the number written afterwards.
+ * `options` is a struct bpf_map_batch_opts.
+ */
 export const bpf_map_update_batch: KoffiFunc<
   (fd: number, keys: Buffer, values: Buffer, count: Buffer, options: Buffer) => number
 > = libbpf.func('int bpf_map_update_batch(int fd, void *keys, void *values, void *count, void *options)');
 export const bpf_map_delete_batch: KoffiFunc<
   (fd: number, keys: Buffer, count: Buffer, options: Buffer) => number
 > = libbpf.func('int bpf_map_delete_batch(int fd, void *keys, void *count, void *options)');
-/** Runs a program on a packet; `options`: struct bpf_test_run_opts. */
+/** Runs a BPF program on a test packet; `options` is a struct bpf_test_run_opts. */
 export const bpf_prog_test_run_opts: KoffiFunc<(program: number, options: Buffer) => number> = libbpf.func(
   'int bpf_prog_test_run_opts(int program, void *options)',
 );
-/** Attaches to a raw tracepoint; without a name, to the one that the program was loaded for. */
+/** Attaches a program to a raw tracepoint by name; null selects the tracepoint that the program was loaded for. */
 export const bpf_raw_tracepoint_open: KoffiFunc<(name: string | null, program: number) => number> =
   libbpf.func('int bpf_raw_tracepoint_open(const char *name, int program)');
 export const bpf_link_update: KoffiFunc<(link: number, program: number, options: Address) => number> =
@@ -146,7 +152,10 @@ export const bpf_obj_pin: KoffiFunc<(fd: number, path: string) => number> = libb
 export const bpf_obj_get: KoffiFunc<(path: string) => number> = libbpf.func(
   'int bpf_obj_get(const char *path)',
 );
-/** Reads an object's info; `bytes` (u32) is the size of `info` before, and of what the kernel filled in after the call. */
+/**
+ * Reads the kernel info of a BPF object. `bytes` (u32) is the size of `info` before the call and the size filled in
+ * afterwards.
+ */
 export const bpf_obj_get_info_by_fd: KoffiFunc<(fd: number, info: Buffer, bytes: Buffer) => number> =
   libbpf.func('int bpf_obj_get_info_by_fd(int fd, void *info, void *bytes)');
 export const bpf_prog_get_fd_by_id: KoffiFunc<(id: number) => number> = libbpf.func(

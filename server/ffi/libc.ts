@@ -18,7 +18,9 @@ export const bind: KoffiFunc<(fd: number, address: Buffer, length: number) => nu
 export const setsockopt: KoffiFunc<
   (fd: number, level: number, option: number, value: Buffer, length: number) => number
 > = libc.func('int setsockopt(int fd, int level, int option, void *value, uint32_t length)');
-/** Reads a socket option; `length` is a socklen_t, in and out. */
+/**
+ * Reads a socket option; `length` (socklen_t) is the size of the buffer before the call and of the value afterwards.
+ */
 export const getsockopt: KoffiFunc<
   (fd: number, level: number, option: number, value: Buffer, length: Buffer) => number
 > = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
@@ -43,7 +45,7 @@ export const close: KoffiFunc<(fd: number) => number> = libc.func('int close(int
 export const ioctl: KoffiFunc<(fd: number, request: number, argument: Address) => number> = libc.func(
   'int ioctl(int fd, unsigned long request, void *argument)',
 );
-/** Makes a system call by number, as in `syscall(321, command, attr, attrBytes)` for bpf(2) on x86-64. */
+/** Makes a system call by its number, as in `syscall(321, command, attr, attrBytes)` for bpf(2) on x86-64. */
 export const syscall: KoffiFunc<(number: number, a: number, b: Address, c: number) => number> = libc.func(
   'long syscall(long number, long a, void *b, long c)',
 );
@@ -79,7 +81,7 @@ export const mount: KoffiFunc<
 export const umount2: KoffiFunc<(target: string, flags: number) => number> = libc.func(
   'int umount2(const char *target, int flags)',
 );
-/** Fills a struct statfs of 120 bytes; `f_type` is the u64 at 0. */
+/** Fills a struct statfs of 120 bytes, whose field `f_type` is the u64 at offset 0. */
 export const statfs: KoffiFunc<(path: string, buffer: Buffer) => number> = libc.func(
   'int statfs(const char *path, void *buffer)',
 );
@@ -94,7 +96,7 @@ const names = new Map(
     .filter(([name]) => !aliases.has(name))
     .map(([name, value]) => [value, name]),
 );
-/** Names an errno: 17 is `EEXIST`, an unknown one `errno 524`. */
+/** Returns the name of an errno, such as `EEXIST` for 17, or `errno 524` for an unknown one. */
 export const errnoName = (value: number): string => names.get(value) ?? `errno ${value}`;
 
 export interface PollHandle {
@@ -109,7 +111,9 @@ export const poll: (fd: number, callback: (status: number) => void) => PollHandl
   // koffi's types lack the status.
   koffi.node.poll as unknown as typeof poll;
 
-/** Returns the address of `buffer` for a pointer field of a struct; the buffer must outlive its use. */
+/**
+ * Returns the address of `buffer` for a pointer field in a struct. The buffer must outlive every use of the address.
+ */
 export const addressOf = (buffer: Buffer): bigint => koffi.address(buffer);
-/** Returns a view of `length` bytes of memory at `address`, not a copy. */
+/** Returns a view of `length` bytes of memory at `address` without copying them. */
 export const viewOf = (address: bigint, length: number): ArrayBuffer => koffi.view(address, length);

@@ -1,19 +1,21 @@
 import type { Btf } from '../bpf/btf.ts';
 
-/** SKB_DROP_REASON_SUBSYS_SHIFT, <net/dropreason-core.h>: bits above are the subsystem, bits below its reason. */
+/** SKB_DROP_REASON_SUBSYS_SHIFT, <net/dropreason-core.h>: the bits above are the subsystem, those below its reason. */
 const subsystemShift = 16;
-/** Values of the enum that are no drops. */
+/** Names in enum skb_drop_reason that do not mean a drop. */
 const notDrops = new Set(['SKB_NOT_DROPPED_YET', 'SKB_CONSUMED']);
 
-/** The drop reasons of the running kernel. */
+/** Drop reasons of the running kernel. */
 export interface DropReasons {
-  /** Names a reason, as in `NO_SOCKET`; one of a subsystem by number, `OPENVSWITCH_2`; null for values that are no drop. */
+  /**
+   * Names a drop reason, such as `NO_SOCKET`, or `OPENVSWITCH_2` for a subsystem's; null for values that are no drop.
+   */
   name(reason: number): string | null;
-  /** true if tracepoint kfree_skb has the receiving socket as an argument (Linux 6.11) */
+  /** True if tracepoint kfree_skb has the receiving socket as an argument (Linux 6.11). */
   hasReceiverSocket: boolean;
 }
 
-/** Reads the reasons from the kernel's BTF, since numbers differ between kernels. */
+/** Reads the drop reasons from the kernel's BTF, since their numbers differ between kernels. */
 export function readDropReasons(btf: Btf): DropReasons {
   const reasons = btf.enumNames('skb_drop_reason') ?? new Map<number, string>();
   const subsystems = btf.enumNames('skb_drop_reason_subsys') ?? new Map<number, string>();

@@ -1,13 +1,13 @@
 import { addressOf, close, errno, errnoName, ioctl, socket } from '../ffi/libc.ts';
 
-/** <linux/sockios.h>, <linux/ethtool.h> */
+/** Constants of <linux/sockios.h> and <linux/ethtool.h>. */
 const SIOCETHTOOL = 0x8946;
 const ETHTOOL_GDRVINFO = 0x03;
 const ETHTOOL_GSTRINGS = 0x1b;
 const ETHTOOL_GSTATS = 0x1d;
 const ETH_SS_STATS = 1;
 const nameBytes = 32;
-/** More than any driver has; a driver reports how many it has. */
+/** Maximum number of statistics to read from a driver; the driver reports how many it has. */
 const maxStatistics = 4096;
 
 /**
@@ -56,7 +56,7 @@ function statisticsOf(
   );
 }
 
-/** Calls SIOCETHTOOL with struct ifreq: name 0, data 16 of 40 bytes. @returns false when the driver refuses */
+/** Calls SIOCETHTOOL with struct ifreq: name 0, data 16 of 40 bytes. @returns false if the driver refuses */
 function ethtool(fd: number, name: string, command: Buffer): boolean {
   const request = Buffer.alloc(40);
   request.write(name, 0, 15);

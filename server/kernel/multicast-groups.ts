@@ -5,7 +5,7 @@ import { withNamespace } from '../netlink/setns.ts';
 /** A multicast group that was joined on an interface. */
 export interface MulticastGroup {
   group: string;
-  /** sockets that have joined it; the kernel's own membership counts as one */
+  /** Number of sockets that have joined the group; a membership of the kernel itself counts as one. */
   users: number;
 }
 
@@ -46,7 +46,7 @@ export function parseIgmp(text: string, ifindex: number): MulticastGroup[] {
   return found;
 }
 
-/** Parses /proc/net/igmp6 (net/ipv6/mcast.c): `INDEX NAME GROUP USERS FLAGS TIMER`. */
+/** Parses /proc/net/igmp6 (net/ipv6/mcast.c), whose lines are `INDEX NAME GROUP USERS FLAGS TIMER`. */
 export const parseIgmp6 = (text: string, ifindex: number): MulticastGroup[] =>
   Array.from(text.matchAll(/^(\d+)\s+\S+\s+([0-9a-f]{32})\s+(\d+)\s/gm), ([, index, hex = '', users]) => ({
     index: Number(index),

@@ -5,7 +5,7 @@ import { openedDescriptor } from '../ffi/descriptors.ts';
 import { errno, errnoName, ioctl, mount, statfs, strerror, umount2, unshare } from '../ffi/libc.ts';
 import { withNamespace } from '../netlink/setns.ts';
 
-/** The directory of named namespaces, as of `ip netns`. */
+/** Directory of the named network namespaces, as used by `ip netns`. */
 export const namedDirectory = '/run/netns';
 const CLONE_NEWNET = 0x4000_0000;
 const NS_GET_NSTYPE = 0xb703;
@@ -17,7 +17,7 @@ const MNT_DETACH = 2;
 const EINVAL = 22;
 const own = '/proc/thread-self/ns/net';
 
-/** An open network namespace, which exists at least until `close`. `inode` identifies it. */
+/** An open network namespace, identified by `inode`. It exists at least until `close` is called. */
 export interface NetworkNamespace extends Disposable {
   readonly fd: number;
   readonly inode: bigint;
@@ -31,7 +31,7 @@ const hold = (fd: number, path: string): NetworkNamespace => ({
   [Symbol.dispose]: () => closeSync(fd),
 });
 
-/** Opens the network namespace of this thread. */
+/** Opens the network namespace of the current thread. */
 export const currentNamespace = (): NetworkNamespace => hold(openSync(own, 'r'), own);
 
 /**
@@ -55,7 +55,7 @@ export function openNamespace(path: string): NetworkNamespace {
   return refuse('a namespace of another type');
 }
 
-/** Creates a namespace without a name. It ends after `close`, when nothing else is in it. */
+/** Creates an unnamed network namespace, which ends after `close` unless something else uses it. */
 export function createNamespace(): NetworkNamespace {
   const home = currentNamespace();
   try {
@@ -94,7 +94,9 @@ export function createNamedNamespace(name: string): string {
   }
 }
 
-/** Deletes a named namespace as `ip netns delete NAME` does; one still in use lives on without its name. Idempotent. */
+/**
+ * Deletes a named network namespace like `ip netns delete`. Does nothing if it is missing; one in use loses its name.
+ */
 export function deleteNamedNamespace(name: string): void {
   const path = namedPath(name);
   if (!existsSync(path)) return;
@@ -109,7 +111,7 @@ function namedPath(name: string): string {
   return join(namedDirectory, name);
 }
 
-/** Makes /run/netns a shared mount as `ip netns` does, so that other mount namespaces can delete its entries. */
+/** Makes /run/netns a shared mount like `ip netns`, so that other mount namespaces can delete its entries. */
 function shareNamedDirectory(operation: string): void {
   mkdirSync(namedDirectory, { recursive: true, mode: 0o755 });
   const share = (): number => mount('', namedDirectory, 'none', MS_SHARED | MS_REC, null);

@@ -6,15 +6,15 @@ import { addressOf, errno, syscall } from '../ffi/libc.ts';
 
 // Calls bpf(2) without libbpf, so that a probe's outcome depends on nothing but the kernel.
 
-/** enum bpf_cmd, <linux/bpf.h>. */
+/** Value of enum bpf_cmd, <linux/bpf.h>. */
 const BPF_PROG_LOAD = 5;
 const BPF_RAW_TRACEPOINT_OPEN = 17;
 const BPF_LINK_CREATE = 28;
 const BPF_ENABLE_STATS = 32;
 
-/** enum bpf_prog_type, <linux/bpf.h>. */
+/** Values of enum bpf_prog_type, <linux/bpf.h>. */
 export const programType = { schedulerClassifier: 3, tracing: 26 } as const;
-/** enum bpf_attach_type, <linux/bpf.h>. */
+/** Values of enum bpf_attach_type, <linux/bpf.h>. */
 export const attachType = { rawTracepoint: 23, tcxIngress: 46, netkitPeer: 55 } as const;
 
 /**
@@ -69,7 +69,7 @@ export async function openTracepoint(operation: string, program: number): Promis
   return openedDescriptor(checkResult(operation, fd), `link: ${operation}`);
 }
 
-/** Enables run statistics while the returned descriptor is open. @throws BpfError */
+/** Enables BPF run statistics while the returned descriptor is open. @throws BpfError */
 export async function enableRunStatistics(operation: string): Promise<number> {
   const attr = Buffer.alloc(bpf_attr.bytes); // type 0, BPF_STATS_RUN_TIME
   const fd = await callAsync(syscall, bpfSyscallNumber, BPF_ENABLE_STATS, attr, attr.length);

@@ -20,27 +20,27 @@ import {
   programType,
 } from './probe-programs.ts';
 
-/** A disposable namespace in which the probes run, with a netlink socket in it. */
+/** A disposable network namespace in which the probes run, with a netlink socket. */
 interface ProbeNamespace {
   namespace: NetworkNamespace;
   socket: NetlinkSocket;
-  /** the kernel's, read once */
+  /** Returns the BTF of the running kernel, which is read only once. */
   btf(): Promise<Btf>;
 }
 
 interface Probe {
   name: CapabilityName;
-  /** the first mainline release with the feature; distributions may backport it */
+  /** First mainline kernel version with the feature; distributions may have backported it. */
   since: `${number}.${number}`;
-  /** kernel configuration that it needs */
+  /** Kernel configuration options that the feature needs. */
   config: readonly string[];
-  /** further advice to an administrator without the feature */
+  /** Further advice for an administrator whose kernel lacks the feature. */
   advice?: string;
-  /** Uses the feature. @returns a sentence on what succeeded @throws the reason why it is missing */
+  /** Tries the feature. @returns a sentence about what worked @throws the reason why the feature is missing */
   run(context: ProbeNamespace): Promise<string>;
 }
 
-/** One probe a capability. A kernel test checks `since` and `config` against the kernels that tests run on. */
+/** Probes of kernel features, one per capability. A kernel test checks `since` and `config` against its kernels. */
 export const capabilityProbes: readonly Probe[] = [
   {
     name: 'netkit',
@@ -195,14 +195,16 @@ async function ifindexOf(socket: NetlinkSocket, name: string): Promise<number> {
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Formats the requirements: `needs Linux 6.7 or a backport with CONFIG_NETKIT`. */
+/** Formats the requirements of a feature: `needs Linux 6.7 or a backport with CONFIG_NETKIT`. */
 const requirementHint = ({ since, config, advice }: Probe): string =>
   [
     `needs Linux ${since} or a backport${config.length > 0 ? ` with ${config.join(' and ')}` : ''}`,
     ...(advice === undefined ? [] : [advice]),
   ].join('; ');
 
-/** Missing privileges explain a failure better than the kernel's configuration. */
+/**
+ * Returns a hint to run as root if privileges are missing, which explains a failure better than the kernel's options.
+ */
 const rootHint = (error: unknown): string | undefined => {
   const refusal =
     error instanceof NetlinkError ? error.code : error instanceof ProblemError ? error.message : '';

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { machine, release, version } from 'node:os';
 
-/** Time of one CPU since boot in clock ticks; `busy` is all but idle and I/O wait, and includes `softirq`. */
+/** Time of one CPU since boot in clock ticks. `busy` excludes idle time and I/O wait, and includes `softirq`. */
 export interface CpuTime {
   busy: number;
   softirq: number;
   total: number;
 }
 
-/** Reads the times of all online CPUs, in the order of /proc/stat. */
+/** Reads the times of all online CPUs in the order of /proc/stat. */
 export const cpuTimes = (): CpuTime[] => parseCpuTimes(readFileSync('/proc/stat', 'latin1'));
 
-/** Parses /proc/stat, proc(5): `cpuN user nice system idle iowait irq softirq steal guest guest_nice`; guest is part of user. */
+/** Parses the CPU lines of /proc/stat (proc(5)): `cpuN user nice system idle iowait irq softirq steal …`. */
 export function parseCpuTimes(text: string): CpuTime[] {
   return Array.from(text.matchAll(/^cpu\d+ (.*)$/gm), ([, fields = '']) => {
     const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = fields
@@ -23,7 +23,7 @@ export function parseCpuTimes(text: string): CpuTime[] {
   });
 }
 
-/** Returns the busy and softirq shares of the interval between two readings, 0 to 1. */
+/** Returns a CPU's shares of busy and softirq time between two readings, from 0 to 1. */
 export const cpuShares = (before: CpuTime, after: CpuTime): { busy: number; softirq: number } => {
   const total = after.total - before.total;
   if (total <= 0) return { busy: 0, softirq: 0 };
@@ -31,7 +31,7 @@ export const cpuShares = (before: CpuTime, after: CpuTime): { busy: number; soft
   return { busy: share(after.busy - before.busy), softirq: share(after.softirq - before.softirq) };
 };
 
-/** Returns this process's CPU time since its start, in seconds, and its resident memory. */
+/** Returns the CPU time of this process in seconds and its resident memory in bytes. */
 export const ownUsage = (): { cpuSeconds: number; residentBytes: number } => {
   const { user, system } = process.cpuUsage();
   return { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() };

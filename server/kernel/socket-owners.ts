@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 /** A process that has a socket open. */
 export interface SocketOwner {
   pid: number;
-  /** from the command line, since /proc/PID/comm may have been changed by the process */
+  /** Program name from the command line, since a process may change its /proc/PID/comm. */
   name: string;
 }
 

@@ -4,14 +4,14 @@ import { withNamespace } from '../netlink/setns.ts';
 
 const root = '/proc/sys';
 
-/** Sysctls that decide how a node forwards, filters and buffers packets, and which BPF features are allowed. */
+/** Sysctls to include: how the node forwards, filters and buffers packets, and which BPF features are allowed. */
 const wanted =
   /^(net\/(core|ipv4|ipv6|netfilter)\/|kernel\/(unprivileged_bpf_disabled|bpf_stats_enabled|kptr_restrict|dmesg_restrict|osrelease|version|sched_rt_runtime_us)$|user\/max_net_namespaces$|fs\/(file-max|nr_open)$)/;
-/** Sysctls of a single interface that are included; those of `all`, `default` and `lo` are all included. */
+/** Sysctls to include for an ordinary interface; for `all`, `default` and `lo`, every sysctl is included. */
 const ofInterface =
   /\/(forwarding|rp_filter|proxy_arp|proxy_ndp|accept_local|route_localnet|send_redirects|accept_redirects|arp_ignore|arp_announce|arp_filter|arp_notify|src_valid_mark|disable_policy|disable_ipv6|accept_ra|accept_dad|dad_transmits|addr_gen_mode|mtu|hop_limit)$/;
 const interfaceFolder = /^net\/ipv[46]\/(conf|neigh)\/(?!(all|default|lo)\/)/;
-/** Secret keys, which would reveal or allow to forge connections. */
+/** Sysctls with secret keys, which would allow connections to be forged or addresses to be predicted. */
 const secret = /(^|\/)(tcp_fastopen_key|stable_secret)$/;
 const readAtOnce = 100;
 
@@ -48,11 +48,11 @@ function pathsBelow(folder: string): string[] {
     );
 }
 
-/** Lists the paths below a folder, unless it contains no wanted sysctl. */
+/** Lists the sysctl paths below a folder; empty for a folder without sysctls to include. */
 const pathsBelowIfWanted = (folder: string): string[] =>
   /^net(\/(core|ipv4|ipv6|netfilter)(\/|$)|$)/.test(folder) ? pathsBelow(folder) : [];
 
-/** Formats one sysctl; empty for a write-only one and for one whose interface is gone. */
+/** Formats a sysctl as a line; empty if it is write-only or its interface no longer exists. */
 function read(path: string): string[] {
   try {
     const name = path.replaceAll(/[./]/g, (mark) => (mark === '/' ? '.' : '/'));

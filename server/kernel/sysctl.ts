@@ -11,7 +11,7 @@ import { withNamespace } from '../netlink/setns.ts';
 export const readSysctl = (path: string, namespaceFd?: number): string =>
   inNamespace(`read sysctl ${path}`, path, namespaceFd, (file) => readFileSync(file, 'latin1').trim());
 
-/** Sets a sysctl. @throws ProblemError `kernel_refused` */
+/** Sets a sysctl of a network namespace. @throws ProblemError `kernel_refused` */
 export const writeSysctl = (path: string, value: string | number, namespaceFd?: number): void =>
   // Without O_CREAT and O_TRUNC, which procfs files do not take.
   inNamespace(`set sysctl ${path} to ${value}`, path, namespaceFd, (file) =>

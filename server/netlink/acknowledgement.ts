@@ -23,6 +23,6 @@ export function parseAcknowledgement(message: MessageReader, operation: string):
   return new NetlinkError(operation, -code);
 }
 
-/** Length of the request that an uncapped acknowledgement carries back, as its header says. */
+/** Returns the length of the request that a full acknowledgement repeats, from the request's header. */
 const requestBytes = ({ buffer, start }: MessageReader): number =>
   Math.max(nlmsghdr.bytes, buffer.readUInt32LE(start + nlmsgerr.msg + nlmsghdr.nlmsg_len));

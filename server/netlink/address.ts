@@ -14,9 +14,9 @@ import type { MessageReader, MessageWriter } from './message.ts';
 import { type RouteScope, routeScopeName, routeScopeNumber } from './route-scope.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** IFA_*: attributes of an address, <linux/if_addr.h>. */
+/** Address attributes IFA_*, <linux/if_addr.h>. */
 const ifa = { address: 1, local: 2, label: 3, broadcast: 4, lifetimes: 6, flags: 8, metric: 9 } as const;
-/** IFA_F_*, <linux/if_addr.h>. */
+/** Address flags IFA_F_*, <linux/if_addr.h>. */
 export const addressFlag = {
   temporary: 0x01,
   noDad: 0x02,
@@ -37,46 +37,46 @@ const forever = 0xffff_ffff;
 export interface InterfaceAddress {
   family: Family;
   ifindex: number;
-  /** with its prefix length: `10.42.0.33/32` */
+  /** Address with prefix length, such as `10.42.0.33/32`. */
   address: string;
-  /** the other side of a point-to-point address */
+  /** Remote address of a point-to-point link; null otherwise. */
   peer: string | null;
   broadcast: string | null;
   scope: RouteScope;
-  /** IPv4: the interface's name, or one that begins with it */
+  /** Label of an IPv4 address: the interface's name, or a name that begins with it. */
   label: string | null;
-  /** IFA_F_*, see `addressFlag` */
+  /** Flags IFA_F_* of the address. */
   flags: number;
-  /** seconds left; null: forever */
+  /** Remaining valid lifetime in seconds; null for a permanent address. */
   validSeconds: number | null;
   preferredSeconds: number | null;
-  /** metric of the prefix route; null: the kernel's choice */
+  /** Metric of the address's prefix route; null for the kernel's default. */
   metric: number | null;
-  /** IPv6: not usable yet, duplicate address detection is running */
+  /** True for an IPv6 address that cannot be used yet, because duplicate address detection is running. */
   tentative: boolean;
 }
 
 export interface AddressOptions {
-  /** the other side of a point-to-point address; the prefix length then belongs to it */
+  /** Remote address of a point-to-point link, to which the prefix length then applies. */
   peer?: string;
   broadcast?: string;
-  /** default global */
+  /** Scope of the address; default global. */
   scope?: RouteScope;
   label?: string;
-  /** IPv6: probes for duplicates first, during which the address cannot be used. Default false */
+  /** True to run duplicate address detection before an IPv6 address becomes usable; default false. */
   duplicateDetection?: boolean;
-  /** lets the kernel add a route to the prefix. Default true */
+  /** True to let the kernel add the prefix route of the address; default true. */
   prefixRoute?: boolean;
-  /** further IFA_F_*, see `addressFlag` */
+  /** Further flags IFA_F_* of the address. */
   flags?: number;
-  /** in seconds; default forever. The preferred lifetime must not exceed the valid one */
+  /** Valid lifetime in seconds, at least as long as the preferred one; default permanent. */
   validSeconds?: number;
   preferredSeconds?: number;
-  /** metric of the prefix route */
+  /** Metric of the address's prefix route. */
   metric?: number;
 }
 
-/** Builds the request of `addAddress`, `replaceAddress` or `deleteAddress`, for a batch. */
+/** Builds a netlink request that adds, replaces or deletes an address. */
 export const addressRequest = (
   verb: 'add' | 'replace' | 'delete',
   ifindex: number,
@@ -101,7 +101,7 @@ export const addAddress = (
   options: AddressOptions = {},
 ): Promise<void> => socket.request(addressRequest('add', ifindex, address, options));
 
-/** Adds an address, or gives the one that the interface has these lifetimes, flags and metric. */
+/** Adds an address, or updates the lifetimes, flags and metric of an existing one. */
 export const replaceAddress = (
   socket: NetlinkSocket,
   ifindex: number,
@@ -109,7 +109,7 @@ export const replaceAddress = (
   options: AddressOptions = {},
 ): Promise<void> => socket.request(addressRequest('replace', ifindex, address, options));
 
-/** @throws NetlinkError EADDRNOTAVAIL when the interface does not have it */
+/** Deletes an address. @throws NetlinkError EADDRNOTAVAIL if the interface does not have it */
 export const deleteAddress = (
   socket: NetlinkSocket,
   ifindex: number,
@@ -117,7 +117,7 @@ export const deleteAddress = (
   options: Pick<AddressOptions, 'peer'> = {},
 ): Promise<void> => socket.request(addressRequest('delete', ifindex, address, options));
 
-/** Lists the addresses of the namespace, of one interface or of one family. */
+/** Lists IP addresses: all of the network namespace, or those of an interface or family. */
 export async function listAddresses(
   socket: NetlinkSocket,
   filter: { ifindex?: number; family?: Family } = {},

@@ -4,10 +4,10 @@ import { tcmsg } from './kernel-structs.ts';
 import type { NetlinkSocket } from './socket.ts';
 import { clsactHandle, encodeTcmsg, tca } from './tc-message.ts';
 
-/** TC_H_CLSACT, <linux/pkt_sched.h>. */
+/** Parent handle of the clsact qdisc: TC_H_CLSACT, <linux/pkt_sched.h>. */
 const clsactParent = 0xffff_fff1;
 
-/** Adds the clsact qdisc to an interface. @throws NetlinkError EEXIST when it has one, ENOENT without sch_ingress */
+/** Adds a clsact qdisc to an interface. @throws NetlinkError EEXIST if it has one, ENOENT if sch_ingress is missing */
 export const addClsact = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
     operation: `add clsact qdisc to ifindex ${ifindex}`,
@@ -19,7 +19,7 @@ export const addClsact = (socket: NetlinkSocket, ifindex: number): Promise<void>
     },
   });
 
-/** Deletes the clsact qdisc and with it all filters, also foreign ones: check `listTcFilters` first. */
+/** Deletes the clsact qdisc of an interface with all its filters, including foreign ones. */
 export const deleteClsact = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
     operation: `delete clsact qdisc of ifindex ${ifindex}`,
@@ -61,7 +61,7 @@ export async function getIngressQdisc(
   }
 }
 
-/** Lists the interfaces of the socket's namespace with clsact or `ingress`, by ifindex. */
+/** Lists the interfaces that have a `clsact` or `ingress` qdisc, by ifindex. */
 export async function listIngressQdiscs(socket: NetlinkSocket): Promise<Map<number, 'clsact' | 'ingress'>> {
   const found = new Map<number, 'clsact' | 'ingress'>();
   await socket.dump(

@@ -1,25 +1,25 @@
-/** Message types, <linux/netlink.h>. */
+/** Netlink message types, <linux/netlink.h>. */
 export const nlmsg = { error: 2, done: 3 } as const;
 
-/** NLM_F_*, <linux/netlink.h>. */
+/** Netlink message flags NLM_F_*, <linux/netlink.h>. */
 export const nlmFlag = {
   request: 0x1,
   ack: 0x4,
   echo: 0x8,
   dumpInterrupted: 0x10,
-  /** of a request that creates */
+  /** Flag of a request that creates an object. */
   replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
   append: 0x800,
-  /** of a request that reads: NLM_F_ROOT | NLM_F_MATCH */
+  /** Flag of a request that lists objects: NLM_F_ROOT | NLM_F_MATCH. */
   dump: 0x300,
-  /** of an acknowledgement */
+  /** Flag of an acknowledgement. */
   capped: 0x100,
   acknowledgeTlvs: 0x200,
 } as const;
 
-/** RTM_*, <linux/rtnetlink.h>. */
+/** Message types RTM_*, <linux/rtnetlink.h>. */
 export const rtm = {
   newLink: 16,
   delLink: 17,

@@ -2,24 +2,24 @@ import { macBytes } from './ip-address.ts';
 import { encodeIfinfomsg, iff, ifla } from './link-attributes.ts';
 import type { MessageWriter } from './message.ts';
 
-/** The primary of a device pair to be created. */
+/** The primary of a device pair to create. */
 export interface NewDeviceEnd {
   name: string;
-  /** chosen by the caller, else by the kernel; for both ends or for the primary alone */
+  /** Interface index to request, either for both ends or for the primary alone; default chosen by the kernel. */
   ifindex?: number;
-  /** in bytes; the ends do not inherit it from each other */
+  /** MTU in bytes; neither end inherits it from the other. */
   mtu?: number;
   mac?: string;
-  /** descriptor of the network namespace; without it, the socket's */
+  /** Descriptor of the network namespace for this end; default that of the socket. */
   netnsFd?: number;
-  /** administratively up at once */
+  /** True to create the end administratively up. */
   up?: boolean;
 }
 
-/** The peer of a device pair. It is created down: veth refuses IFF_UP at creation (ENOTCONN), netkit ignores it. */
+/** The peer of a device pair to create. It starts down: veth refuses IFF_UP (ENOTCONN), and netkit ignores it. */
 export type NewDevicePeer = Omit<NewDeviceEnd, 'up'>;
 
-/** Writes struct ifinfomsg and the attributes of an end: the primary's as the message's body, the peer's nested. */
+/** Writes struct ifinfomsg and the attributes of one end of a device pair. */
 export function encodeDeviceEnd(message: MessageWriter, end: NewDeviceEnd): void {
   const up = end.up ? iff.up : 0;
   encodeIfinfomsg(message, end.ifindex ?? 0, up, up);
@@ -29,7 +29,10 @@ export function encodeDeviceEnd(message: MessageWriter, end: NewDeviceEnd): void
   if (end.netnsFd !== undefined) message.attributeU32(ifla.namespaceFd, end.netnsFd);
 }
 
-/** @throws RangeError for a request that the kernel would accept but carry out differently */
+/**
+ * Checks a device pair.
+ * @throws RangeError for a combination that the kernel would accept but not carry out as given
+ */
 export function checkDevicePair({ primary, peer }: { primary: NewDeviceEnd; peer: NewDevicePeer }): void {
   // veth_newlink and netkit_new_link read the peer's ifindex only if the primary has one.
   if (peer.ifindex !== undefined && primary.ifindex === undefined)
@@ -38,6 +41,6 @@ export function checkDevicePair({ primary, peer }: { primary: NewDeviceEnd; peer
     );
 }
 
-/** Formats an end for error messages: `pl0 (ifindex 1048576)`. */
+/** Formats one end of a device pair for error messages, such as `pl0 (ifindex 1048576)`. */
 export const deviceEndText = (end: NewDeviceEnd): string =>
   end.ifindex === undefined ? end.name : `${end.name} (ifindex ${end.ifindex})`;

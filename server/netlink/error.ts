@@ -1,6 +1,6 @@
 import { errnoName, strerror } from '../ffi/libc.ts';
 
-/** Remedies by the kernel's own text of the refusal. */
+/** Remedies by pattern of the kernel's error message. */
 const hints: readonly [RegExp, string][] = [
   [
     /unknown device type/i,
@@ -32,11 +32,11 @@ export class NetlinkError extends Error {
   }
 }
 
-/** Tests for the kernel's refusal with one of these codes, as in `isNetlinkError(error, 'EEXIST')`. */
+/** True if the kernel refused a request with one of the named errnos, as in `isNetlinkError(error, 'EEXIST')`. */
 export const isNetlinkError = (error: unknown, ...codes: string[]): error is NetlinkError =>
   error instanceof NetlinkError && codes.includes(error.code);
 
-/** Replaces ENODEV by an empty list, for dumps of one interface's objects: an interface that is gone has none. */
+/** Turns ENODEV into an empty list when the objects of one interface are listed, since it may have been removed. */
 export const emptyWhenDeviceGone = <T>(error: unknown): T[] => {
   if (isNetlinkError(error, 'ENODEV')) return [];
   throw error;

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { MalformedMessage } from './message.ts';
 
-/** Address families, <linux/socket.h>. */
+/** Address families AF_*, <linux/socket.h>. */
 export const addressFamily = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
 export type Family = 'ipv4' | 'ipv6';
 
@@ -14,7 +14,7 @@ export const familyOfAddress = (address: string): Family => {
 export const familyOfNumber = (number: number): Family | null =>
   number === addressFamily.ipv4 ? 'ipv4' : number === addressFamily.ipv6 ? 'ipv6' : null;
 
-/** Encodes an IP address as 4 or 16 bytes in network order. @throws RangeError for text that is no address */
+/** Encodes an IP address as 4 or 16 bytes in network byte order. @throws RangeError if the text is no IP address */
 export function addressBytes(address: string): Uint8Array {
   if (familyOfAddress(address) === 'ipv4') return Uint8Array.from(address.split('.'), Number);
   const [head = '', tail] = withoutDottedEnd(address).split('::');
@@ -27,13 +27,13 @@ export function addressBytes(address: string): Uint8Array {
 const groups = (text: string): number[] =>
   text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
 
-/** Rewrites a dotted end in hexadecimal: `::ffff:1.2.3.4` → `::ffff:102:304`. */
+/** Rewrites the dotted end of an IPv6 address in hexadecimal: `::ffff:1.2.3.4` becomes `::ffff:102:304`. */
 const withoutDottedEnd = (address: string): string =>
   address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
     [(+a << 8) | +b, (+c << 8) | +d].map((group) => group.toString(16)).join(':'),
   );
 
-/** Formats an IP address as `ip` and RFC 5952 do. @throws MalformedMessage unless `bytes` are 4 or 16 */
+/** Formats 4 or 16 bytes as an IP address (RFC 5952). @throws MalformedMessage for any other length */
 export function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
   if (bytes.length !== 16) throw new MalformedMessage(`IP address of ${bytes.length} bytes`);
@@ -62,7 +62,7 @@ export interface Prefix {
   length: number;
 }
 
-/** Parses `10.42.0.0/24`; without a length, the prefix has all bits. @throws RangeError */
+/** Parses a prefix such as `10.42.0.0/24`; an address without a length is a host prefix. @throws RangeError */
 export function parsePrefix(text: string): Prefix {
   const [address = '', bits, ...rest] = text.split('/');
   const most = familyOfAddress(address) === 'ipv4' ? 32 : 128;
@@ -72,7 +72,7 @@ export function parsePrefix(text: string): Prefix {
   return { address, length };
 }
 
-/** Encodes a MAC address such as `02:00:5e:10:00:01` as 6 bytes. @throws RangeError */
+/** Encodes a MAC address such as `02:00:5e:10:00:01` as 6 bytes. @throws RangeError if the text is no MAC address */
 export function macBytes(mac: string): Uint8Array {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(mac))
     throw new RangeError(`not a MAC address: ${JSON.stringify(mac)}`);

@@ -6,7 +6,7 @@ import { type RouteMetrics, routeMetricNames } from './route-metrics.ts';
 
 type DeviceName = (ifindex: number) => string | undefined;
 
-/** Names of RTPROT_* as in iproute2's /etc/iproute2/rt_protos. */
+/** Names of the routing protocols RTPROT_*, as in iproute2's rt_protos file. */
 const protocols: Record<number, string> = {
   1: 'redirect',
   2: 'kernel',
@@ -29,7 +29,7 @@ const protocols: Record<number, string> = {
   192: 'eigrp',
 };
 
-/** Formats a route as `ip route` prints it: `default via 169.254.1.1 dev eth0 onlink`. */
+/** Formats a route like `ip route`, such as `default via 169.254.1.1 dev eth0 onlink`. */
 export function formatRoute(route: Route, deviceName: DeviceName): string {
   const [first = null, ...others] = route.nextHops;
   const only = others.length === 0 ? first : null;
@@ -53,7 +53,7 @@ export function formatRoute(route: Route, deviceName: DeviceName): string {
   ].join(' ');
 }
 
-/** Formats an entry as `ip neigh` prints it: `10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT`. */
+/** Formats a neighbor entry like `ip neigh`, such as `10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT`. */
 export const formatNeighbor = (neighbor: Neighbor, deviceName: DeviceName): string =>
   [
     neighbor.address,

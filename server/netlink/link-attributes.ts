@@ -1,6 +1,6 @@
 import type { MessageWriter } from './message.ts';
 
-/** IFLA_*: attributes of a link, <linux/if_link.h>. */
+/** Link attributes IFLA_*, <linux/if_link.h>. */
 export const ifla = {
   address: 1,
   name: 3,
@@ -20,11 +20,11 @@ export const ifla = {
   propertyList: 52,
   altname: 53,
 } as const;
-/** IFLA_INFO_*: attributes inside of IFLA_LINKINFO. */
+/** Attributes IFLA_INFO_* nested in IFLA_LINKINFO. */
 export const iflaInfo = { kind: 1, data: 2 } as const;
-/** RTEXT_FILTER_SKIP_STATS of IFLA_EXT_MASK: omits IPv6's counters, most of a reply; the device's own stay. */
+/** Value RTEXT_FILTER_SKIP_STATS of IFLA_EXT_MASK, which omits the bulky IPv6 counters but not those of the device. */
 export const skipProtocolStats = 8;
-/** IFF_* of <linux/if.h>. */
+/** Interface flags IFF_*, <linux/if.h>. */
 export const iff = { up: 0x1, noArp: 0x80, lowerUp: 0x1_0000 } as const;
 
 /** Writes struct ifinfomsg: u8 family, u8 padding, u16 type, i32 index, u32 flags, u32 change. */

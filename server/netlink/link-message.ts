@@ -4,7 +4,7 @@ import { iff, ifla, iflaInfo } from './link-attributes.ts';
 import type { AttributeReader, MessageReader } from './message.ts';
 import { type NetkitData, parseNetkitData } from './netkit.ts';
 
-/** IF_OPER_*, RFC 2863. */
+/** Operational states IF_OPER_* of a link, RFC 2863. */
 const operationalStates = [
   'unknown',
   'notpresent',
@@ -22,33 +22,33 @@ export interface LinkCounters {
   dropped: number;
 }
 
-/** A network interface, as seen from one network namespace. */
+/** A network interface as seen from one network namespace. */
 export interface NetworkLink {
   ifindex: number;
   name: string;
-  /** IFLA_INFO_KIND; null for physical interfaces and loopback */
+  /** Device kind (IFLA_INFO_KIND); null for physical interfaces and loopback. */
   kind: string | null;
   netkit: NetkitData | null;
-  /** administratively up */
+  /** True if the link is administratively up. */
   up: boolean;
-  /** administratively up and with carrier */
+  /** True if the link is administratively up and has carrier. */
   running: boolean;
   operationalState: (typeof operationalStates)[number];
-  /** `noop` drops all packets: a link that is up has it until the kernel has detected its carrier */
+  /** Name of the link's qdisc. A link that is up has `noop`, which drops all packets, until its carrier is detected. */
   queueingDiscipline: string | null;
-  /** IFF_* of <linux/if.h> */
+  /** Interface flags IFF_*, <linux/if.h>. */
   flags: number;
-  /** bytes */
+  /** MTU of the link in bytes. */
   mtu: number;
-  /** null for links without one, for which the kernel sends nothing or zeros (netkit l3, loopback) */
+  /** MAC address; null for links without one, such as netkit in L3 mode and loopback. */
   mac: string | null;
   alias: string | null;
   alternativeNames: string[];
   group: number;
-  /** ifindex of the other end, in the namespace with id `peerNamespaceId` (null: the same one) */
+  /** Interface index of the other end, in the namespace with id `peerNamespaceId` (null for the same namespace). */
   peerIfindex: number | null;
   peerNamespaceId: number | null;
-  /** null unless requested */
+  /** Packet counters of the link; null unless requested. */
   stats: { receive: LinkCounters; transmit: LinkCounters } | null;
 }
 
@@ -131,7 +131,7 @@ function parseAttribute(link: NetworkLink, attribute: AttributeReader): void {
 const parseMac = (attribute: AttributeReader): string | null =>
   attribute.bytes().every((byte) => byte === 0) ? null : formatMac(attribute.bytes());
 
-/** Parses struct rtnl_link_stats64, all of u64. */
+/** Parses struct rtnl_link_stats64, whose fields are all u64. */
 const parseStats = (attribute: AttributeReader): NetworkLink['stats'] => ({
   receive: {
     packets: attribute.u64(rtnl_link_stats64.rx_packets),

@@ -4,10 +4,10 @@ import { encodeIfinfomsg, ifla, iflaInfo, skipProtocolStats } from './link-attri
 import type { AttributeReader, MessageReader } from './message.ts';
 import type { NetlinkSocket } from './socket.ts';
 
-/** IFLA_XDP and the attributes inside, IFLA_XDP_*, <linux/if_link.h>. */
+/** Attributes IFLA_XDP and IFLA_XDP_*, <linux/if_link.h>. */
 const iflaXdp = 43;
 const xdp = { attached: 2, programId: 4, driverId: 5, genericId: 6, offloadId: 7 } as const;
-/** XDP_ATTACHED_*: the mode of a single program; several are reported by an attribute each. */
+/** Modes XDP_ATTACHED_* of an XDP program. The kernel reports `multi` if programs in several modes are attached. */
 const modes = ['none', 'driver', 'generic', 'offload', 'multi'] as const;
 
 export interface XdpProgram {
@@ -15,7 +15,7 @@ export interface XdpProgram {
   programId: number;
 }
 
-/** A network interface and its XDP programs. */
+/** A network interface with its XDP programs. */
 export interface LinkWithXdp {
   ifindex: number;
   name: string;
@@ -23,7 +23,7 @@ export interface LinkWithXdp {
   xdp: XdpProgram[];
 }
 
-/** Lists the links of the socket's namespace with their XDP programs. */
+/** Lists the links of the socket's network namespace with their XDP programs. */
 export const listLinksWithXdp = (socket: NetlinkSocket): Promise<LinkWithXdp[]> =>
   socket.dump(
     {
@@ -37,7 +37,7 @@ export const listLinksWithXdp = (socket: NetlinkSocket): Promise<LinkWithXdp[]> 
     parseLinkWithXdp,
   );
 
-/** Parses RTM_NEWLINK. @throws MalformedMessage */
+/** Parses the XDP programs in RTM_NEWLINK. @throws MalformedMessage */
 export function parseLinkWithXdp(message: MessageReader): LinkWithXdp {
   const attributes = message.attributes(ifinfomsg.bytes);
   const link: LinkWithXdp = {

@@ -8,7 +8,7 @@ import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 export type LinkRef = { ifindex: number } | { name: string };
 
-/** Reads a link; null when there is none. A name may be an alternative one. */
+/** Reads a link by its ifindex, name or alternative name; null if there is no such link. */
 export async function getLink(
   socket: NetlinkSocket,
   ref: LinkRef,
@@ -33,7 +33,7 @@ export async function getLink(
   }
 }
 
-/** Lists the links of the socket's namespace, or those of one kind. */
+/** Lists the links of the socket's network namespace, optionally of one device kind. */
 export const listLinks = (
   socket: NetlinkSocket,
   { kind, stats = false }: { kind?: string; stats?: boolean } = {},
@@ -56,23 +56,23 @@ export const listLinks = (
 
 export interface LinkChange {
   up?: boolean;
-  /** in bytes */
+  /** New MTU in bytes. */
   mtu?: number;
-  /** a new name; while the link is up only on Linux 6.2 or later (see `probe`) */
+  /** New name. Renaming a link that is up requires Linux 6.2. */
   name?: string;
   alias?: string;
   group?: number;
-  /** flushes the permanent neighbors of the interface; refused (EOPNOTSUPP) on netkit l3 */
+  /** New MAC address. The kernel then flushes the link's permanent neighbors, and refuses on netkit L3 (EOPNOTSUPP). */
   mac?: string;
-  /** moves the link into this network namespace */
+  /** Descriptor of the network namespace to move the link to. */
   netnsFd?: number;
 }
 
-/** @throws NetlinkError ENODEV when there is no such link, EEXIST when the name is taken */
+/** Changes attributes of a link. @throws NetlinkError ENODEV if there is no such link, EEXIST if the name is taken */
 export const setLink = (socket: NetlinkSocket, ifindex: number, change: LinkChange): Promise<void> =>
   socket.request(linkChangeRequest(ifindex, change));
 
-/** Builds the request of `setLink`, for a batch. */
+/** Builds a netlink request that changes attributes of a link. */
 export const linkChangeRequest = (ifindex: number, change: LinkChange): NetlinkRequest => ({
   operation: `set link ifindex ${ifindex} ${changeText(change)}`,
   type: rtm.setLink,
@@ -89,21 +89,21 @@ export function encodeLinkChange(message: MessageWriter, ifindex: number, change
   if (change.netnsFd !== undefined) message.attributeU32(ifla.namespaceFd, change.netnsFd);
 }
 
-/** Adds alternative names to a link, up to 127 bytes each. @throws NetlinkError EEXIST when one is taken */
+/** Adds alternative names of up to 127 bytes to a link. @throws NetlinkError EEXIST if a name is taken */
 export const addAlternativeNames = (
   socket: NetlinkSocket,
   ifindex: number,
   names: readonly string[],
 ): Promise<void> => socket.request(alternativeNamesRequest('add', ifindex, names));
 
-/** @throws NetlinkError ENOENT when no link has one of these names */
+/** Deletes alternative names of a link. @throws NetlinkError ENOENT if no link has one of the names */
 export const deleteAlternativeNames = (
   socket: NetlinkSocket,
   ifindex: number,
   names: readonly string[],
 ): Promise<void> => socket.request(alternativeNamesRequest('delete', ifindex, names));
 
-/** Builds the request of both, for a batch. A refused one may have applied some of its names. */
+/** Builds a netlink request that adds or deletes alternative names. If refused, some names may have been changed. */
 export const alternativeNamesRequest = (
   verb: 'add' | 'delete',
   ifindex: number,
@@ -120,7 +120,7 @@ export const alternativeNamesRequest = (
   },
 });
 
-/** Deletes a link and with it its other end. @throws NetlinkError ENODEV when there is none */
+/** Deletes a link, and with it the other end of a pair. @throws NetlinkError ENODEV if there is no such link */
 export const deleteLink = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
     operation: `delete link ifindex ${ifindex}`,
@@ -128,7 +128,7 @@ export const deleteLink = (socket: NetlinkSocket, ifindex: number): Promise<void
     encode: (message) => encodeIfinfomsg(message, ifindex),
   });
 
-/** Link groups that no administrator uses; each deletion takes its own, so that concurrent ones do not mix. */
+/** Last used link group of a bulk deletion. Each deletion uses another one, so that concurrent deletions do not mix. */
 let deletionGroup = 0x504c_0000;
 
 /**
@@ -152,7 +152,7 @@ export async function deleteLinks(socket: NetlinkSocket, ifindexes: readonly num
   });
 }
 
-/** Alternative names may have up to 127 bytes, whereas IFLA_IFNAME takes 15. */
+/** Selects the attribute for a link's name: IFLA_IFNAME takes 15 bytes, an alternative name may have 127. */
 const nameAttribute = (name: string): number => (Buffer.byteLength(name) > 15 ? ifla.altname : ifla.name);
 
 const refText = (ref: LinkRef): string => ('ifindex' in ref ? `ifindex ${ref.ifindex}` : ref.name);

@@ -11,7 +11,7 @@ const typeMask = 0x3fff;
 const maxAttributeBytes = 0xffff;
 const align = (length: number): number => (length + 3) & ~3;
 
-/** Thrown for bytes that are no netlink message: truncated, or with a length that points outside. */
+/** Error for bytes that are not a valid netlink message: truncated, or with a length beyond their end. */
 export class MalformedMessage extends Error {
   constructor(detail: string) {
     super(`malformed netlink message: ${detail}`);
@@ -19,7 +19,7 @@ export class MalformedMessage extends Error {
   }
 }
 
-/** Writes messages one after the other into a buffer that grows and is reused after `reset`. */
+/** Writes consecutive netlink messages to a buffer, which grows on demand and is reused after `reset`. */
 export class MessageWriter {
   buffer: Buffer;
   length = 0;
@@ -44,7 +44,7 @@ export class MessageWriter {
     this.buffer.writeUInt32LE(this.length - this.#message, this.#message);
   }
 
-  /** Appends a field of the fixed body; the body must end on a multiple of 4. */
+  /** Appends a byte to the message's fixed body, whose length must be a multiple of 4 in the end. */
   u8(value: number): this {
     const at = this.#reserve(1);
     this.buffer.writeUInt8(value, at);
@@ -94,14 +94,14 @@ export class MessageWriter {
     this.buffer.set(value, at);
   }
 
-  /** Writes UTF-8 with the terminating NUL that the kernel expects. */
+  /** Writes a string attribute as UTF-8 with the terminating NUL that the kernel expects. */
   attributeString(type: number, value: string): void {
     const bytes = Buffer.byteLength(value);
     const at = this.#attribute(type, bytes + 1);
     this.buffer.write(value, at, bytes, 'utf8');
   }
 
-  /** Opens an attribute that holds attributes. @returns its start, for `closeNest` */
+  /** Opens an attribute that contains nested attributes. @returns its start offset for `closeNest` */
   openNest(type: number): number {
     return this.#attribute(type | nestedFlag, 0) - 4;
   }
@@ -122,7 +122,10 @@ export class MessageWriter {
     return start + 4;
   }
 
-  /** Appends zeroed bytes and returns their start. It may replace the buffer: read `buffer` after, not before. */
+  /**
+   * Appends zeroed bytes and returns their start offset. Must be called before `buffer` is read, which it may
+   * replace.
+   */
   #reserve(bytes: number): number {
     const start = this.length;
     const end = start + bytes;
@@ -138,13 +141,13 @@ export class MessageWriter {
   }
 }
 
-/** Iterates over the messages of one datagram: `while (messages.next())`, then the fields describe the message. */
+/** Iterates over the netlink messages in a datagram. After `next()`, the fields describe the current message. */
 export class MessageReader {
   readonly buffer: Buffer;
   type = 0;
   flags = 0;
   sequence = 0;
-  /** The body spans from `start` to before `end` of `buffer`. */
+  /** Offset in `buffer` at which the body of the message starts; it ends before `end`. */
   start = 0;
   end = 0;
   readonly #length: number;
@@ -155,7 +158,7 @@ export class MessageReader {
     this.#length = Math.min(length, buffer.length);
   }
 
-  /** @throws MalformedMessage when a header is truncated or its length points outside */
+  /** Advances to the next message. @throws MalformedMessage if its header is truncated or its length invalid */
   next(): boolean {
     const at = this.#next;
     if (at >= this.#length) return false;
@@ -172,7 +175,7 @@ export class MessageReader {
     return true;
   }
 
-  /** Returns the attributes behind a fixed body of `bytes`. @throws MalformedMessage when the body is shorter */
+  /** Returns the attributes after a fixed body of `bytes`. @throws MalformedMessage if the body is shorter */
   attributes(bytes: number): AttributeReader {
     if (this.end - this.start < bytes)
       throw new MalformedMessage(`body of ${this.end - this.start} bytes, not ${bytes}`);
@@ -187,7 +190,7 @@ export class MessageReader {
 export class AttributeReader {
   readonly buffer: Buffer;
   type = 0;
-  /** The value spans from `start` to before `end` of `buffer`. */
+  /** Offset in `buffer` at which the value of the attribute starts; it ends before `end`. */
   start = 0;
   end = 0;
   readonly #limit: number;
@@ -229,25 +232,25 @@ export class AttributeReader {
     return this.buffer.readInt32LE(this.#value(4));
   }
 
-  /** Reads the u64 at `offset` of the value, exact up to 2^53. */
+  /** Reads the u64 at `offset` in the attribute's value as a number, exact up to 2^53. */
   u64(offset = 0): number {
     const at = this.#value(offset + 8) + offset;
     return this.buffer.readUInt32LE(at) + this.buffer.readUInt32LE(at + 4) * 4_294_967_296;
   }
 
-  /** Reads UTF-8 up to the first NUL. */
+  /** Reads the attribute's value as UTF-8 text up to the first NUL. */
   string(): string {
     let end = this.start;
     while (end < this.end && this.buffer[end] !== 0) end++;
     return this.buffer.toString('utf8', this.start, end);
   }
 
-  /** Returns a view of the value, to be copied if it must outlive the buffer. */
+  /** Returns a view of the attribute's value, which is valid only as long as the buffer. */
   bytes(): Buffer {
     return this.buffer.subarray(this.start, this.end);
   }
 
-  /** Returns the nested attributes, behind a fixed body of `skip` bytes. */
+  /** Returns the attributes that are nested in the attribute's value after a fixed body of `skip` bytes. */
   nested(skip = 0): AttributeReader {
     return new AttributeReader(this.buffer, this.#value(skip) + align(skip), this.end);
   }

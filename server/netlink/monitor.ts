@@ -10,7 +10,7 @@ import { parseRoute, type Route } from './route-message.ts';
 import { withNamespace } from './setns.ts';
 import { openNetlinkDescriptor } from './transport.ts';
 
-/** RTMGRP_*, <linux/rtnetlink.h>: IPv4 and IPv6 where there are two. */
+/** Multicast groups RTMGRP_* of netlink (<linux/rtnetlink.h>) for the events of IPv4 and IPv6. */
 const groups = { links: 0x1, addresses: 0x10 | 0x100, routes: 0x40 | 0x400 } as const;
 const SOCK_NONBLOCK = 0x800;
 const SOL_SOCKET = 1;
@@ -19,16 +19,16 @@ const EINTR = 4;
 const EAGAIN = 11;
 const ENOBUFS = 105;
 const receiveBytes = 65_536;
-/** Datagrams read before other events of the event loop get their turn. */
+/** Maximum number of datagrams to read before yielding to the event loop. */
 const burst = 256;
 
 interface Change {
   deleted: boolean;
-  /** number that the watched namespace has for the one where it happened; null: it happened in the watched one */
+  /** Id of the network namespace in which the change happened; null for the watched namespace itself. */
   nsid: number | null;
 }
 
-/** A change, or `resync`: events were lost (the queue overflowed, or one was malformed), so cached state is stale. */
+/** A change in a network namespace, or `resync` if events were lost, so that cached state is stale. */
 export type NetworkEvent =
   | (Change & { type: 'link'; link: NetworkLink })
   | (Change & { type: 'address'; address: InterfaceAddress })
@@ -40,14 +40,17 @@ export interface NetworkWatch extends Disposable {
 }
 
 export interface WatchOptions {
-  /** the namespace to watch; default: the present one */
+  /** Descriptor of the network namespace to watch; default the current one. */
   namespaceFd?: number;
   /**
    * also reports changes in the other namespaces that the watched one has a number for: those with the other end of
    * one of its devices, and those given to `assignNamespaceId`
    */
   allNamespaces?: boolean;
-  /** size of the kernel's queue for this socket; events beyond it are lost and reported as `resync` */
+  /**
+   * Size of the kernel's queue for this socket, in bytes. When it overflows, events are lost and `resync` is
+   * reported.
+   */
   queueBytes?: number;
 }
 
@@ -114,7 +117,7 @@ function deliver(
   }
 }
 
-/** Parses a message of a multicast group; null when it is about another kind of object. @throws MalformedMessage */
+/** Parses a multicast message; null if it is about another kind of object. @throws MalformedMessage */
 export function parseNetworkEvent(message: MessageReader, nsid: number | null = null): NetworkEvent | null {
   const { type } = message;
   switch (type) {

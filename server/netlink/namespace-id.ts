@@ -3,7 +3,7 @@ import { isNetlinkError } from './error.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import type { NetlinkSocket } from './socket.ts';
 
-/** NETNSA_*, <linux/net_namespace.h> */
+/** Namespace id attributes NETNSA_*, <linux/net_namespace.h>. */
 const netnsa = { id: 1, fd: 3 } as const;
 const rtgenmsgBytes = 4;
 const notAssigned = -1;
@@ -22,7 +22,7 @@ export const namespaceId = (socket: NetlinkSocket, netnsFd: number): Promise<num
     parseNamespaceId,
   );
 
-/** Returns the number of a namespace as `namespaceId` does, after assigning one if it has none. @throws NetlinkError */
+/** Returns the id of a network namespace, after assigning one if it has none. @throws NetlinkError */
 export async function assignNamespaceId(socket: NetlinkSocket, netnsFd: number): Promise<number> {
   try {
     await socket.request({
@@ -41,12 +41,12 @@ export async function assignNamespaceId(socket: NetlinkSocket, netnsFd: number):
   return id;
 }
 
-/** struct rtgenmsg: u8 family, padded. */
+/** Writes struct rtgenmsg (u8 family, padding) and the descriptor of a network namespace. */
 const encodeNamespaceFd = (message: MessageWriter, netnsFd: number): void => {
   message.u32(0).attributeU32(netnsa.fd, netnsFd);
 };
 
-/** Parses RTM_NEWNSID. @throws MalformedMessage */
+/** Parses the namespace id in RTM_NEWNSID; null if there is none. @throws MalformedMessage */
 export function parseNamespaceId(message: MessageReader): number | null {
   const attributes = message.attributes(rtgenmsgBytes);
   let id: number = notAssigned;

@@ -14,7 +14,7 @@ import { ndmsg } from './kernel-structs.ts';
 import type { MessageReader, MessageWriter } from './message.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** NDA_*, NUD_*, NTF_* of <linux/neighbour.h>. */
+/** Neighbor attributes NDA_*, states NUD_* and flags NTF_*, <linux/neighbour.h>. */
 const nda = { destination: 1, linkLayerAddress: 2, ifindex: 8, protocol: 12 } as const;
 
 const states = {
@@ -33,7 +33,7 @@ const NTF_ROUTER = 0x80;
 
 export type NeighborState = keyof typeof states | 'none';
 
-/** An entry of the ARP or NDP table: the MAC of an address on a link. */
+/** An entry of the ARP or NDP table, which maps an IP address on a link to a MAC address. */
 export interface Neighbor {
   family: Family;
   ifindex: number;
@@ -42,31 +42,31 @@ export interface Neighbor {
   state: NeighborState;
   router: boolean;
   proxy: boolean;
-  /** added by a routing daemon (NTF_EXT_LEARNED) */
+  /** True for an entry that a routing daemon added (NTF_EXT_LEARNED). */
   externallyLearned: boolean;
-  /** RTPROT_* of its origin, as with routes; 0: unknown */
+  /** Origin of the entry (RTPROT_*, as for routes); 0 if unknown. */
   protocol: number;
 }
 
 export interface NewNeighbor {
   ifindex: number;
   address: string;
-  /** not allowed for a proxy entry */
+  /** MAC address of the neighbor; not allowed for a proxy entry. */
   mac?: string;
-  /** default permanent */
+  /** State of the entry; default permanent. */
   state?: NeighborState;
   router?: boolean;
-  /** makes this host reply for the address; such an entry has no state and no MAC */
+  /** True for a proxy entry, which makes this host reply for the address; it has no state and no MAC address. */
   proxy?: boolean;
   externallyLearned?: boolean;
   protocol?: number;
 }
 
-/** Adds an entry, permanent by default, or changes the existing one. @throws NetlinkError ENODEV */
+/** Adds or updates a neighbor entry. @throws NetlinkError ENODEV if there is no such link */
 export const replaceNeighbor = (socket: NetlinkSocket, neighbor: NewNeighbor): Promise<void> =>
   socket.request(neighborRequest(neighbor));
 
-/** Builds the request of `replaceNeighbor`, for a batch. */
+/** Builds a netlink request that adds or updates a neighbor entry. */
 export const neighborRequest = (neighbor: NewNeighbor): NetlinkRequest => ({
   operation: `set neighbor ${newNeighborText(neighbor)} on ifindex ${neighbor.ifindex}`,
   type: rtm.newNeighbor,
@@ -74,7 +74,7 @@ export const neighborRequest = (neighbor: NewNeighbor): NetlinkRequest => ({
   encode: (message) => encodeNeighbor(message, neighbor),
 });
 
-/** @throws NetlinkError ENOENT when there is none */
+/** Deletes a neighbor entry. @throws NetlinkError ENOENT if there is no such entry */
 export const deleteNeighbor = (
   socket: NetlinkSocket,
   neighbor: Pick<NewNeighbor, 'ifindex' | 'address' | 'proxy'>,

@@ -10,7 +10,7 @@ import { encodeIfinfomsg, ifla, iflaInfo } from './link-attributes.ts';
 import type { AttributeReader, MessageWriter } from './message.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** IFLA_NETKIT_*, <linux/if_link.h> of Linux 6.15. */
+/** Attributes IFLA_NETKIT_*, <linux/if_link.h> of Linux 6.15. */
 const attribute = {
   peerInfo: 1,
   primary: 2,
@@ -23,7 +23,7 @@ const attribute = {
   tailroom: 9,
 } as const;
 const modes = ['l2', 'l3'] as const;
-/** Verdicts of a hook without programs: NETKIT_PASS and NETKIT_DROP. */
+/** Verdicts on packets at a netkit hook without programs: NETKIT_PASS and NETKIT_DROP. */
 const policies = { forward: 0, blackhole: 2 } as const;
 const scrubs = ['none', 'default'] as const;
 
@@ -31,7 +31,10 @@ export type NetkitMode = (typeof modes)[number];
 export type NetkitPolicy = keyof typeof policies;
 export type NetkitScrub = (typeof scrubs)[number];
 
-/** Policy of each end; an end left out gets the kernel's default at creation and stays as it is in a change. */
+/**
+ * Policies of the two ends of a netkit pair. A missing one takes the kernel's default at creation, else stays the
+ * same.
+ */
 export interface NetkitPolicies {
   primary?: NetkitPolicy;
   peer?: NetkitPolicy;
@@ -39,24 +42,24 @@ export interface NetkitPolicies {
 
 export interface NewNetkit {
   mode: NetkitMode;
-  /** applied to packets that an end sends while no program is attached to it; the kernel's default: forward */
+  /** Policy for packets that an end sends while it has no program; the kernel's default is `forward`. */
   policy?: NetkitPolicies;
-  /** `none` keeps mark and priority across the pair (Linux 6.13); the kernel's default, `default`, clears them */
+  /** Scrubbing of packets that cross the pair; `none` keeps mark and priority (Linux 6.13), `default` clears them. */
   scrub?: { primary?: NetkitScrub; peer?: NetkitScrub };
-  /** bytes reserved around a packet for lower drivers, on both ends (Linux 6.15) */
+  /** Bytes reserved in front of and behind each packet for lower devices, on both ends (Linux 6.15). */
   headroom?: number;
   tailroom?: number;
-  /** MACs are allowed only in mode l2 */
+  /** The primary end of the new pair. MAC addresses are allowed only in mode L2. */
   primary: NewDeviceEnd;
   peer: NewDevicePeer;
 }
 
-/** IFLA_INFO_DATA of a netkit link; null for attributes that the kernel did not send, as older ones omit scrub. */
+/** Attributes in IFLA_INFO_DATA of a netkit link; null for those that an older kernel does not send, such as scrub. */
 export interface NetkitData {
-  /** true if this end is the primary */
+  /** True if this end is the primary. */
   primary: boolean;
   mode: NetkitMode | null;
-  /** of this end; `peerPolicy` is the other end's */
+  /** Policy of this end; `peerPolicy` is that of the other end. */
   policy: NetkitPolicy | null;
   peerPolicy: NetkitPolicy | null;
   scrub: NetkitScrub | null;
@@ -111,7 +114,7 @@ export function parseNetkitData(data: AttributeReader): NetkitData {
   return netkit;
 }
 
-/** Builds the request of `addNetkit`, for a batch. */
+/** Builds a netlink request that creates a netkit pair. */
 export const addNetkitRequest = (netkit: NewNetkit): NetlinkRequest => ({
   operation: `add netkit ${deviceEndText(netkit.primary)} with peer ${deviceEndText(netkit.peer)}`,
   type: rtm.newLink,
@@ -138,7 +141,7 @@ export const setNetkitPolicies = (
   policy: NetkitPolicies,
 ): Promise<void> => socket.request(netkitPoliciesRequest(primaryIfindex, policy));
 
-/** Builds the request of `setNetkitPolicies`, for a batch. */
+/** Builds a netlink request that changes the policies of a netkit pair. */
 export const netkitPoliciesRequest = (primaryIfindex: number, policy: NetkitPolicies): NetlinkRequest => ({
   operation: `set policy ${policyText(policy)} on netkit ifindex ${primaryIfindex}`,
   type: rtm.newLink,

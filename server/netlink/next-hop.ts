@@ -2,21 +2,21 @@ import { addressBytes, addressFamily, type Family, familyOfAddress, formatAddres
 import { rtnexthop, rtvia } from './kernel-structs.ts';
 import { AttributeReader, MalformedMessage, MessageWriter } from './message.ts';
 
-/** RTA_*: attributes of a next hop, <linux/rtnetlink.h>. */
+/** Route attributes RTA_* of a next hop, <linux/rtnetlink.h>. */
 export const nextHopAttribute = { device: 4, gateway: 5, multipath: 9, via: 18 } as const;
-/** RTNH_F_*, <linux/rtnetlink.h>. */
+/** Next hop flags RTNH_F_*, <linux/rtnetlink.h>. */
 const RTNH_F_DEAD = 0x1;
 const RTNH_F_ONLINK = 0x4;
 const RTNH_F_LINKDOWN = 0x10;
 const maxWeight = 256;
 
-/** A gateway or device that a route forwards to. */
+/** A gateway or device to which a route forwards packets. */
 export interface NextHop {
   gateway: string | null;
   ifindex: number | null;
-  /** the gateway is reachable through the device although no route covers it */
+  /** True if the gateway is reachable on the link even though no route covers it. */
   onlink: boolean;
-  /** the device is down, or has no carrier */
+  /** True if the device is down; `linkdown` is true if it has no carrier. */
   dead: boolean;
   linkdown: boolean;
   weight: number;
@@ -26,13 +26,13 @@ export interface NewNextHop {
   gateway?: string;
   ifindex?: number;
   onlink?: boolean;
-  /** 1 to 256; default 1 */
+  /** Weight of the next hop in a multipath route, 1 to 256; default 1. */
   weight?: number;
 }
 
 export const nextHopFlags = (hop: NewNextHop): number => (hop.onlink ? RTNH_F_ONLINK : 0);
 
-/** Writes RTA_GATEWAY, or RTA_VIA (struct rtvia: u16 family, address) for a gateway of the other family. */
+/** Writes RTA_GATEWAY, or RTA_VIA (struct rtvia: u16 family, address) for a gateway of the other address family. */
 export function encodeGateway(message: MessageWriter, gateway: string | undefined, kind: Family): void {
   if (gateway === undefined) return;
   const bytes = addressBytes(gateway);
@@ -45,7 +45,7 @@ export function encodeGateway(message: MessageWriter, gateway: string | undefine
     );
 }
 
-/** Writes RTA_MULTIPATH: a sequence of struct rtnexthop (u16 length, u8 flags, u8 weight - 1, i32 ifindex), attributes. */
+/** Writes RTA_MULTIPATH: struct rtnexthop (u16 length, u8 flags, u8 weight - 1, i32 ifindex) and attributes per hop. */
 export function encodeMultipath(message: MessageWriter, hops: readonly NewNextHop[], kind: Family): void {
   const parts = new MessageWriter(256);
   for (const hop of hops) {
@@ -64,7 +64,7 @@ export function encodeMultipath(message: MessageWriter, hops: readonly NewNextHo
   message.attributeBytes(nextHopAttribute.multipath, parts.buffer.subarray(0, parts.length));
 }
 
-/** Returns a next hop of RTNH_F_* flags, to be filled by `parseNextHopAttribute`. */
+/** Creates a next hop with the given RTNH_F_* flags; `parseNextHopAttribute` fills in the other fields. */
 export const emptyNextHop = (flags: number, weight: number): NextHop => ({
   gateway: null,
   ifindex: null,

@@ -2,12 +2,12 @@ import { addressOf, errno, recvmsg, setsockopt } from '../ffi/libc.ts';
 import { NetlinkError } from './error.ts';
 import { cmsghdr, user_msghdr } from './kernel-structs.ts';
 
-/** <linux/netlink.h>, <sys/socket.h> */
+/** Socket options and flags, <linux/netlink.h> and <sys/socket.h>. */
 const SOL_NETLINK = 270;
 const NETLINK_LISTEN_ALL_NSID = 8;
 const MSG_TRUNC = 0x20;
 
-/** Lets a socket of multicast groups receive events also of the namespaces that its own has ids for. */
+/** Lets a multicast netlink socket also receive events of all namespaces that have an id in its own namespace. */
 export function listenAllNamespaces(fd: number): void {
   const on = Buffer.alloc(4);
   on.writeInt32LE(1);
@@ -15,10 +15,10 @@ export function listenAllNamespaces(fd: number): void {
     throw new NetlinkError('listen to all network namespaces', errno());
 }
 
-/** Receives datagrams together with the id of the namespace each came from, which a control message carries. */
+/** Receives netlink datagrams along with the id of the namespace that each comes from (a control message). */
 export class NsidReceiver {
   readonly buffer: Buffer;
-  /** namespace id of the last datagram; null: the socket's own namespace */
+  /** Namespace id of the last datagram; null for the socket's own namespace. */
   nsid: number | null = null;
   readonly #fd: number;
   readonly #message = Buffer.alloc(user_msghdr.bytes);
@@ -35,7 +35,7 @@ export class NsidReceiver {
     this.#message.writeBigUInt64LE(addressOf(this.#control), user_msghdr.msg_control);
   }
 
-  /** @returns bytes of the datagram, also when they are more than fit, or -1: see `errno()` */
+  /** Receives a datagram. @returns its length, even if it was truncated, or -1 with the reason in `errno()` */
   receive(): number {
     this.#message.writeBigUInt64LE(BigInt(this.#control.length), user_msghdr.msg_controllen);
     const length = recvmsg(this.#fd, this.#message, MSG_TRUNC);
@@ -47,7 +47,7 @@ export class NsidReceiver {
   }
 }
 
-/** Finds the namespace id in a sequence of struct cmsghdr, each with its data and aligned to 8; null without one. */
+/** Finds the namespace id in a sequence of struct cmsghdr and data, aligned to 8; null if there is none. */
 export function nsidOfControlMessage(control: Buffer): number | null {
   for (let at = 0; control.length - at >= cmsghdr.bytes; ) {
     const length = Number(control.readBigUInt64LE(at + cmsghdr.cmsg_len));

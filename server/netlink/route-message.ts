@@ -29,7 +29,7 @@ import {
 } from './route-metrics.ts';
 import { type RouteScope, routeScopeName, routeScopeNumber } from './route-scope.ts';
 
-/** RTA_*: attributes of a route, <linux/rtnetlink.h>. */
+/** Route attributes RTA_*, <linux/rtnetlink.h>. */
 export const routeAttribute = {
   destination: 1,
   priority: 6,
@@ -39,7 +39,7 @@ export const routeAttribute = {
   nextHopId: 30,
 } as const;
 const RTM_F_CLONED = 0x200;
-/** RTN_*, by number. */
+/** Route types RTN_*, in the order of their numbers. */
 const types = [
   'unspec',
   'unicast',
@@ -52,10 +52,10 @@ const types = [
   'prohibit',
   'throw',
 ] as const;
-/** ICMPV6_ROUTER_PREF_*, RFC 4191. */
+/** Router preferences ICMPV6_ROUTER_PREF_*, RFC 4191. */
 const preferences = { medium: 0, high: 1, low: 3 } as const;
 
-/** RTPROT_*: the origin of a route. */
+/** Origins of a route, RTPROT_*, <linux/rtnetlink.h>. */
 export const routeProtocol = { kernel: 2, boot: 3, static: 4 } as const;
 export const routeTable = { main: 254, local: 255 } as const;
 export type RouteType = (typeof types)[number];
@@ -64,53 +64,53 @@ export type RoutePreference = keyof typeof preferences;
 export interface Route {
   family: Family;
   type: RouteType;
-  /** `default` or a prefix as `ip` prints it: `10.42.0.33`, `10.42.0.0/24` */
+  /** Destination as `ip` prints it: `default`, `10.42.0.33` or `10.42.0.0/24`. */
   destination: string;
   table: number;
-  /** RTPROT_*: 2 kernel, 3 boot (the default of `ip`), 4 static */
+  /** Origin of the route (RTPROT_*): 2 kernel, 3 boot (the default of `ip`), 4 static. */
   protocol: number;
   scope: RouteScope;
-  /** IPv4: matches packets of this type of service only; 0: all */
+  /** Type of service that packets must have to match an IPv4 route; 0 for any. */
   typeOfService: number;
   preferredSource: string | null;
-  /** RTA_PRIORITY: the lowest wins */
+  /** Metric of the route (RTA_PRIORITY); the route with the lowest metric wins. */
   metric: number | null;
-  /** `metrics.values.mtu`, in bytes; null: the device's MTU */
+  /** MTU of the route in bytes; null for the device's MTU. */
   mtu: number | null;
-  /** parameters of connections over it, such as the MTU */
+  /** Parameters of connections that use the route, such as the MTU. */
   metrics: RouteMetrics;
-  /** IPv6 */
+  /** Router preference of an IPv6 route; null if it has none. */
   preference: RoutePreference | null;
-  /** of the first next hop, or null */
+  /** Gateway of the first next hop; null if it has none. */
   gateway: string | null;
   ifindex: number | null;
-  /** one; several for a multipath route; none for blackhole and similar types (IPv6: loopback) */
+  /** Next hops of the route: several for a multipath route, none for a blackhole or similar type. */
   nextHops: NextHop[];
-  /** id of the nexthop object that it uses */
+  /** Id of the nexthop object that the route uses; null if it uses none. */
   nextHopId: number | null;
 }
 
 export interface NewRoute extends Omit<NewNextHop, 'weight'> {
-  /** `default`, an address or a prefix */
+  /** Destination of the new route: `default`, an address or a prefix. */
   destination: string;
-  /** required for `default` without a gateway */
+  /** Address family; required for a `default` route without a gateway. */
   family?: Family;
-  /** default unicast; blackhole, unreachable, prohibit and throw take neither device nor gateway */
+  /** Route type, default unicast. Types blackhole, unreachable, prohibit and throw take neither device nor gateway. */
   type?: RouteType;
-  /** next hops of a multipath route; excludes `ifindex` and `gateway` */
+  /** Next hops of a multipath route; excludes `ifindex` and `gateway`. */
   nextHops?: readonly NewNextHop[];
-  /** default main; local for the types local, broadcast and anycast */
+  /** Routing table; default main, or local for the types local, broadcast and anycast. */
   table?: number;
-  /** default as with `ip`: link for unicast without a gateway, host for local, else global */
+  /** Scope, with the defaults of `ip`: link for unicast without a gateway, host for local, else global. */
   scope?: RouteScope;
   typeOfService?: number;
   preferredSource?: string;
   metric?: number;
-  /** shorthand for `metrics.values.mtu` */
+  /** MTU of the route in bytes, a shorthand for `metrics.values.mtu`. */
   mtu?: number;
   metrics?: Partial<RouteMetrics>;
   preference?: RoutePreference;
-  /** default boot, as with `ip` */
+  /** Origin of the route (RTPROT_*); default boot, as in `ip`. */
   protocol?: number;
 }
 
@@ -159,7 +159,7 @@ export function encodeRoute(message: MessageWriter, route: NewRoute, deleting = 
 const defaultTable = (type: RouteType = 'unicast'): number =>
   type === 'local' || type === 'broadcast' || type === 'anycast' ? routeTable.local : routeTable.main;
 
-/** Chooses the scope as iproute2 does. */
+/** Returns the scope that iproute2 would use for a route without one. */
 function defaultScope(route: NewRoute, kind: Family, deleting: boolean): RouteScope {
   const { type = 'unicast' } = route;
   if (deleting && type === 'unicast') return 'nowhere';

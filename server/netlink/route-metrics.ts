@@ -1,6 +1,6 @@
 import type { AttributeReader, MessageWriter } from './message.ts';
 
-/** RTAX_*, <linux/rtnetlink.h>, by the names that `ip route` uses. */
+/** Route metrics RTAX_* (<linux/rtnetlink.h>), by the names that `ip route` uses. */
 const numbers = {
   mtu: 2,
   window: 3,
@@ -26,18 +26,21 @@ export type RouteMetricName = keyof typeof numbers;
 export const routeMetricNames = Object.keys(numbers) as RouteMetricName[];
 const names = new Map<number, RouteMetricName>(routeMetricNames.map((name) => [numbers[name], name]));
 
-/** Parameters of connections over a route (RTA_METRICS), in kernel units: `mtu` bytes, `rtt` 1/8 ms, `rttvar` 1/4 ms. */
+/**
+ * Parameters of connections that use a route (RTA_METRICS) in kernel units: `mtu` bytes, `rtt` 1/8 ms, `rttvar` 1/4
+ * ms.
+ */
 export interface RouteMetrics {
   values: Partial<Record<RouteMetricName, number>>;
-  /** metrics that the kernel must not change by itself, as path MTU discovery would */
+  /** Metrics that the kernel must not change by itself, for example by path MTU discovery. */
   locked: RouteMetricName[];
-  /** name of the TCP congestion control algorithm */
+  /** Name of the TCP congestion control algorithm. */
   congestionControl: string | null;
 }
 
 export const emptyRouteMetrics = (): RouteMetrics => ({ values: {}, locked: [], congestionControl: null });
 
-/** Writes RTA_METRICS, or nothing when there are no metrics. */
+/** Writes RTA_METRICS, or nothing if there are no metrics. */
 export function encodeRouteMetrics(message: MessageWriter, metrics: Partial<RouteMetrics>): void {
   const { values = {}, locked = [], congestionControl = null } = metrics;
   const lock = locked.reduce((mask, name) => mask | (1 << numbers[name]), 0);

@@ -53,7 +53,10 @@ const discards = (type: RouteType): boolean =>
 
 type RouteVerb = 'add' | 'replace' | 'append' | 'delete';
 
-/** Builds the request of `addRoute` and the other verbs, for a batch. Sending it throws RangeError for an invalid route. */
+/**
+ * Builds a netlink request that adds, replaces or deletes a route. Sending it throws RangeError if the route is
+ * invalid.
+ */
 export const routeRequest = (verb: RouteVerb, route: NewRoute): NetlinkRequest => ({
   operation: `${verb} route ${newRouteText(route)}`,
   type: verb === 'delete' ? rtm.delRoute : rtm.newRoute,
@@ -68,19 +71,19 @@ const verbFlags: Record<RouteVerb, number> = {
   delete: 0,
 };
 
-/** Adds a route, or replaces the one to the same destination (and metric) atomically, so that no packet is lost. */
+/** Adds a route, or atomically replaces the one with the same destination and metric, so that no packet is lost. */
 export const replaceRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
   socket.request(routeRequest('replace', route));
 
-/** Adds a route. @throws NetlinkError EEXIST when there is one to this destination (and metric) */
+/** Adds a route. @throws NetlinkError EEXIST if there is one with the same destination and metric */
 export const addRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
   socket.request(routeRequest('add', route));
 
-/** Deletes the route that has at least these properties. @throws NetlinkError ESRCH when there is none */
+/** Deletes the first route that has all given properties. @throws NetlinkError ESRCH if there is no such route */
 export const deleteRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
   socket.request(routeRequest('delete', route));
 
-/** Lists the routes of one table (default main; `all` for every one) and one family (default both). */
+/** Lists the routes of one table (default main, `all` for every table) and of one or both address families. */
 export async function listRoutes(
   socket: NetlinkSocket,
   filter: { family?: Family; table?: number | 'all'; ifindex?: number } = {},

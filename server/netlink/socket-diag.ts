@@ -12,7 +12,7 @@ import type { MessageReader, MessageWriter } from './message.ts';
 import { withNamespace } from './setns.ts';
 import { NetlinkSocket } from './socket.ts';
 
-/** <linux/sock_diag.h>, <linux/inet_diag.h>, <linux/packet_diag.h>, <linux/in.h> */
+/** Constants of <linux/sock_diag.h>, <linux/inet_diag.h>, <linux/packet_diag.h> and <linux/in.h>. */
 const SOCK_DIAG_BY_FAMILY = 20;
 const INET_DIAG_REQ_BYTECODE = 1;
 const INET_DIAG_BC_DEV_COND = 9;
@@ -21,10 +21,10 @@ const PACKET_SHOW_INFO = 1;
 const PACKET_DIAG_INFO = 0;
 
 const protocols = { tcp: 6, udp: 17, udplite: 136, raw: 255 } as const;
-/** All TCP states but TIME_WAIT, whose sockets belong to no process any more. */
+/** Bit mask of all TCP states except TIME_WAIT, whose sockets no longer belong to a process. */
 const liveStates = 0xffff_ffff & ~(1 << 6);
 const families = ['ipv4', 'ipv6'] as const;
-/** Files of /proc/net that show if there are sockets of a protocol that the kernel cannot dump. */
+/** Files in /proc/net that show whether sockets of a protocol exist, for kernels that cannot list them. */
 const tables: Partial<Record<SocketProtocol, readonly string[]>> = {
   udplite: ['udplite', 'udplite6'],
   raw: ['raw', 'raw6'],
@@ -33,23 +33,25 @@ const tables: Partial<Record<SocketProtocol, readonly string[]>> = {
 
 export type SocketProtocol = keyof typeof protocols | 'packet';
 
-/** A socket bound to one interface, by SO_BINDTODEVICE or by bind(2) of a packet socket. */
+/** A socket bound to an interface with SO_BINDTODEVICE, or a packet socket bound with bind(2). */
 export interface BoundSocket {
   protocol: SocketProtocol;
-  /** null for packet sockets */
+  /** Address family of the socket; null for packet sockets. */
   family: Family | null;
-  /** `10.42.0.33:80`, `[fd00::33]:80`; null for packet sockets. The port of a raw socket is its IP protocol */
+  /**
+   * Local address and port, such as `[fd00::33]:80`; null for packet sockets. A raw socket's port is its IP protocol.
+   */
   local: string | null;
-  /** null when it is not connected */
+  /** Remote address and port; null if the socket is not connected. */
   remote: string | null;
   ifindex: number;
-  /** inode of the socket, as in `socket:[4711]` of /proc/PID/fd */
+  /** Inode of the socket, as in `socket:[4711]` of /proc/PID/fd. */
   inode: number;
 }
 
 export interface BoundSockets {
   sockets: BoundSocket[];
-  /** protocols with open sockets whose binding the kernel cannot report (it lacks raw_diag, for example) */
+  /** Protocols with open sockets whose binding the kernel cannot report, for example because it lacks raw_diag. */
   unreadable: SocketProtocol[];
 }
 
@@ -125,12 +127,12 @@ const encodePacketDiag = (message: MessageWriter): void => {
   message.u8(AF_PACKET).u8(0).u16(0).u32(0).u32(PACKET_SHOW_INFO).u32(0).u32(0);
 };
 
-/** Parses a reply of sock_diag; null for a socket that is bound to no interface. @throws MalformedMessage */
+/** Parses a sock_diag reply; null for a socket that is not bound to an interface. @throws MalformedMessage */
 export function parseSocket(message: MessageReader, protocol: SocketProtocol): BoundSocket | null {
   return protocol === 'packet' ? parsePacket(message) : parseInet(message, protocol);
 }
 
-/** Parses struct inet_diag_msg; ports are big endian, addresses 4 of 16 bytes for IPv4. */
+/** Parses struct inet_diag_msg. Ports are big endian, and IPv4 addresses use the first 4 of 16 bytes. */
 function parseInet(message: MessageReader, protocol: keyof typeof protocols): BoundSocket | null {
   message.attributes(inet_diag_msg.bytes);
   const { buffer, start } = message;
@@ -154,7 +156,7 @@ function parseInet(message: MessageReader, protocol: keyof typeof protocols): Bo
   };
 }
 
-/** Parses struct packet_diag_msg; the ifindex is in attribute PACKET_DIAG_INFO, struct packet_diag_info. */
+/** Parses struct packet_diag_msg and, in attribute PACKET_DIAG_INFO, struct packet_diag_info with the ifindex. */
 function parsePacket(message: MessageReader): BoundSocket | null {
   const attributes = message.attributes(packet_diag_msg.bytes);
   let ifindex = 0;
@@ -165,7 +167,7 @@ function parsePacket(message: MessageReader): BoundSocket | null {
   return { protocol: 'packet', family: null, local: null, remote: null, ifindex, inode };
 }
 
-/** Tests if /proc/net/TABLE has more than its heading. */
+/** True if /proc/net/TABLE has any entry below its header line. */
 const hasEntries = (namespaceFd: number, table: string): boolean =>
   withNamespace(namespaceFd, () => {
     try {

@@ -13,23 +13,26 @@ const EAGAIN = 11;
 const EMSGSIZE = 90;
 const ETIMEDOUT = 110;
 
-/** The kernel fills at most 32 KiB of a dump at once; other replies are smaller. */
+/** Size of the receive buffer in bytes: twice the 32 KiB that the kernel fills at most in a dump. */
 const receiveBytes = 65_536;
-/** Limits of one send, so that its acknowledgements (about 1 KiB each queued) fit the receive queue. */
+/** Limits of a send, so that its acknowledgements of about 1 KiB each fit into the receive queue. */
 const batchMessages = 256;
 const batchBytes = 65_536;
 const dumpAttempts = 20;
 
-/** koffi throws when 256 asynchronous calls are queued, and each of a node's pods may have a socket. */
+/** Limits concurrent exchanges of all sockets, since koffi throws when 256 asynchronous calls are queued. */
 const exchanges = new Semaphore(64);
 
-/** One message to the kernel. `operation` begins the error's sentence: `add address 10.42.0.33/32 to ifindex 7`. */
+/**
+ * A netlink request. `operation` is the start of its error messages, such as `add address 10.42.0.33/32 to ifindex
+ * 7`.
+ */
 export interface NetlinkRequest {
   operation: string;
   type: number;
-  /** flags besides NLM_F_REQUEST and NLM_F_ACK */
+  /** Flags of the request besides NLM_F_REQUEST and NLM_F_ACK. */
   flags?: number;
-  /** Writes body and attributes. It is called just before the request is sent. */
+  /** Writes the body and attributes of the request; called just before it is sent. */
   encode(message: MessageWriter): void;
 }
 
@@ -46,12 +49,12 @@ export class NetlinkSocket implements Disposable {
   #sequence = 0;
   #closed = false;
 
-  /** The socket owns the transport and closes it. */
+  /** Creates a socket that owns the transport and closes it. */
   constructor(transport: NetlinkTransport) {
     this.#transport = transport;
   }
 
-  /** Opens a socket in the current namespace. @throws NetlinkError */
+  /** Opens a netlink socket in the current network namespace. @throws NetlinkError */
   static open(protocol: NetlinkProtocol = 'route'): NetlinkSocket {
     return new NetlinkSocket(openNetlinkTransport(protocol));
   }
@@ -70,7 +73,7 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** Closes once the requests made before have ended. */
+  /** Closes the socket once all pending requests are done. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -83,7 +86,7 @@ export class NetlinkSocket implements Disposable {
     this.close();
   }
 
-  /** @throws NetlinkError when the kernel refuses */
+  /** Sends a request. @throws NetlinkError if the kernel refuses it */
   async request(request: NetlinkRequest): Promise<void> {
     const [error] = await this.batch([request]);
     if (error) throw error;
@@ -102,7 +105,7 @@ export class NetlinkSocket implements Disposable {
     });
   }
 
-  /** Requests one object. @returns its reply, parsed @throws NetlinkError when there is none */
+  /** Requests a single object. @returns its parsed reply @throws NetlinkError if the kernel refuses the request */
   get<T>(request: NetlinkRequest, parse: (message: MessageReader) => T): Promise<T> {
     return this.#exclusively(async () => {
       const sequence = this.#encode(request, nlmFlag.request | nlmFlag.ack);
@@ -141,7 +144,7 @@ export class NetlinkSocket implements Disposable {
     });
   }
 
-  /** @returns null when the dump was interrupted */
+  /** Requests a list of objects once. @returns null if changes interrupted the dump */
   async #dumpOnce<T>(
     request: NetlinkRequest,
     parse: (message: MessageReader) => T | null,
@@ -166,7 +169,10 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** Sends as many of the first requests as one send may carry. @returns their outcomes, in order */
+  /**
+   * Sends as many requests from the start of the list as fit into one send.
+   * @returns their outcomes in the same order
+   */
   async #sendBatch(requests: readonly NetlinkRequest[]): Promise<(NetlinkError | null)[]> {
     const sent: NetlinkRequest[] = [];
     const first = (this.#sequence + 1) >>> 0;
@@ -191,7 +197,7 @@ export class NetlinkSocket implements Disposable {
     return errors;
   }
 
-  /** Encodes one message; with `first`, as the first of the next send. @returns its sequence number */
+  /** Encodes a request; with `first`, the writer is reset before. @returns the request's sequence number */
   #encode(request: NetlinkRequest, flags: number, first = true): number {
     if (first) this.#writer.reset();
     this.#sequence = (this.#sequence + 1) >>> 0;
@@ -225,7 +231,7 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** Runs one exchange at a time. Replies that a failed one left unread are discarded, which also ends its dump. */
+  /** Runs one exchange at a time. Unread replies of a failed exchange are discarded first, which also ends its dump. */
   #exclusively<T>(exchange: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new Error('netlink socket is closed'));
     return this.#exchange.run(() =>

@@ -4,54 +4,54 @@ import type { AttributeReader, MessageReader } from './message.ts';
 import type { NetlinkSocket } from './socket.ts';
 import { clsactHandle, encodeTcmsg, tca } from './tc-message.ts';
 
-/** TCA_BPF_*, <linux/pkt_cls.h>. */
+/** Attributes TCA_BPF_* of a tc filter, <linux/pkt_cls.h>. */
 const tcaBpf = { fd: 6, name: 7, flags: 8, tag: 10, id: 11 } as const;
 const TCA_BPF_FLAG_ACT_DIRECT = 1;
-/** TC_H_MIN_INGRESS and TC_H_MIN_EGRESS, <linux/pkt_sched.h>. */
+/** Minor handles TC_H_MIN_INGRESS and TC_H_MIN_EGRESS of clsact, <linux/pkt_sched.h>. */
 const minors = { 'tc/ingress': 0xfff2, 'tc/egress': 0xfff3 } as const;
 const ETH_P_ALL = 3;
 
 export type TcHook = keyof typeof minors;
 
-/** A filter of a clsact hook, whoever added it. The lowest priority runs first, and within one the newest filter. */
+/** A tc filter on a clsact hook. The lowest priority runs first; within a priority, the newest filter does. */
 export interface TcFilter {
-  /** `bpf`, `flower`, `matchall`, … */
+  /** Kind of the filter, such as `bpf`, `flower` or `matchall`. */
   kind: string;
   priority: number;
   handle: number;
   chain: number;
-  /** the Ethernet protocol that it matches, ETH_P_*; 3: all */
+  /** Ethernet protocol that the filter matches (ETH_P_*); 3 for all. */
   protocol: number;
-  /** id of the program of a `bpf` filter */
+  /** Id of the program that a `bpf` filter runs; null for other kinds. */
   programId: number | null;
   name: string | null;
-  /** tag of the program, 16 hexadecimal digits */
+  /** Tag of the filter's program, 16 hexadecimal digits. */
   tag: string | null;
-  /** the program's return value is the verdict; with TC_ACT_UNSPEC the next filter runs */
+  /** True if the program's return value is the verdict. With TC_ACT_UNSPEC, the next filter runs. */
   directAction: boolean;
 }
 
-/** The position of a filter on its hook, by which the kernel identifies it. */
+/** Priority and handle of a tc filter, which identify it on its hook. */
 export interface TcFilterPosition {
-  /** 1 to 65535 */
+  /** Priority of the filter, 1 to 65535. */
   priority: number;
-  /** from 1, unique within its priority */
+  /** Handle of the filter, unique within its priority and at least 1. */
   handle: number;
 }
 
 export interface NewBpfFilter {
-  /** descriptor of the program, which runs in direct-action mode */
+  /** Descriptor of the program to run in direct-action mode. */
   program: number;
   name: string;
-  /** default 1 */
+  /** Priority of the filter; default 1. */
   priority?: number;
-  /** default: chosen by the kernel */
+  /** Handle of the filter; default chosen by the kernel. */
   handle?: number;
 }
 
 const parentOf = (hook: TcHook): number => clsactHandle + minors[hook];
 
-/** Packs `tcm_info`: priority in the upper half, the protocol in network order in the lower. */
+/** Packs `tcm_info`: the priority in the upper 16 bits, the protocol in network byte order in the lower 16. */
 const infoOf = (priority: number): number => {
   if (!Number.isInteger(priority) || priority < 1 || priority > 0xffff)
     throw new RangeError(`filter priority ${priority}: not from 1 to 65535`);
@@ -60,7 +60,7 @@ const infoOf = (priority: number): number => {
 
 const swapped = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
 
-/** Attaches a program to a clsact hook. @throws NetlinkError EEXIST when there is a filter at this position */
+/** Adds a tc filter that runs a BPF program. @throws NetlinkError EEXIST if the priority and handle are taken */
 export const addBpfFilter = (
   socket: NetlinkSocket,
   ifindex: number,
@@ -102,7 +102,7 @@ const writeBpfFilter = (
     },
   });
 
-/** Deletes one filter and leaves the others. @throws NetlinkError ENOENT when there is none at this position */
+/** Deletes one tc filter by its priority and handle. @throws NetlinkError ENOENT if there is no such filter */
 export const deleteBpfFilter = (
   socket: NetlinkSocket,
   ifindex: number,
@@ -120,7 +120,7 @@ export const deleteBpfFilter = (
     },
   });
 
-/** Lists the filters of a hook, foreign ones too, in the order they run; none without clsact. */
+/** Lists all tc filters on a clsact hook in execution order, including foreign ones; empty without a clsact qdisc. */
 export const listTcFilters = (socket: NetlinkSocket, ifindex: number, hook: TcHook): Promise<TcFilter[]> =>
   socket.dump(
     {
@@ -131,14 +131,14 @@ export const listTcFilters = (socket: NetlinkSocket, ifindex: number, hook: TcHo
     parseFilter,
   );
 
-/** Lists the filters of a hook that run a BPF program. */
+/** Lists the tc filters on a clsact hook that run a BPF program. */
 export const listBpfFilters = async (
   socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
 ): Promise<TcFilter[]> => (await listTcFilters(socket, ifindex, hook)).filter(({ kind }) => kind === 'bpf');
 
-/** Parses RTM_NEWTFILTER; null for the entry of a priority, which is no filter. @throws MalformedMessage */
+/** Parses RTM_NEWTFILTER; null for the entry of a priority, which is not a filter. @throws MalformedMessage */
 export function parseFilter(message: MessageReader): TcFilter | null {
   const attributes = message.attributes(tcmsg.bytes);
   const info = message.buffer.readUInt32LE(message.start + tcmsg.tcm_info);

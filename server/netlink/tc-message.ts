@@ -1,9 +1,9 @@
 import type { MessageWriter } from './message.ts';
 
-/** TCA_*: attributes of qdiscs and filters, <linux/rtnetlink.h>. */
+/** Attributes TCA_* of qdiscs and filters, <linux/rtnetlink.h>. */
 export const tca = { kind: 1, options: 2, chain: 11 } as const;
 
-/** Handle of the clsact qdisc, `ffff:` of tc(8). */
+/** Handle of the clsact qdisc, written `ffff:` in tc(8). */
 export const clsactHandle = 0xffff_0000;
 
 /** Writes struct tcmsg: u8 family, 3 bytes of padding, i32 ifindex, u32 handle, u32 parent, u32 info. */

@@ -3,7 +3,7 @@ import { bind, close, errno, recv, send, setsockopt, socket } from '../ffi/libc.
 import { NetlinkError } from './error.ts';
 
 const AF_NETLINK = 16;
-/** NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h> */
+/** Netlink protocols NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h>. */
 const protocols = { route: 0, 'sock-diag': 4 } as const;
 const SOCK_RAW_CLOEXEC = 0x8_0003;
 const SOL_SOCKET = 1;
@@ -19,22 +19,22 @@ const MSG_DONTWAIT = 0x40;
 const replyTimeoutSeconds = 10n;
 const receiveQueueBytes = 1 << 20;
 
-/** `sock-diag` lists sockets, in the same message format as rtnetlink. */
+/** Name of a netlink protocol. `sock-diag` lists sockets and uses the same message format as `route`. */
 export type NetlinkProtocol = keyof typeof protocols;
 
-/** The outcome of recv(2): bytes of the datagram, also when they are more than fit; `errno` is 0 on success. */
+/** Result of recv(2): the length of the datagram, even if it was truncated, and the errno (0 on success). */
 export interface Received {
   length: number;
   errno: number;
 }
 
-/** Carries the messages of a netlink socket to the kernel and back; a fake one makes kernel errors testable. */
+/** Exchanges datagrams with the kernel for a netlink socket. Unit tests use a fake one to produce kernel errors. */
 export interface NetlinkTransport {
-  /** Sends the first `length` bytes as one datagram. @returns the errno, 0 on success */
+  /** Sends the first `length` bytes as a datagram. @returns the errno, 0 on success */
   send(data: Buffer, length: number): Promise<number>;
-  /** Waits for the next datagram; after 10 s it fails with EAGAIN. */
+  /** Waits for the next datagram; fails with EAGAIN after 10 s. */
   receive(into: Buffer): Promise<Received>;
-  /** Takes a datagram that has already arrived, else fails with EAGAIN. */
+  /** Receives a datagram that has already arrived; fails with EAGAIN if there is none. */
   receiveNow(into: Buffer): Received;
   close(): void;
 }

@@ -10,7 +10,7 @@ import { ifla, iflaInfo } from './link-attributes.ts';
 import type { MessageWriter } from './message.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** VETH_INFO_PEER, <linux/veth.h> */
+/** Attribute VETH_INFO_PEER, <linux/veth.h>. */
 const infoPeer = 1;
 
 /**
@@ -36,7 +36,7 @@ export function encodeVeth(message: MessageWriter, veth: NewVeth): void {
   message.closeNest(info);
 }
 
-/** Builds the request of `addVeth`, for a batch. */
+/** Builds a netlink request that creates a veth pair. */
 export const addVethRequest = (veth: NewVeth): NetlinkRequest => ({
   operation: `add veth ${deviceEndText(veth.primary)} with peer ${deviceEndText(veth.peer)}`,
   type: rtm.newLink,
@@ -44,6 +44,9 @@ export const addVethRequest = (veth: NewVeth): NetlinkRequest => ({
   encode: (message) => encodeVeth(message, veth),
 });
 
-/** Creates a veth pair. @throws NetlinkError EEXIST when a name or an ifindex is taken (newer kernels: EBUSY for the peer's ifindex) */
+/**
+ * Creates a veth pair.
+ * @throws NetlinkError EEXIST if a name or ifindex is taken (newer kernels: EBUSY for the peer's ifindex)
+ */
 export const addVeth = (socket: NetlinkSocket, veth: NewVeth): Promise<void> =>
   socket.request(addVethRequest(veth));
