@@ -14,6 +14,7 @@ const capabilities = [
 const storePort = ['server/store/port.ts', 'server/store/records.ts'];
 const allAbove = ['contract', 'server/async', ...kernelLayers, ...storePort, 'server/datapath'];
 const listeners = [
+  'server/version.ts',
   'contract',
   'server/async',
   'server/kernel',
@@ -35,6 +36,7 @@ const allowed: Record<string, string[]> = {
   cli: ['contract', 'server'], // a dump without an agent
   server: ['contract', 'server'], // main.ts composes
   'server/async': [],
+  'server/version.ts': [],
   'server/ffi': [],
   'server/netlink': ['contract', 'server/async', 'server/ffi'],
   'server/bpf': ['contract', 'server/async', 'server/ffi'],
