@@ -26,27 +26,27 @@ export const levels: Record<string, Level> = {
     const report = '/run/report.json';
     const command = ['vitest', ...vitestArguments('vm', report, filters)];
     const faults: Record<string, string> = process.env.FAULTS ? { FAULTS: process.env.FAULTS } : {};
-    const answer = await runInGuest(command, report, { ...noColours, ...faults }, terminal);
+    const answer = await runInGuest(command, report, { ...noColors, ...faults }, terminal);
     return counted(answer.code, answer.report, countVitest);
   },
   lab: (folder, filters) => playwright('lab', folder, filters),
 };
 
-const noColours: Record<string, string> = process.stdout.isTTY ? {} : { NO_COLOR: '1' };
+const noColors: Record<string, string> = process.stdout.isTTY ? {} : { NO_COLOR: '1' };
 
 async function vitest(project: string, folder: string, filters: string[]): Promise<Counts> {
   const report = join(folder, `${project}.json`);
-  const code = await show('vitest', vitestArguments(project, report, filters), noColours);
+  const code = await show('vitest', vitestArguments(project, report, filters), noColors);
   return counted(code, read(report), countVitest);
 }
 
 async function playwright(project: string, folder: string, filters: string[]): Promise<Counts> {
   const report = join(folder, `${project}.json`);
-  const colours: Record<string, string> = process.stdout.isTTY ? {} : { FORCE_COLOR: '0' };
+  const colors: Record<string, string> = process.stdout.isTTY ? {} : { FORCE_COLOR: '0' };
   const which = ['--project', project, ...(filters.length > 0 ? ['--pass-with-no-tests'] : [])];
   const code = await show('playwright', ['test', '--reporter=list,json', ...which, ...filters], {
     PLAYWRIGHT_JSON_OUTPUT_FILE: report,
-    ...colours,
+    ...colors,
   });
   return counted(code, read(report), countPlaywright);
 }

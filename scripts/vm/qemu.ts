@@ -21,7 +21,7 @@ export type Accelerator = 'kvm' | 'tcg';
 export const ports = { stdout: 3, stderr: 4, control: 5 } as const;
 
 /**
- * PODLANE_VM_ACCEL, or KVM where it can be opened on a CPU with hardware virtualisation. /dev/kvm alone says little: there are
+ * PODLANE_VM_ACCEL, or KVM where it can be opened on a CPU with hardware virtualization. /dev/kvm alone says little: there are
  * machines whose KVM has no such CPU below it and stops at the first instruction that it cannot emulate.
  */
 export function chooseAccelerator(): Accelerator {

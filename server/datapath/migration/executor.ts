@@ -1,16 +1,16 @@
 import type { Migration, MigrationStep } from '../../../contract/migration.ts';
 import { retry } from '../../async/retry.ts';
-import { asProblem } from '../errors.ts';
+import { toMigrationProblem } from '../errors.ts';
 
 /** Both are idempotent: a step is repeated after a crash in the middle of it, and undone although it ran in part. */
-export interface StepAction {
+export interface MigrationStepAction {
   do(): Promise<void>;
   undo?(): Promise<void>;
 }
-export type StepActions = Record<MigrationStep, StepAction>;
+export type MigrationStepActions = Record<MigrationStep, MigrationStepAction>;
 
 /** Receives each change of a migration: `save` is durable when it resolves, `emit` publishes it to viewers. */
-export interface Journal {
+export interface MigrationJournal {
   save(migration: Migration): Promise<void>;
   emit(migration: Migration): void;
 }
@@ -19,15 +19,15 @@ export interface Journal {
 const retries = { attempts: 5, pauseMs: 20 };
 
 /**
- * Runs a migration's pending steps, each journalled before it runs. A failure up to `routed-host` undoes all steps
+ * Runs a migration's pending steps, each journaled before it runs. A failure up to `routed-host` undoes all steps
  * (state `undone`); after a later one the pod stays on its new device (state `failed`). A journal that cannot be
  * written fails its step; after `routed-host` the migration continues without it, so that a full disk does not leave
  * the pod with two devices.
  */
-export async function runSteps(
+export async function runMigrationSteps(
   migration: Migration,
-  actions: StepActions,
-  journal: Journal,
+  actions: MigrationStepActions,
+  journal: MigrationJournal,
 ): Promise<Migration> {
   const clock = stopwatch(migration);
   for (const step of migration.steps) {
@@ -43,8 +43,8 @@ export async function runSteps(
     } catch (error) {
       step.state = 'failed';
       step.durationMs = clock() - step.startedMs;
-      migration.error = { ...asProblem(error), step: step.step };
-      if (step.undoable) return undoSteps(migration, actions, journal);
+      migration.error = { ...toMigrationProblem(error), step: step.step };
+      if (step.undoable) return undoMigrationSteps(migration, actions, journal);
       return finish(migration, 'failed', clock(), journal);
     }
     step.state = 'done';
@@ -55,10 +55,10 @@ export async function runSteps(
 }
 
 /** Undoes every step that was started, the last one first. A step whose undo fails leaves the migration `failed`. */
-export async function undoSteps(
+export async function undoMigrationSteps(
   migration: Migration,
-  actions: StepActions,
-  journal: Journal,
+  actions: MigrationStepActions,
+  journal: MigrationJournal,
 ): Promise<Migration> {
   const clock = stopwatch(migration);
   await saveOrRecordError(migration, journal);
@@ -68,7 +68,7 @@ export async function undoSteps(
       await retry(async () => actions[step.step].undo?.(), retries);
       if (step.state !== 'failed') step.state = 'undone';
     } catch (error) {
-      const undoing = asProblem(error);
+      const undoing = toMigrationProblem(error);
       const first = migration.error;
       migration.error = {
         ...undoing,
@@ -87,7 +87,7 @@ async function finish(
   migration: Migration,
   state: Migration['state'],
   elapsedMs: number,
-  journal: Journal,
+  journal: MigrationJournal,
 ): Promise<Migration> {
   migration.state = state;
   migration.endedAt = new Date().toISOString();
@@ -97,12 +97,12 @@ async function finish(
   return migration;
 }
 
-async function saveOrRecordError(migration: Migration, journal: Journal): Promise<void> {
+async function saveOrRecordError(migration: Migration, journal: MigrationJournal): Promise<void> {
   try {
     await journal.save(migration);
   } catch (error) {
     const step = migration.steps.find((each) => each.state === 'running') ?? migration.steps.at(-1);
-    migration.error ??= { ...asProblem(error), step: step?.step ?? 'verified' };
+    migration.error ??= { ...toMigrationProblem(error), step: step?.step ?? 'verified' };
   }
 }
 

@@ -105,7 +105,7 @@ describe('the URL', () => {
   });
 
   test('with invalid parameters is parsed without them', () => {
-    expect(parsePodListView(new URLSearchParams('kind=ipvlan&sort=colour&order=up&ns='))).toEqual(
+    expect(parsePodListView(new URLSearchParams('kind=ipvlan&sort=color&order=up&ns='))).toEqual(
       defaultPodListView,
     );
   });
