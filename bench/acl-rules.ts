@@ -1,10 +1,10 @@
 import type { RuleSet } from '../contract/acl.ts';
-import { ruleSet } from '../contract/acl.ts';
-import { addressBits, addressText, type Cidr, cidrText, parseCidr } from '../contract/cidr.ts';
+import { ruleSetSchema } from '../contract/acl.ts';
+import { addressBitLength, type Cidr, formatCidr, formatIpAddress, parseCidr } from '../contract/cidr.ts';
 import type { Direction } from '../contract/direction.ts';
 import type { PolicyEndpoint } from '../server/acl/spec/pod-selector.ts';
-import { emptyTables, type PolicyTables } from '../server/acl/tables/policy-tables.ts';
-import { countElements, diffTables } from '../server/acl/tables/tables-diff.ts';
+import { emptyPolicyTables, type PolicyTables } from '../server/acl/tables/policy-tables.ts';
+import { countMapElements, diffPolicyTables } from '../server/acl/tables/tables-diff.ts';
 
 /** Returns a random number generator (mulberry32) that yields the same numbers between 0 and 1 for the same seed. */
 export function chance(seed: number): () => number {
@@ -54,12 +54,12 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
   /** Picks a random CIDR: mostly inside one that was picked before, sometimes anywhere on the Internet. */
   const network = (): Cidr => {
     const outer = random() < 0.75 ? pick(known) : parseCidr(random() < 0.6 ? '0.0.0.0/2' : '2000::/3');
-    const most = addressBits(outer.family);
+    const most = addressBitLength(outer.family);
     const room = most - outer.length;
     const inner = parseCidr(
       randomCidr(
         random,
-        cidrText(outer),
+        formatCidr(outer),
         room === 0 ? 0 : random() < 0.25 ? room : 1 + below(Math.min(room, 16)),
       ),
     );
@@ -68,14 +68,14 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
   };
   const cidrPeer = () => {
     const outer = network();
-    const room = addressBits(outer.family) - outer.length;
+    const room = addressBitLength(outer.family) - outer.length;
     const except =
       room < 2 || random() > 0.15
         ? []
         : Array.from({ length: 1 + below(3) }, () =>
-            randomCidr(random, cidrText(outer), 1 + below(Math.min(room, 12))),
+            randomCidr(random, formatCidr(outer), 1 + below(Math.min(room, 12))),
           );
-    return { cidr: cidrText(outer), except };
+    return { cidr: formatCidr(outer), except };
   };
   const portRanges = () =>
     Array.from({ length: 1 + below(3) }, () => {
@@ -105,7 +105,7 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
   const holders = named.flatMap((is, index) => (is ? [index] : []));
   for (let left = cidrs - holders.length; left > 0; left -= 1)
     terms[holders.length > 0 ? pick(holders) : first]! += 1;
-  return ruleSet.parse({
+  return ruleSetSchema.parse({
     name: 'generated',
     defaults: { ingress: 'deny', egress: 'allow' },
     rules: named.map((is, index) => ({
@@ -127,18 +127,18 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
 /** Returns a random CIDR inside `range` whose prefix is `longer` bits longer. */
 export function randomCidr(random: () => number, range: string, longer: number): string {
   const { family, address, length } = parseCidr(range);
-  const bits = addressBits(family);
+  const bits = addressBitLength(family);
   let value = address;
   for (let bit = length; bit < length + longer; bit += 1)
     if (random() < 0.5) value |= 1n << BigInt(bits - bit - 1);
-  return `${addressText({ family, value })}/${length + longer}`;
+  return `${formatIpAddress({ family, value })}/${length + longer}`;
 }
 
 /** Counts the map elements that are written or deleted when one set of policy tables replaces another. */
 export function changedElements(from: PolicyTables, to: PolicyTables): number {
-  const diff = diffTables(from, to);
-  return countElements(diff, 'put') + countElements(diff, 'remove');
+  const diff = diffPolicyTables(from, to);
+  return countMapElements(diff, 'put') + countMapElements(diff, 'remove');
 }
 
 /** Counts the map elements of a set of policy tables. */
-export const tableElements = (tables: PolicyTables): number => changedElements(emptyTables, tables);
+export const tableElements = (tables: PolicyTables): number => changedElements(emptyPolicyTables, tables);

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import type { RuleSet } from '../contract/acl.ts';
-import { addressBits, contains, parseCidr } from '../contract/cidr.ts';
+import { addressBitLength, cidrContainsAddress, parseCidr } from '../contract/cidr.ts';
 import { compileRules } from '../server/acl/compile/compile.ts';
-import { type ConntrackTimeouts, defaultTimeouts } from '../server/acl/load/conntrack-timeouts.ts';
+import { type ConntrackTimeouts, defaultConntrackTimeouts } from '../server/acl/load/conntrack-timeouts.ts';
 import { RuleLoader } from '../server/acl/load/rule-loader.ts';
 import type { PolicyTables } from '../server/acl/tables/policy-tables.ts';
 import { ProgramTestRun } from '../server/bpf/program-test-run.ts';
@@ -14,7 +14,7 @@ import { jsonLines, type Report, summary } from './report.ts';
 const drop = 2;
 /** Conntrack timeouts of zero, which make every packet the first of its connection. */
 const noTracking = Object.fromEntries(
-  Object.keys(defaultTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
+  Object.keys(defaultConntrackTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
 ) as ConntrackTimeouts;
 
 /** Builds an Ethernet frame with the TCP SYN packet of a new connection to the pod. */
@@ -58,9 +58,9 @@ function packetsFor(tables: PolicyTables, count: number): Buffer[] {
   const pick = <T>(all: readonly T[]): T | undefined => all[Math.floor(random() * all.length)];
   return Array.from({ length: count }, (_, i) => {
     const prefix = pick(prefixes) ?? parseCidr('192.0.2.0/24');
-    const host = BigInt(Math.floor(random() * 2 ** Math.min(30, addressBits(4) - prefix.length)));
+    const host = BigInt(Math.floor(random() * 2 ** Math.min(30, addressBitLength(4) - prefix.length)));
     const value = prefix.address + host;
-    if (!contains(prefix, { family: 4, value })) throw new Error('an address beyond its prefix');
+    if (!cidrContainsAddress(prefix, { family: 4, value })) throw new Error('an address beyond its prefix');
     return opening(value, pod, 1024 + i, pick(ports)?.port ?? 80);
   });
 }
@@ -104,7 +104,7 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
   for (const wanted of [0, 10, 1000, 10_000]) {
     const { set, tables } = setOf(wanted || 1);
     for (const connections of ['new', 'known'] as const) {
-      const timeouts = connections === 'new' ? noTracking : defaultTimeouts;
+      const timeouts = connections === 'new' ? noTracking : defaultConntrackTimeouts;
       const loader = new RuleLoader(programs.ruleMaps, { slots: programs.maxSlots, timeouts });
       if (wanted > 0) await loader.load('active', { tables, defaults: set.defaults }, () => 1);
       const passing = packetsFor(tables, 400).filter((frame) => run(frame, 1).verdict !== drop);

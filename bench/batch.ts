@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { isIpv6 } from '../contract/cidr.ts';
+import { isIpv6Text } from '../contract/cidr.ts';
 import { programAt } from '../server/bpf/datapath-programs.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
 import { peerIfindex, primaryIfindex } from '../server/bpf/slot-layout.ts';
@@ -47,7 +47,7 @@ export function attachCommands({ pod, device }: BenchPod, hooks: Hooks, pins: st
           (each) => `neigh replace ${each} lladdr ${primaryMac} dev ${peer} nud permanent`,
         )
       : []),
-    ...addresses.map((each) => `address add ${each} dev ${peer}${isIpv6(each) ? ' nodad' : ''}`),
+    ...addresses.map((each) => `address add ${each} dev ${peer}${isIpv6Text(each) ? ' nodad' : ''}`),
     ...listPodGateways(pod.network).map((each) => `route replace default via ${each} dev ${peer} onlink`),
   ];
   return [

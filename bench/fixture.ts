@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import type { DeviceKind, HookFamily } from '../contract/device.ts';
-import { podNetwork } from '../contract/network.ts';
+import { podNetworkSchema } from '../contract/network.ts';
 import { type DatapathPrograms, openDatapath } from '../server/bpf/datapath.ts';
 import { UserProgramPins } from '../server/bpf/user-program-pins.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
-import { connectPod, newDeviceRecord } from '../server/datapath/pods/connect-pod.ts';
+import { buildDeviceRecord, connectPod } from '../server/datapath/pods/connect-pod.ts';
 import { createNamedNamespace, openNamespace } from '../server/kernel/netns.ts';
 import { NetlinkSocket } from '../server/netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
@@ -62,13 +62,16 @@ export function benchPod({ number, netns, kind, hooks, addresses }: BenchPodOpti
     labels: {},
     netnsPath: netns,
     netnsInode: namespace.inode,
-    network: podNetwork.parse({ addresses: addresses ?? [`10.42.0.${number + 2}/32`], netkit: { policy } }),
+    network: podNetworkSchema.parse({
+      addresses: addresses ?? [`10.42.0.${number + 2}/32`],
+      netkit: { policy },
+    }),
     createdAt,
     removedAt: null,
     carried: [],
   };
   const usual = kind === 'netkit' ? 'netkit' : 'tcx';
-  const row = newDeviceRecord(pod, kind, hooks === 'none' ? usual : hooks, number);
+  const row = buildDeviceRecord(pod, kind, hooks === 'none' ? usual : hooks, number);
   return { pod, device: { id: number, ...row, createdAt } };
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
-import { ProblemError, problem } from '../contract/problem.ts';
+import { ProblemError, problemSchema } from '../contract/problem.ts';
 
 interface RequestOptions {
   /** Sent as JSON, or as text where `type` says its media type. */
@@ -74,7 +74,7 @@ export class AgentClient {
 
 function problemOf(what: string, status: number, text: string): ProblemError {
   try {
-    const { code, detail, hint, errors } = problem.parse(JSON.parse(text));
+    const { code, detail, hint, errors } = problemSchema.parse(JSON.parse(text));
     return new ProblemError(code, detail, { ...(hint === undefined ? {} : { hint }), errors });
   } catch {
     return new ProblemError('internal', `${what}: the agent returned ${status} ${text.slice(0, 300)}`);

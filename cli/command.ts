@@ -8,7 +8,7 @@ export interface CommandOption {
 }
 
 /** One call of a command, with its arguments. */
-export interface Invocation {
+export interface CommandInvocation {
   /** Positional arguments, one for each of the command’s parameters. */
   args: readonly string[];
   /** Value of an option; undefined where the option is missing. */
@@ -23,7 +23,7 @@ export interface Invocation {
 }
 
 /** A command of `podlane`. `run` prints to standard output, and throws ProblemError. */
-export interface Command {
+export interface CliCommand {
   /** Words that select the command: `rules check`. */
   name: string;
   /** Names of the positional arguments, all of them required. */
@@ -32,14 +32,14 @@ export interface Command {
   /** Further text that only the command’s own help shows. */
   details?: string;
   options: Readonly<Record<string, CommandOption>>;
-  run(invocation: Invocation): Promise<void>;
+  run(invocation: CommandInvocation): Promise<void>;
 }
 
 export const printLine = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** Prints a value: one line of JSON with `--json`, else readable text. */
 export function printResult<T>(
-  { json }: Pick<Invocation, 'json'>,
+  { json }: Pick<CommandInvocation, 'json'>,
   value: T,
   readable: (value: T) => string,
 ): void {

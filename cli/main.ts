@@ -1,37 +1,43 @@
 import { parseArgs } from 'node:util';
-import { ProblemError, problems } from '../contract/problem.ts';
+import { ProblemError, problemDefinitions } from '../contract/problem.ts';
 import { AgentClient } from './agent-client.ts';
-import type { Command, CommandOption, Invocation } from './command.ts';
+import type { CliCommand, CommandInvocation, CommandOption } from './command.ts';
 import {
-  bpfLinkCreate,
-  bpfLinkDetach,
-  bpfLinkUpdate,
-  bpfProgramAttach,
-  bpfProgramDetach,
+  bpfLinkCreateCommand,
+  bpfLinkDetachCommand,
+  bpfLinkUpdateCommand,
+  bpfProgramAttachCommand,
+  bpfProgramDetachCommand,
 } from './commands/bpf.ts';
 import { debugCommand } from './commands/debug.ts';
 import { podCommand, podsCommand } from './commands/pods.ts';
 import { programsCommand } from './commands/programs.ts';
-import { rulesApply, rulesCheck, rulesExplain, rulesExport, rulesShow } from './commands/rules.ts';
+import {
+  rulesApplyCommand,
+  rulesCheckCommand,
+  rulesExplainCommand,
+  rulesExportCommand,
+  rulesShowCommand,
+} from './commands/rules.ts';
 import { captureCommand, traceCommand } from './commands/trace.ts';
 
-export const commands: readonly Command[] = [
+export const cliCommands: readonly CliCommand[] = [
   podsCommand,
   podCommand,
   programsCommand,
-  rulesShow,
-  rulesCheck,
-  rulesApply,
-  rulesExport,
-  rulesExplain,
+  rulesShowCommand,
+  rulesCheckCommand,
+  rulesApplyCommand,
+  rulesExportCommand,
+  rulesExplainCommand,
   traceCommand,
   captureCommand,
   debugCommand,
-  bpfLinkCreate,
-  bpfLinkUpdate,
-  bpfLinkDetach,
-  bpfProgramAttach,
-  bpfProgramDetach,
+  bpfLinkCreateCommand,
+  bpfLinkUpdateCommand,
+  bpfLinkDetachCommand,
+  bpfProgramAttachCommand,
+  bpfProgramDetachCommand,
 ];
 
 /** Options of every command. */
@@ -44,7 +50,7 @@ const commonOptions: Readonly<Record<string, CommandOption>> = {
 const exitCodes = { failed: 1, usage: 2, noAgent: 3, interrupted: 130 } as const;
 
 /** Runs `podlane ARGS` and sets the exit code: 0 done, 1 failed, 2 usage, 3 agent unreachable, 130 interrupted. */
-export async function main(args: readonly string[]): Promise<void> {
+export async function runCli(args: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => interrupt.abort(new Error('interrupted')));
@@ -67,7 +73,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const command = commandOf(args);
+  const command = findCommand(args);
   if (command === undefined) {
     const [first] = args;
     const wantsHelp = first === undefined || ['help', '--help', '-h'].includes(first);
@@ -114,15 +120,15 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
 }
 
 /** The command whose name the arguments begin with. */
-const commandOf = (args: readonly string[]): Command | undefined =>
-  commands.find(({ name }) => name.split(' ').every((word, index) => args[index] === word));
+const findCommand = (args: readonly string[]): CliCommand | undefined =>
+  cliCommands.find(({ name }) => name.split(' ').every((word, index) => args[index] === word));
 
 type OptionValues = Record<string, string | boolean | undefined>;
 
 function invocationOf({
   values,
   ...rest
-}: Pick<Invocation, 'args' | 'agent' | 'signal'> & { values: OptionValues }): Invocation {
+}: Pick<CommandInvocation, 'args' | 'agent' | 'signal'> & { values: OptionValues }): CommandInvocation {
   const option = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
   return {
     ...rest,
@@ -139,7 +145,7 @@ function invocationOf({
   };
 }
 
-function refuse(command: Command, why: string): number {
+function refuse(command: CliCommand, why: string): number {
   process.stderr.write(`podlane ${command.name}: ${why}\n\n${helpOf(command)}`);
   return exitCodes.usage;
 }
@@ -149,7 +155,7 @@ function problemText({ code, message, hint, errors = [] }: ProblemError): string
     ({ path, message: what, line }) => `  ${line === undefined ? path : `line ${line}`}: ${what}`,
   );
   return [
-    `podlane: ${problems[code].title} (${code})`,
+    `podlane: ${problemDefinitions[code].title} (${code})`,
     `  ${message}`,
     ...lines,
     ...(hint ? [`  ${hint}`] : []),
@@ -157,17 +163,17 @@ function problemText({ code, message, hint, errors = [] }: ProblemError): string
   ].join('\n');
 }
 
-const usageOf = ({ name, parameters: takes }: Command): string => ['podlane', name, ...takes].join(' ');
+const usageOf = ({ name, parameters: takes }: CliCommand): string => ['podlane', name, ...takes].join(' ');
 
 const usage = (): string => `usage: podlane COMMAND [options]
 
-${commands.map((command) => `  ${usageOf(command).slice('podlane '.length).padEnd(42)}${command.summary}`).join('\n')}
+${cliCommands.map((command) => `  ${usageOf(command).slice('podlane '.length).padEnd(42)}${command.summary}`).join('\n')}
 
 Options of each command: podlane COMMAND --help
 Exit codes: 0 done, 1 failed, 2 usage, 3 agent unreachable, 130 interrupted
 `;
 
-function helpOf(command: Command): string {
+function helpOf(command: CliCommand): string {
   const options = Object.entries({ ...command.options, ...commonOptions }).map(
     ([name, { value, short, summary: text }]) => {
       const flag = `${short ? `-${short}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 if (process.features.typescript) {
-  const { main } = await import('./main.ts');
+  const { runCli: main } = await import('./main.ts');
   await main(process.argv.slice(2));
 } else {
   const node = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));

@@ -1,5 +1,5 @@
 /** Formats rows as columns under their titles, two spaces apart; a column of numbers is aligned right. */
-export function formatTable(
+export function formatTextTable(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string {
@@ -21,7 +21,9 @@ export function formatTable(
 }
 
 /** Formats `name  value` lines; names without a value are left out. */
-export function formatFields(values: Readonly<Record<string, string | number | null | undefined>>): string {
+export function formatFieldLines(
+  values: Readonly<Record<string, string | number | null | undefined>>,
+): string {
   const given = Object.entries(values).filter(
     ([, value]) => value !== null && value !== undefined && value !== '',
   );

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { cidrText, covers, parseCidr } from './cidr.ts';
-import { direction } from './direction.ts';
+import { cidrContainsCidr, formatCidr, parseCidr } from './cidr.ts';
+import { directionSchema } from './direction.ts';
 
 /** Maximum number of rules in one set. */
 export const maxRules = 10_000;
 /** Label that selects by a pod's namespace; Kubernetes sets it on every namespace. */
-export const namespaceLabel = 'kubernetes.io/metadata.name';
+export const namespaceNameLabel = 'kubernetes.io/metadata.name';
 
 const mapped = parseCidr('::ffff:0.0.0.0/96');
 
@@ -15,11 +15,12 @@ function cidrProblem(text: string): string | null {
     return `has no prefix length; write ${text}/${text.includes(':') ? 128 : 32} for a single address`;
   try {
     const cidr = parseCidr(text);
-    if (covers(mapped, cidr)) return 'IPv4-mapped IPv6 address; use the IPv4 form';
+    if (cidrContainsCidr(mapped, cidr)) return 'IPv4-mapped IPv6 address; use the IPv4 form';
     const [, length] = text.split('/');
     // Parsed without its length, so that two spellings of one address are equal.
     const whole = parseCidr(text.slice(0, text.indexOf('/')));
-    if (whole.address !== cidr.address) return `has host bits set after /${length}; write ${cidrText(cidr)}`;
+    if (whole.address !== cidr.address)
+      return `has host bits set after /${length}; write ${formatCidr(cidr)}`;
     return null;
   } catch (error) {
     return (error as Error).message;
@@ -33,7 +34,7 @@ const cidr = z
     const message = cidrProblem(text);
     if (message !== null) context.addIssue({ code: 'custom', message });
   })
-  .overwrite((text) => (cidrProblem(text) === null ? cidrText(parseCidr(text)) : text))
+  .overwrite((text) => (cidrProblem(text) === null ? formatCidr(parseCidr(text)) : text))
   .describe('IPv4 or IPv6 CIDR, e.g. 10.0.0.0/8');
 
 const labels = z.record(z.string().max(317), z.string().max(63));
@@ -54,23 +55,23 @@ const labelExpression = z
       });
   });
 
-export const selector = z
+export const labelSelectorSchema = z
   .strictObject({ matchLabels: labels.default({}), matchExpressions: z.array(labelExpression).default([]) })
-  .describe(`all terms must match; empty: every pod. ${namespaceLabel} selects by namespace`);
-export type Selector = z.infer<typeof selector>;
+  .describe(`all terms must match; empty: every pod. ${namespaceNameLabel} selects by namespace`);
+export type LabelSelector = z.infer<typeof labelSelectorSchema>;
 
 const namespace = z.string().min(1).max(63);
 
 /** Pods that a rule applies to. */
-export const subject = z.union([
+export const ruleSubjectSchema = z.union([
   z.strictObject({ pod: z.string().min(1).max(320).describe('pod id or namespace.name') }),
-  z.strictObject({ selector, namespace: namespace.optional() }),
+  z.strictObject({ selector: labelSelectorSchema, namespace: namespace.optional() }),
   z.strictObject({ namespace }),
   z.strictObject({ all: z.literal(true) }),
 ]);
-export type Subject = z.infer<typeof subject>;
+export type RuleSubject = z.infer<typeof ruleSubjectSchema>;
 
-export const cidrPeer = z
+export const cidrPeerSchema = z
   .strictObject({ cidr, except: z.array(cidr).max(1024).default([]) })
   .superRefine(({ cidr, except }, context) => {
     if (cidrProblem(cidr) !== null) return;
@@ -78,7 +79,7 @@ export const cidrPeer = z
     except.forEach((text, index) => {
       if (cidrProblem(text) !== null) return;
       const inner = parseCidr(text);
-      if (!covers(outer, inner) || inner.length === outer.length)
+      if (!cidrContainsCidr(outer, inner) || inner.length === outer.length)
         context.addIssue({
           code: 'custom',
           path: ['except', index],
@@ -86,12 +87,12 @@ export const cidrPeer = z
         });
     });
   });
-const podPeer = z.strictObject({ pods: selector, namespace: namespace.optional() });
+const podPeer = z.strictObject({ pods: labelSelectorSchema, namespace: namespace.optional() });
 export type PodPeer = z.infer<typeof podPeer>;
 
 /** Addresses or pods at the other end of the connection. */
-export const peer = z.union([cidrPeer, podPeer]);
-export type Peer = z.infer<typeof peer>;
+export const rulePeerSchema = z.union([cidrPeerSchema, podPeer]);
+export type RulePeer = z.infer<typeof rulePeerSchema>;
 
 const port = z.int().min(0).max(65_535);
 const byte = z.int().min(0).max(255);
@@ -100,22 +101,22 @@ const portRange = z
   .strictObject({ from: port, to: port.optional().describe('inclusive; default: `from`') })
   .refine(({ from, to }) => to === undefined || to >= from, { path: ['to'], error: 'less than `from`' });
 
-export const ruleProtocol = z
+export const ruleProtocolSchema = z
   .enum(['any', 'tcp', 'udp', 'sctp', 'icmp'])
   .describe('icmp: ICMP of IPv4 packets, ICMPv6 of IPv6 packets');
-export type RuleProtocol = z.infer<typeof ruleProtocol>;
+export type RuleProtocol = z.infer<typeof ruleProtocolSchema>;
 
-export const rule = z
+export const ruleSchema = z
   .strictObject({
     name: z
       .string()
       .min(1)
       .max(400)
       .regex(/^\P{C}+$/u, 'has a control character'),
-    direction,
-    subject,
-    peers: z.array(peer).max(4096).default([]).describe('any of these; empty: any peer'),
-    protocol: ruleProtocol.default('any'),
+    direction: directionSchema,
+    subject: ruleSubjectSchema,
+    peers: z.array(rulePeerSchema).max(4096).default([]).describe('any of these; empty: any peer'),
+    protocol: ruleProtocolSchema.default('any'),
     ports: z.array(portRange).max(1024).default([]).describe('destination ports, any of these; empty: all'),
     icmp: z
       .array(z.strictObject({ type: byte, code: byte.optional() }))
@@ -137,12 +138,12 @@ export const rule = z
     if (icmp.length > 0 && protocol !== 'icmp')
       context.addIssue({ code: 'custom', path: ['icmp'], message: 'types require protocol icmp' });
   });
-export type Rule = z.infer<typeof rule>;
+export type Rule = z.infer<typeof ruleSchema>;
 
 const defaultAction = z.enum(['allow', 'deny']);
 
 /** Rules for new connections of the node's pods. Replies of allowed connections always pass. */
-export const ruleSet = z
+export const ruleSetSchema = z
   .strictObject({
     name: z
       .string()
@@ -153,7 +154,7 @@ export const ruleSet = z
       .strictObject({ ingress: defaultAction.default('allow'), egress: defaultAction.default('allow') })
       .prefault({})
       .describe('default actions, for packets that no rule decides'),
-    rules: z.array(rule),
+    rules: z.array(ruleSchema),
   })
   .superRefine(({ rules }, context) => {
     if (rules.length > maxRules)
@@ -174,6 +175,6 @@ export const ruleSet = z
         });
     });
   });
-export type RuleSet = z.infer<typeof ruleSet>;
-/** Input of the `ruleSet` schema, before defaults are filled in. */
-export type RuleSetInput = z.input<typeof ruleSet>;
+export type RuleSet = z.infer<typeof ruleSetSchema>;
+/** Input of the `ruleSetSchema` schema, before defaults are filled in. */
+export type RuleSetInput = z.input<typeof ruleSetSchema>;

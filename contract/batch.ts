@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { batchPodStates } from './batch-states.ts';
-import { deviceKind } from './device.ts';
-import { maxParallelism } from './limits.ts';
-import { problem } from './problem.ts';
+import { deviceKindSchema } from './device.ts';
+import { maxBatchParallelism } from './limits.ts';
+import { problemSchema } from './problem.ts';
 
 /** Most concurrent migrations of one batch. */
 
 /** Request for a batch: which pods to migrate to which kind, and what happens at the first unhealthy one. */
-export const newBatch = z
+export const newBatchSchema = z
   .strictObject({
     pods: z.array(z.string().min(1).max(320)).min(1).max(10_000).optional().describe('Ids or namespace.name'),
     selector: z
@@ -15,9 +15,9 @@ export const newBatch = z
       .optional()
       .describe('Selects the pods that have all of these labels'),
     all: z.literal(true).optional().describe('Selects every pod of the node'),
-    to: deviceKind,
+    to: deviceKindSchema,
     recreate: z.boolean().default(false).describe('Also recreates the devices of pods already on the kind'),
-    parallelism: z.int().min(1).max(maxParallelism).default(4).describe('Concurrent migrations'),
+    parallelism: z.int().min(1).max(maxBatchParallelism).default(4).describe('Concurrent migrations'),
     onUnhealthy: z
       .enum(['pause', 'stop'])
       .default('pause')
@@ -36,51 +36,51 @@ export const newBatch = z
     if (selector && Object.keys(selector).length === 0)
       context.addIssue({ code: 'custom', path: ['selector'], message: 'the selector is empty; use all' });
   });
-export type NewBatch = z.infer<typeof newBatch>;
-/** Input of `newBatch`, with defaults left out. */
-export type NewBatchInput = z.input<typeof newBatch>;
+export type NewBatch = z.infer<typeof newBatchSchema>;
+/** Input of `newBatchSchema`, with defaults left out. */
+export type NewBatchInput = z.input<typeof newBatchSchema>;
 
-export const resumeBatch = z.strictObject({
+export const resumeBatchSchema = z.strictObject({
   unhealthy: z
     .enum(['skip', 'retry'])
     .default('skip')
     .describe('Leave unhealthy pods as they are, or migrate them again'),
 });
-export type ResumeBatch = z.infer<typeof resumeBatch>;
+export type ResumeBatch = z.infer<typeof resumeBatchSchema>;
 
-export const batchState = z
+export const batchStateSchema = z
   .enum(['running', 'paused', 'interrupted', 'stopped', 'done'])
   .describe(
     'paused: no further migration starts until it is resumed; interrupted: the agent ended, resume or stop it',
   );
-export type BatchState = z.infer<typeof batchState>;
+export type BatchState = z.infer<typeof batchStateSchema>;
 
-export const batchPodState = z
+export const batchPodStateSchema = z
   .enum(batchPodStates)
   .describe(
     'watched: migrated, its health is being checked; skipped: already on the kind; refused: cannot be migrated, or gone',
   );
 
 /** Progress of one pod in a batch. */
-export const batchPod = z.object({
+export const batchPodSchema = z.object({
   podId: z.string(),
   namespace: z.string(),
   name: z.string(),
-  from: deviceKind.describe('Kind of its device when the batch was planned'),
-  state: batchPodState,
+  from: deviceKindSchema.describe('Kind of its device when the batch was planned'),
+  state: batchPodStateSchema,
   moved: z.boolean().describe('True if it is on the device that the batch created for it'),
-  code: problem.shape.code.nullable().describe('Code of the refusal or failure'),
+  code: problemSchema.shape.code.nullable().describe('Code of the refusal or failure'),
   reason: z.string().nullable().describe('Reason for its state, in a sentence'),
   migrationId: z.string().nullable(),
   startedAt: z.iso.datetime().nullable(),
   endedAt: z.iso.datetime().nullable(),
 });
-export type BatchPod = z.infer<typeof batchPod>;
+export type BatchPod = z.infer<typeof batchPodSchema>;
 
-const counts = z.record(batchPodState, z.int()).describe('Number of pods by state');
+const counts = z.record(batchPodStateSchema, z.int()).describe('Number of pods by state');
 
 const request = {
-  to: deviceKind,
+  to: deviceKindSchema,
   recreate: z.boolean(),
   parallelism: z.int(),
   onUnhealthy: z.enum(['pause', 'stop']),
@@ -88,34 +88,34 @@ const request = {
 };
 
 /** Response to a dry run, which changes nothing. */
-export const batchPlan = z.object({
+export const batchPlanSchema = z.object({
   ...request,
   allowed: z.boolean().describe('True if at least one pod can be migrated and enough slots are free'),
   slots: z.object({ needed: z.int().describe('In addition to those in use'), free: z.int() }),
   counts,
   pods: z.array(
-    batchPod.extend({
+    batchPodSchema.extend({
       notes: z
         .array(z.string())
         .describe('Consequences to know in advance, e.g. connections that would be cut'),
     }),
   ),
 });
-export type BatchPlan = z.infer<typeof batchPlan>;
+export type BatchPlan = z.infer<typeof batchPlanSchema>;
 
 /** A batch as lists and the stream report it, without its pods. */
-export const batchSummary = z.object({
+export const batchSummarySchema = z.object({
   id: z.string(),
   number: z.int().describe('Number in the journal, ascending'),
   actor: z.string(),
   ...request,
-  state: batchState,
+  state: batchStateSchema,
   reason: z.string().nullable().describe('Why it is paused, interrupted or stopped'),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable().describe('Null while its migrations run or may resume'),
   counts,
 });
-export type BatchSummary = z.infer<typeof batchSummary>;
+export type BatchSummary = z.infer<typeof batchSummarySchema>;
 
-export const batch = batchSummary.extend({ pods: z.array(batchPod) });
-export type Batch = z.infer<typeof batch>;
+export const batchSchema = batchSummarySchema.extend({ pods: z.array(batchPodSchema) });
+export type Batch = z.infer<typeof batchSchema>;

@@ -1,22 +1,22 @@
 import { z } from 'zod';
-import { hook } from './device.ts';
-import { maxObjectBytes, maxUserPrograms } from './limits.ts';
+import { hookSchema } from './device.ts';
+import { maxObjectFileSize, maxUserPrograms } from './limits.ts';
 
 /** SHA-256 of an object file in lower-case hex, which names a build. */
-export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hex');
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hex');
 
 const base64 = (bytes: number) => z.base64().max(Math.ceil(bytes / 3) * 4);
 
 /** A key whose builds this node trusts. */
-export const signer = z.object({
+export const buildSignerSchema = z.object({
   name: z.string().describe('file name of the key without .pem'),
-  fingerprint: sha256.describe('SHA-256 of the public key (SubjectPublicKeyInfo, DER)'),
+  fingerprint: sha256Schema.describe('SHA-256 of the public key (SubjectPublicKeyInfo, DER)'),
 });
-export type Signer = z.infer<typeof signer>;
+export type BuildSigner = z.infer<typeof buildSignerSchema>;
 
 /** A build of the datapath's BPF programs. */
-export const build = z.object({
-  sha256,
+export const buildSchema = z.object({
+  sha256: sha256Schema,
   bytes: z.number().int(),
   installed: z.boolean().describe('true for the build bundled with the agent, which is always trusted'),
   signer: z.string().nullable().describe('name of the key that signed it; null for the bundled build'),
@@ -26,12 +26,12 @@ export const build = z.object({
   active: z.boolean().describe('true for the running build'),
   previous: z.boolean().describe('true for the build that a rollback activates'),
 });
-export type Build = z.infer<typeof build>;
+export type Build = z.infer<typeof buildSchema>;
 
 /** Progress or result of an activation. */
-export const activation = z.object({
-  build: sha256,
-  from: sha256,
+export const buildActivationSchema = z.object({
+  build: sha256Schema,
+  from: sha256Schema,
   actor: z.string(),
   state: z
     .enum(['running', 'done', 'undone'])
@@ -47,56 +47,58 @@ export const activation = z.object({
     .describe('time from the first replacement to the last; null while running'),
   error: z.string().nullable(),
 });
-export type Activation = z.infer<typeof activation>;
+export type BuildActivation = z.infer<typeof buildActivationSchema>;
 
-export const builds = z.object({
-  items: z.array(build).describe('the bundled build first, then newest first'),
+export const buildsSchema = z.object({
+  items: z.array(buildSchema).describe('the bundled build first, then newest first'),
   newer: z
     .boolean()
     .describe(
       'true if the agent was upgraded, but an earlier chosen build is running instead of the bundled one',
     ),
-  activation: activation.nullable().describe('the last activation since the agent started'),
+  activation: buildActivationSchema.nullable().describe('the last activation since the agent started'),
 });
-export type Builds = z.infer<typeof builds>;
+export type Builds = z.infer<typeof buildsSchema>;
 
-export const newBuild = z.strictObject({
-  object: base64(maxObjectBytes).describe('The compiled BPF object'),
+export const newBuildSchema = z.strictObject({
+  object: base64(maxObjectFileSize).describe('The compiled BPF object'),
   signature: base64(64).describe('Ed25519 signature of the 32 bytes of the object’s SHA-256'),
 });
-export type NewBuild = z.infer<typeof newBuild>;
+export type NewBuild = z.infer<typeof newBuildSchema>;
 
 /** Order of a user program relative to Podlane's on the hook. Redirected packets do not reach a program after Podlane's. */
-export const place = z.enum(['before', 'after']);
-export type Place = z.infer<typeof place>;
+export const userProgramOrderSchema = z.enum(['before', 'after']);
+export type UserProgramOrder = z.infer<typeof userProgramOrderSchema>;
 
-export const newUserProgram = z.strictObject({
-  object: base64(maxObjectBytes).describe('an ELF object with programs in SEC("tc"), "tcx/…" or "netkit/…"'),
+export const newUserProgramSchema = z.strictObject({
+  object: base64(maxObjectFileSize).describe(
+    'an ELF object with programs in SEC("tc"), "tcx/…" or "netkit/…"',
+  ),
   section: z
     .string()
     .min(1)
     .max(64)
     .optional()
     .describe('section or name of the program; optional if the object has one program'),
-  hook: hook.describe('one of the two hooks of Podlane’s programs on the pod’s device'),
-  place,
+  hook: hookSchema.describe('one of the two hooks of Podlane’s programs on the pod’s device'),
+  place: userProgramOrderSchema,
   name: z
     .string()
     .regex(/^[a-zA-Z0-9][a-zA-Z0-9 ._-]{0,62}$/, '1 to 63 letters, digits, spaces, . _ -')
     .optional()
     .describe('display name; by default the name of the program'),
 });
-export type NewUserProgram = z.infer<typeof newUserProgram>;
+export type NewUserProgram = z.infer<typeof newUserProgramSchema>;
 
 /** A user's program on a pod. It follows the pod through migrations, and keeps running without the agent. */
-export const userProgram = z.object({
+export const userProgramSchema = z.object({
   number: z.number().int().min(1).max(maxUserPrograms).describe('number among the user programs of the pod'),
   podId: z.string(),
   name: z.string(),
-  hook,
-  place,
+  hook: hookSchema,
+  place: userProgramOrderSchema,
   section: z.string(),
-  object: z.object({ sha256, bytes: z.number().int() }),
+  object: z.object({ sha256: sha256Schema, bytes: z.number().int() }),
   program: z.object({
     id: z.number().int(),
     name: z.string(),
@@ -109,4 +111,4 @@ export const userProgram = z.object({
   actor: z.string().describe('user who attached it'),
   attachedAt: z.iso.datetime(),
 });
-export type UserProgram = z.infer<typeof userProgram>;
+export type UserProgram = z.infer<typeof userProgramSchema>;

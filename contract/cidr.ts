@@ -11,10 +11,10 @@ export interface Cidr {
   length: number;
 }
 
-export const addressBits = (family: 4 | 6): 32 | 128 => (family === 4 ? 32 : 128);
+export const addressBitLength = (family: 4 | 6): 32 | 128 => (family === 4 ? 32 : 128);
 
 /** Returns true for the text of an IPv6 address or prefix, false for IPv4. */
-export const isIpv6 = (text: string): boolean => text.includes(':');
+export const isIpv6Text = (text: string): boolean => text.includes(':');
 
 const decimal = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
 
@@ -42,7 +42,7 @@ function groupsValue(host: string): bigint {
 }
 
 /** Formats an address as RFC 5952 and `ip` do. */
-export function addressText({ family, value }: Address): string {
+export function formatIpAddress({ family, value }: Address): string {
   if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
   const groups = value.toString(16).padStart(32, '0').match(/.{4}/g) ?? [];
   return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
@@ -55,7 +55,7 @@ export function addressText({ family, value }: Address): string {
 export function parseCidr(text: string): Cidr {
   const [, before = '', after] = /^([^/]*)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
   const { family, value } = parseAddress(before);
-  const bits = addressBits(family);
+  const bits = addressBitLength(family);
   const length = after === undefined ? bits : Number(after);
   if (length > bits)
     throw new RangeError(
@@ -65,16 +65,16 @@ export function parseCidr(text: string): Cidr {
   return { family, address: (value >> host) << host, length };
 }
 
-export const cidrText = ({ family, address, length }: Cidr): string =>
-  `${addressText({ family, value: address })}/${length}`;
+export const formatCidr = ({ family, address, length }: Cidr): string =>
+  `${formatIpAddress({ family, value: address })}/${length}`;
 
 /** Returns whether every address of `inner` is in `outer`. */
-export function covers(outer: Cidr, inner: Cidr): boolean {
+export function cidrContainsCidr(outer: Cidr, inner: Cidr): boolean {
   if (outer.family !== inner.family || outer.length > inner.length) return false;
-  return (outer.address ^ inner.address) >> BigInt(addressBits(outer.family) - outer.length) === 0n;
+  return (outer.address ^ inner.address) >> BigInt(addressBitLength(outer.family) - outer.length) === 0n;
 }
 
 /** Returns whether the address is in the range. */
-export function contains(cidr: Cidr, { family, value }: Address): boolean {
-  return covers(cidr, { family, address: value, length: addressBits(family) });
+export function cidrContainsAddress(cidr: Cidr, { family, value }: Address): boolean {
+  return cidrContainsCidr(cidr, { family, address: value, length: addressBitLength(family) });
 }

@@ -43,7 +43,7 @@ interface CounterRow {
 }
 
 /** Help texts of the Prometheus counters, by name. */
-export const metricHelp = {
+export const metricHelpTexts = {
   podlane_pod_packets_total: 'Packets of the pod that Podlane’s programs accepted.',
   podlane_pod_bytes_total: 'Bytes of the pod’s accepted packets, without Ethernet headers.',
   podlane_pod_redirected_packets_total: 'Accepted packets that were redirected to another pod of the node.',
@@ -51,7 +51,7 @@ export const metricHelp = {
   podlane_pod_dropped_packets_total: 'Packets of the pod that Podlane’s programs dropped, by reason.',
   podlane_pod_requests_total: 'Requests of the pod’s test traffic, by result.',
 } as const;
-export type MetricName = keyof typeof metricHelp;
+export type MetricName = keyof typeof metricHelpTexts;
 
 /** Fields of struct podlane_counters (`bpf/slot-layout.h`), in their order. */
 const datapathRows = [
@@ -121,11 +121,11 @@ const datapathRows = [
 /** Fields of struct podlane_drops: a counter for each reason and direction. */
 const reasonRows = dropReasons.flatMap((reason) =>
   (['egress', 'ingress'] as const).map((direction) => ({
-    name: reasonCounter(direction, reason),
+    name: toDropCounterName(direction, reason),
     unit: 'packets' as const,
     direction,
     reason,
-    rate: reasonRate(reason),
+    rate: toDropRateName(reason),
     metric: 'podlane_pod_dropped_packets_total' as const,
     label: `Dropped ${direction} packets: ${dropReasonLabels[reason]}`,
   })),
@@ -154,35 +154,40 @@ export type CounterName = Row['name'];
 /** Counters that BPF programs write. */
 export type DatapathCounterName = (typeof datapathRows | typeof reasonRows)[number]['name'];
 /** Names of the rates per second that the dashboard derives. */
-export type RateName = Extract<Row, { rate: string }>['rate'];
+export type CounterRateName = Extract<Row, { rate: string }>['rate'];
 
-export interface Counter<Name extends CounterName = CounterName> extends CounterRow {
+export interface CounterDefinition<Name extends CounterName = CounterName> extends CounterRow {
   name: Name;
-  rate?: RateName;
+  rate?: CounterRateName;
 }
 
 /** Counts of the BPF programs over all packets, in the order of struct podlane_counters. */
-export const datapathCounters: readonly Counter<DatapathCounterName>[] = datapathRows;
+export const datapathCounters: readonly CounterDefinition<DatapathCounterName>[] = datapathRows;
 /** Counts of the BPF programs by direction and drop reason. */
-export const dropCounters: readonly (Counter<DatapathCounterName> & {
+export const dropCounters: readonly (CounterDefinition<DatapathCounterName> & {
   direction: Direction;
   reason: DropReason;
 })[] = reasonRows;
 /** Counts of the pod's own test traffic. */
-export const requestCounters: readonly Counter<(typeof requestRows)[number]['name']>[] = requestRows;
+export const requestCounters: readonly CounterDefinition<(typeof requestRows)[number]['name']>[] =
+  requestRows;
 /**
  * All counters of a pod: totals since the pod was attached, over all its devices, that never decrease. In the order of
  * the frame's columns, where reasons come last: a new one appends columns.
  */
-export const counters: readonly Counter[] = [...datapathRows, ...requestRows, ...reasonRows];
+export const counterDefinitions: readonly CounterDefinition[] = [
+  ...datapathRows,
+  ...requestRows,
+  ...reasonRows,
+];
 
 /** Name of the rate of packets, in both directions, that were dropped for `reason`. */
-export function reasonRate<R extends DropReason>(reason: R): `droppedPackets.${R}` {
+export function toDropRateName<R extends DropReason>(reason: R): `droppedPackets.${R}` {
   return `droppedPackets.${reason}`;
 }
 
 /** Name of the counter of packets that were dropped for `reason`. */
-export function reasonCounter<D extends Direction, R extends DropReason>(
+export function toDropCounterName<D extends Direction, R extends DropReason>(
   direction: D,
   reason: R,
 ): `${D}DroppedPackets.${R}` {

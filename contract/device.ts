@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
 /** Kind of a pod's device, as netlink names it (`IFLA_INFO_KIND`). */
-export const deviceKind = z.enum(['netkit', 'veth']);
-export type DeviceKind = z.infer<typeof deviceKind>;
+export const deviceKindSchema = z.enum(['netkit', 'veth']);
+export type DeviceKind = z.infer<typeof deviceKindSchema>;
 
 /** Attachment point of a program, named as bpftool does. */
-export const hook = z.enum([
+export const hookSchema = z.enum([
   'netkit/primary',
   'netkit/peer',
   'tcx/ingress',
@@ -13,10 +13,10 @@ export const hook = z.enum([
   'tc/ingress',
   'tc/egress',
 ]);
-export type Hook = z.infer<typeof hook>;
+export type Hook = z.infer<typeof hookSchema>;
 
 /** One end of a device. `mac` is null for kinds without one (netkit L3). */
-export const deviceEnd = z.object({
+export const deviceEndSchema = z.object({
   name: z.string(),
   ifindex: z.number().int(),
   altnames: z.array(z.string()).describe('Alternative names (altname)'),
@@ -24,21 +24,21 @@ export const deviceEnd = z.object({
   mac: z.string().nullable(),
   up: z.boolean().describe('Administratively up and with carrier'),
 });
-export type DeviceEnd = z.infer<typeof deviceEnd>;
+export type DeviceEnd = z.infer<typeof deviceEndSchema>;
 
-export const policy = z.enum(['forward', 'blackhole']);
-export const scrub = z.enum(['default', 'none']);
+export const netkitPolicySchema = z.enum(['forward', 'blackhole']);
+export const netkitScrubSchema = z.enum(['default', 'none']);
 
 /**
  * Hook family that Podlane's two programs of a device are attached to: the device's own (netkit), or those of its primary
  * (tcx, tc). A netkit device whose programs are on the primary is in attach fallback.
  */
-export const hookFamily = z.enum(['netkit', 'tcx', 'tc']);
-export type HookFamily = z.infer<typeof hookFamily>;
+export const hookFamilySchema = z.enum(['netkit', 'tcx', 'tc']);
+export type HookFamily = z.infer<typeof hookFamilySchema>;
 
 /** A program on a hook of a device, from bpf_prog_info. */
-export const attachedProgram = z.object({
-  hook,
+export const attachedProgramSchema = z.object({
+  hook: hookSchema,
   position: z.number().int().describe('Order of execution on the hook, from 0'),
   id: z.number().int(),
   name: z.string(),
@@ -53,21 +53,24 @@ export const attachedProgram = z.object({
   verifiedInstructions: z.number().int().nullable(),
   jitedBytes: z.number().int(),
 });
-export type AttachedProgram = z.infer<typeof attachedProgram>;
+export type AttachedProgram = z.infer<typeof attachedProgramSchema>;
 
-export const device = z.object({
-  kind: deviceKind,
+export const deviceSchema = z.object({
+  kind: deviceKindSchema,
   mode: z.enum(['l2', 'l3']).nullable().describe('netkit only'),
   slot: z.number().int(),
-  policy: z.object({ primary: policy, peer: policy }).nullable().describe('netkit only'),
+  policy: z
+    .object({ primary: netkitPolicySchema, peer: netkitPolicySchema })
+    .nullable()
+    .describe('netkit only'),
   scrub: z
-    .object({ primary: scrub, peer: scrub })
+    .object({ primary: netkitScrubSchema, peer: netkitScrubSchema })
     .nullable()
     .describe('netkit only, where the kernel reports it'),
-  hooks: hookFamily,
-  primary: deviceEnd,
-  peer: deviceEnd,
-  programs: z.array(attachedProgram),
+  hooks: hookFamilySchema,
+  primary: deviceEndSchema,
+  peer: deviceEndSchema,
+  programs: z.array(attachedProgramSchema),
   since: z.iso.datetime().nullable().describe('Time when the pod got this device'),
 });
-export type Device = z.infer<typeof device>;
+export type Device = z.infer<typeof deviceSchema>;

@@ -1,13 +1,17 @@
 import { z } from 'zod';
 import { dropReasons } from './counters.ts';
-import { direction } from './direction.ts';
+import { directionSchema } from './direction.ts';
 
 /** Packets that Podlane's programs dropped, by reason and direction. */
-export const ownDrops = z.object({ reason: z.enum(dropReasons), direction, packets: z.number().int() });
-export type OwnDrops = z.infer<typeof ownDrops>;
+export const programDropsSchema = z.object({
+  reason: z.enum(dropReasons),
+  direction: directionSchema,
+  packets: z.number().int(),
+});
+export type ProgramDrops = z.infer<typeof programDropsSchema>;
 
 /** Packets that the kernel dropped at the pod's device, in its namespace or at its sockets, by reason. */
-export const kernelDrops = z.object({
+export const kernelDropsSchema = z.object({
   reason: z
     .string()
     .describe(
@@ -17,12 +21,12 @@ export const kernelDrops = z.object({
   packets: z.number().int(),
   lastSeen: z.iso.datetime(),
 });
-export type KernelDrops = z.infer<typeof kernelDrops>;
+export type KernelDrops = z.infer<typeof kernelDropsSchema>;
 
 /** A pod's dropped packets by reason, over all its devices; reasons that never occurred are omitted. */
-export const podDrops = z.object({
+export const podDropsSchema = z.object({
   since: z.iso.datetime().describe('when the pod was attached, from which `ours` counts'),
-  ours: z.array(ownDrops),
+  ours: z.array(programDropsSchema),
   kernel: z.object({
     available: z.boolean(),
     since: z.iso.datetime().nullable().describe('when counting started; null if not available'),
@@ -32,10 +36,10 @@ export const podDrops = z.object({
     hint: z.string().nullable().describe('how to make it available'),
     lost: z.number().int().describe('drops on the node that were not counted, of any pod'),
     reasons: z
-      .array(kernelDrops)
+      .array(kernelDropsSchema)
       .describe(
         'most frequent first; includes drops by Podlane’s programs, mostly as TC_INGRESS or TC_EGRESS',
       ),
   }),
 });
-export type PodDrops = z.infer<typeof podDrops>;
+export type PodDrops = z.infer<typeof podDropsSchema>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defaultDumpBytes } from './limits.ts';
+import { defaultDumpSize } from './limits.ts';
 
 export const dumpPartNames = [
   'kernel',
@@ -11,51 +11,51 @@ export const dumpPartNames = [
   'agent',
   'log',
 ] as const;
-export const dumpPartName = z
+export const dumpPartNameSchema = z
   .enum(dumpPartNames)
   .describe(
     'kernel: version, configuration, probes, sysctls; network: links, addresses, routes, neighbors, rules, qdiscs and filters of the host; pods: the same for each pod; statistics: devices, protocols, softirqs, drops; agent: responses of its API',
   );
-export type DumpPartName = z.infer<typeof dumpPartName>;
+export type DumpPartName = z.infer<typeof dumpPartNameSchema>;
 
-export const newDump = z.strictObject({
+export const newDumpSchema = z.strictObject({
   maxBytes: z
     .int()
     .min(1 << 20)
     .max(1 << 30)
-    .default(defaultDumpBytes)
+    .default(defaultDumpSize)
     .describe('limit of the uncompressed size; files that do not fit are omitted and reported'),
   pods: z
     .array(z.string().min(1).max(320))
     .max(64)
     .optional()
     .describe('ids or namespace.name of pods to include; by default the newest 64'),
-  parts: z.array(dumpPartName).min(1).optional().describe('parts to include; by default all'),
+  parts: z.array(dumpPartNameSchema).min(1).optional().describe('parts to include; by default all'),
 });
-export type NewDump = z.infer<typeof newDump>;
-/** Input of `newDump`, without defaults. */
-export type NewDumpInput = z.input<typeof newDump>;
+export type NewDump = z.infer<typeof newDumpSchema>;
+/** Input of `newDumpSchema`, without defaults. */
+export type NewDumpInput = z.input<typeof newDumpSchema>;
 
 /** A file that is missing or incomplete. */
-export const dumpProblem = z.object({
+export const dumpProblemSchema = z.object({
   path: z.string().describe('path below the archive’s folder'),
   problem: z.string(),
 });
-export type DumpProblem = z.infer<typeof dumpProblem>;
+export type DumpProblem = z.infer<typeof dumpProblemSchema>;
 
 /** Progress of one part of a dump. */
-export const dumpPart = z.object({
-  name: dumpPartName,
+export const dumpPartSchema = z.object({
+  name: dumpPartNameSchema,
   title: z.string(),
   state: z.enum(['waiting', 'running', 'done']),
   files: z.int().describe('number of files in the archive'),
   bytes: z.int().describe('their uncompressed size'),
-  problems: z.array(dumpProblem).describe('missing and incomplete files'),
+  problems: z.array(dumpProblemSchema).describe('missing and incomplete files'),
 });
-export type DumpPart = z.infer<typeof dumpPart>;
+export type DumpPart = z.infer<typeof dumpPartSchema>;
 
 /** A debug dump: an archive of the state of kernel and agent. A DELETE while it runs cancels it and leaves no file. */
-export const dump = z.object({
+export const dumpSchema = z.object({
   id: z.string(),
   name: z.string().describe('name of the archive’s folder; the file is `<name>.tar.gz`'),
   actor: z.string(),
@@ -64,18 +64,18 @@ export const dump = z.object({
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
   maxBytes: z.int(),
-  parts: z.array(dumpPart).describe('in the order of collection'),
+  parts: z.array(dumpPartSchema).describe('in the order of collection'),
   files: z.int(),
   unpackedBytes: z.int(),
   archiveBytes: z.int().nullable().describe('of the .tar.gz; null until done'),
   sha256: z.string().nullable().describe('of the .tar.gz; null until done'),
 });
-export type Dump = z.infer<typeof dump>;
+export type Dump = z.infer<typeof dumpSchema>;
 
 /** A file in the archive's `manifest.json`. */
-export const dumpFile = z.object({
+export const dumpFileSchema = z.object({
   path: z.string().describe('path below the archive’s folder'),
-  part: dumpPartName,
+  part: dumpPartNameSchema,
   title: z.string(),
   command: z.string().describe('command whose output the file holds'),
   pod: z.string().nullable().describe('namespace.name, if the command ran in a pod’s network namespace'),
@@ -85,10 +85,10 @@ export const dumpFile = z.object({
   sha256: z.string().nullable(),
   problem: z.string().nullable().describe('why the file is missing or incomplete'),
 });
-export type DumpFile = z.infer<typeof dumpFile>;
+export type DumpFile = z.infer<typeof dumpFileSchema>;
 
 /** Content of an archive's `manifest.json`. */
-export const dumpManifest = z.object({
+export const dumpManifestSchema = z.object({
   format: z.literal(1),
   name: z.string(),
   takenAt: z.iso.datetime(),
@@ -101,6 +101,6 @@ export const dumpManifest = z.object({
   ),
   maxBytes: z.int(),
   leftOut: z.array(z.string()).describe('data that archives never contain'),
-  files: z.array(dumpFile),
+  files: z.array(dumpFileSchema),
 });
-export type DumpManifest = z.infer<typeof dumpManifest>;
+export type DumpManifest = z.infer<typeof dumpManifestSchema>;

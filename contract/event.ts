@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Types of events. */
-export const eventType = z.enum([
+export const eventTypeSchema = z.enum([
   'agent.started',
   'pod.attached',
   'pod.detached',
@@ -38,14 +38,14 @@ export const eventType = z.enum([
 ]);
 
 /** An event of the node or of one of its pods. */
-export const event = z.object({
+export const eventSchema = z.object({
   id: z.number().int(),
   time: z.iso.datetime(),
-  type: eventType,
+  type: eventTypeSchema,
   severity: z.enum(['info', 'warning', 'error']),
   podId: z.string().nullable().describe('Null for an event of the node'),
   migrationId: z.string().nullable(),
   message: z.string().describe('The event in one sentence'),
 });
-export type Event = z.infer<typeof event>;
-export type EventType = z.infer<typeof eventType>;
+export type Event = z.infer<typeof eventSchema>;
+export type EventType = z.infer<typeof eventTypeSchema>;

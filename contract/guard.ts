@@ -8,7 +8,7 @@ const numberInRange = (name: keyof typeof guardThresholdRanges) => {
 };
 
 /** Thresholds of the guard. A pod's choice overrides the node's, which overrides the default. */
-export const guardThresholds = z.strictObject({
+export const guardThresholdsSchema = z.strictObject({
   on: z.boolean().describe('False: the guard measures nothing and takes no action'),
   dropShare: numberInRange('dropShare').describe(
     'Share of the pod’s packets that Podlane’s programs dropped; both drop thresholds must be reached',
@@ -32,60 +32,63 @@ export const guardThresholds = z.strictObject({
   repairSeconds: numberInRange('repairSeconds').describe('How long a repair counts'),
   coolDownSeconds: numberInRange('coolDownSeconds').describe('Shortest time between two actions on a pod'),
 });
-export type GuardThresholds = z.infer<typeof guardThresholds>;
+export type GuardThresholds = z.infer<typeof guardThresholdsSchema>;
 
 /** The thresholds that a user chose; those left out are the node's, or the defaults. */
-export type GuardChoice = Partial<GuardThresholds>;
+export type GuardThresholdOverrides = Partial<GuardThresholds>;
 /** JSON has no `undefined`: a key that is present has a value, which `partial()` does not say. */
-export const guardChoice = guardThresholds.partial() as unknown as z.ZodType<GuardChoice>;
+export const guardThresholdOverridesSchema =
+  guardThresholdsSchema.partial() as unknown as z.ZodType<GuardThresholdOverrides>;
 
 /**
  * `program`: Podlane's program is missing from a hook. `cut-off`: an end has no program and policy blackhole, so no packet
  * passes. `drops`, `one-sided`: from Podlane's counters. `probe`: ICMP echoes or TCP connections from the host.
  */
-export const guardSignal = z.enum(['program', 'cut-off', 'drops', 'one-sided', 'probe']);
-export type GuardSignal = z.infer<typeof guardSignal>;
+export const guardSignalSchema = z.enum(['program', 'cut-off', 'drops', 'one-sided', 'probe']);
+export type GuardSignal = z.infer<typeof guardSignalSchema>;
 
-export const guardReading = z.object({
-  signal: guardSignal,
+export const guardReadingSchema = z.object({
+  signal: guardSignalSchema,
   state: z.enum(['healthy', 'failing', 'unknown', 'off']),
   evidence: z.string().describe('The measurement, with the threshold'),
   since: z.iso.datetime().nullable().describe('Start of the failure'),
 });
-export type GuardReading = z.infer<typeof guardReading>;
+export type GuardReading = z.infer<typeof guardReadingSchema>;
 
 /**
  * `falling-back`: a migration to veth is running. `fallen-back`: the guard moved the pod to veth. `left-alone`: no action
  * helped, and the guard waits for a person to resume it.
  */
-export const guardStage = z.enum(['watching', 'falling-back', 'fallen-back', 'left-alone']);
-export type GuardStage = z.infer<typeof guardStage>;
+export const guardStageSchema = z.enum(['watching', 'falling-back', 'fallen-back', 'left-alone']);
+export type GuardStage = z.infer<typeof guardStageSchema>;
 
-export const guardAction = z.object({
+export const guardActionSchema = z.object({
   time: z.iso.datetime(),
   action: z.enum(['repair', 'fallback', 'leave-alone', 'resume']),
   because: z.array(z.string()).describe('The evidence, one entry per failing signal'),
   failure: z.string().nullable().describe('Reason of a failed action'),
   migrationId: z.string().nullable(),
 });
-export type GuardAction = z.infer<typeof guardAction>;
+export type GuardAction = z.infer<typeof guardActionSchema>;
 
-export const podGuard = z.object({
+export const podGuardSchema = z.object({
   podId: z.string(),
-  chosen: guardChoice.nullable().describe('Thresholds chosen for this pod; null: as for the node'),
-  thresholds: guardThresholds.describe('In effect'),
-  stage: guardStage,
+  chosen: guardThresholdOverridesSchema
+    .nullable()
+    .describe('Thresholds chosen for this pod; null: as for the node'),
+  thresholds: guardThresholdsSchema.describe('In effect'),
+  stage: guardStageSchema,
   watched: z.boolean(),
   status: z.string().describe('Current status of the guard for the pod, in a sentence'),
-  readings: z.array(guardReading),
-  actions: z.array(guardAction).describe('Newest first'),
+  readings: z.array(guardReadingSchema),
+  actions: z.array(guardActionSchema).describe('Newest first'),
 });
-export type PodGuard = z.infer<typeof podGuard>;
+export type PodGuard = z.infer<typeof podGuardSchema>;
 
-export const nodeGuard = z.object({
-  chosen: guardChoice.nullable().describe('Null: none were chosen'),
-  thresholds: guardThresholds.describe('In effect for pods without a choice of their own'),
-  defaults: guardThresholds,
+export const nodeGuardSchema = z.object({
+  chosen: guardThresholdOverridesSchema.nullable().describe('Null: none were chosen'),
+  thresholds: guardThresholdsSchema.describe('In effect for pods without a choice of their own'),
+  defaults: guardThresholdsSchema,
   pods: z.object({
     watched: z.number().int(),
     fallenBack: z.number().int(),
@@ -93,4 +96,4 @@ export const nodeGuard = z.object({
     chosen: z.number().int().describe('Pods with thresholds of their own'),
   }),
 });
-export type NodeGuard = z.infer<typeof nodeGuard>;
+export type NodeGuard = z.infer<typeof nodeGuardSchema>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { deviceKind } from './device.ts';
-import { problem } from './problem.ts';
+import { deviceKindSchema } from './device.ts';
+import { problemSchema } from './problem.ts';
 
 export const migrationSteps = [
   'planned',
@@ -14,78 +14,78 @@ export const migrationSteps = [
   'renamed',
   'verified',
 ] as const;
-export const migrationStep = z.enum(migrationSteps);
-export type MigrationStep = z.infer<typeof migrationStep>;
+export const migrationStepSchema = z.enum(migrationSteps);
+export type MigrationStep = z.infer<typeof migrationStepSchema>;
 
 /** The last step that can be undone; after it a migration only goes forward. */
-export const lastUndoable: MigrationStep = 'routed-host';
+export const lastUndoableStep: MigrationStep = 'routed-host';
 
-export const isUndoable = (step: MigrationStep): boolean =>
-  migrationSteps.indexOf(step) <= migrationSteps.indexOf(lastUndoable);
+export const isUndoableStep = (step: MigrationStep): boolean =>
+  migrationSteps.indexOf(step) <= migrationSteps.indexOf(lastUndoableStep);
 
 /** A request that a step makes to the kernel, and the shell command that makes the same request. */
-export const stepRequest = z.object({
+export const stepRequestSchema = z.object({
   words: z.string().describe('The request by the kernel’s name: `RTM_NEWADDR …`'),
   command: z.string().describe('Shell command that makes the same request'),
 });
-export type StepRequest = z.infer<typeof stepRequest>;
+export type StepRequest = z.infer<typeof stepRequestSchema>;
 
-export const plannedStep = z.object({
-  step: migrationStep,
+export const plannedStepSchema = z.object({
+  step: migrationStepSchema,
   description: z.string(),
   undoable: z.boolean(),
-  requests: z.array(stepRequest),
+  requests: z.array(stepRequestSchema),
 });
-export type PlannedStep = z.infer<typeof plannedStep>;
+export type PlannedStep = z.infer<typeof plannedStepSchema>;
 
-export const check = z.object({
+export const migrationCheckSchema = z.object({
   name: z.string(),
   state: z.enum(['passed', 'note', 'refused']),
   detail: z.string(),
   code: z.string().nullable().describe('Error code that a rejected migration returns'),
 });
-export type Check = z.infer<typeof check>;
+export type MigrationCheck = z.infer<typeof migrationCheckSchema>;
 
-export const deviceRef = z.object({
-  kind: deviceKind,
+export const deviceReferenceSchema = z.object({
+  kind: deviceKindSchema,
   slot: z.number().int(),
   primary: z.object({ name: z.string(), ifindex: z.number().int() }),
   peer: z.object({ name: z.string(), ifindex: z.number().int() }),
 });
-export type DeviceRef = z.infer<typeof deviceRef>;
+export type DeviceReference = z.infer<typeof deviceReferenceSchema>;
 
-export const migrationDirection = z
+export const migrationDirectionSchema = z
   .enum(['fallback', 'promotion', 'recreation'])
   .describe('To veth, to netkit, or to a new device of the same kind');
 
 /** Result of a dry run, which changes nothing. */
-export const migrationPlan = z.object({
+export const migrationPlanSchema = z.object({
   podId: z.string(),
-  direction: migrationDirection,
-  from: deviceRef,
-  to: deviceRef,
+  direction: migrationDirectionSchema,
+  from: deviceReferenceSchema,
+  to: deviceReferenceSchema,
   allowed: z.boolean(),
-  checks: z.array(check),
-  steps: z.array(plannedStep),
+  checks: z.array(migrationCheckSchema),
+  steps: z.array(plannedStepSchema),
   script: z
     .string()
     .describe(
       'all commands of the plan as a POSIX shell script that ends in the state the migration ends in',
     ),
 });
-export type MigrationPlan = z.infer<typeof migrationPlan>;
+export type MigrationPlan = z.infer<typeof migrationPlanSchema>;
 
-export const runStep = plannedStep.extend({
+export const executedStepSchema = plannedStepSchema.extend({
   state: z.enum(['pending', 'running', 'done', 'undone', 'failed']),
   startedMs: z.number().nullable().describe('Milliseconds since the migration started'),
   durationMs: z.number().nullable(),
 });
-export type RunStep = z.infer<typeof runStep>;
+export type ExecutedStep = z.infer<typeof executedStepSchema>;
 
-export const migrationState = z.enum(['running', 'done', 'undone', 'failed']);
+export const migrationStateSchema = z.enum(['running', 'done', 'undone', 'failed']);
 
 /** Packets and requests counted while a migration ran. */
-export const migrationResult = z.object({
+export const migrationResultSchema = z.object({
   egressPackets: z.number().describe('Packets from the pod on the new device, until it is verified'),
   ingressPackets: z.number().describe('Packets to the pod on the new device, until it is verified'),
   packetsOnOldDevice: z.number().describe('Packets on the old device after both routes had moved'),
@@ -94,32 +94,32 @@ export const migrationResult = z.object({
   requestsFailed: z.number().nullable(),
 });
 
-export const migration = z.object({
+export const migrationSchema = z.object({
   id: z.string(),
   number: z.number().int().describe('Number in the journal, ascending'),
   podId: z.string(),
   podNamespace: z.string(),
   podName: z.string(),
-  direction: migrationDirection,
-  from: deviceRef,
-  to: deviceRef,
+  direction: migrationDirectionSchema,
+  from: deviceReferenceSchema,
+  to: deviceReferenceSchema,
   actor: z.string(),
-  state: migrationState,
+  state: migrationStateSchema,
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
   durationMs: z.number().nullable(),
-  steps: z.array(runStep),
-  result: migrationResult.nullable(),
-  error: problem.extend({ step: migrationStep }).nullable(),
+  steps: z.array(executedStepSchema),
+  result: migrationResultSchema.nullable(),
+  error: problemSchema.extend({ step: migrationStepSchema }).nullable(),
 });
-export type Migration = z.infer<typeof migration>;
+export type Migration = z.infer<typeof migrationSchema>;
 
-export const newMigration = z.strictObject({
-  to: deviceKind,
+export const newMigrationSchema = z.strictObject({
+  to: deviceKindSchema,
   dryRun: z.boolean().default(false),
   recreate: z
     .boolean()
     .default(false)
     .describe('Replaces the device even if it is already of this kind, e.g. to change its ifindex'),
 });
-export type NewMigration = z.infer<typeof newMigration>;
+export type NewMigration = z.infer<typeof newMigrationSchema>;

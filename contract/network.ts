@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isIpv6 } from './cidr.ts';
-import { policy, scrub } from './device.ts';
+import { isIpv6Text } from './cidr.ts';
+import { netkitPolicySchema, netkitScrubSchema } from './device.ts';
 
 /** Formats an IPv6 address as RFC 5952 does, like the kernel's tools. */
 const canonical6 = (address: string): string => {
@@ -19,14 +19,14 @@ const canonicalCidr = (cidr: string): string => {
 
 /** Returns true for an address that a pod can have: not loopback, multicast, link-local or unspecified. */
 const unicast = (cidr: string): boolean =>
-  isIpv6(cidr)
+  isIpv6Text(cidr)
     ? !/^(ff|fe[89ab]|::ffff:)/.test(cidr) && !['::', '::1'].includes(cidr.split('/', 1).join(''))
     : !/^(0|127|169\.254|22[4-9]|23\d|24\d|25[0-5])\./.test(cidr);
 
 const podAddress = z
   .union([z.cidrv4(), z.cidrv6()])
   .overwrite(canonicalCidr)
-  .refine((cidr) => cidr.endsWith(isIpv6(cidr) ? '/128' : '/32'), {
+  .refine((cidr) => cidr.endsWith(isIpv6Text(cidr) ? '/128' : '/32'), {
     error: 'a pod’s address is a single one: /32, or /128 for IPv6',
   })
   .refine(unicast, { error: 'not an address that a pod can have' });
@@ -41,36 +41,42 @@ const mac = z
   .refine((text) => text !== '00:00:00:00:00:00', { error: 'all zero is no address' });
 
 /** A route in the pod in addition to its default routes, through its device and the host. */
-export const extraRoute = z.strictObject({
+export const extraRouteSchema = z.strictObject({
   destination: z.union([z.cidrv4(), z.cidrv6()]).overwrite(canonicalCidr),
   metric: z.number().int().min(1).max(4294967295).optional(),
   mtu: z.number().int().min(68).max(65535).optional().describe('Path MTU of this destination, bytes'),
 });
-export type ExtraRoute = z.infer<typeof extraRoute>;
+export type ExtraRoute = z.infer<typeof extraRouteSchema>;
 
 /** Options of the pod's device while it is netkit; kept through fallbacks. */
-export const netkitOptions = z.strictObject({
+export const netkitOptionsSchema = z.strictObject({
   mode: z.enum(['l3', 'l2']).default('l3'),
   policy: z
-    .strictObject({ primary: policy.default('forward'), peer: policy.default('blackhole') })
+    .strictObject({
+      primary: netkitPolicySchema.default('forward'),
+      peer: netkitPolicySchema.default('blackhole'),
+    })
     .prefault({})
     .describe('Fate of packets at an end without a program'),
   scrub: z
-    .strictObject({ primary: scrub.default('default'), peer: scrub.default('default') })
+    .strictObject({
+      primary: netkitScrubSchema.default('default'),
+      peer: netkitScrubSchema.default('default'),
+    })
     .prefault({})
     .describe('Clears mark and priority of packets between the namespaces (default), or keeps them (none)'),
 });
-export type NetkitOptions = z.infer<typeof netkitOptions>;
+export type NetkitOptions = z.infer<typeof netkitOptionsSchema>;
 
 /** Network configuration of a pod, the same on either kind of device. */
-export const podNetwork = z.object({
+export const podNetworkSchema = z.object({
   addresses: z
     .array(podAddress)
     .min(1)
     .max(16)
     .refine((all) => new Set(all).size === all.length, { error: 'an address is given twice' })
     .describe('CIDRs of either family, /32 and /128; the first of each family is the preferred source'),
-  routes: z.array(extraRoute).max(64).default([]),
+  routes: z.array(extraRouteSchema).max(64).default([]),
   interface: z
     .string()
     .min(1)
@@ -78,7 +84,7 @@ export const podNetwork = z.object({
     .regex(/^(?!\.{1,2}$)(?!lo$)[^\s/:%]+$/, 'a name that the kernel takes: no space, / or :')
     .default('eth0'),
   mtu: z.number().int().min(576).max(65535).default(1500).describe('Bytes; at least 1280 with IPv6'),
-  netkit: netkitOptions.prefault({}),
+  netkit: netkitOptionsSchema.prefault({}),
   macs: z
     .strictObject({ primary: mac, peer: mac })
     .optional()
@@ -86,22 +92,22 @@ export const podNetwork = z.object({
       'MAC addresses of both ends, for devices that have them (veth, netkit L2); default: derived from the index',
     ),
 });
-export type PodNetwork = z.infer<typeof podNetwork>;
+export type PodNetwork = z.infer<typeof podNetworkSchema>;
 
 /** Checks that IPv6 has links of 1280 bytes (RFC 8200, section 5) and that each route has an address of its family. */
 export function checkNetwork(
   network: Pick<PodNetwork, 'addresses' | 'routes' | 'mtu' | 'macs'>,
   context: z.RefinementCtx,
 ): void {
-  const families = new Set(network.addresses.map(isIpv6));
+  const families = new Set(network.addresses.map(isIpv6Text));
   const refuse = (path: (string | number)[], message: string): void =>
     context.addIssue({ code: 'custom', path, message });
   if (families.has(true) && network.mtu < 1280) refuse(['mtu'], 'IPv6 needs an MTU of at least 1280 bytes');
   network.routes.forEach(({ destination, mtu }, index) => {
-    if (!families.has(isIpv6(destination)))
+    if (!families.has(isIpv6Text(destination)))
       refuse(
         ['routes', index, 'destination'],
-        `the pod has no ${isIpv6(destination) ? 'IPv6' : 'IPv4'} address`,
+        `the pod has no ${isIpv6Text(destination) ? 'IPv6' : 'IPv4'} address`,
       );
     if (/\/0$/.test(destination))
       refuse(['routes', index, 'destination'], 'a pod has a default route of each of its families already');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Kernel features that the agent probes. */
-export const capabilityName = z.enum([
+export const kernelCapabilityNameSchema = z.enum([
   'netkit',
   'tcx',
   'clsact',
@@ -10,26 +10,26 @@ export const capabilityName = z.enum([
   'bpf-stats',
   'live-rename',
 ]);
-export type CapabilityName = z.infer<typeof capabilityName>;
+export type KernelCapabilityName = z.infer<typeof kernelCapabilityNameSchema>;
 
 /** A feature of the kernel, found by trying it rather than by the kernel's version. */
-export const capability = z.object({
-  name: capabilityName,
+export const kernelCapabilitySchema = z.object({
+  name: kernelCapabilityNameSchema,
   available: z.boolean(),
   detail: z.string().describe('How it was probed and, if missing, the kernel’s error'),
   hint: z.string().nullable().describe('What the kernel needs to have it, if missing'),
 });
-export type Capability = z.infer<typeof capability>;
+export type KernelCapability = z.infer<typeof kernelCapabilitySchema>;
 
 /** The node that the agent runs on. */
-export const node = z.object({
+export const nodeSchema = z.object({
   name: z.string(),
   bootId: z.string(),
   kernel: z.object({ release: z.string(), version: z.string(), machine: z.string() }),
   environment: z.enum(['native', 'guest']).describe('`guest`: the virtual machine of the lab'),
   lab: z.boolean().describe('True if the agent accepts reports of the lab’s traffic'),
   cpus: z.number().int(),
-  capabilities: z.array(capability),
+  capabilities: z.array(kernelCapabilitySchema),
   slots: z
     .object({ used: z.number().int(), max: z.number().int() })
     .describe('Device slots; a pod uses one, and two during a migration'),
@@ -37,10 +37,10 @@ export const node = z.object({
   agent: z.object({ pid: z.number().int(), startedAt: z.iso.datetime() }),
   datapath: z.object({ pins: z.string(), build: z.string().describe('SHA-256 of the loaded BPF object') }),
 });
-export type Node = z.infer<typeof node>;
+export type Node = z.infer<typeof nodeSchema>;
 
 /** A sample of the node, sent over the stream once a second. Shares are of the last interval. */
-export const nodeSample = z.object({
+export const nodeSampleSchema = z.object({
   time: z.number().describe('Milliseconds since the epoch'),
   sequence: z.number().int(),
   readMs: z.number().describe('Milliseconds that reading all counters took'),
@@ -56,4 +56,4 @@ export const nodeSample = z.object({
   }),
   programs: z.array(z.object({ id: z.number().int(), runCount: z.number(), runTimeNs: z.number() })),
 });
-export type NodeSample = z.infer<typeof nodeSample>;
+export type NodeSample = z.infer<typeof nodeSampleSchema>;

@@ -1,17 +1,23 @@
 import { z } from 'zod';
-import { attachedProgram, deviceEnd, deviceKind, hook, policy } from './device.ts';
-import { direction } from './direction.ts';
+import {
+  attachedProgramSchema,
+  deviceEndSchema,
+  deviceKindSchema,
+  hookSchema,
+  netkitPolicySchema,
+} from './device.ts';
+import { directionSchema } from './direction.ts';
 
 /** A hook of the pod's device with its programs in the order they run. `end` is the device end that it belongs to. */
-export const pathHook = z.object({
-  hook,
-  direction,
+export const pathHookSchema = z.object({
+  hook: hookSchema,
+  direction: directionSchema,
   end: z.enum(['primary', 'peer']),
-  programs: z.array(attachedProgram),
+  programs: z.array(attachedProgramSchema),
 });
-export type PathHook = z.infer<typeof pathHook>;
+export type PathHook = z.infer<typeof pathHookSchema>;
 
-export const pathHop = z.discriminatedUnion('type', [
+export const pathHopSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('container'),
     name: z.string(),
@@ -25,13 +31,13 @@ export const pathHop = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('device'),
-    kind: deviceKind,
+    kind: deviceKindSchema,
     mode: z.enum(['l2', 'l3']).nullable(),
     slot: z.number().int(),
-    policy: z.object({ primary: policy, peer: policy }).nullable(),
-    primary: deviceEnd,
-    peer: deviceEnd,
-    hooks: z.array(pathHook).describe('In the order that an egress packet passes them'),
+    policy: z.object({ primary: netkitPolicySchema, peer: netkitPolicySchema }).nullable(),
+    primary: deviceEndSchema,
+    peer: deviceEndSchema,
+    hooks: z.array(pathHookSchema).describe('In the order that an egress packet passes them'),
   }),
   z.object({
     type: z.literal('host'),
@@ -43,7 +49,9 @@ export const pathHop = z.discriminatedUnion('type', [
   }),
   z.object({
     type: z.literal('pods'),
-    pods: z.array(z.object({ id: z.string(), namespace: z.string(), name: z.string(), kind: deviceKind })),
+    pods: z.array(
+      z.object({ id: z.string(), namespace: z.string(), name: z.string(), kind: deviceKindSchema }),
+    ),
   }),
   z.object({
     type: z.literal('uplink'),
@@ -55,22 +63,22 @@ export const pathHop = z.discriminatedUnion('type', [
     tx: z.object({ packets: z.number(), bytes: z.number(), dropped: z.number() }),
   }),
 ]);
-export type PathHop = z.infer<typeof pathHop>;
+export type PathHop = z.infer<typeof pathHopSchema>;
 
 /** Egress packets of the pod by what happened to them, counted over an interval. */
-export const pathTraffic = z.object({
+export const pathTrafficSchema = z.object({
   seconds: z.number().describe('Length of the interval in seconds'),
   redirected: z.number().describe('Packets redirected to another pod of the node'),
   hostRouted: z.number().describe('Packets passed to the host’s network stack'),
   dropped: z.number().describe('Packets dropped by Podlane’s programs'),
 });
-export type PathTraffic = z.infer<typeof pathTraffic>;
+export type PathTraffic = z.infer<typeof pathTrafficSchema>;
 
 /** Path of an egress packet, from the container outwards. A host without a default route has no `uplink` hop. */
-export const podPath = z.object({
+export const podPathSchema = z.object({
   pod: z.string(),
-  hops: z.array(pathHop),
+  hops: z.array(pathHopSchema),
   redirect: z.boolean().describe('True if same-node redirect is on'),
-  traffic: pathTraffic.nullable().describe('Between the last two samples; null before the second'),
+  traffic: pathTrafficSchema.nullable().describe('Between the last two samples; null before the second'),
 });
-export type PodPath = z.infer<typeof podPath>;
+export type PodPath = z.infer<typeof podPathSchema>;

@@ -1,26 +1,26 @@
 import { z } from 'zod';
-import { device, deviceKind, hookFamily } from './device.ts';
-import { checkNetwork, podNetwork } from './network.ts';
+import { deviceKindSchema, deviceSchema, hookFamilySchema } from './device.ts';
+import { checkNetwork, podNetworkSchema } from './network.ts';
 
 /** Requests of a pod's test traffic since it started. */
-export const requests = z.object({ ok: z.number().int(), failed: z.number().int() });
+export const requestCountsSchema = z.object({ ok: z.number().int(), failed: z.number().int() });
 
 /** `gone`: the pod's network namespace no longer exists. */
-export const podState = z.enum(['running', 'migrating', 'gone']);
+export const podStateSchema = z.enum(['running', 'migrating', 'gone']);
 
 /** A pod as lists and the stream report it. `id` is opaque; the API also accepts `namespace.name`. */
-export const podSummary = z.object({
+export const podSummarySchema = z.object({
   id: z.string(),
   number: z.number().int().describe('Identifies the pod in binary sample frames; never reused'),
   namespace: z.string(),
   name: z.string(),
   labels: z.record(z.string(), z.string()),
   addresses: z.array(z.string()).describe('CIDRs, e.g. 10.42.0.33/32'),
-  kind: deviceKind.describe('Kind of the current device'),
-  hooks: hookFamily.describe('Hooks that Podlane’s programs are attached to'),
+  kind: deviceKindSchema.describe('Kind of the current device'),
+  hooks: hookFamilySchema.describe('Hooks that Podlane’s programs are attached to'),
   slot: z.number().int(),
   primary: z.object({ name: z.string(), ifindex: z.number().int() }),
-  state: podState,
+  state: podStateSchema,
   createdAt: z.iso.datetime(),
   kindSince: z.iso.datetime().describe('Time of the last change of kind'),
   migration: z.string().nullable().describe('Id of the running migration'),
@@ -28,38 +28,38 @@ export const podSummary = z.object({
     .array(z.string())
     .describe('Conditions that need attention, a sentence each; empty for a healthy pod'),
 });
-export type PodSummary = z.infer<typeof podSummary>;
+export type PodSummary = z.infer<typeof podSummarySchema>;
 
 /** A route of the kernel. */
-export const route = z.object({
+export const routeSchema = z.object({
   destination: z.string(),
   gateway: z.string().nullable(),
   device: z.string().nullable(),
   text: z.string().describe('The route as `ip route` prints it'),
 });
-export type Route = z.infer<typeof route>;
+export type Route = z.infer<typeof routeSchema>;
 
 /** A neighbor entry of the kernel (ARP or NDP). */
-export const neighbor = z.object({
+export const neighborSchema = z.object({
   address: z.string(),
   mac: z.string().nullable(),
   state: z.string(),
   device: z.string(),
 });
-export type Neighbor = z.infer<typeof neighbor>;
+export type Neighbor = z.infer<typeof neighborSchema>;
 
 /** A pod with its device and network state. */
-export const pod = podSummary.extend({
+export const podSchema = podSummarySchema.extend({
   netns: z.object({ path: z.string(), inode: z.number() }),
-  network: podNetwork.describe(
+  network: podNetworkSchema.describe(
     'Network configuration as requested; routes, neighbors and device are read from the kernel',
   ),
   gateways: z.array(z.string()).describe('Next hop of the pod’s default route, one for each address family'),
-  device: device.nullable().describe('Null if the kernel no longer has it'),
-  routes: z.object({ pod: z.array(route), host: z.array(route) }),
-  neighbors: z.object({ pod: z.array(neighbor), host: z.array(neighbor) }),
+  device: deviceSchema.nullable().describe('Null if the kernel no longer has it'),
+  routes: z.object({ pod: z.array(routeSchema), host: z.array(routeSchema) }),
+  neighbors: z.object({ pod: z.array(neighborSchema), host: z.array(neighborSchema) }),
 });
-export type Pod = z.infer<typeof pod>;
+export type Pod = z.infer<typeof podSchema>;
 
 const name = z
   .string()
@@ -73,22 +73,22 @@ const namespace = z
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be lowercase letters, digits and - (RFC 1123 label)');
 
 /** A request to attach a pod: its network namespace receives a device. */
-export const newPod = z
+export const newPodSchema = z
   .strictObject({
     namespace,
     name,
     netns: z.string().min(1).max(4096).describe('Path of the network namespace, e.g. /run/netns/cart'),
-    kind: deviceKind.optional().describe('Default: netkit where the kernel has it, else veth'),
-    ...podNetwork.shape,
+    kind: deviceKindSchema.optional().describe('Default: netkit where the kernel has it, else veth'),
+    ...podNetworkSchema.shape,
     labels: z.record(z.string().max(317), z.string().max(63)).default({}),
   })
   .superRefine(checkNetwork);
-export type NewPod = z.infer<typeof newPod>;
-/** `newPod` before defaults are applied. */
-export type NewPodInput = z.input<typeof newPod>;
+export type NewPod = z.infer<typeof newPodSchema>;
+/** `newPodSchema` before defaults are applied. */
+export type NewPodInput = z.input<typeof newPodSchema>;
 
 /** Requests of the lab's traffic since it started, by pod id. */
-export const trafficReport = z.strictObject({
-  pods: z.record(z.string(), requests),
+export const trafficReportSchema = z.strictObject({
+  pods: z.record(z.string(), requestCountsSchema),
 });
-export type TrafficReport = z.infer<typeof trafficReport>;
+export type TrafficReport = z.infer<typeof trafficReportSchema>;

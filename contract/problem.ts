@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** HTTP status and title of each stable error code. */
-export const problems = {
+export const problemDefinitions = {
   bad_request: { status: 400, title: 'Invalid request' },
   unauthorized: { status: 401, title: 'Not signed in' },
   forbidden: { status: 403, title: 'The role does not allow this' },
@@ -66,10 +66,10 @@ export const problems = {
   agent_unreachable: { status: 502, title: 'The agent does not respond' },
   stopping: { status: 503, title: 'The agent is stopping' },
 } as const satisfies Record<string, { status: number; title: string }>;
-export type ProblemCode = keyof typeof problems;
+export type ProblemCode = keyof typeof problemDefinitions;
 
 /** The parts of the verifier's log of a program that it rejected. */
-export const verifierRefusal = z.object({
+export const verifierRefusalSchema = z.object({
   program: z.string(),
   message: z.string().describe('The verifier’s error message'),
   instruction: z
@@ -85,14 +85,14 @@ export const verifierRefusal = z.object({
   meaning: z.string().nullable().describe('Usual cause of the error and its remedy'),
   log: z.string().describe('The end of the verifier’s log'),
 });
-export type VerifierRefusal = z.infer<typeof verifierRefusal>;
+export type VerifierRefusal = z.infer<typeof verifierRefusalSchema>;
 
 /** RFC 9457 problem details with a stable `code`. */
-export const problem = z.object({
+export const problemSchema = z.object({
   type: z.string(),
   title: z.string(),
   status: z.number().int(),
-  code: z.enum(Object.keys(problems) as [ProblemCode, ...ProblemCode[]]),
+  code: z.enum(Object.keys(problemDefinitions) as [ProblemCode, ...ProblemCode[]]),
   detail: z
     .string()
     .describe('The operation, its object and, where the kernel failed it, the kernel’s error'),
@@ -106,9 +106,9 @@ export const problem = z.object({
       }),
     )
     .optional(),
-  verifier: verifierRefusal.optional().describe('Present with the code `verifier_refused`'),
+  verifier: verifierRefusalSchema.optional().describe('Present with the code `verifier_refused`'),
 });
-export type Problem = z.infer<typeof problem>;
+export type Problem = z.infer<typeof problemSchema>;
 
 /** An error that the API returns as problem details. */
 export class ProblemError extends Error {
@@ -134,7 +134,7 @@ export class ProblemError extends Error {
     this.verifier = options.verifier;
   }
   toProblem(): Problem {
-    const { status, title } = problems[this.code];
+    const { status, title } = problemDefinitions[this.code];
     return {
       type: `about:podlane/${this.code}`,
       title,

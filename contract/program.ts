@@ -1,36 +1,36 @@
 import { z } from 'zod';
 
 /** A process that holds a program, map or link open. */
-export const holder = z.object({ pid: z.number().int(), name: z.string() });
-export type Holder = z.infer<typeof holder>;
+export const bpfObjectHolderSchema = z.object({ pid: z.number().int(), name: z.string() });
+export type BpfObjectHolder = z.infer<typeof bpfObjectHolderSchema>;
 
 /** Owner of a program, map or link, as far as the kernel reveals it. */
-export const bpfOwner = z.discriminatedUnion('kind', [
+export const bpfOwnerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('podlane'), what: z.string().describe('E.g. “datapath”, “drop reasons”') }),
   z.object({ kind: z.literal('process'), pid: z.number().int(), name: z.string() }),
   z.object({ kind: z.literal('pin'), path: z.string() }),
   z.object({ kind: z.literal('unknown'), why: z.string() }),
 ]);
-export type BpfOwner = z.infer<typeof bpfOwner>;
+export type BpfOwner = z.infer<typeof bpfOwnerSchema>;
 
 /** A network namespace. */
-export const namespaceRef = z.object({
+export const namespaceReferenceSchema = z.object({
   inode: z.string().describe('Inode as in /proc/PID/ns/net, decimal'),
   host: z.boolean().describe('true for the agent’s own namespace'),
   pod: z.string().nullable().describe('id of the pod, if it is a pod’s'),
   name: z.string().nullable().describe('namespace/name of the pod, or “host”; null for other namespaces'),
 });
-export type NamespaceRef = z.infer<typeof namespaceRef>;
+export type NamespaceReference = z.infer<typeof namespaceReferenceSchema>;
 
-export const bpfDevice = z.object({
+export const bpfDeviceSchema = z.object({
   ifindex: z.number().int(),
   name: z.string().nullable().describe('null if the device was removed or its namespace is unknown'),
-  namespace: namespaceRef.nullable(),
+  namespace: namespaceReferenceSchema.nullable(),
 });
-export type BpfDevice = z.infer<typeof bpfDevice>;
+export type BpfDevice = z.infer<typeof bpfDeviceSchema>;
 
 /** An attachment of a program. `position` is its order among the programs of the hook. */
-export const attachment = z.object({
+export const attachmentSchema = z.object({
   kind: z.enum([
     'netkit',
     'tcx',
@@ -48,26 +48,26 @@ export const attachment = z.object({
   ]),
   hook: z.string().describe('bpftool’s name: netkit/peer, tcx/ingress, xdp/generic, cgroup_inet_egress, …'),
   target: z.string().describe('for display: device, cgroup path, tracepoint or function'),
-  device: bpfDevice.nullable(),
+  device: bpfDeviceSchema.nullable(),
   position: z.number().int().nullable().describe('from 0; null if there is no order or it is unknown'),
   of: z.number().int().nullable().describe('number of programs at the hook'),
   linkId: z.number().int().nullable().describe('null if attached without a link'),
   priority: z.number().int().nullable().describe('priority of a tc filter: the lowest runs first'),
 });
-export type Attachment = z.infer<typeof attachment>;
+export type Attachment = z.infer<typeof attachmentSchema>;
 
 /** Runs and cost of a program over the last second. */
-export const programRate = z.object({
+export const programRunStatsSchema = z.object({
   runsPerSecond: z.number(),
   nsPerRun: z.number().nullable().describe('null if it did not run'),
   cpu: z.number().describe('share of one CPU; above 1 if it runs on several at once'),
 });
 
 /** Limit of attachments per program in lists. */
-export const listedAttachments = 8;
+export const maxListedAttachments = 8;
 
 /** An eBPF program of the node, from bpf_prog_info. */
-export const program = z.object({
+export const bpfProgramSchema = z.object({
   id: z.number().int(),
   type: z.string().describe('bpftool’s name: sched_cls, xdp, cgroup_skb, tracing, …'),
   name: z.string().describe('Up to 15 characters; may be empty'),
@@ -76,8 +76,8 @@ export const program = z.object({
   loadedAt: z.iso.datetime(),
   uid: z.number().int().describe('user id of the process that loaded it'),
   gpl: z.boolean(),
-  owner: bpfOwner,
-  holders: z.array(holder).describe('processes that hold it open, the first few'),
+  owner: bpfOwnerSchema,
+  holders: z.array(bpfObjectHolderSchema).describe('processes that hold it open, the first few'),
   pins: z.array(z.string()),
   xlatedBytes: z.number().int().describe('size of the translated instructions; 0 if the kernel hides it'),
   jitedBytes: z.number().int(),
@@ -93,34 +93,36 @@ export const program = z.object({
     .number()
     .nullable()
     .describe('runs skipped because the program was already running on the CPU'),
-  rate: programRate.nullable().describe('null while statistics are off and for the first second'),
+  rate: programRunStatsSchema.nullable().describe('null while statistics are off and for the first second'),
   mapIds: z.array(z.number().int()),
   btfId: z.number().int().nullable(),
-  attachments: z.array(attachment).describe(`all attachments; in lists the first ${listedAttachments}`),
+  attachments: z
+    .array(attachmentSchema)
+    .describe(`all attachments; in lists the first ${maxListedAttachments}`),
   attachmentCount: z.number().int(),
   notAttached: z.string().nullable().describe('why no attachment was found; null if there is one'),
 });
-export type Program = z.infer<typeof program>;
+export type BpfProgram = z.infer<typeof bpfProgramSchema>;
 
-export const programStatistics = z.object({
+export const programStatisticsSchema = z.object({
   on: z.boolean().describe('true while the kernel counts runs and run time'),
   always: z.boolean().describe('true if they are kept on; otherwise they are on for 30 s after a request'),
   until: z.iso.datetime().nullable().describe('when they turn off without a further request'),
   problem: z.string().nullable().describe('Why they cannot be turned on'),
 });
-export type ProgramStatistics = z.infer<typeof programStatistics>;
-export const statisticsChoice = z.strictObject({ always: z.boolean() });
+export type ProgramStatistics = z.infer<typeof programStatisticsSchema>;
+export const runStatisticsSettingSchema = z.strictObject({ always: z.boolean() });
 
-export const programList = z.object({
-  items: z.array(program).describe('Podlane’s first, then by id'),
-  statistics: programStatistics,
+export const programListSchema = z.object({
+  items: z.array(bpfProgramSchema).describe('Podlane’s first, then by id'),
+  statistics: programStatisticsSchema,
   time: z.iso.datetime().describe('time of the reading'),
   unread: z.array(z.string()).describe('what could not be scanned, and why: attachments may be missing'),
 });
-export type ProgramList = z.infer<typeof programList>;
+export type ProgramList = z.infer<typeof programListSchema>;
 
 /** One translated instruction; a 16-byte one is listed once. */
-export const instruction = z.object({
+export const bpfInstructionSchema = z.object({
   index: z.number().int().describe('In units of 8 bytes, as jump offsets'),
   hex: z.string().describe('8 or 16 bytes in hex, separated by spaces'),
   text: z.string().describe('as bpftool prints it: r0 = *(u32 *)(r1 +76)'),
@@ -131,32 +133,32 @@ export const instruction = z.object({
     .describe('source line that starts here, from the program’s BTF'),
   target: z.number().int().nullable().describe('index of a jump’s target'),
 });
-export type Instruction = z.infer<typeof instruction>;
+export type BpfInstruction = z.infer<typeof bpfInstructionSchema>;
 
-export const programInstructions = z.object({
+export const programInstructionsSchema = z.object({
   id: z.number().int(),
   tag: z.string(),
-  instructions: z.array(instruction),
+  instructions: z.array(bpfInstructionSchema),
   unavailable: z
     .string()
     .nullable()
     .describe('Why there are no instructions: the kernel hides them (bpf_jit_harden, …)'),
 });
-export type ProgramInstructions = z.infer<typeof programInstructions>;
+export type ProgramInstructions = z.infer<typeof programInstructionsSchema>;
 
 /** A BPF link: it holds a program attached to a target. */
-export const bpfLink = z.object({
+export const bpfLinkSchema = z.object({
   id: z.number().int(),
   type: z.string().describe('bpftool’s name: tcx, netkit, xdp, cgroup, raw_tracepoint, tracing, …'),
   attachType: z.string().nullable().describe('E.g. tcx_ingress, cgroup_inet_egress, trace_raw_tp'),
   programId: z.number().int(),
   programName: z.string(),
   target: z.string().describe('for display; “detached” if the device was removed'),
-  device: bpfDevice.nullable(),
-  owner: bpfOwner,
-  holders: z.array(holder),
+  device: bpfDeviceSchema.nullable(),
+  owner: bpfOwnerSchema,
+  holders: z.array(bpfObjectHolderSchema),
   pins: z.array(z.string()),
 });
-export type BpfLink = z.infer<typeof bpfLink>;
+export type BpfLink = z.infer<typeof bpfLinkSchema>;
 
-export const bpfLinkList = z.object({ items: z.array(bpfLink) });
+export const bpfLinkListSchema = z.object({ items: z.array(bpfLinkSchema) });

@@ -3,4 +3,4 @@ export const roles = ['viewer', 'operator', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
 /** Returns true if a session of role `has` may do what requires role `needed`. */
-export const mayAct = (has: Role, needed: Role): boolean => roles.indexOf(has) >= roles.indexOf(needed);
+export const roleIncludes = (has: Role, needed: Role): boolean => roles.indexOf(has) >= roles.indexOf(needed);

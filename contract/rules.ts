@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { rule, ruleProtocol, ruleSet } from './acl.ts';
-import { direction } from './direction.ts';
-import { problem } from './problem.ts';
+import { ruleProtocolSchema, ruleSchema, ruleSetSchema } from './acl.ts';
+import { directionSchema } from './direction.ts';
+import { problemSchema } from './problem.ts';
 
 /** The rule sets in the kernel: the active one is enforced, the staged one is evaluated beside it and only reports. */
-export const ruleSetName = z
+export const ruleSetNameSchema = z
   .enum(['active', 'staged'])
   .describe('active: enforced; staged: evaluated beside the active rules and only reported');
-export type RuleSetName = z.infer<typeof ruleSetName>;
+export type RuleSetName = z.infer<typeof ruleSetNameSchema>;
 
 const count = z.number().int();
 
@@ -59,10 +59,10 @@ const etag = z
   );
 
 /** The active rules with their state in the kernel. */
-export const activeRules = z.object({
+export const activeRulesSchema = z.object({
   version: count.describe('number of the newest version; 0: no rules were ever applied'),
   etag,
-  rules: ruleSet.nullable().describe('null: no rules are active and all traffic is allowed'),
+  rules: ruleSetSchema.nullable().describe('null: no rules are active and all traffic is allowed'),
   text: z.string().nullable().describe('YAML as it was written, comments included'),
   actor: z.string().nullable(),
   time: z.iso.datetime().nullable(),
@@ -72,18 +72,18 @@ export const activeRules = z.object({
   limits: ruleSizes,
   warnings: z.array(ruleWarning),
   load: ruleLoad.nullable(),
-  problem: problem
+  problem: problemSchema
     .nullable()
     .describe(
       'why the kernel still evaluates older tables than these rules and pods; null: it is up to date',
     ),
 });
-export type ActiveRules = z.infer<typeof activeRules>;
+export type ActiveRules = z.infer<typeof activeRulesSchema>;
 
 /** The staged rules with their state in the kernel. */
-export const stagedRules = z.object({
+export const stagedRulesSchema = z.object({
   etag,
-  rules: ruleSet,
+  rules: ruleSetSchema,
   text: z.string(),
   base: count.describe('version that was active when the rules were staged'),
   actor: z.string(),
@@ -94,23 +94,23 @@ export const stagedRules = z.object({
   warnings: z.array(ruleWarning),
   changes: ruleChanges.describe('differences from the active rules'),
   load: ruleLoad.nullable(),
-  problem: problem.nullable(),
+  problem: problemSchema.nullable(),
 });
-export type StagedRules = z.infer<typeof stagedRules>;
-export const stagedRulesResponse = z.object({ staged: stagedRules.nullable() });
+export type StagedRules = z.infer<typeof stagedRulesSchema>;
+export const stagedRulesResponseSchema = z.object({ staged: stagedRulesSchema.nullable() });
 
 /** Rules parsed from a text; nothing is applied. */
-export const importedRules = z.object({
+export const importedRulesSchema = z.object({
   source: z.enum(['rules', 'network-policy']),
-  rules: ruleSet,
+  rules: ruleSetSchema,
   text: z.string().describe('the rule set as YAML'),
   sizes: ruleSizes,
   warnings: z.array(ruleWarning),
 });
-export type ImportedRules = z.infer<typeof importedRules>;
+export type ImportedRules = z.infer<typeof importedRulesSchema>;
 
 /** An entry of the version history: rules that were applied or removed. */
-export const ruleVersion = z.object({
+export const ruleVersionSchema = z.object({
   number: count,
   time: z.iso.datetime(),
   actor: z.string(),
@@ -120,15 +120,18 @@ export const ruleVersion = z.object({
   rules: count,
   active: z.boolean(),
 });
-export type RuleVersion = z.infer<typeof ruleVersion>;
-export const ruleVersionText = ruleVersion.extend({ text: z.string().nullable(), set: ruleSet.nullable() });
-export type RuleVersionText = z.infer<typeof ruleVersionText>;
+export type RuleVersion = z.infer<typeof ruleVersionSchema>;
+export const ruleVersionTextSchema = ruleVersionSchema.extend({
+  text: z.string().nullable(),
+  set: ruleSetSchema.nullable(),
+});
+export type RuleVersionText = z.infer<typeof ruleVersionTextSchema>;
 
 const podName = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
 
 /** Pods and peers whose packets are evaluated by a list of entries. */
-export const entryUse = z.object({
-  direction,
+export const ruleEntryUseSchema = z.object({
+  direction: directionSchema,
   pods: z.array(podName).describe('up to 20'),
   podCount: count,
   peers: z
@@ -137,12 +140,12 @@ export const entryUse = z.object({
     .describe('prefixes, up to 20; null: default entries, for all peers without entries of their own'),
   peerCount: count,
 });
-export type EntryUse = z.infer<typeof entryUse>;
+export type RuleEntryUse = z.infer<typeof ruleEntryUseSchema>;
 
 /** An entry of the kernel's policy tables: the verdict on packets of a protocol and port prefix. */
-export const ruleEntry = z.object({
+export const ruleEntrySchema = z.object({
   entryList: count.describe('number of the list that the entry belongs to'),
-  protocol: ruleProtocol,
+  protocol: ruleProtocolSchema,
   from: count.describe('first port; for ICMP type × 256 + code'),
   to: count.describe('last port'),
   length: count.describe('length of the port prefix in bits'),
@@ -154,18 +157,18 @@ export const ruleEntry = z.object({
     .describe(
       'packets that it decided: the first of each connection, and those re-evaluated after a change; null: unknown',
     ),
-  uses: z.array(entryUse).describe('up to 20'),
+  uses: z.array(ruleEntryUseSchema).describe('up to 20'),
 });
-export type RuleEntry = z.infer<typeof ruleEntry>;
-export const ruleEntries = z.object({
-  items: z.array(ruleEntry),
+export type RuleEntry = z.infer<typeof ruleEntrySchema>;
+export const ruleEntriesSchema = z.object({
+  items: z.array(ruleEntrySchema),
   total: count,
   next: z.string().nullable().describe('pass as `cursor` for the next page'),
 });
-export type RuleEntries = z.infer<typeof ruleEntries>;
+export type RuleEntries = z.infer<typeof ruleEntriesSchema>;
 
 /** Entries, pods and packets of each rule, in the order of the rule set. */
-export const ruleStatistics = z.object({
+export const ruleStatisticsSchema = z.object({
   generation: count,
   items: z.array(
     z.object({
@@ -178,28 +181,28 @@ export const ruleStatistics = z.object({
   ),
   defaults: z.object({ entries: count, packets: count.nullable() }).describe('decided by the default action'),
 });
-export type RuleStatistics = z.infer<typeof ruleStatistics>;
+export type RuleStatistics = z.infer<typeof ruleStatisticsSchema>;
 
 /** One rule with the pods it applies to, its peers and its entries. */
-export const ruleView = z.object({
-  set: ruleSetName,
-  rule,
+export const ruleViewSchema = z.object({
+  set: ruleSetNameSchema,
+  rule: ruleSchema,
   index: count,
   number: count.describe('number of the rule in kernel entries and verdict events'),
   line: count.nullable(),
   pods: z.array(podName).describe('pods that the rule applies to'),
   peers: z.array(z.string()).describe('CIDRs of the peers, up to 100; empty: any peer'),
   peerCount: count,
-  entries: z.array(ruleEntry).describe('up to 100 entries in which it decides or logs'),
+  entries: z.array(ruleEntrySchema).describe('up to 100 entries in which it decides or logs'),
   entryCount: count,
   packets: count.nullable(),
   warning: z.string().nullable(),
 });
-export type RuleView = z.infer<typeof ruleView>;
+export type RuleView = z.infer<typeof ruleViewSchema>;
 
 /** Result of a dry run; nothing is written. */
-export const rulesPlan = z.object({
-  rules: ruleSet,
+export const rulesPlanSchema = z.object({
+  rules: ruleSetSchema,
   sizes: ruleSizes,
   limits: ruleSizes,
   warnings: z.array(ruleWarning),
@@ -208,21 +211,21 @@ export const rulesPlan = z.object({
     .object({ written: count, removed: count })
     .describe('map elements that applying would write and remove'),
   compileMs: z.number(),
-  view: ruleView
+  view: ruleViewSchema
     .nullable()
     .optional()
     .describe('the rule that `rule` in the query names, as it would be compiled; packets are null'),
 });
-export type RulesPlan = z.infer<typeof rulesPlan>;
+export type RulesPlan = z.infer<typeof rulesPlanSchema>;
 
 const port = z.int().min(0).max(65_535);
 const byte = z.int().min(0).max(255);
 const end = z.string().min(1).max(320).describe('an address, or a pod by id or `namespace.name`');
 
 /** The first packet of a connection, to be evaluated by a rule set. */
-export const explainRequest = z
+export const explainRequestSchema = z
   .strictObject({
-    set: ruleSetName.default('active'),
+    set: ruleSetNameSchema.default('active'),
     source: end,
     destination: end,
     protocol: z
@@ -251,14 +254,14 @@ export const explainRequest = z
         message: isIcmp ? 'required for icmp' : 'only for icmp',
       });
   });
-export type ExplainRequest = z.infer<typeof explainRequest>;
+export type ExplainRequest = z.infer<typeof explainRequestSchema>;
 
 const verdict = z.enum(['allow', 'deny']);
 
 /** Decision of one endpoint's rules, with the kernel look-ups that lead to it. */
 const endpointExplanation = z.object({
   pod: podName,
-  direction,
+  direction: directionSchema,
   verdict,
   rule: z.string().nullable().describe('deciding rule; null: the default action'),
   log: z.string().nullable().describe('rule that logs the packet'),
@@ -277,8 +280,8 @@ const endpointExplanation = z.object({
 });
 
 /** Decision on a flow: egress rules of the sending pod, ingress rules of the receiving pod, where it is on this node. */
-export const explanation = z.object({
-  set: ruleSetName,
+export const explanationSchema = z.object({
+  set: ruleSetNameSchema,
   source: z.string(),
   destination: z.string(),
   protocol: count,
@@ -294,4 +297,4 @@ export const explanation = z.object({
       'ingress rules of the receiving pod; null: it is not on this node, or the packet is dropped at egress',
     ),
 });
-export type Explanation = z.infer<typeof explanation>;
+export type Explanation = z.infer<typeof explanationSchema>;

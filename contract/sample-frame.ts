@@ -1,4 +1,4 @@
-import { type CounterName, counters } from './counters.ts';
+import { type CounterName, counterDefinitions } from './counters.ts';
 
 /**
  * Layout of the binary sample frame: little endian, a 40-byte header, then `columns` columns of `rows` u64.
@@ -18,21 +18,24 @@ import { type CounterName, counters } from './counters.ts';
  * A reader takes the columns it knows and ignores further ones: columns are only appended, as a new drop reason does.
  * Any other change of the columns needs a new version.
  */
-export const frameMagic = 0x4c50;
-export const frameVersion = 2;
-export const frameHeaderBytes = 40;
-export const frameKinds = { all: 1, watched: 2 } as const;
+export const sampleFrameMagic = 0x4c50;
+export const sampleFrameVersion = 2;
+export const sampleFrameHeaderSize = 40;
+export const sampleFrameKinds = { all: 1, watched: 2 } as const;
 
 /** Number of the pod, slot of its device, and the device's kind: 0 netkit, 1 veth. */
-export const podColumns = ['pod', 'slot', 'kind'] as const;
+export const podFrameColumns = ['pod', 'slot', 'kind'] as const;
 /** Columns of a frame: those of the pod, then its counters (`counters.ts`). */
-export const frameColumns: readonly FrameColumn[] = [...podColumns, ...counters.map(({ name }) => name)];
-export type FrameColumn = (typeof podColumns)[number] | CounterName;
+export const sampleFrameColumns: readonly SampleFrameColumn[] = [
+  ...podFrameColumns,
+  ...counterDefinitions.map(({ name }) => name),
+];
+export type SampleFrameColumn = (typeof podFrameColumns)[number] | CounterName;
 
 /** Value of a counter that nobody counts for the pod. */
-export const noValue = 2n ** 64n - 1n;
+export const missingFrameValue = 2n ** 64n - 1n;
 
-export interface FrameHeader {
+export interface SampleFrameHeader {
   kind: number;
   rows: number;
   sequence: bigint;
@@ -42,9 +45,9 @@ export interface FrameHeader {
 }
 
 /** Encodes the header into the first 40 bytes of `view`. */
-export function encodeFrameHeader(view: DataView, header: FrameHeader): void {
-  view.setUint16(0, frameMagic, true);
-  view.setUint8(2, frameVersion);
+export function encodeSampleFrameHeader(view: DataView, header: SampleFrameHeader): void {
+  view.setUint16(0, sampleFrameMagic, true);
+  view.setUint8(2, sampleFrameVersion);
   view.setUint8(3, header.kind);
   view.setUint32(4, header.rows, true);
   view.setBigUint64(8, header.sequence, true);
@@ -54,27 +57,29 @@ export function encodeFrameHeader(view: DataView, header: FrameHeader): void {
   view.setUint32(36, 0, true);
 }
 
-export interface Frame extends FrameHeader {
+export interface SampleFrame extends SampleFrameHeader {
   /** Returns a column, `rows` values long: a view of the frame, not a copy. */
-  column(name: FrameColumn): BigUint64Array;
+  column(name: SampleFrameColumn): BigUint64Array;
 }
 
 /**
  * Decodes the frame that starts at byte 0 of `buffer`.
  * @throws RangeError if it is no frame, has another version, or is truncated
  */
-export function decodeFrame(buffer: ArrayBuffer): Frame {
-  if (buffer.byteLength < frameHeaderBytes) throw new RangeError('sample frame: shorter than its header');
+export function decodeSampleFrame(buffer: ArrayBuffer): SampleFrame {
+  if (buffer.byteLength < sampleFrameHeaderSize)
+    throw new RangeError('sample frame: shorter than its header');
   const view = new DataView(buffer);
-  if (view.getUint16(0, true) !== frameMagic) throw new RangeError('sample frame: wrong magic');
+  if (view.getUint16(0, true) !== sampleFrameMagic) throw new RangeError('sample frame: wrong magic');
   const version = view.getUint8(2);
-  if (version !== frameVersion) throw new RangeError(`sample frame: version ${version}, not ${frameVersion}`);
+  if (version !== sampleFrameVersion)
+    throw new RangeError(`sample frame: version ${version}, not ${sampleFrameVersion}`);
   const rows = view.getUint32(4, true);
   const columns = view.getUint32(32, true);
-  if (buffer.byteLength < frameHeaderBytes + rows * columns * 8)
+  if (buffer.byteLength < sampleFrameHeaderSize + rows * columns * 8)
     throw new RangeError('sample frame: truncated');
-  if (columns < frameColumns.length)
-    throw new RangeError(`sample frame: ${columns} columns, not ${frameColumns.length}`);
+  if (columns < sampleFrameColumns.length)
+    throw new RangeError(`sample frame: ${columns} columns, not ${sampleFrameColumns.length}`);
   return {
     kind: view.getUint8(3),
     rows,
@@ -83,8 +88,8 @@ export function decodeFrame(buffer: ArrayBuffer): Frame {
     monotonicNs: view.getBigUint64(24, true),
     columns,
     column(name) {
-      const index = frameColumns.indexOf(name);
-      return new BigUint64Array(buffer, frameHeaderBytes + index * rows * 8, rows);
+      const index = sampleFrameColumns.indexOf(name);
+      return new BigUint64Array(buffer, sampleFrameHeaderSize + index * rows * 8, rows);
     },
   };
 }

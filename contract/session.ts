@@ -5,11 +5,11 @@ import { roles } from './roles.ts';
  * Rights of a session: a `viewer` reads; an `operator` also changes pods, devices, the guard and access rules, and
  * traces packets; an `admin` also chooses the code that runs in the kernel, edits maps and makes dumps.
  */
-export const role = z.enum(roles);
+export const roleSchema = z.enum(roles);
 
 /** The caller as the agent identifies it. */
-export const session = z.object({
+export const sessionSchema = z.object({
   actor: z.string().describe('Name of the caller in events and journals'),
-  role,
+  role: roleSchema,
 });
-export type Session = z.infer<typeof session>;
+export type Session = z.infer<typeof sessionSchema>;

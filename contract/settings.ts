@@ -1,18 +1,18 @@
 import { z } from 'zod';
 
 /** Settings of the whole node. They persist over restarts of the agent. */
-export const nodeSettings = z.strictObject({
+export const nodeSettingsSchema = z.strictObject({
   redirect: z
     .boolean()
     .describe(
       'Same-node redirect: packets between pods of this node go from device to device and bypass the host’s network stack',
     ),
 });
-export type NodeSettings = z.infer<typeof nodeSettings>;
+export type NodeSettings = z.infer<typeof nodeSettingsSchema>;
 
 /**
  * Hooks to move Podlane's programs of a netkit device to: the device's netkit hooks, or tcx hooks of its primary, which
  * work where netkit's own attachment fails.
  */
-export const hookPlacement = z.strictObject({ to: z.enum(['device', 'primary']) });
-export type HookPlacement = z.infer<typeof hookPlacement>;
+export const hookPlacementSchema = z.strictObject({ to: z.enum(['device', 'primary']) });
+export type HookPlacement = z.infer<typeof hookPlacementSchema>;

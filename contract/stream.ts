@@ -1,20 +1,20 @@
 import { z } from 'zod';
-import { batchPod, batchSummary } from './batch.ts';
-import { dump } from './dump.ts';
-import { event } from './event.ts';
-import { migration } from './migration.ts';
-import { nodeSample } from './node.ts';
-import { podSummary } from './pod.ts';
-import { problem } from './problem.ts';
-import { tracePacket, traceSummary } from './trace.ts';
-import { verdict, verdictFilter, verdictLosses } from './verdict.ts';
+import { batchPodSchema, batchSummarySchema } from './batch.ts';
+import { dumpSchema } from './dump.ts';
+import { eventSchema } from './event.ts';
+import { migrationSchema } from './migration.ts';
+import { nodeSampleSchema } from './node.ts';
+import { podSummarySchema } from './pod.ts';
+import { problemSchema } from './problem.ts';
+import { tracePacketSchema, traceSummarySchema } from './trace.ts';
+import { verdictFilterSchema, verdictLossesSchema, verdictSchema } from './verdict.ts';
 
 /**
  * Messages of a client to `/api/v1/stream`. Each is answered by `ack` or `error` with its `id`. The topic `samples`
  * sends binary frames of all pods once a second, `pod` frames of one pod at `hz`, `verdicts` those that match the
  * filter, `trace` one trace with its packets as they are observed.
  */
-export const clientMessage = z.discriminatedUnion('topic', [
+export const clientMessageSchema = z.discriminatedUnion('topic', [
   z.strictObject({
     id: z.number().int(),
     type: z.enum(['subscribe', 'unsubscribe']),
@@ -31,7 +31,9 @@ export const clientMessage = z.discriminatedUnion('topic', [
     id: z.number().int(),
     type: z.enum(['subscribe', 'unsubscribe']),
     topic: z.literal('verdicts'),
-    filter: verdictFilter.default({}).describe('A client has one filter; a new subscription replaces it'),
+    filter: verdictFilterSchema
+      .default({})
+      .describe('A client has one filter; a new subscription replaces it'),
   }),
   z.strictObject({
     id: z.number().int(),
@@ -40,10 +42,10 @@ export const clientMessage = z.discriminatedUnion('topic', [
     trace: z.string().max(64),
   }),
 ]);
-export type ClientMessage = z.input<typeof clientMessage>;
+export type ClientMessage = z.input<typeof clientMessageSchema>;
 
 /** JSON messages of the stream. Samples are binary frames (`sample-frame.ts`). */
-export const serverMessage = z.discriminatedUnion('type', [
+export const serverMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
     api: z.string(),
@@ -52,27 +54,29 @@ export const serverMessage = z.discriminatedUnion('type', [
     bootId: z.string(),
   }),
   z.object({ type: z.literal('ack'), id: z.number().int() }),
-  z.object({ type: z.literal('error'), id: z.number().int().nullable(), problem }),
-  z.object({ type: z.literal('node'), sample: nodeSample }),
-  z.object({ type: z.literal('pod'), pod: podSummary }),
+  z.object({ type: z.literal('error'), id: z.number().int().nullable(), problem: problemSchema }),
+  z.object({ type: z.literal('node'), sample: nodeSampleSchema }),
+  z.object({ type: z.literal('pod'), pod: podSummarySchema }),
   z.object({ type: z.literal('pod-removed'), id: z.string() }),
-  z.object({ type: z.literal('migration'), migration }),
-  z.object({ type: z.literal('batch'), batch: batchSummary }),
-  z.object({ type: z.literal('batch-pod'), batchId: z.string(), pod: batchPod }),
-  z.object({ type: z.literal('dump'), dump }),
+  z.object({ type: z.literal('migration'), migration: migrationSchema }),
+  z.object({ type: z.literal('batch'), batch: batchSummarySchema }),
+  z.object({ type: z.literal('batch-pod'), batchId: z.string(), pod: batchPodSchema }),
+  z.object({ type: z.literal('dump'), dump: dumpSchema }),
   z.object({ type: z.literal('dump-removed'), id: z.string() }),
-  z.object({ type: z.literal('event'), event }),
+  z.object({ type: z.literal('event'), event: eventSchema }),
   z.object({
     type: z.literal('verdicts'),
-    items: z.array(verdict).describe('New verdicts in order of time; none from before the subscription'),
+    items: z
+      .array(verdictSchema)
+      .describe('New verdicts in order of time; none from before the subscription'),
     missed: z.number().int().describe('Verdicts that did not fit in this message; the log has them'),
-    losses: verdictLosses,
+    losses: verdictLossesSchema,
   }),
   z.object({
     type: z.literal('trace'),
-    trace: traceSummary,
+    trace: traceSummarySchema,
     items: z
-      .array(tracePacket)
+      .array(tracePacketSchema)
       .describe('Packets that are new or changed since the last message; the first message has all'),
   }),
   z.object({
@@ -80,4 +84,4 @@ export const serverMessage = z.discriminatedUnion('type', [
     count: z.number().int().describe('Samples that were skipped because the client was too slow'),
   }),
 ]);
-export type ServerMessage = z.infer<typeof serverMessage>;
+export type ServerMessage = z.infer<typeof serverMessageSchema>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseAddress } from './cidr.ts';
-import { deviceKind, type HookFamily, hook } from './device.ts';
-import { packetHeaders, podReference } from './verdict.ts';
+import { deviceKindSchema, type HookFamily, hookSchema } from './device.ts';
+import { packetHeadersSchema, podReferenceSchema } from './verdict.ts';
 
 /** Time without an observation after which a packet's trace is complete, in ms. */
 export const traceQuietMs = 200;
@@ -18,16 +18,16 @@ const address = z
     }
   }, 'not an IP address');
 const port = z.int().min(1).max(65_535);
-export const traceProtocol = z
+export const traceProtocolSchema = z
   .enum(['tcp', 'udp', 'sctp', 'icmp'])
   .describe('icmp: ICMP for IPv4, ICMPv6 for IPv6');
-export type TraceProtocol = z.infer<typeof traceProtocol>;
+export type TraceProtocol = z.infer<typeof traceProtocolSchema>;
 
 /** Filter of the pod's packets; all given fields must match. */
 const traceFilter = {
   address: address.optional().describe('source or destination'),
   port: port.optional().describe('source or destination; TCP, UDP and SCTP only'),
-  protocol: traceProtocol.optional(),
+  protocol: traceProtocolSchema.optional(),
   family: z.literal([4, 6]).optional(),
 };
 
@@ -41,7 +41,7 @@ function checkFilter({ address, family, port, protocol }: TraceFilter, context: 
     context.addIssue({ code: 'custom', path: ['port'], message: 'ICMP has no ports' });
 }
 
-export const newTrace = z
+export const newTraceSchema = z
   .strictObject({
     pod: z.string().min(1).max(320).describe('id or namespace.name'),
     ...traceFilter,
@@ -49,29 +49,29 @@ export const newTrace = z
     seconds: z.number().positive().max(60).default(30).describe('limit of time, at which the trace ends'),
   })
   .superRefine(checkFilter);
-export type NewTrace = z.infer<typeof newTrace>;
-/** Input of `newTrace`, without defaults. */
-export type NewTraceInput = z.input<typeof newTrace>;
+export type NewTrace = z.infer<typeof newTraceSchema>;
+/** Input of `newTraceSchema`, without defaults. */
+export type NewTraceInput = z.input<typeof newTraceSchema>;
 
 /** One observation of a packet. */
-export const tracePoint = z.object({
+export const tracePointSchema = z.object({
   time: z.string().describe('ISO 8601 with microseconds'),
   sinceUs: z.number().describe('µs since the packet’s first observation'),
   deltaUs: z.number().describe('µs since the previous observation; 0 for the first'),
   where: z
     .enum(['from-pod', 'to-pod', 'kernel'])
     .describe('Podlane’s program at egress or ingress of a pod; kernel: the kernel dropped the packet'),
-  pod: podReference
+  pod: podReferenceSchema
     .nullable()
     .describe('pod of the device; for `kernel` the pod of the network namespace, null for the host'),
   device: z
-    .object({ kind: deviceKind, slot: z.int(), hook: hook.nullable() })
+    .object({ kind: deviceKindSchema, slot: z.int(), hook: hookSchema.nullable() })
     .nullable()
     .describe('for `kernel` the device whose primary the packet was at, if any'),
   verdict: z
     .enum(['passed', 'redirected', 'dropped'])
     .describe('passed: to the host’s stack at `from-pod`, to the pod at `to-pod`'),
-  to: podReference.nullable().describe('for `redirected` the destination pod'),
+  to: podReferenceSchema.nullable().describe('for `redirected` the destination pod'),
   reason: z
     .string()
     .nullable()
@@ -83,39 +83,39 @@ export const tracePoint = z.object({
     .nullable()
     .describe('name of the rule that dropped it; null for the default action and other reasons'),
 });
-export type TracePoint = z.infer<typeof tracePoint>;
+export type TracePoint = z.infer<typeof tracePointSchema>;
 
-export const traceOutcome = z
+export const traceOutcomeSchema = z
   .enum(['delivered', 'dropped', 'lost', 'left', 'unknown'])
   .describe(
     `delivered: to a pod; dropped: by one of Podlane’s programs; lost: dropped by the kernel; left: passed to the host’s stack for an address that is not a pod of the node; unknown: addressed to a pod but not observed there within ${traceQuietMs} ms`,
   );
-export type TraceOutcome = z.infer<typeof traceOutcome>;
+export type TraceOutcome = z.infer<typeof traceOutcomeSchema>;
 
 /** A packet with its observations in order of time. */
-export const tracePacket = packetHeaders.extend({
+export const tracePacketSchema = packetHeadersSchema.extend({
   number: z.int().describe('from 1, in order of the first observation'),
   time: z.string().describe('ISO 8601 with microseconds'),
   ttl: z.int().describe('time to live, or hop limit, at the first observation'),
-  points: z.array(tracePoint),
-  outcome: traceOutcome,
+  points: z.array(tracePointSchema),
+  outcome: traceOutcomeSchema,
   sentence: z.string().describe('the outcome as a sentence'),
 });
-export type TracePacket = z.infer<typeof tracePacket>;
+export type TracePacket = z.infer<typeof tracePacketSchema>;
 
 /** A node of the path graph; edges refer to its `id`. */
-export const traceNode = z.object({
+export const traceNodeSchema = z.object({
   id: z.string(),
   where: z
     .enum(['outside', 'from-pod', 'to-pod', 'kernel', 'delivered', 'dropped', 'left', 'unknown'])
     .describe('outside: first observed at ingress of a pod; `kernel` and the last four are outcomes'),
-  pod: podReference.nullable(),
+  pod: podReferenceSchema.nullable(),
   label: z.string().describe('e.g. `shop.cart netkit/peer`, `NO_SOCKET`, `host stack`'),
 });
-export type TraceNode = z.infer<typeof traceNode>;
+export type TraceNode = z.infer<typeof traceNodeSchema>;
 
 /** Packets that went from one node of the path graph to another. */
-export const traceEdge = z.object({
+export const traceEdgeSchema = z.object({
   from: z.string(),
   to: z.string(),
   by: z
@@ -124,11 +124,11 @@ export const traceEdge = z.object({
     .describe('between pods: by redirect, or through the host’s stack'),
   packets: z.int(),
 });
-export type TraceEdge = z.infer<typeof traceEdge>;
+export type TraceEdge = z.infer<typeof traceEdgeSchema>;
 
-export const traceSummary = z.object({
+export const traceSummarySchema = z.object({
   id: z.string(),
-  pod: podReference,
+  pod: podReferenceSchema,
   filter: filterObject,
   packets: z.int().describe('limit of packets'),
   seconds: z.number().describe('limit of time'),
@@ -141,16 +141,18 @@ export const traceSummary = z.object({
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
   seen: z.int().describe('number of packets'),
-  path: z.object({ nodes: z.array(traceNode), edges: z.array(traceEdge) }),
+  path: z.object({ nodes: z.array(traceNodeSchema), edges: z.array(traceEdgeSchema) }),
   lost: z.int().describe('events lost because a ring buffer was full: packets may lack observations'),
   kernelDrops: z
     .object({ available: z.boolean(), detail: z.string(), hint: z.string().nullable() })
     .describe('whether kernel drops are traced, and why not'),
 });
-export type TraceSummary = z.infer<typeof traceSummary>;
+export type TraceSummary = z.infer<typeof traceSummarySchema>;
 
-export const trace = traceSummary.extend({ items: z.array(tracePacket).describe('in order of `number`') });
-export type Trace = z.infer<typeof trace>;
+export const traceSchema = traceSummarySchema.extend({
+  items: z.array(tracePacketSchema).describe('in order of `number`'),
+});
+export type Trace = z.infer<typeof traceSchema>;
 
 /** A number in a query string. */
 const number = z.coerce.number();
@@ -159,7 +161,7 @@ const number = z.coerce.number();
  * Filter and limits of a capture at the primary of a pod's device. The capture ends at the first limit, or when its
  * reader disconnects.
  */
-export const captureQuery = z
+export const captureQuerySchema = z
   .strictObject({
     address: traceFilter.address,
     port: number
@@ -176,7 +178,7 @@ export const captureQuery = z
     snaplen: number.int().min(40).max(65_535).default(65_535).describe('limit of captured bytes per packet'),
   })
   .superRefine(checkFilter);
-export type CaptureQuery = z.infer<typeof captureQuery>;
+export type CaptureQuery = z.infer<typeof captureQuerySchema>;
 
 /** Which dropped and redirected packets a capture at the primary shows, by the hooks of Podlane's programs. */
 export const captureVisibility: Record<HookFamily, string> = {

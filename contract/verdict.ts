@@ -1,29 +1,29 @@
 import { z } from 'zod';
 import { parseCidr } from './cidr.ts';
 import { dropReasons } from './counters.ts';
-import { direction } from './direction.ts';
-import { listOf, listQuery } from './list.ts';
-import { ruleSetName } from './rules.ts';
+import { directionSchema } from './direction.ts';
+import { createPageSchema, listQuerySchema } from './list.ts';
+import { ruleSetNameSchema } from './rules.ts';
 
 /** A pod by its name at the time of the packet; it may have been removed since. */
-export const podReference = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
-export type PodReference = z.infer<typeof podReference>;
+export const podReferenceSchema = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
+export type PodReference = z.infer<typeof podReferenceSchema>;
 
 /** Source or destination of a packet. `pod` is null unless the address belongs to a pod of the node. */
-export const packetEnd = z.object({
+export const packetEndSchema = z.object({
   address: z.string(),
   port: z.int().nullable().describe('null for protocols without ports'),
-  pod: podReference.nullable(),
+  pod: podReferenceSchema.nullable(),
 });
-export type PacketEnd = z.infer<typeof packetEnd>;
+export type PacketEnd = z.infer<typeof packetEndSchema>;
 
 /** Headers of a packet. */
-export const packetHeaders = z.object({
+export const packetHeadersSchema = z.object({
   family: z.literal([4, 6]),
   protocol: z.int().describe('IP protocol number; for IPv6 the last next header'),
   protocolName: z.string().describe('tcp, udp, sctp, icmp, icmpv6, else the number as text'),
-  source: packetEnd,
-  destination: packetEnd,
+  source: packetEndSchema,
+  destination: packetEndSchema,
   icmp: z.object({ type: z.int(), code: z.int() }).nullable(),
   tcpFlags: z
     .string()
@@ -31,42 +31,42 @@ export const packetHeaders = z.object({
     .describe('letters as tcpdump prints them: F S R P . U E W, e.g. `S.` for SYN and ACK'),
   length: z.int().describe('bytes from the network header on'),
 });
-export type PacketHeaders = z.infer<typeof packetHeaders>;
+export type PacketHeaders = z.infer<typeof packetHeadersSchema>;
 
-export const verdictKind = z
+export const verdictKindSchema = z
   .enum(['dropped', 'logged', 'staged-deny', 'staged-allow'])
   .describe(
     'logged: a rule of action `log` matched; staged-deny, staged-allow: the staged rules decide otherwise than the active ones',
   );
-export type VerdictKind = z.infer<typeof verdictKind>;
+export type VerdictKind = z.infer<typeof verdictKindSchema>;
 
 /** A packet that was dropped or logged, or that the staged rules would decide otherwise. A sample: see `losses`. */
-export const verdict = packetHeaders.extend({
+export const verdictSchema = packetHeadersSchema.extend({
   id: z.int().describe('ascending since the agent started; missing ids were evicted from the log'),
   time: z.iso.datetime(),
-  kind: verdictKind,
-  direction,
-  pod: podReference.nullable().describe('pod whose rules evaluated it; null: it was removed meanwhile'),
+  kind: verdictKindSchema,
+  direction: directionSchema,
+  pod: podReferenceSchema.nullable().describe('pod whose rules evaluated it; null: it was removed meanwhile'),
   reason: z.enum(dropReasons).nullable().describe('why it was dropped; null if it was not'),
-  set: ruleSetName,
+  set: ruleSetNameSchema,
   generation: z.int().describe('generation of the rule set that evaluated it'),
   rule: z
     .string()
     .nullable()
     .describe('name of the deciding rule; null: the default action, or no rule was evaluated'),
 });
-export type Verdict = z.infer<typeof verdict>;
+export type Verdict = z.infer<typeof verdictSchema>;
 
 /** Numbers of verdicts missing from the log, since the agent started. */
-export const verdictLosses = z.object({
+export const verdictLossesSchema = z.object({
   rateLimited: z.int().describe('above the pod’s rate limit'),
   bufferFull: z.int().describe('lost because the ring buffer was full'),
   pushedOut: z.int().describe('evicted from the log'),
   pods: z
-    .array(z.object({ pod: podReference, packets: z.int() }))
+    .array(z.object({ pod: podReferenceSchema, packets: z.int() }))
     .describe('current pods by rateLimited plus bufferFull, highest first'),
 });
-export type VerdictLosses = z.infer<typeof verdictLosses>;
+export type VerdictLosses = z.infer<typeof verdictLossesSchema>;
 
 const range = z.string().max(64).refine(isRange, 'not an address or CIDR such as 10.0.0.0/8');
 
@@ -84,35 +84,35 @@ const filter = {
   rule: z.string().max(400).optional(),
   address: range.optional().describe('source or destination; an address or CIDR'),
   protocol: z.string().max(8).optional().describe('name or number'),
-  verdict: verdictKind.optional(),
-  direction: direction.optional(),
-  set: ruleSetName.optional(),
+  verdict: verdictKindSchema.optional(),
+  direction: directionSchema.optional(),
+  set: ruleSetNameSchema.optional(),
 };
 const port = z.int().min(0).max(65_535).optional().describe('source or destination');
 
 /** Filter of verdicts; all given fields must match. */
-export const verdictFilter = z.strictObject({ ...filter, port });
-export type VerdictFilter = z.infer<typeof verdictFilter>;
-/** `verdictFilter` in a query string. */
-export const verdictQuery = z.object({
+export const verdictFilterSchema = z.strictObject({ ...filter, port });
+export type VerdictFilter = z.infer<typeof verdictFilterSchema>;
+/** `verdictFilterSchema` in a query string. */
+export const verdictQuerySchema = z.object({
   ...filter,
   port: z.coerce.number().int().min(0).max(65_535).optional().describe('source or destination'),
 });
 
-export const verdictListQuery = verdictQuery.extend({
+export const verdictListQuerySchema = verdictQuerySchema.extend({
   before: z
     .string()
     .regex(/^\d{1,15}$/, 'not the `next` of a page')
     .optional(),
-  limit: listQuery.shape.limit,
+  limit: listQuerySchema.shape.limit,
 });
 
-export type VerdictListQuery = z.infer<typeof verdictListQuery>;
+export type VerdictListQuery = z.infer<typeof verdictListQuerySchema>;
 
 /** A page of the log, newest first. */
-export const verdictList = listOf(verdict).extend({
+export const verdictListSchema = createPageSchema(verdictSchema).extend({
   size: z.int().describe('verdicts in the log, regardless of the filter'),
   capacity: z.int().describe('capacity of the log'),
-  losses: verdictLosses,
+  losses: verdictLossesSchema,
 });
-export type VerdictList = z.infer<typeof verdictList>;
+export type VerdictList = z.infer<typeof verdictListSchema>;

@@ -1,12 +1,12 @@
 // Writes docs/openapi.json from the routes' schemas; with --check fails when the committed one is old.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { openapiDocument } from '../server/http/openapi-document.ts';
+import { buildOpenapiDocument } from '../server/http/openapi-document.ts';
 import { podlaneVersion } from '../server/version.ts';
 
 const file = new URL('../docs/openapi.json', import.meta.url);
 const { values } = parseArgs({ options: { check: { type: 'boolean' } } });
-const text = `${JSON.stringify(await openapiDocument(podlaneVersion), null, 2)}\n`;
+const text = `${JSON.stringify(await buildOpenapiDocument(podlaneVersion), null, 2)}\n`;
 if (values.check !== true) {
   writeFileSync(file, text);
 } else if (readFileSync(file, 'utf8') !== text) {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type DeviceKind, deviceKind } from '../contract/device.ts';
+import { type DeviceKind, deviceKindSchema } from '../contract/device.ts';
 import { probeCapabilities } from '../server/kernel/probe.ts';
 import { labNamePattern } from '../server/lab/names.ts';
 import { type GatewayProcess, type Links, linksText, startGateway } from './gateway-process.ts';
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
   if (!labNamePattern.test(values.name))
     throw new Error(`--name ${values.name}: lower case letters, digits and -`);
   if (!(Number(values.rate) > 0)) throw new Error(`--rate ${values.rate}: a number above 0`);
-  const kind = values.kind === undefined ? undefined : deviceKind.parse(values.kind);
+  const kind = values.kind === undefined ? undefined : deviceKindSchema.parse(values.kind);
   if (values.dashboard && !existsSync(join(root, '.next/BUILD_ID')))
     throw new Error('the dashboard is not built: run `npm run build`');
 

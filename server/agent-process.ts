@@ -1,8 +1,8 @@
 import { type Logger, pino } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
 import { composeAgent } from './compose.ts';
-import { type Config, help, readConfig } from './config.ts';
-import { LogRing } from './debug/log-ring.ts';
+import { type AgentConfig, agentHelpText, readAgentConfig } from './config.ts';
+import { LogLineRing } from './debug/log-ring.ts';
 
 /** Milliseconds that closing may take after a signal, before the process exits anyway. */
 const closeTimeoutMs = 10_000;
@@ -10,7 +10,7 @@ const closeTimeoutMs = 10_000;
 /** Reads the configuration, runs the agent, and exits the process when a signal has stopped it. */
 export async function runAgentProcess(): Promise<void> {
   const config = configure();
-  const logRing = new LogRing();
+  const logRing = new LogLineRing();
   const log = openLog(config, logRing);
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'the agent failed');
@@ -26,19 +26,19 @@ export async function runAgentProcess(): Promise<void> {
 }
 
 /** Returns the configuration, or exits the process after printing help or what is wrong with the flags. */
-function configure(): Config {
+function configure(): AgentConfig {
   try {
-    const config = readConfig(process.argv.slice(2), process.env);
+    const config = readAgentConfig(process.argv.slice(2), process.env);
     if (config !== 'help') return config;
   } catch (error) {
     exitWithError(error, 2);
   }
-  process.stdout.write(help);
+  process.stdout.write(agentHelpText);
   process.exit(0);
 }
 
 /** Writes log lines to standard error, and to `logRing` for debug archives. */
-function openLog({ logLevel }: Config, logRing: LogRing): Logger {
+function openLog({ logLevel }: AgentConfig, logRing: LogLineRing): Logger {
   const stderr = pino.destination({ fd: 2, sync: true });
   return pino(
     { level: logLevel, base: { pid: process.pid } },

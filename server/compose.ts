@@ -5,30 +5,30 @@ import { ProblemError } from '../contract/problem.ts';
 import { AccessRules } from './acl/access-rules.ts';
 import { RuleLoader } from './acl/load/rule-loader.ts';
 import { installedObject } from './bpf/datapath-object.ts';
-import type { Config } from './config.ts';
+import type { AgentConfig } from './config.ts';
 import { KernelDropCounters } from './counters/kernel-drops.ts';
 import { PodDropCounters } from './counters/pod-drops.ts';
-import { Sampler } from './counters/sampler.ts';
+import { CounterSampler } from './counters/sampler.ts';
 import { Datapath } from './datapath/datapath.ts';
-import { Dumps } from './debug/dumps.ts';
-import type { LogRing } from './debug/log-ring.ts';
+import { DebugDumps } from './debug/dumps.ts';
+import type { LogLineRing } from './debug/log-ring.ts';
 import { describeNode, readBootId } from './describe-node.ts';
 import { currentNamespace } from './kernel/netns.ts';
-import { openListeners } from './listeners.ts';
+import { openAgentListeners } from './listeners.ts';
 import { BuildFiles } from './programs/build-files.ts';
 import { DatapathBuilds } from './programs/builds.ts';
 import { BpfMaps } from './programs/maps.ts';
 import { BpfPrograms } from './programs/programs.ts';
-import type { KnownNamespace } from './programs/scan/scan.ts';
+import type { ScannedNamespace } from './programs/scan/scan.ts';
 import { BpfScanner } from './programs/scanner.ts';
 import { TrustedSigners } from './programs/trusted-signers.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
-import { Captures } from './trace/captures.ts';
+import { PacketCaptures } from './trace/captures.ts';
 import { KernelDropObserver } from './trace/kernel-drop-observer.ts';
-import { PodNames } from './trace/pod-names.ts';
-import { Traces } from './trace/traces.ts';
+import { PodNameResolver } from './trace/pod-names.ts';
+import { PacketTraces } from './trace/traces.ts';
 import { VerdictRecorder } from './trace/verdicts.ts';
-import { version } from './version.ts';
+import { podlaneVersion } from './version.ts';
 
 export interface RunningAgent {
   /** Addresses that it listens on, in words. */
@@ -42,7 +42,11 @@ export interface RunningAgent {
  * namespace of this process.
  * @throws ProblemError when a part cannot be opened; then everything is closed again and the pods are unchanged
  */
-export async function composeAgent(config: Config, log: Logger, logRing: LogRing): Promise<RunningAgent> {
+export async function composeAgent(
+  config: AgentConfig,
+  log: Logger,
+  logRing: LogLineRing,
+): Promise<RunningAgent> {
   if (process.getuid?.() !== 0)
     throw new ProblemError('unprocessable', 'the agent needs root to change network devices', {
       hint: 'start it as root',
@@ -103,7 +107,7 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
     await rules.watchNode();
     rules.on('event', (event) => datapath.emit('event', event));
     await builds.runOn(datapath.running, datapath.running.refusal);
-    const sampler = new Sampler(datapath, datapath.counters, () => datapath.programIds());
+    const sampler = new CounterSampler(datapath, datapath.counters, () => datapath.programIds());
     sampler.start();
     closers.push(() => sampler.stop());
     const hostNetns = currentNetnsInode();
@@ -114,15 +118,15 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
     });
     const drops = new PodDropCounters(datapath, datapath.counters, kernelDrops);
     closers.push(() => drops.close());
-    const names = new PodNames(datapath);
+    const names = new PodNameResolver(datapath);
     const verdicts = new VerdictRecorder(kernel, names, rules);
     const dropObserver = new KernelDropObserver({
       capability: dropReasons,
       hostNetns,
       maxSlots: datapath.slots.max,
     });
-    const traces = new Traces({ kernel, pods: datapath, names, rules, kernelDrops: dropObserver, log });
-    const captures = new Captures(datapath, `podlane ${version}`);
+    const traces = new PacketTraces({ kernel, pods: datapath, names, rules, kernelDrops: dropObserver, log });
+    const captures = new PacketCaptures(datapath, `podlane ${podlaneVersion}`);
     closers.push(() => {
       for (const each of [captures, traces, verdicts, names]) each.close();
     });
@@ -133,7 +137,7 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
       migrationId: null,
       message: `The agent started with ${datapath.summaries().length} pods`,
     });
-    const scanner = new BpfScanner(() => knownNamespaces(datapath));
+    const scanner = new BpfScanner(() => listKnownNamespaces(datapath));
     closers.push(() => scanner.close());
     const ours = { pins, programIds: () => datapath.programIds() };
     const programs = await BpfPrograms.open({ ours, scanner, store });
@@ -146,12 +150,12 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
         datapath.emit('event', await store.addEvent({ ...about, message }));
       },
     });
-    const dumps = new Dumps({
+    const dumps = new DebugDumps({
       folder: join(dirname(config.database), 'dumps'),
       pins,
-      podlane: version,
+      podlane: podlaneVersion,
       capabilities: () => datapath.capabilities,
-      configuration: withoutSecrets(config),
+      configuration: removeSecrets(config),
       secrets: config.listen === null ? [] : [config.listen.token],
       lines: logRing,
       log,
@@ -180,7 +184,7 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
       lab: config.lab,
       log,
     };
-    const listeners = await openListeners(agent, config);
+    const listeners = await openAgentListeners(agent, config);
     closers.push(() => listeners.close());
     log.info({ addresses: listeners.addresses, pods: datapath.summaries().length }, 'agent.started');
     return { addresses: listeners.addresses, close };
@@ -191,13 +195,13 @@ export async function composeAgent(config: Config, log: Logger, logRing: LogRing
 }
 
 /** Returns the configuration for debug archives, without the token. */
-const withoutSecrets = ({ listen, ...others }: Config): object => ({
+const removeSecrets = ({ listen, ...others }: AgentConfig): object => ({
   ...others,
   listen: listen && { host: listen.host, port: listen.port },
 });
 
 /** Returns the namespaces to scan for programs: the host's and the pods'. */
-function knownNamespaces(datapath: Datapath): KnownNamespace[] {
+function listKnownNamespaces(datapath: Datapath): ScannedNamespace[] {
   const host = { inode: String(currentNetnsInode()), host: true, pod: null, name: 'host' };
   const pods = datapath.namespaces().map(({ id, name, path, inode }) => ({
     path,

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type CapabilityName, capabilityName } from '../contract/node.ts';
+import { type KernelCapabilityName, kernelCapabilityNameSchema } from '../contract/node.ts';
 import { ProblemError } from '../contract/problem.ts';
-import { type ConntrackTimeouts, defaultTimeouts, parseTimeouts } from './acl/load/conntrack-timeouts.ts';
+import {
+  type ConntrackTimeouts,
+  defaultConntrackTimeouts,
+  parseConntrackTimeouts,
+} from './acl/load/conntrack-timeouts.ts';
 
 interface OptionText {
   /** Placeholder of the value in the help; a flag without one is a switch. */
@@ -46,7 +50,7 @@ const optionTexts: Record<OptionName, OptionText> = options;
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const environments = ['native', 'guest'] as const;
 
-export interface Config {
+export interface AgentConfig {
   socket: string;
   socketGid: number | null;
   /** Null: the agent does not listen on TCP. */
@@ -64,11 +68,11 @@ export interface Config {
   environment: (typeof environments)[number];
   logLevel: (typeof logLevels)[number];
   /** Kernel capabilities that are treated as missing. */
-  without: CapabilityName[];
+  without: KernelCapabilityName[];
   lab: boolean;
 }
 
-export const help = `usage: node server/main.ts [options]
+export const agentHelpText = `usage: node server/main.ts [options]
 
 The agent of a node: manages the network devices of its pods. Needs root.
 
@@ -90,7 +94,10 @@ const helpHint = 'node server/main.ts --help lists the options';
  * @returns `'help'` when --help is given
  * @throws ProblemError `bad_request`, whose `errors` name each invalid flag and the reason
  */
-export function readConfig(args: string[], env: Record<string, string | undefined>): Config | 'help' {
+export function readAgentConfig(
+  args: string[],
+  env: Record<string, string | undefined>,
+): AgentConfig | 'help' {
   const flags = readFlags(args);
   if (flags.help === true) return 'help';
   const errors: { path: string; message: string }[] = [];
@@ -127,8 +134,9 @@ export function readConfig(args: string[], env: Record<string, string | undefine
     socketGid: read('socket-gid', (value) => integer(value, 0, 2 ** 32 - 2)),
     listen: address === null ? null : { ...address, token: token ?? '' },
     trust: read('trust', nonEmpty),
-    timeouts: read('timeouts', parseTimeouts) ?? defaultTimeouts,
-    without: read('without', (value) => value.split(',').map(oneOf(capabilityName.options))) ?? [],
+    timeouts: read('timeouts', parseConntrackTimeouts) ?? defaultConntrackTimeouts,
+    without:
+      read('without', (value) => value.split(',').map(oneOf(kernelCapabilityNameSchema.options))) ?? [],
     lab: flags.lab === true || ['1', 'true'].includes(env.PODLANE_LAB ?? ''),
   };
   if (
@@ -190,7 +198,7 @@ function parseSocket(text: string): string {
   return text;
 }
 
-function parseRate(text: string): Config['verdictRate'] {
+function parseRate(text: string): AgentConfig['verdictRate'] {
   const [rate = '', burst = rate, ...more] = text.split('/');
   if (more.length > 0) throw new Error('expected N or N/BURST');
   return { perSecond: integer(rate, 1, 100_000), burst: integer(burst, 1, 100_000) };

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { Node } from '../contract/node.ts';
-import type { Config } from './config.ts';
+import type { AgentConfig } from './config.ts';
 import type { Datapath } from './datapath/datapath.ts';
 import { libbpf_version_string } from './ffi/libbpf.ts';
-import { version } from './version.ts';
+import { podlaneVersion } from './version.ts';
 
 /** Reads the id that the kernel gave to this boot. */
 export const readBootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
 /** Returns the node as `GET /api/v1/node` reports it. */
-export function describeNode(config: Config, datapath: Datapath, startedAt: Date, bootId: string): Node {
+export function describeNode(config: AgentConfig, datapath: Datapath, startedAt: Date, bootId: string): Node {
   return {
     name: os.hostname(),
     bootId,
@@ -21,7 +21,7 @@ export function describeNode(config: Config, datapath: Datapath, startedAt: Date
     capabilities: datapath.capabilities,
     slots: datapath.slots,
     versions: {
-      podlane: version,
+      podlane: podlaneVersion,
       node: process.versions.node,
       libbpf: libbpf_version_string().replace(/^v/, ''),
       api: 'v1',

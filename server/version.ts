@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
 /** Podlane's version, from package.json. */
-export const version: string = JSON.parse(
+export const podlaneVersion: string = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ).version;

@@ -1,7 +1,7 @@
 'use client';
 
 import { type FormEvent, useId, useState } from 'react';
-import type { GuardChoice, GuardThresholds } from '../../contract/guard.ts';
+import type { GuardThresholdOverrides, GuardThresholds } from '../../contract/guard.ts';
 import {
   type GuardField,
   type GuardFieldTexts,
@@ -16,11 +16,11 @@ import { Button } from './button.tsx';
 import { WarningSign } from './warning-sign.tsx';
 
 interface Props {
-  chosen: GuardChoice | null;
+  chosen: GuardThresholdOverrides | null;
   /** Values that apply to empty fields, and their origin: `default` or `node`. */
   inherited: GuardThresholds;
   from: string;
-  save: (choice: GuardChoice) => void;
+  save: (choice: GuardThresholdOverrides) => void;
   saving: boolean;
   /** Error of the last attempt to save. */
   error: Error | null;

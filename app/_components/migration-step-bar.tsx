@@ -1,7 +1,7 @@
-import type { RunStep } from '../../contract/migration.ts';
+import type { ExecutedStep } from '../../contract/migration.ts';
 
 /** Shows the steps of a migration as small bars, colored by state. The words stand beside it. */
-export function MigrationStepBar({ steps }: { steps: readonly RunStep[] }) {
+export function MigrationStepBar({ steps }: { steps: readonly ExecutedStep[] }) {
   return (
     <svg
       width={steps.length * 6 - 2}
@@ -16,7 +16,7 @@ export function MigrationStepBar({ steps }: { steps: readonly RunStep[] }) {
   );
 }
 
-const tone: Record<RunStep['state'], string> = {
+const tone: Record<ExecutedStep['state'], string> = {
   done: 'fill-accent',
   running: 'fill-ink-1',
   pending: 'fill-surface-3',

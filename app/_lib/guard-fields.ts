@@ -1,4 +1,4 @@
-import type { GuardChoice, GuardThresholds } from '../../contract/guard.ts';
+import type { GuardThresholdOverrides, GuardThresholds } from '../../contract/guard.ts';
 import { guardThresholdRanges } from '../../contract/guard-thresholds.ts';
 
 type Name = keyof GuardThresholds;
@@ -72,7 +72,7 @@ export const guardFieldGroups: GuardFieldGroup[] = [
 export type GuardFieldTexts = Partial<Record<Name, string>>;
 
 /** Returns the texts of the form for chosen thresholds. */
-export const guardFieldTexts = (choice: GuardChoice | null): GuardFieldTexts =>
+export const guardFieldTexts = (choice: GuardThresholdOverrides | null): GuardFieldTexts =>
   Object.fromEntries(
     allFields().flatMap((each) => {
       const value = choice?.[each.name];
@@ -89,7 +89,7 @@ export function thresholdText({ scale }: Pick<GuardField, 'scale'>, value: Guard
 
 /** Parses the texts of the form. A field whose text is invalid is left out of the choice and has a problem. */
 export function parseGuardFields(texts: GuardFieldTexts): {
-  choice: GuardChoice;
+  choice: GuardThresholdOverrides;
   problems: Partial<Record<Name, string>>;
 } {
   const problems: Partial<Record<Name, string>> = {};
@@ -109,7 +109,7 @@ export function parseGuardFields(texts: GuardFieldTexts): {
     if (problem === null) choice[name] = value;
     else problems[name] = problem;
   }
-  return { choice: choice as GuardChoice, problems };
+  return { choice: choice as GuardThresholdOverrides, problems };
 }
 
 /** Returns why a value is not valid for a threshold, or null. */

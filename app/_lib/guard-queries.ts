@@ -1,7 +1,7 @@
 'use client';
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { GuardChoice, NodeGuard, PodGuard } from '../../contract/guard.ts';
+import type { GuardThresholdOverrides, NodeGuard, PodGuard } from '../../contract/guard.ts';
 import { callApi } from './api.ts';
 
 const everyMs = 2000;
@@ -26,7 +26,7 @@ export const useNodeGuard = () =>
 export function useSetPodGuard(id: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (choice: GuardChoice | null) =>
+    mutationFn: (choice: GuardThresholdOverrides | null) =>
       choice === null
         ? callApi<PodGuard>(pathOf(id), { method: 'DELETE' })
         : callApi<PodGuard>(pathOf(id), { method: 'PUT', body: choice }),
@@ -45,7 +45,8 @@ export function useResumeGuard(id: string) {
 export function useSetNodeGuard() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (choice: GuardChoice) => callApi<NodeGuard>('/node/guard', { method: 'PUT', body: choice }),
+    mutationFn: (choice: GuardThresholdOverrides) =>
+      callApi<NodeGuard>('/node/guard', { method: 'PUT', body: choice }),
     onSuccess: (guard) => client.setQueryData(ofNode, guard),
   });
 }

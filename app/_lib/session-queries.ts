@@ -1,7 +1,7 @@
 'use client';
 
 import { useQuery } from '@tanstack/react-query';
-import { mayAct, type Role } from '../../contract/roles.ts';
+import { type Role, roleIncludes } from '../../contract/roles.ts';
 import type { Session } from '../../contract/session.ts';
 import { callApi } from './api.ts';
 
@@ -26,6 +26,6 @@ export const useSession = () =>
  */
 export function useMissingRole(role: Role): string | null {
   const { data: session } = useSession();
-  if (session === undefined || mayAct(session.role, role)) return null;
+  if (session === undefined || roleIncludes(session.role, role)) return null;
   return `Requires role ${role}; this session has role ${session.role}.`;
 }

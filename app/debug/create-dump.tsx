@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 import type { Dump } from '../../contract/dump.ts';
-import { defaultDumpBytes } from '../../contract/limits.ts';
+import { defaultDumpSize } from '../../contract/limits.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
 import { ErrorNotice } from '../_components/error-notice.tsx';
@@ -19,13 +19,13 @@ const bounds = [16, 64, 256, 1024] as const;
 export function CreateDump({ running }: { running: Dump | undefined }) {
   const make = useCreateDump();
   const lacks = useMissingRole('admin');
-  const [maxBytes, bound] = useState(defaultDumpBytes);
+  const [maxBytes, bound] = useState(defaultDumpSize);
   const [text, setText] = useState('');
   const pods = text.split(/[\s,]+/).filter((name) => name !== '');
   const reason = lacks ?? (running === undefined ? null : debugText.dumpInProgress);
   const command = [
     'podlane debug',
-    ...(maxBytes === defaultDumpBytes ? [] : [`--max-bytes ${maxBytes}`]),
+    ...(maxBytes === defaultDumpSize ? [] : [`--max-bytes ${maxBytes}`]),
   ].join(' ');
   return (
     <form

@@ -1,6 +1,6 @@
 'use client';
 
-import { keptDumpHours, keptDumps } from '../../contract/limits.ts';
+import { dumpRetentionHours, maxStoredDumps } from '../../contract/limits.ts';
 import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { Skeleton } from '../_components/skeleton.tsx';
@@ -30,7 +30,9 @@ export function DebugPage() {
           <h2 id="dumps" className="font-semibold">
             {debugText.dumps}
           </h2>
-          <span className="text-12 text-muted">{debugText.retention(keptDumps, keptDumpHours)}</span>
+          <span className="text-12 text-muted">
+            {debugText.retention(maxStoredDumps, dumpRetentionHours)}
+          </span>
         </div>
         <div className="border-line-2 border-t">
           {dumps === undefined ? (

@@ -4,7 +4,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import type {
   BpfLink,
   BpfOwner,
-  Program,
+  BpfProgram,
   ProgramInstructions,
   ProgramList,
   ProgramStatistics,
@@ -27,7 +27,7 @@ export const usePrograms = () =>
 export const useProgram = (id: number) =>
   useQuery({
     queryKey: one(id),
-    queryFn: ({ signal }) => callApi<Program>(`/programs/${id}`, { signal }),
+    queryFn: ({ signal }) => callApi<BpfProgram>(`/programs/${id}`, { signal }),
     refetchInterval: ({ state }) => (state.error === null ? everyMs : false),
     staleTime: everyMs,
     placeholderData: keepPreviousData,
@@ -60,7 +60,7 @@ export function useKeepStatistics() {
 }
 
 /** Name of a program: in full if its BTF has it, or `#412` if it has no name. */
-export const programName = ({ fullName, name, id }: Pick<Program, 'fullName' | 'name' | 'id'>): string =>
+export const programName = ({ fullName, name, id }: Pick<BpfProgram, 'fullName' | 'name' | 'id'>): string =>
   fullName ?? (name === '' ? `#${id}` : name);
 
 /** Labels an owner on one line. */

@@ -1,10 +1,10 @@
-import type { Peer, Rule, Selector, Subject } from '../../contract/acl.ts';
+import type { LabelSelector, Rule, RulePeer, RuleSubject } from '../../contract/acl.ts';
 import { rulesText } from './text.ts';
 
 /** Short labels for the terms of rules. */
 
 /** Labels a selector, e.g. `app=cart, tier in (web, api)`; an empty one is `all pods`. */
-export function selectorLabel({ matchLabels, matchExpressions }: Selector): string {
+export function selectorLabel({ matchLabels, matchExpressions }: LabelSelector): string {
   const words = [
     ...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`),
     ...matchExpressions.map(({ key, operator, values }) => {
@@ -20,20 +20,20 @@ const within = (what: string, namespace: string | undefined): string =>
   namespace === undefined ? what : rulesText.inNamespace(what, namespace);
 
 /** Labels the pods that a rule selects, e.g. `shop.cart`, `app=cart in namespace shop`, `namespace shop` or `all pods`. */
-export function subjectLabel(subject: Subject): string {
+export function subjectLabel(subject: RuleSubject): string {
   if ('pod' in subject) return subject.pod;
   if ('selector' in subject) return within(selectorLabel(subject.selector), subject.namespace);
   return 'namespace' in subject ? rulesText.namespace(subject.namespace) : rulesText.allPods;
 }
 
 /** Labels a peer, e.g. `10.0.0.0/8 except 10.1.0.0/16`. */
-export function peerLabel(peer: Peer): string {
+export function peerLabel(peer: RulePeer): string {
   if (!('cidr' in peer)) return within(selectorLabel(peer.pods), peer.namespace);
   return peer.except.length === 0 ? peer.cidr : rulesText.cidrExcept(peer.cidr, peer.except.join(', '));
 }
 
 /** Labels all peers of a rule; `any` if it names none. */
-export const peersLabel = (peers: readonly Peer[]): string =>
+export const peersLabel = (peers: readonly RulePeer[]): string =>
   peers.length === 0 ? rulesText.anyPeer : peers.map(peerLabel).join('; ');
 
 /** Labels protocol and ports, e.g. `tcp 80, 8000–8100`, `icmp 8`, `udp` or `any`. */

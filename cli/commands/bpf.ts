@@ -1,7 +1,7 @@
 import { ProblemError } from '../../contract/problem.ts';
 import type { Anchor } from '../../server/bpf/anchor.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
-import { type Command, type CommandOption, type Invocation, printResult } from '../command.ts';
+import { type CliCommand, type CommandInvocation, type CommandOption, printResult } from '../command.ts';
 
 /** Commands that make bpf(2) calls in this process: they need root, and no agent. */
 const local =
@@ -15,7 +15,7 @@ const anchorOptions: Readonly<Record<string, CommandOption>> = {
   first: { summary: 'attach before all programs of the hook; by default after all' },
 };
 
-export const bpfLinkCreate: Command = {
+export const bpfLinkCreateCommand: CliCommand = {
   name: 'bpf link create',
   parameters: ['HOOK', 'DEVICE'],
   summary: 'attaches a program by a link, BPF_LINK_CREATE, and pins the link',
@@ -23,9 +23,9 @@ export const bpfLinkCreate: Command = {
   options: { program, pin: { value: 'PATH', summary: 'pin of the new link' }, ...anchorOptions },
   async run(invocation) {
     const path = required(invocation, 'pin');
-    const { hook, device, ifindex } = await place(invocation);
+    const { hook, device, ifindex } = await readHookAndDevice(invocation);
     const bpf = await loadBpf();
-    const fd = await openProgram(required(invocation, 'program'));
+    const fd = await openProgramReference(required(invocation, 'program'));
     const anchor = await anchorOf(invocation);
     const link = await bpf.attachLink(hook, { program: fd, ifindex, anchor });
     bpf.pin(link, path);
@@ -37,7 +37,7 @@ export const bpfLinkCreate: Command = {
   },
 };
 
-export const bpfLinkUpdate: Command = {
+export const bpfLinkUpdateCommand: CliCommand = {
   name: 'bpf link update',
   parameters: ['PIN'],
   summary: 'replaces the program of a pinned link, BPF_LINK_UPDATE; no packet passes without a program',
@@ -45,7 +45,7 @@ export const bpfLinkUpdate: Command = {
   async run(invocation) {
     const [path = ''] = invocation.args;
     const bpf = await loadBpf();
-    const fd = await openProgram(required(invocation, 'program'));
+    const fd = await openProgramReference(required(invocation, 'program'));
     const info = await bpf.withPinnedLink(path, async (link) => {
       await bpf.updateLink(`update the link at ${path}`, link, fd);
       return bpf.deviceLinkInfo(link);
@@ -55,7 +55,7 @@ export const bpfLinkUpdate: Command = {
   },
 };
 
-export const bpfLinkDetach: Command = {
+export const bpfLinkDetachCommand: CliCommand = {
   name: 'bpf link detach',
   parameters: ['PIN'],
   summary: 'detaches a pinned link from its hook, BPF_LINK_DETACH, and removes the pin',
@@ -73,32 +73,32 @@ export const bpfLinkDetach: Command = {
   },
 };
 
-export const bpfProgramAttach: Command = {
+export const bpfProgramAttachCommand: CliCommand = {
   name: 'bpf program attach',
   parameters: ['HOOK', 'DEVICE'],
   summary: 'attaches a program without a link, BPF_PROG_ATTACH: it stays for the life of the device',
   details: local,
   options: { program, ...anchorOptions },
   async run(invocation) {
-    const { hook, device, ifindex } = await place(invocation);
+    const { hook, device, ifindex } = await readHookAndDevice(invocation);
     const bpf = await loadBpf();
-    const fd = await openProgram(required(invocation, 'program'));
+    const fd = await openProgramReference(required(invocation, 'program'));
     await bpf.attachWithoutLink(ifindex, hook, { fd }, await anchorOf(invocation));
     const programId = bpf.programInfo(fd).id;
     printResult(invocation, { programId }, () => `program ${programId} at ${hook} of ${device}`);
   },
 };
 
-export const bpfProgramDetach: Command = {
+export const bpfProgramDetachCommand: CliCommand = {
   name: 'bpf program detach',
   parameters: ['HOOK', 'DEVICE'],
   summary: 'detaches a program that was attached without a link, BPF_PROG_DETACH',
   details: local,
   options: { program },
   async run(invocation) {
-    const { hook, device, ifindex } = await place(invocation);
+    const { hook, device, ifindex } = await readHookAndDevice(invocation);
     const bpf = await loadBpf();
-    const fd = await openProgram(required(invocation, 'program'));
+    const fd = await openProgramReference(required(invocation, 'program'));
     await bpf.detachWithoutLink(ifindex, hook, { fd });
     const programId = bpf.programInfo(fd).id;
     printResult(invocation, { programId }, () => `program ${programId} detached from ${hook} of ${device}`);
@@ -119,7 +119,7 @@ async function loadBpf() {
 }
 
 /** Hook and device of an invocation. @throws ProblemError `bad_request`, `device_missing` */
-async function place({ args: [hook = '', device = ''] }: Invocation) {
+async function readHookAndDevice({ args: [hook = '', device = ''] }: CommandInvocation) {
   const { hookAttachTypes } = await loadBpf();
   if (!Object.hasOwn(hookAttachTypes, hook))
     throw new ProblemError('bad_request', `${hook}: not a hook`, {
@@ -140,14 +140,14 @@ async function place({ args: [hook = '', device = ''] }: Invocation) {
   return { hook: hook as LinkHook, device, ifindex: found.ifindex };
 }
 
-function required(invocation: Invocation, name: string): string {
+function required(invocation: CommandInvocation, name: string): string {
   const value = invocation.option(name);
   if (value === undefined) throw new ProblemError('bad_request', `--${name} is missing`);
   return value;
 }
 
 /** Opens a program by id or pin; the descriptor is open until this process ends. @throws ProblemError `bad_request` */
-async function openProgram(reference: string): Promise<number> {
+async function openProgramReference(reference: string): Promise<number> {
   const { programFdById, openPinned } = await loadBpf();
   const fd = /^\d+$/.test(reference) ? programFdById(Number(reference)) : openPinned(reference);
   if (fd === null)
@@ -159,7 +159,7 @@ async function openProgram(reference: string): Promise<number> {
   return fd;
 }
 
-async function anchorOf(invocation: Invocation): Promise<Anchor> {
+async function anchorOf(invocation: CommandInvocation): Promise<Anchor> {
   const before = invocation.option('before');
   const after = invocation.option('after');
   const first = invocation.flag('first');
@@ -173,7 +173,7 @@ async function anchorOf(invocation: Invocation): Promise<Anchor> {
 
 async function programIdOf(reference: string): Promise<number> {
   const { programInfo } = await loadBpf();
-  return programInfo(await openProgram(reference)).id;
+  return programInfo(await openProgramReference(reference)).id;
 }
 
 const noPin = (path: string): ProblemError =>

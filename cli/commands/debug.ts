@@ -4,14 +4,14 @@ import { rename, rm } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Dump, type DumpPart, dumpPartNames, type NewDump, newDump } from '../../contract/dump.ts';
-import { defaultDumpBytes } from '../../contract/limits.ts';
+import { type Dump, type DumpPart, dumpPartNames, type NewDump, newDumpSchema } from '../../contract/dump.ts';
+import { defaultDumpSize } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { required } from '../../contract/required.ts';
-import { dumpName } from '../../server/debug/dump-name.ts';
-import { version } from '../../server/version.ts';
+import { requireValue } from '../../contract/required.ts';
+import { formatDumpName } from '../../server/debug/dump-name.ts';
+import { podlaneVersion } from '../../server/version.ts';
 import type { AgentClient } from '../agent-client.ts';
-import { type Command, type Invocation, printResult } from '../command.ts';
+import { type CliCommand, type CommandInvocation, printResult } from '../command.ts';
 import { DumpProgress } from '../dump-progress.ts';
 import { formatBytes } from '../text-table.ts';
 
@@ -27,13 +27,13 @@ interface DumpResult {
   problems: DumpPart['problems'];
 }
 
-export const debugCommand: Command = {
+export const debugCommand: CliCommand = {
   name: 'debug',
   parameters: [],
   summary: 'collects debug information of kernel and agent in an archive; Ctrl-C cancels it',
   options: {
     output: { value: 'FILE', short: 'o', summary: 'file to write; by default a name with host and time' },
-    'max-bytes': { value: 'N', summary: `maximum size, uncompressed [${defaultDumpBytes}]` },
+    'max-bytes': { value: 'N', summary: `maximum size, uncompressed [${defaultDumpSize}]` },
     pod: { value: 'PODS', summary: 'pods to include, separated by commas; by default the first 64' },
     parts: {
       value: 'PARTS',
@@ -46,7 +46,7 @@ export const debugCommand: Command = {
     },
   },
   async run(invocation) {
-    const name = dumpName(new Date());
+    const name = formatDumpName(new Date());
     const file = invocation.option('output') ?? `${name}.tar.gz`;
     if (existsSync(file))
       throw new ProblemError('bad_request', `${file} exists already`, {
@@ -76,9 +76,9 @@ export const debugCommand: Command = {
 };
 
 /** @throws ProblemError `bad_request` */
-function dumpOptions(invocation: Invocation): NewDump {
+function dumpOptions(invocation: CommandInvocation): NewDump {
   const list = (name: string) => invocation.option(name)?.split(',');
-  const { data, error } = newDump.safeParse({
+  const { data, error } = newDumpSchema.safeParse({
     maxBytes: invocation.number('max-bytes'),
     pods: list('pod'),
     parts: list('parts'),
@@ -91,7 +91,7 @@ function dumpOptions(invocation: Invocation): NewDump {
 }
 
 async function collectByAgent(
-  invocation: Invocation,
+  invocation: CommandInvocation,
   file: string,
   progress: DumpProgress,
 ): Promise<DumpResult> {
@@ -113,8 +113,8 @@ async function collectByAgent(
   }
   return {
     file,
-    bytes: required(dump.archiveBytes, 'size of the archive'),
-    sha256: required(dump.sha256, 'checksum of the archive'),
+    bytes: requireValue(dump.archiveBytes, 'size of the archive'),
+    sha256: requireValue(dump.sha256, 'checksum of the archive'),
     agent: true,
     files: dump.files,
     problems: dump.parts.flatMap(({ problems }) => problems),
@@ -149,14 +149,14 @@ async function fetchArchive(
 }
 
 async function collectWithoutAgent(
-  invocation: Invocation,
+  invocation: CommandInvocation,
   file: string,
   name: string,
   progress: DumpProgress,
 ): Promise<DumpResult> {
   if (process.getuid?.() !== 0) progress.note('not running as root: most of the information will be missing');
   // Loaded here: they need libbpf, which the other commands do not.
-  const [{ takeDump }, { findTools }, { probeCapabilities: probe }] = await Promise.all([
+  const [{ takeDump }, { findExternalTools: findTools }, { probeCapabilities: probe }] = await Promise.all([
     import('../../server/debug/take-dump.ts'),
     import('../../server/debug/external-tools.ts'),
     import('../../server/kernel/probe.ts'),
@@ -165,7 +165,7 @@ async function collectWithoutAgent(
   const result = await takeDump({
     file,
     name,
-    podlane: version,
+    podlane: podlaneVersion,
     ...dumpOptions(invocation),
     pods: undefined,
     tools: await findTools(),

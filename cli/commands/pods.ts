@@ -1,10 +1,10 @@
 import type { Pod, PodSummary } from '../../contract/pod.ts';
-import { type Command, printResult } from '../command.ts';
-import { formatFields, formatTable } from '../text-table.ts';
+import { type CliCommand, printResult } from '../command.ts';
+import { formatFieldLines, formatTextTable } from '../text-table.ts';
 
 const nameOf = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}.${name}`;
 
-export const podsCommand: Command = {
+export const podsCommand: CliCommand = {
   name: 'pods',
   parameters: [],
   summary: 'lists the pods of the node',
@@ -20,7 +20,7 @@ export const podsCommand: Command = {
       next = page.next;
     }
     printResult({ json }, items, (all) =>
-      formatTable(
+      formatTextTable(
         ['POD', 'KIND', 'HOOKS', 'DEVICE', 'ADDRESSES', 'STATE', 'ATTENTION'],
         all.map((pod) => [
           nameOf(pod),
@@ -36,7 +36,7 @@ export const podsCommand: Command = {
   },
 };
 
-export const podCommand: Command = {
+export const podCommand: CliCommand = {
   name: 'pod',
   parameters: ['POD'],
   summary: 'shows a pod: its device, programs, routes and neighbors',
@@ -49,7 +49,7 @@ export const podCommand: Command = {
 
 function describe(pod: Pod): string {
   const { device } = pod;
-  const head = formatFields({
+  const head = formatFieldLines({
     pod: nameOf(pod),
     id: pod.id,
     state: pod.state,
@@ -74,7 +74,7 @@ function describe(pod: Pod): string {
   ]);
   return [
     head,
-    formatTable(['HOOK', 'POSITION', 'ID', 'PROGRAM', 'TAG', 'OWNER', 'RUNS'], programs),
+    formatTextTable(['HOOK', 'POSITION', 'ID', 'PROGRAM', 'TAG', 'OWNER', 'RUNS'], programs),
     ['ROUTES', ...pod.routes.pod.map(({ text }) => text)].join('\n'),
     ['HOST ROUTES', ...pod.routes.host.map(({ text }) => text)].join('\n'),
   ].join('\n\n');

@@ -1,8 +1,8 @@
-import type { BpfOwner, Program, ProgramList } from '../../contract/program.ts';
-import { type Command, printResult } from '../command.ts';
-import { formatTable } from '../text-table.ts';
+import type { BpfOwner, BpfProgram, ProgramList } from '../../contract/program.ts';
+import { type CliCommand, printResult } from '../command.ts';
+import { formatTextTable } from '../text-table.ts';
 
-export const programsCommand: Command = {
+export const programsCommand: CliCommand = {
   name: 'programs',
   parameters: [],
   summary: 'lists the eBPF programs of the node, Podlane’s first',
@@ -11,7 +11,7 @@ export const programsCommand: Command = {
     const list = await agent.request<ProgramList>('GET', '/programs');
     printResult({ json }, list, ({ items, unread }) =>
       [
-        formatTable(
+        formatTextTable(
           ['ID', 'TYPE', 'NAME', 'OWNER', 'INSNS', 'JITED', 'RUNS', 'NS/RUN', 'ATTACHED TO'],
           items.map((program) => [
             program.id,
@@ -40,10 +40,10 @@ const ownerText = (owner: BpfOwner): string =>
         ? owner.path
         : 'unknown';
 
-const nsPerRun = ({ runCount, runTimeNs }: Program): string =>
+const nsPerRun = ({ runCount, runTimeNs }: BpfProgram): string =>
   runCount && runTimeNs !== null ? (runTimeNs / runCount).toFixed(0) : '-';
 
-function attachmentText({ attachments: [first], attachmentCount }: Program): string {
+function attachmentText({ attachments: [first], attachmentCount }: BpfProgram): string {
   if (!first) return '-';
   const more = attachmentCount > 1 ? ` and ${attachmentCount - 1} more` : '';
   return `${first.hook} ${first.target}${more}`;

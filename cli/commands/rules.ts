@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { ProblemError } from '../../contract/problem.ts';
 import type { ActiveRules, Explanation, RuleSizes, RulesPlan, RuleWarning } from '../../contract/rules.ts';
-import { type Command, type Invocation, printResult } from '../command.ts';
-import { formatFields } from '../text-table.ts';
+import { type CliCommand, type CommandInvocation, printResult } from '../command.ts';
+import { formatFieldLines } from '../text-table.ts';
 
-export const rulesShow: Command = {
+export const rulesShowCommand: CliCommand = {
   name: 'rules show',
   parameters: [],
   summary: 'shows the active access rules',
@@ -13,23 +13,23 @@ export const rulesShow: Command = {
   async run({ agent, json }) {
     printResult({ json }, await agent.request<ActiveRules>('GET', '/rules'), (active) =>
       [
-        formatFields({
+        formatFieldLines({
           rules: active.rules === null ? 'none: all traffic is allowed' : active.rules.rules.length,
           version: active.version,
           by: active.actor,
           at: active.time,
           comment: active.comment,
           generation: active.generation,
-          tables: sizesText(active.sizes),
+          tables: formatRuleSizes(active.sizes),
           problem: active.problem && `${active.problem.code}: ${active.problem.detail}`,
         }),
-        ...active.warnings.map(warningText),
+        ...active.warnings.map(formatRuleWarning),
       ].join('\n'),
     );
   },
 };
 
-export const rulesExport: Command = {
+export const rulesExportCommand: CliCommand = {
   name: 'rules export',
   parameters: [],
   summary: 'prints the active access rules as YAML',
@@ -43,7 +43,7 @@ export const rulesExport: Command = {
 const fileFormats =
   'FILE is a rule set, or Kubernetes NetworkPolicies, in YAML or JSON; - reads standard input';
 
-export const rulesCheck: Command = {
+export const rulesCheckCommand: CliCommand = {
   name: 'rules check',
   parameters: ['FILE'],
   summary: 'validates a file and shows what it would change, without applying it',
@@ -57,21 +57,21 @@ export const rulesCheck: Command = {
     });
     printResult(invocation, plan, ({ sizes, changes, write, warnings }) =>
       [
-        formatFields({
-          tables: sizesText(sizes),
+        formatFieldLines({
+          tables: formatRuleSizes(sizes),
           added: changes.added.join(' '),
           removed: changes.removed.join(' '),
           changed: changes.changed.join(' '),
           defaults: changes.defaults ? 'changed' : 'unchanged',
           writes: `${write.written} entries written, ${write.removed} removed`,
         }),
-        ...warnings.map(warningText),
+        ...warnings.map(formatRuleWarning),
       ].join('\n'),
     );
   },
 };
 
-export const rulesApply: Command = {
+export const rulesApplyCommand: CliCommand = {
   name: 'rules apply',
   parameters: ['FILE'],
   summary: 'applies the rules of a file',
@@ -86,12 +86,14 @@ export const rulesApply: Command = {
       type: 'application/yaml',
     });
     printResult(invocation, active, ({ version, sizes, warnings }) =>
-      [`version ${version} is active: ${sizesText(sizes)}`, ...warnings.map(warningText)].join('\n'),
+      [`version ${version} is active: ${formatRuleSizes(sizes)}`, ...warnings.map(formatRuleWarning)].join(
+        '\n',
+      ),
     );
   },
 };
 
-export const rulesExplain: Command = {
+export const rulesExplainCommand: CliCommand = {
   name: 'rules explain',
   parameters: ['SOURCE', 'DESTINATION', 'TRAFFIC'],
   summary: 'shows the verdict for a connection, and the rule that decides',
@@ -104,20 +106,20 @@ export const rulesExplain: Command = {
       set: invocation.flag('staged') ? 'staged' : 'active',
       source,
       destination,
-      ...parseTraffic(traffic),
+      ...parseProtocolAndPort(traffic),
     };
     const explained = await invocation.agent.request<Explanation>('POST', '/rules/explain', { body });
     printResult(invocation, explained, ({ verdict, note, egress, ingress }) =>
       [
         `${verdict}: ${explained.source} → ${explained.destination} ${traffic}`,
         ...(note === null ? [] : [note]),
-        ...[egress, ingress].flatMap((end) => (end === null ? [] : endText(end))),
+        ...[egress, ingress].flatMap((end) => (end === null ? [] : formatExplainedEnd(end))),
       ].join('\n'),
     );
   },
 };
 
-async function readRules({ args: [file = '-'] }: Invocation): Promise<string> {
+async function readRules({ args: [file = '-'] }: CommandInvocation): Promise<string> {
   if (file === '-') return readAll(process.stdin);
   try {
     return await readFile(file, 'utf8');
@@ -127,7 +129,7 @@ async function readRules({ args: [file = '-'] }: Invocation): Promise<string> {
 }
 
 /** Parses `tcp:443` (protocol and port), `icmp:3/4` (type and code) or `47` (a protocol's number). @throws ProblemError `bad_request` */
-export function parseTraffic(text: string): object {
+export function parseProtocolAndPort(text: string): object {
   const [, protocol, first, second] = /^([a-z]+|\d+)(?::(\d+)(?:\/(\d+))?)?$/.exec(text) ?? [];
   if (protocol === undefined)
     throw new ProblemError(
@@ -141,15 +143,23 @@ export function parseTraffic(text: string): object {
   return { protocol: named, port: Number(first) };
 }
 
-const sizesText = ({ rules, prefixes, identities, entries }: RuleSizes): string =>
+const formatRuleSizes = ({ rules, prefixes, identities, entries }: RuleSizes): string =>
   `${rules} rules, ${prefixes} prefixes, ${identities} identities, ${entries} entries`;
 
-const warningText = ({ rule, line, message }: RuleWarning): string =>
+const formatRuleWarning = ({ rule, line, message }: RuleWarning): string =>
   `warning: ${rule}${line === undefined ? '' : ` (line ${line})`}: ${message}`;
 
 type ExplainedEnd = NonNullable<Explanation['egress']>;
 
-function endText({ pod, direction, verdict, rule, log, shadowed, lookups }: ExplainedEnd): string[] {
+function formatExplainedEnd({
+  pod,
+  direction,
+  verdict,
+  rule,
+  log,
+  shadowed,
+  lookups,
+}: ExplainedEnd): string[] {
   return [
     `${direction} of ${pod.namespace}.${pod.name}: ${verdict} by ${rule ?? 'the default action'}${log === null ? '' : `, logged by ${log}`}`,
     ...(shadowed.length > 0 ? [`  also match, at a lower priority: ${shadowed.join(' ')}`] : []),

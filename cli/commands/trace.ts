@@ -4,7 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../contract/problem.ts';
 import type { Trace, TracePacket } from '../../contract/trace.ts';
 import type { PacketEnd } from '../../contract/verdict.ts';
-import { type Command, type CommandOption, type Invocation, printLine, printResult } from '../command.ts';
+import {
+  type CliCommand,
+  type CommandInvocation,
+  type CommandOption,
+  printLine,
+  printResult,
+} from '../command.ts';
 import { formatBytes } from '../text-table.ts';
 
 /** Longer than the time between two observations of one packet. */
@@ -19,7 +25,7 @@ const filterOptions: Readonly<Record<string, CommandOption>> = {
   seconds: { value: 'S', summary: 'time limit' },
 };
 
-const filterOf = (invocation: Invocation) => ({
+const filterOf = (invocation: CommandInvocation) => ({
   address: invocation.option('address'),
   port: invocation.number('port'),
   protocol: invocation.option('protocol'),
@@ -28,7 +34,7 @@ const filterOf = (invocation: Invocation) => ({
   seconds: invocation.number('seconds'),
 });
 
-export const traceCommand: Command = {
+export const traceCommand: CliCommand = {
   name: 'trace',
   parameters: ['POD'],
   summary: 'traces a pod’s packets through the hooks; Ctrl-C stops it',
@@ -82,7 +88,7 @@ const endText = ({ address, port, pod }: PacketEnd): string => {
   return pod === null ? place : `${place} (${pod.namespace}.${pod.name})`;
 };
 
-export const captureCommand: Command = {
+export const captureCommand: CliCommand = {
   name: 'capture',
   parameters: ['POD'],
   summary: 'captures packets at the primary of a pod’s device as pcapng; Ctrl-C stops it',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DeviceKind } from '../../contract/device.ts';
 import { type AgentEndpoint, waitForAgent } from '../../server/lab/agent-client.ts';
 import { createLabHost, removeLabHost } from '../../server/lab/host.ts';
-import { labHostNetnsName } from '../../server/lab/names.ts';
+import { formatLabHostNetnsName } from '../../server/lab/names.ts';
 import { removeLabPods } from '../../server/lab/pods.ts';
 import type { RequestCounts } from '../../server/lab/traffic/traffic-client.ts';
 import { agentFlags } from '../agent-process.ts';
@@ -99,7 +99,7 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
 /** Removes everything that a killed lab may have left: pods, processes, host namespace, pins and files. */
 async function clear(lab: string, endpoint: AgentEndpoint): Promise<void> {
   await removeLabPods(endpoint, lab);
-  await endProcessesIn(`/run/netns/${labHostNetnsName(lab)}`);
+  await endProcessesIn(`/run/netns/${formatLabHostNetnsName(lab)}`);
   rmSync(labPins(lab), { recursive: true, force: true });
   removeLabHost(lab);
   rmSync(labDirectory(lab), { recursive: true, force: true });
@@ -109,7 +109,7 @@ function commandOfAgent(options: NodeOptions, socket: string): string[] {
   const { lab, own, environment, listen, socketGid, trust } = options;
   return [
     // not `ip netns exec`, which would hide the pins
-    ...(own ? ['nsenter', `--net=/run/netns/${labHostNetnsName(lab)}`, '--'] : []),
+    ...(own ? ['nsenter', `--net=/run/netns/${formatLabHostNetnsName(lab)}`, '--'] : []),
     ...[process.execPath, ...agentFlags, join(root, 'server/main.ts')],
     ...['--socket', socket, '--database', join(labDirectory(lab), 'podlane.db')],
     ...['--pins', labPins(lab), '--environment', environment, '--lab', '--log-level', 'warn'],

@@ -11,16 +11,16 @@ import type {
   StagedRules as StagedRulesResponse,
 } from '../../contract/rules.ts';
 import { Mutex } from '../async/mutex.ts';
-import { type ScopeTimer, TaskScope } from '../async/task-scope.ts';
+import { TaskScope, type TaskScopeTimer } from '../async/task-scope.ts';
 import type { RuleStore } from '../store/port.ts';
 import type { RuleVersionRecord } from '../store/records.ts';
 import type { KernelRules } from './load/kernel-rules.ts';
 import { watchNodeAddresses } from './load/node-addresses.ts';
 import type { RuleChange } from './rule-change.ts';
 import { RuleQueries } from './rule-queries.ts';
-import { activeResponse, activeRulesEtag, versionResponse } from './rule-responses.ts';
-import { LoadedRuleSets, type LocalEndpoint } from './staged/loaded-rule-sets.ts';
-import { noStagedRules, StagedRules } from './staged/staged-rules.ts';
+import { formatActiveRulesEtag, toActiveRulesResponse, toRuleVersionResponse } from './rule-responses.ts';
+import { LoadedRuleSets, type LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
+import { createNoStagedRulesError, StagedRules } from './staged/staged-rules.ts';
 import { CompilerClient } from './worker/compiler-client.ts';
 
 /** Delay before rules are compiled without a removed pod. An added pod does not wait. */
@@ -43,12 +43,12 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
   readonly #scope: TaskScope;
   readonly #compiler = new CompilerClient((error) => this.#restartCompiler(error));
   readonly #changes = new Mutex();
-  readonly #pods = new Map<string, LocalEndpoint>();
+  readonly #pods = new Map<string, LocalPodEndpoint>();
   readonly #staged: StagedRules;
   #opened: { sets: LoadedRuleSets; queries: RuleQueries } | null = null;
   #active: RuleVersionRecord | null = null;
   #pendingReload: Promise<void> | null = null;
-  #scheduledReload: ScopeTimer | null = null;
+  #scheduledReload: TaskScopeTimer | null = null;
   /** Failure that was published last, so that a repeated one is not. */
   #publishedFailure = '';
   #stopWatching: (() => Promise<void>) | null = null;
@@ -72,7 +72,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
    * Loads the stored rules before a packet of a pod meets our programs. Rules that cannot be loaded become a `problem`;
    * the kernel then keeps the rules of an earlier agent.
    */
-  async open(kernel: KernelRules, pods: readonly LocalEndpoint[]): Promise<void> {
+  async open(kernel: KernelRules, pods: readonly LocalPodEndpoint[]): Promise<void> {
     const sets = new LoadedRuleSets(kernel, this.#compiler);
     this.#opened = { sets, queries: new RuleQueries(sets, this.#compiler, this.#pods) };
     for (const pod of pods) this.#pods.set(pod.id, pod);
@@ -118,7 +118,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
    * Applies the rules to a pod before it gets a device.
    * @throws ProblemError when they cannot be loaded: the pod would be open, or cut off
    */
-  async addPod(pod: LocalEndpoint): Promise<void> {
+  async addPod(pod: LocalPodEndpoint): Promise<void> {
     this.#pods.set(pod.id, pod);
     try {
       await this.#reload();
@@ -144,7 +144,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
   }
 
   active(): ActiveRules {
-    return activeResponse(this.#active, this.#sets);
+    return toActiveRulesResponse(this.#active, this.#sets);
   }
 
   /** @returns null where no rules are staged */
@@ -165,7 +165,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
   /** Activates a text. @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`; nothing is changed then */
   apply(text: string, change: RuleChange): Promise<ActiveRules> {
     return this.#changes.run(async () => {
-      change.precondition?.('apply access rules', activeRulesEtag(this.#active));
+      change.precondition?.('apply access rules', formatActiveRulesEtag(this.#active));
       await this.#apply(text, change, null);
       return this.active();
     });
@@ -174,7 +174,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
   /** Removes the active rules: all traffic is allowed. @throws ProblemError `rules_changed` */
   remove(change: RuleChange): Promise<ActiveRules> {
     return this.#changes.run(async () => {
-      change.precondition?.('remove the access rules', activeRulesEtag(this.#active));
+      change.precondition?.('remove the access rules', formatActiveRulesEtag(this.#active));
       await this.#remove(change, null);
       return this.active();
     });
@@ -194,7 +194,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
   applyStaged(change: RuleChange): Promise<ActiveRules> {
     return this.#changes.run(async () => {
       const { record } = this.#staged;
-      if (!record) throw noStagedRules();
+      if (!record) throw createNoStagedRulesError();
       change.precondition?.('apply the staged access rules', this.#staged.etag);
       const active = this.#active?.number ?? 0;
       if (record.base !== active)
@@ -213,20 +213,20 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
 
   async versions(page: { before?: string | undefined; limit: number }) {
     const { items, next } = await this.#store.listRuleVersions(page);
-    return { items: items.map((record) => versionResponse(record, this.#active?.number)), next };
+    return { items: items.map((record) => toRuleVersionResponse(record, this.#active?.number)), next };
   }
 
   /** @throws ProblemError `version_not_found` */
   async version(number: number): Promise<RuleVersionText> {
     const record = await this.#findVersion(number);
     const set = record.text === null ? null : await this.#compiler.ruleSet(record.text);
-    return { ...versionResponse(record, this.#active?.number), text: record.text, set };
+    return { ...toRuleVersionResponse(record, this.#active?.number), text: record.text, set };
   }
 
   /** Activates an earlier version again, as a new one. @throws ProblemError `version_not_found`, and as `apply` */
   rollBack(number: number, change: RuleChange): Promise<ActiveRules> {
     return this.#changes.run(async () => {
-      change.precondition?.(`roll back to version ${number}`, activeRulesEtag(this.#active));
+      change.precondition?.(`roll back to version ${number}`, formatActiveRulesEtag(this.#active));
       const { text } = await this.#findVersion(number);
       const commented = { ...change, comment: change.comment ?? `Roll back to version ${number}` };
       if (text === null) await this.#remove(commented, number);
@@ -239,7 +239,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
   text(set: RuleSetName): string {
     const text = this.#storedText(set);
     if (text !== null) return text;
-    if (set === 'staged') throw noStagedRules();
+    if (set === 'staged') throw createNoStagedRulesError();
     throw new ProblemError('not_found', 'no access rules are active', {
       hint: 'PUT /api/v1/rules applies rules',
     });
@@ -334,7 +334,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     return (set === 'active' ? this.#active?.text : this.#staged.record?.text) ?? null;
   }
 
-  #allPods(): LocalEndpoint[] {
+  #allPods(): LocalPodEndpoint[] {
     return [...this.#pods.values()];
   }
 

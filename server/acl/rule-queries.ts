@@ -1,4 +1,4 @@
-import { addressText } from '../../contract/cidr.ts';
+import { formatIpAddress } from '../../contract/cidr.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
   ExplainRequest,
@@ -8,29 +8,33 @@ import type {
   RuleStatistics,
   RuleView,
 } from '../../contract/rules.ts';
-import { EntryHitCounts } from './explain/entry-hits.ts';
-import type { EntryFilter } from './explain/entry-index.ts';
-import type { EndpointExplanation } from './explain/explainer.ts';
+import { RuleEntryHitCounts } from './explain/entry-hits.ts';
+import type { RuleEntryFilter } from './explain/entry-index.ts';
+import type { PodExplanation } from './explain/explainer.ts';
 import { formatFlow, resolveFlow } from './explain/flow.ts';
 import type { PolicyEndpoint } from './spec/pod-selector.ts';
-import type { LoadedRuleSets, LocalEndpoint } from './staged/loaded-rule-sets.ts';
-import { noStagedRules } from './staged/staged-rules.ts';
-import type { AsyncCompiler } from './worker/compiler-client.ts';
+import type { LoadedRuleSets, LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
+import { createNoStagedRulesError } from './staged/staged-rules.ts';
+import type { AsyncRuleCompiler } from './worker/compiler-client.ts';
 
 /** Answers queries about loaded rules: the compiler knows the meaning of entries, the kernel counts their hits. */
 export class RuleQueries {
   readonly #sets: LoadedRuleSets;
-  readonly #compiler: AsyncCompiler;
-  readonly #pods: ReadonlyMap<string, LocalEndpoint>;
-  readonly #hits: Record<RuleSetName, EntryHitCounts>;
+  readonly #compiler: AsyncRuleCompiler;
+  readonly #pods: ReadonlyMap<string, LocalPodEndpoint>;
+  readonly #hits: Record<RuleSetName, RuleEntryHitCounts>;
   /** Addresses of the node, whose packets to pods are allowed without an evaluation. */
   #nodeAddresses: ReadonlySet<string> = new Set();
 
-  constructor(sets: LoadedRuleSets, compiler: AsyncCompiler, pods: ReadonlyMap<string, LocalEndpoint>) {
+  constructor(
+    sets: LoadedRuleSets,
+    compiler: AsyncRuleCompiler,
+    pods: ReadonlyMap<string, LocalPodEndpoint>,
+  ) {
     this.#sets = sets;
     this.#compiler = compiler;
     this.#pods = pods;
-    const hitsOf = (set: RuleSetName) => new EntryHitCounts(() => sets.kernel.hits(set));
+    const hitsOf = (set: RuleSetName) => new RuleEntryHitCounts(() => sets.kernel.hits(set));
     this.#hits = { active: hitsOf('active'), staged: hitsOf('staged') };
   }
 
@@ -44,7 +48,12 @@ export class RuleQueries {
   }
 
   /** Returns a page of entries. @throws ProblemError `no_staged_rules`, `rule_not_found` */
-  async entries(set: RuleSetName, filter: EntryFilter, from: number, limit: number): Promise<RuleEntries> {
+  async entries(
+    set: RuleSetName,
+    filter: RuleEntryFilter,
+    from: number,
+    limit: number,
+  ): Promise<RuleEntries> {
     if (filter.rule !== undefined) await this.#findRule(set, filter.rule);
     const found = await this.#compiler.entries(set, filter, from, limit);
     if (!found) return this.#withoutRules(set, { items: [], total: 0, next: null });
@@ -87,7 +96,7 @@ export class RuleQueries {
         note: 'No access rules are active. All traffic is allowed.',
       });
     const { egress, ingress, verdict } = found;
-    if (ingress && this.#nodeAddresses.has(addressText(flow.source)))
+    if (ingress && this.#nodeAddresses.has(formatIpAddress(flow.source)))
       return {
         ...header,
         ...allowed,
@@ -102,7 +111,7 @@ export class RuleQueries {
     };
   }
 
-  #endpoint(explanation: EndpointExplanation | null): Explanation['egress'] {
+  #endpoint(explanation: PodExplanation | null): Explanation['egress'] {
     if (!explanation) return null;
     const { namespace, name } = this.#pods.get(explanation.pod) ?? { namespace: '', name: explanation.pod };
     return { ...explanation, pod: { id: explanation.pod, namespace, name } };
@@ -119,7 +128,7 @@ export class RuleQueries {
 
   /** Returns the response for a rule set without rules. @throws ProblemError `no_staged_rules` where none are staged */
   #withoutRules<T>(set: RuleSetName, response: T): T {
-    if (set === 'staged' && !this.#sets.loaded('staged')) throw noStagedRules();
+    if (set === 'staged' && !this.#sets.loaded('staged')) throw createNoStagedRulesError();
     return response;
   }
 

@@ -1,24 +1,25 @@
 import type { ActiveRules, RuleVersion } from '../../contract/rules.ts';
 import type { RuleVersionRecord } from '../store/records.ts';
 import type { LoadedRuleSets } from './staged/loaded-rule-sets.ts';
-import { emptySizes, ruleLimits } from './tables/limits.ts';
+import { emptyRuleSizes, ruleSizeLimits } from './tables/limits.ts';
 
-export const activeRulesEtag = (version: RuleVersionRecord | null): string => `v${version?.number ?? 0}`;
+export const formatActiveRulesEtag = (version: RuleVersionRecord | null): string =>
+  `v${version?.number ?? 0}`;
 
 /** Describes the active rules: the stored version, and what the kernel has loaded of it. */
-export function activeResponse(version: RuleVersionRecord | null, sets: LoadedRuleSets): ActiveRules {
+export function toActiveRulesResponse(version: RuleVersionRecord | null, sets: LoadedRuleSets): ActiveRules {
   const loaded = sets.loaded('active');
   return {
     version: version?.number ?? 0,
-    etag: activeRulesEtag(version),
+    etag: formatActiveRulesEtag(version),
     rules: loaded?.rules ?? null,
     text: version?.text ?? null,
     actor: version?.actor ?? null,
     time: version?.time.toISOString() ?? null,
     comment: version?.comment ?? null,
     generation: sets.kernel.generation('active') ?? 0,
-    sizes: loaded?.sizes ?? emptySizes,
-    limits: ruleLimits,
+    sizes: loaded?.sizes ?? emptyRuleSizes,
+    limits: ruleSizeLimits,
     warnings: loaded?.warnings ?? [],
     load: loaded?.load ?? null,
     problem: version?.text == null ? null : sets.problem('active'),
@@ -26,7 +27,7 @@ export function activeResponse(version: RuleVersionRecord | null, sets: LoadedRu
 }
 
 /** Describes a stored version. @param active number of the active version */
-export function versionResponse(
+export function toRuleVersionResponse(
   { number, time, actor, comment, restored, name, rules }: Omit<RuleVersionRecord, 'text'>,
   active: number | undefined,
 ): RuleVersion {

@@ -1,9 +1,9 @@
 /** A timer of a task scope. Cancelling it does not interrupt work that it has already started. */
-export interface ScopeTimer {
+export interface TaskScopeTimer {
   cancel(): void;
 }
 
-const cancelled: ScopeTimer = { cancel: () => undefined };
+const cancelled: TaskScopeTimer = { cancel: () => undefined };
 
 /**
  * Owns the promises and timers that a component starts. `close` aborts the signal, cancels the timers and waits for
@@ -52,7 +52,7 @@ export class TaskScope {
   }
 
   /** Starts work after `ms`. */
-  after(ms: number, work: (signal: AbortSignal) => unknown): ScopeTimer {
+  after(ms: number, work: (signal: AbortSignal) => unknown): TaskScopeTimer {
     if (this.closed) return cancelled;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -69,7 +69,7 @@ export class TaskScope {
   }
 
   /** Starts work every `ms`, counted from the end of the one before. A failure does not end the series. */
-  every(ms: number | (() => number), work: (signal: AbortSignal) => unknown): ScopeTimer {
+  every(ms: number | (() => number), work: (signal: AbortSignal) => unknown): TaskScopeTimer {
     let timer = cancelled;
     let ended = false;
     const arm = (): void => {

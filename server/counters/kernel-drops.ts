@@ -1,20 +1,20 @@
 import { uptime } from 'node:os';
 import type { PodDrops, KernelDrops as Reason } from '../../contract/drops.ts';
-import type { Capability } from '../../contract/node.ts';
+import type { KernelCapability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
 import { type KernelDropCount, type KernelDropProgram, openKernelDropProgram } from '../bpf/kernel-drops.ts';
 import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
 
 /** A pod whose kernel drops are counted: in its namespace, and at the primaries of its slots. */
-export interface TrackedPod {
+export interface DropTrackedPod {
   number: number;
   netnsInode: bigint;
   slots: readonly number[];
 }
 
-interface Tracked extends TrackedPod {
+interface Tracked extends DropTrackedPod {
   since: string;
 }
 
@@ -39,7 +39,7 @@ export class KernelDropCounters {
 
   private constructor(
     found: { program: KernelDropProgram; reasons: DropReasons } | null,
-    { detail, hint }: Pick<Capability, 'detail' | 'hint'>,
+    { detail, hint }: Pick<KernelCapability, 'detail' | 'hint'>,
   ) {
     this.#program = found?.program ?? null;
     this.#reasons = found?.reasons ?? null;
@@ -52,7 +52,7 @@ export class KernelDropCounters {
    * @param capability capability `drop-reasons`, as probed
    */
   static async open(
-    capability: Capability | undefined,
+    capability: KernelCapability | undefined,
     where: { hostNetns: bigint; maxSlots: number },
   ): Promise<KernelDropCounters> {
     if (!capability?.available)
@@ -79,7 +79,7 @@ export class KernelDropCounters {
   }
 
   /** Starts counting for a pod, or updates its slots and namespace. */
-  track({ number, netnsInode, slots }: TrackedPod): void {
+  track({ number, netnsInode, slots }: DropTrackedPod): void {
     if (this.#program === null) return;
     const before = this.#pods.get(number);
     if (before?.netnsInode !== netnsInode) {
@@ -123,7 +123,7 @@ export class KernelDropCounters {
   readAll(): Map<number, Reason[]> {
     const pods = new Map<number, Reason[]>();
     for (const count of this.#program?.counts() ?? []) {
-      const reason = required(this.#reasons, 'drop reasons').name(count.reason);
+      const reason = requireValue(this.#reasons, 'drop reasons').name(count.reason);
       if (reason === null || !this.#pods.has(count.pod)) continue;
       const known = pods.get(count.pod) ?? [];
       known.push(describe(reason, count));

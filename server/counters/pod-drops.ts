@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { dropCounters } from '../../contract/counters.ts';
-import type { OwnDrops, PodDrops } from '../../contract/drops.ts';
+import type { PodDrops, ProgramDrops } from '../../contract/drops.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { counterIndex } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
@@ -59,7 +59,7 @@ export class PodDropCounters {
     this.#kernel.track(pod);
   }
 
-  #ownDrops({ slots, carried }: SampledPod): OwnDrops[] {
+  #ownDrops({ slots, carried }: SampledPod): ProgramDrops[] {
     const sums = [carried, ...slots.map((slot) => this.#counters.read(slot))];
     return dropCounters
       .map(({ name, reason, direction }) => {

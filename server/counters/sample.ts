@@ -18,7 +18,7 @@ export interface PodSample {
 }
 
 /** The counters of all pods, or of one watched pod, read at one moment. */
-export interface Sample {
+export interface CounterSample {
   scope: 'all' | 'watched';
   sequence: bigint;
   /** CLOCK_REALTIME in ns. */
@@ -37,14 +37,14 @@ export function samplePod(pod: SampledPod, read: SlotReader): PodSample {
 }
 
 /** Returns one counter of a pod; null if nobody counts it for this pod. */
-export function counterValue({ counters, requests }: PodSample, counter: CounterName): bigint | null {
+export function readCounterValue({ counters, requests }: PodSample, counter: CounterName): bigint | null {
   if (counter === 'requestsOk') return requests && BigInt(requests.ok);
   if (counter === 'requestsFailed') return requests && BigInt(requests.failed);
   return counters[counterIndex[counter]] ?? 0n;
 }
 
 /** Returns by how much a counter of the BPF programs grew between two samples of a pod. */
-export const growth = (before: PodSample, after: PodSample, counter: DatapathCounterName): number => {
+export const counterGrowth = (before: PodSample, after: PodSample, counter: DatapathCounterName): number => {
   const index = counterIndex[counter];
   return Number((after.counters[index] ?? 0n) - (before.counters[index] ?? 0n));
 };

@@ -4,12 +4,12 @@ import { sweptWidth } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
 import { NodeMeter } from './node-meter.ts';
-import { type Sample, samplePod } from './sample.ts';
-import { gridHz, isDue, SampleSchedule } from './schedule.ts';
-import { type SlotReader, slotReader, sweepReader } from './slot-reader.ts';
+import { type CounterSample, samplePod } from './sample.ts';
+import { isSampleDue, SampleSchedule, sampleGridHz } from './schedule.ts';
+import { createSlotReader, createSweepReader, type SlotReader } from './slot-reader.ts';
 
 /** Source of the pods to sample. It is read on every tick, and must not read the kernel. */
-export interface SampledPods {
+export interface SampledPodSource {
   all(): readonly SampledPod[];
   /** Returns a pod by id; undefined if it is gone. */
   get(id: string): SampledPod | undefined;
@@ -17,7 +17,7 @@ export interface SampledPods {
 
 export interface SampleEvents {
   /** All pods, once a second. */
-  sample: [Sample];
+  sample: [CounterSample];
   /** The node, with every sample of all pods. */
   node: [NodeSample];
 }
@@ -27,32 +27,32 @@ type Counters = Pick<CounterMap, 'slots' | 'sweep' | 'read'>;
 interface Watch {
   pod: string;
   hz: number;
-  listener: (sample: Sample) => void;
+  listener: (sample: CounterSample) => void;
 }
 
 /** Reads the counters of all pods once a second, and of watched pods up to ten times a second. */
-export class Sampler extends EventEmitter<SampleEvents> {
+export class CounterSampler extends EventEmitter<SampleEvents> {
   /** Last sample of all pods; null before the first. */
-  latest: Sample | null = null;
+  latest: CounterSample | null = null;
   /** The sample before `latest`. */
-  previous: Sample | null = null;
+  previous: CounterSample | null = null;
   /** Last sample of the node; null before the first. */
   node: NodeSample | null = null;
-  readonly #pods: SampledPods;
+  readonly #pods: SampledPodSource;
   readonly #counters: Counters;
-  /** Buffer of `sweepReader`, allocated once. */
+  /** Buffer of `createSweepReader`, allocated once. */
   readonly #buffer: BigUint64Array;
   readonly #programIds: () => readonly number[];
   readonly #meter = new NodeMeter();
   readonly #watches = new Set<Watch>();
   readonly #schedule = new SampleSchedule(
-    (index) => isDue(index, 1) || [...this.#watches].some((watch) => isDue(index, watch.hz)),
+    (index) => isSampleDue(index, 1) || [...this.#watches].some((watch) => isSampleDue(index, watch.hz)),
     (index) => this.#tick(index),
   );
   #sequence = 0n;
 
   /** @param programIds returns the programs whose run count and run time belong to the node's sample */
-  constructor(pods: SampledPods, counters: Counters, programIds: () => readonly number[]) {
+  constructor(pods: SampledPodSource, counters: Counters, programIds: () => readonly number[]) {
     super();
     this.#pods = pods;
     this.#counters = counters;
@@ -71,8 +71,8 @@ export class Sampler extends EventEmitter<SampleEvents> {
   }
 
   /** Samples one pod `hz` times a second (1 to 10) until the returned function is called, and skips it while it is gone. */
-  watch(pod: string, hz: number, listener: (sample: Sample) => void): () => void {
-    if (!(hz >= 1 && hz <= gridHz)) throw new RangeError(`watch at ${hz} Hz: 1 to ${gridHz}`);
+  watch(pod: string, hz: number, listener: (sample: CounterSample) => void): () => void {
+    if (!(hz >= 1 && hz <= sampleGridHz)) throw new RangeError(`watch at ${hz} Hz: 1 to ${sampleGridHz}`);
     const watch = { pod, hz, listener };
     this.#watches.add(watch);
     this.#schedule.refresh();
@@ -83,10 +83,10 @@ export class Sampler extends EventEmitter<SampleEvents> {
   }
 
   #tick(index: number): void {
-    if (isDue(index, 1)) this.#sampleAll();
-    const samples = new Map<string, Sample | null>();
+    if (isSampleDue(index, 1)) this.#sampleAll();
+    const samples = new Map<string, CounterSample | null>();
     for (const { pod, hz, listener } of this.#watches) {
-      if (!isDue(index, hz)) continue;
+      if (!isSampleDue(index, hz)) continue;
       const sample = samples.get(pod) ?? this.#sampleOne(pod);
       samples.set(pod, sample);
       if (sample) listener(sample);
@@ -97,7 +97,7 @@ export class Sampler extends EventEmitter<SampleEvents> {
     const clock = this.#clock();
     const pods = this.#pods.all();
     const end = pods.reduce((end, pod) => Math.max(end, ...pod.slots.map((slot) => slot + 1)), 0);
-    const read = sweepReader(this.#counters, end, this.#buffer);
+    const read = createSweepReader(this.#counters, end, this.#buffer);
     const readMs = Number(process.hrtime.bigint() - clock.monotonicNs) / 1e6;
     this.previous = this.latest;
     this.latest = { scope: 'all', ...clock, pods: samplePods(pods, read) };
@@ -106,13 +106,13 @@ export class Sampler extends EventEmitter<SampleEvents> {
     this.emit('node', this.node);
   }
 
-  #sampleOne(id: string): Sample | null {
+  #sampleOne(id: string): CounterSample | null {
     const pod = this.#pods.get(id);
     if (pod === undefined) return null;
-    return { scope: 'watched', ...this.#clock(), pods: samplePods([pod], slotReader(this.#counters)) };
+    return { scope: 'watched', ...this.#clock(), pods: samplePods([pod], createSlotReader(this.#counters)) };
   }
 
-  #clock(): Pick<Sample, 'sequence' | 'realtimeNs' | 'monotonicNs'> {
+  #clock(): Pick<CounterSample, 'sequence' | 'realtimeNs' | 'monotonicNs'> {
     this.#sequence += 1n;
     return {
       sequence: this.#sequence,

@@ -1,19 +1,19 @@
 /** Points per second of the grid on which all samples are taken. */
-export const gridHz = 10;
-const gridMs = 1000 / gridHz;
+export const sampleGridHz = 10;
+const gridMs = 1000 / sampleGridHz;
 
 /** True if a watcher at `hz` gets a sample at grid point `index`. Whole seconds are due for every rate. */
-export const isDue = (index: number, hz: number): boolean =>
-  Math.floor((index * hz) / gridHz) !== Math.floor(((index - 1) * hz) / gridHz);
+export const isSampleDue = (index: number, hz: number): boolean =>
+  Math.floor((index * hz) / sampleGridHz) !== Math.floor(((index - 1) * hz) / sampleGridHz);
 
-export interface ScheduleClock {
+export interface SampleScheduleClock {
   /** Returns monotonic time in ms. */
   now(): number;
   setTimer(ms: number, callback: () => void): unknown;
   clearTimer(timer: unknown): void;
 }
 
-const realClock: ScheduleClock = {
+const realClock: SampleScheduleClock = {
   now: () => performance.now(),
   setTimer: (ms, callback) => setTimeout(callback, ms),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
@@ -26,7 +26,7 @@ const realClock: ScheduleClock = {
 export class SampleSchedule {
   readonly #wanted: (index: number) => boolean;
   readonly #tick: (index: number) => void;
-  readonly #clock: ScheduleClock;
+  readonly #clock: SampleScheduleClock;
   #start = 0;
   #timer: unknown = null;
   #last = 0;
@@ -34,7 +34,7 @@ export class SampleSchedule {
   constructor(
     wanted: (index: number) => boolean,
     tick: (index: number) => void,
-    clock: ScheduleClock = realClock,
+    clock: SampleScheduleClock = realClock,
   ) {
     this.#wanted = wanted;
     this.#tick = tick;

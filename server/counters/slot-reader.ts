@@ -6,7 +6,7 @@ export type SlotReader = (slot: number, totals: BigUint64Array) => void;
 type Counters = Pick<CounterMap, 'read' | 'sweep'>;
 
 /** Returns a reader for a few slots: it reads each slot when it is called. */
-export function slotReader(counters: Counters): SlotReader {
+export function createSlotReader(counters: Counters): SlotReader {
   return (slot, totals) => addAll(totals, counters.read(slot), 0);
 }
 
@@ -14,7 +14,7 @@ export function slotReader(counters: Counters): SlotReader {
  * Reads all slots below `end` at once into `buffer` (`sweptWidth` values a slot) and returns a reader for them. Drops
  * by reason are read when the reader is called, for slots that dropped packets.
  */
-export function sweepReader(counters: Counters, end: number, buffer: BigUint64Array): SlotReader {
+export function createSweepReader(counters: Counters, end: number, buffer: BigUint64Array): SlotReader {
   if (end > 0) counters.sweep(buffer, end);
   return (slot, totals) => {
     const first = slot * sweptWidth;

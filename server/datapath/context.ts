@@ -50,15 +50,15 @@ export interface DatapathContext {
 }
 
 /** Projects a pod's record to the fields that rules select by. */
-export const policyEndpoint = (record: PodRecord): PolicyEndpoint => {
+export const toPolicyEndpoint = (record: PodRecord): PolicyEndpoint => {
   const { id, number, namespace, name, labels, network } = record;
   return { id, number, namespace, name, labels, addresses: network.addresses };
 };
 
-export const podName = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;
+export const formatPodName = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;
 
 /** Sets or clears (null) a condition of the pod that needs attention, and publishes a change. */
-export function setCondition(
+export function setPodCondition(
   context: DatapathContext,
   pod: LivePod,
   key: string,

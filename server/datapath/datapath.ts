@@ -2,42 +2,42 @@ import { EventEmitter } from 'node:events';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
-import type { Capability } from '../../contract/node.ts';
+import type { KernelCapability } from '../../contract/node.ts';
 import type { PodPath } from '../../contract/path.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { TaskScope } from '../async/task-scope.ts';
 import type { DatapathStore } from '../store/port.ts';
-import { Batches } from './batch/batches.ts';
-import { type AccessRules, type DatapathContext, podName, policyEndpoint } from './context.ts';
-import { hooksOf } from './device/hooks.ts';
-import { moveHooks } from './device/move-hooks.ts';
-import { asProblemError } from './errors.ts';
+import { BatchController } from './batch/batches.ts';
+import { type AccessRules, type DatapathContext, formatPodName, toPolicyEndpoint } from './context.ts';
+import { programHooks } from './device/hooks.ts';
+import { moveProgramsToHooks } from './device/move-hooks.ts';
+import { wrapAsProblemError } from './errors.ts';
 import { Guard } from './guard/guard.ts';
 import type { KernelContext } from './kernel-context.ts';
-import type { StepActions } from './migration/executor.ts';
-import { Migrations } from './migration/migrations.ts';
-import { selectCurrentDevice } from './migration/recover.ts';
-import { type KernelOptions, openKernel } from './open-kernel.ts';
-import { isGone, withPod } from './pod-activity.ts';
-import { currentDevice, type LivePod, newLivePod, PodRegistry, podSummary } from './pod-registry.ts';
+import type { MigrationStepActions } from './migration/executor.ts';
+import { MigrationController } from './migration/migrations.ts';
+import { selectCurrentDeviceOfJournal } from './migration/recover.ts';
+import { type OpenKernelOptions, openKernel } from './open-kernel.ts';
+import { isPodGone, withPod } from './pod-activity.ts';
+import { createLivePod, getCurrentDevice, type LivePod, PodRegistry, summarizePod } from './pod-registry.ts';
 import { readConsistently } from './pods/consistent-read.ts';
 import { PodLifecycle } from './pods/lifecycle.ts';
-import { readPath } from './pods/read-path.ts';
+import { readPodPath } from './pods/read-path.ts';
 import { readPod } from './pods/read-pod.ts';
-import { writePodConfig } from './reconcile/reconcile.ts';
-import { Reconciler } from './reconcile/reconciler.ts';
+import { writePodMapEntries } from './reconcile/reconcile.ts';
+import { PodReconciler } from './reconcile/reconciler.ts';
 import { RunningBuild } from './running-build.ts';
-import { type SampledPod, sampledPod } from './sampled-pod.ts';
+import { type SampledPod, toSampledPod } from './sampled-pod.ts';
 import { SlotAllocator } from './slot-allocator.ts';
 import { UserPrograms } from './user-programs/user-programs.ts';
 
-export interface DatapathOptions extends KernelOptions {
+export interface DatapathOptions extends OpenKernelOptions {
   store: DatapathStore;
   /** Default: none, and all packets pass. */
   rules?: AccessRules;
   /** Wraps the actions of migration steps; tests make a step fail with it, or end the process. */
-  actions?: (actions: StepActions) => StepActions;
+  actions?: (actions: MigrationStepActions) => MigrationStepActions;
 }
 
 export interface DatapathEvents {
@@ -50,7 +50,7 @@ export interface DatapathEvents {
 /** Attaches, reads, migrates and detaches the pods of this node, and publishes their changes. */
 export class Datapath extends EventEmitter<DatapathEvents> {
   /** Migrates many pods. */
-  readonly batches: Batches;
+  readonly batches: BatchController;
   /** Repairs pods and falls back to veth automatically. */
   readonly guard: Guard;
   /** The running object of Podlane's programs. */
@@ -59,8 +59,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   readonly userPrograms: UserPrograms;
   readonly #context: DatapathContext;
   readonly #lifecycle: PodLifecycle;
-  readonly #migrations: Migrations;
-  readonly #reconciler: Reconciler;
+  readonly #migrations: MigrationController;
+  readonly #reconciler: PodReconciler;
   /** Owns the operations that callers await. */
   readonly #scope: TaskScope;
 
@@ -76,7 +76,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       rules: options.rules ?? null,
       log,
       publish: {
-        pod: (pod) => this.emit('pod', podSummary(pod)),
+        pod: (pod) => this.emit('pod', summarizePod(pod)),
         removed: (pod) => {
           this.emit('pod-removed', pod.record.id);
           this.guard.removed(pod.record.id);
@@ -95,16 +95,16 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.running = new RunningBuild(this.#context, refusal);
     this.userPrograms = new UserPrograms(this.#context, this.#scope);
     this.#lifecycle = new PodLifecycle(this.#context);
-    this.#reconciler = new Reconciler(
+    this.#reconciler = new PodReconciler(
       this.#context,
       (pod, key) => key === 'programs' && this.guard.repairsPrograms(pod),
     );
-    this.#migrations = new Migrations(
+    this.#migrations = new MigrationController(
       this.#context,
       (pod) => this.#reconciler.afterMigration(pod),
       options.actions,
     );
-    this.batches = new Batches(this.#context, this.#migrations);
+    this.batches = new BatchController(this.#context, this.#migrations);
     this.guard = new Guard(this.#context, this.#migrations, (pod) => this.#reconciler.enqueue(pod));
   }
 
@@ -121,25 +121,25 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       store.setting('node', 'redirect'),
     ]);
     const pods = records.map((record) =>
-      newLivePod(
+      createLivePod(
         record,
         devices.filter((device) => device.podId === record.id).sort((a, b) => a.id - b.id),
       ),
     );
     for (const pod of pods)
       for (const migration of open)
-        if (migration.podId === pod.record.id) selectCurrentDevice(pod, migration);
+        if (migration.podId === pod.record.id) selectCurrentDeviceOfJournal(pod, migration);
     const owners = records.map(({ number }) => number);
     const { kernel, refusal } = await openKernel(options, redirect !== false, owners, async (opened) => {
-      for (const pod of pods) writePodConfig(opened, pod);
-      await options.rules?.activate(opened.programs, records.map(policyEndpoint));
+      for (const pod of pods) writePodMapEntries(opened, pod);
+      await options.rules?.activate(opened.programs, records.map(toPolicyEndpoint));
     });
     const datapath = new Datapath(options, kernel, refusal);
     await datapath.#recover(pods, open);
     return datapath;
   }
 
-  get capabilities(): Capability[] {
+  get capabilities(): KernelCapability[] {
     return [...this.#context.kernel.capabilities.values()];
   }
 
@@ -161,7 +161,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   summaries(): PodSummary[] {
-    return this.#context.registry.all().map(podSummary);
+    return this.#context.registry.all().map(summarizePod);
   }
 
   /** Resolves an id or `namespace.name` to the pod's id. @throws ProblemError `pod_not_found` */
@@ -181,7 +181,9 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   path(id: string): Promise<PodPath> {
     return this.#run(() => {
       const pod = this.#must(id);
-      return readConsistently(pod, () => readPath(this.#context.kernel, pod, this.#context.registry.all()));
+      return readConsistently(pod, () =>
+        readPodPath(this.#context.kernel, pod, this.#context.registry.all()),
+      );
     });
   }
 
@@ -193,14 +195,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   attach(wanted: NewPod): Promise<Pod> {
     return this.#run(async () => {
       const pod = await this.#lifecycle.attach(wanted);
-      this.emit('pod', podSummary(pod));
-      const device = currentDevice(pod);
+      this.emit('pod', summarizePod(pod));
+      const device = getCurrentDevice(pod);
       await this.#context.publish.event({
         type: 'pod.attached',
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${podName(pod)} attached by ${device.kind} ${device.primaryName}`,
+        message: `${formatPodName(pod)} attached by ${device.kind} ${device.primaryName}`,
       });
       return readPod(this.#context.kernel, pod);
     });
@@ -233,16 +235,18 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   moveHooks(id: string, to: 'device' | 'primary', actor: string): Promise<Pod> {
     return this.#run(async () => {
       const pod = this.#must(id);
-      const what = `move the programs of ${podName(pod)} to the ${to === 'device' ? 'netkit hooks' : 'primary'}`;
-      await withPod(pod, { type: 'moving-hooks' }, what, () => moveHooks(this.#context, pod, to, what));
+      const what = `move the programs of ${formatPodName(pod)} to the ${to === 'device' ? 'netkit hooks' : 'primary'}`;
+      await withPod(pod, { type: 'moving-hooks' }, what, () =>
+        moveProgramsToHooks(this.#context, pod, to, what),
+      );
       this.#context.publish.pod(pod);
-      const device = currentDevice(pod);
+      const device = getCurrentDevice(pod);
       await this.#context.publish.event({
         type: 'hooks.moved',
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${actor} moved the programs of ${podName(pod)} to ${Object.values(hooksOf[device.hooks]).join(' and ')} of ${device.primaryName}`,
+        message: `${actor} moved the programs of ${formatPodName(pod)} to ${Object.values(programHooks[device.hooks]).join(' and ')} of ${device.primaryName}`,
       });
       return readPod(this.#context.kernel, pod);
     });
@@ -258,7 +262,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       const { kernel, store, registry } = this.#context;
       await store.saveSetting('node', 'redirect', redirect);
       kernel.redirect = redirect;
-      for (const pod of registry.all()) writePodConfig(kernel, pod);
+      for (const pod of registry.all()) writePodMapEntries(kernel, pod);
     });
   }
 
@@ -274,10 +278,10 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   namespaces(): { id: string; name: string; path: string; inode: bigint }[] {
     return this.#context.registry
       .all()
-      .filter((pod) => !isGone(pod))
+      .filter((pod) => !isPodGone(pod))
       .map((pod) => ({
         id: pod.record.id,
-        name: podName(pod),
+        name: formatPodName(pod),
         path: pod.record.netnsPath,
         inode: pod.record.netnsInode,
       }));
@@ -287,13 +291,13 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   all(): readonly SampledPod[] {
     return this.#context.registry
       .all()
-      .filter((pod) => !isGone(pod))
-      .map(sampledPod);
+      .filter((pod) => !isPodGone(pod))
+      .map(toSampledPod);
   }
 
   get(id: string): SampledPod | undefined {
     const pod = this.#context.registry.get(id);
-    return pod && !isGone(pod) ? sampledPod(pod) : undefined;
+    return pod && !isPodGone(pod) ? toSampledPod(pod) : undefined;
   }
 
   /** Waits for running operations and migrations. Devices, programs and counters stay as they are. */
@@ -330,7 +334,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     try {
       return await this.#scope.run(operation);
     } catch (error) {
-      throw asProblemError(error);
+      throw wrapAsProblemError(error);
     }
   }
 }

@@ -2,7 +2,7 @@ import { type Problem, type ProblemCode, ProblemError } from '../../contract/pro
 import { NetlinkError } from '../netlink/error.ts';
 
 /** Converts any error to one with a code. A netlink error keeps its message and hint. */
-export function asProblemError(error: unknown, otherwise: ProblemCode = 'internal'): ProblemError {
+export function wrapAsProblemError(error: unknown, otherwise: ProblemCode = 'internal'): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof NetlinkError)
     return new ProblemError('kernel_refused', error.message, {
@@ -14,4 +14,5 @@ export function asProblemError(error: unknown, otherwise: ProblemCode = 'interna
   });
 }
 
-export const asProblem = (error: unknown): Problem => asProblemError(error, 'migration_failed').toProblem();
+export const toMigrationProblem = (error: unknown): Problem =>
+  wrapAsProblemError(error, 'migration_failed').toProblem();

@@ -1,4 +1,4 @@
-import type { Capability, CapabilityName } from '../../contract/node.ts';
+import type { KernelCapability, KernelCapabilityName } from '../../contract/node.ts';
 import type { DatapathPrograms } from '../bpf/datapath.ts';
 import type { UserProgramPins } from '../bpf/user-program-pins.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
@@ -10,12 +10,14 @@ export interface KernelContext {
   programs: DatapathPrograms;
   /** Pins of programs that users attached to pods. */
   userPins: UserProgramPins;
-  capabilities: ReadonlyMap<CapabilityName, Capability>;
+  capabilities: ReadonlyMap<KernelCapabilityName, KernelCapability>;
   /** Hook family of primaries: tcx, or clsact filters where the kernel has no tcx. */
   primaryHooks: 'tcx' | 'tc';
   /** True if packets between pods of this node are redirected. */
   redirect: boolean;
 }
 
-export const hasCapability = (kernel: Pick<KernelContext, 'capabilities'>, name: CapabilityName): boolean =>
-  kernel.capabilities.get(name)?.available === true;
+export const hasCapability = (
+  kernel: Pick<KernelContext, 'capabilities'>,
+  name: KernelCapabilityName,
+): boolean => kernel.capabilities.get(name)?.available === true;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Capability, CapabilityName } from '../../contract/node.ts';
+import type { KernelCapability, KernelCapabilityName } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { openDatapath } from '../bpf/datapath.ts';
 import { UserProgramPins } from '../bpf/user-program-pins.ts';
@@ -8,7 +8,7 @@ import { NetlinkSocket } from '../netlink/socket.ts';
 import { removeAllUserPrograms } from './device/user-hooks.ts';
 import { hasCapability, type KernelContext } from './kernel-context.ts';
 
-export interface KernelOptions {
+export interface OpenKernelOptions {
   /** Folder of the pins. */
   pins: string;
   maxSlots: number;
@@ -18,7 +18,7 @@ export interface KernelOptions {
   /** Object to run instead of the installed one. */
   image?: Buffer | undefined;
   /** Capabilities to do without although the kernel has them. */
-  without?: readonly CapabilityName[];
+  without?: readonly KernelCapabilityName[];
 }
 
 /** The opened kernel side, and the reason why the object that was asked for does not run. */
@@ -33,7 +33,7 @@ export interface OpenedKernel {
  * @param fill writes the configuration of pods and rules before a program runs: the maps may be new
  */
 export async function openKernel(
-  options: KernelOptions,
+  options: OpenKernelOptions,
   redirect: boolean,
   owners: readonly number[],
   fill: (kernel: KernelContext) => Promise<void>,
@@ -71,7 +71,10 @@ export async function openKernel(
 }
 
 /** Marks capabilities as unavailable, as on a kernel that lacks them. */
-const without = (capabilities: Capability[], lacking: readonly CapabilityName[]): Capability[] =>
+const without = (
+  capabilities: KernelCapability[],
+  lacking: readonly KernelCapabilityName[],
+): KernelCapability[] =>
   capabilities.map((capability) =>
     lacking.includes(capability.name)
       ? { ...capability, available: false, detail: 'disabled by --without', hint: null }

@@ -1,7 +1,7 @@
 import { type ProblemCode, ProblemError } from '../../contract/problem.ts';
 
 /** The one thing that happens to a pod at a time. `gone` is final. */
-export type Activity =
+export type PodActivity =
   | { type: 'idle' }
   | { type: 'attaching' }
   | { type: 'planning' }
@@ -13,17 +13,17 @@ export type Activity =
   | { type: 'gone' };
 
 /** An activity that a caller may begin. `gone` is entered from within one. */
-export type StartedActivity = Exclude<Activity, { type: 'idle' } | { type: 'gone' }>;
+export type StartablePodActivity = Exclude<PodActivity, { type: 'idle' } | { type: 'gone' }>;
 
 /** Something with an activity. Only `withPod` and `tryWithPod` change it. */
-export interface Actor {
-  readonly activity: Activity;
+export interface PodActor {
+  readonly activity: PodActivity;
 }
 
 /** Turns the running activity into the next one without letting go of the pod. */
-export type EnterActivity = (next: Activity) => void;
+export type EnterPodActivity = (next: PodActivity) => void;
 
-const descriptions: Record<Activity['type'], string> = {
+const descriptions: Record<PodActivity['type'], string> = {
   idle: 'nothing runs',
   attaching: 'it is being attached',
   planning: 'a migration of it is being planned',
@@ -36,12 +36,12 @@ const descriptions: Record<Activity['type'], string> = {
 };
 
 /** Describes an activity in a clause, for error texts and checks of a plan. */
-export const describeActivity = (activity: Activity): string =>
+export const describePodActivity = (activity: PodActivity): string =>
   activity.type === 'migrating'
     ? `migration ${activity.migrationId} is running`
     : descriptions[activity.type];
 
-const codes: Partial<Record<Activity['type'], ProblemCode>> = {
+const codes: Partial<Record<PodActivity['type'], ProblemCode>> = {
   planning: 'migration_running',
   migrating: 'migration_running',
   detaching: 'pod_gone',
@@ -49,8 +49,8 @@ const codes: Partial<Record<Activity['type'], ProblemCode>> = {
 };
 
 /** Returns the 409 problem that names the activity in the way. @param what the refused operation and its pod */
-export const busy = (what: string, activity: Activity): ProblemError =>
-  new ProblemError(codes[activity.type] ?? 'pod_busy', `${what}: ${describeActivity(activity)}`, {
+export const podBusyError = (what: string, activity: PodActivity): ProblemError =>
+  new ProblemError(codes[activity.type] ?? 'pod_busy', `${what}: ${describePodActivity(activity)}`, {
     hint:
       activity.type === 'gone'
         ? 'The pod has ended.'
@@ -60,18 +60,18 @@ export const busy = (what: string, activity: Activity): ProblemError =>
   });
 
 /** An activity that stands in the way of another, as a check of a plan names it. */
-export interface Obstacle {
+export interface BlockingActivity {
   code: ProblemCode;
   detail: string;
 }
 
 /** Returns the activity that an operation would be refused for now; null when it would be done. */
-export const obstacle = ({ activity }: Actor): Obstacle | null =>
+export const findBlockingActivity = ({ activity }: PodActor): BlockingActivity | null =>
   activity.type === 'idle' || activity.type === 'repairing'
     ? null
-    : { code: codes[activity.type] ?? 'pod_busy', detail: describeActivity(activity) };
+    : { code: codes[activity.type] ?? 'pod_busy', detail: describePodActivity(activity) };
 
-const ends = new WeakMap<Actor, Promise<unknown>>();
+const ends = new WeakMap<PodActor, Promise<unknown>>();
 
 /**
  * Does `work` as the pod's only activity. Waits for a running repair, which is Podlane's own and short.
@@ -79,21 +79,21 @@ const ends = new WeakMap<Actor, Promise<unknown>>();
  * @throws ProblemError `migration_running`, `pod_gone`, `pod_busy`: 409 with the activity that holds the pod
  */
 export async function withPod<T>(
-  pod: Actor,
-  activity: StartedActivity,
+  pod: PodActor,
+  activity: StartablePodActivity,
   what: string,
-  work: (enter: EnterActivity) => Promise<T>,
+  work: (enter: EnterPodActivity) => Promise<T>,
 ): Promise<T> {
   while (pod.activity.type === 'repairing') await ends.get(pod);
-  if (pod.activity.type !== 'idle') throw busy(what, pod.activity);
+  if (pod.activity.type !== 'idle') throw podBusyError(what, pod.activity);
   return hold(pod, activity, work);
 }
 
 /** Does `work` as the pod's only activity if the pod is idle. @returns false when it was not, and nothing was done */
 export async function tryWithPod(
-  pod: Actor,
-  activity: StartedActivity,
-  work: (enter: EnterActivity) => Promise<void>,
+  pod: PodActor,
+  activity: StartablePodActivity,
+  work: (enter: EnterPodActivity) => Promise<void>,
 ): Promise<boolean> {
   if (pod.activity.type !== 'idle') return false;
   await hold(pod, activity, work);
@@ -101,9 +101,9 @@ export async function tryWithPod(
 }
 
 async function hold<T>(
-  pod: { activity: Activity },
-  activity: StartedActivity,
-  work: (enter: EnterActivity) => Promise<T>,
+  pod: { activity: PodActivity },
+  activity: StartablePodActivity,
+  work: (enter: EnterPodActivity) => Promise<T>,
 ): Promise<T> {
   pod.activity = activity;
   const running = (async () => {
@@ -123,13 +123,13 @@ async function hold<T>(
 }
 
 /** Returns the id of the running migration, or null. */
-export const migrationOf = ({ activity }: Actor): string | null =>
+export const runningMigrationId = ({ activity }: PodActor): string | null =>
   activity.type === 'migrating' ? activity.migrationId : null;
 
-export const isIdle = ({ activity }: Actor): boolean => activity.type === 'idle';
+export const isPodIdle = ({ activity }: PodActor): boolean => activity.type === 'idle';
 
-export const isGone = ({ activity }: Actor): boolean => activity.type === 'gone';
+export const isPodGone = ({ activity }: PodActor): boolean => activity.type === 'gone';
 
 /** True once the pod is being detached or is gone: its device may be missing without a fault. */
-export const isLeaving = ({ activity }: Actor): boolean =>
+export const isPodLeaving = ({ activity }: PodActor): boolean =>
   activity.type === 'detaching' || activity.type === 'gone';

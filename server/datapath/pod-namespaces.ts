@@ -39,7 +39,7 @@ export function openPodNamespace(pod: NamespaceLocation): PodNamespace {
 }
 
 /** Returns true if the pod's namespace is still at its path. */
-export function namespaceExists(pod: NamespaceLocation): boolean {
+export function podNamespaceExists(pod: NamespaceLocation): boolean {
   const namespace = openIfSame(pod);
   namespace?.close();
   return namespace !== null;

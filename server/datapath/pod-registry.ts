@@ -1,13 +1,13 @@
-import type { DeviceRef } from '../../contract/migration.ts';
+import type { DeviceReference } from '../../contract/migration.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../bpf/slot-layout.ts';
 import type { DeviceRecord, PodRecord } from '../store/records.ts';
-import { type Actor, isGone, migrationOf } from './pod-activity.ts';
-import { temporaryPeerName } from './slot-allocator.ts';
+import { isPodGone, type PodActor, runningMigrationId } from './pod-activity.ts';
+import { formatTemporaryPeerName } from './slot-allocator.ts';
 
 /** A pod in memory: its record, its devices (two during a migration), its activity and conditions. */
-export interface LivePod extends Actor {
+export interface LivePod extends PodActor {
   record: PodRecord;
   /** The device that carries the pod's traffic is last. */
   devices: DeviceRecord[];
@@ -18,7 +18,7 @@ export interface LivePod extends Actor {
 }
 
 /** @param devices of the pod, the one that carries its traffic last */
-export const newLivePod = (record: PodRecord, devices: readonly DeviceRecord[]): LivePod => ({
+export const createLivePod = (record: PodRecord, devices: readonly DeviceRecord[]): LivePod => ({
   record,
   devices: [...devices],
   activity: { type: 'idle' },
@@ -75,24 +75,24 @@ export class PodRegistry {
 }
 
 /** Returns the device that carries the pod's traffic. */
-export function currentDevice({ record, devices }: LivePod): DeviceRecord {
+export function getCurrentDevice({ record, devices }: LivePod): DeviceRecord {
   const device = devices.at(-1);
   if (device === undefined) throw new Error(`${record.namespace}/${record.name} has no device`);
   return device;
 }
 
-export const deviceRef = (
+export const toDeviceRef = (
   device: Pick<DeviceRecord, 'kind' | 'slot' | 'primaryName'>,
   peerName?: string,
-): DeviceRef => ({
+): DeviceReference => ({
   kind: device.kind,
   slot: device.slot,
   primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
-  peer: { name: peerName ?? temporaryPeerName(device.slot), ifindex: peerIfindex(device.slot) },
+  peer: { name: peerName ?? formatTemporaryPeerName(device.slot), ifindex: peerIfindex(device.slot) },
 });
 
-export function podSummary(pod: LivePod): PodSummary {
-  const device = currentDevice(pod);
+export function summarizePod(pod: LivePod): PodSummary {
+  const device = getCurrentDevice(pod);
   return {
     id: pod.record.id,
     number: pod.record.number,
@@ -104,10 +104,10 @@ export function podSummary(pod: LivePod): PodSummary {
     hooks: device.hooks,
     slot: device.slot,
     primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
-    state: isGone(pod) ? 'gone' : migrationOf(pod) === null ? 'running' : 'migrating',
+    state: isPodGone(pod) ? 'gone' : runningMigrationId(pod) === null ? 'running' : 'migrating',
     createdAt: pod.record.createdAt.toISOString(),
     kindSince: device.createdAt.toISOString(),
-    migration: migrationOf(pod),
+    migration: runningMigrationId(pod),
     attention: [...pod.conditions.values()],
   };
 }

@@ -1,9 +1,9 @@
 import type { Event } from '../../contract/event.ts';
 import type { ProblemError } from '../../contract/problem.ts';
 import type { DatapathContext } from './context.ts';
-import { attachFamily } from './device/our-programs.ts';
-import { asProblemError } from './errors.ts';
-import { isGone } from './pod-activity.ts';
+import { attachHookFamily } from './device/our-programs.ts';
+import { wrapAsProblemError } from './errors.ts';
+import { isPodGone } from './pod-activity.ts';
 
 /** The BPF object that Podlane's programs run from, and its replacement by another build. */
 export class RunningBuild {
@@ -42,7 +42,7 @@ export class RunningBuild {
     let done = 0;
     const filters = async () => {
       for (const slot of this.#slotsWithFilters()) {
-        await attachFamily(kernel, slot, 'tc');
+        await attachHookFamily(kernel, slot, 'tc');
         done += 2;
         each(done);
       }
@@ -67,7 +67,7 @@ export class RunningBuild {
   #slotsWithFilters(): number[] {
     return this.#context.registry
       .all()
-      .filter((pod) => !isGone(pod))
+      .filter((pod) => !isPodGone(pod))
       .flatMap((pod) => pod.devices)
       .filter((device) => device.hooks === 'tc')
       .map((device) => device.slot);
@@ -75,5 +75,5 @@ export class RunningBuild {
 }
 
 const rethrow = (error: unknown): never => {
-  throw asProblemError(error);
+  throw wrapAsProblemError(error);
 };

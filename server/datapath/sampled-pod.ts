@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../contract/device.ts';
-import { currentDevice, type LivePod } from './pod-registry.ts';
+import { getCurrentDevice, type LivePod } from './pod-registry.ts';
 
 /** A pod as the sampler reads it. */
 export interface SampledPod {
@@ -15,12 +15,12 @@ export interface SampledPod {
   requests: { ok: number; failed: number } | null;
 }
 
-export const sampledPod = (pod: LivePod): SampledPod => ({
+export const toSampledPod = (pod: LivePod): SampledPod => ({
   id: pod.record.id,
   number: pod.record.number,
   slots: pod.devices.map((device) => device.slot),
   netnsInode: pod.record.netnsInode,
-  kind: currentDevice(pod).kind,
+  kind: getCurrentDevice(pod).kind,
   carried: pod.record.carried,
   requests: pod.requests,
 });

@@ -1,12 +1,12 @@
 import { ProblemError } from '../../contract/problem.ts';
 
-export const primaryName = (slot: number): string => `pl${slot}`;
+export const formatPrimaryName = (slot: number): string => `pl${slot}`;
 /** Names a peer until it becomes the pod's interface. */
-export const temporaryPeerName = (slot: number): string => `pn${slot}`;
+export const formatTemporaryPeerName = (slot: number): string => `pn${slot}`;
 
 /** Returns a locally administered MAC: 02, "pl", then the interface's index minus the base. */
-export const primaryMac = (slot: number): string => mac(2 * slot);
-export const peerMac = (slot: number): string => mac(2 * slot + 1);
+export const formatPrimaryMac = (slot: number): string => mac(2 * slot);
+export const formatPeerMac = (slot: number): string => mac(2 * slot + 1);
 
 const mac = (n: number): string =>
   ['02', '70', '6c', ...[n >> 16, n >> 8, n].map((byte) => (byte & 0xff).toString(16).padStart(2, '0'))].join(

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, type Gzip } from 'node:zlib';
-import { tarEnd, tarHeader, tarPadding } from './tar.ts';
+import { createTarPadding, encodeTarHeader, tarEndMarker } from './tar.ts';
 
 /** Writes a .tar.gz of one folder, file by file, with at most one file in memory. */
 export class DumpArchive {
@@ -33,13 +33,13 @@ export class DumpArchive {
     this.#written = pipeline(this.#gzip, counted, sink);
     // `add` and `finish` throw the error; `abort` ignores it.
     this.#written.catch(() => {});
-    this.#gzip.write(tarHeader({ path: `${folder}/`, bytes: 0, mode: 0o755, modified: new Date() }));
+    this.#gzip.write(encodeTarHeader({ path: `${folder}/`, bytes: 0, mode: 0o755, modified: new Date() }));
   }
 
   /** @param path path below the folder @throws Error of the file system */
   async add(path: string, content: Buffer, modified: Date): Promise<void> {
     const entry = { path: `${this.#folder}/${path}`, bytes: content.length, mode: 0o644, modified };
-    for (const chunk of [tarHeader(entry), content, tarPadding(content.length)]) {
+    for (const chunk of [encodeTarHeader(entry), content, createTarPadding(content.length)]) {
       if (chunk.length === 0 || this.#gzip.write(chunk)) continue;
       await Promise.race([once(this.#gzip, 'drain'), this.#written]);
     }
@@ -47,7 +47,7 @@ export class DumpArchive {
 
   /** Completes the file. @throws Error of the file system, after deleting the file */
   async finish(): Promise<{ bytes: number; sha256: string }> {
-    this.#gzip.end(tarEnd);
+    this.#gzip.end(tarEndMarker);
     try {
       await this.#written;
     } catch (error) {

@@ -1,16 +1,16 @@
-import type { Capability } from '../../contract/node.ts';
-import { problem } from '../../contract/problem.ts';
-import { required } from '../../contract/required.ts';
-import type { DumpFiles, FileContent, FileDescription } from './dump-files.ts';
-import { maxFileBytes } from './dump-files.ts';
-import { runCommand, type ToolName, type Tools } from './external-tools.ts';
+import type { KernelCapability } from '../../contract/node.ts';
+import { problemSchema } from '../../contract/problem.ts';
+import { requireValue } from '../../contract/required.ts';
+import type { DumpFileContent, DumpFileDescription, DumpFiles } from './dump-files.ts';
+import { maxDumpFileSize } from './dump-files.ts';
+import { type ExternalToolName, type ExternalTools, runCommand } from './external-tools.ts';
 
 /** Sends a GET to the agent's API. */
-export type AgentRequest = (path: string) => Promise<{ status: number; body: Buffer }>;
+export type AgentGetRequest = (path: string) => Promise<{ status: number; body: Buffer }>;
 
 /** Data of the agent for a dump. */
-export interface AgentSource {
-  get: AgentRequest;
+export interface AgentDumpSource {
+  get: AgentGetRequest;
   /** Configuration of the agent, without secrets. */
   configuration: object;
   /** Returns the last log lines, and the number of older lines that are lost. */
@@ -20,18 +20,18 @@ export interface AgentSource {
 /** Context that all parts of a dump share. */
 export interface DumpContext {
   files: DumpFiles;
-  tools: Tools;
+  tools: ExternalTools;
   /** Null if no agent responds. */
-  agent: AgentSource | null;
+  agent: AgentDumpSource | null;
   /** Folder of Podlane's pins. */
   pins: string;
-  capabilities(): Capability[] | Promise<Capability[]>;
+  capabilities(): KernelCapability[] | Promise<KernelCapability[]>;
   /** Ids or namespace.name; undefined for the newest pods. */
   pods: readonly string[] | undefined;
 }
 
 /** A network namespace to collect data from. */
-export interface NamespaceTarget {
+export interface DumpTarget {
   /** Folder of its files in the archive: `host`, `pods/shop.cart`. */
   folder: string;
   /** namespace.name; null for the host. */
@@ -42,20 +42,20 @@ export interface NamespaceTarget {
   prefix: string;
 }
 
-export const hostTarget: NamespaceTarget = { folder: 'host', pod: null, fd: null, prefix: '' };
+export const hostDumpTarget: DumpTarget = { folder: 'host', pod: null, fd: null, prefix: '' };
 
 /** Returns the JSON of a GET. @throws Error with the agent's refusal */
-export async function getJson<T>(get: AgentRequest, path: string): Promise<T> {
+export async function fetchAgentJson<T>(get: AgentGetRequest, path: string): Promise<T> {
   const { status, body } = await get(path);
   const text = body.toString('utf8');
-  if (status >= 400) throw new Error(`GET ${path}: ${refusalText(status, text)}`);
+  if (status >= 400) throw new Error(`GET ${path}: ${formatAgentRefusal(status, text)}`);
   return JSON.parse(text) as T;
 }
 
 /** Formats a refusal of the agent: code and detail if it is a problem document. */
-export function refusalText(status: number, text: string): string {
+export function formatAgentRefusal(status: number, text: string): string {
   try {
-    const { code, detail } = problem.parse(JSON.parse(text));
+    const { code, detail } = problemSchema.parse(JSON.parse(text));
     return `${detail} (${code})`;
   } catch {
     return `the agent responded with ${status} ${text.slice(0, 300)}`;
@@ -65,12 +65,12 @@ export function refusalText(status: number, text: string): string {
 const commandWithinMs = 20_000;
 
 /** Describes a file of a namespace. */
-export const fileOf = (
-  place: NamespaceTarget,
+export const describeNamespaceFile = (
+  place: DumpTarget,
   path: string,
   title: string,
   command: string,
-): FileDescription => ({
+): DumpFileDescription => ({
   path: `${place.folder}/${path}`,
   title,
   command: `${place.prefix}${command}`,
@@ -78,15 +78,15 @@ export const fileOf = (
 });
 
 /** Adds the output of a program run in the namespace, or a note that the program is not installed. @returns the output */
-export async function addCommand(
+export async function addCommandOutput(
   { files, tools }: Pick<DumpContext, 'files' | 'tools'>,
-  place: NamespaceTarget,
+  place: DumpTarget,
   path: string,
   title: string,
-  [name, ...args]: [ToolName, ...string[]],
+  [name, ...args]: [ExternalToolName, ...string[]],
 ): Promise<Buffer | null> {
-  const wanted = fileOf(place, path, title, [name, ...args].join(' '));
-  const missing = ([name, ...(place.fd === null ? [] : (['nsenter'] as const))] as ToolName[]).find(
+  const wanted = describeNamespaceFile(place, path, title, [name, ...args].join(' '));
+  const missing = ([name, ...(place.fd === null ? [] : (['nsenter'] as const))] as ExternalToolName[]).find(
     (tool) => tools[tool].file === null,
   );
   if (missing !== undefined) {
@@ -96,13 +96,15 @@ export async function addCommand(
   }
   let printed: Buffer | null = null;
   const enter =
-    place.fd === null ? [] : [required(tools.nsenter.file, 'path of nsenter'), '--net=/proc/self/fd/3', '--'];
+    place.fd === null
+      ? []
+      : [requireValue(tools.nsenter.file, 'path of nsenter'), '--net=/proc/self/fd/3', '--'];
   await files.add(wanted, async () => {
     const { output, problem } = await runCommand(
-      [...enter, required(tools[name].file, `path of ${name}`), ...args],
+      [...enter, requireValue(tools[name].file, `path of ${name}`), ...args],
       {
         withinMs: commandWithinMs,
-        maxBytes: maxFileBytes,
+        maxBytes: maxDumpFileSize,
         signal: files.signal,
         ...(place.fd === null ? {} : { descriptor: place.fd }),
       },
@@ -114,16 +116,19 @@ export async function addCommand(
 }
 
 /** Adds a value as JSON, with integers beyond 2^53 as decimal text. */
-export const addJson = (files: DumpFiles, wanted: FileDescription, read: () => unknown): Promise<void> =>
-  files.add(wanted, async () => completeContent(json(await read())));
+export const addJsonFile = (
+  files: DumpFiles,
+  wanted: DumpFileDescription,
+  read: () => unknown,
+): Promise<void> => files.add(wanted, async () => toCompleteContent(formatDumpJson(await read())));
 
 /** Wraps content without problems. */
-export const completeContent = (content: Buffer | string): FileContent => ({
+export const toCompleteContent = (content: Buffer | string): DumpFileContent => ({
   bytes: typeof content === 'string' ? Buffer.from(content) : content,
   problem: null,
 });
 
-export const json = (value: unknown): string =>
+export const formatDumpJson = (value: unknown): string =>
   `${JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? plain(each) : each), 1)}\n`;
 
 const plain = (value: bigint): number | string =>

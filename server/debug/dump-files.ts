@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { DumpFile, DumpPart, DumpPartName } from '../../contract/dump.ts';
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import type { DumpArchive } from './dump-archive.ts';
 import { redactSecrets } from './redact.ts';
 
 /** Path and title of a file in the archive, and the command whose output it equals. */
-export interface FileDescription {
+export interface DumpFileDescription {
   /** Path below the archive's folder. */
   path: string;
   title: string;
@@ -14,14 +14,14 @@ export interface FileDescription {
   pod?: string;
 }
 
-export interface FileContent {
+export interface DumpFileContent {
   bytes: Buffer;
   /** Why it is incomplete; null if it is complete. */
   problem: string | null;
 }
 
 /** Size limit of a single file. */
-export const maxFileBytes = 16 << 20;
+export const maxDumpFileSize = 16 << 20;
 /** Limit of problems reported in the progress of a part; the manifest has all. */
 const maxReportedProblems = 50;
 /** Size reserved for manifest and index, besides their entries for files. */
@@ -86,7 +86,7 @@ export class DumpFiles {
 
   /** Collects one part and records its errors. Rethrows only if the dump was canceled or the archive cannot be written. */
   async collectPart(name: DumpPartName, part: () => Promise<void>): Promise<void> {
-    this.#part = required(
+    this.#part = requireValue(
       this.parts.find((each) => each.name === name),
       `part ${name}`,
     );
@@ -99,7 +99,7 @@ export class DumpFiles {
       await part();
     } catch (error) {
       this.signal.throwIfAborted();
-      if (error instanceof ArchiveError) throw error;
+      if (error instanceof DumpArchiveError) throw error;
       this.#part.problems.push({ path: `${name}/`, problem: textOf(error) });
     }
     if (this.#omitted > 0)
@@ -117,7 +117,10 @@ export class DumpFiles {
   }
 
   /** Reads a file's content and adds it, or records why it cannot be read. Reads nothing once the size limit is reached. */
-  async add(wanted: FileDescription, read: () => FileContent | Promise<FileContent>): Promise<void> {
+  async add(
+    wanted: DumpFileDescription,
+    read: () => DumpFileContent | Promise<DumpFileContent>,
+  ): Promise<void> {
     this.signal.throwIfAborted();
     if (this.full) {
       this.#omitted += 1;
@@ -125,7 +128,7 @@ export class DumpFiles {
     }
     const takenAt = new Date();
     const before = performance.now();
-    let content: FileContent | null = null;
+    let content: DumpFileContent | null = null;
     let problem: string | null;
     try {
       content = await read();
@@ -137,14 +140,14 @@ export class DumpFiles {
     // A program that failed without output leaves no file; one that succeeded may have no output.
     let bytes = content && (content.bytes.length > 0 || problem === null) ? content.bytes : null;
     if (bytes) bytes = redactSecrets(bytes, this.#secrets);
-    const room = Math.min(this.#left, maxFileBytes);
+    const room = Math.min(this.#left, maxDumpFileSize);
     if (bytes && bytes.length > room) {
       problem = `omitted: ${bytes.length} bytes exceed the remaining ${room}`;
       bytes = null;
     }
     const file: DumpFile = {
       ...wanted,
-      part: required(this.#part, 'part of the dump').name,
+      part: requireValue(this.#part, 'part of the dump').name,
       pod: wanted.pod ?? null,
       takenAt: takenAt.toISOString(),
       ms: Math.round((performance.now() - before) * 10) / 10,
@@ -156,19 +159,19 @@ export class DumpFiles {
   }
 
   /** Records a missing file in the manifest. */
-  noteMissing(wanted: FileDescription, problem: string): Promise<void> {
+  noteMissing(wanted: DumpFileDescription, problem: string): Promise<void> {
     return this.add(wanted, () => ({ bytes: Buffer.alloc(0), problem }));
   }
 
   /** Records a missing file once per part and cause. */
-  async noteMissingOnce(cause: string, wanted: FileDescription, problem: string): Promise<void> {
+  async noteMissingOnce(cause: string, wanted: DumpFileDescription, problem: string): Promise<void> {
     if (this.#noted.has(cause)) return;
     this.#noted.add(cause);
     await this.noteMissing(wanted, problem);
   }
 
   async #store(file: DumpFile, bytes: Buffer | null, takenAt: Date): Promise<void> {
-    const part = required(this.#part, 'part of the dump');
+    const part = requireValue(this.#part, 'part of the dump');
     this.files.push(file);
     this.#left -= (bytes?.length ?? 0) + costOf(file);
     if (file.problem !== null) {
@@ -178,7 +181,7 @@ export class DumpFiles {
     }
     if (bytes) {
       await this.#archive.add(file.path, bytes, takenAt).catch((error) => {
-        throw new ArchiveError(textOf(error), { cause: error });
+        throw new DumpArchiveError(textOf(error), { cause: error });
       });
       part.files += 1;
       part.bytes += bytes.length;
@@ -188,7 +191,7 @@ export class DumpFiles {
 }
 
 /** Thrown if the archive itself cannot be written. */
-export class ArchiveError extends Error {}
+export class DumpArchiveError extends Error {}
 
 /** Estimates the size of a file's entries in manifest and index. */
 const costOf = (file: DumpFile): number => 3 * Buffer.byteLength(JSON.stringify(file)) + 200;

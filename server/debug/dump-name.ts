@@ -1,7 +1,7 @@
 import os from 'node:os';
 
 /** Returns the name of a dump that starts now: `podlane-debug-HOST-20261122T235900Z`. */
-export function dumpName(now: Date): string {
+export function formatDumpName(now: Date): string {
   const host = os
     .hostname()
     .replaceAll(/[^\w.-]/g, '_')

@@ -3,15 +3,15 @@ import { EventEmitter } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Dump, DumpPart, NewDump } from '../../contract/dump.ts';
-import { keptDumpHours, keptDumps } from '../../contract/limits.ts';
-import type { Capability } from '../../contract/node.ts';
+import { dumpRetentionHours, maxStoredDumps } from '../../contract/limits.ts';
+import type { KernelCapability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { required } from '../../contract/required.ts';
-import type { AgentRequest } from './dump-context.ts';
-import { dumpName } from './dump-name.ts';
-import { findTools } from './external-tools.ts';
-import type { LogRing } from './log-ring.ts';
-import { SavedDumps } from './saved-dumps.ts';
+import { requireValue } from '../../contract/required.ts';
+import type { AgentGetRequest } from './dump-context.ts';
+import { formatDumpName } from './dump-name.ts';
+import { findExternalTools } from './external-tools.ts';
+import type { LogLineRing } from './log-ring.ts';
+import { SavedDumpArchives } from './saved-dumps.ts';
 import { takeDump } from './take-dump.ts';
 
 const pruneEveryMs = 3_600_000;
@@ -28,12 +28,12 @@ export interface DumpsOptions {
   folder: string;
   pins: string;
   podlane: string;
-  capabilities(): Capability[];
+  capabilities(): KernelCapability[];
   /** Configuration of the agent, without secrets. */
   configuration: object;
   /** Texts that are redacted in all files. */
   secrets: readonly string[];
-  lines: LogRing;
+  lines: LogLineRing;
   log: Logger;
 }
 
@@ -44,9 +44,9 @@ interface Running {
 }
 
 /** Debug dumps of this node: one runs at a time, and the last few are kept for a day. */
-export class Dumps extends EventEmitter<DumpEvents> {
+export class DebugDumps extends EventEmitter<DumpEvents> {
   readonly #options: DumpsOptions;
-  readonly #saved: SavedDumps;
+  readonly #saved: SavedDumpArchives;
   /** Newest first. */
   #done: Dump[];
   #running: Running | null = null;
@@ -56,7 +56,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
   constructor(options: DumpsOptions) {
     super();
     this.#options = options;
-    this.#saved = new SavedDumps(options.folder);
+    this.#saved = new SavedDumpArchives(options.folder);
     this.#done = this.#saved.load();
     this.#prune();
     this.#pruning = setInterval(() => this.#prune(), pruneEveryMs).unref();
@@ -72,7 +72,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
     const found = this.list().find((each) => each.id === id);
     if (!found)
       throw new ProblemError('dump_not_found', `there is no dump ${id}`, {
-        hint: `GET /api/v1/dumps lists the dumps; the last ${keptDumps} are kept for ${keptDumpHours} hours.`,
+        hint: `GET /api/v1/dumps lists the dumps; the last ${maxStoredDumps} are kept for ${dumpRetentionHours} hours.`,
       });
     return found;
   }
@@ -81,7 +81,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
    * Starts a dump; `dump` events report its progress.
    * @param get sends a GET to the agent's API @throws ProblemError `dump_running`, `unprocessable`
    */
-  start(wanted: NewDump, actor: string, get: AgentRequest): Dump {
+  start(wanted: NewDump, actor: string, get: AgentGetRequest): Dump {
     if (this.#running)
       throw new ProblemError('dump_running', `dump ${this.#running.dump.id} is in progress`, {
         hint: 'Wait for it, or cancel it with DELETE /api/v1/dumps/:id.',
@@ -101,7 +101,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
     const now = new Date();
     const running: Dump = {
       id: randomUUID(),
-      name: dumpName(now),
+      name: formatDumpName(now),
       actor,
       state: 'running',
       reason: null,
@@ -139,7 +139,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
     return {
       file: this.#saved.archive(id),
       name: `${name}.tar.gz`,
-      bytes: required(archiveBytes, 'size of the archive'),
+      bytes: requireValue(archiveBytes, 'size of the archive'),
     };
   }
 
@@ -154,7 +154,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
   async #run(
     running: Dump,
     { maxBytes, pods, parts }: NewDump,
-    get: AgentRequest,
+    get: AgentGetRequest,
     signal: AbortSignal,
   ): Promise<void> {
     const { lines, configuration, pins, podlane, capabilities, secrets, log } = this.#options;
@@ -166,7 +166,7 @@ export class Dumps extends EventEmitter<DumpEvents> {
         maxBytes,
         pods,
         parts,
-        tools: await findTools(),
+        tools: await findExternalTools(),
         agent: { get, configuration, log: () => ({ text: lines.text(), dropped: lines.evicted }) },
         pins,
         podlane,
@@ -201,9 +201,9 @@ export class Dumps extends EventEmitter<DumpEvents> {
   }
 
   #prune(): void {
-    const oldest = Date.now() - keptDumpHours * 3_600_000;
+    const oldest = Date.now() - dumpRetentionHours * 3_600_000;
     const old = this.#done.filter(
-      ({ startedAt }, index) => index >= keptDumps || Date.parse(startedAt) < oldest,
+      ({ startedAt }, index) => index >= maxStoredDumps || Date.parse(startedAt) < oldest,
     );
     for (const { id } of old) this.#delete(id);
   }

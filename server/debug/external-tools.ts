@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 
 /** Programs whose output a dump contains, with the arguments that print the version and the Debian package. */
 const known = {
@@ -10,35 +10,37 @@ const known = {
   bpftool: { version: ['version'], package: 'bpftool' },
   nsenter: { version: ['--version'], package: 'util-linux' },
 } as const;
-export type ToolName = keyof typeof known;
+export type ExternalToolName = keyof typeof known;
 
-export interface Tool {
+export interface ExternalTool {
   /** Path; null if not installed. */
   file: string | null;
   version: string | null;
   package: string;
 }
-export type Tools = Record<ToolName, Tool>;
+export type ExternalTools = Record<ExternalToolName, ExternalTool>;
 
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const versionWithinMs = 5_000;
 
 /** Finds the programs in a search path, by default that of the environment. */
-export async function findTools(path: string = process.env.PATH || systemPath): Promise<Tools> {
+export async function findExternalTools(
+  path: string = process.env.PATH || systemPath,
+): Promise<ExternalTools> {
   const found = Object.entries(known).map(async ([name, { version, package: packageName }]) => {
     const file =
       path
         .split(delimiter)
         .map((folder) => join(folder, name))
         .find(isExecutable) ?? null;
-    const tool: Tool = { file, version: null, package: packageName };
+    const tool: ExternalTool = { file, version: null, package: packageName };
     if (file !== null) {
       const { output } = await runCommand([file, ...version], { withinMs: versionWithinMs, maxBytes: 4096 });
       tool.version = output.toString('utf8').split('\n')[0]?.trim() || 'unknown';
     }
     return [name, tool];
   });
-  return Object.fromEntries(await Promise.all(found)) as Tools;
+  return Object.fromEntries(await Promise.all(found)) as ExternalTools;
 }
 
 function isExecutable(file: string): boolean {
@@ -50,7 +52,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-export interface CommandBounds {
+export interface CommandLimits {
   withinMs: number;
   /** Size limit of the standard output. */
   maxBytes: number;
@@ -65,11 +67,11 @@ export interface CommandBounds {
  */
 export async function runCommand(
   [file, ...args]: string[],
-  { withinMs, maxBytes, signal, descriptor }: CommandBounds,
+  { withinMs, maxBytes, signal, descriptor }: CommandLimits,
 ): Promise<{ output: Buffer; problem: string | null }> {
   signal?.throwIfAborted();
   const ended = await new Promise<{ output: Buffer; problem: string | null }>((resolve) => {
-    const child: ChildProcess = spawn(required(file, 'path of the tool'), args, {
+    const child: ChildProcess = spawn(requireValue(file, 'path of the tool'), args, {
       stdio: ['ignore', 'pipe', 'pipe', ...(descriptor === undefined ? [] : [descriptor])],
       // The agent's environment may hold tokens, and the program needs none of it.
       env: { PATH: systemPath, LC_ALL: 'C' } as unknown as NodeJS.ProcessEnv,

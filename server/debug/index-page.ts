@@ -1,5 +1,5 @@
 import type { DumpFile, DumpManifest, DumpPart } from '../../contract/dump.ts';
-import type { Capability } from '../../contract/node.ts';
+import type { KernelCapability } from '../../contract/node.ts';
 
 /** Styles of the page, with the values of `app/tokens.css`: an archive is read without the dashboard. */
 const style = `
@@ -35,10 +35,10 @@ const mark =
   '<path d="M0 4.5h3M0 11.5h3M19 4.5h3M19 11.5h3"/><rect x="4" y="1" width="14" height="14" rx="7"/><path d="M11 4.5v7"/></svg>';
 
 /** Renders `index.html` of an archive: its contents, what is missing, and links to the files. It loads nothing else. */
-export function indexPage(
+export function renderDumpIndexPage(
   manifest: DumpManifest,
   parts: readonly DumpPart[],
-  capabilities: readonly Capability[],
+  capabilities: readonly KernelCapability[],
 ): string {
   const { host, files } = manifest;
   const sections = parts.map((part) => ({ ...part, all: files.filter((file) => file.part === part.name) }));

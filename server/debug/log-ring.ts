@@ -1,7 +1,7 @@
 import { redactLine } from './redact.ts';
 
 /** Keeps the agent's last log lines in memory, and evicts the oldest. */
-export class LogRing {
+export class LogLineRing {
   readonly #maxBytes: number;
   #lines: string[] = [];
   #bytes = 0;

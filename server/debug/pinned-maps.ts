@@ -6,7 +6,7 @@ import { openPinned } from '../bpf/pin.ts';
  * Returns the ids of the maps pinned below a folder, read from `map_id:` in /proc/self/fdinfo. Empty if the folder does
  * not exist.
  */
-export function pinnedMapIds(folder: string): number[] {
+export function listPinnedMapIds(folder: string): number[] {
   let entries: Dirent[];
   try {
     entries = readdirSync(folder, { withFileTypes: true, recursive: true });

@@ -1,5 +1,5 @@
 /** Replacement of a secret. */
-export const redacted = '[redacted]';
+export const redactedPlaceholder = '[redacted]';
 
 /** Names of fields whose values are always redacted. */
 const secretField = /token|secret|passw|authorization|cookie|credential|private.?key/i;
@@ -10,7 +10,7 @@ const secretTexts = [/\b((?:bearer|basic)\s+)[\w.~+/=-]+/gi, /([?&]token=)[^&\s"
 export function redactSecrets(bytes: Buffer, secrets: readonly string[]): Buffer {
   if (!secrets.some((secret) => bytes.includes(secret))) return bytes;
   let text = bytes.toString('utf8');
-  for (const secret of secrets) text = text.replaceAll(secret, redacted);
+  for (const secret of secrets) text = text.replaceAll(secret, redactedPlaceholder);
   return Buffer.from(text);
 }
 
@@ -18,7 +18,7 @@ export function redactSecrets(bytes: Buffer, secrets: readonly string[]): Buffer
 export function redactLine(line: string): string {
   try {
     return JSON.stringify(
-      JSON.parse(line, (key, value) => (secretField.test(key) ? redacted : redactText(value))),
+      JSON.parse(line, (key, value) => (secretField.test(key) ? redactedPlaceholder : redactText(value))),
     );
   } catch {
     return redactText(line) as string;
@@ -28,4 +28,4 @@ export function redactLine(line: string): string {
 const redactText = (value: unknown): unknown =>
   typeof value !== 'string'
     ? value
-    : secretTexts.reduce((text, pattern) => text.replaceAll(pattern, `$1${redacted}`), value);
+    : secretTexts.reduce((text, pattern) => text.replaceAll(pattern, `$1${redactedPlaceholder}`), value);

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Dump, dump } from '../../contract/dump.ts';
+import { type Dump, dumpSchema } from '../../contract/dump.ts';
 
 /** Folder of finished dumps: an archive and a JSON record for each. */
-export class SavedDumps {
+export class SavedDumpArchives {
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -47,7 +47,7 @@ export class SavedDumps {
 
   #read(id: string): Dump | null {
     try {
-      return dump.parse(JSON.parse(readFileSync(this.#record(id), 'utf8')));
+      return dumpSchema.parse(JSON.parse(readFileSync(this.#record(id), 'utf8')));
     } catch {
       return null;
     }

@@ -1,32 +1,32 @@
 import os from 'node:os';
 import { type DumpManifest, type DumpPart, type DumpPartName, dumpPartNames } from '../../contract/dump.ts';
 import { bootId } from '../kernel/procfs.ts';
-import { collectAgent } from './collectors/agent.ts';
-import { collectKernel, collectSysctls } from './collectors/kernel.ts';
-import { collectLog } from './collectors/log.ts';
+import { collectAgentResponses } from './collectors/agent.ts';
+import { collectKernelState, collectSysctls } from './collectors/kernel.ts';
+import { collectAgentLog } from './collectors/log.ts';
 import { collectMaps } from './collectors/maps.ts';
 import { collectNetwork } from './collectors/network.ts';
 import { collectPods } from './collectors/pods.ts';
 import { collectPrograms } from './collectors/programs.ts';
 import { collectStatistics } from './collectors/statistics.ts';
 import { DumpArchive } from './dump-archive.ts';
-import { type DumpContext, hostTarget } from './dump-context.ts';
+import { type DumpContext, hostDumpTarget } from './dump-context.ts';
 import { DumpFiles } from './dump-files.ts';
-import type { ToolName } from './external-tools.ts';
-import { indexPage } from './index-page.ts';
+import type { ExternalToolName } from './external-tools.ts';
+import { renderDumpIndexPage } from './index-page.ts';
 
 const parts: Record<DumpPartName, (context: DumpContext) => Promise<void>> = {
   kernel: async (context) => {
-    await collectKernel(context);
-    await collectSysctls(context, hostTarget);
+    await collectKernelState(context);
+    await collectSysctls(context, hostDumpTarget);
   },
-  network: (context) => collectNetwork(context, hostTarget),
+  network: (context) => collectNetwork(context, hostDumpTarget),
   pods: collectPods,
   programs: collectPrograms,
   maps: collectMaps,
   statistics: collectStatistics,
-  agent: collectAgent,
-  log: collectLog,
+  agent: collectAgentResponses,
+  log: collectAgentLog,
 };
 
 /** Data that archives never contain. */
@@ -80,7 +80,7 @@ export async function takeDump(options: DumpOptions): Promise<DumpResult> {
     const manifest = manifestOf(options, files, takenAt);
     const pages = {
       'manifest.json': `${JSON.stringify(manifest, null, 1)}\n`,
-      'index.html': indexPage(manifest, files.parts, await options.capabilities()),
+      'index.html': renderDumpIndexPage(manifest, files.parts, await options.capabilities()),
     };
     for (const [path, text] of Object.entries(pages)) await archive.add(path, Buffer.from(text), takenAt);
     options.signal.throwIfAborted();
@@ -102,7 +102,7 @@ function manifestOf(options: DumpOptions, files: DumpFiles, takenAt: Date): Dump
     host: { name: os.hostname(), kernel: os.release(), machine: os.machine(), bootId: bootId() },
     podlane: options.podlane,
     agent: options.agent !== null,
-    tools: (Object.keys(tools) as ToolName[]).map((name) => ({ name, version: tools[name].version })),
+    tools: (Object.keys(tools) as ExternalToolName[]).map((name) => ({ name, version: tools[name].version })),
     maxBytes: options.maxBytes,
     leftOut,
     files: files.files,

@@ -16,7 +16,7 @@ export interface TarEntry {
  * 100, uid 108, gid 116, size 124, mtime 136, checksum 148, type 156, magic and version 257, prefix 345; numbers octal.
  * @throws RangeError if the path is too long
  */
-export function tarHeader({ path, bytes, mode, modified }: TarEntry): Buffer {
+export function encodeTarHeader({ path, bytes, mode, modified }: TarEntry): Buffer {
   const { name, prefix } = splitPath(path);
   const header = Buffer.alloc(blockBytes);
   const octal = (value: number, offset: number, length: number) =>
@@ -38,11 +38,11 @@ export function tarHeader({ path, bytes, mode, modified }: TarEntry): Buffer {
 }
 
 /** Returns the padding after a file's bytes, up to the next block. */
-export const tarPadding = (bytes: number): Buffer =>
+export const createTarPadding = (bytes: number): Buffer =>
   Buffer.alloc((blockBytes - (bytes % blockBytes)) % blockBytes);
 
 /** End-of-archive marker: two zero blocks. */
-export const tarEnd: Buffer = Buffer.alloc(2 * blockBytes);
+export const tarEndMarker: Buffer = Buffer.alloc(2 * blockBytes);
 
 function splitPath(path: string): { name: string; prefix: string } {
   if (Buffer.byteLength(path) <= nameBytes) return { name: path, prefix: '' };

@@ -3,25 +3,25 @@ import type { Logger } from 'pino';
 import type { Node } from '../../contract/node.ts';
 import type { AccessRules } from '../acl/access-rules.ts';
 import type { PodDropCounters } from '../counters/pod-drops.ts';
-import type { SampleEvents, Sampler } from '../counters/sampler.ts';
-import type { BatchEvents, Batches } from '../datapath/batch/batches.ts';
+import type { CounterSampler, SampleEvents } from '../counters/sampler.ts';
+import type { BatchController, BatchEvents } from '../datapath/batch/batches.ts';
 import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
 import type { Guard } from '../datapath/guard/guard.ts';
 import type { UserPrograms } from '../datapath/user-programs/user-programs.ts';
-import type { DumpEvents, Dumps } from '../debug/dumps.ts';
+import type { DebugDumps, DumpEvents } from '../debug/dumps.ts';
 import type { DatapathBuilds } from '../programs/builds.ts';
 import type { BpfMaps } from '../programs/maps.ts';
 import type { BpfPrograms } from '../programs/programs.ts';
 import type { HistoryStore } from '../store/port.ts';
-import type { Captures } from '../trace/captures.ts';
-import type { Traces } from '../trace/traces.ts';
+import type { PacketCaptures } from '../trace/captures.ts';
+import type { PacketTraces } from '../trace/traces.ts';
 import type { VerdictRecorder } from '../trace/verdicts.ts';
 
 /**
  * The agent as its listeners see it: the methods of each capability that HTTP and the stream call. Methods of a pod
  * take the id that `pods.find` returns; those that take an id which may be unknown throw ProblemError `…_not_found`.
  */
-export interface Agent {
+export interface AgentServices {
   pods: EventEmitter<DatapathEvents> &
     Pick<
       Datapath,
@@ -38,15 +38,19 @@ export interface Agent {
       | 'setRedirect'
       | 'reportTraffic'
     >;
-  batches: EventEmitter<BatchEvents> & Pick<Batches, 'plan' | 'start' | 'pause' | 'resume' | 'stop' | 'get'>;
-  sampler: EventEmitter<SampleEvents> & Pick<Sampler, 'latest' | 'previous' | 'node' | 'watch'>;
+  batches: EventEmitter<BatchEvents> &
+    Pick<BatchController, 'plan' | 'start' | 'pause' | 'resume' | 'stop' | 'get'>;
+  sampler: EventEmitter<SampleEvents> & Pick<CounterSampler, 'latest' | 'previous' | 'node' | 'watch'>;
   drops: Pick<PodDropCounters, 'of' | 'kernel'>;
   guard: Pick<Guard, 'node' | 'chooseForNode' | 'of' | 'chooseForPod' | 'resume'>;
   builds: Pick<DatapathBuilds, 'list' | 'signers' | 'add' | 'remove' | 'activate' | 'rollBack'>;
   userPrograms: Pick<UserPrograms, 'list' | 'attach' | 'detach'>;
-  dumps: EventEmitter<DumpEvents> & Pick<Dumps, 'list' | 'get' | 'start' | 'remove' | 'archive'>;
+  dumps: EventEmitter<DumpEvents> & Pick<DebugDumps, 'list' | 'get' | 'start' | 'remove' | 'archive'>;
   maps: Pick<BpfMaps, 'list' | 'get' | 'entries' | 'export' | 'write' | 'remove'>;
-  programs: Pick<BpfPrograms, 'list' | 'get' | 'instructions' | 'links' | 'keepStatisticsOn' | 'chooseStatistics'>;
+  programs: Pick<
+    BpfPrograms,
+    'list' | 'get' | 'instructions' | 'links' | 'keepStatisticsOn' | 'chooseStatistics'
+  >;
   rules: Pick<
     AccessRules,
     | 'active'
@@ -65,8 +69,8 @@ export interface Agent {
     | 'rollBack'
   >;
   verdicts: Pick<VerdictRecorder, 'page' | 'counts' | 'losses' | 'matching' | 'watch'>;
-  traces: Pick<Traces, 'start' | 'list' | 'get' | 'stop' | 'watch'>;
-  captures: Pick<Captures, 'open'>;
+  traces: Pick<PacketTraces, 'start' | 'list' | 'get' | 'stop' | 'watch'>;
+  captures: Pick<PacketCaptures, 'open'>;
   store: HistoryStore;
   node(): Node;
   /** True if the agent runs for the lab and accepts reports of its traffic. */

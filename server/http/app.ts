@@ -6,11 +6,11 @@ import Fastify, {
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ProblemError } from '../../contract/problem.ts';
-import type { Agent } from './agent.ts';
-import { handleErrors, sendProblem } from './error-handler.ts';
-import { rejectOtherMethods } from './method-not-allowed.ts';
+import type { AgentServices } from './agent.ts';
+import { registerErrorHandler, sendProblem } from './error-handler.ts';
+import { registerMethodNotAllowed } from './method-not-allowed.ts';
 import { openapiRoute, registerOpenapi } from './openapi.ts';
-import { requireRoles } from './role.ts';
+import { registerRoleChecks } from './role.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { buildRoutes } from './routes/builds.ts';
 import { captureRoutes } from './routes/capture.ts';
@@ -25,7 +25,7 @@ import { metricRoutes } from './routes/metrics.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { nodeSettingRoutes } from './routes/node-settings.ts';
-import { podHookRoutes } from './routes/pod-hooks.ts';
+import { hookPlacementRoutes } from './routes/pod-hooks.ts';
 import { podRoutes } from './routes/pods.ts';
 import { programRoutes } from './routes/programs.ts';
 import { ruleRoutes } from './routes/rules.ts';
@@ -40,14 +40,17 @@ const maxBodyBytes = 1 << 20;
 /** Longest path parameter, percent-encoded. Names of access rules are the longest. */
 const maxParamLength = 1200;
 
-export interface AppOptions {
+export interface ApiAppOptions {
   version: string;
   /** Called with each request before anything else; throws ProblemError to reject it. */
   admit?: (request: FastifyRequest['raw']) => void;
 }
 
 /** Builds the REST API under `/api/v1` as a Fastify app that does not listen yet. */
-export async function buildApp(agent: Agent, { version, admit }: AppOptions): Promise<FastifyInstance> {
+export async function buildApiApp(
+  agent: AgentServices,
+  { version, admit }: ApiAppOptions,
+): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: agent.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -60,18 +63,18 @@ export async function buildApp(agent: Agent, { version, admit }: AppOptions): Pr
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  handleErrors(app);
+  registerErrorHandler(app);
   rejectWhileStopping(app);
   if (admit !== undefined) app.addHook('onRequest', async ({ raw }) => admit(raw));
-  requireRoles(app);
-  const refuseOthers = rejectOtherMethods(app);
+  registerRoleChecks(app);
+  const refuseOthers = registerMethodNotAllowed(app);
   await registerOpenapi(app, version);
   const routes = [
     nodeRoutes,
     nodeSettingRoutes,
     podRoutes,
     userProgramRoutes,
-    podHookRoutes,
+    hookPlacementRoutes,
     dropRoutes,
     guardRoutes,
     ruleRoutes,

@@ -2,10 +2,10 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { type Problem, ProblemError } from '../../contract/problem.ts';
 
-export const problemType = 'application/problem+json';
+export const problemMediaType = 'application/problem+json';
 
 /** Answers errors as RFC 9457 problem details. An error that is not a ProblemError is logged and answered as `internal`. */
-export function handleErrors(app: FastifyInstance): void {
+export function registerErrorHandler(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(error, request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -23,7 +23,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (problem.status >= 500)
     request.log.error({ err: error, code: problem.code }, `${request.method} ${request.url}`);
   // Sent as text: every problem passes here, so no serializer has to validate it again.
-  return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
+  return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
 }
 
 function toProblem(error: unknown, { method, url }: FastifyRequest): Problem {

@@ -7,7 +7,7 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
  * Answers 405 with `Allow` to methods that a resource does not support. Call it before the routes are registered.
  * @returns a function to call after the last route is registered
  */
-export function rejectOtherMethods(app: FastifyInstance): () => void {
+export function registerMethodNotAllowed(app: FastifyInstance): () => void {
   const supported = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     const known = supported.get(url) ?? new Set();

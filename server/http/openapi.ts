@@ -7,54 +7,54 @@ import {
   type FastifyPluginAsyncZod,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { rule, ruleSet } from '../../contract/acl.ts';
-import { batch, batchPlan, batchPod, batchSummary } from '../../contract/batch.ts';
-import { activation, build, userProgram } from '../../contract/build.ts';
-import { attachedProgram, device, deviceEnd } from '../../contract/device.ts';
-import { dump, dumpPart } from '../../contract/dump.ts';
-import { event } from '../../contract/event.ts';
-import { guardThresholds } from '../../contract/guard.ts';
-import { migration, migrationPlan } from '../../contract/migration.ts';
-import { node } from '../../contract/node.ts';
-import { pathHop, podPath } from '../../contract/path.ts';
-import { pod, podSummary } from '../../contract/pod.ts';
-import { problem } from '../../contract/problem.ts';
-import { activeRules, ruleEntry, stagedRules } from '../../contract/rules.ts';
-import { trace, tracePacket, traceSummary } from '../../contract/trace.ts';
-import { verdict } from '../../contract/verdict.ts';
+import { ruleSchema, ruleSetSchema } from '../../contract/acl.ts';
+import { batchPlanSchema, batchPodSchema, batchSchema, batchSummarySchema } from '../../contract/batch.ts';
+import { buildActivationSchema, buildSchema, userProgramSchema } from '../../contract/build.ts';
+import { attachedProgramSchema, deviceEndSchema, deviceSchema } from '../../contract/device.ts';
+import { dumpPartSchema, dumpSchema } from '../../contract/dump.ts';
+import { eventSchema } from '../../contract/event.ts';
+import { guardThresholdsSchema } from '../../contract/guard.ts';
+import { migrationPlanSchema, migrationSchema } from '../../contract/migration.ts';
+import { nodeSchema } from '../../contract/node.ts';
+import { pathHopSchema, podPathSchema } from '../../contract/path.ts';
+import { podSchema, podSummarySchema } from '../../contract/pod.ts';
+import { problemSchema } from '../../contract/problem.ts';
+import { activeRulesSchema, ruleEntrySchema, stagedRulesSchema } from '../../contract/rules.ts';
+import { tracePacketSchema, traceSchema, traceSummarySchema } from '../../contract/trace.ts';
+import { verdictSchema } from '../../contract/verdict.ts';
 
 const components = {
-  Activation: activation,
-  Build: build,
-  UserProgram: userProgram,
-  ActiveRules: activeRules,
-  StagedRules: stagedRules,
-  Rule: rule,
-  RuleEntry: ruleEntry,
-  RuleSet: ruleSet,
-  Batch: batch,
-  BatchPlan: batchPlan,
-  BatchPod: batchPod,
-  BatchSummary: batchSummary,
-  AttachedProgram: attachedProgram,
-  Device: device,
-  DeviceEnd: deviceEnd,
-  Event: event,
-  Dump: dump,
-  DumpPart: dumpPart,
-  GuardThresholds: guardThresholds,
-  Migration: migration,
-  MigrationPlan: migrationPlan,
-  Node: node,
-  PathHop: pathHop,
-  Trace: trace,
-  TracePacket: tracePacket,
-  TraceSummary: traceSummary,
-  Verdict: verdict,
-  Pod: pod,
-  PodPath: podPath,
-  PodSummary: podSummary,
-  Problem: problem,
+  Activation: buildActivationSchema,
+  Build: buildSchema,
+  UserProgram: userProgramSchema,
+  ActiveRules: activeRulesSchema,
+  StagedRules: stagedRulesSchema,
+  Rule: ruleSchema,
+  RuleEntry: ruleEntrySchema,
+  RuleSet: ruleSetSchema,
+  Batch: batchSchema,
+  BatchPlan: batchPlanSchema,
+  BatchPod: batchPodSchema,
+  BatchSummary: batchSummarySchema,
+  AttachedProgram: attachedProgramSchema,
+  Device: deviceSchema,
+  DeviceEnd: deviceEndSchema,
+  Event: eventSchema,
+  Dump: dumpSchema,
+  DumpPart: dumpPartSchema,
+  GuardThresholds: guardThresholdsSchema,
+  Migration: migrationSchema,
+  MigrationPlan: migrationPlanSchema,
+  Node: nodeSchema,
+  PathHop: pathHopSchema,
+  Trace: traceSchema,
+  TracePacket: tracePacketSchema,
+  TraceSummary: traceSummarySchema,
+  Verdict: verdictSchema,
+  Pod: podSchema,
+  PodPath: podPathSchema,
+  PodSummary: podSummarySchema,
+  Problem: problemSchema,
 };
 
 /** Collects the routes' schemas into one OpenAPI 3.1 document. Call it before the routes are registered. */
@@ -112,7 +112,7 @@ function tidyDocument(api: ApiDocument): ApiDocument {
 export const problemResponses = {
   default: {
     description: 'The request was rejected or failed',
-    content: { 'application/problem+json': { schema: problem } },
+    content: { 'application/problem+json': { schema: problemSchema } },
   },
 };
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { listQuery } from '../../contract/list.ts';
+import { listQuerySchema } from '../../contract/list.ts';
 import type { Page } from '../store/records.ts';
-import type { Agent } from './agent.ts';
+import type { AgentServices } from './agent.ts';
 import { resolvePodId } from './pod-ref.ts';
 
 /** Lists are paged by the number of an item, which `next` of a page holds. */
@@ -12,11 +12,13 @@ const before = z
   .describe('`next` of the previous page');
 
 /** Query of a list. */
-export const pageQuery = listQuery.omit({ pod: true }).extend({ before });
+export const pageQuerySchema = listQuerySchema.omit({ pod: true }).extend({ before });
 
 /** Query of a list that can be limited to one pod. */
-export const podPageQuery = listQuery.extend({ before });
+export const podPageQuerySchema = listQuerySchema.extend({ before });
 
 /** Returns the query as a page of the store, with the pod's id in place of its name. */
-export const storePage = (agent: Agent, { pod, ...page }: z.infer<typeof podPageQuery>): Page =>
-  pod === undefined ? page : { ...page, pod: resolvePodId(agent, pod) };
+export const toStorePage = (
+  agent: AgentServices,
+  { pod, ...page }: z.infer<typeof podPageQuerySchema>,
+): Page => (pod === undefined ? page : { ...page, pod: resolvePodId(agent, pod) });

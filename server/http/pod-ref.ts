@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { ProblemError } from '../../contract/problem.ts';
-import type { Agent } from './agent.ts';
+import type { AgentServices } from './agent.ts';
 
 /** Path parameter that names a pod. */
-export const podParams = z.object({ id: z.string().describe('Pod id, or `namespace.name`') });
+export const podParamsSchema = z.object({ id: z.string().describe('Pod id, or `namespace.name`') });
 
 /** Returns the id of a pod given by id or name. The name of a removed pod is unknown: what is given counts as its id. */
-export function resolvePodId(agent: Pick<Agent, 'pods'>, idOrName: string): string {
+export function resolvePodId(agent: Pick<AgentServices, 'pods'>, idOrName: string): string {
   try {
     return agent.pods.find(idOrName);
   } catch (error) {

@@ -1,11 +1,11 @@
 import { ProblemError } from '../../contract/problem.ts';
-import type { Precondition } from '../acl/rule-change.ts';
+import type { RulePrecondition } from '../acl/rule-change.ts';
 
 /**
  * Returns the precondition of an If-Match header (RFC 9110 13.1.1): the resource still has one of the ETags that the
  * client names. Without the header there is none.
  */
-export function ifMatch(header: string | undefined): Precondition | undefined {
+export function parseIfMatch(header: string | undefined): RulePrecondition | undefined {
   if (header === undefined) return undefined;
   const etags = header.split(',').map((etag) =>
     etag

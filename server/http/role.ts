@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ProblemError } from '../../contract/problem.ts';
-import { mayAct, type Role } from '../../contract/roles.ts';
-import { role } from '../../contract/session.ts';
+import { type Role, roleIncludes } from '../../contract/roles.ts';
+import { roleSchema } from '../../contract/session.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -15,15 +15,15 @@ declare module 'fastify' {
  * Returns the caller's role, which the gateway sets in `x-podlane-role`. Without the header the caller uses the socket
  * itself or has the agent's token, and is an admin. A header with an unknown role counts as `viewer`.
  */
-export function roleOf({ 'x-podlane-role': header }: IncomingHttpHeaders): Role {
+export function readRole({ 'x-podlane-role': header }: IncomingHttpHeaders): Role {
   if (header === undefined) return 'admin';
-  return role.safeParse(header).data ?? 'viewer';
+  return roleSchema.safeParse(header).data ?? 'viewer';
 }
 
 /** @throws ProblemError `forbidden`: the caller's role is less than `needed` */
 export function requireRole({ method, url, headers }: FastifyRequest, needed: Role): void {
-  const has = roleOf(headers);
-  if (mayAct(has, needed)) return;
+  const has = readRole(headers);
+  if (roleIncludes(has, needed)) return;
   throw new ProblemError(
     'forbidden',
     `${method} ${url.slice(0, 200)} requires the role ${needed}; this session has ${has}`,
@@ -34,7 +34,7 @@ export function requireRole({ method, url, headers }: FastifyRequest, needed: Ro
 }
 
 /** Checks the role of each route's caller before the body is read. Call it before the routes are registered. */
-export function requireRoles(app: FastifyInstance): void {
+export function registerRoleChecks(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     if (request.is404) return;
     const reads = request.method === 'GET' || request.method === 'HEAD';

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import type { Capability, CapabilityName } from '../../contract/node.ts';
+import type { KernelCapability, KernelCapabilityName } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { type Btf, readVmlinuxBtf, vmlinuxPath } from '../bpf/btf.ts';
 import { addClsact, deleteClsact } from '../netlink/clsact.ts';
@@ -29,7 +29,7 @@ interface ProbeNamespace {
 }
 
 interface Probe {
-  name: CapabilityName;
+  name: KernelCapabilityName;
   /** First mainline kernel version with the feature; distributions may have backported it. */
   since: `${number}.${number}`;
   /** Kernel configuration options that the feature needs. */
@@ -137,13 +137,13 @@ export const capabilityProbes: readonly Probe[] = [
  * distributions backport features and leave them out.
  * @throws ProblemError when no namespace can be created
  */
-export async function probeCapabilities(): Promise<Capability[]> {
+export async function probeCapabilities(): Promise<KernelCapability[]> {
   const namespace = createNamespace();
   const socket = NetlinkSocket.inNamespace(namespace.fd);
   let btf: Promise<Btf> | undefined;
   const context: ProbeNamespace = { namespace, socket, btf: () => (btf ??= readVmlinuxBtf()) };
   try {
-    const capabilities: Capability[] = [];
+    const capabilities: KernelCapability[] = [];
     for (const probe of capabilityProbes) {
       const { name } = probe;
       try {

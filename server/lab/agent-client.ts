@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ProblemError, problem } from '../../contract/problem.ts';
+import { ProblemError, problemSchema } from '../../contract/problem.ts';
 
 /** Endpoint of an agent: a Unix socket, or TCP with its token. */
 export type AgentEndpoint = { socketPath: string } | { host: string; port: number; token: string };
@@ -48,7 +48,7 @@ export async function requestAgent(
   );
   const json: unknown = responseText === '' ? null : JSON.parse(responseText);
   if (status < 400) return json;
-  const reported = problem.safeParse(json);
+  const reported = problemSchema.safeParse(json);
   if (!reported.success)
     throw new ProblemError(
       'internal',

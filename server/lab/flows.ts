@@ -1,9 +1,9 @@
 /** Transport of a flow: kept-alive TCP connections, one TCP connection per request, UDP, or UDP bursts. */
-export type FlowType = 'tcp' | 'short' | 'udp' | 'burst';
+export type LabFlowType = 'tcp' | 'short' | 'udp' | 'burst';
 
 /** Requests of the pod of app `from` to the pod of app `to`. */
-export interface Flow {
-  type: FlowType;
+export interface LabFlow {
+  type: LabFlowType;
   from: string;
   to: string;
   /** Requests per second at full rate; bursts per second for `burst`. */
@@ -14,13 +14,13 @@ export interface Flow {
 }
 
 const flow = (
-  type: FlowType,
+  type: LabFlowType,
   from: string,
   to: string,
   rate: number,
   request: number,
   reply: number,
-): Flow => ({
+): LabFlow => ({
   type,
   from,
   to,
@@ -30,7 +30,7 @@ const flow = (
 });
 
 /** Flows of the lab. Every pod is the client of at least one, so that every pod counts requests. */
-export const labFlows: readonly Flow[] = [
+export const labFlows: readonly LabFlow[] = [
   flow('tcp', 'web', 'cart', 60, 220, 900),
   flow('tcp', 'web', 'catalogue', 50, 180, 6000),
   flow('tcp', 'cart', 'payments', 25, 400, 300),
@@ -54,7 +54,7 @@ export const labFlows: readonly Flow[] = [
 ];
 
 /** Port of every server, TCP and UDP. */
-export const serverPort = 8080;
+export const labServerPort = 8080;
 
 /**
  * Returns the factor of a flow's load at a moment, between 0.55 and 1.45: slow waves that differ by flow, so that charts
@@ -62,7 +62,7 @@ export const serverPort = 8080;
  * @param index index of the flow in `labFlows`
  * @param seconds seconds since the start
  */
-export function loadFactor(index: number, seconds: number): number {
+export function computeLoadFactor(index: number, seconds: number): number {
   const period = 40 + ((index * 17) % 50);
   return (
     1 + 0.3 * Math.sin((2 * Math.PI * seconds) / period + index) + 0.15 * Math.sin(seconds / 3 + 2 * index)

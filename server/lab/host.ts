@@ -11,7 +11,7 @@ import { addRoute } from '../netlink/route.ts';
 import { withNamespace } from '../netlink/setns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
-import { labHostNetnsName, labNetnsName, labPodNetwork, outsideService } from './names.ts';
+import { formatLabHostNetnsName, formatLabNetnsName, labOutsideService, labPodCidr } from './names.ts';
 
 const mtu = 1500;
 
@@ -20,9 +20,9 @@ const mtu = 1500;
  * @param own true creates a host namespace; false uses the one of this process (in a guest)
  */
 export async function createLabHost(lab: string, { own }: { own: boolean }): Promise<void> {
-  if (own) await setLoopbackUp(createNamedNamespace(labHostNetnsName(lab)));
-  using host = own ? openNamespace(`/run/netns/${labHostNetnsName(lab)}`) : currentNamespace();
-  const outsidePath = createNamedNamespace(labNetnsName(lab, outsideService.app));
+  if (own) await setLoopbackUp(createNamedNamespace(formatLabHostNetnsName(lab)));
+  using host = own ? openNamespace(`/run/netns/${formatLabHostNetnsName(lab)}`) : currentNamespace();
+  const outsidePath = createNamedNamespace(formatLabNetnsName(lab, labOutsideService.app));
   await setLoopbackUp(outsidePath);
   setForwarding(host.fd);
 
@@ -34,21 +34,21 @@ export async function createLabHost(lab: string, { own }: { own: boolean }): Pro
     {
       socket: near,
       name: 'uplink0',
-      address: outsideService.node,
+      address: labOutsideService.node,
       destination: 'default',
-      gateway: outsideService.address,
+      gateway: labOutsideService.address,
     },
     {
       socket: beyond,
       name: 'eth0',
-      address: outsideService.address,
-      destination: labPodNetwork,
-      gateway: outsideService.node,
+      address: labOutsideService.address,
+      destination: labPodCidr,
+      gateway: labOutsideService.node,
     },
   ];
   for (const { socket, name, address } of ends) {
     const ifindex = await ifindexOf(socket, name);
-    await addAddress(socket, ifindex, `${address}/${outsideService.prefix}`);
+    await addAddress(socket, ifindex, `${address}/${labOutsideService.prefix}`);
     await setLink(socket, ifindex, { up: true });
   }
   for (const { socket, name, destination, gateway } of ends) {
@@ -65,8 +65,8 @@ async function ifindexOf(socket: NetlinkSocket, name: string): Promise<number> {
 
 /** Removes what `createLabHost` creates, including what an earlier lab of this name left. */
 export function removeLabHost(lab: string): void {
-  deleteNamedNamespace(labNetnsName(lab, outsideService.app));
-  deleteNamedNamespace(labHostNetnsName(lab));
+  deleteNamedNamespace(formatLabNetnsName(lab, labOutsideService.app));
+  deleteNamedNamespace(formatLabHostNetnsName(lab));
 }
 
 /** Sets the loopback of a new namespace up; its ifindex is always 1. */

@@ -1,17 +1,17 @@
 import { parseArgs } from 'node:util';
-import { type DeviceKind, deviceKind } from '../../contract/device.ts';
+import { type DeviceKind, deviceKindSchema } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { type AgentEndpoint, parseAgentEndpoint, waitForAgent } from './agent-client.ts';
 import { lockLabName } from './name-lock.ts';
-import { labNamePattern, labNetnsPath, labPods, outsideService } from './names.ts';
+import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './names.ts';
 import {
   type AttachedLabPod,
   attachLabPods,
-  createPodNamespaces,
+  createLabPodNamespaces,
   detachLabPods,
   removeLabPods,
 } from './pods.ts';
-import { startTraffic, type TrafficEnd } from './traffic/traffic.ts';
+import { startLabTraffic, type TrafficEndpoint } from './traffic/traffic.ts';
 import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';
 
 const usage = `Usage: node server/lab/main.ts --agent unix:PATH|http://HOST:PORT [options]
@@ -83,7 +83,7 @@ async function run(agent: string): Promise<void> {
   const lab = values.name;
   if (!labNamePattern.test(lab))
     throw new ProblemError('bad_request', `--name ${lab}: expected lowercase letters, digits and -`);
-  const kind = values.kind === undefined ? undefined : deviceKind.parse(values.kind);
+  const kind = values.kind === undefined ? undefined : deviceKindSchema.parse(values.kind);
   const rate = positiveOption('rate');
   const budget = positiveOption('cpu');
   const { signal } = stopping;
@@ -92,20 +92,20 @@ async function run(agent: string): Promise<void> {
   await lockLabName(lab, signal);
   try {
     await removeLabPods(endpoint, lab);
-    await createPodNamespaces(lab);
-    const ends: TrafficEnd[] = labPods.map(({ app, addresses: [address] }) => ({
+    await createLabPodNamespaces(lab);
+    const ends: TrafficEndpoint[] = labPods.map(({ app, addresses: [address] }) => ({
       app,
-      netns: labNetnsPath(lab, app),
+      netns: formatLabNetnsPath(lab, app),
       address: address.replace(/\/.*/, ''),
     }));
     if (values.outside)
       ends.push({
-        app: outsideService.app,
-        netns: labNetnsPath(lab, outsideService.app),
-        address: outsideService.address,
+        app: labOutsideService.app,
+        netns: formatLabNetnsPath(lab, labOutsideService.app),
+        address: labOutsideService.address,
       });
     const attaching = attach(endpoint, lab, { kind, signal });
-    const traffic = await startTraffic(ends, { attached: attaching, rate, budget, signal });
+    const traffic = await startLabTraffic(ends, { attached: attaching, rate, budget, signal });
     const pods = await attaching;
     const reporting = new AbortController();
     const reports = reportTrafficPeriodically(endpoint, pods, traffic, {

@@ -27,7 +27,7 @@ export const labPods: readonly LabPod[] = [
 ];
 
 /** The service beyond the uplink that pods send to. */
-export const outsideService = {
+export const labOutsideService = {
   app: 'outside',
   address: '10.41.0.1',
   node: '10.41.0.2',
@@ -35,16 +35,17 @@ export const outsideService = {
 } as const;
 
 /** Route to all pods, for the namespace outside. */
-export const labPodNetwork = '10.42.0.0/24';
+export const labPodCidr = '10.42.0.0/24';
 
 /** Returns the name of the lab's host namespace. */
-export const labHostNetnsName = (lab: string): string => `podlane-${lab}`;
+export const formatLabHostNetnsName = (lab: string): string => `podlane-${lab}`;
 
 /** Returns the name of the network namespace of a pod, or of the service outside. */
-export const labNetnsName = (lab: string, app: string): string => `podlane-${lab}-${app}`;
+export const formatLabNetnsName = (lab: string, app: string): string => `podlane-${lab}-${app}`;
 
 /** Returns the path of the network namespace of a pod, or of the service outside. */
-export const labNetnsPath = (lab: string, app: string): string => `/run/netns/${labNetnsName(lab, app)}`;
+export const formatLabNetnsPath = (lab: string, app: string): string =>
+  `/run/netns/${formatLabNetnsName(lab, app)}`;
 
 /** Valid names of labs, which become parts of namespace names and paths. */
 export const labNamePattern = /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/;

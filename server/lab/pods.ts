@@ -4,7 +4,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../kernel/netns.ts';
 import { type AgentEndpoint, requestAgent } from './agent-client.ts';
 import { setLoopbackUp } from './host.ts';
-import { type LabPod, labNetnsName, labNetnsPath, labPods } from './names.ts';
+import { formatLabNetnsName, formatLabNetnsPath, type LabPod, labPods } from './names.ts';
 
 /** A pod of the lab with the id that the agent gave it. */
 export interface AttachedLabPod extends LabPod {
@@ -13,8 +13,8 @@ export interface AttachedLabPod extends LabPod {
 }
 
 /** Creates the pods' network namespaces, with loopback only. */
-export async function createPodNamespaces(lab: string): Promise<void> {
-  for (const { app } of labPods) await setLoopbackUp(createNamedNamespace(labNetnsName(lab, app)));
+export async function createLabPodNamespaces(lab: string): Promise<void> {
+  for (const { app } of labPods) await setLoopbackUp(createNamedNamespace(formatLabNetnsName(lab, app)));
 }
 
 /**
@@ -34,7 +34,7 @@ export async function attachLabPods(
   for (const wanted of labPods) {
     signal.throwIfAborted();
     const { app, namespace, name, addresses, labels } = wanted;
-    const netns = labNetnsPath(lab, app);
+    const netns = formatLabNetnsPath(lab, app);
     const body: NewPodInput = { namespace, name, netns, addresses, kind, labels };
     const { id } = (await requestAgent(endpoint, 'POST', '/api/v1/pods', { body })) as Pod;
     made.push({ ...wanted, id, netns });
@@ -62,5 +62,5 @@ export async function detachLabPods(endpoint: AgentEndpoint): Promise<void> {
 /** Detaches the pods and removes their namespaces. */
 export async function removeLabPods(endpoint: AgentEndpoint, lab: string): Promise<void> {
   await detachLabPods(endpoint);
-  for (const { app } of labPods) deleteNamedNamespace(labNetnsName(lab, app));
+  for (const { app } of labPods) deleteNamedNamespace(formatLabNetnsName(lab, app));
 }

@@ -2,7 +2,7 @@ import { setInterval as every } from 'node:timers/promises';
 import type { TrafficReport } from '../../contract/pod.ts';
 import { type AgentEndpoint, requestAgent } from './agent-client.ts';
 import type { AttachedLabPod } from './pods.ts';
-import type { Traffic } from './traffic/traffic.ts';
+import type { LabTraffic } from './traffic/traffic.ts';
 
 /** Milliseconds between two reports. */
 const intervalMs = 500;
@@ -14,7 +14,7 @@ const intervalMs = 500;
 export async function reportTrafficPeriodically(
   endpoint: AgentEndpoint,
   pods: readonly AttachedLabPod[],
-  traffic: Traffic,
+  traffic: LabTraffic,
   { signal, onAgentState }: { signal: AbortSignal; onAgentState(error: Error | null): void },
 ): Promise<void> {
   let reachable = true;
@@ -33,7 +33,7 @@ export async function reportTrafficPeriodically(
 export async function sendTrafficReport(
   endpoint: AgentEndpoint,
   pods: readonly AttachedLabPod[],
-  traffic: Traffic,
+  traffic: LabTraffic,
 ): Promise<Error | null> {
   const counts = traffic.counts();
   const body: TrafficReport = {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { sha256 } from '../../contract/build.ts';
+import { sha256Schema } from '../../contract/build.ts';
 
 const note = z.object({ signature: z.base64(), addedAt: z.iso.datetime(), addedBy: z.string() });
 
@@ -11,7 +11,7 @@ export interface StoredBuild extends z.infer<typeof note> {
   image: Buffer;
 }
 
-export const objectDigest = (image: Buffer): Buffer => createHash('sha256').update(image).digest();
+export const computeObjectDigest = (image: Buffer): Buffer => createHash('sha256').update(image).digest();
 
 /**
  * Folder of the builds that were added. A build is an object `SHA256.bpf.o` and a note `SHA256.json` with its
@@ -36,7 +36,7 @@ export class BuildFiles {
   read(name: string): StoredBuild | null {
     try {
       const image = readFileSync(this.#object(name));
-      if (objectDigest(image).toString('hex') !== name) return null;
+      if (computeObjectDigest(image).toString('hex') !== name) return null;
       return { sha256: name, image, ...note.parse(JSON.parse(readFileSync(this.#note(name), 'utf8'))) };
     } catch {
       return null;
@@ -66,7 +66,7 @@ export class BuildFiles {
     try {
       return readdirSync(this.#folder)
         .map((file) => file.replace(/\.json$/, ''))
-        .filter((name) => sha256.safeParse(name).success);
+        .filter((name) => sha256Schema.safeParse(name).success);
     } catch {
       return [];
     }

@@ -1,21 +1,21 @@
 import { z } from 'zod';
 import {
-  type BuildActivation,
   type Build,
+  type BuildActivation,
   type Builds as BuildList,
   type BuildSigner,
-  sha256,
+  sha256Schema,
 } from '../../contract/build.ts';
 import type { Event } from '../../contract/event.ts';
-import { maxBuilds, maxObjectBytes } from '../../contract/limits.ts';
+import { maxBuilds, maxObjectFileSize } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import type { SettingStore } from '../store/port.ts';
-import { type BuildFiles, objectDigest, type StoredBuild } from './build-files.ts';
+import { type BuildFiles, computeObjectDigest, type StoredBuild } from './build-files.ts';
 import type { TrustedSigners } from './trusted-signers.ts';
 
 /** Stored choice of the build to run. `installed` is the bundled build at the time of the choice. */
-const choice = z.object({ build: sha256, previous: sha256.nullable(), installed: sha256 });
+const choice = z.object({ build: sha256Schema, previous: sha256Schema.nullable(), installed: sha256Schema });
 type Choice = z.infer<typeof choice>;
 
 /** The running datapath. */
@@ -49,7 +49,7 @@ export class DatapathBuilds {
 
   private constructor(options: DatapathBuildsOptions, chosen: Choice | null) {
     this.#options = options;
-    this.#installed = objectDigest(options.installed).toString('hex');
+    this.#installed = computeObjectDigest(options.installed).toString('hex');
     this.#choice = chosen;
   }
 
@@ -122,12 +122,12 @@ export class DatapathBuilds {
    * `verifier_refused`
    */
   async add(image: Buffer, signature: Buffer, actor: string): Promise<Build> {
-    if (image.length > maxObjectBytes)
+    if (image.length > maxObjectFileSize)
       throw new ProblemError(
         'too_large',
-        `add a build of ${image.length} bytes: the limit is ${maxObjectBytes}`,
+        `add a build of ${image.length} bytes: the limit is ${maxObjectFileSize}`,
       );
-    const digest = objectDigest(image);
+    const digest = computeObjectDigest(image);
     const name = digest.toString('hex');
     // Checked before anything parses the object.
     const signer = this.#options.signers.signerOf(digest, signature);
@@ -151,7 +151,7 @@ export class DatapathBuilds {
       addedBy: actor,
     });
     await this.#publish('build.added', `${actor} added build ${short(name)}, signed by ${signer.name}`);
-    return required(
+    return requireValue(
       this.list().items.find((each) => each.sha256 === name),
       `build ${name}`,
     );
@@ -267,7 +267,7 @@ export class DatapathBuilds {
 
   #imageOf({ sha256: name, installed }: Build, what: string): Buffer {
     if (installed) return this.#options.installed;
-    const stored = required(this.#options.files.read(name), `build ${name}`);
+    const stored = requireValue(this.#options.files.read(name), `build ${name}`);
     if (this.#signerOf(stored) === null) throw this.#unsigned(what);
     return stored.image;
   }

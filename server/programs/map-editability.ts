@@ -16,7 +16,7 @@ const compiled = /^(staged_)?(ipcache|pods|policies)|^rule_entries$/;
  * Returns why users may not edit entries of a map; null if they may. Only maps of Podlane are editable, and of those
  * only maps of known types that hold neither counters nor compiled tables.
  */
-export function notEditableReason(
+export function explainNotEditable(
   map: Pick<BpfMap, 'type' | 'name' | 'owner' | 'perCpu' | 'frozen' | 'flagNames' | 'notListed' | 'btfId'>,
 ): string | null {
   const { owner } = map;
@@ -42,7 +42,7 @@ const noteOf = (name: string): string | undefined =>
   Object.entries(editableMaps).find(([start]) => name.startsWith(start))?.[1];
 
 /** Returns what a user should know before editing the map. */
-export function editNote({ name, owner }: Pick<BpfMap, 'name' | 'owner'>): string {
+export function findMapEditNote({ name, owner }: Pick<BpfMap, 'name' | 'owner'>): string {
   const effect = 'running programs use the new value from the next packet on';
   const note = owner.kind === 'podlane' && owner.what !== userProgramOwner ? noteOf(name) : undefined;
   return note === undefined ? effect : `${effect}; ${note}`;

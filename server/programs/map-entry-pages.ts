@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { EntryPage, EntryQuery, MapEntry } from '../../contract/map.ts';
-import { required } from '../../contract/required.ts';
+import type { MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/map.ts';
+import { requireValue } from '../../contract/required.ts';
 import {
   isArrayMapType,
   isPerCpuMapType,
@@ -11,7 +11,7 @@ import {
 } from '../bpf/map-entries.ts';
 import type { MapInfo } from '../bpf/map-info.ts';
 import { mapTypeName } from '../bpf/type-names.ts';
-import { decodeKey, decodeTyped, formatKey, type MapTypes } from './map-types.ts';
+import { type BtfMapTypes, decodeMapKey, decodeTypedValue, formatMapKey } from './map-types.ts';
 
 /** Limits of one search, in entries and ms: at the first of them it returns what it has found. */
 const mostScanned = 200_000;
@@ -20,25 +20,29 @@ const mostMs = 400;
 const turnMs = 8;
 
 /** A map open for reading, with its types. */
-export interface ReadableMap {
+export interface ReadableBpfMap {
   fd: number;
   info: MapInfo;
-  types: MapTypes;
+  types: BtfMapTypes;
 }
 
 /** Returns the entry of a key; null if it does not exist or, with `filled`, if its value is all zeros. */
-export function readEntry({ fd, info, types }: ReadableMap, key: Buffer, filled = false): MapEntry | null {
+export function readMapEntry(
+  { fd, info, types }: ReadableBpfMap,
+  key: Buffer,
+  filled = false,
+): MapEntry | null {
   const type = mapTypeName(info.type);
   const named = () => {
-    const typed = decodeKey(types, key, isArrayMapType(type));
-    return { key: typed, keyText: formatKey(types, type, key, typed), keyHex: key.toString('hex') };
+    const typed = decodeMapKey(types, key, isArrayMapType(type));
+    return { key: typed, keyText: formatMapKey(types, type, key, typed), keyHex: key.toString('hex') };
   };
   try {
     const bytes = lookUpMapEntry(fd, key, lookupValueBytes(info));
     if (bytes === null || (filled && bytes.every((byte) => byte === 0))) return null;
     const value = isPerCpuMapType(type)
       ? null
-      : decodeTyped(types.btf, types.value, bytes.subarray(0, info.valueBytes));
+      : decodeTypedValue(types.btf, types.value, bytes.subarray(0, info.valueBytes));
     return {
       ...named(),
       value,
@@ -51,16 +55,16 @@ export function readEntry({ fd, info, types }: ReadableMap, key: Buffer, filled 
   }
 }
 
-function cpus(bytes: Buffer, info: MapInfo, { btf, value }: MapTypes): MapEntry['value'][] {
+function cpus(bytes: Buffer, info: MapInfo, { btf, value }: BtfMapTypes): MapEntry['value'][] {
   const stride = perCpuValueStride(info);
   return Array.from({ length: bytes.length / stride }, (_, cpu) =>
-    decodeTyped(btf, value, bytes.subarray(cpu * stride, cpu * stride + info.valueBytes)),
+    decodeTypedValue(btf, value, bytes.subarray(cpu * stride, cpu * stride + info.valueBytes)),
   );
 }
 
 /** Yields the entries after `cursor` in the kernel's order; with `filled`, null for a value that is all zeros. Yields to the event loop now and then. */
-export async function* walkEntries(
-  map: ReadableMap,
+export async function* walkMapEntries(
+  map: ReadableBpfMap,
   cursor: Buffer | null,
   filled = false,
 ): AsyncGenerator<{ key: Buffer; entry: MapEntry | null }> {
@@ -68,7 +72,7 @@ export async function* walkEntries(
   // A hash that changes meanwhile may start over again and again: stop after twice its size.
   let left = 2 * map.info.maxEntries + 1;
   for (let key = nextMapKey(map.fd, cursor, map.info.keyBytes); key !== null && left > 0; left -= 1) {
-    yield { key, entry: readEntry(map, key, filled) };
+    yield { key, entry: readMapEntry(map, key, filled) };
     if (performance.now() - turn > turnMs) {
       await breathe();
       turn = performance.now();
@@ -78,21 +82,21 @@ export async function* walkEntries(
 }
 
 /** Reads one page of the entries that match the query. @throws BpfRefusal */
-export async function readEntryPage(map: ReadableMap, query: EntryQuery): Promise<EntryPage> {
+export async function readMapEntryPage(map: ReadableBpfMap, query: MapEntryQuery): Promise<MapEntryPage> {
   const wanted = query.search?.toLowerCase();
   const { cursor, note } = startOf(map, query.cursor);
   const items: MapEntry[] = [];
   const until = performance.now() + mostMs;
   let scanned = 0;
   let last: Buffer | null = null;
-  for await (const { key, entry } of walkEntries(map, cursor, query.filled)) {
+  for await (const { key, entry } of walkMapEntries(map, cursor, query.filled)) {
     // The page is full and there are more: the cursor of the next page is the last key.
     if (items.length === query.limit)
-      return { items, next: required(last, 'last key').toString('hex'), scanned, note };
+      return { items, next: requireValue(last, 'last key').toString('hex'), scanned, note };
     if (scanned >= mostScanned || performance.now() > until)
       return {
         items,
-        next: required(last, 'last key').toString('hex'),
+        next: requireValue(last, 'last key').toString('hex'),
         scanned,
         note: `looked at ${scanned} entries of up to ${map.info.maxEntries}: ask for the next page to go on`,
       };
@@ -106,14 +110,14 @@ export async function readEntryPage(map: ReadableMap, query: EntryQuery): Promis
 
 /** Returns where a page starts. After a deleted key the kernel starts a hash over, which the note reports. */
 function startOf(
-  map: ReadableMap,
+  map: ReadableBpfMap,
   cursor: string | undefined,
 ): { cursor: Buffer | null; note: string | null } {
   if (cursor === undefined) return { cursor: null, note: null };
   const key = Buffer.from(cursor, 'hex');
   if (key.length !== map.info.keyBytes)
     return { cursor: null, note: 'the cursor is no key of this map: starting over' };
-  const there = isArrayMapType(mapTypeName(map.info.type)) || readEntry(map, key) !== null;
+  const there = isArrayMapType(mapTypeName(map.info.type)) || readMapEntry(map, key) !== null;
   return there
     ? { cursor: key, note: null }
     : { cursor: null, note: 'the last entry of the previous page was deleted: starting over' };
@@ -123,8 +127,8 @@ const textOf = ({ keyText: text, key, keyHex, value, cpus: each }: MapEntry): st
   `${text} ${JSON.stringify(key)} ${keyHex} ${JSON.stringify(each ?? value)}`.toLowerCase();
 
 /** Counts the entries of a map, up to `most`. */
-export function countEntries(
-  { fd, info }: Pick<ReadableMap, 'fd' | 'info'>,
+export function countMapEntries(
+  { fd, info }: Pick<ReadableBpfMap, 'fd' | 'info'>,
   most: number,
 ): { entries: number; entriesAtLeast: boolean } {
   if (isArrayMapType(mapTypeName(info.type))) return { entries: info.maxEntries, entriesAtLeast: false };

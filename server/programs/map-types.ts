@@ -7,7 +7,7 @@ import { readLoadedBtf } from '../bpf/loaded-btf.ts';
 import type { MapInfo } from '../bpf/map-info.ts';
 
 /** BTF types of a map's keys and values; without BTF they are shown as hex. */
-export interface MapTypes {
+export interface BtfMapTypes {
   btf: Btf | null;
   key: number;
   value: number;
@@ -16,8 +16,14 @@ export interface MapTypes {
 }
 
 /** Reads the BTF types of a map. Never throws: `untyped` says why BTF is missing or unusable. */
-export function readMapTypes({ btfId, keyTypeId, valueTypeId, valueBytes, keyBytes }: MapInfo): MapTypes {
-  const none = (untyped: string): MapTypes => ({ btf: null, key: 0, value: 0, untyped });
+export function readBtfMapTypes({
+  btfId,
+  keyTypeId,
+  valueTypeId,
+  valueBytes,
+  keyBytes,
+}: MapInfo): BtfMapTypes {
+  const none = (untyped: string): BtfMapTypes => ({ btf: null, key: 0, value: 0, untyped });
   if (btfId === 0) return none('it was created without BTF');
   try {
     const object = readLoadedBtf(btfId);
@@ -34,28 +40,33 @@ export function readMapTypes({ btfId, keyTypeId, valueTypeId, valueBytes, keyByt
   }
 }
 
-export const typeDeclarations = ({
+export const formatTypeDeclarations = ({
   btf,
   key,
   value,
   untyped,
-}: MapTypes): Pick<BpfMapDetail, 'keyType' | 'valueType' | 'untyped'> => {
+}: BtfMapTypes): Pick<BpfMapDetail, 'keyType' | 'valueType' | 'untyped'> => {
   const text = (id: number) =>
     btf === null || id === 0 ? null : { name: cTypeName(btf, id), declaration: cDeclaration(btf, id) };
   return { keyType: text(key), valueType: text(value), untyped };
 };
 
 /** Decodes bytes by their BTF type; without a type, as hex. */
-export function decodeTyped(btf: Btf | null, id: number, bytes: Buffer): TypedValue {
+export function decodeTypedValue(btf: Btf | null, id: number, bytes: Buffer): TypedValue {
   if (btf !== null && id !== 0) return decodeBtfValue(btf, id, bytes);
   return `0x${bytes.toString('hex')}`;
 }
 
-export const decodeKey = ({ btf, key }: MapTypes, bytes: Buffer, isArray: boolean): TypedValue =>
-  isArray && (btf === null || key === 0) ? bytes.readUInt32LE(0) : decodeTyped(btf, key, bytes);
+export const decodeMapKey = ({ btf, key }: BtfMapTypes, bytes: Buffer, isArray: boolean): TypedValue =>
+  isArray && (btf === null || key === 0) ? bytes.readUInt32LE(0) : decodeTypedValue(btf, key, bytes);
 
 /** Formats a key on one line: prefixes of an LPM trie and addresses as text, members as name=value. */
-export function formatKey({ btf, key }: MapTypes, type: string, bytes: Buffer, typed: TypedValue): string {
+export function formatMapKey(
+  { btf, key }: BtfMapTypes,
+  type: string,
+  bytes: Buffer,
+  typed: TypedValue,
+): string {
   if (type === 'lpm_trie' && (bytes.length === 8 || bytes.length === 20)) return prefixText(bytes);
   if (btf === null || key === 0) return String(typed);
   return lineOf(btf, key, bytes, typed, '');

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
-import type { BpfMap, BpfMapDetail, EntryPage, EntryQuery, MapEntry } from '../../contract/map.ts';
+import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/map.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import { BtfValueError, encodeBtfValue } from '../bpf/btf-encode.ts';
 import { listObjectIds, memlockBytes, readFdinfo, withObjectById } from '../bpf/kernel-object.ts';
 import {
@@ -14,10 +14,16 @@ import {
 import { mapFdById, mapInfo } from '../bpf/map-info.ts';
 import { programInfoById } from '../bpf/program-info.ts';
 import { mapFlagNames, mapTypeName } from '../bpf/type-names.ts';
-import { editNote, notEditableReason } from './map-editability.ts';
-import { countEntries, type ReadableMap, readEntry, readEntryPage, walkEntries } from './map-entry-pages.ts';
-import { readMapTypes, typeDeclarations } from './map-types.ts';
-import { type AgentObjects, ObjectOwners } from './object-owners.ts';
+import { explainNotEditable, findMapEditNote } from './map-editability.ts';
+import {
+  countMapEntries,
+  type ReadableBpfMap,
+  readMapEntry,
+  readMapEntryPage,
+  walkMapEntries,
+} from './map-entry-pages.ts';
+import { formatTypeDeclarations, readBtfMapTypes } from './map-types.ts';
+import { type AgentBpfObjects, BpfObjectOwners } from './object-owners.ts';
 import type { BpfScanner } from './scanner.ts';
 
 const mostCounted = 10_000;
@@ -26,7 +32,7 @@ const mostExported = 200_000;
 const mostText = 240;
 
 export interface BpfMapsOptions {
-  ours: AgentObjects;
+  ours: AgentBpfObjects;
   scanner: BpfScanner;
   /** Publishes an event about an edit. */
   recordEdit: (message: string) => Promise<void>;
@@ -42,7 +48,7 @@ export class BpfMaps {
 
   /** Lists all maps, Podlane's first, without counting entries. @throws ProblemError `kernel_refused` */
   async list(): Promise<BpfMap[]> {
-    const owners = new ObjectOwners(this.#options.ours, await this.#options.scanner.scan());
+    const owners = new BpfObjectOwners(this.#options.ours, await this.#options.scanner.scan());
     const users = usersOfMaps();
     return listObjectIds('map')
       .flatMap((id) => withObjectById('map', id, (fd) => describe(fd, owners, users)) ?? [])
@@ -51,20 +57,20 @@ export class BpfMaps {
 
   /** Returns a map with its types and number of entries. @throws ProblemError `map_not_found`, `kernel_refused` */
   async get(id: number): Promise<BpfMapDetail> {
-    const owners = new ObjectOwners(this.#options.ours, await this.#options.scanner.scan());
+    const owners = new BpfObjectOwners(this.#options.ours, await this.#options.scanner.scan());
     const found = withObjectById('map', id, (fd): BpfMapDetail => {
       const map = describe(fd, owners, usersOfMaps());
       const info = mapInfo(fd);
-      const counted = map.notListed === null ? countEntries({ fd, info }, mostCounted) : {};
-      return { ...map, ...counted, ...typeDeclarations(readMapTypes(info)) };
+      const counted = map.notListed === null ? countMapEntries({ fd, info }, mostCounted) : {};
+      return { ...map, ...counted, ...formatTypeDeclarations(readBtfMapTypes(info)) };
     });
     if (found === null) throw gone(id);
     return found;
   }
 
   /** Reads a page of entries. @throws ProblemError `map_not_found`, `kernel_refused`, `unprocessable` if its type has no entries to list */
-  entries(id: number, query: EntryQuery): Promise<EntryPage> {
-    return withMap(id, (map) => readEntryPage(map, query));
+  entries(id: number, query: MapEntryQuery): Promise<MapEntryPage> {
+    return withMap(id, (map) => readMapEntryPage(map, query));
   }
 
   /**
@@ -78,7 +84,7 @@ export class BpfMaps {
       yield `{"map":${JSON.stringify(detail)},"entries":[`;
       let count = 0;
       let note: string | null = null;
-      for await (const { entry } of walkEntries(map, null)) {
+      for await (const { entry } of walkMapEntries(map, null)) {
         if (entry === null) continue;
         if (count === mostExported) {
           note = `truncated after ${mostExported} entries`;
@@ -104,18 +110,18 @@ export class BpfMaps {
       const key =
         keyType === 0
           ? arrayIndex(entry.key, map)
-          : fitted('key', () => encodeBtfValue(required(btf, 'BTF of the map'), keyType, entry.key));
+          : fitted('key', () => encodeBtfValue(requireValue(btf, 'BTF of the map'), keyType, entry.key));
       const value = fitted('value', () =>
-        encodeBtfValue(required(btf, 'BTF of the map'), valueType, entry.value),
+        encodeBtfValue(requireValue(btf, 'BTF of the map'), valueType, entry.value),
       );
-      const before = readEntry(map, key);
+      const before = readMapEntry(map, key);
       writeMapEntry(
         `write an entry of map ${name}`,
         map.fd,
         key,
         Buffer.concat([value], map.info.valueBytes),
       );
-      const after = required(readEntry(map, key), 'entry just written');
+      const after = requireValue(readMapEntry(map, key), 'entry just written');
       const change = before === null ? `is new: ${shown(after)}` : `from ${shown(before)} to ${shown(after)}`;
       await this.#options.recordEdit(`${actor} edited map ${name} (${id}): ${after.keyText} ${change}`);
       return after;
@@ -143,7 +149,7 @@ export class BpfMaps {
           'bad_entry',
           `a key of map ${name} has ${map.info.keyBytes} bytes, not ${key.length}`,
         );
-      const before = readEntry(map, key);
+      const before = readMapEntry(map, key);
       if (before === null || !deleteMapEntry(`delete an entry of map ${name}`, map.fd, key))
         throw new ProblemError('entry_not_found', `map ${name} (${id}) has no entry ${keyHex}`);
       await this.#options.recordEdit(
@@ -176,7 +182,7 @@ function usersOfMaps(): Map<number, number[]> {
   return users;
 }
 
-function describe(fd: number, owners: ObjectOwners, users: ReadonlyMap<number, number[]>): BpfMap {
+function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number, number[]>): BpfMap {
   const info = mapInfo(fd);
   const fdinfo = readFdinfo(fd);
   const type = mapTypeName(info.type);
@@ -200,11 +206,11 @@ function describe(fd: number, owners: ObjectOwners, users: ReadonlyMap<number, n
     programIds,
     perCpu: isPerCpuMapType(type),
   };
-  const notEditable = notEditableReason(map);
-  return { ...map, editNote: notEditable === null ? editNote(map) : null, notEditable };
+  const notEditable = explainNotEditable(map);
+  return { ...map, editNote: notEditable === null ? findMapEditNote(map) : null, notEditable };
 }
 
-function openMap(id: number): ReadableMap {
+function openMap(id: number): ReadableBpfMap {
   const fd = mapFdById(id);
   if (fd === null) throw gone(id);
   try {
@@ -212,14 +218,14 @@ function openMap(id: number): ReadableMap {
     const why = whyNotListable(mapTypeName(info.type));
     if (why !== null)
       throw new ProblemError('unprocessable', `list the entries of map ${info.name} (${id}): ${why}`);
-    return { fd, info, types: readMapTypes(info) };
+    return { fd, info, types: readBtfMapTypes(info) };
   } catch (error) {
     closeSync(fd);
     throw error;
   }
 }
 
-async function withMap<T>(id: number, use: (map: ReadableMap) => Promise<T>): Promise<T> {
+async function withMap<T>(id: number, use: (map: ReadableBpfMap) => Promise<T>): Promise<T> {
   const map = openMap(id);
   try {
     return await use(map);
@@ -240,7 +246,7 @@ function fitted(part: 'key' | 'value', encode: () => Buffer): Buffer {
 }
 
 /** Encodes the key of an array without a key type, such as global data. */
-function arrayIndex(key: unknown, { info }: ReadableMap): Buffer {
+function arrayIndex(key: unknown, { info }: ReadableBpfMap): Buffer {
   if (typeof key !== 'number' || !Number.isInteger(key) || key < 0 || key >= info.maxEntries)
     throw new ProblemError('bad_entry', `key: not an index from 0 to ${info.maxEntries - 1}`, {
       errors: [{ path: 'body.key', message: `not an index from 0 to ${info.maxEntries - 1}` }],

@@ -1,5 +1,5 @@
 /** Returns why no attachment was found for a program, by program type. */
-export function notAttachedReason(type: string): string {
+export function explainNotAttached(type: string): string {
   switch (type) {
     case 'socket_filter':
       return 'unknown: the kernel does not report which sockets have a filter';

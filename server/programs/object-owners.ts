@@ -1,10 +1,10 @@
-import type { BpfOwner, BpfObjectHolder } from '../../contract/program.ts';
-import type { TimedScan } from './scanner.ts';
+import type { BpfObjectHolder, BpfOwner } from '../../contract/program.ts';
+import type { TimedNodeScan } from './scanner.ts';
 
 type Kind = 'program' | 'map' | 'link';
 
 /** Objects that belong to the agent. */
-export interface AgentObjects {
+export interface AgentBpfObjects {
   /** Directory of Podlane's pins. */
   pins: string;
   /** Returns the ids of the running datapath's programs. */
@@ -12,7 +12,7 @@ export interface AgentObjects {
 }
 
 /** Owner of a BPF object, the processes that hold it open, and its pins. */
-export interface Ownership {
+export interface BpfObjectOwnership {
   owner: BpfOwner;
   holders: BpfObjectHolder[];
   pins: string[];
@@ -30,14 +30,14 @@ const folders: Record<string, string> = {
 };
 
 /** Finds the owners of programs, maps and links from the descriptors and pins of one scan. */
-export class ObjectOwners {
-  readonly #ours: AgentObjects;
-  readonly #scan: TimedScan;
+export class BpfObjectOwners {
+  readonly #ours: AgentBpfObjects;
+  readonly #scan: TimedNodeScan;
   readonly #datapath: ReadonlySet<number>;
   readonly #pins = new Map<string, string[]>();
   readonly #holders = new Map<string, BpfObjectHolder[]>();
 
-  constructor(ours: AgentObjects, scan: TimedScan) {
+  constructor(ours: AgentBpfObjects, scan: TimedNodeScan) {
     this.#ours = ours;
     this.#scan = scan;
     this.#datapath = new Set(ours.programIds());
@@ -46,7 +46,7 @@ export class ObjectOwners {
   }
 
   /** Finds a program's owner. Many programs are held only by their link, so the link's owner counts too. */
-  program(id: number): Ownership {
+  program(id: number): BpfObjectOwnership {
     const links = this.#scan.links.filter(({ link }) => link.programId === id);
     return this.#held('program', id, () => {
       for (const { link } of links) {
@@ -63,7 +63,7 @@ export class ObjectOwners {
   }
 
   /** @param programs ids of the programs that use the map */
-  map(id: number, programs: readonly number[]): Ownership {
+  map(id: number, programs: readonly number[]): BpfObjectOwnership {
     return this.#held('map', id, () => {
       for (const program of programs) {
         const { owner } = this.program(program);
@@ -77,20 +77,25 @@ export class ObjectOwners {
     });
   }
 
-  link(id: number): Ownership {
+  link(id: number): BpfObjectOwnership {
     return this.#held('link', id, () => ({
       kind: 'unknown',
       why: 'not pinned, and no process that holds it was found',
     }));
   }
 
-  #held(kind: Kind, id: number, otherwise: () => BpfOwner): Ownership {
+  #held(kind: Kind, id: number, otherwise: () => BpfOwner): BpfObjectOwnership {
     const pins = this.#pins.get(`${kind} ${id}`) ?? [];
     const holders = this.#holders.get(`${kind} ${id}`) ?? [];
     return { owner: this.#owner(kind, id, pins, holders) ?? otherwise(), holders, pins };
   }
 
-  #owner(kind: Kind, id: number, pins: readonly string[], [holder]: readonly BpfObjectHolder[]): BpfOwner | null {
+  #owner(
+    kind: Kind,
+    id: number,
+    pins: readonly string[],
+    [holder]: readonly BpfObjectHolder[],
+  ): BpfOwner | null {
     if (kind === 'program' && this.#datapath.has(id)) return { kind: 'podlane', what: 'datapath' };
     const own = pins.find((path) => path.startsWith(`${this.#ours.pins}/`));
     if (own !== undefined) {

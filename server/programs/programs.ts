@@ -1,13 +1,13 @@
 import { ProblemError } from '../../contract/problem.ts';
 import {
   type BpfLink,
-  listedAttachments,
   type BpfProgram,
+  maxListedAttachments,
   type ProgramInstructions,
   type ProgramList,
   type ProgramStatistics,
 } from '../../contract/program.ts';
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import { Btf } from '../bpf/btf.ts';
 import { listObjectIds, memlockBytes, readFdinfo, withObjectById } from '../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
@@ -15,11 +15,11 @@ import { type ProgramInfo, programInfoById } from '../bpf/program-info.ts';
 import { programTypeName } from '../bpf/type-names.ts';
 import { readXlatedProgram } from '../bpf/xlated.ts';
 import type { SettingStore } from '../store/port.ts';
-import { notAttachedReason } from './not-attached-reason.ts';
-import { type AgentObjects, ObjectOwners } from './object-owners.ts';
-import { RunRates } from './run-rates.ts';
+import { explainNotAttached } from './not-attached-reason.ts';
+import { type AgentBpfObjects, BpfObjectOwners } from './object-owners.ts';
+import { ProgramRunRates } from './run-rates.ts';
 import { RunStatisticsSwitch } from './run-statistics-switch.ts';
-import type { BpfScanner, TimedScan } from './scanner.ts';
+import type { BpfScanner, TimedNodeScan } from './scanner.ts';
 
 const rateMs = 1_000;
 const shortNameBytes = 15;
@@ -37,16 +37,16 @@ interface Fixed {
 
 /** Lists all eBPF programs and links of the node, whoever loaded them. */
 export class BpfPrograms {
-  readonly #ours: AgentObjects;
+  readonly #ours: AgentBpfObjects;
   readonly #scanner: BpfScanner;
   readonly #store: ChoiceStore;
   readonly #statistics: RunStatisticsSwitch;
-  readonly #rates = new RunRates();
+  readonly #rates = new ProgramRunRates();
   readonly #fixed = new Map<number, Fixed>();
   readonly #timer: NodeJS.Timeout;
 
   private constructor(
-    options: { ours: AgentObjects; scanner: BpfScanner; store: ChoiceStore },
+    options: { ours: AgentBpfObjects; scanner: BpfScanner; store: ChoiceStore },
     always: boolean,
   ) {
     this.#ours = options.ours;
@@ -57,7 +57,7 @@ export class BpfPrograms {
   }
 
   static async open(options: {
-    ours: AgentObjects;
+    ours: AgentBpfObjects;
     scanner: BpfScanner;
     store: ChoiceStore;
   }): Promise<BpfPrograms> {
@@ -79,9 +79,9 @@ export class BpfPrograms {
   async list(): Promise<ProgramList> {
     this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
-    const owners = new ObjectOwners(this.#ours, scan);
+    const owners = new BpfObjectOwners(this.#ours, scan);
     const items = listObjectIds('program').flatMap(
-      (id) => this.#describe(id, scan, owners, listedAttachments) ?? [],
+      (id) => this.#describe(id, scan, owners, maxListedAttachments) ?? [],
     );
     for (const id of this.#fixed.keys()) if (!items.some((item) => item.id === id)) this.#fixed.delete(id);
     return {
@@ -96,7 +96,7 @@ export class BpfPrograms {
   async get(id: number): Promise<BpfProgram> {
     this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
-    const program = this.#describe(id, scan, new ObjectOwners(this.#ours, scan), Number.POSITIVE_INFINITY);
+    const program = this.#describe(id, scan, new BpfObjectOwners(this.#ours, scan), Number.POSITIVE_INFINITY);
     if (program === null)
       throw new ProblemError('program_not_found', `there is no program ${id}`, {
         hint: 'GET /api/v1/programs lists the programs.',
@@ -111,7 +111,7 @@ export class BpfPrograms {
 
   async links(): Promise<BpfLink[]> {
     const scan = await this.#scanner.scan();
-    const owners = new ObjectOwners(this.#ours, scan);
+    const owners = new BpfObjectOwners(this.#ours, scan);
     return scan.links.map(({ link: { id, type, attachType, programId }, target, device }) => ({
       id,
       type,
@@ -140,7 +140,7 @@ export class BpfPrograms {
     );
   }
 
-  #describe(id: number, scan: TimedScan, owners: ObjectOwners, most: number): BpfProgram | null {
+  #describe(id: number, scan: TimedNodeScan, owners: BpfObjectOwners, most: number): BpfProgram | null {
     const info = programInfoById(id);
     if (info === null) return null;
     const type = programTypeName(info.type);
@@ -168,7 +168,7 @@ export class BpfPrograms {
       btfId: info.btfId || null,
       attachments: attachments.slice(0, most),
       attachmentCount: attachments.length,
-      notAttached: attachments.length === 0 ? notAttachedReason(type) : null,
+      notAttached: attachments.length === 0 ? explainNotAttached(type) : null,
       ...this.#fixedOf(info),
       ...owners.program(id),
     };
@@ -199,5 +199,5 @@ function fullName(fd: number, info: ProgramInfo): string | null {
   const object = main === undefined ? null : readLoadedBtf(info.btfId);
   return object === null
     ? null
-    : new Btf(object.bytes).type(required(main, 'main function').typeId).name || null;
+    : new Btf(object.bytes).type(requireValue(main, 'main function').typeId).name || null;
 }

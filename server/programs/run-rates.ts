@@ -1,7 +1,7 @@
 import type { BpfProgram } from '../../contract/program.ts';
 
 /** Run count and run time of a program since it was loaded, while statistics were on. */
-export interface RunTotals {
+export interface ProgramRunTotals {
   id: number;
   runCount: number;
   runTimeNs: number;
@@ -9,15 +9,15 @@ export interface RunTotals {
 
 interface Reading {
   atMs: number;
-  runs: ReadonlyMap<number, RunTotals>;
+  runs: ReadonlyMap<number, ProgramRunTotals>;
 }
 
 /** Computes runs per second and time per run from two readings about a second apart. The caller passes the time. */
-export class RunRates {
+export class ProgramRunRates {
   #before: Reading | null = null;
   #last: Reading | null = null;
 
-  read(runs: readonly RunTotals[], atMs: number): void {
+  read(runs: readonly ProgramRunTotals[], atMs: number): void {
     this.#before = this.#last;
     this.#last = { atMs, runs: new Map(runs.map((each) => [each.id, each])) };
   }

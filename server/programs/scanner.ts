@@ -3,8 +3,8 @@ import { ProblemError } from '../../contract/problem.ts';
 import type { ProgramInstructions } from '../../contract/program.ts';
 import { Mutex } from '../async/mutex.ts';
 import { listObjectIds } from '../bpf/kernel-object.ts';
-import { ownDescriptors } from './scan/process-descriptors.ts';
-import type { KnownNamespace, NodeScan } from './scan/scan.ts';
+import { heldBpfObjectIds } from './scan/process-descriptors.ts';
+import type { NodeScan, ScannedNamespace } from './scan/scan.ts';
 // Does nothing in this thread. Loaded here, Node caches its compiled form, so that the worker starts fast.
 import './scan/scan.worker.ts';
 import type { ScanWorkerRequest, ScanWorkerResponse } from './scan/scan.worker.ts';
@@ -16,27 +16,27 @@ const usableMs = 5_000;
 /** Time without requests after which the worker stops, in ms. */
 const idleMs = 60_000;
 
-export interface TimedScan extends NodeScan {
+export interface TimedNodeScan extends NodeScan {
   /** Objects that this process held open when the scan started. */
-  own: ReturnType<typeof ownDescriptors>;
+  own: ReturnType<typeof heldBpfObjectIds>;
   atMs: number;
 }
 
 /** Scans in a worker thread that is started on demand and stopped when idle. Requests are served one at a time. */
 export class BpfScanner {
-  readonly #namespaces: () => KnownNamespace[];
+  readonly #namespaces: () => ScannedNamespace[];
   #worker: Worker | null = null;
   #idle: NodeJS.Timeout | null = null;
   readonly #requests = new Mutex();
-  #last: { scan: TimedScan; objects: string } | null = null;
-  #running: { scan: Promise<TimedScan>; objects: string } | null = null;
+  #last: { scan: TimedNodeScan; objects: string } | null = null;
+  #running: { scan: Promise<TimedNodeScan>; objects: string } | null = null;
 
-  constructor(namespaces: () => KnownNamespace[]) {
+  constructor(namespaces: () => ScannedNamespace[]) {
     this.#namespaces = namespaces;
   }
 
   /** Returns a scan, which may be up to 5 s old if the node's objects are the same. @throws ProblemError `internal` */
-  async scan(): Promise<TimedScan> {
+  async scan(): Promise<TimedNodeScan> {
     const objects = this.#objects();
     const last = this.#last?.objects === objects ? this.#last.scan : null;
     const ageMs = last === null ? Number.POSITIVE_INFINITY : performance.now() - last.atMs;
@@ -74,7 +74,7 @@ export class BpfScanner {
   }
 
   /** Returns the running scan if it started with the same objects, else starts another. */
-  #next(objects: string): Promise<TimedScan> {
+  #next(objects: string): Promise<TimedNodeScan> {
     if (this.#running?.objects === objects) return this.#running.scan;
     const running = {
       objects,
@@ -86,10 +86,10 @@ export class BpfScanner {
     return running.scan;
   }
 
-  async #scanNow(objects: string): Promise<TimedScan> {
+  async #scanNow(objects: string): Promise<TimedNodeScan> {
     const atMs = performance.now();
     // Taken while the worker is idle, so that its descriptors do not count as the agent's.
-    const own = await this.#requests.run(ownDescriptors);
+    const own = await this.#requests.run(heldBpfObjectIds);
     const answer = await this.#send({ namespaces: this.#namespaces() });
     if (!('scan' in answer))
       throw new ProblemError('internal', 'the scan worker sent an unexpected response');

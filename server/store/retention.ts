@@ -1,4 +1,4 @@
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import type { PrismaClient } from './client/client.ts';
 
 /** Rows of history that the store keeps; older ones are deleted. */
@@ -90,7 +90,7 @@ async function outdatedRows(prisma: PrismaClient, limits: RetentionLimits): Prom
     deletes.push((limit) =>
       count(
         prisma.pod.deleteMany({
-          where: { removedAt: { lte: required(pod.removedAt, 'time of removal') } },
+          where: { removedAt: { lte: requireValue(pod.removedAt, 'time of removal') } },
           limit,
         }),
       ),

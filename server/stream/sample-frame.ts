@@ -1,34 +1,34 @@
-import { counters } from '../../contract/counters.ts';
+import { counterDefinitions } from '../../contract/counters.ts';
 import {
-  encodeFrameHeader,
-  frameColumns,
-  frameHeaderBytes,
-  frameKinds,
-  noValue,
-  podColumns,
+  encodeSampleFrameHeader,
+  missingFrameValue,
+  podFrameColumns,
+  sampleFrameColumns,
+  sampleFrameHeaderSize,
+  sampleFrameKinds,
 } from '../../contract/sample-frame.ts';
-import { counterValue, type PodSample, type Sample } from '../counters/sample.ts';
+import { type CounterSample, type PodSample, readCounterValue } from '../counters/sample.ts';
 
-const podCells: Record<(typeof podColumns)[number], (pod: PodSample) => bigint> = {
+const podCells: Record<(typeof podFrameColumns)[number], (pod: PodSample) => bigint> = {
   pod: ({ pod }) => BigInt(pod),
   slot: ({ slot }) => BigInt(slot),
   kind: ({ kind }) => (kind === 'netkit' ? 0n : 1n),
 };
 
-/** Functions that return a pod's value of each column, in the order of `frameColumns`. */
+/** Functions that return a pod's value of each column, in the order of `sampleFrameColumns`. */
 const cells = [
-  ...podColumns.map((name) => podCells[name]),
-  ...counters.map(
+  ...podFrameColumns.map((name) => podCells[name]),
+  ...counterDefinitions.map(
     ({ name }) =>
       (pod: PodSample) =>
-        counterValue(pod, name) ?? noValue,
+        readCounterValue(pod, name) ?? missingFrameValue,
   ),
 ];
 
-const frames = new WeakMap<Sample, Uint8Array>();
+const frames = new WeakMap<CounterSample, Uint8Array>();
 
 /** Returns the binary frame of a sample (`contract/sample-frame.ts`). All subscribers share one buffer. */
-export function frameOf(sample: Sample): Uint8Array {
+export function encodeSampleFrame(sample: CounterSample): Uint8Array {
   const known = frames.get(sample);
   if (known !== undefined) return known;
   const frame = encodeFrame(sample);
@@ -36,18 +36,18 @@ export function frameOf(sample: Sample): Uint8Array {
   return frame;
 }
 
-function encodeFrame({ scope, sequence, realtimeNs, monotonicNs, pods }: Sample): Uint8Array {
+function encodeFrame({ scope, sequence, realtimeNs, monotonicNs, pods }: CounterSample): Uint8Array {
   const rows = pods.length;
-  const buffer = new ArrayBuffer(frameHeaderBytes + frameColumns.length * rows * 8);
-  encodeFrameHeader(new DataView(buffer), {
-    kind: frameKinds[scope],
+  const buffer = new ArrayBuffer(sampleFrameHeaderSize + sampleFrameColumns.length * rows * 8);
+  encodeSampleFrameHeader(new DataView(buffer), {
+    kind: sampleFrameKinds[scope],
     rows,
     sequence,
     realtimeNs,
     monotonicNs,
-    columns: frameColumns.length,
+    columns: sampleFrameColumns.length,
   });
-  const values = new BigUint64Array(buffer, frameHeaderBytes);
+  const values = new BigUint64Array(buffer, sampleFrameHeaderSize);
   for (const [column, cell] of cells.entries())
     for (const [row, pod] of pods.entries()) values[column * rows + row] = cell(pod);
   return new Uint8Array(buffer);

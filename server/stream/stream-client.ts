@@ -9,7 +9,7 @@ const closeAboveBytes = 4 << 20;
 const closeTimeoutMs = 2_000;
 
 /** Close codes of RFC 6455, and IANA's 1013, after which the client may reconnect. */
-export const closeCodes = { goingAway: 1001, tryAgainLater: 1013 } as const;
+export const webSocketCloseCodes = { goingAway: 1001, tryAgainLater: 1013 } as const;
 
 /** Sends to one WebSocket and bounds what is buffered for it. */
 export class StreamClient {
@@ -26,7 +26,8 @@ export class StreamClient {
   /** Sends a message that must not be skipped: an object, or the text of one that several clients receive. */
   send(message: ServerMessage | string): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
-    if (this.#socket.bufferedAmount > closeAboveBytes) this.close(closeCodes.tryAgainLater, 'too slow');
+    if (this.#socket.bufferedAmount > closeAboveBytes)
+      this.close(webSocketCloseCodes.tryAgainLater, 'too slow');
     else this.#socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 

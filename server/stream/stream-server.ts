@@ -3,8 +3,8 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ProblemError } from '../../contract/problem.ts';
-import type { Agent } from '../http/agent.ts';
-import { closeCodes, StreamClient } from './stream-client.ts';
+import type { AgentServices } from '../http/agent.ts';
+import { StreamClient, webSocketCloseCodes } from './stream-client.ts';
 import { ClientSubscriptions } from './subscriptions.ts';
 import { TopicPublisher } from './topics.ts';
 
@@ -13,7 +13,7 @@ const maxMessageBytes = 64 << 10;
 
 /** Serves the WebSocket `/api/v1/stream` (`contract/stream.ts`) on any number of HTTP servers. */
 export class StreamServer {
-  readonly #agent: Agent;
+  readonly #agent: AgentServices;
   readonly #topics: TopicPublisher;
   readonly #clients = new Set<StreamClient>();
   readonly #server = new WebSocketServer({
@@ -25,7 +25,7 @@ export class StreamServer {
   readonly #heartbeatMs: number;
 
   /** @param heartbeatMs milliseconds after which a client that has not answered a ping is disconnected */
-  constructor(agent: Agent, heartbeatMs = 15_000) {
+  constructor(agent: AgentServices, heartbeatMs = 15_000) {
     this.#agent = agent;
     this.#heartbeatMs = heartbeatMs;
     this.#topics = new TopicPublisher(agent);
@@ -50,7 +50,7 @@ export class StreamServer {
   /** Closes all clients with 1001, because the agent is stopping, and waits until their sockets are closed. */
   async close(): Promise<void> {
     const clients = [...this.#clients];
-    for (const client of clients) client.close(closeCodes.goingAway, 'the agent is stopping');
+    for (const client of clients) client.close(webSocketCloseCodes.goingAway, 'the agent is stopping');
     this.#server.close();
     await Promise.all(clients.map(({ closed }) => closed));
   }

@@ -1,9 +1,9 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { frameColumns } from '../../contract/sample-frame.ts';
-import { clientMessage, type ServerMessage } from '../../contract/stream.ts';
+import { sampleFrameColumns } from '../../contract/sample-frame.ts';
+import { clientMessageSchema, type ServerMessage } from '../../contract/stream.ts';
 import type { VerdictFilter } from '../../contract/verdict.ts';
-import type { Agent } from '../http/agent.ts';
-import { frameOf } from './sample-frame.ts';
+import type { AgentServices } from '../http/agent.ts';
+import { encodeSampleFrame } from './sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
 import type { TopicPublisher } from './topics.ts';
 
@@ -12,7 +12,7 @@ const maxSubscriptions = 32;
 
 /** The topics that one client is subscribed to. */
 export class ClientSubscriptions {
-  readonly #agent: Agent;
+  readonly #agent: AgentServices;
   readonly #topics: TopicPublisher;
   readonly #client: StreamClient;
   /** Functions that end the sampling of a pod, by pod id. */
@@ -22,14 +22,14 @@ export class ClientSubscriptions {
   /** Ends the subscription to verdicts; a client has at most one. */
   #endVerdicts: (() => void) | null = null;
 
-  constructor(agent: Agent, topics: TopicPublisher, client: StreamClient) {
+  constructor(agent: AgentServices, topics: TopicPublisher, client: StreamClient) {
     this.#agent = agent;
     this.#topics = topics;
     this.#client = client;
     client.send({
       type: 'hello',
       api: 'v1',
-      columns: [...frameColumns],
+      columns: [...sampleFrameColumns],
       startedAt: agent.startedAt.toISOString(),
       bootId: agent.bootId,
     });
@@ -61,7 +61,7 @@ export class ClientSubscriptions {
 
   /** @returns the message @throws ProblemError when it is not valid or cannot be carried out */
   #apply(message: unknown): { id: number } {
-    const { success, data, error } = clientMessage.safeParse(message);
+    const { success, data, error } = clientMessageSchema.safeParse(message);
     if (!success) throw invalidMessage(error.issues);
     const wanted = data.type === 'subscribe';
     switch (data.topic) {
@@ -112,7 +112,7 @@ export class ClientSubscriptions {
     this.#pods.get(pod)?.();
     this.#pods.set(
       pod,
-      this.#agent.sampler.watch(pod, hz, (sample) => this.#client.sendSample(frameOf(sample))),
+      this.#agent.sampler.watch(pod, hz, (sample) => this.#client.sendSample(encodeSampleFrame(sample))),
     );
   }
 

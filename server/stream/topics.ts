@@ -1,14 +1,14 @@
 import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
-import type { Agent } from '../http/agent.ts';
-import { frameOf } from './sample-frame.ts';
+import type { AgentServices } from '../http/agent.ts';
+import { encodeSampleFrame } from './sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
 
-export type Topic = Exclude<ClientMessage['topic'], 'pod' | 'verdicts' | 'trace'>;
+export type StreamTopic = Exclude<ClientMessage['topic'], 'pod' | 'verdicts' | 'trace'>;
 
 /** Publishes topics to their subscribers. A message is serialized once for all of them. */
 export class TopicPublisher {
-  readonly #agent: Agent;
-  readonly #clients: Record<Topic, Set<StreamClient>> = {
+  readonly #agent: AgentServices;
+  readonly #clients: Record<StreamTopic, Set<StreamClient>> = {
     samples: new Set(),
     node: new Set(),
     pods: new Set(),
@@ -18,11 +18,11 @@ export class TopicPublisher {
     events: new Set(),
   };
 
-  constructor(agent: Agent) {
+  constructor(agent: AgentServices) {
     this.#agent = agent;
     const { pods, batches, dumps, sampler } = agent;
     sampler.on('sample', (sample) => {
-      if (this.#clients.samples.size > 0) this.#publishSample('samples', frameOf(sample));
+      if (this.#clients.samples.size > 0) this.#publishSample('samples', encodeSampleFrame(sample));
     });
     sampler.on('node', (sample) => {
       // The sample holds run counts of programs, which the kernel counts only while a client reads them.
@@ -40,15 +40,15 @@ export class TopicPublisher {
   }
 
   /** Subscribes a client and sends it the latest sample at once. */
-  add(topic: Topic, client: StreamClient): void {
+  add(topic: StreamTopic, client: StreamClient): void {
     if (this.#clients[topic].has(client)) return;
     this.#clients[topic].add(client);
     const { latest, node } = this.#agent.sampler;
-    if (topic === 'samples' && latest !== null) client.sendSample(frameOf(latest));
+    if (topic === 'samples' && latest !== null) client.sendSample(encodeSampleFrame(latest));
     if (topic === 'node' && node !== null) client.sendSample(nodeText(node));
   }
 
-  remove(topic: Topic, client: StreamClient): void {
+  remove(topic: StreamTopic, client: StreamClient): void {
     this.#clients[topic].delete(client);
   }
 
@@ -56,11 +56,11 @@ export class TopicPublisher {
     for (const clients of Object.values(this.#clients)) clients.delete(client);
   }
 
-  #publishSample(topic: Topic, sample: Uint8Array | string): void {
+  #publishSample(topic: StreamTopic, sample: Uint8Array | string): void {
     for (const client of this.#clients[topic]) client.sendSample(sample);
   }
 
-  #publish(topic: Topic, message: ServerMessage): void {
+  #publish(topic: StreamTopic, message: ServerMessage): void {
     if (this.#clients[topic].size === 0) return;
     const text = JSON.stringify(message);
     for (const client of this.#clients[topic]) client.send(text);

@@ -1,5 +1,5 @@
 import { parseAddress } from '../../contract/cidr.ts';
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import type { TraceFilter } from '../../contract/trace.ts';
 
 /**
@@ -150,7 +150,7 @@ export function compileCaptureFilter(filter: TraceFilter, snaplen: number): Buff
   const out = Buffer.alloc(steps.length * 8);
   steps.forEach(({ op, value = 0, match, otherwise }, i) => {
     const distance = (label: Label | undefined): number =>
-      label === undefined ? 0 : required(labels.get(label), `label ${label}`) - i - 1;
+      label === undefined ? 0 : requireValue(labels.get(label), `label ${label}`) - i - 1;
     out.writeUInt16LE(op, i * 8);
     if (op === code.goTo) out.writeUInt32LE(distance(match), i * 8 + 4);
     else {
@@ -163,7 +163,7 @@ export function compileCaptureFilter(filter: TraceFilter, snaplen: number): Buff
 }
 
 /** Returns the filter as a tcpdump expression; empty if it matches all packets. */
-export function pcapExpression({ address, family, port, protocol }: TraceFilter): string {
+export function formatTcpdumpFilter({ address, family, port, protocol }: TraceFilter): string {
   const words: string[] = [];
   if (family !== undefined) words.push(family === 4 ? 'ip' : 'ip6');
   if (protocol !== undefined) words.push(protocol === 'icmp' ? '(icmp or icmp6)' : protocol);

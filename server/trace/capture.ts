@@ -3,10 +3,10 @@ import type { CaptureQuery } from '../../contract/trace.ts';
 import type { PacketRing } from './packet-ring.ts';
 import {
   type CaptureDescription,
-  encodeFileHeader,
-  encodePacketBlock,
-  encodeStatisticsBlock,
-  packetBlockBytes,
+  encodePcapngHeader,
+  encodePcapngPacket,
+  encodePcapngStatistics,
+  packetBlockSize,
 } from './pcapng.ts';
 
 /** Time in ms that a packet may stay in a block that is not full: the ring is read this long after the end. */
@@ -40,7 +40,7 @@ export class PacketCapture extends Readable {
     const milliseconds = Math.ceil(limits.seconds * 1000);
     this.#deadlineNs = this.#startNs + BigInt(milliseconds) * 1_000_000n;
     this.#timer = setTimeout(() => this.finish(), milliseconds + settleMs);
-    const head = encodeFileHeader(description);
+    const head = encodePcapngHeader(description);
     this.#bytes = head.length + tailBytes;
     this.push(head);
   }
@@ -87,13 +87,13 @@ export class PacketCapture extends Readable {
     const packets: Buffer[] = [];
     let full = false;
     for (const packet of this.#ring.readBlock()) {
-      const bytes = packetBlockBytes(packet.bytes.length);
+      const bytes = packetBlockSize(packet.bytes.length);
       full =
         this.#written >= this.#limits.packets ||
         this.#bytes + bytes > this.#limits.bytes ||
         packet.timeNs > this.#deadlineNs;
       if (full) break;
-      packets.push(encodePacketBlock(packet));
+      packets.push(encodePcapngPacket(packet));
       this.#written += 1;
       this.#bytes += bytes;
     }
@@ -106,7 +106,7 @@ export class PacketCapture extends Readable {
     this.#ended = true;
     const { received, dropped } = this.#ring.statistics();
     this.push(
-      encodeStatisticsBlock({
+      encodePcapngStatistics({
         beganNs: this.#startNs,
         endedNs: nowNs(),
         received,

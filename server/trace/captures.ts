@@ -3,21 +3,21 @@ import type { Readable } from 'node:stream';
 import { maxCaptures } from '../../contract/limits.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import { type CaptureQuery, captureVisibility } from '../../contract/trace.ts';
 import { PacketCapture } from './capture.ts';
-import { compileCaptureFilter, pcapExpression } from './capture-filter.ts';
+import { compileCaptureFilter, formatTcpdumpFilter } from './capture-filter.ts';
 import { PacketRing } from './packet-ring.ts';
-import type { PodSource } from './pod-names.ts';
+import type { PodChangeSource } from './pod-names.ts';
 
 /** Packet captures at the primaries of pods' devices. */
-export class Captures {
-  readonly #pods: Pick<PodSource, 'summaries'>;
+export class PacketCaptures {
+  readonly #pods: Pick<PodChangeSource, 'summaries'>;
   readonly #application: string;
   readonly #open = new Set<PacketCapture>();
 
   /** @param application name of the writing application in the files */
-  constructor(pods: Pick<PodSource, 'summaries'>, application: string) {
+  constructor(pods: Pick<PodChangeSource, 'summaries'>, application: string) {
     this.#pods = pods;
     this.#application = application;
   }
@@ -31,7 +31,7 @@ export class Captures {
       throw new ProblemError('too_many', `${maxCaptures} captures are running already`, {
         hint: 'Stop a capture, or wait: each ends at its limit.',
       });
-    const pod = required(
+    const pod = requireValue(
       this.#pods.summaries().find((summary) => summary.id === id),
       `pod ${id}`,
     );
@@ -41,7 +41,7 @@ export class Captures {
       system: `${os.type()} ${os.release()}`,
       interfaceName: pod.primary.name,
       interfaceDescription: describe(pod),
-      filter: pcapExpression(what),
+      filter: formatTcpdumpFilter(what),
       snaplen: what.snaplen,
     });
     this.#open.add(capture);

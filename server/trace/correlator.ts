@@ -1,10 +1,10 @@
 import type { DropReason } from '../../contract/counters.ts';
 import type { Hook } from '../../contract/device.ts';
-import { required } from '../../contract/required.ts';
-import type { DecodedHeaders } from './packet-headers.ts';
+import { requireValue } from '../../contract/required.ts';
+import type { DecodedPacketHeaders } from './packet-headers.ts';
 
 /** One observation of a packet: a run of one of Podlane's programs on it, or its drop by the kernel. */
-export interface Observation {
+export interface PacketObservation {
   /** CLOCK_MONOTONIC in ns. */
   timeNs: bigint;
   where: 'from-pod' | 'to-pod' | 'kernel';
@@ -19,20 +19,20 @@ export interface Observation {
   rule: number;
   /** Slot that the packet was redirected to. */
   target: number | null;
-  headers: DecodedHeaders;
+  headers: DecodedPacketHeaders;
 }
 
 /** A packet with its observations in order of time. */
 export interface TracedPacket {
   number: number;
-  observations: Observation[];
+  observations: PacketObservation[];
 }
 
 /**
  * Returns a key of the header fields that do not change from hook to hook. Equal UDP packets of a flow without an
  * identification (IPv6, or IPv4 with DF) share a key; their order tells them apart.
  */
-export function packetKey(headers: DecodedHeaders): string {
+export function formatPacketKey(headers: DecodedPacketHeaders): string {
   const { family, source, destination, protocol, sourcePort, destinationPort } = headers;
   const { identification, fragmentOffset, tcp, icmp, length } = headers;
   return [
@@ -44,7 +44,7 @@ export function packetKey(headers: DecodedHeaders): string {
 }
 
 /** True if `next` can be the next observation of a packet after `last`. Routing decrements the time to live. */
-function canFollow(last: Observation, next: Observation): boolean {
+function canFollow(last: PacketObservation, next: PacketObservation): boolean {
   if (last.where === 'kernel' || next.headers.ttl > last.headers.ttl) return false;
   // The kernel also reports every packet that a program drops.
   if (last.verdict === 'dropped') return next.where === 'kernel';
@@ -56,7 +56,7 @@ function canFollow(last: Observation, next: Observation): boolean {
 }
 
 /** Groups observations by packet. Observations must be added in order of time. */
-export class Correlator {
+export class PacketCorrelator {
   readonly #quietNs: bigint;
   /** Packets that may be observed again, by key, oldest first. */
   readonly #open = new Map<string, TracedPacket[]>();
@@ -85,8 +85,8 @@ export class Correlator {
   }
 
   /** @returns the packet with the observation added; null if it is over the limit, or a drop that is known already */
-  add(observation: Observation): TracedPacket | null {
-    const key = packetKey(observation.headers);
+  add(observation: PacketObservation): TracedPacket | null {
+    const key = formatPacketKey(observation.headers);
     const open = this.#open.get(key) ?? [];
     const known = open.find(({ observations }) => canFollow(lastOf(observations), observation));
     if (known) {
@@ -118,4 +118,4 @@ export class Correlator {
 }
 
 /** The latest observation; a packet has at least one. */
-const lastOf = <T>(observations: readonly T[]): T => required(observations.at(-1), 'last observation');
+const lastOf = <T>(observations: readonly T[]): T => requireValue(observations.at(-1), 'last observation');

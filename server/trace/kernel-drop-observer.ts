@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { parseAddress } from '../../contract/cidr.ts';
-import type { Capability } from '../../contract/node.ts';
-import { required } from '../../contract/required.ts';
+import type { KernelCapability } from '../../contract/node.ts';
+import { requireValue } from '../../contract/required.ts';
 import type { TraceFilter, TraceSummary } from '../../contract/trace.ts';
 import { ArrayMap } from '../bpf/array-map.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
@@ -17,13 +17,13 @@ import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
 import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
 import { onReadable } from '../netlink/poll-readable.ts';
-import type { Observation } from './correlator.ts';
-import { decodeHeaders } from './packet-headers.ts';
+import type { PacketObservation } from './correlator.ts';
+import { decodePacketHeaders } from './packet-headers.ts';
 
 const committedObject = new URL('../../bpf/objects/trace-drops.bpf.o', import.meta.url);
 
 type DropTraceSupport = TraceSummary['kernelDrops'];
-type OnObservation = (observation: Observation) => void;
+type OnObservation = (observation: PacketObservation) => void;
 
 const protocols = { icmp: 1, tcp: 6, udp: 17, sctp: 132 } as const;
 
@@ -53,7 +53,7 @@ function decodeDrop(record: Buffer) {
     reason: record.readUInt32LE(12),
     netns: record.readUInt32LE(16),
     ifindex: record.readInt32LE(20),
-    headers: decodeHeaders(record.subarray(24)),
+    headers: decodePacketHeaders(record.subarray(24)),
   };
 }
 
@@ -66,7 +66,7 @@ interface Loaded {
 
 export interface KernelDropObserverOptions {
   /** Capability `drop-reasons`, as probed. */
-  capability: Capability | undefined;
+  capability: KernelCapability | undefined;
   /** Inode of the network namespace with the primaries. */
   hostNetns: bigint;
   maxSlots: number;
@@ -106,7 +106,7 @@ export class KernelDropObserver {
       const loaded = await loading;
       if (this.#loaded === loading) this.#now = loaded;
       const { object } = loaded;
-      new ArrayMap(required(object.maps.get('drop_filters'), 'map drop_filters'), 'drop_filters', 24).set(
+      new ArrayMap(requireValue(object.maps.get('drop_filters'), 'map drop_filters'), 'drop_filters', 24).set(
         number - 1,
         encodeDropFilter(wanted),
       );
@@ -162,10 +162,10 @@ export class KernelDropObserver {
       rodata: (bytes) => void bytes.set(rodata),
     });
     try {
-      const program = required(object.programs.get('trace_drop'), 'program trace_drop');
+      const program = requireValue(object.programs.get('trace_drop'), 'program trace_drop');
       const ring = new RingBuffer(
         'dropped packets of traces',
-        required(object.maps.get('trace_drops'), 'map trace_drops'),
+        requireValue(object.maps.get('trace_drops'), 'map trace_drops'),
       );
       const link = openedDescriptor(
         checkResult(
@@ -184,7 +184,7 @@ export class KernelDropObserver {
 
   /** Writes the set of traces of each address into the BPF map. @param gone addresses of a trace that ended */
   #writeAddresses(object: LoadedObject, gone: readonly Buffer[] = []): void {
-    const traced = new HashMap(required(object.maps.get('traced'), 'map traced'), 'traced');
+    const traced = new HashMap(requireValue(object.maps.get('traced'), 'map traced'), 'traced');
     const bits = new Map<string, number>(gone.map((address) => [address.toString('hex'), 0]));
     for (const [number, { addresses }] of this.#traces)
       for (const address of addresses) {
@@ -202,7 +202,7 @@ export class KernelDropObserver {
     const { timeNs, traces, reason, netns, ifindex, headers } = decodeDrop(record);
     if (!headers || this.reasonName(reason) === null) return;
     const slot = netns === Number(this.#options.hostNetns) ? slotOf(ifindex) : null;
-    const observation: Observation = {
+    const observation: PacketObservation = {
       timeNs,
       where: 'kernel',
       verdict: 'dropped',
@@ -220,7 +220,11 @@ export class KernelDropObserver {
 
 /** Counts drops that found the buffer full, and those that occurred while the program ran on the same CPU. */
 const lostOf = (object: LoadedObject): bigint =>
-  new ArrayMap(required(object.maps.get('lost_trace_drops'), 'map lost_trace_drops'), 'lost_trace_drops', 8)
+  new ArrayMap(
+    requireValue(object.maps.get('lost_trace_drops'), 'map lost_trace_drops'),
+    'lost_trace_drops',
+    8,
+  )
     .get(0)
     .readBigUInt64LE() +
-  programInfo(required(object.programs.get('trace_drop'), 'program trace_drop')).misses;
+  programInfo(requireValue(object.programs.get('trace_drop'), 'program trace_drop')).misses;

@@ -1,9 +1,9 @@
-import { addressText } from '../../contract/cidr.ts';
+import { formatIpAddress } from '../../contract/cidr.ts';
 import type { PacketHeaders } from '../../contract/verdict.ts';
-import type { PodNames } from './pod-names.ts';
+import type { PodNameResolver } from './pod-names.ts';
 
 /** Network and transport headers of a packet, decoded from its first bytes. */
-export interface DecodedHeaders {
+export interface DecodedPacketHeaders {
   family: 4 | 6;
   source: string;
   destination: string;
@@ -35,20 +35,20 @@ const authenticationHeader = 51;
 const optionHeaders = new Set([0, 43, 60, 135]);
 
 /** Decodes bytes from the network header on; null if they do not hold a whole IP header. */
-export function decodeHeaders(bytes: Buffer): DecodedHeaders | null {
+export function decodePacketHeaders(bytes: Buffer): DecodedPacketHeaders | null {
   const version = bytes.length > 0 ? bytes[0]! >> 4 : 0;
   if (version === 4 && bytes.length >= 20) return decode4(bytes);
   return version === 6 && bytes.length >= 40 ? decode6(bytes) : null;
 }
 
 const addressAt = (bytes: Buffer, at: number, length: 4 | 16): string =>
-  addressText({
+  formatIpAddress({
     family: length === 4 ? 4 : 6,
     value: BigInt(`0x${bytes.subarray(at, at + length).toString('hex')}`),
   });
 
 /** Decodes an IPv4 header, RFC 791. */
-function decode4(bytes: Buffer): DecodedHeaders {
+function decode4(bytes: Buffer): DecodedPacketHeaders {
   const fragmentOffset = (bytes.readUInt16BE(6) & 0x1fff) * 8;
   const protocol = bytes[9]!;
   return {
@@ -65,7 +65,7 @@ function decode4(bytes: Buffer): DecodedHeaders {
 }
 
 /** Decodes an IPv6 header with its extension headers, RFC 8200. */
-function decode6(bytes: Buffer): DecodedHeaders {
+function decode6(bytes: Buffer): DecodedPacketHeaders {
   let [protocol, at, fragmentOffset] = [bytes[6]!, 40, 0];
   while (at + 8 <= bytes.length) {
     if (protocol === fragmentHeader) {
@@ -89,7 +89,7 @@ function decode6(bytes: Buffer): DecodedHeaders {
   };
 }
 
-type Transport = Pick<DecodedHeaders, 'sourcePort' | 'destinationPort' | 'tcp' | 'icmp'>;
+type Transport = Pick<DecodedPacketHeaders, 'sourcePort' | 'destinationPort' | 'tcp' | 'icmp'>;
 
 function transport(protocol: number, bytes: Buffer): Transport {
   const found: Transport = { sourcePort: null, destinationPort: null, tcp: null, icmp: null };
@@ -120,37 +120,37 @@ const protocolNames: Record<number, string> = {
   [icmpv6]: 'icmpv6',
   [sctp]: 'sctp',
 };
-export const protocolName = (protocol: number): string => protocolNames[protocol] ?? String(protocol);
+export const formatProtocolName = (protocol: number): string => protocolNames[protocol] ?? String(protocol);
 
 /** Letters of the TCP flags from the lowest bit, as tcpdump prints them. */
 const flagLetters = 'FSRP.UEW';
 /** Formats TCP flags as tcpdump does, the acknowledgement last: `S.` for SYN and ACK. */
-export function tcpFlagsText(flags: number): string {
+export function formatTcpFlags(flags: number): string {
   const set = [...flagLetters].filter((_, bit) => flags & (1 << bit));
   return [...set.filter((letter) => letter !== '.'), ...set.filter((letter) => letter === '.')].join('');
 }
 
 /** Returns headers in the form of the API, with the pods of the addresses. @param length bytes of the network packet */
-export function headersResponse(
+export function toPacketHeadersResponse(
   headers: Pick<
-    DecodedHeaders,
+    DecodedPacketHeaders,
     'family' | 'source' | 'destination' | 'protocol' | 'sourcePort' | 'destinationPort'
   > & {
-    tcp: Pick<NonNullable<DecodedHeaders['tcp']>, 'flags'> | null;
-    icmp: Pick<NonNullable<DecodedHeaders['icmp']>, 'type' | 'code'> | null;
+    tcp: Pick<NonNullable<DecodedPacketHeaders['tcp']>, 'flags'> | null;
+    icmp: Pick<NonNullable<DecodedPacketHeaders['icmp']>, 'type' | 'code'> | null;
   },
   length: number,
-  names: Pick<PodNames, 'ofAddress'>,
+  names: Pick<PodNameResolver, 'ofAddress'>,
 ): PacketHeaders {
   const { family, protocol, source, destination, sourcePort, destinationPort, tcp, icmp } = headers;
   return {
     family,
     protocol,
-    protocolName: protocolName(protocol),
+    protocolName: formatProtocolName(protocol),
     length,
     source: { address: source, port: sourcePort, pod: names.ofAddress(source) },
     destination: { address: destination, port: destinationPort, pod: names.ofAddress(destination) },
     icmp: icmp && { type: icmp.type, code: icmp.code },
-    tcpFlags: tcp && tcpFlagsText(tcp.flags),
+    tcpFlags: tcp && formatTcpFlags(tcp.flags),
   };
 }

@@ -1,16 +1,16 @@
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import type { TraceOutcome, TracePacket, TracePoint } from '../../contract/trace.ts';
 import { traceQuietMs } from '../../contract/trace.ts';
 import type { PodReference } from '../../contract/verdict.ts';
-import type { Observation, TracedPacket } from './correlator.ts';
+import type { PacketObservation, TracedPacket } from './correlator.ts';
 import type { KernelClock } from './kernel-clock.ts';
-import { headersResponse } from './packet-headers.ts';
-import type { PodNames } from './pod-names.ts';
+import { toPacketHeadersResponse } from './packet-headers.ts';
+import type { PodNameResolver } from './pod-names.ts';
 
 /** Names and clock for formatting observations. */
-export interface FormatContext {
+export interface TraceFormatContext {
   clock: KernelClock;
-  names: PodNames;
+  names: PodNameResolver;
   /** Returns the name of a value of enum skb_drop_reason; null if it is no drop. */
   kernelReason(reason: number): string | null;
   /** Returns the name of a rule of the active rule set by its number. */
@@ -22,14 +22,14 @@ const nameOf = (pod: PodReference | null): string => (pod ? `${pod.namespace}/${
 /** Formats a traced packet for the API. */
 export function formatPacketTrace(
   { number, observations }: TracedPacket,
-  context: FormatContext,
+  context: TraceFormatContext,
 ): TracePacket {
-  const first = required(observations[0], 'first observation');
+  const first = requireValue(observations[0], 'first observation');
   const points = observations.map((observation, i) =>
     pointOf(observation, first, observations[i - 1] ?? first, context),
   );
-  const headers = headersResponse(first.headers, first.headers.length, context.names);
-  const outcome = outcomeOf(required(points.at(-1), 'last point'), headers.destination.pod);
+  const headers = toPacketHeadersResponse(first.headers, first.headers.length, context.names);
+  const outcome = outcomeOf(requireValue(points.at(-1), 'last point'), headers.destination.pod);
   return {
     ...headers,
     number,
@@ -37,22 +37,22 @@ export function formatPacketTrace(
     ttl: first.headers.ttl,
     points,
     outcome,
-    sentence: sentenceOf(outcome, required(points.at(-1), 'last point'), headers.destination),
+    sentence: sentenceOf(outcome, requireValue(points.at(-1), 'last point'), headers.destination),
   };
 }
 
 /** True if the observation determines the packet's outcome without waiting for another. */
-export const hasOutcome = (point: Pick<TracePoint, 'where' | 'verdict'>): boolean =>
+export const determinesOutcome = (point: Pick<TracePoint, 'where' | 'verdict'>): boolean =>
   point.where !== 'from-pod' || point.verdict === 'dropped';
 
-const microsecondsBetween = (from: Observation, to: Observation): number =>
+const microsecondsBetween = (from: PacketObservation, to: PacketObservation): number =>
   Number(to.timeNs - from.timeNs) / 1000;
 
 function pointOf(
-  seen: Observation,
-  first: Observation,
-  before: Observation,
-  context: FormatContext,
+  seen: PacketObservation,
+  first: PacketObservation,
+  before: PacketObservation,
+  context: TraceFormatContext,
 ): TracePoint {
   const { names } = context;
   const own = seen.slot === null ? null : names.ofSlot(seen.slot);
@@ -73,7 +73,7 @@ function pointOf(
 }
 
 /** Returns the kind of the observed device. A device that a migration replaced may differ from the current one: its hook tells. */
-const kindOf = ({ hook }: Observation, current: 'netkit' | 'veth' | undefined): 'netkit' | 'veth' =>
+const kindOf = ({ hook }: PacketObservation, current: 'netkit' | 'veth' | undefined): 'netkit' | 'veth' =>
   hook?.startsWith('netkit') ? 'netkit' : (current ?? 'veth');
 
 function outcomeOf(last: TracePoint, destination: PodReference | null): TraceOutcome {

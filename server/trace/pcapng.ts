@@ -43,7 +43,7 @@ export interface CaptureDescription {
 }
 
 /** Encodes the section header and the interface description, with which a file begins. */
-export function encodeFileHeader(description: CaptureDescription): Buffer {
+export function encodePcapngHeader(description: CaptureDescription): Buffer {
   const { application, system, interfaceName, interfaceDescription, filter, snaplen } = description;
   const section = Buffer.alloc(16);
   section.writeUInt32LE(byteOrderMagic, 0);
@@ -89,11 +89,11 @@ const receptions = [1, 3, 2, 4];
 const packetFlags = (type: number): number => (type === outgoing ? 2 : 1 | ((receptions[type] ?? 0) << 2));
 
 /** Returns the size of the block for a packet of `captured` bytes. */
-export const packetBlockBytes = (captured: number): number => 32 + padded(captured) + 12;
+export const packetBlockSize = (captured: number): number => 32 + padded(captured) + 12;
 
 /** Encodes an Enhanced Packet Block. */
-export function encodePacketBlock({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
-  const total = packetBlockBytes(bytes.length);
+export function encodePcapngPacket({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
+  const total = packetBlockSize(bytes.length);
   const out = Buffer.alloc(total);
   out.writeUInt32LE(blocks.packet, 0);
   out.writeUInt32LE(total, 4);
@@ -121,7 +121,7 @@ export interface CaptureStatistics {
 }
 
 /** Encodes an Interface Statistics Block, with which a file ends. */
-export function encodeStatisticsBlock({
+export function encodePcapngStatistics({
   beganNs,
   endedNs,
   received,

@@ -1,17 +1,17 @@
 import type { EventEmitter } from 'node:events';
-import { addressText, parseAddress } from '../../contract/cidr.ts';
+import { formatIpAddress, parseAddress } from '../../contract/cidr.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import type { PodReference } from '../../contract/verdict.ts';
 import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
 
-export type PodSource = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'summaries'>;
+export type PodChangeSource = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'summaries'>;
 
 /** Limit of remembered names of removed pods: their events may arrive after the removal. */
 const keptNames = 1000;
 
 /** Finds pods by number, slot, address or network namespace. */
-export class PodNames {
-  readonly #pods: PodSource;
+export class PodNameResolver {
+  readonly #pods: PodChangeSource;
   /** Null after a pod was added, changed or removed. */
   #index: Index | null = null;
   readonly #byNumber = new Map<number, PodReference>();
@@ -19,7 +19,7 @@ export class PodNames {
     this.#index = null;
   };
 
-  constructor(pods: PodSource) {
+  constructor(pods: PodChangeSource) {
     this.#pods = pods;
     pods.on('pod', this.#changed).on('migration', this.#changed).on('pod-removed', this.#changed);
   }
@@ -34,10 +34,10 @@ export class PodNames {
     return this.#current().bySlot.get(slot) ?? null;
   }
 
-  /** @param address in the form of `addressText` */
+  /** @param address in the form of `formatIpAddress` */
   ofAddress(address: string): PodReference | null {
     const pod = this.#current().byAddress.get(address);
-    return pod ? podReferenceOf(pod) : null;
+    return pod ? toPodReference(pod) : null;
   }
 
   /** @param inode inode of a network namespace */
@@ -54,7 +54,7 @@ export class PodNames {
     const summaries = this.#pods.summaries();
     for (const pod of summaries) {
       this.#byNumber.delete(pod.number);
-      this.#byNumber.set(pod.number, podReferenceOf(pod));
+      this.#byNumber.set(pod.number, toPodReference(pod));
     }
     for (const number of this.#byNumber.keys()) {
       if (this.#byNumber.size <= summaries.length + keptNames) break;
@@ -71,24 +71,24 @@ interface Index {
   byNamespace: Map<bigint, PodReference>;
 }
 
-export const podReferenceOf = ({ id, namespace, name }: PodSummary): PodReference => ({
+export const toPodReference = ({ id, namespace, name }: PodSummary): PodReference => ({
   id,
   namespace,
   name,
 });
 
 /** Returns a pod's addresses without prefix lengths. */
-export const podAddresses = ({ addresses }: Pick<PodSummary, 'addresses'>): string[] =>
-  addresses.map((cidr) => addressText(parseAddress(cidr.replace(/\/.*/, ''))));
+export const listPodAddresses = ({ addresses }: Pick<PodSummary, 'addresses'>): string[] =>
+  addresses.map((cidr) => formatIpAddress(parseAddress(cidr.replace(/\/.*/, ''))));
 
-function indexOf(summaries: readonly PodSummary[], counted: ReturnType<PodSource['all']>): Index {
+function indexOf(summaries: readonly PodSummary[], counted: ReturnType<PodChangeSource['all']>): Index {
   const index: Index = { bySlot: new Map(), byAddress: new Map(), byNamespace: new Map() };
   const byId = new Map(summaries.map((pod) => [pod.id, pod]));
-  for (const pod of summaries) for (const address of podAddresses(pod)) index.byAddress.set(address, pod);
+  for (const pod of summaries) for (const address of listPodAddresses(pod)) index.byAddress.set(address, pod);
   for (const { id, slots, netnsInode } of counted) {
     const pod = byId.get(id);
     if (!pod) continue;
-    index.byNamespace.set(netnsInode, podReferenceOf(pod));
+    index.byNamespace.set(netnsInode, toPodReference(pod));
     // A pod has two devices during a migration.
     for (const slot of slots) index.bySlot.set(slot, pod);
   }

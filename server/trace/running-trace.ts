@@ -1,8 +1,8 @@
 import type { NewTrace, Trace, TracePacket, TraceSummary } from '../../contract/trace.ts';
 import { traceQuietMs } from '../../contract/trace.ts';
-import { Correlator, type Observation, type TracedPacket } from './correlator.ts';
-import { type FormatContext, formatPacketTrace, hasOutcome } from './packet-trace.ts';
-import { tracePath } from './trace-path.ts';
+import { PacketCorrelator, type PacketObservation, type TracedPacket } from './correlator.ts';
+import { determinesOutcome, formatPacketTrace, type TraceFormatContext } from './packet-trace.ts';
+import { buildTracePath } from './trace-path.ts';
 
 /** Time in ns that observations are held back for sorting: those of one packet arrive through two buffers. */
 const sortNs = 30_000_000n;
@@ -14,18 +14,18 @@ export type TraceUpdate = { trace: TraceSummary; items: TracePacket[] };
 /** A trace, running or ended, with its packets. */
 export class RunningTrace {
   readonly #summary: TraceSummary;
-  readonly #correlator: Correlator;
+  readonly #correlator: PacketCorrelator;
   readonly #packets = new Map<number, TracePacket>();
   readonly #listeners = new Set<(update: TraceUpdate) => void>();
   readonly #untilNs: bigint;
-  #waiting: Observation[] = [];
+  #waiting: PacketObservation[] = [];
   /** Limit that was reached, and when; null while new packets are traced. */
   #closing: { why: 'packets' | 'seconds'; sinceNs: bigint } | null = null;
 
   /** @param summary summary of a trace without packets */
   constructor(summary: TraceSummary) {
     this.#summary = summary;
-    this.#correlator = new Correlator(summary.packets, traceQuietMs);
+    this.#correlator = new PacketCorrelator(summary.packets, traceQuietMs);
     this.#untilNs = process.hrtime.bigint() + BigInt(Math.round(summary.seconds * 1e9));
   }
 
@@ -49,7 +49,7 @@ export class RunningTrace {
     return { ...this.#summary, items: [...this.#packets.values()].sort((a, b) => a.number - b.number) };
   }
 
-  addObservation(observation: Observation): void {
+  addObservation(observation: PacketObservation): void {
     this.#waiting.push(observation);
   }
 
@@ -59,7 +59,7 @@ export class RunningTrace {
   }
 
   /** Processes the observations that are old enough to be in order. @returns the limit that ended the trace; null while it runs */
-  advance(context: FormatContext, nowNs = process.hrtime.bigint()): 'packets' | 'seconds' | null {
+  advance(context: TraceFormatContext, nowNs = process.hrtime.bigint()): 'packets' | 'seconds' | null {
     const changed = this.#correlate(nowNs - sortNs);
     for (const packet of this.#correlator.settle(nowNs - sortNs)) changed.add(packet);
     this.#publish(changed, context);
@@ -74,7 +74,7 @@ export class RunningTrace {
   }
 
   /** Ends the trace. Packets without an outcome are reported as last observed. */
-  end(why: NonNullable<TraceSummary['ended']>, context: FormatContext): void {
+  end(why: NonNullable<TraceSummary['ended']>, context: TraceFormatContext): void {
     const changed = this.#correlate(2n ** 63n);
     for (const packet of this.#correlator.settle(2n ** 63n)) changed.add(packet);
     Object.assign(this.#summary, { state: 'ended', ended: why, endedAt: new Date().toISOString() });
@@ -100,25 +100,25 @@ export class RunningTrace {
     ready.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
     for (const observation of ready) {
       const packet = this.#correlator.add(observation);
-      if (packet && hasOutcome(observation)) changed.add(packet);
+      if (packet && determinesOutcome(observation)) changed.add(packet);
     }
     return changed;
   }
 
-  #publish(changed: ReadonlySet<TracedPacket>, context: FormatContext, always = false): void {
+  #publish(changed: ReadonlySet<TracedPacket>, context: TraceFormatContext, always = false): void {
     if (changed.size === 0 && !always) return;
     const items = [...changed]
       .sort((a, b) => a.number - b.number)
       .map((one) => formatPacketTrace(one, context));
     for (const item of items) this.#packets.set(item.number, item);
     this.#summary.seen = this.#packets.size;
-    this.#summary.path = tracePath(this.#packets.values());
+    this.#summary.path = buildTracePath(this.#packets.values());
     for (const listener of this.#listeners) listener({ trace: this.#summary, items });
   }
 }
 
 /** Returns the summary of a trace that starts now. */
-export const newTraceSummary = (
+export const createTraceSummary = (
   wanted: NewTrace,
   more: Pick<TraceSummary, 'id' | 'pod' | 'actor'>,
 ): TraceSummary => {

@@ -1,17 +1,17 @@
-import { addressText, parseAddress } from '../../contract/cidr.ts';
+import { formatIpAddress, parseAddress } from '../../contract/cidr.ts';
 import type { TraceProtocol, TraceFilter as Wanted } from '../../contract/trace.ts';
 import type { TraceFilter } from '../bpf/rule-events.ts';
-import type { DecodedHeaders } from './packet-headers.ts';
+import type { DecodedPacketHeaders } from './packet-headers.ts';
 
 const protocols: Record<Exclude<TraceProtocol, 'icmp'>, number> = { tcp: 6, udp: 17, sctp: 132 };
 const protocolOf = (protocol: TraceProtocol, family: 4 | 6): number =>
   protocol === 'icmp' ? (family === 4 ? 1 : 58) : protocols[protocol];
 
-const canonical = (address: string): string => addressText(parseAddress(address));
+const canonical = (address: string): string => formatIpAddress(parseAddress(address));
 const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
 /** Returns the pod's addresses that matching packets can have. */
-export const tracedAddresses = ({ address, family }: Wanted, own: readonly string[]): string[] => {
+export const selectTracedAddresses = ({ address, family }: Wanted, own: readonly string[]): string[] => {
   const only = address === undefined ? family : familyOf(address);
   return only === undefined ? [...own] : own.filter((each) => familyOf(each) === only);
 };
@@ -20,8 +20,9 @@ export const tracedAddresses = ({ address, family }: Wanted, own: readonly strin
  * Returns the filters for the BPF programs. Each matches one address: the peer's if given, else each address of the
  * pod. They may match more packets than wanted, never fewer. @param own addresses of the pod, some of which match
  */
-export function kernelFilters(id: number, wanted: Wanted, own: readonly string[]): TraceFilter[] {
-  const addresses = wanted.address === undefined ? tracedAddresses(wanted, own) : [canonical(wanted.address)];
+export function buildKernelTraceFilters(id: number, wanted: Wanted, own: readonly string[]): TraceFilter[] {
+  const addresses =
+    wanted.address === undefined ? selectTracedAddresses(wanted, own) : [canonical(wanted.address)];
   return addresses.map((address) => ({
     id,
     address,
@@ -31,7 +32,10 @@ export function kernelFilters(id: number, wanted: Wanted, own: readonly string[]
 }
 
 /** Returns a predicate for packets of the pod that match the filter. */
-export function traceMatcher(wanted: Wanted, own: readonly string[]): (headers: DecodedHeaders) => boolean {
+export function createTraceMatcher(
+  wanted: Wanted,
+  own: readonly string[],
+): (headers: DecodedPacketHeaders) => boolean {
   const peer = wanted.address === undefined ? null : canonical(wanted.address);
   const mine = new Set(own);
   return (headers) => {

@@ -1,4 +1,4 @@
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import type { TraceEdge, TraceNode, TracePacket, TracePoint } from '../../contract/trace.ts';
 
 const nameOf = (pod: TracePoint['pod']): string => (pod ? `${pod.namespace}/${pod.name}` : 'unknown pod');
@@ -15,7 +15,7 @@ function nodeOf({ where, pod, device, reason }: TracePoint): TraceNode {
 
 /** Returns the final node of a packet's path; null if its last point is the end. */
 function endOf({ outcome, points, destination }: TracePacket): TraceNode | null {
-  const last = required(points.at(-1), 'last point');
+  const last = requireValue(points.at(-1), 'last point');
   switch (outcome) {
     case 'delivered':
       return {
@@ -46,7 +46,7 @@ function edgeBy(from: TracePoint | null, to: TraceNode): TraceEdge['by'] {
 }
 
 /** Returns the paths of the packets as a graph; edges count packets. */
-export function tracePath(packets: Iterable<TracePacket>): { nodes: TraceNode[]; edges: TraceEdge[] } {
+export function buildTracePath(packets: Iterable<TracePacket>): { nodes: TraceNode[]; edges: TraceEdge[] } {
   const nodes = new Map<string, TraceNode>();
   const edges = new Map<string, TraceEdge>();
   for (const packet of packets) {

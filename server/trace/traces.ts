@@ -5,15 +5,15 @@ import { ProblemError } from '../../contract/problem.ts';
 import type { NewTrace, Trace, TraceSummary } from '../../contract/trace.ts';
 import type { KernelRules } from '../acl/load/kernel-rules.ts';
 import type { TraceEvent, TraceFilter } from '../bpf/rule-events.ts';
-import type { Observation } from './correlator.ts';
+import type { PacketObservation } from './correlator.ts';
 import { readKernelClock } from './kernel-clock.ts';
 import type { KernelDropObserver } from './kernel-drop-observer.ts';
-import { type DecodedHeaders, decodeHeaders } from './packet-headers.ts';
-import type { FormatContext } from './packet-trace.ts';
-import { type PodNames, type PodSource, podAddresses, podReferenceOf } from './pod-names.ts';
-import { newTraceSummary, RunningTrace, type TraceUpdate } from './running-trace.ts';
-import { kernelFilters, tracedAddresses, traceMatcher } from './trace-filter.ts';
-import type { RuleNames } from './verdicts.ts';
+import { type DecodedPacketHeaders, decodePacketHeaders } from './packet-headers.ts';
+import type { TraceFormatContext } from './packet-trace.ts';
+import { listPodAddresses, type PodChangeSource, type PodNameResolver, toPodReference } from './pod-names.ts';
+import { createTraceSummary, RunningTrace, type TraceUpdate } from './running-trace.ts';
+import { buildKernelTraceFilters, createTraceMatcher, selectTracedAddresses } from './trace-filter.ts';
+import type { RuleNameResolver } from './verdicts.ts';
 
 /** Interval in which running traces process observations, in ms. */
 const advanceMs = 50;
@@ -28,9 +28,9 @@ type Kernel = Pick<KernelRules, 'setTraceFilters' | 'onTraceEvents' | 'lostTrace
 
 export interface TracesOptions {
   kernel: Kernel;
-  pods: PodSource;
-  names: PodNames;
-  rules: RuleNames;
+  pods: PodChangeSource;
+  names: PodNameResolver;
+  rules: RuleNameResolver;
   /** Observes drops by the kernel. */
   kernelDrops: KernelDropObserver;
   log: Logger;
@@ -41,14 +41,14 @@ interface Run {
   /** Number of the trace in the BPF programs, from 1. */
   number: number;
   filters: TraceFilter[];
-  matches: (headers: DecodedHeaders) => boolean;
+  matches: (headers: DecodedPacketHeaders) => boolean;
   abandoned: NodeJS.Timeout | null;
 }
 
 const egressHooks = new Set(['netkit/peer', 'tcx/ingress', 'tc/ingress']);
 
 /** Traces packets of a pod through the hooks of all pods. */
-export class Traces {
+export class PacketTraces {
   readonly #options: TracesOptions;
   readonly #running = new Map<string, Run>();
   readonly #ended: RunningTrace[] = [];
@@ -76,11 +76,11 @@ export class Traces {
       throw new ProblemError('pod_not_found', `there is no pod ${JSON.stringify(wanted.pod)} on this node`, {
         hint: 'GET /api/v1/pods lists the pods; use an id or namespace.name.',
       });
-    const own = podAddresses(pod);
-    if (tracedAddresses(wanted, own).length === 0)
+    const own = listPodAddresses(pod);
+    if (selectTracedAddresses(wanted, own).length === 0)
       throw new ProblemError('unprocessable', `${pod.namespace}/${pod.name} has no address of that family`);
     const number = this.#freeNumber();
-    const filters = kernelFilters(number, wanted, own);
+    const filters = buildKernelTraceFilters(number, wanted, own);
     const all = this.#filters();
     if (all.length + filters.length > maxFilters)
       throw new ProblemError(
@@ -89,14 +89,19 @@ export class Traces {
         { hint: 'Restrict the trace to an address or family, or stop another trace.' },
       );
     const trace = new RunningTrace(
-      newTraceSummary(wanted, { id: randomUUID(), pod: podReferenceOf(pod), actor }),
+      createTraceSummary(wanted, { id: randomUUID(), pod: toPodReference(pod), actor }),
     );
-    const run: Run = { trace, number, filters, matches: traceMatcher(wanted, own), abandoned: null };
+    const run: Run = { trace, number, filters, matches: createTraceMatcher(wanted, own), abandoned: null };
     // Reserves the number and the filters: another trace may start while this one waits.
     this.#running.set(trace.id, run);
     this.#timer ??= setInterval(() => this.#advance(), advanceMs);
-    const onDrop = (observation: Observation): void => this.#onKernelDrop(number, observation);
-    trace.summary.kernelDrops = await kernelDrops.begin(number, wanted, tracedAddresses(wanted, own), onDrop);
+    const onDrop = (observation: PacketObservation): void => this.#onKernelDrop(number, observation);
+    trace.summary.kernelDrops = await kernelDrops.begin(
+      number,
+      wanted,
+      selectTracedAddresses(wanted, own),
+      onDrop,
+    );
     if (!trace.running)
       kernelDrops.end(number); // the agent is stopping
     else
@@ -168,9 +173,9 @@ export class Traces {
   }
 
   #onTraceEvent(event: TraceEvent): void {
-    const headers = decodeHeaders(event.headers);
+    const headers = decodePacketHeaders(event.headers);
     if (!headers) return;
-    const observation: Observation = {
+    const observation: PacketObservation = {
       timeNs: event.timeNs,
       slot: event.slot,
       owner: event.owner,
@@ -187,7 +192,7 @@ export class Traces {
       if (matches(headers)) trace.addObservation(observation);
   }
 
-  #onKernelDrop(number: number, observation: Observation): void {
+  #onKernelDrop(number: number, observation: PacketObservation): void {
     const run = [...this.#running.values()].find((run) => run.number === number);
     if (run?.matches(observation.headers)) run.trace.addObservation(observation);
   }
@@ -227,7 +232,7 @@ export class Traces {
     this.#timer = null;
   }
 
-  #formatContext(): FormatContext {
+  #formatContext(): TraceFormatContext {
     const { names, rules, kernel, kernelDrops } = this.#options;
     const generation = kernel.generation('active');
     return {

@@ -1,12 +1,12 @@
-import { contains, parseAddress, parseCidr } from '../../contract/cidr.ts';
+import { cidrContainsAddress, parseAddress, parseCidr } from '../../contract/cidr.ts';
 import type { PodReference, Verdict, VerdictFilter } from '../../contract/verdict.ts';
 
 /** Returns a predicate for verdicts that match the filter. The filter is parsed once. */
-export function verdictMatcher(filter: VerdictFilter): (verdict: Verdict) => boolean {
+export function createVerdictMatcher(filter: VerdictFilter): (verdict: Verdict) => boolean {
   const { pod, rule, address, port, protocol, verdict: kind, direction, set } = filter;
   const range = address === undefined ? null : parseCidr(address);
   const inRange = (family: 4 | 6, text: string): boolean =>
-    range === null || (family === range.family && contains(range, parseAddress(text)));
+    range === null || (family === range.family && cidrContainsAddress(range, parseAddress(text)));
   const isPod = (reference: PodReference | null): boolean =>
     reference !== null && (reference.id === pod || `${reference.namespace}.${reference.name}` === pod);
   return (verdict) => {

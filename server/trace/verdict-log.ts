@@ -1,6 +1,6 @@
-import { required } from '../../contract/required.ts';
+import { requireValue } from '../../contract/required.ts';
 import type { Verdict, VerdictFilter, VerdictListQuery } from '../../contract/verdict.ts';
-import { verdictMatcher } from './verdict-filter.ts';
+import { createVerdictMatcher } from './verdict-filter.ts';
 
 /** Interval of updates in ms, and limit of verdicts in one update. */
 const updateMs = 200;
@@ -41,12 +41,13 @@ export class VerdictLog {
 
   /** Returns a page of matching verdicts, newest first. `next` continues with older ones. */
   page({ before, limit, ...filter }: VerdictListQuery): { items: Verdict[]; next: string | null } {
-    const matches = verdictMatcher(filter);
+    const matches = createVerdictMatcher(filter);
     const items: Verdict[] = [];
     for (let id = Math.min(Number(before ?? this.#next), this.#next) - 1; id >= this.evicted; id -= 1) {
-      const verdict = required(this.#ring[id % this.capacity], `verdict ${id}`);
+      const verdict = requireValue(this.#ring[id % this.capacity], `verdict ${id}`);
       if (!matches(verdict)) continue;
-      if (items.length === limit) return { items, next: String(required(items.at(-1), 'last verdict').id) };
+      if (items.length === limit)
+        return { items, next: String(requireValue(items.at(-1), 'last verdict').id) };
       items.push(verdict);
     }
     return { items, next: null };
@@ -54,19 +55,19 @@ export class VerdictLog {
 
   /** Yields the matching verdicts of this moment, oldest first, without those evicted before they are read. */
   *matching(filter: VerdictFilter): Generator<Verdict> {
-    const matches = verdictMatcher(filter);
+    const matches = createVerdictMatcher(filter);
     const end = this.#next;
     for (let id = this.evicted; id < end; id += 1) {
       id = Math.max(id, this.evicted);
       if (id >= end) return;
-      const verdict = required(this.#ring[id % this.capacity], `verdict ${id}`);
+      const verdict = requireValue(this.#ring[id % this.capacity], `verdict ${id}`);
       if (matches(verdict)) yield verdict;
     }
   }
 
   /** Calls `listener` with new matching verdicts in batches, until the returned function is called. */
   watch(filter: VerdictFilter, listener: (update: VerdictUpdate) => void): () => void {
-    const matches = verdictMatcher(filter);
+    const matches = createVerdictMatcher(filter);
     let update: VerdictUpdate = { items: [], missed: 0 };
     let timer: NodeJS.Timeout | null = null;
     const publish = (): void => {

@@ -10,8 +10,8 @@ import type {
 import type { KernelRules } from '../acl/load/kernel-rules.ts';
 import type { VerdictEvent } from '../bpf/rule-events.ts';
 import { type KernelClock, readKernelClock } from './kernel-clock.ts';
-import { headersResponse, protocolName } from './packet-headers.ts';
-import { type PodNames, podReferenceOf } from './pod-names.ts';
+import { formatProtocolName, toPacketHeadersResponse } from './packet-headers.ts';
+import { type PodNameResolver, toPodReference } from './pod-names.ts';
 import { VerdictLog, type VerdictUpdate } from './verdict-log.ts';
 
 /** Capacity of the log: about 10 MB. */
@@ -20,7 +20,7 @@ const capacity = 10_000;
 const lossesMs = 250;
 
 /** Finds names of rules, including those of earlier generations. */
-export interface RuleNames {
+export interface RuleNameResolver {
   /** Returns the name of a rule by its number in a generation; null if it is no longer known. */
   ruleName(set: RuleSetName, generation: number, rule: number): string | null;
 }
@@ -30,8 +30,8 @@ const portless = new Set(['icmp', 'icmpv6']);
 /** Records the verdicts that the BPF programs report, with the names of pods and rules. */
 export class VerdictRecorder {
   readonly #kernel: Pick<KernelRules, 'onVerdicts' | 'lostVerdicts'>;
-  readonly #names: PodNames;
-  readonly #rules: RuleNames;
+  readonly #names: PodNameResolver;
+  readonly #rules: RuleNameResolver;
   readonly #log = new VerdictLog(capacity);
   readonly #counts: Record<VerdictKind, number> = {
     dropped: 0,
@@ -42,7 +42,11 @@ export class VerdictRecorder {
   readonly #unsubscribe: () => void;
   #losses: { at: number; is: VerdictLosses } | null = null;
 
-  constructor(kernel: Pick<KernelRules, 'onVerdicts' | 'lostVerdicts'>, names: PodNames, rules: RuleNames) {
+  constructor(
+    kernel: Pick<KernelRules, 'onVerdicts' | 'lostVerdicts'>,
+    names: PodNameResolver,
+    rules: RuleNameResolver,
+  ) {
     this.#kernel = kernel;
     this.#names = names;
     this.#rules = rules;
@@ -98,7 +102,7 @@ export class VerdictRecorder {
       losses.bufferFull += Number(bufferFull);
       const summary = this.#names.ofSlot(slot);
       if (!summary) continue;
-      const known = pods.get(summary.id) ?? { pod: podReferenceOf(summary), packets: 0 };
+      const known = pods.get(summary.id) ?? { pod: toPodReference(summary), packets: 0 };
       pods.set(summary.id, { ...known, packets: known.packets + Number(rateLimited + bufferFull) });
     }
     losses.pods = [...pods.values()].sort((a, b) => b.packets - a.packets);
@@ -111,7 +115,7 @@ export class VerdictRecorder {
 
   #describe(event: VerdictEvent, clock: KernelClock): Omit<Verdict, 'id'> {
     const { set, generation, rule, protocol, sourcePort, destinationPort, icmp, tcpFlags } = event;
-    const hasPorts = !portless.has(protocolName(protocol)) && (sourcePort > 0 || destinationPort > 0);
+    const hasPorts = !portless.has(formatProtocolName(protocol)) && (sourcePort > 0 || destinationPort > 0);
     const headers = {
       family: event.source.includes(':') ? (6 as const) : (4 as const),
       source: event.source,
@@ -120,10 +124,10 @@ export class VerdictRecorder {
       icmp,
       sourcePort: hasPorts ? sourcePort : null,
       destinationPort: hasPorts ? destinationPort : null,
-      tcp: protocolName(protocol) === 'tcp' ? { flags: tcpFlags } : null,
+      tcp: formatProtocolName(protocol) === 'tcp' ? { flags: tcpFlags } : null,
     };
     return {
-      ...headersResponse(headers, event.length, this.#names),
+      ...toPacketHeadersResponse(headers, event.length, this.#names),
       time: clock.milliseconds(event.timeNs),
       kind: event.kind,
       direction: event.direction,

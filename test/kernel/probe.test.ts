@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { capability, capabilityName } from '../../contract/node.ts';
+import { kernelCapabilityNameSchema, kernelCapabilitySchema } from '../../contract/node.ts';
 import { probeCapabilities } from '../../server/kernel/probe.ts';
 
 test('every capability is probed, with a detail of what succeeded or why it is missing', async () => {
   const capabilities = await probeCapabilities();
-  expect(capabilities.map(({ name }) => name).sort()).toEqual([...capabilityName.options].sort());
+  expect(capabilities.map(({ name }) => name).sort()).toEqual([...kernelCapabilityNameSchema.options].sort());
   for (const one of capabilities) {
-    expect(capability.parse(one)).toEqual(one);
+    expect(kernelCapabilitySchema.parse(one)).toEqual(one);
     expect(one.detail).not.toBe('');
     expect(one.hint === null).toBe(one.available);
   }

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Dump, type DumpManifest, dumpManifest, type NewDumpInput } from '../../contract/dump.ts';
+import { type Dump, type DumpManifest, dumpManifestSchema, type NewDumpInput } from '../../contract/dump.ts';
 import type { TestNode } from './node.ts';
 
 /** An archive, unpacked by tar(1) into a folder that goes with it. */
@@ -27,7 +27,7 @@ export function unpackDump(archive: string): UnpackedDump {
   const read = (path: string) => readFileSync(join(root, path));
   const json = (path: string) => JSON.parse(read(path).toString('utf8'));
   return {
-    manifest: dumpManifest.parse(json('manifest.json')),
+    manifest: dumpManifestSchema.parse(json('manifest.json')),
     paths: readdirSync(root, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))

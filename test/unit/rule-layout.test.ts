@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { dropReasons } from '../../contract/counters.ts';
-import { decodeConnection } from '../../server/acl/load/conntrack.ts';
+import { decodeConntrackEntry } from '../../server/acl/load/conntrack.ts';
 import { decodeTrace, decodeVerdict, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
 import { decodeMappedAddress, encodeMappedAddress } from '../../server/bpf/rule-layout.ts';
 
@@ -78,7 +78,7 @@ test('struct podlane_trace_filter', () => {
 test('struct podlane_conntrack_entry', () => {
   const key = Buffer.from(`${'07000000'}${address4}${'5000'}${'9a02'}${'06000000'}`, 'hex');
   const value = Buffer.from(`${'01000000'}${'02000000'}${'64000000'}${'0300'}${'0400'}${'01010100'}`, 'hex');
-  expect(decodeConnection(key, value, 90)).toEqual({
+  expect(decodeConntrackEntry(key, value, 90)).toEqual({
     owner: 7,
     protocol: 6,
     peer: '10.42.0.33',

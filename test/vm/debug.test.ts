@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { findTools } from '../../server/debug/external-tools.ts';
+import { findExternalTools } from '../../server/debug/external-tools.ts';
 import { takeDump } from '../../server/debug/take-dump.ts';
 import {
   attachType,
@@ -43,7 +43,7 @@ test('an archive taken without an agent tells netkit devices, their policies and
     pods: undefined,
     agent: null,
     parts: ['network', 'programs', 'statistics'],
-    tools: await findTools(),
+    tools: await findExternalTools(),
     pins: '/sys/fs/bpf/none',
     capabilities: () => [],
     secrets: [],

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Activation, Build } from '../../contract/build.ts';
+import type { Build, BuildActivation } from '../../contract/build.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { PodPath } from '../../contract/path.ts';
 import type { Pod } from '../../contract/pod.ts';
@@ -161,7 +161,7 @@ test('a user’s programs run before and after ours on the peer’s hook', async
 test('another build takes the place of ours on netkit hooks under traffic, with no packet lost', async () => {
   const added = await node.ask<Build>('POST', '/builds', new SigningKey(trust).body(anotherBuild()));
   const pinging = ping(layer2.netns.path, '10.42.0.3', 400, 5);
-  const activation = await node.ask<Activation>('POST', `/builds/${added.sha256}/activation`);
+  const activation = await node.ask<BuildActivation>('POST', `/builds/${added.sha256}/activation`);
   expect(activation).toMatchObject({ state: 'done', attachments: { replaced: 4 } });
   await node.ask('POST', '/builds/rollback');
   expect((await pinging).lost).toBe(0);

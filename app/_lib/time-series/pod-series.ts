@@ -1,5 +1,9 @@
-import type { RateName } from '../../../contract/counters.ts';
-import { type Frame, type FrameColumn, frameColumns } from '../../../contract/sample-frame.ts';
+import type { CounterRateName } from '../../../contract/counters.ts';
+import {
+  type SampleFrame,
+  type SampleFrameColumn,
+  sampleFrameColumns,
+} from '../../../contract/sample-frame.ts';
 import { columnIndex, type PodHistory, type PodRates, rateIndex, rateNames, rateSources } from './rates.ts';
 
 /** Index of the ring of device kinds, behind those of the rates. */
@@ -52,11 +56,11 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
       rings: new Float32Array((kindRing + 1) * capacity).fill(Number.NaN),
       capacity,
       slot: head - 1,
-      lastTotals: new Float64Array(frameColumns.length),
+      lastTotals: new Float64Array(sampleFrameColumns.length),
       lastRates: new Float64Array(rateNames.length),
       monotonicNs: 0,
       timeMs: 0,
-      highestTotals: new Float64Array(frameColumns.length),
+      highestTotals: new Float64Array(sampleFrameColumns.length),
       ratesObject: null,
     };
     tracks.set(number, track);
@@ -122,14 +126,14 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
     return comparable;
   }
 
-  function push(frame: Frame): boolean {
+  function push(frame: SampleFrame): boolean {
     const monotonicNs = Number(frame.monotonicNs);
     if (monotonicNs === lastMonotonicNs) return false;
     // CLOCK_MONOTONIC decreases only when the node was rebooted: earlier totals cannot be compared.
     if (monotonicNs < lastMonotonicNs) reset();
     const timeMs = Number(frame.realtimeNs / 1_000_000n);
     advance(monotonicNs, timeMs);
-    const columns = frameColumns.map((name) => {
+    const columns = sampleFrameColumns.map((name) => {
       const column = frame.column(name);
       return new Uint32Array(column.buffer, column.byteOffset, frame.rows * 2);
     });
@@ -153,7 +157,7 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
     if (track === undefined || track.monotonicNs === 0) return null;
     track.ratesObject ??= {
       ...(Object.fromEntries(rateNames.map((name, i) => [name, valueAt(track.lastRates, i)])) as Record<
-        RateName,
+        CounterRateName,
         number
       >),
       kind: track.lastTotals[columnIndex.kind] === 1 ? 'veth' : 'netkit',
@@ -206,20 +210,20 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
     /** Latest rates of a pod; null before its first sample. Each frame creates a new object. */
     rates: (number: number): PodRates | null => ratesOf(tracks.get(number)),
     /** Latest value of one rate; NaN if there is none. */
-    rate: (number: number, name: RateName): number =>
+    rate: (number: number, name: CounterRateName): number =>
       tracks.get(number)?.lastRates[rateIndex[name]] ?? Number.NaN,
     /** Time of the pod's last sample, ms since the epoch; 0 before the first. */
     timeOf: (number: number): number => tracks.get(number)?.timeMs ?? 0,
     /** Latest rates of all pods together; null before the second sample. */
     sums: (): PodRates | null => ratesOf(tracks.get(allPods)),
     /** One total of a pod since it was attached; NaN if nobody counts it or before the first sample. */
-    total: (number: number, column: FrameColumn): number =>
+    total: (number: number, column: SampleFrameColumn): number =>
       tracks.get(number)?.highestTotals[columnIndex[column]] ?? Number.NaN,
     /** The last `points` values of one rate, or of the device kind (0 netkit, 1 veth), oldest first. */
-    values: (number: number, name: RateName | 'kind', points: number): Float32Array =>
+    values: (number: number, name: CounterRateName | 'kind', points: number): Float32Array =>
       copy(tracks.get(number), name === 'kind' ? kindRing : rateIndex[name], points),
     /** The last `points` values of one rate, summed over all pods, oldest first. */
-    sumValues: (name: RateName, points: number): Float32Array =>
+    sumValues: (name: CounterRateName, points: number): Float32Array =>
       copy(tracks.get(allPods), rateIndex[name], points),
     /** The last `points` values of all rates of a pod. */
     history(number: number, points: number): PodHistory {
@@ -230,7 +234,7 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
         axis[points - 1 - (head - slot)] = valueAt(times, slot % longCapacity);
       const rates = Object.fromEntries(
         rateNames.map((name, ring) => [name, copy(track, ring, points)]),
-      ) as Record<RateName, Float32Array>;
+      ) as Record<CounterRateName, Float32Array>;
       return { ...rates, times: axis, kinds: copy(track, kindRing, points) };
     },
     /** For each of the last `points` slots, oldest first: true if it has a sample. */

@@ -1,28 +1,27 @@
-import { counters, type RateName } from '../../../contract/counters.ts';
+import { type CounterRateName, counterDefinitions } from '../../../contract/counters.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { type FrameColumn, frameColumns } from '../../../contract/sample-frame.ts';
+import { type SampleFrameColumn, sampleFrameColumns } from '../../../contract/sample-frame.ts';
 
 /** Rates per second that are derived from a pod's counters. */
-export const rateNames: readonly RateName[] = [
-  ...new Set(counters.flatMap(({ rate }) => (rate === undefined ? [] : [rate]))),
+export const rateNames: readonly CounterRateName[] = [
+  ...new Set(counterDefinitions.flatMap(({ rate }) => (rate === undefined ? [] : [rate]))),
 ];
 
 /** Index of each rate in `rateNames`. */
 export const rateIndex = Object.fromEntries(rateNames.map((name, index) => [name, index])) as Record<
-  RateName,
+  CounterRateName,
   number
 >;
 
 /** Index of each column in a sample frame. */
-export const columnIndex = Object.fromEntries(frameColumns.map((name, index) => [name, index])) as Record<
-  FrameColumn,
-  number
->;
+export const columnIndex = Object.fromEntries(
+  sampleFrameColumns.map((name, index) => [name, index]),
+) as Record<SampleFrameColumn, number>;
 
 /** For each rate, the columns whose increase it is, summed, and the factor it is multiplied by: 8 bits a byte. */
 export const rateSources: readonly { columns: readonly number[]; factor: number }[] = rateNames.map(
   (name) => {
-    const sources = counters.filter(({ rate }) => rate === name);
+    const sources = counterDefinitions.filter(({ rate }) => rate === name);
     return {
       columns: sources.map((counter) => columnIndex[counter.name]),
       factor: sources.some(({ unit }) => unit === 'bytes') ? 8 : 1,
@@ -31,14 +30,14 @@ export const rateSources: readonly { columns: readonly number[]; factor: number 
 );
 
 /** A pod's rates over the last sample interval; NaN before the second sample. */
-export interface PodRates extends Record<RateName, number> {
+export interface PodRates extends Record<CounterRateName, number> {
   kind: DeviceKind;
   /** Time of the sample, ms since the epoch. */
   time: number;
 }
 
 /** A pod's rates over time, oldest first, aligned with `times`; NaN where a sample is missing. */
-export interface PodHistory extends Record<RateName, Float32Array> {
+export interface PodHistory extends Record<CounterRateName, Float32Array> {
   /** Times of the samples, ms since the epoch. */
   times: Float64Array;
   /** Kind of the device that carried the packets: 0 netkit, 1 veth. */

@@ -1,4 +1,4 @@
-import { decodeFrame, frameKinds } from '../../../contract/sample-frame.ts';
+import { decodeSampleFrame, sampleFrameKinds } from '../../../contract/sample-frame.ts';
 import { liveConnection } from '../live-connection.ts';
 import { createNodeSeries } from './node-series.ts';
 import { createPodSeries } from './pod-series.ts';
@@ -49,8 +49,8 @@ export const sampleAge = (): number | null =>
   clock === null ? null : Math.max(0, Date.now() - clock.receivedAt);
 
 function receiveFrame(buffer: ArrayBuffer): void {
-  const frame = decodeFrame(buffer);
-  if (frame.kind !== frameKinds.all || !podSeries.push(frame)) return;
+  const frame = decodeSampleFrame(buffer);
+  if (frame.kind !== sampleFrameKinds.all || !podSeries.push(frame)) return;
   clock = {
     sequence: Number(frame.sequence),
     time: Number(frame.realtimeNs / 1_000_000n),

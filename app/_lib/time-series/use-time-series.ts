@@ -1,9 +1,9 @@
 'use client';
 
 import { useSyncExternalStore } from 'react';
-import type { RateName } from '../../../contract/counters.ts';
+import type { CounterRateName } from '../../../contract/counters.ts';
 import type { NodeSample } from '../../../contract/node.ts';
-import type { FrameColumn } from '../../../contract/sample-frame.ts';
+import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
 import { onTick } from '../use-now.ts';
 import type { PodRates } from './rates.ts';
 import {
@@ -32,11 +32,11 @@ export const usePodRates = (number: number): PodRates | null =>
   useSampleValue(() => podSeries.rates(number), null);
 
 /** One rate of a pod; NaN if there is none. */
-export const usePodRate = (number: number, name: RateName): number =>
+export const usePodRate = (number: number, name: CounterRateName): number =>
   useSampleValue(() => podSeries.rate(number, name), Number.NaN);
 
 /** One total of a pod since it was attached; NaN if nobody counts it. */
-export const usePodTotal = (number: number, column: FrameColumn): number =>
+export const usePodTotal = (number: number, column: SampleFrameColumn): number =>
   useSampleValue(() => podSeries.total(number, column), Number.NaN);
 
 /** The last node sample; null before the first. */

@@ -1,4 +1,4 @@
-import { isIpv6 } from '../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { plainAddress, splitName } from '../../_lib/pod-queries.ts';
@@ -98,7 +98,7 @@ function matches(pod: PodSummary, word: string): boolean {
 
 /** Returns the canonical form of an IPv6 address, which pods’ addresses have: `fd00::1` for `FD00:0::1`. */
 function canonical(word: string): string {
-  if (!isIpv6(word) || !URL.canParse(`http://[${word}]/`)) return word;
+  if (!isIpv6Text(word) || !URL.canParse(`http://[${word}]/`)) return word;
   return new URL(`http://[${word}]/`).hostname.slice(1, -1);
 }
 
@@ -160,7 +160,7 @@ function editDistance(a: string, b: string): number {
 /** Returns a sort key of the first address: IPv4 before IPv6, each by its number. */
 export function addressSortKey(pod: PodSummary): string {
   const address = plainAddress(pod.addresses[0]);
-  if (!isIpv6(address))
+  if (!isIpv6Text(address))
     return `4${address
       .split('.')
       .map((part) => part.padStart(3, '0'))

@@ -1,9 +1,9 @@
 'use client';
 
 import Link from 'next/link';
-import type { RateName } from '../../../contract/counters.ts';
+import type { CounterRateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import type { FrameColumn } from '../../../contract/sample-frame.ts';
+import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
 import { DropRate, SiNumber } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { splitName } from '../../_lib/pod-queries.ts';
@@ -34,7 +34,7 @@ export function NameCell({ pod }: { pod: PodSummary }) {
 }
 
 /** Live value of one rate. */
-export function RateCell({ number, name }: { number: number; name: RateName }) {
+export function RateCell({ number, name }: { number: number; name: CounterRateName }) {
   return (
     <span className="font-[450]">
       <SiNumber value={usePodRate(number, name)} />
@@ -59,7 +59,7 @@ export function RequestCell({
   column,
 }: {
   number: number;
-  column: FrameColumn & `requests${string}`;
+  column: SampleFrameColumn & `requests${string}`;
 }) {
   const value = usePodTotal(number, column);
   const isFailed = column === 'requestsFailed';

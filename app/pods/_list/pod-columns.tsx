@@ -1,6 +1,6 @@
 'use client';
 
-import type { RateName } from '../../../contract/counters.ts';
+import type { CounterRateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { Kind } from '../../_components/kind.tsx';
 import type { Column } from '../../_components/table/column.ts';
@@ -162,7 +162,7 @@ export const selectColumn = (
 
 function rateColumn(
   key: SortKey,
-  name: RateName,
+  name: CounterRateName,
   label: string,
   group: string,
   style: Pick<PodColumn, 'width' | 'from'>,
@@ -181,7 +181,7 @@ function rateColumn(
 /** Seconds over which rates are averaged for the order, so that rows do not move because of small changes. */
 const sortSeconds = 15;
 
-function meanRate(pod: PodSummary, ...names: RateName[]): number {
+function meanRate(pod: PodSummary, ...names: CounterRateName[]): number {
   let sum = 0;
   for (const name of names)
     for (const value of podSeries.values(pod.number, name, sortSeconds)) if (value > 0) sum += value;

@@ -2,7 +2,7 @@
 
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState } from 'react';
-import type { Program } from '../../../contract/program.ts';
+import type { BpfProgram } from '../../../contract/program.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
@@ -15,7 +15,7 @@ import { type ListingLine, listingLines, listingText } from './listing-lines.ts'
 const lineHeight = 20;
 
 /** Lists the translated instructions of a program, interleaved with its source lines. */
-export function InstructionListing({ program }: { program: Program }) {
+export function InstructionListing({ program }: { program: BpfProgram }) {
   const { data, error, refetch } = useInstructions(program.id);
   const [source, setSource] = useState(true);
   const instructions = data?.instructions;

@@ -1,12 +1,12 @@
-import type { Instruction } from '../../../contract/program.ts';
+import type { BpfInstruction } from '../../../contract/program.ts';
 
 export type ListingLine =
   | { kind: 'function'; name: string }
   | { kind: 'source'; file: string; line: number; text: string }
-  | { kind: 'instruction'; instruction: Instruction };
+  | { kind: 'instruction'; instruction: BpfInstruction };
 
 /** Builds the lines of a listing: function names, source lines and instructions. */
-export function listingLines(instructions: readonly Instruction[], withSource: boolean): ListingLine[] {
+export function listingLines(instructions: readonly BpfInstruction[], withSource: boolean): ListingLine[] {
   const lines: ListingLine[] = [];
   for (const instruction of instructions) {
     const { function: name, source } = instruction;
@@ -19,7 +19,7 @@ export function listingLines(instructions: readonly Instruction[], withSource: b
 }
 
 /** Formats a listing like `bpftool prog dump xlated`. */
-export const listingText = (instructions: readonly Instruction[]): string =>
+export const listingText = (instructions: readonly BpfInstruction[]): string =>
   listingLines(instructions, true)
     .map((line) => {
       if (line.kind === 'function') return `${line.name}:`;

@@ -1,7 +1,7 @@
 'use client';
 
 import Link from 'next/link';
-import type { Attachment, Program } from '../../../contract/program.ts';
+import type { Attachment, BpfProgram } from '../../../contract/program.ts';
 import { NotAvailable } from '../../_components/number.tsx';
 import { count } from '../../_lib/format.ts';
 import { namespaceLabel } from '../_components/attached-at.tsx';
@@ -14,7 +14,7 @@ const wide = 'max-md:hidden';
 const shown = 200;
 
 /** Table of the attach points of a program, with its position among the programs there. */
-export function ProgramAttachments({ program }: { program: Program }) {
+export function ProgramAttachments({ program }: { program: BpfProgram }) {
   const { attachments, attachmentCount, notAttached } = program;
   return (
     <section aria-labelledby="attachments" className="min-w-0">

@@ -3,7 +3,7 @@
 import Link from 'next/link';
 import type { ReactNode } from 'react';
 import type { BpfMap } from '../../../contract/map.ts';
-import type { Program } from '../../../contract/program.ts';
+import type { BpfProgram } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { bytes, count, duration } from '../../_lib/format.ts';
 import { Detail, DetailList } from '../_components/details.tsx';
@@ -13,7 +13,7 @@ import { programsText } from '../text.ts';
 const untold = programsText.notReported;
 
 /** Details of a program from the kernel, and the maps it uses. */
-export function ProgramDetails({ program }: { program: Program }) {
+export function ProgramDetails({ program }: { program: BpfProgram }) {
   const { runTimeNs, recursionMisses: misses, verifiedInstructions: verified, holders } = program;
   return (
     <>

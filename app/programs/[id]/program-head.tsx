@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { Program } from '../../../contract/program.ts';
+import type { BpfProgram } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { Fact, Facts } from '../../_components/fact.tsx';
 import { Readout } from '../../_components/number.tsx';
@@ -10,7 +10,7 @@ import { programName } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
 /** Header of a program's page: identity, owner and run stats. */
-export function ProgramHead({ program, gone }: { program: Program; gone: boolean }) {
+export function ProgramHead({ program, gone }: { program: BpfProgram; gone: boolean }) {
   const { rate } = program;
   return (
     <header className="flex items-center gap-x-8 gap-y-2 border-line-1 border-b px-(--gutter) py-3 max-lg:flex-col max-lg:items-stretch">

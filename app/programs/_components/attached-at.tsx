@@ -1,8 +1,8 @@
-import type { Attachment, BpfDevice, Program } from '../../../contract/program.ts';
+import type { Attachment, BpfDevice, BpfProgram } from '../../../contract/program.ts';
 import { programsText } from '../text.ts';
 
 /** Shows the first attach point of a program, and the number of others. */
-export function AttachedAt({ program }: { program: Program }) {
+export function AttachedAt({ program }: { program: BpfProgram }) {
   const [first] = program.attachments;
   if (first === undefined)
     return (

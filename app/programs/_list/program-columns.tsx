@@ -1,5 +1,5 @@
 import Link from 'next/link';
-import type { Program } from '../../../contract/program.ts';
+import type { BpfProgram } from '../../../contract/program.ts';
 import { NotAvailable, SiNumber } from '../../_components/number.tsx';
 import type { Column } from '../../_components/table/column.ts';
 import { clock, count, percent } from '../../_lib/format.ts';
@@ -11,7 +11,7 @@ import type { ProgramSortKey } from './program-filter.ts';
 
 const idle = programsText.noRuns;
 
-export const programColumns: readonly Column<Program, ProgramSortKey>[] = [
+export const programColumns: readonly Column<BpfProgram, ProgramSortKey>[] = [
   {
     key: 'id',
     label: programsText.id,

@@ -1,4 +1,4 @@
-import type { Program } from '../../../contract/program.ts';
+import type { BpfProgram } from '../../../contract/program.ts';
 import type { Sorting } from '../../_components/table/column.ts';
 import { ownerText, programName } from '../program-queries.ts';
 
@@ -65,7 +65,7 @@ export const hasProgramFilter = (view: ProgramFilter): boolean =>
  * Returns the programs that match a filter. Every word of the text must occur in the name, type, tag, owner
  * or an attach point, or equal the id.
  */
-export function filterPrograms(programs: readonly Program[], view: ProgramFilter): Program[] {
+export function filterPrograms(programs: readonly BpfProgram[], view: ProgramFilter): BpfProgram[] {
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   return programs.filter(
     (program) =>
@@ -75,7 +75,7 @@ export function filterPrograms(programs: readonly Program[], view: ProgramFilter
   );
 }
 
-function matches(program: Program, word: string): boolean {
+function matches(program: BpfProgram, word: string): boolean {
   if (word === String(program.id)) return true;
   const texts = [
     ...[programName(program), program.name, program.type, program.tag, ownerText(program.owner)],
@@ -93,7 +93,7 @@ export interface ProgramFacets {
 }
 
 /** Counts the programs of each facet, regardless of the filter; types by descending count. */
-export function programFacets(programs: readonly Program[]): ProgramFacets {
+export function programFacets(programs: readonly BpfProgram[]): ProgramFacets {
   const types = new Map<string, number>();
   for (const { type } of programs) types.set(type, (types.get(type) ?? 0) + 1);
   const podlane = programs.filter(({ owner }) => owner.kind === 'podlane').length;

@@ -1,17 +1,23 @@
 import type { ReactNode } from 'react';
-import type { Program } from '../../../contract/program.ts';
+import type { BpfProgram } from '../../../contract/program.ts';
 import { Readout } from '../../_components/number.tsx';
 import { percent } from '../../_lib/format.ts';
 import { programsText } from '../text.ts';
 import { programFacets } from './program-filter.ts';
 
 /** Summary of all programs: count and total cost. */
-export function ProgramSummary({ programs, stale }: { programs: readonly Program[] | null; stale: boolean }) {
+export function ProgramSummary({
+  programs,
+  stale,
+}: {
+  programs: readonly BpfProgram[] | null;
+  stale: boolean;
+}) {
   const facets = programFacets(programs ?? []);
-  const sum = (of: (program: Program) => number | null | undefined) =>
+  const sum = (of: (program: BpfProgram) => number | null | undefined) =>
     programs === null ? Number.NaN : programs.reduce((total, program) => total + (of(program) ?? 0), 0);
   const counted = programs?.some(({ rate }) => rate !== null) === true;
-  const rate = (of: (program: Program) => number | undefined) => (counted ? sum(of) : Number.NaN);
+  const rate = (of: (program: BpfProgram) => number | undefined) => (counted ? sum(of) : Number.NaN);
   const own = programs?.filter(({ owner }) => owner.kind === 'podlane') ?? [];
   const ownCpu = own.reduce((total, program) => total + (program.rate?.cpu ?? 0), 0);
   return (

@@ -1,7 +1,7 @@
 'use client';
 
 import { useState } from 'react';
-import { maxObjectBytes } from '../../../contract/limits.ts';
+import { maxObjectFileSize } from '../../../contract/limits.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../_components/error-notice.tsx';
@@ -22,13 +22,13 @@ export function AddBuild({ refused }: { refused: string | null }) {
   const [signature, chooseSignature] = useState<File | null>(null);
   // File inputs can only be cleared by mounting them again.
   const [round, next] = useState(0);
-  const tooLarge = object !== null && object.size > maxObjectBytes;
+  const tooLarge = object !== null && object.size > maxObjectFileSize;
   const reason =
     refused ??
     (object === null || signature === null
       ? buildsText.chooseFiles
       : tooLarge
-        ? buildsText.buildTooLarge(maxObjectBytes / 1024)
+        ? buildsText.buildTooLarge(maxObjectFileSize / 1024)
         : null);
   const submit = async () => {
     if (object === null || signature === null) return;

@@ -1,7 +1,7 @@
 'use client';
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { Activation, Build, Builds, NewBuild, Signer } from '../../../contract/build.ts';
+import type { Build, BuildActivation, BuildSigner, Builds, NewBuild } from '../../../contract/build.ts';
 import { callApi } from '../../_lib/api.ts';
 
 const list = ['builds'] as const;
@@ -19,7 +19,8 @@ export const useBuilds = () =>
 export const useSigners = () =>
   useQuery({
     queryKey: [...list, 'signers'],
-    queryFn: async ({ signal }) => (await callApi<{ items: Signer[] }>('/builds/signers', { signal })).items,
+    queryFn: async ({ signal }) =>
+      (await callApi<{ items: BuildSigner[] }>('/builds/signers', { signal })).items,
   });
 
 /** Mutation after which the list of builds is loaded again, also if it failed. */
@@ -37,7 +38,7 @@ export const useRemoveBuild = () =>
 /** Activates a build; resolves when every hook runs it. null: rolls back to the previous build. */
 export const useActivateBuild = () =>
   useBuildCall((sha256: string | null) =>
-    callApi<Activation>(sha256 === null ? '/builds/rollback' : `/builds/${sha256}/activation`, {
+    callApi<BuildActivation>(sha256 === null ? '/builds/rollback' : `/builds/${sha256}/activation`, {
       method: 'POST',
     }),
   );

@@ -1,12 +1,12 @@
 import { Check } from 'lucide-react';
-import type { Activation } from '../../../contract/build.ts';
+import type { BuildActivation } from '../../../contract/build.ts';
 import { WarningSign } from '../../_components/warning-sign.tsx';
 import { clock, count, duration } from '../../_lib/format.ts';
 import { shortBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 
 /** Shows the last activation of a build. */
-export function LastActivation({ activation }: { activation: Activation }) {
+export function LastActivation({ activation }: { activation: BuildActivation }) {
   const { build, from, actor, startedAt, state, error } = activation;
   return (
     <section aria-labelledby="last" className="mt-6">
@@ -35,7 +35,7 @@ export function LastActivation({ activation }: { activation: Activation }) {
 export function ActivationProgress({
   activation: { state, attachments, milliseconds },
 }: {
-  activation: Activation;
+  activation: BuildActivation;
 }) {
   const { replaced, total } = attachments;
   const share = total === 0 ? Number(state === 'done') : replaced / total;

@@ -1,7 +1,7 @@
 'use client';
 
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { BpfMap, BpfMapDetail, EntryPage, MapEntry } from '../../../contract/map.ts';
+import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage } from '../../../contract/map.ts';
 import { callApi } from '../../_lib/api.ts';
 
 const one = (id: number) => ['map', id] as const;
@@ -37,7 +37,7 @@ export const useEntries = (id: number, { search, filled }: EntryFilter, enabled:
       if (search !== '') query.set('search', search);
       if (filled) query.set('filled', 'true');
       if (pageParam !== null) query.set('cursor', pageParam);
-      return callApi<EntryPage>(`/maps/${id}/entries?${query}`, { signal });
+      return callApi<MapEntryPage>(`/maps/${id}/entries?${query}`, { signal });
     },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,

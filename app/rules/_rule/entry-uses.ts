@@ -1,10 +1,10 @@
-import type { EntryUse } from '../../../contract/rules.ts';
+import type { RuleEntryUse } from '../../../contract/rules.ts';
 import { count } from '../../_lib/format.ts';
 import { qualifiedPodName } from '../../_lib/packet-labels.ts';
 import { rulesText } from '../text.ts';
 
 /** Summarizes uses as pods, direction and peers, e.g. `shop.cart ← 10.0.0.0/8, fd00::/8`; names the same pods once. */
-export function entryUsesSummary(uses: readonly EntryUse[]): string {
+export function entryUsesSummary(uses: readonly RuleEntryUse[]): string {
   const byPods = Map.groupBy(uses, ({ direction, pods, podCount }) => {
     const who = listWords(pods.map(qualifiedPodName), podCount);
     return `${who} ${direction === 'ingress' ? '←' : '→'}`;
@@ -12,14 +12,14 @@ export function entryUsesSummary(uses: readonly EntryUse[]): string {
   return [...byPods].map(([who, same]) => `${who} ${same.map(whom).join(', ')}`).join('; ');
 }
 
-const whom = ({ peers, peerCount }: EntryUse): string =>
+const whom = ({ peers, peerCount }: RuleEntryUse): string =>
   peers === null ? rulesText.otherPeers : listWords(peers, peerCount);
 
 const listWords = (shown: readonly string[], all: number): string =>
   all > 2 ? rulesText.firstAndMore(shown[0] ?? '', count(all - 1)) : shown.join(', ');
 
 /** Describes a use in full: up to 20 pods and peers, and the number of further ones. */
-export function entryUseDetails({ direction, pods, podCount, peers, peerCount }: EntryUse): string {
+export function entryUseDetails({ direction, pods, podCount, peers, peerCount }: RuleEntryUse): string {
   const more = (listed: readonly string[], all: number) =>
     all > listed.length ? rulesText.andMore(count(all - listed.length)) : '';
   const names = pods.map(qualifiedPodName);

@@ -1,13 +1,13 @@
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
-import { checkLimit, defaultLimits, type TableLimits } from '../tables/limits.ts';
-import { type CompiledRules, noPreviousCompile, type PreviousCompile } from './compiled-rules.ts';
+import { checkTableLimit, defaultTableLimits, type TableLimits } from '../tables/limits.ts';
+import { type CompiledRules, createEmptyPreviousCompile, type PreviousCompile } from './compiled-rules.ts';
 import { EntryListBuilder } from './entry-lists.ts';
-import { groupPods, orderRules } from './evaluation-order.ts';
-import { idOf, reuseIds } from './id-allocator.ts';
+import { groupPodsByRules, sortRulesByEvaluation } from './evaluation-order.ts';
+import { assignIds, getAssignedId } from './id-allocator.ts';
 import { classifyAddresses } from './identities.ts';
-import { largestRuleFinder } from './largest-rule.ts';
-import { assignPeerSetIds, peerIpBlocks } from './peer-sets.ts';
+import { createLargestRuleFinder } from './largest-rule.ts';
+import { assignPeerSetIds, resolvePeerIpBlocks } from './peer-sets.ts';
 import { assignPolicyIds, buildPolicies } from './policies.ts';
 import { findUnreachableRules } from './unreachable-rules.ts';
 
@@ -30,17 +30,21 @@ export function compileRules(
   pods: readonly PolicyEndpoint[],
   options: CompileOptions = {},
 ): CompiledRules {
-  const { previous = noPreviousCompile(), limits = defaultLimits, lineOf = () => undefined } = options;
+  const {
+    previous = createEmptyPreviousCompile(),
+    limits = defaultTableLimits,
+    lineOf = () => undefined,
+  } = options;
   const names = ruleSet.rules.map(({ name }) => name);
-  const ruleNumbers = reuseIds(names, previous.ids.rules);
+  const ruleNumbers = assignIds(names, previous.ids.rules);
   const peers = assignPeerSetIds(ruleSet, previous.ids.peers);
-  const ordered = orderRules(ruleSet, ({ name }) => peers.byRule.get(name) ?? 0);
-  const numberOf = ordered.map(({ rule }) => idOf(ruleNumbers, rule.name));
-  const findLargest = largestRuleFinder(ruleSet, lineOf);
+  const ordered = sortRulesByEvaluation(ruleSet, ({ name }) => peers.byRule.get(name) ?? 0);
+  const numberOf = ordered.map(({ rule }) => getAssignedId(ruleNumbers, rule.name));
+  const findLargest = createLargestRuleFinder(ruleSet, lineOf);
 
-  const ipBlocks = peerIpBlocks(peers, pods);
+  const ipBlocks = resolvePeerIpBlocks(peers, pods);
   const { classes, prefixes } = classifyAddresses(ipBlocks);
-  checkLimit(limits, 'prefixes', prefixes.length, () =>
+  checkTableLimit(limits, 'prefixes', prefixes.length, () =>
     findLargest(({ name }) => {
       const own = ipBlocks.get(peers.byRule.get(name) ?? 0) ?? [];
       return own.reduce((sum, { except }) => sum + 1 + except.length, 0);
@@ -49,23 +53,23 @@ export function compileRules(
   const classesOf = classesByPeerSet(classes);
   const findMostIdentities = () =>
     findLargest(({ name }) => classesOf.get(peers.byRule.get(name) ?? 0)?.length ?? 0);
-  checkLimit(limits, 'identities', classes.length - 1, findMostIdentities);
+  checkTableLimit(limits, 'identities', classes.length - 1, findMostIdentities);
   const classKeys = classes.map((sets) => sets.join());
-  const identities = reuseIds(classKeys.slice(1), previous.ids.identities);
+  const identities = assignIds(classKeys.slice(1), previous.ids.identities);
   const identityOf = classKeys.map((key) => identities.get(key) ?? 0);
 
-  const groups = groupPods(ordered, pods);
-  checkLimit(limits, 'policies', groups.length, () => undefined);
+  const groups = groupPodsByRules(ordered, pods);
+  checkTableLimit(limits, 'policies', groups.length, () => undefined);
   const builder = new EntryListBuilder(
     ordered,
     numberOf,
     ruleSet.defaults,
     previous.ids,
     (size, entryLists) =>
-      checkLimit(limits, 'entries', size, () => {
+      checkTableLimit(limits, 'entries', size, () => {
         const uses = new Map<number, number>();
         for (const { rule } of [...entryLists.values()].flat()) uses.set(rule, (uses.get(rule) ?? 0) + 1);
-        return findLargest(({ name }) => uses.get(idOf(ruleNumbers, name)) ?? 0);
+        return findLargest(({ name }) => uses.get(getAssignedId(ruleNumbers, name)) ?? 0);
       }),
   );
   const policyIds = assignPolicyIds(groups, numberOf, previous);
@@ -73,7 +77,7 @@ export function compileRules(
     classesOf,
     identityOf,
     numberOf,
-    checkSize: (size) => checkLimit(limits, 'policyEntries', size, findMostIdentities),
+    checkSize: (size) => checkTableLimit(limits, 'policyEntries', size, findMostIdentities),
   });
 
   const compiled = {
@@ -87,7 +91,10 @@ export function compileRules(
       entryLists: builder.entryLists,
     },
     rules: new Map(
-      ordered.map(({ rule, index, peers }) => [idOf(ruleNumbers, rule.name), { rule, index, peers }]),
+      ordered.map(({ rule, index, peers }) => [
+        getAssignedId(ruleNumbers, rule.name),
+        { rule, index, peers },
+      ]),
     ),
     policies: built.policies,
     identities: new Map(classes.map((sets, index) => [identityOf[index] ?? 0, sets])),

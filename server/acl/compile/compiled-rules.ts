@@ -1,7 +1,7 @@
 import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { RuleWarning } from '../../../contract/rules.ts';
-import { emptyTables, type PolicyTables } from '../tables/policy-tables.ts';
+import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
 import { emptyPeerSets, type PeerSets } from './peer-sets.ts';
 
 /** The tables of a rule set and the meaning of the numbers in them. Immutable. */
@@ -10,7 +10,7 @@ export interface CompiledRules {
   tables: PolicyTables;
   /** Rules by their number in entries. */
   rules: ReadonlyMap<number, NumberedRule>;
-  policies: ReadonlyMap<number, Policy>;
+  policies: ReadonlyMap<number, CompiledPolicy>;
   /** Peer sets that the addresses of an identity are in. */
   identities: ReadonlyMap<number, readonly number[]>;
   warnings: readonly RuleWarning[];
@@ -26,7 +26,7 @@ export interface NumberedRule {
 }
 
 /** The list of rules that some pods have in one direction. */
-export interface Policy {
+export interface CompiledPolicy {
   direction: Direction;
   /** Numbers of its rules in evaluation order. */
   rules: readonly number[];
@@ -56,8 +56,8 @@ export type PreviousCompile = Pick<CompiledRules, 'tables' | 'ids'>;
  * Returns the start for the first compilation.
  * @param nextEntryList above all lists that the kernel may still have: a list's number never changes its meaning
  */
-export const noPreviousCompile = (nextEntryList = 1): PreviousCompile => ({
-  tables: emptyTables,
+export const createEmptyPreviousCompile = (nextEntryList = 1): PreviousCompile => ({
+  tables: emptyPolicyTables,
   ids: {
     rules: new Map(),
     peers: emptyPeerSets,

@@ -1,35 +1,35 @@
-import { ipProtocol } from '../spec/policy-packet.ts';
-import type { TableEntry } from '../tables/policy-tables.ts';
+import { ipProtocolNumbers } from '../spec/policy-packet.ts';
+import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import type { OrderedRule } from './evaluation-order.ts';
 import {
-  decidingOrder,
-  emitPrefixes,
-  loggingOrder,
+  defaultEntriesLabel,
+  emitPortPrefixes,
+  getDecidingOrder,
+  getLoggingOrder,
   type PortLabel,
-  type PrefixCover,
-  useDefault,
+  type PortPrefixCover,
 } from './port-prefixes.ts';
-import { noRule, type RuleOrder } from './port-ranges.ts';
+import { noRuleOrder, type RuleOrder } from './port-ranges.ts';
 import type { PortProtocol } from './protocol-ports.ts';
 
 /** Dense numbers of the protocols that entries can have. */
-export const protocolIndex = { 0: 0, 1: 1, 6: 2, 17: 3, 132: 4 } as const;
+export const entryProtocolIndex = { 0: 0, 1: 1, 6: 2, 17: 3, 132: 4 } as const;
 
 /** Consecutive entries of a list; equal `content` means equal entries. */
-export interface EntryPart {
-  entries: TableEntry[];
+export interface EntryListPart {
+  entries: PolicyTableEntry[];
   content: string;
 }
 
-const emptyPart: EntryPart = { entries: [], content: '' };
+const emptyPart: EntryListPart = { entries: [], content: '' };
 
 /** Creates the entries of one direction, each once: lists have many entries in common. */
-export class EntryFactory {
+export class PolicyEntryFactory {
   readonly #ordered: readonly OrderedRule[];
   readonly #numberOf: readonly number[];
   readonly #defaultAction: 'allow' | 'deny';
   /** Entries by label, then by protocol and prefix: a small number is found sooner than one of 52 bits. */
-  readonly #known = new Map<PortLabel, Map<number, { entry: TableEntry; content: string }>>();
+  readonly #known = new Map<PortLabel, Map<number, { entry: PolicyTableEntry; content: string }>>();
 
   constructor(ordered: readonly OrderedRule[], numberOf: readonly number[], defaultAction: 'allow' | 'deny') {
     this.#ordered = ordered;
@@ -38,18 +38,18 @@ export class EntryFactory {
   }
 
   /** Returns the entry for any protocol and port. */
-  whole(label: PortLabel): EntryPart {
+  whole(label: PortLabel): EntryListPart {
     const { entry, content } = this.#entry(0, 0, 0, label);
     return { entries: [entry], content };
   }
 
   /** Returns the entries of one protocol, shorter prefixes of one port before longer ones. */
-  part(protocol: PortProtocol, cover: PrefixCover, inherited: PortLabel): EntryPart {
+  part(protocol: PortProtocol, cover: PortPrefixCover, inherited: PortLabel): EntryListPart {
     if (!cover.low && cover.labels.includes(inherited)) return emptyPart;
-    const entries: TableEntry[] = [];
+    const entries: PolicyTableEntry[] = [];
     let content = '';
-    emitPrefixes(cover, inherited, (port, length, label) => {
-      const entry = this.#entry(ipProtocol[protocol], port, length, label);
+    emitPortPrefixes(cover, inherited, (port, length, label) => {
+      const entry = this.#entry(ipProtocolNumbers[protocol], port, length, label);
       entries.push(entry.entry);
       content += entry.content;
     });
@@ -57,18 +57,18 @@ export class EntryFactory {
   }
 
   /** Returns an entry, with its content in six characters that are the same in all tables. */
-  #entry(protocol: TableEntry['protocol'], port: number, length: number, label: PortLabel) {
+  #entry(protocol: PolicyTableEntry['protocol'], port: number, length: number, label: PortLabel) {
     let byPrefix = this.#known.get(label);
     if (!byPrefix) {
       byPrefix = new Map();
       this.#known.set(label, byPrefix);
     }
-    const prefix = (protocolIndex[protocol] * 32 + length) * 65_536 + port;
+    const prefix = (entryProtocolIndex[protocol] * 32 + length) * 65_536 + port;
     const known = byPrefix.get(prefix);
     if (known) return known;
     const verdict = this.#verdict(label);
-    const rule = label === useDefault ? 0 : this.#number(decidingOrder(label));
-    const log = label === useDefault ? 0 : this.#number(loggingOrder(label));
+    const rule = label === defaultEntriesLabel ? 0 : this.#number(getDecidingOrder(label));
+    const log = label === defaultEntriesLabel ? 0 : this.#number(getLoggingOrder(label));
     const code = { allow: 0, deny: 1, default: 2 }[verdict];
     const content = String.fromCharCode(
       (protocol << 8) | (length << 2) | code,
@@ -83,16 +83,16 @@ export class EntryFactory {
     return created;
   }
 
-  #verdict(label: PortLabel): TableEntry['verdict'] {
-    if (label === useDefault) return 'default';
-    const order = decidingOrder(label);
-    if (order === noRule) return this.#defaultAction;
+  #verdict(label: PortLabel): PolicyTableEntry['verdict'] {
+    if (label === defaultEntriesLabel) return 'default';
+    const order = getDecidingOrder(label);
+    if (order === noRuleOrder) return this.#defaultAction;
     const action = this.#ordered[order]?.rule.action;
     if (action !== 'allow' && action !== 'deny') throw new Error(`rule ${order} cannot decide: ${action}`);
     return action;
   }
 
   #number(order: RuleOrder): number {
-    return order === noRule ? 0 : (this.#numberOf[order] ?? 0);
+    return order === noRuleOrder ? 0 : (this.#numberOf[order] ?? 0);
   }
 }

@@ -1,56 +1,62 @@
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import type { TableEntry } from '../tables/policy-tables.ts';
+import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import type { AllocatedIds } from './compiled-rules.ts';
-import { EntryFactory, type EntryPart } from './entry-factory.ts';
+import { type EntryListPart, PolicyEntryFactory } from './entry-factory.ts';
 import type { OrderedRule } from './evaluation-order.ts';
-import { type DefaultTree, type PortLabel, PrefixSplitter, useDefault, wholeLabel } from './port-prefixes.ts';
+import {
+  type DefaultEntriesTree,
+  defaultEntriesLabel,
+  getAnyProtocolLabel,
+  type PortLabel,
+  PortPrefixSplitter,
+} from './port-prefixes.ts';
 import type { PortRuns, RuleOrder } from './port-ranges.ts';
 import {
-  buildDefaultTrees,
-  type DefaultTreesByProtocol,
-  mapProtocols,
+  buildDefaultEntriesTrees,
+  buildProtocolPortRuns,
+  type DefaultEntriesTreesByProtocol,
+  mapProtocolGroups,
   type PortProtocol,
   type ProtocolGroup,
   portProtocols,
-  type RuleClaims,
-  runsOfProtocol,
+  type RulePortClaims,
 } from './protocol-ports.ts';
-import { RuleLists } from './rule-lists.ts';
+import { RuleListInterner } from './rule-lists.ts';
 
 /** Entries of rules for any peer in one direction, and the lists that refer to them. */
 interface DefaultEntries {
   /** Number of the entry list. */
   list: number;
-  trees: DefaultTreesByProtocol;
+  trees: DefaultEntriesTreesByProtocol;
   /** Lists of specific peers by rule list; 0: the same as the default entries. */
   specific: Map<number, number>;
   /** Parts of such lists for one protocol, by part of the rule list and label for any protocol. */
-  parts: Record<ProtocolGroup, Map<number, EntryPart>>;
+  parts: Record<ProtocolGroup, Map<number, EntryListPart>>;
 }
 
 /** Called with the number of entries of all lists so far; throws when there are too many. */
-type CheckSize = (size: number, entryLists: ReadonlyMap<number, readonly TableEntry[]>) => void;
+type CheckSize = (size: number, entryLists: ReadonlyMap<number, readonly PolicyTableEntry[]>) => void;
 
 /** Builds entry lists, each once: lists with equal entries are one, and so are those of the previous tables. */
 export class EntryListBuilder {
   /** Entries by list number. */
-  readonly entryLists = new Map<number, readonly TableEntry[]>();
+  readonly entryLists = new Map<number, readonly PolicyTableEntry[]>();
   /** List numbers by content. */
   readonly ids = new Map<string, number>();
   /** First number that no list ever had. */
   nextId: number;
   /** Lists of rules for specific peers. */
-  readonly ruleLists: RuleLists;
+  readonly ruleLists: RuleListInterner;
   #size = 0;
-  readonly #claims: readonly RuleClaims[];
+  readonly #claims: readonly RulePortClaims[];
   readonly #defaults: RuleSet['defaults'];
   readonly #previousIds: ReadonlyMap<string, number>;
   readonly #checkSize: CheckSize;
-  readonly #factories: Record<Direction, EntryFactory>;
+  readonly #factories: Record<Direction, PolicyEntryFactory>;
   readonly #defaultEntries = new Map<string, DefaultEntries>();
-  readonly #knownRuns = mapProtocols(() => new Map<number, PortRuns>());
-  readonly #splitter = new PrefixSplitter();
+  readonly #knownRuns = mapProtocolGroups(() => new Map<number, PortRuns>());
+  readonly #splitter = new PortPrefixSplitter();
 
   /** @param numberOf rule numbers by evaluation order */
   constructor(
@@ -65,10 +71,10 @@ export class EntryListBuilder {
     this.#previousIds = previous.entryLists;
     this.nextId = previous.nextEntryList;
     this.#checkSize = checkSize;
-    this.ruleLists = new RuleLists((order) => this.#claimsAt(order));
+    this.ruleLists = new RuleListInterner((order) => this.#claimsAt(order));
     this.#factories = {
-      ingress: new EntryFactory(ordered, numberOf, defaults.ingress),
-      egress: new EntryFactory(ordered, numberOf, defaults.egress),
+      ingress: new PolicyEntryFactory(ordered, numberOf, defaults.ingress),
+      egress: new PolicyEntryFactory(ordered, numberOf, defaults.egress),
     };
   }
 
@@ -83,15 +89,15 @@ export class EntryListBuilder {
     const known = this.#defaultEntries.get(key);
     if (known) return known;
     const claims = orders.map((order) => this.#claimsAt(order));
-    const runs = mapProtocols((protocol) => runsOfProtocol(claims, protocol));
+    const runs = mapProtocolGroups((protocol) => buildProtocolPortRuns(claims, protocol));
     const factory = this.#factories[direction];
-    const label = wholeLabel(this.#splitter.split(runs.other, null));
+    const label = getAnyProtocolLabel(this.#splitter.split(runs.other, null));
     const parts = portProtocols.map((protocol) => this.#part(factory, protocol, runs[protocol], null, label));
     const created = {
       list: this.#addList([factory.whole(label), ...parts]),
-      trees: buildDefaultTrees(runs),
+      trees: buildDefaultEntriesTrees(runs),
       specific: new Map<number, number>(),
-      parts: mapProtocols(() => new Map<number, EntryPart>()),
+      parts: mapProtocolGroups(() => new Map<number, EntryListPart>()),
     };
     this.#defaultEntries.set(key, created);
     return created;
@@ -102,7 +108,9 @@ export class EntryListBuilder {
     const known = defaults.specific.get(ruleList);
     if (known !== undefined) return known;
     const factory = this.#factories[direction];
-    const label = wholeLabel(this.#splitter.split(this.#runs('other', ruleList), defaults.trees.other));
+    const label = getAnyProtocolLabel(
+      this.#splitter.split(this.#runs('other', ruleList), defaults.trees.other),
+    );
     const parts = portProtocols.map((protocol) => {
       const parts = defaults.parts[protocol];
       const key = this.ruleLists.part(ruleList, protocol) * 2 ** 28 + label;
@@ -114,19 +122,19 @@ export class EntryListBuilder {
       }
       return found;
     });
-    if (label !== useDefault) parts.unshift(factory.whole(label));
+    if (label !== defaultEntriesLabel) parts.unshift(factory.whole(label));
     const list = this.#addList(parts);
     defaults.specific.set(ruleList, list);
     return list;
   }
 
   #part(
-    factory: EntryFactory,
+    factory: PolicyEntryFactory,
     protocol: PortProtocol,
     runs: PortRuns,
-    defaults: DefaultTree | null,
+    defaults: DefaultEntriesTree | null,
     label: PortLabel,
-  ): EntryPart {
+  ): EntryListPart {
     return factory.part(protocol, this.#splitter.split(runs, defaults), label);
   }
 
@@ -135,25 +143,25 @@ export class EntryListBuilder {
     const known = this.#knownRuns[protocol].get(part);
     if (known) return known;
     const claims = this.ruleLists.orders(part, protocol).map((order) => this.#claimsAt(order));
-    const runs = runsOfProtocol(claims, protocol);
+    const runs = buildProtocolPortRuns(claims, protocol);
     this.#knownRuns[protocol].set(part, runs);
     return runs;
   }
 
-  #claimsAt(order: RuleOrder): RuleClaims {
+  #claimsAt(order: RuleOrder): RulePortClaims {
     const claims = this.#claims[order];
     if (!claims) throw new Error(`there is no rule ${order}`);
     return claims;
   }
 
-  #addList(parts: readonly EntryPart[]): number {
+  #addList(parts: readonly EntryListPart[]): number {
     let content = '';
     for (const part of parts) content += part.content;
     if (content === '') return 0;
     const known = this.ids.get(content);
     if (known !== undefined) return known;
     const list = this.#previousIds.get(content) ?? this.nextId++;
-    const entries: TableEntry[] = [];
+    const entries: PolicyTableEntry[] = [];
     for (const part of parts) for (const entry of part.entries) entries.push(entry);
     this.ids.set(content, list);
     this.entryLists.set(list, entries);

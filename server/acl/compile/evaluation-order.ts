@@ -1,8 +1,8 @@
 import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import { matchesSubject, type PolicyEndpoint } from '../spec/pod-selector.ts';
+import { matchesRuleSubject, type PolicyEndpoint } from '../spec/pod-selector.ts';
 import type { RuleOrder } from './port-ranges.ts';
-import { claimsOfRule, type RuleClaims } from './protocol-ports.ts';
+import { type RulePortClaims, toPortClaims } from './protocol-ports.ts';
 
 /** A rule with its place in the evaluation order. */
 export interface OrderedRule {
@@ -10,13 +10,13 @@ export interface OrderedRule {
   /** Position in the rule set, from 0. */
   index: number;
   order: RuleOrder;
-  claims: RuleClaims;
+  claims: RulePortClaims;
   /** Number of its peer set; 0: any peer. */
   peers: number;
 }
 
 /** Sorts rules in evaluation order: by priority, rules of equal priority in the order of the set. */
-export function orderRules({ rules }: RuleSet, peersOf: (rule: Rule) => number): OrderedRule[] {
+export function sortRulesByEvaluation({ rules }: RuleSet, peersOf: (rule: Rule) => number): OrderedRule[] {
   return rules
     .map((rule, index) => ({ rule, index }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index)
@@ -24,29 +24,32 @@ export function orderRules({ rules }: RuleSet, peersOf: (rule: Rule) => number):
       rule,
       index,
       order,
-      claims: claimsOfRule(rule, order),
+      claims: toPortClaims(rule, order),
       peers: peersOf(rule),
     }));
 }
 
 /** Pods that the same rules apply to in one direction. */
-export interface PodGroup {
+export interface PodRuleGroup {
   direction: Direction;
   rules: OrderedRule[];
   pods: PolicyEndpoint[];
 }
 
 /** Groups pods by the rules that apply to them; a pod without rules is in no group. */
-export function groupPods(ordered: readonly OrderedRule[], pods: readonly PolicyEndpoint[]): PodGroup[] {
+export function groupPodsByRules(
+  ordered: readonly OrderedRule[],
+  pods: readonly PolicyEndpoint[],
+): PodRuleGroup[] {
   const bySubject = new Map<string, ReadonlySet<PolicyEndpoint>>();
   const subjects = ordered.map((entry) => {
     const { subject } = entry.rule;
     const key = JSON.stringify(subject);
-    const known = bySubject.get(key) ?? new Set(pods.filter((pod) => matchesSubject(subject, pod)));
+    const known = bySubject.get(key) ?? new Set(pods.filter((pod) => matchesRuleSubject(subject, pod)));
     bySubject.set(key, known);
     return { entry, pods: known };
   });
-  const groups = new Map<string, PodGroup>();
+  const groups = new Map<string, PodRuleGroup>();
   for (const direction of ['ingress', 'egress'] as const)
     for (const pod of pods) {
       const rules = subjects

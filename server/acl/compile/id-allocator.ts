@@ -3,7 +3,7 @@
  * neither compilation uses, so that no number changes its meaning from one to the next.
  * @param previous numbers by key @param first least number to assign
  */
-export function reuseIds(
+export function assignIds(
   keys: Iterable<string>,
   previous: ReadonlyMap<string, number>,
   first = 1,
@@ -25,10 +25,10 @@ function idAllocator(used: Iterable<number>, first: number): () => number {
 }
 
 /**
- * Numbers keys as `reuseIds` does, and lets a new key take over the number of the key that it replaces.
+ * Numbers keys as `assignIds` does, and lets a new key take over the number of the key that it replaces.
  * @param keys each with the number that it would take over; undefined: none
  */
-export function inheritIds(
+export function assignOrInheritIds(
   keys: ReadonlyMap<string, number | undefined>,
   previous: ReadonlyMap<string, number>,
 ): Map<string, number> {
@@ -51,7 +51,7 @@ export function inheritIds(
 }
 
 /** Returns the number of a key that has one. @throws Error */
-export function idOf<K>(ids: ReadonlyMap<K, number>, key: K): number {
+export function getAssignedId<K>(ids: ReadonlyMap<K, number>, key: K): number {
   const id = ids.get(key);
   if (id === undefined) throw new Error(`${JSON.stringify(key)} has no number`);
   return id;

@@ -1,4 +1,4 @@
-import { addressBits, type Cidr, cidrText, covers } from '../../../contract/cidr.ts';
+import { addressBitLength, type Cidr, cidrContainsCidr, formatCidr } from '../../../contract/cidr.ts';
 
 /** A range of addresses without some parts, like ipBlock of a NetworkPolicy. */
 export interface IpBlock {
@@ -7,7 +7,7 @@ export interface IpBlock {
 }
 
 interface ClassifiedPrefix {
-  /** The prefix as `cidrText` formats it. */
+  /** The prefix as `formatCidr` formats it. */
   key: string;
   prefix: Cidr;
   /** Index in `classes`. */
@@ -41,7 +41,7 @@ const root4In6: Cidr = { family: 6, address: 0xffffn << 32n, length: 96 };
 export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>): AddressClasses {
   const boundaries = new Map<string, BlockBoundary>();
   const boundaryAt = (prefix: Cidr): BlockBoundary => {
-    const key = cidrText(prefix);
+    const key = formatCidr(prefix);
     const known = boundaries.get(key) ?? { key, prefix, begins: [], ends: [] };
     boundaries.set(key, known);
     return known;
@@ -65,7 +65,7 @@ export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>)
   for (const boundary of sorted) {
     const { key, prefix, begins, ends } = boundary;
     let parent = enclosing.at(-1);
-    while (parent && !covers(parent.prefix, prefix)) {
+    while (parent && !cidrContainsCidr(parent.prefix, prefix)) {
       enclosing.pop();
       parent = enclosing.at(-1);
     }
@@ -73,7 +73,7 @@ export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>)
     const blocks = [...(parent?.blocks ?? []).filter((block) => !ends.includes(block)), ...begins];
     const found = filled.has(boundary) ? inherited : classes.of(blocks.map((block) => setOf[block] ?? 0));
     enclosing.push({ prefix, blocks, class: found });
-    if (covers(prefix, root4In6)) classOfRoot4 = found;
+    if (cidrContainsCidr(prefix, root4In6)) classOfRoot4 = found;
     if (found !== inherited) prefixes.push({ key, prefix, class: found });
   }
   return { classes: classes.all, prefixes };
@@ -83,10 +83,10 @@ export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>)
 function findFilled(sorted: readonly BlockBoundary[]): Set<BlockBoundary> {
   const filled = new Set<BlockBoundary>();
   const enclosing: { boundary: BlockBoundary; covered: bigint }[] = [];
-  const size = ({ family, length }: Cidr): bigint => 1n << BigInt(addressBits(family) - length);
+  const size = ({ family, length }: Cidr): bigint => 1n << BigInt(addressBitLength(family) - length);
   for (const boundary of sorted) {
     let parent = enclosing.at(-1);
-    while (parent && !covers(parent.boundary.prefix, boundary.prefix)) {
+    while (parent && !cidrContainsCidr(parent.boundary.prefix, boundary.prefix)) {
       enclosing.pop();
       parent = enclosing.at(-1);
     }
@@ -121,7 +121,7 @@ class ClassIds {
 }
 
 /** Returns a pod's address as a block. */
-export const singleAddress = (family: 4 | 6, address: bigint): IpBlock => ({
-  cidr: { family, address, length: addressBits(family) },
+export const toIpBlock = (family: 4 | 6, address: bigint): IpBlock => ({
+  cidr: { family, address, length: addressBitLength(family) },
   except: [],
 });

@@ -2,7 +2,7 @@ import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { LargestRule } from '../tables/limits.ts';
 
 /** Returns a function that finds the rule with the highest count. */
-export function largestRuleFinder({ rules }: RuleSet, lineOf: (index: number) => number | undefined) {
+export function createLargestRuleFinder({ rules }: RuleSet, lineOf: (index: number) => number | undefined) {
   return (count: (rule: Rule) => number): LargestRule | undefined =>
     rules
       .map((rule, index) => ({ name: rule.name, index, count: count(rule), line: lineOf(index) }))

@@ -1,8 +1,8 @@
-import type { Peer, RuleSet } from '../../../contract/acl.ts';
+import type { RulePeer, RuleSet } from '../../../contract/acl.ts';
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import { matchesPeer, type PolicyEndpoint } from '../spec/pod-selector.ts';
-import { idOf, inheritIds } from './id-allocator.ts';
-import { type IpBlock, singleAddress } from './identities.ts';
+import { matchesPodPeer, type PolicyEndpoint } from '../spec/pod-selector.ts';
+import { assignOrInheritIds, getAssignedId } from './id-allocator.ts';
+import { type IpBlock, toIpBlock } from './identities.ts';
 
 /** Peer sets: rules with equal lists of peer terms share one. */
 export interface PeerSets {
@@ -21,27 +21,30 @@ export function assignPeerSetIds({ rules }: RuleSet, previous: PeerSets): PeerSe
     .map(({ name, peers }) => [name, JSON.stringify(peers)] as const);
   const inherited = new Map<string, number | undefined>();
   for (const [name, text] of terms) if (!inherited.has(text)) inherited.set(text, previous.byRule.get(name));
-  const byTerms = inheritIds(inherited, previous.byTerms);
-  return { byTerms, byRule: new Map(terms.map(([name, text]) => [name, idOf(byTerms, text)])) };
+  const byTerms = assignOrInheritIds(inherited, previous.byTerms);
+  return { byTerms, byRule: new Map(terms.map(([name, text]) => [name, getAssignedId(byTerms, text)])) };
 }
 
 /** Returns the addresses of each peer set by its number; selectors match the given pods. */
-export function peerIpBlocks({ byTerms }: PeerSets, pods: readonly PolicyEndpoint[]): Map<number, IpBlock[]> {
+export function resolvePeerIpBlocks(
+  { byTerms }: PeerSets,
+  pods: readonly PolicyEndpoint[],
+): Map<number, IpBlock[]> {
   return new Map(
     [...byTerms].map(([text, set]) => [
       set,
-      (JSON.parse(text) as Peer[]).flatMap((peer) => ipBlocksOf(peer, pods)),
+      (JSON.parse(text) as RulePeer[]).flatMap((peer) => ipBlocksOf(peer, pods)),
     ]),
   );
 }
 
-function ipBlocksOf(peer: Peer, pods: readonly PolicyEndpoint[]): IpBlock[] {
+function ipBlocksOf(peer: RulePeer, pods: readonly PolicyEndpoint[]): IpBlock[] {
   if ('cidr' in peer) return [{ cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) }];
   return pods
-    .filter((pod) => matchesPeer(peer, pod))
+    .filter((pod) => matchesPodPeer(peer, pod))
     .flatMap(({ addresses }) => addresses)
     .map((text) => {
       const { family, value } = parseAddress(text.replace(/\/.*/, ''));
-      return singleAddress(family, value);
+      return toIpBlock(family, value);
     });
 }

@@ -1,13 +1,13 @@
 import type { Direction } from '../../../contract/direction.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import type { PodPolicy } from '../tables/policy-tables.ts';
-import type { Policy, PreviousCompile } from './compiled-rules.ts';
+import type { CompiledPolicy, PreviousCompile } from './compiled-rules.ts';
 import type { EntryListBuilder } from './entry-lists.ts';
-import type { PodGroup } from './evaluation-order.ts';
-import { idOf, inheritIds } from './id-allocator.ts';
+import type { PodRuleGroup } from './evaluation-order.ts';
+import { assignOrInheritIds, getAssignedId } from './id-allocator.ts';
 
 /** Identifies a group by direction and its rules' numbers, in whatever order the rules are. */
-const groupKey = ({ direction, rules }: PodGroup, numberOf: readonly number[]): string =>
+const groupKey = ({ direction, rules }: PodRuleGroup, numberOf: readonly number[]): string =>
   `${direction} ${rules
     .map(({ order }) => numberOf[order] ?? 0)
     .sort((a, b) => a - b)
@@ -15,7 +15,7 @@ const groupKey = ({ direction, rules }: PodGroup, numberOf: readonly number[]): 
 
 /** Numbers the policies. Pods whose rules change keep their policy's number, unless other pods keep the old rules. */
 export function assignPolicyIds(
-  groups: readonly PodGroup[],
+  groups: readonly PodRuleGroup[],
   numberOf: readonly number[],
   { tables, ids }: PreviousCompile,
 ): Map<string, number> {
@@ -24,7 +24,7 @@ export function assignPolicyIds(
     const policy = first && tables.pods.get(first.id)?.[group.direction].policy;
     return [groupKey(group, numberOf), policy || undefined] as const;
   });
-  return inheritIds(new Map(inherited), ids.policies);
+  return assignOrInheritIds(new Map(inherited), ids.policies);
 }
 
 interface AddressIdentities {
@@ -40,13 +40,13 @@ interface AddressIdentities {
 
 /** Builds the policies: default entries for each group of pods, and entries for the identities that its rules name. */
 export function buildPolicies(
-  groups: readonly PodGroup[],
+  groups: readonly PodRuleGroup[],
   policyIds: ReadonlyMap<string, number>,
   pods: readonly PolicyEndpoint[],
   builder: EntryListBuilder,
   { classesOf, identityOf, numberOf, checkSize }: AddressIdentities,
 ) {
-  const policies = new Map<number, Policy>();
+  const policies = new Map<number, CompiledPolicy>();
   const policyMap = new Map<number, Map<number, number>>();
   const withoutRules = (direction: Direction): PodPolicy => ({
     policy: 0,
@@ -59,7 +59,7 @@ export function buildPolicies(
   let size = 0;
   for (const group of groups) {
     const { direction, rules } = group;
-    const policy = idOf(policyIds, groupKey(group, numberOf));
+    const policy = getAssignedId(policyIds, groupKey(group, numberOf));
     const forAnyPeer = rules.filter(({ peers }) => peers === 0).map(({ order }) => order);
     const defaults = builder.defaultEntries(direction, forAnyPeer);
     /** List of the rules that name a class, by class; 0: none. */

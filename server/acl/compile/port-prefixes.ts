@@ -1,61 +1,73 @@
-import { lowerBound, noRule, type PortRuns, type PortTree, type RuleOrder, runAt } from './port-ranges.ts';
+import {
+  findLowerBound,
+  findPortRun,
+  noRuleOrder,
+  type PortRuns,
+  type PortTree,
+  type RuleOrder,
+} from './port-ranges.ts';
 
-/** Deciding rule and log rule in one number, or `useDefault`. */
+/** Deciding rule and log rule in one number, or `defaultEntriesLabel`. */
 export type PortLabel = number;
 /** The default entries decide, as if there were no entry. Never a label of rules: rule 0 cannot both decide and log. */
-export const useDefault: PortLabel = 0;
+export const defaultEntriesLabel: PortLabel = 0;
 
-export const labelOf = ({ decides, logs }: Pick<PortTree, 'decides' | 'logs'>): PortLabel =>
+export const toPortLabel = ({ decides, logs }: Pick<PortTree, 'decides' | 'logs'>): PortLabel =>
   decides * 16_384 + logs;
-export const decidingOrder = (label: PortLabel): RuleOrder => Math.floor(label / 16_384);
-export const loggingOrder = (label: PortLabel): RuleOrder => label % 16_384;
+export const getDecidingOrder = (label: PortLabel): RuleOrder => Math.floor(label / 16_384);
+export const getLoggingOrder = (label: PortLabel): RuleOrder => label % 16_384;
 
 /**
  * Labels with which a range needs the fewest entries below it, if its prefix or a longer enclosing one has one of them:
  * `below` entries, and one more with any other label.
  */
-export interface PrefixCover {
+export interface PortPrefixCover {
   readonly labels: readonly PortLabel[];
   readonly below: number;
-  readonly low: PrefixCover | null;
-  readonly high: PrefixCover | null;
+  readonly low: PortPrefixCover | null;
+  readonly high: PortPrefixCover | null;
 }
 
-const uniformCover = (labels: readonly PortLabel[]): PrefixCover => ({
+const uniformCover = (labels: readonly PortLabel[]): PortPrefixCover => ({
   labels,
   below: 0,
   low: null,
   high: null,
 });
-const defaultCover = uniformCover([useDefault]);
+const defaultCover = uniformCover([defaultEntriesLabel]);
 
 /** Returns the label of a list's entry for any protocol. */
-export const wholeLabel = ({ labels }: PrefixCover): PortLabel =>
-  // Where the label of the default entries would do, useDefault does too and needs no entry.
-  labels.includes(useDefault) ? useDefault : (labels[0] ?? useDefault);
+export const getAnyProtocolLabel = ({ labels }: PortPrefixCover): PortLabel =>
+  // Where the label of the default entries would do, defaultEntriesLabel does too and needs no entry.
+  labels.includes(defaultEntriesLabel) ? defaultEntriesLabel : (labels[0] ?? defaultEntriesLabel);
 
 /** Receives a prefix: the first `length` bits of a port; the others are zero. */
 type PrefixSink = (port: number, length: number, label: PortLabel) => void;
 
 /** Default entries as other lists see them, which differ from them on few ports. */
-export interface DefaultTree {
+export interface DefaultEntriesTree {
   readonly tree: PortTree;
-  readonly low: DefaultTree | null;
-  readonly high: DefaultTree | null;
+  readonly low: DefaultEntriesTree | null;
+  readonly high: DefaultEntriesTree | null;
   /** Cover of a list that decides as the default entries do: no entry, or their one label. */
-  readonly same: PrefixCover;
+  readonly same: PortPrefixCover;
 }
 
-export function buildDefaultTree(tree: PortTree): DefaultTree {
+export function buildDefaultEntriesTree(tree: PortTree): DefaultEntriesTree {
   if (!tree.low || !tree.high)
-    return { tree, low: null, high: null, same: uniformCover([labelOf(tree), useDefault]) };
-  return { tree, low: buildDefaultTree(tree.low), high: buildDefaultTree(tree.high), same: defaultCover };
+    return { tree, low: null, high: null, same: uniformCover([toPortLabel(tree), defaultEntriesLabel]) };
+  return {
+    tree,
+    low: buildDefaultEntriesTree(tree.low),
+    high: buildDefaultEntriesTree(tree.high),
+    same: defaultCover,
+  };
 }
 
 /** Expresses port runs in the fewest prefixes. */
-export class PrefixSplitter {
+export class PortPrefixSplitter {
   /** Covers with one label, shared: there are very many, with few labels. */
-  readonly #uniform = new Map<PortLabel, PrefixCover>();
+  readonly #uniform = new Map<PortLabel, PortPrefixCover>();
 
   /**
    * Combines the rules of a list with those of the default entries, whichever come first, and computes the cover with
@@ -64,29 +76,40 @@ export class PrefixSplitter {
    * two labels allowed where both agree.
    * @param defaults null for default entries themselves @param bits of a port: 16, fewer in tests
    */
-  split({ starts, decides, logs }: PortRuns, defaults: DefaultTree | null, bits = 16): PrefixCover {
+  split(
+    { starts, decides, logs }: PortRuns,
+    defaults: DefaultEntriesTree | null,
+    bits = 16,
+  ): PortPrefixCover {
     const walk = (
       start: number,
       width: number,
       first: number,
       end: number,
-      defaults: DefaultTree | null,
-    ): PrefixCover => {
-      if (end - first === 1) return this.#run(decides[first] ?? noRule, logs[first] ?? noRule, defaults);
+      defaults: DefaultEntriesTree | null,
+    ): PortPrefixCover => {
+      if (end - first === 1)
+        return this.#run(decides[first] ?? noRuleOrder, logs[first] ?? noRuleOrder, defaults);
       const half = width / 2;
-      const high = lowerBound(starts, start + half, first, end);
+      const high = findLowerBound(starts, start + half, first, end);
       return joinCovers(
         walk(start, half, first, high, defaults?.low ?? defaults),
-        walk(start + half, half, runAt(starts, start + half, high, end), end, defaults?.high ?? defaults),
+        walk(
+          start + half,
+          half,
+          findPortRun(starts, start + half, high, end),
+          end,
+          defaults?.high ?? defaults,
+        ),
       );
     };
     return walk(0, 1 << bits, 0, starts.length, defaults);
   }
 
   /** Covers ports for which the list's own rules decide alike. */
-  #run(decides: RuleOrder, logs: RuleOrder, defaults: DefaultTree | null): PrefixCover {
+  #run(decides: RuleOrder, logs: RuleOrder, defaults: DefaultEntriesTree | null): PortPrefixCover {
     if (!defaults) return this.#uniformFor(decides, logs);
-    if (decides === noRule && logs === noRule) return defaults.same;
+    if (decides === noRuleOrder && logs === noRuleOrder) return defaults.same;
     const first = defaults.tree.decides;
     if (!defaults.low || !defaults.high) {
       if (decides >= first && logs > Math.min(first, defaults.tree.logs)) return defaults.same;
@@ -98,8 +121,8 @@ export class PrefixSplitter {
     return joinCovers(this.#run(decides, logs, defaults.low), this.#run(decides, logs, defaults.high));
   }
 
-  #uniformFor(decides: RuleOrder, logs: RuleOrder): PrefixCover {
-    const label = labelOf({ decides, logs: logs < decides ? logs : noRule });
+  #uniformFor(decides: RuleOrder, logs: RuleOrder): PortPrefixCover {
+    const label = toPortLabel({ decides, logs: logs < decides ? logs : noRuleOrder });
     const known = this.#uniform.get(label);
     if (known) return known;
     const cover = uniformCover([label]);
@@ -108,7 +131,7 @@ export class PrefixSplitter {
   }
 }
 
-function joinCovers(low: PrefixCover, high: PrefixCover): PrefixCover {
+function joinCovers(low: PortPrefixCover, high: PortPrefixCover): PortPrefixCover {
   const common = commonLabels(low.labels, high.labels);
   const below = low.below + high.below;
   if (common.length === 0) return { labels: [...low.labels, ...high.labels], below: below + 1, low, high };
@@ -134,8 +157,13 @@ function commonLabels(low: readonly PortLabel[], high: readonly PortLabel[]): re
  * Emits the prefixes in which a cover differs from the enclosing entry, ordered by port, shorter prefixes of one port
  * before longer ones.
  */
-export function emitPrefixes(cover: PrefixCover, inherited: PortLabel, emit: PrefixSink, bits = 16): void {
-  const walk = (node: PrefixCover, inherited: PortLabel, port: number, length: number): void => {
+export function emitPortPrefixes(
+  cover: PortPrefixCover,
+  inherited: PortLabel,
+  emit: PrefixSink,
+  bits = 16,
+): void {
+  const walk = (node: PortPrefixCover, inherited: PortLabel, port: number, length: number): void => {
     const label = node.labels.includes(inherited) ? inherited : (node.labels[0] ?? inherited);
     if (label !== inherited) emit(port, length, label);
     if (!node.low || !node.high) return;

@@ -1,6 +1,6 @@
-/** Position of a rule in the evaluation order; `noRule` comes after all of them. */
+/** Position of a rule in the evaluation order; `noRuleOrder` comes after all of them. */
 export type RuleOrder = number;
-export const noRule: RuleOrder = 16_383;
+export const noRuleOrder: RuleOrder = 16_383;
 
 /** A range of ports, both ends included, that a rule matches. */
 export interface PortClaim {
@@ -22,9 +22,9 @@ export interface PortTree {
 }
 
 /** Creates a leaf. A log rule after the decision is dropped, so that leaves are equal exactly when they decide alike. */
-export const portLeaf = (decides: RuleOrder, logs: RuleOrder): PortTree => ({
+export const createPortLeaf = (decides: RuleOrder, logs: RuleOrder): PortTree => ({
   decides,
-  logs: logs < decides ? logs : noRule,
+  logs: logs < decides ? logs : noRuleOrder,
   low: null,
   high: null,
 });
@@ -40,7 +40,8 @@ export interface PortRuns {
 export function buildPortRuns(claims: readonly PortClaim[], bits = 16): PortRuns {
   const size = 1 << bits;
   if (claims.every(({ from, to }) => from === 0 && to === size - 1)) {
-    const first = (log: boolean): RuleOrder => claims.find((claim) => claim.log === log)?.order ?? noRule;
+    const first = (log: boolean): RuleOrder =>
+      claims.find((claim) => claim.log === log)?.order ?? noRuleOrder;
     return { starts: [0], decides: [first(false)], logs: [first(true)] };
   }
   const ends = [0];
@@ -48,7 +49,7 @@ export function buildPortRuns(claims: readonly PortClaim[], bits = 16): PortRuns
   const starts = ends
     .sort((a, b) => a - b)
     .filter((start, index, all) => start < size && start !== all[index - 1]);
-  const runOf = (port: number): number => lowerBound(starts, port, 0, starts.length);
+  const runOf = (port: number): number => findLowerBound(starts, port, 0, starts.length);
   const decides = new FirstClaim(starts.length);
   const logs = new FirstClaim(starts.length);
   for (const { from, to, order, log } of claims)
@@ -57,18 +58,18 @@ export function buildPortRuns(claims: readonly PortClaim[], bits = 16): PortRuns
 }
 
 /** Returns the run that contains a port, given the first run that starts at or after the port. */
-export const runAt = (starts: readonly number[], port: number, next: number, end: number): number =>
+export const findPortRun = (starts: readonly number[], port: number, next: number, end: number): number =>
   next === end || starts[next] !== port ? next - 1 : next;
 
 /** Converts runs to a tree. @param bits of a port: 16, fewer in tests */
 export function buildPortTree({ starts, decides, logs }: PortRuns, bits = 16): PortTree {
   const build = (start: number, width: number, first: number, end: number): PortTree => {
-    if (end - first === 1) return portLeaf(decides[first] ?? noRule, logs[first] ?? noRule);
+    if (end - first === 1) return createPortLeaf(decides[first] ?? noRuleOrder, logs[first] ?? noRuleOrder);
     const half = width / 2;
-    const high = lowerBound(starts, start + half, first, end);
+    const high = findLowerBound(starts, start + half, first, end);
     return joinTrees(
       build(start, half, first, high),
-      build(start + half, half, runAt(starts, start + half, high, end), end),
+      build(start + half, half, findPortRun(starts, start + half, high, end), end),
     );
   };
   return build(0, 1 << bits, 0, starts.length);
@@ -85,7 +86,7 @@ function joinTrees(low: PortTree, high: PortTree): PortTree {
 }
 
 /** Returns the index of the first value between `first` and `end` that is not less; `end` where there is none. */
-export function lowerBound(sorted: readonly number[], value: number, first: number, end: number): number {
+export function findLowerBound(sorted: readonly number[], value: number, first: number, end: number): number {
   while (first < end) {
     const middle = (first + end) >> 1;
     if ((sorted[middle] ?? 0) < value) first = middle + 1;
@@ -101,7 +102,7 @@ class FirstClaim {
   readonly #next: number[];
 
   constructor(runs: number) {
-    this.orders = Array<RuleOrder>(runs).fill(noRule);
+    this.orders = Array<RuleOrder>(runs).fill(noRuleOrder);
     this.#next = Array.from({ length: runs + 1 }, (_, index) => index);
   }
 

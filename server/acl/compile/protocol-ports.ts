@@ -1,5 +1,5 @@
 import type { Rule } from '../../../contract/acl.ts';
-import { buildDefaultTree, type DefaultTree } from './port-prefixes.ts';
+import { buildDefaultEntriesTree, type DefaultEntriesTree } from './port-prefixes.ts';
 import {
   buildPortRuns,
   buildPortTree,
@@ -16,26 +16,26 @@ export const portProtocols = protocolGroups.filter((protocol) => protocol !== 'o
 
 /** Port runs of a list of rules, for each protocol. */
 type RunsByProtocol = Record<ProtocolGroup, PortRuns>;
-export type DefaultTreesByProtocol = Record<ProtocolGroup, DefaultTree>;
+export type DefaultEntriesTreesByProtocol = Record<ProtocolGroup, DefaultEntriesTree>;
 
 /** Builds a record with a value for each protocol. */
-export function mapProtocols<T>(make: (protocol: ProtocolGroup) => T): Record<ProtocolGroup, T> {
+export function mapProtocolGroups<T>(make: (protocol: ProtocolGroup) => T): Record<ProtocolGroup, T> {
   return Object.fromEntries(protocolGroups.map((protocol) => [protocol, make(protocol)])) as Record<
     ProtocolGroup,
     T
   >;
 }
 
-export const buildDefaultTrees = (runs: RunsByProtocol): DefaultTreesByProtocol =>
-  mapProtocols((protocol) => buildDefaultTree(buildPortTree(runs[protocol])));
+export const buildDefaultEntriesTrees = (runs: RunsByProtocol): DefaultEntriesTreesByProtocol =>
+  mapProtocolGroups((protocol) => buildDefaultEntriesTree(buildPortTree(runs[protocol])));
 
 /** Ports that a rule matches, whichever rules come before it. */
-export type RuleClaims = Pick<Rule, 'protocol'> & { claims: readonly PortClaim[] };
+export type RulePortClaims = Pick<Rule, 'protocol'> & { claims: readonly PortClaim[] };
 
 const allPorts = { from: 0, to: 65_535 };
 
 /** Returns the port ranges of a rule; for ICMP, ranges of `type << 8 | code`. */
-export function claimsOfRule({ protocol, ports, icmp, action }: Rule, order: RuleOrder): RuleClaims {
+export function toPortClaims({ protocol, ports, icmp, action }: Rule, order: RuleOrder): RulePortClaims {
   const log = action === 'log';
   const ranges =
     protocol === 'icmp'
@@ -45,9 +45,9 @@ export function claimsOfRule({ protocol, ports, icmp, action }: Rule, order: Rul
   return { protocol, claims };
 }
 
-export const appliesTo = (rule: Pick<Rule, 'protocol'>, protocol: ProtocolGroup): boolean =>
+export const matchesProtocolGroup = (rule: Pick<Rule, 'protocol'>, protocol: ProtocolGroup): boolean =>
   rule.protocol === protocol || rule.protocol === 'any';
 
 /** Builds the runs of one protocol. @param rules in evaluation order; those of other protocols are skipped */
-export const runsOfProtocol = (rules: readonly RuleClaims[], protocol: ProtocolGroup): PortRuns =>
-  buildPortRuns(rules.flatMap((rule) => (appliesTo(rule, protocol) ? rule.claims : [])));
+export const buildProtocolPortRuns = (rules: readonly RulePortClaims[], protocol: ProtocolGroup): PortRuns =>
+  buildPortRuns(rules.flatMap((rule) => (matchesProtocolGroup(rule, protocol) ? rule.claims : [])));

@@ -1,11 +1,16 @@
 import type { Rule } from '../../../contract/acl.ts';
-import { noRule, type RuleOrder } from './port-ranges.ts';
-import { appliesTo, mapProtocols, type ProtocolGroup, protocolGroups } from './protocol-ports.ts';
+import { noRuleOrder, type RuleOrder } from './port-ranges.ts';
+import {
+  mapProtocolGroups,
+  matchesProtocolGroup,
+  type ProtocolGroup,
+  protocolGroups,
+} from './protocol-ports.ts';
 
 /** Interns ascending lists of rule orders as numbers, so that equal lists have equal numbers; 0 is the empty list. */
 class OrderLists {
   readonly #longer = new Map<number, number>();
-  readonly #last: RuleOrder[] = [noRule];
+  readonly #last: RuleOrder[] = [noRuleOrder];
   readonly #prefix: number[] = [0];
 
   append(list: number, order: RuleOrder): number {
@@ -20,16 +25,16 @@ class OrderLists {
 
   orders(list: number): RuleOrder[] {
     const orders: RuleOrder[] = [];
-    for (let at = list; at !== 0; at = this.#prefix[at] ?? 0) orders.push(this.#last[at] ?? noRule);
+    for (let at = list; at !== 0; at = this.#prefix[at] ?? 0) orders.push(this.#last[at] ?? noRuleOrder);
     return orders.reverse();
   }
 }
 
 /** Interns lists of rules, and for each protocol the part of a list that applies to it: most lists share their parts. */
-export class RuleLists {
+export class RuleListInterner {
   readonly #ruleOf: (order: RuleOrder) => Pick<Rule, 'protocol'>;
   readonly #whole = new OrderLists();
-  readonly #parts = mapProtocols(() => ({ lists: new OrderLists(), of: [0] }));
+  readonly #parts = mapProtocolGroups(() => ({ lists: new OrderLists(), of: [0] }));
 
   constructor(ruleOf: (order: RuleOrder) => Pick<Rule, 'protocol'>) {
     this.#ruleOf = ruleOf;
@@ -43,7 +48,7 @@ export class RuleLists {
     for (const protocol of protocolGroups) {
       const { lists, of } = this.#parts[protocol];
       const part = of[list] ?? 0;
-      of[longer] = appliesTo(rule, protocol) ? lists.append(part, order) : part;
+      of[longer] = matchesProtocolGroup(rule, protocol) ? lists.append(part, order) : part;
     }
     return longer;
   }

@@ -1,6 +1,6 @@
 import type { Rule } from '../../../contract/acl.ts';
 import type { RuleWarning } from '../../../contract/rules.ts';
-import type { CompiledRules, NumberedRule, Policy } from './compiled-rules.ts';
+import type { CompiledPolicy, CompiledRules, NumberedRule } from './compiled-rules.ts';
 
 type Compiled = Pick<CompiledRules, 'tables' | 'rules' | 'policies' | 'identities'>;
 
@@ -14,7 +14,7 @@ export function findUnreachableRules(
   for (const entries of tables.entryLists.values())
     for (const { rule, log } of entries) reachable.add(rule).add(log);
   if ([...rules.keys()].every((number) => reachable.has(number))) return [];
-  const policiesOf = new Map<number, Policy[]>();
+  const policiesOf = new Map<number, CompiledPolicy[]>();
   for (const policy of policies.values())
     for (const rule of policy.rules) policiesOf.set(rule, [...(policiesOf.get(rule) ?? []), policy]);
   const overlapsOf = new Map<number, (readonly number[])[]>();
@@ -57,7 +57,7 @@ function findPreceding(
   rules: Compiled['rules'],
   number: number,
   late: NumberedRule,
-  policies: readonly Policy[],
+  policies: readonly CompiledPolicy[],
   peers: ReadonlySet<number>,
 ): string[] {
   const names = new Set<string>();

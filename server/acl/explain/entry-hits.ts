@@ -1,19 +1,19 @@
 import type { RuleEntry } from '../../../contract/rules.ts';
-import { protocolIndex } from '../compile/entry-factory.ts';
-import type { EntryHits } from '../load/kernel-rules.ts';
-import type { TableEntry } from '../tables/policy-tables.ts';
-import type { IndexedEntry } from './entry-index.ts';
+import { entryProtocolIndex } from '../compile/entry-factory.ts';
+import type { RuleEntryHits } from '../load/kernel-rules.ts';
+import type { PolicyTableEntry } from '../tables/policy-tables.ts';
+import type { IndexedRuleEntry } from './entry-index.ts';
 
 /** Time for which a reading is reused: reading the entries of a large rule set takes a while. */
 const cacheMs = 1000;
 
 /** Counts of packets by entry and by rule, read from the kernel. */
-export class EntryHitCounts {
-  readonly #read: () => EntryHits[];
+export class RuleEntryHitCounts {
+  readonly #read: () => RuleEntryHits[];
   #readAt = 0;
-  #hits: EntryHits[] | null = null;
+  #hits: RuleEntryHits[] | null = null;
 
-  constructor(read: () => EntryHits[]) {
+  constructor(read: () => RuleEntryHits[]) {
     this.#read = read;
   }
 
@@ -23,7 +23,7 @@ export class EntryHitCounts {
   }
 
   /** Adds the counts to entries. */
-  entries(indexed: readonly IndexedEntry[]): RuleEntry[] {
+  entries(indexed: readonly IndexedRuleEntry[]): RuleEntry[] {
     const counts = new Map(
       indexed.map((entry) => [keyOf(entry.entryList, entry.key, entry.port, entry.length), 0]),
     );
@@ -49,7 +49,7 @@ export class EntryHitCounts {
     return counts;
   }
 
-  #fresh(): EntryHits[] {
+  #fresh(): RuleEntryHits[] {
     if (this.#hits && performance.now() - this.#readAt <= cacheMs) return this.#hits;
     const hits = this.#read();
     this.#hits = hits;
@@ -59,5 +59,5 @@ export class EntryHitCounts {
 }
 
 /** Packs an entry's key into a number of less than 53 bits, as long as list numbers have less than 30. */
-const keyOf = (list: number, protocol: TableEntry['protocol'], port: number, length: number): number =>
-  ((list * 5 + protocolIndex[protocol]) * 17 + length) * 65_536 + port;
+const keyOf = (list: number, protocol: PolicyTableEntry['protocol'], port: number, length: number): number =>
+  ((list * 5 + entryProtocolIndex[protocol]) * 17 + length) * 65_536 + port;

@@ -1,9 +1,9 @@
-import { cidrText } from '../../../contract/cidr.ts';
+import { formatCidr } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import type { EntryUse, RuleEntry, RuleStatistics, RuleView } from '../../../contract/rules.ts';
+import type { RuleEntry, RuleEntryUse, RuleStatistics, RuleView } from '../../../contract/rules.ts';
 import type { CompiledRules, NumberedRule } from '../compile/compiled-rules.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
-import type { TableEntry } from '../tables/policy-tables.ts';
+import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 
 /** Maximum number of uses of an entry, and of pods and prefixes of a use, in a response. */
 const maxUses = 20;
@@ -11,7 +11,7 @@ const maxUses = 20;
 const maxOfRule = 100;
 
 /** Filter of entries; a field that is missing matches all. */
-export interface EntryFilter {
+export interface RuleEntryFilter {
   /** Name of the rule that decides or logs. */
   rule?: string | undefined;
   /** Id of a pod whose packets are evaluated by the entries. */
@@ -19,8 +19,8 @@ export interface EntryFilter {
 }
 
 /** An entry without its packet count, which only the kernel knows. */
-export type IndexedEntry = Omit<RuleEntry, 'packets'> &
-  Pick<TableEntry, 'port'> & { key: TableEntry['protocol'] };
+export type IndexedRuleEntry = Omit<RuleEntry, 'packets'> &
+  Pick<PolicyTableEntry, 'port'> & { key: PolicyTableEntry['protocol'] };
 
 const protocolNames = { 0: 'any', 1: 'icmp', 6: 'tcp', 17: 'udp', 132: 'sctp' } as const;
 
@@ -32,7 +32,7 @@ interface EntryListUse {
 }
 
 /** Finds the rules, pods and peers of entries, and the entries of rules and pods. */
-export class EntryIndex {
+export class RuleEntryIndex {
   readonly #compiled: CompiledRules;
   readonly #pods: ReadonlyMap<string, PolicyEndpoint>;
   #uses: Map<number, EntryListUse[]> | null = null;
@@ -45,8 +45,8 @@ export class EntryIndex {
   }
 
   /** Returns up to `limit` entries from the `from`-th on; `next` is null at the end. */
-  page(filter: EntryFilter, from: number, limit: number) {
-    const items: IndexedEntry[] = [];
+  page(filter: RuleEntryFilter, from: number, limit: number) {
+    const items: IndexedRuleEntry[] = [];
     let at = 0;
     for (const [list, entry] of this.#matching(filter)) {
       if (at >= from && items.length < limit) items.push(this.#indexed(list, entry));
@@ -83,7 +83,7 @@ export class EntryIndex {
   /** @returns null when there is no rule of this name */
   rule(
     name: string,
-  ): (Omit<RuleView, 'set' | 'line' | 'entries' | 'packets'> & { entries: IndexedEntry[] }) | null {
+  ): (Omit<RuleView, 'set' | 'line' | 'entries' | 'packets'> & { entries: IndexedRuleEntry[] }) | null {
     const numbered = this.#numbered(name);
     if (!numbered) return null;
     const [number, { rule, index, peers }] = numbered;
@@ -102,7 +102,7 @@ export class EntryIndex {
     };
   }
 
-  *#matching({ rule, pod }: EntryFilter): Generator<[list: number, TableEntry]> {
+  *#matching({ rule, pod }: RuleEntryFilter): Generator<[list: number, PolicyTableEntry]> {
     const number = rule === undefined ? null : (this.#numbered(rule)?.[0] ?? -1);
     const lists = pod === undefined ? null : this.#listsOf(pod);
     for (const [list, entries] of this.#compiled.tables.entryLists) {
@@ -136,7 +136,7 @@ export class EntryIndex {
     return lists;
   }
 
-  #indexed(list: number, { protocol, port, length, verdict, rule, log }: TableEntry): IndexedEntry {
+  #indexed(list: number, { protocol, port, length, verdict, rule, log }: PolicyTableEntry): IndexedRuleEntry {
     const ruleName = (number: number) => this.#compiled.rules.get(number)?.rule.name ?? null;
     const uses = this.#usesOf(list);
     return {
@@ -154,7 +154,7 @@ export class EntryIndex {
     };
   }
 
-  #use({ direction, pods, identity }: EntryListUse): EntryUse {
+  #use({ direction, pods, identity }: EntryListUse): RuleEntryUse {
     const prefixes = identity === null ? null : (this.#byIdentity().get(identity) ?? []);
     return {
       direction,
@@ -205,7 +205,7 @@ export class EntryIndex {
       const prefixes = [...this.#compiled.tables.ipcache.values()];
       prefixes.sort((a, b) => a.prefix.family - b.prefix.family);
       for (const { prefix, identity } of prefixes)
-        this.#prefixes.set(identity, [...(this.#prefixes.get(identity) ?? []), cidrText(prefix)]);
+        this.#prefixes.set(identity, [...(this.#prefixes.get(identity) ?? []), formatCidr(prefix)]);
     }
     return this.#prefixes;
   }

@@ -1,12 +1,12 @@
 import type { Rule } from '../../../contract/acl.ts';
-import { type Address, addressText, cidrText, parseAddress } from '../../../contract/cidr.ts';
+import { type Address, formatCidr, formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { CompiledRules } from '../compile/compiled-rules.ts';
-import { claimsOfRule } from '../compile/protocol-ports.ts';
+import { toPortClaims } from '../compile/protocol-ports.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
-import { type PolicyPacket, type PolicyVerdict, ruleProtocolOf } from '../spec/policy-packet.ts';
-import type { TableEntry } from '../tables/policy-tables.ts';
-import { entryProtocol, type LookupResult, TableLookup } from '../tables/table-lookup.ts';
+import { type PolicyPacket, type PolicyVerdict, toRuleProtocol } from '../spec/policy-packet.ts';
+import type { PolicyTableEntry } from '../tables/policy-tables.ts';
+import { PolicyTableLookup, type TableLookupResult, toEntryProtocol } from '../tables/table-lookup.ts';
 import type { Flow } from './flow.ts';
 
 /** Result of evaluating a packet by the rules of one pod. */
@@ -28,7 +28,7 @@ interface LookupStep {
 }
 
 /** Decision of one endpoint's rules. */
-export interface EndpointExplanation extends PolicyDecision {
+export interface PodExplanation extends PolicyDecision {
   /** Id of the pod. */
   pod: string;
   direction: Direction;
@@ -39,28 +39,29 @@ export interface EndpointExplanation extends PolicyDecision {
 /** Decisions at both ends; a flow between addresses that are no pods of the tables is allowed. */
 interface FlowExplanation {
   verdict: PolicyVerdict;
-  egress: EndpointExplanation | null;
-  ingress: EndpointExplanation | null;
+  egress: PodExplanation | null;
+  ingress: PodExplanation | null;
 }
 
 /** Explains decisions by the compiled tables. */
-export class Explainer {
+export class RuleExplainer {
   readonly #compiled: CompiledRules;
-  readonly #lookup: TableLookup;
+  readonly #lookup: PolicyTableLookup;
   /** Pod ids by address. */
   readonly #pods = new Map<string, string>();
 
   /** @param pods those that the rules were compiled for */
   constructor(compiled: CompiledRules, pods: readonly PolicyEndpoint[]) {
     this.#compiled = compiled;
-    this.#lookup = new TableLookup(compiled.tables);
+    this.#lookup = new PolicyTableLookup(compiled.tables);
     for (const { id, addresses } of pods)
-      for (const text of addresses) this.#pods.set(addressText(parseAddress(text.replace(/\/.*/, ''))), id);
+      for (const text of addresses)
+        this.#pods.set(formatIpAddress(parseAddress(text.replace(/\/.*/, ''))), id);
   }
 
   flow({ source, destination, protocol, port }: Flow): FlowExplanation {
-    const explain = (direction: Direction, own: Address, peer: Address): EndpointExplanation | null => {
-      const pod = this.#pods.get(addressText(own));
+    const explain = (direction: Direction, own: Address, peer: Address): PodExplanation | null => {
+      const pod = this.#pods.get(formatIpAddress(own));
       return pod === undefined ? null : this.packet({ pod, direction, peer, protocol, port });
     };
     const egress = explain('egress', source, destination);
@@ -70,7 +71,7 @@ export class Explainer {
   }
 
   /** @throws RangeError when the tables do not know the pod */
-  packet(packet: PolicyPacket): EndpointExplanation {
+  packet(packet: PolicyPacket): PodExplanation {
     const { rules, ruleSet, policies, identities } = this.#compiled;
     const found = this.#lookup.find(packet);
     const { decidingEntry } = found;
@@ -97,11 +98,11 @@ export class Explainer {
 
 function matchesPort(rule: Rule, packet: PolicyPacket): boolean {
   if (rule.protocol === 'any') return true;
-  if (rule.protocol !== ruleProtocolOf(packet)) return false;
-  return claimsOfRule(rule, 0).claims.some(({ from, to }) => packet.port >= from && packet.port <= to);
+  if (rule.protocol !== toRuleProtocol(packet)) return false;
+  return toPortClaims(rule, 0).claims.some(({ from, to }) => packet.port >= from && packet.port <= to);
 }
 
-function lookupSteps(packet: PolicyPacket, found: LookupResult): LookupStep[] {
+function lookupSteps(packet: PolicyPacket, found: TableLookupResult): LookupStep[] {
   const { policy, prefix, identity, entryList, ownEntry, defaultEntry } = found;
   const steps: LookupStep[] = [
     {
@@ -116,7 +117,7 @@ function lookupSteps(packet: PolicyPacket, found: LookupResult): LookupStep[] {
   if (policy.defaultEntries === 0) return steps;
   steps.push({
     table: 'ipcache',
-    key: prefix ? cidrText(prefix) : addressText(packet.peer),
+    key: prefix ? formatCidr(prefix) : formatIpAddress(packet.peer),
     value: prefix ? `identity ${identity}` : null,
   });
   steps.push({
@@ -124,7 +125,7 @@ function lookupSteps(packet: PolicyPacket, found: LookupResult): LookupStep[] {
     key: `policy ${policy.policy}, identity ${identity}`,
     value: entryList === 0 ? null : `entries ${entryList}`,
   });
-  const lookUp = (list: number, entry: TableEntry | null): void => {
+  const lookUp = (list: number, entry: PolicyTableEntry | null): void => {
     steps.push({
       table: 'rule_entries',
       key: entryKeyText(list, entry, packet),
@@ -137,11 +138,11 @@ function lookupSteps(packet: PolicyPacket, found: LookupResult): LookupStep[] {
 }
 
 /** Formats the key of the entry that was found, else the key that was searched for. */
-function entryKeyText(list: number, entry: TableEntry | null, packet: PolicyPacket): string {
-  if (!entry) return `entries ${list}, protocol ${entryProtocol(packet)}, port ${packet.port}/16`;
+function entryKeyText(list: number, entry: PolicyTableEntry | null, packet: PolicyPacket): string {
+  if (!entry) return `entries ${list}, protocol ${toEntryProtocol(packet)}, port ${packet.port}/16`;
   if (entry.protocol === 0) return `entries ${list}, any protocol`;
   return `entries ${list}, protocol ${entry.protocol}, port ${entry.port}/${entry.length}`;
 }
 
-const entryText = ({ verdict, rule, log }: TableEntry): string =>
+const entryText = ({ verdict, rule, log }: PolicyTableEntry): string =>
   `${verdict}${rule === 0 ? '' : `, rule ${rule}`}${log === 0 ? '' : `, log rule ${log}`}`;

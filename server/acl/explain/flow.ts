@@ -1,8 +1,8 @@
-import { type Address, addressText, parseAddress } from '../../../contract/cidr.ts';
+import { type Address, formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { ExplainRequest } from '../../../contract/rules.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
-import { ipProtocol } from '../spec/policy-packet.ts';
+import { ipProtocolNumbers } from '../spec/policy-packet.ts';
 
 /** The first packet of a connection. */
 export interface Flow {
@@ -31,7 +31,10 @@ export function resolveFlow(
   for (const family of [4, 6] as const) {
     const [from, to] = [ofFamily(sources, family), ofFamily(destinations, family)];
     if (!from || !to) continue;
-    const numbers = { ...ipProtocol, icmp: family === 4 ? ipProtocol.icmp : ipProtocol.icmpv6 };
+    const numbers = {
+      ...ipProtocolNumbers,
+      icmp: family === 4 ? ipProtocolNumbers.icmp : ipProtocolNumbers.icmpv6,
+    };
     return {
       source: from,
       destination: to,
@@ -62,8 +65,12 @@ function addressesOf(end: string, find: (pod: string) => PolicyEndpoint | undefi
 
 /** Formats a flow for the API; `port` is null for protocols without ports. */
 export const formatFlow = ({ source, destination, protocol, port }: Flow) => ({
-  source: addressText(source),
-  destination: addressText(destination),
+  source: formatIpAddress(source),
+  destination: formatIpAddress(destination),
   protocol,
-  port: ([ipProtocol.tcp, ipProtocol.udp, ipProtocol.sctp] as number[]).includes(protocol) ? port : null,
+  port: ([ipProtocolNumbers.tcp, ipProtocolNumbers.udp, ipProtocolNumbers.sctp] as number[]).includes(
+    protocol,
+  )
+    ? port
+    : null,
 });

@@ -7,7 +7,7 @@ export type ConntrackTimeouts = Record<(typeof timeoutKinds)[number], Record<Con
 /**
  * The RFCs' recommendations for middleboxes: TCP RFC 5382 (REQ-5), UDP RFC 4787 (REQ-5), ICMP RFC 5508 (REQ-1).
  */
-export const defaultTimeouts: ConntrackTimeouts = {
+export const defaultConntrackTimeouts: ConntrackTimeouts = {
   tcp: { unreplied: 120, replied: 7440, closing: 60 },
   udp: { unreplied: 60, replied: 300, closing: 60 },
   icmp: { unreplied: 60, replied: 60, closing: 60 },
@@ -20,8 +20,8 @@ const maxSeconds = 30 * 86_400;
  * Parses `tcp=120/7440/60,udp=60/300`: seconds of the states unreplied, replied and closing. Protocols and states that
  * are not named keep their defaults. @throws Error
  */
-export function parseTimeouts(text: string): ConntrackTimeouts {
-  const timeouts = structuredClone(defaultTimeouts);
+export function parseConntrackTimeouts(text: string): ConntrackTimeouts {
+  const timeouts = structuredClone(defaultConntrackTimeouts);
   for (const part of text.split(',')) {
     const [name, list = ''] = part.split('=');
     const kind = timeoutKinds.find((kind) => kind === name);

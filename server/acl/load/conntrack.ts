@@ -6,17 +6,17 @@ import type { TrackedConnection } from './kernel-rules.ts';
 const nowSeconds = (): number => Number(process.hrtime.bigint() / 1_000_000_000n);
 
 /** Reads the map `conntrack`, for one pod or for all; expired connections are left out. */
-export function listConnections(map: HashMap, owner?: number): TrackedConnection[] {
+export function listTrackedConnections(map: HashMap, owner?: number): TrackedConnection[] {
   const now = nowSeconds();
   return map
     .entries()
     .filter(([key]) => owner === undefined || key.readUInt32LE(0) === owner)
-    .map(([key, value]) => decodeConnection(key, value, now))
+    .map(([key, value]) => decodeConntrackEntry(key, value, now))
     .filter(({ expiresIn }) => expiresIn > 0);
 }
 
 /** Decodes struct podlane_conntrack_key and struct podlane_conntrack_entry. @param now seconds of CLOCK_MONOTONIC */
-export function decodeConnection(key: Buffer, value: Buffer, now: number): TrackedConnection {
+export function decodeConntrackEntry(key: Buffer, value: Buffer, now: number): TrackedConnection {
   return {
     owner: key.readUInt32LE(0),
     protocol: key.readUInt32LE(24),

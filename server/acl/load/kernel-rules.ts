@@ -2,16 +2,16 @@ import type { Direction } from '../../../contract/direction.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
 import type { TraceEvent, TraceFilter, VerdictEvent } from '../../bpf/rule-events.ts';
 import type { conntrackStates } from '../../bpf/rule-layout.ts';
-import type { PolicyTables, TableEntry } from '../tables/policy-tables.ts';
+import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
 
 /** Tables to load into the kernel. */
-export interface LoadRequest {
+export interface RuleLoadRequest {
   tables: PolicyTables;
   /** Default actions of the rule set, applied to packets of pods that the tables do not know yet. */
   defaults: Readonly<Record<Direction, 'allow' | 'deny'>>;
 }
 
-export interface LoadResult {
+export interface RuleLoadResult {
   /** Rises by one with each load of the rule set; packets of connections of another generation are re-evaluated. */
   generation: number;
   /** Map elements written, new or changed. */
@@ -23,7 +23,8 @@ export interface LoadResult {
 }
 
 /** Packets that an entry decided: those that opened a connection or belong to none. */
-export interface EntryHits extends Pick<TableEntry, 'protocol' | 'port' | 'length' | 'rule' | 'log'> {
+export interface RuleEntryHits
+  extends Pick<PolicyTableEntry, 'protocol' | 'port' | 'length' | 'rule' | 'log'> {
   entryList: number;
   hits: bigint;
 }
@@ -52,7 +53,7 @@ export interface TrackedConnection {
 }
 
 /** Verdict events that a slot's programs did not send, since the maps were created. */
-export interface LostVerdicts {
+export interface LostVerdictEvents {
   slot: number;
   /** Events over the slot's rate. */
   rateLimited: bigint;
@@ -71,15 +72,15 @@ export interface KernelRules {
    */
   load(
     set: RuleSetName,
-    request: LoadRequest | null,
+    request: RuleLoadRequest | null,
     numberOf: (podId: string) => number | undefined,
-  ): Promise<LoadResult>;
+  ): Promise<RuleLoadResult>;
   /** Returns the rule set's generation; null where there is no such rule set. */
   generation(set: RuleSetName): number | null;
   /** Returns a number above those of all entry lists loaded for the rule set, for `noPreviousCompile`. */
   nextEntryList(set: RuleSetName): number;
   /** Returns the hits of every entry since it was written. */
-  hits(set: RuleSetName): EntryHits[];
+  hits(set: RuleSetName): RuleEntryHits[];
   /** Returns the connections that have not expired, of one pod or of all. */
   connections(owner?: number): TrackedConnection[];
   /** Sets the node's own addresses: packets from them to pods are allowed without an evaluation, and so are replies. */
@@ -87,7 +88,7 @@ export interface KernelRules {
   /** Subscribes to verdict events. @returns a function that ends the subscription */
   onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void;
   /** Returns the slots that lost verdict events. */
-  lostVerdicts(): LostVerdicts[];
+  lostVerdicts(): LostVerdictEvents[];
   /** Replaces the trace filters, at most 4; an empty list disables tracing. */
   setTraceFilters(filters: readonly TraceFilter[]): void;
   /** Subscribes to trace events. @returns a function that ends the subscription */

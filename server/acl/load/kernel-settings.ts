@@ -7,7 +7,7 @@ import {
   settingsOffset,
   timeoutKinds,
 } from '../../bpf/rule-layout.ts';
-import type { TableIndex } from '../tables/table-index.ts';
+import type { PolicyTableIndex } from '../tables/table-index.ts';
 import type { ConntrackTimeouts } from './conntrack-timeouts.ts';
 
 /** enum podlane_rule_set. */
@@ -45,7 +45,7 @@ export class KernelSettings {
   }
 
   /** Sets whether packets of pods that a table does not know are denied, ingress first. */
-  setUnknownPodDenied(set: RuleSetName, table: TableIndex, denied: readonly [boolean, boolean]): void {
+  setUnknownPodDenied(set: RuleSetName, table: PolicyTableIndex, denied: readonly [boolean, boolean]): void {
     const at = settingsOffset.unknownPodDenied / 4 + setIndex[set];
     const bits = (Number(denied[0]) | (Number(denied[1]) << 1)) << (table * 2);
     Atomics.store(this.#u32, at, (Atomics.load(this.#u32, at) & ~(3 << (table * 2))) | bits);

@@ -22,14 +22,14 @@ import {
 } from '../../bpf/rule-layout.ts';
 import { libbpf_num_possible_cpus } from '../../ffi/libbpf.ts';
 import { EntryAllocator } from '../tables/entry-allocator.ts';
-import { listConnections } from './conntrack.ts';
-import { type ConntrackTimeouts, defaultTimeouts } from './conntrack-timeouts.ts';
+import { listTrackedConnections } from './conntrack.ts';
+import { type ConntrackTimeouts, defaultConntrackTimeouts } from './conntrack-timeouts.ts';
 import type {
-  EntryHits,
   KernelRules,
-  LoadRequest,
-  LoadResult,
-  LostVerdicts,
+  LostVerdictEvents,
+  RuleEntryHits,
+  RuleLoadRequest,
+  RuleLoadResult,
   TrackedConnection,
 } from './kernel-rules.ts';
 import { KernelSettings } from './kernel-settings.ts';
@@ -61,7 +61,7 @@ export class RuleLoader implements KernelRules {
 
   /** Adopts the rules that an earlier agent loaded: they are enforced until the next load. */
   constructor(maps: RuleMaps, options: RuleLoaderOptions) {
-    const { slots, timeouts = defaultTimeouts, verdicts = { perSecond: 50, burst: 100 } } = options;
+    const { slots, timeouts = defaultConntrackTimeouts, verdicts = { perSecond: 50, burst: 100 } } = options;
     this.#slots = slots;
     this.#settings = new KernelSettings(maps.settings);
     this.#settings.setTimeouts(timeouts);
@@ -104,9 +104,9 @@ export class RuleLoader implements KernelRules {
   /** Resolves after the switch; the clean-up goes on, and the next load waits for it. */
   load(
     set: RuleSetName,
-    request: LoadRequest | null,
+    request: RuleLoadRequest | null,
     numberOf: (podId: string) => number | undefined,
-  ): Promise<LoadResult> {
+  ): Promise<RuleLoadResult> {
     const loader = this.#sets[set];
     return new Promise((resolve, reject) => {
       // The work itself never fails: the caller gets its errors.
@@ -123,12 +123,12 @@ export class RuleLoader implements KernelRules {
     });
   }
 
-  hits(set: RuleSetName): EntryHits[] {
+  hits(set: RuleSetName): RuleEntryHits[] {
     return this.#sets[set].hits();
   }
 
   connections(owner?: number): TrackedConnection[] {
-    return listConnections(this.#conntrack, owner);
+    return listTrackedConnections(this.#conntrack, owner);
   }
 
   setNodeAddresses(addresses: readonly string[]): void {
@@ -142,9 +142,9 @@ export class RuleLoader implements KernelRules {
     return this.#verdicts.subscribe(listener);
   }
 
-  lostVerdicts(): LostVerdicts[] {
+  lostVerdicts(): LostVerdictEvents[] {
     const words = new BigUint64Array(this.#lostVerdicts.buffer);
-    const found: LostVerdicts[] = [];
+    const found: LostVerdictEvents[] = [];
     for (let slot = 0; slot < this.#slots; slot += 1) {
       let [rateLimited, bufferFull] = [0n, 0n];
       for (let at = slot * 2; at < words.length; at += this.#slots * 2) {

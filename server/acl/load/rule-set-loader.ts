@@ -5,24 +5,24 @@ import { deleteMapBatch, updateMapBatch } from '../../bpf/map-batch.ts';
 import { waitForGracePeriod } from '../../bpf/rcu.ts';
 import { ruleMapCapacity } from '../../bpf/rule-layout.ts';
 import type { EntryAllocator } from '../tables/entry-allocator.ts';
-import { type PolicyMapFds, PolicyMaps, type RemovedKeys } from '../tables/policy-maps.ts';
-import type { PolicyTables, TableEntry } from '../tables/policy-tables.ts';
-import type { TableIndex } from '../tables/table-index.ts';
-import type { EntryHits, LoadRequest, LoadResult } from './kernel-rules.ts';
+import { type PolicyMapFds, PolicyMaps, type RemovedMapKeys } from '../tables/policy-maps.ts';
+import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
+import type { PolicyTableIndex } from '../tables/table-index.ts';
+import type { RuleEntryHits, RuleLoadRequest, RuleLoadResult } from './kernel-rules.ts';
 import type { KernelSettings } from './kernel-settings.ts';
 
 /** An entry list in the kernel. */
 interface LoadedList {
   index: number;
-  entries: readonly TableEntry[];
+  entries: readonly PolicyTableEntry[];
 }
 
 /** Extents of `rule_entries`: number of entries by index. */
 type Extents = ReadonlyMap<number, number>;
 
 /** Result of a switch to other tables. */
-export interface Switched {
-  result: LoadResult;
+export interface TableSwitch {
+  result: RuleLoadResult;
   /** Removes what the switch made obsolete; to be awaited before the next load. */
   cleanUp: () => Promise<void>;
 }
@@ -52,7 +52,7 @@ export class RuleSetLoader {
     this.#maps = new PolicyMaps(fds);
     const extents = new Map<number, number>();
     if (settings.hasFlag(name)) {
-      const table = (settings.generation(name) & 1) as TableIndex;
+      const table = (settings.generation(name) & 1) as PolicyTableIndex;
       for (const index of this.#maps.entryListsOf(table)) {
         extents.set(index, allocator.entryCountAt(index));
         allocator.reserve(index);
@@ -63,14 +63,14 @@ export class RuleSetLoader {
 
   /** @throws ProblemError `rules_too_large`, BpfError; the old tables stay */
   async load(
-    { tables, defaults }: LoadRequest,
+    { tables, defaults }: RuleLoadRequest,
     numberOf: (podId: string) => number | undefined,
-  ): Promise<Switched> {
+  ): Promise<TableSwitch> {
     const start = performance.now();
     this.#synchronize();
     const active = this.#settings.hasFlag(this.#name);
     const generation = Math.max(1, (this.#settings.generation(this.#name) + 1) >>> 0);
-    const table = (generation & 1) as TableIndex;
+    const table = (generation & 1) as PolicyTableIndex;
 
     const { lists, added } = this.#addLists(tables);
     const indexOf = (entryList: number): number => {
@@ -118,7 +118,7 @@ export class RuleSetLoader {
   }
 
   /** Removes the rule set. */
-  remove(): Switched {
+  remove(): TableSwitch {
     const start = performance.now();
     this.#synchronize();
     this.#settings.setFlag(this.#name, false);
@@ -136,8 +136,8 @@ export class RuleSetLoader {
   }
 
   /** Returns the hits of every entry. */
-  hits(): EntryHits[] {
-    const found: EntryHits[] = [];
+  hits(): RuleEntryHits[] {
+    const found: RuleEntryHits[] = [];
     for (const [entryList, { index, entries }] of this.#lists)
       entries.forEach(({ protocol, port, length, rule, log }, i) => {
         found.push({ entryList, protocol, port, length, rule, log, hits: this.#allocator.hitsAt(index + i) });
@@ -154,7 +154,7 @@ export class RuleSetLoader {
    * Waits for a grace period twice: before, since running programs may still evaluate by the old tables, and after,
    * since the kernel reuses a deleted hash element at once.
    */
-  async #cleanUp(remove: RemovedKeys, obsolete: Extents): Promise<void> {
+  async #cleanUp(remove: RemovedMapKeys, obsolete: Extents): Promise<void> {
     try {
       await waitForGracePeriod();
       this.#free(obsolete);
@@ -210,13 +210,13 @@ export class RuleSetLoader {
   }
 }
 
-const countKeys = ({ ipcache, pods, policies }: RemovedKeys): number =>
+const countKeys = ({ ipcache, pods, policies }: RemovedMapKeys): number =>
   ipcache.count + pods.count + policies.count;
 
 const countEntries = (extents: Extents): number =>
   [...extents.values()].reduce((sum, count) => sum + count, 0);
 
-const isSameEntry = (a: TableEntry, b: TableEntry): boolean =>
+const isSameEntry = (a: PolicyTableEntry, b: PolicyTableEntry): boolean =>
   a.port === b.port &&
   a.length === b.length &&
   a.protocol === b.protocol &&
@@ -224,7 +224,7 @@ const isSameEntry = (a: TableEntry, b: TableEntry): boolean =>
   a.rule === b.rule &&
   a.log === b.log;
 
-const hasEntries = ({ entries }: LoadedList, wanted: readonly TableEntry[]): boolean =>
+const hasEntries = ({ entries }: LoadedList, wanted: readonly PolicyTableEntry[]): boolean =>
   entries === wanted ||
   (entries.length === wanted.length &&
     entries.every((entry, i) => {

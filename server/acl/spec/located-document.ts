@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 
-export type Path = readonly PropertyKey[];
+export type ValuePath = readonly PropertyKey[];
 
 /** A value parsed from a text, with the lines of its parts. */
 export interface LocatedDocument {
   value: unknown;
   /** Returns the line, from 1, of the value at `path`. */
-  lineOf(path: Path): number;
+  lineOf(path: ValuePath): number;
 }
 
 /** An error in a text, with its place. */
@@ -22,7 +22,11 @@ type Issue = z.core.$ZodIssue;
  * Adds lines to the issues of a failed parse. For a union, the issues are those of the alternative that fits best.
  * @param root path of the parsed value in the document
  */
-export function locateErrors(error: z.ZodError, document: LocatedDocument, root: Path = []): LocatedError[] {
+export function locateZodErrors(
+  error: z.ZodError,
+  document: LocatedDocument,
+  root: ValuePath = [],
+): LocatedError[] {
   return error.issues
     .flatMap((issue) => flatten(issue))
     .map(({ path, message }) => {
@@ -31,7 +35,7 @@ export function locateErrors(error: z.ZodError, document: LocatedDocument, root:
     });
 }
 
-function flatten(issue: Issue, above: Path = []): { path: Path; message: string }[] {
+function flatten(issue: Issue, above: ValuePath = []): { path: ValuePath; message: string }[] {
   const path = [...above, ...issue.path];
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({ path: [...path, key], message: 'unknown field' }));
@@ -52,7 +56,7 @@ function countMismatches(issues: readonly Issue[]): number {
 }
 
 /** Formats a path like `rules[3].peers[0].cidr`. */
-function formatPath(path: Path): string {
+function formatPath(path: ValuePath): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
     return text === '' ? String(key) : `${text}.${String(key)}`;

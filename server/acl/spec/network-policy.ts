@@ -1,14 +1,19 @@
 import { z } from 'zod';
 import {
-  cidrPeer,
-  namespaceLabel,
+  cidrPeerSchema,
+  type LabelSelector,
+  namespaceNameLabel,
   type RuleSet,
   type RuleSetInput,
-  ruleSet,
-  type Selector,
+  ruleSetSchema,
 } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import { type LocatedDocument, type LocatedError, locateErrors, type Path } from './located-document.ts';
+import {
+  type LocatedDocument,
+  type LocatedError,
+  locateZodErrors,
+  type ValuePath,
+} from './located-document.ts';
 
 // Schema of networking.k8s.io/v1. Unknown fields are rejected, since they could restrict traffic.
 
@@ -22,19 +27,19 @@ const expression = z.strictObject({
 const selector = z
   .strictObject({ matchLabels: labels.nullish(), matchExpressions: z.array(expression).nullish() })
   .transform(
-    ({ matchLabels, matchExpressions }): Selector => ({
+    ({ matchLabels, matchExpressions }): LabelSelector => ({
       matchLabels: matchLabels ?? {},
       matchExpressions: (matchExpressions ?? []).map((each) => ({ ...each, values: each.values ?? [] })),
     }),
   );
 
 const namespaceSelector = selector.superRefine(({ matchLabels, matchExpressions }, context) => {
-  const checkKey = (key: string, path: Path): void => {
-    if (key !== namespaceLabel)
+  const checkKey = (key: string, path: ValuePath): void => {
+    if (key !== namespaceNameLabel)
       context.addIssue({
         code: 'custom',
         path: [...path],
-        message: `namespace label ${key} is not known to Podlane; only ${namespaceLabel} is`,
+        message: `namespace label ${key} is not known to Podlane; only ${namespaceNameLabel} is`,
       });
   };
   for (const key of Object.keys(matchLabels)) checkKey(key, ['matchLabels', key]);
@@ -45,7 +50,7 @@ const namespaceSelector = selector.superRefine(({ matchLabels, matchExpressions 
 
 const peer = z
   .strictObject({
-    ipBlock: cidrPeer.nullish(),
+    ipBlock: cidrPeerSchema.nullish(),
     podSelector: selector.nullish(),
     namespaceSelector: namespaceSelector.nullish(),
   })
@@ -118,11 +123,11 @@ export function convertNetworkPolicies(
   for (const document of documents) {
     const items = isList(document.value) ? (document.value as { items?: unknown[] | null }).items : null;
     const policies = Array.isArray(items)
-      ? items.map((value, index) => ({ value, root: ['items', index] as Path }))
-      : [{ value: document.value, root: [] as Path }];
+      ? items.map((value, index) => ({ value, root: ['items', index] as ValuePath }))
+      : [{ value: document.value, root: [] as ValuePath }];
     for (const { value, root } of policies) {
       const parsed = networkPolicy.safeParse(value);
-      if (!parsed.success) errors.push(...locateErrors(parsed.error, document, root));
+      if (!parsed.success) errors.push(...locateZodErrors(parsed.error, document, root));
       else
         for (const { path, ...rule } of convertRules(parsed.data))
           rules.push({ ...rule, line: document.lineOf([...root, ...path]) });
@@ -130,16 +135,16 @@ export function convertNetworkPolicies(
   }
   if (errors.length > 0) return { errors };
   const lineOf = (index: number): number => rules[index]?.line ?? 1;
-  const parsed = ruleSet.safeParse({
+  const parsed = ruleSetSchema.safeParse({
     name: 'network-policies',
     rules: rules.map(({ line: _, ...rule }) => rule),
   });
   if (parsed.success) return { ruleSet: parsed.data, lineOf };
   const converted: LocatedDocument = { value: null, lineOf: ([, index]) => lineOf(Number(index ?? 0)) };
-  return { errors: locateErrors(parsed.error, converted) };
+  return { errors: locateZodErrors(parsed.error, converted) };
 }
 
-function convertRules({ metadata, spec }: NetworkPolicy): (RuleInput & { path: Path })[] {
+function convertRules({ metadata, spec }: NetworkPolicy): (RuleInput & { path: ValuePath })[] {
   const namespace = metadata.namespace ?? 'default';
   const subject = { selector: spec.podSelector ?? { matchLabels: {}, matchExpressions: [] }, namespace };
   const types = spec.policyTypes ?? (spec.egress ? ['Ingress', 'Egress'] : ['Ingress']);

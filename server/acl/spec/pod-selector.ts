@@ -1,4 +1,9 @@
-import { namespaceLabel, type PodPeer, type Selector, type Subject } from '../../../contract/acl.ts';
+import {
+  type LabelSelector,
+  namespaceNameLabel,
+  type PodPeer,
+  type RuleSubject,
+} from '../../../contract/acl.ts';
 
 /** A pod as subject and peer of rules. `addresses` are text, with or without a prefix length. */
 export interface PolicyEndpoint {
@@ -9,16 +14,16 @@ export interface PolicyEndpoint {
   addresses: readonly string[];
 }
 
-type LabelExpression = Selector['matchExpressions'][number];
+type LabelExpression = LabelSelector['matchExpressions'][number];
 type Names = Pick<PolicyEndpoint, 'namespace' | 'labels'>;
 
 function label({ namespace, labels }: Names, key: string): string | undefined {
-  if (key === namespaceLabel) return namespace;
+  if (key === namespaceNameLabel) return namespace;
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
 /** Matches labels as Kubernetes does: `NotIn` also matches where the label is missing. */
-function matchesSelector({ matchLabels, matchExpressions }: Selector, pod: Names): boolean {
+function matchesSelector({ matchLabels, matchExpressions }: LabelSelector, pod: Names): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => label(pod, key) === value) &&
     matchExpressions.every((expression) => matchesExpression(expression, label(pod, expression.key)))
@@ -32,7 +37,7 @@ function matchesExpression({ operator, values }: LabelExpression, value: string 
 }
 
 /** Returns whether rules with this subject apply to the pod. */
-export function matchesSubject(subject: Subject, pod: PolicyEndpoint): boolean {
+export function matchesRuleSubject(subject: RuleSubject, pod: PolicyEndpoint): boolean {
   if ('all' in subject) return true;
   if ('pod' in subject) return subject.pod === pod.id || subject.pod === `${pod.namespace}.${pod.name}`;
   if (subject.namespace !== undefined && subject.namespace !== pod.namespace) return false;
@@ -40,7 +45,7 @@ export function matchesSubject(subject: Subject, pod: PolicyEndpoint): boolean {
 }
 
 /** Returns whether the pod is one of the term's peers. */
-export function matchesPeer(term: PodPeer, pod: PolicyEndpoint): boolean {
+export function matchesPodPeer(term: PodPeer, pod: PolicyEndpoint): boolean {
   return (
     (term.namespace === undefined || term.namespace === pod.namespace) && matchesSelector(term.pods, pod)
   );

@@ -18,21 +18,21 @@ export interface PolicyPacket {
 export type PolicyVerdict = 'allow' | 'deny';
 
 /** IP protocol numbers of <linux/in.h> and <linux/in6.h>. */
-export const ipProtocol = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
+export const ipProtocolNumbers = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 
 /**
  * Returns the protocol of rules that match the packet. ICMP of the other address family, which no host understands,
  * only matches rules for any protocol.
  */
-export function ruleProtocolOf({ protocol, peer }: Pick<PolicyPacket, 'protocol' | 'peer'>): RuleProtocol {
+export function toRuleProtocol({ protocol, peer }: Pick<PolicyPacket, 'protocol' | 'peer'>): RuleProtocol {
   switch (protocol) {
-    case ipProtocol.tcp:
+    case ipProtocolNumbers.tcp:
       return 'tcp';
-    case ipProtocol.udp:
+    case ipProtocolNumbers.udp:
       return 'udp';
-    case ipProtocol.sctp:
+    case ipProtocolNumbers.sctp:
       return 'sctp';
-    case peer.family === 4 ? ipProtocol.icmp : ipProtocol.icmpv6:
+    case peer.family === 4 ? ipProtocolNumbers.icmp : ipProtocolNumbers.icmpv6:
       return 'icmp';
     default:
       return 'any';

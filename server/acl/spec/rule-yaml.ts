@@ -1,7 +1,12 @@
 import { isMap, LineCounter, parseAllDocuments, stringify } from 'yaml';
-import { type RuleSet, ruleSet } from '../../../contract/acl.ts';
+import { type RuleSet, ruleSetSchema } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { type LocatedDocument, type LocatedError, locateErrors, type Path } from './located-document.ts';
+import {
+  type LocatedDocument,
+  type LocatedError,
+  locateZodErrors,
+  type ValuePath,
+} from './located-document.ts';
 import { convertNetworkPolicies, isNetworkPolicy } from './network-policy.ts';
 
 /** A rule set parsed from a text, with the lines of its rules. */
@@ -47,8 +52,8 @@ export function parseRules(text: string): ParsedRules {
         line: second.lineOf([]),
       },
     ]);
-  const parsed = ruleSet.safeParse(first.value);
-  if (!parsed.success) rejectText(locateErrors(parsed.error, first));
+  const parsed = ruleSetSchema.safeParse(first.value);
+  if (!parsed.success) rejectText(locateZodErrors(parsed.error, first));
   return { ruleSet: parsed.data, source: 'rules', lineOf: (index) => first.lineOf(['rules', index]) };
 }
 
@@ -73,7 +78,7 @@ function rejectText(errors: LocatedError[]): never {
 }
 
 /** Returns the offset of the node at `path`, or of the last node on the way where the path leads nowhere. */
-function findOffset(contents: unknown, path: Path): number {
+function findOffset(contents: unknown, path: ValuePath): number {
   let node = contents as { range?: [number, number, number] | null } | null;
   let offset = node?.range?.[0] ?? 0;
   for (const key of path) {

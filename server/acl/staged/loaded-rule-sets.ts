@@ -3,14 +3,14 @@ import { type Problem, ProblemError } from '../../../contract/problem.ts';
 import type { RuleLoad, RuleSetName, RuleSizes, RuleWarning } from '../../../contract/rules.ts';
 import type { KernelRules } from '../load/kernel-rules.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
-import type { AsyncCompiler } from '../worker/compiler-client.ts';
+import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
 import type { PreparedRules } from '../worker/rule-compiler.ts';
 
 /** Generations whose rule names are kept: verdict events of packets that they evaluated may still arrive. */
 const keptGenerations = 16;
 
 /** A pod of this node. */
-export interface LocalEndpoint extends PolicyEndpoint {
+export interface LocalPodEndpoint extends PolicyEndpoint {
   /** Owner number in the pod's slots. */
   number: number;
 }
@@ -28,7 +28,7 @@ export interface LoadedRuleSet {
 /** The active and the staged rule set: compiles texts for the node's pods and loads them. Calls are made one after the other. */
 export class LoadedRuleSets {
   readonly kernel: KernelRules;
-  readonly #compiler: AsyncCompiler;
+  readonly #compiler: AsyncRuleCompiler;
   readonly #loaded: Record<RuleSetName, LoadedRuleSet | null> = { active: null, staged: null };
   readonly #problems: Record<RuleSetName, Problem | null> = { active: null, staged: null };
   /** Rule names by number, by generation. */
@@ -37,7 +37,7 @@ export class LoadedRuleSets {
     staged: new Map(),
   };
 
-  constructor(kernel: KernelRules, compiler: AsyncCompiler) {
+  constructor(kernel: KernelRules, compiler: AsyncRuleCompiler) {
     this.kernel = kernel;
     this.#compiler = compiler;
   }
@@ -59,7 +59,7 @@ export class LoadedRuleSets {
   async apply(
     set: RuleSetName,
     text: string,
-    pods: readonly LocalEndpoint[],
+    pods: readonly LocalPodEndpoint[],
     beforeLoad: (prepared: PreparedRules) => Promise<void> = async () => {},
   ): Promise<LoadedRuleSet> {
     const prepared = await this.#compiler.prepare(set, text, pods, this.kernel.nextEntryList(set));
@@ -78,7 +78,7 @@ export class LoadedRuleSets {
   }
 
   /** Applies a text that is already the stored one: a failure becomes the rule set's problem, and is thrown. */
-  async reapply(set: RuleSetName, text: string, pods: readonly LocalEndpoint[]): Promise<void> {
+  async reapply(set: RuleSetName, text: string, pods: readonly LocalPodEndpoint[]): Promise<void> {
     try {
       await this.apply(set, text, pods);
     } catch (error) {

@@ -4,11 +4,11 @@ import { ProblemError } from '../../../contract/problem.ts';
 import type { StagedRules as StagedRulesResponse } from '../../../contract/rules.ts';
 import type { RuleStore } from '../../store/port.ts';
 import type { StagedRulesRecord } from '../../store/records.ts';
-import type { PublishEvent, RuleChange } from '../rule-change.ts';
+import type { EventPublisher, RuleChange } from '../rule-change.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
-import { emptySizes } from '../tables/limits.ts';
-import type { AsyncCompiler } from '../worker/compiler-client.ts';
-import type { LoadedRuleSets, LocalEndpoint } from './loaded-rule-sets.ts';
+import { emptyRuleSizes } from '../tables/limits.ts';
+import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
+import type { LoadedRuleSets, LocalPodEndpoint } from './loaded-rule-sets.ts';
 
 /** Name of the setting that holds the staged rules. */
 const settingName = 'rules.staged';
@@ -16,10 +16,10 @@ const settingName = 'rules.staged';
 /** Parts of the access rules that the staged rules need. */
 interface StagedRulesContext {
   store: RuleStore;
-  compiler: AsyncCompiler;
+  compiler: AsyncRuleCompiler;
   sets: () => LoadedRuleSets;
-  pods: () => LocalEndpoint[];
-  publish: PublishEvent;
+  pods: () => LocalPodEndpoint[];
+  publish: EventPublisher;
   /** Called when the staged rules were loaded or removed. */
   changed: () => void;
 }
@@ -122,7 +122,7 @@ function stagedResponse(record: StagedRulesRecord, sets: LoadedRuleSets): Staged
     time: record.time,
     evaluating: loaded !== null,
     generation: sets.kernel.generation('staged') ?? 0,
-    sizes: loaded?.sizes ?? emptySizes,
+    sizes: loaded?.sizes ?? emptyRuleSizes,
     warnings: loaded?.warnings ?? [],
     changes: diffRuleSets(sets.loaded('active')?.rules ?? null, rules),
     load: loaded?.load ?? null,
@@ -130,7 +130,7 @@ function stagedResponse(record: StagedRulesRecord, sets: LoadedRuleSets): Staged
   };
 }
 
-export const noStagedRules = (): ProblemError =>
+export const createNoStagedRulesError = (): ProblemError =>
   new ProblemError('no_staged_rules', 'no access rules are staged', {
     hint: 'PUT /api/v1/rules/staged stages rules',
   });

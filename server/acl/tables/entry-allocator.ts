@@ -1,5 +1,5 @@
 import { entryVerdicts, parentMask, ruleEntryBytes } from '../../bpf/rule-layout.ts';
-import type { TableEntry } from './policy-tables.ts';
+import type { PolicyTableEntry } from './policy-tables.ts';
 
 const words = ruleEntryBytes / 4;
 /** Parent of an entry that no other one encloses. */
@@ -11,10 +11,10 @@ interface Extent {
 }
 
 /** Returns the bits of `protocol << 16 | port` that an entry compares. */
-const maskOf = ({ protocol, length }: Pick<TableEntry, 'protocol' | 'length'>): number =>
+const maskOf = ({ protocol, length }: Pick<PolicyTableEntry, 'protocol' | 'length'>): number =>
   protocol === 0 ? 0 : (0xff_ffff << (16 - length)) >>> 0;
 
-const encloses = (entry: TableEntry, protocolPort: number): boolean =>
+const encloses = (entry: PolicyTableEntry, protocolPort: number): boolean =>
   (((entry.protocol * 65_536 + entry.port) ^ protocolPort) & maskOf(entry)) === 0;
 
 /**
@@ -63,7 +63,7 @@ export class EntryAllocator {
   }
 
   /** Writes a list. @param entries as `emitPrefixes` orders them @returns its index; null where no extent is large enough */
-  allocate(entries: readonly TableEntry[]): number | null {
+  allocate(entries: readonly PolicyTableEntry[]): number | null {
     const place = this.#free.findIndex(({ count }) => count >= entries.length);
     const extent = this.#free[place];
     if (!extent) return null;
@@ -75,9 +75,9 @@ export class EntryAllocator {
     return index;
   }
 
-  #write(index: number, entries: readonly TableEntry[]): void {
+  #write(index: number, entries: readonly PolicyTableEntry[]): void {
     /** Entries that may enclose the next one, the outermost first, with their offsets. */
-    const enclosing: { entry: TableEntry; offset: number }[] = [];
+    const enclosing: { entry: PolicyTableEntry; offset: number }[] = [];
     let last = -1;
     entries.forEach((entry, offset) => {
       const { protocol, port, length, verdict, rule, log } = entry;

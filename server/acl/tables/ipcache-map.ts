@@ -1,10 +1,10 @@
-import { addressBits, type Cidr } from '../../../contract/cidr.ts';
+import { addressBitLength, type Cidr } from '../../../contract/cidr.ts';
 import { HashMap } from '../../bpf/hash-map.ts';
 import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
 import { ipcacheEntryBytes, ipcacheKeyBytes } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
-import type { TableIndex, TargetTable } from './table-index.ts';
-import { WordBuffer } from './word-buffer.ts';
+import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
+import { MapWordBuffer } from './word-buffer.ts';
 
 /** A prefix of the LPM trie with its identities in tables A and B. */
 interface IpcachePrefix {
@@ -20,7 +20,7 @@ const prefixKey = (length: number, address: bigint): string => `${length}/${addr
 function mappedPrefix({ family, address, length }: Cidr): { length: number; address: bigint } {
   return family === 6
     ? { length, address }
-    : { length: length + 128 - addressBits(4), address: (0xffffn << 32n) | address };
+    : { length: length + 128 - addressBitLength(4), address: (0xffffn << 32n) | address };
 }
 
 /** Returns the identity of the next shorter prefix; 0 where there is none. */
@@ -67,9 +67,9 @@ export class IpcacheMap {
   }
 
   /** Computes the updates that make the `target` tables match, and the keys to remove after the switch. */
-  prepare({ ipcache }: PolicyTables, target: TargetTable): { write: MapEntries; remove: MapKeys } {
-    const write = new WordBuffer(ipcacheKeyBytes, ipcacheEntryBytes);
-    const remove = new WordBuffer(ipcacheKeyBytes);
+  prepare({ ipcache }: PolicyTables, target: TargetPolicyTable): { write: MapEntries; remove: MapKeys } {
+    const write = new MapWordBuffer(ipcacheKeyBytes, ipcacheEntryBytes);
+    const remove = new MapWordBuffer(ipcacheKeyBytes);
     const wanted = new Map<string, { length: number; address: bigint; identity: number }>();
     for (const { prefix, identity } of ipcache.values()) {
       const { length, address } = mappedPrefix(prefix);
@@ -87,7 +87,7 @@ export class IpcacheMap {
       if (known === undefined) {
         const identities: [number, number] = [identity, identity];
         if (target !== 'both') {
-          const other: TableIndex = target === 0 ? 1 : 0;
+          const other: PolicyTableIndex = target === 0 ? 1 : 0;
           identities[other] = coveringIdentity(
             length,
             address,
@@ -113,7 +113,7 @@ export class IpcacheMap {
 
   /** Empties the copy. @returns all keys, to be removed from the map */
   clear(): MapKeys {
-    const keys = new WordBuffer(ipcacheKeyBytes);
+    const keys = new MapWordBuffer(ipcacheKeyBytes);
     for (const prefix of this.#prefixes.values()) writePrefix(keys.next(), prefix);
     this.#prefixes.clear();
     return keys.entries;
@@ -127,8 +127,8 @@ export class IpcacheMap {
 }
 
 /** @returns whether the identity changed */
-function setIdentity(identities: [number, number], target: TargetTable, identity: number): boolean {
-  const tables: TableIndex[] = target === 'both' ? [0, 1] : [target];
+function setIdentity(identities: [number, number], target: TargetPolicyTable, identity: number): boolean {
+  const tables: PolicyTableIndex[] = target === 'both' ? [0, 1] : [target];
   const changed = tables.some((table) => identities[table] !== identity);
   for (const table of tables) identities[table] = identity;
   return changed;

@@ -16,7 +16,7 @@ export interface TableLimits {
   entries: number;
 }
 
-export const defaultLimits: TableLimits = {
+export const defaultTableLimits: TableLimits = {
   prefixes: 65_536,
   identities: 65_536,
   policies: 8192,
@@ -25,8 +25,12 @@ export const defaultLimits: TableLimits = {
 };
 
 /** Limits in the form of the API. */
-export const ruleLimits: RuleSizes = { ...defaultLimits, rules: maxRules, entryLists: defaultLimits.entries };
-export const emptySizes: RuleSizes = {
+export const ruleSizeLimits: RuleSizes = {
+  ...defaultTableLimits,
+  rules: maxRules,
+  entryLists: defaultTableLimits.entries,
+};
+export const emptyRuleSizes: RuleSizes = {
   rules: 0,
   prefixes: 0,
   identities: 0,
@@ -67,7 +71,7 @@ const titles: Record<keyof TableLimits, string> = {
  * @param largest finds the rule to name; called only when the limit is exceeded
  * @throws ProblemError `rules_too_large` when `size` exceeds the limit
  */
-export function checkLimit(
+export function checkTableLimit(
   limits: TableLimits,
   table: keyof TableLimits,
   size: number,

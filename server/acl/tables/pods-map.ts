@@ -2,8 +2,8 @@ import { HashMap } from '../../bpf/hash-map.ts';
 import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
 import { podPoliciesBytes, unknownPod } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
-import type { TableIndex, TargetTable } from './table-index.ts';
-import { WordBuffer } from './word-buffer.ts';
+import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
+import { MapWordBuffer } from './word-buffer.ts';
 
 /** Ingress policy and default entries, egress policy and default entries, of table A, then of table B. */
 type PolicyWords = readonly number[];
@@ -34,7 +34,7 @@ export class PodsMap {
   }
 
   /** Returns indexes of the default entries in a table. */
-  *entryListsOf(table: TableIndex): Generator<number> {
+  *entryListsOf(table: PolicyTableIndex): Generator<number> {
     for (const words of this.#pods.values())
       for (const at of [1, 3]) {
         const index = words[table * 4 + at];
@@ -48,12 +48,12 @@ export class PodsMap {
    */
   prepare(
     tables: PolicyTables,
-    target: TargetTable,
+    target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
     numberOf: (podId: string) => number | undefined,
   ): { write: MapEntries; remove: MapKeys } {
-    const write = new WordBuffer(4, podPoliciesBytes);
-    const remove = new WordBuffer(4);
+    const write = new MapWordBuffer(4, podPoliciesBytes);
+    const remove = new MapWordBuffer(4);
     const put = (pod: number, policies: PolicyWords): void => {
       const old = this.#pods.get(pod) ?? [...unknownWords, ...unknownWords];
       const words = [
@@ -92,7 +92,7 @@ export class PodsMap {
 
   /** Empties the copy. @returns all keys, to be removed from the map */
   clear(): MapKeys {
-    const buffer = new WordBuffer(4);
+    const buffer = new MapWordBuffer(4);
     for (const pod of this.#pods.keys()) {
       const { keys, key } = buffer.next();
       keys[key] = pod;

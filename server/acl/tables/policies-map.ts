@@ -2,8 +2,8 @@ import { HashMap } from '../../bpf/hash-map.ts';
 import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
 import { policyEntryBytes, policyKeyBytes } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
-import type { TableIndex, TargetTable } from './table-index.ts';
-import { WordBuffer } from './word-buffer.ts';
+import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
+import { MapWordBuffer } from './word-buffer.ts';
 
 /** Packs the indexes of tables A and B into one number: each has 20 bits at most. */
 const pack = (a: number, b: number): number => a * 2 ** 24 + b;
@@ -39,7 +39,7 @@ export class PoliciesMap {
   }
 
   /** Returns indexes of entry lists in a table; 0 among them means none. */
-  *entryListsOf(table: TableIndex): Generator<number> {
+  *entryListsOf(table: PolicyTableIndex): Generator<number> {
     for (const lists of this.#policies.values())
       for (const packed of lists.values()) yield table === 0 ? tableA(packed) : tableB(packed);
   }
@@ -58,11 +58,11 @@ export class PoliciesMap {
    */
   prepare(
     { policyMap }: PolicyTables,
-    target: TargetTable,
+    target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
   ): { write: MapEntries; remove: MapKeys } {
-    const write = new WordBuffer(policyKeyBytes, policyEntryBytes);
-    const remove = new WordBuffer(policyKeyBytes);
+    const write = new MapWordBuffer(policyKeyBytes, policyEntryBytes);
+    const remove = new MapWordBuffer(policyKeyBytes);
     const put = (lists: Map<number, number>, policy: number, identity: number, index: number): void => {
       const old = lists.get(identity);
       const packed =
@@ -101,7 +101,7 @@ export class PoliciesMap {
 
   /** Empties the copy. @returns all keys, to be removed from the map */
   clear(): MapKeys {
-    const buffer = new WordBuffer(policyKeyBytes);
+    const buffer = new MapWordBuffer(policyKeyBytes);
     for (const [policy, lists] of this.#policies)
       for (const identity of lists.keys()) {
         const { keys, key } = buffer.next();

@@ -3,7 +3,7 @@ import { IpcacheMap } from './ipcache-map.ts';
 import { PodsMap } from './pods-map.ts';
 import { PoliciesMap } from './policies-map.ts';
 import type { PolicyTables } from './policy-tables.ts';
-import type { TableIndex, TargetTable } from './table-index.ts';
+import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
 
 /** Descriptors of the three maps of a rule set. */
 export interface PolicyMapFds {
@@ -17,9 +17,9 @@ interface MapChanges {
   ipcache: MapEntries;
   pods: MapEntries;
   policies: MapEntries;
-  remove: RemovedKeys;
+  remove: RemovedMapKeys;
 }
-export type RemovedKeys = Record<keyof PolicyMapFds, MapKeys>;
+export type RemovedMapKeys = Record<keyof PolicyMapFds, MapKeys>;
 
 /**
  * The double-buffered maps of a rule set that lead to entries: each value has a part for table A and one for table B.
@@ -49,7 +49,7 @@ export class PolicyMaps {
   }
 
   /** Returns the indexes of all entry lists that a table leads to. */
-  entryListsOf(table: TableIndex): Set<number> {
+  entryListsOf(table: PolicyTableIndex): Set<number> {
     const found = new Set([...this.#pods.entryListsOf(table), ...this.#policies.entryListsOf(table)]);
     found.delete(0);
     return found;
@@ -62,7 +62,7 @@ export class PolicyMaps {
    */
   prepare(
     tables: PolicyTables,
-    target: TargetTable,
+    target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
     numberOf: (podId: string) => number | undefined,
   ): MapChanges {
@@ -78,7 +78,7 @@ export class PolicyMaps {
   }
 
   /** Empties the copy. @returns all keys, to be removed from the maps */
-  clear(): RemovedKeys {
+  clear(): RemovedMapKeys {
     return { ipcache: this.#ipcache.clear(), pods: this.#pods.clear(), policies: this.#policies.clear() };
   }
 

@@ -3,7 +3,7 @@ import type { Direction } from '../../../contract/direction.ts';
 import type { PolicyVerdict } from '../spec/policy-packet.ts';
 
 /** The verdict on packets of a protocol whose port has a prefix. */
-export interface TableEntry {
+export interface PolicyTableEntry {
   /** IP protocol number; 1 stands for ICMP and ICMPv6, 0 for any protocol (the entry then holds for all ports). */
   protocol: 0 | 1 | 6 | 17 | 132;
   port: number;
@@ -39,10 +39,10 @@ export interface PolicyTables {
   /** Entry lists by policy and identity. */
   policyMap: ReadonlyMap<number, ReadonlyMap<number, number>>;
   /** Entries by the list's number, which never means other entries, not even in later tables. */
-  entryLists: ReadonlyMap<number, readonly TableEntry[]>;
+  entryLists: ReadonlyMap<number, readonly PolicyTableEntry[]>;
 }
 
-export const emptyTables: PolicyTables = {
+export const emptyPolicyTables: PolicyTables = {
   ipcache: new Map(),
   pods: new Map(),
   policyMap: new Map(),

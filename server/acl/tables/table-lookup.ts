@@ -1,8 +1,8 @@
 import type { Cidr } from '../../../contract/cidr.ts';
-import { ipProtocol, type PolicyPacket } from '../spec/policy-packet.ts';
-import type { PodPolicy, PolicyTables, TableEntry } from './policy-tables.ts';
+import { ipProtocolNumbers, type PolicyPacket } from '../spec/policy-packet.ts';
+import type { PodPolicy, PolicyTableEntry, PolicyTables } from './policy-tables.ts';
 
-export interface LookupResult {
+export interface TableLookupResult {
   policy: PodPolicy;
   /** Longest prefix of the peer's address; null where there is none, and the identity is 0. */
   prefix: Cidr | null;
@@ -10,11 +10,11 @@ export interface LookupResult {
   /** Entry list of policy and identity; 0: none. */
   entryList: number;
   /** Entry in that list; null: none. */
-  ownEntry: TableEntry | null;
+  ownEntry: PolicyTableEntry | null;
   /** Entry among the pod's default entries; null where they are not needed. */
-  defaultEntry: TableEntry | null;
+  defaultEntry: PolicyTableEntry | null;
   /** Entry that decides; null where no rules apply to the pod and its packets are allowed. */
-  decidingEntry: TableEntry | null;
+  decidingEntry: PolicyTableEntry | null;
 }
 
 /** Maps an IPv4 address into ::ffff:0:0/96, as the keys of the ipcache have it. */
@@ -22,18 +22,18 @@ const mapped = (family: 4 | 6, value: bigint): bigint => (family === 4 ? (0xffff
 const mappedLength = ({ family, length }: Cidr): number => (family === 4 ? 96 + length : length);
 
 /** Returns the protocol as entries have it; 0, which only entries for any protocol match, for ICMP of the other family. */
-export function entryProtocol({ protocol, peer }: Pick<PolicyPacket, 'protocol' | 'peer'>): number {
+export function toEntryProtocol({ protocol, peer }: Pick<PolicyPacket, 'protocol' | 'peer'>): number {
   if (peer.family === 4) return protocol;
-  return protocol === ipProtocol.icmpv6 ? 1 : protocol === ipProtocol.icmp ? 0 : protocol;
+  return protocol === ipProtocolNumbers.icmpv6 ? 1 : protocol === ipProtocolNumbers.icmp ? 0 : protocol;
 }
 
 /** Looks packets up as `lookup_policy` in bpf/policy.h does, step by step, in tables that are indexed once. */
-export class TableLookup {
+export class PolicyTableLookup {
   readonly #tables: PolicyTables;
   /** Ipcache entries by their first bits, the longest prefixes first. */
   readonly #ipcache: [length: number, Map<bigint, { prefix: Cidr; identity: number }>][];
   /** Entries by list and `entryKey`. */
-  readonly #lists = new Map<number, Map<number, TableEntry>>();
+  readonly #lists = new Map<number, Map<number, PolicyTableEntry>>();
 
   constructor(tables: PolicyTables) {
     this.#tables = tables;
@@ -48,10 +48,10 @@ export class TableLookup {
   }
 
   /** @throws RangeError when the tables do not know the pod */
-  find(packet: PolicyPacket): LookupResult {
+  find(packet: PolicyPacket): TableLookupResult {
     const policy = this.#tables.pods.get(packet.pod)?.[packet.direction];
     if (!policy) throw new RangeError(`pod ${packet.pod} is not in the tables`);
-    const found: LookupResult = {
+    const found: TableLookupResult = {
       policy,
       prefix: null,
       identity: 0,
@@ -77,9 +77,9 @@ export class TableLookup {
     return found;
   }
 
-  #longestPrefix(list: number, packet: PolicyPacket): TableEntry | null {
+  #longestPrefix(list: number, packet: PolicyPacket): PolicyTableEntry | null {
     const entries = this.#entries(list);
-    const protocol = entryProtocol(packet);
+    const protocol = toEntryProtocol(packet);
     for (let length = 16; length >= 0; length -= 1) {
       const entry = entries.get(entryKey(protocol, packet.port & (0xffff0000 >> length), length));
       if (entry) return entry;
@@ -87,7 +87,7 @@ export class TableLookup {
     return entries.get(entryKey(0, 0, 0)) ?? null;
   }
 
-  #entries(list: number): Map<number, TableEntry> {
+  #entries(list: number): Map<number, PolicyTableEntry> {
     const known = this.#lists.get(list);
     if (known) return known;
     const entries = new Map(

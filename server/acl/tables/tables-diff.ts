@@ -1,9 +1,9 @@
 import type { Cidr } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import type { PodPolicy, PolicyTables, TableEntry } from './policy-tables.ts';
+import type { PodPolicy, PolicyTableEntry, PolicyTables } from './policy-tables.ts';
 
 /** Elements to write, new or changed, and keys to remove once no packet is evaluated by the old tables. */
-export interface TablesDiff {
+export interface PolicyTablesDiff {
   ipcache: { put: { prefix: Cidr; identity: number }[]; remove: Cidr[] };
   pods: { put: [pod: string, policies: Readonly<Record<Direction, PodPolicy>>][]; remove: string[] };
   policyMap: {
@@ -11,14 +11,14 @@ export interface TablesDiff {
     remove: [policy: number, identity: number][];
   };
   entryLists: {
-    put: [entryList: number, entries: readonly TableEntry[]][];
-    remove: [entryList: number, entries: TableEntry[]][];
+    put: [entryList: number, entries: readonly PolicyTableEntry[]][];
+    remove: [entryList: number, entries: PolicyTableEntry[]][];
   };
 }
 
 /** Computes the changes that lead from one set of tables to another. */
-export function diffTables(from: PolicyTables, to: PolicyTables): TablesDiff {
-  const diff: TablesDiff = {
+export function diffPolicyTables(from: PolicyTables, to: PolicyTables): PolicyTablesDiff {
+  const diff: PolicyTablesDiff = {
     ipcache: { put: [], remove: [] },
     pods: { put: [], remove: [] },
     policyMap: { put: [], remove: [] },
@@ -57,11 +57,11 @@ const isSamePolicy = (a: PodPolicy, b: PodPolicy): boolean =>
   a.policy === b.policy && a.defaultEntries === b.defaultEntries;
 
 /** Returns how many map elements a difference writes (`put`) or removes. */
-export function countElements(
-  { ipcache, pods, policyMap, entryLists }: TablesDiff,
+export function countMapElements(
+  { ipcache, pods, policyMap, entryLists }: PolicyTablesDiff,
   change: 'put' | 'remove',
 ): number {
-  const lists: readonly [unknown, readonly TableEntry[]][] = entryLists[change];
+  const lists: readonly [unknown, readonly PolicyTableEntry[]][] = entryLists[change];
   const entries = lists.reduce((sum, [, entries]) => sum + entries.length, 0);
   return ipcache[change].length + pods[change].length + policyMap[change].length + entries;
 }

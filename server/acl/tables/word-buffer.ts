@@ -7,7 +7,7 @@ const doubleCapacity = (words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffe
 };
 
 /** Collects keys and values of u32 words for a batch of map updates or deletions. */
-export class WordBuffer {
+export class MapWordBuffer {
   count = 0;
   readonly #keyWords: number;
   readonly #valueWords: number;

@@ -5,7 +5,7 @@ import type { RuleCompiler } from './rule-compiler.ts';
 type Method = keyof RuleCompiler;
 
 /** `RuleCompiler` with asynchronous methods. */
-export type AsyncCompiler = {
+export type AsyncRuleCompiler = {
   [M in Method]: (...args: Parameters<RuleCompiler[M]>) => Promise<ReturnType<RuleCompiler[M]>>;
 };
 
@@ -37,7 +37,7 @@ interface PendingRequest {
  * Runs a `RuleCompiler` in a worker thread: large rule sets take longer to compile than samples and verdict events can
  * wait. The thread is started on demand and kept while it has a rule set.
  */
-export class CompilerClient implements AsyncCompiler {
+export class CompilerClient implements AsyncRuleCompiler {
   readonly #onLost: (error: Error) => void;
   readonly #pending = new Map<number, PendingRequest>();
   /** Rule sets that the thread has. */
@@ -78,8 +78,8 @@ export class CompilerClient implements AsyncCompiler {
     await worker?.terminate();
   }
 
-  #method<M extends Method>(method: M): AsyncCompiler[M] {
-    return ((...args: unknown[]) => this.#call(method, args)) as unknown as AsyncCompiler[M];
+  #method<M extends Method>(method: M): AsyncRuleCompiler[M] {
+    return ((...args: unknown[]) => this.#call(method, args)) as unknown as AsyncRuleCompiler[M];
   }
 
   #call(method: Method, args: unknown[]): Promise<never> {

@@ -1,16 +1,20 @@
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { ImportedRules, RuleSetName, RuleSizes, RulesPlan } from '../../../contract/rules.ts';
 import { compileRules } from '../compile/compile.ts';
-import { type CompiledRules, noPreviousCompile, type PreviousCompile } from '../compile/compiled-rules.ts';
-import { type EntryFilter, EntryIndex } from '../explain/entry-index.ts';
-import { Explainer } from '../explain/explainer.ts';
+import {
+  type CompiledRules,
+  createEmptyPreviousCompile,
+  type PreviousCompile,
+} from '../compile/compiled-rules.ts';
+import { type RuleEntryFilter, RuleEntryIndex } from '../explain/entry-index.ts';
+import { RuleExplainer } from '../explain/explainer.ts';
 import type { Flow } from '../explain/flow.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
 import { formatRules, parseRules } from '../spec/rule-yaml.ts';
-import { ruleLimits } from '../tables/limits.ts';
-import { emptyTables, type PolicyTables } from '../tables/policy-tables.ts';
-import { countElements, diffTables } from '../tables/tables-diff.ts';
+import { ruleSizeLimits } from '../tables/limits.ts';
+import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
+import { countMapElements, diffPolicyTables } from '../tables/tables-diff.ts';
 
 /** Parsed texts that are cached: those of both rule sets, and one that is being edited. */
 const cachedTexts = 4;
@@ -26,8 +30,8 @@ interface CurrentRules {
   compiled: CompiledRules;
   parsed: ParsedText;
   pods: readonly PolicyEndpoint[];
-  index: EntryIndex | null;
-  explainer: Explainer | null;
+  index: RuleEntryIndex | null;
+  explainer: RuleExplainer | null;
 }
 
 /** A compiled text: tables to load, and their description for the API. */
@@ -50,7 +54,7 @@ export class RuleCompiler {
   /** Parses a rule set or NetworkPolicies. @throws ProblemError `bad_rules`, `rules_too_large` */
   import(text: string, pods: readonly PolicyEndpoint[]): ImportedRules {
     const parsed = this.#parse(text);
-    const { sizes, warnings } = describe(compileParsed(parsed, pods, noPreviousCompile()));
+    const { sizes, warnings } = describe(compileParsed(parsed, pods, createEmptyPreviousCompile()));
     return {
       source: parsed.source,
       rules: parsed.ruleSet,
@@ -69,15 +73,15 @@ export class RuleCompiler {
     const parsed = this.#parse(text);
     const { active } = this.#current;
     const start = performance.now();
-    const compiled = compileParsed(parsed, pods, active?.compiled ?? noPreviousCompile());
+    const compiled = compileParsed(parsed, pods, active?.compiled ?? createEmptyPreviousCompile());
     const compileMs = performance.now() - start;
-    const diff = diffTables(active?.compiled.tables ?? emptyTables, compiled.tables);
+    const diff = diffPolicyTables(active?.compiled.tables ?? emptyPolicyTables, compiled.tables);
     const plan: RulesPlan = {
       rules: parsed.ruleSet,
       ...describe(compiled),
-      limits: ruleLimits,
+      limits: ruleSizeLimits,
       changes: diffRuleSets(active?.parsed.ruleSet ?? null, parsed.ruleSet),
-      write: { written: countElements(diff, 'put'), removed: countElements(diff, 'remove') },
+      write: { written: countMapElements(diff, 'put'), removed: countMapElements(diff, 'remove') },
       compileMs,
     };
     return rule === undefined ? plan : { ...plan, view: viewRule(compiled, parsed, pods, rule) };
@@ -97,7 +101,7 @@ export class RuleCompiler {
     this.#prepared[set] = null;
     const parsed = this.#parse(text);
     const start = performance.now();
-    const previous = this.#current[set]?.compiled ?? noPreviousCompile(nextEntryList);
+    const previous = this.#current[set]?.compiled ?? createEmptyPreviousCompile(nextEntryList);
     const compiled = compileParsed(parsed, pods, previous);
     const compileMs = performance.now() - start;
     this.#prepared[set] = { compiled, parsed, pods, index: null, explainer: null };
@@ -131,12 +135,12 @@ export class RuleCompiler {
   explain(set: RuleSetName, flow: Flow) {
     const current = this.#current[set];
     if (!current) return null;
-    current.explainer ??= new Explainer(current.compiled, current.pods);
+    current.explainer ??= new RuleExplainer(current.compiled, current.pods);
     return current.explainer.flow(flow);
   }
 
   /** @returns null when there is no such rule set */
-  entries(set: RuleSetName, filter: EntryFilter, from: number, limit: number) {
+  entries(set: RuleSetName, filter: RuleEntryFilter, from: number, limit: number) {
     return this.#index(set)?.page(filter, from, limit) ?? null;
   }
 
@@ -151,9 +155,9 @@ export class RuleCompiler {
     return found ? { ...found, line: this.#current[set]?.parsed.lines[found.index] ?? null } : null;
   }
 
-  #index(set: RuleSetName): EntryIndex | null {
+  #index(set: RuleSetName): RuleEntryIndex | null {
     const current = this.#current[set];
-    if (current) current.index ??= new EntryIndex(current.compiled, current.pods);
+    if (current) current.index ??= new RuleEntryIndex(current.compiled, current.pods);
     return current?.index ?? null;
   }
 
@@ -201,7 +205,7 @@ function viewRule(
   pods: readonly PolicyEndpoint[],
   name: string,
 ): RulesPlan['view'] {
-  const found = new EntryIndex(compiled, pods).rule(name);
+  const found = new RuleEntryIndex(compiled, pods).rule(name);
   if (!found) return null;
   const entries = found.entries.map((entry) => ({ ...entry, packets: null }));
   return { set: 'active', ...found, line: parsed.lines[found.index] ?? null, entries, packets: null };

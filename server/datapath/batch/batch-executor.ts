@@ -1,14 +1,14 @@
 import type { Batch, BatchPod, BatchState } from '../../../contract/batch.ts';
 import type { EventType } from '../../../contract/event.ts';
 import type { Migration } from '../../../contract/migration.ts';
-import type { ScopeTimer, TaskScope } from '../../async/task-scope.ts';
+import type { TaskScope, TaskScopeTimer } from '../../async/task-scope.ts';
 import type { DatapathContext } from '../context.ts';
-import { asProblemError } from '../errors.ts';
-import type { Migrations } from '../migration/migrations.ts';
+import { wrapAsProblemError } from '../errors.ts';
+import type { MigrationController } from '../migration/migrations.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { failureSummary } from './failure-summary.ts';
-import { TrafficBaseline } from './traffic-baseline.ts';
-import { watchHealth } from './watch-health.ts';
+import { summarizeMigrationFailure } from './failure-summary.ts';
+import { PodTrafficBaseline } from './traffic-baseline.ts';
+import { watchPodHealth } from './watch-health.ts';
 
 /** Shortest period of the baseline samples. */
 const minSampleMs = 1000;
@@ -27,19 +27,19 @@ export interface BatchPublisher {
 export class BatchExecutor {
   readonly batch: Batch;
   readonly #context: DatapathContext;
-  readonly #migrations: Pick<Migrations, 'start' | 'finished'>;
+  readonly #migrations: Pick<MigrationController, 'start' | 'finished'>;
   readonly #publish: BatchPublisher;
   readonly #scope: TaskScope;
-  readonly #baseline: TrafficBaseline;
+  readonly #baseline: PodTrafficBaseline;
   readonly #active = new Map<string, Promise<void>>();
-  #timers: ScopeTimer[] = [];
+  #timers: TaskScopeTimer[] = [];
   /** True once the waiting pods have been sampled for the settle time. */
   #ready = false;
 
   /** @param scope owns its timers and migrations */
   constructor(
     context: DatapathContext,
-    migrations: Pick<Migrations, 'start' | 'finished'>,
+    migrations: Pick<MigrationController, 'start' | 'finished'>,
     publish: BatchPublisher,
     batch: Batch,
     scope: TaskScope,
@@ -49,7 +49,7 @@ export class BatchExecutor {
     this.#migrations = migrations;
     this.#publish = publish;
     this.batch = batch;
-    this.#baseline = new TrafficBaseline(context.kernel);
+    this.#baseline = new PodTrafficBaseline(context.kernel);
   }
 
   /** True while its migrations run or may start. */
@@ -115,7 +115,7 @@ export class BatchExecutor {
       const next = batch.pods.find(({ podId, state }) => state === 'waiting' && !this.#active.has(podId));
       if (!next) break;
       const moving = this.#migrateAndWatch(next)
-        .catch((error: unknown) => this.#unhealthy(next, next.moved, asProblemError(error)))
+        .catch((error: unknown) => this.#unhealthy(next, next.moved, wrapAsProblemError(error)))
         .finally(() => {
           this.#active.delete(next.podId);
           this.#startWaiting();
@@ -147,12 +147,12 @@ export class BatchExecutor {
     const migration = await this.#migrate(pod, member);
     if (!migration) return;
     if (migration.state !== 'done') {
-      const { code, message, moved } = failureSummary(migration);
+      const { code, message, moved } = summarizeMigrationFailure(migration);
       return this.#unhealthy(member, moved, { code, message });
     }
     if (before) {
       await this.#change(member, { state: 'watched', moved: true });
-      const fault = await watchHealth(this.#context.kernel, pod, before, batch.settleMs);
+      const fault = await watchPodHealth(this.#context.kernel, pod, before, batch.settleMs);
       if (fault) return this.#unhealthy(member, true, { code: null, message: fault });
     }
     await this.#change(member, { state: 'done', moved: true, endedAt: now() });
@@ -173,7 +173,7 @@ export class BatchExecutor {
       await this.#change(member, { migrationId: begun.id });
       return await finished;
     } catch (error) {
-      const problem = asProblemError(error);
+      const problem = wrapAsProblemError(error);
       if (problem.code === 'already_on_kind')
         await this.#change(member, {
           state: 'skipped',
@@ -253,7 +253,7 @@ export class BatchExecutor {
 
   /** Pauses a batch whose journal cannot be stored: after a crash it would be unknown which pods were moved. */
   #journalFailed(error: unknown): void {
-    const { message } = asProblemError(error);
+    const { message } = wrapAsProblemError(error);
     this.#context.log.error({ err: error, batch: this.batch.id }, 'journal of a batch');
     if (this.batch.state !== 'running') return;
     this.#scope.start(() =>

@@ -11,9 +11,9 @@ import type {
 import { ProblemError } from '../../../contract/problem.ts';
 import { TaskScope } from '../../async/task-scope.ts';
 import type { DatapathContext } from '../context.ts';
-import type { Migrations } from '../migration/migrations.ts';
+import type { MigrationController } from '../migration/migrations.ts';
 import { BatchExecutor } from './batch-executor.ts';
-import { planBatch, refuseBatch } from './plan-batch.ts';
+import { planBatch, throwIfBatchRefused } from './plan-batch.ts';
 import { reconcileBatchPods } from './recover-batch.ts';
 
 export interface BatchEvents {
@@ -22,15 +22,15 @@ export interface BatchEvents {
 }
 
 /** Starts, pauses, resumes and stops batches, which migrate many pods. Only one batch runs at a time. */
-export class Batches extends EventEmitter<BatchEvents> {
+export class BatchController extends EventEmitter<BatchEvents> {
   readonly #context: DatapathContext;
-  readonly #migrations: Migrations;
+  readonly #migrations: MigrationController;
   /** Batches that have not ended. */
   readonly #runs = new Map<string, BatchExecutor>();
   readonly #scope: TaskScope;
   #starting = false;
 
-  constructor(context: DatapathContext, migrations: Migrations) {
+  constructor(context: DatapathContext, migrations: MigrationController) {
     super();
     this.#context = context;
     this.#migrations = migrations;
@@ -50,7 +50,7 @@ export class Batches extends EventEmitter<BatchEvents> {
   async start(wanted: NewBatch, actor: string): Promise<Batch> {
     return this.#exclusively(null, async () => {
       const { allowed, slots, pods, ...plan } = await this.plan(wanted);
-      refuseBatch({ allowed, slots, pods, ...plan });
+      throwIfBatchRefused({ allowed, slots, pods, ...plan });
       const batch = await this.#context.store.addBatch({
         id: randomUUID(),
         number: 0,

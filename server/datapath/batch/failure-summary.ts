@@ -2,7 +2,7 @@ import type { BatchPod } from '../../../contract/batch.ts';
 import type { Migration } from '../../../contract/migration.ts';
 
 /** Summarizes a migration that did not end `done`. After `routed-host` the pod counts as moved: it is on its new device. */
-export function failureSummary({ state, error, steps }: Migration): {
+export function summarizeMigrationFailure({ state, error, steps }: Migration): {
   code: BatchPod['code'];
   message: string;
   moved: boolean;

@@ -1,10 +1,10 @@
 import { counterIndex } from '../../bpf/counter-layout.ts';
-import { addCounters } from '../device/carried-counters.ts';
+import { addCarriedCounters } from '../device/carried-counters.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 
 /** Totals of a pod's traffic over all its devices. */
-export interface TrafficReading {
+export interface PodTrafficReading {
   /** Monotonic time in milliseconds. */
   at: number;
   egressPackets: number;
@@ -16,9 +16,9 @@ export interface TrafficReading {
 }
 
 /** Traffic between two readings. */
-export interface TrafficInterval {
-  from: TrafficReading;
-  to: TrafficReading;
+export interface PodTrafficInterval {
+  from: PodTrafficReading;
+  to: PodTrafficReading;
 }
 
 /** A direction with fewer packets before the migration may fall silent on its own. */
@@ -27,9 +27,9 @@ const busyPackets = 5;
 const strayDrops = 10;
 
 /** Reads a pod's totals from the counters, without a system call. */
-export function readTraffic({ programs }: KernelContext, pod: LivePod): TrafficReading {
+export function readPodTraffic({ programs }: KernelContext, pod: LivePod): PodTrafficReading {
   const sums = pod.devices.reduce<readonly bigint[]>(
-    (total, { slot }) => addCounters(total, programs.counters.read(slot)),
+    (total, { slot }) => addCarriedCounters(total, programs.counters.read(slot)),
     pod.record.carried,
   );
   const counter = (index: number): number => Number(sums[index] ?? 0n);
@@ -49,12 +49,12 @@ export function readTraffic({ programs }: KernelContext, pod: LivePod): TrafficR
  * @param now after its end
  * @returns the regression in a clause, or null
  */
-export function healthRegression(before: TrafficInterval, now: TrafficReading): string | null {
+export function findHealthRegression(before: PodTrafficInterval, now: PodTrafficReading): string | null {
   const since = { from: before.to, to: now };
-  const drops = { had: rise(since, 'drops'), usual: usual(before, since, 'drops') };
+  const drops = { had: counterIncrease(since, 'drops'), usual: usualIncrease(before, since, 'drops') };
   if (drops.had > strayDrops + 2 * drops.usual)
     return `Podlane’s programs dropped ${drops.had} of its packets since its migration began, ${Math.round(drops.usual)} in the same time before`;
-  const failed = { had: rise(since, 'failed'), usual: usual(before, since, 'failed') };
+  const failed = { had: counterIncrease(since, 'failed'), usual: usualIncrease(before, since, 'failed') };
   if (failed.had > 2 * failed.usual)
     return `${failed.had} of its requests failed since its migration began, ${Math.round(failed.usual)} in the same time before`;
   return null;
@@ -66,24 +66,26 @@ export function healthRegression(before: TrafficInterval, now: TrafficReading): 
  * @param after from the migration's end
  * @returns the fault in a clause, or null
  */
-export function trafficLoss(before: TrafficInterval, after: TrafficInterval): string | null {
+export function findTrafficLoss(before: PodTrafficInterval, after: PodTrafficInterval): string | null {
   const directions = [
     ['egressPackets', 'left'],
     ['ingressPackets', 'reached'],
   ] as const;
   for (const [direction, verb] of directions)
-    if (rise(before, direction) >= busyPackets && rise(after, direction) === 0)
-      return `no packet ${verb} the pod for ${ms(after)} ms after its migration, ${rise(before, direction)} did in ${ms(before)} ms before`;
+    if (counterIncrease(before, direction) >= busyPackets && counterIncrease(after, direction) === 0)
+      return `no packet ${verb} the pod for ${ms(after)} ms after its migration, ${counterIncrease(before, direction)} did in ${ms(before)} ms before`;
   return null;
 }
 
-const ms = ({ from, to }: TrafficInterval): number => Math.round(to.at - from.at);
-const rise = ({ from, to }: TrafficInterval, key: Exclude<keyof TrafficReading, 'at'>): number =>
-  (to[key] ?? 0) - (from[key] ?? 0);
+const ms = ({ from, to }: PodTrafficInterval): number => Math.round(to.at - from.at);
+const counterIncrease = (
+  { from, to }: PodTrafficInterval,
+  key: Exclude<keyof PodTrafficReading, 'at'>,
+): number => (to[key] ?? 0) - (from[key] ?? 0);
 
 /** Scales the rise in `before` to the length of `since`. */
-const usual = (
-  before: TrafficInterval,
-  since: TrafficInterval,
-  key: Exclude<keyof TrafficReading, 'at'>,
-): number => (ms(before) === 0 ? 0 : (rise(before, key) / ms(before)) * ms(since));
+const usualIncrease = (
+  before: PodTrafficInterval,
+  since: PodTrafficInterval,
+  key: Exclude<keyof PodTrafficReading, 'at'>,
+): number => (ms(before) === 0 ? 0 : (counterIncrease(before, key) / ms(before)) * ms(since));

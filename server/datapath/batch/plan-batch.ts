@@ -1,11 +1,11 @@
 import type { BatchPlan, BatchPod, NewBatch } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
-import type { Check } from '../../../contract/migration.ts';
+import type { MigrationCheck } from '../../../contract/migration.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
 import type { DatapathContext } from '../context.ts';
-import { asProblemError } from '../errors.ts';
-import type { Migrations } from '../migration/migrations.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
+import { wrapAsProblemError } from '../errors.ts';
+import type { MigrationController } from '../migration/migrations.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 
 type PlannedPod = BatchPlan['pods'][number];
 
@@ -15,7 +15,7 @@ type PlannedPod = BatchPlan['pods'][number];
  */
 export async function planBatch(
   context: DatapathContext,
-  migrations: Pick<Migrations, 'plan'>,
+  migrations: Pick<MigrationController, 'plan'>,
   { to, recreate, parallelism, onUnhealthy, settleMs, ...wanted }: NewBatch,
 ): Promise<BatchPlan> {
   const pods: PlannedPod[] = [];
@@ -30,7 +30,7 @@ export async function planBatch(
 }
 
 /** Refuses a plan that is not allowed. @throws ProblemError `nothing_to_move`, `no_slot` */
-export function refuseBatch({ allowed, slots, to, parallelism, pods }: BatchPlan): void {
+export function throwIfBatchRefused({ allowed, slots, to, parallelism, pods }: BatchPlan): void {
   if (allowed) return;
   const what = `migrate ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} to ${to}`;
   if (slots.needed > slots.free)
@@ -77,7 +77,7 @@ function selectPods(
 }
 
 async function planPod(
-  migrations: Pick<Migrations, 'plan'>,
+  migrations: Pick<MigrationController, 'plan'>,
   pod: LivePod,
   to: NewBatch['to'],
   recreate: boolean,
@@ -86,7 +86,7 @@ async function planPod(
     podId: pod.record.id,
     namespace: pod.record.namespace,
     name: pod.record.name,
-    from: currentDevice(pod).kind,
+    from: getCurrentDevice(pod).kind,
     state: 'waiting',
     moved: false,
     code: null,
@@ -101,15 +101,17 @@ async function planPod(
     const notes = checks
       .filter(({ state }) => state === 'note')
       .map(({ name, detail }) => `${name}: ${detail}`);
-    return { ...planned, ...stateByChecks(checks), notes };
+    return { ...planned, ...memberStateFromChecks(checks), notes };
   } catch (error) {
-    const { code, message } = asProblemError(error);
+    const { code, message } = wrapAsProblemError(error);
     return { ...planned, state: 'refused', code, reason: message };
   }
 }
 
 /** Skips a pod that is already on the kind, even when other checks refuse it too. */
-function stateByChecks(checks: readonly Check[]): Pick<BatchPod, 'state' | 'code' | 'reason'> {
+function memberStateFromChecks(
+  checks: readonly MigrationCheck[],
+): Pick<BatchPod, 'state' | 'code' | 'reason'> {
   const refusals = checks.filter(({ state }) => state === 'refused');
   const there = refusals.find(({ code }) => code === 'already_on_kind');
   const [first] = there ? [there] : refusals;

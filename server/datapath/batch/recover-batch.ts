@@ -2,7 +2,7 @@ import type { Batch, BatchPod } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { BatchStore, MigrationStore } from '../../store/port.ts';
-import { failureSummary } from './failure-summary.ts';
+import { summarizeMigrationFailure } from './failure-summary.ts';
 
 /**
  * Brings the pods that a killed agent was migrating to the outcome in their migrations' journals, which must have been
@@ -14,14 +14,14 @@ export async function reconcileBatchPods(
 ): Promise<void> {
   for (const pod of batch.pods) {
     if (pod.state !== 'running' && pod.state !== 'watched') continue;
-    Object.assign(pod, outcome(batch, pod, await store.lastMigration(pod.podId)));
+    Object.assign(pod, recoveredPodState(batch, pod, await store.lastMigration(pod.podId)));
     await store.saveBatchPod(batch.id, pod);
   }
   batch.counts = countPods(batch.pods);
 }
 
 /** The agent may have been killed after a migration started and before the batch's journal had its id. */
-function outcome(batch: Batch, pod: BatchPod, last: Migration | null): Partial<BatchPod> {
+function recoveredPodState(batch: Batch, pod: BatchPod, last: Migration | null): Partial<BatchPod> {
   const ours =
     last !== null &&
     (last.id === pod.migrationId ||
@@ -32,7 +32,7 @@ function outcome(batch: Batch, pod: BatchPod, last: Migration | null): Partial<B
     const reason = 'moved; the agent ended before its health was checked';
     return { state: 'done', moved: true, migrationId, reason, endedAt: last.endedAt };
   }
-  const { code, message: reason, moved } = failureSummary(last);
+  const { code, message: reason, moved } = summarizeMigrationFailure(last);
   if (last.state === 'undone') return { state: 'waiting', migrationId, reason };
   return { state: 'unhealthy', moved, migrationId, code, reason };
 }

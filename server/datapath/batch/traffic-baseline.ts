@@ -1,11 +1,11 @@
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { readTraffic, type TrafficInterval, type TrafficReading } from './health.ts';
+import { type PodTrafficInterval, type PodTrafficReading, readPodTraffic } from './health.ts';
 
 /** Samples the traffic of pods that wait for their migration, to compare their health with afterwards. */
-export class TrafficBaseline {
+export class PodTrafficBaseline {
   readonly #kernel: KernelContext;
-  readonly #samples = new Map<LivePod, { last: TrafficReading; beforeLast: TrafficReading }>();
+  readonly #samples = new Map<LivePod, { last: PodTrafficReading; beforeLast: PodTrafficReading }>();
 
   constructor(kernel: KernelContext) {
     this.#kernel = kernel;
@@ -16,14 +16,14 @@ export class TrafficBaseline {
     const known = new Map(this.#samples);
     this.#samples.clear();
     for (const pod of pods) {
-      const last = readTraffic(this.#kernel, pod);
+      const last = readPodTraffic(this.#kernel, pod);
       this.#samples.set(pod, { last, beforeLast: known.get(pod)?.last ?? last });
     }
   }
 
   /** Returns the traffic since the sample before the last: one to two sample periods, once there were two samples. */
-  read(pod: LivePod): TrafficInterval {
-    const to = readTraffic(this.#kernel, pod);
+  read(pod: LivePod): PodTrafficInterval {
+    const to = readPodTraffic(this.#kernel, pod);
     return { from: this.#samples.get(pod)?.beforeLast ?? to, to };
   }
 }

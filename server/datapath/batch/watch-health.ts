@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuContention } from '../../kernel/cpu-contention.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { isLeaving } from '../pod-activity.ts';
+import { isPodLeaving } from '../pod-activity.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { healthRegression, readTraffic, type TrafficInterval, trafficLoss } from './health.ts';
+import { findHealthRegression, findTrafficLoss, type PodTrafficInterval, readPodTraffic } from './health.ts';
 
 /** Traffic comes in bursts: silence counts after this many settle times, and after as long as was read before. */
 const silentSettles = 3;
@@ -16,23 +16,23 @@ const shortestSilenceMs = 3000;
  * @param before its traffic up to the migration's start
  * @returns the regression in a clause; null for a healthy pod
  */
-export async function watchHealth(
+export async function watchPodHealth(
   kernel: KernelContext,
   pod: LivePod,
-  before: TrafficInterval,
+  before: PodTrafficInterval,
   settleMs: number,
 ): Promise<string | null> {
-  const from = readTraffic(kernel, pod);
+  const from = readPodTraffic(kernel, pod);
   const patienceMs = Math.max(silentSettles * settleMs, before.to.at - before.from.at, shortestSilenceMs);
   // On a busy node the pod and its peers get only a share of the CPUs, so silence has to last longer to count.
   let silentMs = 0;
   for (;;) {
     await sleep(settleMs);
-    if (isLeaving(pod)) return null;
+    if (isPodLeaving(pod)) return null;
     silentMs += settleMs / cpuContention();
-    const to = readTraffic(kernel, pod);
-    const worse = healthRegression(before, to);
-    const silent = trafficLoss(before, { from, to });
+    const to = readPodTraffic(kernel, pod);
+    const worse = findHealthRegression(before, to);
+    const silent = findTrafficLoss(before, { from, to });
     if (worse || !silent || silentMs >= patienceMs) return worse ?? silent;
   }
 }

@@ -5,7 +5,7 @@ import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
 /** Sums the packets that both ends of the devices on `slots` dropped in both directions since they were created. */
-export async function deviceDrops(
+export async function readDeviceDrops(
   kernel: KernelContext,
   namespace: PodNamespace,
   slots: readonly number[],

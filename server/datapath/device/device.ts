@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isIpv6 } from '../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
@@ -14,7 +14,7 @@ import { addVeth } from '../../netlink/veth.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import { gateways, hasIpv6, podGateways, stripPrefixLength } from './next-hops.ts';
+import { hasIpv6Address, listPodGateways, podGatewayAddresses, stripPrefixLength } from './next-hops.ts';
 import { releaseSlotPrograms } from './our-programs.ts';
 
 /** Longest time for the kernel to notice that both ends are up. */
@@ -26,7 +26,7 @@ const carrierLimitMs = 5000;
  * @param addresses CIDRs of the pod
  * @throws ProblemError `kernel_refused` when the ifindex belongs to a device of another kind
  */
-export async function createDevice(
+export async function createDevicePair(
   kernel: KernelContext,
   namespace: PodNamespace,
   pod: PodRecord,
@@ -45,12 +45,13 @@ export async function createDevice(
       },
     );
   if (!existing) await addPair(kernel, namespace, pod, device, peerName);
-  setSysctls(primaryName, hasIpv6(pod.network));
-  setSysctls(peerName, hasIpv6(pod.network), namespace.fd);
+  setSysctls(primaryName, hasIpv6Address(pod.network));
+  setSysctls(peerName, hasIpv6Address(pod.network), namespace.fd);
   await setLink(kernel.host, primaryIfindex(slot), { up: true });
   await setLink(namespace.socket, peerIfindex(slot), { up: true });
-  if (hasIpv6(pod.network)) await replaceAddress(kernel.host, primaryIfindex(slot), `${gateways.ipv6}/128`);
-  await setNeighbors(kernel, namespace, pod, device, addresses);
+  if (hasIpv6Address(pod.network))
+    await replaceAddress(kernel.host, primaryIfindex(slot), `${podGatewayAddresses.ipv6}/128`);
+  await setPodNeighbors(kernel, namespace, pod, device, addresses);
   await waitForCarrier(kernel.host, primaryIfindex(slot));
   await waitForCarrier(namespace.socket, peerIfindex(slot));
 }
@@ -81,7 +82,7 @@ async function waitForCarrier(socket: NetlinkSocket, ifindex: number): Promise<v
  * address detection and autoconfiguration are off: a pod has the addresses it was given, and solicitations would be
  * counted, and dropped, as packets of the pod.
  */
-export const deviceSysctls = (
+export const listDeviceSysctls = (
   name: string,
   ipv6: { kernel: boolean; pod: boolean },
 ): [path: string, value: string][] => [
@@ -97,10 +98,10 @@ export const deviceSysctls = (
     : []),
 ];
 
-export const kernelHasIpv6 = (): boolean => existsSync('/proc/sys/net/ipv6');
+export const isKernelIpv6Enabled = (): boolean => existsSync('/proc/sys/net/ipv6');
 
 function setSysctls(name: string, podHasIpv6: boolean, namespaceFd?: number): void {
-  for (const [path, value] of deviceSysctls(name, { kernel: kernelHasIpv6(), pod: podHasIpv6 }))
+  for (const [path, value] of listDeviceSysctls(name, { kernel: isKernelIpv6Enabled(), pod: podHasIpv6 }))
     writeSysctl(path, value, namespaceFd);
 }
 
@@ -119,7 +120,7 @@ function addPair(
   if (device.kind === 'veth') return addVeth(kernel.host, { primary, peer });
   return addNetkit(kernel.host, {
     mode: netkit.mode,
-    policy: devicePolicy(network, device),
+    policy: chooseNetkitPolicy(network, device),
     // Kernels without the attribute behave as with `default`.
     ...(Object.values(netkit.scrub).includes('none') ? { scrub: netkit.scrub } : {}),
     primary,
@@ -128,14 +129,14 @@ function addPair(
 }
 
 /** Returns the policy of a device. With Podlane's programs on the primary, policy blackhole would drop all packets of the peer. */
-export const devicePolicy = (
+export const chooseNetkitPolicy = (
   { netkit }: PodRecord['network'],
   { hooks }: Pick<DeviceRecord, 'hooks'>,
 ): PodRecord['network']['netkit']['policy'] =>
   hooks === 'netkit' ? netkit.policy : { primary: 'forward', peer: 'forward' };
 
 /** Sets permanent neighbor entries: for the pod's addresses on the host, and for the gateways in the pod. */
-export async function setNeighbors(
+export async function setPodNeighbors(
   kernel: KernelContext,
   namespace: PodNamespace,
   { network }: PodRecord,
@@ -149,7 +150,7 @@ export async function setNeighbors(
       address: stripPrefixLength(address),
       mac: peerMac,
     });
-  for (const address of podGateways(network))
+  for (const address of listPodGateways(network))
     await replaceNeighbor(namespace.socket, { ifindex: peerIfindex(slot), address, mac: primaryMac });
 }
 
@@ -157,18 +158,18 @@ export async function setNeighbors(
  * Orders addresses, given with the preferred ones first, as they have to be added to an interface: the kernel prefers the IPv4
  * address that was added first, and the IPv6 address that was added last.
  */
-export const assignmentOrder = (addresses: readonly string[]): string[] => [
-  ...addresses.filter((each) => !isIpv6(each)),
-  ...addresses.filter(isIpv6).toReversed(),
+export const orderForAssignment = (addresses: readonly string[]): string[] => [
+  ...addresses.filter((each) => !isIpv6Text(each)),
+  ...addresses.filter(isIpv6Text).toReversed(),
 ];
 
 /** Adds addresses to the peer so that the first of each family is its preferred source. */
-export async function addAddresses(
+export async function addPeerAddresses(
   namespace: PodNamespace,
   { slot }: Pick<DeviceRecord, 'slot'>,
   addresses: readonly string[],
 ): Promise<void> {
-  for (const address of assignmentOrder(addresses))
+  for (const address of orderForAssignment(addresses))
     await replaceAddress(namespace.socket, peerIfindex(slot), address);
 }
 
@@ -176,7 +177,7 @@ export async function addAddresses(
  * Deletes the pair, then its pins. In the other order, netkit would drop the packets that are still in it, and veth
  * would not count them. Idempotent.
  */
-export async function removeDevice(kernel: KernelContext, slot: number): Promise<void> {
+export async function deleteDevicePair(kernel: KernelContext, slot: number): Promise<void> {
   // Uses a socket of its own: the kernel answers long after it released RTNL, and requests of one socket are serialized.
   using host = NetlinkSocket.open();
   try {

@@ -9,9 +9,9 @@ import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { replaceBpfFilter } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { hooksOf } from './hooks.ts';
+import { programHooks } from './hooks.ts';
 import { readAttachedPrograms } from './our-programs.ts';
-import { ourFilterPriority } from './tc-filter.ts';
+import { podlaneFilterPriority } from './tc-filter.ts';
 import { attachUserProgram } from './user-hooks.ts';
 
 /** A program of another owner on a device, with its order relative to Podlane's, to be attached to the new device too. */
@@ -32,7 +32,7 @@ export async function readForeignPrograms(
 ): Promise<ForeignProgram[]> {
   const programs = await readAttachedPrograms(kernel, device);
   return (['egress', 'ingress'] as const).flatMap((direction) => {
-    const onHook = programs.filter((program) => program.hook === hooksOf[device.hooks][direction]);
+    const onHook = programs.filter((program) => program.hook === programHooks[device.hooks][direction]);
     const ours = onHook.findIndex((program) => program.ours);
     return onHook.flatMap((program, place) =>
       program.ours
@@ -57,7 +57,7 @@ const naming = ({ id, name, hook }: AttachedProgram) => ({ id, name, hook });
  * programs get links of their own. Idempotent.
  * @throws ProblemError `kernel_refused`
  */
-export async function carryForeignPrograms(
+export async function attachForeignPrograms(
   kernel: KernelContext,
   programs: readonly ForeignProgram[],
   to: Pick<DeviceRecord, 'slot' | 'hooks' | 'primaryName'>,
@@ -68,7 +68,7 @@ export async function carryForeignPrograms(
   );
   const missing = programs.filter(({ id, direction }) => !attached.has(`${id} ${direction}`));
   for (const [index, program] of missing.entries()) {
-    const hook = hooksOf[to.hooks][program.direction];
+    const hook = programHooks[to.hooks][program.direction];
     if (program.user) await attachUserProgram(kernel, program.user, to);
     else if (hook === 'tc/ingress' || hook === 'tc/egress')
       await carryFilter(kernel, program, to, hook, index);
@@ -84,7 +84,7 @@ export async function carryForeignPrograms(
 
 /** Returns the priority of the foreign filter number `index`, below or above Podlane's: clsact runs the lowest first. */
 export const foreignFilterPriority = (beforeOurs: boolean, index: number): number =>
-  beforeOurs ? index + 1 : ourFilterPriority + 1 + index;
+  beforeOurs ? index + 1 : podlaneFilterPriority + 1 + index;
 
 async function carryFilter(
   kernel: KernelContext,

@@ -3,17 +3,19 @@ import type { Direction } from '../../../contract/direction.ts';
 import type { KernelContext } from '../kernel-context.ts';
 
 /** Hooks of Podlane's two programs by direction, seen from the pod. Those of tcx and tc are on the primary. */
-export const hooksOf = {
+export const programHooks = {
   netkit: { egress: 'netkit/peer', ingress: 'netkit/primary' },
   tcx: { egress: 'tcx/ingress', ingress: 'tcx/egress' },
   tc: { egress: 'tc/ingress', ingress: 'tc/egress' },
 } as const satisfies Record<HookFamily, Record<Direction, Hook>>;
 
 /** Returns the hooks of a device of this kind, unless it is in attach fallback. */
-export const defaultHooks = (kernel: Pick<KernelContext, 'primaryHooks'>, kind: DeviceKind): HookFamily =>
-  kind === 'netkit' ? 'netkit' : kernel.primaryHooks;
+export const defaultHookFamily = (
+  kernel: Pick<KernelContext, 'primaryHooks'>,
+  kind: DeviceKind,
+): HookFamily => (kind === 'netkit' ? 'netkit' : kernel.primaryHooks);
 
-export const otherKind = (kind: DeviceKind): DeviceKind => (kind === 'netkit' ? 'veth' : 'netkit');
+export const otherDeviceKind = (kind: DeviceKind): DeviceKind => (kind === 'netkit' ? 'veth' : 'netkit');
 
 /** Names of the two programs; each hook has its own variant of one. */
-export const programName = { egress: 'from_pod', ingress: 'to_pod' } as const;
+export const podlaneProgramNames = { egress: 'from_pod', ingress: 'to_pod' } as const;

@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import type { PodNetwork } from '../../../contract/network.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
-import { hasIpv6 } from './next-hops.ts';
+import { hasIpv6Address } from './next-hops.ts';
 
 /** Enables forwarding on the host for the families of the pod's addresses. */
-export function enableForwarding(network: Pick<PodNetwork, 'addresses'>): void {
+export function enableHostForwarding(network: Pick<PodNetwork, 'addresses'>): void {
   if (network.addresses.length > 0) writeSysctl('net/ipv4/ip_forward', '1');
-  if (!hasIpv6(network)) return;
+  if (!hasIpv6Address(network)) return;
   refuseWithoutIpv6();
   if (readSysctl('net/ipv6/conf/all/forwarding') === '1') return;
   keepRouterAdvertisements();

@@ -5,9 +5,14 @@ import { setNetkitPolicies } from '../../netlink/netkit.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { DatapathContext } from '../context.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { devicePolicy } from './device.ts';
-import { attachFamily, detachFamily, hooksWithoutOurProgram, writeSlotConfig } from './our-programs.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { chooseNetkitPolicy } from './device.ts';
+import {
+  attachHookFamily,
+  detachHookFamily,
+  findHooksWithoutPodlaneProgram,
+  writeSlotEntry,
+} from './our-programs.ts';
 import { attachUserPrograms } from './user-hooks.ts';
 
 /**
@@ -17,14 +22,14 @@ import { attachUserPrograms } from './user-hooks.ts';
  * @param what the operation and its pod, for errors
  * @throws ProblemError `already_there`, `not_netkit`, `kernel_refused`
  */
-export async function moveHooks(
+export async function moveProgramsToHooks(
   context: DatapathContext,
   pod: LivePod,
   to: 'device' | 'primary',
   what: string,
 ): Promise<void> {
   const { kernel, store } = context;
-  const device = currentDevice(pod);
+  const device = getCurrentDevice(pod);
   const family: HookFamily = to === 'device' ? 'netkit' : kernel.primaryHooks;
   if (device.kind !== 'netkit')
     throw new ProblemError('not_netkit', `${what}: ${device.primaryName} is a ${device.kind} device`, {
@@ -36,17 +41,17 @@ export async function moveHooks(
     });
   const from = device.hooks;
   try {
-    await attachFamily(kernel, device.slot, family);
+    await attachHookFamily(kernel, device.slot, family);
     await attachUserPrograms(kernel, pod.record.number, { slot: device.slot, hooks: family });
     await store.moveHooks(device.id, family);
   } catch (error) {
-    await detachFamily(kernel, device.slot, family);
+    await detachHookFamily(kernel, device.slot, family);
     throw error;
   }
   // The store now names the new hooks: an agent that is killed here finishes the move when it starts.
   device.hooks = family;
   await finishHookMove(kernel, pod.record, device);
-  const missing = await hooksWithoutOurProgram(kernel, device);
+  const missing = await findHooksWithoutPodlaneProgram(kernel, device);
   if (missing.length > 0)
     throw new ProblemError(
       'kernel_refused',
@@ -64,9 +69,9 @@ export async function finishHookMove(
   device: DeviceRecord,
 ): Promise<void> {
   if (device.kind !== 'netkit') return;
-  writeSlotConfig(kernel, pod, device);
-  await setNetkitPolicies(kernel.host, primaryIfindex(device.slot), devicePolicy(pod.network, device));
+  writeSlotEntry(kernel, pod, device);
+  await setNetkitPolicies(kernel.host, primaryIfindex(device.slot), chooseNetkitPolicy(pod.network, device));
   for (const family of ['netkit', 'tcx', 'tc'] as const)
     if (family !== device.hooks && (family !== 'tc' || kernel.primaryHooks === 'tc'))
-      await detachFamily(kernel, device.slot, family);
+      await detachHookFamily(kernel, device.slot, family);
 }

@@ -1,4 +1,4 @@
-import { isIpv6 } from '../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { PodNetwork } from '../../../contract/network.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { listAddresses } from '../../netlink/address.ts';
@@ -10,10 +10,10 @@ import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { type ForeignProgram, readForeignPrograms } from './foreign-programs.ts';
-import { gatewayFor, podGateways } from './next-hops.ts';
+import { findGatewayForDestination, listPodGateways } from './next-hops.ts';
 
 /** Configuration of a device that a migration carries over to the new one. */
-export interface NetworkState {
+export interface DeviceNetworkState {
   /** CIDRs on the peer, in order. Link-local ones belong to the device and are not carried. */
   addresses: string[];
   podRoutes: Route[];
@@ -21,28 +21,28 @@ export interface NetworkState {
   foreignPrograms: ForeignProgram[];
 }
 
-export async function readNetworkState(
+export async function readDeviceNetworkState(
   kernel: KernelContext,
   pod: PodNamespace,
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,
-): Promise<NetworkState> {
+): Promise<DeviceNetworkState> {
   const { slot } = device;
   return {
-    addresses: await addressesOn(pod, slot),
-    podRoutes: await movableRoutes(pod.socket, peerIfindex(slot)),
-    hostRoutes: await movableRoutes(kernel.host, primaryIfindex(slot)),
+    addresses: await listPeerAddresses(pod, slot),
+    podRoutes: await listMovableRoutes(pod.socket, peerIfindex(slot)),
+    hostRoutes: await listMovableRoutes(kernel.host, primaryIfindex(slot)),
     foreignPrograms: await readForeignPrograms(kernel, device),
   };
 }
 
 /** Lists the peer's addresses, the preferred one of each family first, as the kernel lists them. */
-async function addressesOn(pod: PodNamespace, slot: number): Promise<string[]> {
+async function listPeerAddresses(pod: PodNamespace, slot: number): Promise<string[]> {
   const onPeer = await listAddresses(pod.socket, { ifindex: peerIfindex(slot) });
   return onPeer.filter((each) => each.scope === 'global').map((each) => each.address);
 }
 
 /** Lists the device's routes except the kernel's own, which come with the addresses. */
-async function movableRoutes(socket: NetlinkSocket, ifindex: number): Promise<Route[]> {
+async function listMovableRoutes(socket: NetlinkSocket, ifindex: number): Promise<Route[]> {
   const found = await listRoutes(socket, { ifindex });
   return found.filter(
     (route) =>
@@ -51,8 +51,8 @@ async function movableRoutes(socket: NetlinkSocket, ifindex: number): Promise<Ro
 }
 
 /** Moves all routes of one device to another, each in one atomic replacement. Idempotent. */
-export async function moveRoutes(socket: NetlinkSocket, from: number, to: number): Promise<void> {
-  await restoreRoutes(socket, await movableRoutes(socket, from), to);
+export async function moveDeviceRoutes(socket: NetlinkSocket, from: number, to: number): Promise<void> {
+  await restoreRoutes(socket, await listMovableRoutes(socket, from), to);
 }
 
 /** Puts these routes on a device, wherever they are now: a device that was deleted took its routes along. */
@@ -72,19 +72,19 @@ export async function addPodRoutes(
   network: PodNetwork,
 ): Promise<void> {
   const ifindex = peerIfindex(slot);
-  for (const gateway of podGateways(network))
+  for (const gateway of listPodGateways(network))
     await replaceRoute(pod.socket, {
       destination: 'default',
-      family: isIpv6(gateway) ? 'ipv6' : 'ipv4',
+      family: isIpv6Text(gateway) ? 'ipv6' : 'ipv4',
       gateway,
-      onlink: !isIpv6(gateway),
+      onlink: !isIpv6Text(gateway),
       ifindex,
     });
   for (const { destination, metric, mtu } of network.routes)
     await replaceRoute(pod.socket, {
       destination,
-      gateway: gatewayFor(destination),
-      onlink: !isIpv6(destination),
+      gateway: findGatewayForDestination(destination),
+      onlink: !isIpv6Text(destination),
       ifindex,
       ...(metric === undefined ? {} : { metric }),
       ...(mtu === undefined ? {} : { metrics: { values: { mtu } } }),
@@ -93,10 +93,10 @@ export async function addPodRoutes(
     await replaceRoute(kernel.host, {
       destination: address,
       ifindex: primaryIfindex(slot),
-      ...(isIpv6(address) ? {} : { scope: 'link' }),
+      ...(isIpv6Text(address) ? {} : { scope: 'link' }),
     });
 }
 
 /** The route as `ip route` takes it, without its device. */
-export const routeWithoutDevice = (route: Route): string =>
+export const formatRouteWithoutDevice = (route: Route): string =>
   formatRoute(route, () => '').replace(/ dev (?= |$)/, '');

@@ -1,21 +1,21 @@
-import { isIpv6 } from '../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { AttachedProgram, HookFamily } from '../../../contract/device.ts';
 import { primaryIfindex, type SlotEntry } from '../../bpf/slot-layout.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { hooksOf } from './hooks.ts';
+import { programHooks } from './hooks.ts';
 import { stripPrefixLength } from './next-hops.ts';
-import { attachTcFilter, detachTcFilter, tcFilterPrograms } from './tc-filter.ts';
-import { detachUserPrograms, orderAmongUserPrograms } from './user-hooks.ts';
+import { attachTcFilter, detachTcFilter, readTcFilterPrograms } from './tc-filter.ts';
+import { anchorAmongUserPrograms, detachUserPrograms } from './user-hooks.ts';
 
 /** Contents of a device's entry in the map `slots`: which packets the pod may send, and which hooks count them. */
-export function slotConfig(
+export function buildSlotEntry(
   kernel: Pick<KernelContext, 'redirect'>,
   pod: Pick<PodRecord, 'number' | 'network'>,
   { primaryMac, peerMac, hooks }: Pick<DeviceRecord, 'primaryMac' | 'peerMac' | 'hooks'>,
 ): SlotEntry {
   const [address4, address6] = [false, true].map((six) =>
-    pod.network.addresses.find((each) => isIpv6(each) === six),
+    pod.network.addresses.find((each) => isIpv6Text(each) === six),
   );
   return {
     owner: pod.number,
@@ -28,12 +28,12 @@ export function slotConfig(
 }
 
 /** Writes a device's slot entry, before its programs see a packet. */
-export function writeSlotConfig(kernel: KernelContext, pod: PodRecord, device: DeviceRecord): void {
-  kernel.programs.setSlot(device.slot, slotConfig(kernel, pod, device));
+export function writeSlotEntry(kernel: KernelContext, pod: PodRecord, device: DeviceRecord): void {
+  kernel.programs.setSlot(device.slot, buildSlotEntry(kernel, pod, device));
 }
 
 /** Points the pod's addresses at this device: packets of this node are redirected to it. */
-export function setEndpoints(
+export function setRedirectEndpoints(
   kernel: KernelContext,
   pod: PodRecord,
   { slot }: Pick<DeviceRecord, 'slot'>,
@@ -43,42 +43,50 @@ export function setEndpoints(
 }
 
 /** Removes the pod's addresses from redirection; to be called before its last device is deleted. */
-export function removeEndpoints(kernel: KernelContext, pod: PodRecord): void {
+export function removeRedirectEndpoints(kernel: KernelContext, pod: PodRecord): void {
   for (const address of pod.network.addresses) kernel.programs.removeEndpoint(stripPrefixLength(address));
 }
 
 /** Attaches Podlane's programs to the device's hooks, after writing the slot's configuration. Idempotent. */
-export async function attachPrograms(
+export async function attachPodlanePrograms(
   kernel: KernelContext,
   pod: PodRecord,
   device: DeviceRecord,
 ): Promise<void> {
-  writeSlotConfig(kernel, pod, device);
-  await attachFamily(kernel, device.slot, device.hooks);
+  writeSlotEntry(kernel, pod, device);
+  await attachHookFamily(kernel, device.slot, device.hooks);
 }
 
 /** Attaches both programs to one family of hooks, ingress first: a netkit peer with policy blackhole opens last. */
-export async function attachFamily(kernel: KernelContext, slot: number, family: HookFamily): Promise<void> {
+export async function attachHookFamily(
+  kernel: KernelContext,
+  slot: number,
+  family: HookFamily,
+): Promise<void> {
   if (family === 'tc') {
     for (const direction of ['ingress', 'egress'] as const)
-      await attachTcFilter(kernel, primaryIfindex(slot), hooksOf.tc[direction]);
+      await attachTcFilter(kernel, primaryIfindex(slot), programHooks.tc[direction]);
     return;
   }
   for (const direction of ['ingress', 'egress'] as const) {
-    const hook = hooksOf[family][direction];
-    await kernel.programs.attach(hook, slot, await orderAmongUserPrograms(kernel, slot, hook));
+    const hook = programHooks[family][direction];
+    await kernel.programs.attach(hook, slot, await anchorAmongUserPrograms(kernel, slot, hook));
   }
 }
 
 /** Detaches Podlane's programs and user programs from one family of hooks, and leaves foreign ones. */
-export async function detachFamily(kernel: KernelContext, slot: number, family: HookFamily): Promise<void> {
+export async function detachHookFamily(
+  kernel: KernelContext,
+  slot: number,
+  family: HookFamily,
+): Promise<void> {
   await detachUserPrograms(kernel, slot, family);
   if (family === 'tc') {
     for (const direction of ['egress', 'ingress'] as const)
-      await detachTcFilter(kernel, primaryIfindex(slot), hooksOf.tc[direction]);
+      await detachTcFilter(kernel, primaryIfindex(slot), programHooks.tc[direction]);
     return;
   }
-  await kernel.programs.detach(slot, [hooksOf[family].egress, hooksOf[family].ingress]);
+  await kernel.programs.detach(slot, [programHooks[family].egress, programHooks[family].ingress]);
 }
 
 /** Removes pins and configuration of a slot whose device is gone. Filters of clsact went with the device. */
@@ -94,9 +102,9 @@ export async function readAttachedPrograms(
   { slot, hooks }: Pick<DeviceRecord, 'slot' | 'hooks'>,
 ): Promise<AttachedProgram[]> {
   const both = await Promise.all(
-    [hooksOf[hooks].egress, hooksOf[hooks].ingress].map((hook) =>
+    [programHooks[hooks].egress, programHooks[hooks].ingress].map((hook) =>
       hook === 'tc/ingress' || hook === 'tc/egress'
-        ? tcFilterPrograms(kernel, primaryIfindex(slot), hook)
+        ? readTcFilterPrograms(kernel, primaryIfindex(slot), hook)
         : kernel.programs.query(slot, hook),
     ),
   );
@@ -107,12 +115,12 @@ export async function readAttachedPrograms(
 }
 
 /** Lists the device's hooks that Podlane's program is missing from. */
-export async function hooksWithoutOurProgram(
+export async function findHooksWithoutPodlaneProgram(
   kernel: KernelContext,
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,
 ): Promise<AttachedProgram['hook'][]> {
   const programs = await readAttachedPrograms(kernel, device);
-  return Object.values(hooksOf[device.hooks]).filter(
+  return Object.values(programHooks[device.hooks]).filter(
     (hook) => !programs.some((program) => program.ours && program.hook === hook),
   );
 }

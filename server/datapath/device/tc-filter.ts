@@ -10,13 +10,13 @@ import {
   type TcHook,
 } from '../../netlink/tc-filter.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { programName } from './hooks.ts';
+import { podlaneProgramNames } from './hooks.ts';
 
 /** Priority of Podlane's filters. The kernel gives 49152 and less to filters without one, which then run later. */
-export const ourFilterPriority = 100;
-export const ourFilterHandle = 0x706c;
+export const podlaneFilterPriority = 100;
+export const podlaneFilterHandle = 0x706c;
 
-const place = { priority: ourFilterPriority, handle: ourFilterHandle };
+const place = { priority: podlaneFilterPriority, handle: podlaneFilterHandle };
 
 /** Attaches Podlane's program to a clsact hook, on kernels without tcx. Replaces an older one atomically. */
 export async function attachTcFilter(kernel: KernelContext, ifindex: number, hook: TcHook): Promise<void> {
@@ -31,7 +31,7 @@ export async function attachTcFilter(kernel: KernelContext, ifindex: number, hoo
     await replaceBpfFilter(kernel.host, ifindex, hook, {
       ...place,
       program,
-      name: hook === 'tc/ingress' ? `${programName.egress}_tc` : `${programName.ingress}_tc`,
+      name: hook === 'tc/ingress' ? `${podlaneProgramNames.egress}_tc` : `${podlaneProgramNames.ingress}_tc`,
     });
     // Another build may have been activated meanwhile.
   } while (program !== kernel.programs.programFd(hook));
@@ -45,7 +45,7 @@ export async function detachTcFilter(kernel: KernelContext, ifindex: number, hoo
 }
 
 /** Reads the BPF programs on a clsact hook in order of execution. */
-export async function tcFilterPrograms(
+export async function readTcFilterPrograms(
   kernel: KernelContext,
   ifindex: number,
   hook: TcHook,

@@ -9,16 +9,16 @@ import { isNetlinkError } from '../../netlink/error.ts';
 import { deleteBpfFilter, listTcFilters, replaceBpfFilter, type TcHook } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { hooksOf } from './hooks.ts';
-import { ourFilterPriority } from './tc-filter.ts';
+import { programHooks } from './hooks.ts';
+import { podlaneFilterPriority } from './tc-filter.ts';
 
 type Hooked = Pick<DeviceRecord, 'slot' | 'hooks'>;
 
 /** Handle that marks the filters of user programs on clsact hooks. */
-export const userFilterHandle = 0x7075;
+export const userProgramFilterHandle = 0x7075;
 /** Returns a priority below or above Podlane's filter. */
-export const userFilterPriority = ({ place, number }: UserProgramPin): number =>
-  ourFilterPriority + (place === 'before' ? number - 50 : number + 50);
+export const userProgramFilterPriority = ({ place, number }: UserProgramPin): number =>
+  podlaneFilterPriority + (place === 'before' ? number - 50 : number + 50);
 
 /** Attaches the pod's user programs to the device, beside Podlane's, which is attached already. Idempotent. */
 export async function attachUserPrograms(
@@ -35,13 +35,14 @@ export async function attachUserProgram(
   pinned: UserProgramPin,
   { slot, hooks }: Hooked,
 ): Promise<void> {
-  const hook = hooksOf[hooks][pinned.direction];
+  const hook = programHooks[hooks][pinned.direction];
   if (hook === 'tc/ingress' || hook === 'tc/egress') await attachFilter(kernel, pinned, slot, hook);
-  else await kernel.userPins.attach(pinned, hook, slot, await anchorOf(kernel, pinned, slot, hook));
+  else
+    await kernel.userPins.attach(pinned, hook, slot, await findUserProgramAnchor(kernel, pinned, slot, hook));
 }
 
 /** Anchors a program immediately before Podlane's, or at the end of the hook. */
-async function anchorOf(
+async function findUserProgramAnchor(
   kernel: KernelContext,
   { place }: UserProgramPin,
   slot: number,
@@ -54,7 +55,7 @@ async function anchorOf(
 }
 
 /** Anchors Podlane's program on a hook that has user programs: before the first that belongs after it. */
-export async function orderAmongUserPrograms(
+export async function anchorAmongUserPrograms(
   kernel: KernelContext,
   slot: number,
   hook: LinkHook,
@@ -77,8 +78,8 @@ async function attachFilter(
   });
   await kernel.userPins.withProgram(pinned, (program) =>
     replaceBpfFilter(kernel.host, ifindex, hook, {
-      priority: userFilterPriority(pinned),
-      handle: userFilterHandle,
+      priority: userProgramFilterPriority(pinned),
+      handle: userProgramFilterHandle,
       program,
       name: `user${pinned.number}`,
     }),
@@ -91,11 +92,12 @@ export async function detachUserPrograms(
   slot: number,
   family: HookFamily,
 ): Promise<void> {
-  if (family !== 'tc') return kernel.userPins.detach(slot, [hooksOf[family].egress, hooksOf[family].ingress]);
+  if (family !== 'tc')
+    return kernel.userPins.detach(slot, [programHooks[family].egress, programHooks[family].ingress]);
   if (kernel.userPins.owners().size === 0) return;
-  for (const hook of [hooksOf.tc.egress, hooksOf.tc.ingress])
+  for (const hook of [programHooks.tc.egress, programHooks.tc.ingress])
     for (const { priority, handle } of await listTcFilters(kernel.host, primaryIfindex(slot), hook))
-      if (handle === userFilterHandle)
+      if (handle === userProgramFilterHandle)
         await deleteBpfFilter(kernel.host, primaryIfindex(slot), hook, { priority, handle });
 }
 
@@ -107,8 +109,8 @@ export async function removeUserProgram(
 ): Promise<void> {
   for (const { slot, hooks } of devices) {
     if (hooks !== 'tc') continue;
-    const hook = hooksOf.tc[pinned.direction];
-    const place = { priority: userFilterPriority(pinned), handle: userFilterHandle };
+    const hook = programHooks.tc[pinned.direction];
+    const place = { priority: userProgramFilterPriority(pinned), handle: userProgramFilterHandle };
     const found = await listTcFilters(kernel.host, primaryIfindex(slot), hook);
     if (found.some(({ priority, handle }) => priority === place.priority && handle === place.handle))
       await deleteBpfFilter(kernel.host, primaryIfindex(slot), hook, place);

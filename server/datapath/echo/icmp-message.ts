@@ -5,7 +5,7 @@ const types = { ipv4: { request: 8, reply: 0 }, ipv6: { request: 128, reply: 129
 const headerBytes = 8;
 
 /** Identifies an echo: the identifier is the socket's, the nonce is the probe's. */
-export interface Echo {
+export interface IcmpEcho {
   identifier: number;
   sequence: number;
   nonce: bigint;
@@ -15,13 +15,13 @@ export interface Echo {
  * Encodes an echo request: u8 type, u8 code, u16 checksum, u16 identifier, u16 sequence, u64 nonce. The kernel fills in
  * the checksum of ICMPv6.
  */
-export function encodeEcho(family: Family, { identifier, sequence, nonce }: Echo): Buffer {
+export function encodeEchoRequest(family: Family, { identifier, sequence, nonce }: IcmpEcho): Buffer {
   const message = Buffer.alloc(headerBytes + 8);
   message.writeUInt8(types[family].request, 0);
   message.writeUInt16BE(identifier, 4);
   message.writeUInt16BE(sequence, 6);
   message.writeBigUInt64BE(nonce, headerBytes);
-  if (family === 'ipv4') message.writeUInt16BE(checksum(message), 2);
+  if (family === 'ipv4') message.writeUInt16BE(computeInternetChecksum(message), 2);
   return message;
 }
 
@@ -29,7 +29,7 @@ export function encodeEcho(family: Family, { identifier, sequence, nonce }: Echo
  * Decodes a packet that a raw socket received: ICMPv4 with its IP header, ICMPv6 without one.
  * @returns null for any other packet than an echo reply with a nonce
  */
-export function decodeEchoReply(family: Family, packet: Buffer): Echo | null {
+export function decodeEchoReply(family: Family, packet: Buffer): IcmpEcho | null {
   const at = family === 'ipv4' && packet.length > 0 ? (packet[0]! & 0xf) * 4 : 0;
   if (packet.length < at + headerBytes + 8 || packet[at] !== types[family].reply) return null;
   return {
@@ -40,7 +40,7 @@ export function decodeEchoReply(family: Family, packet: Buffer): Echo | null {
 }
 
 /** Computes the Internet checksum (RFC 1071). */
-export function checksum(bytes: Buffer): number {
+export function computeInternetChecksum(bytes: Buffer): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
@@ -58,7 +58,7 @@ const ret = 0x06;
  * Builds struct sock_filter instructions (u16 code, u8 jt, u8 jf, u32 k) that pass only messages with the identifier,
  * so that answers to other programs of the node do not wake the agent.
  */
-export function identifierFilter(family: Family, identifier: number): Buffer {
+export function buildEchoIdentifierFilter(family: Family, identifier: number): Buffer {
   const program = [
     ...(family === 'ipv4'
       ? [

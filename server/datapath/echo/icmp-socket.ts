@@ -14,7 +14,7 @@ import {
 } from '../../ffi/libc.ts';
 import { addressBytes, type Family, addressFamily as families } from '../../netlink/ip-address.ts';
 import { onReadable } from '../../netlink/poll-readable.ts';
-import { decodeEchoReply, encodeEcho, identifierFilter } from './icmp-message.ts';
+import { buildEchoIdentifierFilter, decodeEchoReply, encodeEchoRequest } from './icmp-message.ts';
 
 /** <sys/socket.h>, <netinet/in.h> */
 const SOCK_RAW_CLOEXEC_NONBLOCK = 0x8_0803;
@@ -84,7 +84,7 @@ export class EchoSocket implements Disposable {
   /** Filters out answers to other programs' echo requests. */
   #filterByIdentifier(what: string): void {
     // struct sock_fprog: u16 length in instructions, their address at 8
-    const filter = identifierFilter(this.#family, this.#identifier);
+    const filter = buildEchoIdentifierFilter(this.#family, this.#identifier);
     const program = Buffer.alloc(16);
     program.writeUInt16LE(filter.length / 8, 0);
     program.writeBigUInt64LE(addressOf(filter), 8);
@@ -112,7 +112,7 @@ export class EchoSocket implements Disposable {
     this.#sequence = (this.#sequence + 1) & 0xffff;
     const sequence = this.#sequence;
     const nonce = randomBytes(8).readBigUInt64BE();
-    const message = encodeEcho(this.#family, { identifier: this.#identifier, sequence, nonce });
+    const message = encodeEchoRequest(this.#family, { identifier: this.#identifier, sequence, nonce });
     const to = socketAddress(this.#family, address);
     const at = performance.now();
     const sent = sendto(this.#fd, message, message.length, 0, to, to.length);

@@ -1,4 +1,4 @@
-import { isIpv6 } from '../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { Family } from '../../netlink/ip-address.ts';
 import { type EchoOutcome, EchoSocket } from './icmp-socket.ts';
 
@@ -10,7 +10,7 @@ export class EchoSockets {
   /** Sends an echo request. @param address without a prefix length */
   async probe(address: string, timeoutMs: number): Promise<EchoOutcome> {
     if (this.#closed) return { why: 'the probes are closed' };
-    const family = isIpv6(address) ? 'ipv6' : 'ipv4';
+    const family = isIpv6Text(address) ? 'ipv6' : 'ipv4';
     const socket = this.#sockets.get(family) ?? this.#open(family);
     return socket instanceof EchoSocket ? socket.probe(address, timeoutMs) : socket;
   }

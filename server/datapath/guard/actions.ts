@@ -1,21 +1,21 @@
-import { type DatapathContext, podName } from '../context.ts';
+import { type DatapathContext, formatPodName } from '../context.ts';
 import { finishHookMove } from '../device/move-hooks.ts';
-import { attachPrograms, setEndpoints } from '../device/our-programs.ts';
-import { asProblemError } from '../errors.ts';
-import type { Migrations } from '../migration/migrations.ts';
-import { isIdle, withPod } from '../pod-activity.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
+import { attachPodlanePrograms, setRedirectEndpoints } from '../device/our-programs.ts';
+import { wrapAsProblemError } from '../errors.ts';
+import type { MigrationController } from '../migration/migrations.ts';
+import { isPodIdle, withPod } from '../pod-activity.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import type { EscalationAction, EscalationState } from './escalation-policy.ts';
-import { clock, type GuardedPod, newAction } from './guarded-pod.ts';
-import { guardEvents } from './messages.ts';
-import { type GuardState, withAction } from './state.ts';
+import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
+import { guardEventTemplates } from './messages.ts';
+import { addGuardAction, type PodGuardState } from './state.ts';
 
 interface Dependencies {
   context: DatapathContext;
-  migrations: Pick<Migrations, 'start'>;
+  migrations: Pick<MigrationController, 'start'>;
   /** Enqueues the pod for reconciling, which repairs the rest of its device. */
   enqueue: (pod: LivePod) => void;
-  save: (guarded: GuardedPod, state: GuardState) => Promise<void>;
+  save: (guarded: GuardedPod, state: PodGuardState) => Promise<void>;
 }
 
 /** Carries out the actions of the escalation policy, and records and publishes them. */
@@ -36,31 +36,35 @@ export class GuardActions {
     const { pod, state } = guarded;
     await save(guarded, { ...state, escalation });
     // Another activity may have begun during the write.
-    if (!isIdle(pod)) return save(guarded, state);
-    const taken = newAction(clock(), action, because);
+    if (!isPodIdle(pod)) return save(guarded, state);
+    const taken = createGuardAction(monotonicEpochMs(), action, because);
     try {
       if (action === 'repair') await this.#repair(pod);
       if (action === 'fallback') taken.migrationId = (await migrations.start(pod, 'veth', 'guard', false)).id;
     } catch (error) {
-      taken.failure = asProblemError(error).message;
+      taken.failure = wrapAsProblemError(error).message;
     }
     guarded.signals.restart();
     const refused =
       action === 'fallback' && taken.failure !== null ? [`falling back failed: ${taken.failure}`] : [];
     // The cool-down begins when the action has ended.
-    const ended = { ...escalation, lastAction: clock(), because: [...escalation.because, ...refused] };
-    await save(guarded, withAction({ ...state, escalation: ended }, taken));
-    await context.publish.event(guardEvents.action(pod, taken));
+    const ended = {
+      ...escalation,
+      lastAction: monotonicEpochMs(),
+      because: [...escalation.because, ...refused],
+    };
+    await save(guarded, addGuardAction({ ...state, escalation: ended }, taken));
+    await context.publish.event(guardEventTemplates.action(pod, taken));
   }
 
   /** Repairs Podlane's programs, their configuration and the netkit policy; reconciling repairs the rest at once. */
   async #repair(pod: LivePod): Promise<void> {
     const { kernel } = this.#dependencies.context;
     try {
-      await withPod(pod, { type: 'repairing' }, `repair ${podName(pod)}`, async () => {
-        const device = currentDevice(pod);
-        setEndpoints(kernel, pod.record, device);
-        await attachPrograms(kernel, pod.record, device);
+      await withPod(pod, { type: 'repairing' }, `repair ${formatPodName(pod)}`, async () => {
+        const device = getCurrentDevice(pod);
+        setRedirectEndpoints(kernel, pod.record, device);
+        await attachPodlanePrograms(kernel, pod.record, device);
         await finishHookMove(kernel, pod.record, device);
       });
     } finally {

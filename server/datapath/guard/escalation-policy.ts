@@ -11,7 +11,7 @@ export interface EscalationState {
   because: readonly string[];
 }
 
-export interface Situation {
+export interface EscalationInput {
   kind: DeviceKind;
   /** True while the pod has an activity, or is gone. */
   busy: boolean;
@@ -26,7 +26,7 @@ export interface EscalationAction {
 
 type Rules = Pick<GuardThresholds, 'on' | 'repairs' | 'repairSeconds' | 'coolDownSeconds'>;
 
-export const initialEscalation: EscalationState = {
+export const initialEscalationState: EscalationState = {
   stage: 'watching',
   lastAction: null,
   repairs: [],
@@ -37,9 +37,9 @@ export const initialEscalation: EscalationState = {
  * Decides the next action for a pod: a few repairs, then the fallback to veth, then none until a person resumes. At
  * most one action in a cool-down, and none while the guard is off or the pod is busy.
  */
-export function nextAction(
+export function nextEscalationAction(
   state: EscalationState,
-  { kind, busy, failing }: Situation,
+  { kind, busy, failing }: EscalationInput,
   rules: Rules,
   now: number,
 ): { state: EscalationState; action: EscalationAction | null } {
@@ -67,13 +67,14 @@ export function nextAction(
 }
 
 /** Returns true when so many pods fail their probes that the node is at fault, and moving pods would not help. */
-export const isNodeWide = (failing: number, probed: number): boolean => failing >= 3 && failing * 2 > probed;
+export const isNodeWideFailure = (failing: number, probed: number): boolean =>
+  failing >= 3 && failing * 2 > probed;
 
 /** A fallback has ended when the pod is on veth; a pod that a person promoted again is watched anew. */
 function applyDeviceKind(state: EscalationState, kind: DeviceKind): EscalationState {
   if (state.stage === 'falling-back' && kind === 'veth') return { ...state, stage: 'fallen-back' };
   if (state.stage === 'fallen-back' && kind === 'netkit')
-    return { ...initialEscalation, lastAction: state.lastAction };
+    return { ...initialEscalationState, lastAction: state.lastAction };
   return state;
 }
 

@@ -1,18 +1,33 @@
-import type { GuardChoice, GuardThresholds, NodeGuard, PodGuard } from '../../../contract/guard.ts';
+import type {
+  GuardThresholdOverrides,
+  GuardThresholds,
+  NodeGuard,
+  PodGuard,
+} from '../../../contract/guard.ts';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { TaskScope } from '../../async/task-scope.ts';
-import { type DatapathContext, podName, setCondition } from '../context.ts';
+import { type DatapathContext, formatPodName, setPodCondition } from '../context.ts';
 import { EchoSockets } from '../echo/sockets.ts';
-import { asProblemError } from '../errors.ts';
-import type { Migrations } from '../migration/migrations.ts';
-import { isIdle, migrationOf } from '../pod-activity.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
+import { wrapAsProblemError } from '../errors.ts';
+import type { MigrationController } from '../migration/migrations.ts';
+import { isPodIdle, runningMigrationId } from '../pod-activity.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { GuardActions } from './actions.ts';
-import { type EscalationState, initialEscalation, isNodeWide, nextAction } from './escalation-policy.ts';
-import { clock, type GuardedPod, newAction } from './guarded-pod.ts';
-import { conditionMessage, guardEvents, nodeWideFailureMessage, statusMessage } from './messages.ts';
-import { PodSignals } from './pod-signals.ts';
-import { type GuardState, GuardStore, withAction } from './state.ts';
+import {
+  type EscalationState,
+  initialEscalationState,
+  isNodeWideFailure,
+  nextEscalationAction,
+} from './escalation-policy.ts';
+import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
+import {
+  guardConditionMessage,
+  guardEventTemplates,
+  guardStatusMessage,
+  nodeWideFailureMessage,
+} from './messages.ts';
+import { PodGuardSignals } from './pod-signals.ts';
+import { addGuardAction, GuardStore, type PodGuardState } from './state.ts';
 
 /** Each pod is evaluated this often; the evaluations are spread over the period. */
 const periodMs = 1000;
@@ -33,7 +48,7 @@ export class Guard {
   #store: GuardStore | null = null;
 
   /** @param enqueue enqueues a pod for reconciling, which repairs what is not a program */
-  constructor(context: DatapathContext, migrations: Migrations, enqueue: (pod: LivePod) => void) {
+  constructor(context: DatapathContext, migrations: MigrationController, enqueue: (pod: LivePod) => void) {
     this.#context = context;
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'guard'));
     this.#actions = new GuardActions({
@@ -59,7 +74,7 @@ export class Guard {
 
   /** Returns true when the guard, not reconciling, is responsible for the pod's missing programs; checks them soon. */
   repairsPrograms(pod: LivePod): boolean {
-    if (this.#store === null || currentDevice(pod).kind !== 'netkit' || !this.#thresholds(pod).on)
+    if (this.#store === null || getCurrentDevice(pod).kind !== 'netkit' || !this.#thresholds(pod).on)
       return false;
     const guarded = this.#guarded(pod);
     guarded.signals.checkHooksSoon();
@@ -90,9 +105,9 @@ export class Guard {
   }
 
   /** @throws ProblemError `store_failed`; then nothing has changed */
-  async chooseForNode(choice: GuardChoice, actor: string): Promise<NodeGuard> {
+  async chooseForNode(choice: GuardThresholdOverrides, actor: string): Promise<NodeGuard> {
     await this.#choose('node', Object.keys(choice).length === 0 ? null : choice);
-    await this.#context.publish.event(guardEvents.settingsChanged(null, 'the node', choice, actor));
+    await this.#context.publish.event(guardEventTemplates.settingsChanged(null, 'the node', choice, actor));
     return this.node();
   }
 
@@ -111,19 +126,19 @@ export class Guard {
       status:
         signals.probe === 'failing' && this.#nodeFails()
           ? nodeWideFailureMessage
-          : statusMessage(state, currentDevice(pod).kind, thresholds),
+          : guardStatusMessage(state, getCurrentDevice(pod).kind, thresholds),
       readings: watched ? signals.readings(thresholds) : [],
       actions: [...state.actions],
     };
   }
 
   /** @param choice null: as for the node @throws ProblemError `pod_not_found`, `store_failed` */
-  async chooseForPod(id: string, choice: GuardChoice | null, actor: string): Promise<PodGuard> {
+  async chooseForPod(id: string, choice: GuardThresholdOverrides | null, actor: string): Promise<PodGuard> {
     const pod = this.#context.registry.require(id);
     await this.#choose(pod.record.id, choice);
     this.#context.publish.pod(pod);
     await this.#context.publish.event(
-      guardEvents.settingsChanged(pod.record.id, podName(pod), choice, actor),
+      guardEventTemplates.settingsChanged(pod.record.id, formatPodName(pod), choice, actor),
     );
     return this.of(id);
   }
@@ -137,20 +152,20 @@ export class Guard {
     const { lastAction } = state.escalation;
     await this.#save(
       guarded,
-      withAction(
-        { ...state, escalation: { ...initialEscalation, lastAction } },
-        newAction(clock(), 'resume', [`resumed by ${actor}`]),
+      addGuardAction(
+        { ...state, escalation: { ...initialEscalationState, lastAction } },
+        createGuardAction(monotonicEpochMs(), 'resume', [`resumed by ${actor}`]),
       ),
     );
-    await this.#context.publish.event(guardEvents.resumed(pod, actor));
+    await this.#context.publish.event(guardEventTemplates.resumed(pod, actor));
     return this.of(id);
   }
 
-  async #choose(scope: string, choice: GuardChoice | null): Promise<void> {
+  async #choose(scope: string, choice: GuardThresholdOverrides | null): Promise<void> {
     try {
       await this.#opened().choose(scope, choice);
     } catch (error) {
-      throw asProblemError(error);
+      throw wrapAsProblemError(error);
     }
     for (const { pod, signals } of this.#pods.values())
       if (scope === 'node' || scope === pod.record.id) signals.restart();
@@ -169,7 +184,7 @@ export class Guard {
   #nodeFails(): boolean {
     const probes = [...this.#pods.values()].map(({ signals }) => signals.probe);
     const failing = probes.filter((state) => state === 'failing').length;
-    return isNodeWide(failing, failing + probes.filter((state) => state === 'healthy').length);
+    return isNodeWideFailure(failing, failing + probes.filter((state) => state === 'healthy').length);
   }
 
   #count(stage: EscalationState['stage']): number {
@@ -178,29 +193,29 @@ export class Guard {
 
   #watches({ pod, state }: GuardedPod): boolean {
     if (!this.#thresholds(pod).on) return false;
-    return currentDevice(pod).kind === 'netkit' || state.escalation.stage !== 'watching';
+    return getCurrentDevice(pod).kind === 'netkit' || state.escalation.stage !== 'watching';
   }
 
   #guarded(pod: LivePod): GuardedPod {
     const known = this.#pods.get(pod.record.id);
     if (known?.pod === pod) return known;
-    const now = clock();
+    const now = monotonicEpochMs();
     const guarded: GuardedPod = {
       pod,
-      signals: new PodSignals(this.#context.kernel, pod, this.#sockets, this.#scope),
+      signals: new PodGuardSignals(this.#context.kernel, pod, this.#sockets, this.#scope),
       state: this.#opened().state(pod.record.id, now),
       evaluating: null,
       // Pods with consecutive numbers are evaluated in different ticks.
       nextEvaluation: now + ((pod.record.number % ticksPerPeriod) / ticksPerPeriod) * periodMs,
     };
     this.#pods.set(pod.record.id, guarded);
-    setCondition(this.#context, pod, 'guard', conditionMessage(guarded.state));
+    setPodCondition(this.#context, pod, 'guard', guardConditionMessage(guarded.state));
     return guarded;
   }
 
   /** Starts the evaluations that are due. */
   #tick(): void {
-    const now = clock();
+    const now = monotonicEpochMs();
     for (const pod of this.#context.registry.all()) {
       const guarded = this.#guarded(pod);
       if (guarded.evaluating || guarded.nextEvaluation > now) continue;
@@ -216,16 +231,21 @@ export class Guard {
   async #evaluate(guarded: GuardedPod, now: number): Promise<void> {
     const { pod, signals, state } = guarded;
     try {
-      if (migrationOf(pod) !== null) return signals.restart();
-      if (!isIdle(pod)) return;
+      if (runningMigrationId(pod) !== null) return signals.restart();
+      if (!isPodIdle(pod)) return;
       const thresholds = this.#thresholds(pod);
       if (!(await signals.measure(thresholds, now)) || this.#scope.closed) return;
       const failing = signals
         .readings(thresholds)
         .filter(({ signal, state }) => state === 'failing' && !(signal === 'probe' && this.#nodeFails()))
         .map(({ evidence, since }) => `${evidence}${since === null ? '' : `, since ${since.slice(0, 19)}Z`}`);
-      const situation = { kind: currentDevice(pod).kind, busy: !isIdle(pod), failing };
-      const { state: escalation, action } = nextAction(state.escalation, situation, thresholds, now);
+      const situation = { kind: getCurrentDevice(pod).kind, busy: !isPodIdle(pod), failing };
+      const { state: escalation, action } = nextEscalationAction(
+        state.escalation,
+        situation,
+        thresholds,
+        now,
+      );
       if (action?.action === 'fallback' && this.#count('falling-back') >= maxFallbacks) return;
       if (action) await this.#actions.execute(guarded, escalation, action);
       else if (escalation !== state.escalation) await this.#save(guarded, { ...state, escalation });
@@ -234,9 +254,9 @@ export class Guard {
     }
   }
 
-  async #save(guarded: GuardedPod, state: GuardState): Promise<void> {
+  async #save(guarded: GuardedPod, state: PodGuardState): Promise<void> {
     guarded.state = state;
-    setCondition(this.#context, guarded.pod, 'guard', conditionMessage(state));
+    setPodCondition(this.#context, guarded.pod, 'guard', guardConditionMessage(state));
     await this.#opened().save(guarded.pod.record.id, state);
   }
 }

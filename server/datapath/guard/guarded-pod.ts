@@ -1,13 +1,13 @@
 import type { GuardAction } from '../../../contract/guard.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { PodSignals } from './pod-signals.ts';
-import type { GuardState } from './state.ts';
+import type { PodGuardSignals } from './pod-signals.ts';
+import type { PodGuardState } from './state.ts';
 
 /** A pod with the guard's signals and state for it. */
 export interface GuardedPod {
   pod: LivePod;
-  signals: PodSignals;
-  state: GuardState;
+  signals: PodGuardSignals;
+  state: PodGuardState;
   /** The evaluation that runs now. */
   evaluating: Promise<void> | null;
   /** Milliseconds since the epoch. */
@@ -15,10 +15,10 @@ export interface GuardedPod {
 }
 
 /** Returns milliseconds since the epoch, which never go back while the agent runs. */
-export const clock = (): number => Math.round(performance.timeOrigin + performance.now());
+export const monotonicEpochMs = (): number => Math.round(performance.timeOrigin + performance.now());
 
 /** @param now of `clock` */
-export const newAction = (
+export const createGuardAction = (
   now: number,
   action: GuardAction['action'],
   because: readonly string[],

@@ -5,12 +5,12 @@ import { programInfoById } from '../../bpf/program-info.ts';
 import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord } from '../../store/records.ts';
-import { hooksOf } from '../device/hooks.ts';
-import { tcFilterPrograms } from '../device/tc-filter.ts';
+import { programHooks } from '../device/hooks.ts';
+import { readTcFilterPrograms } from '../device/tc-filter.ts';
 import type { KernelContext } from '../kernel-context.ts';
 
 /** Faults of a netkit device's hooks, each a clause for the evidence, or null. */
-export interface HookFindings {
+export interface HookCheckFindings {
   /** Names the hooks that Podlane's program is missing from. */
   program: string | null;
   /** Names the ends that let no packet pass. */
@@ -23,12 +23,12 @@ const directionText = { 'netkit/peer': 'out of the pod', 'netkit/primary': 'into
  * Checks that Podlane's programs are on a netkit device's hooks, and that no end without a program has the policy
  * blackhole. Queries only ids, since it runs often. Reports nothing for a missing device: reconciling replaces it.
  */
-export async function checkHooks(
+export async function checkNetkitHooks(
   kernel: KernelContext,
   device: Pick<DeviceRecord, 'slot' | 'hooks' | 'primaryName'>,
-): Promise<HookFindings> {
+): Promise<HookCheckFindings> {
   try {
-    const { egress, ingress } = hooksOf[device.hooks];
+    const { egress, ingress } = programHooks[device.hooks];
     const missing: string[] = [];
     for (const hook of [egress, ingress]) {
       const present = await programsAt(kernel, device.slot, hook);
@@ -52,7 +52,7 @@ export async function checkHooks(
 async function programsAt(kernel: KernelContext, slot: number, hook: Hook): Promise<HookedProgram[]> {
   const ifindex = primaryIfindex(slot);
   if (hook !== 'tc/ingress' && hook !== 'tc/egress') return queryHook(ifindex, hook);
-  const programs = await tcFilterPrograms(kernel, ifindex, hook);
+  const programs = await readTcFilterPrograms(kernel, ifindex, hook);
   return programs.map(({ id, linkId }) => ({ programId: id, linkId }));
 }
 

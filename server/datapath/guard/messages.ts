@@ -1,12 +1,12 @@
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { GuardAction, GuardChoice, GuardThresholds } from '../../../contract/guard.ts';
+import type { GuardAction, GuardThresholdOverrides, GuardThresholds } from '../../../contract/guard.ts';
 import type { NewEvent } from '../../store/records.ts';
-import { podName } from '../context.ts';
+import { formatPodName } from '../context.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { GuardState } from './state.ts';
+import type { PodGuardState } from './state.ts';
 
 /** Returns the condition of a pod that the guard moved or gave up on; null while it only watches. */
-export function conditionMessage({ escalation: { stage, because } }: GuardState): string | null {
+export function guardConditionMessage({ escalation: { stage, because } }: PodGuardState): string | null {
   if (stage === 'fallen-back') return `the guard moved it to veth: ${because.join('; ')}`;
   if (stage === 'left-alone') return `automatic recovery failed and has stopped: ${because.join('; ')}`;
   return null;
@@ -17,8 +17,8 @@ export const nodeWideFailureMessage =
   'Probes of most pods on this node fail at once. The cause is not this pod’s device, so the guard takes no action.';
 
 /** Describes the guard's current status for a pod. */
-export function statusMessage(
-  { escalation }: GuardState,
+export function guardStatusMessage(
+  { escalation }: PodGuardState,
   kind: DeviceKind,
   thresholds: GuardThresholds,
 ): string {
@@ -47,7 +47,7 @@ const actionEvents = {
 } as const;
 
 /** Events of the guard, with the evidence in the message. */
-export const guardEvents = {
+export const guardEventTemplates = {
   action(pod: LivePod, { action, because, failure, migrationId }: GuardAction): NewEvent {
     const { type, severity, done } = actionEvents[action];
     const failed = failure === null ? '' : `; that failed: ${failure}`;
@@ -56,7 +56,7 @@ export const guardEvents = {
       severity: failure === null ? severity : 'error',
       podId: pod.record.id,
       migrationId,
-      message: `${done} ${podName(pod)}: ${because.join('; ')}${failed}`,
+      message: `${done} ${formatPodName(pod)}: ${because.join('; ')}${failed}`,
     };
   },
   resumed: (pod: LivePod, actor: string): NewEvent => ({
@@ -64,13 +64,13 @@ export const guardEvents = {
     severity: 'info',
     podId: pod.record.id,
     migrationId: null,
-    message: `${actor} resumed automatic recovery of ${podName(pod)}`,
+    message: `${actor} resumed automatic recovery of ${formatPodName(pod)}`,
   }),
   /** @param subject the pod's name, or `the node` */
   settingsChanged: (
     podId: string | null,
     subject: string,
-    choice: GuardChoice | null,
+    choice: GuardThresholdOverrides | null,
     actor: string,
   ): NewEvent => ({
     type: 'guard.changed',

@@ -1,18 +1,18 @@
-import { isIpv6 } from '../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { GuardThresholds } from '../../../contract/guard.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
 import { stripPrefixLength } from '../device/next-hops.ts';
 import type { EchoSockets } from '../echo/sockets.ts';
 import {
-  assessProbe,
-  neverProbed,
+  assessProbeRecord,
+  initialProbeRecord,
   type ProbeRecord,
   probeDelayMs,
-  recordOutcome,
-  resetFailures,
+  recordProbeOutcome,
+  resetProbeFailures,
 } from './probe-record.ts';
 import { probeTcp } from './tcp-probe.ts';
-import type { Assessment } from './traffic-monitor.ts';
+import type { SignalAssessment } from './traffic-monitor.ts';
 
 type Rules = Pick<GuardThresholds, 'icmp' | 'tcpPort' | 'probeSeconds' | 'probeTimeoutMs' | 'probeFailures'>;
 
@@ -43,7 +43,7 @@ export class PodProbes {
     this.#sockets = sockets;
     this.#scope = scope;
     this.#addresses = [false, true].flatMap((six) => {
-      const first = addresses.find((each) => isIpv6(each) === six);
+      const first = addresses.find((each) => isIpv6Text(each) === six);
       return first === undefined ? [] : [stripPrefixLength(first)];
     });
   }
@@ -70,9 +70,9 @@ export class PodProbes {
         ? await this.#sockets.probe(address, rules.probeTimeoutMs)
         : await probeTcp(address, port, rules.probeTimeoutMs, signal);
     this.#running.delete(what);
-    const before = this.#records.get(what) ?? neverProbed;
+    const before = this.#records.get(what) ?? initialProbeRecord;
     // A probe that was sent before an action says nothing about the result of the action.
-    const record = generation === this.#generation ? recordOutcome(before, outcome, now) : before;
+    const record = generation === this.#generation ? recordProbeOutcome(before, outcome, now) : before;
     this.#records.set(what, record);
     this.#due.set(what, now + probeDelayMs(record, rules));
   }
@@ -80,7 +80,7 @@ export class PodProbes {
   /** Counts failures anew after an action. */
   restart(): void {
     this.#generation++;
-    for (const [what, record] of this.#records) this.#records.set(what, resetFailures(record));
+    for (const [what, record] of this.#records) this.#records.set(what, resetProbeFailures(record));
     this.#due.clear();
   }
 
@@ -90,9 +90,9 @@ export class PodProbes {
   }
 
   /** Assesses all targets together: one that fails is enough. @returns null when no probe is enabled */
-  assess(rules: Rules, now: number): Assessment | null {
+  assess(rules: Rules, now: number): SignalAssessment | null {
     const all = this.#targets(rules).map(({ port, what }) =>
-      assessProbe(what, this.#records.get(what) ?? neverProbed, port !== null, rules, now),
+      assessProbeRecord(what, this.#records.get(what) ?? initialProbeRecord, port !== null, rules, now),
     );
     for (const state of ['failing', 'healthy', 'unknown'] as const) {
       const some = all.filter((each) => each.state === state);
@@ -116,7 +116,7 @@ export class PodProbes {
             {
               address,
               port: tcpPort,
-              what: `TCP to ${isIpv6(address) ? `[${address}]` : address}:${tcpPort}`,
+              what: `TCP to ${isIpv6Text(address) ? `[${address}]` : address}:${tcpPort}`,
             },
           ]),
     ]);

@@ -2,34 +2,34 @@ import {
   type GuardReading,
   type GuardSignal,
   type GuardThresholds,
-  guardSignal,
+  guardSignalSchema,
 } from '../../../contract/guard.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
 import { counterIndex } from '../../bpf/counter-layout.ts';
 import type { EchoSockets } from '../echo/sockets.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { isIdle } from '../pod-activity.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { checkHooks, type HookFindings } from './hook-check.ts';
+import { isPodIdle } from '../pod-activity.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { checkNetkitHooks, type HookCheckFindings } from './hook-check.ts';
 import { PodProbes } from './pod-probes.ts';
-import { type Assessment, TrafficMonitor } from './traffic-monitor.ts';
+import { type SignalAssessment, TrafficMonitor } from './traffic-monitor.ts';
 
 /** Period of the hook check while no other signal is suspicious: the query takes RTNL. */
 const hookCheckMs = 4000;
 
-const notMeasuredYet: Assessment = { state: 'unknown', evidence: 'not measured', since: null };
+const notMeasuredYet: SignalAssessment = { state: 'unknown', evidence: 'not measured', since: null };
 
 /** Measures the guard's signals of one pod: programs, blocked ends, drops, one-way traffic, probes. */
-export class PodSignals {
+export class PodGuardSignals {
   readonly #kernel: KernelContext;
   readonly #pod: LivePod;
   readonly #traffic = new TrafficMonitor();
   readonly #probes: PodProbes;
   readonly #since = new Map<GuardSignal, number>();
   #slot: number | null = null;
-  #hooks: HookFindings | null = null;
+  #hooks: HookCheckFindings | null = null;
   #hooksDue = 0;
-  #probeAssessment: Assessment | null = null;
+  #probeAssessment: SignalAssessment | null = null;
 
   /** @param scope owns the probes in flight */
   constructor(kernel: KernelContext, pod: LivePod, sockets: EchoSockets, scope: TaskScope) {
@@ -39,7 +39,7 @@ export class PodSignals {
   }
 
   /** The state by the last probes; null when no probe is enabled. */
-  get probe(): Assessment['state'] | null {
+  get probe(): SignalAssessment['state'] | null {
     return this.#probeAssessment?.state ?? null;
   }
 
@@ -64,7 +64,7 @@ export class PodSignals {
    * @returns false when the pod's device changed meanwhile, or an activity began
    */
   async measure(thresholds: GuardThresholds, now: number): Promise<boolean> {
-    const device = currentDevice(this.#pod);
+    const device = getCurrentDevice(this.#pod);
     if (this.#slot !== device.slot) {
       this.restart();
       this.#slot = device.slot;
@@ -87,9 +87,9 @@ export class PodSignals {
     if (device.kind !== 'netkit') this.#hooks = null;
     else if (silent || this.#probes.doubtful || now >= this.#hooksDue) {
       const { hooks } = device;
-      const found = await checkHooks(this.#kernel, device);
+      const found = await checkNetkitHooks(this.#kernel, device);
       const pod = this.#pod;
-      if (!isIdle(pod) || currentDevice(pod) !== device || device.hooks !== hooks) return false;
+      if (!isPodIdle(pod) || getCurrentDevice(pod) !== device || device.hooks !== hooks) return false;
       this.#hooks = found;
       this.#hooksDue = (found.program ?? found.blocked) ? now : now + hookCheckMs;
     }
@@ -100,8 +100,8 @@ export class PodSignals {
   /** Returns a reading for every signal, `off` for one that does not apply. */
   readings(thresholds: GuardThresholds): GuardReading[] {
     if (!thresholds.on)
-      return guardSignal.options.map((signal) => reading(signal, notMeasuredYet, null, 'off'));
-    return guardSignal.options.map((signal) => {
+      return guardSignalSchema.options.map((signal) => reading(signal, notMeasuredYet, null, 'off'));
+    return guardSignalSchema.options.map((signal) => {
       const assessment = this.#slot === null ? notMeasuredYet : this.#assess(signal, thresholds);
       if (assessment === null)
         return reading(signal, { ...notMeasuredYet, evidence: notApplicable[signal] ?? '' }, null, 'off');
@@ -109,7 +109,7 @@ export class PodSignals {
     });
   }
 
-  #assess(signal: GuardSignal, thresholds: GuardThresholds): Assessment | null {
+  #assess(signal: GuardSignal, thresholds: GuardThresholds): SignalAssessment | null {
     switch (signal) {
       case 'drops':
         return this.#traffic.drops(thresholds);
@@ -137,7 +137,7 @@ const notApplicable: Partial<Record<GuardSignal, string>> = {
   probe: 'no probe is enabled',
 };
 
-const finding = (fault: string | null, healthy: string): Assessment => ({
+const finding = (fault: string | null, healthy: string): SignalAssessment => ({
   state: fault === null ? 'healthy' : 'failing',
   evidence: fault ?? healthy,
   since: null,
@@ -145,7 +145,7 @@ const finding = (fault: string | null, healthy: string): Assessment => ({
 
 const reading = (
   signal: GuardSignal,
-  { evidence }: Assessment,
+  { evidence }: SignalAssessment,
   since: number | null,
   state: GuardReading['state'],
 ): GuardReading => ({

@@ -1,6 +1,6 @@
 import type { GuardThresholds } from '../../../contract/guard.ts';
 import type { EchoOutcome } from '../echo/icmp-socket.ts';
-import type { Assessment } from './traffic-monitor.ts';
+import type { SignalAssessment } from './traffic-monitor.ts';
 
 /** History of the probes of one target. Times are in milliseconds. */
 export interface ProbeRecord {
@@ -16,7 +16,7 @@ export interface ProbeRecord {
   why: string | null;
 }
 
-export const neverProbed: ProbeRecord = {
+export const initialProbeRecord: ProbeRecord = {
   answered: false,
   failures: 0,
   firstFailure: null,
@@ -25,9 +25,9 @@ export const neverProbed: ProbeRecord = {
   why: null,
 };
 
-export const recordOutcome = (record: ProbeRecord, outcome: EchoOutcome, now: number): ProbeRecord =>
+export const recordProbeOutcome = (record: ProbeRecord, outcome: EchoOutcome, now: number): ProbeRecord =>
   'ms' in outcome
-    ? { ...neverProbed, answered: true, lastAnswer: now, tookMs: outcome.ms }
+    ? { ...initialProbeRecord, answered: true, lastAnswer: now, tookMs: outcome.ms }
     : {
         ...record,
         failures: record.failures + 1,
@@ -36,7 +36,7 @@ export const recordOutcome = (record: ProbeRecord, outcome: EchoOutcome, now: nu
       };
 
 /** Resets the failures after an action that may have helped, and keeps that the target has answered before. */
-export const resetFailures = (record: ProbeRecord): ProbeRecord => ({
+export const resetProbeFailures = (record: ProbeRecord): ProbeRecord => ({
   ...record,
   failures: 0,
   firstFailure: null,
@@ -54,13 +54,13 @@ export const probeDelayMs = (
  * @param what the probe and its target, e.g. `ICMP echo to 10.42.0.33`
  * @param expected true when a target that never answered counts as failing
  */
-export function assessProbe(
+export function assessProbeRecord(
   what: string,
   record: ProbeRecord,
   expected: boolean,
   { probeFailures }: Pick<GuardThresholds, 'probeFailures'>,
   now: number,
-): Assessment {
+): SignalAssessment {
   const { answered, failures, firstFailure, lastAnswer, tookMs, why } = record;
   if (failures === 0)
     return answered

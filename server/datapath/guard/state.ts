@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import {
   type GuardAction,
-  type GuardChoice,
-  guardAction,
-  guardChoice,
-  guardStage,
+  type GuardThresholdOverrides,
+  guardActionSchema,
+  guardStageSchema,
+  guardThresholdOverridesSchema,
 } from '../../../contract/guard.ts';
 import type { DatapathContext } from '../context.ts';
-import { type EscalationState, initialEscalation } from './escalation-policy.ts';
+import { type EscalationState, initialEscalationState } from './escalation-policy.ts';
 
 /** Most actions of a pod to store; older ones are dropped. */
 const maxActions = 20;
@@ -15,7 +15,7 @@ const maxActions = 20;
 const setting = { choice: 'guard', state: 'guard-state' } as const;
 
 /** The guard's state for a pod, which outlives the agent. */
-export interface GuardState {
+export interface PodGuardState {
   escalation: EscalationState;
   /** Newest first. */
   actions: readonly GuardAction[];
@@ -23,26 +23,29 @@ export interface GuardState {
 
 const storedState = z.object({
   escalation: z.object({
-    stage: guardStage,
+    stage: guardStageSchema,
     lastAction: z.number().nullable(),
     repairs: z.array(z.number()),
     because: z.array(z.string()),
   }),
-  actions: z.array(guardAction),
+  actions: z.array(guardActionSchema),
 });
 
-const initialState: GuardState = { escalation: initialEscalation, actions: [] };
+const initialState: PodGuardState = { escalation: initialEscalationState, actions: [] };
 
 /** Adds an action to the history of a state. */
-export const withAction = ({ escalation, actions }: GuardState, action: GuardAction): GuardState => ({
+export const addGuardAction = (
+  { escalation, actions }: PodGuardState,
+  action: GuardAction,
+): PodGuardState => ({
   escalation,
   actions: [action, ...actions].slice(0, maxActions),
 });
 
 /** Thresholds that users chose, by scope (`node` or a pod's id), and the state of each pod, in memory and stored. */
 export class GuardStore {
-  readonly choices = new Map<string, GuardChoice>();
-  readonly #states = new Map<string, GuardState>();
+  readonly choices = new Map<string, GuardThresholdOverrides>();
+  readonly #states = new Map<string, PodGuardState>();
   readonly #context: DatapathContext;
 
   private constructor(context: DatapathContext) {
@@ -57,7 +60,7 @@ export class GuardStore {
       context.store.settings(setting.state),
     ]);
     for (const [scope, value] of choices) {
-      const choice = guardChoice.safeParse(value);
+      const choice = guardThresholdOverridesSchema.safeParse(value);
       if (choice.success) store.choices.set(scope, choice.data);
       else context.log.warn({ scope, err: choice.error }, 'settings of the guard cannot be read');
     }
@@ -70,7 +73,7 @@ export class GuardStore {
   }
 
   /** Returns a pod's state with no time later than `now`: the clock may have been set back since it was stored. */
-  state(podId: string, now: number): GuardState {
+  state(podId: string, now: number): PodGuardState {
     const { escalation, actions } = this.#states.get(podId) ?? initialState;
     const { lastAction, repairs } = escalation;
     return {
@@ -84,14 +87,14 @@ export class GuardStore {
   }
 
   /** @param choice null removes it @throws the store's error; then the previous choice stands */
-  async choose(scope: string, choice: GuardChoice | null): Promise<void> {
+  async choose(scope: string, choice: GuardThresholdOverrides | null): Promise<void> {
     await this.#context.store.saveSetting(scope, setting.choice, choice);
     if (choice === null) this.choices.delete(scope);
     else this.choices.set(scope, choice);
   }
 
   /** Stores a pod's state. Logs a failure: a full disk must not stop the guard. */
-  async save(podId: string, state: GuardState): Promise<void> {
+  async save(podId: string, state: PodGuardState): Promise<void> {
     this.#states.set(podId, state);
     try {
       await this.#context.store.saveSetting(podId, setting.state, state);

@@ -2,7 +2,7 @@ import type { Direction } from '../../../contract/direction.ts';
 import type { GuardThresholds } from '../../../contract/guard.ts';
 
 /** Totals of one device from Podlane's counters. */
-export interface TrafficTotals {
+export interface DeviceTrafficTotals {
   /** Milliseconds. */
   at: number;
   egress: number;
@@ -13,7 +13,7 @@ export interface TrafficTotals {
 }
 
 /** State of a signal with its evidence. */
-export interface Assessment {
+export interface SignalAssessment {
   state: 'healthy' | 'failing' | 'unknown';
   evidence: string;
   /** Start of a failure, in milliseconds; null when the guard has to note it itself. */
@@ -35,9 +35,9 @@ const percent = (share: number): string => `${Number((share * 100).toPrecision(3
 
 /** Detects drops and one-way traffic of a device from successive counter totals. */
 export class TrafficMonitor {
-  #readings: TrafficTotals[] = [];
+  #readings: DeviceTrafficTotals[] = [];
   /** Totals at the last packet in this direction that was not a probe's. */
-  readonly #moved: Record<Direction, TrafficTotals | null> = { ingress: null, egress: null };
+  readonly #moved: Record<Direction, DeviceTrafficTotals | null> = { ingress: null, egress: null };
   /** Directions in which the pod has had traffic: only there can silence be a fault. */
   readonly #used: Record<Direction, boolean> = { ingress: false, egress: false };
 
@@ -49,7 +49,7 @@ export class TrafficMonitor {
   }
 
   /** @returns true when a busy direction fell silent with these totals */
-  add(totals: TrafficTotals, { dropSeconds }: Pick<Rules, 'dropSeconds'>): boolean {
+  add(totals: DeviceTrafficTotals, { dropSeconds }: Pick<Rules, 'dropSeconds'>): boolean {
     const [before, last] = this.#readings.slice(-2);
     for (const direction of ['ingress', 'egress'] as const) {
       const anchor = this.#moved[direction];
@@ -70,7 +70,7 @@ export class TrafficMonitor {
   }
 
   /** Assesses the share and the rate of packets that Podlane's programs dropped in the last `dropSeconds`. */
-  drops({ dropShare, dropsPerSecond, dropSeconds }: Rules): Assessment {
+  drops({ dropShare, dropsPerSecond, dropSeconds }: Rules): SignalAssessment {
     const first = this.#readings[0];
     const last = this.#readings.at(-1);
     const seconds = first && last ? (last.at - first.at) / 1000 : 0;
@@ -87,7 +87,7 @@ export class TrafficMonitor {
   }
 
   /** Assesses whether packets go in one direction while none come back. */
-  oneSided({ oneSidedPerSecond, oneSidedSeconds }: Rules): Assessment {
+  oneSided({ oneSidedPerSecond, oneSidedSeconds }: Rules): SignalAssessment {
     const last = this.#readings.at(-1);
     if (!last) return { state: 'unknown', evidence: 'nothing counted yet', since: null };
     let evidence = 'traffic is bidirectional, or too little to tell';

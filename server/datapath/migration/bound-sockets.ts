@@ -1,4 +1,4 @@
-import type { Check } from '../../../contract/migration.ts';
+import type { MigrationCheck } from '../../../contract/migration.ts';
 import { peerIfindex } from '../../bpf/slot-layout.ts';
 import { listMulticastGroups, type MulticastGroup } from '../../kernel/multicast-groups.ts';
 import { findSocketOwners, type SocketOwner } from '../../kernel/socket-owners.ts';
@@ -6,7 +6,7 @@ import { type BoundSocket, type BoundSockets, listBoundSockets } from '../../net
 import type { PodRecord } from '../../store/records.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
-const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
+const note = (name: string, detail: string): MigrationCheck => ({ name, state: 'note', detail, code: null });
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
 /** Items that a note names; the rest is counted. */
@@ -16,11 +16,11 @@ const maxNamed = 8;
  * Names what refers to the old device and cannot follow the pod: sockets bound to it (SO_BINDTODEVICE, packet sockets)
  * and multicast groups joined on it. Reads only; a kernel that does not report them gets a note as well.
  */
-export async function boundSocketChecks(
+export async function checkBoundSockets(
   pod: PodRecord,
   namespace: PodNamespace,
   slot: number,
-): Promise<Check[]> {
+): Promise<MigrationCheck[]> {
   const ifindex = peerIfindex(slot);
   const { interface: name } = pod.network;
   try {
@@ -42,8 +42,8 @@ function socketNotes(
   { sockets, unreadable }: BoundSockets,
   owners: ReadonlyMap<number, SocketOwner>,
   name: string,
-): Check[] {
-  const notes: Check[] = [];
+): MigrationCheck[] {
+  const notes: MigrationCheck[] = [];
   if (sockets.length > 0)
     notes.push(
       note(
@@ -61,7 +61,7 @@ function socketNotes(
   return notes;
 }
 
-const groupNotes = (groups: readonly MulticastGroup[], name: string): Check[] =>
+const groupNotes = (groups: readonly MulticastGroup[], name: string): MigrationCheck[] =>
   groups.length === 0
     ? []
     : [

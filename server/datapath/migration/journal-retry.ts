@@ -7,7 +7,7 @@ const retryMs = 1000;
  * Writes journals, and retries those that a full disk refused, so that no journal of an ended migration stays open. An
  * agent that is killed before finds them open.
  */
-export class JournalRetry {
+export class JournalWriter {
   readonly #save: (migration: Migration) => Promise<void>;
   readonly #saved: (migration: Migration) => void;
   readonly #waiting = new Set<Migration>();

@@ -3,21 +3,21 @@ import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { TaskScope } from '../../async/task-scope.ts';
 import type { DeviceRecord, NewEvent } from '../../store/records.ts';
-import { type DatapathContext, podName } from '../context.ts';
-import { deviceDrops } from '../device/device-drops.ts';
-import type { NetworkState } from '../device/network-state.ts';
-import { asProblem } from '../errors.ts';
-import { obstacle, withPod } from '../pod-activity.ts';
+import { type DatapathContext, formatPodName } from '../context.ts';
+import { readDeviceDrops } from '../device/device-drops.ts';
+import type { DeviceNetworkState } from '../device/network-state.ts';
+import { toMigrationProblem } from '../errors.ts';
+import { findBlockingActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { addPendingDevice, makeCurrent, retireDevice } from '../pods/current-device.ts';
-import { type Journal, runSteps, type StepActions } from './executor.ts';
-import { JournalRetry } from './journal-retry.ts';
-import { throwRefusals } from './preflight.ts';
-import { newJournal, prepareMigration } from './prepare.ts';
-import { type RecoveryContext, recoverMigration } from './recover.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { addPendingDevice, makeDeviceCurrent, retireDevice } from '../pods/current-device.ts';
+import { type MigrationJournal, type MigrationStepActions, runMigrationSteps } from './executor.ts';
+import { JournalWriter } from './journal-retry.ts';
+import { throwIfRefused } from './preflight.ts';
+import { createMigrationJournal, prepareMigration } from './prepare.ts';
+import { type MigrationRecoveryContext, recoverMigration } from './recover.ts';
 import type { DeviceMove } from './step.ts';
-import { stepActions } from './steps.ts';
+import { createStepActions } from './steps.ts';
 
 /** A migration whose journal is open, with everything that its steps need. */
 interface StartedMigration {
@@ -25,15 +25,15 @@ interface StartedMigration {
   from: DeviceRecord;
   to: DeviceRecord;
   namespace: PodNamespace;
-  networkState: NetworkState;
+  networkState: DeviceNetworkState;
 }
 
 /** Runs migrations, at most one of a pod at a time, and ends those that a killed agent left open. */
-export class Migrations {
+export class MigrationController {
   readonly #context: DatapathContext;
   readonly #ended: (pod: LivePod) => void;
-  readonly #wrap: (actions: StepActions) => StepActions;
-  readonly #journals: JournalRetry;
+  readonly #wrap: (actions: MigrationStepActions) => MigrationStepActions;
+  readonly #journals: JournalWriter;
   readonly #scope: TaskScope;
   readonly #running = new Map<string, Promise<Migration>>();
   /** Ended migrations whose requests are filled in when the pod's traffic reports next. */
@@ -46,13 +46,13 @@ export class Migrations {
   constructor(
     context: DatapathContext,
     ended: (pod: LivePod) => void,
-    wrap: (actions: StepActions) => StepActions = (actions) => actions,
+    wrap: (actions: MigrationStepActions) => MigrationStepActions = (actions) => actions,
   ) {
     this.#context = context;
     this.#ended = ended;
     this.#wrap = wrap;
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'migrations'));
-    this.#journals = new JournalRetry(
+    this.#journals = new JournalWriter(
       (migration) => context.store.saveMigration(migration),
       context.publish.migration,
       this.#scope,
@@ -68,7 +68,7 @@ export class Migrations {
       to,
       this.#context.slots.next(),
       {
-        obstacle: obstacle(pod),
+        obstacle: findBlockingActivity(pod),
         recreate,
       },
     );
@@ -80,7 +80,7 @@ export class Migrations {
    * @throws ProblemError `migration_running`, `pod_busy`, `pod_gone`; the code of a check that refused; `store_failed`
    */
   async start(pod: LivePod, to: DeviceKind, actor: string, recreate: boolean): Promise<Migration> {
-    const what = `migrate ${podName(pod)} to ${to}`;
+    const what = `migrate ${formatPodName(pod)} to ${to}`;
     const started = Promise.withResolvers<Migration>();
     const running = this.#scope.run(async () => {
       const ended = await withPod(pod, { type: 'planning' }, what, async (enter) => {
@@ -119,10 +119,12 @@ export class Migrations {
         obstacle: null,
         recreate,
       });
-      throwRefusals(prepared.plan.checks, what);
+      throwIfRefused(prepared.plan.checks, what);
       device = await this.#context.store.addDevice(prepared.device);
-      const migration = await this.#context.store.addMigration(newJournal(prepared.plan, pod, actor));
-      const from = currentDevice(pod);
+      const migration = await this.#context.store.addMigration(
+        createMigrationJournal(prepared.plan, pod, actor),
+      );
+      const from = getCurrentDevice(pod);
       addPendingDevice(pod, device);
       return { migration, from, to: device, namespace, networkState: prepared.networkState };
     } catch (error) {
@@ -146,7 +148,7 @@ export class Migrations {
   ): Promise<void> {
     try {
       const move = this.#move(pod, from, to, namespace, migration, networkState);
-      await runSteps(migration, this.#actions(move), this.#journal);
+      await runMigrationSteps(migration, this.#actions(move), this.#journal);
     } catch (error) {
       this.#context.log.error({ err: error, migration: migration.id }, 'migration');
       await endAsFailed(migration, error, this.#journal);
@@ -181,7 +183,7 @@ export class Migrations {
   }
 
   async recover(migration: Migration, pod: LivePod | undefined): Promise<void> {
-    const recovery: RecoveryContext = {
+    const recovery: MigrationRecoveryContext = {
       kernel: this.#context.kernel,
       journal: this.#journal,
       actions: (move) => this.#actions(move),
@@ -229,11 +231,11 @@ export class Migrations {
     }
   }
 
-  #actions(move: DeviceMove): StepActions {
-    return this.#wrap(stepActions(this.#context.kernel, move));
+  #actions(move: DeviceMove): MigrationStepActions {
+    return this.#wrap(createStepActions(this.#context.kernel, move));
   }
 
-  get #journal(): Journal {
+  get #journal(): MigrationJournal {
     return {
       save: (migration) => this.#journals.save(migration),
       emit: (migration) => this.#context.publish.migration(migration),
@@ -246,7 +248,7 @@ export class Migrations {
     to: DeviceRecord,
     namespace: PodNamespace,
     migration: Migration,
-    networkState: NetworkState | null,
+    networkState: DeviceNetworkState | null,
   ): DeviceMove {
     let [dropsBefore, drops] = [0, 0];
     return {
@@ -256,14 +258,14 @@ export class Migrations {
       to,
       networkState,
       starting: async () => {
-        dropsBefore = await deviceDrops(this.#context.kernel, namespace, [from.slot]);
+        dropsBefore = await readDeviceDrops(this.#context.kernel, namespace, [from.slot]);
       },
       switched: (device) => {
-        makeCurrent(pod, device);
+        makeDeviceCurrent(pod, device);
         this.#context.publish.pod(pod);
       },
       removing: async () => {
-        drops = await deviceDrops(this.#context.kernel, namespace, [from.slot, to.slot]);
+        drops = await readDeviceDrops(this.#context.kernel, namespace, [from.slot, to.slot]);
       },
       removed: (device) => this.#close(pod, device),
       verified: (counted) => {
@@ -279,10 +281,10 @@ export class Migrations {
 }
 
 /** Ends a migration as failed for a reason outside its steps. */
-async function endAsFailed(migration: Migration, error: unknown, journal: Journal): Promise<void> {
+async function endAsFailed(migration: Migration, error: unknown, journal: MigrationJournal): Promise<void> {
   const step = migration.steps.find((each) => each.state !== 'done')?.step ?? 'verified';
   Object.assign(migration, { state: 'failed', endedAt: new Date().toISOString() });
-  migration.error = { ...asProblem(error), step };
+  migration.error = { ...toMigrationProblem(error), step };
   await journal.save(migration).catch(() => {});
   journal.emit(migration);
 }

@@ -2,9 +2,9 @@ import type { Direction } from '../../../contract/direction.ts';
 import { counterIndex } from '../../bpf/counter-layout.ts';
 
 /** Packets of one direction in a reading of a slot's counters. */
-export const packetsOf = (reading: readonly bigint[], direction: Direction): bigint =>
+export const countPacketsByDirection = (reading: readonly bigint[], direction: Direction): bigint =>
   reading[counterIndex[direction === 'egress' ? 'egressPackets' : 'ingressPackets']] ?? 0n;
 
 /** Packets of both directions in a reading of a slot's counters. */
-export const countedPackets = (reading: readonly bigint[]): bigint =>
-  packetsOf(reading, 'egress') + packetsOf(reading, 'ingress');
+export const countPackets = (reading: readonly bigint[]): bigint =>
+  countPacketsByDirection(reading, 'egress') + countPacketsByDirection(reading, 'ingress');

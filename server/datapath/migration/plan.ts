@@ -1,4 +1,4 @@
-import type { DeviceRef, MigrationStep, StepRequest } from '../../../contract/migration.ts';
+import type { DeviceReference, MigrationStep, StepRequest } from '../../../contract/migration.ts';
 import type { NetkitOptions, PodNetwork } from '../../../contract/network.ts';
 import type { SlotEntry } from '../../bpf/slot-layout.ts';
 import type { Route } from '../../netlink/route-message.ts';
@@ -6,9 +6,9 @@ import type { NewDeviceRecord } from '../../store/records.ts';
 import type { ForeignProgram } from '../device/foreign-programs.ts';
 
 /** Everything that a plan's texts and commands are made from, as read from the kernel just before. */
-export interface PlanInput {
-  from: DeviceRef;
-  to: DeviceRef;
+export interface MigrationPlanInput {
+  from: DeviceReference;
+  to: DeviceReference;
   /** Hooks and MAC addresses of the new device. */
   device: Pick<NewDeviceRecord, 'hooks' | 'primaryMac' | 'peerMac'>;
   /** Policy of a new netkit device. */
@@ -35,10 +35,10 @@ export interface PlanInput {
 }
 
 /** The part of a migration step that is known before anything is changed. Pure: the same input gives the same texts. */
-export interface StepPlan<Name extends MigrationStep = MigrationStep> {
+export interface MigrationStepPlan<Name extends MigrationStep = MigrationStep> {
   name: Name;
   /** One sentence that says what the step does. */
-  describe(plan: PlanInput): string;
+  describe(plan: MigrationPlanInput): string;
   /** Requests to the kernel, in order, each with the shell command that makes the same request. */
-  requests(plan: PlanInput): StepRequest[];
+  requests(plan: MigrationPlanInput): StepRequest[];
 }

@@ -1,22 +1,27 @@
-import { isIpv6 } from '../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { Check } from '../../../contract/migration.ts';
+import type { MigrationCheck } from '../../../contract/migration.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { readSysctl } from '../../kernel/sysctl.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
-import type { NetworkState } from '../device/network-state.ts';
+import type { DeviceNetworkState } from '../device/network-state.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
-import type { Obstacle } from '../pod-activity.ts';
+import type { BlockingActivity } from '../pod-activity.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { temporaryPeerName } from '../slot-allocator.ts';
-import { boundSocketChecks } from './bound-sockets.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { formatTemporaryPeerName } from '../slot-allocator.ts';
+import { checkBoundSockets } from './bound-sockets.ts';
 
-const passed = (name: string, detail: string): Check => ({ name, state: 'passed', detail, code: null });
-const note = (name: string, detail: string): Check => ({ name, state: 'note', detail, code: null });
-const refused = (name: string, code: ProblemCode, detail: string): Check => ({
+const passed = (name: string, detail: string): MigrationCheck => ({
+  name,
+  state: 'passed',
+  detail,
+  code: null,
+});
+const note = (name: string, detail: string): MigrationCheck => ({ name, state: 'note', detail, code: null });
+const refused = (name: string, code: ProblemCode, detail: string): MigrationCheck => ({
   name,
   state: 'refused',
   detail,
@@ -26,21 +31,21 @@ const refused = (name: string, code: ProblemCode, detail: string): Check => ({
 export interface MigrationRequest {
   to: DeviceKind;
   slot: number;
-  networkState: NetworkState;
+  networkState: DeviceNetworkState;
   /** Another activity of the pod. */
-  obstacle: Obstacle | null;
+  obstacle: BlockingActivity | null;
   /** True where the new device may be of the same kind. */
   recreate: boolean;
 }
 
 /** Checks whether a pod may move to a kind of device on a slot. Reads only. */
-export async function preflight(
+export async function runPreflightChecks(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
   { to, slot, networkState, obstacle, recreate }: MigrationRequest,
-): Promise<Check[]> {
-  const current = currentDevice(pod);
+): Promise<MigrationCheck[]> {
+  const current = getCurrentDevice(pod);
   const inside = await listLinks(namespace.socket);
   return [
     ...kernelChecks(kernel, to),
@@ -57,7 +62,7 @@ export async function preflight(
     await freeSlotCheck(kernel, slot, inside),
     forwardingCheck(pod, namespace),
     ...foreignProgramChecks(networkState),
-    ...(await boundSocketChecks(pod.record, namespace, current.slot)),
+    ...(await checkBoundSockets(pod.record, namespace, current.slot)),
     interfaceCheck(inside, peerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
@@ -67,13 +72,13 @@ export async function preflight(
       ? passed(`New interface can be renamed to ${pod.record.network.interface}`, 'live rename probed')
       : note(
           `New interface gets ${pod.record.network.interface} as an alternative name only`,
-          `it is called ${temporaryPeerName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
+          `it is called ${formatTemporaryPeerName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
         ),
   ];
 }
 
 /** Throws when a check refused. @throws ProblemError with the first refusal's code, and all refusals as its errors */
-export function throwRefusals(checks: readonly Check[], what: string): void {
+export function throwIfRefused(checks: readonly MigrationCheck[], what: string): void {
   const refusals = checks.filter((check) => check.state === 'refused');
   const first = refusals[0];
   if (!first) return;
@@ -96,7 +101,7 @@ const hints: Partial<Record<ProblemCode, string>> = {
   pod_gone: 'The pod has ended; remove it with DELETE /api/v1/pods/:id.',
 };
 
-function kernelChecks(kernel: KernelContext, to: DeviceKind): Check[] {
+function kernelChecks(kernel: KernelContext, to: DeviceKind): MigrationCheck[] {
   const [name, code] =
     to === 'netkit'
       ? (['netkit', 'no_netkit'] as const)
@@ -107,7 +112,7 @@ function kernelChecks(kernel: KernelContext, to: DeviceKind): Check[] {
   return [capability?.available ? passed(title, detail) : refused(title, code, detail)];
 }
 
-async function deviceCheck(kernel: KernelContext, slot: number): Promise<Check> {
+async function deviceCheck(kernel: KernelContext, slot: number): Promise<MigrationCheck> {
   const link = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
   return link
     ? passed('Pod has its device', `${link.name} (ifindex ${link.ifindex})`)
@@ -118,7 +123,11 @@ async function deviceCheck(kernel: KernelContext, slot: number): Promise<Check> 
       );
 }
 
-async function freeSlotCheck(kernel: KernelContext, slot: number, inside: NetworkLink[]): Promise<Check> {
+async function freeSlotCheck(
+  kernel: KernelContext,
+  slot: number,
+  inside: NetworkLink[],
+): Promise<MigrationCheck> {
   const title = `Slot ${slot} and both ifindexes are free`;
   const taken = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
   if (taken) return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} is taken by ${taken.name}`);
@@ -129,11 +138,11 @@ async function freeSlotCheck(kernel: KernelContext, slot: number, inside: Networ
 }
 
 /** The kernel applies the stricter of `all` and the device's own value. IPv6 has no reverse path filter. */
-function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
+function forwardingCheck(pod: LivePod, namespace: PodNamespace): MigrationCheck {
   const forward = readSysctl('net/ipv4/ip_forward');
   const onHost = readSysctl('net/ipv4/conf/all/rp_filter');
   const inPod = readSysctl('net/ipv4/conf/all/rp_filter', namespace.fd);
-  const forward6 = pod.record.network.addresses.some(isIpv6)
+  const forward6 = pod.record.network.addresses.some(isIpv6Text)
     ? readSysctl('net/ipv6/conf/all/forwarding')
     : null;
   const detail = `ip_forward ${forward}, ${forward6 === null ? '' : `IPv6 forwarding ${forward6}, `}rp_filter ${onHost} on the host, ${inPod} in the pod`;
@@ -143,7 +152,7 @@ function forwardingCheck(pod: LivePod, namespace: PodNamespace): Check {
     : refused(title, 'host_not_ready', detail);
 }
 
-function foreignProgramChecks({ foreignPrograms }: NetworkState): Check[] {
+function foreignProgramChecks({ foreignPrograms }: DeviceNetworkState): MigrationCheck[] {
   if (foreignPrograms.length === 0) return [];
   const each = foreignPrograms.map(
     ({ id, name, hook, beforeOurs, user }) =>
@@ -158,7 +167,7 @@ function foreignProgramChecks({ foreignPrograms }: NetworkState): Check[] {
 }
 
 /** Tunnel devices that the kernel creates in every namespace are down, and do not count. */
-function interfaceCheck(inside: NetworkLink[], ours: number): Check {
+function interfaceCheck(inside: NetworkLink[], ours: number): MigrationCheck {
   const others = inside.filter((link) => link.ifindex !== ours && link.name !== 'lo' && link.up);
   return others.length === 0
     ? passed('Pod has one interface', 'none beside the loopback')

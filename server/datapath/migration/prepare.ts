@@ -4,22 +4,22 @@ import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { peerIfindex } from '../../bpf/slot-layout.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord } from '../../store/records.ts';
-import { devicePolicy, kernelHasIpv6 } from '../device/device.ts';
-import { defaultHooks } from '../device/hooks.ts';
-import { type NetworkState, readNetworkState } from '../device/network-state.ts';
-import { slotConfig } from '../device/our-programs.ts';
+import { chooseNetkitPolicy, isKernelIpv6Enabled } from '../device/device.ts';
+import { defaultHookFamily } from '../device/hooks.ts';
+import { type DeviceNetworkState, readDeviceNetworkState } from '../device/network-state.ts';
+import { buildSlotEntry } from '../device/our-programs.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import { currentDevice, deviceRef, type LivePod } from '../pod-registry.ts';
-import { newDeviceRecord } from '../pods/connect-pod.ts';
-import { type MigrationRequest, preflight } from './preflight.ts';
-import { planScript } from './script.ts';
-import { planSteps } from './steps.ts';
+import { getCurrentDevice, type LivePod, toDeviceRef } from '../pod-registry.ts';
+import { buildDeviceRecord } from '../pods/connect-pod.ts';
+import { type MigrationRequest, runPreflightChecks } from './preflight.ts';
+import { formatPlanScript } from './script.ts';
+import { planMigrationSteps } from './steps.ts';
 
 /** A plan, with the network state that its steps carry over and the record of the new device. */
 export interface PreparedMigration {
   plan: MigrationPlan;
-  networkState: NetworkState;
+  networkState: DeviceNetworkState;
   device: NewDeviceRecord;
 }
 
@@ -32,27 +32,33 @@ export async function prepareMigration(
   slot: number,
   { obstacle, recreate }: Pick<MigrationRequest, 'obstacle' | 'recreate'>,
 ): Promise<PreparedMigration> {
-  const current = currentDevice(pod);
-  const networkState = await readNetworkState(kernel, namespace, current);
+  const current = getCurrentDevice(pod);
+  const networkState = await readDeviceNetworkState(kernel, namespace, current);
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
-  const checks = await preflight(kernel, pod, namespace, { to, slot, networkState, obstacle, recreate });
-  const from = deviceRef(current, peer?.name ?? pod.record.network.interface);
+  const checks = await runPreflightChecks(kernel, pod, namespace, {
+    to,
+    slot,
+    networkState,
+    obstacle,
+    recreate,
+  });
+  const from = toDeviceRef(current, peer?.name ?? pod.record.network.interface);
   // A device of the same kind gets its programs on the hooks that the old one uses.
-  const hooks = current.kind === to ? current.hooks : defaultHooks(kernel, to);
-  const device = newDeviceRecord(pod.record, to, hooks, slot);
-  const target = deviceRef(device);
-  const steps = planSteps({
+  const hooks = current.kind === to ? current.hooks : defaultHookFamily(kernel, to);
+  const device = buildDeviceRecord(pod.record, to, hooks, slot);
+  const target = toDeviceRef(device);
+  const steps = planMigrationSteps({
     from,
     to: target,
     device,
-    policy: devicePolicy(pod.record.network, device),
+    policy: chooseNetkitPolicy(pod.record.network, device),
     netns: pod.record.netnsPath,
     network: pod.record.network,
     ...networkState,
     pins: kernel.programs.pins,
-    slotEntry: slotConfig(kernel, pod.record, device),
+    slotEntry: buildSlotEntry(kernel, pod.record, device),
     liveRename: hasCapability(kernel, 'live-rename'),
-    ipv6: kernelHasIpv6(),
+    ipv6: isKernelIpv6Enabled(),
   });
   return {
     networkState,
@@ -65,13 +71,13 @@ export async function prepareMigration(
       allowed: checks.every((check) => check.state !== 'refused'),
       checks,
       steps,
-      script: planScript({ namespace: pod.record.namespace, name: pod.record.name, kind: to }, steps),
+      script: formatPlanScript({ namespace: pod.record.namespace, name: pod.record.name, kind: to }, steps),
     },
   };
 }
 
 /** A plan's journal before its first step. The store sets its number and its start. */
-export const newJournal = (plan: MigrationPlan, pod: LivePod, actor: string): Migration => ({
+export const createMigrationJournal = (plan: MigrationPlan, pod: LivePod, actor: string): Migration => ({
   id: randomUUID(),
   number: 0,
   podId: plan.podId,
@@ -91,7 +97,7 @@ export const newJournal = (plan: MigrationPlan, pod: LivePod, actor: string): Mi
 });
 
 /** The pod's device on a slot; for one that the store has removed already, a record made from the pod's. */
-export const deviceOnSlot = (
+export const findDeviceOnSlot = (
   kernel: KernelContext,
   pod: LivePod,
   slot: number,
@@ -100,5 +106,5 @@ export const deviceOnSlot = (
   pod.devices.find((device) => device.slot === slot) ?? {
     id: 0,
     createdAt: new Date(),
-    ...newDeviceRecord(pod.record, kind, defaultHooks(kernel, kind), slot),
+    ...buildDeviceRecord(pod.record, kind, defaultHookFamily(kernel, kind), slot),
   };

@@ -1,7 +1,7 @@
 import type { PlannedStep } from '../../../contract/migration.ts';
 
 /** A pod and the kind of device that it moves to, for the script's heading. */
-export interface ScriptSubject {
+export interface PlanScriptSubject {
   namespace: string;
   name: string;
   kind: string;
@@ -11,7 +11,10 @@ export interface ScriptSubject {
  * The commands of a plan as one POSIX shell script that ends in the state the migration ends in. It stops at the first
  * command that fails, without undoing what it did.
  */
-export function planScript({ namespace, name, kind }: ScriptSubject, steps: readonly PlannedStep[]): string {
+export function formatPlanScript(
+  { namespace, name, kind }: PlanScriptSubject,
+  steps: readonly PlannedStep[],
+): string {
   const heading = [
     '#!/bin/sh',
     `# Moves pod ${comment(`${namespace}/${name}`)} to ${kind}.`,

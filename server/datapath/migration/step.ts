@@ -1,10 +1,10 @@
 import type { MigrationStep } from '../../../contract/migration.ts';
 import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
-import type { NetworkState } from '../device/network-state.ts';
+import type { DeviceNetworkState } from '../device/network-state.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import type { StepPlan } from './plan.ts';
+import type { MigrationStepPlan } from './plan.ts';
 
 /** A pod's move from one device to another, and who hears of its progress. */
 export interface DeviceMove {
@@ -13,7 +13,7 @@ export interface DeviceMove {
   from: DeviceRecord;
   to: DeviceRecord;
   /** Network state of the old device when the migration was planned; null when an agent resumes a journal. */
-  networkState: NetworkState | null;
+  networkState: DeviceNetworkState | null;
   /** Called before anything is changed, to read the old device's own counters a first time. */
   starting(): Promise<void>;
   /** Called when traffic has moved to a device, or back. */
@@ -27,7 +27,7 @@ export interface DeviceMove {
 }
 
 /** Everything that a step's actions work on. */
-export interface StepContext extends DeviceMove {
+export interface MigrationStepContext extends DeviceMove {
   kernel: KernelContext;
   /** Addresses that the new device gets, CIDRs. */
   addresses: readonly string[];
@@ -40,16 +40,17 @@ export interface StepContext extends DeviceMove {
 }
 
 /** A step of a migration: its part of the plan, its actions on the kernel, its part of the verification. */
-export interface Step<Name extends MigrationStep = MigrationStep> extends StepPlan<Name> {
+export interface MigrationStepDefinition<Name extends MigrationStep = MigrationStep>
+  extends MigrationStepPlan<Name> {
   /** Idempotent: the step runs again after a crash in the middle of it. */
-  run(context: StepContext): Promise<void>;
+  run(context: MigrationStepContext): Promise<void>;
   /** Idempotent, and complete although the step may have run in part. */
-  undo?(context: StepContext): Promise<void>;
+  undo?(context: MigrationStepContext): Promise<void>;
   /** Returns how the kernel differs from what the step left behind, a phrase each. */
-  verify?(context: StepContext): Promise<string[]>;
+  verify?(context: MigrationStepContext): Promise<string[]>;
 }
 
-export function stepContext(kernel: KernelContext, move: DeviceMove): StepContext {
+export function createStepContext(kernel: KernelContext, move: DeviceMove): MigrationStepContext {
   const planned = kernel.programs.counters.read(move.from.slot);
   return {
     ...move,

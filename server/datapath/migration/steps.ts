@@ -1,66 +1,69 @@
 import {
-  isUndoable,
+  isUndoableStep,
   type MigrationStep,
   type migrationSteps,
   type PlannedStep,
 } from '../../../contract/migration.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import type { StepAction, StepActions } from './executor.ts';
-import type { PlanInput } from './plan.ts';
-import { type DeviceMove, type Step, stepContext } from './step.ts';
-import { addressed } from './steps/addressed.ts';
-import { attached } from './steps/attached.ts';
-import { drained } from './steps/drained.ts';
-import { made } from './steps/made.ts';
-import { planned } from './steps/planned.ts';
-import { removed } from './steps/removed.ts';
-import { renamed } from './steps/renamed.ts';
-import { routedHost } from './steps/routed-host.ts';
-import { routedPod } from './steps/routed-pod.ts';
-import { verified } from './steps/verified.ts';
+import type { MigrationStepAction, MigrationStepActions } from './executor.ts';
+import type { MigrationPlanInput } from './plan.ts';
+import { createStepContext, type DeviceMove, type MigrationStepDefinition } from './step.ts';
+import { addressedStepDefinition } from './steps/addressed.ts';
+import { attachedStepDefinition } from './steps/attached.ts';
+import { drainedStepDefinition } from './steps/drained.ts';
+import { madeStepDefinition } from './steps/made.ts';
+import { plannedStepDefinition } from './steps/planned.ts';
+import { removedStepDefinition } from './steps/removed.ts';
+import { renamedStepDefinition } from './steps/renamed.ts';
+import { routedHostStepDefinition } from './steps/routed-host.ts';
+import { routedPodStepDefinition } from './steps/routed-pod.ts';
+import { createVerifiedStepDefinition } from './steps/verified.ts';
 
 /** One step for each name, in the order of the names. */
 type StepsOf<Names extends readonly MigrationStep[]> = {
-  readonly [Index in keyof Names]: Step<Names[Index]>;
+  readonly [Index in keyof Names]: MigrationStepDefinition<Names[Index]>;
 };
 
 const beforeVerified = [
-  planned,
-  made,
-  attached,
-  addressed,
-  routedPod,
-  routedHost,
-  drained,
-  removed,
-  renamed,
+  plannedStepDefinition,
+  madeStepDefinition,
+  attachedStepDefinition,
+  addressedStepDefinition,
+  routedPodStepDefinition,
+  routedHostStepDefinition,
+  drainedStepDefinition,
+  removedStepDefinition,
+  renamedStepDefinition,
 ] as const;
 
 /**
  * The steps of a migration: plan, script, execution and verification are made from this list. The compiler checks its
  * names and their order against the contract's.
  */
-export const steps: StepsOf<typeof migrationSteps> = [...beforeVerified, verified(beforeVerified)];
+export const migrationStepDefinitions: StepsOf<typeof migrationSteps> = [
+  ...beforeVerified,
+  createVerifiedStepDefinition(beforeVerified),
+];
 
 /** The steps as a plan lists them. Pure: the same input gives the same plan. */
-export const planSteps = (input: PlanInput): PlannedStep[] =>
-  steps.map((step) => ({
+export const planMigrationSteps = (input: MigrationPlanInput): PlannedStep[] =>
+  migrationStepDefinitions.map((step) => ({
     step: step.name,
     description: step.describe(input),
-    undoable: isUndoable(step.name),
+    undoable: isUndoableStep(step.name),
     requests: step.requests(input),
   }));
 
 /** The steps' actions on the devices of one move. */
-export function stepActions(kernel: KernelContext, move: DeviceMove): StepActions {
-  const context = stepContext(kernel, move);
+export function createStepActions(kernel: KernelContext, move: DeviceMove): MigrationStepActions {
+  const context = createStepContext(kernel, move);
   return Object.fromEntries(
-    steps.map((step: Step): [string, StepAction] => [
+    migrationStepDefinitions.map((step: MigrationStepDefinition): [string, MigrationStepAction] => [
       step.name,
       {
         do: () => step.run(context),
         ...(step.undo === undefined ? {} : { undo: async () => step.undo?.(context) }),
       },
     ]),
-  ) as StepActions;
+  ) as MigrationStepActions;
 }

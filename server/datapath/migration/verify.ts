@@ -4,9 +4,9 @@ import { ProblemError } from '../../../contract/problem.ts';
 import type { PodRecord } from '../../store/records.ts';
 import { stripPrefixLength } from '../device/next-hops.ts';
 import { EchoSockets } from '../echo/sockets.ts';
-import { namespaceExists } from '../pod-namespaces.ts';
-import { packetsOf } from './packet-count.ts';
-import type { Step, StepContext } from './step.ts';
+import { podNamespaceExists } from '../pod-namespaces.ts';
+import { countPacketsByDirection } from './packet-count.ts';
+import type { MigrationStepContext, MigrationStepDefinition } from './step.ts';
 
 /** Time after which a pod that has carried nothing gets an echo request: traffic that goes on comes sooner. */
 const trafficWaitMs = 300;
@@ -16,7 +16,7 @@ const echoTimeoutMs = 700;
 const pollMs = 5;
 
 /** Packets on the new device since it was made. */
-export interface CountedPackets {
+export interface NewDevicePackets {
   egressPackets: number;
   ingressPackets: number;
 }
@@ -25,13 +25,13 @@ export interface CountedPackets {
  * Compares the kernel with what each step was to leave behind, and waits for packets in the directions that had some on
  * the old device. @throws ProblemError `migration_failed` with all differences, `pod_gone`
  */
-export async function verifyDevice(
-  context: StepContext,
-  steps: readonly Step[],
+export async function verifyNewDevice(
+  context: MigrationStepContext,
+  steps: readonly MigrationStepDefinition[],
   expected: Record<Direction, boolean>,
-): Promise<CountedPackets> {
+): Promise<NewDevicePackets> {
   const { pod, to } = context;
-  if (!namespaceExists(pod))
+  if (!podNamespaceExists(pod))
     throw new ProblemError(
       'pod_gone',
       `verify ${to.primaryName}: the namespace of ${pod.namespace}/${pod.name} at ${pod.netnsPath} is gone`,
@@ -56,17 +56,17 @@ export async function verifyDevice(
  * requests, which cross the new device both ways, however late this process reads the counters.
  */
 async function awaitTraffic(
-  { kernel, pod, to }: StepContext,
+  { kernel, pod, to }: MigrationStepContext,
   expected: Record<Direction, boolean>,
-): Promise<CountedPackets> {
-  const counted = (): CountedPackets => {
+): Promise<NewDevicePackets> {
+  const counted = (): NewDevicePackets => {
     const reading = kernel.programs.counters.read(to.slot);
     return {
-      egressPackets: Number(packetsOf(reading, 'egress')),
-      ingressPackets: Number(packetsOf(reading, 'ingress')),
+      egressPackets: Number(countPacketsByDirection(reading, 'egress')),
+      ingressPackets: Number(countPacketsByDirection(reading, 'ingress')),
     };
   };
-  const enough = ({ egressPackets, ingressPackets }: CountedPackets) =>
+  const enough = ({ egressPackets, ingressPackets }: NewDevicePackets) =>
     (!expected.egress || egressPackets > 0) && (!expected.ingress || ingressPackets > 0);
 
   const start = performance.now();

@@ -5,18 +5,18 @@ import { peerIfindex } from '../../bpf/slot-layout.ts';
 import { currentNamespace, openNamespace } from '../../kernel/netns.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/records.ts';
-import { addAddresses, createDevice } from '../device/device.ts';
-import { enableForwarding } from '../device/host-forwarding.ts';
+import { addPeerAddresses, createDevicePair } from '../device/device.ts';
+import { enableHostForwarding } from '../device/host-forwarding.ts';
 import { addPodRoutes } from '../device/network-state.ts';
-import { attachPrograms, setEndpoints } from '../device/our-programs.ts';
+import { attachPodlanePrograms, setRedirectEndpoints } from '../device/our-programs.ts';
 import { attachUserPrograms } from '../device/user-hooks.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
-import { namespaceExists, type PodNamespace } from '../pod-namespaces.ts';
+import { type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import type { PodRegistry } from '../pod-registry.ts';
-import { peerMac, primaryMac, primaryName } from '../slot-allocator.ts';
+import { formatPeerMac, formatPrimaryMac, formatPrimaryName } from '../slot-allocator.ts';
 
 /** Chooses the kind of a new device. @throws ProblemError `no_netkit`, `no_tcx` when the kernel cannot make it */
-export function chooseKind(kernel: KernelContext, wanted: DeviceKind | undefined): DeviceKind {
+export function chooseDeviceKind(kernel: KernelContext, wanted: DeviceKind | undefined): DeviceKind {
   const kind = wanted ?? (hasCapability(kernel, 'netkit') ? 'netkit' : 'veth');
   const needed = kind === 'netkit' ? 'netkit' : kernel.primaryHooks === 'tc' ? 'clsact' : 'tcx';
   if (hasCapability(kernel, needed)) return kind;
@@ -61,7 +61,7 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   // The kernel reuses the inode number of a deleted namespace, so an equal number alone proves nothing.
   const tenant = registry
     .all()
-    .find((each) => each.record.netnsInode === namespace.inode && namespaceExists(each.record));
+    .find((each) => each.record.netnsInode === namespace.inode && podNamespaceExists(each.record));
   if (tenant)
     throw new ProblemError(
       'pod_exists',
@@ -74,7 +74,7 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
 }
 
 /** Builds the record of a pod's device on `slot`. A device has MACs unless it is netkit in mode l3. */
-export function newDeviceRecord(
+export function buildDeviceRecord(
   pod: Pick<PodRecord, 'id' | 'network'>,
   kind: DeviceKind,
   hooks: HookFamily,
@@ -87,9 +87,9 @@ export function newDeviceRecord(
     kind,
     hooks,
     slot,
-    primaryName: primaryName(slot),
-    primaryMac: hasMacs ? (macs?.primary ?? primaryMac(slot)) : null,
-    peerMac: hasMacs ? (macs?.peer ?? peerMac(slot)) : null,
+    primaryName: formatPrimaryName(slot),
+    primaryMac: hasMacs ? (macs?.primary ?? formatPrimaryMac(slot)) : null,
+    peerMac: hasMacs ? (macs?.peer ?? formatPeerMac(slot)) : null,
   };
 }
 
@@ -102,13 +102,13 @@ export async function connectPod(
 ): Promise<void> {
   const { network } = pod;
   await refuseTakenName(namespace, pod, device);
-  enableForwarding(network);
-  await createDevice(kernel, namespace, pod, device, network.interface, network.addresses);
-  await attachPrograms(kernel, pod, device);
+  enableHostForwarding(network);
+  await createDevicePair(kernel, namespace, pod, device, network.interface, network.addresses);
+  await attachPodlanePrograms(kernel, pod, device);
   await attachUserPrograms(kernel, pod.number, device);
-  await addAddresses(namespace, device, network.addresses);
+  await addPeerAddresses(namespace, device, network.addresses);
   await addPodRoutes(kernel, namespace, device.slot, network);
-  setEndpoints(kernel, pod, device);
+  setRedirectEndpoints(kernel, pod, device);
 }
 
 async function refuseTakenName(namespace: PodNamespace, pod: PodRecord, device: DeviceRecord): Promise<void> {

@@ -1,4 +1,4 @@
-import { currentDevice, type LivePod } from '../pod-registry.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 
 const maxAttempts = 5;
 
@@ -8,12 +8,12 @@ const maxAttempts = 5;
  */
 export async function readConsistently<T>(pod: LivePod, read: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const device = currentDevice(pod);
+    const device = getCurrentDevice(pod);
     try {
       const found = await read();
-      if (currentDevice(pod) === device || attempt === maxAttempts) return found;
+      if (getCurrentDevice(pod) === device || attempt === maxAttempts) return found;
     } catch (error) {
-      if (currentDevice(pod) === device || attempt === maxAttempts) throw error;
+      if (getCurrentDevice(pod) === device || attempt === maxAttempts) throw error;
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { DatapathStore } from '../../store/port.ts';
 import type { DeviceRecord } from '../../store/records.ts';
-import { addCounters } from '../device/carried-counters.ts';
+import { addCarriedCounters } from '../device/carried-counters.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 import type { SlotAllocator } from '../slot-allocator.ts';
@@ -9,7 +9,7 @@ import type { SlotAllocator } from '../slot-allocator.ts';
  * Makes a device the pod's current one, which is the last in the list and determines the pod's kind. A migration calls it
  * when the host's route has moved.
  */
-export function makeCurrent(pod: LivePod, device: DeviceRecord): void {
+export function makeDeviceCurrent(pod: LivePod, device: DeviceRecord): void {
   if (!pod.devices.includes(device)) return;
   pod.devices = [...pod.devices.filter((each) => each !== device), device];
 }
@@ -33,7 +33,7 @@ export async function retireDevice(
   if (!pod.devices.includes(device)) return;
   const counters = kernel.programs.counters.read(device.slot);
   await store.removeDevice(device.id, counters);
-  pod.record = { ...pod.record, carried: addCounters(pod.record.carried, counters) };
+  pod.record = { ...pod.record, carried: addCarriedCounters(pod.record.carried, counters) };
   pod.devices = pod.devices.filter((each) => each !== device);
   slots.release(device.slot);
 }

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { PodRecord } from '../../store/records.ts';
-import { type DatapathContext, podName, policyEndpoint } from '../context.ts';
-import { removeDevice } from '../device/device.ts';
-import { defaultHooks } from '../device/hooks.ts';
-import { removeEndpoints } from '../device/our-programs.ts';
+import { type DatapathContext, formatPodName, toPolicyEndpoint } from '../context.ts';
+import { deleteDevicePair } from '../device/device.ts';
+import { defaultHookFamily } from '../device/hooks.ts';
+import { removeRedirectEndpoints } from '../device/our-programs.ts';
 import { removeAllUserPrograms } from '../device/user-hooks.ts';
-import { type EnterActivity, withPod } from '../pod-activity.ts';
+import { type EnterPodActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
-import { type LivePod, newLivePod } from '../pod-registry.ts';
-import { chooseKind, connectPod, newDeviceRecord, validateNewPod } from './connect-pod.ts';
+import { createLivePod, type LivePod } from '../pod-registry.ts';
+import { buildDeviceRecord, chooseDeviceKind, connectPod, validateNewPod } from './connect-pod.ts';
 
 /** Attaches network namespaces to the node as pods, and detaches them. */
 export class PodLifecycle {
@@ -26,7 +26,7 @@ export class PodLifecycle {
   /** Attaches a pod; a failure leaves nothing behind. @throws ProblemError as `Datapath.attach` */
   async attach(wanted: NewPod): Promise<LivePod> {
     const { kernel, registry, slots } = this.#context;
-    const kind = chooseKind(kernel, wanted.kind);
+    const kind = chooseDeviceKind(kernel, wanted.kind);
     const netnsInode = validateNewPod(registry, wanted);
     const keys = [`${wanted.namespace}.${wanted.name}`, ...wanted.addresses, String(netnsInode)];
     if (keys.some((key) => this.#attaching.has(key)))
@@ -39,7 +39,9 @@ export class PodLifecycle {
     const slot = slots.allocate();
     try {
       const pod = await this.#addPod(wanted, netnsInode, kind, slot);
-      await withPod(pod, { type: 'attaching' }, `attach pod ${podName(pod)}`, () => this.#connect(pod, slot));
+      await withPod(pod, { type: 'attaching' }, `attach pod ${formatPodName(pod)}`, () =>
+        this.#connect(pod, slot),
+      );
       registry.add(pod);
       return pod;
     } catch (error) {
@@ -53,15 +55,15 @@ export class PodLifecycle {
   async #addPod(
     { namespace, name, labels, netns, kind: _, ...network }: NewPod,
     netnsInode: bigint,
-    kind: ReturnType<typeof chooseKind>,
+    kind: ReturnType<typeof chooseDeviceKind>,
     slot: number,
   ): Promise<LivePod> {
     const { kernel, store } = this.#context;
     const id = randomBytes(6).toString('hex');
     const record = { id, namespace, name, labels, netnsPath: netns, netnsInode, network };
-    const hooks = defaultHooks(kernel, kind);
-    const added = await store.addPod(record, newDeviceRecord(record, kind, hooks, slot));
-    return newLivePod(added.pod, [added.device]);
+    const hooks = defaultHookFamily(kernel, kind);
+    const added = await store.addPod(record, buildDeviceRecord(record, kind, hooks, slot));
+    return createLivePod(added.pod, [added.device]);
   }
 
   async #connect({ record, devices }: LivePod, slot: number): Promise<void> {
@@ -71,8 +73,8 @@ export class PodLifecycle {
       using namespace = openPodNamespace(record);
       for (const device of devices) await connectPod(kernel, namespace, record, device);
     } catch (error) {
-      removeEndpoints(kernel, record);
-      await removeDevice(kernel, slot);
+      removeRedirectEndpoints(kernel, record);
+      await deleteDevicePair(kernel, slot);
       await store.forgetPod(record.id);
       rules?.removePod(record.id);
       throw error;
@@ -82,7 +84,7 @@ export class PodLifecycle {
   /** Runs before the device exists: no packet of the pod may pass before the rules hold for it. */
   async #applyRules(pod: PodRecord): Promise<void> {
     try {
-      await this.#context.rules?.addPod(policyEndpoint(pod));
+      await this.#context.rules?.addPod(toPolicyEndpoint(pod));
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       throw new ProblemError(
@@ -101,13 +103,13 @@ export class PodLifecycle {
   detach(pod: LivePod): Promise<void> {
     const running = this.#detaching.get(pod);
     if (running !== undefined) return running;
-    const name = podName(pod);
+    const name = formatPodName(pod);
     const detaching = withPod(pod, { type: 'detaching' }, `detach pod ${name}`, async (enter) => {
       const { kernel, store } = this.#context;
-      removeEndpoints(kernel, pod.record);
-      for (const device of pod.devices) await removeDevice(kernel, device.slot);
+      removeRedirectEndpoints(kernel, pod.record);
+      for (const device of pod.devices) await deleteDevicePair(kernel, device.slot);
       await store.removePod(pod.record.id);
-      await forgetPod(this.#context, pod, enter, 'pod.detached', `${name} detached`);
+      await removePodFromMemory(this.#context, pod, enter, 'pod.detached', `${name} detached`);
     }).finally(() => this.#detaching.delete(pod));
     this.#detaching.set(pod, detaching);
     return detaching;
@@ -118,10 +120,10 @@ export class PodLifecycle {
  * Drops a pod from memory, with its user programs and slots, and publishes its end. The device must be gone and the
  * store must already say so.
  */
-export async function forgetPod(
+export async function removePodFromMemory(
   context: DatapathContext,
   pod: LivePod,
-  enter: EnterActivity,
+  enter: EnterPodActivity,
   type: 'pod.detached' | 'pod.gone',
   message: string,
 ): Promise<void> {

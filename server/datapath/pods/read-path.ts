@@ -10,23 +10,23 @@ import type { NetworkLink } from '../../netlink/link-message.ts';
 import { listNeighbors } from '../../netlink/neighbor.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
-import { hooksOf } from '../device/hooks.ts';
-import { hasIpv6, podGateways, stripPrefixLength } from '../device/next-hops.ts';
+import { programHooks } from '../device/hooks.ts';
+import { hasIpv6Address, listPodGateways, stripPrefixLength } from '../device/next-hops.ts';
 import { readAttachedPrograms } from '../device/our-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { isGone } from '../pod-activity.ts';
+import { isPodGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { policyOf, readDeviceEnd } from './read-pod.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { toDeviceEnd, toNetkitPolicies } from './read-pod.ts';
 
 /** Reads the path of an egress packet from the kernel, hop by hop. @throws ProblemError `device_missing` */
-export async function readPath(
+export async function readPodPath(
   kernel: KernelContext,
   pod: LivePod,
   others: readonly LivePod[],
 ): Promise<PodPath> {
   using namespace = openPodNamespace(pod.record);
-  const device = currentDevice(pod);
+  const device = getCurrentDevice(pod);
   const primary = await getLink(kernel.host, { ifindex: primaryIfindex(device.slot) });
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(device.slot) });
   if (!primary || !peer)
@@ -39,7 +39,7 @@ export async function readPath(
     );
 
   const programs = await readAttachedPrograms(kernel, device);
-  const hooks = hooksOf[device.hooks];
+  const hooks = programHooks[device.hooks];
   const pathHook = (direction: Direction): PathHook => ({
     hook: hooks[direction],
     direction,
@@ -60,28 +60,28 @@ export async function readPath(
       routes: await defaultRoutes(namespace.socket, (ifindex) =>
         ifindex === peer.ifindex ? peer.name : undefined,
       ),
-      neighbors: await neighborsOf(namespace.socket, podGateways(pod.record.network), peer),
+      neighbors: await neighborsOf(namespace.socket, listPodGateways(pod.record.network), peer),
     },
     {
       type: 'device',
       kind: device.kind,
       mode: primary.netkit?.mode ?? null,
       slot: device.slot,
-      policy: policyOf(primary),
-      primary: readDeviceEnd(primary),
-      peer: readDeviceEnd(peer),
+      policy: toNetkitPolicies(primary),
+      primary: toDeviceEnd(primary),
+      peer: toDeviceEnd(peer),
       hooks: [pathHook('egress'), pathHook('ingress')],
     },
     await hostHop(kernel, pod, primary),
     {
       type: 'pods',
       pods: others
-        .filter((other) => other !== pod && !isGone(other))
+        .filter((other) => other !== pod && !isPodGone(other))
         .map((other) => ({
           id: other.record.id,
           namespace: other.record.namespace,
           name: other.record.name,
-          kind: currentDevice(other).kind,
+          kind: getCurrentDevice(other).kind,
         })),
     },
   ];
@@ -102,7 +102,7 @@ async function hostHop(kernel: KernelContext, pod: LivePod, primary: NetworkLink
   const toPod = (await listRoutes(kernel.host, { ifindex: primary.ifindex })).filter((route) =>
     addresses.includes(stripPrefixLength(route.destination)),
   );
-  const uplink = await uplinkOf(kernel);
+  const uplink = await findUplink(kernel);
   return {
     type: 'host',
     routes: toPod.map((route) => formatRoute(route, name)),
@@ -112,7 +112,7 @@ async function hostHop(kernel: KernelContext, pod: LivePod, primary: NetworkLink
     ),
     forwarding:
       readSysctl('net/ipv4/ip_forward') === '1' &&
-      (!hasIpv6(network) || readSysctl('net/ipv6/conf/all/forwarding') === '1'),
+      (!hasIpv6Address(network) || readSysctl('net/ipv6/conf/all/forwarding') === '1'),
     rpFilter: Math.max(
       Number(readSysctl('net/ipv4/conf/all/rp_filter')),
       Number(readSysctl(`net/ipv4/conf/${primary.name}/rp_filter`)),
@@ -121,7 +121,7 @@ async function hostHop(kernel: KernelContext, pod: LivePod, primary: NetworkLink
 }
 
 /** The device of the host's default route, if it has one. */
-async function uplinkOf(kernel: KernelContext): Promise<NetworkLink | null> {
+async function findUplink(kernel: KernelContext): Promise<NetworkLink | null> {
   const route = (await listRoutes(kernel.host)).find(
     (each) => each.destination === 'default' && each.ifindex !== null,
   );
@@ -129,7 +129,7 @@ async function uplinkOf(kernel: KernelContext): Promise<NetworkLink | null> {
 }
 
 async function uplinkHop(kernel: KernelContext): Promise<PathHop | null> {
-  const link = await uplinkOf(kernel);
+  const link = await findUplink(kernel);
   if (!link?.stats) return null;
   return {
     type: 'uplink',

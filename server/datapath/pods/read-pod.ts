@@ -9,27 +9,27 @@ import { listRoutes } from '../../netlink/route.ts';
 import type { Route } from '../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord } from '../../store/records.ts';
-import { podGateways } from '../device/next-hops.ts';
+import { listPodGateways } from '../device/next-hops.ts';
 import { readAttachedPrograms } from '../device/our-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { isGone } from '../pod-activity.ts';
+import { isPodGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
-import { currentDevice, type LivePod, podSummary } from '../pod-registry.ts';
+import { getCurrentDevice, type LivePod, summarizePod } from '../pod-registry.ts';
 
 /** Reads a pod's device, routes and neighbors from the kernel, never from memory. */
 export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod> {
   const record = pod.record;
   const base = {
-    ...podSummary(pod),
+    ...summarizePod(pod),
     netns: { path: record.netnsPath, inode: Number(record.netnsInode) },
     network: record.network,
-    gateways: podGateways(record.network),
+    gateways: listPodGateways(record.network),
   };
   const nothing = { device: null, routes: { pod: [], host: [] }, neighbors: { pod: [], host: [] } };
-  if (isGone(pod)) return { ...base, ...nothing };
+  if (isPodGone(pod)) return { ...base, ...nothing };
 
   using namespace = openPodNamespace(record);
-  const current = currentDevice(pod);
+  const current = getCurrentDevice(pod);
   const [primary, inside] = await Promise.all([
     getLink(kernel.host, { ifindex: primaryIfindex(current.slot) }),
     listLinks(namespace.socket),
@@ -56,7 +56,7 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
   };
 }
 
-export const readDeviceEnd = (link: NetworkLink): DeviceEnd => ({
+export const toDeviceEnd = (link: NetworkLink): DeviceEnd => ({
   name: link.name,
   ifindex: link.ifindex,
   altnames: link.alternativeNames,
@@ -75,17 +75,17 @@ function deviceOf(
     kind: record.kind,
     mode: primary.netkit?.mode ?? null,
     slot: record.slot,
-    policy: policyOf(primary),
+    policy: toNetkitPolicies(primary),
     scrub: scrubOf(primary),
     hooks: record.hooks,
-    primary: readDeviceEnd(primary),
-    peer: readDeviceEnd(peer),
+    primary: toDeviceEnd(primary),
+    peer: toDeviceEnd(peer),
     programs,
     since: record.createdAt.toISOString(),
   };
 }
 
-export const policyOf = (primary: NetworkLink): Device['policy'] =>
+export const toNetkitPolicies = (primary: NetworkLink): Device['policy'] =>
   primary.netkit?.policy && primary.netkit.peerPolicy
     ? { primary: primary.netkit.policy, peer: primary.netkit.peerPolicy }
     : null;

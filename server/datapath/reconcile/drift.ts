@@ -7,16 +7,16 @@ import { setNetkitPolicies } from '../../netlink/netkit.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
-import { addAddresses, devicePolicy, setNeighbors } from '../device/device.ts';
-import { hooksOf } from '../device/hooks.ts';
+import { addPeerAddresses, chooseNetkitPolicy, setPodNeighbors } from '../device/device.ts';
+import { programHooks } from '../device/hooks.ts';
 import { addPodRoutes } from '../device/network-state.ts';
-import { podGateways, stripPrefixLength } from '../device/next-hops.ts';
-import { attachPrograms, hooksWithoutOurProgram } from '../device/our-programs.ts';
+import { listPodGateways, stripPrefixLength } from '../device/next-hops.ts';
+import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../device/our-programs.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
 /** A difference between a device and its pod's configuration. `repair` is null where Podlane must not change it. */
-export interface Drift {
+export interface DeviceDrift {
   /** Stable: the same difference has the same key when it is found again. */
   key: string;
   message: string;
@@ -35,7 +35,7 @@ export async function detectDeviceDrift(
   place: DeviceState,
   primary: NetworkLink,
   peer: NetworkLink,
-): Promise<Drift[]> {
+): Promise<DeviceDrift[]> {
   return [
     ...endDrift(place, primary, peer),
     ...(await programDrift(place)),
@@ -50,9 +50,9 @@ function endDrift(
   { kernel, namespace, pod, device }: DeviceState,
   primary: NetworkLink,
   peer: NetworkLink,
-): Drift[] {
+): DeviceDrift[] {
   const { mtu, interface: name } = pod.network;
-  const found: Drift[] = [];
+  const found: DeviceDrift[] = [];
   for (const [socket, link] of [
     [kernel.host, primary],
     [namespace.socket, peer],
@@ -82,17 +82,17 @@ function endDrift(
   return found;
 }
 
-async function programDrift({ kernel, pod, device }: DeviceState): Promise<Drift[]> {
-  const missing = await hooksWithoutOurProgram(kernel, device);
+async function programDrift({ kernel, pod, device }: DeviceState): Promise<DeviceDrift[]> {
+  const missing = await findHooksWithoutPodlaneProgram(kernel, device);
   const unpinned =
     device.hooks === 'tc'
       ? []
-      : Object.values(hooksOf[device.hooks]).filter(
+      : Object.values(programHooks[device.hooks]).filter(
           (hook) =>
             !missing.includes(hook) &&
             !kernel.programs.attachedLinks().some((link) => link.slot === device.slot && link.hook === hook),
         );
-  const repair = () => attachPrograms(kernel, pod, device);
+  const repair = () => attachPodlanePrograms(kernel, pod, device);
   return [
     { key: 'programs', what: 'Podlane’s program was detached from', hooks: missing },
     { key: 'pins', what: 'the pin of Podlane’s program was removed for', hooks: unpinned },
@@ -103,9 +103,9 @@ async function programDrift({ kernel, pod, device }: DeviceState): Promise<Drift
   );
 }
 
-function policyDrift({ kernel, pod, device }: DeviceState, primary: NetworkLink): Drift[] {
+function policyDrift({ kernel, pod, device }: DeviceState, primary: NetworkLink): DeviceDrift[] {
   if (device.kind !== 'netkit' || !primary.netkit) return [];
-  const wanted = devicePolicy(pod.network, device);
+  const wanted = chooseNetkitPolicy(pod.network, device);
   const { policy, peerPolicy } = primary.netkit;
   if (policy === wanted.primary && peerPolicy === wanted.peer) return [];
   return [
@@ -117,7 +117,7 @@ function policyDrift({ kernel, pod, device }: DeviceState, primary: NetworkLink)
   ];
 }
 
-async function addressDrift({ namespace, pod, device }: DeviceState): Promise<Drift[]> {
+async function addressDrift({ namespace, pod, device }: DeviceState): Promise<DeviceDrift[]> {
   const wanted = pod.network.addresses;
   const present = (await listAddresses(namespace.socket, { ifindex: peerIfindex(device.slot) }))
     .filter((each) => each.scope === 'global')
@@ -131,7 +131,7 @@ async function addressDrift({ namespace, pod, device }: DeviceState): Promise<Dr
           {
             key: `addresses ${missing.join(', ')}`,
             message: `${missing.join(', ')} was removed from ${pod.network.interface} in the pod`,
-            repair: () => addAddresses(namespace, device, missing),
+            repair: () => addPeerAddresses(namespace, device, missing),
           },
         ]),
     ...added.map((address) => ({
@@ -142,7 +142,7 @@ async function addressDrift({ namespace, pod, device }: DeviceState): Promise<Dr
   ];
 }
 
-async function routeDrift({ kernel, namespace, pod, device }: DeviceState): Promise<Drift[]> {
+async function routeDrift({ kernel, namespace, pod, device }: DeviceState): Promise<DeviceDrift[]> {
   const { network } = pod;
   const onHost = await listRoutes(kernel.host, { ifindex: primaryIfindex(device.slot) });
   const inPod = await listRoutes(namespace.socket, { ifindex: peerIfindex(device.slot) });
@@ -153,7 +153,7 @@ async function routeDrift({ kernel, namespace, pod, device }: DeviceState): Prom
           !onHost.some((route) => stripPrefixLength(route.destination) === stripPrefixLength(address)),
       )
       .map((address) => `the host's route to ${stripPrefixLength(address)}`),
-    ...podGateways(network)
+    ...listPodGateways(network)
       .filter(
         (gateway) => !inPod.some((route) => route.destination === 'default' && route.gateway === gateway),
       )
@@ -176,20 +176,20 @@ async function routeDrift({ kernel, namespace, pod, device }: DeviceState): Prom
 const sameDestination = (reported: string, wanted: string): boolean =>
   reported === wanted || (/\/(32|128)$/.test(wanted) && reported === stripPrefixLength(wanted));
 
-async function neighborDrift({ kernel, namespace, pod, device }: DeviceState): Promise<Drift[]> {
-  const missing = await missingNeighbors(kernel, namespace, pod, device);
+async function neighborDrift({ kernel, namespace, pod, device }: DeviceState): Promise<DeviceDrift[]> {
+  const missing = await findMissingNeighbors(kernel, namespace, pod, device);
   if (missing.length === 0) return [];
   return [
     {
       key: 'neighbors',
       message: `the permanent neighbor ${missing.length === 1 ? 'entry' : 'entries'} ${missing.join(', ')} of ${device.primaryName} ${missing.length === 1 ? 'was' : 'were'} changed`,
-      repair: () => setNeighbors(kernel, namespace, pod, device, pod.network.addresses),
+      repair: () => setPodNeighbors(kernel, namespace, pod, device, pod.network.addresses),
     },
   ];
 }
 
 /** Lists addresses without a permanent neighbor entry, for a device with MACs, the pod's own first. */
-export async function missingNeighbors(
+export async function findMissingNeighbors(
   kernel: KernelContext,
   namespace: PodNamespace,
   { network }: PodRecord,
@@ -198,7 +198,7 @@ export async function missingNeighbors(
   if (!primaryMac || !peerMac) return [];
   return [
     ...(await unknown(kernel.host, primaryIfindex(slot), network.addresses.map(stripPrefixLength), peerMac)),
-    ...(await unknown(namespace.socket, peerIfindex(slot), podGateways(network), primaryMac)),
+    ...(await unknown(namespace.socket, peerIfindex(slot), listPodGateways(network), primaryMac)),
   ];
 }
 

@@ -2,38 +2,38 @@ import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { getLink } from '../../netlink/link.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { DeviceRecord } from '../../store/records.ts';
-import { type DatapathContext, podName } from '../context.ts';
-import { removeDevice } from '../device/device.ts';
+import { type DatapathContext, formatPodName } from '../context.ts';
+import { deleteDevicePair } from '../device/device.ts';
 import { finishHookMove } from '../device/move-hooks.ts';
-import { moveRoutes } from '../device/network-state.ts';
+import { moveDeviceRoutes } from '../device/network-state.ts';
 import { stripPrefixLength } from '../device/next-hops.ts';
-import { removeEndpoints, setEndpoints, writeSlotConfig } from '../device/our-programs.ts';
+import { removeRedirectEndpoints, setRedirectEndpoints, writeSlotEntry } from '../device/our-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { namespaceExists, openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { connectPod, newDeviceRecord } from '../pods/connect-pod.ts';
-import { makeCurrent, retireDevice } from '../pods/current-device.ts';
-import { type Drift, detectDeviceDrift } from './drift.ts';
+import { openPodNamespace, type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { buildDeviceRecord, connectPod } from '../pods/connect-pod.ts';
+import { makeDeviceCurrent, retireDevice } from '../pods/current-device.ts';
+import { type DeviceDrift, detectDeviceDrift } from './drift.ts';
 
 /**
  * Removes the endpoints, pins and record of a pod whose network namespace is gone, and with it the device.
  * @returns false when the namespace exists
  */
-export async function removeIfNamespaceGone(
+export async function removePodIfNamespaceGone(
   { kernel, store }: DatapathContext,
   pod: LivePod,
 ): Promise<boolean> {
-  if (namespaceExists(pod.record)) return false;
-  removeEndpoints(kernel, pod.record);
-  for (const device of pod.devices) await removeDevice(kernel, device.slot);
+  if (podNamespaceExists(pod.record)) return false;
+  removeRedirectEndpoints(kernel, pod.record);
+  for (const device of pod.devices) await deleteDevicePair(kernel, device.slot);
   await store.removePod(pod.record.id);
   return true;
 }
 
 /** Writes a pod's slots and endpoints to the BPF maps; before a program runs, since the maps may be new. */
-export function writePodConfig(kernel: KernelContext, pod: LivePod): void {
-  for (const device of pod.devices) writeSlotConfig(kernel, pod.record, device);
-  setEndpoints(kernel, pod.record, currentDevice(pod));
+export function writePodMapEntries(kernel: KernelContext, pod: LivePod): void {
+  for (const device of pod.devices) writeSlotEntry(kernel, pod.record, device);
+  setRedirectEndpoints(kernel, pod.record, getCurrentDevice(pod));
 }
 
 /**
@@ -48,14 +48,14 @@ export async function removeExtraDevices(context: DatapathContext, pod: LivePod)
     ({ destination }) => stripPrefixLength(destination) === address,
   );
   const routed = pod.devices.find((device) => primaryIfindex(device.slot) === route?.ifindex);
-  if (routed) makeCurrent(pod, routed);
-  setEndpoints(kernel, pod.record, currentDevice(pod));
+  if (routed) makeDeviceCurrent(pod, routed);
+  setRedirectEndpoints(kernel, pod.record, getCurrentDevice(pod));
   const removed: string[] = [];
   for (const extra of pod.devices.slice(0, -1)) {
     await moveRoutesToCurrent(context, pod, extra);
-    await removeDevice(kernel, extra.slot);
+    await deleteDevicePair(kernel, extra.slot);
     await retireDevice(kernel, store, slots, pod, extra);
-    removed.push(`removed ${extra.primaryName}, a second device of ${podName(pod)}`);
+    removed.push(`removed ${extra.primaryName}, a second device of ${formatPodName(pod)}`);
   }
   return removed;
 }
@@ -66,12 +66,12 @@ async function moveRoutesToCurrent(
   pod: LivePod,
   extra: DeviceRecord,
 ): Promise<void> {
-  const { slot } = currentDevice(pod);
+  const { slot } = getCurrentDevice(pod);
   try {
     using namespace = openPodNamespace(pod.record);
     if (!(await getLink(namespace.socket, { ifindex: peerIfindex(slot) }))) return;
-    await moveRoutes(namespace.socket, peerIfindex(extra.slot), peerIfindex(slot));
-    await moveRoutes(kernel.host, primaryIfindex(extra.slot), primaryIfindex(slot));
+    await moveDeviceRoutes(namespace.socket, peerIfindex(extra.slot), peerIfindex(slot));
+    await moveDeviceRoutes(kernel.host, primaryIfindex(extra.slot), primaryIfindex(slot));
   } catch (error) {
     // Missing routes are restored when the pod is reconciled.
     log.warn({ err: error, pod: pod.record.id }, 'routes of a second device');
@@ -82,20 +82,20 @@ async function moveRoutesToCurrent(
  * Compares the pod's device with its record: the whole device is missing, or parts of it differ. Changes nothing.
  * @returns a repair for each difference
  */
-export async function detectDrift(
+export async function detectPodDrift(
   context: DatapathContext,
   pod: LivePod,
   namespace: PodNamespace,
-): Promise<Drift[]> {
+): Promise<DeviceDrift[]> {
   const { kernel } = context;
-  const device = currentDevice(pod);
+  const device = getCurrentDevice(pod);
   const primary = await getLink(kernel.host, { ifindex: primaryIfindex(device.slot) });
   const peer = await getLink(namespace.socket, { ifindex: peerIfindex(device.slot) });
   if (primary?.kind !== device.kind || peer === null)
     return [
       {
         key: 'device',
-        message: `${device.primaryName} of ${podName(pod)} was deleted by another process`,
+        message: `${device.primaryName} of ${formatPodName(pod)} was deleted by another process`,
         repair: () => replaceDevice(context, pod, namespace, device),
       },
     ];
@@ -109,11 +109,11 @@ async function replaceDevice(
   namespace: PodNamespace,
   lost: DeviceRecord,
 ): Promise<void> {
-  await removeDevice(kernel, lost.slot);
+  await deleteDevicePair(kernel, lost.slot);
   const slot = slots.allocate();
   let device: DeviceRecord;
   try {
-    device = await store.addDevice(newDeviceRecord(pod.record, lost.kind, lost.hooks, slot));
+    device = await store.addDevice(buildDeviceRecord(pod.record, lost.kind, lost.hooks, slot));
   } catch (error) {
     slots.release(slot);
     throw error;
@@ -127,15 +127,15 @@ async function replaceDevice(
  * Brings one pod's store and devices to agree with the kernel when an agent starts.
  * @returns sentences of what was repaired, null for a pod that has ended
  */
-export async function reconcileAtStart(context: DatapathContext, pod: LivePod): Promise<string[] | null> {
-  if (await removeIfNamespaceGone(context, pod)) return null;
+export async function reconcilePodAtStart(context: DatapathContext, pod: LivePod): Promise<string[] | null> {
+  if (await removePodIfNamespaceGone(context, pod)) return null;
   const done = await removeExtraDevices(context, pod);
   using namespace = openPodNamespace(pod.record);
-  for (const difference of await detectDrift(context, pod, namespace)) {
+  for (const difference of await detectPodDrift(context, pod, namespace)) {
     if (!difference.repair) continue;
     await difference.repair();
     done.push(`${difference.message}; repaired`);
   }
-  await finishHookMove(context.kernel, pod.record, currentDevice(pod));
+  await finishHookMove(context.kernel, pod.record, getCurrentDevice(pod));
   return done;
 }

@@ -1,19 +1,19 @@
-import { type ScopeTimer, TaskScope } from '../../async/task-scope.ts';
+import { TaskScope, type TaskScopeTimer } from '../../async/task-scope.ts';
 import { slotOf } from '../../bpf/slot-layout.ts';
 import { type NetworkEvent, type NetworkWatch, watchNetwork } from '../../netlink/monitor.ts';
-import { type DatapathContext, podName, setCondition } from '../context.ts';
-import { asProblemError } from '../errors.ts';
-import { type EnterActivity, isGone, tryWithPod, withPod } from '../pod-activity.ts';
+import { type DatapathContext, formatPodName, setPodCondition } from '../context.ts';
+import { wrapAsProblemError } from '../errors.ts';
+import { type EnterPodActivity, isPodGone, tryWithPod, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { forgetPod } from '../pods/lifecycle.ts';
-import type { Drift } from './drift.ts';
+import { removePodFromMemory } from '../pods/lifecycle.ts';
+import type { DeviceDrift } from './drift.ts';
 import {
-  detectDrift,
-  reconcileAtStart,
+  detectPodDrift,
+  reconcilePodAtStart,
   removeExtraDevices,
-  removeIfNamespaceGone,
-  writePodConfig,
+  removePodIfNamespaceGone,
+  writePodMapEntries,
 } from './reconcile.ts';
 
 /** Gathers events that belong together: a namespace disappears link by link, a tool changes address by address. */
@@ -30,11 +30,11 @@ const backOffMs = 600_000;
  * Keeps devices as their pods asked for: reconciles a pod when links, addresses or routes change in any namespace, and
  * all pods periodically. Repairs what is Podlane's, shows what is not as a condition, and backs off from a conflict.
  */
-export class Reconciler {
+export class PodReconciler {
   readonly #context: DatapathContext;
   readonly #repairedElsewhere: (pod: LivePod, key: string) => boolean;
   readonly #scope: TaskScope;
-  readonly #queued = new Map<LivePod, ScopeTimer>();
+  readonly #queued = new Map<LivePod, TaskScopeTimer>();
   readonly #repairs = new WeakMap<LivePod, Map<string, number[]>>();
   #watch: NetworkWatch | null = null;
   #next = 0;
@@ -76,9 +76,9 @@ export class Reconciler {
   /** Brings a pod's devices, its record and the kernel to agreement before the agent serves requests. */
   async reconcileAtStart(pod: LivePod): Promise<void> {
     try {
-      await withPod(pod, { type: 'repairing' }, `reconcile ${podName(pod)}`, async (enter) => {
-        writePodConfig(this.#context.kernel, pod);
-        const repaired = await reconcileAtStart(this.#context, pod);
+      await withPod(pod, { type: 'repairing' }, `reconcile ${formatPodName(pod)}`, async (enter) => {
+        writePodMapEntries(this.#context.kernel, pod);
+        const repaired = await reconcilePodAtStart(this.#context, pod);
         if (repaired === null) return this.#forget(pod, enter);
         for (const message of repaired) await this.#publish(pod, 'warning', message);
       });
@@ -108,42 +108,42 @@ export class Reconciler {
     await tryWithPod(pod, { type: 'repairing' }, (enter) => this.#repair(pod, enter));
   }
 
-  async #repair(pod: LivePod, enter: EnterActivity): Promise<void> {
+  async #repair(pod: LivePod, enter: EnterPodActivity): Promise<void> {
     try {
-      if (await removeIfNamespaceGone(this.#context, pod)) return await this.#forget(pod, enter);
+      if (await removePodIfNamespaceGone(this.#context, pod)) return await this.#forget(pod, enter);
       for (const message of await removeExtraDevices(this.#context, pod))
         await this.#publish(pod, 'warning', message);
       using namespace = openPodNamespace(pod.record);
-      const all = await detectDrift(this.#context, pod, namespace);
+      const all = await detectPodDrift(this.#context, pod, namespace);
       const found = all.filter(({ key }) => !this.#repairedElsewhere(pod, key));
       for (const key of pod.conditions.keys())
         if (key.startsWith('drift ') && !found.some((each) => `drift ${each.key}` === key))
-          setCondition(this.#context, pod, key, null);
+          setPodCondition(this.#context, pod, key, null);
       for (const drift of found) await this.#treat(pod, drift);
-      setCondition(this.#context, pod, 'reconcile', null);
+      setPodCondition(this.#context, pod, 'reconcile', null);
     } catch (error) {
       this.#failed(pod, error);
     }
   }
 
-  async #treat(pod: LivePod, { key, message, repair }: Drift): Promise<void> {
+  async #treat(pod: LivePod, { key, message, repair }: DeviceDrift): Promise<void> {
     const condition = `drift ${key}`;
     const known = pod.conditions.has(condition);
     if (!repair) {
-      setCondition(this.#context, pod, condition, message);
-      if (!known) await this.#publish(pod, 'warning', `${podName(pod)}: ${message}`);
+      setPodCondition(this.#context, pod, condition, message);
+      if (!known) await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${message}`);
       return;
     }
     const repairs = this.#recentRepairs(pod, key);
     if (repairs.length >= repairLimit) {
       const conflict = `${message}, again after ${repairs.length} repairs; Podlane no longer repairs it`;
-      setCondition(this.#context, pod, condition, conflict);
-      if (!known) await this.#publish(pod, 'error', `${podName(pod)}: ${conflict}`);
+      setPodCondition(this.#context, pod, condition, conflict);
+      if (!known) await this.#publish(pod, 'error', `${formatPodName(pod)}: ${conflict}`);
       return;
     }
     repairs.push(Date.now());
     await repair();
-    await this.#publish(pod, 'warning', `${podName(pod)}: ${message}; repaired`);
+    await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${message}; repaired`);
   }
 
   /** Returns the times of a drift's repairs that still count against another one. */
@@ -158,15 +158,15 @@ export class Reconciler {
   }
 
   #failed(pod: LivePod, error: unknown): void {
-    if (isGone(pod)) return;
-    const problem = asProblemError(error);
+    if (isPodGone(pod)) return;
+    const problem = wrapAsProblemError(error);
     this.#context.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
-    setCondition(this.#context, pod, 'reconcile', problem.message);
+    setPodCondition(this.#context, pod, 'reconcile', problem.message);
   }
 
-  #forget(pod: LivePod, enter: EnterActivity): Promise<void> {
-    const message = `the namespace of ${podName(pod)} at ${pod.record.netnsPath} is gone`;
-    return forgetPod(this.#context, pod, enter, 'pod.gone', message);
+  #forget(pod: LivePod, enter: EnterPodActivity): Promise<void> {
+    const message = `the namespace of ${formatPodName(pod)} at ${pod.record.netnsPath} is gone`;
+    return removePodFromMemory(this.#context, pod, enter, 'pod.gone', message);
   }
 
   #publish(pod: LivePod, severity: 'warning' | 'error', message: string): Promise<void> {

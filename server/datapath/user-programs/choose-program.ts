@@ -1,5 +1,5 @@
 import type { NewUserProgram } from '../../../contract/build.ts';
-import { maxObjectBytes } from '../../../contract/limits.ts';
+import { maxObjectFileSize } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { describeObject, type ObjectDescription, schedClsProgramType } from '../../bpf/object-loader.ts';
 
@@ -8,7 +8,7 @@ const sections = /^(tc|classifier|tcx|netkit)($|\/)/;
 /** Most memory for the maps of one program. */
 const maxMapBytes = 64 << 20;
 
-export interface ChosenProgram {
+export interface ChosenUserProgram {
   image: Buffer;
   program: string;
   section: string;
@@ -22,15 +22,15 @@ const refuse = (message: string, hint: string): ProblemError =>
  * @throws ProblemError `too_large`; `bad_object`: no BPF object, no such section or program in it, more than one and
  * none is named, of another type, maps too large
  */
-export function chooseProgram({
+export function chooseUserProgram({
   object,
   section: wanted,
-}: Pick<NewUserProgram, 'object' | 'section'>): ChosenProgram {
+}: Pick<NewUserProgram, 'object' | 'section'>): ChosenUserProgram {
   const image = Buffer.from(object, 'base64');
-  if (image.length > maxObjectBytes)
+  if (image.length > maxObjectFileSize)
     throw new ProblemError(
       'too_large',
-      `attach a user program of ${image.length} bytes: at most ${maxObjectBytes} are allowed`,
+      `attach a user program of ${image.length} bytes: at most ${maxObjectFileSize} are allowed`,
     );
   const { programs, maps } = describeObject('the object', image);
   const named = (each: { name: string; section: string }): string => `${each.name} (${each.section})`;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { UserProgram } from '../../../contract/build.ts';
-import { type NewUserProgram, userProgram } from '../../../contract/build.ts';
+import { type NewUserProgram, userProgramSchema } from '../../../contract/build.ts';
 import type { AttachedProgram } from '../../../contract/device.ts';
 import { maxUserPrograms } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
@@ -11,18 +11,25 @@ import { mapInfo } from '../../bpf/map-info.ts';
 import { loadObject } from '../../bpf/object-loader.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
-import { type DatapathContext, podName } from '../context.ts';
-import { hooksOf } from '../device/hooks.ts';
+import { type DatapathContext, formatPodName } from '../context.ts';
+import { programHooks } from '../device/hooks.ts';
 import { readAttachedPrograms } from '../device/our-programs.ts';
 import { attachUserProgram, removeUserProgram } from '../device/user-hooks.ts';
-import { asProblemError } from '../errors.ts';
+import { wrapAsProblemError } from '../errors.ts';
 import { withPod } from '../pod-activity.ts';
-import { currentDevice, type LivePod } from '../pod-registry.ts';
-import { chooseProgram } from './choose-program.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { chooseUserProgram } from './choose-program.ts';
 
 /** Facts about user programs that the kernel does not hold; stored as the setting `programs` of the pod. */
 const notes = z.array(
-  userProgram.pick({ number: true, name: true, section: true, object: true, actor: true, attachedAt: true }),
+  userProgramSchema.pick({
+    number: true,
+    name: true,
+    section: true,
+    object: true,
+    actor: true,
+    attachedAt: true,
+  }),
 );
 type Note = z.infer<typeof notes>[number];
 
@@ -40,7 +47,7 @@ export class UserPrograms {
   /** Reads a pod's user programs from the kernel. @throws ProblemError `pod_not_found`, `device_missing` */
   async list(id: string): Promise<UserProgram[]> {
     const pod = this.#context.registry.require(id);
-    const there = await readAttachedPrograms(this.#context.kernel, currentDevice(pod));
+    const there = await readAttachedPrograms(this.#context.kernel, getCurrentDevice(pod));
     const known = await this.#notes(pod);
     return this.#context.kernel.userPins.of(pod.record.number).flatMap((pinned) => {
       return this.#describe(pod, pinned, there, known) ?? [];
@@ -55,19 +62,19 @@ export class UserPrograms {
    */
   attach(id: string, wanted: NewUserProgram, actor: string): Promise<UserProgram> {
     const pod = this.#context.registry.require(id);
-    const chosen = chooseProgram(wanted);
-    const what = `attach a program to ${podName(pod)}`;
+    const chosen = chooseUserProgram(wanted);
+    const what = `attach a program to ${formatPodName(pod)}`;
     return this.#change(pod, what, async () => {
       const { kernel, store, publish } = this.#context;
-      const device = currentDevice(pod);
+      const device = getCurrentDevice(pod);
       const direction = (['egress', 'ingress'] as const).find(
-        (each) => hooksOf[device.hooks][each] === wanted.hook,
+        (each) => programHooks[device.hooks][each] === wanted.hook,
       );
       if (direction === undefined)
         throw new ProblemError(
           'unprocessable',
           `${what}: Podlane's programs of ${device.primaryName} are not on ${wanted.hook}`,
-          { hint: `They are on ${Object.values(hooksOf[device.hooks]).join(' and ')}.` },
+          { hint: `They are on ${Object.values(programHooks[device.hooks]).join(' and ')}.` },
         );
       const number = this.#freeNumber(pod, what);
       const object = await loadObject({ name: 'user', image: chosen.image, program: chosen.program });
@@ -111,7 +118,7 @@ export class UserPrograms {
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${actor} attached program ${added.name} to ${added.hook} of ${podName(pod)}, ${added.place} Podlane's`,
+        message: `${actor} attached program ${added.name} to ${added.hook} of ${formatPodName(pod)}, ${added.place} Podlane's`,
       });
       publish.pod(pod);
       return added;
@@ -124,7 +131,7 @@ export class UserPrograms {
    */
   detach(id: string, number: number, actor: string): Promise<void> {
     const pod = this.#context.registry.require(id);
-    const what = `detach program ${number} of ${podName(pod)}`;
+    const what = `detach program ${number} of ${formatPodName(pod)}`;
     return this.#change(pod, what, async () => {
       const { kernel, store, publish } = this.#context;
       const pinned = kernel.userPins.of(pod.record.number).find((each) => each.number === number);
@@ -140,7 +147,7 @@ export class UserPrograms {
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${actor} detached program ${name} from ${podName(pod)}`,
+        message: `${actor} detached program ${name} from ${formatPodName(pod)}`,
       });
       publish.pod(pod);
     });
@@ -150,7 +157,7 @@ export class UserPrograms {
     try {
       return await this.#scope.run(() => withPod(pod, { type: 'changing-programs' }, what, work));
     } catch (error) {
-      throw asProblemError(error);
+      throw wrapAsProblemError(error);
     }
   }
 
@@ -186,7 +193,7 @@ export class UserPrograms {
       number,
       podId: pod.record.id,
       place,
-      hook: hooksOf[currentDevice(pod).hooks][direction],
+      hook: programHooks[getCurrentDevice(pod).hooks][direction],
       name: note?.name ?? info.name,
       section: note?.section ?? '',
       object: note?.object ?? { sha256: '0'.repeat(64), bytes: 0 },

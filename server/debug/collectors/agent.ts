@@ -1,7 +1,7 @@
-import { required } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/required.ts';
 import type { ActiveRules } from '../../../contract/rules.ts';
-import { addJson, completeContent, type DumpContext, refusalText } from '../dump-context.ts';
-import type { FileDescription } from '../dump-files.ts';
+import { addJsonFile, type DumpContext, formatAgentRefusal, toCompleteContent } from '../dump-context.ts';
+import type { DumpFileDescription } from '../dump-files.ts';
 import { redactLine } from '../redact.ts';
 
 /** Limit of pages of one list. */
@@ -30,14 +30,14 @@ const lists: readonly [path: string, file: string, title: string][] = [
 ];
 
 /** Collects responses of the agent's API: settings, journals, events, metrics. */
-export async function collectAgent(context: DumpContext): Promise<void> {
+export async function collectAgentResponses(context: DumpContext): Promise<void> {
   const { agent, files } = context;
   if (agent === null)
     return files.noteMissing(
       { path: 'agent/', title: 'Agent', command: 'GET /api/v1' },
       'no agent responds: its journals, events, metrics and rules are missing',
     );
-  await addJson(
+  await addJsonFile(
     files,
     { path: 'agent/configuration.json', title: 'Configuration, without secrets', command: 'server/main.ts' },
     // Redacts by field name too, so that a secret field added later is covered.
@@ -64,14 +64,14 @@ async function addRules(context: DumpContext): Promise<void> {
 export async function addAgentResponse(
   { agent, files }: DumpContext,
   path: string,
-  wanted: Omit<FileDescription, 'command'>,
+  wanted: Omit<DumpFileDescription, 'command'>,
 ): Promise<Buffer | null> {
   let answer: Buffer | null = null;
   await files.add({ ...wanted, command: `GET /api/v1${path}` }, async () => {
-    const { status, body } = await required(agent, 'agent').get(path);
-    if (status >= 400) throw new Error(refusalText(status, body.toString('utf8')));
+    const { status, body } = await requireValue(agent, 'agent').get(path);
+    if (status >= 400) throw new Error(formatAgentRefusal(status, body.toString('utf8')));
     answer = body;
-    return completeContent(body);
+    return toCompleteContent(body);
   });
   return answer;
 }

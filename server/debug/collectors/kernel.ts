@@ -4,7 +4,13 @@ import os from 'node:os';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { dumpNetworkSysctls } from '../../kernel/sysctl-dump.ts';
-import { addJson, completeContent, type DumpContext, fileOf, type NamespaceTarget } from '../dump-context.ts';
+import {
+  addJsonFile,
+  type DumpContext,
+  type DumpTarget,
+  describeNamespaceFile,
+  toCompleteContent,
+} from '../dump-context.ts';
 
 /** Files of /proc stored unchanged. */
 const files: readonly [path: string, title: string][] = [
@@ -16,15 +22,15 @@ const files: readonly [path: string, title: string][] = [
 ];
 
 /** Collects the kernel's version, configuration and probed capabilities. */
-export async function collectKernel({ files: into, capabilities }: DumpContext): Promise<void> {
+export async function collectKernelState({ files: into, capabilities }: DumpContext): Promise<void> {
   for (const [path, title] of files) {
     // A kernel without module support lacks /proc/modules.
     if (!existsSync(path)) continue;
     await into.add({ path: `kernel/${path.split('/').at(-1)}`, title, command: `cat ${path}` }, async () =>
-      completeContent(await readFile(path)),
+      toCompleteContent(await readFile(path)),
     );
   }
-  await addJson(
+  await addJsonFile(
     into,
     { path: 'kernel/capabilities.json', title: 'Probed capabilities', command: 'Podlane’s probes' },
     capabilities,
@@ -33,13 +39,14 @@ export async function collectKernel({ files: into, capabilities }: DumpContext):
   const command = `zcat /proc/config.gz, or cat ${configuration}`;
   await into.add({ path: 'kernel/config', title: 'Configuration', command }, async () => {
     const packed = await readFile('/proc/config.gz').catch(() => null);
-    if (packed) return completeContent(await promisify(gunzip)(packed));
-    return completeContent(await readFile(configuration));
+    if (packed) return toCompleteContent(await promisify(gunzip)(packed));
+    return toCompleteContent(await readFile(configuration));
   });
 }
 
 /** Collects the sysctls of a namespace that affect packets. */
-export const collectSysctls = ({ files: into }: DumpContext, target: NamespaceTarget): Promise<void> =>
-  into.add(fileOf(target, 'sysctls.txt', 'Network sysctls', 'sysctl, of the names listed'), async () =>
-    completeContent(await dumpNetworkSysctls(target.fd)),
+export const collectSysctls = ({ files: into }: DumpContext, target: DumpTarget): Promise<void> =>
+  into.add(
+    describeNamespaceFile(target, 'sysctls.txt', 'Network sysctls', 'sysctl, of the names listed'),
+    async () => toCompleteContent(await dumpNetworkSysctls(target.fd)),
   );

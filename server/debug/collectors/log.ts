@@ -1,7 +1,7 @@
 import type { DumpContext } from '../dump-context.ts';
 
 /** Collects the agent's last log lines. */
-export async function collectLog({ files, agent }: DumpContext): Promise<void> {
+export async function collectAgentLog({ files, agent }: DumpContext): Promise<void> {
   const wanted = {
     path: 'agent/log.jsonl',
     title: 'Last log lines of the agent, without secrets',

@@ -1,8 +1,8 @@
 import type { BpfMap } from '../../../contract/map.ts';
-import { addCommand, type DumpContext } from '../dump-context.ts';
-import { pinnedMapIds } from '../pinned-maps.ts';
+import { addCommandOutput, type DumpContext } from '../dump-context.ts';
+import { listPinnedMapIds } from '../pinned-maps.ts';
 import { addAgentResponse } from './agent.ts';
-import { bpfTarget } from './programs.ts';
+import { bpfDumpTarget } from './programs.ts';
 
 /** Limit of entries per map that the agent's API returns. */
 const maxEntries = 500;
@@ -25,19 +25,19 @@ interface ShownMap {
  */
 export async function collectMaps(context: DumpContext): Promise<void> {
   const { agent, pins } = context;
-  const shown = await addCommand(context, bpfTarget, 'bpftool/maps.json', 'Maps', [
+  const shown = await addCommandOutput(context, bpfDumpTarget, 'bpftool/maps.json', 'Maps', [
     'bpftool',
     '-j',
     'map',
     'show',
   ]);
-  const ours = new Set(pinnedMapIds(pins));
+  const ours = new Set(listPinnedMapIds(pins));
   for (const map of shown === null ? [] : shownMaps(shown)) {
     if (!ours.has(map.id) || !isListable(map.type)) continue;
     if (map.max_entries * (map.bytes_key + map.bytes_value * copiesOf(map.type)) > maxPrintedBytes) continue;
-    await addCommand(
+    await addCommandOutput(
       context,
-      bpfTarget,
+      bpfDumpTarget,
       `bpftool/map-${map.id}.json`,
       `Entries of ${map.name ?? 'a map'} (${map.id})`,
       [...(['bpftool', '-j', 'map', 'dump', 'id'] as const), String(map.id)],

@@ -1,4 +1,4 @@
-import { required } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/required.ts';
 import { currentNamespace } from '../../kernel/netns.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { getIngressQdisc } from '../../netlink/clsact.ts';
@@ -8,14 +8,20 @@ import { listNeighbors } from '../../netlink/neighbor.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import { listTcFilters, type TcHook } from '../../netlink/tc-filter.ts';
-import { addCommand, addJson, type DumpContext, fileOf, type NamespaceTarget } from '../dump-context.ts';
-import type { ToolName } from '../external-tools.ts';
+import {
+  addCommandOutput,
+  addJsonFile,
+  type DumpContext,
+  type DumpTarget,
+  describeNamespaceFile,
+} from '../dump-context.ts';
+import type { ExternalToolName } from '../external-tools.ts';
 
 /** Limit of devices per namespace whose filters are collected. */
 const maxFiltered = 256;
 
 /** Path, title, and program with its arguments. */
-const commands: readonly [path: string, title: string, command: [ToolName, ...string[]]][] = [
+const commands: readonly [path: string, title: string, command: [ExternalToolName, ...string[]]][] = [
   ['ip/links.json', 'Links', ['ip', '-j', '-d', 'link', 'show']],
   ['ip/addresses.json', 'Addresses', ['ip', '-j', '-d', 'address', 'show']],
   [
@@ -36,13 +42,14 @@ const commands: readonly [path: string, title: string, command: [ToolName, ...st
 ];
 
 /** Collects the network of a namespace, by iproute2 and by Podlane's own rtnetlink code. */
-export async function collectNetwork(context: DumpContext, target: NamespaceTarget): Promise<void> {
-  for (const [path, title, command] of commands) await addCommand(context, target, path, title, command);
+export async function collectNetwork(context: DumpContext, target: DumpTarget): Promise<void> {
+  for (const [path, title, command] of commands)
+    await addCommandOutput(context, target, path, title, command);
   using namespace = target.fd === null ? currentNamespace() : null;
-  using socket = NetlinkSocket.inNamespace(target.fd ?? required(namespace, 'network namespace').fd);
+  using socket = NetlinkSocket.inNamespace(target.fd ?? requireValue(namespace, 'network namespace').fd);
   const { files } = context;
   const add = (path: string, title: string, command: string, read: () => unknown) =>
-    addJson(files, fileOf(target, `ours/${path}`, title, command), read);
+    addJsonFile(files, describeNamespaceFile(target, `ours/${path}`, title, command), read);
   let found: NetworkLink[] = [];
   await add('links.json', 'Links, by Podlane', 'rtnetlink RTM_GETLINK', async () => {
     found = await listLinks(socket, { stats: true });
@@ -68,7 +75,7 @@ export async function collectNetwork(context: DumpContext, target: NamespaceTarg
     for (const hook of ['tc/ingress', 'tc/egress'] as const satisfies TcHook[]) {
       const side = hook.slice('tc/'.length);
       const title = `Filters of ${name}, ${side}`;
-      await addCommand(context, target, `tc/filters-${fileName(name)}-${side}.json`, title, [
+      await addCommandOutput(context, target, `tc/filters-${fileName(name)}-${side}.json`, title, [
         'tc',
         '-j',
         '-s',

@@ -1,14 +1,14 @@
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
-import { required } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/required.ts';
 import { type NetworkNamespace, openNamespace } from '../../kernel/netns.ts';
-import { type DumpContext, getJson, type NamespaceTarget } from '../dump-context.ts';
+import { type DumpContext, type DumpTarget, fetchAgentJson } from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';
 import { collectSysctls } from './kernel.ts';
 import { collectNetwork } from './network.ts';
 import { collectNamespaceStatistics } from './statistics.ts';
 
 /** Limit of pods if none are named. */
-export const defaultPods = 64;
+export const defaultDumpPodLimit = 64;
 const podFolderLength = 80;
 
 /** Collects each pod's namespace as for the host, and the agent's data about the pod. */
@@ -19,15 +19,15 @@ export async function collectPods(context: DumpContext): Promise<void> {
       { path: 'pods/', title: 'Pods', command: 'GET /api/v1/pods' },
       'no agent responds: only the agent knows the pods’ namespaces',
     );
-  const { items, next } = await getJson<{ items: PodSummary[]; next: string | null }>(
+  const { items, next } = await fetchAgentJson<{ items: PodSummary[]; next: string | null }>(
     agent.get,
-    `/pods?limit=${defaultPods}`,
+    `/pods?limit=${defaultDumpPodLimit}`,
   );
   const ids = context.pods ?? items.map(({ id }) => id);
   if (!context.pods && next !== null)
     await files.noteMissing(
       { path: 'pods/', title: 'Pods', command: 'GET /api/v1/pods' },
-      `limited to the newest ${defaultPods} pods; name other pods to include them`,
+      `limited to the newest ${defaultDumpPodLimit} pods; name other pods to include them`,
     );
   for (const id of ids) {
     files.signal.throwIfAborted();
@@ -39,7 +39,10 @@ async function takePod(context: DumpContext, id: string): Promise<void> {
   const { files } = context;
   let pod: Pod;
   try {
-    pod = await getJson<Pod>(required(context.agent, 'agent').get, `/pods/${encodeURIComponent(id)}`);
+    pod = await fetchAgentJson<Pod>(
+      requireValue(context.agent, 'agent').get,
+      `/pods/${encodeURIComponent(id)}`,
+    );
   } catch (error) {
     const wanted = { path: `pods/${id}/`, title: `Pod ${id}`, command: `GET /api/v1/pods/${id}` };
     return files.noteMissing(wanted, (error as Error).message);
@@ -69,7 +72,7 @@ async function takePod(context: DumpContext, id: string): Promise<void> {
       },
       'its network namespace is gone',
     );
-  const target: NamespaceTarget = {
+  const target: DumpTarget = {
     folder,
     pod: name,
     fd: namespace.fd,

@@ -1,10 +1,10 @@
 import type { ProgramList } from '../../../contract/program.ts';
-import { addCommand, type DumpContext, hostTarget, type NamespaceTarget } from '../dump-context.ts';
+import { addCommandOutput, type DumpContext, type DumpTarget, hostDumpTarget } from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';
 
 /** Limit of programs whose instructions are collected, Podlane's first. */
 const maxListed = 128;
-export const bpfTarget: NamespaceTarget = { ...hostTarget, folder: 'bpf' };
+export const bpfDumpTarget: DumpTarget = { ...hostDumpTarget, folder: 'bpf' };
 
 interface Listed {
   id: number;
@@ -15,14 +15,19 @@ interface Listed {
 /** Collects the node's programs, links and attachments, and the programs' instructions. */
 export async function collectPrograms(context: DumpContext): Promise<void> {
   const { agent, tools, files } = context;
-  const shown = await addCommand(context, bpfTarget, 'bpftool/programs.json', 'Programs', [
+  const shown = await addCommandOutput(context, bpfDumpTarget, 'bpftool/programs.json', 'Programs', [
     'bpftool',
     '-j',
     'prog',
     'show',
   ]);
-  await addCommand(context, bpfTarget, 'bpftool/links.json', 'Links', ['bpftool', '-j', 'link', 'show']);
-  await addCommand(context, bpfTarget, 'bpftool/net.json', 'Programs on the host’s devices', [
+  await addCommandOutput(context, bpfDumpTarget, 'bpftool/links.json', 'Links', [
+    'bpftool',
+    '-j',
+    'link',
+    'show',
+  ]);
+  await addCommandOutput(context, bpfDumpTarget, 'bpftool/net.json', 'Programs on the host’s devices', [
     'bpftool',
     '-j',
     'net',
@@ -41,7 +46,7 @@ export async function collectPrograms(context: DumpContext): Promise<void> {
   for (const { id, name, ours } of listed.slice(0, maxListed)) {
     const title = `Instructions of ${name || 'an unnamed program'} (${id})`;
     if (tools.bpftool.file !== null)
-      await addCommand(context, bpfTarget, `bpftool/instructions-${id}.txt`, title, [
+      await addCommandOutput(context, bpfDumpTarget, `bpftool/instructions-${id}.txt`, title, [
         ...(['bpftool', 'prog', 'dump', 'xlated', 'id'] as const),
         String(id),
       ]);

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { required } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/required.ts';
 import { readEthtoolStatistics } from '../../kernel/ethtool-statistics.ts';
 import { currentNamespace } from '../../kernel/netns.ts';
 import { listLinks } from '../../netlink/link.ts';
 import { withNamespace } from '../../netlink/setns.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import {
-  addJson,
-  completeContent,
+  addJsonFile,
   type DumpContext,
-  fileOf,
-  hostTarget,
-  type NamespaceTarget,
+  type DumpTarget,
+  describeNamespaceFile,
+  hostDumpTarget,
+  toCompleteContent,
 } from '../dump-context.ts';
 
 /** Statistics of the whole machine. */
@@ -37,28 +37,29 @@ export async function collectStatistics(context: DumpContext): Promise<void> {
   for (const [file, title] of machineFiles) {
     const path = `statistics/${file.slice('/proc/'.length).replaceAll('/', '-')}`;
     await context.files.add({ path, title, command: `cat ${file}` }, () =>
-      completeContent(readFileSync(file)),
+      toCompleteContent(readFileSync(file)),
     );
   }
-  await collectNamespaceStatistics(context, hostTarget);
+  await collectNamespaceStatistics(context, hostDumpTarget);
 }
 
 /** Collects counters of a namespace's protocols and of its devices' drivers. */
-export async function collectNamespaceStatistics(
-  { files }: DumpContext,
-  target: NamespaceTarget,
-): Promise<void> {
+export async function collectNamespaceStatistics({ files }: DumpContext, target: DumpTarget): Promise<void> {
   using own = target.fd === null ? currentNamespace() : null;
-  const fd = target.fd ?? required(own, 'network namespace').fd;
+  const fd = target.fd ?? requireValue(own, 'network namespace').fd;
   for (const [file, title] of namespaceFiles)
-    await files.add(fileOf(target, `proc/${file}`, title, `cat /proc/net/${file}`), () =>
+    await files.add(describeNamespaceFile(target, `proc/${file}`, title, `cat /proc/net/${file}`), () =>
       // thread-self: /proc/net shows the main thread's namespace, not that of this thread.
-      completeContent(withNamespace(fd, () => readFileSync(`/proc/thread-self/net/${file}`))),
+      toCompleteContent(withNamespace(fd, () => readFileSync(`/proc/thread-self/net/${file}`))),
     );
   const title = 'Driver statistics of the devices; null for drivers without any, such as netkit';
-  await addJson(files, fileOf(target, 'ours/ethtool.json', title, 'ethtool -S of each device'), async () => {
-    using socket = NetlinkSocket.inNamespace(fd);
-    const names = (await listLinks(socket)).map(({ name }) => name);
-    return withNamespace(fd, () => readEthtoolStatistics(names));
-  });
+  await addJsonFile(
+    files,
+    describeNamespaceFile(target, 'ours/ethtool.json', title, 'ethtool -S of each device'),
+    async () => {
+      using socket = NetlinkSocket.inNamespace(fd);
+      const names = (await listLinks(socket)).map(({ name }) => name);
+      return withNamespace(fd, () => readEthtoolStatistics(names));
+    },
+  );
 }

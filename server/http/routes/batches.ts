@@ -1,20 +1,26 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { batch, batchPlan, batchSummary, newBatch, resumeBatch } from '../../../contract/batch.ts';
-import { listOf } from '../../../contract/list.ts';
+import {
+  batchPlanSchema,
+  batchSchema,
+  batchSummarySchema,
+  newBatchSchema,
+  resumeBatchSchema,
+} from '../../../contract/batch.ts';
+import { createPageSchema } from '../../../contract/list.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { pageQuery } from '../paging.ts';
+import { pageQuerySchema } from '../paging.ts';
 
 const tags = ['batches'];
 const params = z.object({ id: z.string().max(64) });
-const answer = { 200: batch, ...problemResponses };
+const answer = { 200: batchSchema, ...problemResponses };
 
 /** Batches: migrations of many pods. */
 export const batchRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     const read = async (id: string) => {
       const found = agent.batches.get(id) ?? (await agent.store.batch(id));
@@ -30,17 +36,17 @@ export const batchRoutes =
           description:
             'Pods that are already on the kind are skipped, and pods that cannot be migrated are rejected with a code before anything is changed. Returns once the batch is in the journal. The topic `batches` of the stream reports its progress.',
           tags,
-          body: newBatch,
+          body: newBatchSchema,
           response: {
-            200: batchPlan.describe('The plan; nothing was changed'),
-            202: batch.describe('The batch, running'),
+            200: batchPlanSchema.describe('The plan; nothing was changed'),
+            202: batchSchema.describe('The batch, running'),
             ...problemResponses,
           },
         },
       },
       async ({ body, headers }, reply) => {
         if (body.dryRun) return agent.batches.plan(body);
-        const started = await agent.batches.start(body, actorOf(headers));
+        const started = await agent.batches.start(body, readActor(headers));
         return reply.code(202).header('location', `/api/v1/batches/${started.id}`).send(started);
       },
     );
@@ -51,8 +57,8 @@ export const batchRoutes =
         schema: {
           summary: 'Lists batches without their pods, newest first',
           tags,
-          querystring: pageQuery,
-          response: { 200: listOf(batchSummary), ...problemResponses },
+          querystring: pageQuerySchema,
+          response: { 200: createPageSchema(batchSummarySchema), ...problemResponses },
         },
       },
       ({ query }) => agent.store.listBatches(query),
@@ -76,7 +82,7 @@ export const batchRoutes =
       },
       async ({ params: { id }, headers }) => {
         await read(id);
-        return agent.batches.pause(id, actorOf(headers));
+        return agent.batches.pause(id, readActor(headers));
       },
     );
 
@@ -87,13 +93,13 @@ export const batchRoutes =
           summary: 'Resumes a batch, and with `retry` migrates its unhealthy pods again',
           tags,
           params,
-          body: resumeBatch,
+          body: resumeBatchSchema,
           response: answer,
         },
       },
       async ({ params: { id }, body, headers }) => {
         await read(id);
-        return agent.batches.resume(id, body, actorOf(headers));
+        return agent.batches.resume(id, body, readActor(headers));
       },
     );
 
@@ -109,7 +115,7 @@ export const batchRoutes =
       },
       async ({ params: { id }, headers }) => {
         await read(id);
-        return agent.batches.stop(id, actorOf(headers));
+        return agent.batches.stop(id, readActor(headers));
       },
     );
   };

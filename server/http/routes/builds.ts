@@ -1,18 +1,25 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { activation, build, builds, newBuild, sha256, signer } from '../../../contract/build.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import {
+  buildActivationSchema,
+  buildSchema,
+  buildSignerSchema,
+  buildsSchema,
+  newBuildSchema,
+  sha256Schema,
+} from '../../../contract/build.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['builds'];
-const params = z.object({ sha256 });
+const params = z.object({ sha256: sha256Schema });
 /** Only admins choose the code that runs in the kernel. */
 const config = { role: 'admin' } as const;
 
 /** Builds of the datapath: the objects that Podlane's BPF programs are loaded from. */
 export const buildRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/builds',
@@ -20,7 +27,7 @@ export const buildRoutes =
         schema: {
           summary: 'Lists the builds of the datapath, and which one is running',
           tags,
-          response: { 200: builds, ...problemResponses },
+          response: { 200: buildsSchema, ...problemResponses },
         },
       },
       () => agent.builds.list(),
@@ -32,7 +39,7 @@ export const buildRoutes =
         schema: {
           summary: 'Lists the keys whose builds this node trusts',
           tags,
-          response: { 200: z.object({ items: z.array(signer) }), ...problemResponses },
+          response: { 200: z.object({ items: z.array(buildSignerSchema) }), ...problemResponses },
         },
       },
       () => ({ items: agent.builds.signers() }),
@@ -48,15 +55,15 @@ export const buildRoutes =
           description:
             '`node scripts/sign-build.ts` makes the signature. Adding a build again returns the existing one.',
           tags,
-          body: newBuild,
-          response: { 201: build, ...problemResponses },
+          body: newBuildSchema,
+          response: { 201: buildSchema, ...problemResponses },
         },
       },
       async ({ body, headers }, reply) => {
         const added = await agent.builds.add(
           Buffer.from(body.object, 'base64'),
           Buffer.from(body.signature, 'base64'),
-          actorOf(headers),
+          readActor(headers),
         );
         return reply.code(201).send(added);
       },
@@ -74,7 +81,7 @@ export const buildRoutes =
         },
       },
       async ({ params, headers }, reply) => {
-        await agent.builds.remove(params.sha256, actorOf(headers));
+        await agent.builds.remove(params.sha256, readActor(headers));
         return reply.code(204).send(null);
       },
     );
@@ -89,10 +96,10 @@ export const buildRoutes =
             'Returns when all devices run it. Counters, rules and connections are kept. If the replacement fails, the previous build runs again on all devices and the problem says why.',
           tags,
           params,
-          response: { 200: activation, ...problemResponses },
+          response: { 200: buildActivationSchema, ...problemResponses },
         },
       },
-      ({ params, headers }) => agent.builds.activate(params.sha256, actorOf(headers)),
+      ({ params, headers }) => agent.builds.activate(params.sha256, readActor(headers)),
     );
 
     app.post(
@@ -102,9 +109,9 @@ export const buildRoutes =
         schema: {
           summary: 'Rolls back to the previous build',
           tags,
-          response: { 200: activation, ...problemResponses },
+          response: { 200: buildActivationSchema, ...problemResponses },
         },
       },
-      ({ headers }) => agent.builds.rollBack(actorOf(headers)),
+      ({ headers }) => agent.builds.rollBack(readActor(headers)),
     );
   };

@@ -1,16 +1,16 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { required } from '../../../contract/required.ts';
-import { captureQuery, captureVisibility } from '../../../contract/trace.ts';
-import type { Agent } from '../agent.ts';
+import { requireValue } from '../../../contract/required.ts';
+import { captureQuerySchema, captureVisibility } from '../../../contract/trace.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-ref.ts';
 
 /** Media type that Wireshark and desktops use; none is registered. */
 const pcapng = 'application/x-pcapng';
 
 export const captureRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/pods/:id/capture',
@@ -20,8 +20,8 @@ export const captureRoutes =
           summary: 'Captures packets at the primary of the pod’s device in pcapng format',
           description: `The response streams packets until a limit is reached or the client disconnects. Times are the kernel’s, in ns; the last block counts packets that the kernel dropped. With programs on netkit hooks it shows ${captureVisibility.netkit}. With programs on tcx or tc hooks it shows ${captureVisibility.tcx}.`,
           tags: ['trace'],
-          params: podParams,
-          querystring: captureQuery,
+          params: podParamsSchema,
+          querystring: captureQuerySchema,
           response: {
             200: {
               description: 'pcapng',
@@ -33,7 +33,7 @@ export const captureRoutes =
       },
       async ({ params, query }, reply) => {
         const id = agent.pods.find(params.id);
-        const { namespace, name } = required(
+        const { namespace, name } = requireValue(
           agent.pods.summaries().find((pod) => pod.id === id),
           `pod ${id}`,
         );

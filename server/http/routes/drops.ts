@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { podDrops } from '../../../contract/drops.ts';
-import type { Agent } from '../agent.ts';
+import { podDropsSchema } from '../../../contract/drops.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-ref.ts';
 
 /** Dropped packets of a pod. */
 export const dropRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/pods/:id/drops',
@@ -15,8 +15,8 @@ export const dropRoutes =
           summary:
             'Returns the pod’s dropped packets by reason, those of Podlane’s programs and those of the kernel',
           tags: ['pods'],
-          params: podParams,
-          response: { 200: podDrops, ...problemResponses },
+          params: podParamsSchema,
+          response: { 200: podDropsSchema, ...problemResponses },
         },
       },
       ({ params }) => agent.drops.of(agent.pods.find(params.id)),

@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { dump, newDump } from '../../../contract/dump.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import { dumpSchema, newDumpSchema } from '../../../contract/dump.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['dumps'];
@@ -13,7 +13,7 @@ const admin = { role: 'admin' } as const;
 
 /** Dumps: archives of the state of the kernel and the agent for debugging. */
 export const dumpRoutes =
-  ({ dumps }: Agent): FastifyPluginAsyncZod =>
+  ({ dumps }: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.post(
       '/dumps',
@@ -24,13 +24,13 @@ export const dumpRoutes =
           description:
             'Only one dump runs at a time. The topic `dumps` of the stream reports its progress. A dump never contains tokens, keys, environment variables, packet data or entries of foreign maps.',
           tags,
-          body: newDump,
-          response: { 202: dump.describe('The dump, running'), ...problemResponses },
+          body: newDumpSchema,
+          response: { 202: dumpSchema.describe('The dump, running'), ...problemResponses },
         },
       },
       async ({ body, headers }, reply) => {
         const callApi = apiCaller(app, headers.authorization);
-        const started = dumps.start(body, actorOf(headers), callApi);
+        const started = dumps.start(body, readActor(headers), callApi);
         return reply.code(202).header('location', `/api/v1/dumps/${started.id}`).send(started);
       },
     );
@@ -41,7 +41,7 @@ export const dumpRoutes =
         schema: {
           summary: 'Lists dumps, newest first',
           tags,
-          response: { 200: z.object({ items: z.array(dump) }), ...problemResponses },
+          response: { 200: z.object({ items: z.array(dumpSchema) }), ...problemResponses },
         },
       },
       () => ({ items: dumps.list() }),
@@ -54,7 +54,7 @@ export const dumpRoutes =
           summary: 'Returns a dump with the progress of its parts',
           tags,
           params,
-          response: { 200: dump, ...problemResponses },
+          response: { 200: dumpSchema, ...problemResponses },
         },
       },
       ({ params: { id } }) => dumps.get(id),

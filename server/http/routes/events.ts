@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { event } from '../../../contract/event.ts';
-import { listOf } from '../../../contract/list.ts';
-import type { Agent } from '../agent.ts';
+import { eventSchema } from '../../../contract/event.ts';
+import { createPageSchema } from '../../../contract/list.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podPageQuery, storePage } from '../paging.ts';
+import { podPageQuerySchema, toStorePage } from '../paging.ts';
 
 /** The node's event log. */
 export const eventRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/events',
@@ -15,10 +15,10 @@ export const eventRoutes =
         schema: {
           summary: 'Lists events of the node and its pods, newest first',
           tags: ['events'],
-          querystring: podPageQuery,
-          response: { 200: listOf(event), ...problemResponses },
+          querystring: podPageQuerySchema,
+          response: { 200: createPageSchema(eventSchema), ...problemResponses },
         },
       },
-      ({ query }) => agent.store.listEvents(storePage(agent, query)),
+      ({ query }) => agent.store.listEvents(toStorePage(agent, query)),
     );
   };

@@ -1,15 +1,15 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { guardChoice, nodeGuard, podGuard } from '../../../contract/guard.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import { guardThresholdOverridesSchema, nodeGuardSchema, podGuardSchema } from '../../../contract/guard.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['guard'];
 
 /** The guard, which detects and repairs unhealthy pods. */
 export const guardRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/node/guard',
@@ -17,7 +17,7 @@ export const guardRoutes =
         schema: {
           summary: 'Returns the guard’s thresholds for the node, and how many pods it watches',
           tags,
-          response: { 200: nodeGuard, ...problemResponses },
+          response: { 200: nodeGuardSchema, ...problemResponses },
         },
       },
       () => agent.guard.node(),
@@ -30,11 +30,11 @@ export const guardRoutes =
           summary: 'Sets the guard’s thresholds for pods without thresholds of their own',
           description: 'Replaces all thresholds of the node; those left out return to their defaults.',
           tags,
-          body: guardChoice,
-          response: { 200: nodeGuard, ...problemResponses },
+          body: guardThresholdOverridesSchema,
+          response: { 200: nodeGuardSchema, ...problemResponses },
         },
       },
-      ({ body, headers }) => agent.guard.chooseForNode(body, actorOf(headers)),
+      ({ body, headers }) => agent.guard.chooseForNode(body, readActor(headers)),
     );
 
     app.get(
@@ -43,8 +43,8 @@ export const guardRoutes =
         schema: {
           summary: 'Returns the guard’s readings, thresholds and actions for a pod',
           tags,
-          params: podParams,
-          response: { 200: podGuard, ...problemResponses },
+          params: podParamsSchema,
+          response: { 200: podGuardSchema, ...problemResponses },
         },
       },
       ({ params }) => agent.guard.of(agent.pods.find(params.id)),
@@ -57,13 +57,13 @@ export const guardRoutes =
           summary: 'Sets the guard’s thresholds for a pod',
           description: 'Replaces all thresholds of the pod; those left out are the node’s.',
           tags,
-          params: podParams,
-          body: guardChoice,
-          response: { 200: podGuard, ...problemResponses },
+          params: podParamsSchema,
+          body: guardThresholdOverridesSchema,
+          response: { 200: podGuardSchema, ...problemResponses },
         },
       },
       ({ params, body, headers }) =>
-        agent.guard.chooseForPod(agent.pods.find(params.id), body, actorOf(headers)),
+        agent.guard.chooseForPod(agent.pods.find(params.id), body, readActor(headers)),
     );
 
     app.delete(
@@ -72,11 +72,11 @@ export const guardRoutes =
         schema: {
           summary: 'Removes a pod’s thresholds: the node’s apply',
           tags,
-          params: podParams,
-          response: { 200: podGuard, ...problemResponses },
+          params: podParamsSchema,
+          response: { 200: podGuardSchema, ...problemResponses },
         },
       },
-      ({ params, headers }) => agent.guard.chooseForPod(agent.pods.find(params.id), null, actorOf(headers)),
+      ({ params, headers }) => agent.guard.chooseForPod(agent.pods.find(params.id), null, readActor(headers)),
     );
 
     app.post(
@@ -85,10 +85,10 @@ export const guardRoutes =
         schema: {
           summary: 'Resumes automatic recovery for a pod',
           tags,
-          params: podParams,
-          response: { 200: podGuard, ...problemResponses },
+          params: podParamsSchema,
+          response: { 200: podGuardSchema, ...problemResponses },
         },
       },
-      ({ params, headers }) => agent.guard.resume(agent.pods.find(params.id), actorOf(headers)),
+      ({ params, headers }) => agent.guard.resume(agent.pods.find(params.id), readActor(headers)),
     );
   };

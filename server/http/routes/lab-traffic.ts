@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { trafficReport } from '../../../contract/pod.ts';
-import type { Agent } from '../agent.ts';
+import { trafficReportSchema } from '../../../contract/pod.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 /** Reports of the lab's traffic; registered only with --lab. */
 export const labTrafficRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.put(
       '/lab/traffic',
@@ -14,7 +14,7 @@ export const labTrafficRoutes =
         schema: {
           summary: 'Reports the request counts of the lab’s traffic',
           tags: ['lab'],
-          body: trafficReport,
+          body: trafficReportSchema,
           response: { 204: z.null().describe('Recorded'), ...problemResponses },
         },
       },

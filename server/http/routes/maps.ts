@@ -2,16 +2,16 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
-  bpfMapDetail,
-  bpfMapList,
-  entryKey,
-  entryPage,
-  entryQuery,
-  mapEntry,
-  newEntry,
+  bpfMapDetailSchema,
+  bpfMapListSchema,
+  mapEntryKeySchema,
+  mapEntryPageSchema,
+  mapEntryQuerySchema,
+  mapEntrySchema,
+  newMapEntrySchema,
 } from '../../../contract/map.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['maps'];
@@ -21,7 +21,7 @@ const config = { role: 'admin' } as const;
 
 /** All BPF maps of the node and their entries. */
 export const mapRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/maps',
@@ -29,7 +29,7 @@ export const mapRoutes =
         schema: {
           summary: 'Lists all BPF maps of the node, Podlane’s first',
           tags,
-          response: { 200: bpfMapList, ...problemResponses },
+          response: { 200: bpfMapListSchema, ...problemResponses },
         },
       },
       async () => ({ items: await agent.maps.list() }),
@@ -42,7 +42,7 @@ export const mapRoutes =
           summary: 'Returns a BPF map with its types and number of entries',
           tags,
           params,
-          response: { 200: bpfMapDetail, ...problemResponses },
+          response: { 200: bpfMapDetailSchema, ...problemResponses },
         },
       },
       ({ params: { id } }) => agent.maps.get(id),
@@ -57,8 +57,8 @@ export const mapRoutes =
             'A search scans a limited number of entries per request and reports how many; `next` continues after them.',
           tags,
           params,
-          querystring: entryQuery,
-          response: { 200: entryPage, ...problemResponses },
+          querystring: mapEntryQuerySchema,
+          response: { 200: mapEntryPageSchema, ...problemResponses },
         },
       },
       ({ params: { id }, query }) => agent.maps.entries(id, query),
@@ -93,11 +93,11 @@ export const mapRoutes =
           summary: 'Writes one entry of a map of Podlane’s, validated by its types',
           tags,
           params,
-          body: newEntry,
-          response: { 200: mapEntry, ...problemResponses },
+          body: newMapEntrySchema,
+          response: { 200: mapEntrySchema, ...problemResponses },
         },
       },
-      ({ params: { id }, body, headers }) => agent.maps.write(id, body, actorOf(headers)),
+      ({ params: { id }, body, headers }) => agent.maps.write(id, body, readActor(headers)),
     );
 
     app.delete(
@@ -108,12 +108,12 @@ export const mapRoutes =
           summary: 'Deletes one entry of a map of Podlane’s',
           tags,
           params,
-          querystring: entryKey,
+          querystring: mapEntryKeySchema,
           response: { 204: z.null(), ...problemResponses },
         },
       },
       async ({ params: { id }, query, headers }, reply) => {
-        await agent.maps.remove(id, query.key, actorOf(headers));
+        await agent.maps.remove(id, query.key, readActor(headers));
         return reply.code(204).send(null);
       },
     );

@@ -1,18 +1,18 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { counters, metricHelp } from '../../../contract/counters.ts';
-import { deviceKind } from '../../../contract/device.ts';
-import { emptySizes } from '../../acl/tables/limits.ts';
-import { counterValue } from '../../counters/sample.ts';
+import { counterDefinitions, metricHelpTexts } from '../../../contract/counters.ts';
+import { deviceKindSchema } from '../../../contract/device.ts';
+import { emptyRuleSizes } from '../../acl/tables/limits.ts';
+import { readCounterValue } from '../../counters/sample.ts';
 import { podlaneVersion } from '../../version.ts';
-import type { Agent } from '../agent.ts';
+import type { AgentServices } from '../agent.ts';
 
 /**
  * Metrics in Prometheus' text format, named by its rules: the unit and `_total` in the name, no series for what never
  * occurred. Counters of pods are those of the last sample.
  */
 export const metricRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     const register = new Registry();
     collectDefaultMetrics({ register });
@@ -38,14 +38,14 @@ function addBuildInfo(register: Registry): void {
   info.set({ version: podlaneVersion, node_version: process.version }, 1);
 }
 
-function addPods(register: Registry, { pods }: Agent): void {
+function addPods(register: Registry, { pods }: AgentServices): void {
   new Gauge({
     name: 'podlane_pods',
     help: 'Pods of the node by the kind of their device.',
     labelNames: ['kind'],
     registers: [register],
     collect() {
-      for (const kind of deviceKind.options)
+      for (const kind of deviceKindSchema.options)
         this.set({ kind }, pods.summaries().filter((pod) => pod.kind === kind).length);
     },
   });
@@ -55,9 +55,9 @@ function addPods(register: Registry, { pods }: Agent): void {
 const counterLabels = ['direction', 'reason', 'result'] as const;
 
 /** Adds the metrics of the table of counters. */
-function addPodCounters(register: Registry, agent: Agent): void {
-  for (const [name, help] of Object.entries(metricHelp)) {
-    const own = counters.filter(({ metric }) => metric === name);
+function addPodCounters(register: Registry, agent: AgentServices): void {
+  for (const [name, help] of Object.entries(metricHelpTexts)) {
+    const own = counterDefinitions.filter(({ metric }) => metric === name);
     new Counter({
       name,
       help,
@@ -71,7 +71,7 @@ function addPodCounters(register: Registry, agent: Agent): void {
         this.reset();
         for (const { namespace, pod, sample } of sampledPods(agent))
           for (const counter of own) {
-            const value = counterValue(sample, counter.name);
+            const value = readCounterValue(sample, counter.name);
             // Most reasons never occur: a series for each would be most of the exposition.
             if (value === null || (value === 0n && counter.reason !== undefined)) continue;
             this.inc({ namespace, pod, ...labelsOf(counter) }, Number(value));
@@ -82,14 +82,14 @@ function addPodCounters(register: Registry, agent: Agent): void {
 }
 
 const labelsOf = (
-  counter: (typeof counters)[number],
+  counter: (typeof counterDefinitions)[number],
 ): Partial<Record<(typeof counterLabels)[number], string>> =>
   Object.fromEntries(
     counterLabels.flatMap((label) => (counter[label] === undefined ? [] : [[label, counter[label]]])),
   );
 
 /** Returns the pods of the last sample with their names; none before the first sample. */
-function sampledPods({ sampler, pods }: Agent) {
+function sampledPods({ sampler, pods }: AgentServices) {
   const byNumber = new Map(sampler.latest?.pods.map((sample) => [sample.pod, sample]));
   return pods.summaries().flatMap(({ number, namespace, name }) => {
     const sample = byNumber.get(number);
@@ -98,7 +98,7 @@ function sampledPods({ sampler, pods }: Agent) {
 }
 
 /** Kernel drops are counted since the agent started. There are none where the kernel does not report reasons. */
-function addKernelDrops(register: Registry, { pods, drops }: Agent): void {
+function addKernelDrops(register: Registry, { pods, drops }: AgentServices): void {
   new Counter({
     name: 'podlane_pod_kernel_dropped_packets_total',
     help: 'Packets of the pod that the kernel dropped, including drops by BPF programs, by the kernel’s reason.',
@@ -114,7 +114,7 @@ function addKernelDrops(register: Registry, { pods, drops }: Agent): void {
   });
 }
 
-function addRules(register: Registry, { rules }: Agent): void {
+function addRules(register: Registry, { rules }: AgentServices): void {
   const registers = [register];
   const sets = () => Object.entries({ active: rules.active(), staged: rules.staged() });
   new Gauge({
@@ -133,7 +133,7 @@ function addRules(register: Registry, { rules }: Agent): void {
     registers,
     collect() {
       for (const [set, state] of sets()) {
-        const { rules: _, ...tables } = state?.sizes ?? emptySizes;
+        const { rules: _, ...tables } = state?.sizes ?? emptyRuleSizes;
         for (const [table, size] of Object.entries(tables)) this.set({ set, table }, size);
       }
     },
@@ -157,7 +157,7 @@ function addRules(register: Registry, { rules }: Agent): void {
   });
 }
 
-function addMigrations(register: Registry, { pods }: Agent): void {
+function addMigrations(register: Registry, { pods }: AgentServices): void {
   const ended = new Counter({
     name: 'podlane_migrations_total',
     help: 'Migrations that ended since the agent started, by result.',
@@ -170,7 +170,7 @@ function addMigrations(register: Registry, { pods }: Agent): void {
 }
 
 /** Verdicts are counted since the agent started. The lost count shows how complete the verdict log is. */
-function addVerdicts(register: Registry, { verdicts }: Agent): void {
+function addVerdicts(register: Registry, { verdicts }: AgentServices): void {
   new Counter({
     name: 'podlane_verdicts_total',
     help: 'Verdicts that the BPF programs reported, by verdict.',

@@ -1,19 +1,19 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { listOf } from '../../../contract/list.ts';
-import { migration, migrationPlan, newMigration } from '../../../contract/migration.ts';
+import { createPageSchema } from '../../../contract/list.ts';
+import { migrationPlanSchema, migrationSchema, newMigrationSchema } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podPageQuery, storePage } from '../paging.ts';
-import { podParams } from '../pod-ref.ts';
+import { podPageQuerySchema, toStorePage } from '../paging.ts';
+import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['migrations'];
 
 /** Migrations of single pods. */
 export const migrationRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.post(
       '/pods/:id/migrations',
@@ -23,11 +23,11 @@ export const migrationRoutes =
           description:
             'Returns once the migration is in the journal. The topic `migrations` of the stream reports its steps.',
           tags,
-          params: podParams,
-          body: newMigration,
+          params: podParamsSchema,
+          body: newMigrationSchema,
           response: {
-            200: migrationPlan.describe('The plan; nothing was changed'),
-            202: migration.describe('The migration, running'),
+            200: migrationPlanSchema.describe('The plan; nothing was changed'),
+            202: migrationSchema.describe('The migration, running'),
             ...problemResponses,
           },
         },
@@ -36,7 +36,7 @@ export const migrationRoutes =
         const id = agent.pods.find(params.id);
         const { to, dryRun, recreate } = body;
         if (dryRun) return agent.pods.plan(id, to, recreate);
-        const started = await agent.pods.migrate(id, to, actorOf(headers), recreate);
+        const started = await agent.pods.migrate(id, to, readActor(headers), recreate);
         return reply.code(202).header('location', `/api/v1/migrations/${started.id}`).send(started);
       },
     );
@@ -47,11 +47,11 @@ export const migrationRoutes =
         schema: {
           summary: 'Lists migrations, newest first',
           tags,
-          querystring: podPageQuery,
-          response: { 200: listOf(migration), ...problemResponses },
+          querystring: podPageQuerySchema,
+          response: { 200: createPageSchema(migrationSchema), ...problemResponses },
         },
       },
-      ({ query }) => agent.store.listMigrations(storePage(agent, query)),
+      ({ query }) => agent.store.listMigrations(toStorePage(agent, query)),
     );
 
     app.get(
@@ -61,7 +61,7 @@ export const migrationRoutes =
           summary: 'Returns a migration with its steps',
           tags,
           params: z.object({ id: z.string().max(64) }),
-          response: { 200: migration, ...problemResponses },
+          response: { 200: migrationSchema, ...problemResponses },
         },
       },
       async ({ params: { id } }) => {

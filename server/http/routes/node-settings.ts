@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { nodeSettings } from '../../../contract/settings.ts';
-import type { Agent } from '../agent.ts';
+import { nodeSettingsSchema } from '../../../contract/settings.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['node'];
 
 /** Settings of the node. */
 export const nodeSettingRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/node/settings',
@@ -15,7 +15,7 @@ export const nodeSettingRoutes =
         schema: {
           summary: 'Returns the node settings',
           tags,
-          response: { 200: nodeSettings, ...problemResponses },
+          response: { 200: nodeSettingsSchema, ...problemResponses },
         },
       },
       () => ({ redirect: agent.pods.redirect }),
@@ -27,8 +27,8 @@ export const nodeSettingRoutes =
         schema: {
           summary: 'Changes the node settings; they apply immediately and persist',
           tags,
-          body: nodeSettings,
-          response: { 200: nodeSettings, ...problemResponses },
+          body: nodeSettingsSchema,
+          response: { 200: nodeSettingsSchema, ...problemResponses },
         },
       },
       async ({ body }) => {

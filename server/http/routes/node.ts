@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { node } from '../../../contract/node.ts';
-import type { Agent } from '../agent.ts';
+import { nodeSchema } from '../../../contract/node.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 /** The node that the agent runs on. */
 export const nodeRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/node',
@@ -13,7 +13,7 @@ export const nodeRoutes =
         schema: {
           summary: 'Returns the node: kernel, capabilities, versions',
           tags: ['node'],
-          response: { 200: node, ...problemResponses },
+          response: { 200: nodeSchema, ...problemResponses },
         },
       },
       () => agent.node(),

@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { pod } from '../../../contract/pod.ts';
-import { hookPlacement } from '../../../contract/settings.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import { podSchema } from '../../../contract/pod.ts';
+import { hookPlacementSchema } from '../../../contract/settings.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-ref.ts';
 
 /** The hooks that a pod's programs are attached to. */
-export const podHookRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+export const hookPlacementRoutes =
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.put(
       '/pods/:id/hooks',
@@ -18,12 +18,12 @@ export const podHookRoutes =
             'Moves Podlane’s programs of a netkit device to tcx hooks of its primary, or back to netkit hooks',
           description: 'The device stays. No packet is lost, and none bypasses the programs.',
           tags: ['pods'],
-          params: podParams,
-          body: hookPlacement,
-          response: { 200: pod, ...problemResponses },
+          params: podParamsSchema,
+          body: hookPlacementSchema,
+          response: { 200: podSchema, ...problemResponses },
         },
       },
       ({ params, body, headers }) =>
-        agent.pods.moveHooks(agent.pods.find(params.id), body.to, actorOf(headers)),
+        agent.pods.moveHooks(agent.pods.find(params.id), body.to, readActor(headers)),
     );
   };

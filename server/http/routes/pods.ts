@@ -1,19 +1,19 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { listOf } from '../../../contract/list.ts';
-import { podPath } from '../../../contract/path.ts';
-import { newPod, pod, podSummary } from '../../../contract/pod.ts';
-import { pathTraffic } from '../../counters/path-traffic.ts';
-import type { Agent } from '../agent.ts';
+import { createPageSchema } from '../../../contract/list.ts';
+import { podPathSchema } from '../../../contract/path.ts';
+import { newPodSchema, podSchema, podSummarySchema } from '../../../contract/pod.ts';
+import { computePathTraffic } from '../../counters/path-traffic.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { pageQuery } from '../paging.ts';
-import { podParams } from '../pod-ref.ts';
+import { pageQuerySchema } from '../paging.ts';
+import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['pods'];
 
 /** The pods of the node. */
 export const podRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/pods',
@@ -21,8 +21,8 @@ export const podRoutes =
         schema: {
           summary: 'Lists the pods of the node, newest first',
           tags,
-          querystring: pageQuery,
-          response: { 200: listOf(podSummary), ...problemResponses },
+          querystring: pageQuerySchema,
+          response: { 200: createPageSchema(podSummarySchema), ...problemResponses },
         },
       },
       ({ query: { before, limit } }) => {
@@ -42,8 +42,8 @@ export const podRoutes =
         schema: {
           summary: 'Returns a pod with its device, the programs on it, its routes and neighbors',
           tags,
-          params: podParams,
-          response: { 200: pod, ...problemResponses },
+          params: podParamsSchema,
+          response: { 200: podSchema, ...problemResponses },
         },
       },
       ({ params }) => agent.pods.describe(agent.pods.find(params.id)),
@@ -55,8 +55,8 @@ export const podRoutes =
         schema: {
           summary: 'Returns the path of a packet that leaves the pod, hop by hop',
           tags,
-          params: podParams,
-          response: { 200: podPath, ...problemResponses },
+          params: podParamsSchema,
+          response: { 200: podPathSchema, ...problemResponses },
         },
       },
       async ({ params }) => {
@@ -65,7 +65,7 @@ export const podRoutes =
         const { previous, latest } = agent.sampler;
         const number = agent.pods.summaries().find((each) => each.id === id)?.number;
         const traffic =
-          previous && latest && number !== undefined ? pathTraffic(previous, latest, number) : null;
+          previous && latest && number !== undefined ? computePathTraffic(previous, latest, number) : null;
         return { ...path, traffic };
       },
     );
@@ -76,8 +76,8 @@ export const podRoutes =
         schema: {
           summary: 'Attaches a pod: gives its network namespace a device',
           tags,
-          body: newPod,
-          response: { 201: pod, ...problemResponses },
+          body: newPodSchema,
+          response: { 201: podSchema, ...problemResponses },
         },
       },
       async ({ body }, reply) => {
@@ -92,7 +92,7 @@ export const podRoutes =
         schema: {
           summary: 'Detaches a pod: removes its device and keeps its network namespace',
           tags,
-          params: podParams,
+          params: podParamsSchema,
           response: { 204: z.null().describe('Detached'), ...problemResponses },
         },
       },

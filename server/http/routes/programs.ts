@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
-  bpfLinkList,
-  program,
-  programInstructions,
-  programList,
-  programStatistics,
-  statisticsChoice,
+  bpfLinkListSchema,
+  bpfProgramSchema,
+  programInstructionsSchema,
+  programListSchema,
+  programStatisticsSchema,
+  runStatisticsSettingSchema,
 } from '../../../contract/program.ts';
-import type { Agent } from '../agent.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['programs'];
@@ -16,7 +16,7 @@ const params = z.object({ id: z.coerce.number().int().min(1).max(0xffff_ffff) })
 
 /** All BPF programs and links of the node, foreign ones included. */
 export const programRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/programs',
@@ -25,7 +25,7 @@ export const programRoutes =
           summary: 'Lists all BPF programs of the node with their cost and attach points, Podlane’s first',
           description: 'Enables BPF run-time statistics for 30 s.',
           tags,
-          response: { 200: programList, ...problemResponses },
+          response: { 200: programListSchema, ...problemResponses },
         },
       },
       () => agent.programs.list(),
@@ -38,8 +38,8 @@ export const programRoutes =
           summary:
             'Sets whether BPF run-time statistics are always enabled, or only while a client reads them',
           tags,
-          body: statisticsChoice,
-          response: { 200: programStatistics, ...problemResponses },
+          body: runStatisticsSettingSchema,
+          response: { 200: programStatisticsSchema, ...problemResponses },
         },
       },
       ({ body }) => agent.programs.chooseStatistics(body.always),
@@ -52,7 +52,7 @@ export const programRoutes =
           summary: 'Returns a BPF program with its attach points',
           tags,
           params,
-          response: { 200: program, ...problemResponses },
+          response: { 200: bpfProgramSchema, ...problemResponses },
         },
       },
       ({ params: { id } }) => agent.programs.get(id),
@@ -65,7 +65,7 @@ export const programRoutes =
           summary: 'Returns the translated instructions of a program, with source lines where BTF has them',
           tags,
           params,
-          response: { 200: programInstructions, ...problemResponses },
+          response: { 200: programInstructionsSchema, ...problemResponses },
         },
       },
       ({ params: { id } }) => agent.programs.instructions(id),
@@ -77,7 +77,7 @@ export const programRoutes =
         schema: {
           summary: 'Lists all BPF links of the node with their programs, targets and owners',
           tags,
-          response: { 200: bpfLinkList, ...problemResponses },
+          response: { 200: bpfLinkListSchema, ...problemResponses },
         },
       },
       async () => ({ items: await agent.programs.links() }),

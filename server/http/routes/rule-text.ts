@@ -1,11 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { activeRules, importedRules, rulesPlan, stagedRulesResponse } from '../../../contract/rules.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import {
+  activeRulesSchema,
+  importedRulesSchema,
+  rulesPlanSchema,
+  stagedRulesResponseSchema,
+} from '../../../contract/rules.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { ifMatch } from '../precondition.ts';
+import { parseIfMatch } from '../precondition.ts';
 
 const tags = ['rules'];
 /** Enough for 10,000 rules of a few lines each. */
@@ -14,7 +19,7 @@ const textTypes = ['application/yaml', 'application/json'];
 const textHint =
   'YAML or JSON of a rule set (schema RuleSet), or NetworkPolicies of networking.k8s.io/v1. If-Match takes the ETag that the change was made from; with an older one the change is rejected as `rules_changed`.';
 
-export const comment = z
+export const ruleCommentSchema = z
   .string()
   .max(500)
   .optional()
@@ -22,7 +27,7 @@ export const comment = z
 
 /** Routes whose body is the text of rules. */
 export const ruleTextRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     acceptText(app);
 
@@ -42,15 +47,15 @@ export const ruleTextRoutes =
               .max(400)
               .optional()
               .describe('dry run only: name of a rule to return with its entries'),
-            comment,
+            comment: ruleCommentSchema,
           }),
-          response: { 200: z.union([activeRules, rulesPlan]), ...problemResponses },
+          response: { 200: z.union([activeRulesSchema, rulesPlanSchema]), ...problemResponses },
         },
       },
       async (request, reply) => {
         const { body, query } = request;
         if (query.dryRun === 'true') return sendWithEtag(reply, await agent.rules.plan(body, query.rule));
-        return sendWithEtag(reply, await agent.rules.apply(body, changeOf(request, query.comment)));
+        return sendWithEtag(reply, await agent.rules.apply(body, readChangeMetadata(request, query.comment)));
       },
     );
 
@@ -63,10 +68,11 @@ export const ruleTextRoutes =
           tags,
           consumes: textTypes,
           body: z.string(),
-          response: { 200: stagedRulesResponse, ...problemResponses },
+          response: { 200: stagedRulesResponseSchema, ...problemResponses },
         },
       },
-      async (request, reply) => sendStaged(reply, await agent.rules.stage(request.body, changeOf(request))),
+      async (request, reply) =>
+        sendStagedRules(reply, await agent.rules.stage(request.body, readChangeMetadata(request))),
     );
 
     app.post(
@@ -78,7 +84,7 @@ export const ruleTextRoutes =
           tags,
           consumes: textTypes,
           body: z.string(),
-          response: { 200: importedRules, ...problemResponses },
+          response: { 200: importedRulesSchema, ...problemResponses },
         },
       },
       async ({ body }, reply) => sendWithEtag(reply, await agent.rules.import(body)),
@@ -98,10 +104,10 @@ function acceptText(app: App): void {
 }
 
 /** Reads author, reason and precondition of a change of the rules. */
-export const changeOf = ({ headers }: FastifyRequest, comment?: string) => ({
-  actor: actorOf(headers),
+export const readChangeMetadata = ({ headers }: FastifyRequest, comment?: string) => ({
+  actor: readActor(headers),
   comment,
-  precondition: ifMatch(headers['if-match']),
+  precondition: parseIfMatch(headers['if-match']),
 });
 
 /** Sends a response with its ETag, without validating it: the agent built it from validated rules, which may be many. */
@@ -111,7 +117,7 @@ export function sendWithEtag<T extends object>(reply: FastifyReply, answer: T): 
   return answer;
 }
 
-export function sendStaged<T extends { etag: string }>(
+export function sendStagedRules<T extends { etag: string }>(
   reply: FastifyReply,
   staged: T | null,
 ): { staged: T | null } {

@@ -1,27 +1,33 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { listOf } from '../../../contract/list.ts';
+import { createPageSchema } from '../../../contract/list.ts';
 import {
-  activeRules,
-  explainRequest,
-  explanation,
-  ruleEntries,
-  ruleSetName,
-  ruleStatistics,
-  ruleVersion,
-  ruleVersionText,
-  ruleView,
-  stagedRulesResponse,
+  activeRulesSchema,
+  explainRequestSchema,
+  explanationSchema,
+  ruleEntriesSchema,
+  ruleSetNameSchema,
+  ruleStatisticsSchema,
+  ruleVersionSchema,
+  ruleVersionTextSchema,
+  ruleViewSchema,
+  stagedRulesResponseSchema,
 } from '../../../contract/rules.ts';
-import type { Agent } from '../agent.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { pageQuery } from '../paging.ts';
+import { pageQuerySchema } from '../paging.ts';
 import { resolvePodId } from '../pod-ref.ts';
-import { changeOf, comment, ruleTextRoutes, sendStaged, sendWithEtag } from './rule-text.ts';
+import {
+  readChangeMetadata,
+  ruleCommentSchema,
+  ruleTextRoutes,
+  sendStagedRules,
+  sendWithEtag,
+} from './rule-text.ts';
 
 const tags = ['rules'];
 
-const set = ruleSetName.default('active');
+const set = ruleSetNameSchema.default('active');
 const numberParam = z.object({
   number: z.coerce
     .number()
@@ -29,11 +35,11 @@ const numberParam = z.object({
     .min(1)
     .max(2 ** 31),
 });
-const changed = { 200: activeRules, ...problemResponses };
+const changed = { 200: activeRulesSchema, ...problemResponses };
 
 /** Routes of the access rules: active and staged rules, versions, and their entries in the kernel. */
 export const ruleRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/rules',
@@ -53,12 +59,12 @@ export const ruleRoutes =
         schema: {
           summary: 'Removes the active rules: all traffic is allowed',
           tags,
-          querystring: z.object({ comment }),
+          querystring: z.object({ comment: ruleCommentSchema }),
           response: changed,
         },
       },
       async (request, reply) =>
-        sendWithEtag(reply, await agent.rules.remove(changeOf(request, request.query.comment))),
+        sendWithEtag(reply, await agent.rules.remove(readChangeMetadata(request, request.query.comment))),
     );
 
     app.get(
@@ -88,10 +94,10 @@ export const ruleRoutes =
         schema: {
           summary: 'Returns the staged rules, which are evaluated beside the active ones and not enforced',
           tags,
-          response: { 200: stagedRulesResponse, ...problemResponses },
+          response: { 200: stagedRulesResponseSchema, ...problemResponses },
         },
       },
-      (_, reply) => sendStaged(reply, agent.rules.staged()),
+      (_, reply) => sendStagedRules(reply, agent.rules.staged()),
     );
 
     app.delete(
@@ -104,7 +110,7 @@ export const ruleRoutes =
         },
       },
       async (request, reply) => {
-        await agent.rules.discardStaged(changeOf(request));
+        await agent.rules.discardStaged(readChangeMetadata(request));
         return reply.code(204).send(null);
       },
     );
@@ -117,12 +123,15 @@ export const ruleRoutes =
           description:
             'Rejected with `rules_changed` when another version is active than when the rules were staged.',
           tags,
-          querystring: z.object({ comment }),
+          querystring: z.object({ comment: ruleCommentSchema }),
           response: changed,
         },
       },
       async (request, reply) =>
-        sendWithEtag(reply, await agent.rules.applyStaged(changeOf(request, request.query.comment))),
+        sendWithEtag(
+          reply,
+          await agent.rules.applyStaged(readChangeMetadata(request, request.query.comment)),
+        ),
     );
 
     app.get(
@@ -131,8 +140,8 @@ export const ruleRoutes =
         schema: {
           summary: 'Lists versions of the rules, newest first',
           tags,
-          querystring: pageQuery,
-          response: { 200: listOf(ruleVersion), ...problemResponses },
+          querystring: pageQuerySchema,
+          response: { 200: createPageSchema(ruleVersionSchema), ...problemResponses },
         },
       },
       ({ query }) => agent.rules.versions(query),
@@ -145,7 +154,7 @@ export const ruleRoutes =
           summary: 'Returns a version with its text',
           tags,
           params: numberParam,
-          response: { 200: ruleVersionText, ...problemResponses },
+          response: { 200: ruleVersionTextSchema, ...problemResponses },
         },
       },
       async ({ params }, reply) => sendWithEtag(reply, await agent.rules.version(params.number)),
@@ -158,7 +167,7 @@ export const ruleRoutes =
           summary: 'Rolls back to a version: applies it again, as a new one',
           tags,
           params: numberParam,
-          querystring: z.object({ comment }),
+          querystring: z.object({ comment: ruleCommentSchema }),
           response: changed,
         },
       },
@@ -166,7 +175,7 @@ export const ruleRoutes =
         const { params, query } = request;
         return sendWithEtag(
           reply,
-          await agent.rules.rollBack(params.number, changeOf(request, query.comment)),
+          await agent.rules.rollBack(params.number, readChangeMetadata(request, query.comment)),
         );
       },
     );
@@ -191,7 +200,7 @@ export const ruleRoutes =
               .default('0'),
             limit: z.coerce.number().int().min(1).max(500).default(100),
           }),
-          response: { 200: ruleEntries, ...problemResponses },
+          response: { 200: ruleEntriesSchema, ...problemResponses },
         },
       },
       ({ query: { set, rule, pod, cursor, limit } }) =>
@@ -210,7 +219,7 @@ export const ruleRoutes =
           summary: 'Counts pods, entries and packets of each rule',
           tags,
           querystring: z.object({ set }),
-          response: { 200: ruleStatistics, ...problemResponses },
+          response: { 200: ruleStatisticsSchema, ...problemResponses },
         },
       },
       ({ query }) => agent.rules.queries.statistics(query.set),
@@ -224,8 +233,8 @@ export const ruleRoutes =
           summary:
             'Evaluates the first packet of a connection: verdict, deciding rule, look-ups, and shadowed rules',
           tags,
-          body: explainRequest,
-          response: { 200: explanation, ...problemResponses },
+          body: explainRequestSchema,
+          response: { 200: explanationSchema, ...problemResponses },
         },
       },
       ({ body }) => agent.rules.queries.explain(body),
@@ -239,7 +248,7 @@ export const ruleRoutes =
           tags,
           params: z.object({ name: z.string().max(400) }),
           querystring: z.object({ set }),
-          response: { 200: ruleView, ...problemResponses },
+          response: { 200: ruleViewSchema, ...problemResponses },
         },
       },
       ({ params, query }) => agent.rules.queries.rule(query.set, params.name),

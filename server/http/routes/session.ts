@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { session } from '../../../contract/session.ts';
-import { actorOf } from '../actor.ts';
+import { sessionSchema } from '../../../contract/session.ts';
+import { readActor } from '../actor.ts';
 import { problemResponses } from '../openapi.ts';
-import { roleOf } from '../role.ts';
+import { readRole } from '../role.ts';
 
 /** The caller's session. */
 export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
@@ -12,12 +12,12 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
       schema: {
         summary: 'Returns the caller’s actor, which events name, and role',
         tags: ['node'],
-        response: { 200: session, ...problemResponses },
+        response: { 200: sessionSchema, ...problemResponses },
       },
     },
     ({ headers }) => ({
-      actor: actorOf(headers),
-      role: roleOf(headers),
+      actor: readActor(headers),
+      role: readRole(headers),
     }),
   );
 };

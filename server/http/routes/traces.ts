@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { listOf } from '../../../contract/list.ts';
-import { newTrace, trace, traceSummary } from '../../../contract/trace.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import { createPageSchema } from '../../../contract/list.ts';
+import { newTraceSchema, traceSchema, traceSummarySchema } from '../../../contract/trace.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['trace'];
@@ -11,7 +11,7 @@ const params = z.object({ id: z.string().max(64) });
 
 /** Live traces of a pod's packets. */
 export const traceRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.post(
       '/traces',
@@ -21,12 +21,12 @@ export const traceRoutes =
           description:
             'Responds once the BPF programs report packets. The trace and the stream topic `trace` have the packets. At most 4 traces run at a time. Observations of a packet are matched by headers that do not change on its path: addresses, ports, identification, sequence numbers, length.',
           tags,
-          body: newTrace,
-          response: { 201: trace, ...problemResponses },
+          body: newTraceSchema,
+          response: { 201: traceSchema, ...problemResponses },
         },
       },
       async ({ body, headers }, reply) => {
-        const started = await agent.traces.start(body, actorOf(headers));
+        const started = await agent.traces.start(body, readActor(headers));
         return reply.code(201).header('location', `/api/v1/traces/${started.id}`).send(started);
       },
     );
@@ -37,7 +37,7 @@ export const traceRoutes =
         schema: {
           summary: 'Lists running and recently ended traces, newest first',
           tags,
-          response: { 200: listOf(traceSummary), ...problemResponses },
+          response: { 200: createPageSchema(traceSummarySchema), ...problemResponses },
         },
       },
       () => ({ items: agent.traces.list(), next: null }),
@@ -50,7 +50,7 @@ export const traceRoutes =
           summary: 'Returns a trace with its packets',
           tags,
           params,
-          response: { 200: trace, ...problemResponses },
+          response: { 200: traceSchema, ...problemResponses },
         },
       },
       ({ params: { id } }) => agent.traces.get(id),
@@ -63,7 +63,7 @@ export const traceRoutes =
           summary: 'Stops a trace; its packets stay available for a while',
           tags,
           params,
-          response: { 200: trace, ...problemResponses },
+          response: { 200: traceSchema, ...problemResponses },
         },
       },
       ({ params: { id } }) => agent.traces.stop(id),

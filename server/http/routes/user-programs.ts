@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { newUserProgram, userProgram } from '../../../contract/build.ts';
-import { actorOf } from '../actor.ts';
-import type { Agent } from '../agent.ts';
+import { newUserProgramSchema, userProgramSchema } from '../../../contract/build.ts';
+import { readActor } from '../actor.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParams } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['programs'];
 /** Only admins choose the code that runs in the kernel. */
@@ -12,7 +12,7 @@ const config = { role: 'admin' } as const;
 
 /** User programs: BPF programs that users attach to pods, next to Podlane's. */
 export const userProgramRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/pods/:id/programs',
@@ -20,8 +20,8 @@ export const userProgramRoutes =
         schema: {
           summary: 'Lists the user programs of a pod',
           tags,
-          params: podParams,
-          response: { 200: z.object({ items: z.array(userProgram) }), ...problemResponses },
+          params: podParamsSchema,
+          response: { 200: z.object({ items: z.array(userProgramSchema) }), ...problemResponses },
         },
       },
       async ({ params }) => ({ items: await agent.userPrograms.list(agent.pods.find(params.id)) }),
@@ -37,14 +37,14 @@ export const userProgramRoutes =
           description:
             'The program survives restarts of the agent, moves along in migrations and is removed with the pod. It does not share maps.',
           tags,
-          params: podParams,
-          body: newUserProgram,
-          response: { 201: userProgram, ...problemResponses },
+          params: podParamsSchema,
+          body: newUserProgramSchema,
+          response: { 201: userProgramSchema, ...problemResponses },
         },
       },
       async ({ params, body, headers }, reply) => {
         const id = agent.pods.find(params.id);
-        const attached = await agent.userPrograms.attach(id, body, actorOf(headers));
+        const attached = await agent.userPrograms.attach(id, body, readActor(headers));
         return reply
           .code(201)
           .header('location', `/api/v1/pods/${id}/programs/${attached.number}`)
@@ -59,13 +59,13 @@ export const userProgramRoutes =
         schema: {
           summary: 'Detaches a user program from the pod and removes its maps',
           tags,
-          params: podParams.extend({ number: z.coerce.number().int().min(1).max(99) }),
+          params: podParamsSchema.extend({ number: z.coerce.number().int().min(1).max(99) }),
           response: { 204: z.null().describe('Detached'), ...problemResponses },
         },
       },
       async ({ params, headers }, reply) => {
         const id = agent.pods.find(params.id);
-        await agent.userPrograms.detach(id, params.number, actorOf(headers));
+        await agent.userPrograms.detach(id, params.number, readActor(headers));
         return reply.code(204).send(null);
       },
     );

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Verdict } from '../../../contract/verdict.ts';
-import { verdictList, verdictListQuery, verdictQuery } from '../../../contract/verdict.ts';
-import type { Agent } from '../agent.ts';
+import { verdictListQuerySchema, verdictListSchema, verdictQuerySchema } from '../../../contract/verdict.ts';
+import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['verdicts'];
@@ -13,7 +13,7 @@ const linesAtOnce = 500;
 
 /** Verdicts on packets that the BPF programs dropped or logged. */
 export const verdictRoutes =
-  (agent: Agent): FastifyPluginAsyncZod =>
+  (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
       '/verdicts',
@@ -23,8 +23,8 @@ export const verdictRoutes =
           description:
             'Sampled: events are rate-limited per pod, and the log keeps the most recent. `losses` counts what is missing. The stream topic `verdicts` has new ones.',
           tags,
-          querystring: verdictListQuery,
-          response: { 200: verdictList, ...problemResponses },
+          querystring: verdictListQuerySchema,
+          response: { 200: verdictListSchema, ...problemResponses },
         },
       },
       ({ query }) => agent.verdicts.page(query),
@@ -36,7 +36,7 @@ export const verdictRoutes =
         schema: {
           summary: 'Exports the matching part of the log as JSON lines, oldest first',
           tags,
-          querystring: verdictQuery,
+          querystring: verdictQuerySchema,
           response: {
             200: {
               description: 'One verdict per line',

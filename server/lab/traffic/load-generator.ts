@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Flow, loadFactor, serverPort } from '../flows.ts';
+import { computeLoadFactor, type LabFlow, labServerPort } from '../flows.ts';
 import { shortClient } from './short-connection-client.ts';
 import { tcpClient } from './tcp-client.ts';
 import {
@@ -11,7 +11,7 @@ import {
 import { udpClient } from './udp-client.ts';
 
 /** A flow with its index in `labFlows` and the address of its server. */
-export type AddressedFlow = Flow & { index: number; address: string };
+export type AddressedFlow = LabFlow & { index: number; address: string };
 
 /** A client with its flow and the number of requests that are due, a fraction included. */
 interface PacedClient {
@@ -66,7 +66,7 @@ export class LoadGenerator {
   #pace(paced: PacedClient, passed: number, elapsed: number): void {
     const { client, flow } = paced;
     client.check();
-    const more = (flow.rate * this.rate * loadFactor(flow.index, elapsed / 1000) * passed) / 1000;
+    const more = (flow.rate * this.rate * computeLoadFactor(flow.index, elapsed / 1000) * passed) / 1000;
     paced.due = client.joined ? Math.min(paced.due + more, dueLimit(flow)) : 1;
     while (paced.due >= 1 && client.send()) paced.due--;
   }
@@ -78,10 +78,10 @@ export class LoadGenerator {
 }
 
 /** Limits the requests that are due at once, so that a client that was blocked does not catch up in a burst. */
-const dueLimit = (flow: Flow): number => (flow.type === 'burst' ? 1 : 4);
+const dueLimit = (flow: LabFlow): number => (flow.type === 'burst' ? 1 : 4);
 
 function clientOf(flow: AddressedFlow, counts: RequestCounts, clock: ClientOptions['clock']): TrafficClient {
-  const options: ClientOptions = { ...flow, port: serverPort, counts, clock };
+  const options: ClientOptions = { ...flow, port: labServerPort, counts, clock };
   if (flow.type === 'tcp') return tcpClient(options);
   if (flow.type === 'short') return shortClient(options);
   return udpClient(options, { burst: flow.type === 'burst' });

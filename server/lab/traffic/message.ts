@@ -12,23 +12,23 @@ import { crc32 } from 'node:zlib';
  * | 12 | u32 | bytes of the requested reply; 0 in a reply |
  * | 16 | | payload |
  */
-export const headerBytes = 16;
+export const messageHeaderSize = 16;
 
 /** Longer messages count as damaged. */
-export const maxBytes = 65536;
+export const maxMessageSize = 65536;
 
-export interface Message {
+export interface TrafficMessage {
   id: number;
   reply: number;
   bytes: number;
 }
 
-const noise = randomFillSync(Buffer.alloc(maxBytes + 4096));
+const noise = randomFillSync(Buffer.alloc(maxMessageSize + 4096));
 
 /** Encodes a message of `bytes` bytes (at least the header), with a payload that differs by id. */
-export function encodeMessage(id: number, bytes: number, reply: number): Buffer {
+export function encodeTrafficMessage(id: number, bytes: number, reply: number): Buffer {
   const message = Buffer.allocUnsafe(bytes);
-  noise.copy(message, headerBytes, id % 4096, (id % 4096) + bytes - headerBytes);
+  noise.copy(message, messageHeaderSize, id % 4096, (id % 4096) + bytes - messageHeaderSize);
   message.writeUInt32LE(bytes, 0);
   message.writeUInt32LE(id, 8);
   message.writeUInt32LE(reply, 12);
@@ -37,11 +37,11 @@ export function encodeMessage(id: number, bytes: number, reply: number): Buffer 
 }
 
 /** Decodes one message. @returns null when its length or checksum is wrong */
-export function decodeMessage(message: Buffer): Message | null {
-  if (message.length < headerBytes || message.readUInt32LE(0) !== message.length) return null;
+export function decodeTrafficMessage(message: Buffer): TrafficMessage | null {
+  if (message.length < messageHeaderSize || message.readUInt32LE(0) !== message.length) return null;
   if (message.readUInt32LE(4) !== crc32(message.subarray(8))) return null;
   const reply = message.readUInt32LE(12);
-  if (reply > maxBytes || (reply > 0 && reply < headerBytes)) return null;
+  if (reply > maxMessageSize || (reply > 0 && reply < messageHeaderSize)) return null;
   return { id: message.readUInt32LE(8), reply, bytes: message.length };
 }
 
@@ -50,16 +50,16 @@ export function decodeMessage(message: Buffer): Message | null {
  * @returns a function that takes the next chunk and returns the messages that it completes; null for a damaged message,
  * after which the stream cannot be decoded
  */
-export function messageSplitter(): (chunk: Buffer) => (Message | null)[] {
+export function createMessageSplitter(): (chunk: Buffer) => (TrafficMessage | null)[] {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const messages: (Message | null)[] = [];
+    const messages: (TrafficMessage | null)[] = [];
     while (rest.length >= 4) {
       const bytes = rest.readUInt32LE(0);
-      if (bytes < headerBytes || bytes > maxBytes) return [...messages, null];
+      if (bytes < messageHeaderSize || bytes > maxMessageSize) return [...messages, null];
       if (rest.length < bytes) break;
-      messages.push(decodeMessage(rest.subarray(0, bytes)));
+      messages.push(decodeTrafficMessage(rest.subarray(0, bytes)));
       rest = rest.subarray(bytes);
     }
     return messages;

@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { decodeMessage, encodeMessage, messageSplitter } from './message.ts';
-import { socketMemory } from './udp-client.ts';
+import { decodeTrafficMessage, encodeTrafficMessage, createMessageSplitter } from './message.ts';
+import { socketBufferSize } from './udp-client.ts';
 
 /** Starts a TCP and a UDP server at `address`. @returns a function that stops both; call it after the clients have stopped */
-export async function startServers(address: string, port: number): Promise<() => void> {
+export async function startTrafficServers(address: string, port: number): Promise<() => void> {
   const [stopTcp, stopUdp] = await Promise.all([
     startTcpServer(address, port),
     startUdpServer(address, port),
@@ -19,14 +19,14 @@ export async function startServers(address: string, port: number): Promise<() =>
 async function startTcpServer(address: string, port: number): Promise<() => void> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
-    const split = messageSplitter();
+    const split = createMessageSplitter();
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => {
       for (const message of split(chunk)) {
         if (message === null || message.reply === 0) return socket.destroy();
-        socket.write(encodeMessage(message.id, message.reply, 0));
+        socket.write(encodeTrafficMessage(message.id, message.reply, 0));
       }
     });
   });
@@ -42,15 +42,15 @@ async function startUdpServer(address: string, port: number): Promise<() => void
   // Addresses are numeric: skipping the resolver saves a tick per datagram.
   const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
   socket.on('message', (bytes, from) => {
-    const message = decodeMessage(bytes);
+    const message = decodeTrafficMessage(bytes);
     if (message !== null && message.reply > 0)
-      socket.send(encodeMessage(message.id, message.reply, 0), from.port, from.address, () => {});
+      socket.send(encodeTrafficMessage(message.id, message.reply, 0), from.port, from.address, () => {});
   });
   const listening = once(socket, 'listening');
   socket.bind(port, address);
   await listening;
   socket.on('error', () => {});
-  socket.setRecvBufferSize(socketMemory);
-  socket.setSendBufferSize(socketMemory);
+  socket.setRecvBufferSize(socketBufferSize);
+  socket.setSendBufferSize(socketBufferSize);
   return () => socket.close();
 }

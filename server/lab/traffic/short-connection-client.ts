@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
-import { encodeMessage, messageSplitter } from './message.ts';
-import { type ClientOptions, responseTimeoutMs, type TrafficClient } from './traffic-client.ts';
+import { encodeTrafficMessage, createMessageSplitter } from './message.ts';
+import { type TrafficClientOptions, responseTimeoutMs, type TrafficClient } from './traffic-client.ts';
 
 /** Maximum number of open connections. */
 const maxConnections = 8;
 
 /** Sends one request per connection: connect, request, reply, close. */
-export function shortClient({ address, port, request, reply, counts, clock }: ClientOptions): TrafficClient {
+export function createShortConnectionClient({ address, port, request, reply, counts, clock }: TrafficClientOptions): TrafficClient {
   const pending = new Map<number, { since: number; end(ok: boolean): void }>();
   let id = 0;
   let joined = false;
@@ -17,7 +17,7 @@ export function shortClient({ address, port, request, reply, counts, clock }: Cl
       if (closed || pending.size >= (joined ? maxConnections : 1)) return false;
       id = (id + 1) >>> 0;
       const requestId = id;
-      const split = messageSplitter();
+      const split = createMessageSplitter();
       const socket = connect({ host: address, port, noDelay: true });
       const end = (ok: boolean) => {
         if (!pending.delete(requestId)) return;
@@ -31,7 +31,7 @@ export function shortClient({ address, port, request, reply, counts, clock }: Cl
         }
       };
       pending.set(requestId, { since: clock.now, end });
-      socket.on('connect', () => socket.write(encodeMessage(requestId, request, reply)));
+      socket.on('connect', () => socket.write(encodeTrafficMessage(requestId, request, reply)));
       socket.on('data', (chunk) => {
         for (const message of split(chunk))
           end(message !== null && message.id === requestId && message.bytes === reply);

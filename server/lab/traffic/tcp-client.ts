@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net';
-import { encodeMessage, messageSplitter } from './message.ts';
-import { type ClientOptions, responseTimeoutMs, retryDelayMs, type TrafficClient } from './traffic-client.ts';
+import { encodeTrafficMessage, createMessageSplitter } from './message.ts';
+import { type TrafficClientOptions, responseTimeoutMs, reconnectDelayMs, type TrafficClient } from './traffic-client.ts';
 
 /** Connections that a flow keeps open; each has at most one pending request. */
 const connections = 3;
 
 /** Sends requests on connections that stay open. A broken connection counts as a failure and is opened again. */
-export function tcpClient(options: ClientOptions): TrafficClient {
+export function createTcpClient(options: TrafficClientOptions): TrafficClient {
   const pool = Array.from({ length: connections }, () => keptConnection(options));
   let next = 0;
   return {
@@ -29,16 +29,16 @@ export function tcpClient(options: ClientOptions): TrafficClient {
   };
 }
 
-function keptConnection({ address, port, request, reply, counts, clock }: ClientOptions): TrafficClient {
+function keptConnection({ address, port, request, reply, counts, clock }: TrafficClientOptions): TrafficClient {
   let socket: Socket | null = null;
   let state: 'connecting' | 'open' | 'broken' | 'closed' = 'broken';
-  let since = clock.now - retryDelayMs;
+  let since = clock.now - reconnectDelayMs;
   let id = 0;
   let pendingId: number | null = null;
   let joined = false;
 
   function open() {
-    const split = messageSplitter();
+    const split = createMessageSplitter();
     const opening = connect({ host: address, port, noDelay: true });
     socket = opening;
     state = 'connecting';
@@ -75,12 +75,12 @@ function keptConnection({ address, port, request, reply, counts, clock }: Client
       id = (id + 1) >>> 0;
       pendingId = id;
       since = clock.now;
-      socket?.write(encodeMessage(id, request, reply));
+      socket?.write(encodeTrafficMessage(id, request, reply));
       return true;
     },
     check() {
       const waited = clock.now - since;
-      if (state === 'broken' && waited >= retryDelayMs) open();
+      if (state === 'broken' && waited >= reconnectDelayMs) open();
       else if (socket && (state === 'connecting' || pendingId !== null) && waited > responseTimeoutMs.tcp)
         fail(socket);
     },

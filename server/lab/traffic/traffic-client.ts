@@ -9,10 +9,10 @@ export interface RequestCounts {
 const fields = ['ok', 'failed', 'reconnects'] as const;
 
 /** Bytes of shared memory that the counts of a pod occupy. */
-export const countsBytes = fields.length * 8;
+export const requestCountsSize = fields.length * 8;
 
 /** Returns the counts in `memory`: whole numbers below 2^53, written as 8 bytes at once, so that no read is torn. */
-export function sharedCounts(memory: SharedArrayBuffer): RequestCounts {
+export function openSharedRequestCounts(memory: SharedArrayBuffer): RequestCounts {
   const cells = new Float64Array(memory);
   const counts = {} as RequestCounts;
   for (const [index, field] of fields.entries())
@@ -30,13 +30,13 @@ export function sharedCounts(memory: SharedArrayBuffer): RequestCounts {
  * Milliseconds in which this thread could run. After a time without CPU, replies are waiting that arrived in time, so a
  * gap between two ticks counts as at most `maxTickMs`, and a late wake-up fails no request.
  */
-export interface WorkClock {
+export interface TrafficClock {
   now: number;
 }
 const maxTickMs = 500;
 
 /** Advances the clock by `since` milliseconds, at most by `maxTickMs`. */
-export function advanceClock(clock: WorkClock, since: number): void {
+export function advanceTrafficClock(clock: TrafficClock, since: number): void {
   clock.now += Math.min(since, maxTickMs);
 }
 
@@ -47,7 +47,7 @@ export function advanceClock(clock: WorkClock, since: number): void {
 export const responseTimeoutMs = { tcp: 6000, udp: 6000 } as const;
 
 /** Milliseconds before a broken connection is opened again. */
-export const retryDelayMs = 500;
+export const reconnectDelayMs = 500;
 
 /** A client of a pod: sends requests to one server and counts replies and failures. */
 export interface TrafficClient {
@@ -63,11 +63,11 @@ export interface TrafficClient {
   close(): void;
 }
 
-export interface ClientOptions {
+export interface TrafficClientOptions {
   address: string;
   port: number;
   request: number;
   reply: number;
   counts: RequestCounts;
-  clock: WorkClock;
+  clock: TrafficClock;
 }

@@ -1,19 +1,19 @@
 import type { MessagePort } from 'node:worker_threads';
-import { serverPort } from '../flows.ts';
+import { labServerPort } from '../flows.ts';
 import { enterNetns } from './enter-netns.ts';
 import { type AddressedFlow, LoadGenerator } from './load-generator.ts';
-import { startServers } from './servers.ts';
-import { sharedCounts } from './traffic-client.ts';
+import { startTrafficServers } from './servers.ts';
+import { openSharedRequestCounts } from './traffic-client.ts';
 
 /** Start parameters of a thread. `flows` are those of which its pod is the client. */
-export interface ThreadData {
+export interface TrafficThreadData {
   netns: string;
   address: string;
   flows: AddressedFlow[];
   counts: SharedArrayBuffer;
 }
 
-export type ToThread =
+export type TrafficThreadCommand =
   | { type: 'serve' }
   | { type: 'start' }
   /** Factor of the full load. */
@@ -23,21 +23,21 @@ export type ToThread =
   | { type: 'end' };
 
 /** `joined`: every client has a reply. `drained`: every client has closed its sockets. */
-export type FromThread = { type: 'serving' | 'joined' | 'drained' };
+export type TrafficThreadEvent = { type: 'serving' | 'joined' | 'drained' };
 
 /** Runs a pod's servers and clients in this thread, which enters the pod's network namespace. */
-export function runTrafficThread(main: MessagePort, { netns, address, flows, counts }: ThreadData): void {
+export function runTrafficThread(main: MessagePort, { netns, address, flows, counts }: TrafficThreadData): void {
   enterNetns(netns);
-  const report = (type: FromThread['type']) => main.postMessage({ type } satisfies FromThread);
+  const report = (type: TrafficThreadEvent['type']) => main.postMessage({ type } satisfies TrafficThreadEvent);
   const load = new LoadGenerator();
   let stopServing = () => {};
-  main.on('message', async (message: ToThread) => {
+  main.on('message', async (message: TrafficThreadCommand) => {
     switch (message.type) {
       case 'serve':
-        stopServing = await startServers(address, serverPort);
+        stopServing = await startTrafficServers(address, labServerPort);
         return report('serving');
       case 'start':
-        return load.start(flows, sharedCounts(counts), () => report('joined'));
+        return load.start(flows, openSharedRequestCounts(counts), () => report('joined'));
       case 'rate':
         load.rate = message.rate;
         return;

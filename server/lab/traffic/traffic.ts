@@ -2,18 +2,18 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
 import { labFlows } from '../flows.ts';
-import { adjustRate } from './adjust-rate.ts';
-import { countsBytes, type RequestCounts, sharedCounts } from './traffic-client.ts';
-import type { FromThread, ThreadData, ToThread } from './traffic-thread.ts';
+import { adjustLoadRate } from './adjust-rate.ts';
+import { requestCountsSize, type RequestCounts, openSharedRequestCounts } from './traffic-client.ts';
+import type { TrafficThreadEvent, TrafficThreadData, TrafficThreadCommand } from './traffic-thread.ts';
 
 /** An endpoint of the traffic: a network namespace and the address of its servers. */
-export interface TrafficEnd {
+export interface TrafficEndpoint {
   app: string;
   netns: string;
   address: string;
 }
 
-export interface Traffic {
+export interface LabTraffic {
   /** Request counts of each app's clients since the start. */
   counts(): Record<string, RequestCounts>;
   /** Current factor of the full load, and the cores that it uses. */
@@ -24,7 +24,7 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
-export interface TrafficOptions {
+export interface LabTrafficOptions {
   /** Resolves when the endpoints have their addresses. The threads load in the meantime. */
   attached?: Promise<unknown>;
   /** Multiplies the load. */
@@ -43,17 +43,17 @@ const drainTimeoutMs = 2500;
  * Starts the traffic between `ends`, a thread for each. Flows to or from an app that is not among `ends` are left out.
  * @throws ProblemError when a server cannot listen, or a client has no reply within three minutes
  */
-export async function startTraffic(
-  ends: TrafficEnd[],
-  { attached, rate: scale = 1, budget = 0.25, signal }: TrafficOptions = {},
-): Promise<Traffic> {
+export async function startLabTraffic(
+  ends: TrafficEndpoint[],
+  { attached, rate: scale = 1, budget = 0.25, signal }: LabTrafficOptions = {},
+): Promise<LabTraffic> {
   const threads = ends.map((end) => startThread(end, ends));
   const failure = Promise.race(threads.map((thread) => thread.failure));
   failure.catch(() => {});
-  const all = async (type: FromThread['type'], ms: number, signal?: AbortSignal) => {
+  const all = async (type: TrafficThreadEvent['type'], ms: number, signal?: AbortSignal) => {
     await Promise.race([Promise.all(threads.map((thread) => thread.waitFor(type, ms, signal))), failure]);
   };
-  const send = (message: ToThread) => {
+  const send = (message: TrafficThreadCommand) => {
     for (const { worker } of threads) worker.postMessage(message);
   };
   let rate = 0.1;
@@ -80,7 +80,7 @@ export async function startTraffic(
     const used = process.cpuUsage(before.usage);
     cpu = (used.user + used.system) / 1000 / (performance.now() - before.at);
     before = { usage: process.cpuUsage(), at: performance.now() };
-    rate = adjustRate(rate, cpu, budget);
+    rate = adjustLoadRate(rate, cpu, budget);
     send({ type: 'rate', rate: rate * scale });
   }, 1000);
 
@@ -100,9 +100,9 @@ export async function startTraffic(
   };
 }
 
-function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
-  const memory = new SharedArrayBuffer(countsBytes);
-  const workerData: ThreadData = {
+function startThread(end: TrafficEndpoint, ends: TrafficEndpoint[]) {
+  const memory = new SharedArrayBuffer(requestCountsSize);
+  const workerData: TrafficThreadData = {
     netns: end.netns,
     address: end.address,
     flows: labFlows.flatMap((flow, index) => {
@@ -116,7 +116,7 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
     name: end.app,
   });
   const received = new Set<string>();
-  worker.on('message', ({ type }: FromThread) => received.add(type));
+  worker.on('message', ({ type }: TrafficThreadEvent) => received.add(type));
   const ended = once(worker, 'exit');
   const failure = new Promise<never>((_, reject) => {
     worker.on('error', (cause) => {
@@ -124,7 +124,7 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
     });
   });
   failure.catch(() => {});
-  const waitFor = async (type: FromThread['type'], ms: number, stop?: AbortSignal) => {
+  const waitFor = async (type: TrafficThreadEvent['type'], ms: number, stop?: AbortSignal) => {
     const signal = AbortSignal.any([AbortSignal.timeout(ms), ...(stop ? [stop] : [])]);
     try {
       while (!received.has(type)) await once(worker, 'message', { signal });
@@ -140,5 +140,5 @@ function startThread(end: TrafficEnd, ends: TrafficEnd[]) {
       );
     }
   };
-  return { app: end.app, worker, counts: sharedCounts(memory), ended, failure, waitFor };
+  return { app: end.app, worker, counts: openSharedRequestCounts(memory), ended, failure, waitFor };
 }

@@ -1,33 +1,33 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { decodeMessage, encodeMessage } from './message.ts';
-import { type ClientOptions, responseTimeoutMs, retryDelayMs, type TrafficClient } from './traffic-client.ts';
+import { decodeTrafficMessage, encodeTrafficMessage } from './message.ts';
+import { type TrafficClientOptions, responseTimeoutMs, reconnectDelayMs, type TrafficClient } from './traffic-client.ts';
 
 /** Datagrams of a burst, and the most memory that the kernel charges for a small one (its truesize). */
 const burstDatagrams = 300;
 const datagramMemory = 1536;
 
 /** Requested buffer size of the lab's sockets in bytes; the kernel limits it to net.core.rmem_max. */
-export const socketMemory = 1 << 20;
+export const socketBufferSize = 1 << 20;
 
 /**
  * Sends numbered datagrams, each of which must be answered once. `burst` sends many back to back; two bursts fit into a
  * socket buffer, so that a network without loss shows none.
  */
-export function udpClient(
-  { address, port, request, reply, counts, clock }: ClientOptions,
+export function createUdpClient(
+  { address, port, request, reply, counts, clock }: TrafficClientOptions,
   { burst = false }: { burst?: boolean } = {},
 ): TrafficClient {
   const pendingSince = new Map<number, number>();
   let id = 0;
   let joined = false;
   let room = 0;
-  let lastProbe = clock.now - retryDelayMs;
+  let lastProbe = clock.now - reconnectDelayMs;
   let connected = false;
   const socket: Socket = createSocket('udp4');
 
   socket.on('error', () => {}); // an ICMP error for an earlier datagram, which counts as failed when it is late
   socket.on('message', (bytes) => {
-    const message = decodeMessage(bytes);
+    const message = decodeTrafficMessage(bytes);
     if (message === null || message.bytes !== reply) return;
     if (!joined) {
       joined = true;
@@ -35,8 +35,8 @@ export function udpClient(
     } else if (pendingSince.delete(message.id)) counts.ok++;
   });
   socket.bind(0, () => {
-    socket.setRecvBufferSize(socketMemory);
-    socket.setSendBufferSize(socketMemory);
+    socket.setRecvBufferSize(socketBufferSize);
+    socket.setSendBufferSize(socketBufferSize);
     room = Math.floor(socket.getRecvBufferSize() / (2 * datagramMemory));
     socket.connect(port, address, (error?: Error) => {
       connected = !error;
@@ -47,7 +47,7 @@ export function udpClient(
     id = (id + 1) >>> 0;
     const requestId = id;
     pendingSince.set(requestId, clock.now);
-    socket.send(encodeMessage(requestId, request, reply), (error) => {
+    socket.send(encodeTrafficMessage(requestId, request, reply), (error) => {
       if (error && pendingSince.delete(requestId) && joined) counts.failed++;
     });
   }
@@ -56,7 +56,7 @@ export function udpClient(
     send() {
       if (!connected) return false;
       if (!joined) {
-        if (clock.now - lastProbe < retryDelayMs) return false;
+        if (clock.now - lastProbe < reconnectDelayMs) return false;
         lastProbe = clock.now;
         ask();
         return true;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { queryHookSync } from '../../bpf/hook-query.ts';
 import type { LinkInfo } from '../../bpf/link-info.ts';
 import { cgroupAttachTypes } from '../../bpf/type-names.ts';
-import { attachmentAt } from './attachment.ts';
-import { mountPoints } from './pinned-objects.ts';
-import type { PlacedProgram } from './scan.ts';
+import { createAttachment } from './attachment.ts';
+import { findMountPoints } from './pinned-objects.ts';
+import type { ProgramAttachment } from './scan.ts';
 
 const mostCgroups = 5_000;
 const programTypes = [
@@ -24,15 +24,15 @@ const programTypes = [
  * repeated. Searches only if programs of cgroup types are loaded.
  * @returns the attachments, and the cgroups' paths by id, which is the inode of the cgroup's directory
  */
-export function cgroupAttachments(
+export function scanCgroupAttachments(
   links: readonly LinkInfo[],
   types: ReadonlySet<string>,
   unread: string[],
-): { attachments: PlacedProgram[]; paths: Map<bigint, string> } {
-  const attachments: PlacedProgram[] = [];
+): { attachments: ProgramAttachment[]; paths: Map<bigint, string> } {
+  const attachments: ProgramAttachment[] = [];
   const paths = new Map<bigint, string>();
   if (!programTypes.some((type) => types.has(type))) return { attachments, paths };
-  const [root] = mountPoints('cgroup2');
+  const [root] = findMountPoints('cgroup2');
   if (root === undefined) {
     unread.push('cgroups: no cgroup2 file system is mounted here');
     return { attachments, paths };
@@ -62,11 +62,11 @@ export function cgroupAttachments(
   return { attachments, paths };
 }
 
-function programsOf(fd: number, id: bigint, name: string, links: readonly LinkInfo[]): PlacedProgram[] {
+function programsOf(fd: number, id: bigint, name: string, links: readonly LinkInfo[]): ProgramAttachment[] {
   return cgroupAttachTypes.flatMap(({ type, name: hook }) => {
     const entries = queryHookSync(fd, type);
     return entries.map(({ programId, linkId }, position) =>
-      attachmentAt(programId, {
+      createAttachment(programId, {
         kind: 'cgroup',
         hook,
         target: name,

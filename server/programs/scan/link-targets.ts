@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import type { Attachment, NamespaceRef } from '../../../contract/program.ts';
+import type { Attachment, NamespaceReference } from '../../../contract/program.ts';
 import { Btf, vmlinuxPath } from '../../bpf/btf.ts';
 import type { LinkInfo } from '../../bpf/link-info.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
-import { attachmentAt } from './attachment.ts';
-import { namespaceLabel } from './namespace-attachments.ts';
-import type { PlacedProgram, ScannedLink } from './scan.ts';
+import { createAttachment } from './attachment.ts';
+import { formatNamespaceReference } from './namespace-attachments.ts';
+import type { ProgramAttachment, ScannedLink } from './scan.ts';
 
 const kinds: Record<string, Attachment['kind']> = {
   tcx: 'tcx',
@@ -25,16 +25,16 @@ const kinds: Record<string, Attachment['kind']> = {
 };
 
 /** Resolves the target of each link, and adds the attachments that are known from links only. */
-export function linkTargets(
+export function resolveLinkTargets(
   links: readonly LinkInfo[],
-  placed: readonly PlacedProgram[],
+  placed: readonly ProgramAttachment[],
   cgroups: ReadonlyMap<bigint, string>,
-  namespaces: readonly { inode: bigint; ref: NamespaceRef }[],
-): { links: ScannedLink[]; attachments: PlacedProgram[] } {
+  namespaces: readonly { inode: bigint; ref: NamespaceReference }[],
+): { links: ScannedLink[]; attachments: ProgramAttachment[] } {
   const placedByLink = new Map(
     placed.flatMap((each) => (each.linkId === null ? [] : [[each.linkId, each] as const])),
   );
-  const attachments: PlacedProgram[] = [];
+  const attachments: ProgramAttachment[] = [];
   const scanned = links.map((link): ScannedLink => {
     const place = placedByLink.get(link.id);
     if (place) return { link, target: place.target, device: place.device };
@@ -47,7 +47,7 @@ export function linkTargets(
     const detached = isDevice && device === null;
     if (!detached && link.programId !== 0)
       attachments.push(
-        attachmentAt(link.programId, {
+        createAttachment(link.programId, {
           kind: kinds[link.type] ?? 'other',
           hook: hookOf(link),
           target,
@@ -67,7 +67,7 @@ const hookOf = ({ type, attachType }: LinkInfo): string =>
 function targetOf(
   { at, programId }: LinkInfo,
   cgroups: ReadonlyMap<bigint, string>,
-  namespaces: readonly { inode: bigint; ref: NamespaceRef }[],
+  namespaces: readonly { inode: bigint; ref: NamespaceReference }[],
 ): string {
   switch (at.kind) {
     case 'device':
@@ -76,7 +76,7 @@ function targetOf(
       return cgroups.get(at.id) ?? `cgroup ${at.id}`;
     case 'netns': {
       const known = namespaces.find(({ inode }) => inode === BigInt(at.inode));
-      return known ? namespaceLabel(known.ref) : `network namespace ${at.inode}`;
+      return known ? formatNamespaceReference(known.ref) : `network namespace ${at.inode}`;
     }
     case 'map':
       return `map ${at.id}`;

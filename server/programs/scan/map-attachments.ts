@@ -3,8 +3,8 @@ import { listObjectIds, withObjectById } from '../../bpf/kernel-object.ts';
 import { lookUpMapEntry, nextMapKey } from '../../bpf/map-entries.ts';
 import { type MapInfo, mapInfo } from '../../bpf/map-info.ts';
 import { mapTypeName } from '../../bpf/type-names.ts';
-import { attachmentAt } from './attachment.ts';
-import type { PlacedProgram } from './scan.ts';
+import { createAttachment } from './attachment.ts';
+import type { ProgramAttachment } from './scan.ts';
 
 /** Values of enum bpf_attach_type. */
 const socketTypes = {
@@ -16,7 +16,7 @@ const socketTypes = {
 const mostSlots = 4_096;
 
 /** Finds programs attached through maps: those in a prog_array, for tail calls, and those of sockmaps and sockhashes. */
-export function mapAttachments(types: ReadonlySet<string>): PlacedProgram[] {
+export function scanMapAttachments(types: ReadonlySet<string>): ProgramAttachment[] {
   return listObjectIds('map').flatMap(
     (id) =>
       withObjectById('map', id, (fd) => {
@@ -30,22 +30,22 @@ export function mapAttachments(types: ReadonlySet<string>): PlacedProgram[] {
   );
 }
 
-function calledThrough(fd: number, { id, name, maxEntries }: MapInfo): PlacedProgram[] {
-  const found: PlacedProgram[] = [];
+function calledThrough(fd: number, { id, name, maxEntries }: MapInfo): ProgramAttachment[] {
+  const found: ProgramAttachment[] = [];
   let key = nextMapKey(fd, null, 4);
   for (let seen = 0; key !== null && seen < Math.min(maxEntries, mostSlots); seen += 1) {
     const value = lookUpMapEntry(fd, key, 4);
     const target = `map ${id} ${name}[${key.readUInt32LE(0)}], for tail calls`;
     if (value !== null)
-      found.push(attachmentAt(value.readUInt32LE(0), { kind: 'other', hook: 'prog_array', target }));
+      found.push(createAttachment(value.readUInt32LE(0), { kind: 'other', hook: 'prog_array', target }));
     key = nextMapKey(fd, key, 4);
   }
   return found;
 }
 
-const ofSockets = (fd: number, { id, name }: MapInfo): PlacedProgram[] =>
+const ofSockets = (fd: number, { id, name }: MapInfo): ProgramAttachment[] =>
   Object.entries(socketTypes).flatMap(([hook, type]) =>
     queryHookSync(fd, type).map(({ programId, linkId }) =>
-      attachmentAt(programId, { kind: 'other', hook, target: `sockets of map ${id} ${name}`, linkId }),
+      createAttachment(programId, { kind: 'other', hook, target: `sockets of map ${id} ${name}`, linkId }),
     ),
   );

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BpfDevice, NamespaceRef } from '../../../contract/program.ts';
+import type { BpfDevice, NamespaceReference } from '../../../contract/program.ts';
 import { queryHookSync } from '../../bpf/hook-query.ts';
 import type { LinkInfo } from '../../bpf/link-info.ts';
 import { type NetworkNamespace, namedDirectory, openNamespace } from '../../kernel/netns.ts';
@@ -9,26 +9,26 @@ import { type LinkWithXdp, listLinksWithXdp } from '../../netlink/link-xdp.ts';
 import { withNamespace } from '../../netlink/setns.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import { listBpfFilters } from '../../netlink/tc-filter.ts';
-import { attachmentAt } from './attachment.ts';
-import type { KnownNamespace, PlacedProgram } from './scan.ts';
+import { createAttachment } from './attachment.ts';
+import type { ProgramAttachment, ScannedNamespace } from './scan.ts';
 
 /** Limit of namespaces other than the host's and the pods'. */
 const mostOthers = 256;
 
-export interface OpenNamespace extends NetworkNamespace {
+export interface OpenScannedNamespace extends NetworkNamespace {
   path: string;
-  ref: NamespaceRef;
+  ref: NamespaceReference;
 }
 
 /** Opens each namespace once. Namespaces that no longer exist are left out. */
 export function openNamespaces(
-  known: readonly KnownNamespace[],
+  known: readonly ScannedNamespace[],
   ofProcesses: ReadonlyMap<bigint, string>,
   unread: string[],
-): OpenNamespace[] {
-  const open: OpenNamespace[] = [];
+): OpenScannedNamespace[] {
+  const open: OpenScannedNamespace[] = [];
   const seen = new Set<bigint>();
-  const add = (path: string, ref: NamespaceRef | null): void => {
+  const add = (path: string, ref: NamespaceReference | null): void => {
     try {
       const namespace = openNamespace(path);
       if (seen.has(namespace.inode)) {
@@ -67,17 +67,22 @@ const netkitTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
 const netnsTypes = { flow_dissector: 17, sk_lookup: 36 } as const;
 
 /** Finds the programs at the hooks of a namespace and of its devices, in the order they run. */
-export async function namespaceAttachments(
-  namespace: OpenNamespace,
+export async function scanNamespaceAttachments(
+  namespace: OpenScannedNamespace,
   links: readonly LinkInfo[],
   types: ReadonlySet<string>,
-): Promise<PlacedProgram[]> {
-  const found: PlacedProgram[] = [];
+): Promise<ProgramAttachment[]> {
+  const found: ProgramAttachment[] = [];
   if (types.has('flow_dissector') || types.has('sk_lookup'))
     for (const [hook, type] of Object.entries(netnsTypes))
       found.push(
         ...ordered(queryHookSync(namespace.fd, type), (programId, rest) =>
-          attachmentAt(programId, { kind: 'netns', hook, target: namespaceLabel(namespace.ref), ...rest }),
+          createAttachment(programId, {
+            kind: 'netns',
+            hook,
+            target: formatNamespaceReference(namespace.ref),
+            ...rest,
+          }),
         ),
       );
   // No other program type is attached to devices.
@@ -91,7 +96,7 @@ export async function namespaceAttachments(
       for (const [hook, type] of hooksOf(device))
         found.push(
           ...ordered(queryHookSync(device.ifindex, type), (programId, rest) =>
-            attachmentAt(programId, {
+            createAttachment(programId, {
               kind: hook.startsWith('netkit') ? 'netkit' : 'tcx',
               hook,
               target: device.name,
@@ -111,27 +116,34 @@ export async function namespaceAttachments(
 const hooksOf = ({ kind }: LinkWithXdp): [hook: string, type: number][] =>
   Object.entries(kind === 'netkit' ? { ...netkitTypes, ...tcxTypes } : tcxTypes);
 
-const deviceIn = ({ ref }: OpenNamespace, { ifindex, name }: LinkWithXdp): BpfDevice => ({
+const deviceIn = ({ ref }: OpenScannedNamespace, { ifindex, name }: LinkWithXdp): BpfDevice => ({
   ifindex,
   name,
   namespace: ref,
 });
 
-export const namespaceLabel = (ref: NamespaceRef): string =>
+export const formatNamespaceReference = (ref: NamespaceReference): string =>
   ref.name === null ? `network namespace ${ref.inode}` : `network namespace of ${ref.name}`;
 
 const ordered = (
   entries: { programId: number; linkId: number | null }[],
-  place: (programId: number, order: { position: number; of: number; linkId: number | null }) => PlacedProgram,
-): PlacedProgram[] =>
+  place: (
+    programId: number,
+    order: { position: number; of: number; linkId: number | null },
+  ) => ProgramAttachment,
+): ProgramAttachment[] =>
   entries.map(({ programId, linkId }, position) =>
     place(programId, { position, of: entries.length, linkId }),
   );
 
 /** Returns the device's XDP programs, one per mode. The device reports no link: it is found by device and program. */
-const xdpAttachments = (link: LinkWithXdp, device: BpfDevice, links: readonly LinkInfo[]): PlacedProgram[] =>
+const xdpAttachments = (
+  link: LinkWithXdp,
+  device: BpfDevice,
+  links: readonly LinkInfo[],
+): ProgramAttachment[] =>
   link.xdp.map(({ mode, programId }) =>
-    attachmentAt(programId, {
+    createAttachment(programId, {
       kind: 'xdp',
       hook: `xdp/${mode}`,
       target: link.name,
@@ -151,15 +163,15 @@ async function filterAttachments(
   { ifindex, name }: LinkWithXdp,
   device: BpfDevice,
   qdisc: 'clsact' | 'ingress',
-): Promise<PlacedProgram[]> {
+): Promise<ProgramAttachment[]> {
   const hooks = qdisc === 'clsact' ? (['tc/ingress', 'tc/egress'] as const) : (['tc/ingress'] as const);
-  const found: PlacedProgram[] = [];
+  const found: ProgramAttachment[] = [];
   for (const hook of hooks) {
     const filters = await listBpfFilters(socket, ifindex, hook);
     for (const [position, { programId, priority }] of filters.entries())
       if (programId !== null)
         found.push(
-          attachmentAt(programId, {
+          createAttachment(programId, {
             kind: 'tc',
             hook,
             target: name,

@@ -9,9 +9,9 @@ const deepest = 16;
 const kinds = { 'bpf-prog': 'program', 'bpf-map': 'map', bpf_link: 'link', 'bpf-link': 'link' } as const;
 
 /** Lists the objects pinned in all bpf file systems of this mount namespace. */
-export function pinnedObjects(unread: string[]): NodeScan['pins'] {
+export function listPinnedObjects(unread: string[]): NodeScan['pins'] {
   const pins: NodeScan['pins'] = [];
-  const roots = mountPoints('bpf');
+  const roots = findMountPoints('bpf');
   let seen = 0;
   const walk = (directory: string, depth: number): void => {
     if (depth > deepest) {
@@ -34,7 +34,7 @@ export function pinnedObjects(unread: string[]): NodeScan['pins'] {
 }
 
 /** Returns one mount point of each file system of a type: proc(5), /proc/PID/mountinfo. */
-export function mountPoints(type: string): string[] {
+export function findMountPoints(type: string): string[] {
   const places = new Map<string, string>();
   for (const line of readFileSync('/proc/thread-self/mountinfo', 'utf8').split('\n')) {
     const [, , device = '', root, place = ''] = line.split(' ');

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { BpfObjectHolder } from '../../../contract/program.ts';
 import { perfEventProgram } from '../../bpf/perf-event-program.ts';
-import { attachmentAt } from './attachment.ts';
-import type { NodeScan, PlacedProgram } from './scan.ts';
+import { createAttachment } from './attachment.ts';
+import type { NodeScan, ProgramAttachment } from './scan.ts';
 
 /** Time limit in ms for reading the descriptors of all processes. */
 const mostMs = 1_000;
@@ -16,13 +16,13 @@ const idLine = { program: /^prog_id:\s*(\d+)/m, map: /^map_id:\s*(\d+)/m, link: 
 /** Reads from /proc, for all processes but this one, the BPF objects they hold, programs of perf events, and namespaces. */
 export function scanProcesses(unread: string[]): {
   holders: NodeScan['holders'];
-  perfEvents: PlacedProgram[];
+  perfEvents: ProgramAttachment[];
   /** Paths of network namespaces by inode. */
   namespaces: Map<bigint, string>;
 } {
   const holders: NodeScan['holders'] = [];
   const counts = new Map<string, number>();
-  const perfEvents: PlacedProgram[] = [];
+  const perfEvents: ProgramAttachment[] = [];
   const namespaces = new Map<bigint, string>();
   const until = performance.now() + mostMs;
   const pids = readdirSync('/proc')
@@ -39,7 +39,7 @@ export function scanProcesses(unread: string[]): {
       const path = `/proc/${pid}/ns/net`;
       const { ino } = statSync(path, { bigint: true });
       if (!namespaces.has(ino)) namespaces.set(ino, path);
-      // `ownDescriptors` covers the agent: descriptors of this thread come and go.
+      // `heldBpfObjectIds` covers the agent: descriptors of this thread come and go.
       if (pid === process.pid) continue;
       for (const { fd, kind } of bpfDescriptors(pid))
         if (kind === 'perf') perfEvents.push(...perfAttachment(pid, fd));
@@ -88,7 +88,7 @@ function bpfDescriptors(pid: number | 'self'): BpfDescriptor[] {
 }
 
 /** Returns the ids of the objects that this process holds open. Call it while no other thread opens any. */
-export function ownDescriptors(): Record<'program' | 'map' | 'link', Set<number>> {
+export function heldBpfObjectIds(): Record<'program' | 'map' | 'link', Set<number>> {
   const held = { program: new Set<number>(), map: new Set<number>(), link: new Set<number>() };
   for (const { fd, kind } of bpfDescriptors('self')) {
     if (kind === 'perf') continue;
@@ -98,9 +98,9 @@ export function ownDescriptors(): Record<'program' | 'map' | 'link', Set<number>
   return held;
 }
 
-function perfAttachment(pid: number, fd: number): PlacedProgram[] {
+function perfAttachment(pid: number, fd: number): ProgramAttachment[] {
   const event = perfEventProgram(pid, fd);
   if (event === null) return [];
   const target = `${event.target} of process ${pid}`;
-  return [attachmentAt(event.programId, { kind: 'perf', hook: 'perf_event', target })];
+  return [createAttachment(event.programId, { kind: 'perf', hook: 'perf_event', target })];
 }

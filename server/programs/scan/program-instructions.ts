@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { BpfInstruction, ProgramInstructions } from '../../../contract/program.ts';
-import { required } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/required.ts';
 import { Btf } from '../../bpf/btf.ts';
 import { disassemble } from '../../bpf/disassemble.ts';
 import { withObjectById } from '../../bpf/kernel-object.ts';
@@ -12,7 +12,7 @@ import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated.ts';
 const mostInstructions = 100_000;
 
 /** Disassembles a program's translated instructions, with functions and source lines; null if it no longer exists. */
-export function readInstructions(id: number): ProgramInstructions | null {
+export function readProgramInstructions(id: number): ProgramInstructions | null {
   const found = withObjectById('program', id, (fd) => ({
     info: programInfo(fd),
     code: readXlatedProgram(fd),
@@ -61,10 +61,10 @@ function describe(bytes: Buffer, { functions, lines }: XlatedProgram, btf: Btf |
       function: names.get(index) ?? null,
       source: line
         ? {
-            file: required(btf, 'BTF of the program').string(line.file),
+            file: requireValue(btf, 'BTF of the program').string(line.file),
             line: line.line,
             column: line.column,
-            text: required(btf, 'BTF of the program').string(line.text),
+            text: requireValue(btf, 'BTF of the program').string(line.text),
           }
         : null,
       target,

@@ -1,27 +1,32 @@
-import type { Attachment, BpfDevice, BpfObjectHolder, NamespaceRef } from '../../../contract/program.ts';
+import type {
+  Attachment,
+  BpfDevice,
+  BpfObjectHolder,
+  NamespaceReference,
+} from '../../../contract/program.ts';
 import { type BpfObjectKind, listObjectIds } from '../../bpf/kernel-object.ts';
 import { type LinkInfo, linkInfoById } from '../../bpf/link-info.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
 import { programTypeName } from '../../bpf/type-names.ts';
-import { cgroupAttachments } from './cgroup-attachments.ts';
-import { linkTargets } from './link-targets.ts';
-import { mapAttachments } from './map-attachments.ts';
-import { namespaceAttachments, openNamespaces } from './namespace-attachments.ts';
-import { pinnedObjects } from './pinned-objects.ts';
+import { scanCgroupAttachments } from './cgroup-attachments.ts';
+import { resolveLinkTargets } from './link-targets.ts';
+import { scanMapAttachments } from './map-attachments.ts';
+import { openNamespaces, scanNamespaceAttachments } from './namespace-attachments.ts';
+import { listPinnedObjects } from './pinned-objects.ts';
 import { scanProcesses } from './process-descriptors.ts';
 
 /** A network namespace to scan. */
-export interface KnownNamespace {
+export interface ScannedNamespace {
   path: string;
-  ref: NamespaceRef;
+  ref: NamespaceReference;
 }
 
-export interface ScanRequest {
+export interface NodeScanRequest {
   /** Namespaces of the host and the pods. Namespaces of other processes are found by the scan. */
-  namespaces: KnownNamespace[];
+  namespaces: ScannedNamespace[];
 }
 
-export type PlacedProgram = Attachment & { programId: number };
+export type ProgramAttachment = Attachment & { programId: number };
 
 export interface ScannedLink {
   link: LinkInfo;
@@ -33,7 +38,7 @@ type Kind = Exclude<BpfObjectKind, 'btf'>;
 
 /** Attachments, links, pins and holders of BPF objects on the node at one moment. */
 export interface NodeScan {
-  attachments: PlacedProgram[];
+  attachments: ProgramAttachment[];
   links: ScannedLink[];
   pins: { kind: Kind; id: number; path: string }[];
   holders: ({ kind: Kind; id: number } & BpfObjectHolder)[];
@@ -42,28 +47,34 @@ export interface NodeScan {
 }
 
 /** Searches everything that a program may be attached to. It blocks repeatedly, so it runs in a worker thread. */
-export async function scanNode({ namespaces: known }: ScanRequest): Promise<NodeScan> {
+export async function scanNode({ namespaces: known }: NodeScanRequest): Promise<NodeScan> {
   const unread: string[] = [];
   const links = listObjectIds('link').flatMap((id) => linkInfoById(id) ?? []);
   const types = new Set(
     listObjectIds('program').flatMap((id) => programTypeName(programInfoById(id)?.type ?? 0)),
   );
   const found = scanProcesses(unread);
-  const attachments: PlacedProgram[] = [...found.perfEvents];
+  const attachments: ProgramAttachment[] = [...found.perfEvents];
   const namespaces = openNamespaces(known, found.namespaces, unread);
   try {
     for (const namespace of namespaces)
       try {
-        attachments.push(...(await namespaceAttachments(namespace, links, types)));
+        attachments.push(...(await scanNamespaceAttachments(namespace, links, types)));
       } catch (error) {
         unread.push(`network namespace ${namespace.path}: ${(error as Error).message}`);
       }
   } finally {
     for (const namespace of namespaces) namespace.close();
   }
-  const cgroups = cgroupAttachments(links, types, unread);
-  attachments.push(...cgroups.attachments, ...mapAttachments(types));
-  const targets = linkTargets(links, attachments, cgroups.paths, namespaces);
+  const cgroups = scanCgroupAttachments(links, types, unread);
+  attachments.push(...cgroups.attachments, ...scanMapAttachments(types));
+  const targets = resolveLinkTargets(links, attachments, cgroups.paths, namespaces);
   attachments.push(...targets.attachments);
-  return { attachments, links: targets.links, pins: pinnedObjects(unread), holders: found.holders, unread };
+  return {
+    attachments,
+    links: targets.links,
+    pins: listPinnedObjects(unread),
+    holders: found.holders,
+    unread,
+  };
 }

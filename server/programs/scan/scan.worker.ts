@@ -1,9 +1,9 @@
 import { parentPort } from 'node:worker_threads';
 import type { ProgramInstructions } from '../../../contract/program.ts';
-import { readInstructions } from './program-instructions.ts';
-import { type NodeScan, type ScanRequest, scanNode } from './scan.ts';
+import { readProgramInstructions } from './program-instructions.ts';
+import { type NodeScan, type NodeScanRequest, scanNode } from './scan.ts';
 
-export type ScanWorkerRequest = ScanRequest | { instructions: number };
+export type ScanWorkerRequest = NodeScanRequest | { instructions: number };
 export type ScanWorkerResponse =
   | { scan: NodeScan }
   | { instructions: ProgramInstructions | null }
@@ -11,7 +11,7 @@ export type ScanWorkerResponse =
 
 async function respond(request: ScanWorkerRequest): Promise<ScanWorkerResponse> {
   try {
-    if ('instructions' in request) return { instructions: readInstructions(request.instructions) };
+    if ('instructions' in request) return { instructions: readProgramInstructions(request.instructions) };
     return { scan: await scanNode(request) };
   } catch (error) {
     return { failed: (error as Error).message };

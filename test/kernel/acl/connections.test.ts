@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RuleSet, RuleSetInput } from '../../../contract/acl.ts';
-import { ruleSet } from '../../../contract/acl.ts';
+import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
+import { defaultConntrackTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
@@ -37,7 +37,10 @@ let events: VerdictEvent[] = [];
 /** Each test has ports of its own: what one leaves behind does not touch the next. */
 let port = 1000;
 beforeAll(async () => {
-  fixture = await RuleFixture.open(1, { ...defaultTimeouts, udp: { unreplied: 1, replied: 4, closing: 1 } });
+  fixture = await RuleFixture.open(1, {
+    ...defaultConntrackTimeouts,
+    udp: { unreplied: 1, replied: 4, closing: 1 },
+  });
   fixture.loader.onVerdicts((batch) => events.push(...batch));
 });
 afterAll(async () => {
@@ -52,7 +55,7 @@ beforeEach(async () => {
 });
 
 const rules = (defaults: RuleSet['defaults'], ...list: RuleSetInput['rules']): RuleSet =>
-  ruleSet.parse({ name: 'tested', defaults, rules: list });
+  ruleSetSchema.parse({ name: 'tested', defaults, rules: list });
 const all = { all: true } as const;
 const closed = { ingress: 'deny', egress: 'deny' } as const;
 const open = { ingress: 'allow', egress: 'allow' } as const;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
-import { ruleSet } from '../../../contract/acl.ts';
+import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
-import type { PolicyTables, TableEntry } from '../../../server/acl/tables/policy-tables.ts';
+import type { PolicyTableEntry, PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
 import { HashMap } from '../../../server/bpf/hash-map.ts';
 import { tcp } from './packets.ts';
 import { noTracking, RuleFixture } from './rule-fixture.ts';
@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 const lets = (port: number) =>
-  ruleSet.parse({
+  ruleSetSchema.parse({
     name: 'tested',
     defaults: { ingress: 'deny' },
     rules: [
@@ -79,11 +79,11 @@ test('changing one rule writes a small share of the tables, and obsolete element
 test('rules that do not fit are rejected and change nothing', async () => {
   await fixture.load('active', lets(80), pods);
   const before = fixture.loader.generation('active');
-  const entry: TableEntry = { protocol: 6, port: 0, length: 16, verdict: 'allow', rule: 1, log: 0 };
+  const entry: PolicyTableEntry = { protocol: 6, port: 0, length: 16, verdict: 'allow', rule: 1, log: 0 };
   const { tables } = compileRules(lets(81), pods);
   const huge: PolicyTables = {
     ...tables,
-    entryLists: new Map([...tables.entryLists, [99, Array<TableEntry>(600_000).fill(entry)]]),
+    entryLists: new Map([...tables.entryLists, [99, Array<PolicyTableEntry>(600_000).fill(entry)]]),
   };
   const defaults = { ingress: 'deny', egress: 'allow' } as const;
   await expect(fixture.loader.load('active', { tables: huge, defaults }, numberOf)).rejects.toMatchObject({

@@ -1,5 +1,5 @@
-import { type Address, addressBits } from '../../../contract/cidr.ts';
-import { ipProtocol } from '../../../server/acl/spec/policy-packet.ts';
+import { type Address, addressBitLength } from '../../../contract/cidr.ts';
+import { ipProtocolNumbers } from '../../../server/acl/spec/policy-packet.ts';
 
 export interface Packet {
   source: Address;
@@ -22,13 +22,13 @@ export interface Packet {
 export const tcp = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 
 function bytesOf({ family, value }: Address): Buffer {
-  return Buffer.from(value.toString(16).padStart(addressBits(family) / 4, '0'), 'hex');
+  return Buffer.from(value.toString(16).padStart(addressBitLength(family) / 4, '0'), 'hex');
 }
 
 /** Layer 4 with its header and nothing behind it. */
 function transport(packet: Packet): Buffer {
   const { protocol, sourcePort = 0, destinationPort = 0, icmp, tcpFlags = 0, quoted } = packet;
-  const { tcp, udp, sctp } = ipProtocol;
+  const { tcp, udp, sctp } = ipProtocolNumbers;
   if (protocol === tcp || protocol === udp || protocol === sctp) {
     const header = Buffer.alloc(protocol === tcp ? 20 : protocol === udp ? 8 : 12);
     header.writeUInt16BE(sourcePort, 0);

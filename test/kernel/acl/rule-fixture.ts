@@ -4,7 +4,10 @@ import type { Direction } from '../../../contract/direction.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
-import { type ConntrackTimeouts, defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
+import {
+  type ConntrackTimeouts,
+  defaultConntrackTimeouts,
+} from '../../../server/acl/load/conntrack-timeouts.ts';
 import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
@@ -18,7 +21,7 @@ export const drop = 2;
 
 /** Connections expire at once, so that every packet is evaluated by the rules alone. */
 export const noTracking: ConntrackTimeouts = Object.fromEntries(
-  Object.keys(defaultTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
+  Object.keys(defaultConntrackTimeouts).map((kind) => [kind, { unreplied: 0, replied: 0, closing: 0 }]),
 ) as ConntrackTimeouts;
 
 /** A namespace with a device for each pod and the real programs, which run on constructed packets. */
@@ -36,7 +39,10 @@ export class RuleFixture implements AsyncDisposable {
   }
 
   /** @param pods number of pods: pod `i` has slot `i` and number `i + 1` */
-  static async open(pods: number, timeouts: ConntrackTimeouts = defaultTimeouts): Promise<RuleFixture> {
+  static async open(
+    pods: number,
+    timeouts: ConntrackTimeouts = defaultConntrackTimeouts,
+  ): Promise<RuleFixture> {
     const name = `podlane-t-${randomBytes(3).toString('hex')}`;
     run('ip', 'netns', 'add', name);
     const programs = await openDatapath({ pins: `/sys/fs/bpf/${name}`, maxSlots: 64 });

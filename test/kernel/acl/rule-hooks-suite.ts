@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ruleSet } from '../../../contract/acl.ts';
+import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
@@ -12,7 +12,7 @@ import type { PacketSocket } from '../bpf/packet-socket.ts';
 import { frame } from './packets.ts';
 
 /** Who comes in by the rules of this test: UDP to ports from 1000 to 1999. */
-const rules = ruleSet.parse({
+const rules = ruleSetSchema.parse({
   name: 'tested',
   defaults: { ingress: 'deny', egress: 'allow' },
   rules: [

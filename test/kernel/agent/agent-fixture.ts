@@ -10,7 +10,7 @@ import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Migration } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { decodeFrame, type Frame } from '../../../contract/sample-frame.ts';
+import { decodeSampleFrame, type SampleFrame } from '../../../contract/sample-frame.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 
 const root = path.join(import.meta.dirname, '../../..');
@@ -149,7 +149,7 @@ export class AgentProcess {
 /** Collects the messages and frames of a stream. */
 export class StreamListener {
   readonly messages: ServerMessage[] = [];
-  readonly frames: Frame[] = [];
+  readonly frames: SampleFrame[] = [];
   closeCode: number | null = null;
   readonly #socket: WebSocket;
 
@@ -159,7 +159,7 @@ export class StreamListener {
       this.closeCode = code;
     });
     socket.on('message', (data: Buffer, isBinary) => {
-      if (isBinary) this.frames.push(decodeFrame(new Uint8Array(data).buffer));
+      if (isBinary) this.frames.push(decodeSampleFrame(new Uint8Array(data).buffer));
       else this.messages.push(JSON.parse(String(data)));
     });
   }
@@ -174,10 +174,10 @@ export class StreamListener {
 }
 
 /** Returns a pod's counters in a frame. */
-export function podCounts(frame: Frame | undefined, pod: { number: number }) {
+export function podCounts(frame: SampleFrame | undefined, pod: { number: number }) {
   const row = frame?.column('pod').indexOf(BigInt(pod.number)) ?? -1;
   if (frame === undefined || row < 0) return undefined;
-  const value = (column: Parameters<Frame['column']>[0]) => Number(frame.column(column)[row]);
+  const value = (column: Parameters<SampleFrame['column']>[0]) => Number(frame.column(column)[row]);
   return {
     egressPackets: value('egressPackets'),
     egressBytes: value('egressBytes'),

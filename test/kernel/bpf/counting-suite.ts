@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type DropReason, reasonCounter } from '../../../contract/counters.ts';
+import { type DropReason, toDropCounterName } from '../../../contract/counters.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
@@ -110,7 +110,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
     describe('dropped packets, by reason', () => {
       const drops = (reason: DropReason, count: number) => ({
         [counterIndex.egressDroppedPackets]: BigInt(count),
-        [counterIndex[reasonCounter('egress', reason)]]: BigInt(count),
+        [counterIndex[toDropCounterName('egress', reason)]]: BigInt(count),
       });
 
       test.each([
@@ -206,7 +206,7 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         expect(await counted()).toEqual({
           ...drops(spoofedSource, 3),
           [counterIndex.ingressDroppedPackets]: 1n,
-          [counterIndex[reasonCounter('ingress', unknownProtocol)]]: 1n,
+          [counterIndex[toDropCounterName('ingress', unknownProtocol)]]: 1n,
         });
       });
 
@@ -225,8 +225,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         liar.send(ethernet(LLDP, Buffer.alloc(46)), 2);
         expect(await counted()).toEqual({
           [counterIndex.egressDroppedPackets]: 7n,
-          [counterIndex[reasonCounter('egress', spoofedSource)]]: 5n,
-          [counterIndex[reasonCounter('egress', unknownProtocol)]]: 2n,
+          [counterIndex[toDropCounterName('egress', spoofedSource)]]: 5n,
+          [counterIndex[toDropCounterName('egress', unknownProtocol)]]: 2n,
         });
       });
 
@@ -236,8 +236,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 1);
         expect(await counted()).toEqual({
           [counterIndex.ingressDroppedPackets]: 5n,
-          [counterIndex[reasonCounter('ingress', malformed)]]: 2n,
-          [counterIndex[reasonCounter('ingress', unknownProtocol)]]: 3n,
+          [counterIndex[toDropCounterName('ingress', malformed)]]: 2n,
+          [counterIndex[toDropCounterName('ingress', unknownProtocol)]]: 3n,
           [counterIndex.ingressPackets]: 1n,
           [counterIndex.ingressBytes]: 40n,
         });

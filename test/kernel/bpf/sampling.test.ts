@@ -1,16 +1,16 @@
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { decodeFrame } from '../../../contract/sample-frame.ts';
+import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
 import { ArrayMap, createMmapableArray } from '../../../server/bpf/array-map.ts';
 import { counterIndex, sweptWidth, zeroCounters } from '../../../server/bpf/counter-layout.ts';
 import { CounterMap } from '../../../server/bpf/counter-map.ts';
 import { counterBytes, dropBytes } from '../../../server/bpf/slot-layout.ts';
-import type { Sample } from '../../../server/counters/sample.ts';
-import { Sampler } from '../../../server/counters/sampler.ts';
+import type { CounterSample } from '../../../server/counters/sample.ts';
+import { CounterSampler } from '../../../server/counters/sampler.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { libbpf_num_possible_cpus } from '../../../server/ffi/libbpf.ts';
-import { frameOf } from '../../../server/stream/sample-frame.ts';
+import { encodeSampleFrame } from '../../../server/stream/sample-frame.ts';
 
 const slots = 8;
 const cpus = libbpf_num_possible_cpus();
@@ -93,13 +93,13 @@ test('slots out of range are rejected', () => {
 
 test('all pods are sampled every second, a watched one at its own rate until the last watcher leaves', async () => {
   const pods = [podAt(1), podAt(2)];
-  const sampler = new Sampler(
+  const sampler = new CounterSampler(
     { all: () => pods, get: (id) => pods.find((pod) => pod.id === id) },
     counters,
     () => [],
   );
-  const samples: Sample[] = [];
-  const watched: Sample[] = [];
+  const samples: CounterSample[] = [];
+  const watched: CounterSample[] = [];
   sampler.on('sample', (sample) => samples.push(sample));
   sampler.start();
   try {
@@ -118,7 +118,7 @@ test('all pods are sampled every second, a watched one at its own rate until the
     sampler.stop();
   }
   expect(samples).toHaveLength(2);
-  const decoded = watched.map((sample) => decodeFrame(frameOf(sample).buffer as ArrayBuffer));
+  const decoded = watched.map((sample) => decodeSampleFrame(encodeSampleFrame(sample).buffer as ArrayBuffer));
   expect(decoded.map(({ kind, rows }) => [kind, rows])).toEqual(watched.map(() => [2, 1]));
   expect(decoded[0]!.column('egressPackets')).toEqual(BigUint64Array.of(0n));
   expect(decoded.at(-1)!.column('egressPackets')).toEqual(BigUint64Array.of(4n));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { Capability } from '../../../contract/node.ts';
+import type { KernelCapability } from '../../../contract/node.ts';
 import { openKernelDropProgram } from '../../../server/bpf/kernel-drops.ts';
 import { KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
 import { openNamespace } from '../../../server/kernel/netns.ts';
@@ -13,7 +13,7 @@ import { checksum, ethernet, ethernetToPod, ipv4 } from '../bpf/frames.ts';
 
 const slot = 3;
 const [cart, web] = [11, 12];
-const available: Capability = { name: 'drop-reasons', available: true, detail: 'attached', hint: null };
+const available: KernelCapability = { name: 'drop-reasons', available: true, detail: 'attached', hint: null };
 const inode = (path: string): bigint => statSync(path, { bigint: true }).ino;
 
 /** Tests kernel drops of two pods on two simulated hosts, whose devices have the same indexes. */
@@ -141,7 +141,7 @@ export function describeKernelDrops(kind: DeviceKind): void {
 
 test('without drop reasons of the kernel, reading says why', async () => {
   const detail = 'look up enum skb_drop_reason in the kernel’s BTF: not there';
-  const capability: Capability = { name: 'drop-reasons', available: false, detail, hint: 'needs BTF' };
+  const capability: KernelCapability = { name: 'drop-reasons', available: false, detail, hint: 'needs BTF' };
   const drops = await KernelDropCounters.open(capability, { hostNetns: 1n, maxSlots: 8 });
   drops.track({ number: cart, netnsInode: 2n, slots: [1] });
   const nothing = { available: false, since: null, detail, hint: 'needs BTF', lost: 0, reasons: [] };

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Check, MigrationPlan } from '../../../contract/migration.ts';
+import type { MigrationCheck, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
@@ -31,7 +31,7 @@ async function run(source: string): Promise<number> {
   return program.pid!;
 }
 
-const notes = async (): Promise<Check[]> => {
+const notes = async (): Promise<MigrationCheck[]> => {
   const { checks, allowed } = await node.ask<MigrationPlan>('POST', '/pods/shop.bound/migrations', {
     to: 'veth',
     dryRun: true,

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { openNamespace } from '../../../server/kernel/netns.ts';
 import { createLabHost, removeLabHost } from '../../../server/lab/host.ts';
-import { labHostNetnsName, outsideService } from '../../../server/lab/names.ts';
+import { formatLabHostNetnsName, labOutsideService } from '../../../server/lab/names.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
 
 const lab = `t-${process.pid.toString(36)}`;
@@ -14,11 +14,13 @@ test('the lab’s host namespace forwards, reaches outside, and leaves nothing w
   const forwarding = readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8');
   await createLabHost(lab, { own: true });
 
-  const ping = ['ping', '-q', '-c', '3', '-i', '0.02', '-W', '2', outsideService.address];
+  const ping = ['ping', '-q', '-c', '3', '-i', '0.02', '-W', '2', labOutsideService.address];
   expect(
-    execFileSync('nsenter', [`--net=/run/netns/${labHostNetnsName(lab)}`, ...ping], { encoding: 'utf8' }),
+    execFileSync('nsenter', [`--net=/run/netns/${formatLabHostNetnsName(lab)}`, ...ping], {
+      encoding: 'utf8',
+    }),
   ).toContain(' 0% packet loss');
-  using host = openNamespace(`/run/netns/${labHostNetnsName(lab)}`);
+  using host = openNamespace(`/run/netns/${formatLabHostNetnsName(lab)}`);
   const read = (file: string) =>
     withNamespace(host.fd, () => readFileSync(`/proc/sys/net/ipv4/${file}`, 'utf8'));
   expect(read('ip_forward')).toBe('1\n');
@@ -27,5 +29,5 @@ test('the lab’s host namespace forwards, reaches outside, and leaves nothing w
 
   removeLabHost(lab);
   expect(ours()).toEqual([]);
-  expect(existsSync(`/run/netns/${labHostNetnsName(lab)}`)).toBe(false);
+  expect(existsSync(`/run/netns/${formatLabHostNetnsName(lab)}`)).toBe(false);
 });

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { requestAgent } from '../../../server/lab/agent-client.ts';
-import { labHostNetnsName, labNetnsName } from '../../../server/lab/names.ts';
+import { formatLabHostNetnsName, formatLabNetnsName } from '../../../server/lab/names.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const lab = `k-${process.pid.toString(36)}`;
@@ -44,7 +44,7 @@ test('six pods exchange traffic over veth devices, every request is answered, an
 test('a pod that loses its device fails, as do its clients, and no other pod does', async () => {
   const { apps } = await start();
   await until(() => apps.cart!.ok > 20);
-  execFileSync('ip', ['-n', labNetnsName(lab, 'cart'), 'link', 'delete', 'eth0']);
+  execFileSync('ip', ['-n', formatLabNetnsName(lab, 'cart'), 'link', 'delete', 'eth0']);
   await until(() => apps.cart!.failed > 0 && apps.web!.failed > 0 && apps.payments!.failed > 0);
   expect(apps.worker!.failed + apps.indexer!.failed).toBe(0);
 });
@@ -122,7 +122,7 @@ async function stop(stopped: Lab, signal: NodeJS.Signals): Promise<void> {
 const leftovers = () =>
   ['/run/netns', '/run', '/sys/fs/bpf'].flatMap((folder) =>
     readdirSync(folder)
-      .filter((name) => name.startsWith(labHostNetnsName(lab)))
+      .filter((name) => name.startsWith(formatLabHostNetnsName(lab)))
       .map((name) => `${folder}/${name}`),
   );
 

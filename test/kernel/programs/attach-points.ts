@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
-import type { BpfDevice, Program } from '../../../contract/program.ts';
+import type { BpfDevice, BpfProgram } from '../../../contract/program.ts';
 import type { ForeignObjects } from './foreign-objects.ts';
 
 /** Expects programs of others where `attachOthers` put them. `before` run at the device's hook before theirs. */
 export function expectForeignObjects(
-  told: readonly Program[],
+  told: readonly BpfProgram[],
   others: ForeignObjects,
   at: { hook: string; device: Pick<BpfDevice, 'ifindex' | 'name'>; before: number },
 ): void {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from 'vitest';
 import type { BpfMap } from '../../../contract/map.ts';
-import type { BpfLink, Program } from '../../../contract/program.ts';
+import type { BpfLink, BpfProgram } from '../../../contract/program.ts';
 
 /** What bpftool prints: other fields with each version. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -22,7 +22,11 @@ function pairs<T extends { id: number }>(told: readonly T[], said: BpftoolJson[]
 }
 
 /** `bpftool prog show`, field by field. */
-export function comparePrograms(told: readonly Program[], needed: readonly number[], agentPid: number): void {
+export function comparePrograms(
+  told: readonly BpfProgram[],
+  needed: readonly number[],
+  agentPid: number,
+): void {
   for (const [each, theirs] of pairs(told, bpftool(['prog', 'show']), needed)) {
     expect(each).toMatchObject({
       type: theirs.type,
@@ -45,7 +49,7 @@ export function comparePrograms(told: readonly Program[], needed: readonly numbe
 }
 
 /** `bpftool net show` in the host's namespace: who is at each of its hooks, in which order. */
-export function compareHooks(told: readonly Program[], host: string): void {
+export function compareHooks(told: readonly BpfProgram[], host: string): void {
   const [said] = bpftool(['net', 'show'], host);
   const inHost = told.flatMap(({ id, attachments }) =>
     attachments.flatMap(({ hook, device, position }) =>

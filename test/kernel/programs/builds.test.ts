@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Activation, Build, Builds } from '../../../contract/build.ts';
+import type { Build, BuildActivation, Builds } from '../../../contract/build.ts';
 import type { Event } from '../../../contract/event.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
@@ -74,7 +74,7 @@ test('activation under traffic loses no packet, and counters continue', async ()
   });
   const before = await programsOf(0);
   const pings = [0, 7, 19].map((n) => ping(node.host, `10.43.0.${n}`, 400));
-  const activation = await node.ask<Activation>('POST', `/builds/${added.sha256}/activation`);
+  const activation = await node.ask<BuildActivation>('POST', `/builds/${added.sha256}/activation`);
   expect(activation).toMatchObject({
     state: 'done',
     actor: 'local',

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Event } from '../../../contract/event.ts';
-import type { BpfMap, BpfMapDetail, EntryPage, MapEntry } from '../../../contract/map.ts';
+import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage } from '../../../contract/map.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import type { BpfLink, Program, ProgramInstructions, ProgramList } from '../../../contract/program.ts';
+import type { BpfLink, BpfProgram, ProgramInstructions, ProgramList } from '../../../contract/program.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
 import { expectForeignObjects } from './attach-points.ts';
 import {
@@ -20,9 +20,9 @@ let cart: Pod;
 let web: Pod;
 let others: ForeignObjects;
 const list = async () => (await node.ask<ProgramList>('GET', '/programs')).items;
-const program = (id: number) => node.ask<Program>('GET', `/programs/${id}`);
+const program = (id: number) => node.ask<BpfProgram>('GET', `/programs/${id}`);
 const maps = async () => (await node.ask<{ items: BpfMap[] }>('GET', '/maps')).items;
-const entries = (id: number, query = '') => node.ask<EntryPage>('GET', `/maps/${id}/entries${query}`);
+const entries = (id: number, query = '') => node.ask<MapEntryPage>('GET', `/maps/${id}/entries${query}`);
 const hook = 'tcx/ingress';
 
 beforeAll(async () => {
@@ -115,7 +115,7 @@ test('entries are decoded by their types as by bpftool, in pages, searched and e
 
   const seen: unknown[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
-    const next: EntryPage = await entries(others.maps.hash, `?limit=128${cursor && `&cursor=${cursor}`}`);
+    const next: MapEntryPage = await entries(others.maps.hash, `?limit=128${cursor && `&cursor=${cursor}`}`);
     seen.push(...next.items.map(({ keyHex }) => keyHex));
     cursor = next.next;
   }

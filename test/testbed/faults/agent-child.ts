@@ -1,10 +1,13 @@
 import { pino } from 'pino';
 import { type Migration, type MigrationStep, migrationSteps } from '../../../contract/migration.ts';
-import { newPod } from '../../../contract/pod.ts';
+import { newPodSchema } from '../../../contract/pod.ts';
 import { counterIndex } from '../../../server/bpf/counter-layout.ts';
 import { Datapath } from '../../../server/datapath/datapath.ts';
-import { addCounters } from '../../../server/datapath/device/carried-counters.ts';
-import type { StepAction, StepActions } from '../../../server/datapath/migration/executor.ts';
+import { addCarriedCounters } from '../../../server/datapath/device/carried-counters.ts';
+import type {
+  MigrationStepAction,
+  MigrationStepActions,
+} from '../../../server/datapath/migration/executor.ts';
 import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import type { AgentCall, AgentReply, Call, NodeObservation } from './agent.ts';
 import type { FaultAt } from './fault.ts';
@@ -49,10 +52,12 @@ async function die(): Promise<never> {
   return new Promise(() => {});
 }
 
-const wrap = (actions: StepActions): StepActions =>
-  Object.fromEntries(migrationSteps.map((name) => [name, faulty(name, actions[name])])) as StepActions;
+const wrap = (actions: MigrationStepActions): MigrationStepActions =>
+  Object.fromEntries(
+    migrationSteps.map((name) => [name, faulty(name, actions[name])]),
+  ) as MigrationStepActions;
 
-function faulty(name: MigrationStep, { do: act, undo }: StepAction): StepAction {
+function faulty(name: MigrationStep, { do: act, undo }: MigrationStepAction): MigrationStepAction {
   const here = fault?.step === name ? fault.fault : null;
   const kill = here?.type === 'kill' ? here.when : null;
   const refusal: KernelCalls['refusal'] =
@@ -105,8 +110,8 @@ function totalOf(id: string): bigint[] | null {
   const pod = datapath?.get(id);
   if (!pod) return null;
   return pod.slots.reduce<bigint[]>(
-    (sum, slot) => addCounters(sum, datapath!.counters.read(slot)),
-    addCounters(pod.carried, []),
+    (sum, slot) => addCarriedCounters(sum, datapath!.counters.read(slot)),
+    addCarriedCounters(pod.carried, []),
   );
 }
 
@@ -185,7 +190,7 @@ const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['
       actions: wrap,
     });
   },
-  attach: (pod) => datapath!.attach(newPod.parse(pod)),
+  attach: (pod) => datapath!.attach(newPodSchema.parse(pod)),
   detach: (id) => datapath!.detach(id),
   migrate,
   observe,

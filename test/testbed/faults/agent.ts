@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Migration } from '../../../contract/migration.ts';
-import type { CapabilityName } from '../../../contract/node.ts';
+import type { KernelCapabilityName } from '../../../contract/node.ts';
 import type { NewPodInput, Pod } from '../../../contract/pod.ts';
 import type { FaultAt } from './fault.ts';
 
@@ -17,7 +17,7 @@ export interface OpenArguments {
   /** How often totals are compared with what they were. */
   sampleMs: number;
   /** Capabilities to do without although the kernel has them. */
-  without: readonly CapabilityName[];
+  without: readonly KernelCapabilityName[];
   /** Whether this agent is killed too, after the first action of its recovery. */
   again: boolean;
 }

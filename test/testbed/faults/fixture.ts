@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { CapabilityName } from '../../../contract/node.ts';
+import type { KernelCapabilityName } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../../server/kernel/netns.ts';
@@ -36,7 +36,7 @@ export interface FaultFixtureOptions {
   kill: 'process' | 'datapath';
   pingMs: number;
   /** Capabilities to do without although the kernel has them. */
-  without?: readonly CapabilityName[];
+  without?: readonly KernelCapabilityName[];
 }
 
 /** Long, for an emulated guest. */

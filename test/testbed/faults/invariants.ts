@@ -13,7 +13,7 @@ import {
   primaryIfindex,
   slotBytes,
 } from '../../../server/bpf/slot-layout.ts';
-import { hooksOf } from '../../../server/datapath/device/hooks.ts';
+import { programHooks } from '../../../server/datapath/device/hooks.ts';
 import { listAddresses as addressesOf } from '../../../server/netlink/address.ts';
 import { listLinks } from '../../../server/netlink/link.ts';
 import { listNeighbors, type Neighbor } from '../../../server/netlink/neighbor.ts';
@@ -122,7 +122,7 @@ function maps(fixture: FaultFixture, pod: Pod | null): Violation[] {
 }
 
 function hooks({ device, hooks: family }: Pod): Violation[] {
-  const wanted = Object.values(hooksOf[family]);
+  const wanted = Object.values(programHooks[family]);
   const has = device?.programs.map((each) => `${each.hook}${each.ours ? '' : ' not ours'}`) ?? [];
   return same(has, wanted) ? [] : [violation(`programs on ${has.join(', ') || 'no hook'}`)];
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { DeviceKind } from '../../../contract/device.ts';
 import {
-  lastUndoable,
+  lastUndoableStep,
   type Migration,
   type MigrationStep,
   migrationSteps,
@@ -53,7 +53,7 @@ const undoings: FaultColumn[] = [
   { name: 'undo refused', fault: { type: 'refusal', errno: 'EBUSY', call: 1, always: true, undo: 'always' } },
 ].map(({ name, fault }) => ({
   name,
-  faultAt: (step, calls) => (place(step) <= place(lastUndoable) && calls > 0 ? (fault as Fault) : null),
+  faultAt: (step, calls) => (place(step) <= place(lastUndoableStep) && calls > 0 ? (fault as Fault) : null),
 }));
 
 const injectedEvents: FaultColumn[] = [

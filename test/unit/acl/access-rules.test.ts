@@ -4,12 +4,12 @@ import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
 import type { Event } from '../../../contract/event.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
 import { formatRules } from '../../../server/acl/spec/rule-yaml.ts';
-import type { LocalEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
-import { ifMatch } from '../../../server/http/precondition.ts';
+import type { LocalPodEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
+import { parseIfMatch } from '../../../server/http/precondition.ts';
 import { openTemporaryStore } from '../store/temporary-store.ts';
 import { FakeKernelRules, noRoom } from './fake-kernel-rules.ts';
 
-const pod = (number: number, name: string, labels: Record<string, string> = {}): LocalEndpoint => {
+const pod = (number: number, name: string, labels: Record<string, string> = {}): LocalPodEndpoint => {
   return { id: `id-${name}`, number, namespace: 'shop', name, labels, addresses: [`10.42.0.${number}/32`] };
 };
 const cart = pod(1, 'cart', { app: 'cart' });
@@ -36,7 +36,7 @@ async function open({
 }: {
   kernel?: FakeKernelRules;
   file?: string;
-  pods?: LocalEndpoint[];
+  pods?: LocalPodEndpoint[];
 } = {}) {
   const scratch = await openTemporaryStore(...(file === undefined ? [] : [file]));
   const rules = new AccessRules({ store: scratch.store, log: pino({ level: 'silent' }) });
@@ -87,7 +87,7 @@ describe('active access rules', () => {
     const { rules, kernel, store } = await open();
     await rules.apply(shop(), ada);
     expect(await why(rules.apply(shop().replace('80', '99999'), ada))).toEqual(['bad_rules', [10]]);
-    expect(await why(rules.apply(shop('other'), { ...ada, precondition: ifMatch('"v0"') }))).toEqual([
+    expect(await why(rules.apply(shop('other'), { ...ada, precondition: parseIfMatch('"v0"') }))).toEqual([
       'rules_changed',
       undefined,
     ]);
@@ -97,7 +97,7 @@ describe('active access rules', () => {
     expect((await store.listRuleVersions({ limit: 9 })).items).toHaveLength(1);
     expect(kernel.loads).toBe(1);
     // The number that was taken back is not given again.
-    expect(await rules.apply(shop('other'), { ...ada, precondition: ifMatch('"v1"') })).toMatchObject({
+    expect(await rules.apply(shop('other'), { ...ada, precondition: parseIfMatch('"v1"') })).toMatchObject({
       version: 3,
     });
   });
@@ -202,11 +202,11 @@ describe('staged rules', () => {
       changes: { added: ['others to cart'], removed: ['to cart'], changed: [], defaults: false },
     });
     expect(rules.active()).toMatchObject({ version: 1, generation: 1 });
-    expect(await why(rules.applyStaged({ ...ada, precondition: ifMatch('"old"') }))).toEqual([
+    expect(await why(rules.applyStaged({ ...ada, precondition: parseIfMatch('"old"') }))).toEqual([
       'rules_changed',
       undefined,
     ]);
-    const applied = await rules.applyStaged({ ...ada, precondition: ifMatch(`"${staged.etag}"`) });
+    const applied = await rules.applyStaged({ ...ada, precondition: parseIfMatch(`"${staged.etag}"`) });
     expect(applied).toMatchObject({ version: 2, rules: { rules: [{ name: 'others to cart' }] } });
     expect(rules.staged()).toBeNull();
     expect(kernel.sets.staged.request).toBeNull();

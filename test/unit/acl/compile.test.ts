@@ -6,13 +6,13 @@ import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
-import { TableLookup } from '../../../server/acl/tables/table-lookup.ts';
+import { PolicyTableLookup } from '../../../server/acl/tables/table-lookup.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
 /** Evaluates packets by the tables, with decisions in the form of the reference evaluator. */
 function tableEvaluator({ tables, rules, ruleSet }: CompiledRules): (packet: PolicyPacket) => unknown {
-  const lookup = new TableLookup(tables);
+  const lookup = new PolicyTableLookup(tables);
   const name = (number: number): string | null => (number === 0 ? null : rules.get(number)!.rule.name);
   return (packet) => {
     const { policy, decidingEntry: entry } = lookup.find(packet);

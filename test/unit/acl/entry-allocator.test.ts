@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EntryAllocator } from '../../../server/acl/tables/entry-allocator.ts';
-import type { TableEntry } from '../../../server/acl/tables/policy-tables.ts';
+import type { PolicyTableEntry } from '../../../server/acl/tables/policy-tables.ts';
 import { ruleEntryBytes } from '../../../server/bpf/rule-layout.ts';
 
-const entriesOf = (count: number): TableEntry[] =>
+const entriesOf = (count: number): PolicyTableEntry[] =>
   Array.from({ length: count }, (_, port) => ({
     protocol: 6,
     port,

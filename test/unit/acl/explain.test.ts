@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { chance } from '../../../bench/acl-rules.ts';
-import { ruleSet } from '../../../contract/acl.ts';
+import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
-import { Explainer } from '../../../server/acl/explain/explainer.ts';
+import { RuleExplainer } from '../../../server/acl/explain/explainer.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 
@@ -12,7 +12,7 @@ test('names the deciding rule, the log rule and shadowed rules as the reference 
   fc.assert(
     fc.property(ruleSets, fc.integer(), (set, seed) => {
       const expected = referenceEvaluator(set, somePods);
-      const explainer = new Explainer(compileRules(set, somePods), somePods);
+      const explainer = new RuleExplainer(compileRules(set, somePods), somePods);
       for (const packet of edgePackets(set, somePods, 60, chance(seed))) {
         const { lookups: _, pod: __, direction: ___, ...explanation } = explainer.packet(packet);
         expect({ packet, ...explanation }).toEqual({ packet, ...expected(packet) });
@@ -23,7 +23,7 @@ test('names the deciding rule, the log rule and shadowed rules as the reference 
 });
 
 test('a flow between two pods is evaluated at both ends, egress first, with each look-up', () => {
-  const set = ruleSet.parse({
+  const set = ruleSetSchema.parse({
     name: 'shop',
     defaults: { ingress: 'deny', egress: 'allow' },
     rules: [
@@ -47,7 +47,7 @@ test('a flow between two pods is evaluated at both ends, egress first, with each
     ],
   });
   const [web, db] = somePods;
-  const explainer = new Explainer(compileRules(set, somePods), somePods);
+  const explainer = new RuleExplainer(compileRules(set, somePods), somePods);
   const flow = {
     source: parseAddress('10.42.0.0'),
     destination: parseAddress('10.42.0.1'),

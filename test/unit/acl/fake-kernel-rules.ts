@@ -1,17 +1,17 @@
 import { ProblemError } from '../../../contract/problem.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
 import type {
-  EntryHits,
   KernelRules,
-  LoadRequest,
-  LoadResult,
+  RuleEntryHits,
+  RuleLoadRequest,
+  RuleLoadResult,
 } from '../../../server/acl/load/kernel-rules.ts';
-import { emptyTables } from '../../../server/acl/tables/policy-tables.ts';
-import { diffTables } from '../../../server/acl/tables/tables-diff.ts';
+import { emptyPolicyTables } from '../../../server/acl/tables/policy-tables.ts';
+import { diffPolicyTables } from '../../../server/acl/tables/tables-diff.ts';
 import type { TraceEvent, TraceFilter, VerdictEvent } from '../../../server/bpf/rule-events.ts';
 
 interface LoadedSet {
-  request: LoadRequest | null;
+  request: RuleLoadRequest | null;
   generation: number;
   owners: Map<string, number | undefined>;
 }
@@ -25,19 +25,22 @@ export class FakeKernelRules implements KernelRules {
   /** Error of the next load. */
   nextError: ProblemError | null = null;
   loads = 0;
-  hitCounts: EntryHits[] = [];
+  hitCounts: RuleEntryHits[] = [];
 
   async load(
     name: RuleSetName,
-    request: LoadRequest | null,
+    request: RuleLoadRequest | null,
     numberOf: (podId: string) => number | undefined,
-  ): Promise<LoadResult> {
+  ): Promise<RuleLoadResult> {
     const { nextError } = this;
     this.nextError = null;
     if (nextError) throw nextError;
     this.loads += 1;
     const set = this.sets[name];
-    const diff = diffTables(set.request?.tables ?? emptyTables, request?.tables ?? emptyTables);
+    const diff = diffPolicyTables(
+      set.request?.tables ?? emptyPolicyTables,
+      request?.tables ?? emptyPolicyTables,
+    );
     set.request = request;
     set.generation += 1;
     set.owners = new Map([...(request?.tables.pods.keys() ?? [])].map((id) => [id, numberOf(id)]));

@@ -2,11 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { chance, changedElements, podsOf, rulesOf, tableElements } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { cidrText } from '../../../contract/cidr.ts';
+import { formatCidr } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
-import { type CompiledRules, noPreviousCompile } from '../../../server/acl/compile/compiled-rules.ts';
-import { emptyTables, type PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
-import { diffTables, type TablesDiff } from '../../../server/acl/tables/tables-diff.ts';
+import {
+  type CompiledRules,
+  createEmptyPreviousCompile,
+} from '../../../server/acl/compile/compiled-rules.ts';
+import { emptyPolicyTables, type PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
+import { diffPolicyTables, type PolicyTablesDiff } from '../../../server/acl/tables/tables-diff.ts';
 import { ruleSets, somePods } from './rule-set-generators.ts';
 
 /** Replaces each number in tables by what it identifies: equal for tables that decide by the same look-ups. */
@@ -51,15 +54,18 @@ function withoutNumbers({ tables, rules, policies, identities }: CompiledRules) 
 }
 
 /** Applies a difference to tables. */
-function applyDiff(from: PolicyTables, { ipcache, pods, policyMap, entryLists }: TablesDiff): PolicyTables {
+function applyDiff(
+  from: PolicyTables,
+  { ipcache, pods, policyMap, entryLists }: PolicyTablesDiff,
+): PolicyTables {
   const next = {
     ipcache: new Map(from.ipcache),
     pods: new Map(from.pods),
     policyMap: new Map([...from.policyMap].map(([policy, lists]) => [policy, new Map(lists)])),
     entryLists: new Map(from.entryLists),
   };
-  for (const entry of ipcache.put) next.ipcache.set(cidrText(entry.prefix), entry);
-  for (const prefix of ipcache.remove) next.ipcache.delete(cidrText(prefix));
+  for (const entry of ipcache.put) next.ipcache.set(formatCidr(entry.prefix), entry);
+  for (const prefix of ipcache.remove) next.ipcache.delete(formatCidr(prefix));
   for (const [pod, policies] of pods.put) next.pods.set(pod, policies);
   for (const pod of pods.remove) next.pods.delete(pod);
   for (const [policy, identity] of policyMap.remove) {
@@ -83,8 +89,8 @@ describe('a changed rule set', () => {
         for (const [index, set] of sets.entries()) {
           const pods = somePods.filter((_, pod) => gone[index] !== pod);
           const next = compileRules(set, pods, last ? { previous: last } : {});
-          const before = last?.tables ?? emptyTables;
-          const diff = diffTables(before, next.tables);
+          const before = last?.tables ?? emptyPolicyTables;
+          const diff = diffPolicyTables(before, next.tables);
           expect(applyDiff(before, diff)).toEqual(next.tables);
           expect(withoutNumbers(next)).toEqual(withoutNumbers(compileRules(set, pods)));
           last = next;
@@ -145,7 +151,7 @@ describe('a changed rule set', () => {
 
   test('new entry lists get numbers above those that an earlier agent left in the kernel', () => {
     const set = rulesOf(20, 40, 10);
-    const { tables, ids } = compileRules(set, podsOf(10), { previous: noPreviousCompile(5000) });
+    const { tables, ids } = compileRules(set, podsOf(10), { previous: createEmptyPreviousCompile(5000) });
     expect(Math.min(...tables.entryLists.keys())).toBe(5000);
     expect(ids.nextEntryList).toBe(5000 + tables.entryLists.size);
   });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { ruleSet } from '../../../contract/acl.ts';
+import { ruleSetSchema } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
-import { defaultLimits } from '../../../server/acl/tables/limits.ts';
+import { defaultTableLimits } from '../../../server/acl/tables/limits.ts';
 import { somePods } from './rule-set-generators.ts';
 
 const text = `name: shop
@@ -48,7 +48,7 @@ describe('limits', () => {
     ['policies', 1, /need at least 2 policies, the limit is 1$/],
   ] as const)('%s are rejected, with the rule that needs most and its line', (what, most, message) => {
     const error = refusal(() =>
-      compileRules(set, somePods, { limits: { ...defaultLimits, [what]: most }, lineOf }),
+      compileRules(set, somePods, { limits: { ...defaultTableLimits, [what]: most }, lineOf }),
     );
     expect(error).toMatchObject({ code: 'rules_too_large', hint: expect.any(String) });
     expect(error.message).toMatch(message);
@@ -85,7 +85,7 @@ describe('a rule that matches no packet is a warning with the reason', () => {
     ...more,
   });
   const warn = (...rules: object[]): string[] =>
-    compileRules(ruleSet.parse({ name: 'x', rules }), somePods, {
+    compileRules(ruleSetSchema.parse({ name: 'x', rules }), somePods, {
       lineOf: (index) => 10 + index,
     }).warnings.map(({ rule, line, message }) => `${rule} (${line}) ${message}`);
 

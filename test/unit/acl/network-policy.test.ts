@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
-import { ipProtocol } from '../../../server/acl/spec/policy-packet.ts';
+import { ipProtocolNumbers } from '../../../server/acl/spec/policy-packet.ts';
 import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
 
@@ -62,7 +62,8 @@ const evaluatorOf = (text: string, of = 'shop.db') => {
   const { ruleSet } = parseRules(text);
   const verdict = referenceEvaluator(ruleSet, pods);
   return (direction: 'ingress' | 'egress', peer: string, protocol: 'tcp' | 'udp' | 'icmp', port = 0) =>
-    verdict({ pod: of, direction, peer: parseAddress(peer), protocol: ipProtocol[protocol], port }).verdict;
+    verdict({ pod: of, direction, peer: parseAddress(peer), protocol: ipProtocolNumbers[protocol], port })
+      .verdict;
 };
 
 const faults = (text: string): string[] => {
@@ -152,11 +153,19 @@ describe('unsupported fields are rejected with their line', () => {
     ['endPort: 32768', 'endPort: 31999', /^26 .*endPort: less than `port`$/],
     ['{protocol: UDP, port: 32000, endPort: 32768}', '{endPort: 7}', /^26 .*endPort: requires `port`$/],
     ['protocol: UDP', 'protocol: ICMP', /^26 .*protocol: /],
-    ['{kubernetes.io/metadata.name: other}', '{team: a}', /^29 .*namespace label team is not known to Podlane/],
+    [
+      '{kubernetes.io/metadata.name: other}',
+      '{team: a}',
+      /^29 .*namespace label team is not known to Podlane/,
+    ],
     ['172.17.1.0/24', '172.18.1.0/24', /^17 .*is not inside 172.17.0.0\/16$/],
     ['policyTypes', 'policytypes', /^11 spec.policytypes: unknown field$/],
     ['networking.k8s.io/v1', 'extensions/v1beta1', /^1 apiVersion: /],
-    ['- podSelector:', '- ipBlock: {cidr: 10.0.0.0/8}\n          podSelector:', /^21 .*ipBlock cannot be combined/],
+    [
+      '- podSelector:',
+      '- ipBlock: {cidr: 10.0.0.0/8}\n          podSelector:',
+      /^21 .*ipBlock cannot be combined/,
+    ],
   ])('%s as %s', (right, wrong, message) => {
     expect(policy).toContain(right);
     expect(faults(policy.replace(right, wrong)).join('\n')).toMatch(message);

@@ -1,28 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  buildDefaultTree,
-  decidingOrder,
-  emitPrefixes,
-  labelOf,
+  buildDefaultEntriesTree,
+  defaultEntriesLabel,
+  emitPortPrefixes,
+  getAnyProtocolLabel,
+  getDecidingOrder,
   type PortLabel,
-  PrefixSplitter,
-  useDefault,
-  wholeLabel,
+  PortPrefixSplitter,
+  toPortLabel,
 } from '../../../server/acl/compile/port-prefixes.ts';
 import {
   buildPortRuns,
   buildPortTree,
+  createPortLeaf,
   type PortClaim,
   type PortRuns,
   type PortTree,
-  portLeaf,
 } from '../../../server/acl/compile/port-ranges.ts';
 import {
-  buildDefaultTrees,
-  mapProtocols,
+  buildDefaultEntriesTrees,
+  buildProtocolPortRuns,
+  mapProtocolGroups,
   portProtocols,
-  runsOfProtocol,
 } from '../../../server/acl/compile/protocol-ports.ts';
 
 interface Prefix {
@@ -61,9 +61,11 @@ function at(tree: PortTree, port: number, bit = bits - 1): PortTree {
 function allowed(own: PortTree, base: PortTree | null): PortLabel[][] {
   return Array.from({ length: size }, (_, port) => {
     const [mine, other] = [at(own, port), base && at(base, port)];
-    if (!other) return [labelOf(mine)];
-    const label = labelOf(portLeaf(Math.min(mine.decides, other.decides), Math.min(mine.logs, other.logs)));
-    return label === labelOf(other) ? [label, useDefault] : [label];
+    if (!other) return [toPortLabel(mine)];
+    const label = toPortLabel(
+      createPortLeaf(Math.min(mine.decides, other.decides), Math.min(mine.logs, other.logs)),
+    );
+    return label === toPortLabel(other) ? [label, defaultEntriesLabel] : [label];
   });
 }
 
@@ -90,11 +92,11 @@ function possible(count: number, wanted: readonly PortLabel[][], inherited: Port
 }
 
 const split = (own: PortRuns, base: PortTree | null, of = bits) =>
-  new PrefixSplitter().split(own, base && buildDefaultTree(base), of);
+  new PortPrefixSplitter().split(own, base && buildDefaultEntriesTree(base), of);
 
 function found(own: PortRuns, base: PortTree | null, inherited: PortLabel): Prefix[] {
   const prefixes: Prefix[] = [];
-  emitPrefixes(
+  emitPortPrefixes(
     split(own, base),
     inherited,
     (port, length, label) => prefixes.push({ port, length, label }),
@@ -111,7 +113,7 @@ describe('ports are split into the fewest prefixes', () => {
         for (let port = 0; port < size; port += 1) {
           const there = all.filter(({ from, to }) => port >= from && port <= to);
           const first = (log: boolean) => there.find((claim) => claim.log === log)?.order ?? 16_383;
-          expect(labelOf(at(tree, port))).toBe(labelOf(portLeaf(first(false), first(true))));
+          expect(toPortLabel(at(tree, port))).toBe(toPortLabel(createPortLeaf(first(false), first(true))));
         }
       }),
     );
@@ -125,7 +127,7 @@ describe('ports are split into the fewest prefixes', () => {
       fc.property(claims(0), claims(1), (mine, others) => {
         const own = buildPortRuns(mine, bits);
         const base = withBase ? buildPortTree(buildPortRuns(others, bits), bits) : null;
-        const inherited = useDefault;
+        const inherited = defaultEntriesLabel;
         const wanted = allowed(buildPortTree(own, bits), base);
         const prefixes = found(own, base, inherited);
         for (let port = 0; port < size; port += 1)
@@ -142,17 +144,20 @@ describe('ports are split into the fewest prefixes', () => {
     const own = buildPortRuns([{ from: 1, to: 65_534, order: 0, log: false }]);
     const count = (base: PortTree | null, inherited: PortLabel): number => {
       let prefixes = 0;
-      emitPrefixes(split(own, base, 16), inherited, () => {
+      emitPortPrefixes(split(own, base, 16), inherited, () => {
         prefixes += 1;
       });
       return prefixes;
     };
     // One for all, and one for each end: nested prefixes do what 30 disjoint ones did.
-    expect(count(null, useDefault)).toBe(3);
+    expect(count(null, defaultEntriesLabel)).toBe(3);
     expect(
-      count(buildPortTree(buildPortRuns([{ from: 0, to: 65_535, order: 1, log: false }])), useDefault),
+      count(
+        buildPortTree(buildPortRuns([{ from: 0, to: 65_535, order: 1, log: false }])),
+        defaultEntriesLabel,
+      ),
     ).toBe(3);
-    expect(count(buildPortTree(buildPortRuns([])), useDefault)).toBe(3);
+    expect(count(buildPortTree(buildPortRuns([])), defaultEntriesLabel)).toBe(3);
   });
 
   test('a list has entries only where its rules change the decision, and one for all protocols', () => {
@@ -161,14 +166,15 @@ describe('ports are split into the fewest prefixes', () => {
       claims: [{ from: 0, to: 65_535, order, log: false }],
     });
     const entries = (own: ReturnType<typeof claims>, base: ReturnType<typeof claims>): string[] => {
-      const runs = (rule: typeof own) => mapProtocols((protocol) => runsOfProtocol([rule], protocol));
-      const [mine, below] = [runs(own), buildDefaultTrees(runs(base))];
-      const splitter = new PrefixSplitter();
-      const label = wholeLabel(splitter.split(mine.other, below.other));
-      const text = (label: PortLabel) => (label === useDefault ? 'pass' : decidingOrder(label));
-      const lines = label === useDefault ? [] : [`any ${text(label)}`];
+      const runs = (rule: typeof own) =>
+        mapProtocolGroups((protocol) => buildProtocolPortRuns([rule], protocol));
+      const [mine, below] = [runs(own), buildDefaultEntriesTrees(runs(base))];
+      const splitter = new PortPrefixSplitter();
+      const label = getAnyProtocolLabel(splitter.split(mine.other, below.other));
+      const text = (label: PortLabel) => (label === defaultEntriesLabel ? 'pass' : getDecidingOrder(label));
+      const lines = label === defaultEntriesLabel ? [] : [`any ${text(label)}`];
       for (const protocol of portProtocols)
-        emitPrefixes(splitter.split(mine[protocol], below[protocol]), label, (port, length, each) =>
+        emitPortPrefixes(splitter.split(mine[protocol], below[protocol]), label, (port, length, each) =>
           lines.push(`${protocol} ${port}/${length} ${text(each)}`),
         );
       return lines;

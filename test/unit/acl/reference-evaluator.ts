@@ -1,11 +1,21 @@
-import type { RulePeer, Rule, RuleSet } from '../../../contract/acl.ts';
-import { type Address, type Cidr, contains, parseAddress, parseCidr } from '../../../contract/cidr.ts';
+import type { Rule, RulePeer, RuleSet } from '../../../contract/acl.ts';
+import {
+  type Address,
+  type Cidr,
+  cidrContainsAddress,
+  parseAddress,
+  parseCidr,
+} from '../../../contract/cidr.ts';
 import type { PolicyDecision } from '../../../server/acl/explain/explainer.ts';
-import { matchesPeer, matchesSubject, type PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import {
+  matchesPodPeer,
+  matchesRuleSubject,
+  type PolicyEndpoint,
+} from '../../../server/acl/spec/pod-selector.ts';
 import {
   type PolicyPacket,
   type PolicyVerdict,
-  ruleProtocolOf,
+  toRuleProtocol,
 } from '../../../server/acl/spec/policy-packet.ts';
 
 /**
@@ -43,15 +53,15 @@ type Term = { cidr: Cidr; except: Cidr[] } | { addresses: Address[] };
 
 function parseTerm(peer: RulePeer, pods: readonly PolicyEndpoint[]): Term {
   if ('cidr' in peer) return { cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) };
-  const addresses = pods.filter((pod) => matchesPeer(peer, pod)).flatMap((pod) => pod.addresses);
+  const addresses = pods.filter((pod) => matchesPodPeer(peer, pod)).flatMap((pod) => pod.addresses);
   return { addresses: addresses.map((text) => parseAddress(text.replace(/\/.*/, ''))) };
 }
 
 function matches(rule: Rule, terms: Term[], pod: PolicyEndpoint, packet: PolicyPacket): boolean {
-  if (rule.direction !== packet.direction || !matchesSubject(rule.subject, pod)) return false;
+  if (rule.direction !== packet.direction || !matchesRuleSubject(rule.subject, pod)) return false;
   if (terms.length > 0 && !terms.some((term) => containsPeer(term, packet.peer))) return false;
   if (rule.protocol === 'any') return true;
-  if (rule.protocol !== ruleProtocolOf(packet)) return false;
+  if (rule.protocol !== toRuleProtocol(packet)) return false;
   if (rule.protocol === 'icmp')
     return (
       rule.icmp.length === 0 ||
@@ -69,5 +79,7 @@ function matches(rule: Rule, terms: Term[], pod: PolicyEndpoint, packet: PolicyP
 function containsPeer(term: Term, peer: Address): boolean {
   if ('addresses' in term)
     return term.addresses.some(({ family, value }) => family === peer.family && value === peer.value);
-  return contains(term.cidr, peer) && !term.except.some((except) => contains(except, peer));
+  return (
+    cidrContainsAddress(term.cidr, peer) && !term.except.some((except) => cidrContainsAddress(except, peer))
+  );
 }

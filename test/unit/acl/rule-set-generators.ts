@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { type RuleSet, ruleSet } from '../../../contract/acl.ts';
+import { type RuleSet, ruleSetSchema } from '../../../contract/acl.ts';
 import {
   type Address,
-  addressBits,
+  addressBitLength,
   type Cidr,
-  cidrText,
+  formatCidr,
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';
@@ -34,7 +34,7 @@ const networks: fc.Arbitrary<Cidr> = fc
 
 /** `longer` bits more of the address: `bits`; or all the way to the end, a single address or a few. */
 function within({ family, address, length }: Cidr, longer: number, bits: bigint, end: boolean): Cidr {
-  const room = addressBits(family) - length;
+  const room = addressBitLength(family) - length;
   const more = Math.min(end ? room - (longer % 3) : longer, room);
   const value =
     address | ((bits & ((1n << BigInt(Math.max(more, 0))) - 1n)) << BigInt(room - Math.max(more, 0)));
@@ -49,11 +49,11 @@ const cidrPeer = fc
     }),
   )
   .map(([cidr, parts]) => ({
-    cidr: cidrText(cidr),
+    cidr: formatCidr(cidr),
     except: parts
       .map(([longer, bits, end]) => within(cidr, longer, bits, end))
       .filter(({ length }) => length > cidr.length)
-      .map(cidrText),
+      .map(formatCidr),
   }));
 
 const selector = fc.oneof(
@@ -139,7 +139,7 @@ export const ruleSets: fc.Arbitrary<RuleSet> = fc
     rules: fc.array(rule, { maxLength: 14 }),
   })
   .map(({ defaults, rules }) =>
-    ruleSet.parse({
+    ruleSetSchema.parse({
       name: 'generated',
       defaults,
       rules: rules.map((rule, i) => ({ ...rule, name: `r${i}` })),
@@ -164,7 +164,7 @@ export function edgeAddresses({ rules }: RuleSet, pods: readonly PolicyEndpoint[
   ].map(parseCidr);
   const edges = ['203.0.113.7', '2001:db8::7', '255.255.255.255', '0.0.0.0', '::'].map(parseAddress);
   for (const { family, address, length } of cidrs) {
-    const bits = addressBits(family);
+    const bits = addressBitLength(family);
     const last = address + (1n << BigInt(bits - length)) - 1n;
     // An IPv6 packet of such an address is never let in.
     for (const value of [address - 1n, address, address + 1n, last - 1n, last, last + 1n])

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { prependEvent } from '../../../app/_lib/event-queries.ts';
 import { eventLabel } from '../../../app/pods/[id]/_events/text.ts';
-import { type Event, eventType } from '../../../contract/event.ts';
+import { type Event, eventTypeSchema } from '../../../contract/event.ts';
 
 const event = (id: number): Event => ({
   id,
@@ -14,10 +14,10 @@ const event = (id: number): Event => ({
 });
 
 test('every type of event has a label of its own', () => {
-  const labels = eventType.options.map((type) => eventLabel(type));
-  for (const type of eventType.options)
+  const labels = eventTypeSchema.options.map((type) => eventLabel(type));
+  for (const type of eventTypeSchema.options)
     expect(labels.filter((label) => label === type)).toHaveLength(type === 'drift' ? 1 : 0);
-  expect(new Set(labels).size).toBe(eventType.options.length);
+  expect(new Set(labels).size).toBe(eventTypeSchema.options.length);
 });
 
 test('an event of an unknown type is labeled by its type', () => {

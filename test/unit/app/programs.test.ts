@@ -9,9 +9,9 @@ import {
 } from '../../../app/programs/_list/program-filter.ts';
 import { listingLines, listingText } from '../../../app/programs/[id]/listing-lines.ts';
 import { hexLines, inlineValue } from '../../../app/programs/maps/[id]/value-text.ts';
-import type { Instruction, Program } from '../../../contract/program.ts';
+import type { BpfInstruction, BpfProgram } from '../../../contract/program.ts';
 
-const program = (id: number, more: Partial<Program>): Program => ({
+const program = (id: number, more: Partial<BpfProgram>): BpfProgram => ({
   id,
   type: 'sched_cls',
   name: `p${id}`,
@@ -91,7 +91,7 @@ test('rows are sorted by a column; unknown values come last in both directions',
 
 test('a listing has function names and source lines between its instructions', () => {
   const plain = { hex: '', function: null, source: null, target: null };
-  const instructions: Instruction[] = [
+  const instructions: BpfInstruction[] = [
     {
       ...plain,
       index: 0,

@@ -7,10 +7,10 @@ import {
   rulePortsLabel,
   subjectLabel,
 } from '../../../app/rules/rule-labels.ts';
-import { rule } from '../../../contract/acl.ts';
+import { ruleSchema } from '../../../contract/acl.ts';
 
 const made = (more: object) =>
-  rule.parse({ name: 'web', direction: 'ingress', subject: { all: true }, action: 'allow', ...more });
+  ruleSchema.parse({ name: 'web', direction: 'ingress', subject: { all: true }, action: 'allow', ...more });
 
 test.each([
   [{ all: true }, 'all pods'],

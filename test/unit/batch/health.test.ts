@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { healthRegression, type TrafficReading, trafficLoss } from '../../../server/datapath/batch/health.ts';
+import {
+  findHealthRegression,
+  findTrafficLoss,
+  type PodTrafficReading,
+} from '../../../server/datapath/batch/health.ts';
 
-const at = (ms: number, more: Partial<TrafficReading> = {}): TrafficReading => ({
+const at = (ms: number, more: Partial<PodTrafficReading> = {}): PodTrafficReading => ({
   at: ms,
   egressPackets: 0,
   ingressPackets: 0,
@@ -10,16 +14,16 @@ const at = (ms: number, more: Partial<TrafficReading> = {}): TrafficReading => (
   failed: 0,
   ...more,
 });
-const before = (more: Partial<TrafficReading>) => ({ from: at(0), to: at(1000, more) });
+const before = (more: Partial<PodTrafficReading>) => ({ from: at(0), to: at(1000, more) });
 
 describe('traffic loss', () => {
   const busy = before({ egressPackets: 50, ingressPackets: 50 });
-  const after = (more: Partial<TrafficReading>) => ({
+  const after = (more: Partial<PodTrafficReading>) => ({
     from: at(1200, { egressPackets: 60, ingressPackets: 60 }),
     to: at(2200, { egressPackets: 60, ingressPackets: 60, ...more }),
   });
 
-  test.each<[string, Partial<TrafficReading>, RegExp | null]>([
+  test.each<[string, Partial<PodTrafficReading>, RegExp | null]>([
     ['both directions flow', { egressPackets: 61, ingressPackets: 61 }, null],
     [
       'nothing leaves',
@@ -28,18 +32,18 @@ describe('traffic loss', () => {
     ],
     ['nothing arrives', { egressPackets: 99 }, /^no packet reached the pod/],
   ])('%s', (_, more, sentence) => {
-    const found = trafficLoss(busy, after(more));
+    const found = findTrafficLoss(busy, after(more));
     if (sentence === null) expect(found).toBeNull();
     else expect(found).toMatch(sentence);
   });
 
   test('of a direction with little traffic before is no fault', () => {
-    expect(trafficLoss(before({ egressPackets: 4, ingressPackets: 0 }), after({}))).toBeNull();
+    expect(findTrafficLoss(before({ egressPackets: 4, ingressPackets: 0 }), after({}))).toBeNull();
   });
 });
 
 describe('a health regression', () => {
-  test.each<[string, Partial<TrafficReading>, Partial<TrafficReading>, RegExp | null]>([
+  test.each<[string, Partial<PodTrafficReading>, Partial<PodTrafficReading>, RegExp | null]>([
     ['no drops at all', {}, {}, null],
     ['a few stray ones', {}, { drops: 10 }, null],
     ['drops where there were none', {}, { drops: 11 }, /dropped 11 of its packets .* 0 in the same time/],
@@ -49,7 +53,7 @@ describe('a health regression', () => {
     ['failures that were there before', { failed: 3 }, { failed: 9 }, null],
     ['nobody counts requests', { failed: null }, { failed: null }, null],
   ])('%s', (_, had, has, sentence) => {
-    const found = healthRegression(before(had), at(3000, has));
+    const found = findHealthRegression(before(had), at(3000, has));
     if (sentence === null) expect(found).toBeNull();
     else expect(found).toMatch(sentence);
   });
@@ -58,7 +62,7 @@ describe('a health regression', () => {
     const rate = fc.integer({ min: 0, max: 1_000_000 });
     fc.assert(
       fc.property(rate, rate, rate, fc.integer({ min: 1, max: 60 }), (packets, drops, failed, seconds) => {
-        const reading = (s: number): TrafficReading =>
+        const reading = (s: number): PodTrafficReading =>
           at(s * 1000, {
             egressPackets: packets * s,
             ingressPackets: packets * s,
@@ -67,7 +71,7 @@ describe('a health regression', () => {
           });
         const span = { from: reading(0), to: reading(seconds) };
         const after = { from: span.to, to: reading(2 * seconds) };
-        expect(healthRegression(span, after.to) ?? trafficLoss(span, after)).toBeNull();
+        expect(findHealthRegression(span, after.to) ?? findTrafficLoss(span, after)).toBeNull();
       }),
     );
   });

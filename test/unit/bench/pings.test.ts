@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { longestGap, lostOf } from '../../../bench/pings.ts';
+import { longestGap, lostPings } from '../../../bench/pings.ts';
 
 const replies = Float64Array.from([100, 102, 0, 106, 108, 130, 132]);
 
 describe('a pinger’s account', () => {
   it('counts requests without a reply as lost', () => {
-    expect(lostOf({ family: 'ipv4', sent: replies, arrived: replies })).toBe(1);
+    expect(lostPings({ family: 'ipv4', sent: replies, arrived: replies })).toBe(1);
   });
 
   it('takes a lost reply as part of the gap between its neighbors', () => {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { parseTraffic } from '../../../cli/commands/rules.ts';
-import { commands } from '../../../cli/main.ts';
-import { formatFields, formatTable } from '../../../cli/text-table.ts';
+import { parseProtocolAndPort } from '../../../cli/commands/rules.ts';
+import { cliCommands } from '../../../cli/main.ts';
+import { formatFieldLines, formatTextTable } from '../../../cli/text-table.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 
 // Each test starts processes, on a machine that may be busy.
@@ -67,7 +67,7 @@ test('no command prints the usage, each command has its help, and an unknown wor
 });
 
 test('command names are unique, and none is a prefix of another', () => {
-  const names = commands.map(({ name }) => name);
+  const names = cliCommands.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const [index, name] of names.entries())
     for (const later of names.slice(index + 1)) expect(later.startsWith(`${name} `)).toBe(false);
@@ -155,17 +155,17 @@ test('bpf commands name a hook, a program or a pin that is wrong, and need no ag
 });
 
 test('traffic is parsed from one word', () => {
-  expect(parseTraffic('tcp:443')).toEqual({ protocol: 'tcp', port: 443 });
-  expect(parseTraffic('icmp:3/4')).toEqual({ protocol: 'icmp', icmp: { type: 3, code: 4 } });
-  expect(parseTraffic('icmp:8')).toEqual({ protocol: 'icmp', icmp: { type: 8, code: 0 } });
-  expect(parseTraffic('47')).toEqual({ protocol: 47 });
+  expect(parseProtocolAndPort('tcp:443')).toEqual({ protocol: 'tcp', port: 443 });
+  expect(parseProtocolAndPort('icmp:3/4')).toEqual({ protocol: 'icmp', icmp: { type: 3, code: 4 } });
+  expect(parseProtocolAndPort('icmp:8')).toEqual({ protocol: 'icmp', icmp: { type: 8, code: 0 } });
+  expect(parseProtocolAndPort('47')).toEqual({ protocol: 47 });
   for (const text of ['', 'tcp:', 'tcp:x', 'TCP:1', 'tcp:1:2'])
-    expect(() => parseTraffic(text)).toThrow(ProblemError);
+    expect(() => parseProtocolAndPort(text)).toThrow(ProblemError);
 });
 
 test('columns are as wide as their longest cell, numbers aligned right, without trailing spaces', () => {
   expect(
-    formatTable(
+    formatTextTable(
       ['NAME', 'N'],
       [
         ['a', 1],
@@ -173,5 +173,5 @@ test('columns are as wide as their longest cell, numbers aligned right, without 
       ],
     ),
   ).toBe('NAME        N\na           1\nlong name  20');
-  expect(formatFields({ pod: 'a', gone: null, address: 'b', none: '' })).toBe('pod      a\naddress  b');
+  expect(formatFieldLines({ pod: 'a', gone: null, address: 'b', none: '' })).toBe('pod      a\naddress  b');
 });

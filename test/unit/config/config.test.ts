@@ -2,13 +2,13 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { ProblemError } from '../../../contract/problem.ts';
-import { defaultTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
-import { help, readConfig } from '../../../server/config.ts';
+import { defaultConntrackTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
+import { agentHelpText, readAgentConfig } from '../../../server/config.ts';
 import { temporaryFolder } from '../store/temporary-store.ts';
 
 function refused(args: string[], env: Record<string, string | undefined> = {}): ProblemError['errors'] {
   try {
-    readConfig(args, env);
+    readAgentConfig(args, env);
   } catch (error) {
     expect(error).toBeInstanceOf(ProblemError);
     return (error as ProblemError).errors ?? [{ path: '', message: (error as ProblemError).message }];
@@ -17,7 +17,7 @@ function refused(args: string[], env: Record<string, string | undefined> = {}): 
 }
 
 test('defaults apply without flags and environment', () => {
-  expect(readConfig([], {})).toEqual({
+  expect(readAgentConfig([], {})).toEqual({
     socket: '/run/podlane/agent.sock',
     socketGid: null,
     listen: null,
@@ -26,7 +26,7 @@ test('defaults apply without flags and environment', () => {
     trust: null,
     maxSlots: 2048,
     connections: 65_536,
-    timeouts: defaultTimeouts,
+    timeouts: defaultConntrackTimeouts,
     verdictRate: { perSecond: 50, burst: 100 },
     environment: 'native',
     logLevel: 'info',
@@ -42,7 +42,7 @@ test('a flag overrides the environment, which overrides the default', () => {
     PODLANE_LAB: '1',
     PODLANE_SOCKET: '',
   };
-  expect(readConfig(['--max-slots', '20'], env)).toMatchObject({
+  expect(readAgentConfig(['--max-slots', '20'], env)).toMatchObject({
     maxSlots: 20,
     pins: '/sys/fs/bpf/x',
     lab: true,
@@ -51,9 +51,9 @@ test('a flag overrides the environment, which overrides the default', () => {
 });
 
 test('--help lists every option', () => {
-  expect(readConfig(['--help'], {})).toBe('help');
+  expect(readAgentConfig(['--help'], {})).toBe('help');
   for (const flag of ['--socket', '--listen', '--token-file', '--database', '--pins', '--max-slots', '--lab'])
-    expect(help).toContain(flag);
+    expect(agentHelpText).toContain(flag);
 });
 
 test('TCP requires a token of at least 16 characters', () => {
@@ -64,7 +64,7 @@ test('TCP requires a token of at least 16 characters', () => {
     { path: '--token-file' },
   ]);
   writeFileSync(token, '0123456789abcdef\n');
-  expect(readConfig(['--listen', '[::1]:7481', '--token-file', token], {})).toMatchObject({
+  expect(readAgentConfig(['--listen', '[::1]:7481', '--token-file', token], {})).toMatchObject({
     listen: { host: '::1', port: 7481, token: '0123456789abcdef' },
   });
 });
@@ -92,21 +92,27 @@ test('all invalid values are reported at once by their source', () => {
 });
 
 test('capabilities to ignore have the names that the node reports', () => {
-  expect(readConfig(['--without', 'tcx,live-rename'], {})).toMatchObject({ without: ['tcx', 'live-rename'] });
-  expect(() => readConfig(['--without', 'magic'], {})).toThrow(/--without "magic": expected one of netkit, tcx/);
+  expect(readAgentConfig(['--without', 'tcx,live-rename'], {})).toMatchObject({
+    without: ['tcx', 'live-rename'],
+  });
+  expect(() => readAgentConfig(['--without', 'magic'], {})).toThrow(
+    /--without "magic": expected one of netkit, tcx/,
+  );
 });
 
 test('connection timeouts are set by protocol and state', () => {
-  expect(readConfig(['--timeouts', 'udp=5/20,tcp=1/2/3'], {})).toMatchObject({
+  expect(readAgentConfig(['--timeouts', 'udp=5/20,tcp=1/2/3'], {})).toMatchObject({
     timeouts: {
-      ...defaultTimeouts,
-      udp: { ...defaultTimeouts.udp, unreplied: 5, replied: 20 },
+      ...defaultConntrackTimeouts,
+      udp: { ...defaultConntrackTimeouts.udp, unreplied: 5, replied: 20 },
       tcp: { unreplied: 1, replied: 2, closing: 3 },
     },
   });
   for (const text of ['udp', 'udp=0', 'udp=1/2/3/4', 'quic=5', 'udp=x', '']) {
     expect(refused(['--timeouts', text])).toMatchObject([{ path: '--timeouts' }]);
   }
-  expect(readConfig(['--verdict-rate', '7'], {})).toMatchObject({ verdictRate: { perSecond: 7, burst: 7 } });
+  expect(readAgentConfig(['--verdict-rate', '7'], {})).toMatchObject({
+    verdictRate: { perSecond: 7, burst: 7 },
+  });
   expect(refused(['--verdict-rate', '0/1'])).toMatchObject([{ path: '--verdict-rate' }]);
 });

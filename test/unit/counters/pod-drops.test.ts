@@ -4,7 +4,7 @@ import type { Migration } from '../../../contract/migration.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
 import { decodeKernelDropCount } from '../../../server/bpf/kernel-drops.ts';
-import type { KernelDropCounters, TrackedPod } from '../../../server/counters/kernel-drops.ts';
+import type { DropTrackedPod, KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
 import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
@@ -40,7 +40,7 @@ class Pods extends EventEmitter<DatapathEvents> {
 function open(read = (_slot: number): bigint[] => zeroCounters()) {
   const said: [string, number, ...number[]][] = [];
   const kernel = {
-    track: ({ number, slots }: TrackedPod) => void said.push(['track', number, ...slots]),
+    track: ({ number, slots }: DropTrackedPod) => void said.push(['track', number, ...slots]),
     untrack: (number: number) => void said.push(['untrack', number]),
     read: () => ({ available: false, since: null, detail: '', hint: null, lost: 0, reasons: [] }),
     readAll: () => new Map(),

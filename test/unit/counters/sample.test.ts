@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
-import { decodeFrame, frameColumns, noValue } from '../../../contract/sample-frame.ts';
+import { decodeSampleFrame, missingFrameValue, sampleFrameColumns } from '../../../contract/sample-frame.ts';
 import { counterIndex, sweptWidth, zeroCounters } from '../../../server/bpf/counter-layout.ts';
 import { samplePod } from '../../../server/counters/sample.ts';
-import { type SlotReader, slotReader, sweepReader } from '../../../server/counters/slot-reader.ts';
+import {
+  createSlotReader,
+  createSweepReader,
+  type SlotReader,
+} from '../../../server/counters/slot-reader.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
-import { frameOf } from '../../../server/stream/sample-frame.ts';
+import { encodeSampleFrame } from '../../../server/stream/sample-frame.ts';
 
 const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicNs: 123n };
 
@@ -29,16 +33,16 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
 });
 
 const encode = (pods: SampledPod[], reader: SlotReader): Uint8Array =>
-  frameOf({ scope: 'all', ...clock, pods: pods.map((each) => samplePod(each, reader)) });
+  encodeSampleFrame({ scope: 'all', ...clock, pods: pods.map((each) => samplePod(each, reader)) });
 
 const read = (pods: SampledPod[]) => {
-  const bytes = encode(pods, sweepReader(counters, 5, new BigUint64Array(5 * sweptWidth)));
-  const frame = decodeFrame(bytes.buffer as ArrayBuffer);
+  const bytes = encode(pods, createSweepReader(counters, 5, new BigUint64Array(5 * sweptWidth)));
+  const frame = decodeSampleFrame(bytes.buffer as ArrayBuffer);
   return {
     frame,
     row: (row: number) =>
-      Object.fromEntries(frameColumns.map((name) => [name, frame.column(name)[row]])) as Record<
-        (typeof frameColumns)[number],
+      Object.fromEntries(sampleFrameColumns.map((name) => [name, frame.column(name)[row]])) as Record<
+        (typeof sampleFrameColumns)[number],
         bigint
       >,
   };
@@ -94,7 +98,7 @@ test('drops are counted by direction and by reason', () => {
 
 test('a pod without test traffic has no value for requests', () => {
   const { row } = read([pod({}), pod({ requests: { ok: 5, failed: 0 } })]);
-  expect(row(0)).toMatchObject({ requestsOk: noValue, requestsFailed: noValue });
+  expect(row(0)).toMatchObject({ requestsOk: missingFrameValue, requestsFailed: missingFrameValue });
   expect(row(1)).toMatchObject({ requestsOk: 5n, requestsFailed: 0n });
 });
 
@@ -110,10 +114,10 @@ test('a pod without a device keeps its totals', () => {
 
 test('a sweep and single reads give the same frame', () => {
   const pods = [pod({ slots: [1, 3] })];
-  const swept = sweepReader(counters, 4, new BigUint64Array(4 * sweptWidth));
-  expect(encode(pods, swept)).toEqual(encode(pods, slotReader(counters)));
+  const swept = createSweepReader(counters, 4, new BigUint64Array(4 * sweptWidth));
+  expect(encode(pods, swept)).toEqual(encode(pods, createSlotReader(counters)));
 });
 
 test('a sample of no pods is a header alone', () => {
-  expect(encode([], slotReader(counters))).toHaveLength(40);
+  expect(encode([], createSlotReader(counters))).toHaveLength(40);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { isDue, SampleSchedule, type ScheduleClock } from '../../../server/counters/schedule.ts';
+import { isSampleDue, SampleSchedule, type SampleScheduleClock } from '../../../server/counters/schedule.ts';
 
 /** A clock that a test moves: timers fire `late` ms after their time. */
-class TestClock implements ScheduleClock {
+class TestClock implements SampleScheduleClock {
   time = 5000.3;
   late = 0;
   #timer: { at: number; callback: () => void } | null = null;
@@ -35,12 +35,12 @@ function started(wanted: (index: number) => boolean) {
   schedule.start();
   return { clock, ticks, schedule };
 }
-const everySecond = (index: number): boolean => isDue(index, 1);
+const everySecond = (index: number): boolean => isSampleDue(index, 1);
 
 test.each([1, 2, 3, 4, 5, 7, 10])(
   '%i Hz gives this many points a second, including the whole second',
   (hz) => {
-    const points = Array.from({ length: 100 }, (_, i) => i + 1).filter((index) => isDue(index, hz));
+    const points = Array.from({ length: 100 }, (_, i) => i + 1).filter((index) => isSampleDue(index, hz));
     expect(points).toHaveLength(hz * 10);
     expect(points.filter((index) => index % 10 === 0)).toHaveLength(10);
   },
@@ -70,7 +70,7 @@ test('points that a busy process missed are skipped', () => {
 
 test('a refresh takes effect at once, starts with the point just passed, and loses no due point', () => {
   let hz = 1;
-  const { clock, ticks, schedule } = started((index) => isDue(index, 1) || isDue(index, hz));
+  const { clock, ticks, schedule } = started((index) => isSampleDue(index, 1) || isSampleDue(index, hz));
   clock.advance(550);
   hz = 10;
   schedule.refresh();

@@ -5,8 +5,8 @@ import type { Batch } from '../../../contract/batch.ts';
 import { TaskScope } from '../../../server/async/task-scope.ts';
 import { BatchExecutor } from '../../../server/datapath/batch/batch-executor.ts';
 import type { DatapathContext } from '../../../server/datapath/context.ts';
-import { type LivePod, newLivePod, PodRegistry } from '../../../server/datapath/pod-registry.ts';
-import { Reconciler } from '../../../server/datapath/reconcile/reconciler.ts';
+import { createLivePod, type LivePod, PodRegistry } from '../../../server/datapath/pod-registry.ts';
+import { PodReconciler } from '../../../server/datapath/reconcile/reconciler.ts';
 import type { PodRecord } from '../../../server/store/records.ts';
 
 const record = {
@@ -24,7 +24,7 @@ const record = {
 /** A context of which only the store and the counters are used; there is no kernel behind it. */
 function fakeContext() {
   const registry = new PodRegistry();
-  const pod = newLivePod(record, []);
+  const pod = createLivePod(record, []);
   registry.add(pod);
   const context = {
     kernel: { programs: { counters: { read: vi.fn(() => []) } }, userPins: { of: () => [] } },
@@ -47,7 +47,7 @@ test('closing the reconciler waits for the pod that is being reconciled', async 
   const { context, pod, datapath } = fakeContext();
   const { promise, resolve } = Promise.withResolvers<undefined>();
   context.store.removePod.mockReturnValue(promise);
-  const reconciler = new Reconciler(datapath);
+  const reconciler = new PodReconciler(datapath);
   reconciler.enqueue(pod);
   await vi.waitFor(() => expect(context.store.removePod).toHaveBeenCalled());
   expect(pod.activity.type).toBe('repairing');
@@ -65,7 +65,7 @@ test('closing the reconciler waits for the pod that is being reconciled', async 
 
 test('a closed reconciler touches no pod, whatever was enqueued before or is after', async () => {
   const { context, pod, datapath } = fakeContext();
-  const reconciler = new Reconciler(datapath);
+  const reconciler = new PodReconciler(datapath);
   reconciler.enqueue(pod);
   await reconciler.close();
   reconciler.enqueue(pod);

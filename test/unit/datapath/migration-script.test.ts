@@ -6,10 +6,10 @@ import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { migrationSteps } from '../../../contract/migration.ts';
 import type { ForeignProgram } from '../../../server/datapath/device/foreign-programs.ts';
-import { hooksOf } from '../../../server/datapath/device/hooks.ts';
-import type { PlanInput } from '../../../server/datapath/migration/plan.ts';
-import { planScript } from '../../../server/datapath/migration/script.ts';
-import { planSteps } from '../../../server/datapath/migration/steps.ts';
+import { programHooks } from '../../../server/datapath/device/hooks.ts';
+import type { MigrationPlanInput } from '../../../server/datapath/migration/plan.ts';
+import { formatPlanScript } from '../../../server/datapath/migration/script.ts';
+import { planMigrationSteps } from '../../../server/datapath/migration/steps.ts';
 import type { Route } from '../../../server/netlink/route-message.ts';
 import { emptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
 
@@ -37,7 +37,7 @@ const route = (more: Partial<Route>): Route => ({
 const interfaceNames = ['eth0', "e'th", 'e$(id)', 'a;b', 'a&b', 'a`b`', '*', '-x', 'a"b', '#a', 'a|b>c'];
 const interfaceName = fc.constantFrom(...interfaceNames);
 
-const foreignProgram = (hooks: PlanInput['device']['hooks']): fc.Arbitrary<ForeignProgram> =>
+const foreignProgram = (hooks: MigrationPlanInput['device']['hooks']): fc.Arbitrary<ForeignProgram> =>
   fc
     .record({
       id: fc.nat(9999),
@@ -48,7 +48,7 @@ const foreignProgram = (hooks: PlanInput['device']['hooks']): fc.Arbitrary<Forei
     })
     .map(({ byUser, ...program }) => ({
       ...program,
-      hook: hooksOf[hooks][program.direction],
+      hook: programHooks[hooks][program.direction],
       user: byUser
         ? {
             owner: 3,
@@ -61,7 +61,7 @@ const foreignProgram = (hooks: PlanInput['device']['hooks']): fc.Arbitrary<Forei
         : undefined,
     }));
 
-const plan: fc.Arbitrary<PlanInput> = fc
+const plan: fc.Arbitrary<MigrationPlanInput> = fc
   .record({
     from: fc.constantFrom('veth' as const, 'netkit' as const),
     to: fc.constantFrom('veth' as const, 'netkit' as const),
@@ -80,7 +80,7 @@ const plan: fc.Arbitrary<PlanInput> = fc
     tos: fc.constantFrom(0, 16),
   })
   .chain(({ from, to, hooks, mode, addresses, name, netns, liveRename, ipv6, macs, tos }) =>
-    fc.array(foreignProgram(hooks), { maxLength: 3 }).map((foreignPrograms): PlanInput => {
+    fc.array(foreignProgram(hooks), { maxLength: 3 }).map((foreignPrograms): MigrationPlanInput => {
       const end = (kind: 'veth' | 'netkit', slot: number, peer: string) => ({
         kind,
         slot,
@@ -127,8 +127,8 @@ const plan: fc.Arbitrary<PlanInput> = fc
     }),
   );
 
-const scriptOf = (input: PlanInput): string =>
-  planScript({ namespace: 'shop', name: 'cart', kind: input.to.kind }, planSteps(input));
+const scriptOf = (input: MigrationPlanInput): string =>
+  formatPlanScript({ namespace: 'shop', name: 'cart', kind: input.to.kind }, planMigrationSteps(input));
 
 test('the script of every plan is one that a shell can read', () => {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-scripts-'));
@@ -163,7 +163,7 @@ test('a shell expands nothing in the names of a plan', () => {
 test('the script holds each command once, in the order of the steps, and each step as a comment', () => {
   const [input] = fc.sample(plan, { numRuns: 1, seed: 2 });
   if (!input) throw new Error('no sample');
-  const steps = planSteps(input);
+  const steps = planMigrationSteps(input);
   expect(steps.map(({ step }) => step)).toEqual(migrationSteps);
   const lines = scriptOf(input).split('\n');
   expect(lines.filter((line) => line !== '' && !line.startsWith('#') && line !== 'set -e')).toEqual(

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { problems } from '../../../contract/problem.ts';
+import { problemDefinitions } from '../../../contract/problem.ts';
 import {
-  type Activity,
-  type Actor,
-  isIdle,
-  migrationOf,
-  obstacle,
-  type StartedActivity,
+  findBlockingActivity,
+  isPodIdle,
+  type PodActivity,
+  type PodActor,
+  runningMigrationId,
+  type StartablePodActivity,
   tryWithPod,
   withPod,
 } from '../../../server/datapath/pod-activity.ts';
 
-const idlePod = (): Actor => ({ activity: { type: 'idle' } });
+const idlePod = (): PodActor => ({ activity: { type: 'idle' } });
 const problemOf = async (work: Promise<unknown>) =>
   work.then(
     () => 'done',
@@ -20,7 +20,7 @@ const problemOf = async (work: Promise<unknown>) =>
   );
 
 /** Every activity that may hold a pod, with the code and the clause of the refusal. */
-const held: [StartedActivity, Activity | null, string, RegExp][] = [
+const held: [StartablePodActivity, PodActivity | null, string, RegExp][] = [
   [{ type: 'attaching' }, null, 'pod_busy', /: it is being attached$/],
   [{ type: 'planning' }, null, 'migration_running', /: a migration of it is being planned$/],
   [
@@ -51,7 +51,7 @@ describe('a pod has one activity', () => {
     expect(refused).toMatchObject({ status: 409, code });
     expect(refused.detail).toMatch(/^migrate shop\/cart to veth: /);
     expect(refused.detail).toMatch(clause);
-    expect(obstacle(pod)).toMatchObject({ code });
+    expect(findBlockingActivity(pod)).toMatchObject({ code });
     expect(await tryWithPod(pod, { type: 'repairing' }, async () => expect.unreachable())).toBe(false);
     resolve();
     await holding;
@@ -70,7 +70,7 @@ describe('a pod has one activity', () => {
     const outcomes = await Promise.allSettled(calls);
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(done).toBe(1);
-    expect(isIdle(pod)).toBe(true);
+    expect(isPodIdle(pod)).toBe(true);
   });
 });
 
@@ -84,7 +84,7 @@ describe('a repair', () => {
         seen.push('repaired');
         if (failure) throw failure;
       });
-      expect(obstacle(pod)).toBeNull();
+      expect(findBlockingActivity(pod)).toBeNull();
       const moved = withPod(pod, { type: 'moving-hooks' }, 'move', async () => seen.push('moved'));
       await Promise.allSettled([repairing, moved]);
       await moved;
@@ -110,12 +110,12 @@ test('a failure, even a synchronous one, leaves the pod idle', async () => {
     throw new Error('refused');
   };
   await expect(withPod(pod, { type: 'planning' }, 'migrate', fail)).rejects.toThrow('refused');
-  expect(isIdle(pod)).toBe(true);
+  expect(isPodIdle(pod)).toBe(true);
   await expect(withPod(pod, { type: 'planning' }, 'migrate', async () => 'again')).resolves.toBe('again');
 });
 
 test('only a migration that has a journal has an id', () => {
-  const id = (activity: Activity): string | null => migrationOf({ activity });
+  const id = (activity: PodActivity): string | null => runningMigrationId({ activity });
   expect(id({ type: 'planning' })).toBeNull();
   expect(id({ type: 'migrating', migrationId: 'm1' })).toBe('m1');
   for (const type of ['idle', 'attaching', 'repairing', 'detaching', 'gone'] as const)
@@ -124,5 +124,5 @@ test('only a migration that has a journal has an id', () => {
 
 test('every code of a refusal answers 409', () => {
   for (const code of ['pod_busy', 'pod_gone', 'migration_running'] as const)
-    expect(problems[code].status).toBe(409);
+    expect(problemDefinitions[code].status).toBe(409);
 });

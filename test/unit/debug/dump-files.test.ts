@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { DumpArchive } from '../../../server/debug/dump-archive.ts';
-import { addCommand, completeContent, hostTarget } from '../../../server/debug/dump-context.ts';
+import { addCommandOutput, hostDumpTarget, toCompleteContent } from '../../../server/debug/dump-context.ts';
 import { DumpFiles } from '../../../server/debug/dump-files.ts';
-import { findTools, runCommand } from '../../../server/debug/external-tools.ts';
+import { findExternalTools, runCommand } from '../../../server/debug/external-tools.ts';
 
 function collect({ maxBytes = 1 << 20, secrets = [] as string[] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-collection-'));
@@ -35,12 +35,12 @@ const wanted = (path: string) => ({ path, title: path, command: `cat ${path}` })
 test('a file that fails is recorded with the reason, and the others are added', async () => {
   const { files, progress } = collect();
   await files.collectPart('kernel', async () => {
-    await files.add(wanted('one'), () => completeContent('1'));
+    await files.add(wanted('one'), () => toCompleteContent('1'));
     await files.add(wanted('two'), () => {
       throw new Error('no such thing');
     });
     await files.add(wanted('half'), () => ({ bytes: Buffer.from('ha'), problem: 'took longer than 20 s' }));
-    await files.add(wanted('empty'), () => completeContent(''));
+    await files.add(wanted('empty'), () => toCompleteContent(''));
   });
   await files.collectPart('network', async () => {
     throw new Error('the whole part');
@@ -64,15 +64,15 @@ test('a file that fails is recorded with the reason, and the others are added', 
 test('a file over the limit is omitted, smaller files are still added, and a full archive is reported once', async () => {
   const { files } = collect();
   await files.collectPart('kernel', async () => {
-    await files.add(wanted('most'), () => completeContent('x'.repeat(700 << 10)));
-    await files.add(wanted('too much'), () => completeContent('x'.repeat(300 << 10)));
-    await files.add(wanted('small'), () => completeContent('x'));
-    await files.add(wanted('rest'), () => completeContent('x'.repeat(190 << 10)));
+    await files.add(wanted('most'), () => toCompleteContent('x'.repeat(700 << 10)));
+    await files.add(wanted('too much'), () => toCompleteContent('x'.repeat(300 << 10)));
+    await files.add(wanted('small'), () => toCompleteContent('x'));
+    await files.add(wanted('rest'), () => toCompleteContent('x'.repeat(190 << 10)));
     let read = 0;
     for (let i = 0; i < 200; i++)
       await files.add(wanted(`${i}`), () => {
         read += 1;
-        return completeContent('');
+        return toCompleteContent('');
       });
     expect(read).toBeLessThan(100);
   });
@@ -85,7 +85,7 @@ test('a file over the limit is omitted, smaller files are still added, and a ful
 test('secrets are redacted in every file, and checksums are of the redacted files', async () => {
   const { files } = collect({ secrets: ['', 'hunter2'] });
   await files.collectPart('kernel', () =>
-    files.add(wanted('log'), () => completeContent('token hunter2, hunter2')),
+    files.add(wanted('log'), () => toCompleteContent('token hunter2, hunter2')),
   );
   expect(files.files[0]).toMatchObject({ bytes: Buffer.byteLength('token [redacted], [redacted]') });
 });
@@ -95,20 +95,20 @@ test('a canceled collection ends at once with the reason', async () => {
   const taken = files.collectPart('kernel', async () => {
     await files.add(wanted('one'), () => {
       cancel.abort(new Error('cancelled by ada'));
-      return completeContent('1');
+      return toCompleteContent('1');
     });
-    await files.add(wanted('two'), () => completeContent('2'));
+    await files.add(wanted('two'), () => toCompleteContent('2'));
   });
   await expect(taken).rejects.toThrow('cancelled by ada');
 });
 
 test('a program that is not installed is recorded once per part, with its package', async () => {
   const { files } = collect();
-  const tools = await findTools('/nonexistent');
+  const tools = await findExternalTools('/nonexistent');
   await files.collectPart('network', async () => {
     for (const what of ['link', 'address'])
       expect(
-        await addCommand({ files, tools }, hostTarget, `ip/${what}.json`, what, ['ip', '-j', what]),
+        await addCommandOutput({ files, tools }, hostDumpTarget, `ip/${what}.json`, what, ['ip', '-j', what]),
       ).toBeNull();
   });
   expect(files.files).toMatchObject([

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Dump } from '../../../contract/dump.ts';
-import { keptDumps } from '../../../contract/limits.ts';
-import { Dumps } from '../../../server/debug/dumps.ts';
-import { LogRing } from '../../../server/debug/log-ring.ts';
+import { maxStoredDumps } from '../../../contract/limits.ts';
+import { DebugDumps } from '../../../server/debug/dumps.ts';
+import { LogLineRing } from '../../../server/debug/log-ring.ts';
 
 function keeping(...kept: Partial<Dump>[]) {
   const folder = join(mkdtempSync(join(tmpdir(), 'podlane-t-dumps-')), 'dumps');
@@ -17,14 +17,14 @@ function keeping(...kept: Partial<Dump>[]) {
   }
   onTestFinished(() => rmSync(join(folder, '..'), { recursive: true }));
   const open = () => {
-    const dumps = new Dumps({
+    const dumps = new DebugDumps({
       folder,
       pins: '/sys/fs/bpf/none',
       podlane: '0',
       capabilities: () => [],
       configuration: {},
       secrets: [],
-      lines: new LogRing(),
+      lines: new LogLineRing(),
       log: pino({ level: 'silent' }),
     });
     onTestFinished(() => dumps.close());
@@ -53,7 +53,7 @@ const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOStr
 
 test('a starting agent loads the last few archives of the day and deletes the others', () => {
   const { folder, open } = keeping(
-    ...Array.from({ length: keptDumps + 1 }, (_, hours) => ({ id: `h${hours}`, startedAt: ago(hours) })),
+    ...Array.from({ length: maxStoredDumps + 1 }, (_, hours) => ({ id: `h${hours}`, startedAt: ago(hours) })),
     { id: 'old', startedAt: ago(25) },
   );
   expect(

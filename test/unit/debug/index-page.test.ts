@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DumpFile, DumpManifest, DumpPart } from '../../../contract/dump.ts';
-import { indexPage } from '../../../server/debug/index-page.ts';
+import { renderDumpIndexPage } from '../../../server/debug/index-page.ts';
 
 const file = (path: string, more: Partial<DumpFile> = {}): DumpFile => ({
   path,
@@ -42,7 +42,7 @@ const part = (name: DumpPart['name'], problems: DumpPart['problems'] = []): Dump
   bytes: 1,
   problems,
 });
-const page = indexPage(
+const page = renderDumpIndexPage(
   manifest,
   [part('network', [{ path: 'host/tc/qdiscs.json', problem: 'tc is not installed' }]), part('pods')],
   [{ name: 'netkit', available: false, detail: 'EOPNOTSUPP', hint: 'needs CONFIG_NETKIT' }],

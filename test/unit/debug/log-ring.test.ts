@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { LogRing } from '../../../server/debug/log-ring.ts';
+import { LogLineRing } from '../../../server/debug/log-ring.ts';
 import { redactLine, redactSecrets } from '../../../server/debug/redact.ts';
 
 test('the log keeps its last lines within its limit and counts evicted ones', () => {
-  const ring = new LogRing(1000);
+  const ring = new LogLineRing(1000);
   for (let i = 0; i < 200; i++) ring.write(`{"line":${i}}\n`);
   const lines = ring.text().trimEnd().split('\n');
   expect(ring.text().length).toBeLessThanOrEqual(1000);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { DumpArchive } from '../../../server/debug/dump-archive.ts';
-import { tarEnd, tarHeader, tarPadding } from '../../../server/debug/tar.ts';
+import { createTarPadding, encodeTarHeader, tarEndMarker } from '../../../server/debug/tar.ts';
 
 function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-tar-'));
@@ -20,12 +20,12 @@ test('tar(1) reads names, sizes, times and content as written', () => {
   const long = `${'deep/'.repeat(25)}${'n'.repeat(90)}.json`;
   const files = { 'a.txt': 'abc', 'folder/ä ö.txt': 'x'.repeat(512), [long]: '' };
   const blocks = Object.entries(files).flatMap(([path, text]) => [
-    tarHeader(entry(path, Buffer.byteLength(text))),
+    encodeTarHeader(entry(path, Buffer.byteLength(text))),
     Buffer.from(text),
-    tarPadding(Buffer.byteLength(text)),
+    createTarPadding(Buffer.byteLength(text)),
   ]);
   const file = join(folder, 'archive.tar');
-  writeFileSync(file, Buffer.concat([tarHeader(entry('folder/')), ...blocks, tarEnd]));
+  writeFileSync(file, Buffer.concat([encodeTarHeader(entry('folder/')), ...blocks, tarEndMarker]));
   const list = execFileSync('tar', ['--quoting-style=literal', '--utc', '-tvf', file], { encoding: 'utf8' });
   expect(list).toMatch(/^-rw-r--r-- 0\/0 +3 2026-11-22 12:34 a\.txt$/m);
   for (const [path, text] of Object.entries(files))
@@ -33,9 +33,9 @@ test('tar(1) reads names, sizes, times and content as written', () => {
 });
 
 test('a path that is too long for a header is refused', () => {
-  expect(() => tarHeader(entry('n'.repeat(101)))).toThrow(RangeError);
-  expect(() => tarHeader(entry(`${'p'.repeat(156)}/name`))).toThrow(RangeError);
-  expect(tarHeader(entry(`${'p'.repeat(155)}/${'n'.repeat(100)}`))).toHaveLength(512);
+  expect(() => encodeTarHeader(entry('n'.repeat(101)))).toThrow(RangeError);
+  expect(() => encodeTarHeader(entry(`${'p'.repeat(156)}/name`))).toThrow(RangeError);
+  expect(encodeTarHeader(entry(`${'p'.repeat(155)}/${'n'.repeat(100)}`))).toHaveLength(512);
 });
 
 test('an aborted or failed archive leaves no file, and never deletes an existing one', async () => {

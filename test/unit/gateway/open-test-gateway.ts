@@ -1,11 +1,11 @@
 import type { Role } from '../../../contract/roles.ts';
-import { connectAgent } from '../../../gateway/agent-connection.ts';
-import type { Dashboard } from '../../../gateway/dashboard.ts';
+import { openAgentConnection } from '../../../gateway/agent-connection.ts';
+import type { DashboardApp } from '../../../gateway/dashboard.ts';
 import { openGateway } from '../../../gateway/server.ts';
 import { httpCall } from '../../http-call.ts';
 
 /** Takes the place of Next: answers every page with its path. */
-const dashboard: Dashboard = {
+const dashboard: DashboardApp = {
   async answer(request, response) {
     response.setHeader('Content-Type', 'text/html');
     response.end(`page ${request.url}`);
@@ -16,7 +16,7 @@ const dashboard: Dashboard = {
 
 /** Opens a gateway on a free port for the agent at `agentPath`. */
 export async function openTestGateway(agentPath: string, allowHosts: string[] = []) {
-  const agent = connectAgent({ kind: 'unix', path: agentPath }, undefined);
+  const agent = openAgentConnection({ kind: 'unix', path: agentPath }, undefined);
   const gateway = await openGateway({ port: 0, allowHosts, agent, dashboard, dev: false });
   const { port } = gateway;
   const call = (path: string, headers: Record<string, string> = {}, method = 'GET', body?: string | Buffer) =>

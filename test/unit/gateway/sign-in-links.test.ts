@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { Sessions, sessionIdleMs } from '../../../gateway/sessions.ts';
-import { linkLifetimeMs, SignInLinks } from '../../../gateway/sign-in-links.ts';
+import { BrowserSessions, sessionIdleTimeoutMs } from '../../../gateway/sessions.ts';
+import { SignInLinks, signInLinkLifetimeMs } from '../../../gateway/sign-in-links.ts';
 
 describe('a one-time token', () => {
   test('is rejected after ten minutes', () => {
     let now = 0;
     const signIn = new SignInLinks(() => now);
     const token = signIn.issue('admin');
-    now = linkLifetimeMs;
+    now = signInLinkLifetimeMs;
     expect(signIn.redeem(token)).toBe('wrong');
   });
 
@@ -40,13 +40,13 @@ describe('a one-time token', () => {
 describe('a session', () => {
   test('ends twelve hours after its last use', () => {
     let now = 0;
-    const sessions = new Sessions(() => now);
+    const sessions = new BrowserSessions(() => now);
     const id = sessions.open('ada', 'operator');
-    now += sessionIdleMs - 1;
+    now += sessionIdleTimeoutMs - 1;
     expect(sessions.use(id)).toMatchObject({ actor: 'ada', role: 'operator' });
-    now += sessionIdleMs - 1;
+    now += sessionIdleTimeoutMs - 1;
     expect(sessions.use(id)).toBeDefined();
-    now += sessionIdleMs;
+    now += sessionIdleTimeoutMs;
     expect(sessions.use(id)).toBeUndefined();
   });
 });

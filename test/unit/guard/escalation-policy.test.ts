@@ -3,23 +3,31 @@ import { describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import {
+  type EscalationInput,
   type EscalationState,
-  initialEscalation,
-  isNodeWide,
-  nextAction,
-  type Situation,
+  initialEscalationState,
+  isNodeWideFailure,
+  nextEscalationAction,
 } from '../../../server/datapath/guard/escalation-policy.ts';
 
 const rules = { ...guardDefaults, repairs: 2, repairSeconds: 600, coolDownSeconds: 10 };
-const failing: Situation = { kind: 'netkit', busy: false, failing: ['our program is not on netkit/peer'] };
+const failing: EscalationInput = {
+  kind: 'netkit',
+  busy: false,
+  failing: ['our program is not on netkit/peer'],
+};
 
 /** Goes through rounds of a second; the kind follows a fallback when `obeys`. */
-function escalate(situations: (round: number, kind: DeviceKind) => Situation, rounds: number, obeys = true) {
-  let state: EscalationState = initialEscalation;
+function escalate(
+  situations: (round: number, kind: DeviceKind) => EscalationInput,
+  rounds: number,
+  obeys = true,
+) {
+  let state: EscalationState = initialEscalationState;
   let kind: DeviceKind = 'netkit';
   const actions: string[] = [];
   for (let round = 0; round < rounds; round++) {
-    const step = nextAction(state, situations(round, kind), rules, round * 1000);
+    const step = nextEscalationAction(state, situations(round, kind), rules, round * 1000);
     state = step.state;
     if (step.action) actions.push(`${round} ${step.action.action}`);
     if (step.action?.action === 'fallback' && obeys) kind = 'veth';
@@ -55,11 +63,11 @@ describe('the escalation policy', () => {
   test('forgets repairs that lasted', () => {
     const now = 1_000_000;
     const state = {
-      ...initialEscalation,
+      ...initialEscalationState,
       lastAction: now - 700_000,
       repairs: [now - 800_000, now - 700_000],
     };
-    expect(nextAction(state, failing, rules, now)).toMatchObject({
+    expect(nextEscalationAction(state, failing, rules, now)).toMatchObject({
       action: { action: 'repair' },
       state: { repairs: [now] },
     });
@@ -67,11 +75,11 @@ describe('the escalation policy', () => {
 
   test('watches a pod again, after the cool-down, that a person promoted again', () => {
     const state: EscalationState = { stage: 'fallen-back', lastAction: 0, repairs: [0], because: ['x'] };
-    expect(nextAction(state, failing, rules, 9_000)).toEqual({
-      state: { ...initialEscalation, lastAction: 0 },
+    expect(nextEscalationAction(state, failing, rules, 9_000)).toEqual({
+      state: { ...initialEscalationState, lastAction: 0 },
       action: null,
     });
-    expect(nextAction(state, failing, rules, 10_000).action?.action).toBe('repair');
+    expect(nextEscalationAction(state, failing, rules, 10_000).action?.action).toBe('repair');
   });
 
   test('takes no action on a pod on veth that it did not move there', () => {
@@ -81,11 +89,11 @@ describe('the escalation policy', () => {
 
 test('failing probes of most pods are the node’s fault, those of one or two pods are not', () => {
   expect([
-    isNodeWide(1, 1),
-    isNodeWide(2, 2),
-    isNodeWide(3, 3),
-    isNodeWide(25, 50),
-    isNodeWide(26, 50),
+    isNodeWideFailure(1, 1),
+    isNodeWideFailure(2, 2),
+    isNodeWideFailure(3, 3),
+    isNodeWideFailure(25, 50),
+    isNodeWideFailure(26, 50),
   ]).toEqual([false, false, true, false, true]);
 });
 
@@ -95,7 +103,7 @@ const anyState: fc.Arbitrary<EscalationState> = fc.record({
   repairs: fc.array(fc.nat(100_000), { maxLength: 4 }),
   because: fc.array(fc.constant('x'), { maxLength: 2 }),
 });
-const anySituation: fc.Arbitrary<Situation> = fc.record({
+const anySituation: fc.Arbitrary<EscalationInput> = fc.record({
   kind: fc.constantFrom('netkit', 'veth'),
   busy: fc.boolean(),
   failing: fc.array(fc.constantFrom('a', 'b'), { maxLength: 2 }),
@@ -120,7 +128,7 @@ describe('in every sequence of situations', () => {
           let last = start.lastAction;
           for (const [situation, later] of rounds) {
             now += later;
-            const step = nextAction(state, situation, rules, now);
+            const step = nextEscalationAction(state, situation, rules, now);
             state = step.state;
             if (!step.action) continue;
             if (last !== null) expect(now - last).toBeGreaterThanOrEqual(rules.coolDownSeconds * 1000);
@@ -135,7 +143,7 @@ describe('in every sequence of situations', () => {
   test('nothing is done while it is off, the pod is busy or leaving, or nothing fails and no fallback is open', () => {
     fc.assert(
       fc.property(anyState, anySituation, anyRules, fc.nat(1_000_000), (state, situation, rules, now) => {
-        const { action } = nextAction(state, situation, rules, now);
+        const { action } = nextEscalationAction(state, situation, rules, now);
         if (!rules.on || situation.busy || state.stage === 'left-alone') expect(action).toBeNull();
         if (situation.failing.length === 0 && state.stage !== 'falling-back') expect(action).toBeNull();
         if (action?.action === 'repair' || action?.action === 'fallback')
@@ -150,12 +158,17 @@ describe('in every sequence of situations', () => {
       fc.property(anyRules, fc.boolean(), fc.boolean(), (given, obeys, flickers) => {
         // Repairs that take longer than they count do not escalate.
         const rules = { ...given, on: true, repairSeconds: given.repairs * given.coolDownSeconds * 2 + 10 };
-        let state = initialEscalation;
+        let state = initialEscalationState;
         let kind: DeviceKind = 'netkit';
         let actions = 0;
         for (let now = 0; state.stage !== 'left-alone'; now += rules.coolDownSeconds * 500) {
           const well = flickers && Math.floor(now / 1000) % 2 === 1;
-          const step = nextAction(state, { kind, busy: false, failing: well ? [] : ['x'] }, rules, now);
+          const step = nextEscalationAction(
+            state,
+            { kind, busy: false, failing: well ? [] : ['x'] },
+            rules,
+            now,
+          );
           state = step.state;
           if (step.action) actions++;
           if (step.action?.action === 'fallback' && obeys) kind = 'veth';

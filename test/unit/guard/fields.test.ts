@@ -6,7 +6,7 @@ import {
   parseGuardFields,
   thresholdText,
 } from '../../../app/_lib/guard-fields.ts';
-import { type GuardChoice, guardChoice } from '../../../contract/guard.ts';
+import { type GuardThresholdOverrides, guardThresholdOverridesSchema } from '../../../contract/guard.ts';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 
 test('the form has every threshold once', () => {
@@ -14,7 +14,7 @@ test('the form has every threshold once', () => {
   expect(names.toSorted()).toEqual(Object.keys(guardDefaults).toSorted());
 });
 
-const anyChoice: fc.Arbitrary<GuardChoice> = fc.record(
+const anyChoice: fc.Arbitrary<GuardThresholdOverrides> = fc.record(
   {
     on: fc.boolean(),
     icmp: fc.boolean(),
@@ -42,13 +42,13 @@ test('any input is a valid choice or an error of its field', () => {
     fc.constantFrom('on', 'off', 'none', ' 5 ', '1e9'),
   );
   const forms = fc.dictionary(
-    fc.constantFrom(...(Object.keys(guardDefaults) as (keyof GuardChoice)[])),
+    fc.constantFrom(...(Object.keys(guardDefaults) as (keyof GuardThresholdOverrides)[])),
     typed,
   );
   fc.assert(
     fc.property(forms, (form) => {
       const { choice, problems } = parseGuardFields(form);
-      expect(guardChoice.parse(choice)).toEqual(choice);
+      expect(guardThresholdOverridesSchema.parse(choice)).toEqual(choice);
       for (const name of Object.keys(problems)) expect(choice).not.toHaveProperty(name);
     }),
   );

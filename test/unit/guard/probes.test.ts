@@ -1,22 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
-import { checksum, decodeEchoReply, encodeEcho } from '../../../server/datapath/echo/icmp-message.ts';
+import {
+  computeInternetChecksum,
+  decodeEchoReply,
+  encodeEchoRequest,
+} from '../../../server/datapath/echo/icmp-message.ts';
 import type { EchoOutcome } from '../../../server/datapath/echo/icmp-socket.ts';
 import {
-  assessProbe,
-  neverProbed,
+  assessProbeRecord,
+  initialProbeRecord,
   probeDelayMs,
-  recordOutcome,
-  resetFailures,
+  recordProbeOutcome,
+  resetProbeFailures,
 } from '../../../server/datapath/guard/probe-record.ts';
 
 const rules = { ...guardDefaults, probeFailures: 3, probeSeconds: 5 };
 const silence: EchoOutcome = { why: 'no answer within 1000 ms' };
 const after = (outcomes: EchoOutcome[]) =>
-  outcomes.reduce((record, outcome, i) => recordOutcome(record, outcome, i * 1000), neverProbed);
+  outcomes.reduce((record, outcome, i) => recordProbeOutcome(record, outcome, i * 1000), initialProbeRecord);
 const state = (outcomes: EchoOutcome[], sure = false) =>
-  assessProbe('ICMP echo to 10.42.0.2', after(outcomes), sure, rules, 9000).state;
+  assessProbeRecord('ICMP echo to 10.42.0.2', after(outcomes), sure, rules, 9000).state;
 
 describe('a probe', () => {
   test('fails after so many in a row, if it was ever answered', () => {
@@ -34,7 +38,7 @@ describe('a probe', () => {
 
   test('reports the measurement, the threshold and the start', () => {
     const record = after([{ ms: 1 }, silence, silence, silence]);
-    expect(assessProbe('ICMP echo to 10.42.0.2', record, false, rules, 9000)).toEqual({
+    expect(assessProbeRecord('ICMP echo to 10.42.0.2', record, false, rules, 9000)).toEqual({
       state: 'failing',
       evidence:
         'ICMP echo to 10.42.0.2: 3 in a row without answer (threshold 3), last answered 9 s ago; no answer within 1000 ms',
@@ -50,9 +54,11 @@ describe('a probe', () => {
   });
 
   test('is counted anew after an action, and still known to have been answered before', () => {
-    const record = resetFailures(after([{ ms: 1 }, silence, silence, silence]));
+    const record = resetProbeFailures(after([{ ms: 1 }, silence, silence, silence]));
     expect(record).toMatchObject({ failures: 0, answered: true });
-    expect(assessProbe('x', recordOutcome(record, silence, 9000), false, rules, 9000).state).toBe('healthy');
+    expect(assessProbeRecord('x', recordProbeOutcome(record, silence, 9000), false, rules, 9000).state).toBe(
+      'healthy',
+    );
   });
 });
 
@@ -66,13 +72,13 @@ describe('an echo', () => {
   test('is decoded as it was encoded, with any options in the IP header', () => {
     fc.assert(
       fc.property(echo, fc.integer({ min: 5, max: 15 }), (asked, words) => {
-        const message4 = encodeEcho('ipv4', asked);
-        expect(checksum(message4)).toBe(0);
+        const message4 = encodeEchoRequest('ipv4', asked);
+        expect(computeInternetChecksum(message4)).toBe(0);
         message4.writeUInt8(0, 0);
         const header = Buffer.alloc(words * 4);
         header.writeUInt8(0x40 | words, 0);
         expect(decodeEchoReply('ipv4', Buffer.concat([header, message4]))).toEqual(asked);
-        const message6 = encodeEcho('ipv6', asked);
+        const message6 = encodeEchoRequest('ipv6', asked);
         message6.writeUInt8(129, 0);
         expect(decodeEchoReply('ipv6', message6)).toEqual(asked);
       }),
@@ -90,6 +96,8 @@ describe('an echo', () => {
   });
 
   test('that is a request is no answer', () => {
-    expect(decodeEchoReply('ipv6', encodeEcho('ipv6', { identifier: 1, sequence: 1, nonce: 1n }))).toBeNull();
+    expect(
+      decodeEchoReply('ipv6', encodeEchoRequest('ipv6', { identifier: 1, sequence: 1, nonce: 1n })),
+    ).toBeNull();
   });
 });

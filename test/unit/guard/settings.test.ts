@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
-import { buildApp } from '../../../server/http/app.ts';
+import { buildApiApp } from '../../../server/http/app.ts';
 import { fakeAgent } from '../http/fake-agent.ts';
 
 async function openRoutes() {
   const { agent, pods } = await fakeAgent();
   pods.add('cart');
-  const app = await buildApp(agent, { version: 'test' });
+  const app = await buildApiApp(agent, { version: 'test' });
   return async (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, payload?: object) => {
     const answer = await app.inject({ method, url: `/api/v1${url}`, ...(payload ? { payload } : {}) });
     return { status: answer.statusCode, body: answer.json() };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
-import { TrafficMonitor, type TrafficTotals } from '../../../server/datapath/guard/traffic-monitor.ts';
+import { type DeviceTrafficTotals, TrafficMonitor } from '../../../server/datapath/guard/traffic-monitor.ts';
 
 const rules = {
   ...guardDefaults,
@@ -10,7 +10,7 @@ const rules = {
   oneSidedPerSecond: 100,
   oneSidedSeconds: 60,
 };
-type Rates = Partial<Omit<TrafficTotals, 'at'>>;
+type Rates = Partial<Omit<DeviceTrafficTotals, 'at'>>;
 
 /** Feeds whole seconds at these rates, on top of what was before. */
 function feeder() {

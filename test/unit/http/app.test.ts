@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { buildApp } from '../../../server/http/app.ts';
+import { buildApiApp } from '../../../server/http/app.ts';
 import { requireBearerToken } from '../../../server/http/bearer-token.ts';
-import { openapiDocument } from '../../../server/http/openapi-document.ts';
-import { version } from '../../../server/version.ts';
+import { buildOpenapiDocument } from '../../../server/http/openapi-document.ts';
+import { podlaneVersion } from '../../../server/version.ts';
 import { newDevice, newMigration, newPod } from '../store/records.ts';
 import { fakeAgent } from './fake-agent.ts';
 
 async function openApp(options: { lab?: boolean; token?: string } = {}) {
   const fake = await fakeAgent(options);
   const admit = options.token === undefined ? undefined : requireBearerToken(options.token);
-  const app = await buildApp(fake.agent, { version: '0', ...(admit && { admit }) });
+  const app = await buildApiApp(fake.agent, { version: '0', ...(admit && { admit }) });
   onTestFinished(() => app.close());
   return { ...fake, app };
 }
@@ -168,6 +168,6 @@ test('drops of a pod are found by id and name, with the reason where the kernelâ
 
 test('the committed OpenAPI document matches the routes', async () => {
   const committed = JSON.parse(readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8'));
-  expect(committed).toEqual(JSON.parse(JSON.stringify(await openapiDocument(version))));
+  expect(committed).toEqual(JSON.parse(JSON.stringify(await buildOpenapiDocument(podlaneVersion))));
   expect(committed.openapi).toBe('3.1.0');
 });

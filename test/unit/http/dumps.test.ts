@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Dump } from '../../../contract/dump.ts';
-import { Dumps } from '../../../server/debug/dumps.ts';
-import { LogRing } from '../../../server/debug/log-ring.ts';
-import { buildApp } from '../../../server/http/app.ts';
+import { DebugDumps } from '../../../server/debug/dumps.ts';
+import { LogLineRing } from '../../../server/debug/log-ring.ts';
+import { buildApiApp } from '../../../server/http/app.ts';
 import { requireBearerToken } from '../../../server/http/bearer-token.ts';
 import { unpackDump } from '../../testbed/dump.ts';
 import { fakeAgent } from './fake-agent.ts';
@@ -17,9 +17,9 @@ const token = 'a-token-of-16-characters';
 async function dumpApp({ admit = false } = {}) {
   const { agent } = await fakeAgent();
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-dumps-'));
-  const lines = new LogRing();
+  const lines = new LogLineRing();
   lines.write(`{"msg":"called with Bearer ${token}"}\n`);
-  const dumps = new Dumps({
+  const dumps = new DebugDumps({
     folder,
     pins: '/sys/fs/bpf/none',
     podlane: '0',
@@ -31,7 +31,7 @@ async function dumpApp({ admit = false } = {}) {
   });
   const states: (Dump['state'] | 'removed')[] = [];
   dumps.on('dump', ({ state }) => states.push(state)).on('dump-removed', () => states.push('removed'));
-  const app = await buildApp(
+  const app = await buildApiApp(
     { ...agent, dumps },
     { version: '0', ...(admit && { admit: requireBearerToken(token) }) },
   );

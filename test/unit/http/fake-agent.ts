@@ -5,24 +5,24 @@ import type { Batch, BatchPlan, NewBatch } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
 import type { Builds } from '../../../contract/build.ts';
 import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
-import type { GuardChoice, NodeGuard, PodGuard } from '../../../contract/guard.ts';
+import type { GuardThresholdOverrides, NodeGuard, PodGuard } from '../../../contract/guard.ts';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
-import { podNetwork } from '../../../contract/network.ts';
+import { podNetworkSchema } from '../../../contract/network.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
-import type { Sample } from '../../../server/counters/sample.ts';
+import type { CounterSample } from '../../../server/counters/sample.ts';
 import type { SampleEvents } from '../../../server/counters/sampler.ts';
 import type { BatchEvents } from '../../../server/datapath/batch/batches.ts';
 import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
 import type { DumpEvents } from '../../../server/debug/dumps.ts';
-import type { Agent } from '../../../server/http/agent.ts';
-import { Captures } from '../../../server/trace/captures.ts';
+import type { AgentServices } from '../../../server/http/agent.ts';
+import { PacketCaptures } from '../../../server/trace/captures.ts';
 import { KernelDropObserver } from '../../../server/trace/kernel-drop-observer.ts';
-import { PodNames } from '../../../server/trace/pod-names.ts';
-import { Traces } from '../../../server/trace/traces.ts';
+import { PodNameResolver } from '../../../server/trace/pod-names.ts';
+import { PacketTraces } from '../../../server/trace/traces.ts';
 import { VerdictRecorder } from '../../../server/trace/verdicts.ts';
 import { FakeKernelRules } from '../acl/fake-kernel-rules.ts';
 import { newMigration } from '../store/records.ts';
@@ -72,7 +72,7 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
       ...summary,
       netns: { path: '/run/netns/x', inode: 1 },
       gateways: ['169.254.1.1'],
-      network: podNetwork.parse({ addresses: summary.addresses }),
+      network: podNetworkSchema.parse({ addresses: summary.addresses }),
       device: null,
       routes: { pod: [], host: [] },
       neighbors: { pod: [], host: [] },
@@ -138,12 +138,12 @@ class FakeBatches extends EventEmitter<BatchEvents> {
 }
 
 class FakeSampler extends EventEmitter<SampleEvents> {
-  latest: Sample | null = null;
-  previous: Sample | null = null;
+  latest: CounterSample | null = null;
+  previous: CounterSample | null = null;
   node = null;
-  readonly watches = new Map<string, { hz: number; listener: (sample: Sample) => void }>();
+  readonly watches = new Map<string, { hz: number; listener: (sample: CounterSample) => void }>();
 
-  watch(id: string, hz: number, listener: (sample: Sample) => void): () => void {
+  watch(id: string, hz: number, listener: (sample: CounterSample) => void): () => void {
     this.watches.set(id, { hz, listener });
     return () => void this.watches.delete(id);
   }
@@ -162,7 +162,7 @@ class FakeDrops {
 }
 
 class FakeGuard {
-  readonly chosen = new Map<string, GuardChoice>();
+  readonly chosen = new Map<string, GuardThresholdOverrides>();
 
   node = (): NodeGuard => ({
     chosen: this.chosen.get('node') ?? null,
@@ -182,12 +182,12 @@ class FakeGuard {
     actions: [],
   });
 
-  async chooseForNode(choice: GuardChoice): Promise<NodeGuard> {
+  async chooseForNode(choice: GuardThresholdOverrides): Promise<NodeGuard> {
     this.chosen.set('node', choice);
     return this.node();
   }
 
-  async chooseForPod(id: string, choice: GuardChoice | null): Promise<PodGuard> {
+  async chooseForPod(id: string, choice: GuardThresholdOverrides | null): Promise<PodGuard> {
     if (choice === null) this.chosen.delete(id);
     else this.chosen.set(id, choice);
     return this.of(id);
@@ -297,9 +297,9 @@ export async function fakeAgent({ lab = false } = {}) {
   onTestFinished(() => rules.close());
   const kernel = new FakeKernelRules();
   await rules.open(kernel, []);
-  const names = new PodNames(pods);
+  const names = new PodNameResolver(pods);
   const kernelDrops = new KernelDropObserver({ capability: undefined, hostNetns: 0n, maxSlots: 8 });
-  const agent: Agent = {
+  const agent: AgentServices = {
     pods,
     batches,
     sampler,
@@ -312,8 +312,8 @@ export async function fakeAgent({ lab = false } = {}) {
     programs: new FakePrograms(),
     rules,
     verdicts: new VerdictRecorder(kernel, names, rules),
-    traces: new Traces({ kernel, pods, names, rules, kernelDrops, log }),
-    captures: new Captures(pods, 'podlane'),
+    traces: new PacketTraces({ kernel, pods, names, rules, kernelDrops, log }),
+    captures: new PacketCaptures(pods, 'podlane'),
     store,
     node: () => node,
     lab,

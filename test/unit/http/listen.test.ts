@@ -3,14 +3,14 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { buildApp } from '../../../server/http/app.ts';
+import { buildApiApp } from '../../../server/http/app.ts';
 import { listenOnSocket, listenOnTcp } from '../../../server/http/listen.ts';
 import { temporaryFolder } from '../store/temporary-store.ts';
 import { fakeAgent } from './fake-agent.ts';
 
 async function openApp() {
   const { agent } = await fakeAgent();
-  const app = await buildApp(agent, { version: '0' });
+  const app = await buildApiApp(agent, { version: '0' });
   onTestFinished(() => app.close());
   return app;
 }

@@ -1,23 +1,23 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { counters, reasonCounter } from '../../../contract/counters.ts';
-import { decodeFrame } from '../../../contract/sample-frame.ts';
+import { counterDefinitions, toDropCounterName } from '../../../contract/counters.ts';
+import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
 import { counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
 import type { KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
-import { counterValue, type Sample, samplePod } from '../../../server/counters/sample.ts';
-import { slotReader } from '../../../server/counters/slot-reader.ts';
+import { type CounterSample, readCounterValue, samplePod } from '../../../server/counters/sample.ts';
+import { createSlotReader } from '../../../server/counters/slot-reader.ts';
 import type { Datapath } from '../../../server/datapath/datapath.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
-import { buildApp } from '../../../server/http/app.ts';
-import { frameOf } from '../../../server/stream/sample-frame.ts';
-import { version } from '../../../server/version.ts';
+import { buildApiApp } from '../../../server/http/app.ts';
+import { encodeSampleFrame } from '../../../server/stream/sample-frame.ts';
+import { podlaneVersion } from '../../../server/version.ts';
 import { newMigration } from '../store/records.ts';
 import { fakeAgent } from './fake-agent.ts';
 
 type Scratch = Awaited<ReturnType<typeof fakeAgent>>;
 
 async function appOf(agent: Scratch['agent']) {
-  const app = await buildApp(agent, { version: '0' });
+  const app = await buildApiApp(agent, { version: '0' });
   onTestFinished(() => app.close());
   return app;
 }
@@ -54,8 +54,11 @@ function slotCounters(slot: number, factor: number): bigint[] {
   return values;
 }
 
-function sampleAt(second: number, factor: number): Sample {
-  const read = slotReader({ read: (slot) => slotCounters(slot, factor), sweep: () => expect.unreachable() });
+function sampleAt(second: number, factor: number): CounterSample {
+  const read = createSlotReader({
+    read: (slot) => slotCounters(slot, factor),
+    sweep: () => expect.unreachable(),
+  });
   return {
     scope: 'all',
     sequence: BigInt(second),
@@ -103,7 +106,9 @@ test('metrics carry the totals of the last sample by pod, and migrations by resu
       'podlane_pod_kernel_dropped_packets_total{namespace="shop",pod="cart",reason="NO_SOCKET"} 9',
     );
     expect(body).toContain('podlane_migrations_total{direction="fallback",result="done"} 1');
-    expect(body).toContain(`podlane_build_info{version="${version}",node_version="${process.version}"} 1`);
+    expect(body).toContain(
+      `podlane_build_info{version="${podlaneVersion}",node_version="${process.version}"} 1`,
+    );
     expect(body).toContain('process_resident_memory_bytes');
   }
 });
@@ -133,14 +138,14 @@ test('frame, metrics and REST give the same value of every counter in the table'
   sampler.previous = sampleAt(1, 1);
   sampler.latest = sample;
 
-  const frame = decodeFrame(frameOf(sample).buffer as ArrayBuffer);
+  const frame = decodeSampleFrame(encodeSampleFrame(sample).buffer as ArrayBuffer);
   const metrics = series((await app.inject('/api/v1/metrics')).body);
   const { ours } = (await app.inject('/api/v1/pods/id-cart/drops')).json<{
     ours: { reason: string; direction: string; packets: number }[];
   }>();
-  expect(new Set(counters.map(({ name }) => name)).size).toBe(counters.length);
-  for (const { name, metric, direction, reason, result } of counters) {
-    const value = counterValue(sample.pods[0]!, name);
+  expect(new Set(counterDefinitions.map(({ name }) => name)).size).toBe(counterDefinitions.length);
+  for (const { name, metric, direction, reason, result } of counterDefinitions) {
+    const value = readCounterValue(sample.pods[0]!, name);
     expect(frame.column(name), name).toEqual(BigUint64Array.of(value!));
     const labels = Object.entries({ direction, reason, result }).filter(([, label]) => label !== undefined);
     const matching = [...metrics].filter(
@@ -155,7 +160,7 @@ test('frame, metrics and REST give the same value of every counter in the table'
     const entry = ours.find((each) => each.reason === reason && each.direction === direction);
     expect(entry?.packets ?? 0, `${name} in the API`).toBe(Number(value));
   }
-  expect(frame.column(reasonCounter('egress', 'malformed'))).toEqual(BigUint64Array.of(17n));
+  expect(frame.column(toDropCounterName('egress', 'malformed'))).toEqual(BigUint64Array.of(17n));
 
   const { traffic } = (await app.inject('/api/v1/pods/id-cart/path')).json();
   expect(traffic).toEqual({ seconds: 1, redirected: 240, hostRouted: 560, dropped: 64 });

@@ -1,11 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Role } from '../../../contract/roles.ts';
-import { buildApp } from '../../../server/http/app.ts';
+import { buildApiApp } from '../../../server/http/app.ts';
 import { fakeAgent } from './fake-agent.ts';
 
 async function openApp() {
   const { agent, pods } = await fakeAgent();
-  const app = await buildApp(agent, { version: '0' });
+  const app = await buildApiApp(agent, { version: '0' });
   onTestFinished(() => app.close());
   pods.add('cart');
   const ask = async (

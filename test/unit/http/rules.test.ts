@@ -1,12 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { buildApp } from '../../../server/http/app.ts';
+import { buildApiApp } from '../../../server/http/app.ts';
 import { fakeAgent } from './fake-agent.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 async function openRules() {
   const { agent } = await fakeAgent();
-  const app = await buildApp(agent, { version: '0' });
+  const app = await buildApiApp(agent, { version: '0' });
   onTestFinished(() => app.close());
   const metrics = async () => (await app.inject('/api/v1/metrics')).body;
   const ask = async (method: Method, path: string, text?: string, headers: Record<string, string> = {}) => {

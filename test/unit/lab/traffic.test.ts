@@ -1,14 +1,16 @@
 import { expect, test } from 'vitest';
-import { newPod } from '../../../contract/pod.ts';
-import { labFlows, loadFactor } from '../../../server/lab/flows.ts';
-import { labPods, outsideService } from '../../../server/lab/names.ts';
-import { adjustRate, minRate } from '../../../server/lab/traffic/adjust-rate.ts';
-import { headerBytes, maxBytes } from '../../../server/lab/traffic/message.ts';
+import { newPodSchema } from '../../../contract/pod.ts';
+import { computeLoadFactor, labFlows } from '../../../server/lab/flows.ts';
+import { labOutsideService, labPods } from '../../../server/lab/names.ts';
+import { adjustLoadRate, minLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
+import { maxBytes, messageHeaderSize } from '../../../server/lab/traffic/message.ts';
 import { advanceClock, countsBytes, sharedCounts } from '../../../server/lab/traffic/traffic-client.ts';
 
 test('the six pods are valid pods with distinct addresses', () => {
   for (const { namespace, name, addresses, labels } of labPods)
-    expect(() => newPod.parse({ namespace, name, addresses, labels, netns: '/run/netns/x' })).not.toThrow();
+    expect(() =>
+      newPodSchema.parse({ namespace, name, addresses, labels, netns: '/run/netns/x' }),
+    ).not.toThrow();
   expect(new Set(labPods.flatMap(({ addresses }) => addresses)).size).toBe(12);
   expect(labPods.map(({ namespace, app }) => `${namespace}/${app}`)).toEqual([
     'shop/web',
@@ -26,19 +28,19 @@ test('every pod is a client over TCP or UDP, so that every pod counts requests',
 });
 
 test('every flow has existing endpoints and messages of a valid size', () => {
-  const apps = new Set<string>([...labPods.map(({ app }) => app), outsideService.app]);
+  const apps = new Set<string>([...labPods.map(({ app }) => app), labOutsideService.app]);
   for (const { type, from, to, request, reply } of labFlows) {
     expect(apps.has(from) && apps.has(to) && from !== to).toBe(true);
     const most = type === 'tcp' || type === 'short' ? maxBytes : 1472;
-    for (const bytes of [request, reply]) expect(bytes > headerBytes && bytes <= most).toBe(true);
+    for (const bytes of [request, reply]) expect(bytes > messageHeaderSize && bytes <= most).toBe(true);
   }
 });
 
 test('the load varies around its rate and never stops', () => {
   for (const index of labFlows.keys())
     for (let seconds = 0; seconds < 300; seconds++) {
-      expect(loadFactor(index, seconds)).toBeGreaterThanOrEqual(0.55);
-      expect(loadFactor(index, seconds)).toBeLessThanOrEqual(1.45);
+      expect(computeLoadFactor(index, seconds)).toBeGreaterThanOrEqual(0.55);
+      expect(computeLoadFactor(index, seconds)).toBeLessThanOrEqual(1.45);
     }
 });
 
@@ -47,9 +49,9 @@ test.each([
   ['is never above the full load', 1, 0.01, 0.25, 1],
   ['falls by half at most when it costs too much', 0.5, 2, 0.25, 0.25],
   ['settles where it costs the budget', 0.4, 0.25, 0.25, 0.4],
-  ['never stops', minRate, 5, 0.25, minRate],
+  ['never stops', minLoadRate, 5, 0.25, minLoadRate],
 ])('the rate %s', (_, rate, cpu, budget, next) => {
-  expect(adjustRate(rate, cpu, budget)).toBeCloseTo(next);
+  expect(adjustLoadRate(rate, cpu, budget)).toBeCloseTo(next);
 });
 
 test('ten seconds without CPU count as half a second', () => {

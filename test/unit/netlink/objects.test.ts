@@ -218,7 +218,8 @@ describe('acknowledgements', () => {
   };
   const tlv = Buffer.concat([Buffer.of(4 + 8, 0, 1, 0), Buffer.from('go away\0')]);
 
-  test('errno 0 is success', () => expect(read(error(0, 0), (m) => parseAcknowledgement(m, 'try'))).toBeNull());
+  test('errno 0 is success', () =>
+    expect(read(error(0, 0), (m) => parseAcknowledgement(m, 'try'))).toBeNull());
 
   test('an error number alone is named', () => {
     expect(read(error(-17, 0), (m) => parseAcknowledgement(m, 'add veth pl0'))).toMatchObject({

@@ -7,7 +7,7 @@ import { findGaps } from '../../../app/pods/[id]/_charts/gaps.ts';
 import { flagPositions } from '../../../app/pods/[id]/_charts/migration-flags.ts';
 import { nearestPoint } from '../../../app/pods/[id]/_charts/nearest-point.ts';
 import { rowsByKind } from '../../../app/pods/[id]/_charts/rows-by-kind.ts';
-import type { RateName } from '../../../contract/counters.ts';
+import type { CounterRateName } from '../../../contract/counters.ts';
 
 const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPackets = second): ChartPoint => ({
   time: second * 1000,
@@ -94,7 +94,7 @@ describe('chartPoints', () => {
   const history = (...seconds: { second: number; egressPackets: number; kind?: number }[]): PodHistory => {
     const values = (value: number) => new Float32Array(seconds.length).fill(value);
     const rates = Object.fromEntries(rateNames.map((name) => [name, values(0)])) as Record<
-      RateName,
+      CounterRateName,
       Float32Array
     >;
     return {

@@ -3,14 +3,14 @@ import { migrationMarks } from '../../../app/pods/[id]/_charts/migration-flags.t
 import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/sheet-state.ts';
 import { migrationDisabledReason, migrationOutcome } from '../../../app/pods/[id]/_migration/text.ts';
 import { durationWithoutDrain, migrationTiming, timeAxis } from '../../../app/pods/[id]/_migration/timing.ts';
-import { type Migration, migrationSteps, type RunStep } from '../../../contract/migration.ts';
+import { type ExecutedStep, type Migration, migrationSteps } from '../../../contract/migration.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
 
 /** A migration whose first `done` steps took 1 ms each, the drain 100 ms. */
 function migration(done: number, state: Migration['state'] = 'running'): Migration {
   let at = 0;
-  const steps = migrationSteps.map((step, index): RunStep => {
+  const steps = migrationSteps.map((step, index): ExecutedStep => {
     const ended = index < done;
     const durationMs = step === 'drained' ? 100 : 1;
     const startedMs = at;

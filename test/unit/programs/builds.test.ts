@@ -3,16 +3,16 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Event } from '../../../contract/event.ts';
-import { maxBuilds, maxObjectBytes } from '../../../contract/limits.ts';
+import { maxBuilds, maxObjectFileSize } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { BuildFiles, objectDigest } from '../../../server/programs/build-files.ts';
+import { BuildFiles, computeObjectDigest } from '../../../server/programs/build-files.ts';
 import { type BuildRunner, DatapathBuilds } from '../../../server/programs/builds.ts';
 import { TrustedSigners } from '../../../server/programs/trusted-signers.ts';
 import type { SettingStore } from '../../../server/store/port.ts';
 import { SigningKey } from '../../testbed/builds.ts';
 import { temporaryFolder } from '../store/temporary-store.ts';
 
-const named = (image: Buffer): string => objectDigest(image).toString('hex');
+const named = (image: Buffer): string => computeObjectDigest(image).toString('hex');
 
 /** Stands where the datapath would: the kernel is the subject of test/kernel/programs. */
 class Runner implements BuildRunner {
@@ -103,7 +103,7 @@ test('a build that the kernel refuses, that is too large or over the limit is no
   runner.fail = new ProblemError('verifier_refused', 'R9 !read_ok');
   await expect(builds.add(image, key.sign(image), 'ada')).rejects.toMatchObject({ code: 'verifier_refused' });
   runner.fail = null;
-  const large = Buffer.alloc(maxObjectBytes + 1);
+  const large = Buffer.alloc(maxObjectFileSize + 1);
   await expect(builds.add(large, key.sign(large), 'ada')).rejects.toMatchObject({ code: 'too_large' });
   const add = (n: number) => builds.add(Buffer.from([n]), key.sign(Buffer.from([n])), 'ada');
   for (let n = 0; n < maxBuilds; n++) await add(n);

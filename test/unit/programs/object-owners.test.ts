@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { notEditableReason } from '../../../server/programs/map-editability.ts';
-import { ObjectOwners } from '../../../server/programs/object-owners.ts';
-import type { TimedScan } from '../../../server/programs/scanner.ts';
+import { explainNotEditable } from '../../../server/programs/map-editability.ts';
+import { BpfObjectOwners } from '../../../server/programs/object-owners.ts';
+import type { TimedNodeScan } from '../../../server/programs/scanner.ts';
 
-const scan = (found: Partial<TimedScan>): TimedScan => ({
+const scan = (found: Partial<TimedNodeScan>): TimedNodeScan => ({
   attachments: [],
   links: [],
   pins: [],
@@ -14,14 +14,14 @@ const scan = (found: Partial<TimedScan>): TimedScan => ({
   ...found,
 });
 const ours = { pins: '/sys/fs/bpf/podlane', programIds: () => [1, 2] };
-const link = (id: number, programId: number): TimedScan['links'][number] => ({
+const link = (id: number, programId: number): TimedNodeScan['links'][number] => ({
   link: { id, programId, type: 'tcx', attachType: 'tcx_ingress', at: { kind: 'device', ifindex: 7 } },
   target: 'eth0',
   device: null,
 });
 
 test('the datapath, objects below our pins, and objects held by this process are ours', () => {
-  const owners = new ObjectOwners(
+  const owners = new BpfObjectOwners(
     ours,
     scan({
       pins: [
@@ -44,7 +44,7 @@ test('the datapath, objects below our pins, and objects held by this process are
 });
 
 test('a process takes precedence over a pin, and the owner of a link owns its program', () => {
-  const owners = new ObjectOwners(
+  const owners = new BpfObjectOwners(
     ours,
     scan({
       pins: [{ kind: 'program', id: 10, path: '/sys/fs/bpf/x' }],
@@ -72,7 +72,7 @@ test('an object without holders and pins has an unknown owner, with the reason',
     position: 0,
     of: 1,
   } as const;
-  const owners = new ObjectOwners(
+  const owners = new BpfObjectOwners(
     ours,
     scan({ attachments: [{ programId: 12, ...attachment, linkId: null, priority: 1 }] }),
   );
@@ -111,6 +111,6 @@ test.each([
     notListed: null,
   };
   expect(
-    notEditableReason({ ...map, btfId: 3, owner: { kind: 'podlane', what: 'datapath' }, ...more } as never),
+    explainNotEditable({ ...map, btfId: 3, owner: { kind: 'podlane', what: 'datapath' }, ...more } as never),
   ).toBe(why);
 });

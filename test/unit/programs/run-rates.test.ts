@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { RunRates } from '../../../server/programs/run-rates.ts';
+import { ProgramRunRates } from '../../../server/programs/run-rates.ts';
 
 test('a rate is the difference of two readings over the time between them', () => {
-  const rates = new RunRates();
+  const rates = new ProgramRunRates();
   rates.read([{ id: 7, runCount: 100, runTimeNs: 5_000 }], 1_000);
   expect(rates.of(7)).toBeNull();
   rates.read(
@@ -19,7 +19,7 @@ test('a rate is the difference of two readings over the time between them', () =
 });
 
 test('runs from before statistics were turned off count in no rate', () => {
-  const rates = new RunRates();
+  const rates = new ProgramRunRates();
   rates.read([{ id: 7, runCount: 1, runTimeNs: 1 }], 0);
   rates.forget();
   rates.read([{ id: 7, runCount: 9, runTimeNs: 9 }], 1_000);

@@ -1,5 +1,5 @@
 import type { Migration } from '../../../contract/migration.ts';
-import { podNetwork } from '../../../contract/network.ts';
+import { podNetworkSchema } from '../../../contract/network.ts';
 
 export const node = { name: 'here', bootId: '00000000-0000-0000-0000-000000000000' };
 
@@ -10,7 +10,7 @@ export const newPod = (name: string, address = `10.42.0.${name.length}/32`) => (
   labels: { app: name },
   netnsPath: `/run/netns/${name}`,
   netnsInode: 4026532000n,
-  network: podNetwork.parse({ addresses: [address] }),
+  network: podNetworkSchema.parse({ addresses: [address] }),
 });
 
 export const newDevice = (podId: string, slot: number) => ({

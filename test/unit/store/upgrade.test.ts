@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { podNetwork } from '../../../contract/network.ts';
+import { podNetworkSchema } from '../../../contract/network.ts';
 import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
 
 const first = '20261122000000_init';
@@ -33,7 +33,7 @@ test('a database of the first schema keeps its pods and devices', async () => {
       id: 'id-cart',
       number: 1,
       carried: [7n],
-      network: podNetwork.parse({ addresses: ['10.42.0.4/32'], interface: 'net1', mtu: 1400 }),
+      network: podNetworkSchema.parse({ addresses: ['10.42.0.4/32'], interface: 'net1', mtu: 1400 }),
     },
   ]);
   expect((await store.devices()).map(({ kind, hooks, slot }) => [kind, hooks, slot])).toEqual([

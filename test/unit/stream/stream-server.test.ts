@@ -4,12 +4,12 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Event } from '../../../contract/event.ts';
-import { frameColumns } from '../../../contract/sample-frame.ts';
+import { sampleFrameColumns } from '../../../contract/sample-frame.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 import { counterWidth } from '../../../server/bpf/counter-layout.ts';
-import type { Sample } from '../../../server/counters/sample.ts';
+import type { CounterSample } from '../../../server/counters/sample.ts';
 import { requireBearerToken } from '../../../server/http/bearer-token.ts';
-import { frameOf } from '../../../server/stream/sample-frame.ts';
+import { encodeSampleFrame } from '../../../server/stream/sample-frame.ts';
 import { StreamServer } from '../../../server/stream/stream-server.ts';
 import { member, newBatch } from '../batch/records.ts';
 import { fakeAgent } from '../http/fake-agent.ts';
@@ -62,7 +62,7 @@ const event = (message: string): Event => ({
 });
 
 /** A sample of pods whose counters are zero. */
-const sampleOf = (sequence: number, pods = 1): Sample => ({
+const sampleOf = (sequence: number, pods = 1): CounterSample => ({
   scope: 'all',
   sequence: BigInt(sequence),
   realtimeNs: 0n,
@@ -94,19 +94,19 @@ test('a client is greeted, and receives the topics that it subscribes to until i
   const [latest, next] = [sampleOf(1), sampleOf(2)];
   sampler.latest = latest;
   const client = await join(url);
-  expect(client.got('hello')).toMatchObject([{ api: 'v1', bootId: 'b', columns: [...frameColumns] }]);
+  expect(client.got('hello')).toMatchObject([{ api: 'v1', bootId: 'b', columns: [...sampleFrameColumns] }]);
   pods.emit('event', event('before'));
   for (const [id, topic] of ['samples', 'pods', 'migrations', 'events'].entries())
     client.say({ id, type: 'subscribe', topic });
   await client.until('ack', 4);
-  expect(client.frames).toEqual([Buffer.from(frameOf(latest))]);
+  expect(client.frames).toEqual([Buffer.from(encodeSampleFrame(latest))]);
 
   sampler.emit('sample', next);
   pods.emit('pod', pods.add('cart'));
   pods.emit('pod-removed', 'id-cart');
   pods.emit('event', event('during'));
   await client.until('event');
-  expect(client.frames.at(-1)).toEqual(Buffer.from(frameOf(next)));
+  expect(client.frames.at(-1)).toEqual(Buffer.from(encodeSampleFrame(next)));
   expect(client.got('pod')).toMatchObject([{ pod: { id: 'id-cart' } }]);
   expect(client.got('pod-removed')).toEqual([{ type: 'pod-removed', id: 'id-cart' }]);
   expect(client.got('event')).toMatchObject([{ event: { message: 'during' } }]);
@@ -128,7 +128,7 @@ test('a pod is sampled at the rate of a watcher, by id or name, only while there
   await client.until('ack');
   expect(sampler.watches.get('id-cart')?.hz).toBe(5);
   sampler.watches.get('id-cart')?.listener(watched);
-  await vi.waitFor(() => expect(client.frames).toEqual([Buffer.from(frameOf(watched))]));
+  await vi.waitFor(() => expect(client.frames).toEqual([Buffer.from(encodeSampleFrame(watched))]));
   client.say({ id: 2, type: 'unsubscribe', topic: 'pod', pod: 'id-cart' });
   await client.until('ack', 2);
   expect(sampler.watches.size).toBe(0);
@@ -187,7 +187,7 @@ test('a slow client skips samples and receives their number; the others receive 
   }
   wire(slow.socket).pause();
   const sent = 200;
-  const podsOf100kB = Math.ceil(100_000 / (frameColumns.length * 8));
+  const podsOf100kB = Math.ceil(100_000 / (sampleFrameColumns.length * 8));
   const last = sampleOf(255);
   for (let i = 0; i < sent; i++) {
     sampler.emit('sample', sampleOf(i, podsOf100kB));
@@ -203,7 +203,7 @@ test('a slow client skips samples and receives their number; the others receive 
     { timeout: 5000, interval: 20 },
   );
   await late;
-  const taken = slow.frames.filter(({ length }) => length > frameOf(last).length).length;
+  const taken = slow.frames.filter(({ length }) => length > encodeSampleFrame(last).length).length;
   const count = slow.got('skipped')[0]!.count;
   expect(taken).toBeLessThan(sent);
   expect(taken + count).toBeGreaterThanOrEqual(sent);

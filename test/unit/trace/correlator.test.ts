@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Correlator, type Observation } from '../../../server/trace/correlator.ts';
+import { PacketCorrelator, type PacketObservation } from '../../../server/trace/correlator.ts';
 import { echo, headersOf, observation, tcp, udp } from './packet-fixtures.ts';
 
 const ping = (sequence: number, ttl = 64) =>
@@ -15,7 +15,7 @@ const quietMs = 200;
 const ms = (count: number): bigint => BigInt(count) * 1_000_000n;
 
 test('a redirected packet is matched at the destination pod, with a lower time to live', () => {
-  const correlator = new Correlator(10, quietMs);
+  const correlator = new PacketCorrelator(10, quietMs);
   const sent = correlator.add(observation(ping(1), { verdict: 'redirected', target: 2 }))!;
   const came = correlator.add(observation(ping(1, 63), { where: 'to-pod', slot: 2, timeNs: 9000n }))!;
   expect(came).toBe(sent);
@@ -26,7 +26,7 @@ test('a redirected packet is matched at the destination pod, with a lower time t
 });
 
 test('another sequence number is another packet, and so is a retransmission', () => {
-  const correlator = new Correlator(10, quietMs);
+  const correlator = new PacketCorrelator(10, quietMs);
   const numbers = [ping(1), ping(2), ping(1)].map((headers) => correlator.add(observation(headers))!.number);
   expect(numbers).toEqual([1, 2, 3]);
   const first = correlator.add(observation(ping(1), { where: 'to-pod', slot: 2 }))!;
@@ -35,16 +35,16 @@ test('another sequence number is another packet, and so is a retransmission', ()
 });
 
 test('a packet does not match at another pod than its target, nor with a higher time to live', () => {
-  const correlator = new Correlator(10, quietMs);
+  const correlator = new PacketCorrelator(10, quietMs);
   correlator.add(observation(ping(1, 63), { verdict: 'redirected', target: 2 }));
   expect(correlator.add(observation(ping(1, 63), { where: 'to-pod', slot: 3 }))!.number).toBe(2);
   expect(correlator.add(observation(ping(1, 64), { where: 'to-pod', slot: 2 }))!.number).toBe(3);
 });
 
 test('a drop by a program, which the kernel reports too, appears once', () => {
-  const correlator = new Correlator(10, quietMs);
+  const correlator = new PacketCorrelator(10, quietMs);
   const packet = correlator.add(observation(ping(1), { verdict: 'dropped', reason: 'denied' }))!;
-  const freed: Partial<Observation> = { where: 'kernel', verdict: 'dropped', reason: 47, slot: null };
+  const freed: Partial<PacketObservation> = { where: 'kernel', verdict: 'dropped', reason: 47, slot: null };
   expect(correlator.add(observation(ping(1), freed))).toBeNull();
   expect(packet.observations).toHaveLength(1);
   const lost = correlator.add(observation(ping(2), { where: 'to-pod' }))!;
@@ -52,13 +52,13 @@ test('a drop by a program, which the kernel reports too, appears once', () => {
 });
 
 test('both hooks of a device whose programs move observe one packet', () => {
-  const correlator = new Correlator(10, quietMs);
+  const correlator = new PacketCorrelator(10, quietMs);
   const packet = correlator.add(observation(ping(1), { hook: 'netkit/peer' }))!;
   expect(correlator.add(observation(ping(1), { hook: 'tcx/ingress' }))).toBe(packet);
 });
 
 test('at the limit no new packet is traced, and known packets continue', () => {
-  const correlator = new Correlator(1, quietMs);
+  const correlator = new PacketCorrelator(1, quietMs);
   correlator.add(observation(ping(1)));
   expect(correlator.full).toBe(true);
   expect(correlator.add(observation(ping(2)))).toBeNull();
@@ -80,7 +80,7 @@ const journey = fc.record({
 test('packets in sequence on any paths are each grouped completely', () => {
   fc.assert(
     fc.property(fc.array(journey, { maxLength: 60 }), (journeys) => {
-      const correlator = new Correlator(1000, quietMs);
+      const correlator = new PacketCorrelator(1000, quietMs);
       let now = 0n;
       for (const { flow, kind, sequence, way } of journeys) {
         const base = {
@@ -93,13 +93,18 @@ test('packets in sequence on any paths are each grouped completely', () => {
             echo: echo(8, flow, sequence),
           }[kind],
         };
-        const at = (ttl: number, more: Partial<Observation>) => {
+        const at = (ttl: number, more: Partial<PacketObservation>) => {
           now += 1000n;
           return correlator.add(observation(headersOf({ ...base, ttl }), { timeNs: now, ...more }));
         };
-        const toPod: Partial<Observation> = { where: 'to-pod', slot: 9 };
-        const freed: Partial<Observation> = { where: 'kernel', verdict: 'dropped', reason: 2, slot: null };
-        const ways: Record<typeof way, Partial<Observation>[]> = {
+        const toPod: Partial<PacketObservation> = { where: 'to-pod', slot: 9 };
+        const freed: Partial<PacketObservation> = {
+          where: 'kernel',
+          verdict: 'dropped',
+          reason: 2,
+          slot: null,
+        };
+        const ways: Record<typeof way, Partial<PacketObservation>[]> = {
           redirected: [{ verdict: 'redirected', target: 9 }, toPod],
           stack: [{}, toPod],
           dropped: [{ verdict: 'dropped', reason: 'denied' }, freed],
@@ -125,11 +130,11 @@ test('interleaved packets are not mixed up', () => {
     .chain((twice) => fc.shuffledSubarray(twice, { minLength: twice.length, maxLength: twice.length }));
   fc.assert(
     fc.property(order, (sequences) => {
-      const correlator = new Correlator(1000, quietMs);
+      const correlator = new PacketCorrelator(1000, quietMs);
       const numbers = new Map<number, number>();
       for (const [i, sequence] of sequences.entries()) {
         const sent = numbers.get(sequence);
-        const more: Partial<Observation> = sent === undefined ? {} : { where: 'to-pod', slot: 2 };
+        const more: Partial<PacketObservation> = sent === undefined ? {} : { where: 'to-pod', slot: 2 };
         const headers = ping(sequence, sent === undefined ? 64 : 63);
         const { number } = correlator.add(observation(headers, { ...more, timeNs: BigInt(i) }))!;
         if (sent !== undefined) expect(number).toBe(sent);

@@ -1,6 +1,6 @@
-import { addressText, parseAddress } from '../../../contract/cidr.ts';
-import type { Observation } from '../../../server/trace/correlator.ts';
-import { type DecodedHeaders, decodeHeaders } from '../../../server/trace/packet-headers.ts';
+import { formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
+import type { PacketObservation } from '../../../server/trace/correlator.ts';
+import { type DecodedPacketHeaders, decodePacketHeaders } from '../../../server/trace/packet-headers.ts';
 
 /** Bytes of packets, from the network header on. */
 
@@ -74,12 +74,15 @@ export function echo(type: number, identifier: number, sequence: number): Buffer
   return message;
 }
 
-export const headersOf = (parts: PacketParts): DecodedHeaders => decodeHeaders(packet(parts))!;
+export const headersOf = (parts: PacketParts): DecodedPacketHeaders => decodePacketHeaders(packet(parts))!;
 
-export const canonical = (text: string): string => addressText(parseAddress(text));
+export const canonical = (text: string): string => formatIpAddress(parseAddress(text));
 
 /** A run of `from_pod` on slot 1 that passed, unless said otherwise. */
-export const observation = (headers: DecodedHeaders, more: Partial<Observation> = {}): Observation => ({
+export const observation = (
+  headers: DecodedPacketHeaders,
+  more: Partial<PacketObservation> = {},
+): PacketObservation => ({
   timeNs: 0n,
   where: 'from-pod',
   slot: 1,

@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
-import { decodeHeaders, headersResponse, tcpFlagsText } from '../../../server/trace/packet-headers.ts';
+import {
+  decodePacketHeaders,
+  formatTcpFlags,
+  toPacketHeadersResponse,
+} from '../../../server/trace/packet-headers.ts';
 import { echo, packet, tcp, udp } from './packet-fixtures.ts';
 
 const [a4, b4, a6, b6] = ['10.42.0.1', '10.42.0.2', 'fd00::1', 'fd00::2'] as const;
 
 test('headers of both families are decoded: ports, flags, echo, identification, length', () => {
   expect(
-    decodeHeaders(
+    decodePacketHeaders(
       packet({
         source: a4,
         destination: b4,
@@ -29,7 +33,9 @@ test('headers of both families are decoded: ports, flags, echo, identification, 
     icmp: null,
   });
   expect(
-    decodeHeaders(packet({ source: a6, destination: b6, protocol: 58, payload: echo(128, 5, 6), ttl: 9 })),
+    decodePacketHeaders(
+      packet({ source: a6, destination: b6, protocol: 58, payload: echo(128, 5, 6), ttl: 9 }),
+    ),
   ).toMatchObject({
     family: 6,
     source: a6,
@@ -44,25 +50,25 @@ test('headers of both families are decoded: ports, flags, echo, identification, 
 
 test('IPv6 extension headers are skipped, and later fragments have no ports', () => {
   const options = Buffer.from([17, 0, 1, 4, 0, 0, 0, 0]);
-  const behind = decodeHeaders(
+  const behind = decodePacketHeaders(
     packet({ source: a6, destination: b6, protocol: 60, payload: Buffer.concat([options, udp(1, 53)]) }),
   );
   expect(behind).toMatchObject({ protocol: 17, sourcePort: 1, destinationPort: 53 });
   const fragment = Buffer.from([17, 0, 0x05, 0xa8, 0, 0, 0, 1]);
-  const later = decodeHeaders(
+  const later = decodePacketHeaders(
     packet({ source: a6, destination: b6, protocol: 44, payload: Buffer.concat([fragment, udp(1, 53)]) }),
   );
   expect(later).toMatchObject({ protocol: 17, fragmentOffset: 0x5a8, destinationPort: null });
   const bytes = packet({ source: a4, destination: b4, protocol: 17, payload: udp(1, 53) });
   bytes.writeUInt16BE(10, 6);
-  expect(decodeHeaders(bytes)).toMatchObject({ fragmentOffset: 80, sourcePort: null });
+  expect(decodePacketHeaders(bytes)).toMatchObject({ fragmentOffset: 80, sourcePort: null });
 });
 
 test('a truncated packet is decoded as far as possible, and null without a whole IP header', () => {
   const whole = packet({ source: a4, destination: b4, protocol: 6, payload: tcp(1, 2, 2) });
-  expect(decodeHeaders(whole.subarray(0, 19))).toBeNull();
-  expect(decodeHeaders(Buffer.alloc(40))).toBeNull();
-  expect(decodeHeaders(whole.subarray(0, 24))).toMatchObject({
+  expect(decodePacketHeaders(whole.subarray(0, 19))).toBeNull();
+  expect(decodePacketHeaders(Buffer.alloc(40))).toBeNull();
+  expect(decodePacketHeaders(whole.subarray(0, 24))).toMatchObject({
     sourcePort: 1,
     destinationPort: 2,
     tcp: null,
@@ -70,13 +76,13 @@ test('a truncated packet is decoded as far as possible, and null without a whole
 });
 
 test('flags are formatted as by tcpdump, protocols by name', () => {
-  expect([0x02, 0x12, 0x10, 0x18, 0x04, 0x11].map(tcpFlagsText)).toEqual(['S', 'S.', '.', 'P.', 'R', 'F.']);
-  const headers = decodeHeaders(
+  expect([0x02, 0x12, 0x10, 0x18, 0x04, 0x11].map(formatTcpFlags)).toEqual(['S', 'S.', '.', 'P.', 'R', 'F.']);
+  const headers = decodePacketHeaders(
     packet({ source: a4, destination: b4, protocol: 47, payload: Buffer.alloc(8) }),
   )!;
   const pod = { id: 'b', namespace: 'shop', name: 'cart' };
   const names = { ofAddress: (address: string) => (address === b4 ? pod : null) };
-  expect(headersResponse(headers, 28, names)).toMatchObject({
+  expect(toPacketHeadersResponse(headers, 28, names)).toMatchObject({
     protocolName: '47',
     length: 28,
     tcpFlags: null,

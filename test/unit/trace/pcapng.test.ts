@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import {
-  encodeFileHeader,
-  encodePacketBlock,
-  encodeStatisticsBlock,
-  packetBlockBytes,
+  encodePcapngHeader,
+  encodePcapngPacket,
+  encodePcapngStatistics,
+  packetBlockSize,
 } from '../../../server/trace/pcapng.ts';
 
 interface Block {
@@ -47,7 +47,7 @@ const description = {
 };
 
 test('a file starts with a section and an interface with times in ns', () => {
-  const [section, device, ...others] = blocksOf(encodeFileHeader(description));
+  const [section, device, ...others] = blocksOf(encodePcapngHeader(description));
   expect(others).toEqual([]);
   expect(section!.type).toBe(0x0a0d0d0a);
   expect(section!.body.readUInt32LE(0)).toBe(0x1a2b3c4d);
@@ -59,7 +59,7 @@ test('a file starts with a section and an interface with times in ns', () => {
   expect([...options.get(9)!]).toEqual([9]);
   expect(String(options.get(11))).toBe('\0port 80');
   expect(
-    blocksOf(encodeFileHeader({ ...description, filter: '' }))[1]!
+    blocksOf(encodePcapngHeader({ ...description, filter: '' }))[1]!
       .options(8)
       .has(11),
   ).toBe(false);
@@ -69,8 +69,8 @@ test('packets of any length keep bytes, time, length and direction', () => {
   for (let captured = 0; captured < 9; captured += 1) {
     const bytes = Buffer.alloc(captured, 0xab);
     const timeNs = 1_795_392_862_523_317_682n;
-    const block = encodePacketBlock({ timeNs, bytes, length: 1500, type: captured % 2 ? 4 : 0 });
-    expect(block).toHaveLength(packetBlockBytes(captured));
+    const block = encodePcapngPacket({ timeNs, bytes, length: 1500, type: captured % 2 ? 4 : 0 });
+    expect(block).toHaveLength(packetBlockSize(captured));
     const [{ type, body, options }] = blocksOf(block) as [Block];
     expect(type).toBe(6);
     expect((BigInt(body.readUInt32LE(4)) << 32n) | BigInt(body.readUInt32LE(8))).toBe(timeNs);
@@ -83,7 +83,7 @@ test('packets of any length keep bytes, time, length and direction', () => {
 
 test('a file ends with the number of dropped packets', () => {
   const counts = { received: 12, dropped: 2, written: 10 };
-  const [{ type, options }] = blocksOf(encodeStatisticsBlock({ beganNs: 1n, endedNs: 2n, ...counts })) as [
+  const [{ type, options }] = blocksOf(encodePcapngStatistics({ beganNs: 1n, endedNs: 2n, ...counts })) as [
     Block,
   ];
   expect(type).toBe(5);

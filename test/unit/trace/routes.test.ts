@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ServerMessage } from '../../../contract/stream.ts';
 import type { Trace } from '../../../contract/trace.ts';
-import { buildApp } from '../../../server/http/app.ts';
+import { buildApiApp } from '../../../server/http/app.ts';
 import { StreamServer } from '../../../server/stream/stream-server.ts';
 import { fakeAgent } from '../http/fake-agent.ts';
 import { traceEvent, verdictEvent } from './event-fixtures.ts';
@@ -13,7 +13,7 @@ import { udp } from './packet-fixtures.ts';
 
 async function scratch() {
   const scratch = await fakeAgent();
-  const app = await buildApp(scratch.agent, { version: '0' });
+  const app = await buildApiApp(scratch.agent, { version: '0' });
   onTestFinished(() => app.close());
   scratch.pods.add('cart');
   return { ...scratch, app };

@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
-import { newTrace } from '../../../contract/trace.ts';
-import type { Observation } from '../../../server/trace/correlator.ts';
+import { newTraceSchema } from '../../../contract/trace.ts';
+import type { PacketObservation } from '../../../server/trace/correlator.ts';
 import { readKernelClock } from '../../../server/trace/kernel-clock.ts';
-import type { FormatContext } from '../../../server/trace/packet-trace.ts';
-import { PodNames, type PodSource } from '../../../server/trace/pod-names.ts';
-import { newTraceSummary, RunningTrace } from '../../../server/trace/running-trace.ts';
-import { kernelFilters, traceMatcher } from '../../../server/trace/trace-filter.ts';
+import type { TraceFormatContext } from '../../../server/trace/packet-trace.ts';
+import { type PodChangeSource, PodNameResolver } from '../../../server/trace/pod-names.ts';
+import { createTraceSummary, RunningTrace } from '../../../server/trace/running-trace.ts';
+import { buildKernelTraceFilters, createTraceMatcher } from '../../../server/trace/trace-filter.ts';
 import { echo, headersOf, observation, udp } from './packet-fixtures.ts';
 
 const pod = (number: number, name: string) => ({
@@ -22,18 +22,18 @@ const summaries = [pod(1, 'cart'), pod(2, 'web')];
 const pods = Object.assign(new EventEmitter(), {
   summaries: () => summaries,
   all: () => summaries.map(({ id, number }) => ({ id, slots: [number], netnsInode: BigInt(40 + number) })),
-}) as unknown as PodSource;
-const context: FormatContext = {
+}) as unknown as PodChangeSource;
+const context: TraceFormatContext = {
   clock: readKernelClock(),
-  names: new PodNames(pods),
+  names: new PodNameResolver(pods),
   kernelReason: (reason) => (reason === 2 ? 'NO_SOCKET' : null),
   ruleName: (rule) => `rule-${rule}`,
 };
 
 const begin = (more: object = {}): RunningTrace => {
   const reference = { id: 'cart', namespace: 'shop', name: 'cart' };
-  const wanted = newTrace.parse({ pod: 'cart', ...more });
-  return new RunningTrace(newTraceSummary(wanted, { id: 't', pod: reference, actor: 'me' }));
+  const wanted = newTraceSchema.parse({ pod: 'cart', ...more });
+  return new RunningTrace(createTraceSummary(wanted, { id: 't', pod: reference, actor: 'me' }));
 };
 
 const start = process.hrtime.bigint();
@@ -47,8 +47,8 @@ const ping = (sequence: number, ttl = 64) =>
     ttl,
     payload: echo(8, 1, sequence),
   });
-const fromCart: Partial<Observation> = { slot: 1, owner: 1, hook: 'netkit/peer' };
-const toWeb: Partial<Observation> = { where: 'to-pod', slot: 2, owner: 2, hook: 'netkit/primary' };
+const fromCart: Partial<PacketObservation> = { slot: 1, owner: 1, hook: 'netkit/peer' };
+const toWeb: Partial<PacketObservation> = { where: 'to-pod', slot: 2, owner: 2, hook: 'netkit/primary' };
 
 test('a packet is reported as observations with the time between them, and as a path', () => {
   const trace = begin();
@@ -152,17 +152,17 @@ test('a trace ends at its limit of packets or time, and adds nothing afterwards'
 
 test('the programs filter by one address, and further packets that they report are discarded', () => {
   const own = ['10.0.0.1', 'fd00::1'];
-  expect(kernelFilters(3, {}, own)).toEqual([
+  expect(buildKernelTraceFilters(3, {}, own)).toEqual([
     { id: 3, address: '10.0.0.1' },
     { id: 3, address: 'fd00::1' },
   ]);
-  expect(kernelFilters(1, { protocol: 'icmp', family: 6 }, own)).toEqual([
+  expect(buildKernelTraceFilters(1, { protocol: 'icmp', family: 6 }, own)).toEqual([
     { id: 1, address: 'fd00::1', protocol: 58 },
   ]);
-  expect(kernelFilters(1, { address: '2001:DB8::0', port: 53, protocol: 'udp' }, own)).toEqual([
+  expect(buildKernelTraceFilters(1, { address: '2001:DB8::0', port: 53, protocol: 'udp' }, own)).toEqual([
     { id: 1, address: '2001:db8::', port: 53, protocol: 17 },
   ]);
-  const matches = traceMatcher({ address: '10.0.0.2', protocol: 'icmp' }, own);
+  const matches = createTraceMatcher({ address: '10.0.0.2', protocol: 'icmp' }, own);
   expect(matches(ping(1))).toBe(true);
   const others = { source: '10.0.0.3', destination: '10.0.0.2', protocol: 1, payload: echo(8, 1, 1) };
   expect(matches(headersOf(others))).toBe(false);

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import type { VerdictListQuery } from '../../../contract/verdict.ts';
-import type { LostVerdicts } from '../../../server/acl/load/kernel-rules.ts';
+import type { LostVerdictEvents } from '../../../server/acl/load/kernel-rules.ts';
 import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
-import { PodNames, type PodSource } from '../../../server/trace/pod-names.ts';
+import { type PodChangeSource, PodNameResolver } from '../../../server/trace/pod-names.ts';
 import { VerdictLog } from '../../../server/trace/verdict-log.ts';
 import { VerdictRecorder } from '../../../server/trace/verdicts.ts';
 import { verdictEvent } from './event-fixtures.ts';
@@ -23,9 +23,9 @@ function stage() {
   const pods = Object.assign(new EventEmitter(), {
     summaries: () => summaries,
     all: () => summaries.map(({ id, number }) => ({ id, slots: [number], netnsInode: BigInt(number) })),
-  }) as unknown as PodSource;
+  }) as unknown as PodChangeSource;
   let listener: (events: readonly VerdictEvent[]) => void = () => {};
-  const lost: LostVerdicts[] = [];
+  const lost: LostVerdictEvents[] = [];
   const kernel = {
     onVerdicts: (told: typeof listener) => {
       listener = told;
@@ -33,7 +33,7 @@ function stage() {
     },
     lostVerdicts: () => lost,
   };
-  const names = new PodNames(pods);
+  const names = new PodNameResolver(pods);
   const rules = {
     ruleName: (set: string, generation: number, rule: number) => `${set}.${generation}.${rule}`,
   };

@@ -1,5 +1,5 @@
 import { Check, Info } from 'lucide-react';
-import type { Check as PlanCheck } from '../../../../contract/migration.ts';
+import type { MigrationCheck as PlanCheck } from '../../../../contract/migration.ts';
 import { WarningSign } from '../../../_components/warning-sign.tsx';
 import { migrationText, splitNote } from './text.ts';
 

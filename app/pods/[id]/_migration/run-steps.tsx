@@ -1,6 +1,6 @@
 import { Check, X } from 'lucide-react';
 import { Fragment } from 'react';
-import type { Migration, RunStep } from '../../../../contract/migration.ts';
+import type { ExecutedStep, Migration } from '../../../../contract/migration.ts';
 import { duration } from '../../../_lib/format.ts';
 import { PointOfNoReturn } from './point-of-no-return.tsx';
 import { lastUndoableIndex, migrationText, stepsDone, withoutDrain } from './text.ts';
@@ -37,7 +37,7 @@ export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed
   );
 }
 
-const look: Record<RunStep['state'], { row: string; name: string; words: string }> = {
+const look: Record<ExecutedStep['state'], { row: string; name: string; words: string }> = {
   pending: { row: '', name: 'text-muted', words: 'text-muted' },
   running: {
     row: 'bg-surface-2 shadow-[-24px_0_0_var(--surface-2),24px_0_0_var(--surface-2)]',
@@ -49,7 +49,7 @@ const look: Record<RunStep['state'], { row: string; name: string; words: string 
   failed: { row: '', name: 'font-semibold text-signal-text', words: 'text-ink-2' },
 };
 
-function StepLine({ step, number, elapsed }: { step: RunStep; number: number; elapsed: number }) {
+function StepLine({ step, number, elapsed }: { step: ExecutedStep; number: number; elapsed: number }) {
   const { row, name, words } = look[step.state];
   const ran =
     step.state === 'running' && step.startedMs !== null ? Math.max(0, elapsed - step.startedMs) : null;

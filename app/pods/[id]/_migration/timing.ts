@@ -1,4 +1,4 @@
-import type { Migration, MigrationStep, RunStep } from '../../../../contract/migration.ts';
+import type { ExecutedStep, Migration, MigrationStep } from '../../../../contract/migration.ts';
 
 /** Time during which a device was up, ms since the migration's start; `to` is null while it is up. */
 export interface Level {
@@ -20,7 +20,7 @@ export interface MigrationTiming {
   bothUp: number | null;
 }
 
-const endOf = (step: RunStep | undefined): number | null =>
+const endOf = (step: ExecutedStep | undefined): number | null =>
   step?.startedMs == null || step.durationMs === null ? null : step.startedMs + step.durationMs;
 
 /**

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
-import { decodeFrame, frameKinds, noValue } from '../../../../contract/sample-frame.ts';
+import { decodeSampleFrame, missingFrameValue, sampleFrameKinds } from '../../../../contract/sample-frame.ts';
 import { liveConnection } from '../../../_lib/live-connection.ts';
 
 /** Requests that a pod's traffic completed between the times of two frames, ms since the epoch. */
@@ -30,13 +30,13 @@ export function useRequestTicks({ id, number }: Pick<Pod, 'id' | 'number'>, watc
   useEffect(() => {
     let before: { time: number; ok: bigint; failed: bigint } | null = null;
     return liveConnection().onFrame((buffer) => {
-      const frame = decodeFrame(buffer);
-      if (frame.kind !== frameKinds.watched) return;
+      const frame = decodeSampleFrame(buffer);
+      if (frame.kind !== sampleFrameKinds.watched) return;
       const row = frame.column('pod').indexOf(BigInt(number));
       if (row < 0) return;
       const ok = frame.column('requestsOk')[row];
       const failed = frame.column('requestsFailed')[row];
-      if (ok === undefined || failed === undefined || ok === noValue) return;
+      if (ok === undefined || failed === undefined || ok === missingFrameValue) return;
       const time = Number(frame.realtimeNs / 1_000_000n);
       const last = before;
       before = { time, ok, failed };

@@ -1,14 +1,14 @@
 'use client';
 
 import { useId, useState } from 'react';
-import { isIpv6 } from '../../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../../contract/cidr.ts';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { plainAddress } from '../../../_lib/pod-queries.ts';
 import { moreAddressesLabel, networkText } from './text.ts';
 
 /** First address of each family, and a button that opens a list of all addresses to copy. */
 export function Addresses({ addresses }: { addresses: readonly string[] }) {
-  const first = [addresses.find((each) => !isIpv6(each)), addresses.find(isIpv6)].filter(
+  const first = [addresses.find((each) => !isIpv6Text(each)), addresses.find(isIpv6Text)].filter(
     (each) => each !== undefined,
   );
   const more = addresses.length - first.length;

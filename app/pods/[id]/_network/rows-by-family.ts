@@ -1,4 +1,4 @@
-import { isIpv6 } from '../../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../../contract/cidr.ts';
 
 export type Side = 'pod' | 'host';
 
@@ -27,4 +27,4 @@ export function bySideAndFamily<T>(
 
 /** Returns the family of an address, or of a route as `ip route` prints it; MAC addresses in it are ignored. */
 export const familyOf = (text: string): 'IPv4' | 'IPv6' =>
-  isIpv6(text.split(' lladdr ')[0] ?? '') ? 'IPv6' : 'IPv4';
+  isIpv6Text(text.split(' lladdr ')[0] ?? '') ? 'IPv6' : 'IPv4';

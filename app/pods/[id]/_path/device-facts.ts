@@ -1,4 +1,4 @@
-import { isIpv6 } from '../../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../../contract/cidr.ts';
 import type { FactRow } from './hop-boxes.tsx';
 import { hooksAreOnHost, type PathView } from './path-view.ts';
 import { fallbackHooksFact, pathText } from './text.ts';
@@ -40,7 +40,7 @@ const rows = (name: string, routes: readonly string[]): FactRow[] =>
 
 /** Returns one fact for each address family: its first line and the number of further ones. */
 function ofEachFamily(name: string, lines: readonly string[]): FactRow[] {
-  const six = (line: string) => isIpv6(line.split(/ (?:dev|lladdr)/)[0] ?? '');
+  const six = (line: string) => isIpv6Text(line.split(/ (?:dev|lladdr)/)[0] ?? '');
   return [lines.filter((line) => !six(line)), lines.filter(six)]
     .filter((all) => all.length > 0)
     .map((all) => {

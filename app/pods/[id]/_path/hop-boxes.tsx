@@ -1,5 +1,5 @@
 import type { CSSProperties, ReactNode } from 'react';
-import { isIpv6 } from '../../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../../contract/cidr.ts';
 import { count } from '../../../_lib/format.ts';
 import { plainAddress, splitName } from '../../../_lib/pod-queries.ts';
 import { focusableRegion } from '../focusable-region.ts';
@@ -38,7 +38,7 @@ export function Facts({ rows, align }: { rows: FactRow[]; align?: 'left' }) {
 
 /** Returns a line for each address family: its first address and the number of further ones. */
 export function addressLines({ addresses }: Pick<ContainerHop, 'addresses'>): FactRow[] {
-  const families = [addresses.filter((each) => !isIpv6(each)), addresses.filter(isIpv6)];
+  const families = [addresses.filter((each) => !isIpv6Text(each)), addresses.filter(isIpv6Text)];
   const lines = families
     .filter((all) => all.length > 0)
     .map((all, index): FactRow => {

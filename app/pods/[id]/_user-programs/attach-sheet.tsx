@@ -1,9 +1,9 @@
 'use client';
 
 import { type ReactNode, useState } from 'react';
-import type { Place } from '../../../../contract/build.ts';
+import type { UserProgramOrder } from '../../../../contract/build.ts';
 import type { Hook } from '../../../../contract/device.ts';
-import { maxObjectBytes } from '../../../../contract/limits.ts';
+import { maxObjectFileSize } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
@@ -34,7 +34,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
   const [hooks] = useState(() => hooksOf(pod));
   const [file, choose] = useState<File | null>(null);
   const [hook, setHook] = useState<Hook | undefined>(hooks[0]);
-  const [place, setPlace] = useState<Place>('before');
+  const [place, setPlace] = useState<UserProgramOrder>('before');
   const [section, setSection] = useState('');
   const [name, setName] = useState('');
   const attach = useAttachUserProgram(pod);
@@ -43,8 +43,8 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
       ? userProgramsText.nothingToOrderAgainst
       : file === null
         ? userProgramsText.chooseFile
-        : file.size > maxObjectBytes
-          ? maxSizeReason(maxObjectBytes)
+        : file.size > maxObjectFileSize
+          ? maxSizeReason(maxObjectFileSize)
           : null;
   const submit = async () => {
     if (file === null || hook === undefined) return;

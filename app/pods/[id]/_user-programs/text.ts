@@ -1,4 +1,4 @@
-import type { Place } from '../../../../contract/build.ts';
+import type { UserProgramOrder } from '../../../../contract/build.ts';
 import type { Hook } from '../../../../contract/device.ts';
 import type { Direction } from '../../../../contract/direction.ts';
 
@@ -45,17 +45,18 @@ export const directionDetail: Record<Direction, string> = {
   ingress: 'packets to the pod',
 };
 
-export const placeDetail: Record<Place, string> = {
+export const placeDetail: Record<UserProgramOrder, string> = {
   before: 'runs on each packet before it is counted and evaluated',
   after: 'runs only on packets Podlane passes; redirected packets never reach it',
 };
 
-export const placeLabel = (place: Place): string => `${place} Podlane’s`;
+export const placeLabel = (place: UserProgramOrder): string => `${place} Podlane’s`;
 /** Order of execution on the hook, from 0. */
 export const positionLabel = (position: number): string =>
   position === 0 ? 'runs first' : `runs as number ${position + 1}`;
 export const attachedTitle = (name: string): string => `${name} attached`;
-export const attachedDetail = (place: Place, hook: Hook): string => `${placeLabel(place)} on ${hook}`;
+export const attachedDetail = (place: UserProgramOrder, hook: Hook): string =>
+  `${placeLabel(place)} on ${hook}`;
 export const detachedTitle = (name: string): string => `${name} detached`;
 export const notDetachedTitle = (name: string): string => `${name} was not detached`;
 export const maxProgramsReason = (max: number): string => `A pod has at most ${max} custom programs.`;

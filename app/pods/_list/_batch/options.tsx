@@ -3,7 +3,7 @@
 import { type ReactNode, useId } from 'react';
 import type { NewBatch } from '../../../../contract/batch.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { maxParallelism } from '../../../../contract/limits.ts';
+import { maxBatchParallelism } from '../../../../contract/limits.ts';
 import { batchText, podsValue, recreateLabel } from './text.ts';
 
 export type Options = Pick<NewBatch, 'parallelism' | 'onUnhealthy' | 'recreate'>;
@@ -53,7 +53,7 @@ function Parallelism({ value, change }: { value: number; change: (value: number)
         id={id}
         type="range"
         min={1}
-        max={maxParallelism}
+        max={maxBatchParallelism}
         value={value}
         onChange={({ target }) => change(Number(target.value))}
         className="w-40 accent-accent"

@@ -1,24 +1,24 @@
 import { listAddresses } from '../../../netlink/address.ts';
-import { addAddresses, assignmentOrder } from '../../device/device.ts';
-import { inNamespace } from '../shell-commands.ts';
-import type { Step } from '../step.ts';
+import { addPeerAddresses, orderForAssignment } from '../../device/device.ts';
+import { netnsCommand } from '../shell-commands.ts';
+import type { MigrationStepDefinition } from '../step.ts';
 
 /** Gives the new peer the pod's addresses. The old peer keeps them until it is removed. */
-export const addressed: Step<'addressed'> = {
+export const addressedStepDefinition: MigrationStepDefinition<'addressed'> = {
   name: 'addressed',
   describe: ({ addresses }) =>
     `Add the pod's ${addresses.length === 1 ? 'address' : 'addresses'} to the new peer; the old one keeps them`,
 
   requests: ({ addresses, netns, to }) =>
-    assignmentOrder(addresses).map((address) => ({
+    orderForAssignment(addresses).map((address) => ({
       words: `RTM_NEWADDR ${address} on ${to.peer.name} (ifindex ${to.peer.ifindex})`,
-      command: inNamespace(
+      command: netnsCommand(
         netns,
         `ip address add ${address} dev ${to.peer.name}${address.includes(':') ? ' nodad' : ''}`,
       ),
     })),
 
-  run: ({ namespace, to, addresses }) => addAddresses(namespace, to, addresses),
+  run: ({ namespace, to, addresses }) => addPeerAddresses(namespace, to, addresses),
 
   async verify({ namespace, newPeer, addresses: wanted }) {
     const present = await listAddresses(namespace.socket, { ifindex: newPeer });

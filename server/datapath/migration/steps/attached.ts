@@ -3,23 +3,27 @@ import type { Hook } from '../../../../contract/device.ts';
 import type { StepRequest } from '../../../../contract/migration.ts';
 import { encodeSlot } from '../../../bpf/slot-layout.ts';
 import {
-  carryForeignPrograms,
+  attachForeignPrograms,
   type ForeignProgram,
   foreignFilterPriority,
 } from '../../device/foreign-programs.ts';
-import { hooksOf, programName } from '../../device/hooks.ts';
-import { attachPrograms, hooksWithoutOurProgram } from '../../device/our-programs.ts';
-import { ourFilterHandle, ourFilterPriority } from '../../device/tc-filter.ts';
-import { attachUserPrograms, userFilterHandle, userFilterPriority } from '../../device/user-hooks.ts';
-import type { PlanInput } from '../plan.ts';
-import { shellWord, updateMapCommand } from '../shell-commands.ts';
-import type { Step } from '../step.ts';
+import { podlaneProgramNames, programHooks } from '../../device/hooks.ts';
+import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../../device/our-programs.ts';
+import { podlaneFilterHandle, podlaneFilterPriority } from '../../device/tc-filter.ts';
+import {
+  attachUserPrograms,
+  userProgramFilterHandle,
+  userProgramFilterPriority,
+} from '../../device/user-hooks.ts';
+import type { MigrationPlanInput } from '../plan.ts';
+import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
+import type { MigrationStepDefinition } from '../step.ts';
 
 /** Attaches our programs to the new device, then foreign and user programs in their order around ours. */
-export const attached: Step<'attached'> = {
+export const attachedStepDefinition: MigrationStepDefinition<'attached'> = {
   name: 'attached',
   describe({ device, foreignPrograms: { length } }) {
-    const hooks = hooksOf[device.hooks];
+    const hooks = programHooks[device.hooks];
     const more = length === 0 ? '' : `, and ${length === 1 ? 'a program' : `${length} programs`} of others`;
     return `Attach from_pod to ${hooks.egress}, to_pod to ${hooks.ingress}${more}`;
   },
@@ -33,27 +37,27 @@ export const attached: Step<'attached'> = {
   ],
 
   async run({ kernel, pod, to, networkState }) {
-    await attachPrograms(kernel, pod, to);
-    await carryForeignPrograms(kernel, networkState?.foreignPrograms ?? [], to);
+    await attachPodlanePrograms(kernel, pod, to);
+    await attachForeignPrograms(kernel, networkState?.foreignPrograms ?? [], to);
     // An agent that resumes a journal does not know the network state, and finds user programs by their pins.
     await attachUserPrograms(kernel, pod.number, to);
   },
 
   async verify({ kernel, to }) {
-    return (await hooksWithoutOurProgram(kernel, to)).map((hook) => `our program is not on ${hook}`);
+    return (await findHooksWithoutPodlaneProgram(kernel, to)).map((hook) => `our program is not on ${hook}`);
   },
 };
 
-function slotEntry({ to, pins, slotEntry: entry }: PlanInput): StepRequest {
+function slotEntry({ to, pins, slotEntry: entry }: MigrationPlanInput): StepRequest {
   const slot = Buffer.alloc(4);
   slot.writeUInt32LE(to.slot);
   return {
     words: `BPF_MAP_UPDATE_ELEM slots: addresses that slot ${to.slot} may send from`,
-    command: updateMapCommand(`${pins}/maps/slots`, slot, encodeSlot(entry)),
+    command: updateMapEntryCommand(`${pins}/maps/slots`, slot, encodeSlot(entry)),
   };
 }
 
-const clsact = ({ to }: PlanInput): StepRequest => ({
+const clsact = ({ to }: MigrationPlanInput): StepRequest => ({
   words: `RTM_NEWQDISC clsact on ${to.primary.name}`,
   command: `tc qdisc add dev ${to.primary.name} clsact`,
 });
@@ -61,44 +65,44 @@ const clsact = ({ to }: PlanInput): StepRequest => ({
 const isTcHook = (hook: Hook): boolean => hook === 'tc/ingress' || hook === 'tc/egress';
 
 /** Where the agent pins our program of a hook. */
-const ourPin = ({ pins, device }: PlanInput, direction: 'egress' | 'ingress'): string =>
-  shellWord(`${pins}/programs/${programName[direction]}_${device.hooks}`);
+const ourPin = ({ pins, device }: MigrationPlanInput, direction: 'egress' | 'ingress'): string =>
+  quoteShellWord(`${pins}/programs/${podlaneProgramNames[direction]}_${device.hooks}`);
 
-function ourProgram(plan: PlanInput, direction: 'egress' | 'ingress'): StepRequest {
+function ourProgram(plan: MigrationPlanInput, direction: 'egress' | 'ingress'): StepRequest {
   const { to, pins, device } = plan;
-  const hook = hooksOf[device.hooks][direction];
-  const program = programName[direction];
+  const hook = programHooks[device.hooks][direction];
+  const program = podlaneProgramNames[direction];
   if (isTcHook(hook))
     return {
       words: `RTM_NEWTFILTER ${program} on ${to.primary.name}, ${hook}`,
-      command: filterCommand(plan, hook, ourFilterPriority, ourFilterHandle, ourPin(plan, direction)),
+      command: filterCommand(plan, hook, podlaneFilterPriority, podlaneFilterHandle, ourPin(plan, direction)),
     };
   const link = `${pins}/links/${to.slot}-${hook.replace('/', '-')}`;
   return {
     words: `BPF_LINK_CREATE ${program} on ${to.primary.name}, ${attachType[hook]}`,
-    command: `podlane bpf link create ${hook} ${to.primary.name} --program ${ourPin(plan, direction)} --pin ${shellWord(link)}`,
+    command: `podlane bpf link create ${hook} ${to.primary.name} --program ${ourPin(plan, direction)} --pin ${quoteShellWord(link)}`,
   };
 }
 
-function foreignProgram(plan: PlanInput, program: ForeignProgram, index: number): StepRequest[] {
+function foreignProgram(plan: MigrationPlanInput, program: ForeignProgram, index: number): StepRequest[] {
   const { to, device, pins } = plan;
   const { id, name, direction, beforeOurs, user } = program;
-  const hook = hooksOf[device.hooks][direction];
+  const hook = programHooks[device.hooks][direction];
   const whose = user
     ? `user program ${user.number} of the pod`
     : `foreign program ${name || 'without a name'}`;
   const words = `${whose} (id ${id}) on ${hook} of ${to.primary.name}, ${beforeOurs ? 'before' : 'after'} ours`;
   const before = ` --before ${ourPin(plan, direction)}`;
   if (user) {
-    const pin = shellWord(join(user.path, 'program'));
+    const pin = quoteShellWord(join(user.path, 'program'));
     if (isTcHook(hook))
       return [
         {
           words: `RTM_NEWTFILTER ${words}`,
-          command: filterCommand(plan, hook, userFilterPriority(user), userFilterHandle, pin),
+          command: filterCommand(plan, hook, userProgramFilterPriority(user), userProgramFilterHandle, pin),
         },
       ];
-    const link = shellWord(join(user.path, `${to.slot}-${hook.replace('/', '-')}`));
+    const link = quoteShellWord(join(user.path, `${to.slot}-${hook.replace('/', '-')}`));
     return [
       {
         words: `BPF_LINK_CREATE ${words}`,
@@ -107,7 +111,7 @@ function foreignProgram(plan: PlanInput, program: ForeignProgram, index: number)
     ];
   }
   if (isTcHook(hook)) {
-    const pin = shellWord(`${pins}/foreign-${id}`);
+    const pin = quoteShellWord(`${pins}/foreign-${id}`);
     return [
       { words: `BPF_OBJ_PIN program ${id}`, command: `bpftool prog pin id ${id} ${pin}` },
       {
@@ -126,7 +130,7 @@ function foreignProgram(plan: PlanInput, program: ForeignProgram, index: number)
 }
 
 const filterCommand = (
-  { to }: PlanInput,
+  { to }: MigrationPlanInput,
   hook: Hook,
   priority: number,
   handle: number,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { countedPackets } from '../packet-count.ts';
-import { shellWord } from '../shell-commands.ts';
-import type { Step } from '../step.ts';
+import { countPackets } from '../packet-count.ts';
+import { quoteShellWord } from '../shell-commands.ts';
+import type { MigrationStepDefinition } from '../step.ts';
 
 /**
  * Readings in a row, at least 5 ms apart, that must be equal. Readings rather than time: a sender that chose its route
@@ -12,7 +12,7 @@ const limitMs = 2000;
 const pauseMs = 5;
 
 /** Waits until the old device carries no packet any more. */
-export const drained: Step<'drained'> = {
+export const drainedStepDefinition: MigrationStepDefinition<'drained'> = {
   name: 'drained',
   describe: () => 'Wait until the old device has carried nothing for 100 ms, at most 2 s',
 
@@ -22,14 +22,14 @@ export const drained: Step<'drained'> = {
     return [
       {
         words: `read the counters of slot ${from.slot} until they stand still`,
-        command: `timeout 2 sh -c ${shellWord(loop)} || true`,
+        command: `timeout 2 sh -c ${quoteShellWord(loop)} || true`,
       },
     ];
   },
 
   async run({ kernel, from, readings }) {
     const { counters } = kernel.programs;
-    await standsStill(() => countedPackets(counters.read(from.slot)));
+    await standsStill(() => countPackets(counters.read(from.slot)));
     readings.drained = counters.read(from.slot);
   },
 };

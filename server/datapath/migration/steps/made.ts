@@ -1,18 +1,23 @@
 import type { StepRequest } from '../../../../contract/migration.ts';
 import { getLink } from '../../../netlink/link.ts';
-import { createDevice, deviceSysctls, removeDevice } from '../../device/device.ts';
-import { gateways, hasIpv6, podGateways, stripPrefixLength } from '../../device/next-hops.ts';
-import { missingNeighbors } from '../../reconcile/drift.ts';
-import { temporaryPeerName } from '../../slot-allocator.ts';
-import type { PlanInput } from '../plan.ts';
-import { inNamespace, netnsArgument, waitCommand } from '../shell-commands.ts';
-import type { Step, StepContext } from '../step.ts';
+import { createDevicePair, deleteDevicePair, listDeviceSysctls } from '../../device/device.ts';
+import {
+  hasIpv6Address,
+  listPodGateways,
+  podGatewayAddresses,
+  stripPrefixLength,
+} from '../../device/next-hops.ts';
+import { findMissingNeighbors } from '../../reconcile/drift.ts';
+import { formatTemporaryPeerName } from '../../slot-allocator.ts';
+import type { MigrationPlanInput } from '../plan.ts';
+import { formatNetnsArgument, netnsCommand, waitUntilCommand } from '../shell-commands.ts';
+import type { MigrationStepContext, MigrationStepDefinition } from '../step.ts';
 
 /** Seconds that the kernel has to bring both ends up. */
 const carrierSeconds = 5;
 
 /** Creates the new pair beside the old one, both ends up. */
-export const made: Step<'made'> = {
+export const madeStepDefinition: MigrationStepDefinition<'made'> = {
   name: 'made',
   describe: ({ from, to }) =>
     to.kind === 'veth'
@@ -29,26 +34,26 @@ export const made: Step<'made'> = {
   ],
 
   run: ({ kernel, namespace, pod, to, addresses }) =>
-    createDevice(kernel, namespace, pod, to, temporaryPeerName(to.slot), addresses),
+    createDevicePair(kernel, namespace, pod, to, formatTemporaryPeerName(to.slot), addresses),
 
   async undo({ kernel, to, removed }) {
-    await removeDevice(kernel, to.slot);
+    await deleteDevicePair(kernel, to.slot);
     await removed(to);
   },
 
   verify: async (context) => [...(await endsThatDiffer(context)), ...(await neighborsThatDiffer(context))],
 };
 
-function createVeth({ to, netns, network, device }: PlanInput): StepRequest {
+function createVeth({ to, netns, network, device }: MigrationPlanInput): StepRequest {
   const { mtu } = network;
   const { primary, peer } = to;
   return {
     words: `RTM_NEWLINK ${primary.name} kind veth, ifindex ${primary.ifindex}, peer ${peer.name} ifindex ${peer.ifindex}, both MACs given, MTU ${mtu}`,
-    command: `ip link add ${primary.name} index ${primary.ifindex} mtu ${mtu} address ${device.primaryMac} type veth peer name ${peer.name} index ${peer.ifindex} mtu ${mtu} address ${device.peerMac} netns ${netnsArgument(netns)}`,
+    command: `ip link add ${primary.name} index ${primary.ifindex} mtu ${mtu} address ${device.primaryMac} type veth peer name ${peer.name} index ${peer.ifindex} mtu ${mtu} address ${device.peerMac} netns ${formatNetnsArgument(netns)}`,
   };
 }
 
-function createNetkit({ to, netns, network, device, policy }: PlanInput): StepRequest {
+function createNetkit({ to, netns, network, device, policy }: MigrationPlanInput): StepRequest {
   const { mtu, netkit } = network;
   const { primary, peer } = to;
   const mac = (address: string | null) => (address === null ? '' : ` address ${address}`);
@@ -57,45 +62,45 @@ function createNetkit({ to, netns, network, device, policy }: PlanInput): StepRe
   const scrub = (end: 'primary' | 'peer') => (scrubs ? ` scrub ${netkit.scrub[end]}` : '');
   return {
     words: `RTM_NEWLINK ${primary.name} kind netkit, mode ${netkit.mode}, primary ${policy.primary}, peer ${policy.peer}, ifindex ${primary.ifindex}, peer ${peer.name} ifindex ${peer.ifindex}, MTU ${mtu}`,
-    command: `ip link add ${primary.name} index ${primary.ifindex} mtu ${mtu}${mac(device.primaryMac)} type netkit mode ${netkit.mode} ${policy.primary}${scrub('primary')} peer ${policy.peer}${scrub('peer')} name ${peer.name} index ${peer.ifindex} mtu ${mtu}${mac(device.peerMac)} netns ${netnsArgument(netns)}`,
+    command: `ip link add ${primary.name} index ${primary.ifindex} mtu ${mtu}${mac(device.primaryMac)} type netkit mode ${netkit.mode} ${policy.primary}${scrub('primary')} peer ${policy.peer}${scrub('peer')} name ${peer.name} index ${peer.ifindex} mtu ${mtu}${mac(device.peerMac)} netns ${formatNetnsArgument(netns)}`,
   };
 }
 
-function sysctls({ to, netns, network, ipv6 }: PlanInput): StepRequest[] {
+function sysctls({ to, netns, network, ipv6 }: MigrationPlanInput): StepRequest[] {
   const command = (name: string): string =>
-    `sysctl -qw ${deviceSysctls(name, { kernel: ipv6, pod: hasIpv6(network) })
+    `sysctl -qw ${listDeviceSysctls(name, { kernel: ipv6, pod: hasIpv6Address(network) })
       .map(([path, value]) => `${path}=${value}`)
       .join(' ')}`;
   return [
     { words: `sysctls of ${to.primary.name}`, command: command(to.primary.name) },
-    { words: `sysctls of ${to.peer.name}, in the pod`, command: inNamespace(netns, command(to.peer.name)) },
+    { words: `sysctls of ${to.peer.name}, in the pod`, command: netnsCommand(netns, command(to.peer.name)) },
   ];
 }
 
-const bothUp = ({ to, netns }: PlanInput): StepRequest[] => [
+const bothUp = ({ to, netns }: MigrationPlanInput): StepRequest[] => [
   {
     words: `RTM_NEWLINK ifindex ${to.primary.ifindex}, IFF_UP`,
     command: `ip link set ${to.primary.name} up`,
   },
   {
     words: `RTM_NEWLINK ifindex ${to.peer.ifindex}, IFF_UP, in the pod`,
-    command: inNamespace(netns, `ip link set ${to.peer.name} up`),
+    command: netnsCommand(netns, `ip link set ${to.peer.name} up`),
   },
 ];
 
 /** The host has the IPv6 gateway's address; nobody has the IPv4 one. */
-const gatewayAddress = ({ to, network }: PlanInput): StepRequest[] =>
-  hasIpv6(network)
+const gatewayAddress = ({ to, network }: MigrationPlanInput): StepRequest[] =>
+  hasIpv6Address(network)
     ? [
         {
-          words: `RTM_NEWADDR ${gateways.ipv6}/128 on ${to.primary.name}`,
-          command: `ip address replace ${gateways.ipv6}/128 dev ${to.primary.name} nodad`,
+          words: `RTM_NEWADDR ${podGatewayAddresses.ipv6}/128 on ${to.primary.name}`,
+          command: `ip address replace ${podGatewayAddresses.ipv6}/128 dev ${to.primary.name} nodad`,
         },
       ]
     : [];
 
 /** Permanent neighbors on a device with MACs: the pod's addresses on the host, the gateways in the pod. */
-function neighbors({ to, netns, network, device, addresses }: PlanInput): StepRequest[] {
+function neighbors({ to, netns, network, device, addresses }: MigrationPlanInput): StepRequest[] {
   const { primaryMac, peerMac } = device;
   if (!primaryMac || !peerMac) return [];
   return [
@@ -103,9 +108,9 @@ function neighbors({ to, netns, network, device, addresses }: PlanInput): StepRe
       words: `RTM_NEWNEIGH ${address} at ${peerMac}, permanent`,
       command: `ip neigh replace ${address} lladdr ${peerMac} dev ${to.primary.name} nud permanent`,
     })),
-    ...podGateways(network).map((address) => ({
+    ...listPodGateways(network).map((address) => ({
       words: `RTM_NEWNEIGH ${address} at ${primaryMac}, permanent, in the pod`,
-      command: inNamespace(
+      command: netnsCommand(
         netns,
         `ip neigh replace ${address} lladdr ${primaryMac} dev ${to.peer.name} nud permanent`,
       ),
@@ -114,19 +119,25 @@ function neighbors({ to, netns, network, device, addresses }: PlanInput): StepRe
 }
 
 /** A device that is up still drops packets until the kernel's link watch has replaced its `noop` queue. */
-function carrier({ to, netns }: PlanInput): StepRequest[] {
+function carrier({ to, netns }: MigrationPlanInput): StepRequest[] {
   const wait = (name: string): string =>
-    waitCommand(carrierSeconds, `ip link show ${name} | grep -v 'qdisc noop ' | grep -q 'state UP'`);
+    waitUntilCommand(carrierSeconds, `ip link show ${name} | grep -v 'qdisc noop ' | grep -q 'state UP'`);
   return [
     { words: `RTM_GETLINK until ${to.primary.name} is up`, command: wait(to.primary.name) },
     {
       words: `RTM_GETLINK until ${to.peer.name} is up, in the pod`,
-      command: inNamespace(netns, wait(to.peer.name)),
+      command: netnsCommand(netns, wait(to.peer.name)),
     },
   ];
 }
 
-async function endsThatDiffer({ kernel, namespace, pod, to, ...context }: StepContext): Promise<string[]> {
+async function endsThatDiffer({
+  kernel,
+  namespace,
+  pod,
+  to,
+  ...context
+}: MigrationStepContext): Promise<string[]> {
   const { mtu } = pod.network;
   const ends = {
     primary: await getLink(kernel.host, { ifindex: context.newPrimary }),
@@ -143,7 +154,7 @@ async function endsThatDiffer({ kernel, namespace, pod, to, ...context }: StepCo
   );
 }
 
-async function neighborsThatDiffer({ kernel, namespace, pod, to }: StepContext): Promise<string[]> {
-  const missing = await missingNeighbors(kernel, namespace, pod, to);
+async function neighborsThatDiffer({ kernel, namespace, pod, to }: MigrationStepContext): Promise<string[]> {
+  const missing = await findMissingNeighbors(kernel, namespace, pod, to);
   return missing.map((address) => `the permanent neighbor ${address} is missing`);
 }

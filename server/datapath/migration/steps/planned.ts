@@ -1,8 +1,8 @@
 import { releaseSlotPrograms } from '../../device/our-programs.ts';
-import type { Step } from '../step.ts';
+import type { MigrationStepDefinition } from '../step.ts';
 
 /** Starts the journal. Its undo comes last, and frees the new device's slot. */
-export const planned: Step<'planned'> = {
+export const plannedStepDefinition: MigrationStepDefinition<'planned'> = {
   name: 'planned',
   describe: () => 'Write the plan to the journal before anything is changed',
   requests: () => [],

@@ -1,21 +1,21 @@
 import { ProblemError } from '../../../../contract/problem.ts';
 import { encodeSlot } from '../../../bpf/slot-layout.ts';
 import { getLink } from '../../../netlink/link.ts';
-import { removeDevice } from '../../device/device.ts';
-import { countedPackets } from '../packet-count.ts';
-import { shellWord, updateMapCommand } from '../shell-commands.ts';
-import type { Step, StepContext } from '../step.ts';
+import { deleteDevicePair } from '../../device/device.ts';
+import { countPackets } from '../packet-count.ts';
+import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
+import type { MigrationStepContext, MigrationStepDefinition } from '../step.ts';
 import { moveRoutesBack } from './route-moves.ts';
 
 /** Deletes the old pair, then the pins and the map entry of its slot. */
-export const removed: Step<'removed'> = {
+export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
   name: 'removed',
   describe: ({ from }) => `Delete the old ${from.kind} pair; its programs go with it`,
 
   requests: ({ from, pins }) => {
     const slot = Buffer.alloc(4);
     slot.writeUInt32LE(from.slot);
-    const directory = shellWord(pins);
+    const directory = quoteShellWord(pins);
     return [
       {
         words: `RTM_DELLINK ifindex ${from.primary.ifindex}`,
@@ -27,7 +27,7 @@ export const removed: Step<'removed'> = {
       },
       {
         words: `BPF_MAP_UPDATE_ELEM slots: slot ${from.slot} is free`,
-        command: updateMapCommand(`${pins}/maps/slots`, slot, encodeSlot(null)),
+        command: updateMapEntryCommand(`${pins}/maps/slots`, slot, encodeSlot(null)),
       },
     ];
   },
@@ -36,18 +36,18 @@ export const removed: Step<'removed'> = {
     const { kernel, from, newPrimary, readings } = context;
     if (!(await getLink(kernel.host, { ifindex: newPrimary }))) await returnToOldDevice(context);
     await context.removing();
-    await removeDevice(kernel, from.slot);
-    const total = countedPackets(kernel.programs.counters.read(from.slot));
-    readings.packetsAfterDrain = Number(total - countedPackets(readings.drained));
+    await deleteDevicePair(kernel, from.slot);
+    const total = countPackets(kernel.programs.counters.read(from.slot));
+    readings.packetsAfterDrain = Number(total - countPackets(readings.drained));
     await context.removed(from);
   },
 };
 
 /** Moves traffic back where somebody deleted the new device while the old one exists. @throws ProblemError always */
-async function returnToOldDevice(context: StepContext): Promise<never> {
+async function returnToOldDevice(context: MigrationStepContext): Promise<never> {
   const { kernel, from, to, newPrimary } = context;
   await moveRoutesBack(context);
-  await removeDevice(kernel, to.slot);
+  await deleteDevicePair(kernel, to.slot);
   await context.removed(to);
   throw new ProblemError(
     'device_missing',

@@ -3,8 +3,8 @@ import { retry } from '../../../async/retry.ts';
 import { isNetlinkError } from '../../../netlink/error.ts';
 import { addAlternativeNames, getLink, setLink } from '../../../netlink/link.ts';
 import { hasCapability } from '../../kernel-context.ts';
-import { inNamespace, shellWord } from '../shell-commands.ts';
-import type { Step } from '../step.ts';
+import { netnsCommand, quoteShellWord } from '../shell-commands.ts';
+import type { MigrationStepDefinition } from '../step.ts';
 
 /** The old device's name may stay taken for a moment after the kernel has acknowledged its deletion. */
 const whileTaken = {
@@ -17,7 +17,7 @@ const whileTaken = {
  * Gives the new peer the name of the pod's interface while it is up, since taking it down would lose its routes.
  * Where the kernel cannot rename an interface that is up, it gets an alternative name (Linux 5.5).
  */
-export const renamed: Step<'renamed'> = {
+export const renamedStepDefinition: MigrationStepDefinition<'renamed'> = {
   name: 'renamed',
   describe: ({ liveRename, network, to }) =>
     liveRename
@@ -25,8 +25,8 @@ export const renamed: Step<'renamed'> = {
       : `Add ${network.interface} as an alternative name of ${to.peer.name}: this kernel cannot rename an interface that is up`,
 
   requests({ liveRename, network, netns, to }) {
-    const name = shellWord(network.interface);
-    const command = inNamespace(
+    const name = quoteShellWord(network.interface);
+    const command = netnsCommand(
       netns,
       liveRename
         ? `ip link set ${to.peer.name} name ${name}`

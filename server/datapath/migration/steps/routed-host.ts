@@ -1,24 +1,24 @@
-import { isIpv6 } from '../../../../contract/cidr.ts';
+import { isIpv6Text } from '../../../../contract/cidr.ts';
 import { encodeEndpoint, encodeEndpointKey } from '../../../bpf/slot-layout.ts';
-import { moveRoutes } from '../../device/network-state.ts';
+import { moveDeviceRoutes } from '../../device/network-state.ts';
 import { stripPrefixLength } from '../../device/next-hops.ts';
-import { setEndpoints } from '../../device/our-programs.ts';
-import { updateMapCommand } from '../shell-commands.ts';
-import type { Step } from '../step.ts';
-import { missingRoutes, moveRoutesBack, routeRequests } from './route-moves.ts';
+import { setRedirectEndpoints } from '../../device/our-programs.ts';
+import { updateMapEntryCommand } from '../shell-commands.ts';
+import type { MigrationStepDefinition } from '../step.ts';
+import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from './route-moves.ts';
 
 /** Moves the host's routes and the redirect endpoints to the new primary: the last step that can be undone. */
-export const routedHost: Step<'routed-host'> = {
+export const routedHostStepDefinition: MigrationStepDefinition<'routed-host'> = {
   name: 'routed-host',
   describe: () => "Replace the host's routes to the pod: it receives through the new device",
 
   requests: ({ hostRoutes, network, to, pins, slotEntry }) => [
-    ...routeRequests(hostRoutes, to.primary.name),
+    ...replaceRouteRequests(hostRoutes, to.primary.name),
     ...network.addresses.map(stripPrefixLength).map((address) => {
-      const map = isIpv6(address) ? 'endpoints6' : 'endpoints4';
+      const map = isIpv6Text(address) ? 'endpoints6' : 'endpoints4';
       return {
         words: `BPF_MAP_UPDATE_ELEM ${map}: ${address} is on slot ${to.slot}`,
-        command: updateMapCommand(
+        command: updateMapEntryCommand(
           `${pins}/maps/${map}`,
           encodeEndpointKey(address),
           encodeEndpoint({ slot: to.slot, owner: slotEntry.owner }),
@@ -28,14 +28,14 @@ export const routedHost: Step<'routed-host'> = {
   ],
 
   async run({ kernel, pod, to, oldPrimary, newPrimary, switched }) {
-    await moveRoutes(kernel.host, oldPrimary, newPrimary);
-    setEndpoints(kernel, pod, to);
+    await moveDeviceRoutes(kernel.host, oldPrimary, newPrimary);
+    setRedirectEndpoints(kernel, pod, to);
     switched(to);
   },
   undo: moveRoutesBack,
 
   async verify({ kernel, newPrimary, networkState }) {
-    const missing = await missingRoutes(kernel.host, newPrimary, networkState?.hostRoutes ?? []);
+    const missing = await findMissingRoutes(kernel.host, newPrimary, networkState?.hostRoutes ?? []);
     return missing.map((route) => `the host's route ${route} is missing`);
   },
 };

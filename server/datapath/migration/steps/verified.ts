@@ -1,13 +1,15 @@
-import { packetsOf } from '../packet-count.ts';
-import { inNamespace, shellWord } from '../shell-commands.ts';
-import type { Step } from '../step.ts';
-import { verifyDevice } from '../verify.ts';
+import { countPacketsByDirection } from '../packet-count.ts';
+import { netnsCommand, quoteShellWord } from '../shell-commands.ts';
+import type { MigrationStepDefinition } from '../step.ts';
+import { verifyNewDevice } from '../verify.ts';
 
 /** Packets of a direction on the old device from which on the new one must carry some; fewer may have been the last. */
 const busyPackets = 5n;
 
 /** Compares the kernel with what the steps before were to leave behind, and awaits traffic on the new device. */
-export const verified = (before: readonly Step[]): Step<'verified'> => ({
+export const createVerifiedStepDefinition = (
+  before: readonly MigrationStepDefinition[],
+): MigrationStepDefinition<'verified'> => ({
   name: 'verified',
   describe: () =>
     'Compare MTU, addresses, routes, neighbors and hooks with the old device; await packets in both directions',
@@ -16,7 +18,7 @@ export const verified = (before: readonly Step[]): Step<'verified'> => ({
     { words: `read the counters of slot ${to.slot}`, command: `ip -s link show ${to.primary.name}` },
     {
       words: 'RTM_GETLINK, RTM_GETADDR and RTM_GETROUTE in the pod',
-      command: inNamespace(netns, `ip -d address show dev ${shellWord(network.interface)}`),
+      command: netnsCommand(netns, `ip -d address show dev ${quoteShellWord(network.interface)}`),
     },
     { words: 'RTM_GETROUTE on the host', command: `ip route show dev ${to.primary.name}` },
   ],
@@ -24,9 +26,10 @@ export const verified = (before: readonly Step[]): Step<'verified'> => ({
   async run(context) {
     const { planned, drained, packetsAfterDrain } = context.readings;
     const busy = (direction: 'egress' | 'ingress'): boolean =>
-      packetsOf(drained, direction) - packetsOf(planned, direction) >= busyPackets;
+      countPacketsByDirection(drained, direction) - countPacketsByDirection(planned, direction) >=
+      busyPackets;
     const expected = { egress: busy('egress'), ingress: busy('ingress') };
-    const counted = await verifyDevice(context, before, expected);
+    const counted = await verifyNewDevice(context, before, expected);
     context.verified({ ...counted, packetsOnOldDevice: packetsAfterDrain });
   },
 });
